@@ -73,6 +73,11 @@ def in_rows(actions: list[Element]) -> list[list[Element]]:
     return rows
 
 
+def button_rows(actions: list[Element], spacing: str = "Medium") -> list[Element]:
+    """Return the buttons as rows for the body of a card (see :func:`in_rows`)."""
+    return [buttons(*row, spacing=spacing) for row in in_rows(actions)]
+
+
 def cancel(header_run: str, *, of_run: bool = False, **data: str) -> Element:
     """Return the Cancel button, which every card of a run has while the run can be canceled."""
     return press(

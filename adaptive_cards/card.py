@@ -138,14 +138,15 @@ def _inert(_holder: Element, name: str, value: str) -> str:
 
 
 def _shorter(most: int, holder: Element, name: str, value: str) -> str:
-    shown = name == "text" or (name == "value" and "type" not in holder)
-    if not shown or is_link(holder):
+    if not _is_shown(holder, name) or is_link(holder):
         return value
-    return (
-        repair_cut(shorten(value, most))
-        if holder.get("type") == "TextBlock"
-        else tame(shorten(value, most))
-    )
+    short = shorten(value, most)
+    return repair_cut(short) if holder.get("type") == "TextBlock" else tame(short)
+
+
+def _is_shown(holder: Element, name: str) -> bool:
+    """Return whether people see the property: the text of an element, or the value of a fact."""
+    return name == "text" or (name == "value" and "type" not in holder)
 
 
 def _mapped(node: Any, change: Callable[[Element, str, str], str]) -> Any:

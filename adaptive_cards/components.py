@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from adaptive_cards import glyphs
+from adaptive_cards.actions import ADDRESS_MOST
 from adaptive_cards.elements import (
     BOLD,
     MONO,
@@ -14,9 +15,12 @@ from adaptive_cards.elements import (
     SUBTLE,
     TITLE,
     Element,
+    Look,
     column,
     columns,
     container,
+    facts,
+    link,
     own,
     rich,
     run,
@@ -24,11 +28,12 @@ from adaptive_cards.elements import (
     sign,
     value_line,
 )
+from adaptive_cards.escape import plain
 from adaptive_cards.glyphs import Mark
-from adaptive_cards.texts import render, text
+from adaptive_cards.texts import plural, render, text
 from adaptive_cards.times import clock, seconds
-from adaptive_cards.views import Header
-from jobs.model import RunKind, Text, Turn
+from adaptive_cards.views import Asked, Header
+from jobs.model import RunKind, Text, Turn, verbatim
 
 STAGES = 7
 _BESIDE_MOST = 24
@@ -116,12 +121,23 @@ def in_error(field: Element, why: Element) -> Element:
     return container("attention", field, reason, spacing="Default")
 
 
+def correction(field: Element, asked: Asked) -> Element:
+    """Return a field in a red box, with the address that was typed before and the reason against it."""
+    kept = {"value": plain(asked.typed, ADDRESS_MOST)} if asked.typed else {}
+    return in_error(field | kept, rich(run(render(asked.reason))))
+
+
 def section(key: str, right: str = "") -> Element:
     """Return a bold section title, with an optional text at the right that applies to all rows."""
     if not right:
         return own(key, **BOLD, spacing="Medium")
     beside = column("auto", own(right, **SUBTLE, horizontalAlignment="Right"))
     return columns(column("stretch", own(key, **BOLD)), beside, spacing="Medium")
+
+
+def titled(key: str, rows: Sequence[Element]) -> list[Element]:
+    """Return the rows below their section title; an empty list if there are no rows."""
+    return [section(key), *rows] if rows else []
 
 
 def row(
@@ -155,6 +171,11 @@ def found_values(pairs: Iterable[tuple[str, str]]) -> list[Element]:
     ]
 
 
+def labeled(pairs: Iterable[tuple[str, Text]]) -> Element:
+    """Return a FactSet of labels, by their keys, and texts."""
+    return facts((text(key), render(words)) for key, words in pairs)
+
+
 def aside(words: Text) -> Element:
     """Return the right end of a row with its state as a word."""
     return said(words, **SUBTLE, horizontalAlignment="Right")
@@ -173,6 +194,16 @@ def note(words: Text) -> Element:
 def small_print(words: Text) -> Element:
     """Return the small last line of the body."""
     return said(words, **SMALL, spacing="Medium")
+
+
+def count_line(key: str, count: int, **values: str) -> list[Element]:
+    """Return a small line with the number of something; an empty list if there is nothing to count."""
+    return [small_print(verbatim(plural(key, count, **values)))] if count > 0 else []
+
+
+def learn_more(page: str, **look: Look) -> list[Element]:
+    """Return the line that opens the page about a cause; an empty list if there is no page."""
+    return [link("link.learn_more", page, **SMALL, **look)] if page else []
 
 
 def problem_box(

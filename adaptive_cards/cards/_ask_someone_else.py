@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from adaptive_cards.actions import ADDRESS_MOST, buttons, show_card, submit, text_input
-from adaptive_cards.components import in_error
-from adaptive_cards.elements import Element, own, rich, run
-from adaptive_cards.escape import plain
-from adaptive_cards.texts import render, text
+from adaptive_cards.actions import buttons, show_card, submit, text_input
+from adaptive_cards.components import correction
+from adaptive_cards.elements import Element, own
+from adaptive_cards.texts import text
 from adaptive_cards.views import Asked
 
 
@@ -32,8 +31,4 @@ def ask_someone(  # noqa: PLR0913  a button, a field, and what was typed before
     if asked is None:
         told = [own(hint, size="Small", isSubtle=True)] if hint else []
         return [], [show_card(title, [*told, field], send)]
-    kept = {"value": plain(asked.typed, ADDRESS_MOST)} if asked.typed else {}
-    return [
-        in_error(field | kept, rich(run(render(asked.reason)))),
-        buttons(send, spacing="Small"),
-    ], []
+    return [correction(field, asked), buttons(send, spacing="Small")], []

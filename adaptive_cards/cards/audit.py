@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from adaptive_cards import glyphs
-from adaptive_cards.actions import buttons, fit_title, in_rows, press
+from adaptive_cards.actions import button_rows, fit_title, press
 from adaptive_cards.card import Card, finished
 from adaptive_cards.components import Band, kicker_of, note, section, small_print, turn_line
 from adaptive_cards.elements import BOLD, SUBTLE, TITLE, Element, container, rich, run, said
@@ -59,7 +59,7 @@ def audit(view: AuditView) -> Card:
     )
     rows = [_row(line) for line in view.lines[:_LINES_MOST]]
     body = [section("audit.newest"), *rows, small_print(_file(view))] if rows else []
-    body += [buttons(*row, spacing="Small") for row in in_rows(_channels(view))]
+    body += button_rows(_channels(view), "Small")
     return finished(kicker_of(about, day_clock(view.at)), _band(view), body)
 
 

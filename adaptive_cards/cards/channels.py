@@ -6,22 +6,29 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from adaptive_cards import glyphs
-from adaptive_cards.actions import ADDRESS_MOST, buttons, fit_title, in_rows, press, submit
+from adaptive_cards.actions import (
+    ADDRESS_MOST,
+    button_rows,
+    buttons,
+    fit_title,
+    press,
+    submit,
+)
 from adaptive_cards.card import Card, finished
 from adaptive_cards.cards.verdict.age import time_since
 from adaptive_cards.components import (
     Band,
     aside,
+    count_line,
     kicker_of,
     note,
     persons_turn,
-    small_print,
     turn_line,
 )
 from adaptive_cards.elements import TITLE, Element, column, columns, rich, run, said
 from adaptive_cards.escape import plain, shorten
 from adaptive_cards.glyphs import Mark, glyph
-from adaptive_cards.texts import plural, text
+from adaptive_cards.texts import counted, plural, text
 from adaptive_cards.times import day_clock
 from jobs.model import State, Text, Turn, verbatim
 
@@ -59,16 +66,8 @@ def channels(view: ChannelsView) -> Card:
     shown = lines[:_CHANNELS_MOST]
     body = [part for at, line in enumerate(shown) for part in _part(line, view, at, len(shown))]
     body += _commands(shown, view) if view.every else _others(shown, view)
-    if len(lines) > _CHANNELS_MOST:
-        body.append(
-            small_print(
-                Text(
-                    "channels.more", {"count": str(len(lines) - _CHANNELS_MOST), "sum": _sum(lines)}
-                )
-            )
-        )
-    if view.withdrawn:
-        body.append(small_print(verbatim(plural("channels.withdrawn", view.withdrawn))))
+    body += count_line("channels.more", len(lines) - _CHANNELS_MOST, sum=_sum(lines))
+    body += count_line("channels.withdrawn", view.withdrawn)
     return finished(
         kicker_of(_of_place("channels.kicker", view), day_clock(view.at)),
         _band(view),
@@ -146,12 +145,11 @@ def _all(view: ChannelsView) -> str:
 
 def _sum(lines: list[ChannelLine]) -> str:
     """Return the number of channels of each state, worst first."""
-    counts = {state: sum(line.state is state for line in lines) for state in _WORST_FIRST}
-    return ", ".join(
-        text(f"channels.sum_{state or 'never'}", count=str(count))
-        for state, count in counts.items()
-        if count
-    )
+    counts = {
+        f"channels.sum_{state or 'never'}": sum(line.state is state for line in lines)
+        for state in _WORST_FIRST
+    }
+    return ", ".join(counted(counts))
 
 
 def _row(line: ChannelLine, view: ChannelsView) -> Element:
@@ -182,12 +180,16 @@ def _part(line: ChannelLine, view: ChannelsView, at: int, shown: int) -> list[El
 
 def _others(shown: list[ChannelLine], view: ChannelsView) -> list[Element]:
     """Return a list with the channels that have no button of their own, and its button."""
-    left = shown[_buttons_most(len(shown)) :]
-    addresses = [line.mailbox for line in left if len(line.mailbox) <= ADDRESS_MOST]
+    addresses = _addresses(shown[_buttons_most(len(shown)) :])
     if view.checking or not addresses:
         return []
     check = submit(text("choice.check_picked"), "typed", reads=True, command="check")
     return [_pick("choice.others", addresses), buttons(check, spacing="Small")]
+
+
+def _addresses(lines: list[ChannelLine]) -> list[str]:
+    """Return the addresses that are short enough for a button or a list."""
+    return [line.mailbox for line in lines if len(line.mailbox) <= ADDRESS_MOST]
 
 
 def _pick(label: str, addresses: list[str]) -> Element:
@@ -209,20 +211,25 @@ def _pick(label: str, addresses: list[str]) -> Element:
 
 def _commands(shown: list[ChannelLine], view: ChannelsView) -> list[Element]:
     """Return the buttons of several commands, and from two channels on the list that they read."""
-    addresses = [line.mailbox for line in shown if len(line.mailbox) <= ADDRESS_MOST]
+    addresses = _addresses(shown)
     if view.checking or not addresses:
         return []
-    titles = {command: text(f"choice.picked_{command}") for command in _COMMANDS}
     if len(addresses) == 1:
-        meant = {"do": "typed", "mailbox_meant": addresses[0]}
-        pick = []
-        pressed = [press(title, meant | {"command": each}) for each, title in titles.items()]
-    else:
-        pick = [_pick("choice.picked", addresses) | {"value": addresses[0]}]
-        pressed = [
-            submit(title, "typed", reads=True, command=each) for each, title in titles.items()
-        ]
-    return [*pick, *(buttons(*row, spacing="Small") for row in in_rows(pressed))]
+        return _commands_of(addresses[0])
+    pick = _pick("choice.picked", addresses) | {"value": addresses[0]}
+    pressed = [submit(_named(each), "typed", reads=True, command=each) for each in _COMMANDS]
+    return [pick, *button_rows(pressed, "Small")]
+
+
+def _commands_of(mailbox: str) -> list[Element]:
+    """Return the buttons of several commands for the only channel."""
+    meant = {"do": "typed", "mailbox_meant": mailbox}
+    pressed = [press(_named(each), meant | {"command": each}) for each in _COMMANDS]
+    return button_rows(pressed, "Small")
+
+
+def _named(command: str) -> str:
+    return text(f"choice.picked_{command}")
 
 
 def _buttons(view: ChannelsView) -> list[Element]:

@@ -53,8 +53,12 @@ def _registers(view: ConnectFormView) -> bool:
     return view.header.kind is not RunKind.FIX
 
 
+def _is_to_register(view: ConnectFormView) -> bool:
+    return _registers(view) and not view.registered
+
+
 def _band(view: ConnectFormView) -> Band:
-    if view.token_saved and (view.registered or not _registers(view)):
+    if view.token_saved and not _is_to_register(view):
         nobody = turn_line(Turn.NOBODY, Text("connect.filled_in_next"))
         return Band("emphasis", glyphs.RUNNING, said(Text("connect.filled_in"), **TITLE), (nobody,))
     told = "connect.turn_register" if view.token_saved else "connect.turn"
@@ -82,28 +86,33 @@ def _label_row(label: str, value: str) -> Element:
 
 
 def _app(view: ConnectFormView) -> list[Element]:
-    title = section("connect.c4")
-    client_id = _below("label.client_id", view.client_id)
-    label = own("connect.client_secret", **SUBTLE, spacing="Small")
-    if view.secret_stays:
-        return [title, *client_id, label, own("connect.secret_stays", spacing="None")]
-    if view.secret_making:
-        return [title, *client_id, label, own("connect.secret_making", spacing="None")]
-    if view.secret_gone:
-        if view.token_saved:
-            return [title, *client_id, label, own("connect.secret_used", spacing="None")]
-        replace_it = buttons(
-            submit(text("button.new_secret"), "new_secret", run=view.header.run), spacing="Small"
-        )
-        return [title, *client_id, label, own("connect.secret_gone", spacing="None"), replace_it]
-    where = said(Text("connect.secret_where", {"until": clock(view.secret_until)}), spacing="None")
     return [
-        title,
-        *client_id,
-        label,
-        where,
-        buttons(open_url(text("button.show_secret"), view.secret_url), spacing="Small"),
+        section("connect.c4"),
+        *_below("label.client_id", view.client_id),
+        own("connect.client_secret", **SUBTLE, spacing="Small"),
+        *_secret(view),
     ]
+
+
+def _secret(view: ConnectFormView) -> list[Element]:
+    """Return the link that shows the secret, or the reason why there is none."""
+    if view.secret_stays:
+        return [own("connect.secret_stays", spacing="None")]
+    if view.secret_making:
+        return [own("connect.secret_making", spacing="None")]
+    if view.secret_gone:
+        return _shown_before(view)
+    where = said(Text("connect.secret_where", {"until": clock(view.secret_until)}), spacing="None")
+    show = open_url(text("button.show_secret"), view.secret_url)
+    return [where, buttons(show, spacing="Small")]
+
+
+def _shown_before(view: ConnectFormView) -> list[Element]:
+    """Return that the secret is in use, or the button for another one: a secret is shown only once."""
+    if view.token_saved:
+        return [own("connect.secret_used", spacing="None")]
+    another = submit(text("button.new_secret"), "new_secret", run=view.header.run)
+    return [own("connect.secret_gone", spacing="None"), buttons(another, spacing="Small")]
 
 
 def _addresses(view: ConnectFormView) -> list[Element]:
@@ -134,25 +143,28 @@ def _below(label: str, value: str) -> list[Element]:
 
 
 def _press(view: ConnectFormView) -> list[Element]:
-    token = (
-        own("connect.sign_in_user")
-        if view.login_id and view.login_open
-        else said(Text("connect.sign_in_as", {"username": view.login_id or view.username}))
-    )
-    pressed = marked(glyphs.OK if view.token_saved else glyphs.NOT_YET, token)
-    page = (
-        [buttons(open_url(text("button.open_connect"), view.page_url), spacing="Small")]
-        if view.page_url
-        else []
-    )
+    token = _to_do(_sign_in(view), is_done=view.token_saved)
     if not _registers(view):
-        return [section("connect.then_press_token"), pressed, *page]
-    return [
-        section("connect.then_press"),
-        pressed,
-        marked(glyphs.OK if view.registered else glyphs.NOT_YET, own("connect.register")),
-        *page,
-    ]
+        return [section("connect.then_press_token"), token, *_page(view)]
+    register = _to_do(own("connect.register"), is_done=view.registered)
+    return [section("connect.then_press"), token, register, *_page(view)]
+
+
+def _to_do(words: Element, *, is_done: bool) -> Element:
+    return marked(glyphs.OK if is_done else glyphs.NOT_YET, words)
+
+
+def _sign_in(view: ConnectFormView) -> Element:
+    """Return who signs in at Microsoft once Generate Token is pressed."""
+    if view.login_id and view.login_open:
+        return own("connect.sign_in_user")
+    return said(Text("connect.sign_in_as", {"username": view.login_id or view.username}))
+
+
+def _page(view: ConnectFormView) -> list[Element]:
+    if not view.page_url:
+        return []
+    return [buttons(open_url(text("button.open_connect"), view.page_url), spacing="Small")]
 
 
 def _before(view: ConnectFormView) -> Element:
@@ -175,7 +187,7 @@ def _confirm_buttons(view: ConnectFormView) -> list[Element]:
         return [own("connect.registered_read", **SUBTLE, spacing="Medium"), buttons(registered)]
     left = [
         *([] if view.token_saved else [token]),
-        *([registered] if _registers(view) and not view.registered else []),
+        *([registered] if _is_to_register(view) else []),
     ]
     return [buttons(*left)] if left else []
 

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from adaptive_cards.actions import ADDRESS_MOST, buttons, cancel, submit, text_input
+from adaptive_cards.actions import buttons, cancel, submit, text_input
 from adaptive_cards.card import Card, finished
-from adaptive_cards.components import in_error, kicker, persons_turn, turn_line
-from adaptive_cards.elements import Element, own, rich, run
-from adaptive_cards.escape import plain
-from adaptive_cards.texts import render, text
+from adaptive_cards.components import correction, kicker, persons_turn, turn_line
+from adaptive_cards.elements import Element, own
+from adaptive_cards.texts import text
 from adaptive_cards.views import Asked, Header
 from jobs.model import Text, Turn
 
@@ -28,10 +27,7 @@ def delegate(view: DelegateView) -> Card:
 def _field(view: DelegateView) -> Element:
     field = text_input("delegate", "field.delegate", style="email", error="field.delegate_error")
     field["placeholder"] = text("field.delegate_example")
-    if view.asked is None:
-        return field
-    kept = {"value": plain(view.asked.typed, ADDRESS_MOST)} if view.asked.typed else {}
-    return in_error(field | kept, rich(run(render(view.asked.reason))))
+    return correction(field, view.asked) if view.asked else field
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from adaptive_cards import glyphs
-from adaptive_cards.actions import buttons, in_rows, show_card, submit, watch_button
+from adaptive_cards.actions import button_rows, show_card, submit, watch_button
 from adaptive_cards.card import Card, finished
-from adaptive_cards.components import Band, aside_time, kicker, row, section, turn_line
+from adaptive_cards.components import Band, aside_time, kicker, row, section, titled, turn_line
 from adaptive_cards.elements import (
     BOLD,
     MONO,
@@ -52,7 +52,7 @@ def done(view: DoneView) -> Card:
         *_watch(view),
         *_steps(view),
     ]
-    body += [buttons(*row) for row in in_rows(actions)]
+    body += button_rows(actions)
     band = Band("good", glyphs.OK, said(title, **TITLE), (told,))
     return finished(kicker(view.header), band, body)
 
@@ -62,12 +62,12 @@ def _proofs(view: DoneView) -> list[Element]:
         row(glyphs.OK, proof.row, said(proof.words), right=aside_time(proof.at))
         for proof in view.proofs
     ]
-    return [section("done.proven"), *rows] if rows else []
+    return titled("done.proven", rows)
 
 
 def _skipped(view: DoneView) -> list[Element]:
     rows = [marked(glyphs.SKIPPED, said(words)) for words in view.skipped]
-    return [section("done.skipped"), *rows] if rows else []
+    return titled("done.skipped", rows)
 
 
 def _to_know(view: DoneView) -> list[tuple[str, str]]:

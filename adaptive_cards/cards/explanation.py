@@ -6,17 +6,23 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from adaptive_cards import glyphs
-from adaptive_cards.actions import buttons, fit_title, in_rows, open_url, submit
+from adaptive_cards.actions import button_rows, fit_title, open_url, submit
 from adaptive_cards.card import Card, finished
-from adaptive_cards.components import Band, kicker_of, note, section, small_print, turn_line
+from adaptive_cards.components import (
+    Band,
+    kicker_of,
+    learn_more,
+    note,
+    small_print,
+    titled,
+    turn_line,
+)
 from adaptive_cards.elements import (
     MONO,
-    SMALL,
     TITLE,
     Element,
     column,
     columns,
-    link,
     rich,
     run,
     said,
@@ -36,14 +42,21 @@ def explanation(view: ExplanationView) -> Card:
         *_list("explain.also", view.certain),
         *_list("explain.one_of" if view.open else "explain.may_be", view.possible),
         *_strange(view),
+        *_remarks(view),
+        *button_rows([*_pages(view), *_checks(view)]),
     ]
-    if view.checks and (view.possible or view.certain):
-        body.append(small_print(Text("explain.check_turn")))
-    if view.cut:
-        body.append(small_print(Text("explain.cut")))
-    body += [buttons(*row) for row in in_rows([*_pages(view), *_checks(view)])]
     kicker = kicker_of(Text("notice.explained_kicker"), day_clock(view.at))
     return finished(kicker, _band(view), body, told=2)
+
+
+def _remarks(view: ExplanationView) -> list[Element]:
+    """Return that a check tells which cause it is, and that the person's text was cut."""
+    remarks: list[Element] = []
+    if view.checks and (view.possible or view.certain):
+        remarks.append(small_print(Text("explain.check_turn")))
+    if view.cut:
+        remarks.append(small_print(Text("explain.cut")))
+    return remarks
 
 
 def _band(view: ExplanationView) -> Band:
@@ -66,12 +79,12 @@ def _code(code: str) -> list[Element]:
 
 
 def _list(key: str, lines: tuple[CauseLine, ...]) -> list[Element]:
-    return [section(key), *map(_line, lines[:_MORE_MOST])] if lines else []
+    return titled(key, list(map(_line, lines[:_MORE_MOST])))
 
 
 def _line(line: CauseLine) -> Element:
     told = [note(line.tell)] if line.tell else []
-    page = [link("link.learn_more", line.page, **SMALL, spacing="None")] if line.page else []
+    page = learn_more(line.page, spacing="None")
     words = column("stretch", said(line.sentence), *told, *page, spacing="Small")
     return columns(glyph(glyphs.UNKNOWN if line.tell else glyphs.OK), words, spacing="Small")
 
@@ -81,7 +94,7 @@ def _strange(view: ExplanationView) -> list[Element]:
         rich(run(f"{each.code}  ", **MONO), run(each.line[:_LINE_MOST]), spacing="Small")
         for each in view.unknown[:_UNKNOWN_MOST]
     ]
-    return [section("explain.unknown_codes"), *lines] if lines else []
+    return titled("explain.unknown_codes", lines)
 
 
 def _pages(view: ExplanationView) -> list[Element]:

@@ -41,8 +41,12 @@ def help_card(view: HelpView) -> Card:
     if view.left_out:
         body.append(small_print(Text("help.not_listed")))
     actions = [submit(text("button.setup"), "setup"), submit(text("button.check"), "check")]
-    here = text("help.here_direct" if view.direct else "help.here_space")
-    return finished(kicker_of(Text("help.kicker"), here), _band(view), body, actions)
+    return finished(_kicker(direct=view.direct), _band(view), body, actions)
+
+
+def _kicker(*, direct: bool) -> Element:
+    here = text("help.here_direct" if direct else "help.here_space")
+    return kicker_of(Text("help.kicker"), here)
 
 
 def _band(view: HelpView) -> Band:
@@ -81,21 +85,27 @@ def command_help(view: CommandHelpView) -> Card:
         said(verbatim(typed), **TITLE),
         (own(f"command.{entry.name}", spacing="Small"),),
     )
+    body = [own(f"help.about.{entry.name}", spacing="Medium"), facts(_ways_to_type(view, typed))]
+    actions = [*_run(entry.name), submit(text("button.commands"), "help")]
+    return finished(_kicker(direct=view.direct), band, body, actions)
+
+
+def _ways_to_type(view: CommandHelpView, typed: str) -> list[tuple[str, str]]:
+    """Return what to type for the command here, and its other names if it has any."""
     mentioned = (
         typed if view.direct else text("help.how_space_example", bot=view.bot, command=typed)
     )
-    lines = [(text("help.type"), mentioned)]
-    if view.names:
-        lines.append((text("help.also"), ", ".join(f"/{name}" for name in view.names)))
-    body = [own(f"help.about.{entry.name}", spacing="Medium"), facts(lines)]
-    actions = [submit(text("button.commands"), "help")]
-    if entry.name not in _NOT_ALONE:
-        title = text("help.run", value=f"/{shown_name(entry.name)}")
-        actions.insert(
-            0, press(title, {"do": "run_command", "command": entry.name, "argument": ""})
-        )
-    here = text("help.here_direct" if view.direct else "help.here_space")
-    return finished(kicker_of(Text("help.kicker"), here), band, body, actions)
+    names = ", ".join(f"/{name}" for name in view.names)
+    also = [(text("help.also"), names)] if names else []
+    return [(text("help.type"), mentioned), *also]
+
+
+def _run(name: str) -> list[Element]:
+    """Return the button that runs the command; an empty list for a command that has none."""
+    if name in _NOT_ALONE:
+        return []
+    title = text("help.run", value=f"/{shown_name(name)}")
+    return [press(title, {"do": "run_command", "command": name, "argument": ""})]
 
 
 def shown_name(name: str) -> str:

@@ -10,7 +10,16 @@ from itertools import groupby
 from adaptive_cards import glyphs
 from adaptive_cards.actions import open_url, press
 from adaptive_cards.card import Card, finished
-from adaptive_cards.components import Band, aside, kicker_of, note, section, small_print
+from adaptive_cards.components import (
+    Band,
+    aside,
+    count_line,
+    kicker_of,
+    labeled,
+    note,
+    small_print,
+    titled,
+)
 from adaptive_cards.elements import (
     MONO,
     SUBTLE,
@@ -18,15 +27,14 @@ from adaptive_cards.elements import (
     Element,
     column,
     columns,
-    facts,
     rich,
     run,
     said,
 )
 from adaptive_cards.glyphs import Mark
-from adaptive_cards.texts import plural, render, text
+from adaptive_cards.texts import text
 from adaptive_cards.times import day_clock, written_date
-from jobs.model import State, Text, verbatim
+from jobs.model import State, Text
 
 _INCIDENTS_MOST = 5
 _A_LINE = 10
@@ -93,14 +101,15 @@ class HistoryView:
 def history(view: HistoryView) -> Card:
     """Return the card; at most five incidents are on it, and the page has all of them."""
     band = Band(_STYLES[view.state], _MARKS[view.state], said(view.title, **TITLE), ())
-    body = [*_row_of_days(view.days), facts((text(key), render(words)) for key, words in view.rows)]
-    if view.incidents:
-        body.append(section("history.incidents"))
-        body += [_incident(each) for each in view.incidents[:_INCIDENTS_MOST]]
-    if left := len(view.incidents) - _INCIDENTS_MOST:
-        body += [small_print(verbatim(plural("history.more_incidents", left)))] if left > 0 else []
     address, until = view.page
-    body.append(small_print(Text("history.link_words", {"until": day_clock(until)})))
+    incidents = [_incident(each) for each in view.incidents[:_INCIDENTS_MOST]]
+    body = [
+        *_row_of_days(view.days),
+        labeled(view.rows),
+        *titled("history.incidents", incidents),
+        *count_line("history.more_incidents", len(view.incidents) - _INCIDENTS_MOST),
+        small_print(Text("history.link_words", {"until": day_clock(until)})),
+    ]
     return finished(
         kicker_of(Text("history.kicker", {"mailbox": view.mailbox}), day_clock(view.at)),
         band,

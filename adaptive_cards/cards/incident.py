@@ -7,12 +7,12 @@ from datetime import datetime
 from enum import StrEnum
 
 from adaptive_cards import glyphs
-from adaptive_cards.actions import buttons, in_rows, open_url, press
+from adaptive_cards.actions import button_rows, open_url, press
 from adaptive_cards.card import Card, finished
-from adaptive_cards.components import Band, kicker_of, section, small_print, turn_line
-from adaptive_cards.elements import SUBTLE, TITLE, Element, facts, rich, run, said
+from adaptive_cards.components import Band, count_line, kicker_of, labeled, section, turn_line
+from adaptive_cards.elements import SUBTLE, TITLE, Element, rich, run, said
 from adaptive_cards.glyphs import Mark
-from adaptive_cards.texts import plural, render, text
+from adaptive_cards.texts import render, text
 from adaptive_cards.times import day_clock
 from jobs.model import Text, Turn, verbatim
 
@@ -74,7 +74,7 @@ def incident(view: IncidentView) -> Card:
     if _goes_on(view):
         lines.append(turn_line(view.turn, view.remedy or verbatim("")))
     band = Band(style, mark, said(view.title, **TITLE), tuple(lines))
-    body = [facts((text(label), render(words)) for label, words in view.rows)] if view.rows else []
+    body = [labeled(view.rows)] if view.rows else []
     return finished(
         kicker_of(Text("watch.kicker"), day_clock(view.at)),
         band,
@@ -82,7 +82,7 @@ def incident(view: IncidentView) -> Card:
             *body,
             *_mailboxes(view),
             *_changes(view),
-            *(buttons(*row) for row in in_rows(_buttons(view))),
+            *button_rows(_buttons(view)),
         ],
         told=1,
     )
@@ -96,8 +96,7 @@ def _mailboxes(view: IncidentView) -> list[Element]:
     if len(view.mailboxes) == 1:
         return []
     shown = [rich(run(each), spacing="Small") for each in view.mailboxes[:_MAILBOXES_MOST]]
-    left = len(view.mailboxes) - len(shown)
-    more = [small_print(verbatim(plural("watch.more_channels", left)))] if left else []
+    more = count_line("watch.more_channels", len(view.mailboxes) - len(shown))
     return [section("watch.channels_section"), *shown, *more]
 
 
@@ -118,15 +117,27 @@ def _changes(view: IncidentView) -> list[Element]:
 def _buttons(view: IncidentView) -> list[Element]:
     if view.look is IncidentLook.UNWATCHED:
         return []
-    first = view.mailboxes[0]
-    check = [press(text("button.check_now"), {"do": "check", "channel": first})]
     if view.look is IncidentLook.ENDED:
-        return [] if view.direct or len(view.mailboxes) > 1 else check
-    key, verb = ("on_it", "watch_on_it") if view.acts else ("not_on_it", "watch_not_on_it")
-    on_it = [press(text(f"watch.{key}"), {"do": verb, "card": view.card})]
+        return [] if view.direct else _check(view)
     if view.direct:
-        return on_it
+        return [_on_it(view)]
+    return [*_remedies(view), _on_it(view), *_check(view)]
+
+
+def _remedies(view: IncidentView) -> list[Element]:
+    """Return the button that opens a plan, and the one that opens the page where a person fixes it."""
     fix = [press(text(view.fix[0]), view.fix[1], main=True)] if view.fix else []
     page = [open_url(text(view.page[0]), view.page[1])] if view.page else []
-    own = check if len(view.mailboxes) == 1 else []
-    return [*fix, *page, *on_it, *own]
+    return [*fix, *page]
+
+
+def _on_it(view: IncidentView) -> Element:
+    key, verb = ("on_it", "watch_on_it") if view.acts else ("not_on_it", "watch_not_on_it")
+    return press(text(f"watch.{key}"), {"do": verb, "card": view.card})
+
+
+def _check(view: IncidentView) -> list[Element]:
+    """Return the button that checks the channel; an empty list if the card is about several."""
+    if len(view.mailboxes) > 1:
+        return []
+    return [press(text("button.check_now"), {"do": "check", "channel": view.mailboxes[0]})]

@@ -8,8 +8,8 @@ from datetime import datetime
 from adaptive_cards import glyphs
 from adaptive_cards.actions import press
 from adaptive_cards.card import Card, finished
-from adaptive_cards.components import Band, kicker_of
-from adaptive_cards.elements import MONO, SUBTLE, TITLE, Element, container, facts, rich, run, said
+from adaptive_cards.components import Band, kicker_of, labeled
+from adaptive_cards.elements import MONO, SUBTLE, TITLE, Element, container, rich, run, said
 from adaptive_cards.texts import render, text
 from adaptive_cards.times import day_clock
 from jobs.model import Evidence, Text
@@ -24,10 +24,7 @@ def notice(view: NoticeView) -> Card:
     """Return the card; refusals, receipts and small failures all have this form."""
     mark = glyphs.of_glyph(view.glyph) if view.glyph else None
     band = Band(view.tone, mark, said(view.title, **TITLE), (said(view.words, spacing="Small"),))
-    body = (
-        [facts((text(label), render(words)) for label, words in view.facts)] if view.facts else []
-    )
-    body += _evidence(view)
+    body = [*([labeled(view.facts)] if view.facts else []), *_evidence(view)]
     actions = [press(_title(key), data) for key, data in view.buttons[:_BUTTONS_MOST]]
     return finished(
         kicker_of(view.kicker, day_clock(view.at) if view.at else ""), band, body, actions

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from adaptive_cards import glyphs
-from adaptive_cards.actions import buttons, cancel, in_rows, show_card, submit
+from adaptive_cards.actions import button_rows, buttons, cancel, show_card, submit
 from adaptive_cards.card import Card, finished
 from adaptive_cards.cards.plan_addresses import addresses, foreign, granted
 from adaptive_cards.cards.plan_band import approvers_turn, band
 from adaptive_cards.cards.plan_changes import changed, group, of_scope
-from adaptive_cards.cards.plan_people import lines, may_press
+from adaptive_cards.cards.plan_people import lines
 from adaptive_cards.cards.plan_view import PlanView
-from adaptive_cards.components import box, kicker, section
+from adaptive_cards.components import box, kicker, titled
 from adaptive_cards.elements import SMALL, Element, literal, own, rich, run, said
 from adaptive_cards.glyphs import marked
 from adaptive_cards.texts import listed, plural, render, text
@@ -46,7 +46,7 @@ def plan(view: PlanView) -> Card:
         *granted(view),
         *foreign(view),
         *_turn_again(view),
-        *(buttons(*row) for row in in_rows(_main(view))),
+        *button_rows(_main(view)),
     ]
     return finished(
         kicker(view.header),
@@ -75,7 +75,7 @@ def _warnings(view: PlanView) -> list[Element]:
 
 def _marked(title: str, lines: tuple[Text, ...]) -> list[Element]:
     rows = [marked(glyphs.WRONG, said(words)) for words in lines]
-    return [section(title), *rows] if rows else []
+    return titled(title, rows)
 
 
 def _tenant(view: PlanView) -> list[Element]:
@@ -85,17 +85,14 @@ def _tenant(view: PlanView) -> list[Element]:
     lines = [line for change in changes for line in _tenant_lines(change)]
     if view.approved_tenant:
         return [box("emphasis", glyphs.OK, own("plan.tenant_approved", weight="Bolder"), *lines)]
-    title = (
-        "plan.tenant_reversible" if all(change.reversible for change in changes) else "plan.tenant"
-    )
-    return [
-        box("warning", glyphs.WARNING, own(title, weight="Bolder"), *lines, *_approve_tenant(view))
-    ]
+    whole = all(change.reversible for change in changes)
+    title = own("plan.tenant_reversible" if whole else "plan.tenant", weight="Bolder")
+    return [box("warning", glyphs.WARNING, title, *lines, *_approve_tenant(view))]
 
 
 def _approve_tenant(view: PlanView) -> list[Element]:
     """Return the button of the tenant-wide changes; none where they cannot be approved."""
-    if view.blocking or view.closed or view.waits_for_hosts or not may_press(view.people):
+    if view.waits_for_hosts or not view.is_open:
         return []
     button = submit(
         text("button.approve_tenant"), "approve_tenant", run=view.header.run, plan=view.plan_id
@@ -119,8 +116,7 @@ def _turn_again(view: PlanView) -> list[Element]:
 def _may_approve(view: PlanView) -> bool:
     """Return whether the button is there that approves the changes to the app and the mailbox."""
     own_approval = len(view.changes) - len(of_scope(view.changes, Scope.TENANT))
-    over = view.closed or view.blocking or _is_decided(view, own_approval)
-    return not over and not view.waits_for_hosts and may_press(view.people)
+    return view.is_open and not view.waits_for_hosts and not _is_decided(view, own_approval)
 
 
 def _main(view: PlanView) -> list[Element]:

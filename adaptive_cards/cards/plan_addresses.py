@@ -7,9 +7,8 @@ from __future__ import annotations
 
 from adaptive_cards import glyphs
 from adaptive_cards.actions import buttons, submit
-from adaptive_cards.cards.plan_people import may_press
 from adaptive_cards.cards.plan_view import Address, ForeignHosts, PlanView
-from adaptive_cards.components import box, note, section
+from adaptive_cards.components import box, note, titled
 from adaptive_cards.elements import SMALL, Element, literal, own, said
 from adaptive_cards.glyphs import marked
 from adaptive_cards.texts import plural
@@ -18,9 +17,7 @@ from jobs.model import Text
 
 def addresses(view: PlanView) -> list[Element]:
     """Return the addresses in full, each below its label, so that it has the card's whole width."""
-    if not view.addresses:
-        return []
-    return [section("plan.addresses"), *(line for each in view.addresses for line in _lines(each))]
+    return titled("plan.addresses", [line for each in view.addresses for line in _lines(each)])
 
 
 def _lines(address: Address) -> list[Element]:
@@ -62,7 +59,7 @@ def _confirmed(view: PlanView, found: ForeignHosts) -> list[Element]:
     """Return who confirmed the hosts, or the button for it where a press would count."""
     if found.confirmed is not None:
         return [said(found.confirmed, spacing="Small")]
-    if not view.waits_for_hosts or view.blocking or view.closed or not may_press(view.people):
+    if not view.waits_for_hosts or not view.is_open:
         return []
     button = submit(
         plural("button.confirm_hosts", len(found.hosts)),

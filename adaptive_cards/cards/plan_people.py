@@ -32,6 +32,10 @@ def lines(people: PlanPeople | None) -> list[Element]:
     """Return the lines about people; none if the card's readers approve it themselves."""
     if people is None:
         return []
+    return [said(words, spacing="Small") for words in _texts(people)]
+
+
+def _texts(people: PlanPeople) -> list[Text]:
     found = list(people.decided)
     if people.asked_by:
         found.append(Text("plan.asked_by", {"who": people.asked_by}))
@@ -40,7 +44,7 @@ def lines(people: PlanPeople | None) -> list[Element]:
     if people.unreachable:
         found.append(Text("plan.unreachable", {"who": ", ".join(people.unreachable)}))
         found += [] if people.waits_for else [Text("plan.nobody_reached")]
-    return [said(words, spacing="Small") for words in found]
+    return found
 
 
 def may_press(people: PlanPeople | None) -> bool:

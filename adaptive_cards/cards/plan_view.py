@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from adaptive_cards.cards.plan_people import PlanPeople
+from adaptive_cards.cards.plan_people import PlanPeople, may_press
 from adaptive_cards.views import Header
 from jobs.model import Change, Profile, Scope, Text, Turn
 
@@ -73,11 +73,16 @@ class PlanView:
     @property
     def waits_for_hosts(self) -> bool:
         """Tell whether an approver must confirm the hosts before anything can be approved."""
-        left = any(
-            not (self.approved_tenant if each.scope is Scope.TENANT else self.approved)
-            for each in self.changes
-        )
+        left = not all(map(self._is_approved, self.changes))
         return left and self.foreign is not None and self.foreign.confirmed is None
+
+    def _is_approved(self, change: Change) -> bool:
+        return self.approved_tenant if change.scope is Scope.TENANT else self.approved
+
+    @property
+    def is_open(self) -> bool:
+        """Tell whether the card's readers can decide: it is neither closed nor blocked, nor for others."""
+        return not self.closed and not self.blocking and may_press(self.people)
 
     @property
     def begun(self) -> bool:

@@ -21,7 +21,7 @@ from adaptive_cards.components import (
 )
 from adaptive_cards.elements import SMALL, TITLE, Element, said
 from adaptive_cards.glyphs import Mark
-from adaptive_cards.texts import text
+from adaptive_cards.texts import counted, text
 from adaptive_cards.times import clock_seconds
 from adaptive_cards.views import Header
 from jobs.model import State, Text, Turn
@@ -83,13 +83,10 @@ def _counts(rows: list[Row]) -> list[str]:
     """
     done = sum(line.done for line in rows)
     counts = {
-        "running": sum(line.running for line in rows),
-        "skipped": sum(line.state is State.SKIPPED for line in rows),
+        "progress.count_running": sum(line.running for line in rows),
+        "progress.count_skipped": sum(line.state is State.SKIPPED for line in rows),
     }
-    more = [
-        text(f"progress.count_{name}", count=str(count)) for name, count in counts.items() if count
-    ]
-    return [text("progress.count", done=str(done), all=str(len(rows))), *more]
+    return [text("progress.count", done=str(done), all=str(len(rows))), *counted(counts)]
 
 
 def _groups(view: ProgressView, *, every_note: bool) -> list[Element]:
@@ -102,11 +99,8 @@ def _groups(view: ProgressView, *, every_note: bool) -> list[Element]:
 
 def _row(line: Row, *, every_note: bool) -> Element:
     right = _right(line)
-    below = (
-        note(line.note)
-        if line.note and (every_note or line.running or line.state in _ASKS)
-        else None
-    )
+    shown = every_note or line.running or line.state in _ASKS
+    below = note(line.note) if line.note and shown else None
     return row(_mark(line), line.row, said(line.title), below, aside(right) if right else None)
 
 
@@ -120,12 +114,14 @@ def _right(line: Row) -> Text | None:
     if line.running:
         return Text("state.running")
     if line.state is State.WAITING:
-        return Text(
-            "state.waits_person" if glyphs.is_person(line.waiting_for) else "state.waits_time"
-        )
+        return _waits(line)
     if line.right or line.state in {None, State.OK}:
         return line.right
     return Text(f"state.{line.state}")
+
+
+def _waits(line: Row) -> Text:
+    return Text("state.waits_person" if glyphs.is_person(line.waiting_for) else "state.waits_time")
 
 
 def _buttons(view: ProgressView) -> list[Element]:

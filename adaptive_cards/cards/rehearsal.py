@@ -28,14 +28,7 @@ _REASON_MOST = 500
 def rehearsal(view: RehearsalView) -> Card:
     """Return the card, which is offered, ready, failed, done or skipped, with the one next step."""
     if view.done:
-        title, told = (
-            Text("rehearsal.done", {"username": view.username}),
-            Text("rehearsal.done_next"),
-        )
-        if view.shared:
-            title = Text("rehearsal.done_shared", _values(view))
-            told = Text("rehearsal.done_next_shared", {"login": view.login})
-        return _ended(view, "good", glyphs.OK, title, told)
+        return _done(view)
     if view.skipped:
         return _ended(
             view,
@@ -47,6 +40,13 @@ def rehearsal(view: RehearsalView) -> Card:
     if view.problem:
         return _failed(view)
     return _ready(view) if view.url else _offer(view)
+
+
+def _done(view: RehearsalView) -> Card:
+    kind = "_shared" if view.shared else ""
+    title = Text(f"rehearsal.done{kind}", _values(view))
+    told = Text(f"rehearsal.done_next{kind}", _values(view))
+    return _ended(view, "good", glyphs.OK, title, told)
 
 
 def _offer(view: RehearsalView) -> Card:

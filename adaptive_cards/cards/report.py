@@ -6,13 +6,12 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from adaptive_cards import glyphs
-from adaptive_cards.actions import buttons, fit_title, in_rows, press
+from adaptive_cards.actions import button_rows, fit_title, press
 from adaptive_cards.card import Card, finished
-from adaptive_cards.components import Band, aside, kicker_of, note, small_print
-from adaptive_cards.elements import TITLE, Element, column, columns, facts, rich, run, said
-from adaptive_cards.texts import plural, render, text
+from adaptive_cards.components import Band, aside, count_line, kicker_of, labeled, note, small_print
+from adaptive_cards.elements import TITLE, Element, column, columns, rich, run, said
 from adaptive_cards.times import day_clock
-from jobs.model import State, Text, verbatim
+from jobs.model import State, Text
 
 _CHANNELS_MOST = 15
 _BUTTONS_MOST = 3
@@ -55,20 +54,22 @@ def report(view: ReportView) -> Card:
     lines = sorted(
         view.lines, key=lambda line: (_WORST_FIRST.index(line.state), -line.broken_s, line.mailbox)
     )
-    bad = any(line.state is State.WRONG for line in lines)
-    mark = glyphs.WRONG if bad else glyphs.OK
-    band = Band("attention" if bad else "good", mark, said(view.title, **TITLE), ())
-    body = [facts((text(key), render(words)) for key, words in view.rows)]
-    body += [_row(line) for line in lines[:_CHANNELS_MOST]]
-    if len(lines) > _CHANNELS_MOST:
-        left = len(lines) - _CHANNELS_MOST
-        body.append(small_print(verbatim(plural("watch.more_channels", left))))
-    if view.remark is not None:
-        body.append(small_print(view.remark))
-    body.append(small_print(Text("report.how_counted")))
-    body += [buttons(*row) for row in in_rows(_buttons(lines))]
+    body = [
+        labeled(view.rows),
+        *map(_row, lines[:_CHANNELS_MOST]),
+        *count_line("watch.more_channels", len(lines) - _CHANNELS_MOST),
+        *([small_print(view.remark)] if view.remark else []),
+        small_print(Text("report.how_counted")),
+        *button_rows(_buttons(lines)),
+    ]
     kicker = kicker_of(Text("report.kicker", {"month": view.month}), day_clock(view.at))
-    return finished(kicker, band, body)
+    return finished(kicker, _band(view), body)
+
+
+def _band(view: ReportView) -> Band:
+    bad = any(line.state is State.WRONG for line in view.lines)
+    style, mark = ("attention", glyphs.WRONG) if bad else ("good", glyphs.OK)
+    return Band(style, mark, said(view.title, **TITLE), ())
 
 
 def _row(line: ReportLine) -> Element:

@@ -10,10 +10,10 @@ from adaptive_cards.actions import submit
 from adaptive_cards.card import Card, finished
 from adaptive_cards.components import (
     Band,
+    count_line,
     kicker_of,
     note,
     persons_turn,
-    small_print,
     stage,
     turn_line,
 )
@@ -29,9 +29,9 @@ from adaptive_cards.elements import (
     said,
 )
 from adaptive_cards.glyphs import Mark, glyph
-from adaptive_cards.texts import plural, render, text
+from adaptive_cards.texts import render, text
 from adaptive_cards.times import day_clock
-from jobs.model import RunKind, Text, Turn, verbatim
+from jobs.model import RunKind, Text, Turn
 
 _RUNS_MOST = 10
 
@@ -45,8 +45,7 @@ def status(view: StatusView) -> Card:
     The band names the person who must act first.
     """
     body = [_row(line) for line in view.runs[:_RUNS_MOST]]
-    if more := view.more + max(len(view.runs) - _RUNS_MOST, 0):
-        body.append(small_print(verbatim(plural("status.more", more))))
+    body += count_line("status.more", view.more + max(len(view.runs) - _RUNS_MOST, 0))
     again = submit(text("button.look_again"), "status")
     actions = [again] if view.runs else [submit(text("button.setup"), "setup", main=True)]
     return finished(

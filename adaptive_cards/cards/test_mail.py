@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from adaptive_cards import glyphs
-from adaptive_cards.actions import buttons, cancel, in_rows, submit
+from adaptive_cards.actions import button_rows, cancel, submit
 from adaptive_cards.card import Card, finished
 from adaptive_cards.cards._ask_someone_else import ask_someone
 from adaptive_cards.components import (
@@ -87,7 +87,7 @@ def test_mail(view: TestMailView) -> Card:
     body = [subject, *_from_elsewhere(view), section("mail.way"), *_stations(view)]
     body += problem_box(view.problem, view.problem_code, remedy=view.remedy)
     typed, opens = _ask_agent(view)
-    rows = [buttons(*row) for row in in_rows([*_buttons(view), *opens])]
+    rows = button_rows([*_buttons(view), *opens])
     return finished(kicker(view.header), _band(view), [*body, *typed, *rows])
 
 
@@ -138,7 +138,7 @@ def _stopped(view: TestMailView) -> Band:
 
 def _ask_agent(view: TestMailView) -> tuple[list[Element], list[Element]]:
     """Return the part that asks an agent 1:1, who may not be in the space."""
-    if view.direct or view.over or view.problem or not view.forwarded_at or view.agent_at:
+    if view.direct or view.over or view.problem or not _is_for_agent(view):
         return [], []
     return ask_someone(
         text("button.ask_agent"), "ask_agent", view.header.run, view.asked, who="agent"
@@ -147,6 +147,11 @@ def _ask_agent(view: TestMailView) -> tuple[list[Element], list[Element]]:
 
 def _machine(title: Text, told: Text) -> Band:
     return Band("emphasis", glyphs.RUNNING, said(title, **TITLE), (turn_line(Turn.NOBODY, told),))
+
+
+def _is_for_agent(view: TestMailView) -> bool:
+    """Return whether the mail was forwarded, and no agent was seen to have it."""
+    return view.forwarded_at is not None and view.agent_at is None
 
 
 def _to_be_sent(view: TestMailView) -> bool:
@@ -182,9 +187,10 @@ def _station(view: TestMailView, name: str, at: datetime | None, ahead: int) -> 
 
 
 def _pending(view: TestMailView, name: str) -> tuple[Mark, str]:
-    if view.problem and not (_to_be_sent(view) or view.late):
+    asked = _to_be_sent(view) or view.late
+    if view.problem and not asked:
         return glyphs.WRONG, "state.stops_here"
-    if _to_be_sent(view) or view.late or name == "V2":
+    if asked or name == "V2":
         return glyphs.PERSON, "state.waits_person"
     return glyphs.RUNNING, "state.running"
 
@@ -192,13 +198,18 @@ def _pending(view: TestMailView, name: str) -> tuple[Mark, str]:
 def _buttons(view: TestMailView) -> list[Element]:
     if view.over:
         return []
+    stop = [] if view.direct else [cancel(view.header.run, of_run=True)]
+    return [*_main(view), *stop]
+
+
+def _main(view: TestMailView) -> list[Element]:
+    """Return the green button; an agent, who cannot fix a problem, has none for it."""
     run_id = view.header.run
-    stop = [] if view.direct else [cancel(run_id, of_run=True)]
     if _to_be_sent(view):
-        return [submit(text("button.sent"), "test_sent", main=True, run=run_id), *stop]
+        return [submit(text("button.sent"), "test_sent", main=True, run=run_id)]
     if view.problem:
         again = submit(text("button.look_again"), "look_again", main=True, run=run_id)
-        return stop and [again, *stop]
-    if view.forwarded_at and view.agent_at is None:
-        return [submit(text("button.agent_has_it"), "agent_has_it", main=True, run=run_id), *stop]
-    return stop
+        return [] if view.direct else [again]
+    if _is_for_agent(view):
+        return [submit(text("button.agent_has_it"), "agent_has_it", main=True, run=run_id)]
+    return []

@@ -11,7 +11,7 @@ from datetime import datetime
 from adaptive_cards import glyphs
 from adaptive_cards.actions import press
 from adaptive_cards.card import Card, finished
-from adaptive_cards.components import Band, kicker, note, row, section, turn_line
+from adaptive_cards.components import Band, kicker, note, row, section, titled, turn_line
 from adaptive_cards.elements import TITLE, Element, facts, said
 from adaptive_cards.glyphs import Mark, marked
 from adaptive_cards.texts import text
@@ -68,7 +68,7 @@ def undone(view: UndoneView) -> Card:
 
 def _lines(title: str, mark: Mark, lines: tuple[Line, ...]) -> list[Element]:
     rows = [row(mark, name, said(what), note(seen)) for name, what, seen in lines]
-    return [section(title), *rows] if rows else []
+    return titled(title, rows)
 
 
 def _to_know(view: UndoneView) -> list[tuple[str, str]]:

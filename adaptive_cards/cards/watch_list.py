@@ -6,10 +6,19 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from adaptive_cards import glyphs
-from adaptive_cards.actions import buttons, fit_title, in_rows, press
+from adaptive_cards.actions import button_rows, fit_title, press
 from adaptive_cards.card import Card, finished
 from adaptive_cards.cards.verdict.age import time_since
-from adaptive_cards.components import Band, aside, kicker_of, note, section, small_print, turn_line
+from adaptive_cards.components import (
+    Band,
+    aside,
+    count_line,
+    kicker_of,
+    note,
+    small_print,
+    titled,
+    turn_line,
+)
 from adaptive_cards.elements import TITLE, Element, column, columns, rich, run, said
 from adaptive_cards.glyphs import Mark, glyph
 from adaptive_cards.texts import plural, text
@@ -55,17 +64,15 @@ class WatchListView:
 def watch_list(view: WatchListView) -> Card:
     """Return the card, with the worst channels first; at most twelve are shown."""
     lines = sorted(view.lines, key=lambda line: _WORST_FIRST.index(line.state))
-    body = [_row(line, view.at) for line in lines[:_CHANNELS_MOST]]
-    if len(lines) > _CHANNELS_MOST:
-        body.append(
-            small_print(verbatim(plural("watch.more_channels", len(lines) - _CHANNELS_MOST)))
-        )
-    if view.unwatched:
-        body.append(section("watch.unwatched_section"))
-        body += [rich(run(each), spacing="Small") for each in view.unwatched[:_NAMED_MOST]]
-    if view.quiet:
-        body.append(small_print(Text("watch.quiet_line", {"hours": view.quiet})))
-    body += [buttons(*row) for row in in_rows(_buttons(view))]
+    unwatched = [rich(run(each), spacing="Small") for each in view.unwatched[:_NAMED_MOST]]
+    quiet = small_print(Text("watch.quiet_line", {"hours": view.quiet}))
+    body = [
+        *(_row(line, view.at) for line in lines[:_CHANNELS_MOST]),
+        *count_line("watch.more_channels", len(lines) - _CHANNELS_MOST),
+        *titled("watch.unwatched_section", unwatched),
+        *([quiet] if view.quiet else []),
+        *button_rows(_buttons(view)),
+    ]
     return finished(kicker_of(Text("watch.kicker"), day_clock(view.at)), _band(view), body)
 
 

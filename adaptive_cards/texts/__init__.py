@@ -61,6 +61,11 @@ def plural(key: str, count: int, **values: str) -> str:
     return text(key, count=str(count), **values)
 
 
+def counted(counts: Mapping[str, int]) -> list[str]:
+    """Return the text of each key with its count, without the counts that are 0."""
+    return [text(key, count=str(count)) for key, count in counts.items() if count]
+
+
 def listed(items: Iterable[str]) -> str:
     """Return the items as a list in the present language, such as ``a, b, and c``."""
     return format_list(list(items), locale=locale.current().babel)
@@ -91,16 +96,20 @@ def keys(language: str = locale.SOURCE) -> frozenset[str]:
 
 def _template(words: Text) -> str:
     """Return the text with its placeholders; English, if the present language lacks it."""
-    here = locale.current()
-    forms: tuple[str, ...] = (words.key,)
-    if "count" in words.values and words.values["count"].isdecimal():
-        category = here.babel.plural_form(int(words.values["count"]))
-        forms = (words.key, f"{words.key}.{category}", f"{words.key}.other")
-    for catalogue in (_catalogue(here.language), _catalogue(locale.SOURCE)):
-        for form in forms:
+    for catalogue in (_catalogue(locale.current().language), _catalogue(locale.SOURCE)):
+        for form in _forms(words):
             if form in catalogue:
                 return catalogue[form]
     raise KeyError(words.key)
+
+
+def _forms(words: Text) -> tuple[str, ...]:
+    """Return the keys that the text may have: its own, and with a count those of its plural forms."""
+    count = words.values.get("count", "")
+    if not count.isdecimal():
+        return (words.key,)
+    category = locale.current().babel.plural_form(int(count))
+    return (words.key, f"{words.key}.{category}", f"{words.key}.other")
 
 
 def _value(value: str) -> str:

@@ -94,10 +94,7 @@ def _when(view: VerdictView) -> str:
 
 def _missed(view: VerdictView, damage: Damage) -> str:
     mails = plural("verdict.mails", damage.mails)
-    if day(damage.since) == day(view.at):
-        told = text("verdict.missed_today", count=mails, clock=clock(damage.since))
-    else:
-        told = text("verdict.missed", count=mails, at=day_clock(damage.since))
+    told = _dated("verdict.missed", damage.since, view.at, count=mails)
     bounced = plural("verdict.bounced", damage.bounced) if damage.bounced else ""
     kept = text("verdict.kept") if damage.kept else ""
     return " ".join(filter(None, (told, kept, bounced)))
@@ -106,9 +103,14 @@ def _missed(view: VerdictView, damage: Damage) -> str:
 def _since(view: VerdictView) -> str:
     if view.since is None:
         return ""
-    if day(view.since) == day(view.at):
-        return text("verdict.since_today", clock=clock(view.since))
-    return text("verdict.since", at=day_clock(view.since))
+    return _dated("verdict.since", view.since, view.at)
+
+
+def _dated(key: str, at: datetime, now: datetime, **values: str) -> str:
+    """Return the text with the time alone if it was today, or else with the date, too."""
+    if day(at) == day(now):
+        return text(f"{key}_today", clock=clock(at), **values)
+    return text(key, at=day_clock(at), **values)
 
 
 def _others(view: VerdictView) -> str:
@@ -132,17 +134,20 @@ def _silent(view: VerdictView) -> str:
 def _click(view: VerdictView) -> Text:
     if not glyphs.is_person(view.turn):
         return Text("verdict.turn_wait")
-    if view.found is not None and view.found.may_keep and view.turn is Turn.REQUESTER:
+    if view.may_keep and view.turn is Turn.REQUESTER:
         return Text("verdict.turn_keep")
     if view.fix is None:
-        return (
-            _sign_in(view)
-            if view.sign_in_url and view.causes[0].title in SIGN_IN_TELLS
-            else Text("verdict.turn_remedy")
-        )
+        return _without_fix(view)
     if "url" in view.fix[1]:
         return Text("verdict.turn_page")
     return Text("verdict.turn_fix" if view.turn is Turn.APPROVER else "verdict.turn_fix_other")
+
+
+def _without_fix(view: VerdictView) -> Text:
+    """Return what a person does if no button fixes the first cause."""
+    if view.sign_in_url and view.causes[0].title in SIGN_IN_TELLS:
+        return _sign_in(view)
+    return Text("verdict.turn_remedy")
 
 
 def _both_ways(view: VerdictView) -> bool:

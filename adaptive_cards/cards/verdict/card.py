@@ -5,8 +5,8 @@ from __future__ import annotations
 from adaptive_cards import glyphs
 from adaptive_cards.actions import (
     ACTIONS_MOST,
+    button_rows,
     buttons,
-    in_rows,
     open_url,
     press,
     show_card,
@@ -54,11 +54,11 @@ def _drawn(view: VerdictView, room: Budget) -> tuple[list[Element], list[Element
     body, again = [*_fix(view), *way(view), *matter(view, room)], _again(view)
     rows = [
         *problem_box(view.problem, view.problem_code, view.problem_at),
-        *(buttons(*row) for row in in_rows(again)),
+        *button_rows(again),
     ]
     if not _has_list(view):
         return [*body, *found(view, room), *rows], []
-    free = ACTIONS_MOST - len(again) - (1 if view.fix else 0)
+    free = ACTIONS_MOST - len(again) - len(_fix(view))
     return [*body, *rows], _lists(view, room, apart=free > 1)
 
 
@@ -88,32 +88,34 @@ def _again(view: VerdictView) -> list[Element]:
 
     One action is left free for the list of findings.
     """
-    more = text("button.find" if view.is_unknown else "button.see_more")
-    deeper = [open_url(more, view.sign_in_url)] if view.sign_in_url else []
+    deeper = _sign_in(view)
     granted = [open_url(text("button.let_read"), view.grant_url)] if view.grant_url else []
     if view.looking:
         return [*deeper, *granted]
     again = submit(text("button.check_again"), "check", channel=view.mailbox)
     if not view.is_ours:
         return [*_keep(view), again, *deeper]
-    missing = submit(
-        text("button.bundle" if view.causes else "button.mail_missing"),
-        "missing",
-        channel=view.mailbox,
-    )
-    test = (
-        [submit(text("button.connect_test"), "connect_test", channel=view.mailbox)]
-        if view.connect_test
-        else []
-    )
-    every = [*_watch(view), again, *deeper, *granted, missing, *test]
-    return every[: ACTIONS_MOST - 1 - (1 if view.fix else 0)]
+    every = [*_watch(view), again, *deeper, *granted, *_missing(view)]
+    return every[: ACTIONS_MOST - 1 - len(_fix(view))]
+
+
+def _sign_in(view: VerdictView) -> list[Element]:
+    """Return the button to sign in, which lets the check see more."""
+    title = text("button.find" if view.is_unknown else "button.see_more")
+    return [open_url(title, view.sign_in_url)] if view.sign_in_url else []
+
+
+def _missing(view: VerdictView) -> list[Element]:
+    """Return the buttons for mail that is still missing: the file for TAC, and a mail to send as a test."""
+    title = text("button.bundle" if view.causes else "button.mail_missing")
+    missing = submit(title, "missing", channel=view.mailbox)
+    test = submit(text("button.connect_test"), "connect_test", channel=view.mailbox)
+    return [missing, test] if view.connect_test else [missing]
 
 
 def _keep(view: VerdictView) -> list[Element]:
     """Return the button that keeps a channel which the check found by itself."""
-    offered = view.found is not None and view.found.may_keep
-    return [submit(text("button.keep"), "keep", run=view.run)] if offered else []
+    return [submit(text("button.keep"), "keep", run=view.run)] if view.may_keep else []
 
 
 def _watch(view: VerdictView) -> list[Element]:

@@ -7,8 +7,8 @@ from adaptive_cards.cards.verdict.band import sentence
 from adaptive_cards.cards.verdict.evidence import in_words
 from adaptive_cards.cards.verdict.rows import Budget, more, row
 from adaptive_cards.cards.verdict.view import VerdictView
-from adaptive_cards.components import section
-from adaptive_cards.elements import BOLD, SMALL, Element, facts, link, rich, run
+from adaptive_cards.components import learn_more, section
+from adaptive_cards.elements import BOLD, Element, facts, rich, run
 from adaptive_cards.texts import render, render_if_any, text
 from adaptive_cards.views import CheckLine
 from jobs.model import Text, Turn
@@ -29,18 +29,20 @@ def causes(view: VerdictView, room: Budget) -> list[Element]:
 
 
 def _cause(view: VerdictView, line: CheckLine, *, whole: bool) -> Element:
+    mark = glyphs.OK if line.fixed else glyphs.WRONG
+    details = _details(view, line) if whole else []
+    return row(mark, line.row, rich(run(_title(view, line), **BOLD)), *details)
+
+
+def _title(view: VerdictView, line: CheckLine) -> str:
     title = sentence(_fact(view, line) if len(view.causes) == 1 else line.title)
-    told = _cause_facts(view, line) if whole else []
-    if line.fixed is not None:
-        title = f"{title}. {render(line.fixed)}"
-    page = [link("link.learn_more", line.page, **SMALL)] if whole and line.page else []
-    return row(
-        glyphs.OK if line.fixed else glyphs.WRONG,
-        line.row,
-        rich(run(title, **BOLD)),
-        *([facts(told, "Small")] if told else []),
-        *page,
-    )
+    return f"{title}. {render(line.fixed)}" if line.fixed else title
+
+
+def _details(view: VerdictView, line: CheckLine) -> list[Element]:
+    """Return the facts of a cause, and the page about it."""
+    told = _cause_facts(view, line)
+    return [*([facts(told, "Small")] if told else []), *learn_more(line.page)]
 
 
 def _fact(view: VerdictView, cause: CheckLine) -> Text:

@@ -8,11 +8,11 @@ from adaptive_cards import glyphs
 from adaptive_cards.cards.verdict.evidence import details, of_finding
 from adaptive_cards.cards.verdict.rows import EXPLAINED, Budget, Detail, label, more
 from adaptive_cards.cards.verdict.view import VerdictView
-from adaptive_cards.components import section
+from adaptive_cards.components import section, titled
 from adaptive_cards.elements import SMALL, Element, facts, literal, own, rich, run
 from adaptive_cards.escape import clip
 from adaptive_cards.glyphs import Mark
-from adaptive_cards.texts import render, text
+from adaptive_cards.texts import counted, render, text
 from adaptive_cards.views import CheckLine
 from jobs.model import Access, State
 
@@ -33,7 +33,7 @@ def _written(view: VerdictView, room: Budget) -> list[Element]:
         literal(clip(line, _WRITTEN_SIGNS), size="Small", spacing="Small")
         for line in itertools.islice(details(view), room.written)
     ]
-    return [section("verdict.as_written"), *drawn] if drawn else []
+    return titled("verdict.as_written", drawn)
 
 
 def found(view: VerdictView, room: Budget) -> list[Element]:
@@ -95,16 +95,15 @@ def _commands(line: CheckLine) -> list[str]:
 
 def _sum(view: VerdictView) -> str:
     counts = {
-        name: len(getattr(view, name)) for name in ("causes", "symptoms", "warnings", "possible")
+        "verdict.count.causes": len(view.causes),
+        "verdict.count.symptoms": len(view.symptoms),
+        "verdict.count.warnings": len(view.warnings),
+        "verdict.count.possible": len(view.possible),
+        "verdict.count.ok": sum(line.state is State.OK for line in view.lines),
+        "verdict.count.skipped": len(view.skipped),
     }
-    counts |= {
-        "ok": sum(line.state is State.OK for line in view.lines),
-        "skipped": len(view.skipped),
-    }
-    told = ", ".join(
-        text(f"verdict.count.{name}", count=str(count)) for name, count in counts.items() if count
-    )
-    return text("verdict.sum_skipped" if view.skipped else "verdict.sum", counts=told)
+    key = "verdict.sum_skipped" if view.skipped else "verdict.sum"
+    return text(key, counts=", ".join(counted(counts)))
 
 
 def _pairs(view: VerdictView, lines: list[CheckLine], room: Budget) -> list[tuple[str, str]]:

@@ -12,7 +12,7 @@ from adaptive_cards.cards.verdict.band import names, sentence
 from adaptive_cards.cards.verdict.causes import causes
 from adaptive_cards.cards.verdict.rows import EXPLAINED, Budget, Item, rows
 from adaptive_cards.cards.verdict.view import VerdictView
-from adaptive_cards.components import found_values, section, small_print
+from adaptive_cards.components import found_values, section, small_print, titled
 from adaptive_cards.elements import BOLD, Element, said
 from adaptive_cards.glyphs import Mark
 from adaptive_cards.texts import render, render_if_any, text
@@ -145,7 +145,7 @@ def _skipped(view: VerdictView, room: Budget) -> list[Element]:
 def _section(
     title: str, items: list[Item], room: Budget, *, aligned: bool = False
 ) -> list[Element]:
-    return [section(title), *rows(items, room, aligned=aligned)] if items else []
+    return titled(title, rows(items, room, aligned=aligned))
 
 
 def _item(mark: Mark, line: CheckLine, told: str) -> Item:

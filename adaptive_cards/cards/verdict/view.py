@@ -97,6 +97,11 @@ class VerdictView:
         return self.found is not None and not self.found.values
 
     @property
+    def may_keep(self) -> bool:
+        """Return whether the check found the channel by itself, and the card offers to keep it."""
+        return self.found is not None and self.found.may_keep
+
+    @property
     def is_ours(self) -> bool:
         """Return whether the other commands serve the channel in this space."""
         return self.found is None or self.found.kept

@@ -96,7 +96,15 @@ def _over(cards: list[Told]) -> Iterator[str]:
 def _turn(cards: list[Told]) -> Iterator[str]:
     """Return that a 1:1 card asks a person although the card in the space asks nobody."""
     live = [card for card in cards if card.live]
-    asked = [card for card in live if MINE in card.text and card.message["roomType"] == "direct"]
-    spaces = [card for card in live if card.message["roomType"] == "group"]
-    if asked and any(NOBODYS in card.text and not TURNS.search(card.text) for card in spaces):
-        yield f"run {asked[0].run} asks a person 1:1, and its card in the space asks nobody"
+    if any(map(_asks_one_person, live)) and any(map(_asks_nobody, live)):
+        yield f"run {live[0].run} asks a person 1:1, and its card in the space asks nobody"
+
+
+def _asks_one_person(card: Told) -> bool:
+    return card.message["roomType"] == "direct" and MINE in card.text
+
+
+def _asks_nobody(card: Told) -> bool:
+    """Return whether a card in a space says that it is nobody's turn."""
+    in_space = card.message["roomType"] == "group"
+    return in_space and NOBODYS in card.text and not TURNS.search(card.text)

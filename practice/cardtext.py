@@ -46,14 +46,19 @@ def _folded(element: Json) -> Json:
     if element.get("type") == "Action.ShowCard":
         return {**element, "card": {}}
     if element.get("type") == "Input.ChoiceSet":
-        chosen = [each for each in element["choices"] if each["value"] == element.get("value")]
-        return {**element, "choices": [], "value": chosen[0]["title"] if chosen else ""}
+        return {**element, "choices": [], "value": _chosen(element)}
     return {
         key: [_folded(each) if isinstance(each, dict) else each for each in value]
         if isinstance(value, list)
         else value
         for key, value in element.items()
     }
+
+
+def _chosen(element: Json) -> str:
+    """Return the title of the choice that is chosen, or an empty string."""
+    value = element.get("value")
+    return next((each["title"] for each in element["choices"] if each["value"] == value), "")
 
 
 def texts(card: Json) -> list[str]:
@@ -89,6 +94,11 @@ def _inner(element: Json) -> Iterator[str]:
     yield from (
         line for child in _children(element) if child not in actions for line in lines(child)
     )
+    yield from _in_a_row(actions)
+
+
+def _in_a_row(actions: list[Json]) -> Iterator[str]:
+    """Yield the buttons in one line; if a part of one opens, each is in lines of its own."""
     shown = [line for action in actions for line in lines(action)]
     if any(line.startswith(" ") for line in shown):
         yield from shown

@@ -92,6 +92,11 @@ class Chosen:
     minutes: float = 40.0
     cards: bool = False
 
+    @property
+    def kinds(self) -> bool:
+        """Return whether any kind of case was chosen."""
+        return self.singles or self.healthy or self.pairs is not None
+
 
 def by_channel(every: list[Case]) -> list[tuple[dict[str, str], list[Case]]]:
     """Group the cases by the answers that their channel must be set up with.
@@ -110,7 +115,7 @@ def cases(chosen: Chosen) -> list[Case]:
     """Return the cases to try; without a choice these are all cases, with a hundred pairs."""
     if chosen.only:
         return [_named(each) for each in chosen.only]
-    if not (chosen.singles or chosen.healthy or chosen.pairs is not None):
+    if not chosen.kinds:
         return cases(replace(chosen, singles=True, healthy=True, pairs=MANY_PAIRS))
     return [
         *_cases(FAULTS if chosen.singles else ()),

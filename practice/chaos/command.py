@@ -119,6 +119,12 @@ class Score:
         """Number of pauses so far."""
         return sum(row.pauses for row in self.rows.values())
 
+    @property
+    def good(self) -> bool:
+        """Return whether enough kills and pauses have happened, and every row is good."""
+        enough = self.kills >= self.wanted and self.pauses >= self.wanted_pauses
+        return enough and all(row.good for row in self.rows.values())
+
     def next(self) -> tuple[Kill, ...] | Pause | None:
         """Return the kills or the pause of the next run, or None if enough of both have happened."""
         with self._lock:
@@ -178,6 +184,15 @@ def run(kills: int, paused: int, seed: int, lanes: int) -> int:
     _say(f"{kills} kills and {paused} pauses, seed {seed}, on {lanes} stacks")
     if not has_other_host():
         _say("No second host: unshare is not permitted, so a second worker of this one takes over")
+    _run_lanes(score, failed, lanes)
+    for error in failed:
+        _say(f"A stack stopped: {error}")
+    _say(table(score))
+    return 0 if score.good and not failed else 1
+
+
+def _run_lanes(score: Score, failed: list[BaseException], lanes: int) -> None:
+    """Run the stacks side by side until enough has happened."""
     threads = [
         threading.Thread(target=_lane, args=(score, failed), name=f"lane {number}")
         for number in range(1, lanes + 1)
@@ -186,12 +201,6 @@ def run(kills: int, paused: int, seed: int, lanes: int) -> int:
         thread.start()
     for thread in threads:
         thread.join()
-    for error in failed:
-        _say(f"A stack stopped: {error}")
-    _say(table(score))
-    enough = score.kills >= kills and score.pauses >= paused
-    good = not failed and enough and all(row.good for row in score.rows.values())
-    return 0 if good else 1
 
 
 def table(score: Score) -> str:
@@ -203,15 +212,13 @@ def table(score: Score) -> str:
         total.slowest = max(total.slowest, row.slowest)
     lines = [HEAD, *(row.cells() for row in (*score.rows.values(), total))]
     widths = [max(len(line[column]) for line in lines) for column in range(len(HEAD))]
-    return "\n".join(
-        "  ".join(
-            [
-                line[0].ljust(widths[0]),
-                *(c.rjust(w) for c, w in zip(line[1:], widths[1:], strict=True)),
-            ]
-        )
-        for line in lines
-    )
+    return "\n".join(_aligned(line, widths) for line in lines)
+
+
+def _aligned(cells: tuple[str, ...], widths: list[int]) -> str:
+    """Return a line of the table: its name at the left, its numbers at the right."""
+    numbers = (cell.rjust(width) for cell, width in zip(cells[1:], widths[1:], strict=True))
+    return "  ".join([cells[0].ljust(widths[0]), *numbers])
 
 
 def _lane(score: Score, failed: list[BaseException]) -> None:

@@ -44,7 +44,18 @@ READ: Final = frozenset({"secret", "grant", "app", "principal", "smtp_auth", "sm
 
 def compatible(one: Fault, other: Fault) -> bool:
     """Return whether both are causes that can be seen at the same time."""
-    apart = (
+    causes = one.level is other.level is Level.CAUSE
+    return causes and _is_usual(one) and _is_usual(other) and _are_apart(one, other)
+
+
+def _is_usual(fault: Fault) -> bool:
+    """Return whether the usual channel, checked in the usual way, shows the fault."""
+    return not (fault.alone or fault.set_up or fault.by_hand)
+
+
+def _are_apart(one: Fault, other: Fault) -> bool:
+    """Return whether the faults concern two objects, of which neither hides the other."""
+    return (
         one.on != other.on
         and TRACED not in {one.on, other.on}
         and not any(
@@ -52,14 +63,17 @@ def compatible(one: Fault, other: Fault) -> bool:
             for first, second in ((one, other), (other, one))
         )
     )
-    usual = not any(each.alone or each.set_up or each.by_hand for each in (one, other))
-    return one.level is other.level is Level.CAUSE and apart and usual
 
 
 def _hides(one: str, other: str) -> bool:
     if other in HIDES.get(one, "").split() or (one in LOGIN and other in {"form", "renewal"}):
         return True
-    if one not in LOGIN or other not in LOGIN or LOGIN.index(one) > LOGIN.index(other):
+    return one in LOGIN and other in LOGIN and _hides_at_login(one, other)
+
+
+def _hides_at_login(one: str, other: str) -> bool:
+    """Return whether a login that fails at one object leaves the other one unseen."""
+    if LOGIN.index(one) > LOGIN.index(other):
         return False
     return (
         other not in READ

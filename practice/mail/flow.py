@@ -6,7 +6,7 @@ Source: facts/microsoft.md 2.2, 2.5.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Final
 
@@ -152,6 +152,12 @@ def _target(box: Mailbox) -> str:
     An internal address wins over an external one, and both over an inbox rule that redirects.
     """
     smtp = (box.forwarding_smtp_address or "").partition(":")[2]
-    rules = (rule for rule in box.inbox_rules if rule.get("Enabled", True))
-    found = (REDIRECT.search(str(rule.get("RedirectTo") or "")) for rule in rules)
-    return box.forwarding_address or smtp or next((each[1] for each in found if each), "")
+    return box.forwarding_address or smtp or next(_redirections(box), "")
+
+
+def _redirections(box: Mailbox) -> Iterator[str]:
+    """Yield the addresses to which the mailbox's enabled inbox rules redirect."""
+    for rule in box.inbox_rules:
+        found = REDIRECT.search(str(rule.get("RedirectTo") or ""))
+        if found and rule.get("Enabled", True):
+            yield found[1]

@@ -80,9 +80,13 @@ def _structure(card: Json) -> Iterator[str]:
         yield f"version {card.get('version')!r} is not supported; the newest is {VERSIONS[-1]}"
     if len(json.dumps(card, separators=(",", ":")).encode()) > MOST_BYTES:
         yield f"the card is larger than {MOST_BYTES} bytes"
-    everything = list(parts(card))
-    yield from (fault for part in everything if (fault := _element_fault(part)))
-    kinds = [str(part.get("type")) for part in everything]
+    yield from filter(None, map(_element_fault, parts(card)))
+    yield from _too_many(card)
+
+
+def _too_many(card: Json) -> Iterator[str]:
+    """Yield that the card has more actions or images than Webex takes."""
+    kinds = [str(part.get("type")) for part in parts(card)]
     if sum(kind.startswith("Action.") for kind in kinds) > MOST_ACTIONS:
         yield f"a card may have {MOST_ACTIONS} actions at most"
     if kinds.count("Image") > MOST_IMAGES:

@@ -45,9 +45,13 @@ def search(query: str, tasks: list[Json]) -> ResponseReturnValue:
             f" Field '{unknown[0]}' in type 'Task' is undefined"
         )
     first, last = map(int, span.groups())
-    rows = [_row(task) for task in tasks if first <= task["attributes"]["createdTime"] <= last]
-    found = [{name: row[name] for name in wanted} for row in rows]
+    found = [{name: row[name] for name in wanted} for row in _created(tasks, first, last)]
     return jsonify({"data": {"taskDetails": {"tasks": found}}})
+
+
+def _created(tasks: list[Json], first: int, last: int) -> list[Json]:
+    """Return the tasks that were created in the interval, both ends included."""
+    return [_row(task) for task in tasks if first <= task["attributes"]["createdTime"] <= last]
 
 
 def _selected(query: str) -> list[str]:

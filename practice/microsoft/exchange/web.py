@@ -75,19 +75,25 @@ class Caller:
         given = {
             name.lower(): value for name, value in parameters.items() if not name.startswith("@")
         }
-        strange = [
-            name
-            for name in parameters
-            if not name.startswith("@") and name.lower() not in cmdlet.parameters
-        ]
-        if strange:
-            text = (
-                "Parameter set cannot be resolved using the specified named parameters. "
-                "Invalid cmdlet parameters specified. "
-            )
-            raise invalid(text + ", ".join(strange), UNKNOWN)
+        _check_names(cmdlet, parameters)
         run = Run(self.world, self.tenant, self.who, cmdlet.name, given)
         return Result(_limited(run, cmdlet.work(run)), run.warnings)
+
+
+def _check_names(cmdlet: Cmdlet, parameters: Json) -> None:
+    """Check that the cmdlet has each of the parameters.
+
+    Raises:
+        CmdletError: It lacks one.
+    """
+    named = (name for name in parameters if not name.startswith("@"))
+    strange = [name for name in named if name.lower() not in cmdlet.parameters]
+    if strange:
+        text = (
+            "Parameter set cannot be resolved using the specified named parameters. "
+            "Invalid cmdlet parameters specified. "
+        )
+        raise invalid(text + ", ".join(strange), UNKNOWN)
 
 
 def _limited(run: Run, rows: list[Json]) -> list[Json]:
@@ -121,19 +127,25 @@ def blueprint(world: World, keys: Keys) -> Blueprint:
 def _dispatch(caller: Caller, version: str, path: str) -> Response:
     if version not in {"beta", "v1.0"}:
         abort(404)
-    if path == "invokecommand" and request.method == "POST":
+    asked = f"{request.method} {path}"
+    if asked == "POST invokecommand":
         status, body = _invoke(
             caller, request.get_json(silent=True, force=True), request.args.get("$select", "")
         )
         return _json(status, body)
-    if path == "$batch" and request.method == "POST":
+    if asked == "POST $batch":
         return _batch(caller)
-    if path == "exomodulefile" and request.method == "GET":
-        names = ",".join(sorted(cmdlet.name for cmdlet in CMDLETS.values() if caller.may(cmdlet)))
-        return _json(
-            200, {"value": [{"exportedCmdlets": names, "version": request.args.get("Version", "")}]}
-        )
+    if asked == "GET exomodulefile":
+        return _module(caller)
     return abort(404)
+
+
+def _module(caller: Caller) -> Response:
+    """Return the names of the cmdlets that the caller may run, as the module of PowerShell reads them."""
+    names = ",".join(sorted(cmdlet.name for cmdlet in CMDLETS.values() if caller.may(cmdlet)))
+    return _json(
+        200, {"value": [{"exportedCmdlets": names, "version": request.args.get("Version", "")}]}
+    )
 
 
 def _caller(world: World, keys: Keys, tenant_name: str) -> Caller:

@@ -82,14 +82,19 @@ def _checked(call: Call) -> Json:
         raise bad(f"Invalid property '{name}'.")
     _need(body, ("clientId", "consentType", "resourceId"), "OAuth2PermissionGrant")
     _check_consent_type(body)
+    _check_objects(call, body)
+    made = {name: body.get(name) for name in GRANT} | {"scope": body.get("scope") or ""}
+    return made | {"id": consent.grant_id(made)}
+
+
+def _check_objects(call: Call, body: Json) -> None:
+    """Check that the client, the resource and the user are in the tenant."""
     for name in ("clientId", "resourceId"):
         if not call.world.find(call.tenant.principals, id=body[name]):
             raise absent(body[name])
     principal = body.get("principalId")
     if principal and principal not in call.tenant.users:
         raise absent(principal)
-    made = {name: body.get(name) for name in GRANT} | {"scope": body.get("scope") or ""}
-    return made | {"id": consent.grant_id(made)}
 
 
 def _need(body: Json, names: Iterable[str], resource: str) -> None:

@@ -47,9 +47,7 @@ class Condition:
 
     def holds(self, item: Mapping[str, Any]) -> bool:
         """Return whether an object meets the condition; texts are compared without regard to case."""
-        seen: Any = item
-        for part in self.name.split("/"):
-            seen = _member(seen, part)
+        seen = _value_at(item, self.name)
         if isinstance(seen, list) and self.op == "startswith":
             return any(str(one).lower().startswith(self.value.lower()) for one in seen)
         if self.op == "any":
@@ -58,6 +56,14 @@ class Condition:
         if self.op in ORDERED:
             return _ordered(str(seen), self.op, self.value)
         return _text(seen, self.op, self.value.lower())
+
+
+def _value_at(item: Mapping[str, Any], path: str) -> Any:
+    """Return the value of a property, or of one inside it such as ``web/redirectUris``, or None."""
+    seen: Any = item
+    for part in path.split("/"):
+        seen = _member(seen, part)
+    return seen
 
 
 def _member(value: Any, part: str) -> Any:

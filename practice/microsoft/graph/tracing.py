@@ -63,18 +63,28 @@ def list_(call: Call) -> Answer:
     """Return the rows of the tenant that meet the filter, newest first."""
     _admit(call)
     alternatives = odata.conditions(call.query.get("$filter", ""), FILTERS)
-    wanted = [item for group in alternatives for item in group]
-    _check_times(call, wanted)
-    rows = [row_json(row) for row in call.world.traces.seen(call.tenant.id)]
-    if not any(item.name.lower() == "receiveddatetime" for item in wanted):
-        rows = [
-            row for row in rows if odata.moment(row["receivedDateTime"]) >= call.world.now() - USUAL
-        ]
+    times = _about_time(alternatives)
+    _check_times(call, times)
+    rows = _rows(call, usual=not times)
     found = [row for row in reversed(rows) if odata.meets(alternatives, row)]
     known = frozenset(FILTERS)
     return odata.listed(
         call, [odata.select(call, row, known) for row in found], "messageTraces", MOST, PAGE
     )
+
+
+def _about_time(alternatives: list[list[odata.Condition]]) -> list[odata.Condition]:
+    wanted = (item for group in alternatives for item in group)
+    return [item for item in wanted if item.name.lower() == "receiveddatetime"]
+
+
+def _rows(call: Call, *, usual: bool) -> list[Json]:
+    """Return the rows of the tenant, oldest first; with ``usual`` only those of the last days."""
+    rows = [row_json(row) for row in call.world.traces.seen(call.tenant.id)]
+    if not usual:
+        return rows
+    since = call.world.now() - USUAL
+    return [row for row in rows if odata.moment(row["receivedDateTime"]) >= since]
 
 
 @route("GET", DETAILS, READ)
@@ -116,12 +126,8 @@ def _admit(call: Call) -> None:
     calls.append(now)
 
 
-def _check_times(call: Call, wanted: list[odata.Condition]) -> None:
-    times = {
-        item.op: odata.moment(item.value)
-        for item in wanted
-        if item.name.lower() == "receiveddatetime"
-    }
+def _check_times(call: Call, conditions: list[odata.Condition]) -> None:
+    times = {item.op: odata.moment(item.value) for item in conditions}
     end = times.get("le", call.world.now())
     start = times.get("ge", end - USUAL)
     if start > end or end - start > SPAN + timedelta(minutes=1):

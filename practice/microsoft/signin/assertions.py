@@ -130,12 +130,17 @@ def _credential_of(app: Json, assertion: Assertion) -> Json:
     subjects = [item for item in issuers if item["subject"] == assertion.claim("sub")]
     if not subjects:
         raise Trouble(700213, (assertion.claim("sub"),))
-    audience = assertion.claims.get("aud")
-    asked = set(audience if isinstance(audience, list) else [audience])
+    asked = _audiences(assertion)
     if not any(asked & set(item["audiences"]) for item in subjects):
         raise Trouble(700212, (", ".join(map(str, asked)),))
     found: Json = subjects[0]
     return found
+
+
+def _audiences(assertion: Assertion) -> set[Any]:
+    """Return the claim ``aud``, which is one audience or a list of them (RFC 7519, 4.1.3)."""
+    audience = assertion.claims.get("aud")
+    return set(audience if isinstance(audience, list) else [audience])
 
 
 def _check_signature(

@@ -51,19 +51,24 @@ def parse(text: str, world: World) -> Request:
     Raises:
         Trouble: AADSTS70011 or 500011 for a scope that no resource exposes.
     """
-    names: dict[str, set[str]] = {}
-    oidc = frozenset(word for word in text.split() if word in OIDC)
-    for word in text.split():
-        if word not in OIDC:
-            audience, scope = _split(word, world)
-            names.setdefault(audience, set()).add(_exposed(RESOURCES[audience], scope, world, word))
-    wanted = tuple(
-        Wanted(RESOURCES[audience], audience, frozenset(scopes))
-        for audience, scopes in names.items()
-    )
+    words = text.split()
+    oidc = frozenset(words) & OIDC
+    wanted = _permissions([word for word in words if word not in OIDC], world)
     if any(item.default and (len(item.scopes) > 1 or len(wanted) > 1) for item in wanted):
         raise Trouble(70011, (text,), back=True)
     return Request(wanted, oidc)
+
+
+def _permissions(words: list[str], world: World) -> tuple[Wanted, ...]:
+    """Return the permissions by resource, in the order of the words."""
+    names: dict[str, set[str]] = {}
+    for word in words:
+        audience, scope = _split(word, world)
+        names.setdefault(audience, set()).add(_exposed(RESOURCES[audience], scope, world, word))
+    return tuple(
+        Wanted(RESOURCES[audience], audience, frozenset(scopes))
+        for audience, scopes in names.items()
+    )
 
 
 def one(request: Request, text: str) -> Wanted | None:

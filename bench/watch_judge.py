@@ -11,7 +11,7 @@ from bench.table import percentile, table, verdict
 from bench.watch_quarter import Quarter
 from bench.watch_world import HOUR, Break, BreakKind, World, mails_of
 from jobs.watch import history
-from jobs.watch.model import Incident, Sight
+from jobs.watch.model import Incident, Sight, WatchedChannel
 from jobs.watch.transitions import BLIND_AFTER
 
 SLACK = timedelta(seconds=120)
@@ -70,22 +70,30 @@ def _judge_break(
         seen_from = _seen_from(world, mailbox, each)
         found.breaks[each.kind] += 1
         label = f"{each.kind}: {mailbox} {each.begins:%d %b %H:%M} for {each.ends - each.begins}"
-        allowed = watched.interval + SLACK
         if not own:
-            lost = world.lost(watched.group, seen_from or each.ends, each.ends)
-            if seen_from is None or each.ends - seen_from - lost <= allowed:
-                found.short[each.kind] += 1
-            else:
+            if _lasted(world, watched, each):
                 found.missed.append(label)
+            else:
+                found.short[each.kind] += 1
             continue
         found.noticed[each.kind] += 1
         if len(own) > 1:
             found.doubled.append(label)
+        allowed = watched.interval + SLACK
         _judge_time(quarter, each, own[0], seen_from or each.begins, allowed, label, found)
         for one in own:
             for room, card in quarter.cards.shown.get(one.id, {}):
                 spaces[room].add(card)
     found.doubled += [f"{each.kind} in {room}" for room, some in spaces.items() if len(some) > 1]
+
+
+def _lasted(world: World, watched: WatchedChannel, each: Break) -> bool:
+    """Return whether the break could be seen for longer than the watch may take to notice it."""
+    seen_from = _seen_from(world, watched.mailbox, each)
+    if seen_from is None:
+        return False
+    lost = world.lost(watched.group, seen_from, each.ends)
+    return each.ends - seen_from - lost > watched.interval + SLACK
 
 
 def _noticed(each: Break, incidents: tuple[Incident, ...]) -> list[Incident]:

@@ -122,25 +122,30 @@ class World:
         mails = self.shown_mails(mailbox, at)
         for each in self.breaks:
             if mailbox in each.mailboxes and each.is_seen(at):
-                if each.kind is BreakKind.ACCESS:
-                    return LookOutcome(Sight.CANNOT_LOOK, CAUSES[each.kind], calls=3)
-                late = self.arrived(mailbox, each.begins, at - self.delay(mailbox, at))
-                if each.kind is BreakKind.MAIL and not late:
-                    continue
-                since = each.begins if each.kind is not BreakKind.FLAPS else None
-                return LookOutcome(
-                    Sight.BROKEN,
-                    CAUSES[each.kind],
-                    since,
-                    step="smtp_auth",
-                    damage=Damage(late=late),
-                    mails=mails,
-                    eyes=EYES,
-                    calls=12,
-                )
+                seen = self._look_at(each, mailbox, at)
+                if seen is not None:
+                    return seen
         if any(each.holds(at) for each in self.blips[mailbox]):
             return LookOutcome(Sight.BROKEN, "connection_lost", mails=mails, eyes=EYES, calls=12)
         return LookOutcome(Sight.HEALTHY, mails=mails, eyes=EYES, calls=12)
+
+    def _look_at(self, each: Break, mailbox: str, at: datetime) -> LookOutcome | None:
+        """Return what a look sees of the break; None of one that only a mail shows, before there is one."""
+        if each.kind is BreakKind.ACCESS:
+            return LookOutcome(Sight.CANNOT_LOOK, CAUSES[each.kind], calls=3)
+        late = self.arrived(mailbox, each.begins, at - self.delay(mailbox, at))
+        if each.kind is BreakKind.MAIL and not late:
+            return None
+        return LookOutcome(
+            Sight.BROKEN,
+            CAUSES[each.kind],
+            each.begins if each.kind is not BreakKind.FLAPS else None,
+            step="smtp_auth",
+            damage=Damage(late=late),
+            mails=self.shown_mails(mailbox, at),
+            eyes=EYES,
+            calls=12,
+        )
 
     def delay(self, mailbox: str, at: datetime) -> timedelta:
         """Return how late the message trace is at that moment."""

@@ -75,14 +75,19 @@ def indented(text: str) -> str:
             while levels and indent < levels[-1]:
                 levels.pop()
         item = ITEM.match(line)
-        if item and shown and shown[-1].startswith("    ") and "" in shown[-3:]:
-            shown.append("")  # an item after a paragraph inside the item before it
+        if item and _is_inside_an_item(shown):
+            shown.append("")
         depth = len(levels)
         rest = line[levels[-1] :] if levels and line.strip() else line
         shown.append(" " * 4 * depth + rest if line.strip() else line)
         if item:
             levels.append(item.end())
     return "\n".join(shown)
+
+
+def _is_inside_an_item(shown: list[str]) -> bool:
+    """Return whether the last line is of a paragraph inside a list item: MkDocs needs an empty one below."""
+    return bool(shown) and shown[-1].startswith("    ") and "" in shown[-3:]
 
 
 def _outside_of_code(text: str, change: object) -> str:

@@ -6,6 +6,7 @@ Laptop sleep, a paused virtual machine and swapping look the same as the SIGSTOP
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -51,6 +52,15 @@ def trail(redis: Redis) -> list[dict[str, Any]]:
     return [json.loads(line) for line in redis.lrange("audit:entries", 0, -1)]
 
 
+def over_and_failed(stack: Stack) -> tuple[list[str], list[dict[str, Any]]]:
+    """Why the worker gave up attempts on runs, and the lines of its log about failed runs and jobs."""
+    log = stack.processes["worker"].log.read_text("utf-8")
+    lines = [json.loads(line) for line in log.splitlines() if line.startswith("{")]
+    over = [line["why"] for line in lines if line["event"] == "this attempt on the run is over"]
+    failed = [line for line in lines if re.search("run failed|job failed", line["event"])]
+    return over, failed
+
+
 def test_a_worker_that_goes_on_after_an_undo_changes_nothing(
     stack: Stack, people: People, walk: Walk
 ) -> None:
@@ -80,10 +90,4 @@ def test_a_worker_that_goes_on_after_an_undo_changes_nothing(
         0,
         True,
     )
-    log = stack.processes["worker"].log.read_text("utf-8")
-    lines = [json.loads(line) for line in log.splitlines() if line.startswith("{")]
-    over = [line["why"] for line in lines if line["event"] == "this attempt on the run is over"]
-    mistakes = [
-        line for line in lines if "run failed" in line["event"] or "job failed" in line["event"]
-    ]
-    assert (over, mistakes) == (["LeaseLostError"], [])
+    assert over_and_failed(stack) == (["LeaseLostError"], [])

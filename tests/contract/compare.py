@@ -66,9 +66,17 @@ def compare(recorded: Json, answer: httpx.Response) -> list[str]:
     if response["status"] >= 400:
         same = code_of(body) == code_of(here)
         return [] if same else [f"code {code_of(body)} recorded, {code_of(here)} here"]
-    is_list = isinstance(body, dict) and "value" in body
-    if is_list and body["value"] and not here["value"]:
-        return ["rows recorded, none here"]
-    if is_list and recorded["request"]["query"] and not body["value"] and here["value"]:
-        return ["no row recorded, some here"]
+    if isinstance(body, dict) and "value" in body and (rows := _of_rows(recorded, here)):
+        return [rows]
     return differences(body, here, whole=bool(recorded.get("whole")))
+
+
+def _of_rows(recorded: Json, here: Json) -> str:
+    """Return that only one of two lists has rows, or an empty text.
+
+    Without a query, rows of which none was recorded are no difference.
+    """
+    there, asked = recorded["response"]["body"]["value"], recorded["request"]["query"]
+    if there and not here["value"]:
+        return "rows recorded, none here"
+    return "no row recorded, some here" if asked and not there and here["value"] else ""

@@ -119,16 +119,21 @@ def trusted(certificates: Tls, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SSL_CERT_FILE", str(certificates.ca_path))
 
 
+async def offers_oauth(port: int, recorded: Json) -> None:
+    """The probe reads that the server offers XOAUTH2, and shows its first line as it was sent."""
+    probe = await hello_probe(f"localhost:{port}")
+    assert (probe.ok, probe.reply) == (True, "XOAUTH2")
+    first = next(line for who, line in recorded["lines"] if who == "S")
+    assert f"S: {first}" in probe.transcript
+
+
 @pytest.mark.parametrize("recorded", cases("smtp"))
 async def test_smtp_is_read(certificates: Tls, recorded: Json):
     """A session shows what it offers, and a refusal has the cause that is expected."""
     expect, place = recorded.get("expect", {}), place_of(recorded)
     async with exchange(recorded, certificates.server_context(), place) as port:
         if not place:
-            probe = await hello_probe(f"localhost:{port}")
-            assert (probe.ok, probe.reply) == (True, "XOAUTH2")
-            first = next(line for who, line in recorded["lines"] if who == "S")
-            assert f"S: {first}" in probe.transcript
+            await offers_oauth(port, recorded)
             return
         if place == "AUTH":
             probe = await login_probe(f"localhost:{port}", USER, "token")

@@ -40,6 +40,13 @@ def calls_to_graph(collector: Collector) -> list[list[Seen]]:
     return [line for line in lines if line[0].name == "webhook"]
 
 
+def opened_and_handled(stack: Stack, trace: str) -> tuple[dict[str, Any], list[str]]:
+    """The worker's log line that the run was opened, and the ids of the events handled in its trace."""
+    told = [each for each in lines_of(stack, "worker") if each.get("trace") == trace]
+    opened = next(each for each in told if each.get("what") == "opened")
+    return opened, [each["event_id"] for each in told if each["event"] == "event handled"]
+
+
 def test_from_the_webhook_to_the_calls(stack: Stack, collector: Collector, new_walk: Any) -> None:
     """The run goes on in other processes, days later, and is in the trace of the message that began it."""
     walk = new_walk()
@@ -50,14 +57,11 @@ def test_from_the_webhook_to_the_calls(stack: Stack, collector: Collector, new_w
     assert len({span.trace for span in line}) == 1
     assert (line[0].attributes["resource"], line[0].parent) == ("messages", "")
     assert line[-1].attributes["status"] == "200"
-    run = line[2].attributes["run"]
-    told = [each for each in lines_of(stack, "worker") if each.get("trace") == line[0].trace]
-    opened = next(each for each in told if each.get("what") == "opened")
-    assert opened["run"] == run
+    opened, handled = opened_and_handled(stack, line[0].trace)
+    assert opened["run"] == line[2].attributes["run"]
     assert opened["event_id"] == line[0].attributes["event_id"]
     assert opened["job"]
-    handled = [each for each in told if each["event"] == "event handled"]
-    assert [each["event_id"] for each in handled] == [opened["event_id"]]
+    assert handled == [opened["event_id"]]
 
 
 def test_nothing_personal_is_in_a_span(collector: Collector, new_walk: Any) -> None:

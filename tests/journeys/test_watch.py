@@ -67,6 +67,25 @@ def cards(people: People, text: str) -> list[Json]:
     return [m for m in people.messages.values() if m["card"] and text in words(m)]
 
 
+def suspected(watch: WatchedChannels) -> tuple[Sight, str]:
+    """What the next look at the mailbox suspects, before another one has confirmed it."""
+    suspicion = watch.look(MAILBOX).suspicion
+    assert suspicion is not None
+    return suspicion.sight, suspicion.cause
+
+
+def tells_the_recovery(people: People, card: Json) -> None:
+    """The card of the incident says that it is over, and a message below says how long it lasted."""
+    over = people.wait_for(
+        "the recovery", lambda m: m["id"] == card["id"] and "works again" in band(m)
+    )
+    assert does(over) == {"check"}
+    below = people.wait_for(
+        "the news", lambda m: m["id"] != card["id"] and "works again" in band(m)
+    )
+    assert "It lasted" in words(below)
+
+
 def test_a_fault_makes_one_card_by_itself_and_its_end_is_told(
     people: People, watch: WatchedChannels
 ) -> None:
@@ -77,9 +96,7 @@ def test_a_fault_makes_one_card_by_itself_and_its_end_is_told(
     assert first is not None
     assert (first.sight, Eye.APP in first.eyes) == (Sight.HEALTHY, True)
     people.control("PATCH", TENANT, BROKEN)
-    suspected = watch.look(MAILBOX).suspicion
-    assert suspected is not None
-    assert (suspected.sight, suspected.cause) == (Sight.BROKEN, "smtp_auth_off_for_mailbox")
+    assert suspected(watch) == (Sight.BROKEN, "smtp_auth_off_for_mailbox")
     assert cards(people, f"{MAILBOX} is broken") == []
     watch.look(MAILBOX)
     card = people.wait_for("the incident", lambda m: bool(m["card"]) and "is broken" in words(m))
@@ -94,14 +111,7 @@ def test_a_fault_makes_one_card_by_itself_and_its_end_is_told(
     )
     people.control("PATCH", TENANT, RIGHT)
     watch.look(MAILBOX)
-    over = people.wait_for(
-        "the recovery", lambda m: m["id"] == card["id"] and "works again" in band(m)
-    )
-    assert does(over) == {"check"}
-    below = people.wait_for(
-        "the news", lambda m: m["id"] != card["id"] and "works again" in band(m)
-    )
-    assert "It lasted" in words(below)
+    tells_the_recovery(people, card)
     assert watch.incidents.open_incidents() == ()
 
 

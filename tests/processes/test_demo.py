@@ -19,6 +19,16 @@ LONGEST = 250
 PRESSES = re.compile(r"→ .* presses (.+?)(?:, with .*)?$", re.MULTILINE)
 
 
+def presses(told: str) -> list[str]:
+    """The titles of the buttons that people press in the story."""
+    return [part for found in PRESSES.findall(told) for part in found.split(", then ")]
+
+
+def unseen(told: str) -> list[str]:
+    """The titles that no card of the story shows; one opens inside another part of its card."""
+    return [title for title in presses(told) if f"[{title}" not in told and title != "Send 1:1"]
+
+
 @pytest.mark.slow
 def test_the_story_is_told_in_the_words_of_the_cards():
     """It has at most 250 lines and names each button as a card before it does, and no verb of the code.
@@ -36,11 +46,9 @@ def test_the_story_is_told_in_the_words_of_the_cards():
     told = played.stdout
     assert (played.returncode, played.stderr) == (0, "")
     assert len(told.splitlines()) <= LONGEST
-    verbs = {verb for verb in actions() if "_" in verb}
-    assert {verb for verb in verbs if verb in told} == set()
-    pressed = [part for found in PRESSES.findall(told) for part in found.split(", then ")]
-    assert len(pressed) > 5
-    assert [title for title in pressed if f"[{title}" not in told and title != "Send 1:1"] == []
+    assert {verb for verb in actions() if "_" in verb and verb in told} == set()
+    assert len(presses(told)) > 5
+    assert unseen(told) == []
     ending = told[told.rindex("The whole story was played") :]
     assert [word for word in ("Shown:", "approval", "`make practice`") if word not in ending] == []
 

@@ -39,6 +39,13 @@ def test_every_event_is_answered_once_by_one_worker_and_by_two():
     assert done.returncode == 0
 
 
+def rows_of_memory(printed: str) -> dict[str, list[float]]:
+    """The numbers of each row of the table of the memory, by the row's name."""
+    found = [re.split(r"\s{2,}", line.strip()) for line in printed.splitlines()]
+    rows = [row for row in found if len(row) == 7 and row[0] != "part"]
+    return {row[0]: [float(cell) for cell in row[1:]] for row in rows}
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="the memory is read from /proc")
 def test_the_memory_of_the_smallest_installation_is_printed_by_part():
     """Every process of the bot is in one row, and the last row is the sum."""
@@ -47,12 +54,7 @@ def test_the_memory_of_the_smallest_installation_is_printed_by_part():
     done = subprocess.run(  # noqa: S603  our own
         command, cwd=ROOT, env=kept, capture_output=True, text=True, check=False
     )
-    found = [re.split(r"\s{2,}", line.strip()) for line in done.stdout.splitlines()]
-    rows = {
-        row[0]: [float(cell) for cell in row[1:]]
-        for row in found
-        if len(row) == 7 and row[0] != "part"
-    }
+    rows = rows_of_memory(done.stdout)
     parts = ["web", "supervisor", "parent of Redis", "RQ workers", "timers", "webhooks", "Redis"]
     assert list(rows) == [*parts, "together"], done.stdout + done.stderr
     together = rows.pop("together")

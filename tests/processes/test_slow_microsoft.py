@@ -9,7 +9,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -116,6 +116,11 @@ def address(
     process.wait()
 
 
+def finished(pressed: list[Future[httpx.Response]]) -> int:
+    """The number of presses that have their answer."""
+    return sum(each.done() for each in pressed)
+
+
 def webhook(address: str, number: int) -> int:
     """Deliver an event; the status of the answer."""
     event = {"resource": "messages", "event": "created", "data": {"id": f"m-{number}"}}
@@ -146,11 +151,11 @@ def test_a_slow_login_service_holds_nobody_else(
             crowd.submit(browser.post, url, data=form)
             for browser, form in zip(browsers, forms, strict=True)
         ]
-        until(lambda: sum(each.done() for each in pressed) == PRESSES - SLOTS, "the busy pages")
+        until(lambda: finished(pressed) == PRESSES - SLOTS, "the busy pages")
         until(lambda: login.inside == SLOTS, "those who wait for Microsoft")
         hooks = [webhook(address, number) for number in range(WEBHOOKS)]
         first = httpx.get(url, trust_env=False, timeout=LIMIT_S).status_code
-        waiting = (login.inside, sum(each.done() for each in pressed))
+        waiting = (login.inside, finished(pressed))
         login.go.set()
         statuses = sorted(each.result().status_code for each in pressed)
         again = browsers[0].post(url, data=forms[0])

@@ -24,6 +24,8 @@ from jobs.runs import schema
 from jobs.storage import keys
 from tests.fixtures.waiting import LIMIT_S, until
 
+OTHERS = [queues for queues in WORKERS if WATCH not in queues]
+"""Queues of each worker but the one of the watch."""
 MICROSOFT = {
     "MICROSOFT_CLIENT_ID": "client",
     "MICROSOFT_CLIENT_SECRET": "secret-of-the-app",
@@ -123,19 +125,22 @@ def test_an_event_comes_again_by_itself(
     assert time.monotonic() - began > 4
 
 
+def test_one_worker_only_watches():
+    """No other worker takes the watch's jobs."""
+    assert WORKERS.count((WATCH,)) == 1
+    assert len(OTHERS) == len(WORKERS) - 1
+
+
 def test_who_takes_what():
-    """One worker takes only runs, one takes no runs, two draw no cards, and one only watches.
+    """One worker takes only runs, one takes no runs, and two draw no cards.
 
     Every queue but that of the watch has more than one worker.
     """
-    assert [queues == (WATCH,) for queues in WORKERS].count(True) == 1
-    others = [queues for queues in WORKERS if WATCH not in queues]
-    assert len(others) == len(WORKERS) - 1
-    assert [queues == (RUNS,) for queues in others].count(True) == 1
-    assert [RUNS in queues for queues in others].count(False) == 1
-    assert [CARDS in queues for queues in others].count(False) == 2
+    assert OTHERS.count((RUNS,)) == 1
+    assert [RUNS in queues for queues in OTHERS].count(False) == 1
+    assert [CARDS in queues for queues in OTHERS].count(False) == 2
     assert {
-        queue: sum(queue in queues for queues in others) > 1 for queue in (NAME, RUNS, CARDS)
+        queue: sum(queue in queues for queues in OTHERS) > 1 for queue in (NAME, RUNS, CARDS)
     } == dict.fromkeys((NAME, RUNS, CARDS), True)
 
 

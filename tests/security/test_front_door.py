@@ -153,6 +153,12 @@ def test_an_event_that_comes_fifty_times(
     assert (codes, sum(each["parentId"] == root for each in people.messages.values())) == ({200}, 1)
 
 
+def seconds_left(stack: Stack, states: list[str]) -> list[int]:
+    """The seconds for which the bot still keeps each flow."""
+    with Redis(port=stack.ports.redis) as redis:
+        return [int(redis.ttl(f"sealed:flow:{state}")) for state in states]
+
+
 def test_a_link_that_travels(stack: Stack, people: People, new_walk: NewWalk) -> None:
     """A sign-in link opened by the wrong accounts changes nothing, and each state works once.
 
@@ -174,9 +180,7 @@ def test_a_link_that_travels(stack: Stack, people: People, new_walk: NewWalk) ->
     with httpx.Client(trust_env=False) as browser:
         states = [_state(browser, url) for _ in range(2)]
         elsewhere = [_denied(stack, state) for state in states]
-        redis = Redis(port=stack.ports.redis)
-        lives = [redis.ttl(f"sealed:flow:{state}") for state in states]
-        redis.close()
+        lives = seconds_left(stack, states)
         back = [_denied(stack, state, browser) for state in states[:1] * 20]
     assert elsewhere == [403, 403]
     assert (sorted(back), _denied(stack, "guessed"), [0 < each <= 600 for each in lives]) == (

@@ -141,31 +141,31 @@ def instructions() -> list[tuple[str, str]]:
     return [(name, rest) for line in whole if line for name, _, rest in [line.partition(" ")]]
 
 
-def test_the_image():
-    """It copies what exists and what the ignore files let through, and does not run as root.
+def arguments(name: str) -> list[str]:
+    """The arguments of each instruction of that name."""
+    return [rest for each, rest in instructions() if each == name]
 
-    All packages are fixed by their hashes, and the command is one of the program's.
-    """
-    steps = instructions()
-    copied = [
-        part
-        for name, rest in steps
-        if name == "COPY" and not rest.startswith("--from")
-        for part in rest.split()[:-1]
-    ]
+
+def test_the_image_has_what_exists():
+    """It copies what exists and what the ignore files let through."""
+    here = [rest for rest in arguments("COPY") if not rest.startswith("--from")]
+    copied = [part for rest in here for part in rest.split()[:-1]]
     for ignore in (".containerignore", ".dockerignore"):
         let = {line[1:] for line in text(ROOT / ignore).splitlines() if line.startswith("!")}
         assert let == set(copied)
     assert [part for part in copied if not (ROOT / part).exists()] == []
-    installs = [
-        part
-        for name, rest in steps
-        if name == "RUN"
-        for part in rest.split("&&")
-        if "install" in part
-    ]
+
+
+def test_the_image_installs_fixed_packages():
+    """All packages are fixed by their hashes."""
+    parts = [part for rest in arguments("RUN") for part in rest.split("&&")]
+    installs = [part for part in parts if "install" in part]
     assert [part for part in installs if not re.search(r"--require-hashes|--no-index", part)] == []
-    last = dict(steps)
+
+
+def test_the_image_runs_the_program():
+    """The command is one of the program's, and it does not run as root."""
+    last = dict(instructions())
     assert json.loads(last["ENTRYPOINT"]) == ["webex-email-bot"]
     assert is_command(json.loads(last["CMD"]))
     assert last["USER"].partition(":")[0] not in {"", "0", "root"}

@@ -192,16 +192,19 @@ def statements(tree: ast.Module) -> Iterator[ast.AST]:
             waiting.extend(getattr(node, block, ()))
 
 
+def modules_of(tree: ast.Module) -> Iterator[str]:
+    """Yield the modules that a file imports, anywhere in it."""
+    for node in statements(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            yield node.module
+
+
 def imported(*folders: str) -> set[str]:
     """The packages that the folders' files import, by the names that PyPI has for them."""
-    nodes = [
-        node
-        for folder in folders
-        for path in (ROOT / folder).rglob("*.py")
-        for node in statements(ast.parse(text(str(path))))
-    ]
-    modules = {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
-    modules |= {node.module for node in nodes if isinstance(node, ast.ImportFrom) and node.module}
+    paths = [path for folder in folders for path in (ROOT / folder).rglob("*.py")]
+    modules = {module for path in paths for module in modules_of(ast.parse(text(str(path))))}
     known = packages_distributions()
     tops = {module.partition(".")[0] for module in modules} - {OPTIONAL_MODULE}
     return {name.lower().replace("_", "-") for top in tops for name in known.get(top, ())}

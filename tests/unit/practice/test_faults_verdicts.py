@@ -125,17 +125,21 @@ def test_a_pair_wants_both_and_nothing_besides():
 
 
 def test_the_command_line_chooses_the_cases():
-    """Everything without a choice, with a hundred pairs; else what is named."""
+    """Everything without a choice, with a hundred pairs; else the kinds and the number that are named."""
     everything = cases(Chosen())
     assert [case for case in everything if case.kind != "pair"] == cases(
         Chosen(singles=True, healthy=True)
     )
     assert sum(case.kind == "pair" for case in everything) == 100
+    assert len(cases(Chosen(pairs=7))) == 7
+
+
+def test_the_command_line_names_cases():
+    """One fault or variation, or a pair of them; a name that none has is an error."""
     assert [case.name for case in cases(Chosen(only=("secret_expired", "healthy_alias")))] == [
         "secret_expired",
         "healthy_alias",
     ]
-    assert len(cases(Chosen(pairs=7))) == 7
     [pair] = cases(Chosen(only=("secret_expired+policy_off",)))
     assert (pair.kind, [fault.name for fault in pair.faults]) == (
         "pair",

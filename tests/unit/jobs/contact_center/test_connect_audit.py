@@ -161,22 +161,27 @@ def test_a_server_error_is_tried_twice(read: Read):
     assert (caught.value.cause, log.methods) == ("webex_unavailable", ["POST", "POST"])
 
 
+MAY_STOP_MAIL = (
+    *("updateApp", "createApp", "deleteApp", "shareApp"),
+    *("createFlow", "deleteFlow", "createService", "deleteService"),
+    *("updateRule", "updateRuleStatus", "deleteRule"),
+    *("updateWfStatusOnUpdateRule", "updateWfStatusOnCreateRule"),
+    *("insertOutBoundWebHook", "deleteOutBoundWebHook"),
+    *("saveAuthorizationIntegration", "deleteAuthorizationIntegration"),
+    *("createServiceCredential", "discardCredential"),
+    *("updateTenantSettings", "updateEmailDomainSettings"),
+    *("updateServiceLockStatus", "UpdateApp", "updateFlow"),
+)
+CANNOT = (
+    *("login", "ViewFlow", "DecryptLogs", "getAuthorizationX"),
+    *("updateMobileWebAppType", "updateTemplate", "createApps"),
+    *("getOutBoundWebHook", "exportFlow", "", "ERROR"),
+)
+
+
 @pytest.mark.parametrize(
     ("event", "counts"),
-    [
-        *((name, True) for name in ("updateApp", "createApp", "deleteApp", "shareApp")),
-        *((name, True) for name in ("createFlow", "deleteFlow", "createService", "deleteService")),
-        *((name, True) for name in ("updateRule", "updateRuleStatus", "deleteRule")),
-        *((name, True) for name in ("updateWfStatusOnUpdateRule", "updateWfStatusOnCreateRule")),
-        *((name, True) for name in ("insertOutBoundWebHook", "deleteOutBoundWebHook")),
-        *((f"{name}AuthorizationIntegration", True) for name in ("save", "delete")),
-        *((name, True) for name in ("createServiceCredential", "discardCredential")),
-        *((name, True) for name in ("updateTenantSettings", "updateEmailDomainSettings")),
-        *((name, True) for name in ("updateServiceLockStatus", "UpdateApp", "updateFlow")),
-        *((name, False) for name in ("login", "ViewFlow", "DecryptLogs", "getAuthorizationX")),
-        *((name, False) for name in ("updateMobileWebAppType", "updateTemplate", "createApps")),
-        *((name, False) for name in ("getOutBoundWebHook", "exportFlow", "", "ERROR")),
-    ],
+    [*((name, True) for name in MAY_STOP_MAIL), *((name, False) for name in CANNOT)],
 )
 def test_only_what_may_stop_mail_counts(read: Read, event: str, counts: bool):
     """Other actions are left out, whichever field holds the name."""

@@ -81,32 +81,44 @@ def test_workers_at_the_same_time_open_one_incident(
     assert (late, len(store.open_incidents())) == ((), 1)
 
 
-def test_a_cause_of_the_tenant_has_one_card_in_each_space(
-    store: IncidentStore, watch: Callable[..., WatchedChannel]
-):
-    """And one in the operator's space, which counts. After the end the next time has new cards."""
+@pytest.fixture
+def channels(watch: Callable[..., WatchedChannel]) -> list[WatchedChannel]:
+    """Three watched channels of a tenant, two of them in one space."""
     places = {"a@contoso.com": "room-1", "b@contoso.com": "room-1", "c@contoso.com": "room-2"}
-    channels = [watch(mailbox, room) for mailbox, room in places.items()]
+    return [watch(mailbox, room) for mailbox, room in places.items()]
 
-    def broken(since: datetime) -> list[Incident]:
-        found = [
-            store.record(each, POLICY, since + number * MINUTE)
-            for number in range(2)
-            for each in channels
-        ]
-        return [incident for changed in found for incident in changed]
 
-    incidents = broken(AT)
-    cards = [each.cards for each in incidents]
+def broken(store: IncidentStore, channels: list[WatchedChannel], since: datetime) -> list[Incident]:
+    """The incidents after two looks at each channel saw a cause of their tenant."""
+    found = [
+        store.record(each, POLICY, since + number * MINUTE)
+        for number in range(2)
+        for each in channels
+    ]
+    return [incident for changed in found for incident in changed]
+
+
+def test_a_cause_of_the_tenant_has_one_card_in_each_space(
+    store: IncidentStore, channels: list[WatchedChannel]
+):
+    """And one in the operator's space, which counts."""
+    cards = [each.cards for each in broken(store, channels, AT)]
     assert [len(each) for each in cards] == [2, 2, 2]
     assert cards[0] == cards[1]
     assert (cards[0][0] != cards[2][0], cards[0][1] == cards[2][1]) == (True, True)
     rooms = [card and (card.room, card.counts) for card in map(store.card, cards[2])]
     assert rooms == [("room-2", False), ("operators", True)]
     assert len(store.of_card(cards[0][1])) == 3
+
+
+def test_a_cause_of_the_tenant_that_comes_again_has_new_cards(
+    store: IncidentStore, channels: list[WatchedChannel]
+):
+    """After the end the next time has new ones in each space."""
+    incidents = broken(store, channels, AT)
     for each in channels:
         store.record(each, GOOD, AT + 3 * MINUTE)
-    later = broken(AT + timedelta(days=1))
+    later = broken(store, channels, AT + timedelta(days=1))
     assert len({name for each in (*incidents, *later) for name in each.cards}) == 6
 
 

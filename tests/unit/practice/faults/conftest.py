@@ -47,30 +47,25 @@ class Channel:
 
         It sends a real mail and the agent's real answer.
         """
-        if (
-            self.post(
-                "mail/customer",
-                **{"from": CUSTOMER, "to": MAILBOX, "subject": subject, "body": "Hello"},
-            ).status_code
-            != 200
-        ):
+        mail = {"from": CUSTOMER, "to": MAILBOX, "subject": subject, "body": "Hello"}
+        if self.post("mail/customer", **mail).status_code != 200:
             return "mailbox"
         places = {mail["place"] for mail in self.mails() if mail["subject"] == subject}
         if "refused" in places:
             return "mailbox"
         if not any(task["subject"] == subject for task in self.tasks()):
-            there = (
-                places & {"connect"}
-                or ("internet" in places and self._to_webex(subject))
-                or self._refused(subject)
-            )
-            return "connect" if there else "forward"
+            return "connect" if self._reached_connect(subject, places) else "forward"
         code = self.post("agent/answer", subject=subject, body="We are here").json()["code"]
         answered = any(
             mail["subject"] == f"Re: {subject}" and mail["place"] == "internet"
             for mail in self.mails()
         )
         return "" if code == "7501" and answered else "answer"
+
+    def _reached_connect(self, subject: str, places: set[str]) -> bool:
+        """Return whether the copy came to Webex Connect, or left for it."""
+        left = "internet" in places and self._to_webex(subject)
+        return "connect" in places or left or self._refused(subject)
 
     def _to_webex(self, subject: str) -> bool:
         """Return whether the copy left for the forwarding address that Webex Connect had at the setup."""

@@ -36,18 +36,33 @@ def spelled_questions() -> set[str]:
     """The names of the questions that the bot's code spells out."""
     found: set[str] = set()
     for path in BOT.rglob("*.py"):
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            if isinstance(node, ast.Call) and ast.unparse(node.func) == "record":
-                found |= {each.value for each in node.args[2:3] if isinstance(each, ast.Constant)}
-            if isinstance(node, ast.Dict) and "ANSWERED" in path.read_text(encoding="utf-8"):
-                found |= {
-                    value.value
-                    for key, value in zip(node.keys, node.values, strict=True)
-                    if isinstance(key, ast.Constant)
-                    and key.value == "question"
-                    and isinstance(value, ast.Constant)
-                }
+        source = path.read_text(encoding="utf-8")
+        for node in ast.walk(ast.parse(source)):
+            found |= constants(third_of_record(node))
+            if "ANSWERED" in source:
+                found |= constants(question_of(node))
     return found
+
+
+def third_of_record(node: ast.AST) -> list[ast.expr]:
+    """The third argument of a call of ``record``, which is the name of a question."""
+    if isinstance(node, ast.Call) and ast.unparse(node.func) == "record":
+        return node.args[2:3]
+    return []
+
+
+def question_of(node: ast.AST) -> list[ast.expr]:
+    """The value of the key ``question`` of a dictionary."""
+    if not isinstance(node, ast.Dict):
+        return []
+    pairs = zip(node.keys, node.values, strict=True)
+    return [value for key, value in pairs if key and ast.unparse(key) == "'question'"]
+
+
+def constants(nodes: list[ast.expr]) -> set[str]:
+    """The texts among the expressions."""
+    values = (each.value for each in nodes if isinstance(each, ast.Constant))
+    return {value for value in values if isinstance(value, str)}
 
 
 def test_every_answer_has_its_words():

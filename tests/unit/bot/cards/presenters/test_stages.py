@@ -19,7 +19,7 @@ from bot.webex.client import WebexError
 from jobs.clock import now
 from jobs.model import Finding, Profile, State, Text, Turn
 from jobs.runs.origin import Origin
-from jobs.runs.run import Event, Kind
+from jobs.runs.run import Event, Kind, Run
 from jobs.steps import steps_for, steps_of
 from jobs.storage import keys
 from jobs.storage.locks import LockKind, LockName, renewed_lock
@@ -64,6 +64,11 @@ STAGES: list[tuple[str, list[Event], list[tuple[str, str]]]] = [
 ]  # fmt: skip
 
 
+def card_in(services: Services, run: Run, slot: str) -> DesiredCard:
+    """The first card of that slot which the run wants."""
+    return next(card for card in cards(services, run) if card.slot == slot)
+
+
 def test_the_progress_card_says_where_the_form_cannot_go(
     services: Services, begin: Begin, webex_script: Any, reply: Any
 ):
@@ -76,15 +81,11 @@ def test_the_progress_card_says_where_the_form_cannot_go(
     says = text("progress.form_unsent", who=TO_HER)
 
     def told() -> bool:
-        return says in next(
-            card.card.text + json.dumps(card.card.content, ensure_ascii=False)
-            for card in cards(services, run)
-            if card.slot == "progress"
-        )
+        card = card_in(services, run, "progress").card
+        return says in card.text + json.dumps(card.content, ensure_ascii=False)
 
     def form() -> DesiredCard:
-        wanted = next(card for card in cards(services, run) if card.slot == "connect")
-        return replace(wanted, slot=slot_of(TO_HER))
+        return replace(card_in(services, run, "connect"), slot=slot_of(TO_HER))
 
     webex_script.on(
         "POST",
@@ -93,7 +94,7 @@ def test_the_progress_card_says_where_the_form_cannot_go(
         reply(403, {"message": "no"}),
         reply(body={"id": "posted-1"}),
     )
-    turns = [next(card.urgency for card in cards(services, run) if card.slot == "progress")]
+    turns = [card_in(services, run, "progress").urgency]
     drawn = []
     assert not told()
     for _ in range(2):
@@ -101,7 +102,7 @@ def test_the_progress_card_says_where_the_form_cannot_go(
         with pytest.raises(WebexError):
             delivery.sync(services, run, form())
         drawn.append(services.cards.due(run.id) > 0)
-        turns.append(next(card.urgency for card in cards(services, run) if card.slot == "progress"))
+        turns.append(card_in(services, run, "progress").urgency)
         assert told()
     delivery.sync(services, run, form())
     assert (drawn, services.cards.due(run.id) > 0, told(), turns[0] != turns[1] == turns[2]) == (
@@ -188,7 +189,7 @@ def test_a_problem_is_news(
 ):
     """A problem is shown at once on the card of the failed action, with the cloud's code."""
     run = begin(*events)
-    before = next(card for card in cards(services, run) if card.slot == slot)
+    before = card_in(services, run, slot)
     services.store.append(
         run.id,
         Event(
@@ -197,7 +198,7 @@ def test_a_problem_is_news(
             data={"question": question, "cause": "consent_declined", "code": "AADSTS65004"},
         ),
     )
-    after = next(card for card in cards(services, services.store.load(run.id)) if card.slot == slot)
+    after = card_in(services, services.store.load(run.id), slot)
     assert (
         before.urgency != after.urgency,
         before.fingerprint != after.fingerprint,

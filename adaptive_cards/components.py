@@ -197,7 +197,7 @@ def small_print(words: Text) -> Element:
 
 
 def count_line(key: str, count: int, **values: str) -> list[Element]:
-    """Return a small line with the number of something; an empty list if there is nothing to count."""
+    """Return a small line with a count in its plural form; an empty list if the count is 0 or less."""
     return [small_print(verbatim(plural(key, count, **values)))] if count > 0 else []
 
 

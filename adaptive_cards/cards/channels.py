@@ -217,18 +217,18 @@ def _commands(shown: list[ChannelLine], view: ChannelsView) -> list[Element]:
     if len(addresses) == 1:
         return _commands_of(addresses[0])
     pick = _pick("choice.picked", addresses) | {"value": addresses[0]}
-    pressed = [submit(_named(each), "typed", reads=True, command=each) for each in _COMMANDS]
+    pressed = [submit(_title(each), "typed", reads=True, command=each) for each in _COMMANDS]
     return [pick, *button_rows(pressed, "Small")]
 
 
 def _commands_of(mailbox: str) -> list[Element]:
     """Return the buttons of several commands for the only channel."""
     meant = {"do": "typed", "mailbox_meant": mailbox}
-    pressed = [press(_named(each), meant | {"command": each}) for each in _COMMANDS]
+    pressed = [press(_title(each), meant | {"command": each}) for each in _COMMANDS]
     return button_rows(pressed, "Small")
 
 
-def _named(command: str) -> str:
+def _title(command: str) -> str:
     return text(f"choice.picked_{command}")
 
 

@@ -86,7 +86,7 @@ def command_help(view: CommandHelpView) -> Card:
         (own(f"command.{entry.name}", spacing="Small"),),
     )
     body = [own(f"help.about.{entry.name}", spacing="Medium"), facts(_ways_to_type(view, typed))]
-    actions = [*_run(entry.name), submit(text("button.commands"), "help")]
+    actions = [*_run_button(entry.name), submit(text("button.commands"), "help")]
     return finished(_kicker(direct=view.direct), band, body, actions)
 
 
@@ -100,7 +100,7 @@ def _ways_to_type(view: CommandHelpView, typed: str) -> list[tuple[str, str]]:
     return [(text("help.type"), mentioned), *also]
 
 
-def _run(name: str) -> list[Element]:
+def _run_button(name: str) -> list[Element]:
     """Return the button that runs the command; an empty list for a command that has none."""
     if name in _NOT_ALONE:
         return []

@@ -76,15 +76,15 @@ class PlanView:
         left = not all(map(self._is_approved, self.changes))
         return left and self.foreign is not None and self.foreign.confirmed is None
 
-    def _is_approved(self, change: Change) -> bool:
-        return self.approved_tenant if change.scope is Scope.TENANT else self.approved
-
     @property
     def is_open(self) -> bool:
-        """Tell whether the card's readers can decide: it is neither closed nor blocked, nor for others."""
+        """Tell whether the card's readers may decide: the plan is not closed, not blocked, and theirs."""
         return not self.closed and not self.blocking and may_press(self.people)
 
     @property
     def begun(self) -> bool:
         """Tell whether some of it was approved or made."""
         return self.approved or self.approved_tenant or self.has_begun
+
+    def _is_approved(self, change: Change) -> bool:
+        return self.approved_tenant if change.scope is Scope.TENANT else self.approved

@@ -1,3 +1,5 @@
+"""Data of the card that shows a plan."""
+
 from __future__ import annotations
 
 from dataclasses import dataclass
@@ -37,11 +39,11 @@ class ForeignHosts:
 class PlanView:
     """Data of a plan.
 
-    ``right`` is already correct, and ``blocked`` prevents approval. ``by_hand`` is the client id of
-    a manually created app. ``closed`` is the reason why the plan can no longer be approved.
+    ``right`` is already correct, and ``blocking`` prevents approval. ``manually_created`` is the
+    client ID of an app that a person made. ``closed`` is the reason why the plan can no longer be approved.
 
     ``named`` are causes that a recent check found and no plan can fix, and ``turn`` says who must
-    act on them. ``under_way`` means that part of the plan was approved or carried out before.
+    act on them. ``has_begun`` means that part of the plan was approved or carried out before.
 
     ``addresses`` are shown in full, because no line of the plan names them all. ``foreign`` are hosts
     that an approver confirms first. ``consent`` says for whom

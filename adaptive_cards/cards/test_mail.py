@@ -1,7 +1,4 @@
-"""Card of the test mail, and its data.
-
-The data is not in :mod:`adaptive_cards.views`, because that module is long enough.
-"""
+"""Card of the test mail, and its data."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""Card that ends an undo, and its data.
-
-The data is not in :mod:`adaptive_cards.views`, because that module is long enough.
-"""
+"""Card that ends an undo, and its data."""
 
 from __future__ import annotations
 
@@ -24,7 +21,7 @@ from jobs.model import Text, Turn
 class UndoneView:
     """Result of an undo.
 
-    ``back`` and ``left`` are (row, object, what was seen). ``binned`` means that the app is in the
+    ``restored`` and ``left_alone`` are (row, object, what was seen). ``binned`` means that the app is in the
     recycle bin.
     """
 

@@ -12,7 +12,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
 
 from jobs.watch.history import Day
-from jobs.watch.model import Incident, NewsKind, Sight
+from jobs.watch.model import Incident, Sight
 
 DAY = timedelta(days=1)
 
@@ -159,14 +159,9 @@ def time_to_fix(incident: Incident) -> timedelta | None:
 
     It is None while the incident goes on, and if only its watch has ended.
     """
-    if incident.ended is None or _ended_unwatched(incident):
+    if incident.ended is None or incident.is_unwatched:
         return None
     return max(incident.ended - incident.confirmed, timedelta(0))
-
-
-def _ended_unwatched(incident: Incident) -> bool:
-    """Return whether the watch ended before the incident did."""
-    return bool(incident.news) and incident.news[-1].kind is NewsKind.UNWATCHED
 
 
 def _times_to_fix(breaks: Sequence[Incident]) -> list[timedelta]:

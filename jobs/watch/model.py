@@ -237,6 +237,11 @@ class Incident:
         return self.ended is None
 
     @property
+    def is_unwatched(self) -> bool:
+        """Return whether the newest change is that its watch has ended."""
+        return bool(self.news) and self.news[-1].kind is NewsKind.UNWATCHED
+
+    @property
     def time_to_notice(self) -> timedelta:
         """Return the time from the beginning to the confirmed look."""
         return max(self.confirmed - self.since, timedelta(0))

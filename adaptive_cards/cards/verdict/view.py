@@ -1,3 +1,5 @@
+"""Data of the card that shows the verdict of a check."""
+
 from __future__ import annotations
 
 from dataclasses import dataclass

@@ -12,7 +12,6 @@ from adaptive_cards.times import lasted
 from bot.cards.presenters.incident import (
     Row,
     cause_of,
-    is_unwatched,
     open_ones,
     verbatim_moment,
 )
@@ -137,7 +136,7 @@ def lasted_of(incident: Incident) -> Text:
     """Return how long an incident lasted, that it goes on, or that its watch has ended."""
     if incident.duration is None:
         return Text("history.goes_on")
-    return Text("history.unwatched") if is_unwatched(incident) else span(incident.duration)
+    return Text("history.unwatched") if incident.is_unwatched else span(incident.duration)
 
 
 def _line(incident: Incident) -> IncidentLine:
@@ -151,7 +150,7 @@ def ended_by(incident: Incident) -> Text:
         return Text("history.goes_on")
     if incident.fixed_by:
         return Text("history.fixed_by", {"run": incident.fixed_by})
-    return Text("history.unwatched" if is_unwatched(incident) else "history.fixed_outside")
+    return Text("history.unwatched" if incident.is_unwatched else "history.fixed_outside")
 
 
 def moment(at: datetime) -> Text:

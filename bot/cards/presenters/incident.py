@@ -200,13 +200,8 @@ def _is_blind(incident: Incident) -> bool:
 
 
 def _look_of_ended(incidents: Sequence[Incident]) -> IncidentLook:
-    unwatched = all(is_unwatched(each) for each in incidents)
+    unwatched = all(each.is_unwatched for each in incidents)
     return IncidentLook.UNWATCHED if unwatched else IncidentLook.ENDED
-
-
-def is_unwatched(incident: Incident) -> bool:
-    """Return whether the incident's last change is that its watch has ended."""
-    return bool(incident.news) and incident.news[-1].kind is NewsKind.UNWATCHED
 
 
 def _title(card: IncidentCard, look: IncidentLook, incidents: Sequence[Incident]) -> Text:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Callable
 from datetime import timedelta
 from email.utils import formatdate
@@ -112,13 +113,12 @@ def test_the_log_tells_it_once_an_hour(redis: Redis, two: tuple[Meter, Meter]):
             meter.note(WEBEX, at(660), 0.1)
         redis.delete("skew:webex:told")
         Meter(redis).note(WEBEX, at(-45), 0.1)
-    told = [
-        (line["log_level"], line["why"]) for line in logged if line["event"] == "the clock is wrong"
-    ]
-    assert told == [
-        ("warning", "the clock of the bot's machine is 11 minutes ahead of Webex's"),
-        ("warning", "the clock of the bot's machine is 45 seconds behind Webex's"),
-    ]
+    told = [line for line in logged if line["event"] == "the clock is wrong"]
+    ahead, behind = (line["why"] for line in told)
+    assert ahead == "the clock of the bot's machine is 11 minutes ahead of Webex's"
+    about_45 = r"the clock of the bot's machine is 4[4-6] seconds behind Webex's"
+    assert re.fullmatch(about_45, behind)
+    assert [line["log_level"] for line in told] == ["warning", "warning"]
 
 
 def test_without_redis_it_is_measured_all_the_same():

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -281,9 +282,9 @@ def test_a_large_file_is_not_held(webex: Webex, webex_script: Any, reply: Any):
 @pytest.mark.parametrize(
     "elsewhere",
     [
-        "http://localhost:{port}/v1/contents/1",
-        "http://[::1]:{port}/v1/contents/1",
-        "/v1/contents/1",
+        "http://localhost:{at.port}{at.path}contents/1",
+        "http://[::1]:{at.port}{at.path}contents/1",
+        "{at.path}contents/1",
     ],
 )
 def test_a_file_at_another_name_of_this_machine(
@@ -294,19 +295,23 @@ def test_a_file_at_another_name_of_this_machine(
     Webex may use another name for the same machine.
     """
     webex_script.on("GET", "/contents/1", reply(200, b"Received: from"))
-    port = webex_script.url.split(":")[2].partition("/")[0]
-    assert webex.download(elsewhere.format(port=port)).content == b"Received: from"
+    at = urlsplit(webex_script.url)
+    assert webex.download(elsewhere.format(at=at)).content == b"Received: from"
 
 
 @pytest.mark.parametrize(
     "elsewhere",
-    ["http://localhost:1/v1/contents/1", "http://localhost:{port}/v2/x", "http://[/v1/", "x:y"],
+    [
+        "http://localhost:1{at.path}contents/1",
+        "http://localhost:{at.port}/v2/x",
+        "http://[{at.path}",
+        "x:y",
+    ],
 )
 def test_another_port_or_path_is_another_place(webex: Webex, webex_script: Any, elsewhere: str):
     """A file at another port or path is refused, and nothing is sent."""
-    port = webex_script.url.split(":")[2].partition("/")[0]
     with pytest.raises(ValueError, match="does not lie at the Webex API"):
-        webex.download(elsewhere.format(port=port))
+        webex.download(elsewhere.format(at=urlsplit(webex_script.url)))
     assert webex_script.asked == []
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -38,17 +39,15 @@ def test_no_next_page_elsewhere(webex: Webex, webex_script: Any, reply: Any, has
 @pytest.mark.parametrize(
     "following",
     [
-        "{url}memberships/more",
-        "http://localhost:{port}/v1/memberships/more",
+        "http://127.0.0.1:{at.port}{at.path}memberships/more",
+        "http://localhost:{at.port}{at.path}memberships/more",
         "memberships/more",
-        "/v1/memberships/more",
+        "{at.path}memberships/more",
     ],
 )
 def test_a_next_page_by_another_name(webex: Webex, webex_script: Any, reply: Any, following: str):
     """A next page under another loopback name or without a host is read at the configured address."""
-    link = following.format(
-        url=webex_script.url, port=webex_script.url.split(":")[2].partition("/")[0]
-    )
+    link = following.format(at=urlsplit(webex_script.url))
     webex_script.on(
         "GET", "/memberships", reply(body={"items": []}, headers={"Link": f'<{link}>; rel="next"'})
     )

@@ -41,6 +41,7 @@ class Server:
         self._thread = threading.Thread(target=self._run, name=f"smtp-{port}", daemon=True)
         self._ready = threading.Event()
         self._trouble: OSError | None = None
+        self._connected = False
 
     def start(self) -> None:
         """Start to listen.
@@ -57,7 +58,7 @@ class Server:
         asyncio.set_event_loop(self._loop)
         try:
             server = self._loop.run_until_complete(
-                self._loop.create_server(lambda: self._factory(self._loop), HOST, self.port)
+                self._loop.create_server(self._accept, HOST, self.port)
             )
         except OSError as error:
             self._trouble = error
@@ -70,10 +71,15 @@ class Server:
         server.close()
         self._finish()
 
+    def _accept(self) -> asyncio.Protocol:
+        self._connected = True
+        return self._factory(self._loop)
+
     def _finish(self) -> None:
+        """End the connections. A server to which nobody has connected has nothing to wait for."""
         for task in asyncio.all_tasks(self._loop):
             task.cancel()
-        self._loop.run_until_complete(asyncio.sleep(0.05))
+        self._loop.run_until_complete(asyncio.sleep(0.05 if self._connected else 0))
         self._loop.close()
 
     def stop(self) -> None:

@@ -28,7 +28,10 @@ from practice.microsoft.world import World
 
 
 class Cloud:
-    """Entra, Graph, Exchange, SMTP, Webex Connect and the agent; call ``start`` and ``stop`` once each."""
+    """Entra, Graph, Exchange, SMTP, Webex Connect and the agent; call ``start`` and ``stop`` once each.
+
+    ``keys`` sign its tokens; if they are None, the cloud makes its own.
+    """
 
     def __init__(
         self,
@@ -36,9 +39,10 @@ class Cloud:
         tls: TlsPort,
         settings: SettingsPort,
         clock: Callable[[], datetime] | None = None,
+        keys: Keys | None = None,
     ) -> None:
         self.world = World(journal, settings, clock)
-        self._tls, self.keys, self.vault = tls, Keys(), Vault()
+        self._tls, self.keys, self.vault = tls, keys or Keys(), Vault()
         self.store = MailStore()
         self.connect = Connect(self.world, self.store)
         self.flow = Flow(self.world, self.store, self.connect.receive, self.connect.refusal)

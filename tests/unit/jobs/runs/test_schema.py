@@ -6,6 +6,7 @@ import base64
 import json
 from dataclasses import fields
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 from redis import Redis
@@ -17,7 +18,7 @@ from jobs.runs.audit import Trail
 from jobs.runs.audit_entries import About
 from jobs.runs.migrations import MIGRATIONS
 from jobs.runs.origin import Brief, Origin
-from jobs.runs.run import Event, Kind
+from jobs.runs.run import Event, Kind, Run
 from jobs.runs.run_store import RunStore
 from jobs.storage import codec
 from tests.fixtures.older_data import OLD
@@ -63,12 +64,10 @@ def test_the_fixture_has_a_run_in_every_stage():
     )
 
 
-@pytest.mark.parametrize("run_id", RUNS)
-def test_every_run_stands_where_it_stood(old: RunStore, run_id: str):
-    """Migration loses nothing of a run and changes none of its meaning."""
-    run = old.load(run_id)
+def stands(run: Run) -> tuple[Any, ...]:
+    """Return where a run stands, as RUNS has it."""
     approvals, changed = tuple(sorted(map(str, run.approvals))), tuple(sorted(run.changed))
-    assert (
+    return (
         run.kind,
         run.ended,
         run.version,
@@ -76,30 +75,39 @@ def test_every_run_stands_where_it_stood(old: RunStore, run_id: str):
         run.account is not None,
         approvals,
         changed,
-    ) == RUNS[run_id]
-
-
-@pytest.mark.parametrize("run_id", RUNS)
-def test_where_each_run_was_asked_for_and_what_it_was_told(old: RunStore, run_id: str):
-    """Its origin and its brief were strings under names of one dictionary, of which nothing is left."""
-    run = old.load(run_id)
-    assert (run.origin, run.brief) == (
-        ORIGINS.get(run_id, origin_of(run_id)),
-        BRIEFS.get(run_id, Brief()),
     )
-    assert old.events(run_id)[0].data == {}
 
 
-@pytest.mark.parametrize("run_id", RUNS)
-def test_what_each_finding_signals(old: RunStore, run_id: str):
+def signals_of(run: Run) -> dict[str, Signals]:
+    """Return the signals of a run's findings, by step."""
+    return {
+        step: finding.signals
+        for step, finding in run.findings.items()
+        if finding.signals != NO_SIGNALS
+    }
+
+
+def test_every_run_stands_where_it_stood(old: RunStore):
+    """Migration loses nothing of a run and changes none of its meaning."""
+    assert {run_id: stands(old.load(run_id)) for run_id in RUNS} == RUNS
+
+
+def test_where_each_run_was_asked_for_and_what_it_was_told(old: RunStore):
+    """Its origin and its brief were strings under names of one dictionary, of which nothing is left."""
+    runs = {run_id: old.load(run_id) for run_id in RUNS}
+    origins = {run_id: ORIGINS.get(run_id, origin_of(run_id)) for run_id in RUNS}
+    assert {run_id: run.origin for run_id, run in runs.items()} == origins
+    briefs = {run_id: BRIEFS.get(run_id, Brief()) for run_id in RUNS}
+    assert {run_id: run.brief for run_id, run in runs.items()} == briefs
+    assert [run_id for run_id in RUNS if old.events(run_id)[0].data] == []
+
+
+def test_what_each_finding_signals(old: RunStore):
     """Times, counts and names that were texts among the facts have their types; ids are facts still."""
-    found = old.load(run_id).findings
-    assert {
-        step: finding.signals for step, finding in found.items() if finding.signals != NO_SIGNALS
-    } == SIGNALS.get(run_id, {})
-    assert {name for finding in found.values() for name in finding.facts} & set(
-        Signals.__struct_fields__
-    ) == set()
+    runs = [old.load(run_id) for run_id in RUNS]
+    assert {run.id: signals_of(run) for run in runs if signals_of(run)} == SIGNALS
+    facts = {name for run in runs for found in run.findings.values() for name in found.facts}
+    assert facts & set(Signals.__struct_fields__) == set()
 
 
 def test_the_fixture_has_every_signal_and_every_word_of_a_brief():

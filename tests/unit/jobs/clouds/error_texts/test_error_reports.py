@@ -41,6 +41,7 @@ def test_the_figures_of_the_reports(results: list[Judged]):
     assert share_right(results) >= RIGHT_FEWEST
 
 
+@pytest.mark.slow
 def test_every_cause_of_a_reading_is_a_cause(results: list[Judged]):
     """A misspelled cause would have no sentence."""
     assert {cause for each in results for cause in (*each.certain, *each.possible)} <= CAUSE_CODES

@@ -20,9 +20,10 @@ from bot.web.oauth_sign_in import AdminSignIn, SignInApart, SignInExchange
 from bot.web.oauth_state import Flow
 from jobs.access import app_access
 from jobs.access.app_access import AppAccess
-from jobs.access.mailbox_login import record_success
+from jobs.access.mailbox_login import record_sign_in, record_success
 from jobs.channel.mailbox import login_of
 from jobs.clock import now
+from jobs.clouds import call_log
 from jobs.clouds.errors import CloudError, CloudReply, Forbidden, Rejected
 from jobs.clouds.http import sync_client
 from jobs.engine.failures import may_be_replication
@@ -192,13 +193,7 @@ class RehearsalSignIn:
         The step that logs in uses them. Only that step keeps the sign-in.
         """
         try:
-            with sync_client(services.settings, read_seconds=CALLBACK_READ_S) as http:
-                signed_in = _retry_until_known(
-                    run,
-                    lambda: self._identity(services, run, http).finish(
-                        flow.msal, query, run.tenant
-                    ),
-                )
+            signed_in = self._signed_in(services, run, flow, query)
         except CloudError as error:
             raise _of_own_secret(error) from error
         if not _is_expected(run, signed_in.account):
@@ -213,6 +208,24 @@ class RehearsalSignIn:
             data={"question": "mailbox_sign_in", "value": "yes"},
         )
         return CallbackResult(event, signed_in.account.upn)
+
+    def _signed_in(
+        self, services: Services, run: Run, flow: Flow, query: Mapping[str, str]
+    ) -> SignedIn:
+        """Redeem the code. Entra's log has these sign-ins next to those of Webex Connect."""
+        with (
+            sync_client(services.settings, read_seconds=CALLBACK_READ_S) as http,
+            call_log.record_calls() as made,
+        ):
+            try:
+                return _retry_until_known(
+                    run,
+                    lambda: self._identity(services, run, http).finish(
+                        flow.msal, query, run.tenant
+                    ),
+                )
+            finally:
+                record_sign_in(services.redis, run.channel.mailbox, made)
 
     def _identity(self, services: Services, run: Run, http: httpx.Client) -> Identity:
         own = (Sealed.REHEARSAL_SECRET.of(run.id), Sealed.CHECK_SECRET.of(run.channel.mailbox))

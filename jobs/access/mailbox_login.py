@@ -96,8 +96,7 @@ def record_sign_in(redis: Redis, mailbox: str, made: Iterable[str]) -> None:
     """
     at = now().timestamp()
     calls = [line for line in made if line.startswith("entra ")]
-    result = REFUSED if any(_STATUS.search(line) for line in calls) else GOOD
-    numbers = {f"{id_.lower()} {result}": at for line in calls for id_ in _ID.findall(line)}
+    numbers = {f"{id_.lower()} {_result(line)}": at for line in calls for id_ in _ID.findall(line)}
     if not numbers:
         return
     with redis.pipeline() as together:
@@ -107,23 +106,25 @@ def record_sign_in(redis: Redis, mailbox: str, made: Iterable[str]) -> None:
         together.execute()
 
 
+def _result(line: str) -> str:
+    return REFUSED if _STATUS.search(line) else GOOD
+
+
 def own_sign_ins(redis: Redis, mailbox: str) -> OwnSignIns:
     """Return the stored sign-ins of the mailbox's checks."""
     rows: Any = redis.zrange(keys.own_sign_ins(mailbox), 0, -1, withscores=True)
-    ids: defaultdict[float, set[str]] = defaultdict(set)
-    results: dict[float, str] = {}
+    ids: defaultdict[tuple[float, str], set[str]] = defaultdict(set)
     for number, score in rows:
         id_, _, result = number.decode().partition(" ")
-        ids[float(score)].add(id_)
-        results[float(score)] = result
+        ids[float(score), result].add(id_)
     return OwnSignIns(
         tuple(
             OwnSignIn(
                 datetime.fromtimestamp(at, UTC),
                 frozenset(numbers),
-                {GOOD: True, REFUSED: False}.get(results[at]),
+                {GOOD: True, REFUSED: False}.get(result),
             )
-            for at, numbers in ids.items()
+            for (at, result), numbers in ids.items()
         )
     )
 

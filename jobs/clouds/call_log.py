@@ -18,14 +18,17 @@ _MADE: ContextVar[list[str] | None] = ContextVar("calls_made", default=None)
 def record_calls() -> Iterator[list[str]]:
     """Collect the calls made inside the context, by this task and the tasks that it starts.
 
-    Yields a list with one line for each call, in order.
+    Yields a list with one line for each call, in order. At the end, a context around this one gets
+    them as well.
     """
     made: list[str] = []
-    token = _MADE.set(made)
+    outer, token = _MADE.get(), _MADE.set(made)
     try:
         yield made
     finally:
         _MADE.reset(token)
+        if outer is not None:
+            outer += made
 
 
 def record(service: str, what: str, status: int, ids: RequestIds) -> None:

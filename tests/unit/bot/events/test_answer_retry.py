@@ -253,7 +253,7 @@ def test_a_greeting_that_is_not_taken_is_told_to_nobody(
 
 def shot(**more: Any) -> dict[str, Any]:
     """Return the fields of a message with a screenshot."""
-    return {"files": ["/v1/contents/1"]} | more
+    return {"files": ["contents/1"]} | more
 
 
 def test_a_screenshot_that_is_scanned_does_not_repeat_the_command(

@@ -11,6 +11,7 @@ from flask.testing import FlaskClient
 
 from bot import links
 from bot.services import Services
+from jobs.access.mailbox_login import own_sign_ins
 from jobs.clock import now
 from jobs.model import Account, Finding, State
 from jobs.runs.run import Event, Kind, Run
@@ -193,4 +194,34 @@ def test_the_mailbox_user_needs_no_administrator(
     assert (asked["path"] == f"/{TENANT}/oauth2/v2.0/authorize", last(services, run).kind) == (
         True,
         Kind.ANSWERED,
+    )
+
+
+def test_each_try_is_recognized_in_the_sign_in_log(
+    services: Services,
+    browser: FlaskClient,
+    provider: Any,
+    begin: Callable[..., Run],
+    monkeypatch: pytest.MonkeyPatch,
+):
+    """A secret that Entra does not know for a second leaves a failure in the log, which is the bot's."""
+    monkeypatch.setattr("bot.web.oauth.SETTLE_S", (0, 0))
+    facts = {"user_id": "oid-1", "upn": "support@contoso.com", "client_id": "client-1"}
+    found = Finding("mailbox_user", State.OK, facts=facts)
+    run = begin(
+        SIGNED_IN,
+        Event(Kind.FOUND, now(), step="mailbox_user", finding=found),
+        Event(
+            Kind.CHANGING, now(), step="check_secret", finding=Finding("check_secret", State.WRONG)
+        ),
+        Event(Kind.CHANGED, now(), step="check_secret"),
+    )
+    services.vault.put(f"rehearsal-secret:{run.id}", "s3cr~t.Value", 60)
+    asked = depart(services, browser, run, "rehearsal")
+    provider.trouble = [provider.refuse(400, "invalid_grant", 7000215)]
+    browser.get(BACK, query_string=come_back(provider, asked))
+    made = own_sign_ins(services.redis, run.channel.mailbox).made
+    assert {each.good for each in made if each.ids} == {False, True}
+    assert any(
+        "request-id" in call for call in last(services, run).data.get("calls", "").split("; ")
     )

@@ -68,7 +68,7 @@ def cards(people: People, text: str) -> list[Json]:
 
 
 def suspected(watch: WatchedChannels) -> tuple[Sight, str]:
-    """What the next look at the mailbox suspects, before another one has confirmed it."""
+    """Return the suspicion of the next look at the mailbox, which no other look has confirmed yet."""
     suspicion = watch.look(MAILBOX).suspicion
     assert suspicion is not None
     return suspicion.sight, suspicion.cause

@@ -96,7 +96,7 @@ def _causes(
 def _of_softer_words(flat: str, signs: Signs, numbers: list[EntraToken]) -> list[FoundCause]:
     """Return the causes of sign-in pages and the network, or else of OAuth's words.
 
-    Beside an AADSTS number the words of Entra say nothing more.
+    Next to an AADSTS number, the words of Entra say nothing more.
     """
     network = cloud_words.causes_of_network(flat, signs)
     if numbers:

@@ -208,6 +208,6 @@ def _of_words(text: str, causes: list[FoundCause], signs: Signs) -> list[FoundCa
 
 
 def _words_beside(causes: list[FoundCause]) -> list[SmtpWords]:
-    """Return the words that name another cause beside these."""
+    """Return the words that name a cause other than these."""
     known = {BY_A_RULE, *(each.cause for each in causes)}
     return [each for each in SMTP_WORDS if each.unmistakable and each.meaning.cause not in known]

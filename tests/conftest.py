@@ -14,6 +14,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 from redis import ConnectionPool, Redis
 
+from adaptive_cards import locale
 from bot.processes import redis_server
 from practice import patience
 from practice.conversation import words
@@ -72,6 +73,13 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
     terminalreporter.write_line(
         f"{len(again)} tests were run again{': ' if again else ''}{', '.join(again)}"
     )
+
+
+@pytest.fixture(autouse=True)
+def _locale() -> Iterator[None]:
+    """Begin each test in English: a page that was shown in German in the test's thread stays so."""
+    with locale.drawn_for(locale.DEFAULT):
+        yield
 
 
 @pytest.hookimpl(wrapper=True)

@@ -130,15 +130,13 @@ class OutboundPolicy(Undoable):
         return (replace(line, note=move_note(int(finding.facts.get(MOVED, "0")))),)
 
     async def apply(self, ctx: StepContext, finding: Finding) -> None:
-        """Create or update the policy, then the rule.
+        """Create or update the policy, then the rule, as the finding has them.
 
-        The two writes are not atomic. Each is looked up by name first, so a second attempt
-        completes the first.
+        The two writes are not atomic. A second attempt may create the policy again and is told that
+        it exists, so it completes the first.
         """
-        there = await outbound(ctx)
-        name = policy_name(ctx.channel.mailbox)
-        await _apply_policy(ctx, there, name)
-        await _apply_rule(ctx, there, name)
+        await _apply_policy(ctx, finding)
+        await _apply_rule(ctx, finding)
 
     async def inspect_undo(self, ctx: StepContext, past: RecordedChange) -> Finding:
         """Compare the policy and the rule with this channel's name to the recorded ones."""
@@ -252,28 +250,24 @@ async def _addresses(ctx: StepContext) -> tuple[str, ...]:
     return addresses_of(rows[0]) if rows else ()
 
 
-async def _apply_policy(ctx: StepContext, there: Outbound, name: str) -> None:
-    policy = named(there.policies, name)
-    if policy is None:
+async def _apply_policy(ctx: StepContext, finding: Finding) -> None:
+    name, policy = policy_name(ctx.channel.mailbox), recorded_row(finding.values["policy"])
+    if not policy:
         with suppress(AlreadyExists):  # an earlier attempt made it; its rule may still be missing
-            values = {**there.applies.limits(), "Name": name, "AutoForwardingMode": "On"}
+            limits = json.loads(finding.facts[LIMITS])
+            values = {**limits, "Name": name, "AutoForwardingMode": "On"}
             await ctx.exchange.run(f"New-{POLICY}", values)
     elif policy.get("AutoForwardingMode") != "On":
         await _set(ctx, POLICY, name, AutoForwardingMode="On")
 
 
-async def _apply_rule(ctx: StepContext, there: Outbound, name: str) -> None:
-    rule = named(there.rules, name)
-    if rule is None:
+async def _apply_rule(ctx: StepContext, finding: Finding) -> None:
+    name, rule = policy_name(ctx.channel.mailbox), recorded_row(finding.values["rule"])
+    if not rule:
         values = {"Name": name, POLICY: name, "From": [ctx.channel.mailbox], "Priority": 0}
         await ctx.exchange.run(f"New-{RULE}", values)
-    else:
-        await _repair(ctx, there, rule, name)
-
-
-async def _repair(ctx: StepContext, there: Outbound, rule: ExchangeRow, name: str) -> None:
-    """Move the rule to the top with its repaired settings, and enable it."""
-    await _set(ctx, RULE, name, **_repaired(rule, there.own, ctx.channel.mailbox), Priority=0)
+        return
+    await _set(ctx, RULE, name, **json.loads(finding.facts[REPAIRED]), Priority=0)
     if not enabled(rule):
         await ctx.exchange.run(f"Enable-{RULE}", {"Identity": name})
 

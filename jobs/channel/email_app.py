@@ -34,7 +34,9 @@ ADOPT = "adopt"
 
 
 SECRETS = ("Webex Connect ", "Webex email bot, ")
-"""Prefixes of the names of client secrets that this bot creates."""
+"""Prefixes of the names of client secrets that this bot creates: Webex Connect's, and its own."""
+OWN_SECRET = "own_secret"  # noqa: S105  the name of a fact
+"""Fact: the app has a client secret of the bot's own, whether or not the vault still has its value."""
 
 
 Json = dict[str, Any]
@@ -216,6 +218,11 @@ def foreign_content(ctx: StepContext, app: Json, uris: Collection[str]) -> str:
 def secrets_of(app: Json | None) -> list[Json]:
     """Return the app's client secrets, without their values."""
     return list((app or {}).get("passwordCredentials") or ())
+
+
+def has_own_secret(app: Json) -> bool:
+    """Return whether the app has a client secret that the bot made for itself."""
+    return any(text_of(secret, "displayName").startswith(SECRETS[1]) for secret in secrets_of(app))
 
 
 def foreign_secrets(app: Json | None) -> list[Json]:

@@ -10,6 +10,7 @@ from typing import Any
 from jobs.channel.email_app import (
     ADOPT,
     OURS,
+    OWN_SECRET,
     app_key,
     app_of_run,
     create,
@@ -17,6 +18,7 @@ from jobs.channel.email_app import (
     find_app,
     foreign_content,
     gone_client_id,
+    has_own_secret,
     known_ids,
     manually_created,
     present_app,
@@ -334,7 +336,11 @@ def _before(ctx: StepContext, app: Json, was: dict[str, str]) -> Json:
 
 def _facts(app: Json, unknown: str) -> dict[str, str]:
     """Return the app's IDs and names that later steps need, and the permissions unknown to the tenant."""
-    optional = {"unique_name": text_of(app, "uniqueName"), "unknown_ids": unknown}
+    optional = {
+        "unique_name": text_of(app, "uniqueName"),
+        "unknown_ids": unknown,
+        OWN_SECRET: "yes" if has_own_secret(app) else "",
+    }
     facts = {
         "client_id": promised(app, "appId"),
         "object_id": promised(app, "id"),

@@ -9,6 +9,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from jobs.access import mailbox_login
+from jobs.channel.email_app import OWN_SECRET
 from jobs.clock import now
 from jobs.clouds.cause_codes import causes
 from jobs.engine.context import StepContext
@@ -48,7 +49,7 @@ class CheckSecret(Undoable):
         """Check that this run made the secret, or that the one kept for checks still belongs to the app."""
         if ctx.run.answer("rehearse").startswith("skip"):
             return self.skipped(Text("skipped.rehearsal"))
-        if ctx.vault.holds(Sealed.REHEARSAL_SECRET.of(ctx.run.id)) or await _is_kept(ctx):
+        if ctx.vault.holds(Sealed.REHEARSAL_SECRET.of(ctx.run.id)) or _is_kept(ctx):
             return replace(self.ok(Text("seen.check_secret")), values={"made": "yes"})
         if ctx.channels.record(ctx.channel.mailbox) is not None:
             return self.skipped(Text("skipped.proven_before"))
@@ -100,12 +101,12 @@ class CheckSecret(Undoable):
         mailbox_login.drop(ctx.vault, ctx.channel.mailbox)
 
 
-async def _is_kept(ctx: StepContext) -> bool:
+def _is_kept(ctx: StepContext) -> bool:
     """Return whether the secret kept for checks can still be used.
 
-    The app may have been deleted, or the secret removed by hand. The secret that this run made is not
-    looked for, because Microsoft may not list it yet (facts/microsoft.md 7).
+    The app may have been deleted, or the secret removed by hand, which the application's inspection
+    tells. It need not have seen a secret that this run made.
     """
     if not ctx.vault.holds(Sealed.CHECK_SECRET.of(ctx.channel.mailbox)):
         return False
-    return CheckSecret.name in ctx.run.changed or bool(await labelled(ctx, {LABEL}))
+    return CheckSecret.name in ctx.run.changed or ctx.fact(OWN_SECRET) != ""

@@ -94,6 +94,12 @@ async def test_what_an_app_may_lack(
     assert (found.state, found.seen, found.facts) == (State.WRONG, seen, KNOWN)
 
 
+async def test_the_bots_own_secret_is_seen(given: Callable[..., StepContext], cloud: Any):
+    """A later step knows from it, without reading the app again, whether it can use that secret."""
+    cloud.on(READ, APP | {"passwordCredentials": [{"displayName": "Webex email bot, check"}]})
+    assert (await STEP.inspect(given(facts=FACTS))).facts == KNOWN | {"own_secret": "yes"}
+
+
 @pytest.mark.parametrize(
     ("part", "state"),
     [

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import partial
 
 from bot.services import Services
 from bot.webex.errors import WebexError
@@ -29,6 +30,8 @@ LIFE = {
     "history": timedelta(hours=24),
 }
 REMEMBERED = timedelta(hours=25)
+NAMED_FOR_S = 600
+"""Seconds for which a person's name and a space's title are not asked for again."""
 OPEN_FOR = timedelta(hours=1)
 """Time for which the browser that opened a one-time link may read its page."""
 
@@ -138,20 +141,26 @@ def _request_of(services: Services, run_id: str) -> tuple[str, str]:
         run = services.store.load(run_id)
     except RunGoneError:
         return "", ""
-    asked = [lambda: services.webex.person(run.requester.id).display_name]
-    if not run.origin.direct:
-        asked.append(lambda: services.webex.room_title(run.origin.room))
+    person, room = run.requester.id, "" if run.origin.direct else run.origin.room
+    asked = {person: lambda: services.webex.person(person).display_name}
+    if room:
+        asked[room] = lambda: services.webex.room_title(room)
     with ThreadPoolExecutor(len(asked), "asked") as pool:
-        asker, *title = pool.map(_told, asked)
+        asker, *title = pool.map(partial(_told, services), asked, asked.values())
     return asker, "".join(title)
 
 
-def _told(ask: Callable[[], str]) -> str:
-    """Return Webex's answer, or an empty string if there is none."""
-    try:
-        return ask()
-    except WebexError:
-        return ""
+def _told(services: Services, whose: str, ask: Callable[[], str]) -> str:
+    """Return the remembered name of a person or a space, or Webex's answer; empty if there is none."""
+    remembered = Sealed.WEBEX_NAME.of(whose)
+    name = services.vault.get(remembered)
+    if name is None:
+        try:
+            name = ask()
+        except WebexError:
+            return ""
+        services.vault.put(remembered, name, NAMED_FOR_S)
+    return name
 
 
 def _name(token: str) -> VaultName:

@@ -12,6 +12,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from adaptive_cards.texts import text
+from bot import links
 from bot.services import Services
 from bot.web import secret_page, sign_in
 from bot.web.app import create_app
@@ -238,6 +239,19 @@ def test_who_asks_where_and_for_what(
         text("page.request_note"),
     ):
         assert shown in page
+
+
+def test_names_are_asked_for_once(
+    services: Services, webex_script: Any, reply: Any, begin: Callable[..., Run]
+):
+    """The second link of a run, or of a person in the same space, asks Webex for nothing."""
+    webex_script.on("GET", "/rooms/room-1", reply(body={"id": "room-1", "title": "Desk"}))
+    run = begin()
+    webex_script.asked.clear()
+    urls = {kind: links.link(services, kind, run.id).url for kind in ("signin", "consent")}
+    pages = [links.read(services, kind, url.rpartition("/")[2]) for kind, url in urls.items()]
+    assert [(page.asker, page.space) for page in pages if page] == [("Anna", "Desk")] * 2
+    assert sorted(asked for _, asked, _ in webex_script.asked) == ["/people/anna", "/rooms/room-1"]
 
 
 def test_a_name_that_webex_does_not_tell(

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import structlog
 
 from jobs.clouds import tracing
-from jobs.engine.readiness import must_wait, retry_key
+from jobs.engine.readiness import must_wait, retry_key, waits_for_time
 from jobs.engine.recorder import Recorder, StoppingError
 from jobs.engine.step import Step
 from jobs.runs.run import Run
@@ -68,9 +68,7 @@ class StepGraph:
         return [
             step
             for step in self.steps.values()
-            if step.name not in busy
-            and self._is_open(run, step)
-            and tried.get(step.name) != retry_key(step, run)
+            if step.name not in busy and self._is_open(run, step) and _is_news(run, step, tried)
         ]
 
     def _is_open(self, run: Run, step: Step) -> bool:
@@ -85,6 +83,17 @@ class StepGraph:
             tracing.span("step", step=step.name),
         ):
             await self.work(step)
+
+
+def _is_news(run: Run, step: Step, tried: Mapping[str, object]) -> bool:
+    """Return whether the step was not tried yet, or can go on since.
+
+    A step that waits for time is not tried twice: what changed while it was tried may have been seen
+    by that try, and the clouds would be asked again for nothing.
+    """
+    if step.name not in tried:
+        return True
+    return tried[step.name] != retry_key(step, run) and not waits_for_time(run, step.name)
 
 
 def _collect(done: Iterable[asyncio.Future[None]], tasks: dict[asyncio.Future[None], str]) -> None:

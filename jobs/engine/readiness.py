@@ -8,7 +8,7 @@ from itertools import filterfalse
 from jobs.clock import now
 from jobs.engine.step import Step
 from jobs.microsoft.scopes import app_may_read
-from jobs.model import Access, Finding, State, Text
+from jobs.model import Access, Finding, State, Text, Turn
 from jobs.runs.run import Run
 
 NOTHING_YET, NOT_KNOWN = Text("seen.nothing_yet"), Text("seen.not_known")
@@ -78,6 +78,12 @@ def must_wait(run: Run, step: str) -> bool:
         and found.until is not None
         and not is_due(found)
     )
+
+
+def waits_for_time(run: Run, step: str) -> bool:
+    """Return whether the step waits for a change to take effect, and it is not time yet to look."""
+    found = run.findings.get(step)
+    return found is not None and found.waiting_for is Turn.TIME and not is_due(found)
 
 
 def required_access(step: Step, allowed: Collection[Access]) -> Access | None:

@@ -256,7 +256,7 @@ async def test_a_change_that_a_cloud_asks_for_joins_the_plan(given: Callable[...
     """
     base, top = (
         Fact("base", holds=True, scope=Scope.TENANT),
-        Wanting("top", *[DEHYDRATED] * 3, after=("base",)),
+        Wanting("top", *[DEHYDRATED] * 2, after=("base",)),
     )
     ctx = given(events=approved(top))
     await engine(ctx, base, top).apply_plan()

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
+from functools import partial
 
 import httpx
 
@@ -18,7 +21,7 @@ from jobs.clock import now
 from jobs.clouds.cause_codes import causes
 from jobs.clouds.errors import CloudError, SignInNeeded
 from jobs.clouds.http import sync_client
-from jobs.microsoft.identity import Identity
+from jobs.microsoft.identity import Identity, SignedIn
 from jobs.microsoft.roles import lacks_all
 from jobs.microsoft.scopes import exchange_permission, exchange_scope, graph_scopes
 from jobs.model import Account, RunKind
@@ -101,6 +104,7 @@ class AdminSignIn:
                     return CallbackResult(then=APART)
                 raise
             account = signed_in.account
+            finish_tenant_check = self._tenant_check(services, run, signed_in)
             try:
                 token, cache = _bot(services, http, account.tenant_id).token(
                     signed_in.cache, self.second(services, names)
@@ -110,9 +114,9 @@ class AdminSignIn:
                     error.cause == "consent_missing" or isinstance(error, SignInNeeded)
                 ):
                     raise
-                self._require_own_tenant(services, run, account, signed_in.access_token, "")
+                finish_tenant_check("")
                 return CallbackResult(then=self.then)
-        self._require_own_tenant(services, run, account, signed_in.access_token, token)
+        finish_tenant_check(token)
         services.vault.put(Sealed.ADMIN_SESSION.of(run.id), cache, SESSION_S)
         data = {PERMISSIONS: " ".join(names)} if names else {}
         event = Event(Kind.SIGNED_IN, now(), by=account.upn, account=account, data=data)
@@ -126,16 +130,19 @@ class AdminSignIn:
         """Return the scopes of the resource whose token needs no prompt if consent exists."""
         return [exchange_scope(services.settings.exchange_url)]
 
-    def _require_own_tenant(
-        self, services: Services, run: Run, account: Account, first: str, second: str
-    ) -> None:
-        """Raise Rejected for an account of another tenant than the mailbox's; ``first`` is for Graph."""
-        require_own_tenant(
-            services.settings, run.channel, account, self._graph_token(first, second)
-        )
+    def _tenant_check(
+        self, services: Services, run: Run, signed_in: SignedIn
+    ) -> Callable[[str], None]:
+        """Begin to read the tenant's domains; return the function that judges them.
 
-    def _graph_token(self, first: str, second: str) -> str:
-        return first
+        It takes the token for the second resource, and raises Rejected for an account of another
+        tenant than the mailbox's. Graph is asked while Entra is asked for that token.
+        """
+        check = partial(require_own_tenant, services.settings, run.channel, signed_in.account)
+        pool = ThreadPoolExecutor(1, "tenant")
+        judged = pool.submit(copy_context().run, check, signed_in.access_token)
+        pool.shutdown(wait=False)
+        return lambda _: judged.result()
 
 
 class SignInApart(AdminSignIn):
@@ -162,8 +169,10 @@ class SignInExchange(AdminSignIn):
         """Return the scopes of Graph, which got consent in the first part."""
         return graph_scopes(services.settings.graph_url, names)
 
-    def _graph_token(self, first: str, second: str) -> str:
-        return second
+    def _tenant_check(
+        self, services: Services, run: Run, signed_in: SignedIn
+    ) -> Callable[[str], None]:
+        return partial(require_own_tenant, services.settings, run.channel, signed_in.account)
 
 
 def _expected_account(run: Run) -> str:

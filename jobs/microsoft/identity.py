@@ -9,7 +9,7 @@ from __future__ import annotations
 import hmac
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -18,6 +18,7 @@ import msal
 
 from jobs.clouds.cause_codes import causes
 from jobs.clouds.errors import CloudError, CloudReply, MalformedAnswer, Rejected, SignInNeeded
+from jobs.clouds.json_values import text_of
 from jobs.clouds.retry import RetryPolicy, may_repeat
 from jobs.microsoft.client_credential import Credential, credential_of
 from jobs.microsoft.discovery_cache import DiscoveryCache
@@ -49,6 +50,26 @@ class SignedIn:
     account: Account
     cache: str = field(repr=False)
     access_token: str = field(repr=False)
+
+
+class _SignInCache(msal.SerializableTokenCache):  # type: ignore[misc]  # msal has no types
+    """Token cache of one sign-in, which can keep its token for the person's own tenant too.
+
+    msal keeps a token for the tenant in the address of the token endpoint. After a sign-in at
+    ``organizations`` it would ask for the same token again, in the name of the tenant.
+    """
+
+    _received: Mapping[str, Any]
+
+    def add(self, event: Mapping[str, Any], **options: Any) -> None:
+        """Keep what msal received, and remember it."""
+        self._received = event
+        super().add(event, **options)
+
+    def file_under(self, shared: str, tenant: str) -> None:
+        """Keep the token, received in the name of the ``shared`` tenant, for this one too."""
+        address = self._received["token_endpoint"].replace(f"/{shared}/", f"/{tenant}/")
+        self.add({**self._received, "token_endpoint": address, "skip_account_creation": True})
 
 
 class Identity:
@@ -108,8 +129,12 @@ class Identity:
         Send the person to ``flow["auth_uri"]`` and keep the rest sealed. The flow can be serialized
         as JSON. It holds the PKCE verifier and the nonce. msal adds ``openid profile
         offline_access``.
+
+        The signing keys are read now, unless they are known, because the person waits at the return.
         """
         app = self._app()
+        with suppress(CloudError):
+            self._http.document(text_of(self._http.document(self._discovery), "jwks_uri"))
         with (
             warnings.catch_warnings()
         ):  # msal prefers form_post; GET is used so that SameSite cookies arrive
@@ -145,13 +170,16 @@ class Identity:
             raise Rejected("state_mismatch", CloudReply("entra"))
         if "error" in query:
             raise entra_error(query)
-        cache = msal.SerializableTokenCache()
+        cache = _SignInCache()
         result = self._redeem(flow, query, cache, scopes)
         claims = validate(
             str(result.get("id_token", "")),
             *self._expectation(str(flow.get("nonce", "")), tenant_id),
         )
-        return SignedIn(_account(claims), cache.serialize(), str(result["access_token"]))
+        account = _account(claims)
+        if self.tenant in SHARED_TENANTS:
+            cache.file_under(self.tenant, account.tenant_id)
+        return SignedIn(account, cache.serialize(), str(result["access_token"]))
 
     def discover(self) -> None:
         """Read the tenant's discovery document again, bypassing the cache.

@@ -146,6 +146,29 @@ def test_a_tenant_of_its_own_needs_no_other_word(provider: Any, http: httpx.Clie
     assert refused.value.cause == "wrong_tenant"
 
 
+def test_the_token_of_a_sign_in_is_the_tenants_own(
+    provider: Any, bot: Identity, http: httpx.Client
+):
+    """A sign-in at ``organizations`` got it. The worker asks in the tenant's name, and needs no other."""
+    signed_in = sign_in(bot, provider)
+    provider.requests.clear()
+    of_tenant = Identity(provider.base, http, TENANT, "client-1", "s3cr~t.Value")
+    token, _ = of_tenant.token(signed_in.cache, GRAPH)
+    assert (token, provider.requests) == (
+        "at-1",
+        [(f"/{TENANT}/v2.0/.well-known/openid-configuration", {})],
+    )
+
+
+def test_the_person_waits_for_no_keys_at_the_return(provider: Any, bot: Identity):
+    """The signing keys are read as the person leaves for Microsoft."""
+    flow = bot.begin(GRAPH, CALLBACK, "state-1")
+    assert provider.requests[-1][0].endswith("/keys")
+    provider.requests.clear()
+    bot.finish(flow, provider.sign_in(flow["auth_uri"]))
+    assert [path.rpartition("/")[2] for path, _ in provider.requests] == ["token"]
+
+
 def test_a_token_for_the_bot_is_not_one_for_the_email_app(provider: Any, http: httpx.Client):
     """Each app takes only the tokens that were made for itself."""
     with pytest.raises(Rejected) as refused:

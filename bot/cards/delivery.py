@@ -93,7 +93,7 @@ def _pause_s(
 ) -> float:
     """Return the seconds for which the update still waits, or 0 or less."""
     if urgent:
-        calm = wanted.prompt == "" and not wanted.final
+        calm = wanted.prompt == "" and not (wanted.final or wanted.at_once)
         return _calm_s(services, run, wanted) if calm else 0
     return (shown.at + _interval(wanted, shown) - now()).total_seconds()
 

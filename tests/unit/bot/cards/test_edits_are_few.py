@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -40,6 +41,14 @@ def test_what_asks_nobody_waits_for_what_may_follow(
     assert 0 < delivery.sync(services, run, card("b", urgency="", prompt="")) <= delivery.CALM_S
     later(monkeypatch, delivery.CALM_S)
     assert delivery.sync(services, run, card("c", urgency="", prompt="")) <= 0
+    assert methods(said) == ["POST", "PUT"]
+
+
+def test_the_first_result_of_a_check_does_not_wait(services: Services, run: Run, said: Said):
+    """In an incident the first finding counts, and a check asks nobody for anything until its end."""
+    delivery.sync(services, run, card("a"))
+    found = replace(card("b", urgency="found", prompt=""), at_once=True)
+    assert delivery.sync(services, run, found) == 0
     assert methods(said) == ["POST", "PUT"]
 
 

@@ -33,6 +33,7 @@ from redis.exceptions import (
 )
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import TimeoutError as RedisTimeoutError
+from redis.maint_notifications import MaintNotificationsConfig
 from redis.retry import Retry
 from redis.sentinel import (
     Sentinel,
@@ -62,6 +63,10 @@ SENTINEL_S = 1.0
 UNBLOCKED = "UNBLOCKED"
 """First word of the answer to a client that waits for a job while its server is demoted."""
 NO_WRITES = "read only replica"
+UNANNOUNCED = MaintNotificationsConfig(enabled=False)
+"""Redis Enterprise alone announces its maintenance. Every other server refuses the question for it,
+which would be one round trip in each job. A command that meets a maintenance is tried again.
+"""
 
 
 class DemotedError(RedisConnectionError):
@@ -83,6 +88,7 @@ def open_redis(url: str, **options: Any) -> Redis:
         RedisUrlError: The address is one of Sentinels and cannot be right.
     """
     options.setdefault("retry", retry_elsewhere())
+    options.setdefault("maint_notifications_config", UNANNOUNCED)
     if (folder := embedded_folder(url)) is not None:
         return Redis.from_pool(Pool(EmbeddedConnection, folder=str(folder), **options))
     if is_sentinel(url):

@@ -253,7 +253,7 @@ def _asks_person(run: Run, finding: Finding) -> bool:
     """Return whether a person is asked for something now.
 
     The rehearsal asks nobody before its card can be shown, and while the bot makes the secret that its
-    sign-in needs. Nobody is asked for what they have just done at Microsoft.
+    sign-in needs. Nobody is asked for what they have just done.
     """
     if _concerns_rehearsal(finding) and (not may_rehearse(run) or lacks_own_secret(run)):
         return False
@@ -266,7 +266,7 @@ def may_rehearse(run: Run) -> bool:
 
 
 def has_returned(run: Run, name: str) -> bool:
-    """Return whether somebody has just done at Microsoft what the step waits for.
+    """Return whether somebody has just done what the step waits for, such as at Microsoft.
 
     The run has yet to look whether it worked.
     """

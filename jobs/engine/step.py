@@ -59,8 +59,8 @@ class Step(ABC):
     required_answer: str = ""
     """A question that must be answered before the change, in addition to the approval."""
     returns_with: str = ""
-    """The question that is answered when somebody's browser comes back from Microsoft. Until the step is
-    looked at again, nobody is asked for the same once more.
+    """The question that is answered when somebody has done what the step waits for: a press, or a browser
+    that came back from Microsoft. Until the step is looked at again, nobody is asked for the same once more.
     """
     repeat_on: str = ""
     """A question whose answer asks for the change once more."""

@@ -36,6 +36,7 @@ class Registered(Step):
     shown_in = "mailbox_fields"
     needs = ("token",)
     automatic = False
+    returns_with = "registered"
 
     async def inspect(self, ctx: StepContext) -> Finding:
         """Check the requester's confirmation, then the audit log. V2 proves either."""

@@ -79,6 +79,12 @@ TABLE = [
     (found(APPROVED, waits("mailbox_fields", Turn.REQUESTER)), Turn.REQUESTER, "form", 4),
     (found(APPROVED, waits("token", Turn.REQUESTER)), Turn.REQUESTER, "form", 4),
     (found(APPROVED, waits("registered", Turn.REQUESTER)), Turn.REQUESTER, "register", 4),
+    (
+        found(replace(APPROVED, answers={"registered": YES}), waits("registered", Turn.REQUESTER)),
+        Turn.NOBODY,
+        "running",
+        4,
+    ),
     (found(APPROVED, waits("check_secret", Turn.MAILBOX_USER)), Turn.NOBODY, "running", 4),
     (
         found(

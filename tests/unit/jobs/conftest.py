@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from itertools import chain, starmap
 from typing import Any
 from urllib.parse import unquote
 
@@ -151,18 +152,24 @@ def vault(redis: Redis, work_settings: Settings) -> Vault:
 Given = Callable[..., StepContext]
 
 
-def wait(store: RunStore, run_id: str, name: str, count: int) -> None:
-    """Let the step wait so many times."""
+def waited(name: str, count: int) -> list[Event]:
+    """Return the events of a step that waited so many times."""
     waiting = Finding(name, State.WAITING, until=MOMENT)
-    for _ in range(count):
-        store.append(run_id, Event(Kind.FOUND, MOMENT, step=name, finding=waiting))
+    return [Event(Kind.FOUND, MOMENT, step=name, finding=waiting)] * count
 
 
-def change(store: RunStore, run_id: str, name: str, at: datetime) -> None:
-    """Record that the run has changed the step."""
+def answered(question: str, value: str) -> Event:
+    """Return the event of a person's answer."""
+    return Event(Kind.ANSWERED, now(), data={"question": question, "value": value})
+
+
+def change(name: str, at: datetime) -> list[Event]:
+    """Return the events of a change that the run has made."""
     wrong = Finding(name, State.WRONG)
-    store.append(run_id, Event(Kind.CHANGING, at, step=name, finding=wrong))
-    store.append(run_id, Event(Kind.CHANGED, at, step=name))
+    return [
+        Event(Kind.CHANGING, at, step=name, finding=wrong),
+        Event(Kind.CHANGED, at, step=name),
+    ]
 
 
 @pytest.fixture
@@ -193,19 +200,13 @@ def given(cloud: Cloud, store: RunStore, vault: Vault, work_settings: Settings) 
             run.id,
             Event(Kind.DETAILS, MOMENT, channel=channel),
             Event(Kind.SIGNED_IN, MOMENT, account=ACCOUNT),
+            Event(Kind.FOUND, MOMENT, step="given", finding=found),
+            *chain.from_iterable(starmap(waited, (waits or {}).items())),
+            *starmap(answered, (answers or {}).items()),
+            *chain.from_iterable(starmap(change, (changed or {}).items())),
+            *events,
         )
-        store.append(run.id, Event(Kind.FOUND, MOMENT, step="given", finding=found))
-        for name, count in (waits or {}).items():
-            wait(store, run.id, name, count)
-        for question, value in (answers or {}).items():
-            store.append(
-                run.id, Event(Kind.ANSWERED, now(), data={"question": question, "value": value})
-            )
-        for name, at in (changed or {}).items():
-            change(store, run.id, name, at)
-        for event in events:
-            store.append(run.id, event)
-        return context(store.load(run.id).id, settings)
+        return context(run.id, settings)
 
     def context(run_id: str, settings: Settings) -> StepContext:
         http = httpx.AsyncClient(transport=httpx.MockTransport(cloud.answer))

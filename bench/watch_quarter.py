@@ -200,7 +200,7 @@ class Quarter:
     def _tell_gaps(self) -> None:
         for room in gaps.due(self.redis, VirtualClock.at):
             self.gaps_told += 1
-            gaps.told(self.redis, room)
+            gaps.forget_told(self.redis, room)
 
     def bytes_per_channel(self) -> float:
         """Return the bytes of Redis that a channel's state, history and incidents take on average."""

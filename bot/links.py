@@ -146,11 +146,11 @@ def _request_of(services: Services, run_id: str) -> tuple[str, str]:
     if room:
         asked[room] = lambda: services.webex.room_title(room)
     with ThreadPoolExecutor(len(asked), "asked") as pool:
-        asker, *title = pool.map(partial(_told, services), asked, asked.values())
+        asker, *title = pool.map(partial(_name_in_webex, services), asked, asked.values())
     return asker, "".join(title)
 
 
-def _told(services: Services, whose: str, ask: Callable[[], str]) -> str:
+def _name_in_webex(services: Services, whose: str, ask: Callable[[], str]) -> str:
     """Return the remembered name of a person or a space, or Webex's answer; empty if there is none."""
     remembered = Sealed.WEBEX_NAME.of(whose)
     name = services.vault.get(remembered)

@@ -128,7 +128,7 @@ def _before_plan(run: Run) -> NextAction | None:
 
 def _unblocking(run: Run) -> NextAction:
     """Return what must happen before the blocked plan can be carried out."""
-    if delegate.asks(run):
+    if delegate.needs_delegate(run):
         return NextAction(Turn.REQUESTER, Text("turn_words.delegate"))
     return NextAction(Turn.ADMINISTRATOR, Text("turn_words.look"))
 
@@ -161,7 +161,7 @@ def _waiting(run: Run) -> NextAction | None:
     return _time(run, findings)
 
 
-def under_way(run: Run) -> frozenset[str]:
+def steps_under_way(run: Run) -> frozenset[str]:
     """Return the steps that are being worked on, except those that wait for time.
 
     Most tries of a long wait change nothing, and a card takes ten edits. So a step shows its wait
@@ -206,7 +206,7 @@ def open_requests(run: Run) -> tuple[NextAction, ...]:
 
 def _time(run: Run, findings: Iterable[Finding]) -> NextAction | None:
     """Return the turn of time, if no step is under way and one is looked at again by itself."""
-    if under_way(run) or not any(finding.until for finding in findings):
+    if steps_under_way(run) or not any(finding.until for finding in findings):
         return None
     return NextAction(Turn.TIME, Text("turn_words.waiting"))
 

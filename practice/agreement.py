@@ -26,7 +26,7 @@ MINE, NOBODYS = "Your turn", "Nobody has to act"
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class CardClaims:
     """Claims of one card about one run: its text, and whether it still has buttons of the run."""
 
     message: Json
@@ -52,17 +52,17 @@ def agree(people: People, since: int = 0, seconds: float = SETTLES_S) -> None:
 
 def contradictions(messages: Iterable[Json]) -> list[str]:
     """Return each contradiction between two cards, in words."""
-    by_run: dict[str, list[Told]] = defaultdict(list)
-    for told in itertools.chain.from_iterable(map(_told, messages)):
+    by_run: dict[str, list[CardClaims]] = defaultdict(list)
+    for told in itertools.chain.from_iterable(map(_claims_of, messages)):
         by_run[told.run].append(told)
     return [
         wrong
         for cards in by_run.values()
-        for wrong in (*_twice(cards), *_over(cards), *_turn(cards))
+        for wrong in (*_twice(cards), *_ends_that_disagree(cards), *_turn(cards))
     ]
 
 
-def _told(message: Json) -> Iterator[Told]:
+def _claims_of(message: Json) -> Iterator[CardClaims]:
     """Return what the message tells of each run."""
     if not (from_bot(message) and message["card"]):
         return
@@ -72,13 +72,15 @@ def _told(message: Json) -> Iterator[Told]:
         for action in actions(message)
         if isinstance(action.get("data"), dict) and action["data"].get("run")
     }
-    yield from (Told(message, run, text, live=True) for run in live)
-    yield from (Told(message, run, text, live=False) for run in set(OVER.findall(text)) - live)
+    yield from (CardClaims(message, run, text, live=True) for run in live)
+    yield from (
+        CardClaims(message, run, text, live=False) for run in set(OVER.findall(text)) - live
+    )
 
 
-def _twice(cards: list[Told]) -> Iterator[str]:
+def _twice(cards: list[CardClaims]) -> Iterator[str]:
     """Return the rooms in which more than one card has buttons of the run."""
-    rooms: dict[str, list[Told]] = defaultdict(list)
+    rooms: dict[str, list[CardClaims]] = defaultdict(list)
     for card in cards:
         if card.live:
             rooms[f"{card.message['room']} {card.message['members']}"].append(card)
@@ -87,24 +89,24 @@ def _twice(cards: list[Told]) -> Iterator[str]:
             yield f"{len(found)} cards of one room have buttons of run {found[0].run}"
 
 
-def _over(cards: list[Told]) -> Iterator[str]:
+def _ends_that_disagree(cards: list[CardClaims]) -> Iterator[str]:
     """Return that one card says the run is over while another one has buttons of it."""
     if any(not card.live for card in cards) and any(card.live for card in cards):
         yield f"run {cards[0].run} is over on one card, and another card has buttons of it"
 
 
-def _turn(cards: list[Told]) -> Iterator[str]:
+def _turn(cards: list[CardClaims]) -> Iterator[str]:
     """Return that a 1:1 card asks a person although the card in the space asks nobody."""
     live = [card for card in cards if card.live]
     if any(map(_asks_one_person, live)) and any(map(_asks_nobody, live)):
         yield f"run {live[0].run} asks a person 1:1, and its card in the space asks nobody"
 
 
-def _asks_one_person(card: Told) -> bool:
+def _asks_one_person(card: CardClaims) -> bool:
     return card.message["roomType"] == "direct" and MINE in card.text
 
 
-def _asks_nobody(card: Told) -> bool:
+def _asks_nobody(card: CardClaims) -> bool:
     """Return whether a card in a space says that it is nobody's turn."""
     in_space = card.message["roomType"] == "group"
     return in_space and NOBODYS in card.text and not TURNS.search(card.text)

@@ -304,7 +304,7 @@ def _all(
             _say(f"Stopped after {chosen.minutes:g} minutes.")
             break
         started = time.monotonic()
-        seen, judged = _tried(diagnosis, case, number)
+        seen, judged = _attempt(diagnosis, case, number)
         seconds = time.monotonic() - started
         totals.add(case.kind, right=judged.right, seconds=seconds)
         _say("\n".join(_row(number, len(every), case, seen.first if seen else "", judged, seconds)))
@@ -312,7 +312,7 @@ def _all(
             _say(textwrap.indent(seen.text, "              | "))
 
 
-def _tried(diagnosis: Diagnosis, case: Case, number: int) -> tuple[Seen | None, Judgment]:
+def _attempt(diagnosis: Diagnosis, case: Case, number: int) -> tuple[Seen | None, Judgment]:
     try:
         seen = diagnosis.ask_about(case, number)
     except (NotSeenError, httpx.HTTPError) as error:

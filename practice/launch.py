@@ -36,7 +36,7 @@ def play(port: int, folder: Path) -> int:
             f"these first: {', '.join(names)}"
         )
     try:
-        with _alone(folder, port):
+        with _checkout_lock(folder, port):
             _say("The practice space starts. First the packages of the page ...")
             packages.ensure()
             return _run(PracticeSpace(folder / "run", port))
@@ -115,7 +115,7 @@ def _signals(stopped: threading.Event) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _alone(folder: Path, port: int) -> Iterator[None]:
+def _checkout_lock(folder: Path, port: int) -> Iterator[None]:
     """Hold the checkout's lock.
 
     Raises:

@@ -78,7 +78,14 @@ def read(card: Json) -> Seen:
     told = cardtext.texts(card)
     alarm = not any(_says(first, key) for key in CALM)
     noticed = bool(_heads("noticed", "noticed_alone") & set(told))
-    return Seen(first, _named(first, _roots(told)), alarm, _more(band), noticed, "\n".join(told))
+    return Seen(
+        first,
+        _named(first, _root_causes_section(told)),
+        alarm,
+        _more(band),
+        noticed,
+        "\n".join(told),
+    )
 
 
 def _named(first: str, roots: set[str]) -> frozenset[str]:
@@ -182,7 +189,7 @@ def _suspects(seen: Seen) -> bool:
     return bool(_heads("changed") & set(seen.text.splitlines()))
 
 
-def _roots(texts: list[str]) -> set[str]:
+def _root_causes_section(texts: list[str]) -> set[str]:
     """Return the texts of the section of root causes."""
     heads = _heads("root_cause", "root_causes")
     section = itertools.dropwhile(lambda text: text not in heads, texts)

@@ -28,7 +28,7 @@ from adaptive_cards.components import (
 from adaptive_cards.elements import TITLE, Element, column, columns, rich, run, said
 from adaptive_cards.escape import plain, shorten
 from adaptive_cards.glyphs import Mark, glyph
-from adaptive_cards.texts import counted, plural, text
+from adaptive_cards.texts import plural, text, with_counts
 from adaptive_cards.times import day_clock
 from jobs.model import State, Text, Turn, verbatim
 
@@ -149,7 +149,7 @@ def _sum(lines: list[ChannelLine]) -> str:
         f"channels.sum_{state or 'never'}": sum(line.state is state for line in lines)
         for state in _WORST_FIRST
     }
-    return ", ".join(counted(counts))
+    return ", ".join(with_counts(counts))
 
 
 def _row(line: ChannelLine, view: ChannelsView) -> Element:

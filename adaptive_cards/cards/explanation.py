@@ -79,10 +79,10 @@ def _code(code: str) -> list[Element]:
 
 
 def _list(key: str, lines: tuple[CauseLine, ...]) -> list[Element]:
-    return titled(key, list(map(_line, lines[:_MORE_MOST])))
+    return titled(key, list(map(_cause_line, lines[:_MORE_MOST])))
 
 
-def _line(line: CauseLine) -> Element:
+def _cause_line(line: CauseLine) -> Element:
     told = [note(line.tell)] if line.tell else []
     page = learn_more(line.page, spacing="None")
     words = column("stretch", said(line.sentence), *told, *page, spacing="Small")

@@ -24,7 +24,7 @@ def band(view: PlanView) -> Band:
         return persons_turn(
             _blocked(view), turn_line(Turn.ADMINISTRATOR, Text("plan.blocked_turn")), *signed_in
         )
-    left = _left(view)
+    left = _changes_to_approve(view)
     if not any(left):
         return _nothing_left(view, signed_in)
     title = _title(*left, untouched=not view.begun)
@@ -35,7 +35,7 @@ def band(view: PlanView) -> Band:
 
 def approvers_turn(view: PlanView) -> Element:
     """Return the line that says what an approver is asked to approve, and where."""
-    return turn_line(Turn.APPROVER, _reach(*_left(view), _where(view)))
+    return turn_line(Turn.APPROVER, _reach(*_changes_to_approve(view), _where(view)))
 
 
 def _signed_in(view: PlanView) -> list[Element]:
@@ -47,7 +47,7 @@ def _signed_in(view: PlanView) -> list[Element]:
     )
 
 
-def _left(view: PlanView) -> tuple[int, int]:
+def _changes_to_approve(view: PlanView) -> tuple[int, int]:
     """Return how many changes are left to approve, as a pair.
 
     First those of the mailbox and the app, then those of the tenant.

@@ -21,7 +21,7 @@ from adaptive_cards.components import (
 )
 from adaptive_cards.elements import SMALL, TITLE, Element, said
 from adaptive_cards.glyphs import Mark
-from adaptive_cards.texts import counted, text
+from adaptive_cards.texts import text, with_counts
 from adaptive_cards.times import clock_seconds
 from adaptive_cards.views import Header
 from jobs.model import State, Text, Turn
@@ -86,7 +86,7 @@ def _counts(rows: list[Row]) -> list[str]:
         "progress.count_running": sum(line.running for line in rows),
         "progress.count_skipped": sum(line.state is State.SKIPPED for line in rows),
     }
-    return [text("progress.count", done=str(done), all=str(len(rows))), *counted(counts)]
+    return [text("progress.count", done=str(done), all=str(len(rows))), *with_counts(counts)]
 
 
 def _groups(view: ProgressView, *, every_note: bool) -> list[Element]:

@@ -61,7 +61,7 @@ def plural(key: str, count: int, **values: str) -> str:
     return text(key, count=str(count), **values)
 
 
-def counted(counts: Mapping[str, int]) -> list[str]:
+def with_counts(counts: Mapping[str, int]) -> list[str]:
     """Return the text of each key with its count, without the counts that are 0."""
     return [text(key, count=str(count)) for key, count in counts.items() if count]
 

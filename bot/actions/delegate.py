@@ -18,7 +18,7 @@ def name_delegate(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
 
     An address that cannot be read is kept on the card with the reason.
     """
-    if not delegate.asks(run):
+    if not delegate.needs_delegate(run):
         ctx.refuse(Text("refused.old"), title="refused.nothing")
         return
     typed = inputs.get("delegate", "")

@@ -83,7 +83,7 @@ def submit_intake(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
     errors = found.errors | _claim(ctx, run, found.channel)
     administrator = "" if errors else _administrator(ctx, values, errors)
     if errors or found.channel is None:
-        intake.keep(ctx.services, run.id, intake.Typed(values, errors))
+        intake.keep(ctx.services, run.id, intake.TypedInputs(values, errors))
         ctx.services.cards.request(run.id)
         return
     given = Event(Kind.DETAILS, now(), by=ctx.person.email, channel=found.channel)

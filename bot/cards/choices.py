@@ -100,7 +100,7 @@ def _now(services: Services, slot: str) -> DesiredCard | None:
     left = [each for each in offered if each is not None and not each.ended]
     if len(left) == len(offered):
         return None
-    return _with_left(slot, left) if left else _over(slot, offered)
+    return _with_left(slot, left) if left else _ended_card(slot, offered)
 
 
 def _with_left(slot: str, left: Sequence[Run]) -> DesiredCard:
@@ -110,7 +110,7 @@ def _with_left(slot: str, left: Sequence[Run]) -> DesiredCard:
     return desired_card(slot, offers, offer(offers), retires=True, prompt="")
 
 
-def _over(slot: str, offered: Sequence[Run | None]) -> DesiredCard:
+def _ended_card(slot: str, offered: Sequence[Run | None]) -> DesiredCard:
     """Return the last edit of a card of which all runs have ended, which is one line."""
     title = _over_title(offered[0] if len(offered) == 1 else None)
     line = NoticeView(KICKER, title, Text("living.over_words"), glyph=SKIPPED.glyph)

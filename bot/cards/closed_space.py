@@ -42,7 +42,7 @@ CLOSED = frozenset({FORBIDDEN, NOT_FOUND, CONFLICT, GONE})
 log = structlog.get_logger(__name__)
 
 
-def tell(services: Services, run: Run, status: int, lasted_s: float) -> None:
+def tell_requester(services: Services, run: Run, status: int, lasted_s: float) -> None:
     """Tell the requester 1:1, once a run, that the run's space refuses its cards.
 
     A message that Webex does not take is tried again with the next refusal.
@@ -63,7 +63,7 @@ def tell(services: Services, run: Run, status: int, lasted_s: float) -> None:
         log.warning("closed space not told", run=run.id, error=str(error))
         services.redis.delete(told)
         return
-    shown = PostedCard(sent.id, sent.room_id, SLOT, _news(run), now())
+    shown = PostedCard(sent.id, sent.room_id, SLOT, _request_key(run), now())
     services.redis.hset(keys.cards(run.id), SLOT, protected(services, run.id, SLOT, shown))
 
 
@@ -83,12 +83,16 @@ def cards(run: Run, services: Services) -> list[DesiredCard]:
     to, refused = run.requester.email, f"{run.id}:{slot_of(THREAD)}"
     if not run.ended and services.redis.hexists(keys.cards_refused(), refused):
         view = card_of(run)
-        return [desired_card(SLOT, replace(view, at=None), notice(view), to=to, urgency=_news(run))]
-    over = _over(run)
+        return [
+            desired_card(
+                SLOT, replace(view, at=None), notice(view), to=to, urgency=_request_key(run)
+            )
+        ]
+    over = _ended_notice(run)
     return [desired_card(SLOT, over, notice(over), to=to, final=True, retires=True, prompt="")]
 
 
-def _over(run: Run) -> NoticeView:
+def _ended_notice(run: Run) -> NoticeView:
     """Return the last edit of the message: the run has ended, or its space takes cards again."""
     values = {"mailbox": run.channel.mailbox or run.id, "run": run.id}
     if run.ended:
@@ -98,7 +102,7 @@ def _over(run: Run) -> NoticeView:
     return NoticeView(Text("notice.closed_kicker"), title, words, glyph=SKIPPED.glyph)
 
 
-def _news(run: Run) -> str:
+def _request_key(run: Run) -> str:
     return next_action(run).words.key
 
 

@@ -107,7 +107,7 @@ def _escalated(
     people = _untold(services, incident)
     if not people or at < incident.confirmed + NOTIFY_AFTER or quiet_until is not None:
         return incident
-    tell = partial(_told, people=people)
+    tell = partial(_with_notified_people, people=people)
     return services.watching.incidents.change(incident.id, tell) or incident
 
 
@@ -124,7 +124,7 @@ def _needs_somebody(incident: Incident) -> bool:
     return incident.is_open and not incident.acting
 
 
-def _told(incident: Incident, people: tuple[str, ...]) -> Incident | None:
+def _with_notified_people(incident: Incident, people: tuple[str, ...]) -> Incident | None:
     """Return the incident with the people who are told; None if somebody acts, or they were told."""
     if not _needs_somebody(incident) or set(people) <= set(incident.told):
         return None

@@ -181,7 +181,7 @@ def _steps_done(run: Run, card: DesiredCard) -> tuple[Text, ...]:
     if run.ended or not run.has_begun or card.slot in {"progress", "plan"}:
         return ()
     resumed = (Text("progress.resumed"),) if run.resumed else ()
-    return (progress.counted(run), *resumed)
+    return (progress.steps_done(run), *resumed)
 
 
 def _elsewhere(run: Run, card: DesiredCard) -> tuple[tuple[Text, Text], ...]:

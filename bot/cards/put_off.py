@@ -98,10 +98,10 @@ def taken(services: Services, run: Run, card: DesiredCard) -> None:
     """Note that Webex took the card, and have everything drawn that waited for that."""
     if services.redis.hdel(keys.cards_refused(), _own(run, card)):
         services.cards.request(run.id)  # a message that said otherwise is edited
-    wake(services, place_of(run, card))
+    draw_refused(services, place_of(run, card))
 
 
-def wake(services: Services, *places: str) -> None:
+def draw_refused(services: Services, *places: str) -> None:
     """Have the cards drawn that Webex refused for one of these places, after a good call for it."""
     for field, raw in services.redis.hgetall(keys.cards_refused()).items():
         refusal = codec.load(raw, Refusal)
@@ -125,7 +125,7 @@ def _refused(services: Services, run: Run, card: DesiredCard, error: WebexError)
         pipe.expire(keys.cards_refused(), KEPT_S)
         pipe.execute()
     if card.to == "thread":
-        closed_space.tell(services, run, error.status, moment - since)
+        closed_space.tell_requester(services, run, error.status, moment - since)
     return min(max(moment - since, FIRST_S), REFUSED_S)
 
 

@@ -27,7 +27,7 @@ CHANNELS_MOST = 8
 log = structlog.get_logger(__name__)
 
 
-def tell(services: Services, clock: Callable[[], datetime] = now) -> None:
+def tell_spaces(services: Services, clock: Callable[[], datetime] = now) -> None:
     """Tell each space of the times without looks that are due, once."""
     at = clock()
     for room in gaps.due(services.redis, at):
@@ -38,7 +38,7 @@ def tell(services: Services, clock: Callable[[], datetime] = now) -> None:
             if passes(error):
                 gaps.put_off(services.redis, room, at + RETRY)
                 continue
-        gaps.told(services.redis, room)
+        gaps.forget_told(services.redis, room)
 
 
 def _tell_space(services: Services, room: str, at: datetime) -> None:

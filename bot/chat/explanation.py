@@ -114,7 +114,7 @@ def as_lines(reading: Reading) -> list[str]:
     """Return the explanation for a terminal."""
     return [
         *_headlines(reading),
-        *(line for each in reading.certain[1:] for line in ("", *_told(each))),
+        *(line for each in reading.certain[1:] for line in ("", *_cause_and_remedy(each))),
         *_possible_lines(reading),
         *_unknown_lines(reading),
         *_code_lines(reading),
@@ -154,7 +154,7 @@ def _code_lines(reading: Reading) -> list[str]:
     return ["", codes] if codes else []
 
 
-def _told(found: FoundCause) -> tuple[str, ...]:
+def _cause_and_remedy(found: FoundCause) -> tuple[str, ...]:
     return (
         text(f"cause.{found.cause}"),
         text(f"remedy.{found.cause}"),

@@ -32,7 +32,7 @@ class Meaning:
     greeting: bool = False
 
 
-def understand(text: str) -> Meaning:
+def meaning_of(text: str) -> Meaning:
     """Return the meaning of a text that is not a command.
 
     An address counts if it is the only one, and if the words around it say that it should be

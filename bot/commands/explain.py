@@ -32,7 +32,7 @@ def run(ctx: ChatContext, argument: str) -> None:
     """
     message = ctx.services.webex.message(ctx.message)
     try:
-        told = _told(ctx, message, argument)
+        told = _text_to_explain(ctx, message, argument)
     except (NotAcceptedError, NoTextError) as refused:
         ctx.refuse(Text(f"explain.refused.{refused.args[0]}"), title="refused.nothing")
         return
@@ -58,7 +58,7 @@ def _view(ctx: ChatContext, told: str) -> ExplanationView:
     return as_view(read(told), now(), checks=visible_channels(ctx)[:_CHECKS_MOST])
 
 
-def _told(ctx: ChatContext, message: Message, argument: str) -> str:
+def _text_to_explain(ctx: ChatContext, message: Message, argument: str) -> str:
     typed = _typed(ctx, message, argument)
     if typed.strip() or message.files:
         return "\n".join(filter(None, (typed, _of_file(ctx, message))))

@@ -77,7 +77,7 @@ def begin(ctx: ChatContext, mailbox: str) -> None:
     """
     opened = _opened(ctx, mailbox)
     if opened is not None:
-        intake.keep(ctx.services, opened.id, intake.Typed(_known(ctx, mailbox)))
+        intake.keep(ctx.services, opened.id, intake.TypedInputs(_known(ctx, mailbox)))
         first = intake.card(opened, ctx.services)
         posted = ctx.say(first.card, shows=(opened.id, LIVING))
         if posted.id:

@@ -11,7 +11,7 @@ from bot.chat import offers
 from bot.chat.context import ChatContext
 from bot.chat.parsing import ParsedCommand, nearest
 from bot.chat.permissions import visible_channels
-from bot.chat.understanding import lone_address, understand
+from bot.chat.understanding import lone_address, meaning_of
 from bot.commands import Command, by_typed_name, check, help  # noqa: A004  the module has the name of its command
 from jobs.clock import now
 from jobs.model import Text, verbatim
@@ -26,7 +26,7 @@ def answer(ctx: ChatContext, typed: ParsedCommand) -> None:
     if typed.name:
         _mistyped(ctx, typed)
         return
-    meaning = understand(typed.text)
+    meaning = meaning_of(typed.text)
     if meaning.address:
         _address(ctx, meaning.address)
     elif meaning.trouble:

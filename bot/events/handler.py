@@ -158,7 +158,7 @@ def _message(services: Services, message_id: str, actor: str, room: str) -> None
         run_once(ctx, f"{message.id}:refusal", refusal)
     else:
         _run_command(ctx, message)
-    put_off.wake(services, ctx.room, *ctx.person.emails)
+    put_off.draw_refused(services, ctx.room, *ctx.person.emails)
 
 
 def _direct(services: Services, message: Message) -> bool:
@@ -217,7 +217,7 @@ def _action(services: Services, action_id: str, actor: str, room: str) -> None:
         refusal = _refusal(ctx, asked, "refused.button") or limits.too_many(ctx, action.id)
     inputs = _without_word_joiners(action.inputs)
     run_once(ctx, f"{action_id}:press", refusal or (lambda speaking: answer(speaking, inputs)))
-    put_off.wake(services, ctx.room, *ctx.person.emails)
+    put_off.draw_refused(services, ctx.room, *ctx.person.emails)
 
 
 def _without_word_joiners(inputs: dict[str, str]) -> dict[str, str]:
@@ -237,7 +237,7 @@ def _membership(services: Services, membership_id: str, _actor: str, room: str) 
     mine = _fetched(lambda: _own(services, room))
     if mine.id != membership_id or (mine.room_type or services.webex.room_type(room)) != "group":
         return
-    put_off.wake(services, room)
+    put_off.draw_refused(services, room)
     _require_fresh(services, mine.created)
     if not AccessPolicy(services.bot, services.webex).external_members(
         services.webex.members(room), services.me.id

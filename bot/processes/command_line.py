@@ -103,7 +103,7 @@ def _worker(settings: BotSettings, work: Settings) -> int:
         LossWatch(services): data_loss.EVERY_S,
         old_data: retention.EVERY_S,
         partial(measure.measure_runs, services): measure.RUNS_EVERY_S,
-        partial(watch_gaps.tell, services): watch_gaps.EVERY_S,
+        partial(watch_gaps.tell_spaces, services): watch_gaps.EVERY_S,
         partial(watch_gaps.ping_if_late, services): pulse.PING_EVERY_S,
         partial(measure.measure_secrets, services): measure.SECRETS_EVERY_S,
     }

@@ -54,7 +54,7 @@ def _look(
     if again:
         unseen += _looked_at(watching, _suspected(watching, chosen))
     for each in chosen:
-        say(_line(watching, each.mailbox))
+        say(_channel_line(watching, each.mailbox))
     if unseen:
         say(f"No worker has looked at {', '.join(sorted(set(unseen)))} in {WAIT_S:.0f} s")
     return 1 if unseen else 0
@@ -87,7 +87,7 @@ def _unseen_since(watching: Watching, before: Mapping[str, datetime | None]) -> 
     return [name for name, looked in before.items() if state(name).looked == looked]
 
 
-def _line(watching: Watching, mailbox: str) -> str:
+def _channel_line(watching: Watching, mailbox: str) -> str:
     """Return what the newest look saw, and whether an incident goes on."""
     state = watching.incidents.state(mailbox)
     if state.last is None:

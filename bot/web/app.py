@@ -25,7 +25,7 @@ from bot.queue import kind_problem
 from bot.queue.events import EventQueue
 from bot.settings import BotSettings
 from bot.web import health_pages, webhooks
-from bot.web.counts import hand_over
+from bot.web.counts import send_last_counts
 from bot.web.health_pages import Readiness
 from bot.web.refused_webhooks import RefusedWebhooks
 from bot.web.strict_http import StrictChannel
@@ -222,7 +222,7 @@ def serve(app: Flask, port: int, host: str = "0.0.0.0") -> None:  # noqa: S104  
         server.run()  # ends with SystemExit after waiting for its threads
     finally:
         server.close()
-        hand_over(app.config["REDIS"])
+        send_last_counts(app.config["REDIS"])
     log.info("stopped")
 
 

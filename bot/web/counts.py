@@ -40,7 +40,7 @@ class CountsToRedis:
             self._stopped.wait(self._every_s)
 
 
-def hand_over(redis: Redis) -> None:
+def send_last_counts(redis: Redis) -> None:
     """Add the last counts, and send the last spans, of a web process that ends."""
     COUNTERS.flush(redis)
     tracing.flush()

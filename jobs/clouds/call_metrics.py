@@ -28,7 +28,7 @@ _COUNT: ContextVar[CallCount | None] = ContextVar("call_count", default=None)
 
 
 @contextmanager
-def counted() -> Iterator[CallCount]:
+def count_calls() -> Iterator[CallCount]:
     """Count the requests that this task makes inside the context, and the tasks that it starts.
 
     A read that several pieces of work share counts for the one that began it.

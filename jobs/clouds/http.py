@@ -209,7 +209,7 @@ async def request(  # noqa: PLR0913  what is sent, how its answer is read, and h
         CloudError: the error of the last attempt.
     """
 
-    async def once() -> Response:
+    async def attempt() -> Response:
         async with turn():
             with silence.request_to(call.service, Transient):
                 answer = await _once(client, call, judge)
@@ -220,7 +220,7 @@ async def request(  # noqa: PLR0913  what is sent, how its answer is read, and h
 
     try:
         return await policy.call_async(
-            once, lambda error: may_repeat(error, repeatable=call.repeats)
+            attempt, lambda error: may_repeat(error, repeatable=call.repeats)
         )
     except TimeoutError as late:
         raise Transient(

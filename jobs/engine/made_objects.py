@@ -58,7 +58,7 @@ def next_look(redis: Redis, run: Run, steps: Mapping[str, Step]) -> datetime | N
     if run.account is None or run.ended or not watched(run, steps):
         return None
     mark = keys.run_mark(run.id, "look", "due")
-    if redis.get(mark) == _over(run):
+    if redis.get(mark) == _mark_of_version(run):
         return None
     redis.set(mark, _mark(run), ex=MARK_S)
     return now() + timedelta(seconds=_pause_s(run))
@@ -77,7 +77,7 @@ def is_only_a_look(redis: Redis, run: Run) -> bool:
 
 def stop_looking(redis: Redis, run: Run) -> None:
     """Look no more until something happens to the run."""
-    redis.set(keys.run_mark(run.id, "look", "due"), _over(run), ex=MARK_S)
+    redis.set(keys.run_mark(run.id, "look", "due"), _mark_of_version(run), ex=MARK_S)
 
 
 def is_deleted(run: Run, step: str = "application") -> bool:
@@ -198,5 +198,5 @@ def _mark(run: Run) -> bytes:
     return str(run.version).encode()
 
 
-def _over(run: Run) -> bytes:
+def _mark_of_version(run: Run) -> bytes:
     return f"over {run.version}".encode()

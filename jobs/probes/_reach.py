@@ -18,7 +18,7 @@ answer.
 """
 
 
-def finding_of(step: Step, probe: SmtpProbe, good: Text) -> Finding:
+def finding_from_probe(step: Step, probe: SmtpProbe, good: Text) -> Finding:
     """Return ``good`` if the probe got through, else the server's words and where it stopped."""
     return (
         step.ok(good)

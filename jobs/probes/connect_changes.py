@@ -104,13 +104,13 @@ class ConnectChanges(Probe):
             found: Changes = await ctx.reads.read("connect audit", lambda: _read(ctx))
         except CloudError as error:
             return self._unread(error)
-        return self._told(found, _set_up(ctx))
+        return self._later_changes(found, _set_up(ctx))
 
     def _unread(self, error: CloudError) -> Finding:
         reason = Text(f"skipped.{REASONS.get(error.status, 'audit_away')}")
         return replace(self.skipped(reason), evidence=(Evidence("connect-audit", str(error)),))
 
-    def _told(self, found: Changes, since: datetime | None) -> Finding:
+    def _later_changes(self, found: Changes, since: datetime | None) -> Finding:
         """Return the changes after those of the channel's own setup."""
         later = _made_after(since, found.rows)
         if not later:

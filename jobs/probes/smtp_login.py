@@ -18,7 +18,7 @@ from jobs.engine.context import StepContext
 from jobs.engine.diagnosis import Diagnosis
 from jobs.engine.step import Probe
 from jobs.model import NO_SIGNALS, Access, Finding, Signals, State, Text, verbatim
-from jobs.probes._reach import finding_of
+from jobs.probes._reach import finding_from_probe
 from jobs.probes.sign_ins import NO_LOG, NO_SIGN_IN
 
 OWN: Mapping[str, tuple[str, ...]] = {
@@ -165,7 +165,7 @@ class SmtpLogin(Probe):
             return self._without_token(ctx, error)
         if probe is None:
             return self.skipped(Text("skipped.never_rehearsed"))
-        return replace(finding_of(self, probe, probe.seen), evidence=probe.evidence)
+        return replace(finding_from_probe(self, probe, probe.seen), evidence=probe.evidence)
 
     def _without_token(self, ctx: StepContext, error: CloudError) -> Finding:
         signals, certain = _weight(ctx, error.cause)

@@ -10,7 +10,7 @@ from jobs.engine.diagnosis import Diagnosis
 from jobs.engine.step import Probe
 from jobs.mail.smtp_login import hello_probe
 from jobs.model import Access, Finding, Text
-from jobs.probes._reach import finding_of
+from jobs.probes._reach import finding_from_probe
 
 
 class SmtpServer(Probe):
@@ -41,4 +41,4 @@ class SmtpServer(Probe):
         """Run the phases connect, banner, EHLO, STARTTLS, certificate, EHLO."""
         probe = await ctx.reads.read("smtp_server", lambda: hello_probe(ctx.settings.smtp_server))
         answers = Text("seen.smtp_answers", {"server": ctx.settings.smtp_server})
-        return replace(finding_of(self, probe, answers), evidence=probe.lines)
+        return replace(finding_from_probe(self, probe, answers), evidence=probe.lines)

@@ -36,7 +36,7 @@ class Reading:
     mac: str
     foreign: bool
 
-    def onto(self, run: Run) -> Run:
+    def apply_to(self, run: Run) -> Run:
         """Return the run, to which the events were applied, with what is known of its last event.
 
         A foreign event stops the run: it counts as failed, unless it had ended before.

@@ -143,7 +143,7 @@ class RunStore:
         found = self.event_log.read(run_id, self._lines(run_id))
         if found.foreign and not found.events:
             raise ForeignRunError(run_id)
-        return found.onto(fold(run_id, found.events))
+        return found.apply_to(fold(run_id, found.events))
 
     def refresh(self, run: Run) -> Run:
         """Return the run in its present state, reading only the events since ``run`` was folded.
@@ -155,7 +155,7 @@ class RunStore:
         found = self.event_log.read(run.id, lines, run.mac)
         if mac_of(last) != run.mac or found.foreign:
             return self.load(run.id)
-        return found.onto(apply_events(run, found.events))
+        return found.apply_to(apply_events(run, found.events))
 
     def length(self, run_id: str) -> int:
         """Return the number of events of the run, which only grows, so it is the run's version."""

@@ -84,7 +84,7 @@ class Delegate(Step):
         return self.waits_for(Turn.REQUESTER, seen, cause=cause)
 
 
-def asks(run: Run) -> bool:
+def needs_delegate(run: Run) -> bool:
     """Return whether the run needs the address of the user who signs in for a shared mailbox."""
     found = run.findings.get(Delegate.name)
     open_states = {State.WRONG, State.WAITING}

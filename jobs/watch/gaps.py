@@ -76,7 +76,7 @@ def of_room(redis: Redis, room: str) -> tuple[Gap, ...]:
     return tuple(codec.load(rows[name], Gap) for name in sorted(rows))
 
 
-def told(redis: Redis, room: str) -> None:
+def forget_told(redis: Redis, room: str) -> None:
     """Forget the gaps of a space, which were told."""
     with redis.pipeline() as pipe:
         pipe.delete(watch_keys.watch_gaps(room))

@@ -23,7 +23,7 @@ from jobs.access.tenant_reader import TenantReader
 from jobs.checks.bulk import CHANNELS_AT_ONCE, SLICE_S, CheckBuffer
 from jobs.checks.check import brief_for, steps_of
 from jobs.clock import now, parse
-from jobs.clouds.call_metrics import CallCount, counted
+from jobs.clouds.call_metrics import CallCount, count_calls
 from jobs.clouds.single_flight import ReadCache
 from jobs.engine.context import StepContext
 from jobs.engine.engine import Engine
@@ -97,7 +97,7 @@ class CloudLook:
         """Look at one channel, unless the time of this turn is over. The rest follows in the next."""
         async with at_once:
             if self._may_go_on():
-                with counted() as count:
+                with count_calls() as count:
                     outcome, context = await self._outcome(seen, watched, count)
                 done.put_nowait((watched, outcome))
                 if context is not None:

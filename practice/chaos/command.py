@@ -138,13 +138,13 @@ class Score:
             self.runs += 1
             for hit in outcome.hits:
                 self.rows[hit.kill.name].add(hit.seconds, outcome)
-            _say(self._line(outcome))
+            _say(self._outcome_line(outcome))
             if outcome.evidence:
                 place = Path(tempfile.gettempdir()) / f"chaos-{os.getpid()}-{self.runs}.txt"
                 place.write_text(outcome.evidence, "utf-8")
                 _say(f"           messages, mails and logs: {place}")
 
-    def _line(self, outcome: Outcome) -> str:
+    def _outcome_line(self, outcome: Outcome) -> str:
         made, wanted = self.kills + self.pauses, self.wanted + self.wanted_pauses
         counted = outcome.doubles or outcome.orphans or outcome.late
         good = not (outcome.trouble or counted) and outcome.told

@@ -55,7 +55,7 @@ def left(people: People, walk: Walk) -> Left:
         _made_once(entries),
         _secrets(tenant["applications"]),
         _test_mails(people.control("GET", "agent/tasks")["items"]),
-        _told(people, walk),
+        _people_were_told(people, walk),
     )
 
 
@@ -163,7 +163,7 @@ def _label(secret: Json) -> str:
     )
 
 
-def _told(people: People, walk: Walk) -> bool:
+def _people_were_told(people: People, walk: Walk) -> bool:
     since = (each for each in people.messages.values() if each["change"] > walk.since)
     return any(
         "resumed" in f"{version['text']}{version['card']}".lower()

@@ -96,7 +96,7 @@ class Lane:
         """Start everything and play an undisturbed setup."""
         self.stack.__enter__()
         self.people = self.stack.people()
-        walk = self._walk()
+        walk = self._new_walk()
         _play(walk, None)
         self.right = judge.left(self.people, walk)
         return self
@@ -113,7 +113,7 @@ class Lane:
 
     def run(self, kills: tuple[Kill, ...]) -> Outcome:
         """Play one setup with these kills."""
-        walk, killer, started = self._walk(), Killer(self.stack, kills), time.monotonic()
+        walk, killer, started = self._new_walk(), Killer(self.stack, kills), time.monotonic()
         trouble = _trouble(lambda: _play(walk, killer))
         killer.stop()
         outcome = self._judged(walk, killer, trouble, self.right)
@@ -123,7 +123,7 @@ class Lane:
     def pause(self, pause: Pause) -> Outcome:
         """Play one setup in which a worker is stopped and goes on later, with ``between`` in between."""
         right = self._right_after(pause.between)
-        walk, started = self._walk(), time.monotonic()
+        walk, started = self._new_walk(), time.monotonic()
         since = walk.since
         pauser = Pauser(self.stack, (pause.kill,), thaws=pause.between is Between.NOTHING)
         trouble = _trouble(lambda: _play_paused(walk, pauser, pause.between))
@@ -151,7 +151,7 @@ class Lane:
         if between is not Between.UNDO:
             return self.right
         if self._undone is None:
-            walk = self._walk()
+            walk = self._new_walk()
             _play(walk, None)
             undo(walk)
             self._undone = judge.left(self.people, walk)
@@ -201,7 +201,7 @@ class Lane:
             self.stack.start("worker")
         self.stack.stop_second()
 
-    def _walk(self) -> Walk:
+    def _new_walk(self) -> Walk:
         """Reset the tenant and make the bot forget the mailbox, then return a new walk.
 
         See docs/operations.md, "To forget a channel".

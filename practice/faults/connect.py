@@ -46,11 +46,11 @@ def _emptied_scope(ground: FaultContext) -> None:
 
 
 def _writes_to_itself(ground: FaultContext) -> None:
-    ground.cloud.flow.arrive(_mail(ground, ground.mailbox, 900))
+    ground.cloud.flow.receive(_mail(ground, ground.mailbox, 900))
 
 
 def _large_mail(ground: FaultContext) -> None:
-    ground.cloud.flow.arrive(_mail(ground, "kim@customer.example", 26 * 1024 * 1024))
+    ground.cloud.flow.receive(_mail(ground, "kim@customer.example", 26 * 1024 * 1024))
 
 
 def _mail(ground: FaultContext, sender: str, size: int) -> Mail:
@@ -79,7 +79,7 @@ def _deleted(ground: FaultContext) -> None:
 def _cannot_be_reached(ground: FaultContext) -> None:
     put(ground.connect, away=True)
     for _ in range(2):
-        ground.cloud.flow.arrive(_mail(ground, "kim@customer.example", 900))
+        ground.cloud.flow.receive(_mail(ground, "kim@customer.example", 900))
 
 
 def _away(ground: FaultContext) -> None:

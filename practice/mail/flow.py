@@ -41,7 +41,7 @@ class Flow:
             found is not None and found[1].has_mailbox and address.lower() in found[1].addresses()
         )
 
-    def arrive(self, mail: Mail, trace_id: str = "", hops: int = 0) -> None:
+    def receive(self, mail: Mail, trace_id: str = "", hops: int = 0) -> None:
         """Deliver a mail for a mailbox: keep it, forward it, or both."""
         found = self._world.find_user(mail.recipient)
         if found is None or found[1].mailbox is None:
@@ -78,7 +78,7 @@ class Flow:
     ) -> None:
         copy = replace(mail, recipient=target, at=self._world.now())
         if self.known(target):
-            self.arrive(copy, trace_id, hops + 1)
+            self.receive(copy, trace_id, hops + 1)
             return
         if reason := gates.block(tenant, user, target, mail.subject) or self._refusal(target):
             self._refuse(tenant, user, copy, trace_id, reason, "rejected")
@@ -111,7 +111,7 @@ class Flow:
         """Send a mail that a mailbox submitted, to another mailbox here or to the internet."""
         trace_id, author = new_id(), tenant.user(mail.sender)
         if self.known(mail.recipient):
-            self.arrive(mail, trace_id)
+            self.receive(mail, trace_id)
             return
         if author and (reason := gates.answer(tenant, mail.sender, mail.recipient, mail.subject)):
             self._refuse(tenant, author, mail, trace_id, reason, "refused")

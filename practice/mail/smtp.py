@@ -213,7 +213,7 @@ class Exchanger:
         """Accept the mail."""
         with self._world.lock:
             for recipient in envelope.rcpt_tos:
-                self._flow.arrive(_read(envelope, recipient, self._world)[0])
+                self._flow.receive(_read(envelope, recipient, self._world)[0])
         return QUEUED
 
 

@@ -37,7 +37,7 @@ class Line:
     reply: str = ""
 
 
-def drawn(mail: list[Json], log: list[Json], tasks: list[Json], forwarding: str) -> Json:
+def stations(mail: list[Json], log: list[Json], tasks: list[Json], forwarding: str) -> Json:
     """Return the stations in the mail's order, the newest lines first, and the number of stopped mails.
 
     Mails count as stopped since the last one that came through.
@@ -56,7 +56,7 @@ def drawn(mail: list[Json], log: list[Json], tasks: list[Json], forwarding: str)
 
 
 def _newest_lines(mail: list[Json], log: list[Json]) -> list[Line]:
-    lines = [*map(_line, mail), *map(_logged, log)]
+    lines = [*map(_copy_line, mail), *map(_logged, log)]
     return sorted(lines, key=lambda line: line.at, reverse=True)[:LINES]
 
 
@@ -169,7 +169,7 @@ def _stopped(inward: list[Json]) -> int:
     return count
 
 
-def _line(copy: Json) -> Line:
+def _copy_line(copy: Json) -> Line:
     subject, place = copy["subject"] or "(no subject)", copy["place"]
     if place == "mailbox":
         return Line(

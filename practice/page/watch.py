@@ -79,7 +79,7 @@ class Watch:
             _get(places, path)["items"] for path in ("mail", "connect/log", "agent/tasks")
         )
         yield from self._tell(
-            "way", mail_path.drawn(mail, log, tasks, str(app["forwarding_address"]))
+            "way", mail_path.stations(mail, log, tasks, str(app["forwarding_address"]))
         )
         yield from self._tell("weather", _get(places, "health"))
 

@@ -39,7 +39,7 @@ class Posting:
             named = [key for key in DESTINATIONS if body.get(key)]
             if len(named) != 1:
                 raise bad("Exactly one of the destination fields must not be empty")
-            said, files = self._said(body), self._files(body)
+            said, files = self._version_of(body), self._files(body)
             room = self._room(author, named[0], str(body[named[0]]))
             message = Message(room.id, author.id, [said], self._parent(room, body), files)
         return self.publish(author, message)
@@ -126,7 +126,7 @@ class Posting:
     def _edited(self, message: Message, body: Json) -> Version:
         if len(message.versions) > MOST_EDITS:
             raise bad(f"The edit limit of {MOST_EDITS} edits per message has been reached")
-        said = self._said(body)
+        said = self._version_of(body)
         if message.files or body.get("files"):
             raise bad("Edits of messages containing files are not currently supported")
         self._check_card_edit(message.current.card, said.card)
@@ -142,7 +142,7 @@ class Posting:
         if any(map(cards.has_image, filter(None, (old, new)))):
             raise bad("Edits of cards containing images are not supported")
 
-    def _said(self, body: Json) -> Version:
+    def _version_of(self, body: Json) -> Version:
         text, markdown = body.get("text") or "", body.get("markdown") or ""
         if not isinstance(text, str) or not isinstance(markdown, str):
             raise bad("text and markdown must be strings")

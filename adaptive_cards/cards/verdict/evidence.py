@@ -58,7 +58,7 @@ def as_written(line: CheckLine) -> list[str]:
 
     Only the end of a transcript is used, because a space does not get a whole one.
     """
-    return [_line(item.kind, item.text.removesuffix(".")) for item in _kept(line.evidence)]
+    return [_evidence_line(item.kind, item.text.removesuffix(".")) for item in _kept(line.evidence)]
 
 
 def of_finding(line: CheckLine) -> str:
@@ -99,7 +99,7 @@ def _event(item: Evidence) -> str:
 def _in_words(item: Evidence) -> str:
     if item.kind == _TRACE and (at := _moment(item)):
         return _traced(item, at)
-    return _line(item.kind, _sentence(item.text))
+    return _evidence_line(item.kind, _sentence(item.text))
 
 
 def _moment(item: Evidence) -> datetime | None:
@@ -131,7 +131,7 @@ def _sentence(told: str) -> str:
     return clip(first.strip().removesuffix("."), _SENTENCE_MOST)
 
 
-def _line(kind: str, told: str) -> str:
+def _evidence_line(kind: str, told: str) -> str:
     key = f"evidence.{kind}"
     named = text(key) if has_text(key) else shorten(plain(kind), _KIND_MOST)
     return text("verdict.evidence_line", kind=named, text=told) if told else ""

@@ -12,7 +12,7 @@ from adaptive_cards.components import section, titled
 from adaptive_cards.elements import SMALL, Element, facts, literal, own, rich, run
 from adaptive_cards.escape import clip
 from adaptive_cards.glyphs import Mark
-from adaptive_cards.texts import counted, render, text
+from adaptive_cards.texts import render, text, with_counts
 from adaptive_cards.views import CheckLine
 from jobs.model import Access, State
 
@@ -103,7 +103,7 @@ def _sum(view: VerdictView) -> str:
         "verdict.count.skipped": len(view.skipped),
     }
     key = "verdict.sum_skipped" if view.skipped else "verdict.sum"
-    return text(key, counts=", ".join(counted(counts)))
+    return text(key, counts=", ".join(with_counts(counts)))
 
 
 def _pairs(view: VerdictView, lines: list[CheckLine], room: Budget) -> list[tuple[str, str]]:

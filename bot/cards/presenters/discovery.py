@@ -57,7 +57,7 @@ def _discovered(run: Run, services: Services) -> FoundChannel:
         may_keep=may_keep(run, services),
         kept=run.kept,
         watched=watched.interval_of(run, services) if run.kept else "",
-        told=_told(run, services) if run.checked else None,
+        told=_text_about_keeping(run, services) if run.checked else None,
     )
 
 
@@ -76,7 +76,7 @@ def may_keep(run: Run, services: Services) -> bool:
     return adoption.may_be_kept(run) and services.channels.record(run.channel.mailbox) is None
 
 
-def _told(run: Run, services: Services) -> Text:
+def _text_about_keeping(run: Run, services: Services) -> Text:
     """Return what keeping means, that it is kept, or why it cannot be."""
     if run.kept:
         return _kept(watched.interval_of(run, services))

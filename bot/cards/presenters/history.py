@@ -49,7 +49,7 @@ def history_view(  # noqa: PLR0913  everything that the card shows
         state=_worst(found, incidents),
         days=tuple(HistoryDay(each.date, _STATES[each.state], each.mails) for each in found.days),
         rows=rows_of(found),
-        incidents=tuple(_line(each) for each in reversed(incidents)),
+        incidents=tuple(_incident_line(each) for each in reversed(incidents)),
         page=(page.url, page.until),
         watched=watched,
     )
@@ -139,7 +139,7 @@ def lasted_of(incident: Incident) -> Text:
     return Text("history.unwatched") if incident.is_unwatched else span(incident.duration)
 
 
-def _line(incident: Incident) -> IncidentLine:
+def _incident_line(incident: Incident) -> IncidentLine:
     state = State.WRONG if incident.sight is Sight.BROKEN else State.UNKNOWN
     return IncidentLine(incident.since, cause_of(incident), lasted_of(incident), state)
 
@@ -153,7 +153,7 @@ def ended_by(incident: Incident) -> Text:
     return Text("history.unwatched" if incident.is_unwatched else "history.fixed_outside")
 
 
-def moment(at: datetime) -> Text:
+def local_time(at: datetime) -> Text:
     """Return a moment in the reader's time zone."""
     return verbatim_moment(at)
 

@@ -265,11 +265,11 @@ def _rows(incidents: Sequence[Incident], at: datetime) -> list[Row]:
     """Return the facts: since when, how long, which mails, and who is on it."""
     return [
         *_begun(incidents),
-        *_over(incidents),
+        *_end_rows(incidents),
         *_seen_by(min(incidents, key=lambda each: each.since)),
         *_mails(incidents),
         *_acting(incidents, at),
-        *_told(incidents),
+        *_notified_people(incidents),
     ]
 
 
@@ -281,7 +281,7 @@ def _begun(incidents: Sequence[Incident]) -> list[Row]:
     ]
 
 
-def _over(incidents: Sequence[Incident]) -> list[Row]:
+def _end_rows(incidents: Sequence[Incident]) -> list[Row]:
     """Return when all of it was over, if it is."""
     end = _end_of(incidents)
     return [] if end is None else [("watch.row_ended", verbatim_moment(end))]
@@ -323,7 +323,7 @@ def _acted_on(incidents: Sequence[Incident]) -> Incident | None:
     return next((each for each in incidents if each.acting), None)
 
 
-def _told(incidents: Sequence[Incident]) -> list[Row]:
+def _notified_people(incidents: Sequence[Incident]) -> list[Row]:
     """Return who was written to because nobody was on it."""
     told = sorted({name for each in incidents for name in each.told})
     return [("watch.row_told", verbatim(", ".join(told)))] if told else []

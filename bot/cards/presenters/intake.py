@@ -18,7 +18,7 @@ from jobs.storage import codec, keys
 
 
 @dataclass(frozen=True, slots=True)
-class Typed:
+class TypedInputs:
     """Inputs of the first card as they were typed or known, and the reason why each wrong one is."""
 
     values: dict[str, str] = field(default_factory=dict)
@@ -40,7 +40,7 @@ def card(run: Run, services: Services) -> DesiredCard:
     """Return the card with what was typed."""
     raw = services.redis.hget(keys.cards(run.id), _FIELD)
     kept = services.store.authenticator.verify(_context(run.id), raw)
-    typed = codec.load(kept, Typed) if kept is not None else Typed()
+    typed = codec.load(kept, TypedInputs) if kept is not None else TypedInputs()
     view = IntakeView(
         Header(run.id, run.channel.mailbox, 1),
         typed.values,
@@ -52,7 +52,7 @@ def card(run: Run, services: Services) -> DesiredCard:
     return desired_card(FIRST, view, wanted.card, urgency=news, prompt=news)
 
 
-def keep(services: Services, run_id: str, typed: Typed) -> None:
+def keep(services: Services, run_id: str, typed: TypedInputs) -> None:
     """Keep what was typed, for the next time the card is drawn."""
     told = services.store.authenticator.protect(_context(run_id), codec.dump(typed))
     services.redis.hset(keys.cards(run_id), _FIELD, told)

@@ -100,7 +100,7 @@ def view(run: Run, connect_hosts: Sequence[str] = ()) -> PlanView:
         signed_in=_signed_in(run),
         changes=_changes(run),
         right=_right(run),
-        warnings=(*_no_role(run), *plan_addresses.in_use(run), *_left(run)),
+        warnings=(*_no_role(run), *plan_addresses.in_use(run), *_unchanged_facts(run)),
         blocking=() if run.has_begun else _blocked(run),
         profile=run.channel.profile,
         approved=Scope.MAILBOX in run.approvals,
@@ -121,7 +121,7 @@ def _signed_in(run: Run) -> str:
     return run.account.upn if run.account else ""
 
 
-def _left(run: Run) -> tuple[Text, ...]:
+def _unchanged_facts(run: Run) -> tuple[Text, ...]:
     """Return a line for each fact that the plan leaves as it is although it is not right."""
     return _stays(run) if run.kind is RunKind.UNDO else _noted(run)
 

@@ -26,7 +26,7 @@ from jobs.next_action import (
     next_action,
     planned_changes,
     stage_of,
-    under_way,
+    steps_under_way,
     wait_of,
 )
 from jobs.runs.run import Kind, Run
@@ -137,7 +137,7 @@ def _waits(run: Run) -> Text | None:
     return Text("progress.waits", {"who": wait.who, "at": minute_of(wait.since)})
 
 
-def counted(run: Run) -> Text:
+def steps_done(run: Run) -> Text:
     """Return how many of the run's steps are done, for a card that does not list them."""
     rows = [row for _, group in _groups(run) for row in group]
     done = sum(row.done for row in rows)
@@ -254,7 +254,7 @@ def _first_unsettled(run: Run, steps: list[Step]) -> Step | None:
 
 def _is_running(run: Run, steps: list[Step]) -> bool:
     """Return whether one of the steps is under way."""
-    return not under_way(run).isdisjoint(step.name for step in steps)
+    return not steps_under_way(run).isdisjoint(step.name for step in steps)
 
 
 def _title(run: Run, line: Step) -> Text:

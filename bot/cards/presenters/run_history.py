@@ -24,7 +24,7 @@ def approvals(run: Run) -> tuple[Text, ...]:
 
 def _approved(run: Run) -> Iterator[tuple[datetime, Text]]:
     for scope, given in run.approvals.items():
-        yield given.at, _said(f"approved_{scope}", given.at, given.by)
+        yield given.at, _entry(f"approved_{scope}", given.at, given.by)
 
 
 def _moments(run: Run) -> Iterator[tuple[datetime, Text]]:
@@ -55,18 +55,18 @@ def _given(run: Run) -> Iterator[tuple[datetime, Text]]:
 
 def _signed_in(run: Run) -> Iterator[tuple[datetime, Text]]:
     if run.account is not None and run.signed_in is not None:
-        yield run.signed_in, _said("signed_in", run.signed_in, run.account.upn)
+        yield run.signed_in, _entry("signed_in", run.signed_in, run.account.upn)
 
 
 def _planned_nothing(run: Run) -> Iterator[tuple[datetime, Text]]:
     """Return that the plan has nothing to approve; a run that has begun had something."""
     if run.plan and not run.plan.changes and not run.has_begun:
-        yield run.plan.at, _said("nothing", run.plan.at)
+        yield run.plan.at, _entry("nothing", run.plan.at)
 
 
 def _consented(run: Run) -> Iterator[tuple[datetime, Text]]:
     if run.state_of("admin_consent") is State.OK and "admin_consent" in steps_of(run):
-        yield run.found_at["admin_consent"], _said("consent", run.found_at["admin_consent"])
+        yield run.found_at["admin_consent"], _entry("consent", run.found_at["admin_consent"])
 
 
 def _confirmed(run: Run) -> Iterator[tuple[datetime, Text]]:
@@ -74,12 +74,12 @@ def _confirmed(run: Run) -> Iterator[tuple[datetime, Text]]:
     for question in ("token_saved", "registered"):
         if question in run.answers:
             given = run.answers[question]
-            yield given.at, _said(question, given.at, given.by)
+            yield given.at, _entry(question, given.at, given.by)
 
 
 def _test_sent(run: Run) -> Iterator[tuple[datetime, Text]]:
     if sent := run.changed.get("test_mail"):
-        yield sent.begun, _said("test_sent", sent.begun)
+        yield sent.begun, _entry("test_sent", sent.begun)
 
 
 def _rehearsed(run: Run) -> Iterator[tuple[datetime, Text]]:
@@ -91,8 +91,8 @@ def _rehearsed(run: Run) -> Iterator[tuple[datetime, Text]]:
         yield answer.at, Text("history.skipped", {"reason": reason})
     elif run.state_of("rehearsal") is State.OK:
         at = run.found_at["rehearsal"]
-        yield at, _said("rehearsed", at, username(run))
+        yield at, _entry("rehearsed", at, username(run))
 
 
-def _said(key: str, at: datetime, who: str = "") -> Text:
+def _entry(key: str, at: datetime, who: str = "") -> Text:
     return Text(f"history.{key}", {"at": minute_of(at), "who": who})

@@ -90,7 +90,7 @@ _BARE = ("smtp_password_login", "smtp_auth_off_for_mailbox")
 """Further causes of a 5.7.3 if the text does not show how the login was made."""
 
 
-def weighed(causes: Iterable[FoundCause], text: str) -> tuple[FoundCause, ...]:
+def ranked(causes: Iterable[FoundCause], text: str) -> tuple[FoundCause, ...]:
     """Return each cause once, certain ones first, without consequences, and with what else may be."""
     once = _once(_by_login(causes, text))
     certain = {each.cause for each in once if each.certain}

@@ -71,7 +71,7 @@ def _read(cleaned: CleanText, signs: Signs) -> Reading:
     ours = bool(causes or numbers) or _is_ours(signs, replies)
     return Reading(
         ours,
-        doubts.weighed(causes, flat),
+        doubts.ranked(causes, flat),
         _codes(numbers, replies, connected) if ours else (),
         _unknown(cleaned, signs, numbers, replies, causes) if ours else (),
         cleaned.cut,

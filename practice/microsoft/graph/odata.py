@@ -85,11 +85,11 @@ def _text(seen: Any, op: str, wanted: str) -> bool:
 
 
 def _ordered(seen: str, op: str, wanted: str) -> bool:
-    left, right = moment(seen), moment(wanted)
+    left, right = date_time(seen), date_time(wanted)
     return {"ge": left >= right, "gt": left > right, "le": left <= right, "lt": left < right}[op]
 
 
-def moment(text: str) -> datetime:
+def date_time(text: str) -> datetime:
     """Return the time of a DateTimeOffset literal.
 
     Raises:

@@ -80,7 +80,7 @@ def remove(call: Call, key: str) -> Answer:
 
 
 def _moment(text: Any) -> datetime | None:
-    return odata.moment(str(text)) if text else None
+    return odata.date_time(str(text)) if text else None
 
 
 def _policy(call: Call, life: timedelta) -> None:

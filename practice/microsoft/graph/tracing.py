@@ -84,7 +84,7 @@ def _rows(call: Call, *, usual: bool) -> list[Json]:
     if not usual:
         return rows
     since = call.world.now() - USUAL
-    return [row for row in rows if odata.moment(row["receivedDateTime"]) >= since]
+    return [row for row in rows if odata.date_time(row["receivedDateTime"]) >= since]
 
 
 @route("GET", DETAILS, READ)
@@ -127,7 +127,7 @@ def _admit(call: Call) -> None:
 
 
 def _check_times(call: Call, conditions: list[odata.Condition]) -> None:
-    times = {item.op: odata.moment(item.value) for item in conditions}
+    times = {item.op: odata.date_time(item.value) for item in conditions}
     end = times.get("le", call.world.now())
     start = times.get("ge", end - USUAL)
     if start > end or end - start > SPAN + timedelta(minutes=1):

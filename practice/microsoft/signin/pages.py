@@ -121,7 +121,7 @@ def chooser(
     )
 
 
-def trouble(text: str, back: str = "") -> str:
+def error_page(text: str, back: str = "") -> str:
     """Return the error page with Microsoft's code.
 
     ``back`` is the link to the app, if Microsoft offers one.

@@ -135,7 +135,7 @@ class Site:
             if trouble.code == NEED_APPROVAL and query.get("redirect_uri")
             else ""
         )
-        return make_response(pages.trouble(text, back), 400)
+        return make_response(pages.error_page(text, back), 400)
 
 
 def _go(target: Redirect) -> AnyResponse:

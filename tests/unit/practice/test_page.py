@@ -90,12 +90,12 @@ def test_how_far_the_mail_came(mail: list[Any], log: list[Any], states: str):
         if any(entry["code"] == "received" for entry in log)
         else []
     )
-    assert " ".join(_states(mail_path.drawn(mail, log, tasks, FORWARDING)).values()) == states
+    assert " ".join(_states(mail_path.stations(mail, log, tasks, FORWARDING)).values()) == states
 
 
 def test_reply_that_stopped_it_is_kept_whole():
     """The station that stopped the mail shows the server's full reply, and stopped mails are counted."""
-    drawn = mail_path.drawn(
+    drawn = mail_path.stations(
         [_copy("mailbox"), _copy("rejected", "550 5.7.520 Access denied")] * 2, [], [], FORWARDING
     )
     forward = next(station for station in drawn["stations"] if station["name"] == "forward")

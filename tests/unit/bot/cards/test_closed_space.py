@@ -23,7 +23,7 @@ Said = Callable[[], list[tuple[str, str]]]
 def test_it_is_told_once(services: Services, run: Run, said: Said, status: int):
     """It names the mailbox, and what the run waits for."""
     for _ in range(3):
-        closed_space.tell(services, run, status, LASTS_S)
+        closed_space.tell_requester(services, run, status, LASTS_S)
     ((_, text),) = said()
     assert run.channel.mailbox in text
 
@@ -35,13 +35,15 @@ def test_what_may_be_something_else_is_not_told(
     services: Services, run: Run, said: Said, status: int, lasted_s: float
 ):
     """A short absence, a refused token, and a card that Webex does not understand."""
-    closed_space.tell(services, run, status, lasted_s)
+    closed_space.tell_requester(services, run, status, lasted_s)
     assert said() == []
 
 
 def test_a_run_of_a_1_1_has_no_space(services: Services, run: Run, said: Said):
     """The message would go to the place that is closed."""
-    closed_space.tell(services, replace(run, origin=replace(run.origin, direct=True)), 403, LASTS_S)
+    closed_space.tell_requester(
+        services, replace(run, origin=replace(run.origin, direct=True)), 403, LASTS_S
+    )
     assert said() == []
 
 
@@ -50,7 +52,7 @@ def test_a_message_that_is_not_taken_is_told_later(
 ):
     """The next refusal of the card tries it again."""
     webex_script.on("POST", "/messages", reply(503))
-    closed_space.tell(services, run, 403, LASTS_S)
+    closed_space.tell_requester(services, run, 403, LASTS_S)
     assert not redis.exists(keys.run_mark(run.id, "closed"))
 
 
@@ -68,7 +70,7 @@ def test_the_message_is_over_with_the_run_or_the_refusal(
     """Its last edit has no button, and asks nobody for anything."""
     assert closed_space.cards(run, services) == []
     redis.hset(keys.cards_refused(), f"{run.id}:living", "x")
-    closed_space.tell(services, run, 403, LASTS_S)
+    closed_space.tell_requester(services, run, 403, LASTS_S)
     (still,) = closed_space.cards(run, services)
     if end is None:
         redis.delete(keys.cards_refused())

@@ -199,7 +199,7 @@ def test_a_space_that_takes_no_card(look: Look, services: Services, webex_script
     drawn = incidents.drawing(services, card)
     assert drawn is not None
     webex_script.on("POST", "/messages", reply(body={"id": "posted-9"}))
-    closed_space.tell(services, drawn.run, 403, 61.0)
+    closed_space.tell_requester(services, drawn.run, 403, 61.0)
     told = webex_script.asked[-1][2]
     assert told["toPersonId"] == "anna"
     assert text("watch.closed_title", mailbox=MAILBOX) in told["text"]

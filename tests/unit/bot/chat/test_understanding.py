@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given as drawn
 from hypothesis import strategies as st
 
-from bot.chat.understanding import Meaning, lone_address, understand
+from bot.chat.understanding import Meaning, lone_address, meaning_of
 from tests.unit.bot.commands.typed_commands import MAILBOX
 
 TROUBLE = Meaning(trouble=True)
@@ -26,7 +26,7 @@ GREETING = Meaning(greeting=True)
 )
 def test_an_address_to_check(text: str):
     """An address alone, or with words that ask for a check."""
-    assert understand(text) == Meaning(address=MAILBOX)
+    assert meaning_of(text) == Meaning(address=MAILBOX)
 
 
 @pytest.mark.parametrize(
@@ -34,7 +34,7 @@ def test_an_address_to_check(text: str):
 )
 def test_an_address_that_gets_no_mail(text: str):
     """The address is checked, whatever else the sentence says."""
-    assert understand(text) == Meaning(address=MAILBOX, trouble=True)
+    assert meaning_of(text) == Meaning(address=MAILBOX, trouble=True)
 
 
 @pytest.mark.parametrize(
@@ -56,13 +56,13 @@ def test_an_address_that_gets_no_mail(text: str):
 )
 def test_mail_that_does_not_arrive(text: str):
     """In English and German, also after a greeting."""
-    assert understand(text) == TROUBLE
+    assert meaning_of(text) == TROUBLE
 
 
 @pytest.mark.parametrize("text", ["hello", "Hi!", "hey Email Bot", "hallo", "Guten Morgen,"])
 def test_a_greeting(text: str):
     """A few words that begin with a greeting."""
-    assert understand(text) == GREETING
+    assert meaning_of(text) == GREETING
 
 
 @pytest.mark.parametrize(
@@ -83,7 +83,7 @@ def test_a_greeting(text: str):
 )
 def test_anything_else_is_not_understood(text: str):
     """Whole words are compared, and one address at most counts."""
-    assert understand(text) == Meaning()
+    assert meaning_of(text) == Meaning()
 
 
 @pytest.mark.parametrize(
@@ -104,4 +104,4 @@ def test_the_only_address(text: str, address: str):
 @drawn(st.text(max_size=200))
 def test_it_never_raises(text: str):
     """Whatever was written, an address is only what was in the text."""
-    assert understand(text).address == "" or "@" in text
+    assert meaning_of(text).address == "" or "@" in text

@@ -13,7 +13,7 @@ from jobs.engine.context import StepContext
 from jobs.model import Channel, Finding, State, Text, Turn
 from jobs.runs.origin import Brief
 from jobs.runs.run import Event, Kind
-from jobs.steps.delegate import Delegate, asks
+from jobs.steps.delegate import Delegate, needs_delegate
 from tests.unit.jobs.conftest import CHANNEL
 
 STEP = Delegate()
@@ -119,7 +119,7 @@ async def test_the_requester_is_asked(
     ctx.looking = looking
     found = await STEP.inspect(ctx)
     assert (found.state, found.waiting_for, found.cause, found.facts) == (state, turn, cause, {})
-    assert asks(replace(ctx.run, findings={"delegate": found}))
+    assert needs_delegate(replace(ctx.run, findings={"delegate": found}))
 
 
 async def test_a_check_asks_nobody(given: Callable[..., StepContext], cloud: Any):

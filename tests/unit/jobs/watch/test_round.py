@@ -128,7 +128,7 @@ def test_a_gap_is_longer_than_three_intervals(
     later = at + timedelta(minutes=2)
     assert gaps.due(redis, later) == (("room-1",) if gap else ())
     assert [each.mailbox for each in gaps.of_room(redis, "room-1")] == ([A, B] if gap else [])
-    gaps.told(redis, "room-1")
+    gaps.forget_told(redis, "room-1")
     assert (gaps.due(redis, later), gaps.of_room(redis, "room-1")) == ((), ())
 
 

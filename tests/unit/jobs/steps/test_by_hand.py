@@ -123,7 +123,7 @@ async def test_every_secret_of_a_person_counts(
 
 
 async def test_the_box_for_access_tokens_is_nobodys_wish(check: Given, cloud: Any):
-    """Nobody asked for E2 here, so that an empty box is right."""
+    """Nobody asked for E2 here, so an empty box is right."""
     cloud.on(FOUND, OWN)
     assert (await ImplicitGrant().inspect(check())).state is State.OK
 

@@ -93,7 +93,8 @@ def _pause_s(
 ) -> float:
     """Return the seconds for which the update still waits, or 0 or less."""
     if urgent:
-        calm = wanted.prompt == "" and not (wanted.final or wanted.at_once)
+        at_once = wanted.final or (wanted.first_at_once and shown.edits == 0)
+        calm = wanted.prompt == "" and not at_once
         return _calm_s(services, run, wanted) if calm else 0
     return (shown.at + _interval(wanted, shown) - now()).total_seconds()
 

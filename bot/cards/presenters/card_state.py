@@ -54,8 +54,8 @@ class DesiredCard:
     ``prompt`` is for rooms in which Webex has never allowed an edit. It identifies the request to a
     person and is empty if the update asks for nothing. None means that ``urgency`` decides.
 
-    ``at_once`` means that an urgent update does not wait for a request to a person, because none
-    follows it soon.
+    ``first_at_once`` means that the first urgent edit does not wait for a request to a person that
+    may follow. Later ones wait, because Webex takes few edits of a message.
     """
 
     slot: str
@@ -66,7 +66,7 @@ class DesiredCard:
     final: bool = False
     retires: bool = False
     prompt: str | None = None
-    at_once: bool = False
+    first_at_once: bool = False
 
 
 @dataclass(frozen=True, slots=True)

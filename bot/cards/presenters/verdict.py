@@ -55,7 +55,7 @@ def cards(run: Run, services: Services) -> list[DesiredCard]:
         final=run.checked is not None,
         prompt=f"{run.checked}{found.problem_at}{run.ended}" if run.checked else "",
     )
-    return [replace(card, retires=_asks_nothing_new(run, services, card), at_once=True)]
+    return [replace(card, retires=_asks_nothing_new(run, services, card), first_at_once=True)]
 
 
 def _asks_nothing_new(run: Run, services: Services, card: DesiredCard) -> bool:

@@ -45,10 +45,13 @@ def test_what_asks_nobody_waits_for_what_may_follow(
 
 
 def test_the_first_result_of_a_check_does_not_wait(services: Services, run: Run, said: Said):
-    """In an incident the first finding counts, and a check asks nobody for anything until its end."""
+    """In an incident the first finding counts. Those that follow it share an edit."""
     delivery.sync(services, run, card("a"))
-    found = replace(card("b", urgency="found", prompt=""), at_once=True)
-    assert delivery.sync(services, run, found) == 0
+    found = [
+        replace(card(cause, urgency=cause, prompt=""), first_at_once=True) for cause in ("b", "c")
+    ]
+    assert delivery.sync(services, run, found[0]) == 0
+    assert 0 < delivery.sync(services, run, found[1]) <= delivery.CALM_S
     assert methods(said) == ["POST", "PUT"]
 
 

@@ -65,7 +65,7 @@ UNBLOCKED = "UNBLOCKED"
 NO_WRITES = "read only replica"
 UNANNOUNCED = MaintNotificationsConfig(enabled=False)
 """Redis Enterprise alone announces its maintenance. Every other server refuses the question for it,
-which would be one round trip in each job. A command that meets a maintenance is tried again.
+which would be one round trip in each job.
 """
 
 

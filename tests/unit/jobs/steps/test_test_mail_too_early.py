@@ -41,3 +41,20 @@ async def test_registered_after_the_mail_sends_it_again(
     sent = replace(ctx, run=ctx.store.load(ctx.run.id))
     cloud.on(TRACE, [*rows, row(ctx, MAILBOX, id="t2")], [*copies, row(ctx, COPY, id="t2")])
     assert (await STEP.inspect(sent)).state is State.OK
+
+
+async def test_a_mail_that_came_after_the_press_is_not_sent_again(
+    given: Callable[..., StepContext], cloud: Any, sends: Settings
+):
+    """The bot read in the audit log that the app is registered, and sent the mail as the button was pressed."""
+    ctx = given(settings=sends, changed={STEP.name: now() - timedelta(minutes=5)})
+    ctx.store.append(ctx.run.id, said("registered", 4))
+    pressed = replace(ctx, run=ctx.store.load(ctx.run.id))
+    rows = [row(ctx, MAILBOX, receivedDateTime=minutes(3))]
+    cloud.on(TRACE, rows, [])
+    assert (await STEP.inspect(pressed)).seen == Text("seen.arrived")
+    cloud.on(TRACE, rows, [row(ctx, COPY, receivedDateTime=minutes(3))])
+    assert (await STEP.inspect(pressed)).state is State.OK
+    cloud.on(TRACE, rows, [row(ctx, COPY, "failed", receivedDateTime=minutes(3))])
+    cloud.on("GET /admin/exchange/tracing/messageTraces/*", [])
+    assert (await STEP.inspect(pressed)).seen == Text("seen.mail_failed")

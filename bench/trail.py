@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import gc
 import logging
-import socket
 import tempfile
 import time
 from collections.abc import Callable
@@ -25,6 +24,7 @@ from bot.processes import redis_server
 from jobs.runs.audit import Trail
 from jobs.runs.audit_chain import AuditEntry, read
 from jobs.runs.audit_entries import entry
+from practice.ports import free_port
 
 ENTRIES, AT_ONCE, NEWEST = 50_000, 1_000, 500
 LONGEST_S = 2.0
@@ -36,7 +36,7 @@ def main() -> bool:
     """Write the entries to a Redis of its own, time the reading, and return whether the target is met."""
     logs.configure("WARNING")
     logging.getLogger(logs.WITNESS).setLevel("CRITICAL")  # each entry is also a line of the log
-    port = _free_port()
+    port = free_port()
     with tempfile.TemporaryDirectory() as folder:
         server = redis_server.start(port, Path(folder))
         try:
@@ -91,9 +91,3 @@ def _timed(act: Callable[[], T]) -> tuple[T, float]:
     began = time.perf_counter()
     found = act()
     return found, time.perf_counter() - began
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import secrets
-import socket
 import sys
 from dataclasses import dataclass
 from pathlib import Path
 
 from cryptography.fernet import Fernet
+
+from practice.ports import free_port
 
 ROOT = Path(__file__).parents[1]
 PASSED_ON = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR")
@@ -42,12 +42,8 @@ class Ports:
 
 
 def free_ports() -> Ports:
-    """Return loopback ports that are not in use now."""
-    with contextlib.ExitStack() as held:
-        probes = [held.enter_context(socket.socket()) for _ in range(5)]
-        for probe in probes:
-            probe.bind(("127.0.0.1", 0))
-        return Ports(*(int(probe.getsockname()[1]) for probe in probes))
+    """Return ports of loopback that nobody uses now."""
+    return Ports(*(free_port() for _ in range(5)))
 
 
 def base() -> dict[str, str]:

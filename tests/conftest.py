@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gc
 import os
-import socket
 import subprocess
 from collections.abc import Generator, Iterator
 from pathlib import Path
@@ -16,7 +15,7 @@ from redis import ConnectionPool, Redis
 
 from adaptive_cards import locale
 from bot.processes import redis_server
-from practice import patience
+from practice import patience, ports
 from practice.conversation import words
 from tests.fixtures.waiting import until
 
@@ -121,7 +120,7 @@ def measured(request: pytest.FixtureRequest) -> Iterator[None]:
 @pytest.fixture(scope="session")
 def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of a Valkey that lives as long as the test run."""
-    port = _free_port()
+    port = ports.free_port()
     # Not redis_server.start: it prepares the child in Python; 3.12+ warns about that if threads run.
     command = redis_server.command(port, Path(tmp_path_factory.mktemp("valkey")))
     server = subprocess.Popen(command)  # noqa: S603  our own command line
@@ -151,10 +150,4 @@ def redis(redis_pool: ConnectionPool) -> Redis:
 @pytest.fixture
 def free_port() -> int:
     """A port of loopback that nobody listens on."""
-    return _free_port()
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    return ports.free_port()

@@ -24,6 +24,7 @@ from practice.launch import play
 from practice.page import packages
 from practice.page.host import REAL
 from practice.page.machine import MissingError
+from practice.ports import free_port
 from practice.processes import session
 from tests.fixtures.waiting import LIMIT_S, until
 
@@ -61,9 +62,7 @@ def port() -> int:
         packages.ensure()
     except MissingError as error:
         pytest.skip(f"the page's packages cannot be had: {error}")
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    return free_port()
 
 
 def _command(port: int, data: Path) -> list[str]:

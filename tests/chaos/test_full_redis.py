@@ -15,7 +15,7 @@ from redis import Redis
 
 from bot.processes import redis_server
 from practice.environment import ROOT
-from tests.fixtures.redis_servers import free_port
+from practice.ports import free_port
 from tests.fixtures.waiting import until
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from practice.conversation import Walk, words
+from practice.ports import free_port
 from tests.fixtures import redis_servers
 from tests.fixtures.redis_servers import Server
 from tests.fixtures.waiting import until
@@ -34,7 +35,7 @@ def port(servers: tuple[Server, Server], tmp_path_factory: pytest.TempPathFactor
 @pytest.fixture(scope="module")
 def env(port: int) -> dict[str, str]:
     """The product knows only the Sentinel, and a second one that does not answer."""
-    nobody = redis_servers.free_port()
+    nobody = free_port()
     hosts = f"127.0.0.1:{nobody},127.0.0.1:{port}"
     return {"REDIS_URL": f"redis+sentinel://{hosts}/{redis_servers.SERVICE}/0"}
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import socket
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -21,6 +20,7 @@ from jobs.clouds.errors import Rejected
 from jobs.microsoft.identity import Identity
 from jobs.settings import Settings
 from practice.cloud import PracticeCloud
+from practice.ports import free_port
 from practice.settings import PracticeSettings
 from tests.fixtures.client_certificate import Pem, make_pem, rsa_key
 
@@ -53,10 +53,9 @@ def cloud(
     tmp_path_factory: pytest.TempPathFactory, registered: Registered
 ) -> Iterator[PracticeCloud]:
     """The whole practice cloud in this process, with the bot's registration."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    made = PracticeCloud(port, tmp_path_factory.mktemp("cloud"), PracticeSettings(replication_s=0))
+    made = PracticeCloud(
+        free_port(), tmp_path_factory.mktemp("cloud"), PracticeSettings(replication_s=0)
+    )
     made.start()
     key = jwt.algorithms.RSAAlgorithm.to_jwk(rsa_key(2).public_key(), as_dict=True)
     keys = {"keys": [key | {"kid": "k1", "use": "sig", "alg": "RS256"}]}

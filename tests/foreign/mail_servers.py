@@ -26,6 +26,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from practice.ports import free_port
 from tests.fixtures.waiting import until
 
 DOMAIN = "contoso.test"
@@ -168,21 +169,13 @@ def running(port: int = 0, right: tuple[Path, Path] | None = None) -> Iterator[M
         with ExitStack() as stack:
             tokens = Tokens()
             url = stack.enter_context(_provider(tokens))
-            servers = MailServers(folder, dict(zip(PORTS, _free_ports(), strict=True)), tokens)
+            servers = MailServers(folder, {name: free_port() for name in PORTS}, tokens)
             servers.ports["submission"] = port or servers.ports["submission"]
             stack.enter_context(_dovecot(folder, url))
             stack.enter_context(_postfix(servers, right))
             yield servers
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-
-
-def _free_ports() -> list[int]:
-    with ExitStack() as held:
-        probes = [held.enter_context(socket.socket()) for _ in PORTS]
-        for probe in probes:
-            probe.bind(("127.0.0.1", 0))
-        return [int(probe.getsockname()[1]) for probe in probes]
 
 
 @contextmanager

@@ -17,7 +17,7 @@ import pytest
 
 from jobs.clock import now
 from practice import tls
-from tests.fixtures.redis_servers import free_port as another_port
+from practice.ports import free_port as another_port
 from tests.fixtures.waiting import LIMIT_S, until
 from tests.processes.test_start_sentences import ENV
 

@@ -22,6 +22,7 @@ from bot.processes import redis_server
 from bot.processes.worker import wait_for_redis
 from bot.queue import NO_CLUSTER, cause, refusal
 from jobs.runs import schema
+from practice import ports
 from tests.fixtures import redis_servers
 from tests.fixtures.client_certificate import make_pem
 from tests.fixtures.name_service import has_own_files, own_mounts
@@ -243,7 +244,7 @@ def test_a_second_server_of_a_folder_ends(free_port: int, tmp_path: Path):
     line = [sys.executable, "-m", "bot", "redis", "--port", str(free_port)]
     with subprocess.Popen(line, cwd=tmp_path, env=ENV, stderr=subprocess.DEVNULL) as first:  # noqa: S603
         until(lambda: redis_server.answers(free_port))
-        other = str(redis_servers.free_port())
+        other = str(ports.free_port())
         code, last, _ = run(("redis", "--port", other), tmp_path)
         first.terminate()
     assert (code, last) == (1, f"The embedded Redis of {tmp_path / 'data'} runs already.")

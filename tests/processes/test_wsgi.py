@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from practice import ports
 from tests.fixtures.waiting import LIMIT_S, until
 from tests.processes.test_start_sentences import ENV
 
@@ -45,7 +46,7 @@ def forks(redis_url: str, tmp_path: Path, free_ports: tuple[int, int]) -> Iterat
 @pytest.fixture
 def free_ports(free_port: int) -> tuple[int, int]:
     """Two ports."""
-    return free_port, free_port + 1 if free_port < 65_000 else free_port - 1
+    return free_port, ports.free_port()
 
 
 def status(port: int, path: str) -> int:

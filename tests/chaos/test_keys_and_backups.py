@@ -84,8 +84,8 @@ def test_keys_are_rotated_in_the_middle_of_a_setup(stack: Stack, walk: Walk) -> 
         0,
         "Everything is under the first key. OLD can be removed from ENCRYPTION_KEYS=NEW,OLD",
     ), done.stdout + done.stderr
-    assert "0 written again" not in line_of(done.stdout, "runs:")
-    assert "0 written again" not in line_of(done.stdout, "sealed values:")
+    assert " 0 written again" not in line_of(done.stdout, "runs:")
+    assert " 0 written again" not in line_of(done.stdout, "sealed values:")
     assert "nothing needs an older key" in line_of(command(stack, "doctor").stdout, " runs:")
     with_keys(stack, new)
     to_the_rehearsal(walk)

@@ -21,6 +21,8 @@ SUBTLE: dict[str, Look] = {"isSubtle": True}
 SMALL: dict[str, Look] = {"size": "Small", "isSubtle": True}
 TITLE: dict[str, Look] = {"size": "Medium", "weight": "Bolder"}
 MONO: dict[str, Look] = {"fontType": "Monospace"}
+NOTHING = "\N{EN DASH}"
+"""Sign in place of an empty value. Webex refuses a card with an element that has no text."""
 _OF_THE_BLOCK = ("spacing", "horizontalAlignment")
 
 
@@ -44,7 +46,7 @@ def literal(value: str, **look: Look) -> Element:
 
 def run(value: str, **look: Look) -> Element:
     """Return a TextRun, which has no Markdown, so that a value cannot inject a link."""
-    return {"type": "TextRun", "text": escape.tame(escape.plain(value)), **look}
+    return {"type": "TextRun", "text": escape.tame(escape.plain(value)) or NOTHING, **look}
 
 
 def rich(*runs: Element, **look: Look) -> Element:
@@ -107,7 +109,7 @@ def container(style: str, *items: Element, spacing: str = "Medium") -> Element:
 
 def facts(pairs: Iterable[tuple[str, str]], spacing: str = "Medium") -> Element:
     """Return a FactSet of labels and values; the values may come from outside."""
-    rows = [{"title": title, "value": escape.fact(value)} for title, value in pairs]
+    rows = [{"title": title, "value": escape.fact(value) or NOTHING} for title, value in pairs]
     return {"type": "FactSet", **_spacing(spacing), "facts": rows}
 
 
@@ -117,7 +119,7 @@ def read(element: Element) -> str:
 
 
 def _text_block(words: str, look: dict[str, Look]) -> Element:
-    return {"type": "TextBlock", "text": words, **look, "wrap": True}
+    return {"type": "TextBlock", "text": words or NOTHING, **look, "wrap": True}
 
 
 def _spacing(spacing: str) -> dict[str, str]:

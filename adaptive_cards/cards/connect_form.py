@@ -59,8 +59,8 @@ def _is_to_register(view: ConnectFormView) -> bool:
 
 def _band(view: ConnectFormView) -> Band:
     if view.token_saved and not _is_to_register(view):
-        nobody = turn_line(Turn.NOBODY, Text("connect.filled_in_next"))
-        return Band("emphasis", glyphs.RUNNING, said(Text("connect.filled_in"), **TITLE), (nobody,))
+        turn = turn_line(view.next_turn, view.next_words or Text("connect.filled_in_next"))
+        return Band("emphasis", glyphs.RUNNING, said(Text("connect.filled_in"), **TITLE), (turn,))
     told = "connect.turn_register" if view.token_saved else "connect.turn"
     title = "connect.title_token" if view.secret_stays else "connect.title"
     return persons_turn(Text(title), turn_line(Turn.REQUESTER, Text(told), direct=True))
@@ -215,7 +215,8 @@ class ConnectFormView:
     present secret. ``page_url`` is the address of Webex Connect, or empty. ``login_id`` is the user
     who signs in if that is not the mailbox's address. ``registered_read`` means that nobody has
     confirmed the registration, which the bot has read. ``login_open`` means that it is a description
-    of a user who has not been named.
+    of a user who has not been named. ``next_turn`` is who acts once the form is filled in, and
+    ``next_words`` what that person does.
     """
 
     header: Header
@@ -238,3 +239,5 @@ class ConnectFormView:
     page_url: str = ""
     login_id: str = ""
     login_open: bool = False
+    next_turn: Turn = Turn.NOBODY
+    next_words: Text | None = None

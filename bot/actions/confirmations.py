@@ -91,7 +91,8 @@ def registered(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
 
 
 def _repeat_test_mail(ctx: ChatContext, run: Run) -> None:
-    unseen = Finding("test_mail", State.WRONG, Text("seen.not_sent"))
+    facts = {"subject": run.fact("subject")}
+    unseen = Finding("test_mail", State.WRONG, Text("seen.not_sent"), facts=facts)
     ctx.services.store.append(run.id, Event(Kind.FOUND, now(), step=unseen.step, finding=unseen))
 
 

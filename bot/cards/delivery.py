@@ -32,7 +32,13 @@ from bot.cards.presenters.card_state import (
 from bot.cards.unconfirmed import UnconfirmedPost
 from bot.chat import audience
 from bot.services import Services
-from bot.webex.client import Message, WebexAnswerError, WebexError, WebexNotFoundError
+from bot.webex.client import (
+    Message,
+    WebexAnswerError,
+    WebexBadRequestError,
+    WebexError,
+    WebexNotFoundError,
+)
 from bot.webex.errors import FORBIDDEN, NOT_FOUND, passes
 from jobs.clock import now
 from jobs.runs.run import Run
@@ -321,12 +327,20 @@ def _room(services: Services, shown: PostedCard) -> str:
 def _post_instead(
     services: Services, run: Run, wanted: DesiredCard, shown: PostedCard, error: WebexError
 ) -> float:
-    """Post the card if it was deleted, or if it is news; write down that Webex takes no edit of it."""
+    """Post the card if it was deleted, or if it is news; write down that Webex takes no edit of it.
+
+    If Webex refuses the post as well, something in the card is wrong, and the message takes edits of
+    other cards.
+    """
     if isinstance(error, WebexNotFoundError):  # a person deleted the message
         return 0 if wanted.retires else _post(services, run, wanted)
     refused = replace(shown, edits=EDITS if shown.edits > shown.tried else NO_EDITS)
     _save(services, run.id, wanted.slot, refused)
-    return _post_news(services, run, wanted, refused)
+    try:
+        return _post_news(services, run, wanted, refused)
+    except WebexBadRequestError:
+        _note(services, run.id, wanted.slot, shown)
+        raise
 
 
 def _post_news(services: Services, run: Run, wanted: DesiredCard, shown: PostedCard) -> float:

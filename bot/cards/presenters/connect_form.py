@@ -13,8 +13,8 @@ from bot.services import Services
 from jobs.checks.remedies import page_of
 from jobs.engine.made_objects import is_deleted
 from jobs.microsoft.scopes import smtp_scope
-from jobs.model import RunKind
-from jobs.next_action import keeps_secret
+from jobs.model import RunKind, Turn
+from jobs.next_action import NextAction, keeps_secret, next_action
 from jobs.runs.run import Run
 from jobs.storage.vault import Sealed
 
@@ -30,9 +30,10 @@ def cards(run: Run, services: Services) -> list[DesiredCard]:
     if _is_filled_in(run, view) and not view.registered_read:
         return []
     turn = f"{view.token_saved}{view.registered}{view.secret_gone}{view.secret_making}"
-    asks = "making" if view.secret_making else turn
+    asks, urgency = "making" if view.secret_making else turn, f"{turn}{view.next_turn}"
+    card = draw(view)
     return [
-        desired_card("connect", view, draw(view), to=run.requester.email, urgency=turn, prompt=asks)
+        desired_card("connect", view, card, to=run.requester.email, urgency=urgency, prompt=asks)
     ]
 
 
@@ -55,7 +56,7 @@ def form(run: Run, services: Services) -> ConnectFormView:
     host, _, port = services.settings.smtp_server.rpartition(":")
     link = links.link(services, "handover", run.id)
     base = f"{services.settings.login_url}/{run.tenant}/oauth2/v2.0"
-    stays = keeps_secret(run)
+    stays, after = keeps_secret(run), _after_form(run)
     return ConnectFormView(
         header=Header(run.id, run.channel.mailbox, 6, run.kind),
         channel=run.channel,
@@ -77,7 +78,16 @@ def form(run: Run, services: Services) -> ConnectFormView:
         page_url=page_of(run.channel) if stays else "",
         login_id=_login_id(run),
         login_open=not _login(run),
+        next_turn=after.turn if after else Turn.NOBODY,
+        next_words=after.words if after else None,
     )
+
+
+def _after_form(run: Run) -> NextAction | None:
+    """Return what a person does once the form is filled in; None while it waits, or nobody has to act."""
+    action = next_action(run)
+    known = _is_known(run, "registered", "registered")
+    return action if known and action.turn not in {Turn.NOBODY, Turn.TIME} else None
 
 
 def _is_known(run: Run, question: str, step: str) -> bool:

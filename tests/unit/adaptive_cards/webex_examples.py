@@ -60,6 +60,17 @@ def _connects() -> Iterator[tuple[str, cards.Card]]:
         "connect-registered-read",
         connected(token_saved=True, registered=True, secret_gone=True, registered_read=True),
     )
+    yield (
+        "connect-registered-read-early",
+        connected(
+            token_saved=True,
+            registered=True,
+            secret_gone=True,
+            registered_read=True,
+            next_turn=Turn.MAILBOX_USER,
+            next_words=Text("turn_words.rehearse"),
+        ),
+    )
     mends = {
         "head": Header("7Q4K", MAILBOX, 6, RunKind.FIX),
         "secret_stays": True,

@@ -16,7 +16,7 @@ from bot.cards.presenters.card_state import (
     posted_card,
 )
 from bot.services import Services
-from bot.webex.client import WebexAnswerError, WebexError
+from bot.webex.client import WebexAnswerError, WebexBadRequestError, WebexError
 from jobs.clock import now
 from jobs.runs.run import Run
 from tests.unit.bot.cards.small_card import Said, age, card, methods
@@ -138,6 +138,24 @@ def test_an_edit_that_webex_does_not_take(
         "posted-2",
         0 if status == 404 else NO_EDITS,
     )
+
+
+def test_a_card_that_webex_refuses_costs_no_edit(
+    services: Services, run: Run, said: Said, webex_script: Any, reply: Any
+):
+    """Webex refuses the edit and the post, so the card is wrong and the message takes the next one."""
+    delivery.sync(services, run, card("a"))
+    webex_script.on("PUT", "/messages/posted-1", reply(400, {"message": "invalid card"}))
+    webex_script.on("POST", "/messages", reply(400, {"message": "invalid card"}))
+    with pytest.raises(WebexBadRequestError):
+        delivery.sync(services, run, card("b", urgency="x"))
+    webex_script.on("PUT", "/messages/posted-1", reply(body={"id": "posted-1"}))
+    delivery.sync(services, run, card("c", urgency="y"))
+    in_and_out_of_the_thread = ["POST", "POST"]
+    assert methods(said) == ["POST", "PUT", *in_and_out_of_the_thread, "PUT"]
+    shown = posted_card(services, run.id, "plan")
+    assert shown is not None
+    assert (shown.message, shown.edits) == ("posted-1", 1)
 
 
 @pytest.mark.parametrize("status", [400, 405])

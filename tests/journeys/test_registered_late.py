@@ -1,0 +1,43 @@
+"""Registered is pressed after the bot has read the registration in the audit log and sent the test mail."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from practice import cardtext
+from practice.client import People
+from practice.conversation import words
+from practice.scenario import FORM, connect_fields
+
+
+def test_a_late_press_sends_the_mail_again_and_keeps_the_cards(
+    people: People, new_walk: Any
+) -> None:
+    """The proof begins again, in the cards that are there, and the setup comes to its end."""
+    walk = new_walk()
+    walk.approve(walk.plan())
+    walk.consent()
+    form = walk.form()
+    secret = walk.secret(form)
+    fields = {key: cardtext.value(form["card"], label) for label, key in FORM.items()}
+    people.control("POST", "connect/app", connect_fields(fields) | {"client_secret": secret})
+    people.control("POST", "connect/generate_token", {"as": walk.mailbox})
+    people.control("POST", "connect/save", {})
+    people.control("POST", "connect/register", {"service": "Email service"})
+    walk.rehearse()
+    walk.task()
+    waiting = walk.card("the agent's turn", "agent_has_it", seconds=40)
+    first = len(tasks(walk))
+    people.press(walk.requester, form, "registered", version=0)
+    people.until("the second test mail", lambda: len(tasks(walk)) > first, 40)
+    again = walk.card("the agent's turn again", "agent_has_it", seconds=40, after=waiting["change"])
+    assert "Registered" in words(again)
+    assert "Subject  Webex email test" in words(again)
+    walk.answer()
+    assert "is connected to Webex Contact Center" in words(walk.done())
+
+
+def tasks(walk: Any) -> list[Any]:
+    """Return the contact center's tasks about the mailbox."""
+    items = walk.people.control("GET", "agent/tasks")["items"]
+    return [each for each in items if walk.mailbox in str(each)]

@@ -30,7 +30,7 @@ pytest_plugins = (
 
 os.environ.setdefault(patience.VARIABLE, "6")
 
-LAST_MESSAGES, LAST_LINES = 4, 30
+LAST_MESSAGES, LAST_LINES, WHY_MOST = 4, 30, 1000
 YOUNG_OBJECTS = 20_000
 """New objects after which garbage is collected; Python's own figure is a tenth of it."""
 TESTS = Path(__file__).parent
@@ -67,11 +67,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:
-    """One line that shows drift: how many tests needed a second try, and which."""
-    again = sorted({report.nodeid for report in terminalreporter.stats.get("rerun", [])})
-    terminalreporter.write_line(
-        f"{len(again)} tests were run again{': ' if again else ''}{', '.join(again)}"
-    )
+    """How many tests needed a second try, and of each what stopped the first one."""
+    first = terminalreporter.stats.get("rerun", [])
+    terminalreporter.write_line(f"{len({each.nodeid for each in first})} tests were run again")
+    for report in first:
+        crash = getattr(report.longrepr, "reprcrash", None)
+        why = str(crash.message if crash else report.longrepr).strip()
+        terminalreporter.write_line(f"{report.nodeid}, {report.when}: {why[:WHY_MOST]}")
 
 
 @pytest.fixture(autouse=True)

@@ -7,14 +7,10 @@ below. Each process has a block of its own, because two processes would choose t
 
 from __future__ import annotations
 
-import fcntl
 import itertools
-import os
 import socket
-import tempfile
 from collections.abc import Iterator
 from functools import cache
-from pathlib import Path
 
 FIRST, BLOCK, BLOCKS = 16_000, 200, 80
 HOST = "127.0.0.1"
@@ -31,43 +27,39 @@ def free_port() -> int:
         NoPortError: There is none.
     """
     for port in itertools.islice(_ports(), BLOCK):
-        if _is_free(port):
+        if (probe := _bound(port)) is not None:
+            probe.close()
             return port
     raise NoPortError(f"none of {BLOCK} ports is free")
 
 
 @cache
 def _ports() -> Iterator[int]:
-    """Return the ports of this process, again and again."""
-    first = FIRST + BLOCK * claim_block()[0]
-    return itertools.cycle(range(first, first + BLOCK))
+    """Return the ports of this process, again and again. It holds the first one until it ends."""
+    held = claim_block()
+    first = int(held.getsockname()[1])
+    held.detach()
+    return itertools.cycle(range(first + 1, first + BLOCK))
 
 
-def claim_block() -> tuple[int, int]:
-    """Return the number of a block that no process has, and the descriptor of its locked file.
-
-    The lock lasts until the descriptor is closed, or the process ends.
+def claim_block() -> socket.socket:
+    """Return the first port of a block that no process has. The block is taken while it is open.
 
     Raises:
         NoPortError: Other processes have every block.
     """
-    folder = Path(tempfile.gettempdir()) / "practice-ports"
-    folder.mkdir(exist_ok=True)
-    for number in range(BLOCKS):
-        file = os.open(folder / str(number), os.O_CREAT | os.O_WRONLY)
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            os.close(file)
-        else:
-            return number, file
+    for port in range(FIRST, FIRST + BLOCK * BLOCKS, BLOCK):
+        if (held := _bound(port)) is not None:
+            return held
     raise NoPortError(f"{BLOCKS} processes hold all blocks of {BLOCK} ports")
 
 
-def _is_free(port: int) -> bool:
-    with socket.socket() as probe:
-        try:
-            probe.bind((HOST, port))
-        except OSError:
-            return False
-    return True
+def _bound(port: int) -> socket.socket | None:
+    """Return a socket with this port, or None if it is taken."""
+    made = socket.socket()
+    try:
+        made.bind((HOST, port))
+    except OSError:
+        made.close()
+        return None
+    return made

@@ -23,7 +23,7 @@ from bot.services import Services
 from jobs.clock import now
 from jobs.model import Text
 from jobs.runs.audit_entries import entry
-from jobs.storage import keys
+from jobs.storage import codec, keys
 
 WINDOW = timedelta(hours=1)
 KEPT_S = 7 * 24 * 3600
@@ -124,7 +124,7 @@ def record_ended(services: Services) -> None:
         keys.refusals_ending(), "-inf", at, start=0, num=MOST_AT_ONCE
     )
     for raw in ended:
-        person = raw.decode() if isinstance(raw, bytes) else str(raw)
+        person = codec.as_text(raw)
         past = services.redis.eval(
             TAKE_ENDED,
             2,

@@ -33,6 +33,7 @@ from redis.sentinel import MasterNotFoundError
 from rq import Queue
 from rq.job import Job
 
+from jobs.storage import codec
 from jobs.storage.connection import open_redis
 from jobs.storage.due_list import DueList
 
@@ -236,8 +237,4 @@ def _pairs(answer: Any) -> dict[str, str]:
     pairs = (
         answer.items() if isinstance(answer, dict) else zip(answer[::2], answer[1::2], strict=True)
     )
-    return {_text(name): _text(value) for name, value in pairs}
-
-
-def _text(raw: object) -> str:
-    return raw.decode(errors="replace") if isinstance(raw, bytes) else str(raw)
+    return {codec.as_text(name): codec.as_text(value) for name, value in pairs}

@@ -116,7 +116,7 @@ def waiting_events(redis: Redis) -> Waiting:
     members = redis.zrange(keys.events_due(), 0, MOST - 1)
     if not members:
         return Waiting()
-    values = redis.mget([keys.event(_text(member)) for member in members])
+    values = redis.mget([keys.event(codec.as_text(member)) for member in members])
     pending = [codec.load(raw, PendingEvent) for raw in values if isinstance(raw, bytes) and raw]
     fresh = [each.arrived for each in pending if not each.begun and not each.tries]
     return Waiting(len(fresh), min(fresh, default=None))
@@ -129,7 +129,3 @@ def _word(error: RedisError) -> str:
     if isinstance(error, AuthenticationError | NoPermissionError):
         return "refused"
     return "unwritable" if isinstance(error, ResponseError) else "unreachable"
-
-
-def _text(raw: object) -> str:
-    return raw.decode() if isinstance(raw, bytes) else str(raw)

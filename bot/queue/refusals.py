@@ -8,7 +8,7 @@ from datetime import datetime
 from redis import Redis
 
 from jobs.clock import now
-from jobs.storage import keys
+from jobs.storage import codec, keys
 
 KEPT_S = 24 * 3600
 """Seconds after the last refusal for which the number is kept."""
@@ -37,13 +37,10 @@ def add(redis: Redis, count: int) -> None:
 def read(redis: Redis) -> Refusals | None:
     """Return the refusals, or None if there was none for a day."""
     found = {
-        _text(name): _text(value) for name, value in redis.hgetall(keys.webhooks_refused()).items()
+        codec.as_text(name): codec.as_text(value)
+        for name, value in redis.hgetall(keys.webhooks_refused()).items()
     }
     if not found:
         return None
     times = (datetime.fromisoformat(found[name]) for name in ("first", "last"))
     return Refusals(int(found["count"]), *times)
-
-
-def _text(raw: object) -> str:
-    return raw.decode() if isinstance(raw, bytes) else str(raw)

@@ -164,7 +164,7 @@ class Trail:
 
     def entries(self) -> tuple[bytes, ...]:
         """Return every line, oldest first."""
-        return tuple(map(_bytes, self._redis.lrange(keys.audit_entries(), 0, -1)))
+        return tuple(map(codec.as_bytes, self._redis.lrange(keys.audit_entries(), 0, -1)))
 
     def verify(self, *, full: bool = False) -> Verified:
         """Verify the chain from the last checkpoint to the sealed end.
@@ -228,7 +228,9 @@ class Trail:
                 pipe.multi()
                 return
             reach = max(min(most, head.checked.n - head.cleared.n), 0)
-            lines = [_bytes(raw) for raw in pipe.lrange(keys.audit_entries(), 0, reach)][:reach]
+            lines = [codec.as_bytes(raw) for raw in pipe.lrange(keys.audit_entries(), 0, reach)][
+                :reach
+            ]
             old = list(_older(lines, before))
             wrong, end = walk(lines[: len(old)], head.cleared)
             pipe.multi()
@@ -280,11 +282,11 @@ class Trail:
         """Yield the lines from a place of the list to its end as it was, a slice at a time."""
         for place in range(max(first, 0), length, SLICE):
             last = min(place + SLICE, length) - 1
-            yield from map(_bytes, self._redis.lrange(keys.audit_entries(), place, last))
+            yield from map(codec.as_bytes, self._redis.lrange(keys.audit_entries(), place, last))
 
     def _since(self) -> str:
         first = self._redis.lindex(keys.audit_entries(), 0)
-        return str(read(_bytes(first)).get("at", "")) if first else ""
+        return str(read(codec.as_bytes(first)).get("at", "")) if first else ""
 
     def is_end(self, raw: object, line: bytes) -> bool:
         """Return whether a head, as it is in Redis, was sealed by this bot with this line as the end."""
@@ -317,7 +319,7 @@ class Trail:
         lines = pipe.lrange(keys.audit_entries(), -1, -1)
         if not lines and raw is None:
             return Head(0, BEGINNING, ""), []
-        last = _bytes(lines[0]) if lines else b""
+        last = codec.as_bytes(lines[0]) if lines else b""
         length = max(int(pipe.llen(keys.audit_entries())), _number_of(last))
         return Head(length, _hash_of(last) if lines else BEGINNING, ""), [
             {"at": now().isoformat(), "what": DOUBTED}
@@ -392,8 +394,3 @@ def _number_of(line: bytes) -> int:
     """Return the number of a doubtful line, or 0 if it has none."""
     number = read(line).get("n")
     return number if isinstance(number, int) else 0
-
-
-def _bytes(raw: bytes | str) -> bytes:
-    """Return a Redis answer as bytes, because redis-py's types leave the type open."""
-    return raw if isinstance(raw, bytes) else raw.encode()

@@ -74,7 +74,7 @@ class ChannelIndex:
         key = keys.channel_claim(mailbox)
 
         def take(pipe: Pipeline) -> None:
-            holder = _text(pipe.get(key))
+            holder = codec.as_text(pipe.get(key))
             if holder not in {"", run_id} and self._is_open(holder):
                 raise AlreadyRunningError(holder)
             pipe.multi()
@@ -88,7 +88,7 @@ class ChannelIndex:
 
     def holder(self, mailbox: str) -> str:
         """Return the run that has claimed the mailbox, ended or not; the empty string where none has."""
-        return _text(self._redis.get(keys.channel_claim(mailbox)))
+        return codec.as_text(self._redis.get(keys.channel_claim(mailbox)))
 
     def running(self, mailbox: str) -> str:
         """Return the ID of the unfinished run that holds the mailbox, or an empty string."""
@@ -114,7 +114,7 @@ class ChannelIndex:
     def connected(self) -> tuple[Record, ...]:
         """Return every channel that was proven and is not undone, ordered by address."""
         spaces = self._redis.scan_iter(keys.every_space_channels())
-        mailboxes = {_text(raw) for space in spaces for raw in self._redis.smembers(space)}
+        mailboxes = {codec.as_text(raw) for space in spaces for raw in self._redis.smembers(space)}
         return tuple(
             found for mailbox in sorted(mailboxes) if (found := self.record(mailbox)) is not None
         )
@@ -122,7 +122,7 @@ class ChannelIndex:
     def of_space(self, room: str, person: str = "") -> tuple[str, ...]:
         """Return the addresses of the channels that were set up in a space or by a person."""
         lists = [keys.space_channels(room), *([keys.person_channels(person)] if person else [])]
-        return tuple(sorted(_text(raw) for raw in self._redis.sunion(lists)))
+        return tuple(sorted(codec.as_text(raw) for raw in self._redis.sunion(lists)))
 
     def set_last_check(self, mailbox: str, run_id: str) -> None:
         """Make this the channel's newest check."""
@@ -130,7 +130,7 @@ class ChannelIndex:
 
     def last_check(self, mailbox: str) -> str:
         """Return the id of the channel's newest check, or the empty string."""
-        return _text(self._redis.get(keys.channel_check(mailbox)))
+        return codec.as_text(self._redis.get(keys.channel_check(mailbox)))
 
     def open(self, run_id: str) -> None:
         """List the run among those that have not ended."""
@@ -142,25 +142,25 @@ class ChannelIndex:
 
     def open_runs(self, most: int) -> tuple[str, ...]:
         """Return the ids of the runs that have not ended, newest first, ``most`` at most."""
-        return tuple(map(_text, self._redis.zrevrange(keys.runs_open(), 0, most - 1)))
+        return tuple(map(codec.as_text, self._redis.zrevrange(keys.runs_open(), 0, most - 1)))
 
     def open_runs_of_space(self, room: str) -> tuple[str, ...]:
         """Return the ids of the space's runs that have not ended, newest first."""
         return tuple(
-            _text(raw)
+            codec.as_text(raw)
             for raw in reversed(self._redis.zinter({keys.space_runs(room): 1, keys.runs_open(): 0}))
         )
 
     def runs_of_space(self, room: str) -> tuple[str, ...]:
         """Return the ids of all runs of the space, newest first."""
-        return tuple(map(_text, self._redis.zrevrange(keys.space_runs(room), 0, -1)))
+        return tuple(map(codec.as_text, self._redis.zrevrange(keys.space_runs(room), 0, -1)))
 
     def runs_of_mailbox(self, mailbox: str) -> tuple[str, ...]:
         """Return the ids of the mailbox's runs, oldest first.
 
         Of its checks only those that found a channel which was kept are among them.
         """
-        return tuple(map(_text, self._redis.zrange(keys.channel_runs(mailbox), 0, -1)))
+        return tuple(map(codec.as_text, self._redis.zrange(keys.channel_runs(mailbox), 0, -1)))
 
     def end(self, pipe: Pipeline, run_id: str) -> None:
         """Add to a transaction: the run has ended."""
@@ -207,7 +207,3 @@ class ChannelIndex:
 
 def _context(mailbox: str) -> tuple[str, ...]:
     return "channel", mailbox
-
-
-def _text(raw: object) -> str:
-    return raw.decode() if isinstance(raw, bytes) else str(raw or "")

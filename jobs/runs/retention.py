@@ -62,7 +62,7 @@ class Retention:
             following, found = self._redis.scan(cursor, match=pattern, count=KEYS_AT_ONCE)
             first, _, last = pattern.partition("*")
             for raw in found:
-                name = raw.decode() if isinstance(raw, bytes) else raw
+                name = codec.as_text(raw)
                 run_id = name.removeprefix(first).removesuffix(last)
                 if pattern == keys.every_cards():
                     self._keep_cards(run_id)

@@ -198,7 +198,7 @@ def _card(value: bytes | str, pending: Sequence[Migration]) -> bytes:
     try:
         return _rewritten(value, [migration.card for migration in pending])
     except UNREADABLE:
-        return _bytes(value)
+        return codec.as_bytes(value)
 
 
 def _rewritten(old: bytes | str, rewrites: Sequence[Callable[[Json], Json]]) -> bytes:
@@ -206,9 +206,4 @@ def _rewritten(old: bytes | str, rewrites: Sequence[Callable[[Json], Json]]) -> 
     before = now = msgspec.json.decode(old, type=Json)
     for rewrite in rewrites:
         now = rewrite(now)
-    return _bytes(old) if now == before else msgspec.json.encode(now)
-
-
-def _bytes(raw: bytes | str) -> bytes:
-    """Return Redis' answer unchanged, as bytes, which redis-py's types leave open."""
-    return raw if isinstance(raw, bytes) else raw.encode()
+    return codec.as_bytes(old) if now == before else msgspec.json.encode(now)

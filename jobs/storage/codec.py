@@ -28,3 +28,10 @@ def load(data: bytes | str, kind: type[T]) -> T:
 def as_bytes(raw: bytes | str) -> bytes:
     """Return an answer of Redis as bytes, because redis-py's types leave the type open."""
     return raw if isinstance(raw, bytes) else raw.encode()
+
+
+def as_text(raw: object) -> str:
+    """Return an answer of Redis as text, for the same reason; empty for a value that is not there."""
+    return (
+        raw.decode(errors="replace") if isinstance(raw, bytes) else str("" if raw is None else raw)
+    )

@@ -22,7 +22,7 @@ from redis import Redis
 from redis.exceptions import RedisError
 
 from jobs.clock import now
-from jobs.storage import keys
+from jobs.storage import codec, keys
 
 FLUSH_S = 5.0
 """Seconds between two flushes of a process that goes on."""
@@ -163,7 +163,11 @@ def read(redis: Redis) -> dict[str, int]:
         redis.RedisError: Redis does not answer.
     """
     found = redis.hgetall(keys.figures(ALL))
-    return {_text(field): int(value) for field, value in found.items() if _text(value).isdecimal()}
+    return {
+        codec.as_text(field): int(value)
+        for field, value in found.items()
+        if codec.as_text(value).isdecimal()
+    }
 
 
 def measure(redis: Redis, gauge: Gauge, values: Mapping[tuple[str, ...], float]) -> None:
@@ -185,7 +189,8 @@ def measured(redis: Redis, gauge: Gauge) -> dict[tuple[str, ...], float]:
         redis.RedisError: Redis does not answer.
     """
     found = {
-        _text(name): _text(text) for name, text in redis.hgetall(keys.figures(gauge.name)).items()
+        codec.as_text(name): codec.as_text(text)
+        for name, text in redis.hgetall(keys.figures(gauge.name)).items()
     }
     found.pop(SET_AT, None)
     split = {tuple(name.split(SEPARATOR)) if name else (): text for name, text in found.items()}
@@ -203,7 +208,7 @@ def measured_s_ago(redis: Redis, gauge: Gauge) -> float | None:
         redis.RedisError: Redis does not answer.
     """
     raw = redis.hget(keys.figures(gauge.name), SET_AT)
-    at = _number(_text(raw)) if raw is not None else None
+    at = _number(codec.as_text(raw)) if raw is not None else None
     return None if at is None else max(now().timestamp() - at, 0.0)
 
 
@@ -212,7 +217,3 @@ def _number(text: str) -> float | None:
         return float(text)
     except ValueError:
         return None
-
-
-def _text(raw: object) -> str:
-    return raw.decode(errors="replace") if isinstance(raw, bytes) else str(raw)

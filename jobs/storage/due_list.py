@@ -9,6 +9,7 @@ from redis import Redis
 from redis.client import Pipeline
 
 from jobs.clock import now
+from jobs.storage import codec
 
 LONGEST_PAUSE_S = 3600
 """Longest time for which anything is postponed, in seconds."""
@@ -81,7 +82,7 @@ class DueList:
         moment = now().timestamp()
         spans = ((0, moment), (moment + LONGEST_PAUSE_S + 1, "+inf"))
         ready = [
-            _text(raw)
+            codec.as_text(raw)
             for low, high in spans
             for raw in self.redis.zrangebyscore(self.key, low, high, start=0, num=most)
         ]
@@ -92,7 +93,3 @@ class DueList:
 
 def _later(seconds: float) -> float:
     return now().timestamp() + seconds
-
-
-def _text(raw: object) -> str:
-    return raw.decode() if isinstance(raw, bytes) else str(raw)

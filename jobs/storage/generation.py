@@ -15,7 +15,7 @@ from collections.abc import Callable
 import structlog
 from redis import Redis
 
-from jobs.storage import keys
+from jobs.storage import codec, keys
 
 TOLERATED_S = 30.0
 """Seconds of writes whose loss is not reported: the steps look at the tenant before each change."""
@@ -50,7 +50,7 @@ class Generation:
             self._note(data_id, count)
             return ""
         if before == data_id:
-            data_id = _text(
+            data_id = codec.as_text(
                 self._redis.eval(RENEW, 1, keys.generation(), data_id, secrets.token_hex(8))
             )
         self._seen.clear()
@@ -75,7 +75,7 @@ class Generation:
             pipe.hincrby(key, COUNT, 1)
             pipe.hget(key, ID)
             _, count, data_id = pipe.execute()
-        return _text(data_id), int(count)
+        return codec.as_text(data_id), int(count)
 
     def _remembered(self) -> int:
         """Return the number of half a minute ago, which Redis must not have forgotten; 0 at first."""
@@ -87,7 +87,3 @@ class Generation:
     def _note(self, data_id: str, count: int) -> None:
         self._id = data_id
         self._seen.append((self._clock(), count))
-
-
-def _text(raw: object) -> str:
-    return raw.decode() if isinstance(raw, bytes) else str(raw)

@@ -28,7 +28,7 @@ from redis.exceptions import LockError, RedisError
 from redis.lock import Lock
 
 from jobs.clock import seconds_since_boot
-from jobs.storage import keys, watch_keys
+from jobs.storage import codec, keys, watch_keys
 from jobs.storage.counters import COUNTERS, TAKEN_OVER
 from jobs.storage.keys import Key
 
@@ -133,7 +133,7 @@ class RenewedLock:
     def __init__(
         self, lock: FencedLock, seconds: float, on_renewal: Callable[[], object], token: str
     ) -> None:
-        self.key, self.token, self.number = Key(_text(lock.name)), token, lock.number
+        self.key, self.token, self.number = Key(codec.as_text(lock.name)), token, lock.number
         self._lost = False
         self._seconds = seconds
         self._renewed = lock.asked_at
@@ -215,7 +215,10 @@ def renewed_lock(
 
 def release_dead(redis: Redis) -> tuple[LockName, ...]:
     """Release the locks of killed processes of this machine, and return them."""
-    held = {_text(field): _text(token) for field, token in redis.hgetall(keys.locks_held()).items()}
+    held = {
+        codec.as_text(field): codec.as_text(token)
+        for field, token in redis.hgetall(keys.locks_held()).items()
+    }
     freed = [_release_of(redis, field, token) for field, token in held.items() if is_dead(token)]
     return tuple(name for name in freed if name is not None)
 
@@ -283,7 +286,3 @@ def _started(pid: str) -> str:
     except OSError:
         return ""
     return "" if fields[STATE] in DEAD else fields[STARTED]
-
-
-def _text(raw: object) -> str:
-    return raw.decode() if isinstance(raw, bytes) else str(raw)

@@ -45,7 +45,8 @@ def person(browser: Any) -> Iterator[Callable[..., Any]]:
 def site(services: Services, free_port: int) -> Iterator[Services]:
     """The bot's pages, and a channel with 60 days of looks, mails and incidents."""
     made = replace(services, bot=replace(services.bot, public_url=f"http://localhost:{free_port}"))
-    watched, began = watch(made), now() - timedelta(days=DAYS)
+    watched = watch(made)
+    began = (now() - timedelta(days=DAYS)).replace(hour=12)  # no incident goes over midnight
     for day in range(DAYS):
         at = began + timedelta(days=day)
         hour = at.replace(minute=0, second=0, microsecond=0).isoformat()

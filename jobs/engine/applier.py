@@ -205,6 +205,7 @@ class Applier:
                 self._tell_late(step, made)
             raise
         except CloudError as error:
+            self._leave_if_over(step, made)
             return self._refused(step, error, made)
         self._record_changed(step, made)
         return await inspector.verify(step)
@@ -241,6 +242,20 @@ class Applier:
         data = {"calls": "; ".join(made)} if made else {}
         try:
             self.recorder.append(Event(Kind.CHANGED, now(), step=step.name, data=data))
+        except AttemptOverError:
+            self._tell_late(step, made)
+            raise
+
+    def _leave_if_over(self, step: Step, made: Sequence[str]) -> None:
+        """Record the calls of a change that failed because this worker was stopped for too long.
+
+        Its timeouts have passed meanwhile, so nobody knows whether the change was made.
+
+        Raises:
+            AttemptOverError: another worker has the run, or it has ended.
+        """
+        try:
+            write_guard.check()
         except AttemptOverError:
             self._tell_late(step, made)
             raise

@@ -35,10 +35,13 @@ def look(services: Services, watched: WatchedChannel, outcome: LookOutcome, at: 
 
 
 def with_incident(services: Services, mailbox: str = MAILBOX) -> WatchedChannel:
-    """Two days of looks: mails, a break of two hours that was fixed, and good looks after it."""
-    watched, began = watch(services, mailbox), now() - timedelta(days=2)
-    hour = began.replace(minute=0, second=0, microsecond=0).isoformat()
-    look(services, watched, LookOutcome(Sight.HEALTHY, mails={hour: 12}), began)
+    """Two days of looks: mails, a break of two hours that was fixed, and good looks after it.
+
+    They begin at noon, so that the break is on one day.
+    """
+    watched = watch(services, mailbox)
+    began = (now() - timedelta(days=2)).replace(hour=12, minute=0, second=0, microsecond=0)
+    look(services, watched, LookOutcome(Sight.HEALTHY, mails={began.isoformat(): 12}), began)
     for minutes, outcome in ((60, BROKEN), (61, BROKEN), (180, GOOD), (195, GOOD), (210, GOOD)):
         look(services, watched, outcome, began + timedelta(minutes=minutes))
     look(services, watched, GOOD, now() - timedelta(minutes=5))

@@ -191,6 +191,30 @@ def test_calls_of_steps_that_end_with_another_are_told(
     assert late == (["a"] if over else [])
 
 
+def test_a_call_that_times_out_while_its_worker_is_stopped_is_told(
+    carry_out: Callable[..., None], given: Callable[..., StepContext]
+):
+    """Nobody knows whether it has changed anything, so the trail does not say that it has not."""
+    a, ctx = Fact("a", State.WRONG), given()
+    approve(ctx, a)
+    lost: list[Exception] = []
+
+    def guard() -> None:
+        if lost:
+            raise lost[0]
+
+    async def late(_: StepContext) -> None:
+        call_log.record("exchange", "Set-Mailbox", 0, RequestIds())
+        lost.append(LeaseLostError())
+        raise Transient("timed_out", SAID)
+
+    a.hooks["apply"] = late
+    with write_guard.guarded(guard), pytest.raises(LeaseLostError):
+        carry_out(engine(ctx, a).apply_plan())
+    last = read(ctx.store.audit.entries()[-1])
+    assert (last["what"], last["data"]) == ("changed_late", {"calls": "exchange Set-Mailbox 0"})
+
+
 async def test_an_answer_after_a_steps_inspection_is_not_seen(given: Callable[..., StepContext]):
     """A later read of the run contains the answer, but the step did not know it: the work goes on."""
     answered = Event(Kind.ANSWERED, now(), data={"question": "rehearse", "value": "yes"})

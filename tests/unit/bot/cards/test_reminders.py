@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from adaptive_cards import times
 from adaptive_cards.texts import render
 from bot.cards import reminders
 from bot.cards.reminders import Ending
@@ -78,7 +79,7 @@ def test_the_next_click_is_the_fix(
     assert ({early["roomId"], soon["roomId"]}, "parentId" in early) == ({"room-1"}, False)
     assert (
         "/fix" in early["text"],
-        f"{END - timedelta(days=30):%d %b %Y}" in early["text"],
+        times.day(END - timedelta(days=30)) in early["text"],
         '"fix"' in str(early).replace("'", '"'),
     ) == (
         True,

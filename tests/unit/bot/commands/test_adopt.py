@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from adaptive_cards import times
 from adaptive_cards.texts import text
 from bot.actions import actions
 from bot.cards.presenters import verdict
@@ -190,5 +191,5 @@ def test_setup_says_that_it_was_kept(anna: ChatContext, webex_script: Any):
     """No mail has proven it, so that the card does not say so."""
     run = press(anna, whole(anna), "keep")
     type_(anna, "setup-email", MAILBOX)
-    kept = text("notice.done_words_kept", day=f"{now():%d %b %Y}", run=run.id)
+    kept = text("notice.done_words_kept", day=times.day(now()), run=run.id)
     assert kept in cards(webex_script)

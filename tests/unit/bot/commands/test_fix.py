@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 import pytest
 
 from adaptive_cards import plan as draw
+from adaptive_cards import times
 from adaptive_cards.texts import text
 from bot.cards.presenters import plan as plan_face
 from bot.chat.context import ChatContext
@@ -82,7 +83,7 @@ def test_a_fix_that_changes_nothing_says_what_the_check_has_found(
         "There is nothing that the bot may change. Administrator's turn: fix what "
         "/check has found, as marked below."
     )
-    assert (told in drawn.text, f"{at:%d %b %H:%M} UTC: {sentence}" in str(drawn.content)) == (
+    assert (told in drawn.text, f"{times.day_clock(at)}: {sentence}" in str(drawn.content)) == (
         True,
         True,
     )

@@ -83,7 +83,7 @@ def test_the_story_is_taken(visit: Any, space: PracticeSpace):
     visitor.at(link).sign_in(ADMIN)
     link.close()
     card = page.locator("#messages .cardbox").last
-    card.get_by_text(LOOKING).wait_for(timeout=PATIENCE_MS)
+    card.get_by_text(text("fix.smtp_auth")).wait_for(timeout=PATIENCE_MS)
     card.get_by_text(LOOKING).wait_for(state="detached", timeout=PATIENCE_MS)
     visitor.card(text("fix.smtp_auth"))
     visitor.sees(verdicts.sentences()[CAUSE])

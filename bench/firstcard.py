@@ -111,7 +111,7 @@ def _of_stock(stack: Stack, people: People, command: str) -> list[float]:
 
 @contextmanager
 def _stock(stack: Stack, command: str) -> Iterator[None]:
-    """Run the bare route at the product's address, and a stock worker."""
+    """Run a bare Flask route at the product's address, and RQ's own worker, instead of the product."""
     product = stack.processes["worker"].env
     env = product | {"PYTHONPATH": str(ROOT), "REQUESTS_CA_BUNDLE": str(stack.ca_path)}
     for name in ("worker", "web"):

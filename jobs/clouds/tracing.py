@@ -201,7 +201,10 @@ def _to_collector() -> SpanProcessor:
 
 
 def _context(parent: str) -> Any:
-    """Return the context with this parent; None, which is the present one, if it is none."""
+    """Return the context below the span that the header names, or None if it names none.
+
+    OpenTelemetry takes None for the present context.
+    """
     found = TRACEPARENT.fullmatch(parent)
     if found is None:
         return None

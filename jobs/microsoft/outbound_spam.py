@@ -124,7 +124,7 @@ def _beside(found: EffectivePolicy, unsure: Iterable[EffectivePolicy]) -> Effect
 def policy_name(mailbox: str) -> str:
     """Return the policy name of a mailbox, the same in every run so that it is found again.
 
-    It has at most 64 characters and none that Exchange refuses. If the address cannot appear in
+    It has at most 64 characters, and Exchange accepts each of them. If the address cannot appear in
     full, a short hash is added so that two mailboxes never share a policy.
     """
     safe = mailbox.translate(_DASHES)

@@ -13,6 +13,7 @@ from babel.units import format_unit
 from adaptive_cards import locale
 
 _MINUTES_AS_HOURS = 120
+_MINUTE = timedelta(minutes=1)
 _SHORT_ZONE = 5
 _CLOCK, _SECONDS = "HH:mm", "HH:mm:ss"
 
@@ -64,8 +65,10 @@ def day_clock_seconds(at: datetime) -> str:
 
 
 def lasted(span: timedelta) -> str:
-    """Return a duration as ``58 minutes``, or from two hours on as ``3 h 20 min``."""
-    total = max(0, round(span.total_seconds() / 60))
+    """Return a duration as ``20 seconds``, ``58 minutes``, or from two hours on as ``3 h 20 min``."""
+    if span < _MINUTE:
+        return _unit(max(0, int(span.total_seconds())), "second", "long")
+    total = round(span.total_seconds() / 60)
     if total < _MINUTES_AS_HOURS:
         return _unit(total, "minute", "long")
     return f"{_unit(total // 60, 'hour', 'short')} {_unit(total % 60, 'minute', 'short')}"

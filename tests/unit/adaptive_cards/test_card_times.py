@@ -21,13 +21,15 @@ def test_times_are_utc_and_say_so():
 @pytest.mark.parametrize(
     ("minutes", "shown"),
     [
-        (-5, "0 minutes"),
+        (-5, "0 seconds"),
+        (0.34, "20 seconds"),
+        (0.999, "59 seconds"),
         (1, "1 minute"),
         (58, "58 minutes"),
         (119, "119 minutes"),
         (200, "3 hrs 20 mins"),
     ],
 )
-def test_lasted(minutes: int, shown: str):
-    """Up to two hours in minutes, from then on in hours."""
+def test_lasted(minutes: float, shown: str):
+    """Under a minute in seconds, up to two hours in minutes, from then on in hours."""
     assert lasted(timedelta(minutes=minutes)) == shown

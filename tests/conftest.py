@@ -34,7 +34,7 @@ LAST_MESSAGES, LAST_LINES, WHY_MOST = 4, 30, 1000
 YOUNG_OBJECTS = 20_000
 """New objects after which garbage is collected; Python's own figure is a tenth of it."""
 TESTS = Path(__file__).parent
-REAL_PROCESSES = {"journeys", "chaos", "browser", "security", "processes"}
+REAL_PROCESSES = {"journeys", "chaos", "browser", "security", "processes", "foreign"}
 
 
 settings.register_profile("anywhere", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -72,7 +72,8 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
     terminalreporter.write_line(f"{len({each.nodeid for each in first})} tests were run again")
     for report in first:
         crash = getattr(report.longrepr, "reprcrash", None)
-        why = str(crash.message if crash else report.longrepr).strip()
+        whole = str(report.longrepr).strip()
+        why = whole[-WHY_MOST:] if not crash or "ExceptionGroup" in crash.message else crash.message
         terminalreporter.write_line(f"{report.nodeid}, {report.when}: {why[:WHY_MOST]}")
 
 

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Iterator
+from contextlib import suppress
+from typing import Any
 
+import httpx
 import pytest
 
 from adaptive_cards.texts import text
-from practice.client import People
+from practice.client import People, Wanted, does, has
 from practice.conversation import Walk, space, words
 from practice.stack import Stack
 from tests.foreign import mail_servers
@@ -58,7 +61,25 @@ def test_a_rehearsal_is_refused_and_then_goes_well(servers: MailServers, people:
     assert token.count(".") == 2
     assert token not in str(failed)
     servers.tokens.trusts_claims = True
-    walk.rehearse()
+    _rehearse_again(walk)
     walk.saying("Rehearsal succeeded", 60, failed["change"])
     assert [each for each in servers.tokens.asked if each in servers.log()] == []
     walk.type(f"/cancel {walk.mailbox}")
+
+
+def _rehearse_again(walk: Walk) -> None:
+    """Rehearse once more, unless the bot's own next try succeeds before the link is opened."""
+    link, seen = has("skip_rehearsal", link=True), _wait_for(walk, has("rehearse"))
+    if "rehearse" in does(seen):
+        with suppress(httpx.HTTPStatusError):  # it succeeded in this moment
+            walk.people.press(walk.requester, seen, "rehearse")
+        seen = _wait_for(walk, link)
+    if link(seen):
+        walk.open(seen, walk.mailbox)
+
+
+def _wait_for(walk: Walk, wanted: Wanted) -> dict[str, Any]:
+    """Return a card with these buttons, or the one that says that the rehearsal succeeded."""
+    return walk.wait(
+        "a card of the rehearsal", lambda each: wanted(each) or "Rehearsal succeeded" in words(each)
+    )

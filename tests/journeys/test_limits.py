@@ -49,18 +49,21 @@ def answers(people: People, who: str) -> list[str]:
 
 def test_an_outsider_who_does_not_stop(people: People, redis: Redis) -> None:
     """Sixty messages are one card and one entry. When the hour is over, an entry has the rest."""
+    people.look()
+    said, refused = len(answers(people, OUTSIDER)), len(entries(redis, "refused", OUTSIDER))
+    rest = len(entries(redis, "refused_more", OUTSIDER))
     for number in range(FLOOD):
         people.say(OUTSIDER, f"/setup-email box{number}@contoso.com")
     (key,) = people.until("the first refusal", lambda: list(redis.scan_iter("refusals:*")))
     people.until(f"{FLOOD} refusals", lambda: redis.hget(key, "count") == str(FLOOD).encode(), 60)
-    people.until("the answer", lambda: answers(people, OUTSIDER))
-    assert len(answers(people, OUTSIDER)) == 1
-    assert len(entries(redis, "refused", OUTSIDER)) == 1
-    assert entries(redis, "refused_more", OUTSIDER) == []
+    people.until("the answer", lambda: answers(people, OUTSIDER)[said:])
+    assert len(answers(people, OUTSIDER)[said:]) == 1
+    assert len(entries(redis, "refused", OUTSIDER)[refused:]) == 1
+    assert entries(redis, "refused_more", OUTSIDER)[rest:] == []
 
     _let_the_hour_pass(redis, key)
-    people.until("the count", lambda: entries(redis, "refused_more", OUTSIDER), 90)
-    (more,) = entries(redis, "refused_more", OUTSIDER)
+    people.until("the count", lambda: entries(redis, "refused_more", OUTSIDER)[rest:], 90)
+    (more,) = entries(redis, "refused_more", OUTSIDER)[rest:]
     assert more["data"]["count"] == str(FLOOD - 1)
     assert redis.exists(key) == 0
 

@@ -24,6 +24,7 @@ def test_a_late_press_sends_the_mail_again_and_keeps_the_cards(
     people.control("POST", "connect/generate_token", {"as": walk.mailbox})
     people.control("POST", "connect/save", {})
     people.control("POST", "connect/register", {"service": "Email service"})
+    people.press(walk.requester, form, "token_saved")
     walk.rehearse()
     walk.task()
     waiting = walk.card("the agent's turn", "agent_has_it", seconds=40)

@@ -17,8 +17,14 @@ export function take(messages) {
 // A changed card is drawn again. The focus goes to the same control, or to the card if the control is gone.
 function keepingFocus(work) {
   const held = document.activeElement, id = held.closest("#messages .msg")?.dataset.id;
+  const seen = id && held.matches(":focus-visible") && news.visible(held);
   work();
-  if (!id || document.activeElement === held) return;
+  if (!id) return;
+  if (document.activeElement !== held) refocus(held, id);
+  if (seen) keepFocusInSight($("messages")); // a card has become longer or shorter, or went on below
+}
+
+function refocus(held, id) {
   const fresh = $("messages").querySelector(`[data-id="${id}"]`), same = held.isConnected ? held : alike(fresh, held);
   if (same) same.focus({ preventScroll: true });
   else (fresh || $("text")).focus();
@@ -148,9 +154,11 @@ function place(box, message, node, roots) {
 export function reveal(box, node) {
   const tall = node.offsetHeight > box.clientHeight;
   if (box.scrollHeight > box.clientHeight) node.scrollIntoView({ block: tall ? "start" : "nearest" });
-  box.querySelector(":focus-visible")?.scrollIntoView({ block: "nearest" }); // keep keyboard focus visible
+  keepFocusInSight(box);
   news.stay();
 }
+
+const keepFocusInSight = (box) => box.querySelector(":focus-visible")?.scrollIntoView({ block: "nearest" });
 
 function root(message, known) {
   const thread = known?.querySelector("details.thread") || el("details", { class: "thread", open: true, hidden: true },

@@ -61,7 +61,7 @@ export function tell(messages, known) {
 const words = (message) => `${title(message.from)}: ${message.text.slice(0, LONGEST)}`;
 const node = (id) => $("messages").querySelector(`[data-id="${id}"]`);
 
-function visible(shown) {
+export function visible(shown) {
   const box = $("messages").getBoundingClientRect(), at = shown?.getBoundingClientRect();
   return Boolean(at?.height) && at.top < box.bottom - STILL && at.bottom > box.top + STILL;
 }

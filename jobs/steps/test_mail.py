@@ -108,8 +108,8 @@ class TestMail(Step):
     def _registered_since_sent(self, ctx: StepContext) -> datetime | None:
         """Return when the requester said Registered after the mail was sent, or None.
 
-        A mail that arrived before that came before the app was registered, and Webex Connect dropped
-        it. The bot may send it while the button is pressed, because it reads the audit log too.
+        Webex Connect has dropped a mail that arrived before the press. One that arrived later counts:
+        the bot may send it while the button is pressed, because it reads the audit log too.
         """
         told, sent = ctx.run.answers.get("registered"), self._last_sent(ctx)
         return told.at if told and sent and told.at > sent else None

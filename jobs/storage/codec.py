@@ -31,7 +31,10 @@ def as_bytes(raw: bytes | str) -> bytes:
 
 
 def as_text(raw: object) -> str:
-    """Return an answer of Redis as text, for the same reason; empty for a value that is not there."""
+    """Return an answer of Redis as text, because redis-py's types leave the type open.
+
+    A value that is missing is an empty text.
+    """
     return (
         raw.decode(errors="replace") if isinstance(raw, bytes) else str("" if raw is None else raw)
     )

@@ -32,6 +32,16 @@ from tests.unit.jobs.engine.scripted_steps import (
 )
 
 
+def raising_first(lost: list[Exception]) -> Callable[[], None]:
+    """Return a guard that raises the first of these errors as soon as there is one."""
+
+    def guard() -> None:
+        if lost:
+            raise lost[0]
+
+    return guard
+
+
 @pytest.mark.parametrize("where", ["inspect", "apply"])
 def test_a_dead_sign_in_ends_the_walk(
     carry_out: Callable[..., None], given: Callable[..., StepContext], where: str
@@ -168,10 +178,6 @@ def test_calls_of_steps_that_end_with_another_are_told(
     approve(ctx, a, b)
     lost: list[Exception] = []
 
-    def guard() -> None:
-        if lost:
-            raise lost[0]
-
     async def long(_: StepContext) -> None:
         call_log.record("graph", "PATCH /applications", 0, RequestIds())
         await asyncio.sleep(3600)
@@ -184,7 +190,10 @@ def test_calls_of_steps_that_end_with_another_are_told(
         raise SignInNeeded("sign_in_expired", SAID)
 
     a.hooks["apply"], b.hooks["apply"] = long, ends
-    with write_guard.guarded(guard), pytest.raises(LeaseLostError if over else SignInNeeded):
+    with (
+        write_guard.guarded(raising_first(lost)),
+        pytest.raises(LeaseLostError if over else SignInNeeded),
+    ):
         carry_out(engine(ctx, a, b).apply_plan())
     entries = [read(line) for line in ctx.store.audit.entries()]
     late = [entry["step"] for entry in entries if entry["what"] == "changed_late"]
@@ -199,17 +208,13 @@ def test_a_call_that_times_out_while_its_worker_is_stopped_is_told(
     approve(ctx, a)
     lost: list[Exception] = []
 
-    def guard() -> None:
-        if lost:
-            raise lost[0]
-
     async def late(_: StepContext) -> None:
         call_log.record("exchange", "Set-Mailbox", 0, RequestIds())
         lost.append(LeaseLostError())
         raise Transient("timed_out", SAID)
 
     a.hooks["apply"] = late
-    with write_guard.guarded(guard), pytest.raises(LeaseLostError):
+    with write_guard.guarded(raising_first(lost)), pytest.raises(LeaseLostError):
         carry_out(engine(ctx, a).apply_plan())
     last = read(ctx.store.audit.entries()[-1])
     assert (last["what"], last["data"]) == ("changed_late", {"calls": "exchange Set-Mailbox 0"})

@@ -249,7 +249,7 @@ class Applier:
     def _leave_if_over(self, step: Step, made: Sequence[str]) -> None:
         """Record the calls of a change that failed because this worker was stopped for too long.
 
-        Its timeouts have passed meanwhile, so nobody knows whether the change was made.
+        Its timeouts have passed meanwhile, so it is unknown whether the change was made.
 
         Raises:
             AttemptOverError: another worker has the run, or it has ended.

@@ -203,7 +203,7 @@ def test_calls_of_steps_that_end_with_another_are_told(
 def test_a_call_that_times_out_while_its_worker_is_stopped_is_told(
     carry_out: Callable[..., None], given: Callable[..., StepContext]
 ):
-    """Nobody knows whether it has changed anything, so the trail does not say that it has not."""
+    """It may have changed something, so the trail does not say that it has not."""
     a, ctx = Fact("a", State.WRONG), given()
     approve(ctx, a)
     lost: list[Exception] = []

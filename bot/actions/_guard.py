@@ -1,13 +1,15 @@
 """Checks that every button of a run makes first.
 
 The run must exist and must not have ended, and the person must be a participant. Only one press on
-a run is carried out at a time.
+a run is carried out at a time. Each is carried out once, although its event is handled again if the
+worker dies.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import wraps
 
 from redis.exceptions import LockError
@@ -37,12 +39,16 @@ def on_run(answer: OnRun) -> Action:
 
 
 def to_cancel(answer: OnRun) -> Action:
-    """Wrap ``answer`` so that it needs a run that has not ended, and a person who may cancel it."""
+    """Wrap ``answer`` so that it needs a run that has not ended, and a person who may cancel it.
+
+    If the event of the press is handled again, ``answer`` does what is left to do.
+    """
     return _checked(
         answer,
         lambda ctx, run: AccessPolicy(ctx.services.bot, ctx.services.webex).may_cancel(
             ctx.person, run
         ),
+        again=answer,
     )
 
 
@@ -62,7 +68,19 @@ def _is_concerned(ctx: ChatContext, run: Run) -> bool:
     return ctx.room == run.origin.room or asked
 
 
-def _checked(answer: OnRun, may: Callable[[ChatContext, Run], bool]) -> Action:
+def _go_on(ctx: ChatContext, _: dict[str, str], run: Run) -> None:
+    """Continue the run and draw its cards, but record nothing more."""
+    ctx.services.record(run.id)
+
+
+def _checked(
+    answer: OnRun, may: Callable[[ChatContext, Run], bool], again: OnRun = _go_on
+) -> Action:
+    """Wrap ``answer`` so that it needs an open run and a person who ``may`` press the button.
+
+    ``again`` handles a press that the run has recorded already.
+    """
+
     @wraps(answer)
     def checked(ctx: ChatContext, inputs: dict[str, str]) -> None:
         run = _loaded(ctx, inputs)
@@ -72,7 +90,9 @@ def _checked(answer: OnRun, may: Callable[[ChatContext, Run], bool]) -> Action:
             _answered(ctx, inputs, current)
 
     def _answered(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
-        if run.ended:
+        if ctx.action_id in run.requests:
+            again(ctx, inputs, run)
+        elif run.ended:
             ctx.refuse(distrust(run) or Text("refused.over"), title="refused.nothing")
         elif not may(ctx, run):
             ctx.refuse(Text("refused.not_part"), title="refused.button")
@@ -117,6 +137,17 @@ def _refusing_if_over(ctx: ChatContext) -> Iterator[None]:
 
 
 def record(ctx: ChatContext, run: Run, question: str, value: str) -> None:
-    """Save the answer to a question and continue the run."""
+    """Save the answer to a question as the only event of a press, and continue the run."""
+    finish(ctx, run, answered(ctx, question, value))
+
+
+def answered(ctx: ChatContext, question: str, value: str) -> Event:
+    """Return the event of the person's answer to a question."""
     data = {"question": question, "value": value}
-    ctx.services.record(run.id, Event(Kind.ANSWERED, now(), by=ctx.person.email, data=data))
+    return Event(Kind.ANSWERED, now(), by=ctx.person.email, data=data)
+
+
+def finish(ctx: ChatContext, run: Run, *events: Event) -> None:
+    """Save all events of a press together, and continue the run. The last one has the press's id."""
+    *earlier, last = events
+    ctx.services.record(run.id, *earlier, replace(last, request=ctx.action_id))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from adaptive_cards.texts import listed
-from bot.actions._guard import on_run, record
+from bot.actions._guard import answered, finish, on_run, record
 from bot.cards.presenters.plan import made_by_hand
 from bot.chat.context import ChatContext
 from bot.chat.permissions import AccessPolicy
@@ -56,7 +56,7 @@ def least_privilege(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
         ctx.refuse(Text("refused.old"), title="refused.nothing")
         return
     channel = replace(run.channel, profile=Profile.LEAST)
-    ctx.services.record(run.id, Event(Kind.DETAILS, now(), by=ctx.person.email, channel=channel))
+    finish(ctx, run, Event(Kind.DETAILS, now(), by=ctx.person.email, channel=channel))
 
 
 @on_run
@@ -70,8 +70,8 @@ def adopt(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
     if run.has_begun or not _offers_app(run, inputs.get("app", "")):
         ctx.refuse(Text("refused.old"), title="refused.nothing")
         return
-    ctx.services.store.append(run.id, Event(Kind.LOOK_AGAIN, now(), by=ctx.person.email))
-    record(ctx, run, ADOPT, inputs["app"])
+    looks = Event(Kind.LOOK_AGAIN, now(), by=ctx.person.email)
+    finish(ctx, run, looks, answered(ctx, ADOPT, inputs["app"]))
 
 
 def _offers_app(run: Run, app: str) -> bool:
@@ -91,7 +91,7 @@ def _approve(ctx: ChatContext, inputs: dict[str, str], run: Run, scope: Scope) -
     foreign = foreign_hosts(run, ctx.services.settings.connect_hosts)
     data = {"plan": inputs["plan"], "scope": str(scope)} | addresses(run.channel)
     data |= {FOREIGN_HOSTS: " ".join(foreign)} if foreign else {}
-    ctx.services.record(run.id, Event(Kind.APPROVED, now(), by=ctx.person.email, data=data))
+    finish(ctx, run, Event(Kind.APPROVED, now(), by=ctx.person.email, data=data))
 
 
 def _may_approve(ctx: ChatContext, inputs: dict[str, str], run: Run) -> bool:

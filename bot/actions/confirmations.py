@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bot.actions._guard import for_everybody, on_run, record
+from bot.actions._guard import answered, finish, for_everybody, on_run, record
 from bot.cards import delivery
 from bot.cards.presenters import consent, proof, rehearsal, sign_in
 from bot.cards.presenters._common import thread_and_person
@@ -56,8 +56,7 @@ def sign_in_other(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
         ctx.refuse(Text("refused.old"), title="refused.nothing")
         return
     ctx.services.vault.drop(Sealed.ADMIN_SESSION.of(run.id))
-    ctx.services.store.append(run.id, Event(Kind.SIGNED_OUT, now(), by=ctx.person.email))
-    ctx.services.record(run.id)
+    finish(ctx, run, Event(Kind.SIGNED_OUT, now(), by=ctx.person.email))
 
 
 @on_run
@@ -66,8 +65,8 @@ def look_again(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
 
     If nothing is approved yet, read the settings again as well.
     """
-    ctx.services.store.append(run.id, Event(Kind.LOOK_AGAIN, now(), by=ctx.person.email))
-    record(ctx, run, "look_again", now().isoformat())
+    looks = Event(Kind.LOOK_AGAIN, now(), by=ctx.person.email)
+    finish(ctx, run, looks, answered(ctx, "look_again", now().isoformat()))
 
 
 @on_run
@@ -83,17 +82,19 @@ def registered(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
     A channel must be saved before it is registered, so this also records that the token was saved.
     A test mail that was sent before is sent once more, because Webex Connect has dropped it.
     """
+    events = []
     if not run.answer("token_saved") and not run.settled("token"):
-        record(ctx, run, "token_saved", "yes")
+        events.append(answered(ctx, "token_saved", "yes"))
     if run.change_applied("test_mail") and not run.settled("agent_has_it"):
-        _repeat_test_mail(ctx, run)
-    record(ctx, run, "registered", "yes")
+        events.append(_unsent(run))
+    finish(ctx, run, *events, answered(ctx, "registered", "yes"))
 
 
-def _repeat_test_mail(ctx: ChatContext, run: Run) -> None:
+def _unsent(run: Run) -> Event:
+    """Return the event after which the test mail is sent once more, with the same subject."""
     facts = {"subject": run.fact("subject")}
     unseen = Finding("test_mail", State.WRONG, Text("seen.not_sent"), facts=facts)
-    ctx.services.store.append(run.id, Event(Kind.FOUND, now(), step=unseen.step, finding=unseen))
+    return Event(Kind.FOUND, now(), step=unseen.step, finding=unseen)
 
 
 @for_everybody

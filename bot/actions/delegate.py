@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bot.actions._guard import on_run, record
+from bot.actions._guard import answered, finish, on_run
 from bot.chat.context import ChatContext
 from jobs.channel.form import LONGEST, InvalidInputError, read_address
 from jobs.channel.mailbox import DELEGATE
@@ -31,8 +31,8 @@ def name_delegate(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
         ctx.services.store.append(run.id, problem)
         ctx.services.cards.request(run.id)
         return
-    ctx.services.store.append(run.id, Event(Kind.LOOK_AGAIN, now(), by=ctx.person.email))
-    record(ctx, run, DELEGATE, address)
+    looks = Event(Kind.LOOK_AGAIN, now(), by=ctx.person.email)
+    finish(ctx, run, looks, answered(ctx, DELEGATE, address))
 
 
 ACTIONS = {"delegate": name_delegate}

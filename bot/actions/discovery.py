@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bot.actions._guard import for_everybody
+from bot.actions._guard import finish, for_everybody
 from bot.chat.context import ChatContext
 from bot.commands.adopt import elsewhere
 from jobs.channel.form import InvalidInputError, read_address
@@ -33,7 +33,7 @@ def without(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
 def keep(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
     """Record the channel that the check has found. Nothing changes in the tenant."""
     record = ctx.services.channels.record(run.channel.mailbox)
-    if adoption.keep(ctx.services.store, run, ctx.person.email):
+    if adoption.keep(ctx.services.store, run, ctx.person.email, ctx.action_id):
         ctx.services.cards.request(run.id)
     elif record is not None:
         elsewhere(ctx, run.channel.mailbox, record)
@@ -46,7 +46,7 @@ def _go_on(ctx: ChatContext, run: Run, given: dict[str, str]) -> None:
     if not events:
         ctx.refuse(Text("refused.twice"), title="refused.nothing")
         return
-    ctx.services.record(run.id, *events)
+    finish(ctx, run, *events)
 
 
 def _read(run: Run, question: str, inputs: dict[str, str]) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from bot.actions._guard import on_run, to_cancel
+from bot.actions._guard import answered, finish, on_run, to_cancel
 from bot.cards.presenters import intake
 from bot.chat.absent_approvers import note_absent
 from bot.chat.context import ChatContext
@@ -88,7 +88,7 @@ def submit_intake(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
         return
     given = Event(Kind.DETAILS, now(), by=ctx.person.email, channel=found.channel)
     asked = {"administrator": administrator, CHECK_LOGIN: values.get("check_login", "")}
-    ctx.services.record(run.id, given, *_answers(ctx, asked), *note_absent(ctx))
+    finish(ctx, run, given, *_answers(ctx, asked), *note_absent(ctx))
 
 
 def _claim(ctx: ChatContext, run: Run, channel: Channel | None) -> dict[str, Text]:
@@ -122,13 +122,7 @@ def _administrator(ctx: ChatContext, values: dict[str, str], errors: dict[str, T
 
 def _answers(ctx: ChatContext, given: dict[str, str]) -> list[Event]:
     """Return an event for each of these questions that was answered."""
-    return [
-        Event(
-            Kind.ANSWERED, now(), by=ctx.person.email, data={"question": question, "value": value}
-        )
-        for question, value in given.items()
-        if value
-    ]
+    return [answered(ctx, question, value) for question, value in given.items() if value]
 
 
 @to_cancel

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bot.actions._guard import on_run
+from bot.actions._guard import answered, finish, on_run
 from bot.chat.context import ChatContext
 from jobs.clock import now
 from jobs.model import Finding, State, Text
@@ -24,17 +24,12 @@ def new_secret(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
     lost = ",".join(filter(None, (run.answer("new_secret"), key_id)))
     gone = Finding("client_secret", State.WRONG, seen=Text("seen.secret_lost"))
     events = [
-        Event(
-            Kind.ANSWERED,
-            now(),
-            by=ctx.person.email,
-            data={"question": "new_secret", "value": lost},
-        ),
+        answered(ctx, "new_secret", lost),
         Event(Kind.FOUND, now(), step="client_secret", finding=gone),
     ]
     if not _plans_secret(run):
         events.append(Event(Kind.DETAILS, now(), by=ctx.person.email, channel=run.channel))
-    ctx.services.record(run.id, *events)
+    finish(ctx, run, *events)
 
 
 def _is_lost(ctx: ChatContext, run: Run) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from adaptive_cards import explanation
-from bot.actions._guard import for_everybody, record
+from bot.actions._guard import answered, finish, for_everybody, record
 from bot.cards.presenters.rehearsal import MAILBOX_USER
 from bot.chat.context import ChatContext
 from bot.chat.explanation import as_view
@@ -31,23 +31,25 @@ def rehearse(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
 
     If Microsoft has refused the bot's own secret, another is made: somebody may have removed it.
     """
+    events = []
     refused = run.problems.get("mailbox_sign_in")
     if refused is not None and refused.cause == OWN_SECRET_REFUSED:
-        _drop_own_secret(ctx, run)
+        events.append(_drop_own_secret(ctx, run))
     for left in (Sealed.REHEARSAL_TOKEN, Sealed.REHEARSAL_SESSION):
         ctx.services.vault.drop(left.of(run.id))
-    _ask_mailbox_user(ctx, run)
-    record(ctx, run, "rehearse", "yes")
+    events += _ask_mailbox_user(ctx, run)
+    finish(ctx, run, *events, answered(ctx, "rehearse", "yes"))
 
 
-def _drop_own_secret(ctx: ChatContext, run: Run) -> None:
+def _drop_own_secret(ctx: ChatContext, run: Run) -> Event:
+    """Drop the bot's own secret, and return the event after which another one is made."""
     ctx.services.vault.drop(Sealed.REHEARSAL_SECRET.of(run.id))
     mailbox_login.drop(ctx.services.vault, run.channel.mailbox)
     gone = Finding("check_secret", State.WRONG, Text("seen.none"))
-    ctx.services.record(run.id, Event(Kind.FOUND, now(), step=gone.step, finding=gone))
+    return Event(Kind.FOUND, now(), step=gone.step, finding=gone)
 
 
-def _ask_mailbox_user(ctx: ChatContext, run: Run) -> None:
+def _ask_mailbox_user(ctx: ChatContext, run: Run) -> list[Event]:
     """Note the mailbox user as the person who is asked 1:1, once, or why nobody can be.
 
     The user who signs in is known from the directory. Webex often has nobody by a mailbox's address;
@@ -55,15 +57,14 @@ def _ask_mailbox_user(ctx: ChatContext, run: Run) -> None:
     """
     login = login_of(run) or run.fact("upn")
     if not login or run.answer(MAILBOX_USER) or MAILBOX_USER in run.problems:
-        return
-    ctx.services.store.append(run.id, _mailbox_user(ctx, login))
+        return []
+    return [_mailbox_user(ctx, login)]
 
 
 def _mailbox_user(ctx: ChatContext, login: str) -> Event:
     """Return the event that names the user, or that says why the user cannot be asked."""
     try:
-        value = {"question": MAILBOX_USER, "value": resolve_recipient(ctx, login, greets=False)}
-        return Event(Kind.ANSWERED, now(), by=ctx.person.email, data=value)
+        return answered(ctx, MAILBOX_USER, resolve_recipient(ctx, login, greets=False))
     except InvalidInputError as wrong:
         cause = wrong.reason.key.removeprefix("typed.")
         data = {"question": MAILBOX_USER, "cause": cause, "code": login[:LONGEST]}

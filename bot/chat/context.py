@@ -45,16 +45,21 @@ class ChatContext:
     action_id: str = ""
 
     @property
-    def origin(self) -> Origin:
-        """Return the place of a run that begins here, and the message or press that began it.
+    def request(self) -> str:
+        """Return the id of the press, or else of the message.
 
         The press has its own id, because one card may be pressed for many mailboxes.
         """
+        return self.action_id or self.message
+
+    @property
+    def origin(self) -> Origin:
+        """Return the place of a run that begins here, and the message or press that began it."""
         return Origin(
             self.room,
             self.thread,
             direct=self.direct,
-            message=self.action_id or self.message,
+            message=self.request,
             trace=tracing.traceparent(),
         )
 

@@ -28,10 +28,12 @@ def run(ctx: ChatContext, argument: str) -> None:
     """Cancel the only run of this space, the run of the mailbox, or the run with the given id.
 
     Words after the address or id are ignored. If no run or more than one is meant, the open runs
-    are offered.
+    are offered. The run that this message has canceled counts as open, because its worker may have
+    died before it answered.
     """
     named = argument.partition(" ")[0].rstrip(",;:").lower()
-    open_runs = [each for each in ctx.services.store.runs_in_space(ctx.room) if not each.ended]
+    runs = ctx.services.store.runs_in_space(ctx.room)
+    open_runs = [each for each in runs if not each.ended or ctx.request in each.requests]
     wanted = [each for each in open_runs if _is_named(each, named)]
     if len(wanted) == 1:
         _cancel_only(ctx, wanted[0])
@@ -113,12 +115,18 @@ def cancel(ctx: ChatContext, run: Run) -> bool:
         ctx.refuse(Text("notice.cancel_not_part"))
         return False
     run = services.store.refresh(run)
-    if not services.store.end(run, Event(Kind.CANCELLED, now(), by=ctx.person.email)):
+    if not (ctx.request in run.requests or _end(ctx, run)):
         ctx.refuse(Text("refused.over"), title="refused.nothing")
         return False
     _drop_secrets(services.vault, run.id)
     services.cards.request(run.id)
     return True
+
+
+def _end(ctx: ChatContext, run: Run) -> bool:
+    """End the run, and return whether it was open until now."""
+    event = Event(Kind.CANCELLED, now(), by=ctx.person.email, request=ctx.request)
+    return ctx.services.store.end(run, event)
 
 
 def _drop_secrets(vault: Vault, run_id: str) -> None:

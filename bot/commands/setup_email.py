@@ -63,8 +63,11 @@ def begin_known(
         opened = ctx.services.store.open(channel, ctx.asker, ctx.origin, kind, brief)
     except AlreadyRunningError as busy:
         opened = ctx.services.store.load(busy.run)
-        if opened.detailed or opened.origin.message != ctx.origin.message:
+        if opened.origin.message != ctx.request:
             point_to(ctx, opened)
+            return
+        if opened.detailed:
+            ctx.services.record(opened.id)
             return
     details = Event(Kind.DETAILS, now(), by=ctx.person.email, channel=channel)
     ctx.services.record(opened.id, details, *events, *note_absent(ctx))
@@ -95,7 +98,7 @@ def _opened(ctx: ChatContext, mailbox: str) -> Run | None:
         return ctx.services.store.open(Channel(mailbox), ctx.asker, ctx.origin)
     except AlreadyRunningError as busy:
         other = ctx.services.store.load(busy.run)
-    same_message = other.origin.message == ctx.origin.message
+    same_message = other.origin.message == ctx.request
     if other.detailed or not (same_message or _is_own_unseen_setup(ctx, other)):
         point_to(ctx, other)
         return None

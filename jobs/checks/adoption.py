@@ -30,15 +30,16 @@ def may_be_kept(run: Run) -> bool:
     return found and not run.ended and not missing(run)
 
 
-def keep(store: RunStore, run: Run, by: str) -> bool:
+def keep(store: RunStore, run: Run, by: str, request: str = "") -> bool:
     """Record the channel in the run's space; return whether it is recorded now.
 
+    ``request`` is the ID of the button press that asks for it, or empty if none does.
     It is not if another run has recorded the mailbox, because that channel may belong to others.
     """
     known = store.channels.record(run.channel.mailbox)
     if known is not None or not may_be_kept(run):
         return known is not None and known.run == run.id
-    store.end(run, Event(Kind.FINISHED, now(), by=by))
+    store.end(run, Event(Kind.FINISHED, now(), by=by, request=request))
     return True
 
 

@@ -38,10 +38,13 @@ def fold(run_id: str, events: Iterable[Event]) -> Run:
 
 def apply_events(run: Run, events: Iterable[Event]) -> Run:
     """Return the run with the events that happened after it was folded."""
-    version = run.version
+    version, requests = run.version, set(run.requests)
     for event in events:
         run, version = _NEXT[event.kind](run, event), version + 1
-    return run if version == run.version else replace(run, version=version)
+        requests.add(event.request)
+    if version == run.version:
+        return run
+    return replace(run, version=version, requests=frozenset(requests - {""}))
 
 
 def _details(run: Run, event: Event) -> Run:

@@ -79,8 +79,9 @@ class RecordedChange:
 class Event:
     """One event of a run.
 
-    ``by`` is an address or a UPN, or empty for the bot. ``data`` never holds a secret. Only the
-    first event of a run has ``run_kind``, ``origin`` and ``brief``.
+    ``by`` is an address or a UPN, or empty for the bot. ``data`` never holds a secret. ``request``
+    is the ID of the message or button press that this event completes, or empty. Only the first
+    event of a run has ``run_kind``, ``origin`` and ``brief``.
     """
 
     kind: Kind
@@ -98,6 +99,7 @@ class Event:
     origin: Origin | None = None
     brief: Brief | None = None
     search: Search | None = None
+    request: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,7 +163,8 @@ class Run:
     channel that is not known here, and ``discovered`` is true once that channel is known.
     ``silent`` are the clouds that give a check no answer so far, and ``once_silent`` also those that
     have answered since. ``permissions`` are the Graph permissions that the sign-in asked for. They
-    are empty in runs of earlier versions.
+    are empty in runs of earlier versions. ``requests`` are the messages and button presses that
+    were carried out: the event of one is handled again if its worker dies before it says so.
     """
 
     id: str
@@ -195,6 +198,7 @@ class Run:
     known: dict[str, str] = field(default_factory=dict)
     search: Search | None = None
     discovered: bool = False
+    requests: frozenset[str] = frozenset()
     version: int = 1
     mac: str = ""
     ended: Kind | None = None

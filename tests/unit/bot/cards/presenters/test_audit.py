@@ -38,16 +38,17 @@ def spelled_questions() -> set[str]:
     for path in BOT.rglob("*.py"):
         source = path.read_text(encoding="utf-8")
         for node in ast.walk(ast.parse(source)):
-            found |= constants(third_of_record(node))
+            found |= constants(named_in_a_call(node))
             if "ANSWERED" in source:
                 found |= constants(question_of(node))
     return found
 
 
-def third_of_record(node: ast.AST) -> list[ast.expr]:
-    """The third argument of a call of ``record``, which is the name of a question."""
-    if isinstance(node, ast.Call) and ast.unparse(node.func) == "record":
-        return node.args[2:3]
+def named_in_a_call(node: ast.AST) -> list[ast.expr]:
+    """The name of a question, in a call of ``record(ctx, run, name)`` or ``answered(ctx, name)``."""
+    place = {"record": 2, "answered": 1}
+    if isinstance(node, ast.Call) and (at := place.get(ast.unparse(node.func))):
+        return node.args[at : at + 1]
     return []
 
 

@@ -1,0 +1,105 @@
+"""Press whose worker died after it had recorded it: its event is handled again."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from bot.chat.context import ChatContext
+from bot.commands import cancel, setup_email
+from jobs.clock import now
+from jobs.model import Finding, RunKind, State, Turn
+from jobs.runs.run import Event, Kind, Run
+from jobs.storage.vault import Sealed
+from tests.unit.bot.actions.presses import PLANNED, SIGNED_IN, Begin, Said, press, queued
+
+FORM = Event(
+    Kind.FOUND,
+    now(),
+    step="mailbox_fields",
+    finding=Finding("mailbox_fields", State.WAITING, waiting_for=Turn.REQUESTER),
+)
+
+
+def times(anna: ChatContext, run: Run, kind: Kind) -> int:
+    """Return how often an event of this kind is in the run."""
+    return [each.kind for each in anna.services.store.events(run.id)].count(kind)
+
+
+def test_an_approval_is_recorded_once_and_goes_on(anna: ChatContext, begin: Begin, said: Said):
+    """Nobody reads that the button was pressed before, and a worker carries on the run."""
+    run, pressing = begin(SIGNED_IN, PLANNED), replace(anna, action_id="press-1")
+    press(pressing, "approve", run=run.id, plan="plan-1")
+    anna.services.runs.queue.empty()
+    press(pressing, "approve", run=run.id, plan="plan-1")
+    assert (times(anna, run, Kind.APPROVED), said()) == (1, [])
+    assert f"jobs.advance.advance {run.id}" in queued(anna)
+
+
+def test_the_sign_in_of_the_rehearsal_stays_sealed(anna: ChatContext, begin: Begin):
+    """Its token was sealed after the first handling, so the mailbox user does not sign in twice."""
+    run, pressing = begin(SIGNED_IN, FORM), replace(anna, action_id="press-1")
+    press(pressing, "rehearse", run=run.id)
+    token = Sealed.REHEARSAL_TOKEN.of(run.id)
+    anna.services.vault.put(token, "sealed-here", 60)
+    press(pressing, "rehearse", run=run.id)
+    assert anna.services.vault.get(token) == "sealed-here"
+    press(replace(anna, action_id="press-2"), "rehearse", run=run.id)
+    assert anna.services.vault.get(token) is None
+
+
+def test_registered_does_not_repeat_a_mail_that_was_sent_meanwhile(anna: ChatContext, begin: Begin):
+    """The test mail that the first handling asked for is the only one."""
+    sent = Event(Kind.FOUND, now(), step="test_mail", finding=Finding("test_mail", State.OK))
+    changing = replace(sent, kind=Kind.CHANGING)
+    changed = Event(Kind.CHANGED, now(), step="test_mail")
+    pressing, run = replace(anna, action_id="press-1"), begin(SIGNED_IN, FORM)
+    press(pressing, "registered", run=run.id)
+    anna.services.store.append(run.id, changing, changed, sent)
+    press(pressing, "registered", run=run.id)
+    assert anna.services.store.load(run.id).settled("test_mail")
+
+
+def test_a_press_that_ended_the_run_drops_what_is_left(anna: ChatContext, begin: Begin, said: Said):
+    """A worker that died before it dropped the client secret is followed by one that does."""
+    run, pressing = begin(SIGNED_IN, PLANNED), replace(anna, action_id="press-1")
+    press(pressing, "cancel", run=run.id)
+    secret = Sealed.CLIENT_SECRET.of(run.id)
+    anna.services.vault.put(secret, "sealed-here", 60)
+    press(pressing, "cancel", run=run.id)
+    assert (anna.services.vault.holds(secret), times(anna, run, Kind.CANCELLED)) == (False, 1)
+    assert all("refused" not in words and "ended" not in words for _, words in said())
+
+
+def test_a_typed_cancel_answers_although_the_run_is_over(
+    anna: ChatContext, begin: Begin, said: Said
+):
+    """The message that canceled the run is handled again, and its answer says so."""
+    run = begin(SIGNED_IN, PLANNED)
+    for _ in range(2):
+        cancel.run(anna, run.id)
+    assert len(said()) == 2
+    assert len({words for _, words in said()}) == 1
+    other = replace(anna, message="typed-2")
+    cancel.run(other, run.id)
+    assert said()[-1] != said()[0]
+
+
+def test_a_typed_fix_does_not_point_to_its_own_run(anna: ChatContext, said: Said, begin: Begin):
+    """The run is there already, so its worker is rung for and nothing is said."""
+    run = begin(detailed=False)
+    channel = run.channel
+    anna.services.store.end(run, Event(Kind.CANCELLED, now()))
+    for _ in range(2):
+        setup_email.begin_known(anna, channel, RunKind.FIX)
+    (opened,) = (each for each in anna.services.store.runs_in_space("room-1") if not each.ended)
+    assert (times(anna, opened, Kind.DETAILS), said()) == (1, [])
+    setup_email.begin_known(replace(anna, message="typed-2"), channel, RunKind.FIX)
+    assert len(said()) == 1
+
+
+def test_a_second_press_is_another_press(anna: ChatContext, begin: Begin, said: Said):
+    """Only the same press is silent."""
+    run = begin(SIGNED_IN, PLANNED)
+    for press_id in ("press-1", "press-2"):
+        press(replace(anna, action_id=press_id), "approve", run=run.id, plan="plan-1")
+    assert len(said()) == 1

@@ -121,8 +121,8 @@ def _change(ctx: ChatContext, mailbox: str, words: Words) -> None:
 
 
 def _begin_every(ctx: ChatContext, mailbox: str, words: Words) -> None:
-    """Watch the channel with the interval that was typed as one word."""
-    interval = read_interval(words[0]) if len(words) == 1 else None
+    """Watch the channel with the interval that was typed, such as ``15m`` or ``15 minutes``."""
+    interval = read_interval(" ".join(words))
     if interval is None:
         _not_understood(ctx, mailbox, " ".join(words))
         return

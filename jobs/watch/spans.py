@@ -1,17 +1,18 @@
-"""Spans of time as people type them: ``5m``, ``2h``, ``1d``."""
+"""Spans of time as people type them: ``5m``, ``2 hours``, ``1 Tag``."""
 
 from __future__ import annotations
 
 import re
 from datetime import timedelta
 
-_SPAN = re.compile(r"(\d{1,5}) ?(m|min|h|d)", re.IGNORECASE)
-_UNITS = {
-    "m": timedelta(minutes=1),
-    "min": timedelta(minutes=1),
-    "h": timedelta(hours=1),
-    "d": timedelta(days=1),
-}
+_SPAN = re.compile(r"(\d{1,5}) ?([a-z]+)\.?", re.IGNORECASE)
+_UNITS = (
+    (timedelta(minutes=1), "m min mins minute minutes minuten"),
+    (timedelta(hours=1), "h hour hours std stunde stunden"),
+    (timedelta(days=1), "d day days tag tage tagen"),
+)
+"""Units in English and German."""
+_LENGTH = {word: length for length, words in _UNITS for word in words.split()}
 SHORTEST, LONGEST = timedelta(minutes=5), timedelta(days=1)
 """Limits of the time between two looks. Microsoft limits message traces, so it is not shorter."""
 MAIL_SHORTEST = timedelta(hours=1)
@@ -22,7 +23,8 @@ LONGEST_PAUSE = timedelta(days=30)
 def read_span(typed: str) -> timedelta | None:
     """Return the span, or None if the text is none."""
     found = _SPAN.fullmatch(typed.strip())
-    return _UNITS[found[2].lower()] * int(found[1]) if found else None
+    length = _LENGTH.get(found[2].lower()) if found else None
+    return length * int(found[1]) if found and length else None
 
 
 def read_interval(typed: str) -> timedelta | None:

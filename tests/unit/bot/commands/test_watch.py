@@ -46,7 +46,8 @@ def break_it(services: Services) -> str:
 
 
 @pytest.mark.parametrize(
-    ("typed", "seconds"), [("", 900), ("5m", 300), ("5min", 300), ("1h", 3600), ("1d", 86400)]
+    ("typed", "seconds"),
+    [("", 900), ("5m", 300), ("5min", 300), ("1h", 3600), ("20 minutes", 1200), ("1 Tag", 86400)],
 )
 def test_a_channel_is_watched_from_now_on(
     connected: ChatContext, said: Said, typed: str, seconds: int

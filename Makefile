@@ -13,7 +13,7 @@ CLEAN := env -u PYTHONDONTWRITEBYTECODE -u SSL_CERT_FILE -u SSL_CERT_DIR -u REQU
 CORE = $(shell $(RUN) -c 'import sys; print("ctrace" if "$(BRANCHES)" or sys.version_info < (3, 12) else "sysmon")')
 COVERED = COVERAGE_CORE=$(CORE) COVERAGE_FILE="$(CURDIR)/.coverage" COVERAGE_PROCESS_START="$(CURDIR)/pyproject.toml"
 
-.PHONY: help install demo practice site test branches quick quick-bot quick-jobs lint unit check diagnose chaos watch bench scale practice-serve audit docs lock sbom clean
+.PHONY: help install demo practice site test branches quick quick-bot quick-jobs quick-others lint unit check diagnose chaos watch bench scale practice-serve audit docs lock sbom clean
 
 help:
 	@echo "make demo            play the whole conversation on this machine, with the real processes and a practice cloud"
@@ -59,18 +59,21 @@ test: $(STAMP)
 
 check: test
 
-# Lint and two halves of the tests at the same time. Each half is one process, because the workers of xdist would take
+# Lint and three parts of the tests at the same time. Each part is one process, because the workers of xdist would take
 # as long again to collect all tests and to report each of them.
 QUICK := pytest --quiet -p no:cacheprovider -p no:rerunfailures -m "not slow"
 
 quick: $(STAMP)
-	@$(MAKE) --no-print-directory --jobs 3 --output-sync=target lint quick-bot quick-jobs
-
-quick-bot: $(STAMP)
-	@$(CLEAN) $(RUN) -m $(QUICK) $(filter-out %/jobs %/adaptive_cards,$(wildcard tests/unit/*))
+	@$(MAKE) --no-print-directory --jobs 4 --output-sync=target quick-jobs quick-bot quick-others lint
 
 quick-jobs: $(STAMP)
-	@$(CLEAN) $(RUN) -m $(QUICK) tests/unit/jobs tests/unit/adaptive_cards tests/contract
+	@$(CLEAN) $(RUN) -m $(QUICK) tests/unit/jobs
+
+quick-bot: $(STAMP)
+	@$(CLEAN) $(RUN) -m $(QUICK) tests/unit/bot
+
+quick-others: $(STAMP)
+	@$(CLEAN) $(RUN) -m $(QUICK) $(filter-out %/bot %/jobs,$(wildcard tests/unit/*)) tests/contract
 
 lint: $(STAMP)
 	@echo "ruff check"; $(RUN) -m ruff check --quiet .

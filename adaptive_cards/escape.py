@@ -7,7 +7,6 @@ line.
 from __future__ import annotations
 
 import re
-import unicodedata
 
 ELLIPSIS = "\u2026"
 WORD_JOINER = "\u2060"
@@ -15,7 +14,11 @@ RUN_MOST = 40
 FACT_MOST = 32
 TEXT_MOST = 2000
 _MAIL_HEAD = 8
-_DIRECTION = re.compile("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+_LINE_END = re.compile(r"[\r\n\t\v\f\u0085\u2028\u2029]+")
+_CONTROL = r"\x00-\x1f\x7f-\x9f\ud800-\udfff"
+"""Unicode's categories Cc and Cs."""
+_UNSHOWN = re.compile(rf"[{_CONTROL}\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+"""Control characters, lone surrogates and direction marks."""
 _UNBREAKABLE = re.compile(r"[^\s-]+-?")
 _MARKDOWN = re.compile(
     r"[\\`*\[\]<>~]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])|&(?=#?\w+;)|^(?:[#+-]|\d+(?=[.)]))",
@@ -30,9 +33,7 @@ def plain(text: str, most: int = TEXT_MOST) -> str:
 
     Line ends become spaces. Control characters and direction marks are removed.
     """
-    line = _DIRECTION.sub("", re.sub(r"[\r\n\t\v\f\u0085\u2028\u2029]+", " ", text))
-    shown = "".join(sign for sign in line if unicodedata.category(sign) not in {"Cc", "Cs"})
-    return clip(shown, most)
+    return clip(_UNSHOWN.sub("", _LINE_END.sub(" ", text)), most)
 
 
 def clip(text: str, most: int) -> str:

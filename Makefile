@@ -18,7 +18,7 @@ COVERED = COVERAGE_CORE=$(CORE) COVERAGE_FILE="$(CURDIR)/.coverage" COVERAGE_PRO
 help:
 	@echo "make demo            play the whole conversation on this machine, with the real processes and a practice cloud"
 	@echo "make practice        the practice space: try the whole bot in a browser, without an account"
-	@echo "make quick           lint, types and the fast tests, which start no process (about 90 seconds)"
+	@echo "make quick           lint, types and the fast tests, which start no process (about a minute)"
 	@echo "make test            lint, then all tests, then the coverage of all processes (about half an hour)"
 	@echo "make branches        the same with the coverage of branches (takes half as long again)"
 	@echo "make lint            only ruff and mypy"

@@ -42,7 +42,7 @@ class Runtime:
 
     @property
     def schedule(self) -> Schedule:
-        """When runs are due."""
+        """Return the times at which runs are due."""
         return self.store.schedule
 
 
@@ -80,4 +80,4 @@ class NoListener:
     """Listener that does nothing. In a bulk check the bulk run has the card, not the single channels."""
 
     def run_changed(self, run_id: str) -> None:
-        """Do nothing."""
+        """Do nothing, because no card shows the run."""

@@ -79,7 +79,7 @@ class ChatContext:
         )
 
     def notify(self, view: NoticeView) -> None:
-        """Post a short answer."""
+        """Post a short card as the answer."""
         self.say(notice(view))
 
     def refuse(self, words: Text, *, title: str = "refused.message") -> None:

@@ -13,7 +13,7 @@ from jobs.storage.locks import LockKind, LockName
 
 @dataclass(frozen=True, slots=True)
 class Dispatcher:
-    """Wakes the workers. One a machine is enough; more do no harm."""
+    """Process that wakes the workers. One on each machine is enough; more do no harm."""
 
     services: Services
 

@@ -93,7 +93,7 @@ class _Numbers(Collector):
         return ()
 
     def collect(self) -> Iterator[Metric]:
-        """Yield every number."""
+        """Yield every figure of the bot, as Prometheus reads it."""
         version = GaugeMetricFamily(f"{PREFIX}info", "Version of the bot.", labels=["version"])
         version.add_metric([__version__], 1)
         yield version

@@ -24,7 +24,7 @@ class Refusals:
 
 
 def add(redis: Redis, count: int) -> None:
-    """Count so many more."""
+    """Add ``count`` refused webhooks, and remember the time of the first and the last one."""
     key, moment = keys.webhooks_refused(), now().isoformat()
     with redis.pipeline() as pipe:
         pipe.hincrby(key, "count", count)

@@ -48,7 +48,7 @@ class KeyPair:
     ends: datetime
 
     def __repr__(self) -> str:
-        """Return the end only."""
+        """Return only when the certificate ends, and not its key."""
         return f"KeyPair(ends={self.ends!r})"
 
 

@@ -27,7 +27,7 @@ class SecurityDefaults(Probe):
     )
 
     async def inspect(self, ctx: StepContext) -> Finding:
-        """Read the one switch."""
+        """Read whether security defaults are on in the tenant."""
         if await ctx.graph.security_defaults():
             return self.possible(Text("seen.on"), cause="blocked_by_security_defaults")
         return self.ok(Text("seen.off"))

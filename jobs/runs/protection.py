@@ -53,7 +53,7 @@ def protect(redis: Redis, encryption_keys: Sequence[str]) -> None:
 
 
 class Protection:
-    """Adds the MACs. It may be interrupted and start again."""
+    """Adding of MACs to older data. It may be interrupted and start again."""
 
     def __init__(self, redis: Redis, encryption_keys: Sequence[str]) -> None:
         self._redis = redis
@@ -63,7 +63,7 @@ class Protection:
         self._channels = ChannelIndex(redis, self._authenticator)
 
     def run(self) -> None:
-        """Protect everything."""
+        """Add a MAC to everything that has none."""
         for pattern, protect_one in (
             (keys.every_run_events(), self._protect_run),
             (keys.run_about("*"), self._protect_about),

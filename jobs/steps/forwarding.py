@@ -103,7 +103,7 @@ class Forwarding(Undoable):
         )
 
     async def apply(self, ctx: StepContext, finding: Finding) -> None:
-        """Set all three values. The call is idempotent."""
+        """Set the forwarding, with or without a copy, and clear an internal one. It may be repeated."""
         parameters = {
             "Identity": ctx.channel.mailbox,
             "ForwardingAddress": None,

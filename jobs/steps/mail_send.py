@@ -41,7 +41,7 @@ class MailSend(Undoable):
         return replace(found, values=self._values(ctx, app))
 
     def plan(self, ctx: StepContext, finding: Finding) -> tuple[Change, ...]:
-        """Plan the declaration. The permission is granted in E5."""
+        """Plan to declare Mail.Send in the app. It is granted with the admin consent (E5)."""
         line = self.change(
             Text("seen.none"),
             Text("after.mail_send"),

@@ -35,7 +35,7 @@ class UnusedSecret(Step):
         return self.ok(Text("seen.undo_removed"))
 
     async def apply(self, ctx: StepContext, finding: Finding) -> None:
-        """Remove the secret. The sealed copy was dropped when the rehearsal was skipped."""
+        """Remove the secret at Microsoft. Its sealed copy was dropped when the rehearsal was skipped."""
         await remove_orphans(ctx, LOOKS_S, lambda secret: secret.get("displayName") == LABEL)
 
     def explain_error(self, ctx: StepContext, error: CloudError) -> Finding | None:

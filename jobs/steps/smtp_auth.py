@@ -55,7 +55,7 @@ class SmtpAuth(Undoable):
     )
 
     async def inspect(self, ctx: StepContext) -> Finding:
-        """Read the switches. The organization's counts only where a mailbox's own is not set."""
+        """Read both switches. The organization's counts only if the mailbox's own is not set."""
         own, everybody = await asyncio.gather(_switches(ctx, _mailboxes(ctx)), _organization(ctx))
         if None in own.values() and isinstance(everybody, CloudError):
             raise everybody

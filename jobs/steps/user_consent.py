@@ -40,7 +40,7 @@ class UserConsent(Step):
     diagnosis = Diagnosis(stops_mail=False)
 
     async def inspect(self, ctx: StepContext) -> Finding:
-        """Read the policy. The channel does not depend on it."""
+        """Read the tenant's policy of user consent. The channel does not depend on it."""
         try:
             mine = assigned(await ctx.graph.authorization_policy())
         except (Forbidden, NotFound, Rejected):

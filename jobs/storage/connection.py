@@ -160,7 +160,7 @@ class SentinelConnection(SentinelManagedConnection, TcpConnection):
 
 
 class SentinelTlsConnection(SentinelManagedSSLConnection, TlsConnection):
-    """The same over TLS."""
+    """Connection over TLS to the primary that the Sentinels name."""
 
 
 class SentinelPool(SentinelConnectionPool):

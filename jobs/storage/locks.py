@@ -81,7 +81,7 @@ class LockName:
 
     @property
     def key(self) -> Key:
-        """The key in Redis."""
+        """Return the key in Redis."""
         return _KEYS[self.kind](self.owner)
 
     @property

@@ -55,9 +55,7 @@ def worker(
         "ALLOWED_EMAIL_DOMAINS": "example.test",
         "REDIS_URL": settings.redis_url,
     }
-    process = subprocess.Popen(
-        [sys.executable, "-m", "bot", "worker"], env=env, stderr=subprocess.DEVNULL
-    )
+    process = subprocess.Popen([sys.executable, "-m", "bot", "worker"], env=env)
     yield process
     process.terminate()
     process.wait(LIMIT_S)

@@ -1,4 +1,7 @@
-"""Real parts for the tests: a Valkey of their own, on a free port and in a folder of its own."""
+"""Fixtures and hooks of all tests.
+
+The tests have a Valkey of their own, on a free port and in a folder of its own.
+"""
 
 from __future__ import annotations
 
@@ -42,14 +45,18 @@ settings.load_profile("anywhere")
 
 
 def pytest_configure() -> None:
-    """Collect no garbage while the tests are collected: everything that is made there is kept."""
+    """Turn off garbage collection while pytest collects the tests.
+
+    Everything that is made during that time is kept.
+    """
     gc.disable()
 
 
 def pytest_collection_finish() -> None:
-    """Collect garbage from here on, but never look at the ten thousand tests and their modules again.
+    """Turn on garbage collection, but never for the collected tests and their modules.
 
-    Otherwise each collection reads all of them, which takes an eighth of the time of the unit tests.
+    Otherwise each garbage collection would read all ten thousand tests, which takes an eighth of
+    the time of the unit tests.
     """
     gc.freeze()
     gc.set_threshold(YOUNG_OBJECTS, 20, 20)
@@ -67,7 +74,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:
-    """How many tests needed a second try, and of each what stopped the first one."""
+    """Print how many tests needed a second try, and the failure of each first try."""
     first = terminalreporter.stats.get("rerun", [])
     terminalreporter.write_line(f"{len({each.nodeid for each in first})} tests were run again")
     for report in first:
@@ -79,7 +86,10 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
 
 @pytest.fixture(autouse=True)
 def _locale() -> Iterator[None]:
-    """Begin each test in English: a page that was shown in German in the test's thread stays so."""
+    """Begin each test in English.
+
+    A page that was shown in German in the test's thread would leave German set.
+    """
     with locale.drawn_for(locale.DEFAULT):
         yield
 
@@ -88,7 +98,7 @@ def _locale() -> Iterator[None]:
 def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[None]
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """A failure shows the last messages and the ends of the logs."""
+    """Add the last messages and the ends of the logs to the report of a failed test."""
     report = yield
     fixtures = getattr(item, "funcargs", {})
     if report.failed and "people" in fixtures:
@@ -108,9 +118,9 @@ def pytest_runtest_makereport(
 
 @pytest.fixture(scope="module", autouse=True)
 def measured(request: pytest.FixtureRequest) -> Iterator[None]:
-    """Turn off coverage of real processes, except for modules with ``MEASURED``.
+    """Turn off coverage of real processes, except in modules with ``MEASURED``.
 
-    Measuring the process of each job takes three times as long.
+    With coverage, the process of each job takes three times as long.
     """
     with pytest.MonkeyPatch.context() as patch:
         if request.path.parent.name in REAL_PROCESSES and not getattr(
@@ -122,7 +132,7 @@ def measured(request: pytest.FixtureRequest) -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The address of a Valkey that lives as long as the test run."""
+    """Yield the address of a Valkey that lives as long as the test run."""
     port = ports.free_port()
     # Not redis_server.start: it prepares the child in Python; 3.12+ warns about that if threads run.
     command = redis_server.command(port, Path(tmp_path_factory.mktemp("valkey")))
@@ -136,7 +146,10 @@ def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def redis_pool(redis_url: str) -> Iterator[ConnectionPool]:
-    """Connections for all tests: making one takes longer than emptying the Valkey."""
+    """Yield a pool of connections for all tests.
+
+    Making a connection takes longer than emptying the Valkey.
+    """
     pool = ConnectionPool.from_url(redis_url)
     yield pool
     pool.disconnect()
@@ -144,7 +157,7 @@ def redis_pool(redis_url: str) -> Iterator[ConnectionPool]:
 
 @pytest.fixture
 def redis(redis_pool: ConnectionPool) -> Redis:
-    """A client of an empty Valkey."""
+    """Return a client of an empty Valkey."""
     client = Redis(connection_pool=redis_pool)
     client.flushall()
     return client
@@ -152,5 +165,5 @@ def redis(redis_pool: ConnectionPool) -> Redis:
 
 @pytest.fixture
 def free_port() -> int:
-    """A port of loopback that nobody listens on."""
+    """Return a port of loopback on which nobody listens."""
     return ports.free_port()

@@ -1,4 +1,4 @@
-"""Files under deploy/: each is read, and knows the bot's settings and commands as they are.
+"""Tests of the files under deploy/: each can be read, and fits the bot's settings and commands.
 
 Variables have to be settings, and command lines have to be commands of the program.
 """
@@ -45,7 +45,7 @@ ASSIGNED = re.compile(r"^([A-Z][A-Z_]+)=(.*)$", re.MULTILINE)
 
 
 def text(path: Path) -> str:
-    """A file."""
+    """Return the text of a file."""
     return path.read_text(encoding="utf-8")
 
 
@@ -58,7 +58,10 @@ def is_command(line: list[str]) -> bool:
 
 
 def documents(path: Path) -> list[Any]:
-    """The documents of a YAML file; skipped without a library that reads YAML."""
+    """Return the documents of a YAML file.
+
+    The test is skipped without a library that reads YAML.
+    """
     yaml = pytest.importorskip("yaml", reason="PyYAML is not installed, so no YAML can be read")
     return list(yaml.safe_load_all(text(path)))
 
@@ -67,7 +70,10 @@ def documents(path: Path) -> list[Any]:
     "name", [".env.example", "deploy/compose.env.example", "deploy/systemd/settings.example"]
 )
 def test_examples_preset_nothing_that_has_to_be_chosen(name: str):
-    """A forgotten value is empty, so that the bot names it and does not start with a stranger's."""
+    """The example files leave every value empty that an installation must choose.
+
+    So the bot names a forgotten value, and does not start with a stranger's.
+    """
     found = dict(ASSIGNED.findall(text(ROOT / name)))
     needed = CHOSEN - {"REDIS_URL"}
     assert {key: value for key, value in found.items() if key in needed and value} == {}
@@ -75,7 +81,7 @@ def test_examples_preset_nothing_that_has_to_be_chosen(name: str):
 
 
 def unit(path: Path) -> dict[str, list[str]]:
-    """The lines of a unit's service section, by their names."""
+    """Return the lines of a systemd unit's service section, by their names."""
     lines: dict[str, list[str]] = {}
     _, _, rest = text(path).partition("[Service]\n")
     for line in rest.partition("\n[")[0].splitlines():
@@ -87,7 +93,7 @@ def unit(path: Path) -> dict[str, list[str]]:
 
 @pytest.mark.parametrize("path", UNITS, ids=lambda path: path.name)
 def test_units(path: Path):
-    """Each starts a command that exists, not as root, and with settings that are known."""
+    """Each systemd unit starts a command that exists, not as root, and with known settings."""
     parser = RawConfigParser(strict=False, delimiters="=")
     parser.optionxform = str  # type: ignore[assignment,method-assign]  # names are not folded
     parser.read(path, encoding="utf-8")
@@ -109,7 +115,7 @@ def test_units(path: Path):
 
 
 def test_units_hand_over_what_is_required():
-    """The file of settings and the credentials are all that web and worker need."""
+    """The file of settings and the credentials of a systemd unit contain every required setting."""
     settings = {name for name, _ in ASSIGNED.findall(text(DEPLOY / "systemd/settings.example"))}
     for path in UNITS:
         if "redis" not in path.name:
@@ -119,7 +125,10 @@ def test_units_hand_over_what_is_required():
 
 @pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="no systemd-analyze here")
 def test_systemd_understands_the_units(tmp_path: Path):
-    """Every unit is fine for ``systemd-analyze verify``, with a program and a user that exist here."""
+    """``systemd-analyze verify`` accepts every systemd unit.
+
+    The program and the user are replaced by ones that exist on this machine.
+    """
     for path in UNITS:
         here = text(path).replace(PROGRAM, "/bin/true").replace("User=webex-email-bot", "User=root")
         (tmp_path / path.name.replace("@", "@1")).write_text(here, encoding="utf-8")
@@ -135,19 +144,22 @@ def test_systemd_understands_the_units(tmp_path: Path):
 
 
 def instructions() -> list[tuple[str, str]]:
-    """The instructions of the Containerfile with their arguments, long lines put together."""
+    """Return the instructions of the Containerfile with their arguments, with long lines joined."""
     lines = re.sub(r"^#.*\n", "", text(DEPLOY / "Containerfile"), flags=re.MULTILINE)
     whole = lines.replace("\\\n", " ").splitlines()
     return [(name, rest) for line in whole if line for name, _, rest in [line.partition(" ")]]
 
 
 def arguments(name: str) -> list[str]:
-    """The arguments of each instruction of that name."""
+    """Return the arguments of each instruction of that name in the Containerfile."""
     return [rest for each, rest in instructions() if each == name]
 
 
 def test_the_image_has_what_exists():
-    """It copies what exists and what the ignore files let through."""
+    """The container image copies only files that exist.
+
+    The ignore files allow exactly those files.
+    """
     here = [rest for rest in arguments("COPY") if not rest.startswith("--from")]
     copied = [part for rest in here for part in rest.split()[:-1]]
     for ignore in (".containerignore", ".dockerignore"):
@@ -157,14 +169,14 @@ def test_the_image_has_what_exists():
 
 
 def test_the_image_installs_fixed_packages():
-    """All packages are fixed by their hashes."""
+    """The container image installs only packages that are fixed by their hashes."""
     parts = [part for rest in arguments("RUN") for part in rest.split("&&")]
     installs = [part for part in parts if "install" in part]
     assert [part for part in installs if not re.search(r"--require-hashes|--no-index", part)] == []
 
 
 def test_the_image_runs_the_program():
-    """The command is one of the program's, and it does not run as root."""
+    """The container image runs a command of the bot, and not as root."""
     last = dict(instructions())
     assert json.loads(last["ENTRYPOINT"]) == ["webex-email-bot"]
     assert is_command(json.loads(last["CMD"]))
@@ -173,7 +185,10 @@ def test_the_image_runs_the_program():
 
 @pytest.mark.parametrize("name", ["nginx.conf", "Caddyfile"])
 def test_proxies(name: str):
-    """The blocks are closed, each of nginx's lines ends as it must, and the port is the bot's."""
+    """The blocks of a proxy's configuration are closed, and its port is the bot's.
+
+    Each line of nginx ends with a semicolon or a brace.
+    """
     lines = [line.strip() for line in text(DEPLOY / name).splitlines()]
     said = [line for line in lines if line and not line.startswith("#")]
     depth = 0
@@ -186,7 +201,10 @@ def test_proxies(name: str):
 
 
 def test_compose():
-    """Its services start commands that exist, with settings that are known, on read-only roots."""
+    """The services of compose.yaml start commands that exist, with known settings.
+
+    Their root file systems are read-only.
+    """
     (whole,) = documents(DEPLOY / "compose.yaml")
     services = whole["services"]
     for name in ("web", "worker"):
@@ -205,24 +223,27 @@ def test_compose():
 
 
 def manifests() -> Iterator[dict[str, Any]]:
-    """Every Kubernetes object."""
+    """Yield every Kubernetes object of the manifests."""
     for path in KUBERNETES:
         yield from documents(path)
 
 
 def deployments() -> list[dict[str, Any]]:
-    """The specification of each Deployment."""
+    """Return the specification of each Kubernetes Deployment."""
     return [each["spec"] for each in manifests() if each["kind"] == "Deployment"]
 
 
 def configured() -> dict[str, str]:
-    """The settings of the ConfigMap."""
+    """Return the settings of the Kubernetes ConfigMap."""
     (settings,) = (each["data"] for each in manifests() if each["kind"] == "ConfigMap")
     return settings
 
 
 def test_kubernetes_runs_commands_that_exist():
-    """The web and the worker have probes, and each command is one of the bot's."""
+    """The Kubernetes Deployments of web and worker have probes.
+
+    Each of their commands is one of the bot's.
+    """
     specs = deployments()
     assert len(specs) == 2
     for spec in specs:
@@ -234,7 +255,10 @@ def test_kubernetes_runs_commands_that_exist():
 
 
 def test_platforms_ask_the_page_that_is_meant_for_it():
-    """A process is started again if it does not live, and gets no requests while the bot is not ready."""
+    """Each platform asks the health page that fits the purpose.
+
+    A web process is restarted only if it does not live, and gets no requests while it is not ready.
+    """
     (web,) = (
         container
         for spec in deployments()
@@ -250,7 +274,10 @@ def test_platforms_ask_the_page_that_is_meant_for_it():
 
 
 def test_kubernetes_gives_each_deployment_no_more_than_it_needs():
-    """No root, a read-only root file system, a disruption budget, and secrets as files."""
+    """Each Kubernetes Deployment runs without root and with a read-only root file system.
+
+    Each has a disruption budget, and its secrets are files.
+    """
     objects = list(manifests())
     budgets = [
         each["spec"]["selector"] for each in objects if each["kind"] == "PodDisruptionBudget"
@@ -265,7 +292,10 @@ def test_kubernetes_gives_each_deployment_no_more_than_it_needs():
 
 
 def test_kubernetes_presets_nothing_that_has_to_be_chosen():
-    """Every setting is known, and those that each installation must choose are empty."""
+    """The Kubernetes ConfigMap has only known settings.
+
+    Those that each installation must choose are empty.
+    """
     settings = configured()
     chosen = {name: value for name, value in settings.items() if name in CHOSEN - {"REDIS_URL"}}
     assert set(chosen.values()) == {""}
@@ -273,7 +303,7 @@ def test_kubernetes_presets_nothing_that_has_to_be_chosen():
 
 
 def test_kubernetes_lists_its_files():
-    """kustomization.yaml names every other file, and its version is the bot's."""
+    """kustomization.yaml names every other manifest, and its image version is the bot's."""
     (whole,) = documents(DEPLOY / "kubernetes/kustomization.yaml")
     named = sorted([*whole["resources"], "kustomization.yaml"])
     assert named == [path.name for path in KUBERNETES]
@@ -281,7 +311,10 @@ def test_kubernetes_lists_its_files():
 
 
 def test_kubernetes_lets_nothing_else_through():
-    """A policy for all pods forbids everything; the others name their pods and ports."""
+    """One Kubernetes network policy forbids all traffic of all pods.
+
+    Every rule of the other policies names its ports.
+    """
     policies = [each["spec"] for each in manifests() if each["kind"] == "NetworkPolicy"]
     closed = [
         spec
@@ -298,7 +331,10 @@ def test_kubernetes_lets_nothing_else_through():
 
 @pytest.mark.parametrize("path", KUBERNETES, ids=lambda path: path.name)
 def test_kubernetes_schemas(path: Path):
-    """Each object is valid for Kubernetes; skipped without the schemas."""
+    """Each Kubernetes object is valid for Kubernetes 1.33.
+
+    The test is skipped without the schemas.
+    """
     validate = pytest.importorskip(
         "kubernetes_validate", reason="kubernetes-validate is not installed, which has the schemas"
     )

@@ -1,4 +1,4 @@
-"""The documentation matches the code: the environment, permissions, pinned packages and links."""
+"""Tests that the documentation fits the code: settings, permissions, packages and links."""
 
 from __future__ import annotations
 
@@ -51,12 +51,12 @@ OPTIONAL_MODULE = "opentelemetry"
 
 
 def text(name: str) -> str:
-    """A file of the project."""
+    """Return the text of a file of the project."""
     return (ROOT / name).read_text(encoding="utf-8")
 
 
 def packages(requirements: str) -> set[str]:
-    """The names that are pinned."""
+    """Return the names of the packages that a requirements file pins."""
     return {
         line.partition("==")[0].strip()
         for line in text(requirements).splitlines()
@@ -65,12 +65,12 @@ def packages(requirements: str) -> set[str]:
 
 
 def wanted(names: list[str]) -> set[str]:
-    """The names in a list of requirements, without extras and versions."""
+    """Return the names in a list of requirements, without extras and versions."""
     return {re.split(r"[\[<>=~; ]", name)[0].lower() for name in names}
 
 
 def tool(name: str) -> ModuleType:
-    """A script of tools/ as a module."""
+    """Load a script of tools/ as a module."""
     spec = importlib.util.spec_from_file_location(name, ROOT / f"tools/{name}.py")
     assert spec is not None
     assert spec.loader is not None
@@ -106,7 +106,10 @@ def test_the_pages_made_from_code_are_up_to_date(name: str):
 
 @pytest.mark.parametrize("language", ["en", "de"])
 def test_the_glossary_has_every_step_and_every_probe(language: str):
-    """The page of each language is what `make docs` writes, with an id, a name and a sentence for each."""
+    """The glossary of each language is exactly the page that ``make docs`` writes.
+
+    Each step and each probe has an id, a name and a sentence.
+    """
     glossary = tool("glossary")
     page, known = (
         text(f"docs/{glossary.PAGES[language]}"),
@@ -123,7 +126,10 @@ def test_the_glossary_has_every_step_and_every_probe(language: str):
 
 @pytest.mark.parametrize("language", ["en", "de"])
 def test_the_list_of_messages_has_every_cause(language: str):
-    """The page of each language is what `make docs` writes, with a row for each cause of the catalog."""
+    """The list of messages of each language is exactly the page that ``make docs`` writes.
+
+    Each cause of the catalog has a row.
+    """
     troubleshooting = tool("troubleshooting")
     page = text(f"docs/{troubleshooting.PAGES[language]}")
     assert page == troubleshooting.page(language), "run `make docs`"
@@ -136,7 +142,7 @@ def test_the_list_of_messages_has_every_cause(language: str):
 
 @pytest.mark.parametrize(("page", "language"), [("", "en"), (".de", "de")])
 def test_the_first_incident_names_buttons_as_the_cards_do(page: str, language: str):
-    """Bold words on the page are texts of the cards or of the practice page."""
+    """Each bold word on the page of the first incident is a text of a card or the practice page."""
     bold = re.findall(r"\*\*(.+?)\*\*", text(f"docs/first-incident{page}.md"), re.DOTALL)
     known = {own_text(key, language) for key in keys() if not key.endswith((".one", ".other"))}
     shown = known | {"Faults", "Fehler"}
@@ -145,14 +151,17 @@ def test_the_first_incident_names_buttons_as_the_cards_do(page: str, language: s
 
 
 def test_a_term_of_the_glossary_is_in_both_languages():
-    """Both languages explain the same number of terms, each in whole sentences."""
+    """Both languages of the glossary explain the same number of terms, in whole sentences."""
     english, german = (tool("glossary").sentences(language)["term"] for language in ("en", "de"))
     assert len(english) == len(german) > 25
     assert [each for each in (*english.values(), *german.values()) if not each.endswith(".")] == []
 
 
 def test_every_package_is_pinned_with_its_hashes():
-    """Both requirement files cover pyproject.toml, with hashes for every package and no addresses."""
+    """The requirements files pin every package of pyproject.toml, with hashes.
+
+    They contain no web addresses.
+    """
     project = tomllib.loads(text("pyproject.toml"))["project"]
     run, dev = wanted(project["dependencies"]), wanted(project["optional-dependencies"]["dev"])
     assert run - packages("requirements.txt") == set()
@@ -165,7 +174,10 @@ def test_every_package_is_pinned_with_its_hashes():
 
 
 def test_make_docs_makes_the_pages_that_say_so():
-    """Its line in the help names them, and it has a command for each."""
+    """The help line of ``make docs`` names every page that says it is made so.
+
+    The Makefile has a command for each of these pages.
+    """
     said = {
         f"docs/{page.name}"
         for page in PAGES
@@ -184,7 +196,7 @@ def test_make_docs_makes_the_pages_that_say_so():
 
 
 def statements(tree: ast.Module) -> Iterator[ast.AST]:
-    """Yield every statement of a module; the expressions in them hold no import."""
+    """Yield every statement of a module; expressions are left out because they hold no import."""
     waiting: list[ast.AST] = [tree]
     while waiting:
         yield (node := waiting.pop())
@@ -193,7 +205,7 @@ def statements(tree: ast.Module) -> Iterator[ast.AST]:
 
 
 def modules_of(tree: ast.Module) -> Iterator[str]:
-    """Yield the modules that a file imports, anywhere in it."""
+    """Yield every module that a file imports, at any depth."""
     for node in statements(tree):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
@@ -202,7 +214,7 @@ def modules_of(tree: ast.Module) -> Iterator[str]:
 
 
 def imported(*folders: str) -> set[str]:
-    """The packages that the folders' files import, by the names that PyPI has for them."""
+    """Return the packages that the files of the folders import, by their names on PyPI."""
     paths = [path for folder in folders for path in (ROOT / folder).rglob("*.py")]
     modules = {module for path in paths for module in modules_of(ast.parse(text(str(path))))}
     known = packages_distributions()
@@ -212,7 +224,10 @@ def imported(*folders: str) -> set[str]:
 
 @pytest.mark.slow
 def test_what_is_imported_is_asked_for():
-    """pyproject.toml lists exactly the packages that the product, and in dev the tests, import."""
+    """pyproject.toml lists exactly the packages that the product imports.
+
+    Its group ``dev`` has the other packages that the tests and tools import.
+    """
     project = tomllib.loads(text("pyproject.toml"))["project"]
     run, dev = wanted(project["dependencies"]), wanted(project["optional-dependencies"]["dev"])
     extra = wanted(project["optional-dependencies"]["otel"])
@@ -249,7 +264,7 @@ def test_every_row_of_the_recovery_page_is_held():
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_links_and_targets_exist(page: Path):
-    """A link within the project leads to a file, and a make target that is named exists."""
+    """Every link within the project leads to a file, and every make target that is named exists."""
     words = page.read_text(encoding="utf-8")
     targets = set(re.findall(r"^([a-z-]+):", text("Makefile"), re.MULTILINE))
     assert [link for link in LINK.findall(words) if not (page.parent / link).exists()] == []

@@ -1,4 +1,4 @@
-"""The project's structural rules: allowed imports, size limits, and no unfinished work."""
+"""Tests of the project's structural rules: allowed imports, sizes, and no unfinished work."""
 
 from __future__ import annotations
 
@@ -72,17 +72,17 @@ SIGNATURE = re.compile(r"signature|digest|hmac", re.IGNORECASE)
 
 @cache
 def tree(path: Path) -> ast.Module:
-    """The file, parsed once."""
+    """Return the syntax tree of the file, which is parsed only once."""
     return ast.parse(path.read_text(encoding="utf-8"))
 
 
 def files(*folders: str) -> list[Path]:
-    """Every Python file of the folders."""
+    """Return every Python file of the folders."""
     return sorted(path for folder in folders for path in (ROOT / folder).rglob("*.py"))
 
 
 def imports(path: Path) -> Iterator[str]:
-    """Yield every module that the file imports, anywhere in it; ``from a import b`` gives ``a.b``."""
+    """Yield every module that the file imports; ``from a import b`` gives ``a.b``."""
     for node in ast.walk(tree(path)):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
@@ -91,13 +91,16 @@ def imports(path: Path) -> Iterator[str]:
 
 
 def told(path: Path) -> str:
-    """The file's name as a reader looks for it."""
+    """Return the file's path from the project's folder, for messages."""
     return str(path.relative_to(ROOT))
 
 
 @pytest.mark.parametrize("package", HOUSE)
 def test_arrows(package: str):
-    """Imports go one way: bot to jobs and adaptive_cards, and nothing to or from the practice cloud."""
+    """Imports go from bot to jobs and adaptive_cards, and never back.
+
+    The practice cloud and the product import nothing of each other.
+    """
     against = {
         told(path): name
         for path in files(package)
@@ -109,7 +112,7 @@ def test_arrows(package: str):
 
 
 def room(module: str) -> str:
-    """Return the folder, or the module at the package's top, that a dotted name belongs to."""
+    """Return the top folder or top module of a package that a dotted name belongs to."""
     place = module.split(".")[1:]
     named = place and (
         (ROOT / module.split(".", maxsplit=1)[0] / place[0]).is_dir()
@@ -135,7 +138,7 @@ def test_arrows_between_folders(package: str):
 
 
 def rooms(package: str) -> set[str]:
-    """The folders and modules that a stranger sees at first sight."""
+    """Return the folders and modules at the top of a package."""
     found = (ROOT / package).iterdir()
     return {
         path.stem
@@ -146,13 +149,13 @@ def rooms(package: str) -> set[str]:
 
 @pytest.mark.parametrize("package", ORDER)
 def test_few_rooms_at_first_sight(package: str):
-    """A package has few folders and modules, and each has its place in the order."""
+    """A package has few folders and modules at its top, and each has a place in the order."""
     assert len(rooms(package)) <= MOST_ROOMS[package]
     assert rooms(package) <= {name for line in ORDER[package] for name in line.split()}
 
 
 def test_every_folder_says_what_is_in_it():
-    """In one line: the docstring of its ``__init__.py``."""
+    """The ``__init__.py`` of every folder has a docstring that says what the folder contains."""
     folders = {path.parent for path in files(*HOUSE, "tests/fixtures")}
     lines = {
         folder: ast.get_docstring(tree(folder / "__init__.py")) or ""
@@ -163,7 +166,7 @@ def test_every_folder_says_what_is_in_it():
 
 
 def test_no_module_imports_itself_in_a_circle():
-    """Following the imports at the top of the modules never leads back."""
+    """The imports at the top of the modules contain no circle."""
     modules = {
         ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): path
         for path in files(*HOUSE)
@@ -179,7 +182,7 @@ def test_no_module_imports_itself_in_a_circle():
 
 
 def top_imports(path: Path, modules: dict[str, Path]) -> Iterator[str]:
-    """The modules that are imported when this one is."""
+    """Yield the product's modules that a module imports at its top."""
     for node in tree(path).body:
         if isinstance(node, ast.ImportFrom):
             for alias in node.names:
@@ -251,7 +254,7 @@ def test_files_and_functions_can_be_read_at_once():
 
 
 def read_names(path: Path) -> Iterator[str]:
-    """Every name that the file reads: of a variable, of an attribute, in an import, or as a text."""
+    """Yield every name that the file reads: a variable, an attribute, an import, or a text."""
     for node in ast.walk(tree(path)):
         if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Load):
             yield node.attr
@@ -264,7 +267,7 @@ def read_names(path: Path) -> Iterator[str]:
 
 
 def kept_names(path: Path) -> Iterator[str]:
-    """The fields of the file's classes, and the names that the module itself sets."""
+    """Yield the fields of the file's classes, and the names that the module itself sets."""
     inner = [
         node
         for kind in ast.walk(tree(path))
@@ -302,14 +305,14 @@ COMMANDS = ("redis", "_redis", "pipe", "together", "both")
 
 
 def spelled(node: ast.AST) -> str:
-    """Return the first text of a literal or an f-string, and an empty text for anything else."""
+    """Return the first text of a literal or an f-string, and an empty text for any other node."""
     first = node.values[0] if isinstance(node, ast.JoinedStr) and node.values else node
     return first.value if isinstance(first, ast.Constant) and isinstance(first.value, str) else ""
 
 
 @cache
 def heads_of_keys() -> tuple[str, ...]:
-    """Return the beginnings of keys, up to the first colon."""
+    """Return the beginnings of the keys of Redis, up to the first colon."""
     calls = [
         node
         for path in KEYS
@@ -332,7 +335,7 @@ def is_given_to_redis(node: ast.AST) -> bool:
 
 
 def test_one_place_spells_the_keys_of_redis():
-    """Only the modules of the keys have texts that begin as a key does.
+    """Only the modules of the keys have texts that begin like a key of Redis.
 
     No other file gives a literal text to Redis as a key.
     """
@@ -373,9 +376,9 @@ def test_nothing_is_left_for_later():
 
 
 def test_what_is_said_goes_through_the_messenger():
-    """Only the outbox posts with the client itself.
+    """Only the outbox calls the Webex client to post.
 
-    A message that other code posted so would be lost if Webex is away, or posted twice.
+    A message that other code posted that way would be lost if Webex is away, or posted twice.
     """
     names = {"post", "edit", "send", "send_file"}
     found = {

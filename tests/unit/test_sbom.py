@@ -1,4 +1,4 @@
-"""Software bill of materials: its components are the packages of requirements.txt, and no others."""
+"""Tests of the software bill of materials: its components are the packages in requirements.txt."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ LOCK = (ROOT / "requirements.txt").read_text(encoding="utf-8")
 
 @pytest.fixture(scope="module")
 def tool() -> ModuleType:
-    """The script that writes the file."""
+    """Return the script tools/sbom.py as a module."""
     spec = importlib.util.spec_from_file_location("sbom", ROOT / "tools/sbom.py")
     assert spec is not None
     assert spec.loader is not None
@@ -30,18 +30,21 @@ def tool() -> ModuleType:
 
 @pytest.fixture(scope="module")
 def bill() -> dict[str, Any]:
-    """The file of the project."""
+    """Return the bill of materials of the project."""
     found: dict[str, Any] = json.loads((ROOT / "deploy/sbom.cdx.json").read_text(encoding="utf-8"))
     return found
 
 
 def test_the_file_is_up_to_date(tool: ModuleType):
-    """It is what `make sbom` writes from the present requirements and version."""
+    """The bill of materials is exactly the file that ``make sbom`` writes now."""
     assert (ROOT / "deploy/sbom.cdx.json").read_text("utf-8") == tool.page(), "run `make sbom`"
 
 
 def test_its_components_are_the_locked_packages(bill: dict[str, Any]):
-    """Each package is there once, with its version and with every hash that pip accepts."""
+    """The bill of materials has each locked package once.
+
+    Each has its version and every hash that pip accepts.
+    """
     pinned = sorted(re.findall(r"^([a-z0-9._-]+)==([^ ;\\\n]+)", LOCK, re.MULTILINE))
     hashes = {
         each["content"]
@@ -58,7 +61,10 @@ def test_its_components_are_the_locked_packages(bill: dict[str, Any]):
 
 
 def test_it_says_what_needs_what(bill: dict[str, Any]):
-    """The graph begins with the product of this version, and reaches every component."""
+    """The graph of dependencies begins with this version of the product.
+
+    The graph reaches every component.
+    """
     root = bill["metadata"]["component"]
     needs = {each["ref"]: each["dependsOn"] for each in bill["dependencies"]}
     reached, waiting = set(), [root["bom-ref"]]
@@ -73,7 +79,10 @@ def test_it_says_what_needs_what(bill: dict[str, Any]):
 
 
 def test_a_package_for_some_machines_says_so(tool: ModuleType):
-    """The marker of its requirement is a property, and the parents are read from both forms of `via`."""
+    """The marker of a requirement becomes a property of its component.
+
+    The parents are read from both forms of ``via``.
+    """
     lock = (
         f"one==1.0 ; sys_platform != 'win32' \\\n    --hash=sha256:{'a' * 64}\n    # via two\n"
         f"two==2.0 \\\n    --hash=sha256:{'b' * 64}\n    # via\n    #   webex-email-bot (pyproject.toml)\n"

@@ -1,4 +1,4 @@
-"""Every card that the product can send, in every state, by a name that says the state."""
+"""Examples of every card that the product can send, in every state, with a name for each state."""
 
 from __future__ import annotations
 
@@ -42,7 +42,10 @@ MODULES = (
 
 
 def drawn(language: str) -> dict[str, Card]:
-    """Every card in a language; another language than English has a time zone of its own, too."""
+    """Return every card in a language.
+
+    A language other than English gets its own time zone, too.
+    """
     zone = "UTC" if language == SOURCE else "Europe/Berlin"
     with drawn_for(Locale(language, zone)):
         return {name: card for module in MODULES for name, card in module.examples().items()}

@@ -1,4 +1,4 @@
-"""Help, the list of runs and notices in every state, with contents as they occur."""
+"""Examples of the help, the list of runs and notices, in every state, with realistic contents."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def examples() -> dict[str, cards.Card]:
-    """Return the cards by a name that says the state."""
+    """Return the example cards, by a name that says the state."""
     return {**dict(_helps()), **dict(_status()), **dict(_notices())}
 
 

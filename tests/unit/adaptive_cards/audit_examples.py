@@ -1,4 +1,4 @@
-"""The card of the audit trail in every state, with contents as they occur."""
+"""Examples of the audit trail's card, in every state and with realistic contents."""
 
 from __future__ import annotations
 

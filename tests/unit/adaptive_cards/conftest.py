@@ -1,4 +1,4 @@
-"""The examples and the parts of a card, for the tests of this folder."""
+"""Fixtures for the tests of cards: the example cards, and the parts of a card."""
 
 from __future__ import annotations
 
@@ -15,24 +15,24 @@ from tests.unit.adaptive_cards.all_examples import CARDS
 
 @pytest.fixture
 def examples() -> dict[str, Card]:
-    """All examples by name."""
+    """Return all example cards in English, by name."""
     return CARDS
 
 
 @pytest.fixture
 def make_verdict() -> ModuleType:
-    """The module of examples of checks, to make one more."""
+    """Return the module with the examples of checks, from which a test makes one more."""
     return verdict_examples
 
 
 @pytest.fixture
 def nodes() -> Any:
-    """A function that walks every object of a card, parents first."""
+    """Return a function that yields every object of a card, parents first."""
     return walk
 
 
 def walk(node: Any) -> Iterator[dict[str, Any]]:
-    """Every object below and including ``node``."""
+    """Yield the node and every object below it, parents first."""
     if isinstance(node, dict):
         yield node
         node = list(node.values())

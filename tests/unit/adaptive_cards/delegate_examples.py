@@ -1,4 +1,4 @@
-"""The card that asks who signs in for a shared mailbox, in every state."""
+"""Examples of the card that asks who signs in for a shared mailbox, in every state."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A check of a channel that nobody set up here: its question, and its verdict in every state."""
+"""Examples of a check of a channel that the bot did not set up: its question and its verdict."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ BROKEN = cause("forwarding_blocked", POLICY)
 
 
 def examples() -> dict[str, cards.Card]:
-    """All of them by a name that says the state."""
+    """Return the example cards, by a name that says the state."""
     return {**_questions(), **_verdicts()}
 
 

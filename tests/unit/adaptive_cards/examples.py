@@ -1,4 +1,7 @@
-"""Cards up to the plan in every state, and every card with hostile contents, for tests and pictures."""
+"""Examples of the cards up to the plan, in every state, and of every card with hostile contents.
+
+The tests and the pictures use them.
+"""
 
 from __future__ import annotations
 
@@ -64,7 +67,7 @@ HOSTILE = (
 
 
 def examples() -> dict[str, cards.Card]:
-    """Return the cards by a name that says the state."""
+    """Return the example cards, by a name that says the state."""
     return {
         **dict(_details()),
         **dict(_plans()),
@@ -73,12 +76,12 @@ def examples() -> dict[str, cards.Card]:
 
 
 def header(stage: int, mailbox: str = MAILBOX) -> Header:
-    """A run's kicker."""
+    """Return the header of a run's card, for a stage of the run."""
     return Header("7Q4K", mailbox, stage)
 
 
 def later(**span: float) -> datetime:
-    """A time after the examples' now."""
+    """Return a time after the present of the examples."""
     return AT + timedelta(**span)
 
 
@@ -150,7 +153,7 @@ def change(
     command: str,
     **more: object,
 ) -> Change:
-    """One line of a plan."""
+    """Return a change, which is one line of a plan."""
     before, after = (each if isinstance(each, Text) else told(each) for each in values)
     return Change(
         row.lower(),
@@ -250,14 +253,14 @@ CHANGES = (
 
 
 def of_step(key: str, row: str, step: str, seen: Text | None = None, remedy: str = "") -> Text:
-    """A line of the plan about a step, with what was seen in the language that is drawn."""
+    """Return a line of the plan about a step, with the seen fact in the language that is drawn."""
     told = {"seen": render(seen).rstrip(".")} if seen else {}
     told |= {"remedy": f"key:remedy.{remedy}"} if remedy else {}
     return Text(f"plan.{key}", {"row": row, "step": f"key:step.{step}", **told})
 
 
 def no_license() -> Text:
-    """Cause that stops a plan for a mailbox without a license."""
+    """Return the cause that stops a plan for a mailbox without a license."""
     return of_step(
         "stop", "M1", "mailbox_user", Text("seen.no_licence", {"upn": MAILBOX}), "licence_missing"
     )
@@ -266,7 +269,7 @@ def no_license() -> Text:
 def planned(
     changes: tuple[Change, ...] = CHANGES, head: Header | None = None, **more: object
 ) -> cards.Card:
-    """A plan card."""
+    """Return a plan card with the changes that are given."""
     right = (
         of_step("right_line", "M1", "mailbox_user"),
         of_step("right_line", "E7", "user_consent"),
@@ -304,12 +307,12 @@ def _plans() -> Iterator[tuple[str, cards.Card]]:
 
 
 def hostile() -> dict[str, cards.Card]:
-    """Every card that shows what came from outside, with the worst of it in every place."""
+    """Return every card that shows text from outside, with hostile text in every place."""
     return {**_hostile_stages(), **_hostile_answers()}
 
 
 def _hostile_stages() -> dict[str, cards.Card]:
-    """The cards of a run, from the first to the last."""
+    """Return the cards of a run with hostile text, from the first to the last."""
     bad, words = HOSTILE, verbatim(HOSTILE)
     head = header(3, bad)
     danger = tuple(
@@ -365,7 +368,7 @@ def _hostile_stages() -> dict[str, cards.Card]:
 
 
 def _hostile_answers() -> dict[str, cards.Card]:
-    """The cards that answer a command."""
+    """Return the cards that answer a command, with hostile text."""
     bad, words = HOSTILE, verbatim(HOSTILE)
     lines = tuple(RunLine(bad, bad, 99, Turn.AGENT, words, AT) for _ in range(30))
     evidence = tuple(Evidence(bad, bad) for _ in range(20))

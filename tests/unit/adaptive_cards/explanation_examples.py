@@ -1,4 +1,4 @@
-"""Explained errors in every state, with contents as they occur and as strangers send them."""
+"""Examples of explained errors in every state, with realistic contents and with hostile ones."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ PAGE = "https://login.microsoftonline.com/error?code=7999999"
 
 
 def examples() -> dict[str, cards.Card]:
-    """Return the cards by a name that says the state."""
+    """Return the example cards, by a name that says the state."""
     refused, owner = Text("cause.smtp_token_refused"), Text("cause.wrong_mailbox_user")
     page = page_of("wrong_mailbox_user")
     other = CauseLine(owner, Text("tell.wrong_mailbox_user"), page)

@@ -1,4 +1,4 @@
-"""The plan of a fix that changes nothing, with and without what a check has found."""
+"""Examples of a fix's plan that changes nothing, with and without the findings of a check."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ AT = datetime(2026, 11, 24, 14, 30, tzinfo=UTC)
 
 
 def _named(cause: str) -> Text:
-    """A cause that a check has found, and that the bot may not change."""
+    """Return the plan's line about a cause that a check has found and the bot may not change."""
     values = {"cause": f"key:cause.{cause}", "remedy": f"key:remedy.{cause}"}
     return Text("plan.named_line", {"at": minute_of(AT), **values})
 

@@ -1,4 +1,4 @@
-"""The cards of a history and of a monthly summary in every state, with contents as they occur."""
+"""Examples of the cards of a history and of a monthly summary, with realistic contents."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ PAGE = ("https://bot.example.test/history/abc", AT + timedelta(days=1))
 
 
 def rows() -> tuple[tuple[str, Text], ...]:
-    """The facts of a history, in the language that is drawn."""
+    """Return the facts of a history, in the language that is drawn."""
     broken, noticed, fixed = (
         verbatim(lasted(timedelta(minutes=minutes))) for minutes in (125, 9, 58)
     )
@@ -31,7 +31,7 @@ def rows() -> tuple[tuple[str, Text], ...]:
 
 
 def days(states: str, mails: int = 40) -> tuple[HistoryDay, ...]:
-    """Days by one letter each: o, x, ? or -."""
+    """Return the days of a history from one letter for each: o, x, ? or -."""
     known = {"o": State.OK, "x": State.WRONG, "?": State.UNKNOWN, "-": State.SKIPPED}
     first = AT.date() - timedelta(days=len(states) - 1)
     return tuple(
@@ -41,7 +41,7 @@ def days(states: str, mails: int = 40) -> tuple[HistoryDay, ...]:
 
 
 def incident(days_ago: int, state: State = State.WRONG) -> IncidentLine:
-    """An incident some days ago."""
+    """Return an incident that began some days ago."""
     took = verbatim(lasted(timedelta(minutes=58)))
     return IncidentLine(AT - timedelta(days=days_ago), Text("cause.not_forwarded"), took, state)
 

@@ -1,4 +1,4 @@
-"""Cards that offer commands as buttons, with contents as they occur."""
+"""Examples of cards that offer commands as buttons, with realistic contents."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ LONG = "customer-care-returns-and-refunds@department.contoso.com"
 
 
 def examples() -> dict[str, cards.Card]:
-    """Return the cards by a name that says the state."""
+    """Return the example cards, by a name that says the state."""
     start = (Offer(Text("button.setup"), {"do": "setup"}), _check(""))
     lines = tuple(
         Text(f"understood.first_{each}", {"bot": "Email Bot"}) for each in ("setup", "check")

@@ -1,4 +1,7 @@
-"""The plan card with its addresses: Webex Connect's, foreign ones, and ones in other letters."""
+"""Examples of the plan card with its addresses.
+
+They are those of Webex Connect, foreign ones, and ones in other alphabets.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +30,7 @@ CONFIRMED = ForeignHosts(
 
 
 def shown(callback: str = CALLBACK, *more: Address) -> tuple[Address, ...]:
-    """Return the three addresses, with another Call Back URL or other ones after it."""
+    """Return a plan's three addresses, with another Call Back URL or more addresses after it."""
     rest = more or (Address("field.forwarding_address", FORWARDING),)
     first = (Address("field.mailbox", MAILBOX), Address("field.callback_url", callback))
     return (*first, *rest)

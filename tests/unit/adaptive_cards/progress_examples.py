@@ -1,4 +1,4 @@
-"""Cards of a run under way and of its end: progress, undone and done, in every state."""
+"""Examples of the cards of a running run and of its end, in every state."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from tests.unit.adaptive_cards.words import told
 
 
 def examples() -> dict[str, cards.Card]:
-    """Return the cards by a name that says the state."""
+    """Return the example cards, by a name that says the state."""
     return {**dict(_progresses()), **dict(_ends())}
 
 
@@ -63,7 +63,7 @@ def _rows() -> tuple[Row, ...]:
 
 
 def progressed(turn: Turn, words: str, **more: object) -> cards.Card:
-    """A progress card."""
+    """Return a progress card that says whose turn it is."""
     rows = _rows()
     if more.get("ended") == "done":
         rows = tuple(Row(each.row, each.title, State.OK) for each in rows)

@@ -1,4 +1,4 @@
-"""The cards of a case for Cisco TAC in every state, with contents as they occur."""
+"""Examples of the cards of a case for Cisco TAC, in every state and with realistic contents."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Contents of the audit trail's card in each state."""
+"""Tests of the contents of the audit trail's card in each state."""
 
 from __future__ import annotations
 
@@ -11,14 +11,17 @@ from jobs.runs.run import Kind
 
 
 def shown(card: Card, nodes: Any) -> str:
-    """Every text of a card."""
+    """Return every text of a card."""
     return "\n".join(
         str(node.get("text") or node.get("value") or "") for node in nodes(card.content)
     )
 
 
 def test_the_band_says_whether_it_is_whole(examples: dict[str, Card]):
-    """Whole, begun, not begun, or broken at an entry, and who looks at it then."""
+    """The card's band says whether the audit trail is intact, not begun, or broken at an entry.
+
+    If the trail is broken, the band says who has to look at it.
+    """
     bands = {name: card.text for name, card in examples.items() if name.startswith("audit")}
     assert bands == {
         "audit": (
@@ -42,7 +45,10 @@ def test_the_band_says_whether_it_is_whole(examples: dict[str, Card]):
 
 
 def test_ten_rows_and_the_file(examples: dict[str, Card], nodes: Any):
-    """The rest is in the file, and where that is cut, the card says where all of it is."""
+    """The card shows ten entries of the audit trail, and the attached file has the rest.
+
+    If the file is cut off, the card says where all entries are.
+    """
     said = shown(examples["audit-space"], nodes)
     assert (
         said.count("anna@contoso.com"),

@@ -1,4 +1,4 @@
-"""Contents and buttons of each card in each state."""
+"""Tests of the contents and buttons of each card in each state."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Nodes = Callable[[Any], Iterator[dict[str, Any]]]
 
 
 def verbs(card: Card, nodes: Nodes) -> list[str]:
-    """Return the verbs of the card's buttons in sorted order; ``open`` means a page."""
+    """Return the verbs of the card's buttons in sorted order; ``open`` means a link to a page."""
     found = [
         node["data"]["do"] if "data" in node else "open"
         for node in nodes(card.content)
@@ -28,7 +28,7 @@ def verbs(card: Card, nodes: Nodes) -> list[str]:
 
 
 def looks(card: Card) -> tuple[str, str]:
-    """Return the band's color and glyph."""
+    """Return the color and the glyph of the card's band."""
     band = card.content["body"][1]
     cells = band["items"][0]["columns"]
     return band["style"], cells[0]["items"][0]["text"] if len(cells) > 1 else ""
@@ -124,7 +124,7 @@ LOOKS = {
 
 @pytest.mark.parametrize("name", BUTTONS)
 def test_buttons(name: str, examples: Cards, nodes: Nodes):
-    """Each state offers just what can be done in it."""
+    """A card offers just the buttons that can be used in its state."""
     assert verbs(examples[name], nodes) == BUTTONS[name]
 
 
@@ -148,7 +148,10 @@ def test_plan_buttons_name_their_plan(examples: Cards, nodes: Nodes):
 
 
 def test_plan_counts_what_each_approval_covers(examples: Cards):
-    """The green button approves the changes of the app and the mailbox; the tenant's are separate."""
+    """The green button of a plan approves the changes of the app and the mailbox.
+
+    Changes of the tenant are approved and counted separately.
+    """
     assert '"Approve 8 changes"' in json.dumps(examples["plan"].content)
     assert examples["plan"].text.startswith(
         "9 changes to approve. Nothing is changed yet. Approver's turn: 8 changes to one "
@@ -160,7 +163,7 @@ def test_plan_counts_what_each_approval_covers(examples: Cards):
 
 
 def test_plan_shows_whole_commands_and_short_values(examples: Cards, nodes: Nodes):
-    """A forwarding address is shortened in its line and whole under Commands."""
+    """A plan shortens a forwarding address in its line, and shows it whole under Commands."""
     texts = [node["text"] for node in nodes(examples["plan"].content) if "text" in node]
     assert "  \u2192  4475e4a8\u2026@mail-us.imiconnect.io, a copy stays" in texts
     assert any(
@@ -171,16 +174,16 @@ def test_plan_shows_whole_commands_and_short_values(examples: Cards, nodes: Node
 
 
 def test_plan_says_per_line_what_cannot_be_undone(examples: Cards):
-    """If one change of a group is not reversible, each line says whether it is."""
+    """If one change of a plan's group is not reversible, each line says whether it is."""
     mixed = json.dumps(examples["plan-mixed"].content)
     assert (mixed.count('"reversible"'), mixed.count('"cannot be undone"')) == (1, 1)
 
 
 @pytest.mark.parametrize("name", ["signin-asked-in-vain", "consent-asked-in-vain"])
 def test_who_cannot_be_asked_is_corrected_in_sight(name: str, examples: Cards, nodes: Nodes):
-    """A person who cannot be asked is shown in an open red field, not behind a button.
+    """If a person cannot be asked, an open red field holds the typed address.
 
-    The field holds the typed text, with the reason why no card was sent.
+    No button hides the field, and below it is the reason why no card was sent.
     """
     body = examples[name].content["body"]
     (box,) = [part for part in body if part.get("style") == "attention"]
@@ -192,7 +195,7 @@ def test_who_cannot_be_asked_is_corrected_in_sight(name: str, examples: Cards, n
 
 
 def test_help_says_that_something_is_left_out(examples: Cards):
-    """Only where it is."""
+    """The help card says that commands are not listed, but only if some are left out."""
     told = {
         name: text("help.not_listed") in json.dumps(examples[name].content)
         for name in ("help", "help-left-out")
@@ -201,7 +204,10 @@ def test_help_says_that_something_is_left_out(examples: Cards):
 
 
 def test_status_counts_what_it_does_not_list(examples: Cards):
-    """Beyond the ten rows, and beyond what was asked for."""
+    """The list of runs shows ten rows at most, and counts every run that it does not show.
+
+    Runs beyond the limit of the question are counted as well.
+    """
     last = {
         name: examples[name].content["body"][-1]
         for name in ("status-many", "status-more", "status-running")
@@ -217,7 +223,7 @@ def test_status_counts_what_it_does_not_list(examples: Cards):
 
 
 def test_progress_keeps_its_rows(examples: Cards, nodes: Nodes):
-    """Rows stand in the order given, each with a word for its state."""
+    """The rows of a progress card keep the given order, and each has a word for its state."""
     body = examples["progress-person"].content["body"]
     rows = [part["columns"] for part in body[2:] if part["type"] == "ColumnSet"]
     shown = [
@@ -238,7 +244,7 @@ def test_progress_keeps_its_rows(examples: Cards, nodes: Nodes):
 
 
 def word(cells: list[dict[str, Any]], nodes: Nodes) -> str:
-    """The right end of a row."""
+    """Return the text at the right end of a row."""
     return (
         "".join(node["text"] for node in nodes(cells[3]) if "text" in node)
         if len(cells) > 3
@@ -247,7 +253,10 @@ def word(cells: list[dict[str, Any]], nodes: Nodes) -> str:
 
 
 def test_stations_of_the_test_mail(examples: Cards, nodes: Nodes):
-    """The four stations say where the mail is: a time if passed, a word if next, the rest not yet."""
+    """The four stations of the test mail say where the mail is.
+
+    A passed station has a time, the next one has a word, and the rest say "not yet".
+    """
     names = [
         f"mail-{name}"
         for name in (
@@ -295,14 +304,20 @@ def test_stations_of_the_test_mail(examples: Cards, nodes: Nodes):
     ],
 )
 def test_a_mail_that_does_not_come_through(examples: Cards, name: str, told: str):
-    """A mail that stops is named first, with whose turn it is, and then the reason and what to do."""
+    """If the test mail stops, the card's text first says so, and then whose turn it is.
+
+    The card contains the remedy.
+    """
     card = examples[f"mail-{name}"]
     assert " ".join(card.text.split()).startswith(told)
     assert text("remedy.forwarding_blocked") in json.dumps(card.content)
 
 
 def test_intake_keeps_what_was_typed(examples: Cards, nodes: Nodes):
-    """The first card keeps typed values, and a choice that does not exist becomes the default."""
+    """The first card of a setup keeps the typed values.
+
+    A choice that does not exist becomes the default.
+    """
     fields = {
         node["id"]: node.get("value", "")
         for node in nodes(examples["intake-errors"].content)
@@ -325,7 +340,7 @@ def test_intake_keeps_what_was_typed(examples: Cards, nodes: Nodes):
     ("typed", "kept"), [("no", "no"), ("false", "no"), ("true", "yes"), ("maybe", "yes")]
 )
 def test_intake_keeps_a_switch(typed: str, kept: str, nodes: Nodes):
-    """The answer No stays No while another field is corrected, in whatever words it was sent."""
+    """The answer No stays No while another field is corrected, in each spelling that is sent."""
     card = intake(IntakeView(Header("7Q4K", "support@contoso.com", 1), {"keep_copy": typed}))
     assert [node["value"] for node in nodes(card.content) if node.get("id") == "keep_copy"] == [
         kept
@@ -333,7 +348,10 @@ def test_intake_keeps_a_switch(typed: str, kept: str, nodes: Nodes):
 
 
 def test_connect_form_names_the_secret_only_as_a_link(examples: Cards, nodes: Nodes):
-    """The secret is behind a link that opens once; when the secret is gone, so is the button."""
+    """The card with the values for Webex Connect has the secret behind a link that opens once.
+
+    When the secret is gone, the link is gone as well.
+    """
     assert [node["url"] for node in nodes(examples["connect"].content) if "url" in node] == [
         "https://bot.contoso.com/handover/7Q4K"
     ]
@@ -343,7 +361,10 @@ def test_connect_form_names_the_secret_only_as_a_link(examples: Cards, nodes: No
 
 
 def test_a_new_token_needs_no_new_secret_and_no_registration(examples: Cards, nodes: Nodes):
-    """The form keeps its secret, and the one link leads to Webex Connect."""
+    """For a new token, the form in Webex Connect keeps its secret and needs no registration.
+
+    The only link of the card leads to Webex Connect.
+    """
     card = examples["connect-new-token"].content
     texts = "\n".join(str(node["text"]) for node in nodes(card) if "text" in node)
     assert [node["url"] for node in nodes(card) if "url" in node] == ["https://uk.webexconnect.io"]

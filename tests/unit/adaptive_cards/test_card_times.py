@@ -1,4 +1,4 @@
-"""Times as people read them."""
+"""Tests of times and durations as cards show them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,10 @@ AT = datetime(2026, 11, 24, 14, 2, 8, tzinfo=UTC)
 
 
 def test_times_are_utc_and_say_so():
-    """Another zone's time is turned into UTC; only a column of seconds goes without the word."""
+    """A time of another zone is shown in UTC and with that word.
+
+    Only a column of seconds leaves the word out.
+    """
     elsewhere = AT.astimezone(timezone(timedelta(hours=11)))
     shown = [write(elsewhere) for write in (clock, clock_seconds, seconds, day, day_clock)]
     assert shown == ["14:02 UTC", "14:02:08 UTC", "14:02:08", "24 Nov 2026", "24 Nov 14:02 UTC"]
@@ -31,5 +34,5 @@ def test_times_are_utc_and_say_so():
     ],
 )
 def test_lasted(minutes: float, shown: str):
-    """Under a minute in seconds, up to two hours in minutes, from then on in hours."""
+    """A duration is shown in seconds under a minute, in minutes up to two hours, then in hours."""
     assert lasted(timedelta(minutes=minutes)) == shown

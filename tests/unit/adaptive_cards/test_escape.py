@@ -1,4 +1,4 @@
-"""Text from outside made harmless."""
+"""Tests that text from outside is made harmless."""
 
 from __future__ import annotations
 
@@ -22,21 +22,27 @@ from adaptive_cards.escape import fact, markdown, no_template, plain, repair_cut
     ],
 )
 def test_markdown_is_escaped(written: str, shown: str):
-    """Whatever could be markup gets a backslash; commands, scopes and addresses keep their looks."""
+    """Every character that could be Markdown gets a backslash.
+
+    Commands, scopes and addresses keep their looks.
+    """
     assert markdown(written) == shown
 
 
 def test_plain_is_one_line():
-    """Line ends become one space, and control characters, direction marks and surrogates go.
+    """Line ends become one space, and control characters and direction marks are removed.
 
-    Letters of any script stay.
+    Surrogates are removed as well, and letters of any script stay.
     """
     assert plain("a\r\n\r\nb\u202e\u200fc\x00\x1b\ud800 \u05d0\u05d1") == "a bc \u05d0\u05d1"
     assert plain("x" * 5000, 10) == "x" * 9 + "\u2026"
 
 
 def test_an_address_keeps_its_domain():
-    """The head and the domain of a long address stay; other values lose their middle."""
+    """A long address keeps its beginning and its domain when it is shortened.
+
+    Other values lose their middle.
+    """
     assert (
         shorten("4475e4a8d1f03b6c8a108d26d8beea04@mail-us.imiconnect.io", 32)
         == "4475e4a8\u2026@mail-us.imiconnect.io"
@@ -74,7 +80,10 @@ def test_facts_and_templates_are_taken_apart_unseen():
 
 
 def test_a_cut_leaves_no_markup():
-    """A sign whose backslash was cut off gets one again; a cut elsewhere changes nothing."""
+    """A Markdown character whose backslash was cut off gets a new one.
+
+    A cut at another place changes nothing.
+    """
     assert [
         repair_cut(text) for text in ("a\u2026*\\* b", "a\u2026[b\\]", "a\u2026\\[b", "a\u2026b")
     ] == [

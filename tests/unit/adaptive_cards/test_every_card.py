@@ -1,4 +1,4 @@
-"""Rules that every card in every state follows (sketches, "What Webex forced")."""
+"""Tests of the rules that every card in every state follows (sketches, "What Webex forced")."""
 
 from __future__ import annotations
 
@@ -32,7 +32,10 @@ LINKS = set[str]().union(*map(_links, languages()))
 
 
 def of_every_card(rule: Callable[[Card], None]) -> Callable[[str], None]:
-    """Return a test that applies the rule to every example of a language, and names those that break it."""
+    """Return a test that applies the rule to every example of a language.
+
+    The test names the cards that break the rule.
+    """
 
     @pytest.mark.parametrize("language", IN_LANGUAGES)
     def test(language: str) -> None:
@@ -59,7 +62,10 @@ def test_follows_the_schema(card: Card):
 
 @of_every_card
 def test_has_at_most_five_actions(card: Card):
-    """Buttons, parts that open and buttons inside those parts are five at most."""
+    """A card has five actions at most.
+
+    They are its buttons, the parts that open, and the buttons inside those parts.
+    """
     actions = [
         node for node in walk(card.content) if str(node.get("type", "")).startswith("Action.")
     ]
@@ -88,7 +94,7 @@ def test_uses_only_what_webex_shows(card: Card):
 
 @of_every_card
 def test_is_small(card: Card):
-    """A card is under 15 kB as sent, a glyph counted as six bytes."""
+    """A card has less than 15 kB as it is sent, and a glyph counts as six bytes."""
     assert len(json.dumps(card.content, separators=(",", ":"))) <= 15_000
 
 
@@ -134,7 +140,7 @@ READS = {
 
 @of_every_card
 def test_only_what_reads_an_input_waits_for_it(card: Card):
-    """On a card with an input, the other buttons are bound to none of its inputs.
+    """On a card with an input, only the buttons that use the input are bound to it.
 
     So Cancel and Help can be pressed while a required field is empty.
     """
@@ -150,13 +156,16 @@ def test_only_what_reads_an_input_waits_for_it(card: Card):
 
 @of_every_card
 def test_has_a_text_for_notifications(card: Card):
-    """The fallback says what happened and whose turn it is, in at most 1,000 characters and one line."""
+    """A card has a text for notifications and for clients without cards.
+
+    The text is one line of 10 to 1,000 characters.
+    """
     assert re.fullmatch(r"[^\r\n]{10,1000}", card.text)
 
 
 @of_every_card
 def test_no_template_is_left(card: Card):
-    """No card contains ``${``, so a client finds nothing to expand."""
+    """No card contains ``${``, so a client finds no template to expand."""
     assert "${" not in json.dumps(card.content)
 
 
@@ -164,7 +173,7 @@ def test_no_template_is_left(card: Card):
 def test_markdown_is_ours_only(card: Card):
     """A TextBlock never holds an unescaped Markdown character.
 
-    So no person can plant a link, bold words or a list. The only links are to pages of the table.
+    So no person can plant a link, bold words or a list. The only links are those to known pages.
     """
     texts = [
         node["text"]
@@ -176,14 +185,14 @@ def test_markdown_is_ours_only(card: Card):
 
 @of_every_card
 def test_facts_hold_no_link(card: Card):
-    """A FactSet is Markdown in some clients: what would be a link is taken apart."""
+    """A FactSet contains no Markdown link, because some clients show its values as Markdown."""
     values = [fact["value"] for node in walk(card.content) for fact in node.get("facts", [])]
     assert [value for value in values if "](" in value] == []
 
 
 @of_every_card
 def test_no_sign_steers_the_line(card: Card):
-    """Line ends, control characters and direction marks from outside are never shown."""
+    """Line ends, control characters and direction marks from outside are never shown on a card."""
     shown = [
         node[name]
         for node in walk(card.content)
@@ -199,7 +208,10 @@ def test_no_sign_steers_the_line(card: Card):
 
 @of_every_card
 def test_nothing_widens_the_card(card: Card):
-    """Outside a TextBlock, text without a break is never longer than 40 characters."""
+    """Outside a TextBlock, a text without a break is never longer than 40 characters.
+
+    A longer one would widen the card.
+    """
     runs = [node["text"] for node in walk(card.content) if node.get("type") == "TextRun"]
     values = [fact["value"] for node in walk(card.content) for fact in node.get("facts", [])]
     assert [
@@ -209,13 +221,16 @@ def test_nothing_widens_the_card(card: Card):
 
 @of_every_card
 def test_one_green_button(card: Card):
-    """At most one button is green."""
+    """A card has at most one green button."""
     assert sum(node.get("style") == "positive" for node in walk(card.content)) <= 1
 
 
 @of_every_card
 def test_starts_with_kicker_and_band(card: Card):
-    """A card starts with the kicker and the tinted band, and other red boxes hold only a field."""
+    """A card starts with the small top line and the tinted band.
+
+    Any other red box holds only an input.
+    """
     kicker, band, *rest = card.content["body"]
     assert kicker["type"] == "ColumnSet"
     assert band["style"] in {"accent", "emphasis", "good", "attention"}

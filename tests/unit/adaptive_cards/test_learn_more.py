@@ -1,4 +1,4 @@
-"""The link "Learn more" on the cards of /check and /explain."""
+"""Tests of the link "Learn more" on the cards of /check and /explain."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ FORWARDING, EXPIRED = page_of("forwarding_blocked"), page_of("client_secret_expi
 
 
 def links(card: cards.Card, nodes: Nodes) -> list[str]:
-    """Return the texts of the card that open a page."""
+    """Return the texts of the card that are links to a page."""
     return [
         node["text"]
         for node in nodes(card.content)
@@ -30,7 +30,7 @@ def links(card: cards.Card, nodes: Nodes) -> list[str]:
 
 
 def test_a_cause_has_its_page(make_verdict: ModuleType, nodes: Nodes):
-    """Each cause with its facts has the link to its own page, which names the site."""
+    """Each cause has the link to its own page, and the link names the site."""
     card = make_verdict.checked(
         0, ("forwarding_blocked", POLICY), ("client_secret_expired", SECRET)
     )
@@ -41,7 +41,7 @@ def test_a_cause_has_its_page(make_verdict: ModuleType, nodes: Nodes):
 
 
 def test_a_cause_without_a_page_has_no_link(make_verdict: ModuleType, nodes: Nodes):
-    """Nothing is guessed for a cause whose page is not known."""
+    """A cause whose page is not known has no link, because a page is never guessed."""
     card = make_verdict.checked(0, ("mailbox_full", POLICY))
     assert links(card, nodes) == []
 
@@ -49,7 +49,10 @@ def test_a_cause_without_a_page_has_no_link(make_verdict: ModuleType, nodes: Nod
 def test_an_explanation_has_a_button_and_each_other_cause_a_link(
     examples: dict[str, cards.Card], nodes: Nodes
 ):
-    """The page of the cause is a button; the page of another possible cause is a link below it."""
+    """An explained error has a button for the page of its cause.
+
+    Below it, the page of another possible cause is a link.
+    """
     card = examples["explanation-known"]
     opens = {
         node["title"]: node["url"]
@@ -62,7 +65,10 @@ def test_an_explanation_has_a_button_and_each_other_cause_a_link(
 
 
 def test_a_link_is_never_cut():
-    """A card that is too long shortens its other texts; half an address would lead nowhere."""
+    """A card that is too long shortens its other texts but not a link.
+
+    Half an address would lead nowhere.
+    """
     line = link("link.learn_more", FORWARDING)
     content = fit({"body": [line, *(literal("x" * 2000) for _ in range(20))]})
     assert content["body"][0] == line
@@ -77,5 +83,8 @@ def test_a_link_is_never_cut():
     ],
 )
 def test_a_link_in_the_text_of_a_card(written: str, shown: str):
-    """A card shown as text names a link by its title; an escaped link stays as it was written."""
+    """In a card that is shown as text, a link is its title with an arrow.
+
+    An escaped link stays as it was written.
+    """
     assert plain(written) == shown

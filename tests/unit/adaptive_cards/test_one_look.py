@@ -1,4 +1,4 @@
-"""Cards that look the same however long they are: whose turn it is, and what is proven."""
+"""Tests that short and long cards look the same: whose turn it is, and what is proven."""
 
 from __future__ import annotations
 
@@ -25,14 +25,17 @@ TURN = text("turn.approver")
 
 
 def plan(many: int, **more: Any) -> list[str]:
-    """The lines of a plan of so many changes."""
+    """Return the lines of a plan card with so many changes."""
     changes = (CHANGES * many)[:many]
     view = PlanView(header(3), "p1", "admin@contoso.com", changes, (), **more)
     return list(cardtext.lines(cards.plan(view).content))
 
 
 def test_a_long_plan_says_whose_turn_it_is_above_its_buttons_too():
-    """On a screen that shows the buttons, the band may be out of sight."""
+    """A long plan says whose turn it is in the band, and again above its buttons.
+
+    The band may be out of sight when the buttons are on the screen.
+    """
     told = [at for at, line in enumerate(plan(9)) if TURN in line]
     assert len(told) == 2
     assert told[-1] > len(plan(9)) // 2
@@ -42,13 +45,16 @@ def test_a_long_plan_says_whose_turn_it_is_above_its_buttons_too():
     ("many", "more"), [(1, {}), (4, {}), (9, {"approved": True}), (9, {"closed": "cancelled"})]
 )
 def test_a_plan_that_is_short_or_decided_says_it_once_at_most(many: int, more: dict[str, Any]):
-    """A line above buttons that are not there would ask for nothing."""
+    """A short or decided plan says at most once whose turn it is.
+
+    A second line above buttons that are not there would ask for nothing.
+    """
     assert sum(TURN in line for line in plan(many, **more)) <= 1
 
 
 @pytest.mark.parametrize("room", _ROOMS)
 def test_what_is_proven_has_one_look(room: Budget):
-    """Each proof is a row with its age at the right, also on a card with little room."""
+    """Each proof on a check's card is a row with its age at the right, even if room is short."""
     shown = matter(VerdictView("9M2C", MAILBOX, AT, 0, (), proofs=PROOFS, lines=RIGHT), room)
     title = next(at for at, part in enumerate(shown) if text("verdict.proven") in str(part))
     proof = shown[title + 1]
@@ -59,14 +65,20 @@ def test_what_is_proven_has_one_look(room: Budget):
     ("right", "columns"), [("24 Nov 10:42 UTC", 2), ("24. Nov. 11:42 MEZ (10:42 UTC)", 1)]
 )
 def test_a_long_time_is_below_the_subject_of_a_kicker(right: str, columns: int):
-    """Next to it, it would leave no room for the subject's words on a phone."""
+    """In the top line of a card, a long time is below the subject and not next to it.
+
+    Next to it, a phone would have no room for the subject's words.
+    """
     kicker = kicker_of(Text("audit.kicker"), right)
     assert len(kicker["columns"]) == columns
     assert right in " ".join(cardtext.lines({"type": "AdaptiveCard", "body": [kicker]}))
 
 
 def test_a_date_at_the_beginning_of_a_fact_keeps_its_day():
-    """In Markdown, 27. at the beginning of a line is the number of a list, which a client may hide."""
+    """A date at the beginning of a fact keeps its day, because the card prevents a Markdown list.
+
+    In Markdown, ``27.`` at the beginning of a line is a list's number, which a client may hide.
+    """
     shown = fact("27. Nov. 04:15 MEZ")
     assert shown.replace(WORD_JOINER, "") == "27. Nov. 04:15 MEZ"
     assert not re.match(r"\d+[.)]\s", shown)

@@ -1,4 +1,7 @@
-"""Addresses, hosts and grants on the plan's card: shown in full, and confirmed before an approval."""
+"""Tests of addresses, hosts and grants on the plan's card.
+
+Addresses are shown in full, and foreign hosts are confirmed before an approval.
+"""
 
 from __future__ import annotations
 
@@ -40,7 +43,10 @@ def blocks(card: Card, nodes: Nodes) -> list[str]:
     ],
 )
 def test_no_address_is_shortened(name: str, values: list[str], examples: Cards, nodes: Nodes):
-    """The approver sees where sign-ins and mail go to the last character, in both spellings."""
+    """A plan shows the addresses for sign-ins and mail in full.
+
+    An address in another alphabet is shown in both spellings.
+    """
     shown = blocks(examples[name], nodes)
     assert [value for value in values if value not in shown] == []
 
@@ -60,13 +66,19 @@ def test_no_address_is_shortened(name: str, values: list[str], examples: Cards, 
 def test_foreign_hosts_are_confirmed_before_an_approval(
     name: str, offered: set[str], examples: Cards, nodes: Nodes
 ):
-    """No button approves anything before the hosts are confirmed, and that button approves nothing."""
+    """A plan with foreign hosts has no button for an approval until the hosts are confirmed.
+
+    The confirmation itself approves nothing.
+    """
     asking = {"approve", "approve_tenant", "confirm_hosts"}
     assert verbs(examples[name], nodes) & asking == offered
 
 
 def test_the_confirmation_names_run_and_plan(examples: Cards, nodes: Nodes):
-    """A press on a card of an older plan confirms nothing, like an approval."""
+    """The confirmation of hosts names its run and plan, as an approval does.
+
+    So a press on the card of an older plan confirms nothing.
+    """
     found = [
         node["data"]
         for node in nodes(examples["plan-foreign"].content)
@@ -76,7 +88,10 @@ def test_the_confirmation_names_run_and_plan(examples: Cards, nodes: Nodes):
 
 
 def test_whose_turn_it_is_names_the_confirmation(examples: Cards):
-    """The notification of the card says so, for a client without cards."""
+    """The text of a plan card says that foreign hosts need a confirmation.
+
+    A client without cards shows only that text.
+    """
     assert text("plan.foreign_turn") in examples["plan-foreign"].text
     assert text("plan.foreign_turn") not in examples["plan-foreign-confirmed"].text
 
@@ -89,13 +104,16 @@ def test_whose_turn_it_is_names_the_confirmation(examples: Cards):
     ],
 )
 def test_for_whom_permissions_are_granted(name: str, glyph: str, words: str, examples: Cards):
-    """A grant for all users is a warning that says "all users"; one for one user names that user."""
+    """A grant for all users is a warning that says "all users".
+
+    A grant for one user names that user.
+    """
     rows = [json.dumps(each, ensure_ascii=False) for each in examples[name].content["body"]]
     assert [glyph in row for row in rows if words in row] == [True]
 
 
 def test_the_consent_card_says_all_users(examples: Cards, nodes: Nodes):
-    """SMTP.Send of the consent page holds for all users of the tenant."""
+    """The consent card says that the consent to SMTP.Send holds for all users of the tenant."""
     shown = json.dumps(examples["consent"].content)
     assert shown.count("all users of the tenant") == 1
     facts = [node for node in nodes(examples["consent"].content) if node.get("title") == "For"]

@@ -1,4 +1,4 @@
-"""A plan names a few settings that are right already, and counts many."""
+"""Test that a plan names a few settings that are already right, and counts many."""
 
 from __future__ import annotations
 
@@ -21,7 +21,10 @@ SEVENTEEN = tuple(verbatim(f"E{number} setting, number {number}") for number in 
     ],
 )
 def test_what_is_right_already(right: tuple[Text, ...], told: str, *, named: bool):
-    """A fix of one change shows one change, and not seventeen names with commas in them."""
+    """A plan names two settings that are already right, and only counts seventeen of them.
+
+    Seventeen names would bury the one change.
+    """
     card = cards.plan(PlanView(header(3), "p1", "admin@contoso.com", CHANGES[:1], right))
     said = "\n".join(cardtext.lines(card.content))
     assert (told in said, "E1 setting" in said) == (True, named)

@@ -1,4 +1,4 @@
-"""Contents of the two cards of a case for Cisco TAC in each state."""
+"""Tests of the contents of the two cards of a case for Cisco TAC in each state."""
 
 from __future__ import annotations
 
@@ -8,14 +8,17 @@ from adaptive_cards import Card
 
 
 def shown(card: Card, nodes: Any) -> str:
-    """Every text of a card."""
+    """Return every text of a card."""
     return "\n".join(
         str(node.get("text") or node.get("value") or "") for node in nodes(card.content)
     )
 
 
 def test_the_guide_asks_for_three_things(examples: dict[str, Card], nodes: Any):
-    """Three inputs, one button that names the channel, and the whole way to Error & Warnings."""
+    """The guide for a TAC case has three inputs and one button that names the channel.
+
+    The guide describes the whole way to Error & Warnings in Webex Connect.
+    """
     card = examples["tac"]
     inputs = [node["id"] for node in nodes(card.content) if node.get("type") == "Input.Text"]
     assert (inputs, card.content["actions"][0]["data"]) == (
@@ -37,7 +40,10 @@ def test_the_guide_asks_for_three_things(examples: dict[str, Card], nodes: Any):
 
 
 def test_only_in_a_space_the_bot_is_mentioned(examples: dict[str, Card], nodes: Any):
-    """In a 1:1 message the screenshot is simply sent, and the turn is yours."""
+    """In a space, the guide asks people to mention the bot with the screenshot.
+
+    In a 1:1 space no mention is needed, and the card says "Your turn".
+    """
     space, direct = shown(examples["tac"], nodes), shown(examples["tac-direct"], nodes)
     assert (
         "Mention the bot" in space,
@@ -51,7 +57,7 @@ def test_only_in_a_space_the_bot_is_mentioned(examples: dict[str, Card], nodes: 
 
 
 def test_the_file_card_says_what_is_missing(examples: dict[str, Card], nodes: Any):
-    """A screenshot and a check that are not there are named, and so are IDs that nobody gave."""
+    """The card with the TAC file names a missing screenshot, a missing check and missing IDs."""
     full, bare = shown(examples["tac-file"], nodes), shown(examples["tac-file-bare"], nodes)
     missing = ("There is no screenshot", "never checked", "not given")
     assert [[each in said for each in missing] for said in (full, bare)] == [

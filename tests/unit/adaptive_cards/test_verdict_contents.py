@@ -1,4 +1,4 @@
-"""Sections of a check's card: causes, symptoms, proofs, findings and commands."""
+"""Tests of the sections of a check's card: causes, symptoms, proofs, findings and commands."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ def learn_more(cause: str) -> str:
 
 
 def test_one_cause_has_its_facts(examples: Cards, nodes: Nodes):
-    """A single cause shows the wrong fact, then expected, seen and evidence.
+    """A check's card with a single cause names the wrong setting.
 
-    The band has its sentence, and the button is the remedy.
+    Below it are the expected value, the seen value and the evidence.
     """
     found = next(
         node for node in nodes(examples["verdict-broken"].content) if node.get("type") == "FactSet"
@@ -40,7 +40,10 @@ def test_one_cause_has_its_facts(examples: Cards, nodes: Nodes):
 
 
 def test_several_causes_are_all_named(examples: Cards, nodes: Nodes):
-    """Each independent cause is a sentence of its own, the one that stops mail first in front."""
+    """A check's card names each independent cause in a sentence of its own.
+
+    The cause that stops mail first comes first.
+    """
     assert below(examples["verdict-two-causes"], "Root causes", nodes) == [
         f"\u2717 M4 {BLOCKED.removesuffix('.')} {learn_more('forwarding_blocked')}",
         f"\u2717 E3 The client secret has expired {learn_more('client_secret_expired')}",
@@ -60,7 +63,10 @@ def test_symptoms_stand_below_their_cause(examples: Cards, nodes: Nodes):
 
 
 def test_what_may_explain_it_says_what_would_prove_it(examples: Cards, nodes: Nodes):
-    """With a cause, what is possible comes last; without one it comes first."""
+    """A possible cause says what would prove it.
+
+    If there is a proven cause, the possible ones come last, and otherwise first.
+    """
     expires = "\u25b2 E3 Client secret 1, expires 6 Dec 2026"
     rule = (
         "? M3 Mail-flow rules Large mail. Possible. To prove it: A message trace "
@@ -74,7 +80,10 @@ def test_what_may_explain_it_says_what_would_prove_it(examples: Cards, nodes: No
 
 
 def test_changes_in_webex_connect_are_suspects(examples: Cards, nodes: Nodes):
-    """The card says who changed something and when, what it would explain, and that it proves nothing."""
+    """A check's card says who changed something in Webex Connect, when, and the possible effect.
+
+    The card also says that a change proves nothing.
+    """
     card = examples["verdict-changed"]
     assert below(card, "Changed in Webex Connect shortly before", nodes) == [
         (
@@ -91,7 +100,7 @@ def test_changes_in_webex_connect_are_suspects(examples: Cards, nodes: Nodes):
 
 
 def test_proofs_have_an_age(examples: Cards, nodes: Nodes):
-    """Proofs show their age, and settings that were just read are counted."""
+    """Each proof on a check's card shows its age. Settings that were just read are only counted."""
     assert below(examples["verdict-healthy"], "Proven", nodes) == [
         "\u2713 V1 Copy delivered to Webex Connect 11 min ago",
         "\u2713 V3 The agent's answer was delivered 26 min ago",
@@ -101,7 +110,10 @@ def test_proofs_have_an_age(examples: Cards, nodes: Nodes):
 
 
 def test_skipped_is_grouped_by_reason(examples: Cards, nodes: Nodes):
-    """Findings that were left out for the same reason share a row; unknown is not skipped."""
+    """Findings that were left out for the same reason share a row.
+
+    An unknown finding is not counted as skipped.
+    """
     assert below(examples["verdict-unproven"], "Not checked (does not count as passed)", nodes) == [
         (
             "\u2212 Conditional Access, Authenticated SMTP, Outbound spam policy for this sender, "
@@ -113,7 +125,7 @@ def test_skipped_is_grouped_by_reason(examples: Cards, nodes: Nodes):
 
 
 def test_what_is_left_out_is_said_at_the_end_only(examples: Cards, nodes: Nodes):
-    """While it is looked, nothing counts as left out yet."""
+    """While a check is still running, its card lists nothing as not checked."""
     titles = {
         name: "Not checked (does not count as passed)" in words(examples[name].content, nodes)
         for name in ("verdict-early", "verdict-broken")
@@ -122,7 +134,10 @@ def test_what_is_left_out_is_said_at_the_end_only(examples: Cards, nodes: Nodes)
 
 
 def test_findings_say_how_they_were_seen(examples: Cards, nodes: Nodes):
-    """The list of all findings is grouped by access, with skipped ones apart and a sum of each kind."""
+    """The list of all findings is grouped by the access that they needed.
+
+    Skipped findings are listed apart, and each kind has a sum.
+    """
     opened = next(
         node["card"]
         for node in nodes(examples["verdict-broken"].content)
@@ -157,7 +172,10 @@ def test_findings_say_how_they_were_seen(examples: Cards, nodes: Nodes):
 
 
 def test_thirty_findings_lose_nothing(examples: Cards, nodes: Nodes):
-    """If room is short, rows become lines of a list, and every finding is still shown, and every remedy without a button."""
+    """A card with thirty findings still shows each finding, and each remedy that has no button.
+
+    Rows become lines of a list if room is short.
+    """
     card = examples["verdict-thirty"]
     opened = next(
         node["card"] for node in nodes(card.content) if node.get("title") == "Details: 30 findings"
@@ -199,9 +217,9 @@ def test_a_setting_is_proven_by_what_it_stopped(make_verdict: ModuleType, nodes:
 
 
 def test_a_transcript_is_never_shown_whole(make_verdict: ModuleType, nodes: Nodes):
-    """Only the end of an SMTP transcript is shown, and nothing twice.
+    """A check's card shows only the end of an SMTP transcript, and nothing twice.
 
-    An unknown code is shown whole, with its id.
+    An unknown error code is shown whole, with its id.
     """
     said = tuple(Evidence("transcript", f"250 line {number}") for number in range(9))
     login = make_verdict.line(
@@ -230,10 +248,10 @@ def test_a_transcript_is_never_shown_whole(make_verdict: ModuleType, nodes: Node
 
 
 def test_commands_of_the_cause_come_first(make_verdict: ModuleType, nodes: Nodes):
-    """Commands are shown whole, each once, with the id of its finding.
+    """Commands are shown whole, each once, with the id of their finding.
 
-    Those of the cause come first. If the card has room for another button, Commands is a button of
-    its own.
+    The commands of the cause come first. If the card has room for another button, Commands is a
+    button of its own.
     """
     blocked = ("forwarding_blocked", make_verdict.POLICY)
     card = make_verdict.checked(
@@ -244,16 +262,20 @@ def test_commands_of_the_cause_come_first(make_verdict: ModuleType, nodes: Nodes
 
 
 def test_the_next_date_stands_last(examples: Cards, nodes: Nodes):
-    """The next date comes last on a healthy card: no action is due now, and the date says when."""
+    """The next date comes last on the card of a healthy channel.
+
+    No action is due now, and the date says when one will be.
+    """
     assert below(examples["verdict-healthy"], "Next date", nodes) == [
         "\u25c7 E3 The client secret expires 24 Nov 2027 in 12 months"
     ]
 
 
 def test_the_damage_is_told_once(make_verdict: ModuleType):
-    """The band says how many mails are missing, since when, and that none is lost.
+    """The band of a check says how many mails are missing and since when.
 
-    If the damage began at another time than the cause, both times are given.
+    If the mailbox keeps them, the band says that nothing is lost. If the damage began at another
+    time than the cause, both times are given.
     """
     since = make_verdict.ago(hours=2, minutes=28)
     blocked = ("forwarding_blocked", make_verdict.POLICY)
@@ -275,9 +297,10 @@ def test_the_damage_is_told_once(make_verdict: ModuleType):
 
 
 def test_channels_are_listed_worst_first(examples: Cards, nodes: Nodes):
-    """Broken, possible, warned, never checked, right; of five hundred the sixteen worst.
+    """Channels are listed worst first: broken, possible, warned, never checked, right.
 
-    The worst have a button each. The others that are shown are in one list.
+    Of five hundred channels, the sixteen worst are shown. Three of them have a button each, and the
+    other shown ones are in one list.
     """
     rows = [
         " ".join(words(part, nodes))
@@ -305,9 +328,9 @@ def test_channels_are_listed_worst_first(examples: Cards, nodes: Nodes):
 
 
 def test_a_tenant_may_let_the_bot_read(examples: Cards, nodes: Nodes):
-    """The link to let the bot read is next to the sign-in, with the result of an earlier try above.
+    """A check's card offers a sign-in and a link that allows automatic checks.
 
-    That result is shown whole.
+    Above them, the result of an earlier attempt is shown whole.
     """
     card = examples["verdict-grantable"]
     links = {

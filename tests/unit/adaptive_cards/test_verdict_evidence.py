@@ -1,4 +1,4 @@
-"""Evidence on a check's card: in words, with the raw text behind Details."""
+"""Tests of the evidence on a check's card: plain words, with the raw text behind Details."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ FAILED = f"2026-11-26T15:37:28Z | Fail | Reason: [{{LED={REPLY}. AS(7555)}};{{MS
 def shown(
     make_verdict: ModuleType, nodes: Nodes, *told: Evidence, cause: str = "forwarding_blocked"
 ):
-    """Return the evidence that the card shows, and everything that its part Details says."""
+    """Return the evidence that a check's card shows, and the texts behind Details."""
     line = make_verdict.line("M4", "Policy", State.WRONG, seen="Off", evidence=told)
     card = make_verdict.checked(0, (cause, line), lines=(line,))
     (words,) = [
@@ -55,7 +55,10 @@ def shown(
 def test_a_service_s_text_in_words(
     make_verdict: ModuleType, nodes: Nodes, kind: str, raw: str, words: str
 ):
-    """One sentence, without the trace's values, a link, the server's name or an unfilled place."""
+    """Evidence is shown as one sentence.
+
+    The trace's values, links, the server's name and unfilled placeholders are left out.
+    """
     told, behind = shown(make_verdict, nodes, Evidence(kind, raw))
     assert told == words
     assert any(
@@ -65,7 +68,7 @@ def test_a_service_s_text_in_words(
 
 
 def test_only_the_failure_of_a_trace_is_told(make_verdict: ModuleType, nodes: Nodes):
-    """The events before it are behind Details."""
+    """Of a message trace only the failure is shown, and the events before it are behind Details."""
     told, behind = shown(
         make_verdict, nodes, Evidence("trace", RECEIVED), Evidence("trace", FAILED)
     )
@@ -74,7 +77,10 @@ def test_only_the_failure_of_a_trace_is_told(make_verdict: ModuleType, nodes: No
 
 
 def test_ids_are_behind_details_unless_the_cause_is_unknown(make_verdict: ModuleType, nodes: Nodes):
-    """An unknown error is reported with its id."""
+    """The ids of an error are behind Details.
+
+    Only an unknown error is shown with its id, because people report it.
+    """
     told = (Evidence("entra", "400 AADSTS999999: No."), Evidence("correlation-id", "4451a062"))
     known, behind = shown(make_verdict, nodes, *told)
     unknown, _ = shown(make_verdict, nodes, *told, cause="unexpected")
@@ -86,7 +92,7 @@ def test_ids_are_behind_details_unless_the_cause_is_unknown(make_verdict: Module
 
 
 def test_a_reply_that_was_seen_is_not_repeated(make_verdict: ModuleType, nodes: Nodes):
-    """The same sentence is not shown as seen and as evidence."""
+    """A sentence that is shown under Seen is not repeated under Evidence."""
     told = Evidence("smtp", "535 5.7.3 Authentication unsuccessful [AM0PR.example]")
     line = make_verdict.line(
         "C6", "Login", State.WRONG, seen="535 5.7.3 Authentication unsuccessful", evidence=(told,)

@@ -1,4 +1,4 @@
-"""Contents and buttons of a check's card in each state."""
+"""Tests of the contents and buttons of a check's card in each state."""
 
 from __future__ import annotations
 
@@ -148,7 +148,7 @@ WAYS = {
 
 
 def pressed(action: dict[str, Any]) -> Any:
-    """Return a button's title and the data or address that it sends or opens."""
+    """Return a button's title, with the data that it sends or the address that it opens."""
     return (
         (action["title"], action.get("data") or action["url"])
         if action["type"] != "Action.ShowCard"
@@ -158,7 +158,10 @@ def pressed(action: dict[str, Any]) -> Any:
 
 @pytest.mark.parametrize("name", BUTTONS)
 def test_buttons_of_a_check(name: str, examples: Cards, nodes: Nodes):
-    """The fix comes first; while it is looked, nothing can be started again; the lists come last."""
+    """On a check's card the fix comes first, and the buttons of lists come last.
+
+    While the check is running, nothing can be started again.
+    """
     actions = [
         node
         for node in nodes(examples[name].content)
@@ -169,14 +172,20 @@ def test_buttons_of_a_check(name: str, examples: Cards, nodes: Nodes):
 
 @pytest.mark.parametrize("name", BANDS)
 def test_band_of_a_check(name: str, examples: Cards):
-    """Only a broken mail flow is red and only a proven one is green; an unknown one is neither."""
+    """The band of a check is red only if mail is broken, and green only if its flow is proven.
+
+    Any other result has another color.
+    """
     band = examples[name].content["body"][1]
     assert (band["style"], band["items"][0]["columns"][0]["items"][0]["text"]) == BANDS[name]
 
 
 @pytest.mark.parametrize("name", TEXTS)
 def test_text_of_a_check(name: str, examples: Cards):
-    """A client without cards gets the cause, since when, whose turn it is and what to press."""
+    """The text for a client without cards has the cause, its time and whose turn it is.
+
+    The text also says which button to press.
+    """
     assert examples[name].text == TEXTS[name]
 
 
@@ -187,7 +196,10 @@ def _is_path(part: dict[str, Any]) -> bool:
 
 @pytest.mark.parametrize("name", WAYS)
 def test_way(name: str, examples: Cards, nodes: Nodes):
-    """Dashes where mail went, dots where it did not, the last mail under each station."""
+    """The mail's path has dashes where mail went, and dots where no mail was seen.
+
+    The time of the last mail is under each station.
+    """
     rows = [part["columns"] for part in examples[name].content["body"] if _is_path(part)]
     assert [len(row) for row in rows] == [3, 3]
     found = [column for row in rows for column in row]
@@ -201,7 +213,7 @@ def test_way(name: str, examples: Cards, nodes: Nodes):
 
 
 def test_without_a_proof_nothing_is_said_to_flow(make_verdict: ModuleType):
-    """Settings that are all right prove no mail."""
+    """Settings that are all right do not prove a mail, so the check says "not confirmed"."""
     assert make_verdict.checked(0, lines=make_verdict.RIGHT).text == (
         "Not confirmed: no mail was seen in both directions. Mail flow in both directions is not "
         "confirmed. No fault was found in what was checked. Nobody has to act. The tests that ran "
@@ -220,13 +232,16 @@ def test_without_a_proof_nothing_is_said_to_flow(make_verdict: ModuleType):
     ],
 )
 def test_ahead(days: float, shown: str):
-    """Days up to two months, then months; never in the past."""
+    """The time until a date is shown in days up to two months, then in months.
+
+    A past date is shown as 0 days.
+    """
     now = datetime(2026, 11, 24, 10, 42, tzinfo=UTC)
     assert time_until(now + timedelta(days=days), now) == shown
 
 
 def test_keys_of_a_check_exist():
-    """Every station and every access has its word."""
+    """Every station of the mail's path and every kind of access has a text."""
     assert {f"station.{station}" for station in Station} | {
         f"access.{access}" for access in Access
     } <= keys()
@@ -247,7 +262,10 @@ def test_keys_of_a_check_exist():
     ],
 )
 def test_ago(seconds: float, shown: str):
-    """Seconds up to two minutes, minutes up to two hours, hours up to two days; never in the future."""
+    """An age is shown in seconds, from two minutes on in minutes, then in hours and days.
+
+    An age is never in the future.
+    """
     now = datetime(2026, 11, 24, 10, 42, tzinfo=UTC)
     assert time_since(now - timedelta(seconds=seconds), now) == shown
 
@@ -260,7 +278,7 @@ def test_ago(seconds: float, shown: str):
     ],
 )
 def test_a_single_channel_is_not_one_of_one(state: State, said: str):
-    """The card of all channels of a space with a single one."""
+    """If a space has a single channel, the card of all channels says "the only channel"."""
     line = ChannelLine(MAILBOX, state, Text("verdict.unproven"))
     view = ChannelsView((line,), datetime(2026, 11, 27, tzinfo=UTC))
     assert channels(view).text.startswith(said)

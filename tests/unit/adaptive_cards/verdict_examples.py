@@ -1,4 +1,4 @@
-"""A check in every state, and the list of channels, with contents as they occur."""
+"""Examples of a check in every state, and of the list of channels, with realistic contents."""
 
 from __future__ import annotations
 
@@ -54,16 +54,17 @@ CONNECT = ("fix.client_secret", {"url": "https://contoso.us.webexconnect.io"})
 
 
 def way(passes: str, last: datetime | None = AT) -> tuple[Stop, ...]:
-    """Return the six stations: + passed four minutes ago, - stops, . unknown.
+    """Return the six stations of the mail's path from six signs.
 
-    The last mail of an unknown station came before 08:14, if there was one.
+    The sign + means passed four minutes ago, - means stops, and . means unknown. The last mail of
+    an unknown station came before 08:14, if there was one.
     """
     signs = {"+": (True, ago(minutes=4)), "-": (False, None), ".": (None, last and ago(hours=2.5))}
     return tuple(Stop(station, *signs[sign]) for station, sign in zip(Station, passes, strict=True))
 
 
 def checked(looking: int = 0, *causes: tuple[str, CheckLine], **more: object) -> cards.Card:
-    """A check's card; each cause is a code and the finding behind it, as the view wants it."""
+    """Return a check's card; each cause is given as its code and the finding behind it."""
     roots = tuple(cause(code, found) for code, found in causes)
     return cards.verdict(
         VerdictView(
@@ -78,7 +79,7 @@ def checked(looking: int = 0, *causes: tuple[str, CheckLine], **more: object) ->
 
 
 def cause(code: str, found: CheckLine) -> CheckLine:
-    """A finding as a cause: its title is the cause's sentence."""
+    """Return a finding as a cause, with the sentence of the cause as its title."""
     return CheckLine(
         found.row,
         Text(f"cause.{code}"),
@@ -102,7 +103,7 @@ STOPPED = {
 
 
 def examples() -> dict[str, cards.Card]:
-    """All of them by a name that says the state."""
+    """Return the example cards, by a name that says the state."""
     return {**_stopped(), **_looking(), **_well(), **_offers(), **_channels(), **hostile()}
 
 
@@ -248,7 +249,10 @@ def _offers() -> dict[str, cards.Card]:
 
 
 def thirty() -> cards.Card:
-    """Thirty findings, each with something to say: the longest check that occurs."""
+    """Return a check's card with thirty findings, each with a text.
+
+    It is the longest check that occurs.
+    """
     seen = "smtp.office365.com:587 answers, with STARTTLS and a certificate for outlook.office.com"
     right = tuple(
         line(f"M{number % 9}", f"Setting number {number} of the mailbox", seen=seen)
@@ -326,7 +330,7 @@ def _hostile_line(state: State, **more: object) -> CheckLine:
 
 
 def hostile() -> dict[str, cards.Card]:
-    """The worst of it in every place that comes from outside, thirty findings long."""
+    """Return check cards with hostile text in every place that shows text from outside."""
     words = verbatim(HOSTILE)
     several = {state: tuple(_hostile_line(state) for _ in range(9)) for state in State}
     explained = tuple(

@@ -1,4 +1,4 @@
-"""Findings and proofs of the examples of checks, with contents as they occur."""
+"""Findings and proofs of the examples of checks, with realistic contents."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ MAILBOX = "support@contoso.com"
 
 
 def ago(**span: float) -> datetime:
-    """A time before the examples' now."""
+    """Return a time before the present of the examples."""
     return AT - timedelta(**span)
 
 
@@ -26,7 +26,7 @@ def line(
     seen: str | Text = "",
     **more: object,
 ) -> CheckLine:
-    """One finding."""
+    """Return one finding of a check."""
     return CheckLine(
         row,
         told(title),

@@ -1,4 +1,4 @@
-"""Texts and rows of a check's card, for the tests of it."""
+"""Helpers that read the texts and rows of a check's card."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ BLOCKED = (
 
 
 def words(node: Any, nodes: Nodes) -> list[str]:
-    """Every text below a node, line by line."""
+    """Return every text below a node, line by line."""
     return [each["text"] for each in nodes(node) if each.get("type") in {"TextBlock", "TextRun"}]
 
 
 def below(card: Card, title: str, nodes: Nodes) -> list[str]:
-    """The texts of the rows below a section's title, up to the next part that is no row."""
+    """Return the texts of the rows below a section's title, up to the next part that has no row."""
     parts = card.content["body"]
     start = next(place for place, part in enumerate(parts) if words(part, nodes)[:1] == [title]) + 1
     end = next(

@@ -1,4 +1,4 @@
-"""The cards of the watch, in every state."""
+"""Examples of the cards about watched channels, in every state."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Cards of the work in Webex Connect, the rehearsal and the test mail, in every state."""
+"""Examples of the cards of the work in Webex Connect, the rehearsal and the test mail."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ if TYPE_CHECKING:
 
 
 def examples() -> dict[str, cards.Card]:
-    """Return the cards by a name that says the state."""
+    """Return the example cards, by a name that says the state."""
     return {**dict(_connects()), **dict(_rehearsals()), **dict(_mails())}
 
 
 def connected(**more: object) -> cards.Card:
-    """The form of Webex Connect."""
+    """Return the card with the values for the form of Webex Connect."""
     head = more.pop("head", header(6))
     fields = (
         Channel(MAILBOX),

@@ -1,4 +1,4 @@
-"""Words of the examples, from the catalog wherever it has them, so that each language has its own."""
+"""Words of the examples, taken from the catalog if it has them, in the language that is drawn."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ FIRST = ("step.", "line.", "seen.", "expected.", "after.", "note.", "skipped.", 
 
 
 def told(english: str) -> Text:
-    """Return the catalog's text that reads so in English; other words as they are."""
+    """Return the catalog's text with these English words, or the words if there is none."""
     key = _by_words().get(english, "")
     return Text(key) if key else verbatim(english)
 
 
 @cache
 def _by_words() -> dict[str, str]:
-    """Return the key of each English text without values."""
+    """Return the key of each English text that has no values."""
     ordered = sorted(keys(), key=lambda key: (not key.startswith(FIRST), key), reverse=True)
     return {own_text(key, SOURCE): key for key in ordered if "{" not in own_text(key, SOURCE)}

@@ -23,7 +23,7 @@ def rung(*bells: Doorbell) -> list[list[str]]:
 
 
 def bells(services: Services) -> tuple[Doorbell, ...]:
-    """Of runs, draws, events and the rounds of the watch."""
+    """Return the doorbells of runs, draws, events and the rounds of the watch."""
     return (services.runs, services.cards.bell, services.events.bell, services.rounds)
 
 
@@ -71,7 +71,7 @@ def test_a_killed_processs_work_is_handed_out_at_once(
 
 
 def make_due(services: Services) -> None:
-    """Have the time of every event and every draw come, and the mark of a queued draw end."""
+    """Make every event and every draw due, and remove the mark of a queued draw."""
     for key in (keys.events_due(), keys.cards_due()):
         for member in services.redis.zrange(key, 0, -1):
             services.redis.zadd(key, {member: now().timestamp()})

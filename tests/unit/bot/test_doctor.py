@@ -1,4 +1,4 @@
-"""The doctor looks at grants, the test mail's login, the contact center and the audit log."""
+"""Checks of ``doctor``: grants, the test mail's login, the contact center and the audit log."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ TENANT = "11111111-2222-3333-4444-555555555555"
 
 @pytest.fixture
 def services(services: Services, provider: Any) -> Services:
-    """A desk whose Microsoft is the small provider on loopback, where all roles are granted."""
+    """Services with a Microsoft on loopback, where all roles are granted."""
     provider.app_roles.update(
         {GRAPH_SCOPE: list(GRAPH_APP_ROLES), EXCHANGE_SCOPE: list(EXCHANGE_APP_ROLES)}
     )
@@ -38,7 +38,7 @@ def services(services: Services, provider: Any) -> Services:
 
 
 def examined(services: Services, about: str = "read access") -> list[str]:
-    """The doctor's lines about it."""
+    """Return the doctor's lines about the named check."""
     lines: list[str] = []
     doctor.examine(
         (each for each in doctor.checks(services.bot, services.settings) if each.name == about),
@@ -48,14 +48,14 @@ def examined(services: Services, about: str = "read access") -> list[str]:
 
 
 def test_nothing_is_said_where_nobody_has_granted_it(services: Services):
-    """The report stays as long as it was."""
+    """If no tenant has granted read access, the doctor's report has no line about it."""
     assert examined(services) == []
 
 
 def test_granted_and_lost(services: Services, provider: Any):
     """The doctor counts granted read access, and names tenants that have withdrawn it.
 
-    It names the missing permission and what to do. It forgets no grant.
+    The line names the missing permission and what to do, and no grant is forgotten.
     """
     app_access.save(services.redis, AppAccess(TENANT, now(), "anna@example.test", GRAPH_APP_ROLES))
     assert examined(services) == ["ok     read access: 1 tenants let the bot read by itself"]
@@ -84,7 +84,7 @@ def test_more_than_is_needed_is_named(services: Services, provider: Any):
 
 
 def audit_log(monkeypatch: pytest.MonkeyPatch, answer: httpx.Response) -> None:
-    """Let the audit log answer this to POST, and nothing else."""
+    """Make the audit log give this answer to POST, and 405 to anything else."""
 
     def log(request: httpx.Request) -> httpx.Response:
         return answer if request.method == "POST" else httpx.Response(405)
@@ -96,7 +96,7 @@ def audit_log(monkeypatch: pytest.MonkeyPatch, answer: httpx.Response) -> None:
 
 @pytest.fixture
 def with_audit_log(services: Services) -> Services:
-    """A desk with an address of Webex Connect's audit log and its token."""
+    """Services with an address of Webex Connect's audit log and its token."""
     url = "https://contoso.us.webexconnect.io/connectapi/v1/auditlogs"
     work = replace(
         services.settings, connect_audit_url=url, connect_audit_token="secret-audit-token"
@@ -105,7 +105,7 @@ def with_audit_log(services: Services) -> Services:
 
 
 def test_an_audit_log_that_answers(with_audit_log: Services, monkeypatch: pytest.MonkeyPatch):
-    """The doctor says which method the log takes, and how much of it matters."""
+    """The doctor says which method the audit log takes, and how many changes may stop mail."""
     row = {"created": now().isoformat(), "eventDescription": "deleteApp", "actorEmail": "a@b.c"}
     audit_log(monkeypatch, httpx.Response(200, json={"totalRecords": 1, "auditLogs": [row]}))
     assert examined(with_audit_log, AUDIT) == [
@@ -127,7 +127,10 @@ def test_an_audit_log_that_answers(with_audit_log: Services, monkeypatch: pytest
 def test_an_audit_log_that_refuses(
     with_audit_log: Services, monkeypatch: pytest.MonkeyPatch, status: int, words: str
 ):
-    """Each refusal says what to do, with the service's own words and without the token."""
+    """For each refusal of the audit log, the doctor says what to do and does not show the token.
+
+    The line has the service's own words.
+    """
     answer = httpx.Response(status, json={"code": str(status), "description": "Not this way"})
     audit_log(monkeypatch, answer)
     (line,) = examined(with_audit_log, AUDIT)
@@ -137,7 +140,7 @@ def test_an_audit_log_that_refuses(
 
 
 def test_without_an_audit_log(services: Services):
-    """The doctor does not speak of what is not configured."""
+    """If no audit log is configured, the doctor's report has no line about it."""
     assert examined(services, AUDIT) == []
 
 
@@ -153,7 +156,10 @@ def test_without_an_audit_log(services: Services):
     ],
 )
 def test_a_password_at_exchange_will_end(services: Services, url: str, *, doubted: bool):
-    """The doctor warns of the date, and the result stays good: it works until then."""
+    """The doctor doubts a password for test mails at Exchange, which ends in December 2026.
+
+    The result stays good, because the password works until then (550 5.7.30).
+    """
     work = replace(services.settings, probe_smtp_url=url, probe_from="probe@contoso.com")
     (line,) = examined(replace(services, settings=work), "test mail")
     assert line.startswith(
@@ -199,7 +205,10 @@ OTHER = "96abc2aa-3dcc-11e5-a152-fe34819cdc9a"
 def test_the_token_of_the_contact_center_is_of_its_organization(
     services: Services, webex_script: Any, reply: Any, org: str, status: int, body: Any, said: str
 ):
-    """A token of another organization gives empty answers without a word (facts/update-2026-11.md 6)."""
+    """The doctor names a token of the contact center that is of another organization.
+
+    Such a token gives empty answers without an error (facts/update-2026-11.md 6).
+    """
     webex_script.on("GET", f"/cc/organization/{org}", reply(status, body))
     work = replace(
         services.settings,
@@ -229,7 +238,10 @@ def test_who_approves(services: Services, approvers: tuple[str, ...]):
     ("days", "begins"), [(90, "ok     "), (20, "DOUBT  "), (-2, "WRONG  "), (None, "DOUBT  ")]
 )
 def test_the_end_of_the_bots_own_secret(services: Services, days: int | None, begins: str):
-    """Thirty days before, it is a doubt. An unknown end is one, too."""
+    """From thirty days before its end, the bot's own client secret is reported as a doubt.
+
+    An unknown end is a doubt as well, and a secret that has ended is an error.
+    """
     at = "" if days is None else f"{now() + timedelta(days=days):%Y-%m-%d}"
     work = replace(services.settings, microsoft_client_secret_expires=at)
     (line,) = examined(replace(services, settings=work), "the bot's own app")

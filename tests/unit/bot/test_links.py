@@ -14,13 +14,13 @@ from jobs.storage import codec
 
 
 def token_of(link: links.Link) -> str:
-    """The end of the address."""
+    """Return the token at the end of the link's address."""
     return link.url.rpartition("/")[2]
 
 
 @pytest.mark.parametrize("kind", LIFE)
 def test_a_link_names_its_kind_and_its_end(services: Services, kind: str):
-    """And is good for that run only."""
+    """A link names its kind and the time of its end, and is good for one run only."""
     link = links.link(services, kind, "R1")
     assert link.url == f"https://bot.example.test/{kind}/{token_of(link)}"
     assert links.read(services, kind, token_of(link)) == PageToken(kind, "R1", link.until)
@@ -28,7 +28,10 @@ def test_a_link_names_its_kind_and_its_end(services: Services, kind: str):
 
 
 def test_a_card_that_is_drawn_again_stays_as_it_is(services: Services):
-    """The same link, while it is good; another run has another."""
+    """A run has the same link as long as the link is good, so its card stays as it is.
+
+    Another run has another link.
+    """
     assert links.link(services, "signin", "R1") == links.link(services, "signin", "R1")
     assert links.link(services, "signin", "R1") != links.link(services, "signin", "R2")
 
@@ -40,7 +43,7 @@ def test_a_link_of_another_kind_is_none(services: Services):
 
 @pytest.mark.parametrize("token", ["", "x", "../../etc", "0" * 500])
 def test_a_guess_is_nothing(services: Services, token: str):
-    """A token has 256 random bits."""
+    """A guessed token opens nothing, because a real token has 256 random bits."""
     assert links.read(services, "signin", token) is None
     assert len(token_of(links.link(services, "signin", "R1"))) >= 43
 
@@ -53,7 +56,10 @@ def test_redis_does_not_know_the_token(services: Services):
 
 
 def test_a_dropped_link_is_replaced(services: Services):
-    """The old one is known still, so that its page can say what became of it."""
+    """A dropped link is replaced by a new one.
+
+    The old link is still known, so that its page can say what became of it.
+    """
     old = links.link(services, "signin", "R1")
     links.drop(services, "signin", "R1")
     assert links.link(services, "signin", "R1").url != old.url
@@ -61,7 +67,7 @@ def test_a_dropped_link_is_replaced(services: Services):
 
 
 def test_a_link_whose_time_is_up_is_replaced(services: Services):
-    """And its ticket says that it is over."""
+    """A link whose time is up is replaced, and its data say that it has expired."""
     old = links.link(services, "signin", "R1")
     key = next(key for key in services.redis.scan_iter("sealed:page:*"))
     over = PageToken("signin", "R1", now() - timedelta(seconds=1))

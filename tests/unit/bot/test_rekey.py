@@ -17,13 +17,16 @@ OLD, NEW = (Fernet.generate_key().decode() for _ in range(2))
 
 
 def report(redis: Redis, *encryption_keys: str) -> tuple[int, list[str]]:
-    """Return the exit code and the lines."""
+    """Run ``rekey`` and return its exit code and its lines."""
     said: list[str] = []
     return rekey.main(redis, encryption_keys, said.append), said
 
 
 def test_the_numbers_and_the_good_news(redis: Redis):
-    """A line for each kind, then that the old key can go; a second time there is nothing to do."""
+    """``rekey`` prints a line for each kind of value, and then that the old key can go.
+
+    The second time there is nothing to do.
+    """
     Vault(redis, (OLD,)).put("secret:R1", "1", 60)
     Vault(redis, (NEW,)).put("secret:R2", "2", 60)
     lines = [f"{what}: 0 written again, 0 already under the first key" for what in What]
@@ -42,7 +45,10 @@ def test_the_numbers_and_the_good_news(redis: Redis):
 
 
 def test_what_does_not_verify_is_named_and_counted(redis: Redis):
-    """The other values are written again, and no key may go."""
+    """A value that does not verify is named and counted, and then no key may go.
+
+    The other values are written again.
+    """
     Vault(redis, (OLD,)).put("secret:R1", "1", 60)
     redis.set("sealed:secret:R2", "forged")
     code, said = report(redis, NEW, OLD)
@@ -56,7 +62,10 @@ def test_what_does_not_verify_is_named_and_counted(redis: Redis):
 def test_a_process_that_still_writes_under_the_old_key(
     redis: Redis, monkeypatch: pytest.MonkeyPatch
 ):
-    """A value that was sealed under the old key after its turn is found at the end."""
+    """``rekey`` finds a value that another process has written under the old key in the meantime.
+
+    The value is found at the end, and the old key has to stay.
+    """
     whole = Rekeying.renew
 
     def renew(self: Rekeying) -> Result:
@@ -76,7 +85,7 @@ def test_a_process_that_still_writes_under_the_old_key(
 def test_a_command_that_is_cut_off(
     redis: Redis, monkeypatch: pytest.MonkeyPatch, error: BaseException, why: str
 ):
-    """Every key is still needed, and the command is to be run again."""
+    """If ``rekey`` is cut off, every key is still needed and the command has to be run again."""
 
     def fail(*_: object, **__: object) -> None:
         raise error
@@ -86,7 +95,7 @@ def test_a_command_that_is_cut_off(
 
 
 def test_the_doctor_says_what_needs_an_older_key(redis: Redis):
-    """It counts each kind, and says so when nothing needs it any more."""
+    """The doctor counts each kind of value under an older key, and says so if there is none."""
     Vault(redis, (OLD,)).put("secret:R1", "1", 60)
     store = RunStore(redis, (NEW, OLD))
     good = "every entry was made by this bot"

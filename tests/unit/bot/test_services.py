@@ -1,4 +1,4 @@
-"""The container: it looks up the bot's account once an hour, and recorded events wake a worker."""
+"""Container of the services, which looks up the bot's account hourly and wakes workers."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ BOT = {
 
 
 def make(bot: BotSettings, redis: Redis, webex: Webex) -> Services:
-    """A desk as a new process makes it."""
+    """Return the services as a new process makes them."""
     work = Settings(
         "https://bot.example.test", "", "client", "secret", (Fernet.generate_key().decode(),)
     )
@@ -37,7 +37,7 @@ def make(bot: BotSettings, redis: Redis, webex: Webex) -> Services:
 def test_the_next_process_knows_who_the_bot_is(
     settings: BotSettings, redis: Redis, webex: Webex, webex_script: Any, reply: Any
 ):
-    """Two processes, one question; the answer counts for an hour."""
+    """Two processes ask Webex only once who the bot is, and the answer counts for an hour."""
     webex_script.on("GET", "/people/me", reply(200, BOT))
     first, second = (make(settings, redis, webex).me for _ in range(2))
     keys = list(redis.scan_iter("bot:me:*"))
@@ -50,7 +50,10 @@ def test_the_next_process_knows_who_the_bot_is(
 def test_a_page_knows_the_account_without_asking_webex(
     settings: BotSettings, redis: Redis, webex: Webex, webex_script: Any, reply: Any
 ):
-    """Nobody is known before the first question, and the last answer counts for longer than an hour."""
+    """A page takes the bot's account from the last answer, even if it is older than an hour.
+
+    Before the first question to Webex, no account is known.
+    """
     services = make(settings, redis, webex)
     assert services.known_account is None
     webex_script.on("GET", "/people/me", reply(200, BOT))

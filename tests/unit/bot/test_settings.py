@@ -17,7 +17,7 @@ LEAST = {
 
 
 def problems(**changes: str) -> list[str]:
-    """The variables that are complained about."""
+    """Return the names of the variables that the settings refuse."""
     with pytest.raises(SettingsError) as caught:
         BotSettings.from_env(LEAST | changes)
     return [problem.partition(" ")[0] for problem in caught.value.problems]
@@ -188,7 +188,10 @@ def test_a_secret_that_somebody_typed_is_refused(secret: str):
 
 
 def test_a_secret_that_was_made_is_taken():
-    """Thousands of those that the advice makes, and of shorter ones; the same in every test run."""
+    """Each secret that the suggested command makes is accepted, and so is a shorter one.
+
+    The test takes thousands of secrets, which are the same in every run.
+    """
     dice = random.Random(7)  # noqa: S311  the same secrets in every run, and none of them is used
     made = [
         base64.urlsafe_b64encode(dice.randbytes(length)).decode().rstrip("=")
@@ -202,7 +205,7 @@ def test_a_secret_that_was_made_is_taken():
 
 
 def test_the_first_and_the_last_port():
-    """Both can be bound."""
+    """The first and the last port are accepted, because both can be bound."""
     assert [BotSettings.from_env(LEAST | {"PORT": port}).port for port in ("1", "65535")] == [
         1,
         65535,
@@ -210,7 +213,7 @@ def test_the_first_and_the_last_port():
 
 
 def test_every_address_to_listen_at():
-    """IPv4, IPv6 with or without brackets, and this machine's own name."""
+    """The bot can listen at IPv4, IPv6 with or without brackets, and this machine's own name."""
     hosts = ("127.0.0.1", "::", "[::1]", "localhost")
     assert [BotSettings.from_env(LEAST | {"HOST": host}).host for host in hosts] == [
         "127.0.0.1",
@@ -222,7 +225,10 @@ def test_every_address_to_listen_at():
 
 
 def test_plain_http_is_fine_on_this_machine():
-    """The practice cloud and a developer's own machine need no certificate."""
+    """On this machine an http address is accepted.
+
+    The practice cloud and a developer's own machine need no certificate.
+    """
     assert (
         BotSettings.from_env(LEAST | {"PUBLIC_URL": "http://127.0.0.1:8080"}).public_url
         == "http://127.0.0.1:8080"
@@ -230,7 +236,7 @@ def test_plain_http_is_fine_on_this_machine():
 
 
 def test_loopback_is_told_by_its_name():
-    """A name that only looks like loopback is not."""
+    """Loopback is known by its name, and a name that only looks like loopback is not loopback."""
     hosts = [
         "localhost",
         "127.0.0.1",
@@ -259,7 +265,7 @@ def test_secrets_do_not_show():
 
 
 def test_limits_and_retention():
-    """Each has a default, and is read as a number."""
+    """Each limit and each retention time has a default, and is read as a number."""
     names = ("refusals_per_hour", "commands_per_hour", "run_retention_days", "audit_retention_days")
     chosen = {name.upper(): str(number) for number, name in enumerate(names, 100)}
     least, read = BotSettings.from_env(LEAST), BotSettings.from_env(LEAST | chosen)
@@ -272,12 +278,18 @@ def test_limits_and_retention():
     [("0", 0), ("off", 0), ("1h", 3600), ("60m", 3600), ("6h", 21600), ("1d", 86400)],
 )
 def test_the_time_between_two_test_mails_of_the_watch(typed: str, seconds: int):
-    """Never, or from an hour to a day. Without a value it is an hour."""
+    """The time between two test mails of the watch is an hour to a day, or they are off.
+
+    Without a value it is an hour.
+    """
     assert BotSettings.from_env(LEAST | {"WATCH_TEST_MAIL": typed}).watch_test_mail_s == seconds
     assert BotSettings.from_env(LEAST).watch_test_mail_s == 3600
 
 
 @pytest.mark.parametrize("typed", ["59m", "25h", "often", "-1h", "1"])
 def test_test_mails_that_are_too_many_or_unreadable_are_refused(typed: str):
-    """Each of them is a task for an agent."""
+    """A time between test mails that is too short, too long or unreadable is refused.
+
+    Each test mail is a task for an agent, so too many of them do harm.
+    """
     assert problems(WATCH_TEST_MAIL=typed) == ["WATCH_TEST_MAIL"]

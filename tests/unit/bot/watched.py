@@ -1,4 +1,4 @@
-"""A watched channel with a history, for the tests of what shows it."""
+"""Watched channel with a history, for the tests of reports, pages and commands that show it."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ BROKEN = LookOutcome(
 
 
 def watch(services: Services, mailbox: str = MAILBOX, room: str = "room-1") -> WatchedChannel:
-    """Watch a channel, whose cards go to the space."""
+    """Watch a channel whose cards go to the space, and return the watched channel."""
     person = Person("person-1", "anna@example.test")
     watched = WatchedChannel(Channel(mailbox, tenant_id="t"), room, person, now())
     services.watching.channels.save(watched)
@@ -30,14 +30,14 @@ def watch(services: Services, mailbox: str = MAILBOX, room: str = "room-1") -> W
 
 
 def look(services: Services, watched: WatchedChannel, outcome: LookOutcome, at: datetime) -> None:
-    """Record one look."""
+    """Record one look at the channel, with its outcome."""
     services.watching.incidents.record(watched, outcome, at)
 
 
 def with_incident(services: Services, mailbox: str = MAILBOX) -> WatchedChannel:
-    """Two days of looks: mails, a break of two hours that was fixed, and good looks after it.
+    """Record two days of looks at a channel, with mails and a break of two hours that was fixed.
 
-    They begin at noon, so that the break is on one day.
+    Good looks follow the break. The looks begin at noon, so that the break is on one day.
     """
     watched = watch(services, mailbox)
     began = (now() - timedelta(days=2)).replace(hour=12, minute=0, second=0, microsecond=0)

@@ -1,4 +1,4 @@
-"""Real parts for the tests of jobs: a store, a vault, and clients of scripted Graph and Exchange."""
+"""Fixtures for the tests of jobs: a real store and vault, and a scripted Microsoft cloud."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def _by_then(moment: Callable[[], Any]) -> Any:
 
 @dataclass
 class Cloud:
-    """Scripted Graph and Exchange; the last answer is repeated.
+    """Scripted Graph and Exchange. The last answer for a request is repeated.
 
     Requests are named ``GET /path`` or by their cmdlet. An answer is a JSON body, or a status with
     a body. Without a script, Graph answers 404, a cmdlet returns no rows, and writes succeed.
@@ -55,12 +55,12 @@ class Cloud:
     asked: list[tuple[str, Any]] = field(default_factory=list)
 
     def on(self, what: str, *answers: Any) -> Cloud:
-        """Answers, in their order."""
+        """Script the answers to a request, in their order, and return the cloud."""
         self.script[what] = list(answers)
         return self
 
     def refuse(self, what: str, status: int, code: str = "", message: str = "") -> Cloud:
-        """An error in the service's own form."""
+        """Script an error in the form of the service as the answer to a request."""
         return self.on(
             what,
             (
@@ -75,7 +75,7 @@ class Cloud:
         return [(what, body) for what, body in self.asked if not what.startswith(("GET ", "Get-"))]
 
     def answer(self, request: httpx.Request) -> httpx.Response:
-        """httpx.MockTransport's handler."""
+        """Answer a request as the handler of ``httpx.MockTransport``."""
         body = json.loads(request.content) if request.content else None
         if "/InvokeCommand" in request.url.path:
             call = body["CmdletInput"]
@@ -107,37 +107,37 @@ class Cloud:
 
 @pytest.fixture(name="carry_out")
 def _carry_out() -> Callable[[Coroutine[Any, Any, None]], float]:
-    """Carries something out to its end, without waiting."""
+    """Return a function that runs a coroutine to its end in virtual time, without waiting."""
     return carry_out
 
 
 @pytest.fixture
 def cloud() -> Cloud:
-    """Microsoft, scripted."""
+    """Return a scripted Microsoft cloud."""
     return Cloud()
 
 
 @pytest.fixture
 def channel() -> Channel:
-    """The channel of the tests."""
+    """Return the email channel of the tests."""
     return CHANNEL
 
 
 @pytest.fixture
 def asker() -> Person:
-    """Return the person who asks."""
+    """Return the person who requests the runs."""
     return ASKER
 
 
 @pytest.fixture
 def store(redis: Redis) -> RunStore:
-    """Runs in an empty Valkey."""
+    """Return a store of runs in an empty Valkey."""
     return RunStore(redis)
 
 
 @pytest.fixture
 def work_settings(redis_url: str) -> Settings:
-    """Settings of the public clouds; nothing in the tests reaches them."""
+    """Return settings with the addresses of the public clouds, which the tests never reach."""
     return Settings(
         "https://bot.test", redis_url, "bot-app", "bot-secret", (Fernet.generate_key().decode(),)
     )
@@ -145,7 +145,7 @@ def work_settings(redis_url: str) -> Settings:
 
 @pytest.fixture
 def vault(redis: Redis, work_settings: Settings) -> Vault:
-    """Sealed values in an empty Valkey."""
+    """Return a vault of sealed values in an empty Valkey."""
     return Vault(redis, work_settings.encryption_keys)
 
 
@@ -233,16 +233,16 @@ async def _token() -> str:
 
 @dataclass
 class Heard:
-    """Listener that records what it is notified of."""
+    """Listener that records the runs that it is notified of."""
 
     runs: list[str] = field(default_factory=list)
 
     def run_changed(self, run_id: str) -> None:
-        """Something is new."""
+        """Record that the run has changed."""
         self.runs.append(run_id)
 
 
 @pytest.fixture
 def runtime_of(store: RunStore, vault: Vault) -> Callable[[Settings], Runtime]:
-    """Makes a worker's runtime with these settings."""
+    """Return a function that makes a worker's runtime with the given settings."""
     return lambda settings: Runtime(settings, store, vault, Heard())

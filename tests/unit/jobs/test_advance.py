@@ -1,4 +1,4 @@
-"""Carrying a run as far as it goes, and letting go of it."""
+"""Tests of the work on a run: as far as it goes now, and how the worker then leaves it."""
 
 from __future__ import annotations
 
@@ -41,18 +41,18 @@ ORIGIN = Origin("room-1", message="m-1")
 
 @dataclass
 class Heard:
-    """Listener that records what it is notified of."""
+    """Listener that records the runs that it is notified of."""
 
     runs: list[str] = field(default_factory=list)
 
     def run_changed(self, run_id: str) -> None:
-        """Something is new."""
+        """Record that the run has changed."""
         self.runs.append(run_id)
 
 
 @pytest.fixture
 def runtime(work_settings: Settings, store: RunStore, vault: Vault) -> Runtime:
-    """A worker's runtime, plugged in."""
+    """Return a worker's runtime, installed for this process."""
     made = Runtime(work_settings, store, vault, Heard())
     install(made)
     return made
@@ -60,7 +60,7 @@ def runtime(work_settings: Settings, store: RunStore, vault: Vault) -> Runtime:
 
 @pytest.fixture
 def opened(store: RunStore, asker: Person, channel: Channel) -> Run:
-    """A run of the mailbox."""
+    """Return a new run for the mailbox."""
     return store.open(channel, asker, ORIGIN)
 
 
@@ -69,7 +69,7 @@ Say = Callable[..., Run]
 
 @pytest.fixture
 def say(store: RunStore, opened: Run, channel: Channel) -> Say:
-    """Appends to the run, details first, and gives the run."""
+    """Return a function that appends events to the run and returns the run."""
 
     def append(*events: Event) -> Run:
         store.append(opened.id, Event(Kind.DETAILS, now(), channel=channel), *events)
@@ -79,24 +79,24 @@ def say(store: RunStore, opened: Run, channel: Channel) -> Say:
 
 
 def signed_in() -> Event:
-    """Somebody is signed in."""
+    """Return the event that an administrator has signed in."""
     return Event(Kind.SIGNED_IN, now(), account=ACCOUNT)
 
 
 def found(name: str, state: State = State.OK, **more: object) -> Event:
-    """Something was found."""
+    """Return the event of a finding."""
     finding = Finding(name, state, **more)  # type: ignore[arg-type]  # a finding's own fields
     return Event(Kind.FOUND, now(), step=name, finding=finding)
 
 
 def due(store: RunStore, run: Run) -> float | None:
-    """In how many seconds the run is looked at again."""
+    """Return in how many seconds the run is due again, or None if it is not due."""
     score = store.redis.zscore("runs:due", run.id)
     return None if score is None else float(score) - now().timestamp()
 
 
 def kinds(store: RunStore, run: Run) -> list[str]:
-    """The run's history."""
+    """Return the kinds of all events of the run."""
     return [str(event.kind) for event in store.events(run.id)]
 
 
@@ -108,7 +108,7 @@ def test_a_run_that_is_gone_is_forgotten(runtime: Runtime, store: RunStore):
 
 
 def test_a_run_without_details_is_left_alone(runtime: Runtime, store: RunStore, opened: Run):
-    """The first card is still open; nothing is due."""
+    """A run without details is left alone and is not due, because its first card is open."""
     advance.advance(opened.id)
     assert (kinds(store, opened), due(store, opened)) == (["opened"], None)
 
@@ -121,7 +121,7 @@ def test_a_run_that_nobody_signed_in_for_waits(runtime: Runtime, store: RunStore
 
 
 def test_where_another_worker_has_it(runtime: Runtime, store: RunStore, say: Say):
-    """It is looked at again a second later, so that no wake-up is lost."""
+    """A run that another worker has is due again within a second, so that no wake-up is lost."""
     run = say()
     with store.lease(run.id):
         advance.advance(run.id)
@@ -129,7 +129,7 @@ def test_where_another_worker_has_it(runtime: Runtime, store: RunStore, say: Say
 
 
 def test_a_sign_in_that_is_gone_is_asked_for_again(runtime: Runtime, store: RunStore, say: Say):
-    """The reason is on record."""
+    """If the sign-in of a run is gone, the run records the reason and waits for a new one."""
     run = say(signed_in())
     advance.advance(run.id)
     last = store.events(run.id)[-1]
@@ -140,7 +140,10 @@ def test_a_sign_in_that_is_gone_is_asked_for_again(runtime: Runtime, store: RunS
 def test_a_sign_in_that_ends_for_an_unknown_reason(
     provider: Any, work_settings: Settings, store: RunStore, vault: Vault, say: Say, opened: Run
 ):
-    """Entra's words are on record whole, with the ids that its support asks for."""
+    """If Entra ends a sign-in for an unknown reason, its whole message is recorded with its ids.
+
+    Microsoft's support asks for these ids.
+    """
     credentials = {"microsoft_client_id": "client-1", "microsoft_client_secret": "s3cr~t.Value"}
     settings = replace(work_settings, login_url=provider.base, **credentials)
     with sync_client(settings) as http:
@@ -160,14 +163,14 @@ def test_a_sign_in_that_ends_for_an_unknown_reason(
 
 
 def test_a_death_is_noticed(runtime: Runtime, store: RunStore, say: Say):
-    """Steps that were running when the worker died are counted, and run no more."""
+    """Steps that were running when a worker died are no longer shown as running."""
     run = say(Event(Kind.RUNNING, now(), step="ids"))
     advance.advance(run.id)
     assert (kinds(store, run)[-1], store.load(run.id).running) == ("resumed", frozenset())
 
 
 def test_an_ended_run_stays_ended(runtime: Runtime, store: RunStore, vault: Vault, say: Say):
-    """A late job does nothing, but for what a worker had sealed for it meanwhile."""
+    """A late job for an ended run only deletes a secret that a worker has stored for it since."""
     run = say(signed_in(), Event(Kind.CANCELLED, now()))
     vault.put(f"rehearsal-secret:{run.id}", "value", 60)
     advance.advance(run.id)
@@ -178,7 +181,7 @@ def test_an_ended_run_stays_ended(runtime: Runtime, store: RunStore, vault: Vaul
 def test_a_run_ends_when_everything_is_settled(
     runtime: Runtime, store: RunStore, vault: Vault, say: Say
 ):
-    """With every step, and not before; the sign-in is forgotten."""
+    """A run ends when its last step is settled, not before. Its stored sign-in is then deleted."""
     run = say(signed_in(), Event(Kind.PLANNED, now(), data={"plan": "p"}))
     admin_session.save(runtime, run, "cache")
     names = list(steps_of(run))
@@ -192,7 +195,7 @@ def test_a_run_ends_when_everything_is_settled(
 
 
 def test_the_earliest_time_is_looked_at(runtime: Runtime, store: RunStore, say: Say):
-    """Of all that wait for the clock."""
+    """If several steps wait for a time, the run is due at the earliest of these times."""
     later, sooner = now() + timedelta(minutes=9), now() + timedelta(minutes=3)
     run = say(
         signed_in(), found("a", State.WAITING, until=later), found("b", State.WAITING, until=sooner)
@@ -202,7 +205,7 @@ def test_the_earliest_time_is_looked_at(runtime: Runtime, store: RunStore, say: 
 
 
 def test_what_happened_meanwhile_is_never_lost(runtime: Runtime, store: RunStore, say: Say):
-    """An event after the work's last look has the run looked at again at once."""
+    """A run is due at once if an event was added after the work read the run for the last time."""
     run = say(signed_in(), found("a", State.WAITING, until=now() + timedelta(minutes=9)))
     store.append(run.id, Event(Kind.ANSWERED, now(), data={"question": "q", "value": "yes"}))
     advance.finish_or_reschedule(runtime, run.id, run.version)
@@ -213,7 +216,10 @@ def test_what_happened_meanwhile_is_never_lost(runtime: Runtime, store: RunStore
 def test_a_mistake_of_ours_is_told_by_a_reference(
     runtime: Runtime, store: RunStore, vault: Vault, say: Say
 ):
-    """An unexpected error gets a reference, is retried in 15 seconds, and ends the run at the third."""
+    """An unexpected error gets a reference, and the run is tried again in 15 seconds.
+
+    The third such error ends the run.
+    """
     run = say(signed_in())
     vault.put(f"session:{run.id}", "this is no token cache", 60)
     for _ in range(2):
@@ -247,7 +253,7 @@ def test_a_check_that_has_ended_is_not_looked_at_again(
 
 
 async def test_clouds_need_a_sign_in(runtime: Runtime, say: Say):
-    """Clients need the sign-in that is sealed under the run, and fail once it is deleted."""
+    """The clients of the clouds need the run's stored sign-in, and fail once it is deleted."""
     run = say(signed_in())
     admin_session.save(runtime, run, "{}")
     admin_session.drop(runtime, run.id)
@@ -276,7 +282,7 @@ def test_a_sign_in_whose_time_is_over_is_not_sealed(runtime: Runtime, vault: Vau
 
 
 async def test_nobody_sees_what_needs_a_sign_in(runtime: Runtime, say: Say):
-    """A stranger's context asks no cloud that takes a token."""
+    """Without a sign-in, a request that needs a token raises ``SignInNeeded``."""
     async with tenant_reader.open_reader(runtime, "") as nobody:
         with pytest.raises(SignInNeeded):
             await nobody.context(say(), runtime.store).graph.organization()
@@ -304,7 +310,7 @@ def test_what_blocks_a_plan(say: Say):
 
 @dataclass
 class Meanwhile(Vault):
-    """Vault in which something happens when the sign-in of a run is read."""
+    """Vault that calls a function of the test when the sign-in of a run is read."""
 
     redis: Any
     keys: tuple[str, ...]
@@ -316,7 +322,7 @@ class Meanwhile(Vault):
         super().__init__(self.redis, self.keys)
 
     def get(self, name: Any) -> str | None:
-        """Return nothing, after it has happened."""
+        """Call the function of the test, and return no sign-in."""
         self.happens()
         if self.raises:
             raise self.raises
@@ -325,7 +331,7 @@ class Meanwhile(Vault):
 
 @pytest.fixture
 def meanwhile(work_settings: Settings, store: RunStore) -> Callable[..., Runtime]:
-    """A worker's runtime, in which something happens during the work on a run."""
+    """Return a function that makes a runtime in which something happens during the work."""
 
     def make(happens: Callable[[], object], raises: Exception | None = None) -> Runtime:
         vault = Meanwhile(store.redis, work_settings.encryption_keys, happens, raises)
@@ -344,7 +350,10 @@ def test_a_worker_that_lost_the_run_writes_nothing(
     caplog: pytest.LogCaptureFixture,
     error: Exception | None,
 ):
-    """Another worker has it: no event, no error of the run, and the run stays due."""
+    """A worker whose run was taken over by another worker writes no event and no error.
+
+    The run stays due.
+    """
     run = say(signed_in())
     before = kinds(store, run)
     meanwhile(lambda: store.redis.set(f"run:{run.id}:lease", "another", px=9000), error)
@@ -357,7 +366,7 @@ def test_a_worker_that_lost_the_run_writes_nothing(
 def test_a_run_that_is_cancelled_during_the_work_keeps_nothing(
     meanwhile: Callable[..., Runtime], store: RunStore, say: Say
 ):
-    """No event follows, and what was sealed since is dropped."""
+    """A run that is canceled during the work gets no further event, and its sign-in is deleted."""
     run = say(signed_in())
     runtime = meanwhile(lambda: store.end(run, Event(Kind.CANCELLED, now())))
     runtime.vault.put(f"session:{run.id}", "cache", 60)  # type: ignore[arg-type]  # a name
@@ -371,7 +380,10 @@ def test_a_run_that_is_cancelled_during_the_work_keeps_nothing(
 def test_the_next_run_waits_for_the_worker_of_the_last(
     runtime: Runtime, store: RunStore, say: Say, opened: Run, asker: Person, channel: Channel
 ):
-    """A call of an ended run may be under way as long as a worker has its lease."""
+    """The next run waits while a worker holds the lease of an ended run of the same channel.
+
+    A request of the ended run may still be under way.
+    """
     say()
     with store.lease(opened.id):
         store.end(opened, Event(Kind.CANCELLED, now()))

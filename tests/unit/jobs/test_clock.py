@@ -1,4 +1,4 @@
-"""Moments as clouds write them."""
+"""Tests of times as the clouds write them."""
 
 from __future__ import annotations
 
@@ -23,5 +23,8 @@ MADE = datetime(2026, 6, 1, tzinfo=UTC)
     ],
 )
 def test_moments(text: str | None, found: datetime | None):
-    """In UTC, whatever zone they are written in."""
+    """A time is read in UTC, whatever time zone it is written in.
+
+    Text that is no time gives None.
+    """
     assert parse(text) == found

@@ -1,4 +1,4 @@
-"""The person whose turn it is in a run."""
+"""Tests of the person whose turn it is in a run, and of the run's stage."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ NOTHING = replace(SIGNED_IN, plan=Plan("p", (), AT))
 
 
 def found(run: Run, *findings: Finding) -> Run:
-    """The run, with what was found."""
+    """Return the run with these findings."""
     return replace(run, findings={finding.step: finding for finding in findings})
 
 
 def waits(step: str, turn: Turn, cause: str = "") -> Finding:
-    """A step that waits for somebody."""
+    """Return the finding of a step that waits for somebody."""
     return Finding(step, State.WAITING, waiting_for=turn, cause=cause)
 
 
@@ -173,7 +173,10 @@ TABLE = [
 
 @pytest.mark.parametrize(("run", "turn", "key", "number"), TABLE)
 def test_whose_turn_and_which_stage(run: Run, turn: Turn, key: str, number: int):
-    """The earliest stage first."""
+    """A run names the next person, that person's task, and its stage.
+
+    If several steps wait for people, the earliest stage counts.
+    """
     assert (next_action(run), stage_of(run)) == (
         NextAction(turn, Text(f"turn_words.{key}")),
         number,
@@ -188,7 +191,10 @@ def test_whose_turn_and_which_stage(run: Run, turn: Turn, key: str, number: int)
     ],
 )
 def test_a_fix_asks_for_the_form_where_it_has_made_a_secret(made: dict[str, Changed], key: str):
-    """Its plan may hold one that is not needed in the end."""
+    """A fix asks for the form only if it has created a client secret.
+
+    Its plan may hold a secret that is not needed in the end.
+    """
     brief = Brief(fix=FixBrief(token_cause="session_revoked"))
     run = replace(
         found(APPROVED, waits("mailbox_fields", Turn.REQUESTER)),
@@ -204,13 +210,13 @@ def test_a_fix_asks_for_the_form_where_it_has_made_a_secret(made: dict[str, Chan
     [(Kind.FINISHED, "done"), (Kind.CANCELLED, "cancelled"), (Kind.FAILED, "failed")],
 )
 def test_an_ended_run_is_nobodys(ended: Kind, key: str):
-    """Whatever it waited for."""
+    """An ended run is nobody's turn, whatever the run waited for before."""
     run = replace(found(APPROVED, waits("token", Turn.REQUESTER)), ended=ended)
     assert (next_action(run).turn, next_action(run).words.key) == (Turn.NOBODY, f"turn_words.{key}")
 
 
 def test_every_step_that_waits_has_words():
-    """Whatever step a person is waited for at, the sentence is in the catalogue."""
+    """For every step that can wait for a person, the catalog has a sentence that asks for it."""
     keys = {
         next_action(found(APPROVED, waits(name, Turn.REQUESTER))).words.key
         for name in steps_of(NEW)
@@ -220,6 +226,6 @@ def test_every_step_that_waits_has_words():
 
 @pytest.mark.parametrize("step", ["app_fields", "address_fields", "mailbox_fields"])
 def test_every_part_of_the_form_asks_for_the_form(step: str):
-    """No card says Look again while the form is to be filled in."""
+    """If a part of the form is missing, the card asks for the form, and never says Look again."""
     run = found(APPROVED, waits(step, Turn.REQUESTER))
     assert [each.words.key for each in open_requests(run)] == ["turn_words.form"]

@@ -1,4 +1,7 @@
-"""The redactor removes secrets in every wrapping and keeps what TAC needs (CHECKLIST S5)."""
+"""Tests that the redactor removes secrets in every encoding and keeps what TAC needs.
+
+The rule is CHECKLIST S5.
+"""
 
 from __future__ import annotations
 
@@ -104,12 +107,12 @@ AROUND = st.sampled_from(
 
 
 def base64_of(text: str) -> str:
-    """Base64 of a text."""
+    """Return the text in Base64."""
     return base64.b64encode(text.encode()).decode()
 
 
 def wrapped_base64_of(text: str) -> str:
-    """Base64 in lines of 76, as a mail has it."""
+    """Return the text in Base64 with lines of 76 characters, as in a mail."""
     return base64.encodebytes(text.encode()).decode().rstrip()
 
 
@@ -129,7 +132,7 @@ WRAPPINGS = {
 
 @given(pieces=st.lists(st.sampled_from(PIECES), max_size=8))
 def test_a_word_that_is_not_tried_holds_nothing(pieces: list[str]):
-    """A text is not tried with each pattern only if none of them would change it."""
+    """The shortcut that skips a pattern gives the same result as applying every pattern."""
     text = clean = "".join(pieces)
     for pattern, replacement in redact._PATTERNS:  # noqa: SLF001  the patterns without the shortcut
         clean = pattern.sub(replacement, clean)
@@ -161,7 +164,7 @@ def test_secrets_by_their_name(wrapping: str, secret: str, frame: str):
     around=AROUND,
 )
 def test_secrets_that_are_known(wrapping: str, secret: str, around: str):
-    """The bot's own secrets are removed, whatever their form."""
+    """The bot's own secrets are removed, even if they do not look like secrets."""
     wrapped = WRAPPINGS[wrapping](secret)
     gone(Redactor((secret,)).text(around.format(wrapped)), secret, wrapped)
 
@@ -172,7 +175,7 @@ def test_secrets_that_are_known(wrapping: str, secret: str, around: str):
     name=st.sampled_from(["seen", "value", "code"]),
 )
 def test_secrets_in_data(secret: str, wrapping: str, name: str):
-    """Every text of a tree goes through, the names of its fields too."""
+    """A secret is removed from every text in nested data, also from the names of its fields."""
     wrapped = WRAPPINGS[wrapping](secret)
     tree = {name: [wrapped, {"deep": f"a {wrapped}"}], wrapped: 1}
     gone(json.dumps(Redactor().data(tree)), secret, wrapped)
@@ -191,7 +194,10 @@ def test_secrets_in_data(secret: str, wrapping: str, name: str):
     ],
 )
 def test_fields_that_only_their_name_gives_away(name: str):
-    """A short secret without any shape goes by the name of its field; numbers and truth stay."""
+    """A short secret is removed if the name of its field is that of a secret.
+
+    Numbers, true and false, and null stay.
+    """
     assert Redactor().data({name: "tulip", "seen": "tulip", "n": 1, "b": True, "z": None}) == {
         name: "[removed]",
         "seen": "tulip",
@@ -202,7 +208,10 @@ def test_fields_that_only_their_name_gives_away(name: str):
 
 
 def test_private_keys():
-    """A key block goes whole, and one whose end is missing goes up to the next empty line."""
+    """A private key block is removed whole.
+
+    If its end is missing, it is removed up to the next empty line.
+    """
     block = "-----BEGIN PRIVATE KEY-----\nMIIEvQIBADANBg\nabc\n-----END PRIVATE KEY-----"
     cut = "-----BEGIN RSA PRIVATE KEY-----\nMIIEvQIBADANBg\n\nafter"
     assert Redactor().text(f"a\n{block}\nb\n{cut}") == "a\n[removed]\nb\n[removed]after"
@@ -241,13 +250,13 @@ KEPT = (
 
 @pytest.mark.parametrize("text", KEPT)
 def test_what_tac_needs_stays(text: str):
-    """Addresses, ids, codes, server names and replies come through as they are."""
+    """Addresses, ids, codes, server names, and replies of servers stay unchanged."""
     assert Redactor(("practice-bot-client-secret",)).text(text) == text
 
 
 @given(st.text(max_size=300))
 def test_twice_is_once(text: str):
-    """Any text can be cleaned, and what was cleaned is clean."""
+    """Redacting a text that was redacted before changes nothing."""
     once = Redactor().text(text)
     assert Redactor().text(once) == once
 
@@ -272,7 +281,10 @@ def test_twice_is_once(text: str):
     ],
 )
 def test_a_long_text_takes_no_longer_than_its_length(piece: str):
-    """A text of 100,000 characters is redacted within 5 seconds; a pattern once took many minutes."""
+    """A text of 100,000 characters is redacted within 5 seconds.
+
+    A pattern once took many minutes.
+    """
     began = time.process_time()
     Redactor().text(piece * (100_000 // len(piece)))
     assert time.process_time() - began < 5

@@ -1,4 +1,4 @@
-"""One container a process: a job finds it by its class."""
+"""Tests of the container that a process installs once, and that its jobs find by its class."""
 
 from __future__ import annotations
 
@@ -21,7 +21,10 @@ class More(Runtime):
 def test_a_job_finds_what_is_installed(
     runtime_of: Callable[[Settings], Runtime], work_settings: Settings
 ):
-    """A job gets the installed container as ``Runtime``, or as the class that was installed."""
+    """A job finds the installed container by its own class or by ``Runtime``.
+
+    Any other class is an error.
+    """
     made = runtime_of(work_settings)
     install(made)
     assert current(Runtime) is made

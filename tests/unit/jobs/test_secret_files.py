@@ -1,4 +1,4 @@
-"""Secrets in files: NAME_FILE, and the folder of systemd's credentials."""
+"""Tests of secrets in files, which NAME_FILE or the folder of systemd's credentials names."""
 
 from __future__ import annotations
 
@@ -22,7 +22,10 @@ def put(folder: Path, content: bytes, name: str = "ENCRYPTION_KEYS") -> str:
 
 @pytest.mark.parametrize("name", SECRETS)
 def test_every_secret_may_be_in_a_file(name: str, tmp_path: Path):
-    """Both ways give the text without the newline at its end; everything else stays as it was."""
+    """Every secret may be read from a NAME_FILE path or from the folder of systemd's credentials.
+
+    The newline at the end of the file is dropped. Everything else stays unchanged.
+    """
     path = put(tmp_path, b"a secret of its own\r\n", name)
     found = [
         read_files(env)
@@ -37,14 +40,14 @@ def test_every_secret_may_be_in_a_file(name: str, tmp_path: Path):
 
 
 def test_every_secret_of_the_table_is_known():
-    """A setting that is called a token, a secret or a key may be in a file."""
+    """Each setting in the docs that is named a token, a secret or a key may be in a file."""
     named = set(MAY_BE_SECRET.findall((ROOT / "docs/settings.md").read_text(encoding="utf-8")))
     assert named
     assert named - set(SECRETS) == set()
 
 
 def test_a_secret_in_the_environment_stays(tmp_path: Path):
-    """A blank path and a folder with other files name nothing."""
+    """A secret in the environment stays if its file path is blank and its folder lacks it."""
     put(tmp_path, b"x", "OTHER")
     env = {
         "ENCRYPTION_KEYS": "key",
@@ -55,7 +58,7 @@ def test_a_secret_in_the_environment_stays(tmp_path: Path):
 
 
 def test_two_places_are_one_too_many(tmp_path: Path):
-    """Each of them is named, and no part of the secret."""
+    """A secret that is set in several places is an error that names the places, not the secret."""
     path = put(tmp_path, b"of the file")
     both = {"ENCRYPTION_KEYS": "of the variable", "ENCRYPTION_KEYS_FILE": path}
     _, (problem,) = read_files(both | {"CREDENTIALS_DIRECTORY": str(tmp_path)})
@@ -80,13 +83,16 @@ def test_two_places_are_one_too_many(tmp_path: Path):
     ],
 )
 def test_a_file_without_a_secret_is_named(content: bytes, words: str, tmp_path: Path):
-    """The sentence names the setting and the path."""
+    """If a secret file has no usable text, the error names the setting and the path."""
     path = put(tmp_path, content)
     assert read_files({"ENCRYPTION_KEYS_FILE": path})[1] == (words.format(path=path),)
 
 
 def test_a_file_that_cannot_be_read_is_named(tmp_path: Path):
-    """It is missing, or it is a folder. An unreadable folder of credentials is named, too."""
+    """If a secret file is missing or is a folder, the error names the setting and the path.
+
+    A credentials folder that cannot be read is named, too.
+    """
     gone = tmp_path / "gone"
     problems = [
         *read_files({"ENCRYPTION_KEYS_FILE": str(gone)})[1],
@@ -104,7 +110,7 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path: Path):
 
 
 def test_a_secret_that_is_not_read_is_not_said_to_be_missing():
-    """One sentence a setting."""
+    """A secret whose file cannot be read gives one error only, and does not count as missing."""
     values, unread = read_files({"WEBEX_WEBHOOK_SECRET_FILE": "/gone"})
     about = [line for line in settings_problems(values, unread) if "WEBHOOK" in line]
     assert about == list(unread)

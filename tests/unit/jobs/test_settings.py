@@ -1,4 +1,4 @@
-"""Settings of the jobs: Webex's optional services, and values that need each other."""
+"""Tests of the settings of the jobs: Webex's optional services, and values that need each other."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ SERVICES = {
 
 
 def test_without_them_only_the_status_page_is_known():
-    """The defaults of a bot that has no key of Webex's other services."""
+    """Without keys of Webex's services, the bot may ask only Microsoft and the status page."""
     read = Settings.from_env(LEAST)
     assert (read.status_url, read.connect_url, read.contact_center_url) == (
         "https://status.webex.com",
@@ -46,7 +46,10 @@ def test_without_them_only_the_status_page_is_known():
 
 
 def test_every_service_is_read_and_may_be_asked():
-    """Addresses lose their trailing slash, their hosts join Microsoft's, and keys never show."""
+    """Every optional service is read from its settings, and its host may be asked.
+
+    Addresses lose their trailing slash, and no key shows in the repr.
+    """
     read = Settings.from_env(LEAST | SERVICES)
     assert (read.status_url, read.connect_url, read.connect_key) == (
         "https://status.example",
@@ -70,7 +73,7 @@ def test_every_service_is_read_and_may_be_asked():
 
 
 def test_off_is_no_host():
-    """A status page that is switched off adds nothing to what may be asked."""
+    """A status page that is switched off adds no host that the bot may ask."""
     assert Settings.from_env(LEAST | {"WEBEX_STATUS_URL": "off"}).hosts == {
         "login.microsoftonline.com",
         "graph.microsoft.com",
@@ -164,7 +167,10 @@ def test_an_address_may_be_written_in_several_ways(name: str, value: str, field:
     ],
 )
 def test_a_value_that_cannot_be_right_is_said(name: str, value: str):
-    """An invalid value is reported by its variable's name, and a list of only commas gets no default."""
+    """An invalid value is reported by the name of its setting.
+
+    A list of only commas is invalid as well, and does not get the default.
+    """
     with pytest.raises(SettingsError) as caught:
         Settings.from_env(LEAST | SERVICES | {name: value})
     assert [problem.partition(" ")[0] for problem in caught.value.problems] == [name]
@@ -207,7 +213,7 @@ def test_no_secret_shows_in_the_settings():
 
 
 def test_more_hosts_of_webex_connect():
-    """The patterns are read in lower case, and each one that is none is named by itself."""
+    """Host patterns are read in lower case, and each invalid pattern is named in its own error."""
     env = LEAST | {"CONNECT_HOSTS": " *.Connect.example.com, mail.example.com "}
     read = Settings.from_env(env).connect_hosts
     assert read == ("*.connect.example.com", "mail.example.com")

@@ -1,4 +1,4 @@
-"""Signals of a finding, which are stored without their defaults and read back unchanged."""
+"""Tests of the signals of a finding, which are stored without defaults and read back unchanged."""
 
 from __future__ import annotations
 
@@ -12,13 +12,16 @@ FULL = Signals(since=AT, disproved_by=(), token_lives=True, station=Station.FORW
 
 
 def test_what_is_not_set_is_not_written():
-    """Most findings set none, so an event has no more than an empty object of them."""
+    """Only signals that are set are stored, so most events hold just an empty object."""
     assert dump(NO_SIGNALS) == b"{}"
     assert dump(Signals(missed=3)) == b'{"missed":3}'
 
 
 def test_they_are_read_back_as_they_were():
-    """With their types; that nothing disproves a finding is another thing than that it does not say."""
+    """Signals are read back with their types.
+
+    An empty list of disproving steps is not the same as a missing list.
+    """
     found = Finding("copies", State.WRONG, signals=FULL)
     assert load(dump(found), Finding) == found
     assert load(b'{"step": "copies", "state": "ok"}', Finding).signals == NO_SIGNALS
@@ -28,7 +31,10 @@ def test_they_are_read_back_as_they_were():
 
 
 def test_later_ones_win():
-    """A finding that says more keeps what it has said before."""
+    """If two sets of signals are joined, each value of the later set wins.
+
+    A value that only the earlier set has stays.
+    """
     assert FULL | Signals(station=Station.CONNECT, unproven=AT) == Signals(
         since=AT, disproved_by=(), token_lives=True, station=Station.CONNECT, missed=3, unproven=AT
     )
@@ -36,7 +42,7 @@ def test_later_ones_win():
 
 
 def test_people_read_them_as_text():
-    """In the file for TAC and in the audit trail."""
+    """Signals are written as plain text for the TAC file and the audit trail."""
     told = {
         "since": AT.isoformat(),
         "disproved_by": "",

@@ -1,4 +1,4 @@
-"""Every table that names a step or a cause names one that exists, and a misspelt name is found."""
+"""Tests that every table names only steps and causes that exist. A misspelled name is found."""
 
 from __future__ import annotations
 
@@ -144,19 +144,19 @@ SAID = re.compile(r"\bcause=\"(\w+)\"")
 
 
 def misspelt(names: Iterable[str]) -> list[str]:
-    """A copy of the table with one letter too many."""
+    """Return the names with one letter too many in the first."""
     first, *others = names
     return [f"{first}t", *others]
 
 
 def written(pattern: re.Pattern[str], text: str) -> set[str]:
-    """The names that the source writes out."""
+    """Return the names that the source writes out."""
     return set(pattern.findall(text))
 
 
 @pytest.fixture(scope="module")
 def source() -> str:
-    """The source of the work and of its cards."""
+    """Return the source of jobs/ and bot/ as one text."""
     return "\n".join(
         path.read_text(encoding="utf-8")
         for folder in ("jobs", "bot")
@@ -165,7 +165,7 @@ def source() -> str:
 
 
 def with_knob(name: str, value: object) -> Mapping[str, Step]:
-    """Return all steps; the attribute ``name`` of the SMTP login, or of its diagnosis, is ``value``."""
+    """Return all steps, with one attribute of the SMTP login or its diagnosis set to ``value``."""
     step = type(EVERYTHING["smtp_login"])()
     if hasattr(step, name):
         setattr(step, name, value)
@@ -176,7 +176,7 @@ def with_knob(name: str, value: object) -> Mapping[str, Step]:
 
 @pytest.mark.parametrize("table", STEPS)
 def test_a_table_names_steps(table: str):
-    """Each name is a step or a probe, and one that is not is found."""
+    """Each name in the table is a step or a probe, and a misspelled name raises an error."""
     require_steps(table, STEPS[table], EVERYTHING)
     with pytest.raises(UnknownNameError, match=table):
         require_steps(table, misspelt(STEPS[table]), EVERYTHING)
@@ -184,7 +184,7 @@ def test_a_table_names_steps(table: str):
 
 @pytest.mark.parametrize("table", CAUSES)
 def test_a_table_names_causes(table: str):
-    """Each code is a cause, and one that is not is found."""
+    """Each code in the table is a cause, and a misspelled code raises an error."""
     require_causes(table, CAUSES[table])
     with pytest.raises(UnknownNameError, match=table):
         require_causes(table, misspelt(CAUSES[table]))
@@ -192,7 +192,7 @@ def test_a_table_names_causes(table: str):
 
 @pytest.mark.parametrize("knob", [*KNOBS, *CAUSE_KNOBS])
 def test_a_step_names_steps_and_causes(knob: str):
-    """The registry refuses a step that names none."""
+    """The registry refuses a step that names an unknown step or cause."""
     verified(EVERYTHING)
     with pytest.raises(UnknownNameError, match=rf"smtp_login\.{knob}: unknown"):
         verified(with_knob(knob, {**KNOBS, **CAUSE_KNOBS}[knob]))
@@ -200,7 +200,7 @@ def test_a_step_names_steps_and_causes(knob: str):
 
 @pytest.mark.parametrize("field", ["caused_by", "superseded_by", "disproved_by"])
 def test_a_diagnosis_names_steps(field: str):
-    """The registry refuses a diagnosis that names none."""
+    """The registry refuses a diagnosis that names an unknown step."""
     verified_diagnoses(EVERYTHING)
     with pytest.raises(
         UnknownNameError, match=rf"smtp_login\.{field}: unknown steps exchange_helth"
@@ -216,7 +216,7 @@ def test_a_set_of_causes_fails_where_it_is_made():
 
 
 def test_a_signal_has_its_name():
-    """A misspelt signal is no argument, for mypy and at run time."""
+    """A misspelled signal raises an error when it is set, read, or passed as an argument."""
     signals = EVERYTHING["answers"].ok().signals
     with pytest.raises(TypeError):
         type(signals)(token_live=True)
@@ -227,7 +227,7 @@ def test_a_signal_has_its_name():
 
 
 def test_a_module_declares_its_own_cause(monkeypatch: pytest.MonkeyPatch):
-    """It can be named from then on, and another module cannot declare it again."""
+    """A cause can be named once a module has declared it, and no cause can be declared twice."""
     monkeypatch.setattr("jobs.clouds.cause_codes.CAUSE_CODES", {*CAUSE_CODES})
     with pytest.raises(UnknownNameError, match="made_up"):
         causes("made_up")
@@ -238,12 +238,12 @@ def test_a_module_declares_its_own_cause(monkeypatch: pytest.MonkeyPatch):
 
 
 def test_every_cause_has_its_sentence():
-    """The list of causes and the catalogue are the same."""
+    """The catalog has a sentence for every cause, and for no other code."""
     assert {key.removeprefix("cause.") for key in keys() if key.startswith("cause.")} == CAUSE_CODES
 
 
 def test_names_that_are_looked_up_exist(source: str):
-    """A step's finding or change is looked up by its name."""
+    """If the source looks up a finding or a change by a name, a step or probe has this name."""
     require_steps("source", written(LOOKED_UP, source), EVERYTHING)
     assert len(written(LOOKED_UP, source)) > 5
     with pytest.raises(UnknownNameError, match="check_secrt"):
@@ -253,7 +253,7 @@ def test_names_that_are_looked_up_exist(source: str):
 
 
 def test_causes_that_are_said_exist(source: str):
-    """A finding or an error names a cause that has a sentence."""
+    """Every cause that the source gives to a finding or an error exists."""
     require_causes("source", written(SAID, source))
     assert len(written(SAID, source)) > 20
     with pytest.raises(UnknownNameError, match="not_forwardet"):
@@ -262,7 +262,7 @@ def test_causes_that_are_said_exist(source: str):
 
 @pytest.mark.parametrize("family", ["cause", "remedy"])
 def test_each_cause_has_its_texts(family: str):
-    """A cause has a sentence that names it and one that says what to do; neither has more."""
+    """Every cause has a sentence that names it, and a sentence that says what to do."""
     named = {key.removeprefix(f"{family}.") for key in keys() if key.startswith(f"{family}.")}
     assert CAUSE_CODES - named == set()
 
@@ -280,13 +280,13 @@ class Odd(Probe):
 
 
 def test_an_attribute_that_steps_do_not_have_is_refused():
-    """A misspelt attribute would leave a step with the usual one."""
+    """A misspelled attribute is refused, because the step would silently keep the default."""
     with pytest.raises(UnknownNameError, match="odd: unknown attributes diagnosys"):
         by_name([Odd()])
 
 
 def test_a_name_belongs_to_one_step():
-    """The second step of a name would replace the first without a word."""
+    """Two steps with one name are refused, because the second would silently replace the first."""
     probe = next(iter(all_probes().values()))
     with pytest.raises(UnknownNameError, match=f"{probe.name}: two steps have this name"):
         by_name([probe, probe])

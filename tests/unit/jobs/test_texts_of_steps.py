@@ -1,4 +1,4 @@
-"""Steps and texts match: every row of the article has a step, and every key has a text."""
+"""Tests that steps and texts match: each row of the article has a step, and each key has a text."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ EVERYTHING = {**all_steps(), **all_probes()}
 
 @cache
 def words() -> tuple[tuple[str, ast.Call], ...]:
-    """Return every call of ``Text`` in bot/ and jobs/ with its place; files are parsed once."""
+    """Return every call of ``Text`` in bot/ and jobs/ with its place. The files are parsed once."""
     return tuple(_words())
 
 
@@ -46,13 +46,16 @@ def _words() -> Iterator[tuple[str, ast.Call]]:
 
 
 def named(call: ast.Call) -> str | None:
-    """The key, where it is written out; ``verbatim`` is none."""
+    """Return the key of the text if the call writes it out, or None.
+
+    The key ``verbatim`` gives None.
+    """
     key = call.args[0]
     return key.value if isinstance(key, ast.Constant) and key.value != "verbatim" else None
 
 
 def begun(call: ast.Call) -> str | None:
-    """The beginning of a key that is put together at run time."""
+    """Return the beginning of a key that is put together at run time, or None."""
     key = call.args[0]
     return (
         str(key.values[0].value)
@@ -62,7 +65,7 @@ def begun(call: ast.Call) -> str | None:
 
 
 def given(call: ast.Call) -> set[str] | None:
-    """The names of the values, where they are written out in the call."""
+    """Return the names of the values if the call writes them out, or None."""
     if len(call.args) == 1:
         return set()
     table = call.args[1]
@@ -76,7 +79,7 @@ def given(call: ast.Call) -> set[str] | None:
 
 @cache
 def catalogue() -> list[object]:
-    """Every file of the catalogue, read once."""
+    """Return the contents of every file of the text catalog, which is read once."""
     return [
         tomllib.loads(path.read_text(encoding="utf-8"))
         for path in (ROOT / "adaptive_cards/texts/en").glob("*.toml")
@@ -84,7 +87,10 @@ def catalogue() -> list[object]:
 
 
 def raw(key: str) -> str:
-    """Return the text from the catalog, without values filled in; of plural forms the general one."""
+    """Return the text from the catalog, without values filled in.
+
+    If the text has plural forms, the general form is returned.
+    """
     for texts in catalogue():
         node = texts
         for name in key.split("."):
@@ -96,7 +102,7 @@ def raw(key: str) -> str:
 
 
 def test_every_row_has_a_step():
-    """C1 to V3 are steps of the article's profile, and no step has a row that is not in the article."""
+    """The steps of the article's profile have exactly the rows C1 to V3 of the article."""
     assert set(ORDER) == ARTICLE
     assert {step.article_row for step in steps_for(Profile.ARTICLE).values()} == ARTICLE
 
@@ -112,7 +118,7 @@ def test_least_privilege_leaves_out_three_steps():
 
 @pytest.mark.parametrize("name", sorted(EVERYTHING))
 def test_a_step_has_its_texts(name: str):
-    """A title, and what is expected of it."""
+    """Every step and probe has a text for its title and a text for the expected state."""
     assert [key for key in (f"step.{name}", f"expected.{name}") if not has_text(key)] == []
 
 
@@ -128,7 +134,10 @@ def test_every_line_of_the_progress_card_has_its_text():
 
 
 def test_keys_written_out_exist():
-    """Every key in bot/ and jobs/ is in the catalog; a missing one would raise KeyError in a space."""
+    """Every text key in bot/ and jobs/ is in the catalog.
+
+    A missing key would raise KeyError while the bot answers in a space.
+    """
     found = {where: key for where, call in words() if (key := named(call))}
     assert {where: key for where, key in found.items() if not has_text(key)} == {}
     assert len(found) > 100

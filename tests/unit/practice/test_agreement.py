@@ -1,4 +1,4 @@
-"""The check that the bot's cards agree: each kind of contradiction, and what is none."""
+"""Tests of the check that the bot's cards agree with each other."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from practice.agreement import contradictions
 
 
 def card(text: str, *runs: str, room: str = "Space 1", bot: bool = True) -> dict[str, Any]:
-    """A message with this text, and a button of each run."""
+    """Return a message with this text and a button of each run."""
     buttons = [
         {"type": "Action.Submit", "title": "Go", "data": {"do": "go", "run": run}} for run in runs
     ]
@@ -40,7 +40,7 @@ ASKED = card("Your turn: sign in.", "ABC123", room="direct")
     ],
 )
 def test_a_contradiction_is_named(messages: list[dict[str, Any]], told: str):
-    """In the words of the person who reads the two cards."""
+    """A contradiction between two cards is named in the words of a person who reads both."""
     (found,) = contradictions(messages)
     assert found.startswith(told)
 
@@ -60,5 +60,8 @@ def test_a_contradiction_is_named(messages: list[dict[str, Any]], told: str):
     ],
 )
 def test_cards_that_agree(messages: list[dict[str, Any]]):
-    """Different runs, ended runs, and messages of people contradict nothing."""
+    """Cards of different runs do not contradict each other.
+
+    The same holds for cards of ended runs and for people's messages.
+    """
     assert contradictions(messages) == []

@@ -1,4 +1,4 @@
-"""The kills and pauses that a seed gives, and the verdict on a run that was disturbed."""
+"""Tests of the kills and pauses that a seed gives, and of the verdict on a disturbed run."""
 
 from __future__ import annotations
 
@@ -40,13 +40,16 @@ RIGHT = Left(
 
 
 def test_a_seed_draws_the_same_kills_again():
-    """And another seed others."""
+    """The same seed draws the same kills again, and another seed draws others."""
     first, again, other = (list(itertools.islice(runs(seed), 40)) for seed in (1, 1, 2))
     assert (first == again, first == other) == (True, False)
 
 
 def test_every_side_effect_is_hit_in_every_way():
-    """Once before anything comes a second time; and some runs have five kills at any time."""
+    """Every side effect of a run gets a kill of every kind once before any kill comes again.
+
+    Some runs have five kills at any time instead.
+    """
     every = len(EFFECTS) * len(When) * len(Victim)
     drawn = list(itertools.islice(runs(7), every + every // 16))
     single = Counter(
@@ -63,7 +66,10 @@ def test_every_side_effect_is_hit_in_every_way():
 
 
 def test_every_side_effect_is_paused_at_in_every_way():
-    """But for the last secret, which comes when a canceled setup is over."""
+    """Every side effect of a run gets a pause of every kind once.
+
+    The exception is the last secret during a setup, because it comes when a canceled setup is over.
+    """
     every = len(EFFECTS) * len(Between) - 1
     drawn = list(itertools.islice(pauses(7), every))
     ways = {(pause.kill.name, pause.between) for pause in drawn}
@@ -73,7 +79,10 @@ def test_every_side_effect_is_paused_at_in_every_way():
 
 
 def test_another_host_takes_over_in_runs_with_one_kill():
-    """A run with several kills has workers to kill on this host."""
+    """Only a run with a single kill can stop the whole host.
+
+    A run with several kills needs workers on this host to kill.
+    """
     drawn = list(itertools.islice(runs(7), 200))
     several = {kill.victim for kills in drawn if len(kills) > 1 for kill in kills}
     assert (several <= set(HERE), Victim.HOST in {kills[0].victim for kills in drawn}) == (
@@ -83,7 +92,10 @@ def test_another_host_takes_over_in_runs_with_one_kill():
 
 
 def test_what_follows_an_end_is_counted(redis: Redis):
-    """In every run of the Redis, but not the end itself."""
+    """Every event that comes after the end of its run is counted, for all runs in Redis.
+
+    The end itself does not count.
+    """
     histories = {
         "A": ["opened", "finished"],
         "B": ["opened", "changing"],
@@ -97,7 +109,11 @@ def test_what_follows_an_end_is_counted(redis: Redis):
 
 @pytest.mark.parametrize("when", When)
 def test_the_practice_cloud_knows_every_fault(when: When):
-    """Before: no effect. Inside and after: the call is carried out."""
+    """Each kill has a fault that the practice cloud understands.
+
+    A kill before the call prevents its effect, and one inside or after it leaves the call carried
+    out.
+    """
     faults = [from_json(Kill(Victim.JOB, effect, when).fault()) for effect in EFFECTS]
     assert {(bool(f.delay_s), bool(f.late_s), f.reset) for f in faults} == {
         {
@@ -109,13 +125,13 @@ def test_the_practice_cloud_knows_every_fault(when: When):
 
 
 def test_a_kill_at_any_time_has_no_fault():
-    """It waits for no call."""
+    """A kill at any time has no fault, because it waits for no call."""
     with pytest.raises(ValueError, match="needs no fault"):
         Kill(Victim.ALL).fault()
 
 
 def test_the_sample_is_three_kills_in_the_order_of_a_setup():
-    """The app, something that needs it, a secret."""
+    """The sample has three kills: at the app, at something that needs the app, and at a secret."""
     for seed in range(20):
         first, second, third = (kill.name for kill in sample(seed))
         assert (
@@ -147,7 +163,10 @@ def test_the_same_tenant_is_right():
 
 
 def test_what_is_wrong_is_counted_and_named():
-    """An app made twice, a mail sent twice, a secret too many, another rule, an app that is missing."""
+    """Doubled and superfluous objects are counted, and each difference is named.
+
+    The differences here are a missing rule and a missing app.
+    """
     found = Left(
         {"rules": [], "dehydrated": False},
         Counter({"graph.create_application A": 2}),
@@ -178,14 +197,17 @@ def test_what_is_wrong_is_counted_and_named():
     ],
 )
 def test_a_row_is_good_or_not(seconds: float | None, outcome: Outcome, good: bool):
-    """Every column counts."""
+    """A row of the table is good only if each of its columns is good."""
     row = Row("E1 app")
     row.add(seconds, outcome)
     assert row.good is good
 
 
 def test_the_table_has_a_line_for_each_and_the_sum(capsys: pytest.CaptureFixture[str]):
-    """The table's last line has the slowest time of all; each run's line is printed when it ends."""
+    """The last line of the table has the slowest time of all runs.
+
+    The line of each run is printed when that run ends.
+    """
     score = Score(2, runs(1))
     for kill, seconds in ((Kill(Victim.ALL, EFFECTS[0]), 2.0), (Kill(Victim.JOB, pause=1.0), 3.5)):
         score.add(Outcome((Hit(kill, seconds),), seconds=9.0))
@@ -198,7 +220,7 @@ def test_the_table_has_a_line_for_each_and_the_sum(capsys: pytest.CaptureFixture
 
 
 def test_pauses_follow_the_kills(capsys: pytest.CaptureFixture[str]):
-    """They are in the same table, with a column of their own."""
+    """Pauses come after the kills, and are in the same table with a column of their own."""
     pause = Pause(Kill(Victim.HOST, EFFECTS[0]), Between.UNDO)
     score = Score(1, runs(1), 1, iter([pause]))
     score.add(Outcome((Hit(Kill(Victim.ALL, EFFECTS[0]), 2.0),)))

@@ -1,4 +1,4 @@
-"""The driver of the people: it writes, presses, waits, and reports every message once."""
+"""Tests of the driver of the people: it writes, presses, waits, and reports each message once."""
 
 from __future__ import annotations
 
@@ -40,14 +40,14 @@ CARD = {
 
 @dataclass
 class Scene:
-    """People, and a bot that is a client of the API."""
+    """Scene of people and of a bot that is a client of the API."""
 
     people: People
     bot: httpx.Client
     told: list[str] = field(default_factory=list)
 
     def post(self, **body: Any) -> str:
-        """The bot posts its card."""
+        """Post the bot's card, and return the id of the message."""
         attachment = {"contentType": "application/vnd.microsoft.card.adaptive", "content": CARD}
         answer = self.bot.post(
             "messages", json={"text": "card", "attachments": [attachment], **body}
@@ -57,7 +57,7 @@ class Scene:
 
 @pytest.fixture
 def scene(tmp_path: Path) -> Iterator[Scene]:
-    """The Webex half on its real server."""
+    """Yield people and a bot on a real server of the practice Webex."""
     journal, settings, faults, app = Journal(), PracticeSettings(), Faults(), flask.Flask("scene")
     webex = Webex(journal, settings)
     certificates = tls.make(tmp_path)
@@ -89,7 +89,10 @@ def scene(tmp_path: Path) -> Iterator[Scene]:
 
 
 def test_a_message_is_waited_for(scene: Scene) -> None:
-    """``wait_for`` returns a card as soon as it arrives; each message is reported once per change."""
+    """``wait_for`` returns a card as soon as the card arrives.
+
+    Each message is reported once for every change.
+    """
     said = scene.people.say("requester@contoso.com", "/help", "Contact center")
     timer = threading.Timer(0.3, lambda: scene.post(roomId=said["roomId"], parentId=said["id"]))
     timer.start()
@@ -104,7 +107,7 @@ def test_a_message_is_waited_for(scene: Scene) -> None:
 
 
 def test_a_card_in_a_1_1_is_told_apart(scene: Scene) -> None:
-    """has(member=) takes the 1:1 of that person only."""
+    """``has(member=)`` finds only the card in that person's 1:1 space."""
     scene.post(toPersonEmail="requester@contoso.com")
     scene.post(toPersonEmail="admin@contoso.com")
     card = scene.people.wait_for("the admin's card", has("go", member="admin@contoso.com"), LIMIT_S)
@@ -113,7 +116,10 @@ def test_a_card_in_a_1_1_is_told_apart(scene: Scene) -> None:
 
 @pytest.mark.slow
 def test_what_does_not_come_is_named(scene: Scene) -> None:
-    """The timeout error names the expected message and holds the last one; old changes do not count."""
+    """The timeout error names the expected message and holds the last one.
+
+    Changes before the wait do not count.
+    """
     scene.post(toPersonEmail="admin@contoso.com")
     scene.people.look()
     with pytest.raises(NotSeenError, match="another card") as caught:
@@ -122,7 +128,10 @@ def test_what_does_not_come_is_named(scene: Scene) -> None:
 
 
 def test_a_button_is_pressed_by_its_verb(scene: Scene) -> None:
-    """The bot reads the pressed button's data; an unknown verb raises an error with all buttons."""
+    """A press by verb sends the data of the button with that verb.
+
+    An unknown verb raises an error that names all buttons.
+    """
     scene.post(toPersonEmail="admin@contoso.com")
     card = scene.people.wait_for("a card", has("go"), LIMIT_S)
     pressed = scene.people.press("admin@contoso.com", card, "go")

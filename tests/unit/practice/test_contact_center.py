@@ -1,4 +1,7 @@
-"""The practice contact center behaves as probes of the real one found it (facts/update-2026-11.md 6)."""
+"""Tests that the practice contact center behaves as the real one.
+
+Probes of the real one found its behavior (facts/update-2026-11.md 6).
+"""
 
 from __future__ import annotations
 
@@ -23,7 +26,7 @@ POINTS = f"/contact-center/organization/{ORG}/v2/entry-point"
 
 @pytest.fixture
 def outside(certificates: tls.Tls) -> Iterator[tuple[Outside, FlaskClient]]:
-    """The services with one task, and a client of them."""
+    """Yield the practice services with one task, and a client for them."""
     with practice_cloud(certificates) as (cloud, _http):
         cloud.connect.tasks.append(
             Task("t-1", "kim@customer.example", "support@contoso.com", "Hello", "", "<1>", AT)
@@ -36,7 +39,7 @@ def outside(certificates: tls.Tls) -> Iterator[tuple[Outside, FlaskClient]]:
 
 
 def span(scale: int) -> dict[str, str]:
-    """The hour around the task, in so many parts of a second."""
+    """Return the hour around the task, with so many parts of a second as the unit."""
     first, last = AT - timedelta(minutes=30), AT + timedelta(minutes=30)
     return {
         "from": str(int(first.timestamp()) * scale),
@@ -45,7 +48,7 @@ def span(scale: int) -> dict[str, str]:
 
 
 def search(client: FlaskClient, fields: str, scale: int = 1000) -> tuple[int, Any]:
-    """The answer to a query about tasks."""
+    """Search for tasks with a query, and return the status and the body of the answer."""
     times = span(scale)
     query = (
         f"{{ taskDetails(from: {times['from']}, to: {times['to']}) {{ tasks {{ {fields} }} }} }}"
@@ -55,7 +58,10 @@ def search(client: FlaskClient, fields: str, scale: int = 1000) -> tuple[int, An
 
 
 def test_times_are_in_milliseconds(outside: tuple[Outside, FlaskClient]):
-    """Seconds give an empty answer without a word, in the list and in the search."""
+    """The contact center reads times as milliseconds, in the list and in the search.
+
+    Times in seconds give an empty answer without an error.
+    """
     _, client = outside
     for scale, number in ((1000, 1), (1, 0)):
         listed = client.get("/contact-center/v1/tasks", query_string=span(scale), headers=TOKEN)
@@ -66,7 +72,10 @@ def test_times_are_in_milliseconds(outside: tuple[Outside, FlaskClient]):
 
 
 def test_the_field_is_last_queue(outside: tuple[Outside, FlaskClient]):
-    """The name that the list uses is refused, and so is introspection."""
+    """The search has the field ``lastQueue``.
+
+    The list's name ``queue`` is refused in a search, and so is introspection.
+    """
     _, client = outside
     status, found = search(client, "id lastQueue { id name } createdTime")
     assert status == 200
@@ -84,7 +93,10 @@ def test_the_field_is_last_queue(outside: tuple[Outside, FlaskClient]):
 
 
 def test_a_list_of_tasks_has_a_longest_interval(outside: tuple[Outside, FlaskClient]):
-    """184 days. One task alone cannot be asked for."""
+    """A list of tasks over more than 184 days is refused.
+
+    A single task cannot be asked for by its id.
+    """
     _, client = outside
     wide = {"from": "0", "to": str(int(AT.timestamp()) * 1000)}
     answer = client.get("/contact-center/v1/tasks", query_string=wide, headers=TOKEN)
@@ -93,7 +105,10 @@ def test_a_list_of_tasks_has_a_longest_interval(outside: tuple[Outside, FlaskCli
 
 
 def test_the_filter_by_channel_may_be_refused(outside: tuple[Outside, FlaskClient]):
-    """A list without a filter has the other channels, too."""
+    """The contact center may refuse a filter by channel.
+
+    A list of entry points without that filter has the other channels as well.
+    """
     found, client = outside
     email = {"filter": 'channelType=="EMAIL"'}
 
@@ -108,7 +123,7 @@ def test_the_filter_by_channel_may_be_refused(outside: tuple[Outside, FlaskClien
 
 
 def test_the_organization_of_the_token(outside: tuple[Outside, FlaskClient]):
-    """Another one is not found."""
+    """A token finds its own organization, and any other one is a 404."""
     _, client = outside
     own, other = (
         client.get(f"/contact-center/organization/{org}", headers=TOKEN) for org in (ORG, "other")

@@ -1,4 +1,4 @@
-"""Reading and judging a card: real cards of the product's renderer against listed faults."""
+"""Tests of reading and judging a check's card: real cards against the listed faults."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def _line(cause: str, row: str = "X1") -> CheckLine:
 
 
 def _seen(*causes: str, **more: Any) -> verdicts.Seen:
-    """Return what is read from a card with these causes."""
+    """Draw a check's card with these causes, and return what is read from it."""
     view = replace(
         WELL, causes=tuple(_line(cause, f"X{place}") for place, cause in enumerate(causes)), **more
     )
@@ -51,7 +51,7 @@ def _seen(*causes: str, **more: Any) -> verdicts.Seen:
 
 
 def test_a_healthy_card_is_read_as_no_alarm():
-    """The first line says so, and nothing is named."""
+    """A healthy card is read as no alarm: its first line says so, and no cause is named."""
     seen = _seen()
     assert (seen.first, seen.named, seen.alarm, seen.more) == (
         "Nothing wrong: mail flows both ways",
@@ -62,7 +62,10 @@ def test_a_healthy_card_is_read_as_no_alarm():
 
 
 def test_one_cause_is_the_first_line():
-    """The sentence without its period, by its code."""
+    """A card with one cause has the cause's sentence in its first line, without the period.
+
+    The cause is read by its code.
+    """
     seen = _seen("smtp_auth_off_for_mailbox")
     assert (seen.first, seen.named) == (
         "SMTP AUTH is off for the mailbox",
@@ -73,14 +76,17 @@ def test_one_cause_is_the_first_line():
 
 @pytest.mark.parametrize("count", [2, 3])
 def test_more_causes_are_all_read(count: int):
-    """Each row of the section, and how many more the band announces."""
+    """All causes of a card are read from their rows.
+
+    The band says how many more causes there are.
+    """
     causes = ("not_forwarded", "smtp_auth_off_for_mailbox", "client_secret_expired")[:count]
     seen = _seen(*causes)
     assert (seen.named, seen.more) == (set(causes), count - 1)
 
 
 def test_a_symptom_is_not_read_as_a_cause():
-    """A finding that another one explains is not read as a cause."""
+    """A symptom, which is a finding that a cause explains, is not read as a cause."""
     symptom = replace(_line("smtp_token_refused", "C6"), explained_by="X0")
     assert _seen("smtp_auth_off_for_mailbox", symptoms=(symptom,)).named == {
         "smtp_auth_off_for_mailbox"
@@ -105,18 +111,24 @@ def test_a_symptom_is_not_read_as_a_cause():
     ],
 )
 def test_a_fault_alone_is_judged_by_the_first_line(name: str, causes: tuple[str, ...], right: bool):
-    """Any expected cause is right; another one, silence, or an alarm where all is well is not."""
+    """For a single fault, each of its expected causes is the right first line.
+
+    Another cause, no cause, and an alarm for a healthy channel are wrong.
+    """
     assert verdicts.judge(_seen(*causes), find(name)).right is right
 
 
 def test_what_is_noted_may_stand_below():
-    """A warning is enough where mail still flows."""
+    """A warning is enough for a fault that does not stop mail."""
     warned = _seen(warnings=(replace(_line("client_secret_expires_soon"), state=State.WARNING),))
     assert verdicts.judge(warned, find("secret_expires_soon")) == verdicts.Judgment(right=True)
 
 
 def test_a_pair_wants_both_and_nothing_besides():
-    """A missed cause and a symptom named as one are both wrong, and said."""
+    """For a pair of faults, a missed cause is wrong, and so is a symptom that is named as a cause.
+
+    The judgment says which of them it was.
+    """
     pair = (find("forwarding_cleared"), find("secret_expired"))
     assert verdicts.judge_pair(_seen("not_forwarded", "client_secret_expired"), pair).right
     assert verdicts.judge_pair(_seen("not_forwarded"), pair).why == "missed secret_expired"
@@ -125,7 +137,10 @@ def test_a_pair_wants_both_and_nothing_besides():
 
 
 def test_the_command_line_chooses_the_cases():
-    """Everything without a choice, with a hundred pairs; else the kinds and the number that are named."""
+    """Without a choice the command runs all cases, with a hundred pairs.
+
+    Otherwise it runs the kinds and the number of pairs that are named.
+    """
     everything = cases(Chosen())
     assert [case for case in everything if case.kind != "pair"] == cases(
         Chosen(singles=True, healthy=True)
@@ -135,7 +150,10 @@ def test_the_command_line_chooses_the_cases():
 
 
 def test_the_command_line_names_cases():
-    """One fault or variation, or a pair of them; a name that none has is an error."""
+    """The command line can name a fault, a healthy variation, or a pair of faults.
+
+    An unknown name is an error.
+    """
     assert [case.name for case in cases(Chosen(only=("secret_expired", "healthy_alias")))] == [
         "secret_expired",
         "healthy_alias",
@@ -168,7 +186,10 @@ def test_the_command_line_names_cases():
 def test_a_change_in_webex_connect_is_a_suspect(
     name: str, events: tuple[str, ...], well: bool, why: str
 ):
-    """A fact that only Webex Connect shows is a suspect; a change after which mail flows is none."""
+    """A change that only Webex Connect shows has to be named as a suspect.
+
+    If mail still flows after a change, the change must not be named.
+    """
     changes = tuple(
         ChangeLine(ConnectChange(at=AT, by="admin@contoso.com", event=event)) for event in events
     )
@@ -186,7 +207,10 @@ def test_a_change_in_webex_connect_is_a_suspect(
     ],
 )
 def test_the_targets(counts: dict[str, tuple[int, int]], good: bool):
-    """Every single fault, 95 of 100 pairs, no false alarm; what nobody can see does not count."""
+    """The target is every single fault, 95 of 100 pairs, and no false alarm.
+
+    Faults that nobody can see do not count.
+    """
     totals = Totals()
     for kind, (right, of) in counts.items():
         for number in range(of):
@@ -195,13 +219,13 @@ def test_the_targets(counts: dict[str, tuple[int, int]], good: bool):
 
 
 def test_the_page_is_made_from_the_list():
-    """docs/faults.md is what the list says now; run make docs if it is not."""
+    """docs/faults.md is made from the list of faults. Run ``make docs`` if this test fails."""
     assert PAGE.read_text(encoding="utf-8") == page()
     assert all(f"`{fault.name}`" in page() for fault in (*FAULTS, *HEALTHY))
 
 
 def test_a_case_is_named_after_its_faults():
-    """Joined by a plus."""
+    """The name of a pair is the names of both faults, joined with a plus sign."""
     assert (
         Case("pair", (find("secret_expired"), find("policy_off"))).name
         == "secret_expired + policy_off"
@@ -209,9 +233,9 @@ def test_a_case_is_named_after_its_faults():
 
 
 def test_a_channel_that_is_set_up_otherwise_has_processes_of_its_own():
-    """The cases are put together by what the first card was answered, and none is lost.
+    """The cases are grouped by the answers to the first card, and no case is lost.
 
-    A channel that people made by hand is set up by nobody, and has processes of its own, too.
+    A channel that people made by hand is set up by nobody, so it has processes of its own as well.
     """
     found = by_channel(cases(Chosen(healthy=True)))
     delegate = {"delegate": "agent@contoso.com"}

@@ -1,4 +1,4 @@
-"""The parts of the practice page that think: how far a mail came, and which links lead where."""
+"""Tests of the practice page's logic: how far a mail came, and which address a link leads to."""
 
 from __future__ import annotations
 

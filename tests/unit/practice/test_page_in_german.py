@@ -1,4 +1,4 @@
-"""The practice page in German: each word of its own has a translation, and the commands are German."""
+"""Tests of the practice page in German: every text has a translation, and commands are German."""
 
 from __future__ import annotations
 
@@ -36,14 +36,14 @@ def table() -> dict[str, str]:
 
 
 class _Words(HTMLParser):
-    """Everything in the page that a person reads or hears."""
+    """Parser that collects every text of a page that a person reads or hears."""
 
     def __init__(self) -> None:
         super().__init__()
         self.found: set[str] = set()
 
     def handle_starttag(self, _tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        """Keep the labels."""
+        """Keep the labels, placeholders and titles of a tag."""
         self.found |= {
             value
             for name, value in attrs
@@ -51,12 +51,15 @@ class _Words(HTMLParser):
         }
 
     def handle_data(self, data: str) -> None:
-        """Keep the texts."""
+        """Keep the text between tags."""
         self.found |= {data.strip()} - {""}
 
 
 def test_every_word_of_the_page_has_a_translation():
-    """A new label in page.html would be left in English otherwise."""
+    """Every text of page.html has a German translation.
+
+    Without this test a new label would stay in English.
+    """
     words = _Words()
     words.feed((STATIC / "page.html").read_text("utf-8"))
     assert len(words.found) > 30
@@ -64,7 +67,7 @@ def test_every_word_of_the_page_has_a_translation():
 
 
 def test_every_stop_of_the_tour_has_a_translation():
-    """Its head and its words."""
+    """The title and the text of every stop of the tour have a German translation."""
     stops = re.findall(
         r'^  \["([^"]+)", "([^"]+)", "\w+"\],$',
         (STATIC / "tour.js").read_text("utf-8"),
@@ -75,7 +78,7 @@ def test_every_stop_of_the_tour_has_a_translation():
 
 
 def test_every_translation_is_of_a_text_of_the_page():
-    """A text that no part of the page has any more is removed from the table, too."""
+    """The table of translations has no text that no part of the page has any more."""
     page = "".join(
         path.read_text("utf-8")
         for path in [*STATIC.glob("*"), *STATIC.parent.glob("*.py")]
@@ -91,7 +94,10 @@ def test_every_translation_is_of_a_text_of_the_page():
 
 
 def test_every_fault_has_a_german_name():
-    """Of the faults and of the healthy variations, and of no other; English is their own."""
+    """Every fault and every healthy variation has a German name, and nothing else has one.
+
+    In English their own names are used.
+    """
     german = commands.faults("de")
     assert german.keys() == {fault.name for fault in (*FAULTS, *HEALTHY)}
     assert left_in(german.values()) == []
@@ -99,7 +105,10 @@ def test_every_fault_has_a_german_name():
 
 
 def test_every_family_of_faults_has_a_german_name():
-    """A new one would be left in English otherwise."""
+    """Every family of faults has a German name.
+
+    Without this test a new family would stay in English.
+    """
     families = re.search(
         r"const FAMILIES = \[(.*?)\n\];", (STATIC / "faults.js").read_text(), re.DOTALL
     )
@@ -111,7 +120,10 @@ def test_every_family_of_faults_has_a_german_name():
 
 @pytest.mark.parametrize(("language", "name"), [("de", "prüfen"), ("en", "check")])
 def test_the_commands_are_offered_in_the_language(language: str, name: str):
-    """With the name that help shows, and what the command does."""
+    """The commands are offered in the person's language, with the name that help shows.
+
+    The words for the effect of a command are in that language as well.
+    """
     offered = {each["name"]: each["words"] for each in commands.known(language)}
     assert name in offered
     assert ("E-Mails" in offered[name]) is (language == "de")

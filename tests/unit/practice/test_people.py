@@ -1,4 +1,4 @@
-"""The people's tools: reading a card as text, and a browser that signs in."""
+"""Tests of the people's tools: reading a card as text, and a browser that signs in."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ CARD: dict[str, Any] = {
 
 
 def test_a_card_is_read_as_text() -> None:
-    """Bands, rows, facts, inputs and buttons, a line each."""
+    """A card is read as text with a line for each band, row, fact, input and button."""
     assert list(cardtext.lines(CARD)) == [
         "▌ Plan of support_desk",
         "Username  s@x",
@@ -85,7 +85,7 @@ def test_values_are_found_by_their_labels() -> None:
 
 @pytest.fixture
 def site() -> Iterator[str]:
-    """A bot page with one link, a sign-in page with accounts, and a page where it ends."""
+    """Yield the address of a site with a bot page, a sign-in page with accounts and a last page."""
     app = flask.Flask("site")
     app.add_url_rule(
         "/start", "/start", view_func=lambda: '<a href="/authorize?state=1">Sign in</a>'

@@ -1,4 +1,4 @@
-"""Ports of the stack: nobody else takes them before their server starts, or while it is restarted."""
+"""Tests that no other process takes a port of the stack before its server starts or restarts."""
 
 from __future__ import annotations
 
@@ -13,27 +13,33 @@ RANGE = Path("/proc/sys/net/ipv4/ip_local_port_range")
 
 
 def test_a_port_is_below_those_of_outgoing_connections():
-    """Linux takes the local port of a connection from a range of its own."""
+    """Every port of the stack is below the range that Linux uses for outgoing connections."""
     lowest = int(RANGE.read_text("ascii").split()[0]) if RANGE.exists() else 32_768
     assert 1024 < ports.free_port() < lowest
     assert lowest >= ports.FIRST + ports.BLOCK * ports.BLOCKS
 
 
 def test_no_two_processes_have_the_same_block():
-    """The first port of another process's block is taken, and the next block is free."""
+    """Two processes claim different blocks of ports.
+
+    The first port of a block shows that the block is taken.
+    """
     with ports.claim_block() as mine, ports.claim_block() as others:
         assert abs(mine.getsockname()[1] - others.getsockname()[1]) >= ports.BLOCK
 
 
 def test_without_a_block_it_is_said(monkeypatch: pytest.MonkeyPatch):
-    """More processes than blocks: an error, and no port that another one may choose."""
+    """If there are more processes than blocks of ports, claiming a block raises an error.
+
+    A port that another process may choose is never given instead.
+    """
     monkeypatch.setattr(ports, "BLOCKS", 0)
     with pytest.raises(ports.NoPortError):
         ports.claim_block()
 
 
 def test_a_taken_port_is_left_out(monkeypatch: pytest.MonkeyPatch):
-    """A server of another program may listen on a port of the block."""
+    """A port of the block that another program listens on is left out."""
     with socket.socket() as taken:
         taken.bind((ports.HOST, ports.free_port()))
         number = taken.getsockname()[1]

@@ -1,4 +1,7 @@
-"""The demo's printer: a card whole once, then its changes, and a copy as a change of the first."""
+"""Tests of the demo's printer.
+
+A card is printed whole once, then only its changes, and a copy as a change of the first card.
+"""
 
 from __future__ import annotations
 
@@ -14,12 +17,12 @@ STEPS = [f"step number {number} of the run" for number in range(12)]
 
 
 def text(words: str) -> dict[str, Any]:
-    """A line of a card."""
+    """Return a text element of a card."""
     return {"type": "TextBlock", "text": words}
 
 
 def message(name: str, *lines: str, edits: int = 0, room: str = "Contact center") -> dict[str, Any]:
-    """A message of the bot with a card."""
+    """Return a message of the bot with a card."""
     card = {
         "type": "AdaptiveCard",
         "body": [text(line) for line in lines],
@@ -52,12 +55,15 @@ def message(name: str, *lines: str, edits: int = 0, room: str = "Contact center"
 
 
 def printed(capsys: pytest.CaptureFixture[str]) -> list[str]:
-    """The lines printed since the last call."""
+    """Return the lines that were printed since the last call."""
     return capsys.readouterr().out.splitlines()
 
 
 def test_a_card_is_whole_once_and_then_its_changes(capsys: pytest.CaptureFixture[str]):
-    """The edits up to the next action are one change. A part behind a button is not printed."""
+    """A card is printed whole once, and its edits up to the next action are printed as one change.
+
+    A part behind a button is not printed.
+    """
     screen = Screen()
     screen.message(message("1", "Set up", *STEPS))
     whole = "\n".join(printed(capsys))
@@ -71,7 +77,7 @@ def test_a_card_is_whole_once_and_then_its_changes(capsys: pytest.CaptureFixture
 
 
 def test_an_edit_that_makes_it_another_card_is_whole(capsys: pytest.CaptureFixture[str]):
-    """One living card shows a form first and a plan later: both are printed once."""
+    """An edit that turns a form into a plan is printed whole, like a new card."""
     screen = Screen()
     screen.message(message("1", "A form", "Name"))
     printed(capsys)
@@ -82,7 +88,10 @@ def test_an_edit_that_makes_it_another_card_is_whole(capsys: pytest.CaptureFixtu
 
 
 def test_a_copy_in_another_room_is_a_change_of_the_first(capsys: pytest.CaptureFixture[str]):
-    """Only what differs is printed, and equal changes of both are one line."""
+    """For a copy of a card in another room, only the differences are printed.
+
+    Equal changes of both cards are one line.
+    """
     screen = Screen()
     screen.message(message("1", "Set up", *STEPS))
     printed(capsys)
@@ -98,7 +107,10 @@ def test_a_copy_in_another_room_is_a_change_of_the_first(capsys: pytest.CaptureF
 
 
 def test_a_change_has_two_lines_at_most(capsys: pytest.CaptureFixture[str]):
-    """Parts that do not fit are counted. A new button always fits."""
+    """A change has at most two printed lines, and parts that do not fit are counted.
+
+    A new button always fits.
+    """
     screen = Screen()
     screen.message(message("1", "Set up", *STEPS, *(f"{step}, again" for step in STEPS)))
     printed(capsys)
@@ -118,19 +130,25 @@ def test_a_change_has_two_lines_at_most(capsys: pytest.CaptureFixture[str]):
 
 
 def test_a_time_alone_is_no_change():
-    """A clock that moves on is not printed."""
+    """A line in which only the time has changed is not printed as a change."""
     assert changes(["Run A · 10:42:07 UTC", "one"], ["Run A · 10:43:09 UTC", "two"]) == ["two"]
 
 
 def test_no_line_is_wider_than_the_terminal():
-    """Long lines are folded, short ones share a line, and the first one is alone."""
+    """Long lines are folded at the terminal's width, and short lines share a line.
+
+    The first line is alone.
+    """
     rows = packed(["Title", "short", "also short", "word " * 60, "▌ band"])
     assert (rows[0], max(map(len, rows)) <= WIDTH) == ("Title", True)
     assert rows[1].split() == ["short", "also", "short"]
 
 
 def test_a_button_is_called_by_the_names_on_the_card():
-    """A button inside a part that opens has both names, and one that is not there is missed."""
+    """A button inside a part that opens is called by both names.
+
+    A button that is not on the card raises an error.
+    """
     shown = message("1", "Set up")
     assert [way_to(shown, do) for do in ("intake", "ask_other")] == ["Continue", "Ask, then Send"]
     with pytest.raises(NotSeenError, match="approve"):

@@ -1,4 +1,4 @@
-"""The practice cloud's server keeps connections, as the real clouds do."""
+"""Tests that the practice cloud's server keeps connections open, as the real clouds do."""
 
 from __future__ import annotations
 
@@ -18,7 +18,10 @@ BODY = b"x" * 4000
 
 
 def app(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
-    """Says what it was asked; /ignored does not read its body, /stream has no length, /empty no body."""
+    """Answer with the path and body of the request.
+
+    ``/ignored`` does not read its body, ``/stream`` has no length, and ``/empty`` has no body.
+    """
     path = environ["PATH_INFO"]
     if path == "/empty":
         start_response("204 No Content", [])
@@ -35,7 +38,7 @@ def app(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
 
 @pytest.fixture
 def server(tmp_path: Path) -> Iterator[tuple[Server, tls.Tls]]:
-    """A server of the application, listening."""
+    """Yield a listening server of the application, and its certificates."""
     made = tls.make(tmp_path)
     found = Server(0, app, made)
     found.start()
@@ -45,7 +48,7 @@ def server(tmp_path: Path) -> Iterator[tuple[Server, tls.Tls]]:
 
 @pytest.fixture
 def connection(server: tuple[Server, tls.Tls]) -> Iterator[http.client.HTTPSConnection]:
-    """A connection to it."""
+    """Yield an HTTPS connection to the server."""
     listening, made = server
     client = http.client.HTTPSConnection(
         "localhost", listening.server_port, timeout=LIMIT_S, context=made.client_context()
@@ -57,7 +60,7 @@ def connection(server: tuple[Server, tls.Tls]) -> Iterator[http.client.HTTPSConn
 def ask(
     client: http.client.HTTPSConnection, method: str, path: str, body: bytes = b"", **headers: str
 ) -> tuple[int, bytes, bool]:
-    """Status, body, and whether the connection is still the same and open."""
+    """Send a request, and return status, body, and whether the same connection is still open."""
     if client.sock is None:
         client.connect()
     before = client.sock
@@ -68,7 +71,10 @@ def ask(
 
 
 def test_calls_follow_each_other_on_one_connection(connection: http.client.HTTPSConnection):
-    """Bodies that were read, that were not, and answers without one leave the connection in order."""
+    """Calls follow each other on one connection, whether or not a request's body was read.
+
+    Answers without a body keep the connection in order as well.
+    """
     found = [
         ask(connection, "POST", "/read", b"first"),
         ask(connection, "POST", "/ignored", BODY),
@@ -88,12 +94,12 @@ def test_calls_follow_each_other_on_one_connection(connection: http.client.HTTPS
 def test_an_answer_without_a_length_ends_with_its_connection(
     connection: http.client.HTTPSConnection,
 ):
-    """A stream has no other end."""
+    """An answer without a length closes its connection, because a stream has no other end."""
     assert ask(connection, "GET", "/stream") == (200, b"one two", False)
 
 
 def test_a_body_that_is_asked_for_first_is_read(connection: http.client.HTTPSConnection):
-    """Expect: 100-continue is answered before the body comes."""
+    """The server answers ``Expect: 100-continue`` before the body comes."""
     connection.connect()
     assert connection.sock is not None
     connection.sock.sendall(
@@ -109,7 +115,7 @@ def test_a_body_that_is_asked_for_first_is_read(connection: http.client.HTTPSCon
 def test_stopping_hangs_up_on_whoever_only_waits(
     server: tuple[Server, tls.Tls], connection: http.client.HTTPSConnection
 ):
-    """A kept connection does not keep the server."""
+    """An open connection that only waits does not keep the server from stopping."""
     ask(connection, "GET", "/read")
     server[0].stop()
     assert isinstance(connection.sock, socket.socket)

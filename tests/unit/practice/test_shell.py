@@ -1,4 +1,4 @@
-"""The HTTPS server of the practice cloud with latency, faults, journal and events for every call."""
+"""Tests of the practice cloud's HTTPS server: latency, faults, journal and events of calls."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from tests.fixtures.waiting import LIMIT_S
 
 @dataclass
 class Cloud:
-    """A small cloud: one route that counts its calls."""
+    """Small practice cloud with one route that counts its calls."""
 
     client: httpx.Client
     port: int
@@ -39,7 +39,7 @@ class Cloud:
 
 @pytest.fixture
 def cloud(tmp_path: Path) -> Iterator[Cloud]:
-    """A running server on a free port, and a client that trusts its authority."""
+    """Yield a running server on a free port, and a client that trusts its authority."""
     journal, settings, faults, counted = Journal(), PracticeSettings(), Faults(), list[str]()
     app = flask.Flask("small")
 
@@ -69,7 +69,10 @@ def cloud(tmp_path: Path) -> Iterator[Cloud]:
 
 
 def test_a_call_is_answered_and_written_down(cloud: Cloud) -> None:
-    """A call over TLS is answered and recorded with caller, path and status; control calls are not."""
+    """A call over TLS is answered and recorded with caller, path and status.
+
+    Calls of the control routes are not recorded.
+    """
     assert cloud.client.post("/webex/v1/messages").json() == {"id": 1}
     calls = cloud.client.get("/practice/calls").json()["items"]
     assert [(each["who"], each["method"], each["path"], each["status"]) for each in calls] == [
@@ -90,7 +93,10 @@ def test_latency_is_for_cloud_calls_only(cloud: Cloud) -> None:
 
 
 def test_one_of_three_calls_is_throttled(cloud: Cloud) -> None:
-    """With ``throttle_every`` at 3, each third call is not executed and may be retried in a second."""
+    """With ``throttle_every`` at 3, each third call is refused with 429 and not executed.
+
+    The call may be sent again after a second.
+    """
     cloud.settings.change({"throttle_every": 3})
     answers = [cloud.client.post("/webex/v1/messages") for _ in range(6)]
     cloud.settings.change({"throttle_every": 0})
@@ -102,7 +108,7 @@ def test_one_of_three_calls_is_throttled(cloud: Cloud) -> None:
 
 
 def test_64_calls_run_at_the_same_time(cloud: Cloud) -> None:
-    """64 calls that wait for each other are answered, also while another client is idle."""
+    """64 calls that wait for each other are all answered, even while another client is idle."""
     with socket.create_connection(("127.0.0.1", cloud.port)), ThreadPoolExecutor(64) as pool:
         answers = list(
             pool.map(lambda _: cloud.client.post("/webex/v1/together").status_code, range(64))
@@ -111,7 +117,7 @@ def test_64_calls_run_at_the_same_time(cloud: Cloud) -> None:
 
 
 def test_a_fault_answers_what_is_asked_for(cloud: Cloud) -> None:
-    """A fault lets one call pass, answers two with 429, a bad header and HTML, and then ends."""
+    """A fault can leave out one call, answer two with 429, a bad header and HTML, and then end."""
     fault = {
         "prefix": "/webex/v1/MESSAGES",
         "method": "post",
@@ -142,7 +148,10 @@ def test_a_fault_answers_what_is_asked_for(cloud: Cloud) -> None:
 def test_a_connection_can_break_before_or_after_the_work(
     cloud: Cloud, *, process: bool, done: int
 ) -> None:
-    """A reset breaks the connection; with process the work has been done all the same."""
+    """A fault with ``reset`` breaks the connection before the work is done.
+
+    With ``process`` as well, the connection breaks after the work.
+    """
     cloud.client.post(
         "/practice/faults", json={"prefix": "/webex", "reset": True, "process": process}
     )
@@ -153,7 +162,7 @@ def test_a_connection_can_break_before_or_after_the_work(
 
 @pytest.mark.parametrize("fault", [{}, {"prefix": "webex"}, {"prefix": "/", "colour": 1}])
 def test_a_bad_fault_is_refused(cloud: Cloud, fault: dict[str, Any]) -> None:
-    """A fault needs a path and knows its own words only."""
+    """A fault without a path is refused, and so is one with an unknown word."""
     assert cloud.client.post("/practice/faults", json=fault).status_code == 400
 
 
@@ -185,7 +194,10 @@ def test_an_unknown_authority_is_not_trusted(cloud: Cloud) -> None:
 
 
 def test_settings_come_from_the_environment() -> None:
-    """PRACTICE_ variables set the fields; secrets are not shown; only delays can be changed later."""
+    """PRACTICE_ variables set the fields of the settings.
+
+    Secrets are not shown, and only delays can be changed later.
+    """
     settings = PracticeSettings.from_env(
         {"PRACTICE_LATENCY_MS": "200", "PRACTICE_SMTP_PORT": "2525", "PRACTICE_BOT_TOKEN": "hidden"}
     )

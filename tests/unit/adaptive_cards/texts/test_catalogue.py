@@ -1,4 +1,4 @@
-"""The catalogue: every key that the cards use exists, and every text is used."""
+"""Tests of the catalog of texts: every key that the cards use exists, and every text is used."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def constants(*folders: Path) -> Iterator[tuple[str, bool]]:
 
 @cache
 def whole(*folders: Path) -> set[str]:
-    """The keys named whole, with both forms of those that count."""
+    """Return the keys that the code names whole, with both forms of texts with a number."""
     named = {value for value, begins in constants(*folders) if not begins}
     return {
         form
@@ -74,13 +74,16 @@ def _flat(prefix: str, table: dict[str, object]) -> Iterator[tuple[str, str]]:
 
 
 def test_every_key_in_the_code_exists():
-    """A key in a card module that is not in the catalogue would be a KeyError in somebody's space."""
+    """Every key that a card module names is in the catalog.
+
+    A missing key would be a KeyError when a card is sent.
+    """
     assert whole(PACKAGE) - keys() == set()
     assert len(whole(PACKAGE)) > 150
 
 
 def test_every_text_is_used():
-    """Every text is used: the cards, the conversation or the work names its key or a prefix of it."""
+    """Every text of the catalog is used: some code names its key or a prefix of the key."""
     spare = {key for key in keys() - whole(*HOUSE) if not key.startswith((*OPEN, *beginnings()))}
     assert spare == set()
 
@@ -105,7 +108,10 @@ def test_every_cause_can_be_named():
 
 
 def test_keys_put_together_exist():
-    """Turns, stages, states, profiles and endings each have their text."""
+    """Turns, stages, states, profiles and endings each have a text.
+
+    The code builds their keys from parts.
+    """
     made = {f"turn.{turn}" for turn in Turn} | {f"stage.{number}" for number in range(1, 8)}
     made |= {f"state.{state}" for state in State if state not in {State.OK, State.WAITING}} | {
         f"done.profile_{profile}" for profile in Profile
@@ -120,7 +126,7 @@ def test_keys_put_together_exist():
 
 
 def test_tone():
-    """No text has exclamation marks, emoji, apologies or Markdown."""
+    """No text of the catalog has exclamation marks, emoji, apologies or Markdown."""
     assert texts().keys() == keys()
     assert {
         key: text
@@ -137,7 +143,10 @@ def test_tone():
 
 
 def test_no_remedy_names_the_scope_of_one_cloud_alone():
-    """In a national cloud it would be the wrong one: the connect card has the channel's own."""
+    """No remedy names a host of the public cloud, because that would be wrong in a national cloud.
+
+    The card with the values for Webex Connect has the channel's own addresses.
+    """
     remedies = {key: told for key, told in texts().items() if key.startswith("remedy")}
     assert {
         key: told
@@ -147,7 +156,7 @@ def test_no_remedy_names_the_scope_of_one_cloud_alone():
 
 
 def test_say_fills_in_values_and_looks_up_nested_keys():
-    """A value may be a key itself; braces and unknown keys in a value stay as typed."""
+    """A value of a text may be a key itself. Braces and unknown keys in a value stay as typed."""
     assert (
         render(Text("status.line", {"turn": "key:turn.agent", "words": "key:no.such {0} {turn}"}))
         == "Agent's turn: key:no.such {0} {turn}"
@@ -155,19 +164,19 @@ def test_say_fills_in_values_and_looks_up_nested_keys():
 
 
 def test_say_leaves_the_words_of_others_alone():
-    """Verbatim words are neither looked up nor formatted."""
+    """Words that are marked as verbatim are neither looked up nor formatted."""
     assert render(verbatim("key:turn.agent {x}")) == "key:turn.agent {x}"
 
 
 @pytest.mark.parametrize("words", [Text("no.such"), Text("kicker.run"), Text("turn")])
 def test_say_raises(words: Text):
-    """An unknown key or a missing value is a bug and raises KeyError."""
+    """An unknown key or a missing value is a bug, and raises KeyError."""
     with pytest.raises(KeyError):
         render(words)
 
 
 def test_counted():
-    """One is singular, everything else plural."""
+    """The number one has the singular form, and every other number has the plural form."""
     assert [plural("plan.changes", count) for count in (0, 1, 2)] == [
         "0 changes",
         "1 change",
@@ -177,9 +186,9 @@ def test_counted():
 
 
 def test_a_remedy_fits_where_it_stands():
-    """Within a run no remedy says to run ``/fix``; a remedy that says so has a second text.
+    """A remedy that says to run ``/fix`` has a second text for use within a run.
 
-    Each second text belongs to a cause that exists.
+    No second text says so, and each belongs to a cause that exists.
     """
     elsewhere = {
         key.removeprefix("remedy.")

@@ -1,4 +1,7 @@
-"""Every language has every text, with its placeholders and plural forms, and nothing is left English."""
+"""Tests that every language has every text, with its placeholders and plural forms.
+
+No text is left in English.
+"""
 
 from __future__ import annotations
 
@@ -49,7 +52,7 @@ def catalog(language: str, file: str) -> dict[str, str]:
 
 @cache
 def families(language: str, file: str) -> dict[str, dict[str, str]]:
-    """Return each text by its plural form, ``""`` for a text that has none."""
+    """Return the forms of each text by plural form, ``""`` for a text that has no plural."""
     found: dict[str, dict[str, str]] = {}
     english = catalog(SOURCE, file)
     for key, told in catalog(language, file).items():
@@ -60,45 +63,51 @@ def families(language: str, file: str) -> dict[str, dict[str, str]]:
 
 
 def placeholders(told: str) -> set[str]:
-    """Return the names in braces. A plural form may write its number as a word."""
+    """Return the names in the braces of a text, except ``count``.
+
+    A plural form may write its number as a word.
+    """
     return set(re.findall(r"\{(\w+)\}", told)) - {"count"}
 
 
 def untranslated(language: str) -> list[str]:
-    """Return the files that the language does not have."""
+    """Return the files of texts that the language does not have."""
     return [file for file in FILES if not (FOLDER / language / file).exists()]
 
 
 @pytest.fixture(params=OTHERS)
 def language(request: pytest.FixtureRequest) -> str:
-    """Each language besides English."""
+    """Return each language except English in turn."""
     return str(request.param)
 
 
 @pytest.fixture(params=FILES)
 def file(request: pytest.FixtureRequest) -> str:
-    """Each file of texts."""
+    """Return each file of texts in turn."""
     return str(request.param)
 
 
 def test_there_is_a_second_language():
-    """Without one, nothing below would be compared."""
+    """There is a second language, so the tests of this module compare something."""
     assert "de" in OTHERS
 
 
 def test_a_language_has_every_file(language: str):
-    """A third language is one folder with the same files."""
+    """Every language has the same files as English and no others."""
     found = {path.name for path in (FOLDER / language).glob("*.toml")}
     assert (untranslated(language), found - set(FILES)) == ([], set())
 
 
 def test_every_key(language: str, file: str):
-    """No key is missing, and none is of a text that no longer exists."""
+    """A file has the same keys in every language.
+
+    No key is missing, and none belongs to a text that no longer exists.
+    """
     assert families(language, file).keys() == families(SOURCE, file).keys()
 
 
 def test_every_placeholder(language: str, file: str):
-    """A text names the same values in every language, so that no fact is lost and none is missing."""
+    """A text names the same values in every language, so that no fact is lost or made up."""
     english = families(SOURCE, file)
     wrong = {
         key: told
@@ -110,7 +119,7 @@ def test_every_placeholder(language: str, file: str):
 
 
 def test_the_number_is_named(language: str, file: str):
-    """The form for many names its number wherever the English one does."""
+    """The plural form of a text names its number if the English form does."""
     english = families(SOURCE, file)
     assert {
         key
@@ -134,7 +143,7 @@ def test_plural_forms(spoken: str, file: str):
 
 @pytest.mark.parametrize("spoken", languages())
 def test_buttons_fit(spoken: str, file: str):
-    """A button's title fits a card of 320 px."""
+    """The title of a button is short enough for a card that is 320 px wide."""
     assert {
         key: told
         for key, told in catalog(spoken, file).items()
@@ -143,7 +152,7 @@ def test_buttons_fit(spoken: str, file: str):
 
 
 def test_buttons_fit_on_every_card(language: str):
-    """So does each button of the examples, whatever its text is called."""
+    """The title of each button on the example cards is short enough, whatever its key is."""
     long = {
         title
         for card in all_examples.OTHERS[language].values()
@@ -179,7 +188,7 @@ def test_tone(language: str, file: str):
 
 
 def test_no_text_is_left_english(language: str, file: str):
-    """A text with two of the words that every English sentence has was not translated."""
+    """A text with two of the words that every English sentence has counts as not translated."""
     assert {
         key: told
         for key, told in catalog(language, file).items()
@@ -188,9 +197,9 @@ def test_no_text_is_left_english(language: str, file: str):
 
 
 def test_no_card_is_left_english(language: str):
-    """Except for the values of the examples, no line of a card in another language is English.
+    """No line of a card in another language is English, except for the values of the examples.
 
-    So no sentence is written in the code, past the catalog.
+    So no sentence is written in the code instead of the catalog.
     """
     left = {
         (name, line)
@@ -202,7 +211,7 @@ def test_no_card_is_left_english(language: str):
 
 
 def _without_values(line: str) -> str:
-    """Return the line without what the examples put into it."""
+    """Return the line without the values of the examples."""
     for value in values():
         line = line.replace(value, " ")
     return line
@@ -238,13 +247,16 @@ def _pieces(value: str) -> Iterator[str]:
 
 @pytest.mark.parametrize("name", ["setup-email", "check", "fix", "undo", "help", "cancel"])
 def test_commands_have_german_names(name: str):
-    """Each command of a day's work can be typed in German."""
+    """Each everyday command has a German name, too."""
     assert own_text(f"typed_as.{name}", "de")
     assert own_text(f"typed_as.{name}", SOURCE) == ""
 
 
 def test_every_name_is_of_a_command(language: str):
-    """A name for a command that does not exist would never be understood."""
+    """Every translated name of a command belongs to a command that exists.
+
+    A name for another one would never be understood.
+    """
     named = {
         key.removeprefix("typed_as.")
         for key in catalog(language, "commands.toml")
@@ -254,7 +266,7 @@ def test_every_name_is_of_a_command(language: str):
 
 
 def test_the_examples_are_drawn_in_the_language():
-    """The cards of the tests above really are German, with German dates."""
+    """The German example cards really are in German, with German dates."""
     german = all_examples.OTHERS["de"]
     assert "Das kann der Bot" in german["help"].text
     with drawn_for(Locale("de", "Europe/Berlin")):

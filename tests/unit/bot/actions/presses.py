@@ -24,7 +24,7 @@ PLANNED = Event(Kind.PLANNED, now(), data={"plan": "plan-1"}, changes=(LINE,))
 
 
 def press(ctx: ChatContext, do: str, **inputs: str) -> None:
-    """A button."""
+    """Press a card's button with this verb and these inputs."""
     actions()[do](ctx, {"do": do, **inputs})
 
 

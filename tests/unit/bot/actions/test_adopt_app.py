@@ -1,4 +1,4 @@
-"""Use the offered app that was made manually, before anything is approved."""
+"""Button that adopts the offered, manually created app, before any plan is approved."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ OFFERED = Event(
 
 
 def press(ctx: ChatContext, run: Run, app: str = "client-9") -> Run:
-    """The button, and the run after it."""
+    """Press the button that adopts an app, and return the run afterward."""
     actions()["adopt"](ctx, {"do": "adopt", "run": run.id, "plan": "plan-1", "app": app})
     return ctx.services.store.load(run.id)
 
@@ -61,7 +61,7 @@ def test_anything_else_is_refused(
     events: tuple[Event, ...],
     app: str,
 ):
-    """A forged app, and a press after the approval, when the button is gone."""
+    """A forged app is not adopted, and after the approval no app is, because the button is gone."""
     run = begin(SIGNED_IN, OFFERED, PLANNED, *events)
     after = press(anna, run, app)
     assert (after.version, text("refused.old") in said()[-1][1]) == (run.version, True)

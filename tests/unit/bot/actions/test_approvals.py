@@ -37,7 +37,7 @@ def test_an_approval(anna: ChatContext, begin: Begin, do: str, scope: str):
 
 
 def test_pressed_twice(anna: ChatContext, begin: Begin, said: Said):
-    """The second press says so and changes nothing."""
+    """A second press of an approval changes nothing, and the answer says that it is the second."""
     run = begin(SIGNED_IN, PLANNED)
     for _ in range(2):
         press(anna, "approve", run=run.id, plan="plan-1")
@@ -104,7 +104,10 @@ def test_only_an_approver_approves(anna: ChatContext, begin: Begin, said: Said):
 
 
 def test_less_is_asked_for(anna: ChatContext, begin: Begin):
-    """Before an approval: the details change, so that a new plan is made. After it: no more."""
+    """Before an approval, least privilege changes the details, so that a new plan is made.
+
+    After an approval, the press changes nothing.
+    """
     run = begin(SIGNED_IN, PLANNED)
     press(anna, "least_privilege", run=run.id, plan="plan-1")
     assert (

@@ -59,7 +59,7 @@ BOTH = pytest.mark.parametrize("do", ASKS)
 
 @pytest.fixture
 def ctx(anna: ChatContext) -> ChatContext:
-    """Anna, where people of contoso.com are served."""
+    """Return the context of Anna, with a bot that serves people of contoso.com."""
     bot = replace(
         anna.services.bot,
         allowed_email_domains=("contoso.com", "example.test"),
@@ -70,7 +70,7 @@ def ctx(anna: ChatContext) -> ChatContext:
 
 @pytest.fixture
 def directory(webex_script: Any, reply: Any) -> Callable[..., None]:
-    """Scripts whom Webex finds by an address."""
+    """Return a function that scripts the people whom Webex finds for an address."""
 
     def script(*found: dict[str, Any], status: int = 200) -> None:
         webex_script.on("GET", "/people", reply(status, {"items": found}))
@@ -80,7 +80,7 @@ def directory(webex_script: Any, reply: Any) -> Callable[..., None]:
 
 @pytest.fixture
 def direct(webex_script: Any, reply: Any) -> Callable[..., None]:
-    """Scripts what becomes of a 1:1 message, and who is at its other end."""
+    """Return a function that scripts the answer to a 1:1 message, and the members of that 1:1."""
 
     def script(status: int = 200, org: str = "org-1", lags: int = 0) -> None:
         body = {"id": "hello-1", "roomId": "room-carl"}
@@ -117,7 +117,7 @@ def carl(**more: Any) -> dict[str, Any]:
 
 
 def asked(ctx: ChatContext, begin: Begin, do: str, address: str) -> tuple[Run, str]:
-    """Asks; returns the run after it and what was asked for."""
+    """Ask the person with this address, and return the run afterward and the question's name."""
     question, events = ASKS[do]
     run = begin(*events)
     actions()[do](ctx, {"do": do, "run": run.id, "administrator": address})
@@ -131,7 +131,8 @@ def test_somebody_who_is_found_is_asked(
 ):
     """A person who is found is asked at the address that Webex has for them.
 
-    So they are recognized when they press. Nothing is posted here: the card says who was asked.
+    So they are recognized when they press a button. The press itself posts no message, because the
+    card says who was asked.
     """
     directory(carl())
     run, question = asked(ctx, begin, do, typed)
@@ -172,7 +173,7 @@ def test_who_is_not_served_is_not_asked(
 ):
     """A person whom the bot does not serve gets nothing, and the card keeps the typed text.
 
-    It gives the reason.
+    The card also gives the reason.
     """
     directory(found)
     run, question = asked(ctx, begin, do, typed)
@@ -215,7 +216,10 @@ def test_a_conversation_that_webex_does_not_show_yet(
     directory: Callable[..., None],
     direct: Callable[..., None],
 ):
-    """It was made a moment ago, by the line that went first: that is said once."""
+    """If Webex does not show a new 1:1 conversation yet, the bot asks again.
+
+    The line that created the conversation is sent only once.
+    """
     directory()
     direct(lags=1)
     run, question = asked(ctx, begin, "ask_administrator", CARL)
@@ -259,7 +263,7 @@ def test_while_webex_is_away_nothing_is_begun(
     do: str,
     away: str,
 ):
-    """The press is tried again as a whole."""
+    """If Webex does not answer, the run stays the same, so that the press can be tried again."""
     directory(status=500 if away == "look-up" else 200)
     webex_script.on("POST", "/messages", reply(503 if away == "message" else 200, {}))
     run = begin(*ASKS[do][1])
@@ -272,7 +276,7 @@ def test_while_webex_is_away_nothing_is_begun(
 def test_an_old_card_asks_nobody(
     ctx: ChatContext, begin: Begin, said: Said, directory: Callable[..., None], do: str
 ):
-    """Once somebody has signed in, or before consent is waited for."""
+    """A press is refused if somebody has signed in already, or if nobody is waited for yet."""
     directory(carl())
     run = begin(*([SIGNED_IN] if do == "ask_administrator" else []))
     actions()[do](ctx, {"do": do, "run": run.id, "administrator": CARL})
@@ -288,9 +292,9 @@ def test_the_field_is_open_until_somebody_is_asked(
     reply: Any,
     do: str,
 ):
-    """The field of the same card is open and red after a wrong address and closed after a right one.
+    """The field for an address is open and red after a wrong address, and closed after a right one.
 
-    It holds the typed text while it is open.
+    The field holds the typed text while it is open.
     """
     directory(carl())
     webex_script.on("PUT", "/messages/posted-2", reply(body={"id": "posted-2"}))

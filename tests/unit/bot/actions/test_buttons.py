@@ -55,7 +55,7 @@ RIGHT = {
 
 @pytest.fixture
 def ben(anna: ChatContext) -> ChatContext:
-    """Somebody who takes no part, in another space."""
+    """Return the context of Ben, who takes no part in the run and is in another space."""
     return replace(
         anna, person=replace(anna.person, id="ben", email="ben@example.test"), room="room-2"
     )
@@ -64,14 +64,14 @@ def ben(anna: ChatContext) -> ChatContext:
 @pytest.mark.parametrize("do", ON_A_RUN)
 @pytest.mark.parametrize("run_id", ["NOBODY", "", "../x", "run:1:events"])
 def test_an_unknown_run(anna: ChatContext, said: Said, do: str, run_id: str):
-    """A forged id is answered, and nothing happens."""
+    """A press with a forged run id is answered, and nothing else happens."""
     press(anna, do, run=run_id)
     assert (text("refused.unknown") in said()[0][1], len(said()), queued(anna)) == (True, 1, set())
 
 
 @pytest.mark.parametrize("do", ON_A_RUN)
 def test_a_run_that_is_over(anna: ChatContext, begin: Begin, said: Said, do: str):
-    """A card of an ended run does nothing."""
+    """A press on a card of an ended run is refused and changes nothing."""
     run = begin(SIGNED_IN, PLANNED, Event(Kind.CANCELLED, now()))
     press(anna, do, run=run.id, plan="plan-1", skip_reason="x", administrator="carl@example.test")
     assert (text("refused.over") in said()[0][1], told(anna, run), queued(anna)) == (
@@ -83,7 +83,7 @@ def test_a_run_that_is_over(anna: ChatContext, begin: Begin, said: Said, do: str
 
 @pytest.mark.parametrize("do", ON_A_RUN)
 def test_somebody_who_takes_no_part(ben: ChatContext, begin: Begin, said: Said, do: str):
-    """In another space nobody else has anything to say."""
+    """In another space, a person who takes no part in the run is refused and changes nothing."""
     run = begin(SIGNED_IN, PLANNED)
     press(ben, do, run=run.id, plan="plan-1", skip_reason="x", administrator="carl@example.test")
     assert (text("refused.not_part") in said()[0][1], told(ben, run), queued(ben)) == (
@@ -96,7 +96,7 @@ def test_somebody_who_takes_no_part(ben: ChatContext, begin: Begin, said: Said, 
 def test_a_press_that_takes_longer_than_its_lock_lasts(
     anna: ChatContext, begin: Begin, monkeypatch: pytest.MonkeyPatch
 ):
-    """It is carried out, and its event, tried again, does not carry it out once more."""
+    """A press that takes longer than its lock lasts is carried out once, also if it is repeated."""
     monkeypatch.setattr(_guard, "LONGEST_S", 0.1)
     run, done = begin(), []
 
@@ -111,10 +111,7 @@ def test_a_press_that_takes_longer_than_its_lock_lasts(
 
 
 def test_two_presses_at_once(anna: ChatContext, begin: Begin, said: Said):
-    """A second press at the same time waits for the first and then sees its result.
-
-    It does not matter which process handles it.
-    """
+    """A second press at the same time waits for the first, in any process, and sees its result."""
     run = begin(SIGNED_IN, PLANNED)
     with ThreadPoolExecutor(1) as second:
         with anna.services.redis.lock(f"run:{run.id}:press", timeout=15):
@@ -136,7 +133,7 @@ def test_two_presses_at_once(anna: ChatContext, begin: Begin, said: Said):
 
 @pytest.mark.parametrize("do", ["test_sent", "agent_has_it", "rehearse", "skip_rehearsal"])
 def test_everybody_in_the_runs_space_may_say_what_they_see(ben: ChatContext, begin: Begin, do: str):
-    """An agent, or the mailbox user."""
+    """Everybody in the run's space may report mail, and may start or skip the rehearsal."""
     run = begin(SIGNED_IN, PLANNED)
     press(replace(ben, room="room-1"), do, run=run.id, skip_reason="away")
     assert (
@@ -149,7 +146,7 @@ def test_everybody_in_the_runs_space_may_say_what_they_see(ben: ChatContext, beg
 
 
 def test_who_was_asked_to_consent_takes_part(anna: ChatContext, ben: ChatContext, begin: Begin):
-    """On their own card in the 1:1: they say that it is granted already."""
+    """In the 1:1, the administrator asked for consent may say that it is already granted."""
     run = begin(
         SIGNED_IN,
         Event(
@@ -164,7 +161,7 @@ def test_who_was_asked_to_consent_takes_part(anna: ChatContext, ben: ChatContext
 
 @pytest.mark.parametrize("do", ["token_saved", "registered", "test_sent", "agent_has_it"])
 def test_a_word_is_kept(anna: ChatContext, begin: Begin, do: str):
-    """Registered implies saved."""
+    """Each report of a person is recorded, and Registered also records that the token is saved."""
     run = begin(SIGNED_IN)
     press(anna, do, run=run.id)
     wanted = {do: "yes"} | ({"token_saved": "yes"} if do == "registered" else {})
@@ -174,7 +171,10 @@ def test_a_word_is_kept(anna: ChatContext, begin: Begin, do: str):
 
 
 def test_registered_after_the_test_mail_opens_it_again(anna: ChatContext, begin: Begin):
-    """Webex Connect dropped the test mail if it came before. The card still shows its subject."""
+    """Registered opens an earlier test mail again, because Webex Connect dropped that mail.
+
+    The card still shows the subject. A mail that an agent has received stays as it is.
+    """
     mail = Finding("test_mail", State.WRONG)
     seen = Finding("test_mail", State.OK, facts={"subject": "Webex email test"})
     run = begin(
@@ -240,14 +240,14 @@ def test_what_is_kept_of_a_rehearsal(
     ],
 )
 def test_skipping_takes_a_reason(anna: ChatContext, begin: Begin, reason: str, kept: str | None):
-    """One line, not too long; without one nothing is skipped."""
+    """A rehearsal is skipped only with a reason, kept as one line of at most 200 characters."""
     run = begin(SIGNED_IN)
     press(anna, "skip_rehearsal", run=run.id, skip_reason=reason)
     assert anna.services.store.load(run.id).answer("rehearse") == (kept or "")
 
 
 def test_another_try_drops_the_last_sign_in(anna: ChatContext, begin: Begin):
-    """Another try drops the last rehearsal's token, so the mailbox user signs in again."""
+    """Another try drops the token of the last rehearsal, so the mailbox user signs in again."""
     run = begin(SIGNED_IN)
     anna.services.vault.put(f"rehearsal:{run.id}", "token", 60)
     press(anna, "rehearse", run=run.id)
@@ -258,7 +258,7 @@ def test_another_try_drops_the_last_sign_in(anna: ChatContext, begin: Begin):
 
 
 def test_look_again(anna: ChatContext, begin: Begin):
-    """Look again forgets the findings that did not hold, and a worker looks again."""
+    """The button Look again forgets the findings that did not hold, and a worker looks again."""
     run = begin(
         SIGNED_IN,
         Event(Kind.FOUND, now(), step="ids", finding=Finding("ids", State.UNKNOWN)),
@@ -278,7 +278,7 @@ def test_look_again(anna: ChatContext, begin: Begin):
 
 
 def test_the_first_card(anna: ChatContext, begin: Begin):
-    """Right details are taken once; a second press of the same card is refused."""
+    """The first card takes right details once, and a second press of the same card is refused."""
     run = begin(detailed=False)
     for _ in range(2):
         press(anna, "intake", run=run.id, **RIGHT, lifetime="6", unknown="x")
@@ -300,7 +300,7 @@ def first_card(ctx: ChatContext, run: Run) -> None:
 def test_a_wrong_first_card_is_shown_again(
     anna: ChatContext, begin: Begin, said: Said, webex_script: Any, reply: Any
 ):
-    """In its own place, with what was typed; nothing is taken."""
+    """A wrong first card is edited in place and keeps the typed text, and nothing is saved."""
     webex_script.on("PUT", "/messages/card-1", reply(body={"id": "card-1"}))
     run = begin(detailed=False)
     first_card(anna, run)
@@ -322,7 +322,7 @@ def test_a_first_card_that_is_wrong_again_and_again(
     status: int,
     posts: int,
 ):
-    """It is edited nine times and goes on in a new message, or is posted where no edit is taken."""
+    """A wrong first card is edited nine times before a new post. A refused edit becomes a post."""
     for message in ("card-1", "posted-1"):
         body = {"id": message, "message": "no"}
         webex_script.on("PUT", f"/messages/{message}", reply(status, body))
@@ -334,7 +334,7 @@ def test_a_first_card_that_is_wrong_again_and_again(
 
 
 def test_a_mailbox_that_is_busy(anna: ChatContext, begin: Begin, webex_script: Any, reply: Any):
-    """The first card of a run without a mailbox cannot take another run's."""
+    """The first card of a run without a mailbox cannot take the mailbox of another open run."""
     webex_script.on("PUT", "/messages/card-1", reply(body={"id": "card-1"}))
     busy = begin()
     other = anna.services.store.open(
@@ -368,7 +368,7 @@ def test_a_mailbox_that_is_busy(anna: ChatContext, begin: Begin, webex_script: A
     ],
 )
 def test_a_pasted_error_is_explained(anna: ChatContext, said: Said, pasted: str, key: str):
-    """Or it is said that it is not known."""
+    """A pasted error is explained, or the answer says that the error is not known."""
     press(anna, "explain", error_text=pasted)
     assert text(key) in said()[0][1]
 
@@ -376,7 +376,7 @@ def test_a_pasted_error_is_explained(anna: ChatContext, said: Said, pasted: str,
 def test_need_admin_approval_names_the_tick_box(anna: ChatContext, said: Said):
     """The explanation of "Need admin approval" names the tick box by its label in Webex Connect.
 
-    It also names the grant that makes the box needless.
+    The explanation also names the grant that makes the box needless.
     """
     press(anna, "explain", error_text="AADSTS90095: Need admin approval")
     told = said()[0][1]

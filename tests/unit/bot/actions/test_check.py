@@ -1,4 +1,4 @@
-"""The verdict's own buttons: the way to TAC, and a mail through Webex Connect."""
+"""Buttons on a check's result: the way to Cisco TAC, and a mail through Webex Connect."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Said = Callable[[], list[tuple[str, str]]]
 
 @pytest.fixture
 def channel(anna: ChatContext) -> ChatContext:
-    """Anna, in a space with a channel that is set up."""
+    """Return the context of Anna, in a space with a connected channel."""
     run = anna.services.store.open(Channel(MAILBOX), anna.asker, anna.origin)
     anna.services.store.append(run.id, Event(Kind.DETAILS, now(), channel=Channel(MAILBOX)))
     anna.services.store.end(anna.services.store.load(run.id), Event(Kind.FINISHED, now()))
@@ -28,7 +28,7 @@ def channel(anna: ChatContext) -> ChatContext:
 
 
 def opened(ctx: ChatContext) -> list[Run]:
-    """The checks that a worker will do."""
+    """Return the checks that a worker will do."""
     runs = {
         job.args[0]
         for job in ctx.services.runs.queue.jobs
@@ -44,7 +44,7 @@ def test_mail_still_missing_leads_to_tac(channel: ChatContext, said: Said):
 
 
 def test_a_mail_through_webex_connect_is_a_check_of_its_own(channel: ChatContext):
-    """The check knows who asked, to whom the mail goes."""
+    """A mail through Webex Connect is a check, and goes to the person who pressed the button."""
     actions()["connect_test"](channel, {"channel": MAILBOX})
     assert [(run.kind, run.brief.test_recipient) for run in opened(channel)] == [
         ("check", "anna@example.test")
@@ -52,7 +52,7 @@ def test_a_mail_through_webex_connect_is_a_check_of_its_own(channel: ChatContext
 
 
 def test_nobody_is_sent_a_mail_by_a_forged_button(channel: ChatContext, said: Said):
-    """A forged button sends mail to no one: its address and a channel of another space are ignored."""
+    """A forged button sends no mail: its address and a channel of another space are ignored."""
     actions()["connect_test"](
         channel, {"channel": "ceo@example.test", "connect_test": "victim@else.test"}
     )
@@ -60,7 +60,7 @@ def test_nobody_is_sent_a_mail_by_a_forged_button(channel: ChatContext, said: Sa
 
 
 def test_the_mailbox_itself_cannot_be_the_recipient(channel: ChatContext, said: Said):
-    """Webex Connect would drop the mail (facts/connect.md 1.7), so it is not sent."""
+    """No mail is sent to the mailbox itself: Webex Connect would drop it (facts/connect.md 1.7)."""
     mailbox = replace(channel, person=replace(channel.person, email=MAILBOX))
     actions()["connect_test"](mailbox, {"channel": MAILBOX})
     assert (text("refused.to_itself") in said()[0][1], opened(mailbox)) == (True, [])

@@ -35,14 +35,14 @@ def caused(ctx: ChatContext, run: Run) -> list[tuple[str, dict[str, str]]]:
 
 
 def with_hosts(ctx: ChatContext, *hosts: str) -> ChatContext:
-    """Return the context of a bot with CONNECT_HOSTS."""
+    """Return the context of a bot with these hosts in its setting CONNECT_HOSTS."""
     settings = replace(ctx.services.settings, connect_hosts=hosts)
     return replace(ctx, services=replace(ctx.services, settings=settings))
 
 
 @pytest.mark.parametrize("do", ["approve", "approve_tenant"])
 def test_without_the_press_nothing_is_approved(anna: ChatContext, run: Run, said: Said, do: str):
-    """The press on an approval is refused, and the answer names the hosts."""
+    """An approval is refused until the hosts are confirmed, and the answer names the hosts."""
     press(anna, do, run=run.id, plan="plan-1")
     refused = text("refused.unconfirmed", hosts=listed([EVIL, "evil.example"]))
     assert (caused(anna, run), refused in said()[0][1]) == ([], True)
@@ -62,14 +62,14 @@ def test_with_the_press_the_approval_records_it(anna: ChatContext, run: Run, do:
 
 
 def test_a_second_press(anna: ChatContext, run: Run, said: Said):
-    """It changes nothing and says so."""
+    """A second confirmation changes nothing, and the answer says that it is the second."""
     for _ in range(2):
         press(anna, "confirm_hosts", run=run.id, plan="plan-1")
     assert (caused(anna, run), text("refused.twice") in said()[0][1]) == ([CONFIRMED], True)
 
 
 def test_a_confirmation_counts_for_its_hosts_only(anna: ChatContext, run: Run):
-    """Other details lead to other hosts, which need another press."""
+    """A confirmation counts for its hosts only, so new hosts need another press."""
     press(anna, "confirm_hosts", run=run.id, plan="plan-1")
     other = replace(FOREIGN, forwarding_address="copies@other.example")
     anna.services.store.append(run.id, Event(Kind.DETAILS, now(), channel=other), PLANNED)
@@ -78,7 +78,7 @@ def test_a_confirmation_counts_for_its_hosts_only(anna: ChatContext, run: Run):
 
 
 def test_hosts_of_the_setting_need_no_press(anna: ChatContext, run: Run):
-    """Hosts of CONNECT_HOSTS are Webex Connect's, and there is nothing to confirm."""
+    """Hosts of the setting CONNECT_HOSTS are Webex Connect's, so there is nothing to confirm."""
     ctx = with_hosts(anna, "*.evil.example", "evil.example")
     press(ctx, "confirm_hosts", run=run.id, plan="plan-1")
     press(ctx, "approve", run=run.id, plan="plan-1")
@@ -88,7 +88,7 @@ def test_hosts_of_the_setting_need_no_press(anna: ChatContext, run: Run):
 
 
 def test_only_an_approver_confirms(anna: ChatContext, run: Run, said: Said):
-    """If approvers are configured, the requester alone cannot confirm."""
+    """If approvers are configured, the requester alone cannot confirm the hosts."""
     bot = replace(anna.services.bot, approvers=("boss@example.test",))
     press(
         replace(anna, services=replace(anna.services, bot=bot)),
@@ -104,13 +104,13 @@ def test_only_an_approver_confirms(anna: ChatContext, run: Run, said: Said):
 
 @pytest.mark.parametrize("plan", ["plan-0", "", "x" * 10_000])
 def test_an_old_plan_confirms_nothing(anna: ChatContext, run: Run, said: Said, plan: str):
-    """A card of another plan than the one in force may show other hosts."""
+    """A card of an old plan confirms nothing, because it may show other hosts."""
     press(anna, "confirm_hosts", run=run.id, plan=plan)
     assert (caused(anna, run), text("refused.old") in said()[0][1]) == ([], True)
 
 
 def test_a_blocked_plan_confirms_nothing(anna: ChatContext, begin: Begin):
-    """The addresses of a plan may change before it can be approved."""
+    """A blocked plan confirms nothing: its addresses may change before it can be approved."""
     wrong = Finding("mailbox_user", State.WRONG, seen=Text("seen.nobody"))
     found = Event(Kind.FOUND, now(), step="mailbox_user", finding=wrong)
     run = begin(DETAILS, SIGNED_IN, found, PLANNED)

@@ -20,7 +20,7 @@ AGENT = "agent@contoso.com"
 
 
 def found(state: State, cause: str = "", seen: Text | None = None, **facts: str) -> Event:
-    """Return an event with a finding of the step."""
+    """Return an event with a finding of the step that looks for the delegate."""
     finding = Finding("delegate", state, seen=seen, cause=cause, facts=facts)
     return Event(Kind.FOUND, now(), step="delegate", finding=finding)
 
@@ -36,12 +36,16 @@ SHARED = Event(
 
 @pytest.fixture
 def run(begin: Begin) -> Run:
-    """A run whose plan lacks the delegate."""
+    """Return a run that waits for the address of the delegate of a shared mailbox."""
     return begin(SIGNED_IN, SHARED, UNKNOWN, PLANNED)
 
 
 def test_the_address_is_saved_and_the_plan_is_made_again(anna: ChatContext, run: Run):
-    """It is the requester's turn until then, and the findings that were wrong are looked at again."""
+    """The delegate's address is saved, and a worker looks again and makes a new plan.
+
+    Only the findings that were wrong are looked at again. Until the press, it is the requester's
+    turn.
+    """
     assert next_action(run) == NextAction(Turn.REQUESTER, Text("turn_words.delegate"))
     press(anna, "delegate", run=run.id, delegate=f" {AGENT.upper()} ")
     after = anna.services.store.load(run.id)
@@ -53,7 +57,7 @@ def test_the_address_is_saved_and_the_plan_is_made_again(anna: ChatContext, run:
     ("typed", "why"), [("", "no_address"), ("agent", "no_at"), ("a@b@c.de", "two_addresses")]
 )
 def test_a_wrong_address_is_kept_with_the_reason(anna: ChatContext, run: Run, typed: str, why: str):
-    """Nothing is looked at, and the card has the field in red."""
+    """A wrong address for the delegate starts no look, and the card shows the field in red."""
     press(anna, "delegate", run=run.id, delegate=typed)
     assert told(anna, run) == [
         ("problem", {"question": "delegate", "cause": why, "code": typed}),
@@ -63,7 +67,7 @@ def test_a_wrong_address_is_kept_with_the_reason(anna: ChatContext, run: Run, ty
 
 
 def test_an_address_that_nobody_has_is_asked_for_again(anna: ChatContext, begin: Begin):
-    """The card names the address and what the directory said."""
+    """If nobody has the delegate's address, the card repeats it with the directory's answer."""
     nobody = Text("seen.nobody", {"mailbox": AGENT})
     answered = Event(Kind.ANSWERED, now(), data={"question": "delegate", "value": AGENT})
     run = begin(SIGNED_IN, SHARED, answered, found(State.WRONG, "delegate_not_found", nobody))
@@ -77,7 +81,10 @@ def test_an_address_that_nobody_has_is_asked_for_again(anna: ChatContext, begin:
 def test_a_press_that_nothing_waits_for_changes_nothing(
     anna: ChatContext, begin: Begin, said: Said, state: State
 ):
-    """A card from before says so; a delegate who may not sign in is no question either."""
+    """An old card for the delegate's address changes nothing, and the answer says so.
+
+    A delegate who may not sign in is no reason to ask for an address either.
+    """
     cause = "account_disabled" if state is State.WRONG else ""
     run = begin(SIGNED_IN, SHARED, found(state, cause, delegate=AGENT))
     press(anna, "delegate", run=run.id, delegate="other@contoso.com")
@@ -87,7 +94,7 @@ def test_a_press_that_nothing_waits_for_changes_nothing(
 
 
 def test_no_card_without_an_account_or_after_the_end(anna: ChatContext, begin: Begin):
-    """A sign-in comes first, and an ended run asks for nothing."""
+    """The delegate is asked for only after a sign-in, and never by an ended run."""
     run = begin(SIGNED_IN, SHARED, UNKNOWN)
     assert delegate.cards(replace(run, account=None), anna.services) == []
     assert delegate.cards(replace(run, ended=Kind.CANCELLED), anna.services) == []
@@ -104,7 +111,11 @@ def test_no_card_without_an_account_or_after_the_end(anna: ChatContext, begin: B
 def test_a_bare_refusal_of_a_shared_mailbox_is_its_user_name_first(
     anna: ChatContext, begin: Begin, said: Said, shared: bool, mine: bool, cause: str
 ):
-    """It is the most frequent reason for it; of a run elsewhere nothing is told."""
+    """For a shared mailbox, a bare 535 is explained by the user name in the form.
+
+    The wrong user name is the most frequent reason. A person outside the run's space learns nothing
+    about the run.
+    """
     run = begin(SIGNED_IN, *((SHARED,) if shared else ()))
     ctx = anna if mine else replace(anna, person=replace(anna.person, id="b"), room="elsewhere")
     press(ctx, "explain", run=run.id, error_text="535 5.7.3 Authentication unsuccessful [PR1]")

@@ -1,4 +1,4 @@
-"""Runs that begin with a button: each press its own, however often it is delivered."""
+"""Runs that begin with a button: each press starts one run, however often it is delivered."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ RIGHT = {
 
 
 def runs(ctx: ChatContext) -> tuple[Run, ...]:
-    """The runs of the space."""
+    """Return the runs of the space."""
     return ctx.services.store.runs_in_space("room-1")
 
 
 def pressed(ctx: ChatContext, press: str, **inputs: str) -> None:
-    """Set up, on the card of /help."""
+    """Press the setup button on the card of ``/help``."""
     actions()["setup"](replace(ctx, message=HELP, action_id=press), {"do": "setup", **inputs})
 
 
@@ -45,7 +45,10 @@ def test_two_presses_of_one_card_begin_two_runs(anna: ChatContext):
 def test_a_press_for_a_mailbox_that_is_being_set_up(
     anna: ChatContext, said: Callable[[], list[tuple[str, str]]]
 ):
-    """Another press is pointed to the run; the same press again shows its first card once more."""
+    """Another press for the same mailbox points to the run that is open.
+
+    The same press, delivered again, shows the first card of its run once more.
+    """
     for press in ("a1", "a1", "a2"):
         pressed(anna, press, mailbox_meant="support@contoso.com")
     (run,) = runs(anna)
@@ -56,7 +59,10 @@ def test_a_press_for_a_mailbox_that_is_being_set_up(
 def test_the_first_card_asks_the_administrator(
     anna: ChatContext, begin: Callable[..., Run], webex_script: Any, reply: Any
 ):
-    """The address is looked up before anything is saved, and the sign-in card goes there at once."""
+    """The administrator's address is looked up before anything is saved.
+
+    The sign-in card goes to that address at once.
+    """
     carl = {"id": "carl", "emails": ["carl@example.test"], "orgId": "org-1", "type": "person"}
     webex_script.on("GET", "/people", reply(body={"items": [carl]}))
     run = begin(detailed=False)
@@ -81,7 +87,10 @@ def test_an_administrator_who_cannot_be_asked_is_said_on_the_card(
     typed: str,
     why: str,
 ):
-    """Nothing is saved, everything that was typed is kept, and the field says why."""
+    """If the administrator cannot be asked, nothing is saved, and the field on the card says why.
+
+    Everything that was typed is kept.
+    """
     run = begin(detailed=False)
     actions()["intake"](anna, {"do": "intake", "run": run.id, **RIGHT, "administrator": typed})
     assert anna.services.store.load(run.id).detailed is False
@@ -91,7 +100,7 @@ def test_an_administrator_who_cannot_be_asked_is_said_on_the_card(
 
 @pytest.mark.parametrize("typed", ["", "  ", "anna@example.test"])
 def test_who_signs_in_alone_is_not_asked(anna: ChatContext, begin: Callable[..., Run], typed: str):
-    """An empty field, or the own address, sends nothing 1:1."""
+    """An empty administrator field, or the requester's own address, sends nothing 1:1."""
     run = begin(detailed=False)
     actions()["intake"](anna, {"do": "intake", "run": run.id, **RIGHT, "administrator": typed})
     saved = anna.services.store.load(run.id)
@@ -117,7 +126,10 @@ def test_approvers_who_are_not_in_the_space(
     direct: bool,
     absent: str,
 ):
-    """They get the plan 1:1. If the members cannot be read, the plan stays in the space."""
+    """If no approver is in the space, the approvers get the plan 1:1.
+
+    If the members cannot be read, the plan stays in the space.
+    """
     items = [
         {"id": each, "personId": each, "personEmail": f"{each}@example.test"}
         for each in members or ()
@@ -133,7 +145,7 @@ def test_approvers_who_are_not_in_the_space(
 
 
 def test_what_was_typed_is_claimed_by_its_message(anna: ChatContext):
-    """A typed command is claimed by its message, and a press by its own id."""
+    """A typed command is known by the id of its message, and a press by its own id."""
     assert (anna.origin.message, replace(anna, action_id="a1").origin.message) == ("card-1", "a1")
 
 
@@ -141,7 +153,10 @@ def test_what_was_typed_is_claimed_by_its_message(anna: ChatContext):
 def test_the_press_is_known_by_its_own_id(
     anna: ChatContext, webex_script: Any, reply: Any, times: int
 ):
-    """All the way from the event."""
+    """A press that arrives as a Webex event starts one run, known by the press's own id.
+
+    A second delivery of the event starts no other run.
+    """
     inputs = {"do": "setup"}
     body = {"id": "a7", "messageId": HELP, "personId": "anna", "roomId": "room-1", "inputs": inputs}
     webex_script.on("GET", "/attachment/actions/a7", reply(body=body))

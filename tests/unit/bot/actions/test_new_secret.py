@@ -1,4 +1,4 @@
-"""New secret: within the run, with the approval that it has, or with a plan of its own."""
+"""Button New secret: the secret is made under the present approval, or under a new plan."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ SHOWN = Event(
 
 
 def planned(step: str) -> tuple[Event, Event]:
-    """A plan with one line, approved."""
+    """Return the events of a plan with one line and of its approval."""
     line = Change(
         step, "E3", Text(f"step.{step}"), Text("seen.none"), Text("seen.on"), Scope.APP, "x"
     )
@@ -34,7 +34,7 @@ def planned(step: str) -> tuple[Event, Event]:
 
 
 def press(ctx: ChatContext, run: Run) -> Run:
-    """The button, and the run after it."""
+    """Press New secret, and return the run afterward."""
     actions()["new_secret"](ctx, {"do": "new_secret", "run": run.id})
     return ctx.services.store.load(run.id)
 
@@ -57,14 +57,14 @@ def test_a_lost_secret_is_made_again(anna: ChatContext, begin: Begin, step: str,
 
 
 def test_one_press_is_one_secret(anna: ChatContext, begin: Begin, said: Said):
-    """A second press finds no secret that was shown."""
+    """A second press of New secret is refused, because no other secret was shown meanwhile."""
     run = press(anna, begin(SIGNED_IN, *planned("client_secret"), SHOWN))
     again = press(anna, run)
     assert (again.version, text("refused.old") in said()[-1][1]) == (run.version, True)
 
 
 def test_a_second_loss_remembers_the_first(anna: ChatContext, begin: Begin):
-    """Both are removed in the end, and neither counts again."""
+    """If two secrets are lost, both are removed in the end, and neither counts again."""
     run = press(anna, begin(SIGNED_IN, *planned("client_secret"), SHOWN))
     shown = Finding("client_secret", State.OK, facts={"key_id": "k2"})
     anna.services.store.append(
@@ -75,7 +75,10 @@ def test_a_second_loss_remembers_the_first(anna: ChatContext, begin: Begin):
 
 @pytest.mark.parametrize("used", [True, False])
 def test_a_secret_that_is_used_or_unseen_is_kept(anna: ChatContext, begin: Begin, used: bool):
-    """After Token saved Webex Connect has it; before its page was opened nobody can have lost it."""
+    """After Token saved, the secret is kept, because Webex Connect has it.
+
+    Before its page was opened, the secret is kept too, because nobody can have lost it.
+    """
     run = begin(SIGNED_IN, *planned("client_secret"), SHOWN)
     if used:
         anna.services.store.append(

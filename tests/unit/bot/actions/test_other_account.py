@@ -1,4 +1,4 @@
-"""Other account: where the account that is signed in does not get on."""
+"""Button Other account, for a run that cannot go on with the signed-in account."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ APPROVED = Event(Kind.APPROVED, now(), data={"plan": "plan-1", "scope": "mailbox
 
 
 def unknown(cause: str, **more: object) -> Event:
-    """Exchange did not answer as it should."""
+    """Return the event of a look at Exchange that had no good answer, with this cause."""
     found = Finding(
         "mailbox_user",
         State.UNKNOWN,
@@ -41,7 +41,7 @@ NO_ROLE = unknown("exchange_role_missing")
 
 
 def press(ctx: ChatContext, run: Run) -> Run:
-    """The button, and the run after it."""
+    """Press Other account, and return the run afterward."""
     actions()["sign_in_other"](ctx, {"do": "sign_in_other", "run": run.id})
     return ctx.services.store.load(run.id)
 
@@ -50,7 +50,7 @@ def press(ctx: ChatContext, run: Run) -> Run:
 def test_somebody_else_signs_in(anna: ChatContext, begin: Begin, approved: tuple[Event, ...]):
     """Other account ends the session and asks for another sign-in, before and after an approval.
 
-    The new card's link works.
+    The new card has a link that works.
     """
     services, run = anna.services, begin(SIGNED_IN, NO_ROLE, PLANNED, *approved)
     services.vault.put(f"session:{run.id}", "x", 60)

@@ -39,7 +39,10 @@ def ends_meanwhile(anna: ChatContext, monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("ends_meanwhile")
 @pytest.mark.parametrize("do", ["approve", "look_again"])
 def test_a_press_that_comes_too_late(anna: ChatContext, begin: Begin, said: Said, do: str):
-    """It says that the run has ended, and the finish is its last event."""
+    """A press that comes too late is told that the run has ended.
+
+    The finish stays the last event of the run.
+    """
     run = begin(SIGNED_IN, PLANNED)
     press(anna, do, run=run.id, plan="plan-1")
     assert (anna.services.store.events(run.id)[-1].kind, text("refused.over") in said()[0][1]) == (
@@ -49,7 +52,7 @@ def test_a_press_that_comes_too_late(anna: ChatContext, begin: Begin, said: Said
 
 
 def test_a_cancellation_that_comes_too_late(anna: ChatContext, begin: Begin, said: Said):
-    """It does not say that the run is canceled, because it has finished."""
+    """A late cancellation does not say that the run is canceled, because the run has finished."""
     run = begin(SIGNED_IN, PLANNED)
     anna.services.store.end(run, Event(Kind.FINISHED, now()))
     cancel.cancel(anna, run)
@@ -81,7 +84,7 @@ def test_a_cancellation_that_comes_too_late(anna: ChatContext, begin: Begin, sai
 def test_a_change_under_way_is_named(
     anna: ChatContext, begin: Begin, said: Said, then: tuple[Event, ...], late: bool
 ):
-    """Its call may still take effect, so /cancel says so and points to /undo."""
+    """A call under way may still take effect, so ``/cancel`` says so and points to ``/undo``."""
     run = begin(SIGNED_IN, PLANNED, CHANGING, *then)
     cancel.run(anna, run.id)
     assert ("may still take effect: Authenticated SMTP" in said()[0][1]) is late

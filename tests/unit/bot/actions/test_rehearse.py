@@ -1,4 +1,4 @@
-"""Buttons around the rehearsal: the mailbox user is asked 1:1, and a pasted error has it offered."""
+"""Buttons of the rehearsal: one asks the mailbox user 1:1, and a pasted error offers it."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ NO_LOGIN = Event(Kind.ANSWERED, now(), data={"question": "check_login", "value":
 
 
 def directory(webex_script: Any, reply: Any, *emails: str) -> None:
-    """Script whom Webex finds by an address."""
+    """Script the people whom Webex finds for an address."""
     found = [{"id": each, "emails": [each], "orgId": "org-1", "type": "person"} for each in emails]
     webex_script.on("GET", "/people", reply(body={"items": found}))
 
@@ -55,7 +55,7 @@ def posted(webex_script: Any) -> list[Any]:
 def test_the_mailbox_user_gets_the_card(
     anna: ChatContext, begin: Begin, webex_script: Any, reply: Any
 ):
-    """The user is known from the directory, so nobody types the address."""
+    """The mailbox user is known from the directory, so nobody types an address for the 1:1 card."""
     directory(webex_script, reply, UPN)
     run = begin(SIGNED_IN, USER, FORM, WAITS)
     press(anna, "rehearse", run=run.id)
@@ -68,7 +68,11 @@ def test_the_mailbox_user_gets_the_card(
 def test_where_webex_has_nobody_the_card_asks_for_an_address(
     anna: ChatContext, begin: Begin, webex_script: Any, reply: Any
 ):
-    """No message goes to the mailbox: Webex would invite its owner by mail. It is tried once."""
+    """If Webex has no account for the mailbox, the card asks for an address.
+
+    No message goes to the mailbox, because Webex would invite the mailbox's owner by mail. The
+    address is tried only once.
+    """
     directory(webex_script, reply)
     run = begin(SIGNED_IN, USER, FORM, WAITS)
     for _ in range(2):
@@ -84,7 +88,10 @@ def test_where_webex_has_nobody_the_card_asks_for_an_address(
 def test_the_person_who_was_asked_may_skip_but_not_cancel(
     anna: ChatContext, begin: Begin, webex_script: Any, reply: Any
 ):
-    """The card is in that person's 1:1, where a stranger may press nothing."""
+    """The mailbox user's 1:1 card has a button to skip the rehearsal, but none to cancel the run.
+
+    In a 1:1, a person who takes no part in the run may not cancel it.
+    """
     directory(webex_script, reply, UPN)
     run = begin(SIGNED_IN, USER, FORM, WAITS)
     press(anna, "rehearse", run=run.id)
@@ -97,7 +104,7 @@ def test_the_person_who_was_asked_may_skip_but_not_cancel(
 def test_who_was_asked_takes_no_other_part(
     anna: ChatContext, begin: Begin, webex_script: Any, reply: Any
 ):
-    """In the own 1:1, the person may skip with a reason; Cancel and Look again are refused."""
+    """In the 1:1, the mailbox user may skip with a reason. Cancel and Look again are refused."""
     directory(webex_script, reply, UPN)
     run = begin(SIGNED_IN, USER, FORM, WAITS)
     press(anna, "rehearse", run=run.id)
@@ -118,7 +125,10 @@ def test_who_was_asked_takes_no_other_part(
 def test_a_pasted_error_of_generate_token_has_the_rehearsal_offered(
     anna: ChatContext, begin: Begin, pasted: str, offered: bool
 ):
-    """An error that says something does, where the rehearsal was not asked for."""
+    """A pasted error that names a cause offers the rehearsal, if nobody has asked for it.
+
+    A text that names no cause does not.
+    """
     run = begin(SIGNED_IN, NO_LOGIN, USER, FORM)
     assert rehearses(run) is False
     press(anna, "explain", run=run.id, error_text=pasted)

@@ -1,4 +1,4 @@
-"""Press whose worker died after it had recorded it: its event is handled again."""
+"""Presses whose worker died after it had recorded them, so that they are handled again."""
 
 from __future__ import annotations
 
@@ -26,7 +26,10 @@ def times(anna: ChatContext, run: Run, kind: Kind) -> int:
 
 
 def test_an_approval_is_recorded_once_and_goes_on(anna: ChatContext, begin: Begin, said: Said):
-    """Nobody reads that the button was pressed before, and a worker carries on the run."""
+    """An approval that is handled again is recorded once, and a worker carries on the run.
+
+    Nobody reads that the button was pressed before.
+    """
     run, pressing = begin(SIGNED_IN, PLANNED), replace(anna, action_id="press-1")
     press(pressing, "approve", run=run.id, plan="plan-1")
     anna.services.runs.queue.empty()
@@ -36,7 +39,10 @@ def test_an_approval_is_recorded_once_and_goes_on(anna: ChatContext, begin: Begi
 
 
 def test_the_sign_in_of_the_rehearsal_stays_sealed(anna: ChatContext, begin: Begin):
-    """Its token was sealed after the first handling, so the mailbox user does not sign in twice."""
+    """If Rehearse is handled again, the rehearsal's token from the time in between is kept.
+
+    So the mailbox user does not sign in twice.
+    """
     run, pressing = begin(SIGNED_IN, FORM), replace(anna, action_id="press-1")
     press(pressing, "rehearse", run=run.id)
     token = Sealed.REHEARSAL_TOKEN.of(run.id)
@@ -48,7 +54,7 @@ def test_the_sign_in_of_the_rehearsal_stays_sealed(anna: ChatContext, begin: Beg
 
 
 def test_registered_does_not_repeat_a_mail_that_was_sent_meanwhile(anna: ChatContext, begin: Begin):
-    """The test mail that the first handling asked for is the only one."""
+    """If Registered is handled again, the first test mail that it asked for stays the only one."""
     sent = Event(Kind.FOUND, now(), step="test_mail", finding=Finding("test_mail", State.OK))
     changing = replace(sent, kind=Kind.CHANGING)
     changed = Event(Kind.CHANGED, now(), step="test_mail")
@@ -60,7 +66,7 @@ def test_registered_does_not_repeat_a_mail_that_was_sent_meanwhile(anna: ChatCon
 
 
 def test_a_press_that_ended_the_run_drops_what_is_left(anna: ChatContext, begin: Begin, said: Said):
-    """A worker that died before it dropped the client secret is followed by one that does."""
+    """If a worker died before it dropped the client secret, Cancel drops it when handled again."""
     run, pressing = begin(SIGNED_IN, PLANNED), replace(anna, action_id="press-1")
     press(pressing, "cancel", run=run.id)
     secret = Sealed.CLIENT_SECRET.of(run.id)
@@ -73,7 +79,7 @@ def test_a_press_that_ended_the_run_drops_what_is_left(anna: ChatContext, begin:
 def test_a_typed_cancel_answers_although_the_run_is_over(
     anna: ChatContext, begin: Begin, said: Said
 ):
-    """The message that canceled the run is handled again, and its answer says so."""
+    """A ``/cancel`` that is handled again gets the same answer: the run is canceled."""
     run = begin(SIGNED_IN, PLANNED)
     for _ in range(2):
         cancel.run(anna, run.id)
@@ -85,7 +91,7 @@ def test_a_typed_cancel_answers_although_the_run_is_over(
 
 
 def test_a_typed_fix_does_not_point_to_its_own_run(anna: ChatContext, said: Said, begin: Begin):
-    """The run is there already, so its worker is rung for and nothing is said."""
+    """A ``/fix`` that is handled again finds its own run, wakes its worker, and says nothing."""
     run = begin(detailed=False)
     channel = run.channel
     anna.services.store.end(run, Event(Kind.CANCELLED, now()))
@@ -98,7 +104,7 @@ def test_a_typed_fix_does_not_point_to_its_own_run(anna: ChatContext, said: Said
 
 
 def test_a_second_press_is_another_press(anna: ChatContext, begin: Begin, said: Said):
-    """Only the same press is silent."""
+    """A second press of a button gets an answer; only the same press, handled again, is silent."""
     run = begin(SIGNED_IN, PLANNED)
     for press_id in ("press-1", "press-2"):
         press(replace(anna, action_id=press_id), "approve", run=run.id, plan="plan-1")

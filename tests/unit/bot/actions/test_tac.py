@@ -14,7 +14,7 @@ from tests.unit.bot.commands.typed_commands import MAILBOX, proven, type_
 
 
 def test_the_file_is_in_english_and_the_card_is_not(anna: ChatContext, webex_script: Any):
-    """Cisco TAC reads English and UTC. The card is for the person who makes the file."""
+    """The file is in English and UTC for Cisco TAC, and the card is in the person's language."""
     proven(anna)
     ctx = replace(anna, thread="thread-1")
     before = len(webex_script.asked)

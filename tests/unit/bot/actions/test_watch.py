@@ -36,7 +36,7 @@ def connect(ctx: ChatContext, mailbox: str, room: str = "room-1") -> WatchedChan
 
 
 def broken(ctx: ChatContext, *channels: WatchedChannel, by: LookOutcome = POLICY) -> set[str]:
-    """Have two looks see the break of each channel; the ids of the cards."""
+    """Record two looks that see the break of each channel, and return the ids of the cards."""
     record = ctx.services.watching.incidents.record
     found = [
         incident for each in channels for _ in range(2) for incident in record(each, by, now())
@@ -45,14 +45,17 @@ def broken(ctx: ChatContext, *channels: WatchedChannel, by: LookOutcome = POLICY
 
 
 def drawn(ctx: ChatContext, card: str) -> str:
-    """Return the living card as text."""
+    """Return the incident's card as text."""
     found = cards.drawing(ctx.services, card)
     assert found is not None
     return str(found.cards[0].card.content)
 
 
 def test_on_it_can_be_taken_back(anna: ChatContext):
-    """Then the reminders go on. Anybody of the space may, because the person may be away."""
+    """A press of "I'm on it" can be taken back, and then the reminders go on.
+
+    Everybody in the space may do so, because the person may be away.
+    """
     (card,) = broken(anna, connect(anna, "support@contoso.com"))
     incidents = anna.services.watching.incidents
     actions()["watch_on_it"](anna, {"card": card})
@@ -70,7 +73,7 @@ def test_on_it_can_be_taken_back(anna: ChatContext):
 
 @pytest.mark.parametrize("verb", ["watch_not_on_it", "watch_fix"])
 def test_people_of_other_spaces_change_nothing(anna: ChatContext, said: Said, verb: str):
-    """Nor does a card that is gone."""
+    """People of other spaces change nothing, and neither does a press on a card that is gone."""
     (card,) = broken(anna, connect(anna, "support@contoso.com"))
     actions()["watch_on_it"](anna, {"card": card})
     actions()[verb](replace(anna, room="room-9"), {"card": card, "channel": "support@contoso.com"})
@@ -82,7 +85,7 @@ def test_people_of_other_spaces_change_nothing(anna: ChatContext, said: Said, ve
 
 
 def test_a_card_of_many_channels_offers_the_repair_of_each(anna: ChatContext, webex_script: Any):
-    """One button leads to a list of the channels, and each of these begins a fix."""
+    """One button leads to a list of the channels, and each button of the list begins a fix."""
     mailboxes = [f"box{number}@contoso.com" for number in range(6)]
     (card,) = broken(anna, *(connect(anna, each) for each in mailboxes))
     assert "'do': 'watch_fix'" in drawn(anna, card)
@@ -100,7 +103,7 @@ def test_a_card_of_many_channels_offers_the_repair_of_each(anna: ChatContext, we
 
 
 def test_a_cause_that_no_plan_repairs_has_no_button(anna: ChatContext, said: Said):
-    """A press that comes late is answered."""
+    """A cause that no plan repairs has no button, and a press that comes late is answered."""
     channels = [connect(anna, f"box{number}@contoso.com") for number in range(2)]
     (card,) = broken(anna, *channels, by=BLOCKED)
     assert "watch_fix" not in drawn(anna, card)
@@ -112,7 +115,7 @@ def test_a_cause_that_no_plan_repairs_has_no_button(anna: ChatContext, said: Sai
 def test_the_operators_space_leads_to_each_space(
     anna: ChatContext, webex_script: Any, reply: Any, said: Said, member: bool
 ):
-    """A person begins a repair there only in a space of which they are a member."""
+    """From the operators' space, a person begins a repair only in a space that they belong to."""
     services = replace(anna.services, bot=replace(anna.services.bot, watch_space="operators"))
     ctx = replace(anna, services=services, room="operators")
     channels = [connect(ctx, "a@contoso.com"), connect(ctx, "b@contoso.com", "room-2")]
@@ -132,7 +135,7 @@ def test_the_operators_space_leads_to_each_space(
 def test_an_outsider_in_the_other_space_holds_the_repair_back(
     anna: ChatContext, webex_script: Any, reply: Any, said: Said
 ):
-    """Nothing of the channel is said there."""
+    """If an outsider is in a channel's space, no repair begins, and nothing is said there."""
     services = replace(anna.services, bot=replace(anna.services.bot, watch_space="operators"))
     ctx = replace(anna, services=services, room="operators")
     every = broken(ctx, connect(ctx, "a@contoso.com", "room-2"))

@@ -11,5 +11,5 @@ from jobs.runs.run import Run
 
 @pytest.fixture
 def run(begin: Callable[..., Run]) -> Run:
-    """A run whose card is shown."""
+    """Return an open run whose card is shown."""
     return begin()

@@ -19,13 +19,13 @@ Said = Callable[[], list[tuple[str, str]]]
 
 
 def card(text: str, **more: Any) -> DesiredCard:
-    """A small card."""
+    """Return a small card with this text and a few other values."""
     view = NoticeView(verbatim("k"), verbatim(text), verbatim("w"), at=now())
     return desired_card("plan", view, notice(view), **more)
 
 
 def age(services: Services, run: Run, **more: Any) -> None:
-    """Date the posted card back."""
+    """Make the posted card ten seconds older, and set these other values of its record."""
     shown = posted_card(services, run.id, "plan")
     assert shown is not None
     services.redis.hset(

@@ -1,4 +1,4 @@
-"""The card of ``/cancel`` that offers runs: every end of one of them takes its button away."""
+"""The card of ``/cancel`` that offers runs: as soon as a run has ended, its button goes."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def runs(anna: ChatContext) -> tuple[Run, Run]:
 
 @pytest.fixture
 def ends(anna: ChatContext) -> Ends:
-    """End a run elsewhere, and draw its cards as far as these tests need it."""
+    """Return a function that ends a run elsewhere, and draws the cards that offer the run."""
 
     def end(run: Run, kind: Kind = Kind.CANCELLED) -> None:
         anna.services.store.end(run, Event(kind, now()))
@@ -52,23 +52,26 @@ def ends(anna: ChatContext) -> Ends:
 
 
 def shown(services: Services, owner: Run) -> list[DesiredCard]:
-    """The cards of the choice, as a draw of its owner makes them now."""
+    """Return the ``/cancel`` cards that a draw of this run makes now."""
     return choices.cards(services.store.load(owner.id), services)
 
 
 def buttons(card: DesiredCard) -> list[str]:
-    """The runs whose buttons the card has."""
+    """Return the runs whose buttons the card has."""
     found = json.dumps(card.card.content)
     return [part.partition('"')[0] for part in found.split('"run": "')[1:]]
 
 
 def due(services: Services) -> set[str]:
-    """The runs whose cards are to be drawn."""
+    """Return the runs whose cards are to be drawn."""
     return {raw.decode() for raw in services.redis.zrange(keys.cards_due(), 0, -1)}
 
 
 def test_a_choice_stays_while_its_runs_are_open(anna: ChatContext, runs: tuple[Run, Run]):
-    """Nothing is edited, and it is not taken for an earlier card of the owner's thread."""
+    """A card that offers runs is not edited while its runs are open.
+
+    The card is not taken for an earlier card of the thread either.
+    """
     assert shown(anna.services, runs[0]) == []
     own = living_cards(runs[0], anna.services, [])
     assert [card.slot for card in own if MESSAGE in card.slot] == []
@@ -77,7 +80,10 @@ def test_a_choice_stays_while_its_runs_are_open(anna: ChatContext, runs: tuple[R
 def test_the_end_of_another_run_draws_the_owner_once(
     anna: ChatContext, runs: tuple[Run, Run], ends: Ends
 ):
-    """The choice keeps the run that is open, and says how many there are."""
+    """The end of an offered run draws the card once.
+
+    The card keeps the run that is open, and says how many open runs there are.
+    """
     newer, older = runs
     anna.services.redis.delete(keys.cards_due())
     ends(older)
@@ -91,7 +97,10 @@ def test_the_end_of_another_run_draws_the_owner_once(
 
 
 def test_a_choice_without_a_run_is_one_line(anna: ChatContext, runs: tuple[Run, Run], ends: Ends):
-    """Also if the owner ended first; nothing new is posted if the edit is refused."""
+    """A card whose offered runs have all ended is one line, in whatever order the runs ended.
+
+    If Webex refuses the edit, nothing new is posted.
+    """
     newer, older = runs
     ends(newer)
     ends(older)
@@ -109,7 +118,7 @@ def test_a_choice_without_a_run_is_one_line(anna: ChatContext, runs: tuple[Run, 
     ],
 )
 def test_a_choice_of_one_run_says_how_it_ended(anna: ChatContext, ends: Ends, kind: Kind, key: str):
-    """With its id."""
+    """A card that offered one run says how that run ended, with the run's id."""
     run = anna.services.store.open(Channel("support@contoso.com"), anna.asker, anna.origin)
     choices.mark_posted(anna.services, choices.shows([run]), MESSAGE, anna.room)
     ends(run, kind)
@@ -119,7 +128,7 @@ def test_a_choice_of_one_run_says_how_it_ended(anna: ChatContext, ends: Ends, ki
 
 
 def test_a_run_that_is_gone_counts_as_ended(anna: ChatContext, runs: tuple[Run, Run]):
-    """An operator deleted it."""
+    """A run that an operator deleted counts as ended, so the card has no button for it."""
     newer, older = runs
     anna.services.redis.delete(keys.run_events(older.id))
     (card,) = shown(anna.services, newer)
@@ -127,7 +136,7 @@ def test_a_run_that_is_gone_counts_as_ended(anna: ChatContext, runs: tuple[Run, 
 
 
 def test_the_command_keeps_its_card(anna: ChatContext, runs: tuple[Run, Run]):
-    """``/cancel`` without a name notes the message, so that a press leaves its edit to the draw."""
+    """``/cancel`` without a name notes its message, so that a press leaves the edit to the draw."""
     services = anna.services
     before = set(posted_cards(services, runs[0].id))
     commands()["cancel"].run(anna, "")
@@ -143,7 +152,7 @@ def test_a_draw_edits_the_message(
     reply: type[Reply],
     monkeypatch: pytest.MonkeyPatch,
 ):
-    """It is among the cards of its owner, and is edited in place."""
+    """A draw of the run that keeps the ``/cancel`` card edits the card in place."""
     newer, older = runs
     monkeypatch.setattr(delivery, "MIN_EDIT_INTERVAL", timedelta(0))
     webex_script.on("POST", "/messages", reply(body={"id": "posted-1"}))

@@ -21,7 +21,7 @@ Said = Callable[[], list[tuple[str, str]]]
 
 @pytest.mark.parametrize("status", sorted(CLOSED))
 def test_it_is_told_once(services: Services, run: Run, said: Said, status: int):
-    """It names the mailbox, and what the run waits for."""
+    """The requester is told once, with the mailbox and the next action of the run."""
     for _ in range(3):
         closed_space.tell_requester(services, run, status, LASTS_S)
     ((_, text),) = said()
@@ -34,13 +34,13 @@ def test_it_is_told_once(services: Services, run: Run, said: Said, status: int):
 def test_what_may_be_something_else_is_not_told(
     services: Services, run: Run, said: Said, status: int, lasted_s: float
 ):
-    """A short absence, a refused token, and a card that Webex does not understand."""
+    """The requester is not told of a short absence, a refused token, or a card with a mistake."""
     closed_space.tell_requester(services, run, status, lasted_s)
     assert said() == []
 
 
 def test_a_run_of_a_1_1_has_no_space(services: Services, run: Run, said: Said):
-    """The message would go to the place that is closed."""
+    """A run of a 1:1 gets no message about a closed space, because the 1:1 itself is closed."""
     closed_space.tell_requester(
         services, replace(run, origin=replace(run.origin, direct=True)), 403, LASTS_S
     )
@@ -50,14 +50,14 @@ def test_a_run_of_a_1_1_has_no_space(services: Services, run: Run, said: Said):
 def test_a_message_that_is_not_taken_is_told_later(
     services: Services, run: Run, redis: Redis, webex_script: Any, reply: Any
 ):
-    """The next refusal of the card tries it again."""
+    """If Webex does not take the message to the requester, the next refusal tries again."""
     webex_script.on("POST", "/messages", reply(503))
     closed_space.tell_requester(services, run, 403, LASTS_S)
     assert not redis.exists(keys.run_mark(run.id, "closed"))
 
 
 def test_a_run_that_has_ended_has_no_button(services: Services, run: Run):
-    """There is nothing to cancel."""
+    """The message about an ended run has no button, because there is nothing to cancel."""
     assert closed_space.card_of(run).buttons
     services.store.end(run, Event(Kind.CANCELLED, now(), by=run.requester.email))
     assert closed_space.card_of(services.store.load(run.id)).buttons == ()
@@ -67,7 +67,10 @@ def test_a_run_that_has_ended_has_no_button(services: Services, run: Run):
 def test_the_message_is_over_with_the_run_or_the_refusal(
     services: Services, run: Run, redis: Redis, end: Kind | None
 ):
-    """Its last edit has no button, and asks nobody for anything."""
+    """The message to the requester is over with the run, or with the refusal of its cards.
+
+    The last edit has no button, and asks nobody for anything.
+    """
     assert closed_space.cards(run, services) == []
     redis.hset(keys.cards_refused(), f"{run.id}:living", "x")
     closed_space.tell_requester(services, run, 403, LASTS_S)

@@ -24,7 +24,7 @@ Said = Callable[[], list[tuple[str, str]]]
 
 @pytest.fixture
 def lose(services: Services, redis: Redis) -> Callable[[], None]:
-    """Redis loses everything; nobody from outside is in the space."""
+    """Return a function that makes Redis lose everything, with no outsider in the space."""
 
     def lost() -> None:
         redis.flushall()
@@ -36,7 +36,10 @@ def lose(services: Services, redis: Redis) -> Callable[[], None]:
 def test_a_space_with_a_run_is_told_once(
     services: Services, begin: Begin, said: Said, lose: Callable[[], None]
 ):
-    """Two processes watch. The words name the mailbox and the next command."""
+    """A space with a run is told of the loss once, although two processes watch.
+
+    The words name the mailbox and the next command.
+    """
     begin()
     watches = [LossWatch(services), LossWatch(services)]
     for watch in watches:
@@ -52,7 +55,7 @@ def test_a_space_with_a_run_is_told_once(
 def test_the_loss_is_told_in_the_language_of_the_settings(
     services: Services, begin: Begin, said: Said, lose: Callable[[], None]
 ):
-    """The space's own choice is among what is lost."""
+    """The loss is told in the language of the settings, as the space's own choice is lost too."""
     begin()
     watch = LossWatch(replace(services, bot=replace(services.bot, default_language="de")))
     watch()
@@ -65,7 +68,7 @@ def test_the_loss_is_told_in_the_language_of_the_settings(
 def test_a_space_with_a_channel_is_told(
     services: Services, begin: Begin, said: Said, lose: Callable[[], None]
 ):
-    """Its run has ended long ago."""
+    """A space with a channel is told of the loss, although the run of the channel has ended."""
     run = begin()
     services.store.end(run, Event(Kind.FINISHED, now()))
     watch = LossWatch(services)
@@ -78,7 +81,7 @@ def test_a_space_with_a_channel_is_told(
 def test_a_space_without_anything_is_not_told(
     services: Services, begin: Begin, said: Said, lose: Callable[[], None]
 ):
-    """A run that was cancelled before the loss has nothing to lose."""
+    """A run that was canceled before the loss has nothing to lose, so its space is not told."""
     run = begin()
     watch = LossWatch(services)
     watch()
@@ -92,7 +95,10 @@ def test_a_space_without_anything_is_not_told(
 def test_what_an_older_backup_has_goes_on(
     services: Services, redis: Redis, begin: Begin, said: Said
 ):
-    """Only the run that began after the backup is lost. Its space is told, the other is not."""
+    """Only the run that began after the backup is lost.
+
+    The space of the lost run is told, and the other space is not.
+    """
     begin()
     at = [0.0]
     watch = LossWatch(services, lambda: at[0])
@@ -118,7 +124,7 @@ def test_what_an_older_backup_has_goes_on(
 def test_webex_is_away(
     services: Services, begin: Begin, said: Said, lose: Callable[[], None], webex_script: Any
 ):
-    """The notice is tried again, and posted once."""
+    """If Webex does not answer, the notice of the loss is tried again, and posted once."""
     begin()
     watch = LossWatch(services)
     watch()
@@ -132,7 +138,10 @@ def test_webex_is_away(
 def test_an_outsider_learns_nothing(
     services: Services, redis: Redis, begin: Begin, said: Said, webex_script: Any
 ):
-    """The space gets the notice that cards are held back, without an address."""
+    """If an outsider is in the space, the notice says that cards are held back.
+
+    The notice names no address.
+    """
     begin()
     watch = LossWatch(services)
     watch()

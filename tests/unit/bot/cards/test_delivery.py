@@ -24,12 +24,12 @@ from tests.unit.bot.cards.small_card import Said, age, card, methods
 
 @pytest.fixture
 def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A card that asks nobody does not wait for later news."""
+    """Let news that asks nobody be shown at once, without a wait for later news."""
     monkeypatch.setattr(delivery, "CALM_S", 0.0)
 
 
 def test_a_new_card_is_posted_in_the_thread(services: Services, run: Run, webex_script: Any):
-    """With its text for clients that show no cards."""
+    """A new card is posted in the thread, with its text for clients that show no cards."""
     delivery.sync(services, run, card("a"))
     (_, _, body), *_ = [asked for asked in webex_script.asked if asked[0] == "POST"]
     assert (body["roomId"], body["parentId"], body["attachments"][0]["content"]["type"]) == (
@@ -64,14 +64,14 @@ def test_a_direct_card_goes_to_the_person(
 
 
 def test_no_news_is_no_call(services: Services, run: Run, said: Said):
-    """The moment of drawing is no news."""
+    """A card that differs only in the moment of its drawing is not edited."""
     delivery.sync(services, run, card("a"))
     assert delivery.sync(services, run, card("a")) == 0
     assert methods(said) == ["POST"]
 
 
 def test_small_news_waits_for_more_of_it(services: Services, run: Run, said: Said):
-    """Six seconds at most for the first, and four times as long for each next one."""
+    """Small news waits six seconds at most, and four times as long after each such edit."""
     delivery.sync(services, run, card("a"))
     assert 0 < delivery.sync(services, run, card("b")) <= delivery.MINOR_INTERVAL_S
     age(services, run, minor=1)
@@ -80,14 +80,14 @@ def test_small_news_waits_for_more_of_it(services: Services, run: Run, said: Sai
 
 
 def test_another_turn_does_not_wait(services: Services, run: Run, said: Said):
-    """Somebody has to act: the card is edited at once."""
+    """If another person has to act, the card is edited at once."""
     delivery.sync(services, run, card("a"))
     assert delivery.sync(services, run, card("b", urgency="approver")) == 0
     assert methods(said) == ["POST", "PUT"]
 
 
 def test_an_edit_is_counted(services: Services, run: Run, said: Said):
-    """In place, in the same message."""
+    """An edit changes the same message in place, and is counted."""
     delivery.sync(services, run, card("a"))
     age(services, run)
     delivery.sync(services, run, card("b"))
@@ -143,7 +143,10 @@ def test_an_edit_that_webex_does_not_take(
 def test_a_card_that_webex_refuses_costs_no_edit(
     services: Services, run: Run, said: Said, webex_script: Any, reply: Any
 ):
-    """Webex refuses the edit and the post, so the card is wrong and the message takes the next one."""
+    """If Webex refuses the edit and the post, the card itself is wrong.
+
+    The message then takes the edit of the next card.
+    """
     delivery.sync(services, run, card("a"))
     webex_script.on("PUT", "/messages/posted-1", reply(400, {"message": "invalid card"}))
     webex_script.on("POST", "/messages", reply(400, {"message": "invalid card"}))
@@ -220,7 +223,10 @@ def test_where_webex_takes_no_edits_what_concerns_nobody_is_not_posted(
 def test_where_webex_takes_edits_what_is_news_is_posted_after_ten(
     services: Services, run: Run, said: Said, edits: int
 ):
-    """A new card takes ten more: whose turn it is is shown, nobody's too."""
+    """After ten edits, another turn is posted as a new card, also if it is nobody's turn.
+
+    The new card takes ten more edits.
+    """
     delivery.sync(services, run, card("a", prompt="anna"))
     age(services, run, edits=edits)
     delivery.sync(services, run, card("b", urgency="running", prompt=""))
@@ -259,7 +265,7 @@ def test_an_edit_too_many(services: Services, run: Run, said: Said, webex_script
 
 
 def later(monkeypatch: pytest.MonkeyPatch, seconds: float) -> None:
-    """The clock of the cards, so much later than it is."""
+    """Set the clock of the cards this many seconds ahead."""
     for module in (delivery, unconfirmed):
         monkeypatch.setattr(module, "now", lambda: now() + timedelta(seconds=seconds))
 
@@ -307,7 +313,10 @@ def test_a_card_that_surely_does_not_stand_there_is_posted_at_every_try(
 def test_who_asks_for_a_card_anew_gets_it(
     services: Services, run: Run, said: Said, webex_script: Any, reply: Any
 ):
-    """A doubt is forgotten with the card."""
+    """A card that a person asks for again is posted at once.
+
+    The doubt about an earlier post is forgotten with the card.
+    """
     webex_script.on("POST", "/messages", reply(502), reply(body={"id": "posted-2"}))
     with pytest.raises(WebexError):
         delivery.sync(services, run, card("a"))
@@ -319,7 +328,7 @@ def test_who_asks_for_a_card_anew_gets_it(
 def test_webex_away_loses_nothing(
     services: Services, run: Run, webex_script: Any, reply: Any, hasty_retries: None
 ):
-    """The error goes up, and what is shown stays on record as it is."""
+    """If Webex does not answer an edit, the error is raised, and the shown card stays on record."""
     webex_script.on("PUT", "/messages/posted-1", reply(502))
     delivery.sync(services, run, card("a"))
     before = posted_card(services, run.id, "plan")
@@ -330,7 +339,7 @@ def test_webex_away_loses_nothing(
 
 
 def test_a_forgotten_card_is_posted_again(services: Services, run: Run, said: Said):
-    """Further down."""
+    """A card whose record is dropped on request is posted again, further down."""
     delivery.sync(services, run, card("a"))
     delivery.repost(services, run.id, "plan")
     delivery.sync(services, run, card("a"))
@@ -338,7 +347,7 @@ def test_a_forgotten_card_is_posted_again(services: Services, run: Run, said: Sa
 
 
 def test_the_mark_follows_from_what_is_shown():
-    """The same view has the same mark, another has another."""
+    """The same view has the same fingerprint, and another view has another fingerprint."""
     assert card("a").fingerprint == card("a").fingerprint != card("b").fingerprint
 
 
@@ -353,7 +362,10 @@ def test_a_bot_that_is_out_of_the_space_learns_nothing_about_edits(
     status: int,
     members: Any,
 ):
-    """The card waits for the bot to be back, and is then edited; no second card is posted."""
+    """A refused edit proves nothing about edits if the bot is out of the space.
+
+    The card waits for the bot to be back, and is then edited; no second card is posted.
+    """
     delivery.sync(services, run, card("a"))
     age(services, run)
     webex_script.on(

@@ -59,7 +59,10 @@ def test_posting_and_editing_are_one_call_each(
 def test_the_room_of_a_direct_card_is_known(
     services: Services, run: Run, webex_script: Any, reply: Any
 ):
-    """The room of a direct card comes from the response to its posting, so an edit needs no lookup."""
+    """The room of a direct card comes from the response to its posting.
+
+    An edit therefore needs no lookup.
+    """
     webex_script.on(
         "POST",
         "/messages",
@@ -81,7 +84,7 @@ def test_the_room_of_a_direct_card_is_known(
 def test_a_direct_card_that_somebody_deleted(
     services: Services, run: Run, webex_script: Any, reply: Any, posted: dict[str, str]
 ):
-    """A deleted direct card is posted again, whether the edit or the lookup of its room gives 404."""
+    """A deleted direct card is posted again, also if only the lookup of its room gives 404."""
     gone = reply(404, {"message": "gone"})
     webex_script.on(
         "POST",
@@ -103,7 +106,7 @@ def test_a_room_that_webex_did_not_tell_is_asked_once(
 ):
     """If the room of a direct card is unknown, Webex is asked for it once.
 
-    This is the case for a card that an older version of the bot posted.
+    The room is unknown for a card that an older version of the bot posted.
     """
     webex_script.on(
         "GET",

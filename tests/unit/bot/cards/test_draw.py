@@ -27,26 +27,26 @@ Said = Callable[[], list[tuple[str, str]]]
 
 @pytest.fixture
 def run(begin: Callable[..., Run], services: Services, hurried: Webex) -> Run:
-    """A run with news for its cards, drawn as a worker does."""
+    """Return a run with news for its cards, and install services that draw as a worker does."""
     install(replace(services, webex=hurried))
     return begin()
 
 
 @pytest.fixture
 def short(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A lock of a second in place of 15."""
+    """Make the lock of a draw last one second in place of 15."""
     monkeypatch.setattr(draw, "LOCK_S", 1.0)
 
 
 def in_a_thread(run: Run) -> threading.Thread:
-    """A draw under way."""
+    """Start a draw of the run in a thread, and return the thread."""
     drawing = threading.Thread(target=draw.draw, args=(run.id,))
     drawing.start()
     return drawing
 
 
 def due_in(services: Services, run: Run) -> float:
-    """The seconds until the run is drawn again."""
+    """Return the seconds until the run is drawn again."""
     return float(services.redis.zscore(keys.cards_due(), run.id) or 0) - now().timestamp()
 
 
@@ -74,7 +74,7 @@ def test_a_slow_webex_gets_no_second_card(
 def test_a_draw_does_not_sleep_for_webex(
     services: Services, run: Run, said: Said, webex_script: Any, reply: Any, pauses: list[float]
 ):
-    """It ends at once, and the cards are due when Webex said."""
+    """A draw that Webex throttles ends at once, and the cards are due when Webex said."""
     webex_script.on("POST", "/messages", reply(429, {}, {"Retry-After": "30"}))
     draw.draw(run.id)
     assert (len(said()), pauses, 28 < due_in(services, run) <= 30) == (1, [], True)
@@ -131,7 +131,10 @@ def test_when_webex_takes_messages_again_the_newest_state_is_shown(
 def test_without_its_lock_a_draw_shows_nothing_more(
     services: Services, run: Run, said: Said, webex_script: Any, reply: Any
 ):
-    """Another may be at it: what is left is seen to a moment later."""
+    """A draw without its lock shows nothing more, because another draw may have begun.
+
+    The rest is drawn a moment later.
+    """
     answers = threading.Event()
     webex_script.on("POST", "/messages", reply(body={"id": "posted-1"}, after=answers))
     drawing = in_a_thread(run)
@@ -162,7 +165,7 @@ def test_without_its_lock_a_draw_shows_nothing_more(
 def test_a_card_that_is_not_shown_is_in_the_log(
     run: Run, webex_script: Any, reply: Any, status: int, headers: dict[str, str]
 ):
-    """With its run, and with the id that Webex's support asks for."""
+    """A card that is not shown is logged, with its run and the id for Webex's support."""
     webex_script.on("POST", "/messages", reply(status, {"message": "no"}, headers))
     with capture_logs() as logged:
         draw.draw(run.id)
@@ -220,7 +223,7 @@ def test_news_that_came_while_drawing_is_not_forgotten(
 
 
 def test_a_run_that_is_gone_has_no_cards(services: Services, said: Said):
-    """Redis came back without its data: nothing is shown, and nothing is due again."""
+    """A run that is gone with the data of Redis shows no card, and no draw of it is due."""
     services.cards.request("GONE22")
     draw.draw("GONE22")
     assert (said(), services.cards.due("GONE22")) == ([], 0)

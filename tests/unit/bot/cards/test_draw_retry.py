@@ -1,4 +1,4 @@
-"""When a card that Webex did not take is tried again."""
+"""Times at which a card that Webex did not take is tried again."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ NO = (401, 403, 404)
 
 @pytest.fixture
 def run(begin: Callable[..., Run], services: Services, hurried: Webex) -> Run:
-    """A run with news for its cards, drawn as a worker does."""
+    """Return a run with news for its cards, and install services that draw as a worker does."""
     install(replace(services, webex=hurried))
     return begin()
 
 
 def due_in(services: Services, run: Run) -> float:
-    """The seconds until the run is drawn again."""
+    """Return the seconds until the run is drawn again."""
     return services.cards.due(run.id) - now().timestamp()
 
 
@@ -70,7 +70,7 @@ def test_webex_is_not_asked_sooner_than_it_said(
     headers: dict[str, str],
     seconds: float,
 ):
-    """Retry-After is the minimum wait, up to an hour."""
+    """Webex's Retry-After is the minimum wait before the next try, up to an hour."""
     webex_script.on("POST", "/messages", reply(status, {}, headers))
     draw.draw(run.id)
     assert due_in(services, run) == pytest.approx(seconds, abs=0.5)
@@ -85,7 +85,10 @@ def test_the_pause_after_a_refusal_grows_with_it(
     status: int,
     pass_time: Callable[[float], None],
 ):
-    """Two seconds first, then as long as it has lasted, and five minutes at most; news changes nothing."""
+    """The pause after a refusal is two seconds, then as long as the refusal has lasted.
+
+    The pause is five minutes at most, and news does not change it.
+    """
     webex_script.on("POST", "/messages", reply(status, {"message": "no"}))
     waits = []
     for _ in range(10):
@@ -102,7 +105,7 @@ def test_a_refusal_that_ended_begins_at_two_seconds_again(
     reply: Any,
     pass_time: Callable[[float], None],
 ):
-    """A card that Webex took has no earlier refusals."""
+    """After a card that Webex took, the next refusal begins with a pause of two seconds again."""
     webex_script.on(
         "POST", "/messages", reply(403), reply(403), reply(body={"id": "posted-1"}), reply(403)
     )
@@ -134,7 +137,10 @@ def test_the_first_good_call_draws_what_waited(
     room: str,
     drawn: bool,
 ):
-    """A card that Webex took in the same place; after a 401 anywhere. No other card ends a 400."""
+    """A card that Webex takes draws the refused cards of the same place.
+
+    After a 401, a card in any place does so. After a 400, no other card does.
+    """
     second = other(services, run, room)
     webex_script.on("POST", "/messages", reply(status))
     draw.draw(run.id)
@@ -148,7 +154,7 @@ def test_the_first_good_call_draws_what_waited(
 def test_an_event_in_the_space_draws_what_waited(
     services: Services, run: Run, webex_script: Any, reply: Any, status: int
 ):
-    """A command that was answered there shows that the bot is let in again."""
+    """An answered command in a space draws the waiting cards, because the bot is let in again."""
     message = {"id": "m1", "roomId": "room-1", "roomType": "group", "personId": "anna"}
     webex_script.on("POST", "/messages", reply(status))
     draw.draw(run.id)
@@ -162,7 +168,7 @@ def test_an_event_in_the_space_draws_what_waited(
 def test_a_bot_that_is_back_in_the_space_draws_what_waited(
     services: Services, run: Run, webex_script: Any, reply: Any, room: str
 ):
-    """``memberships:created`` of the bot itself; in another space it changes nothing."""
+    """The bot's own ``memberships:created`` draws the waiting cards of that space only."""
     mine = {"id": "ms-1", "roomId": room, "personId": "bot-1", "roomType": "group"}
     mine["personEmail"] = "emailbot@webex.bot"
     webex_script.on("POST", "/messages", reply(403), reply(body={"id": "posted-1"}))
@@ -182,7 +188,10 @@ def test_a_limit_holds_other_places_for_seconds_only(
     status: int,
     asked: int,
 ):
-    """The place of the card waits as long as Webex asked. A second run there waits as long."""
+    """A limit holds the place of the card as long as Webex asked, also for a second run there.
+
+    Other places wait only for seconds.
+    """
     here = other(services, run)
     webex_script.on(
         "POST",

@@ -18,12 +18,12 @@ from tests.unit.bot.cards.small_card import Said, age, card, methods
 
 
 def later(monkeypatch: pytest.MonkeyPatch, seconds: float) -> None:
-    """The clock of the cards, so much later than it is."""
+    """Set the clock of the cards this many seconds ahead."""
     monkeypatch.setattr(delivery, "now", lambda: now() + timedelta(seconds=seconds))
 
 
 def test_small_news_does_not_use_up_the_edits(services: Services, run: Run, said: Said):
-    """After four minor edits the rest is seen with the next update that asks somebody."""
+    """After four minor edits, the rest is shown with the next update that asks somebody."""
     delivery.sync(services, run, card("a"))
     for number in range(delivery.MINOR_MOST + 2):
         age(services, run, at=now() - timedelta(hours=1))
@@ -45,7 +45,10 @@ def test_what_asks_nobody_waits_for_what_may_follow(
 
 
 def test_the_first_result_of_a_check_does_not_wait(services: Services, run: Run, said: Said):
-    """In an incident the first finding counts. Those that follow it share an edit."""
+    """The first finding of a check is shown at once, because it counts in an incident.
+
+    The findings that follow share an edit.
+    """
     delivery.sync(services, run, card("a"))
     found = [
         replace(card(cause, urgency=cause, prompt=""), first_at_once=True) for cause in ("b", "c")
@@ -58,7 +61,7 @@ def test_the_first_result_of_a_check_does_not_wait(services: Services, run: Run,
 def test_a_card_that_takes_no_more_edits_is_kept_for_its_last(
     services: Services, run: Run, said: Said
 ):
-    """The new message takes over, and the earlier one still has an edit to say so."""
+    """If a new message takes over, the earlier message still has an edit to say so."""
     delivery.sync(services, run, card("a"))
     age(services, run, edits=EDITS - 1)
     delivery.sync(services, run, card("b", urgency="approver"))
@@ -72,7 +75,7 @@ def test_a_card_that_takes_no_more_edits_is_kept_for_its_last(
 
 
 def test_a_card_without_an_edit_left_is_not_kept(services: Services, run: Run, said: Said):
-    """Nothing could be said with it."""
+    """A card without an edit left is not kept, because nothing could be said with it."""
     delivery.sync(services, run, card("a"))
     age(services, run, edits=EDITS)
     delivery.sync(services, run, card("b", urgency="approver"))
@@ -82,7 +85,7 @@ def test_a_card_without_an_edit_left_is_not_kept(services: Services, run: Run, s
 def test_an_edit_that_is_not_confirmed_counts(
     services: Services, run: Run, monkeypatch: pytest.MonkeyPatch
 ):
-    """Webex may have made the edit of each process that died in it."""
+    """An edit counts if its process died, because Webex may have made the edit."""
     delivery.sync(services, run, card("a"))
 
     def die(*_: object) -> None:
@@ -109,7 +112,7 @@ def counted(services: Services, run: Run) -> tuple[int, bool, str]:
 def test_an_edit_that_webex_has_not_made_does_not_count(
     services: Services, run: Run, webex_script: Any, reply: Any, status: int, edits: int
 ):
-    """It counts only where Webex may have made it, and once."""
+    """An edit counts only if Webex may have made it, and only once."""
     delivery.sync(services, run, card("a"))
     webex_script.on("PUT", "/messages/posted-1", reply(status, {"message": "no"}))
     for _ in range(2):

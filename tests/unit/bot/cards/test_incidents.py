@@ -30,7 +30,10 @@ Look = Callable[..., str]
 
 @pytest.fixture
 def look(services: Services) -> Look:
-    """Has looks at a channel recorded and its card drawn; the id of the card."""
+    """Return a function that records looks at a channel and draws its card.
+
+    The function returns the id of the card.
+    """
 
     def made(
         *outcomes: LookOutcome,
@@ -68,7 +71,10 @@ def show(services: Services, card: str) -> None:
 
 
 def test_one_card_is_posted_and_then_edited(look: Look, said: Said, services: Services):
-    """The end is also told below it, because nobody notices an edit."""
+    """An incident has one card, which is posted and then edited.
+
+    The end is also told below the card, because nobody notices an edit.
+    """
     assert look(BROKEN) == ""
     card = look(BROKEN)
     look(BROKEN)
@@ -83,7 +89,10 @@ def test_one_card_is_posted_and_then_edited(look: Look, said: Said, services: Se
 def test_more_damage_is_on_the_card_and_much_more_is_news(
     look: Look, said: Said, pass_time: Callable[[float], None]
 ):
-    """A message takes ten edits, so a few more mails edit nothing."""
+    """A few more late mails edit nothing, because a message takes ten edits.
+
+    Much more damage is on the card and is told as news.
+    """
     look(BROKEN, replace(BROKEN, damage=Damage(late=4)))
     look(replace(BROKEN, damage=Damage(late=6)))
     assert len(said()) == 1
@@ -96,7 +105,7 @@ def test_more_damage_is_on_the_card_and_much_more_is_news(
 def test_people_are_told_1_1_if_nobody_acts(
     look: Look, services: Services, webex_script: Any, pass_time: Callable[[float], None]
 ):
-    """After 15 minutes, once, and not if somebody acts."""
+    """The named people are told 1:1 after 15 minutes, once, if nobody acts."""
     card = look(BROKEN, BROKEN, notify=("ben@example.test",))
     pass_time(14 * 60)
     show(services, card)
@@ -112,7 +121,7 @@ def test_people_are_told_1_1_if_nobody_acts(
 def test_nobody_is_told_1_1_once_somebody_acts(
     look: Look, services: Services, webex_script: Any, pass_time: Callable[[float], None]
 ):
-    """Nor is anybody reminded."""
+    """Once somebody acts, nobody is told 1:1, and nobody is reminded."""
     card = look(BROKEN, BROKEN, notify=("ben@example.test",))
     services.watching.incidents.take_on(card, "anna@example.test", now())
     pass_time(25 * 3600)
@@ -133,7 +142,7 @@ def test_quiet_hours_hold_reminders_and_not_the_first_card(
     direct: bool,
     place: str,
 ):
-    """Cards that quiet hours have held come once these are over.
+    """Quiet hours hold reminders until their end, but not the first card of an incident.
 
     The hours are in the time zone of the space, or of the person in a 1:1.
     """
@@ -153,7 +162,10 @@ def test_quiet_hours_hold_reminders_and_not_the_first_card(
 def test_the_space_is_reminded_while_nobody_acts(
     look: Look, services: Services, webex_script: Any, pass_time: Callable[[float], None]
 ):
-    """After one hour, four and a day; those that were missed are one."""
+    """A space is reminded after one hour, four hours and a day, while nobody acts.
+
+    Reminders that were missed are given as one.
+    """
     card = look(BROKEN, BROKEN)
     for hours in (0.9, 0.2, 0.5, 3, 30):
         pass_time(hours * 3600)
@@ -162,7 +174,7 @@ def test_the_space_is_reminded_while_nobody_acts(
 
 
 def test_a_shared_cause_is_one_card(look: Look, said: Said, services: Services):
-    """It names one channel by itself, and counts several."""
+    """A shared cause is one card, which names a single channel, or counts several channels."""
     first = look(POLICY, POLICY)
     assert said()[0][1].startswith(f"{MAILBOX} is broken")
     second = look(POLICY, POLICY, mailbox=OTHER)
@@ -174,7 +186,7 @@ def test_a_shared_cause_is_one_card(look: Look, said: Said, services: Services):
 
 
 def test_the_operators_space_counts(services: Services):
-    """It has one card for a shared cause, with the number of channels and of spaces."""
+    """The operators' space has one card for a shared cause, counting the channels and spaces."""
     services = replace(services, bot=replace(services.bot, watch_space="operators"))
     watching, cards = services.watching, set[str]()
     for mailbox, room in ((MAILBOX, "room-1"), (OTHER, "room-2")):
@@ -192,7 +204,7 @@ def test_the_operators_space_counts(services: Services):
 
 
 def test_a_space_that_takes_no_card(look: Look, services: Services, webex_script: Any, reply: Any):
-    """The person whose watch it is reads so 1:1, once the refusal has lasted a minute."""
+    """If a space has refused a card for a minute, the person who began the watch is told 1:1."""
     look(BROKEN)
     webex_script.on("POST", "/messages", reply(403))
     card = look(BROKEN)
@@ -206,7 +218,7 @@ def test_a_space_that_takes_no_card(look: Look, services: Services, webex_script
 
 
 def test_an_id_that_is_no_card_shows_nothing(services: Services, said: Said):
-    """A run that is gone has no card either."""
+    """An id that belongs to no card shows nothing. A run that is gone has no card either."""
     draw.draw("NOBODY")
     assert (said(), incidents.drawing(services, "NOBODY")) == ([], None)
 
@@ -234,7 +246,7 @@ def test_an_id_that_is_no_card_shows_nothing(services: Services, said: Said):
     ],
 )
 def test_the_end_of_quiet_hours(hours: tuple[time, time], at: datetime, end: datetime | None):
-    """They may end on the next day."""
+    """Quiet hours end at their time of day, which may be on the next day."""
     assert preferences.end_of_quiet(hours, at) == end
 
 
@@ -259,7 +271,10 @@ def reminders(webex_script: Any) -> int:
 def test_a_break_that_only_the_test_mail_has_seen_names_where_it_stopped(
     look: Look, services: Services
 ):
-    """The card says that nothing else has seen it. No customer's mail is known to be affected."""
+    """If only the test mail has seen the break, the card says so and where the mail stopped.
+
+    No customer's mail is known to be affected.
+    """
     seen = LookOutcome(
         Sight.BROKEN, "no_task", step="watch_mail", station=Station.CONNECT, since=now()
     )

@@ -1,4 +1,4 @@
-"""One living card per run and place: what each place shows, and what an earlier turn left there."""
+"""The one card of a run in each place: its content, and the messages of earlier turns."""
 
 from __future__ import annotations
 
@@ -44,20 +44,20 @@ GRANTED = found("admin_consent")
 
 
 def living(services: Services, run: Run) -> dict[str, DesiredCard]:
-    """The cards that the run shows, by their slot."""
+    """Return the cards that the run shows, by their slot."""
     wanted = [card for of in draw.PRESENTERS for card in of(run, services)]
     return {card.slot: card for card in living_cards(run, services, wanted)}
 
 
 def posted(services: Services, run: Run, *slots: str) -> None:
-    """Webex shows these cards already."""
+    """Record that Webex shows the cards of these slots already."""
     for slot in slots:
         shown = protected(services, run.id, slot, PostedCard(f"m-{slot}", "r", "x", "", now()))
         services.redis.hset(keys.cards(run.id), slot, shown)
 
 
 def content(card: DesiredCard) -> str:
-    """Everything that the card says."""
+    """Return the text and the buttons of the card."""
     buttons = json.dumps(card.card.content["actions"]) if "actions" in card.card.content else ""
     return "\n".join([*cardtext.lines(card.card.content), buttons])
 
@@ -81,14 +81,14 @@ def content(card: DesiredCard) -> str:
 def test_the_thread_shows_the_present_turn(
     services: Services, begin: Begin, events: list[Event], title: str
 ):
-    """It is one card, whatever the presenters offer, and another content is urgent news."""
+    """The thread shows one card for the present turn, and another turn is urgent news."""
     cards = living(services, begin(*events))
     assert cards[LIVING].urgency.startswith(title)
     assert [card.to for card in cards.values()].count("thread") == 1
 
 
 def test_what_was_answered_is_a_line(services: Services, begin: Begin):
-    """By whom and when, for every earlier turn; nothing of it is a button any more."""
+    """Each earlier turn is a line with its person and time, and has no button any more."""
     events = (*BEGUN, GRANTED, FORM, answered("token_saved"), answered("rehearse", "skip:away"))
     told = content(living(services, begin(*events))[LIVING])
     assert f"by {REQUESTER}" in told
@@ -97,14 +97,17 @@ def test_what_was_answered_is_a_line(services: Services, begin: Begin):
 
 
 def test_somebody_asked_at_the_same_time_is_named(services: Services, begin: Begin):
-    """The thread offers the rehearsal, and the requester has the form in the 1:1."""
+    """The thread offers the rehearsal, and names the requester, who has the form in the 1:1."""
     cards = living(services, begin(*BEGUN, GRANTED, FORM))
     assert cards.keys() == {LIVING, slot_of(REQUESTER)}
     assert text("living.also", turn=text("turn.requester")).strip() in content(cards[LIVING])
 
 
 def test_a_person_who_is_not_asked_any_more_is_told_so(services: Services, begin: Begin):
-    """The same card of the 1:1, without a button, until the person is asked again."""
+    """The 1:1 card of a person who is not asked any more says so, and has no button.
+
+    The same card asks again if the person is asked again.
+    """
     asked = answered("administrator", ADMIN)
     slot = slot_of(ADMIN)
     run = begin(asked)
@@ -123,7 +126,7 @@ def test_a_person_who_is_not_asked_any_more_is_told_so(services: Services, begin
 
 @pytest.mark.parametrize("end", [Kind.CANCELLED, Kind.FAILED])
 def test_the_cards_of_all_places_end_with_the_run(services: Services, begin: Begin, end: Kind):
-    """The 1:1 cards, too, as their last edit."""
+    """The cards of all places end with the run, also the 1:1 cards with their last edit."""
     run = begin(*BEGUN, FORM, Event(end, now()))
     posted(services, run, LIVING, slot_of(REQUESTER))
     cards = living(services, run)
@@ -132,7 +135,10 @@ def test_the_cards_of_all_places_end_with_the_run(services: Services, begin: Beg
 
 
 def test_a_message_with_a_successor_says_so(services: Services, begin: Begin):
-    """With its last edit, as do the messages of a version that had one for each request."""
+    """A message with a successor says so with its last edit.
+
+    So do the messages of an older version, which had one message for each request.
+    """
     run = begin(*BEGUN)
     old = (earlier_slot("thread", "m-1"), "signin", "plan", f"signin-direct:{ADMIN}")
     posted(services, run, LIVING, *old)
@@ -146,7 +152,10 @@ def test_a_message_with_a_successor_says_so(services: Services, begin: Begin):
 def test_a_look_of_an_administrator_is_not_hidden_by_another_request(
     services: Services, begin: Begin
 ):
-    """The thread shows what is marked, and names the rehearsal in a line."""
+    """The thread shows a step that an administrator must look at.
+
+    The rehearsal, which asks at the same time, is named in a line.
+    """
     stuck = found("outbound_policy", State.UNKNOWN, cause="change_never_shown")
     waits = found("rehearsal", State.WAITING, waiting_for="mailbox_user")
     card = living(services, begin(*BEGUN, GRANTED, FORM, waits, stuck))[LIVING]
@@ -155,7 +164,7 @@ def test_a_look_of_an_administrator_is_not_hidden_by_another_request(
 
 
 def test_a_step_more_is_small_news(services: Services, begin: Begin):
-    """On a card that asks a person, the number of steps that are done may wait."""
+    """On a card that asks a person, a new number of finished steps is news that may wait."""
     run = begin(*BEGUN, CONSENT)
     before = living(services, run)[LIVING]
     one = Event(
@@ -170,7 +179,10 @@ def test_a_step_more_is_small_news(services: Services, begin: Begin):
 
 
 def test_a_failed_rehearsal_stays_while_it_is_tried_again(services: Services, begin: Begin):
-    """Its card says why and has the buttons to try again or to skip it."""
+    """The card of a failed rehearsal stays while the rehearsal is tried again.
+
+    The card gives the reason, and has the buttons to try again and to skip.
+    """
     again = now() + timedelta(minutes=1)
     failed = found("rehearsal", State.UNKNOWN, cause="smtp_auth_off_for_mailbox", until=again)
     made = (found("check_secret"), found("mailbox_fields"), found("ids"))

@@ -14,7 +14,7 @@ from tests.fixtures.older_data import seal_as_layout_2
 
 
 def migrate(services: Services, old_data: Redis) -> None:
-    """Migrate the data, whose trail is sealed with the key of these services."""
+    """Migrate the old data, after its audit trail is sealed with the key of these services."""
     seal_as_layout_2(old_data, services.settings.encryption_keys)
     schema.ensure(old_data, services.settings.encryption_keys)
 

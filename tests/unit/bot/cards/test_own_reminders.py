@@ -20,14 +20,14 @@ Said = Callable[[], list[tuple[str, str]]]
 
 @pytest.fixture
 def with_approvers(services: Services) -> Services:
-    """Two approvers, and a secret with a known end."""
+    """Return services with two approvers, and a secret of the bot with a known end."""
     bot = replace(services.bot, approvers=("boss@example.test", "deputy@example.test"))
     work = replace(services.settings, microsoft_client_secret_expires=f"{END:%Y-%m-%d}")
     return replace(services, bot=bot, settings=work)
 
 
 def on(services: Services, *days_before: int) -> None:
-    """The worker looks so many days before the end, twice a day."""
+    """Look for reminders twice a day, on each of these days before the end."""
     for days in days_before:
         for hour in (8, 9):
             remind_of_own(services, lambda: _at(days, hour))  # noqa: B023  called at once
@@ -40,7 +40,10 @@ def _at(days: int, hour: int) -> datetime:
 def test_each_approver_is_told_on_each_of_the_days(
     with_approvers: Services, said: Said, webex_script: Any
 ):
-    """As of a channel's secret: 60, 30, 14, 7 and 1 days before, 1:1, once each."""
+    """Each approver is told 1:1, once each, 60, 30, 14, 7 and 1 days before the end.
+
+    The days are those of a channel's secret.
+    """
     on(with_approvers, *range(70, -2, -1))
     sent = [body for method, path, body in webex_script.asked if method == "POST"]
     assert {body["toPersonEmail"] for body in sent} == {"boss@example.test", "deputy@example.test"}
@@ -54,7 +57,7 @@ def test_each_approver_is_told_on_each_of_the_days(
 
 
 def test_each_approver_reads_the_own_language(with_approvers: Services, said: Said):
-    """The 1:1 message follows the choice of the person, whatever the other one has chosen."""
+    """Each approver is reminded in their own language, whatever the other one has chosen."""
     with_approvers.redis.hset(keys.locale("boss@example.test"), "language", "de")
     on(with_approvers, 7)
     titles = [text.partition(". ")[0] for _, text in said()]
@@ -65,7 +68,7 @@ def test_each_approver_reads_the_own_language(with_approvers: Services, said: Sa
 
 
 def test_nobody_to_tell(services: Services, said: Said, capsys: pytest.CaptureFixture[str]):
-    """Without approvers the log says it."""
+    """Without approvers, only the log says that the bot's credential ends."""
     work = replace(services.settings, microsoft_client_secret_expires=f"{END:%Y-%m-%d}")
     on(replace(services, settings=work), 7)
     assert said() == []
@@ -73,7 +76,10 @@ def test_nobody_to_tell(services: Services, said: Said, capsys: pytest.CaptureFi
 
 
 def test_an_end_that_is_not_known(services: Services, said: Said):
-    """Nothing can be said but by the doctor."""
+    """If the end of the bot's credential is not known, no reminder is sent.
+
+    Only ``python -m bot doctor`` can say something then.
+    """
     bot = replace(services.bot, approvers=("boss@example.test",))
     on(replace(services, bot=bot), 60, 7)
     assert said() == []
@@ -82,7 +88,10 @@ def test_an_end_that_is_not_known(services: Services, said: Said):
 def test_who_was_not_reached_is_told_later(
     with_approvers: Services, said: Said, webex_script: Any, reply: Any, hasty_retries: None
 ):
-    """At the next look of the same day, and the other approver not a second time."""
+    """An approver who was not reached is told at the next look of the same day.
+
+    The other approver is not told a second time.
+    """
     webex_script.on(
         "POST", "/messages", reply(body={"id": "m-1"}), reply(503), reply(503), reply(503)
     )

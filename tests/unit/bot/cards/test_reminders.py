@@ -30,7 +30,7 @@ Said = Callable[[], list[tuple[str, str]]]
 
 @pytest.fixture
 def proven(services: Services, begin: Begin) -> Callable[..., Run]:
-    """Ends a run of the channel as finished, which knows when the secret ends."""
+    """Return a function that finishes a run of the channel with a known end of the secret."""
 
     def made(end: datetime = END, kind: str = "setup") -> Run:
         secret = Finding("client_secret", State.OK, facts={"expires": end.isoformat()})
@@ -42,7 +42,7 @@ def proven(services: Services, begin: Begin) -> Callable[..., Run]:
 
 
 def on(services: Services, *days_before: float) -> None:
-    """The worker looks so many days before the end, and once more, as after a restart."""
+    """Look for reminders this many days before the end, and once more, as after a restart."""
     for days in days_before:
         mark_members_checked(services, "room-1")
         for _ in range(2):
@@ -50,14 +50,14 @@ def on(services: Services, *days_before: float) -> None:
 
 
 def ends(said: Said) -> list[str]:
-    """When the secret ends, as each message said it."""
+    """Return the end of the secret in the words of each message."""
     return [text.partition(". ")[0].rpartition(" expires ")[2] for _, text in said()]
 
 
 def test_each_is_told_once(services: Services, proven: Callable[..., Run], said: Said):
     """Each reminder is sent once: 60, 30, 14, 7 and 1 days before the end.
 
-    They are posted in the space, not in the setup's old thread.
+    The reminders are posted in the space, not in the setup's old thread.
     """
     proven()
     on(services, *range(90, -2, -1))
@@ -69,7 +69,7 @@ def test_the_next_click_is_the_fix(
 ):
     """The reminder has a Fix button once a fix would renew the secret.
 
-    Before that, it says from which day on.
+    Before that, the reminder says from which day on a fix renews the secret.
     """
     proven()
     on(services, 60, 29)
@@ -109,7 +109,7 @@ def _nodes(part: Any) -> list[dict[str, Any]]:
 def test_who_looks_late_is_told_what_is_left(
     services: Services, proven: Callable[..., Run], said: Said
 ):
-    """Five days before, after a long silence, it is one message and not three."""
+    """After a long silence, one reminder is sent five days before the end, and not three."""
     proven()
     on(services, 5)
     assert ends(said) == ["in 5 days"]
@@ -118,7 +118,7 @@ def test_who_looks_late_is_told_what_is_left(
 def test_the_newest_proven_run_counts(
     services: Services, proven: Callable[..., Run], begin: Begin, said: Said
 ):
-    """A fix that renewed the secret moves the days; one that has not come to its end moves nothing."""
+    """A finished fix that renewed the secret moves the days; an unfinished run moves nothing."""
     proven()
     begin(
         Event(
@@ -142,7 +142,7 @@ def test_the_newest_proven_run_counts(
 def test_an_undone_channel_is_told_of_nothing(
     services: Services, proven: Callable[..., Run], said: Said
 ):
-    """It is no channel any more."""
+    """An undone channel gets no reminder, because it is no channel any more."""
     proven()
     services.redis.delete(f"channel:{MAILBOX}")
     on(services, 7)
@@ -157,7 +157,7 @@ def test_where_webex_is_away_it_is_told_at_the_next_look(
     reply: Any,
     hasty_retries: None,
 ):
-    """The same day, and still once."""
+    """If Webex does not answer, the reminder is sent once, at the next look of the same day."""
     proven()
     webex_script.on("POST", "/messages", reply(503))
     on(services, 7)
@@ -195,7 +195,10 @@ def test_when_it_is_due(life: int, left: int, due: int):
     ("left", "told"), [(40.0, "reminder.early"), (30, "reminder.renew"), (0.1, "reminder.renew")]
 )
 def test_the_words_fit_what_a_fix_would_do(left: float, told: str):
-    """Thirty days before the end of a year's secret it is renewed."""
+    """The reminder offers a fix of a one-year secret from thirty days before its end.
+
+    Only then does a fix renew the secret.
+    """
     view = reminders.card_of(MAILBOX, Ending(MADE, END), END - timedelta(days=left))
     assert (view.words.key, bool(view.buttons)) == (told, told == "reminder.renew")
     assert MAILBOX in render(view.title)

@@ -1,4 +1,4 @@
-"""The checker of the journeys finds cards that claim what a run does not have."""
+"""Checker of the journeys, which finds cards with untrue statements about a run."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def wrong(cards: list[dict[str, Any]], run: Run, later: tuple[Run, ...] = ()) ->
 
 @pytest.mark.parametrize("stage", STAGES)
 def test_the_cards_of_a_stage_are_true(services: Services, begin: Begin, stage: str):
-    """As long as the run is at that stage."""
+    """The cards of a stage are true as long as the run is at that stage."""
     run = begin(*STAGES[stage])
     cards = messages(services, run)
     assert (bool(cards), wrong(cards, run)) == (True, [])
@@ -69,7 +69,7 @@ def test_the_cards_of_a_stage_are_true(services: Services, begin: Begin, stage: 
 
 @pytest.mark.parametrize("stage", STAGES)
 def test_a_stale_card_is_found(services: Services, begin: Begin, stage: str):
-    """After the end of the run every card of a stage is untrue."""
+    """After the end of the run, the checker finds every card of a stage untrue."""
     run = begin(*STAGES[stage])
     cards = messages(services, run)
     services.store.append(run.id, END)
@@ -90,7 +90,7 @@ def test_a_stale_card_is_found(services: Services, begin: Begin, stage: str):
 def test_a_turn_that_is_over_is_found(
     services: Services, begin: Begin, before: tuple[Event, ...], after: Event, told: str
 ):
-    """One event makes a card untrue that was true before it."""
+    """The checker finds a card that was true until one event made it untrue."""
     run = begin(*before)
     cards = messages(services, run)
     assert wrong(cards, run) == []
@@ -101,7 +101,7 @@ def test_a_turn_that_is_over_is_found(
 
 
 def test_a_fix_button_of_a_fixed_cause_is_found(services: Services, begin: Begin):
-    """Once a finished run has changed what the check found wrong."""
+    """A Fix button is untrue once a finished run has changed the setting that was wrong."""
     channel = Channel("support@example.test")
     setup = begin()
     opened = services.store.check(channel, setup.requester, Origin("room-1", "t"))
@@ -132,5 +132,5 @@ def test_a_fix_button_of_a_fixed_cause_is_found(services: Services, begin: Begin
 
 @pytest.mark.parametrize("words", [*TURNS, *(words for words, _ in CLAIMS)])
 def test_the_checker_knows_the_words_of_the_cards(words: str):
-    """A sentence that no text has any more would never be found."""
+    """The sentences of the checker are in the bot's texts; others would never be found."""
     assert any(words in own_text(key, "en") for key in keys())

@@ -27,24 +27,24 @@ LINE = Change("smtp_auth", "M2", *map(verbatim, ("a", "b", "c")), Scope.MAILBOX,
 
 
 def asked() -> Event:
-    """The administrator is asked 1:1."""
+    """Return the event of an administrator who is asked 1:1."""
     return Event(Kind.ANSWERED, now(), data={"question": "administrator", "value": ADMIN})
 
 
 def signed_in(hours: float = 0) -> Event:
-    """The administrator signs in, so many hours from now."""
+    """Return the event of the administrator's sign-in, this many hours from now."""
     at = now() + timedelta(hours=hours)
     return Event(Kind.SIGNED_IN, at, account=Account("t", "o", ADMIN))
 
 
 def planned(hours: float = 0) -> Event:
-    """The plan is made, so many hours from now."""
+    """Return the event of a plan that is made this many hours from now."""
     at = now() + timedelta(hours=hours)
     return Event(Kind.PLANNED, at, data={"plan": "plan-1"}, changes=(LINE,))
 
 
 def after(services: Services, *hours: float) -> None:
-    """The worker looks so many hours after the turn began, twice each time."""
+    """Look for reminders this many hours after the turn began, twice each time."""
     for each in hours:
         for _ in range(2):
             remind_of_turns(services, lambda: now() + timedelta(hours=each))  # noqa: B023  called at once
@@ -62,7 +62,10 @@ POST = ("POST", "/messages")
 def test_the_person_who_was_asked_is_reminded_twice(
     services: Services, begin: Begin, said: Said, webex_script: Any
 ):
-    """After an hour and after a day, 1:1, once each, and no more after that."""
+    """The person who was asked is reminded 1:1 after an hour and after a day, once each.
+
+    No reminder follows after that.
+    """
     run = begin(asked())
     after(services, 0.5, 0.9, 1.1, 2, 23, 25, 30, 70, 100)
     assert people(webex_script) == [ADMIN, ADMIN]
@@ -82,7 +85,10 @@ def test_a_bot_that_was_away_reminds_once(services: Services, begin: Begin, webe
 def test_another_turn_begins_anew_with_its_own_time(
     services: Services, begin: Begin, webex_script: Any
 ):
-    """Once the administrator has signed in, the requester's approval is what is waited for."""
+    """Each turn has its own time: after the sign-in, the requester's approval is waited for.
+
+    The requester is reminded an hour later.
+    """
     run = begin(asked())
     after(services, 1.5)
     services.store.append(run.id, signed_in(2), planned(2))
@@ -93,7 +99,7 @@ def test_another_turn_begins_anew_with_its_own_time(
 
 
 def test_every_approver_is_reminded(services: Services, begin: Begin, webex_script: Any):
-    """Those whom the bot serves; it tells nobody else about a channel."""
+    """Every approver whom the bot serves is reminded; the bot tells nobody else about a channel."""
     approvers = ("boss@example.test", "other@elsewhere.test")
     bot = replace(services.bot, approvers=approvers, allowed_email_domains=("example.test",))
     begin(signed_in(), planned())
@@ -104,7 +110,7 @@ def test_every_approver_is_reminded(services: Services, begin: Begin, webex_scri
 def test_without_a_name_the_requester_hears_who_is_missing(
     services: Services, begin: Begin, said: Said, webex_script: Any
 ):
-    """Nobody was asked to sign in, so the requester asks an administrator."""
+    """If nobody was asked to sign in, the requester is reminded to ask an administrator."""
     run = begin()
     after(services, 1.1)
     assert people(webex_script) == [run.requester.id]
@@ -118,7 +124,7 @@ def test_without_a_name_the_requester_hears_who_is_missing(
 
 @pytest.mark.parametrize("kind", ["check", "bulk_check"])
 def test_a_check_reminds_nobody(services: Services, begin: Begin, webex_script: Any, kind: str):
-    """A check may be looked at without its sign-in."""
+    """A check reminds nobody, because its result may be read without a sign-in."""
     begin(kind=kind)
     after(services, 2, 25)
     assert people(webex_script) == []
@@ -127,7 +133,7 @@ def test_a_check_reminds_nobody(services: Services, begin: Begin, webex_script: 
 def test_nobody_is_reminded_of_what_is_over_or_runs(
     services: Services, begin: Begin, webex_script: Any
 ):
-    """Neither in a run that has ended, nor while the steps run by themselves."""
+    """Nobody is reminded in a run that has ended, or while the steps run by themselves."""
     over = begin(asked())
     services.store.end(over, Event(Kind.CANCELLED, now()))
     after(services, 2)
@@ -139,7 +145,7 @@ def test_nobody_is_reminded_of_what_is_over_or_runs(
 def test_a_reminder_waits_for_webex(
     services: Services, begin: Begin, webex_script: Any, reply: Any
 ):
-    """A message that Webex does not take is given in the next round; one that it refuses is not."""
+    """A reminder that Webex does not take is sent in the next round; a refused one is not."""
     begin(asked())
     webex_script.on(
         "POST", "/messages", reply(503), reply(503), reply(503), reply(body={"id": "m"})
@@ -152,7 +158,7 @@ def test_a_reminder_waits_for_webex(
 
 
 def test_each_reads_the_own_language(services: Services, begin: Begin, said: Said):
-    """The 1:1 message follows the choice of the person."""
+    """A reminder is in the language that its person has chosen."""
     services.redis.hset(keys.locale(ADMIN), "language", "de")
     begin(asked())
     after(services, 1.1)
@@ -162,7 +168,10 @@ def test_each_reads_the_own_language(services: Services, begin: Begin, said: Sai
 def test_a_step_that_is_read_again_does_not_begin_its_turn_again(
     services: Services, begin: Begin, webex_script: Any
 ):
-    """The form's turn begins when everything at Microsoft is there, however often it is read."""
+    """The form's turn begins once everything at Microsoft is there.
+
+    Another reading of the form's step does not begin the turn again.
+    """
     done = [
         Event(Kind.FOUND, now(), step=step, finding=Finding(step, State.OK))
         for step in ("ids", "client_secret", "smtp_grant", "admin_consent")

@@ -1,4 +1,4 @@
-"""A card in a 1:1 whose post nobody has an answer to is found there, and not posted a second time."""
+"""Card in a 1:1 whose post got no answer: the card is found there, and not posted again."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ CARL = "carl@example.test"
 
 
 def message(services: Services, **more: Any) -> dict[str, Any]:
-    """The bot's message in the 1:1 with Carl, as Webex lists it."""
+    """Return the bot's message in the 1:1 with Carl, as Webex lists it."""
     return {
         "id": "found-1",
         "roomId": "room-of-carl",
@@ -33,7 +33,7 @@ def message(services: Services, **more: Any) -> dict[str, Any]:
 
 @pytest.fixture
 def died(services: Services, run: Run) -> None:
-    """A process noted a post to Carl and died before it had an answer."""
+    """Leave the record of a process that noted a post to Carl and died before the answer."""
     wanted = card("a", to=CARL)
     shown = PostedCard("", "", wanted.fingerprint, wanted.urgency, now())
     unconfirmed.begin(services, run, wanted, shown, 0)
@@ -43,7 +43,7 @@ def died(services: Services, run: Run) -> None:
 def test_a_card_of_a_process_that_died_is_taken_over(
     services: Services, run: Run, said: Said, webex_script: Any, reply: Any
 ):
-    """Nothing is posted, and the card is edited when there is news."""
+    """The card of a process that died is found and not posted, and is edited when there is news."""
     listed = reply(body={"items": [message(services)]})
     webex_script.on("GET", "/messages/direct", listed)
     webex_script.on("PUT", "/messages/found-1", reply(body={"id": "found-1"}))
@@ -67,7 +67,10 @@ def test_a_card_of_a_process_that_died_is_taken_over(
 def test_another_message_is_not_taken_over(
     services: Services, run: Run, said: Said, webex_script: Any, reply: Any, other: dict[str, str]
 ):
-    """A person's message, another text or an older message is not the card. It is posted after 5 s."""
+    """A person's message, another text or an older message is not the card.
+
+    In these cases the card is posted after 5 s.
+    """
     listed = reply(body={"items": [message(services, **other)]})
     webex_script.on("GET", "/messages/direct", listed)
     assert 0 < delivery.sync(services, run, card("a", to=CARL)) <= 5
@@ -78,7 +81,7 @@ def test_another_message_is_not_taken_over(
 def test_a_known_card_is_not_taken_over(
     services: Services, run: Run, said: Said, webex_script: Any, reply: Any
 ):
-    """A message that another card of the run has is that other card."""
+    """A message that is known as another card of the run is not taken over."""
     listed = reply(body={"items": [message(services, id="posted-1")]})
     webex_script.on("GET", "/messages/direct", listed)
     delivery.mark_posted(services, run.id, "posted-1", "room-of-carl")
@@ -94,7 +97,7 @@ def test_a_room_that_cannot_be_read_only_delays_the_post(
     reply: Any,
     monkeypatch: pytest.MonkeyPatch,
 ):
-    """Webex refuses the list: the card is posted five seconds after the process died."""
+    """If Webex refuses the list, the card is posted five seconds after the process died."""
     webex_script.on("GET", "/messages/direct", reply(403, {"message": "no"}))
     assert 0 < delivery.sync(services, run, card("a", to=CARL)) <= 5
     monkeypatch.setattr(unconfirmed, "now", lambda: now() + timedelta(seconds=6))
@@ -105,7 +108,7 @@ def test_a_room_that_cannot_be_read_only_delays_the_post(
 def test_a_card_whose_answer_was_lost_is_taken_over(
     services: Services, run: Run, said: Said, webex_script: Any, reply: Any, status: int
 ):
-    """It stands there, although Webex answered 502 or not at all."""
+    """A posted card is taken over, although Webex answered its post with 502 or not at all."""
     webex_script.on("POST", "/messages", reply(status))
     with suppress(WebexError):
         delivery.sync(services, run, card("a", to=CARL))
@@ -117,7 +120,7 @@ def test_a_card_whose_answer_was_lost_is_taken_over(
 def test_a_refused_card_leaves_no_doubt(
     services: Services, run: Run, webex_script: Any, reply: Any
 ):
-    """Webex says that it did not post the card."""
+    """If Webex says that it did not post the card, no doubt about the post is on record."""
     webex_script.on("POST", "/messages", reply(404, {"message": "nobody"}))
     with suppress(WebexError):
         delivery.sync(services, run, card("a", to=CARL))

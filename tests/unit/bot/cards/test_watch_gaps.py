@@ -1,4 +1,4 @@
-"""Notice of a time without looks: once a space, and again if Webex was away."""
+"""Notice of a time without looks: sent once to a space, and again if Webex was away."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Said = Callable[[], list[tuple[str, str]]]
 
 @pytest.fixture
 def gap(services: Services) -> Services:
-    """The channel was not looked at for three hours."""
+    """Return services with a watched channel that was not looked at for three hours."""
     channel = Channel(MAILBOX, tenant_id="t")
     began = now() - timedelta(hours=4)
     watched = WatchedChannel(channel, "room-1", Person("anna", "anna@example.test"), began)
@@ -35,7 +35,7 @@ def gap(services: Services) -> Services:
 
 
 def test_a_space_is_told_once(gap: Services, said: Said):
-    """From when to when nobody looked."""
+    """A space is told once from when to when nobody looked at its channels."""
     for _ in range(2):
         watch_gaps.tell_spaces(gap)
     ((method, words),) = said()
@@ -45,7 +45,7 @@ def test_a_space_is_told_once(gap: Services, said: Said):
 def test_nothing_is_lost_while_webex_is_away(
     gap: Services, said: Said, webex_script: Any, reply: Any
 ):
-    """It is told five minutes later."""
+    """If Webex does not answer, the notice of the gap is sent five minutes later."""
     webex_script.on("POST", "/messages", reply(503))
     watch_gaps.tell_spaces(gap)
     refused = len(said())
@@ -59,7 +59,7 @@ def test_nothing_is_lost_while_webex_is_away(
 
 
 def test_a_space_without_watched_channels_is_not_told(gap: Services, said: Said):
-    """Its watch has ended meanwhile."""
+    """A space whose watch has ended meanwhile is not told of the gap."""
     gap.watching.end(MAILBOX, now())
     watch_gaps.tell_spaces(gap)
     assert said() == []

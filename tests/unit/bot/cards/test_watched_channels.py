@@ -1,4 +1,4 @@
-"""Cards by which a channel is known: they say that it is watched, and offer to end that."""
+"""Cards of a channel, which say that the channel is watched, and offer to end the watch."""
 
 from __future__ import annotations
 
@@ -73,7 +73,10 @@ def posts(webex_script: Any) -> list[tuple[str, str]]:
 def test_the_card_says_that_it_is_watched_and_ends_it(
     anna: ChatContext, webex_script: Any, pass_time: Pass, make: Callable[[ChatContext], Run]
 ):
-    """After Keep and after a setup. A card that was edited stays one message."""
+    """After Keep and after a setup, the card says that the channel is watched.
+
+    A button on the card ends the watch. A card that was edited stays one message.
+    """
     run = make(anna)
     show(anna, run)
     if run.checked:
@@ -103,7 +106,10 @@ def test_the_card_says_that_it_is_watched_and_ends_it(
 def test_a_card_that_webex_does_not_let_edit_is_not_posted_again(
     anna: ChatContext, webex_script: Any, reply: Any, pass_time: Pass
 ):
-    """The answer to the press says the same below it."""
+    """If Webex refuses the edit, the card is not posted again.
+
+    The answer to the press says the same below the card.
+    """
     run = set_up(anna)
     show(anna, run)
     webex_script.on("PUT", "/messages/posted-1", reply(400))
@@ -116,7 +122,7 @@ def test_a_card_that_webex_does_not_let_edit_is_not_posted_again(
 
 
 def test_another_spaces_watch_is_not_on_the_card(anna: ChatContext, webex_script: Any):
-    """Its cards go elsewhere, so this space is not told that it gets them."""
+    """A watch of another space is not on this space's card, because its cards go elsewhere."""
     run = set_up(anna)
     anna.services.watching.channels.save(_watched(anna, "room-2"))
     show(anna, run)

@@ -23,7 +23,7 @@ CARD = Card({"type": "AdaptiveCard", "version": "1.3", "body": []}, "Setting up"
 
 @pytest.fixture
 def members(webex_script: Any, reply: Any) -> Callable[..., None]:
-    """Says who is in the space."""
+    """Return a function that makes Webex list the given addresses as members of the space."""
 
     def script(*emails: str) -> None:
         items = [
@@ -68,7 +68,7 @@ def test_an_outsider_who_joined_sees_no_new_card(
 def test_once_the_outsider_has_left_the_cards_go_on(
     services: Services, begin: Callable[..., Run], said: Said, members: Callable[..., None]
 ):
-    """The next try shows the newest state."""
+    """After the outsider has left the space, the next try posts the card in its newest state."""
     run = begin()
     audience.members_changed(services, "room-1")
     members("eve@evil.test")

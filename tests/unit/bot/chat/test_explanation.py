@@ -1,4 +1,4 @@
-"""An explained error for a card, for a program and for a terminal, with the page of its cause."""
+"""Explained errors for a card, a program and a terminal, with the help page of each cause."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ FULL = "552 5.2.2 mailbox full; STOREDRV.Deliver; QuotaExceeded [AM0PR01.prod.ou
 
 
 def test_a_certain_cause_has_its_page():
-    """The card, the program and the terminal get the same address."""
+    """For a certain cause, the card, the JSON and the terminal's lines name the same help page."""
     reading, page = read(EXPIRED), page_of("client_secret_expired")
     assert as_view(reading, now()).page == page
     assert as_json(reading)["causes"][0]["page"] == page
@@ -21,7 +21,7 @@ def test_a_certain_cause_has_its_page():
 
 
 def test_a_possible_cause_has_its_own_page():
-    """Each further cause has the page that is known for it, or none."""
+    """Each possible cause of an error has the help page that is known for it, or none."""
     reading = read(REFUSED)
     view = as_view(reading, now())
     assert view.page == page_of("smtp_token_refused")
@@ -32,7 +32,7 @@ def test_a_possible_cause_has_its_own_page():
 
 
 def test_a_cause_without_a_page_names_none():
-    """A full mailbox has no page in the facts, so nothing is guessed."""
+    """The facts have no help page for a full mailbox, so its explanation names none."""
     reading = read(FULL)
     assert [each.cause for each in reading.certain] == ["mailbox_full"]
     assert as_view(reading, now()).page == ""

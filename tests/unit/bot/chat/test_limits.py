@@ -1,4 +1,4 @@
-"""Limits by person: what an outsider gets, what is counted, and how a loop of commands ends."""
+"""Limits per person: answers to an outsider, counts of refusals, and the end of a command loop."""
 
 from __future__ import annotations
 
@@ -24,7 +24,10 @@ MALLORY = "mallory@evil.example"
 
 @pytest.fixture
 def write(services: Services, webex_script: Any, reply: Any) -> Callable[..., datetime | None]:
-    """Somebody writes 1:1, each time another message or the one that is named."""
+    """Return a function that delivers a 1:1 message, which an outsider writes by default.
+
+    Each call delivers another message, unless the call names one.
+    """
     mallory = {"id": "mallory", "emails": [MALLORY], "orgId": "org-9", "type": "person"}
     webex_script.on("GET", "/people/mallory", reply(body=mallory))
     count = iter(range(10_000))
@@ -39,12 +42,12 @@ def write(services: Services, webex_script: Any, reply: Any) -> Callable[..., da
 
 
 def trail(services: Services) -> list[dict[str, Any]]:
-    """The entries of the audit trail."""
+    """Return the entries of the audit trail."""
     return [read(line) for line in services.store.audit.entries()]
 
 
 def limited(services: Services, **settings: int) -> Services:
-    """The services with other limits, in use."""
+    """Install the services with other limits and return them."""
     made = replace(services, bot=replace(services.bot, **settings))
     install(made)
     return made
@@ -53,7 +56,10 @@ def limited(services: Services, **settings: int) -> Services:
 def test_an_outsider_gets_one_answer_an_hour(
     services: Services, write: Callable[..., None], said: Said, pass_time: Callable[[float], None]
 ):
-    """Sixty messages are one card and one entry; the next refusal records how many more there were."""
+    """Sixty messages of an outsider within an hour get one card and one entry in the audit trail.
+
+    The next refusal records how many more messages there were.
+    """
     for _ in range(60):
         write()
     assert [len(said()), [each["what"] for each in trail(services)]] == [1, ["refused"]]
@@ -71,7 +77,10 @@ def test_an_outsider_gets_one_answer_an_hour(
 def test_the_rest_is_recorded_when_the_hour_is_over(
     services: Services, write: Callable[..., None], pass_time: Callable[[float], None], redis: Redis
 ):
-    """Without another refusal the worker writes the count, once."""
+    """When the hour is over, the worker records the number of further refusals once.
+
+    No other refusal is needed for that.
+    """
     for _ in range(48):
         write()
     limits.record_ended(services)
@@ -89,7 +98,7 @@ def test_the_rest_is_recorded_when_the_hour_is_over(
 def test_a_single_refusal_leaves_no_count(
     services: Services, write: Callable[..., None], pass_time: Callable[[float], None], redis: Redis
 ):
-    """One refusal in an hour is its own entry, and nothing of it stays in Redis."""
+    """A single refusal in an hour has its own audit entry, and nothing of it stays in Redis."""
     write()
     pass_time(HOUR_S)
     limits.record_ended(services)
@@ -100,7 +109,7 @@ def test_a_single_refusal_leaves_no_count(
 def test_the_number_of_answers_is_a_setting(
     services: Services, write: Callable[..., None], said: Said, pass_time: Callable[[float], None]
 ):
-    """With three answers an hour the fourth refusal is the first that is counted."""
+    """If the bot answers three refusals an hour, it only counts the fourth and any later one."""
     services = limited(services, refusals_per_hour=3)
     for _ in range(5):
         write()
@@ -116,7 +125,7 @@ def test_the_number_of_answers_is_a_setting(
 def test_every_outsider_has_a_count_of_their_own(
     services: Services, write: Callable[..., None], said: Said, webex_script: Any, reply: Any
 ):
-    """One outsider's messages do not keep another one from being told."""
+    """One outsider's messages do not use up the answer that another outsider gets."""
     eve = {"id": "eve", "emails": ["eve@evil.example"], "orgId": "org-9", "type": "person"}
     webex_script.on("GET", "/people/eve", reply(body=eve))
     for who in ("mallory", "mallory", "eve", "eve"):
@@ -130,7 +139,7 @@ def test_every_outsider_has_a_count_of_their_own(
 def test_a_clock_that_is_set_back(
     services: Services, write: Callable[..., None], said: Said, pass_time: Callable[[float], None]
 ):
-    """A count that began in the future does not silence the bot until then."""
+    """After the clock was set back, a count that began in the future does not silence the bot."""
     write()
     pass_time(-2 * HOUR_S)
     write()
@@ -140,7 +149,10 @@ def test_a_clock_that_is_set_back(
 def test_a_loop_of_commands_ends(
     services: Services, write: Callable[..., None], said: Said, pass_time: Callable[[float], None]
 ):
-    """The limit is answered once, with the time at which the bot goes on, and then it goes on."""
+    """A person who reaches the limit of commands is told so once, and is answered after an hour.
+
+    The audit trail records the time at which the bot answers again.
+    """
     services = limited(services, commands_per_hour=10)
     for _ in range(15):
         write("anna")
@@ -157,7 +169,7 @@ def test_a_loop_of_commands_ends(
 
 
 def test_the_words_of_the_limit(services: Services, write: Callable[..., None], webex_script: Any):
-    """The card says that nothing was done, and until when nothing will be."""
+    """The card about the limit says that nothing was done, and when the bot answers again."""
     limited(services, commands_per_hour=1)
     write("anna")
     write("anna")
@@ -169,7 +181,7 @@ def test_the_words_of_the_limit(services: Services, write: Callable[..., None], 
 def test_a_delivery_that_is_repeated_counts_once(
     services: Services, write: Callable[..., None], said: Said, redis: Redis
 ):
-    """An event that is tried again keeps its place, and is not held against the person."""
+    """An event that is tried again keeps its place, and counts once toward the person's limit."""
     limited(services, commands_per_hour=2)
     for message in ("m-1", "m-1", "m-1", "m-2", "m-1"):
         write("anna", message=message)
@@ -179,7 +191,7 @@ def test_a_delivery_that_is_repeated_counts_once(
 
 
 def test_presses_count_as_well(services: Services, webex_script: Any, reply: Any, said: Said):
-    """A button is a command, too."""
+    """A pressed button counts toward the limit of commands, like a typed command."""
     limited(services, commands_per_hour=2)
     card = {"id": "card-1", "roomId": "room-1", "roomType": "direct", "personId": "bot-1"}
     webex_script.on("GET", "/messages/card-1", reply(body=card))
@@ -192,7 +204,7 @@ def test_presses_count_as_well(services: Services, webex_script: Any, reply: Any
 
 
 def test_every_count_expires(services: Services, write: Callable[..., None], redis: Redis):
-    """No person leaves a key behind for good."""
+    """Each count of a person expires, so no person leaves a key in Redis forever."""
     limited(services, commands_per_hour=1)
     for who in ("anna", "anna", "mallory", "mallory"):
         write(who)

@@ -20,7 +20,7 @@ MENTION = '<spark-mention data-object-type="person" data-object-id="bot-1">Email
 
 
 def message(text: str = "", html: str = "", room_type: str = "group") -> Message:
-    """A message of a person's."""
+    """Return a message that a person wrote."""
     return Message("m1", "room-1", room_type, "anna", text, html, "", (), "")
 
 
@@ -116,7 +116,7 @@ def test_markup(html: str, name: str, argument: str):
     ],
 )
 def test_plain_text_of_a_space(text: str, name: str, argument: str):
-    """There the mention is the bot's name, or its first word."""
+    """In a space's plain text, a mention is the bot's name, its first word, or its address."""
     typed = parse_command(message(text), ME)
     assert (typed.name, typed.argument) == (name, argument)
 
@@ -154,7 +154,7 @@ def test_a_long_text_is_cut():
     st.sampled_from(["group", "direct", ""]),
 )
 def test_it_never_raises(text: str, html: str, room_type: str):
-    """Whatever was typed; and only what has a slash in it can be a command."""
+    """No text makes the parser raise an error, and only a text with a slash can be a command."""
     typed = parse_command(message(text, html, room_type), ME)
     assert "/" in text + html or (typed.name, typed.argument) == ("", "")
 
@@ -178,7 +178,7 @@ def test_the_nearest_command(typed: str, near: str):
 
 @drawn(st.text(max_size=50))
 def test_the_nearest_is_a_command_or_nothing(typed: str):
-    """Whatever was typed."""
+    """For any typed word, the nearest command is an existing command or nothing."""
     assert nearest(typed, commands()) in {"", *commands()}
 
 
@@ -202,7 +202,10 @@ def characters_looked_at(html: str) -> int:
     "piece", ["<spark-mention>a", "<spark-mention>a</spark-mention>b", "a<br>"]
 )
 def test_twice_as_much_is_twice_the_work(piece: str):
-    """Mentions in a row, nested or not, are not read again for each one that follows."""
+    """A text of twice the length costs about twice the work.
+
+    Mentions in a row, nested or not, are not read again for each mention that follows.
+    """
     small, large = (characters_looked_at(piece * count) for count in (100, 200))
     assert 0 < large <= 2.1 * small
 

@@ -1,4 +1,4 @@
-"""People whom the bot serves, who may approve, and who take part."""
+"""Permissions: people whom the bot serves, people who may approve a run, and its participants."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ BEN = replace(ANNA, id="ben", email="ben@example.test")
 
 
 def gate(services: Services, **more: tuple[str, ...]) -> AccessPolicy:
-    """The gate, with other settings."""
+    """Return the access policy with other settings."""
     return AccessPolicy(
         replace(services.bot, **more),  # type: ignore[arg-type]  # only tuples are changed
         services.webex,
@@ -52,7 +52,10 @@ def gate(services: Services, **more: tuple[str, ...]) -> AccessPolicy:
     ],
 )
 def test_the_allow_list(services: Services, person: WebexPerson, why: str | None):
-    """Deny by default, compared exactly."""
+    """The bot serves nobody by default, and compares the domain of a person's address exactly.
+
+    Bots and other accounts that are no person are refused.
+    """
     assert gate(services).denial(person) == (Text(why) if why else None)
 
 
@@ -96,7 +99,10 @@ def test_what_is_another_organization_or_none(services: Services, told: str):
 
 
 def test_outsiders_in_a_space(services: Services):
-    """Everybody whom the bot would not answer; bots apart, itself too."""
+    """The outsiders of a space are its members whom the bot would not answer.
+
+    Other bots and the bot itself do not count as outsiders.
+    """
     emails = ["anna@example.test", "eve@fabrikam.test", "other@webex.bot", "emailbot@webex.bot"]
     members = [Membership(f"m-{email}", email, email, "org-1") for email in emails]
     assert gate(services).external_members(members, "emailbot@webex.bot") == (members[1],)
@@ -124,7 +130,7 @@ def test_who_approves(
     person: WebexPerson,
     may: bool,
 ):
-    """Those who are named; where nobody is, who asked."""
+    """The configured approvers may approve a run. If none is configured, the requester may."""
     assert gate(services, approvers=approvers).may_approve(person, begin()) is may
 
 
@@ -155,7 +161,10 @@ def test_who_takes_part(services: Services, begin: Callable[..., Run]):
 
 
 def test_nobody_without_an_address_takes_part(services: Services, begin: Callable[..., Run]):
-    """An empty address is not the administrator whom nobody asked."""
+    """A person without an address takes no part in a run that has asked no administrator yet.
+
+    An empty address does not match the missing administrator.
+    """
     assert not gate(services).is_participant(replace(BEN, email=""), begin())
 
 
@@ -177,7 +186,10 @@ def test_a_run_whose_requester_has_left(
     direct: bool,
     may: bool,
 ):
-    """Everybody in its space may cancel it, and nobody from elsewhere."""
+    """If the requester has left a run's space, every member of the space may cancel the run.
+
+    Nobody from elsewhere may cancel it.
+    """
     items = [{"id": each, "personId": each, "personEmail": f"{each}@e.test"} for each in members]
     webex_script.on("GET", "/memberships", reply(body={"items": items}))
     run = begin()

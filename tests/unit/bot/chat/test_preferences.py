@@ -27,7 +27,7 @@ Said = Callable[[], list[tuple[str, str]]]
 
 
 def chosen(services: Services, place: str, **choices: str) -> None:
-    """A place has chosen."""
+    """Save the language or the time zone that a space or a person has chosen."""
     services.redis.hset(keys.locale(place), mapping=dict(choices))
 
 
@@ -38,7 +38,7 @@ def run(begin: Begin) -> Run:
 
 
 def test_nobody_has_chosen(services: Services, run: Run, anna: ChatContext):
-    """The settings decide, in the space and in every 1:1 message."""
+    """If nobody has chosen, the settings decide in the space and in every 1:1 message."""
     bot = replace(services.bot, default_language="de", default_timezone="Europe/Zurich")
     german = replace(services, bot=bot)
     usual = Locale("de", "Europe/Zurich")
@@ -51,7 +51,10 @@ def test_nobody_has_chosen(services: Services, run: Run, anna: ChatContext):
 
 
 def test_a_direct_card_follows_its_reader(services: Services, run: Run):
-    """First the person's choice, then that of the run's space, for language and zone apart."""
+    """A 1:1 card takes its reader's choice first, and then the choice of the run's space.
+
+    The language and the time zone are looked up separately.
+    """
     chosen(services, "room-1", language="de", zone="Europe/Berlin")
     chosen(services, ADMIN, zone="Asia/Tokyo")
     assert (
@@ -66,7 +69,7 @@ def test_a_direct_card_follows_its_reader(services: Services, run: Run):
 
 
 def test_a_run_in_a_direct_message_follows_its_requester(services: Services, run: Run):
-    """A 1:1 room has no choice of its own."""
+    """A run in a 1:1 room takes its requester's choice, because the room has none of its own."""
     direct = replace(run, origin=Origin("direct-1", "thread-1", direct=True))
     chosen(services, run.requester.email.lower(), language="de")
     chosen(services, "direct-1", language="en", zone="Asia/Tokyo")
@@ -75,7 +78,7 @@ def test_a_run_in_a_direct_message_follows_its_requester(services: Services, run
 
 @pytest.mark.parametrize("kept", ["fr", "", "../en"])
 def test_a_language_that_is_gone_is_the_usual_one(services: Services, run: Run, kept: str):
-    """A version of the bot without that language shows the usual one, and keeps the zone."""
+    """If the bot no longer has the chosen language, it shows the default one and keeps the zone."""
     chosen(services, "room-1", language=kept, zone="Asia/Tokyo")
     assert preferences.locale_of_card(services, run, THREAD) == Locale("en", "Asia/Tokyo")
 
@@ -83,7 +86,7 @@ def test_a_language_that_is_gone_is_the_usual_one(services: Services, run: Run, 
 def test_each_card_is_drawn_for_its_place(
     services: Services, run: Run, said: Said, webex_script: Any
 ):
-    """The first card in the space is German, with both times."""
+    """The first card in a space that has chosen German is in German."""
     install(services)
     chosen(services, "room-1", language="de", zone="Europe/Berlin")
     draw.draw(run.id)
@@ -94,7 +97,7 @@ def test_each_card_is_drawn_for_its_place(
 def test_the_announcement_to_the_administrator_is_in_that_persons_language(
     anna: ChatContext, webex_script: Any, reply: Any
 ):
-    """The message that asks a person for the first time is in the person's own language."""
+    """The first message to an administrator whom a run needs is in that person's language."""
     bot = replace(anna.services.bot, allowed_email_domains=("example.test",))
     ctx = replace(anna, services=replace(anna.services, bot=bot))
     webex_script.on("GET", "/people", reply(body={"items": []}))
@@ -111,7 +114,7 @@ def test_the_announcement_to_the_administrator_is_in_that_persons_language(
 def test_that_messages_are_paused_is_said_in_the_language_of_the_space(
     services: Services, run: Run, said: Said, webex_script: Any, reply: Any
 ):
-    """Somebody from outside is in the space."""
+    """If an outsider is in the space, the notice of the pause is in the language of the space."""
     chosen(services, "room-1", language="de")
     audience.members_changed(services, "room-1")
     outside = {

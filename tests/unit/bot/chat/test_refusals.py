@@ -1,4 +1,4 @@
-"""Next step in a refusal: it names somebody who is there, and no button that is missing."""
+"""Next step in a refusal, which names a person who is there and no button that is missing."""
 
 from __future__ import annotations
 
@@ -26,7 +26,10 @@ from tests.unit.bot.commands.typed_commands import cards
     ],
 )
 def test_the_next_step(anna: ChatContext, webex_script: Any, why: str, *, direct: bool, then: str):
-    """It fits the reason and the kind of room. A reason that says it itself needs none."""
+    """The next step in a refusal fits the reason and the kind of room.
+
+    A reason that already says the next step gets no other.
+    """
     replace(anna, direct=direct).refuse(Text(why))
     shown = cards(webex_script)
     assert (text(why) in shown, text("refused.reference") in shown) == (True, True)

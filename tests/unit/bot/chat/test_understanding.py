@@ -25,7 +25,7 @@ GREETING = Meaning(greeting=True)
     ],
 )
 def test_an_address_to_check(text: str):
-    """An address alone, or with words that ask for a check."""
+    """An address alone, or with words that ask for a check, is a request to check the address."""
     assert meaning_of(text) == Meaning(address=MAILBOX)
 
 
@@ -33,7 +33,7 @@ def test_an_address_to_check(text: str):
     "text", [f"no mail for {MAILBOX} since 9", f"Bei {MAILBOX} kommen keine Mails an"]
 )
 def test_an_address_that_gets_no_mail(text: str):
-    """The address is checked, whatever else the sentence says."""
+    """The address in a complaint about missing mail is checked, whatever else the sentence says."""
     assert meaning_of(text) == Meaning(address=MAILBOX, trouble=True)
 
 
@@ -55,13 +55,13 @@ def test_an_address_that_gets_no_mail(text: str):
     ],
 )
 def test_mail_that_does_not_arrive(text: str):
-    """In English and German, also after a greeting."""
+    """A complaint about missing mail is understood in English and German, even after a greeting."""
     assert meaning_of(text) == TROUBLE
 
 
 @pytest.mark.parametrize("text", ["hello", "Hi!", "hey Email Bot", "hallo", "Guten Morgen,"])
 def test_a_greeting(text: str):
-    """A few words that begin with a greeting."""
+    """A few words that begin with a greeting are understood as a greeting."""
     assert meaning_of(text) == GREETING
 
 
@@ -82,7 +82,10 @@ def test_a_greeting(text: str):
     ],
 )
 def test_anything_else_is_not_understood(text: str):
-    """Whole words are compared, and one address at most counts."""
+    """Any other text has no meaning for the bot.
+
+    Only whole words are compared, and a text may name at most one address.
+    """
     assert meaning_of(text) == Meaning()
 
 
@@ -97,11 +100,11 @@ def test_anything_else_is_not_understood(text: str):
     ],
 )
 def test_the_only_address(text: str, address: str):
-    """Unknown words may be a part of the address, so nothing is guessed."""
+    """With unknown words in a text, no address is taken, because the words may be part of it."""
     assert lone_address(text) == address
 
 
 @drawn(st.text(max_size=200))
 def test_it_never_raises(text: str):
-    """Whatever was written, an address is only what was in the text."""
+    """No text raises an error, and an address is found only in a text with an @ sign."""
     assert meaning_of(text).address == "" or "@" in text

@@ -26,13 +26,13 @@ APPS = (AppCandidate("client-1", "Mail", CHANNEL.callback_url), AppCandidate("cl
 
 
 def opened(ctx: ChatContext) -> Run:
-    """The check that a worker will do."""
+    """Return the check that a worker will do."""
     jobs = (job for job in ctx.services.runs.queue.jobs if job.func_name == "jobs.advance.advance")
     return ctx.services.store.load(next(jobs).args[0])
 
 
 def asking(ctx: ChatContext, search: Search) -> Run:
-    """A check that asks for what this search did not find."""
+    """Return a check that asks for the values that this search did not find."""
     type_(ctx, "check", MAILBOX)
     run = opened(ctx)
     ctx.services.store.append(run.id, Event(Kind.SEARCHED, now(), search=search))
@@ -40,7 +40,7 @@ def asking(ctx: ChatContext, search: Search) -> Run:
 
 
 def whole(ctx: ChatContext) -> Run:
-    """A check that has found a whole channel."""
+    """Return a check that has found a whole channel."""
     type_(ctx, "check", MAILBOX)
     run = opened(ctx)
     ctx.services.store.append(
@@ -52,20 +52,20 @@ def whole(ctx: ChatContext) -> Run:
 
 
 def ends(at: datetime) -> Event:
-    """The finding that the client secret ends then."""
+    """Return the event of a client secret that was found, with this end."""
     finding = Finding("client_secret", State.OK, facts={"expires": at.isoformat()})
     return Event(Kind.FOUND, now(), step="client_secret", finding=finding)
 
 
 def press(ctx: ChatContext, run: Run, do: str, **inputs: str) -> Run:
-    """A button, and the run after it."""
+    """Press a button of the run, and return the run afterward."""
     actions()[do](ctx, {"do": do, "run": run.id, **inputs})
     return ctx.services.store.load(run.id)
 
 
 @pytest.mark.parametrize(("command", "keep"), [("check", False), ("adopt", True)])
 def test_an_unknown_channel_is_looked_for(anna: ChatContext, command: str, keep: bool):
-    """Both commands open a check that knows only the address."""
+    """For an unknown channel, ``/check`` and ``/adopt`` open a check with only the address."""
     type_(anna, command, MAILBOX)
     run = opened(anna)
     assert (run.kind, run.channel, run.brief.discover, run.brief.by_hand, run.brief.keep) == (
@@ -78,7 +78,7 @@ def test_an_unknown_channel_is_looked_for(anna: ChatContext, command: str, keep:
 
 
 def test_a_channel_of_another_space_is_looked_for_like_an_unknown_one(anna: ChatContext):
-    """The check uses nothing that the other space knows."""
+    """A check of another space's channel uses nothing that the other space knows."""
     proven(replace(anna, room="room-2"))
     type_(anna, "check", MAILBOX)
     run = opened(anna)
@@ -86,7 +86,10 @@ def test_a_channel_of_another_space_is_looked_for_like_an_unknown_one(anna: Chat
 
 
 def test_adopt_names_the_other_space_to_its_members(anna: ChatContext, webex_script: Any):
-    """A channel of another space is not taken, and no check begins."""
+    """``/adopt`` of another space's channel names that space.
+
+    The channel is not taken, and no check begins.
+    """
     proven(replace(anna, room="room-2"))
     type_(anna, "adopt", MAILBOX)
     assert text("notice.elsewhere_title", mailbox=MAILBOX) in cards(webex_script)
@@ -94,14 +97,14 @@ def test_adopt_names_the_other_space_to_its_members(anna: ChatContext, webex_scr
 
 
 def test_adopt_of_a_channel_of_this_space(anna: ChatContext, webex_script: Any):
-    """It says that the mailbox is connected already."""
+    """For a channel of this space, ``/adopt`` says that the mailbox is connected already."""
     proven(anna)
     type_(anna, "adopt", MAILBOX)
     assert text("notice.done_title", mailbox=MAILBOX) in cards(webex_script)
 
 
 def test_keep_records_and_draws(anna: ChatContext):
-    """The channel is one of this space, and the card offers the other commands then."""
+    """After Keep, the channel is one of this space, and the card offers the other commands."""
     run = press(anna, whole(anna), "keep")
     assert (run.kept, anna.services.channels.of_space("room-1")) == (True, (MAILBOX,))
     view = verdict.view(run, anna.services)
@@ -109,7 +112,7 @@ def test_keep_records_and_draws(anna: ChatContext):
 
 
 def test_a_kept_channel_is_reminded_of_the_end_of_its_secret(anna: ChatContext):
-    """The check that found the channel knows the end, so that the reminders know it, too."""
+    """The check that found the channel knows the end of its secret, so the reminders know it."""
     run, end = whole(anna), now() + timedelta(days=200)
     anna.services.store.append(run.id, ends(end))
     press(anna, run, "keep")
@@ -120,7 +123,7 @@ def test_a_kept_channel_is_reminded_of_the_end_of_its_secret(anna: ChatContext):
 
 
 def test_keep_of_what_another_space_has_is_named(anna: ChatContext, webex_script: Any):
-    """Between the check and the press, another space may have kept it."""
+    """Keep is refused if another space has taken the channel between the check and the press."""
     run = whole(anna)
     proven(replace(anna, room="room-2"))
     assert not press(anna, run, "keep").kept
@@ -128,7 +131,7 @@ def test_keep_of_what_another_space_has_is_named(anna: ChatContext, webex_script
 
 
 def test_keep_before_the_end_is_refused(anna: ChatContext, webex_script: Any):
-    """A check that has not found its channel yet cannot be kept."""
+    """Keep is refused while the check has not found its channel yet."""
     run = press(anna, asking(anna, Search()), "keep")
     assert (run.kept, text("refused.old") in cards(webex_script)) == (False, True)
 
@@ -143,7 +146,7 @@ def test_keep_before_the_end_is_refused(anna: ChatContext, webex_script: Any):
 def test_an_answer_carries_the_check_on(
     anna: ChatContext, search: Search, inputs: dict[str, str], answers: set[str]
 ):
-    """The value that was chosen or typed is recorded, and the card asks no more."""
+    """The value that was chosen or typed is recorded, and the check's card asks no more."""
     asked = asking(anna, search)
     assert [card.slot for card in verdict.cards(asked, anna.services)] == ["verdict"]
     run = press(anna, asked, "discovered", **inputs)
@@ -166,13 +169,13 @@ def test_an_answer_carries_the_check_on(
 def test_a_wrong_answer_is_refused(
     anna: ChatContext, webex_script: Any, search: Search, inputs: dict[str, str], why: str
 ):
-    """Nothing is recorded, and the card stays."""
+    """A wrong answer is not recorded, the check's card stays, and the person reads the reason."""
     run = press(anna, asking(anna, search), "discovered", **inputs)
     assert (run.answers, text(why) in cards(webex_script)) == ({}, True)
 
 
 def test_going_on_without_answers_both(anna: ChatContext, webex_script: Any):
-    """A second press finds nothing to answer."""
+    """A press to go on without the values answers both questions. A second press finds none."""
     asked = asking(anna, Search())
     run = press(anna, asked, "discovered_without")
     assert {reply.value for reply in run.answers.values()} == {"without"}
@@ -181,14 +184,14 @@ def test_going_on_without_answers_both(anna: ChatContext, webex_script: Any):
 
 
 def test_undo_of_a_kept_channel_is_honest(anna: ChatContext, webex_script: Any):
-    """Nothing was recorded from before, and nothing changes."""
+    """``/undo`` of a kept channel says that no earlier values are known, and changes nothing."""
     press(anna, whole(anna), "keep")
     type_(anna, "undo", MAILBOX)
     assert text("notice.undo_kept_words") in cards(webex_script)
 
 
 def test_setup_says_that_it_was_kept(anna: ChatContext, webex_script: Any):
-    """No mail has proven it, so that the card does not say so."""
+    """For a kept channel, ``/setup-email`` does not say that a mail has proven it, as none has."""
     run = press(anna, whole(anna), "keep")
     type_(anna, "setup-email", MAILBOX)
     kept = text("notice.done_words_kept", day=times.day(now()), run=run.id)

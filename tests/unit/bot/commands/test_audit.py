@@ -1,4 +1,4 @@
-"""/audit: who may see what of the trail, what the file holds, and what the card says."""
+"""Command ``/audit``: who may see which entries, and the contents of the file and the card."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ PAGE = Path(__file__).parents[4] / "docs/audit.md"
 
 @pytest.fixture
 def runs(services: Services) -> dict[str, str]:
-    """Three runs: Anna's here, Eve's in another space, and one of Anna's there.
+    """Return three runs: Anna's here, Eve's in another space, and one of Anna's there.
 
     The last one learned its mailbox later.
     """
@@ -56,7 +56,7 @@ def runs(services: Services) -> dict[str, str]:
 def asked(
     ctx: ChatContext, webex_script: Any, argument: str = ""
 ) -> tuple[list[dict[str, Any]], str]:
-    """Type it: the entries of the file, and all that the cards say."""
+    """Type ``/audit``, and return the entries of the file and the text of the cards."""
     before = len(webex_script.asked)
     commands()["audit"].run(ctx, argument)
     posts = [
@@ -90,7 +90,7 @@ def seen(entries: list[dict[str, Any]], runs: dict[str, str]) -> set[str]:
 
 
 def approving(ctx: ChatContext, *approvers: str) -> ChatContext:
-    """The same, where approvers are named in the settings."""
+    """Return the context of a bot whose settings name these approvers."""
     services = replace(ctx.services, bot=replace(ctx.services.bot, approvers=approvers))
     install(services)
     return replace(ctx, services=services)
@@ -99,7 +99,7 @@ def approving(ctx: ChatContext, *approvers: str) -> ChatContext:
 def test_in_a_space_only_what_belongs_there(
     anna: ChatContext, webex_script: Any, runs: dict[str, str]
 ):
-    """The runs of the space, and nothing of the next one."""
+    """In a space, ``/audit`` shows the runs of that space, and nothing of another space."""
     entries, card = asked(anna, webex_script)
     assert (seen(entries, runs), [entry["what"] for entry in entries]) == (
         {"here"},
@@ -115,7 +115,7 @@ def test_in_a_space_only_what_belongs_there(
 def test_in_a_direct_message_what_is_ones_own(
     anna: ChatContext, webex_script: Any, runs: dict[str, str]
 ):
-    """Wherever it was asked for."""
+    """In a 1:1, ``/audit`` shows a person all runs that this person asked for, in any space."""
     entries, _ = asked(replace(anna, room="room-9", direct=True), webex_script)
     assert seen(entries, runs) == {"here", "later"}
 
@@ -123,7 +123,10 @@ def test_in_a_direct_message_what_is_ones_own(
 def test_an_approver_sees_everything_in_a_direct_message(
     anna: ChatContext, webex_script: Any, runs: dict[str, str]
 ):
-    """And in a space just that space, as everybody there reads along."""
+    """In a 1:1, an approver sees all runs.
+
+    In a space, even an approver sees only that space's runs, because everybody there reads along.
+    """
     ctx = approving(anna, "anna@example.test")
     entries, _ = asked(replace(ctx, room="room-9", direct=True), webex_script)
     assert seen(entries, runs) == {"here", "other", "later"}
@@ -147,7 +150,7 @@ def test_whoever_has_several_addresses_is_known_by_each(
 def test_who_is_no_approver_sees_nothing(
     anna: ChatContext, webex_script: Any, runs: dict[str, str]
 ):
-    """If approvers are configured, other people get no trail, and their attempt is recorded."""
+    """If approvers are configured, others get no audit trail, and their attempt is recorded."""
     entries, card = asked(approving(anna, "boss@example.test"), webex_script)
     assert (entries, text("audit.not_yours") in card, "support@" in card) == ([], True, False)
     last = read(anna.services.store.audit.entries()[-1])
@@ -172,7 +175,7 @@ def test_help_lists_it_for_whom_it_is(
 ):
     """Help lists ``/audit`` only for people who may run it.
 
-    It says that something is left out only if that is true.
+    Help says that a command is left out only if that is true.
     """
     commands()["help"].run(approving(anna, *approvers), "")
     card = str(webex_script.asked[-1])
@@ -188,7 +191,7 @@ def test_help_lists_it_for_whom_it_is(
 
 
 def test_one_channel(anna: ChatContext, webex_script: Any, runs: dict[str, str]):
-    """The trail of a channel has its runs from the start, also if they learned the mailbox later.
+    """The audit trail of a channel has all its runs, also if they learned the mailbox later.
 
     A channel that the person may not see is unknown here.
     """
@@ -206,7 +209,7 @@ def test_one_channel(anna: ChatContext, webex_script: Any, runs: dict[str, str])
 
 
 def test_taking_it_out_is_recorded(anna: ChatContext, webex_script: Any, runs: dict[str, str]):
-    """Exporting the trail is recorded with the person, the space and the number of entries."""
+    """An export of the audit trail is recorded with its person, space and number of entries."""
     asked(anna, webex_script)
     last = read(anna.services.store.audit.entries()[-1])
     assert (last["what"], last["by"], last["entries"], last["room"]) == (
@@ -218,13 +221,13 @@ def test_taking_it_out_is_recorded(anna: ChatContext, webex_script: Any, runs: d
 
 
 def test_an_empty_trail(anna: ChatContext, webex_script: Any):
-    """An empty trail gets no file."""
+    """An empty audit trail is answered without a file."""
     entries, card = asked(anna, webex_script)
     assert (entries, text("audit.none") in card) == ([], True)
 
 
 def test_tampering_is_said(anna: ChatContext, webex_script: Any, runs: dict[str, str]):
-    """The card names the entry, and the file is handed out all the same."""
+    """If an entry is missing, the card names it, and the file is handed out all the same."""
     anna.services.redis.rpop("audit:entries")
     entries, card = asked(anna, webex_script)
     assert (len(entries), text("audit.broken", entry="5") in card) == (2, True)
@@ -246,7 +249,10 @@ def test_tampering_is_said(anna: ChatContext, webex_script: Any, runs: dict[str,
 def test_hostile_text_does_no_harm(
     anna: ChatContext, webex_script: Any, runs: dict[str, str], reason: str
 ):
-    """One line of plain ASCII in the file; in the card nothing that a client would act on."""
+    """Hostile text is one line of plain ASCII in the file.
+
+    The card holds nothing that a client would act on.
+    """
     hostile = Person("anna", f"{reason}@example.test", "org-1")
     anna.services.store.open(
         Channel(f"x{reason}@example.test"), hostile, Origin("room-1", reason, message="m-9")
@@ -263,7 +269,7 @@ def test_hostile_text_does_no_harm(
 
 
 def test_no_secret_of_the_bot_leaves(anna: ChatContext, webex_script: Any, services: Services):
-    """Even one that got into the trail unnoticed is not in the file."""
+    """A secret that got into the audit trail unnoticed is not in the file."""
     secrets = (
         services.bot.webex_access_token,
         services.settings.microsoft_client_secret,

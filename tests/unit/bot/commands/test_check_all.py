@@ -28,7 +28,7 @@ Known = Callable[[int], tuple[str, ...]]
 
 @pytest.fixture
 def known(anna: ChatContext) -> Known:
-    """Makes channels of Anna's space known."""
+    """Return a function that makes so many mailboxes channels of Anna's space."""
 
     def make(count: int) -> tuple[str, ...]:
         boxes = tuple(f"box{number:03}@example.test" for number in range(count))
@@ -44,21 +44,21 @@ def known(anna: ChatContext) -> Known:
 
 
 def the_round(ctx: ChatContext) -> Run:
-    """The space's bulk check."""
+    """Return the space's bulk check."""
     raw = ctx.services.redis.get("space:room-1:bulk_check")
     assert isinstance(raw, bytes)
     return ctx.services.store.load(raw.decode())
 
 
 def found(ctx: ChatContext, run: Run, *findings: Finding, ended: bool = True) -> Run:
-    """The bulk check with these verdicts."""
+    """Add these findings to the bulk check, end it unless told otherwise, and return it."""
     events = [Event(Kind.FOUND, now(), step=f.step, finding=f) for f in findings]
     ctx.services.store.append(run.id, *events, *([Event(Kind.CHECKED, now())] if ended else []))
     return ctx.services.store.load(run.id)
 
 
 def test_one_round_for_all_channels(anna: ChatContext, known: Known):
-    """A round names every channel of the space and is given to a worker; no message is posted."""
+    """A bulk check names every channel and goes to a worker, and no message is posted."""
     boxes = known(3)
     check.run(anna, "ALL")
     run = the_round(anna)
@@ -85,14 +85,14 @@ def test_a_second_one_meanwhile_shows_the_first(anna: ChatContext, known: Known)
 
 
 def test_without_channels_the_list_says_so(anna: ChatContext, said: Any):
-    """Without channels, ``/check all`` says that no channel is known and starts no round."""
+    """Without channels, ``/check all`` says that no channel is known and starts no bulk check."""
     check.run(anna, "all")
     assert [text.partition(".")[0] for _, text in said()] == ["No channel is known in this space"]
     assert anna.services.redis.get("space:room-1:bulk_check") is None
 
 
 def test_the_card_of_five_hundred(anna: ChatContext, known: Known):
-    """The worst first, the rest in numbers, small enough to be sent."""
+    """The card of 500 channels lists the worst first and counts the rest, so it can be sent."""
     boxes = known(500)
     check.run(anna, "all")
     broken = [
@@ -111,7 +111,10 @@ def test_the_card_of_five_hundred(anna: ChatContext, known: Known):
 
 
 def test_few_edits_however_many_channels(anna: ChatContext, known: Known):
-    """Fewer than a message takes, the last one at the end; each shows how far it is."""
+    """A bulk check of 100 channels needs fewer edits than a message takes.
+
+    Each edit shows the progress, and the last edit comes at the end.
+    """
     boxes = known(100)
     check.run(anna, "all")
     run, marks = the_round(anna), []
@@ -129,7 +132,7 @@ def test_few_edits_however_many_channels(anna: ChatContext, known: Known):
 
 
 def test_a_tenant_that_took_its_grant_back_is_counted(anna: ChatContext, known: Known):
-    """Each tenant once."""
+    """The card counts each tenant that withdrew the bot's access once."""
     known(1)
     check.run(anna, "all")
     run = the_round(anna)
@@ -145,7 +148,7 @@ NEEDS_OTHER = Text("skipped.needs_other", {"step": "key:step.mailbox_user"})
 
 
 def checked(anna: ChatContext, *findings: Finding) -> Run:
-    """A check that ended with these findings."""
+    """Return a check that ended with these findings."""
     run = anna.services.store.check(
         Channel("support@example.test", profile=Profile.LEAST), anna.asker, anna.origin
     )
@@ -210,7 +213,10 @@ def test_a_check_in_one_line(
 
 
 def test_a_list_shows_the_newest_check(anna: ChatContext, known: Known, said: Any):
-    """Of a bulk check, too: its channels' checks are kept one by one."""
+    """A list shows the newest check of each channel, with its time.
+
+    A check of a bulk check counts too, because the checks of its channels are kept one by one.
+    """
     known(1)
     run = checked(anna)
     assert face.line_of("support@example.test", run).at is not None

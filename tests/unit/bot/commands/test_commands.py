@@ -1,4 +1,4 @@
-"""The commands: what each says, and what it does not say."""
+"""The commands: the words of each answer, and the facts that an answer leaves out."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tests.unit.bot.commands.typed_commands import MAILBOX, Said, cards, pressed
 
 
 def test_every_command_has_its_text():
-    """In a group that help knows."""
+    """Every command has a help text and belongs to a group that help knows."""
     assert {
         name
         for name, command in commands().items()
@@ -30,7 +30,10 @@ def test_every_command_has_its_text():
 
 
 def test_setup_begins_with_the_first_card(anna: ChatContext, webex_script: Any):
-    """A run is open, with nothing done yet; no worker is needed."""
+    """``/setup-email`` opens a run and posts its first card.
+
+    Nothing is done yet, so no worker is needed.
+    """
     type_(anna, "setup-email", "Support@contoso.com")
     (run,) = anna.services.store.runs_in_space("room-1")
     assert (run.channel, run.detailed, run.requester.email, len(anna.services.runs.queue.jobs)) == (
@@ -43,7 +46,7 @@ def test_setup_begins_with_the_first_card(anna: ChatContext, webex_script: Any):
 
 
 def test_setup_without_an_address_asks_for_it(anna: ChatContext):
-    """On the first card."""
+    """``/setup-email`` without an address opens a run, whose first card asks for the address."""
     type_(anna, "setup-email")
     (run,) = anna.services.store.runs_in_space("room-1")
     assert run.channel.mailbox == ""
@@ -53,7 +56,7 @@ def test_setup_without_an_address_asks_for_it(anna: ChatContext):
 def test_a_wrong_address_is_corrected(anna: ChatContext, webex_script: Any, name: str):
     """A malformed address starts no run; the card's buttons run the same command.
 
-    They use the suggested address or the one in the field.
+    The buttons use the suggested address or the one in the field.
     """
     type_(anna, name, "support@contoso,com")
     again = {"do": "typed", "command": name}
@@ -86,7 +89,7 @@ def test_a_corrected_address_runs_its_own_command(
 
 
 def test_a_corrected_setup_begins(anna: ChatContext):
-    """With the first card."""
+    """A corrected address of ``/setup-email`` opens the run for that address."""
     actions()["typed"](
         anna, {"do": "typed", "command": "setup-email", "mailbox": "Support@Contoso.com"}
     )
@@ -97,20 +100,20 @@ def test_a_corrected_setup_begins(anna: ChatContext):
 
 @pytest.mark.parametrize("command", ["", "status", "no-such", "__init__"])
 def test_a_forged_correction_runs_nothing(anna: ChatContext, said: Said, command: str):
-    """Only what takes an argument can be corrected."""
+    """A forged correction runs nothing: only a command with an argument can be corrected."""
     actions()["typed"](anna, {"do": "typed", "command": command, "mailbox": MAILBOX})
     assert (len(said()), text("refused.old") in said()[0][1]) == (1, True)
 
 
 def test_the_same_message_opens_one_run(anna: ChatContext):
-    """However often the event is delivered."""
+    """A typed ``/setup-email`` opens one run, however often its event is delivered."""
     for _ in range(2):
         type_(anna, "setup-email", MAILBOX)
     assert len(anna.services.store.runs_in_space("room-1")) == 1
 
 
 def test_a_second_setup_points_to_the_first(anna: ChatContext, webex_script: Any):
-    """It says which run it is, and opens none."""
+    """A second ``/setup-email`` for a mailbox names the open run, and opens no other run."""
     type_(anna, "setup-email", MAILBOX)
     (run,) = anna.services.store.runs_in_space("room-1")
     type_(replace(anna, message="typed-2"), "setup-email", MAILBOX)
@@ -152,7 +155,10 @@ def test_a_first_card_that_never_stood_there_holds_no_mailbox(
 def test_of_somebody_elses_first_card_one_is_only_told(
     anna: ChatContext, webex_script: Any, reply: Any
 ):
-    """It may be about to be filled in."""
+    """Another person's run is named but not ended, even if Webex refused its first card.
+
+    The other person may be about to fill in the card.
+    """
     webex_script.on(
         "POST",
         "/messages",
@@ -211,7 +217,7 @@ def test_a_run_of_another_space_is_found_by_its_name(
 
 
 def test_status_lists_this_spaces_runs(anna: ChatContext, webex_script: Any):
-    """And no other's."""
+    """``/status`` lists the runs of this space, and no run of another space."""
     type_(anna, "setup-email", MAILBOX)
     type_(replace(anna, room="room-2", message="typed-2"), "setup-email", "sales@contoso.com")
     webex_script.asked.clear()
@@ -225,7 +231,7 @@ def test_status_lists_this_spaces_runs(anna: ChatContext, webex_script: Any):
 def test_status_and_cancel_see_an_old_open_run(anna: ChatContext, webex_script: Any):
     """``/status`` and ``/cancel`` find an open run behind a dozen ended ones.
 
-    One of those was deleted by the operator. Runs that are not listed are counted.
+    One of the ended runs was deleted by the operator. Runs that are not listed are counted.
     """
     type_(anna, "setup-email", MAILBOX)
     ended = [
@@ -252,7 +258,7 @@ def test_status_and_cancel_see_an_old_open_run(anna: ChatContext, webex_script: 
     [("", True), (MAILBOX, True), ("Support@Contoso.com", True), ("sales@contoso.com", False)],
 )
 def test_cancel(anna: ChatContext, argument: str, ends: bool):
-    """The one run of this space, or the one that is named."""
+    """``/cancel`` ends the one open run of this space, or the run whose mailbox is named."""
     type_(anna, "setup-email", MAILBOX)
     type_(anna, "cancel", argument)
     assert bool(anna.services.store.runs_in_space("room-1")[0].ended) is ends
@@ -262,7 +268,7 @@ def test_cancel(anna: ChatContext, argument: str, ends: bool):
 def test_a_cancelled_run_offers_undo_where_something_was_changed(
     anna: ChatContext, webex_script: Any, changed: bool
 ):
-    """The button of the answer types ``/undo`` for the channel; without a change there is none."""
+    """The answer to ``/cancel`` has a button for ``/undo`` only if the run changed something."""
     run = anna.services.store.open(Channel(MAILBOX), anna.asker, anna.origin)
     if changed:
         wrong = Finding("smtp_auth", State.WRONG)
@@ -297,7 +303,10 @@ def test_a_cancelled_run_keeps_nothing_sealed(anna: ChatContext):
 
 
 def test_cancel_asks_which(anna: ChatContext, webex_script: Any):
-    """With two open runs and no name, none is ended and both are offered; a run's id names it."""
+    """With two open runs and no name, ``/cancel`` ends none and offers both.
+
+    The id of a run says which one to end.
+    """
     type_(anna, "setup-email", MAILBOX)
     type_(replace(anna, message="typed-2"), "setup-email", "sales@contoso.com")
     type_(anna, "cancel")
@@ -340,7 +349,7 @@ def test_cancel_in_another_space_finds_nothing(anna: ChatContext, webex_script: 
     "name", ["setup-email", "check", "fix", "undo", "cancel", "status", "help"]
 )
 def test_odd_arguments_are_answered(anna: ChatContext, said: Said, name: str, argument: str):
-    """Every command says something to every text, once, and opens nothing."""
+    """Every command answers any text with one message, and opens no run."""
     type_(anna, name, argument)
     assert ([method for method, _ in said()], anna.services.store.runs_in_space("room-1")) == (
         ["POST"],

@@ -41,7 +41,10 @@ def test_a_channel_of_another_space_is_unknown_here(
 
 
 def test_a_check_begins(anna: ChatContext):
-    """A check starts with the recorded facts of the channel; a worker looks, and the card is drawn."""
+    """A check starts with the recorded facts of the channel.
+
+    A worker looks, and the card is drawn.
+    """
     proven(anna)
     type_(anna, "check", MAILBOX)
     jobs = sorted(
@@ -71,7 +74,10 @@ def test_a_fix_is_a_run_of_its_own(anna: ChatContext):
 def test_a_connected_channel_is_looked_at_anew(
     anna: ChatContext, webex_script: Any, room: str, known: bool
 ):
-    """With the addresses that are known; in a space where it is not known, with the empty first card."""
+    """In its own space, another look at a connected channel uses the known addresses.
+
+    In a space that does not know the channel, the run starts with an empty first card.
+    """
     proven(anna)
     actions()["setup_again"](
         replace(anna, room=room), {"do": "setup_again", "mailbox_meant": MAILBOX}

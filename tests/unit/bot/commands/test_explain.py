@@ -21,7 +21,10 @@ EXPIRED = "AADSTS7000222: The provided client secret keys are expired."
 
 @pytest.fixture
 def asked(anna: ChatContext, webex_script: WebexScript) -> Any:
-    """Types /explain with a text, files or a parent; the message is what Webex returns for it."""
+    """Return a function that types ``/explain`` with a text, files or a parent message.
+
+    The rest of the message is scripted, as Webex returns it.
+    """
 
     def ask(typed: str = "", files: tuple[str, ...] = (), parent: str = "", age: str = "") -> None:
         told = {
@@ -40,7 +43,7 @@ def asked(anna: ChatContext, webex_script: WebexScript) -> Any:
 
 
 def test_a_typed_text_is_explained(asked: Any, said: Said, webex_script: WebexScript):
-    """The whole message is read, its wrapped lines too, and the code is on the card."""
+    """The whole message is read, with its wrapped lines, and the card shows the code."""
     asked("> AADSTS7000222: The provided\n> client secret keys are expired.")
     assert text("cause.client_secret_expired") in said()[0][1]
     assert text("remedy.client_secret_expired") in said()[0][1]
@@ -50,7 +53,7 @@ def test_a_typed_text_is_explained(asked: Any, said: Said, webex_script: WebexSc
 def test_a_channel_of_the_space_can_be_checked(
     asked: Any, anna: ChatContext, webex_script: WebexScript
 ):
-    """The next click is a check of the channel that is known here."""
+    """The answer has a button that checks the channel that is known in this space."""
     proven(anna)
     asked(EXPIRED)
     assert {"do": "check", "channel": MAILBOX} in pressed(webex_script)
@@ -76,7 +79,7 @@ def test_the_message_replied_to_is_explained(asked: Any, said: Said, webex_scrip
 
 @pytest.mark.parametrize("parent", ["", "hidden-1"])
 def test_nothing_to_explain(asked: Any, said: Said, parent: str):
-    """Without a text the card says how to give one; so it does if Webex hides the parent."""
+    """Without a text, the card says how to give one, also if Webex hides the parent message."""
     asked("", parent=parent)
     assert text("explain.empty_title") in said()[0][1]
 
@@ -90,7 +93,7 @@ def test_nothing_to_explain(asked: Any, said: Said, parent: str):
     ],
 )
 def test_what_cannot_be_named(asked: Any, said: Said, typed: str, title: str):
-    """Unknown, a stranger's, or open between several causes."""
+    """An error gets its own title if it is unknown, of another service, or of several causes."""
     asked(typed)
     assert text(title) in said()[0][1]
 
@@ -124,7 +127,7 @@ def test_no_secret_is_repeated(asked: Any, webex_script: WebexScript):
 def test_a_file_that_is_not_read(
     asked: Any, said: Said, webex_script: WebexScript, reply: Reply, reason: str
 ):
-    """The person is told why, in words (facts/webex.md 2)."""
+    """If a file is not read, the person is told the reason in words (facts/webex.md 2)."""
     webex_script.on("GET", "/contents/file", reply)
     asked("", files=("file",))
     assert text(f"explain.refused.{reason}") in said()[0][1]
@@ -132,7 +135,10 @@ def test_a_file_that_is_not_read(
 
 @pytest.mark.usefixtures("hasty_retries")
 def test_a_file_that_is_still_scanned(asked: Any, said: Said, webex_script: WebexScript):
-    """The event is tried again for a minute; then the person is told."""
+    """For a file that Webex still scans, the event is tried again for a minute.
+
+    After that, the person is told.
+    """
     webex_script.on("GET", "/contents/file", Reply(423, {"message": "scanning"}))
     with pytest.raises(WebexError):
         asked("", files=("file",))
@@ -141,7 +147,7 @@ def test_a_file_that_is_still_scanned(asked: Any, said: Said, webex_script: Webe
 
 
 def test_a_file_elsewhere_is_not_fetched(asked: Any, said: Said):
-    """The bot's token goes to Webex only."""
+    """A file outside Webex is not fetched, because the bot's token goes to Webex only."""
     asked("", files=("https://elsewhere.example/x.txt",))
     assert text("explain.refused.unread") in said()[0][1]
 

@@ -1,6 +1,6 @@
 """Text of a fix about causes that it cannot change.
 
-It shows those of the newest check with their time, or says where to look.
+The text shows the causes of the newest check with their time, or says where to look.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ def fixed(
     age: timedelta = timedelta(0),
     changes: tuple[Change, ...] = (),
 ) -> tuple[Run, datetime]:
-    """A fix after a check that has found these, with its plan; and when the check was."""
+    """Return a fix with its plan, after a check with these causes, and the time of the check."""
     store, at = ctx.services.store, now() - age
     channel = Channel(MAILBOX, "https://a.b/callback", "x@y.z")
     setup = store.open(channel, ctx.asker, replace(ctx.origin, message="typed-0"))
@@ -74,7 +74,7 @@ def test_a_fix_that_changes_nothing_says_what_the_check_has_found(
 ):
     """A fix that changes nothing shows the check's cause, its remedy and whose turn it is.
 
-    It does not say that every setting is right.
+    The card does not say that every setting is right.
     """
     run, at = fixed(anna, cause)
     sentence = f"{text(f'cause.{code}')} {text(f'remedy.{code}')}"
@@ -113,7 +113,7 @@ def test_without_a_recent_one_it_points_to_the_command(
 
 
 def test_beside_what_it_mends_it_says_what_it_does_not(anna: ChatContext):
-    """Before anybody approves a plan after which mail still stops."""
+    """If mail still stops after the fix, the plan names the other cause before anybody approves."""
     run, _ = fixed(anna, DOMAIN, POLICY, changes=(LINE,))
     drawn = draw(plan_face.view(run))
     assert (

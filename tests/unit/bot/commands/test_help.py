@@ -18,7 +18,10 @@ HELP = {"do": "help"}
 
 @pytest.mark.parametrize("typed", ["check", "/check", "CHECK", "prüfen", "chekc", "check please"])
 def test_one_command_is_explained(anna: ChatContext, webex_script: Any, typed: str):
-    """By its name in any language, with or without its slash, and if it is nearly right."""
+    """Help explains a command by its name in any language, with or without a slash.
+
+    A name that is nearly right counts, too.
+    """
     type_(anna, "help", typed)
     run = {"do": "run_command", "command": "check", "argument": ""}
     assert (pressed(webex_script), begun(anna)) == ([run, HELP], [])
@@ -32,7 +35,10 @@ def test_one_command_is_explained(anna: ChatContext, webex_script: Any, typed: s
 
 @pytest.mark.parametrize("name", sorted(commands()))
 def test_every_command_has_its_help(anna: ChatContext, webex_script: Any, name: str):
-    """In a 1:1 message no mention is shown. A cancel is not offered, because it would end a run."""
+    """Every command has its own help, and a 1:1 message shows no mention of the bot.
+
+    A cancel is not offered as a button, because it would end a run.
+    """
     type_(replace(anna, direct=True), "help", name)
     shown = cards(webex_script)
     assert (text(f"help.about.{name}") in shown, "@Email Bot" in shown) == (True, False)
@@ -41,7 +47,7 @@ def test_every_command_has_its_help(anna: ChatContext, webex_script: Any, name: 
 
 
 def test_help_for_a_command_in_german(anna: ChatContext, webex_script: Any):
-    """With its German name first."""
+    """In German, the help for a command shows its German name first."""
     with drawn_for(Locale("de")):
         type_(anna, "help", "check")
     shown = cards(webex_script)
@@ -49,7 +55,7 @@ def test_help_for_a_command_in_german(anna: ChatContext, webex_script: Any):
 
 
 def test_help_for_what_is_no_command(anna: ChatContext, webex_script: Any):
-    """All commands, and that this is none."""
+    """Help for an unknown name lists all commands, and says that the name is no command."""
     type_(anna, "help", "xyzzy")
     shown = cards(webex_script)
     assert (text("help.unknown", typed="/xyzzy") in shown, text("command.fix") in shown) == (
@@ -59,7 +65,7 @@ def test_help_for_what_is_no_command(anna: ChatContext, webex_script: Any):
 
 
 def test_a_command_for_approvers_only_is_not_explained(anna: ChatContext, webex_script: Any):
-    """The person is told whom to ask, and gets no button."""
+    """For a command that only approvers may run, others are told whom to ask, and get no button."""
     bot = replace(anna.services.bot, approvers=("boss@example.test",))
     type_(replace(anna, services=replace(anna.services, bot=bot)), "help", "audit")
     shown = cards(webex_script)

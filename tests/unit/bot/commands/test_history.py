@@ -1,4 +1,4 @@
-"""The commands /history and /report: what they show, to whom, and what they refuse."""
+"""The commands ``/history`` and ``/report``: their contents, their readers, and their refusals."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def links_in(posted: str) -> bool:
 
 
 def test_the_history_is_a_row_of_thirty_glyphs(anna: ChatContext, webex_script: Any):
-    """With the incident, its length, the mails, and a link to the page."""
+    """``/history`` shows a row of thirty days, the incident, its mails, and a link to the page."""
     with_incident(anna.services)
     type_(anna, "history", MAILBOX)
     posted = cards(webex_script)
@@ -34,7 +34,7 @@ def test_the_history_is_a_row_of_thirty_glyphs(anna: ChatContext, webex_script: 
 
 
 def test_each_history_has_a_link_of_its_own(anna: ChatContext, webex_script: Any):
-    """Because a link works once."""
+    """Each ``/history`` answer has a link of its own, because a link works once."""
     with_incident(anna.services)
     type_(anna, "history", MAILBOX)
     first = set(anna.services.redis.scan_iter("sealed:page:*"))
@@ -44,7 +44,7 @@ def test_each_history_has_a_link_of_its_own(anna: ChatContext, webex_script: Any
 
 
 def test_an_open_incident_says_that_it_goes_on(anna: ChatContext, webex_script: Any):
-    """And the card is red."""
+    """An open incident is shown as going on, and the card is red."""
     watched = watch(anna.services)
     for minutes in (5, 4):
         look(anna.services, watched, BROKEN, now() - timedelta(minutes=minutes))
@@ -54,7 +54,10 @@ def test_an_open_incident_says_that_it_goes_on(anna: ChatContext, webex_script: 
 
 
 def test_a_channel_that_is_not_watched_has_no_history(anna: ChatContext, webex_script: Any):
-    """The answer says how one begins, with the button for it."""
+    """For a channel that is not watched, the answer says how a history begins.
+
+    The answer has the button for it.
+    """
     proven(anna)
     type_(anna, "history", MAILBOX)
     assert "There is no history" in cards(webex_script)
@@ -65,7 +68,7 @@ def test_a_channel_that_is_not_watched_has_no_history(anna: ChatContext, webex_s
 def test_a_channel_of_another_space_is_unknown_here(
     anna: ChatContext, webex_script: Any, command: str
 ):
-    """A person outside its space learns nothing, not even that it exists."""
+    """A person outside a channel's space learns nothing, not even that the channel exists."""
     watched = watch(anna.services, room="room-9")
     look(anna.services, watched, GOOD, now())
     name, _, month = command.partition(" ")
@@ -77,13 +80,13 @@ def test_a_channel_of_another_space_is_unknown_here(
 
 @pytest.mark.parametrize("typed", ["", "support", "support@contoso,com"])
 def test_a_wrong_address_is_corrected(anna: ChatContext, webex_script: Any, typed: str):
-    """The card's buttons run the same command."""
+    """For a wrong address, the buttons of the answer run ``/history`` again."""
     type_(anna, "history", typed)
     assert "'command': 'history'" in cards(webex_script)
 
 
 def test_without_an_address_the_channels_are_offered(anna: ChatContext, webex_script: Any):
-    """A button for each shows its history."""
+    """``/history`` without an address offers a button for each channel of the space."""
     proven(anna)
     type_(anna, "history")
     button = {"do": "typed", "command": "history", "mailbox_meant": MAILBOX}
@@ -91,24 +94,24 @@ def test_without_an_address_the_channels_are_offered(anna: ChatContext, webex_sc
 
 
 def test_the_button_shows_the_same(anna: ChatContext, webex_script: Any):
-    """The summary leads to a channel's history."""
+    """The History button of the monthly summary shows the same history as the command."""
     with_incident(anna.services)
     actions()["history"](anna, {"channel": MAILBOX})
     assert links_in(cards(webex_script))
 
 
 def this_month() -> str:
-    """The present month in UTC."""
+    """Return the present month in UTC."""
     return f"{now().astimezone(UTC):%Y-%m}"
 
 
 def month_of(watched: WatchedChannel) -> str:
-    """The month in which the incident of the tests began."""
+    """Return the month in which the incident of the tests began."""
     return f"{(watched.since - timedelta(days=2)).astimezone(UTC):%Y-%m}"
 
 
 def test_the_report_has_every_channel_of_the_space(anna: ChatContext, webex_script: Any):
-    """With its figures, and one that nobody watches."""
+    """The report has every channel of the space with its figures, also one that nobody watches."""
     watched = with_incident(anna.services)
     watch(anna.services, "quiet@contoso.com")
     watch(anna.services, "elsewhere@contoso.com", room="room-9")
@@ -121,7 +124,7 @@ def test_the_report_has_every_channel_of_the_space(anna: ChatContext, webex_scri
 
 
 def test_without_a_month_it_is_the_present_one(anna: ChatContext, webex_script: Any):
-    """So far."""
+    """``/report`` without a month shows the present month so far."""
     with_incident(anna.services)
     type_(anna, "report")
     posted = cards(webex_script)
@@ -129,7 +132,7 @@ def test_without_a_month_it_is_the_present_one(anna: ChatContext, webex_script: 
 
 
 def test_a_report_of_one_channel(anna: ChatContext, webex_script: Any):
-    """The address may follow the month."""
+    """``/report`` shows one channel if its address follows the month."""
     watch(anna.services, "quiet@contoso.com")
     with_incident(anna.services)
     type_(anna, "report", f"{this_month()} {MAILBOX}")
@@ -151,7 +154,7 @@ def test_a_report_of_one_channel(anna: ChatContext, webex_script: Any):
     ],
 )
 def test_a_bad_month_is_answered(anna: ChatContext, webex_script: Any, typed: str, answer: str):
-    """The answer says what can be typed."""
+    """The answer to a bad month gives the reason, and says which text can be typed."""
     with_incident(anna.services)
     type_(anna, "report", typed)
     posted = cards(webex_script)
@@ -159,6 +162,6 @@ def test_a_bad_month_is_answered(anna: ChatContext, webex_script: Any, typed: st
 
 
 def test_a_space_without_channels_has_no_report(anna: ChatContext, webex_script: Any):
-    """The answer says how a channel is watched."""
+    """In a space without channels, the answer to ``/report`` says so, and how a watch begins."""
     type_(anna, "report")
     assert "This space has no channels" in cards(webex_script)

@@ -1,4 +1,4 @@
-"""``/language`` and ``/timezone``: what a space or a person chooses, and what a bad value does."""
+"""Commands ``/language`` and ``/timezone``: choices of a space or a person, and bad values."""
 
 from __future__ import annotations
 
@@ -30,7 +30,10 @@ def in_german(key: str, **values: str) -> str:
 
 @pytest.mark.parametrize("typed", ["de", "DE", " de ", "Deutsch", "German", "german"])
 def test_a_space_chooses_by_code_or_name(anna: ChatContext, said: Said, typed: str):
-    """The answer is in the chosen language at once, and says that it applies to the space."""
+    """A space may choose a language by its code or its name.
+
+    The answer is in the chosen language at once, and says that it applies to the space.
+    """
     type_(anna, "language", typed)
     assert preferences.locale_of_chat(anna) == GERMAN
     assert in_german("language.chosen") in said()[0][1]
@@ -38,7 +41,7 @@ def test_a_space_chooses_by_code_or_name(anna: ChatContext, said: Said, typed: s
 
 
 def test_a_person_chooses_in_a_direct_message(anna: ChatContext, said: Said):
-    """The choice is the person's in every 1:1 conversation, and no space changes."""
+    """A choice in a 1:1 applies to all 1:1 conversations of the person, and to no space."""
     direct = replace(anna, direct=True, room="direct-1")
     type_(direct, "language", "de")
     assert preferences.locale_of_chat(replace(direct, room="direct-2")) == GERMAN
@@ -47,7 +50,7 @@ def test_a_person_chooses_in_a_direct_message(anna: ChatContext, said: Said):
 
 
 def test_english_can_be_chosen_back(anna: ChatContext, said: Said):
-    """The names of the languages are understood in each of them."""
+    """The names of the languages are understood in each language, as "Englisch" in German."""
     type_(anna, "language", "de")
     type_(anna, "language", "Englisch")
     assert preferences.locale_of_chat(anna) == Locale()
@@ -56,7 +59,7 @@ def test_english_can_be_chosen_back(anna: ChatContext, said: Said):
 
 @pytest.mark.parametrize("typed", ["fr", "klingon", "../en", "de en", "d", "key:turn.you"])
 def test_an_unknown_language_changes_nothing(anna: ChatContext, webex_script: Any, typed: str):
-    """The answer names it, and offers each language that the bot has."""
+    """The answer to an unknown language repeats the typed text and offers each known language."""
     type_(anna, "language", "de")
     webex_script.asked.clear()
     type_(anna, "language", typed)
@@ -93,13 +96,13 @@ def test_a_forged_button_changes_nothing(anna: ChatContext, inputs: dict[str, st
     ],
 )
 def test_a_zone_is_chosen_by_its_name(anna: ChatContext, typed: str, zone: str):
-    """In any case of letters, with a space in place of an underscore."""
+    """A time zone may be typed in any case, with a space in place of an underscore."""
     type_(anna, "timezone", typed)
     assert preferences.locale_of_chat(anna) == Locale("en", zone)
 
 
 def test_the_answer_shows_both_times(anna: ChatContext, said: Said):
-    """The zone's own time, and UTC next to it, as every card shows it from now on."""
+    """The answer shows a time in the chosen zone and in UTC, as every card will."""
     type_(anna, "timezone", "Asia/Tokyo")
     told = said()[0][1]
     assert "Times are now shown in Asia/Tokyo" in told
@@ -108,7 +111,7 @@ def test_the_answer_shows_both_times(anna: ChatContext, said: Said):
 
 @pytest.mark.parametrize("typed", ["Berlin", "CEST+2", "Mars/Olympus", "../etc/passwd", "Europe"])
 def test_an_unknown_zone_changes_nothing(anna: ChatContext, said: Said, typed: str):
-    """The answer names it, and says what a zone looks like."""
+    """The answer to an unknown time zone repeats it, and says how a time zone is written."""
     type_(anna, "timezone", "Asia/Tokyo")
     type_(anna, "timezone", typed)
     assert preferences.locale_of_chat(anna) == Locale("en", "Asia/Tokyo")
@@ -117,14 +120,14 @@ def test_an_unknown_zone_changes_nothing(anna: ChatContext, said: Said, typed: s
 
 
 def test_without_a_zone_the_present_one_is_named(anna: ChatContext, said: Said):
-    """And nothing is kept."""
+    """``/timezone`` alone names the present time zone, and keeps no choice."""
     type_(anna, "timezone")
     assert text("timezone.title", zone="UTC") in said()[0][1]
     assert anna.services.redis.exists(keys.locale(anna.room)) == 0
 
 
 def test_a_new_zone_keeps_the_language(anna: ChatContext):
-    """Both are kept side by side."""
+    """A new time zone keeps the chosen language."""
     type_(anna, "language", "de")
     type_(anna, "timezone", "Europe/Vienna")
     assert preferences.locale_of_chat(anna) == Locale("de", "Europe/Vienna")
@@ -148,12 +151,12 @@ def test_a_new_zone_keeps_the_language(anna: ChatContext):
     ],
 )
 def test_a_command_has_names_in_every_language(typed: str, name: str):
-    """The German names work besides the English ones, in a space of any language."""
+    """The German names of the commands work as well as the English ones, in any space."""
     assert by_typed_name()[typed] is commands()[name]
 
 
 def test_no_name_means_two_commands():
-    """A name of a language is no other command's own name."""
+    """The translated name of a command is never the own name of another command."""
     assert {
         typed
         for typed, command in by_typed_name().items()
@@ -166,7 +169,7 @@ Write = Callable[..., None]
 
 @pytest.fixture
 def write(anna: ChatContext, webex_script: Any, reply: Any) -> Write:
-    """Anna types something 1:1, and the bot answers in the language that she chose."""
+    """Return a function that lets Anna type something in a 1:1 in which she has chosen German."""
     preferences.choose(
         replace(anna, direct=True, room="direct-1"), preferences.Preference.LANGUAGE, "de"
     )
@@ -180,7 +183,7 @@ def write(anna: ChatContext, webex_script: Any, reply: Any) -> Write:
 
 
 def test_help_shows_the_german_names(write: Write, webex_script: Any):
-    """And German arguments."""
+    """In German, help shows the German names and arguments of the commands."""
     write("/hilfe")
     told = cards(webex_script)
     assert [each in told for each in ("/einrichten ADRESSE", "/prüfen ADRESSE", "/check")] == [
@@ -197,14 +200,17 @@ def test_help_shows_the_german_names(write: Write, webex_script: Any):
 def test_the_nearest_command_is_of_any_language(
     write: Write, webex_script: Any, typed: str, near: str
 ):
-    """A mistyped German command gets the German one, and a mistyped English one the English one."""
+    """For a mistyped German command, the German name is offered.
+
+    For a mistyped English command, the English name is offered.
+    """
     write(f"/{typed} support@contoso.com")
     assert in_german("understood.meant", meant=f"{near} support@contoso.com") in cards(webex_script)
 
 
 @pytest.mark.parametrize("word", ["alle", "Alle", "all"])
 def test_every_channel_is_named_in_every_language(anna: ChatContext, said: Said, word: str):
-    """``/prüfen alle`` is no address that cannot be read: without a channel it lists none."""
+    """``/check`` with "all" in any language means every channel, and is no wrong address."""
     type_(anna, "check", word)
     assert text("channels.none") in said()[0][1]
 

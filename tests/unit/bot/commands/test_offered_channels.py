@@ -40,7 +40,7 @@ def kinds(ctx: ChatContext) -> list[RunKind]:
 
 @pytest.mark.parametrize("name", ["fix", "undo", "tac"])
 def test_the_one_channel_is_offered_by_name(anna: ChatContext, webex_script: Any, name: str):
-    """The button runs the command for it, and a field takes any other address."""
+    """The only channel gets a button that runs the command, and a field takes any other address."""
     proven(anna)
     type_(anna, name)
     assert pressed(webex_script) == [typed(name, MAILBOX), {"do": "typed", "command": name}]
@@ -50,7 +50,10 @@ def test_the_one_channel_is_offered_by_name(anna: ChatContext, webex_script: Any
 
 
 def test_at_most_four_channels_have_a_button(anna: ChatContext, webex_script: Any):
-    """A card takes five buttons. The channels that were checked last come first."""
+    """At most four channels get a button, because a card takes five buttons.
+
+    The channels that were checked last come first.
+    """
     boxes = [f"box{at}@contoso.com" for at in range(6)]
     know(anna, *boxes)
     run = anna.services.store.check(Channel(boxes[5]), anna.asker, anna.origin)
@@ -62,7 +65,7 @@ def test_at_most_four_channels_have_a_button(anna: ChatContext, webex_script: An
 
 
 def test_a_channel_of_another_space_is_not_offered(anna: ChatContext, webex_script: Any):
-    """Nor is its name told, whether none or nearly its address was typed."""
+    """A channel of another space is not named, with no address and with a nearly right one."""
     know(anna, "orders@contoso.com")
     elsewhere = replace(anna, room="room-2")
     for argument in ("", "order@contoso.com"):
@@ -71,7 +74,7 @@ def test_a_channel_of_another_space_is_not_offered(anna: ChatContext, webex_scri
 
 
 def test_undo_offers_what_a_cancelled_setup_has_changed(anna: ChatContext, webex_script: Any):
-    """Its mailbox is no channel yet."""
+    """``/undo`` offers the mailbox of a canceled setup with changes, although it is no channel."""
     run = anna.services.store.open(Channel(MAILBOX), anna.asker, anna.origin)
     wrong = Finding("smtp_auth", State.WRONG)
     anna.services.store.append(run.id, Event(Kind.CHANGING, now(), step="smtp_auth", finding=wrong))
@@ -82,7 +85,7 @@ def test_undo_offers_what_a_cancelled_setup_has_changed(anna: ChatContext, webex
 @pytest.mark.parametrize("argument", [f"{MAILBOX} please", f"{MAILBOX}, since this morning"])
 @pytest.mark.parametrize("name", ["check", "fix"])
 def test_words_after_the_address_are_ignored(anna: ChatContext, name: str, argument: str):
-    """The command runs as with the address alone."""
+    """Words after the address are ignored, so the command runs as with the address alone."""
     proven(anna)
     type_(anna, name, argument)
     runs = begun(anna) if name == "check" else anna.services.store.runs_in_space(anna.room)
@@ -93,7 +96,7 @@ def test_words_after_the_address_are_ignored(anna: ChatContext, name: str, argum
     "argument", [f"{MAILBOX} sales@contoso.com", "support@contoso.co m", "please support"]
 )
 def test_a_doubtful_address_is_still_corrected(anna: ChatContext, webex_script: Any, argument: str):
-    """Two addresses, or an address with a blank in it, are not guessed."""
+    """The bot does not guess from two addresses, or from an address with a blank in it."""
     proven(anna)
     type_(anna, "fix", argument)
     assert (kinds(anna), text("typed.title") in cards(webex_script)) == ([], True)
@@ -104,7 +107,7 @@ def test_a_doubtful_address_is_still_corrected(anna: ChatContext, webex_script: 
 def test_a_mistyped_address_becomes_a_button(
     anna: ChatContext, webex_script: Any, name: str, mailbox: str
 ):
-    """The nearest channel of this space is offered, and nothing is begun."""
+    """For a mistyped address, the nearest channel of this space is offered, and nothing begins."""
     proven(anna)
     type_(anna, name, mailbox)
     assert (pressed(webex_script), kinds(anna)) == ([typed(name, MAILBOX)], [])
@@ -112,7 +115,10 @@ def test_a_mistyped_address_becomes_a_button(
 
 
 def test_a_check_asks_before_it_searches(anna: ChatContext, webex_script: Any):
-    """The address may be another mailbox, which is then checked without a second question."""
+    """``/check`` of a nearly known address asks first, because another mailbox may be meant.
+
+    That mailbox is then checked without a second question.
+    """
     proven(anna)
     type_(anna, "check", TYPED)
     assert pressed(webex_script) == [typed("check", MAILBOX), {"do": "check", "channel": TYPED}]
@@ -125,7 +131,7 @@ def test_a_check_asks_before_it_searches(anna: ChatContext, webex_script: Any):
 def test_another_address_is_not_taken_for_a_slip(
     anna: ChatContext, webex_script: Any, mailbox: str
 ):
-    """The name and the domain both have to be alike."""
+    """An address is taken for a typing error only if both its name and its domain are alike."""
     proven(anna)
     type_(anna, "fix", mailbox)
     assert MAILBOX not in str(pressed(webex_script))
@@ -157,7 +163,7 @@ def test_the_list_of_channels_offers_every_command(anna: ChatContext, webex_scri
 
 
 def test_the_only_channel_has_buttons_of_its_own(anna: ChatContext, webex_script: Any):
-    """Nothing has to be chosen."""
+    """If there is only one channel, ``/channels`` shows its four buttons without a list."""
     know(anna, MAILBOX)
     type_(anna, "channels")
     assert pressed(webex_script) == [
@@ -166,7 +172,10 @@ def test_the_only_channel_has_buttons_of_its_own(anna: ChatContext, webex_script
 
 
 def test_the_audit_trail_offers_each_channel(anna: ChatContext, webex_script: Any):
-    """``/audit`` alone shows everything here, with a button for each channel; with one it has none."""
+    """``/audit`` alone shows everything here, with a button for each channel.
+
+    ``/audit`` with an address has no button.
+    """
     know(anna, MAILBOX)
     type_(anna, "audit")
     assert pressed(webex_script) == [typed("audit", MAILBOX)]
@@ -175,7 +184,10 @@ def test_the_audit_trail_offers_each_channel(anna: ChatContext, webex_script: An
 
 
 def test_explain_without_a_text_offers_the_channels(anna: ChatContext, webex_script: Any):
-    """It still says how a text is given. Another space's channels are not named."""
+    """``/explain`` without a text offers this space's channels, and says how a text is given.
+
+    Another space's channels are not named.
+    """
     body = {"id": anna.message, "text": "Email Bot /explain", "created": now().isoformat()}
     webex_script.on("GET", f"/messages/{anna.message}", Reply(body=body))
     know(anna, MAILBOX)
@@ -188,7 +200,7 @@ def test_explain_without_a_text_offers_the_channels(anna: ChatContext, webex_scr
 
 @pytest.mark.parametrize("argument", [f"all {MAILBOX}", f"ALLE Postfach {MAILBOX}"])
 def test_all_and_an_address(anna: ChatContext, webex_script: Any, argument: str):
-    """A contradiction is answered with both, and nothing is checked yet."""
+    """``/check`` with "all" and an address offers a button for each, and checks nothing yet."""
     proven(anna)
     type_(anna, "check", argument)
     both = [{"do": "check", "channel": MAILBOX}, {"do": "check", "channel": "all"}]
@@ -197,7 +209,7 @@ def test_all_and_an_address(anna: ChatContext, webex_script: Any, argument: str)
 
 @pytest.mark.parametrize("argument", [f"please {MAILBOX}", f"das Postfach {MAILBOX}, bitte."])
 def test_known_words_before_the_address_are_ignored(anna: ChatContext, argument: str):
-    """In each language."""
+    """Known words before the address, such as "please", are ignored in each language."""
     proven(anna)
     type_(anna, "fix", argument)
     assert kinds(anna) == [RunKind.FIX]
@@ -207,7 +219,7 @@ def test_known_words_before_the_address_are_ignored(anna: ChatContext, argument:
 def test_cancel_of_an_unknown_run_offers_the_open_ones(
     anna: ChatContext, webex_script: Any, argument: str
 ):
-    """A mistyped address or id ends nothing, even if only one run is open."""
+    """``/cancel`` with a mistyped address or id ends nothing, even if only one run is open."""
     run = anna.services.store.open(Channel(MAILBOX), anna.asker, anna.origin)
     type_(anna, "cancel", argument)
     assert pressed(webex_script) == [{"do": "cancel", "run": run.id}]
@@ -220,7 +232,10 @@ def test_cancel_of_an_unknown_run_offers_the_open_ones(
 def test_a_channel_that_is_not_known_in_a_direct_message(
     anna: ChatContext, webex_script: Any, name: str
 ):
-    """The answer speaks of no space, and says where the command works."""
+    """In a 1:1, the answer about an unknown channel does not speak of this space.
+
+    The answer says where the command works.
+    """
     direct = replace(anna, room="direct-1", direct=True)
     type_(direct, name, MAILBOX)
     shown = cards(webex_script)
@@ -232,7 +247,7 @@ def test_a_channel_that_is_not_known_in_a_direct_message(
 def test_lists_in_a_direct_message_speak_of_no_space(
     anna: ChatContext, webex_script: Any, name: str
 ):
-    """A 1:1 conversation is no space."""
+    """In a 1:1, the lists do not speak of a space, because a 1:1 conversation is none."""
     type_(replace(anna, room="direct-1", direct=True), name)
     assert "space" not in cards(webex_script)
 
@@ -255,7 +270,10 @@ def test_a_button_of_an_understood_command_is_typed_text(anna: ChatContext, webe
 def test_a_choice_of_runs_ends_with_the_press(
     anna: ChatContext, webex_script: Any, reply: type[Reply]
 ):
-    """The card that offered to cancel the run says that it is canceled, and has no button of it."""
+    """After a press, the card that offered to cancel a run says that the run is canceled.
+
+    No button of the run is left.
+    """
     webex_script.on("PUT", f"/messages/{anna.message}", reply(body={"id": anna.message}))
     run = anna.services.store.open(Channel(MAILBOX), anna.asker, anna.origin)
     actions()["cancel"](anna, {"run": run.id})

@@ -26,7 +26,7 @@ LINE = Change(
 
 
 def changed(ctx: ChatContext, end: Kind = Kind.CANCELLED) -> Run:
-    """A setup that has changed something, and ended so."""
+    """Return a setup that has made a change and then ended as given."""
     run = ctx.services.store.open(
         Channel(MAILBOX, "https://a.b/callback", "x@y.z"),
         ctx.asker,
@@ -60,7 +60,10 @@ def changed(ctx: ChatContext, end: Kind = Kind.CANCELLED) -> Run:
 
 @pytest.mark.parametrize("end", [Kind.CANCELLED, Kind.FINISHED])
 def test_an_undo_remembers_what_was_before(anna: ChatContext, end: Kind):
-    """It is bound to the tenant of the setup, finished or not, and holds the mailbox."""
+    """An undo knows the earlier values and the tenant of the setup, finished or not.
+
+    The open undo holds the mailbox.
+    """
     setup = changed(anna, end)
     type_(anna, "undo", MAILBOX)
     run = anna.services.store.load(anna.services.store.channels.running(MAILBOX))
@@ -80,9 +83,9 @@ def test_an_undo_remembers_what_was_before(anna: ChatContext, end: Kind):
 
 
 def test_the_same_undo_typed_once_is_one_run(anna: ChatContext, webex_script: Any):
-    """An undo that is delivered twice is one run, and a second undo points to it.
+    """An ``/undo`` that is delivered again after a crash continues its own run.
 
-    A redelivery after a crash before its details continues that run.
+    A second ``/undo`` opens no other run, and its answer points to the first.
     """
     changed(anna)
     opened = anna.services.store.open(Channel(MAILBOX), anna.asker, anna.origin, RunKind.UNDO)
@@ -105,7 +108,7 @@ def test_the_same_undo_typed_once_is_one_run(anna: ChatContext, webex_script: An
     ],
 )
 def test_what_is_under_way_is_named(anna: ChatContext, webex_script: Any, kind: str, told: str):
-    """Whatever was typed: a fix is no setup."""
+    """The answer names the kind of the open run, whatever was typed: a fix is no setup."""
     changed(anna)
     run = anna.services.store.open(Channel(MAILBOX), anna.asker, anna.origin, RunKind(kind))
     type_(replace(anna, message="typed-9"), "undo", MAILBOX)

@@ -1,4 +1,4 @@
-"""``/watch``: what is typed begins, changes, pauses and ends a watch, and bad input changes nothing."""
+"""``/watch``: begins, changes, pauses and ends a watch; bad input changes nothing."""
 
 from __future__ import annotations
 
@@ -22,20 +22,20 @@ from tests.unit.bot.commands.typed_commands import MAILBOX, Said, cards, pressed
 
 @pytest.fixture
 def connected(anna: ChatContext) -> ChatContext:
-    """Anna, in a space with a channel that is connected."""
+    """Return the context of Anna, in a space with a connected channel."""
     proven(anna)
     return anna
 
 
 def watched(ctx: ChatContext) -> WatchedChannel:
-    """The watched channel."""
+    """Return the watched channel."""
     found = ctx.services.watching.channels.load(MAILBOX)
     assert found is not None
     return found
 
 
 def break_it(services: Services) -> str:
-    """Two bad looks; the id of the incident."""
+    """Record two looks that find the channel broken, and return the id of the incident."""
     one = services.watching.channels.load(MAILBOX)
     assert one is not None
     for _ in range(2):
@@ -52,7 +52,7 @@ def break_it(services: Services) -> str:
 def test_a_channel_is_watched_from_now_on(
     connected: ChatContext, said: Said, typed: str, seconds: int
 ):
-    """The first look is due at once, and the answer says how often the next ones are."""
+    """The first look at a watched channel is due at once, and the answer says how often it is."""
     type_(connected, "watch", f"{MAILBOX} {typed}".strip())
     known = watched(connected)
     assert (known.interval_s, known.room, known.by.email, known.notify) == (
@@ -83,7 +83,10 @@ def test_a_channel_is_watched_from_now_on(
     ],
 )
 def test_what_is_not_understood_changes_nothing(connected: ChatContext, said: Said, typed: str):
-    """The answer repeats what was typed, and says what can be typed."""
+    """The answer repeats a text that is not understood, and says which texts can be typed.
+
+    The watch does not change.
+    """
     type_(connected, "watch", MAILBOX)
     before = watched(connected)
     type_(connected, "watch", f"{MAILBOX} {typed}")
@@ -92,7 +95,7 @@ def test_what_is_not_understood_changes_nothing(connected: ChatContext, said: Sa
 
 
 def test_an_address_that_nobody_knows(connected: ChatContext, said: Said):
-    """It may be known elsewhere: the answer does not say."""
+    """The answer is the same for an unknown address and for a channel of another space."""
     type_(connected, "watch", "other@contoso.com")
     type_(replace(connected, room="room-2"), "watch", MAILBOX)
     titles = [
@@ -104,14 +107,17 @@ def test_an_address_that_nobody_knows(connected: ChatContext, said: Said):
 
 
 def test_what_is_no_address(connected: ChatContext, webex_script: Any):
-    """The card for the correction runs the same command."""
+    """A text that is no address gets a card whose buttons run ``/watch`` again."""
     type_(connected, "watch", "support at contoso")
     assert "watch" in cards(webex_script)
     assert connected.services.watching.channels.all() == ()
 
 
 def test_the_end_of_a_watch_ends_its_incident(connected: ChatContext, said: Said):
-    """Its card is drawn once more, and a second end says that nothing was watched."""
+    """The end of a watch ends its incident, whose card is drawn once more.
+
+    A second end says that nothing was watched.
+    """
     type_(connected, "watch", MAILBOX)
     incident = break_it(connected.services)
     type_(connected, "watch", f"{MAILBOX} off")
@@ -124,7 +130,7 @@ def test_the_end_of_a_watch_ends_its_incident(connected: ChatContext, said: Said
 
 
 def test_a_pause_keeps_the_watch(connected: ChatContext, said: Said):
-    """Nothing is due until it is over, and watching again ends it."""
+    """A pause stops the looks until a given time, and watching again ends the pause."""
     type_(connected, "watch", MAILBOX)
     type_(connected, "watch", f"{MAILBOX} pause 2h")
     until = watched(connected).paused_until
@@ -136,7 +142,7 @@ def test_a_pause_keeps_the_watch(connected: ChatContext, said: Said):
 
 
 def test_people_are_named(connected: ChatContext, webex_script: Any, reply: Any, said: Said):
-    """They must be people whom the bot serves; one who is not changes nothing."""
+    """Only people whom the bot serves can be named for a watch. Any other name changes nothing."""
     known = {
         "items": [{"id": "ben", "emails": ["ben@example.test"], "orgId": "org-1", "type": "person"}]
     }
@@ -152,7 +158,10 @@ def test_people_are_named(connected: ChatContext, webex_script: Any, reply: Any,
 
 
 def test_the_audit_trail_names_who_began_and_ended_it(connected: ChatContext):
-    """Somebody may end a watch to hide what follows."""
+    """The audit trail names the person who began or ended a watch.
+
+    A person may end a watch to hide the events that follow.
+    """
     type_(connected, "watch", MAILBOX)
     type_(connected, "watch", f"{MAILBOX} off")
     entries = [json.loads(line) for line in connected.services.store.audit.entries()][-2:]
@@ -166,13 +175,13 @@ def test_the_audit_trail_names_who_began_and_ended_it(connected: ChatContext):
 def test_a_channel_that_is_not_watched_has_nothing_to_change(
     connected: ChatContext, said: Said, typed: str
 ):
-    """The answer offers to watch it."""
+    """A change of a watch that does not exist is refused, and the answer offers to watch."""
     type_(connected, "watch", f"{MAILBOX} {typed}")
     assert text("watch.not_watched", mailbox=MAILBOX) in said()[0][1]
 
 
 def test_the_list(connected: ChatContext, webex_script: Any):
-    """It has the state of each channel, and offers to watch the others of the space."""
+    """``/watch`` alone lists the state of each channel, and offers to watch the others."""
     type_(connected, "watch")
     assert pressed(webex_script) == [{"do": "watch", "channel": MAILBOX}]
     type_(connected, "watch", MAILBOX)
@@ -185,7 +194,10 @@ def test_the_list(connected: ChatContext, webex_script: Any):
 
 
 def test_the_list_of_all_is_for_approvers_in_a_1_1(connected: ChatContext, said: Said):
-    """In a space everybody there would read about other spaces' channels."""
+    """``/watch all`` is only for approvers in a 1:1.
+
+    In a space, everybody would read about the channels of other spaces.
+    """
     type_(connected, "watch", MAILBOX)
     own = replace(connected.services.bot, approvers=("anna@example.test",))
     services = replace(connected.services, bot=own)
@@ -199,7 +211,10 @@ def test_the_list_of_all_is_for_approvers_in_a_1_1(connected: ChatContext, said:
 
 
 def test_another_space_of_the_channel_takes_the_watch_over(connected: ChatContext, said: Said):
-    """The people who were named stay, and the answer says that the cards come here now."""
+    """If another space of the channel takes the watch over, the interval and the named people stay.
+
+    The answer says that the cards come here now.
+    """
     type_(connected, "watch", f"{MAILBOX} 1h")
     connected.services.redis.sadd("space:room-2:channels", MAILBOX)
     type_(replace(connected, room="room-2"), "watch", MAILBOX)
@@ -222,14 +237,14 @@ def test_another_space_of_the_channel_takes_the_watch_over(connected: ChatContex
     ],
 )
 def test_quiet_hours(connected: ChatContext, typed: str, kept: str):
-    """A text that names no hours changes nothing."""
+    """``/watch quiet`` sets or ends the quiet hours; a text that names no hours changes nothing."""
     type_(connected, "watch", "quiet 1-2")
     type_(connected, "watch", f"quiet {typed}")
     assert preferences.quiet_hours(connected.services, "room-1") == kept
 
 
 def test_the_buttons_do_what_the_commands_do(connected: ChatContext):
-    """Of the done card, of the list and of each answer."""
+    """The buttons of the done card, the list and each answer do the same as the commands."""
     actions()["watch"](connected, {"channel": MAILBOX})
     assert watched(connected).interval_s == 900
     actions()["watch_list"](connected, {})
@@ -238,7 +253,7 @@ def test_the_buttons_do_what_the_commands_do(connected: ChatContext):
 
 
 def test_german_words(connected: ChatContext):
-    """The command and its words have German names."""
+    """The command ``/watch`` and its words have German names."""
     by_typed_name()["überwachen"].run(connected, MAILBOX)
     by_typed_name()["ueberwachen"].run(connected, f"{MAILBOX} anhalten 2h")
     assert watched(connected).paused_until is not None
@@ -247,7 +262,10 @@ def test_german_words(connected: ChatContext):
 
 
 def test_who_is_on_it(connected: ChatContext, said: Said):
-    """Everybody in the space, and the people who were told 1:1. Others are refused."""
+    """Everybody in the space, and each person who was told 1:1, may take an incident on.
+
+    Others are refused.
+    """
     type_(connected, "watch", MAILBOX)
     incident = break_it(connected.services)
     on_it, incidents = actions()["watch_on_it"], connected.services.watching.incidents

@@ -18,12 +18,12 @@ Said = Callable[[], list[tuple[str, str]]]
 
 
 def type_(ctx: ChatContext, name: str, argument: str = "") -> None:
-    """A command."""
+    """Type a command with this argument."""
     commands()[name].run(ctx, argument)
 
 
 def cards(webex_script: Any) -> str:
-    """Everything that the bot has posted."""
+    """Return the text of everything that the bot has posted."""
     return str(
         [
             body
@@ -63,7 +63,7 @@ def begun(ctx: ChatContext) -> list[Run]:
 
 
 def proven(ctx: ChatContext) -> Run:
-    """The mailbox is connected."""
+    """Connect the mailbox, and return the finished setup."""
     run = ctx.services.store.open(
         Channel(MAILBOX, "https://a.b/callback", "x@y.z"),
         ctx.asker,

@@ -1,4 +1,4 @@
-"""Fixtures of the tests of events."""
+"""Fixtures for the tests of events."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.fixtures.webex_script import receive
 
 @pytest.fixture
 def busy(services: Services, hurried: Webex) -> Services:
-    """The desk as a worker has it."""
+    """Installed services with a worker's Webex client, which leaves long waits to its caller."""
     made = replace(services, webex=hurried)
     install(made)
     return made
@@ -26,7 +26,7 @@ def busy(services: Services, hurried: Webex) -> Services:
 
 @pytest.fixture
 def typed(busy: Services, webex_script: Any, reply: Any) -> Callable[..., datetime | None]:
-    """Anna types something 1:1, and the event arrives, as often as it is called."""
+    """Return a function that lets Anna type a 1:1 message and delivers its event."""
 
     def write(words: str, **more: Any) -> datetime | None:
         body = {

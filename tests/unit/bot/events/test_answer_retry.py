@@ -48,10 +48,9 @@ def test_cancel_is_carried_out_once(
 def test_an_answer_that_may_stand_there_is_posted_four_times_at_most(
     typed: Any, said: Said, webex_script: Any, reply: Any, doubt: Any
 ):
-    """An answer that may have been posted is posted four times at most.
+    """An answer that may have been posted is posted four times at most, and the last is logged.
 
-    The waits are 5 seconds, a minute and five minutes, within the event's ten minutes. The last
-    post is logged.
+    The waits are 5 seconds, a minute and five minutes, within the event's ten minutes.
     """
     webex_script.on("POST", "/messages", reply(*doubt))
     with capture_logs() as logged:
@@ -61,7 +60,7 @@ def test_an_answer_that_may_stand_there_is_posted_four_times_at_most(
 
 
 def test_two_doubtful_answers_lose_nothing(typed: Any, said: Said, webex_script: Any, reply: Any):
-    """The third post is taken, and no other follows."""
+    """After two posts with an unclear result, the third post is accepted and no other follows."""
     webex_script.on("POST", "/messages", reply(502), reply(502), reply(body={"id": "posted-1"}))
     assert ([typed("/help") is not None for _ in range(4)], len(said())) == (
         [True, True, False, False],
@@ -81,7 +80,7 @@ LOOKS = {
 def test_in_a_1_1_the_bot_looks_first(
     typed: Any, said: Said, webex_script: Any, reply: Any, seen: str
 ):
-    """In a 1:1 room the bot lists its messages first and does not post an answer twice."""
+    """Before another try in a 1:1 room, the bot lists its messages and posts no answer twice."""
     more, posts = LOOKS[seen]
     webex_script.on("POST", "/messages", reply(502), reply(body={"id": "posted-1"}))
     typed("/help")
@@ -108,7 +107,10 @@ def test_where_it_cannot_look(
     status: int,
     posts: int,
 ):
-    """Later where Webex is away; where it may not, it posts."""
+    """If Webex cannot list the 1:1 messages at the moment, the bot tries again later.
+
+    If the bot may not list the messages, it posts the answer again.
+    """
     webex_script.on("POST", "/messages", reply(502), reply(body={"id": "posted-1"}))
     typed("/help")
     webex_script.on("GET", "/messages", reply(status))
@@ -128,7 +130,10 @@ def first_cards(webex_script: Any) -> int:
 def test_a_first_card_is_there_when_webex_says_so(
     typed: Any, busy: Services, webex_script: Any, reply: Any, doubts: int
 ):
-    """Not before; and who asks again gets one that was given up."""
+    """The first card of a setup counts as posted only after Webex has confirmed it.
+
+    If the card was given up, a person who asks again gets it.
+    """
     webex_script.on("POST", "/messages", *[reply(502)] * doubts, reply(body={"id": "posted-1"}))
     there = []
     for message in ["m1"] * 4 + ["m2"] * 2:
@@ -141,7 +146,10 @@ def test_a_first_card_is_there_when_webex_says_so(
 def test_who_asks_again_gets_the_first_card_once(
     typed: Any, busy: Services, webex_script: Any, reply: Any
 ):
-    """A person who repeats a request gets the first card once, not also the kept answer."""
+    """A person who repeats a request gets the first card once.
+
+    The saved answer to the first request is not posted as well.
+    """
     webex_script.on("POST", "/messages", reply(502), reply(body={"id": "posted-1"}))
     again = [
         typed("/setup-email support@example.test", id=message) for message in ("m1", "m2", "m1")
@@ -156,7 +164,7 @@ def test_who_asks_again_gets_the_first_card_once(
 def test_a_check_is_opened_once(
     typed: Any, busy: Services, said: Said, webex_script: Any, reply: Any
 ):
-    """However often the event is read; so a worker that dies after it does no harm either."""
+    """An event opens one check however often it is read, so a worker that dies does no harm."""
     busy.redis.sadd("space:room-1:channels", "support@example.test")
     for _ in range(2):
         typed("/check support@example.test")
@@ -176,10 +184,9 @@ def test_the_trail_is_taken_out_once(
     files: int,
     monkeypatch: Any,
 ):
-    """The audit trail is exported once and recorded by one entry.
+    """The audit trail is exported once, recorded by one entry, and followed by the card.
 
-    A file that may have been posted is not posted again, and a file that surely was not posted is.
-    Then the card follows.
+    A file that may have been posted is not posted again, but a file that surely was not posted is.
     """
     install(replace(busy, bot=replace(busy.bot, approvers=("anna@example.test",))))
     begin()
@@ -195,7 +202,7 @@ def test_the_trail_is_taken_out_once(
 
 
 def test_what_waits_is_sealed(typed: Any, busy: Services, webex_script: Any, reply: Any):
-    """An answer that waits for Webex is sealed in Redis, for half an hour at most."""
+    """An answer that waits for Webex is encrypted in Redis, and kept for half an hour at most."""
     webex_script.on("POST", "/messages", reply(503, {}, {"Retry-After": "5"}))
     typed("/nonsense")
     (key,) = busy.redis.keys("sealed:answered:*")
@@ -203,7 +210,7 @@ def test_what_waits_is_sealed(typed: Any, busy: Services, webex_script: Any, rep
 
 
 def read_only(webex_script: Any, reply: Any, *more: Any) -> None:
-    """A space where the bot may not write."""
+    """Make Webex refuse the bot's post in the space, and then give the further replies."""
     rows = [("anna", "anna@example.test"), ("bot-1", "emailbot@webex.bot")]
     items = [
         {"id": i, "roomId": "room-1", "personId": i, "personEmail": e, "personOrgId": "org-1"}
@@ -216,7 +223,10 @@ def read_only(webex_script: Any, reply: Any, *more: Any) -> None:
 def test_where_the_bot_may_not_write_it_says_so_in_person(
     typed: Any, webex_script: Any, reply: Any
 ):
-    """Once, 1:1 to who asked; nothing is tried again."""
+    """If the bot may not write in a space, the requester gets one 1:1 message about that.
+
+    Nothing is tried again.
+    """
     read_only(webex_script, reply, reply(body={"id": "posted-1"}))
     assert [typed("/status", roomType="group") for _ in range(2)] == [None, None]
     posts = [body for method, _, body in webex_script.asked if method == "POST"]
@@ -230,7 +240,7 @@ def test_where_the_bot_may_not_write_it_says_so_in_person(
 def test_where_it_may_write_nowhere_nothing_is_tried_again(
     typed: Any, said: Said, webex_script: Any, reply: Any
 ):
-    """Neither in the space nor 1:1."""
+    """If the bot may write neither in the space nor 1:1, nothing is tried again."""
     read_only(webex_script, reply)
     assert (typed("/status", roomType="group"), len(said())) == (None, 2)
 
@@ -259,7 +269,10 @@ def shot(**more: Any) -> dict[str, Any]:
 def test_a_screenshot_that_is_scanned_does_not_repeat_the_command(
     typed: Any, busy: Services, said: Said, webex_script: Any, reply: Any
 ):
-    """The guide is shown once, and the picture is taken when Webex hands it out."""
+    """While Webex scans a screenshot, the event is tried again, but the guide is shown only once.
+
+    The picture is taken when Webex hands it out.
+    """
     busy.redis.sadd("space:room-1:channels", "support@example.test")
     picture = reply(body=b"\x89PNG\r\n\x1a\n", headers={"Content-Type": "image/png"})
     webex_script.on("GET", "/contents/1", reply(423, {}, {"Retry-After": "9"}), picture)

@@ -1,4 +1,4 @@
-"""Messages that are not a command: what is offered, and that nothing is run."""
+"""Messages that are not a command: the bot offers buttons and runs nothing."""
 
 from __future__ import annotations
 
@@ -19,13 +19,16 @@ SETUP, CHECK, HELP = {"do": "setup"}, {"do": "check"}, {"do": "help"}
 
 
 def say(ctx: ChatContext, words: str) -> None:
-    """Write a message."""
+    """Let the bot answer a message that is not a command."""
     answer(ctx, ParsedCommand("", "", words))
 
 
 @pytest.mark.parametrize("typed", ["chekc", "chek", "checkk"])
 def test_a_mistyped_command_becomes_a_button(anna: ChatContext, webex_script: Any, typed: str):
-    """The button runs the right command with the typed argument; the message runs nothing."""
+    """A mistyped command becomes a button for the right command with the typed argument.
+
+    The message itself runs nothing.
+    """
     proven(anna)
     answer(anna, ParsedCommand(typed, MAILBOX))
     data = {"do": "run_command", "command": "check", "argument": MAILBOX}
@@ -36,7 +39,7 @@ def test_a_mistyped_command_becomes_a_button(anna: ChatContext, webex_script: An
 
 
 def test_a_mistyped_german_command(anna: ChatContext, webex_script: Any):
-    """The button runs the command that the German name stands for."""
+    """A mistyped German command becomes a button for the command that its German name means."""
     answer(anna, ParsedCommand("kanale", ""))
     assert pressed(webex_script)[0] == {
         "do": "run_command",
@@ -46,7 +49,7 @@ def test_a_mistyped_german_command(anna: ChatContext, webex_script: Any):
 
 
 def test_a_word_like_no_command_gets_help(anna: ChatContext, webex_script: Any):
-    """All commands, and which one is not known."""
+    """A word that resembles no command gets the list of all commands, and is named as unknown."""
     answer(anna, ParsedCommand("xyzzy", MAILBOX))
     shown = cards(webex_script)
     assert (text("help.unknown", typed="/xyzzy") in shown, text("command.fix") in shown) == (
@@ -57,7 +60,7 @@ def test_a_word_like_no_command_gets_help(anna: ChatContext, webex_script: Any):
 
 @pytest.mark.parametrize("words", [MAILBOX, f"Check {MAILBOX}", f"check {MAILBOX} please"])
 def test_an_address_offers_its_check(anna: ChatContext, webex_script: Any, words: str):
-    """By one button, also if no channel of this address is known."""
+    """An address gets a button for its check, even if no channel of this address is known."""
     say(anna, words)
     assert (pressed(webex_script), begun(anna)) == (
         [{"do": "check", "channel": MAILBOX}, HELP],
@@ -66,7 +69,7 @@ def test_an_address_offers_its_check(anna: ChatContext, webex_script: Any, words
 
 
 def test_a_mistyped_address_alone(anna: ChatContext, webex_script: Any):
-    """The channel known here comes first."""
+    """For a mistyped address, the first button is for the similar channel that is known here."""
     proven(anna)
     say(anna, "suport@contoso.com")
     near = {"do": "typed", "command": "check", "mailbox_meant": MAILBOX}
@@ -75,7 +78,10 @@ def test_a_mistyped_address_alone(anna: ChatContext, webex_script: Any):
 
 @pytest.mark.parametrize("words", ["mail does not arrive", "es kommen keine Mails an"])
 def test_missing_mail_offers_the_known_channels(anna: ChatContext, webex_script: Any, words: str):
-    """In each language. Another address can be typed, and nothing is checked yet."""
+    """A complaint about missing mail, in English or German, offers to check the known channels.
+
+    Another address can be typed, and nothing is checked yet.
+    """
     proven(anna)
     say(anna, words)
     assert (pressed(webex_script), begun(anna)) == (
@@ -88,7 +94,7 @@ def test_missing_mail_offers_the_known_channels(anna: ChatContext, webex_script:
 
 
 def test_missing_mail_where_no_channel_is_known(anna: ChatContext, webex_script: Any):
-    """The card asks for the address."""
+    """If no channel is known, the answer to a complaint about missing mail asks for the address."""
     say(anna, "no mail since this morning")
     assert pressed(webex_script) == [{"do": "typed", "command": "check"}]
     assert text("choice.turn_type") in cards(webex_script)
@@ -96,7 +102,7 @@ def test_missing_mail_where_no_channel_is_known(anna: ChatContext, webex_script:
 
 @pytest.mark.parametrize("words", ["hello", "Hi", "hallo", "guten Morgen"])
 def test_a_greeting_gets_one_line_and_two_buttons(anna: ChatContext, webex_script: Any, words: str):
-    """Not the list of commands."""
+    """A greeting gets one line and two buttons, and not the list of commands."""
     say(anna, words)
     shown = cards(webex_script)
     assert (pressed(webex_script), text("understood.hello") in shown) == ([SETUP, CHECK], True)
@@ -118,7 +124,7 @@ def test_a_greeting_gets_one_line_and_two_buttons(anna: ChatContext, webex_scrip
 def test_a_command_without_its_slash(
     anna: ChatContext, webex_script: Any, words: str, command: str, argument: str
 ):
-    """It becomes a button, and runs nothing."""
+    """A command that was typed without its slash becomes a button, and runs nothing."""
     proven(anna)
     say(anna, words)
     data = {"do": "run_command", "command": command, "argument": argument}
@@ -127,7 +133,7 @@ def test_a_command_without_its_slash(
 
 @pytest.mark.parametrize("words", ["help", "Hilfe!", "help check", "hilfe prüfen"])
 def test_help_without_its_slash(anna: ChatContext, webex_script: Any, words: str):
-    """Help runs nothing, so it is given at once."""
+    """Help that was typed without its slash is given at once, because help runs nothing."""
     say(anna, words)
     one = len(words.split()) > 1
     shown = cards(webex_script)
@@ -146,13 +152,16 @@ def test_help_without_its_slash(anna: ChatContext, webex_script: Any, words: str
     ],
 )
 def test_anything_else_gets_help(anna: ChatContext, webex_script: Any, words: str):
-    """The list of commands."""
+    """Any other text gets the list of commands."""
     say(anna, words)
     assert text("help.title") in cards(webex_script)
 
 
 def test_a_space_is_told_what_to_type_first(anna: ChatContext, webex_script: Any):
-    """By the name with which people mention the bot, and with buttons that do the same."""
+    """The greeting in a space shows commands after the name with which people mention the bot.
+
+    Buttons on the card do the same.
+    """
     greet_space(anna)
     name = anna.services.me.display_name
     shown = cards(webex_script)
@@ -162,7 +171,10 @@ def test_a_space_is_told_what_to_type_first(anna: ChatContext, webex_script: Any
 
 
 def test_the_offers_are_in_the_language_of_the_space(anna: ChatContext, webex_script: Any):
-    """The words that are understood do not depend on it."""
+    """An English greeting in a German space is understood, and the answer is in German.
+
+    The words that the bot understands do not depend on the language of the space.
+    """
     with drawn_for(Locale("de")):
         say(anna, "hello")
     assert "Hallo. Wählen Sie etwas" in cards(webex_script)

@@ -21,7 +21,7 @@ MEMBERS = [("anna", "anna@example.test"), ("bot-1", "emailbot@webex.bot")]
 
 @pytest.fixture
 def space(services: Services, webex_script: Any, reply: Any) -> Callable[..., None]:
-    """Scripts a message, who wrote it, and who is in the space."""
+    """Return a function that scripts a message, its author and the members of its space."""
 
     def script(
         words: str = "/help",
@@ -57,7 +57,7 @@ def space(services: Services, webex_script: Any, reply: Any) -> Callable[..., No
 
 
 def person(webex_script: Any, reply: Any, **more: Any) -> None:
-    """Somebody else than Anna writes."""
+    """Make Webex know Eve, a person other than Anna."""
     body = {
         "id": "eve",
         "emails": ["eve@example.test"],
@@ -69,7 +69,7 @@ def person(webex_script: Any, reply: Any, **more: Any) -> None:
 
 
 def test_a_command_is_carried_out(space: Callable[..., None], said: Said):
-    """In the thread."""
+    """A typed command of a person whom the bot serves is answered with one post."""
     space("/help")
     receive("messages", "m1", "anna", "room-1")
     assert [method for method, _ in said()] == ["POST"]
@@ -79,7 +79,7 @@ def test_a_command_is_carried_out(space: Callable[..., None], said: Said):
 def test_what_is_no_command_gets_help(
     space: Callable[..., None], said: Said, words: str, near: str
 ):
-    """With the nearest command, where one was meant."""
+    """A text that is no command gets help, with the nearest command if the person meant one."""
     space(words, kind="direct")
     receive("messages", "m1", "anna", "room-1")
     assert near in said()[0][1]
@@ -90,7 +90,10 @@ def test_what_is_no_command_gets_help(
 def test_a_message_that_does_not_say_in_what_room_it_is(
     space: Callable[..., None], said: Said, webex_script: Any, reply: Any, event: str, kind: str
 ):
-    """Webex is asked, once: in a 1:1 nobody reads along."""
+    """If a message does not say in which kind of room it is, Webex is asked once.
+
+    In a 1:1 room nobody else reads the answer.
+    """
     space(kind="", members=[*MEMBERS, ("eve", "eve@fabrikam.test")])
     webex_script.on("GET", "/rooms/room-1", reply(body={"id": "room-1", "type": kind}))
     if event == "press":
@@ -125,7 +128,7 @@ def test_a_replay_is_left_alone(space: Callable[..., None], webex_script: Any, c
 
 @pytest.mark.parametrize("event", ["", "now"])
 def test_the_message_says_how_old_it_is(space: Callable[..., None], said: Said, event: str):
-    """Whatever the event says, or leaves away: what was written eleven minutes ago is a replay."""
+    """A message that was written eleven minutes ago is a replay, whatever time the event states."""
     space("/help", created=(now() - timedelta(minutes=11)).isoformat())
     receive("messages", "m1", "anna", "room-1", event and now().isoformat())
     assert said() == []
@@ -142,7 +145,7 @@ def test_the_message_says_how_old_it_is(space: Callable[..., None], said: Said, 
     ],
 )
 def test_stale(created: str, stale: bool):
-    """An age that cannot be read is none: the event was signed all the same."""
+    """An event whose age cannot be read is not old, because it was signed all the same."""
     assert models.is_stale(created.replace("now", now().isoformat())) is stale
 
 
@@ -162,7 +165,7 @@ def test_guests_and_strangers_are_refused(
     more: dict[str, Any],
     key: str,
 ):
-    """Politely, and without a word about any channel."""
+    """Guests and strangers are refused politely, and without a word about any channel."""
     person(webex_script, reply, **more)
     space("/status", who="eve", kind="direct")
     receive("messages", "m1", "eve", "room-1")
@@ -195,7 +198,10 @@ def test_another_bot_gets_no_answer(
 def test_with_an_outsider_in_the_space_nothing_is_said_of_a_channel(
     space: Callable[..., None], said: Said, begin: Callable[..., Run]
 ):
-    """Anna may ask, but not where a stranger reads along."""
+    """If an outsider is in the space, Anna's question is refused and no channel is named.
+
+    Anna may ask, but not if a stranger reads the answer.
+    """
     begin()
     space("/status", members=[*MEMBERS, ("eve", "eve@fabrikam.test")])
     receive("messages", "m1", "anna", "room-1")
@@ -215,7 +221,7 @@ def test_in_a_direct_room_nobody_reads_along(space: Callable[..., None], webex_s
 def test_the_events_word_is_not_believed(
     space: Callable[..., None], said: Said, webex_script: Any, reply: Any
 ):
-    """An event that names Anna for Eve's message asks Webex who Eve is."""
+    """If an event names Anna for Eve's message, the bot asks Webex who Eve is and refuses her."""
     person(webex_script, reply, emails=["eve@fabrikam.test"])
     space("/status", who="eve", kind="direct")
     receive("messages", "m1", "anna", "room-1")
@@ -225,7 +231,7 @@ def test_the_events_word_is_not_believed(
 def test_a_message_that_is_gone(
     space: Callable[..., None], said: Said, webex_script: Any, reply: Any, hasty_retries: None
 ):
-    """Somebody deleted it."""
+    """A message that somebody deleted before the bot reads it gets no answer."""
     space()
     webex_script.on("GET", "/messages/m1", reply(404, {"message": "gone"}))
     receive("messages", "m1", "anna", "room-1")
@@ -243,7 +249,7 @@ def press(
     lags: int = 0,
     kind: str = "group",
 ) -> None:
-    """Scripts a card answer; the card is not there yet for so many looks."""
+    """Deliver the press of a button; its card is missing for the first ``lags`` requests."""
     action = {
         "id": "a1",
         "messageId": "card-9",
@@ -259,7 +265,7 @@ def press(
 
 
 def test_a_button_is_pressed(space: Callable[..., None], said: Said, webex_script: Any, reply: Any):
-    """Like a command."""
+    """A pressed button is answered with one post, like a typed command."""
     space()
     press(webex_script, reply, {"do": "help"})
     assert [method for method, _ in said()] == ["POST"]
@@ -268,7 +274,7 @@ def test_a_button_is_pressed(space: Callable[..., None], said: Said, webex_scrip
 def test_a_card_that_webex_does_not_know_yet(
     space: Callable[..., None], said: Said, webex_script: Any, reply: Any
 ):
-    """The API may lag behind the press: it is not lost."""
+    """A press is not lost if Webex does not know its card yet, as the API may lag behind it."""
     space()
     press(webex_script, reply, {"do": "help"}, lags=1)
     assert [method for method, _ in said()] == ["POST"]
@@ -300,7 +306,7 @@ def test_a_forged_press_does_nothing(
     inputs: dict[str, Any],
     card_of: str,
 ):
-    """A press of another sender's card, or with an unknown verb, does nothing."""
+    """A press on another sender's card, or with an unknown action, does nothing."""
     space()
     press(webex_script, reply, inputs, card_of)
     assert said() == []
@@ -309,7 +315,7 @@ def test_a_forged_press_does_nothing(
 def test_an_outsider_in_the_space_stops_buttons_too(
     space: Callable[..., None], said: Said, webex_script: Any, reply: Any
 ):
-    """The refusal speaks of the button."""
+    """If an outsider is in the space, a pressed button is refused like a typed command."""
     space(members=[*MEMBERS, ("eve", "eve@fabrikam.test")])
     press(webex_script, reply, {"do": "status"})
     assert text("refused.space") in said()[0][1]
@@ -318,9 +324,9 @@ def test_an_outsider_in_the_space_stops_buttons_too(
 def test_a_mistake_of_ours_is_said_with_a_reference(
     space: Callable[..., None], said: Said, webex_script: Any, reply: Any
 ):
-    """A bug is answered with a reference.
+    """After a mistake of the bot's own, the person gets an answer with a reference.
 
-    Webex refuses the card here and would refuse it again, so the person still gets an answer.
+    Here Webex refuses the card of the answer, and would refuse it again.
     """
     space()
     bad = reply(400, {"message": "invalid card"})
@@ -357,9 +363,9 @@ def test_joining_a_space(
     room: str,
     answers: int,
 ):
-    """The bot greets a space that it joins if everybody there may know what it does.
+    """The bot greets a space that it joins, but no 1:1 room and no space with an outsider.
 
-    Other people's joining is ignored. If the membership has no room type, Webex is asked.
+    The bot ignores other people who join, and asks Webex for a room type that is missing.
     """
     rows = [
         {

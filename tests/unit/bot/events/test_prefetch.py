@@ -22,7 +22,7 @@ BOB = {"id": "bob-id", "emails": ["bob@example.test"], "orgId": "org", "type": "
 def test_the_two_questions_are_asked_before_they_are_needed(
     webex: Webex, webex_script: Any, reply: Any
 ):
-    """The answers are there, and nothing is asked a second time."""
+    """The person and the members of the space are requested ahead, and only once."""
     webex_script.on("GET", "/people/ann-id", reply(200, ANN))
     webex_script.on("GET", "/memberships", reply(200, {"items": [MEMBER]}))
     with prefetch(webex, "ann-id", "room") as asked:
@@ -38,7 +38,7 @@ def test_the_two_questions_are_asked_before_they_are_needed(
 def test_an_event_that_names_somebody_else_is_not_believed(
     webex: Webex, webex_script: Any, reply: Any
 ):
-    """The person and the room of the message itself are asked for."""
+    """If an event names the wrong person and room, those of the message itself are requested."""
     webex_script.on("GET", "/people/ann-id", reply(200, ANN))
     webex_script.on("GET", "/people/bob-id", reply(200, BOB))
     webex_script.on(

@@ -36,12 +36,12 @@ def work(redis: Redis) -> None:
 
 
 def kept(redis: Redis, arrived: WebhookEvent) -> PendingEvent:
-    """An event as it lies in Redis."""
+    """Return the event as it is stored in Redis."""
     return codec.load(redis.get(keys.event(arrived.key)), PendingEvent)
 
 
 def event(**more: Any) -> WebhookEvent:
-    """A message that was written just now."""
+    """Return the event of a message that was written just now."""
     return replace(WebhookEvent("messages", "m1", "anna", "", now().isoformat()), **more)
 
 
@@ -71,7 +71,7 @@ def test_the_same_event_comes_again_when_webex_says(
 
 @pytest.mark.slow
 def test_its_own_pauses_grow(busy: Services, redis: Redis, webex_script: Any, reply: Any):
-    """Two seconds, then five, up to a minute, where Webex names none."""
+    """If Webex names no pause, the pauses between tries grow from 2 and 5 seconds to a minute."""
     webex_script.on("GET", "/messages/m1", reply(0))
     arrived = event()
     busy.events.add(arrived)
@@ -91,7 +91,10 @@ def test_its_own_pauses_grow(busy: Services, redis: Redis, webex_script: Any, re
 
 @pytest.mark.parametrize("away", AWAY)
 def test_what_may_pass_is_tried_again(busy: Services, webex_script: Any, reply: Any, away: str):
-    """Whatever Webex has, also a token that is being exchanged."""
+    """An event is tried again after every fault that may pass.
+
+    A 401 is such a fault, because somebody may be exchanging the bot's token.
+    """
     status, headers = AWAY[away]
     webex_script.on("GET", "/messages/m1", reply(status, {}, headers))
     again = receive("messages", "m1", "anna", "", now().isoformat())
@@ -109,7 +112,10 @@ def test_what_may_pass_is_tried_again(busy: Services, webex_script: Any, reply: 
 def test_what_comes_too_late_is_given_up(
     busy: Services, webex_script: Any, reply: Any, age: timedelta, wait: str
 ):
-    """Ten minutes after it happened nobody waits for the answer any more; that is in the log."""
+    """An event whose next try would come over ten minutes after it is given up and logged.
+
+    Nobody waits for the answer any more by then.
+    """
     webex_script.on("GET", "/messages/m1", reply(429, {}, {"Retry-After": wait}))
     with capture_logs() as logged:
         assert receive("messages", "m1", "anna", "", (now() - age).isoformat()) is None
@@ -134,7 +140,10 @@ def test_what_is_not_there_yet_is_looked_for_for_a_minute(
     age: int,
     interval: int | None,
 ):
-    """An event may come before what it is about; after that time it is gone."""
+    """An event whose message, press or membership Webex does not find is tried again for a minute.
+
+    The event may come before Webex shows its subject, which counts as gone after that time.
+    """
     missing(webex_script, reply)
     with capture_logs() as logged:
         again = receive(
@@ -148,7 +157,7 @@ def test_what_is_not_there_yet_is_looked_for_for_a_minute(
 def test_a_press_whose_card_is_not_there_yet(
     busy: Services, webex_script: Any, reply: Any, hasty_retries: None
 ):
-    """The card belongs to it."""
+    """A press is tried again if Webex does not find its card yet."""
     missing(webex_script, reply)
     action = {
         "id": "m1",
@@ -175,7 +184,11 @@ def test_what_is_late_is_answered(
 def test_something_else_that_is_missing_is_not_the_event(
     typed: Any, webex_script: Any, reply: Any, hasty_retries: None, age: int, event: str
 ):
-    """The person, say: that is tried again, too, and then it is in the log as what it is."""
+    """If something else is missing, such as the person, the event is tried again as well.
+
+    If it is missing for too long, the log says that the event is given up, and not that its subject
+    is gone.
+    """
     webex_script.on("GET", "/people/anna", reply(404, {"message": "not found"}))
     typed("/help")
     with capture_logs() as logged:
@@ -186,7 +199,7 @@ def test_something_else_that_is_missing_is_not_the_event(
 def test_an_event_without_a_time_has_that_of_its_arrival(
     busy: Services, redis: Redis, webex_script: Any, reply: Any
 ):
-    """It is given up ten minutes after it arrived."""
+    """An event without a time of its own is given up ten minutes after it arrived."""
     webex_script.on("GET", "/messages/m1", reply(503))
     arrived = event(created="")
     busy.events.add(arrived)

@@ -20,7 +20,10 @@ FAST, SLOW = 660.0, -660.0
 
 @pytest.fixture
 def write(services: Services, webex_script: Any, reply: Any) -> Callable[..., str]:
-    """Writes /help so many seconds ago by Webex's clock, and returns that time as Webex writes it."""
+    """Return a function that scripts a /help message, written some seconds ago by Webex's clock.
+
+    The function returns the time of the message as Webex writes it.
+    """
 
     def written(ahead: float, ago_s: float) -> str:
         webex_script.clock_s = -ahead
@@ -44,7 +47,10 @@ def write(services: Services, webex_script: Any, reply: Any) -> Callable[..., st
 def test_what_was_just_written_is_answered(
     write: Callable[..., str], said: Said, ahead: float, ago_s: float
 ):
-    """Also if this process has heard nothing of Webex before the event."""
+    """A message that was just written is answered, however wrong the bot's clock is.
+
+    This also holds if the process has heard nothing from Webex before the event.
+    """
     created = write(ahead, ago_s)
     assert receive("messages", "m1", "anna", "room-1", created) is None
     assert [method for method, _ in said()] == ["POST"]
@@ -64,7 +70,7 @@ def test_a_replay_is_left_alone(
 def test_webex_is_asked_for_the_time_once(
     write: Callable[..., str], webex_script: Any, services: Services
 ):
-    """Only an event that looks old costs that request."""
+    """Webex is asked for its time once, and only for an event that looks old."""
     created = write(FAST, 2.0)
     assert services.me.id == "bot-1"
     for asked in (1, 1):
@@ -84,7 +90,10 @@ def test_webex_is_asked_for_the_time_once(
 def test_a_webex_that_is_away_is_asked_again(
     write: Callable[..., str], webex_script: Any, reply: Any, ahead: float, status: int
 ):
-    """The ten minutes of an event are counted by Webex's clock, too."""
+    """If Webex refuses a new event's message, the event is tried again although the clock is wrong.
+
+    The ten minutes of an event are counted with Webex's clock, too.
+    """
     created = write(ahead, 2.0)
     webex_script.on("GET", "/messages/m1", reply(status, {}, {"Retry-After": "40"}))
     again = receive("messages", "m1", "anna", "room-1", created)
@@ -95,7 +104,7 @@ def test_a_webex_that_is_away_is_asked_again(
 def test_while_nobody_tells_the_time_the_arrival_counts(
     services: Services, webex_script: Any, reply: Any
 ):
-    """A Webex without any answer tells no time, and no event is given up for that."""
+    """While Webex does not answer, its time is unknown, and no event is given up for that."""
     webex_script.on("GET", "/messages/m1", reply(0))
     created = (now() - timedelta(seconds=599)).isoformat()
     assert services.me.id == "bot-1"

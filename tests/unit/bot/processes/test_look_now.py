@@ -1,4 +1,4 @@
-"""Command ``look``: the workers look now, and it says what they saw."""
+"""Command ``look``: the workers look at the channels now, and the command prints the results."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tests.unit.bot.watched import BROKEN, GOOD, MAILBOX, look, watch
 
 @contextmanager
 def worker(services: Services, *outcomes: LookOutcome) -> Iterator[list[LookOutcome]]:
-    """A worker that makes the next look at the channel as soon as it is due."""
+    """Run a worker that makes the next look at the channel as soon as it is due."""
     made, ended = list[LookOutcome](), threading.Event()
 
     def work() -> None:
@@ -41,7 +41,10 @@ def worker(services: Services, *outcomes: LookOutcome) -> Iterator[list[LookOutc
 
 
 def test_a_look_is_made_now(services: Services):
-    """Although the next one would be due later, and the group is due with it."""
+    """A look is made now, although the next one would be due later.
+
+    The group of the channel becomes due as well.
+    """
     watched = watch(services)
     look(services, watched, GOOD, now() - timedelta(minutes=1))
     services.watching.channels.schedule(watched.group, now() + timedelta(minutes=14))
@@ -62,7 +65,10 @@ def test_a_look_is_made_now(services: Services):
 def test_a_suspicion_is_confirmed_at_once_if_that_was_asked(
     services: Services, again: bool, looks: int, line: str
 ):
-    """Otherwise the second look follows a minute later, as always."""
+    """A suspected fault is confirmed by a second look at once, if that was requested.
+
+    Otherwise the second look follows a minute later, as always.
+    """
     watch(services)
     said: list[str] = []
     with worker(services, BROKEN, BROKEN) as made:
@@ -73,7 +79,10 @@ def test_a_suspicion_is_confirmed_at_once_if_that_was_asked(
 
 @pytest.mark.parametrize("mailbox", ["", "nobody@contoso.com"])
 def test_nothing_to_look_at(services: Services, mailbox: str):
-    """No channel is watched, the address is not, or the watch is paused."""
+    """If no channel or not the given one is watched, the command says so and looks at nothing.
+
+    The same holds if the watch is paused.
+    """
     said: list[str] = []
     assert look_now.main(services.store, mailbox, said.append) == bool(mailbox)
     watched = replace(watch(services), paused_until=now() + timedelta(hours=1))
@@ -84,7 +93,7 @@ def test_nothing_to_look_at(services: Services, mailbox: str):
 
 
 def test_no_worker_comes(services: Services, monkeypatch: pytest.MonkeyPatch):
-    """It ends by itself, and names the channel."""
+    """If no worker comes, the command ends by itself and names the channel."""
     monkeypatch.setattr(look_now, "WAIT_S", 0.3)
     watch(services)
     said: list[str] = []

@@ -1,4 +1,4 @@
-"""Gauges that a worker measures: open runs, and the ends of secrets, without a name."""
+"""Gauges that a worker measures: open runs, and the ends of secrets, without names."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ Begin = Callable[..., Run]
 
 
 def proven(services: Services, begin: Begin, days: float) -> None:
-    """End a setup whose client secret ends in so many days."""
+    """Finish a setup whose client secret expires in the given number of days."""
     end = now() + timedelta(days=days)
     secret = Finding("client_secret", State.OK, facts={"expires": end.isoformat()})
     run = begin(Event(Kind.FOUND, now(), step="client_secret", finding=secret))
@@ -35,7 +35,10 @@ def proven(services: Services, begin: Begin, days: float) -> None:
 
 
 def test_open_runs_by_kind_and_party(services: Services, begin: Begin):
-    """A run without details waits for its requester, one without a sign-in for an administrator."""
+    """Open runs are counted by their kind and by the party for whom they wait.
+
+    A run without details waits for its requester, and a run without a sign-in for an administrator.
+    """
     first = begin(detailed=False)
     measure.measure_runs(services)
     assert measured(services.redis, RUNS_OPEN) == {("setup", "requester"): 1, measure.UNREAD: 0}
@@ -49,7 +52,10 @@ def test_open_runs_by_kind_and_party(services: Services, begin: Begin):
 def test_too_many_runs_are_counted_unread(
     services: Services, begin: Begin, monkeypatch: pytest.MonkeyPatch
 ):
-    """A worker does not read thousands of runs every minute."""
+    """If too many runs are open, the rest is counted without being read.
+
+    A worker does not read thousands of runs every minute.
+    """
     monkeypatch.setattr(measure, "MOST_RUNS", 1)
     begin()
     services.redis.zadd(keys.runs_open(), {"OLDER1": 1, "OLDER2": 2})
@@ -61,7 +67,10 @@ def test_too_many_runs_are_counted_unread(
 
 
 def test_ends_of_secrets(services: Services, begin: Begin):
-    """Channels are counted, the nearest end is a number of days, and no address is shown."""
+    """The metrics count the channels and give the nearest end of a secret in days.
+
+    They show no address.
+    """
     proven(services, begin, 20)
     own = replace(
         services.settings,
@@ -79,7 +88,7 @@ def test_ends_of_secrets(services: Services, begin: Begin):
 
 
 def test_one_worker_measures_for_all(services: Services, begin: Begin):
-    """A value that another worker has just measured is left."""
+    """A worker leaves a value that another worker has just measured as it is."""
     measure.measure_secrets(services)
     proven(services, begin, 20)
     measure.measure_secrets(services)

@@ -1,4 +1,4 @@
-"""A worker does before it forks what each job would otherwise do by itself."""
+"""Work that a worker does once before it forks, so that no job repeats it."""
 
 from __future__ import annotations
 
@@ -28,7 +28,10 @@ print(sorted(set(sys.modules) - before))
 
 
 def test_the_texts_of_every_language_the_authorities_and_the_sdk_are_there():
-    """Reading the texts again took more time than the rest of a command."""
+    """A worker loads all texts, the public certificate authorities and the SDK before it forks.
+
+    Reading the texts again took more time than the rest of a command.
+    """
     line = [sys.executable, "-c", PRELOADED]
     done = subprocess.run(line, capture_output=True, text=True, check=False)  # noqa: S603  our own
     assert (done.stdout.strip(), done.stderr) == ("[]", "")

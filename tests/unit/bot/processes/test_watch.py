@@ -1,4 +1,4 @@
-"""RQ entry of the watch: one worker a group, and an undone channel is watched no more."""
+"""RQ entry point of the watch: one worker per group, and no more looks at an undone channel."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ MAILBOX = "support@example.test"
 
 @pytest.fixture
 def watched(services: Services, begin: Callable[..., Run]) -> WatchedChannel:
-    """A connected channel that is watched, and due."""
+    """Connected channel that is watched, and due."""
     run = begin()
     services.store.end(run, Event(Kind.FINISHED, now()))
     record = services.channels.record(MAILBOX)
@@ -35,11 +35,11 @@ def watched(services: Services, begin: Callable[..., Run]) -> WatchedChannel:
 
 @pytest.fixture
 def answer(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The clouds say that the channel works."""
+    """Make the clouds say that each channel works."""
 
     class Look:
         def __init__(self, *_: object) -> None:
-            """Need nothing."""
+            """Accept any arguments and ignore them."""
 
         async def __call__(self, channels: tuple[WatchedChannel, ...]):  # noqa: ANN204  a generator
             for each in channels:
@@ -50,7 +50,10 @@ def answer(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("answer")
 def test_a_round_says_when_the_group_is_due_again(services: Services, watched: WatchedChannel):
-    """Within one interval, and at most an hour ahead."""
+    """After a round, the group is due again at the time of its channel's next look.
+
+    That is within one interval, and at most an hour ahead.
+    """
     watch.look(watched.group)
     state = services.watching.incidents.state(MAILBOX)
     assert state.last is not None
@@ -64,7 +67,10 @@ def test_a_round_says_when_the_group_is_due_again(services: Services, watched: W
 def test_other_groups_that_are_due_are_looked_at_in_the_same_job(
     services: Services, watched: WatchedChannel
 ):
-    """A group that is not due is left alone."""
+    """The job of one group also looks at other groups that are due.
+
+    A group that is not due is left alone.
+    """
     for name in ("sales@example.test", "later@example.test"):
         channel = Channel(name, tenant_id=name.partition("@")[0])
         record = codec.dump(Record("SEEDED", now(), channel))
@@ -85,7 +91,7 @@ def test_other_groups_that_are_due_are_looked_at_in_the_same_job(
 
 @pytest.mark.usefixtures("answer")
 def test_a_group_that_another_worker_has_is_left_alone(services: Services, watched: WatchedChannel):
-    """It is never looked at twice at once."""
+    """A group that another worker has is left alone, so no group is looked at twice at once."""
     with renewed_lock(services.redis, LockName(LockKind.WATCH, watched.group), 20):
         watch.look(watched.group)
     assert services.watching.incidents.state(MAILBOX) == ChannelState()
@@ -93,7 +99,10 @@ def test_a_group_that_another_worker_has_is_left_alone(services: Services, watch
 
 @pytest.mark.usefixtures("answer")
 def test_an_undone_channel_is_watched_no_more(services: Services, watched: WatchedChannel):
-    """Its incident ends, and its card says that nobody looks any more."""
+    """A channel whose setup was undone is no longer watched, and its incident ends.
+
+    The incident's card then says that nobody looks at the channel any more.
+    """
     for _ in range(2):
         services.watching.incidents.record(
             watched, LookOutcome(Sight.BROKEN, "not_forwarded"), now()
@@ -114,7 +123,11 @@ def test_an_undone_channel_is_watched_no_more(services: Services, watched: Watch
 def test_a_channel_is_taken_as_its_last_run_has_left_it(
     services: Services, watched: WatchedChannel
 ):
-    """A fix may have learned its tenant, so it belongs to another group from then on."""
+    """The watch takes a channel's data as its last run has left them.
+
+    A fix may have learned the channel's tenant, so the channel belongs to another group from then
+    on.
+    """
     old = Channel(MAILBOX, tenant_id="before")
     services.watching.channels.save(replace(watched, channel=old))
     watch.look("before")

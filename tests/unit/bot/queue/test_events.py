@@ -21,14 +21,14 @@ EVENT = WebhookEvent("messages", "m1", "anna", "room-1")
 
 @pytest.fixture
 def events(redis: Redis) -> EventQueue:
-    """One event that has just arrived."""
+    """Queue with one event that has just arrived."""
     made = EventQueue(redis)
     assert made.add(EVENT)
     return made
 
 
 class Handled:
-    """Writes down with what it is called, and answers when to try again."""
+    """Handler that records the events it is called with, and answers when to try again."""
 
     def __init__(self, again: datetime | None = None) -> None:
         self.again, self.seen = again, list[PendingEvent]()
@@ -40,30 +40,33 @@ class Handled:
 
 
 def failing(_: PendingEvent) -> None:
-    """A mistake of ours."""
+    """Fail as a mistake in the bot's own code would."""
     raise ZeroDivisionError
 
 
 def due_in(redis: Redis) -> float:
-    """The seconds until the event is handed out."""
+    """Return the seconds until the event is handed out."""
     return float(redis.zscore(keys.events_due(), EVENT.key) or 0) - now().timestamp()
 
 
 def kept(redis: Redis) -> PendingEvent | None:
-    """The event as it lies in Redis; None once it is handled."""
+    """Return the event as it is stored in Redis, or None after it was handled."""
     raw = redis.get(keys.event(EVENT.key))
     return codec.load(raw, PendingEvent) if raw else None
 
 
 def put_forward(redis: Redis) -> None:
-    """Have the event's time come."""
+    """Remove the waiting time of the stored event, so that it may be tried now."""
     pending = kept(redis)
     assert pending is not None
     redis.set(keys.event(EVENT.key), codec.dump(replace(pending, not_before=None)))
 
 
 def test_an_event_is_handled_once(events: EventQueue, redis: Redis):
-    """A doorbell that rings for one that is handled does nothing, and what was kept of it is gone."""
+    """A second job for an event that was handled does nothing.
+
+    The stored data of the event are gone by then.
+    """
     handled = Handled()
     for _ in range(2):
         events.process(EVENT.key, handled)
@@ -78,10 +81,10 @@ def test_an_event_is_handled_once(events: EventQueue, redis: Redis):
 def test_an_event_of_another_machines_worker_comes_when_its_lock_ends(
     events: EventQueue, redis: Redis, left: int
 ):
-    """The next try is due when the lock of the other machine's worker expires.
+    """An event of another machine's worker is tried again when that worker's lock expires.
 
-    Whether that worker is alive cannot be seen here. The lock lasts at most 12 seconds after its
-    last renewal.
+    This machine cannot see whether the worker is alive, and the lock lasts at most 12 seconds after
+    its last renewal.
     """
     redis.set(keys.event_lock(EVENT.key), "other-boot pid:[1]/999999/1/aa", ex=left)
     handled = Handled()
@@ -90,7 +93,7 @@ def test_an_event_of_another_machines_worker_comes_when_its_lock_ends(
 
 
 def test_an_event_under_way_is_not_handed_out(events: EventQueue, redis: Redis):
-    """It is due again once its worker must have died."""
+    """An event that a worker handles is due again only when the worker must have died."""
 
     def handle(_: PendingEvent) -> None:
         assert LEASE_S < due_in(redis) <= LEASE_S + 1
@@ -99,7 +102,10 @@ def test_an_event_under_way_is_not_handed_out(events: EventQueue, redis: Redis):
 
 
 def test_a_mistake_is_tried_again_and_ends(events: EventQueue, redis: Redis):
-    """An event that raises is retried at once, after 5 and after 30 seconds, then given up and logged."""
+    """An event whose handling raises an error is tried four times, then given up and logged.
+
+    The next tries come at once, after 5 and after 30 seconds.
+    """
     waits = []
     with capture_logs() as logged:
         for _ in PAUSES_S:
@@ -116,7 +122,7 @@ def test_a_mistake_is_tried_again_and_ends(events: EventQueue, redis: Redis):
 
 
 def test_an_event_that_kills_its_workers_ends(events: EventQueue, redis: Redis):
-    """After four deaths it is not begun again."""
+    """An event that has killed its worker four times is not begun again."""
     pending = kept(redis)
     assert pending is not None
     redis.set(keys.event(EVENT.key), codec.dump(replace(pending, begun=4)))
@@ -127,7 +133,10 @@ def test_an_event_that_kills_its_workers_ends(events: EventQueue, redis: Redis):
 
 @pytest.mark.parametrize(("begun", "pause"), [(0, 0), (1, 0), (2, 5), (3, 30)])
 def test_deaths_have_growing_pauses(events: EventQueue, redis: Redis, begun: int, pause: int):
-    """Each crash makes the pause longer; a crash before the try was recorded does not count."""
+    """Each crash of a worker makes the pause before the event's next try longer.
+
+    A crash before the try was recorded does not count.
+    """
     pending = kept(redis)
     assert pending is not None
     redis.set(keys.event(EVENT.key), codec.dump(replace(pending, begun=begun)))
@@ -136,7 +145,7 @@ def test_deaths_have_growing_pauses(events: EventQueue, redis: Redis, begun: int
 
 
 def test_a_retry_that_webex_asked_for_is_no_mistake(events: EventQueue, redis: Redis):
-    """It does not count among those after which the event is given up."""
+    """A retry that Webex asked for does not count as one of the failures that end an event."""
     for tries in range(6):
         events.process(EVENT.key, Handled(now() + timedelta(seconds=20)))
         pending = kept(redis)
@@ -155,12 +164,15 @@ def early(events: EventQueue, redis: Redis, wait: timedelta) -> list[PendingEven
 
 
 def test_a_doorbell_that_rings_too_early(events: EventQueue, redis: Redis):
-    """The event stays put off."""
+    """A job that starts before its event is due does not handle the event, which keeps its time."""
     assert (early(events, redis, timedelta(seconds=40)), 39 < due_in(redis) <= 40) == ([], True)
 
 
 def test_a_clock_that_is_set_back_puts_no_event_off(events: EventQueue, redis: Redis):
-    """A time that is further away than anything is put off was written before that."""
+    """After the clock was set back, an event does not wait until its old time.
+
+    A time that is further away than any pause was written before the change.
+    """
     assert len(early(events, redis, timedelta(hours=2))) == 1
 
 

@@ -17,7 +17,7 @@ from tests.fixtures.queue_state import EVENT, alive, wait
 
 
 def test_everything_is_in_order(redis: Redis):
-    """A worker lives, and an event has come a moment ago."""
+    """All parts are healthy if a worker lives and an event has come a moment ago."""
     alive(redis)
     wait(redis, 5)
     assert health.look(redis).as_json() == {
@@ -30,7 +30,7 @@ def test_everything_is_in_order(redis: Redis):
 
 
 def test_no_worker(redis: Redis):
-    """None was ever there, or the last sign of life is too old."""
+    """The workers are missing if none was ever there or the last sign of life is too old."""
     assert health.look(redis) == Health("ok", "missing", "ok", "ok")
     alive(redis, health.SEEN_S + 1)
     assert (health.look(redis).workers, health.look(redis).is_ready) == ("missing", False)
@@ -39,7 +39,7 @@ def test_no_worker(redis: Redis):
 
 
 def test_an_event_that_nobody_has_begun(redis: Redis):
-    """It is late after a minute, and its age is known."""
+    """An event that no worker has begun is late after a minute, and its age is known."""
     alive(redis)
     wait(redis, health.LATE_S + 5)
     waiting = health.waiting_events(redis)
@@ -48,14 +48,20 @@ def test_an_event_that_nobody_has_begun(redis: Redis):
 
 
 def test_an_event_that_waits_for_webex_is_not_late(redis: Redis):
-    """A worker has tried it; that Webex is away is no reason to stop taking webhooks."""
+    """An event that a worker has tried, and that waits for Webex, is not late.
+
+    The bot does not stop taking webhooks because Webex is away.
+    """
     queue = wait(redis, health.LATE_S * 5)
     queue.process(EVENT.key, lambda _: now() + timedelta(seconds=30))
     assert health.waiting_events(redis).count == 0
 
 
 def test_data_of_a_newer_version(redis: Redis):
-    """The web process answers every request with 503."""
+    """Data of a newer version are reported as refused.
+
+    The web process answers every request with 503 then.
+    """
     alive(redis)
     redis.set("schema", schema.NEWEST + 1)
     assert health.look(redis).data == "refused"
@@ -63,7 +69,7 @@ def test_data_of_a_newer_version(redis: Redis):
 
 @pytest.mark.slow
 def test_a_redis_that_takes_no_writes(redis: Redis, tmp_path: Path, free_port: int):
-    """A replica, a full one, and none at all: a word each."""
+    """A replica, a full Redis and a missing Redis are each reported with a word of their own."""
     with redis_servers.pair(tmp_path) as (_, replica):
         with connect_for_web(f"redis://127.0.0.1:{replica.port}/0") as client:
             assert health.look(client) == Health("read-only")
@@ -76,7 +82,7 @@ def test_a_redis_that_takes_no_writes(redis: Redis, tmp_path: Path, free_port: i
 
 
 def test_a_user_who_may_not_write(redis: Redis, redis_url: str):
-    """The word is not that of a Redis which is away."""
+    """A Redis user who may not write is reported with another word than a Redis that is away."""
     redis.acl_setuser("reader", enabled=True, passwords=["+word"], categories=["+@read"], keys="*")
     try:
         with connect_for_web(redis_url.replace("//", "//reader:word@")) as client:

@@ -1,4 +1,4 @@
-"""The numbers for Prometheus, as they are shown."""
+"""Numbers for Prometheus, as the metrics page shows them."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ Labels = tuple[tuple[str, str], ...]
 
 
 def shown(redis: Redis) -> dict[tuple[str, Labels], float]:
-    """Every number, by its name without the prefix and its labels."""
+    """Return each number by its name without the prefix, and by its labels."""
     content, kind = exposition(redis)
     assert kind.startswith("text/plain")
     return {
@@ -40,7 +40,7 @@ def shown(redis: Redis) -> dict[tuple[str, Labels], float]:
 
 
 def test_events_and_workers(redis: Redis):
-    """An event waits, and nobody begins it."""
+    """The metrics show an event that waits, its age, and that no worker is there to begin it."""
     wait(redis, 90)
     found = shown(redis)
     assert found["events_waiting", ()] == found["events_unfinished", ()] == 1
@@ -51,7 +51,10 @@ def test_events_and_workers(redis: Redis):
 
 
 def test_counters_begin_at_zero_and_are_read_from_redis(redis: Redis):
-    """Prometheus sees the first refusal as a rise, because 0 was shown before."""
+    """A counter is read from Redis and is shown as 0 before its first count.
+
+    So Prometheus sees the first refusal as a rise.
+    """
     refused = ("events_refused_total", (("reason", "signature"),))
     assert shown(redis)[refused] == 0
     process = Counters()
@@ -62,7 +65,7 @@ def test_counters_begin_at_zero_and_are_read_from_redis(redis: Redis):
 
 
 def test_a_histogram_is_cumulative(redis: Redis):
-    """Each bucket counts the quicker ones, too, and the last one all of them."""
+    """Each bucket of a histogram also counts the quicker calls, and the last one counts all."""
     process = Counters()
     for seconds in (0.01, 0.2, 1000):
         process.time(CALLS, "graph", "ok", seconds=seconds)
@@ -78,7 +81,7 @@ def test_a_histogram_is_cumulative(redis: Redis):
 
 
 def test_gauges_that_a_worker_measured(redis: Redis):
-    """They are shown with their labels, and not at all if nobody measured them."""
+    """Gauges are shown with their labels, and not at all if no worker has measured them."""
     assert ("runs_open", (("kind", "setup"), ("state", "time"))) not in shown(redis)
     measure(redis, RUNS_OPEN, {("setup", "time"): 2.0})
     measure(redis, SECRETS_ENDING, {("30",): 4.0})
@@ -104,7 +107,7 @@ def test_the_watch_is_seen(redis: Redis):
 
 
 def test_the_clock_is_shown_as_the_processes_measured_it(redis: Redis):
-    """The median of the measurements counts, and old ones do not."""
+    """The clock's skew is the median of the processes' measurements, without the old ones."""
     moment = now().timestamp()
     lines = [f"{moment:.0f} {skew}" for skew in (40.0, 41.0, 900.0)] + [f"{moment - 5000:.0f} 7.0"]
     redis.rpush(keys.clock_skew("webex"), *lines)
@@ -115,7 +118,7 @@ def test_the_clock_is_shown_as_the_processes_measured_it(redis: Redis):
 
 @pytest.mark.slow
 def test_without_redis_one_number_says_so(free_port: int):
-    """The page still answers, so that the alert about Redis is the right one."""
+    """Without Redis the page still answers, so that the alert about Redis is the right one."""
     with Redis(port=free_port) as nobody:
         found = shown(nobody)
     assert {name for name, _ in found} == {"info", "redis_up"}
@@ -123,7 +126,7 @@ def test_without_redis_one_number_says_so(free_port: int):
 
 
 def test_no_label_comes_from_a_stranger(redis: Redis):
-    """A counter that this version does not know is not shown."""
+    """A counter that this version does not know is not shown, so no stranger makes a label."""
     redis.hset(keys.figures("counters"), mapping={"people|anna@contoso.com": 1, "cards|a|b|c": 1})
     content, _ = exposition(redis)
     assert b"anna" not in content

@@ -32,7 +32,10 @@ def test_arguments_are_json(redis: Redis):
 
 
 def test_the_doorbell_calls_a_function_with_an_id(redis: Redis):
-    """And nothing else; a job that fails is kept for an hour."""
+    """A doorbell queues a job that calls a function with an id, and nothing else.
+
+    A job that fails is kept for an hour.
+    """
     queue = make_queue(redis)
     Doorbell(queue, ADVANCE).ring("run-1")
     (job,) = queue.get_jobs()

@@ -17,7 +17,7 @@ from tests.fixtures.queue_state import alive, wait
 
 @pytest.fixture
 def usual(redis: Redis) -> Iterator[Redis]:
-    """The Valkey of the tests, whose settings are put back."""
+    """Valkey of the tests, whose settings are restored after the test."""
     names = ("maxmemory-policy", "appendonly", "save")
     before = {name: redis.config_get(name)[name] for name in names}
     yield redis
@@ -26,7 +26,7 @@ def usual(redis: Redis) -> Iterator[Redis]:
 
 
 def test_a_good_redis(usual: Redis):
-    """Version, writes, and the append-only file."""
+    """The report on a good Redis names its version, its writes and its append-only file."""
     found = redis_report.on_redis(usual)
     assert (found.good.startswith("answers and takes writes, version "), found.wrong) == (True, "")
     assert found.good.endswith("append-only file on")
@@ -34,13 +34,16 @@ def test_a_good_redis(usual: Redis):
 
 @pytest.mark.parametrize("policy", ["allkeys-lru", "volatile-ttl"])
 def test_a_redis_that_throws_away(usual: Redis, policy: str):
-    """Every policy but noeviction is wrong, for all that is kept has to stay."""
+    """Every eviction policy but noeviction is reported as wrong, as all data have to stay."""
     usual.config_set("maxmemory-policy", policy)
     assert f"maxmemory-policy is {policy}" in redis_report.on_redis(usual).wrong
 
 
 def test_a_redis_that_keeps_nothing_on_disk(usual: Redis):
-    """Without both it is wrong; snapshots alone are a doubt."""
+    """A Redis without an append-only file and without snapshots is reported as wrong.
+
+    Snapshots alone are reported as a doubt.
+    """
     usual.config_set("appendonly", "no")
     usual.config_set("save", "")
     assert "neither an append-only file nor snapshots" in redis_report.on_redis(usual).wrong
@@ -55,7 +58,7 @@ def test_a_redis_that_keeps_nothing_on_disk(usual: Redis):
 def test_a_managed_redis_that_refuses_to_be_looked_at(
     usual: Redis, redis_url: str, refused: list[str]
 ):
-    """A managed Redis is not wrong; the report says what it cannot see."""
+    """A managed Redis is not reported as wrong; the report says which parts it cannot see."""
     usual.execute_command("ACL", "SETUSER", "managed", "on", ">word", "~*", *refused)
     try:
         with connect_for_web(redis_url.replace("//", "//managed:word@")) as client:
@@ -70,7 +73,10 @@ def test_a_managed_redis_that_refuses_to_be_looked_at(
 
 @pytest.mark.slow
 def test_a_replica_a_cluster_and_a_sentinel(tmp_path: Path):
-    """Each answers PING, and none of them serves."""
+    """A replica, a cluster and a sentinel are reported as wrong.
+
+    Each of them answers PING, but none of them serves.
+    """
     with redis_servers.pair(tmp_path) as (primary, replica):
         with redis_servers.sentinel(tmp_path, primary) as port:
             assert wrong_of(port) == SENTINEL_ITSELF
@@ -80,13 +86,13 @@ def test_a_replica_a_cluster_and_a_sentinel(tmp_path: Path):
 
 
 def wrong_of(port: int) -> str:
-    """The sentence about the server at the port."""
+    """Return the report's error about the server at the port."""
     with connect_for_web(f"redis://127.0.0.1:{port}/0") as client:
         return redis_report.on_redis(client).wrong
 
 
 def test_another_programs_redis(redis: Redis, tmp_path: Path):
-    """Without REDIS_URL: it is named, and nothing is written to it."""
+    """If REDIS_URL is not set, another program's Redis is reported and nothing is written to it."""
     port = redis.connection_pool.connection_kwargs["port"]
     (tmp_path / PORT_FILE).write_text(str(port), "ascii")
     with connect_for_web(embedded_url(tmp_path)) as client:
@@ -95,7 +101,7 @@ def test_another_programs_redis(redis: Redis, tmp_path: Path):
 
 
 def test_no_redis(free_port: int):
-    """Each line says so in its own words, and none fails."""
+    """If no Redis answers, each line of the report says so in its own words, and none fails."""
     with connect_for_web(f"redis://127.0.0.1:{free_port}/0") as client:
         assert redis_report.on_redis(client).wrong.startswith("does not answer (ConnectionError)")
         assert redis_report.on_workers(client).wrong == "cannot be seen (ConnectionError)"
@@ -103,7 +109,11 @@ def test_no_redis(free_port: int):
 
 
 def test_missing_workers_and_waiting_events(redis: Redis):
-    """Nobody works, and the age of the oldest event is named."""
+    """If no worker lives, the report says so and names the age of the oldest event.
+
+    If a worker lives and events wait too long, the report says that the workers are too busy or
+    hang.
+    """
     wait(redis, 100)
     assert "none has said in the last 30 seconds" in redis_report.on_workers(redis).wrong
     assert "events that wait: 1, the oldest for 100 s" in redis_report.on_workers(redis).wrong
@@ -112,7 +122,7 @@ def test_missing_workers_and_waiting_events(redis: Redis):
 
 
 def test_workers_that_live(redis: Redis):
-    """Their number and hosts."""
+    """The report on living workers gives their number and their hosts."""
     alive(redis)
     found = redis_report.on_workers(redis)
     assert (found.wrong, found.good[:21], "events that wait: 0" in found.good) == (
@@ -123,7 +133,10 @@ def test_workers_that_live(redis: Redis):
 
 
 def test_refused_webhooks(redis: Redis):
-    """The report counts them, with a time and a meaning; a stranger may cause it, so it is a doubt."""
+    """The report counts refused webhooks, with their first time and their likely meaning.
+
+    The count is only a doubt, because a stranger may cause it.
+    """
     assert redis_report.on_refused_webhooks(redis).good == "none in the last day"
     refusals.add(redis, 2)
     refusals.add(redis, 5)

@@ -1,4 +1,4 @@
-"""Line of the doctor about the watch."""
+"""Line of the ``doctor`` command about the watch of the channels."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ MINUTES = timedelta(minutes=1)
 
 
 def settle(services: Services) -> None:
-    """Have the next round due later, as the end of a round does."""
+    """Make the next round due later, as the end of a round does."""
     channels = services.watching.channels
     for group in channels.groups_due():
         channels.schedule(group, now() + 10 * MINUTES)
 
 
 def test_nothing_is_watched(services: Services):
-    """It says how that begins."""
+    """If no channel is watched, the report says how to begin a watch."""
     report = on_watch(services.store)
     assert (report.good, report.wrong, report.doubt) == (
         "no channel is watched; /watch ADDRESS begins it",
@@ -39,7 +39,7 @@ def test_nothing_is_watched(services: Services):
 
 
 def test_a_watch_that_works(services: Services):
-    """The age of its beat, its channels, its incidents, and what is paused."""
+    """The report on a working watch gives the age of its last round, its channels and incidents."""
     watched = watch(services)
     for _ in range(2):
         look(services, watched, BROKEN, now())
@@ -55,7 +55,10 @@ def test_a_watch_that_works(services: Services):
 
 
 def test_a_round_that_waits_for_a_worker_is_wrong(services: Services):
-    """It says for how long, and what to start."""
+    """A round that waits for a worker is reported as wrong.
+
+    The report says for how long the round has waited, and which process to start.
+    """
     watched = watch(services)
     services.watching.channels.schedule(watched.group, now() - 12 * MINUTES)
     wrong = on_watch(services.store).wrong
@@ -64,7 +67,7 @@ def test_a_round_that_waits_for_a_worker_is_wrong(services: Services):
 
 
 def test_a_channel_that_nobody_looks_at_is_wrong(services: Services):
-    """After three intervals, with its address."""
+    """A channel without a look for over three intervals is reported as wrong, with its address."""
     watched = replace(watch(services), since=now() - 120 * MINUTES)
     services.watching.channels.save(watched)
     look(services, watched, GOOD, now() - 50 * MINUTES)
@@ -75,7 +78,10 @@ def test_a_channel_that_nobody_looks_at_is_wrong(services: Services):
 
 
 def test_a_sending_server_that_refuses_is_a_doubt(services: Services):
-    """The channels still count as looked at."""
+    """A mail server that refuses the test mails is reported as a doubt.
+
+    The channels still count as looked at.
+    """
     watched = watch(services)
     look(services, watched, GOOD, now())
     settle(services)
@@ -89,7 +95,7 @@ def test_a_sending_server_that_refuses_is_a_doubt(services: Services):
 
 
 def test_redis_is_away(monkeypatch: pytest.MonkeyPatch, redis: Redis):
-    """The line says so, and the others follow."""
+    """If Redis is away, the line about the watch says so, and the doctor's other lines follow."""
 
     def away(*_: object, **__: object) -> None:
         raise RedisConnectionError("refused")

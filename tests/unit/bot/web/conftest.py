@@ -1,4 +1,4 @@
-"""A browser at the bot's pages, and a Microsoft on loopback to sign in at."""
+"""Fixtures for the pages: a browser, and a Microsoft on loopback to sign in at."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from bot.web.pages import assets
 
 @pytest.fixture
 def microsoft_services(services: Services, provider: Any) -> Services:
-    """The conversation's parts, whose Microsoft is the small provider on loopback."""
+    """Services whose Microsoft is the small provider on loopback."""
     work = replace(
         services.settings,
         login_url=provider.base,
@@ -29,7 +29,7 @@ def microsoft_services(services: Services, provider: Any) -> Services:
 
 @pytest.fixture
 def browser(services: Services) -> FlaskClient:
-    """Somebody's browser at the bot's pages."""
+    """Browser of any person at the bot's pages."""
     app = create_app(services.bot, services.redis, [sign_in.pages, secret_page.pages, assets])
     app.config["SERVICES"] = services
     return app.test_client()

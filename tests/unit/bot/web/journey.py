@@ -17,7 +17,7 @@ BACK = "/microsoft/callback"
 
 
 def path(services: Services, run: Run, kind: str = "signin") -> str:
-    """The run's link."""
+    """Return the path of the run's link of that kind."""
     return urlsplit(links.link(services, kind, run.id).url).path
 
 
@@ -37,7 +37,10 @@ def press(services: Services, browser: FlaskClient, run: Run, kind: str = "signi
 def depart(
     services: Services, browser: FlaskClient, run: Run, kind: str = "signin"
 ) -> dict[str, str]:
-    """Open the link and press its button; what Microsoft is asked, and the ``path`` there."""
+    """Open the link, press its button, and return the parameters that Microsoft gets.
+
+    The path of Microsoft's page is under ``path``.
+    """
     gone = press(services, browser, run, kind)
     assert gone.status_code == 303, gone.text
     address = urlsplit(gone.headers["Location"])
@@ -48,13 +51,13 @@ def depart(
 
 
 def signed(services: Services, browser: FlaskClient, provider: Any, run: Run) -> dict[str, str]:
-    """Open the link and sign in; the query with which Microsoft sends back."""
+    """Open the link, sign in, and return the query with which Microsoft sends the browser back."""
     asked = depart(services, browser, run)
     return come_back(provider, asked)
 
 
 def come_back(provider: Any, asked: dict[str, str]) -> dict[str, str]:
-    """Sign in at Microsoft with what the bot asked there; the query with which Microsoft sends back."""
+    """Sign in at Microsoft with the bot's parameters, and return the query of the way back."""
     query: dict[str, str] = provider.sign_in(
         f"{provider.base}/x?" + "&".join(f"{n}={v}" for n, v in asked.items())
     )
@@ -62,5 +65,5 @@ def come_back(provider: Any, asked: dict[str, str]) -> dict[str, str]:
 
 
 def last(services: Services, run: Run) -> Event:
-    """The newest event."""
+    """Return the newest event of the run."""
     return services.store.events(run.id)[-1]

@@ -12,7 +12,7 @@ from bot.web.app import HEADERS, create_app
 
 @pytest.fixture
 def app(settings: BotSettings, redis: Redis) -> Flask:
-    """The application with three pages of a test."""
+    """Web application with three pages for the tests."""
     pages = Blueprint("pages", __name__)
     pages.add_url_rule("/broken", view_func=_broken)
     pages.add_url_rule("/own", view_func=_own)
@@ -37,7 +37,10 @@ def _broken() -> str:
 def test_browsers_stay_with_https(
     settings: BotSettings, redis: Redis, path: str, address: str, said: bool
 ):
-    """With an https address browsers use nothing else for a year. A try on http says nothing of it."""
+    """With an https address, each answer makes browsers use only https for a year.
+
+    A bot with an http address sends no such header.
+    """
     app = create_app(replace(settings, public_url=f"{address}://bot.example.test"), redis)
     answer = app.test_client().get(path)
     assert answer.headers.get("Strict-Transport-Security") == ("max-age=31536000" if said else None)
@@ -47,14 +50,14 @@ def test_browsers_stay_with_https(
     "path", ["/page", "/healthz", "/readyz", "/nowhere", "/broken", "/webhooks/webex"]
 )
 def test_security_headers_are_on_every_answer(app: Flask, path: str):
-    """Pages, errors and machine answers alike."""
+    """Pages, errors and answers for machines all have the security headers."""
     answer = app.test_client().get(path)
     assert {name: answer.headers[name] for name in HEADERS} == HEADERS
     assert "form-action 'self'" in HEADERS["Content-Security-Policy"]
 
 
 def test_a_page_may_bring_its_own_policy(app: Flask):
-    """A header that a page has set stays."""
+    """A security header that a page has set itself stays as it is."""
     assert app.test_client().get("/own").headers["Content-Security-Policy"] == "default-src 'self'"
 
 
@@ -67,7 +70,7 @@ def test_a_page_may_bring_its_own_policy(app: Flask):
     ],
 )
 def test_error_pages_are_plain(app: Flask, path: str, status: int, text: str):
-    """An error shows HTTP's own words for it: no stack, no names of ours."""
+    """An error page has only HTTP's own words, without a stack trace or names from the code."""
     answer = app.test_client().get(path)
     assert (answer.status_code, answer.text, answer.content_type) == (
         status,

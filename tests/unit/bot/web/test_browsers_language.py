@@ -19,7 +19,7 @@ from tests.unit.bot.web.journey import path
 
 @pytest.fixture
 def open_site(services: Services) -> Callable[..., FlaskClient]:
-    """Returns a browser at the bot's pages, as the whole site serves them."""
+    """Return a function that opens a browser at the bot's pages, as the whole site serves them."""
 
     def opened(language: str = "en", zone: str = "UTC") -> FlaskClient:
         bot = replace(services.bot, default_language=language, default_timezone=zone)
@@ -53,7 +53,10 @@ def test_a_page_follows_the_browser(
     wanted: str | None,
     shown: str,
 ):
-    """Otherwise it is in the language of the settings. The page names its language to a reader aloud."""
+    """A page is in the browser's language, or else in the language of the settings.
+
+    The page names its language for screen readers.
+    """
     headers = {} if wanted is None else {"Accept-Language": wanted}
     page = open_site(usual).get(path(services, begin()), headers=headers)
     with drawn_for(Locale(shown)):
@@ -79,7 +82,7 @@ def test_the_next_request_chooses_again(
 
 
 def test_an_unknown_link_is_german_too(open_site: Callable[..., FlaskClient]):
-    """So is each page that says why there is nothing."""
+    """The page about an unknown link is in German, too, if the browser asks for German."""
     page = open_site().get("/signin/none", headers={"Accept-Language": "de"})
     with drawn_for(Locale("de")):
         assert text("page.unknown_title") in page.text

@@ -14,14 +14,17 @@ from jobs.runs import schema
 
 @pytest.fixture
 def app(settings: BotSettings, redis: Redis) -> Flask:
-    """The application with its gate."""
+    """Web application that checks the layout of the data before it serves a page."""
     made = create_app(settings, redis)
     made.before_request(DataGate(redis))
     return made
 
 
 def test_older_data_is_migrated_by_the_first_request(app: Flask, redis: Redis):
-    """After which nobody looks again, also where Redis comes back without its data."""
+    """The first request migrates older data, and no later request looks at the layout again.
+
+    This also holds if Redis comes back without its data.
+    """
     assert app.test_client().post("/webhooks/webex").status_code == 415
     assert redis.get("schema") == str(schema.NEWEST).encode()
     redis.flushall()
@@ -30,7 +33,10 @@ def test_older_data_is_migrated_by_the_first_request(app: Flask, redis: Redis):
 
 
 def test_newer_data_is_not_served(app: Flask, redis: Redis):
-    """503, until it is data that this version reads; the health of the process is another matter."""
+    """Data of a newer version get 503, until Redis has data that this version reads.
+
+    The health of the process is another matter, so /healthz answers 200.
+    """
     redis.set("schema", schema.NEWEST + 1)
     paths = ("/signin/x", "/readyz", "/healthz")
     assert [app.test_client().get(path).status_code for path in paths] == [503, 503, 200]
@@ -41,7 +47,10 @@ def test_newer_data_is_not_served(app: Flask, redis: Redis):
 def test_data_that_a_newer_version_migrates_is_not_served_any_more(
     app: Flask, redis: Redis, monkeypatch: pytest.MonkeyPatch
 ):
-    """The layout is read again after a while. If Redis is away then, the pages answer for themselves."""
+    """The layout is read again after a while, so data that a newer version migrated get 503.
+
+    If Redis is away at that time, the pages answer for themselves.
+    """
     monkeypatch.setattr("bot.web.app.LAYOUT_S", 0)
     served = app.test_client().get("/signin/x").status_code
     redis.set("schema", schema.NEWEST + 1)
@@ -51,14 +60,14 @@ def test_data_that_a_newer_version_migrates_is_not_served_any_more(
 
 
 def test_the_layout_is_not_read_for_every_request(app: Flask, redis: Redis):
-    """Within seconds of a good answer it counts."""
+    """After a good answer, the layout of the data is not read again for some seconds."""
     assert app.test_client().get("/signin/x").status_code == 404
     redis.set("schema", schema.NEWEST + 1)
     assert app.test_client().get("/signin/x").status_code == 404
 
 
 def test_without_redis_nothing_is_served(settings: BotSettings, free_port: int):
-    """503, as without the gate."""
+    """Without Redis every request gets 503, as it would without the check of the data."""
     nobody = connect_for_web(f"redis://127.0.0.1:{free_port}/0")
     app = create_app(settings, nobody)
     app.before_request(DataGate(nobody))

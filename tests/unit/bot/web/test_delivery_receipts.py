@@ -21,12 +21,12 @@ POSTED = {
 
 @pytest.fixture
 def client(services: Services) -> FlaskClient:
-    """Webex Connect."""
+    """Client that posts receipts, as Webex Connect does."""
     return create_app(services.bot, services.redis, [delivery_receipts.hooks]).test_client()
 
 
 def test_a_receipt_is_kept(services: Services, client: FlaskClient):
-    """Under the run that its address was made for."""
+    """A receipt is kept under the run for which its address was made."""
     token = kept.begin(services.redis, "R1")
     assert client.post(f"{kept.PATH}{token}", json=POSTED).status_code == 200
     assert kept.read(services.redis, "R1") == Receipt("7553", "SMTP Authentication Failed", "t-1")
@@ -41,7 +41,10 @@ def test_whatever_is_posted_does_no_harm(services: Services, client: FlaskClient
 
 
 def test_an_address_that_nobody_was_given(services: Services, client: FlaskClient):
-    """404, and nothing is kept; looking at one is not offered."""
+    """A receipt at an address that nobody was given gets 404, and nothing is kept.
+
+    An address cannot be read with GET.
+    """
     kept.begin(services.redis, "R1")
     assert client.post(f"{kept.PATH}guess", json=POSTED).status_code == 404
     assert client.get(f"{kept.PATH}guess").status_code == 405

@@ -1,4 +1,4 @@
-"""/healthz and /readyz are two things."""
+"""/healthz says that the process lives, and /readyz says whether it can work."""
 
 from __future__ import annotations
 
@@ -13,13 +13,16 @@ from tests.fixtures.queue_state import alive
 
 
 def asked(settings: BotSettings, url: str, path: str) -> tuple[int, object]:
-    """The status and the body of a new process."""
+    """Return the status and the body of a new process's answer."""
     answer = create_app(settings, connect_for_web(url)).test_client().get(path)
     return answer.status_code, answer.json
 
 
 def test_a_process_without_redis_lives(settings: BotSettings, free_port: int):
-    """A new start would not bring Redis back. It is not ready, and says which part is wrong."""
+    """A process without Redis lives, because a new start would not bring Redis back.
+
+    The process is not ready, and says which part is wrong.
+    """
     nobody = f"redis://127.0.0.1:{free_port}/0"
     assert asked(settings, nobody, "/healthz") == (200, {"status": "ok"})
     assert asked(settings, nobody, "/readyz") == (
@@ -35,7 +38,7 @@ def test_a_process_without_redis_lives(settings: BotSettings, free_port: int):
 
 
 def test_ready_needs_a_worker(settings: BotSettings, redis: Redis, redis_url: str):
-    """The web process answers, and nobody would do the work."""
+    """The web process is not ready without a worker, because nobody would do the work."""
     code, body = asked(settings, redis_url, "/readyz")
     assert (code, isinstance(body, dict) and body["workers"]) == (503, "missing")
     alive(redis)
@@ -45,7 +48,7 @@ def test_ready_needs_a_worker(settings: BotSettings, redis: Redis, redis_url: st
 def test_a_flood_costs_redis_nothing(
     settings: BotSettings, redis: Redis, redis_url: str, monkeypatch: pytest.MonkeyPatch
 ):
-    """The answer is repeated for a moment."""
+    """The answer of /readyz is repeated for a moment, so a flood costs Redis nothing."""
     alive(redis)
     monkeypatch.setattr(health_pages, "KEPT_S", 3600)
     browser = create_app(settings, connect_for_web(redis_url)).test_client()

@@ -1,4 +1,4 @@
-"""Files of a history: no cell is run by a spreadsheet."""
+"""Files of a channel's history: a spreadsheet runs none of their cells."""
 
 from __future__ import annotations
 
@@ -34,18 +34,21 @@ INCIDENT = Incident(
     ],
 )
 def test_a_cell_that_begins_as_a_formula_is_guarded(cell: str):
-    """With an apostrophe in front, which a spreadsheet does not show."""
+    """A cell that begins like a formula gets an apostrophe in front, which spreadsheets hide."""
     assert guarded(cell) == f"'{cell}"
 
 
 @pytest.mark.parametrize("cell", ["", "support@contoso.com", "2026-11-27", 0, 12, "a=b"])
 def test_any_other_cell_stays(cell: object):
-    """Numbers, dates and addresses are as they were."""
+    """Cells with numbers, dates or addresses stay as they are."""
     assert guarded(cell) == str(cell)
 
 
 def test_what_came_from_outside_is_guarded():
-    """An address may begin with a sign that a spreadsheet runs, and it may hold quotes and commas."""
+    """Text from outside is guarded in the files.
+
+    An address may begin with a sign that a spreadsheet runs, and it may hold quotes and commas.
+    """
     hostile = replace(
         INCIDENT, mailbox='=HYPERLINK("https://evil.example","x")@contoso.com', acting="+1@x.y"
     )
@@ -55,7 +58,7 @@ def test_what_came_from_outside_is_guarded():
 
 
 def test_spans_are_seconds_and_an_open_end_is_empty():
-    """So that a spreadsheet can count with them."""
+    """Durations are in seconds and an open end is empty, so that spreadsheets can calculate."""
     ended = replace(INCIDENT, confirmed=AT + timedelta(minutes=1), ended=AT + timedelta(hours=1))
     rows = list(csv.DictReader(io.StringIO(incidents_csv([INCIDENT, ended]))))
     assert [(each["ended"], each["lasted_s"], each["to_fix_s"]) for each in rows] == [

@@ -1,4 +1,4 @@
-"""The page of a channel's history behind its one-time link, and the files to take along."""
+"""The page of a channel's history behind its one-time link, and the files to download."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ FILES = ("incidents.csv", "days.csv", "history.json")
 
 @pytest.fixture
 def site(services: Services) -> Flask:
-    """The bot's pages."""
+    """Web application with the history page."""
     app = create_app(services.bot, services.redis, [history_page.pages, assets])
     app.config["SERVICES"] = services
     app.before_request(use_browsers_language)
@@ -37,7 +37,7 @@ def site(services: Services) -> Flask:
 
 @pytest.fixture
 def browser(site: Flask) -> FlaskClient:
-    """Somebody's browser."""
+    """Browser at the history page."""
     return site.test_client()
 
 
@@ -56,7 +56,7 @@ def press(browser: FlaskClient, address: str) -> int:
 
 
 def move_end(services: Services, ahead: timedelta) -> None:
-    """Let the only link end then."""
+    """Move the end of the only link to the given time from now."""
     (key,) = services.redis.scan_iter("sealed:page:*")
     name = key.decode().removeprefix("sealed:")
     ticket = codec.load(services.vault.get(name) or "", links.PageToken)
@@ -65,7 +65,10 @@ def move_end(services: Services, ahead: timedelta) -> None:
 
 
 def test_looking_uses_nothing_up(browser: FlaskClient, site: Flask, address: str):
-    """Previews and scanners see a button, and no figure of the channel."""
+    """Opening the link uses nothing up and shows a button, but no figure of the channel.
+
+    So previews and scanners do no harm.
+    """
     pages = [browser.get(address), browser.head(address), site.test_client().get(address)]
     assert [page.status_code for page in pages] == [200] * 3
     assert not any("<svg" in page.text for page in pages)
@@ -73,7 +76,10 @@ def test_looking_uses_nothing_up(browser: FlaskClient, site: Flask, address: str
 
 
 def test_the_page_has_the_chart_and_every_incident(browser: FlaskClient, address: str):
-    """With a title and a description for screen readers, and the verdict of the incident."""
+    """The history page has the chart, and every incident with its verdict.
+
+    The chart has a title and a description for screen readers.
+    """
     assert press(browser, address) == 303
     page = browser.get(address)
     assert page.status_code == 200
@@ -87,7 +93,10 @@ def test_the_page_has_the_chart_and_every_incident(browser: FlaskClient, address
 
 
 def test_the_link_works_in_one_browser(browser: FlaskClient, site: Flask, address: str):
-    """The browser that opened it may reload; another one is told how to get a link of its own."""
+    """A link works in the browser that opened it, which may reload the page.
+
+    Another browser is told how to get a link of its own.
+    """
     other = site.test_client()
     other.get(address)
     assert press(browser, address) == 303
@@ -101,7 +110,7 @@ def test_the_link_works_in_one_browser(browser: FlaskClient, site: Flask, addres
 def test_of_two_browsers_with_the_page_open_one_gets_it(
     browser: FlaskClient, site: Flask, address: str
 ):
-    """The second press is refused, although its form was good."""
+    """If two browsers have the page open, the second press is refused although its form is good."""
     other = site.test_client()
     form = re.search(r'value="([0-9a-f]+)"', other.get(address).text)
     assert form
@@ -110,7 +119,7 @@ def test_of_two_browsers_with_the_page_open_one_gets_it(
 
 
 def test_another_site_cannot_press(browser: FlaskClient, address: str):
-    """Without the form's token nothing is opened, and nothing is used up."""
+    """A press from another site, without the form's token, opens nothing and uses nothing up."""
     browser.get(address)
     assert browser.post(address, data={"form": "0" * 64}).status_code == 403
     assert press(browser, address) == 303
@@ -118,7 +127,7 @@ def test_another_site_cannot_press(browser: FlaskClient, address: str):
 
 @pytest.mark.parametrize("opened", [False, True])
 def test_the_link_ends(services: Services, browser: FlaskClient, address: str, *, opened: bool):
-    """An hour after it was opened, and after a day if nobody opened it."""
+    """A link ends an hour after it was opened, and after a day if nobody opened it."""
     if opened:
         assert press(browser, address) == 303
     move_end(services, -timedelta(seconds=1))
@@ -130,7 +139,10 @@ def test_the_link_ends(services: Services, browser: FlaskClient, address: str, *
 def test_files_are_for_the_browser_that_opened_the_link(
     browser: FlaskClient, site: Flask, address: str
 ):
-    """They are downloads. Before the press, and in another browser, there are none."""
+    """The history's files are downloads for the browser that opened the link.
+
+    Before the press, and in another browser, there are no files.
+    """
     assert [browser.get(f"{address}/{name}").status_code for name in FILES] == [404] * 3
     press(browser, address)
     files = [browser.get(f"{address}/{name}") for name in FILES]
@@ -140,7 +152,7 @@ def test_files_are_for_the_browser_that_opened_the_link(
 
 
 def test_the_files_say_the_same(browser: FlaskClient, address: str):
-    """One incident of about two hours, ninety days, twelve mails."""
+    """The files say the same as the page: one incident, ninety days and twelve mails."""
     press(browser, address)
     incidents, days, whole = (browser.get(f"{address}/{name}").text for name in FILES)
     (row,) = csv.DictReader(io.StringIO(incidents))
@@ -161,7 +173,10 @@ def test_the_files_say_the_same(browser: FlaskClient, address: str):
 
 
 def test_an_address_is_no_markup(services: Services, browser: FlaskClient):
-    """Nothing that came from outside is drawn as HTML."""
+    """A mailbox address with markup is shown as text.
+
+    Nothing that came from outside is drawn as HTML.
+    """
     mailbox = "<b>x</b>@contoso.com"
     watch(services, mailbox)
     address = urlsplit(links.one_time(services, "history", mailbox).url).path
@@ -171,7 +186,7 @@ def test_an_address_is_no_markup(services: Services, browser: FlaskClient):
 
 
 def test_a_channel_without_a_history_has_an_empty_page(services: Services, browser: FlaskClient):
-    """Nobody has looked, and there is no incident."""
+    """The page of a channel without a history says that there was no look and no incident."""
     address = urlsplit(links.one_time(services, "history", MAILBOX).url).path
     press(browser, address)
     page = browser.get(address).text
@@ -180,7 +195,7 @@ def test_a_channel_without_a_history_has_an_empty_page(services: Services, brows
 
 
 def test_the_page_is_in_the_browsers_language(browser: FlaskClient, address: str):
-    """German, if the browser asks for it."""
+    """The history page is in German, if the browser asks for German."""
     press(browser, address)
     page = browser.get(address, headers={"Accept-Language": "de"}).text
     assert ('lang="de"' in page, "Jede Störung" in page) == (True, True)
@@ -188,7 +203,7 @@ def test_the_page_is_in_the_browsers_language(browser: FlaskClient, address: str
 
 @pytest.mark.parametrize("path", ["/history/none", "/history/none/days.csv"])
 def test_a_guess_is_nothing(browser: FlaskClient, path: str):
-    """Nothing is said of any channel."""
+    """A guessed link gets 404, and nothing is said of any channel."""
     assert browser.get(path).status_code == 404
 
 

@@ -30,7 +30,10 @@ def reached(port: int) -> list[bool]:
     ],
 )
 def test_who_is_reached(host: str, both: list[bool], free_port: int):
-    """``::`` takes both kinds of addresses, as the documents say."""
+    """The host ``::`` is reached with IPv4 and IPv6, as the documents say.
+
+    Any other host is reached with its own kind of address.
+    """
     if ":" in host and not socket.has_dualstack_ipv6():
         pytest.skip("this machine has no IPv6")
     with closing(listener(host, free_port)):
@@ -38,7 +41,10 @@ def test_who_is_reached(host: str, both: list[bool], free_port: int):
 
 
 def test_a_port_below_1024_is_explained(monkeypatch: pytest.MonkeyPatch):
-    """The system refuses such a port to users who are not root."""
+    """The error about a refused port below 1024 says to take a port above 1023.
+
+    The system refuses such a port to users who are not root.
+    """
     refused = PermissionError(13, "Permission denied")
     monkeypatch.setattr(socket, "create_server", lambda *_, **__: (_ for _ in ()).throw(refused))
     with pytest.raises(AddressError, match=r"PORT 80 may not be used .* above 1023"):
@@ -46,7 +52,7 @@ def test_a_port_below_1024_is_explained(monkeypatch: pytest.MonkeyPatch):
 
 
 def test_another_refusal_is_passed_on(monkeypatch: pytest.MonkeyPatch):
-    """With the system's own words."""
+    """Another refusal of the system is passed on with the system's own words."""
     refused = OSError(97, "Address family not supported by protocol")
     monkeypatch.setattr(socket, "create_server", lambda *_, **__: (_ for _ in ()).throw(refused))
     with pytest.raises(AddressError, match=r"HOST ::, PORT 8080 \(Address family not supported"):

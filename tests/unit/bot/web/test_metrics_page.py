@@ -29,7 +29,10 @@ WORK = Settings(
 
 @pytest.fixture(autouse=True)
 def threads(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[CountsToRedis]]:
-    """The threads of the sites that a test makes. They end with the test, as they would count for others."""
+    """Threads that count for the sites of a test.
+
+    They end with the test, because they would also count for other tests.
+    """
     made: list[CountsToRedis] = []
 
     class Stoppable(CountsToRedis):
@@ -44,7 +47,7 @@ def threads(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[CountsToRedis]]:
 
 
 def asked(settings: BotSettings, header: str = "") -> tuple[int, str]:
-    """The status of the web port's page, and its text."""
+    """Return the status and the text of the metrics page at the web port."""
     browser = whole_site(settings, WORK).test_client()
     headers = {"Authorization": header} if header else {}
     answer = browser.get("/metrics", headers=headers)
@@ -52,19 +55,19 @@ def asked(settings: BotSettings, header: str = "") -> tuple[int, str]:
 
 
 def test_off_by_default(settings: BotSettings, redis: Redis):
-    """Without a setting there is no page, with a token or without one."""
+    """Without its settings there is no metrics page, even for a request with a token."""
     assert asked(settings)[0] == asked(settings, f"Bearer {TOKEN}")[0] == 404
 
 
 @pytest.mark.parametrize("header", ["", TOKEN, "Bearer", f"Basic {TOKEN}", f"Bearer {TOKEN}x"])
 def test_without_the_token_nothing_is_shown(settings: BotSettings, redis: Redis, header: str):
-    """The answer says which scheme is needed, and no number."""
+    """A request without the right token gets 401, which names the scheme and shows no number."""
     code, text = asked(replace(settings, metrics_token=TOKEN), header)
     assert (code, "webex_email_bot" in text) == (401, False)
 
 
 def test_with_the_token(settings: BotSettings, redis: Redis):
-    """The numbers of this process are among them, although its thread has not added them yet."""
+    """With the token, the page also shows numbers that the process has not added to Redis yet."""
     COUNTERS.reset()
     COUNTERS.add(CARDS, "posted", by=7)
     code, text = asked(replace(settings, metrics_token=TOKEN), f"Bearer {TOKEN}")
@@ -72,13 +75,13 @@ def test_with_the_token(settings: BotSettings, redis: Redis):
 
 
 def test_a_port_of_their_own_takes_them_off_the_web_port(settings: BotSettings, redis: Redis):
-    """One address is enough."""
+    """Metrics with a port of their own are not at the web port, because one address is enough."""
     own = replace(settings, metrics_token=TOKEN, metrics_port=9100)
     assert asked(own, f"Bearer {TOKEN}")[0] == 404
 
 
 def listening(settings: BotSettings, port: int, token: str) -> tuple[str, int]:
-    """Return the address of the own port, and its status for a request without a token."""
+    """Return the address of the metrics port, and its status for a request without a token."""
     own = replace(settings, metrics_port=port, metrics_token=token, host="0.0.0.0")
     with metrics_page.own_port(own):
         code = httpx.get(f"http://127.0.0.1:{port}/metrics").status_code
@@ -95,12 +98,15 @@ def test_the_own_port_is_one_of_this_machine_unless_it_has_a_token(
     token: str,
     expected: tuple[str, int],
 ):
-    """With a token it listens where the web process does, and asks for the token."""
+    """Without a token, the metrics port listens only on this machine.
+
+    With a token, the port listens at the address of the web process, and asks for the token.
+    """
     assert listening(settings, free_port, token) == expected
 
 
 def test_a_taken_port_is_named_with_its_setting(settings: BotSettings, free_port: int):
-    """The sentence names METRICS_PORT, and not PORT."""
+    """The error about a taken metrics port names METRICS_PORT, and not PORT."""
     own = replace(settings, metrics_port=free_port)
     with (
         socket.create_server(("127.0.0.1", free_port)),
@@ -113,7 +119,10 @@ def test_a_taken_port_is_named_with_its_setting(settings: BotSettings, free_port
 def test_a_thread_adds_the_counts_after_the_first_answer(
     settings: BotSettings, redis: Redis, threads: list[CountsToRedis]
 ):
-    """No request waits for it, and a process has one thread."""
+    """A thread adds the counts to Redis after the first answer, so no request waits for it.
+
+    A process has one such thread.
+    """
     COUNTERS.reset()
     COUNTERS.add(CARDS, "edited")
     thread = CountsToRedis(connect_for_web(settings.redis_url), every_s=0.01)

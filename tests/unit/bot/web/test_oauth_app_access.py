@@ -35,7 +35,7 @@ BACK = "/microsoft/callback"
 
 @pytest.fixture
 def services(microsoft_services: Services, provider: Any) -> Services:
-    """With a Microsoft on loopback, where all roles are granted."""
+    """Services with a Microsoft on loopback, where all roles are granted."""
     provider.app_roles.update(
         {GRAPH_SCOPE: list(GRAPH_APP_ROLES), EXCHANGE_SCOPE: list(EXCHANGE_APP_ROLES)}
     )
@@ -44,7 +44,7 @@ def services(microsoft_services: Services, provider: Any) -> Services:
 
 @pytest.fixture
 def run(services: Services) -> Run:
-    """A check of Anna's that had to leave something out."""
+    """Check of Anna's that had to skip a step."""
     channel = Channel("support@example.test", tenant_id=TENANT)
     begun = services.store.check(
         channel, Person("anna", "anna@example.test", "org-1"), Origin("room-1", "t")
@@ -59,7 +59,7 @@ def run(services: Services) -> Run:
 
 
 def depart(services: Services, browser: FlaskClient, run: Run) -> dict[str, str]:
-    """Open the card's link and press its button; what Microsoft is asked, and where."""
+    """Open the card's link, press its button, and return the request that Microsoft gets."""
     page = browser.get(path(services, run, "access"))
     assert (
         page.status_code,
@@ -144,9 +144,9 @@ ENTRA = "AADSTS{}: No. Trace ID: t Correlation ID: c Timestamp: 2026-11-25 09:00
 def test_what_does_not_count(
     services: Services, browser: FlaskClient, run: Run, query: dict[str, str], cause: str
 ):
-    """A consent that was declined, forbidden or of another tenant does not count.
+    """A consent that was declined, forbidden or of another tenant does not count, and is named.
 
-    The page and the card say which it was. The button stays, and no token is requested.
+    The button for the consent stays, and no token is requested.
     """
     page = browser.get(
         BACK, query_string=query | {"state": depart(services, browser, run)["state"]}
@@ -190,7 +190,10 @@ def test_consent_without_the_permissions(services: Services, provider: Any, run:
 def test_permissions_that_are_still_spreading(
     services: Services, browser: FlaskClient, provider: Any, run: Run
 ):
-    """The first token after the consent may lack them; another one is asked for a moment later."""
+    """The first token after the consent may lack the new permissions.
+
+    Another token is requested a moment later, and the consent counts.
+    """
     provider.trouble.append(provider.refuse(400, "unauthorized_client", 700016))
     page = browser.get(
         BACK,
@@ -204,9 +207,9 @@ def test_permissions_that_are_still_spreading(
 
 
 def test_a_state_of_another_check(services: Services, browser: FlaskClient, run: Run):
-    """A state moved to another run does not count.
+    """An OAuth state that is moved to another run does not count.
 
-    It is bound to the person, the tenant and the channel.
+    The state is bound to the person, the tenant and the channel.
     """
     state = depart(services, browser, run)["state"]
     flow = oauth_state.pop(services, state)
@@ -223,7 +226,10 @@ def test_a_state_of_another_check(services: Services, browser: FlaskClient, run:
 
 
 def test_the_card_says_with_what_each_finding_was_seen(services: Services, run: Run):
-    """Each finding on the card has its own access, not the least access that its step needs."""
+    """Each finding on the card shows the access with which it was seen.
+
+    That is not the least access that its step needs.
+    """
     seen = [
         Finding("security_defaults", State.OK, access=Access.APP),
         Finding("entra", State.OK, access=Access.NONE),

@@ -25,14 +25,17 @@ KNOWN = Event(
 
 @pytest.fixture
 def services(microsoft_services: Services) -> Services:
-    """With a Microsoft on loopback."""
+    """Services with a Microsoft on loopback."""
     return microsoft_services
 
 
 def test_an_account_of_another_tenant_is_told(
     services: Services, browser: FlaskClient, provider: Any, begin: Callable[..., Run]
 ):
-    """Its page names the account and says what to do; the run does not say that somebody is signed in."""
+    """The page names an account of another tenant and says what to do.
+
+    The run does not record that somebody is signed in.
+    """
     provider.domains = ["fabrikam.com"]
     provider.claims["preferred_username"] = "eve@fabrikam.com"
     run = begin()
@@ -62,7 +65,7 @@ def test_an_account_of_another_tenant_is_told(
 def test_another_tenant_is_not_asked_for_exchange(
     services: Services, browser: FlaskClient, provider: Any, begin: Callable[..., Run]
 ):
-    """It is refused before the second consent, and after it as well."""
+    """An account of another tenant is refused before the second consent, and after it as well."""
     run = begin()
     provider.domains = ["fabrikam.com"]
     provider.at_refresh = [provider.refuse(400, "invalid_grant", 65001)]
@@ -82,7 +85,10 @@ def test_another_tenant_is_not_asked_for_exchange(
 def test_an_account_of_another_tenant_after_an_approval(
     services: Services, browser: FlaskClient, provider: Any, begin: Callable[..., Run]
 ):
-    """It is known by the tenant of the plan, and named, too."""
+    """After an approval, an account of another tenant is refused and named.
+
+    It is recognized by the tenant of the approved plan.
+    """
     run = begin(
         SIGNED_IN,
         Event(Kind.PLANNED, now(), data={"plan": "p"}),
@@ -99,7 +105,7 @@ def test_an_account_of_another_tenant_after_an_approval(
 def test_not_the_person_who_was_asked(
     services: Services, browser: FlaskClient, provider: Any, begin: Callable[..., Run]
 ):
-    """The rehearsal's page names the account, and the one that it has to be."""
+    """The rehearsal's page names the refused account, and the account that has to sign in."""
     known = replace(
         KNOWN, finding=Finding("mailbox_user", State.OK, facts=FACTS | {"user_id": "oid-2"})
     )
@@ -128,7 +134,10 @@ def test_an_account_without_a_role(
     roles: list[str] | None,
     told: bool,
 ):
-    """It is told at once. It is not refused, because a role group of Exchange is not in the token."""
+    """An account without an administrator's role is told so at once.
+
+    The account is not refused, because a role group of Exchange is not in the token.
+    """
     provider.claims["wids"] = roles
     run = begin(kind=kind)
     page = browser.get(BACK, query_string=signed(services, browser, provider, run))
@@ -146,7 +155,10 @@ def test_an_account_without_a_role(
 def test_somebody_who_is_no_administrator_is_told_who_is_needed(
     services: Services, browser: FlaskClient, begin: Callable[..., Run]
 ):
-    """Microsoft names nobody in this refusal. The page says who has to act, and leads back."""
+    """The page for a person who is no administrator says who has to act, and leads back.
+
+    Microsoft names nobody in this refusal.
+    """
     run = begin()
     words = "AADSTS90094: Need admin approval. Trace ID: t Correlation ID: c "
     words += "Timestamp: 2026-11-25 09:00:00Z"

@@ -18,14 +18,17 @@ BODY = b'{"resource": "messages", "event": "created", "data": {"id": "made-up-wo
 
 
 def lines(log: list[Any]) -> list[int]:
-    """The counts that were logged, each as a warning."""
+    """Return the counts that were logged, each as a warning."""
     found = [each for each in log if each["event"].startswith("webhooks refused")]
     assert {each["log_level"] for each in found} <= {"warning"}
     return [each["count"] for each in found]
 
 
 def test_the_first_is_logged_at_once_and_the_others_together(redis: Redis):
-    """The count of the minute comes when it is over, although no further webhook does."""
+    """The first refused webhook is logged at once, and the others of the minute together.
+
+    Their count is logged when the minute is over, although no further webhook comes.
+    """
     with capture_logs() as log:
         counter = RefusedWebhooks(redis, 0.2)
         for _ in range(5):
@@ -41,7 +44,7 @@ def test_the_first_is_logged_at_once_and_the_others_together(redis: Redis):
 def test_a_refused_webhook_is_counted_without_its_body(
     settings: BotSettings, redis: Redis, redis_url: str
 ):
-    """The log has no word of it, and doctor finds the number."""
+    """The log has no word of a refused webhook's body, and ``doctor`` finds the count in Redis."""
     browser = create_app(settings, connect_for_web(redis_url)).test_client()
     with capture_logs() as log:
         answer = browser.post("/webhooks/webex", data=BODY, content_type="application/json")
@@ -53,7 +56,7 @@ def test_a_refused_webhook_is_counted_without_its_body(
 
 @pytest.mark.parametrize("path", ["/webhooks/webex"])
 def test_without_redis_it_is_still_logged(settings: BotSettings, free_port: int, path: str):
-    """The answer stays 401."""
+    """Without Redis a refused webhook is still logged, and its answer stays 401."""
     nobody = connect_for_web(f"redis://127.0.0.1:{free_port}/0")
     browser = create_app(settings, nobody).test_client()
     with capture_logs() as log:

@@ -1,4 +1,4 @@
-"""The mailbox user's sign-in for the rehearsal: for whom it counts, and what is waited for."""
+"""Sign-in of the mailbox user for the rehearsal: for whom it counts, and for what it waits."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ SIGNED_IN = Event(Kind.SIGNED_IN, now(), account=Account(TENANT, "oid-1", "admin
 
 @pytest.fixture
 def services(microsoft_services: Services) -> Services:
-    """With a Microsoft on loopback."""
+    """Services with a Microsoft on loopback."""
     return microsoft_services
 
 
@@ -35,9 +35,9 @@ def test_only_the_delegate_rehearses_for_a_shared_mailbox(
     delegate_id: str,
     counts: bool,
 ):
-    """The rights were given to the delegate, so nobody else's sign-in proves anything.
+    """For a shared mailbox, only the delegate's sign-in counts, as the delegate has the rights.
 
-    In a run from an earlier version, which knows no delegate, who signs in becomes one.
+    In a run from an earlier version, which knows no delegate, the person who signs in becomes one.
     """
     facts = {
         "user_id": "oid-2",
@@ -94,7 +94,7 @@ def test_what_was_written_a_moment_ago_is_waited_for(
     numbers: tuple[int, ...],
     cause: str | None,
 ):
-    """A secret, app or grant written within two minutes is waited for (CHECKLIST J7).
+    """The sign-in waits for a secret, app or grant of the last two minutes (CHECKLIST J7).
 
     A code that the first try used up does not hide the reason of the first refusal.
     """
@@ -130,9 +130,9 @@ def test_only_the_mailbox_user_rehearses(
     object_id: str,
     counts: bool,
 ):
-    """Only the mailbox user can rehearse, by the object id of the validated token.
+    """Only the mailbox user can rehearse, known by the object id in the validated token.
 
-    The tokens are sealed only then.
+    Only that person's tokens are saved, and they are encrypted.
     """
     facts = {"user_id": object_id, "upn": "support@contoso.com", "client_id": "client-1"}
     run = begin(
@@ -174,7 +174,10 @@ def test_only_the_mailbox_user_rehearses(
 def test_the_mailbox_user_needs_no_administrator(
     services: Services, browser: FlaskClient, provider: Any, begin: Callable[..., Run]
 ):
-    """While the administrator's sign-in has ended the journey goes to the same tenant, and counts."""
+    """The mailbox user's sign-in counts, although the administrator's sign-in has ended.
+
+    The sign-in goes to the same tenant.
+    """
     facts = {"user_id": "oid-1", "upn": "support@contoso.com", "client_id": "client-1"}
     user = Event(
         Kind.FOUND,
@@ -204,7 +207,10 @@ def test_each_try_is_recognized_in_the_sign_in_log(
     begin: Callable[..., Run],
     monkeypatch: pytest.MonkeyPatch,
 ):
-    """A secret that Entra does not know for a second leaves a failure in the log, which is the bot's."""
+    """Each try of the rehearsal is known as the bot's own, even if the try fails.
+
+    A secret that Entra does not know for a second leaves a failure in the sign-in log.
+    """
     monkeypatch.setattr("bot.web.oauth.SETTLE_S", (0, 0))
     facts = {"user_id": "oid-1", "upn": "support@contoso.com", "client_id": "client-1"}
     found = Finding("mailbox_user", State.OK, facts=facts)

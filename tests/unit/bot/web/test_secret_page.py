@@ -32,7 +32,7 @@ MADE = Event(
 
 @pytest.fixture
 def run(services: Services, begin: Callable[..., Run]) -> Run:
-    """A run with a secret to show."""
+    """Run with a client secret to show."""
     made = begin(SIGNED_IN, MADE)
     services.vault.put(f"secret:{made.id}", SECRET, 60)
     return made
@@ -40,12 +40,12 @@ def run(services: Services, begin: Callable[..., Run]) -> Run:
 
 @pytest.fixture
 def address(services: Services, run: Run) -> str:
-    """The link's path."""
+    """Path of the link to the secret's page."""
     return urlsplit(links.link(services, "handover", run.id).url).path
 
 
 def end(services: Services) -> None:
-    """The link's fifteen minutes are over."""
+    """Let the link's fifteen minutes be over."""
     name = next(
         key.decode().removeprefix("sealed:") for key in services.redis.scan_iter("sealed:page:*")
     )
@@ -55,7 +55,7 @@ def end(services: Services) -> None:
 
 
 def test_looking_burns_nothing(services: Services, browser: FlaskClient, run: Run, address: str):
-    """Previews and scanners see a button, and no secret."""
+    """Previews and scanners that open the page see a button and no secret, and use nothing up."""
     pages = [browser.get(address), browser.head(address), browser.get(address)]
     assert ([page.status_code for page in pages], any(SECRET in page.text for page in pages)) == (
         [200] * 3,
@@ -65,9 +65,9 @@ def test_looking_burns_nothing(services: Services, browser: FlaskClient, run: Ru
 
 
 def test_a_press_shows_it_once(services: Services, browser: FlaskClient, run: Run, address: str):
-    """A press shows the secret once, escaped, with the form's other fields and the one workload.
+    """A press shows the secret, escaped, with the form's other fields and the asset's one workload.
 
-    Then it is deleted here and recorded as handed over.
+    The secret is shown once, and then deleted here and recorded as handed over.
     """
     shown = browser.post(address)
     assert shown.status_code == 200
@@ -93,7 +93,10 @@ FORM = (
 
 
 def test_every_field_can_be_copied_in_the_forms_order(browser: FlaskClient, address: str):
-    """The page alone is enough to fill in the form, from the first field to the last."""
+    """The page has all fields of Webex Connect's form in the form's order.
+
+    So the page alone is enough to fill in the form, from the first field to the last.
+    """
     page = browser.post(address).text
     labels = re.findall(r'<label for="field\d+">([^<]+)</label>', page)
     assert [each for each in labels if each in FORM] == list(FORM)
@@ -101,7 +104,10 @@ def test_every_field_can_be_copied_in_the_forms_order(browser: FlaskClient, addr
 
 
 def test_the_button_shows_the_answer_in_the_same_page(browser: FlaskClient, address: str):
-    """Only this page may ask the bot by a script, and without one its form works as before."""
+    """A script shows the secret in the same page, and without the script the form works as before.
+
+    Only this page may call the bot from a script.
+    """
     page = browser.get(address)
     assert page.headers["Content-Security-Policy"].endswith("; connect-src 'self'")
     assert ("data-here" in page.text, 'method="post"' in page.text) == (True, True)
@@ -112,7 +118,10 @@ def test_the_button_shows_the_answer_in_the_same_page(browser: FlaskClient, addr
 def test_without_an_administrator_the_addresses_are_whole(
     services: Services, browser: FlaskClient, run: Run, address: str
 ):
-    """The tenant is known although the administrator's sign-in has ended."""
+    """The addresses on the page are complete, although the administrator's sign-in has ended.
+
+    The tenant is still known then.
+    """
     services.store.append(
         run.id, Event(Kind.PLANNED, now(), data={"plan": "p"}), Event(Kind.SIGNED_OUT, now())
     )
@@ -129,7 +138,7 @@ def test_without_an_administrator_the_addresses_are_whole(
 def test_a_login_of_its_own_can_be_copied(
     services: Services, browser: FlaskClient, run: Run, address: str, upn: str, login: str
 ):
-    """Only where who signs in is another address than the mailbox's."""
+    """The page has a login to copy only if it differs from the mailbox's address."""
     user = Finding("mailbox_user", State.OK, facts={"upn": upn})
     services.store.append(run.id, Event(Kind.FOUND, now(), step="mailbox_user", finding=user))
     page = browser.post(address).text
@@ -145,7 +154,7 @@ def test_a_login_of_its_own_can_be_copied(
 def test_of_fifty_readers_one_sees_it(
     services: Services, browser: FlaskClient, run: Run, address: str
 ):
-    """At the same moment."""
+    """If fifty readers press the button at the same moment, only one of them sees the secret."""
     with ThreadPoolExecutor(50) as pool:
         pages = list(pool.map(lambda _: browser.application.test_client().post(address), range(50)))
     assert sorted(page.status_code for page in pages) == [200] + [410] * 49
@@ -172,7 +181,7 @@ def test_the_page_is_private(browser: FlaskClient, address: str, method: str):
 def test_no_other_method(
     services: Services, browser: FlaskClient, run: Run, address: str, method: str, status: int
 ):
-    """Other methods are refused and do not use up the secret."""
+    """Methods other than GET, HEAD and POST are refused and do not use up the secret."""
     assert (
         getattr(browser, method)(address).status_code,
         services.vault.holds(f"secret:{run.id}"),
@@ -191,12 +200,12 @@ def test_no_other_method(
     ],
 )
 def test_an_unknown_link(browser: FlaskClient, method: str, path: str, status: int):
-    """Shows nothing."""
+    """An unknown link to the secret's page shows nothing."""
     assert getattr(browser, method)(path).status_code == status
 
 
 def test_another_kinds_link(services: Services, browser: FlaskClient, run: Run):
-    """A sign-in link does not open this page."""
+    """A sign-in link does not open the secret's page."""
     path = urlsplit(links.link(services, "signin", run.id).url).path.replace(
         "/signin/", "/handover/"
     )
@@ -207,7 +216,10 @@ def test_another_kinds_link(services: Services, browser: FlaskClient, run: Run):
 def test_a_late_link_shows_nothing_but_a_way_on(
     services: Services, browser: FlaskClient, run: Run, address: str
 ):
-    """A new link comes 1:1 to who asked, and never on the page."""
+    """A link that is used too late shows nothing but a way to get a new link.
+
+    The new link comes 1:1 to the requester, and never on the page.
+    """
     end(services)
     services.redis.hset(
         f"cards:{run.id}",
@@ -240,7 +252,7 @@ def test_a_late_link_shows_nothing_but_a_way_on(
 def test_a_cancelled_run_shows_nothing(
     services: Services, browser: FlaskClient, run: Run, address: str
 ):
-    """Its secret was dropped with it."""
+    """The link of a canceled run shows nothing, because the secret was dropped with the run."""
     services.vault.drop(f"secret:{run.id}")
     assert (browser.get(address).status_code, browser.post(address).status_code) == (410, 410)
 
@@ -254,7 +266,7 @@ def test_a_cancelled_run_shows_nothing(
     ],
 )
 def test_the_pages_own_files(browser: FlaskClient, path: str, kind: str):
-    """One style sheet and one script, of the bot's own."""
+    """The pages load their style sheet and their scripts from the bot itself."""
     page = browser.get(path)
     assert (page.status_code, page.mimetype, bool(page.text)) == (200, kind, True)
 
@@ -265,7 +277,7 @@ def test_after_a_loss_the_run_goes_on(
 ):
     """After the secret is shown, a worker looks for the token, and removes a lost secret.
 
-    The recorded key id is that of the secret that was shown, in the run, too.
+    The bot and the run both record the key id of the secret that was shown.
     """
     services.vault.put(f"secret-key:{run.id}", "key-2", 60)
     if lost:

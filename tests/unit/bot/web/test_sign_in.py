@@ -33,14 +33,17 @@ APP = Event(
 
 @pytest.fixture
 def services(microsoft_services: Services) -> Services:
-    """With a Microsoft on loopback."""
+    """Services with a Microsoft on loopback."""
     return microsoft_services
 
 
 def test_the_page_says_for_what_and_by_whom(
     services: Services, browser: FlaskClient, begin: Callable[..., Run]
 ):
-    """And leads to Microsoft with PKCE, a state of 256 bits, a nonce, and no consent prompt."""
+    """The sign-in page names the mailbox and the requester, and leads to Microsoft.
+
+    The request has PKCE, a state of 256 bits, a nonce, and no consent prompt.
+    """
     run = begin()
     page = browser.get(path(services, run))
     asked = depart(services, browser, run)
@@ -78,7 +81,7 @@ def test_every_page_is_private(
 def test_a_sign_in(
     services: Services, browser: FlaskClient, provider: Any, begin: Callable[..., Run]
 ):
-    """A sign-in is sealed for the run and recorded with its account, and a worker continues.
+    """A sign-in is saved encrypted for the run, recorded with its account, and wakes a worker.
 
     The account is that of the validated token.
     """
@@ -102,7 +105,7 @@ def test_exchange_asks_for_more_than_graph(
 ):
     """If Exchange needs more than Graph, the browser continues to a sign-in for Exchange.
 
-    It may need consent or a second factor. The result of the second sign-in counts.
+    Exchange may need consent or a second factor. The result of the second sign-in counts.
     """
     run = begin()
     provider.at_refresh = [provider.refuse(400, "invalid_grant", number)]
@@ -132,7 +135,7 @@ def test_more_than_a_sign_in_can_give(
     number: int,
     at_once: bool,
 ):
-    """A sign-in that a policy forbids fails at once, and any other after the second sign-in.
+    """A sign-in that a policy forbids fails at once, and any other fails after the second sign-in.
 
     So no person is sent around in circles.
     """
@@ -151,7 +154,7 @@ def test_more_than_a_sign_in_can_give(
 def test_a_state_is_used_once(
     services: Services, browser: FlaskClient, provider: Any, begin: Callable[..., Run]
 ):
-    """The same answer a second time is over."""
+    """A state is used once: the same answer of Microsoft gets 400 the second time."""
     run = begin()
     query = signed(services, browser, provider, run)
     browser.get(BACK, query_string=query)
@@ -191,7 +194,7 @@ def test_looking_uses_nothing_up(
 def test_a_declined_sign_in_is_told(
     services: Services, browser: FlaskClient, begin: Callable[..., Run]
 ):
-    """On the page and on record, with Microsoft's own code."""
+    """A declined sign-in is shown on the page and recorded, with Microsoft's own code."""
     run = begin()
     state = depart(services, browser, run)["state"]
     words = "AADSTS65004: User declined to consent. Trace ID: t Correlation ID: c "
@@ -279,7 +282,7 @@ def test_before_an_approval_any_tenant_may_be_tried(
 def test_of_two_who_sign_in_the_first_counts(
     services: Services, browser: FlaskClient, provider: Any, begin: Callable[..., Run]
 ):
-    """A journey that comes back late replaces neither the account nor what is sealed."""
+    """If another person has signed in first, a late sign-in replaces no account and no token."""
     run = begin()
     query = signed(services, browser, provider, run)
     services.store.append(
@@ -297,7 +300,7 @@ def test_of_two_who_sign_in_the_first_counts(
 def test_a_link_of_an_ended_run(
     services: Services, browser: FlaskClient, provider: Any, begin: Callable[..., Run]
 ):
-    """Neither the way there nor the way back."""
+    """An ended run gets 410 on the way to Microsoft and on the way back."""
     run = begin()
     query = signed(services, browser, provider, run)
     services.store.end(run, Event(Kind.CANCELLED, now()))
@@ -311,7 +314,7 @@ def test_a_link_of_an_ended_run(
 def test_a_link_whose_time_is_up(
     services: Services, browser: FlaskClient, begin: Callable[..., Run]
 ):
-    """Is over."""
+    """A sign-in link whose time is up gets 410."""
     address = path(services, begin())
     (key,) = services.redis.scan_iter("sealed:page:*")
     name = key.decode().removeprefix("sealed:")
@@ -335,14 +338,14 @@ def test_somebody_is_signed_in_already(
 
 @pytest.mark.parametrize("address", ["/signin/none", "/consent/none", "/rehearsal/none"])
 def test_an_unknown_link(browser: FlaskClient, address: str):
-    """Leads nowhere."""
+    """An unknown link leads nowhere and gets 404."""
     assert browser.get(address).status_code == 404
 
 
 def test_a_link_of_another_kind(
     services: Services, browser: FlaskClient, begin: Callable[..., Run]
 ):
-    """A sign-in link is no consent link."""
+    """A sign-in link does not open the consent page."""
     assert browser.get(path(services, begin()).replace("/signin/", "/consent/")).status_code == 404
 
 
@@ -368,7 +371,7 @@ def test_admin_consent(
     kind: Kind,
     cause: str | None,
 ):
-    """An admin consent redirect is only an answer; a refusal or another tenant is a problem."""
+    """A consent redirect is recorded as an answer, but a refusal or another tenant as a problem."""
     run = begin(SIGNED_IN, APP)
     asked = depart(services, browser, run, "consent")
     assert (asked["client_id"], asked["redirect_uri"]) == (
@@ -381,7 +384,10 @@ def test_admin_consent(
 
 
 def test_a_state_is_sealed_and_ends(services: Services, redis: Any):
-    """It holds the PKCE verifier and the nonce, for ten minutes, unreadable in Redis and in a repr."""
+    """A state keeps the PKCE verifier and the nonce for ten minutes.
+
+    Both are unreadable in Redis and in a repr.
+    """
     oauth_state.save(services, "state-1", Flow("signin", "R1", '{"code_verifier": "verifier-1"}'))
     assert 0 < redis.ttl("sealed:flow:state-1") <= 600
     assert b"verifier-1" not in redis.get("sealed:flow:state-1")

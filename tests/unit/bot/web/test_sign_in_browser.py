@@ -47,7 +47,7 @@ KNOWN = Event(
 
 @pytest.fixture
 def services(microsoft_services: Services) -> Services:
-    """With a Microsoft on loopback."""
+    """Services with a Microsoft on loopback."""
     return microsoft_services
 
 
@@ -59,7 +59,7 @@ def another(browser: FlaskClient) -> FlaskClient:
 
 
 def kept(services: Services) -> dict[bytes, bytes]:
-    """Return everything in Redis, and when it ends is left out."""
+    """Return everything in Redis without its times of expiry."""
     return {key: services.redis.dump(key) for key in services.redis.scan_iter()}
 
 
@@ -80,7 +80,10 @@ def test_looking_asks_nobody_and_keeps_nothing(
 
 
 def test_the_cookie(services: Services, browser: FlaskClient, begin: Callable[..., Run]):
-    """Only this host gets it, over https, and no script reads it. A second page keeps the first one's."""
+    """Only this host gets the cookie, over https, and no script reads it.
+
+    A second page keeps the cookie of the first page.
+    """
     run = begin()
     first = browser.get(path(services, run)).headers["Set-Cookie"]
     name, _, rest = first.partition("=")
@@ -94,7 +97,7 @@ def test_the_cookie(services: Services, browser: FlaskClient, begin: Callable[..
 
 
 def test_the_cookie_over_plain_http(services: Services, begin: Callable[..., Run]):
-    """On this machine a try over http has a name without the prefix, which would need Secure."""
+    """Over http on this machine, the cookie's name lacks the prefix, which would need Secure."""
     local = replace(services, bot=replace(services.bot, public_url="http://localhost:8080"))
     app = create_app(local.bot, local.redis, [sign_in.pages, secret_page.pages, assets])
     app.config["SERVICES"] = local
@@ -130,7 +133,7 @@ def test_a_press_from_elsewhere(
 def test_a_press_without_the_cookie(
     services: Services, browser: FlaskClient, another: FlaskClient, begin: Callable[..., Run]
 ):
-    """The form of one browser is worth nothing in another one, or without cookies."""
+    """The form of one browser does not work in another browser, or without cookies."""
     address = path(services, begin())
     form = form_of(browser.get(address))
     assert another.post(address, data=form).status_code == 403
@@ -158,7 +161,10 @@ def test_another_browser_does_not_come_back(
     begin: Callable[..., Run],
     kind: str,
 ):
-    """The page says which browser to use, nothing is used up, and the first browser then finishes."""
+    """If another browser comes back from Microsoft, its page says which browser to use.
+
+    Nothing is used up, and the first browser then finishes.
+    """
     run = begin(*(() if kind == "signin" else (SIGNED_IN, KNOWN)))
     services.vault.put("check-secret:support@example.test", "s3cr~t.Value", 60)
     asked = depart(services, browser, run, kind)
@@ -182,7 +188,7 @@ def test_the_second_part_stays_in_the_browser(
     provider: Any,
     begin: Callable[..., Run],
 ):
-    """The sign-in for Exchange, too, comes back only where it began."""
+    """The second sign-in, for Exchange, also comes back only to the browser in which it began."""
     run = begin()
     provider.at_refresh = [provider.refuse(400, "invalid_grant", 65001)]
     onward = browser.get(BACK, query_string=signed(services, browser, provider, run))
@@ -205,7 +211,7 @@ def test_two_flows_in_one_browser(
 
 
 def test_a_flow_of_an_earlier_version_fits_no_browser():
-    """Its state names none, so the person begins once more."""
+    """The state of an earlier version names no browser, so the person begins once more."""
     assert not is_browser_of("", "")
     assert not is_browser_of("", "x" * 43)
 
@@ -213,7 +219,10 @@ def test_a_flow_of_an_earlier_version_fits_no_browser():
 def test_the_form_may_lead_to_microsoft(
     services: Services, browser: FlaskClient, provider: Any, begin: Callable[..., Run]
 ):
-    """Chromium checks the redirect after a form, too. Only these pages lead out, and only over https."""
+    """The policy of these pages lets their form lead to Microsoft, and only over https.
+
+    Chromium checks the redirect after a form, too, and no other page leads out.
+    """
     allowed = browser.get(path(services, begin())).headers["Content-Security-Policy"]
     assert f"form-action 'self' https: {provider.base};" in allowed
     other = browser.get(BACK).headers["Content-Security-Policy"]
@@ -262,7 +271,7 @@ def test_a_name_that_webex_does_not_tell(
     begin: Callable[..., Run],
     hasty_retries: None,
 ):
-    """The address is known without Webex."""
+    """If Webex gives no names, the page shows the address, which is known without Webex."""
     webex_script.on("GET", "/people/anna", reply(404, {"message": "no"}))
     webex_script.on("GET", "/rooms/room-1", reply(404, {"message": "no"}))
     page = browser.get(path(services, begin())).text
@@ -272,7 +281,10 @@ def test_a_name_that_webex_does_not_tell(
 def test_microsoft_is_slow(
     services: Services, browser: FlaskClient, provider: Any, begin: Callable[..., Run]
 ):
-    """A discovery document that does not come is 503 with the same button, which then works."""
+    """If Microsoft's discovery document does not come, the page is a 503 with the same button.
+
+    The button works as soon as Microsoft answers.
+    """
     run = begin()
     provider.discovery = (503, {}, b"")
     page = press(services, browser, run)
@@ -285,7 +297,7 @@ def test_microsoft_is_slow(
 def test_microsoft_away(
     services: Services, browser: FlaskClient, provider: Any, begin: Callable[..., Run]
 ):
-    """The page says so, and the link stays good."""
+    """If Microsoft is away, the page says so and the link stays good."""
     provider.discovery = (400, {"Content-Type": "application/json"}, b'{"error": "invalid_tenant"}')
     run = begin()
     assert press(services, browser, run).status_code == 502
@@ -300,7 +312,10 @@ def test_all_slots_are_taken(
     begin: Callable[..., Run],
     monkeypatch: pytest.MonkeyPatch,
 ):
-    """Neither a press nor a callback waits, and neither is used up."""
+    """If all slots for Microsoft are taken, neither a press nor a callback waits.
+
+    Neither of them is used up.
+    """
     run = begin()
     query = signed(services, browser, provider, run)
     asked = len(provider.requests)
@@ -318,7 +333,7 @@ def test_all_slots_are_taken(
 def test_the_permissions_are_recorded(
     services: Services, browser: FlaskClient, provider: Any, begin: Callable[..., Run]
 ):
-    """The run and the audit trail know what the sign-in asked for."""
+    """The run and the audit trail record the permissions that the sign-in asked for."""
     run = begin()
     asked = depart(services, browser, run)
     browser.get(BACK, query_string=come_back(provider, asked))
@@ -331,7 +346,7 @@ def test_the_permissions_are_recorded(
 def test_the_press_goes_to_the_page_of_microsoft(
     services: Services, browser: FlaskClient, provider: Any, begin: Callable[..., Run]
 ):
-    """With a 303, so that the browser asks by GET."""
+    """A press leads to Microsoft with a 303, so that the browser continues with GET."""
     gone = press(services, browser, begin())
     address = urlsplit(gone.headers["Location"])
     assert (gone.status_code, f"{address.scheme}://{address.netloc}") == (303, provider.base)

@@ -19,7 +19,7 @@ from tests.unit.bot.web.journey import BACK, last, signed
 
 @pytest.fixture
 def services(microsoft_services: Services) -> Services:
-    """With a Microsoft on loopback."""
+    """Services with a Microsoft on loopback."""
     return microsoft_services
 
 
@@ -32,7 +32,10 @@ def test_a_run_that_ends_during_a_sign_in(
     monkeypatch: pytest.MonkeyPatch,
     fails: bool,
 ):
-    """Nothing follows its end, and no token of the administrator stays in the vault."""
+    """If a run ends during a sign-in, no event follows its end.
+
+    No token of the administrator stays in the vault.
+    """
     run, journey = begin(), FLOWS["signin"]
     query = signed(services, browser, provider, run)
 

@@ -20,14 +20,17 @@ SIGNED_IN = Event(Kind.SIGNED_IN, now(), account=Account(TENANT, "oid-1", "admin
 
 @pytest.fixture
 def services(microsoft_services: Services) -> Services:
-    """With a Microsoft on loopback."""
+    """Services with a Microsoft on loopback."""
     return microsoft_services
 
 
 def test_one_page_asks_for_graph_and_exchange(
     services: Services, browser: FlaskClient, provider: Any, begin: Callable[..., Run]
 ):
-    """The consent to both is one page; the code gets a token for Graph alone."""
+    """One page asks for the consent to both Graph and Exchange.
+
+    The code from that page gets a token for Graph alone.
+    """
     run = begin()
     scopes = depart(services, browser, run)["scope"].split()
     assert "https://outlook.office365.com/Exchange.Manage" in scopes
@@ -42,7 +45,10 @@ def test_one_page_asks_for_graph_and_exchange(
 def test_an_entra_that_takes_one_resource_at_a_time(
     services: Services, browser: FlaskClient, provider: Any, begin: Callable[..., Run], number: int
 ):
-    """The browser goes on to a page for Graph alone, and nothing is recorded as a problem."""
+    """If Entra takes only one resource at a time, the browser goes on to a page for Graph alone.
+
+    Nothing is recorded as a problem.
+    """
     run = begin()
     state = depart(services, browser, run)["state"]
     words = f"AADSTS{number}: The scope is not valid. Trace ID: t Correlation ID: c "
@@ -60,7 +66,10 @@ def test_an_entra_that_takes_one_resource_at_a_time(
 def test_the_administrator_who_was_asked_is_preselected(
     services: Services, browser: FlaskClient, begin: Callable[..., Run]
 ):
-    """On the first try. After a problem or an earlier sign-in Microsoft asks which account is meant."""
+    """On the first try, Microsoft's page has the administrator who was asked preselected.
+
+    After a problem or an earlier sign-in, Microsoft asks which account is meant.
+    """
     asked = {"question": "administrator", "value": "admin@contoso.com"}
     run = begin(Event(Kind.ANSWERED, now(), data=asked))
     first = depart(services, browser, run)

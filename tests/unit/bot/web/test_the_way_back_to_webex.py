@@ -23,14 +23,17 @@ def test_a_page_at_the_end_leads_to_the_bot_in_webex(services: Services, browser
 def test_a_page_with_a_button_has_only_that(
     services: Services, browser: FlaskClient, begin: Callable[..., Run]
 ):
-    """The page before a sign-in has one thing to press."""
+    """The page before a sign-in has one button, and no link to Webex."""
     assert services.me.display_name == "Email Bot"
     page = browser.get(path(services, begin())).text
     assert ("<form" in page, "webexteams:" in page) == (True, False)
 
 
 def test_a_bot_whose_account_was_never_read_has_no_link(browser: FlaskClient):
-    """Webex is not asked for a page, so the page is there while Webex is away."""
+    """A page has no link to Webex if the bot's account was never read.
+
+    Webex is not asked for a page, so the page is there while Webex is away.
+    """
     page = browser.get("/signin/nothing")
     assert (page.status_code, "webexteams:" in page.text, "Email bot" in page.text) == (
         404,

@@ -53,14 +53,14 @@ def envelope(resource: str = "messages", event: str = "created", **data: Any) ->
 
 
 def sign(body: bytes, secret: str = NEW) -> str:
-    """The value of X-Spark-Signature."""
+    """Return the value of the X-Spark-Signature header for the body."""
     return hmac.new(secret.encode(), body, hashlib.sha1).hexdigest()
 
 
 def post(
     app: Flask, body: bytes, signature: str | None = None, content_type: str = "application/json"
 ) -> TestResponse:
-    """The answer to one delivery."""
+    """Post one delivery of a webhook and return the answer."""
     headers = {} if signature is None else {"X-Spark-Signature": signature}
     return app.test_client().post(
         "/webhooks/webex", data=body, headers=headers, content_type=content_type
@@ -68,7 +68,7 @@ def post(
 
 
 def deliver(app: Flask, event: dict[str, Any]) -> int:
-    """The status of the answer to a well-signed event."""
+    """Post a well-signed event and return the status of the answer."""
     body = json.dumps(event).encode()
     return post(app, body, sign(body)).status_code
 
@@ -176,7 +176,7 @@ def test_a_wrong_signature_gets_401_and_nothing_else(app: Flask, redis: Redis, f
 
 
 def test_one_flipped_byte_breaks_the_signature(app: Flask, redis: Redis):
-    """The signature is over the raw bytes: each single changed byte of a body is noticed."""
+    """The signature covers the raw bytes, so each single changed byte of a body is noticed."""
     body = json.dumps(envelope()).encode()
     signature = sign(body)
     flipped = (
@@ -195,7 +195,7 @@ def test_white_space_belongs_to_the_signature(app: Flask, redis: Redis):
 
 
 def test_an_unset_secret_never_fits():
-    """A signature under the empty secret is refused even where the empty secret is configured."""
+    """A signature with the empty secret is refused, even if the empty secret is configured."""
     assert not webhooks.is_signed(b"{}", sign(b"{}", ""), ("",))
 
 
@@ -220,7 +220,7 @@ def test_fifty_deliveries_at_once_are_one_job(settings: BotSettings, redis: Redi
 
 
 def test_an_event_is_remembered_after_it_was_handled(app: Flask, redis: Redis):
-    """A delivery that comes when the event is long handled is no new event."""
+    """A repeated delivery of an event that was handled long ago is no new event."""
     deliver(app, envelope())
     (job,) = make_queue(redis).get_jobs()
     (key,) = job.args
@@ -310,7 +310,7 @@ def test_a_signed_body_that_makes_no_sense_gets_400(app: Flask, redis: Redis, bo
 
 
 def test_a_large_body_gets_413(app: Flask, redis: Redis):
-    """64 KiB are taken, one byte more is not, whatever its signature."""
+    """A body of 64 KiB is accepted, and one more byte gets 413, even with a good signature."""
     fits = json.dumps(envelope()).encode().ljust(65_536)
     assert [post(app, body, sign(body)).status_code for body in (fits, fits + b" ")] == [200, 413]
     assert len(queued(redis)) == 1
@@ -318,20 +318,20 @@ def test_a_large_body_gets_413(app: Flask, redis: Redis):
 
 @pytest.mark.parametrize("content_type", ["text/plain", "application/x-www-form-urlencoded", ""])
 def test_another_content_type_gets_415(app: Flask, content_type: str):
-    """Webex sends JSON; nothing else is read."""
+    """A webhook with another content type gets 415, because Webex sends only JSON."""
     body = json.dumps(envelope()).encode()
     assert post(app, body, sign(body), content_type).status_code == 415
 
 
 def test_a_character_set_is_no_other_content_type(app: Flask):
-    """``application/json; charset=utf-8`` is JSON."""
+    """``application/json; charset=utf-8`` is accepted as JSON."""
     body = json.dumps(envelope()).encode()
     assert post(app, body, sign(body), "Application/JSON; charset=UTF-8").status_code == 200
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD", "PUT", "DELETE", "PATCH"])
 def test_other_methods_get_405(app: Flask, method: str):
-    """The webhook is for POST, and says so."""
+    """The address of the webhook accepts only POST, and its refusal says so."""
     answer = app.test_client().open("/webhooks/webex", method=method)
     assert (answer.status_code, "POST" in answer.headers["Allow"]) == (405, True)
 
@@ -339,7 +339,7 @@ def test_other_methods_get_405(app: Flask, method: str):
 def test_without_redis_the_answer_is_503_within_a_second(
     settings: BotSettings, free_port: int, monkeypatch: pytest.MonkeyPatch
 ):
-    """Only a queued event is acknowledged.
+    """Without Redis a webhook gets 503, because only a queued event is acknowledged.
 
     Webex does not wait, so Redis is tried twice without a pause.
     """

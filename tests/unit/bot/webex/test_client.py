@@ -97,7 +97,7 @@ def test_a_message_without_text_is_read(webex: Webex, webex_script: Any, reply: 
 
 
 def test_the_inputs_of_a_card_answer_become_text(webex: Webex, webex_script: Any, reply: Any):
-    """Whatever JSON somebody sends as an input arrives as text (facts/webex.md 3)."""
+    """Any JSON value that somebody sends as an input arrives as text (facts/webex.md 3)."""
     inputs = {"a": "x", "b": 12, "c": True, "d": None, "e": ["1"], "f": {"g": 1.5}}
     answer = {
         "id": "a-1",
@@ -134,7 +134,7 @@ def test_members_of_all_pages(webex: Webex, webex_script: Any, reply: Any):
 
 
 def test_one_membership(webex: Webex, webex_script: Any, reply: Any):
-    """Asked for with the space and the person, and None where somebody has left."""
+    """A membership is requested by space and person, and is None if the person has left."""
     webex_script.on(
         "GET", "/memberships", reply(200, {"items": [MEMBER]}), reply(200, {"items": []})
     )
@@ -143,7 +143,7 @@ def test_one_membership(webex: Webex, webex_script: Any, reply: Any):
 
 
 def test_a_card_is_sent(webex: Webex, webex_script: Any, reply: Any):
-    """The card goes along with its text, in the thread, and nothing is sent that was not given."""
+    """A card is sent with its text and in its thread, and no field is sent that was not given."""
     webex_script.on("POST", "/messages", reply(200, {"id": "m-9"}))
     assert webex.send(room_id="room-1", text="Hello", card=CARD, parent_id="m-1").id == "m-9"
     attachment = {"contentType": "application/vnd.microsoft.card.adaptive", "content": CARD}
@@ -163,7 +163,7 @@ def test_a_person_is_written_to(webex: Webex, webex_script: Any, reply: Any):
 
 
 def test_what_was_posted_says_where(webex: Webex, webex_script: Any, reply: Any):
-    """The room of a 1:1 message is known by nothing else."""
+    """A posted message names its room, because nothing else names the room of a 1:1 message."""
     webex_script.on(
         "POST", "/messages", reply(200, {"id": "m-9", "roomId": "direct-1", "roomType": "direct"})
     )
@@ -177,7 +177,7 @@ def test_what_was_posted_says_where(webex: Webex, webex_script: Any, reply: Any)
 def test_the_kind_of_a_room(
     webex: Webex, webex_script: Any, reply: Any, body: dict[str, str], kind: str
 ):
-    """The type of a room is what Webex gives, or empty if it gives none."""
+    """The type of a room is the type that Webex gives, or empty if Webex gives none."""
     webex_script.on("GET", "/rooms/room-1", reply(200, {"id": "room-1"} | body))
     assert webex.room_type("room-1") == kind
 
@@ -189,7 +189,7 @@ def test_a_space_has_a_name(webex: Webex, webex_script: Any, reply: Any):
 
 
 def test_a_card_is_edited_in_place(webex: Webex, webex_script: Any, reply: Any):
-    """The whole card goes again, with the space and the text (facts/webex.md 2)."""
+    """An edit sends the whole card again, with the space and the text (facts/webex.md 2)."""
     webex_script.on("PUT", "/messages/m-1", reply(200, {"id": "m-1"}))
     webex.edit("m-1", "room-1", "3 of 7", CARD)
     attachment = {"contentType": "application/vnd.microsoft.card.adaptive", "content": CARD}
@@ -198,7 +198,10 @@ def test_a_card_is_edited_in_place(webex: Webex, webex_script: Any, reply: Any):
 
 
 def test_an_edit_that_webex_refuses_is_told_apart(webex: Webex, webex_script: Any, reply: Any):
-    """A 400 has a class of its own, is not tried again, and carries what Webex support asks for."""
+    """An edit that gets a 400 raises an error of its own class and is not tried again.
+
+    The error has the tracking id, which Webex support asks for.
+    """
     webex_script.on(
         "PUT", "/messages/m-1", reply(400, {"message": "Unable to edit", "trackingId": "ROUTER_1"})
     )
@@ -213,7 +216,7 @@ def test_an_edit_that_webex_refuses_is_told_apart(webex: Webex, webex_script: An
 
 
 def test_deleting_twice_is_fine(webex: Webex, webex_script: Any, reply: Any):
-    """A webhook that is gone already was to be gone anyway."""
+    """Deleting a webhook that is already gone is no error."""
     webex_script.on("DELETE", "/webhooks/w-1", reply(204), reply(404, {"message": "gone"}))
     webex.delete_webhook("w-1")
     webex.delete_webhook("w-1")
@@ -221,7 +224,7 @@ def test_deleting_twice_is_fine(webex: Webex, webex_script: Any, reply: Any):
 
 
 def test_webhooks_are_listed_made_and_changed(webex: Webex, webex_script: Any, reply: Any):
-    """The secret is written and never read back."""
+    """Webhooks can be listed, made and changed; their secret is written and never read back."""
     hook = {
         "id": "w-1",
         "name": "n",
@@ -261,7 +264,7 @@ def test_webhooks_are_listed_made_and_changed(webex: Webex, webex_script: Any, r
 
 
 def test_a_file_is_downloaded(webex: Webex, webex_script: Any, reply: Any):
-    """With its name and type."""
+    """A file is downloaded with its name and type."""
     headers = {
         "Content-Type": "text/plain",
         "Content-Disposition": 'attachment; filename="headers.txt"',
@@ -273,7 +276,7 @@ def test_a_file_is_downloaded(webex: Webex, webex_script: Any, reply: Any):
 
 
 def test_a_large_file_is_not_held(webex: Webex, webex_script: Any, reply: Any):
-    """One byte more than wanted is an error of its own, and no rate limit."""
+    """A file with one byte more than allowed raises an error of its own, which is no rate limit."""
     webex_script.on("GET", "/contents/1", reply(200, b"12345"))
     with pytest.raises(FileTooLargeError):
         webex.download(webex_script.url + "contents/1", largest=4)

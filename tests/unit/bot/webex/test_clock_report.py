@@ -1,4 +1,4 @@
-"""The doctor's line about the clock."""
+"""Line of the ``doctor`` command about the clock."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from jobs.clouds.clock_skew import METER, MICROSOFT, WEBEX, Meter
 
 
 def measure(meter: Meter, cloud: str, ahead: float) -> None:
-    """Let the meter get an answer of a cloud whose clock the bot's is ahead of."""
+    """Let the meter see a cloud's answer, with the bot's clock that many seconds ahead of it."""
     moment = now() - timedelta(seconds=ahead)
     meter.note(cloud, {"Date": formatdate(moment.timestamp(), usegmt=True)}, 0.0)
 
@@ -32,7 +32,10 @@ def measure(meter: Meter, cloud: str, ahead: float) -> None:
     ],
 )
 def test_the_skew_is_named(redis: Redis, ahead: float, doubtful: bool, wrong: bool, words: str):
-    """From half a minute it is a doubt; from five minutes on it is wrong, as sign-ins fail."""
+    """A clock that is half a minute wrong is reported as a doubt.
+
+    From five minutes on the clock is reported as wrong, because sign-ins fail then.
+    """
     for cloud in (WEBEX, MICROSOFT):
         measure(METER, cloud, ahead)
     found = clock_report.on_clock(redis)
@@ -41,19 +44,19 @@ def test_the_skew_is_named(redis: Redis, ahead: float, doubtful: bool, wrong: bo
 
 
 def test_another_machines_clock_is_named_too(redis: Redis):
-    """The worker's clock counts, even if the doctor's own is right."""
+    """The report names a worker's wrong clock, even if the doctor's own clock is right."""
     measure(METER, WEBEX, 0)
     measure(Meter(redis), WEBEX, 660)
     assert "11 minutes ahead of Webex's" in clock_report.on_clock(redis).wrong
 
 
 def test_without_an_answer_it_is_not_known(redis: Redis):
-    """An unknown skew is a doubt and no reassurance."""
+    """A clock whose skew is not known is reported as a doubt, and not as right."""
     assert clock_report.on_clock(redis).doubt
 
 
 def test_a_redis_that_is_away_is_left_out():
-    """Another line of the doctor reports it."""
+    """The line about the clock does not report a Redis that is away; another line reports it."""
     measure(METER, WEBEX, 0)
     gone = Redis(port=1, socket_connect_timeout=0.1, retry=None)
     assert clock_report.on_clock(gone).good.startswith("right")

@@ -36,7 +36,7 @@ CALLS: dict[str, Callable[[Webex, str], Any]] = {
 
 
 class Dripping:
-    """It answers each request with what comes at once, and then a byte every 20 milliseconds."""
+    """Server that answers with some bytes at once, and then with a byte every 20 milliseconds."""
 
     def __init__(self, wrap: Callable[[socket.socket], socket.socket]) -> None:
         self.at_once, self.drips = b"", b""
@@ -66,7 +66,7 @@ class Dripping:
                     connection.sendall(bytes([each]))
 
     def stop(self) -> None:
-        """In the middle of whatever it answers."""
+        """Stop the server in the middle of any answer."""
         self.ends.set()
         self.listens.shutdown(socket.SHUT_RDWR)
         self.listens.close()
@@ -81,7 +81,7 @@ def dripping(
     monkeypatch: pytest.MonkeyPatch,
     real_pauses: None,
 ) -> Iterator[tuple[Dripping, Webex, str]]:
-    """It listens, in plain and over TLS; a call has 0.4 seconds."""
+    """Dripping server, over http and over TLS, and a client whose calls have 0.4 seconds."""
     monkeypatch.setattr(deadline, "TOTAL_S", 0.4)
     for name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"):
         monkeypatch.delenv(name, raising=False)
@@ -105,9 +105,9 @@ def dripping(
 def test_an_answer_that_drips_ends_in_time(
     dripping: tuple[Dripping, Webex, str], drip: str, call: str
 ):
-    """A response that arrives in small pieces times out, like a missing response.
+    """A response in small pieces times out like a missing one, and never counts as whole.
 
-    A posted message may exist then. A response that is cut off is never taken as whole.
+    A posted message may exist then.
     """
     server, webex, url = dripping
     server.at_once, server.drips = DRIPS[drip]
@@ -120,7 +120,7 @@ def test_an_answer_that_drips_ends_in_time(
 def test_a_call_that_is_over_is_not_cut(
     dripping: tuple[Dripping, Webex, str], monkeypatch: pytest.MonkeyPatch
 ):
-    """Its connection serves the next one, however much later."""
+    """The connection of a finished call serves the next call, however much later."""
     monkeypatch.setattr(deadline, "TOTAL_S", 2.0)
     server, webex, _ = dripping
     server.at_once = WHOLE

@@ -99,7 +99,7 @@ SAY_NOTHING = {"delete", "delete_webhook", "download", "edit", "update_webhook"}
 
 
 def test_every_call_is_in_the_matrix():
-    """A new call of the client is a new line here."""
+    """Each call of the client has a line in the matrix, so a new call needs a new line."""
     public = {
         name
         for name, _ in inspect.getmembers(Webex, inspect.isfunction)
@@ -143,7 +143,7 @@ def test_trouble_that_stays(webex: Webex, webex_script: Any, reply: Any, call: s
     "call", [name for name, (method, _, _) in CALLS.items() if method == "DELETE"]
 )
 def test_what_is_gone_is_deleted(webex: Webex, webex_script: Any, reply: Any, call: str):
-    """Asked for once."""
+    """Deleting something that is already gone succeeds after a single request."""
     method, path, ask = CALLS[call]
     webex_script.on(method, path, reply(404, {"message": "no"}))
     ask(webex, webex_script.url)

@@ -1,4 +1,4 @@
-"""Files go out from memory as a form, and only what is sure not to have arrived is sent again."""
+"""Files go out from memory as a form, and go out again only if they surely did not arrive."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ ZIP = b"PK\x03\x04" + bytes(range(256))
 
 
 class Form:
-    """A Webex that reads forms: what came, and with which status it is answered."""
+    """State of a Webex that reads forms: the forms that came, and the statuses of its answers."""
 
     def __init__(self, url: str) -> None:
         self.url, self.came, self.statuses = url, [], [200]
@@ -26,7 +26,7 @@ class Form:
 
 @pytest.fixture
 def form() -> Iterator[Form]:
-    """It listens on loopback."""
+    """Webex on loopback that reads forms."""
     server = ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
     url = f"http://127.0.0.1:{server.server_port}/v1/"
     server.form = Form(url)  # type: ignore[attr-defined]  # the handler reads it
@@ -39,7 +39,7 @@ def form() -> Iterator[Form]:
 
 
 def send(form: Form, **more: str) -> str:
-    """Post the archive."""
+    """Send the archive and return the id of its message."""
     return (
         Webex("a-made-up-token", form.url)
         .send_file(
@@ -55,7 +55,7 @@ def send(form: Form, **more: str) -> str:
 
 
 def parts(mails: list[Mail]) -> dict[str, Any]:
-    """The form's fields by name; a file with its name and type."""
+    """Return the form's fields by name; a file has its name, type and content."""
     found = {}
     for mail in mails:
         content = mail.get_payload(decode=True)
@@ -67,7 +67,7 @@ def parts(mails: list[Mail]) -> dict[str, Any]:
 
 
 def test_a_file_is_sent(form: Form):
-    """One form with the space, the thread, the text and the file under its name and type."""
+    """A file is sent in one form with the space, the thread, the text, and its name and type."""
     assert send(form, parent_id="root") == "m-9"
     path, token, mails = form.came[0]
     assert (path, token) == ("/v1/messages", "Bearer a-made-up-token")
@@ -88,7 +88,7 @@ def test_it_is_sent_again_whole(form: Form, hasty_retries: None):
 
 
 def test_what_may_have_arrived_is_not_sent_twice(form: Form, hasty_retries: None):
-    """After a 502 the file may stand in the space."""
+    """After a 502 a file is not sent again, because it may have arrived in the space."""
     form.statuses = [502]
     with pytest.raises(WebexAnswerError, match="502"):
         send(form)
@@ -115,4 +115,4 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(b'{"id": "m-9"}')
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002  http.server's signature
-        """Say nothing."""
+        """Write no log."""

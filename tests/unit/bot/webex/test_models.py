@@ -27,7 +27,7 @@ KINDS = (Message, CardAction, WebexPerson, Membership, Webhook)
 @pytest.mark.parametrize("kind", KINDS)
 @given(data=st.dictionaries(st.sampled_from(NAMES), JSON))
 def test_any_shape_is_read(kind: Any, data: dict[str, Any]):
-    """Each field is a text, or texts, for any JSON object; nothing is raised."""
+    """Any JSON object is read without an error, and each of its fields is a text or texts."""
     found = kind.of(data)
     for field in dataclasses.fields(kind):
         value = getattr(found, field.name)
@@ -43,11 +43,14 @@ def test_any_shape_is_read(kind: Any, data: dict[str, Any]):
 
 @pytest.mark.parametrize("files", [True, 7, "https://x.example", {"a": "b"}, None, 1.5])
 def test_files_that_are_no_list(files: Any):
-    """Such a message has no files. It is not split into characters or names."""
+    """A message whose files are no list has no files.
+
+    The value is not split into characters or names.
+    """
     assert Message.of({"id": "m1", "files": files}).files == ()
 
 
 @pytest.mark.parametrize("emails", [True, 7, "anna@example.test", {"a": "b"}, None, []])
 def test_addresses_that_are_no_list(emails: Any):
-    """Such a person has no address, so the bot does not serve them."""
+    """A person whose addresses are no list has no address, so the bot does not serve the person."""
     assert WebexPerson.of({"id": "p1", "emails": emails}).emails == ()

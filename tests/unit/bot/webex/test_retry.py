@@ -22,7 +22,7 @@ ME = {"id": "bot-id"}
 def test_retry_after_is_waited_for(
     webex: Webex, webex_script: Any, reply: Any, pauses: list[float]
 ):
-    """A 429 is asked again after the seconds that Webex names, not before."""
+    """A request that gets a 429 is sent again after the seconds that Webex names, not before."""
     webex_script.on(
         "GET",
         "/people/me",
@@ -33,7 +33,7 @@ def test_retry_after_is_waited_for(
 
 
 def test_a_long_retry_after_goes_to_the_caller(webex: Webex, webex_script: Any, reply: Any):
-    """A long Retry-After is not slept: the error carries it for the caller (facts/webex.md 4)."""
+    """A long Retry-After is not waited out; the caller gets it in the error (facts/webex.md 4)."""
     webex_script.on(
         "GET",
         "/people/me",
@@ -51,7 +51,10 @@ def test_a_long_retry_after_goes_to_the_caller(webex: Webex, webex_script: Any, 
 def test_a_malformed_retry_after_is_a_rate_limit(
     webex: Webex, webex_script: Any, reply: Any, hasty_retries: None
 ):
-    """The header that broke SDK 1.6.1 in production is waited out with 15 seconds (facts/webex.md 4)."""
+    """A malformed Retry-After is a rate limit with a wait of 15 seconds.
+
+    Such a header broke SDK 1.6.1 in production (facts/webex.md 4).
+    """
     webex_script.on("GET", "/people/me", reply(429, {}, {"Retry-After": "rand(30),add(30)"}))
     with pytest.raises(WebexRateLimitError) as caught:
         webex.me()
@@ -73,7 +76,7 @@ def test_who_comes_back_by_itself_does_not_wait(
 
 @pytest.mark.usefixtures("real_pauses")
 def test_who_comes_back_by_itself_asks_a_slow_webex_once(webex_script: Any, reply: Any):
-    """After its time, which is 3 seconds, no other try begins."""
+    """A hurried client begins no other try after its time of 3 seconds is over."""
     webex_script.on("GET", "/people/me", reply(502, {"message": "bad gateway"}, delay_s=0.2))
     with pytest.raises(WebexAnswerError):
         Webex("a-made-up-token", webex_script.url, replace(HURRIED, total_s=0.1)).me()
@@ -82,7 +85,7 @@ def test_who_comes_back_by_itself_asks_a_slow_webex_once(webex_script: Any, repl
 
 @pytest.mark.parametrize("status", [423, 500, 502, 503, 504])
 def test_a_get_survives_a_passing_error(webex: Webex, webex_script: Any, reply: Any, status: int):
-    """Locked and 5xx pass; the next answer counts."""
+    """A GET is tried again after a 423 (locked) or a 5xx, and the next answer counts."""
     webex_script.on("GET", "/people/me", reply(status, {"message": "later"}), reply(200, ME))
     assert (webex.me().id, len(webex_script.asked)) == ("bot-id", 2)
 
@@ -94,7 +97,7 @@ def test_a_get_survives_a_dropped_connection(webex: Webex, webex_script: Any, re
 
 
 def test_retries_end(webex: Webex, webex_script: Any, reply: Any):
-    """After the fourth try the error is the caller's."""
+    """After the fourth try, the caller gets the error."""
     webex_script.on("GET", "/people/me", reply(502, {"message": "bad gateway", "trackingId": "T"}))
     with pytest.raises(WebexAnswerError) as caught:
         webex.me()
@@ -125,7 +128,10 @@ def test_a_lasting_error_is_not_tried_again(
 def test_a_post_that_was_not_accepted_is_sent_again(
     webex: Webex, webex_script: Any, reply: Any, status: int
 ):
-    """423, 429, 503 and a way elsewhere prove that nothing was posted."""
+    """A post is sent again after a 423, a 429, a 503 or a redirect.
+
+    These answers prove that nothing was posted.
+    """
     headers = {"Retry-After": "0", "Location": "http://127.0.0.2:9/login"}
     webex_script.on("POST", "/messages", reply(status, {}, headers), reply(200, {"id": "m-1"}))
     assert (webex.send(room_id="r", text="Hello").id, len(webex_script.asked)) == ("m-1", 2)
@@ -135,7 +141,10 @@ def test_a_post_that_was_not_accepted_is_sent_again(
 def test_a_post_that_may_have_been_accepted_is_not_sent_again(
     webex: Webex, webex_script: Any, reply: Any, status: int
 ):
-    """A dropped connection or a gateway's error may hide a posted message: twice would be worse."""
+    """A post is not sent again after a dropped connection or a gateway's error.
+
+    The message may have been posted, and a second one would be worse than none.
+    """
     webex_script.on("POST", "/messages", reply(status, {}), reply(200, {"id": "m-1"}))
     with pytest.raises(WebexError) as caught:
         webex.send(room_id="r", text="Hello")
@@ -155,7 +164,10 @@ def test_a_post_that_never_left_is_known_as_such(free_port: int, hasty_retries: 
 def test_a_fresh_thing_may_be_late(
     webex: Webex, webex_script: Any, reply: Any, pauses: list[float], path: str
 ):
-    """The API may lag behind the webhook: two 404 in two seconds are no loss (facts/webex.md 1)."""
+    """A new message or press that is missing twice within two seconds is still found.
+
+    The API may lag behind the webhook (facts/webex.md 1).
+    """
     webex_script.on(
         "GET",
         path,
@@ -168,7 +180,10 @@ def test_a_fresh_thing_may_be_late(
 
 
 def test_a_fresh_thing_that_never_comes_is_gone(webex: Webex, webex_script: Any, reply: Any):
-    """After three tries it counts as deleted; an old one is asked for once."""
+    """A new message that is missing in three tries counts as deleted.
+
+    An old message is requested only once.
+    """
     webex_script.on("GET", "/messages/gone", reply(404, {"message": "no"}))
     with pytest.raises(WebexNotFoundError):
         webex.message("gone")
@@ -181,7 +196,7 @@ def test_a_fresh_thing_that_never_comes_is_gone(webex: Webex, webex_script: Any,
 def test_half_an_answer_is_an_error_of_ours(
     webex: Webex, webex_script: Any, reply: Any, body: bytes, hasty_retries: None
 ):
-    """Whatever the SDK stumbles over, the caller sees a WebexError."""
+    """If the SDK cannot read an answer, the caller gets a WebexError."""
     webex_script.on("GET", "/memberships", reply(200, body))
     with pytest.raises(WebexError):
         webex.members("room-1")
@@ -200,7 +215,7 @@ def test_a_mistake_is_no_rate_limit(
 
 
 def test_the_token_is_in_no_error(webex: Webex, webex_script: Any, reply: Any, free_port: int):
-    """Neither the text nor the causes of an error name the token, even where Webex repeats it back."""
+    """Neither the text nor the causes of an error name the token, even if Webex repeats it."""
     webex_script.on(
         "GET",
         "/people/me",

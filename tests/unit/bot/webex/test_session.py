@@ -18,7 +18,7 @@ ELSEWHERE = "http://127.0.0.2:9/v1/people/eve"
 def test_no_redirect_is_followed(
     webex: Webex, webex_script: Any, reply: Any, hasty_retries: None, status: int
 ):
-    """Not even to another path of the same host."""
+    """The client follows no redirect, not even to another path of the same host."""
     webex_script.on(
         "GET", "/people/anna", reply(status, {}, {"Location": f"{webex_script.url}people/eve"})
     )

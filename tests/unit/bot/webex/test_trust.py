@@ -1,4 +1,4 @@
-"""Webex behind an authority of the company's own: trusted as the other clouds are."""
+"""Webex behind a certificate authority of the company, trusted as for the other clouds."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ class _Me(BaseHTTPRequestHandler):
         self.wfile.write(content)
 
     def log_message(self, *_: object) -> None:
-        """Say nothing."""
+        """Write no log."""
 
 
 @pytest.fixture
 def address(certificate: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    """A Webex over TLS, with a certificate that nobody trusts yet."""
+    """Address of a Webex over TLS, with a certificate that nobody trusts yet."""
     for name in ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"):
         monkeypatch.delenv(name, raising=False)
     server = ThreadingHTTPServer(("127.0.0.1", 0), _Me)
@@ -45,7 +45,10 @@ def address(certificate: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
 def test_an_authority_of_the_companys_own(
     address: str, certificate: Any, monkeypatch: pytest.MonkeyPatch, name: str
 ):
-    """Either variable is enough, as for Microsoft's clouds."""
+    """SSL_CERT_FILE or REQUESTS_CA_BUNDLE is enough to trust a company's own authority.
+
+    The same holds for Microsoft's clouds.
+    """
     monkeypatch.setenv(name, str(certificate.cert))
     assert Webex("token", address).me().id == "bot-1"
 
@@ -53,7 +56,10 @@ def test_an_authority_of_the_companys_own(
 def test_the_public_authorities_are_read_once(
     address: str, certificate: Any, monkeypatch: pytest.MonkeyPatch
 ):
-    """All connections share them; reading them takes longer than a handshake."""
+    """All connections share the public authorities, which are read only once.
+
+    Reading them takes longer than a handshake.
+    """
     monkeypatch.setattr(session, "DEFAULT_CA_BUNDLE_PATH", str(certificate.cert))
     session.public_authorities.cache_clear()
     read: list[object] = []
@@ -66,7 +72,7 @@ def test_the_public_authorities_are_read_once(
 
 
 def _noting(read: list[object]) -> Callable[..., None]:
-    """Return the method of a context that reads authorities, which adds to the list what is read."""
+    """Return a method that loads authorities into a context and notes them in the list."""
     original = SSLContext.load_verify_locations
 
     def load(context: SSLContext, *places: Any, **named: Any) -> None:
@@ -77,6 +83,6 @@ def _noting(read: list[object]) -> Callable[..., None]:
 
 
 def test_nobody_else_is_trusted(address: str, hasty_retries: None):
-    """Without them the certificate does not hold."""
+    """Without SSL_CERT_FILE and REQUESTS_CA_BUNDLE, the company's certificate is refused."""
     with pytest.raises(WebexUnreachableError):
         Webex("token", address).me()

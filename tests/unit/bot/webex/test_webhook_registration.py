@@ -28,13 +28,13 @@ class WebhookShelf(Webex):
         self._ids = itertools.count(1)
 
     def webhooks(self) -> tuple[Webhook, ...]:
-        """All of them."""
+        """Return all webhooks on the shelf."""
         return tuple(self.hooks.values())
 
     def create_webhook(
         self, *, name: str, target_url: str, resource: str, event: str, secret: str
     ) -> Webhook:
-        """Put one onto the shelf."""
+        """Put a new webhook onto the shelf."""
         hook = Webhook(f"new-{next(self._ids)}", name, target_url, resource, event, "", "active")
         self.hooks[hook.id], self.secrets[hook.id] = hook, secret
         self.writes += 1
@@ -49,13 +49,13 @@ class WebhookShelf(Webex):
         self.writes += 1
 
     def delete_webhook(self, webhook_id: str) -> None:
-        """Take one off the shelf."""
+        """Take a webhook off the shelf."""
         del self.hooks[webhook_id]
         self.writes += 1
 
 
 def hook(resource: str = "messages", **changes: Any) -> Webhook:
-    """A good webhook of this bot, or one with something different."""
+    """Return a good webhook of this bot, with some fields changed."""
     return replace(
         Webhook(f"old-{resource}", PREFIX + resource, TARGET, resource, "created", "", "active"),
         **changes,
@@ -63,7 +63,7 @@ def hook(resource: str = "messages", **changes: Any) -> Webhook:
 
 
 def good() -> tuple[Webhook, ...]:
-    """All three, as they should be."""
+    """Return the bot's three webhooks as they should be."""
     return tuple(hook(resource) for resource in RESOURCES)
 
 
@@ -81,16 +81,19 @@ WELL = sorted(
 
 
 def test_the_first_start_registers_three(settings: BotSettings, redis: Redis):
-    """Messages, card answers (which no firehose covers) and memberships, with the newest secret."""
+    """The first start registers webhooks for messages, card answers and memberships.
+
+    All have the newest secret. Card answers need their own, because no firehose covers them.
+    """
     shelf = WebhookShelf()
     assert WebhookRegistrar(shelf, redis, settings).register() == Outcome(created=RESOURCES)
     assert (shelf_state(shelf), set(shelf.secrets.values())) == (WELL, {"new-secret-0123456789"})
 
 
 def test_a_second_start_changes_nothing_but_the_secret(settings: BotSettings, redis: Redis):
-    """A second start keeps the webhooks and only updates their secret.
+    """A second start keeps the webhooks and only updates their secret, so no event is lost.
 
-    So no event is lost. Each gets the newest secret, because Webex does not show the present one.
+    Each webhook gets the newest secret, because Webex does not show the present one.
     """
     shelf = WebhookShelf(*good())
     assert WebhookRegistrar(shelf, redis, settings).register() == Outcome(updated=RESOURCES)
@@ -125,7 +128,7 @@ def test_broken_webhooks_are_repaired(
 
 
 def test_of_two_the_good_one_stays(settings: BotSettings, redis: Redis):
-    """The one that works is kept, whichever comes first."""
+    """If a kind of webhook exists twice, the working one is kept, whichever comes first."""
     shelf = WebhookShelf(hook(id="off", status="inactive"), *good())
     WebhookRegistrar(shelf, redis, settings).watch()
     assert sorted(shelf.hooks) == sorted(each.id for each in good())
@@ -151,7 +154,7 @@ def test_other_webhooks_are_left_alone(settings: BotSettings, redis: Redis):
 
 
 def moved(settings: BotSettings) -> BotSettings:
-    """The same installation at another address."""
+    """Return the settings of the same installation at another address."""
     return replace(settings, public_url="https://moved.example.test")
 
 
@@ -172,7 +175,10 @@ def test_after_a_move_the_same_webhooks_call_the_new_address(settings: BotSettin
 
 
 def test_webhooks_of_an_older_version_move_too(settings: BotSettings, redis: Redis):
-    """It has not remembered them; a start at the old address by this version has."""
+    """The webhooks of an older version also move to the new address.
+
+    The older version has not remembered them, but a start of this version at the old address has.
+    """
     shelf = WebhookShelf(*good())
     WebhookRegistrar(shelf, redis, settings).register()
     WebhookRegistrar(shelf, redis, moved(settings)).register()
@@ -215,7 +221,10 @@ def test_another_installation_of_the_same_bot_stays(
 def test_a_repair_that_failed_is_tried_at_once(
     settings: BotSettings, redis: Redis, webex: Webex, webex_script: Any, reply: Any
 ):
-    """Only one that was switched on waits its five minutes."""
+    """A failed repair of a webhook is tried again at the next look.
+
+    Only a webhook that was switched on waits its five minutes.
+    """
     off = {
         "id": "w",
         "name": PREFIX + "messages",
@@ -240,7 +249,7 @@ def test_a_repair_that_failed_is_tried_at_once(
 
 
 def test_watching_what_is_well_writes_nothing(settings: BotSettings, redis: Redis):
-    """A look every 5 minutes costs one GET."""
+    """A look at good webhooks writes nothing, and costs one GET every 5 minutes."""
     shelf = WebhookShelf(*good())
     assert (WebhookRegistrar(shelf, redis, settings).watch(), shelf.writes) == (Outcome(), 0)
 
@@ -264,7 +273,7 @@ def test_a_webhook_that_keeps_falling_is_not_hurried(settings: BotSettings, redi
 def test_the_real_client_and_the_shelf_agree(
     settings: BotSettings, redis: Redis, webex: Webex, webex_script: Any, reply: Any
 ):
-    """Over HTTP the same is sent as the tests above assume: three POST with the newest secret."""
+    """The real client sends the same as the tests assume: three POST with the newest secret."""
     webex_script.on("GET", "/webhooks", reply(200, {"items": []}))
     webex_script.on("POST", "/webhooks", reply(200, {"id": "w"}))
     WebhookRegistrar(webex, redis, settings).register()

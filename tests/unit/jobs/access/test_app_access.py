@@ -1,6 +1,6 @@
 """Read access that a tenant grants to the bot's own app.
 
-It is proven by tokens, kept without a secret, and never used for a write.
+The grant is proven by tokens, kept without a secret, and never used for a write.
 """
 
 from __future__ import annotations
@@ -64,12 +64,15 @@ def here(provider: Any, work_settings: Settings) -> Settings:
 
 
 def token(**claims: object) -> str:
-    """An access token with these claims."""
+    """Return an access token with these claims."""
     return jwt.encode(claims, KEY)
 
 
 def test_roles_of_a_token():
-    """They are read without regard to case; a token without any has none."""
+    """Roles of a token are compared without regard to case.
+
+    A token without a list of roles has none.
+    """
     assert roles_in(token(roles=["A.Read", "B.Read"])) == {"A.Read", "B.Read"}
     assert [roles_in(token()), roles_in(token(roles="A.Read"))] == [frozenset(), frozenset()]
     assert missing_in(token(roles=["a.read"]), ["A.Read", "B.Read"]) == ("B.Read",)
@@ -77,13 +80,16 @@ def test_roles_of_a_token():
 
 @pytest.mark.parametrize("text", ["", "opaque", "a.b.c", "a.!!.c", "a.bnVsbA.c"])
 def test_what_is_no_token(text: str):
-    """It says nothing about roles, so nothing is known."""
+    """A text that is not a token raises an error, because it says nothing about roles."""
     with pytest.raises(MalformedAnswer):
         roles_in(text)
 
 
 def test_proven_by_both_tokens(here: Settings, provider: Any):
-    """Graph's and Exchange's, both of the tenant's own endpoint; optional roles are noted, too."""
+    """A grant is proven by a token for Graph and a token for Exchange.
+
+    Both tokens come from the tenant's own endpoint. Optional roles in a token are noted, too.
+    """
     provider.app_roles[GRAPH_SCOPE].append("AuditLog.Read.All")
     proven = app_access.prove(here, TENANT, "anna@contoso.com")
     assert replace(proven, at=datetime.min.replace(tzinfo=UTC)) == AppAccess(
@@ -97,7 +103,7 @@ def test_proven_by_both_tokens(here: Settings, provider: Any):
 
 
 def test_missing_roles_are_named(here: Settings, provider: Any):
-    """All of them, by their names, whichever token lacks them."""
+    """The error names all missing roles, whichever of the two tokens lacks them."""
     provider.app_roles.update(
         {
             GRAPH_SCOPE: ["User.Read.All", "Application.Read.All", "Directory.Read.All"],
@@ -126,7 +132,7 @@ def test_kept_by_tenant_without_a_secret(here: Settings, redis: Redis):
 
 
 def test_one_that_was_granted_anew_is_not_forgotten(redis: Redis):
-    """A check that began before may end after the administrator has granted it again."""
+    """A check that began before a new grant can drop only the old grant, so the new grant stays."""
     old = AppAccess(TENANT, datetime(2026, 1, 1, tzinfo=UTC), "a@b.c", ())
     new = replace(old, at=datetime(2026, 1, 2, tzinfo=UTC))
     app_access.save(redis, new)
@@ -137,7 +143,7 @@ def test_one_that_was_granted_anew_is_not_forgotten(redis: Redis):
 
 
 def asking(*answers: str | CloudError) -> tuple[Callable[[str], str], list[str]]:
-    """Gives the answers in their order, and writes down what was asked for."""
+    """Return a function that gives these answers in order, and the list of the scopes asked for."""
     left, asked = list(answers), list[str]()
 
     def ask(scope: str) -> str:
@@ -151,7 +157,7 @@ def asking(*answers: str | CloudError) -> tuple[Callable[[str], str], list[str]]
 
 
 async def test_one_token_for_all_that_ask():
-    """It is asked for once, and then used."""
+    """An access token is requested once and then used for all later requests."""
     ask, asked = asking(token(roles=["A"]))
     source = AppTokens(ask, {"s": ["A"]}).source("s")
     assert {await source() for _ in range(3)} == {token(roles=["A"])}
@@ -243,7 +249,7 @@ async def test_the_eyes_of_a_tenant(
 
 
 def writing() -> list[str]:
-    """The methods of Graph that change something, by their names."""
+    """Return the names of the Graph methods that change something."""
     return [
         name
         for name, _ in inspect.getmembers(Graph, inspect.iscoroutinefunction)
@@ -253,7 +259,7 @@ def writing() -> list[str]:
 
 @pytest.mark.parametrize("name", writing())
 async def test_graph_is_never_written_to(name: str):
-    """Every method that changes something is refused before anything is sent."""
+    """With the read access, every Graph method that writes is refused before anything is sent."""
     sent: list[httpx.Request] = []
     async with httpx.AsyncClient(
         transport=httpx.MockTransport(
@@ -280,7 +286,7 @@ async def test_graph_is_never_written_to(name: str):
     ],
 )
 async def test_exchange_is_never_written_to(cmdlet: str):
-    """Only cmdlets that read are sent."""
+    """With the read access, only cmdlets that read are sent to Exchange."""
     sent: list[httpx.Request] = []
     async with httpx.AsyncClient(
         transport=httpx.MockTransport(
@@ -297,7 +303,10 @@ async def test_exchange_is_never_written_to(cmdlet: str):
 
 
 def test_only_checks_use_it():
-    """Only checks and the watch use the read access, and the modules that use it never make a change."""
+    """Only checks and the watch use the read access.
+
+    The modules that use it never make a change.
+    """
     users = {
         path.name: path.read_text(encoding="utf-8")
         for path in Path(jobs.__file__).parent.rglob("*.py")
@@ -314,7 +323,8 @@ def test_only_checks_use_it():
 def test_its_permissions_only_read():
     """The read access has exactly the permissions of facts 6.2 b, and they only read.
 
-    Exchange.ManageAsApp lets the app in at Exchange, and a role that only reads gives it rights.
+    Exchange.ManageAsApp opens Exchange to the app, and a role that only reads gives the app its
+    rights.
     """
     names = {*GRAPH_APP_ROLES, *scopes.OPTIONAL_APP_ROLES}
     assert names == {
@@ -334,7 +344,7 @@ def test_its_permissions_only_read():
     ],
 )
 def test_what_the_app_may_read(reads: tuple[str, ...], may: bool):
-    """If the app lacks a permission, the probe is left to a sign-in without a call."""
+    """If the app lacks a permission, the bot makes no call and leaves the probe to a sign-in."""
     assert scopes.app_may_read(reads) is may
 
 
@@ -380,7 +390,10 @@ async def _token() -> str:
 def test_what_a_cloud_does_not_have_is_not_needed_there(
     make_settings: Callable[..., Settings], host: str, traces: bool
 ):
-    """Graph traces messages in the public cloud only, so no national token can carry that role."""
+    """The role for message traces is needed in the public cloud only.
+
+    Graph traces no messages in national clouds, so no national token can carry that role.
+    """
     graph, _ = app_access.needed(make_settings(graph_url=f"https://{host}")).values()
     assert set(GRAPH_APP_ROLES) - set(graph) == (
         set() if traces else {"ExchangeMessageTrace.Read.All"}

@@ -1,4 +1,4 @@
-"""Calls that Microsoft limits are counted across looks and workers."""
+"""Calls that Microsoft limits are counted per tenant, for all checks and workers together."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ REPORTS = Limit("reports", "/auditlogs/", 1, 0.4)
 
 
 def pace(redis: Redis, tenant: str = "T1") -> RateLimiter:
-    """The limits of one look."""
+    """Return the rate limiter of one check of a tenant."""
     return RateLimiter((TRACES, REPORTS), lambda limit: TenantCallHistory(redis, tenant, limit))
 
 
@@ -27,7 +27,10 @@ async def call(who: RateLimiter, name: str = "GET /messageTraces") -> float:
 
 
 async def test_a_second_look_counts_the_first_one_s_calls(redis: Redis):
-    """Of the same tenant, whatever the case of its id; another tenant has its own."""
+    """A second check counts the calls that the first check made to the same tenant.
+
+    The case of the tenant's id makes no difference, and another tenant has a count of its own.
+    """
     first = pace(redis)
     await call(first)
     await call(first, "Get-MessageTraceV2")
@@ -40,7 +43,7 @@ async def test_a_second_look_counts_the_first_one_s_calls(redis: Redis):
 
 
 async def test_looks_at_the_same_time_count_each_other_s_calls(redis: Redis):
-    """A look that began earlier knows the calls of one that began later."""
+    """A check that began earlier also counts the calls of a check that began later."""
     first, second = pace(redis), pace(redis)
     await call(first)
     await call(second)
@@ -50,7 +53,10 @@ async def test_looks_at_the_same_time_count_each_other_s_calls(redis: Redis):
 
 
 async def test_a_second_look_waits_for_the_limit(redis: Redis):
-    """A report that another look has just read holds this one back, and no other kind of call."""
+    """If another check has just read a report, this check waits before it reads a report.
+
+    Other kinds of calls do not wait.
+    """
     made = await call(pace(redis), "GET /auditLogs/signIns")
     second = pace(redis)
     await call(second)
@@ -58,7 +64,7 @@ async def test_a_second_look_waits_for_the_limit(redis: Redis):
 
 
 async def test_a_call_is_kept_as_long_as_it_counts(redis: Redis):
-    """Each kind of call has its own period; older calls are removed."""
+    """Redis keeps each kind of call for its own period, and older calls are removed."""
     redis.zadd("tenant:t1:calls:traces", {"old": 1.0})
     await call(pace(redis))
     await call(pace(redis), "GET /auditLogs/signIns")

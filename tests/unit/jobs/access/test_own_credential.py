@@ -1,4 +1,4 @@
-"""When the bot's own credential ends, and what the doctor says about it."""
+"""End of the bot's own credential, and the doctor command's words about it."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ END = "2027-05-31T00:00:00Z"
 
 @pytest.fixture
 def settings(make_settings: Callable[..., Settings]) -> Settings:
-    """With a client secret."""
+    """Settings with a client secret."""
     return make_settings(microsoft_client_secret="abc8Q~made-up")
 
 
@@ -35,7 +35,7 @@ def settings(make_settings: Callable[..., Settings]) -> Settings:
 def test_a_certificate_says_when_it_ends(
     settings: Settings, tmp_path: Path, days: int, problem: bool, doubt: bool
 ):
-    """Thirty days before, there is a doubt; after the end the doctor calls it wrong."""
+    """The doctor command warns in a certificate's last 30 days and reports a problem after them."""
     lasts = timedelta(days=days, minutes=5)
     path = make_pem(ends_in=lasts).write(tmp_path / "bot.pem")
     work = replace(settings, microsoft_client_secret="", microsoft_client_certificate=str(path))
@@ -48,13 +48,16 @@ def test_a_certificate_says_when_it_ends(
 
 
 def test_a_file_that_cannot_be_read(settings: Settings):
-    """The problem is the sentence of the start."""
+    """If the certificate's file cannot be read, the doctor command's problem names the setting.
+
+    The sentence is the same as at the start of the bot.
+    """
     work = replace(settings, microsoft_client_secret="", microsoft_client_certificate="/gone.pem")
     assert own_credential(work, ()).problem.startswith("MICROSOFT_CLIENT_CERTIFICATE names /gone")
 
 
 def test_a_federated_token_has_no_end(settings: Settings):
-    """Its platform renews it."""
+    """A federated token has no known end and raises no doubt, because its platform renews it."""
     work = replace(
         settings, microsoft_client_secret="", microsoft_federated_token_file="/var/token"
     )
@@ -63,7 +66,10 @@ def test_a_federated_token_has_no_end(settings: Settings):
 
 
 def test_a_secret_whose_end_nobody_knows(settings: Settings):
-    """The doubt names the setting; with the setting it is gone."""
+    """If a secret's end is unknown, the doctor command warns and names the setting for it.
+
+    The warning is gone as soon as the setting has a date.
+    """
     assert "MICROSOFT_CLIENT_SECRET_EXPIRES" in own_credential(settings, ()).doubt
     at = now()
     day = f"{at + timedelta(days=90):%Y-%m-%d}"
@@ -72,7 +78,7 @@ def test_a_secret_whose_end_nobody_knows(settings: Settings):
 
 
 def key(hint: str | None, end: str = END) -> dict[str, Any]:
-    """A secret in an app's registration."""
+    """Return a client secret as Graph lists it in an app's registration."""
     return {"hint": hint, "endDateTime": end}
 
 
@@ -89,13 +95,19 @@ def key(hint: str | None, end: str = END) -> dict[str, Any]:
     ],
 )
 def test_which_secret_of_the_app_it_is(listed: list[Any], found: bool):
-    """Graph shows the first three characters. What is not clear is not guessed."""
+    """The bot finds its secret in the app by the first three characters, which Graph shows.
+
+    If more than one secret may be the bot's, none is chosen.
+    """
     end = end_of_secret({"passwordCredentials": listed}, "abc8Q~made-up")
     assert (end.isoformat() if end else "") == ("2027-05-31T00:00:00+00:00" if found else "")
 
 
 def test_graph_is_asked_where_the_bot_may_read(settings: Settings, monkeypatch: pytest.MonkeyPatch):
-    """The first tenant does not know the app, the second one is its home; nothing is written."""
+    """The bot looks for its own app in each tenant that it may read, and only reads there.
+
+    The first tenant does not know the app, and the second one is the app's home.
+    """
     seen: list[httpx.Request] = []
 
     def answer(asked: httpx.Request) -> httpx.Response:
@@ -123,7 +135,7 @@ def test_graph_is_asked_where_the_bot_may_read(settings: Settings, monkeypatch: 
 
 
 def test_a_tenant_that_does_not_answer(settings: Settings, monkeypatch: pytest.MonkeyPatch):
-    """The end stays unknown, which is said."""
+    """If no tenant answers, the doctor command says that the end of the secret is not known."""
     monkeypatch.setattr(
         module,
         "async_client",

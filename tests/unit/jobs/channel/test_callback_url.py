@@ -24,7 +24,7 @@ CYRILLIC_O = "\u043e"
     ],
 )
 def test_what_can_be_a_callback(url: str):
-    """It is read as it was typed, to the byte, because Entra compares it so."""
+    """A valid Call Back URL is kept exactly as typed, because Entra compares it byte by byte."""
     assert (fault_in(url), read_callback(f" {url} ")) == (None, url)
 
 
@@ -83,7 +83,7 @@ def test_what_can_be_a_callback(url: str):
     ],
 )
 def test_what_is_no_callback(url: str, why: str):
-    """Each is refused with a sentence of its own that can be rendered."""
+    """Each kind of invalid Call Back URL is refused with its own sentence, which can be shown."""
     with pytest.raises(InvalidInputError) as wrong:
         read_callback(url)
     assert wrong.value.reason.key == f"typed.callback_{why}"
@@ -91,7 +91,7 @@ def test_what_is_no_callback(url: str, why: str):
 
 
 def test_the_sentence_names_what_is_wrong():
-    """A letter of another script is named with its number, and a plain spelling is offered."""
+    """The error names a letter of another script with its number, and offers a plain spelling."""
     mixed, look = (
         fault_in(f"https://imic{CYRILLIC_O}nnect.io/callback"),
         fault_in("https://\uff55k.io/callback"),

@@ -31,7 +31,11 @@ FORWARDING = "4475e4a8@mail-us.imiconnect.io"
     ],
 )
 def test_callbacks(url: str, callback: bool):
-    """A redirect URI is a Call Back URL by its host and path; a custom node has a host of its own."""
+    """A redirect URI is a Call Back URL if it is https, has a known host, and ends in /callback.
+
+    A custom node, such as oauth.contoso.us.webexconnect.io, has a host of its own that does not
+    count.
+    """
     assert HOSTS.is_callback(url) is callback
 
 
@@ -49,20 +53,26 @@ def test_callbacks(url: str, callback: bool):
     ],
 )
 def test_forwarding_addresses(address: str, ours: bool):
-    """Only a host below a domain that Cisco names takes the copies."""
+    """A Forwarding Address must be at a host below a domain that Cisco names."""
     assert HOSTS.is_forwarding_address(address) is ours
 
 
 @pytest.mark.parametrize("pattern", PATTERNS)
 def test_a_pattern_covers_hosts_below_its_domain(pattern: str):
-    """The domain itself and a longer name that ends like it are other hosts."""
+    """A pattern covers every host below its domain.
+
+    The domain itself and a longer name that ends like it are other hosts.
+    """
     domain = pattern.removeprefix("*.")
     seen = [HOSTS.has(host) for host in (f"a.{domain}", f"A.B.{domain}", domain, f"evil{domain}")]
     assert seen == [True, True, False, False]
 
 
 def test_the_setting_adds_hosts():
-    """A pattern of the setting counts like the known ones, and a plain name is that host alone."""
+    """A pattern in the setting counts like the known ones.
+
+    A plain name in the setting covers that host alone.
+    """
     hosts = ConnectHosts(("*.connect.example.com", "mail.example.com"))
     names = ("a.connect.example.com", "mail.example.com", "b.mail.example.com", "example.com")
     assert [hosts.has(name) for name in names] == [True, True, False, False]
@@ -71,7 +81,7 @@ def test_the_setting_adds_hosts():
 
 
 def test_addresses_in_the_text_of_a_rule():
-    """A rule names its recipients with a display name and a prefix."""
+    """An address of Webex Connect is found in a rule's text between display names and prefixes."""
     text = '"Webex" [SMTP:AB12@mail-us.imiconnect.io], "Kim" [SMTP:kim@contoso.com].'
     assert HOSTS.addresses_in(text) == ["ab12@mail-us.imiconnect.io"]
     assert HOSTS.addresses_in("x@mail.imiconnect.io.evil.example") == []
@@ -93,5 +103,5 @@ def test_addresses_in_the_text_of_a_rule():
     ],
 )
 def test_foreign_hosts_of_a_channel(callback: str, forwarding: str, foreign: tuple[str, ...]):
-    """Each host is named once, and an address that is not known has none."""
+    """Each foreign host of a channel is named once, and an empty address has no host."""
     assert HOSTS.foreign(Channel("support@contoso.com", callback, forwarding)) == foreign

@@ -1,4 +1,4 @@
-"""Discovery of a channel that nobody set up here, against a scripted Microsoft."""
+"""Discovery of a channel that was not set up with this bot, against a scripted Microsoft."""
 
 from __future__ import annotations
 
@@ -35,13 +35,13 @@ Given = Callable[..., StepContext]
 
 
 def app(number: int = 1, callback: str = CALLBACK, **more: Any) -> dict[str, Any]:
-    """An app registration as people make one."""
+    """Return an app registration as people make one by hand."""
     known = {"id": f"object-{number}", "appId": f"client-{number}", "displayName": f"Mail {number}"}
     return known | {"web": {"redirectUris": [callback]}} | more
 
 
 def principal(number: int = 1, *urls: str) -> dict[str, Any]:
-    """The enterprise application of an app."""
+    """Return the enterprise application of an app."""
     return {"id": f"sp-{number}", "appId": f"client-{number}", "replyUrls": list(urls)}
 
 
@@ -59,7 +59,7 @@ def ctx(given: Given, cloud: Any) -> StepContext:
 
 
 async def test_the_users_grant_settles_it(ctx: StepContext, cloud: Any):
-    """One app with a Call Back URL and the user's consent is certain; nothing else is read."""
+    """One app with a Call Back URL and the user's consent is certain, so nothing else is read."""
     found = await discovery.search(ctx)
     (only,) = found.apps
     assert (only.client_id, only.callback_url, only.profile) == (
@@ -79,13 +79,13 @@ async def test_the_users_grant_settles_it(ctx: StepContext, cloud: Any):
 
 
 async def test_mail_send_is_the_articles_profile(ctx: StepContext, cloud: Any):
-    """The profile follows from what the app declares."""
+    """An app that declares Mail.Send has the article's profile."""
     cloud.on("GET /applications(appId='client-1')", app(requiredResourceAccess=[DECLARED]))
     assert (await discovery.search(ctx)).apps[0].profile is Profile.ARTICLE
 
 
 async def test_the_sign_in_log_tells_two_apps_apart(ctx: StepContext, cloud: Any):
-    """Without a grant of the user, the app that the user's sign-ins name counts before the others."""
+    """Without a grant of the user, the app in the log of the user's sign-ins is chosen."""
     cloud.on("GET /oauth2PermissionGrants", [])
     rows = [{"appId": "outlook"}, {"appId": "client-2"}]
     cloud.on("GET /auditLogs/signIns", rows)
@@ -97,7 +97,7 @@ async def test_the_sign_in_log_tells_two_apps_apart(ctx: StepContext, cloud: Any
 
 
 async def test_without_a_log_two_apps_are_a_choice(ctx: StepContext, cloud: Any):
-    """Apps that only their redirect URIs connect with Webex are all offered."""
+    """If only redirect URIs connect several apps with Webex, all of these apps are offered."""
     cloud.on("GET /oauth2PermissionGrants", [])
     cloud.refuse("GET /auditLogs/signIns", 403)
     cloud.on("GET /applications", [app(1), app(2)])
@@ -111,7 +111,10 @@ async def test_without_a_log_two_apps_are_a_choice(ctx: StepContext, cloud: Any)
 
 @pytest.mark.parametrize(("name", "certain"), [("Webex Connect", True), ("Newsletter", False)])
 async def test_an_app_without_a_callback(ctx: StepContext, cloud: Any, name: str, certain: bool):
-    """The user's app that redirects elsewhere counts only if its name says Webex; else it is asked."""
+    """The user's app that redirects elsewhere is certain only if its name says Webex.
+
+    Otherwise a person is asked about it.
+    """
     elsewhere = app(callback="https://portal.contoso.com/callback", displayName=name)
     cloud.on("GET /applications(appId='client-1')", elsewhere)
     cloud.on("GET /applications", [])
@@ -120,7 +123,7 @@ async def test_an_app_without_a_callback(ctx: StepContext, cloud: Any, name: str
 
 
 async def test_a_grant_for_all_is_read_only_with_a_callback(ctx: StepContext, cloud: Any):
-    """Of the apps with a grant for everybody, only those that redirect to Webex Connect are read."""
+    """If apps have a grant for everybody, only those that redirect to Webex Connect are read."""
     all_of_them = [
         GRANT | {"clientId": f"sp-{number}", "principalId": None, "consentType": "AllPrincipals"}
         for number in (1, 2)
@@ -145,7 +148,7 @@ async def test_a_grant_for_all_is_read_only_with_a_callback(ctx: StepContext, cl
 async def test_other_ways_to_webex_connect(
     ctx: StepContext, cloud: Any, what: str, answers: list[Any]
 ):
-    """A mail contact, an inbox rule or a mail-flow rule may take the mail there."""
+    """The Forwarding Address is also found in a mail contact, an inbox rule or a mail-flow rule."""
     internal = "Webex" if what == "Get-Recipient" else None
     cloud.on("Get-Mailbox", [BOX | {"ForwardingSmtpAddress": None, "ForwardingAddress": internal}])
     cloud.on(what, answers)
@@ -162,7 +165,7 @@ async def test_other_ways_to_webex_connect(
     ],
 )
 async def test_rules_that_do_nothing_for_the_mailbox(ctx: StepContext, cloud: Any, rule: Any):
-    """A rule that is off, or for another mailbox, is not the channel's forwarding."""
+    """A rule that is off, or that is for another mailbox, is not the channel's forwarding."""
     cloud.on("Get-Mailbox", [BOX | {"ForwardingSmtpAddress": None}])
     cloud.on(rule[0], [rule[1]])
     assert (await discovery.search(ctx)).forwarding_address == ""
@@ -199,7 +202,7 @@ async def test_a_shared_mailbox_has_delegates(ctx: StepContext, cloud: Any):
     "what", tomllib.loads((ROOT / "tests/faults/calls.toml").read_text())["discovery"]
 )
 async def test_a_refused_source_is_not_the_end(ctx: StepContext, cloud: Any, what: str):
-    """A call that only a search makes may be refused: the others still find what they show."""
+    """If Microsoft refuses a call that only a search makes, the other calls still give results."""
     cloud.on("Get-Mailbox", [BOX | {"RecipientTypeDetails": "SharedMailbox"}])
     cloud.refuse(what.replace("*", "sp-1"), 403)
     assert (await discovery.search(ctx)).forwarding_address == ADDRESS
@@ -207,19 +210,25 @@ async def test_a_refused_source_is_not_the_end(ctx: StepContext, cloud: Any, wha
 
 @pytest.mark.parametrize("status", [403, pytest.param(503, marks=pytest.mark.slow)])
 async def test_a_mailbox_that_cannot_be_read_is_unread(ctx: StepContext, cloud: Any, status: int):
-    """Nobody is asked for what somebody with the role could see."""
+    """A mailbox that the bot cannot read counts as unread.
+
+    Nobody is asked for its values, because a person with the role could see them.
+    """
     cloud.refuse("Get-Mailbox", status)
     assert (await discovery.search(ctx)).unread is True
 
 
 async def test_no_mailbox_asks_nothing(ctx: StepContext, cloud: Any):
-    """Of an address without a mailbox nothing is asked; the check says that it does not exist."""
+    """An address without a mailbox counts as unread, so the search asks no questions about it.
+
+    The check says that the mailbox does not exist.
+    """
     cloud.refuse("Get-Mailbox", 404)
     assert (await discovery.search(ctx)).unread is True
 
 
 async def test_the_end_of_a_sign_in_is_no_finding(ctx: StepContext, cloud: Any):
-    """If the sign-in is over, somebody signs in again."""
+    """If the sign-in is over, the search ends with an error, so that a person signs in again."""
     cloud.refuse("GET /users/support@contoso.com", 401)
     with pytest.raises(SignInNeeded):
         await discovery.search(ctx)

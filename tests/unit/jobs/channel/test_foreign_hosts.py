@@ -1,4 +1,4 @@
-"""Hosts that are not Webex Connect's, and who has confirmed them."""
+"""Hosts that are not Webex Connect's, and the people who confirmed them."""
 
 from __future__ import annotations
 
@@ -26,12 +26,15 @@ RUN = Run("R1", CHANNEL, Person("p1", "anna@contoso.com"), AT)
     ],
 )
 def test_an_undo_names_no_hosts(kind: RunKind, hosts: tuple[str, ...]):
-    """It takes the addresses away, so nothing goes to them."""
+    """An undo needs no confirmation of hosts, because it removes the addresses.
+
+    Afterward nothing goes to these hosts.
+    """
     assert foreign_hosts(replace(RUN, kind=kind), ()) == hosts
 
 
 def test_the_setting_makes_a_host_known():
-    """A host of CONNECT_HOSTS needs no confirmation."""
+    """A host in the setting CONNECT_HOSTS needs no confirmation."""
     assert foreign_hosts(RUN, ("*.example",)) == ()
     assert foreign_hosts(RUN, ("a.example",)) == ("b.example",)
 
@@ -46,7 +49,10 @@ def test_the_setting_makes_a_host_known():
     ],
 )
 def test_a_confirmation_counts_for_its_hosts(confirmed: str, left: tuple[str, ...]):
-    """Another host in a later plan needs another press."""
+    """A confirmation counts only for the hosts that it names.
+
+    Another host in a later plan needs another confirmation.
+    """
     reply = Reply(confirmed, "boss@contoso.com", AT)
     run = replace(RUN, answers={FOREIGN_HOSTS: reply} if confirmed else {})
     assert unconfirmed_hosts(run, ()) == left

@@ -57,7 +57,7 @@ def test_an_address(typed: str):
     ],
 )
 def test_a_slip_is_named_and_corrected(typed: str, why: str, meant: str):
-    """Why not, and what was probably meant."""
+    """The error says why an address is wrong, and suggests the address that was probably meant."""
     with pytest.raises(InvalidInputError) as wrong:
         read_address(typed)
     assert (wrong.value.reason, wrong.value.suggestion) == (Text(f"typed.{why}"), meant)
@@ -75,7 +75,7 @@ def test_a_slip_is_named_and_corrected(typed: str, why: str, meant: str):
     ],
 )
 def test_an_address_in_other_characters_is_no_other_channel(typed: str, suggestion: str):
-    """A character that stands for another is named, and the plain spelling is offered."""
+    """The error names a character that looks like another, and it offers the plain spelling."""
     with pytest.raises(InvalidInputError) as wrong:
         read_address(typed)
     assert (wrong.value.reason.key, wrong.value.suggestion) == ("typed.lookalike", suggestion)
@@ -92,7 +92,7 @@ def test_an_address_in_other_characters_is_no_other_channel(typed: str, suggesti
     ],
 )
 def test_an_address_that_mixes_scripts_is_refused(typed: str):
-    """The sentence names the label and the letter, also if the domain was typed in Punycode."""
+    """The error about mixed scripts names the letter, also if the domain was typed in Punycode."""
     with pytest.raises(InvalidInputError) as wrong:
         read_address(typed)
     assert wrong.value.reason.key == "typed.mixed_scripts"
@@ -110,13 +110,16 @@ def test_an_address_that_mixes_scripts_is_refused(typed: str):
     ],
 )
 def test_an_address_has_one_spelling(typed: str, read: str):
-    """A domain is in Punycode, and a letter with an accent is one character."""
+    """An address is kept with its domain in Punycode and each accented letter as one character."""
     assert read_address(typed) == read
 
 
 @drawn(st.text(max_size=300))
 def test_any_text_is_an_address_or_a_reason(typed: str):
-    """Whatever it is; and what is read, or meant, reads as itself."""
+    """Any text gives an address or an error with a reason.
+
+    An address that was read or suggested is read as itself.
+    """
     try:
         read = read_address(typed)
         why = ""
@@ -130,7 +133,7 @@ def test_any_text_is_an_address_or_a_reason(typed: str):
     "typed", ["support@contoso.test", "x1@mail.connect.localhost", "o'neil+x@corp.local"]
 )
 def test_an_address_of_a_closed_network(typed: str):
-    """Its domain need not be one that the world knows."""
+    """An address may have a domain that is known only in a closed network."""
     assert read_address(typed) == typed
 
 
@@ -145,13 +148,13 @@ def test_any_text_is_a_callback_or_a_reason(typed: str):
 
 
 def test_the_first_card_with_defaults():
-    """A year, a copy, the article's profile."""
+    """Without other input, copies stay, the lifetime is 12 months, and the profile is ARTICLE."""
     asked = Channel(MAILBOX, **RIGHT, keep_copy=True, lifetime_months=12, profile=Profile.ARTICLE)
     assert read_details(Channel(MAILBOX), RIGHT) == ChannelForm(asked, {})
 
 
 def test_the_first_card_with_everything():
-    """The mailbox too, where the command did not name it; unknown inputs are left alone."""
+    """The form takes the mailbox if the command did not name it, and it ignores unknown inputs."""
     values = RIGHT | {
         "mailbox": "Support@contoso.com",
         "lifetime": "6",
@@ -167,14 +170,14 @@ def test_the_first_card_with_everything():
     ("typed", "kept"), [("yes", True), ("true", True), ("no", False), ("false", False)]
 )
 def test_whether_a_copy_stays(typed: str, kept: bool):
-    """In the card's words, and in those of a client that sends true or false."""
+    """The field for copies takes the card's yes and no, and true and false from some clients."""
     found = read_details(Channel(MAILBOX), RIGHT | {"keep_copy": typed})
     assert found == ChannelForm(replace(Channel(MAILBOX), **RIGHT, keep_copy=kept), {})
 
 
 @pytest.mark.parametrize("typed", ["", "maybe", "No", "0", "null", "['no']"])
 def test_a_copy_that_is_neither(typed: str):
-    """An answer that is neither yes nor no does not count as yes."""
+    """In the field for copies, an answer that is neither yes nor no is an error."""
     assert read_details(Channel(MAILBOX), RIGHT | {"keep_copy": typed}) == ChannelForm(
         None, {"keep_copy": Text("typed.keep_copy")}
     )
@@ -184,20 +187,23 @@ def test_a_copy_that_is_neither(typed: str):
     ("typed", "read"), [("", ""), ("  ", ""), (" Agent@Contoso.com ", "agent@contoso.com")]
 )
 def test_the_delegate_may_stay_unnamed(typed: str, read: str):
-    """Only a shared mailbox has one, and the first card does not know yet which kind it is."""
+    """The delegate's field may be empty, because only a shared mailbox has a delegate.
+
+    The first card does not know yet which kind of mailbox it is for.
+    """
     found = read_details(Channel(MAILBOX), RIGHT | {"delegate": typed})
     assert found.channel is not None
     assert found.channel.delegate == read
 
 
 def test_a_delegate_that_is_no_address():
-    """The typed value must be an address."""
+    """A delegate that is typed must be an address."""
     found = read_details(Channel(MAILBOX), RIGHT | {"delegate": "agent"})
     assert (found.channel, found.errors) == (None, {"delegate": Text("typed.no_at")})
 
 
 def test_a_mailbox_that_was_named_cannot_be_changed():
-    """The command's address counts, whatever a forged input says."""
+    """The mailbox that the command names counts, and a forged input cannot replace it."""
     found = read_details(Channel(MAILBOX), RIGHT | {"mailbox": "ceo@contoso.com"}).channel
     assert found == replace(Channel(MAILBOX), **RIGHT)
 
@@ -227,6 +233,6 @@ def test_every_wrong_field_is_named_at_once():
     )
 )
 def test_any_inputs_are_details_or_errors(values: dict[str, str]):
-    """Never both, never neither."""
+    """Any inputs give either a channel or errors, never both and never neither."""
     found = read_details(Channel(""), values)
     assert (found.channel is None) is bool(found.errors)

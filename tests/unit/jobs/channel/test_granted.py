@@ -26,7 +26,7 @@ def ctx(given: Callable[..., StepContext]) -> StepContext:
 
 
 async def test_the_grants_of_the_tenant_are_those_of_its_apps(cloud: Any, ctx: StepContext):
-    """Only the app's own ones count."""
+    """If many channels are checked, the tenant's grants are read, and only the app's own count."""
     cloud.on(GRANTS, [FOREIGN, OWN])
     assert await grants_of_app(ctx) == [OWN]
     assert [what for what, _ in cloud.asked] == [GRANTS]
@@ -38,14 +38,20 @@ async def test_the_grants_of_the_tenant_are_those_of_its_apps(cloud: Any, ctx: S
 async def test_a_tenant_with_more_grants_than_a_page_is_asked_for_the_app(
     cloud: Any, ctx: StepContext, first: Any
 ):
-    """The same if Graph refuses the list."""
+    """If the tenant has more than one page of grants, the grants of the app alone are read.
+
+    The same happens if Graph refuses the list.
+    """
     cloud.on(GRANTS, first, [OWN])
     assert await grants_of_app(ctx) == [OWN]
     assert [what for what, _ in cloud.asked] == [GRANTS, GRANTS]
 
 
 async def test_the_roles_come_with_the_service_principal(cloud: Any, ctx: StepContext):
-    """It is read anyway."""
+    """If many channels are checked, an app's roles are read with its service principal.
+
+    No request of their own is needed, because the service principal is read anyway.
+    """
     cloud.on(PRINCIPAL, {"id": "sp-1", "appRoleAssignments": [ROLE]})
     assert await role_assignments(ctx) == [ROLE]
     assert [what for what, _ in cloud.asked] == [PRINCIPAL]
@@ -61,14 +67,20 @@ async def test_the_roles_come_with_the_service_principal(cloud: Any, ctx: StepCo
 async def test_roles_that_may_be_cut_off_are_read_by_themselves(
     cloud: Any, ctx: StepContext, answers: list[Any]
 ):
-    """Graph expands twenty at most; and a cloud that expands none says the rest without them."""
+    """A list of roles that may be incomplete is read again in a request of its own.
+
+    Graph expands 20 roles at most. If a cloud refuses to expand them, it still returns the rest.
+    """
     cloud.on(PRINCIPAL, *answers).on(ROLES, [ROLE] * 21)
     assert await role_assignments(ctx) == [ROLE] * 21
     assert cloud.asked[-1][0] == ROLES
 
 
 async def test_one_channel_asks_for_its_own(cloud: Any, given: Callable[..., StepContext]):
-    """A check of one channel reads neither the tenant's grants nor what Graph may cut off."""
+    """A check of one channel reads only the grants and the roles of its own app.
+
+    It reads neither the tenant's grants nor a list that Graph may cut off.
+    """
     ctx = given(facts={"client_id": "client-1", "sp_id": "sp-1"})
     cloud.on(GRANTS, [OWN]).on(ROLES, [ROLE])
     assert (await grants_of_app(ctx), await role_assignments(ctx)) == ([OWN], [ROLE])

@@ -28,7 +28,7 @@ SALES = "sales@contoso.com"
 
 
 def connected(given: Given, store: RunStore, channel: Channel, client_id: str = "") -> None:
-    """Make the channel one that was proven, with this app."""
+    """Record a proven channel whose run has worked on this app."""
     run = given(channel=channel).run
     found = Finding("application", State.OK, facts={"client_id": client_id})
     store.append(run.id, Event(Kind.FOUND, now(), step="application", finding=found))
@@ -65,7 +65,10 @@ def test_another_channel_with_the_address(
     forwarding: str,
     named: bool,
 ):
-    """The channel itself is not another one, and channels may share their Call Back URL."""
+    """A plan names each other channel that uses this channel's mailbox or Forwarding Address.
+
+    The channel itself is not another one, and channels may share their Call Back URL.
+    """
     other = replace(channel, mailbox=mailbox, forwarding_address=forwarding)
     connected(given, store, other)
     found = channels_with_address(planning(given))
@@ -73,14 +76,17 @@ def test_another_channel_with_the_address(
 
 
 def test_only_a_plan_looks_for_other_channels(given: Given, store: RunStore, channel: Channel):
-    """A check of many channels does not compare each of them with all others."""
+    """Only a plan looks for other channels with the same values.
+
+    A check of many channels does not compare each of them with all others.
+    """
     connected(given, store, replace(channel, mailbox=SALES), "client-1")
     ctx = given()
     assert (channels_with_address(ctx), channels_with_app(ctx, "client-1")) == ((), ())
 
 
 async def test_the_step_of_the_addresses_names_it(given: Given, store: RunStore, channel: Channel):
-    """The addresses are right all the same."""
+    """The step for the addresses names another channel with the same address and is still right."""
     connected(given, store, replace(channel, mailbox=SALES))
     found = await Addresses().inspect(planning(given))
     assert (found.state, found.evidence) == (State.OK, (Evidence(ADDRESS_IN_USE, SALES),))
@@ -99,7 +105,10 @@ async def test_another_channel_with_the_app(
     unique_name: str | None,
     named: bool,
 ):
-    """An app that has the name of one mailbox is of that mailbox only."""
+    """A plan names another channel that has the same app.
+
+    An app whose unique name is made for one mailbox belongs to that mailbox only.
+    """
     connected(given, store, replace(channel, mailbox=SALES), client_id)
     app = APP | {"uniqueName": unique_name}
     cloud.on("GET /applications(appId='client-1')", app)
@@ -110,7 +119,7 @@ async def test_another_channel_with_the_app(
 
 
 def test_a_run_that_is_gone_names_no_app(given: Given, store: RunStore, channel: Channel):
-    """A channel whose run was deleted is not compared."""
+    """A channel whose run was deleted is not compared, because its app is not known."""
     connected(given, store, replace(channel, mailbox=SALES), "client-1")
     (record,) = store.channels.connected()
     store.redis.delete(f"run:{record.run}:events")

@@ -25,7 +25,7 @@ CYRILLIC_O = "\u043e"
     ],
 )
 def test_plain(text: str, plain: str):
-    """A character that stands for others is replaced; an accent is no such character."""
+    """A lookalike character is replaced, and a letter with an accent is kept."""
     assert (spelling.plain(text), spelling.stand_ins(text) != "") == (plain, "\u00fc" not in plain)
 
 
@@ -56,7 +56,7 @@ def test_mixed_scripts_of_one_label(text: str, mixed: str):
 
 
 def test_a_strange_letter_is_named():
-    """The letter that is not of the label's usual script is named with its number."""
+    """A letter that is not of the label's usual script is named with its number."""
     found = spelling.strange_letters(f"imic{CYRILLIC_O}nnect")
     assert found == f"{CYRILLIC_O} (Cyrillic U+043E)"
     assert spelling.letters_beyond_ascii("abc1") == ""
@@ -73,13 +73,16 @@ def test_a_strange_letter_is_named():
     ],
 )
 def test_both_spellings_of_a_host(host: str, ascii_host: str, displayed: str):
-    """A host that cannot be converted stays as it is."""
+    """A host has one spelling in ASCII and one for display.
+
+    A host that cannot be converted stays as it is.
+    """
     assert (spelling.as_ascii(host), spelling.as_displayed(host)) == (ascii_host, displayed)
 
 
 @drawn(st.text())
 def test_any_text_has_a_spelling(text: str):
-    """No text raises an error, and a plain text has no character that stands for others."""
+    """No text raises an error, and a plain spelling has no lookalike characters."""
     spelling.mixed_label(text)
     spelling.as_displayed(text)
     spelling.strange_letters(text)

@@ -1,4 +1,4 @@
-"""A look at many channels: every one gets its verdict, once, whatever happens to the worker."""
+"""Bulk check: every channel gets one verdict, whatever happens to the worker."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ BOXES = ("a@contoso.com", "b@contoso.com", "c@fabrikam.com")
 def runtime(
     provider: Any, work_settings: Settings, runtime_of: Callable[[Settings], Runtime]
 ) -> Runtime:
-    """A worker's runtime whose clouds are on loopback, or closed."""
+    """Runtime of a worker whose clouds are on loopback or cannot be reached."""
     closed = {
         "smtp_server": "127.0.0.1:1",
         "status_url": provider.base,
@@ -42,7 +42,7 @@ def runtime(
 
 @pytest.fixture
 def begun(store: RunStore, asker: Person) -> Run:
-    """A bulk check of three channels, one of a tenant that is known."""
+    """A bulk check of three channels, one of which is in a known tenant."""
     store.redis.set(
         "channel:c@fabrikam.com",
         store.channels.protected(
@@ -58,7 +58,7 @@ def begun(store: RunStore, asker: Person) -> Run:
 async def test_every_channel_gets_its_verdict(runtime: Runtime, store: RunStore, begun: Run):
     """A bulk check gives a verdict for each channel and saves it as the channel's last check.
 
-    Only the bulk check itself is on the due list.
+    Only the bulk check itself is on the list of due runs.
     """
     version = await bulk.check_all(runtime, begun, lambda: True)
     run = store.load(begun.id)
@@ -78,7 +78,7 @@ async def test_every_channel_gets_its_verdict(runtime: Runtime, store: RunStore,
 async def test_what_is_the_same_for_all_is_looked_at_once(
     runtime: Runtime, provider: Any, begun: Run
 ):
-    """Entra's discovery document is read once a tenant, not once a channel."""
+    """Entra's discovery document is read once per tenant, not once per channel."""
     await bulk.check_all(runtime, begun, lambda: True)
     asked = [path for path, _ in provider.requests if path.endswith("openid-configuration")]
     assert sorted(asked) == [
@@ -105,14 +105,14 @@ async def test_another_worker_goes_on_with_the_rest(runtime: Runtime, store: Run
 
 
 async def test_a_lost_lease_writes_nothing_more(runtime: Runtime, store: RunStore, begun: Run):
-    """Another worker has the bulk check by then."""
+    """A worker that has lost its lease writes no verdict, because another worker has the check."""
     with pytest.raises(LeaseLostError):
         await bulk.check_all(runtime, begun, lambda: False)
     assert store.load(begun.id).findings == {}
 
 
 async def test_a_worker_whose_time_is_up_lets_go(runtime: Runtime, store: RunStore, begun: Run):
-    """It begins no other tenant; the rest is for the next turn."""
+    """A worker whose time is up begins no further tenant and leaves the rest for the next turn."""
     work = BulkCheck(runtime, begun, lambda: True, time.monotonic() - bulk.SLICE_S - 1)
     for name, channels in bulk.by_tenant(runtime, mailboxes(begun)).items():
         await work.tenant(name, channels)
@@ -123,7 +123,10 @@ async def test_a_worker_whose_time_is_up_lets_go(runtime: Runtime, store: RunSto
 async def test_a_tenant_that_was_begun_is_finished(
     runtime: Runtime, store: RunStore, begun: Run, seconds: float, looked: int
 ):
-    """Cut in two it would be read twice; only the job's own time ends it."""
+    """A tenant that was begun is finished even if the worker's time is up, so it is not read twice.
+
+    Only the time limit of the job stops it.
+    """
     work = BulkCheck(runtime, begun, lambda: True, time.monotonic() - seconds - 1)
     async with tenant_reader.open_reader(runtime, "") as seen:
         await work.channel(seen, Channel(BOXES[0]), asyncio.Semaphore(1))
@@ -131,7 +134,7 @@ async def test_a_tenant_that_was_begun_is_finished(
 
 
 def test_channels_by_their_tenant(runtime: Runtime, begun: Run):
-    """Those whose tenant is not known are together."""
+    """Channels are grouped by their tenants, and those without a known tenant form one group."""
     found = bulk.by_tenant(runtime, mailboxes(begun))
     assert {name: [each.mailbox for each in channels] for name, channels in found.items()} == {
         "": list(BOXES[:2]),
@@ -140,7 +143,10 @@ def test_channels_by_their_tenant(runtime: Runtime, begun: Run):
 
 
 def test_a_draft_is_nowhere_before_it_is_kept(store: RunStore, asker: Person):
-    """A death in the middle leaves no half check behind; kept, it reads as it was."""
+    """A draft of a check is stored only when it is saved, so a worker's death leaves no half check.
+
+    A draft that was saved is read back unchanged.
+    """
     draft = CheckBuffer(
         store, opening(Channel("a@contoso.com"), asker, RunKind.CHECK, Origin("room-1"))
     )

@@ -1,4 +1,4 @@
-"""Access that each part of a check uses, and its text about what it may not read."""
+"""Access that each part of a check uses, and the texts about the parts that cannot be read."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ class Look(Probe):
         self.error = error
 
     async def inspect(self, ctx: StepContext) -> Finding:
-        """The error, or all is well."""
+        """Raise the error, or return that all is well."""
         if self.error is not None:
             raise self.error
         return self.ok()
@@ -140,7 +140,10 @@ def test_a_refusal_is_no_finding(given: Callable[..., StepContext], error: Cloud
 def test_an_answer_that_cannot_be_read_stops_nothing_else(
     given: Callable[..., StepContext], odd: Exception
 ):
-    """It is unknown, with the reason, and the other facts are looked at."""
+    """An answer that cannot be read makes its finding unknown, with the reason.
+
+    The other findings are still looked at.
+    """
     ctx = given()
     found = looked(ctx, {Access.NONE}, Look("a", odd, Access.NONE), Look("b", access=Access.NONE))
     assert ({name: state for name, (state, *_) in found.items()}, ctx.run.findings["a"].cause) == (
@@ -151,7 +154,7 @@ def test_an_answer_that_cannot_be_read_stops_nothing_else(
 
 
 def test_a_refusal_of_a_person_is_told_as_it_is(given: Callable[..., StepContext]):
-    """A refusal of a signed-in person is unknown, and so is a cloud that is down."""
+    """A finding is unknown if a signed-in person is refused, or if the cloud is down."""
     away, ctx = Transient("service_unavailable", CloudReply("graph", 503)), given()
     assert looked(ctx, {Access.NONE, Access.ADMIN}, Look("a", NO_ROLE))["a"][0] is State.UNKNOWN
     assert looked(ctx, {Access.NONE, Access.APP}, Look("b", away))["b"][0] is State.UNKNOWN
@@ -243,7 +246,7 @@ async def _found(finding: Finding) -> Finding:
 
 
 def run_with(given: Callable[..., StepContext], *findings: Finding) -> Run:
-    """A check that nobody has signed in for, with these findings."""
+    """Return a check that nobody has signed in for, with these findings."""
     events = [
         Event(Kind.SIGNED_OUT, now()),
         *(Event(Kind.FOUND, now(), step=f.step, finding=f) for f in findings),
@@ -264,7 +267,7 @@ def run_with(given: Callable[..., StepContext], *findings: Finding) -> Run:
 def test_when_a_sign_in_shows_more(
     given: Callable[..., StepContext], seen: Text | None, more: bool
 ):
-    """Only where something was left out for want of access."""
+    """A check offers a sign-in only if something was left out for lack of access."""
     assert check.may_sign_in(run_with(given, Finding("a", State.SKIPPED, seen=seen))) is more
 
 
@@ -314,7 +317,10 @@ def test_somebody_with_more_roles_may_sign_in_after_the_first(
 
 
 def test_when_the_tenant_can_let_the_bot_read(given: Callable[..., StepContext], redis: Redis):
-    """Something was left out, the tenant is known, and it has not granted it yet."""
+    """A check offers that a tenant grants read access if something was left out for lack of access.
+
+    The tenant must be known and must not have granted the access yet.
+    """
     run = run_with(given, Finding("a", State.SKIPPED, seen=NEEDS_SIGN_IN))
     assert check.may_be_granted(redis, run) is True
     assert (
@@ -327,7 +333,7 @@ def test_when_the_tenant_can_let_the_bot_read(given: Callable[..., StepContext],
 
 
 def run_over(run: Run) -> Run:
-    """The same run, where all could be looked at."""
+    """Return the same run as if everything could be read."""
     return replace(run, findings={"a": Finding("a", State.OK)})
 
 

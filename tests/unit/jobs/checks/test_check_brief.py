@@ -101,7 +101,10 @@ def test_who_logs_in(
     events: tuple[Event, ...],
     told: Brief,
 ):
-    """For a shared mailbox it is the delegate: who rehearsed, as the bot has that user's sign-in."""
+    """For a shared mailbox, the brief names the delegate who logs in.
+
+    The user who signed in for the rehearsal counts first, because the bot has that user's sign-in.
+    """
     run = store.open(channel, asker, Origin("room-1", message="m1"))
     facts = {"upn": "s1@contoso.com"} | ({"shared": shared} if shared else {})
     found = Finding("mailbox_user", State.OK, facts=facts)
@@ -110,7 +113,7 @@ def test_who_logs_in(
 
 
 def test_the_newest_run_names_the_delegate(store: RunStore, channel: Channel, asker: Person):
-    """A later run without a rehearsal of its own keeps the user whom an earlier one had."""
+    """If a later run has no rehearsal of its own, the brief keeps an earlier run's delegate."""
     shared = Finding("mailbox_user", State.OK, facts={"shared": "yes"})
     for number, events in enumerate(((SIGNED_IN,), ())):
         run = store.open(channel, asker, Origin("room-1", message=f"m{number}"))

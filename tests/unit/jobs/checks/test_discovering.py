@@ -40,7 +40,7 @@ Given = Callable[..., StepContext]
 
 
 def found(given: Given, search: Search, **answers: str) -> StepContext:
-    """A check whose search has found this, and whose questions were answered so."""
+    """Return the context of a check with this result of its search and these answers."""
     searched = Event(Kind.SEARCHED, now(), search=search)
     return given(
         channel=Channel(MAILBOX), kind="check", brief=BRIEF, events=(searched,), answers=answers
@@ -64,12 +64,15 @@ async def go_on(ctx: StepContext) -> Run:
     ],
 )
 def test_only_what_is_missing_is_asked(given: Given, search: Search, asked: tuple[str, ...]):
-    """A value that could not be read is not asked for, because somebody else's sign-in may show it."""
+    """Only values that the search could read and did not find are asked for.
+
+    A value that could not be read is not asked for, because somebody else's sign-in may show it.
+    """
     assert open_questions(found(given, search).run) == asked
 
 
 async def test_what_was_found_is_the_channel(given: Given):
-    """Channel and brief are those of the search, in the tenant of the sign-in."""
+    """The run's channel and brief come from the search, and its tenant is that of the sign-in."""
     run = await go_on(found(given, WHOLE))
     assert run.channel == Channel(
         MAILBOX, CALLBACK, ADDRESS, profile=Profile.ARTICLE, tenant_id="tenant-1"
@@ -78,13 +81,13 @@ async def test_what_was_found_is_the_channel(given: Given):
 
 
 async def test_a_question_waits(given: Given):
-    """Nothing is decided before a person has answered."""
+    """While a question is open, the discovery decides nothing and waits for a person's answer."""
     run = await go_on(found(given, Search()))
     assert (run.discovered, open_questions(run)) == (False, (APP, FORWARDING))
 
 
 async def test_the_answers_complete_it(given: Given, cloud: Any):
-    """A typed client ID is looked up, so that the Call Back URL and the profile follow from the app."""
+    """A typed client ID is looked up, so the Call Back URL and the profile follow from the app."""
     app = {"id": "o", "appId": TYPED, "displayName": "X", "web": {"redirectUris": [CALLBACK]}}
     cloud.on(f"GET /applications(appId='{TYPED}')", app)
     answers = {APP: TYPED.upper(), FORWARDING: ADDRESS}
@@ -97,7 +100,7 @@ async def test_the_answers_complete_it(given: Given, cloud: Any):
 
 
 async def test_a_typed_app_that_is_nowhere(given: Given):
-    """An app that the directory does not have is checked by its client ID."""
+    """A typed client ID is used in the check even if the directory does not have its app."""
     run = await go_on(found(given, Search(), **{APP: TYPED, FORWARDING: WITHOUT}))
     assert (run.brief.client_id, run.channel.callback_url, run.channel.forwarding_address) == (
         TYPED,
@@ -107,7 +110,7 @@ async def test_a_typed_app_that_is_nowhere(given: Given):
 
 
 async def test_without_an_answer_it_goes_on(given: Given):
-    """Going on without leaves the value empty."""
+    """If a person goes on without an answer, the discovery ends and the value stays empty."""
     ctx = found(given, Search())
     ctx.store.append(ctx.run.id, *answers_to(ctx.run, {}, "anna@contoso.com"))
     ctx.run = ctx.store.load(ctx.run.id)
@@ -121,7 +124,7 @@ async def test_without_an_answer_it_goes_on(given: Given):
 
 @pytest.mark.parametrize(("text", "right"), [(TYPED, True), ("12", False), ("", False)])
 def test_client_ids(text: str, right: bool):
-    """A client ID has the form that Webex Connect's form shows."""
+    """A client ID must have the format that Webex Connect's form shows."""
     assert is_client_id(text) is right
 
 
@@ -142,7 +145,10 @@ def checked(given: Given, store: RunStore) -> Run:
 
 
 def test_a_kept_channel_is_one_of_its_space(checked: Run, store: RunStore):
-    """Its record, its last check and the facts for later runs are there, and its history stays."""
+    """A kept channel belongs to its space and has its record, its last check and its history.
+
+    It also has the facts for later runs.
+    """
     assert adoption.keep(store, checked, "anna@contoso.com")
     record = store.channels.record(MAILBOX)
     assert record is not None
@@ -157,7 +163,10 @@ def test_a_kept_channel_is_one_of_its_space(checked: Run, store: RunStore):
 
 
 def test_it_is_kept_once(checked: Run, store: RunStore, asker: Person):
-    """A second press changes nothing, and another check of the same mailbox cannot keep it."""
+    """A channel is kept once, so a second press changes nothing.
+
+    Another check of the same mailbox cannot keep the channel again.
+    """
     assert adoption.keep(store, checked, "anna@contoso.com")
     assert adoption.keep(store, store.load(checked.id), "anna@contoso.com")
     other = store.check(checked.channel, asker, Origin("room-2"), brief=BRIEF)
@@ -172,7 +181,7 @@ def test_it_is_kept_once(checked: Run, store: RunStore, asker: Person):
 
 @pytest.mark.parametrize("name", adoption.NEEDED)
 def test_a_part_of_a_channel_is_not_kept(checked: Run, store: RunStore, name: str):
-    """A fix would write an empty value."""
+    """A channel with a missing value is not kept, because a fix would write an empty value."""
     without = {
         "client_id": replace(checked, known={}, findings={}),
         "callback_url": replace(checked, channel=replace(checked.channel, callback_url="")),
@@ -184,7 +193,7 @@ def test_a_part_of_a_channel_is_not_kept(checked: Run, store: RunStore, name: st
 
 
 def test_a_setup_ends_the_time_by_hand(checked: Run, store: RunStore, asker: Person):
-    """A channel that was set up later is one of our own."""
+    """A channel that the bot sets up later no longer counts as made by hand."""
     adoption.keep(store, checked, "anna@contoso.com")
     run = store.open(checked.channel, asker, Origin("room-1", message="m-9"))
     store.end(run, Event(Kind.FINISHED, now()))
@@ -192,7 +201,7 @@ def test_a_setup_ends_the_time_by_hand(checked: Run, store: RunStore, asker: Per
 
 
 def test_the_audit_trail_says_who_kept_it(checked: Run, store: RunStore):
-    """The found channel and the person are in it; what was only searched is not."""
+    """The audit trail says which channel was found and who kept it, but not what was searched."""
     adoption.keep(store, checked, "anna@contoso.com")
     entries = b"".join(store.audit.entries()).decode()
     assert '"what":"discovered"' in entries

@@ -23,7 +23,7 @@ PROOF = {"own_login", "test_mail", "agent_has_it", "agent_answer"}
 
 
 def checked(store: RunStore, channel: Channel, asker: Person, *findings: Finding) -> Run:
-    """A check that is done, and the channel's newest."""
+    """Return a finished check with these findings, which is the channel's newest."""
     run = store.check(channel, asker, Origin())
     store.append(
         run.id,
@@ -38,7 +38,7 @@ def checked(store: RunStore, channel: Channel, asker: Person, *findings: Finding
 def test_the_cause_of_the_newest_check_is_told(
     store: RunStore, channel: Channel, asker: Person, cause: str
 ):
-    """The cause of the newest check is passed on, whichever finding it is from."""
+    """Each cause that only a new token ends is passed on from the newest check to the fix."""
     checked(store, channel, asker, Finding("sign_ins", State.WRONG, cause=cause))
     assert fix_context.fix_context(store, channel.mailbox) == Brief(fix=FixBrief(token_cause=cause))
 
@@ -57,7 +57,7 @@ def test_the_cause_of_the_newest_check_is_told(
 def test_what_a_new_token_does_not_mend(
     store: RunStore, channel: Channel, asker: Person, findings: tuple[Finding, ...]
 ):
-    """A healthy check passes on nothing, and neither does a cause that the bot can change.
+    """A healthy check passes on nothing to a fix, and neither does a cause that the bot can change.
 
     A finding that such a cause explains is not passed on either.
     """
@@ -66,14 +66,17 @@ def test_what_a_new_token_does_not_mend(
 
 
 def test_without_a_check_nothing_is_told(store: RunStore, channel: Channel):
-    """Without a check nothing is passed on."""
+    """Without a check, no cause is passed on to a fix."""
     assert fix_context.fix_context(store, channel.mailbox) == Brief(fix=FixBrief())
 
 
 def test_a_token_that_was_generated_since_has_answered_it(
     given: Callable[..., StepContext], channel: Channel, asker: Person
 ):
-    """And a later check counts from that token on."""
+    """A token that was generated after a check has resolved the cause that the check found.
+
+    A later check counts from that token on.
+    """
     ctx = given(kind="fix")
     checked(ctx.store, channel, asker, Finding("sessions", State.WRONG, cause="session_revoked"))
     saved = now() + timedelta(seconds=1)
@@ -86,9 +89,9 @@ def test_a_token_that_was_generated_since_has_answered_it(
 
 
 def test_the_form_and_the_proof_are_part_of_such_a_fix(given: Callable[..., StepContext]):
-    """A fix with a dead token has the form and the proof as well as its changes.
+    """A fix for a dead token has the Webex Connect form and the proof in addition to its changes.
 
-    A fix without one has neither.
+    A fix for another cause has neither.
     """
     run = given(kind="fix").run
     told = replace(run, brief=Brief(fix=FixBrief(token_cause="session_revoked")))
@@ -128,15 +131,15 @@ def test_what_carries_answers_is_proven_by_one(
 def test_a_consent_that_is_missing_is_told(
     store: RunStore, channel: Channel, asker: Person, state: State, told: FixBrief
 ):
-    """A missing consent is passed on if the newest check found it missing."""
+    """A missing consent is passed on to a fix if the newest check found it missing."""
     checked(store, channel, asker, Finding("admin_consent", state))
     assert fix_context.fix_context(store, channel.mailbox) == Brief(fix=told)
 
 
 def test_the_consent_card_is_part_of_such_a_fix(given: Callable[..., StepContext]):
-    """A fix of a missing consent has the consent card, because only consent can grant it.
+    """A fix for a missing consent has the consent card, because only consent can grant it.
 
-    It also grants permissions that the bot adds to the app's declaration.
+    A fix that adds permissions to the app's declaration has the consent card, too.
     """
     run = given(kind="fix").run
     told = replace(run, brief=Brief(fix=FixBrief(consent_missing=True)))

@@ -1,4 +1,4 @@
-"""The verdict, on small graphs of facts."""
+"""Verdict of a check, on small graphs of facts."""
 
 from __future__ import annotations
 
@@ -44,13 +44,13 @@ def test_other_code_is_a_cause_of_its_own():
 
 
 def test_first_that_stops_mail_comes_first():
-    """Independent causes are all named, the one earliest on the mail's way in front."""
+    """All independent causes are named, and the cause earliest on the mail's way comes first."""
     found = {"auth": wrong("auth", "auth_off"), "policy": wrong("policy", "blocked")}
     assert judge(STEPS, found).causes == ("policy", "auth")
 
 
 def test_not_certain_before_all_was_seen():
-    """A failure is no cause while what could explain it was not looked at."""
+    """A failure is no cause until every finding that could explain it has been looked at."""
     assert judge(STEPS, {"copies": wrong("copies", "blocked")}, done=False).causes == ()
     seen = {"copies": wrong("copies", "blocked"), "policy": Finding("policy", State.OK)}
     assert judge(STEPS, seen, done=False).causes == ("copies",)
@@ -63,7 +63,7 @@ def test_one_cause_seen_twice_is_one():
 
 
 def test_what_went_well_since_is_history():
-    """A failure from before a success that heals it is left out."""
+    """A failure is left out if a later success shows that it is over."""
     steps = graph(fact("answers"), fact("log", superseded_by=("answers",)))
     found = {
         "log": wrong("log", "x", since=parse("2026-01-01T10:00:00+00:00")),
@@ -75,7 +75,7 @@ def test_what_went_well_since_is_history():
 
 
 def test_not_essential_only_warns():
-    """A fact that the mail flow does not need is noticed, never a cause."""
+    """A fact that the mail flow does not need is only a warning, never a cause."""
     steps = graph(fact("extra", stops_mail=False))
     verdict = judge(steps, {"extra": wrong("extra", "x")})
     assert (verdict.causes, verdict.warnings) == ((), ("extra",))
@@ -107,7 +107,7 @@ MAYBE = Finding(
 
 
 def test_an_incident_is_the_cause_where_it_explains_something():
-    """A possible incident becomes the cause of what it explains, from its own start on.
+    """A possible incident becomes the cause of a failure that it explains, and its start counts.
 
     The explained finding is then a symptom.
     """
@@ -167,7 +167,7 @@ def test_what_shows_by_its_own_name_is_proven_by_that_name_alone():
 
 
 def at(hour: float, state: State = State.OK) -> Finding:
-    """Mail that went well at that hour."""
+    """Return a finding of mail that was answered at that hour."""
     return Finding(
         "answers",
         state,
@@ -208,13 +208,13 @@ def test_a_token_outlives_its_sign_in(later: Finding, causes: tuple[str, ...]):
 
 
 def test_a_persons_own_attempt_leaves_the_token_alone():
-    """After a failed Generate Token an answer proves at once that the old token is good."""
+    """After a failed Generate Token, an answer proves at once that the old token still works."""
     failed = wrong("log", "x", since=parse("2026-01-01T10:00:00+00:00"), token_lives=True)
     assert judge(LASTS, {"log": failed, "answers": at(10.1)}).causes == ()
 
 
 def test_nothing_is_certain_before_its_healer_was_seen():
-    """A failure may be history: before that was looked at it is no cause."""
+    """A failure is no cause until every finding that could show it to be over has been seen."""
     found = {"log": DEAD, "answers": at(9)}
     assert (judge(LASTS, found, done=False).causes, judge(LASTS, found).causes) == ((), ("log",))
     assert judge(LASTS, found | {"probe": Finding("probe", State.WARNING)}, done=False).causes == (
@@ -253,7 +253,10 @@ def test_what_may_be_the_cause_is_tried(signals: Signals, found: Finding, state:
 
 
 def test_what_was_disproved_may_count_as_left_out():
-    """The bot's own login proves nothing where its own secret is the trouble."""
+    """A possible cause that was disproved may count as skipped.
+
+    For example, the bot's own login proves nothing if the bot's own secret is the problem.
+    """
     own = Finding("login", State.POSSIBLE, cause="own", signals=Signals(disproved_by=("probe",)))
     assert judge(LASTS, {"login": own, "probe": Finding("probe", State.OK)}).skipped == ("login",)
 
@@ -276,7 +279,10 @@ def test_what_is_possible_is_no_second_cause():
 
 
 def test_since_is_that_of_the_first_cause():
-    """Another cause's beginning is its own; a symptom of the first may know more than that itself."""
+    """A verdict's start is that of its first cause, or of a symptom of it if the cause has no time.
+
+    The start of another cause does not count.
+    """
     early, late = parse("2026-01-01T08:00:00+00:00"), parse("2026-01-01T09:00:00+00:00")
     found = {
         "policy": wrong("policy", "blocked"),

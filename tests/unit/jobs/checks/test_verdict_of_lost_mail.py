@@ -59,14 +59,17 @@ def test_a_failure_without_a_code(
 
 
 def test_what_alone_may_explain_a_failure_is_not_known_before_all_was_seen():
-    """Another one may come that explains it as well, or with certainty."""
+    """The only possible explanation of a failure is no cause until everything was looked at.
+
+    Another finding may explain the failure as well, or with certainty.
+    """
     assert (
         judge(ON_THE_WAY, {"copies": wrong("copies", LOST), "rules": RULE}, done=False).causes == ()
     )
 
 
 def test_a_failure_with_a_code_is_not_put_down_to_what_is_possible():
-    """A failure with a code is not put down to a possible cause that does not explain the code."""
+    """A possible cause that does not explain a failure's code is not taken as its cause."""
     found = {"copies": wrong("copies", "connect_address_gone"), "rules": RULE, "policy": UNREAD}
     verdict = judge(ON_THE_WAY, found)
     assert (verdict.causes, verdict.weighed["copies"].cause, verdict.possible) == (
@@ -99,7 +102,7 @@ def test_what_is_set_right_by_now_is_told_so():
 
 
 def test_newer_mail_that_has_not_gone_on_is_no_proof():
-    """Also where it has not even arrived."""
+    """Mail is not proven to flow if a newer mail has not gone on, or has not even arrived."""
     well = {name: Finding(name, State.OK) for name in ("arrivals", "copies", "answers")}
     late = {
         name: replace(

@@ -31,7 +31,7 @@ class Silent:
 
 
 class Copies(Probe):
-    """The forwarded copies failed, and nobody says why."""
+    """Probe that finds the forwarded copies failed without a known reason."""
 
     name = "copies"
     article_row = "X"
@@ -78,7 +78,7 @@ def test_a_copy_that_is_not_kept_as_asked_explains_nothing(
 
 
 def test_a_fix_mends_it_all_the_same(given: Callable[..., StepContext], cloud: Any):
-    """A fix plans to change what a check only warns about."""
+    """A fix also plans to change a setting that a check only warns about."""
     cloud.on("Get-Mailbox", [COPY_OFF])
     ctx, steps = given(kind="fix"), {"forwarding": Forwarding()}
     asyncio.run(Engine(ctx, steps, Silent(), lambda: True).make_plan())
@@ -86,7 +86,7 @@ def test_a_fix_mends_it_all_the_same(given: Callable[..., StepContext], cloud: A
 
 
 def test_what_mail_does_not_need_is_weighed_alike(given: Callable[..., StepContext]):
-    """A step that is not essential only warns, by the same rule."""
+    """A wrong step that mail does not need is only a warning in a check."""
     found = checked(given(kind="check"), ImplicitGrant())
     assert (found["implicit_grant"].state, found["implicit_grant"].seen) == (
         State.WARNING,

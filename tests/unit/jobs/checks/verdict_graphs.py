@@ -15,7 +15,7 @@ def fact(
     explains: tuple[str, ...] = (),
     **more: object,
 ) -> Probe:
-    """A fact of that name in the graph."""
+    """Return a fact of that name for a graph."""
 
     async def inspect(self: Probe, ctx: StepContext) -> Finding:
         raise NotImplementedError
@@ -31,10 +31,10 @@ def fact(
 
 
 def graph(*facts: Probe) -> dict[str, Probe]:
-    """The facts by name."""
+    """Return the graph of these facts, by their names."""
     return {each.name: each for each in facts}
 
 
 def wrong(name: str, cause: str = "", **signals: object) -> Finding:
-    """A wrong finding."""
+    """Return a wrong finding."""
     return Finding(name, State.WRONG, cause=cause, signals=Signals(**signals))

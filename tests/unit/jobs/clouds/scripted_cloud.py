@@ -27,7 +27,7 @@ class Cloud:
         self.seen: list[httpx.Request] = []
 
     def __call__(self, asked: httpx.Request) -> httpx.Response:
-        """Be a transport's handler."""
+        """Answer a request as a transport's handler."""
         self.seen.append(asked)
         step = self.script.pop(0) if len(self.script) > 1 else self.script[0]
         if isinstance(step, Exception):

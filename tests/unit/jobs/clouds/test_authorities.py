@@ -12,7 +12,7 @@ from jobs.clouds.tls import AUTHORITIES, problems
 
 @pytest.mark.parametrize("name", AUTHORITIES)
 def test_what_cannot_be_read_is_named(name: str, tmp_path: Path):
-    """A file that is not there, and a file that holds no certificate."""
+    """A problem is reported for a variable whose file is missing or holds no certificate."""
     empty = tmp_path / "empty.pem"
     empty.write_text("no certificate", encoding="utf-8")
     gone = tmp_path / "gone.pem"
@@ -25,5 +25,5 @@ def test_what_cannot_be_read_is_named(name: str, tmp_path: Path):
 
 @pytest.mark.parametrize("name", AUTHORITIES)
 def test_what_can_be_read_is_fine(name: str, certificate: Any, tmp_path: Path):
-    """A file of certificates, a folder, and nothing at all."""
+    """A variable may name a file of certificates or a folder, or it may be empty."""
     assert [problems({name: str(value)}) for value in (certificate.cert, tmp_path, "")] == [()] * 3

@@ -1,4 +1,4 @@
-"""The changing calls of a piece of work, by the ids that Microsoft's support asks for."""
+"""Log of the changing calls in a piece of work, with the ids that Microsoft's support asks for."""
 
 from __future__ import annotations
 
@@ -19,7 +19,10 @@ ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
 async def test_writes_are_noted_and_reads_are_not(make_settings: Callable[..., Settings]):
-    """With both ids where the answer came, with ours where it was lost; a cmdlet by its name."""
+    """Writes are recorded with both request ids, or with ours alone if the answer was lost.
+
+    A cmdlet is recorded under its name, and reads are not recorded.
+    """
 
     def cloud(asked: httpx.Request) -> httpx.Response:
         if asked.method == "POST":
@@ -48,7 +51,7 @@ async def test_writes_are_noted_and_reads_are_not(make_settings: Callable[..., S
 
 
 def test_outside_nobody_keeps_them():
-    """A call that nobody asked about is not kept."""
+    """A call that is made outside of a recording is not kept."""
     call_log.record("graph", "PATCH /x", 200, RequestIds("r"))
     with call_log.record_calls() as made:
         pass

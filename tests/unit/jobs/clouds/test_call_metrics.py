@@ -20,7 +20,7 @@ ONCE = RetryPolicy(attempts=1)
 
 
 def counted(redis: Redis) -> dict[str, int]:
-    """The counts since the last reset, without the latencies."""
+    """Return the counts since the last reset, without the latencies."""
     COUNTERS.flush(redis)
     found: dict[str, int] = {}
     for field, count in read(redis).items():
@@ -56,7 +56,7 @@ async def test_each_attempt_is_counted(
 
 
 async def test_429_is_a_number_of_its_own(redis: Redis, make_settings: Callable[..., Settings]):
-    """It is among the calls, and counted by itself."""
+    """An answer with status 429 counts as a call and also has a counter of its own."""
     COUNTERS.reset()
     with pytest.raises(CloudError):
         await ask(make_settings(), Cloud(httpx.Response(429)), patience=ONCE)
@@ -64,7 +64,7 @@ async def test_429_is_a_number_of_its_own(redis: Redis, make_settings: Callable[
 
 
 def test_a_call_without_an_answer_is_lost(redis: Redis):
-    """An error in the block is not swallowed."""
+    """A call without an answer counts as lost, and its error is raised again."""
     COUNTERS.reset()
     with pytest.raises(OSError, match="away"), measured("webex", "GET"):
         raise OSError("away")
@@ -72,7 +72,7 @@ def test_a_call_without_an_answer_is_lost(redis: Redis):
 
 
 def test_words():
-    """HTTP statuses and results of an SMTP login have the same words."""
+    """HTTP statuses and results of an SMTP login use the same words for their outcomes."""
     assert [outcome(status) for status in (0, 200, 302, 401, 429, 500)] == [
         "lost",
         "ok",

@@ -1,4 +1,4 @@
-"""The skew of the clock: measured by Date headers, shared in Redis, and told once an hour."""
+"""Skew of the clock, measured by Date headers, shared in Redis, and logged once an hour."""
 
 from __future__ import annotations
 
@@ -24,26 +24,32 @@ NEARLY = 1.0
 
 
 def at(ahead_s: float) -> dict[str, str]:
-    """Return the headers of a cloud whose clock the bot's is ahead of by so many seconds."""
+    """Return the headers of a cloud whose clock is so many seconds behind the bot's."""
     moment = now() - timedelta(seconds=ahead_s)
     return {"Date": formatdate(moment.timestamp(), usegmt=True)}
 
 
 @pytest.mark.parametrize("ahead", [0, 30, 660, -660, 40_000])
 def test_the_skew_is_that_of_the_date(ahead: float):
-    """Ahead is positive and behind is negative, within the second that a Date is exact to."""
+    """A clock that is ahead has a positive skew, and a clock that is behind has a negative one.
+
+    The skew is exact to about a second, because a Date header has whole seconds.
+    """
     METER.note(WEBEX, at(ahead), 0.1)
     assert METER.ahead_s(WEBEX) == pytest.approx(ahead, abs=NEARLY)
 
 
 def test_half_of_the_round_trip_is_taken_off():
-    """An answer that took eight seconds was made four seconds ago."""
+    """Half of the round trip is taken off, so an answer after eight seconds is four seconds old."""
     METER.note(WEBEX, at(4), 8.0)
     assert METER.ahead_s(WEBEX) == pytest.approx(0, abs=NEARLY)
 
 
 def test_the_median_of_the_last_answers_counts():
-    """One odd answer changes nothing, and a clock that was corrected is right after a few answers."""
+    """The median of the last answers counts, so one odd answer changes nothing.
+
+    A clock that was corrected is right after a few answers.
+    """
     for ahead in (660, 660, 0, 660, 660):
         METER.note(WEBEX, at(ahead), 0.1)
     assert METER.ahead_s(WEBEX) == pytest.approx(660, abs=NEARLY)
@@ -63,13 +69,13 @@ def test_the_median_of_the_last_answers_counts():
     ],
 )
 def test_what_tells_nothing_is_left_out(headers: dict[str, str], trip: float):
-    """No Date, one that cannot be read, one of a cache, or an answer that took too long."""
+    """An answer is left out if it took too long or came from a cache, or has no readable Date."""
     METER.note(WEBEX, headers, trip)
     assert METER.ahead_s(WEBEX) is None
 
 
 def test_each_cloud_has_its_own():
-    """Age is judged by Webex's clock, whatever Microsoft's says."""
+    """Each cloud has its own skew, and the age of Webex's events is judged by Webex's clock."""
     METER.note(MICROSOFT, at(660), 0.1)
     assert (METER.ahead_s(WEBEX), clock_skew.webex_now() - now() < timedelta(seconds=1)) == (
         None,
@@ -80,7 +86,7 @@ def test_each_cloud_has_its_own():
 
 
 def test_an_old_measurement_does_not_count(monkeypatch: pytest.MonkeyPatch):
-    """A process that has not asked for a quarter of an hour knows nothing: the clock may be set since."""
+    """A measurement does not count after 15 minutes, because the clock may have been set since."""
     METER.note(WEBEX, at(660), 0.1)
     later = clock_skew.time.monotonic() + 901
     monkeypatch.setattr(clock_skew.time, "monotonic", lambda: later)
@@ -96,7 +102,10 @@ def two(redis: Redis) -> tuple[Meter, Meter]:
 def test_what_all_processes_measure_is_in_redis(
     redis: Redis, two: tuple[Meter, Meter], pass_time: Callable[[float], None]
 ):
-    """The median of all; after 15 minutes without an answer nothing is known."""
+    """Redis has the median of the measurements of all processes.
+
+    After 15 minutes without an answer, no skew is known.
+    """
     for meter in two:
         meter.note(MICROSOFT, at(90), 0.1)
     assert clock_skew.shared(redis) == {MICROSOFT: pytest.approx(90, abs=NEARLY)}
@@ -106,7 +115,7 @@ def test_what_all_processes_measure_is_in_redis(
 
 
 def test_the_log_tells_it_once_an_hour(redis: Redis, two: tuple[Meter, Meter]):
-    """From half a minute on, from whichever process; the next hour tells it again."""
+    """A skew of half a minute or more is logged once an hour, by only one of the processes."""
     with capture_logs() as logged:
         Meter(redis).note(WEBEX, at(20), 0.1)
         for meter in two:
@@ -129,12 +138,15 @@ def test_without_redis_it_is_measured_all_the_same():
 
 
 def answer(request: httpx.Request) -> httpx.Response:
-    """Answer as a cloud that is eleven minutes behind, with an error: it has a Date, too."""
+    """Answer with an error whose Date is that of a cloud eleven minutes behind."""
     return httpx.Response(503, headers=at(660), request=request)
 
 
 def test_msals_client_measures_microsoft_only(make_settings: Callable[..., Settings]):
-    """Every answer counts, whatever its status; another host of the settings tells nothing."""
+    """The client for MSAL measures every answer of Microsoft, whatever its status is.
+
+    It does not measure another host of the settings.
+    """
     settings = make_settings(connect_audit_url="https://tenant.uk.webexconnect.io")
     with sync_client(settings, httpx.MockTransport(answer)) as client:
         client.get("https://tenant.uk.webexconnect.io/x")
@@ -149,6 +161,9 @@ async def _get(settings: Settings) -> None:
 
 
 def test_graphs_client_measures_too(make_settings: Callable[..., Settings]):
-    """As the client of Exchange is the same, its answers count as well."""
+    """The client for Graph measures answers.
+
+    Exchange's answers count as well, because the client for Exchange is the same.
+    """
     asyncio.run(_get(make_settings()))
     assert METER.ahead_s(MICROSOFT) == pytest.approx(660, abs=NEARLY)

@@ -42,12 +42,12 @@ def section(heading: str) -> str:
 
 
 def rows(service: str) -> list[Any]:
-    """The rows of one service, each under the words that it is known by."""
+    """Return the rows of one service as parameters, each with its words in the facts as id."""
     return [pytest.param(row, id=row["facts"][:40]) for row in CODES[service]]
 
 
 def exchange_body(row: dict[str, Any]) -> bytes:
-    """An answer of InvokeCommand as it was captured, with the words in the part that the row names."""
+    """Return InvokeCommand's answer as captured, with the words in the part that the row names."""
     kind, message = row.get("type", ""), row["message"]
     parts: dict[str, dict[str, Any]] = {
         "details": {
@@ -92,13 +92,13 @@ def test_every_refusal_of_exchange_has_its_cause(row: dict[str, Any]):
 
 @pytest.mark.parametrize("row", rows("smtp"))
 def test_every_reply_and_bounce_has_its_cause(row: dict[str, Any]):
-    """Pasted or read from a trace, it is one finding."""
+    """Every reply and bounce has exactly one cause, whether it was pasted or read from a trace."""
     assert [found.cause for found in read(row["facts"], Speaker.EXCHANGE).certain] == [row["cause"]]
     assert row["cause"] in REMEDIES
 
 
 def test_every_cause_of_the_list_is_one_of_the_products():
-    """A cause that is spelt wrongly would hold nothing."""
+    """Every cause in codes.toml is a cause of the product, because a misspelled one is useless."""
     assert {
         row["cause"] for service in ("graph", "exchange", "smtp") for row in CODES[service]
     } - REMEDIES.keys() == set()
@@ -107,7 +107,7 @@ def test_every_cause_of_the_list_is_one_of_the_products():
 @needs_facts
 @pytest.mark.parametrize("service", ["graph", "exchange", "smtp"])
 def test_the_list_says_what_the_facts_say(service: str):
-    """Each row's words stand in its section."""
+    """The words of each row in codes.toml are in the section of the facts that the row names."""
     assert [
         row["facts"] for row in CODES[service] if row["facts"] not in section(row["section"])
     ] == []
@@ -115,7 +115,10 @@ def test_the_list_says_what_the_facts_say(service: str):
 
 @needs_facts
 def test_no_aadsts_code_of_the_facts_is_left_out():
-    """Section 5 is the list; whatever is named elsewhere is on it."""
+    """The AADSTS codes in codes.toml are those that section 5 of the facts lists.
+
+    Every AADSTS code that the facts name elsewhere is in that list.
+    """
     listed = {
         int(code)
         for row in re.findall(r"\n\| ([\d /]+) \|", TOLD.read_text(encoding="utf-8"))
@@ -133,7 +136,10 @@ def test_no_aadsts_code_of_the_facts_is_left_out():
 
 @needs_facts
 def test_every_reply_in_the_table_of_the_facts_is_explained():
-    """Section 4.1 lists the replies; several of them share a code, so the words count."""
+    """Every reply in section 4.1 of the facts has a cause.
+
+    Several of the replies share a code, so their words count.
+    """
     table = TOLD.read_text(encoding="utf-8").split("\n### 4.1", 1)[1].split("\n### ", 1)[0]
     replies = [
         line.split(" | ")[0].strip("| ").replace("`", "")

@@ -1,4 +1,4 @@
-"""The table of causes against its texts, and codes found in pasted text."""
+"""Causes of errors of the clouds, their texts, and the words that an error carries."""
 
 from __future__ import annotations
 
@@ -101,7 +101,7 @@ CAUSES = (
 
 
 def test_every_cause_has_a_sentence_and_a_remedy_and_no_text_is_left_over():
-    """The texts and the causes are the same set."""
+    """Every cause has a sentence and a remedy, and every text belongs to a cause."""
     texts = tomllib.loads(TEXTS.read_text(encoding="utf-8"))
     assert texts.keys() == {"cause", "remedy"}
     assert texts["cause"].keys() == CAUSES
@@ -124,7 +124,7 @@ def test_the_texts_keep_the_wording_rules(kind: str):
 
 
 def test_what_settles_is_a_cause():
-    """The window after our own writes is for causes that exist."""
+    """Every cause that the bot's own writes can bring about for some time is an existing cause."""
     assert REPLICATION_CAUSES <= CAUSES
 
 
@@ -176,7 +176,7 @@ def test_a_code_that_begins_the_words_is_told_once():
 
 
 def test_a_message_is_cut():
-    """A page of somebody's HTML does not get into a card."""
+    """A long message is cut to 600 characters, so a page of HTML does not get into a card."""
     assert len(Rejected("request_rejected", CloudReply("graph", message="x" * 5000)).message) == 600
 
 
@@ -185,12 +185,12 @@ def test_a_message_is_cut():
     [("not_found", True), ("client_secret_wrong", True), ("redirect_uri_mismatch", False)],
 )
 def test_what_a_write_of_ours_can_cause_settles(cause: str, settles: bool):
-    """A 404 may be replication; a wrong redirect URI never is."""
+    """A 404 may be due to replication after a write, but a wrong redirect URI never is."""
     assert CloudError(cause, CloudReply("entra")).can_be_replication is settles
 
 
 def test_each_kind_has_its_class():
-    """A meaning becomes the class that its kind names."""
+    """An error has the class that belongs to the kind of its cause."""
     made = {
         kind: type(error_for(meaning, CloudReply("entra"))).kind
         for kind in ErrorKind

@@ -48,7 +48,7 @@ def waits() -> Iterator[list[RetryDetails]]:
 
 @asynccontextmanager
 async def answering(answers: list[bytes], seen: list[bytes]) -> AsyncIterator[str]:
-    """The address of a real server that sends these bytes, the last for every later request."""
+    """Yield the address of a real server that sends these bytes, and repeats the last ones."""
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         seen.append(await reader.readuntil(b"\r\n\r\n"))
@@ -129,7 +129,7 @@ MATRIX = [
 async def test_fault_matrix(
     make_settings: Callable[..., Settings], row: tuple[Any, ...], method: str
 ):
-    """Each fault, then a good answer: a defined outcome after a defined number of tries."""
+    """A fault followed by a good answer gives a defined outcome after a defined number of tries."""
     _, fault, *expected = row
     outcome, tries = expected[:2] if method == "GET" else expected[2:]
     cloud = Cloud(fault, OK)
@@ -144,7 +144,7 @@ async def test_fault_matrix(
 
 @pytest.mark.usefixtures("no_waiting")
 async def test_a_fault_that_stays_ends_after_five_tries(make_settings: Callable[..., Settings]):
-    """The last error goes up, with its status."""
+    """A fault that stays ends after five tries, and the last error is raised with its status."""
     cloud = Cloud(httpx.Response(503))
     with pytest.raises(Transient) as failed:
         await ask(make_settings(), cloud)
@@ -157,7 +157,7 @@ async def test_a_fault_that_stays_ends_after_five_tries(make_settings: Callable[
 
 @pytest.mark.usefixtures("no_waiting")
 async def test_a_post_that_may_be_repeated_is(make_settings: Callable[..., Settings]):
-    """The caller knows that sending it twice does no harm."""
+    """A POST is repeated if its caller says that sending it twice does no harm."""
     cloud = Cloud(httpx.ReadTimeout("slow"), OK)
     await ask(make_settings(), cloud, "POST", repeatable=True)
     assert len(cloud.seen) == 2
@@ -168,13 +168,16 @@ async def test_a_post_that_may_be_repeated_is(make_settings: Callable[..., Setti
 async def test_retry_after_is_a_minimum(
     make_settings: Callable[..., Settings], waits: list[RetryDetails]
 ):
-    """The wait that is really slept is the one that was asked for."""
+    """The pause before the second try is as long as the Retry-After header asks for."""
     await ask(make_settings(), Cloud(httpx.Response(429, headers={"Retry-After": "1"}), OK))
     assert [wait.wait_for for wait in waits] == [1.0]
 
 
 async def test_the_whole_is_bounded_by_time(make_settings: Callable[..., Settings]):
-    """A server that never answers costs no more than the total, whatever the read time-out is."""
+    """A request to a server that never answers ends after the policy's total time.
+
+    The length of the read timeout makes no difference.
+    """
 
     async def never(_: httpx.Request) -> httpx.Response:
         await asyncio.sleep(30)
@@ -203,9 +206,10 @@ async def test_a_body_that_is_not_what_it_declares(
     outcome: type[Exception] | None,
     tries: int,
 ):
-    """An error is told by its status, and a success is asked for again, which heals it.
+    """If a body cannot be decoded, an error keeps the meaning of its status.
 
-    Exchange declares the NUL bytes of its 403 as gzip.
+    A successful GET is sent again, which heals the fault. Exchange declares the NUL bytes of its
+    403 as gzip.
     """
     body = b"\0" * 4096
     bad = f"HTTP/1.1 {status} X\r\nContent-Encoding: gzip\r\nContent-Length: {len(body)}\r\n\r\n"
@@ -254,7 +258,7 @@ async def test_half_a_body_is_cut_short(make_settings: Callable[..., Settings]):
 async def test_every_attempt_has_an_id_of_its_own_and_the_answers_id_is_kept(
     make_settings: Callable[..., Settings],
 ):
-    """client-request-id is new for each attempt, and the error holds both ids."""
+    """Each attempt has a new client-request-id, and the error holds the last attempt's two ids."""
     cloud = Cloud(httpx.Response(500), httpx.Response(403, headers={"request-id": "r-1"}))
     with pytest.raises(Forbidden) as failed:
         await ask(make_settings(), cloud)
@@ -265,7 +269,7 @@ async def test_every_attempt_has_an_id_of_its_own_and_the_answers_id_is_kept(
 
 
 async def test_no_other_host_is_spoken_to(make_settings: Callable[..., Settings]):
-    """A URL that came from an answer cannot take a token elsewhere, in either client."""
+    """Neither client sends a token to another host, even if an answer contained the URL."""
     cloud = Cloud(OK)
     async with async_client(make_settings(), httpx.MockTransport(cloud)) as client:
         with pytest.raises(Rejected) as refused:

@@ -32,7 +32,10 @@ def run(code: str) -> str:
 
 
 def test_it_does_what_a_compiled_expression_does():
-    """Search, match, sub and iteration, with flags."""
+    """A late pattern gives the same results as a compiled expression, also with flags.
+
+    This holds for search, match, sub and iteration.
+    """
     late, ready = LatePattern(r"b(\d)", re.IGNORECASE), re.compile(r"b(\d)", re.IGNORECASE)
     text = "B1 a b2"
     assert [found[1] for found in late.finditer(text)] == ready.findall(text)
@@ -42,18 +45,24 @@ def test_it_does_what_a_compiled_expression_does():
 
 
 def test_every_expression_can_be_compiled():
-    """A wrong one would be found only at the first error."""
+    """Every expression can be compiled.
+
+    Without this test a wrong expression would be found only at the first error.
+    """
     assert not reader.read("").causes
     assert compile_all() > 100
 
 
 @pytest.mark.slow
 def test_a_web_process_starts_without_compiling_them():
-    """Neither are the Webex SDK and what it imports needed before the first call of Webex."""
+    """A web process starts without compiling the expressions of error texts.
+
+    It does not import the Webex SDK either, which it needs only for its first call of Webex.
+    """
     assert run(SITE) == "0 True False"
 
 
 @pytest.mark.slow
 def test_a_worker_has_compiled_all_of_them_before_it_forks():
-    """Otherwise each job would do it again."""
+    """A worker compiles all expressions before it forks, so that no job has to do it again."""
     assert run(WORKER) == "0"

@@ -23,7 +23,10 @@ def test_every_page_is_in_the_list_of_the_facts():
 
 @pytest.mark.parametrize("page", LISTED, ids=lambda page: page["document"][-40:])
 def test_a_page_is_the_document_of_its_fact(page: dict[str, str]):
-    """The address contains the document's name, is of Microsoft or Cisco, and names its fact."""
+    """The address of a page is Microsoft's or Cisco's, and it contains the name of the document.
+
+    The page names the fact that it belongs to.
+    """
     address = urlsplit(page["url"])
     assert address.scheme == "https"
     assert page["document"].lower() in page["url"].lower()
@@ -39,12 +42,12 @@ def test_a_page_is_the_document_of_its_fact(page: dict[str, str]):
 
 @pytest.mark.parametrize("cause", NUMBERS)
 def test_the_number_of_a_cause_means_that_cause(cause: str):
-    """Microsoft's page of the number is about the cause, because the bot reads the number so."""
+    """A cause has Microsoft's page of a number only if the bot reads the number as that cause."""
     assert ENTRA[NUMBERS[cause]].cause == cause
 
 
 def test_a_cause_has_one_page_at_most():
-    """No cause is in two places of the table."""
+    """No cause has two pages in the table."""
     named = [cause for causes in PAGES.values() for cause in causes] + list(NUMBERS)
     assert sorted(named) == sorted(set(named))
 

@@ -45,12 +45,12 @@ async def test_never_more_than_the_limit_in_any_window(seconds: float):
 
 
 def test_what_has_no_limit_does_not_wait(carry_out: Callable[..., float]):
-    """Fifty calls go out at once."""
+    """Calls without a limit do not wait, so fifty of them go out at once."""
     assert carry_out(calls(RateLimiter((QUICK,)), "GET /users/x", 50)) == 0
 
 
 async def test_a_limit_that_nobody_waits_for():
-    """The call after the last one fails at once, unsent."""
+    """If calls may not wait for a limit, the first call beyond it fails at once and is not sent."""
     pace = RateLimiter((SCARCE,))
     await calls(pace, "Get-MessageTraceV2", 3)
     with pytest.raises(Transient) as told:
@@ -59,14 +59,17 @@ async def test_a_limit_that_nobody_waits_for():
 
 
 async def refused(pace: RateLimiter, name: str, after: float | None) -> None:
-    """One call that is answered with 429."""
+    """Make one call that is answered with 429."""
     with pytest.raises(Transient):
         async with pace.slot(name):
             raise Transient("throttled", CloudReply("graph", 429), retry_after=after)
 
 
 async def test_a_429_holds_everybody_back():
-    """A 429 holds back all callers as long as Microsoft asked; calls that may not wait fail at once."""
+    """A 429 holds back all callers as long as Microsoft asked.
+
+    Calls that may not wait fail at once.
+    """
     pace = RateLimiter((QUICK, SCARCE))
     await refused(pace, "/reports", 0.3)
     assert (await calls(pace, "/reports", 1))[0][0] >= 0.29
@@ -91,7 +94,10 @@ def test_the_limits_are_those_of_the_facts():
 
 
 async def test_kept_reads_are_made_once_and_errors_are_not_kept():
-    """A good answer counts as long as the look lasts; after an error the next one asks again."""
+    """A good answer is kept, so its read is made once.
+
+    An error is not kept, so the next caller asks again.
+    """
     reads, asked = ReadCache(), []
 
     async def read() -> int:
@@ -120,7 +126,10 @@ async def spaced(spacing: Throttle, count: int) -> list[float]:
 
 @pytest.mark.parametrize("status", [429, 503])
 def test_calls_are_spaced_once_it_was_too_much(carry_out: Callable[..., None], status: int):
-    """Calls overlap until one is throttled, then run one per second until a quiet period has passed."""
+    """Calls overlap until one is throttled.
+
+    Then one call per second is made until a quiet period has passed.
+    """
     begins: list[list[int]] = []
 
     async def day() -> None:
@@ -138,7 +147,7 @@ def test_calls_are_spaced_once_it_was_too_much(carry_out: Callable[..., None], s
 
 
 def test_other_trouble_spaces_nothing(carry_out: Callable[..., float]):
-    """A connection that was lost says nothing about the pace."""
+    """A lost connection does not slow down later calls, because it says nothing about the pace."""
 
     async def day() -> None:
         spacing = Throttle(60.0)

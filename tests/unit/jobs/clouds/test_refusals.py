@@ -23,7 +23,7 @@ from tests.unit.jobs.clouds.scripted_cloud import Cloud, ask
 
 
 def graph_no(status: int, code: str, message: str = "") -> httpx.Response:
-    """An error of Graph's."""
+    """Return an error answer of Graph."""
     return httpx.Response(
         status,
         json={
@@ -124,14 +124,17 @@ def graph_no(status: int, code: str, message: str = "") -> httpx.Response:
 async def test_graphs_errors_are_told_by_code_and_words(
     make_settings: Callable[..., Settings], answer: httpx.Response, kind: type, cause: str
 ):
-    """Section 7's errors, each with its kind."""
+    """Each of Graph's errors in section 7 of the facts has its kind and its cause.
+
+    The error's code and words decide.
+    """
     with pytest.raises(kind) as failed:
         await ask(make_settings(), Cloud(answer))
     assert (failed.type, failed.value.cause) == (kind, cause)
 
 
 def exchange_no(message: str, kind: str) -> httpx.Response:
-    """An error of Exchange's, with its words in internalexception."""
+    """Return an error answer of Exchange with its words in internalexception."""
     inner = {
         "message": "Invalid Operation",
         "internalexception": {"message": message, "type": kind},
@@ -143,7 +146,7 @@ def exchange_no(message: str, kind: str) -> httpx.Response:
 
 
 def exchange_details(status: int, message: str) -> httpx.Response:
-    """An error of Exchange's, with its words in details."""
+    """Return an error answer of Exchange with its words in details."""
     return httpx.Response(
         status,
         json={
@@ -220,6 +223,6 @@ def exchange_details(status: int, message: str) -> httpx.Response:
 def test_exchanges_errors_are_told_by_the_exception(
     answer: httpx.Response, kind: type, cause: str, code: str, message: str
 ):
-    """The captured bodies of section 3.5, and the words to show."""
+    """Each body captured for section 3.5 of the facts gives its cause and the words to show."""
     error = judge_exchange(answer, RequestIds())
     assert (type(error), error.cause, error.code, error.message) == (kind, cause, code, message)

@@ -1,4 +1,4 @@
-"""One policy says how often a request is sent, and how long is waited between."""
+"""Retry policy: how often a request is sent, and how long the pauses between the tries are."""
 
 from __future__ import annotations
 
@@ -39,7 +39,10 @@ from jobs.clouds.retry import (
     ],
 )
 def test_who_is_patient(error: type[CloudError], repeatable: bool, spent: float, expected: bool):
-    """Without a Retry-After the kind and the request decide, and stamina's own back-off is used."""
+    """Without a Retry-After, the kind of error and the request decide if a call is repeated.
+
+    The pauses are then those of stamina's own back-off.
+    """
     failed = error("throttled", CloudReply("graph"))
     assert (
         may_repeat(failed, repeatable=repeatable) and RetryPolicy().wait(failed, spent=spent)
@@ -53,7 +56,7 @@ def test_who_is_patient(error: type[CloudError], repeatable: bool, spent: float,
 def test_how_long_is_patient(asked: float, spent: float, expected: float):
     """A wait is at least the time requested; one sleep is at most 60 s, and all of them 90 s.
 
-    For longer waits the job parks itself.
+    For a longer wait the job is put off, which frees its worker.
     """
     error = Transient("throttled", CloudReply("graph"), retry_after=asked)
     assert RetryPolicy().wait(error, spent=spent) == expected
@@ -78,7 +81,7 @@ def test_retry_after_in_seconds(header: str | None, seconds: float | None):
 
 
 def test_retry_after_as_a_date():
-    """HTTP's other form is understood, and a date that has gone by means now."""
+    """A Retry-After may be a date, which is HTTP's other form, and a past date means no wait."""
     soon = parse_retry_after(format_datetime(datetime.now(UTC) + timedelta(hours=2), usegmt=True))
     assert soon is not None
     assert 3600 < soon <= 2 * 3600
@@ -88,7 +91,10 @@ def test_retry_after_as_a_date():
 
 @pytest.mark.parametrize("tries", [1, 2, 3])
 def test_a_call_ends_after_its_attempts(tries: int):
-    """A policy says how often; the last error is the caller's, in a thread as in a task."""
+    """A call ends after the policy's number of tries, and the caller gets the last error.
+
+    This is the same in a thread and in a task.
+    """
     made: list[int] = []
 
     def send() -> None:
@@ -101,7 +107,7 @@ def test_a_call_ends_after_its_attempts(tries: int):
 
 
 def test_what_may_not_be_repeated_is_sent_once():
-    """The caller's judgement comes before the clock."""
+    """A call that its caller does not want repeated is sent once, whatever time is left."""
     made: list[int] = []
 
     def send() -> None:
@@ -115,7 +121,7 @@ def test_what_may_not_be_repeated_is_sent_once():
 
 @pytest.mark.usefixtures("real_pauses")
 def test_a_pause_without_a_retry_after_is_the_policys_own(carry_out: Callable[..., float]):
-    """Chance adds no more than the policy says."""
+    """Without a Retry-After, a pause has the policy's length plus at most the policy's jitter."""
     made: list[float] = []
 
     async def send() -> str:
@@ -144,7 +150,10 @@ def test_the_last_pause_repeats_itself(tries: int, asked: float | None, pause: f
     ("header", "seconds"), [(None, None), ("soon", None), ("30", 30.0), ("1790000000", None)]
 )
 def test_when_a_rate_limit_is_reset(header: str | None, seconds: float | None):
-    """A number of seconds; a number that may be a date is not believed."""
+    """The reset of a rate limit is a number of seconds.
+
+    A number so large that it may be a date is not believed.
+    """
     assert parse_rate_limit_reset(header) == seconds
 
 
@@ -153,6 +162,9 @@ def test_when_a_rate_limit_is_reset(header: str | None, seconds: float | None):
     [(timedelta(seconds=90), 90.0), (timedelta(seconds=-90), 0.0), (timedelta(days=1), None)],
 )
 def test_when_a_rate_limit_is_reset_by_a_time(ahead: timedelta, seconds: float | None):
-    """A time that has passed is no wait, and one that is far away is not believed."""
+    """The reset of a rate limit may also be a time.
+
+    A time that has passed is no wait, and a time that is far away is not believed.
+    """
     found = parse_rate_limit_reset((datetime.now(UTC) + ahead).isoformat())
     assert found == (None if seconds is None else pytest.approx(seconds, abs=30))

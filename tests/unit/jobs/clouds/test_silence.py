@@ -26,19 +26,22 @@ class Clock:
 
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    """The clock of the watch."""
+    """Clock of the watch, which a test can move."""
     made = Clock()
     monkeypatch.setattr(silence, "time", SimpleNamespace(monotonic=lambda: made.now))
     return made
 
 
 def failed(watch: silence.Watch, service: str) -> None:
-    """A request that gets no answer."""
+    """Record a request that gets no answer."""
     watch.end(watch.begin(service), answered=False)
 
 
 def test_a_cloud_that_waits_or_fails_for_some_time_is_silent(clock: Clock):
-    """One failure of a moment says nothing, and an answer ends the silence."""
+    """A cloud that fails or lets a request wait for some time is silent until it answers.
+
+    A single failure of a moment says nothing.
+    """
     watch = silence.Watch()
     failed(watch, "exchange")
     waiting = watch.begin("graph")
@@ -54,7 +57,7 @@ def test_a_cloud_that_waits_or_fails_for_some_time_is_silent(clock: Clock):
 
 
 def test_a_slow_request_among_answers_is_no_silence(clock: Clock):
-    """A cloud that answers others is there."""
+    """A cloud that answers other requests is not silent, even if one request is slow."""
     watch = silence.Watch()
     watch.begin("graph")
     clock.now += silence.WAITING_S
@@ -73,7 +76,7 @@ def test_a_slow_request_among_answers_is_no_silence(clock: Clock):
     ],
 )
 def test_a_refusal_is_an_answer(clock: Clock, error: CloudError, silent: tuple[str, ...]):
-    """So is a 429."""
+    """A refusal counts as an answer of the cloud, and so does a 429."""
     with silence.watched() as watch:
         with pytest.raises(CloudError), silence.request_to("graph", Transient):
             raise error
@@ -84,7 +87,10 @@ def test_a_refusal_is_an_answer(clock: Clock, error: CloudError, silent: tuple[s
 async def test_requests_to_graph_and_exchange_are_watched(
     clock: Clock, make_settings: Callable[..., Settings]
 ):
-    """Each attempt counts: the failures, and then the answer."""
+    """Each attempt at a request to Graph or Exchange is watched.
+
+    After failures for some time the cloud is silent, and after an answer it is not.
+    """
     seen: list[tuple[str, ...]] = []
 
     def answer(request: httpx.Request) -> httpx.Response:
@@ -103,7 +109,7 @@ async def test_requests_to_graph_and_exchange_are_watched(
 def test_requests_to_entra_are_watched(
     clock: Clock, provider: Any, make_settings: Callable[..., Settings]
 ):
-    """A discovery document that does not come is silence, too."""
+    """Entra counts as silent if its discovery document does not come."""
     provider.discovery = (503, {}, b"")
     settings = make_settings(login_url=provider.base)
     with (
@@ -118,6 +124,6 @@ def test_requests_to_entra_are_watched(
 
 
 def test_nobody_watches_by_itself():
-    """Without a watch a request is only a request."""
+    """Without a watch, a request is made as usual and its error is raised."""
     with pytest.raises(ValueError, match="x"), silence.request_to("graph", Transient):
         raise ValueError("x")

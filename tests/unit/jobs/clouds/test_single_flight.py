@@ -11,7 +11,7 @@ from jobs.clouds.single_flight import SingleFlight
 
 
 class Cloud:
-    """Something to read, which counts how often it is."""
+    """Cloud with one value, which counts how often the value is read."""
 
     def __init__(self) -> None:
         self.asked = 0
@@ -26,7 +26,10 @@ class Cloud:
 
 
 async def test_the_same_read_at_the_same_time_is_made_once():
-    """Three concurrent reads of one key share one answer; another key or a later read is separate."""
+    """Three concurrent reads of one key share one answer.
+
+    A read of another key and a later read are separate.
+    """
     reads, cloud = SingleFlight(), Cloud()
     together = await asyncio.gather(
         *(reads.read("a", cloud.look) for _ in range(3)), reads.read("b", cloud.look)
@@ -49,7 +52,10 @@ async def test_a_read_that_began_before_a_write_is_not_shared_after_it():
 
 
 async def test_an_error_reaches_everybody_who_waits():
-    """The read is not repeated for the others, and the next one is a new one."""
+    """An error of a shared read reaches all who wait, and the read is not repeated for them.
+
+    The next read is a new one.
+    """
     reads = SingleFlight()
 
     async def refuse() -> str:

@@ -1,4 +1,4 @@
-"""Traces: spans of one trace across processes, and nothing at all without the extra."""
+"""Traces whose spans reach across processes, and no traces at all without the extra otel."""
 
 from __future__ import annotations
 
@@ -35,7 +35,10 @@ def spans() -> Iterator[Any]:
 
 
 def test_a_trace_goes_on_below_its_parent(spans: Any):
-    """The parent's numbers came as a text, as from a queue. Log lines have the trace's id."""
+    """A trace continues below a parent whose numbers came as text, as they do from a queue.
+
+    Log lines have the trace's id.
+    """
     with tracing.span("run", parent=PARENT, run="R1"):
         bound = structlog.contextvars.get_contextvars()
         inner = tracing.traceparent()
@@ -57,7 +60,7 @@ def test_a_trace_goes_on_below_its_parent(spans: Any):
     ["", "no parent", PARENT.replace("-", "_"), f"00-{'0' * 32}-{'0' * 16}-01", PARENT * 2],
 )
 def test_a_parent_that_is_none_begins_a_trace(spans: Any, parent: str):
-    """The text comes from Redis, so it is read strictly."""
+    """A parent in a wrong form begins a new trace, because text from Redis is read strictly."""
     with tracing.span("run", parent=parent):
         pass
     (run,) = spans()
@@ -67,7 +70,10 @@ def test_a_parent_that_is_none_begins_a_trace(spans: Any, parent: str):
 async def test_a_call_is_a_span_without_its_address(
     spans: Any, make_settings: Callable[..., Settings]
 ):
-    """It has the cloud and the status. The path, which may name a person, is left out."""
+    """The span of a call has the cloud and the status.
+
+    The path is left out, because it may name a person.
+    """
     with tracing.span("step"):
         await ask(make_settings(), Cloud(OK))
         with pytest.raises(CloudError):
@@ -84,13 +90,16 @@ async def test_a_call_is_a_span_without_its_address(
 async def test_a_call_outside_a_trace_begins_none(
     spans: Any, make_settings: Callable[..., Settings]
 ):
-    """The requests of timers and of the doctor are no traces."""
+    """A call outside a trace begins no trace.
+
+    The requests of timers and of the doctor command are therefore not traced.
+    """
     await ask(make_settings(), Cloud(OK))
     assert spans() == ()
 
 
 def test_an_error_is_named_by_its_class_alone(spans: Any):
-    """Its text may hold an address."""
+    """A span has only the class of an error, because the error's text may hold an address."""
     with pytest.raises(ValueError, match="anna"), tracing.span("event"):
         raise ValueError("anna@contoso.com")
     (event,) = spans()
@@ -99,7 +108,7 @@ def test_an_error_is_named_by_its_class_alone(spans: Any):
 
 
 def test_without_a_collector_nothing_happens(monkeypatch: pytest.MonkeyPatch):
-    """No span, no id, nothing in the log lines."""
+    """Without a collector there is no span, no trace id, and nothing more in the log lines."""
     for name in tracing.ENDPOINTS:
         monkeypatch.delenv(name, raising=False)
     tracing.shut_down()
@@ -128,7 +137,7 @@ with tracing.span("run"), tracing.call("graph", "GET"):
 
 
 def test_without_the_extra_a_line_says_so():
-    """A collector is named and the packages are missing: the bot works, and says what to do."""
+    """If a collector is named but the packages are missing, the bot works and says what to do."""
     done = subprocess.run(  # noqa: S603  our own
         [sys.executable, "-c", textwrap.dedent(WITHOUT)],
         check=True,
@@ -142,7 +151,7 @@ def test_without_the_extra_a_line_says_so():
 
 
 def test_a_collector_that_hangs_holds_up_no_job(spans: Any, monkeypatch: pytest.MonkeyPatch):
-    """The end of a job waits only so long."""
+    """The end of a job waits only a limited time for a collector that hangs."""
     goes_on = threading.Event()
     monkeypatch.setattr(tracing, "EXPORT_S", 0.01)
     monkeypatch.setattr(

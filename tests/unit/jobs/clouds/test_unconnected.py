@@ -50,7 +50,7 @@ def expired(certificates: Tls) -> Iterator[str]:
 
 
 def error_of(url: str, settings: Settings) -> Transient:
-    """The error of a request that makes something."""
+    """Return the error of a POST request to this address."""
 
     async def post() -> None:
         async with async_client(settings) as client:
@@ -63,14 +63,14 @@ def error_of(url: str, settings: Settings) -> Transient:
 
 @pytest.fixture
 def anywhere(work_settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Settings:
-    """Settings that let the client speak to these hosts."""
+    """Settings that allow the client to call these hosts."""
     hosts = frozenset({"nothing.invalid", "localhost"})
     monkeypatch.setattr(Settings, "hosts", property(lambda _: hosts))
     return work_settings
 
 
 def test_a_name_that_does_not_resolve(anywhere: Settings):
-    """Nothing was sent, so even a request that makes something is sent again."""
+    """A request whose host name does not resolve was not sent, so even a POST is sent again."""
     error = error_of(NOWHERE, anywhere)
     assert (error.cause, error.unsent) == ("host_name_unknown", True)
     assert error.message.startswith("nothing.invalid: ")
@@ -79,7 +79,7 @@ def test_a_name_that_does_not_resolve(anywhere: Settings):
 def test_an_expired_certificate(
     anywhere: Settings, expired: str, certificates: Tls, monkeypatch: pytest.MonkeyPatch
 ):
-    """The authority is trusted, and the certificate is too old."""
+    """If a certificate has expired, the request is not sent, although its authority is trusted."""
     monkeypatch.setenv("SSL_CERT_FILE", str(certificates.ca_path))
     error = error_of(expired, anywhere)
     assert (error.cause, error.unsent) == ("certificate_invalid", True)
@@ -94,7 +94,10 @@ def test_a_post_to_webex_was_certainly_not_made(
     hasty_retries: None,
     monkeypatch: pytest.MonkeyPatch,
 ):
-    """So it is made again for as long as its event is tried, and never counts as doubtful."""
+    """A POST to Webex without a connection was certainly not made and never counts as doubtful.
+
+    It is made again for as long as its event is tried.
+    """
     for name in ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE"):
         monkeypatch.setenv(name, str(certificates.ca_path))
     url, words = {
@@ -107,13 +110,13 @@ def test_a_post_to_webex_was_certainly_not_made(
 
 
 def test_other_errors_are_no_such_reason():
-    """Their names are the words."""
+    """An error for another reason has its class name as its words."""
     error = httpx.ReadError("broken off")
     assert (why_unconnected(error, "host"), words_of(error, "host")) == (None, "ReadError")
 
 
 def test_an_error_that_wraps_itself():
-    """The search ends."""
+    """The search for a reason ends even if an error wraps itself."""
     error = ssl.SSLError("handshake")
     error.__context__ = wrapped = OSError("outer", error)
     wrapped.__cause__ = error

@@ -1,4 +1,4 @@
-"""The guard of changing calls: asked before each is sent, over a real connection."""
+"""Guard of changing calls, which is asked before each call is sent, over a real connection."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ OK = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 2\r\
 
 
 class OverError(Exception):
-    """The guard's word that nothing may be changed any more."""
+    """Error of the guard, which says that nothing may be changed anymore."""
 
 
 class Guard:
-    """Guard that says no from its n-th question on; ``asked`` counts the questions."""
+    """Guard that refuses from its n-th question on; ``asked`` counts the questions."""
 
     def __init__(self, refuses_from: int = 1000) -> None:
         self.asked, self._from = 0, refuses_from
 
     def __call__(self) -> None:
-        """Be asked."""
+        """Count the question, and raise OverError if the guard refuses by now."""
         self.asked += 1
         if self.asked >= self._from:
             raise OverError
@@ -36,7 +36,10 @@ class Guard:
 
 @asynccontextmanager
 async def server(seen: list[str]) -> AsyncIterator[str]:
-    """The address of a real server that notes the method of every request, or a connection without one."""
+    """Yield the address of a real server that notes each request's method.
+
+    A connection that ends is noted as closed.
+    """
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
@@ -53,7 +56,7 @@ async def server(seen: list[str]) -> AsyncIterator[str]:
 
 
 async def send(settings: Settings, guard: Guard, *methods: str) -> list[str]:
-    """Send requests one after another under the guard; return what the server has seen of them."""
+    """Send requests one after another under the guard; return the methods that the server got."""
     seen: list[str] = []
     async with server(seen) as url:
         allowed = replace(settings, graph_url=url)
@@ -68,13 +71,16 @@ async def send(settings: Settings, guard: Guard, *methods: str) -> list[str]:
 
 
 async def test_reads_are_not_guarded(work_settings: Settings):
-    """They change nothing, so they need not ask."""
+    """Reads do not ask the guard, because they change nothing."""
     guard = Guard(1)
     assert (await send(work_settings, guard, "GET", "GET"), guard.asked) == (["GET", "GET"], 0)
 
 
 async def test_each_write_is_asked_for_before_and_after(work_settings: Settings):
-    """Before the connection, before the first byte, and when the answer has come."""
+    """For each write the guard is asked three times.
+
+    It is asked before the connection, before the first byte, and when the answer has come.
+    """
     guard = Guard()
     assert (await send(work_settings, guard, "POST", "PATCH"), guard.asked) == (
         ["POST", "PATCH"],
@@ -95,22 +101,22 @@ async def test_each_write_is_asked_for_before_and_after(work_settings: Settings)
 async def test_not_one_more_write_leaves(
     work_settings: Settings, refuses_from: int, sees: list[str]
 ):
-    """Refused in the middle of a change of two calls, the second is never sent.
+    """If the guard refuses in the middle of a change of two calls, the second call is never sent.
 
-    Also if the refusal comes while the connection is being opened.
+    This also holds if the refusal comes while the connection is being opened.
     """
     assert await send(work_settings, Guard(refuses_from), "POST", "PATCH") == sees
 
 
 async def test_a_call_that_left_is_recorded(work_settings: Settings):
-    """Its answer does not count, but the trail has it."""
+    """A call that was already sent is in the audit trail, although its answer does not count."""
     with call_log.record_calls() as made:
         await send(work_settings, Guard(3), "POST")
     assert [line.split()[:4] for line in made] == [["graph", "POST", "/", "200"]]
 
 
 async def test_without_a_guard_everything_may_be_sent(work_settings: Settings):
-    """A page of the web process has none."""
+    """Without a guard every write may be sent, for example for a page of the web process."""
     write_guard.check()
     seen: list[str] = []
     async with server(seen) as url, async_client(replace(work_settings, graph_url=url)) as client:
@@ -119,7 +125,10 @@ async def test_without_a_guard_everything_may_be_sent(work_settings: Settings):
 
 
 async def test_the_guard_reaches_tasks_and_ends_with_its_block():
-    """Steps run as tasks of the job."""
+    """The guard also applies to tasks that its block starts, because a job runs its steps as tasks.
+
+    It ends with its block.
+    """
     guard = Guard()
 
     async def ask() -> None:

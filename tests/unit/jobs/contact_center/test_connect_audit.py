@@ -34,7 +34,7 @@ SAMPLE = {
 
 
 def entry(event: str = "updateApp", minutes: float = 0, **more: Any) -> dict[str, Any]:
-    """An entry of so many minutes before ``AT``, with the event where the sample has it."""
+    """Return a log entry of so many minutes before ``AT``, with the event in the sample's field."""
     created = (AT - timedelta(minutes=minutes)).isoformat(timespec="milliseconds")
     usual = {"statusOfAction": "SUCCESS", "eventCategory": "SUCCESS", "eventDescription": event}
     return usual | {"created": created, "actorEmail": "kim@contoso.com"} | more
@@ -42,7 +42,7 @@ def entry(event: str = "updateApp", minutes: float = 0, **more: Any) -> dict[str
 
 @dataclass
 class Log:
-    """The log: what it takes, what it answers, and what it was asked."""
+    """Scripted audit log with its entries, its refusals, and the requests that it got."""
 
     entries: list[dict[str, Any]] = field(default_factory=list)
     method: str = "POST"
@@ -51,7 +51,7 @@ class Log:
     asked: list[httpx.Request] = field(default_factory=list)
 
     def __call__(self, request: httpx.Request) -> httpx.Response:
-        """httpx.MockTransport's handler."""
+        """Answer a request as the handler of httpx.MockTransport."""
         self.asked.append(request)
         if request.method != self.method or request.method in self.refusals:
             status = self.refusals.get(request.method, 405)
@@ -64,7 +64,7 @@ class Log:
 
     @property
     def methods(self) -> list[str]:
-        """The methods of what was asked, in order."""
+        """Return the methods of the requests, in order."""
         return [request.method for request in self.asked]
 
 
@@ -91,7 +91,10 @@ def read(work_settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Read:
 
 
 def test_an_entry_is_read_as_cisco_shows_it(read: Read):
-    """The question has the documented fields, and an entry gives who, what, when and whether it failed."""
+    """The request for entries has the fields that Cisco documents.
+
+    An entry says who did what and when, and whether it failed.
+    """
     log = Log([entry("deleteApp", 5, actionText="Kim deleted Email", statusOfAction="ERROR")])
     found = read(log)
     assert found == ConnectChanges(
@@ -123,7 +126,7 @@ def test_an_entry_is_read_as_cisco_shows_it(read: Read):
 
 @pytest.mark.parametrize("status", [400, 404, 405])
 def test_get_with_the_same_body_where_post_is_refused(read: Read, status: int):
-    """The method that was taken is kept for the other pages."""
+    """If POST is refused, GET with the same body is tried and then kept for the other pages."""
     log = Log([entry(minutes=each) for each in range(3)], "GET", refusals={"POST": status}, most=2)
     found = read(log)
     assert (len(found.rows), found.method, log.methods) == (3, "GET", ["POST", "GET", "GET"])
@@ -144,7 +147,10 @@ def test_get_with_the_same_body_where_post_is_refused(read: Read, status: int):
     ],
 )
 def test_the_more_telling_refusal_counts(read: Read, refusals: dict[str, int], status: int):
-    """A token that is not accepted is not tried again with the other method."""
+    """If both methods are refused, the more informative status counts.
+
+    A refused token is not tried again with the other method.
+    """
     log = Log(refusals=refusals)
     with pytest.raises(CloudError) as caught:
         read(log)
@@ -154,7 +160,7 @@ def test_the_more_telling_refusal_counts(read: Read, refusals: dict[str, int], s
 
 
 def test_a_server_error_is_tried_twice(read: Read):
-    """No more, because a check waits for it."""
+    """A server error is tried twice and no more, because a check waits for the answer."""
     log = Log(refusals={"POST": 500})
     with pytest.raises(CloudError) as caught:
         read(log)
@@ -184,14 +190,14 @@ CANNOT = (
     [*((name, True) for name in MAY_STOP_MAIL), *((name, False) for name in CANNOT)],
 )
 def test_only_what_may_stop_mail_counts(read: Read, event: str, counts: bool):
-    """Other actions are left out, whichever field holds the name."""
+    """Only actions that may stop mail are kept, whichever field holds the action's name."""
     for name in ("eventDescription", "eventCategory", "userAction"):
         row = entry("") | {name: event}
         assert len(read(Log([row])).rows) == counts
 
 
 def test_odd_entries_are_left_out(read: Read):
-    """An entry without a time, of another shape, or a second time on the next page."""
+    """An entry is left out if it has no time or another shape, or if an equal one came before."""
     rows: list[Any] = [SAMPLE, entry(created="soon"), entry(created=None), "x", None]
     assert read(Log(rows)).rows == ()
     twice = read(Log([entry(minutes=3), entry(minutes=1), entry(minutes=3)]))
@@ -199,7 +205,7 @@ def test_odd_entries_are_left_out(read: Read):
 
 
 def test_a_long_log_is_cut_and_told(read: Read):
-    """A log that never ends is given up after ten pages."""
+    """A log that never ends is given up after ten pages and is reported as incomplete."""
     log = Log([entry(minutes=each) for each in range(25)], most=2)
     found = read(log)
     assert (len(found.rows), found.whole, len(log.asked)) == (20, False, 10)
@@ -207,7 +213,7 @@ def test_a_long_log_is_cut_and_told(read: Read):
 
 @pytest.mark.parametrize("total", [{}, {"totalRecords": "many"}])
 def test_the_number_of_all_entries_may_be_missing(read: Read, total: dict[str, Any]):
-    """A page that is not full is the last one then."""
+    """If the number of all entries is missing, a page that is not full is the last one."""
     asked: list[int] = []
 
     def log(request: httpx.Request) -> httpx.Response:
@@ -222,13 +228,16 @@ def test_the_number_of_all_entries_may_be_missing(read: Read, total: dict[str, A
     [({"code": "7001", "description": "Not yet"}, "Not yet"), ([], "no list of entries")],
 )
 def test_an_answer_without_entries_is_none(read: Read, answer: Any, words: str):
-    """It is an error with the service's own words."""
+    """An answer without a list of entries is an error.
+
+    The error has the service's own words if there are any.
+    """
     with pytest.raises(CloudError, match=words):
         read(lambda _: httpx.Response(200, json=answer))
 
 
 def test_the_header_is_a_setting(read: Read):
-    """Another header than Authorization gets the bare token."""
+    """If the setting names another header than Authorization, that header gets the bare token."""
     log = Log()
     read(log, connect_audit_header="accesstoken")
     assert (log.asked[0].headers["accesstoken"], "authorization" in log.asked[0].headers) == (
@@ -238,14 +247,17 @@ def test_the_header_is_a_setting(read: Read):
 
 
 def test_a_secret_in_an_entry_is_removed(read: Read):
-    """An entry's text becomes a finding, which never holds a secret; a long one is cut."""
+    """A secret in an entry's text is removed, because the text becomes part of a finding.
+
+    A long text is cut.
+    """
     told = "Kim set client_secret=abc8Q~0123456789abcdefghijklmnopqrstuvwx " + 300 * "x "
     [change] = read(Log([entry(actionText=told)])).rows
     assert ("abc8Q" in change.told, len(change.told)) == (False, 200)
 
 
 def test_it_takes_no_longer_than_a_check_waits(read: Read, monkeypatch: pytest.MonkeyPatch):
-    """A log that answers each page slowly is given up."""
+    """A log that answers too slowly is given up, because a check waits for it."""
     monkeypatch.setattr(connect_audit, "LONGEST_S", 0.05)
 
     async def slow(request: httpx.Request) -> httpx.Response:

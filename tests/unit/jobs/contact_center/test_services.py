@@ -40,7 +40,7 @@ POSTED = {
 
 
 def issue(**more: Any) -> dict[str, Any]:
-    """An open incident of Exchange Online."""
+    """Return an open incident of Exchange Online."""
     usual = {
         "id": "EX1",
         "title": "SMTP",
@@ -52,7 +52,7 @@ def issue(**more: Any) -> dict[str, Any]:
 
 
 def overview(*issues: dict[str, Any], service: str = "Exchange Online") -> dict[str, Any]:
-    """A service with its issues."""
+    """Return a Microsoft service with its incidents."""
     return {
         "service": service,
         "id": "Exchange",
@@ -109,7 +109,10 @@ def test_the_newest_incident_comes_first():
     ],
 )
 def test_receipts_in_every_shape(body: object, found: Receipt | None):
-    """Mixed case, numbers as numbers, a polled status, and what is no receipt."""
+    """A receipt is read in any case, with numbers as numbers, and from a polled status.
+
+    A body of another shape is no receipt.
+    """
     assert receipt_of(body) == found
 
 
@@ -123,7 +126,7 @@ def test_receipts_in_every_shape(body: object, found: Receipt | None):
     ],
 )
 def test_codes_of_webex_connect(code: str, cause: str):
-    """The documented ones by their cause; any other one is shown whole."""
+    """A documented code of Webex Connect has its own cause, and any other has a general cause."""
     assert cause_of(code) == cause
 
 
@@ -146,14 +149,17 @@ def test_codes_of_webex_connect(code: str, cause: str):
     ],
 )
 def test_how_webex_says_no(status: int, body: object, told: tuple[str, str, str]):
-    """The status decides, and the service's own code and words are kept."""
+    """The status of a refusal decides its cause, and the service's own code and words are kept."""
     content = json.dumps(body) if isinstance(body, dict) else str(body)
     error = judge("connect", httpx.Response(status, text=content), RequestIds())
     assert (error.cause, error.code, error.message) == told
 
 
 def test_values_by_any_case():
-    """The first existing value is returned, in any letter case; a list or None gives an empty string."""
+    """The first existing value is returned, in any letter case.
+
+    A list or None gives an empty string.
+    """
     assert (
         value({"Code": 1}, "code"),
         value({"b": "x"}, "a", "B"),
@@ -163,7 +169,10 @@ def test_values_by_any_case():
 
 
 def test_a_mail_is_begun_once(redis: Redis):
-    """The second inspection of a run gets no address and sends nothing; both can read the receipt."""
+    """The second inspection of a run gets no address and sends no mail.
+
+    Both inspections can read the receipt.
+    """
     token = delivery_receipts.begin(redis, "R1")
     assert (
         bool(token),
@@ -290,7 +299,10 @@ async def test_of_very_many_tasks_the_newest_are_read(work_settings: Settings):
 async def test_the_interval_of_tasks_is_one_that_the_service_takes(
     work_settings: Settings, monkeypatch: pytest.MonkeyPatch
 ):
-    """At most 184 days, in milliseconds: seconds give an empty answer (facts/update-2026-11.md 6)."""
+    """Tasks are requested for 184 days at most, with times in milliseconds.
+
+    Times in seconds give an empty answer (facts/update-2026-11.md 6).
+    """
     asked: list[dict[str, str]] = []
 
     async def rows(_settings: Settings, _path: str, params: dict[str, str]) -> list[dict[str, Any]]:

@@ -37,7 +37,7 @@ class Fact(Step):
             setattr(self, key, value)
 
     async def inspect(self, ctx: StepContext) -> Finding:
-        """The next state."""
+        """Return the finding for the next scripted state."""
         self.log.append("inspect")
         if "inspect" in self.hooks:
             await self.hooks["inspect"](ctx)
@@ -45,7 +45,7 @@ class Fact(Step):
         return self.wrong(EMPTY) if state is State.WRONG else Finding(self.name, state, seen=SEEN)
 
     def plan(self, ctx: StepContext, finding: Finding) -> tuple[Change, ...]:
-        """One line."""
+        """Return one change, or none if the step has no change of its own."""
         return (self.change(EMPTY, SEEN, Scope.MAILBOX, "x"),) if self.changes else ()
 
     async def apply(self, ctx: StepContext, finding: Finding) -> None:
@@ -56,7 +56,7 @@ class Fact(Step):
 
 
 def raising(*errors: CloudError) -> Callable[[StepContext], Awaitable[None]]:
-    """A hook that fails, and then does not any more."""
+    """Return a hook that raises these errors one after another, and then none."""
     left = list(errors)
 
     async def hook(_: StepContext) -> None:
@@ -67,7 +67,7 @@ def raising(*errors: CloudError) -> Callable[[StepContext], Awaitable[None]]:
 
 
 def appending(*events: Event) -> Callable[[StepContext], Awaitable[None]]:
-    """A hook that says something to the run, as another process would."""
+    """Return a hook that appends these events to the run, as another process would."""
     left = list(events)
 
     async def hook(ctx: StepContext) -> None:
@@ -78,12 +78,12 @@ def appending(*events: Event) -> Callable[[StepContext], Awaitable[None]]:
 
 
 def engine(ctx: StepContext, *steps: Fact, holds: bool = True) -> Engine:
-    """The engine of these steps."""
+    """Return an engine that runs these steps."""
     return Engine(ctx, {step.name: step for step in steps}, NoListener(), lambda: holds)
 
 
 def approve(ctx: StepContext, *steps: Fact) -> None:
-    """A plan with everything in it, and a word for it."""
+    """Record a plan with the changes of all these steps, and an approval of it."""
     changes = tuple(
         change for step in steps for change in step.plan(ctx, Finding(step.name, State.WRONG))
     )

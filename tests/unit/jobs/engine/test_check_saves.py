@@ -1,4 +1,4 @@
-"""A check saves what it sees as it sees it, and what is seen at the same moment at once."""
+"""A check saves each finding at once, and findings of the same moment in one write."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ from jobs.model import Access, Finding, State
 
 @dataclass
 class Counting:
-    """Counts how often there was something new to show, and how much had been found by then."""
+    """Listener that records the number of findings at each change of the run."""
 
     ctx: StepContext
     found: list[int] = field(default_factory=list)
 
     def run_changed(self, run_id: str) -> None:
-        """Record the number of findings, without the one that every run of these tests starts with."""
+        """Record the number of findings, without the finding with which every run begins."""
         self.found.append(len(self.ctx.store.load(run_id).findings) - 1)
 
 
 class Look(Probe):
-    """A probe that answers after a while."""
+    """Probe that answers after ``seconds`` seconds."""
 
     article_row = "X"
 
@@ -35,7 +35,7 @@ class Look(Probe):
         self.seconds = seconds
 
     async def inspect(self, ctx: StepContext) -> Finding:
-        """All is well."""
+        """Return that all is well, after the pause."""
         await asyncio.sleep(self.seconds)
         return self.ok()
 
@@ -43,7 +43,10 @@ class Look(Probe):
 def test_what_is_left_out_holds_up_nobody(
     given: Callable[..., StepContext], carry_out: Callable[..., float]
 ):
-    """Thirty skipped steps are saved at once, before the first inspection and without waiting for it."""
+    """Thirty skipped steps are saved at once, before the first inspection.
+
+    They do not wait for that inspection.
+    """
     ctx = given(kind="check")
     left = [Look(f"admin{number}", Access.ADMIN) for number in range(30)]
     steps = {
@@ -63,7 +66,7 @@ def test_what_is_left_out_holds_up_nobody(
 def test_what_is_seen_at_once_is_saved_at_once(
     given: Callable[..., StepContext], carry_out: Callable[..., float]
 ):
-    """Ten answers of the same moment are one event to the store, not ten."""
+    """Ten answers that come at the same moment are saved in fewer than four writes."""
     ctx = given(kind="check")
     steps = {
         step.name: step for step in (Look(f"probe{number}", Access.NONE) for number in range(10))

@@ -1,4 +1,4 @@
-"""A check tells which clouds give no answer so far, while it still waits for them."""
+"""A check names the clouds that have not answered yet, while it still waits for them."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ CarryOut = Callable[[Coroutine[Any, Any, None]], float]
 
 
 class Slow(Step):
-    """A fact whose cloud answers after so many seconds."""
+    """Step whose cloud answers after ``seconds`` seconds."""
 
     name, article_row, group = "slow", "M1", "microsoft"
     diagnosis = Diagnosis(access=Access.NONE)
@@ -41,13 +41,13 @@ class Slow(Step):
 
 @pytest.fixture(autouse=True)
 def loops_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The watch goes by the loop's clock, which skips pauses."""
+    """Let the watch for silent clouds use the event loop's clock, which skips pauses."""
     time = SimpleNamespace(monotonic=lambda: asyncio.get_running_loop().time())
     monkeypatch.setattr(silence, "time", time)
 
 
 def told(ctx: StepContext) -> list[str]:
-    """Return the clouds of each event that tells of silence."""
+    """Return the names of the silent clouds in each event of the kind ``SILENT``."""
     events: list[Event] = ctx.store.events(ctx.run.id)
     return [event.data["services"] for event in events if event.kind is Kind.SILENT]
 
@@ -56,7 +56,10 @@ def told(ctx: StepContext) -> list[str]:
 def test_a_cloud_that_does_not_answer_is_named_within_seconds(
     given: Callable[..., StepContext], carry_out: CarryOut, seconds: float, expected: list[str]
 ):
-    """It is named long before the finding, and a slow answer of a second is not worth a word."""
+    """A cloud that does not answer is named long before the finding.
+
+    A cloud that answers after a second is not named.
+    """
     ctx = given(kind="check")
     engine = Engine(ctx, {"slow": Slow(seconds)}, NoListener(), lambda: True)
     carry_out(engine.check({Access.NONE}))
@@ -69,7 +72,10 @@ def test_a_cloud_that_does_not_answer_is_named_within_seconds(
 def test_a_check_of_many_channels_tells_nothing(
     given: Callable[..., StepContext], carry_out: CarryOut
 ):
-    """Its card has a line for each channel, and no room for clouds."""
+    """A check of many channels names no silent clouds.
+
+    Its card has a line for each channel, and no room for clouds.
+    """
     ctx = given(kind="check")
     ctx.reads = ReadCache()
     engine = Engine(ctx, {"slow": Slow(60.0)}, NoListener(), lambda: True)

@@ -30,7 +30,7 @@ class Silent:
 
 
 class Grant(Step):
-    """A fact that shows at the looks that are listed."""
+    """Step that shows the next of its scripted states at each look."""
 
     name, article_row, diagnosis = "grant", "E2", Diagnosis(access=Access.NONE)
 
@@ -50,7 +50,7 @@ class Grant(Step):
 
 
 def written(given: Callable[..., StepContext], minutes: float) -> None:
-    """A setup of the channel that wrote so many minutes ago, and is over."""
+    """Record a setup of the channel that wrote so many minutes ago and has ended."""
     ctx = given(changed={"smtp_grant": now() - timedelta(minutes=minutes)})
     ctx.store.end(ctx.run, Event(Kind.FINISHED, now()))
 
@@ -74,7 +74,7 @@ def test_what_was_written_a_moment_ago_is_read_once_more(
     state: State,
     waited: float,
 ):
-    """A recent write to the directory is read once more, after a pause.
+    """A recent write that the directory does not show is read once more, after a pause.
 
     A setting in Exchange is not read again, because only new objects replicate there.
     """
@@ -89,7 +89,10 @@ def test_what_was_written_a_moment_ago_is_read_once_more(
 def test_a_new_object_in_exchange_is_read_once_more(
     given: Callable[..., StepContext], carry_out: CarryOut
 ):
-    """Exchange does not list a new object for some minutes."""
+    """A new object in Exchange is read once more.
+
+    Exchange may not list a new object for some minutes.
+    """
     written(given, 1)
     ctx = given(kind="check")
     grant = Grant("microsoft", NOT_SHOWN, SHOWN, replicates=True)
@@ -98,7 +101,10 @@ def test_a_new_object_in_exchange_is_read_once_more(
 
 
 def test_of_many_channels_all_is_read_once(given: Callable[..., StepContext], carry_out: CarryOut):
-    """A second read would be answered from memory."""
+    """A check of many channels reads everything once.
+
+    A second read would be answered from memory.
+    """
     written(given, 1)
     ctx = given(kind="check")
     ctx.reads = ReadCache()

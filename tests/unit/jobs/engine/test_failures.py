@@ -35,7 +35,7 @@ SAID = CloudReply("graph", 503, "ServiceUnavailable", "Try later")
 def test_what_may_pass_is_tried_again(
     given: Callable[..., StepContext], kind: type[CloudError], waits: int
 ):
-    """After longer and longer pauses."""
+    """A step whose error may pass by itself is tried again, after longer and longer pauses."""
     found = finding_from_error(
         ConnectIds(), kind("service_unavailable", SAID), given(waits={"ids": waits}).run
     )
@@ -55,7 +55,7 @@ def test_what_may_pass_is_tried_again(
 def test_retry_after_is_the_least_that_is_waited(
     given: Callable[..., StepContext], asked: float | None, pause: float
 ):
-    """A cloud that asks for more than our own pause gets it, up to an hour."""
+    """A cloud that asks for a longer pause than our own gets it, up to an hour."""
     found = finding_from_error(
         ConnectIds(), Transient("throttled", SAID, retry_after=asked), given(waits={"ids": 2}).run
     )
@@ -74,7 +74,10 @@ def test_retry_after_is_the_least_that_is_waited(
 def test_everything_else_is_a_persons_turn(
     given: Callable[..., StepContext], error: CloudError, waits: int
 ):
-    """Every other error is the administrator's turn, and so is one that persists after seven tries."""
+    """An error that cannot pass by itself is the administrator's turn.
+
+    An error that persists after seven tries is the administrator's turn as well.
+    """
     found = finding_from_error(ConnectIds(), error, given(waits={"ids": waits}).run)
     assert (found.state, found.waiting_for, found.until) == (
         State.UNKNOWN,
@@ -93,7 +96,7 @@ def test_everything_else_is_a_persons_turn(
 def test_an_error_without_words_is_told_by_its_code(
     given: Callable[..., StepContext], said: CloudReply, words: Text
 ):
-    """An error without a message shows the cloud's code, or the text of its cause without a cloud."""
+    """An error without a message shows the cloud's code, or else our own text for its cause."""
     assert finding_from_error(ConnectIds(), NotFound("not_found", said), given().run).seen == words
 
 
@@ -139,7 +142,10 @@ def test_what_a_write_of_ours_explains(
 def test_exchange_replicates_only_what_a_step_has_just_made(
     given: Callable[..., StepContext], error: CloudError, ago: float | None, settling: bool
 ):
-    """A new policy is a 404 for minutes; a mailbox that is missing is missing."""
+    """Exchange may answer 404 for a new policy for five minutes.
+
+    A mailbox that Exchange does not find is really missing.
+    """
     written = now() - timedelta(seconds=ago) if ago is not None else None
     run = given(changed={"outbound_policy": written, "forwarding": now()} if written else {}).run
     assert may_be_replication(error, run, OutboundPolicy()) is settling
@@ -150,7 +156,10 @@ def test_exchange_replicates_only_what_a_step_has_just_made(
 def test_trying_again_does_not_open_the_window_again(
     given: Callable[..., StepContext], tries: tuple[float, ...], settling: bool
 ):
-    """A change that never gets to its end counts from its first try, however often it is tried."""
+    """The five minutes of a possible replication delay begin with the first try of a change.
+
+    Further tries do not prolong them.
+    """
     wrong = Finding("application", State.WRONG)
     events = tuple(
         Event(Kind.CHANGING, now() - timedelta(seconds=ago), step="application", finding=wrong)
@@ -179,7 +188,10 @@ def test_what_a_sign_in_or_a_change_of_a_moment_ago_explains(
     changed: float | None,
     settling: bool,
 ):
-    """A role or consent that is missing minutes after a sign-in or change may be a replication delay."""
+    """A missing role or consent may be a replication delay, for two minutes.
+
+    The two minutes begin with a sign-in or with a change of the run.
+    """
     account = Account("tenant-1", "oid-1", "admin@contoso.com")
     events = (Event(Kind.SIGNED_IN, now() - timedelta(seconds=signed_in), account=account),)
     made = {"smtp_grant": now() - timedelta(seconds=changed)} if changed else {}
@@ -187,7 +199,7 @@ def test_what_a_sign_in_or_a_change_of_a_moment_ago_explains(
 
 
 def test_a_change_that_was_refused_is_no_reason_for_its_refusal(given: Callable[..., StepContext]):
-    """It was begun a second ago and changed nothing, so nobody waits for a role on its account."""
+    """A change that was only begun has changed nothing, so it does not explain a missing role."""
     begun = Event(
         Kind.CHANGING, now(), step="application", finding=Finding("application", State.WRONG)
     )

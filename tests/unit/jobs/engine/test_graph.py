@@ -1,4 +1,4 @@
-"""The engine, with small steps of the tests' own, on a loop whose clock jumps over every pause."""
+"""Tests of the engine with small scripted steps, on a loop whose clock skips every pause."""
 
 from __future__ import annotations
 
@@ -38,7 +38,10 @@ from tests.unit.jobs.engine.scripted_steps import (
 def test_what_needs_nothing_runs_at_the_same_time(
     carry_out: Callable[..., None], given: Callable[..., StepContext]
 ):
-    """Each waits for the other to have begun, which only works together."""
+    """Two steps that need nothing run at the same time.
+
+    Each step of this test waits until the other one has begun.
+    """
     both = asyncio.Barrier(2)
 
     async def meet(_: StepContext) -> None:
@@ -75,7 +78,7 @@ def test_a_look_records_a_plan_and_changes_nothing(
 
 
 def test_another_plan_has_another_id(given: Callable[..., StepContext]):
-    """The same plan for the same addresses has the same id."""
+    """The same plan for the same addresses has the same ID, and another plan has another ID."""
     line = Fact("a").change(EMPTY, SEEN, Scope.MAILBOX, "x")
     others = [(replace(line, after=EMPTY),), (replace(line, scope=Scope.TENANT),), (line, line), ()]
     channel = given().channel
@@ -93,7 +96,7 @@ def test_another_address_is_another_plan(given: Callable[..., StepContext], name
 
 
 def test_needs_come_first(carry_out: Callable[..., None], given: Callable[..., StepContext]):
-    """A step is looked at only once what it needs is settled."""
+    """A step is inspected only after all steps that it needs are settled."""
     order: list[str] = []
 
     def noting(step: Fact) -> Fact:
@@ -115,7 +118,10 @@ def test_needs_come_first(carry_out: Callable[..., None], given: Callable[..., S
 def test_an_approved_change_is_made_and_proven(
     carry_out: Callable[..., None], given: Callable[..., StepContext]
 ):
-    """Saved before, saved after, read back; only inspect calls it done."""
+    """An approved change is recorded before and after it is made, and is then read back.
+
+    Only an inspection calls the change done.
+    """
     a, ctx = Fact("a", State.WRONG, State.OK), given()
     approve(ctx, a)
     carry_out(engine(ctx, a).apply_plan())
@@ -127,7 +133,7 @@ def test_an_approved_change_is_made_and_proven(
 def test_what_holds_is_not_changed(
     carry_out: Callable[..., None], given: Callable[..., StepContext]
 ):
-    """A second run writes nothing."""
+    """A step that is correct already is not changed, so a second run writes nothing."""
     a, ctx = Fact("a"), given()
     approve(ctx, a)
     carry_out(engine(ctx, a).apply_plan())
@@ -137,7 +143,7 @@ def test_what_holds_is_not_changed(
 def test_nothing_is_changed_without_an_approval(
     carry_out: Callable[..., None], given: Callable[..., StepContext]
 ):
-    """The approver is waited for."""
+    """A change without an approval is not made, and its step waits for the approver."""
     a, ctx = Fact("a", State.WRONG), given()
     carry_out(engine(ctx, a).apply_plan())
     assert (a.log, ctx.run.findings["a"]) == (
@@ -149,7 +155,10 @@ def test_nothing_is_changed_without_an_approval(
 def test_what_cannot_be_mended_stays_wrong(
     carry_out: Callable[..., None], given: Callable[..., StepContext]
 ):
-    """A step without a change of its own is only reported; a free step is applied without approval."""
+    """A wrong step without a change of its own is only reported.
+
+    A step that needs no approval is applied without a planned change.
+    """
     a, b, ctx = (
         Fact("a", State.WRONG, changes=False),
         Fact("b", State.WRONG, State.OK, changes=False, unapproved=True),
@@ -163,7 +172,10 @@ def test_what_cannot_be_mended_stays_wrong(
 def test_after_holds_a_change_back(
     carry_out: Callable[..., None], given: Callable[..., StepContext]
 ):
-    """Until the other step is settled; then it is tried again by itself."""
+    """A change waits until the step named in ``after`` is settled.
+
+    Then the change is tried again by itself.
+    """
     gate, ctx = Fact("gate", State.WAITING), given()
     a = Fact("a", *[State.WRONG] * 3, State.OK, after=("gate",))
     approve(ctx, a)
@@ -177,7 +189,7 @@ def test_after_holds_a_change_back(
 
 
 def test_an_answer_is_asked_for(carry_out: Callable[..., None], given: Callable[..., StepContext]):
-    """A change that takes somebody's word waits for it."""
+    """A change that needs an answer waits for the mailbox's user."""
     a, ctx = Fact("a", State.WRONG, required_answer="rehearse"), given()
     approve(ctx, a)
     carry_out(engine(ctx, a).apply_plan())
@@ -187,7 +199,10 @@ def test_an_answer_is_asked_for(carry_out: Callable[..., None], given: Callable[
 def test_an_answer_that_comes_meanwhile_counts_at_once(
     carry_out: Callable[..., None], given: Callable[..., StepContext]
 ):
-    """The step is tried again in the same walk."""
+    """If the required answer arrives while another step is at work, it counts at once.
+
+    The step that needs the answer is then tried again in the same call of the engine.
+    """
     a, b, ctx = (
         Fact("a", State.WRONG, State.WRONG, State.OK, required_answer="rehearse"),
         Fact("b"),
@@ -208,7 +223,10 @@ def test_an_answer_that_comes_meanwhile_counts_at_once(
 def test_an_answer_is_looked_at_although_nothing_has_changed(
     carry_out: Callable[..., None], given: Callable[..., StepContext]
 ):
-    """A browser came back, and the cloud shows the same as before: the look is recorded, once."""
+    """After a person has consented in the browser, the next inspection is recorded, once.
+
+    It is recorded even if the cloud shows the same as before.
+    """
     step, ctx = Fact("a", State.WAITING, returns_with="consent"), given()
     looks: list[int] = []
     for answers in (0, 1, 0):
@@ -224,7 +242,10 @@ def test_an_answer_is_looked_at_although_nothing_has_changed(
 def test_a_change_that_shows_late_is_read_again(
     carry_out: Callable[..., None], given: Callable[..., StepContext]
 ):
-    """With longer and longer pauses; a long one says on the card what is waited for."""
+    """A change that shows late is read again, with longer and longer pauses.
+
+    During a long pause the card says why the run waits.
+    """
     a, ctx = Fact("a", *[State.WRONG] * 5, State.OK), given()
     approve(ctx, a)
     carry_out(engine(ctx, a).apply_plan())
@@ -235,7 +256,10 @@ def test_a_change_that_shows_late_is_read_again(
 def test_a_change_that_never_shows_parks_the_run(
     carry_out: Callable[..., None], given: Callable[..., StepContext]
 ):
-    """Time is waited for, the worker is free, and for five minutes nothing is written a second time."""
+    """If a change does not show, the run waits for time and the worker is free for other runs.
+
+    For five minutes the change is not written a second time.
+    """
     a, ctx = Fact("a", State.WRONG), given()
     approve(ctx, a)
     carry_out(engine(ctx, a).apply_plan())
@@ -256,7 +280,10 @@ def test_not_found_after_a_write_of_ours_is_asked_again(
     changed: list[str],
     tries: int,
 ):
-    """Without such a write, not found is not found."""
+    """An object that is not found is asked for again only right after a write of this run.
+
+    Without such a write, the object is really missing.
+    """
     a, ctx = Fact("a"), given(changed=dict.fromkeys(changed, now()))
     a.hooks["inspect"] = raising(NotFound("not_found", SAID), NotFound("not_found", SAID))
     carry_out(engine(ctx, a).apply_plan())
@@ -269,7 +296,7 @@ def test_not_found_after_a_write_of_ours_is_asked_again(
 def test_already_there_is_success_for_whoever_asked(
     carry_out: Callable[..., None], given: Callable[..., StepContext]
 ):
-    """An earlier try has made it: inspect decides."""
+    """If an object already exists, an earlier try may have made it, so the inspection decides."""
     a, ctx = Fact("a", State.WRONG, State.OK), given()
     a.hooks["apply"] = raising(AlreadyExists("already_there", SAID))
     approve(ctx, a)
@@ -280,7 +307,7 @@ def test_already_there_is_success_for_whoever_asked(
 def test_a_refused_change_is_told(
     carry_out: Callable[..., None], given: Callable[..., StepContext]
 ):
-    """With the cloud's words; nothing is said to have changed."""
+    """A refused change is reported with the cloud's error, and is not recorded as made."""
     a, ctx = Fact("a", State.WRONG), given()
     a.hooks["apply"] = raising(Forbidden("not_allowed", SAID))
     approve(ctx, a)
@@ -293,7 +320,7 @@ def test_a_refused_change_is_told(
 
 
 def test_a_step_may_know_better(carry_out: Callable[..., None], given: Callable[..., StepContext]):
-    """Its own word about an error of its change comes first."""
+    """A step's own explanation of an error of its change replaces the general one."""
 
     class Knowing(Fact):
         def explain_error(self, ctx: StepContext, error: CloudError) -> Finding | None:
@@ -309,7 +336,10 @@ def test_a_step_may_know_better(carry_out: Callable[..., None], given: Callable[
 def test_a_check_looks_once_and_says_what_it_left_out(
     carry_out: Callable[..., None], given: Callable[..., StepContext]
 ):
-    """Without the access, without what it needs, and where the cloud refuses."""
+    """A check inspects each step once, and reports a step that the cloud refuses as unknown.
+
+    It skips a step without the access, or without another step that it needs, and says so.
+    """
     a, b = (
         Fact("a", State.WRONG, diagnosis=Diagnosis(access=Access.NONE)),
         Fact("b", needs=("a",), diagnosis=Diagnosis(access=Access.NONE)),

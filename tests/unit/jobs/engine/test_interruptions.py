@@ -1,4 +1,4 @@
-"""The engine when a sign-in, its lease or its process ends in the middle of a run."""
+"""Behavior of the engine when a sign-in, its lease or its process ends in the middle of a run."""
 
 from __future__ import annotations
 
@@ -46,7 +46,10 @@ def raising_first(lost: list[Exception]) -> Callable[[], None]:
 def test_a_dead_sign_in_ends_the_walk(
     carry_out: Callable[..., None], given: Callable[..., StepContext], where: str
 ):
-    """Whatever else is under way is left; the run asks for a sign-in."""
+    """A sign-in that has ended stops all steps that are under way.
+
+    The run then asks for a new sign-in.
+    """
     a, b, ctx = Fact("a", State.WRONG), Fact("b"), given()
     a.hooks[where] = raising(SignInNeeded("sign_in_expired", SAID))
 
@@ -63,7 +66,7 @@ def test_a_dead_sign_in_ends_the_walk(
 def test_a_lost_lease_writes_nothing_more(
     carry_out: Callable[..., None], given: Callable[..., StepContext]
 ):
-    """Another worker has the run."""
+    """A worker without the lease writes nothing, because another worker has the run."""
     a, ctx = Fact("a", State.WRONG), given()
     approve(ctx, a)
     before = told(ctx)
@@ -75,7 +78,10 @@ def test_a_lost_lease_writes_nothing_more(
 def test_a_lease_that_is_lost_before_a_change_makes_none(
     carry_out: Callable[..., None], given: Callable[..., StepContext]
 ):
-    """A worker that lost its lease makes no change, because the record is written before the change."""
+    """A worker that lost its lease makes no change.
+
+    The change would be recorded first, and the record needs the lease.
+    """
     a, ctx = Fact("a", State.WRONG), given()
     approve(ctx, a)
     held = [True]
@@ -92,7 +98,10 @@ def test_a_lease_that_is_lost_before_a_change_makes_none(
 def test_a_run_that_is_cancelled_meanwhile_begins_nothing_more(
     carry_out: Callable[..., None], given: Callable[..., StepContext]
 ):
-    """No event follows the cancellation. The call that was under way is in the audit trail."""
+    """No event follows the cancellation of a run.
+
+    A call that was under way at that time is in the audit trail.
+    """
     a, b, ctx = Fact("a", State.WRONG, State.OK), Fact("b", needs=("a",)), given()
 
     async def cancelled_during_a_call(_: StepContext) -> None:
@@ -115,7 +124,7 @@ def test_a_run_that_is_cancelled_meanwhile_begins_nothing_more(
 def test_a_change_that_the_guard_stops_is_not_made(
     carry_out: Callable[..., None], given: Callable[..., StepContext]
 ):
-    """The lease is asked for right before ``apply``, also if no call of the step is guarded."""
+    """The lease is checked right before ``apply``, even if no call of the step is guarded."""
     a, ctx = Fact("a", State.WRONG), given()
     approve(ctx, a)
 
@@ -137,10 +146,10 @@ def test_a_death_between_changing_and_changed_is_looked_at_first(
     shows: list[State],
     log: list[str],
 ):
-    """After a crash during a change, the step is inspected first; a finished change is not repeated.
+    """After a crash during a change, the step is inspected before it is applied again.
 
-    The state from before the first try is kept. The engine waits first, because a call under way
-    may still arrive.
+    A finished change is not repeated. The state from before the first try is kept. The engine waits
+    first, because a call under way may still arrive.
     """
     a, ctx = Fact("a", *shows), given()
     approve(ctx, a)
@@ -158,7 +167,7 @@ def test_a_death_between_changing_and_changed_is_looked_at_first(
 def test_a_cloud_that_is_away_stops_nothing_else(
     carry_out: Callable[..., None], given: Callable[..., StepContext]
 ):
-    """It is looked at again later, by itself."""
+    """A step whose cloud is away is inspected again later by itself, and other steps go on."""
     a, b, c, ctx = Fact("a"), Fact("b", needs=("a",)), Fact("c"), given()
     a.hooks["inspect"] = raising(Transient("service_unavailable", SAID))
     carry_out(engine(ctx, a, b, c).apply_plan())
@@ -173,7 +182,10 @@ def test_a_cloud_that_is_away_stops_nothing_else(
 def test_calls_of_steps_that_end_with_another_are_told(
     carry_out: Callable[..., None], given: Callable[..., StepContext], over: bool
 ):
-    """When one step hears that the run is lost, the calls of the others are in the trail too."""
+    """If one step finds that the run is lost, the calls of the other steps are in the audit trail.
+
+    A sign-in that has ended does not lose the run, so no late call is recorded then.
+    """
     a, b, ctx = Fact("a", State.WRONG), Fact("b", State.WRONG), given()
     approve(ctx, a, b)
     lost: list[Exception] = []
@@ -203,7 +215,10 @@ def test_calls_of_steps_that_end_with_another_are_told(
 def test_a_call_that_times_out_while_its_worker_is_stopped_is_told(
     carry_out: Callable[..., None], given: Callable[..., StepContext]
 ):
-    """It may have changed something, so the trail does not say that it has not."""
+    """A call that times out while its worker is stopped may have changed something.
+
+    So the audit trail contains the call, and does not say that nothing was changed.
+    """
     a, ctx = Fact("a", State.WRONG), given()
     approve(ctx, a)
     lost: list[Exception] = []
@@ -221,7 +236,10 @@ def test_a_call_that_times_out_while_its_worker_is_stopped_is_told(
 
 
 async def test_an_answer_after_a_steps_inspection_is_not_seen(given: Callable[..., StepContext]):
-    """A later read of the run contains the answer, but the step did not know it: the work goes on."""
+    """An answer that arrives after the inspection of a step counts as not seen yet.
+
+    A later read of the run contains the answer, but the step did not know it, so the work goes on.
+    """
     answered = Event(Kind.ANSWERED, now(), data={"question": "rehearse", "value": "yes"})
     fact = Fact("a")
     fact.hooks["inspect"] = appending(answered)

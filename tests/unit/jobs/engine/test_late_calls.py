@@ -1,4 +1,4 @@
-"""Calls of an interrupted worker that may still arrive: an undo looks once more after their time."""
+"""Late calls of an interrupted worker: an undo inspects a value once more after their time."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ LINE = Change(STEP, "M2", Text("step.smtp_auth"), Text("b"), Text("a"), Scope.MA
 
 
 class Switch(Undoable):
-    """Step whose value an undo puts back, with the states that it sees; the last one is repeated."""
+    """Step whose value an undo restores, with scripted states; the last one is repeated."""
 
     name, article_row, group = STEP, "M2", "exchange"
 
@@ -34,31 +34,37 @@ class Switch(Undoable):
         self.shows, self.undone = list(shows), 0
 
     async def inspect(self, ctx: StepContext) -> Finding:
-        """Nothing asks for it."""
+        """Fail, because an undo does not use this method."""
         raise NotImplementedError
 
     async def inspect_undo(self, ctx: StepContext, past: RecordedChange) -> Finding:
-        """The next state."""
+        """Return the finding for the next scripted state."""
         state = self.shows.pop(0) if len(self.shows) > 1 else self.shows[0]
         return Finding(self.name, state, seen=Text("seen.ok"))
 
     def undo_command(self, ctx: StepContext, past: RecordedChange) -> str:
-        """No command."""
+        """Return a placeholder instead of a command."""
         return "x"
 
     async def undo(self, ctx: StepContext, past: RecordedChange) -> None:
-        """Count."""
+        """Count the calls."""
         self.undone += 1
 
 
 def reversal(step: Switch, begun: datetime | None) -> Reversal:
-    """The undo of a change that was interrupted after this moment, or never."""
+    """Return the undo of a change whose last try began at ``begun`` and was interrupted.
+
+    If ``begun`` is None, the change was not interrupted.
+    """
     past = RecordedChange(STEP, LINE, Text("b"), {"x": ""}, {"x": "1"}, ("A",), begun)
     return Reversal(step, past, ())
 
 
 async def test_a_value_that_is_back_is_looked_at_once_more(given: Callable[..., StepContext]):
-    """At the moment from which no call of the interrupted worker can be under way."""
+    """A restored value is inspected once more as soon as no late call can be under way anymore.
+
+    Such a call would be from a worker that was interrupted during the change.
+    """
     begun = now() - timedelta(seconds=30)
     finding = await reversal(Switch(State.OK), begun).inspect(given())
     assert (finding.state, finding.waiting_for, finding.seen) == (
@@ -74,14 +80,20 @@ async def test_a_value_that_is_back_is_looked_at_once_more(given: Callable[..., 
 async def test_nothing_late_is_waited_for_where_nothing_can_come(
     given: Callable[..., StepContext], ago: timedelta | None
 ):
-    """Otherwise every undo would take a minute and a half."""
+    """An undo does not wait for late calls if none can come.
+
+    Otherwise every undo would take a minute and a half.
+    """
     step = reversal(Switch(State.OK), now() - ago if ago else None)
     assert (await step.inspect(given())).state is State.OK
 
 
 @pytest.mark.parametrize("state", [State.WRONG, State.WARNING])
 async def test_what_is_not_back_is_said_at_once(given: Callable[..., StepContext], state: State):
-    """There is something to put back, or somebody else's value to leave."""
+    """A value that is not restored yet is reported at once.
+
+    The undo must restore it, or must leave it because it is somebody else's value.
+    """
     assert (await reversal(Switch(state), now()).inspect(given())).state is state
 
 
@@ -90,7 +102,10 @@ def test_a_call_that_arrives_during_the_undo_is_undone_too(
     given: Callable[..., StepContext],
     pass_time: Callable[[float], None],
 ):
-    """Put back, overwritten by the late call, seen at the second look, and put back once more."""
+    """A late call that overwrites the restored value is undone too.
+
+    The second inspection sees the late value, and the undo restores the value once more.
+    """
     step = Switch(State.WRONG, State.OK, State.WRONG, State.WRONG, State.OK)
     ctx, back = given(kind="undo"), reversal(step, now())
     lines = back.plan(ctx, back.wrong(Text("seen.ok")))
@@ -112,14 +127,17 @@ def test_a_call_that_arrives_during_the_undo_is_undone_too(
 
 
 def changed(run: Run, *more: Event) -> Run:
-    """The run with a change that was begun, and what came then."""
+    """Return the run after a change was begun and after the events in ``more``."""
     before = Finding(STEP, State.WRONG, values={"disabled": ""})
     begin = Event(Kind.CHANGING, now(), step=STEP, finding=before, changes=(LINE,))
     return apply_events(run, [begin, *more])
 
 
 def test_which_changes_were_interrupted(given: Callable[..., StepContext]):
-    """Those that were never completed, and those that were begun again after that."""
+    """A change counts as interrupted if its last try was never completed.
+
+    It also counts as interrupted if the try before that one was never completed.
+    """
     run, done = given().run, Event(Kind.CHANGED, now(), step=STEP)
     again = changed(changed(run), done)
     runs = {
@@ -143,5 +161,5 @@ def test_which_changes_were_interrupted(given: Callable[..., StepContext]):
 
 
 def test_no_call_lasts_longer_than_its_client_waits():
-    """The bound is that of the requests to Microsoft."""
+    """The longest time of a call is the time that the client allows for a request to Microsoft."""
     assert CALL_LASTS.total_seconds() == PATIENCE.total_s

@@ -19,12 +19,12 @@ MISSING = NotFound("not_found", CloudReply("exchange", 404, message="couldn't be
 
 
 class Mailbox(Fact):
-    """A mailbox that others need. It loses its license where its state is wrong."""
+    """Mailbox that other steps need. A wrong state means that its license is missing."""
 
     doubted_by = causes("not_found")
 
     async def inspect(self, ctx: StepContext) -> Finding:
-        """The next state, with a cause; a lost one does not tell its ids."""
+        """Return the next state; a wrong one has a cause, and does not contain the IDs."""
         found = await super().inspect(ctx)
         if found.state is State.WRONG:
             return replace(found, cause="licence_missing")
@@ -38,14 +38,17 @@ def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def setting(*shows: State) -> tuple[Mailbox, Fact]:
-    """A mailbox, and a switch that Exchange does not find once."""
+    """Return a mailbox, and a switch that Exchange does not find once."""
     switch = Fact("b", State.WRONG, State.OK, needs=("a",))
     switch.hooks["inspect"] = raising(MISSING)
     return Mailbox("a", *shows, changes=False), switch
 
 
 async def test_the_lost_fact_is_named_in_place_of_what_follows(given: Callable[..., StepContext]):
-    """Both say what is lost, whose turn it is, and when they are looked at again. The ids stay."""
+    """A lost license is named as the cause, at the mailbox and at the step that failed without it.
+
+    Both steps wait for an administrator and say when they are inspected again. The known IDs stay.
+    """
     ctx = given()
     mailbox, switch = setting(State.OK, State.WRONG)
     approve(ctx, switch)
@@ -64,7 +67,7 @@ async def test_the_lost_fact_is_named_in_place_of_what_follows(given: Callable[.
 
 
 async def test_the_run_goes_on_once_it_holds_again(given: Callable[..., StepContext]):
-    """The next look finds the license, and the change is made."""
+    """The run goes on once an inspection finds the license again, and the change is made."""
     ctx = given()
     mailbox, switch = setting(State.OK, State.WRONG, State.OK)
     approve(ctx, switch)
@@ -75,7 +78,7 @@ async def test_the_run_goes_on_once_it_holds_again(given: Callable[..., StepCont
 
 
 async def test_a_fact_that_holds_is_not_blamed(given: Callable[..., StepContext]):
-    """The failure stays what it is if the second look finds nothing lost."""
+    """A failure keeps its own cause if a second look finds that the mailbox is still correct."""
     ctx = given()
     mailbox, switch = setting(State.OK)
     approve(ctx, switch)

@@ -1,4 +1,4 @@
-"""Objects that a run has made are looked at again while it waits for a person."""
+"""Objects that a run has made are looked at again while the run waits for a person."""
 
 from __future__ import annotations
 
@@ -34,14 +34,17 @@ class Waiting(Fact):
     automatic = False
 
     async def inspect(self, ctx: StepContext) -> Finding:
-        """Nobody has done it yet."""
+        """Return that the step still waits for the requester."""
         self.log.append("inspect")
         return self.waits_for(Turn.REQUESTER)
 
 
 @pytest.fixture
 def made(given: Callable[..., StepContext], pass_time: Move) -> Callable[..., Any]:
-    """Makes an app with a grant, waits for a person, and lets a minute pass. Later looks are scripted."""
+    """Return a function that makes an app with a grant, and then waits for a person for a minute.
+
+    The states in ``later`` are the results of the looks after that.
+    """
 
     async def make(*later: State) -> tuple[StepContext, tuple[Fact, ...]]:
         ctx = given()
@@ -60,13 +63,13 @@ def made(given: Callable[..., StepContext], pass_time: Move) -> Callable[..., An
 
 
 def look_due(ctx: StepContext, steps: tuple[Fact, ...]) -> float | None:
-    """Return in how many seconds the next look is due."""
+    """Return the seconds until the next look is due, or None if there is none."""
     when = made_objects.next_look(ctx.store.redis, ctx.run, {step.name: step for step in steps})
     return None if when is None else (when - now()).total_seconds()
 
 
 async def test_what_is_there_costs_one_read_and_no_event(made: Callable[..., Any]):
-    """The object alone is read: nothing else, and nothing is written down."""
+    """A look at an object that still exists reads only that object, and records no event."""
     ctx, steps = await made(State.OK)
     before = ctx.run.version
     await engine(ctx, *steps).look_at_made()
@@ -75,7 +78,10 @@ async def test_what_is_there_costs_one_read_and_no_event(made: Callable[..., Any
 
 
 async def test_what_is_gone_is_named_with_all_that_needs_it(made: Callable[..., Any]):
-    """An administrator acts; the grant waits for the app, and keeps what is known of it."""
+    """If the app was deleted, an administrator must act.
+
+    The grant waits for the app, and keeps the facts that are known of it.
+    """
     ctx, steps = await made(State.WRONG)
     await engine(ctx, *steps).look_at_made()
     app, grant = ctx.run.findings["application"], ctx.run.findings["grant"]
@@ -87,14 +93,20 @@ async def test_what_is_gone_is_named_with_all_that_needs_it(made: Callable[..., 
 
 
 async def test_one_read_that_finds_nothing_is_no_proof(made: Callable[..., Any]):
-    """A copy of the directory may not have it yet: it is read twice."""
+    """An app counts as deleted only after two reads.
+
+    A copy of the directory may not have the app yet.
+    """
     ctx, steps = await made(State.WRONG, State.OK)
     await engine(ctx, *steps).look_at_made()
     assert ctx.run.state_of("application") is State.OK
 
 
 async def test_what_was_just_made_is_left_alone(given: Callable[..., StepContext], pass_time: Move):
-    """In the first minute the directory may not show it everywhere."""
+    """An app is not looked at in its first minute.
+
+    The directory may not show the app everywhere yet.
+    """
     ctx = given()
     app = Fact("application", State.WRONG, State.OK, State.WRONG, deleted_cause=CAUSE)
     approve(ctx, app)
@@ -104,7 +116,7 @@ async def test_what_was_just_made_is_left_alone(given: Callable[..., StepContext
 
 
 async def test_it_is_looked_at_once_a_minute(made: Callable[..., Any]):
-    """However often the run is worked on."""
+    """A made object is looked at once a minute, however often the run is worked on."""
     ctx, steps = await made(State.OK)
     for _ in range(3):
         await engine(ctx, *steps).look_at_made()
@@ -113,7 +125,10 @@ async def test_it_is_looked_at_once_a_minute(made: Callable[..., Any]):
 
 
 async def test_the_looks_become_rare(made: Callable[..., Any], pass_time: Move):
-    """Every minute, after ten minutes every five, and after an hour every half hour."""
+    """The looks at the made objects become rarer as the wait gets longer.
+
+    They are due every minute, after ten minutes every five, and after an hour every half hour.
+    """
     ctx, steps = await made(State.OK)
     seen = []
     for seconds in (0, 600, 3600):
@@ -124,7 +139,10 @@ async def test_the_looks_become_rare(made: Callable[..., Any], pass_time: Move):
 
 @pytest.mark.parametrize("why", ["signed out", "ended", "not made"])
 async def test_there_is_no_look(made: Callable[..., Any], why: str):
-    """None without a sign-in, after the end, or where the run has made nothing."""
+    """The objects of a run are not looked at without a sign-in, or after the end of the run.
+
+    Without made objects there is no look either.
+    """
     ctx, steps = await made(State.OK)
     if why == "not made":
         steps = tuple(step for step in steps if step.name != "application")
@@ -136,7 +154,10 @@ async def test_there_is_no_look(made: Callable[..., Any], why: str):
 
 
 async def test_a_sign_in_that_has_ended_ends_the_looks(made: Callable[..., Any]):
-    """Nobody is asked to sign in for a look. Once something happens to the run, there are looks again."""
+    """Looks at the made objects end with the sign-in, because nobody is asked to sign in for them.
+
+    Once something happens to the run, there are looks again.
+    """
     ctx, steps = await made(State.OK)
     steps[0].hooks["inspect"] = raising(SignInNeeded("sign_in_missing", CloudReply("entra")))
     before = ctx.run.version
@@ -148,7 +169,7 @@ async def test_a_sign_in_that_has_ended_ends_the_looks(made: Callable[..., Any])
 
 
 async def test_a_cloud_that_is_away_says_nothing(made: Callable[..., Any]):
-    """The next look is as usual."""
+    """A look without an answer of the cloud changes no finding, and the next look is as usual."""
     ctx, steps = await made(State.OK)
     steps[0].hooks["inspect"] = raising(Transient("timed_out", CloudReply("graph")))
     await engine(ctx, *steps).look_at_made()
@@ -157,21 +178,24 @@ async def test_a_cloud_that_is_away_says_nothing(made: Callable[..., Any]):
 
 
 async def gone(made: Callable[..., Any], *later: State) -> tuple[StepContext, tuple[Fact, ...]]:
-    """Have the app deleted, and the look done."""
+    """Return the context and the steps of a run after a look has found that its app was deleted."""
     ctx, steps = await made(State.WRONG, State.WRONG, *later)
     await engine(ctx, *steps).look_at_made()
     return ctx, steps
 
 
 def press(ctx: StepContext, question: str) -> None:
-    """Answer a question now."""
+    """Record that a person answers this question with yes."""
     data = {"question": question, "value": "yes"}
     ctx.store.append(ctx.run.id, Event(Kind.ANSWERED, now() + timedelta(seconds=1), data=data))
     ctx.run = ctx.store.load(ctx.run.id)
 
 
 async def test_it_is_not_made_again_unasked(made: Callable[..., Any]):
-    """A deleted object may have been deleted on purpose; it is looked at again in five minutes."""
+    """A deleted app is not made again unasked, because it may have been deleted on purpose.
+
+    It is looked at again in five minutes.
+    """
     ctx, steps = await gone(made, State.WRONG)
     await engine(ctx, *steps).apply_plan()
     found = ctx.run.findings["application"]
@@ -181,7 +205,7 @@ async def test_it_is_not_made_again_unasked(made: Callable[..., Any]):
 
 
 async def test_a_restored_one_lets_the_run_go_on(made: Callable[..., Any]):
-    """The next look finds it, and what depends on it is looked at again."""
+    """A restored app is found at the next look, and the steps that need it are inspected again."""
     ctx, steps = await gone(made, State.OK)
     await engine(ctx, *steps).apply_plan()
     assert [ctx.run.state_of(name) for name in ("application", "grant")] == [State.OK] * 2
@@ -192,7 +216,10 @@ async def test_a_restored_one_lets_the_run_go_on(made: Callable[..., Any]):
 async def test_look_again_makes_it_once_more(
     made: Callable[..., Any], pass_time: Move, token_saved: bool
 ):
-    """Under the same approval, unless Webex Connect has the client ID of the deleted app."""
+    """A press of Look again makes a deleted app once more, under the same approval.
+
+    The app is not made if Webex Connect has the client ID of the deleted app.
+    """
     ctx, steps = await gone(made, State.WRONG, State.OK)
     pass_time(300)
     if token_saved:
@@ -204,7 +231,11 @@ async def test_look_again_makes_it_once_more(
 
 
 async def test_a_lost_secret_is_more_than_a_look(made: Callable[..., Any]):
-    """The page that shows its successor wakes the run without an event, and the secret is removed then."""
+    """A run that keeps a lost secret goes on in full instead of with a look only.
+
+    The page that shows the new secret wakes the run without an event. The run then removes the lost
+    secret.
+    """
     ctx, steps = await made(State.OK)
     redis = ctx.store.redis
     look_due(ctx, steps)

@@ -27,7 +27,10 @@ REFUSED = Forbidden("not_allowed", CloudReply("graph", 403))
 
 
 class Fact(Step):
-    """Wrong as ``seen`` says, until it is changed; ``error`` is what its look meets."""
+    """Step that is wrong as ``seen`` says, until it is changed.
+
+    ``error`` is the error that its inspection raises.
+    """
 
     article_row, group = "E1", "entra"
 
@@ -48,7 +51,7 @@ class Fact(Step):
         return self.wrong(self.seen, facts=self.known) if self.seen else self.ok(ON)
 
     def plan(self, ctx: StepContext, finding: Finding) -> tuple[Change, ...]:
-        """Making it is not opening it."""
+        """Return one change, which either opens a closed object or makes a missing one."""
         return (
             self.change(
                 finding.seen or NONE, OPEN if finding.seen == SHUT else ON, self.scope, "x"
@@ -56,18 +59,18 @@ class Fact(Step):
         )
 
     async def apply(self, ctx: StepContext, finding: Finding) -> None:
-        """Done."""
+        """Make the change, so that the step is correct."""
         self.log.append("apply")
         self.seen = None
 
 
 def engine(ctx: StepContext, *steps: Fact) -> Engine:
-    """The engine of these steps."""
+    """Return an engine that runs these steps."""
     return Engine(ctx, {step.name: step for step in steps}, NoListener(), lambda: True)
 
 
 def approve(ctx: StepContext, *scopes: str) -> None:
-    """The plan in force."""
+    """Approve the plan in force for these scopes."""
     assert ctx.run.plan is not None
     ctx.store.append(
         ctx.run.id,
@@ -79,7 +82,7 @@ def approve(ctx: StepContext, *scopes: str) -> None:
 
 
 def kinds(ctx: StepContext, kind: Kind) -> list[str]:
-    """Of which steps there are such events."""
+    """Return the steps of all events of this kind."""
     return [event.step for event in ctx.store.events(ctx.run.id) if event.kind is kind]
 
 
@@ -116,7 +119,7 @@ async def test_none_is_said_only_of_what_is_known_to_be_none(
 async def test_a_part_of_what_is_not_there_is_not_there_whatever_else_is_not_known(
     given: Callable[..., StepContext],
 ):
-    """A grant of an app that is still to be made, say, for a user whom nobody may read."""
+    """A grant of an app that is still to be made is missing, even if its user could not be read."""
     steps = Fact("app", NONE), Fact("user", error=REFUSED), Fact("grant", needs=("user", "app"))
     ctx = given()
     await engine(ctx, *steps).make_plan()
@@ -127,7 +130,10 @@ async def test_a_part_of_what_is_not_there_is_not_there_whatever_else_is_not_kno
 async def test_a_step_that_foresees_is_looked_at_before_what_it_needs_is_made(
     given: Callable[..., StepContext], seen: Text, *, looked: bool
 ):
-    """A step with ``foresees`` is inspected although its prerequisite is known to be missing."""
+    """A step with ``inspect_unmet`` is inspected even if its prerequisite is known to be missing.
+
+    It is not inspected if the prerequisite exists but none of its IDs is known.
+    """
     base, top, ctx = (
         Fact("base", seen),
         Fact("top", SHUT, needs=("base",), inspect_unmet=True),
@@ -150,7 +156,7 @@ async def test_what_could_not_be_looked_at_is_looked_at_again(given: Callable[..
 async def test_what_was_found_since_the_approval_is_approved_anew(
     given: Callable[..., StepContext],
 ):
-    """An approval to create something does not cover opening what a person has closed since.
+    """An approval to create an object does not cover opening it if a person has closed it since.
 
     The new change is added to the plan for approval, and every change that waits is listed in the
     plan.
@@ -180,7 +186,10 @@ async def test_what_was_found_since_the_approval_is_approved_anew(
 async def test_a_change_that_reaches_further_than_the_approved_one_is_approved_anew(
     given: Callable[..., StepContext],
 ):
-    """The tenant's own approval was for another line."""
+    """A change that now affects the whole tenant needs a new approval.
+
+    The approval for the tenant was for another line of the plan.
+    """
     grant, base, ctx = Fact("grant", NONE), Fact("base", NONE, scope=Scope.TENANT), given()
     await engine(ctx, grant, base).make_plan()
     approve(ctx, "mailbox", "tenant")
@@ -190,7 +199,7 @@ async def test_a_change_that_reaches_further_than_the_approved_one_is_approved_a
 
 
 async def test_what_no_plan_has_shown_is_not_waited_for_in_vain(given: Callable[..., StepContext]):
-    """It held when the plan was made, and joins it."""
+    """A step that was correct when the plan was made, and is wrong now, is added to the plan."""
     late, ctx = Fact("late"), given()
     await engine(ctx).make_plan()
     late.seen = NONE
@@ -203,7 +212,10 @@ async def test_what_no_plan_has_shown_is_not_waited_for_in_vain(given: Callable[
 async def test_what_was_not_known_is_approved_as_that(
     given: Callable[..., StepContext], seen: Text, made: int
 ):
-    """It is made as the plan said; what turns out to be shut was not in it."""
+    """An approved change of something unknown is made if the object proves to be missing.
+
+    It is not made if the object proves to be closed, because the plan did not show opening it.
+    """
     base, top, ctx = Fact("base", ON), Fact("top", seen, needs=("base",)), given()
     await engine(ctx, base, top).make_plan()
     assert (ctx.run.findings["top"].state, ctx.run.findings["top"].seen) == (State.WRONG, NOT_KNOWN)

@@ -26,10 +26,10 @@ from jobs.shutdown import Shutdown
 
 
 class Given(Protocol):
-    """Makes the context of a run."""
+    """Function that makes the context of a run."""
 
     def __call__(self, **more: Any) -> StepContext:
-        """Return a context with what the test needs."""
+        """Return a context with the given contents."""
         ...
 
 
@@ -57,11 +57,11 @@ class Made(Step):
         return self.ok(Text("seen.ok")) if "applied" in self.log else self.wrong(Text("seen.none"))
 
     def plan(self, ctx: StepContext, finding: Finding) -> tuple[Change, ...]:
-        """One line."""
+        """Return a plan of one line."""
         return (self.change(Text("seen.none"), Text("seen.ok"), Scope.MAILBOX, "x"),)
 
     async def apply(self, ctx: StepContext, finding: Finding) -> None:
-        """Take the time."""
+        """Take ``seconds`` seconds, and then count as applied."""
         self.log.append("begun")
         self.meanwhile()
         await asyncio.sleep(self.seconds)
@@ -70,12 +70,12 @@ class Made(Step):
 
 @pytest.fixture
 def shutdown() -> Shutdown:
-    """The request to stop."""
+    """Return a shutdown that has not been requested yet."""
     return Shutdown()
 
 
 def approved(ctx: StepContext, shutdown: Shutdown, *steps: Step) -> Engine:
-    """The engine of these steps, all approved."""
+    """Return an engine of these steps, with all their changes approved."""
     changes = tuple(
         change for step in steps for change in step.plan(ctx, Finding(step.name, State.WRONG))
     )
@@ -92,7 +92,10 @@ def kinds(ctx: StepContext, step: str) -> list[str]:
 
 
 async def test_what_is_under_way_ends_and_nothing_more_is_begun(given: Given, shutdown: Shutdown):
-    """Two changes at the same time: both end and are saved, and the one that needs them is not begun."""
+    """At a shutdown, two changes that are under way end and are saved.
+
+    A third change that needs one of them is not begun.
+    """
     first, slow = Made("a", meanwhile=shutdown.request), Made("b", seconds=0.3)
     then, ctx = Made("c", needs=("a",)), given()
     with pytest.raises(StoppingError):
@@ -102,7 +105,7 @@ async def test_what_is_under_way_ends_and_nothing_more_is_begun(given: Given, sh
 
 
 async def test_a_wait_for_the_directory_is_left(given: Given, shutdown: Shutdown):
-    """A shutdown ends the wait for a change that is recorded as made, but not another step's call."""
+    """A shutdown ends the wait for a recorded change to show, but not another step's call."""
 
     class Late(Made):
         async def inspect(self, ctx: StepContext) -> Finding:
@@ -116,7 +119,7 @@ async def test_a_wait_for_the_directory_is_left(given: Given, shutdown: Shutdown
 
 
 async def test_another_process_goes_on(given: Given, shutdown: Shutdown):
-    """It makes what was not begun, and nothing a second time."""
+    """The next process makes the changes that were not begun, and makes none a second time."""
     first, then, ctx = Made("a", meanwhile=shutdown.request), Made("b", needs=("a",)), given()
     with pytest.raises(StoppingError):
         await approved(ctx, shutdown, first, then).apply_plan()

@@ -20,7 +20,7 @@ STEP = "smtp_auth"
 
 
 def line(before: str) -> Change:
-    """A change of SMTP AUTH."""
+    """Return a change of SMTP AUTH, with this text for the state before it."""
     return Change(
         STEP,
         "M2",
@@ -41,7 +41,7 @@ def run(
     done: bool = True,
     before: str = "b",
 ) -> Run:
-    """A run that has changed SMTP AUTH."""
+    """Return a run that has changed SMTP AUTH."""
     changed = Changed(
         (line(before),), Finding(STEP, State.WRONG, values=was), AT, AT if done else None, left
     )
@@ -58,7 +58,7 @@ def run(
 def past(
     *runs: str, was: dict[str, str], left: dict[str, str], before: str, change: str
 ) -> tuple[RecordedChange, ...]:
-    """Return one remembered change."""
+    """Return one remembered change, as a tuple."""
     return (RecordedChange(STEP, line(change), Text(before), was, left, runs),)
 
 
@@ -107,12 +107,15 @@ RECALLED: list[tuple[str, list[Run], tuple[RecordedChange, ...]]] = [
     ("runs", "wanted"), [row[1:] for row in RECALLED], ids=[row[0] for row in RECALLED]
 )
 def test_what_is_remembered(runs: list[Run], wanted: tuple[RecordedChange, ...]):
-    """Back, as long as each run found what the one before it had left."""
+    """An undo goes back through the earlier runs of a channel.
+
+    It goes back as long as each run found the value that the run before it had left.
+    """
     assert recall(runs, all_steps()) == wanted
 
 
 def test_ids_come_from_the_newest_run_that_knew_them(given: Callable[..., StepContext]):
-    """And nothing else of a run is taken along."""
+    """Each ID comes from the newest run that knew it, and an undo takes no other facts along."""
     first = given(facts={"object_id": "old", "sp_id": "sp", "upn": "u", "expires": "e"}).run
     second = Run(
         "B",
@@ -125,7 +128,7 @@ def test_ids_come_from_the_newest_run_that_knew_them(given: Callable[..., StepCo
 
 
 def undo(given: Callable[..., StepContext], *names: str, **found: State) -> Run:
-    """An undo of these steps, with what was found."""
+    """Return an undo of these steps, with the states that it has found."""
     pasts = tuple(
         RecordedChange(name, line("b"), Text("b"), {"x": ""}, {"x": "1"}, ("A",)) for name in names
     )
@@ -138,7 +141,10 @@ def undo(given: Callable[..., StepContext], *names: str, **found: State) -> Run:
 
 
 def test_the_way_back_is_the_other_way_round(given: Callable[..., StepContext]):
-    """Each reversal waits for every step built on it, near or far; unchanged steps are left out."""
+    """Each reversal waits for every step that is built on it, directly or indirectly.
+
+    Steps without a change are left out.
+    """
     names = (
         "application",
         "service_principal",
@@ -169,7 +175,7 @@ def test_the_way_back_is_the_other_way_round(given: Callable[..., StepContext]):
 
 
 def test_what_was_found_out_is_known_again(given: Callable[..., StepContext]):
-    """An undo asks for ids as every step does."""
+    """The IDs from earlier runs are facts of an undo, and its steps read them as in any run."""
     assert undo(given, STEP).fact("sp_id") == "sp-1"
 
 
@@ -184,5 +190,5 @@ def test_what_was_found_out_is_known_again(given: Callable[..., StepContext]):
 def test_whether_anything_is_back(
     given: Callable[..., StepContext], found: dict[str, State], is_undone: bool
 ):
-    """An undo that reverses no change leaves the channel as it was."""
+    """An undo that reverses no change leaves the channel as it was, and does not count as done."""
     assert undid(undo(given, STEP, "forwarding", **found)) is is_undone

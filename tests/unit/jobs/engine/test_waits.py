@@ -51,7 +51,7 @@ class Heard:
     runs: list[str] = field(default_factory=list)
 
     def run_changed(self, run_id: str) -> None:
-        """Something is new."""
+        """Do nothing."""
 
 
 class Fact(Step):
@@ -82,11 +82,11 @@ class Fact(Step):
         return self.ok(THERE) if self.holds and not open_again else self.wrong(GONE)
 
     def plan(self, ctx: StepContext, finding: Finding) -> tuple[Change, ...]:
-        """One line."""
+        """Return a plan of one line."""
         return (self.change(finding.seen or GONE, THERE, self.scope, "x"),)
 
     async def apply(self, ctx: StepContext, finding: Finding) -> None:
-        """Done, unless the cloud refuses."""
+        """Make the step correct, unless the cloud refuses."""
         self._meet("apply")
         self.holds = True
 
@@ -102,12 +102,12 @@ def seconds_ago(seconds: float) -> datetime:
 
 
 def signed_in(seconds: float) -> Event:
-    """An administrator signed in so many seconds ago."""
+    """Return the event of an administrator's sign-in that many seconds ago."""
     return Event(Kind.SIGNED_IN, seconds_ago(seconds), account=ACCOUNT)
 
 
 def approved(*steps: Fact, scope: str = "mailbox") -> tuple[Event, Event]:
-    """A plan with everything in it, and a word for it."""
+    """Return the events of a plan with all these changes and of its approval."""
     lines = tuple(step.change(GONE, THERE, step.scope, "x") for step in steps)
     return Event(Kind.PLANNED, now(), data={"plan": "p"}, changes=lines), Event(
         Kind.APPROVED, now(), data={"plan": "p", "scope": scope}
@@ -115,7 +115,7 @@ def approved(*steps: Fact, scope: str = "mailbox") -> tuple[Event, Event]:
 
 
 def engine(ctx: StepContext, *steps: Fact) -> Engine:
-    """The engine of these steps."""
+    """Return an engine that runs these steps."""
     return Engine(ctx, {step.name: step for step in steps}, Heard(), lambda: True)
 
 
@@ -144,7 +144,7 @@ async def test_a_role_that_may_be_on_its_way_is_waited_for(
 
 
 async def test_a_role_that_arrives_lets_the_run_go_on(given: Callable[..., StepContext]):
-    """The run continues by itself once the role arrives."""
+    """A run that waits for a missing role continues by itself once the role arrives."""
     step, ctx = Fact("a", NO_ROLE, NO_ROLE), given(events=(signed_in(5),))
     ctx.store.append(ctx.run.id, *approved(step))
     for _ in range(3):
@@ -156,7 +156,7 @@ async def test_a_role_that_arrives_lets_the_run_go_on(given: Callable[..., StepC
 async def test_a_role_that_is_missing_is_said_after_two_minutes(
     given: Callable[..., StepContext], where: str
 ):
-    """Then it is the administrator's turn."""
+    """A role that is still missing two minutes after the sign-in is the administrator's turn."""
     step, ctx = Fact("a", NO_ROLE, where=where), given(events=(signed_in(121),))
     ctx.store.append(ctx.run.id, *approved(step))
     await engine(ctx, step).apply_plan()
@@ -172,7 +172,10 @@ async def test_a_role_that_is_missing_is_said_after_two_minutes(
 async def test_a_sign_in_that_exchange_does_not_take_ends_after_two_minutes(
     given: Callable[..., StepContext], where: str
 ):
-    """Not before: the consent may be minutes old."""
+    """A sign-in that Exchange still refuses after two minutes ends.
+
+    It does not end earlier, because the consent may be only minutes old.
+    """
     step, ctx = Fact("a", NO_CONSENT, where=where), given(events=(signed_in(121),))
     ctx.store.append(ctx.run.id, *approved(step))
     with pytest.raises(SignInNeeded):
@@ -181,7 +184,7 @@ async def test_a_sign_in_that_exchange_does_not_take_ends_after_two_minutes(
 
 @pytest.mark.parametrize("error", [NO_ROLE, NO_CONSENT])
 async def test_a_check_never_waits(given: Callable[..., StepContext], error: CloudError):
-    """It says at once what it could not see."""
+    """A check never waits for a missing role or consent, and reports the failure at once."""
     step, ctx = Fact("a", error, where="inspect"), given(kind="check", events=(signed_in(1),))
     await engine(ctx, step).check({Access.ADMIN})
     found = ctx.run.findings["a"]
@@ -216,7 +219,10 @@ async def test_a_change_that_never_settles_is_not_tried_for_ever(given: Callable
 
 
 async def test_a_change_that_is_never_seen_is_not_made_for_ever(given: Callable[..., StepContext]):
-    """After three writes that never show, a change waits for a person and is then made once more."""
+    """After three writes that never show, a change waits for a person.
+
+    On request the change is then made once more.
+    """
     step = Fact("a")
     wrong = step.wrong(GONE)
     made = [
@@ -240,17 +246,20 @@ async def test_a_change_that_is_never_seen_is_not_made_for_ever(given: Callable[
 
 
 class Wanting(Fact):
-    """Step that a cloud refuses until ``base`` is changed, and that waits if that was not enough."""
+    """Step that a cloud refuses until ``base`` is changed.
+
+    It waits if that change was not enough.
+    """
 
     prerequisites = {"customization_needed": "base"}  # noqa: RUF012  as in jobs.engine.step
 
     def explain_error(self, ctx: StepContext, error: CloudError) -> Finding | None:
-        """Wait."""
+        """Return a finding that waits for five seconds."""
         return self.waits_for(Turn.TIME, THERE, again_s=5)
 
 
 async def test_a_change_that_a_cloud_asks_for_joins_the_plan(given: Callable[..., StepContext]):
-    """A change that a cloud demands is added to the plan although its inspection found nothing to do.
+    """A change that a cloud demands is added to the plan, even if it seemed done already.
 
     It needs its own approval, and the step that demanded it waits.
     """

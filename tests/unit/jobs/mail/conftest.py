@@ -1,4 +1,4 @@
-"""A real SMTP server with STARTTLS and XOAUTH2, which misbehaves on demand."""
+"""SMTP server of the tests, with STARTTLS and XOAUTH2. It misbehaves on demand."""
 
 from __future__ import annotations
 
@@ -133,7 +133,8 @@ def start(
 ) -> Iterator[Callable[..., Mailbox]]:
     """Return a function that starts a server.
 
-    ``tls`` offers STARTTLS, ``oauth`` offers XOAUTH2, and ``trusted`` trusts its certificate.
+    ``tls`` offers STARTTLS, ``secure`` speaks TLS from the start, ``oauth`` offers XOAUTH2, and
+    ``trusted`` lets the client trust the certificate.
     """
     running: list[Controller] = []
 

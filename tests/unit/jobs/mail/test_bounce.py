@@ -1,4 +1,4 @@
-"""The cause and the station of each bounce code in Microsoft's pages on non-delivery reports."""
+"""Cause and place of each bounce code in Microsoft's pages on non-delivery reports."""
 
 from __future__ import annotations
 
@@ -67,7 +67,10 @@ NOT_FROM_HERE = "550 5.7.1 Service unavailable, client host blocked"
     ],
 )
 def test_what_a_code_means(words: str, cause: str):
-    """In a trace, and pasted; 5.7.1 alone is anybody's, and an address of the network is no code."""
+    """A bounce code has the same cause in a message trace and in pasted text.
+
+    The code 5.7.1 alone has no cause, because anybody may send it. An IP address is not a code.
+    """
     assert first_cause([f"Fail | Reason: [{{LED={words}}}]"]) == cause
     assert [found.cause for found in read(words, Speaker.EXCHANGE).certain] == (
         [cause] if cause else []
@@ -98,7 +101,11 @@ def test_what_a_code_means(words: str, cause: str):
     ],
 )
 def test_of_whom_a_code_speaks(words: str, arrival: str, copy: str, answer: str):
-    """A colleague who may not send, or a customer's full mailbox, is no fault of the mailbox."""
+    """The cause of a code depends on the place at which the mail was refused.
+
+    A colleague who may not send, or a customer's full mailbox, is no fault of the channel's
+    mailbox.
+    """
     assert [
         cause_at(place, [words]) for place in (Station.MAILBOX, Station.FORWARD, Station.ANSWER)
     ] == [
@@ -133,5 +140,8 @@ DROPPED = "Defer | 421 4.4.2 Connection dropped"
     ],
 )
 def test_a_copy_that_nobody_took(words: tuple[str, ...], cause: str):
-    """A copy that expired or is deferred has its own cause; a final refusal overrides it."""
+    """A forwarded copy that expired or is deferred has its own cause.
+
+    A final refusal of the copy overrides that cause.
+    """
     assert cause_of_copy(words) == cause

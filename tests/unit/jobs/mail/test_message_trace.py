@@ -1,4 +1,4 @@
-"""Message trace: Graph and the cmdlet give the same rows, and the cmdlet is the fallback."""
+"""Message trace by Graph or by a cmdlet as the fallback; both give the same rows."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ class Exchange:
     async def run(
         self, cmdlet: str, parameters: Mapping[str, Any], *, select: Sequence[str] = ()
     ) -> list[ExchangeRow]:
-        """Give what the test put there."""
+        """Return the rows of the test, or raise its error."""
         self.asked.append((cmdlet, dict(parameters)))
         if isinstance(self.rows, Exception):
             raise self.rows
@@ -94,7 +94,7 @@ class Exchange:
 
 
 def graph(answer: httpx.Response, seen: list[httpx.Request] | None = None) -> Graph:
-    """A Graph whose every answer is this one."""
+    """Return a Graph client that gets the same answer to every request."""
 
     def handler(request: httpx.Request) -> httpx.Response:
         if seen is not None:
@@ -112,13 +112,19 @@ def graph(answer: httpx.Response, seen: list[httpx.Request] | None = None) -> Gr
 
 
 async def test_graphs_rows_come_newest_first_and_once():
-    """A forwarded copy is a row of its own; a row that comes twice counts once."""
+    """The rows of a trace come newest first. A row that Graph lists twice counts once.
+
+    A forwarded copy is a row of its own.
+    """
     trace = GraphTrace(graph(httpx.Response(200, json={"value": [*GRAPH_ROWS, GRAPH_ROWS[0]]})))
     assert await trace.find(SINCE, sender="a@fabrikam.com") == (FAILED, DELIVERED)
 
 
 async def test_the_cmdlets_rows_are_the_same():
-    """Get-MessageTraceV2 says the same in other names, without a zone."""
+    """Get-MessageTraceV2 gives the same rows as Graph.
+
+    The cmdlet uses other names, and times without a zone.
+    """
     exchange = Exchange([*CMDLET_ROWS, *CMDLET_ROWS])
     since = now() - timedelta(hours=1)
     assert await CmdletTrace(exchange).find(since, recipient="support@contoso.com") == (DELIVERED,)
@@ -148,7 +154,7 @@ class Many:
     async def run(
         self, cmdlet: str, parameters: Mapping[str, Any], *, select: Sequence[str] = ()
     ) -> list[ExchangeRow]:
-        """The newest of the interval."""
+        """Return the newest rows of the interval, at most ``most`` of them."""
         self.asked += 1
         start, end = (str(parameters[name]).removesuffix("Z") for name in ("StartDate", "EndDate"))
         found = [ExchangeRow(row) for row in self.rows if start <= row["Received"] <= end]
@@ -173,7 +179,10 @@ async def test_a_busy_mailbox_is_read_whole(rows: int, warns: bool, calls: int):
 
 
 async def test_a_page_that_ends_within_a_second_is_followed_from_that_moment():
-    """Exchange's times have seven digits, and the next rows may be of the same second."""
+    """The next part of a trace ends at the exact time of the last row, with fractions of a second.
+
+    Exchange's times have seven digits, and the next rows may be of the same second.
+    """
     asked: list[Mapping[str, Any]] = []
 
     class Exact:
@@ -196,7 +205,7 @@ async def test_rows_that_stay_missing_are_no_answer():
 
 
 async def test_the_subject_is_looked_at_here_as_well():
-    """A backend that does not filter by subject makes no difference."""
+    """Rows are filtered by subject even if the backend does not filter them."""
     assert await CmdletTrace(Exchange(CMDLET_ROWS)).find(SINCE, subject="TEST") == (DELIVERED,)
     assert await CmdletTrace(Exchange(CMDLET_ROWS)).find(SINCE, subject="other") == ()
     assert (
@@ -208,7 +217,7 @@ async def test_the_subject_is_looked_at_here_as_well():
 
 
 async def test_no_more_than_ten_days_are_asked_for():
-    """Both backends refuse a longer interval, so it is cut."""
+    """An interval of more than ten days is cut, because both backends refuse it."""
     seen: list[httpx.Request] = []
     exchange = Exchange([])
     long_ago = now() - timedelta(days=60)
@@ -234,12 +243,18 @@ async def test_no_more_than_ten_days_are_asked_for():
     ],
 )
 def test_a_status_is_read_in_any_spelling(word: object, status: TraceStatus):
-    """Graph and the cmdlet write it differently, and a new word is unknown, not an error."""
+    """The status of a mail is read in the spelling of Graph and in that of the cmdlet.
+
+    A new word is unknown, and not an error.
+    """
     assert TraceStatus(word) is status
 
 
 async def test_details_are_lines_in_which_codes_can_be_found():
-    """Event, action and words of each event, by either way."""
+    """Each event of a mail becomes one line, with its action and its text.
+
+    Graph and the cmdlet give the same kind of lines.
+    """
     by_graph = GraphTrace(
         graph(
             httpx.Response(
@@ -267,7 +282,10 @@ async def test_details_are_lines_in_which_codes_can_be_found():
 
 @pytest.mark.parametrize("status", [400, 401, 403, 404])
 async def test_the_cmdlet_takes_over_where_graph_does_not_trace(status: int):
-    """From then on it is asked alone, for the details as well."""
+    """If Graph refuses to trace, the cmdlet is asked instead.
+
+    From then on only the cmdlet is asked, for the details as well.
+    """
     seen: list[httpx.Request] = []
     exchange = Exchange(CMDLET_ROWS)
     trace = open_trace(graph(httpx.Response(status), seen), exchange)
@@ -281,7 +299,7 @@ async def test_the_cmdlet_takes_over_where_graph_does_not_trace(status: int):
 
 
 async def test_if_neither_can_graphs_words_are_told():
-    """Graph is the documented way, so its error is the one to act on."""
+    """If both backends refuse, the error is Graph's, because Graph is the documented way."""
     exchange = Exchange(Rejected("exchange_parameter_wrong", CloudReply("exchange", 400)))
     trace = open_trace(graph(httpx.Response(403)), exchange)
     for _ in range(2):
@@ -291,7 +309,7 @@ async def test_if_neither_can_graphs_words_are_told():
 
 
 async def test_graph_being_slow_is_no_reason_to_change():
-    """Only a no is answered by the cmdlet; trouble goes up."""
+    """The cmdlet is asked only if Graph refuses. A temporary error of Graph is raised."""
     exchange = Exchange(CMDLET_ROWS)
     with pytest.raises(Transient):
         await open_trace(graph(httpx.Response(429, headers={"Retry-After": "300"})), exchange).find(
@@ -302,7 +320,7 @@ async def test_graph_being_slow_is_no_reason_to_change():
 
 @pytest.mark.parametrize("status", [400, 401, 403, 404])
 async def test_details_that_are_not_given_out_leave_the_row(status: int):
-    """Without access to the details, the failed row is still returned."""
+    """If the details of a mail may not be read, its row in the trace is still returned."""
     answers = [httpx.Response(200, json={"value": GRAPH_ROWS}), httpx.Response(status)]
     http = httpx.AsyncClient(transport=httpx.MockTransport(lambda _: answers.pop(0)))
 
@@ -314,7 +332,10 @@ async def test_details_that_are_not_given_out_leave_the_row(status: int):
 
 
 def test_what_went_on():
-    """A mail to a group or an alias was passed on, not delivered; a pending or failed one is neither."""
+    """A mail to a group or an alias was passed on, although it was not delivered.
+
+    A pending or failed mail was neither passed on nor delivered.
+    """
     assert {status for status in TraceStatus if status.went_on} == {
         TraceStatus.DELIVERED,
         TraceStatus.EXPANDED,
@@ -323,14 +344,14 @@ def test_what_went_on():
 
 
 async def test_times_are_told_in_utc():
-    """Whatever zone the answer is in: cards say UTC."""
+    """A time of the trace is converted to UTC from any time zone, because cards show UTC."""
     rows = [{**GRAPH_ROWS[0], "receivedDateTime": "2026-11-24T12:00:00.1234567+02:00"}]
     (row,) = await GraphTrace(graph(httpx.Response(200, json={"value": rows}))).find(SINCE)
     assert f"{row.received:%d %b %H:%M}" == "24 Nov 10:00"
 
 
 async def test_a_row_without_a_time_is_left_out():
-    """The others count."""
+    """A row without a time is left out, and the other rows count."""
     rows = [{**GRAPH_ROWS[0], "receivedDateTime": None}, *GRAPH_ROWS]
     assert await GraphTrace(graph(httpx.Response(200, json={"value": rows}))).find(SINCE) == (
         FAILED,
@@ -339,14 +360,17 @@ async def test_a_row_without_a_time_is_left_out():
 
 
 async def test_a_time_that_is_none_is_unreadable():
-    """A row without a time cannot be put in order."""
+    """A time that cannot be read makes the answer unreadable, because its row cannot be sorted."""
     rows = [{**GRAPH_ROWS[0], "receivedDateTime": "yesterday"}]
     with pytest.raises(MalformedAnswer):
         await GraphTrace(graph(httpx.Response(200, json={"value": rows}))).find(SINCE)
 
 
 async def test_a_cmdlet_that_is_not_answered_hides_no_missing_role():
-    """Graph says that it cannot trace here, and Exchange is away: somebody with a role would not help."""
+    """If Graph cannot trace and Exchange is away, the temporary error of Exchange is raised.
+
+    Asking for somebody with a role would not help.
+    """
 
     class Away:
         async def find(self, since: datetime, **wanted: str) -> tuple[TraceRow, ...]:

@@ -58,7 +58,7 @@ async def test_starttls_always_does_not_send_in_the_clear(start: Callable[..., A
 
 
 async def test_a_refused_recipient_has_its_cause_and_code(start: Callable[..., Any]):
-    """The server's own words go up."""
+    """The error for a refused recipient has its cause and the server's own code and words."""
     mailbox = start(tls=False)
     mailbox.refuse_recipient = "550 5.1.8 Access denied, bad outbound sender"
     with pytest.raises(Rejected) as refused:
@@ -103,7 +103,10 @@ async def test_a_wrong_password_is_told_without_it(start: Callable[..., Any]):
 async def test_a_server_that_wants_a_login(
     start: Callable[..., Any], reply: str, kind: type[CloudError], cause: str
 ):
-    """Without one it takes no recipient; what it says of anything else is what it says."""
+    """A server that needs a login refuses each recipient; that is the operator's error.
+
+    Any other refusal of a recipient keeps its own cause.
+    """
     mailbox = start(tls=False)
     mailbox.refuse_recipient = reply
     with pytest.raises(kind) as refused:
@@ -127,7 +130,10 @@ async def test_a_server_that_wants_a_login(
 async def test_a_login_that_is_refused(
     start: Callable[..., Any], refusal: str, kind: type[CloudError], cause: str
 ):
-    """A refused login is the operator's error, whatever the reply; a busy server may accept it later."""
+    """A refused login is the operator's error, whatever the server replies.
+
+    A busy server may accept the login later.
+    """
     mailbox = start(tls=False)
     mailbox.password_refusal = refusal
     with pytest.raises(kind) as refused:
@@ -136,7 +142,7 @@ async def test_a_login_that_is_refused(
 
 
 async def test_a_server_that_is_not_there_may_be_there_later():
-    """A refused connection is transient, and nothing was sent."""
+    """A refused connection is a temporary error, and no mail was sent."""
     with pytest.raises(Transient) as failed:
         await send_test_mail("smtp://127.0.0.1:9", MAIL)
     assert (failed.value.cause, failed.value.unsent) == ("smtp_unreachable", True)
@@ -144,7 +150,7 @@ async def test_a_server_that_is_not_there_may_be_there_later():
 
 @pytest.mark.parametrize("url", ["", "https://mail.test", "smtp://", "smtp://user:hidden@"])
 async def test_an_address_that_is_none_is_refused_without_being_shown(url: str):
-    """It may hold a password, so it is not in the error."""
+    """An SMTP URL that is not valid is not quoted in the error, because it may hold a password."""
     with pytest.raises(Rejected) as refused:
         await send_test_mail(url, MAIL)
     assert "hidden" not in str(refused.value)

@@ -1,4 +1,4 @@
-"""The login probe against a real SMTP server: how far it comes, and what it says then."""
+"""Tests of the SMTP login probe against a real server: its phases, causes and transcript."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ SECURITY = "blocked_by_security_defaults"
 
 
 async def test_a_good_login_passes_every_phase(start: Callable[..., Any]):
-    """None of them failed, with the server's last word."""
+    """A good login passes every phase, and keeps the server's last reply."""
     mailbox = start()
     probe = await login_probe(f"127.0.0.1:{mailbox.port}", USER, GOOD)
     assert (probe.ok, probe.failed_phase, probe.cause) == (True, "", "")
@@ -42,7 +42,7 @@ async def test_the_token_is_nowhere_in_what_is_kept(start: Callable[..., Any], t
 
 
 async def test_a_part_of_the_token_that_comes_back_is_hidden(start: Callable[..., Any]):
-    """A server that quotes the first characters of what it was sent gives nothing away."""
+    """If a server quotes the first characters of the credentials, they are hidden in the reply."""
     mailbox = start()
     mailbox.refusal = "501 5.5.4 bad argument: dXNlcj1zdXBwb3J0QGNvbn..."
     probe = await login_probe(f"127.0.0.1:{mailbox.port}", USER, "bad-token")
@@ -50,7 +50,10 @@ async def test_a_part_of_the_token_that_comes_back_is_hidden(start: Callable[...
 
 
 async def test_a_long_token_goes_on_a_line_of_its_own(start: Callable[..., Any]):
-    """A command line has 512 bytes at most, so the credentials follow the 334."""
+    """A long token is sent on its own line, after the server's 334 reply.
+
+    A command line has at most 512 bytes.
+    """
     mailbox = start()
     probe = await login_probe(f"127.0.0.1:{mailbox.port}", USER, "x" * 2000)
     assert mailbox.logins == [USER]
@@ -127,7 +130,7 @@ async def test_a_long_token_goes_on_a_line_of_its_own(start: Callable[..., Any])
 async def test_each_refusal_has_its_cause(
     start: Callable[..., Any], refusal: str, challenge: dict[str, str] | None, cause: str
 ):
-    """Each known reply has its cause, with and without a 334 challenge, and is kept verbatim."""
+    """Each known refusal has its cause, with and without a 334 challenge, and is kept verbatim."""
     mailbox = start()
     mailbox.refusal, mailbox.challenge = refusal, challenge
     probe = await login_probe(f"127.0.0.1:{mailbox.port}", USER, "bad-token")
@@ -140,14 +143,14 @@ async def test_each_refusal_has_its_cause(
 
 
 async def test_a_server_without_xoauth2_is_named(start: Callable[..., Any]):
-    """A server that only knows passwords is the wrong one."""
+    """A server that offers only password logins is reported as one without OAuth."""
     mailbox = start(oauth=False)
     probe = await login_probe(f"127.0.0.1:{mailbox.port}", USER, GOOD)
     assert (probe.failed_phase, probe.cause) == ("auth", "smtp_no_oauth")
 
 
 async def test_nobody_listens():
-    """A refused connection is the first phase's failure."""
+    """A refused connection fails in the first phase, with an empty transcript."""
     async with await asyncio.start_server(lambda _r, w: w.close(), "127.0.0.1", 0) as server:
         port = server.sockets[0].getsockname()[1]
     probe = await login_probe(f"127.0.0.1:{port}", USER, GOOD)
@@ -170,7 +173,7 @@ async def test_nobody_listens():
     ],
 )
 async def test_a_banner_that_is_none(says: bytes, cause: str, reply: str):
-    """The probe reports a cause and a reply whatever the port answers."""
+    """The probe reports a cause and a reply, whatever the port sends instead of a greeting."""
 
     async def serve(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write(says)
@@ -184,7 +187,7 @@ async def test_a_banner_that_is_none(says: bytes, cause: str, reply: str):
 
 @pytest.mark.slow
 async def test_a_server_that_says_nothing_costs_no_more_than_the_time_given():
-    """Silence is an answer after the time is up."""
+    """A server that sends nothing is reported as timed out after the given time."""
     held: list[asyncio.StreamWriter] = []
 
     async def serve(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -205,7 +208,10 @@ async def test_a_server_that_says_nothing_costs_no_more_than_the_time_given():
 
 
 async def test_the_transcript_is_whole(start: Callable[..., Any]):
-    """Every line of both sides but the credentials, so that support can read what happened."""
+    """The transcript has every line of both sides except the credentials.
+
+    So support can read how the login went.
+    """
     mailbox = start()
     probe = await login_probe(f"127.0.0.1:{mailbox.port}", USER, "bad-token")
     shape = [
@@ -222,7 +228,7 @@ async def test_the_transcript_is_whole(start: Callable[..., Any]):
 async def test_another_servers_manner_of_speaking(
     certificate: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
 ):
-    """The login works with a multi-line greeting, no enhanced codes, and the old ``AUTH=`` spelling."""
+    """The login works with a multi-line greeting, no enhanced codes, and the old word ``AUTH=``."""
     monkeypatch.setenv("SSL_CERT_FILE", str(certificate[0]))
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(*certificate)
@@ -247,7 +253,10 @@ async def test_another_servers_manner_of_speaking(
 
 
 async def test_a_busy_server_is_asked_once_more():
-    """A greeting that says so is no verdict on the login; the second one counts, whatever it is."""
+    """A server whose greeting says that it is busy is asked once more.
+
+    The second greeting counts, whatever it is.
+    """
     greetings = [b"421 4.3.2 Service not available\r\n", b"554 5.7.1 go away\r\n"]
 
     async def serve(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -283,12 +292,15 @@ async def test_a_busy_server_is_asked_once_more():
     ],
 )
 def test_a_reply_that_is_cut_into_lines(lines: str, cause: str):
-    """Each line repeats the enhanced code, also within a sentence that is looked for."""
+    """A known sentence is found even if a long reply repeats the enhanced code within it.
+
+    The server repeats the code on each line.
+    """
     assert meaning_of(535, lines).cause == cause
 
 
 async def test_a_connection_that_breaks_off_is_tried_once_more(start: Callable[..., Any]):
-    """Once is an accident; the second try counts."""
+    """A connection that breaks off is tried once more, and the second try counts."""
     mailbox, lost = start(), []
 
     async def relay(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -313,7 +325,7 @@ async def _pipe(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
 
 @pytest.mark.parametrize("code", [b"+22", b"1_2", b" 22", b"-12"])
 async def test_a_code_that_is_none(code: bytes):
-    """Text that ``int`` accepts is not yet a reply code."""
+    """Text such as "+22", which ``int`` accepts, does not count as a reply code."""
 
     async def serve(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write(code + b" hello\r\n")

@@ -1,4 +1,4 @@
-"""The SMTP login's STARTTLS and TLS phases against servers that refuse, stall or inject."""
+"""Tests of the STARTTLS and TLS phases against servers that refuse, stall or inject text."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ async def test_a_server_without_starttls_never_sees_the_token(start: Callable[..
 
 
 async def test_a_certificate_that_nobody_trusts_ends_it(start: Callable[..., Any]):
-    """The handshake fails as a phase of its own, before the token."""
+    """An untrusted certificate fails in its own phase, before the token is sent."""
     mailbox = start(trusted=False)
     probe = await login_probe(f"127.0.0.1:{mailbox.port}", USER, GOOD)
     assert (probe.failed_phase, probe.cause, mailbox.logins) == (
@@ -37,7 +37,10 @@ async def test_a_certificate_that_nobody_trusts_ends_it(start: Callable[..., Any
 
 
 async def test_tls_that_fails_is_no_bad_certificate():
-    """A server that continues in plain text after STARTTLS is a TLS failure, not a bad certificate."""
+    """A server that continues in plain text after STARTTLS has failed at TLS.
+
+    That is not reported as a bad certificate.
+    """
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write(b"220 hello\r\n")
@@ -87,7 +90,10 @@ async def speaking(
 
 
 async def test_a_starttls_that_is_refused(certificate: tuple[Path, Path]):
-    """It is the server's own answer to a phase of its own, and no certificate was seen."""
+    """A refused STARTTLS is a failure of the STARTTLS phase, with the server's own reply.
+
+    No certificate was seen.
+    """
     async with speaking(certificate, b"454 4.7.0 TLS not available\r\n") as server:
         probe = await login_probe(server, USER, GOOD, 3)
     assert (probe.failed_phase, probe.cause, probe.reply) == (
@@ -110,7 +116,7 @@ async def test_words_before_the_handshake_are_no_replies(
 ):
     """Plain text that an attacker injects after the 220 answers no command under TLS.
 
-    RFC 3207, section 4.2.
+    The source is RFC 3207, section 4.2.
     """
     monkeypatch.setenv("SSL_CERT_FILE", str(certificate[0]))
     injected = b"220 go on\r\n250 AUTH XOAUTH2\r\n235 2.7.0 welcome\r\n"

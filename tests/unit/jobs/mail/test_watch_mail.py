@@ -1,4 +1,4 @@
-"""Test mails of the watch: their marks, and that none is sent twice."""
+"""Test mails of the watch on a mailbox: how they are recognized, and that none is sent twice."""
 
 from __future__ import annotations
 
@@ -18,14 +18,17 @@ HOUR = timedelta(hours=1)
 
 
 def row(message_id: str = "<1@x>", subject: str = "Hello", status: str = "delivered") -> TraceRow:
-    """A mail in the trace."""
+    """Return a mail as the message trace shows it."""
     return TraceRow(
         "t", "kim@customer.example", MAILBOX, message_id, now(), subject, TraceStatus(status)
     )
 
 
 def test_only_one_worker_may_send_in_an_hour(redis: Redis):
-    """Twenty workers ask at once, and the mark ends by itself after the hour."""
+    """Of twenty workers that ask at once, only one may send a test mail for the mailbox.
+
+    The mark that holds back the others ends by itself after an hour.
+    """
     with ThreadPoolExecutor(20) as pool:
         allowed = list(pool.map(lambda _: watch_mail.claim(redis, MAILBOX, HOUR), range(20)))
     assert sum(allowed) == 1
@@ -45,20 +48,26 @@ def test_only_one_worker_may_send_in_an_hour(redis: Redis):
     ],
 )
 def test_a_trace_row_is_told_apart(found: TraceRow, own: bool):
-    """By its Message-ID or by its subject, which an answer and an automatic reply repeat."""
+    """A test mail in the trace is recognized by its Message-ID or by its subject.
+
+    An answer and an automatic reply repeat the subject.
+    """
     assert watch_mail.is_watch_mail(found) is own
     assert watch_mail.without_watch_mails([found]) == (() if own else (found,))
 
 
 def test_a_mail_that_went_on_is_a_proof_and_one_that_did_not_is_left_out():
-    """The sending server may be to blame for the second."""
+    """A test mail that was delivered counts as a proof, as any other mail does.
+
+    A test mail that failed is left out, because the sending server may be to blame.
+    """
     good, bad = row("<email-watch.1@x>"), row("<email-watch.2@x>", status="failed")
     customer = row(status="failed")
     assert watch_mail.with_proofs([good, bad, customer]) == (good, customer)
 
 
 def test_a_mail_knows_its_own_rows():
-    """By the whole id, so that no other mail stands in for it."""
+    """A test mail is found in the trace using its whole ID, so that no other mail matches."""
     mail, other = watch_mail.new_mail(now()), watch_mail.new_mail(now())
     assert len(mail.id) == 16
     assert mail.has(row(mail.message_id(SENDER)))
@@ -67,7 +76,10 @@ def test_a_mail_knows_its_own_rows():
 
 
 def test_the_newest_mails_are_kept_with_the_result_of_their_sending(redis: Redis):
-    """Three of them, newest first. A result replaces what was kept of that mail."""
+    """The three newest test mails of a mailbox are kept, newest first.
+
+    The result of a mail replaces the earlier entry of the same mail.
+    """
     assert watch_mail.newest(redis, MAILBOX) == ()
     mails = [watch_mail.new_mail(now() + HOUR * number) for number in range(4)]
     for mail in mails:
@@ -79,7 +91,10 @@ def test_the_newest_mails_are_kept_with_the_result_of_their_sending(redis: Redis
 
 
 def test_the_mails_of_other_channels_prove_the_server(redis: Redis):
-    """A channel's own mail does not."""
+    """Test mails of other channels prove that the sending server works.
+
+    A channel's own mails do not prove it.
+    """
     at = now()
     watch_mail.save(redis, MAILBOX, watch_mail.with_result(watch_mail.new_mail(at), sent=at))
     watch_mail.note_arrival(redis, MAILBOX, at)

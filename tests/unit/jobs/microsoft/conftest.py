@@ -1,4 +1,4 @@
-"""Graph and Identity clients of the tests."""
+"""Fixtures with Graph and Identity clients for the tests of this folder."""
 
 from __future__ import annotations
 
@@ -16,9 +16,10 @@ from tests.unit.jobs.microsoft.graph_directory import Directory
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """A test that signs in at the provider runs over https and over http.
+    """Run each test that signs in at the OpenID provider over https and over http.
 
-    Here are the tests of the client that speaks to it. Elsewhere the provider has https alone.
+    The tests in this folder are those of the provider's client. In other folders the provider has
+    https alone.
     """
     if "provider" in metafunc.fixturenames:
         metafunc.parametrize("provider", ["https", "http"], indirect=True)
@@ -26,7 +27,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 @pytest.fixture
 def directory() -> Directory:
-    """An empty directory."""
+    """Directory without any scripted answers."""
     return Directory()
 
 
@@ -34,7 +35,7 @@ def directory() -> Directory:
 async def graph(
     directory: Directory, make_settings: Callable[..., Settings]
 ) -> AsyncIterator[Graph]:
-    """A Graph that speaks to the directory."""
+    """Graph client that sends its requests to the scripted directory."""
 
     async def token() -> str:
         return "token-1"
@@ -45,12 +46,12 @@ async def graph(
 
 @pytest.fixture
 def http(provider: Any, make_settings: Callable[..., Settings]) -> Iterator[httpx.Client]:
-    """A client that may speak to the provider."""
+    """HTTP client that may send requests to the OpenID provider."""
     with sync_client(make_settings(login_url=provider.base)) as client:
         yield client
 
 
 @pytest.fixture
 def bot(provider: Any, http: httpx.Client, make_settings: Callable[..., Settings]) -> Identity:
-    """The bot's own app."""
+    """Identity of the bot's own app at the OpenID provider."""
     return Identity.of_bot(make_settings(login_url=provider.base), http)

@@ -1,4 +1,4 @@
-"""A directory that answers requests to Graph as a test says."""
+"""Scripted directory that answers requests to Graph in the tests."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Directory:
         self.answers[method, path] = list(answers)
 
     def __call__(self, request: httpx.Request) -> httpx.Response:
-        """Be a transport's handler."""
+        """Record the request and return its next answer, as a handler of a transport."""
         raw = request.url.raw_path.decode().removeprefix("/v1.0")
         self.asked.append(
             (request.method, raw, json.loads(request.content) if request.content else None)

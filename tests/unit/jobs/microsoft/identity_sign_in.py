@@ -1,4 +1,4 @@
-"""A sign-in of the tests, and the names in it."""
+"""Sign-in for the tests, and the tenant, callback and scopes that it uses."""
 
 from __future__ import annotations
 
@@ -13,6 +13,6 @@ EXCHANGE = ["https://outlook.office365.com/.default"]
 
 
 def sign_in(identity: Identity, provider: Any, **options: str) -> SignedIn:
-    """A whole sign-in."""
+    """Sign in at the provider from start to end, and return the result."""
     flow = identity.begin(GRAPH, CALLBACK, "state-1")
     return identity.finish(flow, provider.sign_in(flow["auth_uri"]), **options)

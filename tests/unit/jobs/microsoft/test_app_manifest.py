@@ -1,4 +1,4 @@
-"""The email app's registration as plain data."""
+"""Tests of the functions that read and write the email app's registration as plain data."""
 
 from __future__ import annotations
 
@@ -41,12 +41,15 @@ OTHER = {"resourceAppId": "graph", "resourceAccess": [{"id": "user", "type": "Sc
     ],
 )
 def test_one_more_permission(there: dict[str, object] | None, access: list[object]):
-    """Existing permissions stay, and none is listed twice."""
+    """If a permission is added, existing permissions stay, and none is listed twice."""
     assert with_permission(there, "exchange", "smtp", "Scope") == access
 
 
 def test_a_second_permission_of_a_resource_joins_the_first():
-    """One entry a resource; what was read is not changed."""
+    """A second permission is added to the one entry of its resource.
+
+    The registration that was read is not changed.
+    """
     there = {"requiredResourceAccess": [ONE]}
     assert (with_permission(there, "EXCHANGE", "mail", "Role"), there) == (
         [BOTH],
@@ -55,7 +58,7 @@ def test_a_second_permission_of_a_resource_joins_the_first():
 
 
 def test_one_permission_less():
-    """A resource of which nothing is left goes as well."""
+    """If the last permission of a resource is removed, its entry is removed as well."""
     there = {"requiredResourceAccess": [BOTH, OTHER]}
     assert without_permission(there, "exchange", "MAIL") == [ONE, OTHER]
     assert without_permission({"requiredResourceAccess": [ONE, OTHER]}, "exchange", "smtp") == [
@@ -91,7 +94,10 @@ def test_one_permission_less():
 def test_what_a_resource_does_not_expose(
     principals: dict[str, dict[str, object]], unknown: tuple[object, ...]
 ):
-    """A permission that the resource does not expose as its kind is unknown, if it lists any."""
+    """A permission is unknown if its resource lists permissions, but not this one in its kind.
+
+    A resource that lists no permissions makes nothing unknown.
+    """
     assert unknown_to({"requiredResourceAccess": [BOTH, OTHER]}, principals) == unknown
 
 
@@ -106,7 +112,10 @@ def test_what_is_declared():
 
 @drawn(st.lists(st.text()), st.lists(st.text(), unique=True))
 def test_merging_keeps_what_is_there_in_front(there: list[str], wanted: list[str]):
-    """And adds what is missing, once; merging again changes nothing."""
+    """A merge keeps the existing values in front, and adds each missing value once.
+
+    Merging again changes nothing.
+    """
     both = merged(there, wanted)
     assert both[: len(there)] == there
     assert both[len(there) :] == [each for each in wanted if each not in there]
@@ -115,7 +124,10 @@ def test_merging_keeps_what_is_there_in_front(there: list[str], wanted: list[str
 
 @drawn(st.emails())
 def test_names_are_safe_and_told_apart(mailbox: str):
-    """A name of letters, digits and dashes, short enough for Entra, and another for another mailbox."""
+    """An app's unique name has only letters, digits and dashes, and is short enough for Entra.
+
+    Another mailbox has another name.
+    """
     name = unique_name(mailbox)
     assert set(name) <= set("abcdefghijklmnopqrstuvwxyz0123456789-")
     assert len(name) <= 120
@@ -133,7 +145,7 @@ def test_names_are_safe_and_told_apart(mailbox: str):
     ],
 )
 def test_ids_are_read(principal: dict[str, object] | None, found: str):
-    """From the scopes, not from the roles."""
+    """A permission's ID is read from the enabled scopes, and not from the roles."""
     assert permission_id(principal, "SMTP.Send") == found
 
 
@@ -146,7 +158,10 @@ def test_a_box_that_was_never_touched_is_off():
 
 
 def test_the_web_platform_as_it_can_be_written_back():
-    """Nulls and ``redirectUriSettings`` are left out, because they would contradict new addresses."""
+    """The web platform is written back without nulls and without ``redirectUriSettings``.
+
+    These would contradict new addresses.
+    """
     there = {
         "redirectUris": ["u"],
         "redirectUriSettings": [{"uri": "u", "index": None}],

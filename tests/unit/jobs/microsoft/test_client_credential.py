@@ -29,17 +29,17 @@ TOKEN_FILE, EXPIRES = "MICROSOFT_FEDERATED_TOKEN_FILE", "MICROSOFT_CLIENT_SECRET
 
 @pytest.fixture
 def settings(make_settings: Callable[..., Settings]) -> Settings:
-    """Settings without a credential."""
+    """Settings without any credential of the bot."""
     return make_settings(microsoft_client_secret="")
 
 
 def test_a_secret_is_itself(settings: Settings):
-    """As before."""
+    """A client secret is used as it is set, without any conversion."""
     assert credential_of(replace(settings, microsoft_client_secret="s3cr~t")) == "s3cr~t"
 
 
 def test_a_certificate_is_read_at_each_use(settings: Settings, tmp_path: Path):
-    """A renewed file counts without a restart. The key is in no repr."""
+    """A renewed certificate file counts without a restart, and the key is not in the repr."""
     path = make_pem().write(tmp_path / "bot.pem")
     with_file = replace(settings, microsoft_client_certificate=str(path))
     first: Any = credential_of(with_file)
@@ -51,7 +51,10 @@ def test_a_certificate_is_read_at_each_use(settings: Settings, tmp_path: Path):
 
 
 def test_a_federated_token_is_read_at_each_use(settings: Settings, tmp_path: Path):
-    """The platform replaces it, for example every hour."""
+    """A federated token is read at each use, because the platform replaces it, for example hourly.
+
+    If the token file is gone, the credential is refused with the name of the file.
+    """
     path = tmp_path / "token"
     credential: Any = credential_of(replace(settings, microsoft_federated_token_file=str(path)))
     ask = credential["client_assertion"]
@@ -69,7 +72,7 @@ def test_a_federated_token_is_read_at_each_use(settings: Settings, tmp_path: Pat
 
 
 def test_a_file_that_is_gone_while_the_bot_runs(settings: Settings, tmp_path: Path):
-    """It is the operator's turn, and nothing was sent."""
+    """A certificate file that is gone is the operator's error, and no request is sent."""
     gone = replace(settings, microsoft_client_certificate=str(tmp_path / "gone.pem"))
     with pytest.raises(Rejected) as refused:
         credential_of(gone)
@@ -90,7 +93,7 @@ def test_a_file_that_is_gone_while_the_bot_runs(settings: Settings, tmp_path: Pa
     ],
 )
 def test_what_is_wrong_with_a_file(tmp_path: Path, content: Callable[[], str], told: str):
-    """Each sentence names the setting, the file and the next step; none shows the key."""
+    """The message about a faulty file names the setting, the file and the next step, but no key."""
     path = tmp_path / "bot.pem"
     path.write_text(content())
     [sentence] = credential_problems({CERTIFICATE: str(path)})
@@ -107,7 +110,7 @@ def _broken(kind: str) -> str:
 
 
 def test_an_ended_certificate(tmp_path: Path):
-    """A start is refused with the day on which it ended."""
+    """A certificate that has expired prevents the start, and the message has its end date."""
     path = make_pem(ends_in=timedelta(days=-3)).write(tmp_path / "bot.pem")
     [sentence] = credential_problems({CERTIFICATE: str(path)})
     assert f"ended on {now() - timedelta(days=3):%d %b %Y}" in sentence
@@ -130,7 +133,7 @@ def test_an_ended_certificate(tmp_path: Path):
     ],
 )
 def test_what_is_wrong_with_the_settings(env: dict[str, str], told: list[str]):
-    """Exactly one credential may be set, and its file must be readable."""
+    """At most one credential may be set, its file must be readable, and its end must be a date."""
     found = credential_problems(env)
     assert [line.startswith(words) for line, words in zip(found, told, strict=True)] == [
         True for _ in told
@@ -138,14 +141,17 @@ def test_what_is_wrong_with_the_settings(env: dict[str, str], told: list[str]):
 
 
 def test_an_empty_token(tmp_path: Path):
-    """It is no token."""
+    """A token file without any text is refused as empty."""
     path = tmp_path / "token"
     path.write_text(" \n")
     assert "is empty" in credential_problems({TOKEN_FILE: str(path)})[0]
 
 
 def test_when_it_ends(settings: Settings, tmp_path: Path):
-    """A certificate says so itself, a secret's day is a setting, a federated token has no end."""
+    """A certificate contains its end date, and the end date of a secret is a setting.
+
+    A federated token has no end date.
+    """
     path = make_pem(ends_in=timedelta(days=90)).write(tmp_path / "bot.pem")
     at = credential_end(replace(settings, microsoft_client_certificate=str(path)))
     assert at is not None

@@ -16,7 +16,7 @@ from jobs.microsoft.scopes import (
 
 
 def test_the_consent_address_has_everything_the_endpoint_requires():
-    """v2 endpoint, percent-encoded, with the state."""
+    """The consent address is for the v2 endpoint, percent-encoded, and contains the state."""
     url = admin_consent_url(
         "https://login.microsoftonline.com/",
         "t-1",
@@ -33,7 +33,7 @@ def test_the_consent_address_has_everything_the_endpoint_requires():
 
 
 def test_a_granted_consent_says_where():
-    """The tenant of the redirect."""
+    """A granted consent returns the tenant that the redirect names."""
     query = {"admin_consent": "True", "tenant": "t-1", "scope": "a b", "state": "s"}
     assert read_consent_answer(query) == Granted("t-1")
 
@@ -69,7 +69,10 @@ def test_a_granted_consent_says_where():
     ],
 )
 def test_an_error_counts_whatever_admin_consent_says(query: dict[str, str], cause: str):
-    """An error counts even with ``admin_consent=True``, which refusals contain too."""
+    """An error in a consent answer counts, whatever ``admin_consent`` says.
+
+    Refusals contain ``admin_consent=True`` too.
+    """
     with pytest.raises(CloudError) as refused:
         read_consent_answer(query)
     assert refused.value.cause == cause
@@ -88,7 +91,10 @@ def test_an_error_counts_whatever_admin_consent_says(query: dict[str, str], caus
     ],
 )
 def test_graph_scopes_name_their_cloud_only_where_they_must(url: str, first: str):
-    """Graph scopes are short in the public cloud only, which alone has message traces by Graph."""
+    """Graph scopes have their short names only in the public cloud.
+
+    Only the public cloud has message traces by Graph.
+    """
     traces = [
         scope for scope in graph_scopes(url) if scope.endswith("ExchangeMessageTrace.Read.All")
     ]
@@ -108,7 +114,10 @@ def test_graph_scopes_name_their_cloud_only_where_they_must(url: str, first: str
     ],
 )
 def test_the_exchange_scope_follows_the_cloud(url: str, scope: str):
-    """A host that is not Microsoft's means the public cloud."""
+    """The Exchange scope follows the host of the cloud.
+
+    A host that is not Microsoft's means the public cloud.
+    """
     assert exchange_scope(url) == scope
 
 
@@ -124,12 +133,18 @@ def test_the_exchange_scope_follows_the_cloud(url: str, scope: str):
     ],
 )
 def test_the_scope_of_the_channel_follows_the_cloud(url: str, scope: str):
-    """In the public cloud the scope is the one in Microsoft's documents, whatever the Exchange host."""
+    """The channel's scope in the public cloud is the one in Microsoft's documents, on any host.
+
+    Other clouds have a scope with the name of their own Exchange host.
+    """
     assert smtp_scope(url) == scope
 
 
 def test_what_is_there_already_is_no_refusal():
-    """AADSTS650051 has two senses; the step reads the grants in any case."""
+    """AADSTS650051 counts as granted if its text says that the service principal already exists.
+
+    The error has two meanings, so the step reads the grants in any case.
+    """
     said = (
         "AADSTS650051: Using application 'app' is currently not supported as the service "
         "principal name is already present for the tenant."

@@ -1,4 +1,4 @@
-"""Discovery documents are kept for the next process, and write access to Redis cannot change one."""
+"""Discovery documents are kept for the next process, and access to Redis cannot change one."""
 
 from __future__ import annotations
 
@@ -13,7 +13,10 @@ DOCUMENT = {"issuer": "https://login.microsoftonline.com/t/v2.0"}
 
 
 def test_another_process_finds_what_one_has_read(redis: Redis):
-    """The document comes back as it was, for an hour at most."""
+    """A discovery document that one process has read is there for the next process.
+
+    The document is kept for an hour at most.
+    """
     vault = Vault(redis, (Fernet.generate_key().decode(),))
     DiscoveryCache(vault).put(URL, DOCUMENT)
     assert (DiscoveryCache(vault).get(URL), DiscoveryCache(vault).get("https://elsewhere")) == (
@@ -24,13 +27,16 @@ def test_another_process_finds_what_one_has_read(redis: Redis):
 
 
 def test_a_document_that_was_put_into_redis_by_somebody_else_is_not_believed(redis: Redis):
-    """Without the key nothing can be planted: the client secret goes where a document says."""
+    """A document that was stored with another key is ignored, so nobody can plant one in Redis.
+
+    The bot sends its client secret to the address that a document names.
+    """
     DiscoveryCache(Vault(redis, (Fernet.generate_key().decode(),))).put(URL, DOCUMENT)
     assert DiscoveryCache(Vault(redis, (Fernet.generate_key().decode(),))).get(URL) is None
 
 
 def test_without_a_vault_they_stay_in_this_process():
-    """One object remembers, another one does not."""
+    """Without a vault, a cache object remembers its documents, and another object does not."""
     documents = DiscoveryCache()
     documents.put(URL, DOCUMENT)
     assert (documents.get(URL), DiscoveryCache().get(URL)) == (DOCUMENT, None)

@@ -1,4 +1,4 @@
-"""Errors of Entra: unknown numbers, HTML pages and busy answers keep their code and ids."""
+"""Errors of Entra keep their code and IDs, also in unknown numbers, HTML pages and busy answers."""
 
 from __future__ import annotations
 
@@ -29,26 +29,29 @@ AWAY = {
 
 @pytest.fixture
 def http(provider: Any, make_settings: Callable[..., Settings]) -> Iterator[httpx.Client]:
-    """A client that may speak to the provider."""
+    """HTTP client that may send requests to the OpenID provider."""
     with sync_client(make_settings(login_url=provider.base)) as client:
         yield client
 
 
 @pytest.fixture
 def bot(provider: Any, http: httpx.Client, make_settings: Callable[..., Settings]) -> Identity:
-    """The bot's own app."""
+    """Identity of the bot's own app at the OpenID provider."""
     return Identity.of_bot(make_settings(login_url=provider.base), http)
 
 
 @pytest.fixture
 def cache(bot: Identity, provider: Any) -> str:
-    """The tokens of somebody who has signed in."""
+    """Token cache of a person who has signed in."""
     flow = bot.begin(["User.Read.All"], "https://bot.test/microsoft/callback", "state-1")
     return bot.finish(flow, provider.sign_in(flow["auth_uri"])).cache
 
 
 def test_an_unknown_number_is_shown_whole(provider: Any, bot: Identity, cache: str):
-    """With its correlation id, and what kind of trouble it is: a person has to sign in again."""
+    """An unknown AADSTS number is shown in full, with its correlation ID.
+
+    Its OAuth error "invalid_grant" means that a person has to sign in again.
+    """
     provider.trouble = [provider.refuse(400, "invalid_grant", 9999999)]
     with pytest.raises(SignInNeeded) as refused:
         bot.token(cache, EXCHANGE)
@@ -73,7 +76,11 @@ READ_ON = "https://login.microsoftonline.us/error?code=9999999"
     ],
 )
 def test_an_unknown_number_says_where_to_read_about_it(number: int, uri: str | None, message: str):
-    """At Microsoft's own sign-in, and nowhere else; a number that is known has a remedy of ours."""
+    """The message of an unknown AADSTS number contains a link to Microsoft's page about it.
+
+    A link that does not lead to Microsoft's own sign-in is left out. A known number has our own
+    remedy instead.
+    """
     body = {
         "error": "invalid_grant",
         "error_description": f"AADSTS{number}: No.",
@@ -84,7 +91,7 @@ def test_an_unknown_number_says_where_to_read_about_it(number: int, uri: str | N
 
 
 def test_a_page_keeps_its_code(provider: Any, bot: Identity, cache: str):
-    """Entra says some errors in HTML: the number and the correlation id stand in it."""
+    """If Entra reports an error in HTML, its number and correlation ID are read from the page."""
     provider.trouble = [(400, {"Content-Type": "text/html"}, PAGE.encode())]
     with pytest.raises(Rejected) as refused:
         bot.token(cache, EXCHANGE)
@@ -108,7 +115,7 @@ def test_a_page_keeps_its_code(provider: Any, bot: Identity, cache: str):
 def test_a_busy_answer_keeps_what_it_says(
     provider: Any, bot: Identity, cache: str, body: str, cause: str, code: str
 ):
-    """A busy answer keeps its code and ids, together with the ids of the request."""
+    """A busy answer of Entra keeps its code and IDs, together with the IDs of the request."""
     provider.trouble = [(503, {"x-ms-request-id": "req-9", "Retry-After": "600"}, body.encode())]
     with pytest.raises(Transient) as busy:
         bot.token(cache, EXCHANGE)

@@ -22,7 +22,7 @@ TENANT = "11111111-2222-3333-4444-555555555555"
 async def run(
     settings: Settings, handler: Any, *arguments: Any, **options: Any
 ) -> list[ExchangeRow]:
-    """Run one cmdlet against a handler."""
+    """Run one cmdlet against the handler and return its rows."""
 
     async def token() -> str:
         return "token-1"
@@ -35,7 +35,10 @@ async def run(
 
 
 async def test_a_cmdlet_is_sent_as_the_endpoint_wants_it(make_settings: Callable[..., Settings]):
-    """A cmdlet has the right URL, anchor mailbox, body and ``$select``, and None clears as null."""
+    """A cmdlet is sent with the right URL, anchor mailbox, body and ``$select``.
+
+    A parameter with None is sent as null, which clears the setting.
+    """
     seen: list[httpx.Request] = []
 
     def answer(request: httpx.Request) -> httpx.Response:
@@ -66,7 +69,7 @@ async def test_a_cmdlet_is_sent_as_the_endpoint_wants_it(make_settings: Callable
 
 
 async def test_no_parameters_are_an_empty_object(make_settings: Callable[..., Settings]):
-    """Never null: the endpoint refuses that."""
+    """A cmdlet without parameters sends an empty object, because the endpoint refuses null."""
     bodies: list[Any] = []
 
     def answer(request: httpx.Request) -> httpx.Response:
@@ -114,7 +117,7 @@ async def test_rows_do_not_mind_letter_case_and_lose_their_sidecars(
 async def test_an_empty_answer_is_an_empty_result(
     make_settings: Callable[..., Settings], answer: httpx.Response
 ):
-    """Set-cmdlets answer with nothing in several ways."""
+    """An empty answer is an empty result; Set-cmdlets send it in several forms."""
     assert await run(make_settings(), lambda _: answer, "Set-Mailbox", {}) == []
 
 
@@ -124,7 +127,10 @@ async def test_an_empty_answer_is_an_empty_result(
 async def test_a_partial_answer_to_a_reading_cmdlet_is_an_error(
     make_settings: Callable[..., Settings], extra: dict[str, Any]
 ):
-    """Rows that are missing must not look like rows that do not exist."""
+    """An incomplete answer to a cmdlet that reads is an error.
+
+    Rows that are missing must not look like rows that do not exist.
+    """
     body = {"value": [{"Name": "a"}], **extra}
     with pytest.raises(MalformedAnswer) as failed:
         await run(
@@ -143,14 +149,17 @@ async def test_a_partial_answer_to_a_reading_cmdlet_is_an_error(
     ],
 )
 async def test_one_object_is_a_list_of_one(make_settings: Callable[..., Settings], body: Any):
-    """With or without the list around it."""
+    """An answer with one object is read as a list of one, with or without a list around it."""
     assert await run(
         make_settings(), lambda _: httpx.Response(200, json=body), "Get-TransportConfig", {}
     ) == [{"Name": "a"}]
 
 
 async def test_a_warning_after_a_write_is_only_talk(make_settings: Callable[..., Settings]):
-    """Exchange warns when a setting was so already; that is success."""
+    """A write with the warning that nothing was modified is a success.
+
+    Exchange warns so if the setting was correct already.
+    """
     body = {
         "value": [],
         "@adminapi.warnings": [
@@ -167,7 +176,7 @@ async def test_a_warning_after_a_write_is_only_talk(make_settings: Callable[...,
 async def test_an_answer_of_another_shape_is_unreadable_here_too(
     make_settings: Callable[..., Settings], body: Any
 ):
-    """JSON without a list of objects is not taken for one."""
+    """An answer of Exchange whose JSON is not a list of objects is unreadable."""
     with pytest.raises(MalformedAnswer):
         await run(make_settings(), lambda _: httpx.Response(200, json=body), "Get-Mailbox", {})
 
@@ -175,7 +184,10 @@ async def test_an_answer_of_another_shape_is_unreadable_here_too(
 async def test_a_403_of_nul_bytes_is_a_missing_role_that_may_settle(
     make_settings: Callable[..., Settings],
 ):
-    """The body is no JSON, and a role that was just given takes minutes."""
+    """A 403 with a body of NUL bytes means a missing role.
+
+    It may be a replication delay, because a role that was just given takes minutes.
+    """
     with pytest.raises(Forbidden) as failed:
         await run(
             make_settings(),
@@ -193,7 +205,10 @@ async def test_a_403_of_nul_bytes_is_a_missing_role_that_may_settle(
 async def test_only_what_is_safe_to_repeat_is_sent_again(
     make_settings: Callable[..., Settings], cmdlet: str, tries: int
 ):
-    """A time-out on New- may have made the object: the caller looks first."""
+    """After a timeout, a Get- or Set-cmdlet is sent again, but a New-cmdlet is not.
+
+    It may have made the object, so the caller looks for the object first.
+    """
     seen: list[httpx.Request] = []
 
     def slow(request: httpx.Request) -> httpx.Response:
@@ -210,7 +225,7 @@ async def test_only_what_is_safe_to_repeat_is_sent_again(
 
 
 async def test_six_cmdlets_run_at_a_time(make_settings: Callable[..., Settings]):
-    """More than that wait their turn."""
+    """At most six cmdlets run at the same time, and the others wait."""
     running, most = 0, 0
 
     async def answer(_: httpx.Request) -> httpx.Response:
@@ -238,7 +253,10 @@ async def test_six_cmdlets_run_at_a_time(make_settings: Callable[..., Settings])
 def test_an_exchange_that_is_asked_too_much_is_asked_one_at_a_time(
     make_settings: Callable[..., Settings], carry_out: Callable[..., float]
 ):
-    """After the first refusal each try has a second of its own, so tries are not used up at once."""
+    """After Exchange has refused a request as too many, each try has a second of its own.
+
+    So the tries are not used up at once.
+    """
     begins: list[float] = []
 
     async def answer(_: httpx.Request) -> httpx.Response:

@@ -39,7 +39,7 @@ EXPIRED = {
 
 
 class Exchange:
-    """Endpoint that answers with a script, by the number of the request."""
+    """Endpoint that returns scripted answers in their order."""
 
     def __init__(self, *answers: httpx.Response) -> None:
         self.answers, self.seen = list(answers), list[httpx.Request]()
@@ -52,7 +52,7 @@ class Exchange:
 
 
 def page(*names: str, link: str = "", warning: str = "") -> httpx.Response:
-    """A page of rows with these names."""
+    """Return a page of rows with these names, and with a next link and a warning if given."""
     body: dict[str, Any] = {"value": [{"Name": name} for name in names]}
     body |= {"@odata.nextLink": link} if link else {}
     return httpx.Response(200, json=body | {"@adminapi.warnings": [warning] if warning else []})
@@ -75,7 +75,7 @@ def page(*names: str, link: str = "", warning: str = "") -> httpx.Response:
 async def test_an_error_in_a_success_is_a_failure(
     make_settings: Callable[..., Settings], errors: Any, kind: type[CloudError], cause: str
 ):
-    """A cmdlet that failed so must not pass for done."""
+    """A cmdlet whose answer has the status 200 and an error in it has failed, and is not done."""
     answer = httpx.Response(200, json={"value": [{"Name": "a"}], "@adminapi.errors": errors})
     with pytest.raises(kind) as failed:
         await run(make_settings(), Exchange(answer), "Set-Mailbox", {})
@@ -83,7 +83,7 @@ async def test_an_error_in_a_success_is_a_failure(
 
 
 async def test_an_empty_list_of_errors_is_none(make_settings: Callable[..., Settings]):
-    """The list is there in every answer of some clients."""
+    """An empty list of errors is not an error; some clients get one in every answer."""
     answer = httpx.Response(200, json={"value": [{"Name": "a"}], "@adminapi.errors": []})
     assert await run(make_settings(), Exchange(answer), "Get-Mailbox", {}) == [{"Name": "a"}]
 
@@ -91,7 +91,10 @@ async def test_an_empty_list_of_errors_is_none(make_settings: Callable[..., Sett
 async def test_a_warning_that_is_not_about_rows_is_only_talk(
     make_settings: Callable[..., Settings],
 ):
-    """No other client of this endpoint fails for a warning."""
+    """A warning that is not about missing rows is ignored.
+
+    No other client of this endpoint fails because of a warning.
+    """
     answer = page("a", warning="The object is in an inconsistent state.")
     assert await run(make_settings(), Exchange(answer), "Get-Mailbox", {}) == [{"Name": "a"}]
 
@@ -107,14 +110,20 @@ async def test_a_warning_that_is_not_about_rows_is_only_talk(
 async def test_a_warning_that_rows_are_missing_is_a_failure(
     make_settings: Callable[..., Settings], warning: str
 ):
-    """Rows that are missing must not look like rows that do not exist."""
+    """A warning that rows are missing makes the answer a failure.
+
+    Otherwise these rows would look as if they did not exist.
+    """
     with pytest.raises(MalformedAnswer) as failed:
         await run(make_settings(), Exchange(page("a", warning=warning)), "Get-MessageTraceV2", {})
     assert (failed.value.cause, failed.value.message) == ("exchange_answer_cut", warning)
 
 
 async def test_pages_are_followed_by_the_same_request(make_settings: Callable[..., Settings]):
-    """All pages together are the answer, whatever the first one warns of."""
+    """Each next page is requested with the same request, and all pages together are the answer.
+
+    A warning on the first page about missing rows does not matter then.
+    """
     exchange = Exchange(
         page("a", link=f"{URL}?%24skiptoken=1", warning=MORE),
         page("b", link=f"{URL}?%24skiptoken=2"),
@@ -138,7 +147,10 @@ async def test_pages_are_followed_by_the_same_request(make_settings: Callable[..
 async def test_a_page_that_is_refused_is_a_cut_answer(
     make_settings: Callable[..., Settings], status: int
 ):
-    """Exchange refuses pages to an app alone; the caller then asks for less."""
+    """A refused page makes the answer incomplete, and the caller then asks for less.
+
+    Exchange refuses pages to an app without a user.
+    """
     exchange = Exchange(page("a", link=f"{URL}?x=1"), httpx.Response(status, json=EXPIRED))
     with pytest.raises(MalformedAnswer) as failed:
         await run(make_settings(), exchange, "Get-MessageTraceV2", {})
@@ -157,7 +169,7 @@ async def test_a_page_that_is_refused_is_a_cut_answer(
     ],
 )
 async def test_the_token_goes_to_no_other_host(make_settings: Callable[..., Settings], link: str):
-    """A link that leaves the endpoint is not followed."""
+    """A next link that leaves the endpoint is not followed, so no other host gets the token."""
     exchange = Exchange(page("a", link=link))
     with pytest.raises(MalformedAnswer) as failed:
         await run(make_settings(), exchange, "Get-Recipient", {})
@@ -165,7 +177,10 @@ async def test_the_token_goes_to_no_other_host(make_settings: Callable[..., Sett
 
 
 async def test_pages_without_an_end_are_a_cut_answer(make_settings: Callable[..., Settings]):
-    """The same link again ends it at once, and new ones without end after the most pages."""
+    """A repeated next link makes the answer incomplete at once.
+
+    New links without an end make it incomplete after the maximum number of pages.
+    """
     same = Exchange(page("a", link=f"{URL}?x=1"))
     with pytest.raises(MalformedAnswer):
         await run(make_settings(), same, "Get-Recipient", {})
@@ -190,7 +205,10 @@ async def test_pages_without_an_end_are_a_cut_answer(make_settings: Callable[...
 async def test_throttling_in_words_is_throttling(
     make_settings: Callable[..., Settings], busy: httpx.Response
 ):
-    """Under any status it passes, and nothing was done, so that even a New- is sent again."""
+    """An answer that describes throttling in its text is throttling, under any status.
+
+    Nothing was done then, so even a New-cmdlet is sent again.
+    """
     exchange = Exchange(busy, page("a"))
     stamina.set_testing(True, attempts=5, cap=True)
     try:
@@ -201,7 +219,7 @@ async def test_throttling_in_words_is_throttling(
 
 
 def detail(message: str) -> httpx.Response:
-    """An error whose only text of use is in its details."""
+    """Return an error answer whose only useful text is in its details."""
     error = {"code": "BadRequest", "message": "Error executing cmdlet"}
     return httpx.Response(400, json={"error": error | {"details": [{"message": message}]}})
 
@@ -239,7 +257,10 @@ def detail(message: str) -> httpx.Response:
 def test_where_the_words_are(
     answer: httpx.Response, kind: type[CloudError], cause: str, code: str, message: str
 ):
-    """A detail may be a JSON text, a body plain text, and the exception's name a header."""
+    """The text of an error may be JSON in a detail or a plain body.
+
+    The exception's name may be in a header.
+    """
     error = judge_exchange(answer, RequestIds())
     assert (type(error), error.cause, error.code, error.message) == (kind, cause, code, message)
 
@@ -255,7 +276,7 @@ def test_where_the_words_are(
 async def test_the_reset_of_the_rate_limit_is_waited_for(
     make_settings: Callable[..., Settings], headers: dict[str, str], expected: float | None
 ):
-    """Retry-After wins over it."""
+    """The pause after a 429 is that of ``Rate-Limit-Reset``, unless there is a ``Retry-After``."""
     exchange = Exchange(httpx.Response(429, headers=headers))
     stamina.set_testing(True, attempts=1)
     try:

@@ -1,4 +1,4 @@
-"""Requests to Graph, byte for byte, and the handling of its answers."""
+"""Tests of the exact requests to Graph, and of the handling of its answers."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.unit.jobs.microsoft.graph_directory import BASE, WHEN, Directory
 
 
 async def test_a_key_is_quoted_and_encoded(graph: Graph, directory: Directory):
-    """A quote in a name is doubled, and every character that means something in a URL is encoded."""
+    """A quote in a key is doubled, and each character with a meaning in a URL is encoded."""
     directory.on("GET", "/applications(uniqueName='o''brien/é&#')", (200, {"id": "a"}))
     assert await graph.application_by_unique_name("o'brien/é&#") == {"id": "a"}
     assert directory.asked == [
@@ -27,7 +27,7 @@ async def test_a_key_is_quoted_and_encoded(graph: Graph, directory: Directory):
 
 
 async def test_an_application_that_is_not_there_is_none(graph: Graph):
-    """404 is an answer, not an error, where something is looked for."""
+    """A search that Graph answers with 404 returns None, and is not an error."""
     assert await graph.application_by_unique_name("x") is None
     assert await graph.application_by_app_id("x") is None
     assert await graph.service_principal("x") is None
@@ -49,7 +49,7 @@ async def test_an_app_is_known_by_its_object_id_and_among_all(graph: Graph, dire
 
 
 async def test_upsert_gives_the_application_created_or_changed(graph: Graph, directory: Directory):
-    """201 has the application in it; 204 has not, so it is read again."""
+    """An upsert returns the application: it is in a 201, and is read again after a 204."""
     path = "/applications(uniqueName='webex')"
     directory.on("PATCH", path, (201, {"id": "new"}), (204, None))
     directory.on("GET", path, (200, {"id": "old"}))
@@ -65,7 +65,7 @@ async def test_upsert_gives_the_application_created_or_changed(graph: Graph, dir
 async def test_a_new_secret_is_asked_for_once_and_kept_out_of_sight(
     graph: Graph, directory: Directory
 ):
-    """The secret's end is sent in UTC to the second, and its value is not in the repr."""
+    """A new secret's end is sent in UTC to the second, and its value is not in the repr."""
     answer = {
         "keyId": "k",
         "hint": "abc",
@@ -85,7 +85,10 @@ async def test_a_new_secret_is_asked_for_once_and_kept_out_of_sight(
 async def test_a_secret_whose_answer_is_lost_is_not_made_twice(
     graph: Graph, directory: Directory, status: int
 ):
-    """AddPassword is not idempotent: the caller looks for the orphan first."""
+    """AddPassword is not sent again after a lost answer, because it would make a second secret.
+
+    The caller first looks for a secret that the lost request has made.
+    """
     directory.on("POST", "/applications/obj/addPassword", (status, None))
     with pytest.raises(Transient):
         await graph.add_password("obj", "webex 1", WHEN)
@@ -96,14 +99,14 @@ async def test_a_secret_whose_answer_is_lost_is_not_made_twice(
 async def test_a_secret_without_its_value_is_unreadable(
     graph: Graph, directory: Directory, value: dict[str, object]
 ):
-    """An answer without secretText, or with something else there, is of no use, and says so."""
+    """An answer without a text in ``secretText`` is useless, and is reported as unreadable."""
     directory.on("POST", "/applications/obj/addPassword", (200, {"keyId": "k"} | value))
     with pytest.raises(MalformedAnswer):
         await graph.add_password("obj", "webex 1", WHEN)
 
 
 async def test_a_service_principal_is_made_by_the_apps_id(graph: Graph, directory: Directory):
-    """With nothing but that."""
+    """A service principal is created with the app's ID and nothing else."""
     directory.on("POST", "/servicePrincipals", (201, {"id": "sp"}))
     assert await graph.create_service_principal("app-1") == {"id": "sp"}
     assert directory.asked == [("POST", "/servicePrincipals", {"appId": "app-1"})]
@@ -112,7 +115,7 @@ async def test_a_service_principal_is_made_by_the_apps_id(graph: Graph, director
 async def test_a_service_principal_that_somebody_else_made_meanwhile_is_there(
     graph: Graph, directory: Directory
 ):
-    """A 409 becomes ``AlreadyExists``, and the caller looks again."""
+    """A 409 for a new service principal becomes ``AlreadyExists``, and the caller looks again."""
     directory.on(
         "POST",
         "/servicePrincipals",
@@ -132,7 +135,7 @@ async def test_a_service_principal_that_somebody_else_made_meanwhile_is_there(
 async def test_a_grant_is_for_one_user_or_for_all(
     graph: Graph, directory: Directory, principal: str | None, body: dict[str, str]
 ):
-    """ConsentType follows from whether a principal is named."""
+    """A grant with a principal is for that user, and a grant without one is for all users."""
     directory.on("POST", "/oauth2PermissionGrants", (201, {"id": "g"}))
     await graph.create_grant("client", "exchange", "SMTP.Send", principal)
     assert directory.asked[0][2] == {
@@ -144,7 +147,7 @@ async def test_a_grant_is_for_one_user_or_for_all(
 
 
 async def test_a_grant_that_exists_is_already_there(graph: Graph, directory: Directory):
-    """The second POST is 409, and the caller merges."""
+    """A 409 for a new grant becomes ``AlreadyExists``, and the caller merges the scopes."""
     directory.on(
         "POST",
         "/oauth2PermissionGrants",
@@ -155,7 +158,7 @@ async def test_a_grant_that_exists_is_already_there(graph: Graph, directory: Dir
 
 
 async def test_each_write_is_one_documented_request(graph: Graph, directory: Directory):
-    """Changing and removing: method, path and body."""
+    """Each change and each removal is one request with the documented method, path and body."""
     for method, path in (
         ("PATCH", "/applications/obj"),
         ("DELETE", "/applications/obj"),
@@ -182,13 +185,16 @@ async def test_each_write_is_one_documented_request(graph: Graph, directory: Dir
 
 
 async def test_what_is_gone_already_is_removed(graph: Graph, directory: Directory):
-    """A second attempt to delete, after a lost answer, is success."""
+    """Deleting an object that is gone already is a success.
+
+    An earlier try may have deleted it, and its answer may be lost.
+    """
     await graph.delete_grant("g")
     assert directory.asked == [("DELETE", "/oauth2PermissionGrants/g", None)]
 
 
 async def test_lists_are_read_over_their_pages_and_nowhere_else(graph: Graph, directory: Directory):
-    """A next link is followed at this Graph, whatever name it has there."""
+    """The next page of a list is always read from this Graph, whatever host the next link names."""
     first = {
         "value": [{"id": 1}],
         "@odata.nextLink": "http://localhost:9000/v1.0/oauth2PermissionGrants?$skiptoken=2",
@@ -209,7 +215,7 @@ async def test_lists_are_read_over_their_pages_and_nowhere_else(graph: Graph, di
 async def test_a_next_page_that_leads_elsewhere_is_no_end(
     graph: Graph, directory: Directory, link: object
 ):
-    """A next link to another host is an error and is not fetched."""
+    """A next link to another host or another version of Graph is an error, and is not fetched."""
     directory.on(
         "GET", "/oauth2PermissionGrants", (200, {"value": [{"id": 1}], "@odata.nextLink": link})
     )
@@ -219,7 +225,10 @@ async def test_a_next_page_that_leads_elsewhere_is_no_end(
 
 
 async def test_only_the_newest_sign_ins_are_read(graph: Graph, directory: Directory):
-    """Their log has a next page nearly always, and only five requests in ten seconds."""
+    """Only two pages of the sign-in log are read.
+
+    The log nearly always has a next page, and allows only five requests in ten seconds.
+    """
     page = {"value": [{"id": 1}], "@odata.nextLink": f"{BASE}/auditLogs/signIns?$skiptoken=2"}
     directory.on("GET", "/auditLogs/signIns", (200, page))
     assert (await graph.sign_ins("app", WHEN), len(directory.asked)) == ([{"id": 1}, {"id": 1}], 2)
@@ -246,7 +255,7 @@ async def test_the_tenants_policies_are_read(graph: Graph, directory: Directory)
 
 
 async def test_a_trace_is_filtered_and_its_details_are_read(graph: Graph, directory: Directory):
-    """The filter has only the parts that are given, and quotes in them are doubled."""
+    """The filter of a message trace has only the given parts, and quotes in them are doubled."""
     directory.on("GET", "/admin/exchange/tracing/messageTraces", (200, {"value": [{"id": "m"}]}))
     directory.on(
         "GET",
@@ -267,7 +276,7 @@ async def test_a_trace_is_filtered_and_its_details_are_read(graph: Graph, direct
 async def test_an_answer_of_another_shape_is_unreadable(
     graph: Graph, directory: Directory, body: Any
 ):
-    """JSON that is not an object is not taken for one."""
+    """An answer of Graph whose JSON is not an object is unreadable."""
     directory.on("GET", "/policies/authorizationPolicy", (200, body))
     with pytest.raises(MalformedAnswer):
         await graph.authorization_policy()
@@ -286,7 +295,10 @@ async def test_the_query_is_written_as_the_documents_write_it(graph: Graph, dire
 async def test_a_token_that_is_refused_is_renewed_once(
     make_settings: Callable[..., Settings], refusals: int, tokens: list[str]
 ):
-    """It may have ended early; a second 401 is meant."""
+    """A token that Graph refuses is renewed once, because it may have ended early.
+
+    After a second 401 a sign-in is needed.
+    """
     seen: list[str] = []
 
     def answer(request: httpx.Request) -> httpx.Response:
@@ -314,6 +326,6 @@ async def test_a_token_that_is_refused_is_renewed_once(
 
 
 async def test_what_must_be_there_is_not_found(graph: Graph):
-    """A missing policy raises ``NotFound``."""
+    """A policy that must exist and is missing raises ``NotFound``."""
     with pytest.raises(NotFound):
         await graph.app_management_policy()

@@ -1,4 +1,4 @@
-"""Requests to Graph that find a user."""
+"""Tests of the requests to Graph that find a user."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tests.unit.jobs.microsoft.graph_directory import BASE, WHEN, Directory
 
 
 async def test_a_user_is_found_by_upn(graph: Graph, directory: Directory):
-    """The UPN is a path segment, with a guest's # encoded."""
+    """The UPN of a user is a segment of the path, with the # of a guest encoded."""
     directory.on("GET", "/users/a#EXT#@contoso.com", (200, {"id": "u"}))
     assert await graph.user("a#EXT#@contoso.com") == {"id": "u"}
     assert directory.asked[0][1].startswith("/users/a%23EXT%23@contoso.com?")
@@ -23,7 +23,10 @@ async def test_a_user_is_found_by_upn(graph: Graph, directory: Directory):
 async def test_a_user_is_found_by_an_address_that_is_no_upn(
     graph: Graph, directory: Directory, matches: list[dict[str, str]], found: dict[str, str] | None
 ):
-    """The mailbox's other addresses are looked through, and an ambiguous answer is no answer."""
+    """An address that is no UPN is searched for among all users' addresses.
+
+    If two users match, none is returned.
+    """
     directory.on("GET", "/users", (200, {"value": matches}))
     assert await graph.user("o'brien@contoso.com") == found
     wanted = (
@@ -35,7 +38,7 @@ async def test_a_user_is_found_by_an_address_that_is_no_upn(
 async def test_a_user_is_found_where_the_filter_is_beyond_the_directory(
     graph: Graph, directory: Directory
 ):
-    """Then by the main address alone."""
+    """If the directory does not support the filter, the user is found by the main address alone."""
     directory.on(
         "GET",
         "/users",
@@ -50,7 +53,7 @@ async def test_a_user_is_found_where_the_filter_is_beyond_the_directory(
 
 
 async def test_what_a_filter_let_through_is_looked_at_again(graph: Graph, directory: Directory):
-    """Another app's grants and sign-ins are not this one's, even where the directory gives them."""
+    """Grants and sign-ins of another app are left out, even if the directory returns them."""
     directory.on(
         "GET",
         "/oauth2PermissionGrants",

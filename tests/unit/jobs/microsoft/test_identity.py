@@ -1,4 +1,4 @@
-"""Signing in against a real OpenID provider on a loopback port, over https and over http."""
+"""Tests of the sign-in against a real OpenID provider on a loopback port, with https and http."""
 
 from __future__ import annotations
 
@@ -20,7 +20,10 @@ from tests.unit.jobs.microsoft.identity_sign_in import CALLBACK, EXCHANGE, GRAPH
 def test_a_sign_in_gives_the_validated_account_and_keeps_tokens_out_of_sight(
     provider: Any, bot: Identity
 ):
-    """The account comes from the validated ID token, and the repr shows no secret."""
+    """The account of a sign-in comes from the validated ID token.
+
+    The repr of the sign-in shows no token.
+    """
     signed_in = sign_in(bot, provider)
     assert signed_in.account == Account(TENANT, "oid-1", "admin@contoso.com", ("role-1",))
     assert signed_in.access_token == "at-1"
@@ -29,7 +32,7 @@ def test_a_sign_in_gives_the_validated_account_and_keeps_tokens_out_of_sight(
 
 
 def test_the_flow_survives_json_and_sends_people_to_the_real_address(provider: Any, bot: Identity):
-    """A flow survives JSON, and its address has the login URL's scheme, S256 and ``select_account``."""
+    """A flow survives JSON. Its address has the login URL's scheme, S256 and ``select_account``."""
     flow = json.loads(
         json.dumps(bot.begin(GRAPH, CALLBACK, "state-1", login_hint="admin@contoso.com"))
     )
@@ -64,7 +67,7 @@ def test_the_flow_survives_json_and_sends_people_to_the_real_address(provider: A
 def test_an_id_token_that_does_not_hold_is_refused_with_its_own_cause(
     provider: Any, bot: Identity, claims: Any, cause: str
 ):
-    """Every claim that is checked has a cause of its own."""
+    """An ID token with a wrong claim is refused with the cause that belongs to the claim."""
     provider.claims = claims() if callable(claims) else claims
     with pytest.raises(Rejected) as refused:
         sign_in(bot, provider, tenant_id=TENANT)
@@ -81,7 +84,10 @@ def test_an_id_token_that_does_not_hold_is_refused_with_its_own_cause(
 def test_a_wrong_clock_is_named_with_its_skew(
     provider: Any, bot: Identity, clock_s: float, told: str
 ):
-    """A token whose times do not hold blames the clock, if Microsoft's answers show that it is wrong."""
+    """If an ID token's times are wrong because of the bot's clock, the error says by how much.
+
+    Microsoft's answers show that the clock is wrong.
+    """
     provider.clock_s, provider.claims = clock_s, {"nbf": time.time() + 900}
     with pytest.raises(Rejected) as refused:
         sign_in(bot, provider, tenant_id=TENANT)
@@ -92,33 +98,39 @@ def test_a_wrong_clock_is_named_with_its_skew(
     "issuer", ["{base}/{{tenantid}}/v2.0", "{base}/{{tenant}}/v2.0/", "{base}/organizations/v2.0"]
 )
 def test_the_issuer_of_every_tenant_stands_for_each(provider: Any, bot: Identity, issuer: str):
-    """However the shared document writes it, the token names its own tenant there."""
+    """The issuer in the shared discovery document matches the token's own tenant.
+
+    The document may write the tenant there as a placeholder or as ``organizations``.
+    """
     provider.issuer = issuer.format(base=provider.base)
     assert sign_in(bot, provider).account.tenant_id == TENANT
 
 
 @pytest.mark.parametrize(("key_id", "published_id"), [("", "key-1"), ("key-1", ""), ("", "")])
 def test_an_only_key_needs_no_id(provider: Any, bot: Identity, key_id: str, published_id: str):
-    """The signature decides."""
+    """If a single key is published, its ID may be missing, and only the signature decides."""
     provider.key_id, provider.published_id = key_id, published_id
     assert sign_in(bot, provider).account.object_id == "oid-1"
 
 
 @pytest.mark.parametrize("claim", ["preferred_username", "upn", "unique_name", "email"])
 def test_the_user_name_by_whichever_claim(provider: Any, bot: Identity, claim: str):
-    """A token without the newest user name claim still gives the user name."""
+    """The user name is also read from older claims, if the newest one is missing."""
     provider.claims = {"preferred_username": None, claim: "admin@contoso.com"}
     assert sign_in(bot, provider).account.upn == "admin@contoso.com"
 
 
 def test_an_expiry_within_the_leeway_is_accepted(provider: Any, bot: Identity):
-    """Clocks may differ by up to 300 seconds."""
+    """An ID token that expired 200 seconds ago is accepted.
+
+    Clocks may differ by up to 300 seconds.
+    """
     provider.claims = {"exp": time.time() - 200}
     assert sign_in(bot, provider).account.object_id == "oid-1"
 
 
 def test_a_signature_by_another_key_is_refused(provider: Any, bot: Identity):
-    """A token signed with a key that the provider does not publish is worth nothing."""
+    """An ID token that is signed with a key that the provider does not publish is refused."""
     provider.published = rsa.generate_private_key(public_exponent=65537, key_size=2048)
     with pytest.raises(Rejected) as refused:
         sign_in(bot, provider)
@@ -149,7 +161,10 @@ def test_a_tenant_of_its_own_needs_no_other_word(provider: Any, http: httpx.Clie
 def test_the_token_of_a_sign_in_is_the_tenants_own(
     provider: Any, bot: Identity, http: httpx.Client
 ):
-    """A sign-in at ``organizations`` got it. The worker asks in the tenant's name, and needs no other."""
+    """A token from a sign-in at ``organizations`` also serves requests in the tenant's name.
+
+    So the worker needs no other token.
+    """
     signed_in = sign_in(bot, provider)
     provider.requests.clear()
     of_tenant = Identity(provider.base, http, TENANT, "client-1", "s3cr~t.Value")
@@ -161,7 +176,10 @@ def test_the_token_of_a_sign_in_is_the_tenants_own(
 
 
 def test_the_person_waits_for_no_keys_at_the_return(provider: Any, bot: Identity):
-    """The signing keys are read as the person leaves for Microsoft."""
+    """The signing keys are read when a person leaves for Microsoft.
+
+    So the person does not wait for the keys on coming back.
+    """
     flow = bot.begin(GRAPH, CALLBACK, "state-1")
     assert provider.requests[-1][0].endswith("/keys")
     provider.requests.clear()
@@ -170,14 +188,14 @@ def test_the_person_waits_for_no_keys_at_the_return(provider: Any, bot: Identity
 
 
 def test_a_token_for_the_bot_is_not_one_for_the_email_app(provider: Any, http: httpx.Client):
-    """Each app takes only the tokens that were made for itself."""
+    """The email app refuses an ID token that was made for the bot."""
     with pytest.raises(Rejected) as refused:
         sign_in(Identity(provider.base, http, TENANT, "email-app", "s3cr~t.Value"), provider)
     assert refused.value.cause == "id_token_audience"
 
 
 def test_a_foreign_state_is_refused_before_anything_is_sent(provider: Any, bot: Identity):
-    """A query with another state is not redeemed."""
+    """A redirect with the state of another sign-in is refused, and its code is not redeemed."""
     flow = bot.begin(GRAPH, CALLBACK, "state-1")
     before = len(provider.requests)
     with pytest.raises(Rejected) as refused:
@@ -232,7 +250,7 @@ def test_a_foreign_state_is_refused_before_anything_is_sent(provider: Any, bot: 
 def test_an_error_in_the_query_becomes_its_cause(
     bot: Identity, query: dict[str, str], cause: str, code: str
 ):
-    """An error in the redirect gets its cause from its own AADSTS number, or else from OAuth's error."""
+    """The cause of an error in the redirect follows its AADSTS number, or else OAuth's error."""
     flow = bot.begin(GRAPH, CALLBACK, "state-1")
     with pytest.raises(CloudError) as refused:
         bot.finish(flow, {**query, "state": "state-1"})
@@ -240,7 +258,10 @@ def test_an_error_in_the_query_becomes_its_cause(
 
 
 def test_a_code_works_once(provider: Any, bot: Identity):
-    """A redeemed code is AADSTS54005, with the correlation id for support."""
+    """A code that was redeemed already is refused with AADSTS54005.
+
+    The error has the correlation ID and the trace ID for support.
+    """
     flow = bot.begin(GRAPH, CALLBACK, "state-1")
     query = provider.sign_in(flow["auth_uri"])
     bot.finish(flow, query)
@@ -254,7 +275,10 @@ def test_a_code_works_once(provider: Any, bot: Identity):
 
 
 def test_a_wrong_client_secret_settles(provider: Any, http: httpx.Client):
-    """AADSTS7000215 is what a secret made a moment ago gives, so the caller may wait for it."""
+    """A wrong client secret may be a replication delay, so the caller may wait.
+
+    AADSTS7000215 is also the answer to a secret that was made a moment ago.
+    """
     identity = Identity(provider.base, http, TENANT, "client-1", "another")
     with pytest.raises(Rejected) as refused:
         sign_in(identity, provider)
@@ -263,13 +287,13 @@ def test_a_wrong_client_secret_settles(provider: Any, http: httpx.Client):
 
 
 def test_a_login_url_over_http_must_be_loopback(http: httpx.Client):
-    """Secrets do not travel in the clear."""
+    """A login URL with http must be a loopback address, because secrets need encryption."""
     with pytest.raises(ValueError, match="https"):
         Identity("http://login.example.test", http, TENANT, "client-1", "secret")
 
 
 def test_a_tenant_that_does_not_exist_is_named(provider: Any, http: httpx.Client):
-    """Entra says it where the discovery document should be."""
+    """A missing tenant is reported as such; Entra says so instead of the discovery document."""
     provider.discovery = provider.refuse(400, "invalid_tenant", 90002)
     with pytest.raises(Rejected) as refused:
         Identity(provider.base, http, "nowhere.test", "client-1", "secret").begin(
@@ -279,14 +303,14 @@ def test_a_tenant_that_does_not_exist_is_named(provider: Any, http: httpx.Client
 
 
 def test_a_discovery_document_without_endpoints_is_unreadable(provider: Any, bot: Identity):
-    """JSON that is not a discovery document is not taken for one."""
+    """A discovery document without endpoints is an unreadable answer."""
     provider.discovery = (200, {}, b"{}")
     with pytest.raises(MalformedAnswer):
         bot.begin(GRAPH, CALLBACK, "state-1")
 
 
 def test_nobody_listens_at_the_login_url(provider: Any, http: httpx.Client):
-    """A refused connection is transient."""
+    """A refused connection to the login URL is a temporary error."""
     with pytest.raises(Transient) as failed:
         Identity(f"{provider.scheme}://127.0.0.1:9", http, TENANT, "client-1", "secret").begin(
             GRAPH, CALLBACK, "state-1"
@@ -296,7 +320,10 @@ def test_nobody_listens_at_the_login_url(provider: Any, http: httpx.Client):
 
 @pytest.mark.parametrize("token", ["garbage", "a.b.c", None])
 def test_an_id_token_that_is_none_is_invalid(provider: Any, bot: Identity, token: str | None):
-    """Msal stumbles over it in several ways; here it has one cause."""
+    """An ID token that is missing or no token at all has one cause.
+
+    MSAL fails in several ways because of it.
+    """
     body = {
         "access_token": "at",
         "token_type": "Bearer",
@@ -310,7 +337,7 @@ def test_an_id_token_that_is_none_is_invalid(provider: Any, bot: Identity, token
 
 
 def test_a_key_that_is_not_published_is_no_signature(provider: Any, bot: Identity):
-    """The key id of the token must be among the published keys."""
+    """An ID token is refused if its key ID is not among the published keys."""
     provider.published_id = "another"
     with pytest.raises(Rejected) as refused:
         sign_in(bot, provider)
@@ -318,7 +345,7 @@ def test_a_key_that_is_not_published_is_no_signature(provider: Any, bot: Identit
 
 
 async def test_tokens_are_saved_when_the_cache_changed(provider: Any, bot: Identity):
-    """The engine's token source saves a new cache once, and not when nothing changed."""
+    """A token source saves a changed cache once, and saves nothing if nothing changed."""
     saved: list[str] = []
     tokens = Tokens(bot, sign_in(bot, provider).cache, saved.append)
     exchange, graph = tokens.source(*EXCHANGE), tokens.source(*GRAPH)
@@ -327,7 +354,10 @@ async def test_tokens_are_saved_when_the_cache_changed(provider: Any, bot: Ident
 
 
 async def test_a_refused_token_is_renewed_for_all(provider: Any, bot: Identity):
-    """Of many that were refused the same token one has it renewed; the others get the new one."""
+    """If several requests were refused with the same token, it is renewed once.
+
+    All of them get the new token.
+    """
     saved: list[str] = []
     source = Tokens(bot, sign_in(bot, provider).cache, saved.append).source(*GRAPH)
     old = await source()
@@ -345,7 +375,7 @@ async def test_a_refused_token_is_renewed_for_all(provider: Any, bot: Identity):
 async def test_a_token_is_looked_for_once_and_found_again_by_the_next_process(
     provider: Any, bot: Identity
 ):
-    """A token is requested once and then found in memory and in the cache, even for ``.default``."""
+    """A token is requested once and then found in memory and the cache, even for ``.default``."""
     saved: list[str] = []
     provider.granted = "https://outlook.office365.com/Exchange.Manage"
     first = Tokens(bot, sign_in(bot, provider).cache, saved.append).source(*EXCHANGE)

@@ -1,4 +1,4 @@
-"""The outbound spam policy that applies to a sender."""
+"""Tests of the choice of the outbound spam policy that applies to a sender."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ POLICIES = [DEFAULT, ON, OFF]
 
 
 def rule(policy: str, priority: object = 0, **conditions: object) -> ExchangeRow:
-    """An enabled rule."""
+    """Return an enabled rule that assigns this policy."""
     return ExchangeRow(
         {
             "Name": f"R-{policy}",
@@ -72,7 +72,7 @@ def test_the_first_rule_that_matches(rules: list[ExchangeRow], policy: str):
 
 
 def test_a_group_cannot_be_judged_here():
-    """Such a rule is passed over, and named."""
+    """A rule for a group is skipped, and is listed as one that cannot be judged here."""
     group = rule("P-off", 0, FromMemberOf=["Sales"])
     both = rule("P-off", 1, From=["a@contoso.com"], FromMemberOf=["Sales"])
     ours = rule("P-on", 2, From=[SENDER])
@@ -82,7 +82,10 @@ def test_a_group_cannot_be_judged_here():
 
 
 def test_an_exception_for_a_group_cannot_be_judged_either():
-    """The rule may or may not match; one that would change nothing is no matter."""
+    """A rule with an exception for a group may match or not, so it is listed as unsure.
+
+    A rule that would change nothing is not listed.
+    """
     stops = rule("P-off", 0, From=[SENDER], ExceptIfFromMemberOf=["Sales"])
     lets = rule("P-on", 1, From=[SENDER], ExceptIfFromMemberOf=["Sales"])
     on = rule("P-on", 2, From=[SENDER])
@@ -91,7 +94,7 @@ def test_an_exception_for_a_group_cannot_be_judged_either():
 
 
 def test_a_default_policy_that_does_not_say_so():
-    """It is known by its name."""
+    """A default policy without ``IsDefault`` is recognized by its name."""
     assert applies_to(
         [SENDER], [ExchangeRow({"Name": "Default", "AutoForwardingMode": "On"})], []
     ).forwards
@@ -102,7 +105,7 @@ def test_a_default_policy_that_does_not_say_so():
     [("On", True), ("on", True), ("Off", False), ("Automatic", False), (None, False), ("", False)],
 )
 def test_only_on_forwards(mode: str | None, forwards: bool):
-    """Automatic counts as off."""
+    """Only the mode "On" allows automatic forwarding; "Automatic" counts as off."""
     assert (
         applies_to([SENDER], [ExchangeRow(DEFAULT | {"AutoForwardingMode": mode})], []).forwards
         is forwards
@@ -110,7 +113,7 @@ def test_only_on_forwards(mode: str | None, forwards: bool):
 
 
 def test_no_policies_at_all():
-    """An answer without a default forwards nothing and carries nothing."""
+    """Without any policy, nothing is forwarded and there are no limits to copy."""
     applies = applies_to([SENDER], [], [])
     assert (applies.forwards, applies.mode, applies.name, applies.limits()) == (
         False,
@@ -121,13 +124,16 @@ def test_no_policies_at_all():
 
 
 def test_a_rule_whose_policy_is_gone():
-    """Applies, with nothing behind it."""
+    """A rule whose policy is gone still applies, but there is no policy and no forwarding."""
     applies = applies_to([SENDER], [DEFAULT], [rule("P-gone", From=[SENDER])])
     assert (applies.policy, applies.forwards) == (None, False)
 
 
 def test_limits_are_carried_along():
-    """All eight, in whatever case; empty ones are left out, false and zero are not."""
+    """All eight limits of a policy are copied, whatever the letter case of their names.
+
+    Empty values are left out, but false and zero are kept.
+    """
     row = ExchangeRow({"isdefault": True, **{name.lower(): 7 for name in CARRIED}, "Color": "red"})
     assert applies_to([SENDER], [row], []).limits() == dict.fromkeys(CARRIED, 7)
     row = ExchangeRow(
@@ -144,7 +150,7 @@ def test_limits_are_carried_along():
 
 
 def test_a_row_is_found_by_any_of_its_names():
-    """Name, Identity or Id, in any case."""
+    """A row is found by its Name, Identity or Id, in any letter case."""
     rows = [ExchangeRow({"Name": "A"}), ExchangeRow({"Identity": "B"}), ExchangeRow({"Id": "C"})]
     assert [named(rows, each) for each in ("a", "b", "c", "d")] == [*rows, None]
 
@@ -152,7 +158,10 @@ def test_a_row_is_found_by_any_of_its_names():
 @pytest.mark.slow
 @drawn(st.emails())
 def test_a_policys_name_is_one_that_exchange_takes(mailbox: str):
-    """At most 64 characters, none that is refused, and none that is a space at the end."""
+    """A policy's name has at most 64 characters and no character that Exchange refuses.
+
+    It does not end with a space.
+    """
     name = policy_name(mailbox)
     assert len(name) <= 64
     assert name == name.rstrip()
@@ -170,7 +179,10 @@ def test_a_policys_name_is_one_that_exchange_takes(mailbox: str):
     ],
 )
 def test_an_address_that_does_not_fit_is_told_apart(mailbox: str, name: str):
-    """A valid policy name stays as it is; any other ends with six characters of the address's hash."""
+    """A policy name with an address that Exchange accepts stays as it is.
+
+    Any other name ends with six characters of the address's hash.
+    """
     assert (policy_name(mailbox)[: len(name)], len(policy_name(mailbox)) - len(name)) == (
         name,
         6 if name.endswith("-") else 0,
@@ -180,7 +192,7 @@ def test_an_address_that_does_not_fit_is_told_apart(mailbox: str, name: str):
 @pytest.mark.slow
 @drawn(st.lists(st.emails(), min_size=2, max_size=2, unique=True))
 def test_two_mailboxes_never_share_a_policy(mailboxes: list[str]):
-    """However alike their addresses are."""
+    """Two mailboxes never have the same policy name, however alike their addresses are."""
     assert len({policy_name(mailbox) for mailbox in mailboxes}) == 2
 
 
@@ -199,12 +211,15 @@ ALIASES = ["svc@fabrikam.com", "support@contoso.com", "help@contoso.com"]
     ],
 )
 def test_a_mailbox_is_known_by_all_of_its_addresses(conditions: dict[str, object], policy: str):
-    """Whichever a rule names; its domain is that of the address which it sends from."""
+    """A rule may name any of the mailbox's addresses.
+
+    The domain of the mailbox is that of its sending address.
+    """
     assert applies_to(ALIASES, POLICIES, [rule("P-on", **conditions)]).name == policy
 
 
 def test_nobody_sends():
-    """Without an address only the default policy is left."""
+    """Without a sender address, only the default policy applies."""
     assert (
         applies_to(
             [],
@@ -228,7 +243,7 @@ def test_nobody_sends():
     ],
 )
 def test_the_addresses_of_a_mailbox(mailbox: dict[str, object], addresses: tuple[str, ...]):
-    """The primary one first, once each, and mail addresses only."""
+    """A mailbox's email addresses are listed once each, the primary address first."""
     assert addresses_of(ExchangeRow(mailbox)) == addresses
 
 
@@ -250,7 +265,7 @@ def test_a_rule_may_mean_another_address(conditions: dict[str, object], others: 
 
 
 def test_what_narrows_a_rule():
-    """Every condition but its senders, where it has a value."""
+    """A rule is narrowed by every condition that has a value, except its senders."""
     found = rule(
         "P-on",
         From=[SENDER],

@@ -1,4 +1,4 @@
-"""Values in the commands that people may paste."""
+"""Quoting of values in the PowerShell commands that people may paste."""
 
 from __future__ import annotations
 
@@ -24,5 +24,8 @@ from jobs.microsoft.powershell import quoted
     ],
 )
 def test_what_means_something_to_powershell_is_quoted(value: str, shown: str):
-    """Spaces, symbols and a leading hyphen are quoted, and every kind of single quote is doubled."""
+    """Values with spaces, symbols or a leading hyphen are quoted.
+
+    Every kind of single quote is doubled.
+    """
     assert quoted(value) == shown

@@ -56,7 +56,10 @@ def days(number: float) -> SecretRules:
     ],
 )
 def test_what_is_in_force(found: dict[str, Any], rules: SecretRules):
-    """The shortest limit applies; a rule that is off or unreadable has no effect, null is not off."""
+    """The shortest limit of a policy applies, and a null state does not turn a rule off.
+
+    A rule that is off or unreadable has no effect.
+    """
     assert rules_for(found, MADE) == rules
 
 
@@ -73,7 +76,10 @@ def test_what_is_in_force(found: dict[str, Any], rules: SecretRules):
     ],
 )
 def test_a_restriction_may_spare_older_apps(since: str | None, reaches: bool):
-    """It counts from its date on; one without a date that can be read counts for all."""
+    """A restriction counts only for apps that were created from its date on.
+
+    A restriction without a readable date counts for all apps.
+    """
     rules = [rule | {"restrictForAppsCreatedAfterDateTime": since} for rule in (ADDITION, NINETY)]
     assert rules_for(policy(*rules), MADE) == (
         SecretRules(forbidden=True, longest=timedelta(days=90)) if reaches else SecretRules()
@@ -89,7 +95,7 @@ def test_a_restriction_may_spare_older_apps(since: str | None, reaches: bool):
     ],
 )
 def test_months_end_on_the_same_day_or_the_last(start: datetime, months: int, end: datetime):
-    """Months are counted as in a calendar."""
+    """A lifetime in months ends on the same day of the month, or on its last day."""
     assert expiry(start, months, None) == end
 
 
@@ -102,5 +108,8 @@ def test_months_end_on_the_same_day_or_the_last(start: datetime, months: int, en
     ],
 )
 def test_a_limit_cuts_it(limit: timedelta, end: datetime):
-    """Less five minutes; one beyond the calendar's last year cuts nothing."""
+    """A policy's limit shortens the lifetime of a secret to the limit less five minutes.
+
+    A limit beyond the calendar's last year shortens nothing.
+    """
     assert expiry(MADE, 12, limit) == end

@@ -27,7 +27,10 @@ def test_a_token_for_a_second_resource_comes_from_the_same_refresh_token(
 def test_a_dead_refresh_token_asks_for_a_sign_in_and_is_not_remembered(
     provider: Any, bot: Identity
 ):
-    """After AADSTS700082 the next try sends a new request, because the refusal is not cached."""
+    """An expired refresh token (AADSTS700082) makes a sign-in necessary.
+
+    The refusal is not cached, so the next try sends a new request.
+    """
     cache = sign_in(bot, provider).cache
     provider.trouble = [provider.refuse(400, "invalid_grant", 700082)]
     with pytest.raises(SignInNeeded) as refused:
@@ -37,21 +40,21 @@ def test_a_dead_refresh_token_asks_for_a_sign_in_and_is_not_remembered(
 
 
 def test_nobody_signed_in_asks_for_a_sign_in(bot: Identity):
-    """An empty cache has no account."""
+    """An empty cache has no account, so a sign-in is needed."""
     with pytest.raises(SignInNeeded) as refused:
         bot.token("{}", GRAPH)
     assert refused.value.cause == "sign_in_missing"
 
 
 def test_a_busy_entra_is_tried_again(provider: Any, bot: Identity):
-    """503 and 429 are tried again, three times in all."""
+    """A request that Entra answers with 503 or 429 is tried again, three times in all."""
     cache = sign_in(bot, provider).cache
     provider.trouble = [(503, {}, b""), (429, {"Retry-After": "0"}, b"")]
     assert bot.token(cache, EXCHANGE)[0] == "at-rt-1"
 
 
 def test_a_long_retry_after_is_handed_up(provider: Any, bot: Identity):
-    """A wait that is longer than a worker may sleep goes up with the error."""
+    """A Retry-After that is longer than a worker may sleep is raised with the error."""
     cache = sign_in(bot, provider).cache
     provider.trouble = [(429, {"Retry-After": "600"}, b"")]
     with pytest.raises(Transient) as busy:
@@ -60,7 +63,7 @@ def test_a_long_retry_after_is_handed_up(provider: Any, bot: Identity):
 
 
 def test_html_from_the_token_endpoint_is_unreadable(provider: Any, bot: Identity):
-    """A proxy's page is not an answer."""
+    """A proxy's HTML page is an unreadable answer of the token endpoint."""
     cache = sign_in(bot, provider).cache
     provider.trouble = [(200, {"Content-Type": "text/html"}, b"<html>")]
     with pytest.raises(MalformedAnswer):
@@ -108,7 +111,7 @@ def test_a_token_answer_without_a_token_is_unreadable(
 def test_a_token_answer_may_be_told_in_older_ways(
     provider: Any, bot: Identity, lives: dict[str, Any]
 ):
-    """Numbers as texts, or none at all."""
+    """A token answer is read even if its numbers are texts or missing."""
     cache = sign_in(bot, provider).cache
     provider.trouble = [
         (200, {}, json.dumps({"access_token": "at", "token_type": "Bearer", **lives}).encode())
@@ -119,9 +122,10 @@ def test_a_token_answer_may_be_told_in_older_ways(
 def test_offline_access_need_not_be_echoed(
     provider: Any, bot: Identity, monkeypatch: pytest.MonkeyPatch
 ):
-    """Entra leaves offline_access out of the scope of its answers (facts/update-2026-11.md 7, row 22).
+    """The sign-in and its renewal work if Entra leaves offline_access out of its answers.
 
-    The sign-in and its renewal work all the same, and the refresh token is kept.
+    Entra does so in the scope of each answer (facts/update-2026-11.md 7, row 22). The refresh token
+    is kept.
     """
     whole, echoed = provider.answer, []
 
@@ -141,7 +145,7 @@ def test_offline_access_need_not_be_echoed(
 
 
 def test_a_missing_scope_is_told_by_the_words(provider: Any, bot: Identity):
-    """AADSTS900144 names the missing parameter only in its text."""
+    """The cause of AADSTS900144 is read from its text, which alone names the missing parameter."""
     cache = sign_in(bot, provider).cache
     for name, cause in (("scope", "scope_missing"), ("client_id", "form_field_missing")):
         words = f"AADSTS900144: The request body must contain the following parameter: '{name}'."

@@ -1,4 +1,4 @@
-"""Webex's services on loopback, and the check of a mailbox with a sign-in of the bot."""
+"""Fixtures with Webex's services on loopback, and with a mailbox that the bot can sign in to."""
 
 from __future__ import annotations
 
@@ -23,21 +23,24 @@ from tests.unit.jobs.probes.own_logins import MAILBOX
 
 @dataclass
 class Outside:
-    """Answers by method and path; what was asked is kept with its query, its headers and its body."""
+    """Scripted web services, whose answers are found by method and path.
+
+    Each request is kept with its query, its headers and its body.
+    """
 
     base: str = ""
     answers: dict[str, tuple[int, Any]] = field(default_factory=dict)
     asked: list[tuple[str, dict[str, list[str]], dict[str, str], Any]] = field(default_factory=list)
 
     def on(self, what: str, body: Any, status: int = 200) -> Outside:
-        """From now on this is answered."""
+        """Script the answer to a request, and return the services."""
         self.answers[what] = (status, body)
         return self
 
 
 @pytest.fixture
 def outside() -> Iterator[Outside]:
-    """A server in a thread."""
+    """Yield a web server that runs in a thread and gives the scripted answers."""
     state = Outside()
 
     class Handler(BaseHTTPRequestHandler):
@@ -82,7 +85,7 @@ def outside() -> Iterator[Outside]:
 
 @pytest.fixture
 def configured(work_settings: Settings, outside: Outside) -> Callable[..., Settings]:
-    """Settings that lead to that server, with what a test changes."""
+    """Return a function that makes settings for the loopback server, with the test's changes."""
 
     def make(**changes: str) -> Settings:
         values = {
@@ -104,7 +107,7 @@ def configured(work_settings: Settings, outside: Outside) -> Callable[..., Setti
 def ctx(
     given: Callable[..., StepContext], vault: Vault, work_settings: Settings, provider: Any
 ) -> StepContext:
-    """A check of a mailbox whose user has rehearsed."""
+    """Return the context of a check of a mailbox whose user has signed in for the bot."""
     settings = replace(work_settings, login_url=provider.base, smtp_server="127.0.0.1:1")
     with sync_client(settings) as http:
         identity = Identity(settings.login_url, http, "organizations", "client-1", "s3cr~t.Value")

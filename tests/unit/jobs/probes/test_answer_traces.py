@@ -1,4 +1,4 @@
-"""Findings of the traces of answers to customers."""
+"""Tests of the probe that traces the answers to customers."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from tests.unit.jobs.probes.trace_rows import (
 def answer(
     minutes: int, to: str = CUSTOMER, status: str = "delivered", **more: Any
 ) -> dict[str, Any]:
-    """A mail of the mailbox."""
+    """Return the trace row of a mail from the mailbox."""
     return row(minutes, to, status, senderAddress=MAILBOX, **more)
 
 
@@ -71,7 +71,10 @@ def answer(
 def test_an_answer_that_bounces(
     cloud: Any, given: Any, sent: list[Any], words: str, state: State, cause: str
 ):
-    """One recipient's bounce is no fault; the mailbox's own and several in a row are."""
+    """A bounce for one recipient is only a warning.
+
+    A bounce because of the mailbox itself, and bounces of several answers in a row, are failures.
+    """
     sides(cloud, sent, [])
     details(cloud, 5, CUSTOMER, words)
     found = look("answers", given())
@@ -80,7 +83,7 @@ def test_an_answer_that_bounces(
 
 @pytest.mark.parametrize("recipient", [MAILBOX, "Support@contoso.com", "upn@contoso.com", FORWARD])
 def test_what_is_no_answer(cloud: Any, given: Any, recipient: str):
-    """A mail of the mailbox to itself is none, nor is the copy."""
+    """A mail from the mailbox to itself or to Webex Connect does not count as an answer."""
     sides(cloud, [answer(5, to=recipient)], [])
     assert look("answers", given(facts={"upn": "upn@contoso.com"})).state is State.SKIPPED
 
@@ -96,7 +99,10 @@ def test_what_is_no_answer(cloud: Any, given: Any, recipient: str):
 def test_customers_who_do_not_exist_say_nothing_of_the_channel(
     cloud: Any, given: Any, told: tuple[str, str], state: State
 ):
-    """Two addresses with a typing error in a row are none of the mailbox's fault."""
+    """Bounces from customers' addresses that do not exist are only a warning.
+
+    The mailbox is not to blame for a typing error in an address.
+    """
     sides(cloud, [answer(5, status="failed"), answer(6, "jo@x.example", "failed"), answer(30)], [])
     details(cloud, 5, CUSTOMER, told[0])
     details(cloud, 6, "jo@x.example", told[1])
@@ -121,7 +127,11 @@ HANDED = [copy(minutes) for minutes in (35, 90, 150)]
 def test_a_mail_that_waits_for_its_answer(
     cloud: Any, given: Any, sent: list[Any], copies: list[Any], state: State, seen: str, waits: bool
 ):
-    """An unanswered mail is never a failure: it waits as earlier ones did, or is noted."""
+    """A mail without an answer is never a failure.
+
+    The finding stays good or is a warning, depending on how long earlier mails waited for their
+    answers.
+    """
     sides(cloud, sent, copies)
     found = look("answers", given())
     assert (found.state, found.seen and found.seen.key, found.signals.unanswered is not None) == (
@@ -142,6 +152,9 @@ def test_a_mail_that_waits_for_its_answer(
     ],
 )
 def test_what_nobody_wrote_is_no_answer(cloud: Any, given: Any, subject: str, state: State):
-    """An automatic reply, known by its subject only, is no answer: it leaves without Webex Connect."""
+    """An automatic reply does not count as an answer, because it leaves without Webex Connect.
+
+    Only its subject shows that it is automatic.
+    """
     sides(cloud, [answer(5, subject=subject)], [copy(5)])
     assert look("answers", given()).state is state

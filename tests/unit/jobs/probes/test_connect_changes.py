@@ -1,4 +1,4 @@
-"""Changes in Webex Connect: which of them are suspects, and what is said where the log is not read."""
+"""Tests of the changes in Webex Connect: the suspects, and the reasons why the log is not read."""
 
 from __future__ import annotations
 
@@ -23,32 +23,32 @@ PROBE = PROBES["connect_changes"]
 
 
 def ago(minutes: float) -> datetime:
-    """The time so many minutes before ``AT``."""
+    """Return the time so many minutes before ``AT``."""
     return AT - timedelta(minutes=minutes)
 
 
 def change(minutes: float, event: str = "updateApp") -> ConnectChange:
-    """A change of so many minutes before ``AT``."""
+    """Return a change that was made so many minutes before ``AT``."""
     return ConnectChange(at=ago(minutes), by="kim@contoso.com", event=event)
 
 
 def good(step: str, minutes: float, **more: Any) -> Finding:
-    """A finding that mail passed so many minutes before ``AT``."""
+    """Return the finding that mail passed so many minutes before ``AT``."""
     return Finding(step, State.OK, signals=Signals(at=ago(minutes), **more))
 
 
 def lost(step: str, minutes: float, cause: str = "no_task") -> Finding:
-    """A finding that mail is lost since so many minutes before ``AT``."""
+    """Return the finding that mail has been lost since so many minutes before ``AT``."""
     return Finding(step, State.WRONG, cause=cause, signals=Signals(since=ago(minutes)))
 
 
 def none(step: str) -> Finding:
-    """A finding that was not looked at."""
+    """Return the finding of a step that was skipped, because there was no mail."""
     return Finding(step, State.SKIPPED, seen=Text("skipped.no_mail"))
 
 
 def suspects(*others: Finding, changes: tuple[ConnectChange, ...]) -> list[float]:
-    """The minutes of the changes that the verdict calls possible."""
+    """Return the ages in minutes of the changes that the verdict calls possible causes."""
     own = Finding("connect_changes", State.OK, signals=Signals(changes=changes))
     verdict = judge(PROBES, {each.step: each for each in (own, *others)})
     found = verdict.weighed["connect_changes"]
@@ -99,12 +99,18 @@ TASKS_WERE, ANSWERS_WERE = good("agent_tasks", 60), good("answers", 50)
 def test_between_the_last_good_mail_and_the_first_bad_sign(
     others: tuple[Finding, ...], minutes: tuple[float, ...], found: list[float]
 ):
-    """Only such a change is a suspect; it never becomes a cause, whatever else is wrong."""
+    """A change is a suspect only if it lies between the last good mail and the first bad sign.
+
+    A suspect is only possible and never a cause, whatever else is wrong.
+    """
     assert suspects(*others, changes=tuple(map(change, minutes))) == found
 
 
 def test_a_deleted_flow_counts_at_once():
-    """Mail goes on after a change of the app until its token ends, but not without a flow."""
+    """The deletion of a flow stops mail at once, so it is no suspect if mail passed after it.
+
+    After a change of the app, mail goes on until the app's token ends.
+    """
     others = (TASKS_WERE, ANSWERS_WERE, lost("mail_to_task", 30))
     changes = (change(40, "deleteFlow"), change(100, "deleteFlow"), change(101))
     assert suspects(*others, changes=changes) == [40, 101]
@@ -112,7 +118,7 @@ def test_a_deleted_flow_counts_at_once():
 
 @pytest.mark.parametrize("missing", ["agent_tasks", "answers"])
 def test_nothing_is_a_suspect_before_the_newest_mail_is_known(missing: str):
-    """While a check runs, the newest task or answer may still come."""
+    """While a check runs, no change is a suspect before the newest task and answer are known."""
     others = [each for each in (TASKS_WERE, ANSWERS_WERE) if each.step != missing]
     assert suspects(*others, changes=(change(20),)) == []
 
@@ -123,14 +129,17 @@ def look(ctx: Any) -> Finding:
 
 
 def row(minutes: float, event: str = "updateApp") -> dict[str, Any]:
-    """An entry of so many minutes ago."""
+    """Return a log entry of so many minutes ago."""
     created = (now() - timedelta(minutes=minutes)).isoformat()
     return {"created": created, "eventDescription": event, "actorEmail": "kim@contoso.com"}
 
 
 @pytest.mark.parametrize("method", ["POST", "GET"])
 def test_the_changes_of_the_last_days(given: Any, configured: Any, outside: Any, method: str):
-    """They are read with either method; the newest are kept, and other actions are not."""
+    """The log is read with POST or GET, and only the newest changes are kept.
+
+    Entries of other actions, such as a login, do not count.
+    """
     rows = [row(each) for each in range(1, MOST + 3)] + [row(0.5, "login")]
     outside.on(f"{method} /audit", {"totalRecords": len(rows), "auditLogs": rows})
     found = look(given(settings=configured()))
@@ -146,7 +155,7 @@ def test_the_changes_of_the_last_days(given: Any, configured: Any, outside: Any,
 
 
 def test_the_setup_itself_is_no_suspect(given: Any, configured: Any, outside: Any):
-    """A change before the setup's token was saved, or before its proof, belongs to the setup."""
+    """Changes from before the setup saved its token belong to the setup and are left out."""
     outside.on("POST /audit", {"totalRecords": 2, "auditLogs": [row(5), row(20)]})
     ctx = given(settings=configured())
     for token, count in ((10, 1), (30, 2), (1, 0)):
@@ -159,7 +168,10 @@ def test_the_setup_itself_is_no_suspect(given: Any, configured: Any, outside: An
 def test_the_proof_ends_the_setup(
     given: Any, configured: Any, outside: Any, monkeypatch: pytest.MonkeyPatch
 ):
-    """The app is registered after its token was saved; a channel that was made by hand has no setup."""
+    """Changes from before the proof of the setup are left out.
+
+    The app is registered after its token was saved. A channel that was made by hand has no setup.
+    """
     outside.on("POST /audit", {"totalRecords": 2, "auditLogs": [row(5), row(20)]})
     ctx = given(settings=configured())
     proven = Record("R1", now() - timedelta(minutes=10), ctx.channel)
@@ -183,7 +195,10 @@ def test_the_proof_ends_the_setup(
 def test_what_is_not_read_breaks_nothing(
     given: Any, configured: Any, outside: Any, status: int, reason: str
 ):
-    """One line says why; nothing is wrong, and the token is nowhere."""
+    """If the log cannot be read, the probe is skipped with its reason.
+
+    Nothing is called wrong, and the token is not shown.
+    """
     for method in ("POST", "GET"):
         outside.on(f"{method} /audit", {"code": str(status), "description": "No"}, status)
     found = look(given(settings=configured()))

@@ -49,7 +49,11 @@ async def test_a_bare_refusal_of_a_shared_mailbox_is_its_user_name(
     probe: SmtpProbe | None,
     cause: str,
 ):
-    """Only if the same user's token is refused with the address and taken with the user's name."""
+    """The user name in Webex Connect is the cause of a refusal only if a login proves it.
+
+    In that login, the same user's token is refused with the mailbox's address and accepted with the
+    user's own name.
+    """
     asked: list[Login] = []
 
     async def log_in(_ctx: StepContext, login: Login) -> SmtpProbe | None:

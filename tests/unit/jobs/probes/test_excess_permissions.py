@@ -1,4 +1,4 @@
-"""Permissions of the email app beyond the channel's needs are named, but are no mail flow fault."""
+"""Tests of permissions of the email app beyond the channel's needs, which are only a warning."""
 
 from __future__ import annotations
 

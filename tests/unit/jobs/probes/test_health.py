@@ -1,4 +1,4 @@
-"""Findings of service health, the status page and the authentication policy."""
+"""Tests of the probes of service health, the status page and the authentication policy."""
 
 from __future__ import annotations
 
@@ -37,12 +37,12 @@ def look(name: str, ctx: Any) -> Finding:
 
 
 def told(finding: Finding) -> tuple[State, str, str]:
-    """State, what was seen, cause."""
+    """Return the state, the key of the text, and the cause of a finding."""
     return finding.state, finding.seen.key if finding.seen else "", finding.cause
 
 
 def test_no_incident(cloud: Any, given: Any):
-    """A service without an open incident is right."""
+    """The health of a service without an open incident is good."""
     cloud.on(HEALTH, [{"service": "Exchange Online", "id": "Exchange", "issues": []}])
     assert told(look("exchange_health", given())) == (State.OK, "seen.no_incident", "")
 
@@ -71,7 +71,7 @@ def test_an_incident_may_be_the_cause(cloud: Any, given: Any):
 
 @pytest.mark.parametrize("status", [400, 403, 404])
 def test_who_may_not_read_the_health_is_told_so(cloud: Any, given: Any, status: int):
-    """Skipped, and never an alarm."""
+    """If the bot may not read the service health, the probe is skipped without an alarm."""
     cloud.refuse(HEALTH, status, "Forbidden")
     assert told(look("entra_health", given())) == (State.SKIPPED, "skipped.service_health", "")
 
@@ -102,7 +102,7 @@ def test_webex_status(
 def test_a_page_that_cannot_be_read_says_nothing(
     outside: Any, configured: Any, given: Any, body: Any, status: int
 ):
-    """Skipped, with the reason."""
+    """A status page that cannot be read skips the probe, with the reason."""
     outside.on("GET /status/unresolved-incidents.json", body, status)
     assert told(look("webex_status", given(settings=configured()))) == (
         State.SKIPPED,
@@ -112,7 +112,7 @@ def test_a_page_that_cannot_be_read_says_nothing(
 
 
 def test_the_page_can_be_switched_off(given: Any, configured: Any, outside: Any):
-    """An address that is none asks nobody."""
+    """If the status page is switched off in the settings, no request is sent."""
     assert told(look("webex_status", given(settings=configured(status_url="off")))) == (
         State.SKIPPED,
         "skipped.status_off",

@@ -1,4 +1,4 @@
-"""MX and autodiscover, asked of a real name server on loopback."""
+"""Tests of the MX and autodiscover records, which are read from a real name server on loopback."""
 
 from __future__ import annotations
 
@@ -88,7 +88,10 @@ def _answer(known: Zone, data: bytes) -> bytes:
 def test_what_the_name_server_says(
     zone: Zone, given: Callable[..., Any], records: Zone, state: State, seen: str, cause: str
 ):
-    """Another gateway may be the cause, no autodiscover is a warning, and no answer proves nothing."""
+    """Another mail gateway may be the cause, and a missing autodiscover record is a warning.
+
+    Without an answer of the name server, nothing is proven.
+    """
     zone.update(records)
     found = asyncio.run(MailExchanger().inspect(given()))
     assert (found.state, found.seen and found.seen.key, found.cause) == (state, seen, cause)
@@ -110,7 +113,10 @@ def test_mail_that_arrives_disproves_it(
     hours: float | None,
     possible: tuple[str, ...],
 ):
-    """A gateway that mail came through is not the cause; a deleted record may be cached for an hour."""
+    """Mail that arrives proves that an odd MX record is not the cause.
+
+    A deleted record needs newer mail, because the record may be cached for an hour.
+    """
     zone.update(records)
     found = {"mail_exchanger": asyncio.run(MailExchanger().inspect(given()))}
     if hours is not None:

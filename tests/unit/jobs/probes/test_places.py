@@ -1,4 +1,4 @@
-"""Stations where a mail flow rule or a bounce stops mail: before the mailbox, copy or answer."""
+"""Tests of the place at which a mail flow rule or a bounce stops mail."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def found_by(name: str, ctx: Any) -> dict[str, Finding]:
 
 
 def judged(found: Mapping[str, Finding]) -> tuple[str, Station | None]:
-    """The first cause, and where mail stops."""
+    """Return the first cause of the verdict, and the station at which mail stops."""
     verdict = judge(all_probes(), found)
     return verdict.weighed[verdict.causes[0]].cause, verdict.stops
 
@@ -108,7 +108,7 @@ def test_a_rule_that_certainly_matches_has_its_place(
 def test_a_rule_that_a_trace_names_has_its_place(
     cloud: Any, given: Any, name: str, recipient: str, cause: str, stops: Station, *, readable: bool
 ):
-    """A rule that a trace names has its station, even if the rules cannot be read."""
+    """A rule that a trace names is reported with its station, even if the rules cannot be read."""
     traced(cloud, recipient, BY_RULE if readable else "Deleted by the transport rule 'Some mail'.")
     if readable:
         cloud.on("Get-TransportRule", [ExchangeRow(SOME)])
@@ -161,7 +161,7 @@ def test_a_rule_for_the_copy_explains_no_mail_that_never_arrived(cloud: Any, giv
 def test_a_bounce_has_its_place(
     cloud: Any, given: Any, name: str, recipient: str, words: str, cause: str, stops: Station
 ):
-    """One mail is enough where its code is known."""
+    """A single bounce is enough for a cause and its station if its code is known."""
     traced(cloud, recipient, words)
     assert judged(found_by(name, given())) == (cause, stops)
 
@@ -178,14 +178,17 @@ def test_a_bounce_has_its_place(
 def test_what_a_bounce_says_of_others_is_no_cause(
     cloud: Any, given: Any, name: str, recipient: str, words: str
 ):
-    """A colleague's limit and a customer's full mailbox are one mail's own matter."""
+    """A bounce because of the other side, such as a customer's full mailbox, is only a warning."""
     traced(cloud, recipient, words)
     found = found_by(name, given())[name]
     assert (found.state, found.cause) == (State.WARNING, "mail_not_delivered")
 
 
 def test_an_incident_of_webex_explains_a_copy_that_nobody_took():
-    """It is the cause then, and mail stops at Webex Connect."""
+    """If nobody took a copy during an incident of Webex, the incident is the cause.
+
+    Mail stops at Webex Connect then.
+    """
     late = Finding(
         "copies", State.WRONG, cause="connect_not_reached", signals=Signals(station=Station.CONNECT)
     )

@@ -1,4 +1,4 @@
-"""Conditional Access, mail flow rules and revoked sessions: which ones affect the channel."""
+"""Tests of policies and revoked sessions: which of them affect the channel."""
 
 from __future__ import annotations
 
@@ -114,7 +114,11 @@ def conditions(**more: Any) -> dict[str, Any]:
     ],
 )
 def test_which_policies_touch_the_login(policy: dict[str, Any], touched: bool):
-    """OAuth is no legacy client, ids have no case, and a new sign-in after some time is a demand too."""
+    """A policy affects the login only if its conditions match an OAuth login of this user.
+
+    OAuth is not a legacy client, and the case of ids does not matter. A demand to sign in again
+    after some time counts as well.
+    """
     assert touches(policy, USER.upper()) is touches(policy, USER) is touched
 
 
@@ -130,7 +134,7 @@ def test_which_policies_touch_the_login(policy: dict[str, Any], touched: bool):
 async def test_a_moment_with_or_without_its_zone(
     cloud: Any, given: Callable[..., StepContext], valid_from: str | None, state: State
 ):
-    """Without one it is UTC; one outside of the calendar is none."""
+    """A time without a time zone is in UTC. A time outside of the calendar counts as missing."""
     cloud.on(
         "GET /users/support@contoso.com",
         {"id": USER, "signInSessionsValidFromDateTime": valid_from},
@@ -143,7 +147,10 @@ async def test_a_moment_with_or_without_its_zone(
 async def test_the_sessions_of_a_shared_mailbox_s_own_account_say_nothing(
     given: Callable[..., StepContext], cloud: Any, shared: str
 ):
-    """Another user got the token, so this one is not even asked about."""
+    """For a shared mailbox the sessions of its own account are not read.
+
+    Another user got the token.
+    """
     found = await Sessions().inspect(given(facts={"user_id": USER, "shared": shared}))
     assert (found.state, found.seen, cloud.asked) == (
         State.SKIPPED,
@@ -167,7 +174,10 @@ async def test_the_sessions_are_those_of_the_user_who_was_found(
 async def test_of_many_channels_the_user_of_the_mailbox_is_not_read_twice(
     given: Callable[..., StepContext], cloud: Any, known: str, asked: int
 ):
-    """Its address was read before, and is in memory. If that is somebody else, the ID is read."""
+    """A user who was already read by the mailbox's address is not read again by id.
+
+    If the address belongs to another user, the id is read.
+    """
     cloud.on("GET /users/support@contoso.com", {"id": USER}).on("GET /users/another", {"id": known})
     ctx = given(facts={"user_id": known})
     ctx.reads = ReadCache()
@@ -185,14 +195,14 @@ LOGGED_IN = Finding("smtp_login", State.OK)
 
 
 def answered(hour: int) -> Finding:
-    """An answer that left at that hour."""
+    """Return the finding of an answer that was sent at that hour."""
     return Finding(
         "answers", State.OK, signals=Signals(at=datetime(2026, 11, 25, hour, tzinfo=UTC))
     )
 
 
 def signed(cause: str) -> Finding:
-    """A sign-in that failed for that."""
+    """Return the finding of a sign-in that failed for this cause."""
     return Finding("sign_ins", State.WRONG, cause=cause)
 
 
@@ -222,7 +232,10 @@ async def test_a_policy_is_tried(
     possible: tuple[str, ...],
     causes: tuple[str, ...],
 ):
-    """A login, or an answer after its change, clears a policy; a sign-in that names it blames it."""
+    """A successful login, or an answer after the last change of a policy, clears the policy.
+
+    A sign-in that the policy blocked makes it the cause.
+    """
     cloud.on("GET /identity/conditionalAccess/policies", [policy])
     found = await all_probes()["conditional_access"].inspect(given(facts={"user_id": USER}))
     verdict = judge(all_probes(), {"conditional_access": found, other.step: other})
@@ -253,7 +266,10 @@ async def test_security_defaults_are_tried(
     possible: tuple[str, ...],
     causes: tuple[str, ...],
 ):
-    """The documents do not say whether they stop this login: the login does, either way."""
+    """The login shows whether the security defaults are the cause.
+
+    Microsoft's documents do not say whether the security defaults stop this login.
+    """
     cloud.on("GET /policies/identitySecurityDefaultsEnforcementPolicy", {"isEnabled": True})
     found = await all_probes()["security_defaults"].inspect(given())
     verdict = judge(all_probes(), {"security_defaults": found, other.step: other})
@@ -261,14 +277,14 @@ async def test_security_defaults_are_tried(
 
 
 def left(minutes: float, **more: str) -> Finding:
-    """An answer that left so many minutes ago."""
+    """Return the finding of an answer that was sent so many minutes ago."""
     return Finding(
         "answers", State.OK, signals=Signals(at=now() - timedelta(minutes=minutes), **more)
     )
 
 
 def refused(cause: str) -> Finding:
-    """A login as the mailbox that Exchange refuses for that."""
+    """Return the finding of a login to the mailbox that was refused for this cause."""
     return Finding("smtp_login", State.WRONG, cause=cause)
 
 
@@ -291,7 +307,10 @@ async def test_an_authentication_policy_is_tried(
     possible: tuple[str, ...],
     causes: tuple[str, ...],
 ):
-    """A login decides either way, and so does an answer sent just now; else it stays possible."""
+    """A login shows whether an authentication policy is the cause.
+
+    An answer that was sent just now clears the policy. Otherwise the policy stays possible.
+    """
     cloud.on("Get-User", [{"AuthenticationPolicy": "Strict"}]).on("Get-OrganizationConfig", [{}])
     cloud.on("Get-AuthenticationPolicy", [{"Name": "Strict", "AllowBasicAuthSmtp": False}])
     found = await all_probes()["authentication_policy"].inspect(given())
@@ -303,7 +322,10 @@ async def test_an_authentication_policy_is_tried(
 async def test_of_many_channels_no_user_is_read_without_any_policy(
     cloud: Any, given: Callable[..., StepContext], policies: list[dict[str, Any]], asked: int
 ):
-    """An organization without policies has no user with one. With policies, everything is read."""
+    """If an organization has no authentication policy, its users are not read.
+
+    With a policy, everything is read.
+    """
     cloud.on("Get-AuthenticationPolicy", policies)
     cloud.on("Get-User", [{"AuthenticationPolicy": "Strict"}]).on("Get-OrganizationConfig", [{}])
     ctx = given()
@@ -343,7 +365,7 @@ async def test_a_sender_that_exchange_holds(
 async def test_who_may_not_read_them_is_told_so(
     cloud: Any, given: Callable[..., StepContext], status: int
 ):
-    """Skipped, and never an alarm."""
+    """If the bot may not read the blocked senders, the probe is skipped without an alarm."""
     cloud.refuse("Get-BlockedSenderAddress", status)
     found = await all_probes()["restricted_sender"].inspect(given())
     assert (found.state, found.seen) == (State.SKIPPED, Text("skipped.restricted_sender"))

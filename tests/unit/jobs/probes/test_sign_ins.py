@@ -1,4 +1,4 @@
-"""The sign-in log: which of its rows say something about the token that Webex Connect uses."""
+"""Tests of the sign-in log: which rows say something about the token of Webex Connect."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def ago(minutes: float) -> Callable[[], str]:
 def row(
     minutes: float, code: int = 0, user: str = USER, *, interactive: bool = False, **more: Any
 ) -> dict[str, Any]:
-    """A row of so many minutes ago."""
+    """Return a row of the log from so many minutes ago."""
     plain = {
         "id": f"r{minutes}",
         "createdDateTime": ago(minutes),
@@ -51,12 +51,15 @@ def row(
 
 
 def person(minutes: float, code: int = 0, user: str = USER, **more: Any) -> dict[str, Any]:
-    """A row of somebody who signs in in person."""
+    """Return a row of a person who has signed in interactively."""
     return row(minutes, code, user, interactive=True, **more)
 
 
 async def look(cloud: Any, ctx: StepContext, *rows: dict[str, Any]) -> Finding:
-    """Return the finding for a log with these rows, oldest first; the log promises no order."""
+    """Return the finding for a log that lists these rows oldest first.
+
+    The tests give the rows newest first. Microsoft's log promises no order.
+    """
     ordered = list(reversed(rows))
     cloud.on(LOG, [each for each in ordered if each["isInteractive"]]).on(
         RENEWALS, [each for each in ordered if not each["isInteractive"]]
@@ -66,7 +69,7 @@ async def look(cloud: Any, ctx: StepContext, *rows: dict[str, Any]) -> Finding:
 
 @pytest.fixture
 def ctx(given: Callable[..., StepContext]) -> StepContext:
-    """A check that has found the app and its user."""
+    """Return the context of a check that has found the app and its user."""
     return given(facts=FACTS)
 
 
@@ -124,7 +127,10 @@ def ctx(given: Callable[..., StepContext]) -> StepContext:
 async def test_which_rows_tell(
     cloud: Any, ctx: StepContext, rows: tuple[Any, ...], state: State, cause: str
 ):
-    """A refused renewal ends the token; abandoned sign-ins and busy services say nothing."""
+    """A refused renewal means that the token has ended.
+
+    Abandoned sign-ins and busy services prove nothing.
+    """
     found = await look(cloud, ctx, *rows)
     assert (found.state, found.cause) == (state, cause)
 
@@ -132,7 +138,7 @@ async def test_which_rows_tell(
 async def test_for_a_shared_mailbox_a_delegate_signs_in(
     cloud: Any, given: Callable[..., StepContext]
 ):
-    """Everybody's rows count there, and nobody is the wrong user."""
+    """For a shared mailbox the rows of every user count, and no user is the wrong one."""
     ctx = given(facts=FACTS | {"shared": "yes"})
     assert (await look(cloud, ctx, row(5, user=OTHER))).state is State.OK
     assert (
@@ -242,7 +248,7 @@ async def test_the_bots_own_renewals_are_left_out(cloud: Any, ctx: StepContext, 
 async def test_a_log_with_numbers_of_its_own(
     cloud: Any, ctx: StepContext, redis: Any, status: int, rows: tuple[Any, ...], cause: str
 ):
-    """Without our ID, a renewal in the same second and with the same result counts as ours."""
+    """Without the bot's ids, a renewal of the same second and result counts as the bot's."""
     mailbox_login.record_sign_in(
         redis,
         "support@contoso.com",
@@ -254,7 +260,7 @@ async def test_a_log_with_numbers_of_its_own(
 async def test_a_log_that_has_the_ids_of_some_sign_ins(
     cloud: Any, ctx: StepContext, redis: Any, monkeypatch: pytest.MonkeyPatch
 ):
-    """A sign-in whose ID the log lacks is found by its time, even if an earlier one has its ID there."""
+    """A sign-in of the bot whose id is not in the log is found by its time."""
     made = "entra POST /t/oauth2/v2.0/token 401 request-id={} client-request-id=C1"
     with monkeypatch.context() as earlier:
         earlier.setattr(mailbox_login, "now", lambda: now() - timedelta(minutes=15))
@@ -265,7 +271,7 @@ async def test_a_log_that_has_the_ids_of_some_sign_ins(
 
 
 async def test_what_beta_lists_nobody_made_in_person(cloud: Any, ctx: StepContext):
-    """A renewal that lacks a second factor is a failure, even if its row does not say that it is one."""
+    """A renewal without a second factor is a failure, even if its row does not name its kind."""
     cloud.on(LOG, []).on(
         RENEWALS, [row(5, 50076) | {"isInteractive": None}, row(65) | {"isInteractive": None}]
     )
@@ -273,13 +279,13 @@ async def test_what_beta_lists_nobody_made_in_person(cloud: Any, ctx: StepContex
 
 
 async def test_what_is_asked(cloud: Any, ctx: StepContext):
-    """The interactive ones of v1.0 and the others of beta, once each."""
+    """Interactive sign-ins are read from Graph v1.0 and the others from Graph beta, once each."""
     await look(cloud, ctx, row(5))
     assert [what for what, _ in cloud.asked] == [LOG, RENEWALS]
 
 
 def typed(row: dict[str, Any]) -> dict[str, Any]:
-    """The row as beta gives it, with the kind of its sign-in."""
+    """Return the row in the form of Graph beta, with the kind of its sign-in."""
     kind = "interactiveUser" if row["isInteractive"] else "nonInteractiveUser"
     return row | {"signInEventTypes": [kind]}
 
@@ -296,7 +302,7 @@ def typed(row: dict[str, Any]) -> dict[str, Any]:
 async def test_of_many_channels_both_lists_are_one_request(
     cloud: Any, ctx: StepContext, rows: tuple[dict[str, Any], ...], cause: str
 ):
-    """Beta lists both kinds at once, and the verdict is the one of the two lists."""
+    """For many channels one request to Graph beta reads both kinds of sign-ins."""
     one_by_one = await look(cloud, ctx, *rows)
     cloud.on(RENEWALS, [typed(each) for each in rows])
     cloud.asked.clear()
@@ -317,7 +323,10 @@ async def test_of_many_channels_both_lists_are_one_request(
 async def test_of_many_channels_each_list_is_read_if_one_request_says_less(
     cloud: Any, ctx: StepContext, answer: Any
 ):
-    """A row may lack its kind, renewals may fill every page, and beta may not answer."""
+    """Both lists are read if the single request to Graph beta says too little.
+
+    A row may lack its kind, renewals may fill every page, and beta may refuse the request.
+    """
     cloud.on(LOG, [person(3, 50173)]).on(RENEWALS, answer)
     ctx.reads = ReadCache()
     assert (await SignIns().inspect(ctx)).cause == "session_revoked"
@@ -328,7 +337,7 @@ async def test_of_many_channels_each_list_is_read_if_one_request_says_less(
 async def test_without_beta_the_interactive_ones_tell(
     cloud: Any, given: Callable[..., StepContext], status: int
 ):
-    """Not every cloud serves it."""
+    """If a cloud does not serve Graph beta, the interactive sign-ins alone decide."""
     cloud.on(LOG, [person(5, 50173), person(65)]).refuse(RENEWALS, status)
     assert (await SignIns().inspect(given(facts=FACTS))).cause == "session_revoked"
 
@@ -356,7 +365,7 @@ async def test_a_log_that_is_not_there(cloud: Any, given: Callable[..., StepCont
 async def test_a_sign_in_in_any_shape(
     cloud: Any, given: Callable[..., StepContext], status: object, state: State
 ):
-    """Numbers may be texts, and parts may be missing."""
+    """A row is read even if its code is a text or if parts of it are missing."""
     cloud.on(
         LOG,
         [

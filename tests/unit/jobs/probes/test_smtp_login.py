@@ -1,4 +1,4 @@
-"""The bot's own login to the mailbox: what it proves of the channel, and what only of the bot."""
+"""Tests of the bot's own login to the mailbox, which may show a fault of the channel or the bot."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from tests.unit.jobs.probes.own_logins import MAILBOX, NOTHING, OWN, begun, judg
 
 
 async def test_nobody_rehearsed(given: Callable[..., StepContext]):
-    """Without a sign-in of its own the bot proves nothing."""
+    """Without a sign-in of its own, the bot skips the login and proves nothing."""
     found = await SmtpLogin().inspect(given())
     assert (found.state, found.seen) == (State.SKIPPED, Text("skipped.never_rehearsed"))
 
@@ -48,7 +48,11 @@ async def test_nobody_rehearsed(given: Callable[..., StepContext]):
 async def test_what_is_the_bots_own_only_may_be_the_channels(
     ctx: StepContext, provider: Any, number: int, state: State, cause: str
 ):
-    """A dead secret or token may be the bot's alone; an error of the account or app is the channel's."""
+    """An error of the bot's own secret or token is only a possible cause.
+
+    An error of the account or the app is a certain cause, because the channel uses the same account
+    and app.
+    """
     provider.trouble = [provider.refuse(400, "invalid_grant", number)]
     found = await SmtpLogin().inspect(ctx)
     assert (found.state, found.cause, found.evidence[0].text.startswith("400")) == (
@@ -88,7 +92,10 @@ def test_a_token_that_ends_with_the_bots(
 def test_who_signs_in_for_a_shared_mailbox_may_be_another(
     ctx: StepContext, provider: Any, number: int
 ):
-    """The bot's ended token proves nothing for a shared mailbox, which may have another user."""
+    """For a shared mailbox the bot's ended token is only a possible cause.
+
+    Another user may have signed in for Webex Connect.
+    """
     ctx.run = replace(ctx.run, brief=replace(ctx.run.brief, shared=True))
     assert begun(ctx, provider, number, 1, 480).state is State.POSSIBLE
 
@@ -121,7 +128,7 @@ def test_what_shows_that_webex_connects_token_lives(
     others: tuple[Finding, ...],
     causes: tuple[str, ...],
 ):
-    """A Generate Token after the bot's last good login shows that Webex Connect's token is valid.
+    """Webex Connect's token is valid if Generate Token was used after the bot's last good login.
 
     A renewal may be older than the end of the token, and a directory without a revocation proves
     nothing.
@@ -161,16 +168,19 @@ THE_SAME = Finding("sign_ins", State.WRONG, cause="grant_invalid")
 def test_one_token_that_is_dead(
     ctx: StepContext, provider: Any, others: tuple[Finding, ...], told: tuple[tuple[str, ...], ...]
 ):
-    """AADSTS70000 concerns one token only.
+    """The error AADSTS70000 concerns only one token.
 
-    A renewal by Webex Connect since the bot's last good login shows that only the bot's token is
-    dead.
+    If Webex Connect has renewed its token since the bot's last good login, only the bot's token has
+    ended.
     """
     assert judged(ctx, begun(ctx, provider, 70000, 1, 480), *others) == told
 
 
 def test_an_answer_since_makes_one_dead_token_history(ctx: StepContext, provider: Any):
-    """Without a log, a late answer shows that the token was renewed since the bot's own was good."""
+    """Without a sign-in log, a recent answer shows that only the bot's token has ended.
+
+    Webex Connect must have renewed its token after the bot's last good login.
+    """
     assert judged(ctx, begun(ctx, provider, 70000, 24, 480), NO_LOG, ok("answers", 1)) == (
         NOTHING,
         NOTHING,
@@ -179,7 +189,10 @@ def test_an_answer_since_makes_one_dead_token_history(ctx: StepContext, provider
 
 
 def test_what_is_the_bots_alone_is_told_in_its_own_words(ctx: StepContext, provider: Any):
-    """Entra's words stay as evidence."""
+    """If only the bot's token has ended, the finding says so in the bot's words.
+
+    The message of Entra stays as evidence.
+    """
     found = begun(ctx, provider, 70000, 1, 480)
     verdict = judge(
         checks_for(ctx.channel.profile), {"smtp_login": found, "sign_ins": ok("sign_ins", 0.7)}
@@ -221,7 +234,10 @@ AT = Signals(at=now())
 async def test_a_server_that_only_the_bot_cannot_reach(
     ctx: StepContext, answers: Finding, causes: tuple[str, ...]
 ):
-    """A firewall of the bot's is no cause if answers leave and none waits."""
+    """A server that only the bot cannot reach is no cause if recent answers leave the mailbox.
+
+    The server is the cause if a mail still waits for its answer, or if the newest answer is old.
+    """
     checks = checks_for(ctx.channel.profile)
     found = {name: await checks[name].inspect(ctx) for name in ("smtp_server", "smtp_login")}
     assert {finding.cause for finding in found.values()} == {"smtp_unreachable"}
@@ -260,7 +276,10 @@ async def test_a_server_that_was_busy_for_a_moment(
     answers: Finding,
     causes: tuple[str, ...],
 ):
-    """A good login in the same check proves that a busy server recovered; an older answer does not."""
+    """A good login in the same check proves that a busy server has recovered.
+
+    An older answer does not prove it.
+    """
 
     async def busy(_server: str) -> SmtpProbe:
         return BUSY
@@ -287,7 +306,10 @@ async def test_a_server_that_was_busy_for_a_moment(
     ],
 )
 def test_who_logs_in(ctx: StepContext, brief: Brief, upn: str, others: tuple[str, ...]):
-    """The token's own user; the shared address is only for after a bare refusal."""
+    """The bot logs in with the name of the token's own user.
+
+    The address of a shared mailbox is tried only after a refusal without a reason.
+    """
     ctx.run = replace(ctx.run, brief=brief)
     login = login_of(ctx)
     assert (login.upn, login.others) == (upn, others)

@@ -1,4 +1,4 @@
-"""Verdict on the bot's refused SMTP login together with other findings."""
+"""Tests of the verdict on the bot's refused SMTP login together with other findings."""
 
 from __future__ import annotations
 
@@ -41,13 +41,16 @@ USER_UNREAD = Finding("mailbox_user", State.SKIPPED, seen=Text("skipped.needs_si
 def test_the_account_of_a_user_is_the_channels(
     ctx: StepContext, provider: Any, number: int, user: Finding, told: tuple[tuple[str, ...], ...]
 ):
-    """An account error is the channel's, except for a mailbox that became shared."""
+    """An account error of the bot's login is a cause, unless the mailbox became shared.
+
+    A disabled account (AADSTS50057) is only a possible cause if the directory shows it as enabled.
+    """
     causes, possible, skipped = judged(ctx, begun(ctx, provider, number, 1, 480), user)
     assert (causes, tuple(sorted(possible, reverse=True)), skipped) == told
 
 
 def _by_place(since: datetime | None) -> Signals:
-    """Policies that depend on the place, since then."""
+    """Return the signals of policies that depend on the network, in force since then."""
     return Signals(
         harmless_after=since, elsewhere_since=since, by_place=True, disproved_by=("answers",)
     )
@@ -101,13 +104,16 @@ def test_a_policy_for_the_bots_place_alone(
     causes: tuple[str, ...],
     possible: tuple[str, ...],
 ):
-    """A policy that stops the bot is only possible until a policy, a sign-in or a mail decides."""
+    """A policy that refuses the bot's login is only a possible cause at first.
+
+    Another policy, a sign-in or a mail then decides whether the policy affects the channel.
+    """
     told = judged(ctx, begun(ctx, provider, number, 2400, 480), *others)
     assert (told[0], tuple(sorted(told[1]))) == (causes, possible)
 
 
 def test_a_login_that_is_refused_at_its_place_is_told_so(ctx: StepContext, provider: Any):
-    """The bot's refused login is skipped as its own matter if Webex Connect still gets tokens."""
+    """The bot's refused login is skipped if Webex Connect still gets tokens from its network."""
     found = begun(ctx, provider, 53003, 2400, 480)
     verdict = judge(
         checks_for(ctx.channel.profile),
@@ -117,7 +123,7 @@ def test_a_login_that_is_refused_at_its_place_is_told_so(ctx: StepContext, provi
 
 
 def own(cause: str) -> Finding:
-    """The bot's own login, which failed for that."""
+    """Return the finding of the bot's own login, which failed for this cause."""
     by = {"client_secret_wrong": ("client_secret",), "session_revoked": ("sessions", "sign_ins")}
     return Finding(
         "smtp_login",
@@ -170,6 +176,9 @@ def test_another_finding_decides(
     skipped: tuple[str, ...],
     possible: tuple[str, ...],
 ):
-    """The bot's refused login is skipped, a symptom, or possible, depending on the channel's own."""
+    """The finding of the channel's own secret or session decides about the bot's refused login.
+
+    The login is then skipped, a symptom, or a possible cause.
+    """
     verdict = judge(checks_for(ctx.channel.profile), {"smtp_login": own(cause), other.step: other})
     assert (verdict.causes, verdict.skipped, verdict.possible) == (causes, skipped, possible)

@@ -1,4 +1,4 @@
-"""Findings of the message traces: newest mail, start and number of failures, mail left behind."""
+"""Tests of the message traces: the newest mail, the failures, and mail without a copy."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ def test_a_code_that_is_known_needs_no_second_mail(cloud: Any, given: Any):
     [(BLOCKED, "forwarding_blocked"), ("550 5.7.1 Not from you", "mail_not_delivered")],
 )
 def test_what_put_it_off_is_not_why_it_failed(cloud: Any, given: Any, last: str, cause: str):
-    """The cause is the final refusal, not a temporary error that the trace lists before it."""
+    """The cause of a failed copy is the final refusal, not an earlier temporary error."""
     cloud.on(TRACES, [copy(5, "failed"), copy(30)])
     details(cloud, 5, FORWARD, "421 4.4.2 Connection dropped", last)
     assert look("copies", given()).cause == cause
@@ -114,7 +114,7 @@ def test_the_edge_of_the_window_is_no_beginning(cloud: Any, given: Any):
 
 @pytest.mark.parametrize("refuse", [404, 429, 503])
 def test_a_known_failure_stays_known(cloud: Any, given: Any, refuse: int):
-    """Details that cannot be read, and rules that cannot, take nothing back."""
+    """A failed mail stays a failure if its details or the mail flow rules cannot be read."""
     cloud.on(TRACES, [copy(5, "failed"), copy(30)])
     cloud.refuse(f"{TRACES}/m5/getDetailsByRecipient(recipientAddress='{FORWARD}')", refuse).refuse(
         "Get-TransportRule", refuse
@@ -164,7 +164,10 @@ def test_copies_that_never_come(
 def test_copies_that_are_held_back(
     cloud: Any, given: Any, words: str, ages: list[int], state: State, cause: str
 ):
-    """One pending copy may be a short delay; several prove nothing, and a trace may give the cause."""
+    """A single pending copy may be only a short delay, and several give a warning.
+
+    If the trace of a pending copy names a mail flow rule, the rule is the cause.
+    """
     rule = {
         "Name": "Nothing to Webex",
         "State": "Enabled",
@@ -199,7 +202,10 @@ def test_copies_that_are_held_back(
 def test_what_a_filter_takes(
     cloud: Any, given: Any, senders: list[str], words: str, state: State, cause: str
 ):
-    """Quarantined mail of several senders proves nothing; a rule that its trace names is the cause."""
+    """Quarantined mail of three senders gives a warning, and less of it proves nothing.
+
+    If the trace of such a mail names a mail flow rule, the rule is the cause.
+    """
     held = [
         row(age, status="quarantined", senderAddress=f"{who}@customer.test")
         for age, who in enumerate(senders, 1)
@@ -212,7 +218,10 @@ def test_what_a_filter_takes(
 
 
 def test_what_arrived_before_the_forwarding_was_set_says_nothing(cloud: Any, given: Any):
-    """Nor do a delivery report, and a mail of the mailbox itself."""
+    """Mail from before the forwarding was set needs no copy.
+
+    A delivery report and a mail from the mailbox itself need no copy either.
+    """
     sides(
         cloud,
         [
@@ -238,7 +247,10 @@ def test_what_arrived_before_the_forwarding_was_set_says_nothing(cloud: Any, giv
     ],
 )
 def test_copies_that_do_not_go_on(cloud: Any, given: Any, copies: list[Any], state: State):
-    """Under way for an hour is not delivered; too large, or taken for spam, is one mail's own matter."""
+    """A copy that is under way for an hour counts as not delivered.
+
+    A copy that is too large, or is taken for spam, is no failure of the channel.
+    """
     sides(cloud, [row(8 * HOUR, messageId=copies[0]["messageId"])], copies)
     assert look("copies", given()).state is state
 
@@ -289,7 +301,10 @@ RULE = {
 def test_a_trace_that_names_the_rule(
     cloud: Any, given: Any, words: str, rules: list[Any], cause: str
 ):
-    """A rule that removes mail is found by its name, id or reason; a known code takes precedence."""
+    """A mail flow rule is the cause if the trace names it by its name, its id or its reason.
+
+    A known error code in the trace takes precedence.
+    """
     sides(cloud, [], [copy(5, "failed")])
     details(cloud, 5, FORWARD, words)
     cloud.on("Get-TransportRule", [ExchangeRow(rule) for rule in rules])
@@ -317,7 +332,10 @@ def test_a_trace_that_names_the_rule(
 def test_a_forwarding_address_that_nobody_has(
     cloud: Any, given: Any, words: str, cause: str, station: str | None
 ):
-    """Webex Connect's own mail server refuses it: the app was deleted, and mail stops there."""
+    """A refusal by Webex Connect's mail server means that the forwarding address is gone.
+
+    The app was deleted then, and mail stops at Webex Connect.
+    """
     sides(cloud, [], [copy(5, "failed")])
     details(cloud, 5, FORWARD, words)
     found = look("copies", given())
@@ -327,7 +345,7 @@ def test_a_forwarding_address_that_nobody_has(
 def traced(
     minutes: int, sender: str = CUSTOMER, status: TraceStatus = TraceStatus.DELIVERED
 ) -> TraceRow:
-    """A row as the trace gives it; a copy has its original's message id."""
+    """Return a row as the trace gives it. A copy has the message id of its original."""
     return TraceRow(
         f"m{minutes}",
         sender,
@@ -351,5 +369,8 @@ def traced(
     ],
 )
 def test_what_was_left_behind(arrived: list[TraceRow], copies: list[TraceRow], left: list[str]):
-    """Mail without a copy since the last good copy is listed, except the mailbox's own."""
+    """Mail that arrived since the last good copy and has no copy is listed.
+
+    Mail from the mailbox itself is left out.
+    """
     assert [each.id for each in without_copy(arrived, copies, MAILBOX, None)] == left

@@ -1,4 +1,4 @@
-"""Transport rules that stop the forwarded copy."""
+"""Tests of the mail flow rules that stop the forwarded copy."""
 
 from __future__ import annotations
 
@@ -174,7 +174,10 @@ def rules(cloud: Any, given: Callable[..., StepContext], rule: dict[str, Any]) -
 def test_which_rules_stop_the_copy(
     cloud: Any, given: Callable[..., StepContext], rule: dict[str, Any], state: State
 ):
-    """A rule certainly stops the copy if the recipient is its only condition and it is active today."""
+    """A rule is certain to stop the copy if it is active and its only condition is the recipient.
+
+    With another condition the rule is only possible.
+    """
     assert rules(cloud, given, rule) is state
 
 
@@ -185,7 +188,10 @@ def test_which_rules_stop_the_copy(
 async def test_a_rule_is_the_cause_where_a_trace_names_it(
     cloud: Any, given: Callable[..., StepContext], cause: str, causes: str
 ):
-    """A rule that may match is the cause once a trace names it."""
+    """A rule that may match is the cause if a trace blames a rule.
+
+    Otherwise the rule is no cause.
+    """
     cloud.on(
         "Get-TransportRule",
         [
@@ -261,7 +267,10 @@ WHOLE: dict[str, Any] = {
 def test_a_whole_rule_goes_by_the_conditions_that_are_set(
     cloud: Any, given: Callable[..., StepContext], rule: dict[str, Any], narrowing: tuple[str, ...]
 ):
-    """Exchange's general words about a rule narrow none; an unknown condition is named."""
+    """General properties that Exchange gives for every rule do not count as conditions.
+
+    A condition that the bot does not know is named in the finding.
+    """
     cloud.on(
         "Get-TransportRule",
         [ExchangeRow({"Name": "R", "State": "Enabled", "Mode": "Enforce"} | WHOLE | rule)],

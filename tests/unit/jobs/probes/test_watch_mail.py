@@ -1,4 +1,4 @@
-"""Finding of the watch's test mail: how far it came, and when nothing is proven."""
+"""Tests of the finding about the watch's test mail: how far it came, and when nothing is proven."""
 
 from __future__ import annotations
 
@@ -32,18 +32,18 @@ def sent(ctx: Any, minutes: float, **changes: Any) -> WatchMail:
 
 
 def arrived(mail: WatchMail, minutes: int, status: str = "delivered") -> dict[str, Any]:
-    """The mail in the trace, for the mailbox."""
+    """Return the trace row of the test mail on its arrival in the mailbox."""
     ids = {"messageId": mail.message_id(SENDER), "subject": f"{mail.subject} Automatic test"}
     return row(minutes, status=status, senderAddress=SENDER, **ids)
 
 
 def copied(mail: WatchMail, minutes: int, status: str = "delivered") -> dict[str, Any]:
-    """Its copy to Webex Connect."""
+    """Return the trace row of the test mail's copy to Webex Connect."""
     return arrived(mail, minutes, status) | {"recipientAddress": FORWARD}
 
 
 def task(minutes: float, destination: str = MAILBOX) -> dict[str, Any]:
-    """A task of so many minutes ago."""
+    """Return a contact center task of so many minutes ago."""
     values = {
         "channelType": "email",
         "status": "queued",
@@ -55,18 +55,21 @@ def task(minutes: float, destination: str = MAILBOX) -> dict[str, Any]:
 
 
 def told(found: Finding) -> tuple[State, str, str, Station | None]:
-    """State, what was seen, cause and station."""
+    """Return the state, the key of the text, the cause and the station of a finding."""
     return found.state, found.seen.key if found.seen else "", found.cause, found.signals.station
 
 
 def test_nothing_is_asked_without_a_mail(cloud: Any, given: Any):
-    """A channel to which the watch has sent none costs no request."""
+    """If the watch has sent the channel no test mail, the probe sends no request."""
     assert told(look("watch_mail", given()))[:2] == (State.SKIPPED, "skipped.no_watch_mail")
     assert cloud.asked == []
 
 
 def test_a_delivered_copy_is_the_proof(cloud: Any, given: Any):
-    """The time is that of the copy, and the arrival is noted for the other channels."""
+    """The delivered copy of a test mail proves the way at the time of the copy.
+
+    The arrival of the mail is noted as well, for the other channels.
+    """
     ctx = given()
     mail = sent(ctx, 20)
     sides(cloud, [arrived(mail, 19)], [copied(mail, 18)])
@@ -86,7 +89,10 @@ def test_a_delivered_copy_is_the_proof(cloud: Any, given: Any):
 def test_a_mail_that_arrived_and_was_not_copied(
     cloud: Any, given: Any, minutes: int, state: State, seen: str
 ):
-    """After half an hour one mail is enough, because it is known that it was sent."""
+    """A single test mail without a copy is a failure after half an hour.
+
+    One mail is enough, because it is known that it was sent.
+    """
     ctx = given()
     mail = sent(ctx, minutes + 1)
     sides(cloud, [arrived(mail, minutes)], [])
@@ -98,7 +104,7 @@ def test_a_mail_that_arrived_and_was_not_copied(
 
 
 def test_a_refused_copy_names_the_cause_of_the_trace(cloud: Any, given: Any):
-    """With the trace's own words as evidence."""
+    """If the copy of a test mail is refused, the trace gives the cause and the evidence."""
     ctx = given()
     mail = sent(ctx, 10)
     sides(cloud, [arrived(mail, 9)], [copied(mail, 8, "failed")])
@@ -115,7 +121,10 @@ def test_a_refused_copy_names_the_cause_of_the_trace(cloud: Any, given: Any):
 
 @pytest.mark.parametrize("status", ["quarantined", "filteredAsSpam"])
 def test_a_filter_that_withholds_the_test_mail_is_no_fault(cloud: Any, given: Any, status: str):
-    """An automatic mail may look like spam."""
+    """A test mail in quarantine or taken for spam proves nothing.
+
+    An automatic mail may look like spam.
+    """
     ctx = given()
     mail = sent(ctx, 50)
     sides(cloud, [arrived(mail, 49, status)], [])
@@ -123,7 +132,10 @@ def test_a_filter_that_withholds_the_test_mail_is_no_fault(cloud: Any, given: An
 
 
 def test_a_refusal_on_arrival_counts_only_with_a_cause_of_the_mailbox(cloud: Any, given: Any):
-    """Without one, the sending server itself may be refused."""
+    """A test mail that is refused on arrival counts only if the mailbox is the cause.
+
+    Otherwise the sending server itself may be refused.
+    """
     ctx = given()
     mail = sent(ctx, 10)
     cloud.on("GET /admin/exchange/tracing/messageTraces", [arrived(mail, 9, "failed")], [])
@@ -137,7 +149,10 @@ def test_a_refusal_on_arrival_counts_only_with_a_cause_of_the_mailbox(cloud: Any
 
 @pytest.mark.parametrize("changes", [{"sent": None}, {"sent": None, "refused": "smtp_busy"}])
 def test_a_mail_that_was_not_sent_says_nothing(cloud: Any, given: Any, changes: dict[str, Any]):
-    """The server refused it or put it off, or the worker died while sending."""
+    """A test mail that was not sent proves nothing.
+
+    The server may have refused it or put it off, or the worker died while sending.
+    """
     ctx = given()
     sent(ctx, 90, **changes)
     sides(cloud, [], [])
@@ -145,7 +160,10 @@ def test_a_mail_that_was_not_sent_says_nothing(cloud: Any, given: Any, changes: 
 
 
 def test_a_missing_mail_needs_a_server_that_is_known_to_send(cloud: Any, given: Any, redis: Any):
-    """Another channel's mail that arrived since proves it."""
+    """A missing test mail is a failure only if the sending server is known to work.
+
+    A test mail that has arrived in another channel since then proves that.
+    """
     ctx = given()
     mail = sent(ctx, 50)
     sides(cloud, [], [])
@@ -162,7 +180,10 @@ def test_a_missing_mail_needs_a_server_that_is_known_to_send(cloud: Any, given: 
 
 
 def test_two_missing_mails_of_the_only_channel(cloud: Any, given: Any, redis: Any):
-    """If other channels are sent mails and none arrives, the server is to blame."""
+    """Two missing test mails are a failure if no other channel is sent mail.
+
+    If other channels are sent mail and none arrives, the sending server is to blame.
+    """
     ctx = given()
     sent(ctx, 110)
     sent(ctx, 50)
@@ -175,7 +196,10 @@ def test_two_missing_mails_of_the_only_channel(cloud: Any, given: Any, redis: An
 
 
 def test_a_missing_mail_is_no_fault_while_customers_mail_arrives(cloud: Any, given: Any):
-    """The mailbox gets mail, so the sending server did not send it on."""
+    """A missing test mail is no failure while customers' mail arrives.
+
+    The mailbox gets mail then, so the sending server did not pass the test mail on.
+    """
     ctx = given()
     sent(ctx, 110)
     sent(ctx, 50)
@@ -194,7 +218,7 @@ def test_the_newest_mail_with_a_known_fate_decides(cloud: Any, given: Any):
 
 
 def test_a_mail_from_before_the_last_change_says_nothing(cloud: Any, given: Any):
-    """The bot has changed the forwarding since."""
+    """A test mail from before the bot's last change of the channel is not looked at."""
     ctx = given(kind="check", brief=Brief(changed_at=now() - timedelta(minutes=30)))
     sent(ctx, 60)
     assert told(look("watch_mail", ctx))[1] == "skipped.no_watch_mail"
@@ -220,7 +244,10 @@ def test_the_copy_becomes_a_task(
     tasks: list[Any],
     expected: tuple[Any, ...],
 ):
-    """Within three minutes, a task of this mailbox or of the mail's sender."""
+    """The copy of a test mail must become a task within three minutes.
+
+    The task must be one of this mailbox, or come from the sender of the mail.
+    """
     ctx = given(settings=configured(probe_from=SENDER, contact_center_org=""))
     mail = sent(ctx, copy_ago + 2)
     sides(cloud, [arrived(mail, copy_ago + 1)], [copied(mail, copy_ago)])
@@ -241,7 +268,10 @@ def test_the_copy_becomes_a_task(
 def test_the_tasks_alone_show_the_whole_way(
     cloud: Any, given: Any, configured: Any, outside: Any, tasks: list[Any], others: bool, seen: str
 ):
-    """If the tenant lets the bot read nothing, a task is the only sign, and no trace is asked."""
+    """If the tenant lets the bot read nothing, a task is the only sign that the mail came through.
+
+    The message trace is not asked then.
+    """
     ctx = given(settings=configured(probe_from=SENDER, contact_center_org=""))
     ctx.access = Access.NONE
     mail = sent(ctx, 50)
@@ -253,7 +283,10 @@ def test_the_tasks_alone_show_the_whole_way(
 
 
 def test_customers_mail_is_judged_without_the_test_mails(cloud: Any, given: Any):
-    """A lost test mail is neither a late mail, nor a failed one, nor one that waits for an answer."""
+    """Test mails do not count as customers' mail.
+
+    A lost test mail is neither a late mail, nor a failed mail, nor a mail that waits for an answer.
+    """
     ctx = given()
     mail, good = sent(ctx, 90), sent(ctx, 30)
     arrivals = [arrived(mail, 89, "failed"), arrived(mail, 89), row(100)]
@@ -270,7 +303,10 @@ def test_customers_mail_is_judged_without_the_test_mails(cloud: Any, given: Any)
 
 
 def test_a_later_copy_of_a_customer_disproves_the_loss():
-    """Mail goes on again, so the lost test mail is history."""
+    """A customer's copy that was delivered after a lost test mail shows that mail goes on again.
+
+    The loss is then no cause any more.
+    """
     steps, since = checks_for(Profile.ARTICLE), now() - timedelta(hours=2)
     lost = Finding(
         "watch_mail",

@@ -1,4 +1,4 @@
-"""Probes of Webex Connect and the contact center, which are skipped without a configuration."""
+"""Tests of the probes of Webex Connect and the contact center, which need keys in the settings."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ def look(name: str, ctx: Any) -> Finding:
 
 
 def told(finding: Finding) -> tuple[State, str, str]:
-    """State, what was seen, cause."""
+    """Return the state, the key of the text, and the cause of a finding."""
     return finding.state, finding.seen.key if finding.seen else "", finding.cause
 
 
 def asked_for(ctx: Any, address: str = "anna@contoso.com") -> Any:
-    """The same check, for somebody who pressed the button."""
+    """Return the context of the check for a person who pressed the button for a test mail."""
     ctx.run = replace(ctx.run, brief=replace(ctx.run.brief, test_recipient=address))
     return ctx
 
@@ -50,7 +50,7 @@ def ago(minutes: float) -> Callable[[], str]:
 
 
 def task(minutes: float, destination: str = "support@contoso.com", **more: Any) -> dict[str, Any]:
-    """A task of so many minutes ago."""
+    """Return a contact center task of so many minutes ago."""
     values = {
         "channelType": "email",
         "status": "queued",
@@ -62,7 +62,7 @@ def task(minutes: float, destination: str = "support@contoso.com", **more: Any) 
 
 
 def copy(minutes: float, **more: Any) -> dict[str, Any]:
-    """A copy that was handed to Webex Connect so many minutes ago."""
+    """Return the trace row of a copy that reached Webex Connect so many minutes ago."""
     row = {
         "id": f"m{minutes}",
         "messageId": f"<{minutes}>",
@@ -88,12 +88,12 @@ def copy(minutes: float, **more: Any) -> dict[str, Any]:
     ],
 )
 def test_nothing_is_asked_without_a_key(given: Any, name: str, why: str):
-    """Skipped, each with its reason."""
+    """Without a key in the settings, each probe is skipped with a reason of its own."""
     assert told(look(name, given())) == (State.SKIPPED, why, "")
 
 
 def test_a_check_sends_nothing_by_itself(given: Any, configured: Any, outside: Any):
-    """A service key alone sends no mail."""
+    """A service key alone sends no mail. A person must ask for the mail."""
     assert told(look("connect_send", given(settings=configured()))) == (
         State.SKIPPED,
         "skipped.send_not_asked",
@@ -141,7 +141,10 @@ def test_a_mail_through_webex_connect(given: Any, configured: Any, outside: Any,
 def test_a_receipt_that_is_no_good(
     given: Any, configured: Any, outside: Any, redis: Any, code: str, state: State, cause: str
 ):
-    """A bad receipt shows its code and cause; a code about the tester's address says nothing."""
+    """A bad receipt shows its code and cause.
+
+    A code about the recipient's address proves nothing.
+    """
     outside.on("POST /connect/v2/messages", {"messageId": "t-1"}, 201).on(
         "GET /connect/v2/messages/t-1", {}, 403
     )
@@ -172,7 +175,10 @@ def test_a_receipt_that_is_no_good(
 def test_what_the_bot_is_refused_is_not_the_channels(
     given: Any, configured: Any, outside: Any, status: int, body: Any, cause: str
 ):
-    """Not known, in Webex Connect's own words, also at the second look, which sends nothing."""
+    """A refusal of the bot's request proves nothing, and is shown in Webex Connect's own words.
+
+    A second look shows the same refusal and sends nothing.
+    """
     outside.on("POST /connect/v2/messages", body, status)
     ctx = asked_for(given(settings=configured()))
     first, asked = look("connect_send", ctx), len(outside.asked)
@@ -186,7 +192,7 @@ def test_what_the_bot_is_refused_is_not_the_channels(
 def test_a_question_that_fails_is_asked_again(
     given: Any, configured: Any, outside: Any, redis: Any, monkeypatch: pytest.MonkeyPatch
 ):
-    """Whatever Webex Connect answers to it, the receipt may still come by itself."""
+    """If the status of a sent mail cannot be read, the bot goes on waiting for the receipt."""
     monkeypatch.setattr("jobs.probes.connect_send.PATIENCE_S", 0.2)
     outside.on("POST /connect/v2/messages", {"messageId": "t-1"}, 201).on(
         "GET /connect/v2/messages/t-1", {}, 418
@@ -288,7 +294,7 @@ def test_mail_becomes_a_task(
     tasks: list[Any],
     found: tuple[State, str, str],
 ):
-    """A forwarded mail has a later task; fresh mail, and mail that makes none by rule, says nothing."""
+    """A forwarded mail has a later task. Fresh mail, and mail that makes none, proves nothing."""
     cloud.on(TRACES, copies)
     outside.on("GET /cc/v1/tasks", {"data": tasks})
     assert told(look("mail_to_task", given(settings=configured()))) == found
@@ -297,7 +303,10 @@ def test_mail_becomes_a_task(
 def test_the_workload_is_possible_where_mail_makes_no_task(
     cloud: Any, given: Any, configured: Any, outside: Any
 ):
-    """No API shows it. A task proves that the asset serves the contact center."""
+    """If mail makes no task, another workload of the asset is a possible cause.
+
+    No API shows the workload. A task proves that the asset serves the contact center.
+    """
     cloud.on(TRACES, [copy(60)])
     outside.on("GET /cc/v1/tasks", {"data": []})
     ctx = given(settings=configured())
@@ -314,7 +323,7 @@ def test_the_workload_is_possible_where_mail_makes_no_task(
 
 
 def test_how_much_was_missed(cloud: Any, given: Any, configured: Any, outside: Any):
-    """Every mail since the newest task, and when the first of them came."""
+    """The finding counts the mails since the newest task, and names the time of the first one."""
     cloud.on(TRACES, [copy(10), copy(60), copy(200)])
     outside.on("GET /cc/v1/tasks", {"data": [task(199)]})
     signals = look("mail_to_task", given(settings=configured())).signals
@@ -360,7 +369,10 @@ def test_entry_points(
 def test_entry_points_are_listed_and_compared(
     given: Any, configured: Any, outside: Any, status: int, body: Any
 ):
-    """A filter by channel that is refused, or finds nothing, is no proof (facts/update-2026-11.md 6)."""
+    """Without a result of the filter by channel, all entry points are read and compared.
+
+    The empty result proves nothing (facts/update-2026-11.md 6).
+    """
     outside.on(
         POINTS, lambda query: (status, body) if "filter" in query else (200, {"data": EVERY})
     )
@@ -372,13 +384,13 @@ def test_entry_points_are_listed_and_compared(
 
 
 def test_the_resource_id_where_there_is_no_doubt(given: Any, configured: Any, outside: Any):
-    """The resource id for Cisco TAC is the asset of the only entry point."""
+    """If there is only one entry point, its asset is the resource id for Cisco TAC."""
     outside.on(POINTS, {"data": [POINT]})
     assert look("entry_point", given(settings=configured())).facts == {"asset_id": "a_1"}
 
 
 def test_a_refused_token_is_no_finding_about_the_channel(given: Any, configured: Any, outside: Any):
-    """The error goes up, and the engine makes it unknown."""
+    """A refused token raises an error. The engine makes it an unknown state, not a fault."""
     outside.on("GET /cc/v1/tasks", {"error": {"message": "Unauthorized"}}, 401)
     with pytest.raises(CloudError) as caught:
         look("agent_tasks", given(settings=configured()))

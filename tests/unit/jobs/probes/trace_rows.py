@@ -1,4 +1,4 @@
-"""Rows of the message trace for the tests of the traces."""
+"""Helpers that make message trace rows for the tests of the traces."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def ago(minutes: float) -> Callable[[], str]:
 def row(
     minutes: int, recipient: str = MAILBOX, status: str = "delivered", **more: Any
 ) -> dict[str, Any]:
-    """A mail of so many minutes ago, for one recipient."""
+    """Return the trace row of a mail of so many minutes ago to one recipient."""
     plain = {
         "id": f"m{minutes}",
         "messageId": f"<{minutes}>",
@@ -51,7 +51,7 @@ def row(
 
 
 def copy(minutes: int, status: str = "delivered", **more: Any) -> dict[str, Any]:
-    """The copy to Webex Connect."""
+    """Return the trace row of a copy to Webex Connect."""
     return row(minutes, FORWARD, status, **more)
 
 
@@ -61,7 +61,7 @@ def look(name: str, ctx: Any) -> Finding:
 
 
 def details(cloud: Any, minutes: int, recipient: str, *lines: str) -> None:
-    """Script the trace details of that mail."""
+    """Script the trace details of the mail of so many minutes ago."""
     events = [{"event": "Fail", "description": line} for line in lines]
     cloud.on(f"{TRACES}/m{minutes}/getDetailsByRecipient(recipientAddress='{recipient}')", events)
 

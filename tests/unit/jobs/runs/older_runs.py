@@ -1,4 +1,4 @@
-"""Runs of the older data as the version that wrote them read them."""
+"""Expected state of each run in the older data, as the version that wrote the data read it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from jobs.runs.origin import Brief, FixBrief, Origin
 
 
 def moment(hour: int, minute: int) -> datetime:
-    """A time on the day of the fixture."""
+    """Return a time on the day on which the older data was written."""
     return datetime(2026, 11, 20, hour, minute, tzinfo=UTC)
 
 

@@ -1,4 +1,4 @@
-"""The chain of the audit trail: its contents, and that changes without the key are detected."""
+"""Hash chain of the audit trail: its contents, and how changes without the key are detected."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ AT = "2026-11-25T09:00:00+00:00"
 
 @pytest.fixture
 def trail(redis: Redis) -> Trail:
-    """A trail of five entries."""
+    """Return an audit trail of five entries."""
     made = Trail(redis, KEYS)
     made.add(
         *(
@@ -32,7 +32,7 @@ def trail(redis: Redis) -> Trail:
 
 
 def lines(redis: Redis) -> list[dict[str, Any]]:
-    """The entries as they lie there."""
+    """Return the entries of the audit trail as Redis holds them."""
     return [read(line) for line in redis.lrange("audit:entries", 0, -1)]
 
 
@@ -43,7 +43,7 @@ def write(redis: Redis, entries: list[dict[str, Any]]) -> None:
 
 
 def recomputed(entries: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """A chain that fits again, after something in it was changed: the hashes need no key."""
+    """Return the entries with new numbers and hashes, which anybody can compute without the key."""
     prev, found = BEGINNING, []
     for n, entry in enumerate(entries, 1):
         fact = {name: value for name, value in entry.items() if name not in {"prev", "hash"}} | {
@@ -55,7 +55,7 @@ def recomputed(entries: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def test_each_entry_holds_the_hash_before_it(trail: Trail, redis: Redis):
-    """Each hash is SHA-256 over the previous hash and the canonical JSON, as docs/audit.md says."""
+    """Each hash is SHA-256 over the previous hash and the canonical JSON (docs/audit.md)."""
     first, second = lines(redis)[:2]
     fact = b'{"at":"2026-11-25T09:00:00+00:00","n":2,"value":"two","what":"said"}'
     assert second == {
@@ -67,12 +67,12 @@ def test_each_entry_holds_the_hash_before_it(trail: Trail, redis: Redis):
 
 
 def test_an_empty_trail_is_whole(redis: Redis):
-    """An empty trail is valid."""
+    """An audit trail without entries is valid."""
     assert Trail(redis, KEYS).verify() == Verified(0)
 
 
 def changed(entries: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The third says something else."""
+    """Return the entries with another value in the third one."""
     return [*entries[:2], entries[2] | {"value": "3"}, *entries[3:]]
 
 
@@ -96,7 +96,10 @@ TAMPERING: dict[str, tuple[Callable[[list[dict[str, Any]]], list[dict[str, Any]]
 
 @pytest.mark.parametrize("how", TAMPERING)
 def test_what_is_altered_is_found(trail: Trail, redis: Redis, how: str):
-    """Whatever somebody does who can write to Redis and has not the key, verifying names an entry."""
+    """Verification finds every change that a client of Redis can make without the key.
+
+    It names the entry at which the chain is wrong.
+    """
     alter, at = TAMPERING[how]
     write(redis, alter(lines(redis)))
     assert trail.verify().broken_at == at
@@ -104,7 +107,7 @@ def test_what_is_altered_is_found(trail: Trail, redis: Redis, how: str):
 
 @pytest.mark.parametrize("head", [None, b"{}", b"nonsense", b"\xff\x00", "forged", "another count"])
 def test_the_end_cannot_be_sealed_without_the_key(trail: Trail, redis: Redis, head: Any):
-    """A missing or forged seal, and the old seal over another count, are all detected."""
+    """Verification fails if the seal is missing, forged, or the old one with another count."""
     sealed = json.loads(redis.get("audit:head") or b"")
     end = {"forged": sealed | {"seal": "0" * 64}, "another count": sealed | {"n": 4}}
     write(redis, lines(redis)[:4] if head == "another count" else lines(redis))
@@ -115,7 +118,10 @@ def test_the_end_cannot_be_sealed_without_the_key(trail: Trail, redis: Redis, he
 
 
 def test_a_forgery_is_never_sealed_later(trail: Trail, redis: Redis):
-    """After a forgery the bot continues, and the trail records from which entry it is valid again."""
+    """After a forged end the bot adds an entry that records the doubt before it continues.
+
+    The seal never covers the forged entries, so verification still fails at the entry of the doubt.
+    """
     write(redis, recomputed(changed(lines(redis))))
     redis.set(
         "audit:head", json.dumps({"n": 5, "hash": lines(redis)[-1]["hash"], "seal": "0" * 64})
@@ -127,14 +133,17 @@ def test_a_forgery_is_never_sealed_later(trail: Trail, redis: Redis):
 
 
 def test_a_trail_without_its_seal_is_doubted(trail: Trail, redis: Redis):
-    """Taking the seal away does not begin a new trail."""
+    """If the seal is deleted, the next entry follows an entry that records the doubt."""
     redis.delete("audit:head")
     trail.add({"what": "later"})
     assert [entry["what"] for entry in lines(redis)[5:]] == [DOUBTED, "later"]
 
 
 def test_keys_are_rotated(trail: Trail, redis: Redis):
-    """A seal of an old key is valid while the key is in the list; the next entry uses the newest key."""
+    """A seal of an older key is valid while that key is in the list.
+
+    The next entry is sealed with the newest key.
+    """
     rotated = Trail(redis, ("newest-key", *KEYS))
     assert rotated.verify() == Verified(5, AT, newest_key=False)
     rotated.add({"what": "later"})
@@ -142,7 +151,7 @@ def test_keys_are_rotated(trail: Trail, redis: Redis):
 
 
 def test_many_writers_make_one_chain(redis: Redis, redis_url: str):
-    """Eight concurrent writers, each with its own connection, lose and double no entry."""
+    """Eight concurrent writers with their own connections neither lose nor duplicate an entry."""
 
     def work(writer: int) -> None:
         trail = Trail(Redis.from_url(redis_url), KEYS)
@@ -160,7 +169,10 @@ def test_many_writers_make_one_chain(redis: Redis, redis_url: str):
 
 
 def test_all_or_nothing(trail: Trail, redis: Redis):
-    """If the commands ``along`` fail, no entry is written; otherwise their results are returned."""
+    """If the commands ``along`` fail, no audit entry is written.
+
+    Otherwise their results are returned.
+    """
 
     def fails(pipe: Any) -> None:
         pipe.set("half", "1")
@@ -186,7 +198,10 @@ def test_all_or_nothing(trail: Trail, redis: Redis):
     ],
 )
 def test_no_text_breaks_a_line(redis: Redis, text: str):
-    """An entry is one line of ASCII without control characters, and any text is read back unchanged."""
+    """An audit entry is one line of printable ASCII.
+
+    Any text in an entry is read back unchanged.
+    """
     trail = Trail(redis, KEYS)
     trail.add({"what": "said", "value": text})
     (line,) = trail.entries()

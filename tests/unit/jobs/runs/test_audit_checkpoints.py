@@ -1,4 +1,4 @@
-"""Checkpoints of the audit trail, and its retention: what is read, what is removed, what is noticed."""
+"""Checkpoints and retention of the audit trail: which entries are read, removed or reported."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ VALUES = st.recursive(
 
 
 def day(number: int) -> str:
-    """The time of an entry: one a day."""
+    """Return the time of the entry with this number; the entries are one day apart."""
     return (BEGAN + timedelta(days=number)).isoformat()
 
 
 @pytest.fixture
 def trail(redis: Redis) -> Trail:
-    """A trail of ten entries, one a day, verified up to the end."""
+    """Return an audit trail of ten entries, one a day, with a checkpoint at its end."""
     made = Trail(redis, KEYS)
     made.add(*({"at": day(n), "what": "said", "value": n} for n in range(1, COUNT + 1)))
     made.checkpoint()
@@ -41,24 +41,24 @@ def trail(redis: Redis) -> Trail:
 
 
 def lines(redis: Redis) -> list[dict[str, Any]]:
-    """The entries as they lie there."""
+    """Return the entries of the audit trail as Redis holds them."""
     return [read(line) for line in redis.lrange("audit:entries", 0, -1)]
 
 
 def head(redis: Redis) -> dict[str, Any]:
-    """The sealed head."""
+    """Return the sealed head of the audit trail."""
     found: dict[str, Any] = json.loads(redis.get("audit:head") or b"")
     return found
 
 
 def replaced(redis: Redis, number: int, value: str) -> None:
-    """Change what an entry says, as somebody with write access to Redis would."""
+    """Change the value of an entry, as somebody with write access to Redis would."""
     entry = lines(redis)[number - 1] | {"value": value}
     redis.lset("audit:entries", number - 1, canonical(entry).decode())
 
 
 def test_only_what_is_new_is_read(trail: Trail, redis: Redis, monkeypatch: pytest.MonkeyPatch):
-    """After a checkpoint only later entries are read. A full verification reads all of them."""
+    """After a checkpoint only later entries are read, but a full verification reads all of them."""
     asked: list[tuple[int, int]] = []
     read_lines = redis.lrange
 
@@ -74,7 +74,10 @@ def test_only_what_is_new_is_read(trail: Trail, redis: Redis, monkeypatch: pytes
 
 
 def test_an_entry_before_the_checkpoint(trail: Trail, redis: Redis):
-    """A change before the checkpoint is found by reading everything, and then named for good."""
+    """Only a full verification finds a change before the checkpoint.
+
+    An entry then records the doubt once, so that every later verification fails as well.
+    """
     replaced(redis, 4, "another")
     assert (trail.verify().broken_at, trail.verify(full=True).broken_at) == (0, 4)
     assert trail.examine().broken_at == 4
@@ -93,7 +96,7 @@ def test_an_entry_before_the_checkpoint(trail: Trail, redis: Redis):
 
 
 def test_an_entry_after_the_checkpoint(trail: Trail, redis: Redis):
-    """A change after the checkpoint is found at once, and no new checkpoint is made."""
+    """A change after the checkpoint is found at once, and then no new checkpoint is made."""
     trail.add({"at": day(11), "what": "said", "value": 11}, {"at": day(12), "what": "said"})
     replaced(redis, 11, "another")
     assert trail.checkpoint().broken_at == 11
@@ -111,7 +114,7 @@ FORGED: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
 
 @pytest.mark.parametrize("how", FORGED)
 def test_a_forged_checkpoint_is_noticed(trail: Trail, redis: Redis, how: str):
-    """The seal covers the checkpoint and the removal, so neither can be changed or left out."""
+    """The seal covers the checkpoint and the removals, so nobody can change or omit either."""
     redis.set("audit:head", json.dumps(FORGED[how](head(redis))))
     for found in (trail.verify(), trail.verify(full=True)):
         assert (found.broken_at, found.why) == (COUNT, "the end is not sealed by this bot")
@@ -120,7 +123,7 @@ def test_a_forged_checkpoint_is_noticed(trail: Trail, redis: Redis, how: str):
 
 
 def test_an_earlier_seal_is_no_start(redis: Redis):
-    """The seal of an earlier end does not make the entries before it look removed by retention."""
+    """If somebody deletes entries, an earlier seal cannot make them look removed by retention."""
     trail = Trail(redis, KEYS)
     trail.add(*({"at": day(n), "what": "said"} for n in range(1, 5)))
     early = head(redis)
@@ -132,7 +135,10 @@ def test_an_earlier_seal_is_no_start(redis: Redis):
 
 
 def test_old_entries_are_removed(trail: Trail, redis: Redis):
-    """The rest can be verified, and an entry says which ones were removed, with the last one's hash."""
+    """Retention removes old entries and adds an entry with their numbers and the last one's hash.
+
+    The remaining entries can still be verified.
+    """
     last = lines(redis)[5]
     assert trail.clear(BEGAN + timedelta(days=7)) == 6
     kept = lines(redis)
@@ -153,7 +159,7 @@ def test_old_entries_are_removed(trail: Trail, redis: Redis):
 
 
 def test_slices_are_removed_one_after_the_other(trail: Trail, redis: Redis):
-    """Each call removes a bounded number, and the trail is whole after each."""
+    """Each call removes a bounded number of entries and leaves a valid audit trail."""
     removed = []
     while count := trail.clear(BEGAN + timedelta(days=9), most=3):
         removed.append((count, trail.verify(full=True).broken_at))
@@ -163,7 +169,7 @@ def test_slices_are_removed_one_after_the_other(trail: Trail, redis: Redis):
 
 
 def test_nothing_is_removed_for_its_own_sake(trail: Trail, redis: Redis):
-    """Entries that only say what was removed do not cause another removal with another such entry."""
+    """Entries that only record a removal are kept, because removing them would add another one."""
     trail.clear(BEGAN + timedelta(days=99))
     trail.checkpoint()
     assert (trail.clear(now() + timedelta(days=99)), len(lines(redis))) == (0, 1)
@@ -171,7 +177,7 @@ def test_nothing_is_removed_for_its_own_sake(trail: Trail, redis: Redis):
 
 @pytest.mark.parametrize("number", [1, 3, 6])
 def test_a_wrong_entry_is_never_removed(trail: Trail, redis: Redis, number: int):
-    """A changed entry stays, with those around it, until a person has looked at it."""
+    """Retention removes no entries if one of the old ones was changed."""
     replaced(redis, number, "another")
     assert trail.clear(BEGAN + timedelta(days=7)) == 0
     assert len(lines(redis)) == COUNT
@@ -179,7 +185,7 @@ def test_a_wrong_entry_is_never_removed(trail: Trail, redis: Redis, number: int)
 
 @pytest.mark.parametrize("doubt", ["unsealed", "missing", "not verified"])
 def test_a_trail_in_doubt_is_left_alone(trail: Trail, redis: Redis, doubt: str):
-    """Nothing is removed while the end is not sealed, or beyond what was verified."""
+    """Retention removes nothing if the seal is wrong or missing, or if no checkpoint exists."""
     if doubt == "unsealed":
         redis.set("audit:head", json.dumps(head(redis) | {"seal": "0" * 64}))
     elif doubt == "missing":
@@ -193,14 +199,17 @@ def test_a_trail_in_doubt_is_left_alone(trail: Trail, redis: Redis, doubt: str):
 
 
 def test_entries_taken_away_after_a_removal(trail: Trail, redis: Redis):
-    """Retention opens no door: entries that somebody else takes from the beginning are missed."""
+    """If somebody deletes entries after retention has removed older ones, verification fails."""
     trail.clear(BEGAN + timedelta(days=4))
     redis.lpop("audit:entries")
     assert trail.verify(full=True).broken_at == 4
 
 
 def test_the_end_of_a_trail_with_removed_entries(trail: Trail, redis: Redis):
-    """If its seal is lost, the numbers go on, and the entry that says so has the next one."""
+    """If the seal is lost after a removal, the numbering of the entries continues.
+
+    The next number is that of an entry that records the doubt.
+    """
     trail.clear(BEGAN + timedelta(days=4))
     redis.delete("audit:head")
     trail.add({"what": "later"})
@@ -213,7 +222,7 @@ def test_the_end_of_a_trail_with_removed_entries(trail: Trail, redis: Redis):
 def test_a_removal_while_everything_is_read(
     trail: Trail, redis: Redis, monkeypatch: pytest.MonkeyPatch
 ):
-    """If retention moves the entries in the middle of a verification, it starts over."""
+    """If retention removes entries during a full verification, the verification starts over."""
     monkeypatch.setattr("jobs.runs.audit.SLICE", 3)
     read_lines, done = redis.lrange, []
 
@@ -230,7 +239,7 @@ def test_a_removal_while_everything_is_read(
 @pytest.mark.slow
 @given(facts=st.lists(st.dictionaries(st.text(), VALUES), max_size=4))
 def test_any_entry_is_read_back(facts: list[dict[str, Any]]):
-    """Any data that an entry can hold follows in the chain, and is written out as it was."""
+    """Entries with any data form a valid chain and are written again as the same bytes."""
     made = list(chained(START, facts))
     written = [canonical(entry) for entry in made]
     assert walk(written, START) == (0, type(START)(len(made), made[-1]["hash"]) if made else START)
@@ -240,7 +249,7 @@ def test_any_entry_is_read_back(facts: list[dict[str, Any]]):
 @pytest.mark.slow
 @given(facts=st.lists(st.dictionaries(st.text(), VALUES), min_size=1, max_size=4), data=st.data())
 def test_no_other_byte_follows(facts: list[dict[str, Any]], data: st.DataObject):
-    """A line with one byte changed is not the next entry, unless it says the same."""
+    """A line with one changed byte breaks the chain, unless the changed line means the same."""
     written = [canonical(entry) for entry in chained(START, facts)]
     number = data.draw(st.integers(0, len(written) - 1))
     line = bytearray(written[number])

@@ -39,7 +39,7 @@ SHOWN = {
 
 
 def recorded(store: RunStore) -> list[dict[str, Any]]:
-    """The trail, without what only makes the chain."""
+    """Return the entries of the audit trail without their numbers and hashes."""
     return [
         {name: value for name, value in read(line).items() if name not in {"prev", "hash", "n"}}
         for line in store.audit.entries()
@@ -49,7 +49,10 @@ def recorded(store: RunStore) -> list[dict[str, Any]]:
 def test_a_run_is_told_from_its_beginning_to_its_end(
     store: RunStore, asker: Person, channel: Channel
 ):
-    """Each entry has its time, person, run, mailbox, space, tenant, account, and old and new values."""
+    """Each audit entry names the time, person, run, mailbox, space, tenant and account.
+
+    The entries of changes also show the old and the new values.
+    """
     run = store.open(Channel(channel.mailbox), asker, ORIGIN)
     account = Account("tenant-9", "oid-1", "admin@contoso.com", ("role-1",))
     plan = {"plan": "p-1", "scope": "mailbox"}
@@ -106,7 +109,7 @@ def test_a_run_is_told_from_its_beginning_to_its_end(
 
 @pytest.mark.parametrize("kind", Kind)
 def test_only_looking_is_left_out(kind: Kind, store: RunStore, asker: Person, channel: Channel):
-    """Every kind of event is recorded, with the event or not at all, but for those that only look."""
+    """Every kind of event gets one audit entry, except for the kinds that only look."""
     run = store.open(channel, asker, ORIGIN)
     before = len(store.audit.entries())
     store.append(run.id, Event(kind, AT, channel=channel, person=asker))
@@ -115,7 +118,10 @@ def test_only_looking_is_left_out(kind: Kind, store: RunStore, asker: Person, ch
 
 
 def test_a_run_that_learns_its_mailbox(channel: Channel):
-    """Entries name it from then on, and the kind of run and the space from the first on."""
+    """Entries name the mailbox as soon as the run knows it.
+
+    All entries name the kind of run, the space and the requester.
+    """
     opened = Event(
         Kind.OPENED, AT, by="a@b.c", run_kind=RunKind.UNDO, origin=ORIGIN, channel=Channel("")
     )
@@ -129,7 +135,7 @@ def test_a_run_that_learns_its_mailbox(channel: Channel):
 
 
 def test_who_came_second_is_recorded(store: RunStore, asker: Person, channel: Channel):
-    """A request that is refused because another run is active is recorded too."""
+    """A request that is refused because another run is active is recorded in the audit trail."""
     first = store.open(channel, asker, ORIGIN)
     with pytest.raises(AlreadyRunningError):
         store.open(channel, Person("p-2", "eve@contoso.com"), replace(ORIGIN, message="m-2"))
@@ -139,7 +145,7 @@ def test_who_came_second_is_recorded(store: RunStore, asker: Person, channel: Ch
 
 
 def test_a_secret_that_was_shown(store: RunStore, asker: Person, channel: Channel):
-    """A shown secret is recorded by its key id and never by its value."""
+    """If a secret is shown, the audit trail records its key ID and never its value."""
     run = store.open(channel, asker, ORIGIN)
     store.record_secret_shown("key-7", run.id)
     last = recorded(store)[-1]
@@ -161,7 +167,7 @@ def test_a_secret_that_was_shown(store: RunStore, asker: Person, channel: Channe
     ],
 )
 def test_what_looks_like_a_secret_is_never_written(secret: str):
-    """Wherever somebody put it: in a reason, in an answer, under a name of its own."""
+    """Audit entries contain no secret, neither within an answer nor in a field of its own."""
     found = entry(
         "answered", data={"value": f"because {secret} was seen"}, client_secret="whatever-it-is"
     )
@@ -170,14 +176,14 @@ def test_what_looks_like_a_secret_is_never_written(secret: str):
 
 
 def test_a_large_run_stays_whole(store: RunStore, asker: Person, channel: Channel):
-    """A hundred thousand characters in an answer are one line, and the chain holds."""
+    """An answer of a hundred thousand characters fits into one entry of a valid audit trail."""
     run = store.open(channel, asker, ORIGIN)
     store.append(run.id, Event(Kind.ANSWERED, AT, data={"question": "q", "value": "x y" * 33_000}))
     assert store.audit.verify() == Verified(2, recorded(store)[0]["at"])
 
 
 def test_a_change_that_did_not_end_well(store: RunStore, asker: Person, channel: Channel):
-    """It is on record with its cause and with the calls that may have had an effect."""
+    """A change that did not succeed is recorded with its cause and with the calls made for it."""
     run = store.open(channel, asker, ORIGIN)
     store.not_changed(
         run.id, "smtp_auth", {"cause": "timed_out", "calls": "exchange Set-CASMailbox 200 id=1"}

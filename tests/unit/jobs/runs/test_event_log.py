@@ -1,4 +1,4 @@
-"""History of a run under MACs: what another client writes stops the run, and what is left is true."""
+"""MACs in the history of a run: a foreign event stops the run, and the events before it count."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ APPROVED = Event(Kind.APPROVED, now(), by="anna@contoso.com", data={**PLAN, "sco
 
 @pytest.fixture
 def store(redis: Redis) -> RunStore:
-    """A store with a key."""
+    """Return a store of runs with an encryption key."""
     return RunStore(redis, (KEY,))
 
 
 @pytest.fixture
 def run(store: RunStore) -> Run:
-    """A run with a plan that nobody has approved."""
+    """Return a run with a plan that nobody has approved."""
     opened = store.open(CHANNEL, ASKER, Origin("room-1", message="m1"))
     store.append(opened.id, Event(Kind.DETAILS, now(), channel=CHANNEL))
     store.append(opened.id, Event(Kind.PLANNED, now(), data=PLAN))
@@ -42,18 +42,21 @@ def run(store: RunStore) -> Run:
 
 
 def lines_of(store: RunStore, run_id: str) -> list[bytes]:
-    """The run's lines in Redis."""
+    """Return the lines of the run's history in Redis."""
     return list(map(codec.as_bytes, store.redis.lrange(keys.run_events(run_id), 0, -1)))
 
 
 def rewrite(store: RunStore, run_id: str, lines: list[bytes]) -> None:
-    """Replace the run's history."""
+    """Replace the run's history in Redis."""
     store.redis.delete(keys.run_events(run_id))
     store.redis.rpush(keys.run_events(run_id), *lines)
 
 
 def test_a_forged_approval_stops_the_run(store: RunStore, run: Run):
-    """It grants nothing, for a reader from the start and for a worker in the middle, and it shows."""
+    """A forged approval grants nothing and stops the run, whether all or only new events are read.
+
+    An operator sees it on the list of foreign entries.
+    """
     store.redis.rpush(keys.run_events(run.id), codec.dump(APPROVED))
     for read in (store.load(run.id), store.refresh(run)):
         assert (read.approvals, read.ended, read.version) == ({}, Kind.FAILED, run.version)
@@ -66,7 +69,7 @@ def test_a_forged_approval_stops_the_run(store: RunStore, run: Run):
 
 
 def test_every_place_and_every_change_is_found(store: RunStore, run: Run):
-    """An event that is changed, repeated, moved or removed stops the run where it differs."""
+    """An event that was changed, repeated, moved or removed stops the run at its place."""
     first, second, third = lines_of(store, run.id)
     forwarded = second.replace(b"x1@mail.webexconnect.io", b"x2@evil.example.webexco")
     assert forwarded != second
@@ -82,7 +85,10 @@ def test_every_place_and_every_change_is_found(store: RunStore, run: Run):
 
 
 def test_the_beginning_is_covered(store: RunStore, run: Run):
-    """A run whose first event was changed is no run: its brief and its channel are not believed."""
+    """A run whose first event was changed cannot be loaded.
+
+    So a forged brief or channel is never used.
+    """
     first, *rest = lines_of(store, run.id)
     changed = first.replace(b"uk.webexconnect.io", b"evil.example.local")
     rewrite(store, run.id, [changed, *rest])
@@ -92,7 +98,7 @@ def test_the_beginning_is_covered(store: RunStore, run: Run):
 
 
 def test_an_event_of_another_run_does_not_count(store: RunStore, run: Run):
-    """Two runs with the same plan: the approval of one is copied to the other."""
+    """An approval that was copied from another run with the same plan does not count."""
     other = store.open(Channel("sales@contoso.com"), ASKER, Origin("room-1", message="m2"))
     store.append(other.id, Event(Kind.DETAILS, now(), channel=CHANNEL))
     store.append(other.id, Event(Kind.PLANNED, now(), data=PLAN), APPROVED)
@@ -102,7 +108,10 @@ def test_an_event_of_another_run_does_not_count(store: RunStore, run: Run):
 
 
 def test_a_history_that_is_cut_off_is_an_older_state(store: RunStore, run: Run):
-    """A deleter cannot end a run: it goes on from there, and the trail still has what came after."""
+    """If somebody deletes a run's last event, the run continues from its earlier state.
+
+    The audit trail still has the deleted approval.
+    """
     store.append(run.id, APPROVED)
     approved = store.load(run.id)
     store.redis.ltrim(keys.run_events(run.id), 0, -2)
@@ -116,7 +125,7 @@ def test_a_history_that_is_cut_off_is_an_older_state(store: RunStore, run: Run):
 
 
 def test_events_that_redis_has_lost_are_forgotten_by_a_worker(store: RunStore, run: Run):
-    """A Redis that comes back without its last second is no intruder: the worker reads everything again."""
+    """If Redis has lost a run's newest event, a worker reads the run again and does not stop it."""
     store.append(run.id, APPROVED)
     worker = store.load(run.id)
     store.redis.ltrim(keys.run_events(run.id), 0, -2)
@@ -128,7 +137,7 @@ def test_events_that_redis_has_lost_are_forgotten_by_a_worker(store: RunStore, r
 
 
 def test_two_pasts_of_a_run_do_not_mix(store: RunStore, run: Run):
-    """An event that was cut off does not count behind another one that was written since."""
+    """An event that was cut off does not count if somebody puts it behind newer events."""
     store.append(run.id, APPROVED)
     approval = lines_of(store, run.id)[-1]
     store.redis.ltrim(keys.run_events(run.id), 0, -2)
@@ -138,7 +147,10 @@ def test_two_pasts_of_a_run_do_not_mix(store: RunStore, run: Run):
 
 
 def test_a_stopped_run_is_recorded_once_and_frees_its_mailbox(store: RunStore, run: Run):
-    """It is on no list afterwards, and nobody can suppress the entry with a mark of their own."""
+    """A stopped run is recorded once, is no longer due, and no longer holds its mailbox.
+
+    A forged mark in Redis cannot suppress the entry in the audit trail.
+    """
     store.redis.set(keys.run_stopped(run.id), '{"event":4}')
     store.redis.rpush(keys.run_events(run.id), codec.dump(APPROVED))
     for _ in range(3):
@@ -151,7 +163,7 @@ def test_a_stopped_run_is_recorded_once_and_frees_its_mailbox(store: RunStore, r
 
 @pytest.mark.parametrize("place", ["the end", "the beginning"])
 def test_a_stopped_run_holds_no_mailbox(store: RunStore, run: Run, place: str):
-    """Nobody has to wait until a worker has seen it: another run of the mailbox begins at once."""
+    """Another run can use the mailbox of a stopped run even before a worker has seen the stop."""
     if place == "the end":
         store.redis.rpush(keys.run_events(run.id), codec.dump(APPROVED))
     else:
@@ -164,7 +176,7 @@ def test_a_stopped_run_holds_no_mailbox(store: RunStore, run: Run, place: str):
 
 
 def test_a_run_that_had_ended_stays_as_it_ended(store: RunStore, run: Run):
-    """Lines behind the end change nothing of it, and are shown to the operator."""
+    """Lines that somebody adds after a run's end change nothing, but an operator can see them."""
     store.end(run, Event(Kind.CANCELLED, now()))
     store.redis.rpush(keys.run_events(run.id), codec.dump(APPROVED))
     read = store.load(run.id)
@@ -172,7 +184,11 @@ def test_a_run_that_had_ended_stays_as_it_ended(store: RunStore, run: Run):
 
 
 def test_an_approval_is_in_the_trail_or_does_not_count(store: RunStore, run: Run):
-    """An entry that was removed, changed, or stands before a doubt is none."""
+    """An approval counts only with its entry in the audit trail.
+
+    The entry must be unchanged, must be found also behind many later ones, and must be under a
+    valid seal.
+    """
     store.append(run.id, APPROVED)
     word = store.load(run.id).approvals[Scope.MAILBOX]
     for _ in range(600):  # more than one slice of the search
@@ -193,7 +209,10 @@ def test_an_approval_is_in_the_trail_or_does_not_count(store: RunStore, run: Run
 
 
 def test_the_description_in_the_trail_is_not_anybodys(store: RunStore, run: Run):
-    """The mailbox, the space and the requester of an entry are the run's own, whatever Redis says."""
+    """An audit entry names the run's own mailbox and requester.
+
+    A forged description in Redis does not change that.
+    """
     lie = codec.dump(About(run.id, mailbox="other@contoso.com", asked_by="emma@contoso.com"))
     store.redis.set(keys.run_about(run.id), lie)
     store.append(run.id, APPROVED)
@@ -206,7 +225,10 @@ def test_the_description_in_the_trail_is_not_anybodys(store: RunStore, run: Run)
 
 
 def test_a_channel_has_its_own_record(store: RunStore, run: Run):
-    """A record that was changed, copied or made by another client is none, and an operator sees it."""
+    """A channel's record that another client changed or copied does not count.
+
+    An operator sees it on the list of foreign entries.
+    """
     store.end(run, Event(Kind.FINISHED, now()))
     raw = codec.as_bytes(store.redis.get(keys.channel_record(MAILBOX)) or b"")
     assert store.channels.record(MAILBOX) is not None
@@ -218,14 +240,17 @@ def test_a_channel_has_its_own_record(store: RunStore, run: Run):
 
 
 def test_an_undo_takes_only_the_runs_of_its_mailbox(store: RunStore, run: Run):
-    """A run of another mailbox that was put on the list of this one is not undone here."""
+    """A run that somebody put on another mailbox's list is not undone with that mailbox."""
     store.redis.zadd(keys.channel_runs("sales@contoso.com"), {run.id: 1})
     assert [each.id for each in store.runs_of_mailbox(MAILBOX)] == [run.id]
     assert store.runs_of_mailbox("sales@contoso.com") == ()
 
 
 def test_keys_are_rotated(redis: Redis, store: RunStore, run: Run):
-    """A run that began under an older key goes on under the newest, while both are in the list."""
+    """A run that began under an older key continues under the newest key.
+
+    It is readable only while the older key is in the list.
+    """
     new = Fernet.generate_key().decode()
     both, newest = RunStore(redis, (new, KEY)), RunStore(redis, (new,))
     both.append(run.id, APPROVED)
@@ -236,7 +261,10 @@ def test_keys_are_rotated(redis: Redis, store: RunStore, run: Run):
 
 
 def test_what_a_run_was_asked_for_is_its_own(store: RunStore):
-    """The brief of a check or a fix, ``keep`` among it, is in the first event and cannot be changed."""
+    """A run's brief, including ``keep``, is in its first event.
+
+    If somebody changes it there, the run cannot be loaded.
+    """
     check = store.check(CHANNEL, ASKER, Origin("room-1"), RunKind.CHECK, Brief(discover=True))
     first, *rest = lines_of(store, check.id)
     rewrite(store, check.id, [first.replace(b'"keep":false', b'"keep":true '), *rest])

@@ -1,4 +1,7 @@
-"""Fencing of a run's events: an old lease's worker writes nothing, and nothing follows an end."""
+"""Fencing of a run's events: a worker without a current lease writes nothing.
+
+After a run's end nobody writes anything.
+"""
 
 from __future__ import annotations
 
@@ -27,33 +30,33 @@ of_both_ways = pytest.mark.parametrize("event", [FOUND, RESUMED], ids=["inspecte
 
 @pytest.fixture
 def opened(store: RunStore, asker: Person) -> Run:
-    """A run of the mailbox."""
+    """Return a new run of the mailbox."""
     return store.open(Channel(MAILBOX), asker, Origin("room-1", message="message-1"))
 
 
 @contextmanager
 def held(store: RunStore, run: Run) -> Iterator[RenewedLock]:
-    """The lease of a run that nobody has."""
+    """Yield the lease of a run that no worker has."""
     with store.lease(run.id) as lease:
         assert lease is not None
         yield lease
 
 
 def take_over(store: RunStore, run: Run) -> None:
-    """Let the lease expire, and another worker take it."""
+    """Let the lease expire and have another worker take the run and give it back."""
     store.redis.delete(f"run:{run.id}:lease")
     with held(store, run):
         pass
 
 
 def kinds(store: RunStore, run: Run) -> list[str]:
-    """The run's history, and what the audit trail has of it."""
+    """Return the kinds of the run's events, and the number of entries in the audit trail."""
     entries = [entry.decode() for entry in store.audit.entries()]
     return [*(str(event.kind) for event in store.events(run.id)), str(len(entries))]
 
 
 def test_each_lease_has_a_higher_number(store: RunStore, asker: Person, opened: Run):
-    """Also that of another run, and that of a lease which was given back or has expired."""
+    """Every new lease has a higher number than all earlier leases, also those of other runs."""
     other = store.open(Channel("sales@contoso.com"), asker, Origin("room-1", message="message-2"))
     numbers = []
     for run in (opened, opened, other, opened):
@@ -64,7 +67,7 @@ def test_each_lease_has_a_higher_number(store: RunStore, asker: Person, opened: 
 
 
 def test_a_lease_that_another_has_counts_no_number(store: RunStore, opened: Run):
-    """Only a worker that gets it does."""
+    """A worker that does not get a lease uses up no number."""
     with held(store, opened) as lease:
         with store.lease(opened.id) as second:
             assert second is None
@@ -73,7 +76,10 @@ def test_a_lease_that_another_has_counts_no_number(store: RunStore, opened: Run)
 
 @of_both_ways
 def test_the_holder_writes(store: RunStore, opened: Run, event: Event):
-    """And so does anybody without a lease, as a press does."""
+    """The worker that holds the lease may write events.
+
+    A press of a button may write without any lease.
+    """
     with held(store, opened) as lease:
         store.held_by(lease).append(opened.id, event)
         store.append(opened.id, event)
@@ -82,7 +88,7 @@ def test_the_holder_writes(store: RunStore, opened: Run, event: Event):
 
 @of_both_ways
 def test_an_old_token_writes_nothing(store: RunStore, opened: Run, event: Event):
-    """Another worker took the run over and gave it back: neither an event nor an entry is written."""
+    """A worker whose lease was taken over can write neither an event nor an audit entry."""
     with held(store, opened) as lease:
         take_over(store, opened)
         before = kinds(store, opened)
@@ -92,7 +98,7 @@ def test_an_old_token_writes_nothing(store: RunStore, opened: Run, event: Event)
 
 
 def test_an_expired_lease_writes_nothing(store: RunStore, opened: Run):
-    """Even if nobody has taken the run over."""
+    """A worker with an expired lease cannot write, even if nobody else has taken the run."""
     with held(store, opened) as lease:
         store.redis.delete(lease.key)
         with pytest.raises(LeaseLostError):
@@ -100,7 +106,7 @@ def test_an_expired_lease_writes_nothing(store: RunStore, opened: Run):
 
 
 def test_an_old_token_ends_no_run(store: RunStore, opened: Run):
-    """The channel stays with the run."""
+    """A worker whose lease was taken over cannot end the run, so the run keeps its channel."""
     with held(store, opened) as lease:
         take_over(store, opened)
         with pytest.raises(LeaseLostError):
@@ -110,7 +116,7 @@ def test_an_old_token_ends_no_run(store: RunStore, opened: Run):
 
 @of_both_ways
 def test_nothing_follows_an_end(store: RunStore, opened: Run, event: Event):
-    """Neither of a press nor of the worker with the lease."""
+    """After a run's end, neither a press nor the worker with the lease can add an event."""
     store.end(opened, CANCELLED)
     before = kinds(store, opened)
     with held(store, opened) as lease:
@@ -121,7 +127,7 @@ def test_nothing_follows_an_end(store: RunStore, opened: Run, event: Event):
 
 
 def test_a_second_end_is_none(store: RunStore, opened: Run):
-    """It says so, and writes nothing."""
+    """Ending a run a second time writes nothing and returns False."""
     assert store.end(opened, CANCELLED)
     before = kinds(store, opened)
     assert (store.end(opened, Event(Kind.FAILED, now())), kinds(store, opened)) == (False, before)
@@ -134,7 +140,7 @@ MEANWHILE: dict[str, tuple[Callable[[RunStore, Run], object], type[Exception]]] 
 
 
 class Late(RunStore):
-    """Store in which something happens once between the check of a write and the write."""
+    """Store that lets something happen once, after the check of a write and before the write."""
 
     def __init__(self, store: RunStore, meanwhile: Callable[[], object]) -> None:
         super().__init__(store.redis)
@@ -159,7 +165,7 @@ def test_the_check_is_part_of_the_transaction(
     happens: Callable[[RunStore, Run], object],
     error: type[Exception],
 ):
-    """A change between the check and the write undoes the write."""
+    """If the lease is lost or the run ends between the check and the write, nothing is written."""
     with held(store, opened) as lease:
         late = Late(store, lambda: happens(store, opened))
         with pytest.raises(error):
@@ -168,7 +174,7 @@ def test_the_check_is_part_of_the_transaction(
 
 
 def test_a_confirmed_lease_lasts_its_full_time(store: RunStore, opened: Run):
-    """Asking for it renews it."""
+    """Confirming a lease renews it for its full time."""
     with held(store, opened) as lease:
         store.redis.pexpire(lease.key, 3000)
         store.held_by(lease).confirm(opened.id)
@@ -176,7 +182,7 @@ def test_a_confirmed_lease_lasts_its_full_time(store: RunStore, opened: Run):
 
 
 def test_nothing_confirms_what_is_over(store: RunStore, opened: Run):
-    """A lost lease and an ended run are told apart."""
+    """Confirming raises one error for a lost lease and another for an ended run."""
     with held(store, opened) as lease:
         store.end(opened, CANCELLED)
         with pytest.raises(RunEndedError):
@@ -189,7 +195,10 @@ def test_nothing_confirms_what_is_over(store: RunStore, opened: Run):
 def test_a_gap_as_long_as_the_lease_needs_no_redis(
     store: RunStore, opened: Run, monkeypatch: pytest.MonkeyPatch
 ):
-    """After a laptop's sleep the lease counts as lost at once, and for good."""
+    """After a sleep as long as the lease, as of a laptop, the lease counts as lost.
+
+    Redis is not asked, and the lease stays lost.
+    """
     with held(store, opened) as lease:
         woke = locks.seconds_since_boot() + LEASE_S
         assert not lease.lost
@@ -200,7 +209,10 @@ def test_a_gap_as_long_as_the_lease_needs_no_redis(
 
 
 def test_another_run_of_the_mailbox_is_waited_for(store: RunStore, asker: Person, opened: Run):
-    """As long as a worker has its lease, also after its end."""
+    """A new run waits while a worker has the lease of another run of its mailbox.
+
+    This holds even if that other run has ended.
+    """
     with held(store, opened):
         assert not store.others_at_work(opened)
         store.end(opened, CANCELLED)

@@ -1,4 +1,4 @@
-"""A run's origin and brief, which are typed from its first event on."""
+"""Origin and brief of a run, which have types from the run's first event on."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ FIX = Brief(
 @pytest.mark.parametrize("brief", [FULL, FIX, Brief()])
 @pytest.mark.parametrize("kind", RunKind)
 def test_a_run_knows_what_it_was_opened_with(kind: RunKind, brief: Brief):
-    """Its kind, its origin and its brief come back from JSON with their types."""
+    """A run's kind, origin and brief are read back from JSON with their types."""
     event = codec.load(codec.dump(opening(CHANNEL, ASKER, kind, ORIGIN, brief)), Event)
     run = fold("R1", [event])
     assert (run.kind is kind, run.origin, run.brief) == (True, ORIGIN, brief)
@@ -51,7 +51,7 @@ def test_a_run_that_says_no_kind_is_a_setup():
 
 
 def test_the_audit_trail_says_where_it_was_asked_for(store: RunStore):
-    """In the run's first entry, without the fields that say nothing."""
+    """A run's first audit entry has its origin and brief, without their empty fields."""
     store.check(CHANNEL, ASKER, ORIGIN, brief=FIX)
     entry = codec.load(store.audit.entries()[0], dict)
     origin = {"room": "room-1", "thread": "thread-1", "direct": True, "message": "message-1"}

@@ -1,4 +1,4 @@
-"""Protection of older data by MACs, which happens once and cannot be brought about again."""
+"""Protection of older data with MACs, which happens once and cannot be triggered a second time."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ KEY = base64.urlsafe_b64encode(b"0" * 32).decode()
 
 @pytest.fixture
 def old(old_data: Redis) -> RunStore:
-    """A store of this version over the old data, migrated."""
+    """Return a store of this version on migrated older data."""
     schema.ensure(old_data, (KEY,))
     return RunStore(old_data, (KEY,))
 
 
 def test_approvals_of_older_runs_are_in_the_trail(old: RunStore):
-    """So they count after the migration, which seals the end of the old trail in the new way."""
+    """Approvals of older runs count after the migration, which seals the old audit trail."""
     run = old.load("APPRVD")
     assert [
         trust.is_audited(old, run.id, scope, word) for scope, word in run.approvals.items()
@@ -46,7 +46,10 @@ FORGED = {
 
 @pytest.mark.parametrize("how", FORGED)
 def test_nothing_is_protected_a_second_time(old: RunStore, redis: Redis, how: str):
-    """An attacker who sets the layout's number back cannot have the next start sign forged entries."""
+    """An attacker who sets the layout's number back gets no forged entries signed.
+
+    The next start of the bot does not sign them.
+    """
     event = codec.dump(Event(Kind.APPROVED, now(), data={"plan": "p", "scope": "mailbox"}))
     redis.rpush("run:PLANND:events", event)
     redis.set("channel:new@contoso.com", '{"run":"X","at":"2026-11-20T09:00:00Z"}')
@@ -59,7 +62,7 @@ def test_nothing_is_protected_a_second_time(old: RunStore, redis: Redis, how: st
 
 
 def test_a_trail_that_was_changed_protects_nothing(old_data: Redis):
-    """Older data whose trail is not as the bot sealed it is not believed."""
+    """If the audit trail of older data was changed, the migrated runs are not trusted."""
     old_data.rpush("audit:entries", '{"what":"approved"}')
     schema.ensure(old_data, (KEY,))
     with pytest.raises(ForeignRunError):

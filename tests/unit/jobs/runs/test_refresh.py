@@ -1,4 +1,4 @@
-"""A run that is read on from where it was is the same as one that is read from the start."""
+"""Refreshing of a run, which gives the same run as reading all of its events."""
 
 from __future__ import annotations
 
@@ -12,7 +12,10 @@ from jobs.runs.run_store import RunStore
 
 
 def test_only_what_happened_since_is_added(redis: Redis):
-    """Three events later both ways lead to the same run; with nothing new nothing changes."""
+    """Applying only the new events gives the same run as loading it.
+
+    Without new events nothing changes.
+    """
     store = RunStore(redis)
     early = store.open(
         Channel("support@contoso.com"), Person("ann", "ann@contoso.com"), Origin("room")

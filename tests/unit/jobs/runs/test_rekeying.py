@@ -1,4 +1,4 @@
-"""Everything that is under an older key is written again under the newest, and nothing else is signed."""
+"""Writing of everything under an older key again under the newest one, and of nothing else."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def a_run(store: RunStore, mailbox: str = MAILBOX) -> str:
 
 @pytest.fixture
 def run(redis: Redis) -> str:
-    """The id of a run under the old key, with one value of every other kind."""
+    """Return the ID of a run under the old key, after storing one value of every other kind."""
     store, vault = RunStore(redis, (OLD,)), Vault(redis, (OLD,))
     run_id = a_run(store)
     proven = store.load(run_id)
@@ -66,7 +66,7 @@ def run(redis: Redis) -> str:
 
 
 def without_their_end(redis: Redis, *names: str) -> list[str]:
-    """Return the keys that do not end within a day."""
+    """Return the keys that do not expire within a day."""
     return [name for name in names if not 0 < int(redis.ttl(name)) <= DAY_S]
 
 
@@ -77,12 +77,15 @@ def proven_by(store: RunStore) -> str:
 
 
 def without_counts(found: Result) -> dict[What, tuple[int, int]]:
-    """Return the numbers of each kind: under an older key, and under the first."""
+    """Return for each kind the number of values under an older key and under the first key."""
     return {what: (found.older[what], found.newest[what]) for what in What}
 
 
 def test_of_every_kind_the_value_is_written_again(redis: Redis, run: str):
-    """With the first key alone everything counts as before: nothing is missing, and every end is kept."""
+    """After the rotation, the first key alone can read every kind of value.
+
+    Nothing is missing, and every value keeps its expiry.
+    """
     before = RunStore(redis, (OLD,)).load(run)
     wanted = dict.fromkeys(What, (1, 0))
     assert without_counts(Rekeying(redis, BOTH).survey()) == wanted
@@ -108,7 +111,10 @@ def test_of_every_kind_the_value_is_written_again(redis: Redis, run: str):
 
 
 def test_a_second_time_nothing_is_written(redis: Redis, run: str):
-    """A value under the first key stays byte for byte; only the first time is in the audit trail."""
+    """A second rotation changes no value, because all are under the first key.
+
+    Only the first rotation is in the audit trail.
+    """
     Rekeying(redis, BOTH).renew()
     before = {key: redis.dump(key) for key in redis.scan_iter()}
     assert Rekeying(redis, BOTH).renew().older.total() == 0
@@ -187,7 +193,10 @@ FORGED: dict[str, tuple[Forge, str]] = {
 
 @pytest.mark.parametrize("how", FORGED)
 def test_what_does_not_verify_is_not_signed(redis: Redis, run: str, how: str):
-    """It is named, it stays byte for byte, and the other values of the bot are written again."""
+    """A value that does not verify is named and stays unchanged.
+
+    All other values of the bot are written again.
+    """
     forge, place = FORGED[how]
     forge(redis, run)
     key = place.format(run=run).partition(", ")[0].replace("\\x1b", "\x1b")
@@ -203,7 +212,7 @@ def test_what_does_not_verify_is_not_signed(redis: Redis, run: str, how: str):
 
 
 def test_a_stopped_run_stays_stopped(redis: Redis, run: str):
-    """A forged approval is not made good by the rotation."""
+    """Rotating the keys does not make a forged approval valid, so the run stays stopped."""
     redis.rpush(keys.run_events(run), codec.dump(APPROVED))
     Rekeying(redis, BOTH).renew()
     store = RunStore(redis, BOTH)
@@ -211,14 +220,17 @@ def test_a_stopped_run_stays_stopped(redis: Redis, run: str):
 
 
 class CutOffError(RedisConnectionError):
-    """Redis went away."""
+    """Error as if Redis had gone away."""
 
 
 @pytest.mark.parametrize("after", range(6))
 def test_it_may_be_interrupted_and_start_again(
     redis: Redis, run: str, monkeypatch: pytest.MonkeyPatch, after: int
 ):
-    """After any number of values both lists of keys read everything, and the next time does the rest."""
+    """A rotation may be interrupted after any number of values.
+
+    A bot with both keys can still read everything, and the next rotation completes the work.
+    """
     done: list[int] = []
     whole = Rekeying._renewed  # noqa: SLF001  the place of the interruption
 
@@ -241,7 +253,7 @@ def test_it_may_be_interrupted_and_start_again(
 
 
 def between(monkeypatch: pytest.MonkeyPatch, key: str, once: Callable[[], object]) -> None:
-    """Let another client do something after the values of a key were read, before they are written."""
+    """Have another client act once between the read and the write of the values of a key."""
     whole, did = Rekeying._look, []  # noqa: SLF001  between WATCH and MULTI
 
     def look(self: Rekeying, place: Any, reader: Any, name: bytes) -> Any:
@@ -256,9 +268,9 @@ def between(monkeypatch: pytest.MonkeyPatch, key: str, once: Callable[[], object
 def test_an_event_that_is_appended_meanwhile_is_kept(
     redis: Redis, run: str, monkeypatch: pytest.MonkeyPatch
 ):
-    """A worker appends between the read and the write: the history is read again and signed as a whole.
+    """If a worker appends an event during the rotation, the whole history is read again and signed.
 
-    The worker's own copy of the run, from before, is read on.
+    The worker can continue with its own copy of the run from before the rotation.
     """
     worker = RunStore(redis, BOTH)
     early = worker.load(run)
@@ -275,7 +287,7 @@ def test_an_event_that_is_appended_meanwhile_is_kept(
 def test_what_ends_meanwhile_does_not_come_back(
     redis: Redis, run: str, monkeypatch: pytest.MonkeyPatch
 ):
-    """A secret that is shown between the read and the write is shown once."""
+    """A secret that is shown between the read and the write of the rotation is not stored again."""
     name = Sealed.CLIENT_SECRET.of(run)
     vault, taken = Vault(redis, BOTH), []
     between(monkeypatch, keys.sealed(name), lambda: taken.append(vault.take(name)))
@@ -286,7 +298,7 @@ def test_what_ends_meanwhile_does_not_come_back(
 def test_a_card_that_is_posted_meanwhile_is_kept(
     redis: Redis, run: str, monkeypatch: pytest.MonkeyPatch
 ):
-    """The newer state of the card wins."""
+    """If a card is posted during the rotation, its newer state is kept."""
     store = RunStore(redis, BOTH)
     newer = store.authenticator.protect(("card", run, "plan"), b'{"message":"m-2"}')
     between(monkeypatch, keys.cards(run), lambda: redis.hset(keys.cards(run), "plan", newer))
@@ -295,14 +307,17 @@ def test_a_card_that_is_posted_meanwhile_is_kept(
 
 
 def test_a_history_that_two_keys_have_signed(redis: Redis, run: str):
-    """A run that went on after the rotation has MACs of both keys; it is one chain under the first."""
+    """A history with MACs of two keys becomes one chain under the first key."""
     RunStore(redis, BOTH).append(run, Event(Kind.RUNNING, now(), step="ids"))
     Rekeying(redis, BOTH).renew()
     assert RunStore(redis, (NEW,)).load(run).version == 4
 
 
 def test_a_restart_of_one_process_after_the_other(redis: Redis, run: str):
-    """With OLD,NEW a process still writes under the old key, and believes what others write under the new."""
+    """With OLD,NEW a process still writes under the old key but accepts events under the new key.
+
+    So the processes can be restarted one after the other.
+    """
     between_them, ahead = RunStore(redis, (OLD, NEW)), RunStore(redis, BOTH)
     between_them.append(run, Event(Kind.RUNNING, now(), step="ids"))
     assert RunStore(redis, (OLD,)).load(run).version == 4
@@ -314,7 +329,7 @@ def test_a_restart_of_one_process_after_the_other(redis: Redis, run: str):
 
 
 def test_an_empty_redis(redis: Redis):
-    """There is nothing to write, and nothing is written."""
+    """In an empty Redis, the rotation finds nothing and writes nothing."""
     found = Rekeying(redis, BOTH).renew()
     assert (found.older.total(), found.newest.total(), found.foreign) == (0, 0, [])
     assert redis.dbsize() == 0

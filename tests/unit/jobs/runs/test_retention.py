@@ -1,4 +1,4 @@
-"""Retention of runs, cards and audit entries: what is removed, and what never is."""
+"""Retention of runs, cards and audit entries: which of them are removed, and which never are."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ CHANGE = Change("smtp_auth", "M2", Text("a"), Text("b"), Text("c"), Scope.MAILBO
 
 @pytest.fixture
 def clear(store: RunStore) -> Clear:
-    """One whole pass, as a worker that has just started does it."""
+    """Return a function that does one whole pass of retention, as a new worker does it."""
 
     def one_pass() -> None:
         retention = Retention(store, RUN_DAYS, AUDIT_DAYS)
@@ -39,7 +39,7 @@ def clear(store: RunStore) -> Clear:
 
 @pytest.fixture
 def run_of(store: RunStore, asker: Person) -> Callable[..., Run]:
-    """Opens a run with these events; each is asked for by a message of its own."""
+    """Return a function that opens a run with the given events, each from a message of its own."""
     count = iter(range(1_000))
 
     def opened(
@@ -61,7 +61,7 @@ def run_of(store: RunStore, asker: Person) -> Callable[..., Run]:
 
 
 def changed() -> tuple[Event, ...]:
-    """The events of a change that was made."""
+    """Return the events of a change that was made."""
     found = Finding("smtp_auth", State.WRONG)
     return (
         Event(Kind.CHANGING, now(), step="smtp_auth", finding=found, changes=(CHANGE,)),
@@ -70,7 +70,7 @@ def changed() -> tuple[Event, ...]:
 
 
 def undone() -> tuple[Event, ...]:
-    """The events of an undo that has restored a value."""
+    """Return the events of an undo that has restored a value."""
     past = RecordedChange("smtp_auth", CHANGE, Text("b"), {}, {}, ())
     return (
         Event(Kind.RECALLED, now(), past=(past,)),
@@ -79,14 +79,14 @@ def undone() -> tuple[Event, ...]:
 
 
 def there(redis: Redis, run: Run) -> bool:
-    """Return whether the run's history is there."""
+    """Return whether the run's history exists in Redis."""
     return bool(redis.exists(f"run:{run.id}:events"))
 
 
 def test_an_old_run_that_nothing_needs(
     redis: Redis, run_of: Callable[..., Run], clear: Clear, pass_time: Callable[[float], None]
 ):
-    """It is removed when it is old enough, with its cards and its places in the indexes."""
+    """An old run that nothing needs is removed with its cards and its places in the indexes."""
     old = run_of()
     pass_time((RUN_DAYS - 1) * DAY_S)
     clear()
@@ -103,7 +103,7 @@ def test_an_old_run_that_nothing_needs(
 def test_a_recorded_channel_keeps_all_its_runs(
     redis: Redis, run_of: Callable[..., Run], clear: Clear, pass_time: Callable[[float], None]
 ):
-    """The current run and every earlier one stay, however old, because an undo needs them."""
+    """All runs of a connected channel are kept, however old, because an undo needs them."""
     runs = [run_of(), run_of(*changed(), end=Kind.FINISHED)]
     pass_time(10 * RUN_DAYS * DAY_S)
     clear()
@@ -114,7 +114,7 @@ def test_a_recorded_channel_keeps_all_its_runs(
 def test_a_run_that_has_not_ended(
     redis: Redis, run_of: Callable[..., Run], clear: Clear, pass_time: Callable[[float], None]
 ):
-    """A run that waits for a person stays, and so do the earlier runs of its mailbox."""
+    """Retention keeps a run that waits for a person, and all earlier runs of its mailbox."""
     runs = [run_of(), run_of(end=None)]
     nameless = run_of(mailbox="", end=None)
     pass_time(10 * RUN_DAYS * DAY_S)
@@ -125,7 +125,7 @@ def test_a_run_that_has_not_ended(
 def test_changes_that_were_not_undone(
     redis: Redis, run_of: Callable[..., Run], clear: Clear, pass_time: Callable[[float], None]
 ):
-    """A canceled setup that has changed something stays, because it can still be undone."""
+    """A canceled setup that has changed something is kept, because it can still be undone."""
     earlier, setup = run_of(), run_of(*changed())
     pass_time(10 * RUN_DAYS * DAY_S)
     clear()
@@ -135,7 +135,7 @@ def test_changes_that_were_not_undone(
 def test_an_undo_goes_after_what_it_has_undone(
     redis: Redis, run_of: Callable[..., Run], clear: Clear, pass_time: Callable[[float], None]
 ):
-    """While a run of a setup is kept, so is its undo. Later both are removed."""
+    """An undone setup and its undo are removed when they are old, but a later setup is kept."""
     setup = run_of(*changed())
     undo = run_of(*undone(), *changed(), kind=RunKind.UNDO, end=Kind.FINISHED)
     again = run_of(*changed())
@@ -151,7 +151,7 @@ def test_the_newest_end_decides(
     clear: Clear,
     pass_time: Callable[[float], None],
 ):
-    """A run that began long ago and ended a moment ago stays."""
+    """Retention keeps a run that began long ago and ended a moment ago."""
     late = run_of(end=None)
     pass_time((RUN_DAYS + 1) * DAY_S)
     store.end(late, Event(Kind.CANCELLED, now()))
@@ -160,7 +160,7 @@ def test_the_newest_end_decides(
 
 
 def test_checks_end_by_themselves(redis: Redis, store: RunStore, asker: Person, clear: Clear):
-    """A check has its own end in Redis, and its cards get the same one."""
+    """The history of a check expires in Redis by itself, and its cards expire at the same time."""
     check = store.check(Channel(MAILBOX), asker, Origin("room-1", message="message-1"))
     redis.hset(f"cards:{check.id}", "verdict", "{}")
     clear()
@@ -169,9 +169,9 @@ def test_checks_end_by_themselves(redis: Redis, store: RunStore, asker: Person, 
 
 
 def test_cards_get_an_end(redis: Redis, run_of: Callable[..., Run], clear: Clear):
-    """The cards of an ended run expire, also those of a recorded channel's run.
+    """The cards of an ended run expire, even if the run has proven a connected channel.
 
-    Those of a run that goes on do not. Those whose run is gone expire within a day.
+    The cards of an open run do not expire. If the run is gone, its cards expire within a day.
     """
     ended, finished = run_of(), run_of(end=Kind.FINISHED, mailbox="sales@contoso.com")
     going_on = run_of(end=None)
@@ -191,7 +191,10 @@ def test_a_slice_is_bounded(
     pass_time: Callable[[float], None],
     monkeypatch: pytest.MonkeyPatch,
 ):
-    """One slice looks at some keys only. All slices together remove everything that is due."""
+    """One slice of retention looks at only some keys.
+
+    All slices together remove every run that is old enough.
+    """
     monkeypatch.setattr("jobs.runs.retention.KEYS_AT_ONCE", 10)
     runs = [run_of(mailbox=f"box{number}@contoso.com") for number in range(40)]
     pass_time((RUN_DAYS + 1) * DAY_S)
@@ -209,7 +212,7 @@ def test_a_pass_a_day(
     run_of: Callable[..., Run],
     pass_time: Callable[[float], None],
 ):
-    """After a pass the keys are left alone until the next day."""
+    """After a pass of retention, the next one begins a day later."""
     retention = Retention(store, RUN_DAYS, AUDIT_DAYS)
     for _ in range(50):
         retention()
@@ -229,9 +232,9 @@ def test_a_run_that_gets_an_event_at_that_moment(
     pass_time: Callable[[float], None],
     monkeypatch: pytest.MonkeyPatch,
 ):
-    """A run that grows while it is judged is not removed.
+    """A run that gets an event while retention judges it is not removed.
 
-    Nothing follows an end by the store; a worker of an older version may still add something.
+    The store adds nothing after a run's end, but a worker of an older version may still do so.
     """
     old = run_of()
     pass_time((RUN_DAYS + 1) * DAY_S)
@@ -249,14 +252,17 @@ def test_a_run_that_gets_an_event_at_that_moment(
 
 
 def entries(store: RunStore) -> list[dict[str, Any]]:
-    """The entries of the trail."""
+    """Return the entries of the audit trail."""
     return [read(line) for line in store.audit.entries()]
 
 
 def test_old_audit_entries(
     store: RunStore, run_of: Callable[..., Run], clear: Clear, pass_time: Callable[[float], None]
 ):
-    """Entries are removed by their own age, an entry says so, and the rest can be verified."""
+    """Audit entries are removed at their own age.
+
+    A new entry records the removal, and the remaining entries can be verified.
+    """
     run_of()
     before = len(entries(store))
     pass_time((AUDIT_DAYS - 2) * DAY_S)
@@ -274,7 +280,7 @@ def test_old_audit_entries(
 def test_a_broken_trail_is_logged(
     store: RunStore, redis: Redis, run_of: Callable[..., Run], clear: Clear, capsys: Any
 ):
-    """The worker names an entry that somebody else has changed, also one that was verified before."""
+    """The worker logs an audit entry that somebody has changed, even if it was verified before."""
     run_of()
     clear()
     redis.lset("audit:entries", 0, '{"n":1,"what":"forged"}')

@@ -1,4 +1,4 @@
-"""A run is what follows from its events: every kind, and what it does not touch."""
+"""State of a run, as it follows from every kind of event."""
 
 from __future__ import annotations
 
@@ -50,12 +50,12 @@ APPROVAL = Reply("plan-1", "anna@contoso.com", T1)
 
 
 def found(finding: Finding) -> Event:
-    """The engine's word about a step."""
+    """Return the event with which the engine records a finding."""
     return Event(Kind.FOUND, T1, step=finding.step, finding=finding)
 
 
 def problem(question: str) -> Event:
-    """Something went wrong where a person was asked."""
+    """Return the event of a problem with something that a person was asked for."""
     return Event(
         Kind.PROBLEM, T1, data={"question": question, "cause": "wrong_tenant", "code": "AADSTS1"}
     )
@@ -211,24 +211,24 @@ TABLE: list[tuple[str, list[Event], Run]] = [
     ("events", "run"), [row[1:] for row in TABLE], ids=[row[0] for row in TABLE]
 )
 def test_what_follows(events: list[Event], run: Run):
-    """The whole run, compared."""
+    """Each list of events in the table results in exactly the expected run."""
     assert fold("R1", [OPENED, *events]) == replace(run, version=len(events) + 1)
 
 
 def test_every_kind_is_in_the_table():
-    """Every kind of event is in the table."""
+    """The table of expected runs covers every kind of event."""
     assert {OPENED.kind} | {event.kind for _, events, _ in TABLE for event in events} == set(Kind)
 
 
 @pytest.mark.parametrize("events", [[], [Event(Kind.DETAILS, T0)], [replace(OPENED, person=None)]])
 def test_no_opening_no_run(events: list[Event]):
-    """A list that does not begin with an opening is no run."""
+    """A list of events that does not begin with the opening of a run is refused."""
     with pytest.raises(LookupError):
         fold("R1", events)
 
 
 def test_folding_goes_on_anywhere():
-    """Reading only what is new gives the same run as reading it all."""
+    """Applying only the later events to a run gives the same run as applying all events."""
     events = [OPENED, PLANNED, APPROVED, found(OK), Event(Kind.FINISHED, T2)]
     whole = fold("R1", events)
     assert [
@@ -263,7 +263,7 @@ def test_folding_goes_on_anywhere():
     ],
 )
 def test_an_approval_covers_its_scope(approvals: set[Scope], change: Change, approved: bool):
-    """The plan must show the change, as far as it matters, and its scope must be approved."""
+    """A change is approved if the plan shows its effect and somebody has approved its scope."""
     plan = replace(PLAN, changes=(CHANGE, TENANT_WIDE))
     assert (
         replace(BASE, plan=plan, approvals=dict.fromkeys(approvals, APPROVAL)).approved(change)
@@ -276,7 +276,10 @@ def test_an_approval_covers_its_scope(approvals: set[Scope], change: Change, app
     [(state, state in {State.OK, State.WARNING, State.POSSIBLE, State.SKIPPED}) for state in State],
 )
 def test_settled(state: State, settled: bool):
-    """Skipped is settled, and so is what only may be wrong; unknown never is."""
+    """A step is settled if it is OK, a warning, only possibly wrong or skipped.
+
+    A step in any other state, such as unknown, is not settled.
+    """
     assert replace(BASE, findings={"ids": Finding("ids", state)}).settled("ids") is settled
 
 
@@ -292,13 +295,13 @@ def test_settled(state: State, settled: bool):
     ],
 )
 def test_the_tenant_of_a_run(events: list[Event], tenant: str, bound_to: str):
-    """A run's tenant is known without a sign-in and cannot change after the first approval."""
+    """A run's tenant is known even after a sign-out and is required after the first approval."""
     run = fold("R1", [OPENED, *events])
     assert (run.tenant, run.required_tenant) == (tenant, bound_to)
 
 
 def test_facts_and_answers():
-    """A value that some step found, what a person said, and empty strings for what nobody did."""
+    """A run returns the facts that steps found and the answers of people, or empty strings."""
     run = replace(
         BASE,
         findings={"a": Finding("a", State.OK, facts={"upn": ""}), "b": OK},
@@ -322,11 +325,11 @@ def test_facts_and_answers():
     ],
 )
 def test_when_a_change_was_written(changed: Changed, written: datetime):
-    """When it was made; of one that never got to its end, the first try."""
+    """A change was written when it was completed; an incomplete one when it was first tried."""
     assert changed.written == written
 
 
 def test_only_what_got_to_its_end_was_made():
-    """A change that was begun may have had no effect."""
+    """Only a completed change counts as applied, because a begun change may have had no effect."""
     run = replace(BASE, changed={"a": Changed((), WRONG, T1), "b": Changed((), WRONG, T1, T2)})
     assert [run.change_applied(step) for step in ("a", "b", "c")] == [False, True, False]

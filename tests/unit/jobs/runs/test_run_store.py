@@ -1,4 +1,4 @@
-"""Runs in Redis: who holds a channel, who works, what is due, and how a run ends."""
+"""Runs in Redis: which run holds a channel, who works on it, when it is due, and how it ends."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ ORIGIN = Origin("room-1", message="message-1")
 
 @pytest.fixture
 def opened(store: RunStore, asker: Person) -> Run:
-    """A run of the mailbox."""
+    """Return a new run of the mailbox."""
     return store.open(Channel(MAILBOX), asker, ORIGIN)
 
 
 def test_a_second_run_of_a_mailbox_is_refused(store: RunStore, asker: Person, opened: Run):
-    """It names the first one, and leaves nothing open behind."""
+    """A second run of a mailbox is refused with the first one's ID, and none is left behind."""
     with pytest.raises(AlreadyRunningError) as busy:
         store.open(Channel(MAILBOX), asker, replace(ORIGIN, message="message-2"))
     assert (
@@ -43,7 +43,7 @@ def test_a_second_run_of_a_mailbox_is_refused(store: RunStore, asker: Person, op
 
 
 def test_of_many_at_once_one_opens(store: RunStore, asker: Person):
-    """Twenty people at the same moment: one run."""
+    """If twenty people ask for the same mailbox at once, only one run is opened."""
 
     def attempt(_: int) -> str:
         try:
@@ -56,20 +56,20 @@ def test_of_many_at_once_one_opens(store: RunStore, asker: Person):
 
 
 def test_the_same_message_opens_once(store: RunStore, asker: Person):
-    """Without a mailbox, the message is what is claimed."""
+    """A run without a mailbox claims its message, so the same message cannot open a second run."""
     store.open(Channel(""), asker, ORIGIN)
     with pytest.raises(AlreadyRunningError):
         store.open(Channel(""), asker, ORIGIN)
 
 
 def test_claiming_twice_is_claiming_once(store: RunStore, opened: Run):
-    """The holder may ask again."""
+    """A run may claim its own mailbox again."""
     store.channels.claim(MAILBOX, opened.id)
     assert store.channels.running(MAILBOX) == opened.id
 
 
 def test_a_run_that_died_before_its_first_event_holds_nothing(store: RunStore, opened: Run):
-    """A claim without a history is taken over."""
+    """A mailbox that is claimed by a run without a history can be claimed by another run."""
     store.redis.set("channel:sales@contoso.com:run", "DEAD22")
     store.redis.zadd("runs:open", {"DEAD22": 1})
     store.channels.claim("sales@contoso.com", opened.id)
@@ -77,14 +77,14 @@ def test_a_run_that_died_before_its_first_event_holds_nothing(store: RunStore, o
 
 
 def test_an_ended_run_gives_the_mailbox_free(store: RunStore, asker: Person, opened: Run):
-    """The next one may begin."""
+    """When a run ends, it releases its mailbox, so the next run can begin."""
     store.end(opened, Event(Kind.CANCELLED, now()))
     assert store.channels.running(MAILBOX) == ""
     assert store.open(Channel(MAILBOX), asker, ORIGIN).id != opened.id
 
 
 def test_ending_twice_keeps_the_first_end(store: RunStore, asker: Person, opened: Run):
-    """And does not take the mailbox from the run that has it since."""
+    """Ending a run again changes nothing and does not release the mailbox of the next run."""
     store.end(opened, Event(Kind.CANCELLED, now()))
     later = store.open(Channel(MAILBOX), asker, ORIGIN)
     store.end(store.load(opened.id), Event(Kind.FAILED, now()))
@@ -92,7 +92,10 @@ def test_ending_twice_keeps_the_first_end(store: RunStore, asker: Person, opened
 
 
 def test_a_finished_setup_is_a_record(store: RunStore, opened: Run, asker: Person):
-    """Of the channel, for the space and for who asked; nothing is due any more."""
+    """A finished setup records its channel for the space and for the requester.
+
+    The run is no longer due.
+    """
     at = now()
     store.schedule.add(opened.id, at)
     store.end(opened, Event(Kind.FINISHED, at))
@@ -111,7 +114,7 @@ def test_a_finished_setup_is_a_record(store: RunStore, opened: Run, asker: Perso
 
 @pytest.mark.parametrize("kind", [Kind.CANCELLED, Kind.FAILED])
 def test_another_end_is_no_record(store: RunStore, opened: Run, kind: Kind):
-    """A run with any other end leaves no record, because it proved nothing."""
+    """A canceled or failed setup records no channel, because it has proven nothing."""
     store.end(opened, Event(kind, now()))
     assert (store.channels.record(MAILBOX), store.channels.of_space("room-1")) == (None, ())
 
@@ -132,7 +135,10 @@ def test_a_clock_that_is_set_back_puts_nothing_off(store: RunStore):
 
 
 def test_a_run_that_changed_is_due_by_itself(store: RunStore, opened: Run):
-    """A run with a new event becomes due, even if its process dies before queuing it."""
+    """A run with a new event becomes due by itself.
+
+    So it continues even if its process dies before queuing it.
+    """
     assert 10 < (store.redis.zscore("runs:due", opened.id) or 0) - now().timestamp() <= LEASE_S + 1
     store.schedule.add(opened.id, now())
     store.append(opened.id, Event(Kind.RESUMED, now()))
@@ -140,14 +146,14 @@ def test_a_run_that_changed_is_due_by_itself(store: RunStore, opened: Run):
 
 
 def test_due_can_be_forgotten(store: RunStore):
-    """A run that waits for a person is not looked at by itself."""
+    """A run that is removed from the schedule, as one that waits for a person, is due no more."""
     store.schedule.add("A", now())
     store.schedule.remove("A")
     assert store.schedule.claim_due() == ()
 
 
 def test_one_worker_at_a_time(store: RunStore, opened: Run):
-    """A second one gets nothing, until the first one has given the lease back."""
+    """A second worker gets no lease of a run until the first one has given its lease back."""
     with store.lease(opened.id) as first, store.lease(opened.id) as second:
         assert (first is None, second) == (False, None)
     with store.lease(opened.id) as third:
@@ -155,7 +161,10 @@ def test_one_worker_at_a_time(store: RunStore, opened: Run):
 
 
 def test_renewing_puts_the_run_on_the_due_list(store: RunStore, opened: Run):
-    """Renewing the lease makes the run due just after its end, so another worker replaces a dead one."""
+    """Renewing a lease makes the run due right after the lease.
+
+    So another worker continues the run if this worker dies.
+    """
     with store.lease(opened.id) as lease:
         assert lease is not None
         assert lease.renew()
@@ -164,7 +173,7 @@ def test_renewing_puts_the_run_on_the_due_list(store: RunStore, opened: Run):
 
 
 def test_a_lost_lease_is_not_renewed(store: RunStore, opened: Run):
-    """Another worker has it: the first one hears so, and gives nothing back that is not its own."""
+    """A worker cannot renew or release a lease that another worker has by now."""
     with store.lease(opened.id) as lease:
         assert lease is not None
         store.redis.set(f"run:{opened.id}:lease", "another")
@@ -173,7 +182,7 @@ def test_a_lost_lease_is_not_renewed(store: RunStore, opened: Run):
 
 
 def test_only_what_is_new_is_read(store: RunStore, opened: Run):
-    """The newest run from an older one is the same as the run from the start."""
+    """Refreshing an older copy of a run gives the same run as loading it."""
     store.append(opened.id, Event(Kind.DETAILS, now()), Event(Kind.RUNNING, now(), step="ids"))
     assert (store.refresh(opened), store.length(opened.id)) == (store.load(opened.id), 3)
 
@@ -185,7 +194,7 @@ def test_an_unknown_run(store: RunStore):
 
 
 def test_an_older_worker_reads_what_a_newer_one_wrote(store: RunStore, opened: Run):
-    """In the middle of an upgrade: a kind of event that it does not know, and a key, change nothing."""
+    """During an upgrade, an older worker ignores an unknown kind of event and an unknown field."""
     newer = b'{"kind": "of_tomorrow", "at": "2026-11-25T10:00:00Z", "colour": "green"}'
     lines = store.event_log.chained(opened.id, [newer], opened.mac)
     store.redis.rpush(f"run:{opened.id}:events", *lines)
@@ -194,7 +203,7 @@ def test_an_older_worker_reads_what_a_newer_one_wrote(store: RunStore, opened: R
 
 
 def test_nothing_is_added_to_a_run_that_is_gone(store: RunStore, opened: Run):
-    """After Redis lost its data, appending to the old run raises ``RunGoneError`` and stores nothing."""
+    """If Redis has lost a run, appending to it raises ``RunGoneError`` and stores nothing."""
     store.redis.flushall()
     with pytest.raises(RunGoneError):
         store.append(opened.id, Event(Kind.RUNNING, now(), step="ids"))
@@ -202,7 +211,7 @@ def test_nothing_is_added_to_a_run_that_is_gone(store: RunStore, opened: Run):
 
 
 def test_a_check_holds_nothing(store: RunStore, asker: Person, opened: Run):
-    """Any number of checks can run during a setup, and the newest is found by its mailbox."""
+    """Any number of checks can run during a setup, and the newest check is found by its mailbox."""
     first, second = (store.check(Channel(MAILBOX), asker, ORIGIN) for _ in range(2))
     store.channels.set_last_check(MAILBOX, second.id)
     assert (first.kind, first.detailed, store.last_check(MAILBOX)) == ("check", True, second)
@@ -213,24 +222,24 @@ def test_a_check_holds_nothing(store: RunStore, asker: Person, opened: Run):
 
 
 def test_a_check_that_is_gone_is_none(store: RunStore):
-    """Its history is kept for thirty days."""
+    """A mailbox has no last check if the check's history has expired, as it does after 30 days."""
     store.channels.set_last_check(MAILBOX, "GONE22")
     assert store.last_check(MAILBOX) is None
 
 
 @pytest.fixture
 def twelve(store: RunStore, asker: Person) -> list[Run]:
-    """Runs of one space, oldest first."""
+    """Return twelve runs of one space, oldest first."""
     return [store.open(Channel(f"m{each}@contoso.com"), asker, ORIGIN) for each in range(12)]
 
 
 def listed(store: RunStore) -> list[str]:
-    """The mailboxes of the space's runs, by their names."""
+    """Return the local part of each mailbox among the space's listed runs."""
     return [run.channel.mailbox.partition("@")[0] for run in store.runs_in_space("room-1")]
 
 
 def test_a_space_lists_every_open_run(store: RunStore, twelve: list[Run]):
-    """Newest first, however many they are."""
+    """A space lists all of its open runs, newest first, however many they are."""
     assert (listed(store), store.count_in_space("room-1")) == (
         [f"m{each}" for each in reversed(range(12))],
         len(twelve),
@@ -248,7 +257,7 @@ def test_a_space_lists_open_runs_before_ended_ones(store: RunStore, twelve: list
 
 
 def test_a_run_whose_history_was_deleted_is_not_listed(store: RunStore, twelve: list[Run]):
-    """Open or ended: the others are listed and counted all the same."""
+    """A space neither lists nor counts runs without a history, but all of its other runs."""
     store.end(twelve[11], Event(Kind.CANCELLED, now()))
     store.end(twelve[3], Event(Kind.CANCELLED, now()))
     store.redis.delete(*(f"run:{twelve[each].id}:events" for each in (0, 5, 11)))
@@ -259,7 +268,10 @@ def test_a_run_whose_history_was_deleted_is_not_listed(store: RunStore, twelve: 
 
 
 def test_the_claim_of_a_message_ends(store: RunStore, asker: Person, opened: Run):
-    """After a day nobody delivers the same message again; a mailbox is held until its run ends."""
+    """The claim of a message expires after a day, because nobody delivers the message again later.
+
+    The claim of a mailbox does not expire.
+    """
     store.open(Channel(""), asker, ORIGIN)
     assert (
         0 < store.redis.ttl("channel:message-1:run") <= ASKED_S,
@@ -268,13 +280,13 @@ def test_the_claim_of_a_message_ends(store: RunStore, asker: Person, opened: Run
 
 
 def test_a_secret_is_handed_over_once_and_for_all(store: RunStore):
-    """A shown secret is remembered by its key id."""
+    """A secret that was shown is remembered by its key ID."""
     store.record_secret_shown("k1")
     assert (store.was_secret_shown("k1"), store.was_secret_shown("k2")) == (True, False)
 
 
 def test_ids_can_be_read_aloud():
-    """Six characters, none of which looks like another."""
+    """IDs of runs have six characters, all from the set of letters that are easy to tell apart."""
     assert all(
         len(each) == 6 and set(each) <= set(LETTERS) for each in (new_id() for _ in range(100))
     )
@@ -303,7 +315,7 @@ def test_a_mailbox_lists_its_runs(store: RunStore, asker: Person, opened: Run):
 def test_an_undone_channel_is_listed_nowhere(
     store: RunStore, asker: Person, opened: Run, state: State, kind: Kind, listed: tuple[str, ...]
 ):
-    """An undone channel is no longer listed, unless the undo reversed no change."""
+    """A channel is listed no more after a finished undo, unless the undo reversed no change."""
     store.end(opened, Event(Kind.FINISHED, now()))
     undo = store.open(Channel(MAILBOX), asker, Origin("room-2", message="message-2"), RunKind.UNDO)
     change = Change("smtp_auth", "M2", Text("a"), Text("b"), Text("c"), Scope.MAILBOX, "x")

@@ -1,4 +1,4 @@
-"""Migration of older data, which succeeds as a whole or is refused; newer data is refused."""
+"""Migration of older data, which succeeds as a whole or is refused, and refusal of newer data."""
 
 from __future__ import annotations
 
@@ -33,24 +33,27 @@ SINCE = ("searched", "discovered", "silent")
 
 
 def origin_of(run_id: str) -> Origin:
-    """Origins of the fixture's runs: each in a thread of the same space."""
+    """Return the origin of a run of the older data: a thread of its own in the same space."""
     return Origin("room-1", f"thread-{run_id}", message=f"message-{run_id}")
 
 
 def everything(redis: Redis) -> dict[bytes, bytes | None]:
-    """Return every key of Redis with its value, byte for byte, but for the number of its locks."""
+    """Return every key of Redis with its serialized value, except for the counter of the locks."""
     return {key: redis.dump(key) for key in redis.scan_iter() if key != b"locks:number"}
 
 
 @pytest.fixture
 def old(old_data: Redis) -> RunStore:
-    """A store of this version over the old data, migrated."""
+    """Return a store of this version on migrated older data."""
     schema.ensure(old_data, (KEY,))
     return RunStore(old_data, (KEY,))
 
 
 def test_the_fixture_has_a_run_in_every_stage():
-    """The fixture has every run, and every kind of event of that time but DIFFERS and UNKNOWN."""
+    """The older data has all expected runs.
+
+    It has every kind of event of that time except for DIFFERS and UNKNOWN.
+    """
     runs = {key.split(":")[1] for key in OLD if key.startswith("run:") and key.endswith(":events")}
     kinds = {
         json.loads(line)["kind"]
@@ -65,7 +68,7 @@ def test_the_fixture_has_a_run_in_every_stage():
 
 
 def stands(run: Run) -> tuple[Any, ...]:
-    """Return where a run stands, as RUNS has it."""
+    """Return the state of a run in the form of the table RUNS."""
     approvals, changed = tuple(sorted(map(str, run.approvals))), tuple(sorted(run.changed))
     return (
         run.kind,
@@ -88,12 +91,15 @@ def signals_of(run: Run) -> dict[str, Signals]:
 
 
 def test_every_run_stands_where_it_stood(old: RunStore):
-    """Migration loses nothing of a run and changes none of its meaning."""
+    """After the migration every run has the same state as before."""
     assert {run_id: stands(old.load(run_id)) for run_id in RUNS} == RUNS
 
 
 def test_where_each_run_was_asked_for_and_what_it_was_told(old: RunStore):
-    """Its origin and its brief were strings under names of one dictionary, of which nothing is left."""
+    """The migration gives each run's origin and brief typed fields in the first event.
+
+    Nothing is left in the dictionary of strings that had held both.
+    """
     runs = {run_id: old.load(run_id) for run_id in RUNS}
     origins = {run_id: ORIGINS.get(run_id, origin_of(run_id)) for run_id in RUNS}
     assert {run_id: run.origin for run_id, run in runs.items()} == origins
@@ -103,7 +109,10 @@ def test_where_each_run_was_asked_for_and_what_it_was_told(old: RunStore):
 
 
 def test_what_each_finding_signals(old: RunStore):
-    """Times, counts and names that were texts among the facts have their types; ids are facts still."""
+    """The migration moves times, counts and names from a finding's facts to typed signals.
+
+    IDs are still facts.
+    """
     runs = [old.load(run_id) for run_id in RUNS]
     assert {run.id: signals_of(run) for run in runs if signals_of(run)} == SIGNALS
     facts = {name for run in runs for found in run.findings.values() for name in found.facts}
@@ -111,7 +120,10 @@ def test_what_each_finding_signals(old: RunStore):
 
 
 def test_the_fixture_has_every_signal_and_every_word_of_a_brief():
-    """The fixture uses every field of that time, so the two tests before this one cover them."""
+    """The older data uses every field of that time.
+
+    So the two tests about briefs and signals cover all of them.
+    """
     told = [each for signals in SIGNALS.values() for each in signals.values()]
     never = {
         name
@@ -128,7 +140,7 @@ def test_the_fixture_has_every_signal_and_every_word_of_a_brief():
 
 
 def test_the_bulk_check_of_a_space_is_found(old: RunStore):
-    """A bulk check moves to its new key with its expiry, and its kind gets the new name."""
+    """The migration renames the key and the kind of a space's bulk check and keeps its expiry."""
     old.redis.delete("schema")
     old.redis.set("space:room-2:round", "ROUND3", ex=600)
     old.redis.set("run:ROUND3:about", '{"run":"ROUND3","kind":"round","mailbox":""}', ex=600)
@@ -149,7 +161,7 @@ def test_the_bulk_check_of_a_space_is_found(old: RunStore):
 
 
 def test_a_newer_bulk_check_stays(redis: Redis):
-    """A bulk check that the new version stored during an interrupted migration stays."""
+    """A bulk check that the new version stored during an interrupted migration is kept."""
     redis.set("space:room-1:round", "OLDER2")
     redis.set("space:room-1:bulk_check", "NEWER2")
     schema.ensure(redis)
@@ -169,9 +181,9 @@ def test_a_newer_bulk_check_stays(redis: Redis):
     ],
 )
 def test_a_time_that_a_cloud_had_written(told: str, moment: datetime | None):
-    """A time without a zone is in UTC, and text that is not a time becomes None.
+    """The migration reads a time without a zone as UTC, and text that is not a time as None.
 
-    The old version read them so, and no run is refused because of them.
+    The old version read them in the same way, and no run is refused because of them.
     """
     finding = {
         "step": "conditional_access",
@@ -193,7 +205,7 @@ def test_a_time_that_a_cloud_had_written(told: str, moment: datetime | None):
 
 
 def test_what_an_undo_remembers(old: RunStore):
-    """The values before and after each change, under their new names."""
+    """The migration keeps an undo's values before and after each change under their new names."""
     past = old.load("UNDO22").past
     assert {
         name: (each.values_before, each.values_after, each.runs) for name, each in past.items()
@@ -240,7 +252,10 @@ def test_what_runs_know(old: RunStore):
 
 
 def test_lists_and_the_trail(old: RunStore, redis: Redis):
-    """The lists of channels, checks and due runs survive, and the audit trail is intact."""
+    """The lists of channels, checks and due runs survive the migration.
+
+    The audit trail is still valid.
+    """
     channels = old.channels
     assert [record.run for record in channels.connected()] == ["DONE22", "BEFORE"]
     assert (channels.running("form@contoso.com"), channels.running("cancelled@contoso.com")) == (
@@ -259,7 +274,7 @@ def test_lists_and_the_trail(old: RunStore, redis: Redis):
 
 
 def test_once_is_enough(old_data: Redis):
-    """A second start changes nothing, also if the number of the schema is missing."""
+    """A second migration changes nothing, even if the number of the layout is missing."""
     schema.ensure(old_data, (KEY,))
     after = everything(old_data)
     schema.ensure(old_data, (KEY,))
@@ -270,11 +285,11 @@ def test_once_is_enough(old_data: Redis):
 
 
 def test_only_what_has_to_change_does(old_data: Redis):
-    """The migration changes no other keys.
+    """The migration changes only the keys that get a MAC or a seal, and a few others.
 
-    It changes what gets a MAC or a seal: each run's history and description, the cards, the records of
-    channels, the links, and the end of the trail. It also changes a space's bulk check and its kind, and
-    the held locks.
+    A MAC or a seal is for each run's history and description, the cards, the records of channels,
+    the links, and the end of the audit trail. The others are a space's bulk check and its kind, the
+    held locks, and the number of the layout.
     """
     before = everything(old_data)
     schema.ensure(old_data, (KEY,))
@@ -298,14 +313,14 @@ def test_only_what_has_to_change_does(old_data: Redis):
 
 
 def test_how_long_a_run_is_kept_stays(old_data: Redis):
-    """A check's history ends when it would have ended."""
+    """The migration keeps the time at which a run's history expires."""
     old_data.expire("run:UNDO22:events", 600)
     schema.ensure(old_data, (KEY,))
     assert 0 < old_data.ttl("run:UNDO22:events") <= 600
 
 
 def test_an_empty_redis_gets_the_number(redis: Redis):
-    """And nothing else."""
+    """The migration of an empty Redis writes the number of the newest layout and nothing else."""
     schema.ensure(redis)
     assert everything(redis).keys() == {b"schema"}
     assert redis.get("schema") == str(MIGRATIONS[-1].to).encode()
@@ -322,7 +337,7 @@ def test_an_empty_redis_gets_the_number(redis: Redis):
     ],
 )
 def test_what_is_newer_is_refused(old_data: Redis, number: str, words: str):
-    """In a sentence, and nothing is touched."""
+    """Data of a newer or unknown layout is refused with an explanation, and nothing is changed."""
     old_data.set("schema", number)
     before = everything(old_data)
     with pytest.raises(schema.SchemaError, match=words):
@@ -341,7 +356,10 @@ def test_what_is_newer_is_refused(old_data: Redis, number: str, words: str):
     ],
 )
 def test_a_run_that_cannot_be_read_is_refused(old_data: Redis, line: str):
-    """Its key is named with what to do, and no run is migrated."""
+    """The migration is refused if a run cannot be read, and no run is changed.
+
+    The error names the key and says that it can be deleted.
+    """
     old_data.rpush("run:SIGNED:events", line)
     before = everything(old_data)
     with pytest.raises(
@@ -355,7 +373,10 @@ def test_a_run_that_cannot_be_read_is_refused(old_data: Redis, line: str):
 
 @pytest.mark.parametrize("value", ["no JSON", "[]", "{", "3"])
 def test_an_audit_part_that_cannot_be_read_is_refused(old_data: Redis, value: str):
-    """The start names the key, and no run is migrated."""
+    """The migration is refused if a run's audit description cannot be read, and no run is changed.
+
+    The error names the key.
+    """
     old_data.set("run:SIGNED:about", value)
     before = old_data.lrange("run:SIGNED:events", 0, -1)
     with pytest.raises(schema.SchemaError, match=r"run:SIGNED:about cannot be migrated"):
@@ -364,7 +385,7 @@ def test_an_audit_part_that_cannot_be_read_is_refused(old_data: Redis, value: st
 
 
 def test_what_is_left_of_a_deleted_run_hinders_nobody(redis: Redis):
-    """An event without a beginning is no run, before and after."""
+    """Events of a deleted run that lack the first one do not stop the migration."""
     redis.rpush("run:GONE22:events", codec.dump(Event(Kind.CANCELLED, now())))
     schema.ensure(redis)
     assert schema.problem(redis) == ""

@@ -27,7 +27,10 @@ SHARED, AGENT = "shared@contoso.com", "agent@contoso.com"
 
 @pytest.fixture
 def old(redis: Redis) -> RunStore:
-    """A store with a setup whose delegate has rehearsed, and with a check, as layout 2 has them."""
+    """Return a store with a migrated setup and check of layout 2.
+
+    The delegate of the setup has rehearsed.
+    """
     redis.set(keys.schema(), 2)
     for name in ("setup", "check"):
         redis.rpush(keys.run_events(name.upper()), *map(json.dumps, OLD[name]))
@@ -38,7 +41,10 @@ def old(redis: Redis) -> RunStore:
 
 
 def test_who_rehearsed_is_the_delegate(old: RunStore):
-    """The next check logs in as that user, as the sign-in that the bot has kept is that user's."""
+    """The user who rehearsed in an older setup counts as the delegate.
+
+    The next check logs in as that user, because the kept sign-in belongs to that user.
+    """
     run = old.load("SETUP")
     assert (run.channel.delegate, run.fact("shared"), delegate_of(run)) == ("", "blocked", AGENT)
     told = brief_for(old, SHARED)
@@ -46,12 +52,12 @@ def test_who_rehearsed_is_the_delegate(old: RunStore):
 
 
 def test_a_check_from_before_knows_none(old: RunStore):
-    """Its brief has no delegate, and the check can be shown all the same."""
+    """An older check of a shared mailbox has no delegate, but it can still be loaded."""
     run = old.load("CHECK")
     assert (run.brief.shared, run.brief.delegate, delegate_of(run)) == (True, "", "")
 
 
 def test_a_connected_channel_from_before_knows_none():
-    """The record of a channel is read without the word, too."""
+    """An older record of a channel, which has no field for the delegate, can still be read."""
     record = codec.load(json.dumps(OLD["record"]).encode(), Record)
     assert (record.channel.mailbox, record.channel.delegate) == (SHARED, "")

@@ -1,4 +1,4 @@
-"""E1, and an app in the states that the tests of E1 need."""
+"""Step of article row E1 (the app registration), and an app in the states that its tests need."""
 
 from __future__ import annotations
 

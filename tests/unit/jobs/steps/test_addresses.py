@@ -1,4 +1,4 @@
-"""C2: the two addresses that Webex Connect made up."""
+"""Article row C2: the two addresses that Webex Connect has generated."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ STEP = Addresses()
 async def test_a_missing_address_waits_for_the_requester(
     given: Callable[..., StepContext], channel: Channel, missing: str
 ):
-    """Without either address, the requester is waited for."""
+    """If one of the two addresses is missing, the step waits for the requester."""
     found = await STEP.inspect(given(channel=replace(channel, **{missing: ""})))
     assert found == Finding("addresses", State.WAITING, waiting_for=Turn.REQUESTER)
 
@@ -27,7 +27,7 @@ async def test_a_missing_address_waits_for_the_requester(
 async def test_both_addresses_are_shown(
     given: Callable[..., StepContext], channel: Channel, cloud: Any
 ):
-    """With both, they are named, and no cloud is asked."""
+    """If both addresses are known, the finding names them, and no cloud is asked."""
     found = await STEP.inspect(given())
     shown = Text(
         "seen.addresses",

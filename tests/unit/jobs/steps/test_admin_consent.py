@@ -1,4 +1,4 @@
-"""E5: admin consent, read back from the grants."""
+"""Article row E5: admin consent, as it is read back from the app's grants."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ async def test_an_assignment_is_consent(given: Callable[..., StepContext], cloud
 async def test_without_it_the_administrator_is_waited_for(
     given: Callable[..., StepContext], cloud: Any
 ):
-    """Without consent the step waits for the administrator."""
+    """If the admin consent is missing, the step waits for the administrator."""
     cloud.on(READ, [])
     found = await STEP.inspect(given(facts=FACTS))
     assert found == Finding(
@@ -47,7 +47,10 @@ async def test_without_it_the_administrator_is_waited_for(
 async def test_a_fresh_redirect_waits_for_the_directory(
     given: Callable[..., StepContext], cloud: Any
 ):
-    """After a fresh redirect the step waits and looks again, because the grant may appear later."""
+    """Right after the return from Microsoft's consent page, the step waits and looks again.
+
+    The grant may show in the directory only later.
+    """
     cloud.on(READ, [])
     found = await STEP.inspect(given(facts=FACTS, answers={"consent": "granted"}))
     assert (found.state, found.waiting_for, found.seen) == (
@@ -60,7 +63,7 @@ async def test_a_fresh_redirect_waits_for_the_directory(
 
 
 async def test_an_old_redirect_proves_nothing(given: Callable[..., StepContext], cloud: Any):
-    """Five minutes later the administrator is asked again."""
+    """If no grant shows five minutes after the consent page, the administrator is asked again."""
     cloud.on(READ, [])
     old = Event(
         Kind.ANSWERED,
@@ -72,7 +75,10 @@ async def test_an_old_redirect_proves_nothing(given: Callable[..., StepContext],
 
 
 async def test_a_check_warns_where_it_was_revoked(given: Callable[..., StepContext], cloud: Any):
-    """Mail flows without it; a setup would wait for it, and a check agrees with that."""
+    """A check warns of a revoked admin consent.
+
+    Mail flows without the consent, but a setup would wait for it.
+    """
     cloud.on(READ, [])
     found = STEP.diagnosis.as_check_result(
         await STEP.inspect(given(facts=FACTS, kind="check", answers={"consent": "granted"}))

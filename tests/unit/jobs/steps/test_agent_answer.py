@@ -1,4 +1,4 @@
-"""V2 and V3: an agent has the mail, and the answer leaves the mailbox."""
+"""Article rows V2 and V3: an agent has the test mail, and the agent's answer leaves the mailbox."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ TRACE = "GET /admin/exchange/tracing/messageTraces"
 
 
 def row(ctx: Any, status: str, recipient: str = "probe@else.test") -> dict[str, str]:
-    """A trace row of the agent's answer."""
+    """Return a row of the message trace for the agent's answer."""
     sent = {
         "id": "t1",
         "senderAddress": "support@contoso.com",
@@ -41,7 +41,7 @@ async def test_an_agent_is_asked(given: Callable[..., StepContext]):
 
 
 async def test_an_agents_word_counts(given: Callable[..., StepContext]):
-    """Somebody at the desktop has it."""
+    """The step is OK if an agent has confirmed that the test mail is on the desktop."""
     assert await HAS.inspect(given(answers={"agent_has_it": "yes"})) == Finding(
         "agent_has_it", State.OK, seen=Text("seen.said_by_agent")
     )
@@ -60,7 +60,7 @@ async def test_an_agents_word_counts(given: Callable[..., StepContext]):
     ],
 )
 async def test_an_answer_shows_it_better(given: Callable[..., StepContext], answer: Finding):
-    """An answer proves that the agent had the mail, even if the answer was stopped on its way."""
+    """An answer proves that the agent had the test mail, even if the answer was stopped."""
     answered = Event(Kind.FOUND, now(), step="agent_answer", finding=answer)
     assert await HAS.inspect(given(events=(answered,))) == Finding(
         "agent_has_it", State.OK, seen=Text("seen.shown_by_answer")
@@ -68,7 +68,10 @@ async def test_an_answer_shows_it_better(given: Callable[..., StepContext], answ
 
 
 async def test_a_delivered_answer_is_the_proof(given: Callable[..., StepContext], cloud: Any):
-    """From the mailbox, with the test's subject, to the one who wrote."""
+    """A delivered mail from the mailbox to the sender of the test mail is the proof of an answer.
+
+    The mail has the subject of the test mail.
+    """
     ctx = given()
     cloud.on(TRACE, [row(ctx, "delivered")])
     seen = Text("seen.answer_delivered", {"recipient": "probe@else.test"})
@@ -89,7 +92,7 @@ async def test_a_delivered_answer_is_the_proof(given: Callable[..., StepContext]
 async def test_what_is_no_answer(
     given: Callable[..., StepContext], cloud: Any, recipient: str | None
 ):
-    """The step waits for the agent if only the copy, a mail to itself, or no mail was sent."""
+    """The step waits for an answer if the trace shows only the copy, a mail to itself, or none."""
     ctx = given(facts={"upn": "UPN@contoso.com"})
     cloud.on(TRACE, [row(ctx, "delivered", recipient)] if recipient else [])
     found = await ANSWER.inspect(ctx)
@@ -114,7 +117,7 @@ async def test_what_is_no_answer(
 async def test_an_answer_that_failed_is_explained(
     given: Callable[..., StepContext], cloud: Any, words: str, cause: str
 ):
-    """A failed answer gets its cause from the trace's text if that is known."""
+    """A failed answer gets the cause that the trace's text names, or a general one."""
     ctx = given()
     cloud.on(TRACE, [row(ctx, "failed")])
     cloud.on(
@@ -131,7 +134,7 @@ async def test_an_answer_that_failed_is_explained(
 
 
 async def test_an_automatic_reply_is_no_answer(given: Callable[..., StepContext], cloud: Any):
-    """Exchange sends it, and nobody has answered."""
+    """An automatic reply of Exchange is not an answer, because no agent has written it."""
     ctx = given()
     cloud.on(
         TRACE,

@@ -1,4 +1,4 @@
-"""E1: the app registration."""
+"""Article row E1: the app registration."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from tests.unit.jobs.steps.app_states import (
 
 
 async def test_a_whole_app_holds(given: Callable[..., StepContext], cloud: Any):
-    """Both redirect addresses, one tenant, SMTP.Send declared."""
+    """An app with both redirect URIs, a single tenant and a declared SMTP.Send is OK."""
     cloud.on(READ, APP)
     found = await STEP.inspect(given(facts=FACTS))
     assert (found.state, found.seen, found.facts) == (
@@ -41,7 +41,7 @@ async def test_a_whole_app_holds(given: Callable[..., StepContext], cloud: Any):
 async def test_an_audience_that_is_not_told_is_no_difference(
     given: Callable[..., StepContext], cloud: Any, audience: str | None
 ):
-    """Only another one is."""
+    """An app is OK if Graph omits its audience or writes it in another letter case."""
     cloud.on(READ, APP | {"signInAudience": audience})
     assert (await STEP.inspect(given(facts=FACTS))).state is State.OK
 
@@ -50,7 +50,7 @@ async def test_an_audience_that_is_not_told_is_no_difference(
 async def test_the_bots_own_address_carries_no_mail(
     given: Callable[..., StepContext], cloud: Any, kind: str, state: State
 ):
-    """A check warns where nothing but that is missing."""
+    """If only the bot's redirect URI is missing, a check warns and a setup finds the app wrong."""
     cloud.on(READ, APP | {"web": {"redirectUris": URIS[:1]}})
     found = await STEP.inspect(given(facts=FACTS, kind=kind))
     assert (found.state, found.seen) == (
@@ -63,7 +63,7 @@ async def test_the_bots_own_address_carries_no_mail(
 async def test_an_app_without_its_ids_says_nothing(
     given: Callable[..., StepContext], cloud: Any, name: str
 ):
-    """An app without a documented id is a malformed answer."""
+    """If Graph returns an app without one of its documented IDs, the answer is malformed."""
     cloud.on(READ, {key: value for key, value in APP.items() if key != name})
     with pytest.raises(MalformedAnswer, match=f"an object without {name}"):
         await STEP.inspect(given(facts=FACTS))
@@ -88,14 +88,17 @@ async def test_an_app_without_its_ids_says_nothing(
 async def test_what_an_app_may_lack(
     given: Callable[..., StepContext], cloud: Any, part: dict[str, object], seen: Text
 ):
-    """Each difference is named; the app's ids are known all the same."""
+    """The finding names the app's difference, and the app's IDs are known in spite of it."""
     cloud.on(READ, APP | part)
     found = await STEP.inspect(given(facts=FACTS))
     assert (found.state, found.seen, found.facts) == (State.WRONG, seen, KNOWN)
 
 
 async def test_the_bots_own_secret_is_seen(given: Callable[..., StepContext], cloud: Any):
-    """A later step knows from it, without reading the app again, whether it can use that secret."""
+    """The finding says whether the app has the bot's own secret.
+
+    So a later step knows whether it can use that secret, without reading the app again.
+    """
     cloud.on(READ, APP | {"passwordCredentials": [{"displayName": "Webex email bot, check"}]})
     assert (await STEP.inspect(given(facts=FACTS))).facts == KNOWN | {"own_secret": "yes"}
 
@@ -111,13 +114,13 @@ async def test_the_bots_own_secret_is_seen(given: Callable[..., StepContext], cl
 async def test_what_stops_no_mail(
     given: Callable[..., StepContext], cloud: Any, part: dict[str, object], state: State
 ):
-    """A check only warns of a wider audience or an undeclared but granted permission."""
+    """A check only warns of a wider audience or of a permission that is not declared."""
     cloud.on(READ, APP | part)
     assert STEP.diagnosis.as_check_result(await STEP.inspect(given(facts=FACTS))).state is state
 
 
 async def test_no_app_yet(given: Callable[..., StepContext], cloud: Any):
-    """A new mailbox has none, and the plan says what will be made."""
+    """If a mailbox has no app yet, the plan shows the app that will be created."""
     ctx = given(facts=FACTS)
     found = await STEP.inspect(ctx)
     command = f"Graph PATCH /applications(uniqueName='{NAME}')"
@@ -134,7 +137,7 @@ async def test_no_app_yet(given: Callable[..., StepContext], cloud: Any):
 
 
 async def test_a_new_app_is_made_whole(given: Callable[..., StepContext], cloud: Any):
-    """One upsert, with a lock on what other tenants could change."""
+    """A new app is created in one request and locked against changes by other tenants."""
     cloud.on(WRITE, (201, APP))
     ctx = given(facts=FACTS)
     await STEP.apply(ctx, await STEP.inspect(ctx))
@@ -149,7 +152,7 @@ async def test_a_new_app_is_made_whole(given: Callable[..., StepContext], cloud:
 
 
 async def test_an_app_that_is_there_is_merged_into(given: Callable[..., StepContext], cloud: Any):
-    """Values of other people in an existing app are kept, in front of ours."""
+    """Other people's values in an existing app are kept, in front of the bot's values."""
     other = {
         "resourceAppId": GRAPH_APP_ID,
         "resourceAccess": [{"id": "user-read", "type": "Scope"}],
@@ -170,7 +173,7 @@ async def test_an_app_that_is_there_is_merged_into(given: Callable[..., StepCont
 async def test_a_stale_not_there_does_not_cost_an_app_its_lists(
     given: Callable[..., StepContext], cloud: Any
 ):
-    """A missing app is read once more before the write, and merged into if it exists after all."""
+    """A missing app is read again before the write, and merged into if it exists after all."""
     cloud.on(
         READ,
         (404, {"error": {"code": "Request_ResourceNotFound"}}),
@@ -186,7 +189,7 @@ async def test_a_stale_not_there_does_not_cost_an_app_its_lists(
 async def test_an_app_that_is_not_there_any_more_is_not_made_anew(
     given: Callable[..., StepContext], cloud: Any
 ):
-    """It was seen a moment ago, so a replica that does not know it is no reason to write."""
+    """If an app was found a moment ago, a replica that does not know it causes no write."""
     cloud.on(READ, APP | {"web": {}}, (404, {"error": {"code": "Request_ResourceNotFound"}}))
     ctx = given(facts=FACTS)
     found = await STEP.inspect(ctx)
@@ -198,7 +201,10 @@ async def test_an_app_that_is_not_there_any_more_is_not_made_anew(
 async def test_graphs_smtp_send_is_declared_where_exchange_has_none(
     given: Callable[..., StepContext], cloud: Any
 ):
-    """A foreign id would break every consent, so the resource that exposes the id is named."""
+    """If only Graph exposes SMTP.Send, the app declares its ID under Graph.
+
+    The ID under another resource would break every consent.
+    """
     cloud.on(READ, APP)
     ctx = given(facts={"graph_smtp_send": "graph-smtp"})
     await STEP.apply(ctx, await STEP.inspect(ctx))
@@ -230,7 +236,7 @@ async def test_an_app_that_is_made_at_the_same_moment_is_merged_into(
 async def test_a_name_that_the_recycle_bin_keeps(
     given: Callable[..., StepContext], cloud: Any, monkeypatch: pytest.MonkeyPatch
 ):
-    """A deleted app may keep its name for 30 days, so the next one has the run's id appended."""
+    """A deleted app may keep its name for 30 days, so a new app gets the name with the run's ID."""
     monkeypatch.setattr("jobs.channel.email_app.TAKEN_S", (0.0, 0.0))
     cloud.refuse(WRITE, 409, "Request_MultipleObjectsWithSameKeyValue", "already exists")
     ctx = given(facts=FACTS)
@@ -253,7 +259,7 @@ BY_ID = "GET /applications(appId='client-1')"
 async def test_a_check_finds_the_app_by_an_earlier_run_s_client_id(
     given: Callable[..., StepContext], cloud: Any
 ):
-    """A check finds the app by an earlier run's client ID if the directory dropped its unique name."""
+    """If the directory dropped the app's unique name, a check uses an earlier run's client ID."""
     cloud.on(BY_ID, APP)
     ctx = given(facts=FACTS, kind="check", brief=Brief(client_id="client-1"))
     found = await STEP.inspect(ctx)
@@ -263,7 +269,7 @@ async def test_a_check_finds_the_app_by_an_earlier_run_s_client_id(
 async def test_a_fix_of_such_an_app_makes_no_second_one(
     given: Callable[..., StepContext], cloud: Any
 ):
-    """It is changed by its object id, and given the name once more."""
+    """A fix of an app without its unique name changes it by object ID and restores the name."""
     cloud.on(BY_ID, APP | {"web": {"redirectUris": []}})
     ctx = given(facts=FACTS, kind="fix", brief=Brief(client_id="client-1"))
     await STEP.apply(ctx, await STEP.inspect(ctx))
@@ -291,7 +297,7 @@ async def test_an_app_made_anew_has_another_client_id(
     there: Any,
     state: State,
 ):
-    """A check reports that Webex Connect has a deleted app's client ID; a setup uses the new app."""
+    """A check reports a deleted app's client ID in Webex Connect; a setup uses the new app."""
     cloud.on(READ, APP)
     if there:
         cloud.on("GET /applications(appId='client-0')", there)
@@ -324,7 +330,7 @@ EXPOSES = {
 async def test_a_permission_that_the_tenant_does_not_know_is_taken_out(
     given: Callable[..., StepContext], cloud: Any, kind: str, state: State
 ):
-    """An unknown permission is planned for removal, because it breaks every consent (AADSTS65006)."""
+    """The plan removes an unknown permission, because it breaks every consent (AADSTS65006)."""
     cloud.on(READ, APP | {"requiredResourceAccess": [*ACCESS, GRAPHS]}).on(GRAPH, EXPOSES)
     ctx = given(facts=FACTS, kind=kind)
     found = (
@@ -386,7 +392,7 @@ async def test_what_cannot_be_judged_stays(
     principal: dict[str, object] | None,
     asked: bool,
 ):
-    """A permission stays if its resource is missing, lists nothing, or is neither Exchange nor Graph."""
+    """A permission stays if its resource is missing, empty, or neither Exchange nor Graph."""
     cloud.on(READ, APP | {"requiredResourceAccess": [*ACCESS, entry]})
     if principal is not None:
         cloud.on(GRAPH, principal)

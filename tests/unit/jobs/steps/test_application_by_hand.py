@@ -1,4 +1,4 @@
-"""E1 for an app that an administrator made by hand."""
+"""Article row E1 for an app that an administrator created by hand."""
 
 from __future__ import annotations
 
@@ -42,7 +42,10 @@ NO_NAME = "GET /applications(appId='theirs')"
 async def test_an_app_made_by_hand_is_offered(
     given: Callable[..., StepContext], cloud: Any, apps: list[Any], offered: str
 ):
-    """One manually created app for the same Call Back URL is offered; of several none is chosen."""
+    """A single manually created app with the same Call Back URL is offered for adoption.
+
+    If there are several such apps, none is offered.
+    """
     cloud.on("GET /applications", apps)
     ctx = given(facts=FACTS)
     ctx.looking = True
@@ -58,7 +61,10 @@ async def test_an_app_made_by_hand_is_offered(
 
 
 async def test_an_app_made_by_hand_is_adopted(given: Callable[..., StepContext], cloud: Any):
-    """It gets the name by which every later run finds it; what is in it stays."""
+    """An adopted app gets the unique name by which every later run finds it.
+
+    The app keeps its own settings.
+    """
     cloud.on(NO_NAME, BY_HAND)
     ctx = given(facts=FACTS, answers={"adopt": "theirs"})
     found = await STEP.inspect(ctx)
@@ -81,7 +87,10 @@ async def test_an_app_made_by_hand_is_adopted(given: Callable[..., StepContext],
 async def test_an_app_that_may_not_be_named_is_adopted_all_the_same(
     given: Callable[..., StepContext], cloud: Any, status: int
 ):
-    """Its client id finds it."""
+    """If Graph refuses the unique name, the app is adopted without it.
+
+    Later runs find the app by its client ID.
+    """
     cloud.on(NO_NAME, BY_HAND).on(CHANGE, (status, {"error": {"code": "x"}}), (204, None))
     ctx = given(facts=FACTS, answers={"adopt": "theirs"})
     await STEP.apply(ctx, await STEP.inspect(ctx))
@@ -94,7 +103,10 @@ async def test_an_app_that_may_not_be_named_is_adopted_all_the_same(
 async def test_an_app_that_may_not_be_changed_is_not_tried_twice(
     given: Callable[..., StepContext], cloud: Any
 ):
-    """A role that is missing has nothing to do with the name."""
+    """If a role is missing, the change is not tried without the unique name.
+
+    A missing role has nothing to do with the name.
+    """
     cloud.on(NO_NAME, BY_HAND).refuse(CHANGE, 403)
     ctx = given(facts=FACTS, answers={"adopt": "theirs"})
     found = await STEP.inspect(ctx)
@@ -106,7 +118,7 @@ async def test_an_app_that_may_not_be_changed_is_not_tried_twice(
 async def test_a_name_that_is_not_kept_is_not_asked_for_again(
     given: Callable[..., StepContext], cloud: Any
 ):
-    """The change was made: without the name the app is whole."""
+    """An adopted app that was changed is OK even if it did not keep its unique name."""
     cloud.on(NO_NAME, APP | {"appId": "theirs", "uniqueName": None})
     ctx = given(facts=FACTS, answers={"adopt": "theirs"}, changed={"application": now()})
     found = await STEP.inspect(ctx)

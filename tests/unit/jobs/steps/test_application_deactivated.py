@@ -1,4 +1,4 @@
-"""E1 where somebody has deactivated the app registration."""
+"""Article row E1 for an app registration that somebody has deactivated."""
 
 from __future__ import annotations
 
@@ -11,7 +11,10 @@ from tests.unit.jobs.steps.app_states import APP, FACTS, KNOWN, READ, STEP
 
 
 async def test_a_deactivated_app_has_no_plan(given: Callable[..., StepContext], cloud: Any):
-    """A person activates it first, whatever else is wrong with it (facts/update-2026-11.md 4, row 3)."""
+    """A deactivated app has no plan, because a person has to activate it first.
+
+    This holds whatever else is wrong with the app (facts/update-2026-11.md 4, row 3).
+    """
     cloud.on(READ, APP | {"isDisabled": True, "web": {"redirectUris": []}})
     ctx = given(facts=FACTS)
     found = await STEP.inspect(ctx)
@@ -25,7 +28,10 @@ async def test_a_deactivated_app_has_no_plan(given: Callable[..., StepContext], 
 
 
 def test_a_deactivated_app_explains_what_follows_from_it_alone():
-    """Its enterprise application and its sign-ins, but no other trouble of the app."""
+    """A deactivated app explains a disabled enterprise application and refused sign-ins.
+
+    Another trouble of the app, such as a missing app, does not explain them.
+    """
     explained = STEP.diagnosis.causes_elsewhere("app_deactivated")
     assert explained == {"app_deactivated", "app_disabled"}
     assert "app_disabled" not in STEP.diagnosis.causes_elsewhere("app_not_found")

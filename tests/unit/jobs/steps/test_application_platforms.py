@@ -1,4 +1,4 @@
-"""E1 and E2: a callback under another platform than Web."""
+"""Article rows E1 and E2: a redirect URI under another platform than Web."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ async def test_a_callback_of_another_platform_is_moved_to_web(
     key: str,
     cause: str,
 ):
-    """A callback under another platform is moved to Web, and the URIs of others stay there."""
+    """A Call Back URL under another platform is moved to Web, and other URIs stay there."""
     app = (
         APP
         | {"web": {"redirectUris": there}}
@@ -58,7 +58,7 @@ async def test_a_callback_of_another_platform_is_moved_to_web(
 
 
 async def test_an_undo_puts_the_platforms_back(given: Callable[..., StepContext], cloud: Any):
-    """An undo moves the callback back and keeps the URIs that others have added since."""
+    """An undo moves the Call Back URL back and keeps the URIs that others have added since."""
     before = APP | {"web": {"redirectUris": URIS[1:]}, "spa": {"redirectUris": URIS[:1]}}
     after = APP | {"spa": {"redirectUris": ["https://else.test/x"]}}
     cloud.on(READ, before, APP).on("GET /applications/object-1", after, after, before)
@@ -80,13 +80,13 @@ async def test_an_undo_puts_the_platforms_back(given: Callable[..., StepContext]
 async def test_the_bots_own_address_under_another_platform_carries_no_mail(
     given: Callable[..., StepContext], cloud: Any, kind: str, state: State
 ):
-    """A check warns of it; a fix moves it."""
+    """If the bot's redirect URI is under another platform, a check warns and a fix moves it."""
     cloud.on(READ, APP | {"spa": {"redirectUris": URIS[1:]}})
     assert (await STEP.inspect(given(facts=FACTS, kind=kind))).state is state
 
 
 async def test_webex_connects_address_counts_first(given: Callable[..., StepContext], cloud: Any):
-    """A missing address of Webex Connect is reported before a misplaced one of the bot."""
+    """A missing URI of Webex Connect is reported before a misplaced URI of the bot."""
     cloud.on(READ, APP | {"web": {"redirectUris": URIS[1:]}, "spa": {"redirectUris": URIS[1:]}})
     found = await STEP.inspect(given(facts=FACTS, kind="check"))
     assert (found.state, found.cause) == (State.WRONG, "redirect_uri_mismatch")

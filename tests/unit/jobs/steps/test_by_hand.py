@@ -1,4 +1,4 @@
-"""Steps in a check and a fix of a channel that people made by hand."""
+"""Steps in a check and in a fix of a channel that people set up by hand."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ Given = Callable[..., StepContext]
 
 @pytest.fixture
 def check(given: Given) -> Given:
-    """Return a function that makes the context of a check of such a channel."""
+    """Return a function that creates the context for a check of a channel set up by hand."""
 
     def make(kind: str = "check", **more: Any) -> StepContext:
         wanted = {"channel": CHANNEL, "facts": FACTS, "brief": BY_HAND} | more
@@ -44,14 +44,14 @@ def check(given: Given) -> Given:
 
 
 def secret(name: str, days: float) -> dict[str, Any]:
-    """A client secret that ends so many days from now."""
+    """Return a client secret that ends so many days from now."""
     end = (now() + timedelta(days=days)).isoformat()
     return {"keyId": f"key-{name}", "displayName": name, "endDateTime": end}
 
 
 @pytest.mark.parametrize("kind", ["check", "fix"])
 async def test_what_a_setup_would_add_is_not_missed(check: Given, cloud: Any, kind: str):
-    """The bot's own redirect URI and the declared SMTP.Send belong to a setup alone."""
+    """A channel set up by hand needs neither the bot's redirect URI nor a declared SMTP.Send."""
     cloud.on(FOUND, OWN)
     found = await Application().inspect(check(kind))
     assert (found.state, found.facts) == (State.OK, KNOWN)
@@ -59,7 +59,7 @@ async def test_what_a_setup_would_add_is_not_missed(check: Given, cloud: Any, ki
 
 
 async def test_a_fix_that_asks_for_consent_needs_the_bots_redirect(check: Given, cloud: Any):
-    """Microsoft's consent page returns to the bot, so that the app must know its address."""
+    """A fix that asks for consent needs the bot's redirect URI, because the page returns there."""
     cloud.on(FOUND, OWN)
     brief = replace(BY_HAND, fix=FixBrief(consent_missing=True))
     assert (await Application().inspect(check("fix", brief=brief))).state is State.WRONG
@@ -67,7 +67,7 @@ async def test_a_fix_that_asks_for_consent_needs_the_bots_redirect(check: Given,
 
 @pytest.mark.parametrize(("kind", "state"), [("check", State.WRONG), ("fix", State.OK)])
 async def test_a_wide_audience_is_only_noticed(check: Given, cloud: Any, kind: str, state: State):
-    """A check says it, as a warning, and a fix leaves it."""
+    """A check reports an app that is open to several tenants, but a fix leaves it as it is."""
     cloud.on(FOUND, OWN | {"signInAudience": "AzureADMultipleOrgs"})
     assert (await Application().inspect(check(kind))).state is state
 
@@ -82,14 +82,17 @@ async def test_a_wide_audience_is_only_noticed(check: Given, cloud: Any, kind: s
 async def test_an_app_that_never_leads_to_webex_connect(
     check: Given, cloud: Any, uris: list[str], cause: str
 ):
-    """Without a Call Back URL Generate Token fails, whatever the URL should be."""
+    """An app without a redirect URI of Webex Connect is wrong, because Generate Token fails.
+
+    This holds even if the right Call Back URL is not known.
+    """
     cloud.on(FOUND, OWN | {"web": {"redirectUris": uris}})
     found = await Application().inspect(check(channel=replace(CHANNEL, callback_url="")))
     assert (found.state, found.cause) == (State.WRONG, cause)
 
 
 async def test_an_unknown_app_is_not_called_missing(check: Given, cloud: Any):
-    """Without a client ID nothing is read, and nothing is wrong."""
+    """Without a client ID the step is skipped, because the app is unknown and not missing."""
     found = await Application().inspect(check(brief=Brief(by_hand=True)))
     assert (found.state, found.seen) == (State.SKIPPED, Text("skipped.app_not_found"))
     assert cloud.asked == []
@@ -97,7 +100,10 @@ async def test_an_unknown_app_is_not_called_missing(check: Given, cloud: Any):
 
 @pytest.mark.parametrize(("kind", "state"), [("check", State.SKIPPED), ("setup", State.WAITING)])
 async def test_missing_addresses_stop_only_what_needs_them(check: Given, kind: str, state: State):
-    """A check goes on without an address, because it says so with facts; a setup waits for it."""
+    """If an address is missing, a setup waits for it.
+
+    A check skips only this step, with facts, so that the steps after it continue.
+    """
     found = await Addresses().inspect(check(kind, channel=Channel("support@contoso.com")))
     assert (found.state, bool(found.facts)) == (state, kind == "check")
 
@@ -116,20 +122,23 @@ async def test_missing_addresses_stop_only_what_needs_them(check: Given, kind: s
 async def test_every_secret_of_a_person_counts(
     check: Given, cloud: Any, secrets: list[Any], state: State, cause: str
 ):
-    """Webex Connect may have any of them; only if none is valid is the channel known to be broken."""
+    """Webex Connect may use any secret that a person created.
+
+    So the channel is known to be broken only if none of these secrets is valid.
+    """
     cloud.on(FOUND, OWN | {"passwordCredentials": secrets})
     found = await ClientSecret().inspect(check())
     assert (found.state, found.cause) == (state, cause)
 
 
 async def test_the_box_for_access_tokens_is_nobodys_wish(check: Given, cloud: Any):
-    """Nobody asked for E2 here, so an empty box is right."""
+    """In a channel set up by hand nobody asked for the box of row E2, so an empty box is right."""
     cloud.on(FOUND, OWN)
     assert (await ImplicitGrant().inspect(check())).state is State.OK
 
 
 async def test_a_fix_leaves_the_implied_grants(check: Given, cloud: Any):
-    """A sign-in's own permissions are implied, so that a fix does not grant them."""
+    """A fix does not grant a sign-in's own permissions, because they are implied."""
     ids = {"sp_id": "sp-1", "exchange_sp_id": "exo", "graph_sp_id": "graph", "user_id": "user-1"}
     grant = {"clientId": "sp-1", "resourceId": "exo", "principalId": "user-1", "scope": "SMTP.Send"}
     cloud.on("GET /oauth2PermissionGrants", [grant])
@@ -150,7 +159,10 @@ async def test_a_fix_leaves_the_implied_grants(check: Given, cloud: Any):
 async def test_forwarding(
     check: Given, cloud: Any, row: dict[str, Any], address: str, state: State, cause: str
 ):
-    """An address outside that may be Webex Connect's is only possibly wrong."""
+    """Forwarding to an outside address is only possibly wrong if the right one is unknown.
+
+    No forwarding, an internal address, or a known other target is wrong.
+    """
     cloud.on("Get-Mailbox", [BOX | row])
     found = await Forwarding().inspect(check(channel=replace(CHANNEL, forwarding_address=address)))
     assert (found.state, found.cause) == (state, cause)
@@ -170,14 +182,14 @@ async def test_forwarding(
 async def test_other_ways_are_right(
     check: Given, cloud: Any, row: dict[str, Any], what: str, answer: dict[str, Any]
 ):
-    """A mail contact or a rule that leads to the same address is no mistake."""
+    """Forwarding through a mail contact or an inbox rule to the right address is OK."""
     cloud.on("Get-Mailbox", [BOX | row])
     cloud.on(what, [answer])
     assert (await Forwarding().inspect(check())).state is State.OK
 
 
 async def test_unreadable_rules_leave_it_open(check: Given, cloud: Any):
-    """A rule's forwarding may be unknown, so that a missing forwarding is only possibly wrong."""
+    """If the inbox rules cannot be read, a missing forwarding is only possibly wrong."""
     cloud.on("Get-Mailbox", [BOX])
     cloud.refuse("Get-InboxRule", 403)
     assert (await Forwarding().inspect(check())).state is State.POSSIBLE
@@ -185,7 +197,7 @@ async def test_unreadable_rules_leave_it_open(check: Given, cloud: Any):
 
 @pytest.mark.parametrize("step", [Application(), ClientSecret(), Forwarding()])
 async def test_nothing_is_written(check: Given, cloud: Any, step: Step):
-    """Looking changes nothing."""
+    """Inspecting a channel that was set up by hand writes nothing."""
     cloud.on("Get-Mailbox", [BOX])
     cloud.on(FOUND, OWN)
     await step.inspect(check())

@@ -1,4 +1,4 @@
-"""E3: the client secret that Webex Connect will use."""
+"""Article row E3: the client secret that Webex Connect will use."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ FACTS = {"object_id": "object-1"}
 
 
 def secret(key_id: str, label: str, days: float) -> dict[str, str]:
-    """A secret as Graph lists it, ``days`` from its end."""
+    """Return a client secret as Graph lists it, ``days`` from its end."""
     return {
         "keyId": key_id,
         "displayName": label,
@@ -43,7 +43,7 @@ def secret(key_id: str, label: str, days: float) -> dict[str, str]:
 
 
 def restricted(*restrictions: dict[str, str]) -> dict[str, object]:
-    """An app-management policy."""
+    """Return an app-management policy with these restrictions."""
     return {
         "isEnabled": True,
         "applicationRestrictions": {"passwordCredentials": list(restrictions)},
@@ -54,7 +54,7 @@ FORBIDS = restricted({"restrictionType": "passwordAddition"})
 
 
 async def test_nobody_has_a_secret(given: Callable[..., StepContext], cloud: Any):
-    """A new app has none, and the finding says until when a new one would live."""
+    """A new app has no secret, and the finding says until when a new secret would be valid."""
     cloud.on(APP, {"passwordCredentials": []})
     ctx = given(facts=FACTS)
     found = await STEP.inspect(ctx)
@@ -83,7 +83,7 @@ async def test_nobody_has_a_secret(given: Callable[..., StepContext], cloud: Any
 async def test_a_secret_that_nobody_can_see_does_not_count(
     given: Callable[..., StepContext], cloud: Any
 ):
-    """A listed secret that was neither sealed here nor shown counts as missing."""
+    """A listed secret counts as missing if the run did not store it and nobody was shown it."""
     cloud.on(
         APP,
         {
@@ -99,7 +99,7 @@ async def test_a_secret_that_nobody_can_see_does_not_count(
 
 
 async def test_a_sealed_secret_holds(given: Callable[..., StepContext], cloud: Any, vault: Vault):
-    """The secret that this run can still show once."""
+    """The step is OK if the run still has the secret in encrypted form and can show it once."""
     ctx = given(facts=FACTS)
     made = secret("k1", f"Webex Connect {ctx.run.id}", 300)
     vault.put(f"secret:{ctx.run.id}", "value", 60)
@@ -131,7 +131,10 @@ async def test_a_secret_that_was_handed_over(
     state: State,
     cause: str,
 ):
-    """It holds until it ends; a check only warns of one that ends soon."""
+    """A secret that was shown counts until it ends.
+
+    A check only warns of a secret that ends soon.
+    """
     store.record_secret_shown("k1")
     cloud.on(APP, {"passwordCredentials": [secret("k1", "Webex Connect EARLIER", days)]})
     found = await STEP.inspect(given(facts=FACTS | {"key_id": "k1"}, kind=kind))
@@ -144,7 +147,7 @@ async def test_a_secret_that_was_handed_over(
 async def test_a_tenant_may_forbid_the_secret_that_is_needed(
     given: Callable[..., StepContext], cloud: Any, store: RunStore, secrets: list[float], seen: str
 ):
-    """If the tenant's policy forbids secrets, the step is wrong and has no plan."""
+    """If a secret is needed and the tenant's policy forbids secrets, the step has no plan."""
     store.record_secret_shown("k1")
     cloud.on(
         APP, {"passwordCredentials": [secret("k1", "Webex Connect X", days) for days in secrets]}
@@ -161,7 +164,7 @@ async def test_a_tenant_may_forbid_the_secret_that_is_needed(
 async def test_a_policy_does_no_harm_to_a_secret_that_is_good(
     given: Callable[..., StepContext], cloud: Any, store: RunStore, kind: str, days: float
 ):
-    """A policy that forbids secrets is a warning while one is valid: the next needs an exception."""
+    """A policy that forbids secrets is only a warning while the app has a valid secret."""
     store.record_secret_shown("k1")
     there = secret("k1", "Webex Connect X", days)
     cloud.on(APP, {"passwordCredentials": [there]}).on(POLICY, FORBIDS)
@@ -182,7 +185,7 @@ async def test_the_secret_that_a_run_has_made_is_never_replaced(
 ):
     """A run never replaces its own secret, however short the tenant's limit is.
 
-    The next one would end no later, so the run would create one after the other.
+    A new secret would end no later, so the run would create one after the other.
     """
     ctx = given(facts=FACTS)
     vault.put(f"secret:{ctx.run.id}", "value", 60)
@@ -198,7 +201,7 @@ async def test_the_secret_that_a_run_has_made_is_never_replaced(
 async def test_soon_is_a_third_of_a_short_life(
     given: Callable[..., StepContext], cloud: Any, store: RunStore, days: float, state: State
 ):
-    """With a limit of 30 days, a secret with 29 days left is as good as new, also for the next run."""
+    """With a limit of 30 days, a secret is replaced once less than a third of that is left."""
     store.record_secret_shown("k1")
     limit = restricted({"restrictionType": "passwordLifetime", "maxLifetime": "P30D"})
     cloud.on(APP, {"passwordCredentials": [secret("k1", "Webex Connect EARLIER", days)]}).on(
@@ -210,7 +213,7 @@ async def test_soon_is_a_third_of_a_short_life(
 async def test_a_policy_for_younger_apps_is_not_for_this_one(
     given: Callable[..., StepContext], cloud: Any
 ):
-    """Graph says when the app was made, and the restriction from when on it counts."""
+    """A restriction for apps created after a certain date does not apply to an older app."""
     rule = {
         "restrictionType": "passwordAddition",
         "restrictForAppsCreatedAfterDateTime": "2026-01-01T00:00:00Z",
@@ -220,7 +223,7 @@ async def test_a_policy_for_younger_apps_is_not_for_this_one(
 
 
 async def test_a_limit_that_cuts_nothing_is_not_told(given: Callable[..., StepContext], cloud: Any):
-    """A tenant that allows two years shortens no secret of one year."""
+    """The plan does not mention a limit of two years, because it does not shorten the secret."""
     cloud.on(APP, {}).on(
         POLICY, restricted({"restrictionType": "passwordLifetime", "maxLifetime": "P2Y"})
     )
@@ -229,7 +232,7 @@ async def test_a_limit_that_cuts_nothing_is_not_told(given: Callable[..., StepCo
 
 
 async def test_a_tenant_may_cut_the_lifetime(given: Callable[..., StepContext], cloud: Any):
-    """The end is cut to what is allowed, less five minutes, and the plan says so."""
+    """A secret ends five minutes before the tenant's limit, and the plan notes the shorter time."""
     cloud.on(APP, {}).on(
         POLICY, restricted({"restrictionType": "passwordLifetime", "maxLifetime": "P90D"})
     )
@@ -243,7 +246,7 @@ async def test_a_tenant_may_cut_the_lifetime(given: Callable[..., StepContext], 
 async def test_a_secret_is_made_and_sealed(
     given: Callable[..., StepContext], cloud: Any, vault: Vault
 ):
-    """Its value goes into the vault and nowhere else."""
+    """The value of a new secret is stored only in the vault."""
     cloud.on(
         ADD, {"keyId": "k9", "secretText": "s3cret~value", "endDateTime": "2027-11-25T00:00:00Z"}
     )
@@ -264,7 +267,7 @@ async def test_a_secret_is_made_and_sealed(
 
 
 async def test_an_interrupted_try_leaves_no_orphan(given: Callable[..., StepContext], cloud: Any):
-    """After a crash before sealing, the unknown secret is removed before a new one is created."""
+    """After a crash, the secret whose value was not stored is removed before a new one is made."""
     begun = Event(
         Kind.CHANGING, now(), step="client_secret", finding=Finding("client_secret", State.WRONG)
     )
@@ -291,7 +294,7 @@ async def test_an_interrupted_try_leaves_no_orphan(given: Callable[..., StepCont
 async def test_a_secret_without_an_end_never_ends(
     given: Callable[..., StepContext], cloud: Any, store: RunStore
 ):
-    """An unreadable end is no reason to renew."""
+    """A secret whose end cannot be read is not renewed."""
     store.record_secret_shown("k1")
     cloud.on(
         APP, {"passwordCredentials": [secret("k1", "Webex Connect X", 1) | {"endDateTime": ""}]}
@@ -302,7 +305,7 @@ async def test_a_secret_without_an_end_never_ends(
 async def test_six_months_are_six_months(
     given: Callable[..., StepContext], channel: Channel, cloud: Any
 ):
-    """The lifetime that was asked for counts."""
+    """A new secret gets the lifetime that the requester asked for."""
     cloud.on(APP, {})
     found = await STEP.inspect(given(channel=replace(channel, lifetime_months=6), facts=FACTS))
     assert (
@@ -341,7 +344,7 @@ async def test_a_secret_made_by_hand_may_be_the_one_in_use(
 async def test_no_other_secret_excuses_one_that_is_gone(
     given: Callable[..., StepContext], cloud: Any, store: RunStore, other: tuple[str, float]
 ):
-    """Not the bot's own for checking, and not one that has ended."""
+    """If the secret has ended, the bot's own for checks or another ended one is no replacement."""
     store.record_secret_shown("k1")
     cloud.on(
         APP,
@@ -356,7 +359,7 @@ async def test_no_other_secret_excuses_one_that_is_gone(
 async def test_no_secret_of_an_app_made_anew_is_in_webex_connect(
     given: Callable[..., StepContext], cloud: Any, store: RunStore, given_id: str, state: State
 ):
-    """A fix creates a secret for a new app, so that the form shows the new client ID too."""
+    """A fix creates a secret for a new app, so that the form shows the new client ID as well."""
     cloud.on(
         APP, {"appId": "client-1", "passwordCredentials": [secret("k1", "Webex Connect R0", 300)]}
     )
@@ -368,10 +371,10 @@ async def test_no_secret_of_an_app_made_anew_is_in_webex_connect(
 async def test_a_secret_of_a_lost_run_is_named_on_the_plan(
     given: Callable[..., StepContext], cloud: Any
 ):
-    """After Redis has lost its data, the app's secret is in nobody's records.
+    """The plan names a secret of a run that was lost with the data in Redis.
 
-    Its name, its first characters and its day tell which one to delete. An ended one, a person's and
-    that of a known run are not named.
+    The secret's name, first characters and day show which one to delete. The plan does not name an
+    ended secret, a person's secret, or a secret of a known run.
     """
     orphan = secret("key-1", "Webex Connect LOSTID", 300) | {
         "startDateTime": "2026-11-20T10:00:00Z"

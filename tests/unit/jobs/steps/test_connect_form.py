@@ -1,4 +1,4 @@
-"""C3 to C6: the parts of Webex Connect's form."""
+"""Article rows C3 to C6: the parts of Webex Connect's form."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ async def test_a_part_waits_for_the_requester(given: Callable[..., StepContext],
 
 @pytest.mark.parametrize("step", PARTS, ids=lambda step: step.name)
 async def test_a_saved_token_says_it_all(given: Callable[..., StepContext], step: Step):
-    """A token can be saved only in a form that is filled in."""
+    """A saved token confirms all parts of the form, because it can be saved only in a full form."""
     found = await step.inspect(given(answers={"token_saved": "yes"}))
     assert found == Finding(step.name, State.OK, seen=Text("seen.said_by_requester"))
 
@@ -40,13 +40,16 @@ async def test_a_saved_token_says_it_all(given: Callable[..., StepContext], step
 def test_when_the_token_was_generated(
     given: Callable[..., StepContext], answers: dict[str, str], facts: dict[str, str], known: bool
 ):
-    """The requester's word or the log; a check and the file for Cisco TAC use it."""
+    """The requester's confirmation or the sign-in log shows when the token was generated.
+
+    A check and the file for Cisco TAC use this time.
+    """
     run = given(answers=answers, facts=facts).run
     assert (token_at(run) is not None) is known
 
 
 def test_the_form_needs_everything_at_microsoft():
-    """Generate Token can succeed only when all of it holds."""
+    """The form needs all steps at Microsoft, because Generate Token can succeed only after them."""
     assert {step.article_row: step.needs for step in PARTS} == dict.fromkeys(
         ("C3", "C4", "C5", "C6"), FORM
     )

@@ -1,4 +1,4 @@
-"""M5: the organization can be customized."""
+"""Article row M5: the organization is enabled for customization."""
 
 from __future__ import annotations
 
@@ -36,7 +36,10 @@ async def test_customized(given: Callable[..., StepContext], cloud: Any, rows: l
 async def test_a_tenant_that_does_not_tell(
     given: Callable[..., StepContext], cloud: Any, rows: list[object]
 ):
-    """Left out, never counted as right; M4 finds out."""
+    """If the tenant does not say whether it is customized, the step is skipped and never OK.
+
+    The step of row M4 finds out.
+    """
     cloud.on("Get-OrganizationConfig", rows).on(f"Get-{POLICY}", [DEFAULT])
     assert await STEP.inspect(given()) == STEP.skipped(Text("skipped.customization_untold"))
 
@@ -44,7 +47,10 @@ async def test_a_tenant_that_does_not_tell(
 async def test_who_may_not_ask_the_tenant_is_told_nothing(
     given: Callable[..., StepContext], cloud: Any
 ):
-    """Without access to the organization the step is skipped, if the policies can be read."""
+    """If only the organization cannot be read, the step is skipped.
+
+    If the policies cannot be read either, the step fails with ``Forbidden``.
+    """
     cloud.refuse("Get-OrganizationConfig", 403).on(f"Get-{POLICY}", [DEFAULT])
     ctx = given()
     assert await STEP.inspect(ctx) == STEP.skipped(Text("skipped.customization_untold"))
@@ -57,7 +63,10 @@ async def test_who_may_not_ask_the_tenant_is_told_nothing(
 async def test_exchange_may_ask_for_it_all_the_same(
     given: Callable[..., StepContext], cloud: Any, rows: list[object]
 ):
-    """M4 was refused for want of it, whatever the property says: needed, until this run has run it."""
+    """If Exchange refused M4 for lack of customization, M5 is needed whatever the tenant reports.
+
+    Once this run has made the change, the step is OK.
+    """
     cloud.on("Get-OrganizationConfig", rows).on(f"Get-{POLICY}", [DEFAULT])
     asked = Event(Kind.DEMANDED, now(), step="customization", data={"plan": "p"})
     ctx = given(events=(asked,))
@@ -96,7 +105,10 @@ async def test_a_flag_that_stays_is_waited_for_by_the_policy(
     runtime_of: Callable[[Settings], Runtime],
     work_settings: Settings,
 ):
-    """The cmdlet runs once, and M4 is retried with growing pauses while ``IsDehydrated`` stays true."""
+    """If ``IsDehydrated`` stays true, the cmdlet still runs once, and M4 is retried.
+
+    The pauses between the tries grow.
+    """
     cloud.on("Get-OrganizationConfig", [{"IsDehydrated": True}]).on(f"Get-{POLICY}", [DEFAULT])
     cloud.refuse("Enable-OrganizationCustomization", 400, "BadRequest", NOT_REQUIRED).refuse(
         f"New-{POLICY}", 400, "BadRequest", NOT_YET
@@ -129,7 +141,7 @@ async def test_a_flag_that_stays_is_waited_for_by_the_policy(
 async def test_not_needed_where_forwarding_is_allowed(
     given: Callable[..., StepContext], cloud: Any
 ):
-    """With nothing to save for M4, the whole tenant stays as it is."""
+    """If forwarding is already allowed, M4 writes no policy, so the tenant is not customized."""
     cloud.on("Get-OrganizationConfig", [{"IsDehydrated": True}]).on(
         f"Get-{POLICY}", [DEFAULT | {"AutoForwardingMode": "On"}]
     )
@@ -142,7 +154,10 @@ async def test_not_needed_where_forwarding_is_allowed(
 async def test_needed_is_tenant_wide_and_for_ever(
     given: Callable[..., StepContext], cloud: Any, value: object
 ):
-    """The line has an approval of its own, a warning, and no way back."""
+    """The plan's line for M5 is tenant-wide and final.
+
+    So it needs an approval of its own and has a warning.
+    """
     cloud.on("Get-OrganizationConfig", [{"IsDehydrated": value}]).on(f"Get-{POLICY}", [DEFAULT])
     ctx = given()
     found = await STEP.inspect(ctx)

@@ -1,4 +1,4 @@
-"""M1: the user who signs in for a shared mailbox."""
+"""Article row M1: the user who signs in for a shared mailbox."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ NAMED = replace(CHANNEL, delegate=AGENT)
 
 
 async def test_any_other_mailbox_needs_none(given: Callable[..., StepContext], cloud: Any):
-    """The user of the mailbox signs in itself, and nobody is looked up."""
+    """A mailbox of a user needs no delegate, so nobody is looked up."""
     found = await STEP.inspect(given(channel=NAMED))
     assert found == Finding("delegate", State.OK, seen=Text("seen.delegate_not_needed"))
 
@@ -67,7 +67,10 @@ async def test_who_names_the_delegate(
     brief: Brief | None,
     events: tuple[Event, ...],
 ):
-    """This run's answers come before what was known when it began."""
+    """The delegate may be named on the first card, by an earlier run, or by an answer.
+
+    An answer in this run overrides the delegate known at its beginning.
+    """
     cloud.on(f"GET /users/{AGENT}", PERSON)
     found = await STEP.inspect(given(channel=channel, brief=brief, events=events, facts=SHARED))
     assert (found.state, found.facts) == (
@@ -86,7 +89,7 @@ async def test_who_names_the_delegate(
 async def test_what_a_delegate_may_lack(
     given: Callable[..., StepContext], cloud: Any, person: object, seen: str, cause: str
 ):
-    """A user who cannot sign in, or has no SMTP, is named; the other steps can look on."""
+    """A delegate who cannot sign in or has no license is reported and passed on to other steps."""
     cloud.on(f"GET /users/{AGENT}", person)
     found = await STEP.inspect(given(channel=NAMED, facts=SHARED))
     assert (found.state, found.seen, found.cause, found.facts["delegate"]) == (
@@ -113,7 +116,7 @@ async def test_the_requester_is_asked(
     state: State,
     turn: Turn | None,
 ):
-    """An unknown delegate blocks a plan; a run that has begun waits for the requester."""
+    """An unknown delegate is wrong in a plan; a run that has begun waits for the requester."""
     cloud.on("GET /users", [])
     ctx = given(channel=channel, facts=SHARED)
     ctx.looking = looking
@@ -123,7 +126,10 @@ async def test_the_requester_is_asked(
 
 
 async def test_a_check_asks_nobody(given: Callable[..., StepContext], cloud: Any):
-    """It says that it does not know, and the mailbox's own facts are still read."""
+    """A check that does not know the delegate is skipped and asks nobody.
+
+    The other steps can still use the mailbox's own facts.
+    """
     found = await STEP.inspect(given(kind="check", facts=SHARED))
     assert (found.state, found.seen, bool(found.facts)) == (
         State.SKIPPED,

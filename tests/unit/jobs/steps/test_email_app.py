@@ -1,4 +1,4 @@
-"""C1: the email app in Webex Connect."""
+"""Article row C1: the email app in Webex Connect."""
 
 from __future__ import annotations
 

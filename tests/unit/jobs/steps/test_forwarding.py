@@ -1,4 +1,4 @@
-"""M3: everything that arrives is forwarded to Webex Connect."""
+"""Article row M3: forwarding of all arriving mail to Webex Connect."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ ON = {
 async def test_forwarding_with_a_copy_holds(
     given: Callable[..., StepContext], cloud: Any, row: object
 ):
-    """With and without ``smtp:``, in any case."""
+    """Forwarding is OK with or without ``smtp:`` and in any letter case."""
     cloud.on("Get-Mailbox", [row])
     values = {"smtp": TARGET, "internal": "", "keeps": "true"}
     assert await STEP.inspect(given()) == Finding(
@@ -63,14 +63,17 @@ async def test_forwarding_with_a_copy_holds(
 async def test_what_may_be_wrong(
     given: Callable[..., StepContext], cloud: Any, row: dict[str, object], seen: Text, cause: str
 ):
-    """An internal address wins silently, another target, none, or the copy."""
+    """Forwarding is wrong if an internal address overrides it.
+
+    Another target, no target, or a missing copy in the mailbox is wrong as well.
+    """
     cloud.on("Get-Mailbox", [row])
     found = await STEP.inspect(given())
     assert (found.state, found.seen, found.cause) == (State.WRONG, seen, cause)
 
 
 async def test_what_was_there_is_kept(given: Callable[..., StepContext], cloud: Any):
-    """All three values, for an undo."""
+    """The finding records all three forwarding values for an undo."""
     cloud.on("Get-Mailbox", [ON | {"ForwardingAddress": "Sales"}])
     assert (await STEP.inspect(given())).values == {
         "smtp": TARGET,
@@ -83,7 +86,10 @@ async def test_what_was_there_is_kept(given: Callable[..., StepContext], cloud: 
 async def test_all_three_values_are_set_at_once(
     given: Callable[..., StepContext], channel: Channel, cloud: Any, keep: bool, word: str
 ):
-    """The plan names them as PowerShell would, and so does the request."""
+    """One request sets all three forwarding values.
+
+    The plan shows the request as a PowerShell command.
+    """
     cloud.on("Get-Mailbox", [{}])
     ctx = given(channel=replace(channel, keep_copy=keep))
     found = await STEP.inspect(ctx)
@@ -112,7 +118,7 @@ async def test_all_three_values_are_set_at_once(
 
 
 def test_an_undo_names_the_addresses_as_powershell_takes_them(given: Callable[..., StepContext]):
-    """A name with a blank would be two arguments."""
+    """The command of an undo quotes a name with a space, which would otherwise be two arguments."""
     was = {"internal": "Jane Doe", "smtp": "old@x.io", "keeps": "false"}
     line = Change("forwarding", "M3", Text("a"), Text("b"), Text("c"), Scope.MAILBOX, "x")
     command = STEP.undo_command(
@@ -125,6 +131,9 @@ def test_an_undo_names_the_addresses_as_powershell_takes_them(given: Callable[..
 async def test_a_mailbox_that_is_not_there_is_not_forwarded_wrongly(
     given: Callable[..., StepContext],
 ):
-    """A missing mailbox raises ``NotFound``: another step reports it, and its forwarding is unknown."""
+    """A missing mailbox raises ``NotFound``, because its forwarding is unknown.
+
+    Another step reports the missing mailbox.
+    """
     with pytest.raises(NotFound):
         await STEP.inspect(given())

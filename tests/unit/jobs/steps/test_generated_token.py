@@ -1,4 +1,4 @@
-"""C6: what Entra's sign-in log says about Generate Token, and when it is asked."""
+"""Article row C6: Entra's sign-in log as proof of Generate Token, and when the log is read."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ TOKEN = Token()
 
 
 def row(minutes: float, code: int = 0, user: str = "user-1", **more: Any) -> dict[str, Any]:
-    """A person's sign-in so many minutes after the secret was made."""
+    """Return a person's sign-in so many minutes after the secret was created."""
     at = MADE + timedelta(minutes=minutes)
     status = {"errorCode": code, "failureReason": "said"}
     basic = {"appId": "app-1", "id": f"{minutes}", "isInteractive": True, "userId": user}
@@ -35,7 +35,7 @@ def row(minutes: float, code: int = 0, user: str = "user-1", **more: Any) -> dic
 
 @pytest.fixture
 def shown(given: Callable[..., StepContext]) -> Callable[..., StepContext]:
-    """A run whose secret was shown on the one-time page."""
+    """Return a function that creates a run whose secret was shown on the one-time page."""
 
     def make(**more: Any) -> StepContext:
         answers = {**SHOWN, **more.pop("answers", {})}
@@ -48,7 +48,7 @@ def shown(given: Callable[..., StepContext]) -> Callable[..., StepContext]:
 async def test_a_token_that_the_log_shows_is_not_asked_for(
     shown: Callable[..., StepContext], cloud: Any
 ):
-    """The mailbox user's sign-in proves Generate Token, and with it the form."""
+    """The mailbox user's sign-in in the log proves Generate Token, and so the whole form."""
     cloud.on(LOG, [row(3)])
     ctx = shown()
     found = await TOKEN.inspect(ctx)
@@ -81,7 +81,10 @@ async def test_a_token_that_the_log_shows_is_not_asked_for(
 async def test_other_rows_say_nothing(
     shown: Callable[..., StepContext], cloud: Any, rows: list[dict[str, Any]]
 ):
-    """The requester is still asked, and the log is read again by itself."""
+    """Other rows of the log prove nothing, so the requester is asked.
+
+    The log is read again later by itself.
+    """
     cloud.on(LOG, rows)
     found = await TOKEN.inspect(shown())
     assert (found.state, found.waiting_for, found.cause) == (State.WAITING, Turn.REQUESTER, "")
@@ -99,7 +102,10 @@ async def test_other_rows_say_nothing(
 async def test_a_failure_is_named_and_has_the_sign_in_tested(
     shown: Callable[..., StepContext], cloud: Any, rows: list[dict[str, Any]], cause: str
 ):
-    """The cause is on the card, and the rehearsal is offered, which was not asked for before."""
+    """A failed Generate Token is reported with its cause.
+
+    The rehearsal is offered, even if the requester did not want it before.
+    """
     cloud.on(LOG, rows)
     ctx = shown(answers={"check_login": "no"})
     assert (rehearses(ctx.run), "rehearsal" in steps_of(ctx.run)) == (False, False)
@@ -117,7 +123,10 @@ async def test_a_failure_is_named_and_has_the_sign_in_tested(
 async def test_a_log_that_cannot_be_read(
     shown: Callable[..., StepContext], cloud: Any, status: int
 ):
-    """Without Entra P1, a role or a valid sign-in the button is enough; the run goes on."""
+    """If the log cannot be read, the run continues and waits for the requester's button.
+
+    The reason may be a missing Entra P1, a missing role or an ended sign-in.
+    """
     cloud.refuse(LOG, status)
     found = await TOKEN.inspect(shown())
     assert (found.state, found.waiting_for, found.cause) == (State.WAITING, Turn.REQUESTER, "")
@@ -127,7 +136,10 @@ async def test_a_log_that_cannot_be_read(
 async def test_the_log_is_read_only_after_the_secret_was_shown(
     given: Callable[..., StepContext], cloud: Any, kind: str, asked: list[str]
 ):
-    """Before, nobody can have generated the token. A fix with its old secret looks at once."""
+    """A setup reads the log only after the secret was shown, as no token can exist before.
+
+    A fix that keeps its old secret reads the log at once.
+    """
     await TOKEN.inspect(given(facts=FACTS, kind=kind))
     assert [what for what, _ in cloud.asked] == asked
 
@@ -135,7 +147,7 @@ async def test_the_log_is_read_only_after_the_secret_was_shown(
 async def test_the_requesters_word_counts_without_the_log(
     shown: Callable[..., StepContext], cloud: Any
 ):
-    """The button stays, and nothing is read after it."""
+    """If the requester has confirmed the token, the step is OK and the log is not read."""
     found = await TOKEN.inspect(shown(answers={"token_saved": "yes"}))
     assert (found.state, found.seen, cloud.asked) == (
         State.OK,
@@ -145,7 +157,7 @@ async def test_the_requesters_word_counts_without_the_log(
 
 
 async def test_the_bots_own_sign_in_is_no_token(shown: Callable[..., StepContext], cloud: Any):
-    """While the rehearsal is under way, a sign-in of the mailbox user is the bot's own."""
+    """The log is not read during the rehearsal, as the mailbox user then signs in for the bot."""
     cloud.on(LOG, [row(3)])
     found = await TOKEN.inspect(shown(answers={"rehearse": "yes"}))
     assert (found.state, cloud.asked) == (State.WAITING, [])
@@ -158,7 +170,7 @@ async def test_the_bots_own_sign_in_is_no_token(shown: Callable[..., StepContext
 async def test_the_delegate_of_a_shared_mailbox(
     shown: Callable[..., StepContext], cloud: Any, user: str, state: State, cause: str
 ):
-    """There the delegate's sign-in is the proof, and the mailbox's own is not."""
+    """For a shared mailbox the delegate's sign-in is the proof, and the mailbox's own is not."""
     cloud.on(LOG, [row(3, user=user)])
     found = await TOKEN.inspect(shown(facts={"shared": "yes", "delegate_id": "kim"}))
     assert (found.state, found.cause) == (state, cause)
@@ -177,7 +189,10 @@ async def test_the_delegate_of_a_shared_mailbox(
 def test_when_the_sign_in_is_tested(
     given: Callable[..., StepContext], answers: dict[str, str], offered: bool
 ):
-    """The rehearsal is offered for the login of /check, after a failed Generate Token, and once begun."""
+    """The rehearsal is offered for the login of /check.
+
+    It is also offered after a failed Generate Token, and if it has already begun.
+    """
     steps = steps_of(given(answers=answers).run)
     assert {"rehearsal", "check_secret"} <= steps.keys() if offered else "rehearsal" not in steps
     assert ("check_secret" in steps) is offered

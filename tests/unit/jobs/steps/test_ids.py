@@ -1,4 +1,4 @@
-"""E6: the two ids of Webex Connect's form."""
+"""Article row E6: the two IDs of Webex Connect's form."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from jobs.steps.ids import ConnectIds
 
 
 async def test_the_ids_are_the_apps_and_the_accounts(given: Callable[..., StepContext]):
-    """The client id comes from the app, the tenant id from who signed in."""
+    """The client ID is the app's, and the tenant ID is that of the signed-in account."""
     found = await ConnectIds().inspect(given(facts={"client_id": "client-1"}))
     seen = Text("seen.ids", {"client_id": "client-1", "tenant_id": "tenant-1"})
     assert found == Finding("ids", State.OK, seen=seen, facts={"tenant_id": "tenant-1"})

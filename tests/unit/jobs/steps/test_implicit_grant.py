@@ -1,4 +1,4 @@
-"""E2: the box "Access tokens"."""
+"""Article row E2: the box "Access tokens"."""
 
 from __future__ import annotations
 
@@ -37,14 +37,17 @@ READ = f"GET /applications(uniqueName='{unique_name('support@contoso.com')}')"
 async def test_the_box(
     given: Callable[..., StepContext], cloud: Any, app: dict[str, object], state: State, seen: str
 ):
-    """Ticked, or not, or never touched."""
+    """The step is OK if the box is ticked, and wrong if the box is empty or was never set."""
     cloud.on(READ, app)
     found = await STEP.inspect(given())
     assert (found.state, found.seen) == (state, Text(seen))
 
 
 async def test_ticking_it_keeps_the_rest(given: Callable[..., StepContext], cloud: Any):
-    """Ticking the box writes ``web`` with every redirect URI, even one that a stale read lacks."""
+    """Ticking the box "Access tokens" also writes every redirect URI of the app.
+
+    So a URI that an outdated read lacks is kept as well.
+    """
     cloud.on(READ, {"web": {"redirectUris": ["https://a.test/callback"]}})
     ctx = given(facts={"object_id": "object-1"})
     found = await STEP.inspect(ctx)
@@ -74,7 +77,10 @@ async def test_ticking_it_keeps_the_rest(given: Callable[..., StepContext], clou
 async def test_a_check_says_that_nothing_needs_it(
     given: Callable[..., StepContext], cloud: Any, on: bool
 ):
-    """A check says that no token depends on the box, whether it is ticked or not (CHECKLIST O10)."""
+    """A check says that no token depends on the box "Access tokens", ticked or not.
+
+    Source: CHECKLIST O10.
+    """
     cloud.on(READ, {"web": {"implicitGrantSettings": {"enableAccessTokenIssuance": on}}})
     found = STEP.diagnosis.as_check_result(await STEP.inspect(given(kind="check")))
     assert found.seen is not None

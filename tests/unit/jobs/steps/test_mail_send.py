@@ -1,4 +1,4 @@
-"""E4: Exchange ``Mail.Send`` as an application permission."""
+"""Article row E4: Exchange ``Mail.Send`` as an application permission."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ SMTP, MAIL = {"id": "smtp-id", "type": "Scope"}, {"id": "mail-id", "type": "Role
 async def test_a_tenant_without_mail_send_goes_without(
     given: Callable[..., StepContext], cloud: Any
 ):
-    """The row is skipped with a reason and without a request if Exchange does not expose Mail.Send."""
+    """If Exchange does not expose Mail.Send, the step is skipped without a request."""
     found = await STEP.inspect(given())
     assert (found, cloud.asked) == (
         Finding("mail_send", State.SKIPPED, seen=Text("skipped.mail_send_not_exposed")),
@@ -29,7 +29,7 @@ async def test_a_tenant_without_mail_send_goes_without(
 
 
 async def test_declared_is_declared(given: Callable[..., StepContext], cloud: Any):
-    """Ids are compared without regard to case."""
+    """A declared Mail.Send is found without regard to the letter case of its IDs."""
     cloud.on(
         READ,
         {
@@ -47,7 +47,10 @@ async def test_declared_is_declared(given: Callable[..., StepContext], cloud: An
 
 
 async def test_a_stale_read_does_not_drop_smtp_send(given: Callable[..., StepContext], cloud: Any):
-    """The list is replaced whole, so SMTP.Send is in it whatever was read."""
+    """The whole list of permissions is replaced, so the bot writes SMTP.Send with it.
+
+    This holds even if an outdated read lacks SMTP.Send.
+    """
     cloud.on(READ, {"requiredResourceAccess": []})
     ctx = given(facts=FACTS)
     found = await STEP.inspect(ctx)

@@ -1,4 +1,4 @@
-"""M1: the user whose mailbox is connected."""
+"""Article row M1: the user whose mailbox is connected."""
 
 from __future__ import annotations
 
@@ -49,7 +49,10 @@ async def test_what_a_user_may_lack(
     cause: str,
     kind: str,
 ):
-    """Each gap of a user has its cause; only a check looks on if the mailbox is missing."""
+    """Everything that a user may lack has its own cause.
+
+    If the mailbox is missing, only a check passes on the facts for other steps.
+    """
     cloud.on(USER, person).on("Get-Mailbox", mailbox)
     found = await STEP.inspect(given(kind=kind))
     assert (found.state, found.seen, found.expected, found.cause) == (
@@ -101,7 +104,10 @@ async def test_a_user_with_a_mailbox_holds(
 async def test_a_sender_of_onmicrosoft_is_a_warning(
     given: Callable[..., StepContext], cloud: Any, primary: str, kind: str, *, warned: bool
 ):
-    """The primary address decides, which Exchange sends with. The ids are found all the same."""
+    """A primary address of onmicrosoft.com is a warning, because Exchange sends with it.
+
+    The user's IDs are found in spite of it.
+    """
     cloud.on(USER, PERSON).on("Get-Mailbox", [{"PrimarySmtpAddress": primary}])
     found = await STEP.inspect(given(kind=kind))
     assert (found.state, found.cause, found.facts) == (
@@ -115,7 +121,10 @@ async def test_a_sender_of_onmicrosoft_is_a_warning(
 async def test_a_shared_mailbox_s_account_is_blocked_as_a_rule(
     given: Callable[..., StepContext], cloud: Any, kind: str
 ):
-    """Others sign in for it, so that is no cause by itself: it may be one, and holds up no setup."""
+    """A shared mailbox's blocked account is only a possible cause, because others sign in for it.
+
+    It does not stop a setup.
+    """
     cloud.on(USER, PERSON | {"accountEnabled": False, "assignedPlans": []}).on(
         "Get-Mailbox", [{"RecipientTypeDetails": kind}]
     )
@@ -142,7 +151,7 @@ async def test_the_mailbox_names_its_owner(given: Callable[..., StepContext], cl
 
 
 async def test_another_upn_is_told(given: Callable[..., StepContext], cloud: Any):
-    """An address that is only an alias finds the user, and the UPN that signs in is named."""
+    """If the address is only an alias, the user is found and the finding names the user's UPN."""
     cloud.on("GET /users", [PERSON | {"userPrincipalName": "svc-mail@contoso.com"}]).on(
         "Get-Mailbox", [{}]
     )
@@ -168,7 +177,7 @@ async def test_another_upn_is_told(given: Callable[..., StepContext], cloud: Any
 async def test_nobody_is_told_from_a_group(
     given: Callable[..., StepContext], cloud: Any, kind: str, seen: str
 ):
-    """An address of a group is said to be one."""
+    """If the address belongs to a group, the finding says so; otherwise nobody has the address."""
     cloud.on("GET /users", []).on("Get-Recipient", [{"RecipientTypeDetails": kind}])
     found = await STEP.inspect(given())
     assert (found.seen, found.cause) == (
@@ -180,7 +189,10 @@ async def test_nobody_is_told_from_a_group(
 async def test_a_group_that_cannot_be_looked_up_is_nobody(
     given: Callable[..., StepContext], cloud: Any
 ):
-    """Without the right to read recipients the mailbox is missing, and no error hides that."""
+    """If recipients cannot be read, the step reports that nobody has the address.
+
+    The refused read does not hide this result.
+    """
     cloud.on("GET /users", []).refuse("Get-Recipient", 403)
     assert (await STEP.inspect(given())).seen == Text(
         "seen.nobody", {"mailbox": "support@contoso.com"}
@@ -190,7 +202,10 @@ async def test_a_group_that_cannot_be_looked_up_is_nobody(
 async def test_of_a_mailbox_that_is_not_there_a_plan_shows_nothing(
     given: Callable[..., StepContext], cloud: Any
 ):
-    """Without facts the steps that need it are not looked at, also where its account is blocked."""
+    """If the mailbox is missing, the finding has no facts, so steps that need them are not planned.
+
+    This holds even if the account is blocked.
+    """
     cloud.on(USER, PERSON | {"accountEnabled": False, "assignedPlans": []}).on("Get-Mailbox", [])
     found = await STEP.inspect(given())
     assert (found.cause, found.facts, found.signals.station) == (

@@ -1,4 +1,4 @@
-"""The step in docs/adding-a-step.md works as the page says."""
+"""The example step of docs/adding-a-step.md, which must work as the page says."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ COMMAND = "Set-Mailbox support@contoso.com -LitigationHoldEnabled ${}"
 
 @pytest.fixture
 def step(monkeypatch: pytest.MonkeyPatch) -> Step:
-    """The page's first block of Python, as a module."""
+    """Return the example step from the page's only block of Python."""
     (source,) = re.findall(r"```python\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
     module = types.ModuleType("litigation_hold")
     monkeypatch.setitem(sys.modules, module.__name__, module)
@@ -34,7 +34,7 @@ def step(monkeypatch: pytest.MonkeyPatch) -> Step:
 async def test_it_looks_plans_and_changes(
     step: Step, given: Callable[..., StepContext], cloud: Any
 ):
-    """The step is wrong if the mailbox is on hold, and one cmdlet removes the hold."""
+    """The example step is wrong if the mailbox is on hold, and one cmdlet removes the hold."""
     cloud.on("Get-Mailbox", [{"LitigationHoldEnabled": True}])
     ctx = given()
     found = await step.inspect(ctx)
@@ -54,7 +54,7 @@ async def test_it_looks_plans_and_changes(
 async def test_it_is_undone(
     step: Step, given: Callable[..., StepContext], cloud: Any, now: bool, state: State
 ):
-    """The undo is done once the hold is back, and has work to do until then."""
+    """The undo of the example step is done once the hold is back."""
     cloud.on("Get-Mailbox", [{"LitigationHoldEnabled": now}])
     ctx = given(kind="undo")
     past = RecordedChange(

@@ -1,4 +1,4 @@
-"""M4: automatic forwarding to the outside, allowed for this one sender."""
+"""Article row M4: automatic forwarding to outside addresses, allowed for this one sender."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ ABOVE_OURS = RULE_OF_OURS | {"Name": "Baseline", POLICY: "Default"}
 async def test_the_default_policy_does_not_forward(
     given: Callable[..., StepContext], cloud: Any, mode: str | None
 ):
-    """Automatic counts as off."""
+    """A default policy with the mode Automatic or Off, or without a mode, blocks forwarding."""
     cloud.on(f"Get-{POLICY}", [DEFAULT | {"AutoForwardingMode": mode}])
     found = await STEP.inspect(given())
     seen = Text("seen.outbound", {"mode": mode or "Automatic", "policy": "Default"})
@@ -87,7 +87,7 @@ async def test_a_rule_for_a_group_leaves_a_doubt(
 async def test_a_trace_takes_the_doubt_away(
     given: Callable[..., StepContext], cloud: Any, cause: str, causes: tuple[str, ...]
 ):
-    """A rule for a group may let the copy through: what the trace says decides whether it does."""
+    """If a rule for a group may apply, the trace of the copies decides whether it is the cause."""
     rule = {
         "Name": "Sales",
         POLICY: "Sales",
@@ -104,7 +104,7 @@ async def test_a_trace_takes_the_doubt_away(
 
 
 async def test_a_policy_and_a_rule_are_made(given: Callable[..., StepContext], cloud: Any):
-    """Both with their own name; the limits that applied so far are carried along. Nothing is read again."""
+    """A new policy keeps the present limits and gets a rule, without another read."""
     cloud.on(f"Get-{POLICY}", [DEFAULT])
     ctx = given()
     found = await STEP.inspect(ctx)
@@ -156,7 +156,7 @@ ABOVE = [
 async def test_the_plan_says_which_rules_move_down(
     given: Callable[..., StepContext], cloud: Any, rules: list[Any], note: Text | None
 ):
-    """The plan says how many rules move down: all of them, or only those above our existing rule."""
+    """The plan counts the rules that move down: all, or those above the bot's existing rule."""
     cloud.on(f"Get-{POLICY}", [DEFAULT, OURS]).on(f"Get-{RULE}", rules)
     ctx = given()
     found = await STEP.inspect(ctx)
@@ -164,7 +164,7 @@ async def test_the_plan_says_which_rules_move_down(
 
 
 async def test_a_second_try_completes_the_first(given: Callable[..., StepContext], cloud: Any):
-    """A policy without its rule gets the rule."""
+    """If an earlier try created only the policy, the next try switches it on and adds the rule."""
     cloud.on(f"Get-{POLICY}", [DEFAULT, OURS | {"AutoForwardingMode": "Off"}])
     ctx = given()
     await STEP.apply(ctx, await STEP.inspect(ctx))
@@ -175,7 +175,7 @@ async def test_a_second_try_completes_the_first(given: Callable[..., StepContext
 
 
 async def test_a_rule_that_is_there_is_put_on_top(given: Callable[..., StepContext], cloud: Any):
-    """An existing rule of ours is moved to the top, and no second one is created."""
+    """An existing rule of the bot is moved to the top, and no second one is created."""
     cloud.on(f"Get-{POLICY}", [DEFAULT, OURS]).on(
         f"Get-{RULE}", [ABOVE_OURS, RULE_OF_OURS | {"Priority": 3}]
     )
@@ -237,10 +237,10 @@ async def test_whom_somebody_else_put_into_our_rule_stays(
     shown: str,
     after: Text,
 ):
-    """Addresses that others put into our rule stay, and the plan names who is covered and what goes.
+    """Senders whom others put into the bot's rule stay, and the plan names them.
 
-    The commands in the plan equal the requests. The step is wrong only because a rule is above
-    ours.
+    It also names the conditions that are removed. The commands in the plan equal the requests. The
+    step is wrong only because a rule is above the bot's rule.
     """
     cloud.on(f"Get-{POLICY}", [DEFAULT, OURS]).on(
         f"Get-{RULE}", [ABOVE_OURS, RULE_OF_OURS | who | {"Priority": 1}]
@@ -262,7 +262,7 @@ async def test_whom_somebody_else_put_into_our_rule_stays(
 async def test_an_undo_gives_them_back_what_they_had(
     given: Callable[..., StepContext], cloud: Any, who: dict[str, Any]
 ):
-    """An undo restores the rule, even if the fix was killed before it had read the rule back."""
+    """An undo restores the bot's rule, even if the fix was killed before reading it back."""
     bent = RULE_OF_OURS | who | {"State": "Disabled"}
     cloud.on(f"Get-{POLICY}", [DEFAULT, OURS]).on(f"Get-{RULE}", [bent])
     cloud.on("Get-Mailbox", [{"EmailAddresses": [f"SMTP:{MAILBOX}", f"smtp:{ALIAS}"]}])
@@ -288,7 +288,7 @@ async def test_an_undo_gives_them_back_what_they_had(
 async def test_a_policy_that_is_not_listed_yet_gets_its_rule(
     given: Callable[..., StepContext], cloud: Any
 ):
-    """An earlier try has made it, and the list is stale: without the rule it would apply to nobody."""
+    """A policy that exists but is not listed yet gets its rule, without which it has no effect."""
     cloud.on(f"Get-{POLICY}", [DEFAULT])
     cloud.refuse(
         f"New-{POLICY}",
@@ -313,7 +313,7 @@ BENT = {
 async def test_a_rule_of_ours_that_somebody_bent_is_put_right(
     given: Callable[..., StepContext], cloud: Any
 ):
-    """Switched off, narrowed, or with another policy: the plan says what is done, and all of it is."""
+    """The plan shows all repairs of a rule that is off, narrowed or of another policy."""
     cloud.on(f"Get-{POLICY}", [DEFAULT, OURS]).on(f"Get-{RULE}", [RULE_OF_OURS | BENT])
     ctx = given()
     found = await STEP.inspect(ctx)
@@ -338,7 +338,7 @@ async def test_a_rule_of_ours_that_somebody_bent_is_put_right(
 
 
 async def test_an_undo_bends_it_back(given: Callable[..., StepContext], cloud: Any):
-    """An undo restores the rule as it was: disabled, with its exceptions and its policy."""
+    """An undo restores the bot's rule as it was: disabled, with its exceptions and its policy."""
     cloud.on(f"Get-{POLICY}", [DEFAULT, OURS]).on(
         f"Get-{RULE}", [RULE_OF_OURS | BENT], [RULE_OF_OURS]
     )
@@ -376,7 +376,10 @@ async def test_a_rule_may_name_the_mailbox_otherwise(
 async def test_a_mailbox_that_may_not_be_read_is_known_by_its_address(
     given: Callable[..., StepContext], cloud: Any
 ):
-    """And by its UPN; nothing else is asked where no rule names anybody else."""
+    """If the mailbox cannot be read, its address and UPN count.
+
+    Exchange is asked for aliases only if a rule names anybody else.
+    """
     rule = RULE_OF_OURS | {"From": ["upn@contoso.com"]}
     cloud.on(f"Get-{POLICY}", [DEFAULT, OURS]).on(f"Get-{RULE}", [rule]).refuse("Get-Mailbox", 403)
     ctx = given(facts={"upn": "upn@contoso.com"})

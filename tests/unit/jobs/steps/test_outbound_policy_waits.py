@@ -1,4 +1,4 @@
-"""Waits of M4 for an organization whose customization takes time."""
+"""Waits of article row M4 for an organization whose customization takes time."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ STEP = OutboundPolicy()
 
 
 def test_a_customization_that_takes_time_is_waited_for(given: Callable[..., StepContext]):
-    """Up to a day; after that it is an error like others."""
+    """If Exchange still asks for the customization, the step waits and tries again."""
     error = Rejected("customization_needed", CloudReply("exchange"))
     found = STEP.explain_error(given(), error)
     assert found is not None
@@ -32,11 +32,11 @@ def test_the_pauses_make_a_day_and_end_before_the_sign_in():
 
 
 def test_a_day_is_enough(given: Callable[..., StepContext], channel: Channel):
-    """After a day of tries a person has to look."""
+    """After a day of tries the step no longer waits, so that a person has to look."""
     ctx = given(waits={"outbound_policy": DAY_TRIES + 1})
     assert STEP.explain_error(ctx, Rejected("customization_needed", CloudReply("exchange"))) is None
 
 
 def test_other_errors_are_not_its_business(given: Callable[..., StepContext]):
-    """The engine knows what they mean."""
+    """The step leaves all other errors to the engine, which knows their meaning."""
     assert STEP.explain_error(given(), Rejected("request_rejected", CloudReply("exchange"))) is None

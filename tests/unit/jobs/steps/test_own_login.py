@@ -1,4 +1,4 @@
-"""C6 after a fix: the bot's own login, and which steps prove a fix."""
+"""Article row C6 after a fix: the bot's own login, and which steps prove a fix."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ PROOF = {"own_login", "agent_has_it", "agent_answer"}
 
 
 def planned(ctx: StepContext, *names: str) -> Run:
-    """The run with a plan that changes these steps."""
+    """Return the run with a plan that changes these steps."""
     changes = tuple(
         all_steps()[name].change(Text("seen.off"), Text("seen.on"), "mailbox", "x")
         for name in names
@@ -42,7 +42,7 @@ def planned(ctx: StepContext, *names: str) -> Run:
 
 
 async def test_nobody_rehearsed(given: Callable[..., StepContext]):
-    """Without a sign-in of its own the bot proves nothing by it, and says so."""
+    """If nobody has rehearsed, the bot has no sign-in of its own, so the step is skipped."""
     found = await STEP.inspect(given())
     assert (found.state, found.seen) == (State.SKIPPED, Text("skipped.never_rehearsed"))
 
@@ -50,7 +50,10 @@ async def test_nobody_rehearsed(given: Callable[..., StepContext]):
 async def test_a_dead_sign_in_does_not_hold_up_the_fix(
     given: Callable[..., StepContext], vault: Vault, work_settings: Settings, provider: Any
 ):
-    """It is the bot's own, not the channel's: left out, with the reason and Microsoft's words."""
+    """If the bot's own sign-in is invalid, the step is skipped and the fix continues.
+
+    The sign-in belongs to the bot and not to the channel.
+    """
     ctx = given(
         facts={"client_id": "client-1", "upn": "support@contoso.com"},
         settings=replace(work_settings, login_url=provider.base),
@@ -80,7 +83,10 @@ async def test_what_the_fix_has_written_may_not_be_known_yet(
     ago: int,
     state: State,
 ):
-    """An error that a change may cause gets two minutes before the sign-in counts as invalid."""
+    """An error that a fresh change may cause is retried for two minutes.
+
+    After that the sign-in counts as invalid.
+    """
     vault.put("check-secret:support@contoso.com", "s3cr~t.Value", 60)
     made = replace(work_settings, login_url=provider.base)
     with sync_client(made) as http:
@@ -115,18 +121,21 @@ async def test_what_the_fix_has_written_may_not_be_known_yet(
 def test_a_fix_proves_the_way_that_was_broken(
     given: Callable[..., StepContext], changed: tuple[str, ...], proof: set[str]
 ):
-    """A mail always; a login and an answer where the way of answers was changed."""
+    """A fix always sends a test mail.
+
+    If it changed the way of the answers, it also proves a login and an answer.
+    """
     steps = steps_of(planned(given(kind="fix"), *changed))
     assert ("test_mail" in steps, PROOF & steps.keys()) == (True, proof)
 
 
 def test_a_new_secret_takes_the_form(given: Callable[..., StepContext]):
-    """A new secret adds the form's steps to the proof of answers, because Webex Connect needs it."""
+    """A new secret adds the form's steps to a fix, because Webex Connect needs the secret."""
     steps = steps_of(planned(given(kind="fix"), "client_secret"))
     assert {"token", "app_fields", *PROOF} <= steps.keys()
 
 
 def test_a_setup_has_its_own_rehearsal(given: Callable[..., StepContext]):
-    """The login of a fix is no step of it."""
+    """A setup does not have the step with the bot's own login, because it has a rehearsal."""
     assert "own_login" not in steps_for(Profile.ARTICLE)
     assert "own_login" not in steps_of(given(channel=Channel("a@contoso.com")).run)

@@ -1,4 +1,4 @@
-"""E4, first half: what the tenant calls the permissions."""
+"""Article row E4, first half: the tenant's IDs of the permissions."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ EXCHANGE = {
 
 
 def principal(app_id: str) -> str:
-    """Graph's request for a service principal."""
+    """Return the name of Graph's request for a service principal."""
     return f"GET /servicePrincipals(appId='{app_id}')"
 
 
 async def test_ids_are_read_from_the_tenant(given: Callable[..., StepContext], cloud: Any):
-    """Exchange's own SMTP.Send and Mail.Send, by the ids that this tenant gives them."""
+    """The IDs of Exchange's SMTP.Send and Mail.Send are read from the tenant."""
     cloud.on(principal(EXCHANGE_APP_ID), EXCHANGE).on(principal(GRAPH_APP_ID), {"id": "graph-sp"})
     facts = {"exchange_sp_id": "exchange-sp", "graph_sp_id": "graph-sp", "graph_smtp_send": ""}
     facts |= {"exchange_smtp_send": "smtp-id", "mail_send": "mail-id"}
@@ -65,7 +65,10 @@ async def test_no_exchange_in_the_tenant(given: Callable[..., StepContext], clou
 def test_a_tenant_without_the_service(
     given: Callable[..., StepContext], error: CloudError, told: bool
 ):
-    """A tenant without the service is reported in Graph's words; other errors are left to the engine."""
+    """A tenant without the service is reported in Graph's words.
+
+    The engine handles all other errors.
+    """
     found = STEP.explain_error(given(), error)
     assert (found is not None) is told
     if found:
@@ -77,7 +80,7 @@ def test_a_tenant_without_the_service(
 
 
 def test_ids_that_are_not_exposed_cannot_be_mended(given: Callable[..., StepContext]):
-    """The plan is empty if Exchange does not expose SMTP.Send, because no change of ours adds it."""
+    """If Exchange does not expose SMTP.Send, the plan is empty, because the bot cannot add it."""
     assert (
         STEP.plan(given(), Finding("permissions", State.WRONG, cause="permission_id_unknown")) == ()
     )

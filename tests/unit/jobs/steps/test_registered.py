@@ -1,4 +1,4 @@
-"""C7: registered to Webex Engage."""
+"""Article row C7: registration of the app to Webex Engage."""
 
 from __future__ import annotations
 
@@ -22,13 +22,16 @@ STEP = Registered()
 
 
 async def test_a_word_counts(given: Callable[..., StepContext]):
-    """The requester's word, which V2 proves later."""
+    """The requester's confirmation is enough for this step, because row V2 proves it later."""
     found = await STEP.inspect(given(answers={"registered": "yes"}))
     assert found == Finding("registered", State.OK, seen=Text("seen.said_by_requester"))
 
 
 async def test_without_it_the_requester_is_waited_for(given: Callable[..., StepContext]):
-    """It cannot be changed afterwards, so nobody guesses."""
+    """Without a confirmation the step waits for the requester.
+
+    Nobody guesses, because the registration cannot be changed afterwards.
+    """
     found = await STEP.inspect(given())
     assert found == Finding(
         "registered", State.WAITING, seen=Text("seen.not_registered"), waiting_for=Turn.REQUESTER
@@ -40,7 +43,7 @@ AT = datetime(2026, 11, 25, 9, 10, tzinfo=UTC)
 
 
 def entry(minutes: float, event: str = "updateApp", status: str = "SUCCESS") -> dict[str, str]:
-    """An entry of Webex Connect's audit log, so many minutes after the token."""
+    """Return an entry of Webex Connect's audit log, so many minutes after the token."""
     at = (AT + timedelta(minutes=minutes)).isoformat(timespec="milliseconds")
     return {
         "created": at.replace("+00:00", "Z"),
@@ -54,7 +57,7 @@ def entry(minutes: float, event: str = "updateApp", status: str = "SUCCESS") -> 
 def logged(
     given: Callable[..., StepContext], work_settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> Callable[..., StepContext]:
-    """Return a function that makes a run with an audit log of these entries."""
+    """Return a function that creates a run with these entries in Webex Connect's audit log."""
 
     def make(*entries: dict[str, str], status: int = 200, **more: Any) -> StepContext:
         body = {"auditLogs": list(entries), "totalRecords": len(entries)}
@@ -71,7 +74,10 @@ def logged(
 
 
 async def test_save_and_register_are_two_changes_of_the_app(logged: Callable[..., StepContext]):
-    """After Generate Token, Webex Connect's audit log has one for each, so nobody is asked."""
+    """Two changes of the app after Generate Token, Save and Register, are proof in the audit log.
+
+    So the requester is not asked.
+    """
     found = await STEP.inspect(logged(entry(1, "createApp"), entry(2), entry(-1)))
     at = minute_of(AT + timedelta(minutes=2))
     assert found == Finding("registered", State.OK, seen=Text("seen.registered_in_log", {"at": at}))
@@ -91,7 +97,10 @@ async def test_save_and_register_are_two_changes_of_the_app(logged: Callable[...
 async def test_less_does_not_show_it(
     logged: Callable[..., StepContext], entries: list[dict[str, str]]
 ):
-    """The requester is asked, and the log is read again by itself."""
+    """If the audit log has fewer changes, the requester is asked.
+
+    The log is read again later by itself.
+    """
     found = await STEP.inspect(logged(*entries))
     assert (found.state, found.waiting_for) == (State.WAITING, Turn.REQUESTER)
     assert found.until is not None
@@ -101,13 +110,16 @@ async def test_less_does_not_show_it(
 async def test_after_the_word_that_the_token_is_saved_one_change_is_enough(
     logged: Callable[..., StepContext], minutes: float, state: State
 ):
-    """Save was before that word, so only Register To Webex Engage is left."""
+    """Once the requester has confirmed the saved token, one later change of the app is enough.
+
+    Save came before that, so only Register To Webex Engage is left.
+    """
     said = Event(Kind.ANSWERED, AT, data={"question": "token_saved", "value": "yes"})
     assert (await STEP.inspect(logged(entry(minutes), events=(said,)))).state is state
 
 
 @pytest.mark.parametrize("status", [401, 403, 500])
 async def test_a_log_that_cannot_be_read(logged: Callable[..., StepContext], status: int):
-    """The button is enough; the run goes on."""
+    """If the audit log cannot be read, the step waits for the requester's button."""
     found = await STEP.inspect(logged(entry(1), entry(2), status=status))
     assert (found.state, found.cause) == (State.WAITING, "")

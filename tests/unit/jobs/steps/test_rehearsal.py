@@ -1,4 +1,4 @@
-"""C6, rehearsed: the mailbox user's token logs in at the SMTP server."""
+"""Article row C6, rehearsed: a login at the SMTP server with the mailbox user's token."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ REFUSAL = (
 
 @pytest.fixture
 def refuses() -> Iterator[str]:
-    """An SMTP server that says no in its banner; its address."""
+    """Yield the address of an SMTP server that refuses every client in its banner."""
     with socket.create_server(("127.0.0.1", 0)) as server:
 
         def serve() -> None:
@@ -43,7 +43,7 @@ def refuses() -> Iterator[str]:
 
 
 def rehearsing(vault: Vault, ctx: StepContext) -> None:
-    """The mailbox user has just signed in."""
+    """Store a token, a sign-in and a secret, as if the mailbox user had just signed in."""
     for name, value in (
         ("rehearsal", "the-token"),
         ("rehearsal-session", "the-sign-in"),
@@ -66,7 +66,7 @@ def kept(vault: Vault, ctx: StepContext) -> tuple[str | None, str | None, bool, 
 
 
 async def test_a_reason_skips_it(given: Callable[..., StepContext]):
-    """The reason is on record."""
+    """A rehearsal that somebody skipped is recorded with the person's reason."""
     found = await STEP.inspect(given(answers={"rehearse": "skip:on leave"}))
     assert found == Finding(
         "rehearsal", State.SKIPPED, seen=Text("skipped.rehearsal_because", {"reason": "on leave"})
@@ -84,7 +84,7 @@ async def test_the_mailbox_user_is_waited_for(given: Callable[..., StepContext])
 async def test_a_refusal_shows_its_phase_and_its_words(
     given: Callable[..., StepContext], vault: Vault, work_settings: Settings, refuses: str
 ):
-    """With the server's own words as evidence, and the token nowhere."""
+    """A refused login is shown with its phase and the server's own words, but without the token."""
     ctx = given(
         facts={"upn": "support@contoso.com"}, settings=replace(work_settings, smtp_server=refuses)
     )
@@ -106,7 +106,10 @@ async def test_a_refusal_shows_its_phase_and_its_words(
 async def test_what_has_logged_in_is_kept(
     given: Callable[..., StepContext], vault: Vault, monkeypatch: pytest.MonkeyPatch
 ):
-    """A successful sign-in and its secret are kept for checks, once and with the user's permission."""
+    """After a login, the sign-in and its secret are kept for checks, once.
+
+    By signing in, the mailbox user has agreed to this.
+    """
 
     async def login_probe(_server: str, _upn: str, _token: str) -> SmtpProbe:
         return SmtpProbe(True, "", "", "235 2.7.0 Authentication successful", ())  # noqa: FBT003  in order
@@ -121,7 +124,7 @@ async def test_what_has_logged_in_is_kept(
 def scripted(
     monkeypatch: pytest.MonkeyPatch, taken: str, cause: str = "smtp_token_refused"
 ) -> list[str]:
-    """Have the server take one user name and refuse others; return the names it was given."""
+    """Have the server accept one user name only; return the list of the names that it gets."""
     asked: list[str] = []
 
     async def probe(_server: str, username: str, token: str) -> SmtpProbe:
@@ -154,7 +157,10 @@ async def test_the_user_name_is_the_token_s_own_user(
     shared: str,
     user: str,
 ):
-    """For a shared mailbox that is who signed in; its address is not even tried."""
+    """The login uses the name of the user to whom the token belongs.
+
+    For a shared mailbox that is the user who signed in, and the mailbox's address is not tried.
+    """
     asked = scripted(monkeypatch, user)
     facts = {"upn": "s1@contoso.com"} | ({"shared": shared} if shared else {})
     ctx = given(facts=facts, events=(SIGNED_IN,))
@@ -194,7 +200,10 @@ async def test_the_shared_address_is_tried_after_a_bare_refusal_only(
     state: State,
     username: str | None,
 ):
-    """It shows which name the form needs; a refusal of both is the delegate's."""
+    """The shared mailbox's address is tried only if the server refuses the token without a reason.
+
+    The result shows which name the form needs. If both are refused, the delegate is the cause.
+    """
     names = scripted(monkeypatch, taken, cause)
     facts = {"upn": "support@contoso.com", "shared": "blocked"}
     ctx = given(facts=facts, events=(SIGNED_IN,))
@@ -215,7 +224,7 @@ async def test_a_fresh_switch_takes_time_to_spread(
     ago: timedelta,
     turn: Turn,
 ):
-    """Within an hour of our own switch, a login that is still blocked is tried again by itself."""
+    """A login that is blocked within an hour of switching SMTP AUTH on is tried again."""
     settings = replace(work_settings, smtp_server=refuses)
     ctx = given(
         facts={"upn": "support@contoso.com"}, changed={"smtp_auth": now() - ago}, settings=settings
@@ -234,7 +243,10 @@ async def test_a_server_that_is_away_is_tried_again(
     waited: int,
     turn: Turn,
 ):
-    """It says nothing about the login; after some tries somebody is asked."""
+    """An unreachable server says nothing about the login, so it is tried again.
+
+    After some tries the mailbox user is asked.
+    """
     settings = replace(work_settings, smtp_server=f"127.0.0.1:{free_port}")
     ctx = given(
         facts={"upn": "support@contoso.com"}, waits={"rehearsal": waited}, settings=settings

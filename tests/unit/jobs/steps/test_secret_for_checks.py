@@ -1,4 +1,4 @@
-"""C6, rehearsed: the bot's own client secret."""
+"""Article row C6, rehearsed: the bot's own client secret."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ KEPT = "check-secret:support@contoso.com"
 
 
 async def test_a_skipped_rehearsal_needs_none(given: Callable[..., StepContext]):
-    """Somebody gave a reason, and no secret is made."""
+    """If somebody skipped the rehearsal, no secret of the bot's own is created."""
     found = await STEP.inspect(given(answers={"rehearse": "skip:away"}))
     assert found == Finding("check_secret", State.SKIPPED, seen=Text("skipped.rehearsal"))
 
@@ -64,7 +64,7 @@ async def test_a_sealed_secret_counts_while_the_app_has_it(
 async def test_a_proven_channel_is_not_rehearsed_again(
     given: Callable[..., StepContext], store: RunStore
 ):
-    """A later run of the same channel leaves it out."""
+    """If an earlier run has proven the channel, the step is skipped."""
     earlier = given()
     store.end(earlier.run, Event(Kind.FINISHED, now()))
     assert await STEP.inspect(given()) == Finding(
@@ -73,7 +73,7 @@ async def test_a_proven_channel_is_not_rehearsed_again(
 
 
 async def test_it_is_planned_with_the_others(given: Callable[..., StepContext]):
-    """The line says that it is made only when somebody rehearses."""
+    """The plan notes that the bot's own secret is created only if somebody rehearses."""
     ctx = given(facts=FACTS)
     found = await STEP.inspect(ctx)
     words = Text("step.check_secret"), Text("seen.none"), Text("after.check_secret")
@@ -86,7 +86,10 @@ async def test_it_is_planned_with_the_others(given: Callable[..., StepContext]):
 async def test_it_replaces_what_was_left_behind(
     given: Callable[..., StepContext], cloud: Any, vault: Vault
 ):
-    """A new secret replaces an orphan, keeps all others, and ends no later than Webex Connect's."""
+    """A new secret of the bot replaces an unused older one and keeps all other secrets.
+
+    It ends no later than Webex Connect's secret.
+    """
     end = now() + timedelta(days=30)
     left = [
         {"displayName": LABEL, "keyId": "old"},

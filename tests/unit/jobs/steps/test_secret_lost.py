@@ -1,4 +1,4 @@
-"""E3: a client secret that was shown and lost, and its successor."""
+"""Article row E3: a client secret that was shown and lost, and its successor."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ Given = Callable[..., StepContext]
 
 
 def secret(key_id: str, run_id: str) -> dict[str, str]:
-    """A client secret of a run."""
+    """Return a client secret that a run has created."""
     return {
         "keyId": key_id,
         "displayName": f"Webex Connect {run_id}",
@@ -34,7 +34,7 @@ def secret(key_id: str, run_id: str) -> dict[str, str]:
 
 
 def test_a_run_without_a_loss_has_no_such_step(given: Given):
-    """A run without a lost secret has no step for it."""
+    """Only a run whose secret was lost has the step that removes it."""
     runs = [
         given(channel=Channel(f"{name}@contoso.com"), answers=answers).run
         for name, answers in (("a", {}), ("b", LOST))
@@ -43,7 +43,10 @@ def test_a_run_without_a_loss_has_no_such_step(given: Given):
 
 
 async def test_a_lost_secret_counts_no_more(given: Given, cloud: Any, store: RunStore):
-    """Although it was handed over, and nobody has to wait for the directory to make another."""
+    """A lost secret no longer counts, even though it was shown.
+
+    So a new one is due at once, without a wait for the directory.
+    """
     ctx = given(
         facts={"object_id": "obj-1", "key_id": "k1"},
         answers=LOST,
@@ -56,7 +59,10 @@ async def test_a_lost_secret_counts_no_more(given: Given, cloud: Any, store: Run
 
 
 async def test_it_is_no_orphan(given: Given, cloud: Any):
-    """After a crash the half-made successor is removed; the lost secret stays until one is shown."""
+    """After a crash only the unfinished successor is removed.
+
+    The lost secret stays until another one is shown.
+    """
     trying = Event(
         Kind.CHANGING,
         now() + timedelta(seconds=1),
@@ -75,7 +81,7 @@ async def test_it_is_no_orphan(given: Given, cloud: Any):
 
 
 async def test_it_waits_for_the_one_time_page(given: Given, cloud: Any, store: RunStore):
-    """Then it is removed, and nothing else."""
+    """The lost secret is removed once its successor was shown, and nothing else is removed."""
     ctx = given(facts=FACTS, answers=LOST)
     both = [secret("k1", ctx.run.id), secret("k2", ctx.run.id)]
     cloud.on(APP, {"passwordCredentials": both})
@@ -90,7 +96,7 @@ async def test_it_waits_for_the_one_time_page(given: Given, cloud: Any, store: R
 
 
 async def test_a_sealed_successor_holds(given: Given, cloud: Any, vault: Vault):
-    """It can be shown once, as the first could."""
+    """A successor that is stored in encrypted form counts, because it can be shown once."""
     ctx = given(facts={"object_id": "obj-1"}, answers=LOST)
     vault.put(f"secret:{ctx.run.id}", "value", 60)
     vault.put(f"secret-key:{ctx.run.id}", "k2", 60)
@@ -102,7 +108,10 @@ async def test_a_sealed_successor_holds(given: Given, cloud: Any, vault: Vault):
 async def test_one_that_was_shown_before_it_was_read_back_holds(
     given: Given, cloud: Any, store: RunStore, vault: Vault
 ):
-    """A secret that was shown before the directory listed it counts, so no other one is created."""
+    """A successor counts if it was shown before the directory listed it.
+
+    So no other one is created.
+    """
     ctx = given(facts={"object_id": "obj-1"}, answers=LOST)
     vault.put(f"secret-key:{ctx.run.id}", "k2", 60)
     store.record_secret_shown("k2")

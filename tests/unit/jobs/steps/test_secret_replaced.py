@@ -1,4 +1,4 @@
-"""E3: the secret that a fix has replaced goes once the new one is proven."""
+"""Article row E3: removal of the secret that a fix has replaced, once the new one is proven."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ Given = Callable[..., StepContext]
 
 
 def secret(key_id: str, name: str, days: float = 9) -> dict[str, str]:
-    """A secret as Graph lists it."""
+    """Return a client secret as Graph lists it."""
     return {
         "keyId": key_id,
         "displayName": name,
@@ -49,7 +49,7 @@ def secret(key_id: str, name: str, days: float = 9) -> dict[str, str]:
 
 
 def before(store: RunStore, channel: Any, asker: Person) -> str:
-    """The id of an earlier run of the mailbox, which is over."""
+    """Return the ID of an earlier run of the mailbox, which has ended."""
     run = store.open(channel, asker, Origin("room-1"))
     store.end(run, Event(Kind.FINISHED, now()))
     return run.id
@@ -99,7 +99,7 @@ async def test_the_new_one_does_not_count_as_its_removal(
 async def test_a_setup_removes_nothing(
     given: Given, cloud: Any, store: RunStore, channel: Any, asker: Person
 ):
-    """It was not asked for."""
+    """A setup does not plan to remove an old secret, because nobody asked for that."""
     cloud.on(
         APP,
         {"passwordCredentials": [secret("k1", f"Webex Connect {before(store, channel, asker)}")]},

@@ -1,4 +1,4 @@
-"""C6: the bot's own client secret, where somebody skips the rehearsal that it was made for."""
+"""Article row C6: the bot's own client secret, after somebody has skipped its rehearsal."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ Given = Callable[..., StepContext]
 def test_where_it_is_part_of_a_run(
     given: Given, answer: str, events: tuple[Event, ...], there: bool
 ):
-    """Only where there may be one that nobody rehearses with."""
+    """A run has this step only if the bot's secret may exist and the rehearsal was skipped."""
     ctx = given(channel=Channel("a@contoso.com"), answers={"rehearse": answer}, events=events)
     assert ("unused_secret" in steps_of(ctx.run)) is there
 
@@ -66,7 +66,7 @@ async def test_it_is_removed_once_and_proven(given: Given, cloud: Any):
 
 
 async def test_while_it_is_listed_it_is_not_removed(given: Given, cloud: Any):
-    """Only a look says that it is gone."""
+    """A removed secret counts as removed only once the app no longer lists it."""
     cloud.on(BY_ID, {"passwordCredentials": [OWN]})
     assert (
         await STEP.inspect(given(facts=FACTS, changed={"unused_secret": now()}))
@@ -81,7 +81,10 @@ async def test_while_it_is_listed_it_is_not_removed(given: Given, cloud: Any):
     ],
 )
 def test_one_that_may_not_be_removed_is_named(given: Given, error: CloudError, state: State | None):
-    """A secret that cannot be removed is named but blocks no run; a temporary error is retried."""
+    """A secret that cannot be removed is a warning with its name, and no run waits for it.
+
+    The engine handles a temporary error.
+    """
     found = STEP.explain_error(given(), error)
     assert (found and found.state, found and found.seen and found.seen.values) == (
         state,

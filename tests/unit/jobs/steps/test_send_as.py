@@ -1,4 +1,4 @@
-"""M2: Send As on a shared mailbox, for the user who signs in for it."""
+"""Article row M2: Send As on a shared mailbox, for the user who signs in for it."""
 
 from __future__ import annotations
 
@@ -39,7 +39,10 @@ ADD = f"Add-RecipientPermission {MAILBOX} -Trustee {AGENT} -AccessRights SendAs"
 async def test_the_right_is_read(
     given: Callable[..., StepContext], cloud: Any, kind: str, rows: list[object], state: State
 ):
-    """The value is written down by its trustee, so that an undo takes it from nobody else."""
+    """The finding says whether the delegate has Send As, and names the delegate.
+
+    So an undo removes the permission from nobody else.
+    """
     cloud.on("Get-RecipientPermission", rows, [OWN])
     found = await STEP.inspect(given(facts=FACTS, kind=kind))
     has = "yes" if state is State.OK else ""
@@ -64,19 +67,22 @@ async def test_the_right_is_read(
 async def test_nobody_else_s_right_is_needed(
     given: Callable[..., StepContext], cloud: Any, facts: dict[str, str], found: Finding
 ):
-    """Exchange is not asked where the mailbox's own user signs in, or nobody is known."""
+    """Exchange is not asked if the mailbox's own user signs in, or if the delegate is unknown."""
     assert await STEP.inspect(given(facts=facts)) == found
 
 
 async def test_a_right_of_others_may_be_a_group_s(given: Callable[..., StepContext], cloud: Any):
-    """A check cannot see who is in a group, so the missing right is only possible."""
+    """If others have Send As, a check finds a missing permission only possibly wrong.
+
+    One of the others may be a group, and a check cannot see its members.
+    """
     cloud.on("Get-RecipientPermission", [], [OWN, ALLOWED | {"Trustee": "Sales"}])
     found = await STEP.inspect(given(facts=FACTS, kind="check"))
     assert (found.state, found.cause) == (State.POSSIBLE, "send_as_missing")
 
 
 async def test_one_right_is_planned_and_made(given: Callable[..., StepContext], cloud: Any):
-    """One user, one mailbox, and the same as a command."""
+    """The plan shows the request as a command, which gives one user Send As on one mailbox."""
     cloud.on("Get-RecipientPermission", [])
     ctx = given(facts=FACTS)
     found = await STEP.inspect(ctx)
@@ -92,7 +98,7 @@ async def test_one_right_is_planned_and_made(given: Callable[..., StepContext], 
 
 
 def test_nothing_is_planned_for_nobody(given: Callable[..., StepContext], cloud: Any):
-    """Before the user is known the plan says nothing about the right."""
+    """If the delegate is unknown, the plan has no line for Send As."""
     ctx = given(facts={"shared": "yes"})
     assert STEP.plan(ctx, STEP.wrong(Text("seen.not_known"))) == ()
 
@@ -101,7 +107,7 @@ def test_nothing_is_planned_for_nobody(given: Callable[..., StepContext], cloud:
 async def test_an_undo_takes_only_what_a_run_gave(
     given: Callable[..., StepContext], cloud: Any, had: str, removed: int
 ):
-    """A right that was there before the runs stays."""
+    """An undo removes Send As only if the delegate did not have it before the runs."""
     cloud.on("Get-RecipientPermission", [ALLOWED])
     line = Change("send_as", "M2", Text("a"), Text("b"), Text("c"), Scope.MAILBOX, "x")
     was, left = {AGENT: had}, {AGENT: "yes"}

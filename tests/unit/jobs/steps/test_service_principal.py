@@ -1,4 +1,4 @@
-"""Service principal (enterprise application) of the email app, the second half of E1."""
+"""Article row E1, second half: the service principal (enterprise application) of the email app."""
 
 from __future__ import annotations
 
@@ -22,7 +22,10 @@ VALUES = {"sp_id": "sp-1", "accountEnabled": "true", "appRoleAssignmentRequired"
 
 
 async def test_one_that_is_missing_is_made(given: Callable[..., StepContext], cloud: Any):
-    """Graph does not make it with the app, as the portal does."""
+    """A missing service principal is created.
+
+    Graph does not create it with the app, as the portal does.
+    """
     ctx = given(facts=FACTS)
     found = await STEP.inspect(ctx)
     words = Text("step.service_principal"), Text("seen.none"), Text("after.service_principal")
@@ -43,7 +46,7 @@ async def test_one_that_is_missing_is_made(given: Callable[..., StepContext], cl
 
 
 async def test_one_that_is_there_holds(given: Callable[..., StepContext], cloud: Any):
-    """Enabled by default, and open to everybody by default."""
+    """A service principal without further properties is enabled and open, and so OK."""
     cloud.on(READ, {"id": "sp-1"})
     found = await STEP.inspect(given(facts=FACTS))
     assert found == Finding(
@@ -65,7 +68,7 @@ WITH_USER = FACTS | {"user_id": "user-1"}
 
 
 def line(before: str, after: str, command: str) -> Change:
-    """One line of the plan."""
+    """Return a line of the plan for the service principal."""
     return Change(
         "service_principal",
         "E1",
@@ -107,7 +110,7 @@ async def test_what_somebody_has_shut_is_opened(
     lines: tuple[Change, ...],
     body: dict[str, bool],
 ):
-    """A line of the plan for each property, and one request for all of them."""
+    """The plan has one line for each closed property, and one request opens all of them."""
     cloud.on(READ, principal).on(ASSIGNED, [])
     ctx = given(facts=WITH_USER)
     found = await STEP.inspect(ctx)
@@ -163,7 +166,10 @@ async def test_an_app_that_no_plan_can_open(
     seen: Text,
     lines: tuple[Change, ...],
 ):
-    """A plan cannot open an app that is deactivated or disabled by Microsoft (facts/microsoft.md 5)."""
+    """No plan can open an app that is deactivated or disabled by Microsoft.
+
+    Source: facts/microsoft.md 5.
+    """
     cloud.on(READ, {"id": "sp-1", **principal})
     ctx = given(facts=WITH_USER)
     found = await STEP.inspect(ctx)
@@ -178,7 +184,10 @@ async def test_an_app_that_no_plan_can_open(
 
 @pytest.mark.parametrize("cause", ["app_disabled_by_microsoft", "app_deactivated"])
 def test_a_refused_sign_in_is_explained_by_it(cause: str):
-    """AADSTS7000112 says the same of each."""
+    """An app that is deactivated or disabled by Microsoft explains refused sign-ins.
+
+    AADSTS7000112 says the same of both.
+    """
     own = Finding("service_principal", State.WRONG, cause=cause)
     refused = Finding("sign_ins", State.WRONG, cause="app_disabled")
     assert judge(
@@ -187,7 +196,7 @@ def test_a_refused_sign_in_is_explained_by_it(cause: str):
 
 
 async def test_what_it_was_is_written_down(given: Callable[..., StepContext], cloud: Any):
-    """Both properties and the id, for an undo."""
+    """The finding records the ID and both properties of the service principal for an undo."""
     cloud.on(READ, SHUT | {"accountEnabled": False}).on(ASSIGNED, [MINE])
     values = {"sp_id": "sp-1", "accountEnabled": "false", "appRoleAssignmentRequired": "true"}
     assert (await STEP.inspect(given(facts=WITH_USER))).values == values
@@ -206,7 +215,10 @@ async def test_what_it_was_is_written_down(given: Callable[..., StepContext], cl
 async def test_who_is_assigned_decides(
     given: Callable[..., StepContext], cloud: Any, assigned: list[Any], mailbox: str, state: State
 ):
-    """The user's own assignment is enough; a group or a delegate of a shared mailbox is possible."""
+    """The assignment of the mailbox user is enough.
+
+    An assigned group, or a delegate of a shared mailbox, is only possibly wrong.
+    """
     cloud.on(READ, SHUT).on(ASSIGNED, assigned).on(
         "Get-Mailbox", [{"RecipientTypeDetails": mailbox}]
     )
@@ -219,6 +231,9 @@ async def test_who_is_assigned_decides(
 async def test_the_user_is_looked_up_where_nobody_has_yet(
     given: Callable[..., StepContext], cloud: Any
 ):
-    """The mailbox's user may be found at the same time, so this step does not wait for it."""
+    """The step looks up the mailbox user by itself if no other step has found the user yet.
+
+    So it does not wait for the step that may run at the same time.
+    """
     cloud.on(READ, SHUT).on(ASSIGNED, [MINE]).on("GET /users/support@contoso.com", {"id": "user-1"})
     assert (await STEP.inspect(given(facts=FACTS))).state is State.OK

@@ -26,13 +26,13 @@ READS = {
 
 
 def change(step: str) -> Change:
-    """A line of a plan for the step."""
+    """Return a line of a plan for the step."""
     old, new = verbatim("old"), verbatim("new")
     return Change(step, "E1", verbatim("object"), old, new, Scope.MAILBOX, "Set-It")
 
 
 def run(kind: RunKind = RunKind.FIX, *planned: str, wrong: tuple[str, ...] = ()) -> Run:
-    """A run, with a plan that changes these steps if there are any."""
+    """Return a run, with a plan if there are steps for it to change."""
     begun = Run(
         "R1",
         Channel("support@contoso.com"),
@@ -46,7 +46,10 @@ def run(kind: RunKind = RunKind.FIX, *planned: str, wrong: tuple[str, ...] = ())
 
 
 def test_a_setup_asks_for_what_its_steps_declare():
-    """The list is written down once more for the documentation, and must be the steps' own."""
+    """A setup asks for the permissions that its steps declare.
+
+    The list that is written for the documentation must be the same.
+    """
     declared = {
         name for step in all_steps().values() for name in (*step.reads, *step.writes) if "." in name
     }
@@ -54,7 +57,7 @@ def test_a_setup_asks_for_what_its_steps_declare():
 
 
 def test_a_check_only_reads():
-    """Nothing that writes is among its permissions."""
+    """A check asks for no permission to write."""
     assert permissions_for(run(RunKind.CHECK)) == GRAPH_READ_SCOPES
     assert [name for name in GRAPH_READ_SCOPES if "Write" in name] == []
 
@@ -76,16 +79,17 @@ def test_a_check_only_reads():
 def test_a_fix_asks_to_write_only_for_its_plan(
     planned: tuple[str, ...], writes: set[str], spared: set[str]
 ):
-    """Changes at Exchange need a role of the person and no permission at Graph.
+    """A fix asks only for the permissions to write that its plan needs.
 
-    A new secret needs a new token, which the sign-in log shows.
+    Changes at Exchange need a role of the person and no permission at Graph. A new secret needs a
+    new token, which the sign-in log shows.
     """
     assert set(permissions_for(run(RunKind.FIX, *planned))) == (READS - spared) | writes
     assert set(permissions_for(run(wrong=planned))) == (READS - spared) | writes
 
 
 def test_the_plan_counts_and_not_the_check():
-    """The steps that the check found wrong do not matter once there is a plan."""
+    """Once a fix has a plan, the steps that the check found wrong do not matter."""
     fix = run(RunKind.FIX, "forwarding", wrong=("application",))
     assert set(permissions_for(fix)) == READS
 
@@ -100,7 +104,7 @@ def test_the_plan_counts_and_not_the_check():
     ],
 )
 def test_an_undo_asks_for_the_steps_that_it_puts_back(undone: tuple[str, ...], asked: set[str]):
-    """And for nothing that other steps would need."""
+    """An undo asks only for the permissions of the steps that it reverses."""
     past = {
         name: RecordedChange(name, change(name), verbatim("old"), {}, {}, ("R0",))
         for name in undone
@@ -109,7 +113,10 @@ def test_an_undo_asks_for_the_steps_that_it_puts_back(undone: tuple[str, ...], a
 
 
 def test_what_an_approved_plan_lacks():
-    """It is asked for in a second sign-in. A run of an earlier version asked for all at once."""
+    """A fix asks for the permissions that its plan lacks in a second sign-in.
+
+    A run of an earlier version asked for all of them at once.
+    """
     fix = run(RunKind.FIX, "application", "forwarding")
     read = replace(fix, permissions=tuple(sorted(READS)))
     assert missing_permissions(read) == (APPS,)
@@ -120,12 +127,12 @@ def test_what_an_approved_plan_lacks():
 
 
 def test_included_permissions():
-    """A permission to write includes the one to read the same objects."""
+    """A permission to write includes the permission to read the same objects."""
     assert minimal([APPS, "Application.Read.All", "User.Read.All"]) == (APPS, "User.Read.All")
     assert with_included([GRANTS]) == {GRANTS, "Directory.Read.All"}
 
 
 def test_findings_decide_nothing():
-    """Only the plan and the newest check do."""
+    """A run's own findings add no permission; only the plan and the newest check do."""
     fix = replace(run(), findings={"application": Finding("application", State.WRONG)})
     assert set(permissions_for(fix)) == READS

@@ -1,4 +1,4 @@
-"""M2: authenticated SMTP for the one mailbox."""
+"""Article row M2: authenticated SMTP (SMTP AUTH) for the one mailbox."""
 
 from __future__ import annotations
 
@@ -29,7 +29,10 @@ EXPECTED = Text("expected.smtp_auth")
 async def test_switched_on(
     given: Callable[..., StepContext], cloud: Any, own: object, everybody: object, seen: str
 ):
-    """The mailbox's own switch wins; without one, the organization's counts."""
+    """A mailbox's own setting of SMTP AUTH wins.
+
+    If the mailbox has none, the organization's setting counts.
+    """
     cloud.on("Get-CASMailbox", [{PROPERTY: own}]).on("Get-TransportConfig", [{PROPERTY: everybody}])
     values = {"disabled": "false" if own in {False, "False"} else ""}
     assert await STEP.inspect(given()) == Finding(
@@ -54,7 +57,7 @@ async def test_switched_off(
     cause: str,
     was: str,
 ):
-    """The finding shows where SMTP AUTH was switched off and keeps the previous value."""
+    """If SMTP AUTH is off, the finding says at which level and records the earlier value."""
     cloud.on("Get-CASMailbox", [{PROPERTY: own}]).on("Get-TransportConfig", [{PROPERTY: everybody}])
     wanted = Finding(
         "smtp_auth",
@@ -72,7 +75,7 @@ async def test_switched_off(
 async def test_the_mailbox_says_enough(
     given: Callable[..., StepContext], cloud: Any, own: object, state: State, status: int
 ):
-    """If the mailbox has its own setting, an unreadable organization does not matter."""
+    """If the mailbox has its own setting, the organization's setting need not be readable."""
     cloud.on("Get-CASMailbox", [{PROPERTY: own}]).refuse("Get-TransportConfig", status)
     assert (await STEP.inspect(given())).state is state
 
@@ -80,14 +83,20 @@ async def test_the_mailbox_says_enough(
 async def test_a_mailbox_that_inherits_needs_the_organization(
     given: Callable[..., StepContext], cloud: Any
 ):
-    """A mailbox that inherits the setting needs the organization's, so a refused read is an error."""
+    """If a mailbox inherits its setting, the organization's is needed.
+
+    So a refused read of the organization is an error.
+    """
     cloud.on("Get-CASMailbox", [{PROPERTY: None}]).refuse("Get-TransportConfig", 403)
     with pytest.raises(Forbidden):
         await STEP.inspect(given())
 
 
 async def test_only_the_one_mailbox_is_switched(given: Callable[..., StepContext], cloud: Any):
-    """The organization's switch is only read."""
+    """SMTP AUTH is switched on for the mailbox only.
+
+    The organization's setting is only read.
+    """
     cloud.on("Get-CASMailbox", [{}])
     ctx = given()
     found = await STEP.inspect(ctx)
@@ -108,7 +117,10 @@ LICENSED = SHARED | {"shared_licensed": "yes"}
 async def test_the_delegate_s_switch_counts_for_a_shared_mailbox(
     given: Callable[..., StepContext], cloud: Any
 ):
-    """The delegate logs in. A shared mailbox without a license has no SMTP and is not asked for."""
+    """For a shared mailbox, the setting of the delegate counts, who logs in.
+
+    An unlicensed shared mailbox has no SMTP, so its own setting is not read.
+    """
     cloud.on("Get-CASMailbox", [{PROPERTY: True}]).on("Get-TransportConfig", [{PROPERTY: True}])
     ctx = given(facts=SHARED)
     found = await STEP.inspect(ctx)
@@ -136,7 +148,10 @@ async def test_both_switches_are_set_where_both_may_log_in(
     own: bool | None,
     off: int,
 ):
-    """A licensed shared mailbox is switched on, too, and only what is off is written."""
+    """For a licensed shared mailbox, SMTP AUTH is switched on for it and for the delegate.
+
+    Only settings that are off are written.
+    """
     rows = [[{PROPERTY: delegate}], [{PROPERTY: own}]]
     cloud.on("Get-CASMailbox", *rows, *rows).on("Get-TransportConfig", [{PROPERTY: True}])
     ctx = given(facts=LICENSED)
@@ -149,12 +164,12 @@ async def test_both_switches_are_set_where_both_may_log_in(
 
 
 def test_nothing_is_planned_before_the_delegate_is_known(given: Callable[..., StepContext]):
-    """A shared mailbox whose delegate nobody has named gets no line of its own."""
+    """If the delegate of a shared mailbox is unknown, the plan has no line for SMTP AUTH."""
     assert STEP.plan(given(facts={"shared": "yes"}), STEP.wrong(Text("seen.not_known"))) == ()
 
 
 async def test_an_undo_puts_both_switches_back(given: Callable[..., StepContext], cloud: Any):
-    """Each mailbox that a run wrote down gets its own earlier value, without the run's facts."""
+    """An undo gives each recorded mailbox its own earlier setting, without the run's facts."""
     cloud.on("Get-CASMailbox", [{PROPERTY: False}])
     line = Change("smtp_auth", "M2", Text("a"), Text("b"), Text("c"), Scope.MAILBOX, "x")
     was = {f"disabled:{AGENT}": "", "disabled": "true"}

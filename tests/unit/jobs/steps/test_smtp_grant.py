@@ -1,4 +1,4 @@
-"""E5: ``SMTP.Send`` for the one mailbox user."""
+"""Article row E5: ``SMTP.Send`` for the one mailbox user."""
 
 from __future__ import annotations
 
@@ -71,7 +71,10 @@ MISSES = Finding(
 async def test_grants_for_the_user_or_for_everybody_count(
     given: Callable[..., StepContext], cloud: Any, grants: list[object], found: Finding
 ):
-    """Both resources, and all scopes of each, in one grant or in several."""
+    """Grants for the user or for all users count, in one grant or in several.
+
+    All scopes of Exchange and of the sign-in must be granted.
+    """
     cloud.on(READ, grants)
     assert replace(await STEP.inspect(given(facts=FACTS)), values={}) == found
 
@@ -80,7 +83,10 @@ async def test_grants_for_the_user_or_for_everybody_count(
 async def test_a_check_asks_for_no_more_than_mail_needs(
     given: Callable[..., StepContext], cloud: Any, grants: list[object], found: Finding
 ):
-    """A check does not require the sign-in scopes, which are normally implied; a setup grants them."""
+    """A check does not require the sign-in scopes, which are normally implied.
+
+    A setup grants them.
+    """
     cloud.on(READ, grants)
     assert replace(await STEP.inspect(given(facts=FACTS, kind="check")), values={}) == found
 
@@ -89,7 +95,7 @@ async def test_a_check_asks_for_no_more_than_mail_needs(
 async def test_any_grant_counts_while_the_delegate_is_not_known(
     given: Callable[..., StepContext], cloud: Any, shared: str
 ):
-    """A check that does not know who signs in for a shared mailbox takes any user's grant."""
+    """If a check does not know the delegate of a shared mailbox, any user's grant counts."""
     cloud.on(READ, OF_DELEGATE)
     found = await STEP.inspect(given(facts=FACTS | {"shared": shared}, kind="check"))
     assert (found.state, found.seen) == (
@@ -123,7 +129,10 @@ NONE_OF_DELEGATE = {"exchange": "", "graph": "", "principal": "user-2"}
 async def test_the_delegate_s_grant_counts_for_a_shared_mailbox(
     given: Callable[..., StepContext], cloud: Any, kind: str, grants: list[object], state: State
 ):
-    """One for all users serves, too; one for the mailbox's own account serves nobody."""
+    """For a shared mailbox, a grant for the delegate or for all users counts.
+
+    A grant for the mailbox's own account does not.
+    """
     cloud.on(READ, grants)
     assert (await STEP.inspect(given(facts=DELEGATE, kind=kind))).state is state
 
@@ -131,7 +140,7 @@ async def test_the_delegate_s_grant_counts_for_a_shared_mailbox(
 async def test_for_a_shared_mailbox_it_is_for_the_delegate(
     given: Callable[..., StepContext], cloud: Any
 ):
-    """One user gets the grant, never everybody, and the record says which."""
+    """For a shared mailbox only the delegate gets the grant, and the record names the delegate."""
     cloud.on(READ, [SMTP])
     ctx = given(facts=DELEGATE)
     found = await STEP.inspect(ctx)
@@ -150,14 +159,14 @@ async def test_for_a_shared_mailbox_it_is_for_the_delegate(
 
 
 def test_nothing_is_planned_for_a_delegate_whom_nobody_knows(given: Callable[..., StepContext]):
-    """A grant for all users is never the way out."""
+    """If the delegate is unknown, no grant is planned, not even one for all users."""
     assert STEP.plan(given(facts=FACTS | {"shared": "yes"}), MISSES) == ()
 
 
 async def test_an_undo_takes_the_delegate_s_grant_back(
     given: Callable[..., StepContext], cloud: Any
 ):
-    """It goes by the recorded user, also where the mailbox has another delegate by now."""
+    """An undo removes the recorded delegate's grant, even if there is another delegate by now."""
     other = [each | {"id": f"o{each['id']}", "principalId": "user-3"} for each in OWN_ALONE]
     cloud.on(READ, [*OF_DELEGATE, *other])
     line = Change("smtp_grant", "E5", Text("a"), Text("b"), Text("c"), Scope.APP, "x")
@@ -175,7 +184,10 @@ async def test_an_undo_takes_the_delegate_s_grant_back(
 async def test_an_undo_takes_the_grant_for_all_users_back(
     given: Callable[..., StepContext], cloud: Any
 ):
-    """A grant to all users that an earlier version made for a shared mailbox goes; users' own grants stay."""
+    """An undo removes a grant to all users that an earlier version made for a shared mailbox.
+
+    The users' own grants stay.
+    """
     cloud.on(READ, [SMTP, *OF_ALL])
     was, left = (
         NONE_OF_ALL,
@@ -201,7 +213,10 @@ async def test_an_undo_takes_the_grant_for_all_users_back(
 
 
 async def test_the_users_own_scopes_are_written_down(given: Callable[..., StepContext], cloud: Any):
-    """The user's own scopes are recorded for an undo, in a fixed order; a grant for all users is not."""
+    """The user's own scopes are recorded for an undo, in a fixed order.
+
+    A grant for all users is not recorded.
+    """
     cloud.on(READ, [SMTP | {"principalId": None}, SIGN_IN])
     assert (await STEP.inspect(given(facts=FACTS))).values == {
         "exchange": "",
@@ -210,7 +225,7 @@ async def test_the_users_own_scopes_are_written_down(given: Callable[..., StepCo
 
 
 async def test_two_grants_are_made(given: Callable[..., StepContext], cloud: Any):
-    """One a resource, for one principal."""
+    """Two grants are created for the one user: one for Exchange and one for Graph."""
     cloud.on(READ, [])
     ctx = given(facts=FACTS)
     words = (
@@ -229,7 +244,7 @@ async def test_two_grants_are_made(given: Callable[..., StepContext], cloud: Any
 
 
 async def test_a_grant_that_is_there_is_merged_into(given: Callable[..., StepContext], cloud: Any):
-    """A PATCH replaces the scopes, so those that are there go with it."""
+    """An existing grant keeps its scopes, because a PATCH would replace them."""
     cloud.on(READ, [SMTP | {"scope": "IMAP.AccessAsUser.All"}, SIGN_IN])
     await STEP.apply(given(facts=FACTS), MISSES)
     assert cloud.writes == [
@@ -238,7 +253,10 @@ async def test_a_grant_that_is_there_is_merged_into(given: Callable[..., StepCon
 
 
 async def test_an_earlier_try_of_ours_is_no_error(given: Callable[..., StepContext], cloud: Any):
-    """A grant that exists but does not show yet counts as made; inspect decides."""
+    """If a new grant exists but is not listed yet, the refusal to create it is no error.
+
+    The next inspection decides.
+    """
     cloud.on(READ, [SIGN_IN]).refuse(
         MAKE, 409, "Request_MultipleObjectsWithSameKeyValue", "already exists"
     )

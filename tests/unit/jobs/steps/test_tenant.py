@@ -1,4 +1,4 @@
-"""M1, first half: the signed-in tenant owns the mailbox's domain."""
+"""Article row M1, first half: the signed-in tenant owns the mailbox's domain."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ STEP = Tenant()
 
 @pytest.mark.parametrize("name", ["contoso.com", "Contoso.COM"])
 async def test_a_verified_domain_is_ours(given: Callable[..., StepContext], cloud: Any, name: str):
-    """Domains are compared without regard to case."""
+    """The tenant is OK if the mailbox's domain is verified, without regard to letter case."""
     cloud.on(
         "GET /organization",
         [{"verifiedDomains": [{"name": "contoso.onmicrosoft.com"}, {"name": name}]}],
@@ -37,7 +37,7 @@ async def test_a_verified_domain_is_ours(given: Callable[..., StepContext], clou
 async def test_another_tenant_is_named(
     given: Callable[..., StepContext], cloud: Any, rows: list[object]
 ):
-    """A domain that is not verified here belongs to somebody else."""
+    """If the tenant has not verified the mailbox's domain, the finding names the wrong tenant."""
     cloud.on("GET /organization", rows)
     wanted = Text("expected.tenant")
     expected = Finding(
@@ -56,7 +56,7 @@ async def test_another_tenant_is_named(
 async def test_domains_that_may_not_be_read_decide_nothing(
     given: Callable[..., StepContext], cloud: Any, answer: object
 ):
-    """If the organization's domains cannot be read, the mailbox user decides."""
+    """If the organization's domains cannot be read, the step is OK and the mailbox user decides."""
     cloud.on("GET /organization", answer)
     assert await STEP.inspect(given()) == Finding(
         "tenant", State.OK, seen=Text("seen.tenant_unread", VALUES)

@@ -1,4 +1,4 @@
-"""V1: the test mail arrives, and its copy is delivered."""
+"""Article row V1: the test mail arrives, and its copy is delivered."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ AT = "2026-11-25T09:00:00Z"
 
 
 def row(ctx: Any, recipient: str, status: str = "delivered", **more: str) -> dict[str, str]:
-    """A trace row of the run's test mail."""
+    """Return a row of the message trace for the run's test mail."""
     subject = f"Webex email test {ctx.run.id}"
     return {
         "id": "t1",
@@ -36,12 +36,12 @@ def row(ctx: Any, recipient: str, status: str = "delivered", **more: str) -> dic
 
 
 def minutes(count: float) -> str:
-    """A moment in a trace, so many minutes ago."""
+    """Return the time so many minutes ago, as a message trace writes it."""
     return (now() - timedelta(minutes=count)).isoformat()
 
 
 def said(question: str, ago: float, value: str = "yes") -> Event:
-    """Somebody pressed a button so many minutes ago."""
+    """Return the event of a button that somebody pressed so many minutes ago."""
     return Event(
         Kind.ANSWERED, now() - timedelta(minutes=ago), data={"question": question, "value": value}
     )
@@ -49,12 +49,12 @@ def said(question: str, ago: float, value: str = "yes") -> Event:
 
 @pytest.fixture
 def sends(work_settings: Settings) -> Settings:
-    """Settings with which the bot sends the test mail itself."""
+    """Return settings with which the bot sends the test mail itself."""
     return replace(work_settings, probe_smtp_url="smtp://127.0.0.1:9", probe_from="probe@else.test")
 
 
 async def test_a_delivered_copy_is_the_proof(given: Callable[..., StepContext], cloud: Any):
-    """Both rows: for the mailbox, and for the forwarding address."""
+    """The proof is a row for the mailbox and one for the forwarding address in the trace."""
     ctx = given()
     cloud.on(TRACE, [row(ctx, MAILBOX)], [row(ctx, COPY)])
     moment = "2026-11-25T09:00:00+00:00"
@@ -83,7 +83,7 @@ async def test_the_bot_sends_it_where_it_can(
 async def test_a_sending_that_was_cut_off(
     given: Callable[..., StepContext], cloud: Any, sends: Settings, ago: timedelta, state: State
 ):
-    """After a crash while sending, the mail is sent again if it does not show within 20 seconds."""
+    """If the bot crashed while sending, it sends the mail again unless it shows in 20 seconds."""
     cloud.on(TRACE, [])
     begun = Event(
         Kind.CHANGING, now() - ago, step="test_mail", finding=Finding("test_mail", State.WRONG)
@@ -121,7 +121,7 @@ async def test_underway(
     turn: Turn,
     seen: str,
 ):
-    """A mail on its way is waited for, and the requester is asked once it is late."""
+    """The step waits for a mail on its way and asks the requester once it is late."""
     ctx = given(events=(said("test_sent", sent),), waits={"test_mail": waits})
     cloud.on(TRACE, [row(ctx, MAILBOX, "pending")] if rows else [], [])
     found = await STEP.inspect(ctx)
@@ -135,7 +135,10 @@ async def test_underway(
 async def test_a_blocked_copy_is_explained(
     given: Callable[..., StepContext], cloud: Any, ago: timedelta, turn: Turn
 ):
-    """The trace's words say why; within an hour of our own policy it may be the old one still."""
+    """A blocked copy gets its cause from the trace.
+
+    Within an hour of the bot's change, the old policy may still be at work, so the step waits.
+    """
     ctx = given(changed={"outbound_policy": now() - ago}, answers={"test_sent": "yes"})
     words = "550 5.7.520 Access denied, Your organization does not allow external forwarding."
     cloud.on(TRACE, [row(ctx, MAILBOX)], [row(ctx, COPY, "failed")])
@@ -202,7 +205,7 @@ async def test_a_bounce_is_told_by_its_code(
 async def test_it_is_sent_again_when_the_policy_may_have_spread(
     given: Callable[..., StepContext], cloud: Any, sends: Settings
 ):
-    """A minute after the first one failed, another one is worth it."""
+    """After a new policy, the bot sends another mail a minute after the first one failed."""
     ctx = given(
         changed={"outbound_policy": now(), "test_mail": now() - timedelta(minutes=2)},
         waits={"test_mail": 1},
@@ -233,7 +236,7 @@ REFUSED = "550 5.7.1 TRANSPORT.RULES.RejectMessage"
 
 
 def refused(ctx: Any, cloud: Any, *more: dict[str, str]) -> None:
-    """A mail of ten minutes ago whose copy was refused, and what came after it."""
+    """Script a mail of ten minutes ago whose copy was refused, and the rows that came after it."""
     failed = row(ctx, COPY, "failed", id="t1", receivedDateTime=minutes(10))
     cloud.on(TRACE, [row(ctx, MAILBOX, id="t1", receivedDateTime=minutes(10)), *more], [failed])
     for each in ("t1", "t2"):
@@ -247,7 +250,7 @@ def refused(ctx: Any, cloud: Any, *more: dict[str, str]) -> None:
 async def test_a_refused_copy_is_sent_again_after_look_again(
     given: Callable[..., StepContext], cloud: Any, sends: Settings, by_bot: bool
 ):
-    """After Look again, a refused mail is sent again, and its old trace rows no longer count."""
+    """After a press of Look again, a refused mail is sent again, and its old rows do not count."""
     sent: dict[str, Any]
     sent = (
         {"changed": {"test_mail": now() - timedelta(minutes=11)}, "settings": sends}
@@ -305,7 +308,7 @@ async def test_a_lost_mail_is_sent_again_after_look_again(
     last: Finding | None,
     state: State,
 ):
-    """After Look again, a late mail is sent again, but not one that is still on its way."""
+    """After a press of Look again, a late mail is sent again, but not a mail on its way."""
     cloud.on(TRACE, [])
     known = (Event(Kind.FOUND, now(), step="test_mail", finding=last),) if last else ()
     ctx = given(
@@ -319,7 +322,10 @@ async def test_a_lost_mail_is_sent_again_after_look_again(
 async def test_a_mail_sent_anew_has_another_id(
     given: Callable[..., StepContext], monkeypatch: pytest.MonkeyPatch, sends: Settings
 ):
-    """A repeated mail has a new Message-ID, as mailboxes drop duplicates; a resumed one does not."""
+    """Mail that is sent again has a new Message-ID, because mailboxes drop duplicates.
+
+    Mail whose sending is resumed keeps its Message-ID.
+    """
     ids = []
 
     async def send(_: str, mail: Any) -> None:
@@ -382,7 +388,10 @@ async def test_the_copy_of_a_good_mail_counts_whoever_forwards_it(
     copy: str,
     state: State,
 ):
-    """A copy counts though the mailbox is its sender, unless its Message-ID is of a mail to itself."""
+    """A copy counts even with the mailbox as its sender.
+
+    It does not count if its Message-ID is that of a mail from the mailbox to itself.
+    """
     ctx = given(events=(said("test_sent", 1),))
     arrived = [row(ctx, MAILBOX, id="t2", **OWN)] * bool(beside) + [row(ctx, MAILBOX, **OTHER)] * (
         beside is not None

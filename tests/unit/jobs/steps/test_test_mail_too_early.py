@@ -1,4 +1,4 @@
-"""V1: a test mail that came before the app was registered to Webex Engage."""
+"""Article row V1: a test mail that came before the app was registered to Webex Engage."""
 
 from __future__ import annotations
 
@@ -19,14 +19,17 @@ from tests.unit.jobs.steps.test_test_mail import COPY, MAILBOX, STEP, TRACE, min
 
 @pytest.fixture
 def sends(work_settings: Settings) -> Settings:
-    """Settings with which the bot sends the test mail itself."""
+    """Return settings with which the bot sends the test mail itself."""
     return replace(work_settings, probe_smtp_url="smtp://127.0.0.1:9", probe_from="probe@else.test")
 
 
 async def test_registered_after_the_mail_sends_it_again(
     given: Callable[..., StepContext], cloud: Any, sends: Settings
 ):
-    """Webex Connect dropped a mail that came before the app was registered, although it was delivered."""
+    """A mail that came before the app's registration is sent again, even if it was delivered.
+
+    Webex Connect has dropped it.
+    """
     ctx = given(settings=sends, changed={STEP.name: now() - timedelta(minutes=5)})
     rows = [row(ctx, MAILBOX, receivedDateTime=minutes(4))]
     copies = [row(ctx, COPY, receivedDateTime=minutes(4))]
@@ -46,7 +49,10 @@ async def test_registered_after_the_mail_sends_it_again(
 async def test_a_mail_that_came_after_the_press_is_not_sent_again(
     given: Callable[..., StepContext], cloud: Any, sends: Settings
 ):
-    """The bot read in the audit log that the app is registered, and sent the mail as the button was pressed."""
+    """A mail that arrived after the requester pressed the button is not sent again.
+
+    The bot had read in the audit log that the app is registered, and sent the mail just before.
+    """
     ctx = given(settings=sends, changed={STEP.name: now() - timedelta(minutes=5)})
     ctx.store.append(ctx.run.id, said("registered", 4))
     pressed = replace(ctx, run=ctx.store.load(ctx.run.id))

@@ -1,4 +1,4 @@
-"""V1: the message trace can be read."""
+"""Article row V1: access to the message trace."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ HOLDS = Finding("trace_access", State.OK, seen=Text("seen.trace_readable"))
 
 
 async def test_graph_traces(given: Callable[..., StepContext], cloud: Any):
-    """An empty answer is an answer."""
+    """The message trace is readable if Graph answers, even with an empty list."""
     cloud.on(TRACE, [])
     assert await STEP.inspect(given()) == HOLDS
 
@@ -33,7 +33,7 @@ async def test_the_cmdlet_traces_instead(given: Callable[..., StepContext], clou
 
 @pytest.mark.parametrize("status", [401, 403])
 async def test_the_service_is_missing(given: Callable[..., StepContext], cloud: Any, status: int):
-    """If neither works and Microsoft's service is not in the tenant, the step can add it."""
+    """If Graph and the cmdlet refuse, the step can add Microsoft's trace service to the tenant."""
     cloud.refuse(TRACE, status).refuse("Get-MessageTraceV2", 403)
     ctx = given()
     found = await STEP.inspect(ctx)
@@ -51,7 +51,10 @@ async def test_the_service_is_missing(given: Callable[..., StepContext], cloud: 
 
 
 async def test_a_role_that_is_missing_is_an_error(given: Callable[..., StepContext], cloud: Any):
-    """With the service in the tenant, nothing of ours helps: the cloud's words go up."""
+    """If the trace service is in the tenant and refuses, the cloud's error is passed on.
+
+    No change of the bot would help.
+    """
     cloud.refuse(TRACE, 403).refuse("Get-MessageTraceV2", 403).on(SERVICE, {"id": "sp"})
     with pytest.raises(Forbidden):
         await STEP.inspect(given())
@@ -61,7 +64,7 @@ async def test_a_role_that_is_missing_is_an_error(given: Callable[..., StepConte
 async def test_a_sign_in_that_is_dead_is_not_hidden(
     given: Callable[..., StepContext], cloud: Any, service: tuple[int, Any]
 ):
-    """An ended sign-in is reported as such, even if the trace service exists and refuses everyone."""
+    """An ended sign-in is reported as such, even if the trace service is in the tenant."""
     cloud.refuse(TRACE, 401).refuse("Get-MessageTraceV2", 403).on(SERVICE, service)
     with pytest.raises(SignInNeeded):
         await STEP.inspect(given())

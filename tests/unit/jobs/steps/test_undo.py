@@ -1,4 +1,4 @@
-"""Undoing each step: back, changed by somebody else since, and the very calls that put it back."""
+"""Undo of each step: its exact calls, and values that are back already or that others changed."""
 
 from __future__ import annotations
 
@@ -122,7 +122,7 @@ TOUCHED: list[tuple[str, dict[str, str], dict[str, Any]]] = [
 async def test_what_the_runs_left_is_put_back(
     given: Given, cloud: Any, name: str, was: Any, left: Any, script: Any, calls: Any
 ):
-    """An undo makes exactly these calls, and its plan has a command of its own."""
+    """An undo makes exactly the expected calls, and its plan shows a command of its own."""
     scripted(cloud, script)
     ctx, what = given(kind="undo", facts=FACTS), past(name, was, left)
     reversal = Reversal(all_steps()[name], what, ())
@@ -140,7 +140,7 @@ async def test_what_the_runs_left_is_put_back(
     ids=lambda value: str(value)[:16],
 )
 async def test_what_is_gone_is_undone(given: Given, cloud: Any, name: str, was: Any, left: Any):
-    """An object that was created and is gone counts as undone, and a second try removes nothing."""
+    """An object that a run created counts as undone if it is gone, and nothing is removed."""
     cloud.on("Get-CASMailbox", [{"SmtpClientAuthenticationDisabled": None}]).on(GRANTS, [])
     ctx, what = given(kind="undo", facts=FACTS), past(name, was, left)
     assert (await all_steps()[name].inspect_undo(ctx, what)).state is State.OK
@@ -153,7 +153,7 @@ async def test_what_is_gone_is_undone(given: Given, cloud: Any, name: str, was: 
 async def test_what_somebody_else_has_changed_stays(
     given: Given, cloud: Any, name: str, left: Any, script: Any
 ):
-    """Another person's later change stays and is only a warning, so the undo continues with the rest."""
+    """A later change by somebody else stays and is a warning, so that the undo can continue."""
     scripted(cloud, script)
     was = dict.fromkeys(left, "")
     assert (
@@ -163,7 +163,7 @@ async def test_what_somebody_else_has_changed_stays(
 
 @pytest.mark.parametrize("name", ["customization", "permissions", "trace_access"])
 async def test_what_cannot_be_put_back_is_named(given: Given, cloud: Any, name: str):
-    """M5 is final, and Microsoft's own services may be in use; nothing is asked for that."""
+    """An undo skips M5 (final) and Microsoft's services (may be in use) without asking a cloud."""
     ctx = given(kind="undo")
     run = replace(ctx.run, past={name: past(name, {"x": "no"}, {})})
     found = await reversals(run, all_steps())[name].inspect(ctx)
@@ -177,7 +177,7 @@ async def test_what_cannot_be_put_back_is_named(given: Given, cloud: Any, name: 
 async def test_what_a_run_never_read_back_is_put_back(
     given: Given, cloud: Any, name: str, was: Any, left: Any, script: Any, calls: Any
 ):
-    """A change that was begun but never read back is reversed if the present state is its result."""
+    """A change that was never read back is undone if its result is the present state."""
     kept = (
         {
             APP: MADE
@@ -270,7 +270,7 @@ TOUCHED_UNREAD: list[tuple[str, dict[str, str], dict[str, Any], str]] = [
 async def test_what_a_run_never_read_back_may_be_somebody_elses(
     given: Given, cloud: Any, name: str, was: Any, script: Any, now: str
 ):
-    """Any other state after a change that was never read back stays, and the card shows it."""
+    """After a change that was never read back, any other state stays, and the card shows it."""
     scripted(cloud, script)
     found = await Reversal(all_steps()[name], past(name, was, {}), ()).inspect(
         given(kind="undo", facts=FACTS)
@@ -280,7 +280,7 @@ async def test_what_a_run_never_read_back_may_be_somebody_elses(
 
 
 async def test_half_a_change_that_was_never_read_back(given: Given, cloud: Any):
-    """Its policy was made, its rule refused: the policy goes, and the plan says what is really there."""
+    """A policy whose rule was refused is removed, and the plan shows the real state."""
     cloud.on(f"Get-{POLICY}", [POLICY_ROW]).on(f"Get-{RULE}", [])
     ctx, reversal = (
         given(kind="undo"),
@@ -296,7 +296,7 @@ async def test_half_a_change_that_was_never_read_back(given: Given, cloud: Any):
 
 
 async def test_a_principal_whose_id_nobody_wrote_down(given: Given, cloud: Any):
-    """The app's present service principal counts as the run's if the run ended before it read the id."""
+    """If the run ended before it read the ID, the app's present service principal is undone."""
     cloud.on(APP, MADE).on(PRINCIPAL, {"id": "sp-7"})
     step, what = all_steps()["service_principal"], past("service_principal", {"sp_id": ""}, {})
     ctx = given(
@@ -306,7 +306,7 @@ async def test_a_principal_whose_id_nobody_wrote_down(given: Given, cloud: Any):
 
 
 async def test_another_app_of_that_name_is_not_touched(given: Given, cloud: Any):
-    """The object id says which app the runs made; what has its name now is somebody else's."""
+    """An undo finds the app by its object ID and leaves another app with the same name alone."""
     cloud.on("GET /applications(uniqueName='anything')", MADE | {"id": "obj-2"})
     step = all_steps()["application"]
     ctx, what = given(kind="undo", facts=FACTS), past("application", NO_APP, app_values())
@@ -316,7 +316,7 @@ async def test_another_app_of_that_name_is_not_touched(given: Given, cloud: Any)
 
 
 async def test_the_case_of_an_id_makes_nothing_somebody_elses(given: Given, cloud: Any):
-    """Ids in another letter case, as Graph may write them, are no change by another person."""
+    """An ID that Graph returns in another letter case is no change by another person."""
     access = [
         {
             "resourceAppId": EXCHANGE_APP_ID,
@@ -334,14 +334,14 @@ async def test_the_case_of_an_id_makes_nothing_somebody_elses(given: Given, clou
 
 
 async def test_half_a_policy_is_completed(given: Given, cloud: Any):
-    """Killed between the rule and its policy, the second try removes what is left."""
+    """If an undo was killed after removing the rule, the second try removes the policy."""
     cloud.on(f"Get-{POLICY}", [POLICY_ROW]).on(f"Get-{RULE}", [])
     await all_steps()["outbound_policy"].undo(given(kind="undo"), past(*TABLE[3][:3]))
     assert cloud.writes == [(f"Remove-{POLICY}", {"Identity": NAME, "Confirm": False})]
 
 
 async def test_what_is_sealed_here_goes_too(given: Given, cloud: Any, vault: Vault):
-    """The bot's secret and sign-in for /check, and a client secret that nobody has seen yet."""
+    """An undo deletes the bot's secret and sign-in for /check, and any secret not yet shown."""
     names = (f"check-secret:{MAILBOX}", f"check-session:{MAILBOX}", "secret:R1")
     for name in names:
         vault.put(name, "value", 60)
@@ -355,36 +355,36 @@ async def test_what_is_sealed_here_goes_too(given: Given, cloud: Any, vault: Vau
 
 
 class Gone(Undoable):
-    """A step whose object is not there any more."""
+    """Step whose object no longer exists."""
 
     name, article_row, group = "forwarding", "M3", "microsoft"
 
     async def inspect(self, ctx: StepContext) -> Finding:
-        """Not asked."""
+        """Raise an error, because no test calls this."""
         raise NotImplementedError
 
     async def inspect_undo(self, ctx: StepContext, past: RecordedChange) -> Finding:
-        """The mailbox was deleted."""
+        """Raise ``NotFound``, as if the mailbox had been deleted."""
         raise NotFound("mailbox_not_found", CloudReply("exchange"))
 
     def undo_command(self, ctx: StepContext, past: RecordedChange) -> str:
-        """Not asked."""
+        """Raise an error, because no test calls this."""
         raise NotImplementedError
 
     async def undo(self, ctx: StepContext, past: RecordedChange) -> None:
-        """Not asked."""
+        """Raise an error, because no test calls this."""
         raise NotImplementedError
 
 
 async def test_an_object_that_is_gone_stops_nothing(given: Given):
-    """A deleted mailbox has nothing to put back, and the app is still removed."""
+    """A deleted mailbox is only a warning in an undo, so that the other steps are undone."""
     what = past("forwarding", {"smtp": ""}, {})
     found = await Reversal(Gone(), what, ()).inspect(given(kind="undo"))
     assert found == Finding("forwarding", State.WARNING, seen=Text("seen.undo_gone"))
 
 
 def test_a_line_says_what_is_final(given: Given):
-    """Secrets come back as other secrets only; everything else can be set up as it was."""
+    """Only a removed secret is final, as a new one differs; the rest can be set up as it was."""
     ctx, seen = given(kind="undo", facts=FACTS), Finding("x", State.WRONG)
     lines = [
         Reversal(all_steps()[name], past(name, was, left), ()).plan(ctx, seen)[0]

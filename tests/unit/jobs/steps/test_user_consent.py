@@ -1,4 +1,4 @@
-"""E7: whether users may consent to apps, only read."""
+"""Article row E7: whether users may consent to apps, which is only read."""
 
 from __future__ import annotations
 
@@ -31,7 +31,10 @@ OURS, DOCS = "ManagePermissionGrantsForSelf.", "managePermissionGrantsForSelf."
     ],
 )
 def test_the_policy_in_plain_words(names: list[str] | None, answer: str):
-    """Both cases of the prefix, and the widest of several."""
+    """If several consent policies are assigned, the one that permits most counts.
+
+    The prefix of their names is accepted in both letter cases.
+    """
     assert (
         allows(assigned({"defaultUserRolePermissions": {"permissionGrantPoliciesAssigned": names}}))
         == answer
@@ -40,12 +43,15 @@ def test_the_policy_in_plain_words(names: list[str] | None, answer: str):
 
 @pytest.mark.parametrize("policy", [{}, {"defaultUserRolePermissions": None}])
 def test_a_policy_that_says_nothing_allows_nothing(policy: dict[str, object]):
-    """Missing keys are no."""
+    """If the policy lacks the key for consent, users may not consent."""
     assert allows(assigned(policy)) == "no"
 
 
 async def test_whatever_it_says_holds(given: Callable[..., StepContext], cloud: Any):
-    """The channel does not depend on it, so the row is ok, with what was seen."""
+    """The step is OK whatever the policy says, because the channel does not depend on it.
+
+    The finding shows the policy.
+    """
     cloud.on(READ, {"defaultUserRolePermissions": {"permissionGrantPoliciesAssigned": []}})
     assert await STEP.inspect(given()) == Finding(
         "user_consent", State.OK, seen=Text("seen.user_consent_no")
@@ -56,7 +62,10 @@ async def test_whatever_it_says_holds(given: Callable[..., StepContext], cloud: 
 async def test_one_that_may_not_be_read_is_skipped(
     given: Callable[..., StepContext], cloud: Any, status: int
 ):
-    """An administrator without Policy.Read.All, or a cloud without the policy, does not stop the run."""
+    """If the policy cannot be read, the step is skipped and the run continues.
+
+    An administrator may lack Policy.Read.All, or a cloud may lack the policy.
+    """
     cloud.refuse(READ, status)
     assert await STEP.inspect(given()) == Finding(
         "user_consent", State.SKIPPED, seen=Text("skipped.policy_not_readable")
@@ -96,7 +105,7 @@ SMTP = IMAP | {"permissions": ["imap-id", "SMTP-ID"]}
 async def test_what_the_recommended_policy_leaves_out_is_read(
     given: Callable[..., StepContext], cloud: Any, sets: list[Any], answer: str
 ):
-    """The recommended policy's exclusions are read from the tenant, because Microsoft updates them."""
+    """The recommended policy's exclusions are read from the tenant, as Microsoft updates them."""
     names = [OURS + "microsoft-user-default-recommended"]
     cloud.on(READ, {"defaultUserRolePermissions": {"permissionGrantPoliciesAssigned": names}}).on(
         EXCLUDES, sets
@@ -108,7 +117,10 @@ async def test_what_the_recommended_policy_leaves_out_is_read(
 async def test_where_that_may_not_be_read_the_documents_count(
     given: Callable[..., StepContext], cloud: Any, status: int
 ):
-    """SMTP.Send is not in their list."""
+    """If the exclusions cannot be read, Microsoft's documented list counts.
+
+    SMTP.Send is not in that list, so users may consent.
+    """
     names = [DOCS + "microsoft-user-default-recommended"]
     cloud.on(
         READ, {"defaultUserRolePermissions": {"permissionGrantPoliciesAssigned": names}}
@@ -119,7 +131,7 @@ async def test_where_that_may_not_be_read_the_documents_count(
 async def test_nothing_more_is_read_where_another_policy_decides(
     given: Callable[..., StepContext], cloud: Any
 ):
-    """Only the recommended one changes by itself."""
+    """The exclusions are read only for the recommended policy, because only that one changes."""
     cloud.on(
         READ,
         {

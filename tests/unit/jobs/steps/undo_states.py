@@ -67,12 +67,12 @@ Given = Callable[..., StepContext]
 
 
 def said(row: dict[str, Any], *names: str) -> str:
-    """A policy or a rule, as the step writes it down."""
+    """Return the named properties of a policy or a rule, in the form that the step records."""
     return json.dumps({name: row.get(name) for name in names})
 
 
 def policy_said(mode: str) -> str:
-    """The channel's policy with that mode and no limits."""
+    """Return the recorded form of the channel's policy with that mode and without limits."""
     carried = (
         "RecipientLimitExternalPerHour",
         "RecipientLimitInternalPerHour",
@@ -89,7 +89,7 @@ def policy_said(mode: str) -> str:
 
 
 def app_values(**more: str) -> dict[str, str]:
-    """Return the values that E1 records of the app."""
+    """Return the values that the step of row E1 records of the app."""
     return {
         "object_id": "obj-1",
         "uris": json.dumps(OURS),
@@ -258,7 +258,7 @@ IDS = [f"{row[0]}-{number}" for number, row in enumerate(TABLE)]
 
 
 def past(name: str, was: dict[str, str], left: dict[str, str]) -> RecordedChange:
-    """Return a recorded change of a run."""
+    """Return the recorded change of a run."""
     change = Change(
         name, "E1", Text(f"step.{name}"), Text("seen.none"), Text("seen.on"), Scope.APP, "x"
     )
@@ -266,6 +266,6 @@ def past(name: str, was: dict[str, str], left: dict[str, str]) -> RecordedChange
 
 
 def scripted(cloud: Any, script: dict[str, Any]) -> None:
-    """The cloud's answers."""
+    """Script the cloud's answers."""
     for what, answer in script.items():
         cloud.on(what, answer)

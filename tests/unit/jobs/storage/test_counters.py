@@ -1,4 +1,4 @@
-"""Counters and gauges in Redis, which many short processes share."""
+"""Tests of the counters and gauges in Redis, which many short processes share."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ GAUGE = Gauge("weather", "Weather.", ("place", "kind"), timedelta(minutes=1))
 
 
 def away() -> Redis:
-    """A Redis that does not answer."""
+    """Return a stand-in for a Redis that does not answer."""
 
     def fail(**_: Any) -> None:
         raise RedisConnectionError
@@ -50,7 +50,10 @@ def test_processes_add_up(redis: Redis):
 def test_a_flush_is_one_round_trip_and_none_without_counts(
     redis: Redis, monkeypatch: pytest.MonkeyPatch
 ):
-    """A job that has counted nothing costs Redis nothing."""
+    """A flush asks Redis once for all counts.
+
+    A job that has counted nothing does not ask Redis at all.
+    """
     asked: list[object] = []
     pipeline = redis.pipeline
     monkeypatch.setattr(redis, "pipeline", lambda **more: asked.append(more) or pipeline(**more))
@@ -64,7 +67,7 @@ def test_a_flush_is_one_round_trip_and_none_without_counts(
 
 
 def test_counts_outlast_a_redis_that_is_away(redis: Redis):
-    """They are added when it is back."""
+    """Counts that Redis could not take are kept, and are added when Redis is back."""
     process = Counters()
     process.add(CARDS, "posted")
     process.flush(away())
@@ -74,7 +77,7 @@ def test_counts_outlast_a_redis_that_is_away(redis: Redis):
 
 
 def test_a_redis_that_stays_away_fills_no_memory(monkeypatch: pytest.MonkeyPatch, redis: Redis):
-    """No more than so many different counters are kept."""
+    """A process keeps only a limited number of different counters (``MOST_FIELDS``) in memory."""
     monkeypatch.setattr(counters, "MOST_FIELDS", 3)
     process = Counters()
     for number in range(9):
@@ -84,7 +87,11 @@ def test_a_redis_that_stays_away_fills_no_memory(monkeypatch: pytest.MonkeyPatch
 
 
 def test_a_latency_is_in_the_first_bucket_that_holds_it(redis: Redis):
-    """A bound belongs to its bucket. The sum is in milliseconds."""
+    """A latency counts in the first bucket whose bound is not smaller.
+
+    A latency that equals a bound belongs to that bucket. The sum of the latencies is kept in
+    milliseconds.
+    """
     process = Counters()
     for seconds in (0.02, 0.05, 0.3, 200):
         process.time(CALLS, "graph", "ok", seconds=seconds)
@@ -98,7 +105,7 @@ def test_a_latency_is_in_the_first_bucket_that_holds_it(redis: Redis):
 
 
 def test_a_fork_does_not_count_what_its_parent_counted(redis: Redis):
-    """The process of a job begins at nothing."""
+    """A forked process begins without counts, because its parent adds its own counts to Redis."""
     COUNTERS.reset()
     COUNTERS.add(CARDS, "posted")
     child = os.fork()
@@ -112,7 +119,7 @@ def test_a_fork_does_not_count_what_its_parent_counted(redis: Redis):
 
 
 def test_a_label_cannot_make_up_another_counter(redis: Redis):
-    """The separator is replaced."""
+    """A separator within a label is replaced, so a label cannot name another counter."""
     process = Counters()
     process.add(CARDS, "a|b")
     process.flush(redis)
@@ -120,7 +127,7 @@ def test_a_label_cannot_make_up_another_counter(redis: Redis):
 
 
 def test_a_gauge_is_replaced_as_a_whole_and_expires(redis: Redis):
-    """A number that is not measured any more is gone; one that nobody measures is, too."""
+    """A new measurement replaces all numbers of a gauge. A gauge that nobody measures expires."""
     assert (measured(redis, GAUGE), measured_s_ago(redis, GAUGE)) == ({}, None)
     measure(redis, GAUGE, {("here", "rain"): 2.0, ("there", "sun"): 1.5})
     measure(redis, GAUGE, {("here", "rain"): 1.0})
@@ -132,7 +139,10 @@ def test_a_gauge_is_replaced_as_a_whole_and_expires(redis: Redis):
 
 
 def test_foreign_numbers_are_left_out(redis: Redis):
-    """Of a hash that somebody else wrote to, only what fits is read."""
+    """Values of a gauge or a counter that do not fit are left out.
+
+    Such values come from another program that wrote to the same hash.
+    """
     redis.hset(keys.figures("weather"), mapping={"here|rain": "much", "here": 1, "a|b": 2})
     redis.hset(keys.figures(counters.ALL), mapping={"cards|posted": "many", "cards|edited": 1})
     assert measured(redis, GAUGE) == {("a", "b"): 2.0}
@@ -140,13 +150,16 @@ def test_foreign_numbers_are_left_out(redis: Redis):
 
 
 def taken_over(redis: Redis) -> int:
-    """Return the number of leases taken over."""
+    """Return how many leases were taken over from lost processes."""
     COUNTERS.flush(redis)
     return counters.read(redis).get(f"{TAKEN_OVER.name}|run", 0)
 
 
 def test_leases_that_are_taken_over(redis: Redis, redis_url: str):
-    """A lease that its holder gave back is none; one of a killed process or of a lost host is."""
+    """A lease counts as taken over if its process was killed or its host was lost.
+
+    A lease that its holder gave back does not count.
+    """
     COUNTERS.reset()
     lock = LockName(LockKind.RUN, "R1")
     for _ in range(2):

@@ -1,4 +1,7 @@
-"""Members by the time at which each is handed out; the runs' own list is tested with the store."""
+"""Tests of the list of due members, each of which is handed out at its time.
+
+The runs' own list is tested with the store.
+"""
 
 from __future__ import annotations
 
@@ -13,12 +16,15 @@ from jobs.storage.due_list import DueList
 
 @pytest.fixture
 def due(redis: Redis) -> DueList:
-    """An empty list."""
+    """Return an empty list of due members."""
     return DueList(redis, "tests:due", 13)
 
 
 def test_a_member_is_handed_out_again_after_its_lease(due: DueList):
-    """Unless it is taken off the list."""
+    """A member that was handed out is due again after its lease.
+
+    A member that was taken off the list is not due again.
+    """
     due.schedule("A", now())
     assert (due.claim(), due.claim(), 12 < due.due("A") - now().timestamp() <= 13) == (
         ("A",),
@@ -30,7 +36,7 @@ def test_a_member_is_handed_out_again_after_its_lease(due: DueList):
 
 
 def test_only_what_is_on_the_list_is_extended(due: DueList):
-    """A run that left the list in the meantime does not come back."""
+    """Extending a member that has left the list in the meantime does not bring it back."""
     due.schedule("A", now())
     for name in "AB":
         due.extend(name, 5)
@@ -38,7 +44,10 @@ def test_only_what_is_on_the_list_is_extended(due: DueList):
 
 
 def test_news_since_it_was_handed_out_keeps_a_member_on_the_list(due: DueList):
-    """It is settled by the time that it had."""
+    """A member is taken off only if its time has not changed since it was handed out.
+
+    A changed time means news, so the member stays on the list.
+    """
     due.schedule("A", now())
     before = due.due("A")
     due.schedule("A", now() + timedelta(seconds=1))

@@ -1,4 +1,4 @@
-"""Detection of lost data in Redis, with a real server whose data is taken away."""
+"""Tests of the detection of lost data in Redis, using a real server whose data is taken away."""
 
 from __future__ import annotations
 
@@ -10,14 +10,17 @@ from jobs.storage.generation import TOLERATED_S, Generation
 
 
 class Watch:
-    """Processes that watch, and the seconds that pass."""
+    """Processes that watch the same Redis, with a clock that the test moves."""
 
     def __init__(self, redis: Redis, count: int = 1) -> None:
         self.at = 0.0
         self.all = [Generation(redis, lambda: self.at) for _ in range(count)]
 
     def look(self, times: int = 1) -> list[str]:
-        """All of them look, five seconds apart, and tell of a loss."""
+        """Let all processes look, five seconds apart, and return their answers.
+
+        An answer is the new id of the data after a loss, and otherwise an empty string.
+        """
         found = []
         for _ in range(times):
             self.at += 5
@@ -26,13 +29,13 @@ class Watch:
 
 
 def test_nothing_is_lost_while_redis_keeps_it(redis: Redis):
-    """Neither at the start, nor at data of an earlier start, nor with two hosts."""
+    """No loss is reported at the first start, with data of an earlier start, or with two hosts."""
     assert set(Watch(redis).look(20)) == {""}
     assert set(Watch(redis, 2).look(20)) == {""}
 
 
 def test_an_empty_redis_is_noticed_once_by_each(redis: Redis):
-    """FLUSHALL: both hosts learn the same new id at their next look."""
+    """After FLUSHALL, both hosts learn the same new id at their next look, and only then."""
     watch = Watch(redis, 2)
     watch.look()
     redis.flushall()
@@ -43,7 +46,7 @@ def test_an_empty_redis_is_noticed_once_by_each(redis: Redis):
 
 @pytest.mark.parametrize("hosts", [1, 2])
 def test_an_older_state_is_noticed(redis: Redis, hosts: int):
-    """A backup of minutes ago has the same id and a smaller number."""
+    """A backup of some minutes ago counts as a loss: it has the same id and a smaller number."""
     watch = Watch(redis, hosts)
     watch.look(3)
     backup = redis.dump(keys.generation())
@@ -54,7 +57,10 @@ def test_an_older_state_is_noticed(redis: Redis, hosts: int):
 
 
 def test_the_last_seconds_may_be_missing(redis: Redis):
-    """A failover loses a few, and the runs go on by themselves."""
+    """The loss of the last seconds is not reported.
+
+    A failover loses a few seconds of writes, and the runs continue by themselves after that.
+    """
     watch = Watch(redis)
     watch.look(20)
     backup = redis.dump(keys.generation())

@@ -1,4 +1,4 @@
-"""The names of the keys: each different, all behind one prefix, RQ's among them."""
+"""Tests of the names of the Redis keys: all are different and begin with one prefix."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ FUNCTIONS = [
 
 
 def arguments(function: object) -> list[str]:
-    """A value for each parameter, and its name at that."""
+    """Return one value for each parameter of the function, made of the parameter's name."""
     parameters = inspect.signature(function).parameters  # type: ignore[arg-type]  # a function
     return [f"<{name}>" for name in parameters]
 

@@ -1,4 +1,4 @@
-"""MACs of JSON objects: what they bind, and the rotation of their keys."""
+"""Tests of the MACs of JSON objects: the data that they protect, and the rotation of their keys."""
 
 from __future__ import annotations
 
@@ -17,7 +17,10 @@ LINE = AUTHENTICATOR.protect(HERE, BODY)
 
 
 def test_the_object_is_readable_without_its_mac():
-    """The MAC is one more field, and without it the object is byte for byte the same."""
+    """The MAC is one more field of the JSON object.
+
+    Without the MAC, the object is unchanged in every byte.
+    """
     assert json.loads(LINE) == {**json.loads(BODY), "mac": mac_of(LINE)}
     assert (unprotected(LINE), AUTHENTICATOR.verify(HERE, LINE)) == (BODY, BODY)
     assert (unprotected(BODY), mac_of(BODY)) == (BODY, "")
@@ -41,7 +44,7 @@ def test_the_object_is_readable_without_its_mac():
     ],
 )
 def test_what_is_not_made_with_the_key_is_refused(line: object):
-    """Nothing that was changed by one byte, has no MAC, or has one of another key is accepted."""
+    """A line with a changed byte, without a MAC, or with a MAC of another key is refused."""
     assert AUTHENTICATOR.verify(HERE, line) is None
 
 
@@ -56,12 +59,15 @@ def test_what_is_not_made_with_the_key_is_refused(line: object):
     ],
 )
 def test_an_object_counts_in_its_place_only(elsewhere: tuple[str, ...]):
-    """The context is part of the MAC, and its parts cannot be shifted."""
+    """The MAC covers the context, so an object is refused in another place.
+
+    Parts of the context cannot be joined or split to get the same MAC.
+    """
     assert AUTHENTICATOR.verify(elsewhere, LINE) is None
 
 
 def test_keys_are_rotated():
-    """Any of the keys verifies, and the first makes the MAC."""
+    """A MAC of any of the keys is accepted. New MACs are made with the first key."""
     old, both = Authenticator((OLD,)), Authenticator((NEW, OLD))
     earlier, later = old.protect(HERE, BODY), both.protect(HERE, BODY)
     assert (both.verify(HERE, earlier), both.verify(HERE, later)) == (BODY, BODY)
@@ -69,7 +75,10 @@ def test_keys_are_rotated():
 
 
 def test_only_what_verifies_gets_a_mac_under_the_newest_key():
-    """An object of this bot for this context; nothing else is signed."""
+    """Only an object that this bot made for this context gets a new MAC.
+
+    Any other object is not signed.
+    """
     old, both = Authenticator((OLD,)), Authenticator((NEW, OLD))
     earlier = old.protect(HERE, BODY)
     assert (both.renewed(HERE, earlier), both.renewed(HERE, LINE)) == (LINE, LINE)

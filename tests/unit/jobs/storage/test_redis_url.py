@@ -1,4 +1,4 @@
-"""Addresses of Redis, Sentinels among them."""
+"""Tests of the addresses of Redis servers and Sentinels."""
 
 from __future__ import annotations
 
@@ -11,7 +11,11 @@ from jobs.storage.redis_url import SentinelAddress, sentinel_address
 
 
 def test_an_address_of_sentinels_is_read():
-    """Hosts with and without a port, IPv6, a user, a password with odd characters, and a database."""
+    """The address of Sentinels is split into its hosts, user, password, service, and database.
+
+    A host may be an IPv6 address, and the port is 26379 if none is given. The password may hold
+    percent-encoded characters.
+    """
     found = sentinel_address("rediss+sentinel://bot:p%40ss%2F@one:26380,[::1]:26381,two/main/3")
     assert found == SentinelAddress(
         (("one", 26380), ("::1", 26381), ("two", 26379)),
@@ -24,7 +28,10 @@ def test_an_address_of_sentinels_is_read():
 
 
 def test_the_sentinels_have_a_login_of_their_own():
-    """It is an option, and no password is in the repr."""
+    """The options of the address give the login for the Sentinels.
+
+    The repr of the address shows no password.
+    """
     found = sentinel_address(
         "redis+sentinel://one/main?sentinel_username=watch&sentinel_password=w%26rd"
     )
@@ -50,7 +57,7 @@ def test_the_sentinels_have_a_login_of_their_own():
     ],
 )
 def test_a_bad_address_gets_a_sentence(url: str, why: str):
-    """It names the mistake, shows the right form, and never a password."""
+    """The error for a bad address names the mistake and the right form, without a password."""
     said = redis_url.problem(url)
     assert (why in said, redis_url.SENTINEL_EXAMPLE in said, "s3cret" in said) == (
         True,
@@ -69,12 +76,12 @@ def test_a_bad_address_gets_a_sentence(url: str, why: str):
     ],
 )
 def test_a_good_address_gets_none(url: str):
-    """One server by TCP, TLS or socket, and Sentinels."""
+    """An address of Sentinels, or of one server over TCP, TLS, or a socket, gives no error."""
     assert redis_url.problem(url) == ""
 
 
 def test_the_embedded_server_is_known_by_its_folder():
-    """Other addresses have none."""
+    """The address of the embedded server gives its data folder. Other addresses give no folder."""
     url = redis_url.embedded_url(Path("data"))
     assert (redis_url.embedded_folder(url), redis_url.embedded_folder("redis://x")) == (
         Path("data"),

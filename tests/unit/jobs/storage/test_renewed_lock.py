@@ -1,4 +1,4 @@
-"""A lock that lasts as long as the work, and is known to be lost when it is."""
+"""Tests of the lock that is renewed as long as its holder works, and that notices its own loss."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ DRAW = LockName(LockKind.DRAW, "run")
 
 @pytest.mark.slow
 def test_it_lasts_as_long_as_the_work(redis: Redis):
-    """The lock outlasts its own duration while it is held.
+    """A held lock is renewed, so it outlasts its own duration.
 
     After its release it leaves no key, and another holder gets it.
     """
@@ -30,13 +30,19 @@ def test_it_lasts_as_long_as_the_work(redis: Redis):
 
 
 def test_of_two_one_has_it(redis: Redis):
-    """The second does not wait."""
+    """Only one of two callers gets the lock.
+
+    The second caller gets None at once, without waiting.
+    """
     with renewed_lock(redis, DRAW, 5) as first, renewed_lock(redis, DRAW, 5) as second:
         assert (first is not None, second) == (True, None)
 
 
 def test_what_another_has_by_now_is_lost(redis: Redis):
-    """It is not renewed, never comes back, and is not given back in the other's place."""
+    """A lock that another holder has by now is lost for good and cannot be renewed.
+
+    The first holder does not release the lock of the new holder.
+    """
     with renewed_lock(redis, DRAW, 5) as held:
         redis.delete("draw:run")
         with renewed_lock(redis, DRAW, 5) as other:
@@ -49,7 +55,7 @@ def test_what_another_has_by_now_is_lost(redis: Redis):
 
 
 def test_it_is_noticed_without_being_asked(redis: Redis):
-    """The thread that renews it sees the loss."""
+    """The thread that renews the lock notices the loss, without a call from the holder."""
     with renewed_lock(redis, DRAW, 0.3) as held:
         redis.set("draw:run", "somebody else")
         until(lambda: held is not None and held.lost, "the loss")
@@ -57,7 +63,7 @@ def test_it_is_noticed_without_being_asked(redis: Redis):
 
 
 def test_it_is_waited_for(redis: Redis):
-    """A lock is waited for as long as ``wait_s`` allows, if need be without an end."""
+    """A caller waits for the lock as long as ``wait_s`` allows, if need be without a limit."""
     redis.set("draw:run", "somebody else", px=300)
     with renewed_lock(redis, DRAW, 5, wait_s=0.1) as held:
         assert held is None
@@ -67,7 +73,10 @@ def test_it_is_waited_for(redis: Redis):
 
 @pytest.mark.slow
 def test_each_renewal_is_told_until_it_is_stopped(redis: Redis):
-    """Afterwards the lock is held for what is left of its time, and given back."""
+    """Each renewal calls ``on_renewal`` until the holder stops renewing.
+
+    Afterwards the lock is held for the rest of its time, and it is released at the end.
+    """
     told: list[int] = []
     with renewed_lock(redis, DRAW, 4.0, on_renewal=lambda: told.append(1)) as held:
         assert held is not None

@@ -1,4 +1,4 @@
-"""Secrets at rest."""
+"""Tests of the vault, which keeps secrets encrypted in Redis."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from jobs.storage.vault import Vault
 
 
 def test_of_fifty_takers_one_wins(vault: Vault):
-    """At the same moment."""
+    """If fifty threads take the same value at the same moment, exactly one of them gets it."""
     vault.put("secret:R1", "s3cret", 60)
     with ThreadPoolExecutor(50) as pool:
         taken = list(pool.map(lambda _: vault.take("secret:R1"), range(50)))
@@ -19,14 +19,17 @@ def test_of_fifty_takers_one_wins(vault: Vault):
 
 
 def test_redis_never_sees_the_value(vault: Vault, redis: Redis):
-    """Only a name and a token of the vault's."""
+    """Redis holds only the name of a value and an encrypted token, never the value itself."""
     vault.put("secret:R1", "s3cret-value", 60)
     stored = {key: redis.get(key) for key in redis.scan_iter()}
     assert (list(stored), "s3cret-value" in str(stored)) == ([b"sealed:secret:R1"], False)
 
 
 def test_keys_are_rotated(redis: Redis):
-    """An older key opens its values while it is in the list, and the newest key seals."""
+    """A value opens with an older key as long as that key is in the list.
+
+    The newest key encrypts.
+    """
     old, new = Fernet.generate_key().decode(), Fernet.generate_key().decode()
     Vault(redis, (old,)).put("a", "1", 60)
     Vault(redis, (new, old)).put("b", "2", 60)
@@ -39,7 +42,11 @@ def test_keys_are_rotated(redis: Redis):
 
 
 def test_only_what_opens_is_sealed_under_the_newest_key(redis: Redis):
-    """A value that is so already stays byte for byte; one that does not open gives None."""
+    """A value is encrypted again with the newest key if it opens with one of the keys.
+
+    A value that already uses the newest key stays the same in every byte. A value that does not
+    open gives None.
+    """
     old, new = Fernet.generate_key().decode(), Fernet.generate_key().decode()
     both, newest = Vault(redis, (new, old)), Vault(redis, (new,))
     Vault(redis, (old,)).put("a", "1", 60)
@@ -54,7 +61,7 @@ def test_only_what_opens_is_sealed_under_the_newest_key(redis: Redis):
 
 
 def test_what_was_touched_is_not_opened(vault: Vault, redis: Redis):
-    """Another's bytes under our name are nothing."""
+    """Bytes that the vault did not write do not open, even if their name is valid."""
     redis.set("sealed:a", b"not a token")
     assert (vault.get("a"), vault.holds("a"), vault.take("a"), vault.holds("a")) == (
         None,
@@ -65,7 +72,7 @@ def test_what_was_touched_is_not_opened(vault: Vault, redis: Redis):
 
 
 def test_a_value_ends(vault: Vault, redis: Redis):
-    """After the seconds it was put for, or when it is dropped."""
+    """A value ends after the seconds that were given with it, or when it is dropped."""
     vault.put("a", "1", 60)
     assert 0 < int(redis.ttl("sealed:a")) <= 60  # type: ignore[arg-type]  # the client is synchronous
     vault.drop("a")
@@ -85,7 +92,7 @@ def test_another_name_for_a_value(vault: Vault, redis: Redis):
 
 
 def test_a_copied_value_does_not_open(vault: Vault, redis: Redis):
-    """A value is bound to its name, also to one that begins with another name."""
+    """A value opens only under its own name, even if one name begins with the other."""
     vault.put("session:A", "token", 60)
     for other in ("secret:B", "session:AA", "session:", "1:session:A"):
         redis.copy("sealed:session:A", f"sealed:{other}", replace=True)
@@ -94,7 +101,10 @@ def test_a_copied_value_does_not_open(vault: Vault, redis: Redis):
 
 
 def test_values_from_before_are_bound_once(redis: Redis):
-    """A value of layout 2 keeps its expiry and opens under its name only; one of this layout stays."""
+    """A value of data layout 2 is bound to its name once, and keeps its expiry.
+
+    A value that is bound already stays unchanged.
+    """
     key = Fernet.generate_key().decode()
     vault = Vault(redis, (key,))
     redis.set("sealed:old:A", Fernet(key).encrypt(b"1"), ex=600)

@@ -1,4 +1,4 @@
-"""The file for Cisco TAC: its contents, its notes on unknown values, and that it holds no secret."""
+"""Tests of the file for Cisco TAC: its contents, its notes on gaps, and its lack of secrets."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def say(words: Text) -> str:
 
 
 def past(kind: str, *events: Event) -> RunHistory:
-    """A run with these events."""
+    """Return a run with these events after its opening."""
     opened = Event(
         Kind.OPENED,
         AT - timedelta(hours=1),
@@ -93,7 +93,7 @@ def past(kind: str, *events: Event) -> RunHistory:
 
 
 def found(finding: Finding) -> Event:
-    """A finding as an event."""
+    """Return the event of this finding."""
     return Event(Kind.FOUND, AT - timedelta(minutes=5), step=finding.step, finding=finding)
 
 
@@ -127,7 +127,7 @@ def opened(made: Bundle) -> dict[str, bytes]:
 
 
 def texts(matter: TacCase, *known: str) -> dict[str, str]:
-    """The texts in the archive."""
+    """Return the text files in the archive, by their names."""
     files = opened(bundle(matter, say, Redactor(known)))
     return {
         name: content.decode()
@@ -137,7 +137,7 @@ def texts(matter: TacCase, *known: str) -> dict[str, str]:
 
 
 def test_names():
-    """The archive is named after the mailbox and the minute in UTC, and says what is in it."""
+    """The archive is named after the mailbox and the minute in UTC, and lists its files."""
     made = bundle(FULL, say, Redactor())
     files = (
         "summary.md",
@@ -178,7 +178,10 @@ def test_the_summary_answers_what_tac_asks():
 
 
 def test_the_summary_tells_what_was_changed_in_webex_connect():
-    """Every change that the newest check read; without any, the page says where to look."""
+    """The summary lists every change in Webex Connect that the newest check read.
+
+    Without any change, the summary says how to look it up.
+    """
     changes = (
         ConnectChange(at=AT, by="kim@contoso.com", event="deleteApp", told="Kim deleted\nEmail"),
         ConnectChange(at=AT, by="kim@contoso.com", event="updateApp", failed=True),
@@ -196,7 +199,10 @@ def test_the_summary_tells_what_was_changed_in_webex_connect():
 
 
 def test_findings_for_a_person():
-    """Each finding shows its row, state, result, cause and ids; unknown values are left out."""
+    """The page of findings shows the row, state, result, cause and ids of each finding.
+
+    Unknown values are left out.
+    """
     page = texts(FULL)["findings.md"]
     part = (
         page[page.index("## C6 The bot's own login (wrong)") : page.index("# tac.file.of_setup")]
@@ -216,7 +222,7 @@ def test_findings_for_a_person():
 
 
 def test_the_worst_finding_comes_first():
-    """Wrong findings come before correct ones, and skipped ones come last."""
+    """Wrong findings come before correct findings, and skipped findings come last."""
     others = [Finding("entra", State.SKIPPED), Finding("smtp_server", State.OK), LOGIN]
     page = texts(replace(BARE, check=past("check", *map(found, others))))["findings.md"]
     assert [heading.split()[-1] for heading in page.splitlines() if heading.startswith("## ")] == [
@@ -227,7 +233,7 @@ def test_the_worst_finding_comes_first():
 
 
 def test_findings_for_a_machine():
-    """JSON with both runs, the keys and their words."""
+    """The JSON file of findings holds both runs, with the keys and their words."""
     data = json.loads(texts(FULL)["findings.json"])
     finding = data["check"]["findings"][0]
     named = {
@@ -247,7 +253,7 @@ def test_findings_for_a_machine():
 
 
 def test_history_and_transcript():
-    """Every event of both runs in order, and the SMTP dialogue line by line."""
+    """The history holds the events of both runs in order. The transcript is the SMTP dialogue."""
     files = texts(FULL)
     kinds = {
         name: [event["kind"] for event in part["events"]]
@@ -264,7 +270,7 @@ def test_history_and_transcript():
 
 
 def test_nothing_was_checked_yet():
-    """Without a check, a setup and words of the requester the file is still made and names the gaps."""
+    """Without a check, a setup and the requester's words, the file is made and names the gaps."""
     files = texts(BARE)
     assert set(files) == {
         "summary.md",
@@ -341,13 +347,13 @@ def test_no_secret_in_any_field(secret: str, wrap: object):
 
 
 def test_no_known_secret_in_any_field():
-    """A secret that the bot holds goes even if it looks like nothing."""
+    """A secret that the bot holds is removed, even if it does not look like a secret."""
     files = texts(everywhere("tulips and roses"), "tulips and roses")
     assert [name for name, text in files.items() if "tulips" in text] == []
 
 
 def everywhere(bad: str) -> TacCase:
-    """A matter with the same text in every place that a person or a cloud fills."""
+    """Return a case with the same text in every place that a person or a cloud fills."""
     finding = Finding(
         "smtp_login",
         State.WRONG,

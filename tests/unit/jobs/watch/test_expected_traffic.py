@@ -1,4 +1,7 @@
-"""Expected mails by hour of the week: learned from good looks, and only a hint to look earlier."""
+"""Tests of the mails that are expected in each hour of the week.
+
+They are learned from good looks, and only have a silent channel looked at earlier.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +24,7 @@ DAY = range(7, 19)
 
 
 def look(at: datetime, mails: int = 10, hours: range = DAY, **more: object) -> LookOutcome:
-    """A good look that sees the last 40 hours: so many mails in each hour of the day."""
+    """Return a good look at the last 40 hours, with so many mails in each daytime hour."""
     last = at.replace(minute=0, second=0, microsecond=0)
     seen = (last - number * HOUR for number in range(1, 41))
     found = {each.isoformat(): mails for each in seen if each.hour in hours}
@@ -30,7 +33,10 @@ def look(at: datetime, mails: int = 10, hours: range = DAY, **more: object) -> L
 
 
 def after(weeks: int) -> tuple[Traffic, datetime]:
-    """Return what was learned after so many weeks with a look every six hours, and the end of them."""
+    """Return the traffic learned in so many weeks, and the time at their end.
+
+    There is a good look every six hours.
+    """
     traffic, at = Traffic(), MONDAY
     while at < MONDAY + weeks * timedelta(days=7):
         traffic = learned(traffic, look(at), at)
@@ -46,20 +52,26 @@ def test_the_day_is_learned_and_the_night():
 
 
 def test_an_hour_at_the_edge_of_the_day_is_expected_to_be_quiet():
-    """Because summer time may move it."""
+    """No mail is expected in the first and the last hour of the working day.
+
+    Summer time may move the day by an hour.
+    """
     traffic, _ = after(4)
     assert (expected(traffic, MONDAY + 7 * HOUR), expected(traffic, MONDAY + 18 * HOUR)) == (0, 0)
 
 
 def test_one_week_is_no_habit():
-    """Nothing is expected yet."""
+    """After only one week no mails are expected, so missing mail is not treated as silence."""
     traffic, at = after(1)
     assert expected(traffic, MONDAY + 10 * HOUR) == 0
     assert not is_silent(traffic, look(at + 13 * HOUR, 0), at + 13 * HOUR)
 
 
 def test_silence_by_day_is_a_hint_and_at_night_it_is_none():
-    """No mail from 10 to 13, although thirty were expected."""
+    """A channel is silent if no mail came from 10 to 13, although thirty were expected.
+
+    One mail in that time, or no mail at night, is not silence.
+    """
     traffic, at = after(4)
     noon, night = at + 13 * HOUR, at + 5 * HOUR
     assert is_silent(traffic, look(noon, 0), noon)
@@ -77,7 +89,7 @@ def test_silence_by_day_is_a_hint_and_at_night_it_is_none():
     ],
 )
 def test_a_look_that_did_not_read_the_arrivals_says_nothing(blind: dict[str, object]):
-    """It teaches nothing, and no mail is no silence."""
+    """A look that could not read the arrived mails teaches nothing, and does not prove silence."""
     traffic, at = after(4)
     noon = at + 13 * HOUR
     assert not is_silent(traffic, look(noon, 0, **blind), noon)
@@ -85,14 +97,14 @@ def test_a_look_that_did_not_read_the_arrivals_says_nothing(blind: dict[str, obj
 
 
 def test_a_broken_channel_is_not_learned():
-    """Otherwise a long break would become the habit."""
+    """A look at a broken channel teaches nothing, because a long break would become the habit."""
     traffic, at = after(4)
     noon = at + 13 * HOUR
     assert learned(traffic, look(noon, 0, sight=Sight.BROKEN), noon) == traffic
 
 
 def test_a_new_habit_replaces_the_old_one():
-    """After a few weeks without customers nothing is expected."""
+    """After four weeks without customers' mail, almost no mail is expected."""
     traffic, at = after(4)
     for _ in range(4 * 6 * 7):
         traffic = learned(traffic, look(at, 0), at)
@@ -101,7 +113,10 @@ def test_a_new_habit_replaces_the_old_one():
 
 
 def test_the_hint_changes_only_the_next_look():
-    """It comes earlier, after a third of the interval, and nothing is suspected."""
+    """If a channel is silent, its next look comes after a third of the interval at the latest.
+
+    Nothing else changes, so silence alone raises no suspicion.
+    """
     traffic, at = after(4)
     noon = at + 13 * HOUR
     state = ChannelState(looked=noon, next_look=noon + INTERVAL, healthy_looks=3)
@@ -113,7 +128,7 @@ def test_the_hint_changes_only_the_next_look():
 
 
 def test_silence_for_days_makes_no_incident(redis: Redis):
-    """The channel is looked at more often, and nobody is told."""
+    """A silent channel is looked at more often, but no incident begins, so nobody is notified."""
     channels, incidents = WatchStore(redis), IncidentStore(redis)
     watched = WatchedChannel(
         Channel("support@contoso.com", tenant_id="t"), "room-1", Person("p", "a@b.c"), MONDAY
@@ -136,7 +151,10 @@ def test_silence_for_days_makes_no_incident(redis: Redis):
 
 
 def test_what_was_learned_is_kept_in_less_than_two_kilobytes(redis: Redis):
-    """One value a channel, and what cannot be read counts as nothing."""
+    """The learned traffic is one small value for each channel.
+
+    If the value in Redis cannot be read, nothing counts as learned.
+    """
     traffic, _ = after(4)
     with redis.pipeline() as pipe:
         expected_traffic.write(pipe, "a@b.c", traffic)

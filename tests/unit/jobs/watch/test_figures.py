@@ -1,4 +1,8 @@
-"""Figures of a channel: availability, mails, time to notice and to fix, and the state of each day."""
+"""Tests of the figures of a channel.
+
+The figures are its availability, its mails, the times to notice and to fix a break, and the state
+of each day.
+"""
 
 from __future__ import annotations
 
@@ -17,13 +21,13 @@ LOOKED = Tally(healthy=96, mails=10)
 
 
 def days(*tallies: Tally) -> tuple[Day, ...]:
-    """Days that end with the present one."""
+    """Return consecutive days that end with the present day, with these counts."""
     first = AT.date() - timedelta(days=len(tallies) - 1)
     return tuple(Day(first + timedelta(days=number), each) for number, each in enumerate(tallies))
 
 
 def incident(begins: datetime, ends: datetime | None, sight: Sight = Sight.BROKEN) -> Incident:
-    """An incident that is confirmed ten minutes after it began."""
+    """Return an incident that was confirmed ten minutes after its beginning."""
     confirmed = begins + timedelta(minutes=10)
     return Incident(
         "I1",
@@ -40,12 +44,12 @@ def incident(begins: datetime, ends: datetime | None, sight: Sight = Sight.BROKE
 
 
 def found(*incidents: Incident, tallies: tuple[Tally, ...] = (LOOKED,) * 3) -> Figures:
-    """The figures of the last three days."""
+    """Return the figures of the last three days."""
     return figures(days(*tallies), incidents, SINCE, UNTIL, AT)
 
 
 def test_without_a_break_a_channel_is_always_available():
-    """The present day counts up to now only."""
+    """Without a break, the availability is 100 percent. The present day counts only up to now."""
     whole = found()
     assert (whole.availability, whole.watched, whole.mails) == (1.0, timedelta(hours=60), 30)
     assert [each.state for each in whole.days] == [DayState.WELL] * 3
@@ -53,7 +57,10 @@ def test_without_a_break_a_channel_is_always_available():
 
 
 def test_a_break_over_midnight_counts_on_both_days():
-    """Its length is taken off the availability, and it is one incident."""
+    """A break over midnight is one incident, and each of the two days shows its own part of it.
+
+    The length of the break lowers the availability.
+    """
     begins = midnight(date(2026, 11, 26)) - timedelta(hours=2)
     broken = found(incident(begins, begins + timedelta(hours=6)))
     assert [each.broken for each in broken.days] == [
@@ -70,13 +77,16 @@ def test_a_break_over_midnight_counts_on_both_days():
 
 
 def test_a_break_that_goes_on_has_no_time_to_fix():
-    """It counts up to now."""
+    """A break that still goes on counts up to now, and has no time to fix."""
     broken = found(incident(AT - timedelta(hours=3), None))
     assert (broken.broken, broken.to_fix) == (timedelta(hours=3), None)
 
 
 def test_an_ended_watch_is_no_fix():
-    """It is unknown whether the channel works."""
+    """If only the watch of a broken channel ends, there is no time to fix.
+
+    Nobody knows then whether the channel works.
+    """
     ended = AT - timedelta(hours=1)
     unwatched = replace(
         incident(AT - timedelta(hours=3), ended), news=(News(NewsKind.UNWATCHED, ended),)
@@ -85,7 +95,7 @@ def test_an_ended_watch_is_no_fix():
 
 
 def test_a_time_without_sight_is_no_break():
-    """Its day is marked, and the availability stays."""
+    """A time in which the watch cannot look marks its day, and does not lower the availability."""
     blind = found(incident(AT - timedelta(hours=3), None, Sight.CANNOT_LOOK))
     assert (blind.availability, blind.blind, blind.days[-1].state) == (1.0, 1, DayState.BLIND)
 
@@ -99,20 +109,26 @@ def test_a_time_without_sight_is_no_break():
     ],
 )
 def test_a_day_without_an_answer_is_not_called_well(tally: Tally, state: DayState):
-    """A day without a look counts for nothing."""
+    """A day is called well only if a look got an answer.
+
+    A day without a look does not count for the availability.
+    """
     only = found(tallies=(Tally(), Tally(), tally))
     assert only.days[-1].state is state
     assert (only.availability is None) is (state is DayState.NONE)
 
 
 def test_a_break_before_the_first_look_is_not_counted():
-    """The clouds may say that a break began long before the watch."""
+    """The part of a break before the first watched day is not counted.
+
+    Microsoft or Webex may say that a break began long before the watch.
+    """
     early = found(incident(SINCE, AT), tallies=(Tally(), Tally(), LOOKED))
     assert (early.broken, early.availability) == (timedelta(hours=12), 0.0)
 
 
 def test_incidents_of_another_time_are_left_out():
-    """An incident that ended before is none of these days."""
+    """An incident that ended before the first of the days is left out of the figures."""
     assert found(incident(SINCE - DAY, SINCE)).incidents == ()
 
 
@@ -120,13 +136,13 @@ def test_incidents_of_another_time_are_left_out():
     ("year", "number", "length"), [(2026, 11, 30), (2024, 2, 29), (2026, 12, 31)]
 )
 def test_a_month_is_as_long_as_the_calendar_says(year: int, number: int, length: int):
-    """From midnight to midnight in UTC."""
+    """A month lasts from midnight to midnight in UTC, and is as long as the calendar says."""
     begins, ends = month(year, number)
     assert (ends - begins, begins.day, ends.day) == (timedelta(days=length), 1, 1)
 
 
 def test_there_is_no_month_thirteen():
-    """Nor one of the year 0."""
+    """A month 13, a month 0 or a month of the year 0 raises ``ValueError``."""
     for year, number in ((2026, 13), (2026, 0), (0, 1)):
         with pytest.raises(ValueError, match=r"must be in|out of range"):
             month(year, number)

@@ -1,4 +1,4 @@
-"""History of looks: by hour for a week, then by day, and never more than 90 days."""
+"""Tests of the history of looks: by hour for a week, then by day, and never more than 90 days."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ AT = datetime(2026, 11, 27, 3, 10, tzinfo=UTC)
 
 
 def add(redis: Redis, outcome: LookOutcome, at: datetime) -> None:
-    """Record one look."""
+    """Record one look in the history."""
     with redis.pipeline() as pipe:
         pipe.watch(watch_keys.watch_history(MAILBOX))
         fields = history.add(pipe, MAILBOX, outcome, at)
@@ -27,7 +27,7 @@ def add(redis: Redis, outcome: LookOutcome, at: datetime) -> None:
 
 
 def test_looks_are_counted_by_hour(redis: Redis):
-    """Return the outcomes that were seen, and the number of requests."""
+    """The history counts the outcomes of the looks and their requests, for each hour of a day."""
     add(redis, LookOutcome(Sight.HEALTHY, calls=3), AT)
     add(redis, LookOutcome(Sight.BROKEN, calls=2), AT + timedelta(minutes=1))
     add(redis, LookOutcome(Sight.UNSURE), AT + timedelta(hours=2))
@@ -38,7 +38,7 @@ def test_looks_are_counted_by_hour(redis: Redis):
 
 
 def test_the_same_mails_count_once(redis: Redis):
-    """Two looks see the same mails of an hour; the larger number is right."""
+    """Mails of an hour that two looks see count once, and the larger number is kept."""
     hour = "2026-11-26T23:00:00+00:00"
     add(redis, LookOutcome(Sight.HEALTHY, mails={hour: 4}), AT)
     add(redis, LookOutcome(Sight.HEALTHY, mails={hour: 3}), AT)
@@ -47,7 +47,7 @@ def test_the_same_mails_count_once(redis: Redis):
 
 
 def test_old_hours_are_added_up_and_old_days_are_dropped(redis: Redis):
-    """After a week a day is one row, and after 90 days it is gone."""
+    """The hours of a day are added up to one row after a week. A day is dropped after 90 days."""
     for age in (100, 89, 8, 3, 0):
         for hour in range(3):
             add(redis, LookOutcome(Sight.HEALTHY), AT - timedelta(days=age, hours=hour))

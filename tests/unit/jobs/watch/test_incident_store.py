@@ -1,4 +1,4 @@
-"""Incidents in Redis: one a channel at a time, and one card for a shared cause."""
+"""Tests of the incidents in Redis: one at a time for a channel, and one card for a shared cause."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ OWN = Authenticator(("key",))
 
 @pytest.fixture
 def store(redis: Redis) -> IncidentStore:
-    """A store without incidents, and with a space for the operator."""
+    """Return a store without incidents, and with a space for the operator."""
     return IncidentStore(redis, OWN, "operators")
 
 
 @pytest.fixture
 def watch(redis: Redis) -> Callable[..., WatchedChannel]:
-    """Watches a channel."""
+    """Return a function that begins the watch of a mailbox in a space."""
 
     def begin(mailbox: str, room: str = "room-1") -> WatchedChannel:
         channel = Channel(mailbox, tenant_id="tenant-1")
@@ -49,7 +49,11 @@ def watch(redis: Redis) -> Callable[..., WatchedChannel]:
 def test_two_bad_looks_open_one_incident_and_a_good_one_ends_it(
     store: IncidentStore, watch: Callable[..., WatchedChannel]
 ):
-    """It is in the channel's list for good, and in the list of open ones while it goes on."""
+    """A second bad look opens an incident, and a good look ends it.
+
+    The incident stays in the list of its channel, and is in the list of open incidents only until
+    it ends.
+    """
     watched = watch("a@contoso.com")
     assert store.record(watched, BROKEN, AT) == ()
     (incident,) = store.record(watched, BROKEN, AT + MINUTE)
@@ -70,7 +74,10 @@ def test_two_bad_looks_open_one_incident_and_a_good_one_ends_it(
 def test_workers_at_the_same_time_open_one_incident(
     store: IncidentStore, watch: Callable[..., WatchedChannel]
 ):
-    """Each look is a transaction, and a look that ended before another one counts no more."""
+    """Each look is recorded in a transaction, so workers at the same time open only one incident.
+
+    A look that ended before a look that is already recorded does not count.
+    """
     watched = watch("a@contoso.com")
     store.record(watched, BROKEN, AT)
     moments = [AT + MINUTE + timedelta(milliseconds=number) for number in range(24)]
@@ -83,13 +90,13 @@ def test_workers_at_the_same_time_open_one_incident(
 
 @pytest.fixture
 def channels(watch: Callable[..., WatchedChannel]) -> list[WatchedChannel]:
-    """Three watched channels of a tenant, two of them in one space."""
+    """Return three watched channels of a tenant, two of them in one space."""
     places = {"a@contoso.com": "room-1", "b@contoso.com": "room-1", "c@contoso.com": "room-2"}
     return [watch(mailbox, room) for mailbox, room in places.items()]
 
 
 def broken(store: IncidentStore, channels: list[WatchedChannel], since: datetime) -> list[Incident]:
-    """The incidents after two looks at each channel saw a cause of their tenant."""
+    """Return the incidents after two looks at each channel saw a cause in their tenant."""
     found = [
         store.record(each, POLICY, since + number * MINUTE)
         for number in range(2)
@@ -101,7 +108,10 @@ def broken(store: IncidentStore, channels: list[WatchedChannel], since: datetime
 def test_a_cause_of_the_tenant_has_one_card_in_each_space(
     store: IncidentStore, channels: list[WatchedChannel]
 ):
-    """And one in the operator's space, which counts."""
+    """A cause that lies in the tenant has one card in each space, for all channels of the space.
+
+    One more card in the operator's space counts the affected channels.
+    """
     cards = [each.cards for each in broken(store, channels, AT)]
     assert [len(each) for each in cards] == [2, 2, 2]
     assert cards[0] == cards[1]
@@ -114,7 +124,7 @@ def test_a_cause_of_the_tenant_has_one_card_in_each_space(
 def test_a_cause_of_the_tenant_that_comes_again_has_new_cards(
     store: IncidentStore, channels: list[WatchedChannel]
 ):
-    """After the end the next time has new ones in each space."""
+    """If a cause of the tenant comes back after its incidents ended, each space gets a new card."""
     incidents = broken(store, channels, AT)
     for each in channels:
         store.record(each, GOOD, AT + 3 * MINUTE)
@@ -125,7 +135,10 @@ def test_a_cause_of_the_tenant_that_comes_again_has_new_cards(
 def test_a_look_of_a_worker_without_the_lock_is_not_recorded(
     store: IncidentStore, watch: Callable[..., WatchedChannel]
 ):
-    """A worker that was stopped for long finds that another one has the group."""
+    """A worker that has lost the lock of the group cannot record its look.
+
+    Another worker may have the group by then.
+    """
     watched = watch("a@contoso.com")
     with renewed_lock(store.redis, LockName(LockKind.WATCH, watched.group), 20) as held:
         assert held is not None
@@ -139,7 +152,10 @@ def test_a_look_of_a_worker_without_the_lock_is_not_recorded(
 def test_the_end_of_the_watch_ends_the_incident(
     store: IncidentStore, watch: Callable[..., WatchedChannel]
 ):
-    """It is unknown then whether the channel works, and a later look records nothing."""
+    """The end of the watch ends the open incident, and later looks at the channel are not recorded.
+
+    Nobody knows then whether the channel works.
+    """
     watched = watch("a@contoso.com")
     for number in range(2):
         store.record(watched, BROKEN, AT + number * MINUTE)
@@ -154,7 +170,10 @@ def test_the_end_of_the_watch_ends_the_incident(
 def test_what_this_bot_did_not_write_is_not_believed(
     store: IncidentStore, watch: Callable[..., WatchedChannel]
 ):
-    """An incident in a forged record is none, and a state in another channel's place is empty."""
+    """A forged record gives no incident, because its MAC is wrong.
+
+    A state that was copied from another channel's key counts as empty.
+    """
     watched = watch("a@contoso.com")
     for number in range(2):
         store.record(watched, BROKEN, AT + number * MINUTE)
@@ -170,7 +189,7 @@ def test_what_this_bot_did_not_write_is_not_believed(
 def test_a_person_changes_an_incident_in_a_transaction(
     store: IncidentStore, watch: Callable[..., WatchedChannel]
 ):
-    """No change is written if there is nothing to change."""
+    """A person who acts on an incident is recorded once. Without a change, nothing is written."""
     watched = watch("a@contoso.com")
     for number in range(2):
         store.record(watched, BROKEN, AT + number * MINUTE)

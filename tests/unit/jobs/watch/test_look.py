@@ -1,4 +1,4 @@
-"""Look of the watch: what it counts as customers' mail."""
+"""Tests of the look of the watch: only customers' mails are counted."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ MAILBOX, HOUR = "support@contoso.com", datetime(2026, 11, 27, 8, tzinfo=UTC)
 
 
 class Trace:
-    """A trace with these rows."""
+    """Message trace that returns the given rows."""
 
     def __init__(self, *rows: TraceRow) -> None:
         self.rows = rows
@@ -24,12 +24,12 @@ class Trace:
         return self.rows
 
     async def details(self, row: TraceRow) -> tuple[str, ...]:
-        """Return nothing."""
+        """Return no details."""
         return ()
 
 
 def row(number: int, message_id: str, subject: str = "Hello") -> TraceRow:
-    """A mail that arrived in the hour."""
+    """Return the row of a mail that arrived in the hour of the test."""
     at = HOUR.replace(minute=number)
     return TraceRow(
         f"t{number}",
@@ -43,9 +43,10 @@ def row(number: int, message_id: str, subject: str = "Hello") -> TraceRow:
 
 
 async def test_test_mails_are_not_in_the_history():
-    """Only customers' mail counts by the hour, and so in the expected traffic and the files, too.
+    """The watch's own test mails are not counted as customers' mails.
 
-    The step that follows the test mail still sees it.
+    The counts by hour feed the history, the expected traffic, and the files. The step that follows
+    the test mail still sees that mail.
     """
     mail = new_mail(HOUR)
     own = row(3, mail.message_id("probe@fabrikam.com"), f"{mail.subject} Test")

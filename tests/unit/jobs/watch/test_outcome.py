@@ -1,4 +1,4 @@
-"""Outcome of a look: broken, healthy, without an access, or without an answer."""
+"""Tests of the outcome of a look: broken, healthy, without an access, or without an answer."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ AWAY = Text("verbatim", {"text": "busy"})
 
 
 def looked(*findings: Finding, others: State = State.SKIPPED) -> Run:
-    """A look with these findings; all other steps have the state ``others``."""
+    """Return a look with these findings. All other steps have the state ``others``."""
     found = {name: Finding(name, others) for name in STEPS}
     found |= {finding.step: finding for finding in findings}
     events = [Event(Kind.FOUND, now(), step=name, finding=each) for name, each in found.items()]
@@ -31,12 +31,16 @@ def looked(*findings: Finding, others: State = State.SKIPPED) -> Run:
 
 
 def unknown(step: str, turn: Turn = Turn.TIME, cause: str = "throttled") -> Finding:
-    """A step that gave no answer."""
+    """Return the finding of a step that got no answer."""
     return Finding(step, State.UNKNOWN, seen=AWAY, cause=cause, waiting_for=turn)
 
 
 def test_a_cause_is_a_break():
-    """With who acts, what a fix would do, and the mails that it has met."""
+    """A look that finds a cause calls the channel broken.
+
+    The outcome says who must act, which fix is offered, and how many mails are late because of the
+    break.
+    """
     since = now() - timedelta(hours=2)
     lost = Signals(missed=3, missed_since=since, since=since)
     outcome = outcome_of(
@@ -57,13 +61,16 @@ def test_a_cause_is_a_break():
 
 
 def test_a_cause_of_the_bots_own_place_says_nothing_about_the_channel():
-    """Its operator must act, and the watch cannot look."""
+    """If the bot itself cannot reach the SMTP server, the watch cannot look.
+
+    Its operator must act then, and the channel is not called broken.
+    """
     outcome = outcome_of(looked(Finding("smtp_server", State.WRONG, cause="smtp_unreachable")))
     assert (outcome.sight, outcome.turn) == (Sight.CANNOT_LOOK, Turn.OPERATOR)
 
 
 def test_what_cannot_be_read_is_named():
-    """A look that has found nothing wrong is healthy, and says what it has not seen."""
+    """A look that found nothing wrong is healthy, and names the steps that it could not read."""
     outcome = outcome_of(looked(Finding("mail_exchanger", State.OK)))
     assert outcome.sight is Sight.HEALTHY
     assert "outbound_policy" in outcome.unseen
@@ -72,14 +79,20 @@ def test_what_cannot_be_read_is_named():
 
 @pytest.mark.parametrize(("share", "sight"), [(0.6, Sight.UNSURE), (0.4, Sight.HEALTHY)])
 def test_a_look_that_got_few_answers_is_unsure(share: float, sight: Sight):
-    """If more than half of what was asked gave none; a single service that is away is not enough."""
+    """A look is unsure if more than half of the steps that it asked got no answer.
+
+    A single service that is unreachable does not make it unsure.
+    """
     names = list(STEPS)
     away = [unknown(name) for name in names[: round(len(names) * share)]]
     assert outcome_of(looked(*away, others=State.OK)).sight is sight
 
 
 def test_the_access_of_a_look():
-    """The bot's own login, the tenant's grant, and the services of the settings."""
+    """The outcome lists the kinds of access that the look could use.
+
+    They are the bot's own login, the tenant's grant, and the services in the settings.
+    """
     run = looked(Finding("smtp_login", State.OK), Finding("agent_tasks", State.OK))
     assert set(outcome_of(run, extras=Extras(app=True)).eyes) == {Eye.LOGIN, Eye.APP, Eye.TASKS}
     assert outcome_of(looked()).eyes == ()
@@ -109,12 +122,16 @@ def test_the_access_of_a_look():
     ],
 )
 def test_an_access_that_is_missing(eye: Eye, finding: Finding, expected: tuple[Sight, str]):
-    """It has ended, or a cloud gave no answer this time."""
+    """If an access that the watch had before is missing, the channel is not called healthy.
+
+    The watch cannot look if the access has ended, and is unsure if a cloud gave no answer this
+    time.
+    """
     outcome = outcome_of(looked(finding, others=State.OK), [eye])
     assert (outcome.sight, outcome.cause) == expected
 
 
 def test_a_break_counts_more_than_a_missing_access():
-    """A cause that the other eyes see is told at once."""
+    """A break that the remaining access shows is reported, even if another access is missing."""
     wrong = Finding("mail_exchanger", State.WRONG, cause="mail_goes_elsewhere")
     assert outcome_of(looked(wrong), [Eye.APP]).sight is Sight.BROKEN

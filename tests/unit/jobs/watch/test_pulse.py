@@ -1,4 +1,7 @@
-"""Pulse of the watch: kept in Redis, and told to a service that waits for it."""
+"""Tests of the pulse of the watch.
+
+The pulse is the newest round, which is kept in Redis and reported to a monitoring service.
+"""
 
 from __future__ import annotations
 
@@ -31,7 +34,7 @@ def asked() -> Asked:
 
 @pytest.fixture
 def url(asked: Asked) -> Iterator[str]:
-    """The address of a service that keeps what it is told."""
+    """Yield the address of a service that keeps the requests that it gets."""
 
     class Handler(BaseHTTPRequestHandler):
         def _keep(self) -> None:
@@ -43,7 +46,7 @@ def url(asked: Asked) -> Iterator[str]:
         do_GET = do_POST = _keep  # noqa: N815  named by http.server
 
         def log_message(self, *_: object) -> None:
-            """Say nothing."""
+            """Suppress the server's log lines."""
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
         thread = threading.Thread(target=server.serve_forever)
@@ -55,7 +58,7 @@ def url(asked: Asked) -> Iterator[str]:
 
 @pytest.fixture
 def watching(redis: Redis) -> Watching:
-    """One channel is watched, and due now."""
+    """Return a watch with one channel, which is due now."""
     made = Watching.of(RunStore(redis))
     channel = Channel("a@contoso.com", tenant_id="t")
     made.channels.save(WatchedChannel(channel, "room-1", Person("p", "anna@c.com"), now()))
@@ -63,7 +66,7 @@ def watching(redis: Redis) -> Watching:
 
 
 def test_the_newest_round_is_known(redis: Redis):
-    """Before the first there is none."""
+    """The newest round of the watch is kept in Redis. Before the first round there is none."""
     at = now()
     assert pulse.newest(redis) is None
     pulse.beat(redis, "t", Round(looks=3, calls=20), at)
@@ -71,7 +74,10 @@ def test_the_newest_round_is_known(redis: Redis):
 
 
 def test_a_round_is_told_at_most_once_a_minute(redis: Redis, url: str, asked: Asked):
-    """The rounds of many tenants end one after the other."""
+    """The monitoring service gets at most one ping a minute.
+
+    The groups of many tenants end their rounds one after the other.
+    """
     assert (pulse.ping(url, redis), pulse.ping(url, redis)) == (True, False)
     redis.delete(watch_keys.watch_pinged())
     assert pulse.ping(url, redis)
@@ -79,13 +85,17 @@ def test_a_round_is_told_at_most_once_a_minute(redis: Redis, url: str, asked: As
 
 
 def test_nothing_is_told_without_an_address(redis: Redis, watching: Watching):
-    """The setting is optional."""
+    """Without an address of a monitoring service, no ping is sent. The setting is optional."""
     late = now() + timedelta(hours=1)
     assert (pulse.ping("", redis), pulse.ping_if_late("", watching, late)) == (False, False)
 
 
 def test_a_late_watch_is_told_with_the_reason(url: str, asked: Asked, watching: Watching):
-    """Five minutes without a worker are late; a group that a worker has is not."""
+    """The watch is late if a group has waited for a worker for more than five minutes.
+
+    The monitoring service then gets a failure ping with the reason. A group that a worker has does
+    not count as late.
+    """
     begun = now()
     assert not pulse.ping_if_late(url, watching, begun + timedelta(minutes=4))
     assert pulse.ping_if_late(url, watching, begun + timedelta(minutes=6))
@@ -97,5 +107,5 @@ def test_a_late_watch_is_told_with_the_reason(url: str, asked: Asked, watching: 
 
 
 def test_a_service_that_is_away_changes_nothing(redis: Redis, free_port: int):
-    """The next round tells it again."""
+    """A ping to a service that does not answer fails without an error."""
     assert not pulse.ping(f"http://127.0.0.1:{free_port}/ping", redis)

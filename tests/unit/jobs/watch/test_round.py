@@ -1,4 +1,4 @@
-"""A round, with a look that knows its answers: virtual time, no clouds."""
+"""Tests of a round of the watch, with scripted looks, virtual time, and no clouds."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ GOOD, BROKEN = LookOutcome(Sight.HEALTHY, calls=3), LookOutcome(Sight.BROKEN, "n
 
 @dataclass
 class Script:
-    """A look whose answers are known, and the time of the simulation."""
+    """Look with scripted answers, and the time of the simulation."""
 
     at: datetime = BEGAN
     answers: dict[str, LookOutcome] = field(default_factory=dict)
@@ -44,7 +44,7 @@ class Script:
 
 @pytest.fixture
 def watching(redis: Redis) -> Watching:
-    """Two channels of one tenant, watched every 15 minutes."""
+    """Return a watch of two channels of one tenant, looked at every 15 minutes."""
     own = Authenticator(("key",))
     made = Watching(WatchStore(redis, own), IncidentStore(redis, own))
     for mailbox in (A, B):
@@ -54,13 +54,17 @@ def watching(redis: Redis) -> Watching:
 
 
 def one_round(watching: Watching, script: Script, changed: list[Incident] | None = None) -> Round:
-    """One round at the script's time."""
+    """Run one round at the script's time, and return its result."""
     told = changed if changed is not None else []
     return asyncio.run(run_round(watching, "t", script, lambda: script.at, changed=told.append))
 
 
 def test_only_what_is_due_is_looked_at(watching: Watching):
-    """Both at first, none a moment later, and the suspected one after a minute."""
+    """A round looks only at the channels that are due.
+
+    Both channels are due at first, none is a moment later, and the channel under suspicion is due
+    after a minute.
+    """
     script = Script(answers={A: BROKEN})
     assert one_round(watching, script).looks == 2
     assert one_round(watching, script).looks == 0
@@ -78,7 +82,7 @@ def test_only_what_is_due_is_looked_at(watching: Watching):
 
 
 def test_what_was_left_is_still_due(watching: Watching):
-    """A round that stops early is continued by the next one."""
+    """If a round stops early, the remaining channels stay due, and the next round looks at them."""
     script = Script(stops_after=1)
     assert one_round(watching, script).left == 1
     due = next_of(watching, "t", script.at)
@@ -89,7 +93,7 @@ def test_what_was_left_is_still_due(watching: Watching):
 
 
 def test_a_channel_that_is_watched_no_more_is_not_recorded(watching: Watching):
-    """Its watch may end while it is looked at."""
+    """A channel whose watch has ended is not looked at, and its group is not due any more."""
     script = Script()
     watching.channels.remove(A)
     assert one_round(watching, script).looks == 1
@@ -98,7 +102,10 @@ def test_a_channel_that_is_watched_no_more_is_not_recorded(watching: Watching):
 
 
 def test_old_hours_are_folded_at_the_first_look_of_a_day(watching: Watching):
-    """So the history stays small without a task of its own."""
+    """The first look of a day adds up the old hours.
+
+    The history stays small that way, without a job of its own.
+    """
     script = Script()
     for day in range(10):
         script.at = BEGAN + timedelta(days=day)
@@ -114,7 +121,10 @@ def test_old_hours_are_folded_at_the_first_look_of_a_day(watching: Watching):
 def test_a_gap_is_longer_than_three_intervals(
     watching: Watching, minutes: int, paused_minutes: int, gap: bool
 ):
-    """A pause does not count. Each space is told once, of all its channels together."""
+    """A time without looks is reported if it is longer than three intervals.
+
+    A pause does not count. Each space gets one message for all its channels.
+    """
     script = Script()
     one_round(watching, script)
     at = script.at + timedelta(minutes=minutes)
@@ -141,7 +151,7 @@ def test_a_gap_is_longer_than_three_intervals(
     ],
 )
 def test_a_span(typed: str, minutes: int | None):
-    """Typed intervals, and how they are written back."""
+    """A typed time span is read in English or German. Any other text gives None."""
     assert read_span(typed) == (None if minutes is None else timedelta(minutes=minutes))
 
 
@@ -149,7 +159,7 @@ def test_a_span(typed: str, minutes: int | None):
     ("typed", "good"), [("4m", False), ("5m", True), ("1d", True), ("25h", False), ("x", False)]
 )
 def test_an_interval_has_limits(typed: str, good: bool):
-    """From five minutes to a day."""
+    """The time between two looks may be from five minutes to a day."""
     assert (read_interval(typed) is not None) is good
 
 
@@ -157,5 +167,5 @@ def test_an_interval_has_limits(typed: str, good: bool):
     ("minutes", "text"), [(15, "15m"), (60, "1h"), (90, "90m"), (1440, "1d"), (2880, "2d")]
 )
 def test_a_span_is_written_as_it_is_typed(minutes: int, text: str):
-    """In the largest unit that fits."""
+    """A time span is written in the largest unit that fits without a remainder."""
     assert written(timedelta(minutes=minutes)) == text

@@ -1,4 +1,4 @@
-"""Test mail of the watch: when it is sent, that it is sent once, and how it looks."""
+"""Tests of the watch's test mail: its time, its headers, and that it is sent only once."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ MAILS = MailPlan(HOUR, lambda watched: MailText("No answer needed", f"Test of {w
 
 @dataclass
 class Server:
-    """A mail server on loopback: what it took, and what it says to a recipient."""
+    """Mail server on loopback: the mails that it took, and its answer to a recipient."""
 
     port: int = 0
     took: list[Message] = field(default_factory=list)
@@ -42,7 +42,7 @@ class Server:
 
 @pytest.fixture
 def server() -> Iterator[Server]:
-    """A real SMTP server."""
+    """Yield a real SMTP server."""
     state = Server()
 
     class Handler(MessageHandler):
@@ -67,7 +67,7 @@ def server() -> Iterator[Server]:
 
 @pytest.fixture
 def ctx(given: Any, work_settings: Any, server: Server) -> Any:
-    """A finished look whose settings let the bot send mail."""
+    """Return the context of a finished look whose settings let the bot send mail."""
     url = f"smtp://127.0.0.1:{server.port}?starttls=never"
     return given(
         settings=replace(work_settings, probe_smtp_url=url, probe_from=SENDER), kind="check"
@@ -75,30 +75,33 @@ def ctx(given: Any, work_settings: Any, server: Server) -> Any:
 
 
 def seen(ctx: Any, *findings: Finding) -> Any:
-    """The look with these findings."""
+    """Return the context with these findings added to its look."""
     known = {each.step: each for each in findings}
     ctx.run = replace(ctx.run, findings={**ctx.run.findings, **known})
     return ctx
 
 
 def copies(minutes: float) -> Finding:
-    """The newest copy was delivered so many minutes ago."""
+    """Return the finding that the newest forwarded copy was delivered so many minutes ago."""
     return Finding("copies", State.OK, signals=Signals(at=now() - timedelta(minutes=minutes)))
 
 
 def needed(ctx: Any, outcome: LookOutcome = GOOD) -> bool:
-    """Return whether a mail is needed now."""
+    """Return whether a test mail is needed now."""
     return is_needed(ctx, outcome, HOUR, now())
 
 
 def test_a_silent_channel_gets_a_mail(ctx: Any):
-    """Nothing has shown lately that the way works."""
+    """A test mail is needed if nothing in the last hour has shown that mail goes through."""
     assert needed(ctx)
     assert needed(seen(ctx, copies(90)))
 
 
 def test_no_agent_is_bothered_while_customers_mail_shows_the_way(ctx: Any):
-    """A copy of the last hour is enough, with its task if the contact center is read."""
+    """No test mail is needed if a customer's mail was forwarded within the last hour.
+
+    If the bot reads the contact center, the mail must also have become a task.
+    """
     assert not needed(seen(ctx, copies(10)))
     ctx.settings = replace(ctx.settings, contact_center_url="https://cc.test")
     assert needed(ctx)
@@ -106,7 +109,10 @@ def test_no_agent_is_bothered_while_customers_mail_shows_the_way(ctx: Any):
 
 
 def test_a_task_shows_the_whole_way(ctx: Any):
-    """Also if the tenant lets the bot read no trace. An old one shows nothing."""
+    """A task of the last hour shows that mail goes the whole way. An older task does not show that.
+
+    The bot need not read the message trace for that.
+    """
     ctx.settings = replace(ctx.settings, contact_center_url="https://cc.test")
     for minutes, expected in ((10, False), (90, True)):
         at = Signals(at=now() - timedelta(minutes=minutes))
@@ -114,7 +120,10 @@ def test_a_task_shows_the_whole_way(ctx: Any):
 
 
 def test_nothing_is_sent_that_nobody_could_follow(ctx: Any):
-    """Neither the trace nor the tasks can be read."""
+    """No test mail is needed if neither the message trace nor the tasks can be read.
+
+    Nobody could follow the mail then.
+    """
     blind = LookOutcome(Sight.HEALTHY)
     assert not needed(ctx, blind)
     ctx.settings = replace(ctx.settings, contact_center_url="https://cc.test")
@@ -132,19 +141,28 @@ def test_nothing_is_sent_that_nobody_could_follow(ctx: Any):
     ],
 )
 def test_a_broken_channel_gets_none(ctx: Any, outcome: LookOutcome, expected: bool):
-    """Unless only a test mail has seen the break: then another one shows the recovery."""
+    """A broken channel gets no test mail, unless only a test mail has seen the break.
+
+    In that case another test mail shows the recovery.
+    """
     assert needed(ctx, outcome) is expected
 
 
 @pytest.mark.parametrize("sender", ["", MAILBOX])
 def test_a_sender_that_cannot_be_used(ctx: Any, sender: str):
-    """None is set, or it is the mailbox itself, whose mail Webex Connect drops."""
+    """No test mail is needed without a usable sender.
+
+    The sender may be missing, or it may be the mailbox itself, whose mail Webex Connect drops.
+    """
     ctx.settings = replace(ctx.settings, probe_from=sender)
     assert not needed(ctx)
 
 
 def test_the_mail_is_told_apart_and_sent_once_in_an_hour(ctx: Any, server: Server):
-    """By a header, the Message-ID and the subject. A second worker sends nothing."""
+    """The test mail is recognized by a header, its Message-ID and its subject.
+
+    If several workers send it at once, only one mail goes out in an hour.
+    """
 
     async def twice() -> list[bool]:
         return await asyncio.gather(*(test_mail.send(ctx, WATCHED, MAILS) for _ in range(5)))
@@ -162,7 +180,7 @@ def test_the_mail_is_told_apart_and_sent_once_in_an_hour(ctx: Any, server: Serve
 
 
 def test_after_an_hour_the_next_one_is_sent(ctx: Any, server: Server):
-    """Redis ends the mark by itself."""
+    """After an hour the mark of the last test mail expires in Redis, and another mail is sent."""
     assert asyncio.run(test_mail.send(ctx, WATCHED, MAILS))
     ctx.store.redis.delete(watch_keys.watch_mail_claim(MAILBOX))
     assert asyncio.run(test_mail.send(ctx, WATCHED, MAILS))
@@ -173,7 +191,7 @@ def test_after_an_hour_the_next_one_is_sent(ctx: Any, server: Server):
     "reply", ["451 4.7.1 Greylisted, try again later", "550 5.7.1 Relaying denied"]
 )
 def test_a_server_that_does_not_take_it_is_not_asked_again(ctx: Any, server: Server, reply: str):
-    """The server's answer is kept, and the next mail is due in an hour."""
+    """A mail server's refusal is recorded, and the server is not asked again within the hour."""
     server.refuses = reply
     assert not asyncio.run(test_mail.send(ctx, WATCHED, MAILS))
     (kept,) = watch_mail.newest(ctx.store.redis, MAILBOX)

@@ -1,4 +1,4 @@
-"""Effect of a look: two bad looks begin an incident, and one good look ends it."""
+"""Tests of the effect of a look: two bad looks begin an incident, and one good look ends it."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ UNSURE = LookOutcome(Sight.UNSURE, "throttled")
 
 
 class Watch:
-    """A channel, its state and its incidents, looked at once a minute."""
+    """Channel with its state and its incidents, which is looked at once a minute."""
 
     def __init__(self) -> None:
         self.at = BEGAN
@@ -40,7 +40,7 @@ class Watch:
         self.incidents: dict[str, Incident] = {}
 
     def look(self, outcome: LookOutcome, pause: timedelta = timedelta(minutes=1)) -> None:
-        """Take one look."""
+        """Apply one look to the state, and move the clock."""
         known = self.incidents.get(self.state.incident)
         new_id = f"I{len(self.incidents) + 1}"
         effect = apply(Present(WATCHED, self.state, known, new_id), outcome, self.at)
@@ -49,14 +49,17 @@ class Watch:
         self.at += pause
 
     def looks(self, *outcomes: LookOutcome) -> list[list[NewsKind]]:
-        """Take these looks, and return the changes of each incident."""
+        """Apply these looks, and return the kinds of changes of each incident."""
         for outcome in outcomes:
             self.look(outcome)
         return [[news.kind for news in each.news] for each in self.incidents.values()]
 
 
 def test_one_bad_look_is_only_a_suspicion():
-    """It is looked at again within 90 seconds, and a good look then ends the suspicion."""
+    """After one bad look the channel is looked at again within 90 seconds, without an incident.
+
+    A good look then ends the suspicion.
+    """
     watch = Watch()
     watch.look(BROKEN)
     soon = watch.state.next_look
@@ -67,7 +70,11 @@ def test_one_bad_look_is_only_a_suspicion():
 
 
 def test_a_second_bad_look_begins_an_incident_and_a_good_one_ends_it():
-    """Its times are those of the first bad look, of the confirmed one, and of the good one."""
+    """The second bad look begins an incident, and the next good look ends it.
+
+    The incident keeps the times of the first bad look, of the look that confirmed it, and of the
+    good look.
+    """
     watch = Watch()
     kinds = watch.looks(GOOD, BROKEN, BROKEN, BROKEN, GOOD)
     incident = watch.incidents["I1"]
@@ -91,7 +98,7 @@ def test_the_clouds_know_since_when():
 
 
 def test_a_look_that_could_not_say_neither_confirms_nor_refutes():
-    """The suspicion stays, and is looked at again soon."""
+    """After a look without an answer a suspicion stays, and the channel is looked at again soon."""
     watch = Watch()
     assert watch.looks(BROKEN, UNSURE, UNSURE) == []
     next_look = watch.state.next_look
@@ -102,7 +109,10 @@ def test_a_look_that_could_not_say_neither_confirms_nor_refutes():
 
 
 def test_another_cause_is_news_after_two_looks():
-    """A single look with another cause changes nothing on the card."""
+    """An incident takes over another cause only after two looks with it.
+
+    A single look changes nothing.
+    """
     watch = Watch()
     other = replace(BROKEN, cause="client_secret_expired")
     assert watch.looks(BROKEN, BROKEN, other, BROKEN) == [[NewsKind.BEGAN]]
@@ -111,7 +121,10 @@ def test_another_cause_is_news_after_two_looks():
 
 
 def test_much_more_damage_is_news():
-    """The number of mails must double; a few more are only on the card."""
+    """An incident reports that it got worse if the number of affected mails has doubled.
+
+    A few more mails are only recorded.
+    """
     watch = Watch()
     watch.looks(BROKEN, replace(BROKEN, damage=Damage(late=3)))
     assert watch.looks(replace(BROKEN, damage=Damage(late=4))) == [[NewsKind.BEGAN]]
@@ -122,7 +135,10 @@ def test_much_more_damage_is_news():
 
 
 def test_an_access_that_ended_is_no_break():
-    """It is an incident of its own kind, and ends when the watch can look again."""
+    """A lost access begins an incident of its own kind, which is not a break of the channel.
+
+    It ends when the watch can look again.
+    """
     watch = Watch()
     watch.looks(GOOD, BLIND, BLIND)
     assert watch.incidents["I1"].sight is Sight.CANNOT_LOOK
@@ -134,7 +150,10 @@ def test_an_access_that_ended_is_no_break():
 
 
 def test_a_broken_channel_that_is_out_of_sight_stays_broken():
-    """Nobody may read from a lost access that the channel works again."""
+    """If the watch loses its access during a break, the incident stays open.
+
+    A lost access must not look like a recovery.
+    """
     watch = Watch()
     kinds = watch.looks(BROKEN, BROKEN, BLIND, BLIND, BLIND, BROKEN, BROKEN, GOOD)
     assert kinds == [
@@ -144,7 +163,10 @@ def test_a_broken_channel_that_is_out_of_sight_stays_broken():
 
 
 def test_a_look_that_could_not_read_what_was_wrong_ends_nothing():
-    """Nobody sees then whether it is right again."""
+    """A good look that could not read the broken step does not end the incident.
+
+    Nobody knows then whether the step is right again.
+    """
     watch = Watch()
     policy = replace(BROKEN, step="outbound_policy")
     partly = replace(GOOD, unseen=("outbound_policy",))
@@ -153,14 +175,17 @@ def test_a_look_that_could_not_read_what_was_wrong_ends_nothing():
 
 
 def test_the_access_that_the_watch_has_had_is_remembered():
-    """So a look can tell that one of them has ended."""
+    """The state remembers each kind of access that the watch has had, so that a loss is noticed."""
     watch = Watch()
     watch.looks(replace(GOOD, eyes=(Eye.LOGIN,)), replace(GOOD, eyes=(Eye.APP,)), GOOD)
     assert set(watch.state.eyes) == {Eye.APP, Eye.LOGIN}
 
 
 def test_long_silence_of_the_clouds_is_told_once():
-    """The watch says after an hour that it cannot look, and never that something is broken."""
+    """After an hour without an answer of the clouds, one incident says that the watch cannot look.
+
+    The incident never says that something is broken.
+    """
     watch = Watch()
     for _ in range(8):
         watch.look(UNSURE, timedelta(minutes=15))
@@ -173,7 +198,10 @@ def test_long_silence_of_the_clouds_is_told_once():
 
 
 def test_a_channel_that_comes_and_goes_has_one_incident():
-    """After a second break a single good look is no recovery."""
+    """A break soon after a recovery continues the same incident.
+
+    After that, several good looks in a row are needed for a recovery.
+    """
     watch = Watch()
     kinds = watch.looks(BROKEN, BROKEN, GOOD, BROKEN, BROKEN, GOOD, BROKEN, GOOD, GOOD, GOOD)
     assert kinds == [[NewsKind.BEGAN, NewsKind.RECOVERED, NewsKind.FLAPS]]
@@ -182,7 +210,7 @@ def test_a_channel_that_comes_and_goes_has_one_incident():
 
 
 def test_a_break_long_after_a_recovery_is_another_incident():
-    """Two hours are enough."""
+    """A break more than two hours after a recovery begins another incident."""
     watch = Watch()
     watch.looks(BROKEN, BROKEN)
     watch.look(GOOD, timedelta(hours=3))
@@ -193,7 +221,10 @@ def test_a_break_long_after_a_recovery_is_another_incident():
 
 
 def test_a_policy_of_the_tenant_is_shared_by_its_channels():
-    """A cause of one mailbox is not."""
+    """A cause in a policy of the tenant is shared by its channels.
+
+    A cause of one mailbox is not shared.
+    """
     watch = Watch()
     tenant_wide = replace(BROKEN, cause="smtp_auth_off_for_tenant")
     watch.looks(tenant_wide, tenant_wide)

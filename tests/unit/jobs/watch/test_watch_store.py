@@ -1,4 +1,4 @@
-"""Watched channels in Redis, and the time at which each group is looked at."""
+"""Tests of the watched channels in Redis, and of the time at which each group is looked at."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ AT = datetime(2026, 11, 27, 3, 0, tzinfo=UTC)
 
 
 def watched(mailbox: str, tenant: str = "tenant-1", room: str = "room-1") -> WatchedChannel:
-    """A watched channel."""
+    """Return a watched channel."""
     return WatchedChannel(
         Channel(mailbox, tenant_id=tenant), room, Person("p", "anna@contoso.com"), AT
     )
@@ -27,12 +27,15 @@ def watched(mailbox: str, tenant: str = "tenant-1", room: str = "room-1") -> Wat
 
 @pytest.fixture
 def store(redis: Redis) -> WatchStore:
-    """A store without channels."""
+    """Return a store without channels."""
     return WatchStore(redis, Authenticator(("key",)))
 
 
 def test_a_channel_is_listed_by_its_space_and_its_tenant(store: WatchStore):
-    """A change of either moves it."""
+    """A watched channel is in the lists of its space and its tenant.
+
+    A change of the space or the tenant moves the channel to other lists.
+    """
     one, two = watched("a@contoso.com"), watched("b@contoso.com", tenant="TENANT-1")
     store.save(one)
     store.save(two)
@@ -45,14 +48,20 @@ def test_a_channel_is_listed_by_its_space_and_its_tenant(store: WatchStore):
 
 
 def test_the_end_of_a_watch_leaves_no_list_with_the_channel(store: WatchStore):
-    """A second end says that nothing was watched."""
+    """The end of a watch takes the channel off every list.
+
+    A second end reports that the channel was not watched.
+    """
     store.save(watched("a@contoso.com"))
     assert (store.remove("a@contoso.com"), store.remove("a@contoso.com")) == (True, False)
     assert (store.load("a@contoso.com"), store.all(), store.of_space("room-1")) == (None, (), ())
 
 
 def test_a_record_that_this_bot_did_not_write_is_not_believed(store: WatchStore):
-    """It could name a space to which a channel's cards would go."""
+    """A record that this bot did not write is ignored.
+
+    A forged record could send a channel's cards to another space.
+    """
     forged = WatchStore(store.redis, Authenticator(("other",)))
     forged.save(watched("a@contoso.com", room="elsewhere"))
     assert store.load("a@contoso.com") is None
@@ -60,7 +69,10 @@ def test_a_record_that_this_bot_did_not_write_is_not_believed(store: WatchStore)
 
 
 def test_a_group_is_handed_out_until_its_worker_settles_it(store: WatchStore):
-    """A channel that is watched meanwhile is not put off by that."""
+    """A group is handed out to one worker, which sets its next time after the round.
+
+    If a channel was added in the meantime, the group stays due.
+    """
     store.save(watched("a@contoso.com"))
     assert (store.claim_due(), store.claim_due()) == (("tenant-1",), ())
     due = store.due("tenant-1")
@@ -78,7 +90,10 @@ def test_a_group_is_handed_out_until_its_worker_settles_it(store: WatchStore):
 
 
 def test_no_group_is_put_off_beyond_the_longest_pause(store: WatchStore):
-    """A later time would look like one that was written before the clock was set back."""
+    """A group is put off by an hour at most.
+
+    A later time would look like a time that was written before the clock was set back.
+    """
     store.save(watched("a@contoso.com"))
     store.settle("tenant-1", store.due("tenant-1"), now() + timedelta(days=1))
     assert store.groups_due()["tenant-1"] - now() <= timedelta(hours=1)
@@ -86,7 +101,7 @@ def test_no_group_is_put_off_beyond_the_longest_pause(store: WatchStore):
 
 
 def test_a_paused_channel_is_not_due():
-    """Until the pause is over."""
+    """A paused channel is not due until its pause is over."""
     one = replace(watched("a@contoso.com"), paused_until=AT + timedelta(hours=2))
     other = watched("b@contoso.com")
     states = {
@@ -103,7 +118,7 @@ def test_a_paused_channel_is_not_due():
 
 
 def test_the_key_of_a_record_names_its_channel(store: WatchStore):
-    """A record in another channel's place is not believed."""
+    """A record that was copied to the key of another channel is ignored."""
     store.save(watched("a@contoso.com"))
     store.redis.copy(watch_keys.watched("a@contoso.com"), watch_keys.watched("b@contoso.com"))
     assert store.load("b@contoso.com") is None

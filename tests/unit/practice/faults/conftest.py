@@ -1,4 +1,7 @@
-"""A whole practice cloud with one channel that is set up, put back to that before every test."""
+"""Fixtures of a whole practice cloud with one channel.
+
+Before every test the cloud is restored to the state after the channel's setup.
+"""
 
 from __future__ import annotations
 
@@ -24,28 +27,28 @@ CUSTOMER = "kim@customer.example"
 
 
 class Channel:
-    """The cloud, its control routes, and a mail's way through it."""
+    """Practice cloud with one set-up channel, its control routes, and a mail's way through it."""
 
     def __init__(self, cloud: PracticeCloud, http: httpx.Client) -> None:
         self.cloud, self.http = cloud, http
         self.ground = FaultContext(cloud.microsoft, cloud.faults, cloud.outside.state)
 
     def post(self, path: str, **body: Any) -> httpx.Response:
-        """A control call."""
+        """Send a POST request to a control route of the practice cloud."""
         return self.http.post(f"/practice/{path}", json=body)
 
     def mails(self) -> list[Json]:
-        """Every mail and where it is."""
+        """Return every mail with the place where it is."""
         return list(self.http.get("/practice/mail").json()["items"])
 
     def tasks(self) -> list[Json]:
-        """The tasks of the contact center."""
+        """Return the tasks of the practice contact center."""
         return list(self.http.get("/practice/agent/tasks").json()["items"])
 
     def stops(self, subject: str) -> str:
         """Return the station that stops a customer's mail, or an empty string.
 
-        It sends a real mail and the agent's real answer.
+        The method sends a real mail and the agent's real answer.
         """
         mail = {"from": CUSTOMER, "to": MAILBOX, "subject": subject, "body": "Hello"}
         if self.post("mail/customer", **mail).status_code != 200:
@@ -63,12 +66,12 @@ class Channel:
         return "" if code == "7501" and answered else "answer"
 
     def _reached_connect(self, subject: str, places: set[str]) -> bool:
-        """Return whether the copy came to Webex Connect, or left for it."""
+        """Return whether the copy of the mail came to Webex Connect, or left for it."""
         left = "internet" in places and self._to_webex(subject)
         return "connect" in places or left or self._refused(subject)
 
     def _to_webex(self, subject: str) -> bool:
-        """Return whether the copy left for the forwarding address that Webex Connect had at the setup."""
+        """Return whether a copy left for Webex Connect's forwarding address of the setup."""
         sent = [
             mail["recipient"]
             for mail in self.mails()
@@ -110,7 +113,10 @@ def _allow(ground: FaultContext) -> None:
 
 
 def _register(ground: FaultContext) -> Json:
-    """The app with its secret and its grant; returns what the form of Webex Connect needs."""
+    """Register the email app with a secret and a grant, and return its id and secret.
+
+    The form of Webex Connect needs both of them.
+    """
     tenant, world, key, secret = (
         ground.tenant,
         ground.world,
@@ -176,7 +182,7 @@ def _connect(channel: Channel, credentials: Json) -> None:
 
 @pytest.fixture(scope="package")
 def set_up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Channel]:
-    """One cloud with one channel."""
+    """Yield one practice cloud with one channel that is set up, for all tests of this folder."""
     cloud = PracticeCloud(
         0,
         tmp_path_factory.mktemp("cloud"),
@@ -198,6 +204,6 @@ def set_up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Channel]:
 
 @pytest.fixture
 def channel(set_up: Channel) -> Channel:
-    """The channel as it was set up."""
+    """Return the channel, restored to the snapshot that was taken after its setup."""
     assert set_up.post("restore").status_code == 200
     return set_up

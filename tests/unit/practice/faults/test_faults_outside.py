@@ -1,7 +1,7 @@
-"""Services outside the mail flow, over HTTP.
+"""Tests of the practice services outside the mail flow, over HTTP.
 
-They are Webex Connect's messaging API, the contact center, the status page, and Microsoft's service
-health.
+They are Webex Connect's messaging API, the contact center, the status page, and the audit log of
+Webex Connect.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ MAIL |= {"content": {"type": "text", "subject": "Test", "text": "Hello"}}
 
 
 def send(channel: Any, key: str | None = None, **more: Any) -> Any:
-    """A mail by the API."""
+    """Send a mail with Webex Connect's messaging API, and return the answer."""
     own = channel.cloud.settings.connect_key
     return channel.http.post(
         "/connect/v2/messages", json=MAIL | more, headers={"key": own if key is None else key}
@@ -40,7 +40,10 @@ def code_of(channel: Any, number: str) -> str:
     ("fault", "code"), [("", "7501"), ("smtp_auth_off_mailbox", "7553"), ("secret_expired", "7553")]
 )
 def test_a_mail_by_the_messaging_api(channel: Any, fault: str, code: str):
-    """A mail of the messaging API uses the same login as answers, so its code shows what stops them."""
+    """A mail of the messaging API uses the same login as the agents' answers.
+
+    So the code of its receipt shows what stops those answers.
+    """
     channel.http.patch("/practice/outside", json={"polling": True})
     if fault:
         assert channel.post(f"fault/{fault}").status_code == 200
@@ -60,13 +63,19 @@ def test_a_mail_by_the_messaging_api(channel: Any, fault: str, code: str):
 def test_what_the_messaging_api_refuses(
     channel: Any, key: str | None, more: Json, answer: tuple[int, str]
 ):
-    """Each with its code."""
+    """The messaging API refuses a missing key, a wrong key and a foreign sender.
+
+    Each of them has its own code.
+    """
     told = send(channel, key, **more)
     assert (told.status_code, told.json()["code"]) == answer
 
 
 def test_a_refusal_on_demand_ends_with_a_restore(channel: Any):
-    """A fault of the service, and everything as it was."""
+    """With its fault on, the messaging API refuses the caller's address with 403 and code 7010.
+
+    After a restore of the snapshot it accepts mails again.
+    """
     channel.post("fault/connect_address_not_allowed")
     assert (send(channel).status_code, send(channel).json()["code"]) == (403, "7010")
     channel.post("restore")
@@ -74,7 +83,10 @@ def test_a_refusal_on_demand_ends_with_a_restore(channel: Any):
 
 
 def test_asking_for_a_status_is_for_select_clients(channel: Any):
-    """Unless it is switched on, the question is not offered (facts/connect.md 2.2)."""
+    """The messaging API answers 403 to a question for a mail's status, unless that is switched on.
+
+    Webex Connect offers the question to select clients only (facts/connect.md 2.2).
+    """
     number = send(channel).json()["messageId"]
     assert (
         channel.http.get(
@@ -85,7 +97,10 @@ def test_asking_for_a_status_is_for_select_clients(channel: Any):
 
 
 def test_tasks_and_entry_points_of_the_contact_center(channel: Any):
-    """The API lists email tasks and the app's entry point, with a token and for its own organization."""
+    """The contact center's API lists email tasks and the entry point of the email app.
+
+    The API needs a token, and answers for its own organization only.
+    """
     assert channel.stops("Hello tasks") == ""
     settings = channel.cloud.settings
     bearer = {"Authorization": f"Bearer {settings.contact_center_token}"}
@@ -130,7 +145,7 @@ def test_the_status_page_is_open_to_everybody(channel: Any):
 
 
 def test_unknown_words_are_refused(channel: Any):
-    """The control route says which ones it knows."""
+    """The control route of the outside services answers 400 to a setting that it does not know."""
     assert channel.http.patch("/practice/outside", json={"weather": "rain"}).status_code == 400
 
 
@@ -139,7 +154,7 @@ SPAN = {"range": "custom", "from": "2020-01-01T00:00:00.000Z", "to": "2099-01-01
 
 
 def audit(channel: Any, method: str = "POST", token: str = "", **more: Any) -> Any:
-    """Ask the audit log."""
+    """Ask the audit log of Webex Connect, and return its answer."""
     own = token or channel.cloud.settings.connect_audit_token
     return channel.http.request(
         method, AUDIT, json=SPAN | more, headers={"Authorization": f"Bearer {own}"}
@@ -147,13 +162,16 @@ def audit(channel: Any, method: str = "POST", token: str = "", **more: Any) -> A
 
 
 def events(answer: Any) -> list[tuple[str, str]]:
-    """The event of each entry and whether it went well."""
+    """Return the event of each entry of the audit log, and whether the action went well."""
     rows = answer.json()["auditLogs"]
     return [(row["eventDescription"], row["statusOfAction"]) for row in rows]
 
 
 def test_the_audit_log_tells_what_was_changed_and_by_whom(channel: Any):
-    """Entries of the setup and of a fault, newest first, in pages; a refused press is one, too."""
+    """The audit log has entries of the setup, of a fault and of a refused press, newest first.
+
+    An entry names the person who acted, and the log comes in pages.
+    """
     before = events(audit(channel))
     assert before[-1] == ("createApp", "SUCCESS")
     channel.post("fault/connect_asset_deleted")
@@ -184,13 +202,13 @@ def test_the_audit_log_tells_what_was_changed_and_by_whom(channel: Any):
     ],
 )
 def test_what_the_audit_log_refuses(channel: Any, method: str, token: str, more: Json, status: int):
-    """Another method, token, or question."""
+    """The audit log refuses a wrong method, a wrong token and a malformed question."""
     answer = audit(channel, method, token, **more)
     assert (answer.status_code, answer.json()["code"]) == (status, str(status))
 
 
 def test_the_audit_log_takes_the_other_method(channel: Any):
-    """The method is switched, and so is a refusal; a restored cloud takes POST again."""
+    """The audit log can be switched from POST to GET, and can be told to refuse every question."""
     channel.http.patch("/practice/outside", json={"audit_method": "GET"})
     assert (audit(channel).status_code, audit(channel, "GET").status_code) == (405, 200)
     channel.http.patch("/practice/outside", json={"audit_refusal": 403})

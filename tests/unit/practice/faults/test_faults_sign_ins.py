@@ -1,4 +1,4 @@
-"""The sign-in log lists failures as Entra would."""
+"""Tests that the sign-in log of the practice tenant lists failed sign-ins as Entra would."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 
 
 def _newest(channel: Any) -> tuple[int, bool, str]:
-    """The newest row's error, whether it was interactive, and whose it is."""
+    """Return the newest sign-in's error code, whether it was interactive, and its user."""
     row = channel.ground.tenant.sign_ins[-1]
     assert row["appId"] == channel.ground.app["appId"]
     assert (row["status"]["failureReason"] != "Other.") is bool(row["status"]["errorCode"])
@@ -28,7 +28,10 @@ def _newest(channel: Any) -> tuple[int, bool, str]:
     ],
 )
 def test_a_failed_generate_token_is_in_the_log(channel: Any, fault: str, code: int):
-    """Interactive, under the mailbox user and the email app."""
+    """A failed Generate Token is in the sign-in log as an interactive sign-in to the email app.
+
+    The log has it under the name of the mailbox's user.
+    """
     channel.post(f"fault/{fault}")
     assert _newest(channel) == (code, True, "support@contoso.com")
 
@@ -51,7 +54,10 @@ def test_a_failed_generate_token_is_in_the_log(channel: Any, fault: str, code: i
     ],
 )
 def test_a_failed_refresh_is_in_the_log(channel: Any, fault: str, code: int):
-    """Not interactive: the interactive list of v1.0 does not show it."""
+    """A failed refresh is in the sign-in log, and is marked as not interactive.
+
+    The interactive list of v1.0 does not show such a row.
+    """
     channel.stops("Before")
     channel.post(f"fault/{fault}")
     assert channel.stops("After") == "answer"
@@ -59,7 +65,7 @@ def test_a_failed_refresh_is_in_the_log(channel: Any, fault: str, code: int):
 
 
 def test_the_log_names_the_policy_that_refused(channel: Any):
-    """The log names the refusing policy together with those that did not refuse."""
+    """The sign-in log names the refusing policy together with those that did not refuse."""
     channel.post("fault/healthy_conditional_access")
     channel.post("fault/ca_blocks")
     assert channel.stops("After") == "answer"
@@ -84,7 +90,10 @@ def test_the_log_names_the_policy_that_refused(channel: Any):
     ("fault", "told"), [("secret_id_pasted", True), ("secret_id_pasted_other_log", False)]
 )
 def test_the_number_of_a_request_may_stand_in_the_log(channel: Any, fault: str, told: bool):
-    """The log has the request's id or an id of its own, because no document promises either."""
+    """The sign-in log has the request's id or an id of its own.
+
+    No document promises either of them.
+    """
     channel.post(f"fault/{fault}")
     address = f"/{channel.ground.tenant.id}/oauth2/v2.0/token"
     form = {
@@ -97,7 +106,10 @@ def test_the_number_of_a_request_may_stand_in_the_log(channel: Any, fault: str, 
 
 
 def test_a_person_meets_the_demand_that_a_refresh_cannot(channel: Any):
-    """A policy that asks for a second factor, or for a new sign-in, lets Generate Token through."""
+    """Generate Token succeeds under a policy that asks for a second factor or for a new sign-in.
+
+    A person can meet that demand, and a refresh cannot.
+    """
     for fault in ("ca_asks_mfa", "ca_asks_often"):
         channel.post("restore")
         channel.post(f"fault/{fault}")

@@ -1,4 +1,4 @@
-"""The snapshot: what is put back, what is not, and what the control routes say."""
+"""Tests of the practice cloud's snapshot: what a restore brings back, and what it leaves."""
 
 from __future__ import annotations
 
@@ -38,7 +38,10 @@ def test_restore_works_more_than_once(channel: Any):
 
 
 def test_tokens_given_since_stay_good(channel: Any):
-    """A refresh token issued after the snapshot survives a restore, without a fault's age."""
+    """A refresh token that was issued after the snapshot is still good after a restore.
+
+    The age that a fault gave to it is gone as well.
+    """
     channel.post("connect/generate_token", **{"as": "support@contoso.com"})
     later = channel.ground.connect.refresh_token
     channel.post("fault/token_idle")
@@ -49,7 +52,10 @@ def test_tokens_given_since_stay_good(channel: Any):
 
 
 def test_the_routes_list_and_refuse(channel: Any):
-    """The routes list the faults with their expectations and answer 404 for an unknown one."""
+    """The control routes list the faults with the causes that a check is expected to find.
+
+    An unknown fault is a 404, and a mailbox without a channel is a 409.
+    """
     listed = channel.http.get("/practice/faults/names").json()
     assert [item["name"] for item in listed["items"]] == [fault.name for fault in FAULTS]
     assert [item["name"] for item in listed["healthy"]] == [fault.name for fault in HEALTHY]

@@ -1,4 +1,4 @@
-"""Every fault stops a real mail at its station, and a healthy variation stops none."""
+"""Tests that every fault stops a real mail at its station, and a healthy variation stops none."""
 
 from __future__ import annotations
 
@@ -26,7 +26,10 @@ def _id(fault: Fault) -> str:
 @pytest.mark.slow
 @pytest.mark.parametrize("fault", FAULTS, ids=_id)
 def test_mail_stops_where_the_fault_says(channel: Any, fault: Fault):
-    """A mail before the fault goes the whole way, one after it ends at the station that is named."""
+    """A mail before the fault goes the whole way.
+
+    A mail after it ends at the station that the fault names.
+    """
     assert channel.stops("Before") == ""
     assert channel.post(f"fault/{fault.name}").json()["name"] == fault.name
     assert channel.stops("After") == fault.stops
@@ -34,7 +37,7 @@ def test_mail_stops_where_the_fault_says(channel: Any, fault: Fault):
 
 @pytest.mark.parametrize("variation", HEALTHY, ids=_id)
 def test_a_variation_that_is_right_stops_nothing(channel: Any, variation: Fault):
-    """Mail goes both ways after it."""
+    """After a healthy variation of the setup, mail still goes both ways."""
     channel.post(f"fault/{variation.name}")
     assert channel.stops("After") == ""
 
@@ -43,7 +46,7 @@ def test_a_variation_that_is_right_stops_nothing(channel: Any, variation: Fault)
     "pair", pairs(FAULTS, 12, 7), ids=lambda pair: f"{pair[0].name}+{pair[1].name}"
 )
 def test_two_faults_stop_mail_where_the_first_of_them_does(channel: Any, pair: tuple[Fault, Fault]):
-    """Both can be switched on at once, in either order of their names."""
+    """With two faults at once, mail stops at the station of the fault that is first on its way."""
     for fault in pair:
         assert channel.post(f"fault/{fault.name}").status_code == 200
     order = ["mailbox", "forward", "connect", "answer", ""]
@@ -51,7 +54,7 @@ def test_two_faults_stop_mail_where_the_first_of_them_does(channel: Any, pair: t
 
 
 def test_every_fault_has_a_source_a_cause_and_a_name_of_its_own():
-    """Every fault has a unique name, a source in the facts, a station, and a cause with a remedy."""
+    """Every fault has a unique name, a source, a station, and causes with a text and a remedy."""
     texts = [
         tomllib.loads(path.read_text(encoding="utf-8"))
         for path in (ROOT / "adaptive_cards/texts/en").glob("*.toml")
@@ -69,7 +72,11 @@ def test_every_fault_has_a_source_a_cause_and_a_name_of_its_own():
 
 
 def test_the_list_covers_what_the_issue_asks_for():
-    """At least 50 faults and 20 variations cover every row of the cause table except app-only."""
+    """There are at least 50 faults and 20 healthy variations.
+
+    Together the faults cover every row of Microsoft's cause table except the row of app-only
+    access.
+    """
     sources = " ".join(fault.source for fault in FAULTS)
     rows = {int(row) for row in re.findall(r"microsoft\.md 9 row (\d+)", sources)}
     assert (len(FAULTS) >= 50, len(HEALTHY) >= 20) == (True, True)
@@ -77,7 +84,7 @@ def test_the_list_covers_what_the_issue_asks_for():
 
 
 def test_pairs_are_the_same_for_a_seed_and_compatible():
-    """A seed gives the same hundred pairs each time, and no fault hides its partner."""
+    """A seed gives the same hundred pairs of faults each time, and no fault hides its partner."""
     chosen = pairs(FAULTS, 100, 1)
     assert chosen == pairs(FAULTS, 100, 1) != pairs(FAULTS, 100, 2)
     assert len(chosen) == 100

@@ -1,4 +1,7 @@
-"""A whole Microsoft half in this process: its pages over WSGI, its SMTP servers on real ports."""
+"""Fixtures of a whole practice Microsoft in this process.
+
+Its pages are called over WSGI, and its SMTP servers listen on real ports.
+"""
 
 from __future__ import annotations
 
@@ -35,18 +38,18 @@ SMTP = "offline_access https://outlook.office.com/SMTP.Send"
 
 
 class Clock:
-    """The time of the cloud; ``ahead`` moves it."""
+    """Clock of the practice Microsoft; ``ahead`` moves it."""
 
     def __init__(self) -> None:
         self.ahead = timedelta()
 
     def __call__(self) -> datetime:
-        """The time now."""
+        """Return the present time of the practice Microsoft."""
         return datetime.now(UTC) + self.ahead
 
 
 class Services:
-    """Actions of the tests: sign in, call Graph, run cmdlets, log in with SMTP."""
+    """Practice Microsoft with the tests' actions: sign in, call Graph, run cmdlets, use SMTP."""
 
     base, callback, setup, graph_scope, exchange_scope, smtp_scope = (
         BASE,
@@ -62,19 +65,19 @@ class Services:
         self.tokens: dict[tuple[str, str], str] = {}
 
     def wait(self, **time: float) -> None:
-        """Let time pass; tokens grow old with it."""
+        """Let time pass, so that tokens grow old."""
         self.clock.ahead += timedelta(**time)
 
     def tenant(self, domain: str = "contoso.com") -> Json:
-        """The tenant's state."""
+        """Return the state of a tenant of the practice Microsoft."""
         return self.http.get(f"/practice/tenants/{domain}").json()
 
     def change(self, domain: str = "contoso.com", **values: Any) -> httpx.Response:
-        """Set a tenant's state."""
+        """Change the state of a tenant of the practice Microsoft."""
         return self.http.patch(f"/practice/tenants/{domain}", json=values)
 
     def query(self, scope: str, **more: str) -> Json:
-        """An authorize request of the bot."""
+        """Return the query of an authorize request of the bot."""
         usual = {
             "client_id": self.settings.bot_client_id,
             "redirect_uri": CALLBACK,
@@ -100,14 +103,14 @@ class Services:
 
     @staticmethod
     def values(answer: httpx.Response) -> Json:
-        """The query of a redirect."""
+        """Return the values in the query of a redirect."""
         return {
             name: found[0]
             for name, found in parse_qs(urlsplit(answer.headers["location"]).query).items()
         }
 
     def redeem(self, tenant: str = "organizations", **form: str) -> httpx.Response:
-        """Ask the token endpoint as the bot."""
+        """Ask the token endpoint as the bot, and return its answer."""
         own = {
             "client_id": self.settings.bot_client_id,
             "client_secret": self.settings.bot_client_secret,
@@ -115,11 +118,11 @@ class Services:
         return self.http.post(f"/{tenant}/oauth2/v2.0/token", data=own | form)
 
     def code(self, account: str, scope: str) -> str:
-        """A code for an account."""
+        """Sign in as an account, and return the authorization code."""
         return str(self.values(self.authorize(account, self.query(scope)))["code"])
 
     def sign_in(self, account: str, scope: str, token_scope: str | None = None) -> Json:
-        """Tokens for an account."""
+        """Sign in as an account, and return the token endpoint's answer with its tokens."""
         form = {
             "grant_type": "authorization_code",
             "code": self.code(account, scope),
@@ -129,7 +132,10 @@ class Services:
         return self.redeem(**form, scope=token_scope or scope).json()
 
     def token(self, account: str, scope: str) -> str:
-        """An access token for a resource, after consent to all that setting up takes."""
+        """Return an access token for a resource.
+
+        Before that, the account consents to all permissions of the setup.
+        """
         key = (account, scope)
         if key not in self.tokens:
             first = self.sign_in(account, SETUP, GRAPH)
@@ -149,7 +155,7 @@ class Services:
         account: str = "admin@contoso.com",
         **headers: str,
     ) -> httpx.Response:
-        """Call Graph."""
+        """Call Graph with a token of an account."""
         sent = {"Authorization": f"Bearer {self.token(account, GRAPH)}"} | {
             name.replace("_", "-"): value for name, value in headers.items()
         }
@@ -158,7 +164,7 @@ class Services:
     def cmdlet(
         self, name: str, account: str = "admin@contoso.com", **parameters: Any
     ) -> httpx.Response:
-        """Run a cmdlet."""
+        """Run a cmdlet of Exchange in the account's own tenant."""
         return self.invoke(
             self.token(account, EXCHANGE), name, account.partition("@")[2], **parameters
         )
@@ -166,22 +172,22 @@ class Services:
     def invoke(
         self, token: str, name: str, domain: str = "contoso.com", **parameters: Any
     ) -> httpx.Response:
-        """Run a cmdlet in a tenant with a token."""
+        """Run a cmdlet of Exchange in a tenant with the token that is given."""
         url = f"/adminapi/beta/{self.tenant(domain)['id']}/InvokeCommand"
         body = {"CmdletInput": {"CmdletName": name, "Parameters": parameters}}
         headers = {"Authorization": f"Bearer {token}"}
         return undecoded(self.http, "POST", url, json=body, headers=headers)
 
     def resource(self, app_id: str = "00000002-0000-0ff1-ce00-000000000000") -> Json:
-        """A resource's service principal."""
+        """Return the service principal of a resource; Exchange is the default."""
         return self.graph("GET", f"/servicePrincipals(appId='{app_id}')").json()
 
     def smtp_token(self, account: str) -> str:
-        """A token for SMTP."""
+        """Return an access token of the account for SMTP."""
         return str(self.sign_in(account, SMTP)["access_token"])
 
     def smtp_login(self, user: str, token: str, *, late: bool = False) -> tuple[int, str]:
-        """Log in by XOAUTH2 and hear the reply."""
+        """Log in to the submission server with XOAUTH2, and return the code and the reply."""
         with self.submission() as client:
             response = base64.b64encode(
                 f"user={user}\x01auth=Bearer {token}\x01\x01".encode()
@@ -193,7 +199,7 @@ class Services:
             return code, reply.decode()
 
     def submission(self) -> smtplib.SMTP:
-        """A connection to the submission server, after STARTTLS."""
+        """Return a connection to the submission server, after STARTTLS."""
         client = smtplib.SMTP("localhost", self.settings.smtp_port, timeout=LIMIT_S)
         client.starttls(context=self.cloud.connect.context)
         client.ehlo()
@@ -202,7 +208,7 @@ class Services:
 
 @pytest.fixture
 def services(certificates: tls.Tls) -> Iterator[Services]:
-    """A started cloud without delays."""
+    """Yield a started practice Microsoft without delays."""
     clock = Clock()
     with practice_cloud(certificates, clock) as (cloud, http):
         yield Services(cloud, http, clock)

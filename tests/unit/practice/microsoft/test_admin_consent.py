@@ -1,4 +1,4 @@
-"""Admin consent and app-only tokens."""
+"""Tests of admin consent and of app-only tokens in the practice Microsoft."""
 
 from __future__ import annotations
 
@@ -34,7 +34,10 @@ def test_admin_consent_grants_for_everybody(services: Any):
 
 
 def test_application_permissions_take_a_higher_role(services: Any):
-    """Consent to delegated permissions does not include application ones (facts/microsoft.md 1.5)."""
+    """Application permissions need a higher role than delegated ones (facts/microsoft.md 1.5).
+
+    So an administrator without that role is refused, and no app role is assigned.
+    """
     query = CONSENT | {"client_id": services.settings.bot_client_id}
     answer = services.http.post(
         "/contoso.com/v2.0/adminconsent",
@@ -45,12 +48,15 @@ def test_application_permissions_take_a_higher_role(services: Any):
 
 
 def app_token(services: Any, scope: str) -> dict[str, Any]:
-    """The token endpoint's answer to the bot's app alone, in contoso."""
+    """Ask for an app-only token of the bot's app in contoso, and return the answer."""
     return services.redeem("contoso.com", grant_type="client_credentials", scope=scope).json()
 
 
 def test_an_app_alone(services: Any):
-    """An app-only token carries exactly the granted roles, and Graph and Exchange accept it."""
+    """An app-only token carries exactly the granted roles, and Graph accepts the token for them.
+
+    Exchange accepts the token once the app has a directory role.
+    """
     services.change(users={"admin@contoso.com": {"roles": ["Privileged Role Administrator"]}})
     query = CONSENT | {"client_id": services.settings.bot_client_id}
     assert app_token(services, services.graph_scope)["error_codes"] == [700016]
@@ -83,18 +89,21 @@ def test_an_app_alone(services: Any):
 
 
 def roles(token: str) -> list[str]:
-    """The token's roles."""
+    """Return the app roles that the token carries."""
     found: list[str] = jwt.decode(token, options={"verify_signature": False})["roles"]
     return found
 
 
 def cmdlet(services: Any, token: str) -> int:
-    """The status of a cmdlet that reads."""
+    """Run a cmdlet that only reads, and return the status of the answer."""
     return int(services.invoke(token, "Get-OrganizationConfig").status_code)
 
 
 def test_declined_admin_consent_still_says_admin_consent(services: Any):
-    """``admin_consent`` is True in the error case too, so only ``error`` shows the refusal."""
+    """After a declined admin consent, ``admin_consent`` is True all the same.
+
+    Only ``error`` shows the refusal.
+    """
     query = CONSENT | {"client_id": services.settings.bot_client_id}
     answer = services.http.post(
         "/contoso.com/v2.0/adminconsent",
@@ -110,7 +119,10 @@ def test_declined_admin_consent_still_says_admin_consent(services: Any):
 
 
 def test_admin_consent_takes_an_administrator(services: Any):
-    """Somebody without a role meets the page that asks for one, and nothing is granted."""
+    """A person without an administrator's role gets the page that asks for one.
+
+    No permission is granted then.
+    """
     query = CONSENT | {"client_id": services.settings.bot_client_id}
     answer = services.http.post(
         "/contoso.com/v2.0/adminconsent",

@@ -1,4 +1,4 @@
-"""Signing in to an app that was made through Graph: its secrets, its permissions, the app alone."""
+"""Tests of signing in to an app that was made through Graph: its secrets and permissions."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ CALLBACK = "https://a.example/callback"
 
 
 def made(services: Any, *access: dict[str, str]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """An app with its service principal that declares permissions on Exchange."""
+    """Make an app with its service principal, and let it declare permissions on Exchange."""
     body = {
         "displayName": "Mail",
         "signInAudience": "AzureADMyOrg",
@@ -23,18 +23,18 @@ def made(services: Any, *access: dict[str, str]) -> tuple[dict[str, Any], dict[s
 
 
 def permission(services: Any, kind: str, value: str) -> dict[str, str]:
-    """A permission as an app declares it, by the id that Exchange exposes."""
+    """Return a permission in the form that an app declares, with the id that Exchange exposes."""
     found = services.resource()["oauth2PermissionScopes" if kind == "Scope" else "appRoles"]
     return {"id": next(item["id"] for item in found if item["value"] == value), "type": kind}
 
 
 def secret(services: Any, app: dict[str, Any]) -> dict[str, Any]:
-    """A new secret."""
+    """Add a new secret to the app, and return it."""
     return dict(services.graph("POST", f"/applications/{app['id']}/addPassword", {}).json())
 
 
 def consent(services: Any, app: dict[str, Any]) -> Any:
-    """The administrator accepts all that the app declares."""
+    """Accept, as the administrator, all permissions that the app declares."""
     query = {
         "client_id": app["appId"],
         "redirect_uri": CALLBACK,
@@ -49,7 +49,7 @@ def consent(services: Any, app: dict[str, Any]) -> Any:
 
 
 def app_token(services: Any, app: dict[str, Any], text: str, tenant: str = "contoso.com") -> Any:
-    """client_credentials."""
+    """Ask for an app-only token with the ``client_credentials`` grant, and return the answer."""
     form = {
         "grant_type": "client_credentials",
         "client_id": app["appId"],
@@ -60,7 +60,7 @@ def app_token(services: Any, app: dict[str, Any], text: str, tenant: str = "cont
 
 
 def test_consent_to_declared_permissions_gives_scopes_and_roles(services: Any):
-    """.default makes a grant for everybody and an app role assignment."""
+    """Admin consent to ``.default`` makes a grant for everybody and an app role assignment."""
     app, client = made(
         services,
         permission(services, "Scope", "SMTP.Send"),
@@ -77,13 +77,19 @@ def test_consent_to_declared_permissions_gives_scopes_and_roles(services: Any):
 
 
 def test_a_declared_id_that_is_not_exposed_breaks_default(services: Any):
-    """The id that people copy is AADSTS65006 on the consent page."""
+    """An app that declares a permission id which Exchange does not expose fails with AADSTS65006.
+
+    People often copy such an id, and the error appears on the consent page.
+    """
     app, _ = made(services, {"id": "258f6531-6087-4cc4-bb90-092c5fb3ed3f", "type": "Scope"})
     assert "AADSTS65006" in consent(services, app).text
 
 
 def test_an_app_alone_has_its_roles_and_needs_a_directory_role_at_exchange(services: Any):
-    """The token carries the app roles; Exchange answers 403 until the principal has a directory role."""
+    """An app-only token carries the app roles.
+
+    Exchange answers 403 until the service principal has a directory role.
+    """
     app, _ = made(services, permission(services, "Role", "Exchange.ManageAsApp"))
     consent(services, app)
     token = app_token(services, app, secret(services, app)["secretText"]).json()["access_token"]
@@ -97,7 +103,11 @@ def test_an_app_alone_has_its_roles_and_needs_a_directory_role_at_exchange(servi
 
 
 def test_secrets_wrong_expired_and_disabled_apps(services: Any):
-    """The secret's id is 7000215, an expired one 7000222, a disabled service principal 7000112."""
+    """Each failure of an app's own sign-in has its error code.
+
+    A secret's id in place of the secret is 7000215, an expired secret is 7000222, and a disabled
+    service principal is 7000112.
+    """
     app, _ = made(services)
     key = secret(services, app)
     codes = [app_token(services, app, key["keyId"]).json()["error_codes"][0]]
@@ -109,7 +119,10 @@ def test_secrets_wrong_expired_and_disabled_apps(services: Any):
 
 
 def test_a_single_tenant_app_stays_in_its_tenant(services: Any):
-    """Over organizations it is 50194, in another tenant 700016."""
+    """A single-tenant app is refused with 50194 at ``organizations``.
+
+    In another tenant the refusal is 700016.
+    """
     app, _ = made(services)
     key = secret(services, app)["secretText"]
     codes = [
@@ -120,7 +133,10 @@ def test_a_single_tenant_app_stays_in_its_tenant(services: Any):
 
 
 def test_a_grant_for_one_user_skips_consent_for_that_user_only(services: Any):
-    """With user consent off, only the user of a Principal grant signs in without an administrator."""
+    """With user consent off, only the user of a Principal grant can sign in.
+
+    Every other user needs an administrator.
+    """
     app, client = made(services)
     user = services.tenant()["users"]["support@contoso.com"]["id"]
     grant = {
@@ -141,7 +157,7 @@ def test_a_grant_for_one_user_skips_consent_for_that_user_only(services: Any):
 
 
 def test_an_app_that_requires_assignment_refuses_others(services: Any):
-    """With appRoleAssignmentRequired and without an assignment it is 50105."""
+    """A user without an assignment is refused with AADSTS50105 if the app requires assignment."""
     app, _ = made(services)
     services.change(service_principals={app["appId"]: {"appRoleAssignmentRequired": True}})
     query = services.query(services.smtp_scope, client_id=app["appId"], redirect_uri=CALLBACK)

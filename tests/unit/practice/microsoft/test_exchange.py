@@ -1,4 +1,4 @@
-"""Exchange's cmdlets over HTTP: what they need, what they change, how they fail."""
+"""Tests of Exchange's cmdlets over HTTP: what they need, what they change, and how they fail."""
 
 from __future__ import annotations
 
@@ -11,18 +11,21 @@ NEED = "you first need to run the command: Enable-OrganizationCustomization."
 
 
 def inner(answer: Any) -> str:
-    """The message that says what is wrong."""
+    """Return the message inside Exchange's error that says what is wrong."""
     return str(answer.json()["error"]["details"][0]["message"])
 
 
 def rows(answer: Any) -> list[dict[str, Any]]:
-    """The rows of a good answer."""
+    """Check that a cmdlet has succeeded, and return the rows of its answer."""
     assert answer.status_code == 200
     return list(answer.json()["value"])
 
 
 def test_an_answer_has_warnings_and_sidecars(services: Any):
-    """An answer has an empty list of warnings and the type of each boolean, but no type for null."""
+    """A cmdlet's answer has an empty list of warnings and the type of each boolean.
+
+    There is no type for null.
+    """
     body = services.cmdlet("Get-TransportConfig").json()
     assert (
         body["@adminapi.warnings"],
@@ -40,7 +43,10 @@ def test_an_answer_has_warnings_and_sidecars(services: Any):
 
 
 def test_smtp_auth_is_set_on_the_mailbox(services: Any):
-    """The property is tri-state and can be read back."""
+    """The property ``SmtpClientAuthenticationDisabled`` of a mailbox can be set and read back.
+
+    It has three states: null, True and False.
+    """
     assert (
         rows(
             services.cmdlet(
@@ -60,7 +66,7 @@ def test_smtp_auth_is_set_on_the_mailbox(services: Any):
 
 
 def test_forwarding_is_read_back_with_its_prefix(services: Any):
-    """ForwardingSmtpAddress comes back with smtp:, and null clears it."""
+    """ForwardingSmtpAddress is read back with the prefix ``smtp:``, and null clears it."""
     services.cmdlet(
         "Set-Mailbox",
         Identity="support@contoso.com",
@@ -82,7 +88,11 @@ def test_forwarding_is_read_back_with_its_prefix(services: Any):
 
 
 def test_unknown_object_parameter_and_cmdlet(services: Any):
-    """404 with the exception's type, 400 with the parameter's name, 403 with nothing but NUL bytes."""
+    """An unknown object is a 404 with the exception's type.
+
+    An unknown parameter is a 400 with the parameter's name, and an unknown cmdlet is a 403 with
+    nothing but NUL bytes.
+    """
     absent = services.cmdlet("Get-Mailbox", Identity="nobody@contoso.com")
     strange = services.cmdlet("Get-HostedOutboundSpamFilterPolicy", ResultSize="Unlimited")
     unknown = services.cmdlet("Get-Bogus")
@@ -96,7 +106,7 @@ def test_unknown_object_parameter_and_cmdlet(services: Any):
 
 
 def test_a_value_of_the_wrong_type_is_named(services: Any):
-    """The transformation's message names the parameter."""
+    """The error for a value of the wrong type names the parameter."""
     error = services.cmdlet(
         "Set-CASMailbox", Identity="support@contoso.com", SmtpClientAuthenticationDisabled="no"
     ).json()["error"]
@@ -106,7 +116,7 @@ def test_a_value_of_the_wrong_type_is_named(services: Any):
 
 
 def test_a_graph_token_is_401_and_another_tenant_403(services: Any):
-    """Exchange takes its own tokens only, for their own tenant only."""
+    """Exchange takes only tokens for itself, and only in their own tenant."""
     answers = []
     for domain, scope in (
         ("contoso.com", services.graph_scope),
@@ -118,7 +128,10 @@ def test_a_graph_token_is_401_and_another_tenant_403(services: Any):
 
 
 def test_a_policy_waits_for_customization(services: Any):
-    """A policy is refused until the customization has taken effect, whatever the flag says."""
+    """A new policy is refused until the organization's customization has taken effect.
+
+    ``IsDehydrated`` is already False before that.
+    """
     create = {"Name": "Forward", "AutoForwardingMode": "On"}
     assert NEED in inner(services.cmdlet("New-HostedOutboundSpamFilterPolicy", **create))
     services.settings.customization_s = 60
@@ -138,7 +151,7 @@ def test_a_policy_waits_for_customization(services: Any):
 
 
 def rule(services: Any, name: str, **more: Any) -> Any:
-    """A policy with its rule."""
+    """Create an outbound spam policy and a rule for it, and return the rule's answer."""
     services.change(dehydrated=False)
     services.cmdlet("New-HostedOutboundSpamFilterPolicy", Name=name, AutoForwardingMode="On")
     given = {
@@ -150,7 +163,10 @@ def rule(services: Any, name: str, **more: Any) -> Any:
 
 
 def test_priority_zero_moves_the_others_down(services: Any):
-    """A new rule comes last by default; with priority 0 it is first and the others move down."""
+    """A new rule comes last by default.
+
+    With priority 0 the rule is first, and the others move down.
+    """
     rule(services, "one")
     rule(services, "two")
     rule(services, "three", Priority=0)
@@ -163,7 +179,10 @@ def test_priority_zero_moves_the_others_down(services: Any):
 
 
 def test_a_rule_needs_a_policy_of_its_own(services: Any):
-    """A rule is refused with the default or a used policy, and a name if it is taken or invalid."""
+    """A rule is refused for the default policy, and for a policy that already has a rule.
+
+    A name that is taken or invalid is refused as well.
+    """
     rule(services, "one")
     answers = [
         rule(services, "x", HostedOutboundSpamFilterPolicy="Default"),
@@ -176,7 +195,7 @@ def test_a_rule_needs_a_policy_of_its_own(services: Any):
 
 
 def test_removing_a_policy_leaves_its_rule(services: Any):
-    """And the default policy stays."""
+    """The rule of a removed policy stays, and the default policy cannot be removed."""
     rule(services, "one")
     assert (
         rows(
@@ -194,7 +213,10 @@ def test_removing_a_policy_leaves_its_rule(services: Any):
 
 
 def test_the_list_of_cmdlets_depends_on_the_role(services: Any):
-    """EXOModuleFile names what the caller may run; a person without a role may run nothing."""
+    """EXOModuleFile names the cmdlets that the caller may run.
+
+    For a person without a role the list is empty.
+    """
     url = f"/adminapi/v1.0/{services.tenant()['id']}/EXOModuleFile?Version=3.9.2"
     seen = []
     services.change(
@@ -226,7 +248,7 @@ def test_the_list_of_cmdlets_depends_on_the_role(services: Any):
 
 
 def test_a_batch_answers_each_request(services: Any):
-    """Two requests, two answers with their ids and states."""
+    """A batch of two requests gets two answers, each with its id and its status."""
     bodies = [
         {"CmdletInput": {"CmdletName": name, "Parameters": {"Identity": who}}}
         for name, who in (("Get-Mailbox", "support@contoso.com"), ("Get-Mailbox", "x"))
@@ -250,7 +272,10 @@ def test_a_batch_answers_each_request(services: Any):
 
 
 def test_a_403_declares_its_nul_bytes_as_gzip(services: Any):
-    """It is none, so that a client which decodes it fails (measured in 2026)."""
+    """The NUL bytes of a 403 are declared as gzip, although they are not (measured in 2026).
+
+    So a client that decodes the body fails.
+    """
     url = f"/adminapi/beta/{services.tenant()['id']}/InvokeCommand"
     token = services.token("admin@contoso.com", services.exchange_scope)
     body = {"CmdletInput": {"CmdletName": "Get-NoSuchCmdlet", "Parameters": {}}}
@@ -259,7 +284,10 @@ def test_a_403_declares_its_nul_bytes_as_gzip(services: Any):
 
 
 def test_a_new_object_is_not_there_for_some_time(services: Any):
-    """A reader meets 404 ``NotFound``, a list without it, and a second New- that it exists."""
+    """A new policy cannot be read at first: Exchange answers 404 ``NotFound`` and lists it later.
+
+    A second attempt to create the policy is told that it exists.
+    """
     services.change(dehydrated=False)
     services.settings.exchange_replication_s = 60
     services.cmdlet("New-HostedOutboundSpamFilterPolicy", Name="New", AutoForwardingMode="On")
@@ -275,7 +303,7 @@ def test_a_new_object_is_not_there_for_some_time(services: Any):
 
 
 def pages(services: Any, token: str, link: str = "") -> httpx.Response:
-    """One page of two recipients."""
+    """Ask for one page of two recipients, with the first query or a next link."""
     url = link or f"/adminapi/beta/{services.tenant()['id']}/InvokeCommand"
     body = {"CmdletInput": {"CmdletName": "Get-Recipient", "Parameters": {}}}
     headers = {"Authorization": f"Bearer {token}", "Prefer": "odata.maxpagesize=2"}
@@ -284,7 +312,10 @@ def pages(services: Any, token: str, link: str = "") -> httpx.Response:
 
 
 def test_a_long_answer_comes_in_pages(services: Any):
-    """The same body goes to the next link, until there is none."""
+    """A long answer comes in pages.
+
+    The client sends the same body to each next link until there is none.
+    """
     token = services.token("admin@contoso.com", services.exchange_scope)
     every = rows(services.cmdlet("Get-Recipient"))
     page = pages(services, token).json()
@@ -303,7 +334,10 @@ def test_a_long_answer_comes_in_pages(services: Any):
 
 
 def test_a_rule_has_two_hundred_properties(services: Any):
-    """Those that are not set are null or False, and the types of the set ones are listed."""
+    """A transport rule has 200 properties, and those that are not set are null or False.
+
+    The types of the set ones are listed.
+    """
     services.change(
         transport_rules=[
             {
@@ -333,7 +367,10 @@ def test_a_rule_has_two_hundred_properties(services: Any):
 
 
 def test_a_trace_that_is_cut_says_so(services: Any):
-    """The words name the command that reads on; times have seven digits, and ToIP is a text."""
+    """A message trace that is cut off has a warning that there are more results.
+
+    Its times have seven digits after the point, and ``ToIP`` is a text.
+    """
     for number in range(3):
         mail = {
             "from": "kim@customer.example",

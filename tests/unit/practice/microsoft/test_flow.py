@@ -1,4 +1,7 @@
-"""The way of a mail: mailbox, forwarding, what blocks it, Webex Connect, the agent's answer."""
+"""Tests of a mail's whole way through the practice cloud.
+
+The way leads over the mailbox, forwarding and Webex Connect to the agent's answer.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +17,7 @@ CUSTOMER = {
 
 
 def post(services: Any, path: str, **body: Any) -> Any:
-    """Press something at the control routes."""
+    """Send a POST request to a control route of the practice cloud."""
     return services.http.post(f"/practice/{path}", json=body)
 
 
@@ -24,7 +27,7 @@ def places(services: Any) -> list[str]:
 
 
 def forward(services: Any, *, allowed: bool = True) -> None:
-    """Forward the mailbox to Webex Connect, and let it out or not."""
+    """Forward the mailbox to Webex Connect, and allow the forward to leave the tenant or not."""
     address = services.http.get("/practice/connect/app").json()["forwarding_address"]
     services.cmdlet(
         "Set-Mailbox",
@@ -45,7 +48,7 @@ def forward(services: Any, *, allowed: bool = True) -> None:
 
 
 def fields(services: Any) -> dict[str, str]:
-    """The form of Webex Connect for an email app made through Graph, with its secret."""
+    """Make an email app through Graph, and return the filled-in form of Webex Connect."""
     app = services.http.get("/practice/connect/app").json()
     web = {"redirectUris": [app["callback_url"]]}
     body = {"displayName": "Mail", "signInAudience": "AzureADMyOrg", "web": web}
@@ -71,7 +74,7 @@ def fields(services: Any) -> dict[str, str]:
 
 
 def connected(services: Any) -> None:
-    """Everything that the article asks for."""
+    """Set up everything that the article asks for."""
     forward(services)
     services.cmdlet(
         "Set-CASMailbox", Identity="support@contoso.com", SmtpClientAuthenticationDisabled=False
@@ -87,7 +90,7 @@ def connected(services: Any) -> None:
 
 
 def trace(services: Any, condition: str) -> list[dict[str, Any]]:
-    """The message trace through Graph."""
+    """Return the rows of the message trace through Graph that meet a condition."""
     services.graph("POST", "/servicePrincipals", {"appId": TRACE_APP})
     return list(
         services.graph("GET", f"/admin/exchange/tracing/messageTraces?$filter={condition}").json()[
@@ -97,7 +100,10 @@ def trace(services: Any, condition: str) -> list[dict[str, Any]]:
 
 
 def test_without_forwarding_a_mail_stays_in_the_mailbox(services: Any):
-    """One copy, one row."""
+    """Without forwarding a mail stays in the mailbox.
+
+    The mail has one copy, and one row in the message trace.
+    """
     assert post(services, "mail/customer", **CUSTOMER).status_code == 200
     assert places(services) == ["mailbox"]
     assert [
@@ -109,7 +115,10 @@ def test_without_forwarding_a_mail_stays_in_the_mailbox(services: Any):
 
 
 def test_automatic_keeps_a_forward_in(services: Any):
-    """The default policy blocks: a failed row with 5.7.520 and a report to the sender."""
+    """The default outbound policy blocks automatic forwarding.
+
+    The message trace has a failed row with 5.7.520, and the sender gets a report.
+    """
     forward(services, allowed=False)
     post(services, "mail/customer", **CUSTOMER)
     assert places(services) == ["mailbox", "rejected", "internet"]
@@ -128,7 +137,10 @@ def test_automatic_keeps_a_forward_in(services: Any):
 
 
 def test_a_forwarding_address_wins(services: Any):
-    """With both set the mail goes to the colleague and not to Webex Connect."""
+    """With ``ForwardingAddress`` set as well, the mail goes to that colleague.
+
+    The mail does not go to Webex Connect then.
+    """
     forward(services)
     services.cmdlet(
         "Set-Mailbox", Identity="support@contoso.com", ForwardingAddress="agent@contoso.com"
@@ -142,7 +154,10 @@ def test_a_forwarding_address_wins(services: Any):
 
 
 def test_remote_domains_and_transport_rules_block_too(services: Any):
-    """A rule on the recipient's domain rejects; one on auto-forwards does not see mailbox forwarding."""
+    """A transport rule for the recipient's domain or a remote domain can block the forward.
+
+    A rule for auto-forwarded messages does not see the forwarding of a mailbox.
+    """
     connected(services)
     rejects = {
         "Name": "no",
@@ -161,7 +176,10 @@ def test_remote_domains_and_transport_rules_block_too(services: Any):
 
 
 def test_the_whole_way_there_and_back(services: Any):
-    """A customer's mail becomes a task, and the agent's answer arrives over SMTP and is in the trace."""
+    """A customer's mail becomes a task, and the agent's answer leaves over SMTP.
+
+    The answer is in the message trace as well.
+    """
     connected(services)
     post(services, "mail/customer", **CUSTOMER)
     assert [
@@ -188,7 +206,10 @@ def test_the_whole_way_there_and_back(services: Any):
 
 
 def test_self_addressed_mail_starts_nothing(services: Any):
-    """Sender and recipient the same: no task, only a line in the log."""
+    """A mail whose sender is also its recipient starts no task.
+
+    Webex Connect's log has only a line that the mail was dropped.
+    """
     connected(services)
     post(services, "mail/customer", **CUSTOMER | {"from": "support@contoso.com"})
     assert services.http.get("/practice/agent/tasks").json()["items"] == []
@@ -196,7 +217,10 @@ def test_self_addressed_mail_starts_nothing(services: Any):
 
 
 def test_the_answer_fails_as_webex_connect_says(services: Any):
-    """SMTP AUTH off and a deleted grant are 7553 with the server's words; a wrong port is 7554."""
+    """An answer fails with 7553 and the server's words if SMTP AUTH is off or sessions are revoked.
+
+    A wrong port is 7554.
+    """
     connected(services)
     post(services, "mail/customer", **CUSTOMER)
     services.cmdlet(
@@ -213,7 +237,10 @@ def test_the_answer_fails_as_webex_connect_says(services: Any):
 
 
 def test_generate_token_repeats_microsofts_words(services: Any):
-    """Generate Token shows Microsoft's code for a wrong secret and a declined consent, but no secret."""
+    """Generate Token shows Microsoft's code for a wrong secret and for a declined consent.
+
+    The form's answer never contains the secret.
+    """
     form = fields(services)
     post(
         services,
@@ -229,7 +256,10 @@ def test_generate_token_repeats_microsofts_words(services: Any):
 
 
 def test_buttons_come_in_their_order_and_the_service_stays(services: Any):
-    """Register needs Save, Save needs a token; the service cannot be changed."""
+    """In Webex Connect, Register needs Save before it, and Save needs a token.
+
+    The service of a registered app cannot be changed.
+    """
     assert [
         post(services, f"connect/{name}", service="a").status_code for name in ("save", "register")
     ] == [
@@ -241,20 +271,20 @@ def test_buttons_come_in_their_order_and_the_service_stays(services: Any):
 
 
 def test_unknown_recipients_are_refused_at_the_door(services: Any):
-    """The mail exchanger takes mail for mailboxes only."""
+    """The mail exchanger refuses mail for an address without a mailbox with 5.1.10."""
     answer = post(services, "mail/customer", **CUSTOMER | {"to": "nobody@contoso.com"})
     assert (answer.status_code, "5.1.10" in answer.text) == (409, True)
 
 
 def test_a_trace_is_late(services: Any):
-    """Within the delay nothing is seen."""
+    """The message trace shows a mail only after its delay."""
     services.settings.trace_delay_s = 60
     post(services, "mail/customer", **CUSTOMER)
     assert trace(services, "senderAddress eq 'kim@customer.example'") == []
 
 
 def test_settings_and_setters_refuse_what_they_do_not_know(services: Any):
-    """Unknown words and tenants are errors; delays can be set."""
+    """The control routes refuse unknown settings and unknown tenants. A delay can be set."""
     assert services.change(colour="red").status_code == 400
     assert services.http.get("/practice/tenants/nowhere.example").status_code == 404
     assert (

@@ -1,4 +1,4 @@
-"""The outbound policy that applies to a sender."""
+"""Tests of which outbound policy and which remote domain apply to a forwarded mail."""
 
 from __future__ import annotations
 
@@ -44,7 +44,10 @@ EMPTY = dict.fromkeys(
 def test_conditions_are_joined_by_and_their_values_by_or(
     services: Any, rule: dict[str, Any], sender: str, *, applies: bool
 ):
-    """Exceptions win, a disabled rule does not count, and without a rule the default policy applies."""
+    """A rule applies if all its conditions hold, and a condition holds if one of its values fits.
+
+    Exceptions win, a disabled rule does not count, and without a rule the default policy applies.
+    """
     tenant = services.cloud.world.tenant("contoso.com")
     tenant.exchange.outbound_policies.append({"Name": "P", "IsDefault": False})
     tenant.exchange.outbound_rules.append(
@@ -54,7 +57,7 @@ def test_conditions_are_joined_by_and_their_values_by_or(
 
 
 def test_the_nearest_remote_domain_counts(services: Any):
-    """Its own entry, then a wildcard, then the rest."""
+    """The most specific remote domain applies: the exact name, then a wildcard, then ``*``."""
     tenant = services.cloud.world.tenant("contoso.com")
     tenant.exchange.remote_domains = [
         {"DomainName": name} for name in ("*", "*.b.example", "a.b.example")

@@ -1,4 +1,4 @@
-"""Graph: applications, secrets, service principals, grants, permissions, errors."""
+"""Tests of the practice Graph: apps, secrets, service principals, grants and errors."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ BODY = {
 
 
 def code(answer: Any) -> tuple[int, str]:
-    """Status and error code."""
+    """Return the HTTP status and the error code of an answer."""
     return answer.status_code, answer.json()["error"]["code"]
 
 
 def made(services: Any) -> dict[str, Any]:
-    """An application by upsert."""
+    """Create the email app by upsert, and return it."""
     return services.graph("PATCH", NAME, BODY, **CREATE).json()
 
 
 def test_upsert_creates_then_updates_then_misses(services: Any):
-    """201 with the object, 204 without a body, and 404 without the header."""
+    """An upsert creates an app with 201, updates it with 204, and needs its ``Prefer`` header."""
     missing = services.graph("PATCH", NAME, BODY)
     created, updated = (
         services.graph("PATCH", NAME, BODY, **CREATE),
@@ -80,12 +80,12 @@ def test_patch_replaces_lists_and_keeps_the_rest_of_web(services: Any):
     ],
 )
 def test_what_cannot_be_written_is_refused(services: Any, body: dict[str, Any]):
-    """Unknown and read-only properties and http redirects are 400."""
+    """An unknown property, a read-only property, and a redirect URI with http are each a 400."""
     assert code(services.graph("PATCH", NAME, BODY | body, **CREATE)) == (400, "Request_BadRequest")
 
 
 def test_select_is_honoured_and_checked(services: Any):
-    """Only the named properties come, and an unknown name is an error."""
+    """With ``$select`` only the named properties come, and an unknown name is an error."""
     app = made(services)
     seen = services.graph("GET", f"/applications/{app['id']}?$select=appId,displayName").json()
     assert set(seen) == {"@odata.context", "id", "appId", "displayName"}
@@ -96,7 +96,7 @@ def test_select_is_honoured_and_checked(services: Any):
 
 
 def test_a_secret_is_told_once(services: Any):
-    """``addPassword`` shows the secret once; afterwards only its first three characters can be read."""
+    """``addPassword`` shows the secret once; later only its first three characters can be read."""
     app = made(services)
     secret = services.graph(
         "POST",
@@ -118,7 +118,7 @@ def test_a_secret_is_told_once(services: Any):
 
 
 def test_an_app_management_policy_forbids_secrets(services: Any):
-    """The tenant's policy can keep secrets out, in its own words."""
+    """The tenant's app management policy can forbid new secrets, in Microsoft's words."""
     app = made(services)
     rule = {"restrictionType": "passwordAddition", "state": "enabled"}
     services.change(
@@ -135,7 +135,7 @@ def test_an_app_management_policy_forbids_secrets(services: Any):
 
 
 def test_only_a_request_makes_a_service_principal(services: Any):
-    """An app made through Graph has none; making a second one is 409."""
+    """An app has no service principal until a request makes one; a second request is a 409."""
     app = made(services)
     assert services.graph("GET", f"/servicePrincipals(appId='{app['appId']}')").status_code == 404
     assert services.graph("POST", "/servicePrincipals", {"appId": app["appId"]}).status_code == 201
@@ -146,7 +146,11 @@ def test_only_a_request_makes_a_service_principal(services: Any):
 
 
 def test_new_objects_are_unknown_until_they_are_replicated(services: Any):
-    """Within the delay: 404, no backing application, AADSTS700016; then all is well."""
+    """A new app is unknown until it is replicated.
+
+    Until then a read is a 404, a service principal has no backing application, and a token request
+    gets AADSTS700016.
+    """
     admin = services.token("admin@contoso.com", services.graph_scope)
     services.settings.replication_s = 60
     app = made(services)
@@ -168,7 +172,7 @@ def test_new_objects_are_unknown_until_they_are_replicated(services: Any):
 
 
 def test_a_stale_read_shows_the_state_before(services: Any):
-    """A change can be read after the delay only."""
+    """A read within the replication delay shows the state before a change."""
     app = made(services)
     services.settings.replication_s = 60
     services.wait(minutes=2)
@@ -179,12 +183,12 @@ def test_a_stale_read_shows_the_state_before(services: Any):
 
 
 def principal_of(services: Any) -> dict[str, Any]:
-    """The email app's service principal."""
+    """Make the email app and its service principal, and return the service principal."""
     return services.graph("POST", "/servicePrincipals", {"appId": made(services)["appId"]}).json()
 
 
 def test_a_grant_is_one_object_and_its_scope_is_replaced(services: Any):
-    """The second POST is 409; PATCH replaces the scope."""
+    """A second POST of the same grant is a 409, and a PATCH replaces the grant's scope."""
     user = services.tenant()["users"]["support@contoso.com"]["id"]
     body = {
         "clientId": principal_of(services)["id"],
@@ -235,14 +239,17 @@ def test_an_app_role_is_assigned_once(services: Any):
 
 
 def test_ids_of_permissions_are_new_at_every_start(services: Any):
-    """The id that people write down for SMTP.Send is not exposed."""
+    """The id that documents often give for SMTP.Send is not among the ids that Exchange exposes."""
     assert "258f6531-6087-4cc4-bb90-092c5fb3ed3f" not in {
         item["id"] for item in services.resource()["oauth2PermissionScopes"]
     }
 
 
 def test_wrong_audience_no_token_and_no_permission(services: Any):
-    """Graph answers 401 to an Exchange token and 403 without the scope; errors echo the request ids."""
+    """Graph answers 401 to a token for Exchange, and 403 without the scope.
+
+    The errors repeat the ids of the request.
+    """
     exchange = services.token("admin@contoso.com", services.exchange_scope)
     own = {"Authorization": f"Bearer {exchange}", "client-request-id": "c-1"}
     wrong = services.http.get("/graph/v1.0/applications", headers=own)
@@ -263,7 +270,7 @@ def test_wrong_audience_no_token_and_no_permission(services: Any):
 
 
 def test_an_expired_token_is_401(services: Any):
-    """Two hours later the token is too old."""
+    """Graph answers 401 to an access token that is two hours old."""
     token = services.token("admin@contoso.com", services.graph_scope)
     services.wait(hours=2)
     assert (
@@ -275,7 +282,7 @@ def test_an_expired_token_is_401(services: Any):
 
 
 def test_a_user_is_found_by_upn_or_id_and_by_mail_only_with_a_filter(services: Any):
-    """The address of a mailbox whose UPN differs is no key."""
+    """A mail address that is not the UPN finds a user in a filter, but not as a key."""
     assert services.graph("GET", "/users/service@contoso.com").status_code == 404
     query = "/users?$filter=mail eq 'service@contoso.com'&$select=userPrincipalName,accountEnabled"
     assert [
@@ -285,7 +292,10 @@ def test_a_user_is_found_by_upn_or_id_and_by_mail_only_with_a_filter(services: A
 
 
 def test_a_filter_joins_with_and_and_or(services: Any):
-    """Either of two addresses finds the user; a broken filter and an unsupported property are 400."""
+    """A filter with ``or`` finds the user by either of two addresses.
+
+    A broken filter and an unsupported property are 400.
+    """
     query = (
         "/users?$filter=proxyAddresses/any(p:p eq 'smtp:none@contoso.com') or mail eq "
         "'service@contoso.com' and accountEnabled eq true"
@@ -305,7 +315,10 @@ ADVANCED = {"ConsistencyLevel": "eventual"}
 
 
 def test_redirect_uris_take_an_advanced_query(services: Any):
-    """They are found by ``eq`` and ``startsWith``, with the header and ``$count``; not by endsWith."""
+    """Apps are found by a redirect URI with ``eq`` and ``startsWith``, but not with ``endsWith``.
+
+    The query needs the header ``ConsistencyLevel`` and ``$count``.
+    """
     web = {"redirectUris": ["https://contoso.us.webexconnect.io/callback"]}
     body = {"displayName": "Webex Connect", "web": web, "signInAudience": "AzureADMyOrg"}
     services.graph("POST", "/applications", body)
@@ -322,7 +335,7 @@ def test_redirect_uris_take_an_advanced_query(services: Any):
 
 
 def test_a_search_finds_words_of_a_name(services: Any):
-    """``$search`` needs the header, and finds the beginning of a word."""
+    """``$search`` finds an app by the beginning of a word, and needs ``ConsistencyLevel``."""
     for name in ("Mail for WebexConnect", "Newsletter"):
         body = {"displayName": name, "signInAudience": "AzureADMyOrg"}
         services.graph("POST", "/applications", body)
@@ -348,7 +361,7 @@ def test_assigned_plans_come_only_when_asked_for(services: Any):
 
 
 def test_the_policies_can_be_read(services: Any):
-    """The defaults of a tenant of today."""
+    """The tenant's policies can be read, and have the defaults of a new tenant."""
     read = {
         name: services.graph("GET", f"/policies/{name}").json()
         for name in ("authorizationPolicy", "identitySecurityDefaultsEnforcementPolicy")
@@ -361,7 +374,7 @@ def test_the_policies_can_be_read(services: Any):
 
 
 def test_a_message_trace_needs_its_own_service_principal(services: Any):
-    """Without it 403; with it an empty list; more than ten days is 400."""
+    """The message trace needs its service principal, and takes a span of ten days at most."""
     path = "/admin/exchange/tracing/messageTraces"
     assert services.graph("GET", path).status_code == 403
     services.graph("POST", "/servicePrincipals", {"appId": "8bd644d1-64a1-4d4b-ae52-2e0cbf64e373"})
@@ -371,7 +384,10 @@ def test_a_message_trace_needs_its_own_service_principal(services: Any):
 
 
 def test_the_product_has_no_real_permission_id(services: Any):
-    """The practice cloud has the real ids of Exchange's permissions, which are read from the tenant."""
+    """The product has none of the real ids of Exchange's permissions in its code.
+
+    It reads them from the tenant, and the practice cloud exposes the real ones.
+    """
     real = {*catalogue.REAL_SCOPES.values(), *catalogue.REAL_ROLES.values()}
     exposed = services.resource()
     shown = {each["id"] for each in (*exposed["appRoles"], *exposed["oauth2PermissionScopes"])}

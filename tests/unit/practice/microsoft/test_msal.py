@@ -1,4 +1,4 @@
-"""Microsoft's own library against the sign-in, over real HTTPS."""
+"""Test of the practice sign-in with MSAL, Microsoft's own library, over real HTTPS."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ MANAGE = "https://outlook.office365.com/Exchange.Manage"
 
 @pytest.fixture
 def cloud(tmp_path: Any, free_port: int) -> Iterator[PracticeCloud]:
-    """The whole practice cloud in this process."""
+    """Yield a whole practice cloud that runs in this process."""
     made = PracticeCloud(free_port, tmp_path, PracticeSettings(replication_s=0))
     made.start()
     yield made

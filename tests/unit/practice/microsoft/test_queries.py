@@ -1,4 +1,4 @@
-"""Query options of Graph: what is expanded, and filters by the values of a list."""
+"""Tests of Graph's query options: expanding, and filters on the values of a list."""
 
 from __future__ import annotations
 
@@ -10,7 +10,10 @@ from practice.microsoft.graph import odata
 
 
 def test_the_app_roles_of_a_client_come_with_it_if_they_are_expanded(services: Any):
-    """Twenty of them at most, and nothing else can be expanded here."""
+    """A service principal comes with its app role assignments if ``$expand`` asks for them.
+
+    Nothing else can be expanded in the practice cloud.
+    """
     app = {"displayName": "Mail", "signInAudience": "AzureADMyOrg"}
     made = services.graph("POST", "/applications", app).json()
     client = services.graph("POST", "/servicePrincipals", {"appId": made["appId"]}).json()
@@ -37,7 +40,10 @@ def test_the_app_roles_of_a_client_come_with_it_if_they_are_expanded(services: A
     ],
 )
 def test_a_list_may_hold_one_of_several_values(asked: str, found: list[str]):
-    """As Microsoft's recommendations filter the sign-in log."""
+    """A filter with ``any`` finds rows whose list has one of several values.
+
+    Microsoft's recommendations filter the sign-in log so.
+    """
     kinds = {
         "person": "interactiveUser",
         "renewal": "nonInteractiveUser",

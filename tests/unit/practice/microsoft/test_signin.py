@@ -1,4 +1,4 @@
-"""Sign-in: pages, consent, codes, tokens and their errors."""
+"""Tests of the practice sign-in: its pages, consent, codes, tokens and their errors."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ OUTLOOK = "https://outlook.office365.com"
 
 
 def codes(answer: httpx.Response) -> list[int]:
-    """The AADSTS codes of a token error."""
+    """Return the AADSTS codes of a token error."""
     return list(answer.json()["error_codes"])
 
 
 @pytest.mark.parametrize("name", ["contoso.com", "contoso.onmicrosoft.com"])
 def test_discovery_by_domain_names_the_tenant_by_its_id(services: Any, name: str):
-    """A verified domain leads to the configuration of its tenant."""
+    """The discovery document of a verified domain has the addresses with the tenant's id."""
     found = services.http.get(f"/{name}/v2.0/.well-known/openid-configuration").json()
     base = f"{services.base}/{services.tenant()['id']}"
     assert (found["issuer"], found["token_endpoint"], found["jwks_uri"]) == (
@@ -31,14 +31,17 @@ def test_discovery_by_domain_names_the_tenant_by_its_id(services: Any, name: str
 
 
 def test_an_unknown_tenant_is_90002(services: Any):
-    """The discovery document of an unknown tenant is error AADSTS90002."""
+    """A request for the discovery document of an unknown tenant is refused with AADSTS90002."""
     assert codes(services.http.get("/nowhere.example/v2.0/.well-known/openid-configuration")) == [
         90002
     ]
 
 
 def test_the_page_shows_accounts_and_preselects_the_hint(services: Any):
-    """The chooser is a plain form; login_hint checks one account."""
+    """The sign-in page is a plain form with the accounts.
+
+    The account of ``login_hint`` is already chosen.
+    """
     page = services.http.get(
         "/contoso.com/oauth2/v2.0/Authorize",
         params=services.query("User.Read", login_hint="admin@contoso.com"),
@@ -48,7 +51,10 @@ def test_the_page_shows_accounts_and_preselects_the_hint(services: Any):
 
 
 def test_the_id_token_is_signed_and_names_person_and_roles(services: Any):
-    """An admin's ID token holds against the published keys, with nonce, audience and roles."""
+    """An administrator's ID token can be verified with the published keys.
+
+    The token has the nonce, the audience and the person's roles.
+    """
     tokens = services.sign_in("admin@contoso.com", services.setup, services.graph_scope)
     tenant = services.tenant()
     keys = jwt.PyJWKSet.from_dict(services.http.get(f"/{tenant['id']}/discovery/v2.0/keys").json())
@@ -81,7 +87,10 @@ def test_one_refresh_token_serves_two_resources(services: Any):
 
 
 def test_a_refresh_without_a_scope_is_900144(services: Any):
-    """A renewal sends the scope each time, and the answer does not echo offline_access."""
+    """A refresh without a scope is refused with 900144.
+
+    The token's answer does not repeat ``offline_access``.
+    """
     tokens = services.sign_in("admin@contoso.com", "openid offline_access User.Read")
     assert "offline_access" not in tokens["scope"].split()
     answer = services.redeem(grant_type="refresh_token", refresh_token=tokens["refresh_token"])
@@ -90,7 +99,7 @@ def test_a_refresh_without_a_scope_is_900144(services: Any):
 
 
 def test_exchange_without_consent_is_65001(services: Any):
-    """A refresh token alone opens no resource that nobody agreed to."""
+    """A refresh token gives no access token for a resource without consent; the error is 65001."""
     tokens = services.sign_in("admin@contoso.com", "openid offline_access User.Read")
     answer = services.redeem(
         grant_type="refresh_token",
@@ -105,13 +114,16 @@ def test_exchange_without_consent_is_65001(services: Any):
 
 
 def test_a_person_without_a_role_cannot_consent_to_admin_scopes(services: Any):
-    """Admin-only scopes end on the page that asks for an administrator."""
+    """A person without a role cannot consent to admin-only scopes.
+
+    The page asks for an administrator.
+    """
     answer = services.authorize("helpdesk@contoso.com", services.query(services.setup))
     assert "AADSTS90094" in answer.text
 
 
 def test_declining_comes_back_as_access_denied(services: Any):
-    """Decline redirects with the error, Microsoft's code and the state."""
+    """Decline on the sign-in page redirects with ``access_denied``, AADSTS65004 and the state."""
     values = services.values(
         services.authorize("admin@contoso.com", services.query("User.Read"), action="decline")
     )
@@ -123,7 +135,10 @@ def test_declining_comes_back_as_access_denied(services: Any):
 
 
 def test_a_redirect_uri_is_compared_byte_for_byte(services: Any):
-    """A trailing slash is another address; the page says 50011 and does not redirect."""
+    """A redirect URI with an additional trailing slash is refused.
+
+    The page says AADSTS50011 and does not redirect.
+    """
     services.http.put("/practice/bot", json={"redirect_uris": [services.callback]})
     answer = services.authorize(
         "admin@contoso.com", services.query("User.Read", redirect_uri=services.callback + "/")
@@ -140,14 +155,14 @@ def test_a_redirect_uri_is_compared_byte_for_byte(services: Any):
     ],
 )
 def test_accounts_that_cannot_sign_in(services: Any, account: str, code: str):
-    """Disabled, foreign and unknown accounts end on a page with their code."""
+    """A disabled, a foreign and an unknown account each get a page with their AADSTS code."""
     assert (
         code in services.authorize(account, services.query("User.Read"), tenant="contoso.com").text
     )
 
 
 def test_a_code_is_good_once(services: Any):
-    """The second redemption is 54005."""
+    """The second use of an authorization code is refused with 54005."""
     form = {
         "grant_type": "authorization_code",
         "code": services.code("support@contoso.com", "openid User.Read"),
@@ -158,7 +173,7 @@ def test_a_code_is_good_once(services: Any):
 
 
 def test_the_verifier_has_to_match(services: Any):
-    """Another PKCE verifier is 501481."""
+    """A token request with another PKCE verifier is refused with 501481."""
     form = {
         "grant_type": "authorization_code",
         "code": services.code("support@contoso.com", "openid User.Read"),
@@ -169,7 +184,10 @@ def test_the_verifier_has_to_match(services: Any):
 
 
 def test_wrong_secret_no_secret_and_wrong_client(services: Any):
-    """Each has its own code; the first two are 401."""
+    """A wrong secret, no secret and an unknown client each have their own code.
+
+    The first two are a 401.
+    """
     wrong = services.redeem(grant_type="refresh_token", refresh_token="x", client_secret="no")
     none = services.redeem(grant_type="refresh_token", refresh_token="x", client_secret="")
     client = services.redeem(
@@ -185,7 +203,7 @@ def test_wrong_secret_no_secret_and_wrong_client(services: Any):
 
 
 def test_revoked_sessions_end_refresh_tokens(services: Any):
-    """After revoking sessions a refresh token is 50173."""
+    """After a user's sessions are revoked, the refresh token is refused with 50173."""
     tokens = services.sign_in("support@contoso.com", services.smtp_scope)
     services.change(revoke_sessions="support@contoso.com")
     assert codes(
@@ -198,7 +216,10 @@ def test_revoked_sessions_end_refresh_tokens(services: Any):
 
 
 def test_a_user_who_was_deleted_has_no_token(services: Any):
-    """The refresh token of nobody is 50057, and nobody's sign-in is in the log."""
+    """The refresh token of a deleted user is refused with 50057.
+
+    The sign-in log gets no row, because nobody signed in.
+    """
     tokens = services.sign_in("support@contoso.com", services.smtp_scope)
     tenant = services.cloud.world.tenant("contoso.com")
     del tenant.users[tenant.user("support@contoso.com").id]
@@ -214,7 +235,7 @@ def test_a_user_who_was_deleted_has_no_token(services: Any):
 
 
 def test_a_sign_in_is_logged_with_what_it_is_for(services: Any):
-    """The log row of a sign-in names its resource."""
+    """The row of a sign-in in the sign-in log names the resource of the token."""
     services.sign_in("support@contoso.com", services.smtp_scope)
     assert (
         services.cloud.world.tenant("contoso.com").sign_ins[-1]["resourceDisplayName"]
@@ -223,7 +244,7 @@ def test_a_sign_in_is_logged_with_what_it_is_for(services: Any):
 
 
 def test_a_token_request_names_one_resource(services: Any):
-    """Scopes of two resources in one token request are 70011."""
+    """A token request with scopes of two resources is refused with 70011."""
     form = {
         "grant_type": "authorization_code",
         "code": services.code("support@contoso.com", "User.Read"),
@@ -245,7 +266,10 @@ def test_default_does_not_mix_with_other_scopes(services: Any):
 
 
 def test_a_user_may_consent_to_smtp_by_the_recommended_policy(services: Any):
-    """The recommended policy lets users consent to SMTP.Send; without a policy an administrator must."""
+    """Under the recommended policy, users may consent to SMTP.Send.
+
+    Without a policy an administrator must consent.
+    """
     assert "access_token" in services.sign_in("support@contoso.com", services.smtp_scope)
     services.change("fabrikam.com", consent=[])
     assert (
@@ -255,7 +279,7 @@ def test_a_user_may_consent_to_smtp_by_the_recommended_policy(services: Any):
 
 
 def test_conditional_access_blocks_refresh(services: Any):
-    """A blocking policy for everybody and everything is 53003 at refresh."""
+    """A Conditional Access policy that blocks all users and apps refuses a refresh with 53003."""
     tokens = services.sign_in("support@contoso.com", services.smtp_scope)
     policy = {"id": "p", "state": "enabled", "grantControls": {"builtInControls": ["block"]}}
     policy["conditions"] = {
@@ -273,7 +297,10 @@ def test_conditional_access_blocks_refresh(services: Any):
 
 
 def test_a_policy_may_except_a_place(services: Any):
-    """Webex Connect's requests come from its own; everybody else's are blocked."""
+    """A blocking policy can exclude a location, here that of Webex Connect.
+
+    Requests from that location succeed, and all others are blocked.
+    """
     tokens = services.sign_in("support@contoso.com", services.smtp_scope)
     policy = {"id": "p", "state": "enabled", "grantControls": {"builtInControls": ["block"]}}
     policy["conditions"] = {

@@ -1,4 +1,4 @@
-"""The submission server: XOAUTH2 by the token, the switches, the sender."""
+"""Tests of the submission server: XOAUTH2 login, the SMTP AUTH settings, and the sender."""
 
 from __future__ import annotations
 
@@ -11,13 +11,16 @@ from tests.fixtures.waiting import LIMIT_S
 
 
 def mailbox(services: Any, **fields: Any) -> None:
-    """Set the support mailbox."""
+    """Change the settings of the support mailbox."""
     services.change(users={"support@contoso.com": {"mailbox": fields}})
 
 
 @pytest.mark.parametrize("late", [False, True])
 def test_a_good_token_logs_in(services: Any, *, late: bool):
-    """With the mailbox's switch on; the response may come after a 334."""
+    """A good token logs in if SMTP AUTH is on for the mailbox.
+
+    The client may send the token at once or after a 334.
+    """
     mailbox(services, smtp_auth_disabled=False)
     assert services.smtp_login(
         "support@contoso.com", services.smtp_token("support@contoso.com"), late=late
@@ -31,7 +34,10 @@ def test_a_good_token_logs_in(services: Any, *, late: bool):
     ("switch", "word"), [(None, "disabled for the Tenant"), (True, "disabled for the Mailbox")]
 )
 def test_smtp_auth_off_says_where(services: Any, word: str, *, switch: bool | None):
-    """The organization's SMTP AUTH setting applies if the mailbox has none."""
+    """The refusal of SMTP AUTH says whether the mailbox or the tenant turns it off.
+
+    The tenant's setting applies if the mailbox has none.
+    """
     mailbox(services, smtp_auth_disabled=switch)
     code, reply = services.smtp_login(
         "support@contoso.com", services.smtp_token("support@contoso.com")
@@ -40,7 +46,10 @@ def test_smtp_auth_off_says_where(services: Any, word: str, *, switch: bool | No
 
 
 def test_a_graph_token_somebody_elses_and_nonsense_are_5_7_3(services: Any):
-    """Audience, scope and user have to be right."""
+    """A token for Graph, another user's token and nonsense are refused with 5.7.3.
+
+    The token's audience, scope and user have to be right.
+    """
     mailbox(services, smtp_auth_disabled=False)
     graph = services.sign_in("support@contoso.com", "openid https://graph.microsoft.com/SMTP.Send")[
         "access_token"
@@ -56,7 +65,10 @@ SHARED, AGENT = "shared@contoso.com", "agent@contoso.com"
 
 
 def test_a_delegate_logs_in_as_itself_only(services: Any):
-    """No right lets a delegate log in with the shared address (facts/update-2026-11.md 0.1)."""
+    """A delegate cannot log in with the shared address, whatever rights it has.
+
+    The source is facts/update-2026-11.md 0.1.
+    """
     rights = {"smtp_auth_disabled": False, "full_access": [AGENT], "send_as": [AGENT]}
     own = {"smtp_auth_disabled": False}
     services.change(users={SHARED: {"mailbox": rights}, AGENT: {"mailbox": own}})
@@ -66,7 +78,10 @@ def test_a_delegate_logs_in_as_itself_only(services: Any):
 
 
 def test_the_login_s_own_switch_counts(services: Any):
-    """SMTP AUTH of the shared mailbox does not matter to a delegate."""
+    """A delegate's login is refused if SMTP AUTH is off for the delegate's own mailbox.
+
+    The setting of the shared mailbox does not matter.
+    """
     users = {
         SHARED: {"mailbox": {"smtp_auth_disabled": False}},
         AGENT: {"mailbox": {"smtp_auth_disabled": True}},
@@ -92,7 +107,10 @@ def test_the_login_s_own_switch_counts(services: Any):
 def test_send_as_decides_at_data(
     services: Any, trustees: list[str], envelope: str, author: str, refusal: str
 ):
-    """MAIL FROM is taken with 250 either way; the refusal comes after the mail."""
+    """A sender without Send As is refused only after the mail itself.
+
+    MAIL FROM is answered with 250 in any case.
+    """
     users = {
         SHARED: {"mailbox": {"send_as": trustees}},
         AGENT: {"mailbox": {"smtp_auth_disabled": False}},
@@ -110,7 +128,7 @@ def test_send_as_decides_at_data(
 
 
 def test_security_defaults_lock_smtp(services: Any):
-    """In their own words."""
+    """Security defaults refuse an SMTP login, and the reply names them."""
     mailbox(services, smtp_auth_disabled=False)
     services.change(security_defaults=True)
     assert (
@@ -120,7 +138,10 @@ def test_security_defaults_lock_smtp(services: Any):
 
 
 def test_a_password_is_refused_and_nobody_sends_without_login(services: Any):
-    """Basic logins are 5.7.139; MAIL without a login is 5.7.57; before STARTTLS nothing goes."""
+    """A login with a password is refused as wrong credentials.
+
+    MAIL without a login is 5.7.57, and before STARTTLS it is a 530.
+    """
     with services.submission() as client:
         with pytest.raises(
             smtplib.SMTPAuthenticationError, match="user credentials were incorrect"
@@ -133,7 +154,7 @@ def test_a_password_is_refused_and_nobody_sends_without_login(services: Any):
 
 
 def test_a_mailbox_sends_only_as_itself(services: Any):
-    """Another sender is SendAsDenied at DATA."""
+    """A mail with another mailbox as its sender is refused with SendAsDenied after DATA."""
     mailbox(services, smtp_auth_disabled=False)
     token = services.smtp_token("support@contoso.com")
     with services.submission() as client:

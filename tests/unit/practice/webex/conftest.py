@@ -1,4 +1,4 @@
-"""A real Webex half on a real Flask app, and a real HTTP server that its webhooks reach."""
+"""Fixtures of a practice Webex on a real Flask app, and of a real HTTP server for its webhooks."""
 
 from __future__ import annotations
 
@@ -22,35 +22,35 @@ TOKEN = "practice-bot-token"
 
 @dataclass
 class Api:
-    """The bot's calls and the people's, over Flask's test client."""
+    """Practice Webex with the calls of the bot and of people, over Flask's test client."""
 
     webex: Webex
     app: flask.Flask
     journal: Journal
 
     def call(self, method: str, path: str, body: Any = None, **more: Any) -> Any:
-        """The bot calls the API."""
+        """Call the API as the bot."""
         headers = more.pop("headers", {"Authorization": f"Bearer {TOKEN}"})
         return self.app.test_client().open(
             f"/webex/v1{path}", method=method, json=body, headers=headers, **more
         )
 
     def do(self, path: str, body: Any = None, method: str = "POST") -> Any:
-        """A person acts."""
+        """Act as a person, with a control route of the practice Webex."""
         return self.app.test_client().open(f"/practice/webex{path}", method=method, json=body)
 
     def room(self, name: str = "Contact center") -> str:
-        """A room's id."""
+        """Return the id of a room by its title."""
         return next(room.id for room in self.webex.world.rooms.values() if room.title == name)
 
     def person(self, email: str) -> str:
-        """A person's id."""
+        """Return the id of a person by the email address."""
         return self.webex.world.by_email(email).id
 
 
 @pytest.fixture
 def api() -> Iterator[Api]:
-    """A fresh Webex half."""
+    """Yield a fresh practice Webex."""
     journal = Journal()
     webex = Webex(journal, PracticeSettings(bot_token=TOKEN))
     app = flask.Flask("test")
@@ -62,7 +62,7 @@ def api() -> Iterator[Api]:
 
 @dataclass
 class Receiver:
-    """An HTTP server that keeps every notification and answers with ``status``."""
+    """HTTP server that keeps every notification and answers with ``status``."""
 
     url: str = ""
     status: int = 200
@@ -70,7 +70,7 @@ class Receiver:
     arrived: threading.Condition = field(default_factory=threading.Condition)
 
     def wait(self, count: int, seconds: float = LIMIT_S) -> list[dict[str, Any]]:
-        """The first ``count`` payloads."""
+        """Wait for at least ``count`` notifications, and return all payloads so far."""
         with self.arrived:
             assert self.arrived.wait_for(lambda: len(self.got) >= count, seconds), (
                 f"{len(self.got)} of {count} came"
@@ -80,7 +80,7 @@ class Receiver:
 
 @pytest.fixture
 def receiver() -> Iterator[Receiver]:
-    """A running receiver on a free port."""
+    """Yield a running receiver of notifications on a free port."""
     kept = Receiver()
 
     class Handler(BaseHTTPRequestHandler):

@@ -1,4 +1,7 @@
-"""The fast answer of the schema's check is that of jsonschema itself, for good and bad cards."""
+"""Tests that the fast check of a card's schema agrees with jsonschema itself.
+
+The cards are good ones and bad ones.
+"""
 
 from __future__ import annotations
 
@@ -77,7 +80,10 @@ def changed(path: tuple[Any, ...], value: Any) -> dict[str, Any]:
 
 
 def test_both_say_the_same_of_every_place():
-    """Each place of a card gets one of the wrong values, and an unknown property; some are accepted."""
+    """The fast check and jsonschema agree on a card with a wrong value at any place.
+
+    They agree on an unknown property as well, and some of these cards are valid.
+    """
     tried = [
         changed(path, value)
         for path, value in zip(places(WHOLE), itertools.cycle(WRONG), strict=False)
@@ -91,13 +97,16 @@ def test_both_say_the_same_of_every_place():
 
 
 def test_a_good_card_has_no_error():
-    """Both accept the card from which the bad ones are made."""
+    """Both checks accept the good card from which the bad ones are made."""
     assert (card_schema.errors(WHOLE), card_schema.full().is_valid(WHOLE)) == ([], True)
     assert cards.faults(WHOLE) == []
 
 
 def test_a_bad_card_is_explained_by_jsonschema():
-    """The error names the place and the value, although the fast check says only yes or no."""
+    """The error of a bad card names the place and the value.
+
+    jsonschema finds them, because the fast check answers only yes or no.
+    """
     card = changed(("body", 0, "weight"), "Heavy")
     assert cards.faults(card) == [card_schema.worst(card)]
     assert card_schema.worst(card).startswith("at body/0")

@@ -1,4 +1,4 @@
-"""Files of messages in the practice Webex: access to them, and that their bytes stay the same."""
+"""Tests of files in messages of the practice Webex: access to them, and their unchanged bytes."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ SPACE = "Contact center"
 
 
 def path(message: dict[str, Any]) -> str:
-    """The path of a message's file below the API."""
+    """Return the path of a message's file below the API."""
     return urlsplit(message["files"][0]).path.removeprefix("/webex/v1")
 
 
@@ -30,7 +30,10 @@ def test_the_bot_reads_a_file(api: Any):
 
 
 def test_a_file_that_the_bot_may_not_see(api: Any):
-    """A file is not found without a mention, after its message is deleted, or at an unknown address."""
+    """The bot gets 404 for a file of a message that does not mention the bot.
+
+    The same holds after the message is deleted, and for an unknown address.
+    """
     unseen = api.do(
         "/say", {"as": RITA, "room": SPACE, "text": "not for the bot", "files": [FILE]}
     ).json
@@ -44,7 +47,7 @@ def test_a_file_that_the_bot_may_not_see(api: Any):
 
 
 def test_the_bot_posts_a_file(api: Any):
-    """The bot posts a file with a form in a thread, and every reader gets the same bytes."""
+    """The bot posts a file with a form in a thread, and a person gets the same bytes."""
     root = api.do("/say", {"as": RITA, "room": SPACE, "text": "/tac", "mention": True}).json
     form = {
         "roomId": root["roomId"],
@@ -60,6 +63,6 @@ def test_the_bot_posts_a_file(api: Any):
 
 
 def test_a_malformed_file(api: Any):
-    """A file that is none is refused."""
+    """A file without content, with broken base64 or of another type is refused."""
     for file in ({"name": "x"}, {**FILE, "base64": "%"}, 7):
         assert api.do("/say", {"as": RITA, "text": "x", "files": [file]}).status_code == 400

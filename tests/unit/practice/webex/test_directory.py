@@ -1,4 +1,4 @@
-"""People, rooms and memberships as the bot sees them."""
+"""Tests of people, rooms and memberships as the bot sees them in the practice Webex."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any
 
 
 def test_me_is_the_bot(api: Any) -> None:
-    """The token belongs to an account of type bot."""
+    """The bot's token belongs to an account of type ``bot``."""
     me = api.call("GET", "/people/me").json
     assert (me["type"], me["emails"], me["displayName"]) == (
         "bot",
@@ -16,7 +16,7 @@ def test_me_is_the_bot(api: Any) -> None:
 
 
 def test_people_are_found_not_listed(api: Any) -> None:
-    """A query needs an address, a name or ids."""
+    """A query for people needs an address, a name or ids, and is refused otherwise."""
     found = api.call("GET", "/people?email=ADMIN@contoso.com").json["items"]
     assert ([each["displayName"] for each in found], api.call("GET", "/people").status_code) == (
         ["Ada Admin"],
@@ -25,7 +25,10 @@ def test_people_are_found_not_listed(api: Any) -> None:
 
 
 def test_a_membership_names_the_organisation(api: Any) -> None:
-    """GET /memberships returns the person's organization, and nothing for a person outside the room."""
+    """GET /memberships returns a member's organization.
+
+    For a person outside the room the list is empty.
+    """
     inside = api.call(
         "GET", f"/memberships?roomId={api.room()}&personEmail=admin@contoso.com"
     ).json["items"]
@@ -39,14 +42,14 @@ def test_a_membership_names_the_organisation(api: Any) -> None:
 
 
 def test_foreign_rooms_are_unknown(api: Any) -> None:
-    """A room without the bot is a 404, its members too."""
+    """A room without the bot is a 404 for the bot, and so are its members."""
     api.do("/space", {"name": "Private", "members": ["admin@contoso.com"], "bot": False})
     paths = (f"/rooms/{api.room('Private')}", f"/memberships?roomId={api.room('Private')}")
     assert [api.call("GET", path).status_code for path in paths] == [404, 404]
 
 
 def test_somebody_is_added_once(api: Any) -> None:
-    """Adding a member twice is a 409."""
+    """Adding a member to a room a second time is a 409."""
     body = {"roomId": api.room(), "personEmail": "support@contoso.com"}
     assert [api.call("POST", "/memberships", body).status_code for _ in range(2)] == [200, 409]
 
@@ -71,7 +74,7 @@ def test_a_person_sees_their_own_rooms_only(api: Any) -> None:
 
 
 def test_the_journal_holds_every_write(api: Any) -> None:
-    """Posts and edits are written down with their author; webhook secrets are not."""
+    """The journal records each write with its author, but no secret of a webhook."""
     api.call(
         "POST",
         "/webhooks",

@@ -1,4 +1,4 @@
-"""Requests that the Messages API of the practice Webex accepts and refuses."""
+"""Tests of the requests that the Messages API of the practice Webex accepts and refuses."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ CARD: dict[str, Any] = {
 
 
 def attach(card: dict[str, Any]) -> list[dict[str, Any]]:
-    """The card as an attachment."""
+    """Return the card as an attachment."""
     return [{"contentType": "application/vnd.microsoft.card.adaptive", "content": card}]
 
 
 def test_a_post_has_webex_shape(api: Any) -> None:
-    """A message in a space comes back with its ids, its author and nothing empty."""
+    """A posted message comes back with its ids and its author, and without empty fields."""
     sent = api.call(
         "POST",
         "/messages",
@@ -56,7 +56,7 @@ def test_a_post_has_webex_shape(api: Any) -> None:
     ],
 )
 def test_bad_posts_are_refused(api: Any, body: dict[str, Any], words: str) -> None:
-    """Each rule of POST /messages answers 400 with a reason, and nothing is posted."""
+    """A post that breaks a rule of POST /messages gets 400 with a reason, and is not posted."""
     answer = api.call(
         "POST",
         "/messages",
@@ -71,7 +71,7 @@ def test_bad_posts_are_refused(api: Any, body: dict[str, Any], words: str) -> No
 
 
 def test_the_limit_is_in_bytes(api: Any) -> None:
-    """7439 bytes pass."""
+    """A message of 7439 bytes is accepted; the limit counts bytes and not characters."""
     assert (
         api.call("POST", "/messages", {"roomId": api.room(), "text": "x" * 7439}).status_code == 200
     )
@@ -90,7 +90,7 @@ def test_the_limit_is_in_bytes(api: Any) -> None:
     ],
 )
 def test_bad_cards_are_refused(api: Any, card: dict[str, Any], words: str) -> None:
-    """A card that Webex cannot show is a 400 that says why."""
+    """A card that Webex cannot show is refused with a 400 that says why."""
     answer = api.call(
         "POST", "/messages", {"roomId": api.room(), "text": "x", "attachments": attach(card)}
     )
@@ -98,7 +98,7 @@ def test_bad_cards_are_refused(api: Any, card: dict[str, Any], words: str) -> No
 
 
 def test_actions_in_show_cards_count(api: Any) -> None:
-    """ShowCards and the actions in them count towards the five."""
+    """ShowCards and the actions in them count toward the limit of five actions."""
     show = {
         "type": "Action.ShowCard",
         "title": "More",
@@ -117,7 +117,7 @@ def test_actions_in_show_cards_count(api: Any) -> None:
 
 
 def test_a_thread_has_one_level(api: Any) -> None:
-    """A reply names the root; a reply to a reply is refused."""
+    """A reply names the first message of its thread, and a reply to a reply is refused."""
     root = api.call("POST", "/messages", {"roomId": api.room(), "text": "root"}).json["id"]
     reply = api.call("POST", "/messages", {"roomId": api.room(), "text": "reply", "parentId": root})
     second = api.call(
@@ -127,7 +127,10 @@ def test_a_thread_has_one_level(api: Any) -> None:
 
 
 def test_a_card_is_edited_ten_times(api: Any) -> None:
-    """The tenth edit passes, the eleventh is a 400; the text and the card are the last ones."""
+    """A card can be edited ten times, and the eleventh edit is a 400.
+
+    The message keeps the text of its tenth edit.
+    """
     message = api.call(
         "POST", "/messages", {"roomId": api.room(), "text": "0", "attachments": attach(CARD)}
     ).json["id"]
@@ -143,7 +146,10 @@ def test_a_card_is_edited_ten_times(api: Any) -> None:
 
 
 def test_card_edits_can_be_switched_off(api: Any) -> None:
-    """With the option off, edits of cards are refused as in the API reference; texts can be edited."""
+    """With ``card_edits`` off, edits of cards are refused, as the API reference says.
+
+    Texts can still be edited.
+    """
     card = api.call(
         "POST", "/messages", {"roomId": api.room(), "text": "0", "attachments": attach(CARD)}
     ).json["id"]
@@ -161,7 +167,7 @@ def test_card_edits_can_be_switched_off(api: Any) -> None:
     "change", [{"roomId": ""}, {"html": "<p>x</p>"}, {"attachments": []}, {"text": ""}]
 )
 def test_bad_edits_are_refused(api: Any, change: dict[str, Any]) -> None:
-    """An edit needs the room, a text and the whole card, and no html."""
+    """An edit needs the room, a text and the whole card, and must not have ``html``."""
     message = api.call(
         "POST", "/messages", {"roomId": api.room(), "text": "0", "attachments": attach(CARD)}
     ).json["id"]
@@ -170,7 +176,7 @@ def test_bad_edits_are_refused(api: Any, change: dict[str, Any]) -> None:
 
 
 def test_cards_with_images_are_not_edited(api: Any) -> None:
-    """An image in the old or the new card makes the edit a 400."""
+    """An edit of a card that has an image is a 400."""
     picture = CARD | {"body": [{"type": "Image", "url": "https://example.com/a.png"}]}
     message = api.call(
         "POST", "/messages", {"roomId": api.room(), "text": "0", "attachments": attach(picture)}
@@ -180,7 +186,10 @@ def test_cards_with_images_are_not_edited(api: Any) -> None:
 
 
 def test_a_direct_room_is_made_once(api: Any) -> None:
-    """The first 1:1 message creates the room, the second uses it; addresses match in any letter case."""
+    """The first 1:1 message creates the room, and the second one uses it.
+
+    Addresses match in any letter case.
+    """
     one = api.call("POST", "/messages", {"toPersonEmail": "Admin@Contoso.com", "text": "one"}).json
     two = api.call(
         "POST", "/messages", {"toPersonId": api.person("admin@contoso.com"), "text": "two"}
@@ -189,7 +198,10 @@ def test_a_direct_room_is_made_once(api: Any) -> None:
 
 
 def test_a_bot_sees_only_what_mentions_it_in_a_space(api: Any) -> None:
-    """In a space a message without mention is a 404 for the bot; listing needs mentionedPeople=me."""
+    """In a space, a message that does not mention the bot is a 404 for the bot.
+
+    Listing the messages needs ``mentionedPeople=me``.
+    """
     silent = api.do(
         "/say", {"as": "requester@contoso.com", "room": "Contact center", "text": "psst"}
     ).json["id"]
@@ -204,7 +216,7 @@ def test_a_bot_sees_only_what_mentions_it_in_a_space(api: Any) -> None:
 
 
 def test_a_mention_shows_only_the_first_name(api: Any) -> None:
-    """A mention of Email Bot has only the first name in the text, and the bot's id in the html."""
+    """A mention of the bot has only the first name in the text, and the bot's id in the HTML."""
     said = api.do(
         "/say",
         {
@@ -226,7 +238,7 @@ def test_a_mention_shows_only_the_first_name(api: Any) -> None:
 
 
 def test_deleted_messages_are_gone(api: Any) -> None:
-    """A deleted message is a 404; only the author deletes."""
+    """A deleted message is a 404, and only its author can delete a message."""
     own = api.call("POST", "/messages", {"toPersonEmail": "admin@contoso.com", "text": "one"}).json[
         "id"
     ]
@@ -242,20 +254,23 @@ def test_deleted_messages_are_gone(api: Any) -> None:
     "header", [{}, {"Authorization": "Bearer wrong"}, {"Authorization": "practice-bot-token"}]
 )
 def test_a_token_is_needed(api: Any, header: dict[str, str]) -> None:
-    """Without the bot's token everything is 401 with a tracking id."""
+    """A request without the bot's token is a 401 with a tracking id."""
     answer = api.call("GET", "/people/me", headers=header)
     assert (answer.status_code, answer.headers["TrackingID"]) == (401, answer.json["trackingId"])
 
 
 def test_new_things_may_lag_behind(api: Any) -> None:
-    """With read_lag_s a freshly notified message is a 404 first."""
+    """With ``read_lag_s`` set, a message that was just notified is a 404 at first."""
     api.do("/options", {"read_lag_s": 60}, "PUT")
     said = api.do("/say", {"as": "admin@contoso.com", "text": "hello"}).json["id"]
     assert api.call("GET", f"/messages/{said}").status_code == 404
 
 
 def test_lists_come_in_pages(api: Any) -> None:
-    """A Link header leads through all pages, newest first."""
+    """A long list of messages comes in pages, newest first.
+
+    A ``Link`` header leads to the next page.
+    """
     for number in range(3):
         api.call("POST", "/messages", {"toPersonEmail": "admin@contoso.com", "text": str(number)})
     room = api.call("GET", "/rooms?type=direct").json["items"][0]["id"]
@@ -270,7 +285,7 @@ def test_lists_come_in_pages(api: Any) -> None:
 
 
 def test_only_moderators_post_in_announcement_rooms(api: Any) -> None:
-    """A post into an announcement-only space is a 403."""
+    """A post of the bot to an announcement-only space is a 403."""
     api.do("/space", {"name": "News", "members": ["admin@contoso.com"], "announcement_only": True})
     assert (
         api.call("POST", "/messages", {"roomId": api.room("News"), "text": "x"}).status_code == 403

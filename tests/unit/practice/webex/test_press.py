@@ -1,4 +1,4 @@
-"""The inputs that a button press sends."""
+"""Tests of the inputs that a button press sends in the practice Webex."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ CARD: dict[str, Any] = {
 
 
 def send(api: Any) -> str:
-    """The bot posts the card."""
+    """Post the card as the bot, and return the id of the message."""
     attachment = {"contentType": "application/vnd.microsoft.card.adaptive", "content": CARD}
     answer = api.call(
         "POST", "/messages", {"roomId": api.room(), "text": "card", "attachments": [attachment]}
@@ -69,7 +69,7 @@ def send(api: Any) -> str:
 
 
 def press(api: Any, message: str, **more: Any) -> Any:
-    """The requester presses."""
+    """Press a button of the card as the requester."""
     return api.do("/press", {"as": "requester@contoso.com", "message_id": message, **more})
 
 
@@ -92,7 +92,7 @@ def test_inputs_and_data_are_merged(api: Any) -> None:
 
 
 def test_a_show_card_sends_its_own_inputs_and_those_around_it(api: Any) -> None:
-    """A button in a ShowCard sends the inputs of both cards; an outer button sends its own only."""
+    """A button in a ShowCard sends the inputs of its own card and of the card around it."""
     pressed = press(
         api, send(api), data={"do": "ask"}, inputs={"who": "admin@contoso.com", "url": "https://a"}
     )
@@ -122,7 +122,10 @@ def test_associated_inputs_none_sends_data_only(api: Any) -> None:
     ],
 )
 def test_a_client_does_not_send_what_the_card_forbids(api: Any, inputs: dict[str, str]) -> None:
-    """Required, too long, not offered, not there: the client refuses, and nothing is sent."""
+    """The client refuses an input that is missing, too long, not offered, or not on the card.
+
+    Nothing is sent then.
+    """
     assert (
         press(api, send(api), title="Continue", inputs=inputs).status_code,
         api.webex.world.actions,
@@ -141,7 +144,7 @@ def test_force_sends_anything(api: Any) -> None:
 
 
 def test_old_versions_stay_clickable(api: Any) -> None:
-    """A client that has not been refreshed presses a button that an edit took away."""
+    """A client that has not been refreshed can press a button that an edit took away."""
     message = send(api)
     bare = {
         "type": "AdaptiveCard",
@@ -159,7 +162,7 @@ def test_old_versions_stay_clickable(api: Any) -> None:
 
 
 def test_a_stranger_cannot_press(api: Any) -> None:
-    """A person who is not in the room cannot see or press the card."""
+    """A person who is not in the room cannot press a button of the card."""
     answer = api.do(
         "/press", {"as": "outsider@evil.example", "message_id": send(api), "title": "Cancel"}
     )
@@ -167,5 +170,5 @@ def test_a_stranger_cannot_press(api: Any) -> None:
 
 
 def test_unknown_button_names_those_that_are_there(api: Any) -> None:
-    """A wrong title is answered with the right ones."""
+    """A press on an unknown button is answered with the names of the buttons on the card."""
     assert "Continue, Cancel, Ask, Send" in press(api, send(api), title="Go").json["message"]

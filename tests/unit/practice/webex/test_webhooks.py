@@ -1,4 +1,4 @@
-"""Webhook notifications: their recipients, their signature, and when Webex gives up."""
+"""Tests of webhook notifications: their recipients, their signature, and when Webex gives up."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ SECRET = "a-secret-of-some-length"
 def subscribe(
     api: Any, receiver: Any, resource: str = "messages", event: str = "created", **more: Any
 ) -> Any:
-    """The bot registers the receiver."""
+    """Register a webhook of the bot for the receiver, and return it."""
     body = {
         "name": "bot",
         "targetUrl": receiver.url,
@@ -30,7 +30,7 @@ def subscribe(
 
 
 def say(api: Any, text: str = "/help", *, mention: bool = True) -> str:
-    """The requester says something in the space."""
+    """Say something in the space as the requester, and return the id of the message."""
     answer = api.do(
         "/say",
         {"as": "requester@contoso.com", "room": "Contact center", "text": text, "mention": mention},
@@ -39,7 +39,10 @@ def say(api: Any, text: str = "/help", *, mention: bool = True) -> str:
 
 
 def test_a_mention_is_notified_thin_and_signed(api: Any, receiver: Any) -> None:
-    """Only a mention is notified, with ids but no text, signed with HMAC-SHA1 over the raw bytes."""
+    """In a space only a mention is notified, with ids but without the text.
+
+    The notification is signed with HMAC-SHA1 over its raw bytes.
+    """
     hook = subscribe(api, receiver)
     say(api, mention=False)
     said = say(api)
@@ -71,14 +74,17 @@ def test_a_mention_is_notified_thin_and_signed(api: Any, receiver: Any) -> None:
 
 
 def test_the_bots_own_posts_fire_too(api: Any, receiver: Any) -> None:
-    """A bot hears itself."""
+    """A bot is notified of its own posts as well."""
     subscribe(api, receiver)
     sent = api.call("POST", "/messages", {"roomId": api.room(), "text": "x"}).json["id"]
     assert receiver.wait(1)[0]["data"]["id"] == sent
 
 
 def test_a_press_is_notified_to_the_cards_author_without_inputs(api: Any, receiver: Any) -> None:
-    """The payload of attachmentActions has no inputs; the firehose does not cover it."""
+    """The notification of a button press has no inputs.
+
+    A webhook for all resources does not include ``attachmentActions``.
+    """
     subscribe(api, receiver, "all", "all", filter="")
     subscribe(api, receiver, "attachmentActions")
     card = {
@@ -104,7 +110,7 @@ def test_a_press_is_notified_to_the_cards_author_without_inputs(api: Any, receiv
 
 
 def test_being_added_is_notified_with_the_organisation(api: Any, receiver: Any) -> None:
-    """A ``memberships:created`` event has the person who was added and the organization."""
+    """The notification of a new member has the member's address and organization."""
     subscribe(api, receiver, "memberships", filter=f"personId={api.person('email-bot@webex.bot')}")
     api.do("/space", {"name": "New", "members": ["outsider@evil.example"]})
     payload = receiver.wait(1)[0]
@@ -116,7 +122,7 @@ def test_being_added_is_notified_with_the_organisation(api: Any, receiver: Any) 
 
 
 def test_notifications_can_come_twice(api: Any, receiver: Any) -> None:
-    """With duplicates on, the same event comes again with the same bytes."""
+    """With duplicates switched on, a notification comes again with the same bytes."""
     api.do("/options", {"duplicates": 2}, "PUT")
     subscribe(api, receiver)
     say(api)
@@ -125,7 +131,7 @@ def test_notifications_can_come_twice(api: Any, receiver: Any) -> None:
 
 
 def test_a_failed_notification_is_tried_again(api: Any, receiver: Any) -> None:
-    """A 503 is followed by another attempt."""
+    """A notification that is answered with 503 is sent again."""
     receiver.status = 503
     subscribe(api, receiver)
     say(api)
@@ -136,7 +142,10 @@ def test_a_failed_notification_is_tried_again(api: Any, receiver: Any) -> None:
 
 
 def test_a_hundred_failures_stop_a_webhook(api: Any) -> None:
-    """The webhook becomes inactive; re-activated, one failure stops it again."""
+    """A webhook becomes inactive after a hundred failures.
+
+    After it is activated again, one failure stops it.
+    """
     hook = api.call(
         "POST",
         "/webhooks",
@@ -163,7 +172,10 @@ def test_a_hundred_failures_stop_a_webhook(api: Any) -> None:
 
 
 def test_an_update_changes_only_what_may_change(api: Any, receiver: Any) -> None:
-    """An update changes only a webhook's name, target and secret, and cannot switch it off."""
+    """An update changes only a webhook's name, target and secret.
+
+    An update cannot switch a webhook off.
+    """
     hook = subscribe(api, receiver)
     body = {
         "name": "new",
@@ -189,7 +201,7 @@ def test_an_update_changes_only_what_may_change(api: Any, receiver: Any) -> None
     ],
 )
 def test_bad_subscriptions_are_refused(api: Any, change: dict[str, str]) -> None:
-    """Every field of a webhook is checked."""
+    """A webhook with a wrong value in any of its fields is refused."""
     body = {
         "name": "b",
         "targetUrl": "https://b.example/",

@@ -40,24 +40,24 @@ Begin = Callable[..., Run]
 
 
 def found(step: str, state: State = State.OK, **more: Any) -> Event:
-    """Something was found."""
+    """Return the event of a finding of this step."""
     return Event(Kind.FOUND, now(), step=step, finding=Finding(step, state, **more))
 
 
 def answered(question: str, value: str = "yes") -> Event:
-    """Somebody said something."""
+    """Return the event of a person's answer to this question."""
     return Event(
         Kind.ANSWERED, now(), by="anna@example.test", data={"question": question, "value": value}
     )
 
 
 def cards(services: Services, run: Run) -> list[DesiredCard]:
-    """Every card of the run, in the order of drawing."""
+    """Return all cards of the run, in the order of drawing."""
     return [card for of in draw.PRESENTERS for card in of(run, services)]
 
 
 def shown(services: Services, run: Run, *slots: str) -> None:
-    """These cards stand in Webex already."""
+    """Record that Webex shows the cards of these slots already."""
     for slot in slots:
         services.redis.hset(
             f"cards:{run.id}",

@@ -1,4 +1,4 @@
-"""Cards say who was asked and since when, and what a look found."""
+"""Cards that say who was asked and since when, and the result of a look."""
 
 from __future__ import annotations
 
@@ -50,7 +50,10 @@ def is_green(card: DesiredCard) -> bool:
 
 
 def test_the_thread_says_whom_the_sign_in_waits_for(services: Services, begin: Begin):
-    """With the time. Its button is green only in that person's 1:1."""
+    """The thread says whom the sign-in waits for, and since when.
+
+    The button to sign in is green only in that person's 1:1.
+    """
     run = begin(answered("administrator", ADMIN))
     thread, direct = of_slot(services, run, "signin"), of_slot(services, run, "signin", ADMIN)
     waits = text("living.waits", who=ADMIN, at=day_clock(run.answers["administrator"].at))
@@ -60,7 +63,10 @@ def test_the_thread_says_whom_the_sign_in_waits_for(services: Services, begin: B
 
 
 def test_the_thread_says_whom_the_consent_waits_for(services: Services, begin: Begin):
-    """The administrator who was asked for it, before the one who was asked to sign in."""
+    """The thread names the administrator who was asked for consent.
+
+    If nobody was asked, the thread names the administrator who was asked to sign in.
+    """
     other = "other@example.test"
     run = begin(*BEGUN, CONSENT, answered("administrator", ADMIN))
     services.store.append(run.id, answered("consent_administrator", other))
@@ -73,7 +79,10 @@ def test_the_thread_says_whom_the_consent_waits_for(services: Services, begin: B
 
 
 def test_already_granted_is_answered(services: Services, begin: Begin):
-    """The card says that the permission is not granted yet, and when that was read."""
+    """After Already granted, the card says that the permission is not granted yet.
+
+    The card also says when that was read.
+    """
     run = begin(*BEGUN, CONSENT)
     before = of_slot(services, run, "consent")
     services.store.append(run.id, answered("look_again", now().isoformat()))
@@ -88,7 +97,10 @@ def test_already_granted_is_answered(services: Services, begin: Begin):
 
 
 def test_a_row_is_not_unapproved_after_the_approval(services: Services, begin: Begin):
-    """The finding from before the approval is old: the step comes next."""
+    """After an approval, a row no longer shows the old finding that the step is not approved.
+
+    The step comes next.
+    """
     before = begin(SIGNED_IN, PLANNED, found("send_as"), UNAPPROVED)
     services.store.append(before.id, APPROVED)
     after = services.store.load(before.id)
@@ -100,7 +112,7 @@ def test_a_row_is_not_unapproved_after_the_approval(services: Services, begin: B
 
 
 def test_a_line_that_is_not_approved_stays_so(services: Services, begin: Begin):
-    """Another step's approval says nothing about this one."""
+    """A step stays unapproved if only another step was approved."""
     run = begin(*BEGUN, Event(Kind.FOUND, now(), step="ids", finding=Finding("ids", State.OK)))
     other = found("app", State.WAITING, waiting_for=Turn.APPROVER, seen=Text("seen.not_approved"))
     services.store.append(run.id, replace(other, step="application"))
@@ -109,7 +121,7 @@ def test_a_line_that_is_not_approved_stays_so(services: Services, begin: Begin):
 
 
 def test_a_card_without_rows_says_that_the_run_was_resumed(services: Services, begin: Begin):
-    """With the number of the steps that are done."""
+    """A card without rows says that the run was resumed, with the number of finished steps."""
     run = begin(*BEGUN, CONSENT, Event(Kind.RESUMED, now()))
     wanted = cards(services, run)
     (card,) = [each for each in living_cards(run, services, wanted) if each.to == "thread"]
@@ -117,7 +129,10 @@ def test_a_card_without_rows_says_that_the_run_was_resumed(services: Services, b
 
 
 def test_nobody_is_asked_while_the_bot_makes_its_own_secret(services: Services, begin: Begin):
-    """The rehearsal's sign-in would fail without it, so its card is not there yet."""
+    """While the bot makes its own secret, nobody is asked for the rehearsal.
+
+    The sign-in would fail without the secret, so its card is not there yet.
+    """
     wanted = found("check_secret", State.WAITING, waiting_for=Turn.MAILBOX_USER)
     rehearsal = found("rehearsal", State.WAITING, waiting_for=Turn.MAILBOX_USER)
     form = found("mailbox_fields")
@@ -133,7 +148,10 @@ def test_nobody_is_asked_while_the_bot_makes_its_own_secret(services: Services, 
 
 
 def test_a_grant_is_read_before_consent_is_asked_for_again(services: Services, begin: Begin):
-    """A browser came back with a grant: nobody is asked until the next look, which may ask again."""
+    """If a browser came back with a grant, nobody is asked for consent until the next look.
+
+    That look may ask again.
+    """
     run = begin(*BEGUN, CONSENT)
     asked = next_action(run)
     services.store.append(run.id, answered("consent", "granted"))
@@ -150,7 +168,7 @@ def test_a_grant_is_read_before_consent_is_asked_for_again(services: Services, b
 
 
 def test_a_press_is_no_news_before_its_look(services: Services, begin: Begin):
-    """Already granted posts nothing by itself where Webex takes no edits; its result does."""
+    """If Webex takes no edits, Already granted posts nothing by itself, but its result does."""
     run = begin(*BEGUN, CONSENT)
     before = of_slot(services, run, "consent").prompt
     services.store.append(run.id, answered("look_again", now().isoformat()))
@@ -161,7 +179,10 @@ def test_a_press_is_no_news_before_its_look(services: Services, begin: Begin):
 
 
 def test_a_sign_in_is_used_before_it_is_asked_for_again(services: Services, begin: Begin):
-    """The mailbox user has just signed in: nobody is asked until the login, which may ask again."""
+    """Once the mailbox user has signed in, nobody is asked until the login.
+
+    The login may ask again.
+    """
     open_again = found("rehearsal", State.WAITING, waiting_for=Turn.MAILBOX_USER)
     begun = (*BEGUN, found("admin_consent"), found("mailbox_fields"), open_again)
     run = begin(*begun, answered("rehearse"))
@@ -180,7 +201,10 @@ def test_a_sign_in_is_used_before_it_is_asked_for_again(services: Services, begi
 
 
 def test_a_login_that_worked_is_news(services: Services, begin: Begin):
-    """The person who has signed in waits for it: the space's card is edited at once."""
+    """A login that worked edits the space's card at once.
+
+    The person who has signed in waits for the result.
+    """
     open_again = found("rehearsal", State.WAITING, waiting_for=Turn.MAILBOX_USER)
     run = begin(*BEGUN, found("admin_consent"), found("mailbox_fields"), open_again)
     services.store.append(run.id, answered("rehearse"), answered("mailbox_sign_in"))

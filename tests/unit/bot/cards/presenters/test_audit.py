@@ -27,13 +27,13 @@ ASKED = ("administrator", "consent_administrator")
 
 
 def told(language: str, what: str, **more: Any) -> str:
-    """Return the line of such an entry."""
+    """Return the line of an audit entry in this language."""
     with drawn_for(Locale(language)):
         return render(audit_line(entry(what, About("7Q4K2M", "fix"), **more)).what)
 
 
 def spelled_questions() -> set[str]:
-    """The names of the questions that the bot's code spells out."""
+    """Return the names of the questions that the bot's code spells out."""
     found: set[str] = set()
     for path in BOT.rglob("*.py"):
         source = path.read_text(encoding="utf-8")
@@ -45,7 +45,10 @@ def spelled_questions() -> set[str]:
 
 
 def named_in_a_call(node: ast.AST) -> list[ast.expr]:
-    """The name of a question, in a call of ``record(ctx, run, name)`` or ``answered(ctx, name)``."""
+    """Return the question's name in a call of ``record`` or ``answered``.
+
+    The calls have the form ``record(ctx, run, name)`` and ``answered(ctx, name)``.
+    """
     place = {"record": 2, "answered": 1}
     if isinstance(node, ast.Call) and (at := place.get(ast.unparse(node.func))):
         return node.args[at : at + 1]
@@ -53,7 +56,7 @@ def named_in_a_call(node: ast.AST) -> list[ast.expr]:
 
 
 def question_of(node: ast.AST) -> list[ast.expr]:
-    """The value of the key ``question`` of a dictionary."""
+    """Return the values of the key ``question`` of a dictionary."""
     if not isinstance(node, ast.Dict):
         return []
     pairs = zip(node.keys, node.values, strict=True)
@@ -61,20 +64,20 @@ def question_of(node: ast.AST) -> list[ast.expr]:
 
 
 def constants(nodes: list[ast.expr]) -> set[str]:
-    """The texts among the expressions."""
+    """Return the texts among the expressions."""
     values = (each.value for each in nodes if isinstance(each, ast.Constant))
     return {value for value in values if isinstance(value, str)}
 
 
 def test_every_answer_has_its_words():
-    """No answer of a person is shown by the name of its question."""
+    """Every answer of a person is shown in words, and not by the name of its question."""
     questions = spelled_questions() | {*NAMED, *ASKED}
     assert len(questions) > 14
     assert {name for name in questions if not has_text(f"audit.answer.{name}")} == set()
 
 
 def test_every_kind_of_run_and_every_approval_has_its_words():
-    """The names of runs and of scopes are words, too."""
+    """Every kind of run and every scope of an approval is shown in words, too."""
     names = {f"audit.kind.{kind}" for kind in RunKind} | {
         f"audit.scope.{word_for(scope)}" for scope in Scope
     }
@@ -149,12 +152,12 @@ def test_an_entry_in_words(what: str, more: dict[str, Any], english: str, german
     ],
 )
 def test_what_a_newer_version_wrote_is_shown_by_its_name(what: str, more: Any, line: str):
-    """An unknown event, question or cause is no error."""
+    """An unknown event, question or cause is shown by its name, and is no error."""
     assert told("en", what, **more) == line
 
 
 def test_no_text_asks_for_a_value_that_no_entry_has():
-    """A text with another placeholder would end ``/audit`` with an error."""
+    """No text has a placeholder that no entry fills, which would end ``/audit`` with an error."""
     values = set(audit_line(entry("opened")).what.values)
     texts = {key: own_text(key, SOURCE) for key in keys() if key.startswith("audit.what.")}
     wanted = {key: set(re.findall(r"{(\w+)}", words)) for key, words in texts.items()}
@@ -163,6 +166,9 @@ def test_no_text_asks_for_a_value_that_no_entry_has():
 
 
 def test_the_bot_itself_has_no_address():
-    """The card calls it "The bot" in the language of the space."""
+    """An entry of the bot has no address.
+
+    The card calls the bot "The bot" in the language of the space.
+    """
     lines = [audit_line(entry("resumed")), audit_line(entry("cancelled", by="anna@contoso.com"))]
     assert [line.by for line in lines] == ["", "anna@contoso.com"]

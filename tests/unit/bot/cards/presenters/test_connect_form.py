@@ -103,7 +103,7 @@ def test_the_login_for_generating_tokens(
     said: tuple[str, ...],
     left_out: tuple[str, ...],
 ):
-    """If the login differs from the asset's address, the card names it as Login ID and ticks the box.
+    """If the login is not the asset's address, the card names it as Login ID and ticks the box.
 
     Username is the token's own user: for a shared mailbox the delegate, unless the rehearsal has
     found that the server takes only the mailbox's address. Email ID stays the mailbox.

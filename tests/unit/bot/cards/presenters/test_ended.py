@@ -36,13 +36,13 @@ ASKED = Event(Kind.ANSWERED, now(), data={"question": "administrator", "value": 
 
 
 def living(services: Services, run: Run) -> dict[str, DesiredCard]:
-    """Every card that the run shows, by its place."""
+    """Return all cards that the run shows, by their place."""
     wanted = [card for of in draw.PRESENTERS for card in of(run, services)]
     return {card.to: card for card in living_cards(run, services, wanted)}
 
 
 def verbs(card: DesiredCard) -> list[str]:
-    """The verbs and links of a card's buttons."""
+    """Return the verbs and links of a card's buttons."""
     buttons = ({"card": card.card.content},)
     return [
         str(each.get("url") or each["data"]["do"])
@@ -59,7 +59,7 @@ def verbs(card: DesiredCard) -> list[str]:
 def test_nothing_is_asked_for_any_more(
     services: Services, begin: Begin, events: tuple[Event, ...], end: Kind
 ):
-    """The card of each place says so, has no button, and is the last."""
+    """After the end of a run, the card of each place says so, has no button, and is the last."""
     run = begin(*events, Event(end, now()))
     for place in ("thread", ADMIN):
         services.redis.hset(
@@ -74,13 +74,13 @@ def test_nothing_is_asked_for_any_more(
 
 
 def test_a_person_who_was_not_asked_is_not_told(services: Services, begin: Begin):
-    """There is only the thread's card."""
+    """If nobody was asked 1:1, only the thread has a card about the end of the run."""
     run = begin(SIGNED_IN, Event(Kind.CANCELLED, now()))
     assert living(services, run).keys() == {"thread"}
 
 
 def test_a_cancelled_run_that_changed_something_offers_to_undo_it(services: Services, begin: Begin):
-    """Until that is done. What was changed is named."""
+    """A canceled run names its changes, and offers to undo them until the undo is done."""
     wrong = Finding("smtp_auth", State.WRONG)
     changing = Event(Kind.CHANGING, now(), step="smtp_auth", finding=wrong, changes=(LINE,))
     changed = Event(Kind.CHANGED, now(), step="smtp_auth")
@@ -146,7 +146,7 @@ def test_what_leads_on_stands_on_the_progress_card(
 ):
     """The progress card shows Look again if it is needed, with the remedy.
 
-    It shows Send card again if a card can be sent again.
+    The card shows Send card again if a card can be sent again.
     """
     view = progress_face.view(
         begin(

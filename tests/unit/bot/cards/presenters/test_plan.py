@@ -27,7 +27,10 @@ from tests.unit.bot.cards.presenters.stage_events import (
 def test_what_may_stop_mail_is_a_warning_on_the_plan(
     services: Services, begin: Begin, state: State
 ):
-    """It holds nothing up, and it is not called right."""
+    """A setting that may stop mail is a warning on the plan.
+
+    The setting does not block the plan, and is not called right.
+    """
     blocked = found(
         "mailbox_user",
         state,
@@ -49,7 +52,10 @@ def test_what_may_stop_mail_is_a_warning_on_the_plan(
 
 
 def test_the_plan_names_what_is_right_and_what_stops_it(services: Services, begin: Begin):
-    """Skipped is neither; after an approval nothing stops it any more."""
+    """The plan names the right settings and the blocking ones; a skipped setting is neither.
+
+    After an approval, nothing blocks the plan any more.
+    """
     wrong = found(
         "mailbox_user",
         State.WRONG,
@@ -76,8 +82,8 @@ def test_the_plan_names_what_is_right_and_what_stops_it(services: Services, begi
 def test_what_has_to_be_approved_anew_is_shown_with_what_is_left(services: Services, begin: Begin):
     """A plan that needs a new approval shows the changes that are left.
 
-    After the approval it also shows the finished changes. No sign-in and no smaller plan replaces
-    it.
+    After the approval, the plan also shows the finished changes. No sign-in and no smaller plan
+    replaces this plan.
     """
     other, shut = (
         replace(LINE, step="forwarding"),

@@ -1,4 +1,4 @@
-"""Parts of a plan that no change names: its addresses, foreign hosts, grants, and other channels."""
+"""Parts of a plan that no change names: addresses, foreign hosts, grants, and other channels."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def details(callback: str = CALLBACK, forwarding: str = FORWARDING, **more: obje
 
 
 def test_the_addresses_are_shown_as_they_are(begin: Begin):
-    """The mailbox, the Call Back URL and the Forwarding Address, in full."""
+    """The plan shows the mailbox, the Call Back URL and the Forwarding Address in full."""
     assert presenter.view(begin(SIGNED_IN, PLANNED)).addresses == (
         Address("field.mailbox", MAILBOX),
         Address("field.callback_url", CALLBACK),
@@ -46,7 +46,7 @@ def test_the_addresses_are_shown_as_they_are(begin: Begin):
 
 
 def test_an_undo_shows_none(begin: Begin):
-    """It takes them away."""
+    """The plan of an undo shows no addresses, because the undo takes them away."""
     view = presenter.view(begin(SIGNED_IN, PLANNED, kind="undo"))
     assert (view.addresses, view.foreign, view.consent) == ((), None, None)
 
@@ -62,7 +62,10 @@ def test_an_undo_shows_none(begin: Begin):
 def test_other_letters_are_named(
     begin: Begin, callback: str, forwarding: str, other: str, letters: str
 ):
-    """A host in other letters is shown in both spellings, and each such letter with its number."""
+    """A host with letters outside ASCII is shown in both spellings.
+
+    Each such letter is shown with its number.
+    """
     view = presenter.view(begin(details(callback, forwarding), SIGNED_IN, PLANNED))
     assert (view.addresses[-1].other, view.addresses[-1].letters) == (other, letters)
 
@@ -84,7 +87,11 @@ def test_other_letters_are_named(
 def test_foreign_hosts_are_named_with_what_goes_there(
     begin: Begin, callback: str, forwarding: str, hosts: tuple[tuple[str, str], ...] | None
 ):
-    """Sign-ins go to the host of the Call Back URL, mail to that of the Forwarding Address."""
+    """The plan says which data goes to a foreign host.
+
+    Sign-ins go to the host of the Call Back URL, and mail goes to the host of the Forwarding
+    Address.
+    """
     run = begin(details(callback, forwarding), SIGNED_IN, PLANNED)
     lines = tuple((host, Text(f"plan.foreign_{what}")) for host, what in hosts or ())
     assert presenter.view(run).foreign == (ForeignHosts(lines) if hosts else None)
@@ -92,7 +99,7 @@ def test_foreign_hosts_are_named_with_what_goes_there(
 
 
 def test_the_card_changes_with_the_confirmation(services: Services, begin: Begin):
-    """The card then names who confirmed the hosts, and it is shown at once."""
+    """Once the hosts are confirmed, the card names who confirmed them, and is shown at once."""
     asked = begin(details(f"https://{EVIL}/callback"), SIGNED_IN, PLANNED)
     (before,) = (card for card in cards(services, asked) if card.slot == "plan")
     services.store.append(asked.id, answered("foreign_hosts", EVIL))

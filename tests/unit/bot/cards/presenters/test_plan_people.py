@@ -29,13 +29,13 @@ COPIES = ["thread", BOSS, DEPUTY]
 
 @pytest.fixture
 def governed(services: Services) -> Services:
-    """The same services with two approvers."""
+    """Return the same services with two approvers."""
     return replace(services, bot=replace(services.bot, approvers=(BOSS, DEPUTY)))
 
 
 @pytest.fixture
 def asked(services: Services) -> Callable[..., Run]:
-    """Opens a run with a plan, 1:1 unless said otherwise."""
+    """Return a function that opens a run with a plan, in a 1:1 unless told otherwise."""
 
     def opened(*events: Event, direct: bool = True, by: str = "anna@example.test") -> Run:
         channel = Channel(
@@ -51,18 +51,21 @@ def asked(services: Services) -> Callable[..., Run]:
 
 
 def test_a_space_without_an_approver(governed: Services, asked: Callable[..., Run]):
-    """Each approver gets the plan 1:1, as from a 1:1; with one of them in the space none does."""
+    """If no approver is in the space, each approver gets the plan 1:1, as from a 1:1.
+
+    With an approver in the space, no approver gets the plan 1:1.
+    """
     absent = Event(Kind.ANSWERED, now(), data={"question": "approvers_absent", "value": "yes"})
     assert list(by_place(asked(absent, direct=False), governed)) == COPIES
 
 
 def by_place(run: Run, services: Services) -> dict[str, DesiredCard]:
-    """The plan cards of the run, by the place that they go to."""
+    """Return the plan cards of the run, by their place."""
     return {card.to: card for card in plan.cards(run, services)}
 
 
 def buttons(card: DesiredCard) -> set[str]:
-    """The verbs of a card that approve or cancel."""
+    """Return the verbs of a card that approve or cancel."""
     return {
         verb for verb in ("approve", "approve_tenant", "cancel") if f"'{verb}'" in str(card.card)
     }
@@ -71,7 +74,10 @@ def buttons(card: DesiredCard) -> set[str]:
 def test_each_approver_gets_the_plan_with_the_buttons(
     governed: Services, asked: Callable[..., Run]
 ):
-    """Both sides see who is waited for; the person who asked has no button that would be refused."""
+    """The requester and the approvers see who is waited for.
+
+    The requester has no button that would be refused.
+    """
     found = by_place(asked(), governed)
     assert list(found) == COPIES
     assert [buttons(card) for card in found.values()] == [
@@ -94,7 +100,10 @@ def test_each_approver_gets_the_plan_with_the_buttons(
 def test_no_copy_where_an_approver_can_press(
     services: Services, asked: Callable[..., Run], approvers: tuple[str, ...], how: dict[str, Any]
 ):
-    """No approvers are set, the person who asked is one, or the plan is in a space."""
+    """No copy of the plan is sent to approvers if none are set, or if the requester is one.
+
+    The same holds if the plan is in a space.
+    """
     run = asked(**how)
     found = by_place(run, replace(services, bot=replace(services.bot, approvers=approvers)))
     assert list(found) == ["thread"]
@@ -103,7 +112,7 @@ def test_no_copy_where_an_approver_can_press(
 
 
 def test_the_tenants_approval_is_asked_for_there_too(governed: Services, asked: Callable[..., Run]):
-    """The box for the whole tenant has its button on the approvers' copies alone."""
+    """The button for the whole tenant's changes is on the approvers' copies alone."""
     lines = (LINE, replace(LINE, step="customization", scope=Scope.TENANT))
     found = by_place(asked(replace(PLANNED, changes=lines)), governed)
     assert [buttons(card) for card in found.values()] == [
@@ -113,7 +122,10 @@ def test_the_tenants_approval_is_asked_for_there_too(governed: Services, asked: 
 
 
 def test_the_other_copies_show_who_decided(governed: Services, asked: Callable[..., Run]):
-    """With the time, on every card; nobody is waited for any more, and no button approves."""
+    """After a decision, every card shows who decided, with the time.
+
+    Nobody is waited for any more, and no button approves.
+    """
     at = datetime(2026, 11, 27, 15, 22, tzinfo=UTC)
     run = asked(replace(APPROVED, by=BOSS, at=at))
     shown(governed, run, *map(slot_of, COPIES))
@@ -128,14 +140,14 @@ def test_the_other_copies_show_who_decided(governed: Services, asked: Callable[.
 
 
 def test_after_the_decision_nobody_new_is_told(governed: Services, asked: Callable[..., Run]):
-    """A copy that was never posted is not posted afterwards."""
+    """A copy of the plan that was not posted before the decision is not posted afterward."""
     assert list(by_place(asked(APPROVED), governed)) == ["thread"]
 
 
 def test_an_approver_without_a_webex_account_is_named(
     governed: Services, asked: Callable[..., Run]
 ):
-    """The person who asked reads whom no message reaches, and who is left."""
+    """The requester reads which approvers no message reaches, and which approvers are left."""
     run = asked()
     governed.redis.hset(keys.cards(run.id), refused_field(slot_of(BOSS)), "tracking")
     card = str(by_place(run, governed)["thread"].card)
@@ -149,7 +161,7 @@ def test_an_approver_without_a_webex_account_is_named(
 def test_an_approver_whom_the_bot_does_not_serve_is_told_nothing(
     services: Services, asked: Callable[..., Run]
 ):
-    """An address of another domain gets no plan, and the person who asked reads that."""
+    """An approver of another domain gets no plan, and the requester reads that."""
     run = asked()
     found = by_place(run, replace(services, bot=replace(services.bot, approvers=(OUTSIDE,))))
     assert list(found) == ["thread"]

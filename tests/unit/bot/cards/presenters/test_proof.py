@@ -47,14 +47,20 @@ from tests.unit.bot.cards.presenters.stage_events import (
 def test_the_rehearsals_card(
     services: Services, begin: Begin, events: list[Event], part: dict[str, Any]
 ):
-    """Offer, sign-in, skipped, done, refused by the server, refused at the sign-in."""
+    """The rehearsal's card shows an offer, a sign-in, a skip, a success or a refusal.
+
+    The refusal comes from the server, or happens at the sign-in.
+    """
     view = rehearsal.view(begin(SIGNED_IN, FORM, *events), services)
     assert {name: getattr(view, name) for name in part} == part
     assert bool(view.url) is ("url" not in part)
 
 
 def test_a_test_mail_is_followed(services: Services, begin: Begin):
-    """Sent by the bot or by a person, arrived, forwarded, with an agent; a failure with its cause."""
+    """The card shows the way of a test mail: sent, arrived, forwarded, and with an agent.
+
+    The bot or a person has sent the mail. A failure is shown with its cause.
+    """
     at = "2026-11-25T09:00:00+00:00"
     failed = found(
         "agent_answer",

@@ -65,7 +65,7 @@ STAGES: list[tuple[str, list[Event], list[tuple[str, str]]]] = [
 
 
 def card_in(services: Services, run: Run, slot: str) -> DesiredCard:
-    """The first card of that slot which the run wants."""
+    """Return the first card of this slot that the run wants."""
     return next(card for card in cards(services, run) if card.slot == slot)
 
 
@@ -74,8 +74,8 @@ def test_the_progress_card_says_where_the_form_cannot_go(
 ):
     """The progress card says if the form could not be sent 1:1 to the requester.
 
-    Other people would not learn otherwise that a form waits. It also shows when the form was sent
-    later.
+    Other people would not learn otherwise that a form waits. The card also shows when the form was
+    sent later.
     """
     run = begin(SIGNED_IN, PLANNED, APPROVED, FORM)
     says = text("progress.form_unsent", who=TO_HER)
@@ -146,7 +146,10 @@ def test_what_a_person_has_to_see(
 def test_the_cards_of_a_stage(
     services: Services, begin: Begin, events: list[Event], expected: list[tuple[str, str]]
 ):
-    """Slot and place, in the order of drawing; a second look at the same run draws the same."""
+    """Each stage has its cards, by slot and place, in the order of drawing.
+
+    A second look at the same run draws the same.
+    """
     run = begin(*events)
     first, second = cards(services, run), cards(services, run)
     assert [(card.slot, card.to) for card in first] == expected
@@ -161,7 +164,7 @@ def test_before_the_details_there_is_only_the_first_card(services: Services, beg
 
 
 def test_a_finished_run(services: Services, begin: Begin):
-    """The done card, and it is the last."""
+    """A finished run shows the done card, which is its last card."""
     everything = [found(name, seen=Text("seen.on")) for name in steps_for(Profile.ARTICLE)]
     run = begin(SIGNED_IN, PLANNED, APPROVED, *everything, Event(Kind.FINISHED, now()))
     assert [(card.slot, card.final) for card in cards(services, run)] == [
@@ -171,7 +174,7 @@ def test_a_finished_run(services: Services, begin: Begin):
 
 
 def test_a_sign_in_card_says_who_came(services: Services, begin: Begin):
-    """Until there is a plan."""
+    """The sign-in card names the account that signed in, until there is a plan."""
     (card,) = cards(services, begin(SIGNED_IN))
     assert (card.slot, card.urgency, ADMIN in json.dumps(card.card.content)) == (
         "signin",
@@ -211,7 +214,7 @@ def test_a_problem_is_news(
 
 
 def test_the_secret_stands_on_no_card(services: Services, begin: Begin):
-    """The secret is on no card, at any stage and for any reader."""
+    """No secret of a run is on a card, at any stage and for any reader."""
     run = begin(
         SIGNED_IN,
         PLANNED,
@@ -268,7 +271,7 @@ def test_a_try_of_a_step_that_waits_for_time_is_no_news(
 ):
     """A wait of a day is tried again many times, and a card takes ten edits.
 
-    So the card and its turn are the same before and during a try. They change with the result.
+    So the card and its turn are the same before and during a try. The card changes with the result.
     """
     begun, step = begin(SIGNED_IN, PLANNED, APPROVED, *turn), "outbound_policy"
     waits = found(step, state, waiting_for=Turn.TIME, until=now())
@@ -281,7 +284,7 @@ def test_a_try_of_a_step_that_waits_for_time_is_no_news(
 
 
 def _progress(services: Services, run_id: str, event: Event) -> DesiredCard:
-    """The progress card after one more event."""
+    """Add an event to the run, and return the progress card afterward."""
     services.store.append(run_id, event)
     (card,) = progress_face.cards(services.store.load(run_id), services)
     return card
@@ -290,7 +293,7 @@ def _progress(services: Services, run_id: str, event: Event) -> DesiredCard:
 def test_a_check_is_one_card(services: Services, begin: Begin):
     """A check is one card from the first moment, and the finished check is its final state.
 
-    It offers a sign-in if that would show more.
+    The card offers a sign-in if that would show more.
     """
     setup = begin()
     check = services.store.check(setup.channel, setup.requester, Origin("room-1", "t"))
@@ -308,7 +311,10 @@ def test_a_check_is_one_card(services: Services, begin: Begin):
 def test_drawing_posts_each_card_once(
     services: Services, begin: Begin, said: Callable[[], list[tuple[str, str]]]
 ):
-    """A second draw of the same run does nothing; a queued mark is taken off first."""
+    """A second draw of the same run posts nothing.
+
+    A draw takes the run's queued mark off first, so that later news queues another draw.
+    """
     run = begin(SIGNED_IN, PLANNED, APPROVED)
     services.cards.request(run.id)
     services.cards.request(run.id)

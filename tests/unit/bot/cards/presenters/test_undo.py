@@ -34,7 +34,7 @@ FINDINGS = {
 
 
 def line(name: str) -> Change:
-    """A line of a plan."""
+    """Return a line of a plan for this step."""
     return Change(
         name, "M3", Text(f"step.{name}"), Text("seen.on"), Text("seen.none"), Scope.MAILBOX, "x"
     )
@@ -63,14 +63,14 @@ FINISHED = Event(Kind.FINISHED, now())
 
 @pytest.fixture
 def planned(begin: Begin) -> Run:
-    """An undo with its plan."""
+    """Return an undo with its plan."""
     return begin(RECALLED, SIGNED_IN, *FOUND, PLANNED, kind="undo")
 
 
 def test_the_plan_says_what_stays(planned: Run):
     """The plan of an undo lists other people's changes and the changes that cannot be undone.
 
-    It always names the app in Webex Connect. Values that are already back are listed apart.
+    The plan always names the app in Webex Connect. Values that are already back are listed apart.
     """
     found = plan.view(planned)
     stays = [
@@ -91,7 +91,10 @@ def test_the_plan_says_what_stays(planned: Run):
 
 
 def test_its_progress_names_the_things(planned: Run, begin: Begin, services: Services):
-    """Not what a setup does with them; parts of the list with nothing in them are left out."""
+    """The progress of an undo names the settings, and not a setup's work on them.
+
+    Parts of the list with nothing in them are left out.
+    """
     services.store.append(planned.id, APPROVED)
     found = steps.view(services.store.load(planned.id))
     assert [(title, [row.title.key for row in rows]) for title, rows in found.groups] == [
@@ -101,7 +104,10 @@ def test_its_progress_names_the_things(planned: Run, begin: Begin, services: Ser
 
 
 def test_the_end_of_an_undo(begin: Begin, services: Services):
-    """One card says what is back and what was left; no other card of a setup comes."""
+    """At the end of an undo, one card lists the restored values and the values left alone.
+
+    No other card of a setup is shown.
+    """
     run = begin(RECALLED, SIGNED_IN, *FOUND, PLANNED, APPROVED, BACK, FINISHED, kind="undo")
     found = undo.view(run)
     assert [row for row, _, _ in found.restored] == ["E1", "M3"]

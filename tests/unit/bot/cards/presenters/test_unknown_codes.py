@@ -1,4 +1,4 @@
-"""Unknown codes: the card shows the whole code, with the ids that the service's support asks for."""
+"""Unknown codes: the card shows the whole code, with the ids for the service's support."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ Begin = Callable[..., Run]
 
 
 def entra() -> CloudError:
-    """The body of the token endpoint, as Entra writes it."""
+    """Return an unknown error of the token endpoint, in the form that Entra writes."""
     told = f"AADSTS9999999: {WORDS} Trace ID: trc-1 Correlation ID: cor-2 Timestamp: 2026-11-25 09:00:00Z"
     body = {
         "error": "brand_new",
@@ -51,14 +51,14 @@ def entra() -> CloudError:
 
 
 def graph() -> CloudError:
-    """Graph's form of an error."""
+    """Return an unknown error in Graph's form."""
     return judge_graph(
         httpx.Response(400, json={"error": {"code": "Request_BrandNew", "message": WORDS}}), IDS
     )
 
 
 def exchange() -> CloudError:
-    """InvokeCommand's form of an error."""
+    """Return an unknown error in the form of Exchange's InvokeCommand."""
     details = [
         {"code": "Client", "message": f"Ex6F9304|Microsoft.Exchange.BrandNewException|{WORDS}"}
     ]
@@ -87,7 +87,7 @@ def missing(card: Any, told: tuple[str, ...]) -> list[str]:
 
 
 def refused(services: Services, run: Run, error: CloudError, *more: Event) -> Run:
-    """The run after a step that could not be looked at."""
+    """Return the run after a step that could not be looked at because of this error."""
     services.store.append(
         run.id,
         Event(
@@ -100,7 +100,7 @@ def refused(services: Services, run: Run, error: CloudError, *more: Event) -> Ru
 
 @pytest.mark.parametrize("service", UNKNOWN)
 def test_on_the_cards_of_a_setup(services: Services, begin: Begin, service: str):
-    """On the plan that it stops, and on the card of the work."""
+    """An unknown code is on the plan that it stops, and on the progress card."""
     error, told = UNKNOWN[service]
     run = refused(services, begin(SIGNED_IN, PLANNED), error())
     cards = [draw_plan(plan.view(run)), draw_progress(progress.view(run))]
@@ -109,14 +109,14 @@ def test_on_the_cards_of_a_setup(services: Services, begin: Begin, service: str)
 
 @pytest.mark.parametrize("service", UNKNOWN)
 def test_on_the_card_of_a_check(services: Services, begin: Begin, service: str):
-    """In the list of all findings."""
+    """An unknown code is in the list of all findings on the card of a check."""
     error, told = UNKNOWN[service]
     run = refused(services, begin(SIGNED_IN, kind="check"), error(), Event(Kind.CHECKED, now()))
     assert missing(draw_verdict(verdict.view(run, services)), told) == []
 
 
 def test_on_the_card_of_a_sign_in(services: Services, begin: Begin):
-    """Of one that did not count."""
+    """An unknown code is on the card of a sign-in that did not count."""
     error, told = entra(), UNKNOWN["entra"][1]
     run = begin(
         Event(
@@ -129,7 +129,10 @@ def test_on_the_card_of_a_sign_in(services: Services, begin: Begin):
 
 
 async def test_on_the_card_of_a_rehearsal(services: Services, begin: Begin):
-    """An SMTP server's reply, word by word with its own trace, has an explanation of its own."""
+    """An SMTP server's unknown reply is shown word for word, with its own trace.
+
+    The reply has an explanation of its own.
+    """
 
     async def refuse(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write(f"{REPLY}\r\n".encode())
@@ -159,7 +162,7 @@ async def test_on_the_card_of_a_rehearsal(services: Services, begin: Begin):
 
 
 def test_a_known_code_is_told_without_what_only_support_reads():
-    """On a sign-in card; the ids stay in the run's history."""
+    """A known code on a sign-in card has no ids for support; those stay in the run's history."""
     told = "AADSTS50105: Not assigned. Trace ID: trc-1 Correlation ID: cor-2"
     assert (
         entra_error({"error": "interaction_required", "error_description": told}).words
@@ -168,7 +171,10 @@ def test_a_known_code_is_told_without_what_only_support_reads():
 
 
 def test_what_is_tried_again_by_itself_has_no_ids_on_a_card(services: Services, begin: Begin):
-    """Each try has new ones, and a card that takes ten edits is not edited for them."""
+    """An error that is tried again by itself has no ids on the card.
+
+    Each try has new ids, and a card that takes ten edits is not edited for them.
+    """
     error = judge_graph(
         httpx.Response(503, json={"error": {"code": "ServiceUnavailable", "message": "Later"}}), IDS
     )

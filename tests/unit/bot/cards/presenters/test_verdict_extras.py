@@ -40,7 +40,7 @@ MISSED = Signals(missed=14, missed_since=SINCE)
 def run_of(
     *found: Finding, keep_copy: bool = True, ended: bool = True, test_recipient: str = ""
 ) -> Run:
-    """A check that found this."""
+    """Return a check with these findings."""
     channel = Channel("support@contoso.com", forwarding_address="x@y.example", keep_copy=keep_copy)
     findings, times = {each.step: each for each in found}, {each.step: AT for each in found}
     run = Run(
@@ -58,7 +58,7 @@ def run_of(
 
 
 def verdict_of(run: Run) -> Verdict:
-    """Return the verdict that the product gives."""
+    """Return the verdict on the check, as the product gives it."""
     return judge(check.steps_of(run), run.findings)
 
 
@@ -132,14 +132,17 @@ def test_damage_only_where_mail_stops_and_the_trace_was_read(
 ):
     """Damage is shown only if its number is known and mail stops before an agent.
 
-    It says that mails are kept only if the copy is known to stay in the mailbox.
+    Mails are called kept only if the copy is known to stay in the mailbox.
     """
     run = run_of(*found, keep_copy=keep_copy)
     assert extras.damage(run, verdict_of(run), run.findings) == damage
 
 
 def test_no_incident_is_a_line_where_all_three_were_read():
-    """Skipped is not read."""
+    """The line "no incident" needs all three services to be read.
+
+    A skipped service was not read.
+    """
     three = [
         Finding(name, State.OK) for name in ("exchange_health", "entra_health", "webex_status")
     ]
@@ -163,7 +166,7 @@ def test_no_incident_is_a_line_where_all_three_were_read():
 def test_a_mail_through_webex_connect_is_offered_once(
     services: Services, url: str, ended: bool, sent_to: str, offered: bool
 ):
-    """A mail through Webex Connect is offered once, at the end of a check, if a key is configured."""
+    """If a key is configured, a finished check offers a mail through Webex Connect once."""
     assert (
         extras.may_send(
             run_of(ended=ended, test_recipient=sent_to), replace(services.settings, connect_url=url)
@@ -196,7 +199,10 @@ def test_the_cause_is_drawn_as_one(services: Services):
 
 
 def test_the_day_of_the_secret_is_told_where_it_is_known_and_far():
-    """A setting that is right has its date; one that warns or was not read has none here."""
+    """A secret that is right has the date of its end.
+
+    A secret with a warning, or without a known end, has no date here.
+    """
     day = {"expires": "2027-11-24T00:00:00+00:00"}
     found = [
         Finding("client_secret", state, facts=facts)
@@ -208,7 +214,10 @@ def test_the_day_of_the_secret_is_told_where_it_is_known_and_far():
 
 
 def test_changes_in_webex_connect_have_a_section_of_their_own(services: Services):
-    """Suspects are no other possible causes; an action that explains one cause names it."""
+    """Changes in Webex Connect have a section of their own, and are no other possible causes.
+
+    A change that explains one cause names that cause.
+    """
     changes = tuple(
         ConnectChange(at=AT, by="kim@contoso.com", event=event)
         for event in ("deleteApp", "updateWfStatusOnUpdateRule", "updateApp")

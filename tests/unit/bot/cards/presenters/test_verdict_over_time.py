@@ -1,4 +1,4 @@
-"""Cards of a check that are true later, too: what was fixed since, what ends soon, what was not seen."""
+"""Cards of a check that stay true: fixed causes, secrets that end soon, and unread settings."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ WRONG = Finding("smtp_auth", State.WRONG)
 
 
 def checked(services: Services, setup: Run, *events: Event) -> Run:
-    """A finished check of the channel of this setup."""
+    """Return a finished check of the channel of this setup."""
     run = services.store.check(setup.channel, setup.requester, Origin("room-1", "t"))
     services.store.append(run.id, *events, Event(Kind.CHECKED, now()))
     return services.store.load(run.id)
 
 
 def fix(services: Services, check: Run) -> Run:
-    """A finished fix that has changed what the check found."""
+    """Return a finished fix that has changed the setting that the check found wrong."""
     run = services.store.open(check.channel, check.requester, check.origin, RunKind.FIX)
     services.store.append(
         run.id,
@@ -50,7 +50,10 @@ def fix(services: Services, check: Run) -> Run:
 
 
 def test_a_fixed_cause_says_so_and_its_button_goes(services: Services, begin: Begin):
-    """With the run that has fixed it. Before its end the button is there."""
+    """A fixed cause names the run that has fixed it, and has no button any more.
+
+    Before the end of that run, the button is there.
+    """
     setup = begin()
     services.store.end(setup, Event(Kind.CANCELLED, now()))
     check = checked(services, setup, OFF)
@@ -64,7 +67,7 @@ def test_a_fixed_cause_says_so_and_its_button_goes(services: Services, begin: Be
 
 
 def test_the_end_of_a_fix_draws_the_check_again(services: Services, begin: Begin):
-    """Once, and only the checks of the mailbox."""
+    """The end of a fix draws the checks of its mailbox again, once, and no other checks."""
     setup = begin()
     services.store.end(setup, Event(Kind.CANCELLED, now()))
     check = checked(services, setup, OFF)
@@ -79,7 +82,7 @@ def test_the_end_of_a_fix_draws_the_check_again(services: Services, begin: Begin
 
 
 def test_a_check_that_could_not_see_is_not_calm(services: Services, begin: Begin):
-    """The first line has the number of findings that need an administrator."""
+    """If settings could not be read, the first line counts those that need an administrator."""
     unread = [
         found(name, State.SKIPPED, seen=NEEDS_SIGN_IN) for name in ("smtp_auth", "forwarding")
     ]
@@ -88,7 +91,7 @@ def test_a_check_that_could_not_see_is_not_calm(services: Services, begin: Begin
 
 
 def test_a_secret_that_ends_soon_is_amber_with_a_button(services: Services, begin: Begin):
-    """Although mail flows both ways."""
+    """A secret that ends soon makes the card amber with a button, although mail flows both ways."""
     ends = now() + timedelta(days=10, hours=1)
     soon = found(
         "client_secret",
@@ -107,7 +110,7 @@ def test_a_secret_that_ends_soon_is_amber_with_a_button(services: Services, begi
 
 
 def test_mail_that_was_returned_is_counted(services: Services, begin: Begin):
-    """With the right plural."""
+    """Mail that was returned to its sender is counted, with the right plural."""
     damage = Damage(1, now(), kept=True, bounced=1)
     broken = replace(view(checked(services, begin(), OFF), services), damage=damage)
     assert "1 was returned to its sender as undeliverable." in str(draw(broken).content)
@@ -115,7 +118,10 @@ def test_mail_that_was_returned_is_counted(services: Services, begin: Begin):
 
 
 def test_a_channel_without_test_mails_has_no_line_about_them(services: Services, begin: Begin):
-    """A channel that gets test mails has one, also if the newest mail is still on its way."""
+    """A channel without test mails has no line about them.
+
+    A channel that gets test mails has one, also if the newest mail is still on its way.
+    """
     setup = begin()
     services.store.end(setup, Event(Kind.CANCELLED, now()))
     none = found("watch_mail", State.SKIPPED, seen=NONE_SENT)

@@ -1,4 +1,4 @@
-"""The turn of each cause, the button for it, and how much of the mail flow is known."""
+"""Causes that a check finds: whose turn it is, the button, and the known part of the mail flow."""
 
 from __future__ import annotations
 
@@ -162,8 +162,8 @@ def test_who_can_mend_it_and_by_which_button(
 ):
     """The cause decides whose turn it is and which button the card shows.
 
-    The button opens a plan if one of the causes can be changed by it. It opens Webex Connect's page
-    if a new token ends the first cause.
+    The button opens a plan if a plan can change one of the causes. The button opens Webex Connect's
+    page if a new token ends the first cause.
     """
     seen = view(check_of(*found), services)
     assert (seen.turn, seen.fix) == (turn, fix)
@@ -171,7 +171,10 @@ def test_who_can_mend_it_and_by_which_button(
 
 
 def test_a_button_for_another_cause_says_so(services: Services):
-    """If the first cause needs a person, the card says so and that the button fixes another cause."""
+    """If the first cause needs a person, the card says so.
+
+    The card also says that the button fixes another cause.
+    """
     drawn = draw(
         view(check_of(REMOTE_DOMAIN, wrong("outbound_policy", "forwarding_blocked")), services)
     )
@@ -184,7 +187,7 @@ def test_a_button_for_another_cause_says_so(services: Services):
 
 @pytest.mark.parametrize("url", ["", "http://uk.webexconnect.io/callback"])
 def test_no_page_without_its_address(services: Services, url: str):
-    """An address that is not known, or not safe, is no button."""
+    """A page whose address is not known, or not safe, has no button."""
     assert (
         view(
             check_of(
@@ -197,7 +200,7 @@ def test_no_page_without_its_address(services: Services, url: str):
 
 
 def test_the_page_of_webex_connect_is_a_button(services: Services):
-    """The card says whose turn it is and opens Webex Connect."""
+    """The card says whose turn it is, and has a button that opens Webex Connect."""
     drawn = draw(view(check_of(wrong("sign_ins", "grant_invalid")), services))
     assert "Mailbox user's turn: open the page with the button below" in drawn.text
     assert "Generate Token in Webex Connect" in str(drawn.content)
@@ -242,7 +245,7 @@ def test_the_turn_is_whom_the_remedy_names(begins: str):
 def test_the_way_claims_what_was_seen(
     services: Services, found: tuple[Finding, ...], passes: tuple[bool | None, ...]
 ):
-    """The drawing claims only what was seen.
+    """The drawing of the mail flow claims only what was seen.
 
     An answer that left proves nothing about the stations before it, and a task proves nothing about
     today's copies.
@@ -266,7 +269,7 @@ def test_what_a_fix_enables_again_names_it():
 
 
 def test_both_ways_is_said_of_both_ends_alone(services: Services):
-    """The first line of a check whose copies nobody could see claims nothing."""
+    """The first line says "both ways" only if copies and answers were both seen."""
     lines = [
         draw(view(check_of(*found), services)).text
         for found in (ok("answers"), ok("agent_tasks", "answers"), ok("copies", "answers"))

@@ -1,4 +1,4 @@
-"""Sign-ins that a verdict offers before a fix or a page."""
+"""Sign-ins that the result of a check offers before a fix or a page."""
 
 from __future__ import annotations
 
@@ -32,7 +32,11 @@ def test_a_sign_in_comes_before_the_page(services: Services):
 
 @pytest.mark.parametrize("state", [State.SKIPPED, State.UNKNOWN])
 def test_a_sign_in_comes_before_a_fix_that_may_mend_nothing(services: Services, state: State):
-    """Entra says of an app that Microsoft has disabled what it says of one that is switched off here."""
+    """A sign-in comes before a fix of a disabled app, because the fix may change nothing.
+
+    Entra gives the same answer for an app that Microsoft has disabled and for an app that is
+    switched off here.
+    """
     left_out = (
         Finding("service_principal", state, seen=NEEDS_SIGN_IN),
         Finding("mailbox_user", State.SKIPPED, seen=NEEDS_SIGN_IN),
@@ -71,7 +75,7 @@ def test_who_may_not_read_everything_is_followed_by_somebody_who_may(
 ):
     """If the signed-in account may not read everything, the card still offers a sign-in.
 
-    It does not say that no action is needed.
+    The card does not say that no action is needed.
     """
     seen = view(replace(check_of(*found), account=Account("t", "o", "anna@contoso.com")), services)
     assert (bool(seen.sign_in_url), seen.grant_url) == (True, "")

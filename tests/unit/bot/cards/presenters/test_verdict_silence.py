@@ -11,19 +11,22 @@ from tests.unit.bot.cards.presenters.verdict_checks import check_of, ok
 
 
 def running(*silent: str, once: tuple[str, ...] = ()) -> Run:
-    """A check that still runs."""
+    """Return a check that still runs, with these silent clouds."""
     clouds = frozenset({*silent, *once})
     return replace(check_of(*ok("tenant")), checked=None, silent=silent, once_silent=clouds)
 
 
 def test_the_card_names_the_clouds_that_are_silent(services: Services):
-    """In the words that people know, and an unknown one as it is called."""
+    """The card names silent clouds in the words that people know, or else by their own names."""
     (card,) = verdict.cards(running("exchange", "new-cloud"), services)
     assert "No answer so far from Exchange and new-cloud. The check asks again." in card.card.text
 
 
 def test_that_a_cloud_falls_silent_is_urgent_and_its_answer_is_not(services: Services):
-    """An edit for good news waits, because a message takes ten edits."""
+    """A cloud that falls silent is urgent news, but its later answer is not.
+
+    An edit for good news waits, because a message takes ten edits.
+    """
     urgencies = [
         verdict.cards(run, services)[0].urgency
         for run in (running(), running("graph"), running(once=("graph",)))

@@ -22,7 +22,7 @@ CONNECT = {"url": "https://uk.webexconnect.io"}
 
 
 def check_of(*found: Finding, channel: Channel = CHANNEL) -> Run:
-    """A check that ended with this."""
+    """Return a finished check with these findings."""
     findings, times = {each.step: each for each in found}, {each.step: AT for each in found}
     run = Run(
         "R1",
@@ -38,10 +38,10 @@ def check_of(*found: Finding, channel: Channel = CHANNEL) -> Run:
 
 
 def wrong(step: str, cause: str) -> Finding:
-    """A wrong finding."""
+    """Return a wrong finding of this step, with this cause."""
     return Finding(step, State.WRONG, cause=cause)
 
 
 def ok(*steps: str) -> tuple[Finding, ...]:
-    """Findings that hold."""
+    """Return findings of these steps that hold."""
     return tuple(Finding(step, State.OK) for step in steps)

@@ -8,7 +8,7 @@ from jobs.clouds.error_texts.reader import read
 
 
 def certain(text: str) -> tuple[str, ...]:
-    """The causes that the text names."""
+    """Return the causes that the text names with certainty."""
     return tuple(each.cause for each in read(text).certain)
 
 
@@ -26,7 +26,10 @@ def certain(text: str) -> tuple[str, ...]:
     ],
 )
 def test_the_page_of_the_administrator_s_approval_in_other_languages(text: str):
-    """A person copies the heading of the page."""
+    """The page about an administrator's approval is recognized in other languages.
+
+    Its heading is enough, because a person copies only that.
+    """
     assert certain(text) == ("admin_consent_required",)
 
 
@@ -42,7 +45,10 @@ def test_the_page_of_the_administrator_s_approval_in_other_languages(text: str):
     ],
 )
 def test_the_page_of_conditional_access_in_other_languages(text: str):
-    """The sign-in was successful, and a policy forbids the rest."""
+    """The page of Conditional Access is recognized in other languages.
+
+    It says that the sign-in was successful and that a policy forbids the rest.
+    """
     assert certain(text) == ("blocked_by_conditional_access",)
 
 
@@ -57,7 +63,7 @@ def test_the_page_of_conditional_access_in_other_languages(text: str):
     ],
 )
 def test_other_sentences_with_such_words_are_no_sign_in(text: str):
-    """A server that is not reached, a moderated mail, and other products."""
+    """Similar sentences about a server, a moderated mail or other products name no cause."""
     assert certain(text) == ()
 
 
@@ -74,7 +80,7 @@ def test_other_sentences_with_such_words_are_no_sign_in(text: str):
     ],
 )
 def test_a_number_in_other_spellings(text: str, cause: str):
-    """The field has another name, or another sign is between the letters and the number."""
+    """An AADSTS number is read in other fields, and with another sign between its two parts."""
     assert certain(text) == (cause,)
 
 
@@ -83,7 +89,10 @@ def test_a_number_in_other_spellings(text: str, cause: str):
     ["https://management.azure.com", "api://contoso.example/1", "https://a.sharepoint.com"],
 )
 def test_a_missing_resource_that_is_not_exchange(resource: str):
-    """The number is ours and looked up, but Exchange Online is not missing."""
+    """AADSTS500011 about another resource does not mean that Exchange Online is missing.
+
+    The number is returned as unknown, so that it can be looked up.
+    """
     said = f"AADSTS500011: The resource principal named {resource} was not found in the tenant."
     reading = read(said)
     assert (reading.causes, [each.code for each in reading.unknown]) == ((), ["AADSTS500011"])
@@ -93,7 +102,10 @@ def test_a_missing_resource_that_is_not_exchange(resource: str):
     "resource", ["https://outlook.office365.com", "https://graph.microsoft.com/a"]
 )
 def test_a_missing_resource_that_is_exchange_or_graph(resource: str):
-    """The tenant does not know Exchange Online, or the resource is misspelled."""
+    """AADSTS500011 about Exchange or Graph means that the tenant does not know Exchange Online.
+
+    The resource may also be misspelled.
+    """
     said = f"AADSTS500011: The resource principal named {resource} was not found in the tenant."
     assert certain(said) == ("exchange_service_missing",)
 
@@ -115,7 +127,7 @@ def test_a_missing_resource_that_is_exchange_or_graph(resource: str):
     ],
 )
 def test_words_of_graph_and_of_msal(text: str, cause: str):
-    """Words that have no AADSTS number."""
+    """Words of Graph and of MSAL without an AADSTS number name their cause."""
     assert certain(text) == (cause,)
 
 
@@ -127,12 +139,12 @@ def test_words_of_graph_and_of_msal(text: str, cause: str):
     ],
 )
 def test_letters_in_place_of_digits(text: str, cause: str):
-    """A picture was read by a machine."""
+    """Letters in place of digits are read as digits, because a machine may have read a picture."""
     assert certain(text) == (cause,)
 
 
 def test_words_behind_the_letters_are_no_number():
-    """A word that begins with such letters is not read as digits."""
+    """A word after AADSTS is not read as a number, even if its letters look like digits."""
     assert read("AADSTS OIl is no number").codes == ()
 
 
@@ -150,12 +162,15 @@ def test_words_behind_the_letters_are_no_number():
     ],
 )
 def test_other_words_of_a_sign_in(text: str, cause: str):
-    """They name the cause, at least as a possible one."""
+    """Other words of a sign-in name their cause, at least as a possible one."""
     assert cause in {each.cause for each in read(text).causes}
 
 
 def test_the_sentence_of_invalid_client_beside_a_sign_of_microsoft():
-    """RFC 6749 has the sentence, so others say it as well."""
+    """The sentence of RFC 6749 for invalid_client counts only next to a sign of Microsoft.
+
+    Other services say it as well.
+    """
     said = "Client authentication failed (e.g., unknown client, no client authentication included)"
     assert [each.cause for each in read(f"{said} n8n-nodes-base.microsoftOutlook").causes] == [
         "client_secret_wrong"
@@ -164,5 +179,5 @@ def test_the_sentence_of_invalid_client_beside_a_sign_of_microsoft():
 
 
 def test_a_host_that_was_wrapped():
-    """The line ends within the name of the server, which is the only sign in the text."""
+    """A server's name counts even if a line ends within it and the text has no other sign."""
     assert read("POST https://graph.micro\nsoft.com/v1.0/users/x/sendmail failed").ours

@@ -1,4 +1,4 @@
-"""Public error reports of strangers: what the reader reads right, wrong, and into noise."""
+"""Public error reports of strangers, and how many of them the reader reads right."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from jobs.clouds.cause_codes import CAUSE_CODES
 
 @pytest.fixture(scope="module")
 def results() -> list[Judged]:
-    """Every report, read."""
+    """All error reports with the reader's results."""
     return [judged(each) for each in reports()]
 
 
 def test_the_reports_are_many():
-    """At least 150 different ones, 40 of them noise or ambiguous."""
+    """There are at least 150 different reports, and at least 40 of them are noise or ambiguous."""
     found = reports()
     open_ones = [each for each in found if each.kind != "clear"]
     assert (len(found) >= 150, len(open_ones) >= 40) == (True, True)
@@ -23,7 +23,7 @@ def test_the_reports_are_many():
 
 
 def test_the_reports_are_true():
-    """Each has a source and real causes, and noise has no cause."""
+    """Each report has a source and only known causes, and a report that is noise has no cause."""
     found = reports()
     assert [each.id for each in found if not each.source or each.causes - CAUSE_CODES] == []
     assert [each.id for each in found if each.kind == "noise" and each.causes] == []
@@ -31,7 +31,10 @@ def test_the_reports_are_true():
 
 @pytest.mark.slow
 def test_the_figures_of_the_reports(results: list[Judged]):
-    """95 % of the clear ones are right, nothing is wrong, and noise gets no cause."""
+    """At least 95 % of the clear reports are read right, and no report is read wrong.
+
+    A report that is noise gets no cause.
+    """
     counts = figures(results)
     print(f"{share_right(results):.1%} right", {kind: dict(each) for kind, each in counts.items()})  # noqa: T201  the figures
     wrong = [
@@ -43,5 +46,5 @@ def test_the_figures_of_the_reports(results: list[Judged]):
 
 @pytest.mark.slow
 def test_every_cause_of_a_reading_is_a_cause(results: list[Judged]):
-    """A misspelled cause would have no sentence."""
+    """Every cause that the reader finds is a known one, because another would have no sentence."""
     assert {cause for each in results for cause in (*each.certain, *each.possible)} <= CAUSE_CODES

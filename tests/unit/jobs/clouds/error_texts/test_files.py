@@ -1,4 +1,4 @@
-"""Files of error texts: text, mails and Outlook messages are read, everything else is named."""
+"""Files of error texts: text, mails and Outlook messages are read, and other kinds are refused."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ NDR = "Remote Server returned '550 5.7.520 Access denied, Your organization does
 
 
 def causes(content: bytes) -> list[str]:
-    """The causes in a file."""
+    """Return the certain causes of the error text in a file."""
     return [each.cause for each in read(text_of(content)).certain]
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "cp1252"])
 def test_text_in_any_encoding(encoding: str):
-    """As Windows and others save it."""
+    """A text file is read in each encoding in which Windows and other systems save it."""
     assert causes(SECRET_GONE.encode(encoding)) == ["client_secret_expired"]
 
 
 @pytest.mark.parametrize("transfer", ["base64", "quoted-printable", "8bit"])
 @pytest.mark.parametrize("subtype", ["plain", "html"])
 def test_a_mail(transfer: str, subtype: str):
-    """Whatever its parts are encoded in, attachments among them."""
+    """All parts of a mail are read in any encoding, attachments among them."""
     mail = EmailMessage()
     mail["From"], mail["To"], mail["Subject"] = "a@example.org", "b@example.org", "Undeliverable"
     mail.set_content("See below.")
@@ -38,7 +38,7 @@ def test_a_mail(transfer: str, subtype: str):
 
 
 def test_a_report_of_delivery():
-    """Its machine-readable part counts as well."""
+    """The machine-readable part of a delivery report is read as well."""
     content = (
         b"From: postmaster@example.org\nTo: a@example.org\nSubject: Undeliverable\n"
         b'MIME-Version: 1.0\nContent-Type: multipart/report; report-type=delivery-status; boundary="b"\n\n'
@@ -51,7 +51,7 @@ def test_a_report_of_delivery():
 
 
 def test_an_outlook_message():
-    """The texts of a .msg are UTF-16 streams in the file."""
+    """An Outlook message is read from the UTF-16 streams in its .msg file."""
     head = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(504)
     assert causes(head + NDR.encode("utf-16-le") + bytes(512)) == ["forwarding_blocked"]
 
@@ -69,6 +69,6 @@ def test_an_outlook_message():
     ],
 )
 def test_what_has_no_text(content: bytes, reason: str):
-    """The first bytes say what it is."""
+    """A file without text is refused with its kind, which its first bytes show."""
     with pytest.raises(NoTextError, match=reason):
         text_of(content)

@@ -13,12 +13,12 @@ REPORT = (
 
 
 def certain(text: str) -> list[str]:
-    """The certain causes."""
+    """Return the causes that the text names with certainty."""
     return [each.cause for each in read(text).certain]
 
 
 def possible(text: str) -> list[str]:
-    """The causes that the text leaves open."""
+    """Return the causes that the text leaves open."""
     return [each.cause for each in read(text).causes if not each.certain]
 
 
@@ -44,7 +44,7 @@ def possible(text: str) -> list[str]:
     ],
 )
 def test_replies_of_exchange(reply: str, cause: str):
-    """Each published row has its cause, as a report prints it."""
+    """Each reply in Microsoft's published rows has its cause, in the form that a report prints."""
     assert certain(REPORT.format(f"Remote Server returned '{reply}'")) == [cause]
 
 
@@ -58,7 +58,7 @@ def test_replies_of_exchange(reply: str, cause: str):
     ],
 )
 def test_rows_without_any_other_sign(row: str, cause: str):
-    """A code that nobody else sends counts next to a word of mail, in German, too."""
+    """A code that only Exchange sends counts next to a word about mail, in German, too."""
     assert certain(row) == [cause]
 
 
@@ -66,7 +66,10 @@ def test_rows_without_any_other_sign(row: str, cause: str):
     "code", ["550 5.7.606 banned sending IP [192.0.2.1]", "550 5.6.11 Invalid"]
 )
 def test_rows_without_a_cause_of_this_channel_are_handed_back(code: str):
-    """The code and Microsoft's page are all that the answer has."""
+    """A published row without a cause of this channel is returned as an unknown code.
+
+    The answer has only the code and Microsoft's page.
+    """
     reading = read(REPORT.format(f"Remote Server returned '{code}'"))
     assert (reading.causes, len(reading.unknown)) == ((), 1)
 
@@ -84,7 +87,7 @@ def test_rows_without_a_cause_of_this_channel_are_handed_back(code: str):
     ],
 )
 def test_sentences_for_the_sender(sentence: str, cause: str):
-    """A person copies only the upper part of the report."""
+    """A report's sentence for the sender names the cause, because people copy only that part."""
     assert certain(REPORT.format(sentence)) == [cause]
 
 
@@ -98,21 +101,27 @@ def test_sentences_for_the_sender(sentence: str, cause: str):
     ],
 )
 def test_outlooks_newer_reports(text: str):
-    """The newer form says it in the language of the organization; the address decides whose it is."""
+    """Outlook's newer reports name the cause in the language of the organization.
+
+    The address decides if the missing recipient is Webex Connect's.
+    """
     assert certain(text) == ["mailbox_not_found"]
     assert certain(text.replace("a@b", "a@mail.imiconnect.io, a@b")) == ["connect_address_gone"]
     assert read(text.replace("Office 365\n", "")).causes == ()
 
 
 def test_a_heading_repeats_the_code_without_its_words():
-    """5.2.2 alone is a full mailbox, and the reply below says that it is a sender's limit."""
+    """If a heading repeats only the code of a reply, the words of the reply below decide.
+
+    5.2.2 alone is a full mailbox, and the reply below says that it is a sender's limit.
+    """
     text = "Status code: 550 5.2.2 Error details: {} Microsoft 365"
     assert certain(text.format("550 5.2.2 Submission quota exceeded")) == ["sending_limit_reached"]
     assert certain(text.format("")) == ["mailbox_full"]
 
 
 def test_another_servers_reply_is_only_quoted():
-    """The other server's words explain Exchange's reply, and are no cause of their own."""
+    """Another server's quoted words explain Exchange's reply, and are no cause of their own."""
     text = "O365: {LED=450 4.4.317 Cannot connect [Message=451 4.4.0 Security status]}"
     assert certain(text) == ["mail_not_delivered"]
     quoted = (
@@ -122,7 +131,7 @@ def test_another_servers_reply_is_only_quoted():
 
 
 def test_a_login_is_told_from_the_list_of_logins_that_is_offered():
-    """A server offers XOAUTH2, and the client used a password."""
+    """A client's login with a password is recognized even if the server offers XOAUTH2."""
     text = (
         "<< 250-X.outlook.office365.com Hello\n250-AUTH LOGIN XOAUTH2\n250 SMTPUTF8\n"
         ">> AUTH LOGIN\n<< 535 5.7.3 Authentication unsuccessful"
@@ -131,7 +140,7 @@ def test_a_login_is_told_from_the_list_of_logins_that_is_offered():
 
 
 def test_a_restricted_recipient_stays_open():
-    """The sentence of the report does not say which restriction it is."""
+    """A report about a restricted recipient leaves open which restriction it is."""
     text = REPORT.format(
         "Your message can't be delivered because delivery to this address is restricted."
     )
@@ -158,7 +167,10 @@ def test_a_restricted_recipient_stays_open():
     ],
 )
 def test_cmdlets_and_hosts_in_the_words_of_people(text: str, cause: str):
-    """Exchange's own sentences need no other sign, and people shorten the name of the server."""
+    """Exchange's own sentences about cmdlets name their cause without any other sign.
+
+    A shortened name of the server is recognized, because people write it so.
+    """
     assert certain(text) == [cause]
 
 
@@ -172,7 +184,7 @@ def test_cmdlets_and_hosts_in_the_words_of_people(text: str, cause: str):
     ],
 )
 def test_numbers_and_sentences_of_others(text: str):
-    """The same numbers and words without Exchange, or about something else, name nothing."""
+    """Exchange's numbers and words name no cause in texts of others or about something else."""
     assert read(text).causes == ()
 
 
@@ -193,7 +205,10 @@ def test_numbers_and_sentences_of_others(text: str):
     ],
 )
 def test_words_without_a_code(text: str, cause: str):
-    """A person leaves the code out; Exchange's own words, or its name next to them, are enough."""
+    """Exchange's own words, or words next to its name, name a cause without a code.
+
+    People often leave the code out.
+    """
     assert certain(text) == [cause]
 
 
@@ -206,7 +221,7 @@ def test_words_without_a_code(text: str, cause: str):
     ],
 )
 def test_small_talk_and_other_reasons(text: str):
-    """Words that everybody says need a code, and a sentence may go on to another reason."""
+    """Everyday words without a code name no cause, and neither do sentences with another reason."""
     assert read(text).causes == ()
 
 
@@ -224,12 +239,12 @@ def test_small_talk_and_other_reasons(text: str):
     ],
 )
 def test_sentences_for_senders(text: str, cause: str):
-    """The sentences that Outlook shows to a sender, in another language too."""
+    """The sentences that Outlook shows to a sender name their cause, in other languages, too."""
     assert certain(text) == [cause]
 
 
 def test_words_of_exchange_with_another_speaker():
-    """A word of Exchange's in a text of Gmail's only names nothing."""
+    """A word of Exchange in a text that only Gmail wrote names no cause."""
     assert read("Gmail answered 550 5.7.1 SendAsDenied [smtp.gmail.com]").causes == ()
 
 
@@ -242,5 +257,5 @@ def test_words_of_exchange_with_another_speaker():
     ],
 )
 def test_sentences_that_only_resemble_those_of_exchange(text: str):
-    """A permission's description and the answers of other tools name nothing."""
+    """A permission's description and the similar answers of other tools name no cause."""
     assert read(text).causes == ()

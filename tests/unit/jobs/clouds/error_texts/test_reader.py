@@ -1,4 +1,4 @@
-"""The reader: words before numbers, who speaks, what stays open, and what is unknown."""
+"""Reader of error texts: words before numbers, the speaker, and open or unknown causes."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ OPEN_573 = ["wrong_mailbox_user", "scope_wrong", "exchange_incident"]
 
 
 def certain(text: str, heard: Speaker | None = None) -> list[tuple[str, str]]:
-    """The certain causes with their codes."""
+    """Return the certain causes with their codes."""
     return [(each.cause, each.code) for each in read(text, heard).certain]
 
 
 def possible(text: str) -> list[str]:
-    """The causes that the text leaves open."""
+    """Return the causes that the text leaves open."""
     return [each.cause for each in read(text).causes if not each.certain]
 
 
@@ -76,7 +76,7 @@ def possible(text: str) -> list[str]:
     ],
 )
 def test_codes_are_found_in_pasted_text(text: str, found: list[tuple[str, str]]):
-    """Whatever a person pastes, each cause in it is named once, in order."""
+    """Each cause in a pasted text is named once, in the order of the text."""
     assert certain(text) == found
 
 
@@ -140,7 +140,10 @@ def test_codes_are_found_in_pasted_text(text: str, found: list[tuple[str, str]])
     ],
 )
 def test_words_beat_numbers(text: str, cause: str):
-    """The most specific number wins, the sentence wins over it, and consequences are left out."""
+    """Of several numbers the most specific counts, and a sentence counts more than a number.
+
+    Consequences are left out.
+    """
     assert [name for name, _ in certain(text)] == [cause]
 
 
@@ -172,7 +175,10 @@ def test_words_beat_numbers(text: str, cause: str):
     ],
 )
 def test_strangers_get_no_cause(text: str):
-    """Gmail, FTP, Windows, databases and other servers are not this channel's services."""
+    """Texts of Gmail, FTP, Windows, databases and other servers have no cause.
+
+    They are not services of this channel.
+    """
     reading = read(text)
     assert (reading.ours, reading.causes, reading.codes) == (False, (), ())
 
@@ -190,12 +196,12 @@ def test_strangers_get_no_cause(text: str):
     ],
 )
 def test_common_codes_count_where_a_service_of_ours_speaks(text: str, cause: str):
-    """The same codes mean something next to Exchange's or Webex Connect's name."""
+    """A common code has a cause if it is next to the name of Exchange or Webex Connect."""
     assert [name for name, _ in certain(text)][:1] == [cause]
 
 
 def test_a_permanent_refusal_never_passes():
-    """A 5xx that says "try again later" is no passing fault."""
+    """A 5xx reply is not a temporary fault, even if it says "try again later"."""
     text = "smtp.office365.com: 554 5.7.1 Service unavailable, try again later"
     assert [each.cause for each in read(text, Speaker.EXCHANGE).causes if each.passes] == []
 
@@ -210,14 +216,17 @@ def test_a_refused_token_leaves_open_whose_and_which_it_is():
 
 
 def test_a_login_with_a_password_is_no_refused_token():
-    """The dialogue shows how the login was made; a list of what the server offers does not."""
+    """The words of a login show if it used a password.
+
+    A list of the logins that the server offers does not show it.
+    """
     refused = "535 5.7.3 Authentication unsuccessful [X.PROD.OUTLOOK.COM]"
     assert certain(f"SMTP ERROR: Password command failed: {refused}")[0][0] == "smtp_password_login"
     assert certain(f"250-AUTH LOGIN XOAUTH2\n{refused}")[0][0] == "smtp_token_refused"
 
 
 def test_a_number_with_several_senses_is_open():
-    """5.7.139 without its words is any of five."""
+    """The code 5.7.139 without words has five meanings, so its cause stays open."""
     assert (certain("535 5.7.139"), "smtp_auth_off_for_tenant" in possible("535 5.7.139")) == (
         [],
         True,
@@ -225,7 +234,7 @@ def test_a_number_with_several_senses_is_open():
 
 
 def test_what_nobody_knows_is_given_back_whole():
-    """The code, the person's own line, and Microsoft's page about it."""
+    """An unknown code is returned with the person's own line and Microsoft's page about it."""
     (unknown,) = read("> My sign-in page says:\n> AADSTS7999999: a new thing\n> and stops.").unknown
     assert (unknown.code, unknown.line, unknown.page) == (
         "AADSTS7999999",
@@ -240,7 +249,7 @@ def test_what_nobody_knows_is_given_back_whole():
 
 
 def test_a_bare_code_counts_in_webex_connects_form():
-    """A bare number is a code where the person saw it in Webex Connect, and nowhere else."""
+    """A bare number is a code if the person saw it in Webex Connect, and nowhere else."""
     assert [each.cause for each in read_at_form("7020.").certain] == ["webex_busy"]
     assert read("7020.").causes == ()
     assert read_at_form("Windows service error, Event ID 7001").causes == ()

@@ -8,12 +8,12 @@ from jobs.clouds.error_texts.reader import read
 
 
 def certain(text: str) -> list[str]:
-    """The certain causes."""
+    """Return the causes that the text names with certainty."""
     return [each.cause for each in read(text).certain]
 
 
 def possible(text: str) -> list[str]:
-    """The causes that the text leaves open."""
+    """Return the causes that the text leaves open."""
     return [each.cause for each in read(text).causes if not each.certain]
 
 
@@ -40,7 +40,7 @@ def possible(text: str) -> list[str]:
     ],
 )
 def test_entras_numbers_and_sentences(text: str, cause: str):
-    """Microsoft's list of numbers is read as a whole, and Entra's own sentences without a number."""
+    """Every number in Microsoft's list is read, and so are Entra's sentences without a number."""
     assert certain(text) == [cause]
 
 
@@ -62,7 +62,7 @@ def test_entras_numbers_and_sentences(text: str, cause: str):
     ],
 )
 def test_pages_of_the_sign_in_show_no_number(text: str, cause: str):
-    """A person copies the sentence of the page, and the page has no code."""
+    """A sentence of a sign-in page names the cause, because the page has no code to copy."""
     assert [each.cause for each in read(text).causes] == [cause]
 
 
@@ -96,12 +96,15 @@ def test_pages_of_the_sign_in_show_no_number(text: str, cause: str):
     ],
 )
 def test_words_of_exchanges_replies(text: str, cause: str):
-    """The words decide, a code that is repeated counts once, and a 4xx that is tried again passes."""
+    """The words of Exchange's reply decide, and a repeated code counts once.
+
+    A 4xx reply that is tried again is a temporary fault.
+    """
     assert certain(text) == [cause]
 
 
 def test_a_refusal_that_exchange_does_not_explain_stays_open():
-    """5.7.139 with unknown words is no refused token."""
+    """The code 5.7.139 with unknown words is not read as a refused token, but stays open."""
     text = "535 5.7.139 Authentication unsuccessful, federated STS service was unreachable."
     assert (certain(text), possible(text)[0]) == ([], "smtp_login_blocked")
 
@@ -122,12 +125,15 @@ def test_a_refusal_that_exchange_does_not_explain_stays_open():
     ],
 )
 def test_words_of_graph_and_exchange(text: str, cause: str):
-    """Graph's and Exchange's own sentences need no code."""
+    """Sentences of Graph and Exchange name their cause without a code."""
     assert certain(text) == [cause]
 
 
 def test_a_number_that_is_only_listed_is_no_cause_beside_one_with_its_sentence():
-    """A setting lists the numbers to ignore; the error itself has its sentence."""
+    """A number that is only listed is no cause if another number has its own sentence.
+
+    For example, a setting lists the numbers to ignore.
+    """
     text = (
         "AADSTS53003: Access has been blocked by Conditional Access policies. "
         "IGNORE_CODES: AADSTS53003 AADSTS50076 AADSTS50079"
@@ -137,7 +143,10 @@ def test_a_number_that_is_only_listed_is_no_cause_beside_one_with_its_sentence()
 
 
 def test_a_mailbox_login_counts_where_a_person_names_microsoft():
-    """IMAP's words are everybody's; "Outlook" or "Azure" in a person's words is a sign, too."""
+    """IMAP's words for a failed login count only if the person also names Microsoft.
+
+    "Outlook" or "Azure" is such a sign, but many other services use IMAP's words.
+    """
     text = "The plug-in for Azure gives AUTHENTICATE failed."
     assert possible(text) == ["scope_wrong", "wrong_mailbox_user", "smtp_password_login"]
     assert read("gmail in Outlook: AUTHENTICATE failed.").causes == ()
@@ -149,7 +158,7 @@ def test_a_mailbox_login_counts_where_a_person_names_microsoft():
     ["smtp.office365.com", "outlook.office365.com", "x.mail.protection.outlook.com"],
 )
 def test_microsofts_mail_hosts_are_no_strangers(host: str):
-    """A mail server's name is a stranger's, and Microsoft's are not."""
+    """Microsoft's mail hosts do not make a text a stranger's, as other mail servers' names do."""
     assert certain(f"{host} said: 535 5.7.3 Authentication unsuccessful") == ["smtp_token_refused"]
 
 
@@ -163,5 +172,5 @@ def test_microsofts_mail_hosts_are_no_strangers(host: str):
     ],
 )
 def test_settings_packages_and_addresses_are_no_mail_hosts(text: str):
-    """Java's packages, settings and addresses of people look like hosts and are none."""
+    """Java's packages, settings and people's addresses look like mail hosts and are none."""
     assert certain(text) == ["smtp_token_refused"]

@@ -64,14 +64,14 @@ def test_eight_times_the_text_is_eight_times_the_work(piece: str):
     ],
 )
 def test_parts_that_are_not_shown(text: str, shown: str | None):
-    """Comments, styles, scripts and heads are left out if they end; nothing else is."""
+    """Comments, styles, scripts and heads are left out if they end, and no other part is."""
     found = clean(text).flat
     assert found.endswith("c e") if shown is None else found == " ".join(shown.split())
 
 
 @given(st.lists(st.sampled_from(PIECES), max_size=30))
 def test_a_part_that_is_not_shown_ends_at_its_first_end(pieces: list[str]):
-    """Text after the last end of any kind is always shown."""
+    """Text after the end of the last hidden part is always shown, whatever came before it."""
     assert clean("".join(pieces) + "--></style></script></head>AADSTS50034").flat.endswith(
         "AADSTS50034"
     )

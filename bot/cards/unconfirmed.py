@@ -1,8 +1,8 @@
-"""Cards that Webex may show although nobody has written down their message.
+"""Cards that Webex may show although the bot has not recorded their messages.
 
-The answer to a post can be lost, and a process can die before it has the answer. In a 1:1 the bot can
-read what it has posted, so there each post is noted before it is made, and its message is looked for
-later. In a space Webex shows a bot only the messages that mention it (facts/webex.md 1).
+The answer to a post can be lost, and a process can die before it has the answer. In a 1:1 the bot
+can read what it has posted, so there each post is noted before it is made, and its message is
+looked for later. In a space Webex shows a bot only the messages that mention it (facts/webex.md 1).
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from bot.cards.presenters.card_state import (
 from bot.services import Services
 from bot.webex.client import Message, WebexError
 from bot.webex.errors import passes
-from bot.webex.own_posts import is_own, plain
+from bot.webex.own_posts import is_own, may_be_of_run, plain
 from bot.webex.retry import UNCONFIRMED
 from jobs.clock import now
 from jobs.runs.run import Run
@@ -32,9 +32,9 @@ from jobs.storage import codec, keys
 class UnconfirmedPost:
     """Card that Webex may have posted without confirming it.
 
-    ``posts`` is the number of lost answers, ``at`` the time of the last post. ``card`` is what that
-    post would be, without its message, and ``text`` a mark of its text. They are missing for a room
-    in which the bot cannot look.
+    ``posts`` is the number of lost answers, ``at`` the time of the last post. ``card`` is the card
+    as that post would show it, without its message, and ``text`` a mark of its text. Both are
+    missing for a room in which the bot cannot look.
     """
 
     posts: int
@@ -55,7 +55,7 @@ def load(services: Services, run_id: str, slot: str) -> UnconfirmedPost | None:
 
 
 def save(services: Services, run_id: str, slot: str, post: UnconfirmedPost | None) -> None:
-    """Note the post, or forget it."""
+    """Save the unconfirmed post of this slot, or delete it if ``post`` is None."""
     if post is None:
         services.redis.hdel(keys.cards(run_id), unconfirmed_field(slot))
     else:
@@ -63,7 +63,7 @@ def save(services: Services, run_id: str, slot: str, post: UnconfirmedPost | Non
 
 
 def may_be_posted(error: WebexError) -> bool:
-    """Return whether Webex may show a card although its post failed."""
+    """Return whether Webex may show a card although the request to post it failed."""
     return passes(error) and error.accepted
 
 
@@ -81,7 +81,9 @@ def begin(
 def find(
     services: Services, run: Run, wanted: DesiredCard, post: UnconfirmedPost
 ) -> PostedCard | None:
-    """Return the card with its message if Webex shows it, and None if not or if the room is not read.
+    """Return the card with its message if Webex shows it, or else None.
+
+    The result is None as well if the bot cannot read the room.
 
     Raises:
         WebexError: Webex is unavailable, and nothing was posted.
@@ -89,23 +91,33 @@ def find(
     if post.card is None or not _is_direct(run, wanted):
         return None
     try:
-        newest = _newest(services, run, wanted)
+        found = _message_of(services, run, wanted, post)
     except WebexError as error:
         if not passes(error):
             return None
         error.accepted = False
         raise
-    found = _message_of(services, run, post, newest)
     return replace(post.card, message=found.id, room=found.room_id) if found else None
 
 
 def _message_of(
-    services: Services, run: Run, post: UnconfirmedPost, newest: tuple[Message, ...]
+    services: Services, run: Run, wanted: DesiredCard, post: UnconfirmedPost
 ) -> Message | None:
-    """Return the message that the post made and that none of the run's cards has, or None."""
+    """Return the message that the post made and that none of the run's known cards has, or None."""
     known = {each.message for each in posted_cards(services, run.id).values()}
-    alike = (each for each in newest if each.id not in known and _mark(each.text) == post.text)
-    return next((each for each in alike if is_own(each, services.me.id, post.at)), None)
+    newest = (each for each in _newest(services, run, wanted) if each.id not in known)
+    alike = (each for each in newest if _mark(each.text) == post.text)
+    own = (each for each in alike if is_own(each, services.me.id, post.at))
+    return next((each for each in own if _is_of_run(services, run, wanted, each)), None)
+
+
+def _is_of_run(services: Services, run: Run, wanted: DesiredCard, message: Message) -> bool:
+    """Return whether the message may be a card of this run.
+
+    The message itself is read, because a list of 1:1 messages does not show their cards.
+    """
+    whole = message if message.card else services.webex.message(message.id, fresh=False)
+    return may_be_of_run(whole, run.id, wanted.card.content)
 
 
 def _newest(services: Services, run: Run, wanted: DesiredCard) -> tuple[Message, ...]:

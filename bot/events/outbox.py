@@ -1,8 +1,8 @@
 """Outbox for the answers to an event, kept until Webex accepts them.
 
-This way a retried event does not run a command twice. Everything that a command posts goes through
-the outbox. If Webex is unavailable, the command does not notice and runs to its end. The next try
-of the event posts only the remaining messages.
+Everything that a command posts goes through the outbox. If Webex is unavailable, the command does
+not notice and runs to its end. The next try of the event posts only the remaining messages, so that
+a retried event does not run a command twice.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from bot.services import Services
 from bot.webex.client import Message, Post, WebexBadRequestError, WebexError
 from bot.webex.errors import FORBIDDEN, passes
 from bot.webex.messenger import Json, Messenger
-from bot.webex.own_posts import is_own, plain
+from bot.webex.own_posts import is_own, may_be_of_run, plain
 from bot.webex.retry import UNCONFIRMED
 from jobs.clock import now
 from jobs.model import Text, verbatim
@@ -82,7 +82,7 @@ class Outbox(Messenger):
         return Message.of({})
 
     def edit(self, message_id: str, room_id: str, text: str, card: Json | None = None) -> None:
-        """Edit at once, because a kept edit could be out of date when it is made."""
+        """Edit the message at once, because a kept edit could be out of date when it is made."""
         self._webex.edit(message_id, room_id, text, card)
 
     def post_all(self, posts: Iterable[Post]) -> None:
@@ -95,7 +95,7 @@ class Outbox(Messenger):
                 self._post_kept(each)
 
     def _is_shown(self, post: Post) -> bool:
-        """Return whether the card of a run was posted meanwhile."""
+        """Return whether the post shows a run's card that was posted meanwhile."""
         return post.shows is not None and was_posted(self._services, *post.shows)
 
     def _post_kept(self, post: Post) -> None:
@@ -120,7 +120,9 @@ class Outbox(Messenger):
             return None
         text, me = plain(str(post.fields.get("text", ""))), self._services.me.id
         same = (each for each in self._newest() if plain(each.text) == text)
-        return next((each for each in same if is_own(each, me, post.since)), None)
+        return next(
+            (each for each in same if is_own(each, me, post.since) and _is(each, post)), None
+        )
 
     def _newest(self) -> tuple[Message, ...]:
         """Return the newest messages of the 1:1 room; none if the bot may not read it.
@@ -137,8 +139,14 @@ class Outbox(Messenger):
             raise
 
 
+def _is(message: Message, post: Post) -> bool:
+    """Return whether the message may be the post, and not the same card of another run."""
+    shown = post.fields.get("attachments")
+    return post.shows is None or may_be_of_run(message, post.shows[0], shown)
+
+
 def _remaining(post: Post, error: WebexError, began: datetime) -> tuple[Post, ...]:
-    """Return what is still to be posted after the error.
+    """Return the posts that are still to be made after the error.
 
     If Webex may have posted the message, the retry delay in ``error`` is extended.
     """
@@ -199,7 +207,7 @@ def _run_safely(ctx: ChatContext, act: Handler) -> None:
 
 
 def _is_shut_out(ctx: ChatContext, error: WebexError) -> bool:
-    """Return whether a person has asked in a space in which the bot may not write."""
+    """Return whether a person asked for something in a space in which the bot may not write."""
     by_person = ctx.person.id != ctx.services.me.id
     return error.status == FORBIDDEN and not ctx.direct and by_person
 
@@ -225,9 +233,10 @@ def _report_failure(ctx: ChatContext, reference: str) -> None:
 
 
 def _report_failure_in_person(ctx: ChatContext, error: WebexError) -> None:
-    """Tell the person 1:1 that there is no answer, and why.
+    """Tell the person in the 1:1 space that there is no answer, and why.
 
-    The bot may not write in the space, because only moderators may or because posting is disabled.
+    The bot may not write in the space of the question, because only moderators may or because
+    posting is disabled.
     """
     log.warning("the bot may not write in the space", room=ctx.room, tracking_id=error.tracking_id)
     kicker, title, words = (

@@ -19,6 +19,8 @@ class Message:
     """Message in a space.
 
     ``files`` are addresses that need the bot's token (see :meth:`bot.webex.client.Webex.download`).
+    ``card`` is the JSON of its attachments. It is empty if the answer has none: a list of 1:1
+    messages does not show them (Webex's OpenAPI).
     """
 
     id: str
@@ -30,6 +32,7 @@ class Message:
     parent_id: str
     files: tuple[str, ...]
     created: str
+    card: str = ""
 
     @property
     def thread(self) -> str:
@@ -57,6 +60,7 @@ class Message:
             parent_id=text(data, "parentId"),
             files=texts(data, "files"),
             created=text(data, "created"),
+            card=json.dumps(data["attachments"]) if data.get("attachments") else "",
         )
 
 

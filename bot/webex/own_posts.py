@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import datetime, timedelta
 
 from bot.webex import models
@@ -17,6 +18,15 @@ def is_own(message: Message, bot_id: str, since: datetime) -> bool:
     return message.person_id == bot_id and not models.is_older_than(
         message.created, now() - since + SKEW
     )
+
+
+def may_be_of_run(message: Message, run_id: str, content: object) -> bool:
+    """Return whether the message may show this card of a run.
+
+    A card of another run may have the same text and be a few seconds older. So if the card names
+    its run, the message's card must do so as well, as far as Webex shows it.
+    """
+    return not message.card or run_id in message.card or run_id not in json.dumps(content)
 
 
 def plain(text: str) -> str:

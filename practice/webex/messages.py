@@ -15,7 +15,7 @@ from practice.webex.pressing import Pressing
 
 
 class MessageRoutes:
-    """Messages and Attachment Actions APIs for the account of the token."""
+    """Routes of the Messages and Attachment Actions APIs for the account of the token."""
 
     def __init__(
         self, access_: Access, posting: Posting, pressing: Pressing, contents: Contents
@@ -29,7 +29,7 @@ class MessageRoutes:
         self._contents = contents
 
     def register(self, pages: flask.Blueprint) -> None:
-        """Add the routes."""
+        """Add the routes of /messages and /attachment/actions."""
         pages.add_url_rule("/messages", view_func=self.create, methods=["POST"])
         pages.add_url_rule("/messages", view_func=self.index, methods=["GET"])
         pages.add_url_rule("/messages/direct", view_func=self.list_direct, methods=["GET"])
@@ -46,7 +46,7 @@ class MessageRoutes:
         return self._shown(self._posting.create(actor(), access.body(self._contents.posted)))
 
     def get(self, message_id: str) -> flask.Response:
-        """Return a message."""
+        """Return a message by its ID."""
         with self._world.lock:
             message = self._posting.get(actor(), message_id)
             if message.person_id != actor().id:
@@ -63,7 +63,10 @@ class MessageRoutes:
         return flask.Response(status=204)
 
     def index(self) -> flask.Response:
-        """Return the messages of a room, newest first; in a space a bot gets only those that mention it."""
+        """Return the messages of a room, newest first.
+
+        In a space, a bot gets only the messages that mention it.
+        """
         asked = flask.request.args
         access.needed(asked.to_dict(), "roomId")
         with self._world.lock:
@@ -94,12 +97,12 @@ class MessageRoutes:
                 raise not_found("Could not find a direct room with this person.")
             return access.page(
                 self._room_messages(room.id, actor()),
-                lambda each: shapes.message(self._world, each),
+                lambda each: shapes.direct_message(self._world, each),
                 50,
             )
 
     def press(self) -> tuple[flask.Response, int]:
-        """Create an attachment action."""
+        """Create an attachment action, which is the press of a button."""
         return flask.jsonify(shapes.action(self._pressing.create(actor(), access.body()))), 202
 
     def get_action(self, action_id: str) -> flask.Response:

@@ -1,4 +1,4 @@
-"""Records as the API's JSON (the shapes of webex-messaging.json).
+"""Records of Webex as the API's JSON (the shapes of webex-messaging.json).
 
 Keys without a value are left out, as in Webex.
 """
@@ -18,7 +18,7 @@ def _given(**values: Any) -> dict[str, Any]:
 
 
 def person(record: Person) -> dict[str, Any]:
-    """Return a person, without presence, which is only shown within an organization."""
+    """Return a person as JSON, without presence, which is only shown within an organization."""
     last_name = record.display_name.partition(" ")[2]
     return {
         **_given(
@@ -40,7 +40,7 @@ def person(record: Person) -> dict[str, Any]:
 
 
 def room(world: World, record: Room, reader: Person) -> dict[str, Any]:
-    """Return a room; the title of a 1:1 is the other person's name."""
+    """Return a room as JSON; the title of a 1:1 is the other person's name."""
     title = record.title
     if record.type == "direct":
         others = (
@@ -66,7 +66,7 @@ def room(world: World, record: Room, reader: Person) -> dict[str, Any]:
 
 
 def membership(world: World, record: Membership) -> dict[str, Any]:
-    """Return a membership, with the organization of the person."""
+    """Return a membership as JSON, with the organization of the person."""
     member, of_room = world.people[record.person_id], world.rooms[record.room_id]
     return {
         **_given(
@@ -86,7 +86,7 @@ def membership(world: World, record: Membership) -> dict[str, Any]:
 
 
 def message(world: World, record: Message) -> dict[str, Any]:
-    """Return a message as it is now."""
+    """Return the current version of a message as JSON."""
     said, author = record.current, world.people[record.person_id]
     return _given(
         id=record.id,
@@ -107,8 +107,14 @@ def message(world: World, record: Message) -> dict[str, Any]:
     )
 
 
+def direct_message(world: World, record: Message) -> dict[str, Any]:
+    """Return a message as a list of 1:1 messages shows it: without its card (Webex's OpenAPI)."""
+    shown = message(world, record)
+    return {name: value for name, value in shown.items() if name != "attachments"}
+
+
 def action(record: Action) -> dict[str, Any]:
-    """Return an attachment action with its inputs."""
+    """Return an attachment action as JSON, with its inputs."""
     known = _given(
         id=record.id,
         type="submit",
@@ -120,7 +126,7 @@ def action(record: Action) -> dict[str, Any]:
 
 
 def webhook(record: Webhook) -> dict[str, Any]:
-    """Return a webhook; its owner also gets the secret."""
+    """Return a webhook as JSON; its owner also gets the secret."""
     return _given(
         id=record.id,
         name=record.name,

@@ -37,7 +37,7 @@ MICROSOFT = {
 def worker(
     settings: BotSettings, redis: Redis, webex_script: Any, reply: Any
 ) -> Iterator[subprocess.Popen[bytes]]:
-    """The real ``python -m bot worker``, with a Webex that knows the bot and no webhook yet."""
+    """Real ``python -m bot worker``, with a Webex that knows the bot and has no webhook yet."""
     webex_script.on(
         "GET",
         "/people/me",
@@ -62,15 +62,18 @@ def worker(
 
 
 def a_while_ago() -> str:
-    """When something happened that Webex would show by now."""
+    """Return a time so long ago that Webex would show its events by now."""
     return (now() - retry.API_LAG).isoformat()
 
 
 def test_a_worker_leaves_data_that_a_newer_version_has_migrated(
     worker: subprocess.Popen[bytes], redis: Redis, webex_script: Any
 ):
-    """It ends with exit code 2, and an event of that time is left for the newer version's workers."""
-    until(lambda: len(Worker.all(connection=redis)) == 4)
+    """A worker ends with exit code 2 once a newer version has migrated the data.
+
+    An event of that time is left for the newer version's workers.
+    """
+    until(lambda: len(Worker.all(connection=redis)) == len(WORKERS))
     redis.set(keys.schema(), schema.NEWEST + 1)
     EventQueue(redis).add(WebhookEvent("messages", "newer", "ann", "room", a_while_ago()))
     assert worker.wait(LIMIT_S) == 2
@@ -81,9 +84,9 @@ def test_a_worker_leaves_data_that_a_newer_version_has_migrated(
 def test_a_worker_registers_webhooks_takes_events_and_stops(
     worker: subprocess.Popen[bytes], redis: Redis, webex_script: Any
 ):
-    """A worker starts four processes, registers three webhooks, handles an event and ends with 0.
+    """A worker starts a process for each list of queues, registers three webhooks and ends with 0.
 
-    The event's message is fetched from Webex, and SIGTERM ends it.
+    Meanwhile it handles an event, whose message is fetched from Webex. SIGTERM ends the worker.
     """
     until(lambda: len(Worker.all(connection=redis)) == len(WORKERS))
     until(lambda: sum(method == "POST" for method, _, _ in webex_script.asked) == 3)
@@ -97,7 +100,10 @@ def test_a_worker_registers_webhooks_takes_events_and_stops(
 def test_a_webex_that_hangs_holds_up_no_run(
     worker: subprocess.Popen[bytes], redis: Redis, webex_script: Any, reply: Any
 ):
-    """More events and draws than there are workers wait for Webex, and a run is carried on at once."""
+    """A run is carried on at once while many events wait for Webex.
+
+    There are more of these events than worker processes.
+    """
     until(lambda: len(Worker.all(connection=redis)) == len(WORKERS))
     goes_on = threading.Event()
     for number in range(9):
@@ -113,7 +119,7 @@ def test_a_webex_that_hangs_holds_up_no_run(
 def test_an_event_comes_again_by_itself(
     worker: subprocess.Popen[bytes], redis: Redis, webex_script: Any, reply: Any
 ):
-    """It is handed out when Webex said, and not before."""
+    """An event that Webex puts off is handed out again when Webex said, and not before."""
     webex_script.on("GET", "/messages/late", reply(429, {}, {"Retry-After": "4"}), reply(404, {}))
     arrived = WebhookEvent("messages", "late", "ann", "", a_while_ago())
     began = time.monotonic()
@@ -124,15 +130,15 @@ def test_an_event_comes_again_by_itself(
 
 
 def test_one_worker_only_watches():
-    """No other worker takes the watch's jobs."""
+    """Exactly one RQ worker takes the jobs of the watch, and it takes no others."""
     assert WORKERS.count((WATCH,)) == 1
     assert len(OTHERS) == len(WORKERS) - 1
 
 
 def test_who_takes_what():
-    """One worker takes only runs, one takes no runs, and two draw no cards.
+    """One RQ worker takes only runs, one takes no runs, and two draw no cards.
 
-    Every queue but that of the watch has more than one worker.
+    Every queue except the one of the watch has more than one worker.
     """
     assert OTHERS.count((RUNS,)) == 1
     assert [RUNS in queues for queues in OTHERS].count(False) == 1
@@ -145,7 +151,7 @@ def test_who_takes_what():
 def test_a_job_is_told_of_sigterm(redis: Redis, settings: BotSettings, tmp_path: Path):
     """A job's process receives SIGTERM at once and ends by itself, and its job counts as done.
 
-    It ends long before it would be killed.
+    The process ends long before it would be killed.
     """
     (tmp_path / "probe.py").write_text(PROBE, encoding="utf-8")
     worker = subprocess.Popen(  # noqa: S603  our own command line

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from bot.cards import delivery, unconfirmed
-from bot.cards.presenters.card_state import PostedCard, posted_card
+from bot.cards.presenters.card_state import DesiredCard, PostedCard, posted_card
 from bot.services import Services
 from bot.webex.client import WebexError
+from bot.webex.messenger import attachments
 from jobs.clock import now
 from jobs.runs.run import Run
 from tests.unit.bot.cards.small_card import Said, card, methods
@@ -44,8 +46,7 @@ def test_a_card_of_a_process_that_died_is_taken_over(
     services: Services, run: Run, said: Said, webex_script: Any, reply: Any
 ):
     """The card of a process that died is found and not posted, and is edited when there is news."""
-    listed = reply(body={"items": [message(services)]})
-    webex_script.on("GET", "/messages/direct", listed)
+    shows(webex_script, reply, message(services))
     webex_script.on("PUT", "/messages/found-1", reply(body={"id": "found-1"}))
     assert delivery.sync(services, run, card("a", to=CARL)) == 0
     shown = posted_card(services, run.id, "plan")
@@ -75,6 +76,38 @@ def test_another_message_is_not_taken_over(
     webex_script.on("GET", "/messages/direct", listed)
     assert 0 < delivery.sync(services, run, card("a", to=CARL)) <= 5
     assert methods(said) == []
+
+
+@pytest.mark.parametrize(("shown", "found"), [("own", True), ("OTHER1", False), ("", True)])
+def test_another_runs_card_with_the_same_text_is_not_taken_over(
+    services: Services, run: Run, webex_script: Any, reply: Any, shown: str, found: bool
+):
+    """A card with the same text is another run's if the message shows the id of another run.
+
+    Webex lists 1:1 messages without their cards, so the message itself is read.
+    """
+    wanted = with_button(run.id)
+    noted = PostedCard("", "", wanted.fingerprint, wanted.urgency, now())
+    post = unconfirmed.begin(services, run, wanted, noted, 0)
+    named = {"own": run.id}.get(shown, shown)
+    cards = {"attachments": attachments(with_button(named).card.content)} if named else {}
+    shows(webex_script, reply, message(services), cards)
+    assert bool(unconfirmed.find(services, run, wanted, post)) is found
+
+
+def shows(webex_script: Any, reply: Any, listed: Any, more: Any | None = None) -> None:
+    """Script a Webex that lists the message, and shows it with these other values."""
+    webex_script.on("GET", "/messages/direct", reply(body={"items": [listed]}))
+    webex_script.on("GET", "/messages/found-1", reply(body=listed | (more or {})))
+
+
+def with_button(run_id: str) -> DesiredCard:
+    """Return a small card for Carl with a button that names the run."""
+    small = card("a", to=CARL)
+    button = {"type": "Action.Submit", "title": "Go", "data": {"run": run_id}}
+    return replace(
+        small, card=replace(small.card, content=small.card.content | {"actions": [button]})
+    )
 
 
 @pytest.mark.usefixtures("died")
@@ -112,7 +145,7 @@ def test_a_card_whose_answer_was_lost_is_taken_over(
     webex_script.on("POST", "/messages", reply(status))
     with suppress(WebexError):
         delivery.sync(services, run, card("a", to=CARL))
-    webex_script.on("GET", "/messages/direct", reply(body={"items": [message(services)]}))
+    shows(webex_script, reply, message(services))
     assert (delivery.sync(services, run, card("a", to=CARL)), methods(said)) == (0, ["POST"])
     assert unconfirmed.load(services, run.id, "plan") is None
 

@@ -95,6 +95,26 @@ def test_in_a_1_1_the_bot_looks_first(
     assert (typed("/help"), len(said())) == (None, posts)
 
 
+@pytest.mark.parametrize(("other", "posts"), [(False, 1), (True, 2)])
+def test_the_first_card_of_another_run_is_not_the_answer(
+    typed: Any, busy: Services, said: Said, webex_script: Any, reply: Any, other: bool, posts: int
+):
+    """A 1:1 message with the text of a run's first card is another run's if its card says so."""
+    webex_script.on("POST", "/messages", reply(502), reply(body={"id": "posted-1"}))
+    typed("/setup-email support@example.test")
+    (run,) = busy.store.runs_in_space("room-1")
+    ((_, words),) = said()
+    answer = {
+        "id": "posted-0",
+        "personId": "bot-1",
+        "text": words,
+        "created": now().isoformat(),
+        "attachments": [{"content": {"run": "OTHER1" if other else run.id}}],
+    }
+    webex_script.on("GET", "/messages", reply(body={"items": [answer]}))
+    assert (typed("/setup-email support@example.test"), len(said())) == (None, posts)
+
+
 @pytest.mark.parametrize(
     ("status", "posts"), [(503, 1), (403, 2)], ids=["Webex is away", "it may not look"]
 )

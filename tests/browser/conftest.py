@@ -90,7 +90,7 @@ def browser() -> Iterator[Any]:
 
 @pytest.fixture(scope="module")
 def space(browser: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[PracticeSpace]:
-    """The practice space with all of its processes, on a free port."""
+    """Practice space with all of its processes, on a free port."""
     running = PracticeSpace(tmp_path_factory.mktemp("space") / "run", 0)
     running.open()
     try:
@@ -102,7 +102,10 @@ def space(browser: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pr
 
 @pytest.fixture
 def visit(browser: Any, space: PracticeSpace) -> Iterator[Callable[..., Mouse]]:
-    """Open the page in a new browser context; an error on its console fails the test."""
+    """Return a function that opens the page in a new browser context.
+
+    An error on the console of such a page fails the test.
+    """
     contexts, errors = [], []
 
     def opened(
@@ -143,11 +146,11 @@ def visit(browser: Any, space: PracticeSpace) -> Iterator[Callable[..., Mouse]]:
 
 @pytest.fixture(name="axe")
 def axe_fixture() -> Callable[[Any], list[str]]:
-    """Looks at a page with axe-core."""
+    """Return the function that looks at a page with axe-core."""
     return axe
 
 
 @pytest.fixture(name="picture")
 def picture_fixture() -> Callable[..., None]:
-    """Takes pictures."""
+    """Return the function that takes a picture of a page and compares its words."""
     return picture

@@ -71,11 +71,11 @@ class Nobody:
     ready = False
 
     def shown(self) -> list[Any]:
-        """Return no process."""
+        """Return an empty list, because there is no process."""
         return []
 
     def kill(self, name: str) -> None:
-        """Know no process."""
+        """Raise KeyError, because there is no process to kill."""
         raise KeyError(name)
 
 
@@ -97,7 +97,10 @@ def blank(browser: Any):
 @pytest.mark.parametrize("width", [600, 390])
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_nothing_overflows(blank: Any, theme: str, width: int):
-    """No card is empty, and none of its elements overflows its box or is clipped, even when opened."""
+    """No card is empty, and no element of a card overflows its box or is clipped.
+
+    This holds for opened cards, too.
+    """
     seen = {name: blank.evaluate(DRAW, [card, theme, width]) for name, card in CARDS.items()}
     assert len(seen) > 40
     assert {
@@ -107,7 +110,7 @@ def test_nothing_overflows(blank: Any, theme: str, width: int):
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_the_addresses_of_a_plan_wrap_on_a_small_phone(blank: Any, theme: str):
-    """A long Call Back URL or host breaks at 320 px, on the plan as well as in its warning."""
+    """A long Call Back URL or host wraps at 320 px, in the plan as well as in its warning."""
     names = plan_address_examples.examples()
     seen = {name: blank.evaluate(DRAW, [CARDS[name], theme, 320])["out"][:3] for name in names}
     assert {"plan-addresses", "plan-foreign", "hostile-plan-addresses"} <= set(seen)
@@ -116,7 +119,7 @@ def test_the_addresses_of_a_plan_wrap_on_a_small_phone(blank: Any, theme: str):
 
 @pytest.mark.parametrize("language", sorted(LANGUAGES))
 def test_nothing_is_cut_and_no_word_breaks_on_the_smallest_phone(blank: Any, language: str):
-    """At 320 px, with every part opened: no button is cut, and each word is on one line."""
+    """At 320 px with every part of a card open, no button is cut and each word is on one line."""
     cut, broken = {}, {}
     for name, card in LANGUAGES[language].items():
         if name.startswith("hostile") or name.endswith("-hostile"):
@@ -129,7 +132,10 @@ def test_nothing_is_cut_and_no_word_breaks_on_the_smallest_phone(blank: Any, lan
 
 
 def test_a_card_that_is_too_wide_is_found(blank: Any):
-    """The measure can fail: a word that cannot be broken widens a fact set, and is seen."""
+    """The measurement of a card's width can fail.
+
+    A word that cannot be broken makes a fact set too wide, and the measurement finds that.
+    """
     wide = {"type": "FactSet", "facts": [{"title": "Address", "value": "x" * 400}]}
     card = {
         "type": "AdaptiveCard",

@@ -1,6 +1,6 @@
-"""Faults switched on in the page, a mail, and ``/check``.
+"""Faults that are switched on in the page, and their way through a mail, ``/check`` and the fix.
 
-The card, the drawing and the switch name the same place. Then the fault is fixed.
+The card, the drawing of the mail's way and the switch name the same place.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ FAULTS = [
 
 @pytest.fixture(scope="module")
 def proven(space: PracticeSpace) -> PracticeSpace:
-    """A space whose channel is set up, without clicks."""
+    """Practice space whose channel is set up through the API, without clicks."""
     assert space.stack is not None
     people = space.stack.people()
     for _, scene in Scenario(people, lambda _: None).scenes()[:SETUP]:
@@ -41,7 +41,10 @@ def proven(space: PracticeSpace) -> PracticeSpace:
 def test_fault_and_verdict(
     visit: Any, picture: Any, proven: PracticeSpace, fault: str, cause: str, station: str
 ):
-    """The drawing stops at the fault, the verdict names its cause first, and All off ends it."""
+    """The drawing stops at the fault, and the verdict names its cause first.
+
+    All off ends the fault.
+    """
     visitor = visit()
     incident = Incident(visitor)
     incident.switch_on(fault)
@@ -62,7 +65,7 @@ def test_fault_and_verdict(
 
 
 def test_a_fix(visit: Any, picture: Any, proven: PracticeSpace):
-    """The verdict's green button plans one change, asks for approval and proves the repair.
+    """The verdict's green button plans one change, asks for approval and proves the fix.
 
     The proof is a test mail and its answer.
     """

@@ -1,6 +1,6 @@
 """Human actions of a whole setup: clicks, fields and page loads, counted in a real browser.
 
-What counts is said in :mod:`tests.browser.walks`.
+The module :mod:`tests.browser.walks` says which actions are counted.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ MOST = {"article": 36, "least": 28}
 
 @pytest.fixture
 def space(browser: Any, tmp_path: Any) -> Iterator[PracticeSpace]:
-    """A practice space of its own for each setup."""
+    """Practice space of its own for each setup."""
     running = PracticeSpace(tmp_path / "run", 0)
     running.open()
     try:
@@ -32,9 +32,10 @@ def space(browser: Any, tmp_path: Any) -> Iterator[PracticeSpace]:
 
 @pytest.mark.parametrize("profile", MOST)
 def test_a_setup_takes_few_hands(visit: Any, space: PracticeSpace, profile: str):
-    """A setup takes at most so many actions, and nobody presses what the bot can read.
+    """A setup takes at most the allowed number of human actions.
 
-    Each step of it has been taken: the ones that stay for safety are counted, too.
+    Nobody presses a button for a fact that the bot can read. The actions that stay for safety (the
+    sign-in, the approvals and the one-time page) are all taken and counted.
     """
     hands = visit(hands=CountedMouse)
     Setup(hands, profile=profile).play()

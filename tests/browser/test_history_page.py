@@ -43,7 +43,7 @@ def person(browser: Any) -> Iterator[Callable[..., Any]]:
 
 @pytest.fixture
 def site(services: Services, free_port: int) -> Iterator[Services]:
-    """The bot's pages, and a channel with 60 days of looks, mails and incidents."""
+    """The bot's pages, and a channel whose history has 60 days of looks, mails and incidents."""
     made = replace(services, bot=replace(services.bot, public_url=f"http://localhost:{free_port}"))
     watched = watch(made)
     began = (now() - timedelta(days=DAYS)).replace(hour=12)  # no incident goes over midnight
@@ -66,7 +66,10 @@ def site(services: Services, free_port: int) -> Iterator[Services]:
 def test_the_page_fits_every_width_and_is_readable(
     site: Services, person: Callable[..., Any], theme: str
 ) -> None:
-    """Nothing is cut off or scrolls sideways, axe finds nothing, and the chart has its words."""
+    """Nothing on the history page is cut off or scrolls sideways, and axe finds no violation.
+
+    A text describes the chart for people who cannot see it.
+    """
     for width in WIDTHS:
         page = person(width, theme)
         page.goto(links.one_time(site, "history", MAILBOX).url)
@@ -86,7 +89,7 @@ def test_the_page_fits_every_width_and_is_readable(
 
 
 def test_the_files_are_downloads(site: Services, person: Callable[..., Any]) -> None:
-    """Each link saves a file with its name."""
+    """Each link to a file on the history page saves that file under its own name."""
     page = person(600, "light")
     page.goto(links.one_time(site, "history", MAILBOX).url)
     page.get_by_role("button").click()

@@ -1,4 +1,4 @@
-"""``python -m practice play`` in a terminal.
+"""Command ``python -m practice play`` in a terminal.
 
 It prints one address, ends on Ctrl-C, and says clearly why it cannot start.
 """
@@ -57,7 +57,7 @@ HARMLESS = {
 
 @pytest.fixture
 def port() -> int:
-    """A port that is free a moment later, with the packages of the page there."""
+    """Return a free port, and skip the test if the packages of the page cannot be had."""
     try:
         packages.ensure()
     except MissingError as error:
@@ -84,9 +84,9 @@ def _alive(pids: list[int]) -> list[int]:
 
 @contextlib.contextmanager
 def _terminal(port: int, folder: Path) -> Iterator[tuple[Any, Path, list[int]]]:
-    """Start the command in a terminal and yield its process, its log and the ids it started.
+    """Start ``play`` as in a terminal and yield its process, its log and the ids of its processes.
 
-    Its temporary files are in ``folder``.
+    The command's temporary files are in ``folder``.
     """
     log, scratch = folder / "terminal.txt", folder / "tmp"
     scratch.mkdir()
@@ -138,7 +138,7 @@ def test_one_address_and_nothing_left(port: int, tmp_path: Path):
 
 
 def test_a_killed_launcher_leaves_nothing(port: int, tmp_path: Path):
-    """After SIGKILL of the command, all that it started ends and a new start is possible."""
+    """After SIGKILL of ``play`` all of its processes end, and a new start is possible."""
     with _terminal(port, tmp_path) as (running, _, pids):
         running.kill()
         running.wait(LIMIT_S)
@@ -150,7 +150,7 @@ def test_a_killed_launcher_leaves_nothing(port: int, tmp_path: Path):
 
 
 def test_a_taken_port_is_named(port: int, tmp_path: Path, capfd: pytest.CaptureFixture[str]):
-    """Another program on the port: its number is said, and the way on."""
+    """If another program has the port, ``play`` names it and says how to choose another."""
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", port))
         taken.listen()
@@ -164,7 +164,7 @@ def test_a_taken_port_is_named(port: int, tmp_path: Path, capfd: pytest.CaptureF
 def test_every_way_to_a_real_installation_is_known():
     """Each setting that the product reads stops the practice space, except the harmless ones.
 
-    The harmless ones lead to no installation and prove nothing.
+    The harmless settings lead to no installation and prove nothing.
     """
     read = {
         name

@@ -82,7 +82,7 @@ ADD = """async ([png, x, y]) => {
 
 
 def shown(language: str) -> dict[str, Any]:
-    """The content of every card of a language that a person can get."""
+    """Return the content of every card of a language that a person can get."""
     return {
         name: card.content
         for name, card in LANGUAGES[language].items()
@@ -92,7 +92,7 @@ def shown(language: str) -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def address() -> Iterator[str]:
-    """Page with only the renderer, the host config and the styles of the practice space."""
+    """Address of a page that has only the renderer, the host config and the styles."""
     app = Space(Nobody()).app()
     app.add_url_rule("/alone", view_func=lambda: flask.Response(ALONE, mimetype="text/html"))
     server = PageServer(0, app)
@@ -102,7 +102,10 @@ def address() -> Iterator[str]:
 
 
 def placed(sizes: dict[str, list[int]]) -> tuple[dict[str, tuple[int, int]], int, int]:
-    """The place of each card in the column that is the shortest so far, and the size of the sheet."""
+    """Return the place of each card on the sheet, and the sheet's width and height.
+
+    Each card goes to the column that is the shortest so far.
+    """
     wide, tall = max(size[0] for size in sizes.values()), [0] * COLUMNS
     places = {}
     for name, (_, height, _) in sizes.items():
@@ -113,7 +116,7 @@ def placed(sizes: dict[str, list[int]]) -> tuple[dict[str, tuple[int, int]], int
 
 
 def taken(page: Any, theme: str, cards: dict[str, Any], sizes: dict[str, list[int]]) -> bytes:
-    """The sheet as a WebP picture without a loss but that of colors, so that its text can be read."""
+    """Return the sheet as a WebP picture that loses only colors, so that its text can be read."""
     places, width, height = placed(sizes)
     page.evaluate(BEGIN, [width, height])
     for name, card in cards.items():
@@ -130,7 +133,10 @@ def taken(page: Any, theme: str, cards: dict[str, Any], sizes: dict[str, list[in
 @pytest.mark.parametrize("theme", THEMES)
 @pytest.mark.parametrize("language", sorted(LANGUAGES))
 def test_a_sheet_has_every_card(browser: Any, address: str, language: str, theme: str):
-    """Each card is drawn at each width. With PICTURES=1 the sheet is taken."""
+    """A sheet draws each card of the language at each width.
+
+    With PICTURES=1 the sheet is written to docs/pictures.
+    """
     context = browser.new_context(
         viewport={"width": 1500, "height": TALLEST}, device_scale_factor=SCALE, color_scheme=theme
     )
@@ -153,7 +159,10 @@ def test_a_sheet_has_every_card(browser: Any, address: str, language: str, theme
 
 
 def _with_sheets(page: str) -> str:
-    """The page with every sheet that is there; the site shows the one of the reader's theme."""
+    """Return the page of the pictures with every sheet that exists.
+
+    The web site shows the sheet of the reader's theme.
+    """
     there = [
         f"### {language}, {theme}\n\n![Every card, {language}, {theme}](cards-{language}-{theme}.webp)\n"
         for language in sorted(LANGUAGES)

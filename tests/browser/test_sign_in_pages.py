@@ -1,4 +1,4 @@
-"""Pages around a sign-in, in a real browser: the cookie, the way to Microsoft, and how they look."""
+"""Pages around a sign-in in a real browser: their cookie, the way to Microsoft, and their look."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ BACK = "/microsoft/callback"
 
 @contextmanager
 def served(app: Flask, port: int, tls: Any) -> Iterator[None]:
-    """Serve the pages at localhost."""
+    """Serve the pages on 127.0.0.1 until the block ends."""
     server = make_server("127.0.0.1", port, app, threaded=True, ssl_context=tls)
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
@@ -48,7 +48,7 @@ def site(
     reply: Any,
     free_port: int,
 ) -> Iterator[Services]:
-    """The bot's pages over https, and over plain http on this machine, before a Microsoft on loopback."""
+    """The bot's pages, over https and over plain http, with a fake Microsoft on this machine."""
     title = "Contact center, first line"
     webex_script.on("GET", "/rooms/room-1", reply(body={"id": "room-1", "title": title}))
     provider.claims["wids"] = None
@@ -92,7 +92,10 @@ def person(browser: Any) -> Iterator[Callable[..., Any]]:
 def test_a_flow_in_a_real_browser(
     site: Services, provider: Any, person: Callable[..., Any], begin: Callable[..., Run]
 ) -> None:
-    """The cookie is taken, the form's redirect leads out, and only this browser comes back."""
+    """Only the browser that began a sign-in can come back from Microsoft and end it.
+
+    The browser takes the cookie, and the form's redirect leads to Microsoft.
+    """
     run, mine, other = begin(), person(), person()
     mine.goto(links.link(site, "signin", run.id).url)
     for shown in ("Anna (anna@example.test)", "Contact center, first line", "support@example.test"):
@@ -127,7 +130,7 @@ def test_how_the_pages_look(
     width: int,
     theme: str,
 ) -> None:
-    """Nothing is cut off at any width, and WCAG 2.2 AA holds in both themes."""
+    """No page of a sign-in is wider than its window, and WCAG 2.2 AA holds in both themes."""
     run, page = begin(), person(width, theme)
     address = links.link(site, "signin", run.id).url
     page.goto(address)

@@ -26,7 +26,7 @@ GONE_ON = (
 
 @pytest.fixture
 def space(browser: Any, tmp_path: Any) -> Iterator[PracticeSpace]:
-    """A practice space of its own for each: the story begins where nothing has happened."""
+    """Practice space of its own for each test, in which nothing has happened yet."""
     running = PracticeSpace(tmp_path / "run", 0)
     running.open()
     try:
@@ -49,7 +49,10 @@ class Story:
     faults: list[str] = field(default_factory=list)
 
     def tell(self) -> None:
-        """Everything, by the people whose turn it is; the tour goes along by itself."""
+        """Do the whole setup as the people whose turn it is.
+
+        The tour goes along by itself, which is checked at the end.
+        """
         self.to_the_plan()
         self.hands.be("requester", "space")
         approve = self.hands.matching(re.compile(r"^Approve \d+ changes$"))
@@ -68,7 +71,10 @@ class Story:
         assert "Tour, 5 of 5" in self.hands.page.locator("#tour").inner_text()
 
     def killed(self) -> list[str]:
-        """Kill the worker while the steps run and return the id and the change of their card."""
+        """Kill the worker while the steps run.
+
+        Return the id of the message with the run's card, and the number of its last change.
+        """
         hands = self.hands
         message = hands.card("Cancel run").locator("xpath=ancestor::article[1]")
         shown = [str(message.get_attribute(f"data-{name}")) for name in ("id", "change")]
@@ -101,7 +107,11 @@ class Story:
         self.signed_in("Sign in with Microsoft", ADMIN)
 
     def consent(self) -> None:
-        """Declined first: the bot's page says so in words, and the card leads on."""
+        """Decline the admin consent first, and then grant it.
+
+        After the refusal the bot says that the permission was declined, and the card offers the
+        link again.
+        """
         hands = self.hands
         hands.be("administrator", "space")
         self.signed_in("Grant admin consent", ADMIN, "Decline")
@@ -110,7 +120,7 @@ class Story:
         self.signed_in("Grant admin consent", ADMIN)
 
     def connect(self) -> None:
-        """The card's fields and the secret of the one-time page go into Webex Connect's form.
+        """Fill in Webex Connect's form with the card's fields and the secret of the one-time page.
 
         The bot reads in the logs that the token was generated and the app registered.
         """
@@ -138,7 +148,7 @@ class Story:
         assert secret not in hands.page.content()
 
     def revealed(self) -> str:
-        """The secret of the one-time page, which shows it once."""
+        """Return the secret that the one-time page shows once."""
         there = self.hands.at(self.hands.open("Show the secret once"))
         self.look(there.page)
         there.activate(there.page.get_by_role("button", name="Show the secret"))
@@ -151,7 +161,7 @@ class Story:
         return found
 
     def prove(self) -> None:
-        """The test mail reaches the agent, and the agent answers."""
+        """Confirm that the test mail reached the agent, and answer it as the agent."""
         hands = self.hands
         hands.be("requester", "space")
         has_it = hands.card("Confirm that it arrived")
@@ -164,7 +174,7 @@ class Story:
         self.picture(hands.page, "done", hands.card("Check now"))
 
     def signed_in(self, link: str, account: str, decision: str = "Accept") -> None:
-        """The card's link, the bot's page, Microsoft's pages, and the bot's page with the result."""
+        """Sign in by the card's link, through the pages of the bot and of Microsoft."""
         there = self.hands.at(self.hands.open(link))
         self.look(there.page)
         there.sign_in(account, decision, self.look)

@@ -1,4 +1,4 @@
-"""The practice page in a German browser, and a German conversation on it."""
+"""Practice page in a German browser, and a German conversation on it."""
 
 from __future__ import annotations
 
@@ -36,7 +36,11 @@ def test_a_german_browser_gets_a_german_page(visit: Any, axe: Any, picture: Any,
 
 
 def test_the_address_chooses_before_the_browser(visit: Any):
-    """``?lang=en`` is English in a German browser, and ``?lang=de`` German in an English one."""
+    """The address decides the language before the browser does.
+
+    The page is English with ``?lang=en`` in a German browser, and German with ``?lang=de`` in an
+    English one.
+    """
     for language, chosen, title in (
         ("de-DE", "en", "Practice space"),
         ("en-US", "de", "Übungsraum"),
@@ -48,7 +52,7 @@ def test_the_address_chooses_before_the_browser(visit: Any):
 
 
 def test_a_german_conversation(visit: Any, picture: Any):
-    """Commands in German get German cards, and what people wrote is not translated."""
+    """Commands in German get German cards, and the messages of people are not translated."""
     visitor = visit(language="de-DE")
     messages = visitor.page.locator("#messages")
     visitor.say("/sprache de")

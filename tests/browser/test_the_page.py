@@ -1,6 +1,6 @@
-"""Demands on the page itself.
+"""Demands on the practice page itself.
 
-It works by keyboard, can be read, says that it is practice, and refuses strangers.
+The page works by keyboard, can be read, says that it is practice, and refuses strangers.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ def test_wide_page_can_be_used_by_everybody(
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_narrow_page_can_be_used_by_everybody(visit: Any, axe: Any, picture: Any, theme: str):
-    """At 390 pixels each of the four parts can be reached, fits, and passes axe-core."""
+    """At 390 pixels each of the page's four parts can be reached, fits, and passes axe-core."""
     visitor = visit(width=390, height=844, theme=theme)
     faults: list[str] = []
     for part in PARTS:
@@ -75,7 +75,10 @@ def test_an_outsider_is_refused(visit: Any, picture: Any):
 
 
 def test_commands_are_offered_and_chosen_by_keyboard(visit: Any):
-    """A slash offers every command that the bot has, arrows and Enter choose one, Escape hides them."""
+    """A slash in the message box offers every command that the bot has.
+
+    Arrows and Enter choose a command, and Escape hides the list.
+    """
     page = visit().page
     page.fill("#text", "/")
     offered = [text.removeprefix("/") for text in page.locator("#commands .mono").all_inner_texts()]
@@ -114,7 +117,7 @@ def test_the_parts_by_keyboard_on_a_narrow_page(visit: Any):
 
 
 def test_the_tour_has_five_stops(visit: Any):
-    """A first visit is led through five stops, and a second one is left alone."""
+    """The first visit to the page shows a tour of five stops, and the second visit shows none."""
     page = visit().page
     for stop in range(1, 6):
         page.locator("#tour").get_by_text(f"Tour, {stop} of 5").wait_for()
@@ -125,7 +128,10 @@ def test_the_tour_has_five_stops(visit: Any):
 
 
 def test_a_killed_worker_comes_back_and_the_card_goes_on(visit: Any, space: PracticeSpace):
-    """A worker that was killed answers the waiting command, and then the press of its card."""
+    """A restarted worker answers the command that waited for it.
+
+    After another kill it carries out the press of that card.
+    """
     visitor = visit()
     stack = space.stack
     assert stack is not None
@@ -148,7 +154,10 @@ def test_a_killed_worker_comes_back_and_the_card_goes_on(visit: Any, space: Prac
 
 
 def test_a_fault_without_a_channel_is_refused_in_words(visit: Any):
-    """A fault that has nothing to break says so, and the switch stays off."""
+    """A fault that needs a channel cannot be switched on without one.
+
+    The page says why, and the switch stays off.
+    """
     page = visit().page
     page.fill("#find", "secret_expired")
     page.locator('[data-fault="secret_expired"]').click()
@@ -161,7 +170,7 @@ def test_a_fault_without_a_channel_is_refused_in_words(visit: Any):
 def test_weather_is_switched(visit: Any, space: PracticeSpace):
     """Latency and throttling are switches with an amount that a second browser sees.
 
-    They reach the clouds, and All off ends them.
+    Both reach the clouds, and All off ends them.
     """
     page = visit().page
     page.locator("#latency_ms-switch").click()
@@ -185,7 +194,7 @@ def _weather(space: PracticeSpace) -> tuple[float, float]:
 
 
 def test_every_screen_says_that_it_is_practice(visit: Any):
-    """The page, the bot's pages and the sign-in pages all carry the words."""
+    """The page, the bot's pages and the sign-in pages all carry the words "Practice space"."""
     visitor = visit()
     for path in ("/", "/signin/nothing", "/cloud/common/oauth2/v2.0/authorize"):
         visitor.page.goto(visitor.url + path)
@@ -193,7 +202,10 @@ def test_every_screen_says_that_it_is_practice(visit: Any):
 
 
 def test_only_this_machine_and_only_this_page(space: PracticeSpace):
-    """Another site's script, another host name and another address of this machine reach nothing."""
+    """The server refuses another site's script and another host name.
+
+    It does not listen on another address of this machine.
+    """
     stranger = httpx.post(
         f"{space.url}/practice/kill/web",
         headers={"Origin": "https://evil.example"},

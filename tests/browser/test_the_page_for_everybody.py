@@ -1,4 +1,4 @@
-"""The page for people who hear it, use only the keyboard, or have a small screen."""
+"""Practice page for people who hear it, use only the keyboard, or have a small screen."""
 
 from __future__ import annotations
 
@@ -38,7 +38,10 @@ def _answered(visitor: Any, command: str) -> None:
 
 
 def test_a_new_card_is_announced_and_counted(visit: Any, space: PracticeSpace):
-    """A screen reader hears the card's words. Out of sight it is counted on a button that leads there."""
+    """A screen reader hears the words of a new card.
+
+    A card that is out of sight is counted on a button that leads to it.
+    """
     visitor = visit(height=340)
     page = visitor.page
     assert page.locator("#heard").get_attribute("aria-live") == "polite"
@@ -61,7 +64,7 @@ def test_a_new_card_is_announced_and_counted(visit: Any, space: PracticeSpace):
 
 
 def test_the_box_comes_before_the_conversation(visit: Any):
-    """The first two stops of the Tab key skip to the box and to the newest message."""
+    """The first two stops of the Tab key are links to the message box and to the newest message."""
     keys = visit(hands=Keyboard)
     page = keys.page
     _answered(keys, "/help")
@@ -98,7 +101,7 @@ def test_nothing_breaks_inside_a_word_on_a_small_phone(visit: Any, language: str
 
 
 def test_a_broken_word_is_found(visit: Any):
-    """The measure can fail: a narrow box breaks a word, and the word is named."""
+    """The search for broken words can fail: it names a word that a narrow box breaks."""
     page = visit(width=320, height=700).page
     page.evaluate(
         """() => {
@@ -112,7 +115,10 @@ def test_a_broken_word_is_found(visit: Any):
 
 
 def test_the_tour_folds(visit: Any):
-    """Folded it is one line, and it stays folded. A narrow page begins with it folded."""
+    """A folded tour is one line and stays folded after a reload.
+
+    On a narrow page the tour begins folded.
+    """
     page = visit().page
     tour = page.locator("#tour")
     following = tour.get_by_role("button", name="Next")
@@ -137,7 +143,7 @@ def test_the_tour_folds(visit: Any):
     ],
 )
 def test_the_switchboard_has_names(visit: Any, language: str, told: str):
-    """Under a fault is the sentence by which a verdict names it, and no id of the code."""
+    """A fault's switch shows the sentence of the verdict on that fault, and no id of the code."""
     page = visit(language=language).page
     page.fill("#find", "smtp_auth_off_mailbox")
     switch = page.locator('[data-fault="smtp_auth_off_mailbox"]')
@@ -146,7 +152,10 @@ def test_the_switchboard_has_names(visit: Any, language: str, told: str):
 
 
 def test_the_bot_has_one_name(visit: Any):
-    """The box, the tab of the 1:1 conversation, and a message call it as Webex does."""
+    """The message box, the 1:1's tab and a message all call the bot "Email Bot".
+
+    Webex and the bot's own pages use the same name.
+    """
     visitor = visit()
     _answered(visitor, "/status")
     page = visitor.page

@@ -1,7 +1,7 @@
-"""A setup, a check and a fix in a German browser: nothing that a person reads on the way is English.
+"""Setup, check and fix in a German browser, in which people read no English on the way.
 
-It is the walk of the English stories. The panels that imitate portals, what services answer, and what
-people write stay as they are (docs/languages.md).
+The steps are those of the English stories. Panels that imitate portals, answers of services, and
+words of people stay as they are (docs/languages.md).
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ TEXTS = """() => {
 
 @pytest.fixture
 def space(tmp_path: Any) -> Iterator[PracticeSpace]:
-    """A practice space of its own for each try: the story begins where nothing has happened."""
+    """Practice space of its own for each try, in which nothing has happened yet."""
     running = PracticeSpace(tmp_path / "run", 0)
     running.open()
     try:
@@ -50,13 +50,13 @@ def space(tmp_path: Any) -> Iterator[PracticeSpace]:
 
 
 class Reader:
-    """Reader of every page on the way, who keeps what is English."""
+    """Reader of every page on the way, who keeps each English text."""
 
     def __init__(self) -> None:
         self.lines, self.left = 0, set[str]()
 
     def look(self, page: Any) -> None:
-        """Read everything in sight."""
+        """Read every text that is visible on the page."""
         lines = page.evaluate(TEXTS)
         self.lines += len(lines)
         self.left |= set(left_in(lines))
@@ -72,14 +72,18 @@ def _ids(space: PracticeSpace) -> set[str]:
 
 
 def test_a_reader_finds_english(visit: Any):
-    """The reader can fail: the English page has English sentences, and each is named."""
+    """The search for English can fail: it finds the English sentences of the English page."""
     reader = Reader()
     reader.look(visit().page)
     assert "In a space the bot hears only what mentions it" in reader.left
 
 
 def test_the_story_in_german(visit: Any, space: PracticeSpace, picture: Any):
-    """``/einrichten``, ``/prüfen`` and ``/reparieren``, with as few actions and messages as in English."""
+    """A German setup, check and fix take as few actions and messages as English ones.
+
+    The commands are ``/einrichten``, ``/prüfen`` and ``/reparieren``. No English text is left on
+    the way.
+    """
     reader, hands = Reader(), visit(hands=CountedMouse, language="de-DE")
     hands.say("/sprache de")
     hands.sees("Die Karten sind jetzt auf Deutsch")

@@ -1,4 +1,4 @@
-"""Moving picture of the README: a mailbox is set up, a fault is switched on, and its cause is named.
+"""Moving picture of the README: a setup, then a fault, then the check that names its cause.
 
 With PICTURES=1 docs/pictures/story.webp is taken again.
 """
@@ -39,7 +39,7 @@ class Camera:
         self.frames: list[bytes] = []
 
     def take(self) -> None:
-        """Keep what the page shows once it has come to rest."""
+        """Keep a picture of the page after it has come to rest."""
         self.page.wait_for_timeout(700)
         png = self.page.screenshot(animations="disabled", caret="hide", timeout=PATIENCE_MS)
         self.frames.append(moving_picture.encoded(self.page, png, 0.6))
@@ -47,7 +47,10 @@ class Camera:
 
 @pytest.mark.skipif(not os.environ.get("PICTURES"), reason="taken with PICTURES=1 only")
 def test_the_story_is_taken(visit: Any, space: PracticeSpace):
-    """A frame after each scene of the setup and after each step of the incident; 20 seconds in all."""
+    """The moving picture has a frame for each scene of the setup and each step of the incident.
+
+    It lasts 20 seconds.
+    """
     visitor = visit(width=WIDTH, height=HEIGHT)
     page = visitor.page
     page.evaluate("localStorage.setItem('practice-tour', 'done')")

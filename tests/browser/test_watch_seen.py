@@ -16,7 +16,7 @@ SETUP = 11  # scenes of the story until the channel is proven
 
 @pytest.fixture(scope="module")
 def proven(space: PracticeSpace) -> PracticeSpace:
-    """A space whose channel is set up, without clicks."""
+    """Practice space whose channel is set up through the API, without clicks."""
     assert space.stack is not None
     people = space.stack.people()
     for _, scene in Scenario(people, lambda _: None).scenes()[:SETUP]:
@@ -26,7 +26,7 @@ def proven(space: PracticeSpace) -> PracticeSpace:
 
 
 def _let_time_pass(visitor: Any, told: str = "Let 15 minutes pass") -> str:
-    """Press the button of the watch, and return what the page says afterwards."""
+    """Press the button that lets time pass for the watch, and return the page's words about it."""
     page = visitor.page
     page.locator("#look", has_text=told).click()
     page.locator("#look:not([disabled])").wait_for(timeout=PATIENCE_MS)
@@ -34,7 +34,7 @@ def _let_time_pass(visitor: Any, told: str = "Let 15 minutes pass") -> str:
 
 
 def test_nothing_is_watched_yet(visit: Any, proven: PracticeSpace):
-    """The page says what to type, in the language of the browser."""
+    """If no channel is watched, the page says so in the language of the browser."""
     assert "No channel is watched" in _let_time_pass(visit())
     german = _let_time_pass(visit(language="de-DE"), "15 Minuten vergehen lassen")
     assert "Kein Kanal wird überwacht" in german
@@ -43,7 +43,10 @@ def test_nothing_is_watched_yet(visit: Any, proven: PracticeSpace):
 def test_a_fault_makes_the_card_by_itself(
     visit: Any, axe: Any, picture: Any, proven: PracticeSpace
 ):
-    """Nobody types /check. Switched off, the same card says that the channel works again."""
+    """A fault on a watched channel makes an incident's card, although nobody types ``/check``.
+
+    After the fault is switched off, the same card says that the channel works again.
+    """
     visitor = visit()
     visitor.say(f"/watch {MAILBOX}")
     visitor.sees(f"{MAILBOX} is watched every 15 minutes")

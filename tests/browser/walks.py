@@ -1,10 +1,11 @@
 """Walk of a user through a whole setup and an incident on the practice page, in any language.
 
-The tests that count, compare or translate what is seen on the way share it. Counted is what a person
-does: a click on a button, link or choice, a field that is filled in (sending a message is part of its
-field), and a page that opens and is read. Choosing another person, another room, and scrolling belong
-to the practice page and are not counted. The one-time page shows the form of Webex Connect field by
-field. Copying and pasting those fields is counted apart, because every way to fill in the form has it.
+Tests that count, compare or translate the things seen on the way share it. An action of a person is
+counted: a click on a button, link or choice, a field that is filled in (sending a message is part
+of its field), and a page that opens and is read. Choosing another person or room and scrolling
+belong to the practice page and are not counted. The one-time page shows the form of Webex Connect
+field by field. Copying and pasting those fields is counted separately, because every way to fill in
+the form has it.
 """
 
 from __future__ import annotations
@@ -37,30 +38,30 @@ SECRET = "Client Secret"
 
 @dataclass(slots=True)
 class Count:
-    """Actions of each step, and the pastes of the form."""
+    """Number of human actions in each step, and of pastes into Webex Connect's form."""
 
     steps: dict[str, Counter[str]] = field(default_factory=dict)
     now: str = ""
     pastes: int = 0
 
     def add(self, kind: str) -> None:
-        """Count one action of the present step."""
+        """Count one action in the current step."""
         self.steps.setdefault(self.now, Counter())[kind] += 1
 
     @contextmanager
     def step(self, name: str) -> Iterator[None]:
-        """Count what happens inside for this step."""
+        """Count every action inside the block for the step with this name."""
         self.now = name
         yield
         self.now = ""
 
     @property
     def sum(self) -> int:
-        """Return all actions but the pastes of the form."""
+        """Return the number of all actions except the pastes into Webex Connect's form."""
         return sum(counted.total() for counted in self.steps.values())
 
     def table(self, title: str) -> str:
-        """Return the counts, one line a step."""
+        """Return the counts as a table with one line for each step."""
         lines = [f"{title:44}" + "".join(f"{kind:>8}" for kind in (*KINDS, "sum"))]
         for name, counted in [*self.steps.items(), ("sum", sum(self.steps.values(), Counter()))]:
             numbers = [*(counted[kind] for kind in KINDS), counted.total()]
@@ -75,22 +76,22 @@ class CountedMouse(Mouse):
     count: Count = field(default_factory=Count)
 
     def activate(self, target: Any) -> None:
-        """Click."""
+        """Click the target, and count a click."""
         self.count.add("clicks")
         target.click()
 
     def fill(self, target: Any, text: str) -> None:
-        """Fill in a field."""
+        """Fill in a field, and count it."""
         self.count.add("fields")
         target.fill(text)
 
     def enter(self, room: str) -> None:
-        """Choose the conversation, which the practice page alone asks for."""
+        """Choose the conversation, uncounted, because only the practice page asks for it."""
         if room:
             self.page.locator(f"#room-{room}").click()
 
     def open(self, title: str) -> Any:
-        """Open a card's link. From then on each document that the page loads counts."""
+        """Open a card's link, and count each document that its page loads."""
         count = self.count
         self.context.once(
             "page", lambda page: page.on("domcontentloaded", lambda _: count.add("loads"))
@@ -106,8 +107,8 @@ class CountedMouse(Mouse):
 class Walk:
     """User in the page, with the titles of cards and pages in the language of the walk.
 
-    ``look`` is called with each page of the bot and of Microsoft, and with the practice page after each
-    step.
+    ``look`` is called with each page of the bot and of Microsoft, and with the practice page after
+    each step.
     """
 
     hands: Any
@@ -115,21 +116,21 @@ class Walk:
     look: Callable[[Any], None] = lambda _: None
 
     def said(self, key: str, **values: str) -> str:
-        """Return a text of the catalog as this walk sees it."""
+        """Return a text of the catalog in the language of this walk."""
         with drawn_for(Locale(self.language)):
             return text(key, **values)
 
     def page_says(self, words: str) -> str:
-        """Return words of the practice page itself as this walk sees them."""
+        """Return words of the practice page itself in the language of this walk."""
         return german_page()[words] if self.language == "de" else words
 
     def typed(self, command: str, argument: str) -> str:
-        """Return a command with the name that the language has for it."""
+        """Return a command with its name in the language of this walk."""
         names = own_text(f"typed_as.{command}", self.language).split()
         return f"/{(names or [command])[0]} {argument}"
 
     def at_microsoft(self, link: str) -> None:
-        """The card's link, the bot's page, Microsoft's page, and the bot's page with the result."""
+        """Sign in by the card's link, through the pages of the bot and of Microsoft."""
         there = self.hands.at(self.hands.open(link))
         self.look(there.page)
         there.sign_in(ADMIN, look=self.look)
@@ -137,7 +138,7 @@ class Walk:
         there.page.close()
 
     def answer_as_agent(self) -> None:
-        """The newest mail became a task, and the agent answers it."""
+        """Wait until the newest mail has become a task, and answer it as the agent."""
         hands = self.hands
         there = self.page_says("has the task")
         hands.page.locator("#waylist").get_by_text(there).last.wait_for(state="attached")
@@ -152,7 +153,7 @@ class Setup(Walk):
     profile: str = "article"
 
     def play(self) -> None:
-        """Play every step, by the people whose turn it is."""
+        """Do every step of the setup as the people whose turn it is."""
         with self.step("requester: message and first card"):
             self.ask()
         with self.step("administrator: sign-in"):
@@ -174,7 +175,7 @@ class Setup(Walk):
 
     @contextmanager
     def step(self, name: str) -> Iterator[None]:
-        """Count what happens inside for this step, and look at the page afterwards."""
+        """Count every action inside the block for this step, and look at the page afterwards."""
         with self.hands.count.step(name):
             yield
         self.look(self.hands.page)
@@ -200,7 +201,7 @@ class Setup(Walk):
         hands.press(go_on, card)
 
     def approve(self) -> None:
-        """Approve the plan, and the change to the whole tenant apart from it."""
+        """Approve the plan, and then the change to the whole tenant, which has its own button."""
         hands = self.hands
         hands.be("requester", "space")
         many = self.said("button.approve", count="99").replace("99", r"\d+")
@@ -233,7 +234,10 @@ class Setup(Walk):
         there.page.close()
 
     def connect(self) -> None:
-        """Generate the token, save, and register. The bot reads both in the logs."""
+        """Generate the token, save the form, and register the app.
+
+        The bot reads in the logs that the token was generated and the app registered.
+        """
         hands, form = self.hands, self.hands.page.locator("#clouds")
         for name, told in (
             ("Generate Token", "Press Save."),
@@ -246,7 +250,7 @@ class Setup(Walk):
             form.get_by_text(told).first.wait_for()
 
     def answer(self) -> None:
-        """The test mail becomes a task, and the agent answers it, which proves everything."""
+        """Answer the test mail as the agent, which proves the whole channel."""
         self.hands.be("requester", "space")
         self.answer_as_agent()
         self.hands.sees(self.said("done.title", mailbox=MAILBOX))
@@ -257,7 +261,7 @@ class Incident(Walk):
     """Fault on a channel that is set up: it is switched on, seen, checked and fixed."""
 
     def switch_on(self, fault: str) -> None:
-        """Switch the fault on, also where an earlier try that failed has left it on."""
+        """Switch the fault on, also if an earlier try that failed has left it on."""
         page = self.hands.page
         page.fill("#find", fault)
         switch = page.locator(f'[data-fault="{fault}"]')
@@ -266,12 +270,12 @@ class Incident(Walk):
         page.locator(f'[data-fault="{fault}"][aria-checked=true]').wait_for()
 
     def switch_off(self, fault: str) -> None:
-        """Put the clouds and the mail back as they were before the first fault."""
+        """Switch all faults off, so that the clouds and the mail are as before the first fault."""
         self.hands.page.locator("#alloff").click()
         self.hands.page.locator(f'[data-fault="{fault}"][aria-checked=false]').wait_for()
 
     def mail(self, *, answered: bool) -> None:
-        """A mail from a customer, and an answer where the mail gets that far."""
+        """Send a mail as a customer, and answer it as the agent if ``answered`` is set."""
         page = self.hands.page
         page.locator("#customer").click()
         page.locator("#ask .btn.main").click()
@@ -295,7 +299,7 @@ class Incident(Walk):
         self.look(hands.page)
 
     def fix(self, start: Callable[[], None]) -> None:
-        """Begin the fix as the requester, and play it to its proof, a test mail and its answer."""
+        """Begin the fix as the requester, and go on to its proof, a test mail and its answer."""
         hands = self.hands
         hands.be("requester", "space")
         start()
@@ -326,7 +330,7 @@ def posted(space: PracticeSpace, after: int = 0) -> list[dict[str, Any]]:
 
 
 def counted(messages: list[dict[str, Any]]) -> str:
-    """Return how many messages these are, by the type of their room."""
+    """Return the number of these messages in words, with the number for each type of room."""
     rooms = Counter(str(each["roomType"]) for each in messages)
     kinds = ", ".join(f"{many} {kind}" for kind, many in rooms.items())
     return f"messages: {len(messages)} ({kinds})"

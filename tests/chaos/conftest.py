@@ -1,4 +1,4 @@
-"""One stack for each module; every test brings its own kills."""
+"""One stack of all processes for each module; every test brings its own kills."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""Setups while a cloud shows an expired certificate, and when it is valid again.
+"""Setups while a cloud shows an expired certificate, and after the certificate is valid again.
 
-The bot sends nothing to a host whose certificate is not valid, and goes on by itself.
+The bot sends nothing to a host whose certificate is not valid, and goes on by itself later.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ LONG_S = 20.0
 
 @pytest.fixture(scope="module")
 def people(stack: Stack) -> Iterator[People]:
-    """Everybody, at an address whose certificate stays valid."""
+    """Everybody in Webex, at an address whose certificate stays valid."""
     everybody = People(f"https://127.0.0.1:{stack.ports.cloud}", stack.ca_path)
     yield everybody
     everybody.close()
@@ -31,21 +31,22 @@ def people(stack: Stack) -> Iterator[People]:
 
 @pytest.fixture(autouse=True)
 def valid_again(people: People) -> Iterator[None]:
-    """Each test ends with valid certificates."""
+    """Make all certificates valid at the end of each test."""
     yield
     expire(people)
 
 
 def expire(people: People, *services: str) -> None:
-    """Let the certificates of these services be expired, and the others valid."""
+    """Let the certificates of these services be expired, and all others be valid."""
     people.control("PUT", "certificates", {"expired": [*services]})
 
 
 def test_a_setup_goes_on_with_a_valid_certificate(stack: Stack, people: People, walk: Walk) -> None:
-    """Webex's and Microsoft's certificates expire after the approval, and a command is typed.
+    """A setup goes on after Webex's and Microsoft's certificates expired and are valid again.
 
-    A post that met it was certainly not made. So it is tried again for as long as an event is, and
-    posted once.
+    They expire after the approval, and a command is typed meanwhile. A message that met an expired
+    certificate was certainly not posted. So the bot tries again for as long as it tries an event,
+    and posts the message once.
     """
     plan = walk.plan(profile="least")
     expire(people, "https")
@@ -71,7 +72,10 @@ def test_a_setup_goes_on_with_a_valid_certificate(stack: Stack, people: People, 
 
 
 def test_the_rehearsal_names_the_mail_servers_certificate(people: People, walk: Walk) -> None:
-    """Nothing is kept, the cards say why and who looks, and another try succeeds."""
+    """A rehearsal fails if the mail server's certificate has expired, and a later try succeeds.
+
+    The card names the cause, and says that the owner of the mail server renews the certificate.
+    """
     walk.approve(walk.plan(profile="least"))
     walk.fill_in()
     expire(people, "smtp")

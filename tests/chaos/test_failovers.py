@@ -21,26 +21,26 @@ from tests.fixtures.waiting import until
 
 @pytest.fixture(scope="module")
 def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Server]]:
-    """Two servers, the primary first."""
+    """Two Redis servers, the primary first."""
     with redis_servers.pair(tmp_path_factory.mktemp("redis")) as both:
         yield list(both)
 
 
 @pytest.fixture(scope="module")
 def switch(servers: list[Server]) -> Iterator[Switch]:
-    """The address of the primary."""
+    """Switch whose address leads to the primary."""
     with redis_servers.switch(servers[0].port) as made:
         yield made
 
 
 @pytest.fixture(scope="module")
 def env(switch: Switch) -> dict[str, str]:
-    """The product reaches Redis only through the switch."""
+    """Settings with which the product reaches Redis only through the switch."""
     return {"REDIS_URL": switch.url}
 
 
 def demote(servers: list[Server], switch: Switch) -> None:
-    """Make the replica the primary, and the primary its replica; all connections stay."""
+    """Make the replica the primary, and the primary its replica. All connections stay open."""
     servers.reverse()
     servers[0].lead()
     servers[1].follow(servers[0])
@@ -50,7 +50,10 @@ def demote(servers: list[Server], switch: Switch) -> None:
 def test_a_demoted_redis_is_left_at_once(
     walk: Walk, servers: list[Server], switch: Switch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """The next command is answered although every connection to the old primary stays open."""
+    """The bot leaves a demoted Redis at once, although every connection to it stays open.
+
+    The next command is answered.
+    """
     assert words(walk.type("/help"))
     demote(servers, switch)
     began = time.monotonic()
@@ -62,7 +65,10 @@ def test_a_demoted_redis_is_left_at_once(
 def test_a_setup_goes_on_at_the_new_primary(
     people: People, walk: Walk, servers: list[Server], switch: Switch
 ) -> None:
-    """The demotion comes in the middle of a run, which makes each object once."""
+    """A demotion in the middle of a run does not stop it.
+
+    The run goes on at the new primary and makes each object once.
+    """
     until(servers[1].is_in_sync, "the replica")
     walk.approve(walk.plan(profile="least"))
     people.until("the first change", walk.writes)
@@ -78,9 +84,10 @@ def test_a_name_that_moves_late(
     switch: Switch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """The name leads to the replica for so long that every process gives up a write.
+    """The bot works again when the name of Redis leads to the new primary after a delay.
 
-    Meanwhile the web process lives and says that it is not ready. Then the name moves.
+    Before that the name leads to the replica for so long that a write is given up. Meanwhile the
+    web process lives and says that it is not ready.
     """
     until(servers[1].is_in_sync, "the replica")
     demote(servers, switch)

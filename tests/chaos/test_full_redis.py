@@ -1,6 +1,7 @@
-"""The embedded Redis on a full disk.
+"""Embedded Redis on a full disk.
 
-``test_outages.py`` has a setup with a full memory, and one with a full disk of the append-only file.
+The module ``test_outages.py`` has a setup with a full memory, and one with a full disk of the
+append-only file.
 """
 
 from __future__ import annotations
@@ -20,7 +21,10 @@ from tests.fixtures.waiting import until
 
 
 def test_the_embedded_server_starts_on_a_full_disk(tmp_path: Path) -> None:
-    """It says once what is full, waits, and starts with its data as soon as there is space."""
+    """The embedded server waits on a full disk, and starts with its data once there is space.
+
+    Its first line says that space has to be freed.
+    """
     port, folder = free_port(), tmp_path / "data"
     command = [sys.executable, "-m", "bot", "redis", "--port", str(port), "--folder", str(folder)]
     started = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.DEVNULL)  # noqa: S603  our own

@@ -26,7 +26,7 @@ PRODUCT = ("web", "worker")
 
 
 def with_keys(stack: Stack, *encryption_keys: str) -> None:
-    """Restart web and worker with these keys, all of them stopped before the first starts."""
+    """Restart web and worker with these keys. Both are stopped before the first one starts."""
     for name in PRODUCT:
         stack.processes[name].stop()
         stack.processes[name].env["ENCRYPTION_KEYS"] = ",".join(encryption_keys)
@@ -53,9 +53,10 @@ def line_of(report: str, name: str) -> str:
 
 
 def to_the_rehearsal(walk: Walk) -> None:
-    """Play from the consent to the offer of a rehearsal; every object exists once.
+    """Play a setup from the consent to the offer of a rehearsal.
 
-    The one-time page shows the sealed client secret on the way.
+    The one-time page shows the sealed client secret on the way. At the end every object exists
+    once.
     """
     walk.consent(60)
     walk.fill_in()
@@ -66,10 +67,10 @@ def to_the_rehearsal(walk: Walk) -> None:
 
 
 def test_keys_are_rotated_in_the_middle_of_a_setup(stack: Stack, walk: Walk) -> None:
-    """A setup that was planned under the old key goes on with the new one alone.
+    """A setup that was planned under the old key goes on with the new key alone.
 
-    ``rekey`` runs while the approved run makes its changes. ``doctor`` says before and after whether
-    the old key is needed.
+    The command ``rekey`` runs while the approved run makes its changes. The command ``doctor`` says
+    before and after whether the old key is needed.
     """
     plan = walk.plan()
     old, new = stack.processes["worker"].env["ENCRYPTION_KEYS"], Fernet.generate_key().decode()
@@ -95,12 +96,16 @@ def test_keys_are_rotated_in_the_middle_of_a_setup(stack: Stack, walk: Walk) -> 
 
 @pytest.fixture
 def elsewhere(stack: Stack) -> Path:
-    """The data folder of the Redis of the stack, in which a backup is restored."""
+    """Data folder of the stack's Redis, in which a backup is restored."""
     return stack.processes["redis"].folder / "data"
 
 
 def restore(stack: Stack, people: People, backup: Path, folder: Path) -> None:
-    """Bring a snapshot back: the server reads it without its append-only file, then writes that."""
+    """Start Redis with a snapshot as its data.
+
+    At first the server has no append-only file, so that it reads the snapshot. Then the server
+    writes that file and is started as usual.
+    """
     shutil.rmtree(folder)
     folder.mkdir(mode=0o700)
     shutil.copy(backup, folder / "dump.rdb")
@@ -127,7 +132,10 @@ def is_written(redis: Redis) -> bool:
 def test_a_backup_that_is_restored_in_the_middle_of_a_setup(
     stack: Stack, people: People, walk: Walk, elsewhere: Path, tmp_path: Path
 ) -> None:
-    """The run goes on from its state in the backup, and what it has made since then is not made twice."""
+    """A run goes on from its state in the backup that was restored.
+
+    An object that the run has made since the backup is not made a second time.
+    """
     walk.approve(walk.plan())
     people.until("the first change", walk.writes)
     with Redis(port=stack.ports.redis) as redis:

@@ -1,7 +1,7 @@
 """Sample of ``make chaos``: workers are killed at side effects that a seed draws.
 
-The setup ends as if nothing had happened. Every run has three kills: before, inside or after the
-call; of the job, of its worker, or of everything.
+The setup ends as if nothing had happened. Every run has three kills. A kill comes before, inside or
+after a call, and hits the job, its worker, or everything.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ RECOVERY_S = 30.0
 
 @pytest.fixture(scope="module")
 def lane() -> Iterator[Lane]:
-    """A stack, and what a setup leaves behind that nobody disturbs."""
+    """Stack, with the result of a setup that nobody disturbs."""
     with Lane() as running:
         yield running
 
@@ -34,7 +34,7 @@ def stack(lane: Lane) -> Stack:
 
 @pytest.fixture(scope="module")
 def people(lane: Lane) -> People:
-    """Same."""
+    """Everybody in the lane's Webex, for the report of a failure."""
     return lane.people
 
 

@@ -1,4 +1,4 @@
-"""Setups while the clouds' names do not resolve (DNS), and when they do again.
+"""Setups while the clouds' names do not resolve (DNS), and after they resolve again.
 
 Each test prints the times that it has seen; docs/recovery.md states them.
 """
@@ -26,7 +26,7 @@ GONE_S = 20.0
 
 @pytest.fixture(scope="module")
 def names(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> NameService:
-    """The product with a resolver of its own. All clouds have one name."""
+    """Name service of the product alone, in which all clouds have one name."""
     made = NameService(Path(tmp_path_factory.mktemp("etc")))
     made.write()
     for name in ("web", "worker"):
@@ -37,14 +37,14 @@ def names(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> NameService
 
 @pytest.fixture(autouse=True)
 def there_again(names: NameService) -> Iterator[None]:
-    """Each test ends with names."""
+    """Make the names resolve again at the end of each test."""
     yield
     names.give_back()
 
 
 @pytest.fixture
 def webex_by_number(stack: Stack, names: NameService) -> Iterator[None]:
-    """Webex is found without DNS, so only the names of the other clouds can be missing."""
+    """Let Webex be found without DNS, so that only the names of the other clouds can be missing."""
     before = {name: stack.processes[name].env for name in ("web", "worker")}
     for name, env in before.items():
         url = env["WEBEX_API_URL"].replace("localhost", "127.0.0.1")
@@ -57,7 +57,7 @@ def webex_by_number(stack: Stack, names: NameService) -> Iterator[None]:
 
 
 def doctor(stack: Stack) -> str:
-    """Return the report of ``doctor``, which runs as the web process does."""
+    """Return the report of ``doctor``, which runs with the name service of the web process."""
     web = stack.processes["web"]
     line = web.command.replace("bot web", "bot doctor")
     told = subprocess.run(["/bin/sh", "-c", line], env=web.env, capture_output=True, check=False)  # noqa: S603  our own
@@ -67,10 +67,11 @@ def doctor(stack: Stack) -> str:
 def test_a_setup_goes_on_when_names_resolve_again(
     stack: Stack, people: People, walk: Walk, names: NameService
 ) -> None:
-    """DNS fails after the approval, for all clouds, and a command is typed.
+    """A setup goes on when the names of all clouds resolve again.
 
-    The log and ``doctor`` name the resolver's own words. When names resolve again, the command is
-    answered once, and the run goes on and makes each object once.
+    DNS fails after the approval, and a command is typed meanwhile. The log and ``doctor`` have the
+    resolver's own words. When names resolve again, the command is answered once, and the run makes
+    each object once.
     """
     plan = walk.plan(profile="least")
     names.take_away()
@@ -100,10 +101,10 @@ def test_a_setup_goes_on_when_names_resolve_again(
 def test_the_card_names_dns(
     people: People, walk: Walk, names: NameService, webex_by_number: None
 ) -> None:
-    """Only Microsoft's names are missing.
+    """If Microsoft's name does not resolve, the card names DNS and the run goes on by itself.
 
-    The card says what is missing, that the run goes on by itself, and what the operator looks at.
-    The run goes on without a press.
+    The card says that no address is found, that nobody has to act, and that the operator checks
+    DNS.
     """
     plan = walk.plan(profile="least")
     names.take_away()

@@ -1,4 +1,4 @@
-"""Processes that the kernel kills for want of memory: one at a time, with SIGKILL.
+"""Processes that the kernel kills for lack of memory: one at a time, with SIGKILL.
 
 A container's limit and an exhausted machine look the same to the bot.
 """
@@ -29,26 +29,26 @@ POLL_S = 0.1
 
 @pytest.fixture
 def redis(stack: Stack) -> Iterator[Redis]:
-    """The Redis of the stack."""
+    """Connection to the stack's Redis."""
     with Redis(port=stack.ports.redis) as connection:
         yield connection
 
 
 def leader(stack: Stack) -> int:
-    """The worker's own process, which starts the others."""
+    """Return the id of the worker's main process, which starts its other processes."""
     running = stack.processes["worker"].running
     assert running is not None
     return running.pid
 
 
 def children(stack: Stack) -> list[int]:
-    """The processes that it has started, without those of the jobs."""
+    """Return the ids of the processes that the worker has started, without those of jobs."""
     top = leader(stack)
     return [pid for pid in session(top) if parent(pid) == top]
 
 
 def test_each_process_of_the_worker_is_killed_once(stack: Stack, walk: Walk) -> None:
-    """Each is started again, and the next command is answered."""
+    """Each process of the worker that is killed is started again. The next command is answered."""
     before = children(stack)
     for pid in before:
         os.kill(pid, signal.SIGKILL)
@@ -63,7 +63,10 @@ def log_of(stack: Stack) -> str:
 
 
 def is_given_up(stack: Stack, redis: Redis, run_id: str) -> bool:
-    """Return whether the log says so. If not, any pause before the run's next attempt ends now."""
+    """Return whether the log says that the run is given up.
+
+    If not, end any pause before the run's next attempt.
+    """
     if "run given up" in log_of(stack):
         return True
     redis.hset(f"run:{run_id}:deaths", "at", 0)
@@ -74,7 +77,10 @@ def is_given_up(stack: Stack, redis: Redis, run_id: str) -> bool:
 
 @contextlib.contextmanager
 def no_memory_for_calls(stack: Stack, people: People) -> Iterator[list[int]]:
-    """Kill each job that waits for its call about applications; yield the processes that were killed."""
+    """Kill each job that waits for the answer to its call about applications.
+
+    Yield a list with one entry for each kill.
+    """
     over, killed = threading.Event(), []
 
     def work() -> None:
@@ -100,11 +106,11 @@ def no_memory_for_calls(stack: Stack, people: People) -> Iterator[list[int]]:
 def test_a_run_that_takes_all_memory_is_given_up(
     stack: Stack, people: People, walk: Walk, redis: Redis
 ) -> None:
-    """Every process that works on the run is killed in the same call.
+    """A run is given up after every process that worked on it was killed in the same call.
 
     The first tries follow at once, the next after pauses that grow. Other commands are answered all
-    the time. Then the run ends with a reference, the log says what to look for, the mailbox is free,
-    and with memory the next setup makes each object once.
+    the time. Then the run ends with a reference, and the log says to give the worker more memory.
+    The mailbox is free. With memory the next setup makes each object once.
     """
     plan = walk.plan(profile="least")
     people.control("POST", "faults", APPS)

@@ -1,4 +1,4 @@
-"""Setups during outages of Redis, a deploy, a wait of a day, and two workers on one run.
+"""Setups during outages of Redis, a deploy, a wait of a day, and many jobs for one run.
 
 Redis is down, full or empty.
 """
@@ -33,15 +33,16 @@ PRINCIPALS = {"prefix": "/graph/v1.0/servicePrincipals", "method": "POST"}
 
 @pytest.fixture
 def redis(stack: Stack) -> Iterator[Redis]:
-    """The Redis of the stack."""
+    """Connection to the stack's Redis."""
     with Redis(port=stack.ports.redis) as connection:
         yield connection
 
 
 def _one_of_each(people: People, walk: Walk, secrets: int = 1) -> None:
-    """M4 does not wait for people, so it may come after the form.
+    """Assert that the setup has made each object once.
 
-    The tenant shows that it has come. A card need not: after nine edits it leaves out small news.
+    M4 does not wait for people, so the rule of M4 may come after the form. The tenant shows that it
+    has come. A card need not: after nine edits it leaves out small news.
     """
     people.until(
         "the rule of M4",
@@ -69,14 +70,14 @@ def _one_of_each(people: People, walk: Walk, secrets: int = 1) -> None:
 
 
 def _held(people: People, fault: dict[str, Any], walk: Walk, plan: dict[str, Any]) -> None:
-    """Approve, and wait until the cloud has the call and keeps its answer back."""
+    """Approve the plan, and wait until the cloud has a call whose answer it holds back."""
     people.control("POST", "faults", {"times": 1, **fault})
     walk.approve(plan)
     people.until("the call is held", lambda: not people.control("GET", "faults")["items"], 20)
 
 
 def _the_run(redis: Redis) -> str:
-    """The id of the run that has not ended."""
+    """Return the id of the run that has not ended."""
     (run_id,) = redis.zrange("runs:open", -1, -1)
     return str(run_id.decode())
 
@@ -159,7 +160,7 @@ def full_disk(stack: Stack, redis: Redis) -> Iterator[Callable[[], None]]:
 
 
 def _limit(redis: Redis, size: int) -> None:
-    """The largest file that Redis may write."""
+    """Set the size of the largest file that Redis may write."""
     resource.prlimit(
         int(redis.info("server")["process_id"]),
         resource.RLIMIT_FSIZE,
@@ -186,10 +187,11 @@ def test_redis_whose_disk_is_full(
 
 
 def test_redis_without_its_data(people: People, walk: Walk, redis: Redis) -> None:
-    """After Redis loses all data, the space is told and the next setup adopts the tenant's objects.
+    """After Redis loses all data, the next setup adopts the objects in the tenant.
 
-    Old buttons say that their run is not known. Only the secret is created again, because the first
-    one can no longer be read; the plan names that one.
+    The bot says in the space that its data is lost. Old buttons say that their run is not known.
+    Only the secret is created again, because the first one can no longer be read. The plan names
+    the first one.
     """
     walk.approve(walk.plan(profile="least"))
     form = walk.form()
@@ -214,9 +216,9 @@ def test_redis_without_its_data(people: People, walk: Walk, redis: Redis) -> Non
 
 
 def test_a_day_of_waiting(stack: Stack, people: People, walk: Walk, redis: Redis) -> None:
-    """A run that waits 24 hours for M5 is parked, survives restarts, and continues on time.
+    """A run that waits 24 hours for M5 is put aside, survives restarts, and continues on time.
 
-    The worker and Redis are restarted.
+    The worker and Redis are restarted meanwhile.
     """
     people.control("PUT", "settings", {"customization_s": DAY_S})
     fresh(people, dehydrated=True)
@@ -241,7 +243,7 @@ def test_a_day_of_waiting(stack: Stack, people: People, walk: Walk, redis: Redis
 def test_many_workers_on_one_run(people: People, walk: Walk, redis: Redis) -> None:
     """A run that is queued twenty times at once still makes each object once.
 
-    Its lease is lost too, as by a jump of the clock.
+    The run also loses its lease, as by a jump of the clock.
     """
     _held(people, {"late_s": HOLD_S, **PRINCIPALS}, walk, walk.plan(profile="least"))
     run_id, queue = _the_run(redis), make_queue(redis, RUNS)

@@ -1,4 +1,4 @@
-"""Sample of the pauses of ``make chaos``: a worker is stopped, and goes on when its run is over.
+"""Sample of the pauses of ``make chaos``: a worker is stopped, and goes on after its run is over.
 
 Laptop sleep, a paused virtual machine and swapping look the same as the SIGSTOP that is sent here.
 """
@@ -28,7 +28,7 @@ FORWARDING = next(effect for effect in EFFECTS if effect.name == "M3 forwarding"
 
 @pytest.fixture(scope="module")
 def stack() -> Iterator[Stack]:
-    """A stack with short delays of replication, as in ``make chaos``."""
+    """Stack with short delays of replication, as in ``make chaos``."""
     with Stack(practice=QUICK) as running:
         yield running
 
@@ -43,19 +43,19 @@ def walk(stack: Stack, people: People) -> Iterator[Walk]:
 
 
 def mailbox(people: People) -> Any:
-    """The mailbox, as an administrator sees it."""
+    """Return the mailbox as an administrator sees it."""
     return people.control("GET", "tenants/contoso.com")["users"][MAILBOX]["mailbox"]
 
 
 def trail(redis: Redis) -> list[dict[str, Any]]:
-    """The audit trail."""
+    """Return the entries of the audit trail."""
     return [json.loads(line) for line in redis.lrange("audit:entries", 0, -1)]
 
 
 def over_and_failed(stack: Stack, since: int) -> tuple[list[str], list[dict[str, Any]]]:
-    """Why the worker gave up attempts on runs, and the lines of its log about failed runs and jobs.
+    """Return why the worker gave up attempts on runs, and its log lines about failed runs and jobs.
 
-    ``since`` is the length of the log before.
+    The search begins after the first ``since`` characters of the log.
     """
     log = log_of(stack)[since:]
     lines = [json.loads(line) for line in log.splitlines() if line.startswith("{")]
@@ -65,17 +65,19 @@ def over_and_failed(stack: Stack, since: int) -> tuple[list[str], list[dict[str,
 
 
 def log_of(stack: Stack) -> str:
-    """The log of the worker."""
+    """Return the log of the worker."""
     return stack.processes["worker"].log.read_text("utf-8")
 
 
 def test_a_worker_that_goes_on_after_an_undo_changes_nothing(
     stack: Stack, people: People, walk: Walk
 ) -> None:
-    """Stopped in the call that sets the forwarding, while another host finishes and undoes the setup.
+    """A worker that was stopped in a run changes nothing when it goes on after the run's undo.
 
-    Then it goes on. SMTP AUTH was the next change of its run, and stays as it was before. No event
-    follows the end of a run. What it had sent is in the audit trail, and its job does not fail.
+    It is stopped in the call that sets the forwarding, while another host finishes and undoes the
+    setup. SMTP AUTH was the next change of its run, and stays as it was before. No event follows
+    the end of a run. The change that the worker had sent is in the audit trail, and its job does
+    not fail.
     """
     plan, before, since = walk.plan(), mailbox(people), len(log_of(stack))
     pauser = Pauser(stack, (Kill(Victim.HOST, FORWARDING, When.BEFORE),))

@@ -1,4 +1,4 @@
-"""Spaces in which Webex takes no cards: archived while a run goes on, or locked (423) for a while.
+"""Spaces in which Webex takes no cards: archived during a run, or locked (423) for a while.
 
 Each test prints the times that it has seen; docs/recovery.md states them.
 """
@@ -24,24 +24,24 @@ LOCKED_S = 12.0
 
 @pytest.fixture(autouse=True)
 def open_again(people: People, walk: Walk) -> Iterator[None]:
-    """Each test ends with a space that takes messages."""
+    """Restore the space at the end of each test, so that it takes messages."""
     yield
     archive(people, walk, archived=False)
 
 
 def archive(people: People, walk: Walk, *, archived: bool = True) -> None:
-    """A member archives the space, or restores it."""
+    """Archive the space as one of its members, or restore it."""
     body = {"as": REQUESTER, "room": walk.room, "archived": archived}
     people.control("PUT", "webex/archive", body)
 
 
 def seconds(name: str, since: float) -> None:
-    """Print a figure of docs/recovery.md."""
+    """Print a duration, which docs/recovery.md states."""
     print(f"{name}: {time.monotonic() - since:.1f} s")  # noqa: T201  a figure
 
 
 def from_bot(people: People, walk: Walk) -> list[str]:
-    """The words of each message that the bot has posted in threads of the space since the walk began."""
+    """Return the words of each message of the bot in threads of the space since the walk began."""
     people.look()
     here = [each for each in people.messages.values() if each["room"] == walk.room]
     return [
@@ -52,9 +52,10 @@ def from_bot(people: People, walk: Walk) -> list[str]:
 
 
 def test_an_archived_space(people: People, walk: Walk) -> None:
-    """The run goes on. Its requester is told 1:1, once, with what it waits for and a way out.
+    """A run goes on after its space is archived, and its requester gets one 1:1 message about that.
 
-    The 1:1 cards go on, too. When the space is restored, its cards follow.
+    The message says whose turn it is, and offers to cancel the run. The 1:1 cards go on, too. When
+    the space is restored, its cards show the newest state.
     """
     plan = walk.plan(profile="least")
     walk.approve(plan)
@@ -80,7 +81,10 @@ def test_an_archived_space(people: People, walk: Walk) -> None:
 def test_a_run_of_an_archived_space_is_cancelled_from_the_message(
     people: People, walk: Walk
 ) -> None:
-    """The mailbox is free for a setup elsewhere."""
+    """The message about an archived space can cancel its run.
+
+    Then the mailbox is free for a setup elsewhere.
+    """
     walk.approve(walk.plan(profile="least"))
     people.until("the first write", walk.writes)
     archive(people, walk)
@@ -92,10 +96,10 @@ def test_a_run_of_an_archived_space_is_cancelled_from_the_message(
 
 
 def test_locked_for_a_while(stack: Stack, people: People, walk: Walk) -> None:
-    """Webex answers 423 to every post and edit, and asks to come back.
+    """A run goes on while Webex answers 423 to every post and edit, with a Retry-After.
 
-    Each card and the answer to a command are there once, no sooner than Webex asked for, and a
-    press of a locked card is carried out.
+    Afterwards each card and the answer to a command are there once. A press of a card that was
+    locked is carried out.
     """
     plan = walk.plan(profile="least")
     locked = {"prefix": "/webex/v1/messages", "times": MANY, "status": 423}

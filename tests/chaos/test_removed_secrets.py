@@ -1,6 +1,6 @@
 """The bot's own client secret, which somebody removes in Entra in the middle of a setup.
 
-``journeys/test_deleted_meanwhile.py`` has Webex Connect's secret.
+The module ``journeys/test_deleted_meanwhile.py`` has Webex Connect's secret.
 """
 
 from __future__ import annotations
@@ -27,9 +27,10 @@ def test_of_an_app_that_was_deleted(people: People, walk: Walk) -> None:
 
 
 def test_before_the_mailbox_user_signs_in(people: People, walk: Walk) -> None:
-    """The page and the card name the bot's own secret, and one press makes another.
+    """If the bot's own secret was removed, the page and the card name it.
 
-    Nobody is sent to Webex Connect, whose secret is good. The setup ends with one of each.
+    One press makes another secret. Nobody is sent to Webex Connect, whose secret is good. The setup
+    ends with one secret of each kind.
     """
     walk.approve(walk.plan(profile="least"))
     walk.fill_in()

@@ -1,7 +1,7 @@
-"""An upgrade and a downgrade of one version, host by host, in the middle of a setup.
+"""Upgrade and downgrade of one version, host by host, in the middle of a setup.
 
-The earlier version is the commit before the last change of the product, if its data has the same layout.
-A clone without that commit, such as one of depth 1, skips the test. The hosts are those of
+The earlier version is the commit before the last change of the product, if its data has the same
+layout. A clone without that commit, such as one of depth 1, skips the test. The hosts are those of
 ``test_several_hosts.py``. docs/several-hosts.md states the figures.
 """
 
@@ -37,7 +37,7 @@ APPS = {"prefix": "/graph/v1.0/applications", "times": 1, "delay_s": 2.0}
 
 
 def git(*words: str) -> bytes:
-    """Return the answer of git about this project; empty if it has none."""
+    """Return the answer of git about this project, or an empty one if git fails."""
     line = ["git", "-C", str(ROOT), *words]
     try:
         return subprocess.run(line, capture_output=True, check=True).stdout  # noqa: S603  our own
@@ -46,7 +46,7 @@ def git(*words: str) -> bytes:
 
 
 def layout(commit: str) -> int:
-    """Return the layout of the data in a version; 0 if it cannot be read."""
+    """Return the layout number of the data in a product version, or 0 if it cannot be read."""
     found = re.findall(rb"\bto=(\d+)", git("show", f"{commit}:{MIGRATIONS}"))
     return max(map(int, found), default=0)
 
@@ -60,7 +60,7 @@ def checkout(commit: str, folder: Path) -> Path:
 
 @pytest.fixture(scope="module")
 def earlier(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The code of an earlier version whose data has the layout of this one."""
+    """Folder with the code of an earlier version whose data has the layout of this version."""
     line = ("rev-list", "--first-parent", "--skip=1", "-n1", "HEAD", "--", *PRODUCT)
     commit = git(*line).decode().strip()
     if not commit:
@@ -74,7 +74,7 @@ def earlier(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def older(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The code of the newest version whose data has an older layout."""
+    """Folder with the code of the newest version whose data has an older layout."""
     commits = git("log", "--first-parent", "--format=%h", "-n8", "--", MIGRATIONS).decode().split()
     before = (f"{commit}~1" for commit in commits)
     commit = next((each for each in before if 0 < layout(each) < schema.NEWEST), "")
@@ -85,13 +85,16 @@ def older(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def stack(earlier: Path) -> Iterator[Hosts]:
-    """All hosts with the earlier version."""
+    """All hosts, running the earlier version."""
     with Hosts(earlier, practice=QUICK) as running:
         yield running
 
 
 def move(stack: Hosts, code: Path) -> list[int | None]:
-    """Stop one host after the other and start it with another version; return the exit codes."""
+    """Stop one host after the other and start it with another version.
+
+    Return the exit codes of the stopped hosts.
+    """
     codes: list[int | None] = []
     for name in (*WORKERS, *WEBS):
         codes.append(stack.stop_host(name))
@@ -107,9 +110,10 @@ def versions(stack: Hosts) -> set[str]:
 def test_an_upgrade_and_a_downgrade_in_the_middle_of_a_setup(
     stack: Hosts, people: People, earlier: Path
 ) -> None:
-    """A run that the earlier version began goes on in this one, and then in the earlier one again.
+    """A run of the earlier version goes on in this version, and then in the earlier one again.
 
-    It ends with one of each object, every host stopped with exit code 0, and the trail is whole.
+    The run ends with one of each object. Every host stopped with exit code 0, and the audit trail
+    is whole.
     """
     fresh(people)
     walk = PatientWalk(people, "support@contoso.com", space(people))
@@ -158,7 +162,10 @@ def run_here(stack: Hosts, *words: str, code: Path = ROOT) -> subprocess.Complet
 def test_a_downgrade_below_the_layout_is_refused(
     stack: Hosts, people: People, older: Path, command: str
 ) -> None:
-    """A version whose data has an older layout ends with exit code 2, a sentence, and no change."""
+    """A version whose data has an older layout refuses to start and changes nothing.
+
+    It ends with exit code 2 and a sentence that says which version to start.
+    """
     with stack.redis() as redis:
         before = until(lambda: redis.get("schema"))
         done = run_here(stack, command, code=older)

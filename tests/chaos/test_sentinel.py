@@ -20,21 +20,21 @@ from tests.fixtures.waiting import until
 
 @pytest.fixture(scope="module")
 def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Server, Server]]:
-    """Two servers that the Sentinel watches."""
+    """Two Redis servers that the Sentinel watches."""
     with redis_servers.pair(tmp_path_factory.mktemp("redis")) as both:
         yield both
 
 
 @pytest.fixture(scope="module")
 def port(servers: tuple[Server, Server], tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
-    """The port of the Sentinel."""
+    """Port of the Sentinel."""
     with redis_servers.sentinel(tmp_path_factory.mktemp("sentinel"), servers[0]) as found:
         yield found
 
 
 @pytest.fixture(scope="module")
 def env(port: int) -> dict[str, str]:
-    """The product knows only the Sentinel, and a second one that does not answer."""
+    """Settings with the Sentinel's address and a second address at which nobody answers."""
     nobody = free_port()
     hosts = f"127.0.0.1:{nobody},127.0.0.1:{port}"
     return {"REDIS_URL": f"redis+sentinel://{hosts}/{redis_servers.SERVICE}/0"}
@@ -49,7 +49,10 @@ def roles(servers: tuple[Server, Server], port: int) -> tuple[Server, Server]:
 
 
 def asked_to_fail_over(port: int) -> float:
-    """Return when the Sentinel has agreed; 0 while it knows no good replica."""
+    """Ask the Sentinel for a failover, and return the time if it agrees.
+
+    Return 0 while it knows no good replica.
+    """
     began = time.monotonic()
     agreed = Server(Path(), port).try_to("SENTINEL", "FAILOVER", redis_servers.SERVICE)
     return began if agreed else 0.0
@@ -61,7 +64,7 @@ def test_a_killed_primary(
     port: int,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """The next command is answered after the Sentinel has chosen the other server."""
+    """After the Sentinel has replaced a killed primary, the next command is answered."""
     assert words(walk.type("/help"))
     old, _ = roles(servers, port)
     began = time.monotonic()
@@ -83,10 +86,10 @@ def test_a_planned_failover(
     port: int,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """The Sentinel is asked to exchange the two.
+    """A command is answered after the Sentinel was asked to exchange the primary and the replica.
 
     The old primary takes writes for ten more seconds, and loses them. So every process has to leave
-    it before that, without being told by it.
+    it before that, although the old primary does not say so.
     """
     old, other = roles(servers, port)
     assert words(walk.type("/help"))

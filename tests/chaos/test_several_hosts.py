@@ -1,7 +1,7 @@
-"""Two web hosts and three worker hosts on one Redis with TLS and a password (docs/several-hosts.md).
+"""Two web hosts and three worker hosts on one Redis with TLS and a password.
 
-Each host has a network and process numbers of its own. The tests print the times and the doubles that
-they have seen; the page states them.
+Each host has a network and process numbers of its own. The tests print times and the number of
+objects that were made twice; docs/several-hosts.md states them.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ def say_many(people: People, walk: Walk) -> list[str]:
 
 
 def expect_one_answer_each(people: People, said: list[str]) -> float:
-    """Wait until all are answered, each once, and return the seconds."""
+    """Wait until each message has exactly one answer, and return the seconds."""
     began = time.monotonic()
     people.until("all are answered", lambda: len(answers(people, said)) == MANY, 60)
     seconds = time.monotonic() - began
@@ -81,7 +81,10 @@ def expect_one_answer_each(people: People, said: list[str]) -> float:
 
 
 def begin(stack: Hosts, people: People, walk: Walk, **brief: str) -> str:
-    """Approve a plan, and return the host that works on it while one of its calls is held."""
+    """Approve a plan, and return the host that works on its run.
+
+    One of the run's calls is held meanwhile.
+    """
     plan = walk.plan(**brief)
     people.control("POST", "faults", APPS)
     walk.approve(plan)
@@ -90,9 +93,9 @@ def begin(stack: Hosts, people: People, walk: Walk, **brief: str) -> str:
 
 
 def written_at_last(people: People) -> int:
-    """Return how many changes were made, once none was made for longer than a lease.
+    """Wait until no change is made for longer than a lease, and return the number of changes.
 
-    The form is shown while others, such as the outbound policy, may still be under way.
+    The form is shown while other changes, such as the outbound policy, may still be under way.
     """
     seen = [judge.written(people)]
 
@@ -106,14 +109,14 @@ def written_at_last(people: People) -> int:
 
 
 def takeover(stack: Hosts, lost: str) -> float:
-    """Wait until another host has the run, and return the seconds."""
+    """Wait until another host than the lost one has the run, and return the seconds."""
     began = time.monotonic()
     until(lambda: stack.holder() not in {"", lost}, "another host")
     return round(time.monotonic() - began, 1)
 
 
 def expect_one_of_each(people: People, walk: Walk) -> None:
-    """Assert that every object and the test mail exist once, and print the doubles."""
+    """Assert that every object and the test mail exist once, and print the number of duplicates."""
     left = judge.left(people, walk)
     doubles = sum(count - 1 for count in left.made.values()) + max(0, left.mails - 1)
     show(doubles=doubles, secrets=dict(left.secrets))
@@ -138,13 +141,16 @@ def test_the_hosts_share_the_work(stack: Hosts, people: People, walk: Walk) -> N
 
 
 def test_a_web_host_is_killed(stack: Hosts, people: People, walk: Walk) -> None:
-    """Every command is answered once by way of the other."""
+    """After one web host is killed, every command is answered once through the other."""
     stack.kill_host("web1")
     show(web_killed_answered_after_s=expect_one_answer_each(people, say_many(people, walk)))
 
 
 def test_the_host_that_works_on_a_run_freezes(stack: Hosts, people: People, walk: Walk) -> None:
-    """Another host takes over, commands are answered once, and the frozen host changes nothing later."""
+    """If the host that works on a run freezes, another host takes over.
+
+    Commands are answered once, and the frozen host changes nothing when it goes on.
+    """
     lost = begin(stack, people, walk, profile="least")
     stack.freeze(lost)
     said = say_many(people, walk)
@@ -166,9 +172,10 @@ def test_the_host_that_works_on_a_run_freezes(stack: Hosts, people: People, walk
 def test_a_newer_version_migrates_the_data_under_running_hosts(
     stack: Hosts, people: People, walk: Walk, request: pytest.FixtureRequest
 ) -> None:
-    """The older workers end with a sentence and exit code 2, and the older web hosts are not ready.
+    """Hosts of an older version stop working once a newer version has migrated the data.
 
-    No command is answered meanwhile. Once the layout is theirs again, they work.
+    The older workers end with a sentence and exit code 2, and the older web hosts are not ready. No
+    command is answered meanwhile. Once the data has their layout again, they work.
     """
     with stack.redis() as redis:
         redis.set(keys.schema(), schema.NEWEST + 1)
@@ -191,7 +198,10 @@ def test_a_newer_version_migrates_the_data_under_running_hosts(
 
 
 def test_the_host_that_works_on_a_run_is_killed(stack: Hosts, people: People, walk: Walk) -> None:
-    """Another host takes the run over, and its setup ends with one of each object."""
+    """If the host that works on a run is killed, another host takes the run over.
+
+    The setup ends with one of each object.
+    """
     lost = begin(stack, people, walk)
     stack.kill_host(lost)
     show(killed=lost, taken_over_after_s=takeover(stack, lost))
@@ -200,13 +210,13 @@ def test_the_host_that_works_on_a_run_is_killed(stack: Hosts, people: People, wa
 
 
 def restore(stack: Hosts) -> None:
-    """Give the data its layout back."""
+    """Give the data in Redis its layout number back."""
     with stack.redis() as redis:
         redis.set(keys.schema(), schema.NEWEST)
 
 
 def refuses(stack: Hosts, name: str) -> Callable[[], bool]:
-    """Return a function that says whether a web host answers that the data is refused."""
+    """Return a function that says whether a web host answers that it refuses the data."""
 
     def found() -> bool:
         page = stack.page(name, "/readyz")

@@ -1,7 +1,7 @@
-"""Two hosts, of which one freezes for longer than every lease and goes on.
+"""Two hosts, of which one freezes for longer than every lease and then goes on.
 
-The other one was there before. ``test_pauses.py`` has a host that takes over later.
-The test prints the times that it has seen; docs/recovery.md states them.
+The other host runs from the beginning. The module ``test_pauses.py`` has a host that takes over
+later. The test prints the times that it has seen; docs/recovery.md states them.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ APPS = {"prefix": "/graph/v1.0/applications", "times": 1, "delay_s": HELD_S}
 
 @pytest.fixture(scope="module")
 def stack() -> Iterator[Stack]:
-    """A stack with short delays of replication, and a second worker."""
+    """Stack with short delays of replication, and a second worker."""
     with Stack(practice=QUICK) as running:
         running.start_second()
         yield running
@@ -53,10 +53,11 @@ def answers(people: People, said: list[str]) -> Counter[str]:
 
 
 def test_one_of_two_hosts_freezes(stack: Stack, people: People, walk: Walk) -> None:
-    """It freezes in the middle of a run, while people write, and goes on later.
+    """A host that freezes in a run repeats nothing when it goes on later.
 
-    Every command is answered once, and the run ends with one of each object. What the frozen host
-    had begun is not repeated by it afterwards: no write and no event follows.
+    Meanwhile people write commands. Every command is answered once, and the run ends with one of
+    each object. The other host does the work. After the frozen host goes on, no write and no event
+    follows.
     """
     plan = walk.plan(profile="least")
     people.control("POST", "faults", APPS)

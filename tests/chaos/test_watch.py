@@ -1,4 +1,4 @@
-"""A worker that dies or freezes in a round of the watch: another one takes over, and one card is posted."""
+"""Worker that dies or freezes in a round of the watch: another takes over and posts one card."""
 
 from __future__ import annotations
 
@@ -37,13 +37,16 @@ def incident_cards(people: People, mailbox: str) -> list[Json]:
 
 @pytest.fixture(scope="module")
 def env() -> dict[str, str]:
-    """No test mails: the copies of these channels go nowhere, so none becomes a task."""
+    """Settings without test mails.
+
+    The copies of these channels' mails go nowhere, so no mail becomes a task.
+    """
     return {"WATCH_TEST_MAIL": "0"}
 
 
 @pytest.fixture(scope="module")
 def boxes(stack: Stack, people: People) -> list[str]:
-    """Two channels that work, in a space."""
+    """Mailboxes of two channels that work, in one space."""
     fresh(people)
     body = {"name": "Watched", "members": [REQUESTER]}
     room = str(people.control("POST", "webex/space", body)["id"])
@@ -54,13 +57,13 @@ def boxes(stack: Stack, people: People) -> list[str]:
 
 @pytest.fixture
 def watch(stack: Stack) -> Iterator[WatchedChannels]:
-    """The watch of the running product."""
+    """Watch of the running product."""
     with Redis(port=stack.ports.redis) as redis:
         yield WatchedChannels.of(stack, redis)
 
 
 def suspected(people: People, watch: WatchedChannels, mailbox: str) -> None:
-    """The channel is watched, and a first look has seen that it is broken."""
+    """Watch the channel, break it, and let a first look see that it is broken."""
     people.say(REQUESTER, f"/watch {mailbox}", "Watched")
     watch.wait(lambda: watch.incidents.state(mailbox).looked)
     switched(people, mailbox, off=True)
@@ -68,7 +71,7 @@ def suspected(people: People, watch: WatchedChannels, mailbox: str) -> None:
 
 
 def a_round_is_held(people: People, watch: WatchedChannels, mailbox: str) -> None:
-    """The look that would confirm it is under way, and waits for an answer of Graph."""
+    """Start the look that would confirm the incident, and hold Graph's answer to it."""
     people.control("POST", "faults", HELD)
     watch.hurry(mailbox)
     people.until("a call is held", lambda: not people.control("GET", "faults")["items"], 40)
@@ -77,7 +80,10 @@ def a_round_is_held(people: People, watch: WatchedChannels, mailbox: str) -> Non
 def test_a_worker_that_is_killed_in_a_round(
     stack: Stack, people: People, watch: WatchedChannels, boxes: list[str]
 ) -> None:
-    """The next one looks again: one incident begins, and one card is posted."""
+    """After a worker is killed in a round, the next worker looks again.
+
+    One incident begins, and one card is posted.
+    """
     mailbox = boxes[0]
     suspected(people, watch, mailbox)
     a_round_is_held(people, watch, mailbox)
@@ -98,7 +104,10 @@ def test_a_worker_that_is_killed_in_a_round(
 def test_a_host_that_freezes_in_a_round_and_goes_on(
     stack: Stack, people: People, watch: WatchedChannels, boxes: list[str]
 ) -> None:
-    """Another host takes the group over after the lease; what the frozen one saw is not recorded."""
+    """If a host freezes in a round, another host takes over after the lease and posts one card.
+
+    The result of the frozen host is not recorded when it goes on.
+    """
     mailbox = boxes[1]
     suspected(people, watch, mailbox)
     a_round_is_held(people, watch, mailbox)

@@ -1,6 +1,6 @@
 """Runs while Webex is down or slow, and a job that always fails.
 
-The run does not wait for cards, and the queue goes on.
+The run does not wait for its cards, and the queue goes on.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ WEATHERS = {
 
 @pytest.fixture
 def redis(stack: Stack) -> Iterator[Redis]:
-    """The Redis of the stack."""
+    """Connection to the stack's Redis."""
     with Redis(port=stack.ports.redis) as connection:
         yield connection
 

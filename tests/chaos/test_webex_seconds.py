@@ -1,4 +1,4 @@
-"""Webex away for seconds costs seconds, and a limit of an hour for one space holds no other space.
+"""Outages of Webex for seconds cost only seconds, and a limit for one space delays no other space.
 
 Each test prints the times that it has seen; docs/recovery.md states them.
 """
@@ -26,7 +26,7 @@ LAST_WRITE = "graph.add_password"
 
 @pytest.fixture
 def redis(stack: Stack) -> Iterator[Redis]:
-    """The Redis of the stack."""
+    """Connection to the stack's Redis."""
     with Redis(port=stack.ports.redis) as connection:
         yield connection
 
@@ -44,7 +44,10 @@ def _waits_for_webex(people: People, redis: Redis) -> None:
 def test_a_token_that_is_refused_for_fifteen_seconds(
     people: People, walk: Walk, redis: Redis, somebody: str
 ) -> None:
-    """The cards are there seconds later; at once if somebody writes to the bot."""
+    """If Webex refuses the bot's token for fifteen seconds, the cards appear seconds later.
+
+    If somebody writes to the bot, the cards appear at once.
+    """
     plan = walk.plan(profile="least")
     walk.approve(plan)
     people.until("the first write", walk.writes)
@@ -85,7 +88,10 @@ def test_a_bot_that_is_out_of_its_space_for_a_while(
 
 
 def test_a_limit_of_an_hour_for_one_space(people: People, walk: Walk, redis: Redis) -> None:
-    """A card of another space waits 15 seconds at most; the first waits as long as Webex says."""
+    """If Webex limits one space for an hour, another space's card waits 15 seconds at most.
+
+    The limited card waits as long as Webex says.
+    """
     plan = walk.plan(profile="least")
     people.control(
         "POST",

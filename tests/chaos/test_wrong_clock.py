@@ -1,7 +1,7 @@
 """The whole product on a machine whose clock is eleven minutes wrong.
 
 The practice cloud's clock is moved instead of the machine's. Its Date headers, its times and its
-tokens move together, so for the product that is the same.
+tokens move together, so the product sees no difference.
 """
 
 from __future__ import annotations
@@ -25,19 +25,19 @@ CLOCKS = {"fast": "-660", "slow": "660"}
 
 @pytest.fixture(scope="module", params=CLOCKS)
 def clock(request: pytest.FixtureRequest) -> str:
-    """Return the fault of the machine's clock."""
+    """Return the kind of error of the machine's clock: fast or slow."""
     return str(request.param)
 
 
 @pytest.fixture(scope="module")
 def stack(clock: str) -> Iterator[Stack]:
-    """A stack on a machine with this clock."""
+    """Stack on a machine with this clock."""
     with Stack(practice={"clock_ahead": CLOCKS[clock]}) as running:
         yield running
 
 
 def _doctor(stack: Stack) -> tuple[int, str]:
-    """Return the exit code of the doctor, and its line about the clock."""
+    """Return the exit code of ``doctor``, and its line about the clock."""
     done = subprocess.run(  # noqa: S603  our own command line
         command_line("python", "-m", "bot", "doctor").split(),
         env=os.environ | stack.processes["worker"].env,
@@ -53,7 +53,10 @@ def _doctor(stack: Stack) -> tuple[int, str]:
 def test_commands_are_answered_and_the_clock_is_named(
     stack: Stack, people: People, clock: str
 ) -> None:
-    """The bot is not deaf; the doctor and the log name the clock and by how much it is wrong."""
+    """The bot answers commands although the clock of its machine is wrong.
+
+    The command ``doctor`` and the log name the clock and say by how much it is wrong.
+    """
     walk = Walk(people, "support@contoso.com", space(people))
     assert "What the bot can do" in words(walk.type("/help"))
     side = "ahead of" if clock == "fast" else "behind"
@@ -67,7 +70,10 @@ def test_commands_are_answered_and_the_clock_is_named(
 
 
 def test_a_sign_in_names_the_clock(people: People, clock: str) -> None:
-    """A token that is not valid yet blames the clock; one from a slower cloud is good."""
+    """With a slow clock, a token that is not valid yet makes the card name the clock.
+
+    With a fast clock, a token from the slower cloud is accepted.
+    """
     fresh(people)
     walk = Walk(people, "support@contoso.com", space(people))
     walk.ask()

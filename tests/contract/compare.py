@@ -1,6 +1,6 @@
 """Comparison of a recorded answer with the practice cloud's.
 
-A difference counts where the status or the error code differs, or a key that the product reads.
+A difference counts if the status, the error code, or a key that the product reads differs.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ def kind_of(value: Any) -> str:
 def differences(recorded: Any, practice: Any, *, whole: bool = False, at: str = "") -> list[str]:
     """Return the keys that the product reads and that are missing or of another type.
 
-    A recorded null says nothing of the type. Of a list every recorded element is compared with the
-    first one of the practice cloud. If the recording is ``whole``, a key that it does not have is a
-    difference, too.
+    A recorded null says nothing about the type. Every recorded element of a list is compared with
+    the practice cloud's first element. If the recording is ``whole``, a key that it does not have
+    is a difference, too.
     """
     if isinstance(recorded, dict) and isinstance(practice, dict):
         return _of_objects(recorded, practice, whole=whole, at=at)
@@ -72,9 +72,9 @@ def compare(recorded: Json, answer: httpx.Response) -> list[str]:
 
 
 def _of_rows(recorded: Json, here: Json) -> str:
-    """Return that only one of two lists has rows, or an empty text.
+    """Return that only one of two lists has rows, or an empty text if there is no such difference.
 
-    Without a query, rows of which none was recorded are no difference.
+    If the request has no query, rows that were not recorded are no difference.
     """
     there, asked = recorded["response"]["body"]["value"], recorded["request"]["query"]
     if there and not here["value"]:

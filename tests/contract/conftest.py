@@ -12,13 +12,13 @@ from tests.contract.recordings import Player, player
 
 @pytest.fixture(scope="module")
 def cloud() -> Iterator[Player]:
-    """The server that answers with recordings."""
+    """Server that answers with recordings."""
     with player() as running:
         yield running
 
 
 @pytest.fixture
 def one_try() -> Iterator[None]:
-    """No retries: each answer is read once."""
+    """Turn retries off, so that each answer is read once."""
     with stamina.set_testing(True, attempts=1):
         yield

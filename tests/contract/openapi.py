@@ -47,7 +47,7 @@ class Spec:
     def problems(self, asked: Asked) -> list[str]:
         """Return the parts of a request that are not in the specification.
 
-        ``known`` names exceptions by path.
+        The ``known`` exceptions of this object, listed by path, are no problems.
         """
         template = next(
             (name for name, pattern in self._patterns.items() if pattern.fullmatch(asked.path)),

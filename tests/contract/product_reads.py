@@ -1,4 +1,4 @@
-"""Parts of an answer that the product reads, and the ones it asks for, taken from its source."""
+"""Names that the product reads in answers, and its requests and cmdlets, taken from its source."""
 
 from __future__ import annotations
 
@@ -24,17 +24,21 @@ _CMDLET = re.compile(r"(?:Get|Set|New|Remove|Enable|Disable|Test)-[A-Z]\w+")
 
 @cache
 def names_read() -> frozenset[str]:
-    """Return every name that the source of the jobs and the bot has as a text, or in one.
+    """Return every word in the texts of the source of the jobs and the bot.
 
     A key that the product reads is among them, because it is read by its name. Docstrings do not
-    count. Names that are put together at run time are not found; there are none for answers.
+    count. Names that are put together at run time are not found; no key of an answer is read that
+    way.
     """
     return frozenset(word for text in _texts() for word in _WORD.findall(text))
 
 
 @cache
 def cmdlets_asked() -> frozenset[str]:
-    """Return the cmdlets that the product runs, whole or as ``Get-{POLICY}``."""
+    """Return the cmdlets that the product runs.
+
+    The product puts the names of some cmdlets together from parts.
+    """
     whole = {name for text in _texts() for name in _CMDLET.findall(text)}
     parts = {text for text in _texts() if text.startswith("HostedOutbound")}
     verbs = ("Get-", "Set-", "New-", "Remove-")
@@ -59,13 +63,13 @@ _KEY = re.compile(
 
 
 def template(method: str, path: str) -> str:
-    """Return a request with each key in its path as ``{}``, in lower case."""
+    """Return a request's method and path in lower case, with each key in the path as ``{}``."""
     form = _KEY.sub("/{}", path.removeprefix("/v1.0").removeprefix("/beta"))
     return f"{method} {form}".lower()
 
 
 async def requests_to_graph() -> frozenset[str]:
-    """Return what each method of the product's Graph client asks, as templates."""
+    """Return the requests of all methods of the product's Graph client, as templates."""
     seen: set[str] = set()
 
     def answer(request: httpx.Request) -> httpx.Response:
@@ -88,7 +92,7 @@ async def requests_to_graph() -> frozenset[str]:
 
 
 def _value(parameter: inspect.Parameter) -> Any:
-    """Return a value for a parameter of a method."""
+    """Return a value of the right type for a parameter of a method."""
     moment = datetime(2026, 1, 1, tzinfo=UTC)
     values: dict[str, Any] = {
         "str": _MARK,

@@ -1,4 +1,4 @@
-"""Clients of the product that read recorded answers, and what an error is held against."""
+"""Product's clients for reading recorded answers, and the check of the errors that they raise."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ BY_STATUS = {400: "rejected", 401: "sign_in_needed", 403: "not_allowed", 404: "n
 
 
 def at(base: str) -> Settings:
-    """Settings whose clouds are all on this server."""
+    """Return settings whose clouds are all on this server."""
     return Settings(
         "https://bot.test", "", "client-1", "secret", (), base, graph_url=base, exchange_url=base
     )
 
 
 async def token() -> str:
-    """A token."""
+    """Return a token."""
     return "token-1"
 
 
 def hold(error: CloudError, recorded: Json) -> None:
-    """Hold an error against the recording: its expectation, its status and the service's code."""
+    """Check an error against the recording: its expectation, its status and the service's code."""
     status, body = recorded["response"]["status"], recorded["response"].get("body") or {}
     expect = recorded.get("expect") or {"kind": BY_STATUS[status]}
     assert {name: str(getattr(error, name)) for name in expect} == expect

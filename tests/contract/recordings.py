@@ -30,7 +30,7 @@ OF_CONNECTION = frozenset({"transfer-encoding", "content-length", "connection"})
 
 @cache
 def entries(name: str) -> tuple[Json, ...]:
-    """Return the entries of one file, or none where the recordings are absent."""
+    """Return the entries of one file of recordings, or none if the recordings are absent."""
     path = FOLDER / f"{name}.json"
     return tuple(json.loads(path.read_text(encoding="utf-8"))) if path.exists() else ()
 
@@ -41,17 +41,17 @@ def cases(name: str) -> list[Any]:
 
 
 def entry(name: str, number: str) -> Json:
-    """Return the entry with an id."""
+    """Return the entry of a file that has this id."""
     return next(each for each in entries(name) if each["id"] == number)
 
 
 def has_answer(entry: Json) -> bool:
-    """Return whether the entry is an answer; the others claim a behavior in words."""
+    """Return whether the entry is an answer. Other entries claim a behavior in words."""
     return "claim" not in entry
 
 
 def body_of(response: Json) -> bytes:
-    """Return the body as it was sent: NUL bytes, nothing, or JSON in its encoding."""
+    """Return the body of a recorded answer as it was sent: NUL bytes, nothing, or encoded JSON."""
     if nuls := response.get("body_nul_bytes"):
         return b"\0" * int(nuls)
     if response.get("body") is None:
@@ -67,7 +67,8 @@ def body_of(response: Json) -> bytes:
 class Player:
     """HTTP server that answers every request with the same recording.
 
-    ``asked`` has the requests. ``after`` is the answer from the second request on, if it differs.
+    The field ``asked`` has the requests. The field ``after`` is the answer from the second request
+    on, if it differs.
     """
 
     base: str = ""
@@ -111,7 +112,7 @@ def player() -> Iterator[Player]:
         do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = _serve  # noqa: N815  http.server's names
 
         def log_message(self, format: str, *args: Any) -> None:  # noqa: A002  http.server's word
-            """Say nothing."""
+            """Log nothing."""
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.daemon_threads = True

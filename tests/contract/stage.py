@@ -1,7 +1,7 @@
 """Objects in the practice cloud that a recorded request is about, with their own ids.
 
-Each recorded id, name and address that must exist there is replaced with one that does. What the
-recording did not find stays as it is, and is not found either.
+Each recorded id, name and address that must exist there is replaced with one that exists. An object
+that the recording did not find is not replaced, so the practice cloud does not find it either.
 """
 
 from __future__ import annotations
@@ -40,13 +40,13 @@ class Stage:
         return self._http.request(method, url, json=body, headers=self._headers)
 
     def made(self, path: str, body: Json) -> Json:
-        """Create an object."""
+        """Create an object, and return it."""
         answer = self.graph("POST", path, body)
         assert answer.is_success, answer.text
         return dict(answer.json())
 
     def application(self, name: str = "Recorded", **more: Any) -> Json:
-        """Create an application, which the stage takes away again."""
+        """Create an application, which the stage deletes at the end."""
         app = self.made("/applications", {"displayName": name, **more})
         self._made.append(app["id"])
         return app
@@ -62,7 +62,7 @@ class Stage:
         return self.made("/oauth2PermissionGrants", body | {"scope": "User.Read"})
 
     def clear(self) -> None:
-        """Take away what was made."""
+        """Delete the applications that the stage has made."""
         for app_id in self._made:
             self.graph("DELETE", f"/applications/{app_id}")
         self._made.clear()
@@ -78,13 +78,13 @@ class Stage:
         )
 
     def with_own(self, text: str) -> str:
-        """Return a text with the tenant's own values."""
+        """Return a text in which the tenant's own values replace the recorded ones."""
         for recorded, own in self.own.items():
             text = text.replace(recorded, own)
         return text
 
     def prepare(self, recorded: Json) -> None:
-        """Make what the recorded request found, and nothing if it found nothing."""
+        """Make the objects that the recorded request found, and nothing if it found nothing."""
         request, response = recorded["request"], recorded["response"]
         path, body = request["path"].removeprefix("/v1.0"), response.get("body") or {}
         for form, make in PREPARED:
@@ -245,7 +245,7 @@ def _premium(stage: Stage, recorded: Json) -> None:
 
 
 def _nothing(_stage: Stage, _recorded: Json) -> None:
-    """Nothing has to be made."""
+    """Make nothing, because the request needs no object."""
 
 
 Make = Callable[[Stage, Json], None]

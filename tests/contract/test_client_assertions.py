@@ -1,4 +1,7 @@
-"""Client assertions at the token endpoint: the bot's own code against the practice cloud, and forged ones."""
+"""Client assertions at the token endpoint: the bot's own code and forged ones.
+
+The practice cloud answers them.
+"""
 
 from __future__ import annotations
 
@@ -36,7 +39,7 @@ Json = dict[str, Any]
 
 @dataclass(frozen=True)
 class Registered:
-    """The bot's registration: a certificate, one that has ended, and a federated credential."""
+    """Bot's registration: a certificate, one that has ended, and a federated credential."""
 
     own: Pem
     ended: Pem
@@ -44,7 +47,7 @@ class Registered:
 
 @pytest.fixture(scope="module")
 def registered() -> Registered:
-    """Keys that the operator has uploaded."""
+    """Keys of the certificates that the operator has uploaded."""
     return Registered(make_pem(), make_pem(rsa_key(1), ends_in=timedelta(days=-1)))
 
 
@@ -52,7 +55,7 @@ def registered() -> Registered:
 def cloud(
     tmp_path_factory: pytest.TempPathFactory, registered: Registered
 ) -> Iterator[PracticeCloud]:
-    """The whole practice cloud in this process, with the bot's registration."""
+    """Whole practice cloud in this process, with the bot's registration."""
     made = PracticeCloud(
         free_port(), tmp_path_factory.mktemp("cloud"), PracticeSettings(replication_s=0)
     )
@@ -72,14 +75,14 @@ def cloud(
 
 @pytest.fixture
 def http(cloud: PracticeCloud) -> Iterator[httpx.Client]:
-    """A client that trusts the cloud."""
+    """HTTP client that trusts the cloud's certificate."""
     with httpx.Client(verify=cloud.tls.client_context(), trust_env=False) as made:
         yield made
 
 
 @pytest.fixture
 def settings(cloud: PracticeCloud, make_settings: Callable[..., Settings]) -> Settings:
-    """The bot's settings for the cloud, without a credential."""
+    """Bot's settings for the cloud, without a credential."""
     return make_settings(
         login_url=cloud.url,
         microsoft_client_id=cloud.settings.bot_client_id,
@@ -88,18 +91,18 @@ def settings(cloud: PracticeCloud, make_settings: Callable[..., Settings]) -> Se
 
 
 def federated(key: Any = None, **changed: Any) -> str:
-    """A token of the platform, as its issuer signs it."""
+    """Return a federated token of the platform, signed as its issuer signs it."""
     claims = {"iss": ISSUER, "sub": SUBJECT, "aud": AUDIENCE, "exp": int(time.time()) + 600}
     return jwt.encode(claims | changed, key or rsa_key(2), "RS256", headers={"kid": "k1"})
 
 
 def token(settings: Settings, http: httpx.Client) -> str:
-    """A token of the bot itself, in the home tenant of its app."""
+    """Return a token of the bot itself, in the home tenant of its app."""
     return Identity.of_bot(settings, http, HOME).app_token(SCOPE)
 
 
 def refused(settings: Settings, http: httpx.Client) -> tuple[str, str]:
-    """The cause and the code with which the bot's own credential is refused."""
+    """Return the cause and the code with which the bot's own credential is refused."""
     with pytest.raises(Rejected) as told:
         token(settings, http)
     return told.value.cause, told.value.code
@@ -116,7 +119,10 @@ def test_a_certificate(
     which: str,
     code: str,
 ):
-    """The registered one gets a token; one that has ended, and one that is not registered, do not."""
+    """The registered certificate gets a token.
+
+    A certificate that has ended and one that is not registered are refused.
+    """
     pem = make_pem() if which == "another" else getattr(registered, which)
     path = pem.write(tmp_path / "bot.pem")
     bot = replace(settings, microsoft_client_certificate=str(path))
@@ -127,7 +133,10 @@ def test_a_certificate(
 
 
 def test_a_secret_that_is_wrong(settings: Settings, http: httpx.Client):
-    """It is the operator's turn as well, and not that of the contact center's administrator."""
+    """A wrong client secret of the bot has the cause ``bot_credential_refused``.
+
+    So it is the operator's turn, and not that of the contact center's administrator.
+    """
     wrong = replace(settings, microsoft_client_secret="another")
     assert refused(wrong, http) == ("bot_credential_refused", "AADSTS7000215")
 
@@ -156,7 +165,10 @@ def test_a_secret_that_is_wrong(settings: Settings, http: httpx.Client):
 def test_a_forged_assertion(
     cloud: PracticeCloud, http: httpx.Client, registered: Registered, changed: Json, code: int
 ):
-    """Header, signature, audience, issuer, subject, id and time are checked as Microsoft documents them."""
+    """The practice cloud checks an assertion as Microsoft documents it, and refuses forged ones.
+
+    It checks the header, signature, audience, issuer, subject, id and time.
+    """
     text, kind = _assertion(cloud, registered.own, changed)
     form = {
         "grant_type": "client_credentials",
@@ -171,7 +183,7 @@ def test_a_forged_assertion(
 
 
 def _assertion(cloud: PracticeCloud, pem: Pem, changed: Json) -> tuple[str, str]:
-    """Return an assertion like msal's with a change, and its type."""
+    """Return an assertion like msal's with the given changes, and its type."""
     base, me, at = f"{cloud.url}/{HOME}", cloud.settings.bot_client_id, int(time.time())
     claims = {
         "aud": f"{base}/oauth2/v2.0/token",
@@ -197,7 +209,10 @@ def _assertion(cloud: PracticeCloud, pem: Pem, changed: Json) -> tuple[str, str]
 
 
 def test_a_federated_token(settings: Settings, http: httpx.Client, tmp_path: Path):
-    """It is read again for each request, so a token that has ended does not stay."""
+    """The file of the federated token is read again for each request.
+
+    So a token that has ended does not stay in use.
+    """
     path = tmp_path / "token"
     bot = replace(settings, microsoft_federated_token_file=str(path))
     path.write_text(federated(exp=int(time.time()) - 3600))
@@ -220,7 +235,10 @@ def test_a_federated_token(settings: Settings, http: httpx.Client, tmp_path: Pat
 def test_a_federated_token_that_does_not_match(
     settings: Settings, http: httpx.Client, tmp_path: Path, changed: Json, code: int
 ):
-    """Issuer, subject and audience must match exactly, and the issuer's key must have signed it."""
+    """A federated token is refused if issuer, subject or audience differ from the registration.
+
+    It is also refused if another key has signed it or its time is wrong.
+    """
     path = tmp_path / "token"
     key = rsa_key(changed["key"]) if "key" in changed else None
     text = federated(key, **{name: value for name, value in changed.items() if name != "key"})

@@ -28,7 +28,10 @@ Json = dict[str, Any]
 
 @pytest.fixture(scope="module")
 def large(certificates: Tls) -> Any:
-    """A tenant with 5,000 apps, each with a grant for one user or for all, and a hand-made channel."""
+    """Tenant with 5,000 apps and a channel that was made by hand.
+
+    Each app has a grant for one user or for all.
+    """
     with practice_cloud(certificates) as (cloud, http):
         ground = FaultContext(cloud, Faults())
         exchange = consent.resource_of(ground.tenant, ids.EXCHANGE_APP)["id"]
@@ -39,7 +42,7 @@ def large(certificates: Tls) -> Any:
 
 
 def _crowd(ground: FaultContext, number: int, exchange: str) -> None:
-    """Add an app of somebody else; a few have SMTP.Send for everybody."""
+    """Add an app that belongs to no channel; a few of these apps have SMTP.Send for everybody."""
     tenant, uri = ground.tenant, f"https://app{number}.contoso.com/callback"
     app = shapes.new_application(tenant, stamp(LONG_AGO)) | {"displayName": f"App {number}"}
     app["web"] = app["web"] | {"redirectUris": [uri]}
@@ -60,7 +63,7 @@ def _crowd(ground: FaultContext, number: int, exchange: str) -> None:
 
 
 def looking(tenant: Tenant, redis: Redis) -> StepContext:
-    """A check that knows only the address."""
+    """Return the context of a check that knows only the mailbox's address."""
     ctx = context(tenant, redis)
     brief = Brief(by_hand=True, discover=True)
     ctx.run = replace(ctx.run, kind=RunKind.CHECK, brief=brief, channel=Channel(MAILBOX))
@@ -80,7 +83,7 @@ def listed(tenant: Tenant) -> list[str]:
 
 
 async def test_the_users_grant_needs_few_reads(large: Any, redis: Redis):
-    """The channel of a tenant with 5,000 apps is found with a handful of requests."""
+    """By the user's grant the channel is found in a tenant with 5,000 apps in a few requests."""
     _, tenant = large
     found = await discovery.search(looking(tenant, redis))
     assert ([app.name for app in found.apps], found.certain) == ([hand_made.NAME], True)

@@ -1,6 +1,6 @@
 """Answers of the practice Graph against the subset of Graph's specification.
 
-They are skipped if that file is missing.
+The tests are skipped if the file with the specification is missing.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ pytestmark = pytest.mark.skipif(not GRAPH.exists(), reason=ABSENT)
 
 
 def nullable(node: Any) -> Any:
-    """OpenAPI's ``nullable`` in the words of JSON Schema."""
+    """Return the schema with OpenAPI's ``nullable`` written as JSON Schema writes it."""
     if isinstance(node, list):
         return [nullable(item) for item in node]
     if not isinstance(node, dict):
@@ -57,7 +57,10 @@ def nullable(node: Any) -> Any:
 
 
 def closed(schema: Any) -> Any:
-    """Allow only the specification's properties and OData's annotations, also in a list."""
+    """Return the schema so that it allows only its own properties and OData's annotations.
+
+    The elements of a list are restricted in the same way.
+    """
     if "properties" in schema and "value" in schema["properties"]:
         value = schema["properties"]["value"]
         return schema | {
@@ -68,14 +71,17 @@ def closed(schema: Any) -> Any:
 
 
 class Graph:
-    """Calls Graph as the administrator and validates every answer."""
+    """Client that calls Graph as the administrator and validates every answer."""
 
     def __init__(self, http: httpx.Client, token: str) -> None:
         self._http, self._headers = http, {"Authorization": f"Bearer {token}"}
         self._spec = nullable(json.loads(GRAPH.read_text()))
 
     def call(self, method: str, path: str, template: str, body: Any = None, **headers: str) -> Any:
-        """The answer's body; fails where the status or the body is not in the specification."""
+        """Return the body of an answer.
+
+        The call fails if its status or body is not in the specification.
+        """
         answer = self._http.request(
             method, f"/graph/v1.0{path}", json=body, headers=self._headers | headers
         )
@@ -96,13 +102,13 @@ class Graph:
 
 @pytest.fixture
 def graph(certificates: Tls) -> Iterator[Graph]:
-    """A started cloud and an administrator's token for it."""
+    """Client of a started practice cloud, with an administrator's token for it."""
     with practice_cloud(certificates) as (cloud, http):
         yield Graph(http, administrators_token(http, cloud.world.settings, SCOPES))
 
 
 def test_reading_keeps_to_the_specification(graph: Graph):
-    """Every list and every single object that a run reads."""
+    """Every list and every single object that a run reads is as the specification says."""
     graph.call(
         "POST",
         "/servicePrincipals",
@@ -123,7 +129,11 @@ def test_reading_keeps_to_the_specification(graph: Graph):
 
 
 def test_writing_keeps_to_the_specification(graph: Graph):
-    """The whole life of an email app: upsert, secret, service principal, role, grant, and away."""
+    """Every answer in the whole life of an email app is as the specification says.
+
+    The life of the app is an upsert, a secret, a service principal, a role, a grant, and the
+    deletion.
+    """
     by_name, template = (
         "/applications(uniqueName='mail')",
         "/applications(uniqueName='{uniqueName}')",
@@ -181,7 +191,10 @@ def test_writing_keeps_to_the_specification(graph: Graph):
 
 
 def test_errors_keep_to_the_specification(graph: Graph):
-    """Not there, not valid, twice: all of one shape."""
+    """Each error of the practice Graph is as the specification says.
+
+    The errors are for an object that is missing, not valid or made twice.
+    """
     graph.call("GET", "/applications/none", "/applications/{id}")
     graph.call("POST", "/applications", "/applications", {"colour": "red"})
     graph.call("POST", "/servicePrincipals", "/servicePrincipals", {"appId": EXCHANGE})

@@ -33,13 +33,16 @@ pytestmark = pytest.mark.skipif(not WEBEX.is_file(), reason=ABSENT)
 
 @pytest.fixture(scope="module")
 def spec() -> Any:
-    """Cisco's document."""
+    """Cisco's OpenAPI document."""
     return json.loads(WEBEX.read_text("utf-8"))
 
 
 @pytest.fixture
 def call() -> Iterator[Any]:
-    """The bot's client; ``call.app`` is the app for the people."""
+    """Return a function that calls the practice Webex.
+
+    The function calls the API as the bot, and the control pages as a person.
+    """
     webex = Webex(Journal(), PracticeSettings())
     app = flask.Flask("contract")
     for pages in [*webex.blueprints(), webex.control()]:
@@ -60,14 +63,14 @@ def schema(spec: dict[str, Any], method: str, path: str, status: int) -> dict[st
 
 
 def properties(spec: dict[str, Any], shape: dict[str, Any]) -> set[str]:
-    """The property names that a schema knows."""
+    """Return the property names that a schema knows."""
     while "$ref" in shape:
         shape = spec["components"]["schemas"][shape["$ref"].rpartition("/")[2]]
     return set(shape.get("properties", {}))
 
 
 def world(call: Any) -> dict[str, str]:
-    """A space with a card that was pressed, a webhook, and a 1:1; returns the ids."""
+    """Make a space with a card that was pressed, a webhook, and a 1:1, and return their ids."""
     attachment = {"contentType": "application/vnd.microsoft.card.adaptive", "content": CARD}
     room = next(
         each["id"]
@@ -126,7 +129,10 @@ FORGOTTEN = {"/messages/direct": {"html", "parentId", "attachments", "mentionedP
 
 @pytest.mark.parametrize(("template", "path"), READS)
 def test_reads_have_the_official_shape(spec: Any, call: Any, template: str, path: str) -> None:
-    """Every answer to a GET is valid under Cisco's schema and has no unknown property."""
+    """The practice Webex's answers to a GET are valid under Cisco's schema.
+
+    They have no property that the schema does not know.
+    """
     answer = call("GET", "/webex/v1" + path.format(**world(call)))
     official = schema(spec, "GET", template, 200)
     jsonschema.Draft202012Validator(official).validate(answer.json)
@@ -150,7 +156,10 @@ def _items(spec: dict[str, Any], official: dict[str, Any]) -> dict[str, Any]:
 
 
 def test_writes_have_the_official_shape(spec: Any, call: Any) -> None:
-    """Posting, editing, pressing, subscribing and joining answer with Cisco's status and schema."""
+    """The practice Webex's answers to writes have Cisco's status and schema.
+
+    The writes are posting, editing, pressing, subscribing and joining.
+    """
     ids = world(call)
     text = call("POST", "/webex/v1/messages", {"roomId": ids["room"], "text": "x"}).json
     writes = [
@@ -194,7 +203,7 @@ def test_writes_have_the_official_shape(spec: Any, call: Any) -> None:
 
 
 def test_every_status_is_an_official_one(spec: Any, call: Any) -> None:
-    """Refusals use status codes that the document lists for the call."""
+    """Refusals use status codes that Cisco's document lists for the call."""
     for template, methods in spec["paths"].items():
         for method in {"get", "delete"} & set(methods):
             path = "/webex/v1" + template.replace("{", "").replace("}", "")
@@ -205,7 +214,7 @@ def test_every_status_is_an_official_one(spec: Any, call: Any) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("sketch", sorted(SKETCHES.glob("*.json")), ids=lambda path: path.stem)
 def test_the_sketched_cards_are_taken(call: Any, sketch: Path) -> None:
-    """Every card of the sketches is one that Webex takes; with a misspelt key it is not."""
+    """The practice Webex takes each card of the sketches, and refuses it with a misspelled key."""
     card = json.loads(sketch.read_text("utf-8"))
     spoiled = copy.deepcopy(card)
     spoiled["body"][0]["isSutble"] = True

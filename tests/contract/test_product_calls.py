@@ -1,6 +1,6 @@
 """Requests of the product to Microsoft Graph and Webex, against their specifications.
 
-The tests are skipped if those files are missing.
+The tests are skipped if the files with the specifications are missing.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ FORM = {
 
 @dataclass
 class Tenant:
-    """Practice cloud in this process with the product's own clients; it keeps every Graph request."""
+    """Practice cloud in this process with the product's clients; it keeps every Graph request."""
 
     http: httpx.Client
     settings: PracticeSettings
@@ -64,7 +64,10 @@ class Tenant:
     cmdlets: list[str] = field(default_factory=list)
 
     def answer(self, request: httpx.Request) -> httpx.Response:
-        """httpx.MockTransport's handler: keep the request, and have the practice cloud answer it."""
+        """Keep the request, and let the practice cloud answer it.
+
+        The method is httpx.MockTransport's handler.
+        """
         url, body = (
             urlsplit(str(request.url)),
             json.loads(request.content) if request.content else None,
@@ -103,19 +106,19 @@ class Tenant:
         ).raise_for_status()
 
     def token(self, scopes: str) -> str:
-        """An administrator's token."""
+        """Return an administrator's token."""
         return administrators_token(self.http, self.settings, scopes)
 
 
 @pytest.fixture
 def tenant(certificates: Tls) -> Iterator[Tenant]:
-    """A started practice cloud without delays."""
+    """Tenant of a started practice cloud without delays."""
     with practice_cloud(certificates) as (cloud, http):
         yield Tenant(http, cloud.world.settings)
 
 
 def context(tenant: Tenant, redis: Redis) -> StepContext:
-    """A run of the mailbox, signed in as the tenant's administrator."""
+    """Return the context of a run of the mailbox, signed in as the tenant's administrator."""
     store, keys = RunStore(redis), (Fernet.generate_key().decode(),)
     tenant_id = str(
         tenant.http.get(f"{BASE}/contoso.com/v2.0/.well-known/openid-configuration")
@@ -164,7 +167,7 @@ def context(tenant: Tenant, redis: Redis) -> StepContext:
 
 
 async def carry_out(tenant: Tenant, ctx: StepContext) -> None:
-    """A whole run: plan, both approvals, changes, consent, and what people say."""
+    """Do a whole run: plan, both approvals, changes, consent, and the answers of people."""
     engine = Engine(ctx, all_steps(), NoListener(), lambda: True)
     await engine.make_plan()
     assert ctx.run.plan is not None
@@ -189,7 +192,7 @@ async def carry_out(tenant: Tenant, ctx: StepContext) -> None:
 @pytest.mark.slow
 @pytest.mark.skipif(not GRAPH.exists(), reason=ABSENT)
 async def test_a_whole_run_asks_graph_what_graph_knows(tenant: Tenant, redis: Redis):
-    """Every path, method and property of every body."""
+    """Graph's specification knows every path, method and body property that a whole run uses."""
     ctx = context(tenant, redis)
     await carry_out(tenant, ctx)
     spec = Spec(GRAPH)
@@ -221,7 +224,10 @@ async def test_a_second_run_writes_nothing(tenant: Tenant, redis: Redis):
 
 @pytest.mark.slow
 async def test_each_thing_is_made_once(tenant: Tenant, redis: Redis):
-    """Creating requests of a whole run, counted."""
+    """A whole run sends each creating request once.
+
+    Two kinds of request may come once for each resource: grants and service principals.
+    """
     await carry_out(tenant, context(tenant, redis))
     made = [write for write in tenant.writes if write.startswith(("POST", "New-", "Enable-"))]
     kinds = [re.sub(r"/[0-9a-f-]{36}", "/ID", write) for write in made]
@@ -261,12 +267,12 @@ class _Webex(BaseHTTPRequestHandler):
     do_GET = do_POST = do_PUT = do_DELETE = _serve  # noqa: N815  http.server's names
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002  http.server's signature
-        """Say nothing."""
+        """Log nothing."""
 
 
 @pytest.fixture
 def webex() -> Iterator[tuple[Webex, list[Asked]]]:
-    """The bot's client, and everything that it asks."""
+    """Bot's Webex client, and the list of all its requests."""
     server = ThreadingHTTPServer(("127.0.0.1", 0), _Webex)
     server.daemon_threads = True
     server.asked = []  # type: ignore[attr-defined]  # the handler reads it
@@ -334,5 +340,8 @@ def test_webex_is_asked_what_webex_knows(webex: tuple[Webex, list[Asked]]):
     ],
 )
 def test_the_comparison_can_fail(asked: Asked):
-    """A wrong path, method, property, type, or one that is missing."""
+    """The comparison names one problem for each wrong path, method, property or type.
+
+    A missing property is one problem, too.
+    """
     assert len(Spec(GRAPH).problems(asked)) == 1

@@ -1,7 +1,8 @@
 """Recorded cmdlets and token requests, sent to the practice cloud with its own ids.
 
-A cmdlet that the practice cloud does not have is not asked by the product either, or is a recording
-of an error that every cmdlet gives; then one of its own cmdlets takes its place.
+If the practice cloud does not have a cmdlet, the product does not run it either, or the recording
+is an error that every cmdlet gives. In the second case one of the practice cloud's cmdlets takes
+its place.
 """
 
 from __future__ import annotations
@@ -61,13 +62,13 @@ RULE = {
 
 
 def command_of(recorded: Json) -> tuple[str, Json]:
-    """Return the cmdlet and its parameters, or those that take their place."""
+    """Return the recorded cmdlet and its parameters, or the ones that take their place."""
     command = recorded["request"]["body"]["CmdletInput"]
     return INSTEAD.get(recorded["id"]) or (command["CmdletName"], command["Parameters"])
 
 
 def is_served(recorded: Json) -> bool:
-    """Return whether the practice cloud has the cmdlet, or refuses it as the real one does."""
+    """Return whether the practice cloud has the cmdlet, or refuses it as the real Exchange does."""
     return recorded["id"] in REFUSED or command_of(recorded)[0].lower() in CMDLETS
 
 
@@ -91,7 +92,7 @@ def test_the_cmdlets_are_counted():
 
 
 class Tenant:
-    """Practice tenant with something of everything that is recorded."""
+    """Practice tenant that has each kind of object that is recorded."""
 
     def __init__(self, cloud: Cloud, http: httpx.Client) -> None:
         self.cloud, self.http = cloud, http
@@ -131,7 +132,7 @@ class Tenant:
 
 @pytest.fixture(scope="module")
 def tenant(certificates: Tls) -> Iterator[Tenant]:
-    """A practice cloud without delays."""
+    """Tenant of a practice cloud without delays."""
     with practice_cloud(certificates) as (cloud, http):
         yield Tenant(cloud, http)
 
@@ -140,7 +141,7 @@ def tenant(certificates: Tls) -> Iterator[Tenant]:
     "recorded", [pytest.param(each, id=each["id"]) for each in ANSWERS if is_served(each)]
 )
 def test_exchange(tenant: Tenant, recorded: Json):
-    """The practice Exchange answers as the real one did."""
+    """The practice Exchange answers a recorded cmdlet as the real Exchange did."""
     recorded = copy.deepcopy(recorded)
     answer = tenant.run(*command_of(recorded), granted=recorded["id"] != NO_GRANT)
     if recorded["id"] == OLD_CODE:
@@ -151,7 +152,10 @@ def test_exchange(tenant: Tenant, recorded: Json):
 
 
 def test_a_403_says_that_it_is_gzip(tenant: Tenant):
-    """A client that decodes it fails, as the recording tells."""
+    """The practice Exchange answers 403 with a gzip header and a body that is not gzip.
+
+    A client that decodes the body fails, as the recording shows.
+    """
     with pytest.raises(httpx.DecodingError):
         tenant.http.post(
             f"{BASE}/adminapi/beta/{tenant.tenant.id}/InvokeCommand",
@@ -161,7 +165,10 @@ def test_a_403_says_that_it_is_gzip(tenant: Tenant):
 
 
 def test_pages_together_are_everything(tenant: Tenant):
-    """The claim ``pages``: a POST of the same body to the next link gives the next page."""
+    """All pages together have the rows of the whole answer, as the recorded claim ``pages`` says.
+
+    A POST of the same body to the next link gives the next page.
+    """
     whole = tenant.run("Get-Recipient", {}).json()["value"]
     page = tenant.run("Get-Recipient", {}, Prefer="odata.maxpagesize=2").json()
     rows = list(page["value"])
@@ -172,7 +179,7 @@ def test_pages_together_are_everything(tenant: Tenant):
 
 
 def test_a_new_object_is_a_404_for_some_time(tenant: Tenant):
-    """The claim ``replication``: a reader does not know it at once."""
+    """A new object is a 404 for some time, as the recorded claim ``replication`` says."""
     settings = tenant.cloud.world.settings
     settings.exchange_replication_s = 60
     try:
@@ -187,7 +194,7 @@ def test_a_new_object_is_a_404_for_some_time(tenant: Tenant):
 
 
 def refreshable(tenant: Tenant, days: int) -> str:
-    """Return a refresh token that was issued so many days ago."""
+    """Return a refresh token that was issued this many days ago."""
     vault = tenant.cloud.vault.refresh
     text = next(reversed(vault))
     vault[text] = replace(vault[text], at=vault[text].at - timedelta(days=days))
@@ -195,7 +202,7 @@ def refreshable(tenant: Tenant, days: int) -> str:
 
 
 def form_of(tenant: Tenant, recorded: Json) -> Json:
-    """Return a token request that has what the recorded one lacked."""
+    """Return a recorded token request, completed with the values that the recording leaves out."""
     settings = tenant.cloud.world.settings
     form = {"client_id": settings.bot_client_id, "client_secret": settings.bot_client_secret}
     form |= recorded["request"]["body"]
@@ -213,7 +220,7 @@ def form_of(tenant: Tenant, recorded: Json) -> Json:
 
 @pytest.mark.parametrize("recorded", cases("token"))
 def test_entra(tenant: Tenant, recorded: Json):
-    """The practice Entra answers with the same status, error and number."""
+    """The practice Entra answers with the recorded status, error and error number."""
     request = recorded["request"]
     path = f"/{tenant.tenant.id}{request['path'].removeprefix('/{tenant}')}"
     if request["method"] == "GET":

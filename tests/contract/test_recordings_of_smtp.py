@@ -1,7 +1,7 @@
-"""Recorded SMTP sessions of Exchange: read by the product's login and sending, and compared.
+"""Recorded SMTP sessions of Exchange, for the product's login and sending and the practice cloud.
 
-The server speaks the recorded lines. What a recording leaves out is taken from the whole session
-that is among them.
+The server speaks the recorded lines. Lines that a recording leaves out are taken from the whole
+session that is among the recordings.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ MAIL = OutgoingMail("a@contoso.com", USER, "subject", "body", "<1@contoso.com>")
 
 
 def said(recorded: Json, command: str, which: int = 0) -> list[str]:
-    """Return the server's lines after the n-th command of that name; none if it was not recorded."""
+    """Return the server's lines after the n-th command of that name, or none if there are none."""
     lines, begins = recorded["lines"], []
     for place, (who, line) in enumerate(lines):
         if who == "C" and line.upper().startswith(command):
@@ -54,25 +54,28 @@ def said(recorded: Json, command: str, which: int = 0) -> list[str]:
 
 
 def lines_of(recorded: Json, command: str, which: int = 0) -> list[str]:
-    """Return the recorded lines, or those of the whole session."""
+    """Return the recorded lines after a command, or those of the whole session."""
     whole = entry("smtp", "smtp-hello")
     return said(recorded, command, which) or said(whole, command, which)
 
 
 def banner_of(recorded: Json) -> list[str]:
-    """Return the first line of the server, of this session or of the whole one."""
+    """Return the server's first line in this session, or in the whole session."""
     first = recorded["lines"][0]
     return [first[1] if first[0] == "S" else entry("smtp", "smtp-hello")["lines"][0][1]]
 
 
 def last_of(recorded: Json) -> str:
-    """Return the server's last line."""
+    """Return the server's last line in a recorded session."""
     return next(str(line) for who, line in reversed(recorded["lines"]) if who == "S")
 
 
 @asynccontextmanager
 async def exchange(recorded: Json, context: ssl.SSLContext, place: str) -> AsyncIterator[int]:
-    """Yield the port of a server that speaks the recording, and its last line at that command."""
+    """Yield the port of a server that speaks the recorded lines.
+
+    The server says the last recorded line when the command ``place`` comes.
+    """
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         hellos = 0
@@ -106,7 +109,7 @@ async def exchange(recorded: Json, context: ssl.SSLContext, place: str) -> Async
 
 
 def place_of(recorded: Json) -> str:
-    """Return the command at which the recorded refusal came; empty if there was none."""
+    """Return the command that the server refused in the recording, or an empty text."""
     if not re.match(r"[45]\d\d ", last_of(recorded)):
         return ""
     commands = [line.upper() for who, line in recorded["lines"] if who == "C"]
@@ -115,12 +118,15 @@ def place_of(recorded: Json) -> str:
 
 @pytest.fixture(autouse=True)
 def trusted(certificates: Tls, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The product trusts the server's certificate."""
+    """Let the product trust the server's certificate."""
     monkeypatch.setenv("SSL_CERT_FILE", str(certificates.ca_path))
 
 
 async def offers_oauth(port: int, recorded: Json) -> None:
-    """The probe reads that the server offers XOAUTH2, and shows its first line as it was sent."""
+    """Check that the probe reads XOAUTH2 in the server's offer.
+
+    The probe also shows the server's first line as it was sent.
+    """
     probe = await hello_probe(f"localhost:{port}")
     assert (probe.ok, probe.reply) == (True, "XOAUTH2")
     first = next(line for who, line in recorded["lines"] if who == "S")
@@ -129,7 +135,7 @@ async def offers_oauth(port: int, recorded: Json) -> None:
 
 @pytest.mark.parametrize("recorded", cases("smtp"))
 async def test_smtp_is_read(certificates: Tls, recorded: Json):
-    """A session shows what it offers, and a refusal has the cause that is expected."""
+    """The product reads the offer of a recorded session, and the expected cause of a refusal."""
     expect, place = recorded.get("expect", {}), place_of(recorded)
     async with exchange(recorded, certificates.server_context(), place) as port:
         if not place:
@@ -156,7 +162,7 @@ async def test_smtp_is_read(certificates: Tls, recorded: Json):
 
 @pytest.fixture(scope="module")
 def practice(certificates: Tls) -> Iterator[tuple[Cloud, httpx.Client]]:
-    """A practice cloud without delays."""
+    """Practice cloud without delays."""
     with practice_cloud(certificates) as started:
         yield started
 
@@ -165,7 +171,7 @@ def practice(certificates: Tls) -> Iterator[tuple[Cloud, httpx.Client]]:
 def session(
     practice: tuple[Cloud, httpx.Client], certificates: Tls
 ) -> Iterator[tuple[list[str], smtplib.SMTP]]:
-    """A session after STARTTLS, with the lines that the server said until then, and the connection."""
+    """Lines of the server in a session until STARTTLS and the second EHLO, and the connection."""
     lines: list[str] = []
     port = practice[0].world.settings.smtp_port
     with smtplib.SMTP(timeout=LIMIT_S) as client:
@@ -195,7 +201,10 @@ def plain(line: str) -> str:
 def test_the_practice_exchange_says_hello_as_recorded(
     session: tuple[list[str], smtplib.SMTP],
 ):
-    """Banner, both lists of extensions, STARTTLS and the goodbye, line by line."""
+    """The practice Exchange's greeting is as recorded, line by line.
+
+    The lines are the banner, both lists of extensions, STARTTLS and the goodbye.
+    """
     lines, client = session
     lines += text_of(*client.docmd("QUIT"))
     recorded = [line for who, line in entry("smtp", "smtp-hello")["lines"] if who == "S"]
@@ -210,7 +219,7 @@ def test_the_practice_exchange_says_hello_as_recorded(
 def test_a_login_with_a_password_is_asked_for_as_recorded(
     session: tuple[list[str], smtplib.SMTP],
 ):
-    """The two prompts of AUTH LOGIN, and a 535 5.7.139."""
+    """AUTH LOGIN has the two recorded prompts and ends with a 535 5.7.139."""
     _, client = session
     prompts = ["334 VXNlcm5hbWU6", "334 UGFzc3dvcmQ6"]
     assert text_of(*client.docmd("AUTH", "LOGIN")) == prompts[:1]
@@ -226,7 +235,7 @@ def test_a_login_with_a_password_is_asked_for_as_recorded(
 def test_a_refused_token_is_told_as_recorded(
     practice: tuple[Cloud, httpx.Client], session: tuple[list[str], smtplib.SMTP]
 ):
-    """A bare 5.7.3 with the server in brackets."""
+    """A refused token is answered as recorded: a bare 5.7.3 with the server in brackets."""
     blob = base64.b64encode(f"user={USER}\x01auth=Bearer x\x01\x01".encode()).decode()
     (reply,) = text_of(*session[1].docmd("AUTH", f"XOAUTH2 {blob}"))
     recorded = last_of(entry("smtp", "smtp-535-573-2022"))
@@ -235,7 +244,7 @@ def test_a_refused_token_is_told_as_recorded(
 
 
 def test_a_switch_that_is_off_is_told_as_recorded():
-    """The words of the practice cloud for the organization's switch."""
+    """If the organization's switch is off, the practice cloud has the recorded words for it."""
     assert plain(sasl.OFF_TENANT) == plain(last_of(entry("smtp", "smtp-535-57139-tenant")))
 
 
@@ -262,7 +271,7 @@ STATES = {
 
 
 def test_the_sessions_are_counted():
-    """Each is compared with the practice cloud, or named."""
+    """Each recorded session is compared with the practice cloud, or is in a list of exceptions."""
     assert {each["id"] for each in entries("smtp")} == COMPARED | STATES
     same = {"smtp-hello": "smtp-hello-python"}
     for one, other in same.items():

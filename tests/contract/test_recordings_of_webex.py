@@ -1,4 +1,4 @@
-"""Recorded traffic of Webex: read by the bot's client and webhook, and compared."""
+"""Recorded traffic of Webex, read by the bot and compared with that of the practice Webex."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ OUTBOUND = [each for each in entries("webex") if each.get("direction") != "from 
 
 
 def test_the_entries_are_counted():
-    """Events that Webex sent, and answers of its API."""
+    """The recordings have three events that Webex sent, and eight answers of its API."""
     assert (len(INBOUND), len(OUTBOUND)) == (3, 8)
     assert set(CALLS) == {each["id"] for each in OUTBOUND}
 
 
 @pytest.mark.parametrize("recorded", [pytest.param(each, id=each["id"]) for each in INBOUND])
 def test_an_event_is_read(recorded: Json):
-    """The event's id, person and room come from its data."""
+    """The bot takes an event's id, person and room from the event's data."""
     body = recorded["request"]["body"]
     event = webhooks.read(json.loads(json.dumps(body)))
     assert event is not None
@@ -64,7 +64,10 @@ CALLS: dict[str, Callable[[Webex], Any]] = {
 
 @pytest.mark.parametrize("recorded", [pytest.param(each, id=each["id"]) for each in OUTBOUND])
 def test_an_answer_is_read(cloud: Player, recorded: Json):
-    """Objects have the recorded ids, and errors Webex's words and its tracking id."""
+    """The bot's client reads the recorded ids of objects.
+
+    Its errors have Webex's words and tracking id.
+    """
     response = recorded["response"]
     cloud.play(response | {"headers": JSON | response["headers"]})
     webex, call = Webex("token", f"{cloud.base}/v1/"), CALLS[recorded["id"]]
@@ -91,7 +94,7 @@ def test_an_answer_is_read(cloud: Player, recorded: Json):
 
 
 class Api:
-    """Practice Webex with a message, an action and a webhook."""
+    """API of a practice Webex that has a message and a webhook."""
 
     def __init__(self, webex: PracticeWebex, app: flask.Flask) -> None:
         self.webex, self._client = webex, app.test_client()
@@ -111,13 +114,13 @@ class Api:
         return self._client.open(f"/webex/v1{path}", method=method, json=body, headers=headers)
 
     def do(self, path: str, body: Any) -> None:
-        """A person acts."""
+        """Act as a person, on one of the practice Webex's control pages."""
         self._client.open(f"/practice/webex{path}", method="POST", json=body)
 
 
 @pytest.fixture
 def api() -> Iterator[Api]:
-    """A fresh Webex half."""
+    """API of a new practice Webex."""
     webex = PracticeWebex(Journal(), PracticeSettings(bot_token=TOKEN))
     app = flask.Flask("test")
     for pages in [*webex.blueprints(), webex.control()]:
@@ -127,7 +130,10 @@ def api() -> Iterator[Api]:
 
 
 def test_the_practice_webex_tells_of_a_message_as_recorded(api: Api, cloud: Player):
-    """Envelope and data of a notification, for a message of a person."""
+    """The practice Webex's notification of a person's message is like the recorded ones.
+
+    Its envelope and its data have the same keys and types.
+    """
     cloud.play({"status": 200, "headers": {}, "body": None})
     hook = {"name": "n", "targetUrl": f"{cloud.base}/x", "resource": "messages", "event": "created"}
     assert api.call("POST", "/webhooks", hook).status_code == 200
@@ -147,7 +153,7 @@ def same(number: str, answer: Any) -> list[str]:
 
 
 def test_the_practice_webex_answers_as_recorded(api: Api):
-    """A message, the webhooks, and the errors."""
+    """The practice Webex returns a message, the webhooks and the errors as recorded."""
     assert same("webex-message", api.call("GET", f"/messages/{api.message['id']}")) == []
     assert same("webex-webhooks", api.call("GET", "/webhooks")) == []
     assert same("webex-unauthorized", api.call("GET", "/people/me", token="unknown")) == []

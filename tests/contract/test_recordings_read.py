@@ -1,7 +1,7 @@
 """Recorded answers of Graph, read by the product's own client and readers.
 
-Every answer goes over a real connection as it was sent, undecoded, and its outcome is held against
-what the recording says to expect.
+Every answer goes over a real connection as it was sent, undecoded. Its outcome is compared with the
+recording's expectation.
 """
 
 from __future__ import annotations
@@ -30,14 +30,14 @@ OK = 200
 
 
 def test_no_entry_drops_out():
-    """Each file has as many entries as this test knows, each with an id of its own."""
+    """Each file of recordings has the expected number of entries, each with an id of its own."""
     assert {name: len(entries(name)) for name in COUNTS} == COUNTS
     for name in COUNTS:
         assert len({each["id"] for each in entries(name)}) == COUNTS[name]
 
 
 async def asked(graph: Graph, recorded: Json) -> Any:
-    """Send a recorded request with the product's client, by the kind of its answer."""
+    """Send a recorded request with the product's client, in the way that fits its answer."""
     request, body = recorded["request"], recorded["response"].get("body")
     path = request["path"].removeprefix("/v1.0")
     if request["method"] != "GET":
@@ -50,7 +50,7 @@ async def asked(graph: Graph, recorded: Json) -> Any:
 
 @pytest.mark.parametrize("recorded", cases("graph"))
 async def test_graph(cloud: Player, recorded: Json):
-    """A success gives what was sent, and an error the cause that is expected."""
+    """A recorded success of Graph gives its body, and an error has the expected cause."""
     response = recorded["response"]
     cloud.play(response, EMPTY if "@odata.nextLink" in (response.get("body") or {}) else None)
     async with async_client(at(cloud.base)) as http:
@@ -137,7 +137,7 @@ async def _sign_ins(graph: Graph, body: Json) -> Any:
 
 
 async def _policies(graph: Graph, body: Json) -> Any:
-    """If they are on, all touch a sign-in by OAuth but those that are known not to."""
+    """Return whether only the known policies spare a sign-in by OAuth, if all policies are on."""
     found = [each | {"state": "enabled"} for each in await graph.conditional_access_policies()]
     assert len(found) == len(body["value"])
     spared = {each["displayName"] for each in found if not touches(each, "user")}
@@ -177,7 +177,7 @@ READERS: dict[str, GraphRead] = {
 
 
 def reader_of(recorded: Json) -> GraphRead | None:
-    """Return the reader of an answer, or None if the product does not ask for it."""
+    """Return the reader of an answer, or None if the product never asks for that answer."""
     request = recorded["request"]
     name = f"{request['method']} {request['path'].removeprefix('/v1.0')}"
     return next((read for form, read in READERS.items() if re.fullmatch(form, name)), None)
@@ -187,14 +187,14 @@ READ = [each for each in entries("graph") if each["response"]["status"] == OK an
 
 
 def test_every_reader_has_an_answer():
-    """Each kind of answer is there, and the number of answers that are read does not shrink."""
+    """Each kind of answer that the product reads is recorded, and no recording drops out."""
     assert {reader_of(each) for each in READ} == set(READERS.values())
     assert len(READ) == 35
 
 
 @pytest.mark.parametrize("recorded", [pytest.param(each, id=each["id"]) for each in READ])
 async def test_graphs_objects(cloud: Player, recorded: Json):
-    """The product's methods and pure readers understand the objects that they are for."""
+    """The product's methods and readers understand the recorded objects of Graph."""
     read = reader_of(recorded)
     assert read is not None
     body = recorded["response"]["body"]

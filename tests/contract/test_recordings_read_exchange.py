@@ -41,7 +41,7 @@ async def run(cloud: Player, recorded: Json) -> list[ExchangeRow]:
 
 
 def own(recorded: Json, base: str) -> Json:
-    """Return the answer with its next link on this server instead of Exchange's."""
+    """Return the answer with a next link that leads to this server instead of Exchange's."""
     response = recorded["response"]
     link = response["body"]["@odata.nextLink"].replace("https://outlook.office365.com", base)
     return response | {"body": response["body"] | {"@odata.nextLink": link}}
@@ -51,14 +51,14 @@ EXCHANGE = [each for each in entries("exchange") if has_answer(each)]
 
 
 def test_two_entries_of_exchange_are_claims():
-    """The others are answers."""
+    """Two of Exchange's entries are claims in words, and the other 34 are answers."""
     claims = [each["id"] for each in entries("exchange") if not has_answer(each)]
     assert (len(EXCHANGE), claims) == (34, ["pages", "replication"])
 
 
 @pytest.mark.parametrize("recorded", [pytest.param(each, id=each["id"]) for each in EXCHANGE])
 async def test_exchange(cloud: Player, recorded: Json):
-    """A success gives the rows that were sent, and an error the cause that is expected."""
+    """A recorded success of Exchange gives its rows, and an error has the expected cause."""
     response = recorded["response"]
     cloud.play(response)
     if response["status"] >= 400:
@@ -78,7 +78,10 @@ async def test_exchange(cloud: Player, recorded: Json):
 
 
 async def test_a_page_that_exchange_refuses_is_a_cut_answer(cloud: Player):
-    """This was measured with an app alone: the caller asks for less."""
+    """If Exchange refuses the next page, the answer counts as cut, so the caller asks for less.
+
+    This refusal was measured with an app alone.
+    """
     cloud.play(own(entry("exchange", "g2o-truncated"), cloud.base), EXPIRED)
     with pytest.raises(MalformedAnswer) as failed:
         await run(cloud, entry("exchange", "g2o-truncated"))
@@ -86,7 +89,7 @@ async def test_a_page_that_exchange_refuses_is_a_cut_answer(cloud: Player):
 
 
 async def test_the_recorded_link_leads_away_from_this_server(cloud: Player):
-    """The token does not follow it."""
+    """A next link to another server is an error, and the client does not send the token there."""
     cloud.play(entry("exchange", "g2o-truncated")["response"])
     with pytest.raises(MalformedAnswer):
         await run(cloud, entry("exchange", "g2o-truncated"))
@@ -94,12 +97,16 @@ async def test_the_recorded_link_leads_away_from_this_server(cloud: Player):
 
 
 def row_of(number: str) -> ExchangeRow:
-    """Return the first row of an entry, as the client gives it."""
+    """Return the first row of a recorded answer as the client gives it."""
     return ExchangeRow(entry("exchange", number)["response"]["body"]["value"][0])
 
 
 def test_the_conditions_of_a_rule_are_those_that_exchange_has():
-    """A whole rule has 200 properties; between From and the last pattern are its conditions."""
+    """The product knows every condition of a transport rule that Exchange has.
+
+    A whole recorded rule has 200 properties. The conditions are those between From and the last
+    pattern.
+    """
     names = list(row_of("scuba-get-transportrule"))
     assert len(names) == 200
     first, last = names.index("From"), names.index("AnyOfRecipientAddressMatchesPatterns")
@@ -116,7 +123,11 @@ def test_the_conditions_of_a_rule_are_those_that_exchange_has():
     ],
 )
 def test_a_real_rule_stops_nothing_until_it_has_an_action_that_does(number: str):
-    """With an action and a recipient as its only condition it is certain, and named otherwise."""
+    """A recorded rule stops no mail until it has an action that stops mail.
+
+    With such an action, and a recipient as its only condition, the verdict is certain. With another
+    condition, that condition is named as not evaluated.
+    """
     rule = row_of(number)
     assert not rules.stops(rule)
     target = "x1@mail.webexconnect.io"
@@ -137,7 +148,10 @@ def test_a_real_rule_stops_nothing_until_it_has_an_action_that_does(number: str)
 
 
 async def test_a_row_of_a_trace(cloud: Player):
-    """Seven digits and a Z are a time."""
+    """The product reads a recorded row of a message trace.
+
+    A time in it has seven digits and a Z.
+    """
     recorded = entry("exchange", "g2o-messagetrace-liveRecord")
     cloud.play(recorded["response"])
     async with async_client(at(cloud.base)) as http:
@@ -148,7 +162,7 @@ async def test_a_row_of_a_trace(cloud: Player):
 
 
 def test_the_default_outbound_policy():
-    """Automatic counts as off."""
+    """The recorded default policy is in mode Automatic, which counts as forwarding being off."""
     policy = row_of("g2o-exchangeoutboundspam-liveDefaultPolicy")
     found = applies_to(["support@contoso.com"], [policy], [])
     assert (found.name, found.mode, found.forwards) == ("Default", "Automatic", False)
@@ -156,7 +170,7 @@ def test_the_default_outbound_policy():
 
 @pytest.mark.parametrize("number", ["liveUserMailbox", "liveUserMailbox2", "liveDiscoveryMailbox"])
 def test_the_addresses_of_a_mailbox(number: str):
-    """The sending address comes first."""
+    """Among the addresses of a recorded mailbox, the sending address comes first."""
     row = row_of(f"g2o-exchangemailboxes-{number}")
     assert addresses_of(row)[0] == row["PrimarySmtpAddress"].lower()
 
@@ -166,7 +180,7 @@ def test_the_addresses_of_a_mailbox(number: str):
 
 @pytest.mark.parametrize("recorded", cases("token"))
 def test_entra(cloud: Player, recorded: Json):
-    """A token is a token, and a refusal has the cause that is expected."""
+    """A recorded success of Entra gives its token, and a refusal its expected cause and code."""
     document = entry("token", "token-discovery")["response"]
     host = "https://login.microsoftonline.com"
     names = {

@@ -1,7 +1,7 @@
-"""Recorded requests to Graph, sent to the practice cloud with its own ids in place of the recorded ones.
+"""Recorded requests to Graph, sent to the practice cloud with its own ids.
 
-The practice cloud is a yardstick of the product only as far as it answers as the real services do.
-A difference counts where the status or the error code differs, or a key that the product reads.
+The practice cloud can measure the product only if it answers as the real services do. A difference
+counts if the status, the error code, or a key that the product reads differs.
 """
 
 from __future__ import annotations
@@ -49,9 +49,9 @@ GRAPH = [each for each in entries("graph") if is_sent(each)]
 
 
 async def test_the_requests_to_graph_are_counted():
-    """Those that are replayed, that nobody asks, and that the recording excludes.
+    """The number of replayed requests, of requests not served here, and of excluded ones is fixed.
 
-    The product asks for none of the requests that the practice cloud does not serve.
+    The product sends none of the requests that the practice cloud does not serve.
     """
     replayed = [each for each in GRAPH if is_served(each)]
     other = [each["request"] for each in GRAPH if not is_served(each)]
@@ -66,14 +66,14 @@ async def test_the_requests_to_graph_are_counted():
 
 @pytest.fixture(scope="module")
 def practice(certificates: Tls) -> Iterator[tuple[Cloud, httpx.Client, str]]:
-    """A practice cloud without delays, and its administrator's token for Graph."""
+    """Practice cloud without delays, and its administrator's token for Graph."""
     with practice_cloud(certificates) as (cloud, http):
         yield cloud, http, administrators_token(http, cloud.world.settings, SCOPES)
 
 
 @pytest.fixture
 def stage(practice: tuple[Cloud, httpx.Client, str]) -> Iterator[Stage]:
-    """A stage in the tenant, which is as before afterwards."""
+    """Stage in the tenant, which is cleared after the test."""
     made = Stage(*practice)
     policies = copy.deepcopy(made.tenant.policies)
     yield made
@@ -85,7 +85,7 @@ def stage(practice: tuple[Cloud, httpx.Client, str]) -> Iterator[Stage]:
     "recorded", [pytest.param(each, id=each["id"]) for each in GRAPH if is_served(each)]
 )
 def test_graph(stage: Stage, recorded: Json):
-    """The practice Graph answers as the real one did."""
+    """The practice Graph answers a recorded request as the real Graph did."""
     recorded = copy.deepcopy(recorded)
     stage.prepare(recorded)
     assert compare(recorded, stage.send(recorded)) == []
@@ -109,10 +109,13 @@ def test_graph(stage: Stage, recorded: Json):
     ],
 )
 def test_the_comparison_can_fail(recorded: Json, here: Json, found: list[str]):
-    """A key that is missing or of another type, at any depth; a key that nobody reads does not count."""
+    """A key that is missing or of another type, at any depth, is a difference.
+
+    A key that the product never reads is none.
+    """
     assert differences(recorded, here) == found
 
 
 def test_a_whole_recording_has_no_other_keys():
-    """A key that the real service does not have is a difference there."""
+    """If a recording is whole, a key that only the practice cloud has is a difference."""
     assert differences({"id": "a"}, {"id": "b", "extra": 1}, whole=True) == [".extra: not recorded"]

@@ -29,7 +29,10 @@ LISTED: dict[str, list[str]] = tomllib.loads(
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """A test that asks for ``fault`` runs once for every kind of trouble."""
+    """Run a test that asks for ``fault`` once for every kind of fault.
+
+    A test that asks for ``call`` or ``login_call`` runs once for every such call in calls.toml.
+    """
     if "fault" in metafunc.fixturenames:
         metafunc.parametrize("fault", FAULTS, ids=[fault.name for fault in FAULTS])
     for name, calls in {"call": "setup", "login_call": "login"}.items():
@@ -39,33 +42,36 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 @pytest.fixture(scope="module")
 def sky(certificates: Tls) -> Iterator[tuple[Cloud, httpx.Client, PracticeSettings]]:
-    """One practice cloud for the module, in this process and without delays."""
+    """Practice cloud of the module with its HTTP client and settings, without delays."""
     with practice_cloud(certificates) as (cloud, http):
         yield cloud, http, cloud.world.settings
 
 
 @pytest.fixture
 def listed() -> dict[str, list[str]]:
-    """The calls of calls.toml."""
+    """Return the calls that calls.toml lists, by part of the product."""
     return LISTED
 
 
 @pytest.fixture
 def faults() -> dict[str, Fault]:
-    """Every kind of trouble, by its name."""
+    """Return every kind of fault by its name."""
     return {fault.name: fault for fault in FAULTS}
 
 
 @pytest.fixture(autouse=True)
 def quiet() -> Iterator[None]:
-    """A matrix makes thousands of calls, each of them a line in the log."""
+    """Turn the log off, because a fault matrix makes thousands of calls with a line for each."""
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(50))
     yield
     structlog.reset_defaults()
 
 
 def _as_at_the_start(sky: tuple[Cloud, httpx.Client, PracticeSettings], redis: Redis) -> Country:
-    """Contoso, needing the change to the whole tenant, too; nothing in Redis."""
+    """Reset the practice cloud and empty Redis.
+
+    The tenant contoso.com then also needs the change to the whole tenant.
+    """
     cloud, http, settings = sky
     cloud.world.tenants.clear()
     seed.fill(cloud.world)
@@ -76,43 +82,43 @@ def _as_at_the_start(sky: tuple[Cloud, httpx.Client, PracticeSettings], redis: R
 
 @pytest.fixture
 def country(sky: tuple[Cloud, httpx.Client, PracticeSettings], redis: Redis) -> Country:
-    """One tenant, as it was at the start."""
+    """Tenant of the practice cloud in its initial state."""
     return _as_at_the_start(sky, redis)
 
 
 @pytest.fixture
 def weather(country: Country) -> Weather:
-    """A clear sky over it."""
+    """Connection to the practice cloud without faults, which a test may change."""
     return Weather(country.http)
 
 
 @pytest.fixture
 def ride(country: Country, weather: Weather) -> Ride:
-    """A setup that is about to begin."""
+    """Setup that is about to begin."""
     return Ride(country, country.context(weather), weather)
 
 
 @pytest.fixture
 def storm(country: Country) -> Callable[..., Storm]:
-    """Makes storms over the sign-in pages."""
+    """Return a function that puts a fault between msal and the sign-in pages."""
     return lambda *what: Storm(country.http, *what)
 
 
 @pytest.fixture
 def weather_over() -> type[Weather]:
-    """Makes weather over another place than the practice cloud."""
+    """Return the class of connections with faults, for servers other than the practice cloud."""
     return Weather
 
 
 @pytest.fixture
 def without_waiting() -> Callable[[Coroutine[Any, Any, None]], float]:
-    """Return a function that runs a piece of work without pauses and returns their seconds."""
+    """Return a function that runs a piece of work without real pauses and returns their seconds."""
     return carry_out
 
 
 @dataclass(frozen=True)
 class Calm:
-    """Calls of an undisturbed setup, and the number of objects of each kind at its end."""
+    """Calls of a setup without faults, and the number of objects of each kind at its end."""
 
     calls: Counter[str]
     objects: dict[str, int]
@@ -120,7 +126,7 @@ class Calm:
 
 @pytest.fixture(scope="module")
 def calm(sky: tuple[Cloud, httpx.Client, PracticeSettings], redis_url: str) -> Calm:
-    """One setup under a clear sky."""
+    """Calls and objects of one setup without faults."""
     with Redis.from_url(redis_url) as redis:
         country = _as_at_the_start(sky, redis)
         weather = Weather(country.http)
@@ -130,27 +136,30 @@ def calm(sky: tuple[Cloud, httpx.Client, PracticeSettings], redis_url: str) -> C
 
 @dataclass
 class Connected:
-    """Tenant with a connected mailbox that can be checked again and again, as checks write nothing."""
+    """Tenant with a connected mailbox that can be checked again and again.
+
+    This works because checks write nothing.
+    """
 
     country: Country
 
     def weather(self, fault: Fault | None = None, times: int = 1) -> Weather:
-        """New weather over it."""
+        """Return a new connection to the tenant with this fault, or without one."""
         return Weather(self.country.http, fault, times)
 
     def context(self, weather: Weather, kind: str) -> StepContext:
-        """A run through this weather."""
+        """Return the context of a run that uses this connection."""
         self.country.redis.flushall()
         return self.country.context(weather, kind)
 
     def carry_out(self, work: Coroutine[Any, Any, None]) -> float:
-        """To its end, without waiting."""
+        """Run a piece of work to its end without real pauses, and return their seconds."""
         return carry_out(work)
 
 
 @pytest.fixture(scope="module")
 def connected(certificates: Tls, redis_url: str) -> Iterator[Connected]:
-    """Return a connected mailbox in a practice cloud of its own.
+    """Connected mailbox in a practice cloud of its own.
 
     No other test of the module resets this cloud.
     """

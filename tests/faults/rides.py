@@ -1,7 +1,7 @@
-"""Run in a practice cloud in this process, with real steps and the real engine.
+"""Runs in a practice cloud in this process, with real steps and the real engine.
 
-People do what a card asks for. Time jumps over every pause, so a run that would wait for minutes
-takes none.
+People do each thing that a card asks for. Time jumps over every pause, so a run that would wait for
+minutes takes none.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ ROUNDS = 30
 
 @dataclass
 class Country:
-    """Tenant in the practice cloud in its first state, and the contexts of runs in it."""
+    """Tenant in the practice cloud in its initial state, and the contexts of runs in it."""
 
     cloud: Cloud
     http: httpx.Client
@@ -103,7 +103,7 @@ class Country:
         self.http.post(url, json=body, headers=headers)
 
     def context(self, weather: Weather, kind: str = "setup") -> StepContext:
-        """Open a run of the mailbox, signed in as the tenant's administrator, in this weather."""
+        """Open a run of the mailbox over this connection, signed in as the administrator."""
         store, keys = RunStore(self.redis), (Fernet.generate_key().decode(),)
         tenant_id = str(self.tenant()["id"])
         run = store.open(CHANNEL, Person("anna", "anna@contoso.com"), ORIGIN, RunKind(kind))
@@ -140,9 +140,9 @@ def signed_in(tenant_id: str) -> Event:
 
 @dataclass
 class Ride:
-    """Run on its way to its end, and the people who do what it asks for.
+    """Run on its way to its end, and the people who do the things that it asks for.
 
-    ``longest`` is the longest piece of work in seconds.
+    The field ``longest`` has the seconds of the longest piece of work.
     """
 
     country: Country
@@ -162,7 +162,7 @@ class Ride:
         raise AssertionError(f"stuck after {ROUNDS} rounds: {self.left()}")
 
     def undoing(self) -> Ride:
-        """Cancel the setup and return the ride of an undo that is about to begin."""
+        """Cancel the setup, and return an undo of it that is about to begin."""
         self.ctx.store.end(self._run(), Event(Kind.CANCELLED, now()))
         runs = self.ctx.store.runs_of_mailbox(MAILBOX)
         undo = Ride(self.country, self.country.context(self.weather, "undo"), self.weather)
@@ -172,7 +172,7 @@ class Ride:
     def round(self) -> bool:
         """Do one piece of work, then the people's part, and move time to the next look.
 
-        Return whether the work has arrived at its end.
+        Return whether the run has arrived at its end.
         """
         self.work()
         if self._arrived():
@@ -182,11 +182,11 @@ class Ride:
         return False
 
     def work(self) -> None:
-        """Do one piece of work of a worker."""
+        """Do one piece of work as a worker does."""
         self.longest = max(self.longest, carry_out(self._work()))
 
     def left(self) -> dict[str, tuple[str, str, str]]:
-        """Return every step that is not settled, with its state, whose turn it is, and the cause."""
+        """Return the state, the turn and the cause of every step that is not settled."""
         run = self._run()
         return {
             name: (str(f.state), str(f.waiting_for), f.cause)
@@ -214,7 +214,10 @@ class Ride:
             )
 
     def people(self) -> None:
-        """Sign in, press Look again, approve, consent, or report the form, as the run asks."""
+        """Do the people's part as the run asks.
+
+        People sign in, press Look again, approve, consent, or report the form.
+        """
         run = self._run()
         if run.account is None:
             self._press(signed_in(str(self.country.tenant()["id"])))
@@ -250,7 +253,7 @@ class Ride:
             )
 
     def _time_passes(self) -> None:
-        """Make everything due that the run would look at later."""
+        """Make everything due that the run would look at only later."""
         run_id, redis = self.ctx.run.id, self.country.redis
         key = f"run:{run_id}:events"
         moved = [

@@ -1,4 +1,4 @@
-"""Fault matrix of a check: every fact has a finding, whatever a cloud does.
+"""Fault matrix of a check: every fact has a finding, although calls to a cloud fail.
 
 A fact that could not be read is never called right or wrong.
 """
@@ -28,7 +28,7 @@ def looked_at(connected: Any) -> dict[str, Any]:
 
 
 def _checked(connected: Any, weather: Any) -> Any:
-    """The run of a check with an administrator's sign-in, of all that takes one."""
+    """Return the run of a check of all facts that an administrator's sign-in shows."""
     ctx = connected.context(weather, "check")
     steps = {
         name: step

@@ -26,7 +26,7 @@ TURNS = {"time", "administrator", "approver", "requester", "mailbox_user", "agen
 
 
 def test_the_matrix_holds_every_call(calm: Any, listed: dict[str, list[str]]):
-    """The calls of an undisturbed setup are exactly those in calls.toml.
+    """The calls of a setup without faults are exactly those in calls.toml.
 
     So a new call cannot be forgotten.
     """
@@ -36,7 +36,7 @@ def test_the_matrix_holds_every_call(calm: Any, listed: dict[str, list[str]]):
 def test_every_call_fails_once(ride: Any, weather: Any, country: Any, calm: Any, fault: Any):
     """A setup in which every call fails once ends with one of each object and no orphan.
 
-    Temporary faults need no person. A sign-in that ended needs one, at most once a call.
+    Temporary faults need no person. An expired sign-in needs a person, at most once for each call.
     """
     weather.fault = fault
     ride.to_its_end()
@@ -61,7 +61,7 @@ def test_a_call_that_keeps_failing(
 ):
     """If one call keeps failing, the tries are bounded and the run says whose turn it is.
 
-    When the fault ends, the run arrives, with one of each object.
+    When the fault ends, the run arrives at its end with one of each object.
     """
     weather.fault, weather.only, weather.times = faults[how], call, 1_000_000
     worked = [_tries(ride.round, weather, call) for _ in range(4)]
@@ -85,7 +85,7 @@ def _tries(work: Callable[[], bool], weather: Any, call: str) -> int:
 def test_nothing_answers_in_time(ride: Any, weather: Any, faults: dict[str, Any]):
     """If every call times out, each piece of work ends early and says why the run waits.
 
-    It ends long before the queue would end it.
+    The work ends long before the queue would end it.
     """
     weather.fault, weather.times = faults["timeout"], 1_000_000
     for _ in range(3):

@@ -41,7 +41,7 @@ PASSES = {
 
 @pytest.fixture(autouse=True)
 def no_waiting() -> Iterator[None]:
-    """Stamina's own test mode: as many tries, at once."""
+    """Turn on stamina's test mode, in which tries are as many as usual and follow at once."""
     with stamina.set_testing(True, attempts=TRIES, cap=True):
         yield
 
@@ -58,7 +58,10 @@ def _identity(country: Any, transport: httpx.BaseTransport) -> Identity:
 
 
 def _signed_in(country: Any, identity: Identity, way: Callable[[], Identity]) -> str:
-    """From the beginning to a token for a second resource; ``way`` is whom the browser comes back to."""
+    """Sign in from the beginning, and return a token for a second resource.
+
+    The function ``way`` returns the identity to which the browser comes back.
+    """
     flow = identity.begin(SCOPES, CALLBACK, "state-1")
     address = urlsplit(flow["auth_uri"])
     answer = country.http.post(
@@ -78,7 +81,7 @@ def test_a_call_of_a_sign_in_that_keeps_failing(
 ):
     """A sign-in call that keeps failing ends with an error of the bot after a few tries.
 
-    The error says what to do and is never one of msal's.
+    The error has a remedy and is never one of msal's.
     """
     weather = storm(fault, login_call, FOR_GOOD)
     with pytest.raises(CloudError) as failed:

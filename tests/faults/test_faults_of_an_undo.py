@@ -1,4 +1,4 @@
-"""The fault matrix of an undo: every call that it makes, and every kind of trouble."""
+"""Fault matrix of an undo: every call that it makes, and every kind of fault."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ They are the bot's own grants and the tenant's default policy.
 
 @pytest.fixture
 def undo(ride: Any, weather: Any) -> Any:
-    """After a whole setup, an undo that is about to begin."""
+    """Undo of a whole setup that is about to begin."""
     ride.to_its_end()
     weather.calls.clear()
     return ride.undoing()
@@ -47,7 +47,7 @@ def test_every_call_of_an_undo_fails_once(
 ):
     """An undo in which every call fails once still removes everything that the setup made.
 
-    It does not matter whether the answer was lost or never given.
+    It makes no difference whether the cloud had carried out the call that failed.
     """
     weather.fault = fault
     undo.to_its_end()

@@ -1,6 +1,6 @@
 """Fault matrix of the calls of a check outside Microsoft.
 
-They go to Webex Connect, the contact center and the status page. No test mail is sent twice.
+The calls go to Webex Connect, the contact center and the status page. No test mail is sent twice.
 """
 
 from __future__ import annotations
@@ -68,16 +68,16 @@ LONGEST_S = 60.0
 
 @dataclass
 class Services:
-    """All of them as their documents show them, and the mails that went.
+    """Services outside Microsoft as their documents describe them, and the mails that were sent.
 
-    The audit log takes one method only.
+    The audit log accepts only one HTTP method.
     """
 
     mails: list[str] = field(default_factory=list)
     audit_method: str = "POST"
 
     def __call__(self, request: httpx.Request) -> httpx.Response:
-        """httpx.MockTransport's handler."""
+        """Answer a request as httpx.MockTransport's handler."""
         kind, path = request.method, request.url.path
         if path == AUDIT:
             return httpx.Response(200 if kind == self.audit_method else 405, json={"auditLogs": []})
@@ -108,12 +108,12 @@ class Services:
 
 @pytest.fixture
 def services() -> Services:
-    """The three, without a mail."""
+    """Services outside Microsoft that have not sent a mail yet."""
     return Services()
 
 
 def opened(store: RunStore) -> Run:
-    """A check that may send one mail through Webex Connect."""
+    """Open a check that may send one mail through Webex Connect."""
     channel = Channel(
         MAILBOX,
         "https://uk.webexconnect.io/callback",
@@ -134,7 +134,7 @@ def look(
 ) -> Callable[..., Any]:
     """Return a function that looks at one fact through a fault, several times in one check.
 
-    It returns the findings, the seconds and the weather.
+    The function returns the findings, the seconds and the connection.
     """
     store = RunStore(redis)
 
@@ -179,13 +179,13 @@ def look(
 
 
 def test_the_matrix_holds_every_call(listed: dict[str, list[str]]):
-    """The calls outside Microsoft are exactly those in calls.toml."""
+    """The calls of a check outside Microsoft are exactly those in calls.toml."""
     assert sorted(listed["outside"]) == sorted(ASKS)
 
 
 @pytest.mark.parametrize("beside", ASKS)
 def test_under_a_clear_sky(look: Callable[..., Any], services: Services, beside: str):
-    """Each is asked by the probe that is named for it, which finds nothing wrong."""
+    """Without faults, the probe that is listed for a call makes it once and finds nothing wrong."""
     (found,), _, weather = look(beside)
     assert (found.state, weather.calls[beside], len(services.mails)) == (
         State.OK,

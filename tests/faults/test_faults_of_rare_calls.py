@@ -95,9 +95,9 @@ ASKED: dict[str, Ask] = {
 
 @pytest.fixture(scope="module")
 def tenant(connected: Any) -> dict[str, Any]:
-    """Connected tenant with a policy for passwords and a mail that arrived.
+    """Ids that the rare calls name, in a connected tenant.
 
-    Return the ids that the calls name.
+    The tenant has an authentication policy that forbids passwords, and a mail that arrived.
     """
     country = connected.country
     policy = {"Name": "Modern", "Identity": "Modern", "AllowBasicAuthSmtp": False}
@@ -127,14 +127,17 @@ def tenant(connected: Any) -> dict[str, Any]:
 
 
 async def _tracing(connected: Any) -> None:
-    """Graph traces only where its own service principal is in the tenant (facts/microsoft.md 2.5)."""
+    """Create the service principal that Graph needs in the tenant for a message trace.
+
+    The source is facts/microsoft.md 2.5.
+    """
     await connected.context(connected.weather(), "setup").graph.create_service_principal(
         MESSAGE_TRACE_APP_ID
     )
 
 
 def outcome(connected: Any, weather: Any, call: str, tenant: dict[str, Any]) -> Any:
-    """Return the result of a call through this weather, and the seconds that it took."""
+    """Return the result of a call over this connection, and the seconds that it took."""
     told: list[Any] = []
     ctx = connected.context(weather, "check")
     weather.only = call
@@ -162,7 +165,7 @@ def test_the_matrix_holds_every_rare_call(listed: dict[str, list[str]]):
 
 @pytest.mark.parametrize("rare", ASKED)
 def test_under_a_clear_sky(connected: Any, tenant: dict[str, Any], rare: str):
-    """Each is really made, once, and answered."""
+    """Without faults, each rare call is really made, once, and answered."""
     weather = connected.weather()
     told, _ = outcome(connected, weather, rare, tenant)
     assert (weather.calls[rare], isinstance(told, CloudError)) == (1, False), told
@@ -172,7 +175,10 @@ def test_under_a_clear_sky(connected: Any, tenant: dict[str, Any], rare: str):
 def test_a_rare_call_that_keeps_failing(
     connected: Any, tenant: dict[str, Any], rare: str, fault: Any
 ):
-    """It ends in time, after a bounded number of tries, with an error of ours; nothing is made twice."""
+    """A rare call that keeps failing ends in time, after few tries, with an error of the bot.
+
+    Nothing is made twice.
+    """
     before, weather = connected.country.objects(), connected.weather(fault, FOR_GOOD)
     told, seconds = outcome(connected, weather, rare, tenant)
     unread = (

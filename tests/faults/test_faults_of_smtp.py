@@ -41,14 +41,14 @@ STAGES = ("", "EHLO", "MAIL", "RCPT", "DATA", ".")
 
 
 class Server:
-    """Answers every command well, but for one of them; counts connections and mails."""
+    """SMTP server that answers every command well, except one. It counts connections and mails."""
 
     def __init__(self, stage: str, fault: str) -> None:
         self.stage, self.fault = stage, fault
         self.connections = self.mails = 0
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """One connection."""
+        """Serve one connection."""
         self.connections += 1
         ends = self._answer(writer, "")
         reading_mail = False
@@ -70,16 +70,16 @@ class Server:
 
 @asynccontextmanager
 async def listening(server: Server) -> AsyncIterator[int]:
-    """On a free port of loopback."""
+    """Yield the port of loopback at which this server listens."""
     async with await asyncio.start_server(server.serve, "127.0.0.1", 0) as made:
         yield made.sockets[0].getsockname()[1]
 
 
 @pytest.mark.parametrize("reply", FAULTS)
 async def test_the_test_mail(reply: str):
-    """The test mail is sent or fails with an error of the bot, whatever the server answers.
+    """The test mail is sent or fails with an error of the bot, if the server answers nonsense.
 
-    It uses one connection, and it never sends two mails.
+    The bot uses one connection and never sends two mails.
     """
     for stage in STAGES:
         server = Server(stage, reply)
@@ -101,7 +101,7 @@ async def test_the_test_mail(reply: str):
 async def test_the_login(reply: str):
     """The login probe never raises: it returns the phase in which it ended, and the cause.
 
-    It uses one connection, or a second one if the server is busy.
+    The probe uses one connection, or a second one if the server is busy.
     """
     for stage in ("", "EHLO"):
         server = Server(stage, reply)

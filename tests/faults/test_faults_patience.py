@@ -1,6 +1,6 @@
-"""Retries at the time that a cloud asked for, and by themselves.
+"""Retries, which happen by themselves and not before the time that a cloud asked for.
 
-No retry comes earlier, whatever else wakes the run.
+No retry comes earlier, although events or people wake the run.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ def test_what_could_not_be_read_is_read_again_by_itself(
 def test_a_run_with_nothing_to_change_is_planned_once(ride: Any, country: Any, weather: Any):
     """A run with nothing to change is planned once, although the clock keeps waking it.
 
-    It only waits for the test mail.
+    The run only waits for the test mail.
     """
     ride.to_its_end()
     ride.ctx.store.record_secret_shown(ride.ctx.fact("key_id"))
@@ -85,7 +85,7 @@ def test_exchange_asks_for_what_its_own_property_denies(
 ):
     """If IsDehydrated is false and M4 is still refused, M5 is offered for an approval of its own.
 
-    M5 then runs, and M4 waits until it takes effect.
+    M5 then runs, and M4 waits until M5 takes effect.
     """
     country.http.patch(
         "/practice/tenants/contoso.com", json={"dehydrated": False}

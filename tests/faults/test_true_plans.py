@@ -1,4 +1,4 @@
-"""True plans: they show every change, and an approval covers no other (CHECKLIST A4)."""
+"""True plans: a plan shows every change, and an approval covers no other change (CHECKLIST A4)."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def patch(country: Any, **values: object) -> None:
 
 
 def app_of(country: Any) -> dict[str, Any]:
-    """The mailbox's app."""
+    """Return the mailbox's app."""
     found: dict[str, Any] = next(
         each for each in country.tenant()["applications"] if each["uniqueName"]
     )
@@ -41,7 +41,7 @@ def principal_of(country: Any) -> dict[str, Any]:
 
 
 def without_callback(country: Any) -> None:
-    """Somebody takes Webex Connect's redirect address out of the app."""
+    """Remove Webex Connect's redirect address from the app, as a person in a portal would."""
     app = app_of(country)
     patch(
         country,
@@ -59,7 +59,7 @@ def lock(country: Any, **fields: bool) -> None:
 
 
 def next_ride(ride: Any, kind: str, end: Kind = Kind.FINISHED) -> Any:
-    """The run after one that went to its end, with a clear sky of its own."""
+    """Bring this run to its end, and return the next run in the same tenant."""
     ride.to_its_end()
     ride.ctx.store.record_secret_shown(ride.ctx.fact("key_id"))
     ride.ctx.store.end(ride.ctx.store.load(ride.ctx.run.id), Event(end, now()))
@@ -68,13 +68,13 @@ def next_ride(ride: Any, kind: str, end: Kind = Kind.FINISHED) -> Any:
 
 
 def planned(ride: Any) -> tuple[Change, ...]:
-    """The lines of the plan in force."""
+    """Return the lines of the plan in force."""
     changes: tuple[Change, ...] = ride.ctx.store.load(ride.ctx.run.id).plan.changes
     return changes
 
 
 def told(ride: Any) -> list[tuple[str, str]]:
-    """The steps of the plan's lines, and what each says of before."""
+    """Return the step of each line of the plan, and its words for the state before."""
     return [(line.step, line.before.key) for line in planned(ride)]
 
 
@@ -108,7 +108,10 @@ def test_a_fix_plans_what_is_wrong_and_changes_just_that(ride: Any, country: Any
 
 
 def test_an_app_that_is_taken_over_is_opened_only_where_the_plan_says_so(ride: Any, country: Any):
-    """One line for each thing that somebody has shut."""
+    """The plan for an app that is taken over has one line for each thing that somebody has locked.
+
+    Only those things are opened.
+    """
     anew = next_ride(ride, "setup", Kind.CANCELLED)
     without_callback(country)
     lock(country)
@@ -176,7 +179,11 @@ def test_what_somebody_shuts_after_the_approval_is_approved_anew(ride: Any, coun
 def test_a_forwarding_that_somebody_sets_after_the_approval_is_not_lost_unseen(
     ride: Any, country: Any
 ):
-    """The plan said none; it says where mail goes before that is written over."""
+    """A forwarding that somebody sets after the approval is not overwritten at once.
+
+    The approved plan said that there was none. The new plan names the address to which mail goes,
+    and needs a new approval.
+    """
     ride.work()
     ride.people()
     patch(
@@ -222,7 +229,7 @@ def test_the_plan_of_a_new_app_keeps_to_the_policy_for_secrets(ride: Any, countr
 
 
 def test_a_policy_that_forbids_secrets_stops_the_plan_of_a_new_app(ride: Any, country: Any):
-    """Before anything is made that would be of no use."""
+    """A policy that forbids client secrets stops a setup at its plan, before an app is made."""
     rule = {"restrictionType": "passwordAddition", "state": "enabled", "maxLifetime": None}
     patch(
         country,
@@ -242,7 +249,7 @@ def test_a_policy_that_forbids_secrets_stops_the_plan_of_a_new_app(ride: Any, co
 def test_a_plan_calls_nothing_none_that_nobody_could_read(ride: Any, country: Any):
     """Without a role in Exchange, a plan says "not known" for the mailbox and the tenant.
 
-    For the app it says what is known.
+    For the app, which can be read, the plan says "none".
     """
     patch(country, users={"admin@contoso.com": {"roles": ["Cloud Application Administrator"]}})
     ride.work()
@@ -257,6 +264,9 @@ def test_a_plan_calls_nothing_none_that_nobody_could_read(ride: Any, country: An
 
 
 def test_a_greenfield_setup_is_approved_once(ride: Any):
-    """Ids, days and the way there become known while it runs; that asks nobody again."""
+    """A setup in a new tenant needs one approval, although details become known while it runs.
+
+    Such details are ids, days and the way of the run.
+    """
     ride.to_its_end()
     assert Kind.DIFFERS not in {event.kind for event in ride.ctx.store.events(ride.ctx.run.id)}

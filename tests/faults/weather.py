@@ -1,4 +1,4 @@
-"""The weather between the product and its clouds: every kind of trouble."""
+"""Faults between the product and its clouds, of every kind."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ UUID = re.compile(
 
 
 class _Half(httpx.AsyncByteStream, httpx.SyncByteStream):
-    """An answer whose connection ends in its middle."""
+    """Answer whose connection ends in the middle."""
 
     def __iter__(self) -> Iterator[bytes]:
         yield b'{"value": ['
@@ -41,9 +41,9 @@ Answer = Callable[[httpx.Request], Awaitable[httpx.Response]]
 
 @dataclass(frozen=True)
 class Fault:
-    """One kind of fault.
+    """Fault of one kind.
 
-    ``carried`` is True if the cloud carries out the request before it fails to answer.
+    The field ``carried`` is True if the cloud carries out the request before it fails to answer.
     """
 
     name: str
@@ -108,7 +108,10 @@ FAULTS = (
 
 
 def name_of(request: httpx.Request) -> str:
-    """A call by its cmdlet, or by its method and path with a star for whatever names an object."""
+    """Return a call's cmdlet, or its method and path.
+
+    In a path, a star replaces each word that names an object.
+    """
     path = unquote(urlsplit(str(request.url)).path)
     if path.endswith("/InvokeCommand"):
         return str(json.loads(request.content)["CmdletInput"]["CmdletName"])
@@ -119,9 +122,10 @@ def name_of(request: httpx.Request) -> str:
 
 @dataclass
 class Weather:
-    """Between the product and the practice cloud. Without a ``fault`` the sky is clear.
+    """Connection between the product and the practice cloud, with a ``fault`` or without one.
 
-    ``times`` is how often each call fails; ``only`` the one call that does, empty for every one.
+    The field ``times`` is how often each call fails, and ``only`` is the one call that fails. If
+    ``only`` is empty, every call fails.
     """
 
     http: httpx.Client
@@ -132,7 +136,7 @@ class Weather:
     failed: Counter[str] = field(default_factory=Counter)
 
     async def __call__(self, request: httpx.Request) -> httpx.Response:
-        """httpx.MockTransport's handler."""
+        """Answer a request or fail, as httpx.MockTransport's handler."""
         name = name_of(request)
         self.calls[name] += 1
         fails = (
@@ -154,7 +158,7 @@ class Weather:
 
 @dataclass
 class Storm(httpx.BaseTransport):
-    """Between msal and the practice cloud's sign-in pages: one call fails, for so many ``times``."""
+    """Connection between msal and the sign-in pages, on which one call fails so many ``times``."""
 
     http: httpx.Client
     fault: Fault
@@ -163,7 +167,7 @@ class Storm(httpx.BaseTransport):
     failed: int = 0
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
-        """Answer, or fail."""
+        """Answer the request, or fail."""
         path = re.sub(r"^/[^/]+/", "/*/", request.url.path)
         if f"{request.method} {path}" != self.call or self.failed >= self.times:
             return self._real(request)

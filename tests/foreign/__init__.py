@@ -1,1 +1,4 @@
-"""Foreign parts: servers and clients that nobody here wrote, against the product and the practice cloud."""
+"""Tests against servers and clients that are not part of this project.
+
+The product and the practice cloud have to work with them.
+"""

@@ -1,4 +1,4 @@
-"""The practice cloud on a port of its own, for clients that nobody here wrote."""
+"""Practice cloud on a port of its own, for clients that are not part of this project."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from practice.settings import PracticeSettings
 
 @pytest.fixture
 def cloud(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[PracticeCloud]:
-    """The whole practice cloud over TLS, whose authority every client of this process trusts."""
+    """Whole practice cloud over TLS, whose certificates every client of this process trusts."""
     made = PracticeCloud(0, tmp_path, PracticeSettings(replication_s=0))
     made.start()
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(made.tls.ca_path))

@@ -1,4 +1,4 @@
-"""A real Postfix with a real Dovecot behind it, in a folder of their own.
+"""Real Postfix with a real Dovecot behind it, in a folder of their own.
 
 Dovecot only answers for logins: by XOAUTH2, for which it asks a small HTTP server about each token,
 and by password. Postfix listens on several ports of the loopback, each with one peculiarity.
@@ -78,7 +78,7 @@ postlog   unix-dgram n  -       n       -       1       postlogd
 
 
 def missing() -> str:
-    """Return why the servers cannot be started here, in words; empty if they can."""
+    """Return why the servers cannot be started here, in words, or an empty text if they can."""
     absent = [name for name in ("postfix", "dovecot") if not shutil.which(name, path=_PATH)]
     if absent:
         return f"{' and '.join(absent)} not installed (Debian: postfix, dovecot-core)"
@@ -102,9 +102,9 @@ def _run(name: str, *arguments: str) -> subprocess.CompletedProcess[str]:
 
 @dataclass
 class Tokens:
-    """Provider's answer about each token: its user, or that it is unknown.
+    """Provider's answer about each token: its user, or that the token is unknown.
 
-    It takes the user of a signed token from the token, unless ``trusts_claims`` is off.
+    The provider takes the user of a signed token from the token, unless ``trusts_claims`` is off.
     """
 
     users: dict[str, str] = field(
@@ -114,7 +114,7 @@ class Tokens:
     trusts_claims: bool = True
 
     def answer(self, token: str) -> tuple[int, dict[str, Any]]:
-        """Return status and body of the introspection (RFC 7662)."""
+        """Return status and body of the answer about a token (introspection, RFC 7662)."""
         self.asked.append(token)
         if token == AWAY:
             return 503, {}
@@ -123,7 +123,7 @@ class Tokens:
 
 
 def _user_of(token: str) -> str:
-    """Return the user in a signed token; empty if it is none."""
+    """Return the user in a signed token, or an empty text if the token is not signed."""
     try:
         return str(jwt.decode(token, options={"verify_signature": False}).get("upn", ""))
     except jwt.PyJWTError:
@@ -132,7 +132,7 @@ def _user_of(token: str) -> str:
 
 @dataclass
 class MailServers:
-    """The running servers: a port for each peculiarity, the provider, and the mail that arrived."""
+    """Running servers: a port for each peculiarity, the provider, and the mail that arrived."""
 
     folder: Path
     ports: dict[str, int]
@@ -140,11 +140,11 @@ class MailServers:
 
     @property
     def trusted(self) -> Path:
-        """File with the certificates that a client is to trust."""
+        """Return the file with the certificates that a client is to trust."""
         return self.folder / "trusted.pem"
 
     def server(self, name: str) -> str:
-        """Address of the port with this peculiarity."""
+        """Return the address of the port with this peculiarity."""
         return f"localhost:{self.ports[name]}"
 
     def mail(self) -> list[str]:
@@ -158,10 +158,10 @@ class MailServers:
 
 @contextmanager
 def running(port: int = 0, right: tuple[Path, Path] | None = None) -> Iterator[MailServers]:
-    """Start all three, and stop them.
+    """Start Postfix, Dovecot and the provider of tokens, and stop them at the end.
 
-    ``port`` is that of the ordinary server, and ``right`` its key and its certificate, if they are
-    somebody else's.
+    The ordinary server listens on ``port``. Its key and certificate are ``right``, if these are
+    given.
     """
     folder = Path(tempfile.mkdtemp(prefix="mail-servers-"))
     folder.chmod(0o755)
@@ -330,7 +330,10 @@ def _listener(place: tuple[str, int]) -> str:
 
 
 def _certificates(config: Path, trusted: Path) -> None:
-    """Write the right certificate, one of another name, one that has expired, and one that nobody trusts."""
+    """Write one good certificate and three bad ones.
+
+    The bad ones are of another name, expired, or trusted by no client.
+    """
     made = {
         "right": _self_signed("localhost"),
         "other_name": _self_signed("mail.example.test"),

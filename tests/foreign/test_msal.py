@@ -26,7 +26,7 @@ pytestmark = [
 def client(
     cloud: PracticeCloud, tenant: str = "organizations", secret: str = ""
 ) -> msal.ConfidentialClientApplication:
-    """The bot's own app as a stranger would write it: no HTTP client of the product's."""
+    """Return the bot's app as a stranger would write it, without an HTTP client of the product."""
     return msal.ConfidentialClientApplication(
         cloud.settings.bot_client_id,
         client_credential=secret or cloud.settings.bot_client_secret,
@@ -36,7 +36,7 @@ def client(
 
 
 def sign_in(flow: dict[str, Any], account: str = ADMIN, action: str = "accept") -> dict[str, str]:
-    """Answer Microsoft's page as a person, and return what the browser brings back."""
+    """Answer Microsoft's page as a person, and return the parameters for the way back."""
     answer = requests.post(
         flow["auth_uri"],
         data={"account": account, "action": action},
@@ -48,7 +48,7 @@ def sign_in(flow: dict[str, Any], account: str = ADMIN, action: str = "accept") 
 
 
 def signed_in(app: msal.ConfidentialClientApplication) -> dict[str, Any]:
-    """The administrator's tokens, by the authorization code flow with PKCE."""
+    """Return the administrator's tokens, by the authorization code flow with PKCE."""
     flow = app.initiate_auth_code_flow([*GRAPH, MANAGE], CALLBACK)
     assert "code_challenge_method=S256" in flow["auth_uri"]
     found: dict[str, Any] = app.acquire_token_by_auth_code_flow(flow, sign_in(flow), GRAPH)
@@ -56,7 +56,10 @@ def signed_in(app: msal.ConfidentialClientApplication) -> dict[str, Any]:
 
 
 def test_a_code_becomes_tokens_that_graph_takes(cloud: PracticeCloud):
-    """PKCE, nonce, ID token and access token are as the library and Graph expect them."""
+    """A code becomes tokens that the library and Graph accept.
+
+    PKCE, nonce, ID token and access token are as both expect them.
+    """
     tokens = signed_in(client(cloud))
     assert (tokens["token_type"], tokens["id_token_claims"]["preferred_username"]) == (
         "Bearer",
@@ -70,7 +73,10 @@ def test_a_code_becomes_tokens_that_graph_takes(cloud: PracticeCloud):
 
 
 def test_a_code_without_its_verifier_is_worthless(cloud: PracticeCloud):
-    """A code that somebody else brings, with a verifier of their own, is refused; so is a second use."""
+    """A code that somebody brings with another verifier is refused.
+
+    A code that is used a second time is refused, too.
+    """
     app = client(cloud)
     flow = app.initiate_auth_code_flow(["User.Read"], CALLBACK)
     answer = sign_in(flow)
@@ -84,7 +90,7 @@ def test_a_code_without_its_verifier_is_worthless(cloud: PracticeCloud):
 
 
 def test_another_state_and_a_refusal(cloud: PracticeCloud):
-    """The library itself refuses another state, and returns what the person has declined."""
+    """The library itself refuses another state. It returns the error if the person has declined."""
     app = client(cloud)
     flow = app.initiate_auth_code_flow(["User.Read"], CALLBACK)
     with pytest.raises(ValueError, match="state"):
@@ -95,7 +101,10 @@ def test_another_state_and_a_refusal(cloud: PracticeCloud):
 
 
 def test_a_refresh_token_is_good_for_another_resource(cloud: PracticeCloud):
-    """From the library's cache, by itself, and by hand in another process."""
+    """A refresh token gives an access token for another resource.
+
+    The library uses it by itself from its cache, and another process can use it by hand.
+    """
     app = client(cloud)
     tokens = signed_in(app)
     silent = app.acquire_token_silent([MANAGE], app.get_accounts()[0])
@@ -109,7 +118,10 @@ def test_a_refresh_token_is_good_for_another_resource(cloud: PracticeCloud):
 
 
 def test_an_app_by_itself(cloud: PracticeCloud):
-    """Client credentials in a tenant that has the app, and without the right secret."""
+    """An app gets a token with its client credentials in a tenant that has it.
+
+    The library caches the token. A wrong secret is refused.
+    """
     signed_in(client(cloud))
     found = client(cloud, "contoso.com").acquire_token_for_client([DEFAULT])
     assert (found["token_type"], found["expires_in"] > 0) == ("Bearer", True)

@@ -1,4 +1,4 @@
-"""The rehearsal of a setup at a real Postfix with Dovecot, through the real processes."""
+"""Rehearsal of a setup at a real Postfix with Dovecot, through the real processes."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture(scope="module")
 def port() -> int:
-    """A free port for Postfix, or a skip that says what is missing."""
+    """Free port for Postfix, or a skip that says which server is missing."""
     if why := mail_servers.missing():
         pytest.skip(f"no mail servers of somebody else: {why}")
     with socket.socket() as free:
@@ -32,7 +32,7 @@ def port() -> int:
 
 @pytest.fixture(scope="module")
 def env(port: int) -> dict[str, str]:
-    """The product logs in at Postfix instead of the practice cloud's mail server."""
+    """Settings with which the product logs in at Postfix instead of the practice mail server."""
     return {"SMTP_SERVER": f"localhost:{port}"}
 
 
@@ -45,10 +45,10 @@ def servers(stack: Stack, port: int) -> Iterator[MailServers]:
 
 
 def test_a_rehearsal_is_refused_and_then_goes_well(servers: MailServers, people: People) -> None:
-    """Microsoft's token, as the practice cloud issues it, is shown to Postfix by the worker.
+    """A rehearsal fails while Postfix's provider does not know the token, and then succeeds.
 
-    While the provider does not know it, the card has Postfix's words, its challenge is answered,
-    and the token is nowhere. After that the same rehearsal goes well.
+    The worker shows Postfix the token as the practice cloud issues it. After the refusal the card
+    has Postfix's words. The token is in no log and on no card.
     """
     walk = Walk(people, "support@contoso.com", space(people))
     walk.approve(walk.plan(profile="least"))
@@ -79,7 +79,7 @@ def _rehearse_again(walk: Walk) -> None:
 
 
 def _wait_for(walk: Walk, wanted: Wanted) -> dict[str, Any]:
-    """Return a card with these buttons, or the one that says that the rehearsal succeeded."""
+    """Return a card with these buttons, or the card that says that the rehearsal succeeded."""
     return walk.wait(
         "a card of the rehearsal", lambda each: wanted(each) or "Rehearsal succeeded" in words(each)
     )

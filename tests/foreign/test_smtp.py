@@ -1,4 +1,4 @@
-"""The SMTP probe and the test mail against a real Postfix with Dovecot: success, and every refusal."""
+"""SMTP probe and test mail against a real Postfix with Dovecot: success, and every refusal."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ WORDS = "535 5.7.8 Error: authentication failed"
 
 @pytest.fixture(scope="module")
 def started() -> Iterator[MailServers]:
-    """Postfix and Dovecot, or a skip that says what is missing."""
+    """Running Postfix and Dovecot, or a skip that says which of them is missing."""
     if why := mail_servers.missing():
         pytest.skip(f"no mail servers of somebody else: {why}")
     with mail_servers.running() as servers:
@@ -43,19 +43,22 @@ def started() -> Iterator[MailServers]:
 
 @pytest.fixture
 def servers(started: MailServers, monkeypatch: pytest.MonkeyPatch) -> MailServers:
-    """The same, with their certificates trusted as far as they should be."""
+    """Running Postfix and Dovecot, whose trusted certificates the product accepts."""
     monkeypatch.setenv("SSL_CERT_FILE", str(started.trusted))
     return started
 
 
 def told(probe: SmtpProbe) -> tuple[bool, str, str]:
-    """Return whether it went well, and otherwise where and why it failed."""
+    """Return whether the probe succeeded, and otherwise the phase and the cause of its failure."""
     return probe.ok, probe.failed_phase, probe.cause
 
 
 @pytest.mark.parametrize("token", [GOOD, "long-token-" * 400])
 async def test_a_login_that_goes_well(servers: MailServers, token: str):
-    """Dovecot asks the provider about the token, and Postfix answers as Exchange does."""
+    """A login with a good token succeeds.
+
+    Dovecot asks the provider about the token, and Postfix answers as Exchange does.
+    """
     servers.tokens.users[token] = MAILBOX
     probe = await login_probe(servers.server("submission"), MAILBOX, token)
     assert (told(probe), probe.reply) == ((True, "", ""), "235 2.7.0 Authentication successful")
@@ -77,9 +80,9 @@ async def test_a_login_that_goes_well(servers: MailServers, token: str):
 async def test_a_token_that_is_refused(
     servers: MailServers, user: str, token: str, cause: str, status: str
 ):
-    """An unknown token, one of somebody else, and a provider that is away.
+    """A login is refused if its token is unknown or another person's, or if the provider is away.
 
-    All end with the same words. What tells them apart is the challenge before it, which has to be
+    All end with the same words. The challenge before the end shows the difference, and it has to be
     answered.
     """
     probe = await login_probe(servers.server("submission"), user, token)
@@ -90,7 +93,7 @@ async def test_a_token_that_is_refused(
 
 
 def challenges(probe: SmtpProbe) -> list[dict[str, Any]]:
-    """The server's challenges with an error, as it sent them."""
+    """Return the server's challenges that contain an error, as it sent them."""
     sent = [line.removeprefix("S: 334 ") for line in probe.transcript if line.startswith("S: 334 ")]
     return [json.loads(base64.b64decode(each)) for each in sent if each.strip()]
 
@@ -111,7 +114,10 @@ def challenges(probe: SmtpProbe) -> list[dict[str, Any]]:
 async def test_a_server_that_is_not_as_it_should_be(
     servers: MailServers, port: str, phase: str, cause: str, words: str
 ):
-    """The probe says in which phase it ended and why, with a token and without one; none is sent."""
+    """At a server with a fault, the probe says in which phase it ended and why.
+
+    No token is sent before that.
+    """
     servers.tokens.asked.clear()
     for probe in (
         await login_probe(servers.server(port), MAILBOX, GOOD),
@@ -123,15 +129,15 @@ async def test_a_server_that_is_not_as_it_should_be(
 
 
 async def test_a_server_without_fault_is_greeted(servers: MailServers):
-    """Without a token the probe ends where the server offers XOAUTH2."""
+    """A probe without a token ends well as soon as the server offers XOAUTH2."""
     probe = await hello_probe(servers.server("submission"))
     assert (told(probe), probe.reply) == ((True, "", ""), "XOAUTH2")
 
 
 async def test_too_many_connections(servers: MailServers):
-    """A server that takes one connection only says 421, which is no word about the login.
+    """A server that allows one connection answers 421, which says nothing about the login.
 
-    The probe tries once more, and the login goes well as soon as the other one is gone.
+    The probe tries once more, and the login succeeds as soon as the other connection is closed.
     """
     host, _, port = servers.server("one_at_a_time").partition(":")
     reader, writer = await asyncio.open_connection("127.0.0.1", int(port))
@@ -147,20 +153,20 @@ async def test_too_many_connections(servers: MailServers):
 
 
 def url(servers: MailServers, port: str, password: str = PASSWORD, **query: str) -> str:
-    """PROBE_SMTP_URL for a port."""
+    """Return PROBE_SMTP_URL for a port."""
     wish = "".join(f"?{name}={value}" for name, value in query.items())
     return f"smtp://{quote(PROBE)}:{quote(password)}@{servers.server(port)}{wish}"
 
 
 def mail(subject: str, **more: str) -> OutgoingMail:
-    """A test mail."""
+    """Return a test mail with this subject."""
     values = {"sender": PROBE, "recipient": MAILBOX, "body": "Hello"} | more
     return OutgoingMail(subject=subject, message_id=f"<{subject}@{DOMAIN}>", **values)
 
 
 @pytest.mark.parametrize("port", ["submission", "no_starttls", "only_passwords", "strict"])
 async def test_a_test_mail_arrives(servers: MailServers, port: str):
-    """The server logs the bot in by password, takes the mail, and delivers it."""
+    """The server logs the bot in by password, takes the test mail, and delivers it."""
     await send_test_mail(url(servers, port), mail(f"mail-{port}"))
     arrived = until(lambda: [each for each in servers.mail() if f"mail-{port}@" in each])
     assert len(arrived) == 1
@@ -199,7 +205,7 @@ async def test_a_test_mail_that_is_refused(
     cause: str,
     words: str,
 ):
-    """Each refusal has its cause with the server's own words, and nothing is delivered."""
+    """Each refusal of a test mail has its cause and the server's words. Nothing is delivered."""
     before = len(servers.mail())
     with pytest.raises(kind) as failed:
         await send_test_mail(url(servers, port), mail(f"refused-{port}", **more))
@@ -209,7 +215,10 @@ async def test_a_test_mail_that_is_refused(
 
 
 async def test_a_wrong_password_is_the_operators(servers: MailServers):
-    """It is no word about the mailbox, and the password is nowhere."""
+    """A wrong password of the test mail has a cause of its own, ``probe_login_refused``.
+
+    It says nothing about the mailbox, and the error does not contain the password.
+    """
     with pytest.raises(Rejected) as failed:
         await send_test_mail(url(servers, "submission", "wr0ng pass"), mail("wrong"))
     assert (failed.value.cause, failed.value.code) == ("probe_login_refused", "5.7.8")
@@ -217,7 +226,7 @@ async def test_a_wrong_password_is_the_operators(servers: MailServers):
 
 
 async def test_starttls_that_is_demanded_and_not_offered(servers: MailServers):
-    """Nothing is sent in the clear then."""
+    """If STARTTLS is demanded and the server does not offer it, nothing is sent in the clear."""
     with pytest.raises(Rejected, match="STARTTLS"):
         await send_test_mail(url(servers, "no_starttls", starttls="always"), mail("demanded"))
     assert not any("demanded@" in each for each in servers.mail())

@@ -1,4 +1,4 @@
-"""Webex's SDK, as its manual shows it, against the practice cloud's Webex API."""
+"""Webex's SDK, used as its manual shows, against the practice cloud's Webex API."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ CARD = {
 
 @pytest.fixture
 def api(cloud: PracticeCloud) -> WebexTeamsAPI:
-    """The SDK with the bot's token, and nothing of the product's."""
+    """SDK with the bot's token, and without any code of the product."""
     return WebexTeamsAPI(cloud.settings.bot_token, f"{cloud.url}/webex/v1/")
 
 
 def practice(cloud: PracticeCloud, path: str, body: Any = None) -> Any:
-    """A person acts, or the world is looked at."""
+    """Act as a person in the practice cloud, or return a part of its state."""
     url = f"{cloud.url}/practice/{path}"
     answer = requests.post(url, json=body, timeout=10) if body else requests.get(url, timeout=10)
     assert answer.ok, answer.text
@@ -48,7 +48,7 @@ def room(api: WebexTeamsAPI) -> str:
 
 
 def test_who_the_bot_is_and_who_is_there(api: WebexTeamsAPI, room: str):
-    """Objects of the SDK are filled from the answers."""
+    """The SDK fills its objects for people, memberships and rooms from the answers."""
     me = api.people.me()
     assert (me.type, len(me.emails), me.orgId) == ("bot", 1, api.people.get(me.id).orgId)
     members = {each.personEmail for each in api.memberships.list(roomId=room)}
@@ -61,7 +61,10 @@ def test_who_the_bot_is_and_who_is_there(api: WebexTeamsAPI, room: str):
 def test_messages_cards_files_and_pages(
     cloud: PracticeCloud, api: WebexTeamsAPI, room: str, tmp_path: Path
 ):
-    """A message, a card and a file are posted, fetched and deleted; a bot's list has its mentions."""
+    """The SDK posts, fetches and deletes messages, cards and files.
+
+    The bot's list of messages has those that mention it.
+    """
     first = api.messages.create(roomId=room, markdown="**Hello**", text="Hello")
     answer = api.messages.create(roomId=room, parentId=first.id, text="A card", attachments=[CARD])
     note = tmp_path / "note.txt"
@@ -80,7 +83,10 @@ def test_messages_cards_files_and_pages(
 
 
 def test_a_press_comes_by_webhook(cloud: PracticeCloud, api: WebexTeamsAPI, room: str):
-    """The webhook is called with a signature when a person presses, and the SDK fetches the inputs."""
+    """When a person presses a button, the webhook is called with a signature.
+
+    The SDK fetches the inputs of the press.
+    """
     calls: list[tuple[dict[str, str], bytes]] = []
     came = threading.Event()
 
@@ -130,7 +136,10 @@ def test_a_press_comes_by_webhook(cloud: PracticeCloud, api: WebexTeamsAPI, room
 
 
 def test_errors_are_the_sdks_own(cloud: PracticeCloud, api: WebexTeamsAPI):
-    """A wrong token and an unknown object carry Webex's status, message and tracking id."""
+    """The SDK's errors for a wrong token and an unknown object have Webex's status.
+
+    They also have Webex's message and tracking id.
+    """
     with pytest.raises(ApiError) as unknown:
         api.rooms.get("Y2lzY29zcGFyazovL3VzL1JPT00vbm9uZQ")
     assert unknown.value.status_code == 404
@@ -142,7 +151,7 @@ def test_errors_are_the_sdks_own(cloud: PracticeCloud, api: WebexTeamsAPI):
 
 
 def test_the_sdk_waits_as_long_as_it_is_told(cloud: PracticeCloud, api: WebexTeamsAPI):
-    """A 429 with Retry-After is waited for by the SDK itself, and then the call goes well."""
+    """After a 429 with Retry-After, the SDK itself waits, and then the call succeeds."""
     fault = {"prefix": "/webex/v1/people/me", "status": 429, "headers": {"Retry-After": "1"}}
     practice(cloud, "faults", fault)
     with pytest.warns(RateLimitWarning):

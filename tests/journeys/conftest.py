@@ -1,4 +1,4 @@
-"""Walks through one stack for each module, and the calls that the product made there."""
+"""Walks through one stack for each module, and a check of the calls that the product made."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def known_calls(stack: Stack) -> Iterator[None]:
 
 @pytest.fixture(autouse=True)
 def true_cards(stack: Stack, people: People, request: pytest.FixtureRequest) -> Iterator[None]:
-    """Assert after everything that was waited for, and at the end, that no card is untrue.
+    """Assert after each wait of a test, and at its end, that no card is untrue.
 
     A module in which Webex or a person keeps the bot from editing cards sets ``CARDS_MAY_LAG``.
     """
@@ -83,8 +83,8 @@ def _template(path: str) -> str:
 def new_walk(stack: Stack, people: People, request: pytest.FixtureRequest) -> Iterator[NewWalk]:
     """Return a function that starts walks in a tenant in its initial state.
 
-    Each walk has a space of its own, or ``room``. All walks are canceled at the end. Before a test is
-    tried again, the bot forgets the mailbox, because the first try may have connected it.
+    Each walk has a space of its own, or ``room``. All walks are canceled at the end. Before a test
+    is tried again, the bot forgets the mailbox, because the first try may have connected it.
     """
     fresh(people)
     made: list[Walk] = []

@@ -12,7 +12,10 @@ CREATES = (
 
 
 def one_of_each(walk: Walk) -> None:
-    """M4 does not wait for people, so it may come after the form."""
+    """Assert that a setup has made each object once.
+
+    M4 does not wait for people, so its rule may come after the form.
+    """
     walk.people.until("the last rule", lambda: CREATES[-1] in walk.writes(), 60)
     writes = walk.writes()
     assert {name: writes.count(name) for name in writes if "New-" in name} == dict.fromkeys(

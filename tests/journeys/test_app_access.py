@@ -1,4 +1,4 @@
-"""App-only read access, granted with a button of the check's card.
+"""Read access of the bot's own app, granted with a button of the check's card.
 
 The grant is declined, not allowed, given, and withdrawn. Then all channels are checked.
 """
@@ -37,20 +37,20 @@ _numbers = itertools.count()
 
 
 def room(people: People, name: str) -> str:
-    """A space with the requester and the bot; its id."""
+    """Make a space with the requester and the bot, and return its id."""
     return str(people.control("POST", "webex/space", {"name": name, "members": [REQUESTER]})["id"])
 
 
 @pytest.fixture(scope="module")
 def proven(stack: Stack, people: People) -> People:
-    """A channel that works, in a tenant of its own."""
+    """People of a stack in which a channel works, in a tenant of its own."""
     fill(stack, people, room(people, SPACE), [MAILBOX], bot_reads=False)
     return people
 
 
 @pytest.fixture
 def channel(proven: People) -> People:
-    """Channel in a tenant that grants nothing to the bot's app.
+    """People of a stack whose channel is in a tenant that grants nothing to the bot's app.
 
     A check makes the bot forget a grant that it remembers.
     """
@@ -71,7 +71,7 @@ def link(card: Json, title: str) -> str:
 
 
 def checked(people: People) -> Json:
-    """/check; the card when nothing is looked at any more."""
+    """Type ``/check`` and return the card after the check has ended."""
     people.look()
     before = people.change
     people.say(REQUESTER, f"/check {MAILBOX}", SPACE)
@@ -110,7 +110,10 @@ def by_access(card: Json) -> dict[str, int]:
     ],
 )
 def test_not_granted(channel: People, decision: Any, roles: list[str], says: str) -> None:
-    """The page and the card say why; the button stays, and nothing is remembered."""
+    """If the read access is declined or not allowed, the page and the card say why.
+
+    The button stays, and the bot remembers no grant.
+    """
     channel.control("PATCH", TENANT, {"users": {ADMIN: {"roles": roles}}})
     card = checked(channel)
     page = channel.open_link(ADMIN, link(card, LET_READ), decision)
@@ -127,7 +130,7 @@ def test_not_granted(channel: People, decision: Any, roles: list[str], says: str
 
 
 def granted(people: People) -> Json:
-    """The administrator grants it from the card of a check; the same card when it has seen more."""
+    """Grant the read access from the card of a check, and return the card when it shows more."""
     people.control(
         "PATCH", TENANT, {"users": {ADMIN: {"roles": [*OWNER, *APPS, "Exchange Administrator"]}}}
     )
@@ -144,7 +147,7 @@ def granted(people: People) -> Json:
 def test_granted_then_withdrawn(channel: People) -> None:
     """A grant lets the same card show more at once, and Exchange too when the app has a role.
 
-    After the grant is withdrawn, the card says so once and offers it again.
+    After the grant is withdrawn, the card says so once and offers the grant again.
     """
     channel.control("POST", "calls/reset")
     seen = granted(channel)
@@ -176,7 +179,10 @@ def test_granted_then_withdrawn(channel: People) -> None:
 
 
 def test_an_app_that_is_gone_from_the_tenant(channel: People) -> None:
-    """Granted, then the app is deleted in Entra: said with Microsoft's own code, and forgotten."""
+    """If the bot's app is deleted in Entra after the grant, the check has Microsoft's error code.
+
+    The bot forgets the grant and offers it again.
+    """
     granted(channel)
     channel.control("PATCH", TENANT, {"service_principals": {CLIENT_ID: None}})
     over = checked(channel)
@@ -184,7 +190,7 @@ def test_an_app_that_is_gone_from_the_tenant(channel: People) -> None:
 
 
 def test_all_channels_though_a_worker_dies(stack: Stack, people: People) -> None:
-    """``/check all`` shows one card for three tenants, worst channel first.
+    """``/check all`` shows one card for three tenants, with the worst channel first.
 
     Two tenants let the bot read, and one does not. The next worker finishes the work of a worker
     that died.
@@ -223,7 +229,7 @@ def test_all_channels_though_a_worker_dies(stack: Stack, people: People) -> None
 
 
 def the_round(stack: Stack, redis: Redis, space: str) -> Run | None:
-    """The space's bulk check, once it has begun."""
+    """Return the run of the space's bulk check, or None before it has begun."""
     raw = redis.get(f"space:{space}:bulk_check")
     store = RunStore(redis, encryption_keys(stack))
     return store.load(raw.decode()) if isinstance(raw, bytes) else None

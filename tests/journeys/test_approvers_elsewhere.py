@@ -1,4 +1,7 @@
-"""A 1:1 with a person who may not approve: the approvers get the plan 1:1, and everybody sees that."""
+"""Setup in a 1:1 with a person who may not approve, in which the approvers get the plan 1:1.
+
+Everybody sees who has the plan.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +19,7 @@ SECOND = "colleague@contoso.com"
 
 @pytest.fixture(scope="module")
 def env() -> dict[str, str]:
-    """Two approvers in Webex, and one who has no account there any more."""
+    """Settings with two approvers in Webex, and one who has no account there any more."""
     return {"APPROVERS": f"{BOSS}, {SECOND}, {NOBODY}"}
 
 
@@ -38,7 +41,10 @@ def _mine(people: People, who: str, text: str, after: int) -> dict[str, Any]:
 
 
 def test_an_approver_decides_in_another_conversation(people: People, new_walk: Any) -> None:
-    """The setup goes on, the other copies say who approved, and a cancelled run offers Undo."""
+    """After an approver has approved in their own 1:1, the setup goes on.
+
+    The other copies of the plan say who approved. A canceled run offers Undo.
+    """
     walk = new_walk(room=DIRECT)
     people.look()
     since = people.change
@@ -67,7 +73,10 @@ def test_an_approver_decides_in_another_conversation(people: People, new_walk: A
 
 
 def test_a_press_of_somebody_else_is_answered_with_names(people: People, new_walk: Any) -> None:
-    """An old client may still show the button: who may press it is said."""
+    """If a person who is no approver presses Approve, the answer names the approvers.
+
+    An old client may still show that button.
+    """
     walk = new_walk(room=DIRECT)
     walk.ask()
     walk.open(walk.details(profile="least"))

@@ -1,4 +1,4 @@
-"""An incident from ``/check`` to the repaired channel, through the real processes."""
+"""Incident from ``/check`` to the repaired channel, through the real processes."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Json = dict[str, Any]
 
 @pytest.fixture(scope="module")
 def channel(stack: Stack, people: People) -> People:
-    """A channel that is set up and proven, in the demo's space."""
+    """People of a stack with a channel that is set up and proven, in the demo's space."""
     story = Scenario(people, lambda _: None)
     for _, scene in story.scenes()[:11]:
         scene()
@@ -28,7 +28,10 @@ def channel(stack: Stack, people: People) -> People:
 
 
 def verdict(people: People, *, signed_in: bool = True) -> Json:
-    """/check, with the administrator's sign-in; the card when nothing is looked at any more."""
+    """Type ``/check``, sign in as the administrator, and return the card.
+
+    The check has ended then.
+    """
     people.look()
     before = people.change
     people.say(REQUESTER, f"/check {MAILBOX}", SPACE)
@@ -45,12 +48,12 @@ def verdict(people: People, *, signed_in: bool = True) -> Json:
 
 
 def settled(message: str) -> Callable[[Json], bool]:
-    """The card of that message, when it says nothing of looking."""
+    """Return a function that says whether a message is this one and its check has ended."""
     return lambda m: m["id"] == message and "ooking" not in words(m)
 
 
 def answered(people: People, after: Json) -> Json:
-    """Answer the test mail as the agent and return the card that says the channel is fixed."""
+    """Answer the test mail as the agent, and return the card that says the channel is fixed."""
     asked = people.wait_for("the agent's turn", has("agent_has_it"), 40, after=after["change"])
     people.press(REQUESTER, asked, "agent_has_it")
     task = people.until(
@@ -66,13 +69,13 @@ def answered(people: People, after: Json) -> Json:
 
 
 def writes(people: People) -> dict[str, int]:
-    """Return the changes at Microsoft since the counts were reset."""
+    """Return the number of calls to Microsoft since the counts were reset that change something."""
     counts = people.control("GET", "calls")["counts"]
     return {name: count for name, count in counts.items() if name.startswith(CHANGING)}
 
 
 def test_healthy_and_no_write(channel: People) -> None:
-    """On a channel that works a check says so, names its proofs, and writes nothing anywhere."""
+    """A check of a channel that works says so, names its proofs, and writes nothing anywhere."""
     channel.control("POST", "calls/reset")
     card = verdict(channel)
     assert "Nothing wrong: mail flows both ways" in band(card)
@@ -110,7 +113,10 @@ def test_healthy_and_no_write(channel: People) -> None:
 def test_root_cause_first(
     channel: People, broken: Json, mended: Json, first_line: str, explained: str
 ) -> None:
-    """The first line is the cause; what follows from it is explained by it and never a second cause."""
+    """The card's first line names the root cause.
+
+    The consequences of the cause are listed below and are never a second cause.
+    """
     channel.control("PATCH", "tenants/contoso.com", broken)
     try:
         card = verdict(channel)
@@ -127,7 +133,7 @@ def test_somebody_with_the_role_signs_in_after_who_lacks_it(
 ) -> None:
     """If the administrator may not read Exchange, the card asks for another one to sign in.
 
-    A Global Reader signs in on the same card, and it shows the rest and the cause.
+    A Global Reader signs in on the same card. Then the card shows the rest and the cause.
     """
     reader = {
         "roles": ["Global Reader", "Cloud Application Administrator"]
@@ -156,7 +162,7 @@ def test_somebody_with_the_role_signs_in_after_who_lacks_it(
 
 
 def test_fix_by_the_button(channel: People) -> None:
-    """The verdict's button plans only the wrong setting, asks, applies it and proves the repair.
+    """The verdict's button plans only the wrong setting, asks, applies it and proves the fix.
 
     The proof is a login, a mail, and an answer that leaves.
     """
@@ -182,9 +188,9 @@ def test_fix_by_the_button(channel: People) -> None:
 
 
 def test_a_mail_through_webex_connect(channel: People) -> None:
-    """A check sends nothing; its button sends one mail to the person who presses it.
+    """A check sends no mail; its button sends one mail to the person who presses it.
 
-    The receipt comes back with its code.
+    The card then shows the receipt with its code.
     """
     card = verdict(channel)
     assert channel.control("GET", "outside")["sent"] == []
@@ -201,7 +207,10 @@ def test_a_mail_through_webex_connect(channel: People) -> None:
 
 
 def test_list_of_channels(channel: People) -> None:
-    """/check alone lists the channels of the space; an unknown one is said to be, and looked for."""
+    """``/check`` alone lists the channels of the space.
+
+    With an unknown mailbox it says that no channel is known yet, and looks for one.
+    """
     channel.look()
     before = channel.change
     channel.say(REQUESTER, "/check", SPACE)
@@ -222,7 +231,7 @@ def test_list_of_channels(channel: People) -> None:
 def test_a_fix_asks_for_a_new_token(channel: People) -> None:
     """If the newest check names a dead token, a fix plans nothing and asks for Generate Token.
 
-    It proves the new token, and the next check finds nothing wrong.
+    The fix then proves the new token.
     """
     channel.control("POST", "fault/sessions_revoked")
     assert "revoked" in band(verdict(channel))
@@ -244,8 +253,8 @@ def test_a_fix_asks_for_a_new_token(channel: People) -> None:
 def test_a_fix_renews_the_secret_and_removes_the_old_one(channel: People) -> None:
     """A fix of an expired secret plans a new secret and the removal of the old one.
 
-    The old secret is removed only after an answer has left with the new one. No check had seen it, so
-    the permission is asked for after the approval.
+    The old secret is removed only after an answer has left with the new one. No check had seen the
+    expired secret, so the permission is asked for after the approval.
     """
     channel.control("POST", "fault/secret_expired")
     before = channel.change
@@ -288,7 +297,7 @@ def test_a_fix_renews_the_secret_and_removes_the_old_one(channel: People) -> Non
 def test_a_cloud_that_is_down_is_named_while_the_check_still_asks(
     channel: People, prefix: str, fault: Json, name: str
 ) -> None:
-    """The card says which cloud gives no answer, long before the check has given it up."""
+    """The card names a cloud that gives no answer, long before the check gives that cloud up."""
     card = verdict(channel, signed_in=False)
     channel.control("POST", "faults", {"prefix": prefix, "times": 1000, **fault})
     try:

@@ -1,4 +1,4 @@
-"""A change in Webex Connect that stops mail: a check names it as a suspect, with who and when."""
+"""Change in Webex Connect that stops mail: a check names it as a suspect, with who and when."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ NO_PROOF, SIGNED_IN = "These changes are possible causes", "With an administrato
 
 @pytest.fixture(scope="module")
 def stack() -> Iterator[Stack]:
-    """The whole product, with a message trace that shows each mail at once."""
+    """Stack of the whole product, with a message trace that shows each mail at once."""
     with Stack(practice={"trace_delay_s": "0"}) as running:
         yield running
 
 
 @pytest.fixture(scope="module")
 def connected(stack: Stack, people: People) -> Walk:
-    """A space in which support@contoso.com was connected, with a proven mail in both directions."""
+    """Walk in a space in which support@contoso.com was connected and proven in both directions."""
     walk = Walk(people, "support@contoso.com", "Contact center")
     walk.approve(walk.plan())
     walk.to_the_proof()
@@ -43,14 +43,14 @@ def connected(stack: Stack, people: People) -> Walk:
 
 @pytest.fixture(autouse=True)
 def restored(connected: Walk) -> Iterator[None]:
-    """Every test begins with the channel as it was proven, and a mail that was answered."""
+    """Begin every test with an answered mail, and restore the proven channel at its end."""
     mail(connected.people, "Before")
     yield
     connected.people.control("POST", "restore")
 
 
 def mail(people: People, subject: str) -> None:
-    """A customer writes, and the agent answers if it became a task."""
+    """Send a mail as a customer, and answer it as the agent if it became a task."""
     letter = {"from": "customer@customer.example", "to": "support@contoso.com"}
     people.control("POST", "mail/customer", letter | {"subject": subject, "body": "Hello"})
     tasks = people.control("GET", "agent/tasks")["items"]
@@ -59,7 +59,7 @@ def mail(people: People, subject: str) -> None:
 
 
 def check(walk: Walk) -> Json:
-    """/check with the administrator's sign-in; the card when nothing is looked at any more."""
+    """Type ``/check``, sign in as the administrator, and return the card of the ended check."""
     first = walk.type("/check support@contoso.com")
     thread = walk.said["id"]
     offered = walk.wait(
@@ -79,10 +79,10 @@ def check(walk: Walk) -> Json:
 
 @pytest.mark.parametrize("method", ["POST", "GET"])
 def test_who_changed_the_asset_before_mail_stopped(connected: Walk, method: str) -> None:
-    """Somebody edits the asset, and answers stop: the check says who did it and when.
+    """If answers stop after somebody edited the asset, the check says who edited it and when.
 
-    It is no cause: the first line says that nothing is known to be wrong. The audit log takes one
-    method only, and the bot finds out which.
+    The change is no cause: the first line says that nothing is known to be wrong. The audit log
+    takes one method only, and the bot finds out which.
     """
     people = connected.people
     people.control("PATCH", "outside", {"audit_method": method})
@@ -136,7 +136,7 @@ def tac_file(stack: Stack, walk: Walk) -> dict[str, bytes]:
 
 
 def test_a_change_after_which_mail_flows_is_no_suspect(connected: Walk) -> None:
-    """Somebody saves the form, and the next mail is answered: nothing is said of it."""
+    """A check does not mention a change after which a mail was answered."""
     people = connected.people
     people.control("POST", "connect/save", {"as": KIM})
     mail(people, "After")
@@ -149,7 +149,10 @@ def test_a_change_after_which_mail_flows_is_no_suspect(connected: Walk) -> None:
     ("status", "reason"), [(401, "does not accept CONNECT_AUDIT_TOKEN"), (500, "does not respond")]
 )
 def test_a_log_that_refuses_breaks_no_check(connected: Walk, status: int, reason: str) -> None:
-    """The check is as good as without the log, and one line says why it was not read."""
+    """If the audit log refuses, the check is as good as without it.
+
+    One line says why the log was not read.
+    """
     connected.people.control("PATCH", "outside", {"audit_refusal": status})
     card = check(connected)
     assert "Nothing wrong: mail flows both ways" in band(card)

@@ -1,4 +1,4 @@
-"""An app that an administrator deletes in the portal while the run waits for a person."""
+"""App that an administrator deletes in the portal while the run waits for a person."""
 
 from __future__ import annotations
 
@@ -17,9 +17,10 @@ GONE = text("cause.app_deleted_meanwhile")
 
 
 def test_the_card_says_what_is_gone(people: People, new_walk: Any) -> None:
-    """Nobody presses anything. The consent card no longer asks for the app that is gone.
+    """If the app is deleted while a run waits for consent, the card says so without a press.
 
-    The bot does not make it again by itself. The cancelled run offers Undo.
+    The message with the consent loses its link. The bot does not make the app again by itself. The
+    canceled run offers Undo.
     """
     walk = new_walk()
     walk.approve(walk.plan())
@@ -44,7 +45,7 @@ def test_the_card_says_what_is_gone(people: People, new_walk: Any) -> None:
 
 
 def test_a_secret_is_missed_as_well(people: People, new_walk: Any) -> None:
-    """The card names it, and the requester has a way to another one."""
+    """If the client secret is deleted, the card names it, and Look again creates another one."""
     walk = new_walk()
     walk.approve(walk.plan(profile="least"))
     walk.form(60)

@@ -1,4 +1,4 @@
-"""/explain: an error in a message, in a file, and behind a long story."""
+"""Errors that ``/explain`` finds in a message, in a file, and after a long story."""
 
 from __future__ import annotations
 
@@ -21,12 +21,16 @@ BOUNCE = (
 
 
 def file(name: str, content: bytes) -> dict[str, str]:
-    """A file as a person sends it."""
+    """Return a file as a person sends it."""
     return {"name": name, "type": "text/plain", "base64": base64.b64encode(content).decode()}
 
 
 def test_an_error_is_explained_wherever_it_is(new_walk: Any) -> None:
-    """Typed with quotes, in a mail that was attached, and in the message that is replied to."""
+    """``/explain`` finds an error that is typed with quotes or is in an attached mail.
+
+    The bot says that it cannot read pictures, and that an error of another service is not from this
+    channel.
+    """
     walk = new_walk()
     typed = walk.type("/explain > AADSTS7000222: The provided client\n> secret keys are expired.")
     assert "The client secret has expired." in words(typed)
@@ -40,7 +44,7 @@ def test_an_error_is_explained_wherever_it_is(new_walk: Any) -> None:
 
 
 def test_a_long_message_is_read_whole(new_walk: Any) -> None:
-    """An error behind a long story is found, which a command's argument alone would cut off."""
+    """``/explain`` finds an error after a long story, which a command's argument would cut off."""
     walk = new_walk(room="direct")
     told = walk.type(f"/explain {'What we see here since yesterday. ' * 80}{EXPIRED}")
     assert "The client secret has expired." in words(told)

@@ -33,7 +33,7 @@ from practice.conversation import band, space, words
 def test_malformed_address(new_walk: Any, typed: str, why: str, meant: str) -> None:
     """A malformed address gets a card that names the mistake and offers a correction.
 
-    It has a field for any other address.
+    The card has a field for any other address.
     """
     walk = new_walk()
     card = walk.type(f"/setup-email {typed}")
@@ -103,7 +103,7 @@ def test_wrong_details(new_walk: Any, wrong: dict[str, str], why: str) -> None:
 
 
 def test_two_wrong_details_are_both_named(new_walk: Any) -> None:
-    """Each wrong field has its own sentence."""
+    """If two fields of the first card are wrong, each has a sentence of its own."""
     walk = new_walk()
     card = walk.press(
         walk.ask(), "intake", {"callback_url": "", "forwarding_address": "x"}, force=True
@@ -198,7 +198,7 @@ def test_card_pressed_twice_and_old_cards(new_walk: Any) -> None:
 
 
 def test_run_that_has_ended(new_walk: Any) -> None:
-    """After /cancel every card of the run is dead."""
+    """After ``/cancel`` a press of an old card only gets the answer that the run has ended."""
     walk = new_walk()
     first = walk.ask()
     assert "is canceled" in words(walk.type(f"/cancel {walk.mailbox}"))
@@ -251,7 +251,7 @@ def test_second_setup_while_one_runs(people: People, new_walk: Any) -> None:
 
 
 def test_mailbox_field_of_a_busy_mailbox(new_walk: Any) -> None:
-    """Without an address in the command, the address of a running setup is refused in the field."""
+    """If the command has no address, the card's field refuses the address of a running setup."""
     walk = new_walk()
     walk.ask()
     other = new_walk(room="direct", requester="colleague@contoso.com")

@@ -1,4 +1,4 @@
-"""A channel that people made by hand: found by a check, kept, and served like any other."""
+"""Channel that people made by hand: found by a check, kept, and served like any other."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ OTHER = "https://contoso.us.webexconnect.io/sales/callback"
 def make(people: People, new_walk: NewWalk) -> Callable[[str], Walk]:
     """Return a function that makes a channel by hand, in a tenant and a space without the bot.
 
-    A channel that is kept stays for the other tests, so each of those has its own mailbox.
+    A channel that a test keeps stays for the other tests, so each of those has its own mailbox.
     """
 
     def made(mailbox: str) -> Walk:
@@ -35,7 +35,7 @@ def make(people: People, new_walk: NewWalk) -> Callable[[str], Walk]:
 
 @pytest.fixture
 def hand_made(make: Callable[[str], Walk]) -> Walk:
-    """A channel of a mailbox that no test keeps."""
+    """Walk with a channel that people made by hand, of a mailbox that no test keeps."""
     return make(MAILBOX)
 
 
@@ -72,7 +72,10 @@ def test_the_first_words_say_what_is_not_known(hand_made: Walk) -> None:
 
 
 def test_a_check_finds_the_channel_and_writes_nothing(hand_made: Walk) -> None:
-    """The verdict is that of a channel of our own, and the card says what was found."""
+    """A check finds a channel made by hand and judges it like a channel of the bot.
+
+    The card shows the app and both addresses. Nothing is changed in the tenant.
+    """
     hand_made.people.control("POST", "fault/smtp_auth_off_mailbox")
     card = signed_in(hand_made)
     app = hand_made.people.control("GET", "connect/app")
@@ -84,7 +87,7 @@ def test_a_check_finds_the_channel_and_writes_nothing(hand_made: Walk) -> None:
 
 
 def test_keep_makes_it_a_channel_of_the_space(make: Callable[[str], Walk]) -> None:
-    """After Keep, nothing is written in the tenant, and every command serves the channel."""
+    """After Keep, every command serves the channel, and nothing was changed in the tenant."""
     walk = make("agent@contoso.com")
     walk.people.control("POST", "fault/smtp_auth_off_mailbox", {"mailbox": walk.mailbox})
     card = signed_in(walk)
@@ -103,7 +106,7 @@ def test_keep_makes_it_a_channel_of_the_space(make: Callable[[str], Walk]) -> No
 def test_fix_changes_only_what_is_wrong(make: Callable[[str], Walk], new_walk: NewWalk) -> None:
     """A fix of an adopted channel changes one setting, and the app that people made stays.
 
-    Another space that asks for the same channel is told where it is.
+    In another space, ``/adopt`` of the same channel says which space has it.
     """
     walk = make("service@contoso.com")
     walk.people.control("POST", "fault/smtp_auth_off_mailbox", {"mailbox": walk.mailbox})
@@ -124,7 +127,7 @@ def test_fix_changes_only_what_is_wrong(make: Callable[[str], Walk], new_walk: N
 
 
 def test_several_apps_are_a_choice(hand_made: Walk) -> None:
-    """If nothing tells two apps apart, the card asks for one, and the check goes on with it."""
+    """If nothing distinguishes two apps, the card asks for one, and the check goes on with it."""
     people = hand_made.people
     made = people.control("GET", "tenants/contoso.com")["applications"]
     people.control("PATCH", "tenants/contoso.com", {"drop_grants": made[0]["appId"]})
@@ -145,7 +148,10 @@ def test_several_apps_are_a_choice(hand_made: Walk) -> None:
 
 
 def test_what_is_not_found_is_asked_for_or_left(hand_made: Walk) -> None:
-    """Without an app and without a forwarding, the check asks for both, and goes on without."""
+    """If neither an app nor a forwarding is found, the check asks for both.
+
+    The check can go on without them.
+    """
     people = hand_made.people
     app = people.control("GET", "tenants/contoso.com")["applications"][0]["appId"]
     people.control("PATCH", "tenants/contoso.com", {"delete_application": app})

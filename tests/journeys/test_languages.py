@@ -20,12 +20,15 @@ BOTH_TIMES = re.compile(r"\d\d:\d\d (MEZ|MESZ) \(\d\d:\d\d UTC\)")
 
 @pytest.fixture(scope="module")
 def env() -> dict[str, str]:
-    """German and Berlin, for spaces and people who have chosen nothing."""
+    """Settings with German and Berlin for spaces and people who have chosen nothing."""
     return {"DEFAULT_LANGUAGE": "de", "DEFAULT_TIMEZONE": "Europe/Berlin"}
 
 
 def test_a_space_that_has_chosen_nothing(new_walk: Any) -> None:
-    """Its cards are as the settings say, and it understands commands in both languages."""
+    """The cards of a space that has chosen nothing are as the settings say.
+
+    The space understands commands in both languages.
+    """
     walk = new_walk()
     told = words(walk.type("/hilfe"))
     assert ("Das kann der Bot" in told, "/prüfen ADRESSE" in told) == (True, True)
@@ -37,7 +40,10 @@ def test_a_space_that_has_chosen_nothing(new_walk: Any) -> None:
 
 
 def test_a_space_chooses_its_language(new_walk: Any) -> None:
-    """From its answer on, everything in the space is in the chosen language; a bad one changes nothing."""
+    """From the answer to ``/language`` on, everything in the space is in the chosen language.
+
+    An unknown language changes nothing.
+    """
     walk = new_walk()
     assert "The cards are now in English" in words(walk.type("/language english"))
     assert "No run is in progress here" in words(walk.type("/status"))
@@ -54,7 +60,10 @@ def test_a_space_chooses_its_language(new_walk: Any) -> None:
 
 
 def test_a_space_chooses_its_time_zone(new_walk: Any) -> None:
-    """Times are the zone's with UTC next to them, or UTC alone; a bad name changes nothing."""
+    """Times are in the space's zone with UTC next to them, or in UTC alone.
+
+    An unknown zone changes nothing.
+    """
     walk = new_walk()
     assert "keine Zeitzone" in words(walk.type("/timezone Mars/Olympus"))
     assert BOTH_TIMES.search(words(walk.type("/status")))
@@ -69,7 +78,10 @@ def test_a_space_chooses_its_time_zone(new_walk: Any) -> None:
 
 
 def test_a_direct_message_is_in_the_language_of_its_reader(people: People, new_walk: Any) -> None:
-    """The administrator reads English 1:1; the space, and people who chose nothing, read German."""
+    """Each 1:1 message is in its reader's language.
+
+    The administrator reads English. The space, and people who chose nothing, read German.
+    """
     mine = new_walk(room=DIRECT, requester=ADMIN)
     assert "The cards are now in English" in words(mine.type("/sprache en"))
     walk = new_walk()

@@ -1,4 +1,4 @@
-"""A license that is removed in the middle of a setup is named, and so is who assigns it again."""
+"""License that is removed in the middle of a setup: it is named, with who assigns it again."""
 
 from __future__ import annotations
 
@@ -19,7 +19,10 @@ def _license(people: People, mailbox: str, *, there: bool) -> None:
 
 
 def _named(walk: Any, *verbs: str) -> dict[str, Any]:
-    """Return the card with these buttons that names the license, and assert that an administrator acts."""
+    """Return the card with these buttons that names the license.
+
+    Assert that the card says that an administrator acts.
+    """
     found = walk.wait(
         "a card that names the license",
         lambda each: LOST in words(each) and set(verbs) <= set(_verbs(each)),
@@ -37,14 +40,18 @@ def _verbs(message: dict[str, Any]) -> list[str]:
 
 @pytest.fixture
 def walk(people: People, new_walk: Any) -> Any:
-    """A walk whose mailbox has its license back at the end."""
+    """Walk whose mailbox has its license again at the end."""
     found = new_walk()
     yield found
     _license(people, found.mailbox, there=True)
 
 
 def test_before_the_changes(people: People, walk: Any) -> None:
-    """Exchange answers "not found" to the first change. With the license the changes are made."""
+    """If the license is removed before the changes, the card names it and no change is made.
+
+    Exchange answers "not found" to the first change. After the license is back, Look again makes
+    the changes.
+    """
     plan = walk.plan()
     _license(people, walk.mailbox, there=False)
     walk.approve(plan)
@@ -57,7 +64,11 @@ def test_before_the_changes(people: People, walk: Any) -> None:
 
 
 def test_before_the_rehearsal(people: People, walk: Any) -> None:
-    """The mail server refuses the token, which is not called a change that spreads by itself."""
+    """If the license is removed before the rehearsal, the card names it.
+
+    The mail server refuses the token, and the card does not call that a change that spreads by
+    itself. After the license is back, the setup comes to its end.
+    """
     walk.approve(walk.plan())
     walk.consent()
     walk.fill_in()

@@ -1,4 +1,4 @@
-"""Limits by person, with the real processes: an outsider's flood, and a loop of commands."""
+"""Limits for one person, with the real processes: an outsider's flood, and a loop of commands."""
 
 from __future__ import annotations
 
@@ -21,19 +21,19 @@ AN_HOUR_S = 3600
 
 @pytest.fixture(scope="module")
 def env() -> dict[str, str]:
-    """The defaults for outsiders, and a limit of commands that is reached soon."""
+    """Settings with the default limit for outsiders and a low limit of commands."""
     return {"REFUSALS_PER_HOUR": "1", "COMMANDS_PER_HOUR": str(MOST)}
 
 
 @pytest.fixture
 def redis(stack: Stack) -> Iterator[Redis]:
-    """The Redis of the stack."""
+    """Connection to the stack's Redis."""
     with Redis(port=stack.ports.redis) as connection:
         yield connection
 
 
 def entries(redis: Redis, what: str, by: str) -> list[dict[str, Any]]:
-    """The entries of the audit trail of one kind about one person."""
+    """Return the entries of the audit trail of one kind about one person."""
     found = [read(line) for line in redis.lrange("audit:entries", 0, -1)]
     return [each for each in found if (each["what"], each["by"]) == (what, by)]
 
@@ -48,7 +48,10 @@ def answers(people: People, who: str) -> list[str]:
 
 
 def test_an_outsider_who_does_not_stop(people: People, redis: Redis) -> None:
-    """Sixty messages are one card and one entry. When the hour is over, an entry has the rest."""
+    """Sixty messages of an outsider get one card and make one entry in the audit trail.
+
+    When the hour is over, one more entry has the number of the others.
+    """
     people.look()
     said, refused = len(answers(people, OUTSIDER)), len(entries(redis, "refused", OUTSIDER))
     rest = len(entries(redis, "refused_more", OUTSIDER))
@@ -69,14 +72,17 @@ def test_an_outsider_who_does_not_stop(people: People, redis: Redis) -> None:
 
 
 def _let_the_hour_pass(redis: Redis, key: bytes) -> None:
-    """Move the hour of a count into the past, as it lies in Redis."""
+    """Move the beginning of a count in Redis an hour back, so that its hour is over."""
     (person,) = redis.zrange("refusals-ending", 0, -1)
     redis.hset(key, "since", float(redis.hget(key, "since") or 0) - AN_HOUR_S)
     redis.zincrby("refusals-ending", -AN_HOUR_S, person)
 
 
 def test_the_worker_keeps_the_trail_verified(people: People, redis: Redis) -> None:
-    """The real worker sets a checkpoint behind the entries that were written, and loses none."""
+    """The real worker sets a checkpoint after the written entries of the audit trail.
+
+    No entry is lost.
+    """
     length = redis.llen("audit:entries")
     people.until("a checkpoint", lambda: _checked(redis) >= length > 0, 90)
     assert redis.llen("audit:entries") >= length
@@ -88,7 +94,7 @@ def _checked(redis: Redis) -> int:
 
 
 def test_a_loop_of_commands(people: People, redis: Redis) -> None:
-    """The limit is said once, and the commands beyond it do nothing."""
+    """A person who repeats a command is told the limit once, and later commands do nothing."""
     for _ in range(LOOP):
         people.say(LOOPING, "/help")
     people.until(

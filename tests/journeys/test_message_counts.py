@@ -1,4 +1,4 @@
-"""Number of messages that the bot posts in all rooms together: for a setup, a check and a fix."""
+"""Number of the bot's messages in all rooms together, for a setup, a check and a fix."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ HELP = "What the bot can do"
 
 
 def posted(people: People, before: set[str]) -> list[dict[str, Any]]:
-    """Return the bot's messages that are new, but the help that it says hello with, and print them."""
+    """Return the bot's new messages, except the help with which it says hello, and print them."""
     people.look()
     mine = [
         each
@@ -44,7 +44,10 @@ def seen(people: People) -> set[str]:
 
 
 def test_few_messages(people: People, new_walk: Any) -> None:
-    """A setup whose administrator is asked 1:1, a check, and a fix of what the check found."""
+    """A setup, a check and a fix take few messages, and no message is edited too often.
+
+    The administrator of the setup is asked 1:1. The fix is of the fault that the check found.
+    """
     walk = new_walk()
     fresh(people, dehydrated=True)
     walk.saying(text("understood.space_title"))
@@ -76,7 +79,7 @@ def _check(people: People, walk: Walk) -> dict[str, Any]:
 
 
 def _fix(people: People, walk: Walk, verdict: dict[str, Any]) -> None:
-    """Fix it from the verdict's card, which says so in the end."""
+    """Fix the fault from the verdict's card, and check that the card says so at the end."""
     before, since = seen(people), people.change
     people.press(walk.requester, verdict, "fix")
     walk.open(walk.card("a sign-in card", "ask_administrator", link=True, after=since))

@@ -27,7 +27,7 @@ the mail, the end, and whose turn it is.
 
 @pytest.fixture
 def reference(people: People) -> Iterator[People]:
-    """The people of such a Webex, with a slow directory."""
+    """People of a Webex that refuses edits of cards, with a slow directory."""
     people.control("PUT", "webex/options", {"card_edits": False})
     people.control("PUT", "settings", {"replication_s": 2.0})
     yield people
@@ -36,7 +36,7 @@ def reference(people: People) -> Iterator[People]:
 
 
 def posted(people: People, since: int) -> list[dict[str, Any]]:
-    """The bot's cards since then, but the one that greets the space."""
+    """Return the bot's cards since that change, except the one that greets the space."""
     people.look()
     mine = [
         each
@@ -47,9 +47,9 @@ def posted(people: People, since: int) -> list[dict[str, Any]]:
 
 
 def said_twice(cards: list[dict[str, Any]]) -> list[str]:
-    """Return the cards that ask the same of the same people as the previous card of their stage.
+    """Return the cards that ask the same as the previous card of their stage.
 
-    Their news could have waited.
+    The news of such a card could have waited.
     """
     asks = [
         (
@@ -70,7 +70,7 @@ def said_twice(cards: list[dict[str, Any]]) -> list[str]:
 def test_webex_that_refuses_edits_and_sends_twice(reference: People, new_walk: Any) -> None:
     """If cards cannot be edited, news for a person is posted as new cards in the thread.
 
-    Duplicate events do nothing twice.
+    Events that arrive twice do nothing twice.
     """
     reference.control(
         "PUT", "webex/options", {"card_edits": False, "duplicates": 2, "read_lag_s": 0.3}

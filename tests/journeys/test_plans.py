@@ -16,7 +16,10 @@ def _change(people: People, **values: object) -> None:
 
 
 def test_what_is_found_after_the_approval_is_asked_for_anew(people: People, new_walk: Any) -> None:
-    """A forwarding set while the plan waits is shown, with only the changes left, for a new approval."""
+    """A forwarding that is set while the plan waits is not overwritten without a new approval.
+
+    The new plan shows the forwarding, and only the changes that are left.
+    """
     walk = new_walk()
     plan = walk.plan()
     _change(people, users={walk.mailbox: {"mailbox": {"forwarding_smtp_address": f"smtp:{BOSS}"}}})
@@ -36,7 +39,10 @@ def test_what_is_found_after_the_approval_is_asked_for_anew(people: People, new_
 
 
 def test_an_onmicrosoft_address_is_told_before_the_approval(people: People, new_walk: Any) -> None:
-    """The plan warns of Microsoft's limit for such senders, and can be approved all the same."""
+    """The plan warns of Microsoft's limit for senders with an onmicrosoft.com address.
+
+    The plan can be approved anyway.
+    """
     walk = new_walk("service@contoso.com")
     before = people.control("GET", "tenants/contoso.com")["users"]["s.desk@contoso.com"]
     sender = {"mail": "service@contoso.onmicrosoft.com", "aliases": [walk.mailbox]}

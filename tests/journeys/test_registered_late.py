@@ -1,4 +1,7 @@
-"""Registered is pressed after the bot has read the registration in the audit log and sent the test mail."""
+"""Press of Registered after the bot has read the registration and sent the test mail.
+
+The bot reads the registration in Webex Connect's audit log.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,10 @@ from practice.scenario import FORM, connect_fields
 def test_a_late_press_sends_the_mail_again_and_keeps_the_cards(
     people: People, new_walk: Any
 ) -> None:
-    """The proof begins again, in the cards that are there, and the setup comes to its end."""
+    """A late press of Registered begins the proof again in the cards that are there.
+
+    A second test mail is sent, and the setup comes to its end.
+    """
     walk = new_walk()
     walk.approve(walk.plan())
     walk.consent()

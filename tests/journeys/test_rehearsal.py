@@ -16,13 +16,13 @@ from practice.conversation import Walk, band, words
 
 @pytest.fixture(scope="module")
 def env() -> dict[str, str]:
-    """Environment without a probe, so that a person sends the test mail."""
+    """Settings without a mail server for test mails, so that a person sends the test mail."""
     return {"PROBE_SMTP_URL": "", "PROBE_FROM": ""}
 
 
 @pytest.fixture
 def at_form(new_walk: Callable[..., Walk]) -> Walk:
-    """A walk up to the form of Webex Connect."""
+    """Walk that has come to the form of Webex Connect."""
     walk = new_walk()
     walk.approve(walk.plan(profile="least"))
     walk.form()
@@ -30,7 +30,7 @@ def at_form(new_walk: Callable[..., Walk]) -> Walk:
 
 
 def secrets(people: People) -> list[Any]:
-    """The app's client secrets, as an administrator sees them."""
+    """Return the app's client secrets as an administrator sees them."""
     return list(
         people.control("GET", "tenants/contoso.com")["applications"][0]["passwordCredentials"]
     )
@@ -39,7 +39,7 @@ def secrets(people: People) -> list[Any]:
 def test_wrong_user_then_smtp_off_then_skipped(people: People, at_form: Walk) -> None:
     """Each failed rehearsal names its cause, and a skipped one needs a reason.
 
-    Skipping it leaves no secret of the bot's own.
+    After the rehearsal is skipped, the bot's own client secret is removed.
     """
     walk = at_form
     page = walk.rehearse("agent@contoso.com")
@@ -64,9 +64,10 @@ def test_wrong_user_then_smtp_off_then_skipped(people: People, at_form: Walk) ->
 
 
 def test_errors_explained(people: People, at_form: Walk) -> None:
-    """The error of a secret ID pasted into Connect is explained with the secret's Value and its ID.
+    """A known error that is pasted into the card is explained.
 
-    The error's text is pasted into the card.
+    An unknown one is called unknown. The explanation says that the secret's ID was pasted into
+    Webex Connect instead of its Value.
     """
     walk = at_form
     card = walk.form()

@@ -37,16 +37,16 @@ NOTHING = {"send_as": [], AGENT: None, SHARED: None}
 
 
 def unlicensed(people: People, **mailbox: Any) -> None:
-    """Give nobody rights to the mailbox, and let no user consent."""
+    """Take the license and all rights of the shared mailbox away, and let no user consent."""
     box = {"full_access": [], "send_as": [], **mailbox}
     users = {SHARED: {"licensed": False, "mailbox": box}}
     people.control("PATCH", "tenants/contoso.com", {"consent": [], "users": users})
 
 
 def test_a_delegate_signs_in_for_a_shared_mailbox(people: People, new_walk: Any) -> None:
-    """The delegate of the first card gets what sending takes, and nobody else gets anything.
+    """The delegate of the first card gets the permissions for sending, and nobody else gets any.
 
-    That is SMTP.Send, SMTP AUTH of the delegate's own mailbox, and Send As. The form has the
+    These are SMTP.Send, SMTP AUTH of the delegate's own mailbox, and Send As. The form has the
     delegate as Username. An undo takes all of it back.
     """
     unlicensed(people)
@@ -74,7 +74,7 @@ def test_a_delegate_signs_in_for_a_shared_mailbox(people: People, new_walk: Any)
 
 
 def _again(walk: Any, command: str) -> Any:
-    """Return the plan of a command for the connected channel."""
+    """Type a command for the connected channel, sign in, and return its plan."""
     walk.people.look()
     walk.since, walk.worked = walk.people.change, len(tasks(walk))
     walk.type(f"{command} {SHARED}")
@@ -89,7 +89,10 @@ def tasks(walk: Any) -> list[Any]:
 
 
 def _fix(people: People, walk: Any) -> None:
-    """Somebody takes Send As away: a fix gives it back, and proves it by a login and an answer."""
+    """Take Send As away, and check that a fix gives it back and proves it.
+
+    The proof is a login and an answer.
+    """
     users = {SHARED: {"mailbox": {"send_as": []}}}
     people.control("PATCH", "tenants/contoso.com", {"users": users})
     plan = _again(walk, "/fix")
@@ -109,7 +112,7 @@ def grants_of_the_delegate(people: People) -> list[str]:
 
 
 def _undo(people: People, walk: Any, before: list[str]) -> None:
-    """An undo takes back what the delegate was given, from both mailboxes."""
+    """Check that an undo takes back everything that the delegate was given, from both mailboxes."""
     plan = _again(walk, "/undo")
     assert "Remove-RecipientPermission" in str(plan["card"])
     walk.approve(plan)
@@ -119,7 +122,7 @@ def _undo(people: People, walk: Any, before: list[str]) -> None:
 
 
 def test_who_signs_in_is_asked_for(people: People, new_walk: Any) -> None:
-    """If the first card names nobody, the run asks once it has seen that the mailbox is shared."""
+    """If the first card names no delegate, the run asks for one when it has seen the mailbox."""
     unlicensed(people, send_as=[AGENT])
     walk = new_walk(SHARED)
     walk.ask()

@@ -45,7 +45,7 @@ def _asked(walk: Walk) -> dict[str, Any]:
 def test_sign_in_that_does_not_count(
     new_walk: Any, who: str, decision: Any, says: str, page_says: str
 ) -> None:
-    """After a declined, forbidden or wrong-tenant sign-in, the page and the card say which it was.
+    """After a declined, forbidden or wrong-tenant sign-in, the page and the card say the reason.
 
     The same card lets the right person sign in.
     """
@@ -69,7 +69,7 @@ def test_sign_in_that_does_not_count(
 
 
 def test_ask_my_administrator_and_somebody_else(new_walk: Any) -> None:
-    """The requester's administrator gets the card 1:1 and can pass it on.
+    """The requester's administrator gets the sign-in card 1:1 and can pass it on.
 
     A wrong address stays on the same card with the reason, and nothing is sent.
     """
@@ -143,7 +143,10 @@ def _at_consent(new_walk: Any, **details: str) -> tuple[Walk, dict[str, Any]]:
     ],
 )
 def test_consent_that_does_not_count(new_walk: Any, who: str, decision: Any, says: str) -> None:
-    """Declined and not allowed have their own words; the card still leads to Microsoft."""
+    """A consent that is declined and one that is not allowed each have their own words.
+
+    The card still leads to Microsoft.
+    """
     walk, card = _at_consent(new_walk)
     page = walk.open(card, who, decision)
     assert "The card in Webex shows how to continue" in page.text
@@ -154,7 +157,7 @@ def test_consent_that_does_not_count(new_walk: Any, who: str, decision: Any, say
 
 
 def test_consent_by_somebody_else(new_walk: Any) -> None:
-    """Ask someone else sends the consent card 1:1, and any person who has that card may grant."""
+    """The button Ask someone else sends the consent card 1:1, and any person with it may grant."""
     walk, card = _at_consent(new_walk)
     walk.people.press(walk.requester, card, "ask_consent", {"administrator": "admin@contoso.com"})
     walk.open(
@@ -164,7 +167,10 @@ def test_consent_by_somebody_else(new_walk: Any) -> None:
 
 
 def test_consent_granted_in_the_portal(stack: Stack, people: People, new_walk: Any) -> None:
-    """Already granted looks again: not granted yet is said, granted leads on."""
+    """The button Already granted makes the bot look at the consent again.
+
+    If consent was given in the portal, the setup goes on.
+    """
     walk, card = _at_consent(new_walk)
     app = apps(people)[0]
     people.look()

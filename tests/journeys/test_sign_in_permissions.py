@@ -1,4 +1,4 @@
-"""Permissions of the sign-ins of a setup, a fix and an undo, as Microsoft's page is asked for them."""
+"""Permissions that the sign-ins of a setup, a fix and an undo request at Microsoft."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Json = dict[str, Any]
 
 
 def asked(card: Json) -> set[str]:
-    """Open the card's link in a browser of its own, and return the permissions asked for at Microsoft."""
+    """Open the card's link in a new browser, and return the permissions requested at Microsoft."""
     with httpx.Client(trust_env=False) as browser:
         _, gone = press_button(browser, links(card)[0])
     scopes = parse_qs(urlsplit(gone.headers["Location"]).query)["scope"][0].split()
@@ -25,12 +25,12 @@ def asked(card: Json) -> set[str]:
 
 
 def writing(names: set[str]) -> set[str]:
-    """Return the permissions that let somebody write."""
+    """Return the permissions that allow changes."""
     return {name for name in names if "Write" in name}
 
 
 def write_calls(people: People, after: int) -> list[str]:
-    """Return the product's calls to Graph and Exchange after that number that could change something.
+    """Return the product's calls after that number that could change something at Microsoft.
 
     A call that the cloud refused counts as well.
     """
@@ -58,15 +58,16 @@ def sign_in_card(walk: Walk) -> Json:
 
 
 def fresh_cards(walk: Walk) -> None:
-    """Look only at what is posted from now on."""
+    """Let the walk look only at cards that are posted from now on."""
     walk.people.look()
     walk.since = walk.people.change
 
 
 def test_no_permission_is_used_before_its_approval(people: People, new_walk: Any) -> None:
-    """A setup signs in once. Until the approval it makes no call that could change anything.
+    """A setup signs in once.
 
-    After that, a fix and an undo ask for the permissions of their own plans and for nothing more.
+    Until the approval it makes no call that could change anything. After that, a fix and an undo
+    ask for the permissions of their own plans and for nothing more.
     """
     walk = new_walk()
     before = now(people)
@@ -86,7 +87,10 @@ def test_no_permission_is_used_before_its_approval(people: People, new_walk: Any
 
 
 def _a_fix_at_exchange_writes_nothing_at_graph(people: People, walk: Walk) -> None:
-    """SMTP AUTH is switched on by a role of the person; no permission to write is asked for."""
+    """Check that a fix of SMTP AUTH asks for no permission to write.
+
+    The change is made by the person's role in Exchange.
+    """
     change = {"users": {walk.mailbox: {"mailbox": {"smtp_auth_disabled": True}}}}
     people.control("PATCH", "tenants/contoso.com", change)
     fresh_cards(walk)
@@ -116,7 +120,10 @@ def _redirects(people: People) -> list[str]:
 
 
 def _a_fix_after_a_check_signs_in_once(people: People, walk: Walk) -> None:
-    """The check found the app wrong, so the fix asks for apps at once, and for no grants."""
+    """Check that a fix after a check signs in once.
+
+    The check found the app wrong, so the sign-in asks for apps at once, and for no grants.
+    """
     _break_the_app(people)
     fresh_cards(walk)
     walk.type(f"/check {walk.mailbox}")
@@ -141,7 +148,10 @@ def _a_fix_after_a_check_signs_in_once(people: People, walk: Walk) -> None:
 
 
 def _a_fix_without_a_check_signs_in_again_after_its_approval(people: People, walk: Walk) -> None:
-    """It reads, shows its plan, and asks for the plan's permission once the plan is approved."""
+    """Check that a fix without a check signs in again after its approval.
+
+    The first sign-in only reads. The second one asks for the permission of the approved plan.
+    """
     _break_the_app(people)
     fresh_cards(walk)
     before = now(people)
@@ -161,7 +171,10 @@ def _a_fix_without_a_check_signs_in_again_after_its_approval(people: People, wal
 
 
 def _an_undo_signs_in_once(people: People, walk: Walk) -> None:
-    """It knows its steps before the sign-in: apps and grants, and no policy beyond their own."""
+    """Check that an undo signs in once, because its steps are known before the sign-in.
+
+    The sign-in asks for apps and grants, and for no permission beyond its own.
+    """
     fresh_cards(walk)
     before = now(people)
     walk.type(f"/undo {walk.mailbox}")

@@ -1,4 +1,4 @@
-"""Outsiders, guests and other bots get nothing, wherever they write or press."""
+"""Outsiders, guests and other bots, who get nothing when they write or press."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ OUTSIDER = "outsider@evil.example"
 
 @pytest.fixture(scope="module")
 def env() -> dict[str, str]:
-    """Every refusal is answered, because each walk is canceled at its end by who began it."""
+    """Settings that answer every refusal, because an outsider cancels a walk at its end."""
     return {"REFUSALS_PER_HOUR": "1000"}
 
 
 def test_outsider_in_a_direct_message(people: People, new_walk: Any) -> None:
-    """Refused, without a word about any channel."""
+    """An outsider is refused in a 1:1 message, without a word about any channel."""
     walk = new_walk(room="direct", requester=OUTSIDER)
     answer = words(walk.type("/setup-email support@contoso.com"))
     assert ("Nothing was changed" in answer, "support@contoso.com" in answer) == (True, False)
@@ -34,7 +34,7 @@ def test_outsider_in_the_space(people: People, new_walk: Any) -> None:
 
 
 def test_outsider_who_joins_later(people: People, new_walk: Any) -> None:
-    """A space that was fine when the card was posted is looked at again when a button is pressed."""
+    """A press is refused if an outsider has joined the space after the card was posted."""
     walk = new_walk()
     card = walk.ask()
     people.control("POST", "webex/join", {"as": OUTSIDER, "room": walk.room, "by": walk.requester})
@@ -43,7 +43,10 @@ def test_outsider_who_joins_later(people: People, new_walk: Any) -> None:
 
 
 def test_guest_and_other_bot(people: People, new_walk: Any) -> None:
-    """A guest is refused in a sentence; another bot gets no answer, so that two bots never talk."""
+    """A guest is refused in a sentence.
+
+    Another bot gets no answer, so that two bots never talk to each other.
+    """
     walk = new_walk(room="direct", requester="guest@guests.example")
     assert "not guests" in words(walk.ask())
     room = space(people, "other-bot@webex.bot")

@@ -1,4 +1,4 @@
-"""/tac: from the command to the one file for Cisco TAC, in a space and in a 1:1 message."""
+"""Way from ``/tac`` to the one file for Cisco TAC, in a space and in a 1:1 message."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ TYPED = {
 
 @pytest.fixture(scope="module")
 def connected(stack: Stack, people: People) -> Any:
-    """A space in which support@contoso.com was connected."""
+    """Walk in a space in which support@contoso.com was connected."""
     walk = Walk(people, "support@contoso.com", "Contact center")
     walk.approve(walk.plan())
     walk.to_the_proof()
@@ -57,7 +57,7 @@ def archive(stack: Stack, message: dict[str, Any]) -> dict[str, bytes]:
 def made(
     people: People, walk: Walk, card: dict[str, Any], **inputs: str
 ) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Press the button; returns the message with the file, and the card that says what is in it."""
+    """Press the button, and return the message with the file and the card about its contents."""
     people.look()
     before = people.change
     people.press(walk.requester, card, "tac", inputs)
@@ -68,7 +68,7 @@ def made(
 def test_in_a_space(stack: Stack, people: People, connected: Walk) -> None:
     """The TAC file of a channel in a space has the check and the screenshot, and no secret.
 
-    Before the first check the file says so. The file is posted in the thread.
+    Before the first check, the file says that no check was run. The file is posted in the thread.
     """
     card = connected.type("/tac support@contoso.com")
     assert does(card) == {"tac"}
@@ -120,7 +120,10 @@ def assert_runs_and_no_secret(file: dict[str, bytes]) -> None:
 
 
 def test_whose_screenshot(people: People, connected: Walk) -> None:
-    """Only who asked sends it, only a picture counts, and 5 MB are the most."""
+    """Only the person who typed ``/tac`` can send the screenshot.
+
+    The screenshot has to be a picture of at most 5 MB.
+    """
     connected.type("/tac support@contoso.com")
     root = connected.said["id"]
     large = {**SHOT, "base64": base64.b64encode(PNG[:8] + bytes(5 * 1024 * 1024)).decode()}
@@ -147,7 +150,7 @@ def test_a_file_elsewhere(people: People, connected: Walk) -> None:
 def test_in_a_direct_message(stack: Stack, people: People, connected: Walk) -> None:
     """A requester can ask for the TAC file 1:1 and send the screenshot as a message of its own.
 
-    The screenshot waits sealed, for an hour at most.
+    The screenshot waits encrypted, for an hour at most.
     """
     walk = Walk(people, "support@contoso.com")
     card = walk.type("/tac support@contoso.com")
@@ -163,7 +166,10 @@ def test_in_a_direct_message(stack: Stack, people: People, connected: Walk) -> N
 
 
 def test_unknown_channel(people: People, connected: Walk) -> None:
-    """A mailbox that was not set up here is not spoken of, and a wrong address is corrected."""
+    """``/tac`` says nothing about a mailbox that was not set up in this space.
+
+    A wrong address gets a correction.
+    """
     answers = [connected.type("/tac sales@contoso.com"), connected.type("/tac support@contoso,com")]
     assert [does(each) & {"tac"} for each in answers] == [set(), set()]
     assert "was not set up in this space" in words(answers[0])
@@ -184,7 +190,7 @@ PARTS = {
 
 
 def test_what_lies_in_redis_is_on_its_page(stack: Stack, people: People, connected: Walk) -> None:
-    """After a setup, a check and a case, every Redis key is in the table of docs/operations.md."""
+    """The table in docs/operations.md has every Redis key after a setup, a check and a case."""
     connected.type("/setup-email")
     page = (Path(__file__).parents[2] / "docs" / "operations.md").read_text(encoding="utf-8")
     table = page.partition("## What is in Redis")[2].partition("\n## ")[0]
@@ -201,7 +207,7 @@ def test_what_lies_in_redis_is_on_its_page(stack: Stack, people: People, connect
 
 
 def reply(people: People, walk: Walk, root: str, who: str, file: dict[str, str]) -> dict[str, Any]:
-    """Somebody answers in the thread with a file and a mention; returns what the bot says to it."""
+    """Answer in the thread with a file and a mention, and return the bot's answer to that."""
     people.look()
     before = people.change
     people.say(who, "here it is", walk.room, parent=root, files=[file])

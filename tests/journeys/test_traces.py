@@ -1,4 +1,7 @@
-"""One trace from the webhook to the calls, and log lines that name the event, the job, the run and the trace."""
+"""One trace from the webhook to the calls, and log lines with the ids that belong to it.
+
+The ids are those of the event, the job, the run and the trace.
+"""
 
 from __future__ import annotations
 
@@ -23,32 +26,38 @@ def collector() -> Iterator[Collector]:
 
 @pytest.fixture(scope="module")
 def env(collector: Collector) -> dict[str, str]:
-    """The product's environment, which names the collector. Spans are sent after 0.2 seconds."""
+    """Settings that name the collector, and with which spans are sent after 0.2 seconds."""
     return {"OTEL_EXPORTER_OTLP_ENDPOINT": collector.url, "OTEL_BSP_SCHEDULE_DELAY": "200"}
 
 
 def lines_of(stack: Stack, name: str) -> list[dict[str, Any]]:
-    """The lines of a process's log."""
+    """Return the lines of a process's log."""
     text = stack.processes[name].log.read_text(encoding="utf-8")
     return [json.loads(line) for line in text.splitlines() if line.startswith("{")]
 
 
 def calls_to_graph(collector: Collector) -> list[list[Seen]]:
-    """The calls to Graph with all their parents, from the webhook on."""
+    """Return the calls to Graph with all their parents, from the webhook on."""
     calls = [span for span in collector.spans if span.attributes.get("cloud") == "graph"]
     lines = [collector.line_of(call) for call in calls]
     return [line for line in lines if line[0].name == "webhook"]
 
 
 def opened_and_handled(stack: Stack, trace: str) -> tuple[dict[str, Any], list[str]]:
-    """The worker's log line that the run was opened, and the ids of the events handled in its trace."""
+    """Return the worker's log line about the opened run.
+
+    Also return the ids of the events that were handled in the same trace.
+    """
     told = [each for each in lines_of(stack, "worker") if each.get("trace") == trace]
     opened = next(each for each in told if each.get("what") == "opened")
     return opened, [each["event_id"] for each in told if each["event"] == "event handled"]
 
 
 def test_from_the_webhook_to_the_calls(stack: Stack, collector: Collector, new_walk: Any) -> None:
-    """The run goes on in other processes, days later, and is in the trace of the message that began it."""
+    """The calls of a run are in the trace of the message that began it.
+
+    The run goes on in other processes, and even days later.
+    """
     walk = new_walk()
     walk.plan()
     line = until(lambda: calls_to_graph(collector), "a call in the trace")[0]
@@ -65,7 +74,7 @@ def test_from_the_webhook_to_the_calls(stack: Stack, collector: Collector, new_w
 
 
 def test_nothing_personal_is_in_a_span(collector: Collector, new_walk: Any) -> None:
-    """No address, no space and no object of the tenant."""
+    """No span contains an address, a space or an object of the tenant."""
     walk = new_walk()
     walk.plan()
     until(lambda: len(calls_to_graph(collector)) > 3)
@@ -74,7 +83,10 @@ def test_nothing_personal_is_in_a_span(collector: Collector, new_walk: Any) -> N
 
 
 def test_every_call_to_webex_belongs_to_a_webhook(collector: Collector, new_walk: Any) -> None:
-    """So do those that are made ahead in threads. Calls of timers begin no trace."""
+    """Every call to Webex is in the trace of a webhook, also a call that is made ahead in a thread.
+
+    Calls of timers begin no trace.
+    """
     new_walk().ask()
 
     def beginnings() -> set[str]:

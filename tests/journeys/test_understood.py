@@ -1,4 +1,7 @@
-"""People who do not type a command exactly: buttons run what they meant, and nothing else runs."""
+"""Messages of people who do not type a command exactly.
+
+Buttons run the command that they meant, and nothing else runs.
+"""
 
 from __future__ import annotations
 
@@ -18,13 +21,13 @@ CHECK = {"do": "typed", "command": "check", "mailbox_meant": MAILBOX}
 
 @pytest.fixture(scope="module")
 def env() -> dict[str, str]:
-    """Every refusal is answered, because one outsider is refused several times."""
+    """Settings that answer every refusal, because one outsider is refused several times."""
     return {"REFUSALS_PER_HOUR": "1000"}
 
 
 @pytest.fixture(scope="module")
 def connected(stack: Stack, people: People) -> Walk:
-    """A space in which support@contoso.com was connected."""
+    """Walk in a space in which support@contoso.com was connected."""
     walk = Walk(people, MAILBOX, "Contact center")
     walk.approve(walk.plan())
     walk.to_the_proof()
@@ -54,7 +57,7 @@ def test_a_space_is_told_what_to_type_first(people: People) -> None:
 
 
 def test_a_mistyped_command_runs_by_its_button(connected: Walk) -> None:
-    """With the address that was typed."""
+    """The button of a mistyped command runs the right command, with the address that was typed."""
     card = connected.type(f"/chekc {MAILBOX}")
     assert f"Did you mean /check {MAILBOX}?" in words(card)
     connected.press(card, "run_command")
@@ -62,7 +65,10 @@ def test_a_mistyped_command_runs_by_its_button(connected: Walk) -> None:
 
 
 def test_missing_mail_leads_to_a_check(connected: Walk) -> None:
-    """In German, as people write in an incident. The one channel is named by the button."""
+    """A complaint in German about missing mail leads to a check.
+
+    The button names the one channel of the space.
+    """
     card = connected.type("Es kommen keine Mails an!")
     connected.press(card, "typed", data=CHECK)
     assert MAILBOX in words(checked(connected, card))
@@ -70,7 +76,10 @@ def test_missing_mail_leads_to_a_check(connected: Walk) -> None:
 
 @pytest.mark.parametrize("typed", ["/check suport@contoso.com", "support@contsoo.com"])
 def test_a_mistyped_address_leads_to_the_known_channel(connected: Walk, typed: str) -> None:
-    """No administrator is asked to sign in for a mailbox that does not exist."""
+    """A mistyped address gets a button for the known channel.
+
+    No administrator is asked to sign in for a mailbox that does not exist.
+    """
     card = connected.type(typed)
     assert f"Did you mean {MAILBOX}?" in words(card)
     connected.press(card, "typed", data=CHECK)
@@ -78,7 +87,10 @@ def test_a_mistyped_address_leads_to_the_known_channel(connected: Walk, typed: s
 
 
 def test_a_fix_without_an_address_asks_which(connected: Walk) -> None:
-    """Its button begins the same run as the typed command, which can be canceled."""
+    """``/fix`` alone offers the known channel.
+
+    The card's button begins the same run as the typed command, which can be canceled.
+    """
     card = connected.type("/fix")
     assert "Fix support@contoso.com" in words(card)
     begun = connected.press(card, "typed", data=CHECK | {"command": "fix"})
@@ -87,7 +99,10 @@ def test_a_fix_without_an_address_asks_which(connected: Walk) -> None:
 
 
 def test_a_choice_of_runs_ends_with_them(people: People, connected: Walk) -> None:
-    """``/cancel`` alone offers two runs. Each end, elsewhere, takes a button; then one line is left."""
+    """``/cancel`` alone offers two runs, and a run that ends elsewhere loses its button.
+
+    After the second run has ended, one line is left.
+    """
     first, second = (
         Walk(people, each, space(people)) for each in ("one@contoso.com", "two@contoso.com")
     )
@@ -119,7 +134,7 @@ def test_the_listed_channels_have_buttons(connected: Walk) -> None:
 
 
 def test_one_command_is_explained(connected: Walk) -> None:
-    """``/help check`` is about that command, and its button runs it."""
+    """``/help check`` explains that command, and the button of the card runs it."""
     card = connected.type("/help check")
     assert "A check changes nothing" in words(card)
     assert MAILBOX in words(connected.press(card, "run_command"))
@@ -127,7 +142,10 @@ def test_one_command_is_explained(connected: Walk) -> None:
 
 @pytest.mark.parametrize(("typed", "command"), [("/audit", "audit"), ("/explain", "check")])
 def test_a_command_alone_offers_the_channels(connected: Walk, typed: str, command: str) -> None:
-    """The card has a button for the channel known here. A file may come before the card."""
+    """A command without an address gets a card with a button for the channel known here.
+
+    A file may come before the card.
+    """
     connected.type(typed)
     thread = connected.said["id"]
     card = connected.wait("a card", lambda each: each["parentId"] == thread and bool(each["card"]))
@@ -138,7 +156,7 @@ def test_a_command_alone_offers_the_channels(connected: Walk, typed: str, comman
     "typed", ["hello", "mail does not arrive", "/channels", "/fix", "/explain", MAILBOX, "/chekc"]
 )
 def test_an_outsider_learns_nothing(people: People, connected: Walk, typed: str) -> None:
-    """Neither an outsider nor anybody else sees a channel or a button while the outsider is there."""
+    """While an outsider is in the space, no answer to anybody has a channel or a button."""
     outsider = {"as": OUTSIDER, "room": connected.room}
     people.control("POST", "webex/join", outsider | {"by": connected.requester})
     try:
@@ -150,7 +168,7 @@ def test_an_outsider_learns_nothing(people: People, connected: Walk, typed: str)
 
 
 def test_a_greeting_is_answered_in_one_line(connected: Walk) -> None:
-    """The buttons begin a setup, or list the channels."""
+    """The bot answers a greeting in one line. The buttons begin a setup or list the channels."""
     card = connected.type("hello")
     assert ("Hello. Choose one" in words(card), len(words(card).split()) < 25) == (True, True)
     assert MAILBOX in words(connected.press(card, "check"))

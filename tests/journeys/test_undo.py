@@ -1,4 +1,7 @@
-"""``/undo`` returns the tenant to its state before the setup, except for other people's changes."""
+"""Undo, which returns the tenant to its state before the setup.
+
+Changes that other people have made since then stay.
+"""
 
 from __future__ import annotations
 
@@ -13,12 +16,12 @@ MAILBOX = "support@contoso.com"
 
 
 def tenant(people: People) -> Any:
-    """All of contoso, as an administrator sees it."""
+    """Return all of the tenant contoso.com as an administrator sees it."""
     return people.control("GET", "tenants/contoso.com")
 
 
 def undo(walk: Walk) -> Any:
-    """From /undo to its plan."""
+    """Type ``/undo``, sign in, and return the plan of the undo."""
     walk.people.look()
     walk.since = walk.people.change
     walk.type(f"/undo {MAILBOX}")
@@ -27,13 +30,13 @@ def undo(walk: Walk) -> Any:
 
 
 def set_up(walk: Walk) -> None:
-    """From the approval to the proven channel."""
+    """Approve the plan of a setup, and go on to the proven channel."""
     walk.approve()
     walk.to_the_proof()
 
 
 def test_there_and_back(people: People, stack: Stack, new_walk: Any):
-    """An undo returns the tenant to its state before the approval, although every worker was killed.
+    """An undo returns the tenant to its state before the setup, although every worker is killed.
 
     After that, the mailbox can be set up again.
     """
@@ -69,7 +72,7 @@ def test_there_and_back(people: People, stack: Stack, new_walk: Any):
 
 
 def _lost(people: People, walk: Walk) -> None:
-    """Lose the shown secret and get a new one within the run.
+    """Lose the secret that was shown, and get a new one within the run.
 
     The old secret is removed after the new one was shown.
     """

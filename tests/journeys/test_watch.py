@@ -1,4 +1,4 @@
-"""A watched channel: a fault makes a card by itself, and its end is told, too."""
+"""Watched channel: a fault makes a card by itself, and the bot says when the fault is over."""
 
 from __future__ import annotations
 
@@ -30,13 +30,16 @@ INHERITED = {
 
 @pytest.fixture(scope="module")
 def env() -> dict[str, str]:
-    """No test mails: the copies of these channels go nowhere, so none becomes a task."""
+    """Settings without test mails.
+
+    The copies of these channels' mails go nowhere, so no mail becomes a task.
+    """
     return {"WATCH_TEST_MAIL": "0"}
 
 
 @pytest.fixture(scope="module")
 def room(stack: Stack, people: People) -> str:
-    """A space with two channels that work, whose tenant lets the bot read."""
+    """Id of a space with two channels that work, whose tenant lets the bot read."""
     body = {"name": SPACE, "members": [REQUESTER]}
     made = str(people.control("POST", "webex/space", body)["id"])
     fill(stack, people, made, [MAILBOX, OTHER])
@@ -45,14 +48,14 @@ def room(stack: Stack, people: People) -> str:
 
 @pytest.fixture(scope="module")
 def watch(stack: Stack, room: str) -> Iterator[WatchedChannels]:
-    """The watch of the running product."""
+    """Watch of the running product."""
     assert room
     with Redis(port=stack.ports.redis) as redis:
         yield WatchedChannels.of(stack, redis)
 
 
 def said(people: People, text: str, expected: str) -> Json:
-    """Type something in the space; the card whose band answers."""
+    """Type something in the space, and return the card that has the expected words."""
     people.look()
     before = people.change
     people.say(REQUESTER, text, SPACE)
@@ -68,14 +71,17 @@ def cards(people: People, text: str) -> list[Json]:
 
 
 def suspected(watch: WatchedChannels) -> tuple[Sight, str]:
-    """Return the suspicion of the next look at the mailbox, which no other look has confirmed yet."""
+    """Look at the mailbox once, and return the suspicion, which no other look has confirmed."""
     suspicion = watch.look(MAILBOX).suspicion
     assert suspicion is not None
     return suspicion.sight, suspicion.cause
 
 
 def tells_the_recovery(people: People, card: Json) -> None:
-    """The card of the incident says that it is over, and a message below says how long it lasted."""
+    """Check that the incident's card says that the incident is over.
+
+    A message below the card says how long it lasted.
+    """
     over = people.wait_for(
         "the recovery", lambda m: m["id"] == card["id"] and "works again" in band(m)
     )
@@ -89,7 +95,10 @@ def tells_the_recovery(people: People, card: Json) -> None:
 def test_a_fault_makes_one_card_by_itself_and_its_end_is_told(
     people: People, watch: WatchedChannels
 ) -> None:
-    """Two looks are needed for the card, and one for the recovery, which is told below it."""
+    """The watch posts one card after two looks that see a fault, and a message after its end.
+
+    One look is enough for the recovery.
+    """
     said(people, f"/watch {MAILBOX}", f"{MAILBOX} is watched every 15 minutes")
     watch.wait(lambda: watch.incidents.state(MAILBOX).looked)
     first = watch.incidents.state(MAILBOX).last
@@ -116,7 +125,7 @@ def test_a_fault_makes_one_card_by_itself_and_its_end_is_told(
 
 
 def test_a_transient_makes_no_card(people: People, watch: WatchedChannels) -> None:
-    """A fault that is over at the second look was none."""
+    """A fault that is over at the second look makes no card."""
     before = len(cards(people, "is broken"))
     people.control("PATCH", TENANT, BROKEN)
     assert watch.look(MAILBOX).suspicion is not None
@@ -129,7 +138,7 @@ def test_a_transient_makes_no_card(people: People, watch: WatchedChannels) -> No
 def test_a_policy_of_the_tenant_makes_one_card_for_its_channels(
     people: People, watch: WatchedChannels
 ) -> None:
-    """It names both channels, and is one message."""
+    """A setting of the tenant that breaks two channels makes one card, which names both."""
     said(people, f"/watch {OTHER} 5m", f"{OTHER} is watched every 5 minutes")
     watch.wait(lambda: watch.incidents.state(OTHER).looked)
     people.control("PATCH", TENANT, INHERITED | {"smtp_auth_disabled": True})
@@ -162,14 +171,20 @@ def test_a_policy_of_the_tenant_makes_one_card_for_its_channels(
 def test_bad_input_changes_nothing(
     people: People, watch: WatchedChannels, typed: str, expected: str
 ) -> None:
-    """The answer says what can be typed."""
+    """A ``/watch`` command that cannot be understood or is not allowed changes nothing.
+
+    The answer says why.
+    """
     before = watch.channels.load(MAILBOX)
     said(people, typed, expected)
     assert watch.channels.load(MAILBOX) == before
 
 
 def test_the_list_and_the_end(people: People, watch: WatchedChannels) -> None:
-    """The list has the state and what is not seen; after off nobody looks any more."""
+    """``/watch`` lists the state of each channel and the facts that the watch cannot see.
+
+    After ``off`` nobody looks at the channel any more.
+    """
     shown = said(people, "/watch", "2 channels are watched")
     assert "No problem seen" in words(shown)
     assert "Not seen: whether a login as the mailbox works" in words(shown)
@@ -182,7 +197,10 @@ def test_the_list_and_the_end(people: People, watch: WatchedChannels) -> None:
 
 
 def test_an_access_that_ended_is_told_as_such(people: People, watch: WatchedChannels) -> None:
-    """It says that the watch cannot look, and not that the channel is broken."""
+    """If the bot's read access has ended, the card says that the watch cannot look.
+
+    The card does not say that the channel is broken.
+    """
     people.control("PATCH", TENANT, {"drop_app_roles": {CLIENT_ID: []}})
     seen = [watch.look(MAILBOX).last for _ in range(2)]
     assert [each and (each.sight, each.cause) for each in seen] == [

@@ -1,6 +1,6 @@
 """Clouds with faults: slow directories, late messages, busy services.
 
-People see the reason for each wait, and the run arrives.
+People see the reason for each wait, and the run comes to its end.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ PLAIN = {"replication_s": 0.5, "customization_s": 2.0}
 
 @pytest.fixture
 def weather(people: People) -> Iterator[People]:
-    """The people, and fair weather again in the end."""
+    """People of a stack whose clouds work as usual again at the end."""
     yield people
     people.control("DELETE", "faults")
     people.control("PUT", "settings", PLAIN)
@@ -27,7 +27,7 @@ def weather(people: People) -> Iterator[People]:
 
 
 def test_a_webex_that_shows_late_what_it_tells_of(weather: People, new_walk: Any) -> None:
-    """A command that cannot be read for four seconds is answered, once."""
+    """A command that the bot cannot read for four seconds is answered, once."""
     weather.control("PUT", "webex/options", {"read_lag_s": 4.0})
     walk = new_walk()
     assert "What the bot can do" in words(walk.type("/help"))
@@ -38,7 +38,10 @@ def test_a_webex_that_shows_late_what_it_tells_of(weather: People, new_walk: Any
     "fault", [{"status": 429, "headers": {"Retry-After": "1"}}, {"status": 503}], ids=["429", "503"]
 )
 def test_busy_services(weather: People, new_walk: Any, prefix: str, fault: dict[str, Any]) -> None:
-    """A few refusals in the middle are waited out; nothing is made twice."""
+    """If a service refuses a few calls in a row, the run waits and goes on.
+
+    Nothing is made twice.
+    """
     walk = new_walk()
     plan = walk.plan(profile="least")
     weather.control("POST", "faults", {"prefix": prefix, "times": 3, "skip": 2, **fault})
@@ -48,7 +51,7 @@ def test_busy_services(weather: People, new_walk: Any, prefix: str, fault: dict[
 
 
 def test_replication_of_three_seconds(weather: People, new_walk: Any) -> None:
-    """The directory's delay is waited for, and the run makes one of each."""
+    """The run waits for a directory that is three seconds late, and makes one of each object."""
     weather.control("PUT", "settings", {"replication_s": 3.0})
     walk = new_walk()
     walk.approve(walk.plan())
@@ -58,7 +61,10 @@ def test_replication_of_three_seconds(weather: People, new_walk: Any) -> None:
 
 
 def test_forwarding_blocked_by_another_rule(weather: People, new_walk: Any) -> None:
-    """If another rule covers the mailbox, the plan copies its limits and gets a higher priority."""
+    """If another rule blocks the mailbox, the bot's policy copies its limits.
+
+    The bot's rule gets a higher priority.
+    """
     walk = new_walk()
     tenant = weather.control("GET", "tenants/contoso.com")
     strict = tenant["outbound_policies"][0] | {

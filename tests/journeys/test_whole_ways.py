@@ -1,4 +1,4 @@
-"""The whole way, from the command to the proven channel, by each of its roads."""
+"""Whole way from the command to the proven channel, with each permission profile."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ MEASURED = True
 
 
 def test_article_profile_in_a_space(stack: Stack, people: People, new_walk: Any) -> None:
-    """The article's profile is set up, proven, and proven again without a single write."""
+    """A setup with the article's profile is proven, and a second setup changes nothing."""
     walk = new_walk()
     fresh(people, dehydrated=True)
     plan = walk.plan()
@@ -56,7 +56,7 @@ def _ids_of_writes(people: People) -> set[str]:
 def _on_record(stack: Stack, people: People, walk: Any) -> None:
     """Assert that the audit trail names the people and every changing call.
 
-    It says who asked, signed in and approved. Each call is named by Microsoft's request id.
+    The trail says who asked, signed in and approved. Each call is named by Microsoft's request id.
     """
     people.look()
     before = people.change

@@ -1,4 +1,4 @@
-"""``make demo``: the whole story on a real run, short and in the words of the cards."""
+"""Story of ``make demo`` on a real run, which is short and uses the words of the cards."""
 
 from __future__ import annotations
 
@@ -20,20 +20,24 @@ PRESSES = re.compile(r"→ .* presses (.+?)(?:, with .*)?$", re.MULTILINE)
 
 
 def presses(told: str) -> list[str]:
-    """The titles of the buttons that people press in the story."""
+    """Return the titles of the buttons that people press in the story."""
     return [part for found in PRESSES.findall(told) for part in found.split(", then ")]
 
 
 def unseen(told: str) -> list[str]:
-    """The titles that no card of the story shows; one opens inside another part of its card."""
+    """Return the titles of pressed buttons that no card of the story shows.
+
+    The button "Send 1:1" is left out, because it opens inside another part of its card.
+    """
     return [title for title in presses(told) if f"[{title}" not in told and title != "Send 1:1"]
 
 
 @pytest.mark.slow
 def test_the_story_is_told_in_the_words_of_the_cards():
-    """It has at most 250 lines and names each button as a card before it does, and no verb of the code.
+    """The story has at most 250 lines and shows each button on a card before it is pressed.
 
-    At the end it says what was shown, and what to try next.
+    The story contains no verb of the code. Its end lists the things that were shown and the command
+    to try next.
     """
     played = subprocess.run(
         [sys.executable, "-m", "practice", "demo"],
@@ -57,7 +61,10 @@ def test_the_story_is_told_in_the_words_of_the_cards():
 def test_a_story_that_goes_wrong_is_told_loudly(
     capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ):
-    """A bot that may answer nobody: the exit code is 1, with what was expected and the logs."""
+    """If the bot may answer nobody, the demo fails.
+
+    Its exit code is 1, and it prints the expected card and the logs.
+    """
     monkeypatch.setenv("PRACTICE_PATIENCE", "0.5")
     code = demo.run(Stack(env={"ALLOWED_EMAIL_DOMAINS": "elsewhere.example"}))
     said = capfd.readouterr()

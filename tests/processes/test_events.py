@@ -1,4 +1,4 @@
-"""An event whose worker is killed."""
+"""Event whose worker is killed."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ EventQueue(Redis.from_url(sys.argv[1])).process(sys.argv[2], handle)
 
 @pytest.fixture
 def events(redis: Redis) -> EventQueue:
-    """One event that has just arrived."""
+    """Queue with one event that has just arrived."""
     made = EventQueue(redis)
     assert made.add(EVENT)
     return made
@@ -36,7 +36,7 @@ def events(redis: Redis) -> EventQueue:
 
 @pytest.fixture
 def worker(events: EventQueue, redis_url: str) -> Iterator[subprocess.Popen[bytes]]:
-    """A process that is at the event."""
+    """Worker process that has begun to handle the event."""
     line = [sys.executable, "-c", WORKER, redis_url, EVENT.key]
     process = subprocess.Popen(line, stdin=subprocess.PIPE, stdout=subprocess.PIPE)  # noqa: S603  our own
     assert process.stdout is not None

@@ -1,7 +1,8 @@
-"""docs/first-run.md, followed word by word on a clean machine under systemd, to the first ``/help``.
+"""Steps of docs/first-run.md on a clean machine under systemd, up to the first ``/help``.
 
-The commands are those of the page. The test types the values that the page asks for, and plays the
-proxy in front of the bot. The practice cloud stands for Webex and Microsoft. The seconds are printed.
+The commands are those of the page, word by word. The test types the values that the page asks for,
+and plays the proxy in front of the bot. The practice cloud takes the place of Webex and Microsoft.
+The seconds are printed.
 """
 
 from __future__ import annotations
@@ -49,7 +50,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.skipif(bool(why_not()), reason=why_n
 
 
 class Clouds(Stack):
-    """The practice cloud, and the environment that the bot has elsewhere."""
+    """Practice cloud, with the environment that the bot has on another machine."""
 
     bot: dict[str, str]
 
@@ -59,14 +60,14 @@ class Clouds(Stack):
 
 @pytest.fixture
 def clouds() -> Iterator[Clouds]:
-    """The practice cloud alone."""
+    """Practice cloud without the processes of the product."""
     with Clouds() as running:
         yield running
 
 
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
-    """A repository with the files of the project as they are now, which people can clone."""
+    """Folder with a repository of the project's files as they are now, which people can clone."""
     share, work = tmp_path / "share", tmp_path / "work"
     listed = [
         "git",
@@ -93,20 +94,26 @@ def project(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def machine(tmp_path: Path, project: Path) -> Iterator[Machine]:
-    """The clean machine, with what a person brings to it: sudo, an editor, and the address to clone."""
+    """Clean machine, with the things that a person brings to it.
+
+    These are sudo, an editor, and the address to clone.
+    """
     with Machine(tmp_path / "machine", project) as made:
         yield made
 
 
 def blocks() -> list[list[str]]:
-    """The commands of the page's part about systemd, one list for each of its blocks."""
+    """Return the commands of the page's part about systemd, one list for each of its blocks."""
     part = PAGE.read_text("utf-8").partition("## With systemd")[2].partition("\n## ")[0]
     found = re.findall(r"^ *```\n(.*?)^ *```$", part, re.MULTILINE | re.DOTALL)
     return [commands(re.sub("^   ", "", block, flags=re.MULTILINE)) for block in found]
 
 
 def commands(block: str) -> list[str]:
-    """The whole commands of a block: a line that the shell cannot end yet goes on in the next one."""
+    """Return the whole commands of a block.
+
+    A line that the shell cannot end yet goes on in the next one.
+    """
     whole: list[str] = []
     begun = ""
     for line in block.splitlines():
@@ -122,13 +129,13 @@ def commands(block: str) -> list[str]:
 
 
 def write(machine: Machine, place: str, text: str, mode: int = 0o644) -> None:
-    """Write a file of the person's own on the machine."""
+    """Write a file of the person on the machine."""
     machine.path(place).write_text(text, "utf-8")
     machine.path(place).chmod(mode)
 
 
 def equip(machine: Machine, clouds: Clouds) -> dict[str, str]:
-    """Bring what a person has on any machine, and return the environment of the terminal."""
+    """Write the files that a person has on any machine, and return the terminal's environment."""
     write(machine, CA, clouds.ca_path.read_text("utf-8"))
     write(machine, "/etc/gitconfig", f'[url "/srv/share/project.git"]\n\tinsteadOf = {CLONED}\n')
     lines = [f"{name}={clouds.bot[name]}" for name in ADDRESSES]
@@ -166,7 +173,10 @@ def paste(machine: Machine, terminal: Terminal, command: str, values: dict[str, 
 
 
 def follow(terminal: Terminal, command: str) -> None:
-    """Enter a command that shows the journal until Ctrl+C; the web process says that it listens."""
+    """Enter a command that shows the journal, and end it with Ctrl+C.
+
+    Before that, the web process has to say that it listens.
+    """
     before = len(terminal.said)
     terminal.type(f"{command}\n")
     deadline = time.monotonic() + LIMIT_S
@@ -178,7 +188,7 @@ def follow(terminal: Terminal, command: str) -> None:
 
 
 def connect(machine: Machine, clouds: Clouds, lines: ExitStack) -> None:
-    """Connect the booted machine with the practice cloud, and its web process with the world."""
+    """Connect the booted machine with the practice cloud, and the world with its web process."""
     until(partial(is_up, machine.pid), "the network of the machine")
     for port in (clouds.ports.cloud, clouds.ports.smtp):
         listener = inside(machine.pid, partial(listen, port))
@@ -195,7 +205,10 @@ def is_ready(clouds: Clouds) -> bool:
 
 
 def test_from_an_empty_machine_to_help(machine: Machine, clouds: Clouds) -> None:
-    """Each command of the page succeeds, systemd runs the three units, and ``/help`` is answered."""
+    """Each command of docs/first-run.md succeeds, and systemd runs the three units of the bot.
+
+    At the end ``/help`` is answered.
+    """
     env, began = equip(machine, clouds), time.monotonic()
     user, install, secret, settings, start, verify = blocks()
     first = Terminal(machine, env, "/root")

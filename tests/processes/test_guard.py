@@ -1,4 +1,4 @@
-"""A launcher that is killed without a word leaves nothing behind."""
+"""Guard of a launcher's processes, which leaves nothing behind if the launcher is killed."""
 
 from __future__ import annotations
 
@@ -46,7 +46,10 @@ def _runs(pid: int) -> bool:
 
 
 def test_nothing_outlives_a_killed_launcher(tmp_path: Path):
-    """SIGKILL to the launcher ends its processes and their children, even if they ignore SIGTERM."""
+    """SIGKILL to the launcher ends its processes and their children.
+
+    Even processes that ignore SIGTERM end.
+    """
     command = [sys.executable, "-c", LAUNCHER, str(tmp_path), STUBBORN, POLITE]
     env = os.environ | {"PYTHONPATH": str(ROOT)}
     with subprocess.Popen(  # noqa: S603  our own code
@@ -61,7 +64,10 @@ def test_nothing_outlives_a_killed_launcher(tmp_path: Path):
 
 @pytest.mark.parametrize("stopped", [True, False])
 def test_what_was_stopped_is_forgotten(tmp_path: Path, *, stopped: bool):
-    """A normal end kills only watched processes, because a released process number may be reused."""
+    """A normal end of the guard kills only processes that it still watches.
+
+    It forgets a stopped process, because the number of that process may be reused.
+    """
     guard = Guard()
     process = Process(
         "one",

@@ -1,4 +1,4 @@
-"""Names of the keys of a whole worker."""
+"""Names of the Redis keys of a whole worker."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ with renewed_lock(redis, LockName(LockKind.RUN, run.id), 60):
 
 
 def test_nothing_lies_outside_the_prefix(redis: Redis, redis_url: str):
-    """Every key of a run, a lock, a finished job and RQ begins with the prefix."""
+    """Every Redis key of a run, a lock, a finished job and RQ begins with REDIS_PREFIX."""
     line = [sys.executable, "-c", EVERYTHING, redis_url]
     env = {**os.environ, "REDIS_PREFIX": "second-bot:"}
     subprocess.run(line, env=env, timeout=LIMIT_S, check=True)  # noqa: S603  our own

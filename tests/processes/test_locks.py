@@ -27,7 +27,7 @@ sys.stdin.read()
 
 @pytest.fixture
 def holder(redis: Redis, redis_url: str) -> Iterator[subprocess.Popen[bytes]]:
-    """A process that has taken the lock."""
+    """Process that has taken the lock."""
     line = [sys.executable, "-c", TAKE, redis_url]
     with subprocess.Popen(line, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:  # noqa: S603  our own
         try:
@@ -39,7 +39,10 @@ def holder(redis: Redis, redis_url: str) -> Iterator[subprocess.Popen[bytes]]:
 
 
 def test_what_a_killed_process_held_is_free(holder: subprocess.Popen[bytes], redis: Redis):
-    """A lock is released once its process was killed, although it had a minute left, and not before."""
+    """A lock is released once its process was killed, although it had a minute left.
+
+    It is not released before.
+    """
     with renewed_lock(redis, LEASE, 5) as held:
         assert (locks.release_dead(redis), held) == ((), None)
     holder.kill()
@@ -59,7 +62,10 @@ def test_the_remains_of_a_process_are_dead(holder: subprocess.Popen[bytes], redi
 
 
 def test_a_process_of_another_machine_is_not_known_to_be_dead(redis: Redis):
-    """Its number may be nobody's here: its lock ends by itself."""
+    """A lock of another machine's process is not released, because its number means nothing here.
+
+    The lock ends by itself.
+    """
     redis.set("run:R1:lease", "other-boot pid:[1]/999999/1/aa", ex=60)
     redis.hset("locks:held", "run:R1", "other-boot pid:[1]/999999/1/aa")
     assert (locks.release_dead(redis), redis.exists("run:R1:lease")) == ((), 1)
@@ -68,14 +74,17 @@ def test_a_process_of_another_machine_is_not_known_to_be_dead(redis: Redis):
 def test_another_process_with_the_same_number_is_not_the_holder(
     holder: subprocess.Popen[bytes], redis: Redis
 ):
-    """It was started at another time."""
+    """A lock's holder is dead if the process with its number was started at another time."""
     place, pid, started, rest = (redis.get("run:R1:lease") or b"").decode().split("/")
     assert locks.is_dead(f"{place}/{pid}/{int(started) - 1}/{rest}")
     assert not locks.is_dead(f"{place}/{pid}/{started}/{rest}")
 
 
 def test_a_lock_that_ran_out_is_not_taken_from_the_next(redis: Redis):
-    """A late release, or the cleanup of a dead process, takes no lock from its present holder."""
+    """A late release takes no lock from its present holder.
+
+    The cleanup of a dead process does not either.
+    """
     with renewed_lock(redis, DRAW, 60):
         place, pid, _, rest = (redis.get("draw:R1") or b"").decode().split("/")
         redis.set("draw:R1", "the next")

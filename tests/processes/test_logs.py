@@ -21,7 +21,7 @@ logs.configure("INFO")
 def written(source: str) -> str:
     """Run code in a process with the product's logging and return its stderr.
 
-    ``SECRET`` in ``source`` is the secret.
+    The code can use ``SECRET`` for the secret.
     """
     command = [sys.executable, "-c", PREPARED + f"SECRET = {SECRET!r}\n" + textwrap.dedent(source)]
     return subprocess.run(  # noqa: S603  our own
@@ -59,7 +59,7 @@ def test_other_peoples_logs_and_tracebacks_are_cleaned_too():
 
 
 def test_values_within_values_are_cleaned():
-    """A mapping, a list or an object in a value hides nothing."""
+    """A secret inside a mapping, a list or an object is removed from the log."""
     line = written("""
         body = {"client_secret": SECRET, "list": [f"code={SECRET}"]}
         structlog.get_logger("bot.test").info("x", body=body, error=ValueError(f"Bearer {SECRET}"))
@@ -80,7 +80,10 @@ def test_spaces_around_a_level_do_not_count():
 
 
 def test_an_unknown_level_is_info():
-    """A level that does not exist does not stop the command that would complain about it."""
+    """An unknown log level counts as INFO.
+
+    It does not stop the command that would complain about it.
+    """
     line = written("""
         logs.configure("LOUD")
         logging.getLogger("x").debug("no")
@@ -90,7 +93,10 @@ def test_an_unknown_level_is_info():
 
 
 def test_lines_of_the_audit_trail_do_not_depend_on_the_level():
-    """They are the record of the trail outside Redis (docs/audit.md). RQ's housekeeping is no line."""
+    """Lines of the audit trail are logged at every level.
+
+    They are the record of the trail outside Redis (docs/audit.md). RQ's housekeeping is not logged.
+    """
     lines = written("""
         logs.configure("ERROR")
         structlog.get_logger("jobs.runs.audit").info("audit", n=1)

@@ -1,6 +1,6 @@
 """Programs that the practice page needs, and how it finds them.
 
-Programs on a PATH of the test's own replace the real ones.
+In these tests a PATH of the test's own replaces the real programs.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ SAYS = '#!/bin/sh\necho "${0##*/} $*" >> "{log}"\n{then}\n'
 
 
 class Box:
-    """A machine with only the programs that a test puts there; each writes down how it was called."""
+    """Machine with only the programs that a test puts there; each program records its calls."""
 
     def __init__(self, folder: Path) -> None:
         self.programs, self.python, self.log = (
@@ -31,12 +31,12 @@ class Box:
         (self.checkout / "package-lock.json").write_text("{}", "utf-8")
 
     def put(self, path: Path, then: str = "exit 0") -> None:
-        """A program, and what it does when it is run."""
+        """Write a program that records its call and then runs this code."""
         path.write_text(SAYS.replace("{log}", str(self.log)).replace("{then}", then), "utf-8")
         path.chmod(0o755)
 
     def machine(self, *, root: bool = True) -> Machine:
-        """The machine."""
+        """Return the machine with these programs."""
         return Machine(str(self.programs), self.python, root)
 
     def said(self) -> list[str]:
@@ -46,7 +46,7 @@ class Box:
 
 @pytest.fixture
 def box(tmp_path: Path) -> Box:
-    """An empty machine."""
+    """Empty machine."""
     return Box(tmp_path)
 
 
@@ -81,7 +81,10 @@ def test_without_node_npm_comes_from_pypi(box: Box, there: tuple[str, ...]):
 
 
 def test_no_way_to_npm_is_said(box: Box):
-    """With neither Node.js nor a package index the words name both, and nothing counts as installed."""
+    """Without Node.js and without a package index, the error names both.
+
+    Nothing counts as installed.
+    """
     box.put(box.python, "echo no route to the index >&2; exit 1")
     with pytest.raises(
         MissingError, match=r"(?s)install Node.js 20 or newer.*no route to the index"
@@ -91,7 +94,7 @@ def test_no_way_to_npm_is_said(box: Box):
 
 
 def test_npm_that_fails_is_tried_again_next_time(box: Box):
-    """Npm's error is shown, and the next start tries again."""
+    """If npm fails, its error is shown, and the next start tries again."""
     box.put(box.programs / "node")
     box.put(box.programs / "npm", "echo network unreachable >&2; exit 1")
     for _ in range(2):
@@ -101,14 +104,14 @@ def test_npm_that_fails_is_tried_again_next_time(box: Box):
 
 
 def test_chromium_of_the_machine_is_used(box: Box):
-    """An installed Chromium is used, whatever its name."""
+    """An installed Chromium is used under any of its names, and nothing is installed."""
     box.put(box.programs / "google-chrome")
     assert chromium.find(box.machine(root=False)) == str(box.programs / "google-chrome")
     assert box.said() == []
 
 
 def test_root_installs_chromium(box: Box):
-    """Without one, root gets Debian's package."""
+    """If the machine has no Chromium, root installs Debian's package."""
     browser = box.programs / "chromium"
     box.put(
         box.programs / "apt-get", f'[ "$1" = install ] && /bin/ln -s /bin/true "{browser}"; exit 0'
@@ -131,7 +134,7 @@ def test_root_installs_chromium(box: Box):
     ],
 )
 def test_no_way_to_chromium_is_said(box: Box, apt: str, root: bool, words: str):
-    """If Chromium cannot be installed, the error gives the reason and what a person can do."""
+    """If Chromium cannot be installed, the error gives the reason and the way on for a person."""
     if apt:
         box.put(box.programs / "apt-get", apt)
     with pytest.raises(MissingError, match=f"(?s)no Chromium on this machine.*{words}"):
@@ -139,7 +142,7 @@ def test_no_way_to_chromium_is_said(box: Box, apt: str, root: bool, words: str):
 
 
 def test_this_machine_has_a_python():
-    """The first existing program of the given names is found."""
+    """The machine finds the first existing program of the given names."""
     folder = Path(sys.executable).parent
     assert Machine(str(folder)).find("no-such-program", Path(sys.executable).name) == str(
         folder / Path(sys.executable).name

@@ -34,7 +34,7 @@ HOOK = {
 
 @pytest.fixture
 def env(webex_script: Any, redis_url: str, redis: Redis) -> dict[str, str]:
-    """A whole environment, for the scripted clouds."""
+    """Return a whole environment of settings for the scripted clouds."""
     return {
         "WEBEX_ACCESS_TOKEN": "a-made-up-token",
         "WEBEX_WEBHOOK_SECRET": "Yw3k0Vd81nHb4xQz",
@@ -47,7 +47,7 @@ def env(webex_script: Any, redis_url: str, redis: Redis) -> dict[str, str]:
 
 
 def run(command: str, env: dict[str, str], *options: str) -> subprocess.CompletedProcess[str]:
-    """``python -m bot command`` in a process of its own, with this environment and no other."""
+    """Run ``python -m bot command`` in a process with this environment and no other."""
     line = [sys.executable, "-m", "bot", command, *options]
     return subprocess.run(  # noqa: S603  our own
         line, env=env, capture_output=True, text=True, timeout=LIMIT_S, check=False
@@ -56,7 +56,7 @@ def run(command: str, env: dict[str, str], *options: str) -> subprocess.Complete
 
 @pytest.mark.parametrize("command", ["web", "worker", "doctor", "webhooks", "rekey"])
 def test_bad_settings_are_explained(command: str):
-    """Exit code 2, every problem once on stderr, and no traceback."""
+    """Bad settings give exit code 2, every problem once on stderr, and no traceback."""
     done = run(command, {"PUBLIC_URL": "bot"})
     variables = [line.split()[0] for line in done.stderr.splitlines()[1:-1]]
     assert (done.returncode, done.stdout, "Traceback" in done.stderr) == (2, "", False)
@@ -72,7 +72,7 @@ def test_bad_settings_are_explained(command: str):
 
 
 def explain(text: bytes, *options: str) -> subprocess.CompletedProcess[bytes]:
-    """``python -m bot explain`` with this on standard input, and with no environment at all."""
+    """Run ``python -m bot explain`` with this on standard input, and without any environment."""
     line = [sys.executable, "-m", "bot", "explain", *options]
     return subprocess.run(  # noqa: S603  our own
         line, env={}, input=text, capture_output=True, timeout=LIMIT_S, check=False
@@ -80,7 +80,7 @@ def explain(text: bytes, *options: str) -> subprocess.CompletedProcess[bytes]:
 
 
 def test_an_error_is_explained_without_any_setting():
-    """In words, and as JSON for a machine."""
+    """``explain`` needs no setting, and answers in words or as JSON for a machine."""
     text = b"> AADSTS7000222: The provided client\n> secret keys are expired."
     done = explain(text)
     assert (done.returncode, done.stdout.splitlines()[0]) == (0, b"The client secret has expired.")
@@ -97,7 +97,7 @@ def test_an_error_is_explained_without_any_setting():
 
 
 def test_what_is_possible_says_what_tells_it_apart():
-    """Every possible cause has a sentence for that; an unknown code has its page."""
+    """Each possible cause says how to tell it apart, and an unknown code has its page."""
     open_ones = json.loads(explain(b"535 5.7.139", "--json").stdout)["causes"]
     assert len(open_ones) > 1
     assert all(
@@ -112,7 +112,7 @@ def test_what_is_possible_says_what_tells_it_apart():
     "text", [b"", b"  \n", b"\x89PNG\r\n\x1a\n", b"%PDF-1.7", bytes(range(256)) * 4]
 )
 def test_what_is_no_text_has_its_own_exit_code(text: bytes):
-    """Exit code 2, one line on stderr, and JSON that can be read all the same."""
+    """Input that is no text gives exit code 2, one line on stderr, and JSON that can be read."""
     done = explain(text, "--json")
     assert (done.returncode, len(done.stderr.splitlines())) == (2, 1)
     told = json.loads(done.stdout)
@@ -120,13 +120,13 @@ def test_what_is_no_text_has_its_own_exit_code(text: bytes):
 
 
 def test_an_unknown_command_is_an_error():
-    """The usage and exit code 2."""
+    """An unknown command prints the usage and gives exit code 2."""
     done = run("dance", {})
     assert (done.returncode, "usage: python -m bot" in done.stderr) == (2, True)
 
 
 def test_the_webhooks_are_registered_now(env: dict[str, str], webex_script: Any, reply: Any):
-    """``webhooks`` makes the three, and lists them."""
+    """The command ``webhooks`` creates the three webhooks at Webex, and counts its changes."""
     webex_script.on(
         "GET",
         "/webhooks",
@@ -139,7 +139,7 @@ def test_the_webhooks_are_registered_now(env: dict[str, str], webex_script: Any,
 
 
 def test_the_doctor_is_content(env: dict[str, str], webex_script: Any, reply: Any, redis: Redis):
-    """A line for each part, all ok, exit code 0."""
+    """If all is well, ``doctor`` prints one line that is ok for each part, and exits with 0."""
     alive(redis)
     prefix = _prefix(env, webex_script, reply)
     hooks = [
@@ -204,7 +204,7 @@ def test_the_doctor_is_content(env: dict[str, str], webex_script: Any, reply: An
 def test_the_doctor_says_who_sends_the_test_mail(
     env: dict[str, str], more: dict[str, str], line: str
 ):
-    """Half of the pair sends nothing, and the bot runs all the same: that is said here."""
+    """``doctor`` says who sends the test mail, and names the other setting if one is missing."""
     assert line in run("doctor", env | more).stdout
 
 
@@ -234,7 +234,7 @@ NO_ID = (
 def test_the_doctor_reads_the_organizations(
     env: dict[str, str], webex_script: Any, reply: Any, listed: str, line: str
 ):
-    """The doctor prints the allowed organizations as UUIDs, whatever form they were written in.
+    """``doctor`` prints the allowed organizations as UUIDs, in whatever form they were written.
 
     It also prints the organization of the bot's own account.
     """
@@ -248,9 +248,9 @@ def test_the_doctor_reads_the_organizations(
 
 
 def test_audit_in_full(env: dict[str, str], redis: Redis):
-    """``audit --full`` finds a change before the checkpoint, which ``audit`` and the doctor pass over.
+    """``audit --full`` finds a change before the checkpoint; ``audit`` and ``doctor`` pass over it.
 
-    The doctor says up to which entry the trail was verified earlier.
+    ``doctor`` says up to which entry the trail was verified earlier.
     """
     trail = Trail(redis, [env["ENCRYPTION_KEYS"]])
     at = "2026-11-25T09:00:00+00:00"
@@ -269,9 +269,9 @@ def test_audit_in_full(env: dict[str, str], redis: Redis):
 
 
 def test_the_audit_trail_is_written_out_and_verified(env: dict[str, str], redis: Redis):
-    """The ``audit`` command prints every stored entry, and its exit code says whether it is whole.
+    """``audit`` prints every stored entry, and its exit code says whether the trail is whole.
 
-    The doctor and the exit code say where the trail was tampered with.
+    ``doctor`` and the last line of ``audit`` name the entry at which the trail is broken.
     """
     trail = Trail(redis, (env["ENCRYPTION_KEYS"],))
     trail.add({"at": "2026-11-25T09:00:00+00:00", "what": "opened"}, {"what": "approved"})
@@ -296,7 +296,7 @@ def test_the_audit_trail_is_written_out_and_verified(env: dict[str, str], redis:
 def test_the_doctor_says_what_to_do(
     env: dict[str, str], webex_script: Any, reply: Any, free_port: int
 ):
-    """If everything is wrong, the doctor names a remedy on each line and exits with 1.
+    """If everything is wrong, ``doctor`` names a remedy on each line and exits with 1.
 
     No secret is printed.
     """
@@ -349,7 +349,7 @@ def _prefix(env: dict[str, str], webex_script: Any, reply: Any) -> str:
 
 @pytest.mark.parametrize("command", ["web", "worker"])
 def test_newer_data_is_refused(env: dict[str, str], redis: Redis, command: str):
-    """Exit code 2 and a sentence, before anything is served or touched."""
+    """A process that finds newer data exits with 2 and a sentence before it touches anything."""
     redis.set("schema", "99")
     done = run(command, env)
     assert (done.returncode, done.stderr.splitlines()) == (2, [REFUSED])
@@ -357,7 +357,7 @@ def test_newer_data_is_refused(env: dict[str, str], redis: Redis, command: str):
 
 
 def test_the_doctor_says_that_the_data_is_newer(env: dict[str, str], redis: Redis):
-    """In the line of Redis."""
+    """If the data in Redis is newer, ``doctor`` says so in its line about Redis."""
     redis.set("schema", "99")
     assert f"WRONG  Redis: {REFUSED}" in run("doctor", env).stdout.splitlines()
 
@@ -372,7 +372,7 @@ REFUSED = (
 def test_newer_data_is_refused_once_redis_comes(
     env: dict[str, str], free_port: int, tmp_path: Path
 ):
-    """A worker that has waited for Redis finds newer data there, and ends as a whole."""
+    """A worker that has waited for Redis and finds newer data there ends with all its parts."""
     line = redis_server.command(free_port, tmp_path)
     with subprocess.Popen(line) as first:  # noqa: S603  our own
         _until_it_answers(free_port)

@@ -1,4 +1,4 @@
-"""/metrics of the real web process, and the files under deploy/ that use its names."""
+"""Page /metrics of the real web process, and the files under deploy/ that use its names."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ LANGUAGE = frozenset(
 
 @pytest.fixture
 def web(redis_url: str, redis: Redis, free_port: int, tmp_path: Path) -> Iterator[str]:
-    """The address of a real web process with the page, and a Redis in which everything was counted once."""
+    """Address of a real web process that shows /metrics. Its Redis has a value for every metric."""
     process = Counters()
     process.time(CALLS, "graph", "ok", seconds=0.2)
     process.flush(redis)
@@ -68,7 +68,7 @@ def web(redis_url: str, redis: Redis, free_port: int, tmp_path: Path) -> Iterato
 
 
 def scraped(url: str) -> dict[str, set[str]]:
-    """The labels of every name that the web process shows, as Prometheus would keep them."""
+    """Return the labels of every name that the web process shows, as Prometheus would keep them."""
     answer = httpx.get(f"{url}/metrics", headers={"Authorization": f"Bearer {TOKEN}"})
     assert answer.status_code == 200
     found: dict[str, set[str]] = defaultdict(set)
@@ -79,20 +79,20 @@ def scraped(url: str) -> dict[str, set[str]]:
 
 
 def rules() -> list[str]:
-    """The expressions of the alert rules."""
+    """Return the expressions of the alert rules."""
     yaml = pytest.importorskip("yaml", reason="PyYAML is not installed, so no YAML can be read")
     read: Any = yaml.safe_load((ROOT / "deploy/prometheus/alerts.yaml").read_text("utf-8"))
     return [rule["expr"] for group in read["groups"] for rule in group["rules"]]
 
 
 def panels() -> list[str]:
-    """The expressions of the dashboard."""
+    """Return the expressions of the dashboard."""
     read = json.loads((ROOT / "deploy/grafana/webex-email-bot.json").read_text("utf-8"))
     return [target["expr"] for panel in read["panels"] for target in panel["targets"]]
 
 
 def unknown(expression: str, shown: dict[str, set[str]]) -> set[str]:
-    """The words of an expression that neither Prometheus nor the web process knows."""
+    """Return the words of an expression that neither Prometheus nor the web process knows."""
     names = set(OURS.findall(expression))
     labels = set().union(*(shown.get(name, set()) for name in names))
     bad_selectors = {
@@ -108,7 +108,7 @@ def unknown(expression: str, shown: dict[str, set[str]]) -> set[str]:
 
 
 def test_dashboard_and_alerts_use_only_what_is_shown(web: str):
-    """Every expression of both files uses names and labels of a live scrape, and no other word."""
+    """Dashboard and alerts use only names and labels of a live scrape, and no other word."""
     shown = scraped(web)
     expressions = [*rules(), *panels()]
     assert len(expressions) > 30
@@ -116,14 +116,14 @@ def test_dashboard_and_alerts_use_only_what_is_shown(web: str):
 
 
 def test_every_name_is_on_the_dashboard(web: str):
-    """A number that nobody looks at is not exported."""
+    """Every metric is on the dashboard, because a number that nobody looks at is not exported."""
     used = {name for each in panels() for name in OURS.findall(each)}
     plain = {re.sub(r"_(bucket|count|sum|created)$", "", name) for name in scraped(web)}
     assert plain - {re.sub(r"_(bucket|count)$", "", name) for name in used} == set()
 
 
 def test_the_check_of_names_can_fail(web: str):
-    """A name, a label and a function that do not exist are found."""
+    """The check of expressions can fail: it finds an unknown name, label and function."""
     shown = scraped(web)
     assert unknown("max(webex_email_bot_workers)", shown) == set()
     assert unknown("max(webex_email_bot_wokers)", shown) == {"webex_email_bot_wokers"}
@@ -132,7 +132,10 @@ def test_the_check_of_names_can_fail(web: str):
 
 
 def test_what_a_web_process_counts_is_seen(web: str):
-    """A webhook with a wrong signature is refused and counted; without the token nothing is shown."""
+    """A webhook with a wrong signature is refused and counted in /metrics.
+
+    Without the token, /metrics shows nothing.
+    """
     refused = httpx.post(f"{web}/webhooks/webex", json={}, headers={"X-Spark-Signature": "0" * 40})
     shown = httpx.get(f"{web}/metrics", headers={"Authorization": f"Bearer {TOKEN}"}).text
     assert refused.status_code == 401
@@ -141,7 +144,7 @@ def test_what_a_web_process_counts_is_seen(web: str):
 
 
 def test_an_own_port_of_this_machine(redis_url: str, redis: Redis, free_port: int, tmp_path: Path):
-    """METRICS_PORT alone shows the numbers on loopback, and the web port has no such page."""
+    """METRICS_PORT alone shows the metrics on loopback, and the web port has no such page."""
     with httpx.Client() as browser:
         port = free_port + 1 if free_port < 65_000 else free_port - 1
         env = ENV | {"REDIS_URL": redis_url, "PORT": str(port), "METRICS_PORT": str(free_port)}

@@ -1,4 +1,4 @@
-"""The wheel is built, installed into an empty venv, and its command starts from another folder."""
+"""Wheel of the product: built, installed into an empty venv, and started from another folder."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ pytestmark = pytest.mark.slow
 
 
 def run(*line: str | Path, **env: str) -> subprocess.CompletedProcess[str]:
-    """Run a command to its end; the environment is that of the tests, or only ``env``."""
+    """Run a command to its end. Its environment is that of the tests, or only ``env``."""
     return subprocess.run(  # noqa: S603  our own command line
         [str(part) for part in line],
         env=env or None,
@@ -37,7 +37,7 @@ def run(*line: str | Path, **env: str) -> subprocess.CompletedProcess[str]:
 
 @pytest.fixture(scope="module")
 def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A copy of the project's files."""
+    """Folder with a copy of the project's files."""
     made = tmp_path_factory.mktemp("source")
     for name in (*PACKAGES, "deploy", "docs"):
         shutil.copytree(ROOT / name, made / name, ignore=shutil.ignore_patterns("__pycache__"))
@@ -48,7 +48,7 @@ def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def wheel(source: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The wheel, built from a copy; skipped if pip can get no build back end."""
+    """Wheel that is built from a copy of the project; skipped if pip can get no build back end."""
     made = tmp_path_factory.mktemp("wheel")
     done = run(sys.executable, "-m", "pip", "wheel", "--no-deps", "--wheel-dir", made, source)
     if "hatchling" in done.stderr and not [*made.glob("*.whl")]:
@@ -60,7 +60,7 @@ def wheel(source: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def sdist(source: Path, wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The sdist, built with the locked build back end."""
+    """Source distribution, built with the locked build back end."""
     folder, made = tmp_path_factory.mktemp("build"), tmp_path_factory.mktemp("sdist")
     venv.create(folder, with_pip=True)
     lock = ROOT / "deploy/requirements-build.txt"
@@ -74,7 +74,11 @@ def sdist(source: Path, wheel: Path, tmp_path_factory: pytest.TempPathFactory) -
 
 
 def test_the_sdist_makes_the_same_wheel(sdist: Path, wheel: Path, tmp_path: Path):
-    """Its name has the version, it has the bill of materials, and nothing of the tests is in it."""
+    """A wheel built from the source distribution is the same as one built from the project.
+
+    The source distribution has the version in its name, contains the bill of materials, and
+    contains no tests.
+    """
     done = run(sys.executable, "-m", "pip", "wheel", "--no-deps", "--wheel-dir", tmp_path, sdist)
     assert done.returncode == 0, done.stderr
     with tarfile.open(sdist) as archive:
@@ -86,13 +90,13 @@ def test_the_sdist_makes_the_same_wheel(sdist: Path, wheel: Path, tmp_path: Path
 
 
 def contents(wheel: Path) -> dict[str, int]:
-    """The checksum of each file of a wheel."""
+    """Return the checksum of each file of a wheel."""
     with zipfile.ZipFile(wheel) as archive:
         return {each.filename: each.CRC for each in archive.infolist()}
 
 
 def test_the_wheel_holds_the_product_and_nothing_else(wheel: Path):
-    """Every file of the three packages is in it: code, texts, pages."""
+    """The wheel has every file of the three packages: code, texts and pages. It has no other."""
     with zipfile.ZipFile(wheel) as archive:
         names = {name for name in archive.namelist() if ".dist-info/" not in name}
     files = {
@@ -107,7 +111,7 @@ def test_the_wheel_holds_the_product_and_nothing_else(wheel: Path):
 
 @pytest.fixture(scope="module")
 def command(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The command of an empty venv with only the wheel; its dependencies are those of the tests."""
+    """Command in an empty venv that has only the wheel and the dependencies of the tests."""
     folder = tmp_path_factory.mktemp("venv")
     venv.create(folder, with_pip=True)
     python = folder / "bin/python"
@@ -119,7 +123,7 @@ def command(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_the_command_says_its_version(command: Path):
-    """The version of the metadata is that of the code, and ``python -m bot`` is the same program."""
+    """The installed version is that of the code, and ``python -m bot`` is the same program."""
     module = run(command.parent / "python", "-m", "bot", "version", PATH=ENV["PATH"])
     known = run(command.parent / "python", "-c", METADATA, PATH=ENV["PATH"])
     assert [run(command, "version", PATH=ENV["PATH"]).stdout, module.stdout, known.stdout] == [
@@ -133,7 +137,10 @@ METADATA = "from importlib.metadata import version; print(version('webex-email-b
 
 
 def test_the_doctor_answers_from_the_wheel(command: Path):
-    """It runs without the project's folder, and advises the command by its installed name."""
+    """The installed ``doctor`` runs without the project's folder.
+
+    It advises commands by their installed name.
+    """
     env = {name: value for name, value in ENV.items() if name != "PYTHONPATH"}
     bare, done = (
         run(command, "doctor", PATH=ENV["PATH"]),
@@ -147,7 +154,7 @@ def test_the_doctor_answers_from_the_wheel(command: Path):
 
 
 def test_the_help_names_the_command(command: Path):
-    """Every command is listed, under the name by which the program was started."""
+    """The help lists every command, under the name with which the program was started."""
     said = run(command, "--help", PATH=ENV["PATH"]).stdout
     assert said.startswith("usage: webex-email-bot ")
     for name in (

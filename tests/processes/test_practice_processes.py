@@ -1,4 +1,4 @@
-"""Starting and stopping processes without leaving any behind."""
+"""Processes of the practice, which are started and stopped without leaving any behind."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ FORKING = (
 
 
 def make(tmp_path: Path, code: str) -> Process:
-    """A Python process."""
+    """Return a process that runs this Python code."""
     return Process(
         "one", words(sys.executable, "-c", code), dict(os.environ), tmp_path, tmp_path / "one.log"
     )
 
 
 def wait_for(process: Process, text: str) -> None:
-    """Until the log says so."""
+    """Wait until the log of the process contains the text."""
     until(lambda: text in process.tail(), text)
 
 
 def test_a_procfile_is_read(tmp_path: Path) -> None:
-    """Names and command lines; comments are left out, also those with a colon."""
+    """A Procfile gives names and command lines. Comments are left out, also those with a colon."""
     path = tmp_path / "Procfile"
     path.write_text(
         "# redis: python -m bot redis\nweb: exec python -m bot web\n\n"
@@ -75,7 +75,10 @@ def test_a_signal_reaches_the_process_itself(tmp_path: Path) -> None:
 
 
 def test_of_a_process_that_has_ended_there_is_no_parent_to_kill():
-    """A signal to process 0 would go to everybody of one's own group."""
+    """A process that has ended has no parent that could be killed.
+
+    A signal to process 0 would go to everybody in the sender's group.
+    """
     child = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
     mine, there = os.getpid(), between(os.getppid(), [child.pid])
     child.communicate(b"\n")

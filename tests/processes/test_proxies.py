@@ -1,4 +1,7 @@
-"""nginx and Caddy load their examples of deploy/, and pass a signed webhook to the web process unchanged."""
+"""nginx and Caddy with their examples of deploy/, in front of the web process.
+
+A signed webhook has to pass unchanged.
+"""
 
 from __future__ import annotations
 
@@ -36,7 +39,7 @@ http {{
 
 @pytest.fixture
 def web(redis_url: str, tmp_path: Path, free_port: int) -> Iterator[int]:
-    """The port of a web process."""
+    """Port of a web process."""
     env = ENV | {"REDIS_URL": redis_url, "HOST": "127.0.0.1", "PORT": str(free_port)}
     process = subprocess.Popen([sys.executable, "-m", "bot", "web"], env=env, cwd=tmp_path)
     until(lambda: status(f"http://127.0.0.1:{free_port}/healthz") == 200, "the web process")
@@ -46,16 +49,16 @@ def web(redis_url: str, tmp_path: Path, free_port: int) -> Iterator[int]:
 
 
 def status(url: str) -> int:
-    """The status of a page; 0 if nobody answers."""
+    """Return the status of a page, or 0 if nobody answers."""
     with suppress(httpx.HTTPError):
         return httpx.get(url, verify=False, trust_env=False, timeout=10).status_code  # noqa: S501  ours
     return 0
 
 
 def nginx(folder: Path, web: int) -> tuple[list[str], str, dict[str, str]]:
-    """The command of nginx with the example's file, its address, and its environment.
+    """Return nginx's command with the example's file, its address, and its environment.
 
-    Only the ports and the paths of the certificate are others.
+    Only the ports and the paths of the certificate are changed.
     """
     plain, secure, made = another_port(), another_port(), tls.make(folder / "tls")
     text = (DEPLOY / "nginx.conf").read_text("utf-8").replace("127.0.0.1:8080", f"127.0.0.1:{web}")
@@ -71,7 +74,10 @@ def nginx(folder: Path, web: int) -> tuple[list[str], str, dict[str, str]]:
 
 
 def caddy(folder: Path, web: int) -> tuple[list[str], str, dict[str, str]]:
-    """The command of Caddy with the example itself; its variables say the addresses, without TLS."""
+    """Return Caddy's command with the example itself, its address, and its environment.
+
+    The variables of the example contain the addresses, and there is no TLS.
+    """
     address = f"http://127.0.0.1:{another_port()}"
     env = {"DOMAIN": address, "UPSTREAM": f"127.0.0.1:{web}", "HOME": str(folder)}
     env |= {"XDG_DATA_HOME": str(folder), "XDG_CONFIG_HOME": str(folder)}
@@ -81,7 +87,10 @@ def caddy(folder: Path, web: int) -> tuple[list[str], str, dict[str, str]]:
 
 @pytest.mark.parametrize("proxy", [nginx, caddy], ids=["nginx", "caddy"])
 def test_a_webhook_comes_through_unchanged(web: int, tmp_path: Path, proxy):
-    """The signature is valid behind the proxy, a changed body is refused, and /readyz stays inside."""
+    """A signed webhook is valid behind the proxy, and one with a changed body is refused.
+
+    The page /readyz is not reached through the proxy.
+    """
     if not shutil.which(proxy.__name__):
         pytest.skip(f"{proxy.__name__} is not installed")
     folder = tmp_path / "proxy"
@@ -109,7 +118,7 @@ def test_a_webhook_comes_through_unchanged(web: int, tmp_path: Path, proxy):
 
 
 def envelope() -> dict[str, object]:
-    """A webhook's event, as Webex sends it (facts/webex.md 1)."""
+    """Return a webhook's event as Webex sends it (facts/webex.md 1)."""
     data = {"id": "m", "roomId": "r", "personId": "p", "personEmail": "ann@example.test"}
     return {
         "id": "webhook",

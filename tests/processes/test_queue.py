@@ -17,14 +17,14 @@ BURST = "import sys; from bot.processes.worker import work; sys.exit(work(sys.ar
 
 
 def run_worker(redis_url: str) -> None:
-    """A real worker, in a process of its own, until the queue is empty."""
+    """Run a real worker in a process of its own until the queue is empty."""
     subprocess.run(  # noqa: S603  our own
         [sys.executable, "-c", BURST, redis_url], check=True, timeout=LIMIT_S, capture_output=True
     )
 
 
 def fetched(job: Job, redis: Redis) -> SafeJob:
-    """A job as it is now."""
+    """Return the job in its present state."""
     found: SafeJob = SafeJob.fetch(job.id, connection=redis, serializer="json")
     return found
 

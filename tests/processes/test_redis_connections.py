@@ -1,4 +1,4 @@
-"""Connections to Redis, with real servers: one is demoted, one is another program's, one speaks TLS."""
+"""Connections to real Redis servers: one is demoted, one is another program's, one speaks TLS."""
 
 from __future__ import annotations
 
@@ -31,27 +31,30 @@ COPY = "return redis.call('set', KEYS[1], ARGV[1])"
 
 @pytest.fixture
 def servers(tmp_path: Path) -> Iterator[list[Server]]:
-    """A primary and its replica."""
+    """Primary and its replica, in this order."""
     with redis_servers.pair(tmp_path) as both:
         yield list(both)
 
 
 @pytest.fixture
 def switch(servers: list[Server]) -> Iterator[Switch]:
-    """The address of the primary."""
+    """Switch whose address leads to the primary."""
     with redis_servers.switch(servers[0].port) as made:
         yield made
 
 
 def connected(server: Server) -> list[str]:
-    """The ids of the ordinary clients of a server, without the one that asks."""
+    """Return the ids of the ordinary clients of a server, without the client that asks."""
     with Redis(port=server.port) as redis:
         own = str(redis.client_id())
         return [each["id"] for each in redis.client_list(_type="normal") if each["id"] != own]
 
 
 def exchange(servers: list[Server], switch: Switch | None) -> None:
-    """Make the replica the primary; connections stay, and new ones go to it if there is a switch."""
+    """Make the replica the primary, and the primary its replica.
+
+    Connections stay, and new ones go to the new primary if there is a switch.
+    """
     servers.reverse()
     servers[0].lead()
     servers[1].follow(servers[0])
@@ -60,7 +63,10 @@ def exchange(servers: list[Server], switch: Switch | None) -> None:
 
 
 def test_a_write_goes_to_the_new_primary(servers: list[Server], switch: Switch):
-    """A command, a transaction and a script, each first on a connection to the demoted server."""
+    """A command, a transaction and a script reach the new primary.
+
+    Each of them begins on a connection to the demoted server.
+    """
     clients = [open_redis(switch.url) for _ in range(3)]
     for client in clients:
         client.set("before", "1")
@@ -81,7 +87,7 @@ def test_a_write_goes_to_the_new_primary(servers: list[Server], switch: Switch):
 
 
 def test_one_refusal_closes_every_idle_connection(servers: list[Server], switch: Switch):
-    """A read on an idle connection would see the old server's data."""
+    """A refused write closes every idle connection, because it would read the old server's data."""
     with open_redis(switch.url) as client:
         pool = client.connection_pool
         both = [pool.get_connection() for _ in range(2)]
@@ -96,7 +102,10 @@ def test_one_refusal_closes_every_idle_connection(servers: list[Server], switch:
 
 
 def test_who_waits_for_a_job_is_woken(servers: list[Server], switch: Switch):
-    """The demoted server ends the wait itself, and the client waits on at the new primary."""
+    """A client that waits for a job goes on waiting at the new primary.
+
+    The demoted server ends the first wait itself.
+    """
     found: list[object] = []
 
     def wait() -> None:
@@ -114,7 +123,10 @@ def test_who_waits_for_a_job_is_woken(servers: list[Server], switch: Switch):
 
 
 def test_a_watched_transaction_begins_again(servers: list[Server], switch: Switch):
-    """Values were read from the demoted server, so the transaction may not go on with them."""
+    """A watched transaction begins again after a demotion.
+
+    Its values were read from the demoted server, so it may not go on with them.
+    """
     with open_redis(switch.url) as client, client.pipeline() as pipe:
         pipe.watch("key")
         pipe.multi()
@@ -127,7 +139,7 @@ def test_a_watched_transaction_begins_again(servers: list[Server], switch: Switc
 
 
 def test_a_replica_stays_refused(servers: list[Server]):
-    """Without another primary behind the address, the error is that of a lost connection."""
+    """If the address leads only to a replica, a write fails with the error of a lost connection."""
     with open_redis(f"redis://127.0.0.1:{servers[1].port}/0") as client:
         assert client.get("key") is None
         with pytest.raises(DemotedError, match="takes no writes: it is a replica") as refused:
@@ -136,7 +148,7 @@ def test_a_replica_stays_refused(servers: list[Server]):
 
 
 def test_other_errors_are_no_demotion():
-    """Only what a server says that is not the primary any more."""
+    """Only the errors of a server that is no longer the primary count as a demotion."""
     demoted = (
         ReadOnlyError("You can't write against a read only replica."),
         ResponseError("UNBLOCKED force unblock from blocking operation, instance state changed"),
@@ -147,7 +159,10 @@ def test_other_errors_are_no_demotion():
 
 
 def test_the_embedded_server_is_known_by_its_folder(redis: Redis, tmp_path: Path):
-    """Its port is in its folder; a server that keeps its data elsewhere is another program's."""
+    """The embedded server is known by its folder, which contains its port.
+
+    A server that keeps its data elsewhere belongs to another program.
+    """
     kept = Path(str(redis.config_get("dir")["dir"]))
     port = redis.connection_pool.connection_kwargs["port"]
     own = tmp_path / "own"
@@ -165,7 +180,7 @@ def test_the_embedded_server_is_known_by_its_folder(redis: Redis, tmp_path: Path
 
 
 def test_a_password_is_another_programs(free_port: int, tmp_path: Path):
-    """The embedded server has none."""
+    """A Redis with a password is another program's, because the embedded server has none."""
     server = Server(tmp_path / "server", free_port, ("--requirepass", "word"))
     (tmp_path / PORT_FILE).write_text(str(free_port), "ascii")
     server.start()
@@ -176,13 +191,16 @@ def test_a_password_is_another_programs(free_port: int, tmp_path: Path):
 
 @pytest.mark.parametrize("content", ["", "many", "\xff"])
 def test_without_a_readable_file_the_port_is_the_usual_one(tmp_path: Path, content: str):
-    """A file that was cut off names none."""
+    """If the file with the port is missing or cut off, the port is the usual one."""
     (tmp_path / PORT_FILE).write_text(content, "utf-8")
     assert (embedded_port(tmp_path), embedded_port(tmp_path / "none")) == (6379, 6379)
 
 
 def test_the_answer_names_the_folder(tmp_path: Path):
-    """In the forms of RESP3 and RESP2; anything else does not."""
+    """The answer about the data folder is read in the forms of RESP3 and RESP2.
+
+    Any other answer names no folder.
+    """
     name = str(tmp_path.resolve())
     good = ({b"dir": name.encode()}, [b"dir", name.encode()], {"dir": name})
     assert [keeps_data_in(each, tmp_path) for each in (*good, {}, [], (), None, [b"dir", 3])] == [
@@ -193,7 +211,10 @@ def test_the_answer_names_the_folder(tmp_path: Path):
 def test_tls_trusts_the_authorities_of_ssl_cert_file(
     redis_url: str, certificates: Tls, monkeypatch: pytest.MonkeyPatch
 ):
-    """``rediss`` checks the server's certificate, and SSL_CERT_FILE names who may have signed it."""
+    """A ``rediss`` address checks the server's certificate.
+
+    SSL_CERT_FILE names the authorities that may have signed it.
+    """
     port = int(redis_url.rpartition(":")[2].partition("/")[0])
     with redis_servers.switch(port, certificates.server_context()) as secure:
         monkeypatch.delenv("SSL_CERT_FILE", raising=False)
@@ -205,7 +226,7 @@ def test_tls_trusts_the_authorities_of_ssl_cert_file(
 
 
 def test_the_sentinels_are_asked_again(servers: list[Server], tmp_path: Path):
-    """A primary that still takes writes is left once the Sentinels name another."""
+    """A client leaves a primary that still takes writes once the Sentinels name another one."""
     with redis_servers.sentinel(tmp_path, servers[0]) as port:
         address = f"redis+sentinel://127.0.0.1:{port}/{redis_servers.SERVICE}/0"
         with open_redis(address) as client:

@@ -22,7 +22,7 @@ from tests.fixtures.waiting import LIMIT_S, until
 
 @pytest.fixture
 def serve(free_port: int, tmp_path: Path) -> Iterator[Callable[[], subprocess.Popen[bytes]]]:
-    """Starts ``python -m bot redis`` and waits until it answers."""
+    """Return a function that starts ``python -m bot redis`` and waits until it answers."""
     started: list[subprocess.Popen[bytes]] = []
 
     def start() -> subprocess.Popen[bytes]:
@@ -48,7 +48,10 @@ def serve(free_port: int, tmp_path: Path) -> Iterator[Callable[[], subprocess.Po
 
 
 def test_it_starts_without_the_rest_of_the_bot():
-    """The command redis imports no client of a cloud, no web page and no queue, so it starts fast."""
+    """The command ``redis`` imports no cloud client, no web page and no queue.
+
+    So it starts fast.
+    """
     code = "import sys, bot.__main__, bot.logs, bot.processes.redis_server; print(*sys.modules)"
     loaded = subprocess.run(  # noqa: S603  our own command line
         [sys.executable, "-c", code], capture_output=True, text=True, check=True
@@ -72,7 +75,10 @@ def test_it_needs_no_settings_and_keeps_data(
 
 
 def test_it_is_set_up_for_a_queue(serve: Callable[[], subprocess.Popen[bytes]], free_port: int):
-    """Loopback only, appended every second, and nothing is thrown away when memory is short."""
+    """The embedded Redis listens only on loopback and writes its file every second.
+
+    It deletes nothing when memory is short.
+    """
     serve()
     with Redis(port=free_port) as redis:
         found = {
@@ -88,7 +94,10 @@ def test_it_is_set_up_for_a_queue(serve: Callable[[], subprocess.Popen[bytes]], 
 
 
 def test_it_waits_for_its_clients(serve: Callable[[], subprocess.Popen[bytes]], free_port: int):
-    """On SIGTERM a worker can still put its job away: the server goes when the last client has gone."""
+    """After SIGTERM the embedded Redis ends only when its last client has gone.
+
+    So a worker can still put its job away.
+    """
     server = serve()
     client = Redis(port=free_port)
     client.ping()
@@ -102,7 +111,7 @@ def test_it_waits_for_its_clients(serve: Callable[[], subprocess.Popen[bytes]], 
 def test_a_killed_wrapper_leaves_no_server(
     serve: Callable[[], subprocess.Popen[bytes]], free_port: int
 ):
-    """The server does not outlive the process that started it."""
+    """The Redis server does not outlive the process that started it."""
     server = serve()
     server.kill()
     server.wait()
@@ -120,7 +129,7 @@ sys.exit(redis_server.main(None, Path("data"), stand_by=True))
 
 @pytest.fixture
 def embedded(tmp_path: Path) -> Iterator[Callable[[int], subprocess.Popen[bytes]]]:
-    """Starts the embedded server of a worker in a folder, whose usual port is the given one."""
+    """Return a function that starts a worker's embedded server, for which this port is usual."""
     started: list[subprocess.Popen[bytes]] = []
 
     def start(port: int) -> subprocess.Popen[bytes]:
@@ -141,7 +150,11 @@ def embedded(tmp_path: Path) -> Iterator[Callable[[int], subprocess.Popen[bytes]
 def test_another_programs_redis_is_left_alone(
     embedded: Callable[[int], subprocess.Popen[bytes]], tmp_path: Path, free_port: int, word: str
 ):
-    """Open or with a password: the embedded server takes another port, and its clients find it."""
+    """If another program's Redis has the port, the embedded server takes another port.
+
+    The clients of the embedded server find it. Nothing is written to the other Redis, which is open
+    or has a password.
+    """
     foreign = Server(tmp_path / "foreign", free_port, ("--requirepass", word) if word else ())
     foreign.start()
     embedded(free_port)
@@ -157,7 +170,10 @@ def test_another_programs_redis_is_left_alone(
 def test_a_folder_has_one_server(
     embedded: Callable[[int], subprocess.Popen[bytes]], tmp_path: Path, free_port: int
 ):
-    """Of two workers one runs it, and the other takes over when that one is killed."""
+    """Only one of two workers runs the embedded server of a folder.
+
+    If that worker is killed, the other one takes over.
+    """
     first = embedded(free_port)
     with open_redis(embedded_url(tmp_path / "data")) as client:
         until(lambda: answers_at(client), "the first")
@@ -177,7 +193,10 @@ def answers_at(client: Redis) -> bool:
 
 
 def test_a_server_on_path_comes_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    """valkey-server before redis-server before the one that came with the packages."""
+    """A valkey-server on PATH is used first, then a redis-server.
+
+    The last choice is the server that came with the packages.
+    """
     monkeypatch.setenv("PATH", str(tmp_path))
     found = [redis_server.binary()]
     for name in ("redis-server", "valkey-server"):

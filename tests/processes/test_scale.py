@@ -1,4 +1,4 @@
-"""The measurements of ``make scale``, with a few channels, and of the memory."""
+"""Measurements of ``make scale`` with a few channels, and of the memory."""
 
 from __future__ import annotations
 
@@ -24,7 +24,10 @@ def test_a_load_is_not_whole_if_an_event_is_missing_or_answered_twice(wrong: str
 
 
 def test_every_event_is_answered_once_by_one_worker_and_by_two():
-    """Commands and setups at once, through real processes, are neither refused, nor lost, nor doubled."""
+    """No event is refused, lost or doubled by one worker or by two.
+
+    The events are commands and setups at once, through real processes.
+    """
     kept = {name: value for name, value in os.environ.items() if "proxy" not in name.lower()}
     command = [sys.executable, "-m", "bench", "scale-small"]
     done = subprocess.run(  # noqa: S603  our own
@@ -40,7 +43,7 @@ def test_every_event_is_answered_once_by_one_worker_and_by_two():
 
 
 def rows_of_memory(printed: str) -> dict[str, list[float]]:
-    """The numbers of each row of the table of the memory, by the row's name."""
+    """Return the numbers of each row of the table of the memory, by the row's name."""
     found = [re.split(r"\s{2,}", line.strip()) for line in printed.splitlines()]
     rows = [row for row in found if len(row) == 7 and row[0] != "part"]
     return {row[0]: [float(cell) for cell in row[1:]] for row in rows}
@@ -48,7 +51,10 @@ def rows_of_memory(printed: str) -> dict[str, list[float]]:
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the memory is read from /proc")
 def test_the_memory_of_the_smallest_installation_is_printed_by_part():
-    """Every process of the bot is in one row, and the last row is the sum."""
+    """In the table of the memory every process of the bot is in one row.
+
+    The last row is the sum.
+    """
     kept = {name: value for name, value in os.environ.items() if "proxy" not in name.lower()}
     command = [sys.executable, "-m", "bench", "memory"]
     done = subprocess.run(  # noqa: S603  our own

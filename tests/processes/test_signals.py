@@ -74,7 +74,7 @@ sys.exit(timers.run())
 
 @pytest.fixture
 def run(tmp_path: Path) -> Iterator[Callable[..., subprocess.Popen[bytes]]]:
-    """Starts a script in a process of its own."""
+    """Return a function that starts a script in a process of its own."""
     started: list[subprocess.Popen[bytes]] = []
 
     def start(source: str, *arguments: str) -> subprocess.Popen[bytes]:
@@ -89,7 +89,7 @@ def run(tmp_path: Path) -> Iterator[Callable[..., subprocess.Popen[bytes]]]:
 
 
 def pids(file: Path, count: int) -> list[int]:
-    """The process ids in a file, when there are so many."""
+    """Wait until a file has so many lines, and return the process ids in it."""
     until(
         lambda: file.exists() and len(file.read_text().splitlines()) >= count,
         f"line {count} of {file.name}",
@@ -108,7 +108,7 @@ def is_alive(pid: int) -> bool:
 def test_a_killed_child_is_started_again(
     run: Callable[..., subprocess.Popen[bytes]], tmp_path: Path
 ):
-    """SIGKILL is answered by a new child."""
+    """The supervisor starts a new child for one that was killed with SIGKILL."""
     run(SUPERVISED, str(tmp_path), "patient")
     first = pids(tmp_path / "patient", 1)[0]
     os.kill(first, signal.SIGKILL)
@@ -141,7 +141,10 @@ def test_everybody_is_out_within_thirty_seconds():
 def test_children_die_with_the_supervisor(
     run: Callable[..., subprocess.Popen[bytes]], tmp_path: Path
 ):
-    """A killed supervisor leaves no orphans: they get SIGTERM from the kernel and finish."""
+    """A killed supervisor leaves no orphans.
+
+    Its children get SIGTERM from the kernel and finish.
+    """
     supervisor = run(SUPERVISED, str(tmp_path), "patient")
     child = pids(tmp_path / "patient", 1)[0]
     supervisor.kill()
@@ -152,7 +155,10 @@ def test_children_die_with_the_supervisor(
 def test_a_child_that_fails_at_once_is_not_started_at_full_speed(
     run: Callable[..., subprocess.Popen[bytes]], tmp_path: Path
 ):
-    """One start a second, and the supervisor still hears SIGTERM."""
+    """A child that fails at once is started once a second.
+
+    The supervisor still reacts to SIGTERM.
+    """
     supervisor = run(SUPERVISED, str(tmp_path), "failing")
     pids(tmp_path / "failing", 2)
     supervisor.terminate()
@@ -163,7 +169,7 @@ def test_a_child_that_fails_at_once_is_not_started_at_full_speed(
 
 
 def test_a_timer_is_not_cut_off(run: Callable[..., subprocess.Popen[bytes]], tmp_path: Path):
-    """SIGTERM waits for the function that runs."""
+    """On SIGTERM the timers wait for the function that runs."""
     file = tmp_path / "timer"
     process = run(TIMED, str(file))
     until(lambda: file.exists() and file.read_text(), "the beginning")
@@ -172,7 +178,10 @@ def test_a_timer_is_not_cut_off(run: Callable[..., subprocess.Popen[bytes]], tmp
 
 
 def test_a_timer_that_fails_does_not_stop_the_others():
-    """The others run, and it is tried again within 30 seconds although its own time is longer."""
+    """If one timer fails, the others run.
+
+    It is tried again within 30 seconds, although its own time is longer.
+    """
     done = []
     timers = Timers()
     timers.every(3600, lambda: done.append(1 / 0))
@@ -182,7 +191,7 @@ def test_a_timer_that_fails_does_not_stop_the_others():
 
 
 def test_timers_keep_their_time():
-    """The first time is at once, and then not before its seconds are over."""
+    """A timer runs at once for the first time, and later not before its seconds are over."""
     done = []
     timers = Timers()
     timers.every(0.05, lambda: done.append("often"))
@@ -195,5 +204,5 @@ def test_timers_keep_their_time():
 
 
 def test_without_timers_there_is_nothing_to_do():
-    """An empty list waits instead of turning in circles."""
+    """An empty list of timers waits, and does not run in a busy loop."""
     assert Timers().tick() > 20

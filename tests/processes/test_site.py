@@ -1,4 +1,4 @@
-"""``make site``: the whole site, built in strict mode by MkDocs."""
+"""Whole site of ``make site``, built in strict mode by MkDocs."""
 
 from __future__ import annotations
 
@@ -15,7 +15,10 @@ MKDOCS = ROOT / ".venv" / "site" / "bin" / "mkdocs"
 
 @pytest.mark.slow
 def test_the_site_is_built_without_a_warning():
-    """A broken link, a missing anchor or a page without a place in the menu would end it with an error."""
+    """The site is built without a warning, has a German page and can be searched.
+
+    A broken link, a missing anchor or a page without a place in the menu would be an error.
+    """
     mkdocs = MKDOCS if MKDOCS.exists() else shutil.which("mkdocs")
     if not mkdocs:
         pytest.skip("MkDocs is not installed: make site installs it into .venv/site")

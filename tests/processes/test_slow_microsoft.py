@@ -1,4 +1,7 @@
-"""A login service that answers too slowly holds neither the webhook nor the first page of a sign-in."""
+"""Login service that answers too slowly.
+
+It delays neither the webhook nor the first page of a sign-in.
+"""
 
 from __future__ import annotations
 
@@ -34,7 +37,7 @@ SECRET = "new-secret-0123456789"
 
 @dataclass
 class Dripping:
-    """Login service that sends a blank every tenth of a second until it is let go."""
+    """Login service that sends a blank every tenth of a second until ``go`` is set."""
 
     base: str = ""
     inside: int = 0
@@ -42,7 +45,7 @@ class Dripping:
     go: threading.Event = field(default_factory=threading.Event)
 
     def document(self) -> bytes:
-        """The discovery document."""
+        """Return the discovery document."""
         at = f"{self.base}/organizations"
         names = {
             "issuer": f"{self.base}/{{tenantid}}/v2.0",
@@ -74,7 +77,7 @@ class _Handler(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def login() -> Iterator[Dripping]:
-    """The slow login service, listening."""
+    """Slow login service that listens on loopback."""
     service = Dripping()
     handler = type("Handler", (_Handler,), {"service": service})
     server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
@@ -93,7 +96,7 @@ def login() -> Iterator[Dripping]:
 def address(
     services: Services, login: Dripping, free_port: int, webex_script: object
 ) -> Iterator[str]:
-    """The address of a real web process that has this login service."""
+    """Address of a real web process that uses this login service."""
     env = {
         "WEBEX_ACCESS_TOKEN": "a-made-up-token",
         "WEBEX_WEBHOOK_SECRET": SECRET,
@@ -117,12 +120,12 @@ def address(
 
 
 def finished(pressed: list[Future[httpx.Response]]) -> int:
-    """The number of presses that have their answer."""
+    """Return the number of presses that have their answer."""
     return sum(each.done() for each in pressed)
 
 
 def webhook(address: str, number: int) -> int:
-    """Deliver an event; the status of the answer."""
+    """Deliver an event, and return the status of the answer."""
     event = {"resource": "messages", "event": "created", "data": {"id": f"m-{number}"}}
     body = json.dumps(event).encode()
     signature = hmac.new(SECRET.encode(), body, hashlib.sha1).hexdigest()
@@ -136,10 +139,10 @@ def webhook(address: str, number: int) -> int:
 def test_a_slow_login_service_holds_nobody_else(
     services: Services, login: Dripping, address: str, redis: Redis, begin: Callable[..., Run]
 ):
-    """Of sixteen presses three wait for Microsoft and thirteen are told at once to press again.
+    """Three of sixteen presses wait for Microsoft, and thirteen are told at once to press again.
 
-    Meanwhile webhooks and first pages are answered. All that is judged by the order of the answers:
-    the login service answers nobody before the webhooks have their answers.
+    Meanwhile webhooks and first pages are answered. The test looks at the order of the answers: the
+    login service answers nobody before the webhooks have their answers.
     """
     path = links.link(services, "signin", begin().id).url.rpartition("/signin/")[2]
     url = f"{address}/signin/{path}"

@@ -1,4 +1,4 @@
-"""A process that cannot do its work says why in a sentence, and ends."""
+"""Processes that cannot do their work, say why in a sentence, and end."""
 
 from __future__ import annotations
 
@@ -46,7 +46,10 @@ ENV = {
 def run(
     line: tuple[str, ...], folder: Path, **env: str
 ) -> tuple[int, str, subprocess.CompletedProcess[str]]:
-    """Run a command of the bot to its end, and return its exit code, its last line and the rest."""
+    """Run a command of the bot to its end.
+
+    Return its exit code, its last line and the finished process.
+    """
     done = subprocess.run(  # noqa: S603  our own command line
         [sys.executable, "-m", "bot", *line],
         env=ENV | env,
@@ -62,7 +65,7 @@ def run(
 
 @pytest.fixture
 def guarded(free_port: int, tmp_path: Path) -> Iterator[int]:
-    """The port of a Redis with a password."""
+    """Port of a Redis with a password."""
     line = (*redis_server.command(free_port, tmp_path), "--requirepass", "the-right-word")
     with subprocess.Popen(line, stdout=subprocess.DEVNULL) as server:  # noqa: S603  our own
         until(lambda: connects(free_port), "the Redis")
@@ -71,7 +74,7 @@ def guarded(free_port: int, tmp_path: Path) -> Iterator[int]:
 
 
 def connects(port: int) -> bool:
-    """Return whether a server listens there."""
+    """Return whether a server listens at the port."""
     with socket.socket() as probe:
         return probe.connect_ex(("127.0.0.1", port)) == 0
 
@@ -87,20 +90,29 @@ def connects(port: int) -> bool:
 def test_a_wrong_password_ends_the_process(
     guarded: int, tmp_path: Path, command: str, user: str, why: str
 ):
-    """The cause is named, the password is not, and nothing is tried forever."""
+    """A wrong password of Redis ends the process with a sentence that names the cause.
+
+    The password is not printed.
+    """
     code, last, done = run((command,), tmp_path, REDIS_URL=f"redis://{user}127.0.0.1:{guarded}/0")
     assert (code, last.startswith(why), "wrong-word" in done.stderr) == (2, True, False)
 
 
 def test_a_redis_that_asks_late_for_a_password_ends_the_wait(guarded: int):
-    """A worker that was told to wait ends as well, and its supervisor ends the others."""
+    """A worker that waits for Redis ends too if the password is wrong.
+
+    Its supervisor ends the others.
+    """
     with pytest.raises(SystemExit) as ended:
         wait_for_redis(f"redis://:the-wrong-word@127.0.0.1:{guarded}/0")
     assert ended.value.code == 2
 
 
 def test_a_redis_that_is_only_starting_is_waited_for(free_port: int, tmp_path: Path):
-    """A Redis that still reads its data refuses every command with LOADING, which passes."""
+    """A worker waits for a Redis that still reads its data.
+
+    Such a Redis refuses every command with LOADING, which passes.
+    """
     line = [redis_server.binary(), "--port", str(free_port), "--dir", str(tmp_path), "--save", ""]
     url = f"redis://127.0.0.1:{free_port}/0"
     with subprocess.Popen(line, stdout=subprocess.DEVNULL) as first, Redis.from_url(url) as redis:  # noqa: S603
@@ -140,7 +152,10 @@ print(int(worker.wait_for_redis(sys.argv[1]).get("schema")))
 @pytest.mark.parametrize("command", ["web", "worker", "doctor", "webhooks", "audit", "rekey"])
 @pytest.mark.parametrize("name", ["SSL_CERT_FILE", "REQUESTS_CA_BUNDLE"])
 def test_missing_authorities_end_the_process(tmp_path: Path, name: str, command: str):
-    """The variable and the path are named, by every command that needs them."""
+    """If the file of certificate authorities is missing, each command that needs it ends.
+
+    The sentence names the variable and the path.
+    """
     path = tmp_path / "ca.pem"
     code, _, done = run((command,), tmp_path, **{name: str(path)})
     assert (code, f"{name} names {path}, which cannot be used (No such file" in done.stderr) == (
@@ -150,7 +165,10 @@ def test_missing_authorities_end_the_process(tmp_path: Path, name: str, command:
 
 
 def test_a_missing_file_of_a_secret_ends_the_process(tmp_path: Path):
-    """The sentence names the setting and the path, and does not say that it is not set."""
+    """If the file of a secret is missing, the sentence names the setting and the path.
+
+    It does not say that the setting is missing.
+    """
     env = {"MICROSOFT_CLIENT_SECRET": "", "MICROSOFT_CLIENT_SECRET_FILE": str(tmp_path / "gone")}
     code, _, done = run(("web",), tmp_path, **env)
     about = [line for line in done.stderr.splitlines() if "MICROSOFT_CLIENT_SECRET" in line]
@@ -159,7 +177,10 @@ def test_a_missing_file_of_a_secret_ends_the_process(tmp_path: Path):
 
 @pytest.mark.parametrize("command", ["web", "worker", "doctor"])
 def test_a_certificate_that_has_ended_ends_the_process(tmp_path: Path, command: str):
-    """The sentence names the setting, the file and the day. Nothing of the key is printed."""
+    """A certificate that has ended ends the process.
+
+    The sentence names the setting, the file and the day. Nothing of the key is printed.
+    """
     path = make_pem(ends_in=timedelta(days=-1)).write(tmp_path / "bot.pem")
     env = {"MICROSOFT_CLIENT_SECRET": "", "MICROSOFT_CLIENT_CERTIFICATE": str(path)}
     code, _, done = run((command,), tmp_path, **env)
@@ -168,7 +189,7 @@ def test_a_certificate_that_has_ended_ends_the_process(tmp_path: Path, command: 
 
 
 def test_two_credentials_end_the_process(tmp_path: Path):
-    """It would not be clear which one the bot uses."""
+    """Two credentials end the process, because it would not be clear which one the bot uses."""
     code, _, done = run(("web",), tmp_path, MICROSOFT_FEDERATED_TOKEN_FILE="/var/token")
     told = "MICROSOFT_CLIENT_SECRET is set, and so is MICROSOFT_FEDERATED_TOKEN_FILE: keep one"
     assert (code, told in done.stderr) == (2, True)
@@ -176,7 +197,7 @@ def test_two_credentials_end_the_process(tmp_path: Path):
 
 @pytest.mark.parametrize("approvers", ["", "boss@example.test"])
 def test_a_start_without_approvers_is_warned_of(redis_url: str, tmp_path: Path, approvers: str):
-    """The log says why it matters and what to set; the process goes on."""
+    """If no approvers are set, the log says why it matters and what to set. The process goes on."""
     with socket.create_server(("0.0.0.0", 0)) as taken:
         env = {"PORT": str(taken.getsockname()[1]), "APPROVERS": approvers}
         code, last, done = run(("web",), tmp_path, REDIS_URL=redis_url, **env)
@@ -189,7 +210,10 @@ def test_a_start_without_approvers_is_warned_of(redis_url: str, tmp_path: Path, 
 def test_a_data_folder_that_takes_nothing_ends_the_process(
     tmp_path: Path, free_port: int, command: str
 ):
-    """A file stands where the folder should be. The folder is named, and what to do."""
+    """If a file is in the place of the data folder, the process ends.
+
+    The sentence names the folder and says what to do.
+    """
     (tmp_path / "data").touch()
     line = ("redis", "--port", str(free_port)) if command == "redis" else ("worker",)
     code, last, _ = run(line, tmp_path)
@@ -206,7 +230,10 @@ def test_a_data_folder_that_takes_nothing_ends_the_process(
 def test_a_data_folder_on_a_read_only_file_system_ends_the_process(
     tmp_path: Path, free_port: int, command: str, there: bool
 ):
-    """The same, whether the folder exists or cannot be made. The kernel's reason is in the sentence."""
+    """A data folder on a read-only file system ends the process, with the kernel's reason.
+
+    It makes no difference whether the folder exists.
+    """
     if there:
         (tmp_path / "data").mkdir()
     line = ("redis", "--port", str(free_port)) if command == "redis" else ("worker",)
@@ -226,21 +253,30 @@ def test_a_data_folder_on_a_read_only_file_system_ends_the_process(
 
 
 def test_a_port_that_another_redis_guards_ends_the_embedded_one(guarded: int, tmp_path: Path):
-    """A Redis with a password holds the port; a crash loop would say nothing of it."""
+    """The embedded Redis ends with a sentence if a Redis with a password has its port.
+
+    A loop of crashes would not say that.
+    """
     line = ("redis", "--port", str(guarded), "--folder", str(tmp_path / "other"))
     code, last, _ = run(line, tmp_path)
     assert (code, f"127.0.0.1:{guarded}, because another program does" in last) == (2, True)
 
 
 def test_a_port_that_an_open_redis_holds_ends_the_embedded_one(redis: Redis, tmp_path: Path):
-    """It is another program's, although it answers: nothing is written to it."""
+    """The embedded Redis ends if an open Redis of another program has its port.
+
+    Nothing is written to the other one, although it answers.
+    """
     port = redis.connection_pool.connection_kwargs["port"]
     code, last, _ = run(("redis", "--port", str(port)), tmp_path)
     assert (code, "because another program does" in last, redis.dbsize()) == (2, True, 0)
 
 
 def test_a_second_server_of_a_folder_ends(free_port: int, tmp_path: Path):
-    """Two servers that write one append-only file would destroy it. Exit code 1, as it may pass."""
+    """A second embedded server of a folder ends with exit code 1, as the reason may pass.
+
+    Two servers that write one append-only file would destroy it.
+    """
     line = [sys.executable, "-m", "bot", "redis", "--port", str(free_port)]
     with subprocess.Popen(line, cwd=tmp_path, env=ENV, stderr=subprocess.DEVNULL) as first:  # noqa: S603
         until(lambda: redis_server.answers(free_port))
@@ -251,7 +287,10 @@ def test_a_second_server_of_a_folder_ends(free_port: int, tmp_path: Path):
 
 
 def test_a_cluster_ends_the_process(tmp_path: Path):
-    """Its keys are on different servers, so one change would fail in the middle."""
+    """A Redis Cluster ends the process.
+
+    Its keys are on different servers, so one change would fail in the middle.
+    """
     with redis_servers.cluster(tmp_path / "cluster") as server:
         url = f"redis://127.0.0.1:{server.port}/0"
         for command in ("web", "worker"):
@@ -263,7 +302,10 @@ def test_a_cluster_ends_the_process(tmp_path: Path):
 
 
 def test_a_bad_address_of_sentinels_ends_the_process(tmp_path: Path):
-    """The sentence names the setting and shows the form."""
+    """A bad address of Sentinels ends the process.
+
+    The sentence names the setting and shows the form.
+    """
     code, _, done = run(("web",), tmp_path, REDIS_URL="redis+sentinel://one:26379")
     said = "REDIS_URL names no service that the Sentinels watch: it looks like redis+sentinel://"
     assert (code, said in done.stderr) == (2, True)
@@ -271,7 +313,7 @@ def test_a_bad_address_of_sentinels_ends_the_process(tmp_path: Path):
 
 @pytest.fixture
 def guarded_sentinel(tmp_path: Path) -> Iterator[int]:
-    """The port of a Sentinel with a password, which watches a Redis without one."""
+    """Port of a Sentinel with a password, which watches a Redis without one."""
     with (
         redis_servers.pair(tmp_path / "pair") as (primary, _),
         redis_servers.sentinel(tmp_path, primary) as port,
@@ -286,7 +328,10 @@ def guarded_sentinel(tmp_path: Path) -> Iterator[int]:
 def test_a_wrong_password_of_the_sentinels_ends_the_process(
     guarded_sentinel: int, tmp_path: Path, command: str, login: str
 ):
-    """The cause is named and the password is not. With the right one, the process works."""
+    """A wrong password of the Sentinels ends the process with the cause and without the password.
+
+    With the right password, the process works.
+    """
     address = f"redis+sentinel://127.0.0.1:{guarded_sentinel}/{redis_servers.SERVICE}"
     code, last, done = run((command,), tmp_path, REDIS_URL=f"{address}{login}")
     assert (code, "A Sentinel refuses the user or the password: correct" in last) == (2, True), last
@@ -298,7 +343,10 @@ def test_a_wrong_password_of_the_sentinels_ends_the_process(
 
 
 def test_a_redis_that_is_away_is_named_by_the_web_process(tmp_path: Path, free_port: int):
-    """The process goes on, because Redis may come; the log says why the bot does not work yet."""
+    """If Redis does not answer, the log says why the bot does not work yet.
+
+    The web process goes on, because Redis may come.
+    """
     with socket.create_server(("0.0.0.0", 0)) as taken:
         env = {"REDIS_URL": f"redis://127.0.0.1:{free_port}/0", "PORT": str(taken.getsockname()[1])}
         code, last, done = run(("web",), tmp_path, **env)
@@ -307,7 +355,7 @@ def test_a_redis_that_is_away_is_named_by_the_web_process(tmp_path: Path, free_p
 
 
 def test_a_taken_port_ends_the_web_process(redis_url: str, tmp_path: Path):
-    """Exit code 1, and PORT is named."""
+    """A taken port ends the web process with exit code 1 and a sentence that names PORT."""
     with socket.create_server(("0.0.0.0", 0)) as taken:
         port = str(taken.getsockname()[1])
         code, last, _ = run(("web",), tmp_path, REDIS_URL=redis_url, PORT=port)
@@ -315,13 +363,13 @@ def test_a_taken_port_ends_the_web_process(redis_url: str, tmp_path: Path):
 
 
 def test_a_strange_address_ends_the_web_process(redis_url: str, tmp_path: Path):
-    """An address of a range that no machine has (RFC 5737)."""
+    """An address that no machine has (RFC 5737) in HOST ends the web process with exit code 1."""
     code, last, _ = run(("web",), tmp_path, REDIS_URL=redis_url, HOST="192.0.2.1")
     assert (code, last.partition(":")[0]) == (1, "HOST 192.0.2.1 is no address of this machine")
 
 
 def test_only_a_refusal_is_final():
-    """Other errors of Redis may pass."""
+    """Only a refusal of Redis ends a process, because its other errors may pass."""
     errors = (
         RedisConnectionError("refused"),
         RedisTimeoutError(),

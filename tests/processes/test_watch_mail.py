@@ -1,6 +1,6 @@
 """Test mail of the watch in the running product: sent, told apart, followed, and seen to be lost.
 
-The eye is the worker's own look in a process of its own. For it an hour is a second.
+The eye is the worker's own look in a process of its own. For this process an hour is a second.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ Json = dict[str, Any]
 
 @dataclass
 class Played:
-    """A channel that was set up, its people, and the eye of the watch."""
+    """Channel that was set up, its people, and the eye of the watch."""
 
     stack: Stack
     people: People
@@ -47,7 +47,7 @@ class Played:
 
 @pytest.fixture(scope="module")
 def played() -> Iterator[Played]:
-    """The product, whose tenant lets the bot read."""
+    """Running product whose tenant lets the bot read, with a channel and the eye of the watch."""
     with Stack(practice=SETTINGS, env=NO_LOG) as stack:
         people = stack.people()
         story = WatchedFaults(people, lambda _: None)
@@ -60,7 +60,10 @@ def played() -> Iterator[Played]:
 
 
 def test_a_mail_goes_the_whole_way_and_is_no_customers(played: Played) -> None:
-    """An agent gets it, the next look sees that it arrived, and it is not counted."""
+    """A test mail of the watch reaches an agent, and the next look sees that it arrived.
+
+    The mail is not counted as a customer's.
+    """
     assert played.mails == []
     first = played.eye.look()
     (mail,) = until(lambda: played.mails, "the task of the test mail")
@@ -73,9 +76,10 @@ def test_a_mail_goes_the_whole_way_and_is_no_customers(played: Played) -> None:
 
 
 def test_a_break_that_only_the_mail_sees(played: Played) -> None:
-    """Webex Connect's server refuses its old address, and no customer has written since.
+    """A test mail finds that Webex Connect's server refuses its old address.
 
-    The card of the worker's own looks says that only the test mail has seen it, and where it stopped.
+    No customer has written since. The card of the worker's own looks says that only the test mail
+    has seen the break, and names the station at which the mail stopped.
     """
     played.people.control("POST", "fault/connect_address_bounces")
     seen = until(lambda: _broken(played.eye.look()), "a look that has seen the lost mail")
@@ -99,7 +103,10 @@ def test_a_break_that_only_the_mail_sees(played: Played) -> None:
 
 
 def test_no_two_processes_send_one_in_the_same_hour(played: Played) -> None:
-    """Two look at a silent channel side by side, and a third one after they were stopped."""
+    """Several processes that watch a silent channel send only one test mail in an hour.
+
+    Two processes look at the same time, and a third one after they were stopped.
+    """
     box, body = "box0@silent.example", {"name": "Silent", "members": [REQUESTER]}
     room = str(played.people.control("POST", "webex/space", body)["id"])
     fill(played.stack, played.people, room, [box])
@@ -117,7 +124,7 @@ def test_no_two_processes_send_one_in_the_same_hour(played: Played) -> None:
 
 
 def _is_for(mail: Json, box: str) -> bool:
-    """Return whether it is a test mail of the watch to the mailbox, and no copy of it."""
+    """Return whether a mail is the watch's test mail to this mailbox, and not a copy of it."""
     return mail["recipient"] == box and MARK in mail["subject"]
 
 

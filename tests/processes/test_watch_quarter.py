@@ -11,7 +11,7 @@ from bench.watch_quarter import Quarter, simulate
 
 @pytest.fixture(scope="module")
 def played(redis_url: str) -> tuple[Quarter, Judged]:
-    """Three days with 20 channels in 2 tenants, on a Redis that is empty before."""
+    """Three simulated days with 20 channels in 2 tenants, on a Redis that is empty before."""
     with Redis.from_url(redis_url) as redis:
         redis.flushall()
         quarter = simulate(redis, 3, 3, 20, 2)
@@ -21,7 +21,10 @@ def played(redis_url: str) -> tuple[Quarter, Judged]:
 
 
 def test_three_days_have_no_false_missed_or_doubled_card(played: tuple[Quarter, Judged]) -> None:
-    """Although clouds fall silent, look wrong for moments, and workers are killed in their rounds."""
+    """Three days of the watch have no false, missed or doubled card.
+
+    Meanwhile clouds fall silent or look wrong for moments, and workers are killed in their rounds.
+    """
     quarter, found = played
     assert (found.false, found.missed, found.doubled) == ([], [], [])
     assert sum(found.noticed.values()) >= 3
@@ -32,14 +35,17 @@ def test_three_days_have_no_false_missed_or_doubled_card(played: tuple[Quarter, 
 def test_each_card_comes_within_the_interval_and_two_minutes(
     played: tuple[Quarter, Judged],
 ) -> None:
-    """Counted in virtual time, without the time in which nobody could look."""
+    """Each card of the watch comes within the interval and two minutes of virtual time.
+
+    The time in which nobody could look is not counted.
+    """
     _, found = played
     assert found.late == []
     assert found.seconds
 
 
 def test_each_mail_is_in_the_history_once(played: tuple[Quarter, Judged]) -> None:
-    """Mails that several looks have shown are counted once, and none is lost."""
+    """Mails that several looks have shown are counted once, and no mail is lost."""
     _, found = played
     assert found.mails_made > 100
     assert found.mails_kept == found.mails_made

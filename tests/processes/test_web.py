@@ -1,4 +1,4 @@
-"""The web process: what it says, how it ends, and that nobody holds it up."""
+"""Web process: its answers, its end, and its patience with stalled clients."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ serve(create_app(settings, connect_for_web(sys.argv[1]), [pages]), int(sys.argv[
 def server(
     redis_url: str, free_port: int, tmp_path: Path
 ) -> Iterator[tuple[subprocess.Popen[bytes], int]]:
-    """The real web process, listening."""
+    """Real web process that listens, and its port."""
     script = tmp_path / "server.py"
     script.write_text(SERVER)
     command = [sys.executable, str(script), redis_url, str(free_port), str(tmp_path / "began")]
@@ -104,9 +104,9 @@ LENGTHS = {
 
 @pytest.mark.parametrize("how", LENGTHS)
 def test_a_request_has_one_length(server: tuple[subprocess.Popen[bytes], int], how: str):
-    """A request with two lengths is refused, and what follows it on the connection is not answered.
+    """A request with two lengths is refused, as RFC 9112, 6.1 demands.
 
-    RFC 9112, 6.1. The second request is only answered if the first one was clear.
+    A second request on the connection is only answered if the first one was clear.
     """
     version, headers, status = LENGTHS[how]
     first = b"POST /webhooks/webex " + version + b"\r\nHost: x\r\n" + headers + b"\r\n0\r\n\r\n"
@@ -121,7 +121,7 @@ def test_a_request_has_one_length(server: tuple[subprocess.Popen[bytes], int], h
 def test_stalled_clients_do_not_keep_others_waiting(server: tuple[subprocess.Popen[bytes], int]):
     """Clients that stop after half a request do not delay the next client (facts/parts.md G).
 
-    They are more than waitress accepts by default.
+    They are more clients than waitress accepts by default.
     """
     stalled = [socket.create_connection(("127.0.0.1", server[1])) for _ in range(150)]
     for each in stalled:

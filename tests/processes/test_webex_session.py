@@ -1,4 +1,4 @@
-"""A process that was forked, and its connection to Webex."""
+"""Connection to Webex of a process that was forked."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from bot.webex.client import Webex
     "ignore:This process .* is multi-threaded:DeprecationWarning"
 )  # the child only asks and leaves
 def test_a_fork_gets_a_session_of_its_own(webex: Webex, webex_script: Any, reply: Any):
-    """Parent and child do not share a connection: the child's answer is its own."""
+    """Parent and child do not share a connection to Webex, so the child gets its own answer."""
     webex_script.on("GET", "/people/me", reply(200, {"id": "bot-id"}))
     before = webex._api  # noqa: SLF001  what is tested is that this differs
     assert webex._api is before  # noqa: SLF001  the SDK's connection

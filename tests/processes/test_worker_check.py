@@ -1,4 +1,4 @@
-"""The probe of a container platform: ``worker --check``."""
+"""Command ``worker --check``, with which a container platform probes a worker."""
 
 from __future__ import annotations
 
@@ -15,7 +15,10 @@ CHECK = ("worker", "--check")
 
 
 def test_the_check_follows_the_worker(redis: Redis, redis_url: str, tmp_path: Path):
-    """1 before the worker is there, 0 while it lives, 1 after its end."""
+    """The check exits with 0 while the worker lives.
+
+    Before the worker's start and after its end, the check exits with 1.
+    """
 
     def checked() -> tuple[int, str]:
         code, _, done = run(CHECK, tmp_path, REDIS_URL=redis_url)
@@ -34,6 +37,9 @@ def test_the_check_follows_the_worker(redis: Redis, redis_url: str, tmp_path: Pa
 
 
 def test_without_redis_nothing_is_known(tmp_path: Path, free_port: int):
-    """A new start of the worker would not bring Redis back, so the check does not ask for one."""
+    """Without Redis the check exits with 0, so that the platform does not restart the worker.
+
+    A new start of the worker would not bring Redis back.
+    """
     code, last, _ = run(CHECK, tmp_path, REDIS_URL=f"redis://127.0.0.1:{free_port}/0")
     assert (code, last.startswith("Nothing is known: Redis does not answer")) == (0, True)

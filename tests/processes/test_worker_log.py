@@ -1,4 +1,7 @@
-"""Log of a real worker: silent while nothing happens, one line for each thing that happens, ids in each."""
+"""Log of a real worker: silent while nothing happens, and one line for each thing that happens.
+
+Each line has the ids that belong to it.
+"""
 
 from __future__ import annotations
 
@@ -29,7 +32,10 @@ Lines = Callable[[], list[dict[str, Any]]]
 def lines(
     settings: BotSettings, redis: Redis, webex_script: Any, reply: Any, tmp_path: Path
 ) -> Iterator[Lines]:
-    """The lines so far of the log of a real worker, whose webhooks are in order."""
+    """Return a function that returns the lines so far of a real worker's log.
+
+    The worker's webhooks are in order.
+    """
     me = {"id": "bot", "emails": ["email@webex.bot"], "type": "bot", "displayName": "Email"}
     webex_script.on("GET", "/people/me", reply(200, me))
     webex_script.on("GET", "/webhooks", reply(200, {"items": []}))
@@ -46,12 +52,15 @@ def lines(
 
 
 def beats(redis: Redis) -> dict[str, str]:
-    """The last sign of life of each RQ worker, which it gives at every round of waiting."""
+    """Return the last sign of life of each RQ worker, which comes with every round of waiting."""
     return {each.name: str(each.last_heartbeat) for each in Worker.all(connection=redis)}
 
 
 def test_an_idle_worker_says_nothing(lines: Lines, redis: Redis):
-    """After the start no line is written in three rounds of every RQ worker, and RQ writes none at all."""
+    """A worker that waits for three rounds writes no line after its start.
+
+    RQ itself writes none at all.
+    """
     until(lambda: {"webhooks", "data"} <= {each["event"] for each in lines()})
     before = lines()
     for _ in range(ROUNDS):
@@ -63,7 +72,10 @@ def test_an_idle_worker_says_nothing(lines: Lines, redis: Redis):
 
 
 def test_an_event_is_one_line_with_its_ids(lines: Lines, redis: Redis):
-    """The line has the event, the job and what was done; the counts are in Redis when the job has ended."""
+    """An event makes one log line with the event, the job and the result.
+
+    The counts are in Redis when the job has ended.
+    """
     event = WebhookEvent("messages", "gone", "ann", "room", a_while_ago())
     EventQueue(redis).add(event)
     until(lambda: redis.zcard(keys.events_due()) == 0)

@@ -1,4 +1,4 @@
-"""The WSGI object serves from processes that are forked after it was loaded."""
+"""WSGI object, which serves from processes that are forked after it was loaded."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ for pid in children:
 
 @pytest.fixture
 def forks(redis_url: str, tmp_path: Path, free_ports: tuple[int, int]) -> Iterator[tuple[int, int]]:
-    """Two forks of a process that has loaded the application and asked Redis."""
+    """Ports of two forks of a process that has loaded the application and asked Redis."""
     line = [sys.executable, "-c", PREFORK, *map(str, free_ports)]
     server = subprocess.Popen(line, env=ENV | {"REDIS_URL": redis_url}, cwd=tmp_path)  # noqa: S603
     until(lambda: all(status(port, "/healthz") == 200 for port in free_ports), "both forks")
@@ -45,12 +45,12 @@ def forks(redis_url: str, tmp_path: Path, free_ports: tuple[int, int]) -> Iterat
 
 @pytest.fixture
 def free_ports(free_port: int) -> tuple[int, int]:
-    """Two ports."""
+    """Return two free ports."""
     return free_port, ports.free_port()
 
 
 def status(port: int, path: str) -> int:
-    """The status of an answer, or 0 without one."""
+    """Return the status of an answer, or 0 without an answer."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=LIMIT_S)
     try:
         connection.request("GET", path)
@@ -62,7 +62,7 @@ def status(port: int, path: str) -> int:
 
 
 def test_forks_share_no_connection(forks: tuple[int, int]):
-    """Each fork has a connection to Redis of its own, and the pages are there."""
+    """Each forked process has its own connection to Redis and serves the pages."""
     with ThreadPoolExecutor(4) as pool:
         answers = list(pool.map(lambda number: status(forks[number % 2], "/healthz"), range(60)))
     pages = [status(port, path) for port in forks for path in ("/pages/page.css", "/signin/x")]
@@ -70,7 +70,10 @@ def test_forks_share_no_connection(forks: tuple[int, int]):
 
 
 def test_bad_settings_end_the_server():
-    """Exit code 3, on which gunicorn ends, and a line for each problem."""
+    """Bad settings end the server with a line for each problem and exit code 3.
+
+    On this code gunicorn ends, too.
+    """
     done = subprocess.run(
         [sys.executable, "-c", "from bot.web.wsgi import app"],
         env=ENV | {"PUBLIC_URL": ""},

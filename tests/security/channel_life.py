@@ -50,7 +50,7 @@ class Life:
 class CrowdedWalk(Walk):
     """Walk whose one-time page fifty people open at once.
 
-    Every link preview and mail scanner has opened it before.
+    Link previews and mail scanners have opened the page before.
     """
 
     life: Life
@@ -69,7 +69,10 @@ class CrowdedWalk(Walk):
         return Walk.open(self, card, who, decision)
 
     def secret(self, card: Json) -> str:
-        """Open the one-time page fifty times at once, and return the secret that one reader gets."""
+        """Press the button of the one-time page fifty times at once, and return the secret.
+
+        Exactly one of the fifty readers gets it.
+        """
         url = links(card)[0]
         with httpx.Client(trust_env=False) as scanner:
             self.life.before = [
@@ -86,7 +89,7 @@ class CrowdedWalk(Walk):
 def sign_in_and_kill(stack: Stack, walk: Walk) -> None:
     """Sign in, press Approve three times at once, and kill the worker while it adds a secret.
 
-    The token endpoint answers nonsense once.
+    Before that, the token endpoint answers nonsense once.
     """
     control = walk.people.control
     walk.ask()

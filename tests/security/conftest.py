@@ -19,14 +19,17 @@ ANSWERS_S = 40.0
 
 @dataclass(slots=True)
 class Presses:
-    """Sends inputs for a card, as the API allows every member of a space, and collects the answers."""
+    """Sender of inputs for a card, as the API allows every member of a space.
+
+    It also collects the answers.
+    """
 
     people: People
     redis: Redis
     sent: int = field(default=0)
 
     def submit(self, who: str, card: Json, inputs: Any) -> None:
-        """One answer to a card, whatever its buttons are."""
+        """Send one input for a card, also one that no button of the card sends."""
         self.people.control(
             "POST", "webex/submit", {"as": who, "message_id": card["id"], "inputs": inputs}
         )
@@ -59,13 +62,13 @@ class Presses:
 
 @pytest.fixture(scope="module")
 def env() -> dict[str, str]:
-    """The product's environment: every refusal is answered, so that each attempt can be told."""
+    """Settings of the product that answer every refusal, so that each attempt can be seen."""
     return {"REFUSALS_PER_HOUR": "1000"}
 
 
 @pytest.fixture(scope="module")
 def presses(stack: Stack, people: People) -> Iterator[Presses]:
-    """Presses past the buttons."""
+    """Sender of inputs for cards that no button sends."""
     redis = Redis(port=stack.ports.redis)
     yield Presses(people, redis)
     redis.close()
@@ -73,7 +76,10 @@ def presses(stack: Stack, people: People) -> Iterator[Presses]:
 
 @pytest.fixture(scope="module")
 def new_walk(people: People) -> Iterator[Callable[..., Walk]]:
-    """Makes walks in a space of their own, in a tenant that is as it was at the start."""
+    """Return a function that starts walks in a tenant in its initial state.
+
+    Each walk has a space of its own, if no room is given.
+    """
     fresh(people)
 
     def make(mailbox: str = "support@contoso.com", room: str = "", **more: Any) -> Walk:

@@ -25,22 +25,22 @@ Json = dict[str, Any]
 
 @dataclass(frozen=True)
 class Writer:
-    """The intruder, and what the operator can see of it."""
+    """Access of the intruder to Redis, and of the operator to the traces of it."""
 
     stack: Stack
     redis: Redis
 
     def forge(self, run: str, *events: Event) -> None:
-        """Add events to a run, and have a worker take it at once."""
+        """Add events to a run in Redis, and let a worker take the run at once."""
         self.redis.rpush(f"run:{run}:events", *(codec.dump(event) for event in events))
         self.wake(run)
 
     def wake(self, run: str) -> None:
-        """Have a worker take the run at once."""
+        """Let a worker take the run at once."""
         self.redis.zadd("runs:due", {run: time.time()})
 
     def approve(self, run: str, plan: str, scope: str) -> None:
-        """Forge an approval."""
+        """Add a forged approval to a run in Redis."""
         data = {"plan": plan, "scope": scope}
         self.forge(run, Event(Kind.APPROVED, now(), by="requester@contoso.com", data=data))
 
@@ -63,12 +63,15 @@ class Writer:
 
 
 def run_of(card: Json) -> tuple[str, str]:
-    """Return the run that a card's buttons name, and its plan, or an empty string."""
+    """Return the run that a card's buttons name, and its plan.
+
+    The plan is an empty string if no button names one.
+    """
     data = [each["data"] for each in actions(card) if isinstance(each.get("data"), dict)]
     run = next(each["run"] for each in data if each.get("run"))
     return run, next((each["plan"] for each in data if each.get("plan")), "")
 
 
 def stopped(walk: Walk, seconds: float = 40) -> Json:
-    """Return the card that says that the run was stopped."""
+    """Return the card that says that the run was stopped because of a forged event."""
     return walk.wait("that the run was stopped", lambda each: FOREIGN in words(each), seconds)

@@ -19,8 +19,8 @@ SHAPES = re.compile(
 def wrapped(secret: str) -> Iterator[bytes]:
     """Yield every encoding of a secret.
 
-    They are plain, percent-encoded, hexadecimal, and both alphabets of Base64 at each of the three
-    alignments.
+    The encodings are plain, percent-encoded, hexadecimal, and both alphabets of Base64 at each of
+    the three alignments.
     """
     raw = secret.encode()
     yield from (
@@ -47,7 +47,7 @@ def found_in(haystacks: dict[str, bytes], secrets: list[str]) -> list[tuple[str,
 
 
 def inflated(content: bytes) -> bytes:
-    """Return the content, and everything in it that was compressed, decompressed.
+    """Return the content, followed by everything in it that can be decompressed.
 
     RQ compresses arguments and exceptions.
     """
@@ -62,7 +62,7 @@ def inflated(content: bytes) -> bytes:
 
 
 def kept_in(redis: Redis) -> bytes:
-    """Return all keys and values, whatever their type."""
+    """Return all keys and values in Redis, of every type."""
     readers: dict[Any, Callable[[Any], Any]] = {
         b"string": redis.get,
         b"list": lambda key: redis.lrange(key, 0, -1),

@@ -32,19 +32,22 @@ def defined_in(path: str) -> set[str]:
 
 
 def page() -> str:
-    """The page."""
+    """Return the text of docs/security.md."""
     return (ROOT / "docs/security.md").read_text(encoding="utf-8")
 
 
 def test_every_item_has_its_line() -> None:
-    """Every item has exactly one row, with a test or with the reason why it has none."""
+    """Every item of the checklist has exactly one row in docs/security.md.
+
+    The row names a test, or the reason why there is none.
+    """
     rows = [(item, NAMED.findall(held), EXEMPT in held) for item, _, held in ROW.findall(page())]
     assert sorted(item for item, _, _ in rows) == sorted(ITEMS)
     assert [item for item, named, exempt in rows if not named and not exempt] == []
 
 
 def test_every_test_that_is_named_exists() -> None:
-    """In the file that is named, by that very name."""
+    """Every test that docs/security.md names exists in the file that is named."""
     named = NAMED.findall(page())
     assert len(named) > len(ITEMS)
     gone = {

@@ -65,7 +65,7 @@ NewWalk = Callable[..., Walk]
 
 @pytest.fixture(scope="module")
 def planned(people: People, new_walk: NewWalk) -> tuple[Walk, Json]:
-    """A run that waits for its approvals, the one for the whole tenant too, and its plan card."""
+    """Walk whose run waits for its approvals, also for the whole tenant's, and its plan card."""
     walk = new_walk("service@contoso.com")
     fresh(people, dehydrated=True)
     return walk, walk.plan()
@@ -73,7 +73,7 @@ def planned(people: People, new_walk: NewWalk) -> tuple[Walk, Json]:
 
 @pytest.fixture(scope="module")
 def right(planned: tuple[Walk, Json]) -> Json:
-    """The inputs that the buttons of the plan card really send."""
+    """Inputs that the buttons of the plan card really send."""
     walk, card = planned
     data = next(
         each["data"] for each in actions(card) if each.get("data", {}).get("do") == "approve"
@@ -102,14 +102,14 @@ class Twice(People):
     def press(
         self, who: str, message: Json, do: str = "", inputs: Json | None = None, **more: Any
     ) -> Json:
-        """Both presses are of the card as it was seen."""
+        """Press the same version of the card twice at once."""
         self.pressed = self.pressed | {do}
         for _ in range(2):
             pressed = super().press(who, message, do, inputs, version=message["edits"], **more)
         return pressed
 
     def offered(self, run: str) -> set[str]:
-        """The verbs of every version of every card of a run."""
+        """Return the verbs of every version of every card of a run."""
         cards = [
             {"card": each["card"]}
             for message in self.messages.values()
@@ -127,7 +127,7 @@ class Twice(People):
 
 
 def told(answers_seen: list[str], key: str) -> list[str]:
-    """The answers that do not say this refusal."""
+    """Return the answers that do not contain this refusal."""
     return [each for each in answers_seen if text(f"refused.{key}") not in each]
 
 
@@ -146,7 +146,7 @@ def test_an_outsider_presses_everything(
 ) -> None:
     """A person of another organization in the space is refused every verb and sees no channel.
 
-    Nothing happens to the run.
+    While that person is there, other members are refused as well. Nothing happens to the run.
     """
     walk, card = planned
     before = presses.history(right["run"])
@@ -181,7 +181,7 @@ def test_from_another_space(
 ) -> None:
     """A run's verbs are refused on a card in another space, and its channel is unknown there.
 
-    A colleague puts the other run's id into a card of their own.
+    A colleague puts the run's id into a card of their own.
     """
     walk, _ = planned
     elsewhere = new_walk("support@contoso.com", requester=COLLEAGUE)
@@ -240,7 +240,7 @@ def test_forged_runs_plans_and_verbs(
 
 @pytest.mark.parametrize("kind", list(STRANGE))
 def test_strange_inputs(presses: Any, planned: tuple[Walk, Json], right: Json, kind: str) -> None:
-    """Every verb with strange values in every field but the run gets one answer and no failure."""
+    """Every verb gets one answer and no failure, with strange values in all fields but the run."""
     walk, card = planned
     verbs = sorted(bot_actions().keys() - ONLY_THE_RUN - IN_ITS_SPACE)
     strange = dict.fromkeys(FIELDS, STRANGE[kind])
@@ -279,7 +279,7 @@ LEFT_TO_THE_OTHER = {"least_privilege", "skip_rehearsal", "cancel"}
 
 
 def history(presses: Any, card: Json) -> tuple[str, list[Event]]:
-    """The run of a card, and all that has happened to it."""
+    """Return the id of a card's run, and all events of that run."""
     run = next(each["data"]["run"] for each in actions(card) if each.get("data", {}).get("run"))
     return run, [codec.load(raw, Event) for raw in presses.redis.lrange(f"run:{run}:events", 0, -1)]
 
@@ -345,7 +345,7 @@ def test_every_button_twice(twice: Callable[[str], Walk], presses: Any) -> None:
 
 
 def test_every_other_button_twice(twice: Callable[[str], Walk], presses: Any) -> None:
-    """The buttons for less privilege, skipping and canceling, pressed twice, still act only once.
+    """The buttons for less privilege, skipping and canceling act only once if pressed twice.
 
     The changes of one plan are made once, and the run ends once.
     """

@@ -1,6 +1,6 @@
 """Addresses that send mail and sign-ins elsewhere: refused at the form, or named on the plan.
 
-Everything goes through the real processes.
+The tests go through the real processes.
 """
 
 from __future__ import annotations
@@ -39,14 +39,14 @@ def env() -> dict[str, str]:
 
 @pytest.fixture
 def redis(stack: Stack) -> Iterator[Redis]:
-    """The bot's own Redis."""
+    """Connection to the bot's own Redis."""
     client = Redis(port=stack.ports.redis)
     yield client
     client.close()
 
 
 def data_of(card: Json, do: str) -> Json:
-    """Return what the button sends."""
+    """Return the data that a card's button with this verb sends."""
     found: Json = next(
         each["data"] for each in actions(card) if each.get("data", {}).get("do") == do
     )
@@ -60,7 +60,10 @@ def approvals(redis: Redis) -> list[Json]:
 
 
 def started(walk: Walk, **more: str) -> Json:
-    """Play from the command to the sign-in, and return the plan card that waits for its hosts."""
+    """Play from the command to the sign-in, and return the plan card.
+
+    The plan waits for somebody to confirm its hosts.
+    """
     walk.ask()
     walk.open(walk.details(**more))
     return walk.card("a plan with foreign hosts", "confirm_hosts")
@@ -69,10 +72,10 @@ def started(walk: Walk, **more: str) -> Json:
 def test_a_host_that_only_begins_like_webex_connects(
     redis: Redis, people: People, presses: Any, new_walk: NewWalk
 ) -> None:
-    """No approval counts before an approver has confirmed the hosts that the plan names.
+    """No approval counts before an approver has confirmed the foreign hosts that the plan names.
 
-    A forged approval by the approver themselves is refused, too. The audit entry of the approval has
-    both addresses in full and the confirmed hosts.
+    A forged approval by the approver themselves is refused, too. The audit entry of the approval
+    has both addresses in full and the confirmed hosts.
     """
     walk = new_walk("support@contoso.com")
     plan = started(walk, callback_url=CALLBACK, forwarding_address=FORWARDING, profile="least")
@@ -126,7 +129,10 @@ def test_another_callback_is_another_plan(people: People, presses: Any, new_walk
 def test_the_form_refuses_what_can_be_read_in_two_ways(
     people: People, presses: Any, new_walk: NewWalk
 ) -> None:
-    """Each value is refused with its own sentence on the same card, and the run learns nothing."""
+    """An address that can be read in two ways is refused with its own sentence on the same card.
+
+    The run does not get the address.
+    """
     walk = new_walk("s.desk@contoso.com")
     card = walk.ask()
     run = re.findall(r"'run': '(\w{6})'", str(card["card"]))[0]
@@ -158,7 +164,10 @@ def test_the_form_refuses_what_can_be_read_in_two_ways(
 def test_an_address_in_other_characters_is_no_other_channel(
     redis: Redis, new_walk: NewWalk, typed: str
 ) -> None:
-    """The command starts nothing and offers the plain spelling."""
+    """A command with an address in look-alike characters starts nothing.
+
+    The answer offers the plain spelling.
+    """
     before = redis.zcard(keys.runs_open())
     answer = new_walk(typed).ask()
     assert ("Use support@contoso.com" in str(answer["card"]), "U+" in words(answer)) == (True, True)

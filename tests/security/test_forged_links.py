@@ -1,7 +1,7 @@
-"""Forged links, sealed values, cards and jobs: an attacker can write to Redis.
+"""Forged links, sealed values, cards and jobs of an attacker who can write to Redis.
 
-They get no secret and run no code. The real web and worker processes run, and the client secret of
-a run waits to be shown. docs/security.md has a row for each test.
+The attacker gets no secret and runs no code. The real web and worker processes run, and the client
+secret of a run waits to be shown. docs/security.md has a row for each test.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ NewWalk = Callable[..., Walk]
 
 @pytest.fixture(scope="module")
 def writer(stack: Stack) -> Iterator[Writer]:
-    """The intruder."""
+    """Intruder with access to the stack's Redis."""
     redis = Redis(port=stack.ports.redis)
     yield Writer(stack, redis)
     redis.close()
@@ -48,7 +48,7 @@ def writer(stack: Stack) -> Iterator[Writer]:
 
 @pytest.fixture(scope="module")
 def waiting(people: People, new_walk: NewWalk) -> tuple[Walk, Json, str]:
-    """A run whose client secret waits to be shown, the card with the link, and the run's id."""
+    """Walk whose client secret waits to be shown, the card with the link, and the run's id."""
     fresh(people)
     walk = new_walk()
     walk.plan()
@@ -59,7 +59,7 @@ def waiting(people: People, new_walk: NewWalk) -> tuple[Walk, Json, str]:
 
 
 def asked(stack: Stack, kind: str) -> list[httpx.Response]:
-    """The answers to everything that a browser can ask of the intruder's link."""
+    """Return the answers to everything that a browser can ask of the intruder's link."""
     url = f"{stack.public_url}/{kind}/{GUESS}"
     return [
         httpx.request(method, f"{url}{path}", trust_env=False, timeout=20)
@@ -68,7 +68,7 @@ def asked(stack: Stack, kind: str) -> list[httpx.Response]:
 
 
 def planted(writer: Writer, how: str, kind: str, run: str) -> None:
-    """Make a link of the intruder's token."""
+    """Write a link with the intruder's token into Redis, in the given way."""
     redis, own = (
         writer.redis,
         codec.dump({"kind": kind, "run": run, "until": "2099-01-01T00:00:00Z"}),
@@ -89,7 +89,10 @@ def planted(writer: Writer, how: str, kind: str, run: str) -> None:
 def test_a_forged_link(
     stack: Stack, writer: Writer, waiting: tuple[Walk, Json, str], kind: str, how: str
 ) -> None:
-    """A link of every kind that the intruder has put into Redis opens no page of a run."""
+    """A link that the intruder has written into Redis opens no page of a run.
+
+    The test tries links of every kind.
+    """
     walk, _, run = waiting
     planted(writer, how, kind, run)
     answers = asked(stack, kind)
@@ -101,7 +104,10 @@ def test_a_forged_link(
 
 
 def test_a_copied_secret(stack: Stack, writer: Writer, waiting: tuple[Walk, Json, str]) -> None:
-    """Every other sealed value, copied over the client secret, is shown to nobody."""
+    """If another sealed value is copied over the client secret in Redis, it is shown to nobody.
+
+    The client secret is not shown either if it is copied over another value.
+    """
     walk, card, run = waiting
     redis, own = writer.redis, f"sealed:secret:{run}"
     kept = redis.get(own)
@@ -123,7 +129,7 @@ def test_a_card_that_is_said_to_be_in_another_space(
 ) -> None:
     """The card with the secret's link is not shown in a message of the intruder's space.
 
-    The bot edits the message that Redis names; a name that it did not write counts as none.
+    The bot edits the message that Redis names, but only if the bot itself wrote that name.
     """
     walk, card, run = waiting
     other = new_walk("sales@contoso.com", requester="colleague@contoso.com")
@@ -160,7 +166,7 @@ class Payload:
 
 @pytest.fixture
 def listener() -> Iterator[tuple[str, list[str]]]:
-    """A web server of the intruder's, and the requests that it got."""
+    """Address of a web server of the intruder, and the list of the requests that it got."""
     seen: list[str] = []
 
     class Handler(BaseHTTPRequestHandler):
@@ -179,16 +185,17 @@ def listener() -> Iterator[tuple[str, list[str]]]:
 
 
 def job(redis: Redis, name: str, function: str, *arguments: str) -> Job:
-    """A job as RQ writes it."""
+    """Put a job into a queue, as RQ writes it."""
     return make_queue(redis, name).enqueue_call(function, args=arguments, failure_ttl=600)
 
 
 def test_jobs_run_no_code(
     writer: Writer, waiting: tuple[Walk, Json, str], listener: tuple[str, list[str]], tmp_path: Path
 ) -> None:
-    """Pickles in every field of a job are not read, other functions are not run, nobody is called.
+    """A forged job runs no code: its pickles are not read, and other functions are not run.
 
-    RQ's own serializer is pickle; the bot's is JSON, with a list of functions.
+    Its webhooks call nobody. RQ's own serializer is pickle; the bot's is JSON, with a list of
+    functions.
     """
     walk, _, _ = waiting
     url, seen = listener
@@ -224,6 +231,9 @@ def test_jobs_run_no_code(
 
 
 def test_the_secret_is_still_there_for_its_reader(waiting: tuple[Walk, Json, str]) -> None:
-    """After all of that the requester opens the link of the newest card and gets the secret."""
+    """After all forgeries of this module, the requester still gets the secret.
+
+    The link of the newest card leads to it.
+    """
     walk, _, _ = waiting
     assert SHAPES.search(walk.secret(walk.form())) is not None

@@ -1,4 +1,4 @@
-"""Forged runs: an attacker can write to Redis. Nothing forged counts, and everything shows.
+"""Forged runs of an attacker who can write to Redis: no forged event counts, and everything shows.
 
 The real web and worker processes run. docs/security.md has a row for each test.
 """
@@ -31,7 +31,7 @@ NewWalk = Callable[..., Walk]
 
 @pytest.fixture(scope="module")
 def writer(stack: Stack) -> Iterator[Writer]:
-    """The intruder."""
+    """Intruder with access to the stack's Redis."""
     redis = Redis(port=stack.ports.redis)
     yield Writer(stack, redis)
     redis.close()
@@ -39,7 +39,10 @@ def writer(stack: Stack) -> Iterator[Writer]:
 
 @pytest.fixture
 def planned(people: People, new_walk: NewWalk) -> Iterator[tuple[Walk, str, str]]:
-    """A run that waits for both approvals, with its plan; it is canceled at the end."""
+    """Walk whose run waits for both approvals, with the ids of run and plan.
+
+    The walk is canceled at the end.
+    """
     fresh(people, dehydrated=True)
     walk = new_walk()
     run, plan = run_of(walk.plan())
@@ -48,7 +51,7 @@ def planned(people: People, new_walk: NewWalk) -> Iterator[tuple[Walk, str, str]
 
 
 def forwards_elsewhere(run: str, redis: Redis) -> list[bytes]:
-    """The run's history with another forwarding address in it."""
+    """Return the run's history with another forwarding address in it."""
     lines = redis.lrange(f"run:{run}:events", 0, -1)
     known = codec.load(lines[1], Event).channel
     assert known is not None
@@ -58,7 +61,10 @@ def forwards_elsewhere(run: str, redis: Redis) -> list[bytes]:
 
 @pytest.mark.parametrize("scope", ["mailbox", "tenant"])
 def test_a_forged_approval(planned: tuple[Walk, str, str], writer: Writer, scope: str) -> None:
-    """It changes nothing, and the card, the trail and ``doctor`` say so; other runs go on."""
+    """A forged approval changes nothing and stops the run.
+
+    The card, the audit trail and ``doctor`` name it. Another run of the mailbox can be planned.
+    """
     walk, run, plan = planned
     writer.approve(run, plan, scope)
     stopped(walk)
@@ -75,7 +81,10 @@ def test_a_forged_approval(planned: tuple[Walk, str, str], writer: Writer, scope
 
 
 def test_a_press_on_a_forged_run(planned: tuple[Walk, str, str], writer: Writer) -> None:
-    """A real approval behind a forged event is refused with the sentence."""
+    """A real approval after a forged event is refused.
+
+    The answer says that the bot did not make the event.
+    """
     walk, run, plan = planned
     card = walk.card("a plan card", "approve")
     data = {"plan": plan, "scope": "tenant"}
@@ -89,7 +98,7 @@ def test_a_press_on_a_forged_run(planned: tuple[Walk, str, str], writer: Writer)
 def test_an_approval_of_another_run(
     planned: tuple[Walk, str, str], writer: Writer, new_walk: NewWalk
 ) -> None:
-    """An approval that was given to one run is copied to another."""
+    """An approval of one run that is copied to another run does not count and stops that run."""
     walk, run, plan = planned
     other = new_walk("service@contoso.com")
     other_run, _ = run_of(other.plan())
@@ -109,7 +118,10 @@ def test_an_approval_of_another_run(
 
 
 def test_another_forwarding_address(planned: tuple[Walk, str, str], writer: Writer) -> None:
-    """The address in the run's own history is changed before the approval."""
+    """If the address in a run's history is changed, a later approval does not count.
+
+    Nothing is changed in the tenant, and ``doctor`` names the entry.
+    """
     walk, run, _ = planned
     card = walk.card("a plan card", "approve")
     lines = forwards_elsewhere(run, writer.redis)
@@ -126,7 +138,7 @@ def test_another_forwarding_address(planned: tuple[Walk, str, str], writer: Writ
 
 
 def test_the_description_in_the_trail(planned: tuple[Walk, str, str], writer: Writer) -> None:
-    """``run:R:about`` is changed; the trail names the run's own mailbox and requester all the same."""
+    """If ``run:R:about`` is changed, the audit trail still has the run's mailbox and requester."""
     walk, run, _ = planned
     lie = About(run, "setup", "other@contoso.com", "elsewhere", "emma@contoso.com")
     writer.redis.set(f"run:{run}:about", codec.dump(lie))
@@ -136,7 +148,10 @@ def test_the_description_in_the_trail(planned: tuple[Walk, str, str], writer: Wr
 
 
 def test_an_approval_without_its_entry(planned: tuple[Walk, str, str], writer: Writer) -> None:
-    """The trail is deleted after the approval: nothing more is changed, and the card says why."""
+    """If the audit trail is deleted after the approval, nothing more is changed.
+
+    The card says that the approval is not in the trail.
+    """
     walk, run, _ = planned
     walk.approve()
     consent = walk.card("a consent card", "look_again", link=True, seconds=40)
@@ -157,7 +172,10 @@ def test_an_approval_without_its_entry(planned: tuple[Walk, str, str], writer: W
 
 
 def test_a_forged_entry_of_the_trail(planned: tuple[Walk, str, str], writer: Writer) -> None:
-    """An entry that says that the plan was approved approves nothing, and breaks the trail visibly."""
+    """A forged entry of the audit trail approves no plan.
+
+    The command ``audit`` says that the trail is broken.
+    """
     walk, run, plan = planned
     before = writer.redis.lrange("audit:entries", 0, -1)
     last = codec.load(before[-1], dict)
@@ -174,9 +192,10 @@ def test_a_forged_entry_of_the_trail(planned: tuple[Walk, str, str], writer: Wri
 def test_a_forged_record_of_a_channel(
     planned: tuple[Walk, str, str], writer: Writer, new_walk: NewWalk
 ) -> None:
-    """A channel that was never connected is put into a space, with an address of the intruder's.
+    """A check takes nothing from a forged record of a channel, and ``doctor`` names the record.
 
-    A check reads what is there, and takes nothing of the record.
+    The channel was never connected. The record puts it into a space, with an address of the
+    intruder.
     """
     _, run, _ = planned
     walk = new_walk("info@contoso.com", requester=COLLEAGUE)
@@ -201,7 +220,10 @@ def test_a_forged_record_of_a_channel(
 
 
 def test_entries_of_lists_and_locks(planned: tuple[Walk, str, str], writer: Writer) -> None:
-    """Unknown runs and events on the due lists are harmless, and a lock that is taken only delays."""
+    """Unknown runs and events on the due lists do no harm.
+
+    A lock that the intruder takes only delays the run.
+    """
     walk, run, _ = planned
     event = {"event": {"resource": "messages", "id": "m-1"}, "arrived": now()}
     writer.redis.set("event:forged", codec.dump(event))
@@ -219,9 +241,10 @@ def test_entries_of_lists_and_locks(planned: tuple[Walk, str, str], writer: Writ
 
 
 def test_what_cannot_be_prevented_shows(planned: tuple[Walk, str, str], writer: Writer) -> None:
-    """A run that is set back asks again; one that is deleted is unknown; the trail has both.
+    """Deleted events cannot be prevented, but they show.
 
-    A run that nobody hands out goes on at the next press.
+    A run whose approval is deleted asks again, and a deleted run is unknown; the audit trail has
+    both. A run that is off the due list goes on at the next press.
     """
     walk, run, _ = planned
     walk.press(walk.card("a plan card", "approve_tenant"), "approve_tenant")

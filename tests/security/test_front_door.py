@@ -1,6 +1,6 @@
 """Webex's webhook and the pages of a running bot, and the people whom they serve.
 
-Everything goes through the real processes.
+The tests go through the real processes.
 """
 
 from __future__ import annotations
@@ -85,9 +85,9 @@ def hook(stack: Stack) -> Callable[..., httpx.Response]:
 def test_whom_the_bot_serves(
     people: People, new_walk: NewWalk, email: str, like: str, why: str
 ) -> None:
-    """The bot serves the exact domain after the last @ and the organization in Webex, and no guests.
+    """The bot serves only people with the exact domain after the last @ and the right organization.
 
-    The answer to others names no channel.
+    Guests are refused. The answer to others names no channel.
     """
     people.control("POST", "webex/person", {"email": email, "like": like})
     answer = words(new_walk(room="direct", requester=email).ask())
@@ -138,7 +138,7 @@ def test_what_the_webhook_refuses(hook: Callable[..., httpx.Response]) -> None:
 def test_an_event_that_comes_fifty_times(
     people: People, new_walk: NewWalk, hook: Callable[..., httpx.Response]
 ) -> None:
-    """Once from Webex and fifty times at once from somebody who recorded it: one answer."""
+    """An event of Webex that somebody replays fifty times at once gets only one answer."""
     walk = new_walk()
     walk.type("/help")
     event = {**EVENT, "data": {"id": walk.said["id"], "roomId": walk.said["roomId"]}}
@@ -154,7 +154,7 @@ def test_an_event_that_comes_fifty_times(
 
 
 def seconds_left(stack: Stack, states: list[str]) -> list[int]:
-    """The seconds for which the bot still keeps each flow."""
+    """Return the seconds for which the bot still keeps each sign-in flow."""
     with Redis(port=stack.ports.redis) as redis:
         return [int(redis.ttl(f"sealed:flow:{state}")) for state in states]
 
@@ -214,7 +214,7 @@ def test_two_persons_and_once_more_at_the_moment_itself(
 ) -> None:
     """A requester cannot approve their own plan, and a press is checked when it is processed.
 
-    The members of the space count at that time, not when the button was pressed.
+    The members of the space count at that time, and not at the time of the press.
     """
     walk = new_walk("support@contoso.com")
     plan = walk.plan(profile="least")
@@ -244,7 +244,7 @@ def _plan(card: Json) -> str:
 def test_cards_are_held_back_while_an_outsider_is_there(
     people: People, presses: Any, new_walk: NewWalk
 ) -> None:
-    """A plan is not shown in a space with a stranger, and it appears after the stranger has left."""
+    """A plan is not shown in a space with a stranger. It appears after the stranger has left."""
     walk = new_walk("s.desk@contoso.com")
     walk.ask()
     card = walk.details()
@@ -267,7 +267,7 @@ def test_cards_are_held_back_while_an_outsider_is_there(
 def test_without_redis(
     stack: Stack, people: People, new_walk: NewWalk, hook: Callable[..., httpx.Response]
 ) -> None:
-    """Without Redis, webhooks and pages answer 503, and both work again when Redis is back."""
+    """Without Redis, webhooks and pages answer 503. The bot answers again when Redis is back."""
     stack.kill("redis", signal.SIGKILL, whole=True)
     people.until(
         "no Redis",

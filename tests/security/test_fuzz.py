@@ -71,7 +71,7 @@ TEXT = st.text(max_size=300) | st.just(HOSTILE)
 
 @pytest.fixture
 def services(redis: Redis) -> Services:
-    """The conversation's parts. Nobody listens at the clouds' addresses, and nobody has to."""
+    """Services of the bot's conversation, with clouds at addresses at which nobody listens."""
     nowhere = "http://127.0.0.1:9"
     bot = BotSettings(
         "a-made-up-token",
@@ -95,7 +95,7 @@ def services(redis: Redis) -> Services:
 
 @pytest.fixture
 def browser(services: Services) -> FlaskClient:
-    """Somebody at the doors: the webhook and the pages."""
+    """HTTP client at the webhook and the pages of the bot."""
     app = create_app(services.bot, services.redis, [sign_in.pages, secret_page.pages, posted.hooks])
     app.config["SERVICES"] = services
     return app.test_client()
@@ -103,7 +103,7 @@ def browser(services: Services) -> FlaskClient:
 
 @pytest.fixture
 def hasty() -> Iterator[None]:
-    """One try each, at once."""
+    """Let each call have one try, without a pause."""
     with stamina.set_testing(True, attempts=1):
         yield
 
@@ -135,7 +135,10 @@ EVENTS = st.fixed_dictionaries(
     json.dumps({"resource": "messages", "event": "created", "data": {"id": HOSTILE[:60]}}).encode()
 )
 def test_webhook_bodies(browser: FlaskClient, body: bytes) -> None:
-    """Signed or not, a body is taken, refused or not understood, and the answer is empty."""
+    """Any body is refused without a signature, and taken or not understood with one.
+
+    The answer is always empty.
+    """
     signature = hmac.new(SECRET.encode(), body, hashlib.sha1).hexdigest()
     sent = [
         browser.post(
@@ -213,7 +216,7 @@ def test_callbacks(browser: FlaskClient, services: Services, query: dict[str, st
 def test_receipts(browser: FlaskClient, services: Services, body: bytes) -> None:
     """A receipt posted to a known address is accepted, and any other address is unknown.
 
-    A body that makes no sense is forgotten.
+    A body that makes no sense is accepted, too, and dropped.
     """
     paths = [
         f"{delivery_receipts.PATH}{delivery_receipts.begin(services.redis, oauth_state.new_state())}",
@@ -225,7 +228,7 @@ def test_receipts(browser: FlaskClient, services: Services, body: bytes) -> None
 @FEW
 @given(st.text(max_size=80), st.sampled_from(["GET", "POST", "HEAD", "PUT", "DELETE", "OPTIONS"]))
 def test_addresses_of_pages(browser: FlaskClient, token: str, method: str) -> None:
-    """A guessed link is unknown; nothing but the page's own methods is taken."""
+    """A guessed link is unknown, and a page accepts only its own methods."""
     paths = [f"/{kind}/{token}" for kind in ("signin", "consent", "rehearsal", "handover")] + [
         f"/handover/{token}/renew",
         f"/{token}",
@@ -244,7 +247,7 @@ def test_addresses_of_pages(browser: FlaskClient, token: str, method: str) -> No
 @example({"inputs": {"do": "\ud800", "\udfff": "\ud800"}}, "")
 @example({"inputs": {"do": ["approve"], "run": {"a": NESTED}}}, HOSTILE)
 def test_card_inputs(answer: Any, text: str) -> None:
-    """Any input to a card becomes text, and typed text is right or gets a word for its mistake."""
+    """Any input to a card becomes text. Typed text is right, or a sentence names its mistake."""
     action = CardAction.of(answer if isinstance(answer, dict) else {"inputs": answer})
     assert "".join(each for pair in action.inputs.items() for each in pair).encode() is not None
     for read in (read_address, read_callback):
@@ -288,7 +291,7 @@ def test_mentions(text: str, markup: str) -> None:
     400, b'{"error": {"message": 7, "details": {"message": []}, "innererror": [], "code": {}}}'
 )
 def test_exchange_bodies(hasty: None, services: Services, status: int, body: bytes) -> None:
-    """Rows, or a CloudError; never anything else."""
+    """Any answer of Exchange becomes rows or a CloudError, and never another error."""
 
     async def token() -> str:
         return "token"
@@ -308,7 +311,7 @@ def test_exchange_bodies(hasty: None, services: Services, status: int, body: byt
 @FEW
 @given(JSON)
 def test_answers_of_the_sign_in(answer: Any) -> None:
-    """An error of Entra, or a consent that came back, has a cause whatever it says."""
+    """Any error of Entra has a cause, and any answer about a consent is read or is a CloudError."""
     said = (
         answer
         if isinstance(answer, dict)
@@ -320,7 +323,7 @@ def test_answers_of_the_sign_in(answer: Any) -> None:
 
 
 def _smtp(probe: Callable[[str], Any], words: bytes) -> SmtpProbe:
-    """A server that says this, line by line whatever it hears, and hangs up."""
+    """Return the result of a probe at a server that sends these words and hangs up."""
 
     async def serve() -> SmtpProbe:
         async def ctx(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -363,7 +366,10 @@ def test_smtp_replies(words: bytes) -> None:
 
 
 def test_a_challenge_that_is_nested_without_end() -> None:
-    """The JSON in an error challenge is the server's; one that cannot be read says nothing."""
+    """An error challenge whose JSON cannot be read has no status.
+
+    The JSON comes from the server, so it can be nested without end.
+    """
     from jobs.mail.smtp_login import _challenge_status  # noqa: PLC0415  the one place that looks inside
 
     bodies = [NESTED, "[]", '{"status": {"a": 1}}', '{"status": "400"}', "\x00"]

@@ -48,7 +48,7 @@ ASKED = {"openid", "profile", "offline_access"}
 
 @pytest.fixture(scope="module")
 def env() -> dict[str, str]:
-    """Settings under which everything that can be logged is logged."""
+    """Settings with which everything that can be logged is logged."""
     return {"LOG_LEVEL": "DEBUG"}
 
 
@@ -68,10 +68,10 @@ def life(stack: Stack, people: People) -> Life:
 
 @pytest.fixture(scope="module")
 def haystacks(stack: Stack, people: People, life: Life) -> dict[str, bytes]:
-    """Return the contents of every place that may hold no secret, by name.
+    """Contents of every place that may hold no secret, by name.
 
     The places are Redis and its files, logs, every version of everything posted in Webex, and the
-    bundle.
+    file for TAC.
     """
     people.look()
     time.sleep(1.1)  # Redis writes its file once a second
@@ -95,7 +95,7 @@ def haystacks(stack: Stack, people: People, life: Life) -> dict[str, bytes]:
 def test_the_search_finds_what_is_there() -> None:
     """The search finds each encoding of a secret in the middle of other text.
 
-    So finding nothing means something.
+    So an empty result of the search is a proof.
     """
     secret = "abc8Q~0123456789.abcdefghij_klmnopq~rstu"
     sentences = [f"{'x' * n}user={secret}\1auth" for n in range(3)]
@@ -142,9 +142,9 @@ def test_no_secret_anywhere(
 
 
 def test_nothing_that_looks_like_a_secret(haystacks: dict[str, bytes]) -> None:
-    """No place holds a JSON web token or text in the form of a client secret, code or refresh token.
+    """No place holds text in the form of a client secret, an authorization code or a refresh token.
 
-    Access tokens are JSON web tokens, too.
+    No place holds a JSON web token, which is the form of access tokens.
     """
     shaped = re.compile(SHAPES.pattern.encode())
     assert [
@@ -161,7 +161,10 @@ def test_processes_show_only_the_contract(stack: Stack, people: People, life: Li
 
 
 def test_of_fifty_readers_one_wins(life: Life) -> None:
-    """Previews and scanners neither see nor use up the secret; one of fifty presses shows it."""
+    """Exactly one of fifty presses on the one-time page shows the secret.
+
+    Previews and scanners neither see nor use up the secret before.
+    """
     assert [each.status_code for each in life.before] == [200, 200, 200, 200, 200]
     assert [each for each in life.before if SHAPES.search(each.text)] == []
     winners = [each for each in life.readers if SHAPES.search(each.text)]
@@ -195,7 +198,10 @@ def test_the_ways_to_microsoft(life: Life) -> None:
 
 
 def test_the_ways_of_the_rehearsal_and_the_consent(life: Life) -> None:
-    """The rehearsal requests only the right to send. The consent returns to the same address."""
+    """The rehearsal requests only the right to send.
+
+    The consent returns to the rehearsal's address.
+    """
     rehearsed = [each for each in life.journeys if each["at"].endswith("/authorize")][-1]
     assert (set(rehearsed["scope"].split()), rehearsed["login_hint"]) == (
         {*ASKED, "https://outlook.office.com/SMTP.Send"},
@@ -209,7 +215,10 @@ def test_the_ways_of_the_rehearsal_and_the_consent(life: Life) -> None:
 
 
 def test_the_pages_keep_to_themselves(life: Life) -> None:
-    """Pages of the bot are not cached or framed, send no referrer, and load nothing from elsewhere."""
+    """Pages of the bot are not cached or framed, and load nothing from elsewhere.
+
+    They send no referrer.
+    """
     names = ("cache-control", "referrer-policy", "x-frame-options", "x-content-type-options")
     seen = {
         tuple(each.headers[name] for name in names)

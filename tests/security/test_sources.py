@@ -66,7 +66,7 @@ CLIENTS = {"jobs/clouds/http.py", "bot/processes/worker.py"}
 
 
 def texts() -> Iterator[tuple[str, str]]:
-    """Every text file of the project."""
+    """Yield the path and content of every text file of the project."""
     for path in sorted(ROOT.rglob("*")):
         if (
             path.is_file()
@@ -80,14 +80,14 @@ def texts() -> Iterator[tuple[str, str]]:
 
 
 def product() -> Iterator[tuple[str, ast.Module]]:
-    """Every file of the product, parsed."""
+    """Yield the path and syntax tree of every file of the product."""
     for folder in ("bot", "jobs", "adaptive_cards"):
         for path in sorted((ROOT / folder).rglob("*.py")):
             yield str(path.relative_to(ROOT)), ast.parse(path.read_text(encoding="utf-8"))
 
 
 def test_the_scanner_finds_what_it_is_for() -> None:
-    """A secret of each kind is found; and nothing that only looks alike."""
+    """The scanner finds a secret of each kind, and nothing that only looks like one."""
     found = {
         "an Entra client secret": "x = 'Kp38Q~" + "9sT.xWv1yZ_aBcDeFgHiJkLmNoPqRsTuVw'",
         "a JSON web token": f"eyJ{'aB3' * 8}.eyJ{'xY9' * 8}.{'zZ1' * 8}",

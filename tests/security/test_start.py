@@ -1,4 +1,7 @@
-"""The bot does not start half open: what is missing or weak is named, with the way to make it."""
+"""Start of the bot, which refuses a missing or weak setting.
+
+The refusal names the setting and the way to make it.
+"""
 
 from __future__ import annotations
 
@@ -58,7 +61,7 @@ LACKING = {
 
 
 def test_what_is_good_is_taken() -> None:
-    """The least that is needed; and everything may be a loopback address, for a try."""
+    """The smallest set of good settings is accepted, and so are loopback addresses for a try."""
     local = {
         "PUBLIC_URL": "http://127.0.0.1:8080",
         "WEBEX_API_URL": "http://localhost:1/v1/",
@@ -81,9 +84,9 @@ def test_what_is_weak_is_refused(name: str, value: str) -> None:
 
 @pytest.mark.parametrize("role", ["web", "worker", "doctor", "webhooks"])
 def test_no_process_starts_without(role: str) -> None:
-    """The real command line exits with 2 at once and names every setting that is missing.
+    """Without its settings, a process exits with 2 at once and names every missing setting.
 
-    It says how to make secrets and keys.
+    The process also says how to make secrets and keys.
     """
     done = subprocess.run(  # noqa: S603  our own command line
         [sys.executable, "-m", "bot", role],
@@ -109,9 +112,9 @@ def test_no_process_starts_without(role: str) -> None:
     ("loads", "said"), [("import webexteamssdk", ""), ("import test", "planted")]
 )
 def test_no_file_named_test_is_run(loads: str, said: str, tmp_path: Path) -> None:
-    """A ``test.py`` in the working directory is not run by imports of webexteamssdk (CVE-2025-50817).
+    """Imports of webexteamssdk run no ``test.py`` of the working directory (CVE-2025-50817).
 
-    It would run only if it were imported on purpose.
+    The file would run only if it were imported on purpose.
     """
     (tmp_path / "test.py").write_text("print('planted')", encoding="utf-8")
     done = subprocess.run(  # noqa: S603  our own command line

@@ -32,11 +32,12 @@ def test_a_new_card_is_posted_in_the_thread(services: Services, run: Run, webex_
     """A new card is posted in the thread, with its text for clients that show no cards."""
     delivery.sync(services, run, card("a"))
     (_, _, body), *_ = [asked for asked in webex_script.asked if asked[0] == "POST"]
-    assert (body["roomId"], body["parentId"], body["attachments"][0]["content"]["type"]) == (
+    assert (body["roomId"], body["parentId"], body["text"]) == (
         "room-1",
         "thread-1",
-        "AdaptiveCard",
+        card("a").card.text,
     )
+    assert body["attachments"][0]["content"]["type"] == "AdaptiveCard"
     shown = posted_card(services, run.id, "plan")
     assert shown is not None
     assert (shown.message, shown.room, shown.edits) == ("posted-1", "room-1", 0)

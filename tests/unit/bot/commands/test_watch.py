@@ -216,10 +216,12 @@ def test_another_space_of_the_channel_takes_the_watch_over(connected: ChatContex
     The answer says that the cards come here now.
     """
     type_(connected, "watch", f"{MAILBOX} 1h")
+    named = replace(watched(connected), notify=("ben@example.test",))
+    connected.services.watching.channels.save(named)
     connected.services.redis.sadd("space:room-2:channels", MAILBOX)
     type_(replace(connected, room="room-2"), "watch", MAILBOX)
     known = watched(connected)
-    assert (known.room, known.interval_s) == ("room-2", 3600)
+    assert (known.room, known.interval_s, known.notify) == ("room-2", 3600, named.notify)
     assert connected.services.watching.channels.of_space("room-1") == ()
     assert text("watch.begun", mailbox=MAILBOX, interval="1 hour") in said()[1][1]
 

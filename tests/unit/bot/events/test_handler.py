@@ -75,7 +75,7 @@ def test_a_command_is_carried_out(space: Callable[..., None], said: Said):
     assert [method for method, _ in said()] == ["POST"]
 
 
-@pytest.mark.parametrize(("words", "near"), [("/setup-emial", "/setup-email"), ("hello", "")])
+@pytest.mark.parametrize(("words", "near"), [("/setup-emial", "/setup-email"), ("hello", "/help")])
 def test_what_is_no_command_gets_help(
     space: Callable[..., None], said: Said, words: str, near: str
 ):

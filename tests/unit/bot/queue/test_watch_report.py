@@ -78,10 +78,7 @@ def test_a_channel_that_nobody_looks_at_is_wrong(services: Services):
 
 
 def test_a_sending_server_that_refuses_is_a_doubt(services: Services):
-    """A mail server that refuses the test mails is reported as a doubt.
-
-    The channels still count as looked at.
-    """
+    """A mail server that refuses the test mails is a doubt, until it takes one."""
     watched = watch(services)
     look(services, watched, GOOD, now())
     settle(services)

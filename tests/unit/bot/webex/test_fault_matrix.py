@@ -91,7 +91,7 @@ FAULTS: dict[str, tuple[tuple[int, bytes, dict[str, str]], type[WebexError], int
     "403": ((403, b'{"message": "no"}', {}), WebexError, 1),
     "403 of NUL bytes": ((403, b"\0" * 512, {}), WebexError, 1),
 }
-MOST_GETS = 2  # the tests' own limit; four in the wild (test_webex_retries.py)
+MOST_GETS = 2  # the tests' own limit; four in the wild (test_retry.py)
 
 
 SAY_NOTHING = {"delete", "delete_webhook", "download", "edit", "update_webhook"}

@@ -127,7 +127,7 @@ async def test_a_part_of_what_is_not_there_is_not_there_whatever_else_is_not_kno
 
 
 @pytest.mark.parametrize(("seen", "looked"), [(NONE, True), (SHUT, False)])
-async def test_a_step_that_foresees_is_looked_at_before_what_it_needs_is_made(
+async def test_a_step_with_inspect_unmet_is_looked_at_before_what_it_needs_is_made(
     given: Callable[..., StepContext], seen: Text, *, looked: bool
 ):
     """A step with ``inspect_unmet`` is inspected even if its prerequisite is known to be missing.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -26,6 +25,7 @@ from jobs.engine.planner import digest
 from jobs.engine.step import REQUIRED_ELSEWHERE, Step
 from jobs.model import Access, Account, Change, Finding, Scope, State, Text, Turn, verbatim
 from jobs.runs.run import Event, Kind
+from jobs.runtime import NoListener
 
 NO_ROLE = Forbidden("exchange_role_missing", CloudReply("exchange", 403))
 NO_CONSENT = SignInNeeded("exchange_consent_missing", CloudReply("exchange", 401))
@@ -42,16 +42,6 @@ GONE, THERE = Text("seen.none"), Text("seen.on")
 def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """Skip the wait for calls of an earlier worker; in these tests they have always ended."""
     monkeypatch.setattr("jobs.engine.applier.IN_FLIGHT_S", 0)
-
-
-@dataclass
-class Heard:
-    """Listener that ignores every change."""
-
-    runs: list[str] = field(default_factory=list)
-
-    def run_changed(self, run_id: str) -> None:
-        """Do nothing."""
 
 
 class Fact(Step):
@@ -116,7 +106,7 @@ def approved(*steps: Fact, scope: str = "mailbox") -> tuple[Event, Event]:
 
 def engine(ctx: StepContext, *steps: Fact) -> Engine:
     """Return an engine that runs these steps."""
-    return Engine(ctx, {step.name: step for step in steps}, Heard(), lambda: True)
+    return Engine(ctx, {step.name: step for step in steps}, NoListener(), lambda: True)
 
 
 @pytest.mark.parametrize("error", [NO_ROLE, NO_CONSENT])

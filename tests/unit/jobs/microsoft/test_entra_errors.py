@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
 from typing import Any
 
-import httpx
 import pytest
 
 from jobs.clouds.errors import Rejected, SignInNeeded, Transient
-from jobs.clouds.http import sync_client
 from jobs.microsoft.identity import Identity
 from jobs.microsoft.msal_http import entra_error
-from jobs.settings import Settings
 
 EXCHANGE = ["https://outlook.office365.com/.default"]
 PAGE = (
@@ -25,19 +21,6 @@ AWAY = {
     "error_description": "AADSTS90033: A transient error. Trace ID: t-9 Correlation ID: corr-9",
     "error_codes": [90033],
 }
-
-
-@pytest.fixture
-def http(provider: Any, make_settings: Callable[..., Settings]) -> Iterator[httpx.Client]:
-    """HTTP client that may send requests to the OpenID provider."""
-    with sync_client(make_settings(login_url=provider.base)) as client:
-        yield client
-
-
-@pytest.fixture
-def bot(provider: Any, http: httpx.Client, make_settings: Callable[..., Settings]) -> Identity:
-    """Identity of the bot's own app at the OpenID provider."""
-    return Identity.of_bot(make_settings(login_url=provider.base), http)
 
 
 @pytest.fixture

@@ -188,7 +188,6 @@ def test_what_the_bot_is_refused_is_not_the_channels(
 
 
 @pytest.mark.slow
-@pytest.mark.slow
 def test_a_question_that_fails_is_asked_again(
     given: Any, configured: Any, outside: Any, redis: Any, monkeypatch: pytest.MonkeyPatch
 ):

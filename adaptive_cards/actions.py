@@ -105,9 +105,9 @@ def optional_input(name: str, label: str, *, style: str, example: str) -> Elemen
 
 
 def watch_button(mailbox: str, *, watched: bool) -> list[Element]:
-    """Return the button that has a channel watched, or the one that ends that if it is watched.
+    """Return the button that has a channel watched, or the one that ends its watch.
 
-    There is none for an address that is too long for a button.
+    The list is empty for an address that is too long for a button.
     """
     if len(mailbox) > ADDRESS_MOST:
         return []

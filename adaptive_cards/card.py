@@ -24,9 +24,9 @@ _STEPS = (600, 300, 160, 100, 60, 40, 24, 12)
 
 @dataclass(frozen=True, slots=True)
 class Card:
-    """Finished card.
+    """Finished card: the content of its attachment, and its text for clients without cards.
 
-    ``content`` is the content of the attachment, ``text`` the fallback of at most 1,000 characters.
+    The text has at most 1,000 characters.
     """
 
     content: dict[str, Any]
@@ -41,7 +41,7 @@ def finished(
     *,
     told: int = 1,
 ) -> Card:
-    """Return a card made of the four parts, without templates and below 15 kB as sent.
+    """Return a card of these four parts, in which no text is a template, below 15 kB as sent.
 
     ``told`` is the number of lines of the band that go into the fallback text. If the card has an
     input, every button that does not read it is marked accordingly. Otherwise a client would not
@@ -61,11 +61,11 @@ def finished(
 
 
 def with_lines(card: Card, before: Sequence[Text], also: Sequence[tuple[Text, Text]] = ()) -> Card:
-    """Return the card with a line for each earlier request, and for each one that is open elsewhere.
+    """Return the card with a line for each earlier request, and for each request open elsewhere.
 
     ``before`` are the lines about earlier requests, at the end of the body. ``also`` are the turns
-    of other people with what they are asked for, below the band. If the card has too little room, the
-    earliest lines are left out.
+    of other people with their tasks, below the band. If the card has too little room, the earliest
+    lines are left out.
     """
     kicker, band, *body = card.content["body"]
     asked = [
@@ -100,7 +100,7 @@ def size(content: Element) -> int:
 
 
 def fit(content: Element) -> Element:
-    """Return the card with its longest texts shortened in the middle, step by step, until it fits."""
+    """Return the card with its longest texts shortened in the middle until the card fits."""
     for most in _STEPS:
         if size(content) <= MOST_BYTES:
             break

@@ -60,7 +60,7 @@ class Band:
 
 
 def persons_turn(title: Text, *lines: Element) -> Band:
-    """Return a band for a request to a person."""
+    """Return a band that asks a person to act."""
     return Band("accent", glyphs.PERSON, said(title, **TITLE), lines)
 
 
@@ -122,7 +122,7 @@ def in_error(field: Element, why: Element) -> Element:
 
 
 def correction(field: Element, asked: Asked) -> Element:
-    """Return a field in a red box, with the address that was typed before and the reason against it."""
+    """Return a field in a red box, with the address that was typed and why it was rejected."""
     kept = {"value": plain(asked.typed, ADDRESS_MOST)} if asked.typed else {}
     return in_error(field | kept, rich(run(render(asked.reason))))
 
@@ -158,7 +158,7 @@ def row(
 
 
 def found_values(pairs: Iterable[tuple[str, str]]) -> list[Element]:
-    """Return rows of a label, by its key, and a value in full; an empty value is not known."""
+    """Return a row for each label's key and value; an empty value is shown as unknown."""
     return [
         columns(
             column("120px", own(key, **SUBTLE)),
@@ -172,17 +172,17 @@ def found_values(pairs: Iterable[tuple[str, str]]) -> list[Element]:
 
 
 def labeled(pairs: Iterable[tuple[str, Text]]) -> Element:
-    """Return a FactSet of labels, by their keys, and texts."""
+    """Return a FactSet of labels, given by their keys, and texts."""
     return facts((text(key), render(words)) for key, words in pairs)
 
 
 def aside(words: Text) -> Element:
-    """Return the right end of a row with its state as a word."""
+    """Return the right end of a row, with the row's state as a word."""
     return said(words, **SUBTLE, horizontalAlignment="Right")
 
 
 def aside_time(at: datetime) -> Element:
-    """Return the right end of a row with the time of the observation."""
+    """Return the right end of a row, with the time of the observation."""
     return sign(seconds(at), **SUBTLE, horizontalAlignment="Right")
 
 

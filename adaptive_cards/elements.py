@@ -32,7 +32,7 @@ def own(key: str, **look: Look) -> Element:
 
 
 def sign(glyph: str, **look: Look) -> Element:
-    """Return a TextBlock with a glyph, a row's id or a number, which is short and the bot's own text."""
+    """Return a TextBlock with a short text of the bot's own, such as a glyph or a row's id."""
     return _text_block(escape.markdown(glyph), look)
 
 
@@ -55,7 +55,7 @@ def rich(*runs: Element, **look: Look) -> Element:
 
 
 def said(words: Text, **look: Look) -> Element:
-    """Return a text by its key: a TextBlock if it contains no values, otherwise a TextRun."""
+    """Return an element for a text: a TextBlock if the text has no values, otherwise a TextRun."""
     if not words.values:
         return own(words.key, **look)
     block = {name: look[name] for name in _OF_THE_BLOCK if name in look}
@@ -66,16 +66,20 @@ def said(words: Text, **look: Look) -> Element:
 
 
 def link(key: str, page: str, **look: Look) -> Element:
-    """Return a line that opens a page, whose site it names; it does not count as an action.
+    """Return a line that opens a page and names its site; the line does not count as an action.
 
-    The address comes from the bot's own tables, never from outside, because a TextBlock is Markdown.
+    The address comes from the bot's own tables, never from outside, because a TextBlock is
+    Markdown.
     """
     title = escape.markdown(text(key, site=urlsplit(page).netloc))
     return _text_block(f"[{title}]({page})", look)
 
 
 def is_link(element: Element) -> bool:
-    """Return whether the element is a line of :func:`link`; in any other text a bracket is escaped."""
+    """Return whether the element is a line of :func:`link`.
+
+    In the text of any other element, brackets are escaped.
+    """
     return element.get("type") == "TextBlock" and element["text"].startswith("[")
 
 

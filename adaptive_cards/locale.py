@@ -26,10 +26,11 @@ REGIONS: Final = {"en": "150", "de": "DE"}
 
 @dataclass(frozen=True, slots=True)
 class Locale:
-    """Language, as the name of a folder of texts, and time zone, as an IANA name.
+    """Language and time zone in which texts are drawn.
 
-    In the zone ``UTC`` every time is shown once. In another zone, UTC is shown next to it where a
-    time is compared with a log.
+    The language is the name of a folder of texts, and the time zone an IANA name. In the zone
+    ``UTC`` every time is shown once. In another zone, UTC is shown next to a time that people
+    compare with a log.
     """
 
     language: str = SOURCE
@@ -57,7 +58,7 @@ def current() -> Locale:
 
 @contextmanager
 def drawn_for(locale: Locale) -> Iterator[None]:
-    """Draw everything inside in this language and time zone.
+    """Draw every text inside the context in this language and time zone.
 
     The choice belongs to one thread or task, and ends with the block.
     """
@@ -69,9 +70,9 @@ def drawn_for(locale: Locale) -> Iterator[None]:
 
 
 def use(locale: Locale) -> None:
-    """Draw everything from now on in this thread or task in this language and time zone.
+    """Draw every text from now on in this thread or task in this language and time zone.
 
-    It is for a web request, whose thread chooses again at the next request.
+    This function is for a web request, whose thread chooses again at the next request.
     """
     _current.set(locale)
 

@@ -12,7 +12,7 @@ _HUNDREDTHS = 10_000
 
 
 def percent(share: float) -> str:
-    """Return a share as ``99.87%``, rounded down, so that only a whole one is ``100%``."""
+    """Return a share as ``99.87%``, rounded down, so that only a whole share is ``100%``."""
     here = locale.current().babel
     pattern = here.percent_formats[None].pattern.replace("#,##0", "#,##0.##")
     floored = math.floor(share * _HUNDREDTHS + 1e-6) / _HUNDREDTHS

@@ -1,6 +1,7 @@
 """Format of times in the present language and time zone (:mod:`adaptive_cards.locale`).
 
-In another zone than UTC a time is followed by the same time in UTC, because logs and portals use that.
+In another zone than UTC a time is followed by the same time in UTC, because logs and portals use
+UTC.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ def clock_seconds(at: datetime) -> str:
 
 
 def minutes(at: datetime) -> str:
-    """Return the time as ``14:32``, where there is no room for the zone."""
+    """Return the time as ``14:32``, for a place that has no room for the zone."""
     return _format(_local(at), _CLOCK)
 
 
@@ -65,7 +66,7 @@ def day_clock_seconds(at: datetime) -> str:
 
 
 def lasted(span: timedelta) -> str:
-    """Return a duration as ``20 seconds``, ``58 minutes``, or from two hours on as ``3 h 20 min``."""
+    """Return a duration as ``20 seconds``, ``58 minutes``, or ``3 h 20 min`` from two hours on."""
     if span < _MINUTE:
         return _unit(max(0, int(span.total_seconds())), "second", "long")
     total = round(span.total_seconds() / 60)

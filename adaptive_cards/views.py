@@ -66,8 +66,8 @@ class CheckLine:
     """One finding of a check.
 
     ``explained_by`` is the row of its cause if it is a symptom. ``proof`` is what would prove a
-    possible cause. ``page`` is the address of a page that explains the cause, or empty. ``fixed`` says
-    when a later run has fixed it, and which.
+    possible cause. ``page`` is the address of a page that explains the cause, or empty. ``fixed``
+    says which later run has fixed it, and when.
     """
 
     row: str

@@ -1,8 +1,7 @@
 """Command ``python -m bench [NAME ...]``: run all benches or the named ones, one after the other.
 
-``scale`` takes longer than the others and runs only if it is named.
-
-Exit code 0 means that every target was met.
+The bench ``scale`` takes longer than the others and runs only if it is named. Exit code 0 means
+that every target was met.
 """
 
 from __future__ import annotations
@@ -68,7 +67,10 @@ def main(names: list[str]) -> int:
 
 
 def _run(name: str) -> bool:
-    """Run one bench. On busy cores a warning says that its times are longer."""
+    """Run one bench.
+
+    If the processor's cores are busy, a warning says that the measured times are longer.
+    """
     load, cores = os.getloadavg()[0], os.cpu_count() or 1
     if load > cores / 2:
         say(

@@ -1,8 +1,8 @@
-"""Calls in a span of a run, each with the steps that requested it.
+"""Calls to the clouds during a part of a run, each with the steps that requested it.
 
-They come from the practice cloud's journal, which records when a call was answered and how long the
-cloud took. The step is in the worker's log (LOG_LEVEL=DEBUG), under the ``client-request-id`` that
-both contain.
+The calls come from the practice cloud's journal, which records when a call was answered and how
+long the cloud took. The step is in the worker's log (LOG_LEVEL=DEBUG), under the
+``client-request-id`` that both contain.
 """
 
 from __future__ import annotations
@@ -77,7 +77,10 @@ def _pairs(items: Iterable[Json], calls: list[Call]) -> list[tuple[Json, Call]]:
 
 
 def _joined(calls: list[Call], by_id: dict[str, Call], lines: list[Json]) -> list[Call]:
-    """Return the calls with the steps that joined a shared read added."""
+    """Return the calls, each with the steps that shared its answer.
+
+    A step shares an answer if it reads the same data while another step's call is in progress.
+    """
     reads = [
         (str(line.get("read")), by_id[str(line["id"])])
         for line in lines

@@ -18,7 +18,11 @@ from jobs.engine.step import Step
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """Part of a run: the calls before the steps, the steps' calls, the card, and the elapsed seconds."""
+    """Part of a run, with its calls and the elapsed seconds.
+
+    The calls are those before the steps (``head``), those of the steps (``work``), and the one that
+    shows the card. ``told`` are the steps that the card reports.
+    """
 
     head: tuple[Call, ...]
     work: tuple[Call, ...]
@@ -33,7 +37,10 @@ class Span:
 
     @property
     def total(self) -> float:
-        """Return the seconds of all calls, which a script needs that makes them one after the other."""
+        """Return the sum of the seconds of all calls.
+
+        A script that makes the calls one after the other takes this time.
+        """
         return sum(call.seconds for call in (*self.head, *self.work, self.card))
 
     def _depends(self, earlier: Call, later: Call, steps: dict[str, Step]) -> bool:

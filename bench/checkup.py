@@ -42,10 +42,10 @@ STEPS = checks_for(Profile.ARTICLE)
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """One signed-in check, in seconds.
+    """Times of one signed-in check, in seconds.
 
-    ``wall`` is the elapsed time, ``slowest`` the slowest probe alone, ``tokens`` one round of
-    tokens, and ``total`` all calls. ``name`` is the slowest probe.
+    ``wall`` is the elapsed time, ``slowest`` the time of the slowest probe alone, ``tokens`` that
+    of one round of tokens, and ``total`` that of all calls. ``name`` is the slowest probe.
     """
 
     wall: float
@@ -56,12 +56,12 @@ class Checked:
 
     @property
     def allowed(self) -> float:
-        """Return the longest allowed time, in seconds."""
+        """Return the longest time that the check may take, in seconds."""
         return TARGET * self.slowest + self.tokens
 
 
 class Checkup:
-    """One stack with a channel that is set up."""
+    """Running stack of processes with a channel that is set up, on which checks are timed."""
 
     def __init__(self, stack: Stack) -> None:
         self._stack, self._seen = stack, list[tuple[float, Json]]()
@@ -128,14 +128,17 @@ class Checkup:
         )
 
     def _events(self) -> list[Event]:
-        """Return the events of the newest check."""
+        """Return the recorded events of the mailbox's newest check."""
         redis: Any = Redis(port=self._stack.ports.redis)
         run = redis.get(f"channel:{MAILBOX}:check").decode()
         return [codec.load(raw, Event) for raw in redis.lrange(f"run:{run}:events", 0, -1)]
 
 
 def checked(events: Iterable[Event], calls: list[Call]) -> Checked:
-    """Measure a check from the sign-in on: elapsed time, and the calls of each probe alone."""
+    """Return the times of a signed-in check.
+
+    They are the elapsed time from the sign-in on, and the times of the calls of each probe alone.
+    """
     events = list(events)
     began = next(event.at.timestamp() for event in events if event.kind is Kind.SIGNED_IN)
     ended = next(event.at.timestamp() for event in reversed(events) if event.kind is Kind.CHECKED)
@@ -153,7 +156,7 @@ def _is_of_cloud(call: Call) -> bool:
 
 
 def _found(events: list[Event], began: float) -> Iterator[tuple[str, float]]:
-    """Yield each finding's step, and the seconds from the sign-in until then."""
+    """Yield the step of each finding, and the seconds from the sign-in until the finding."""
     for event in events:
         after = event.at.timestamp() - began
         if event.kind is Kind.FOUND and after > 0:

@@ -1,7 +1,7 @@
-"""Cost: the memory of every process, and the calls of a setup and of a second one.
+"""Cost: the memory of every process, and the calls of a first and of a second setup.
 
-The baseline for the calls is the number of changes in the plan. A setup with more writes than that
-writes something twice. A second setup of a channel that is set up writes nothing.
+The baseline for the calls is the number of changes in the plan. A setup with more writes than
+changes writes something twice. A second setup of a channel that is set up writes nothing.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ TWICE = "outbound_policy is a policy and a rule, smtp_grant a grant for each of 
 
 
 def main() -> bool:
-    """Play a whole conversation, measure the memory, and play it again."""
+    """Play a whole conversation, measure the memory, and play the conversation again."""
     with Stack() as stack:
         people = stack.people()
         try:
@@ -104,7 +104,10 @@ def _service(item: dict[str, Any]) -> str:
 
 
 def _memory(stack: Stack, name: str) -> list[tuple[str, float, float]]:
-    """Return each process's MiB: its total, and the part not shared with the process that forked it."""
+    """Return each process's MiB of memory.
+
+    The values are the total, and the part that is not shared with the process that forked it.
+    """
     running = stack.processes[name].running
     pids = sorted(session(running.pid)) if running else []
     return [

@@ -1,6 +1,6 @@
-"""Many working channels and the bot's records of them.
+"""Many working channels, and the bot's records of them.
 
-They allow a check of all channels without hundreds of conversations.
+With these channels, a check of all channels can be measured without hundreds of conversations.
 """
 
 from __future__ import annotations
@@ -54,7 +54,10 @@ def fill(
 
 
 def encryption_keys(stack: Stack) -> tuple[str, ...]:
-    """Return the product's ENCRYPTION_KEYS, under which what it keeps in Redis has its MACs."""
+    """Return the ENCRYPTION_KEYS of the stack's product.
+
+    The product makes the MACs of its records in Redis with these keys.
+    """
     return (stack.processes["worker"].env["ENCRYPTION_KEYS"],)
 
 

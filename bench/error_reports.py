@@ -1,8 +1,9 @@
 """Error reports: how many public reports of strangers the reader of error texts reads right.
 
 Every report in tests/data has its public source, the cause that was stated there, and the causes
-that are right for its text. The target is 95 % of the clear ones right, nothing wrong, and no cause
-for an error that has nothing to do with this channel.
+that are right for its text. The target is that 95 % of the clear reports are read right, that
+nothing is read wrong, and that no cause is named for an error that has nothing to do with this
+channel.
 """
 
 from __future__ import annotations
@@ -21,9 +22,10 @@ RIGHT_FEWEST = 0.95
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """Public report. ``causes`` are those that its text can mean, and none for noise.
+    """Public report of an error, with its text and source.
 
-    ``kind`` is clear, ambiguous or noise.
+    ``causes`` are those that its text can mean; noise has none. ``kind`` is clear, ambiguous or
+    noise.
     """
 
     id: str
@@ -37,7 +39,8 @@ class Report:
 class Judged:
     """Report with the causes that were claimed as certain and as possible.
 
-    ``result`` is right, missed, wrong, or quiet, if there was nothing to name and nothing was.
+    ``result`` is right, missed, wrong or quiet. A result is quiet if there was no cause to name and
+    none was named.
     """
 
     report: Report
@@ -47,7 +50,7 @@ class Judged:
 
 
 def reports() -> list[Report]:
-    """Return every report."""
+    """Return every public error report of tests/data."""
     return [
         Report(each["id"], each["kind"], frozenset(each["causes"]), each["source"], each["text"])
         for each in json.loads(REPORTS.read_text(encoding="utf-8"))
@@ -55,7 +58,7 @@ def reports() -> list[Report]:
 
 
 def judged(report: Report) -> Judged:
-    """Return how the reader reads a report."""
+    """Return a report with the causes that the reader of error texts finds in it."""
     causes = read(report.text).causes
     certain = tuple(each.cause for each in causes if each.certain)
     possible = tuple(each.cause for each in causes if not each.certain)
@@ -63,7 +66,10 @@ def judged(report: Report) -> Judged:
 
 
 def _result(report: Report, certain: tuple[str, ...], possible: tuple[str, ...]) -> str:
-    """Return the result. For noise a possible cause is wrong as well."""
+    """Return whether a report was read right, missed, wrong or quiet.
+
+    In a report that is noise, a cause that is claimed as possible counts as wrong as well.
+    """
     if report.kind == "noise" or not report.causes:
         claimed = certain + possible if report.kind == "noise" else certain
         return "wrong" if claimed else "quiet"

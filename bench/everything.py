@@ -59,7 +59,11 @@ SETTINGS = {
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """One bulk check: how large, how long, what it asked, and what came of it."""
+    """Result of one bulk check.
+
+    It has the number of channels and tenants, the seconds, the calls, the refused calls, and how
+    many channels are in each state.
+    """
 
     channels: int
     tenants: int
@@ -75,7 +79,7 @@ class Measured:
 
     @property
     def once(self) -> dict[str, float]:
-        """Return how often each call in ``ONCE`` was made per tenant."""
+        """Return how often each call in ``ONCE`` was made per tenant; the target is once."""
         return {name: self.calls[name] / self.tenants for name in ONCE}
 
 
@@ -125,7 +129,7 @@ def _measure(stack: Stack, people: People, channels: int, tenants: int) -> Measu
 
 
 def _ended(store: RunStore, redis: Redis, room: str) -> Run:
-    """The space's bulk check, when every channel has its verdict."""
+    """Return the space's bulk check as soon as every channel has its verdict."""
     until = time.monotonic() + LONGEST_S
     while time.monotonic() < until:
         raw = redis.get(f"space:{room}:bulk_check")

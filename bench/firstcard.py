@@ -44,8 +44,8 @@ STOCK = {
 class Sample:
     """Milliseconds from the webhook to its acceptance, to the job's first request, and to the card.
 
-    ``trips`` is how many times the job waited for Webex, the card included. Requests that overlap
-    count once.
+    ``trips`` is how many times the job waited for Webex, including the wait for the card. Requests
+    that overlap count once.
     """
 
     accepted: float
@@ -55,7 +55,7 @@ class Sample:
 
 
 def main() -> bool:
-    """Run thirty commands, each for another mailbox, and return whether the targets are met."""
+    """Run thirty commands, each for a different mailbox, and return whether the targets are met."""
     with Stack() as stack:
         people = stack.people()
         try:
@@ -103,7 +103,7 @@ def _show(
 
 
 def _of_stock(stack: Stack, people: People, command: str) -> list[float]:
-    """Return the milliseconds until the card of a stock worker, which replaces the product."""
+    """Return the milliseconds until the card of a stock RQ worker, which replaces the product's."""
     with _stock(stack, command):
         samples = [_sample(people, f"message {number}") for number in range(SAMPLES + WARM_UP)]
     return [each.card for each in samples[WARM_UP:]]
@@ -111,7 +111,10 @@ def _of_stock(stack: Stack, people: People, command: str) -> list[float]:
 
 @contextmanager
 def _stock(stack: Stack, command: str) -> Iterator[None]:
-    """Run a bare Flask route at the product's address, and RQ's own worker, instead of the product."""
+    """Run a bare Flask route and RQ's own worker instead of the product.
+
+    The route serves at the product's address.
+    """
     product = stack.processes["worker"].env
     env = product | {"PYTHONPATH": str(ROOT), "REQUESTS_CA_BUNDLE": str(stack.ca_path)}
     for name in ("worker", "web"):
@@ -132,10 +135,10 @@ def _stock(stack: Stack, command: str) -> Iterator[None]:
 
 
 def _until_listening(url: str) -> None:
-    """Wait for the route.
+    """Wait until the route accepts connections.
 
     Raises:
-        TimeoutError: it did not start.
+        TimeoutError: The route did not start.
     """
     until = time.monotonic() + LONGEST_S
     while time.monotonic() < until:
@@ -182,7 +185,10 @@ def _is_card(call: Call) -> bool:
 
 
 def _floor(stack: Stack, people: People) -> list[float]:
-    """Time the requests for the message, the person and the members, in order over one connection."""
+    """Return how long the requests for the message, the person and the members take.
+
+    They are made in order over one connection.
+    """
     said: dict[str, Any] = people.say(REQUESTER, "a message to ask for", SPACE, mention=False)
     env = stack.processes["worker"].env
     context = ssl.create_default_context(cafile=str(stack.ca_path))

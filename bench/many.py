@@ -1,7 +1,8 @@
-"""Processes and data of ``bench scale``: Redis, the scripted Webex, the web process, and 1 to 4 workers.
+"""Processes and data of ``bench scale``.
 
-The web process and the workers are the product's own, started from its command line. Redis is the
-embedded server with the append-only file.
+The processes are Redis, the scripted Webex, the web process, and 1 to 4 workers. The web process
+and the workers are the product's own, started from its command line. Redis is the embedded server
+with the append-only file.
 """
 
 from __future__ import annotations
@@ -95,7 +96,7 @@ class Site:
         process.start()
 
     def workers(self, count: int) -> None:
-        """Have so many workers run, and wait until Redis knows them all and their webhooks are there."""
+        """Replace the running workers with ``count`` new ones, and wait until Redis knows them."""
         for name in [name for name in self.processes if name.startswith("worker")]:
             self.processes.pop(name).stop()
         if not self.embedded:
@@ -110,19 +111,19 @@ class Site:
         return 0
 
     def kept(self) -> dict[str, Any]:
-        """Return what reached the scripted Webex since the last call of this method."""
+        """Return the requests that reached the scripted Webex since the last call of this."""
         found: dict[str, Any] = httpx.get(
             f"http://127.0.0.1:{self.ports['webex']}/kept", trust_env=False, timeout=60
         ).json()
         return found
 
     def leader(self, name: str) -> int:
-        """Return the first process of a part; 0 if it does not run."""
+        """Return the process number of the named process; 0 if the process does not run."""
         process = self.processes[name].running
         return process.pid if process else 0
 
     def busy_ms(self, kind: str) -> float:
-        """Return the processor time so far of the processes whose names begin so, in milliseconds."""
+        """Return the milliseconds of processor time of all processes whose names begin so."""
         leaders = [
             process.running.pid
             for name, process in self.processes.items()
@@ -135,7 +136,7 @@ class Site:
 def site(*, embedded: bool = False) -> Iterator[Site]:
     """Start Redis, the scripted Webex and the web process, and end everything when the block ends.
 
-    With ``embedded`` Redis is left to the worker.
+    With ``embedded`` Redis is not started here, because the worker starts it.
     """
     quiet = structlog.make_filtering_bound_logger(logging.WARNING)
     structlog.configure(wrapper_class=quiet)  # the seed writes an audit trail of thousands of lines
@@ -164,9 +165,10 @@ def _stop(processes: dict[str, Process]) -> None:
 
 
 def seed(place: Site, first: int, last: int, tenants: int) -> None:
-    """Put connected channels ``first`` to ``last - 1`` into Redis: each with its ended setup, its record, and its tenant's access.
+    """Put the connected channels number ``first`` to ``last - 1`` into Redis.
 
-    Each tenant has a space of its own.
+    Each channel has its ended setup, its record, and its tenant's access. Each tenant has a space
+    of its own.
     """
     own = (place.env["ENCRYPTION_KEYS"],)
     with place.redis as redis:
@@ -203,10 +205,10 @@ def _connect(store: RunStore, number: int, tenant: int) -> None:
 
 
 def until(true: Callable[[], object], what: str, seconds: float = START_S) -> None:
-    """Wait for a condition.
+    """Wait until a condition is true.
 
     Raises:
-        TimeoutError: It did not come true in time.
+        TimeoutError: The condition did not come true in time.
     """
     deadline = time.monotonic() + patient(seconds)
     while not true():
@@ -253,7 +255,7 @@ def _environment(ports: dict[str, int]) -> dict[str, str]:
 
 
 def busy_ms(pid: int) -> float:
-    """Return the processor time of a process and of its ended children; 0 if it is gone."""
+    """Return the processor time of a process and of its ended children; 0 without the process."""
     try:
         figures = (Path("/proc") / str(pid) / "stat").read_text("utf-8").rpartition(")")[2].split()
     except OSError:

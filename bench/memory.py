@@ -55,7 +55,10 @@ def _sums(of: list[Memory]) -> list[float]:
 
 
 def _memory(place: Site) -> list[Memory]:
-    """Return the memory of every process, with the worker's children in the order of their start."""
+    """Return the memory of every process.
+
+    The worker's children are in the order of their start.
+    """
     web, worker = place.leader("web"), place.leader("worker-0")
     children = _children(worker)
     servers = [server for child in children for server in _children(child)]

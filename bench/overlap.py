@@ -45,7 +45,7 @@ class Recorded:
     calls: list[Call]
 
     def first(self, kind: Kind, wanted: Callable[[Event], bool] = lambda _: True) -> float:
-        """Return when such an event first happened, in seconds since the epoch."""
+        """Return when a matching event first happened, in seconds since the epoch."""
         return next(
             event.at.timestamp() for event in self.events if event.kind is kind and wanted(event)
         )
@@ -97,7 +97,10 @@ def consent_span(recorded: Recorded) -> Span:
 
 
 def _accepted(recorded: Recorded, approved: float) -> float:
-    """Return when the bot accepted the webhook of the press, in seconds since the epoch."""
+    """Return when the bot accepted the webhook of the press on Approve.
+
+    The time is in seconds since the epoch.
+    """
     notices = [
         call
         for call in recorded.calls
@@ -116,7 +119,10 @@ def _waits_for_consent(event: Event) -> bool:
 
 
 def _card(recorded: Recorded, after: float) -> Call:
-    """Return the call that shows the card: a post, or an edit of the run's card."""
+    """Return the first call after a moment that shows the card.
+
+    The call is a post, or an edit of the run's card.
+    """
     return next(
         call
         for call in recorded.calls
@@ -168,7 +174,7 @@ HEAD = (
 
 
 def main() -> bool:
-    """Print three runs and their medians, and return whether both are within the target."""
+    """Print three runs and their medians, and return whether both spans are within the target."""
     steps, rows = steps_for(Profile.ARTICLE), []
     for number in range(1, RUNS + 1):
         recorded = record()

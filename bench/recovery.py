@@ -51,9 +51,9 @@ def main() -> bool:
 
 
 def _measure(kill: Callable[[Stack], None]) -> float:
-    """Approve with slow cloud calls, kill during them, and wait for the run to be resumed.
+    """Approve the plan with slow cloud calls, kill the worker during them, and wait.
 
-    Returns the seconds until then.
+    Return the seconds until the run was resumed.
     """
     with Stack() as stack:
         people = stack.people()
@@ -95,7 +95,10 @@ def _kill_all(stack: Stack) -> None:
 
 
 def _happened(stack: Stack, kind: Kind) -> float:
-    """Return when that first happened in the stack's only run, in seconds since the epoch, or 0."""
+    """Return when an event of this kind first happened in the stack's only run.
+
+    The time is in seconds since the epoch. It is 0 if there is no such event.
+    """
     with Redis(port=stack.ports.redis) as redis:
         keys = [key for key in redis.scan_iter("run:*:events") if isinstance(key, bytes)]
         events = [codec.load(raw, Event) for key in keys for raw in redis.lrange(key, 0, -1)]

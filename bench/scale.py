@@ -1,15 +1,16 @@
 """Throughput and cost with many channels: ``python -m bench scale``.
 
-``scale-short`` has fewer events, for a busy machine. ``scale-small`` only shows that everything works.
+``scale-short`` has fewer events, for a busy machine. ``scale-small`` only shows that everything
+works.
 
-5,000 channels of 200 tenants are in Redis. For 1, 2 and 4 workers, people give commands as webhooks at
-10,000 a minute for half a minute, until everything is answered; then 200 setups are asked for at once. A
-scripted Webex makes up the messages (:mod:`bench.scripted_webex`). It counts what is answered, so lost and
-doubled answers are seen.
+5,000 channels of 200 tenants are in Redis. For 1, 2 and 4 workers, people give commands as webhooks
+at 10,000 a minute for half a minute, until everything is answered. Then 200 setups are asked for at
+once. A scripted Webex makes up the messages (:mod:`bench.scripted_webex`). It counts the answers,
+so lost and doubled answers are seen.
 
-The stages of an event are the acceptance of its webhook, the wait until a worker asks Webex for the message,
-and the work until the answer is posted. Before that, the same cost is measured at a tenth of the channels.
-From all of it follow the sums for 100,000 channels.
+The stages of an event are the acceptance of its webhook, the wait until a worker asks Webex for the
+message, and the work until the answer is posted. Before that, the same cost is measured at a tenth
+of the channels. The sums for 100,000 channels are computed from all of these numbers.
 """
 
 from __future__ import annotations
@@ -41,7 +42,11 @@ COMMANDS = ("status", "channels")
 
 @dataclass(frozen=True, slots=True)
 class Size:
-    """Amount of everything: channels, tenants, setups at once, and webhooks in a minute and in all."""
+    """Size of a measurement: channels, tenants, setups at once, and events.
+
+    ``a_minute`` is the number of webhooks in a minute, ``events`` the number of all webhooks, and
+    ``workers`` the numbers of workers to measure with.
+    """
 
     channels: int
     tenants: int
@@ -58,10 +63,10 @@ SMALL = Size(40, 4, 8, 1_200, 40, (1, 2))
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """One load: milliseconds of each stage, the seconds until the last answer, and what it cost.
+    """Result of one load: milliseconds of each stage, seconds until the last answer, and the costs.
 
-    The costs are for one event: processor time in ms, commands of Redis, and requests to Webex. They
-    include what the timers did meanwhile.
+    The costs are for one event: processor time in ms, commands of Redis, and requests to Webex.
+    They include the work that the timers did in the meantime.
     """
 
     workers: int
@@ -88,7 +93,7 @@ class Measured:
 
     @property
     def is_whole(self) -> bool:
-        """Return whether every event was accepted, and answered once."""
+        """Return whether every event was accepted and was answered exactly once."""
         return self.refused == self.lost == self.doubled == 0
 
 
@@ -131,12 +136,15 @@ def short() -> bool:
 
 
 def small() -> bool:
-    """Run everything with a few channels, to see that it works. Its times mean nothing."""
+    """Run everything with a few channels, to see that the bench works. Its times mean nothing."""
     return main(SMALL)
 
 
 def _grow(place: Site, size: Size) -> tuple[list[Stock], Measured]:
-    """Fill Redis in two steps, and measure one worker at the first."""
+    """Fill Redis with a tenth of the channels and then with all.
+
+    Return the memory of Redis at each size, and the load of one worker at a tenth of the channels.
+    """
     place.workers(size.workers[0])
     few = size.channels // 10
     stocks = [_stock(place, size, 0)]
@@ -177,7 +185,10 @@ def load(  # noqa: PLR0913, PLR0917  what is sent, and how fast
     a_minute: int,
     channels: int = 0,
 ) -> Measured:
-    """Send the events, wait for the answers, and return what was seen; 0 a minute sends all at once."""
+    """Send the events, wait for the answers, and return the measurements.
+
+    With 0 events in a minute all events are sent at once.
+    """
     ids = [
         f"{name}-{kinds[number % len(kinds)]}-{number % size.tenants}-{number}{name}"
         for number in range(events)
@@ -218,7 +229,10 @@ def load(  # noqa: PLR0913, PLR0917  what is sent, and how fast
 def _send(
     place: Site, ids: Sequence[str], a_minute: int
 ) -> tuple[dict[str, tuple[float, float]], int]:
-    """Post a signed webhook for each id; return when each was sent and accepted, in ms since 1970."""
+    """Post a signed webhook for each id.
+
+    Return when each webhook was sent and accepted, in ms since 1970, and how many were refused.
+    """
     times: dict[str, tuple[float, float]] = {}
     refused: list[int] = []
     began = time.monotonic()
@@ -269,7 +283,8 @@ def _answers(
 ) -> tuple[dict[str, float], dict[str, list[float]], int]:
     """Return when each message was asked for and answered, and the number of requests to Webex.
 
-    It waits until all are answered and a little longer, so that a second answer is seen.
+    The function waits until all messages are answered and a little longer, so that a second answer
+    is seen.
     """
     asked: dict[str, float] = {}
     posted: dict[str, list[float]] = {}
@@ -341,7 +356,7 @@ def _print_growth(found: Sequence[Measured], stocks: Sequence[Stock]) -> None:
 
 
 def _print_sums(loads: Sequence[Measured], stocks: Sequence[Stock]) -> None:
-    """Print what 100,000 channels need, if each has as many events as in the load."""
+    """Print the resources for 100,000 channels, if each has as many events as in the load."""
     first, full, empty = loads[0], stocks[-1], stocks[0]
     times = MANY / full.channels
     a_minute = first.sent_a_minute * times

@@ -1,9 +1,12 @@
-"""Scripted Webex of ``bench scale``, in a process of its own, where the practice cloud would be the limit.
+"""Scripted Webex of ``bench scale``, because the practice cloud would be the limit.
+
+It runs in a process of its own:
 
     python -m bench.scripted_webex PORT
 
-It makes up each message from its id, ``NAME-COMMAND-ROOM-NUMBER``, and keeps who asked for it and what was
-posted below it, with the times. ``GET /kept`` returns and forgets that.
+It makes up each message from its id, ``NAME-COMMAND-ROOM-NUMBER``. It keeps who asked for the
+message and the answers that were posted below it, with the times. ``GET /kept`` returns and forgets
+these records.
 """
 
 from __future__ import annotations
@@ -26,10 +29,10 @@ Json = dict[str, Any]
 
 @dataclass
 class Kept:
-    """Requests that reached this Webex since it was last asked; times are seconds since 1970.
+    """Requests that reached this Webex since its records were last read.
 
-    ``asked`` is when each message was first asked for, and ``posted`` lists when each message was
-    answered below it. ``calls`` counts all requests.
+    Times are in seconds since 1970. ``asked`` is when each message was first asked for, and
+    ``posted`` lists when each message was answered below it. ``calls`` counts all requests.
     """
 
     asked: dict[str, float] = field(default_factory=dict)
@@ -38,7 +41,7 @@ class Kept:
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def take(self) -> Json:
-        """Return everything and begin again."""
+        """Return the recorded requests and forget them."""
         with self.lock:
             found = {"asked": self.asked, "posted": self.posted, "calls": self.calls}
             self.asked, self.posted, self.calls = {}, {}, 0
@@ -50,7 +53,7 @@ HOOKS: dict[str, Json] = {}
 
 
 def message(identifier: str) -> Json:
-    """Return the message of that id: a command in a space, by one of the people there."""
+    """Return the message with this id: a command in a space, from one of the people there."""
     _, command, room, number = identifier.split("-")
     return {
         "id": identifier,
@@ -94,7 +97,7 @@ def members(room: str) -> Json:
 
 
 def read(path: str, query: dict[str, list[str]]) -> Json:
-    """Return the answer to a GET."""
+    """Return the JSON that answers a GET of this path."""
     head, _, identifier = path.strip("/").partition("/")
     if head == "messages" and identifier:
         with KEPT.lock:
@@ -110,7 +113,7 @@ def read(path: str, query: dict[str, list[str]]) -> Json:
 
 
 def write(path: str, body: Json) -> Json:
-    """Return the answer to a POST or PUT, and keep the post."""
+    """Return the JSON that answers a POST or PUT of this path, and record a posted message."""
     head, _, identifier = path.strip("/").partition("/")
     if head == "webhooks":
         made = {"id": identifier or f"hook-{len(HOOKS)}", "status": "active"}
@@ -125,13 +128,13 @@ def write(path: str, body: Json) -> Json:
 
 
 class Handler(BaseHTTPRequestHandler):
-    """One connection; it is kept open between requests."""
+    """Handler of one connection, which stays open between requests."""
 
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
 
     def do_GET(self) -> None:
-        """Answer a question."""
+        """Answer a GET."""
         url = urlsplit(self.path)
         if url.path == "/kept":
             self._answer(KEPT.take())
@@ -140,7 +143,7 @@ class Handler(BaseHTTPRequestHandler):
             self._answer(read(url.path, parse_qs(url.query)))
 
     def do_POST(self) -> None:
-        """Take a post, an edit or a webhook."""
+        """Accept a post, an edit or a webhook."""
         self._count()
         raw = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         kind = self.headers.get("Content-Type", "")
@@ -149,12 +152,12 @@ class Handler(BaseHTTPRequestHandler):
     do_PUT = do_POST  # noqa: N815  same
 
     def do_DELETE(self) -> None:
-        """Delete nothing."""
+        """Accept a DELETE without deleting anything."""
         self._count()
         self._answer({})
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002  http.server's signature
-        """Say nothing."""
+        """Log nothing."""
 
     def _count(self) -> None:
         with KEPT.lock:
@@ -169,7 +172,7 @@ class Handler(BaseHTTPRequestHandler):
 
 
 class Server(ThreadingHTTPServer):
-    """Server that many clients may reach at once."""
+    """HTTP server that many clients can use at the same time."""
 
     request_queue_size = 512
     daemon_threads = True

@@ -3,9 +3,9 @@
     python -m bench.stock web PORT
     python -m bench.stock worker
 
-The route verifies the webhook and enqueues. The job asks Webex nothing and posts a card of one line in the
-message's thread. ``worker`` is RQ's own worker, which has imported the SDK before it forks; the command
-``rq worker`` imports it again in the process of each job.
+The route verifies the webhook and enqueues. The job asks Webex for nothing and posts a card of one
+line in the message's thread. ``worker`` is RQ's own worker, which has imported the SDK before it
+forks; the command ``rq worker`` imports it again in the process of each job.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ CARD = {
 
 
 def post_card(room: str, parent: str) -> None:
-    """Post the card."""
+    """Post a card of one line in the message's thread."""
     from webexteamssdk import WebexTeamsAPI  # noqa: PLC0415  as a job of a stock worker imports it
 
     api = WebexTeamsAPI(os.environ["WEBEX_ACCESS_TOKEN"], os.environ["WEBEX_API_URL"])
@@ -44,7 +44,7 @@ def connection() -> Redis:
 
 
 def web(port: int) -> None:
-    """Serve the bare route."""
+    """Serve the bare route, which verifies a webhook and enqueues a job."""
     app, queue = Flask(__name__), Queue(QUEUE, connection=connection(), serializer="json")
     secret = os.environ["WEBEX_WEBHOOK_SECRET"].encode()
 
@@ -65,7 +65,7 @@ def web(port: int) -> None:
 
 
 def worker() -> None:
-    """Run RQ's worker with the SDK imported."""
+    """Run RQ's own worker, with the Webex SDK imported before it forks."""
     import webexteamssdk  # noqa: F401, PLC0415  the job finds it in memory
 
     Worker([QUEUE], connection=connection(), serializer="json").work(logging_level="ERROR")

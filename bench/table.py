@@ -13,13 +13,16 @@ PACKAGES = ("rq", "redis", "msal", "httpx", "flask", "waitress", "webexteamssdk"
 
 
 def say(line: str = "") -> None:
-    """Print a line at once."""
+    """Print a line and flush the output."""
     sys.stdout.write(line + "\n")
     sys.stdout.flush()
 
 
 def machine() -> str:
-    """Return versions, cores and load, without which a number means nothing."""
+    """Return the versions, the cores and the load of this machine.
+
+    Without them a measured number means nothing.
+    """
     packages = ", ".join(f"{name} {version(name)}" for name in PACKAGES)
     return (
         f"Python {platform.python_version()}, {os.cpu_count()} cores, load "
@@ -44,19 +47,19 @@ def table(title: str, head: Sequence[str], rows: Sequence[Sequence[object]]) -> 
 
 
 def verdict(what: str, good: bool) -> bool:  # noqa: FBT001  a line with its result
-    """Print whether a target was met, and return it."""
+    """Print whether a target was met, and return whether it was."""
     say(f"  {'met' if good else 'NOT MET'}: {what}")
     return good
 
 
 def percentile(values: Sequence[float], share: float) -> float:
-    """Return the value below which that share of the values lies."""
+    """Return the value below which the given share of the values is."""
     ordered = sorted(values)
     return ordered[min(len(ordered) - 1, int(len(ordered) * share))]
 
 
 def median(values: Sequence[float]) -> float:
-    """Return the median."""
+    """Return the median of the values."""
     return statistics.median(values)
 
 

@@ -1,7 +1,8 @@
-"""Audit trail: seconds to read and to verify 50,000 entries, all of them and from the last checkpoint.
+"""Audit trail: seconds to read and to verify 50,000 entries.
 
-The entries are refusals, the smallest that a stranger could have written. The Redis is a real one of
-its own. The target is under 2 s for each verification.
+All entries are verified, and then those from the last checkpoint. The entries are refusals, the
+smallest that a stranger could have written. The Redis is a real one of its own. The target is under
+2 s for each verification.
 """
 
 from __future__ import annotations
@@ -33,7 +34,10 @@ T = TypeVar("T")
 
 
 def main() -> bool:
-    """Write the entries to a Redis of its own, time the reading, and return whether the target is met."""
+    """Write the entries to a Redis of its own, and time reading and verifying them.
+
+    Return whether the target is met.
+    """
     logs.configure("WARNING")
     logging.getLogger(logs.WITNESS).setLevel("CRITICAL")  # each entry is also a line of the log
     port = free_port()
@@ -77,7 +81,10 @@ def _measure(redis: Redis) -> bool:
 
 @cache
 def _any_refusal() -> AuditEntry:
-    """Return a refusal as the bot records it; its text is searched for secrets once."""
+    """Return a refusal as the bot records it in the audit trail.
+
+    The text of the refusal is searched for secrets once.
+    """
     who = {"person": "p" * 79, "org": "o" * 78}
     return entry("refused", None, room="r" * 76, why="refused.organisation", reference="REF", **who)
 

@@ -1,6 +1,7 @@
-"""The watch (``make watch``): a simulated quarter, the named faults, and 500 channels every 15 minutes.
+"""Benches of the watch (``make watch``), which is the bot's regular look at connected channels.
 
-The tables name what is real in each. WATCH_DAYS, WATCH_CHANNELS, WATCH_TENANTS and WATCH_SEED choose
+They are a simulated quarter, the named faults, and 500 channels every 15 minutes. The tables say
+which parts of each are real. WATCH_DAYS, WATCH_CHANNELS, WATCH_TENANTS and WATCH_SEED choose
 another size of the quarter.
 """
 
@@ -25,7 +26,7 @@ DAYS, CHANNELS, TENANTS, SEED = 90, 12, 3, 1
 
 
 def quarter() -> bool:
-    """Play the quarter on a Redis of its own, and return whether the targets are met."""
+    """Simulate the quarter on a Redis of its own, and return whether the targets are met."""
     logs.configure("CRITICAL")
     sizes = (
         int(os.environ.get(f"WATCH_{name}", usual))

@@ -1,8 +1,8 @@
-"""Eye of the watch as a process of its own: looks at one channel as often as a line says so.
+"""Process of the benches that looks at one channel, once for each line that it reads.
 
-It runs with the environment of a worker, and uses the worker's real look (:mod:`jobs.watch.look`). Each
-line on stdin is one look, and each line on stdout is its outcome as JSON. A second argument has it send
-test mails, so many seconds apart.
+It runs with the environment of a worker, and uses the real look of the bot's watch
+(:mod:`jobs.watch.look`). Each line on stdin starts one look, and each line on stdout is the outcome
+of a look as JSON. With a second argument it sends test mails, so many seconds apart.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ NOBODY = Person("nobody", "nobody@example.test")
 
 
 def services() -> Services:
-    """Return the parts of a worker in this process."""
+    """Return the parts that a worker consists of, created in this process."""
     bot, work = BotSettings.from_env(os.environ), Settings.from_env(os.environ)
     webex = Webex(bot.webex_access_token, bot.webex_api_url)
     made = Services.of(bot, work, connect(bot.redis_url), webex)
@@ -42,7 +42,7 @@ def services() -> Services:
 
 
 async def look(made: Services, watched: WatchedChannel, mails_s: int = 0) -> LookOutcome:
-    """Return the outcome of one look.
+    """Look at a channel once and return the outcome.
 
     Raises:
         LookupError: The look ended without an outcome.
@@ -56,11 +56,12 @@ async def look(made: Services, watched: WatchedChannel, mails_s: int = 0) -> Loo
 
 
 def main(mailbox: str, mails_s: int = 0) -> int:
-    """Look once for every line, until stdin ends.
+    """Look at the mailbox's channel once for every line, until stdin ends.
 
-    The access that the tenant granted is remembered again before each look, because a fault may have
-    made the bot forget it, and the practice cloud is restored between the faults. The message traces
-    that were counted against Microsoft's limit are forgotten, because real looks are minutes apart.
+    The access that the tenant granted is stored again before each look, because a fault may have
+    made the bot forget it, and the practice cloud is restored between the faults. The message
+    traces that were counted against Microsoft's limit are forgotten, because real looks are minutes
+    apart.
     """
     logs.configure("CRITICAL")
     made = services()

@@ -1,9 +1,9 @@
-"""Named faults that the watch notices by itself, with the tenant's read access and no sign-in.
+"""Named faults that the bot's watch notices by itself.
 
-The channel is set up by the real processes in the practice cloud, and the tenant grants the read
-access. Then every fault of the diagnosis is applied in turn, mails are sent, and one look is taken
-with the worker's own code. A second look confirms the first in the product; the faults stay, so one
-is taken here.
+It looks with the tenant's read access and without a sign-in. The channel is set up by the real
+processes in the practice cloud, and the tenant grants the read access. Then every fault of the
+diagnosis is applied in turn, mails are sent, and the worker's own code takes one look. In the
+product a second look confirms the first. Here one look is enough, because the faults stay.
 """
 
 from __future__ import annotations
@@ -44,13 +44,16 @@ Json = dict[str, Any]
 
 @dataclass(slots=True)
 class Eye:
-    """Process that looks with a worker's environment (:mod:`bench.watch_eye`)."""
+    """Process that looks at a channel with a worker's environment (:mod:`bench.watch_eye`)."""
 
     process: subprocess.Popen[str]
 
     @classmethod
     def of(cls, stack: Stack, mails_s: int = 0, mailbox: str = MAILBOX) -> Eye:
-        """Start it for a channel. With ``mails_s`` it sends test mails, so many seconds apart."""
+        """Start the process for a channel.
+
+        With ``mails_s`` the process sends test mails, so many seconds apart.
+        """
         command = [sys.executable, "-m", "bench.watch_eye", mailbox, str(mails_s)]
         env = stack.processes["worker"].env
         return cls(
@@ -66,7 +69,7 @@ class Eye:
         )
 
     def look(self) -> Json:
-        """Return the outcome of a look.
+        """Have the process look at the channel and return the outcome.
 
         Raises:
             NotSeenError: The process has ended.
@@ -82,7 +85,7 @@ class Eye:
         return found
 
     def close(self) -> None:
-        """End the process."""
+        """End the process that looks at the channel."""
         if self.process.stdin is not None:
             self.process.stdin.close()
         self.process.wait(timeout=30)
@@ -92,10 +95,11 @@ class Eye:
 
 @dataclass(slots=True)
 class Noticed:
-    """Result: the faults by what a look made of them, by level, and the healthy ones that looked broken.
+    """Results of the looks: the faults that were noticed or not, by level, and the false alarms.
 
-    ``blind`` are those of which a card says that the watch cannot look, and why: the mail server cannot
-    be reached from the bot's place, say, which does not prove that mail stops.
+    ``false`` are the healthy variations that looked broken. ``blind`` counts the faults whose card
+    says that the watch cannot look, and why. One reason is that the bot cannot reach the mail
+    server, which does not prove that mail stops.
     """
 
     named: Counter[str] = field(default_factory=Counter)
@@ -108,10 +112,10 @@ class Noticed:
 
 
 class WatchedFaults(Diagnosis):
-    """Scenario that sets the channel up, lets the bot read, and looks at one fault after the other."""
+    """Scenario that sets up the channel, gives the bot read access, and looks at each fault."""
 
     def grant(self) -> None:
-        """Have the administrator grant the read access from the card of a check, also for Exchange."""
+        """Grant the read access as the administrator, from a check's card, also for Exchange."""
         roles = [*OWNER, "Exchange Administrator"]
         self.people.control("PATCH", TENANT, {"users": {ADMIN: {"roles": roles}}})
         self.people.look()
@@ -128,7 +132,7 @@ class WatchedFaults(Diagnosis):
         self.people.control("POST", "snapshot")
 
     def see(self, eye: Eye, case: Case, number: int) -> Json:
-        """Return what a look sees after the faults were applied and a mail came."""
+        """Return the outcome of a look after the faults were applied and a mail was sent."""
         self.people.control("POST", "restore")
         self._mail(f"Before {number}")
         time.sleep(1 - time.time() % 1)
@@ -143,7 +147,10 @@ def _link(card: Json) -> str:
 
 
 def main(only: Iterable[str] = ()) -> bool:
-    """Try every named fault and every healthy variation; return whether enough are noticed."""
+    """Try every named fault and every healthy variation.
+
+    Return whether enough of the faults are noticed.
+    """
     chosen = Chosen(only=tuple(only), singles=True, healthy=True)
     found = Noticed()
     for set_up, some in by_channel([case for case in cases(chosen) if not case.by_hand]):

@@ -1,4 +1,7 @@
-"""Judge of a simulated quarter: compares the incidents and cards with what really happened."""
+"""Judge of a simulated quarter of the watch.
+
+It compares the incidents and cards with the truth of the simulated world.
+"""
 
 from __future__ import annotations
 
@@ -40,7 +43,7 @@ class Judged:
 
 
 def judge(quarter: Quarter) -> Judged:
-    """Compare the incidents and cards with what really happened."""
+    """Compare the incidents and cards of the quarter with the truth of the simulated world."""
     found, world = Judged(), quarter.world
     incidents = {
         mailbox: quarter.services.watching.incidents.of_channel(mailbox)
@@ -97,7 +100,7 @@ def _lasted(world: World, watched: WatchedChannel, each: Break) -> bool:
 
 
 def _noticed(each: Break, incidents: tuple[Incident, ...]) -> list[Incident]:
-    """Return the incidents that were noticed while the break lasted, and are of its kind."""
+    """Return the incidents that have the break's kind and were noticed while it lasted."""
     return [
         one for one in incidents if each.begins <= one.noticed < each.ends and _is_of(one, each)
     ]
@@ -112,7 +115,10 @@ def _judge_time(  # noqa: PLR0913, PLR0917  what a time is made of
     label: str,
     found: Judged,
 ) -> None:
-    """Note the time from the break to the card, without the time in which nobody could look."""
+    """Record the time from the break to the card.
+
+    The time in which no look was possible does not count.
+    """
     places = quarter.cards.shown.get(incident.id, {})
     if not places:
         found.missed.append(f"no card: {label}")
@@ -136,7 +142,11 @@ def _is_of(incident: Incident, each: Break) -> bool:
 
 
 def _seen_from(world: World, mailbox: str, each: Break) -> datetime | None:
-    """Return when the break could be seen first; None if no mail came while it lasted."""
+    """Return when a look could first see the break.
+
+    A break that only a mail shows is seen with the first mail. The result is None if no mail came
+    while the break lasted.
+    """
     if each.kind is not BreakKind.MAIL:
         return each.begins
     first = world.first_mail(mailbox, each.begins, each.ends)
@@ -144,7 +154,11 @@ def _seen_from(world: World, mailbox: str, each: Break) -> datetime | None:
 
 
 def _is_true(world: World, mailbox: str, incident: Incident) -> bool:
-    """Return whether something really was so when the incident was noticed and confirmed."""
+    """Return whether the incident was real when it was noticed and confirmed.
+
+    The channel must have been broken, or the clouds or the workers must have been away for long
+    enough.
+    """
     noticed, confirmed = incident.noticed, incident.confirmed
     broken = any(
         mailbox in each.mailboxes and each.begins <= noticed < each.ends and _is_of(incident, each)
@@ -157,7 +171,10 @@ def _is_true(world: World, mailbox: str, incident: Incident) -> bool:
 
 
 def _judge_mails(quarter: Quarter, found: Judged) -> None:
-    """Compare the mails in the history with those that came, apart from the newest hours."""
+    """Compare the mails in the history with those that came.
+
+    The newest hours are left out, because the watch may not have seen their mails yet.
+    """
     world = quarter.world
     last = world.ends.replace(hour=0, minute=0, second=0) - timedelta(days=1)
     first = max(world.begins, last - timedelta(days=80))
@@ -174,7 +191,7 @@ def _judge_mails(quarter: Quarter, found: Judged) -> None:
 
 
 def show(quarter: Quarter, found: Judged) -> bool:
-    """Print the tables; return whether the targets are met."""
+    """Print the tables of the simulated quarter; return whether the targets are met."""
     _show_times(quarter, found)
     _show_weather(quarter)
     wrong = {
@@ -231,7 +248,7 @@ def _show_weather(quarter: Quarter) -> None:
 
 
 def _is_met(quarter: Quarter, found: Judged) -> bool:
-    """Print each target with what was reached; return whether all are met."""
+    """Print each target with the value that was reached; return whether all targets are met."""
     every = found.raw_seconds or [0.0]
     months = (quarter.world.ends - quarter.world.begins).days / 30
     grown = ", ".join(f"{each / 1024:.1f}" for each in quarter.growth)

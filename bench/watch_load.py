@@ -1,9 +1,9 @@
 """Load of the watch: calls, refusals and seconds of a round, with the worker's own rounds.
 
-Real: the rounds, the looks and the calls, against the practice cloud with Microsoft's limits. Scaled:
-WATCH_LOAD channels are looked at, 25 in each tenant. A worker looks at ten tenants side by side, so
-20 tenants take twice as long as ten or fewer of the same size. The seconds on a core grow with the
-channels.
+The rounds, the looks and the calls are real, against the practice cloud with Microsoft's limits.
+The size is scaled: WATCH_LOAD channels are looked at, 25 in each tenant. A worker looks at ten
+tenants side by side, so 20 tenants take twice as long as ten or fewer of the same size. The
+processor seconds grow with the channels.
 """
 
 from __future__ import annotations
@@ -36,10 +36,10 @@ MOST_BUSY = 0.3
 
 
 def main() -> bool:
-    """Look at the channels with one worker, and return whether the targets are met.
+    """Look at all channels once with one worker, and return whether the targets are met.
 
-    It is one round. A second one right after it would meet the limits of the first, which real rounds do
-    not, because they are minutes apart.
+    A second round right after the first would meet Microsoft's limits because of the first one.
+    Real rounds do not, because they are minutes apart.
     """
     channels = int(os.environ.get("WATCH_LOAD", str(USUAL)))
     tenants = max(1, channels * TENANTS // ALL)
@@ -60,7 +60,7 @@ def main() -> bool:
 
 
 def _watch(stack: Stack, redis: Redis, room: str, boxes: list[str]) -> list[str]:
-    """Watch the channels, and return the names of their groups."""
+    """Store the channels as watched ones, and return the names of their groups."""
     own = Authenticator(encryption_keys(stack))
     store, index = WatchStore(redis, own), ChannelIndex(redis, own)
     person = Person("load", REQUESTER)

@@ -1,8 +1,9 @@
-"""Simulated quarter: the real rounds, incidents, cards and stores on a real Redis, in virtual time.
+"""Simulated quarter of the watch, in virtual time.
 
-Only the look at the clouds is replaced, and the clock. Each round is the worker's own entry
-(:func:`bot.processes.watch.look`) for a group that the real due list hands out. A killed worker and a
-lost host leave the lock as they would; the lock's end, which Redis counts in real time, is played.
+The rounds, incidents, cards and stores are real, and so is Redis. Only the look at the clouds and
+the clock are replaced. Each round is the worker's own entry (:func:`bot.processes.watch.look`) for
+a group that the real due list hands out. A killed worker and a lost host leave the lock as they
+would in reality. The end of the lock, which Redis counts in real time, is simulated.
 """
 
 from __future__ import annotations
@@ -52,25 +53,28 @@ ANNA = Person("anna", "anna@example.test")
 
 
 class VirtualClock:
-    """Replacement for ``datetime`` in :mod:`jobs.clock`. Each call is a microsecond later."""
+    """Replacement for ``datetime`` in :mod:`jobs.clock`.
+
+    Each call is a microsecond later than the one before.
+    """
 
     at = midsummer()
     fromisoformat = staticmethod(datetime.fromisoformat)
 
     @classmethod
     def now(cls, tz: tzinfo) -> datetime:
-        """Return the virtual time."""
+        """Return the virtual time in the given time zone."""
         cls.at += timedelta(microseconds=1)
         return cls.at.astimezone(tz)
 
 
 class WorkerKilledError(BaseException):
-    """End of a worker in the middle of a round."""
+    """Error that ends a simulated worker in the middle of a round."""
 
 
 @dataclass(slots=True)
 class Cards:
-    """Queue of cards that draws each at once and keeps what would be posted.
+    """Queue of cards that draws each card at once and records when it would be posted.
 
     ``posted`` has the time of the first card by space and id, and ``shown`` the cards by incident.
     """
@@ -81,7 +85,7 @@ class Cards:
     edits: Counter[str] = field(default_factory=Counter)
 
     def request(self, card_id: str) -> None:
-        """Draw the card as the worker does, and note the first time."""
+        """Draw the card as the worker does, and record when it was first drawn."""
         if self.services is None:
             return
         drawing = drawn_cards.drawing(self.services, card_id)
@@ -97,9 +101,10 @@ class Cards:
 
 @dataclass(slots=True)
 class SimulatedLook:
-    """Look that sees what the world says. It may end in the middle, as a killed worker does.
+    """Look of the watch that sees the state of the simulated world instead of the clouds.
 
-    ``under_way`` are the groups that were begun and not finished: a job looks at several.
+    It may end in the middle, as it does in a killed worker. ``under_way`` are the groups that were
+    begun and not finished, because one job looks at several groups.
     """
 
     world: World
@@ -109,7 +114,11 @@ class SimulatedLook:
     async def __call__(
         self, channels: tuple[WatchedChannel, ...]
     ) -> AsyncIterator[tuple[WatchedChannel, LookOutcome]]:
-        """Yield what is seen of each channel, some seconds after the one before."""
+        """Yield each channel with the outcome of its look, some seconds after the one before.
+
+        Raises:
+            WorkerKilledError: The worker is to die in this look.
+        """
         groups = {each.group for each in channels}
         self.under_way |= groups
         for number, watched in enumerate(channels):
@@ -126,7 +135,7 @@ class SimulatedLook:
 
 @dataclass(slots=True)
 class Quarter:
-    """One simulated time, and what was counted in it."""
+    """Simulated time of the watch, and the counts of its events."""
 
     world: World
     services: Services
@@ -141,7 +150,10 @@ class Quarter:
     growth: list[float] = field(default_factory=list)
 
     def run(self) -> None:
-        """Let the time pass: hand out what is due, and look."""
+        """Run the whole simulated time.
+
+        Whenever groups of channels are due, they are handed out and looked at.
+        """
         began, drawn = time.monotonic(), random.Random(f"{self.world.seed}/deaths")  # noqa: S311
         channels = self.services.watching.channels
         month = 1
@@ -162,14 +174,17 @@ class Quarter:
         self.real_s = time.monotonic() - began
 
     def _wait(self) -> None:
-        """Go on to the next moment at which something is due."""
+        """Move the virtual clock to the next moment at which something is due."""
         due = list(self.services.watching.channels.groups_due().values())
         times = [*due, *self.locks.values(), VirtualClock.at + HOUR]
         after = VirtualClock.at + timedelta(seconds=0.5)
         VirtualClock.at = max(min(times), after)
 
     def _round(self, group: str, drawn: random.Random) -> None:
-        """Have one worker look at the group. It may be killed, or its host may be lost."""
+        """Have one worker look at the channels of the group.
+
+        The worker may be killed in the round, or its host may be lost.
+        """
         fate = drawn.random()
         dies = fate < KILLED + LOST
         look = SimulatedLook(self.world, drawn.randint(0, 3) if dies else None)
@@ -182,7 +197,11 @@ class Quarter:
         self.rounds += 1
 
     def _after_death(self, group: str, *, lost: bool) -> None:
-        """Leave the lock of a lost host, or hand out the work of a process of this machine."""
+        """Leave things as a dead worker leaves them.
+
+        A lost host leaves its lock on the group. After the death of a process of this machine the
+        group is due again at once.
+        """
         if lost:
             self.hosts_lost += 1
             self.redis.set(watch_keys.watch_lock(group), "another-host.0")
@@ -203,7 +222,10 @@ class Quarter:
             gaps.forget_told(self.redis, room)
 
     def bytes_per_channel(self) -> float:
-        """Return the bytes of Redis that a channel's state, history and incidents take on average."""
+        """Return how many bytes of Redis a channel takes on average.
+
+        They are those of its state, its history and its incidents.
+        """
         total, boxes = 0, [each for some in self.world.tenants.values() for each in some]
         for mailbox in boxes:
             own = [
@@ -220,14 +242,14 @@ class Quarter:
 
 @contextmanager
 def virtual_time(begins: datetime) -> Iterator[None]:
-    """Have the product's clock show the virtual time."""
+    """Have the product's clock show the virtual time until the block ends."""
     VirtualClock.at = begins
     with mock.patch.object(clock, "datetime", VirtualClock):
         yield
 
 
 def simulate(redis: Redis, seed: int, days: int, channels: int, tenants: int) -> Quarter:
-    """Watch so many channels for so many days, and return what was counted."""
+    """Watch so many channels for so many days of virtual time, and return the quarter's counts."""
     world = make(seed, midsummer(), days, channels, tenants)
     with virtual_time(world.begins):
         cards = Cards()
@@ -241,7 +263,10 @@ def simulate(redis: Redis, seed: int, days: int, channels: int, tenants: int) ->
 
 
 def _services(redis: Redis, cards: Cards) -> Services:
-    """Return the parts of a worker. Nobody answers at the addresses, and nothing asks them."""
+    """Return the parts that a worker consists of, with a queue that draws cards at once.
+
+    No server listens at the addresses in the settings, and no code calls them.
+    """
     bot = BotSettings(
         webex_access_token="none",  # noqa: S106  nobody is asked
         webhook_secrets=("a-secret-of-this-bench-alone",),
@@ -260,7 +285,10 @@ def _services(redis: Redis, cards: Cards) -> Services:
 
 
 def _watch(services: Services, tenant: str, mailbox: str, number: int) -> None:
-    """Connect and watch a channel; half of a tenant's channels share a space."""
+    """Connect a mailbox's channel and have it watched.
+
+    Half of a tenant's channels share a space.
+    """
     channel = Channel(mailbox, tenant_id=tenant)
     index = services.channels
     record = codec.dump(Record("SEEDED", clock.now(), channel))

@@ -1,6 +1,6 @@
-"""Rounds of the watch in a process of its own, with a worker's environment: one of every named group.
+"""Process that runs one round of the watch for every named group, with a worker's environment.
 
-It prints the seconds on a core and the seconds of the rounds.
+It prints the processor seconds and the elapsed seconds of the rounds.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from bot.processes import watch
 
 
 def main(groups: list[str]) -> int:
-    """Look at each group as the worker's job does."""
+    """Look at the channels of each group as the worker's job does."""
     logs.configure("CRITICAL")
     services()
     began, cpu = time.monotonic(), time.process_time()

@@ -1,7 +1,7 @@
-"""World of the simulated quarter: what is true of each channel, and the weather of the clouds.
+"""World of the simulated quarter: the true state of each channel, and disturbances of the clouds.
 
-Everything follows from a seed. Nothing here knows the watch: it only says what a look at that moment
-would see.
+Everything is drawn from a seed. Nothing here knows the code of the watch: the world only gives the
+outcome of a look at a moment.
 """
 
 from __future__ import annotations
@@ -37,10 +37,13 @@ MAILS = (6.0, 1.0)
 
 
 class BreakKind(StrEnum):
-    """Kind of a break. SETTING: any look sees it. MAIL: only the trace of a mail shows it.
+    """Kind of a break of channels.
 
-    TENANT: a setting of all channels of a tenant. FLAPS: comes and goes. ACCESS: the tenant takes the
-    bot's read access away, which is no break of the channel.
+    * SETTING is a wrong setting, which any look sees.
+    * MAIL is a break that only the trace of a mail shows.
+    * TENANT is a wrong setting of all channels of a tenant.
+    * FLAPS is a break that comes and goes.
+    * ACCESS means that the tenant takes the bot's read access away, which breaks no channel.
     """
 
     SETTING = "setting"
@@ -61,7 +64,7 @@ CAUSES = {
 
 @dataclass(frozen=True, slots=True)
 class Break:
-    """Break of channels as it really happened."""
+    """Break of channels as it really happened in the simulated world."""
 
     kind: BreakKind
     mailboxes: tuple[str, ...]
@@ -69,7 +72,10 @@ class Break:
     ends: datetime
 
     def is_seen(self, at: datetime) -> bool:
-        """Return whether a look would see it at that moment, apart from the trace's delay."""
+        """Return whether a look at that moment would see the break.
+
+        The delay of the message trace does not count here.
+        """
         if not self.begins <= at < self.ends:
             return False
         passed = (at - self.begins) % (BROKEN_FOR + FINE_FOR)
@@ -78,28 +84,28 @@ class Break:
 
 @dataclass(frozen=True, slots=True)
 class Spell:
-    """Time in which something holds, such as the silence of a cloud."""
+    """Time in which something is the case, such as a cloud that gives no answer."""
 
     begins: datetime
     ends: datetime
     cause: str = ""
 
     def within(self, begins: datetime, ends: datetime) -> timedelta:
-        """Return how much of it lies between the two moments."""
+        """Return how much of this spell is between the two moments."""
         return max(min(self.ends, ends) - max(self.begins, begins), timedelta(0))
 
     def holds(self, at: datetime) -> bool:
-        """Return whether it holds at that moment."""
+        """Return whether the moment is in this spell."""
         return self.begins <= at < self.ends
 
 
 @dataclass(slots=True)
 class World:
-    """Truth of a simulated time.
+    """True state of the channels and the clouds in a simulated time.
 
-    ``tenants`` has the mailboxes by tenant. ``silent`` are the times in which a tenant's clouds give no
-    answer, ``outages`` those in which no cloud does, ``away`` those in which no worker runs, and
-    ``blips`` those in which a channel looks broken and is not.
+    ``tenants`` has the mailboxes by tenant. ``silent`` are the times in which a tenant's clouds
+    give no answer, ``outages`` those in which no cloud does, ``away`` those in which no worker
+    runs, and ``blips`` those in which a channel looks broken and is not.
     """
 
     seed: int
@@ -113,7 +119,7 @@ class World:
     blips: dict[str, list[Spell]] = field(default_factory=dict)
 
     def look(self, tenant: str, mailbox: str, at: datetime) -> LookOutcome:
-        """Return what a look sees."""
+        """Return the outcome of a look at a mailbox's channel at that moment."""
         silent = next(
             (each for each in (*self.outages, *self.silent[tenant]) if each.holds(at)), None
         )
@@ -130,7 +136,10 @@ class World:
         return LookOutcome(Sight.HEALTHY, mails=mails, eyes=EYES, calls=12)
 
     def _look_at(self, each: Break, mailbox: str, at: datetime) -> LookOutcome | None:
-        """Return what a look sees of the break; None of one that only a mail shows, before there is one."""
+        """Return the outcome of a look at a broken channel.
+
+        The result is None for a break that only a mail shows, as long as the trace shows no mail.
+        """
         if each.kind is BreakKind.ACCESS:
             return LookOutcome(Sight.CANNOT_LOOK, CAUSES[each.kind], calls=3)
         late = self.arrived(mailbox, each.begins, at - self.delay(mailbox, at))
@@ -148,12 +157,12 @@ class World:
         )
 
     def delay(self, mailbox: str, at: datetime) -> timedelta:
-        """Return how late the message trace is at that moment."""
+        """Return by how much the message trace is late at that moment."""
         drawn = random.Random(f"{self.seed}/{mailbox}/{at:%Y%m%d%H}/trace")  # noqa: S311  no secret
         return drawn.random() ** 3 * LATEST
 
     def arrived(self, mailbox: str, since: datetime, until: datetime) -> int:
-        """Return how many mails came between the two moments."""
+        """Return how many mails the mailbox received between the two moments."""
         hour, found = since.replace(minute=0, second=0, microsecond=0), 0
         while hour < until:
             found += sum(since <= each < until for each in mails_of(self.seed, mailbox, hour))
@@ -161,7 +170,7 @@ class World:
         return found
 
     def first_mail(self, mailbox: str, since: datetime, until: datetime) -> datetime | None:
-        """Return when the first mail came after ``since``, or None if none did before ``until``."""
+        """Return when the first mail after ``since`` came; None without a mail before ``until``."""
         hour = since.replace(minute=0, second=0, microsecond=0)
         while hour < until:
             for each in sorted(mails_of(self.seed, mailbox, hour)):
@@ -171,7 +180,10 @@ class World:
         return None
 
     def shown_mails(self, mailbox: str, at: datetime) -> dict[str, int]:
-        """Return the mails of the last whole hours that even a late trace shows."""
+        """Return the number of mails in each of the last whole hours.
+
+        The hours are those that even a late message trace shows.
+        """
         last = (at - LATEST).replace(minute=0, second=0, microsecond=0)
         hours = (last - number * HOUR for number in range(1, SHOWN + 1))
         return {
@@ -181,16 +193,17 @@ class World:
         }
 
     def lost(self, tenant: str, begins: datetime, ends: datetime) -> timedelta:
-        """Return how long between the moments no cloud answered or no worker ran."""
+        """Return how long no cloud answered or no worker ran between the two moments."""
         spells = (*self.outages, *self.silent[tenant], *self.away)
         return sum((each.within(begins, ends) for each in spells), timedelta(0))
 
 
 @cache
 def mails_of(seed: int, mailbox: str, hour: datetime) -> tuple[datetime, ...]:
-    """Return the arrivals in one hour: many by day, few at the weekend, none at night in Berlin.
+    """Return the times at which mails arrive in one hour of UTC.
 
-    The hour is one of UTC. The working day follows the local clock, so it moves with summer time.
+    Many mails come by day, few at the weekend, and none at night in Berlin. The working day follows
+    the local clock, so it moves with summer time.
     """
     local = hour.astimezone(BERLIN)
     busy = MAILS[0] if local.hour in WORK else (MAILS[1] if local.hour in AWAKE else 0.0)
@@ -200,7 +213,10 @@ def mails_of(seed: int, mailbox: str, hour: datetime) -> tuple[datetime, ...]:
 
 
 def make(seed: int, begins: datetime, days: int, channels: int, tenants: int) -> World:
-    """Return a world of so many days with its breaks and its weather."""
+    """Return a world that lasts so many days.
+
+    It has the breaks of its channels and the disturbances of its clouds.
+    """
     names = {
         f"tenant-{number}": tuple(
             f"box{each}@tenant{number}.example" for each in range(number, channels, tenants)
@@ -222,7 +238,10 @@ def make(seed: int, begins: datetime, days: int, channels: int, tenants: int) ->
 def _spells(
     world: World, drawn: random.Random, each: timedelta, minutes: tuple[int, int], cause: str = ""
 ) -> Iterator[Spell]:
-    """Yield spells of so many minutes, one in each time of that length, hours apart."""
+    """Yield spells that last a drawn number of minutes, one in each period of length ``each``.
+
+    Two spells are hours apart.
+    """
     at = world.begins + HOUR
     while at + each < world.ends + HOUR:
         begins = at + drawn.random() * (each - 4 * HOUR)
@@ -231,7 +250,7 @@ def _spells(
 
 
 def _blips(world: World, drawn: random.Random) -> Iterator[Spell]:
-    """Yield moments in which a cloud shows something wrong that is not so, twelve a day."""
+    """Yield short moments in which a cloud shows an error that is not real, twelve a day."""
     at = world.begins + HOUR
     while at < world.ends:
         yield Spell(at, at + drawn.uniform(0.3, 1.0) * BLIP)
@@ -239,7 +258,7 @@ def _blips(world: World, drawn: random.Random) -> Iterator[Spell]:
 
 
 def _breaks(world: World, drawn: random.Random, mailboxes: tuple[str, ...]) -> Iterator[Break]:
-    """Yield the breaks of a tenant, one after the other."""
+    """Yield the breaks of a tenant's channels, one after the other."""
     kinds = (
         [BreakKind.SETTING] * 5
         + [BreakKind.MAIL] * 4
@@ -263,5 +282,5 @@ def _breaks(world: World, drawn: random.Random, mailboxes: tuple[str, ...]) -> I
 
 
 def midsummer(year: int = 2026) -> datetime:
-    """Return the beginning of a quarter in which summer time ends (25 October 2026)."""
+    """Return 1 September, the start of a quarter in which summer time ends (25 October 2026)."""
     return datetime(year, 9, 1, tzinfo=UTC)

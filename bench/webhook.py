@@ -2,7 +2,7 @@
 
     python -m bench webhook
 
-The bare route verifies and enqueues. Both have waitress with 8 threads, the same Valkey
+The bare route verifies and enqueues. Both servers have waitress with 8 threads, the same Valkey
 (append-only file on) and no worker. Each run sends 1,920 signed, unique events after 200 to warm
 up, with 1, 16 and 64 clients. There are three repeats in alternating order, and the medians are
 printed. Lost and duplicated events are counted by reading the queue afterwards.
@@ -53,7 +53,7 @@ PADDING = "x" * 300
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """One run: times in milliseconds, and the numbers of failed, lost and duplicated events.
+    """Result of one run: times in milliseconds, and the numbers of failed, lost and doubled events.
 
     ``busy`` is the processor time of the server for one event, which a busy machine hardly changes.
     """
@@ -70,9 +70,10 @@ class Result:
 
 
 def bare() -> None:
-    """Serve the bare route: HMAC over the raw body, and rq's unique enqueue.
+    """Serve the bare route.
 
-    It has no other protection against duplicates, no checks and no headers.
+    It checks the HMAC of the raw body and enqueues with rq's unique jobs. It has no other
+    protection against duplicates, no other checks and no headers.
     """
     app = Flask(__name__)
     queue = Queue("email-bot", connection=Redis.from_url(REDIS_URL), serializer="json")
@@ -119,7 +120,7 @@ def bodies(run: str, count: int) -> list[tuple[bytes, str]]:
 def client(
     port: int, events: list[tuple[bytes, str]], times: list[float], failed: list[int]
 ) -> None:
-    """Run one client: one connection, one event after the other."""
+    """Send events as one client, one event after the other over one connection."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
     for body, signature in events:
         began = time.perf_counter()
@@ -140,7 +141,10 @@ def client(
 def load(
     port: int, clients: int, events: list[tuple[bytes, str]]
 ) -> tuple[list[float], int, float]:
-    """Run all clients at once, and return the times in ms, the failures, and the elapsed seconds."""
+    """Run all clients at once.
+
+    Return the times in ms, the number of failures, and the elapsed seconds.
+    """
     times: list[float] = []
     failed: list[int] = []
     threads = [
@@ -156,7 +160,10 @@ def load(
 
 
 def run(port: int, server: int, clients: int, name: str) -> Result:
-    """Measure one run on an empty queue. ``server`` is the process behind the port."""
+    """Measure one run on an empty queue.
+
+    ``server`` is the process that serves the port.
+    """
     redis = Redis.from_url(REDIS_URL)
     load(port, clients, bodies(f"{name}-warm", WARM_UP))
     redis.flushall()
@@ -194,7 +201,10 @@ def _event(redis: Redis, job: Job) -> str:
 
 
 def measure(clients: int, servers: dict[str, int]) -> dict[str, list[Result]]:
-    """Measure three runs of each side, alternating which goes first. ``servers`` are their processes."""
+    """Measure three runs of the bot and of the bare route, alternating which goes first.
+
+    ``servers`` has the process number of each.
+    """
     sides = {"bot": BOT_PORT, "bare": BARE_PORT}
     results: dict[str, list[Result]] = {side: [] for side in sides}
     for repeat in range(REPEATS):
@@ -231,10 +241,10 @@ def process(*arguments: str) -> Iterator[int]:
 
 
 def until(true: Callable[[], bool]) -> None:
-    """Wait for a server to listen.
+    """Wait until a server listens.
 
     Raises:
-        TimeoutError: it did not start.
+        TimeoutError: The server did not start.
     """
     for _ in range(200):
         try:
@@ -254,13 +264,16 @@ def listens(port: int) -> bool:
 
 
 def say(line: str) -> None:
-    """Print a line at once."""
+    """Print a line and flush the output."""
     sys.stdout.write(line + "\n")
     sys.stdout.flush()
 
 
 def report(clients: int, results: dict[str, list[Result]]) -> bool:
-    """Print a row for each side, and return whether no event was lost and the target was met."""
+    """Print a row for the bot and for the bare route.
+
+    Return whether no event was lost and the target was met.
+    """
     for side, runs in results.items():
         middle = {
             name: statistics.median(getattr(each, name) for each in runs)
@@ -279,9 +292,9 @@ def report(clients: int, results: dict[str, list[Result]]) -> bool:
 
 
 def main() -> int:
-    """Start everything and measure.
+    """Start both servers, measure them, and return the exit code.
 
-    Returns 0 if the target was met and no event was lost or duplicated, otherwise 1.
+    The code is 0 if the target was met and no event was lost or duplicated, otherwise 1.
     """
     with tempfile.TemporaryDirectory() as folder:
         server = redis_server.start(REDIS_PORT, Path(folder))

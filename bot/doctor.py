@@ -121,11 +121,10 @@ def checks(bot: BotSettings, work: Settings) -> Iterator[Check]:
 
 
 def settings_problems(env: Mapping[str, str], unread: tuple[str, ...] = ()) -> tuple[str, ...]:
-    """Return every problem of the settings, at most those of one source for each variable.
+    """Return every problem of the settings, from at most one source for each variable.
 
-    ``unread`` are the problems of the files of secrets, whose variables are then not said to be
-    missing. The others are those of both settings classes, of the bot's credential, and of the files
-    of authorities.
+    The sources are the files of secrets, both settings classes, the bot's credential, and the files
+    of certificate authorities. ``unread`` are the problems of the files of secrets.
     """
     said: list[str] = []
     files = (credential_problems(env), tls.problems(env))
@@ -136,7 +135,7 @@ def settings_problems(env: Mapping[str, str], unread: tuple[str, ...] = ()) -> t
 
 
 def _problems(half: type[BotSettings | Settings], env: Mapping[str, str]) -> tuple[str, ...]:
-    """Return everything that is wrong with the environment for one half of the product."""
+    """Return every problem that one settings class finds in the environment."""
     try:
         half.from_env(env)
     except SettingsError as error:
@@ -145,14 +144,14 @@ def _problems(half: type[BotSettings | Settings], env: Mapping[str, str]) -> tup
 
 
 def _approvers(bot: BotSettings) -> str:
-    """Return who approves, or raise :class:`DoubtError` if it is the person who asks."""
+    """Return who approves changes, or raise :class:`DoubtError` if the requester approves them."""
     if not bot.approvers:
         raise DoubtError(NO_APPROVERS)
     return f"changes are approved by {', '.join(bot.approvers)}"
 
 
 def _own_app(settings: Settings, redis: Redis) -> str:
-    """Return with what the bot's own Entra app signs in, and until when."""
+    """Return the credential with which the bot's own Entra app signs in, and when it ends."""
     found = own_credential(settings, _granted(redis))
     if told := found.problem or found.doubt:
         raise (WrongError if found.problem else DoubtError)(told)
@@ -162,7 +161,8 @@ def _own_app(settings: Settings, redis: Redis) -> str:
 def _test_mail(settings: Settings) -> str:
     """Return who sends the test mail: the bot or a person.
 
-    Both settings of the pair are needed. With only one, a person is asked to send the mail.
+    The bot needs both PROBE_SMTP_URL and PROBE_FROM. With only one of them the check fails, because
+    a person is then asked to send the mail.
     """
     if settings.sends_probe:
         _require_lasting_login(settings)
@@ -177,7 +177,7 @@ def _test_mail(settings: Settings) -> str:
 
 
 def _audit_log(settings: Settings) -> str:
-    """Read the last day of Webex Connect's audit log."""
+    """Check that Webex Connect's audit log of the last day can be read."""
     try:
         found = asyncio.run(read_changes(settings, now() - timedelta(days=1), now()))
     except CloudError as error:
@@ -227,7 +227,7 @@ def _contact_center(settings: Settings) -> str:
 
 
 def _why_not(error: CloudError, settings: Settings) -> str:
-    """Return why the organization could not be read, and what to do."""
+    """Return why the contact center's organization could not be read, and what to do."""
     if error.status == httpx.codes.UNAUTHORIZED:
         return (
             "CONTACT_CENTER_TOKEN is not accepted: it is good for about 14 days, so set a new one"
@@ -242,14 +242,14 @@ def _why_not(error: CloudError, settings: Settings) -> str:
 
 
 def _read_access(redis: Redis, settings: Settings) -> str:
-    """Check the tokens of every tenant that lets the bot read on its own; no access is dropped here."""
+    """Check the tokens of every tenant that lets the bot read on its own, and drop no access."""
     seen = [(access.tenant, *_looked_into(settings, access)) for access in _granted(redis)]
     _require_access(seen)
     return f"{len(seen)} tenants let the bot read by itself{_surplus(seen)}"
 
 
 def _require_access(seen: Iterable[tuple[str, str, tuple[str, ...]]]) -> None:
-    """Raise :class:`WrongError` if the access to one of the tenants is lost."""
+    """Raise :class:`WrongError` if the bot's read access to one of the tenants is lost."""
     if lost := [f"{tenant} ({why})" for tenant, why, _ in seen if why]:
         raise WrongError(
             f"not any more by {', '.join(lost)}: an administrator grants it again"
@@ -258,7 +258,7 @@ def _require_access(seen: Iterable[tuple[str, str, tuple[str, ...]]]) -> None:
 
 
 def _surplus(seen: Iterable[tuple[str, str, tuple[str, ...]]]) -> str:
-    """Return the advice for the tenants that grant more than the bot needs; empty without any."""
+    """Return the advice for tenants that grant more than the bot needs, or an empty string."""
     more = [f"{tenant} ({', '.join(names)})" for tenant, _, names in seen if names]
     if not more:
         return ""
@@ -276,7 +276,7 @@ def _granted(redis: Redis) -> tuple[AppAccess, ...]:
 
 
 def _looked_into(settings: Settings, access: AppAccess) -> tuple[str, tuple[str, ...]]:
-    """Return why the access was lost (an empty string if it works) and any surplus permissions."""
+    """Return why the tenant's access was lost (empty if it works), and its surplus permissions."""
     try:
         return "", app_access.prove(settings, access.tenant, access.by).surplus
     except CloudError as error:
@@ -284,7 +284,7 @@ def _looked_into(settings: Settings, access: AppAccess) -> tuple[str, tuple[str,
 
 
 def _loss(error: CloudError) -> str:
-    """Return the reason for which an access is lost."""
+    """Return the reason why the bot's read access to a tenant was lost."""
     return (
         f"lacks {error.code}" if error.cause == "app_roles_missing" else error.words or error.cause
     )
@@ -295,7 +295,7 @@ def _variable(line: str) -> str:
 
 
 def _reported(report: Report) -> str:
-    """Return the good sentence of a report, or raise what is wrong or doubtful."""
+    """Return the sentence of a good report, or raise an error with the problem or the doubt."""
     if report.wrong:
         raise WrongError(report.wrong)
     if report.doubt:
@@ -333,7 +333,7 @@ def _organizations(listed: tuple[str, ...], webex: Webex) -> str:
 
 
 def _require_org_ids(listed: tuple[str, ...]) -> None:
-    """Raise :class:`WrongError` if one of these is not the id of an organization."""
+    """Raise :class:`WrongError` if one of the listed ids is not an organization's id."""
     if odd := [*filterfalse(is_org_id, listed)]:
         raise WrongError(
             f"ALLOWED_ORG_IDS holds {', '.join(map(repr, odd))}, which is no organization's id:"
@@ -380,7 +380,7 @@ def _audit(trail: Trail) -> str:
 
 
 def _verified(trail: Trail) -> Verified:
-    """Return the result of reading the trail from its last checkpoint."""
+    """Return the result of verifying the audit trail from its last checkpoint."""
     try:
         return trail.verify()
     except RedisError as error:

@@ -40,10 +40,10 @@ OPEN_FOR = timedelta(hours=1)
 class PageToken:
     """Purpose of a link.
 
-    ``asker`` is the name in Webex of the person who asked for the run, and ``space`` is the title of
-    its space. Both are kept with the link, so that its page needs no network call. They are empty if
-    Webex did not tell them. ``browser`` is the fingerprint of the browser that has opened a one-time
-    link, or empty; then ``until`` is how long that browser may read the page.
+    ``asker`` is the name in Webex of the person who asked for the run, and ``space`` is the title
+    of the run's space. Both are kept with the link, so that its page needs no network call. Both
+    are empty if Webex did not answer. ``browser`` is the fingerprint of the browser that has opened
+    a one-time link, or empty; then ``until`` is how long that browser may read the page.
     """
 
     kind: str
@@ -68,7 +68,7 @@ class Link:
 
 
 def link(services: Services, kind: str, run_id: str) -> Link:
-    """Return the run's link of this kind.
+    """Return the run's link to the page of one kind, such as ``signin``.
 
     The link stays the same until it expires, so that a redrawn card does not change.
     """
@@ -96,9 +96,9 @@ def one_time(services: Services, kind: str, about: str) -> Link:
 
 
 def open_once(services: Services, kind: str, token: str, browser: str) -> bool:
-    """Bind a one-time link to the browser with that fingerprint; return whether it was the first.
+    """Bind a one-time link to a browser's fingerprint; return whether this browser was the first.
 
-    Of several browsers at the same time only one gets it (GETDEL).
+    If several browsers open the link at the same time, only one of them gets its page (GETDEL).
     """
     sealed = services.vault.take(_name(token))
     ticket = codec.load(sealed, PageToken) if sealed else None

@@ -1,4 +1,4 @@
-"""Container of a process's parts for the conversation, built once before the first event."""
+"""Container of the parts that a process of the bot needs, built once before the first event."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ KNOWN_S = 30 * 86_400
 
 @dataclass(frozen=True, kw_only=True)
 class Services(Runtime):
-    """Container of a process: the parts of the jobs and those of the conversation.
+    """Container of the parts that a process needs: those of the jobs and those of the conversation.
 
     No part makes a network request before it is used.
     """
@@ -52,7 +52,7 @@ class Services(Runtime):
 
     @classmethod
     def of(cls, bot: BotSettings, settings: Settings, redis: Redis, webex: Webex) -> Services:
-        """Put the parts together."""
+        """Return a container with its parts made from the settings and the connections."""
         METER.redis = redis
         vault, cards = Vault(redis, settings.encryption_keys), CardQueue(redis)
         return cls(
@@ -76,7 +76,7 @@ class Services(Runtime):
 
     @cached_property
     def rounds(self) -> Doorbell:
-        """Return the bell that has a worker look at a group of watched channels."""
+        """Return the doorbell that wakes a worker to look at a group of watched channels."""
         return Doorbell(make_queue(self.redis, WATCH), LOOK)
 
     @cached_property

@@ -69,7 +69,7 @@ log = structlog.get_logger(__name__)
 
 
 def log_advice(settings: BotSettings) -> None:
-    """Warn at the start of a process of settings that are allowed and unwise."""
+    """Log a warning at the start of a process about settings that are allowed but unwise."""
     if not settings.approvers:
         log.warning("no approvers", why=NO_APPROVERS)
 
@@ -111,7 +111,7 @@ class BotSettings:
 
     @classmethod
     def from_env(cls, env: Mapping[str, str]) -> BotSettings:
-        """Read the environment; an empty variable counts as not set.
+        """Return the settings of the environment; an empty variable counts as not set.
 
         Raises:
             SettingsError: A required variable is missing, or a value cannot be right.
@@ -209,14 +209,14 @@ def _is_short(secret: str) -> bool:
 def _is_guessable(secret: str) -> bool:
     """Return whether a secret is easy to guess.
 
-    That is so if it has few different characters, if it repeats one piece (found in its own double
-    before the end), or if it consists mostly of neighbors in a row.
+    A secret is easy to guess if it has few different characters, if it repeats one piece (found in
+    its own double before the end), or if most of its characters are neighbors in a row.
     """
     return _is_typed(secret) or len(set(secret)) < SECRET_KINDS or secret in (secret + secret)[1:-1]
 
 
 def _is_typed(secret: str) -> bool:
-    """Return whether most characters follow their neighbor in a row."""
+    """Return whether most characters follow a neighbor of the keyboard, alphabet or digits."""
     pairs = list(pairwise(secret.lower()))
     return sum(pair in STEPS for pair in pairs) > len(pairs) * TYPED
 
@@ -330,7 +330,7 @@ def _number_problems(values: Mapping[str, str]) -> Iterator[str]:
 
 
 def _metrics_problems(values: Mapping[str, str]) -> Iterator[str]:
-    """Yield the problems of the metrics: a port that cannot be, or a token that can be guessed."""
+    """Yield the problems of the metrics: a port that is invalid, or a token that can be guessed."""
     port, token = values.get("METRICS_PORT"), values.get("METRICS_TOKEN")
     if port is not None and (not _is_port(port) or port == values.get("PORT", PORT)):
         yield f"METRICS_PORT is no port number from 1 to {LAST_PORT} other than PORT"
@@ -352,7 +352,7 @@ def _watch_test_mail_s(values: Mapping[str, str]) -> int | None:
 
 
 def _watch_problems(values: Mapping[str, str]) -> Iterator[str]:
-    """Yield the problems of the watch: its two intervals, and the address that is told of its rounds."""
+    """Yield the problems of the watch: its two intervals, and the address to call after a round."""
     if not _watch_interval_s(values):
         yield (
             f"WATCH_INTERVAL is no time from {spans.written(spans.SHORTEST)} to {spans.written(spans.LONGEST)}:"
@@ -395,5 +395,5 @@ def _is_bare(url: str) -> bool:
 
 
 def _is_readable(url: str) -> bool:
-    """Return whether others could read the traffic, that is, plain http beyond this machine."""
+    """Return whether others could read the traffic: it is plain http and leaves this machine."""
     return parts_of(url).scheme != "https" and not is_loopback(parts_of(url).hostname or "")

@@ -1,1 +1,4 @@
-"""Work on a channel: runs, steps, checks and the clouds they talk to. Nothing here knows Webex chat."""
+"""Work on a channel: runs, steps, checks and the clouds they talk to.
+
+Nothing here knows Webex chat.
+"""

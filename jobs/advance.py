@@ -50,14 +50,17 @@ log = structlog.get_logger(__name__)
 
 
 class OthersAtWorkError(Exception):
-    """A worker still has an ended run of the same mailbox, and a call of it may be under way."""
+    """Error because a worker still has an ended run of the same mailbox.
+
+    A call of that worker may still be under way.
+    """
 
 
 def advance(run_id: str) -> None:
-    """Do everything about the run that can be done now.
+    """Do everything for the run that can be done now.
 
-    It may run twice, or die anywhere, without doing anything twice. If another worker has the run,
-    it is tried again a moment later.
+    This job may run twice, or die anywhere, without doing anything twice. If another worker has the
+    run, the job is tried again a moment later.
     """
     runtime = current(Runtime)
     with bound_contextvars(run=run_id), runtime.store.lease(run_id) as lease:
@@ -76,7 +79,10 @@ def advance(run_id: str) -> None:
 
 
 def _may_begin(runtime: Runtime, run_id: str) -> bool:
-    """Count the attempt; put it off or end the run if too many earlier ones were killed."""
+    """Return whether this attempt on the run may begin, and count the attempt.
+
+    If too many earlier attempts were killed, the run is put off or ended instead.
+    """
     with suppress(RunGoneError, ForeignRunError):
         try:
             wait = deaths.begin(runtime.store.redis, runtime.store.load(run_id))
@@ -92,7 +98,7 @@ def _may_begin(runtime: Runtime, run_id: str) -> bool:
 
 
 def _give_up(runtime: Runtime, run_id: str, error: deaths.DiedTooOftenError) -> None:
-    """End a run with which every process dies, so that the workers serve the others."""
+    """End a run on which every worker process dies, so that the workers can serve other runs."""
     reference = new_reference()
     log.critical(
         "run given up",
@@ -108,7 +114,10 @@ def _give_up(runtime: Runtime, run_id: str, error: deaths.DiedTooOftenError) -> 
 
 
 def _attempt(runtime: Runtime, lease: RenewedLock, run_id: str) -> None:
-    """Work on the run while the lease is current. The end of the attempt is no error of the run."""
+    """Work on the run while the lease is current.
+
+    An attempt that ends early, for example because the lease was lost, is no error of the run.
+    """
     try:
         finish_or_reschedule(runtime, run_id, _work_until_blocked(runtime, lease, run_id))
     except OthersAtWorkError:
@@ -134,7 +143,10 @@ def _attempt(runtime: Runtime, lease: RenewedLock, run_id: str) -> None:
 
 
 def _leave(runtime: Runtime, run_id: str, over: AttemptOverError) -> None:
-    """Leave the run to the worker that has it now. If it has ended, delete what was sealed since."""
+    """Leave the run, because another worker has it now or because it has ended.
+
+    If the run has ended, delete the sign-ins and secrets that were stored for it since.
+    """
     log.info("this attempt on the run is over", run=run_id, why=type(over).__name__)
     with suppress(RunGoneError):
         if runtime.store.load(run_id).ended:
@@ -143,10 +155,11 @@ def _leave(runtime: Runtime, run_id: str, over: AttemptOverError) -> None:
 
 
 def _work_until_blocked(runtime: Runtime, lease: RenewedLock, run_id: str) -> int:
-    """Work on the run; afterwards no renewal changes when it is due.
+    """Work on the run until it is blocked, and then stop renewing the lease.
 
     Every call that may change something first asks Redis for the lease, and whether the run has
-    ended.
+    ended. After the work, no renewal of the lease changes when the run is due. The result is the
+    version up to which all events were taken into account.
     """
     try:
         with write_guard.guarded(lambda: runtime.store.confirm(run_id)):
@@ -187,7 +200,10 @@ def _resumed(runtime: Runtime, run: Run) -> Run:
 
 
 async def _look_at_made(runtime: Runtime, run: Run, holds: Callable[[], bool]) -> int:
-    """Look at what the run has made; a sign-in that has ended is no news for it."""
+    """Look again at the objects that the run has made.
+
+    If the administrator's sign-in has ended, the looks stop, and the run does not record that.
+    """
     if run.account is None:
         return run.version
     try:
@@ -219,7 +235,7 @@ async def _advance_setup(runtime: Runtime, run: Run, holds: Callable[[], bool]) 
 
 
 async def advance_steps(engine: Engine) -> None:
-    """Plan what is missing, and apply what was approved.
+    """Plan the missing changes, and apply the approved ones.
 
     Raises:
         SignInNeeded: the signed-in tenant is not the channel's, or the approved plan needs more
@@ -236,7 +252,10 @@ async def advance_steps(engine: Engine) -> None:
 
 
 def _may_be_applied(run: Run) -> bool:
-    """Return whether the plan was approved at least in part, or has nothing to approve or to block it."""
+    """Return whether the run's plan may be applied now.
+
+    The plan must be approved at least in part, or have nothing to approve or to block it.
+    """
     if run.plan is None:
         return False
     return run.has_begun or not (run.plan.changes or blocking_steps(run))
@@ -246,7 +265,7 @@ def _require_permissions(run: Run) -> None:
     """Require that the sign-in has asked for everything that the plan needs.
 
     Raises:
-        SignInNeeded: it has not, so somebody signs in again.
+        SignInNeeded: the sign-in has asked for less, so somebody must sign in again.
     """
     if lacking := missing_permissions(run):
         raise SignInNeeded("more_permissions_needed", CloudReply("entra", code=", ".join(lacking)))
@@ -306,26 +325,29 @@ def _schedule_next_look(runtime: Runtime, run: Run) -> None:
 
 
 def _awaited_times(run: Run) -> list[datetime]:
-    """Return the times that findings wait for; none once a check has inspected everything."""
+    """Return the times that findings wait for, or none if a check has inspected everything."""
     if run.checked:
         return []
     return [finding.until for finding in run.findings.values() if finding.until]
 
 
 def _next_look(runtime: Runtime, run: Run) -> datetime | None:
-    """Return when to look at what the run has made, or None unless it waits for a person."""
+    """Return when to look again at the objects that the run has made, or None.
+
+    Such a look is due only while the run waits for a person.
+    """
     return next_look(runtime.store.redis, run, steps_of(run)) if _waits_for_person(run) else None
 
 
 def _waits_for_person(run: Run) -> bool:
-    """Return whether a run that makes something waits for a person."""
+    """Return whether the run is a setup or a fix that waits for a person."""
     return run.kind in CHANGING and next_action(run).turn not in {Turn.NOBODY, Turn.TIME}
 
 
 def _unexpected(runtime: Runtime, run_id: str, error: Exception) -> None:
     """Report the error with a reference, retry a few times, then end the run.
 
-    Ending it lets the queue continue.
+    Ending the run lets the queue continue.
     """
     reference, store = new_reference(), runtime.store
     log.error("run failed unexpectedly", run=run_id, reference=reference, exc_info=error)
@@ -338,13 +360,13 @@ def _unexpected(runtime: Runtime, run_id: str, error: Exception) -> None:
 
 
 def _count_problems(store: RunStore, run_id: str) -> int:
-    """Return how many errors of the run itself its history has."""
+    """Return how many errors of the run itself are in its history."""
     problems = (event for event in store.events(run_id) if event.kind is Kind.PROBLEM)
     return sum(event.data.get("question") == "run" for event in problems)
 
 
 def _problem(reference: str) -> Event:
-    """Return the event of an error of the bot that the log has under the reference."""
+    """Return the event of an error of the bot, with the reference of the error in the log."""
     data = {"question": "run", "cause": "unexpected", "code": reference}
     return Event(Kind.PROBLEM, now(), data=data)
 
@@ -359,7 +381,7 @@ def _fail_unaudited(runtime: Runtime, run_id: str, error: NotAuditedError) -> No
 
 
 def _fail(runtime: Runtime, run_id: str, reference: str) -> None:
-    """End the run, and delete what was sealed for it."""
+    """End the run as failed, and delete the sign-ins and secrets that were stored for it."""
     store = runtime.store
     store.end(store.load(run_id), Event(Kind.FAILED, now(), data={"reference": reference}))
     admin_session.drop(runtime, run_id)

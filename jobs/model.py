@@ -67,7 +67,10 @@ def day_of(at: datetime) -> str:
 
 
 def minute_of(at: datetime) -> str:
-    """Return the moment as a value of a :class:`Text`, shown to the minute in the reader's time zone."""
+    """Return the moment as a value of a :class:`Text`.
+
+    It is shown to the minute, in the reader's time zone.
+    """
     return f"clock:{at.isoformat()}"
 
 
@@ -82,7 +85,10 @@ def second_of(at: datetime) -> str:
 
 
 class RunKind(StrEnum):
-    """The purpose of a run: a bulk check looks at many channels, every other kind is about one."""
+    """Purpose of a run.
+
+    A bulk check looks at many channels, and a run of every other kind is about one.
+    """
 
     SETUP = "setup"
     CHECK = "check"
@@ -107,7 +113,10 @@ class State(StrEnum):
 
 
 class Access(StrEnum):
-    """Access needed to inspect: none, read access of the bot's own app, or an administrator's sign-in."""
+    """Access that an inspection needs.
+
+    That is none, read access of the bot's own app, or an administrator's sign-in.
+    """
 
     NONE = "none"
     APP = "app"
@@ -141,17 +150,20 @@ class Turn(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """Fact that a reader can verify: an error code with its correlation ID, an SMTP reply, a trace row."""
+    """Fact that a reader can verify.
+
+    Examples are an error code with its correlation ID, an SMTP reply, and a row of a message trace.
+    """
 
     kind: str
     text: str
 
 
 class ConnectChange(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """Entry of Webex Connect's audit log: who changed what and when, never to which value.
+    """Entry of Webex Connect's audit log: who made which change and when, without the values.
 
-    ``event`` is the action's name there, and ``told`` its text. The change ``failed`` if the log
-    says so.
+    ``event`` is the action's name in the log, and ``told`` its text. The change ``failed`` if the
+    log says so.
     """
 
     at: datetime
@@ -217,7 +229,7 @@ class Signals(
         )
 
     def texts(self) -> dict[str, str]:
-        """Return those that are set, as text for files that people read."""
+        """Return the signals that are set, as text for files that people read."""
         told = {name: getattr(self, name) for name in self.__struct_fields__}
         return {
             name: _as_text(value)
@@ -275,10 +287,10 @@ class Scope(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One line of a plan: an object, its values before and after, its scope, and the manual command.
+    """Line of a plan: an object, its values before and after, its scope, and the manual command.
 
-    If it ``overwrites``, a value that belongs to somebody is lost, so an approval covers only the
-    value that was shown.
+    If the change ``overwrites``, a value that belongs to somebody is lost, so an approval covers
+    only the value that was shown.
     """
 
     step: str

@@ -37,7 +37,7 @@ STUCK = {"test_mail": "look", "agent_answer": "answer_again"}
 
 @dataclass(frozen=True, slots=True)
 class NextAction:
-    """Party that must act, and what it must do."""
+    """Party that must act next, and its task in words."""
 
     turn: Turn
     words: Text
@@ -127,14 +127,14 @@ def _before_plan(run: Run) -> NextAction | None:
 
 
 def _unblocking(run: Run) -> NextAction:
-    """Return what must happen before the blocked plan can be carried out."""
+    """Return the action that must come before the blocked plan can be carried out."""
     if delegate.needs_delegate(run):
         return NextAction(Turn.REQUESTER, Text("turn_words.delegate"))
     return NextAction(Turn.ADMINISTRATOR, Text("turn_words.look"))
 
 
 def is_blocked(run: Run) -> bool:
-    """Return whether a plan of which nothing was approved cannot be carried out: something blocks it."""
+    """Return whether something blocks a plan of which nothing was approved."""
     return run.plan is not None and not run.has_begun and bool(blocking_steps(run))
 
 
@@ -186,7 +186,7 @@ def is_unread(finding: Finding) -> bool:
 
 
 def _request(run: Run, asking: Finding) -> NextAction:
-    """Return what the finding of a step that waits for a person asks for."""
+    """Return the action that the finding of a waiting step asks a person for."""
     return NextAction(asking.waiting_for or Turn.NOBODY, Text(f"turn_words.{_ask(asking, run)}"))
 
 
@@ -205,7 +205,7 @@ def open_requests(run: Run) -> tuple[NextAction, ...]:
 
 
 def _time(run: Run, findings: Iterable[Finding]) -> NextAction | None:
-    """Return the turn of time, if no step is under way and one is looked at again by itself."""
+    """Return a wait for time if no step is under way and one is looked at again by itself."""
     if steps_under_way(run) or not any(finding.until for finding in findings):
         return None
     return NextAction(Turn.TIME, Text("turn_words.waiting"))
@@ -226,7 +226,7 @@ def _prompt(name: str, run: Run) -> str:
 
 
 def _concerns_rehearsal(finding: Finding) -> bool:
-    """Return whether the rehearsal, or the mailbox's user who signs in for it, is waited for."""
+    """Return whether the finding waits for the rehearsal, or for the user who signs in for it."""
     return finding.step == "rehearsal" or finding.waiting_for is Turn.MAILBOX_USER
 
 
@@ -236,7 +236,7 @@ def _rehearsal_prompt(run: Run) -> str:
 
 
 def _is_stuck(finding: Finding) -> bool:
-    """Return whether it is known what stops the test mail or its answer."""
+    """Return whether it is known why the test mail or its answer is stuck."""
     return finding.cause not in {"", FROM_ITSELF} and finding.step in STUCK
 
 
@@ -250,10 +250,10 @@ def keeps_secret(run: Run) -> bool:
 
 
 def _asks_person(run: Run, finding: Finding) -> bool:
-    """Return whether a person is asked for something now.
+    """Return whether the finding's step asks a person for something now.
 
-    The rehearsal asks nobody before its card can be shown, and while the bot makes the secret that its
-    sign-in needs. Nobody is asked for what they have just done.
+    The rehearsal asks nobody before its card can be shown, and while the bot makes the secret that
+    its sign-in needs. Nobody is asked for an act that they have just done.
     """
     if _concerns_rehearsal(finding) and (not may_rehearse(run) or lacks_own_secret(run)):
         return False
@@ -266,7 +266,7 @@ def may_rehearse(run: Run) -> bool:
 
 
 def has_returned(run: Run, name: str) -> bool:
-    """Return whether somebody has just done what the step waits for, such as at Microsoft.
+    """Return whether somebody has just done their part of the step, such as at Microsoft.
 
     The run has yet to look whether it worked.
     """
@@ -300,7 +300,7 @@ def planned_changes(run: Run) -> tuple[Change, ...]:
 
 
 def unplanned_steps(run: Run) -> list[str]:
-    """Return the automatic steps that the current plan does not change, in the order of the steps."""
+    """Return the automatic steps, in their order, that the current plan does not change."""
     planned = _planned_steps(run)
     return [name for name, step in steps_of(run).items() if step.automatic and name not in planned]
 
@@ -349,8 +349,8 @@ BEGINS = (
 class Wait:
     """Wait of a run for a person.
 
-    ``who`` is that person's address. It is empty if nobody was named, and for the approvers, whom the
-    settings name.
+    ``who`` is that person's address. It is empty if nobody was named, and for the approvers, whom
+    the settings name.
     """
 
     turn: Turn
@@ -375,7 +375,7 @@ def _who(run: Run, turn: Turn) -> str:
 
 
 def _since(run: Run) -> datetime:
-    """Return when the turn began: after the newest of what it needed.
+    """Return when the turn began: after the newest event that it needed.
 
     The time of the finding itself is no such moment, because a step is looked at again and again
     while it waits.

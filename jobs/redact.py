@@ -82,7 +82,7 @@ _URL_SAFE = str.maketrans("-_", "+/")
 
 
 def without_secrets(text: str) -> str:
-    """Return the text without what looks like a secret or follows the name of one.
+    """Return the text without words that look like a secret or follow the name of a secret.
 
     Nothing is decoded here: :class:`Redactor` does that.
     """
@@ -94,14 +94,14 @@ def without_secrets(text: str) -> str:
 
 
 def names_a_secret(name: str) -> bool:
-    """Return whether a field of this name holds a secret, whatever its value looks like."""
+    """Return whether a field of this name holds a secret, regardless of its value."""
     return _KEYS.fullmatch(name) is not None
 
 
 class Redactor:
     """Removal of secrets.
 
-    ``known`` are secrets that are always removed, whatever they look like, if they have at least 8
+    ``known`` are secrets that are always removed, regardless of their form, if they have at least 8
     characters.
     """
 
@@ -115,7 +115,7 @@ class Redactor:
         return self._clean(text, WRAPPED, opaque=True)
 
     def data(self, value: Any) -> Any:
-        """Return JSON data without secrets, including those recognized only by their field's name."""
+        """Return JSON data without secrets, including those known only by their field's name."""
         if isinstance(value, str):
             return self.text(value)
         if isinstance(value, dict):

@@ -37,7 +37,7 @@ class Runtime:
 
     @property
     def channels(self) -> ChannelIndex:
-        """Index of the run that holds each channel, and of the channels that were proven."""
+        """Return the index of the run that holds each channel, and of the proven channels."""
         return self.store.channels
 
     @property
@@ -50,7 +50,7 @@ _installed: list[Runtime] = []
 
 
 def install(runtime: Runtime) -> None:
-    """Make this the process's container."""
+    """Make this object the process's container."""
     _installed[:] = [runtime]
 
 
@@ -77,7 +77,10 @@ class Listener(Protocol):
 
 
 class NoListener:
-    """Listener that does nothing. In a bulk check the bulk run has the card, not the single channels."""
+    """Listener that does nothing.
+
+    In a bulk check the bulk run has the card, not the single channels.
+    """
 
     def run_changed(self, run_id: str) -> None:
         """Do nothing, because no card shows the run."""

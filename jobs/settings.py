@@ -88,7 +88,8 @@ class Settings:
     """Addresses of the clouds, and the credentials of the bot for them.
 
     Of ``microsoft_client_secret``, ``microsoft_client_certificate`` (the path of a PEM file) and
-    ``microsoft_federated_token_file`` (a path, too) one is set. Secrets are never shown in the repr.
+    ``microsoft_federated_token_file`` (a path, too) one is set. Secrets are never shown in the
+    repr.
     """
 
     public_url: str
@@ -307,7 +308,7 @@ def _problems(values: Mapping[str, str]) -> tuple[str, ...]:
 
 
 def _unless(good: object, problem: str) -> tuple[str, ...]:
-    """Return the problem, or nothing if the setting is good."""
+    """Return the problem, or an empty tuple if the setting is good."""
     return () if good else (problem,)
 
 

@@ -7,7 +7,10 @@ from __future__ import annotations
 
 
 class Shutdown:
-    """The request to stop. A process has one, and passes it to whatever may take long."""
+    """Request to stop this process.
+
+    A process has one such object, and passes it to all work that may take long.
+    """
 
     def __init__(self) -> None:
         self._requested = False
@@ -17,5 +20,5 @@ class Shutdown:
         self._requested = True
 
     def requested(self) -> bool:
-        """Return whether somebody has asked for it."""
+        """Return whether somebody has asked the process to stop."""
         return self._requested

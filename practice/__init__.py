@@ -1,1 +1,1 @@
-"""The practice cloud: local imitations of Webex and Microsoft, and what plays with them."""
+"""The practice cloud: local imitations of Webex and Microsoft, and programs that play with them."""

@@ -18,7 +18,7 @@ from practice.settings import PracticeSettings
 
 
 def serve(port: int, folder: Path) -> int:
-    """Run the cloud until SIGTERM or Ctrl-C."""
+    """Run the practice cloud until SIGTERM or Ctrl-C."""
     from practice.cloud import PracticeCloud  # noqa: PLC0415 - the demo does not need it
 
     done = threading.Event()

@@ -1,4 +1,7 @@
-"""Actions of people in the demo: each action is printed, and each expected message is waited for."""
+"""Actions of people in the demo.
+
+Each action is printed, and each expected message is waited for.
+"""
 
 from __future__ import annotations
 
@@ -30,7 +33,10 @@ Json = dict[str, Any]
 
 
 class Actors:
-    """People of the demo and their actions; ``tell`` prints each action."""
+    """People of the demo and their actions.
+
+    ``tell`` prints each action.
+    """
 
     def __init__(self, people: People, tell: Callable[[str], None]) -> None:
         self.people, self.tell = people, tell
@@ -55,7 +61,7 @@ class Actors:
     def card(
         self, expected: str, *verbs: str, link: bool = False, member: str = "", seconds: float = 20
     ) -> Json:
-        """Return the newest card with these buttons."""
+        """Wait for the newest card with these buttons and return it."""
         return self.people.wait_for(expected, has(*verbs, link=link, member=member), seconds)
 
     def press(self, who: str, card: Json, do: str, inputs: Json | None = None) -> None:
@@ -124,7 +130,10 @@ def labels(card: Json) -> dict[str, str]:
 
 
 def way_to(message: Json, do: str) -> str:
-    """Return the title of the button with this verb, after those of the parts that it is in.
+    """Return the title of the button with this verb.
+
+    If the button is in parts of the card that other buttons open, the titles of those buttons come
+    first.
 
     Raises:
         NotSeenError: when the card has no such button.

@@ -1,6 +1,7 @@
-"""Check that the bot's cards agree with each other, at a moment at which nothing is under way.
+"""Check that the bot's cards agree with each other, at a moment when no action is in progress.
 
-It knows nothing of the bot's state. Two cards that contradict each other cannot both be true.
+The check knows nothing of the bot's state. Two cards that contradict each other cannot both be
+true.
 """
 
 from __future__ import annotations
@@ -51,7 +52,7 @@ def agree(people: People, since: int = 0, seconds: float = SETTLES_S) -> None:
 
 
 def contradictions(messages: Iterable[Json]) -> list[str]:
-    """Return each contradiction between two cards, in words."""
+    """Return a sentence for each contradiction between two cards."""
     by_run: dict[str, list[CardClaims]] = defaultdict(list)
     for told in itertools.chain.from_iterable(map(_claims_of, messages)):
         by_run[told.run].append(told)
@@ -63,7 +64,7 @@ def contradictions(messages: Iterable[Json]) -> list[str]:
 
 
 def _claims_of(message: Json) -> Iterator[CardClaims]:
-    """Return what the message tells of each run."""
+    """Yield the claims of the message's card about each run."""
     if not (from_bot(message) and message["card"]):
         return
     text = "\n".join(cardtext.lines({**message["card"], "actions": []}))
@@ -79,7 +80,7 @@ def _claims_of(message: Json) -> Iterator[CardClaims]:
 
 
 def _twice(cards: list[CardClaims]) -> Iterator[str]:
-    """Return the rooms in which more than one card has buttons of the run."""
+    """Yield a sentence for each room in which more than one card has buttons of the run."""
     rooms: dict[str, list[CardClaims]] = defaultdict(list)
     for card in cards:
         if card.live:
@@ -90,13 +91,13 @@ def _twice(cards: list[CardClaims]) -> Iterator[str]:
 
 
 def _ends_that_disagree(cards: list[CardClaims]) -> Iterator[str]:
-    """Return that one card says the run is over while another one has buttons of it."""
+    """Yield a sentence if one card says that the run is over and another one has its buttons."""
     if any(not card.live for card in cards) and any(card.live for card in cards):
         yield f"run {cards[0].run} is over on one card, and another card has buttons of it"
 
 
 def _turn(cards: list[CardClaims]) -> Iterator[str]:
-    """Return that a 1:1 card asks a person although the card in the space asks nobody."""
+    """Yield a sentence if a 1:1 card asks a person and the card in the space asks nobody."""
     live = [card for card in cards if card.live]
     if any(map(_asks_one_person, live)) and any(map(_asks_nobody, live)):
         yield f"run {live[0].run} asks a person 1:1, and its card in the space asks nobody"

@@ -1,4 +1,4 @@
-"""Browser of a named person: cookies, redirects, and the forms of the sign-in and bot pages."""
+"""Browser of a named person, with cookies, redirects, and the forms of sign-in and bot pages."""
 
 from __future__ import annotations
 
@@ -16,7 +16,10 @@ TO_BE_TYPED = ("text", "email", "password", "tel", "url", "number", "search")
 
 @dataclass(slots=True)
 class Form:
-    """Form of a page with its fields; ``buttons`` holds only the buttons that have a name."""
+    """Form of a page with its fields.
+
+    ``buttons`` holds only the buttons that have a name.
+    """
 
     action: str
     method: str
@@ -47,7 +50,7 @@ class _Reader(HTMLParser):
         self._words: list[str] = []
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        """Note the forms, fields, buttons and links."""
+        """Note the forms, fields, buttons and links that begin with this tag."""
         given = {key: value or "" for key, value in attrs}
         if tag == "form":
             self._begin_form(given)
@@ -60,9 +63,10 @@ class _Reader(HTMLParser):
         self._hidden += tag in {"style", "script"}
 
     def _link(self, address: str) -> None:
-        """Keep a link to a page; one to another program, such as mail or Webex, is not followed.
+        """Keep a link to a page.
 
-        In the practice space its page is Webex, and the relay has marked the link to it.
+        A link to another program, such as mail or Webex, is not followed. In the practice space the
+        page of Webex is the space itself, and the relay has marked the link to it.
         """
         if address.startswith(("http://", "https://")):
             self._page.links.append(address)
@@ -73,11 +77,11 @@ class _Reader(HTMLParser):
         self._page.forms.append(self._form)
 
     def handle_endtag(self, tag: str) -> None:
-        """End a script or style, whose words are not shown."""
+        """Note the end of a style or script element, whose words are not shown."""
         self._hidden -= tag in {"style", "script"}
 
     def handle_data(self, data: str) -> None:
-        """Collect the visible words."""
+        """Collect the visible words of the page."""
         if not self._hidden and data.strip():
             self._say(data)
 
@@ -143,7 +147,10 @@ class Browser:
         return self._client.build_request("GET", link) if link and link not in done else None
 
     def _mine(self, form: Form) -> str:
-        """Return this person's account as the page lists it, or the person's name if it is not listed."""
+        """Return this person's account as the page's form lists it.
+
+        If the form does not list the account, return the person's own name of it.
+        """
         matches = [account for account in form.accounts if account.lower() == self.account.lower()]
         return matches[0] if matches else self.account
 

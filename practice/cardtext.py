@@ -1,4 +1,7 @@
-"""Cards as readable text, and card values by label, for the demo and for people who copy values."""
+"""Cards as readable text, and the values on a card by label.
+
+The demo and people who copy values use them.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +17,7 @@ MARKS = re.compile(r"(\*\*|__)(.+?)\1")
 
 
 def plain(markdown: str) -> str:
-    """Return a TextBlock's text as it is shown."""
+    """Return the text of a Markdown TextBlock as a person sees it."""
     return ESCAPED.sub(r"\1", MARKS.sub(r"\2", LINK.sub(r"\1 ↗", markdown)))
 
 
@@ -38,7 +41,10 @@ def lines(element: Json) -> Iterator[str]:
 
 
 def closed(card: Json) -> Iterator[str]:
-    """Yield the text of a card as it appears: its parts behind buttons and its choices are not open."""
+    """Yield the text of a card as it first appears, line by line.
+
+    The parts behind buttons are not open, and neither are the lists of choices.
+    """
     yield from lines(_folded(card))
 
 
@@ -56,7 +62,7 @@ def _folded(element: Json) -> Json:
 
 
 def _chosen(element: Json) -> str:
-    """Return the title of the choice that is chosen, or an empty string."""
+    """Return the title of the selected choice, or an empty string."""
     value = element.get("value")
     return next((each["title"] for each in element["choices"] if each["value"] == value), "")
 
@@ -67,7 +73,9 @@ def texts(card: Json) -> list[str]:
 
 
 def value(card: Json, label: str) -> str:
-    """Return the text next to or below ``label``, or a longer label that contains it.
+    """Return the text next to or below ``label``.
+
+    If no text on the card is the label, a longer text that contains it is the label.
 
     Raises:
         KeyError: when the label is not on the card.
@@ -98,7 +106,10 @@ def _inner(element: Json) -> Iterator[str]:
 
 
 def _in_a_row(actions: list[Json]) -> Iterator[str]:
-    """Yield the buttons in one line; if a part of one opens, each is in lines of its own."""
+    """Yield the buttons in one line.
+
+    If a button opens a part of the card, each button is in lines of its own.
+    """
     shown = [line for action in actions for line in lines(action)]
     if any(line.startswith(" ") for line in shown):
         yield from shown
@@ -115,7 +126,7 @@ def _own_text(element: Json) -> str:
 
 
 def _row(columns: Iterable[Json]) -> Iterator[str]:
-    """Yield the columns side by side, line by line."""
+    """Yield the text of columns that are side by side, line by line."""
     cells = [list(lines({**column, "type": "Column"})) for column in columns]
     for number in range(max(map(len, cells), default=0)):
         yield "  ".join(

@@ -38,7 +38,7 @@ def from_bot(message: Json) -> bool:
 
 
 def does(message: Json) -> set[str]:
-    """Return the verbs of the message's submit buttons."""
+    """Return the verbs (``do`` in the data) of the message's submit buttons."""
     return {
         str(action["data"]["do"])
         for action in actions(message)
@@ -47,7 +47,10 @@ def does(message: Json) -> set[str]:
 
 
 def is_done_card(message: Json) -> bool:
-    """Return whether this is the card of a setup that is done: it offers a check, and the watch."""
+    """Return whether this is the card of a finished setup.
+
+    Such a card offers only a check and the watch.
+    """
     return {"check"} <= does(message) <= {"check", "watch"}
 
 
@@ -59,7 +62,7 @@ def links(message: Json) -> list[str]:
 
 
 def has(*verbs: str, link: bool = False, member: str = "") -> Wanted:
-    """Return a predicate for a message with all of these buttons.
+    """Return a predicate that a message with all of these buttons meets.
 
     ``link`` requires a link button too, and ``member`` requires a direct room with this person.
     """
@@ -91,7 +94,7 @@ class People:
         self.after_each: Callable[[], None] = lambda: None
 
     def close(self) -> None:
-        """Close all connections."""
+        """Close all connections to the practice cloud."""
         for browser in self._browsers.values():
             browser.close()
         self._http.close()
@@ -192,10 +195,12 @@ class People:
                 raise NotSeenError(expected, newest[0] if newest else None)
 
     def until(self, expected: str, true: Callable[[], Any], seconds: float = 20.0) -> Any:
-        """Return the result of ``true`` once it is truthy; messages are fetched in the meantime.
+        """Wait until ``true`` returns a truthy value and return that value.
+
+        Changed messages are fetched in the meantime.
 
         Raises:
-            NotSeenError: when it does not happen within ``seconds``.
+            NotSeenError: when there is no such value within ``seconds``.
         """
         deadline = time.monotonic() + patient(seconds)
         while not (result := true()):

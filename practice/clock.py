@@ -1,6 +1,7 @@
 """Clock of the practice cloud, which may be wrong on purpose.
 
-A cloud that is eleven minutes behind is, for the bot, a machine whose own clock is eleven minutes fast.
+If the cloud is eleven minutes behind, the bot sees a machine whose own clock is eleven minutes
+fast.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ _AHEAD = [0.0]
 
 
 def set_ahead(seconds: float) -> None:
-    """Let the cloud's clock be ahead of this machine's by so many seconds; behind if negative."""
+    """Set by how many seconds the cloud's clock is ahead of this machine's; behind if negative."""
     _AHEAD[:] = [seconds]
 
 

@@ -44,16 +44,16 @@ class PracticeCloud:
 
     @property
     def url(self) -> str:
-        """Base URL of the server, without a trailing slash."""
+        """Return the base URL of the server, without a trailing slash."""
         return f"https://localhost:{self._server.server_port}"
 
     def start(self) -> None:
-        """Start to serve, in threads of this process."""
+        """Start to serve the practice cloud, in threads of this process."""
         self._server.start()
         self.microsoft.start(self.url)
 
     def stop(self) -> None:
-        """Stop everything."""
+        """Stop the server and everything behind it."""
         self.microsoft.stop()
         self.webex.stop()
         self._server.stop()

@@ -27,7 +27,7 @@ class Control:
         self._tls = tls
 
     def blueprint(self) -> flask.Blueprint:
-        """Return the routes."""
+        """Return the blueprint with the control routes of both halves."""
         pages = flask.Blueprint("control", __name__, url_prefix="/practice")
         pages.add_url_rule("/health", view_func=self.health)
         pages.add_url_rule("/journal", view_func=self.journal)
@@ -39,7 +39,7 @@ class Control:
         return pages
 
     def health(self) -> flask.Response:
-        """Return the delays and the ports in use."""
+        """Return the delays of the cloud and the ports in use."""
         return flask.jsonify(self._settings.public())
 
     def journal(self) -> flask.Response:
@@ -57,12 +57,15 @@ class Control:
         )
 
     def reset_calls(self) -> flask.Response:
-        """Reset the calls and the counts."""
+        """Reset the list of calls and the counts of writes."""
         self._journal.reset_calls()
         return flask.jsonify({})
 
     def faults(self) -> tuple[flask.Response, int]:
-        """Add a fault (see :class:`practice.hooks.Fault`), list the remaining faults, or remove them all."""
+        """Add a fault, list the remaining faults, or remove all faults.
+
+        See :class:`practice.hooks.Fault` for the values of a fault.
+        """
         if flask.request.method == "DELETE":
             self._faults.clear()
         if flask.request.method == "POST":
@@ -73,9 +76,9 @@ class Control:
         return flask.jsonify({"items": [fault.public() for fault in self._faults.pending()]}), 200
 
     def certificates(self) -> tuple[flask.Response, int]:
-        """Name the services whose certificate has expired: ``{expired: [https, smtp]}``.
+        """Set the services whose certificate has expired: ``{expired: [https, smtp]}``.
 
-        It counts for connections that are made from now on (:class:`practice.tls.Tls`).
+        The setting counts for connections that are made from now on (:class:`practice.tls.Tls`).
         """
         wanted = (flask.request.get_json() or {}).get("expired")
         if not isinstance(wanted, list) or not {str(each) for each in wanted} <= {*SERVICES}:

@@ -1,4 +1,7 @@
-"""One mailbox's path through the conversation in steps, so that a test can leave it at any point."""
+"""Path of one mailbox through the conversation, in steps that a test can play one by one.
+
+A test can leave the conversation at any point.
+"""
 
 from __future__ import annotations
 
@@ -30,7 +33,7 @@ def words(message: Json) -> str:
 def band(message: Json) -> str:
     """Return the text of the card's band.
 
-    The band is the first colored box. It says what the problem is and whose turn it is.
+    The band is the first colored box of the card. It names the problem and whose turn it is.
     """
     shown = itertools.dropwhile(lambda line: not line.startswith("▌"), words(message).splitlines())
     return "\n".join(
@@ -41,7 +44,7 @@ def band(message: Json) -> str:
 
 @dataclass(slots=True)
 class Walk:
-    """People's actions in one run.
+    """Actions of people in one run of the conversation.
 
     ``room`` is a space's name or ``direct``. Cards from before the walk are ignored.
     """
@@ -67,7 +70,10 @@ class Walk:
     def card(
         self, expected: str, *verbs: str, seconds: float = 20, after: int = 0, **more: Any
     ) -> Json:
-        """Return the newest card of this walk with these buttons (see :func:`practice.client.has`)."""
+        """Return the newest card of this walk with these buttons.
+
+        See :func:`practice.client.has` for the arguments.
+        """
         return self.wait(expected, has(*verbs, **more), seconds, after)
 
     def wait(self, expected: str, wanted: Wanted, seconds: float = 20, after: int = 0) -> Json:
@@ -114,7 +120,7 @@ class Walk:
     def open(
         self, card: Json, who: str = "", decision: Literal["accept", "decline"] = "accept"
     ) -> Page:
-        """Open the card's link."""
+        """Open the card's link in a person's browser and return the last page."""
         return self.people.open_link(who or self.admin, links(card)[0], decision)
 
     def ask(self) -> Json:
@@ -122,7 +128,7 @@ class Walk:
         return self.type(f"/setup-email {self.mailbox}")
 
     def right(self, **more: str) -> Json:
-        """Return the values that the first card asks for, as Webex Connect shows them."""
+        """Return the correct values for the first card, as Webex Connect shows them."""
         app = self.people.control("GET", "connect/app")
         return {
             "callback_url": app["callback_url"],
@@ -146,7 +152,7 @@ class Walk:
         return self.card("a plan card", "approve")
 
     def approve(self, plan: Json | None = None) -> None:
-        """Give both approvals, if both are asked for."""
+        """Approve the plan, and approve the tenant-wide change too if the card asks for that."""
         card = plan or self.card("a plan card", "approve")
         for verb in ("approve", "approve_tenant"):
             if verb in does(card):
@@ -202,7 +208,10 @@ class Walk:
         self._say(card, "registered")
 
     def _say(self, card: Json, do: str) -> None:
-        """Press a button of the form's card, unless the bot has read in a log what it says."""
+        """Press a button of the form's card.
+
+        The button reports a fact. It is not pressed if the bot has already read this fact in a log.
+        """
         self.people.look()
         if do in does(self.people.messages[card["id"]]):
             with suppress(httpx.HTTPStatusError):  # it was read in this moment
@@ -226,7 +235,7 @@ class Walk:
         )
 
     def skip(self, reason: str = "The mailbox user is away") -> None:
-        """Skip the rehearsal."""
+        """Skip the rehearsal with a reason."""
         self.people.press(self.requester, self.offer(), "skip_rehearsal", {"skip_reason": reason})
 
     def task(self, seconds: float = 40) -> Json:
@@ -254,11 +263,14 @@ class Walk:
         self.people.control("POST", "agent/answer", {"subject": subject, "body": "We are here."})
 
     def done(self, seconds: float = 60) -> Json:
-        """Return the done card."""
+        """Wait for the card of the finished setup and return it."""
         return self.wait("the done card", is_done_card, seconds)
 
     def to_the_proof(self) -> Json:
-        """Play from the consent to the agent's answer and return the done card."""
+        """Play from the consent to the agent's answer.
+
+        Return the card of the finished setup.
+        """
         self.consent()
         self.fill_in()
         self.rehearse()
@@ -276,7 +288,10 @@ class Walk:
 
 
 def space(people: People, *more: str) -> str:
-    """Create a space with the people of contoso, the bot and ``more`` people, and return its name."""
+    """Create a space and return its name.
+
+    Its members are the people of contoso, the bot and ``more`` people.
+    """
     name = f"Space {next(_numbers)}"
     people.control("POST", "webex/space", {"name": name, "members": [*MEMBERS, *more]})
     return name
@@ -285,7 +300,7 @@ def space(people: People, *more: str) -> str:
 def fresh(people: People, *, dehydrated: bool = False) -> None:
     """Reset contoso to its initial state.
 
-    With ``dehydrated`` it also needs the change to the whole tenant.
+    With ``dehydrated`` the tenant also needs the tenant-wide change (customization).
     """
     tenant = people.control("GET", "tenants/contoso.com")
     box = {

@@ -20,7 +20,7 @@ def run(stack: Stack | None = None) -> int:
     """Play the demo and return the exit code.
 
     The code is 0 if every expected message was seen. Otherwise it is 1, and the expected message,
-    the last card and the logs are printed. ``stack`` has the processes; without it, they are those
+    the last card and the logs are printed. ``stack`` has the processes. Without it, they are those
     that the Procfile names, with their usual settings.
     """
     screen, stack = Screen(), stack or Stack()
@@ -50,7 +50,7 @@ def run(stack: Stack | None = None) -> int:
 
 
 def _play(people: People, screen: Screen) -> None:
-    """Play every scene, then say what was shown and where to go next."""
+    """Play every scene, then print a summary and the next steps."""
     story = Scenario(people, screen.act)
     scenes = story.scenes()
     for number, (title, play) in enumerate(scenes, 1):
@@ -64,7 +64,7 @@ def _play(people: People, screen: Screen) -> None:
 
 
 def _shown(people: People) -> list[str]:
-    """Return what the demo has shown, in sentences, with the numbers of this run."""
+    """Return sentences that sum up the demo, with the numbers of this run."""
     said = [message for message in people.messages.values() if from_bot(message)]
     edits = sum(int(message["edits"]) for message in said)
     services = tuple(prefix.rstrip(".") for prefix in CHANGING)
@@ -81,7 +81,7 @@ def _shown(people: People) -> list[str]:
 
 
 def _report(error: Exception, people: People, screen: Screen, stack: Stack) -> None:
-    """Print what was expected, the last card, and the ends of the logs."""
+    """Print the expected message, the last card, and the ends of the logs."""
     screen.flush()
     expected = error.expected if isinstance(error, NotSeenError) else str(error)
     sys.stdout.flush()

@@ -44,12 +44,12 @@ class Case:
 
     @property
     def name(self) -> str:
-        """Names of the faults."""
+        """Return the names of the faults, joined with a plus sign."""
         return " + ".join(fault.name for fault in self.faults)
 
     @property
     def by_hand(self) -> bool:
-        """Return whether people made the channel, and the bot knows none."""
+        """Return whether people made the channel by hand, so that the bot knows none."""
         return any(fault.by_hand for fault in self.faults)
 
 
@@ -62,7 +62,7 @@ class Totals:
     seconds: float = 0.0
 
     def add(self, kind: str, *, right: bool, seconds: float) -> None:
-        """Count one case."""
+        """Count one case and whether it was diagnosed correctly."""
         self.all[kind] = self.all.get(kind, 0) + 1
         self.right[kind] = self.right.get(kind, 0) + int(right)
         self.seconds += seconds
@@ -99,10 +99,10 @@ class Chosen:
 
 
 def by_channel(every: list[Case]) -> list[tuple[dict[str, str], list[Case]]]:
-    """Group the cases by the answers that their channel must be set up with.
+    """Group the cases by the answers with which their channel must be set up.
 
-    Each such channel is set up once, in its own processes. A channel that people made by hand is a
-    group of its own.
+    Each such channel is set up once, in its own processes. The cases with a channel that people
+    made by hand are groups of their own.
     """
     found: dict[tuple[tuple[tuple[str, str], ...], bool], list[Case]] = {}
     for case in every:
@@ -112,7 +112,10 @@ def by_channel(every: list[Case]) -> list[tuple[dict[str, str], list[Case]]]:
 
 
 def cases(chosen: Chosen) -> list[Case]:
-    """Return the cases to try; without a choice these are all cases, with a hundred pairs."""
+    """Return the cases to try.
+
+    Without a choice these are all cases, with a hundred pairs.
+    """
     if chosen.only:
         return [_named(each) for each in chosen.only]
     if not chosen.kinds:
@@ -125,7 +128,9 @@ def cases(chosen: Chosen) -> list[Case]:
 
 
 def _named(text: str) -> Case:
-    """Return the case of a fault or variation, or of the pair ``one+other``.
+    """Return the case of the fault or healthy variation with this name.
+
+    The name ``one+other`` means a pair of them.
 
     Raises:
         ValueError: There is no fault or variation of that name.
@@ -147,7 +152,7 @@ def _case(fault: Fault) -> Case:
 
 
 class Diagnosis(Scenario):
-    """Scenario that sets the channel up once, then breaks it again for every case and asks ``/check``."""
+    """Scenario that sets up the channel once, breaks it for every case, and asks ``/check``."""
 
     def set_up(self) -> None:
         """Play the whole setup conversation and take a snapshot of the world.
@@ -168,9 +173,10 @@ class Diagnosis(Scenario):
         self.people.control("POST", "snapshot")
 
     def ask_about(self, case: Case, number: int) -> Seen:
-        """Send a mail through the healthy channel, apply the faults, send another mail, and ask ``/check``.
+        """Break the healthy channel with the faults and ask ``/check``.
 
-        The verdict is usually that of a check with a signed-in administrator.
+        A mail is sent before and after the faults are applied. The verdict is usually that of a
+        check with a signed-in administrator.
         """
         self.people.control("POST", "restore")
         self._mail(f"Before {number}")
@@ -224,7 +230,10 @@ class Diagnosis(Scenario):
             return self._verdict(thread, PATIENCE_S)  # the sign-in failed, or showed nothing more
 
     def _send(self, card: Json) -> Json:
-        """Press the button for a mail through Webex Connect; return the verdict of that check."""
+        """Press the button for a mail through Webex Connect.
+
+        Return the card with the verdict of that check.
+        """
         self.people.press(REQUESTER, card, "connect_test")
         return self.people.wait_for(
             "the verdict after a mail through Webex Connect",
@@ -234,7 +243,10 @@ class Diagnosis(Scenario):
         )
 
     def _verdict(self, thread: str, seconds: float, says: str = "") -> Json:
-        """Return the card once its verdict is final and it contains ``says``."""
+        """Wait until the card's verdict is final and the card contains ``says``.
+
+        Return the card.
+        """
         return self.people.wait_for(
             "the verdict",
             lambda message: (
@@ -247,9 +259,9 @@ class Diagnosis(Scenario):
 
 
 def _wait_for_next_second() -> None:
-    """Wait so that the next event has a later time in Entra's sign-in log, which has whole seconds.
+    """Wait for the next second, so that the next event has a later time in Entra's sign-in log.
 
-    Real mail and a real fault are minutes apart.
+    The times in that log are whole seconds. A real mail and a real fault are minutes apart.
     """
     time.sleep(1 - time.time() % 1)
 
@@ -277,7 +289,7 @@ def run(chosen: Chosen) -> int:
 def _with_channel(
     set_up: dict[str, str], some: list[Case], chosen: Chosen, totals: Totals, deadline: float
 ) -> None:
-    """Try these cases on a channel with this setup, in its own processes."""
+    """Try the cases on a channel that was set up with these answers, in its own processes."""
     stack = Stack(
         practice={
             "trace_delay_s": "0",

@@ -22,7 +22,7 @@ CLIENT_ID = "2f6e1b7c-0d5a-4b8e-9c3f-7a1d5e8b4c60"
 
 @dataclass(frozen=True, slots=True)
 class Ports:
-    """Free port for each listener."""
+    """Ports of the listeners of a stack, one for each."""
 
     redis: int
     cloud: int
@@ -32,29 +32,35 @@ class Ports:
 
     @property
     def public_url(self) -> str:
-        """URL under which browsers and Webex reach the product."""
+        """Return the URL under which browsers and Webex reach the product."""
         return f"http://127.0.0.1:{self.web}"
 
     @property
     def cloud_url(self) -> str:
-        """URL of the practice cloud."""
+        """Return the URL of the practice cloud."""
         return f"https://localhost:{self.cloud}"
 
 
 def free_ports() -> Ports:
-    """Return ports of loopback that nobody uses now."""
+    """Return free ports of loopback for all listeners of a stack."""
     return Ports(*(free_port() for _ in range(5)))
 
 
 def base() -> dict[str, str]:
-    """Return the environment of every process: this Python first on PATH, and the project's modules."""
+    """Return the environment that every process gets.
+
+    This Python is first on PATH, and the project's modules can be imported.
+    """
     passed = _passed(PASSED_ON)
     path = f"{Path(sys.executable).parent}:{passed.get('PATH', '')}"
     return {**passed, "PATH": path, "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"}
 
 
 def measured() -> dict[str, str]:
-    """Return the variables that make the product's processes record line coverage, if they are set here."""
+    """Return the variables that make the product's processes record line coverage.
+
+    The result is empty if this process does not have them.
+    """
     return _passed(MEASURED)
 
 

@@ -46,7 +46,7 @@ class Guard:
         )
 
     def watch(self, pid: int) -> None:
-        """End this session when the launcher dies."""
+        """Have the guard end this session when the launcher dies."""
         self._tell(f"+{pid}")
 
     def forget(self, pid: int) -> None:
@@ -69,7 +69,10 @@ class Guard:
 
 
 def guard(lines: TextIO) -> None:
-    """Read until the launcher is gone, then end its sessions: first with SIGTERM, then with SIGKILL."""
+    """Read until the launcher is gone, then end its sessions.
+
+    The processes get SIGTERM first and SIGKILL after that.
+    """
     left = _leaders(lines)
     _send(left, signal.SIGTERM)
     deadline = time.monotonic() + PATIENCE_S
@@ -101,7 +104,7 @@ def _send(pids: Iterable[int], number: signal.Signals) -> None:
 
 
 def _there(pid: int) -> bool:
-    """Return whether the process runs.
+    """Return whether the process with this number runs.
 
     A zombie does not count: in some containers the first process does not collect dead processes.
     """

@@ -1,4 +1,4 @@
-"""Faults on demand: the next calls to a path get the response that a test asks for.
+"""Faults on demand: the next calls to a path get the response that a test has chosen.
 
 Examples are a 429, HTML, garbage or no answer.
 """
@@ -82,19 +82,19 @@ def from_json(values: dict[str, Any]) -> Fault:
 
 
 class Faults:
-    """Pending faults."""
+    """Pending faults, in the order in which they were added."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._faults: list[Fault] = []
 
     def add(self, fault: Fault) -> None:
-        """Add a fault to the end."""
+        """Add a fault to the end of the pending faults."""
         with self._lock:
             self._faults.append(fault)
 
     def clear(self) -> None:
-        """Remove all faults."""
+        """Remove all pending faults."""
         with self._lock:
             self._faults.clear()
 

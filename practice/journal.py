@@ -18,7 +18,10 @@ def now() -> str:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """Write to an object: its author, its action, and the state before and after (never a secret)."""
+    """Record of a write to an object: its author, its action, and the state before and after.
+
+    The record never contains a secret.
+    """
 
     number: int
     at: str
@@ -32,7 +35,7 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """HTTP call that the cloud answered."""
+    """Record of an HTTP call that the cloud answered."""
 
     number: int
     at: str
@@ -128,7 +131,10 @@ class Journal:
             self._counts.clear()
 
     def wait(self, after: int, seconds: float) -> tuple[Entry, ...]:
-        """Return the writes above ``after``; wait up to ``seconds`` for the first one."""
+        """Return the writes with a number above ``after``.
+
+        If there are none, wait up to ``seconds`` for the first one.
+        """
         deadline = time.monotonic() + seconds
         with self._changed:
             while len(self._entries) <= after and (left := deadline - time.monotonic()) > 0:

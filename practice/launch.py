@@ -22,7 +22,10 @@ PACE_S = 0.3
 
 
 class AlreadyRunsError(RuntimeError):
-    """Error for another practice space that runs in this checkout; its text is the other's address."""
+    """Error because another practice space runs in this checkout.
+
+    The text of the error is the address of that space.
+    """
 
 
 def play(port: int, folder: Path) -> int:
@@ -75,7 +78,10 @@ def _run(space: PracticeSpace) -> int:
 
 
 def _start(space: PracticeSpace, stopped: threading.Event) -> None:
-    """Start in a thread, so that Ctrl-C works during the start, and print each process that is up."""
+    """Start the practice space in a thread, and print each process that is up.
+
+    Because of the thread, Ctrl-C works during the start.
+    """
     failed: list[Exception] = []
 
     def work() -> None:
@@ -116,7 +122,7 @@ def _signals(stopped: threading.Event) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _checkout_lock(folder: Path, port: int) -> Iterator[None]:
-    """Hold the checkout's lock.
+    """Hold the lock that allows only one practice space in a checkout.
 
     Raises:
         AlreadyRunsError: when another process holds it; its text is the address that the holder wrote.

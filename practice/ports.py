@@ -1,8 +1,8 @@
 """Free ports of loopback for the servers of a stack, a test or a bench.
 
-Linux gives outgoing connections ports from 32768 on, and the same to a server that names none. Such a
-port can be free when it is chosen and taken when its server starts, or starts again. So these ports lie
-below. Each process has a block of its own, because two processes would choose the same ones.
+Linux gives ports from 32768 on to outgoing connections, and to servers that name no port. Such a
+port can be free when it is chosen and taken when its server starts, or starts again. So these ports
+are lower. Each process has a block of its own, because two processes would choose the same ones.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ HOST = "127.0.0.1"
 
 
 class NoPortError(OSError):
-    """Error because other programs use every port of this process, or every block is taken."""
+    """Error because no port is free: other programs use this process's ports or all blocks."""
 
 
 def free_port() -> int:
-    """Return a port that nobody uses now, and that no other process of this machine chooses.
+    """Return a free port, which no other process of this machine chooses.
 
     Raises:
-        NoPortError: There is none.
+        NoPortError: There is no free port.
     """
     for port in itertools.islice(_ports(), BLOCK):
         if (probe := _bound(port)) is not None:
@@ -35,7 +35,10 @@ def free_port() -> int:
 
 @cache
 def _ports() -> Iterator[int]:
-    """Return the ports of this process, again and again. It holds the first one until it ends."""
+    """Return an endless iterator over the ports of this process's block.
+
+    The process holds the block's first port until it ends, which keeps other processes away.
+    """
     held = claim_block()
     first = int(held.getsockname()[1])
     held.detach()
@@ -43,7 +46,9 @@ def _ports() -> Iterator[int]:
 
 
 def claim_block() -> socket.socket:
-    """Return the first port of a block that no process has. The block is taken while it is open.
+    """Return a socket with the first port of a block that no other process has.
+
+    The block is taken as long as the socket is open.
 
     Raises:
         NoPortError: Other processes have every block.
@@ -55,7 +60,7 @@ def claim_block() -> socket.socket:
 
 
 def _bound(port: int) -> socket.socket | None:
-    """Return a socket with this port, or None if it is taken."""
+    """Return a socket with this port, or None if the port is taken."""
     made = socket.socket()
     try:
         made.bind((HOST, port))

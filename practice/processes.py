@@ -1,4 +1,7 @@
-"""Child processes with logs, each in its own session; a stop ends all processes of the session."""
+"""Child processes with logs, each in its own session.
+
+A stop ends all processes of the session.
+"""
 
 from __future__ import annotations
 
@@ -29,10 +32,10 @@ class Watcher(Protocol):
     """Observer of every session that starts or ends (:class:`practice.guard.Guard`)."""
 
     def watch(self, pid: int) -> None:
-        """Note that the session has started."""
+        """Note that the session of this process has started."""
 
     def forget(self, pid: int) -> None:
-        """Note that the session has ended."""
+        """Note that the session of this process has ended."""
 
 
 @dataclass(slots=True)
@@ -49,7 +52,7 @@ class Process:
 
     @property
     def alive(self) -> bool:
-        """True if the process runs."""
+        """Return whether the process runs."""
         return self.running is not None and self.running.poll() is None
 
     def start(self) -> None:
@@ -134,7 +137,7 @@ def grandchildren(leader: int) -> list[int]:
 def between(leader: int, pids: Iterable[int]) -> set[int]:
     """Return the parents of these processes that are children of the leader.
 
-    A process that has ended has no parent.
+    A process that has ended has no parent, so it adds nothing.
     """
     return {each for pid in pids if parent(each := parent(pid)) == leader}
 
@@ -169,7 +172,7 @@ def procfile(path: Path) -> dict[str, str]:
 
 
 def words(*parts: str | Path) -> str:
-    """Join parts to a quoted command line."""
+    """Return a command line that consists of these parts, quoted."""
     return shlex.join(map(str, parts))
 
 

@@ -1,4 +1,7 @@
-"""Conversation of a whole setup in scenes: the actor, the pressed buttons, and the expected result."""
+"""Conversation of a whole setup in scenes.
+
+Each scene has the actor, the pressed buttons, and the expected result.
+"""
 
 from __future__ import annotations
 
@@ -38,7 +41,7 @@ class Scenario(Actors):
     details: Json = {}  # noqa: RUF012  replaced as a whole, never modified
 
     def scenes(self) -> list[tuple[str, Callable[[], None]]]:
-        """Return the scenes with their titles."""
+        """Return the scenes in their order, each with its title."""
         return [
             ("The requester asks for the channel in the space", self.ask),
             ("The callback URL is wrong first, then right", self.intake),
@@ -57,20 +60,23 @@ class Scenario(Actors):
 
     @property
     def signs_in(self) -> str:
-        """Return the user who signs in for the mailbox: its own, or the delegate of a shared one."""
+        """Return the user who signs in for the mailbox.
+
+        This is the mailbox's own user, or the delegate of a shared mailbox.
+        """
         return str(self.details.get("delegate", MAILBOX))
 
     def ask(self) -> None:
-        """Send ``/setup-email`` in the space; the intake card answers in the thread."""
+        """Send ``/setup-email`` in the space; the first card answers in the thread."""
         said = self.say(f"/setup-email {MAILBOX}")
         card = self.people.wait_for("an intake card in the thread", has("intake"))
         if card["parentId"] != said["id"]:
             raise NotSeenError("the intake card as a reply to the command", card)
 
     def intake(self) -> None:
-        """Enter a callback URL without a path, then the right one.
+        """Fill in the first card with a callback URL without a path, and then with the right URL.
 
-        The wrong one returns the card with the values kept. The right one leads to the sign-in
+        The wrong URL returns the card with the values kept. The right one leads to the sign-in
         card.
         """
         app = self.people.control("GET", "connect/app")
@@ -119,8 +125,8 @@ class Scenario(Actors):
     def consent(self) -> None:
         """Decline the consent, then grant it.
 
-        After a decline the card explains it and offers a way on. The grant counts once the grants
-        exist.
+        After the refusal the card explains it and offers a way on. The consent counts once the
+        grants exist.
         """
         before = self.people.change
         self.open(ADMIN, self.card("a consent card", "look_again", link=True), "decline")
@@ -142,7 +148,7 @@ class Scenario(Actors):
         )
 
     def fill_in(self) -> None:
-        """Fill in Webex Connect's form with the card's fields and the secret from the one-time page."""
+        """Fill in Webex Connect's form with the card's fields and the one-time page's secret."""
         card = self.card("the form for Webex Connect", "token_saved", member=REQUESTER)
         page = self.open(REQUESTER, card)
         secret = SECRET.search(page)
@@ -169,7 +175,10 @@ class Scenario(Actors):
         self._say(form, "registered")
 
     def _say(self, form: Json, do: str) -> None:
-        """Press a button of the form's card, unless the bot has read in a log what it says."""
+        """Press a button of the form's card.
+
+        The button reports a fact. It is not pressed if the bot has already read this fact in a log.
+        """
         self.people.look()
         form = self.people.messages[form["id"]]
         if do in does(form):
@@ -193,7 +202,7 @@ class Scenario(Actors):
         self.people.control("POST", "agent/answer", {"subject": subject, "body": "We are here."})
 
     def done(self) -> None:
-        """Wait for the done card with its evidence."""
+        """Wait for the card of the finished setup, with its evidence."""
         self.people.wait_for("the done card", is_done_card, 60)
 
     def status(self) -> None:
@@ -203,8 +212,8 @@ class Scenario(Actors):
     def again(self) -> None:
         """Send ``/setup-email`` a second time.
 
-        It changes nothing and says so. The closer look that its button offers changes nothing
-        either.
+        The second setup changes nothing and says so. The closer look that its button offers changes
+        nothing either.
         """
         self.people.control("POST", "calls/reset")
         self.answered(f"/setup-email {MAILBOX}")
@@ -220,6 +229,6 @@ def _way_on(message: Json) -> bool:
 
 
 def connect_fields(fields: dict[str, str]) -> Json:
-    """Split the fields that are combined on the card."""
+    """Return the fields of Webex Connect's form, split if the card shows them combined."""
     port, _, security = fields.pop("port_security").partition("/")
     return {**fields, "port": port.strip(), "security": security.strip()}

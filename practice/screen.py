@@ -2,7 +2,8 @@
 
 A card is printed whole when it first appears. After that only its changed lines are printed. A card
 that resembles an earlier one (the same card in another room) is printed as a change of that one.
-The edits between two actions are printed as one change. A terminal shows the newest of them until then.
+The edits between two actions are printed as one change. In a terminal, the newest edit is shown
+until then.
 """
 
 from __future__ import annotations
@@ -56,7 +57,7 @@ class Screen:
 
     @property
     def elapsed(self) -> float:
-        """Seconds since the start."""
+        """Return the seconds since the start of the demo."""
         return time.monotonic() - self._started
 
     def scene(self, number: int, of: int, title: str) -> None:
@@ -78,7 +79,7 @@ class Screen:
             self._print(f"  {line}")
 
     def message(self, message: Json) -> None:
-        """Print a message that appeared, or the lines of it that changed."""
+        """Print a new message, or remember an edited one for the next output."""
         if not from_bot(message):
             return
         name, fresh = str(message["id"]), _lines(message)
@@ -125,7 +126,10 @@ class Screen:
             self._print(f"  │ {line}")
 
     def _passing(self, lines: list[str]) -> None:
-        """Show the second line of an edited message, which says how far it is, until the next output."""
+        """Show the progress line of an edited message in the terminal until the next output.
+
+        The progress line is the second line of the message.
+        """
         if self._live:
             sys.stdout.write(f"\r\033[K  … {' '.join(lines[1:2])[:WIDTH]}")
             sys.stdout.flush()
@@ -134,7 +138,7 @@ class Screen:
         return [*self._seen].index(name) + 1
 
     def _twin(self, lines: list[str]) -> str | None:
-        """Return the message that says nearly the same, or None."""
+        """Return the earlier message whose lines are nearly the same, or None."""
         found = [
             (share, name)
             for name, known in self._seen.items()
@@ -143,9 +147,10 @@ class Screen:
         return max(found)[1] if found else None
 
     def _changed(self, head: str, news: list[str]) -> None:
-        """Print what says how far it is and whose turn it is, the new buttons, and more if it fits.
+        """Print the changed lines of a message as one text.
 
-        The printed lines are filled up, and the number of further changes follows.
+        The lines about progress and about whose turn it is come first, then the new buttons, and
+        then further lines that fit. The number of the changes that do not fit follows.
         """
         buttons = [line for line in news if line.startswith("[")]
         others = [_cut(line, LONGEST_NEWS) for line in news if line not in buttons]
@@ -162,7 +167,7 @@ class Screen:
 
 
 def changes(before: Iterable[str], after: Iterable[str]) -> list[str]:
-    """Return the lines that are new, without their indentation.
+    """Return the lines that are new in ``after``, without their indentation.
 
     A line in which only a time differs is not new.
     """
@@ -172,7 +177,7 @@ def changes(before: Iterable[str], after: Iterable[str]) -> list[str]:
 
 
 def packed(lines: list[str]) -> list[str]:
-    """Return the lines for a terminal: short ones two to a line, long ones folded.
+    """Return the lines as a terminal shows them: short ones two to a line, long ones folded.
 
     An indented line follows the line that it explains, if both fit.
     """
@@ -190,7 +195,10 @@ def packed(lines: list[str]) -> list[str]:
 
 
 def _joined(lines: list[str]) -> list[str]:
-    """Return the lines with each explanation and each further button behind the line before it."""
+    """Return the lines with fewer line breaks.
+
+    Each explanation and each further button is appended to the line before it, if it fits.
+    """
     joined: list[str] = []
     for line in lines:
         if joined and _belongs(joined[-1], line):
@@ -201,7 +209,10 @@ def _joined(lines: list[str]) -> list[str]:
 
 
 def _belongs(before: str, line: str) -> bool:
-    """Return whether the line fits behind the one before it, as its explanation or a further button."""
+    """Return whether the line can be appended to the line before it.
+
+    It must fit, and it must be an explanation of that line or a further button.
+    """
     if len(before) + 2 + len(line.strip()) > WIDTH:
         return False
     return before.startswith("[") if line.startswith("[") else line.startswith("  ")
@@ -213,13 +224,16 @@ def _lines(message: Json) -> list[str]:
 
 
 def _alike(one: list[str], other: list[str]) -> float:
-    """Return the share of equal lines in their order, from 0 to 1; a time makes no difference."""
+    """Return the share of lines that are equal and in the same order, from 0 to 1.
+
+    Times in the lines make no difference.
+    """
     first, second = ([_timeless(line) for line in lines] for lines in (one, other))
     return SequenceMatcher(None, first, second, autojunk=False).ratio()
 
 
 def _words_kept(before: list[str], after: list[str]) -> float:
-    """Return the share of the words that were there before, from 0 to 1."""
+    """Return which share of the words after an edit were there before, from 0 to 1."""
     old, new = (Counter(" ".join(lines).split()) for lines in (before, after))
     return (old & new).total() / max(1, new.total())
 
@@ -233,7 +247,7 @@ def _other(message: Json) -> str:
 
 
 def _folded(text: str) -> list[str]:
-    """Split a long line so that a terminal does not break the frame."""
+    """Return a long line as several lines, so that a terminal does not break the frame."""
     indent = " " * (len(text) - len(text.lstrip(" ▌")) + 2)
     rows = textwrap.wrap(
         text,

@@ -29,10 +29,10 @@ BODILESS = (HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED)
 
 
 class _Handler(WSGIRequestHandler):
-    """Handler that reads each request completely, so that the next one on the connection starts correctly.
+    """Handler that reads each request completely, so that the next one starts correctly.
 
-    Werkzeug's own handler closes every connection. This one writes nothing to the terminal, because
-    every call is in the journal.
+    The requests of a connection follow each other. Werkzeug's own handler closes every connection.
+    This one writes nothing to the terminal, because every call is in the journal.
     """
 
     protocol_version = "HTTP/1.1"
@@ -41,7 +41,7 @@ class _Handler(WSGIRequestHandler):
     wbufsize = -1
 
     def run_wsgi(self) -> None:
-        """Answer one request."""
+        """Answer one request with the WSGI application."""
         environ = self._environ()
         try:
             self._answer(environ, self.server.app)
@@ -49,7 +49,10 @@ class _Handler(WSGIRequestHandler):
             self.close_connection = True
 
     def handle_expect_100(self) -> bool:
-        """Ask for the body, which is read before the application gets the request."""
+        """Accept a request that waits for leave to send its body.
+
+        The body is read before the application gets the request.
+        """
         done = super().handle_expect_100()
         self.wfile.flush()
         return done
@@ -59,7 +62,7 @@ class _Handler(WSGIRequestHandler):
         return super().date_time_string(clock.now().timestamp() if timestamp is None else timestamp)
 
     def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
-        """Log no requests."""
+        """Log no requests to the terminal."""
 
     def log(self, type: str, message: str, *args: Any) -> None:  # noqa: A002 - the base's name
         """Log only errors of the application itself."""
@@ -135,7 +138,7 @@ class Server(ThreadedWSGIServer):
         self._open: set[socket.socket] = set()
 
     def finish_request(self, request: Any, client_address: Any) -> None:
-        """Do the TLS handshake, then answer."""
+        """Do the TLS handshake of a connection, then answer its requests."""
         request.settimeout(HANDSHAKE_S)
         try:
             wrapped = self._tls.wrap_socket(request, server_side=True)
@@ -154,7 +157,7 @@ class Server(ThreadedWSGIServer):
         """Ignore broken connections."""
 
     def start(self) -> None:
-        """Serve in a thread."""
+        """Start to serve in a thread."""
         threading.Thread(
             target=self.serve_forever, kwargs={"poll_interval": 0.1}, name="https", daemon=True
         ).start()

@@ -63,7 +63,7 @@ class PracticeSettings:
         return settings
 
     def public(self) -> dict[str, Any]:
-        """Return everything but the credentials."""
+        """Return all settings except the credentials."""
         return {
             key: value for key, value in dataclasses.asdict(self).items() if key not in NOT_SHOWN
         }
@@ -90,5 +90,5 @@ class PracticeSettings:
 
 
 def _is_positive(value: Any) -> bool:
-    """Return whether the value is a number from 0."""
+    """Return whether the value is a number that is not negative."""
     return isinstance(value, int | float) and not isinstance(value, bool) and value >= 0

@@ -1,6 +1,7 @@
-"""Location of the documents from which the project was built; they are not part of it.
+"""Location of the documents from which the project was built.
 
-They are next to the project, or in the folder that ``SHARED_DOCUMENTS`` names.
+The documents are not part of the project. They are next to it, or in the folder that
+``SHARED_DOCUMENTS`` names.
 """
 
 from __future__ import annotations

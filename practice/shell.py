@@ -1,4 +1,4 @@
-"""Layer around every cloud call: latency, faults, and a line in the journal.
+"""Layer around every cloud call that adds latency, faults, and a line in the journal.
 
 Control calls pass unchanged.
 """
@@ -29,7 +29,7 @@ TOO_MANY = b'{"error":{"code":"TooManyRequests","message":"Too many requests"},"
 
 
 class Shell:
-    """Wrapper of a WSGI application."""
+    """WSGI application that wraps another one in latency, faults and the journal."""
 
     def __init__(
         self, app: WSGIApplication, journal: Journal, settings: PracticeSettings, faults: Faults
@@ -38,7 +38,7 @@ class Shell:
         self._throttleable = itertools.count(1)
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        """Answer one call."""
+        """Answer one call, with its latency and its fault, and record it in the journal."""
         path, method = str(environ.get("PATH_INFO", "")), str(environ["REQUEST_METHOD"])
         if path.startswith(CONTROL):
             return self._app(environ, start_response)
@@ -82,7 +82,10 @@ class Shell:
         return _broken(fault) if real is None or breaks else real
 
     def _real(self, environ: WSGIEnvironment) -> tuple[str, list[tuple[str, str]], bytes]:
-        """Return the application's whole response, so that it can be timed and dropped."""
+        """Return the application's whole response.
+
+        With the whole response, the call can be timed and its answer dropped.
+        """
         told: dict[str, Any] = {}
 
         def note(status: str, headers: list[tuple[str, str]], _error: object = None) -> Any:
@@ -94,7 +97,7 @@ class Shell:
 
 
 def _broken(fault: Fault) -> tuple[str, list[tuple[str, str]], bytes]:
-    """Return the fault's own response."""
+    """Return the response that the fault defines."""
     code = fault.status or 599
     phrase = HTTPStatus(code).phrase if code in HTTPStatus.__members__.values() else "Fault"
     headers = {

@@ -1,6 +1,7 @@
-"""Snapshots of the Microsoft half, mail and Webex Connect, so that one real setup serves many cases.
+"""Snapshots of the Microsoft half, mail and Webex Connect.
 
-Webex stays as it is: the conversation continues, and the bot's own memory of it cannot be restored.
+One real setup serves many cases, because the world is restored for each case. Webex stays as it is:
+the conversation continues, and the bot's own memory of it cannot be restored.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ FORM: Final = (
 
 
 class Snapshots:
-    """Snapshot of the world: one at a time, restored as often as needed."""
+    """Keeper of one snapshot of the world, which can be restored as often as needed."""
 
     def __init__(self, cloud: Cloud, hooks: Hooks, outside: OutsideWorld) -> None:
         self._cloud, self._hooks, self._outside = cloud, hooks, outside
@@ -46,7 +47,10 @@ class Snapshots:
             self._kept = copy.deepcopy(self._state())
 
     def restore(self) -> bool:
-        """Restore the snapshot and remove all pending faults; return False if there is no snapshot."""
+        """Restore the snapshot and remove all pending faults.
+
+        Return False if there is no snapshot.
+        """
         if self._kept is None:
             return False
         self._hooks.clear()
@@ -78,9 +82,10 @@ class Snapshots:
         }
 
     def _later_tokens(self) -> dict[str, Refresh]:
-        """Return the tokens issued since the snapshot, made valid again.
+        """Return all refresh tokens of the present as valid ones.
 
-        Their holders, above all the bot, do not know that the world was set back.
+        They include the tokens issued since the snapshot. Their holders, above all the bot, do not
+        know that the world was set back.
         """
         now = self._cloud.world.now()
         return {

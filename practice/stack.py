@@ -1,4 +1,7 @@
-"""Whole product on this machine: embedded Redis, the practice cloud, the Procfile's processes."""
+"""Whole product on this machine.
+
+It consists of an embedded Redis, the practice cloud, and the Procfile's processes.
+"""
 
 from __future__ import annotations
 
@@ -30,7 +33,7 @@ SECOND = "second"
 
 
 class NotStartedError(RuntimeError):
-    """Error for a part of the stack that did not become healthy; its text has the end of the log."""
+    """Error because a part of the stack did not become healthy; its text has the end of the log."""
 
 
 @dataclass(slots=True)
@@ -52,7 +55,7 @@ class Stack:
     _trusted: tuple[int, ssl.SSLContext] | None = field(init=False, default=None)
 
     def __enter__(self) -> Self:
-        """Start everything and wait until it is healthy.
+        """Start all processes and wait until they are healthy.
 
         Raises:
             NotStartedError: when a part does not become healthy.
@@ -71,24 +74,27 @@ class Stack:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        """Stop everything; the logs are kept only after an error or with ``keep``."""
+        """Stop everything.
+
+        The logs are kept only after an error or with ``keep``.
+        """
         self.stop()
         if not self.keep and error is None:
             shutil.rmtree(self.folder, ignore_errors=True)
 
     @property
     def public_url(self) -> str:
-        """URL under which browsers and Webex reach the product."""
+        """Return the URL under which browsers and Webex reach the product."""
         return self.ports.public_url
 
     @property
     def cloud_url(self) -> str:
-        """URL of the practice cloud."""
+        """Return the URL of the practice cloud."""
         return self.ports.cloud_url
 
     @property
     def ca_path(self) -> Path:
-        """Certificate file of the practice cloud's authority."""
+        """Return the path of the certificate of the practice cloud's authority."""
         return self.folder / "cloud" / "ca.pem"
 
     def people(self, on_change: Callable[[dict[str, object]], None] = lambda _: None) -> People:
@@ -110,7 +116,10 @@ class Stack:
         self.start(name)
 
     def start_second(self) -> None:
-        """Start one more worker on the same Redis, on another host if possible (:data:`OTHER_HOST`)."""
+        """Start one more worker on the same Redis.
+
+        The worker runs on another host if that is possible (:data:`OTHER_HOST`).
+        """
         worker = self.processes["worker"]
         host = f"{words(*OTHER_HOST)} " if has_other_host() else ""
         command = f"{host}{worker.command.removeprefix('exec ')}"
@@ -126,7 +135,7 @@ class Stack:
             second.stop()
 
     def stop(self) -> None:
-        """Stop everything, the product first."""
+        """Stop all processes, those of the product first."""
         self.stop_second()
         for process in reversed(self.processes.values()):
             process.stop()
@@ -134,7 +143,7 @@ class Stack:
             self._guard.close()
 
     def logs(self, lines: int = 40) -> str:
-        """Return the ends of all logs."""
+        """Return the ends of the logs of all processes."""
         return "\n".join(
             f"--- {name}: {process.log.name}\n{process.tail(lines)}"
             for name, process in self.processes.items()
@@ -152,7 +161,7 @@ class Stack:
         self._start_product(env)
 
     def _start_around(self, base: dict[str, str], cloud: dict[str, str]) -> None:
-        """Start what the product needs: Redis and the practice cloud."""
+        """Start the processes that the product needs: Redis and the practice cloud."""
         self._add("redis", self._redis_command(), base, self.folder)
         serve = words(
             "python",
@@ -211,7 +220,10 @@ class Stack:
         return self._get(url) is not None
 
     def _subscribed(self) -> bool:
-        """Return whether the worker has registered its three webhooks, active and leading to this stack."""
+        """Return whether the worker has registered its three webhooks.
+
+        They must be active and lead to this stack.
+        """
         answer = self._get(f"{self.cloud_url}/practice/webex/webhooks")
         hooks = answer.json()["items"] if answer else []
         mine = {
@@ -222,7 +234,9 @@ class Stack:
         return {"messages", "attachmentActions", "memberships"} <= mine
 
     def _context(self) -> ssl.SSLContext:
-        """Return a context that trusts the practice cloud; each start of the cloud has a new one.
+        """Return a TLS context that trusts the practice cloud.
+
+        Each start of the cloud has a new context, because its authority is new.
 
         Raises:
             FileNotFoundError: before the cloud has written its authority.

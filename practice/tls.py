@@ -39,7 +39,7 @@ class Tls:
     expired: set[str] = field(default_factory=set)
 
     def server_context(self, service: str = "https") -> ssl.SSLContext:
-        """Return a new context for a server on localhost."""
+        """Return a new TLS context for a server on localhost."""
         context, old = self._context(self.certificate_path), self._context(self.expired_path)
 
         def choose(connection: ssl.SSLObject, name: str | None, _: ssl.SSLContext) -> None:
@@ -56,12 +56,15 @@ class Tls:
         return context
 
     def client_context(self) -> ssl.SSLContext:
-        """Return a context for a client that trusts only this authority."""
+        """Return a TLS context for a client that trusts only this authority."""
         return ssl.create_default_context(cafile=str(self.ca_path))
 
 
 def make(folder: Path) -> Tls:
-    """Create the authority and the certificate in the folder; the authority's key is not kept."""
+    """Create the authority and the server's certificate in the folder.
+
+    The key of the authority is not kept.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     authority_key, server_key = (
         ec.generate_private_key(ec.SECP256R1()),

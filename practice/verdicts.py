@@ -31,7 +31,7 @@ AMBER: Final = {"client_secret_expires_soon": "secret_ends"}
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """Content of a card.
+    """Verdict as a check's card shows it.
 
     It has the first line, the number of further causes, the codes of the named causes, and whether
     other observations are listed.
@@ -55,7 +55,7 @@ class Judgment:
 
 @cache
 def catalogue() -> Json:
-    """Return all texts as nested tables."""
+    """Return all English texts of the cards as nested tables."""
     found: Json = {}
     for path in sorted(TEXTS.glob("*.toml")):
         for table, values in tomllib.loads(path.read_text(encoding="utf-8")).items():
@@ -66,12 +66,12 @@ def catalogue() -> Json:
 
 @cache
 def sentences() -> dict[str, str]:
-    """Return the sentence of every cause by code, without its period."""
+    """Return the sentence of every cause by the cause's code, without its period."""
     return {code: str(words).removesuffix(".") for code, words in catalogue()["cause"].items()}
 
 
 def read(card: Json) -> Seen:
-    """Return the verdict from a card's content."""
+    """Return the verdict that a check's card shows."""
     lines = [line for line in cardtext.lines(card) if line.strip()]
     band = [line.removeprefix(BAND).strip(MARKS) for line in lines if line.startswith(BAND)]
     first = band[0] if band else ""
@@ -96,12 +96,12 @@ def _named(first: str, roots: set[str]) -> frozenset[str]:
 
 
 def _heads(*keys: str) -> set[str]:
-    """Return these texts of the verdict."""
+    """Return the verdict's texts with these keys."""
     return {str(catalogue()["verdict"][key]) for key in keys}
 
 
 def _says(line: str, key: str) -> bool:
-    """Return whether a line is this text of the verdict, in any of its plural forms."""
+    """Return whether a line is the verdict's text with this key, in any of its plural forms."""
     known = catalogue()["verdict"][key]
     forms = known.values() if isinstance(known, dict) else (known,)
     return any(_pattern(str(form)).fullmatch(line) for form in forms)
@@ -120,7 +120,7 @@ def texts(card: Json) -> str:
 
 
 def judge(seen: Seen, fault: Fault) -> Judgment:
-    """Judge the card for a single fault."""
+    """Judge whether the card is right about a single fault."""
     if fault.level is Level.CAUSE:
         return _cause(seen, fault)
     if fault.level is Level.NOTED:
@@ -131,7 +131,10 @@ def judge(seen: Seen, fault: Fault) -> Judgment:
 
 
 def judge_pair(seen: Seen, faults: Iterable[Fault]) -> Judgment:
-    """Judge the card for several faults: it must name each of them and nothing else."""
+    """Judge whether the card is right about several faults.
+
+    The card must name each of them and nothing else.
+    """
     pair = tuple(faults)
     missed = [fault.name for fault in pair if not seen.named & set(fault.expects)]
     extra = seen.named - {code for fault in pair for code in fault.expects}
@@ -151,10 +154,10 @@ def _cause(seen: Seen, fault: Fault) -> Judgment:
 
 
 def _noted(seen: Seen, fault: Fault) -> Judgment:
-    """Judge a fault with which mail still flows.
+    """Judge the card for a fault with which mail still flows.
 
-    The card must mention it. The first line must not be an alarm; it may name this fault only if the
-    fault will stop mail soon.
+    The card must mention the fault. The first line must not be an alarm; it may name the fault only
+    if the fault will stop mail soon.
     """
     if seen.alarm:
         if any(_says(seen.first, AMBER[code]) for code in fault.expects if code in AMBER):
@@ -165,9 +168,10 @@ def _noted(seen: Seen, fault: Fault) -> Judgment:
 
 
 def _unseen(seen: Seen, fault: Fault) -> Judgment:
-    """Judge a fault inside Webex Connect.
+    """Judge the card for a fault inside Webex Connect.
 
-    The card must not call the channel proven, and it must not name another cause.
+    The card must not call the channel proven, and it must not name another cause. If the fault is a
+    person's change in Webex Connect, the card must name it as a suspect.
     """
     if fault.stops and seen.first in _heads("well"):
         return Judgment(right=False, why="called proven")
@@ -178,7 +182,10 @@ def _unseen(seen: Seen, fault: Fault) -> Judgment:
 
 
 def _nothing(seen: Seen) -> Judgment:
-    """Judge a healthy channel: no alarm, and no change in Webex Connect as a suspect."""
+    """Judge the card for a healthy channel.
+
+    The card must show no alarm, and no change in Webex Connect as a suspect.
+    """
     if seen.alarm:
         return Judgment(right=False, why=f"false alarm: {seen.first}")
     return Judgment(not _suspects(seen), "false suspect" if _suspects(seen) else "")
@@ -190,7 +197,7 @@ def _suspects(seen: Seen) -> bool:
 
 
 def _root_causes_section(texts: list[str]) -> set[str]:
-    """Return the texts of the section of root causes."""
+    """Return the texts of the card's section of root causes."""
     heads = _heads("root_cause", "root_causes")
     section = itertools.dropwhile(lambda text: text not in heads, texts)
     return {
@@ -206,7 +213,7 @@ def _is_inside(text: str) -> bool:
 
 
 def _more(band: list[str]) -> int:
-    """Return the number of further causes that the band announces."""
+    """Return the number of further causes that the card's band announces."""
     others = catalogue()["verdict"]["others"]
     one, many = str(others["one"]), str(others["other"]).partition("{count}")[2]
     for line in band:

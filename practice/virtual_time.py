@@ -9,14 +9,14 @@ from typing import Any
 
 
 class VirtualTimeLoop(asyncio.SelectorEventLoop):
-    """Event loop whose clock jumps ahead whenever it waits only for the clock."""
+    """Event loop whose clock jumps ahead whenever the loop only waits for time to pass."""
 
     def __init__(self) -> None:
         self.ahead = 0.0
         super().__init__(_Selector(self))
 
     def time(self) -> float:
-        """Return the loop's time in seconds."""
+        """Return the loop's time in seconds, with all skipped pauses."""
         return super().time() + self.ahead
 
 
@@ -33,7 +33,10 @@ class _Selector(selectors.DefaultSelector):
 
 
 def carry_out(work: Coroutine[Any, Any, None]) -> float:
-    """Run ``work`` to its end without waiting; return the seconds that it would have waited."""
+    """Run ``work`` to its end without waiting.
+
+    Return the seconds that it would have waited.
+    """
     loop = VirtualTimeLoop()
     with asyncio.Runner(loop_factory=lambda: loop) as runner:
         runner.run(work)

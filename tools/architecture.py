@@ -61,7 +61,10 @@ def reachable(graph: dict[str, set[str]], room: str) -> set[str]:
 
 
 def longest_ways(graph: dict[str, set[str]]) -> dict[str, set[str]]:
-    """Leave out an arrow where other arrows lead to the same room, so that the picture can be read."""
+    """Return the graph without each arrow whose target is also reached over other arrows.
+
+    With fewer arrows the picture can be read.
+    """
     return {
         room: {
             each
@@ -73,7 +76,10 @@ def longest_ways(graph: dict[str, set[str]]) -> dict[str, set[str]]:
 
 
 def folders(graph: dict[str, set[str]]) -> dict[str, set[str]]:
-    """Keep the folders of bot and jobs, and draw adaptive_cards as one."""
+    """Return the graph with only the folders of bot and jobs.
+
+    The modules of adaptive_cards become one node.
+    """
 
     def drawn(room: str) -> str:
         return "adaptive_cards" if room.startswith("adaptive_cards") else room
@@ -120,7 +126,10 @@ def picture() -> str:
 
 
 def table() -> str:
-    """Return every folder and every module at a package's top with the first line of its docstring."""
+    """Return a table of every folder and every module at a package's top.
+
+    Each row has the first line of the docstring.
+    """
     rows = ["| where | what is in it |", "|---|---|"]
     for package in PACKAGES:
         inits = sorted((ROOT / package).rglob("__init__.py"))
@@ -133,7 +142,7 @@ def table() -> str:
 
 
 def page() -> str:
-    """Return the page with both made parts written again."""
+    """Return docs/architecture.md with a new picture and a new table."""
     parts = {"picture": picture, "table": table}
     return MADE.sub(
         lambda found: found[1] + parts[found[2]]() + found[3], PAGE.read_text(encoding="utf-8")

@@ -26,10 +26,10 @@ SOFT_HYPHEN = "\u00ad"
 
 
 def page(language: str = "en") -> str:
-    """Return the whole page.
+    """Return the whole glossary page in a language.
 
     Raises:
-        KeyError: a step or a probe has no sentence in this language.
+        KeyError: A step or a probe has no sentence in this language.
     """
     words = sentences(language)
     steps = [*all_steps().values(), *all_probes().values()]
@@ -60,7 +60,7 @@ def page(language: str = "en") -> str:
 
 
 def sentences(language: str) -> dict[str, Any]:
-    """Return the sentences of a language, by table and name."""
+    """Return the glossary's sentences in a language, by table and name."""
     path = ROOT / f"tools/glossary_{language}.toml"
     return tomllib.loads(path.read_text(encoding="utf-8"))
 
@@ -70,7 +70,10 @@ def _place(step: Step) -> tuple[str, str]:
 
 
 def _row(name: str, title: str, what: str) -> str:
-    """Return the row, whose title can be searched: without the soft hyphens that cards need."""
+    """Return a row of the glossary.
+
+    Its title has no soft hyphens, which cards need, so that a reader can search for it.
+    """
     return f"| {name} | {title.replace(SOFT_HYPHEN, '')} | {what} |\n"
 
 

@@ -113,7 +113,7 @@ As. Full Access is not needed.
 
 
 def page() -> str:
-    """Return the whole page."""
+    """Return the whole page of the permissions."""
     steps, probes = all_steps().values(), all_probes().values()
     return (
         INTRO

@@ -1,8 +1,9 @@
 # ruff: noqa: INP001  (a script, not a package)
 """Generator of deploy/sbom.cdx.json (make sbom): the software bill of materials, in CycloneDX 1.6.
 
-Everything in it comes from requirements.txt: names, versions, hashes, and which package needs which.
-So it describes an installation with ``--require-hashes``, such as that of the image.
+Everything in the file comes from requirements.txt: names, versions, hashes, and which package needs
+which. Therefore the file describes an installation with ``--require-hashes``, such as that of the
+image.
 """
 
 from __future__ import annotations
@@ -25,8 +26,8 @@ VERSION = re.compile(r'^__version__ = "([^"]+)"', re.MULTILINE)
 class Package(NamedTuple):
     """One entry of requirements.txt.
 
-    ``marker`` says on which machines it is installed, and is empty for all. ``needed_by`` has the
-    names of packages, the product's among them.
+    ``marker`` says on which machines the package is installed, and is empty for all machines.
+    ``needed_by`` has the names of the packages that need it, and the product may be among them.
     """
 
     name: str
@@ -37,7 +38,7 @@ class Package(NamedTuple):
 
     @property
     def purl(self) -> str:
-        """Address of the package in the form of the package-url specification."""
+        """Return the address of the package in the form of the package-url specification."""
         return f"pkg:pypi/{self.name}@{self.version}"
 
 
@@ -105,7 +106,7 @@ def bill(lock: str, version: str) -> dict[str, Any]:
 
 
 def page() -> str:
-    """Return the file for the present requirements and version."""
+    """Return the bill of materials for the present requirements and version, as JSON text."""
     code = (ROOT / "bot/__init__.py").read_text(encoding="utf-8")
     version = VERSION.findall(code)[0]
     return json.dumps(bill(LOCK.read_text(encoding="utf-8"), version), indent=1) + "\n"

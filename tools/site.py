@@ -66,7 +66,10 @@ def written(place: str) -> str:
 
 
 def indented(text: str) -> str:
-    """Return the text with the parts of a list item indented by four for each level, as MkDocs reads it."""
+    """Return the text in the indentation that MkDocs reads.
+
+    The parts of a list item are indented by four for each level.
+    """
     shown: list[str] = []
     levels: list[int] = []
     for line in text.split("\n"):
@@ -86,12 +89,15 @@ def indented(text: str) -> str:
 
 
 def _is_inside_an_item(shown: list[str]) -> bool:
-    """Return whether the last line is of a paragraph inside a list item: MkDocs needs an empty one below."""
+    """Return whether the last line belongs to a paragraph inside a list item.
+
+    MkDocs needs an empty line below such a paragraph.
+    """
     return bool(shown) and shown[-1].startswith("    ") and "" in shown[-3:]
 
 
 def _outside_of_code(text: str, change: object) -> str:
-    """Apply ``change`` to everything but fenced code."""
+    """Return the text with ``change`` applied to everything but fenced code."""
     parts = re.split(r"(^ *```.*?^ *```$)", text, flags=re.MULTILINE | re.DOTALL)
     assert callable(change)  # noqa: S101  for the type checker
     return "".join(part if index % 2 else change(part) for index, part in enumerate(parts))
@@ -117,7 +123,11 @@ def _folder(place: str) -> str:
 
 
 def _themed(mark: str, words: str, file: str, to: str, known: dict[str, str]) -> str:
-    """Return the dark form of a picture behind its light one, and what tells the two apart."""
+    """Return the Markdown that shows a picture's dark form behind its light one.
+
+    It includes the classes that say which theme shows which form. The result is empty for a picture
+    without a dark form.
+    """
     dark = re.sub(r"-light(\.\w+)$", r"-dark\1", file)
     if not mark or dark == file or dark not in known:
         return ""

@@ -1,8 +1,8 @@
 # ruff: noqa: INP001  (a script, not a package)
-"""Write docs/troubleshooting.md and docs/troubleshooting.de.md from the texts of the causes (make docs).
+"""Write docs/troubleshooting.md and docs/troubleshooting.de.md from the causes (make docs).
 
-The sentences and remedies are those of the cards. The AADSTS numbers are those of the table by which
-the bot reads Microsoft's answers. A test keeps the pages up to date.
+The sentences and remedies are those of the cards. The AADSTS numbers are those of the table by
+which the bot reads Microsoft's answers. A test keeps the pages up to date.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ FAMILIES = (
 
 
 def page(language: str = "en") -> str:
-    """Return the whole page in a language."""
+    """Return the whole troubleshooting page in a language."""
     words = sentences(language)
     codes: dict[str, list[int]] = {}
     for number, meaning in ENTRA.items():

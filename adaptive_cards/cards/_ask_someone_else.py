@@ -20,10 +20,8 @@ def ask_someone(  # noqa: PLR0913  a button, a field, and what was typed before
 ) -> tuple[list[Element], list[Element]]:
     """Return the elements for the body and the actions of the card.
 
-    ``who`` is the person whom the field's texts name.
-
-    Normally this is a part that opens. If an invalid address was typed, the field is shown open and
-    in red.
+    ``who`` is the person whom the field's texts name. The field is in a part that opens. If an
+    invalid address was typed, the field is shown open and in red.
     """
     field = text_input("administrator", f"field.{who}", style="email", error=f"field.{who}_error")
     field["placeholder"] = text(f"field.{who}_example")

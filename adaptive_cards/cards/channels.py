@@ -77,7 +77,7 @@ def channels(view: ChannelsView) -> Card:
 
 
 def _of_place(key: str, view: ChannelsView) -> Text:
-    """Return the text for a space, or the one for a 1:1 space."""
+    """Return the text of this key for a group space, or its text for a 1:1 space."""
     return Text(f"{key}_direct" if view.direct else key)
 
 
@@ -133,7 +133,7 @@ def _checking(view: ChannelsView) -> Text:
 
 
 def _of_all(key: str, count: int, view: ChannelsView) -> Text:
-    """Return the words for so many of the channels; the only channel has words of its own."""
+    """Return the words for ``count`` of the channels; a single channel has words of its own."""
     if len(view.channels) == 1:
         return Text(f"{key}_only")
     return verbatim(plural(key, count, all=_all(view)))
@@ -179,7 +179,7 @@ def _part(line: ChannelLine, view: ChannelsView, at: int, shown: int) -> list[El
 
 
 def _others(shown: list[ChannelLine], view: ChannelsView) -> list[Element]:
-    """Return a list with the channels that have no button of their own, and its button."""
+    """Return a list of the channels without a button of their own, and the button to check one."""
     addresses = _addresses(shown[_buttons_most(len(shown)) :])
     if view.checking or not addresses:
         return []
@@ -210,7 +210,7 @@ def _pick(label: str, addresses: list[str]) -> Element:
 
 
 def _commands(shown: list[ChannelLine], view: ChannelsView) -> list[Element]:
-    """Return the buttons of several commands, and from two channels on the list that they read."""
+    """Return the buttons of several commands, below a list to choose from two or more channels."""
     addresses = _addresses(shown)
     if view.checking or not addresses:
         return []

@@ -31,10 +31,10 @@ _ERROR_MOST = 2000
 
 
 def connect_form(view: ConnectFormView) -> Card:
-    """Return the card.
+    """Return the card with the Webex Connect form.
 
-    It has the values to copy, a link that shows the secret once, and warnings before irreversible
-    steps.
+    The card has the values to copy, a link that shows the secret once, and warnings before
+    irreversible steps.
     """
     registers = _registers(view)
     body = [
@@ -108,7 +108,10 @@ def _secret(view: ConnectFormView) -> list[Element]:
 
 
 def _shown_before(view: ConnectFormView) -> list[Element]:
-    """Return that the secret is in use, or the button for another one: a secret is shown only once."""
+    """Return the note that the secret is in use, or the button that asks for a new secret.
+
+    A secret is shown only once.
+    """
     if view.token_saved:
         return [own("connect.secret_used", spacing="None")]
     another = submit(text("button.new_secret"), "new_secret", run=view.header.run)

@@ -18,10 +18,10 @@ from jobs.model import Text, Turn
 
 
 def consent(view: ConsentView) -> Card:
-    """Return the card.
+    """Return the card that asks for admin consent.
 
-    It lists every permission with its kind and reason, and marks the risky ones. An earlier refusal
-    is shown above the button.
+    The card lists every permission with its kind and reason, and marks the risky ones. An earlier
+    refusal is shown above the button.
     """
     band = persons_turn(
         Text("consent.title"),

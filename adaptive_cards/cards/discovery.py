@@ -26,7 +26,7 @@ _TITLE_MOST = 80
 
 
 def discovery(view: DiscoveryView) -> Card:
-    """Return the card. Its first line says what was found, and the fields ask for the rest."""
+    """Return the card that lists the values found so far, and asks for the rest in fields."""
     band = persons_turn(_title(view), turn_line(Turn.REQUESTER, Text("discovery.turn")))
     body = [
         *([section("verdict.found"), *found_values(view.found)] if view.found else []),

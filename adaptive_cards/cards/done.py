@@ -115,7 +115,10 @@ def _incident(view: DoneView) -> Element:
 
 
 def _watch(view: DoneView) -> list[Element]:
-    """Return the button that has the channel watched after a setup, or ends that."""
+    """Return the button that has the channel watched, or ends its watch.
+
+    Only the card of a setup has this button.
+    """
     if view.header.kind is not RunKind.SETUP:
         return []
     return watch_button(view.header.mailbox, watched=bool(view.watched))

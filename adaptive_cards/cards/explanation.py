@@ -50,7 +50,7 @@ def explanation(view: ExplanationView) -> Card:
 
 
 def _remarks(view: ExplanationView) -> list[Element]:
-    """Return that a check tells which cause it is, and that the person's text was cut."""
+    """Return the remarks that a check finds the right cause, and that the person's text was cut."""
     remarks: list[Element] = []
     if view.checks and (view.possible or view.certain):
         remarks.append(small_print(Text("explain.check_turn")))
@@ -68,7 +68,10 @@ def _band(view: ExplanationView) -> Band:
 
 
 def _turn(view: ExplanationView) -> list[Element]:
-    """Return whose turn it is; a remedy that needs nobody says so itself."""
+    """Return the line with whose turn it is, or an empty list if nobody has to act.
+
+    A remedy that needs nobody says so itself.
+    """
     direct = view.direct and view.turn is Turn.REQUESTER
     nobody = not glyphs.is_person(view.turn)
     return [] if nobody else [turn_line(view.turn, verbatim(""), direct=direct)]
@@ -116,9 +119,10 @@ def _checks(view: ExplanationView) -> list[Element]:
 
 @dataclass(frozen=True, slots=True)
 class CauseLine:
-    """Further cause: its sentence, and what would tell it apart, which is None if it is certain.
+    """Further cause: its sentence, and the sign that distinguishes it.
 
-    ``page`` is the address of a page that explains it, or empty.
+    ``tell`` is that sign, or None if the cause is certain. ``page`` is the address of a page that
+    explains the cause, or empty.
     """
 
     sentence: Text

@@ -91,7 +91,7 @@ def command_help(view: CommandHelpView) -> Card:
 
 
 def _ways_to_type(view: CommandHelpView, typed: str) -> list[tuple[str, str]]:
-    """Return what to type for the command here, and its other names if it has any."""
+    """Return the text to type for the command here, and the command's other names if it has any."""
     mentioned = (
         typed if view.direct else text("help.how_space_example", bot=view.bot, command=typed)
     )

@@ -58,7 +58,10 @@ _NAMES = {
 
 @dataclass(frozen=True, slots=True)
 class HistoryDay:
-    """One day: OK, WRONG (broken), UNKNOWN (could not look) or SKIPPED (not looked at); and its mails."""
+    """Day of a history: its state and its number of mails.
+
+    The state is OK, WRONG (broken), UNKNOWN (the watch could not look) or SKIPPED (nobody looked).
+    """
 
     on: date
     state: State
@@ -67,7 +70,7 @@ class HistoryDay:
 
 @dataclass(frozen=True, slots=True)
 class IncidentLine:
-    """Incident in a list: when, why, and how long it lasted or that it goes on.
+    """Incident in a list: its time, its cause, and how long it lasted or that it goes on.
 
     ``state`` is WRONG, or UNKNOWN if the watch could not look.
     """
@@ -127,7 +130,10 @@ _STYLES = {
 
 
 def _row_of_days(days: tuple[HistoryDay, ...]) -> list[Element]:
-    """Return the days as glyphs in tens, which a narrow card breaks between, and the mails below."""
+    """Return the days as glyphs, and their mails below.
+
+    The glyphs are in groups of ten, between which a narrow card breaks the line.
+    """
     marks = rich(*_glyphs(days), spacing="Medium")
     most = max((each.mails for each in days), default=0)
     mails = [_block(each.mails, most) for each in days]

@@ -21,7 +21,7 @@ _CHANGES_MOST = 8
 
 
 class IncidentLook(StrEnum):
-    """State of the incident as the card shows it."""
+    """State of an incident, by which its card changes its look."""
 
     BROKEN = "broken"
     BLIND = "blind"
@@ -41,14 +41,14 @@ _STYLES: dict[IncidentLook, tuple[str, Mark]] = {
 
 @dataclass(frozen=True, slots=True)
 class IncidentView:
-    """Incident: what happened, who acts, the damage so far, and its changes.
+    """Incident: its cause, who acts, the damage so far, and its changes.
 
     ``mailboxes`` are the channels; one for a card of one incident. ``cause`` is a sentence.
-    ``remedy`` is what the person whose ``turn`` it is does, or None. ``rows`` are (label key, value).
-    ``changes`` are the moments and words of what happened, oldest first. ``acts`` is false once
-    somebody has said "I'm on it", which can be taken back. ``fix`` is (text key, data) of the button that opens a plan, or None.
-    ``page`` is (text key, address) of the page where a person fixes it, or None. ``direct`` means a 1:1
-    message.
+    ``remedy`` is the task of the person whose ``turn`` it is, or None. ``rows`` are (label key,
+    value). ``changes`` are the moments and words of earlier changes, oldest first. ``acts`` is
+    false once somebody has said "I'm on it", which can be taken back. ``fix`` is (text key, data)
+    of the button that opens a plan, or None. ``page`` is (text key, address) of the page for a fix
+    by hand, or None. ``direct`` means a 1:1 message.
     """
 
     card: str
@@ -68,7 +68,7 @@ class IncidentView:
 
 
 def incident(view: IncidentView) -> Card:
-    """Return the card."""
+    """Return the card of an incident, which is edited in place as the incident goes on."""
     style, mark = _STYLES[view.look]
     lines = [said(view.cause, spacing="Small")]
     if _goes_on(view):
@@ -125,7 +125,7 @@ def _buttons(view: IncidentView) -> list[Element]:
 
 
 def _remedies(view: IncidentView) -> list[Element]:
-    """Return the button that opens a plan, and the one that opens the page where a person fixes it."""
+    """Return the buttons that open a plan, and the page on which a person fixes the problem."""
     fix = [press(text(view.fix[0]), view.fix[1], main=True)] if view.fix else []
     page = [open_url(text(view.page[0]), view.page[1])] if view.page else []
     return [*fix, *page]

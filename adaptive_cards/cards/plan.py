@@ -23,7 +23,7 @@ _NAMED_MOST = 4
 
 
 def plan(view: PlanView) -> Card:
-    """Return the card with the changes by scope.
+    """Return the card with the plan's changes by scope.
 
     Tenant-wide changes are in a box with their own approval. A blocked plan has no approve button.
     """
@@ -91,7 +91,7 @@ def _tenant(view: PlanView) -> list[Element]:
 
 
 def _approve_tenant(view: PlanView) -> list[Element]:
-    """Return the button of the tenant-wide changes; none where they cannot be approved."""
+    """Return the button that approves the tenant-wide changes, if they can be approved now."""
     if view.waits_for_hosts or not view.is_open:
         return []
     button = submit(
@@ -107,14 +107,17 @@ def _tenant_lines(change: Change) -> list[Element]:
 
 
 def _turn_again(view: PlanView) -> list[Element]:
-    """Return whose turn it is once more, right above the buttons of a plan that is longer than a screen."""
+    """Return the line with whose turn it is once more, above the buttons of a long plan.
+
+    The band of a plan that is longer than a screen is out of sight there.
+    """
     if len(view.changes) <= _SHORT_MOST or not _may_approve(view):
         return []
     return [marked(glyphs.PERSON, approvers_turn(view), spacing="Medium")]
 
 
 def _may_approve(view: PlanView) -> bool:
-    """Return whether the button is there that approves the changes to the app and the mailbox."""
+    """Return whether the card has the button to approve the changes to the app and the mailbox."""
     own_approval = len(view.changes) - len(of_scope(view.changes, Scope.TENANT))
     return view.is_open and not view.waits_for_hosts and not _is_decided(view, own_approval)
 

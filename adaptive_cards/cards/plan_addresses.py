@@ -1,6 +1,6 @@
-"""Part of the plan's card that shows what no change names: addresses, foreign hosts, grants.
+"""Part of the plan's card with values that no change shows: addresses, foreign hosts, grants.
 
-A value here decides where mail and sign-ins go, so it is never shortened.
+These values decide where mail and sign-ins go, so they are never shortened.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from jobs.model import Text
 
 
 def addresses(view: PlanView) -> list[Element]:
-    """Return the addresses in full, each below its label, so that it has the card's whole width."""
+    """Return the plan's addresses in full, each below its label and as wide as the card."""
     return titled("plan.addresses", [line for each in view.addresses for line in _lines(each)])
 
 
@@ -32,7 +32,7 @@ def _lines(address: Address) -> list[Element]:
 
 
 def granted(view: PlanView) -> list[Element]:
-    """Return for whom permissions will be granted; a grant for all users is a warning."""
+    """Return the line with the users for whom permissions are granted; all users are a warning."""
     if view.consent is None:
         return []
     mark = glyphs.WARNING if view.for_all else glyphs.OK
@@ -42,7 +42,7 @@ def granted(view: PlanView) -> list[Element]:
 def foreign(view: PlanView) -> list[Element]:
     """Return the warning about hosts that are not Webex Connect's, with its own button.
 
-    Once they are confirmed, it says by whom.
+    After the confirmation, the warning shows who confirmed the hosts.
     """
     if view.foreign is None:
         return []
@@ -56,7 +56,10 @@ def foreign(view: PlanView) -> list[Element]:
 
 
 def _confirmed(view: PlanView, found: ForeignHosts) -> list[Element]:
-    """Return who confirmed the hosts, or the button for it where a press would count."""
+    """Return the line with who confirmed the hosts, or the button that confirms them.
+
+    The list is empty if nobody has confirmed them and a press would have no effect.
+    """
     if found.confirmed is not None:
         return [said(found.confirmed, spacing="Small")]
     if not view.waits_for_hosts or not view.is_open:

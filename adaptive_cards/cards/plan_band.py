@@ -12,10 +12,10 @@ from jobs.model import RunKind, Scope, Text, Turn
 
 
 def band(view: PlanView) -> Band:
-    """Return the band.
+    """Return the band with the state of the plan.
 
-    It says what blocks the plan, or what is left to approve, or that everything is approved or
-    already right.
+    The band says what blocks the plan, or what is left to approve, or that everything is approved
+    or already right.
     """
     signed_in = _signed_in(view)
     if view.closed:
@@ -34,12 +34,12 @@ def band(view: PlanView) -> Band:
 
 
 def approvers_turn(view: PlanView) -> Element:
-    """Return the line that says what an approver is asked to approve, and where."""
+    """Return the line that asks an approver to approve the changes, with their number and place."""
     return turn_line(Turn.APPROVER, _reach(*_changes_to_approve(view), _where(view)))
 
 
 def _signed_in(view: PlanView) -> list[Element]:
-    """Return the line that says who is signed in; none where nobody is."""
+    """Return the line that says who is signed in, or an empty list if nobody is."""
     return (
         [said(Text("plan.signed_in", {"account": view.signed_in}), spacing="Small")]
         if view.signed_in
@@ -48,9 +48,9 @@ def _signed_in(view: PlanView) -> list[Element]:
 
 
 def _changes_to_approve(view: PlanView) -> tuple[int, int]:
-    """Return how many changes are left to approve, as a pair.
+    """Return two numbers of changes that are left to approve.
 
-    First those of the mailbox and the app, then those of the tenant.
+    The first number is of changes to the mailbox and the app, the second of changes to the tenant.
     """
     tenant = len(of_scope(view.changes, Scope.TENANT))
     local = len(view.changes) - tenant
@@ -60,7 +60,7 @@ def _changes_to_approve(view: PlanView) -> tuple[int, int]:
 def _closed(view: PlanView, signed_in: list[Element]) -> Band:
     """Return the band of a plan that can no longer be approved.
 
-    Either the run has ended, or a person must sign in again, which leads to another plan.
+    Either the run has ended, or a person must sign in again, after which there is another plan.
     """
     if view.closed == "signed_out":
         return persons_turn(

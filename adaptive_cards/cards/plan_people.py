@@ -1,4 +1,4 @@
-"""People of the plan card where the person who asked may not approve: who is waited for, who decided."""
+"""People of the plan card if the requester may not approve: the approvers, and who has decided."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class PlanPeople:
 
 
 def lines(people: PlanPeople | None) -> list[Element]:
-    """Return the lines about people; none if the card's readers approve it themselves."""
+    """Return the lines about people; none if the card's readers approve the plan themselves."""
     if people is None:
         return []
     return [said(words, spacing="Small") for words in _texts(people)]
@@ -48,5 +48,5 @@ def _texts(people: PlanPeople) -> list[Text]:
 
 
 def may_press(people: PlanPeople | None) -> bool:
-    """Return whether the card has the buttons that approve."""
+    """Return whether the card has the buttons that approve the plan."""
     return people is None or people.may_approve

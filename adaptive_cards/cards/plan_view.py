@@ -74,18 +74,21 @@ class PlanView:
 
     @property
     def waits_for_hosts(self) -> bool:
-        """Tell whether an approver must confirm the hosts before anything can be approved."""
+        """Return whether an approver must confirm the hosts before anything can be approved."""
         left = not all(map(self._is_approved, self.changes))
         return left and self.foreign is not None and self.foreign.confirmed is None
 
     @property
     def is_open(self) -> bool:
-        """Tell whether the card's readers may decide: the plan is not closed, not blocked, and theirs."""
+        """Return whether the card's readers may decide.
+
+        They may if the plan is neither closed nor blocked, and if the decision is theirs.
+        """
         return not self.closed and not self.blocking and may_press(self.people)
 
     @property
     def begun(self) -> bool:
-        """Tell whether some of it was approved or made."""
+        """Return whether part of the plan was approved or carried out."""
         return self.approved or self.approved_tenant or self.has_begun
 
     def _is_approved(self, change: Change) -> bool:

@@ -151,7 +151,7 @@ class Row:
 
     @property
     def done(self) -> bool:
-        """Tell whether nothing is left to do."""
+        """Return whether nothing is left to do for the row's step."""
         return self.state in _DONE and not self.running
 
 

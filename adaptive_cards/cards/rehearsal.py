@@ -26,7 +26,10 @@ _REASON_MOST = 500
 
 
 def rehearsal(view: RehearsalView) -> Card:
-    """Return the card, which is offered, ready, failed, done or skipped, with the one next step."""
+    """Return the card of the rehearsal in its present state, with the one next step.
+
+    The states are offered, ready, failed, done and skipped.
+    """
     if view.done:
         return _done(view)
     if view.skipped:
@@ -94,7 +97,7 @@ def _failed(view: RehearsalView) -> Card:
 
 
 def _remedy(view: RehearsalView) -> list[Element]:
-    """Return the remedy, if the catalog has one.
+    """Return the remedy for a failed rehearsal, if the catalog has one.
 
     A problem that resolves itself needs none. For a shared mailbox the user may lack permissions.
     """

@@ -91,10 +91,10 @@ def _row(line: RunLine) -> Element:
 
 
 def _mailbox(line: RunLine) -> Element:
-    """Return the mailbox of a run.
+    """Return the mailbox of a run, or a text instead of it.
 
-    A run that was begun without an address has none yet. Webex rejects a card with an empty line,
-    so a text is shown instead.
+    A run that was begun without an address has no mailbox yet. Webex rejects a card with an empty
+    line.
     """
     return rich(run(line.mailbox)) if line.mailbox else own("kicker.new")
 

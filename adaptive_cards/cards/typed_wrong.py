@@ -32,7 +32,7 @@ from jobs.model import Text, Turn
 
 
 def typed_wrong(view: TypedWrongView) -> Card:
-    """Return the card; nothing was started yet.
+    """Return the card for an address that cannot be read, after which nothing was started.
 
     One button runs the command with the suggested address, and the field accepts any other.
     """

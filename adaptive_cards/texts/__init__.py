@@ -47,7 +47,7 @@ def render(words: Text) -> str:
 
 
 def render_if_any(words: Text | None) -> str:
-    """Return the text of ``words``; the empty string where there are none."""
+    """Return the text of ``words``, or an empty string if ``words`` is None."""
     return render(words) if words else ""
 
 
@@ -72,7 +72,7 @@ def listed(items: Iterable[str]) -> str:
 
 
 def own_text(key: str, language: str) -> str:
-    """Return a text as the language's own files have it, or the empty string."""
+    """Return a text from the language's own files, or an empty string if they lack it."""
     return _catalogue(language).get(key, "")
 
 
@@ -95,7 +95,7 @@ def keys(language: str = locale.SOURCE) -> frozenset[str]:
 
 
 def _template(words: Text) -> str:
-    """Return the text with its placeholders; English, if the present language lacks it."""
+    """Return the text with its placeholders, in English if the present language lacks it."""
     for catalogue in (_catalogue(locale.current().language), _catalogue(locale.SOURCE)):
         for form in _forms(words):
             if form in catalogue:
@@ -104,7 +104,7 @@ def _template(words: Text) -> str:
 
 
 def _forms(words: Text) -> tuple[str, ...]:
-    """Return the keys that the text may have: its own, and with a count those of its plural forms."""
+    """Return the keys that a text may have, plural forms included if it has a count."""
     count = words.values.get("count", "")
     if not count.isdecimal():
         return (words.key,)

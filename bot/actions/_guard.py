@@ -1,8 +1,8 @@
 """Checks that every button of a run makes first.
 
 The run must exist and must not have ended, and the person must be a participant. Only one press on
-a run is carried out at a time. Each is carried out once, although its event is handled again if the
-worker dies.
+a run is carried out at a time. Each press is carried out once, although its event is handled again
+if the worker dies.
 """
 
 from __future__ import annotations
@@ -55,8 +55,8 @@ def to_cancel(answer: OnRun) -> Action:
 def for_everybody(answer: OnRun) -> Action:
     """Wrap ``answer`` so that everybody in the run's own space may press the button.
 
-    This includes an agent and the mailbox user. Outside that space the person must be a
-    participant, or an agent or the mailbox user who was asked 1:1.
+    In that space even an agent and the mailbox user may press it. Outside that space the person
+    must be a participant, or an agent or the mailbox user who was asked 1:1.
     """
     return _checked(answer, _is_concerned)
 
@@ -104,7 +104,7 @@ def _checked(
 
 
 def _loaded(ctx: ChatContext, inputs: dict[str, str]) -> Run | None:
-    """Return the run of the button; if there is none that can be trusted, refuse the press."""
+    """Return the run of the button, or refuse the press if there is no run that can be trusted."""
     try:
         return ctx.services.store.load(inputs.get("run", ""))
     except ForeignRunError:
@@ -116,7 +116,7 @@ def _loaded(ctx: ChatContext, inputs: dict[str, str]) -> Run | None:
 
 @contextmanager
 def _only_press(ctx: ChatContext, run: Run) -> Iterator[Run]:
-    """Keep every other press on the run away, and give the run as it is now.
+    """Keep every other press on the run away, and yield the run as it is now.
 
     Otherwise two simultaneous presses would both see the old state and both count.
     """
@@ -148,6 +148,9 @@ def answered(ctx: ChatContext, question: str, value: str) -> Event:
 
 
 def finish(ctx: ChatContext, run: Run, *events: Event) -> None:
-    """Save all events of a press together, and continue the run. The last one has the press's id."""
+    """Save all events of a press together, and continue the run.
+
+    The last event has the id of the press.
+    """
     *earlier, last = events
     ctx.services.record(run.id, *earlier, replace(last, request=ctx.action_id))

@@ -34,7 +34,7 @@ def approve_tenant(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
 def confirm_hosts(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
     """Confirm the hosts of the plan's addresses that are not Webex Connect's.
 
-    This approves nothing yet. It counts for these hosts only.
+    The press approves nothing yet. The confirmation counts for these hosts only.
     """
     if not _may_approve(ctx, inputs, run):
         return
@@ -63,7 +63,7 @@ def least_privilege(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
 def adopt(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
     """Use an app that was created manually instead of creating a new one.
 
-    This leads to a new plan in which nothing is approved.
+    The run then makes a new plan in which nothing is approved.
     """
     if not _current(ctx, inputs, run):
         return
@@ -108,7 +108,7 @@ def _is_approver(ctx: ChatContext, run: Run) -> bool:
 
 
 def _not_approver(ctx: ChatContext, run: Run) -> Text:
-    """Return who may press the button instead: the approvers, or the person who asked."""
+    """Return the text on who may press the button: the approvers, or the person who asked."""
     who = ", ".join(ctx.services.bot.approvers) or run.requester.email
     key = "refused.not_approver_direct" if ctx.direct else "refused.not_approver"
     return Text(key, {"who": who})
@@ -117,7 +117,7 @@ def _not_approver(ctx: ChatContext, run: Run) -> Text:
 def _current(ctx: ChatContext, inputs: dict[str, str], run: Run) -> bool:
     """Return whether the card shows the current plan and that plan can be approved.
 
-    If not, the press is refused as outdated.
+    If the answer is no, the press is refused as outdated.
     """
     current = _in_force(inputs, run) and (run.has_begun or not blocking_steps(run))
     if not current:

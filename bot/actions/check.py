@@ -9,7 +9,7 @@ from jobs.model import Text
 
 
 def check_again(ctx: ChatContext, inputs: dict[str, str]) -> None:
-    """Do the same as the typed command ``/check``; a button never means another address."""
+    """Do the same as the typed command ``/check``, but always for exactly the button's address."""
     channel = inputs.get("channel", "")
     if channel in {"", "all"}:
         check.run(ctx, channel)

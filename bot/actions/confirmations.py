@@ -24,7 +24,7 @@ def ask_administrator(ctx: ChatContext, inputs: dict[str, str], run: Run) -> Non
 
 @on_run
 def ask_consent(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
-    """Send the consent card 1:1 to a person who may grant consent, if the run is waiting for it."""
+    """Send the consent card 1:1 to a person who may grant consent, if the run waits for consent."""
     _ask(ctx, inputs, run, "consent_administrator", waits=consent.waits_for_consent(run))
 
 
@@ -43,7 +43,7 @@ def ask_agent(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
 
 @on_run
 def consent_again(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
-    """Post the card again that the run is waiting on, at the end of the thread and of the 1:1."""
+    """Post the card that the run waits for again, as the newest in the thread and in the 1:1."""
     for place in thread_and_person(_asked(run)):
         delivery.repost(ctx.services, run.id, slot_of(place))
     ctx.services.record(run.id)
@@ -51,7 +51,7 @@ def consent_again(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
 
 @on_run
 def sign_in_other(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
-    """Drop a sign-in that is stuck, and ask for another person's."""
+    """Drop a sign-in that is stuck, and ask for the sign-in of another person."""
     if not sign_in.another_may(run):
         ctx.refuse(Text("refused.old"), title="refused.nothing")
         return
@@ -126,8 +126,8 @@ def _ask(ctx: ChatContext, inputs: dict[str, str], run: Run, question: str, *, w
 def _send(ctx: ChatContext, inputs: dict[str, str], run: Run, question: str) -> None:
     """Send the card to the typed address once it is known that the recipient can get it.
 
-    If the address is not accepted, the cards show the reason next to the typed text. If it is, the
-    card in the thread says to whom and when it was sent.
+    If the address is not accepted, the cards show the reason next to the typed text. If the address
+    is accepted, the card in the thread says to whom and when the card was sent.
     """
     typed = inputs.get("administrator", "").strip()
     try:

@@ -14,7 +14,7 @@ from jobs.steps import delegate
 
 @on_run
 def name_delegate(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
-    """Save the address, and let the run look again with it.
+    """Save the address of the user who signs in, and let the run look again with it.
 
     An address that cannot be read is kept on the card with the reason.
     """

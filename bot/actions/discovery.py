@@ -14,7 +14,7 @@ from jobs.runs.run import Run
 
 @for_everybody
 def answered(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
-    """Go on with what the person has chosen or typed."""
+    """Continue the check with the answers that the person has chosen or typed."""
     try:
         given = {question: _read(run, question, inputs) for question in open_questions(run)}
     except InvalidInputError as wrong:
@@ -25,13 +25,13 @@ def answered(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
 
 @for_everybody
 def without(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
-    """Go on without the values that were not found."""
+    """Continue the check without the values that were not found."""
     _go_on(ctx, run, {})
 
 
 @for_everybody
 def keep(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
-    """Record the channel that the check has found. Nothing changes in the tenant."""
+    """Record the channel that the check has found, without any change in the tenant."""
     record = ctx.services.channels.record(run.channel.mailbox)
     if adoption.keep(ctx.services.store, run, ctx.person.email, ctx.action_id):
         ctx.services.cards.request(run.id)
@@ -50,16 +50,16 @@ def _go_on(ctx: ChatContext, run: Run, given: dict[str, str]) -> None:
 
 
 def _read(run: Run, question: str, inputs: dict[str, str]) -> str:
-    """Return the value for a question.
+    """Return the value that the person gave for a question.
 
     Raises:
-        InvalidInputError: it cannot be read.
+        InvalidInputError: the value cannot be read.
     """
     return {APP: _app, FORWARDING: _forwarding}[question](run, inputs)
 
 
 def _app(run: Run, inputs: dict[str, str]) -> str:
-    """Return the client ID of one of the apps, or the typed one."""
+    """Return the client ID of the chosen app, or the typed one if the check has found no app."""
     given = inputs.get("client_id", "").strip()
     known = _found_apps(run)
     if given not in known if known else not is_client_id(given):
@@ -73,7 +73,7 @@ def _found_apps(run: Run) -> set[str]:
 
 
 def _forwarding(run: Run, inputs: dict[str, str]) -> str:
-    """Return the typed forwarding address, which is not the mailbox itself."""
+    """Return the typed forwarding address, which must not be the mailbox itself."""
     given = read_address(inputs.get("forwarding_address", ""))
     if given == run.channel.mailbox:
         raise InvalidInputError(Text("typed.forwarding_is_mailbox"))

@@ -1,4 +1,4 @@
-"""Button of the history: show a channel's last days."""
+"""Button that shows the history of a channel's last days."""
 
 from __future__ import annotations
 

@@ -24,12 +24,12 @@ FIELDS = (
 
 
 def setup(ctx: ChatContext, inputs: dict[str, str]) -> None:
-    """Do the same as the typed command ``/setup-email`` with the address of the button or the field."""
+    """Do the same as the command ``/setup-email`` with the address of the button or the field."""
     setup_email.run(ctx, _typed_address(inputs))
 
 
 def rerun_command(ctx: ChatContext, inputs: dict[str, str]) -> None:
-    """Run the command again with the address of the button or the field.
+    """Run the command of the button again with the address of the button or the field.
 
     The command itself checks whether the person may use it.
     """
@@ -106,8 +106,8 @@ def _claim(ctx: ChatContext, run: Run, channel: Channel | None) -> dict[str, Tex
 def _administrator(ctx: ChatContext, values: dict[str, str], errors: dict[str, Text]) -> str:
     """Return the address of the administrator who is asked 1:1 to sign in.
 
-    It is empty if nobody was named, or the person who pressed the button. If the person cannot be
-    reached, ``errors`` gets the reason.
+    The result is empty if nobody was named, or only the person who pressed the button. If the
+    administrator cannot be reached, ``errors`` gets the reason.
     """
     typed = values.get("administrator", "")
     if not typed or typed.lower() in ctx.person.emails:
@@ -121,13 +121,16 @@ def _administrator(ctx: ChatContext, values: dict[str, str], errors: dict[str, T
 
 
 def _answers(ctx: ChatContext, given: dict[str, str]) -> list[Event]:
-    """Return an event for each of these questions that was answered."""
+    """Return an event for each of the given questions that has an answer."""
     return [answered(ctx, question, value) for question, value in given.items() if value]
 
 
 @to_cancel
 def cancelled(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
-    """Cancel the run. Its card says so, and so does a card that offered to cancel it."""
+    """Cancel the run, and edit the card that offered to cancel it.
+
+    The run's own card says that the run was canceled.
+    """
     if cancel.cancel(ctx, run):
         cancel.end_choice(ctx, run)
 

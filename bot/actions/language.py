@@ -1,4 +1,4 @@
-"""Buttons of /language."""
+"""Buttons of ``/language``, each of which chooses a language."""
 
 from __future__ import annotations
 

@@ -33,7 +33,7 @@ def new_secret(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
 
 
 def _is_lost(ctx: ChatContext, run: Run) -> bool:
-    """Return whether nobody has the secret: the bot keeps it no more, and it was not used."""
+    """Return whether nobody has the secret: the bot has deleted it, and it was not used."""
     used = run.answer("token_saved") or run.settled("token")
     return not used and not ctx.services.vault.holds(Sealed.CLIENT_SECRET.of(run.id))
 

@@ -50,10 +50,10 @@ def _drop_own_secret(ctx: ChatContext, run: Run) -> Event:
 
 
 def _ask_mailbox_user(ctx: ChatContext, run: Run) -> list[Event]:
-    """Note the mailbox user as the person who is asked 1:1, once, or why nobody can be.
+    """Return an event that notes the mailbox user as asked 1:1, or why that is impossible.
 
-    The user who signs in is known from the directory. Webex often has nobody by a mailbox's address;
-    the card then asks for another one.
+    The user who signs in is known from the directory and is noted only once. Webex often has nobody
+    with a mailbox's address. The card then asks for another address.
     """
     login = login_of(run) or run.fact("upn")
     if not login or run.answer(MAILBOX_USER) or MAILBOX_USER in run.problems:
@@ -90,7 +90,7 @@ def skip_rehearsal(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
 def explained(ctx: ChatContext, inputs: dict[str, str]) -> None:
     """Explain a pasted error and how to fix it.
 
-    It was seen in Webex Connect's form, so a bare code counts as one of Webex Connect.
+    The error was seen in Webex Connect's form, so a bare code counts as one of Webex Connect.
     """
     reading = read_at_form(inputs.get("error_text", ""))
     causes = tuple(replace(each, cause=_in_run(ctx, inputs, each.cause)) for each in reading.causes)
@@ -102,7 +102,7 @@ def explained(ctx: ChatContext, inputs: dict[str, str]) -> None:
 def _note_failure(ctx: ChatContext, inputs: dict[str, str], cause: str) -> None:
     """Note in the run that Generate Token failed, so that the rehearsal is offered.
 
-    It changes nothing in a run that has the rehearsal already, or whose token is known to be there.
+    Nothing changes in a run that has the rehearsal already, or whose token is known to be there.
     """
     run = _run_of_theirs(ctx, inputs)
     if run is not None and _lacks_token(run):
@@ -117,10 +117,10 @@ def _lacks_token(run: Run) -> bool:
 
 
 def _in_run(ctx: ChatContext, inputs: dict[str, str], cause: str) -> str:
-    """Return what a cause most probably is in this run.
+    """Return the most probable cause of an error in this run.
 
-    Behind a bare 5.7.3 of a shared mailbox it is the user name: eight of the known reports say so
-    (facts/update-2026-11.md 0.1, 7).
+    A bare 5.7.3 of a shared mailbox most probably means a wrong user name: eight of the known
+    reports say so (facts/update-2026-11.md 0.1, 7).
     """
     run = _run_of_theirs(ctx, inputs)
     shared = run is not None and bool(run.fact("shared"))
@@ -128,7 +128,7 @@ def _in_run(ctx: ChatContext, inputs: dict[str, str], cause: str) -> str:
 
 
 def _run_of_theirs(ctx: ChatContext, inputs: dict[str, str]) -> Run | None:
-    """Return the run of the form, or None if it is neither this person's nor one of this space."""
+    """Return the run of the form if it belongs to this person or to this space, or else None."""
     try:
         run = ctx.services.store.load(inputs.get("run", ""))
     except LookupError:

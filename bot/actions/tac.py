@@ -94,7 +94,7 @@ def _make(ctx: ChatContext, mailbox: str, typed: list[str]) -> None:
 
 
 def _mine(ctx: ChatContext) -> Case | None:
-    """Return the case of this thread if this person opened it; otherwise refuse and return None."""
+    """Return the case of this thread if this person opened it, or else refuse and return None."""
     case = asked(ctx)
     if case is not None and case.person == ctx.person.id:
         return case
@@ -157,7 +157,7 @@ def _spoken(words: Text) -> str:
 
 
 def _known_secrets(services: Services, mailbox: str) -> list[str]:
-    """Return every secret that the bot holds and that could appear in a text about this channel."""
+    """Return every secret of the bot that could appear in a text about this channel."""
     urls = (services.settings.probe_smtp_url, services.settings.redis_url)
     return [
         services.bot.webex_access_token,
@@ -173,7 +173,7 @@ def _known_secrets(services: Services, mailbox: str) -> list[str]:
 
 
 def _secrets_in_vault(vault: Vault, mailbox: str, running: str) -> list[str]:
-    """Return the secrets and tokens of the channel, and of its run that has not ended."""
+    """Return the secrets and tokens that the vault has of the channel and of its open run."""
     secrets = (Sealed.CHECK_SECRET.of(mailbox), Sealed.REHEARSAL_SECRET.of(running))
     caches = (Sealed.CHECK_SESSION.of(mailbox), Sealed.REHEARSAL_SESSION.of(running))
     return [

@@ -11,8 +11,8 @@ from jobs.model import Text
 def run_command(ctx: ChatContext, inputs: dict[str, str]) -> None:
     """Run the command with the argument, as if the person who pressed had typed both.
 
-    The data of the button is worth no more than typed text. It is cleaned in the same way, and the
-    command itself checks whether the person may use it.
+    The data of the button is trusted no more than typed text. The argument is cleaned in the same
+    way, and the command itself checks whether the person may use it.
     """
     command = commands().get(inputs.get("command", ""))
     if command is None:  # none of the bot's own cards sends this

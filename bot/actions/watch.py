@@ -1,4 +1,4 @@
-"""Buttons of the watch: watch a channel, end it, the list, "I'm on it" and its end, and the repairs."""
+"""Buttons of the watch: begin and end it, list it, say and take back "I'm on it", and repair."""
 
 from __future__ import annotations
 
@@ -42,7 +42,8 @@ def _on_it(ctx: ChatContext, inputs: dict[str, str]) -> None:
 def _not_on_it(ctx: ChatContext, inputs: dict[str, str]) -> None:
     """Record that nobody acts any more, so that the reminders go on.
 
-    Anybody who may say "I'm on it" may: the person who said it may be away.
+    Everybody who may press "I'm on it" may press this button too, because the person who pressed
+    "I'm on it" may be away.
     """
     open_ones = _open_ones(ctx, inputs)
     for each in open_ones:
@@ -51,7 +52,7 @@ def _not_on_it(ctx: ChatContext, inputs: dict[str, str]) -> None:
 
 
 def _open_ones(ctx: ChatContext, inputs: dict[str, str]) -> list[Incident]:
-    """Return the incidents of the card that go on; if there are none to act on, say why."""
+    """Return the open incidents of the card; if the person can act on none, answer why not."""
     incidents = ctx.services.watching.incidents
     card = incidents.card(inputs.get("card", ""))
     if card is None:
@@ -73,7 +74,7 @@ def _draw(ctx: ChatContext, changed: list[Incident]) -> None:
 
 
 def _fix(ctx: ChatContext, inputs: dict[str, str]) -> None:
-    """Offer the repair of each channel of a card with many, or begin that of the chosen one."""
+    """Begin the repair of the chosen channel, or offer a button for each channel of the card."""
     open_ones = _open_ones(ctx, inputs)
     if not open_ones:
         return
@@ -89,7 +90,10 @@ def _fix(ctx: ChatContext, inputs: dict[str, str]) -> None:
 
 
 def _offer_fixes(ctx: ChatContext, card: str, mailboxes: list[str]) -> None:
-    """Post a button for each channel, the first four; any channel of this space can be typed."""
+    """Post a button for each of the first four channels.
+
+    The card also has a field in which any channel of this space can be typed.
+    """
     offers = tuple(
         Offer(
             Text("choice.button.fix", {"value": each}),
@@ -113,7 +117,7 @@ def _offer_fixes(ctx: ChatContext, card: str, mailboxes: list[str]) -> None:
 
 
 def _begin_fix(ctx: ChatContext, incident: Incident) -> None:
-    """Begin the repair in the space of the channel, for a person who is in it."""
+    """Begin the repair in the channel's own space, if the person may use the bot there."""
     mailbox = incident.mailbox
     if mailbox in visible_channels(ctx):
         fix.run(ctx, mailbox)
@@ -127,7 +131,7 @@ def _begin_fix(ctx: ChatContext, incident: Incident) -> None:
 
 
 def _in_its_space(ctx: ChatContext, mailbox: str) -> ChatContext | None:
-    """Return the context of the channel's own space; None if the person may not command the bot there.
+    """Return the context of the channel's own space; None if the person may not use the bot there.
 
     The rules are those of a command that is typed there: the person is a member, and nobody else in
     the space is an outsider.
@@ -150,7 +154,11 @@ def _may_command(ctx: ChatContext, room: str) -> bool:
 
 
 def _may_act(ctx: ChatContext, card: IncidentCard, shown: tuple[Incident, ...]) -> bool:
-    """Return whether the person may: in the card's own space, or if the card was sent to them 1:1."""
+    """Return whether the person may act on the incidents of the card.
+
+    Everybody may in the card's own space, and so may people to whom the card was sent 1:1 or who
+    may see one of the channels here.
+    """
     known = set(visible_channels(ctx))
     return (
         ctx.room == card.room

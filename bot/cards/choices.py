@@ -45,12 +45,12 @@ def view(title: Text, runs: Sequence[Run]) -> OfferView:
 
 
 def shows(runs: Sequence[Run]) -> tuple[str, str]:
-    """Return the owner of a card that offers these runs, and the slot of a card not posted yet."""
+    """Return the id of the run that keeps the card, and the card's slot before it is posted."""
     return runs[0].id, _slot("", [each.id for each in runs])
 
 
 def mark_posted(services: Services, card: tuple[str, str], message: str, room: str) -> None:
-    """Record that Webex accepted the card that :func:`shows` has named."""
+    """Record that Webex accepted the card whose owner and slot :func:`shows` returned."""
     owner, unposted = card
     offered = _runs_of(unposted)
     slot = _slot(message, offered)
@@ -68,7 +68,7 @@ def is_choice(services: Services, run_id: str, message: str) -> bool:
 
 
 def draw_at_end(services: Services, run: Run) -> None:
-    """Have the cards drawn that offer a run which has ended, once for each of them."""
+    """Have each card that offers the run as a button drawn once more, if the run has ended."""
     if not run.ended:
         return
     for field, owner in _undrawn(services, run):
@@ -86,15 +86,15 @@ def _undrawn(services: Services, run: Run) -> Iterator[tuple[str, str]]:
 
 
 def cards(run: Run, services: Services) -> list[DesiredCard]:
-    """Return the cards that this run owns and of whose runs one has ended."""
+    """Return the new look of each card that this run owns and that offers an ended run."""
     slots = [slot for slot in posted_cards(services, run.id) if slot.startswith(CHOICE)]
     return [card for slot in slots if (card := _now(services, slot)) is not None]
 
 
 def _now(services: Services, slot: str) -> DesiredCard | None:
-    """Return the card with the runs that have not ended, or None while that is all of them.
+    """Return the card without the runs that have ended, or None while none of them has ended.
 
-    Like all that takes back a request, it is not posted if it cannot be edited.
+    The card only withdraws buttons. So no new card is posted if Webex refuses the edit.
     """
     offered = [_load(services, each) for each in _runs_of(slot)]
     left = [each for each in offered if each is not None and not each.ended]
@@ -111,14 +111,17 @@ def _with_left(slot: str, left: Sequence[Run]) -> DesiredCard:
 
 
 def _ended_card(slot: str, offered: Sequence[Run | None]) -> DesiredCard:
-    """Return the last edit of a card of which all runs have ended, which is one line."""
+    """Return the last edit of a card whose runs have all ended: a single line without buttons."""
     title = _over_title(offered[0] if len(offered) == 1 else None)
     line = NoticeView(KICKER, title, Text("living.over_words"), glyph=SKIPPED.glyph)
     return desired_card(slot, line, notice(line), final=True, retires=True, prompt="")
 
 
 def _over_title(run: Run | None) -> Text:
-    """Return how the only offered run ended, or that none of several is in progress any more."""
+    """Return the title that says how the only offered run ended.
+
+    For several runs the title says that none of them is in progress any more.
+    """
     if run is None:
         return Text("notice.cancel_over_title")
     return end_title(run, {"run": run.id, "mailbox": run.channel.mailbox})

@@ -1,7 +1,8 @@
-"""Message to the requester of a run, or of a watch, whose space takes no cards any more.
+"""Message to the requester of a run, or of a watch, whose space accepts no cards any more.
 
 The space may be archived or read-only, only moderators may write there, or the bot was removed.
-Webex documents no field or code that tells an archived space. So every refusal that lasts counts.
+Webex documents no field or code from which the bot could learn that a space is archived. So every
+refusal that lasts counts.
 """
 
 from __future__ import annotations
@@ -43,9 +44,9 @@ log = structlog.get_logger(__name__)
 
 
 def tell_requester(services: Services, run: Run, status: int, lasted_s: float) -> None:
-    """Tell the requester 1:1, once a run, that the run's space refuses its cards.
+    """Tell the requester 1:1, once for each run, that the run's space refuses its cards.
 
-    A message that Webex does not take is tried again with the next refusal.
+    If Webex does not accept the message, it is sent again after the next refusal.
     """
     if run.origin.direct or not _is_closed(status, lasted_s):
         return
@@ -68,15 +69,15 @@ def tell_requester(services: Services, run: Run, status: int, lasted_s: float) -
 
 
 def _is_closed(status: int, lasted_s: float) -> bool:
-    """Return whether a refusal is one of a space that takes no cards any more."""
+    """Return whether a refusal with this status, for this long, means that the space is closed."""
     return status in CLOSED and lasted_s >= LASTS_S
 
 
 def cards(run: Run, services: Services) -> list[DesiredCard]:
-    """Return the message as it is true now, if it was posted.
+    """Return the message to the requester as it should look now, if it was posted.
 
-    It is edited while the space takes no cards, and for the last time when the space takes them
-    again or the run has ended.
+    The message is edited while the space accepts no cards, and for the last time when the space
+    accepts them again or the run has ended.
     """
     if posted_card(services, run.id, SLOT) is None:
         return []
@@ -120,7 +121,7 @@ def card_of_watch(run: Run) -> NoticeView:
 
 
 def card_of(run: Run) -> NoticeView:
-    """Return the card: what Webex refuses, what the run waits for, and the ways on."""
+    """Return the card that says what Webex refuses, what the run waits for, and how to go on."""
     name = run.channel.mailbox or run.id
     return NoticeView(
         Text("notice.closed_kicker"),

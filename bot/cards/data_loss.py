@@ -40,7 +40,7 @@ class LossWatch:
     """Memory of the spaces of this process, and the notices that wait for Webex."""
 
     def __init__(self, services: Services, clock: Callable[[], float] = time.monotonic) -> None:
-        """``clock`` counts seconds and never goes back."""
+        """Start without any remembered space; ``clock`` counts seconds and never goes back."""
         self._services, self._clock = services, clock
         self._generation = Generation(services.redis, clock)
         self._runs: dict[str, Run] = {}
@@ -50,7 +50,7 @@ class LossWatch:
         self._data_id = ""
 
     def __call__(self) -> None:
-        """Look once: tell the spaces of a loss, or remember those that there are now."""
+        """Look for a loss of data once, post waiting notices, and remember the present spaces."""
         if lost := self._generation.look():
             self._data_id = lost
             self._collect()
@@ -59,7 +59,10 @@ class LossWatch:
         self._remember()
 
     def _collect(self) -> None:
-        """Note the spaces whose runs or channels are gone. Those that an older backup has go on."""
+        """Note the spaces whose runs or channels are gone from Redis.
+
+        Runs and channels that an older backup contains are not gone, and go on.
+        """
         spaces: dict[str, dict[str, Run]] = defaultdict(dict)
         for mailbox, run in self._gone():
             spaces[run.origin.room][mailbox] = run
@@ -78,7 +81,7 @@ class LossWatch:
                 yield mailbox, run
 
     def _remember(self) -> None:
-        """Keep the runs that go on, and every few minutes the connected channels."""
+        """Remember the open runs, and every few minutes the connected channels."""
         self._remember_runs()
         if self._clock() >= self._channels_due:
             self._channels_due = self._clock() + CHANNELS_EVERY_S
@@ -101,7 +104,7 @@ class LossWatch:
                 self._channels[record.channel.mailbox] = store.load(record.run)
 
     def _tell(self, room: str, runs: list[Run]) -> None:
-        """Post the notice, once a space and loss; if Webex is away, it is tried again."""
+        """Post the notice, once for each space and loss; retry later if Webex is unavailable."""
         services, told = self._services, keys.loss_told(self._data_id, room)
         del self._pending[room]
         if not services.redis.set(told, "1", nx=True, ex=TOLD_S):
@@ -117,7 +120,7 @@ class LossWatch:
 
 
 def card_of(runs: list[Run]) -> NoticeView:
-    """Return the card: what is lost, what stays, and what to type."""
+    """Return the card that says what is lost, what stays, and what to type."""
     mailboxes = listed(sorted({run.channel.mailbox for run in runs} - {""}))
     about = Text("loss.title_of", {"mailboxes": mailboxes})
     return NoticeView(

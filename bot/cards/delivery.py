@@ -1,8 +1,9 @@
 """Delivery of a run's cards to Webex.
 
-A card is posted once and edited in place. A message takes ten edits (facts/webex.md 2), so updates
-are combined, and the last edit is reserved: for the end, or to say that the card goes on in a newer
-message, which takes over. If Webex refuses an edit, only what asks a person is posted again.
+A card is posted once and edited in place. Webex allows ten edits of a message (facts/webex.md 2),
+so updates are combined. The last edit is reserved for the end of the run, or for saying that a
+newer message replaces the card. If Webex refuses an edit, only a card that asks a person for
+something is posted again.
 """
 
 from __future__ import annotations
@@ -82,7 +83,7 @@ def is_up_to_date(wanted: DesiredCard, shown: PostedCard | None) -> bool:
 
 
 def _update(services: Services, run: Run, wanted: DesiredCard, shown: PostedCard) -> float:
-    """Bring a card up to date that Webex shows; small news waits until the card may be edited again."""
+    """Update a card that Webex shows; a minor update waits until the card may be edited again."""
     urgent = _must_not_wait(wanted, shown)
     minor = not (urgent or wanted.retires)
     if minor and not _has_minor_edit_left(wanted, shown):
@@ -97,7 +98,7 @@ def _update(services: Services, run: Run, wanted: DesiredCard, shown: PostedCard
 def _pause_s(
     services: Services, run: Run, wanted: DesiredCard, shown: PostedCard, *, urgent: bool
 ) -> float:
-    """Return the seconds for which the update still waits, or 0 or less."""
+    """Return the seconds for which the update still has to wait, or 0 or less if it is due."""
     if urgent:
         at_once = wanted.final or (wanted.first_at_once and shown.edits == 0)
         calm = wanted.prompt == "" and not at_once
@@ -144,7 +145,7 @@ def mark_posted(services: Services, run_id: str, message: str, room: str) -> Non
 
 
 def repost(services: Services, run_id: str, slot: str) -> None:
-    """Have the card posted again, at the end of the conversation, at the next draw."""
+    """Have the card posted again, as the newest message of the conversation, at the next draw."""
     to = slot.partition(":")[2] or THREAD
     shown = posted_card(services, run_id, slot)
     with services.redis.pipeline() as pipe:
@@ -156,7 +157,7 @@ def repost(services: Services, run_id: str, slot: str) -> None:
 def _set_aside(
     services: Services, pipe: Pipeline, run_id: str, to: str, shown: PostedCard | None
 ) -> None:
-    """Keep a message that another one takes over from, as far as Webex still takes an edit of it."""
+    """Keep a message that a newer one replaces, if Webex still allows an edit of it."""
     if shown is not None and shown.edits < EDITS:
         slot = earlier_slot(to, shown.message)
         pipe.hset(keys.cards(run_id), slot, protected(services, run_id, slot, shown))
@@ -170,9 +171,9 @@ def _post(
     ``shown`` is the earlier card that this one replaces. Only Webex's answer says which room a 1:1
     message is in.
 
-    A post may have succeeded although nobody has its answer. Its message is then looked for
-    (:mod:`bot.cards.unconfirmed`). If it is not found, the next post is delayed, and longer after
-    each answer that was lost.
+    Webex may have accepted an earlier post although its answer was lost. The message of that post
+    is then looked for (:mod:`bot.cards.unconfirmed`). If it is not found, the next post is delayed,
+    and longer after each answer that was lost.
     """
     doubt = unconfirmed.load(services, run.id, wanted.slot)
     posted = unconfirmed.find(services, run, wanted, doubt) if doubt else None
@@ -190,7 +191,10 @@ def _post(
 
 
 def _edits_before(shown: PostedCard | None) -> int:
-    """Return the edit count of a new card: one in the place of a card that took no edit takes none."""
+    """Return the edit count that a new card starts with.
+
+    A card that replaces one which Webex never allowed to be edited counts as not editable either.
+    """
     return NO_EDITS if shown and shown.never_edited else 0
 
 
@@ -201,9 +205,10 @@ def _send(
     edits: int,
     doubt: UnconfirmedPost | None,
 ) -> PostedCard:
-    """Send the card and return it as Webex shows it; ``doubt`` is an earlier post of it.
+    """Send the card and return it as Webex shows it.
 
-    The post is noted before it is made, because this process may die before Webex answers.
+    ``doubt`` is an earlier post of this card that Webex has not confirmed. The new post is noted
+    before it is made, because this process may die before Webex answers.
     """
     card = _posted(wanted, "", "", edits)
     begun = unconfirmed.begin(services, run, wanted, card, doubt.posts if doubt else 0)
@@ -222,7 +227,7 @@ def _send(
 def _note_refusal(services: Services, run: Run, wanted: DesiredCard, error: WebexError) -> None:
     """Record that Webex refused a 1:1 message.
 
-    After the first refusal the cards are drawn again, because another card may have to say it.
+    After the first refusal the cards are drawn again, because another card may have to report it.
     """
     field = refused_field(wanted.slot)
     if wanted.to != "thread" and services.redis.hset(keys.cards(run.id), field, error.tracking_id):
@@ -230,7 +235,7 @@ def _note_refusal(services: Services, run: Run, wanted: DesiredCard, error: Webe
 
 
 def _posted(wanted: DesiredCard, message: str, room: str, edits: int) -> PostedCard:
-    """Return the card as Webex shows it now."""
+    """Return the state of the card as Webex shows it after this post or edit."""
     return PostedCard(
         message, room, wanted.fingerprint, wanted.urgency, now(), edits, wanted.prompt or ""
     )
@@ -265,12 +270,13 @@ def send_direct(services: Services, run: Run, to: str, card: Card) -> Message:
 def _edit(services: Services, run: Run, wanted: DesiredCard, shown: PostedCard) -> float:
     """Edit the card in place; return the seconds until the next try, or 0.
 
-    The edit is counted before it is made, because this process may die before Webex answers, and Webex
-    would then take one edit less than this bot believes. An edit that fails again and again in Webex
-    counts once.
+    The edit is counted before it is made, because this process may die before Webex answers, and
+    Webex would then allow one edit less than this bot believes. An edit that fails again and again
+    in Webex counts once.
 
     If Webex refuses the edit, it will refuse later edits too. From then on only urgent updates are
-    posted, as new cards. A bot that is no longer in the space learns nothing about edits from that.
+    posted, as new cards. A refusal because the bot is no longer in the space says nothing about
+    later edits.
     """
     counted = replace(shown, edits=shown.edits + 1, tried=True)
     try:
@@ -297,13 +303,17 @@ def _edit_is_refused(error: WebexError) -> bool:
 
 
 def _edit_counts(error: WebexError, shown: PostedCard) -> bool:
-    """Return whether an edit that failed counts: Webex may have made it, and the one before did not fail."""
+    """Return whether a failed edit counts as one of the edits that Webex allows.
+
+    A failed edit counts if Webex may have made it. An error answer to a second try does not count
+    again, and a refusal never counts.
+    """
     again = isinstance(error, WebexAnswerError) and shown.tried
     return error.accepted and not (again or _edit_is_refused(error))
 
 
 def _note(services: Services, run_id: str, slot: str, shown: PostedCard) -> None:
-    """Write down the state of a card whose markers stay as they are."""
+    """Save the state of the card, but keep its unconfirmed and refused markers."""
     services.redis.hset(keys.cards(run_id), slot, protected(services, run_id, slot, shown))
 
 
@@ -320,17 +330,18 @@ def _is_elsewhere(services: Services, shown: PostedCard, error: WebexError) -> b
 
 
 def _room(services: Services, shown: PostedCard) -> str:
-    """Return the room of the card; Webex is asked if it has not named it."""
+    """Return the room of the card, and ask Webex for the room if it is not known yet."""
     return shown.room or services.webex.message(shown.message, fresh=False).room_id
 
 
 def _post_instead(
     services: Services, run: Run, wanted: DesiredCard, shown: PostedCard, error: WebexError
 ) -> float:
-    """Post the card if it was deleted, or if it is news; write down that Webex takes no edit of it.
+    """Post the card again after a refused edit if its message was deleted or the update is urgent.
 
-    If Webex refuses the post as well, something in the card is wrong, and the message takes edits of
-    other cards.
+    If the message still exists, the refusal is recorded, so that the message is not edited again.
+    If Webex refuses the new post as well, something in the card is wrong, and the message stays
+    open for edits with other content.
     """
     if isinstance(error, WebexNotFoundError):  # a person deleted the message
         return 0 if wanted.retires else _post(services, run, wanted)
@@ -344,7 +355,7 @@ def _post_instead(
 
 
 def _post_news(services: Services, run: Run, wanted: DesiredCard, shown: PostedCard) -> float:
-    """Post a card that takes no edit once more if it must not wait; leave it as it is otherwise."""
+    """Post a card that cannot be edited as a new message if the update is urgent, else skip it."""
     return (
         _post(services, run, wanted, shown)
         if _must_not_wait(wanted, shown)

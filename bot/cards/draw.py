@@ -137,7 +137,7 @@ def _deliver(
 def _cards(services: Services, run: Run) -> list[DesiredCard]:
     """Return every card that the run has now, in the order of drawing.
 
-    Each is drawn in the language and time zone of the place it goes to.
+    Each card is drawn in the language and time zone of the place it goes to.
     """
     locale_of = cache(partial(preferences.locale_of_card, services, run))
     usual = locale_of(preferences.THREAD)
@@ -148,7 +148,7 @@ def _cards(services: Services, run: Run) -> list[DesiredCard]:
 
 
 def _cards_in(wanted: Locale, services: Services, run: Run) -> list[DesiredCard]:
-    """Return every card in one language and time zone."""
+    """Return every card of the run, drawn in one language and time zone."""
     with drawn_for(wanted):
         presenters = LOOKS.get(run.kind, PRESENTERS)
         found = [card for present in presenters for card in present(run, services)]
@@ -190,7 +190,10 @@ def _show(services: Services, run: Run, held: RenewedLock, card: DesiredCard) ->
 
 
 def _show_now(services: Services, run: Run, card: DesiredCard) -> float:
-    """Show one card; if Webex takes one after a refusal, those that wait for that are drawn as well."""
+    """Show one card; return the seconds until the next try, or 0.
+
+    If Webex accepts a card after a refusal, the cards that wait for that are drawn as well.
+    """
     waiting = put_off.any_refused(services) and not _is_up_to_date(services, run, card)
     try:
         wait = delivery.sync(services, run, card)

@@ -1,7 +1,8 @@
 """Cards of incidents: drawn like those of a run, with reminders until somebody acts.
 
-A card of incidents has no run. It is delivered under its own id, in the name of the person whose
-watch it is, so that the rules for posting, editing and outsiders are those of every card.
+A card of incidents belongs to no run. The card is delivered under its own id, in the name of the
+person whose watch it is, so that the rules for posting, editing and outsiders are those of every
+card.
 """
 
 from __future__ import annotations
@@ -40,7 +41,7 @@ LONGEST_WAIT_S = 3000.0
 
 @dataclass(frozen=True, slots=True)
 class Drawing:
-    """Everything that is shown of incidents now: ``wait_s`` is when to draw again, 0 for never."""
+    """Cards that show incidents now; ``wait_s`` is the seconds until the next draw, 0 for none."""
 
     run: Run
     cards: list[DesiredCard]
@@ -48,7 +49,7 @@ class Drawing:
 
 
 def drawing(services: Services, card_id: str) -> Drawing | None:
-    """Return the cards of the incidents with that card, or None if there is no such card."""
+    """Return the cards to draw for the incidents of this card, or None if there is no such card."""
     incidents = services.watching.incidents
     card = incidents.card(card_id)
     if card is None or not (shown := incidents.of_card(card_id)):
@@ -70,7 +71,7 @@ def drawing(services: Services, card_id: str) -> Drawing | None:
 
 
 def _run_of(card: IncidentCard, first: Incident, thread: str) -> Run:
-    """Return the run in whose name the cards are delivered; nothing is stored of it."""
+    """Return a run in whose name the cards are delivered; the run itself is never stored."""
     channel = Channel(first.mailbox)
     origin = Origin(card.room, thread, direct=card.direct)
     return fold(card.id, [opening(channel, card.by, RunKind.CHECK, origin, None)])
@@ -94,7 +95,10 @@ def _living(
 
 
 def _places(card: IncidentCard, shown: Sequence[Incident]) -> list[str]:
-    """Return where the living card is: in the space, and for the card of a watch with those told 1:1."""
+    """Return the places of the card: its space, and the people who were told about it 1:1.
+
+    A card that only counts channels is in its space alone.
+    """
     if card.counts:
         return [THREAD]
     return [THREAD, *dict.fromkeys(name for each in shown for name in each.told)]
@@ -103,7 +107,7 @@ def _places(card: IncidentCard, shown: Sequence[Incident]) -> list[str]:
 def _escalated(
     services: Services, incident: Incident, at: datetime, quiet_until: datetime | None
 ) -> Incident:
-    """Return the incident after the people of its watch were named, if nobody acts for too long."""
+    """Return the incident, with the people of its watch added if nobody has acted for too long."""
     people = _untold(services, incident)
     if not people or at < incident.confirmed + NOTIFY_AFTER or quiet_until is not None:
         return incident
@@ -125,7 +129,7 @@ def _needs_somebody(incident: Incident) -> bool:
 
 
 def _with_notified_people(incident: Incident, people: tuple[str, ...]) -> Incident | None:
-    """Return the incident with the people who are told; None if somebody acts, or they were told."""
+    """Return the incident with these people as told; None if somebody acts or all were told."""
     if not _needs_somebody(incident) or set(people) <= set(incident.told):
         return None
     return replace(incident, told=tuple(dict.fromkeys((*incident.told, *people))))
@@ -134,7 +138,7 @@ def _with_notified_people(incident: Incident, people: tuple[str, ...]) -> Incide
 def _reminders(
     card: IncidentCard, shown: Sequence[Incident], at: datetime, quiet_until: datetime | None
 ) -> list[DesiredCard]:
-    """Return the reminder that is due; quiet hours hold it, and then it is the newest one."""
+    """Return the newest reminder that is due, or nothing during quiet hours."""
     first = _waits_for_somebody(card, shown)
     if first is None or quiet_until is not None:
         return []
@@ -143,7 +147,10 @@ def _reminders(
 
 
 def _waits_for_somebody(card: IncidentCard, shown: Sequence[Incident]) -> Incident | None:
-    """Return the first broken channel, or None if somebody acts or the card only counts channels."""
+    """Return the first open incident that stops mail.
+
+    The result is None if somebody acts already, or if the card only counts channels.
+    """
     if card.counts or _is_acted_on(shown):
         return None
     return next((each for each in shown if _is_broken(each)), None)
@@ -162,7 +169,7 @@ def _is_broken(incident: Incident) -> bool:
 def _wait_s(
     services: Services, shown: Sequence[Incident], at: datetime, quiet_until: datetime | None
 ) -> float:
-    """Return the seconds until something of this has to be told, or 0."""
+    """Return the seconds until the next notice or reminder about these incidents is due, or 0."""
     held = quiet_until or at
     times = chain.from_iterable(_times(services, each) for each in shown)
     waits = ((max(each, held) - at).total_seconds() for each in times)

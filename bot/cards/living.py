@@ -67,7 +67,10 @@ def living_cards(run: Run, services: Services, wanted: list[DesiredCard]) -> lis
 def _by_place(
     wanted: list[DesiredCard], kept: dict[str, PostedCard]
 ) -> dict[str, dict[str, DesiredCard]]:
-    """Return the wanted cards of every place, by slot; a place with a card may want none any more."""
+    """Return the wanted cards of each place, by slot.
+
+    A place that shows a card already is included even if no card is wanted there any more.
+    """
     by_place: dict[str, dict[str, DesiredCard]] = {THREAD: {}}
     for card in wanted:
         by_place.setdefault(card.to, {})[card.slot] = card
@@ -78,7 +81,7 @@ def _by_place(
 
 
 def _is_left(slot: str) -> bool:
-    """Return whether the card of a place has taken over from this message."""
+    """Return whether the card of a place has replaced the message in this slot."""
     if slot.startswith(CHOICE):
         return False
     return slot.partition("-")[0] != LIVING and slot != closed_space.SLOT
@@ -97,7 +100,7 @@ def _of_place(
 def _of_person(
     run: Run, to: str, cards: dict[str, DesiredCard], kept: dict[str, PostedCard]
 ) -> DesiredCard | None:
-    """Return the 1:1 card of a person; it stays, and asks for nothing, when its request is over."""
+    """Return the 1:1 card of a person, which stays without a request once its request is over."""
     asking = [card for card in cards.values() if card.prompt != ""]
     if card := _first(run, asking):
         return _placed(card)
@@ -119,7 +122,10 @@ def _first_of(cards: dict[str, DesiredCard], slots: Iterable[str]) -> DesiredCar
 
 
 def _of_thread(run: Run, cards: dict[str, DesiredCard]) -> DesiredCard | None:
-    """Return the card that asks for the present turn, or the one that best tells how the run is."""
+    """Return the card that asks for what the run waits for now.
+
+    If no card asks for that, return the card that best shows the state of the run.
+    """
     turn = next_action(run)
     if (card := cards.get(_slot_of_action(turn))) and card.prompt != "":
         return card
@@ -131,12 +137,12 @@ def _of_thread(run: Run, cards: dict[str, DesiredCard]) -> DesiredCard | None:
 
 
 def _asks_alone(card: DesiredCard) -> bool:
-    """Return whether the card itself asks for something; the progress repeats other cards' requests."""
+    """Return whether the card makes a request of its own; the progress card only repeats others."""
     return card.slot != "progress" and bool(card.prompt)
 
 
 def _marked(cards: dict[str, DesiredCard]) -> DesiredCard | None:
-    """Return the card that shows what an administrator is to look at."""
+    """Return the card that shows what an administrator has to look at."""
     asking = [slot for slot in ("mail", "plan") if _is_asking(cards, slot)]
     return _first_of(cards, (*asking, *CALM))
 
@@ -151,7 +157,7 @@ def _slot_of_action(action: NextAction) -> str:
 
 
 def _placed(card: DesiredCard) -> DesiredCard:
-    """Return the card in the slot of its place; another card there is urgent news."""
+    """Return the card in the slot of its place; a change to another card there is urgent."""
     return replace(card, slot=slot_of(card.to), urgency=f"{card.slot} {card.urgency}")
 
 
@@ -176,7 +182,7 @@ def _with_lines(run: Run, card: DesiredCard) -> DesiredCard:
 def _steps_done(run: Run, card: DesiredCard) -> tuple[Text, ...]:
     """Return how far the run is, if its steps have begun and the card does not list them.
 
-    That it was resumed after an interruption is told with it.
+    If the run was resumed after an interruption, a second line says so.
     """
     if run.ended or not run.has_begun or card.slot in {"progress", "plan"}:
         return ()
@@ -185,7 +191,7 @@ def _steps_done(run: Run, card: DesiredCard) -> tuple[Text, ...]:
 
 
 def _elsewhere(run: Run, card: DesiredCard) -> tuple[tuple[Text, Text], ...]:
-    """Return whose turn it is as well, with the words: what this card itself does not ask for."""
+    """Return each open request that this card does not make: whose turn it is, and the words."""
     if run.ended or run.plan is None:
         return ()
     return tuple(
@@ -196,7 +202,7 @@ def _elsewhere(run: Run, card: DesiredCard) -> tuple[tuple[Text, Text], ...]:
 
 
 def _asks_for(run: Run, card: DesiredCard, action: NextAction) -> bool:
-    """Return whether the card asks for the action; the progress asks for the run's next one."""
+    """Return whether the card asks for the action; the progress card asks for the next action."""
     if card.slot == "progress":
         return action.words.key == next_action(run).words.key
     return _slot_of_action(action) == card.slot
@@ -219,7 +225,7 @@ def _idle(run: Run, to: str) -> DesiredCard:
 
 
 def _below(run: Run, slot: str) -> DesiredCard:
-    """Return the last edit of a message whose successor is further down."""
+    """Return the last edit of a message, which says that a newer message below replaces it."""
     view = NoticeView(
         Text("living.idle_kicker", {"mailbox": run.channel.mailbox}),
         Text("living.below_title"),
@@ -233,7 +239,7 @@ def _below(run: Run, slot: str) -> DesiredCard:
 
 
 def _place_of(run: Run, slot: str) -> str:
-    """Return the place of a card of a version that had one message for each request."""
+    """Return the place of a card of an older version, which had one message for each request."""
     _, direct, person = slot.partition("-direct:")
     if direct:
         return person

@@ -1,6 +1,6 @@
 """Cards of earlier runs that the end of a later run makes untrue: they are drawn again.
 
-A fix ends the causes on the cards of earlier checks. An undo ends the button of a cancelled run.
+A fix ends the causes on the cards of earlier checks. An undo ends the button of a canceled run.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ CHECKS = frozenset({RunKind.CHECK})
 
 
 def remember(services: Services, run: Run) -> None:
-    """Note a check whose card may become untrue, by its mailbox."""
+    """Note the run under its mailbox if it is a check whose card may become untrue."""
     if _card_may_become_untrue(run):
         key = keys.checks_shown(run.channel.mailbox)
         with services.redis.pipeline() as pipe:
@@ -31,7 +31,7 @@ def _card_may_become_untrue(run: Run) -> bool:
 
 
 def draw_again(services: Services, run: Run) -> None:
-    """Have the cards drawn that the end of this run may have made untrue, once for each run."""
+    """Have the cards drawn again, once, that the end of this run may have made untrue."""
     if not _may_have_changed_something(run) or services.redis.hexists(keys.cards(run.id), OTHERS):
         return
     others = _checks_shown(services, run.channel.mailbox)
@@ -43,7 +43,7 @@ def draw_again(services: Services, run: Run) -> None:
 
 
 def _may_have_changed_something(run: Run) -> bool:
-    """Return whether the run has succeeded, and does more than look."""
+    """Return whether the run has succeeded and is not a mere check."""
     return run.ended is Kind.FINISHED and run.kind not in {RunKind.CHECK, RunKind.BULK_CHECK}
 
 
@@ -54,6 +54,6 @@ def _checks_shown(services: Services, mailbox: str) -> set[str]:
 
 
 def _cancelled(services: Services, mailbox: str) -> set[str]:
-    """Return the ids of the cancelled runs of the mailbox."""
+    """Return the ids of the canceled runs of the mailbox."""
     runs = services.store.runs_of_mailbox(mailbox)
     return {each.id for each in runs if each.ended is Kind.CANCELLED}

@@ -1,8 +1,8 @@
 """Reminders to the approvers that the credential of the bot's own Entra app ends.
 
 They are posted 1:1, on the same days before the end as the reminders of a channel's client secret
-(:mod:`bot.cards.reminders`). Without APPROVERS nobody is known who operates the bot, so the log says
-it.
+(:mod:`bot.cards.reminders`). Without the setting APPROVERS the bot does not know who operates it,
+so the reminder is only in the log.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ def remind_of_own(services: Services, clock: Callable[[], datetime] = now) -> No
 
 
 def _look_at(services: Services, look: Key, at: datetime) -> None:
-    """Tell each approver if a reminder is due; ``look`` is deleted if one is to be tried again."""
+    """Tell each approver if a reminder is due; delete ``look`` if one must be tried again."""
     ends = own_credential(services.settings, all_grants(services.redis), at).ends
     if ends is None or not (days := Ending(ends - LIFE, ends).due(at)):
         return
@@ -53,7 +53,7 @@ def _look_at(services: Services, look: Key, at: datetime) -> None:
 
 
 def _tell(services: Services, approver: str, ends: datetime, days: int, at: datetime) -> bool:
-    """Tell one approver, once for each reminder; return False if it is to be tried again."""
+    """Post the reminder to one approver, once; return False if it is to be tried again."""
     told = keys.reminder_given(f"{WHOSE} {approver}", f"{ends:%Y-%m-%d}", days)
     if not services.redis.set(told, "1", nx=True, ex=ends - at + KEPT):
         return True
@@ -71,7 +71,7 @@ def _tell(services: Services, approver: str, ends: datetime, days: int, at: date
 
 
 def card_of_own(ends: datetime, at: datetime) -> NoticeView:
-    """Return the card that says what ends when, and who does what."""
+    """Return the card that says when the credential ends, and who has to do what."""
     left = max((ends.date() - at.date()).days, 0)
     titles = {0: Text("reminder.own_today"), 1: Text("reminder.own_tomorrow")}
     title = titles.get(left) or Text("reminder.own_days", {"days": str(left)})

@@ -1,14 +1,14 @@
-"""Cards that Webex did not take: how long each waits, and what has it drawn at once.
+"""Cards that Webex did not accept: how long each waits, and after which event it is drawn at once.
 
 Webex counts the requests of an account together, and does not say whether it also has a limit for a
 single space (facts/webex.md 4). So a 429 or a 503 holds the place of its card for as long as Webex
-asks, and all other places for 15 seconds at most. If those are limited too, each hears it from its
-own next request, which is one more request for each place.
+asks, and all other places for 15 seconds at most. If another place is limited too, the bot learns
+that from the next request for this place, which is one more request for each place.
 
 After a refusal (401, 403, 404 and the like) a card is tried again when as much time has passed as
-since the first refusal: 2, 4, 8 seconds, and so on up to five minutes. It is drawn at once when
-Webex takes something for the same place, or anything after a 401, and when the bot is back in the
-space.
+since the first refusal: 2, 4, 8 seconds, and so on up to five minutes. The card is drawn at once
+when Webex accepts something for the same place, or anything after a 401, and when the bot is back
+in the space.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ MAY_END = frozenset({UNAUTHORIZED, FORBIDDEN, NOT_FOUND})
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """Refusal of a run's card for one place, since ``since`` in seconds of the epoch."""
+    """Refusal of a run's card for one place; ``since`` is its beginning in seconds of the epoch."""
 
     run: str
     place: str
@@ -57,9 +57,9 @@ class Refusal:
     since: float
 
     def may_be_over(self, places: tuple[str, ...]) -> bool:
-        """Return whether a good call for one of these places shows that Webex takes the card again.
+        """Return whether a successful call for one of these places shows that Webex takes the card.
 
-        After a 401 every good call shows it, because the token is good again.
+        After a 401 every successful call shows it, because the token is valid again.
         """
         here = self.status in MAY_END and self.place in places
         return here or self.status == UNAUTHORIZED
@@ -71,7 +71,7 @@ def place_of(run: Run, card: DesiredCard) -> str:
 
 
 def left_s(services: Services, run: Run, card: DesiredCard) -> float:
-    """Return the seconds for which Webex is still left alone with this card, or 0."""
+    """Return the seconds that must pass before this card may be sent to Webex again, or 0."""
     scopes = ("all", place_of(run, card), _own(run, card))
     with services.redis.pipeline(transaction=False) as pipe:
         for scope in scopes:
@@ -80,7 +80,7 @@ def left_s(services: Services, run: Run, card: DesiredCard) -> float:
 
 
 def put_off(services: Services, run: Run, card: DesiredCard, error: WebexError) -> float:
-    """Note that Webex did not take the card, and return the seconds until the next try."""
+    """Note that Webex did not accept the card, and return the seconds until the next try."""
     if not passes(error):
         return _refused(services, run, card, error)
     wait = max(RETRY_S, min(error.retry_after or 0.0, LONGEST_S))
@@ -95,14 +95,14 @@ def any_refused(services: Services) -> bool:
 
 
 def taken(services: Services, run: Run, card: DesiredCard) -> None:
-    """Note that Webex took the card, and have everything drawn that waited for that."""
+    """Note that Webex accepted the card, and have the cards drawn that waited for that."""
     if services.redis.hdel(keys.cards_refused(), _own(run, card)):
         services.cards.request(run.id)  # a message that said otherwise is edited
     draw_refused(services, place_of(run, card))
 
 
 def draw_refused(services: Services, *places: str) -> None:
-    """Have the cards drawn that Webex refused for one of these places, after a good call for it."""
+    """Have the cards drawn that Webex refused for these places, after a call for one succeeded."""
     for field, raw in services.redis.hgetall(keys.cards_refused()).items():
         refusal = codec.load(raw, Refusal)
         if now().timestamp() - refusal.since > KEPT_S:
@@ -112,7 +112,7 @@ def draw_refused(services: Services, *places: str) -> None:
 
 
 def _refused(services: Services, run: Run, card: DesiredCard, error: WebexError) -> float:
-    """Keep the refusal, and return the seconds until the next try.
+    """Save the refusal, and return the seconds until the next try.
 
     If the run's space refuses its cards for long, the requester is told.
     """
@@ -132,7 +132,7 @@ def _refused(services: Services, run: Run, card: DesiredCard, error: WebexError)
 def _leave_alone(
     services: Services, wait_s: float, status: int, run: Run, card: DesiredCard
 ) -> None:
-    """Remember for how long Webex asks to be left alone: with a card, with a place, or with all."""
+    """Save the pause that Webex asks for: for this card only, or for its place and all others."""
     scopes = {_own(run, card): wait_s}
     if status in OF_THE_ACCOUNT:
         scopes = {place_of(run, card): wait_s, "all": min(wait_s, OTHERS_S)}

@@ -47,7 +47,7 @@ class Ending:
     def due(self, at: datetime) -> int:
         """Return the smallest number of days in :data:`BEFORE_DAYS` that is due, or 0.
 
-        It is 0 before the first reminder, after the expiry, and for a new secret.
+        The result is 0 before the first reminder, after the expiry, and for a new secret.
         """
         life, left = self.end - self.made, self.end - at
         if left <= timedelta(0):
@@ -72,7 +72,7 @@ def remind(services: Services, clock: Callable[[], datetime] = now) -> None:
 
 
 def _look_at(services: Services, record: Record, at: datetime) -> None:
-    """Tell the channel's space if a reminder of its secret is due."""
+    """Post a reminder in the channel's space if one is due for the channel's client secret."""
     ending = ending_of(services.store, record.channel.mailbox)
     if ending is not None and (days := ending.due(at)):
         _tell(services, services.store.load(record.run), ending, days, at)
@@ -121,8 +121,8 @@ def _tell(services: Services, run: Run, ending: Ending, days: int, at: datetime)
 def card_of(mailbox: str, ending: Ending, at: datetime) -> NoticeView:
     """Return the card that says what expires when, and what to do next.
 
-    Until a fix can renew the secret, it names the date from which a fix can. After that it offers
-    the fix.
+    Until a fix can renew the secret, the card names the date from which a fix can. After that the
+    card offers the fix.
     """
     left = max((ending.end.date() - at.date()).days, 0)
     titles = {

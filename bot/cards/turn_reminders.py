@@ -40,7 +40,7 @@ log = structlog.get_logger(__name__)
 
 
 def remind_of_turns(services: Services, clock: Callable[[], datetime] = now) -> None:
-    """Remind everybody whom an open run has waited for since an hour or a day.
+    """Remind everybody for whom an open run has waited for an hour or a day.
 
     If Webex is unavailable, the reminder is retried at the next round.
     """
@@ -54,7 +54,7 @@ def remind_of_turns(services: Services, clock: Callable[[], datetime] = now) -> 
 
 
 def _remind(services: Services, run: Run, at: datetime) -> None:
-    """Give the reminders of the run's turn that are due."""
+    """Post the reminders that are due about the run's present turn."""
     wait = wait_of(run) if run.kind in KINDS else None
     if wait is None or not (due := _due_hours(at - wait.since)):
         return
@@ -65,7 +65,7 @@ def _remind(services: Services, run: Run, at: datetime) -> None:
 def _due_hours(age: timedelta) -> int:
     """Return the newest reminder that is due, in hours after the turn began, or 0.
 
-    An older one that was missed is left out.
+    An older reminder that was missed is left out.
     """
     if age > LATEST:
         return 0
@@ -110,7 +110,7 @@ def _tell(services: Services, run: Run, wait: Wait, person: str) -> bool:
 
 
 def card_of(run: Run, wait: Wait, *, own: bool) -> NoticeView:
-    """Return the card: what waits, for whom, since when, and where the card with the button is.
+    """Return the card that says what waits for whom, since when, and where the button is.
 
     ``own`` is true for the requester, who may be the one who has to find another person.
     """
@@ -131,7 +131,7 @@ def card_of(run: Run, wait: Wait, *, own: bool) -> NoticeView:
 
 
 def _where(run: Run, wait: Wait, *, own: bool) -> Text:
-    """Return where the card with the button is."""
+    """Return the text that says in which conversation the card with the button is."""
     here = run.origin.direct or _is_asked_direct(wait, own=own)
     return Text("reminder.in_this_chat" if here else "reminder.in_the_space")
 

@@ -12,10 +12,10 @@ ABSENT = "approvers_absent"
 
 
 def note_absent(ctx: ChatContext) -> list[Event]:
-    """Return the event that no approver is in this space, or none.
+    """Return the event that no approver is in this space, or no event.
 
-    It is looked at once, when the run gets its details. A space whose members cannot be read counts
-    as one in which an approver can press the button.
+    The members are read once, when the run gets its details. A space whose members cannot be read
+    counts as one in which an approver can press the button.
 
     Raises:
         WebexError: Webex does not answer; the press or message is retried.

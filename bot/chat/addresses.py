@@ -21,10 +21,11 @@ _WORDS = re.compile(r"[^\W\d_]{2}[^@]*")
 def read_mailbox(
     ctx: ChatContext, command: str, argument: str, known: Known = lambda _ctx: ()
 ) -> str:
-    """Return the address; if it is invalid, post a correction card and return an empty string.
+    """Return the typed address of a mailbox, without the words around it.
 
-    The buttons of the card run the same command. If no address was typed and ``known`` returns
-    channels, they are offered instead. Words around the address are ignored.
+    If the address is invalid, post a card for correcting it and return an empty string. The buttons
+    of the card run the same command. If no address was typed and ``known`` returns channels, these
+    are offered instead.
     """
     if not argument and (channels := known(ctx)):
         offers.choose_channel(ctx, command, channels)
@@ -42,7 +43,7 @@ def _read(argument: str) -> str:
     """Return the typed address, without the words after it and known ones before it.
 
     Raises:
-        InvalidInputError: it cannot be read.
+        InvalidInputError: the text contains no valid address.
     """
     try:
         return read_address(argument)

@@ -16,7 +16,10 @@ _REASONS = {403: "unread", 404: "unread", 410: "infected", 428: "unscannable"}
 
 
 class NotAcceptedError(Exception):
-    """File that is not read. ``reason`` is large, unread, infected, unscannable or scanned."""
+    """Refusal to read a file, with the reason.
+
+    ``reason`` is large, unread, infected, unscannable or scanned.
+    """
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
@@ -27,7 +30,7 @@ def first_file(ctx: ChatContext, message: Message, largest: int) -> File:
     """Return the first file of a message, of at most ``largest`` bytes.
 
     Raises:
-        NotAcceptedError: the file is too large, or Webex does not hand it out.
+        NotAcceptedError: the file is too large, or Webex does not return it.
         WebexError: Webex is unavailable or still scans the file. The event is retried.
     """
     try:
@@ -41,7 +44,7 @@ def first_file(ctx: ChatContext, message: Message, largest: int) -> File:
 
 
 def _reason(error: WebexAnswerError, message: Message) -> str:
-    """Return the reason why Webex does not hand out the file, or raise the error if a retry may help."""
+    """Return the reason why Webex returns no file, or raise the error if a retry may help."""
     if error.status == LOCKED and is_older_than(message.created, SCAN):
         return "scanned"
     if error.status not in _REASONS:

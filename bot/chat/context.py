@@ -71,8 +71,8 @@ class ChatContext:
     def say(self, card: Card, *, shows: tuple[str, str] | None = None) -> Message:
         """Post a card in the thread and return the message.
 
-        ``shows`` names the card of the run that this card is. The message has no id if Webex has
-        not accepted it yet.
+        If this card is the card of a run, ``shows`` names the run and its card. The message has no
+        id if Webex has not accepted it yet.
         """
         return self.services.messenger.send(
             room_id=self.room, text=card.text, card=card.content, parent_id=self.thread, shows=shows
@@ -85,8 +85,8 @@ class ChatContext:
     def refuse(self, words: Text, *, title: str = "refused.message") -> None:
         """Say that nothing was done, and why.
 
-        A person without access also gets a reference, which is in the log, and the next step if the
-        reason does not say it.
+        A person without access also gets a reference, which is in the log. The card names the next
+        step as well, unless the reason names it already.
         """
         stranger = title != "refused.nothing"
         reference = new_reference()
@@ -104,7 +104,7 @@ class ChatContext:
         )
 
     def _next(self, words: Text) -> tuple[tuple[str, Text], ...]:
-        """Return the next step of a refused person, as a fact of the card."""
+        """Return the next step for a refused person, as a line of the card."""
         key = _NEXT.get(words.key, "")
         if words.key in _OUTSIDERS:
             key = "refused.next_outsider_direct" if self.direct else "refused.next_outsider"

@@ -1,6 +1,6 @@
 """Explanation of an error text in words: for a card, for a machine and for a terminal.
 
-It needs no settings, no Redis and no network.
+The explanation needs no settings, no Redis and no network.
 """
 
 from __future__ import annotations
@@ -22,7 +22,10 @@ Json = dict[str, Any]
 def as_view(
     reading: Reading, at: datetime, *, checks: tuple[str, ...] = (), within: bool = False
 ) -> ExplanationView:
-    """Return the view of the card. ``within`` chooses the remedies of a run that is in progress."""
+    """Return the explanation as the view of a card.
+
+    ``within`` chooses the remedies of a run that is in progress.
+    """
     certain, possible = reading.certain, _possible(reading)
     title, words, turn = _headline(reading, within=within)
     return ExplanationView(
@@ -60,7 +63,7 @@ def _unknown_line(code: UnknownCode) -> UnknownLine:
 
 
 def _headline(reading: Reading, *, within: bool) -> tuple[Text, Text, Turn]:
-    """Return what the text means, the next step, and whose turn it is."""
+    """Return what the error text means, the next step, and whose turn it is."""
     if reading.certain:
         first = reading.certain[0].cause
         remedy = remedy_within(first) if within else f"remedy.{first}"
@@ -77,13 +80,13 @@ def _sentence(found: FoundCause) -> Text:
 
 
 def _tell(found: FoundCause) -> Text:
-    """Return what would tell a possible cause apart; without a text of its own it is the remedy."""
+    """Return the text that helps to recognize a possible cause, or else the remedy of the cause."""
     key = f"tell.{found.cause}"
     return Text(key if has_text(key) else f"remedy.{found.cause}")
 
 
 def as_json(reading: Reading) -> Json:
-    """Return the explanation for a machine."""
+    """Return the explanation as a JSON object, for a machine."""
     more: Json = {"cut": True} if reading.cut else {}
     if reading.unknown:
         more["unknown"] = [_unknown_as_json(each) for each in reading.unknown]
@@ -111,7 +114,7 @@ def _unknown_as_json(code: UnknownCode) -> Json:
 
 
 def as_lines(reading: Reading) -> list[str]:
-    """Return the explanation for a terminal."""
+    """Return the explanation as lines of text, for a terminal."""
     return [
         *_headlines(reading),
         *(line for each in reading.certain[1:] for line in ("", *_cause_and_remedy(each))),
@@ -123,7 +126,7 @@ def as_lines(reading: Reading) -> list[str]:
 
 
 def _headlines(reading: Reading) -> list[str]:
-    """Return what the text means, whose turn it is, the next step, and the page about it."""
+    """Return what the error text means, whose turn it is, the next step, and the page about it."""
     title, words, turn = _headline(reading, within=False)
     who = [] if turn is Turn.TIME else [text(f"turn.{turn}") + "."]
     page = _page_lines(reading.certain[0]) if reading.certain else ()
@@ -131,7 +134,7 @@ def _headlines(reading: Reading) -> list[str]:
 
 
 def _possible_lines(reading: Reading) -> list[str]:
-    """Return the causes that are not certain, each with what tells it apart."""
+    """Return the causes that are not certain, each with the text that helps to recognize it."""
     possible = _possible(reading)
     if not possible:
         return []

@@ -100,7 +100,11 @@ class Refused:
 
 
 def refuse(ctx: ChatContext, why: Text, title: str) -> None:
-    """Refuse a person whom the bot does not serve: with an answer, or counted if there were enough."""
+    """Refuse a person whom the bot does not serve.
+
+    The person gets an answer, unless this hour had enough refusals. Then the refusal is only
+    counted.
+    """
     services, person = ctx.services, ctx.person
     count, past = services.redis.eval(
         COUNT_REFUSAL,
@@ -118,7 +122,10 @@ def refuse(ctx: ChatContext, why: Text, title: str) -> None:
 
 
 def record_ended(services: Services) -> None:
-    """Record the refusals of every hour that is over. A person's next refusal does it, too."""
+    """Record the refusals of every hour that is over.
+
+    A person's next refusal records those of an earlier hour, too.
+    """
     at = now().timestamp()
     ended = services.redis.zrangebyscore(
         keys.refusals_ending(), "-inf", at, start=0, num=MOST_AT_ONCE
@@ -136,7 +143,7 @@ def record_ended(services: Services) -> None:
 
 
 def too_many(ctx: ChatContext, event: str) -> Callable[[ChatContext], None] | None:
-    """Return what to do instead of a command or a press, or None if the person has not reached the limit.
+    """Return what to do instead of a command or a press, or None below the person's limit.
 
     The first event beyond the limit is answered, with the time at which the bot goes on.
     """
@@ -157,7 +164,7 @@ def too_many(ctx: ChatContext, event: str) -> Callable[[ChatContext], None] | No
 
 
 def _ignore(_talk: ChatContext) -> None:
-    """Do nothing, because the person has been told."""
+    """Do nothing, because the person has been told that the limit is reached."""
 
 
 def _tell(ctx: ChatContext, most: int, again: datetime) -> None:
@@ -184,7 +191,7 @@ def _record(services: Services, person: str, past: list[bytes]) -> None:
 
 
 def _refused(person: str, past: list[bytes]) -> Refused | None:
-    """Return the window of these fields; a part of them may be missing if Redis has lost it."""
+    """Return the refusals that these fields of Redis describe, or None if a field is missing."""
     if not past or None in past:
         return None
     count, since, by, org = (raw.decode() for raw in past)

@@ -45,9 +45,10 @@ def check_exactly(mailbox: str) -> Offer:
 def choose_channel(
     ctx: ChatContext, command: str, mailboxes: Iterable[str], title: Text | None = None
 ) -> None:
-    """Ask for which of the channels the command is meant. Any other address can be typed.
+    """Ask for which of the channels the command is meant.
 
-    The title is that of the command if ``title`` is None.
+    The card also has a field for any other address. The title is that of the command if ``title``
+    is None.
     """
     offers = of_channels(ctx, command, mailboxes)
     ctx.say(
@@ -65,7 +66,10 @@ def choose_channel(
 
 
 def first_channels(ctx: ChatContext, mailboxes: tuple[str, ...]) -> tuple[str, ...]:
-    """Return the channels that get a button. If there are too many, the last checked come first."""
+    """Return the channels that get a button.
+
+    If there are too many, the channels that were checked last come first.
+    """
     if len(mailboxes) <= OFFERS_MOST:
         return mailboxes
     checked = {each: _checked_at(ctx, each) for each in mailboxes}
@@ -115,6 +119,6 @@ def unknown_channel(ctx: ChatContext, command: str, kicker: Text, mailbox: str) 
 
 
 def unknown_words(ctx: ChatContext) -> Text:
-    """Return what to do about a channel that is not known here."""
+    """Return the text on what to do about a channel that is not known here."""
     key = "notice.unknown_channel_words"
     return Text(f"{key}_direct" if ctx.direct else key)

@@ -1,4 +1,4 @@
-"""Parser of typed messages: removes the mention, and finds the exact or the nearest command."""
+"""Parser of typed messages, which removes the mention and finds the exact or nearest command."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def parse_command(message: Message, me: WebexPerson) -> ParsedCommand:
 
 
 def argument_of(text: str) -> str:
-    """Return a text that a button sends in the form of a typed argument."""
+    """Return the text of a button, cleaned in the same way as a typed argument."""
     return _one_line(text)[:LONGEST]
 
 

@@ -22,8 +22,8 @@ from jobs.runs.run import Run
 def may_read_audit(ctx: ChatContext) -> bool:
     """Return whether this person may read the audit trail.
 
-    Only the approvers in the settings may. If none are set, everybody that the bot serves may see
-    their own entries.
+    Only the approvers in the settings may read it. If none are set, everybody that the bot serves
+    may see their own entries.
     """
     approvers = ctx.services.bot.approvers
     return not approvers or not set(approvers).isdisjoint(ctx.person.emails)
@@ -40,7 +40,7 @@ def visible_entries(ctx: ChatContext, facts: Sequence[AuditEntry]) -> list[Audit
 
 
 def _is_of_place(ctx: ChatContext, fact: AuditEntry) -> bool:
-    """Return whether this was done or asked for in this space, or in a 1:1 space by this person."""
+    """Return whether the entry was made or asked for in this space, or by this person in a 1:1."""
     if ctx.direct:
         return not {fact.get("by"), fact.get("asked_by")}.isdisjoint(ctx.person.emails)
     return bool(fact.get("room") == ctx.room)
@@ -71,7 +71,8 @@ PEOPLE = frozenset({"person", ""})
 def is_bot(person: WebexPerson) -> bool:
     """Return whether this account is another bot.
 
-    The account type decides. If Webex does not report it, an address that only bots have decides.
+    An account is a bot if its type says so, or if it has an address that only bots have. Webex does
+    not always report the type.
     """
     return person.type == "bot" or any(email.endswith(BOTS) for email in person.emails)
 
@@ -106,14 +107,14 @@ class AccessPolicy:
         )
 
     def _is_outsider(self, member: Membership) -> bool:
-        """Return whether this is a person from another organization."""
+        """Return whether the member of a space is a person from another organization."""
         email = member.person_email
         return not email.endswith(BOTS) and not self._ours(email, member.person_org_id)
 
     def may_approve(self, person: WebexPerson, run: Run) -> bool:
         """Return whether this person may approve the run's plan.
 
-        Only the approvers in the settings may. If none are set, the requester may.
+        Only the approvers in the settings may approve it. If none are set, the requester may.
         """
         if not self.settings.approvers:
             return person.id == run.requester.id
@@ -135,8 +136,8 @@ class AccessPolicy:
     def may_cancel(self, person: WebexPerson, run: Run) -> bool:
         """Return whether this person may cancel the run.
 
-        Participants may. If the requester has left the run's space, everybody in it may, because a run
-        without its requester would keep the mailbox from every other run.
+        Participants may cancel it. If the requester has left the run's space, everybody in it may,
+        because a run without its requester would keep the mailbox from every other run.
 
         Raises:
             WebexError: the members of the space could not be read.
@@ -159,7 +160,7 @@ class AccessPolicy:
         return known_domain and self._is_allowed_organization(org_id)
 
     def _is_allowed_organization(self, org_id: str) -> bool:
-        """Return whether the settings name the organization, or none at all."""
+        """Return whether the settings allow the organization, or name no organization at all."""
         orgs = set(map(normalize, self.settings.allowed_org_ids))
         return not orgs or normalize(org_id) in orgs
 
@@ -180,7 +181,7 @@ def visible_record(ctx: ChatContext, mailbox: str) -> Record | None:
 def is_known_or_watched_here(ctx: ChatContext, mailbox: str) -> bool:
     """Return whether this person may ask about the watch of a channel here.
 
-    It is a channel of the space, or the cards of its watch come to the space.
+    The channel must be one of the space, or the cards of its watch must come to the space.
     """
     watched = ctx.services.watching.channels.load(mailbox)
     return mailbox in visible_channels(ctx) or (watched is not None and watched.room == ctx.room)

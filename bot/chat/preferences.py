@@ -32,7 +32,7 @@ class Preference(StrEnum):
 
 
 def locale_of_chat(ctx: ChatContext) -> Locale:
-    """Return the locale in which the bot answers here."""
+    """Return the locale in which the bot answers in the present conversation."""
     return _locale(ctx.services, place_of(ctx))
 
 
@@ -57,7 +57,7 @@ def locale_of_person(services: Services, address: str) -> Locale:
 
 
 def locale_of_recipient(ctx: ChatContext, address: str) -> Locale:
-    """Return the locale of a 1:1 message to a person: the person's own, or else that of this place."""
+    """Return the locale of a 1:1 message to a person: the person's own, or that of this chat."""
     return _locale(ctx.services, address.lower(), place_of(ctx))
 
 
@@ -68,7 +68,7 @@ def quiet_hours(services: Services, room: str) -> str:
 
 
 def quiet_until(services: Services, room: str, locale: Locale, at: datetime) -> datetime | None:
-    """Return the end of the quiet hours of a conversation at that moment, in UTC; None outside them.
+    """Return the end of a conversation's quiet hours in UTC, or None outside them.
 
     ``locale`` has the time zone of the hours: that of the space, or of the person in a 1:1.
     """
@@ -79,7 +79,7 @@ def quiet_until(services: Services, room: str, locale: Locale, at: datetime) -> 
 
 
 def read_quiet_hours(typed: str) -> tuple[time, time] | None:
-    """Return the begin and the end, or None if the text is no span of hours such as 22:00-07:00."""
+    """Return the beginning and the end, or None if the text is no span such as 22:00-07:00."""
     found = _HOURS.fullmatch(typed.strip())
     if found is None:
         return None
@@ -89,7 +89,7 @@ def read_quiet_hours(typed: str) -> tuple[time, time] | None:
 
 
 def end_of_quiet(hours: tuple[time, time], local: datetime) -> datetime | None:
-    """Return the end of the quiet hours at a moment of the space's own time; None outside them."""
+    """Return the end of the quiet hours in UTC, or None if the local time is outside them."""
     begin, end = hours
     clock = local.time().replace(tzinfo=None)
     if not _is_between(begin, end, clock):
@@ -99,7 +99,7 @@ def end_of_quiet(hours: tuple[time, time], local: datetime) -> datetime | None:
 
 
 def _is_between(begin: time, end: time, clock: time) -> bool:
-    """Return whether it is from ``begin`` to before ``end``, which may be on the next day."""
+    """Return whether the time is from ``begin`` to before ``end``, which may be on the next day."""
     return begin <= clock < end if begin < end else clock >= begin or clock < end
 
 
@@ -119,7 +119,10 @@ def place_of(ctx: ChatContext) -> str:
 
 
 def _locale(services: Services, *places: str) -> Locale:
-    """Return the choices of the first place that has made each; otherwise those of the settings."""
+    """Return the language and the time zone that these places have chosen.
+
+    The choice of an earlier place counts more. The settings decide if no place has made a choice.
+    """
     language, zone = services.bot.default_language, services.bot.default_timezone
     for place in reversed(places):
         kept = services.redis.hmget(keys.locale(place), [Preference.LANGUAGE, Preference.ZONE])

@@ -25,9 +25,9 @@ def resolve_recipient(ctx: ChatContext, typed: str, *, greets: bool = True) -> s
     """Return the Webex address of the person whose address was typed.
 
     A bot cannot find people outside its own organization by address (GET /people in Webex's
-    specification). A person who is not found first gets a message without any details. Whether it
-    arrives, and in which organization, shows what the look-up does not. Without ``greets`` nobody gets
-    such a message: Webex would invite the owner of an address that no person has named.
+    specification). A person who is not found first gets a message without any details. This message
+    shows whether the address has an owner in Webex, and in which organization. Without ``greets``
+    nobody gets such a message: Webex would invite the owner of an address that no person has named.
 
     Raises:
         InvalidInputError: The address is invalid, has no owner, or belongs to a person whom the bot

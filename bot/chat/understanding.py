@@ -1,8 +1,8 @@
 """Meaning of a message that is not a command: an address, mail that does not arrive, or a greeting.
 
-The words are lists in the texts of each language, in the table ``heard``. A message is compared with
-the lists of all languages, because people write in their own. Nothing is run because of a message:
-it is only decided which buttons are offered.
+The words are lists in the texts of each language, in the table ``heard``. A message is compared
+with the lists of all languages, because people write in their own. Nothing is run because of a
+message. The meaning only decides which buttons are offered.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ _MARKS = ".,;:!?()\"'<>"
 
 @dataclass(frozen=True, slots=True)
 class Meaning:
-    """Subject of a message. Without any of these, it was not understood.
+    """Meaning of a message.
 
     ``address`` is the one address to check, or an empty string. ``trouble`` means that mail does
-    not arrive.
+    not arrive. A message with none of the three was not understood.
     """
 
     address: str = ""
@@ -49,16 +49,16 @@ def meaning_of(text: str) -> Meaning:
 
 
 def lone_address(text: str) -> str:
-    """Return the only address in the text if all other words are as around an address to check.
+    """Return the only address in the text, or an empty string.
 
-    It is an empty string if there is none, or if another word is in the text.
+    All other words in the text must be words that people put around an address, such as "please".
     """
     typed, others = map(set, addresses_and_others(_words(text)))
     return address_or_empty(*typed) if len(typed) == 1 and others <= _listed("around") else ""
 
 
 def addresses_and_others(words: list[str]) -> tuple[list[str], list[str]]:
-    """Return the words that are addresses by their look, and the others."""
+    """Return the words that look like addresses, and the other words."""
     addresses = [word for word in words if "@" in word]
     return addresses, [word for word in words if "@" not in word]
 
@@ -72,7 +72,7 @@ def address_or_empty(typed: str) -> str:
 
 
 def _words(text: str) -> list[str]:
-    """Return the words in small letters, without the marks around them."""
+    """Return the words in lower case, without the punctuation around them."""
     small = text.lower().replace("\N{RIGHT SINGLE QUOTATION MARK}", "'")
     return [word for each in small.split() if (word := each.strip(_MARKS))]
 
@@ -99,6 +99,6 @@ def _begins(words: list[str], phrases: frozenset[str]) -> bool:
 
 @cache
 def _listed(kind: str) -> frozenset[str]:
-    """Return the phrases of a list, of all languages. Commas separate them in the texts."""
+    """Return the phrases of a list in the texts of all languages, where commas separate them."""
     every = (own_text(f"heard.{kind}", language).split(",") for language in languages())
     return frozenset(phrase.strip() for phrases in every for phrase in phrases if phrase.strip())

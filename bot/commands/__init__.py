@@ -25,11 +25,11 @@ def everybody(_talk: ChatContext) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """Command as a value.
+    """Slash command with its name, its group in the help, and its function.
 
-    Its text is ``command.NAME`` in the catalog. ``argument`` is the argument as help shows it.
-    ``may`` returns whether a person may run the command at all. Help omits the commands that a
-    person may not run, and the command itself refuses them.
+    The text of a command is ``command.NAME`` in the catalog. ``argument`` is the argument as help
+    shows it. ``may`` returns whether a person may run the command at all. Help omits the commands
+    that a person may not run, and the command itself refuses them.
     """
 
     name: str
@@ -41,7 +41,7 @@ class Command:
 
 @cache
 def by_typed_name() -> dict[str, Command]:
-    """Return every command by each name that it may be typed by, in any language of the bot.
+    """Return every command by each name under which it can be typed, in any language of the bot.
 
     The names of a language are the texts ``typed_as.NAME``, several separated by spaces.
     """

@@ -1,6 +1,6 @@
 """Command /audit: who asked, approved and signed in, and what was changed.
 
-It includes the proof that nothing was altered since.
+The answer includes the proof that nothing was altered since.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ def _visible(ctx: ChatContext) -> list[AuditEntry]:
 
 
 def show(ctx: ChatContext, mailbox: str, mine: Sequence[AuditEntry]) -> None:
-    """Post the file and then the card; the export itself is recorded first."""
+    """Record the export, post the entries as a file, and then post the card."""
     checked, at = ctx.services.store.audit.checkpoint(), now()
     name = f"audit-{mailbox.replace('@', '-at-') or 'trail'}-{at:%Y%m%d-%H%M}Z.jsonl"
     filed = mine[-FILE_MOST:]
@@ -92,7 +92,7 @@ def _post_file(ctx: ChatContext, mailbox: str, name: str, filed: Sequence[AuditE
 
 
 def _file(ctx: ChatContext, facts: Sequence[AuditEntry]) -> bytes:
-    """Return the entries as they are chained, one a line.
+    """Return the entries as they are chained in the audit trail, one on each line.
 
     Anything that looks like a secret was removed when the entries were written. The secrets that
     this bot holds are removed here.

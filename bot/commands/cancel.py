@@ -46,7 +46,7 @@ def run(ctx: ChatContext, argument: str) -> None:
 
 
 def _is_named(run: Run, named: str) -> bool:
-    """Return whether the word is the run's mailbox or id. Without a word, every run is meant."""
+    """Return whether the word is the run's mailbox or id; without a word, every run is meant."""
     return not named or named in {run.channel.mailbox, run.id.lower()}
 
 
@@ -62,7 +62,7 @@ def _nothing(ctx: ChatContext) -> None:
 
 
 def _choose(ctx: ChatContext, title: Text, runs: list[Run]) -> None:
-    """Offer the newest runs as buttons. The card is edited when one of them ends."""
+    """Offer the newest runs as buttons, on a card that is edited when one of them ends."""
     offered = runs[:RUNS_MOST]
     shows = choices.shows(offered)
     posted = ctx.say(offer(choices.view(title, offered)), shows=shows)
@@ -71,15 +71,16 @@ def _choose(ctx: ChatContext, title: Text, runs: list[Run]) -> None:
 
 
 def _cancel_only(ctx: ChatContext, run: Run) -> None:
-    """Cancel the run, and answer the command, whose message may be far from the run's card."""
+    """Cancel the run, and answer in the thread, because the run's own card may be far away."""
     if cancel(ctx, run):
         ctx.notify(_answer(ctx, run))
 
 
 def end_choice(ctx: ChatContext, run: Run) -> None:
-    """Edit the card whose button canceled the run, if no draw of a run's cards edits it.
+    """Edit the card whose button canceled the run, unless a draw of a run's cards edits it.
 
-    Its buttons would offer what is done. An edit that Webex does not take changes nothing else.
+    Otherwise the buttons would still offer to cancel the run. If Webex refuses the edit, nothing
+    else changes.
     """
     own = {shown.message for shown in posted_cards(ctx.services, run.id).values()}
     if ctx.message in own or choices.is_choice(ctx.services, run.id, ctx.message):
@@ -90,7 +91,7 @@ def end_choice(ctx: ChatContext, run: Run) -> None:
 
 
 def _answer(ctx: ChatContext, run: Run) -> NoticeView:
-    """Return what stays changed, with the button that undoes it.
+    """Return the notice that says what stays changed, with the button that undoes it.
 
     In another room ``/undo`` does not know the channel, so there is no button.
     """
@@ -106,9 +107,9 @@ def _answer(ctx: ChatContext, run: Run) -> NoticeView:
 
 
 def cancel(ctx: ChatContext, run: Run) -> bool:
-    """End the run if this person may cancel it, and return whether it was ended now.
+    """End the run if this person may cancel it, and return whether this request has ended it.
 
-    The run's card says so; it says what stays changed, and offers to undo it.
+    The run's card then says what stays changed, and offers to undo it.
     """
     services = ctx.services
     if not AccessPolicy(services.bot, services.webex).may_cancel(ctx.person, run):

@@ -9,7 +9,7 @@ from bot.commands import Command, check
 def run(ctx: ChatContext, _argument: str) -> None:
     """List the channels of the space, or in a 1:1 those of the person.
 
-    ``/check`` alone lists them, too, but only to check them.
+    ``/check`` without an address lists the channels too, but only to check them.
     """
     check.listed(ctx, every=True)
 

@@ -42,12 +42,12 @@ def run(ctx: ChatContext, argument: str) -> None:
 
 
 def every_words() -> set[str]:
-    """Return the words for every channel, in any language of the bot."""
+    """Return the words that mean every channel, such as ``all``, in any language of the bot."""
     return {"all", *(own_text("typed_argument.all", language) for language in languages())}
 
 
 def _after_all(ctx: ChatContext, argument: str, rest: str) -> None:
-    """Offer both if an address follows ``all``, which is a contradiction."""
+    """Ask which is meant if an address follows ``all``, which is a contradiction."""
     mailbox = lone_address(rest)
     if mailbox:
         _all_or_one(ctx, mailbox)
@@ -56,7 +56,10 @@ def _after_all(ctx: ChatContext, argument: str, rest: str) -> None:
 
 
 def one(ctx: ChatContext, argument: str) -> None:
-    """Check one channel. One that is not known here is found first, by an administrator's sign-in."""
+    """Check one channel.
+
+    A channel that is not known here is found first, with the help of an administrator's sign-in.
+    """
     mailbox = read_mailbox(ctx, "check", argument)
     if not mailbox:
         return
@@ -103,8 +106,8 @@ def _all_or_one(ctx: ChatContext, mailbox: str) -> None:
 def discover(ctx: ChatContext, mailbox: str, *, keep: bool = False) -> None:
     """Open the check of a mailbox whose channel is not known here, and show that it has begun.
 
-    The check knows nothing of the channel, even if it is one of another space. ``keep`` records
-    the channel once it is found.
+    The check uses no data of the channel, even if the channel is known in another space. ``keep``
+    records the channel once it is found.
     """
     brief = Brief(by_hand=True, discover=True, keep=keep)
     opened = ctx.services.store.check(Channel(mailbox), ctx.asker, ctx.origin, brief=brief)
@@ -112,7 +115,7 @@ def discover(ctx: ChatContext, mailbox: str, *, keep: bool = False) -> None:
 
 
 def begin(ctx: ChatContext, mailbox: str, *, test_recipient: str = "") -> None:
-    """Open the check, show that it has begun, and let a worker look.
+    """Open the check of a channel, show that it has begun, and let a worker carry it out.
 
     ``test_recipient`` gets one mail through Webex Connect.
     """
@@ -153,7 +156,7 @@ def _under_way(ctx: ChatContext, key: Key) -> str:
 def listed(ctx: ChatContext, *, every: bool = False) -> None:
     """List the channels of this space with their newest verdicts, worst first.
 
-    Each can be checked; with ``every`` the card offers other commands, too.
+    Each channel has a button to check it; with ``every`` the card offers other commands, too.
     """
     ctx.say(
         channels(

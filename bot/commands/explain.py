@@ -26,8 +26,8 @@ _CHECKS_MOST = 2
 def run(ctx: ChatContext, argument: str) -> None:
     """Explain the text behind the command, else the attached file, else the message replied to.
 
-    The argument is shortened and in one line, so the message itself is read again. A button sends
-    only the argument, and the message is then the card with the button. Without any text the
+    The message itself is read again, because the argument is shortened and in one line. A button
+    sends only the argument, and the message is then the card with the button. Without any text the
     channels known here are offered for a check.
     """
     message = ctx.services.webex.message(ctx.message)
@@ -76,7 +76,7 @@ def _of_file(ctx: ChatContext, message: Message) -> str:
 
 
 def _of_parent(ctx: ChatContext, message: Message) -> str:
-    """Return the text of the message replied to, with its file.
+    """Return the text of the message to which this one replies, with the text of its file.
 
     In a space Webex shows a bot only the messages that mention it (facts/webex.md 1).
     """

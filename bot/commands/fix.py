@@ -25,7 +25,7 @@ RECENT = timedelta(days=1)
 
 
 def run(ctx: ChatContext, argument: str) -> None:
-    """Open a run that plans only what is wrong; it continues with sign-in and approval like a setup."""
+    """Open a run that plans only what is wrong; like a setup it needs a sign-in and an approval."""
     mailbox = read_mailbox(ctx, "fix", argument, permissions.visible_channels)
     if not mailbox:
         return
@@ -40,8 +40,8 @@ def _brief(store: RunStore, mailbox: str) -> Brief:
     """Return the brief of a fix.
 
     If the newest check is recent, the brief includes the causes that no plan can fix and the time
-    of that check. The plan shows both. The brief also names the steps that the fix will probably
-    change, for whose permissions the sign-in asks.
+    of that check, which the plan then shows. The brief also names the steps that the fix will
+    probably change. The sign-in asks for the permissions of these steps.
     """
     brief, check = fix_context.fix_context(store, mailbox), _recent_check(store, mailbox)
     fix, ending = brief.fix or FixBrief(), _ending(store, mailbox)
@@ -64,7 +64,7 @@ def _recent_check(store: RunStore, mailbox: str) -> Run | None:
 
 
 def _ending(store: RunStore, mailbox: str) -> tuple[str, ...]:
-    """Return the step of the client secret if a fix would renew it now."""
+    """Return the client secret's step if a fix would renew the secret now, or else no step."""
     ending = ending_of(store, mailbox)
     return ("client_secret",) if ending is not None and now() >= ending.renewable else ()
 

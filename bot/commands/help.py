@@ -16,7 +16,8 @@ from jobs.model import Text
 def run(ctx: ChatContext, argument: str) -> None:
     """Show the commands that this person may run, or explain the command that is named.
 
-    The name may be of any language, with or without its slash. The nearest one counts.
+    The name may be of any language, with or without its slash. For a mistyped name the nearest
+    command is explained.
     """
     name = argument.partition(" ")[0].removeprefix("/").lower()
     every = commands.by_typed_name()
@@ -28,7 +29,7 @@ def run(ctx: ChatContext, argument: str) -> None:
 
 
 def show(ctx: ChatContext, *, typed: str = "") -> None:
-    """Show the commands that this person may run. ``typed`` is a name that no command has."""
+    """Show the commands that this person may run; ``typed`` is a name that no command has."""
     every = commands.commands().values()
     entries = tuple(_entry(each) for each in every if each.may(ctx))
     ctx.say(

@@ -20,7 +20,7 @@ KICKER = Text("history.plain_kicker")
 
 
 def run(ctx: ChatContext, argument: str) -> None:
-    """Show the channel's history. Only people who may see the channel here get it, or its link."""
+    """Show the channel's history, but only to people who may see the channel here."""
     mailbox = read_mailbox(ctx, "history", argument, visible_channels)
     if not mailbox:
         return
@@ -46,7 +46,7 @@ def _show(ctx: ChatContext, mailbox: str) -> None:
 
 
 def _none(ctx: ChatContext, mailbox: str, *, watched: bool) -> None:
-    """Say that there is no history yet, and how one begins."""
+    """Say that the channel has no history yet, and how one begins."""
     title = Text("history.empty", {"mailbox": mailbox})
     words = Text("history.empty_watched" if watched else "history.empty_words")
     button = () if watched else (("watch.add_button", {"do": "watch", "channel": mailbox}),)

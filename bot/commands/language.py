@@ -20,7 +20,7 @@ def run(ctx: ChatContext, argument: str) -> None:
 
 
 def choose(ctx: ChatContext, typed: str) -> None:
-    """Keep the language, and confirm it in that language. An unknown one changes nothing."""
+    """Save the language and confirm it in that language; an unknown language changes nothing."""
     language = _known(typed)
     if not language:
         _offer(ctx, typed)

@@ -24,9 +24,9 @@ _MONTH = re.compile(r"(\d{4})-(\d{1,2})")
 
 
 def run(ctx: ChatContext, argument: str) -> None:
-    """Show the summary of a month: of all channels of this space, or of the one that was typed.
+    """Show the summary of a month for all channels of this space, or for the one that was typed.
 
-    Without a month it is the present one, so far.
+    Without a month the summary is of the present month so far.
     """
     at = now().astimezone(UTC)
     addresses, others = addresses_and_others(argument.split())
@@ -50,7 +50,7 @@ def run(ctx: ChatContext, argument: str) -> None:
 
 
 def _month(ctx: ChatContext, typed: str, at: datetime) -> tuple[datetime, datetime] | None:
-    """Return the month's beginning and end; if there is no such month to show, say so."""
+    """Return the beginning and end of the month, or answer why no summary of it can be shown."""
     span = _read_month(typed)
     if span is None:
         _refuse(ctx, "not_a_month", typed, at)
@@ -82,7 +82,7 @@ def _refuse(ctx: ChatContext, why: str, typed: str, at: datetime) -> None:
 
 
 def _channels(ctx: ChatContext, address: str) -> tuple[str, ...]:
-    """Return the channels that the person may see here; nothing after an answer that says why."""
+    """Return the channels that the person may see here, or answer why there are none."""
     watched = {each.mailbox for each in ctx.services.watching.channels.of_space(ctx.room)}
     known = watched | set(visible_channels(ctx))
     if address:
@@ -93,7 +93,7 @@ def _channels(ctx: ChatContext, address: str) -> tuple[str, ...]:
 
 
 def _named(ctx: ChatContext, address: str, known: set[str]) -> tuple[str, ...]:
-    """Return the channel that was typed, if it is known here."""
+    """Return the channel that was typed, or answer that it is not known here."""
     mailbox = read_mailbox(ctx, "report", address)
     if mailbox in known:
         return (mailbox,)
@@ -103,7 +103,7 @@ def _named(ctx: ChatContext, address: str, known: set[str]) -> tuple[str, ...]:
 
 
 def _remark(since: datetime, until: datetime, at: datetime) -> Text | None:
-    """Return that a part of the month is not over, or not kept any more; None if it is complete."""
+    """Return the remark that the month is not over or only partly kept; None if it is complete."""
     if until > at:
         return Text("report.so_far")
     oldest = (at - KEPT + timedelta(days=1)).date()

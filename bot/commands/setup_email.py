@@ -22,7 +22,7 @@ from jobs.runs.run import Event, Kind, Run
 
 
 def run(ctx: ChatContext, argument: str) -> None:
-    """Begin with the first card, or refer to the channel if it is connected or being connected."""
+    """Show the first card of a setup, or refer to a setup that is done or in progress."""
     if not argument:
         begin(ctx, "")
         return
@@ -57,7 +57,8 @@ def begin_known(
 ) -> None:
     """Open a run of a channel whose details are known, and let a worker continue it.
 
-    ``brief`` holds further input for the run. The same message or press opens only one run.
+    ``brief`` holds further input for the run. The same message or press opens only one run, however
+    often it is delivered.
     """
     try:
         opened = ctx.services.store.open(channel, ctx.asker, ctx.origin, kind, brief)
@@ -162,7 +163,7 @@ def point_to(ctx: ChatContext, other: Run) -> None:
 
 
 def _where(ctx: ChatContext, other: Run) -> Text:
-    """Return where the run's newest card is.
+    """Return the text that says where the run's newest card is.
 
     Webex documents no link to a space. The space is named, but only to its members.
     """
@@ -177,7 +178,7 @@ def _where(ctx: ChatContext, other: Run) -> Text:
 def space_of(ctx: ChatContext, other: Run) -> str:
     """Return the title of the other space that asked for the run, or an empty string.
 
-    It is empty for a person who is not a member of that space.
+    The title is empty for a person who is not a member of that space.
     """
     room = other.origin.room
     if room == ctx.room or other.origin.direct:

@@ -58,7 +58,7 @@ def screenshot_name(ctx: ChatContext) -> VaultName:
 
 
 def _where(ctx: ChatContext) -> str:
-    """Return the room for a 1:1 space, otherwise the thread.
+    """Return the place to which a case belongs: the room of a 1:1 space, otherwise the thread.
 
     A 1:1 space counts as a whole, because people do not reply in threads there.
     """

@@ -16,7 +16,10 @@ KICKER = Text("timezone.kicker")
 
 
 def run(ctx: ChatContext, argument: str) -> None:
-    """Choose the zone by its IANA name; without one, say which is in use. A bad name changes nothing."""
+    """Choose the time zone by its IANA name, or say which zone is in use if no name is typed.
+
+    A name that no zone has changes nothing.
+    """
     zone = find_zone(argument)
     if not zone:
         _say_how(ctx, argument)
@@ -29,7 +32,7 @@ def run(ctx: ChatContext, argument: str) -> None:
 
 
 def _say_how(ctx: ChatContext, typed: str) -> None:
-    """Say which zone is in use, or that no zone has the name, and how one is chosen."""
+    """Say which zone is in use, or that no zone has the typed name, and how to choose one."""
     title = (
         Text("timezone.unknown", {"typed": typed})
         if typed

@@ -53,7 +53,7 @@ def _here(ctx: ChatContext, run: Run) -> bool:
 
 
 def _nothing(ctx: ChatContext, mailbox: str, runs: tuple[Run, ...]) -> None:
-    """Say that the runs have changed nothing that could be undone."""
+    """Say that the runs of the channel have changed nothing that could be undone."""
     title = Text("notice.undo_nothing_title", {"mailbox": mailbox})
     kept = any(each.kept for each in runs)
     words = Text("notice.undo_kept_words" if kept else "notice.undo_nothing_words")
@@ -67,7 +67,7 @@ def _channel(ctx: ChatContext, runs: tuple[Run, ...]) -> Channel:
 
 
 def _tenant(ctx: ChatContext, run: Run) -> str:
-    """Return the tenant of the run's channel as it is recorded, or else as the run has seen it."""
+    """Return the tenant of the channel from its record, or else as the run has seen it."""
     record = ctx.services.channels.record(run.channel.mailbox)
     recorded = record.channel.tenant_id if record else ""
     return recorded or run.channel.tenant_id or run.tenant

@@ -1,4 +1,4 @@
-"""Command /watch: look at a channel again and again, and tell its space when something changes."""
+"""Command /watch: check a channel again and again, and tell its space when something changes."""
 
 from __future__ import annotations
 
@@ -54,14 +54,14 @@ def run(ctx: ChatContext, argument: str) -> None:
 
 
 def _typed(name: str) -> set[str]:
-    """Return a word of the command, in any language of the bot."""
+    """Return the forms of a word of the command, in English and the other languages of the bot."""
     return {name, *(own_text(f"typed_argument.{name}", language) for language in languages())} - {
         ""
     }
 
 
 def listed(ctx: ChatContext) -> None:
-    """List the channels whose cards come to this space, with state and last look."""
+    """List the channels whose cards come to this space, with their state and last look."""
     watched = ctx.services.watching.channels.of_space(ctx.room)
     quiet = preferences.quiet_hours(ctx.services, ctx.room)
     _show(ctx, watched, _unwatched(ctx, watched), quiet)
@@ -95,7 +95,7 @@ def _unwatched(ctx: ChatContext, watched: tuple[WatchedChannel, ...]) -> tuple[s
 
 
 def _one(ctx: ChatContext, address: str, words: Words) -> None:
-    """Do what was typed about one channel, which must be one of this space."""
+    """Carry out the command for one channel, which must be one of this space."""
     mailbox = read_mailbox(ctx, "watch", address)
     if not mailbox:
         return
@@ -108,7 +108,7 @@ def _one(ctx: ChatContext, address: str, words: Words) -> None:
 
 
 def _change(ctx: ChatContext, mailbox: str, words: Words) -> None:
-    """End or change the watch, as the words after the address say."""
+    """End, pause or change the watch, as the words after the address say."""
     verb = words[0].lower()
     if verb in _typed("off"):
         off(ctx, mailbox)
@@ -130,7 +130,7 @@ def _begin_every(ctx: ChatContext, mailbox: str, words: Words) -> None:
 
 
 def begin(ctx: ChatContext, mailbox: str, interval: timedelta | None = None) -> None:
-    """Watch the channel from here on, or with another interval; say from when and how often."""
+    """Watch the channel from this space, with the interval if one is given, and confirm it."""
     services = ctx.services
     record = services.channels.record(mailbox)
     if record is None:
@@ -154,7 +154,10 @@ def begin(ctx: ChatContext, mailbox: str, interval: timedelta | None = None) -> 
 def _watched_here(
     ctx: ChatContext, channel: Channel, before: WatchedChannel | None, interval: timedelta | None
 ) -> WatchedChannel:
-    """Return the channel as it is watched from here on. It keeps what was chosen in an earlier watch."""
+    """Return the channel as it is watched in this space from now on.
+
+    The interval and the people of an earlier watch are kept.
+    """
     usual = ctx.services.bot.watch_interval_s
     watched = WatchedChannel(channel, ctx.room, ctx.asker, now(), usual, direct=ctx.direct)
     if before is not None:
@@ -165,7 +168,7 @@ def _watched_here(
 
 
 def _test_mail_line(ctx: ChatContext) -> Iterator[tuple[str, Text]]:
-    """Yield the fact that test mails are sent, which an agent gets."""
+    """Yield the line that an agent gets test mails of the watch, if such mails are sent."""
     every = timedelta(seconds=ctx.services.bot.watch_test_mail_s)
     if every and ctx.services.settings.sends_probe:
         values = {"interval": span_of(every)}
@@ -180,7 +183,10 @@ def _buttons(mailbox: str) -> tuple[tuple[str | Text, dict[str, str]], ...]:
 
 
 def off(ctx: ChatContext, mailbox: str) -> None:
-    """End the watch. Its incident ends too, and its card says that nobody looks any more."""
+    """End the watch of a channel, and the channel's open incident with it.
+
+    The card of the incident then says that nobody looks any more.
+    """
     watched, incident = ctx.services.watching.end(mailbox, now())
     for card_id in incident.cards if incident else ():
         ctx.services.cards.request(card_id)
@@ -223,7 +229,10 @@ def _pause(ctx: ChatContext, mailbox: str, typed: str) -> None:
 
 
 def _notify(ctx: ChatContext, mailbox: str, typed: Words) -> None:
-    """Name the people who get the card 1:1 if nobody acts. One bad address changes nothing."""
+    """Name the people who get the card 1:1 if nobody acts.
+
+    If one address is not accepted, nothing is changed.
+    """
     watched = _known(ctx, mailbox)
     if watched is None:
         return
@@ -242,7 +251,10 @@ def _notify(ctx: ChatContext, mailbox: str, typed: Words) -> None:
 
 
 def _addresses(typed: Words) -> Words | None:
-    """Return the addresses that were typed, none for "off"; None if there is none, or too many."""
+    """Return the typed addresses, or an empty list for "off".
+
+    The result is None if no address was typed, or too many.
+    """
     addresses = [part for part in ",".join(typed).split(",") if part]
     if addresses and set(map(str.lower, addresses)) <= _typed("off"):
         return []
@@ -250,7 +262,10 @@ def _addresses(typed: Words) -> Words | None:
 
 
 def _recipients(ctx: ChatContext, addresses: Sequence[str]) -> list[str] | None:
-    """Return the addresses as Webex knows them; say which one gets nothing, and return None."""
+    """Return the addresses as Webex knows them.
+
+    If one of the people cannot get a message, say so and return None.
+    """
     people: list[str] = []
     for address in addresses:
         try:
@@ -263,7 +278,7 @@ def _recipients(ctx: ChatContext, addresses: Sequence[str]) -> list[str] | None:
 
 
 def _known(ctx: ChatContext, mailbox: str) -> WatchedChannel | None:
-    """Return the watched channel; if it is not watched, say so and return None."""
+    """Return the watched channel, or say that the channel is not watched and return None."""
     watched = ctx.services.watching.channels.load(mailbox)
     if watched is None:
         title = Text("watch.not_watched", {"mailbox": mailbox})

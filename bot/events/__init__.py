@@ -1,1 +1,1 @@
-"""Webhook events: fetch what they are about, answer them once, retry them while Webex is away."""
+"""Handling of webhook events: each is answered once, and tried again while Webex is unavailable."""

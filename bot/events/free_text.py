@@ -1,4 +1,4 @@
-"""Answers to messages that are not a command: what was probably meant, as buttons, or help."""
+"""Answers to messages that are not a command: buttons for the probable meaning, or help."""
 
 from __future__ import annotations
 
@@ -22,7 +22,10 @@ _ONE_WORD = ("language", "timezone")
 
 
 def answer(ctx: ChatContext, typed: ParsedCommand) -> None:
-    """Offer what was probably meant, and run nothing. Anything else gets help."""
+    """Offer the probable meaning of a message as buttons, and run nothing.
+
+    A message without a probable meaning is answered with help.
+    """
     if typed.name:
         _mistyped(ctx, typed)
         return
@@ -39,10 +42,10 @@ def answer(ctx: ChatContext, typed: ParsedCommand) -> None:
 
 
 def _without_slash(ctx: ChatContext, text: str) -> None:
-    """Offer the command that was typed without its slash. Anything else gets help.
+    """Offer the command that was typed without its slash.
 
-    Its name is alone, or an argument of its kind follows. Otherwise it is a sentence such as "check
-    this".
+    A text counts as a command if it is only a command's name, or if a fitting argument follows the
+    name. Any other text, such as "check this", is a sentence and is answered with help.
     """
     name, _, argument = text.partition(" ")
     name = name.rstrip(".,:;!?").lower()
@@ -57,7 +60,7 @@ def _without_slash(ctx: ChatContext, text: str) -> None:
 
 
 def _fits(command: Command, argument: str) -> bool:
-    """Return whether this may be an argument of the command."""
+    """Return whether a text may be the argument of the command."""
     if not argument or command.name == "explain":
         return True
     if command.name in _ONE_WORD:
@@ -70,7 +73,7 @@ def _is_check_of_all(command: Command, argument: str) -> bool:
 
 
 def _mistyped(ctx: ChatContext, typed: ParsedCommand) -> None:
-    """Offer the nearest command with the argument that was typed."""
+    """Offer the command whose name is nearest to the typed one, with the typed argument."""
     near = nearest(typed.name, by_typed_name())
     if not near:
         help.show(ctx, typed=typed.name)
@@ -100,7 +103,7 @@ def _offer_command(ctx: ChatContext, name: str, argument: str, title: Text, word
 
 
 def _address(ctx: ChatContext, mailbox: str) -> None:
-    """Offer to check the address, and the channel known here that has nearly the same one."""
+    """Offer to check the typed address, and the known channel whose address is nearly the same."""
     near = offers.nearest_channel(ctx, mailbox)
     title = Text("understood.meant", {"meant": near}) if near else Text("understood.check_title")
     first = (offers.of_channel("check", near),) if near else ()
@@ -122,7 +125,7 @@ def _greeting(ctx: ChatContext) -> None:
 
 
 def greet_space(ctx: ChatContext) -> None:
-    """Say to a space that has added the bot what to type first."""
+    """Post the first commands to type to a space that has added the bot."""
     bot = ctx.services.me.display_name
     lines = (
         Text("understood.first_setup", {"bot": bot}),

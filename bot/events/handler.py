@@ -1,8 +1,8 @@
 """Worker side of a webhook.
 
-It fetches the object that the event refers to, authorizes the person, parses the text and calls the
-command or action. Fetching proves that the event is real (facts/webex.md 1). Nothing in the payload
-is trusted.
+The worker fetches the object that the event refers to, authorizes the person, parses the text and
+calls the command or action. Fetching proves that the event is real (facts/webex.md 1). Nothing in
+the payload is trusted.
 """
 
 from __future__ import annotations
@@ -42,11 +42,11 @@ log = structlog.get_logger(__name__)
 
 
 class _TooOldError(Exception):
-    """Event about a message or press of more than ten minutes ago, whatever the event says."""
+    """Error of an event, or of its message or button press, that is more than ten minutes old."""
 
 
 class _NotThereError(Exception):
-    """Event about an object that does not exist yet, or no longer exists."""
+    """Error of an event about an object that does not exist yet, or no longer exists."""
 
     def __init__(self, error: WebexNotFoundError) -> None:
         super().__init__(str(error))
@@ -54,7 +54,7 @@ class _NotThereError(Exception):
 
 
 def receive(event_id: str) -> None:
-    """RQ entry point: one event, by the id under which it is kept (:mod:`bot.queue.events`)."""
+    """Handle the event that is kept under this id (:mod:`bot.queue.events`), as a job of RQ."""
     services = current(Services)
     with bound_contextvars(event_id=event_id):
         services.events.process(event_id, partial(_traced, services))
@@ -100,11 +100,13 @@ def handle(services: Services, pending: PendingEvent) -> datetime | None:
 
 
 def _act(services: Services, event: WebhookEvent) -> None:
-    """Do what the event asks for. Of the bot's own doings only its memberships count.
+    """Handle an event with the function for its resource.
+
+    An event that the bot itself caused is ignored, unless it is about a membership.
 
     Raises:
         _TooOldError: The event is too old.
-        _NotThereError: Its object does not exist.
+        _NotThereError: The object of the event does not exist.
         WebexError: Webex does not answer.
     """
     act = {"messages": _message, "attachmentActions": _action, "memberships": _membership}[
@@ -116,13 +118,13 @@ def _act(services: Services, event: WebhookEvent) -> None:
 
 
 def _require_fresh(services: Services, created: str) -> None:
-    """Check the age by Webex's clock.
+    """Raise an error if the time of creation is more than ten minutes ago by Webex's clock.
 
     A process that has not heard from Webex yet asks it for the time before it calls anything old,
     because its own clock may be wrong.
 
     Raises:
-        _TooOldError: It is older than ten minutes.
+        _TooOldError: The event or its object is older than ten minutes.
         WebexError: Webex does not answer.
     """
     if models.is_stale(created) and METER.ahead_s(WEBEX) is None:
@@ -191,7 +193,7 @@ def _run_command(ctx: ChatContext, message: Message) -> None:
 
 
 def _is_screenshot(ctx: ChatContext, message: Message) -> bool:
-    """Return whether the message has a file for the case that was opened in its thread."""
+    """Return whether the message brings a file to the open TAC case of its thread."""
     return bool(message.files) and tac.asked(ctx) is not None
 
 
@@ -257,7 +259,7 @@ def _own(services: Services, room: str) -> Membership:
 
 
 def _refusal(ctx: ChatContext, asked: Prefetch, title: str) -> Handler | None:
-    """Return how to refuse this person in this space, or None if the person is answered.
+    """Return how to refuse this person in this space, or None if the person may be answered.
 
     The refusal does not mention any channel. A person whom the bot does not serve gets few answers
     (:mod:`bot.chat.limits`). Another bot gets no answer at all.
@@ -276,4 +278,4 @@ def _refusal(ctx: ChatContext, asked: Prefetch, title: str) -> Handler | None:
 
 
 def _ignore(_talk: ChatContext) -> None:
-    """Do nothing, because two bots would otherwise answer each other endlessly."""
+    """Do nothing about another bot, because two bots would answer each other endlessly."""

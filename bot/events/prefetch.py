@@ -26,7 +26,7 @@ class Prefetch:
     asked_members: Future[tuple[Membership, ...]] | None
 
     def person(self, person_id: str) -> WebexPerson:
-        """Return a person by id."""
+        """Return a person by id, from the request that was made ahead if it fits."""
         return (
             self.asked_person.result()
             if self.asked_person and person_id == self.actor
@@ -34,7 +34,7 @@ class Prefetch:
         )
 
     def members(self, room_id: str) -> tuple[Membership, ...]:
-        """Return all members of a space."""
+        """Return all members of a space, from the request that was made ahead if it fits."""
         return (
             self.asked_members.result()
             if self.asked_members and room_id == self.room
@@ -44,7 +44,10 @@ class Prefetch:
 
 @contextmanager
 def prefetch(webex: Webex, actor: str, room: str) -> Iterator[Prefetch]:
-    """Start the requests for the duration of the context; results that are not needed are discarded."""
+    """Start both requests for the duration of the context.
+
+    A result that is not needed is discarded.
+    """
     with_threads = ThreadPoolExecutor(2, "ahead")
     try:
         person = with_threads.submit(copy_context().run, webex.person, actor) if actor else None

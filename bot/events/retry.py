@@ -77,8 +77,8 @@ def _helps_until(error: WebexError, pending: PendingEvent) -> float:
 def _began(pending: PendingEvent) -> datetime:
     """Return when the event happened, by this machine's clock.
 
-    It is its arrival if the event has no time, or while it is unknown how far this clock is from
-    Webex's.
+    The time of arrival is used if the event has no time, or while it is unknown how far this clock
+    is from Webex's.
     """
     created, ahead = _time(pending.event.created), METER.ahead_s(WEBEX)
     if created is None or ahead is None:

@@ -1,4 +1,4 @@
-"""Commands of the person who operates the bot that need settings: web, worker, doctor, rekey and others."""
+"""Commands of the bot's operator that need settings, such as web, worker, doctor and rekey."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def run(options: argparse.Namespace, env: Mapping[str, str]) -> int:
 
 
 def _with_option(options: argparse.Namespace) -> str:
-    """Return the command, or the one that its option makes of it."""
+    """Return the command, or the special form that ``--check`` or ``--full`` selects."""
     if getattr(options, "check", False):
         return "check"
     return "audit --full" if getattr(options, "full", False) else str(options.command)
@@ -117,10 +117,10 @@ def _check(settings: BotSettings, _work: Settings) -> int:
 
 
 def _data_problem(url: str, work: Settings) -> str:
-    """Migrate older data and return why it cannot be used, or an empty string.
+    """Migrate older data, and return why this process cannot use the data, or an empty string.
 
-    Either this version does not read it, or Redis refuses the bot. If Redis is unavailable, the
-    string is empty, and the log says why. The data is checked when Redis answers.
+    The reason is that this version cannot read the data, or that Redis refuses the bot. If Redis is
+    unavailable, the string is empty, and the log says why. The data is checked when Redis answers.
     """
     try:
         with connect_for_web(url) as hurried, connect(url) as redis:

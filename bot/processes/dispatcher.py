@@ -13,12 +13,15 @@ from jobs.storage.locks import LockKind, LockName
 
 @dataclass(frozen=True, slots=True)
 class Dispatcher:
-    """Process that wakes the workers. One on each machine is enough; more do no harm."""
+    """Dispatcher that wakes the workers.
+
+    One dispatcher on each machine is enough; more do no harm.
+    """
 
     services: Services
 
     def dispatch_due(self) -> None:
-        """Look at every due list once. Called every half second."""
+        """Wake workers for everything that is due; called every half second."""
         services = self.services
         for lock in locks.release_dead(services.redis):
             self._retry(lock)

@@ -20,10 +20,11 @@ LOOK_EVERY_S = 0.2
 
 
 def main(store: RunStore, mailbox: str, say: Callable[[str], None], *, again: bool = False) -> int:
-    """Have one channel looked at, or all if ``mailbox`` is empty; return 1 if that failed, else 0.
+    """Have the workers look at one channel now, or at all if ``mailbox`` is empty.
 
-    It is no failure if none is watched at all. Nothing but the time of the look changes: the workers make it, with their limits. With ``again`` a
-    channel on which there is only a suspicion is looked at once more at once, and not a minute later.
+    Return 1 if a look failed, else 0; no watched channel at all is no failure. The workers make the
+    looks with their usual limits. With ``again`` a channel with a suspicion is looked at a second
+    time at once, instead of a minute later.
     """
     watching = Watching.of(store)
     try:
@@ -35,7 +36,7 @@ def main(store: RunStore, mailbox: str, say: Callable[[str], None], *, again: bo
 
 
 def _chosen(watching: Watching, mailbox: str) -> list[WatchedChannel]:
-    """Return the watched channel, or all, without those whose watch is paused."""
+    """Return the named watched channel, or all of them, without those whose watch is paused."""
     named = [each for each in watching.channels.all() if mailbox in {"", each.mailbox}]
     return [each for each in named if not each.is_paused(now())]
 
@@ -61,13 +62,13 @@ def _look(
 
 
 def _suspected(watching: Watching, channels: Sequence[WatchedChannel]) -> list[WatchedChannel]:
-    """Return the channels on which there is only a suspicion."""
+    """Return the channels of which the newest look suspects a problem that is not confirmed yet."""
     state = watching.incidents.state
     return [each for each in channels if state(each.mailbox).suspicion is not None]
 
 
 def _looked_at(watching: Watching, channels: Sequence[WatchedChannel]) -> list[str]:
-    """Have each channel looked at now, and return those at which nobody has looked in time."""
+    """Have each channel looked at now, and return those that no worker has looked at in time."""
     before: dict[str, datetime | None] = {}
     for each in channels:
         before[each.mailbox] = watching.incidents.state(each.mailbox).looked
@@ -82,13 +83,13 @@ def _looked_at(watching: Watching, channels: Sequence[WatchedChannel]) -> list[s
 
 
 def _unseen_since(watching: Watching, before: Mapping[str, datetime | None]) -> list[str]:
-    """Return the channels whose newest look is still the one before."""
+    """Return the channels that had no look since the given times."""
     state = watching.incidents.state
     return [name for name, looked in before.items() if state(name).looked == looked]
 
 
 def _channel_line(watching: Watching, mailbox: str) -> str:
-    """Return what the newest look saw, and whether an incident goes on."""
+    """Return a line with the result of a channel's newest look, and with its open incident."""
     state = watching.incidents.state(mailbox)
     if state.last is None:
         return f"{mailbox}: not looked at"

@@ -1,7 +1,7 @@
-"""Gauges that are expensive to read: a worker measures them, and the metrics show what it found.
+"""Gauges that are expensive to read: a worker measures them, and the metrics show the result.
 
-Several workers may measure. One that finds a fresh number leaves it. No number tells whose it is:
-runs and channels are only counted.
+Several workers may measure the same gauge. A worker that finds a fresh number does not measure
+again. No number shows whose run or channel it is, because runs and channels are only counted.
 """
 
 from __future__ import annotations
@@ -43,7 +43,8 @@ Measured = dict[tuple[str, ...], float]
 def measure_runs(services: Services) -> None:
     """Measure how many runs are open, by their kind and the party that must act next.
 
-    The state is ``nobody`` while a worker is at work, and ``time`` while the run waits by itself.
+    The party is ``nobody`` while a worker is at work, and ``time`` while the run waits until a
+    time.
     """
     if not _is_due(services, RUNS_OPEN, RUNS_EVERY_S):
         return
@@ -69,13 +70,13 @@ def measure_secrets(services: Services, clock: Callable[[], datetime] = now) -> 
 
 
 def _days_left(services: Services, channels: Sequence[Record], at: datetime) -> list[float]:
-    """Return the days until the secret of each channel ends, as far as that is known."""
+    """Return the days until the secret of each channel ends, if that end is known."""
     endings = (ending_of(services.store, each.channel.mailbox) for each in channels)
     return [(each.end - at) / DAY for each in endings if each is not None]
 
 
 def _ending_within(left: list[float]) -> Measured:
-    """Return how many secrets end within each of the spans, by its days."""
+    """Return how many secrets end within each number of days (``BEFORE_DAYS``)."""
     return {(str(days),): float(sum(each <= days for each in left)) for days in BEFORE_DAYS}
 
 
@@ -91,6 +92,6 @@ def _shortest(services: Services, left: list[float], at: datetime) -> Measured:
 
 
 def _is_due(services: Services, gauge: Gauge, every_s: float) -> bool:
-    """Return whether no worker has measured this in the last half of the interval."""
+    """Return whether no worker has measured this gauge in the last half of its interval."""
     age_s = measured_s_ago(services.redis, gauge)
     return age_s is None or age_s >= every_s / 2

@@ -140,9 +140,9 @@ def problem(folder: Path = DATA_FOLDER) -> str:
 
 
 def _wait_for_space(folder: Path) -> None:
-    """Wait until the folder's disk takes a write, and say once what is awaited.
+    """Wait until the folder's disk takes a write, and print once why the server waits.
 
-    The server would end at once, and again after each start.
+    Without space the server would end at once, and again after each start.
     """
     said = False
     while full := _full(folder):
@@ -202,9 +202,9 @@ def _answers_for(port: int, folder: Path) -> bool:
 
 
 def _choose(port: int | None) -> int:
-    """Return the port to listen at, or 0 if another program keeps the one that was asked for.
+    """Return the port to listen at, or 0 if another program keeps the requested port.
 
-    A port that was not asked for may be any: the usual one, else one that is free.
+    Without a requested port, the result is the usual port, or a free one if that is taken.
     """
     if port:
         return port if _gets_free(port) else 0
@@ -240,9 +240,9 @@ def _is_free(port: int) -> bool:
 def main(port: int | None = None, folder: Path = DATA_FOLDER, *, stand_by: bool = False) -> int:
     """Run the server until SIGTERM, wait for its clients to disconnect, and return its exit code.
 
-    Without a port it is 6379, or a free one if another program has that. If a server of the folder
-    runs already, this one takes its place once it is gone; without ``stand_by`` it ends with 1 if
-    that does not happen within ten seconds.
+    Without ``port`` the server listens at 6379, or at a free port if another program has that one.
+    If another server of the folder runs already, this server waits until that one is gone. Without
+    ``stand_by`` it waits ten seconds at most and then returns 1.
     """
     if refused := problem(folder):
         return _say(refused, REFUSED)
@@ -267,7 +267,10 @@ def main(port: int | None = None, folder: Path = DATA_FOLDER, *, stand_by: bool 
 
 
 def _wait_for_place(port: int, folder: Path, *, stand_by: bool) -> int | None:
-    """Return the folder's lock once it is free; without ``stand_by`` None after ten seconds."""
+    """Wait for the folder's lock, and return its descriptor.
+
+    Without ``stand_by`` the result is None if the lock is not free within ten seconds.
+    """
     until = time.monotonic() + PORT_S
     while (lock := _place(port, folder)) is None:
         if not stand_by and time.monotonic() > until:

@@ -1,4 +1,4 @@
-"""Command ``python -m bot rekey``: writes what is under an older key again under the newest, and says so.
+"""Command ``python -m bot rekey``: encrypts every value under an older key again under the newest.
 
 The report is plain text for the person who operates the bot. It says whether the older keys may be
 removed from ENCRYPTION_KEYS.
@@ -34,7 +34,7 @@ CUT_OFF = (
 
 
 def main(redis: Redis, encryption_keys: Sequence[str], say: Callable[[str], None]) -> int:
-    """Write everything again, look at everything once more, and report both.
+    """Encrypt every value again under the first key, survey all values, and report both results.
 
     Return 0 if every value is under the first key, otherwise 1.
     """
@@ -58,7 +58,7 @@ def main(redis: Redis, encryption_keys: Sequence[str], say: Callable[[str], None
 
 
 def _counts(renewed: Result) -> tuple[str, ...]:
-    """Return a line for each kind of value."""
+    """Return a line for each kind of value, with how many were written again."""
     return tuple(
         f"{what}: {renewed.older[what]} written again, {renewed.newest[what]} already under the first key"
         for what in What
@@ -66,7 +66,7 @@ def _counts(renewed: Result) -> tuple[str, ...]:
 
 
 def _problems(left: Result) -> Iterator[str]:
-    """Yield a line for each value that is not under one of the keys, and what to do about the rest."""
+    """Yield a line for each value that no key has signed, and the advice about all that is left."""
     for place in left.foreign:
         yield f"NOT SIGNED  {place}"
     if left.foreign:

@@ -20,7 +20,7 @@ STOPS = frozenset({signal.SIGTERM, signal.SIGINT})
 def die_with_parent(parent: int, sig: signal.Signals) -> None:
     """Have the kernel send ``sig`` to this process when the process ``parent`` dies.
 
-    It is called in a new child. On systems other than Linux the kernel is not asked.
+    A new child calls this function. On systems other than Linux the kernel is not asked.
     """
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, sig)
@@ -29,7 +29,7 @@ def die_with_parent(parent: int, sig: signal.Signals) -> None:
 
 
 def dying_with_me(sig: signal.Signals) -> partial[None]:
-    """Return ``die_with_parent`` for ``subprocess``: called in the parent, run in the child."""
+    """Return a function for ``subprocess`` that calls :func:`die_with_parent` in the new child."""
     return partial(die_with_parent, os.getpid(), sig)
 
 

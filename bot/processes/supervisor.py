@@ -33,7 +33,7 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Role:
-    """Child process.
+    """Child process with its name and the function that it runs.
 
     Roles with ``stops_last`` are stopped after the others, which need them to finish.
     """
@@ -53,7 +53,10 @@ class Supervisor:
         self._children: dict[int, tuple[Role, float]] = {}
 
     def run(self) -> int:
-        """Returns 0 when all have ended, or the exit code of a child that gave up for good."""
+        """Run every role until SIGTERM or Ctrl+C.
+
+        Return 0 when all have ended, or the exit code of a child that gave up for good.
+        """
         code = 0
         with signals_blocked(STOPS | CHILD):
             for role in self._roles:
@@ -131,7 +134,7 @@ def _run(role: Role, supervisor: int) -> int:
 
 
 def _take_signals() -> None:
-    """Let this process be stopped, although its parent has blocked the signals."""
+    """Let SIGTERM and Ctrl+C stop this process, although its parent has blocked both signals."""
     for sig in STOPS:
         signal.signal(sig, signal.SIG_DFL)
     signal.pthread_sigmask(signal.SIG_SETMASK, ())

@@ -43,7 +43,7 @@ log = structlog.get_logger(__name__)
 
 
 def look(group: str) -> None:
-    """Look at every channel of the group that is due, and say when the group is due again.
+    """Look at every channel of the group that is due, and schedule the group's next round.
 
     Other groups that are or become due meanwhile are looked at in the same job, because a round
     spends most of its time waiting for Microsoft's limits, which count for each tenant by itself.
@@ -65,7 +65,7 @@ async def _all_rounds(services: Services, first: str) -> None:
 
 
 def _take_out_done(rounds: dict[str, Task[bool]]) -> set[str]:
-    """Remove the rounds that are over; return the groups among them that another worker has."""
+    """Remove the rounds that are over, and return those of their groups that another worker has."""
     done = {name: task for name, task in rounds.items() if task.done()}
     for name in done:
         del rounds[name]
@@ -73,7 +73,7 @@ def _take_out_done(rounds: dict[str, Task[bool]]) -> set[str]:
 
 
 def _due_groups(services: Services, busy: Collection[str]) -> list[str]:
-    """Return the groups to begin besides those that are busy, here or in another process."""
+    """Return the due groups that may begin now, without those that are already busy."""
     watching, at = services.watching, now()
     soon = at + timedelta(seconds=LEASE_S)  # a group that the dispatcher has handed out
     due = (
@@ -90,14 +90,14 @@ def _is_due(watching: Watching, group: str, at: datetime) -> bool:
 
 
 def _locked(services: Services, group: str) -> AbstractContextManager[RenewedLock | None]:
-    """Hold the group's lock; None if another worker has the group."""
+    """Hold the group's lock within the context, which gets None if another worker has the group."""
     again = partial(services.watching.channels.postpone, group)
     name = LockName(LockKind.WATCH, group)
     return renewed_lock(services.redis, name, LEASE_S, on_renewal=again)
 
 
 async def _whole_round(services: Services, group: str) -> bool:
-    """Look once at a group, and say when it is due again; return False if another worker has it."""
+    """Look once at a group, and schedule its next round; return False if another worker has it."""
     channels = services.watching.channels
     with _locked(services, group) as held:
         if held is None:
@@ -117,7 +117,7 @@ async def _whole_round(services: Services, group: str) -> bool:
 
 
 async def _round(services: Services, group: str, held: RenewedLock) -> Round:
-    """Look once, and have the cards drawn of every incident that changes."""
+    """Look once at a group's channels, and have the cards of every changed incident drawn."""
     watching = services.watching
 
     def changed(incident: Incident) -> None:
@@ -136,7 +136,7 @@ async def _round(services: Services, group: str, held: RenewedLock) -> Round:
 
 
 def _test_mails(services: Services) -> MailPlan:
-    """Return how often the settings let the watch send a test mail, and its words."""
+    """Return how often the watch may send a test mail, and a function that writes its text."""
     every = timedelta(seconds=services.bot.watch_test_mail_s)
 
     def words(watched: WatchedChannel) -> MailText:
@@ -153,7 +153,10 @@ def _test_mails(services: Services) -> MailPlan:
 
 
 def _refresh(services: Services, group: str) -> None:
-    """Take the channels as their last run has left them; one that was undone is watched no more."""
+    """Update the watched channels of a group from their last runs.
+
+    The watch of a channel that is no longer connected ends.
+    """
     for watched in services.watching.channels.of_group(group):
         record = services.channels.record(watched.mailbox)
         if record is None:
@@ -171,7 +174,7 @@ def end(services: Services, watched: WatchedChannel) -> None:
 
 
 def _count(services: Services, group: str, result: Round) -> None:
-    """Keep the pulse of the watch, for the metrics and for the service that waits for it."""
+    """Count the looks of a round, store its end, and call the address of WATCH_PING_URL."""
     COUNTERS.add(LOOKS, by=result.looks)
     pulse.beat(services.redis, group, result, now())
     if not result.left:

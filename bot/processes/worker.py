@@ -114,7 +114,7 @@ log = structlog.get_logger(__name__)
 
 
 class BotWorker(Worker):
-    """RQ worker whose jobs are told of SIGTERM.
+    """RQ worker that tells the process of its job about SIGTERM.
 
     The due lists dispatch the work of a killed worker again (:mod:`bot.processes.dispatcher`).
     While Redis is unavailable, this worker retries every 2 seconds; RQ's own waits for up to a
@@ -124,12 +124,12 @@ class BotWorker(Worker):
     max_connection_wait_time = 2.0
 
     def __init__(self, *arguments: Any, shutdown: Shutdown | None = None, **options: Any) -> None:
-        """``shutdown`` is the request to stop that the jobs look at; the rest is RQ's."""
+        """Create a worker of RQ; the jobs look at ``shutdown``, the request to stop."""
         super().__init__(*arguments, **options)
         self._stopping = shutdown or Shutdown()
 
     def _install_signal_handlers(self) -> None:
-        """Install the handlers; a job's process inherits them, so it is reachable from its start."""
+        """Install the signal handlers, which a job's process inherits and so has from its start."""
         super()._install_signal_handlers()  # type: ignore[no-untyped-call]  # untyped in RQ
         signal.signal(STOP_SOON, self._stopping.request)
 
@@ -143,7 +143,10 @@ class BotWorker(Worker):
                 os.kill(self.horse_pid, STOP_SOON)
 
     def main_work_horse(self, job: Job, queue: Queue) -> None:
-        """Run the job; if its process was started as SIGTERM arrived, it starts nothing either."""
+        """Run a job in its own process.
+
+        If that process was started as SIGTERM arrived, the job starts nothing.
+        """
         if self._shutdown_requested_date is not None:
             self._stopping.request()
         super().main_work_horse(job, queue)
@@ -264,7 +267,7 @@ def _silence(redis: Redis) -> str:
     """Return why Redis takes no writes, or an empty string if it does.
 
     Raises:
-        SystemExit: It refuses the bot, or is a Cluster, which waiting does not change.
+        SystemExit: Redis refuses the bot, or is a Cluster, which waiting does not change.
     """
     why, refused = "", ""
     try:
@@ -320,7 +323,8 @@ def preload() -> None:
     """Load code, texts and certificates, so that a job starts within 9 ms instead of 182.
 
     See facts/parts.md B. Some libraries do part of their work only at first use: httpx and anyio
-    import modules, and msgspec inspects the types. docs/scale.md says what a job is left with.
+    import modules, and msgspec inspects the types. docs/scale.md lists the time that a job still
+    takes.
     """
     for module in (*sorted(function.rpartition(".")[0] for function in ALLOWED), *AT_FIRST_USE):
         importlib.import_module(module)
@@ -351,9 +355,9 @@ def _fill_registries() -> None:
 
 
 def _preload_dates() -> None:
-    """Have Babel read its data of every language, which takes each draw of a card 20 ms otherwise.
+    """Have Babel read its data of every language, so that no draw of a card takes 20 ms for it.
 
-    It is 6 MiB, so only the worker that draws most of the cards keeps it.
+    The data takes 6 MiB, so only the worker that draws most of the cards keeps it.
     """
     for language in locale.languages():
         with locale.drawn_for(Locale(language)):

@@ -16,8 +16,8 @@ LOST = "No RQ worker of {host} has said in time that it lives."
 def main(redis_url: str) -> int:
     """Return 0 if an RQ worker of this machine has said that it lives, else 1.
 
-    Each worker repeats that in Redis before its key expires, and a supervisor replaces dead ones.
-    If Redis does not answer, nothing is known, and a new start would not help: the result is 0.
+    Each worker says so in Redis before its key expires, and a supervisor replaces dead workers. If
+    Redis does not answer, nothing is known, and a new start would not help: the result is 0.
     """
     host = socket.gethostname()
     try:

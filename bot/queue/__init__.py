@@ -1,8 +1,8 @@
 """RQ queues whose jobs wake a worker for an entry of a due list.
 
 A job is an allowed function and an id. Events, runs, draws and the rounds of the watch have a queue
-each. Events and draws wait for Webex, and a run never waits for them (:mod:`bot.processes.worker`). If a job is lost with
-its worker, the due list replaces it (:mod:`jobs.storage.due_list`).
+each. Events and draws wait for Webex, and a run never waits for them (:mod:`bot.processes.worker`).
+If a job is lost with its worker, the due list replaces it (:mod:`jobs.storage.due_list`).
 
 JSON alone does not make a job safe. A client that can write to Redis could name ``os.system``
 (facts/parts.md B), so only the functions of an allow-list are run.
@@ -92,17 +92,20 @@ class SafeJob(Job):
 
     @property
     def success_callback(self) -> None:
-        """Return None, or raise if a callback is set, because it too is a function given by name."""
+        """Return None, or raise an error if a callback is set.
+
+        A callback is a function that is given by its name, too.
+        """
         self._refuse(self._success_callback_name)
 
     @property
     def failure_callback(self) -> None:
-        """Return None, or raise if a callback is set."""
+        """Return None, or raise an error if a callback is set."""
         self._refuse(self._failure_callback_name)
 
     @property
     def stopped_callback(self) -> None:
-        """Return None, or raise if a callback is set."""
+        """Return None, or raise an error if a callback is set."""
         self._refuse(self._stopped_callback_name)
 
     def send_webhooks(self, *_status: object, **_more: object) -> None:
@@ -115,7 +118,7 @@ class SafeJob(Job):
 
 @dataclass(frozen=True, slots=True)
 class Doorbell:
-    """Wakes a worker: one queue, and the function that a worker calls with an id."""
+    """Doorbell that wakes a worker: a queue, and the function that the worker calls with an id."""
 
     queue: Queue
     function: str
@@ -127,11 +130,11 @@ class Doorbell:
         )
 
     def missing(self, due: DueList) -> int:
-        """Return how many members of the due list have no job in the queue, whichever they are.
+        """Return how many members of the due list have no job in the queue.
 
         Without this limit, each member that waits for a worker would get another job every few
-        seconds. If people ask faster than the workers answer, these jobs would keep the workers busy
-        with nothing, and the queue would grow forever (docs/scale.md).
+        seconds. If people ask faster than the workers answer, these jobs would keep the workers
+        busy with nothing, and the queue would grow forever (docs/scale.md).
         """
         return max(int(due.redis.zcard(due.key)) - self.queue.count, 0)
 
@@ -172,10 +175,10 @@ def connect_for_web(url: str) -> Redis:
 
 
 def refusal(error: RedisError) -> str:
-    """Return what to do if Redis answers and refuses the bot, or an empty string for other errors.
+    """Return the advice about a Redis that answers and refuses the bot.
 
-    A refusal lasts until somebody changes a setting. Another error may pass, such as that of a
-    Redis that is only starting.
+    The result is an empty string for other errors. A refusal lasts until somebody changes a
+    setting. Another error may pass, such as that of a Redis that is only starting.
     """
     if isinstance(error, AuthenticationError):
         asks = any(words in str(error) for words in NO_PASSWORD)
@@ -197,15 +200,19 @@ def refusal(error: RedisError) -> str:
 
 
 def cause(error: RedisError) -> str:
-    """Return the error in words; without the objects that redis-py describes after a Sentinel's error."""
+    """Return the words of a Redis error.
+
+    The objects that redis-py lists at the end of a Sentinel's error are left out.
+    """
     return str(error).partition(" : <")[0] or type(error).__name__
 
 
 def kind_problem(redis: Redis) -> str:
     """Return why this kind of server cannot serve the bot, or an empty string.
 
-    HELLO names the kind and is allowed to every user. A Redis before version 6 does not know it, and
-    then INFO is asked. If that is refused, nothing is known, and the string is empty.
+    The command HELLO names the kind and is allowed to every user. A Redis before version 6 does not
+    know HELLO, so the command INFO is sent. If INFO is refused, nothing is known, and the string is
+    empty.
 
     Raises:
         redis.RedisError: Redis is unreachable, or refuses the bot.
@@ -214,7 +221,7 @@ def kind_problem(redis: Redis) -> str:
 
 
 def _mode(redis: Redis) -> str:
-    """Return ``standalone``, ``cluster`` or ``sentinel``; an empty string if it is not known."""
+    """Return the server's mode, such as ``cluster``, or an empty string if it is unknown."""
     try:
         hello: Any = redis.execute_command(*HELLO)  # type: ignore[no-untyped-call]  # untyped in redis-py
         answer = _pairs(hello).get(MODE, "")

@@ -20,7 +20,7 @@ QUEUED_S = 4
 
 
 class CardQueue:
-    """The runs whose cards are to be drawn (:class:`jobs.runtime.Listener`)."""
+    """Queue of the runs whose cards are to be drawn (:class:`jobs.runtime.Listener`)."""
 
     def __init__(self, redis: Redis) -> None:
         self._redis = redis
@@ -40,7 +40,7 @@ class CardQueue:
     run_changed = request
 
     def begin(self, run_id: str) -> float:
-        """Count a draw as begun, no longer as queued; return when the run's cards are due."""
+        """Mark a queued draw as begun; return when the run's cards are due, as :meth:`due` does."""
         self._redis.delete(keys.draw_queued(run_id))
         return self.due(run_id)
 

@@ -69,13 +69,13 @@ class WebhookEvent:
 
 @dataclass(frozen=True, slots=True)
 class PendingEvent:
-    """An event that is not handled yet.
+    """Event that is not handled yet.
 
     Attributes:
-        tries: How often it was put off because Webex did not answer.
-        begun: How many tries in a row have begun and not ended, the one under way among them.
-        not_before: When it is tried again, which a doorbell that rings too early does not change.
-        trace: W3C ``traceparent`` of the request that brought it, or empty without traces.
+        tries: How often the event was put off because Webex did not answer.
+        begun: How many tries in a row have begun and not ended, including the present one.
+        not_before: When the event is tried again; a doorbell that rings too early does not change it.
+        trace: W3C ``traceparent`` of the webhook's request, or empty without traces.
     """
 
     event: WebhookEvent
@@ -110,8 +110,9 @@ class EventQueue:
     def add(self, event: WebhookEvent) -> bool:
         """Keep an event and wake a worker for it in one round trip; return False if it is known.
 
-        The job is queued before that is clear. For a known event it is deleted again. It does no
-        harm if a worker has already taken it.
+        The job is queued in the same round trip, before the answer says whether the event is new.
+        The job of a known event is deleted again, and does no harm if a worker has already taken
+        it.
         """
         arrived = now()
         kept, again = (
@@ -188,7 +189,7 @@ class EventQueue:
             self._save(replace(pending, tries=pending.tries + 1, begun=0, not_before=again), again)
 
     def _put_off(self, pending: PendingEvent) -> None:
-        """Schedule a retry after a try that did not end, or give the event up."""
+        """Schedule a retry of an event whose try did not end, or give the event up."""
         if pending.begun > len(PAUSES_S):
             self._give_up(pending)
             return

@@ -39,12 +39,12 @@ class Waiting:
 
     @property
     def age_s(self) -> float:
-        """Return for how long the oldest has waited, in seconds; 0 if none waits."""
+        """Return for how many seconds the oldest event has waited; 0 if none waits."""
         return max((now() - self.oldest).total_seconds(), 0.0) if self.oldest else 0.0
 
     @property
     def is_late(self) -> bool:
-        """Return whether the oldest has waited for too long."""
+        """Return whether the oldest event has waited for too long."""
         return self.age_s > LATE_S
 
 
@@ -66,7 +66,7 @@ class Health:
 
     @property
     def is_ready(self) -> bool:
-        """Return whether everything is in order."""
+        """Return whether every part is in order."""
         return {self.redis, self.workers, self.events, self.data} == {OK}
 
     def as_json(self) -> dict[str, str]:
@@ -75,7 +75,7 @@ class Health:
 
 
 def look(redis: Redis) -> Health:
-    """Return the health, with a real write to Redis."""
+    """Return the health of every part, after a real write to Redis."""
     try:
         test_write(redis)
         workers = OK if seen_workers(redis) else "missing"
@@ -111,7 +111,8 @@ def seen_workers(redis: Redis) -> list[BaseWorker]:
 def waiting_events(redis: Redis) -> Waiting:
     """Return the events that no worker has begun, among the first :data:`MOST` that are due.
 
-    An event that a worker has tried and put off, for example because Webex is away, is not one.
+    An event that a worker has tried and put off, for example because Webex is unavailable, is left
+    out.
     """
     members = redis.zrange(keys.events_due(), 0, MOST - 1)
     if not members:
@@ -123,7 +124,7 @@ def waiting_events(redis: Redis) -> Waiting:
 
 
 def _word(error: RedisError) -> str:
-    """Return what is wrong with Redis, in a word."""
+    """Return the state of a Redis with this error, such as ``refused``."""
     if isinstance(error, DemotedError):
         return "read-only"
     if isinstance(error, AuthenticationError | NoPermissionError):

@@ -93,7 +93,7 @@ class _Numbers(Collector):
         return ()
 
     def collect(self) -> Iterator[Metric]:
-        """Yield every figure of the bot, as Prometheus reads it."""
+        """Yield every number of the bot as a metric of Prometheus."""
         version = GaugeMetricFamily(f"{PREFIX}info", "Version of the bot.", labels=["version"])
         version.add_metric([__version__], 1)
         yield version
@@ -153,7 +153,7 @@ def _gauge(gauge: Gauge, values: Mapping[tuple[str, ...], float]) -> Metric:
 
 
 def _waiting(redis: Redis) -> Iterator[Metric]:
-    """Yield what is waited for: the events, the oldest of them, the runs, and the workers that live."""
+    """Yield the gauges of waiting events, open runs, incidents, watched channels and workers."""
     waiting, due = health.waiting_events(redis), redis.zcard(keys.events_due())
     numbers = {
         "events_waiting": (
@@ -194,7 +194,10 @@ def _first_due(redis: Redis) -> datetime:
 
 
 def _clocks(redis: Redis) -> Iterator[Metric]:
-    """Yield how far the clock is ahead of each cloud's; a cloud that was not measured lately is missing."""
+    """Yield by how many seconds the bot's clock is ahead of each cloud's.
+
+    A cloud whose clock was not compared lately is missing.
+    """
     family = GaugeMetricFamily(
         f"{PREFIX}clock_skew_seconds",
         "Seconds by which the bot's clock is ahead of a cloud's.",

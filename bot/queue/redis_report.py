@@ -1,4 +1,4 @@
-"""Report on Redis, the workers and the events for ``doctor``: what is good, wrong or doubtful.
+"""Report on Redis, the workers and the events for ``doctor``: each part is good, wrong or doubtful.
 
 A managed Redis may refuse INFO and CONFIG. Then the report says that it cannot look, and calls
 nothing wrong.
@@ -28,7 +28,7 @@ Figures = dict[str, str]
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """Sentences of one line of the report.
+    """Sentences of one line of the doctor's report.
 
     ``wrong`` and ``doubt`` say what to do, and are empty if there is nothing to do.
     """
@@ -39,7 +39,7 @@ class Report:
 
 
 def on_redis(redis: Redis) -> Report:
-    """Return whether Redis answers, takes writes, keeps everything, and keeps it on disk."""
+    """Report whether Redis answers, takes writes, drops no data, and keeps the data on disk."""
     try:
         if wrong := kind_problem(redis) or schema.problem(redis):
             return Report(wrong=wrong)
@@ -59,7 +59,7 @@ def on_redis(redis: Redis) -> Report:
 
 
 def on_workers(redis: Redis) -> Report:
-    """Return whether a worker lives, and whether events wait for one."""
+    """Report whether a worker lives, and how many events wait for a worker."""
     try:
         seen, waiting = health.seen_workers(redis), health.waiting_events(redis)
     except RedisError as error:
@@ -81,7 +81,7 @@ def on_workers(redis: Redis) -> Report:
 
 
 def on_refused_webhooks(redis: Redis) -> Report:
-    """Return how many webhooks had a wrong signature in the last day."""
+    """Report how many webhooks had a wrong signature in the last day."""
     try:
         found = refusals.read(redis)
     except RedisError as error:
@@ -113,7 +113,7 @@ def _unusable(error: RedisError) -> str:
 
 
 def _figures(ask: Callable[[], Mapping[Any, Any]]) -> Figures:
-    """Return the figures, with their values as texts; empty if Redis refuses the question."""
+    """Return Redis's answer to a question as names and texts, or nothing if Redis refuses it."""
     try:
         return {str(name): str(value) for name, value in ask().items()}
     except ResponseError:
@@ -133,7 +133,7 @@ def _eviction(info: Figures, config: Figures) -> Report:
 
 
 def _persistence(info: Figures, config: Figures) -> Report:
-    """Return whether the data is on disk: by the append-only file, or at least by snapshots."""
+    """Report whether the data is on disk, in an append-only file or at least in snapshots."""
     append_only = config.get("appendonly") == "yes" or info.get("aof_enabled") == "1"
     if append_only:
         return Report("append-only file on")
@@ -157,7 +157,8 @@ def _persistence(info: Figures, config: Figures) -> Report:
 def entries(store: RunStore, encryption_keys: Sequence[str] = ()) -> Report:
     """Report whether this bot made every event of a run and every record of a channel.
 
-    With more than one of ``encryption_keys``, it also says how many values need an older one.
+    With more than one of ``encryption_keys``, the report also says how many values need an older
+    key.
     """
     try:
         foreign, kept = foreign_entries(store), _older(store, encryption_keys)
@@ -172,7 +173,10 @@ def entries(store: RunStore, encryption_keys: Sequence[str] = ()) -> Report:
 
 
 def _older(store: RunStore, encryption_keys: Sequence[str]) -> str:
-    """Return which values are not under the first of the keys yet; empty if all are."""
+    """Return how many values of each kind need an older key, as the end of a sentence.
+
+    The result is an empty string if there is only one key.
+    """
     if len(encryption_keys) < 2:  # noqa: PLR2004  nothing that counts can be under another key
         return ""
     older = Rekeying(store.redis, encryption_keys).survey().older

@@ -1,4 +1,4 @@
-"""Report on the watch for ``doctor``: its beat, its channels, its gaps, and its test mails."""
+"""Report on the watch for ``doctor``: its rounds, its channels, its gaps, and its test mails."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from jobs.watch.watching import Watching
 
 
 def on_watch(store: RunStore) -> Report:
-    """Return whether the watched channels are looked at in time.
+    """Report whether the watched channels are looked at in time.
 
     A group that waits for a worker, or a channel without a look for more than three intervals, is
     wrong. A sending server that did not take the newest test mail of a channel is a doubt.
@@ -51,7 +51,7 @@ def _report(watching: Watching, at: datetime) -> Report:
 
 
 def _good(watching: Watching, channels: tuple[WatchedChannel, ...], at: datetime) -> str:
-    """Return how many channels are watched, when the last round ended, and what goes on."""
+    """Return the numbers of watched channels and open incidents, and when the last round ended."""
     beat = pulse.newest(watching.channels.redis)
     ended = (
         f"the last round ended {_minutes(at - beat.at)} ago"
@@ -65,14 +65,14 @@ def _good(watching: Watching, channels: tuple[WatchedChannel, ...], at: datetime
 
 
 def _unseen(watching: Watching, channels: Iterable[WatchedChannel], at: datetime) -> list[gaps.Gap]:
-    """Return the channels that have no look for too long, the longest first."""
+    """Return the channels that had no look for too long, beginning with the longest gap."""
     state = watching.incidents.state
     found = (gaps.gap_of(each, state(each.mailbox), at) for each in channels)
     return sorted(filter(None, found), key=lambda gap: gap.since)
 
 
 def _refused(watching: Watching, channels: Iterable[WatchedChannel]) -> str:
-    """Return what the sending server said to the newest test mails; empty if it took them."""
+    """Return the sending server's refusals of the newest test mails, or an empty string."""
     redis = watching.channels.redis
     newest = (watch_mail.newest(redis, each.mailbox)[:1] for each in channels)
     causes = Counter(mail.refused for mails in newest for mail in mails if mail.refused)

@@ -95,7 +95,7 @@ class DataGate:
         self._good_until = 0.0
 
     def __call__(self) -> None:
-        """Check the layout, if it was not found good in the last seconds.
+        """Check whether this version can use the data, unless that was found in the last seconds.
 
         Raises:
             ServiceUnavailable: This version cannot use the data, or this kind of Redis.
@@ -166,9 +166,10 @@ class AddressError(Exception):
 
 
 def listener(host: str, port: int, setting: str = "PORT") -> socket.socket:
-    """Return a socket that listens; ``::`` takes IPv4, too, where the system can do that.
+    """Return a socket that listens at an address and a port.
 
-    ``setting`` is the setting that names the port.
+    With ``::`` the socket takes IPv4, too, if the system can do that. ``setting`` is the setting
+    that names the port.
 
     Raises:
         AddressError: The port is taken, or the address is not of this machine.

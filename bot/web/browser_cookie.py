@@ -1,7 +1,7 @@
-"""Cookie that binds an OAuth flow to the browser in which it began.
+"""Cookie that binds an OAuth flow to the browser in which the flow began.
 
-A sign-in link may be forwarded, and so may the address at Microsoft that it leads to. Without the
-cookie, one person could begin a flow and have another finish it.
+A sign-in link may be forwarded, and so may the address at Microsoft to which the link leads.
+Without the cookie, one person could begin a flow and have another finish it.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ def cookie_name(settings: BotSettings) -> str:
 
 
 def read_browser(settings: BotSettings, request: Request) -> str:
-    """Return the browser's secret, or an empty string if it brought none that the bot made."""
+    """Return the secret in the browser's cookie, or an empty string without a cookie of the bot."""
     value = request.cookies.get(cookie_name(settings), "")
     return value if _VALUE.fullmatch(value) else ""
 
@@ -69,7 +69,7 @@ def form_token(browser: str, link: str) -> str:
 
 
 def is_form_token(given: str, browser: str, link: str) -> bool:
-    """Return whether a form was filled in on the page that this browser got for this link."""
+    """Return whether the form's token is that of this browser's page for this link."""
     return browser != "" and hmac.compare_digest(given.encode(), form_token(browser, link).encode())
 
 

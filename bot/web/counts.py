@@ -13,7 +13,11 @@ from jobs.storage.counters import COUNTERS, FLUSH_S
 
 
 class CountsToRedis:
-    """Starter of the thread, after the first response of a process: a server may fork after the import."""
+    """Starter of the thread that adds a process's counts to Redis.
+
+    The thread starts after the first response of a process, because a server may fork after the
+    import.
+    """
 
     def __init__(self, redis: Redis, every_s: float = FLUSH_S) -> None:
         self._redis, self._every_s = redis, every_s

@@ -1,7 +1,7 @@
 """GET /healthz and /readyz: whether this process lives, and whether the whole bot can do its work.
 
-They are two things. A process that lives is not started again because Redis is away. And a bot whose
-worker is missing is not ready, although its web process answers.
+The two answers may differ. A process that lives is not started again because Redis is away. And a
+bot whose worker is missing is not ready, although its web process answers.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ pages = Blueprint("health", __name__)
 
 
 class Readiness:
-    """Last health that was read, which is read again at most once a second."""
+    """Reader of the bot's health, which is read again at most once a second."""
 
     def __init__(self, redis: Redis) -> None:
         self._redis = redis
@@ -47,7 +47,10 @@ def healthz() -> Response:
 
 @pages.get(READY)
 def readyz() -> tuple[Response, int]:
-    """Return 200 if Redis takes writes, a worker lives and no event waits; else 503 and what is wrong."""
+    """Return 200 if Redis takes writes, a worker lives and no event waits for long.
+
+    Otherwise return 503 with the state of each part.
+    """
     found: Health = current_app.config["READINESS"]()
     code = HTTPStatus.OK if found.is_ready else HTTPStatus.SERVICE_UNAVAILABLE
     return jsonify(found.as_json()), code

@@ -22,10 +22,10 @@ _STRIP_HEIGHT = {
 
 
 def bars(days: Sequence[DayFigures], words: Sequence[str]) -> list[dict[str, object]]:
-    """Return one bar for each day, by the names of the template.
+    """Return one bar for each day, as a mapping with the names that the template uses.
 
-    They are the place of the bar and of its sign, the state, and the ``words`` that are shown when a
-    pointer rests on it.
+    A bar has its place and that of its sign, the day's state, and the ``words`` that are shown when
+    a pointer rests on it.
     """
     most = max((each.mails for each in days), default=0)
     room = HEIGHT - STRIP - GAP

@@ -49,12 +49,12 @@ def guarded(value: object) -> str:
 
 
 def days_csv(found: Figures) -> str:
-    """Return one line for each day, oldest first, below a head."""
+    """Return a CSV file with the column names and one line for each day, oldest first."""
     return _table(DAY_COLUMNS, (each.values() for each in day_rows(found)))
 
 
 def incidents_csv(incidents: Iterable[Incident]) -> str:
-    """Return one line for each incident, oldest first, below a head."""
+    """Return a CSV file with the column names and one line for each incident, oldest first."""
     return _table(INCIDENT_COLUMNS, (each.values() for each in incident_rows(incidents)))
 
 
@@ -77,7 +77,7 @@ def as_json(mailbox: str, found: Figures, incidents: Iterable[Incident]) -> str:
 
 
 def day_rows(found: Figures) -> list[dict[str, object]]:
-    """Return the days by the names of their columns."""
+    """Return each day's values by the names of their columns."""
     return [
         {
             "day": each.date.isoformat(),
@@ -91,7 +91,7 @@ def day_rows(found: Figures) -> list[dict[str, object]]:
 
 
 def incident_rows(incidents: Iterable[Incident]) -> list[dict[str, object]]:
-    """Return the incidents by the names of their columns."""
+    """Return each incident's values by the names of their columns."""
     return [dict(zip(INCIDENT_COLUMNS, _incident(each), strict=True)) for each in incidents]
 
 
@@ -129,7 +129,7 @@ def _seconds(span: timedelta | None) -> int | None:
 
 
 def _table(head: Sequence[str], rows: Iterable[Iterable[object]]) -> str:
-    """Return lines as RFC 4180 wants them."""
+    """Return the head and the rows as a CSV file in the format of RFC 4180."""
     written = io.StringIO()
     writer = csv.writer(written, lineterminator="\r\n")
     writer.writerow(head)

@@ -57,7 +57,7 @@ class IncidentBox:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """Everything that the page and its files show of a channel."""
+    """Everything that the page and its files show about a channel."""
 
     mailbox: str
     at: datetime
@@ -67,7 +67,10 @@ class Found:
 
 @pages.get("/<token>")
 def page(token: str) -> Response:
-    """Return the history to the browser that opened the link, and to any other the first page."""
+    """Return the history to the browser that opened the link.
+
+    The result for any other browser is a page with a button, or a page that says why there is none.
+    """
     services = web_services()
     ticket = links.read(services, KIND, token)
     if ticket is None:
@@ -92,7 +95,7 @@ def page(token: str) -> Response:
 
 @pages.post("/<token>")
 def open_page(token: str) -> Response:
-    """Bind the link to this browser, and show the page; of several browsers only one gets it."""
+    """Bind the link to this browser and show the page; of several browsers only one gets it."""
     services = web_services()
     ticket = links.read(services, KIND, token)
     if ticket is None:
@@ -200,7 +203,7 @@ def _cells(day: DayFigures) -> tuple[str, ...]:
 
 
 def _box(incident: Incident) -> IncidentBox:
-    """Return an incident with its verdict: the cause, where mail stopped, who had to act."""
+    """Return the box of an incident: its cause, the place where mail stopped, who had to act."""
     ended = incident.ended
     rows: list[tuple[str, Text | str | None]] = [
         ("begin", day_clock(incident.since)),

@@ -30,7 +30,10 @@ log = structlog.get_logger(__name__)
 
 
 def page(redis: Redis, token: str) -> Blueprint:
-    """Return the page. It answers 401 without ``Authorization: Bearer`` and the token, if there is one."""
+    """Return the page with the metrics.
+
+    If there is a token, a request without ``Authorization: Bearer`` and that token gets a 401.
+    """
     from bot.queue.metrics import exposition  # noqa: PLC0415  prometheus-client only if it is asked for
 
     pages = Blueprint("metrics", __name__)
@@ -47,7 +50,7 @@ def page(redis: Redis, token: str) -> Blueprint:
 
 
 def _is_given(token: str) -> bool:
-    """Return whether the request has the token, in a time that does not reveal how much of it is right."""
+    """Return whether the request has the right token, compared in constant time."""
     scheme, _, given = request.headers.get("Authorization", "").partition(" ")
     return scheme.lower() == "bearer" and hmac.compare_digest(
         given.strip().encode(), token.encode()
@@ -55,16 +58,21 @@ def _is_given(token: str) -> bool:
 
 
 def host_of(settings: BotSettings) -> str:
-    """Return the address of the own port: without a token one that only this machine reaches."""
+    """Return the address at which the port of the metrics listens.
+
+    Without a token the address is one that only this machine reaches.
+    """
     return settings.host if settings.metrics_token else LOOPBACK
 
 
 @contextmanager
 def own_port(settings: BotSettings) -> Iterator[None]:
-    """Serve the metrics on METRICS_PORT during the block, in a thread; without the setting do nothing.
+    """Serve the metrics on METRICS_PORT in a thread during the block.
+
+    Without METRICS_PORT nothing happens.
 
     Raises:
-        AddressError: Nobody can listen there.
+        AddressError: Nobody can listen at that port.
     """
     if not settings.metrics_port:
         yield
@@ -87,7 +95,11 @@ def own_port(settings: BotSettings) -> Iterator[None]:
 
 
 def _run(server: Any, over: threading.Event) -> None:
-    """Serve until the socket is closed under the loop that waits for it, which is an error only before."""
+    """Serve until the server's socket is closed.
+
+    Closing the socket ends the server's loop with an OSError, which is ignored once ``over`` is
+    set.
+    """
     try:
         server.run()
     except OSError:

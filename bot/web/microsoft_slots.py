@@ -20,7 +20,7 @@ _slots = BoundedSemaphore(SLOTS)
 
 @contextmanager
 def microsoft_slot() -> Iterator[bool]:
-    """Give one of the slots, or False at once if all are taken; nobody waits for a slot."""
+    """Hold one of the slots within the context, which gets False at once if all are taken."""
     got = _slots.acquire(blocking=False)
     try:
         yield got

@@ -212,7 +212,10 @@ class RehearsalSignIn:
     def _signed_in(
         self, services: Services, run: Run, flow: Flow, query: Mapping[str, str]
     ) -> SignedIn:
-        """Redeem the code. Entra's log has these sign-ins next to those of Webex Connect."""
+        """Redeem the code of the rehearsal's sign-in, and record the calls.
+
+        Entra's log has these sign-ins next to those of Webex Connect.
+        """
         with (
             sync_client(services.settings, read_seconds=CALLBACK_READ_S) as http,
             call_log.record_calls() as made,
@@ -243,8 +246,8 @@ class RehearsalSignIn:
 def _is_expected(run: Run, account: Account) -> bool:
     """Return whether the account is the one that signs in for the mailbox.
 
-    In a shared mailbox's run from an earlier version nobody was named: who signs in becomes the
-    delegate.
+    A shared mailbox's run from an earlier version may name no delegate. Then any account is
+    expected, and the person who signs in becomes the delegate.
     """
     if run.fact("shared") and not run.fact("delegate_id"):
         return True
@@ -253,7 +256,10 @@ def _is_expected(run: Run, account: Account) -> bool:
 
 
 def _of_own_secret(error: CloudError) -> CloudError:
-    """Return the error; a refused secret is the bot's own here, and not Webex Connect's."""
+    """Return the error of a sign-in with the bot's own secret.
+
+    A refused secret gets a cause of its own, because the secret is not that of Webex Connect here.
+    """
     if error.cause != "client_secret_wrong":
         return error
     said = CloudReply(error.service, error.status, error.code, error.message, error.ids)
@@ -286,10 +292,10 @@ def _granted(query: Mapping[str, str]) -> Granted:
 
 
 def _retry_until_known(run: Run, finish: Callable[[], SignedIn]) -> SignedIn:
-    """Call ``finish`` again while Entra may not know yet what the run has just written.
+    """Call ``finish`` again while Entra may not know yet the objects that the run has just made.
 
-    This can be a secret, an app or a grant (facts/microsoft.md 1.2, CHECKLIST J7). If the first try
-    has used up the code, the error of the first try is raised.
+    Such an object is a secret, an app or a grant (facts/microsoft.md 1.2, CHECKLIST J7). If the
+    first try has used up the code, the error of the first try is raised.
     """
     first: CloudError | None = None
     for pause in SETTLE_S:

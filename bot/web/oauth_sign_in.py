@@ -133,10 +133,10 @@ class AdminSignIn:
     def _tenant_check(
         self, services: Services, run: Run, signed_in: SignedIn
     ) -> Callable[[str], None]:
-        """Begin to read the tenant's domains; return the function that judges them.
+        """Begin to read the tenant's domains, and return a function that judges them.
 
-        It takes the token for the second resource, and raises Rejected for an account of another
-        tenant than the mailbox's. Graph is asked while Entra is asked for that token.
+        The function takes the token for the second resource, and raises Rejected for an account of
+        another tenant than the mailbox's. Graph is asked while Entra is asked for that token.
         """
         check = partial(require_own_tenant, services.settings, run.channel, signed_in.account)
         pool = ThreadPoolExecutor(1, "tenant")
@@ -182,10 +182,10 @@ def _expected_account(run: Run) -> str:
 
 
 def _arrival(run: Run, account: Account) -> str:
-    """Return the page for this account.
+    """Return the name of the page for this account, or an empty string for the usual page.
 
-    An account that Microsoft lists without a useful role is told so at once. It may still do the
-    work by a role group of Exchange, so it is not refused.
+    An account to which Microsoft lists no useful role gets a page that says so. The account may
+    still do the work with a role group of Exchange, so it is not refused.
     """
     return "signed_in_roleless" if run.kind is not RunKind.CHECK and lacks_all(account) else ""
 

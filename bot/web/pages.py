@@ -134,7 +134,7 @@ def style() -> Response:
 
 @assets.get("/history.css")
 def history_style() -> Response:
-    """Return what the page of a channel's history has besides the style sheet of every page."""
+    """Return the style sheet that only the page of a channel's history has."""
     return Response((FOLDER / "history.css").read_text(encoding="utf-8"), mimetype="text/css")
 
 

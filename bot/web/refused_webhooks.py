@@ -1,7 +1,7 @@
-"""Count of the webhooks with a wrong signature: one line a minute in the log, and a number for doctor.
+"""Count of the webhooks with a wrong signature, for the log and for the command ``doctor``.
 
-With a wrong WEBEX_WEBHOOK_SECRET every webhook is refused and the bot says nothing. This is how its
-operator learns why.
+With a wrong WEBEX_WEBHOOK_SECRET every webhook is refused and the bot says nothing. The count shows
+the bot's operator why. The log has one line a minute at most.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ class RefusedWebhooks:
     """Counter of this process. The first refusal is logged at once, those after it once a minute."""
 
     def __init__(self, redis: Redis, every_s: float = EVERY_S) -> None:
-        """``every_s`` are the seconds between two lines in the log."""
+        """Create the counter, with ``every_s`` seconds between two lines in the log."""
         self._redis, self._every_s = redis, every_s
         self._lock = threading.Lock()
         self._count = 0
@@ -32,7 +32,7 @@ class RefusedWebhooks:
         self._timer: threading.Timer | None = None
 
     def add(self) -> None:
-        """Count one more, and report it now or with the others of this minute."""
+        """Count one more refused webhook, and log it now or with the others of this minute."""
         with self._lock:
             self._count += 1
             left = self._quiet_until - time.monotonic()
@@ -42,7 +42,7 @@ class RefusedWebhooks:
         self._report()
 
     def _report_in(self, seconds: float) -> None:
-        """Have the count reported then, unless that is arranged already."""
+        """Have the count logged after some seconds, unless a timer for that is already set."""
         if self._timer is None:
             self._timer = threading.Timer(seconds, self._report)
             self._timer.daemon = True

@@ -88,7 +88,10 @@ def renew(token: str) -> Response:
 
 
 def _continue(services: Services, run: Run, key_id: str) -> None:
-    """Have the run go on: a lost secret is removed, and Generate Token is looked for, from now on."""
+    """Record that the secret was shown, so that the run goes on.
+
+    From now on the run looks for Generate Token, and removes a secret that was shown and then lost.
+    """
     data = {"question": SECRET_SHOWN, "value": key_id}
     with suppress(RunEndedError):
         services.record(run.id, Event(Kind.ANSWERED, now(), data=data))

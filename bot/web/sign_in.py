@@ -120,7 +120,7 @@ def callback() -> Response:
 
 
 def _finish(services: Services, state: str) -> Response:
-    """Use up the state, and finish its flow."""
+    """Use up the state of an OAuth flow, and finish the flow."""
     flow = oauth_state.pop(services, state)
     if flow is None:
         return plain("over", status=HTTPStatus.BAD_REQUEST)
@@ -145,7 +145,10 @@ def _finish(services: Services, state: str) -> Response:
 
 
 def _recorded(services: Services, run_id: str, event: Event) -> Response | None:
-    """Record the sign-in. If the run has ended during it, forget it and return a page that says so."""
+    """Record the result of a flow.
+
+    If the run has ended meanwhile, the sign-in is forgotten, and the result is a page that says so.
+    """
     try:
         services.record(run_id, event)
     except RunEndedError:
@@ -156,7 +159,7 @@ def _recorded(services: Services, run_id: str, event: Event) -> Response | None:
 
 
 def _opened(services: Services, kind: str, token: str) -> OpenedLink | Response:
-    """Return the link with its run, or a page if the link leads nowhere now."""
+    """Return the link with its run, or a page that says why the link leads nowhere now."""
     ticket = links.read(services, kind, token)
     if ticket is None:
         return plain("unknown", status=HTTPStatus.NOT_FOUND)
@@ -185,7 +188,7 @@ def _to_microsoft(url: str) -> Response:
 
 
 def _arrived(key: str, arrival: CallbackResult, run: Run) -> Response:
-    """Return the page after a flow that counts."""
+    """Return the page after a flow that succeeded."""
     return plain(arrival.page or key, account=arrival.account, domain=run.channel.domain)
 
 

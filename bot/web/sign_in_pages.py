@@ -44,7 +44,10 @@ def request_page(opened: OpenedLink, browser: str) -> Response:
 
 
 def busy_page(opened: OpenedLink, browser: str) -> Response:
-    """Return the same page with the words that Microsoft does not answer now; the button stays."""
+    """Return the page of the request again, with the words that Microsoft does not answer now.
+
+    The page still has its button.
+    """
     page = replace(
         _request(opened, browser),
         title=Text("page.busy_title"),
@@ -87,13 +90,13 @@ def failure_page(
 
 
 def _expected(run: Run) -> dict[str, str]:
-    """Return the values of the texts that say which account it must be."""
+    """Return the values for the texts that say which account must sign in."""
     login = login_of(run) or "key:connect.login_of_user"
     return {"domain": run.channel.domain, "mailbox": run.channel.mailbox, "login": login}
 
 
 def _failure(run: Run, cause: str) -> Text:
-    """Return why it did not work, and the next step if it is another one than that of the card."""
+    """Return why the flow failed, and the next step if it differs from that of the card."""
     values = {"words": f"key:cause.{cause}", "way_back": "key:page.way_back"}
     if not has_text(f"page.next_{cause}"):
         return Text("page.failed_words", values)

@@ -1,4 +1,4 @@
-"""HTTP as RFC 9112 wants it where waitress is more generous: a request has one length."""
+"""HTTP parser that follows RFC 9112 more strictly than waitress: a request has only one length."""
 
 from __future__ import annotations
 
@@ -17,10 +17,11 @@ class StrictParser(HTTPRequestParser):  # type: ignore[misc]  # same
     """
 
     def parse_header(self, header_plus: bytes) -> None:
-        """Parse the first line and the headers.
+        """Parse the first line and the headers of a request.
 
         Raises:
-            ParsingError: waitress answers 400 and closes the connection.
+            ParsingError: The request names Transfer-Encoding and another length. waitress then answers
+                400 and closes the connection.
         """
         super().parse_header(header_plus)
         # of HTTP/1.1 the parser has taken Transfer-Encoding out of the headers
@@ -31,6 +32,6 @@ class StrictParser(HTTPRequestParser):  # type: ignore[misc]  # same
 
 
 class StrictChannel(HTTPChannel):  # type: ignore[misc]  # same
-    """Connection whose requests are parsed so."""
+    """Connection whose requests are parsed with :class:`StrictParser`."""
 
     parser_class = StrictParser

@@ -1,1 +1,1 @@
-"""The Webex API client: SDK wrapper, models, errors, retries, deadlines, webhook registration."""
+"""Client of the Webex API: SDK wrapper, models, errors, retries, deadlines and webhooks."""

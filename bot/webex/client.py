@@ -311,7 +311,11 @@ class FileTooLargeError(Exception):
 
 @contextmanager
 def _counted(done: str, *, is_card: bool) -> Iterator[None]:
-    """Count a card that is posted or edited in the block, or that Webex refuses or does not take."""
+    """Count a card that is posted or edited in the block, under its result.
+
+    The result is the value of ``done``, ``refused`` after a permanent error of Webex, or else
+    ``not_taken``.
+    """
     how = "not_taken"
     try:
         yield

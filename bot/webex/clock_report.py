@@ -10,10 +10,11 @@ from jobs.clouds.clock_skew import METER, NAMES, REFUSED_FROM_S, TOLD_FROM_S, sh
 
 
 def on_clock(redis: Redis) -> Report:
-    """Return the report: from half a minute a doubt, from five minutes wrong.
+    """Report how far the clock is from Webex's and Microsoft's.
 
-    This process has just asked the clouds. What the other processes measured is named too if it is
-    worse, because they may run on other machines.
+    Half a minute is a doubt, and five minutes are wrong. This process has just asked the clouds. A
+    worse result of another process is used instead, because that process may run on another
+    machine.
     """
     seen = {cloud: _worse(METER.ahead_s(cloud), _shared(redis).get(cloud)) for cloud in NAMES}
     known = {cloud: ahead for cloud, ahead in seen.items() if ahead is not None}
@@ -40,5 +41,5 @@ def _shared(redis: Redis) -> dict[str, float]:
 
 
 def _worse(*seconds: float | None) -> float | None:
-    """Return the larger skew of those that are known, or None."""
+    """Return the larger of the known skews, or None if none is known."""
     return max((each for each in seconds if each is not None), key=abs, default=None)

@@ -91,7 +91,7 @@ BY_STATUS: dict[int, type[WebexAnswerError]] = {
 
 
 def sdk_errors() -> tuple[type[Exception], ...]:
-    """Return what a call of the SDK may raise. The SDK is imported at the first call."""
+    """Return the exceptions that a call of the SDK may raise; the first call imports the SDK."""
     from webexteamssdk.exceptions import webexteamssdkException  # noqa: PLC0415  see above
 
     return (
@@ -106,7 +106,7 @@ def sdk_errors() -> tuple[type[Exception], ...]:
 
 
 def translate(error: Exception) -> WebexError:
-    """Return the bot's exception for an error of the SDK."""
+    """Return the bot's own exception for an error of the SDK."""
     from webexteamssdk import ApiError  # noqa: PLC0415  the SDK has raised the error
 
     if isinstance(error, ApiError):

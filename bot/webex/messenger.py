@@ -75,5 +75,5 @@ class Messenger(Protocol):
 
 
 def attachments(card: Json) -> list[Json]:
-    """A card as the API takes it."""
+    """Return a card in the form in which the API takes it."""
     return [{"contentType": CARD, "content": card}]

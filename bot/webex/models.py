@@ -1,6 +1,6 @@
 """Frozen data classes for Webex's answers; unknown keys are ignored.
 
-A missing value is empty, and so is a list that is no list.
+A missing value is empty, and so is a value that should be a list and is none.
 """
 
 from __future__ import annotations

@@ -30,5 +30,5 @@ def may_be_of_run(message: Message, run_id: str, content: object) -> bool:
 
 
 def plain(text: str) -> str:
-    """Return the text with single spaces, because Webex may return other ones."""
+    """Return the text with single spaces, because Webex may return other spaces than were sent."""
     return " ".join(text.split())

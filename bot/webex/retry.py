@@ -49,8 +49,8 @@ class Caller:
     def post(self, call: Callable[[], T]) -> T:
         """Return the answer of a POST, retried only if it certainly had no effect.
 
-        That is so for 3xx, 423, 429, 503 and a failed connection. After a timeout or a 502 the
-        message may already be in the space, and a duplicate is worse than a delay.
+        A POST has no effect after 3xx, 423, 429, 503 and a failed connection. After a timeout or a
+        502 the message may already be in the space, and a duplicate is worse than a delay.
 
         Raises:
             WebexError: The call did not succeed in time, or it may have been accepted.

@@ -1,7 +1,7 @@
 """HTTP session of the SDK, restricted to the Webex API.
 
-No redirect is followed, and no next page elsewhere (CHECKLIST A7). The bot's token is in a header
-of every request of that session, wherever the request goes.
+The session follows no redirect, and no link to a next page elsewhere (CHECKLIST A7). The bot's
+token is in a header of every request of that session, wherever the request goes.
 """
 
 from __future__ import annotations
@@ -66,10 +66,13 @@ class ApiSession:
 
 
 class BlockedAdapter(HTTPAdapter):
-    """Adapter that sends nothing."""
+    """Adapter that sends nothing, for every address outside the Webex API."""
 
     def send(self, request: PreparedRequest, *_: Any, **__: Any) -> NoReturn:
-        """Raise InvalidURL, which becomes a :class:`bot.webex.errors.WebexUnreachableError`."""
+        """Raise InvalidURL instead of sending a request.
+
+        The error becomes a :class:`bot.webex.errors.WebexUnreachableError`.
+        """
         raise InvalidURL(f"{urlsplit(request.url or '').hostname} is not the Webex API")
 
 
@@ -88,7 +91,10 @@ class ApiAdapter(HTTPAdapter):
     def build_connection_pool_key_attributes(
         self, request: PreparedRequest, verify: Any, cert: Any = None
     ) -> tuple[dict[str, Any], dict[str, Any]]:
-        """Return the parts of a connection, with :func:`public_authorities` unless a setting names others."""
+        """Return the attributes of a connection for requests' pool.
+
+        The connection trusts :func:`public_authorities` unless a setting names other authorities.
+        """
         place, options = super().build_connection_pool_key_attributes(request, verify, cert)
         if verify is True:
             options["ssl_context"] = public_authorities()

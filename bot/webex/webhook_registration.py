@@ -133,7 +133,7 @@ class WebhookRegistrar:
         return _logged(Outcome(missing, updated, len(surplus)))
 
     def _measure(self, found: Iterable[Webhook | None]) -> None:
-        """Keep for the metrics how many webhooks were found good, wrong and missing."""
+        """Store for the metrics how many webhooks were found good, wrong and missing."""
         words = ["missing" if each is None else STATES[self.is_good(each)] for each in found]
         states: dict[tuple[str, ...], float] = {
             (state,): float(words.count(state)) for state in ("missing", *STATES.values())
@@ -173,7 +173,7 @@ class WebhookRegistrar:
 
 
 def _others(hooks: Iterable[Webhook], kept: Iterable[Webhook | None]) -> list[Webhook]:
-    """Return the webhooks that are not kept."""
+    """Return the webhooks that are not among those to keep."""
     keep = {hook.id for hook in kept if hook}
     return [hook for hook in hooks if hook.id not in keep]
 

@@ -1,1 +1,1 @@
-"""Access to a tenant or mailbox: an administrator's session, app-only tokens, the bot's own login."""
+"""Access to a tenant or mailbox: administrator's session, app-only tokens, the bot's own login."""

@@ -100,7 +100,8 @@ async def open_clients(runtime: Runtime, run: Run, account: Account) -> AsyncIte
 def _permissions(run: Run) -> tuple[str, ...]:
     """Return the Graph permissions of the run's sign-in.
 
-    A sign-in of an earlier version recorded none; it asked for all that a run of its kind may need.
+    A sign-in of an earlier version of the bot recorded no permissions. It asked for all that a run
+    of its kind may need.
     """
     return run.permissions or (
         GRAPH_READ_SCOPES if run.kind is RunKind.CHECK else GRAPH_SETUP_SCOPES

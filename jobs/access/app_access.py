@@ -33,7 +33,7 @@ from jobs.storage import codec, keys
 
 @dataclass(frozen=True, slots=True)
 class AppAccess:
-    """Grant of one tenant.
+    """Grant with which one tenant lets the bot's own app read.
 
     ``by`` is the address of the person whose card led to the grant.
     """
@@ -109,7 +109,8 @@ def prove(
     used.
 
     Raises:
-        Forbidden: ``app_roles_missing``, with the names of the required roles that no token carries.
+        Forbidden: ``app_roles_missing``, with the names of the required roles that no token
+            carries.
         CloudError: when no token can be obtained at all.
     """
     ask = asker(settings, tenant, documents)

@@ -1,7 +1,7 @@
 """History of the calls that all workers make to a tenant.
 
-Microsoft limits some kinds of calls per tenant. A second look at a tenant must not begin as if nobody
-had asked a moment ago.
+Microsoft limits some kinds of calls per tenant. A second look at a tenant must not begin as if
+nobody had asked a moment ago.
 """
 
 from __future__ import annotations

@@ -45,9 +45,10 @@ GOOD, REFUSED = "good", "refused"
 
 @dataclass(frozen=True, slots=True)
 class OwnSignIn:
-    """Sign-in of the bot: its time, the IDs of its requests in lower case, and whether it succeeded.
+    """Sign-in of the bot: its time, its requests' IDs in lower case, and whether it succeeded.
 
-    ``good`` is None if an earlier version has recorded it, which did not keep that.
+    ``good`` is None if an earlier version of the bot recorded the sign-in, because that version did
+    not keep the result.
     """
 
     at: datetime
@@ -68,8 +69,8 @@ class OwnSignIns:
     def without_own(self, rows: Iterable[SignInRow]) -> list[SignInRow]:
         """Return the log rows that are not the bot's own sign-ins.
 
-        A row is matched by time and result alone if it has no ID, or if it is non-interactive and the
-        log has no ID of the sign-in that the bot made at that time.
+        A row is matched by time and result alone if it has no ID, or if it is non-interactive and
+        the log has no ID of the sign-in that the bot made at that time.
         """
         every = list(rows)
         own = frozenset[str]().union(*(each.ids for each in self.made))
@@ -158,13 +159,16 @@ def save(vault: Vault, run: Run) -> None:
 
 
 def close(vault: Vault, run_id: str) -> None:
-    """Delete the rehearsal data of a run: the run has ended, or the rehearsal is not used."""
+    """Delete the rehearsal data of a run that has ended, or that does not use the rehearsal."""
     for sealed in (Sealed.REHEARSAL_TOKEN, Sealed.REHEARSAL_SESSION, Sealed.REHEARSAL_SECRET):
         vault.drop(sealed.of(run_id))
 
 
 def drop(vault: Vault, mailbox: str) -> None:
-    """Delete the stored secret and sign-in of the mailbox: setup was undone, or they are unwanted."""
+    """Delete the stored secret and sign-in of the mailbox.
+
+    The setup was undone, or nobody wants the secret and the sign-in any longer.
+    """
     for sealed in (Sealed.CHECK_SESSION, Sealed.CHECK_SECRET):
         vault.drop(sealed.of(mailbox))
 

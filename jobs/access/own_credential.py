@@ -29,10 +29,11 @@ HINT = 3
 
 @dataclass(frozen=True, slots=True)
 class OwnCredential:
-    """Known facts about the bot's credential.
+    """Known facts about the credential of the bot's own Entra app.
 
-    ``words`` say what it is. ``ends`` is None if that is not known. ``problem`` says why it cannot be
-    used, and ``doubt`` why it may stop; both are empty if there is nothing to do.
+    ``words`` describe the credential. ``ends`` is None if its end is not known. ``problem`` says
+    why the credential cannot be used, and ``doubt`` why it may stop working; both are empty if
+    there is nothing to do.
     """
 
     words: str
@@ -44,11 +45,11 @@ class OwnCredential:
 def own_credential(
     settings: Settings, granted: Iterable[AppAccess], at: datetime | None = None
 ) -> OwnCredential:
-    """Return what is known of the bot's credential, ``at`` a moment or now.
+    """Return the known facts about the bot's credential, at the moment ``at`` or now.
 
     The end of a client secret is the setting MICROSOFT_CLIENT_SECRET_EXPIRES. Without it, Graph is
-    asked in each tenant that lets the bot read by itself (``granted``), because the bot's app may be
-    registered in one of them.
+    asked in each tenant that lets the bot read by itself (``granted``), because the bot's app may
+    be registered in one of them.
     """
     kind = "a certificate" if settings.microsoft_client_certificate else "a client secret"
     if settings.microsoft_federated_token_file:
@@ -83,7 +84,10 @@ async def _end_at_graph(settings: Settings, granted: Iterable[AppAccess]) -> dat
 
 
 async def _own_app(settings: Settings, tenant: str) -> Mapping[str, Any]:
-    """Return the bot's app registration, or nothing if it is not in this tenant or cannot be read."""
+    """Return the bot's app registration in this tenant, or an empty object.
+
+    The object is empty if the app is not registered in this tenant, or if it cannot be read.
+    """
     scope = graph_default(settings.graph_url)
     source = app_access.tokens_of(settings, tenant).source(scope)
     try:
@@ -102,7 +106,7 @@ async def _own_app(settings: Settings, tenant: str) -> Mapping[str, Any]:
 
 
 def end_of_secret(app: Mapping[str, Any], secret: str) -> datetime | None:
-    """Return when the secret ends, according to the app's registration, or None if that is not clear.
+    """Return when the secret ends, or None if the app's registration does not make that clear.
 
     Graph shows the first three characters of each secret. An app's only secret needs no comparison.
     """

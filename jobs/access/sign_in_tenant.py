@@ -1,7 +1,7 @@
-"""Check of a new sign-in: its tenant owns the mailbox's domain.
+"""Check of a new sign-in: the account's tenant must own the mailbox's domain.
 
-The step ``tenant`` reads the same in the worker. The page of the sign-in asks at once, so that the
-person in the browser is told, and not only the space.
+The step ``tenant`` makes the same check in the worker. The page of the sign-in makes it at once, so
+that the person in the browser sees the result, and not only the Webex space.
 """
 
 from __future__ import annotations

@@ -37,7 +37,7 @@ NAMED = "webex"
 
 
 class Evidence(IntEnum):
-    """Strength of the evidence that an app is the channel's."""
+    """Strength of the evidence that an app belongs to the channel."""
 
     REDIRECT = 1
     ALL_USERS = 2
@@ -46,7 +46,7 @@ class Evidence(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class FoundApp:
-    """App with the strongest evidence for it."""
+    """App that may belong to the channel, with the strongest evidence for that."""
 
     app: AppCandidate
     evidence: Evidence
@@ -54,7 +54,10 @@ class FoundApp:
 
 @dataclass(slots=True)
 class Apps:
-    """One search, for the users who may sign in. ``delegate`` is the UPN of the only one found."""
+    """Search for the channel's app, which starts with the users who may sign in.
+
+    ``delegate`` is the UPN of the user who has granted SMTP.Send, if exactly one user has.
+    """
 
     ctx: StepContext
     users: Sequence[str]
@@ -80,9 +83,8 @@ class Apps:
     def found(self) -> list[FoundApp]:
         """Return the apps that may be the channel's, the strongest evidence first.
 
-        Those without a Call Back URL count only if there are no others.
-
-        An app that the mailbox user does not use, and that has no Call Back URL, is never one.
+        Apps without a Call Back URL count only if there are no others. An app that the mailbox user
+        does not use, and that has no Call Back URL, never counts.
         """
         every = sorted(self._known.values(), key=lambda each: -each.evidence)
         redirecting = [each for each in every if each.app.callback_url]
@@ -128,9 +130,10 @@ class Apps:
             self._add(app, Evidence.REDIRECT)
 
     def _beginnings(self) -> list[str]:
-        """Return how a Call Back URL may begin: with the organization's name, or like a known one.
+        """Return the beginnings of a redirect URI to search for, at most ``LABELS``.
 
-        Its first label is the tenant's name at Webex Connect (facts/connect.md 1.4).
+        A Call Back URL may begin with the organization's name, or like a known Call Back URL. The
+        first label of its host is the tenant's name at Webex Connect (facts/connect.md 1.4).
         """
         known = (record.channel.callback_url for record in self.ctx.channels.connected())
         hosts = [f"https://{urlsplit(url).netloc}/" for url in known if url]
@@ -146,7 +149,7 @@ class Apps:
                 self._add(await self.ctx.graph.application_by_app_id(client_id), evidence)
 
     def _add(self, app: Json | None, evidence: Evidence) -> None:
-        """Add an app; a stronger evidence replaces a weaker one."""
+        """Add an app, or replace its evidence if the new evidence is stronger."""
         client_id = lower_of(app, "appId")
         if app is None or not client_id:
             return
@@ -156,10 +159,10 @@ class Apps:
 
 
 def certain_of(found: Sequence[FoundApp]) -> AppCandidate | None:
-    """Return the app if it is certain, or None.
+    """Return the channel's app if it is certain which app that is, or None.
 
-    It is the only one with the strongest evidence. Without a Call Back URL its name must say that
-    it is made for Webex, because the user may use another app to send mail.
+    An app is certain if no other one has the strongest evidence. Without a Call Back URL, the app's
+    name must also say that it is made for Webex, because the user may use another app to send mail.
     """
     strongest = [each.app for each in found if each.evidence == found[0].evidence]
     if len(strongest) != 1:
@@ -168,15 +171,15 @@ def certain_of(found: Sequence[FoundApp]) -> AppCandidate | None:
 
 
 def _is_for_webex(app: AppCandidate) -> bool:
-    """Return whether the app redirects to Webex Connect, or its name says what it is for."""
+    """Return whether the app redirects to Webex Connect, or has the word Webex in its name."""
     return bool(app.callback_url) or NAMED in app.name.lower()
 
 
 def candidate(ctx: StepContext, app: Json, mail_send: str) -> AppCandidate:
-    """Return what a check needs to know of an app.
+    """Return the facts about an app that a check needs.
 
-    ``mail_send`` is the id of the application permission Mail.Send, which only the article's profile
-    declares.
+    ``mail_send`` is the id of the application permission Mail.Send, which only the article's
+    profile declares.
     """
     callback = next(filter(_hosts(ctx).is_callback, platform_uris(app)), "")
     article = bool(mail_send) and declares(app, EXCHANGE_APP_ID, mail_send)

@@ -1,7 +1,7 @@
-"""Check of a Call Back URL that a person types: what is wrong with it, in one sentence.
+"""Check of a Call Back URL that a person types, with one sentence about its fault.
 
-Sign-ins of the email app go to this address, so nothing in it may be read in two ways. Entra compares
-it byte by byte (facts/connect.md 1.4), so it is never changed.
+Sign-ins of the email app go to this address, so nothing in it may be read in two ways. Entra
+compares the address byte by byte (facts/connect.md 1.4), so the bot never changes it.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _PATH = re.compile(r"(?:[A-Za-z0-9._~!$&'()*+,;=:@/-]|%[0-9A-Fa-f]{2})*")
 
 
 def fault_in(url: str) -> Text | None:
-    """Return what is wrong with the address, or None if it can be a Call Back URL."""
+    """Return the text about the address's fault, or None if it can be a Call Back URL."""
     if fault := _in_text(url):
         return fault
     try:
@@ -36,7 +36,7 @@ def fault_in(url: str) -> Text | None:
 
 
 def _in_text(url: str) -> Text | None:
-    """Return what is wrong with the characters of the address."""
+    """Return the text about a fault in the characters of the address, or None."""
     if not url:
         return Text("typed.callback_missing")
     if len(url) > LONGEST_URL:
@@ -47,7 +47,10 @@ def _in_text(url: str) -> Text | None:
 
 
 def _lookalikes(url: str) -> Text | None:
-    """Return that characters of the address stand for others, with the address that was meant."""
+    """Return the text about characters that represent others, or None.
+
+    The text also has the address that was probably meant.
+    """
     if signs := spelling.stand_ins(url):
         named = {"signs": spelling.named(signs), "meant": spelling.plain(url)}
         return Text("typed.callback_lookalike", named)
@@ -55,7 +58,10 @@ def _lookalikes(url: str) -> Text | None:
 
 
 def _scheme(parts: SplitResult, _: str) -> Text | None:
-    """Return that Entra takes no redirect with this scheme: http is for this machine only."""
+    """Return the text about a scheme that Entra takes for no redirect, or None.
+
+    Entra takes http only for the local machine.
+    """
     schemes = {"https", "http"} if is_loopback(_host_of(parts)) else {"https"}
     return None if parts.scheme in schemes else Text("typed.callback_https")
 
@@ -82,7 +88,7 @@ def _mixed_scripts(parts: SplitResult, _: str) -> Text | None:
 
 
 def _host(parts: SplitResult, _: str) -> Text | None:
-    """Return that the host is no full name."""
+    """Return the text about a host that is not a full name, or None."""
     host = _host_of(parts)
     labels = spelling.as_ascii(host).split(".")
     whole = all(map(_LABEL.fullmatch, labels)) and (len(labels) > 1 or is_loopback(host))
@@ -111,14 +117,17 @@ def _port(parts: SplitResult, _: str) -> Text | None:
 
 
 def _end(_: SplitResult, url: str) -> Text | None:
-    """Return that a query or a fragment follows, even an empty one."""
+    """Return the text about a query or a fragment after the path, even an empty one, or None."""
     if "?" in url:
         return Text("typed.callback_query")
     return Text("typed.callback_fragment") if "#" in url else None
 
 
 def _path(parts: SplitResult, _: str) -> Text | None:
-    """Return what is wrong with the path: a character, a detour, or its end."""
+    """Return the text about a fault in the path, or None.
+
+    A fault is a character that no path may have, a dot segment, or an end other than ``/callback``.
+    """
     if rest := _PATH.sub("", parts.path, count=1):
         return Text("typed.callback_signs", {"sign": rest[0]})
     if {".", ".."} & set(re.split(r"[/\\]", unquote(parts.path))):

@@ -1,8 +1,8 @@
-"""Discovery of a channel that nobody set up here: what Microsoft shows of it, with few reads.
+"""Discovery of a channel that nobody set up here, from the facts that Microsoft shows.
 
 The forwarding address is the mailbox's own, or that of an earlier copy in the message trace. The
 app is found by the grants of SMTP.Send, by the sign-in log of the mailbox user, and by redirect
-URIs on a Webex Connect host. Nothing is written.
+URIs on a Webex Connect host. The discovery takes few reads and writes nothing.
 """
 
 from __future__ import annotations
@@ -40,14 +40,17 @@ DELEGATES = 3
 
 @dataclass(slots=True)
 class Discovery:
-    """One search. ``unread`` becomes true if a cloud refused something or did not answer."""
+    """Discovery of one channel.
+
+    ``unread`` becomes true if a cloud refused something or did not answer.
+    """
 
     ctx: StepContext
     unread: bool = False
     users: list[str] = field(default_factory=list)
 
     async def search(self) -> Search:
-        """Return what was found.
+        """Return the channel's app, addresses and users, as far as they were found.
 
         Raises:
             SignInNeeded: the sign-in is over.
@@ -80,7 +83,7 @@ class Discovery:
         return [*own, *await self._delegates()] if shared else own
 
     async def _delegates(self) -> list[str]:
-        """Return the ids of the first users who may send as the mailbox."""
+        """Return the ids of the first ``DELEGATES`` users who may send as the mailbox."""
         wanted = {"Identity": self.ctx.channel.mailbox}
         rows = await if_readable(self.ctx.exchange.run("Get-RecipientPermission", wanted)) or []
         names = [text_of(row, "Trustee") for row in rows]
@@ -106,11 +109,11 @@ class Discovery:
         )
 
     async def _contact(self, internal: str) -> str | None:
-        """Return the address behind an internal recipient; nothing without a recipient."""
+        """Return the Webex Connect address behind an internal recipient, or nothing without one."""
         return await if_readable(through(self.ctx, internal)) if internal else None
 
     async def _copied(self) -> str:
-        """Return the address of Webex Connect that got a copy in the last days, or an empty string."""
+        """Return the Webex Connect address that recently got a copy, or an empty string."""
         at, hosts = now() + timedelta(seconds=1), ConnectHosts(self.ctx.settings.connect_hosts)
         for youngest, oldest in pairwise(WINDOWS):
             since = at - oldest
@@ -125,15 +128,15 @@ class Discovery:
     async def _traced(
         self, since: datetime, until: datetime, wanted: Mapping[str, object]
     ) -> list[ExchangeRow]:
-        """Return the rows of the trace, newest first.
+        """Return the rows of the message trace, newest first.
 
-        The cmdlet needs no service principal in the tenant, which only a setup makes.
+        Get-MessageTraceV2 needs no service principal in the tenant, which only a setup makes.
         """
         times = {"StartDate": instant(since), "EndDate": instant(until)}
         return await self.ctx.exchange.run("Get-MessageTraceV2", {**wanted, **times})
 
     async def _or_none(self, asked: Awaitable[T]) -> T | None:
-        """Return the answer; None for an object that does not exist, or that could not be read."""
+        """Return the answer, or None for an object that does not exist or was not readable."""
         try:
             return await asked
         except NotFound:
@@ -146,7 +149,7 @@ class Discovery:
 
 
 async def search(ctx: StepContext) -> Search:
-    """Return what Microsoft shows of the channel of the run's mailbox.
+    """Return all that Microsoft shows of the channel of the run's mailbox.
 
     Raises:
         SignInNeeded: the sign-in is over.
@@ -160,7 +163,7 @@ def _keeps_copy(mailbox: ExchangeRow | None) -> bool:
 
 
 async def if_readable(asked: Awaitable[T]) -> T | None:
-    """Return the answer, or None where it is refused: it is one of several sources.
+    """Return the answer, or None if the cloud refuses it, because there are other sources.
 
     Raises:
         SignInNeeded: the sign-in is over.

@@ -57,7 +57,10 @@ async def find_app(ctx: StepContext) -> Json | None:
 
 
 async def _app_by_name(ctx: StepContext) -> Json | None:
-    """Return the app with the channel's name, or the one that this run has made with the second name."""
+    """Return the app with the channel's unique name, or None.
+
+    If this run has made the app, it may also have the fallback name.
+    """
     app = await ctx.graph.application_by_unique_name(app_key(ctx))
     if app is None and "application" in ctx.run.changed:
         return await ctx.graph.application_by_unique_name(fallback_name(ctx))
@@ -65,7 +68,7 @@ async def _app_by_name(ctx: StepContext) -> Json | None:
 
 
 def known_ids(ctx: StepContext) -> tuple[str, ...]:
-    """Return the client IDs of the app that are known: of an adopted app, and from an earlier run."""
+    """Return the known client IDs: of an adopted app, and of the app from an earlier run."""
     return tuple(filter(None, (ctx.run.answer(ADOPT), ctx.run.brief.client_id)))
 
 
@@ -84,7 +87,8 @@ async def gone_client_id(ctx: StepContext, app: Json | None) -> str:
 def _is_outdated(ctx: StepContext, given: str, app: Json) -> bool:
     """Return whether Webex Connect was given the client ID of another app.
 
-    False if this run makes a new secret, because the new client ID is given out with it.
+    The answer is False if this run makes a new secret, because the new client ID is given out with
+    the secret.
     """
     return (
         bool(given)
@@ -132,7 +136,7 @@ def manually_created(ctx: StepContext, apps: Iterable[Json]) -> Json | None:
 
 
 def _is_manual(app: Json, callback_url: str) -> bool:
-    """Return whether the app has no name of ours and this Call Back URL."""
+    """Return whether the app has this Call Back URL, but no ``uniqueName``, which the bot sets."""
     return not app.get("uniqueName") and callback_url in redirect_uris(app)
 
 
@@ -183,7 +187,7 @@ async def unexposed(ctx: StepContext, app: Json | None) -> tuple[tuple[str, str]
 
 
 def _foreign_permissions(ctx: StepContext, app: Json | None) -> list[tuple[str, str]]:
-    """Return the permissions that the app declares besides ours, as (resource, id)."""
+    """Return the permissions that the app declares besides the bot's, as (resource, id)."""
     ours = _own_permissions(ctx)
     return [
         (resource, permission)
@@ -278,9 +282,9 @@ async def _taken(ctx: StepContext) -> None:
 async def update(ctx: StepContext, app: Json) -> None:
     """Update the app by its object ID, which cannot create a second app.
 
-    Its present content is kept, except for permissions that this tenant does not know. A manually
-    created app gets the unique name by which every later run finds it. If Entra refuses that name
-    or does not store it, the app is still found by its client ID
+    The app's present content is kept, except for permissions that this tenant does not know. A
+    manually created app gets the unique name by which every later run finds it. If Entra refuses
+    that name or does not store it, the app is still found by its client ID
     (:func:`jobs.channel.email_app.known_ids`).
 
     Raises:

@@ -13,8 +13,8 @@ from jobs.runs.run import Reply, Run
 def foreign_hosts(run: Run, connect_hosts: Sequence[str]) -> tuple[str, ...]:
     """Return the hosts of the plan's addresses that are not Webex Connect's.
 
-    ``connect_hosts`` are the patterns of the setting CONNECT_HOSTS. An undo has none, because it
-    takes the addresses away.
+    ``connect_hosts`` are the patterns of the setting CONNECT_HOSTS. An undo has no such hosts,
+    because it takes the addresses away.
     """
     if run.kind is RunKind.UNDO:
         return ()

@@ -40,9 +40,9 @@ _SLIPS = ((",", "."), ("(at)", "@"), ("[at]", "@"), (";", "."), ("..", "."))
 
 
 class InvalidInputError(ValueError):
-    """Value that cannot be read.
+    """Error because a typed value is not valid.
 
-    ``why`` is the reason. ``meant`` is the nearest valid value, or empty.
+    ``reason`` is the text about the fault. ``suggestion`` is the nearest valid value, or empty.
     """
 
     def __init__(self, reason: Text, suggestion: str = "") -> None:
@@ -60,14 +60,14 @@ class ChannelForm:
 
 
 def read_address(text: str) -> str:
-    """Return the one email address in the text, in lower case and in the only spelling it has here.
+    """Return the one email address in the text, in lower case and in a single spelling.
 
-    The domain is in ASCII, with Punycode for other letters. So no address has a twin that would be
-    another channel.
+    The domain is in ASCII, with Punycode for other letters, so no other spelling of the address can
+    become another channel.
 
     Raises:
         InvalidInputError: when the text has no address or more than one, or the address is
-            malformed, has characters that stand for others, or mixes scripts in one label.
+            malformed, has characters that represent others, or mixes scripts in one label.
     """
     typed = text.strip().removeprefix("mailto:").strip("<>").strip()
     _require_plain(typed)
@@ -81,10 +81,10 @@ def read_address(text: str) -> str:
 
 
 def _require_plain(typed: str) -> None:
-    """Require a text of an address's length, without characters that stand for others.
+    """Require a text with the length of an address, without characters that represent others.
 
     Raises:
-        InvalidInputError: when it is empty, too long, or has such a character.
+        InvalidInputError: when the text is empty, too long, or has such a character.
     """
     if not typed:
         raise InvalidInputError(Text("typed.no_address"))
@@ -128,7 +128,7 @@ def _optional(text: str, field: str, errors: dict[str, Text]) -> str:
 
 
 def _wrong_choices(chosen: Mapping[str, str]) -> dict[str, Text]:
-    """Return what is wrong with the fields in which something is chosen, not typed."""
+    """Return a text for each choice field whose value is none of its choices."""
     return {
         field: why for field, (choices, why) in _CHOICES.items() if chosen[field] not in choices
     }
@@ -178,7 +178,7 @@ def _why(typed: str) -> Text:
 def _meant(typed: str) -> str:
     """Return the address that was probably meant, or an empty string.
 
-    It is the only word that is an address: as typed, with typical typing errors corrected, or
+    The address must be the only one in the text: as typed, with typical typing errors corrected, or
     without blanks around ``@`` and dots.
     """
     right = _without_slips(typed)
@@ -190,14 +190,14 @@ def _meant(typed: str) -> str:
 
 
 def _without_slips(typed: str) -> str:
-    """Return the text with the usual slips put right."""
+    """Return the text with common typing errors corrected."""
     for slip, better in _SLIPS:
         typed = typed.replace(slip, better)
     return typed
 
 
 def _addresses_in(text: str) -> list[str]:
-    """Return the words of the text that are addresses and would be read, each once."""
+    """Return the words of the text that are valid addresses, each once."""
     words = (word.strip("<>,;").rstrip(".") for word in text.split())
     return list(dict.fromkeys(filter(None, map(_readable, words))))
 

@@ -1,6 +1,6 @@
 """Permissions that the tenant has granted to the email app.
 
-When many channels are checked, one request reads what otherwise takes one for each channel.
+When many channels are checked, one request replaces one request for each channel.
 """
 
 from __future__ import annotations
@@ -19,7 +19,8 @@ Json = dict[str, Any]
 async def grants_of_app(ctx: StepContext) -> list[Json]:
     """Return the delegated permissions of the app.
 
-    Of many channels, the grants of the whole tenant are read once, if they fit in one page.
+    When many channels are checked, the grants of the whole tenant are read once, if they fit in one
+    page.
     """
     own = ctx.fact("sp_id")
     if ctx.many:
@@ -32,8 +33,9 @@ async def grants_of_app(ctx: StepContext) -> list[Json]:
 async def role_assignments(ctx: StepContext) -> list[Json]:
     """Return the application permissions of the app.
 
-    Of many channels, they come with the service principal, which is read anyway. Graph leaves some
-    out if there are too many, and then they are read by themselves.
+    When many channels are checked, the permissions come with the service principal, which is read
+    anyway. Graph leaves some out if there are too many, and then they are read in a separate
+    request.
     """
     if ctx.many:
         principal = await ctx.graph.service_principal(ctx.fact("client_id"), with_roles=True)

@@ -1,6 +1,6 @@
-"""Channel that was made by hand: nobody said here what it should be like.
+"""Channel that was made by hand, so nobody has entered its values here.
 
-What only a setup records is not known then, and is never called wrong.
+Facts that only a setup records are unknown for such a channel, and are never called wrong.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ def is_by_hand(ctx: StepContext) -> bool:
 
 
 def is_found_by_check(ctx: StepContext) -> bool:
-    """Return whether a check works on such a channel."""
+    """Return whether the run is a check of a channel that was made by hand."""
     return is_by_hand(ctx) and ctx.run.kind is RunKind.CHECK
 
 

@@ -1,7 +1,7 @@
 """Other channels that have an address or an app of the run's channel, for the people who approve.
 
-Two channels with one Forwarding Address end in one queue, and a secret or a redirect URI of a shared
-app is changed for both.
+Two channels with one Forwarding Address end in one queue, and a secret or a redirect URI of a
+shared app is changed for both.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ APP_IN_USE = "app_in_use"
 def channels_with_address(ctx: StepContext) -> tuple[Evidence, ...]:
     """Return the mailbox of each other channel that has the mailbox or the Forwarding Address.
 
-    The Call Back URL is the same for every channel of a Webex Connect tenant, so it is not compared.
-    Only a run that makes a plan looks for them.
+    The Call Back URL is the same for every channel of a Webex Connect tenant, so it is not
+    compared. Only a run that makes a plan looks for them.
     """
     own = _addresses(ctx.channel)
     return tuple(

@@ -52,10 +52,10 @@ def is_shared(mailbox: ExchangeRow) -> bool:
 
 
 def delegate_of(run: Run) -> str:
-    """Return the user who signs in for the run's shared mailbox, as far as somebody has named one.
+    """Return the user who signs in for the run's shared mailbox, or an empty string.
 
     The rehearsal's sign-in and the answer to the question for the delegate belong to this run. The
-    brief has the newest of the channel's earlier runs.
+    brief has the delegate of the newest of the channel's earlier runs.
     """
     signed_in = run.answers.get(SIGNED_IN)
     named = (
@@ -68,23 +68,27 @@ def delegate_of(run: Run) -> str:
 
 
 def login_of(run: Run) -> str:
-    """Return the UPN of the user who signs in for the mailbox; empty while the delegate is not known."""
+    """Return the UPN of the user who signs in for the mailbox.
+
+    The result is empty while the delegate of a shared mailbox is not known.
+    """
     return (run.fact("delegate") or delegate_of(run)) if run.fact("shared") else run.fact("upn")
 
 
 def login_name(ctx: StepContext) -> str:
-    """Return the user name for an SMTP login: the token's own user.
+    """Return the user name for an SMTP login, which is the token's own user.
 
-    For a shared mailbox that is the delegate. Its address is only the sender, and refused as a user
-    name (facts/update-2026-11.md 0.1).
+    For a shared mailbox that is the delegate. The mailbox's address is only the sender, and the
+    server refuses it as a user name (facts/update-2026-11.md 0.1).
     """
     return delegate_of(ctx.run) if ctx.fact("shared") else ctx.fact("upn")
 
 
 def other_names(ctx: StepContext) -> tuple[str, ...]:
-    """Return the user names to try after a bare refusal, to find out which one the form needs.
+    """Return other user names to try after a login that was refused without a reason.
 
-    For a shared mailbox that is its address, in case a server wants it after all.
+    They show which user name Webex Connect's form needs. For a shared mailbox, the other name is
+    the mailbox's address, in case a server wants it after all.
     """
     return (ctx.channel.mailbox,) if ctx.fact("shared") else ()
 

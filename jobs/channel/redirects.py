@@ -65,7 +65,7 @@ def _addresses(ctx: StepContext, rows: Iterable[ExchangeRow], names: Iterable[st
 
 
 def _text(value: Any) -> str:
-    """Return the texts of a value of one or several recipients."""
+    """Return the text of a value that holds one recipient or several."""
     return " ".join(map(str, value)) if isinstance(value, list) else str(value or "")
 
 

@@ -1,8 +1,8 @@
 """Spelling of addresses and hosts: characters that look like others, and scripts that are mixed.
 
-The rules are those of UTS 39 (Unicode Security Mechanisms). Python knows no character's script, so it
-is taken from the first word of the character's name, which is the script's for every letter that a
-host's name may have.
+The rules are those of UTS 39 (Unicode Security Mechanisms). Python knows no character's script, so
+it is taken from the first word of the character's name, which is the script's for every letter that
+a host's name may have.
 """
 
 from __future__ import annotations
@@ -26,15 +26,16 @@ _NAMED = {"IDEOGRAPHIC": "CJK", "KATAKANA-HIRAGANA": "KATAKANA"}
 
 
 def plain(text: str) -> str:
-    """Return the text with each character that stands for others replaced by them.
+    """Return the text with each character that represents others replaced by those.
 
-    These are, for example, full-width letters, ligatures and the long s (Unicode's form NFKC).
+    Such characters are, for example, full-width letters, ligatures and the long s (Unicode's form
+    NFKC).
     """
     return unicodedata.normalize("NFKC", text.translate(_STOPS))
 
 
 def stand_ins(text: str) -> str:
-    """Return the characters of the text that stand for others, each once; spaces are left out."""
+    """Return the characters of the text that represent others, each once, without spaces."""
     whole = unicodedata.normalize("NFC", text)
     return "".join(
         dict.fromkeys(sign for sign in whole if not sign.isspace() and plain(sign) != sign)
@@ -44,22 +45,22 @@ def stand_ins(text: str) -> str:
 def mixed_label(text: str) -> str:
     """Return the first label of a host or an address that mixes scripts, or an empty string.
 
-    A label is what is between two dots, or between a dot and ``@``. A label in Punycode counts as
-    what it is displayed as.
+    A label is the text between two dots, or between a dot and ``@``. A label in Punycode counts as
+    the letters that a program displays for it.
     """
     labels = map(_displayed, re.split(r"[.@]", text))
     return next((label for label in labels if _is_mixed(scripts_of(label))), "")
 
 
 def strange_letters(label: str) -> str:
-    """Return the letters of the label that are not of its most frequent script, with their numbers."""
+    """Return the letters outside the label's most frequent script, with their Unicode numbers."""
     scripts = [_script(sign) for sign in label if unicodedata.category(sign).startswith("L")]
     usual = max(scripts, key=scripts.count, default="")
     return named(sign for sign in label if _script(sign) not in {usual, ""})
 
 
 def letters_beyond_ascii(text: str) -> str:
-    """Return the characters of the text that are not ASCII, with their numbers, or an empty string."""
+    """Return the non-ASCII characters with their Unicode numbers, or an empty string."""
     return named(sign for sign in text if not sign.isascii())
 
 

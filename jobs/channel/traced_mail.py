@@ -1,4 +1,4 @@
-"""The channel's mails in the message trace."""
+"""Mails of the channel in the message trace."""
 
 from __future__ import annotations
 
@@ -42,5 +42,5 @@ def newest_delivered(rows: Iterable[TraceRow]) -> TraceRow | None:
 
 
 def evidence_of(words: Sequence[str]) -> tuple[Evidence, ...]:
-    """Return the trace's words as evidence."""
+    """Return the lines of a message trace as evidence."""
     return tuple(Evidence("trace", line) for line in words)

@@ -1,1 +1,1 @@
-"""The check: what is inspected, how findings are weighed, the verdict, and who fixes each cause."""
+"""Check of a channel: inspections, weighing of findings, verdict, and who fixes each cause."""

@@ -1,7 +1,7 @@
-"""Adoption: a channel that a check found by itself is kept, without a write in the tenant.
+"""Adoption of a channel that a check found by itself, without a write in the tenant.
 
-From then on it is a channel of its space like any other. What a setup records, such as the values
-from before and the bot's own sign-in, stays unknown.
+From then on, the channel is like any other channel of its space. Values that only a setup records,
+such as the values from before and the bot's own sign-in, stay unknown.
 """
 
 from __future__ import annotations
@@ -33,8 +33,9 @@ def may_be_kept(run: Run) -> bool:
 def keep(store: RunStore, run: Run, by: str, request: str = "") -> bool:
     """Record the channel in the run's space; return whether it is recorded now.
 
-    ``request`` is the ID of the button press that asks for it, or empty if none does.
-    It is not if another run has recorded the mailbox, because that channel may belong to others.
+    ``request`` is the ID of the button press that asks for this, or empty if no press does. The
+    channel is not recorded if another run has recorded the mailbox, because that channel may belong
+    to other people.
     """
     known = store.channels.record(run.channel.mailbox)
     if known is not None or not may_be_kept(run):

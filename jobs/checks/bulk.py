@@ -50,7 +50,7 @@ log = structlog.get_logger(__name__)
 
 @dataclass(slots=True)
 class BulkCheck:
-    """The work on one bulk check by one worker."""
+    """Work of one worker on one bulk check."""
 
     runtime: Runtime
     run: Run
@@ -148,7 +148,7 @@ async def check_all(runtime: Runtime, run: Run, holds: Callable[[], bool]) -> in
 
 
 def mailboxes(run: Run) -> tuple[str, ...]:
-    """The channels that a bulk check is about."""
+    """Return the mailboxes of the channels that a bulk check is about."""
     return run.brief.mailboxes
 
 
@@ -195,7 +195,10 @@ def _first_cause(mailbox: str, verdict: Verdict) -> Finding:
 
 
 def _not_read(mailbox: str, left: Gaps, total: int) -> Finding:
-    """Return how many of all findings the check could not read, and whether a sign-in reads them."""
+    """Return a finding with the number of facts that the check could not read, out of all.
+
+    The finding also says whether a sign-in reads all of those facts.
+    """
     key = "not_looked_at" if left.by_sign_in else "not_read"
     values = {"count": str(left.count), "all": str(total)}
     return Finding(mailbox, State.UNKNOWN, seen=Text(f"channels.{key}", values))

@@ -48,7 +48,7 @@ async def run_check(runtime: Runtime, run: Run, holds: Callable[[], bool]) -> in
 def _finish(runtime: Runtime, run: Run) -> None:
     """Record that everything was inspected, and keep the channel if that was asked for.
 
-    A check of a channel that is not known here is the newest check of none.
+    The check of a channel that is not known here is recorded as the newest check of no channel.
     """
     runtime.store.append(run.id, Event(Kind.CHECKED, now()))
     COUNTERS.add(RUNS_ENDED, run.kind, Kind.CHECKED)
@@ -107,7 +107,7 @@ def findings_of(run: Run) -> dict[str, Finding]:
 
 
 def brief_for(store: RunStore, mailbox: str) -> Brief:
-    """Return the facts that the channel's earlier runs found and that a check without a sign-in needs.
+    """Return the facts from the channel's earlier runs that a check without a sign-in needs.
 
     They are IDs and times, and never secrets. The newest value is used for each fact, because a fix
     may have created a new app, requested a new token, or set the forwarding. ``client_id`` is the
@@ -129,7 +129,7 @@ def brief_for(store: RunStore, mailbox: str) -> Brief:
 
 
 def _forwarding_changes(runs: Iterable[Run]) -> Iterator[datetime]:
-    """Return when the runs have changed where copies go."""
+    """Yield the times at which the runs changed the address that copies are sent to."""
     made = filter(None, (run.changed.get(name) for run in runs for name in FORWARDS))
     yield from filter(None, (change.done for change in made))
 
@@ -139,7 +139,7 @@ def _newest(runs: Sequence[Run], fact: str) -> str:
 
 
 def may_sign_in(run: Run) -> bool:
-    """Return whether a sign-in would show more.
+    """Return whether a sign-in would show more facts than the run has now.
 
     That is the case before the first sign-in, or after a finished check if somebody with more roles
     signs in.

@@ -1,7 +1,7 @@
 """Part of a check of a channel that is not known here: the search, a question, the found channel.
 
-What the search does not settle is asked on the card. The answers are events like any other, so a
-worker may die between the search, the question and the check.
+The card asks for the facts that the search does not settle. The answers are events like any other,
+so a worker may die between the search, the question and the check.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ log = structlog.get_logger(__name__)
 async def discover(recorder: Recorder) -> bool:
     """Find the run's channel, and return whether the check can go on.
 
-    It cannot while a question is open. Then the sign-in is kept.
+    The check cannot go on while a question is open. In that case the sign-in is kept.
 
     Raises:
         LeaseLostError: another worker has the run.
@@ -53,7 +53,7 @@ def _is_to_be_found(run: Run) -> bool:
 
 
 async def _search(ctx: StepContext) -> Search:
-    """Return what was found; an answer of another shape than documented counts as not read."""
+    """Return the result of the search, which counts as not read if an answer is malformed."""
     try:
         return await discovery.search(ctx)
     except DATA_ERRORS:
@@ -75,7 +75,11 @@ def _unsettled(search: Search) -> list[str]:
 
 
 def answers_to(run: Run, given: dict[str, str], by: str) -> tuple[Event, ...]:
-    """Return the events that answer the open questions; one without a value goes on without."""
+    """Return the events that answer the open questions.
+
+    A question for which no value is given is answered with WITHOUT, and the check goes on without
+    it.
+    """
     return tuple(
         Event(
             Kind.ANSWERED,
@@ -113,7 +117,7 @@ async def _found(ctx: StepContext) -> Event:
 
 
 def _facts(app: AppCandidate, found: Search) -> dict[str, str]:
-    """Return the facts of the found channel, under the names that the steps of a setup give them."""
+    """Return the found channel's facts under the names that the steps of a setup use."""
     return {
         "client_id": app.client_id,
         "app_name": app.name,
@@ -144,6 +148,6 @@ async def _by_client_id(ctx: StepContext, client_id: str) -> AppCandidate:
 
 
 def _answer(run: Run, question: str) -> str:
-    """Return a person's answer, or an empty string where there is none."""
+    """Return a person's answer, or an empty string if the person knew no value."""
     answer = run.answer(question)
     return "" if answer == WITHOUT else answer

@@ -23,10 +23,10 @@ from jobs.steps import CONSENT, steps_for
 
 
 def fix_context(store: RunStore, mailbox: str) -> Brief:
-    """Return the brief of a fix: IDs and times, never secrets, and the newest check's manual causes.
+    """Return the brief of a fix: IDs, times, and the newest check's manual causes.
 
-    Manual causes are those that only a person can fix. The brief also has the cause that a new
-    token ends, and whether the administrator's consent is missing.
+    The brief never holds secrets. Manual causes are those that only a person can fix. The brief
+    also has the cause that a new token ends, and whether the administrator's consent is missing.
     """
     last, brief = store.last_check(mailbox), brief_for(store, mailbox)
     if last is None:
@@ -58,7 +58,7 @@ def likely_changes(check: Run) -> tuple[str, ...]:
 
 
 def _more_below(check: Run, steps: Mapping[str, Step], wrong: set[str]) -> set[str]:
-    """Return the further steps that need one of the wrong ones."""
+    """Return the other steps that need a wrong step and are not known to be right."""
     others = steps.keys() - wrong
     return {name for name in others if _is_below(check, steps[name], wrong)}
 
@@ -72,7 +72,7 @@ def _is_to_fix(check: Run, name: str) -> bool:
 
 
 def _is_below(check: Run, step: Step, wrong: set[str]) -> bool:
-    """Return whether the step is not known to be right and needs a wrong one."""
+    """Return whether the step needs a wrong step and is not known to be right itself."""
     known = check.state_of(step.name) in {State.OK, State.WARNING}
     return not known and not frozenset(step.needs).isdisjoint(wrong)
 

@@ -1,4 +1,4 @@
-"""Parts of a channel that a check could not read: how many findings, and whether a sign-in reads them.
+"""Findings that a check could not read: their number, and whether a sign-in reads them.
 
 The card of a check, the list of channels and the support file all give the same number.
 """
@@ -19,7 +19,7 @@ NEEDS_OTHER = "skipped.needs_other"
 
 @dataclass(frozen=True, slots=True)
 class Gaps:
-    """Number of findings that were not read, and whether an administrator's sign-in reads all of them."""
+    """Number of unread findings, and whether an administrator's sign-in reads all of them."""
 
     count: int = 0
     by_sign_in: bool = False
@@ -37,7 +37,10 @@ def gaps(steps: Mapping[str, Step], found: Mapping[str, Finding]) -> Gaps:
 
 
 def _is_unread(finding: Finding) -> bool:
-    """Return whether the finding says nothing, for want of a sign-in, an answer or another finding."""
+    """Return whether the finding says nothing.
+
+    A sign-in, an answer or another finding is missing for it.
+    """
     if finding.state is not State.SKIPPED or finding.seen is None:
         return finding.state is State.UNKNOWN
     return finding.seen.key == NEEDS_OTHER or finding.seen in GO_WITH_SIGN_IN

@@ -44,7 +44,10 @@ For these the step itself must be found wrong (facts/microsoft.md 5: 7000112).
 
 
 def whose_turn(verdict: Verdict) -> Turn:
-    """Return the person who must act on the first cause: the approver if a plan of the bot fixes it."""
+    """Return the person who must act on the first cause.
+
+    That is the approver if a plan of the bot fixes the cause.
+    """
     if not verdict.causes:
         return Turn.NOBODY
     return (
@@ -81,7 +84,10 @@ def fix(run: Run, verdict: Verdict, *, whole: bool) -> tuple[str, dict[str, str]
 
 
 def _generate_button(channel: Channel, verdict: Verdict) -> tuple[str, dict[str, str]] | None:
-    """Return the button to Webex Connect if a new token ends the first cause and the page is known."""
+    """Return the button to Webex Connect, or None.
+
+    The button is shown if a new token ends the first cause and the page's address is known.
+    """
     page = page_of(channel)
     return (
         ("fix.generate_token", {"url": page})

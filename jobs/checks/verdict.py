@@ -29,7 +29,7 @@ UNSPECIFIC = causes(
 class Verdict:
     """Result of a check, as names of findings.
 
-    ``causes`` are ordered, with the one that stops mail earliest first. ``symptoms`` maps each
+    ``causes`` are ordered: the cause that stops mail earliest comes first. ``symptoms`` maps each
     symptom to the cause that explains it. ``since`` is when the first cause, or one of its
     symptoms, began. ``weighed`` are the findings after weighing (:mod:`jobs.checks.weighing`).
     """
@@ -47,7 +47,7 @@ class Verdict:
 def judge(
     steps: Mapping[str, Step], findings: Mapping[str, Finding], *, done: bool = True
 ) -> Verdict:
-    """Return the verdict from the findings and from the steps, which say what explains what.
+    """Return the verdict from the findings, and from the steps, which know their own symptoms.
 
     Before the check is ``done``, a failure is not yet a cause if a finding is missing that could
     explain it or show that it is over.
@@ -74,12 +74,18 @@ def judge(
 def _certain(
     names: Iterable[str], steps: Mapping[str, Step], findings: Mapping[str, Finding]
 ) -> tuple[str, ...]:
-    """Return the failures of which no finding is missing that could explain them or end them."""
+    """Return the certain failures.
+
+    A failure is certain if no finding is missing that could explain it or end it.
+    """
     return tuple(name for name in names if _needed(name, steps, findings) <= findings.keys())
 
 
 def mail_flows(findings: Mapping[str, Finding]) -> bool:
-    """Return whether mail was seen to flow both ways: copies reach Webex Connect and answers leave."""
+    """Return whether mail was seen to flow both ways.
+
+    Copies must reach Webex Connect, and answers must leave.
+    """
     return all(name in findings and proves(findings[name]) for name in PROOFS) and not any(
         map(has_overdue_mail, findings.values())
     )
@@ -118,7 +124,7 @@ def promote_possible(
 def _proving(
     name: str, wrong: Iterable[str], steps: Mapping[str, Step], findings: Mapping[str, Finding]
 ) -> list[str]:
-    """Return what is wrong and proves by its name that something possible is the cause."""
+    """Return the wrong findings whose cause codes prove that a possible finding is the cause."""
     explains = steps[name].diagnosis.explains
     proofs = (explains & {findings[name].cause} or explains) - UNSPECIFIC
     return [
@@ -176,7 +182,7 @@ def _may_explain(
 
 
 def _unread(finding: Finding) -> bool:
-    """Return whether a person with more permissions could read this."""
+    """Return whether a person with more permissions could read the fact of this finding."""
     return finding.state is State.UNKNOWN or needs_sign_in(finding)
 
 
@@ -215,7 +221,10 @@ def _settling(
 def _name_while_settling(
     name: str, steps: Mapping[str, Step], findings: Mapping[str, Finding]
 ) -> str:
-    """Return what a failure is called where what may explain it is right by now, or the empty string."""
+    """Return the cause that a failure gets if the step that may explain it is right by now.
+
+    The result is an empty string if no such step gives a cause.
+    """
     right = in_state(ancestors(name, steps), findings, State.OK)
     names = (steps[each].diagnosis.settling.get(findings[name].cause) for each in right)
     return next(filter(None, names), "")
@@ -267,7 +276,7 @@ def _needed(name: str, steps: Mapping[str, Step], findings: Mapping[str, Finding
 def _since(
     causes: tuple[str, ...], symptoms: Mapping[str, str], findings: Mapping[str, Finding]
 ) -> datetime | None:
-    """Return when the first of these causes, or of what they bring about, began."""
+    """Return when the first of these causes, or of their symptoms, began."""
     own_symptoms = (name for name, root in symptoms.items() if root in causes)
     theirs = (*causes, *in_state(own_symptoms, findings, State.WRONG))
     return min(filter(None, (findings[name].signals.since for name in theirs)), default=None)
@@ -276,11 +285,12 @@ def _since(
 def _nearest(
     name: str, wrong: Collection[str], steps: Mapping[str, Step], findings: Mapping[str, Finding]
 ) -> str:
-    """Return the wrong finding that explains this one, the earliest on the mail's path, or "" if none.
+    """Return the wrong finding that explains this one, or an empty string if none does.
 
-    A finding explains only what it can bring about: its own cause seen from elsewhere, one of its
-    ``explains``, or a failure without a specific code. A possible or disprovable finding is not a
-    second cause if the same cause is certain elsewhere.
+    If several do, the result is the earliest on the mail's path. A finding explains only three
+    kinds of causes: its own cause seen from elsewhere, one of its ``explains``, and a failure
+    without a specific code. A possible or disprovable finding is not a second cause if the same
+    cause is certain elsewhere.
     """
     able = _explaining(name, wrong, steps, findings)
     if findings[name].state is State.POSSIBLE or findings[name].signals.disproved_by is not None:
@@ -291,7 +301,7 @@ def _nearest(
 def _explaining(
     name: str, wrong: Collection[str], steps: Mapping[str, Step], findings: Mapping[str, Finding]
 ) -> set[str]:
-    """Return what is wrong and brings this one about."""
+    """Return the wrong findings that bring the named finding about."""
     above = ancestors(name, steps).intersection(wrong)
     return {each for each in above if findings[name].cause in _brings_about(each, steps, findings)}
 
@@ -299,7 +309,7 @@ def _explaining(
 def _same_elsewhere(
     name: str, wrong: Collection[str], steps: Mapping[str, Step], findings: Mapping[str, Finding]
 ) -> set[str]:
-    """Return what is wrong for the same cause, and is not brought about by this one."""
+    """Return the wrong findings with the same cause that this one does not bring about."""
     same = {each for each in wrong if findings[each].cause == findings[name].cause}
     return {each for each in same - {name} if name not in ancestors(each, steps)}
 
@@ -340,7 +350,10 @@ def _ancestors(name: str, graph: tuple[tuple[str, tuple[str, ...]], ...]) -> fro
 
 
 def _unique(causes: tuple[str, ...], findings: Mapping[str, Finding]) -> tuple[str, ...]:
-    """Return the causes without duplicates: a cause that two steps saw is kept at its first position."""
+    """Return the causes without duplicates.
+
+    A cause that two steps saw is kept at its first position.
+    """
     by_cause: dict[str, str] = {}
     for name in causes:
         by_cause.setdefault(findings[name].cause or name, name)
@@ -348,7 +361,7 @@ def _unique(causes: tuple[str, ...], findings: Mapping[str, Finding]) -> tuple[s
 
 
 def station(step: Step, finding: Finding) -> Station:
-    """Return where mail stops.
+    """Return the station on the mail's path at which mail stops.
 
     A finding may be more exact than its step: a blocked sign-in stops answers, not arrivals.
     """

@@ -50,7 +50,7 @@ def _reconsider(name: str, steps: Steps, findings: Findings) -> Finding:
 
 
 def _as_certain(name: str, steps: Steps, findings: Findings) -> Finding:
-    """Return the finding; a failure that is uncertain is only possible."""
+    """Return the finding as it counts: a failure that is uncertain becomes only possible."""
     finding = steps[name].diagnosis.among(findings[name], findings)
     uncertain = finding.state is State.WRONG and steps[name].diagnosis.is_uncertain(
         finding, findings
@@ -59,7 +59,7 @@ def _as_certain(name: str, steps: Steps, findings: Findings) -> Finding:
 
 
 def _can_be_disproved(finding: Finding) -> bool:
-    """Tell whether it is only possible, or a failure that names what disproves it."""
+    """Return whether the finding is only possible, or names the steps that disprove it."""
     return finding.state is State.POSSIBLE or (
         finding.state is State.WRONG and finding.signals.disproved_by is not None
     )

@@ -18,8 +18,8 @@ _MADE: ContextVar[list[str] | None] = ContextVar("calls_made", default=None)
 def record_calls() -> Iterator[list[str]]:
     """Collect the calls made inside the context, by this task and the tasks that it starts.
 
-    Yields a list with one line for each call, in order. At the end, a context around this one gets
-    them as well.
+    Yields a list with one line for each call, in order. At the end, a surrounding context gets the
+    same lines as well.
     """
     made: list[str] = []
     outer, token = _MADE.get(), _MADE.set(made)

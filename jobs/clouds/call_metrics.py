@@ -31,7 +31,7 @@ _COUNT: ContextVar[CallCount | None] = ContextVar("call_count", default=None)
 def count_calls() -> Iterator[CallCount]:
     """Count the requests that this task makes inside the context, and the tasks that it starts.
 
-    A read that several pieces of work share counts for the one that began it.
+    A read that several pieces of work share counts for the piece of work that began it.
     """
     count = CallCount()
     token = _COUNT.set(count)
@@ -45,7 +45,7 @@ def count_calls() -> Iterator[CallCount]:
 def measured(cloud: str, name: str) -> Iterator[CallSpan]:
     """Measure the block, which is one request; the block notes the status of its answer.
 
-    Without one the outcome is ``lost``: the request got no answer, or was given up.
+    Without a status the outcome is ``lost``: the request got no answer, or was given up.
     """
     began, noted = time.monotonic(), CallSpan()
     if (count := _COUNT.get()) is not None:

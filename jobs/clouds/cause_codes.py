@@ -191,14 +191,14 @@ CAUSE_CODES = set(_LISTED)
 
 
 class UnknownNameError(ValueError):
-    """A table of the code names a cause or a step that does not exist."""
+    """Error because a table of the code names a cause or a step that does not exist."""
 
 
 def own_cause(code: str) -> str:
     """Add a cause that only the calling module names, and return it.
 
     Raises:
-        ValueError: it is already a cause, of another module or of the list.
+        ValueError: the code is already a cause of another module, or of the list.
     """
     if code in CAUSE_CODES:
         message = f"declared twice: {code}"

@@ -1,8 +1,8 @@
 """Tables of Entra's, Graph's and Exchange's error codes and their meaning.
 
 They are read by :mod:`jobs.clouds.error_texts`, which has those of SMTP and Webex Connect. Sources:
-facts/microsoft.md sections 1, 2.4, 3.5, 5 and 7. Every cause has a sentence and a remedy in ``adaptive_cards/texts/en/causes.toml``. A test checks that the
-three agree.
+facts/microsoft.md sections 1, 2.4, 3.5, 5 and 7. Every cause has a sentence and a remedy in
+``adaptive_cards/texts/en/causes.toml``. A test checks that the three agree.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ class ErrorKind(StrEnum):
 
 
 class Meaning(NamedTuple):
-    """Cause and its kind."""
+    """Cause of an error, and the kind of reaction that the error calls for."""
 
     cause: str
     kind: ErrorKind

@@ -3,10 +3,10 @@
 Every answer of Webex and Microsoft has a ``Date`` (RFC 9110, 6.6.1). Its resolution is one second,
 so the middle of that second counts. The answer was made about half a round trip before it arrived.
 The median of the last few answers leaves out a single odd one. An answer of a cache (``Age``) or a
-slow one tells nothing.
+slow answer says nothing about the clock.
 
-Each process judges by what it has measured itself. The last measurements of all processes are in
-Redis for the doctor, the log and a metric. Nothing is decided by those.
+Each process judges by its own measurements. The last measurements of all processes are in Redis for
+the doctor, the log and a metric. No decision depends on those.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ class Meter:
     _shared_at: dict[str, float] = field(default_factory=dict)
 
     def note(self, cloud: str, headers: Mapping[str, str], trip_s: float) -> None:
-        """Measure by an answer that has just arrived after ``trip_s`` seconds."""
+        """Measure the clock by an answer that has just arrived after ``trip_s`` seconds."""
         if trip_s > LONGEST_TRIP_S or headers.get("Age", "0").strip() not in {"", "0"}:
             return
         told = _date(headers.get("Date", ""))
@@ -79,18 +79,21 @@ class Meter:
         return median(seen) if seen else None
 
     def wrong_by_s(self, cloud: str) -> float | None:
-        """Return :meth:`ahead_s` if it is so much that people are told, else None."""
+        """Return :meth:`ahead_s` if the skew is large enough for a warning, else None."""
         ahead = self.ahead_s(cloud)
         return ahead if ahead is not None and abs(ahead) >= TOLD_FROM_S else None
 
     def reset(self) -> None:
-        """Forget everything, as a new process would."""
+        """Forget all measurements, so that the meter is like that of a new process."""
         self.redis = None
         self._last.clear()
         self._shared_at.clear()
 
     def _share(self, cloud: str, seconds: float) -> None:
-        """Write the measurement to Redis, and warn once an hour. A Redis that is away is left out."""
+        """Write the measurement to Redis, and warn once an hour.
+
+        If Redis does not answer, the measurement is not shared.
+        """
         if self.redis is None or self._has_just_shared(cloud):
             return
         self._shared_at[cloud] = time.monotonic()
@@ -128,9 +131,10 @@ def webex_now() -> datetime:
 
 
 def shared(redis: Redis) -> dict[str, float]:
-    """Return by how many seconds the bot's clock is ahead, by cloud, as all processes measured it.
+    """Return by how many seconds the bot's clock is ahead of each cloud's.
 
-    A cloud that nobody has asked in the last 15 minutes is missing.
+    The numbers come from the measurements of all processes. A cloud that nobody has asked in the
+    last 15 minutes is missing.
 
     Raises:
         redis.RedisError: Redis does not answer.
@@ -146,7 +150,10 @@ def words(cloud: str, ahead_s: float) -> str:
 
 
 def excuse() -> str:
-    """Return the sentence for a time of Microsoft's that does not hold; empty if the clock is right."""
+    """Return a sentence about this machine's clock, or an empty string if the clock is right.
+
+    The sentence explains why a time that Microsoft has set does not hold.
+    """
     ahead = METER.wrong_by_s(MICROSOFT)
     return words(MICROSOFT, ahead) if ahead is not None else ""
 
@@ -167,7 +174,7 @@ def _recent(lines: Iterable[bytes | str]) -> list[float]:
 
 
 def _length(seconds: float) -> str:
-    """Return a time in the unit in which a person reads it."""
+    """Return a duration in the unit in which a person reads it."""
     minutes = round(seconds / 60)
     if minutes < 2:  # noqa: PLR2004  in seconds it is exact enough
         return f"{round(seconds)} seconds"

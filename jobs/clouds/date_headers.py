@@ -17,7 +17,10 @@ _BEGAN = "bot_began"
 
 @dataclass(frozen=True, slots=True)
 class DateHeaders:
-    """Measures the clock by the answers of Microsoft's hosts; other hosts of a client are left out."""
+    """Hooks that measure the clock by the answers of Microsoft's hosts.
+
+    The answers of a client's other hosts are left out.
+    """
 
     hosts: frozenset[str]
 
@@ -32,7 +35,7 @@ class DateHeaders:
         request.extensions[_BEGAN] = time.monotonic()
 
     def measure(self, response: httpx.Response) -> None:
-        """Measure by the answer, whatever its status is, before its body is read."""
+        """Measure the clock by the answer, regardless of its status, before its body is read."""
         began = response.request.extensions.get(_BEGAN)
         if began is not None and response.request.url.host.lower() in self.hosts:
             METER.note(MICROSOFT, response.headers, time.monotonic() - began)

@@ -171,7 +171,7 @@ class CloudError(Exception):
         return str(self.status or "")
 
     def _code_before(self, message: str) -> str:
-        """Return the code to write before a message, or an empty string if it has it already."""
+        """Return the code to write before a message, or an empty string if the message has it."""
         return "" if self.code in message else self.code
 
 

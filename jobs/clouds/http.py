@@ -142,18 +142,21 @@ class Call:
 
     @property
     def repeats(self) -> bool:
-        """Return whether it may be sent again although the first attempt may have had an effect."""
+        """Return whether the request may be sent again even if it may have had an effect."""
         return self.method in _REPEATABLE if self.repeatable is None else self.repeatable
 
     @property
     def address(self) -> str:
-        """Return the URL with its query written as in the documentation: ``%20`` for a space, ``$`` as is."""
+        """Return the URL with its query written as in the documentation.
+
+        That is ``%20`` for a space, and ``$`` as it is.
+        """
         query = urlencode(self.params, quote_via=quote, safe="$'(),:/@")
         return f"{self.url}?{query}" if query else self.url
 
     @property
     def name(self) -> str:
-        """Return the cmdlet, or the method and the path."""
+        """Return the call's name: its cmdlet, or its method and path."""
         return self.headers.get("X-CmdletName") or f"{self.method} {httpx.URL(self.url).path}"
 
     @property
@@ -229,7 +232,10 @@ async def request(  # noqa: PLR0913  what is sent, how its answer is read, and h
 
 
 async def _once(client: httpx.AsyncClient, call: Call, judge: Judge) -> Response:
-    """Send the request once. One that may change something is guarded (:mod:`jobs.clouds.write_guard`)."""
+    """Send the request once.
+
+    A request that may change something is guarded (:mod:`jobs.clouds.write_guard`).
+    """
     _ask_write_guard(call)
     sent = RequestIds(client_request_id=str(uuid4()))
     outgoing = _outgoing(client, call, sent)
@@ -262,13 +268,16 @@ async def _once(client: httpx.AsyncClient, call: Call, judge: Judge) -> Response
 
 
 def _ask_write_guard(call: Call) -> None:
-    """Ask the guard of changing calls if this is one."""
+    """Ask the guard of changing calls if the call may change something."""
     if call.changes:
         write_guard.check()
 
 
 def _outgoing(client: httpx.AsyncClient, call: Call, ids: RequestIds) -> httpx.Request:
-    """Return the request of a call. While it is sent, the guard of changing calls is asked again."""
+    """Return the request of a call.
+
+    While the request is sent, the guard of changing calls is asked again.
+    """
     headers = {
         "Accept": "application/json",
         **call.headers,
@@ -320,10 +329,10 @@ def no_answer(service: str, error: httpx.RequestError, ids: RequestIds | None = 
 
 
 def _without_body(response: httpx.Response) -> httpx.Response:
-    """Return an error answer whose body cannot be decoded with an empty body.
+    """Return an error answer with an empty body in place of a body that cannot be decoded.
 
-    Exchange declares the NUL bytes of its 403 as gzip, and they are none (facts 3.5). The status
-    says what a repeat would say again.
+    Exchange declares the NUL bytes of its 403 as gzip, which they are not (facts 3.5). The status
+    is enough, because a repeated request would get the same one.
     """
     return httpx.Response(
         response.status_code,
@@ -337,7 +346,7 @@ def _unreadable(
 ) -> TruncatedAnswer:
     """Return the error for a body that ended early or does not match its Content-Encoding.
 
-    A repeat heals both.
+    A repeated request solves both problems.
     """
     return TruncatedAnswer(
         "answer_unreadable",

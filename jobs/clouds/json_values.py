@@ -1,4 +1,7 @@
-"""Values of a cloud's JSON, whatever its real shape. Each function accepts anything and never raises."""
+"""Values of a cloud's JSON, which may have any shape.
+
+Each function accepts anything and never raises.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,7 @@ Row = Mapping[str, Any]
 
 
 def parsed(text: str | bytes) -> Any:
-    """Return the value of a JSON text; None where the text is no JSON."""
+    """Return the value of a JSON text, or None if the text is not JSON."""
     try:
         return json.loads(text)
     except (ValueError, RecursionError):
@@ -41,7 +44,10 @@ def text_of(row: Row | None, *names: str) -> str:
 
 
 def lower_of(row: Row | None, *names: str) -> str:
-    """Return the same text in lower case, as names and ids are compared."""
+    """Return the first of these fields that is not empty, as text in lower case.
+
+    Names and ids are compared in lower case.
+    """
     return text_of(row, *names).lower()
 
 
@@ -56,5 +62,5 @@ def lower_set(values: object) -> set[str]:
 
 
 def is_filled_text(value: object) -> bool:
-    """Tell whether a value is a text, and not an empty one."""
+    """Return whether a value is a text that is not empty."""
     return isinstance(value, str) and bool(value)

@@ -1,7 +1,8 @@
 """Regular expressions that are compiled at their first use.
 
-The patterns that recognize error texts take a tenth of a second to compile, and a process that meets no
-error needs none of them. The worker compiles them before it forks, so that no job does it again.
+The patterns that recognize error texts take a tenth of a second to compile, and a process that
+meets no error needs none of them. The worker compiles them before it forks, so that no job does it
+again.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ class LatePattern:
     """Regular expression with the methods of :class:`re.Pattern` that the bot uses."""
 
     def __init__(self, pattern: str, flags: int = 0) -> None:
-        """The arguments are those of :func:`re.compile`."""
+        """Take the arguments of :func:`re.compile`."""
         self.pattern, self._flags = pattern, flags
         _known.append(self)
 

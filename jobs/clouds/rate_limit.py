@@ -112,13 +112,16 @@ class _Window:
         self._under_way += 1
 
     def close(self, asked_s: float | None) -> None:
-        """Hold back all calls after a refusal, for as long as the cloud asks, or for the limit's time."""
+        """Hold back all calls after a refusal.
+
+        The calls wait for as long as the cloud asks, or else for the limit's time.
+        """
         hold = asked_s or self._limit.seconds
         longest = LONGEST_HOLD_S if self._limit.waits else hold
         self.closed_until = time.monotonic() + min(hold, longest)
 
     def end(self) -> None:
-        """Record that a call was answered, or will never be."""
+        """Record that a call was answered, or that it will never be answered."""
         self._under_way -= 1
         self._history.record()
 
@@ -136,7 +139,10 @@ class Throttle:
 
     @asynccontextmanager
     async def slot(self) -> AsyncIterator[None]:
-        """Wait for a time slot if the cloud is being throttled; each attempt of a call takes one slot."""
+        """Wait for a time slot if the cloud is being throttled.
+
+        Each attempt of a call takes one slot.
+        """
         clock = asyncio.get_running_loop().time
         if clock() < self._until:
             place = max(clock(), self._next)

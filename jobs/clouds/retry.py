@@ -25,7 +25,7 @@ Judge = Callable[[Exception], bool]
 class _Tries(
     Iterable[AbstractContextManager[Any]], AsyncIterable[AbstractContextManager[Any]], Protocol
 ):
-    """The attempts of one request, for a thread and for a task."""
+    """Attempts of one request, for a thread and for a task."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,22 +106,22 @@ PATIENCE = RetryPolicy()
 
 @dataclass(frozen=True, slots=True)
 class Pauses:
-    """The pauses between the tries of work that is put off, instead of being waited for, in seconds."""
+    """Pauses in seconds between the tries of work that is put off instead of being waited for."""
 
     seconds: tuple[float, ...]
 
     def after(self, tries: int, retry_after: float | None = None) -> float:
-        """Return the pause in seconds after this many attempts. The last pause repeats.
+        """Return the pause in seconds after this many attempts.
 
-        It is never shorter than ``retry_after``.
+        The last pause repeats. The pause is never shorter than ``retry_after``.
         """
         return max(self.seconds[min(tries, len(self.seconds)) - 1], retry_after or 0.0)
 
 
 def may_repeat(error: Exception, *, repeatable: bool) -> bool:
-    """Tell whether a request to a cloud may be sent again.
+    """Return whether a request to a cloud may be sent again.
 
-    ``repeatable`` says that sending it twice does what sending it once does.
+    ``repeatable`` says that sending the request twice has the same effect as sending it once.
     """
     return isinstance(error, Transient | TruncatedAnswer) and (repeatable or error.unsent)
 

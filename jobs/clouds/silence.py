@@ -22,7 +22,7 @@ WAITING_S = 2.5
 class Watch:
     """Requests of one piece of work, by cloud.
 
-    It is used by several threads, and each of its operations is a single one of a dict.
+    Several threads use this object, and each of its operations is a single operation of a dict.
     """
 
     _sent: dict[object, tuple[str, float]] = field(default_factory=dict)
@@ -67,7 +67,10 @@ _WATCH: ContextVar[Watch | None] = ContextVar("silence_watch", default=None)
 
 @contextmanager
 def watched() -> Iterator[Watch]:
-    """Watch the requests made inside the context, by this task and the tasks and threads it starts."""
+    """Watch the requests that are made inside the context.
+
+    They are those of this task, and of the tasks and threads that it starts.
+    """
     watch = Watch()
     token = _WATCH.set(watch)
     try:
@@ -78,7 +81,10 @@ def watched() -> Iterator[Watch]:
 
 @contextmanager
 def request_to(service: str, silence: type[Exception]) -> Iterator[None]:
-    """Note one attempt of a request. An error of the class ``silence`` means that no answer came."""
+    """Note one attempt of a request.
+
+    An error of the class ``silence`` means that no answer came.
+    """
     watch = _WATCH.get()
     if watch is None:
         yield

@@ -31,7 +31,7 @@ AUTHORITIES = ("SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "CURL_CA_B
 
 
 def problems(env: Mapping[str, str]) -> tuple[str, ...]:
-    """Return a sentence for each variable whose authorities cannot be read."""
+    """Return a sentence for each variable whose certificate authorities cannot be read."""
     named = [(name, Path(env[name])) for name in AUTHORITIES if env.get(name)]
     return tuple(
         f"{name} names {path}, which cannot be used ({why}): name a file of certificates in PEM"

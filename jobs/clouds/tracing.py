@@ -3,9 +3,9 @@
 They are written only if the environment names a collector, as OpenTelemetry's own variables do, and
 the packages of the extra ``otel`` are installed. Otherwise everything here does nothing.
 
-The trace goes from the web process to the worker in the queued event, and from there to every job of
-the run in the run's origin, as a W3C ``traceparent``. Names of spans and attributes hold no address
-and no object of a tenant: paths and queries are left out.
+The trace goes from the web process to the worker in the queued event, and from there to every job
+of the run in the run's origin, as a W3C ``traceparent``. Names of spans and attributes hold no
+address and no object of a tenant: paths and queries are left out.
 """
 
 from __future__ import annotations
@@ -51,7 +51,10 @@ def is_installed() -> bool:
 
 @dataclass(slots=True)
 class _Process:
-    """Provider of this process. A fork has none: its parent's thread that exports is not there."""
+    """Provider of the spans of this process.
+
+    A fork has no provider, because the thread of its parent that exports spans does not run in it.
+    """
 
     provider: TracerProvider | None = None
     decided: bool = False
@@ -103,11 +106,12 @@ def preload() -> bool:
 def span(
     name: str, *, parent: str = "", kind: str = "internal", **attributes: str | int
 ) -> Iterator[None]:
-    """Record the block as a span, below ``parent`` or else below the span that is under way.
+    """Record the block as a span.
 
-    ``parent`` is a ``traceparent``. ``kind`` is ``internal``, ``server``, ``producer``, ``consumer``
-    or ``client``. The trace's id is bound to every log line in the block. An error ends the span with
-    its class, and without its text, which may hold an address.
+    The span is below ``parent``, which is a ``traceparent``, or else below the span that is under
+    way. ``kind`` is ``internal``, ``server``, ``producer``, ``consumer`` or ``client``. The trace's
+    id is bound to every log line in the block. An error ends the span with its class, and without
+    its text, which may hold an address.
     """
     provider = _provider()
     if provider is None:
@@ -130,7 +134,10 @@ def span(
 
 @contextmanager
 def call(cloud: str, name: str) -> Iterator[CallSpan]:
-    """Record a request to a cloud as a span, if a span is under way; yield where to note its status."""
+    """Record a request to a cloud as a span, if a span is under way.
+
+    Yields the object in which the block notes the status of the answer.
+    """
     noted = CallSpan()
     with span(name, kind="client", cloud=cloud) if traceparent() else nullcontext():
         yield noted

@@ -1,6 +1,6 @@
 """Person who must act on a cause that no plan of the bot repairs.
 
-It depends on the cause alone, regardless of the finding or the text that names it.
+The person depends on the cause alone, regardless of the finding or the text that names it.
 """
 
 from __future__ import annotations
@@ -110,6 +110,6 @@ _WHOSE = {cause: turn for turn, causes in TURNS.items() for cause in causes}
 def who_acts(cause: str) -> Turn:
     """Return the person who must act on a cause that the bot cannot fix itself.
 
-    It is an administrator unless the cause says otherwise.
+    The person is an administrator unless the cause says otherwise.
     """
     return _WHOSE.get(cause, Turn.ADMINISTRATOR)

@@ -28,7 +28,7 @@ class Unconnected:
 
 
 def why_unconnected(error: BaseException, host: str) -> Unconnected | None:
-    """Return why no connection to the host was made, or None if it is none of these reasons."""
+    """Return why no connection to the host was made, or None if the error has another reason."""
     for each in _chain(error):
         if isinstance(each, socket.gaierror):
             return Unconnected(NO_NAME, f"{host}: {each.strerror or each}")
@@ -38,7 +38,7 @@ def why_unconnected(error: BaseException, host: str) -> Unconnected | None:
 
 
 def words_of(error: BaseException, host: str) -> str:
-    """Return the reason in one line, or the name of the error if it is another one."""
+    """Return why no connection was made, in one line, or the name of any other error."""
     why = why_unconnected(error, host)
     return why.words if why else type(error).__name__
 

@@ -3,8 +3,8 @@
 A worker that was stopped in the middle of a change, and goes on after another has taken over its
 run, would otherwise send the rest of that change. The guard is a function that raises an error if
 nothing may be changed any more. It belongs to the job (:func:`jobs.advance.advance`), so no step
-has to know it. It is also asked when an answer has come: what a stopped worker hears late, such as
-a new client secret, must not replace what its successor has made.
+has to know it. It is also asked when an answer has come: a late answer to a stopped worker, such as
+a new client secret, must not replace the one that its successor has made.
 """
 
 from __future__ import annotations
@@ -31,7 +31,9 @@ def guarded(guard: Guard) -> Iterator[None]:
 
 
 def check() -> None:
-    """Ask the guard; without one everything may be changed.
+    """Ask the guard whether anything may still be changed.
+
+    Without a guard everything may be changed.
 
     Raises:
         Exception: the guard's own error: nothing may be changed any more.

@@ -1,6 +1,6 @@
 """Client for a single request to a Webex service.
 
-It is short and retried at most once, because a check waits for it.
+The request is short and retried at most once, because a check waits for it.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
-"""User audit log of Webex Connect: what was changed there, by whom and when.
+"""User audit log of Webex Connect: the changes there, who made them, and when.
 
-It tells no values. Source: facts/update-2026-11.md 1.1. Which method it takes and in which header the
-token goes is not confirmed: POST is tried first, then GET with a body, and the header is a setting.
+The log shows no values. Source: facts/update-2026-11.md 1.1. The method of the request and the
+header of the token are not confirmed: POST is tried first, then GET with a body, and the header is
+a setting.
 """
 
 from __future__ import annotations
@@ -47,8 +48,8 @@ _LONGEST_TEXT = 200
 class ConnectChanges:
     """Changes that may stop mail, newest first.
 
-    ``whole`` is False if the log was longer than the bot reads. ``method`` is the one that the
-    service took.
+    ``whole`` is False if the log was longer than the bot reads. ``method`` is the HTTP method that
+    the service accepted.
     """
 
     rows: tuple[ConnectChange, ...]
@@ -57,7 +58,7 @@ class ConnectChanges:
 
 
 async def read_changes(settings: Settings, since: datetime, until: datetime) -> ConnectChanges:
-    """Return what was changed in Webex Connect in that time.
+    """Return the changes in Webex Connect between the two times.
 
     Raises:
         CloudError: when the log does not answer in time, refuses, or answers something else.
@@ -74,7 +75,7 @@ async def read_changes(settings: Settings, since: datetime, until: datetime) -> 
 
 @dataclass(slots=True)
 class _Log:
-    """One reading of the log; ``method`` is empty until the service has taken one."""
+    """Reading of the audit log; ``method`` is empty until the service has accepted a method."""
 
     settings: Settings
     since: datetime
@@ -95,7 +96,10 @@ class _Log:
         return rows, False
 
     async def _page(self, offset: int) -> tuple[list[dict[str, Any]], int]:
-        """Return the entries from ``offset`` on, and the number of all entries; 0 if it is not told."""
+        """Return the entries from ``offset`` on, and the number of all entries or 0.
+
+        The number is 0 if the service does not give it.
+        """
         answer = as_dict(await self._ask(self._body(offset)))
         rows = answer.get("auditLogs")
         if not isinstance(rows, list):
@@ -128,7 +132,7 @@ class _Log:
             return await self._ask_otherwise(body, first)
 
     async def _ask_otherwise(self, body: Mapping[str, Any], first: CloudError) -> Any:
-        """Return the answer to GET. If it is refused as well, the more telling refusal counts."""
+        """Return the answer to GET. If GET is refused as well, raise the more telling refusal."""
         try:
             return await self._send("GET", body)
         except CloudError as second:
@@ -158,7 +162,10 @@ def _token(settings: Settings) -> dict[str, str]:
 
 
 def _newest_first(rows: list[dict[str, Any]]) -> tuple[ConnectChange, ...]:
-    """Return the entries that are changes, without those that two pages have."""
+    """Return the changes among the entries, newest first.
+
+    An entry that two pages have counts once.
+    """
     once = dict.fromkeys(filter(None, map(_change, rows)))
     return tuple(sorted(once, key=lambda change: change.at, reverse=True))
 

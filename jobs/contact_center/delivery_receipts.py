@@ -36,7 +36,7 @@ def sent(redis: Redis, run: str, message: str) -> None:
 
 
 def message(redis: Redis, run: str) -> str:
-    """Return the transaction ID, or an empty string."""
+    """Return the transaction ID of the run's mail, or an empty string."""
     found = redis.get(keys.connect_test(run))
     return found.decode() if isinstance(found, bytes) else ""
 

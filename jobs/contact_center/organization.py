@@ -14,7 +14,9 @@ from jobs.settings import Settings
 
 
 async def organization_id(settings: Settings) -> str:
-    """Return the id in the answer for CONTACT_CENTER_ORG_ID, or an empty string if it names none.
+    """Return the id of the organization that CONTACT_CENTER_ORG_ID names.
+
+    The result is an empty string if the answer has no id.
 
     Raises:
         CloudError: when the contact center does not answer, or refuses the token for it.

@@ -54,8 +54,9 @@ class Task:
         """Return whether the task may result from a mail of ``sender`` at ``at`` or later.
 
         That requires that the task names no other mailbox. Exchange may rewrite the envelope's
-        sender of a forwarded copy, and the trace may show that one (facts/update-2026-11.md 4, row
-        12). It names nobody, so only the time is left to compare.
+        sender of a forwarded copy, and the trace may show the rewritten sender
+        (facts/update-2026-11.md 4, row 12). A rewritten sender names nobody, so only the time is
+        left to compare.
         """
         who = _REWRITTEN.search(sender) is not None or sender.lower() in self.origin.lower()
         return self.names_nobody and self.created >= at and who
@@ -68,7 +69,7 @@ class Task:
 
 @dataclass(frozen=True, slots=True)
 class Tasks:
-    """Tasks, newest first, and the time since which they are complete."""
+    """Email tasks, newest first, and the time since which they are complete."""
 
     rows: tuple[Task, ...]
     since: datetime
@@ -87,7 +88,7 @@ class EntryPoint:
 
 
 async def email_tasks(settings: Settings, since: datetime) -> Tasks:
-    """Return the email tasks created since then.
+    """Return the email tasks created since the given time.
 
     If there are very many, or the interval is too long, only the newest are returned, and ``since``
     of the result is later.

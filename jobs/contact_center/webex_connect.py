@@ -1,4 +1,7 @@
-"""Webex Connect messaging API: sends one mail and reads its result (facts/connect.md 1.6 and 2.2)."""
+"""Messaging API of Webex Connect, which sends one mail and reads its result.
+
+Source: facts/connect.md 1.6 and 2.2.
+"""
 
 from __future__ import annotations
 
@@ -119,7 +122,7 @@ def receipt_of(body: object) -> Receipt | None:
 
 
 def _inner(body: object, name: str) -> Mapping[str, Any]:
-    """Return the object under a name, ignoring case, or the object itself if the name is missing."""
+    """Return the object under a name, ignoring case, or the object itself without that name."""
     return as_dict(with_low_keys(body).get(name.lower(), body))
 
 

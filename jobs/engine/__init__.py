@@ -1,1 +1,1 @@
-"""The engine: what a step is, and how the graph of steps is planned, applied, checked and undone."""
+"""Engine: the base class of steps, which are planned, applied, checked and undone as a graph."""

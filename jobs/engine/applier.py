@@ -1,4 +1,4 @@
-"""Makes the approved changes of a setup, and inspects again until each of them is proven."""
+"""Applier of the approved changes of a setup, which inspects until each change is proven."""
 
 from __future__ import annotations
 
@@ -38,12 +38,15 @@ person has to act.
 
 
 class NotAuditedError(Exception):
-    """An approval of the named scope has no entry in the audit trail, so it does not count."""
+    """Error because an approval of the named scope has no entry in the audit trail.
+
+    Such an approval does not count.
+    """
 
 
 @dataclass(slots=True)
 class Applier:
-    """Applies the plan of one run. Only a later inspect may call a step done."""
+    """Applier of the plan of one run. Only a later inspection may call a step done."""
 
     recorder: Recorder
     steps: Mapping[str, Step]
@@ -73,15 +76,15 @@ class Applier:
             self.recorder.found(step, finding)
 
     async def _apply_unless_deleted(self, step: Step, finding: Finding) -> Finding:
-        """Make the change, unless somebody has deleted the object and nobody wants it made again."""
+        """Make the change, unless its object was deleted and nobody wants it made again."""
         kept = still_deleted(self.recorder.ctx, step)
         return kept or await self._apply_if_allowed(step, finding)
 
     async def _or_lost(self, step: Step, finding: Finding) -> Finding:
         """Return the finding, or that of an earlier step that has ceased to hold and explains it.
 
-        A license that was removed after the plan makes Exchange answer "not found", and the mail
-        server refuse the token. Waiting fixes neither.
+        A license that was removed after the plan makes Exchange answer "not found", and makes the
+        mail server refuse the token. Waiting fixes neither error.
         """
         if step.doubted_by and finding.state is State.WRONG:
             return _lost(finding, self.recorder.run.findings.get(step.name))
@@ -109,10 +112,10 @@ class Applier:
             await asyncio.sleep(min(max(IN_FLIGHT_S - age, 0), IN_FLIGHT_S))
 
     async def _apply_if_allowed(self, step: Step, finding: Finding) -> Finding:
-        """Make a change that may be made now, or return a finding that says who or what it waits for.
+        """Make the change if it may be made now, or return a finding about its wait.
 
-        A plan may show a step's own lines together with lines that another step applies later.
-        All of them must be approved; only the step's own are applied here.
+        A plan may show a step's own lines together with lines that another step applies later. All
+        of them must be approved; only the step's own are applied here.
         """
         changes = step.plan(self.recorder.ctx, finding)
         if not changes and not step.unapproved:
@@ -122,7 +125,10 @@ class Applier:
         return self._blocker(step, changes) or await self._change(step, finding, changes)
 
     def _finding_after_change(self, step: Step) -> Finding | None:
-        """Return that the change that was made may show later, or never does; None to make it."""
+        """Return a finding about a change that was already made, or None to make the change.
+
+        The change may still show later, or has been made so often that it never will.
+        """
         if self._is_replicating(step):
             return Inspector(self.recorder).wait_for_replication(step)
         made = self.recorder.run.changed.get(step.name)
@@ -158,17 +164,17 @@ class Applier:
         return _waits_for_answer(step) if unanswered else None
 
     def _first_open(self, step: Step) -> str:
-        """Return the first step that must be settled before this one, or an empty string if all are."""
+        """Return the first step that must be settled before this one, or an empty string."""
         run = self.recorder.run
         return next(
             (name for name in step.after if name in self.steps and not run.settled(name)), ""
         )
 
     def _require_audited(self) -> None:
-        """Look each approval up in the audit trail before the first change that it allows.
+        """Look up each approval in the audit trail before the first change that it allows.
 
         Raises:
-            NotAuditedError: one of them is not in it, or the trail was changed since.
+            NotAuditedError: an approval is not in the audit trail, or the trail was changed since.
         """
         run = self.recorder.run
         for scope, approval in run.approvals.items():
@@ -179,10 +185,7 @@ class Applier:
                 self._audited.add(known)
 
     def _replan(self, step: Step, changes: tuple[Change, ...]) -> None:
-        """Show the changed lines on the plan for another approval.
-
-        They differ from the approved ones.
-        """
+        """Show the lines that differ from the approved ones on the plan, for another approval."""
         plan = self.recorder.run.plan
         if plan is not None and not _shows_all(plan, changes):
             lines = tuple(map(_for_reapproval, changes))
@@ -211,7 +214,10 @@ class Applier:
         return await inspector.verify(step)
 
     def _record_begin(self, step: Step, finding: Finding, changes: tuple[Change, ...]) -> None:
-        """Record the step's own lines before its first call, so that a killed worker's is known."""
+        """Record the step's own lines before its first call.
+
+        If the worker is killed, the next worker thus knows that the call may have been made.
+        """
         self._begun.add(step.name)
         own = tuple(line for line in changes if line.step == step.name)
         self.recorder.append(
@@ -219,7 +225,7 @@ class Applier:
         )
 
     def _refused(self, step: Step, error: CloudError, made: Sequence[str]) -> Finding:
-        """Record that a cloud refused the change, and return what follows from its error."""
+        """Record that a cloud refused the change, and return the finding about its error."""
         ctx = self.recorder.ctx
         data = {"cause": error.cause, "calls": "; ".join(made)}
         ctx.store.not_changed(ctx.run.id, step.name, data)
@@ -291,7 +297,10 @@ class Applier:
 
 
 def _is_awaited(run: Run, step: Step) -> bool:
-    """Return whether even an unchanged finding is news: the step runs, or somebody has answered it."""
+    """Return whether even an unchanged finding must be recorded.
+
+    That is so if the step is shown as running, or if somebody has answered its request.
+    """
     return step.name in run.running or run.answered_since(step.name, step.returns_with)
 
 
@@ -310,12 +319,15 @@ def _shows_all(plan: Plan | None, changes: Iterable[Change]) -> bool:
 
 
 def _for_reapproval(line: Change) -> Change:
-    """Return the line with a warning, and a note that it must be approved once more."""
+    """Return the plan line with a warning, and a note that it must be approved once more."""
     return replace(line, note=line.note or REAPPROVAL_NOTE, warning=True)
 
 
 def _is_over() -> bool:
-    """Return whether this worker may change nothing more, which has ended the other steps too."""
+    """Return whether this worker may change nothing more.
+
+    In that case the other steps have ended too.
+    """
     try:
         write_guard.check()
     except AttemptOverError:
@@ -324,7 +336,7 @@ def _is_over() -> bool:
 
 
 def _lost(finding: Finding, before: Finding | None) -> Finding:
-    """Return the finding as one that an administrator must see to, with the facts known before."""
+    """Return the finding as a wait for an administrator, with the facts known before."""
     return replace(
         finding,
         state=State.WAITING,

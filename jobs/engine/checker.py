@@ -1,4 +1,4 @@
-"""Inspects everything about a channel that may be read, and changes nothing."""
+"""Checker that inspects every readable fact about a channel, and changes nothing."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ DATA_ERRORS = (AttributeError, IndexError, KeyError, OverflowError, TypeError, V
 
 @dataclass(slots=True)
 class Checker:
-    """Checks the channel of one run with the ``allowed`` kinds of access."""
+    """Checker of the channel of one run, with the ``allowed`` kinds of access."""
 
     recorder: Recorder
     steps: Mapping[str, Step]
@@ -66,7 +66,7 @@ class Checker:
     async def _tell(self, watch: silence.Watch) -> None:
         """Save which clouds give no answer so far, whenever that changes.
 
-        A check of many channels tells it only with its findings.
+        A check of many channels reports it only with its findings.
         """
         told: tuple[str, ...] = ()
         while not self.recorder.ctx.many:
@@ -109,9 +109,9 @@ class Checker:
         return next((need for need in needs if not _is_enough(found[need])), "")
 
     def _may_be_stale(self, step: Step) -> bool:
-        """Return whether a cloud may not show yet what a run of this channel has just written.
+        """Return whether a cloud may not show yet the newest change of a run of this channel.
 
-        A check of many channels reads everything once.
+        For a check of many channels the answer is False, because it reads everything once.
         """
         ctx = self.recorder.ctx
         recently = (

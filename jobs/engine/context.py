@@ -46,7 +46,7 @@ class StepContext:
 
     @property
     def channels(self) -> ChannelIndex:
-        """Index of the run that holds each channel, and of the channels that were proven."""
+        """Return the index of the run that holds each channel, and of the proven channels."""
         return self.store.channels
 
     @property
@@ -61,6 +61,6 @@ class StepContext:
     def pause(self, step: str, seconds: tuple[float, ...]) -> float:
         """Return the pause before the next inspection, in seconds.
 
-        It is the n-th of ``seconds``, or the last one when they are used up.
+        The pause is the n-th of ``seconds``, or the last one when they are used up.
         """
         return seconds[min(self.run.waits.get(step, 0), len(seconds) - 1)]

@@ -51,9 +51,10 @@ class Diagnosis:
     """The cause of a failure elsewhere, and what it is called while a change of this step spreads."""
 
     def as_check_result(self, finding: Finding) -> Finding:
-        """Return the finding as a check counts it: a failure that does not stop mail becomes a warning.
+        """Return the finding as a check counts it.
 
-        A setup and a fix see the same finding as wrong, and repair it.
+        A failure that does not stop mail becomes a warning. A setup and a fix see the same finding
+        as wrong, and repair it.
         """
         flows = not self.stops_mail or finding.cause in self.warnings
         return (
@@ -71,11 +72,11 @@ class Diagnosis:
         return False
 
     def among(self, finding: Finding, findings: Mapping[str, Finding]) -> Finding:
-        """Return a finding that depends on the others, as it counts among them."""
+        """Return the finding as it counts among the other findings, on which it may depend."""
         return finding
 
     def disproved(self, finding: Finding) -> Finding:
-        """Return the finding as it counts after something has shown that it is no cause."""
+        """Return the finding as it counts after another one has shown that it is no cause."""
         return replace(finding, state=self.state_if_disproved)
 
 

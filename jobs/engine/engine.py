@@ -23,7 +23,7 @@ from jobs.shutdown import Shutdown
 
 @dataclass(slots=True)
 class Engine:
-    """The work on one run by one worker.
+    """Work of one worker on one run.
 
     Attributes:
         holds: Whether this worker still has the lease.
@@ -46,7 +46,7 @@ class Engine:
 
     @property
     def seen(self) -> int:
-        """Return the version of the run without what others have added since the work began.
+        """Return the version of the run without the events that others have added meanwhile.
 
         A step that was already inspected may have missed a person's answer, although a later read
         of the run contains it.
@@ -54,15 +54,15 @@ class Engine:
         return self._began_at + self._recorder.written
 
     async def make_plan(self) -> None:
-        """Inspect and record a plan (:meth:`jobs.engine.planner.Planner.make_plan`)."""
+        """Inspect the steps and record a plan (:meth:`jobs.engine.planner.Planner.make_plan`)."""
         await Planner(self._recorder, self.steps).make_plan()
 
     async def apply_plan(self) -> None:
-        """Apply what is approved (:meth:`jobs.engine.applier.Applier.apply_plan`)."""
+        """Apply the approved changes (:meth:`jobs.engine.applier.Applier.apply_plan`)."""
         await self._applier.apply_plan()
 
     async def look_at_made(self) -> None:
-        """Look at what was made (:meth:`jobs.engine.made_objects.MadeObjects.look`)."""
+        """Look at the made objects (:meth:`jobs.engine.made_objects.MadeObjects.look`)."""
         await MadeObjects(self._recorder, self.steps).look()
 
     async def check(self, allowed: Collection[Access]) -> None:

@@ -48,7 +48,7 @@ def needs_sign_in(finding: Finding) -> bool:
 def lacks_role(run: Run) -> bool:
     """Return whether the signed-in user was refused something because of a missing role or consent.
 
-    Another user may have it.
+    Another user may have that role or consent.
     """
     return any(
         f.state is State.UNKNOWN and f.cause in ROLE_CAUSES and not f.until
@@ -108,11 +108,11 @@ def not_readable(step: Step, error: CloudError) -> Finding:
 def may_be_replication(error: CloudError, run: Run, step: Step | None = None) -> bool:
     """Return whether the error may result from a recent change that has not been replicated yet.
 
-    A missing role or consent may, for two minutes after the sign-in, which may have just granted
-    it, or after a change of this run. Any other error may for the same time after a write of this
-    run, including one whose answer was lost. If the directory itself reports a replication delay,
-    the time is five minutes. Exchange replicates only an object that ``step`` has just made with a
-    New- cmdlet (measured: a 404 for minutes).
+    That is possible for a missing role or consent for two minutes after the sign-in, which may have
+    just granted it, or after a change of this run. It is possible for any other error for the same
+    time after a write of this run, including a write whose answer was lost. If the directory itself
+    reports a replication delay, the time is five minutes. Exchange replicates only an object that
+    ``step`` has just made with a New- cmdlet (measured: a 404 for minutes).
     """
     if not error.can_be_replication:
         return False
@@ -126,7 +126,10 @@ def may_be_replication(error: CloudError, run: Run, step: Step | None = None) ->
 
 
 def _may_have_new_role(run: Run) -> bool:
-    """Return whether a sign-in or a change of this run may just have granted a role or a consent."""
+    """Return whether a role or consent may have just been granted.
+
+    A sign-in or a change of this run may have granted it.
+    """
     moments = filter(None, (run.signed_in, *(change.done for change in run.changed.values())))
     return any(now() - moment < ERRORS_SETTLE_FOR for moment in moments)
 
@@ -143,7 +146,10 @@ def wrote_within(run: Run, time: timedelta) -> bool:
 
 
 def never_effective(step: Step) -> Finding:
-    """Give up on the step: its change was made MAX_UNSEEN_CHANGES times and never took effect."""
+    """Return the finding for a step whose change never took effect.
+
+    The change was made MAX_UNSEEN_CHANGES times, so the bot gives up on the step.
+    """
     return Finding(
         step.name,
         State.UNKNOWN,

@@ -1,4 +1,4 @@
-"""Runs the steps of a graph concurrently, each as soon as the steps it needs are met."""
+"""Graph of steps that run concurrently, each as soon as the steps it needs are met."""
 
 from __future__ import annotations
 
@@ -20,7 +20,10 @@ TICK_S = 0.5
 
 @dataclass(frozen=True, slots=True)
 class StepGraph:
-    """The steps to run, the ``work`` to do for each, and ``met``: whether a step needs nothing more."""
+    """Steps to run, with the ``work`` to do for each.
+
+    ``met`` says whether a step needs nothing more.
+    """
 
     steps: Mapping[str, Step]
     work: Callable[[Step], Awaitable[None]]
@@ -86,10 +89,10 @@ class StepGraph:
 
 
 def _is_news(run: Run, step: Step, tried: Mapping[str, object]) -> bool:
-    """Return whether the step was not tried yet, or can go on since.
+    """Return whether the step was not tried yet, or can go on since its last try.
 
-    A step that waits for time is not tried twice: what changed while it was tried may have been seen
-    by that try, and the clouds would be asked again for nothing.
+    A step that waits for time is not tried twice. A change during a try may have been seen by that
+    try, and the clouds would be asked again for nothing.
     """
     if step.name not in tried:
         return True
@@ -97,9 +100,10 @@ def _is_news(run: Run, step: Step, tried: Mapping[str, object]) -> bool:
 
 
 def _collect(done: Iterable[asyncio.Future[None]], tasks: dict[asyncio.Future[None], str]) -> None:
-    """Drop the finished tasks and raise what they raised.
+    """Drop the finished tasks and raise their errors.
 
-    A :exc:`StoppingError` is left out: the other steps end first, so that none of their calls is cut off.
+    A :exc:`StoppingError` is left out: the other steps end first, so that none of their calls is
+    cut off.
     """
     for task in done:
         del tasks[task]

@@ -1,4 +1,4 @@
-"""Inspects steps of a setup, and waits for what was just written to become visible."""
+"""Inspector of the steps of a setup, which waits until a recent write becomes visible."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ REPLICATION, LET_IN = Text("seen.replication"), Text("seen.let_in")
 
 @dataclass(slots=True)
 class Inspector:
-    """Reads steps of one run with the patience that replication in Microsoft's directory asks for."""
+    """Inspector of one run's steps, which allows for replication in Microsoft's directory."""
 
     recorder: Recorder
 
@@ -46,7 +46,10 @@ class Inspector:
             return self.finding_from(step, error)
 
     async def verify(self, step: Step) -> Finding:
-        """Read the step again until its change shows. A directory that needs longer parks the run."""
+        """Read the step again until its change shows.
+
+        If the directory needs longer, the run is parked.
+        """
         for pause in SETTLE_S:
             finding = await self.inspect(step)
             if finding.state is not State.WRONG:

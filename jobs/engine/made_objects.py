@@ -1,9 +1,10 @@
-"""Looks again at what a run has made, while the run waits for a person.
+"""Repeated looks at the objects that a run has made, while the run waits for a person.
 
 Somebody may delete the app or its secret in the portal in the meantime. Without a look the cards
 would go on asking for things that lead nowhere. A look is a few reads: once a minute in the first
-ten minutes of a wait, then every five minutes, and every half hour after an hour. It changes nothing
-and ends with the administrator's sign-in, because nobody is asked to sign in for it.
+ten minutes of a wait, then every five minutes, and every half hour after an hour. A look changes
+nothing. The looks end with the administrator's sign-in, because nobody is asked to sign in for
+them.
 """
 
 from __future__ import annotations
@@ -65,10 +66,11 @@ def next_look(redis: Redis, run: Run, steps: Mapping[str, Step]) -> datetime | N
 
 
 def is_only_a_look(redis: Redis, run: Run) -> bool:
-    """Return whether the run is due for nothing else: nothing has happened since it was put off.
+    """Return whether the run is due only for another look at the objects that it has made.
 
-    A lost secret is kept until the one-time page has shown its successor. That is no event of the
-    run, so a run with a lost secret always goes on in full.
+    That is so if nothing has happened since the run was put off. A lost secret is kept until the
+    one-time page has shown its successor. That is no event of the run, so a run with a lost secret
+    always goes on in full.
     """
     lost = run.state_of("lost_secret") is State.WAITING
     mark = redis.get(keys.run_mark(run.id, "look", "due"))
@@ -76,7 +78,7 @@ def is_only_a_look(redis: Redis, run: Run) -> bool:
 
 
 def stop_looking(redis: Redis, run: Run) -> None:
-    """Look no more until something happens to the run."""
+    """Look at the run's objects no more until something happens to the run."""
     redis.set(keys.run_mark(run.id, "look", "due"), _mark_of_version(run), ex=MARK_S)
 
 
@@ -89,9 +91,9 @@ def is_deleted(run: Run, step: str = "application") -> bool:
 def still_deleted(ctx: StepContext, step: Step) -> Finding | None:
     """Return the finding of a deleted object that is not to be made again, or None.
 
-    It is looked at again by itself, since an app can be restored. It is made again if somebody has
-    asked for it since, and if nothing outside has its ids: after the token was saved, Webex Connect
-    has the client ID of the deleted app.
+    The object is looked at again by itself, since an app can be restored. It is made again if
+    somebody has asked for it since, and if nothing outside has its ids: after the token was saved,
+    Webex Connect has the client ID of the deleted app.
     """
     before = ctx.run.findings.get(step.name)
     if before is None or before.cause not in DELETED:
@@ -102,7 +104,7 @@ def still_deleted(ctx: StepContext, step: Step) -> Finding | None:
 
 
 def _is_wanted_again(run: Run, step: Step) -> bool:
-    """Return whether somebody has asked for a new object since the old one was found to be deleted."""
+    """Return whether somebody has asked for a new object since the old one was found deleted."""
     return any(run.answered_since(step.name, name) for name in ("look_again", step.repeat_on))
 
 
@@ -113,15 +115,15 @@ def _is_in_use(run: Run, step: Step) -> bool:
 
 @dataclass(slots=True)
 class MadeObjects:
-    """The objects that one run has made."""
+    """Objects that one run has made."""
 
     recorder: Recorder
     steps: Mapping[str, Step]
 
     async def look(self) -> None:
-        """Inspect each, and record the first that is gone with everything that depends on it.
+        """Inspect each object, and record the first that is gone and all that depends on it.
 
-        An object that was just made is left out, and one that is not found is read twice, because
+        An object that was just made is left out. An object that is not found is read twice, because
         Microsoft's directory may answer from a copy that does not have it yet. Without a valid
         sign-in there are no more looks until something happens to the run.
 

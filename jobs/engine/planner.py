@@ -1,4 +1,7 @@
-"""Inspects every automatic step of a setup and records the plan that follows. Changes nothing."""
+"""Planner that inspects every automatic step of a setup and records the plan that follows.
+
+The planner changes nothing.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +22,7 @@ from jobs.runs.run import Event, Kind
 
 @dataclass(slots=True)
 class Planner:
-    """Makes the plan of one run."""
+    """Planner of one run."""
 
     recorder: Recorder
     steps: Mapping[str, Step]
@@ -27,8 +30,8 @@ class Planner:
     async def make_plan(self) -> None:
         """Inspect the automatic steps in the order of their needs, then record the plan.
 
-        A second call inspects only steps that are due again or could not be inspected, and the steps
-        that need them.
+        A second call inspects only steps that are due again or could not be inspected, and the
+        steps that need them.
 
         Raises:
             SignInNeeded: the sign-in has ended.
@@ -62,7 +65,10 @@ class Planner:
 
 
 def _is_inspected_again(finding: Finding) -> bool:
-    """Return whether a second plan inspects it: it is due, or could not be inspected for the first."""
+    """Return whether a second plan inspects the step again.
+
+    That is so if the step is due, or could not be inspected for the first plan.
+    """
     return is_due(finding) or finding.seen in NOT_INSPECTABLE
 
 
@@ -78,15 +84,15 @@ def planned_changes(steps: Mapping[str, Step], ctx: StepContext) -> tuple[Change
 
 
 def _without_guess(change: Change, finding: Finding) -> Change:
-    """Say "not known" as the old value of a change whose step could not be inspected."""
+    """Return the change with "not known" as its old value if its step could not be inspected."""
     return replace(change, before=NOT_KNOWN) if finding.seen == NOT_KNOWN else change
 
 
 def digest(changes: tuple[Change, ...], channel: Channel) -> str:
     """Return the id of a plan with these changes, so that a press on an old card approves nothing.
 
-    The channel's addresses are part of it. Most lines of a plan do not name them, and an approval for
-    one Call Back URL or Forwarding Address must not count for another.
+    The channel's addresses are part of it. Most lines of a plan do not name them, and an approval
+    for one Call Back URL or Forwarding Address must not count for another.
     """
     addresses = (channel.mailbox, channel.callback_url, channel.forwarding_address)
     lines = [(c.step, c.object, c.before, c.after, c.scope) for c in changes]

@@ -44,7 +44,10 @@ def why_not_inspectable(step: Step, run: Run, steps: Collection[str]) -> Text | 
 
 
 def _open_needs(step: Step, run: Run, steps: Collection[str]) -> list[Finding | None]:
-    """Return what was found of the needs that do not hold and lead nowhere; None if never inspected."""
+    """Return the findings of those needs that do not hold and lead no further.
+
+    A need that was never inspected counts as None.
+    """
     found = (
         run.findings.get(need) for need in step.needs if need in steps and not run.settled(need)
     )
@@ -52,7 +55,7 @@ def _open_needs(step: Step, run: Run, steps: Collection[str]) -> list[Finding | 
 
 
 def _leads_further(finding: Finding | None) -> bool:
-    """Return whether the object exists, with the facts by which a step that needs it is inspected."""
+    """Return whether the object exists, with the facts that a dependent step needs."""
     return finding is not None and bool(finding.facts)
 
 
@@ -62,7 +65,7 @@ def _is_not_there(finding: Finding | None) -> bool:
 
 
 def is_due(finding: Finding) -> bool:
-    """Return whether the time to inspect it again has come."""
+    """Return whether the time to inspect the finding's step again has come."""
     return finding.until is not None and finding.until <= now()
 
 

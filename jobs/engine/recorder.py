@@ -15,16 +15,19 @@ from jobs.shutdown import Shutdown
 
 
 class StoppingError(LeaseLostError):
-    """This process is shutting down. Finished work is saved, and another worker continues from there."""
+    """Error because this process is shutting down.
+
+    Finished work is saved, and another worker continues from there.
+    """
 
 
 @dataclass(slots=True)
 class Recorder:
     """Recorder of one run's events, while ``holds()`` says that this worker still has the lease.
 
-    ``holds`` is what this process knows without asking Redis. The context's store asks Redis, in the
-    transaction of each event (:meth:`jobs.runs.run_store.RunStore.held_by`). ``written`` is the
-    number of events that this recorder has added.
+    ``holds`` answers from the knowledge of this process, without asking Redis. The context's store
+    asks Redis, in the transaction of each event (:meth:`jobs.runs.run_store.RunStore.held_by`).
+    ``written`` is the number of events that this recorder has added.
     """
 
     ctx: StepContext
@@ -36,7 +39,7 @@ class Recorder:
 
     @property
     def run(self) -> Run:
-        """The run as of the last event that was read."""
+        """Return the run as of the last event that was read."""
         return self.ctx.run
 
     def append(self, *events: Event) -> None:
@@ -62,7 +65,10 @@ class Recorder:
         self.append(Event(Kind.FOUND, now(), step=step.name, finding=finding))
 
     def queue(self, step: Step, finding: Finding) -> None:
-        """Keep a finding for the next :meth:`flush`, so that findings of the same moment are one write."""
+        """Keep a finding for the next :meth:`flush`.
+
+        Findings of the same moment thus become one write.
+        """
         self._pending.append(Event(Kind.FOUND, now(), step=step.name, finding=finding))
 
     def flush(self) -> None:

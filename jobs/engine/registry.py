@@ -34,7 +34,7 @@ def by_name(steps: Iterable[Step]) -> dict[str, Step]:
 
     Raises:
         UnknownNameError: a name is used twice, a step has no article row, or a class sets an
-            attribute that steps do not have, such as a misspelt one.
+            attribute that steps do not have, such as a misspelled one.
     """
     found: dict[str, Step] = {}
     for step in steps:
@@ -61,7 +61,9 @@ def _is_value(name: str, value: object) -> bool:
 
 
 def verified(steps: Mapping[str, Step]) -> dict[str, Step]:
-    """Return the steps, if each step and each cause that they name exists; diagnoses may name probes.
+    """Return the steps, if each step and each cause that they name exists.
+
+    Diagnoses are not checked here, because they may also name probes.
 
     Raises:
         UnknownNameError: a step names a step or a cause that does not exist.

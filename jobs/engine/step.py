@@ -26,11 +26,12 @@ It is used when the step's own inspection found nothing to do.
 
 
 class Step(ABC):
-    """One fact. A subclass defines the fact; only :meth:`inspect` may report it as done.
+    """Fact about a channel that must be true, as a step of a run.
 
-    A step that can be undone derives from :class:`jobs.engine.undoable.Undoable`, and a step that
-    only a check inspects from :class:`Probe`. The attribute :attr:`diagnosis` says how a check
-    weighs its findings.
+    A subclass defines the fact; only :meth:`inspect` may report it as done. A step that can be
+    undone derives from :class:`jobs.engine.undoable.Undoable`, and a step that only a check
+    inspects from :class:`Probe`. The attribute :attr:`diagnosis` says how a check weighs its
+    findings.
     """
 
     name: str
@@ -92,7 +93,8 @@ class Step(ABC):
         """Inspect the fact without changing anything.
 
         Raises:
-            CloudError: when the cloud could not be asked; the engine turns it into a finding.
+            CloudError: when the cloud could not be asked; the engine turns the error into a
+                finding.
         """
 
     def plan(self, ctx: StepContext, finding: Finding) -> tuple[Change, ...]:
@@ -105,7 +107,7 @@ class Step(ABC):
     async def apply(self, ctx: StepContext, finding: Finding) -> None:
         """Make the fact true.
 
-        It is idempotent: it looks first, and uses natural keys.
+        The method is idempotent: it looks first, and uses natural keys.
 
         Raises:
             CloudError: as for :meth:`inspect`.
@@ -115,7 +117,7 @@ class Step(ABC):
     def explain_error(self, ctx: StepContext, error: CloudError) -> Finding | None:
         """Return a finding for an error of :meth:`apply` that this step understands better.
 
-        None leaves it to the engine.
+        None leaves the error to the engine.
         """
         return None
 
@@ -160,9 +162,9 @@ class Step(ABC):
         facts: Mapping[str, str] | None = None,
         signals: Signals = NO_SIGNALS,
     ) -> Finding:
-        """Return the finding that this may be the reason why mail stops.
+        """Return the finding that the fact may be the reason why mail stops.
 
-        It does not block a setup, and a check looks for proof.
+        Such a finding does not block a setup, and a check looks for proof.
         """
         return replace(
             self.wrong(seen, cause=cause, facts=facts, signals=signals), state=State.POSSIBLE
@@ -198,7 +200,10 @@ class Step(ABC):
         return Finding(self.name, State.SKIPPED, seen=reason)
 
     def left_alone(self, seen: Text) -> Finding:
-        """An object stays as it is: somebody else has changed it, or it may not be removed."""
+        """Return the warning that an object stays as it is.
+
+        Somebody else has changed the object, or it may not be removed.
+        """
         return Finding(self.name, State.WARNING, seen=seen)
 
 

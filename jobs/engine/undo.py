@@ -30,7 +30,7 @@ PERMISSIONS = ("exchange_smtp_send", "graph_smtp_send", "mail_send")
 
 
 class _Past(Step):
-    """Changes that a step's runs made, under the step's own name."""
+    """Step of an undo, for the changes that another step's runs made, with that step's name."""
 
     def __init__(self, step: Step, past: RecordedChange, after: tuple[str, ...]) -> None:
         self.name, self.article_row, self.group = step.name, step.article_row, step.group
@@ -39,14 +39,17 @@ class _Past(Step):
 
 
 class Reversal(_Past):
-    """Step that restores what another step's runs changed, except what somebody else changed since."""
+    """Step that restores the values that another step's runs changed.
+
+    A value that somebody else has changed since is left as it is.
+    """
 
     def __init__(self, step: Undoable, past: RecordedChange, after: tuple[str, ...]) -> None:
         super().__init__(step, past, after)
         self.step = step
 
     async def inspect(self, ctx: StepContext) -> Finding:
-        """Inspect through the original step.
+        """Inspect through the original step whether its change is undone.
 
         If the object, for example a mailbox, no longer exists, nothing is left to undo.
         """
@@ -60,12 +63,15 @@ class Reversal(_Past):
         return self.waits_for(Turn.TIME, Text("seen.undo_late"), again_s=left_s)
 
     def _call_may_arrive_s(self) -> float:
-        """Return for how many seconds a call of an interrupted worker may still arrive; at most 0 if none."""
+        """Return for how many seconds an interrupted worker's call may still arrive.
+
+        The result is 0 or less if there is no such call.
+        """
         begun = self.past.interrupted
         return (begun + CALL_LASTS - now()).total_seconds() if begun else 0.0
 
     def plan(self, ctx: StepContext, finding: Finding) -> tuple[Change, ...]:
-        """Return the last run's plan line reversed."""
+        """Return the last run's plan line with its values before and after exchanged."""
         line = self.past.change
         back = replace(
             line, before=finding.seen or line.after, after=self.past.before, warning=False
@@ -75,15 +81,15 @@ class Reversal(_Past):
         return (replace(back, command=command, note=note, reversible=not self.step.irreversible),)
 
     async def apply(self, ctx: StepContext, finding: Finding) -> None:
-        """Undo the change."""
+        """Undo the change that the other step's runs made."""
         await self.step.undo(ctx, self.past)
 
 
 class Remains(_Past):
-    """Changes that stay, because the step cannot undo them."""
+    """Step of an undo for changes that stay, because their own step cannot undo them."""
 
     async def inspect(self, ctx: StepContext) -> Finding:
-        """Say so, with the reason."""
+        """Return the skipped finding with the reason why the changes stay."""
         return self.skipped(Text(f"skipped.undo_{self.name}"))
 
 
@@ -137,8 +143,8 @@ def known(runs: Sequence[Run]) -> dict[str, str]:
 def _past(name: str, runs: Sequence[Run]) -> RecordedChange | None:
     """Return the change recorded by the newest runs, going back as long as they are continuous.
 
-    They are continuous while each run found what the previous one had left. A value that somebody
-    else set between two runs is kept.
+    They are continuous while each run found the values that the previous run had left. A value that
+    somebody else set between two runs is kept.
     """
     past: RecordedChange | None = None
     for run in takewhile(lambda run: not _was_put_back(run, name), reversed(runs)):
@@ -152,7 +158,10 @@ def _past(name: str, runs: Sequence[Run]) -> RecordedChange | None:
 
 
 def _recorded(run: Run, name: str) -> Changed | None:
-    """Return the change that a run recorded with the values before; None without, and for an undo."""
+    """Return the change that a run recorded with the values before it, or None.
+
+    The changes of an undo do not count.
+    """
     if run.kind is RunKind.UNDO:
         return None
     changed = run.changed.get(name)
@@ -160,7 +169,7 @@ def _recorded(run: Run, name: str) -> Changed | None:
 
 
 def _was_overwritten(changed: Changed, later: RecordedChange) -> bool:
-    """Return whether the later runs found another value than this one had left."""
+    """Return whether the later runs found another value than this run had left."""
     return bool(changed.values_after) and changed.values_after != later.values_before
 
 

@@ -43,7 +43,7 @@ class Undoable(Step):
     async def undo(self, ctx: StepContext, past: RecordedChange) -> None:
         """Restore the value from before the change, or remove the created object.
 
-        It is idempotent, like :meth:`apply`.
+        The method is idempotent, like :meth:`apply`.
 
         Raises:
             CloudError: as for :meth:`inspect`.

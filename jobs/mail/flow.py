@@ -75,12 +75,12 @@ def withheld(row: TraceRow) -> bool:
 
 
 def _is_settled(row: TraceRow) -> bool:
-    """Tell whether it is known what became of the mail."""
+    """Return whether the mail's fate is known: it went on, or it stopped."""
     return row.status.went_on or stopped(row)
 
 
 def _is_begun(row: TraceRow) -> bool:
-    """Tell whether the mail is under way, and not for too long."""
+    """Return whether the mail is under way, and not for too long."""
     return row.status in _UNDER_WAY and not stopped(row)
 
 
@@ -118,7 +118,7 @@ def _ids(rows: Sequence[TraceRow]) -> set[str]:
 def _without_row(
     mails: Sequence[TraceRow], copies: Sequence[TraceRow], patience: timedelta
 ) -> tuple[TraceRow, ...]:
-    """Return the mails that are older than that and whose copies have no trace row."""
+    """Return the mails that are older than ``patience`` and whose copies have no trace row."""
     begun = _ids(copies)
     return tuple(
         row for row in mails if row.message_id not in begun and now() - row.received > patience
@@ -126,12 +126,12 @@ def _without_row(
 
 
 def never_copied(lost: Sequence[TraceRow], copies: Sequence[TraceRow]) -> tuple[TraceRow, ...]:
-    """Return those mails without any row of a copy, although there should be one by now."""
+    """Return the lost mails without any row of a copy, although there should be one by now."""
     return _without_row(lost, copies, COPIED_WITHIN)
 
 
 def overdue(lost: Sequence[TraceRow], copies: Sequence[TraceRow]) -> tuple[TraceRow, ...]:
-    """Return those mails whose copies are late but not certainly missing.
+    """Return the lost mails whose copies are late but not certainly missing.
 
     Nothing is proven until the copies have passed. A single copy in transit may have been deferred
     once by the destination server.

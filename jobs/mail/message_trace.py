@@ -61,7 +61,8 @@ class TraceStatus(StrEnum):
     def went_on(self) -> bool:
         """Return whether the message reached this recipient.
 
-        That includes what the address represents: a group, or another address (facts 2.5).
+        A recipient that the address represents counts as well: a group, or another address (facts
+        2.5).
         """
         return self in {TraceStatus.DELIVERED, TraceStatus.EXPANDED, TraceStatus.RESOLVED}
 
@@ -94,7 +95,7 @@ class Trace(Protocol):
     async def find(
         self, since: datetime, *, recipient: str = "", sender: str = "", subject: str = ""
     ) -> tuple[TraceRow, ...]:
-        """Return the rows since then, newest first.
+        """Return the rows since the given time, newest first.
 
         The time range is at most 10 days. ``subject`` is part of the subject. Empty parameters do
         not filter.
@@ -118,13 +119,13 @@ class GraphTrace:
     async def find(
         self, since: datetime, *, recipient: str = "", sender: str = "", subject: str = ""
     ) -> tuple[TraceRow, ...]:
-        """See :meth:`Trace.find`."""
+        """Return the rows since the given time, read through Graph (:meth:`Trace.find`)."""
         wanted = TraceFilter(*_interval(since), recipient, sender, subject)
         rows = await self._graph.message_traces(wanted)
         return _tidy(_GRAPH_NAMES, rows, subject)
 
     async def details(self, row: TraceRow) -> tuple[str, ...]:
-        """See :meth:`Trace.details`."""
+        """Return the history of a row, read through Graph (:meth:`Trace.details`)."""
         events = await self._graph.message_trace_details(row.id, row.recipient)
         return tuple(
             _event_text(event, ("dateTime", "event", "action", "description", "data"))
@@ -145,7 +146,7 @@ class CmdletTrace:
     async def find(
         self, since: datetime, *, recipient: str = "", sender: str = "", subject: str = ""
     ) -> tuple[TraceRow, ...]:
-        """See :meth:`Trace.find`."""
+        """Return the rows since the given time, read with the cmdlet (:meth:`Trace.find`)."""
         start, end = _interval(since)
         wanted = {"RecipientAddress": recipient, "SenderAddress": sender}
         return _tidy(
@@ -182,7 +183,7 @@ class CmdletTrace:
         return found
 
     async def details(self, row: TraceRow) -> tuple[str, ...]:
-        """See :meth:`Trace.details`."""
+        """Return the history of a row, read with the cmdlet (:meth:`Trace.details`)."""
         events = await self._runner.run(
             "Get-MessageTraceDetailV2",
             {"MessageTraceId": row.id, "RecipientAddress": row.recipient},
@@ -195,8 +196,8 @@ class CmdletTrace:
 class FirstThatCan:
     """Message trace through Graph, or through the cmdlet once Graph says that it cannot trace here.
 
-    If neither can, Graph's error is raised. If the cmdlet is only not answered, its error is raised,
-    because no role would help then.
+    If neither can, Graph's error is raised. If the cmdlet is only not answered, its error is
+    raised, because no role would help then.
     """
 
     def __init__(self, first: Trace, second: Trace) -> None:
@@ -206,7 +207,10 @@ class FirstThatCan:
     async def find(
         self, since: datetime, *, recipient: str = "", sender: str = "", subject: str = ""
     ) -> tuple[TraceRow, ...]:
-        """See :meth:`Trace.find`."""
+        """Return the rows since the given time, read in the first way that can trace here.
+
+        The parameters are those of :meth:`Trace.find`.
+        """
         if self._first is None:
             return await self._second.find(
                 since, recipient=recipient, sender=sender, subject=subject
@@ -225,9 +229,9 @@ class FirstThatCan:
         return rows
 
     async def details(self, row: TraceRow) -> tuple[str, ...]:
-        """See :meth:`Trace.details`; uses the way that found the row.
+        """Return the history of a row, read in the way that found the row.
 
-        If details are not available, the row is sufficient.
+        If details are not available, the row is sufficient, and the history is empty.
         """
         try:
             return await (self._first or self._second).details(row)
@@ -264,7 +268,7 @@ def _interval(since: datetime) -> tuple[datetime, datetime]:
 def _tidy(
     names: Mapping[str, str], found: Sequence[Mapping[str, Any]], subject: str
 ) -> tuple[TraceRow, ...]:
-    """Return each row once, with that subject, newest first.
+    """Return each row once whose subject contains the given text, newest first.
 
     A row without a time is ignored. If no row has a time, the error is raised.
     """
@@ -305,10 +309,10 @@ def _following(last: ExchangeRow) -> dict[str, str]:
 
 
 def _exactly(moment: datetime) -> str:
-    """Return a time with its part of a second, if it has one.
+    """Return a time with its fraction of a second, if it has one.
 
-    Exchange's times have seven digits. To the second, the rows of the same second before this one
-    would be left out.
+    Exchange's times have seven digits. With whole seconds, the rows of the same second before this
+    one would be left out.
     """
     whole = instant(moment)
     return f"{whole[:-1]}.{moment.microsecond:06}Z" if moment.microsecond else whole

@@ -109,10 +109,10 @@ def _unquoted(text: str | None) -> str | None:
 
 
 def _unsent(error: Exception) -> CloudError:
-    """Return the error for a mail that never came to a reply.
+    """Return the error for a mail to which the server has given no reply.
 
-    A server that is away may answer later. One with a bad certificate, or without an extension that
-    is needed, stays as it is until somebody corrects it.
+    A server that is away may answer later. A server with a bad certificate, or without an extension
+    that is needed, stays as it is until somebody corrects it.
     """
     said = CloudReply("smtp", message=f"{type(error).__name__}: {error}")
     if isinstance(error, ssl.SSLCertVerificationError):
@@ -125,9 +125,10 @@ def _unsent(error: Exception) -> CloudError:
 
 
 def _refusal(code: int, words: str, *, at_login: bool = False) -> Exception:
-    """Return the error for an SMTP reply, in which a refused login is the operator's own.
+    """Return the error for an SMTP reply to the test mail.
 
-    It says nothing about the mailbox, and a sign-in at Microsoft does not fix it.
+    A refused login concerns the operator's own mail server. It says nothing about the mailbox, and
+    a sign-in at Microsoft does not fix it.
     """
     meaning = meaning_of(code, words)
     if meaning.kind is not ErrorKind.TRANSIENT and (at_login or meaning.cause in _WANTS_LOGIN):

@@ -104,14 +104,14 @@ class SmtpConnection(SMTPProtocol):
         return SMTPResponse(reply.code, words)
 
     def write(self, data: bytes) -> None:
-        """Send it, and write it down."""
+        """Send the data, and add it to the transcript."""
         self._replied.clear()
         self.ready = False
         self._note("C", data)
         super().write(data)
 
     def data_received(self, data: bytes) -> None:
-        """Write down the lines that are whole."""
+        """Add each complete line from the server to the transcript."""
         *lines, self._rest = (self._rest + data).split(b"\n")
         for line in lines[: _MOST_LINES - len(self._replied)]:
             self._note("S", line)
@@ -150,7 +150,10 @@ class SmtpConnection(SMTPProtocol):
         return _LONG_WORD.sub(self._hide_part, line)
 
     def _hide_part(self, word: re.Match[str]) -> str:
-        """Return a word with any part of a secret removed, because a server may echo what it received."""
+        """Return a word with any part of a secret removed.
+
+        A server may echo the credentials that it received.
+        """
         part = word[0].rstrip(".")
         return (
             word[0].replace(part, _UNSAID)

@@ -47,7 +47,7 @@ class SmtpProbe:
 
     @property
     def seen(self) -> Text:
-        """Return the server's text, and the phase where it failed."""
+        """Return the server's text, with the phase in which the login failed."""
         if self.instead:
             return Text("seen.login_instead", {"reply": self.reply, "username": self.instead})
         if self.ok:
@@ -81,8 +81,8 @@ async def login_probe(
 ) -> SmtpProbe:
     """Connect, start TLS, log in using XOAUTH2, and disconnect, within ``seconds`` seconds.
 
-    It never raises because of the server, and sends nothing. It proves the login, but not the right
-    to send as another user (5.2.252 comes only after DATA).
+    The probe never raises because of the server, and sends nothing. It proves the login, but not
+    the right to send as another user (5.2.252 comes only after DATA).
     """
     return await _with_one_retry(lambda: _Login(server, username, access_token), seconds)
 
@@ -90,10 +90,11 @@ async def login_probe(
 async def login_with(
     server: str, username: str, others: Iterable[str], access_token: str
 ) -> SmtpProbe:
-    """Log in like :func:`login_probe`; after a bare 5.7.3 also with each of the ``others``.
+    """Log in like :func:`login_probe`; after a 5.7.3 alone also with each of the ``others``.
 
     That reply does not say whether the token or the user name is wrong. Another name only shows
-    which one the form needs, so the refusal of the first one is returned if none is taken.
+    which name the form needs, so the refusal of the first name is returned if the server takes
+    none.
     """
     first = await login_probe(server, username, access_token)
     if first.cause != REFUSED:
@@ -181,11 +182,11 @@ class _Login:
                 return
 
     def leave(self, cause: str, reply: str) -> None:
-        """End the phase; an empty cause means success."""
+        """End the phase with a cause, which is empty for success, and the server's reply."""
         self._cause, self._reply = cause, reply
 
     def result(self) -> SmtpProbe:
-        """Return the result so far."""
+        """Return the result of the login so far."""
         failed = self._name if self._cause else ""
         return SmtpProbe(
             not self._cause, failed, self._cause, self._reply, tuple(self.talk.transcript)
@@ -269,7 +270,7 @@ def _good(reply: SMTPResponse, challenge_status: str = "") -> str:
 
 
 def _text(reply: SMTPResponse) -> str:
-    """Return the code and the text on one line."""
+    """Return the code and the text of a reply on one line."""
     return " ".join((str(reply.code), *reply.message.split("\n"))).strip()
 
 

@@ -34,7 +34,7 @@ def meaning_of(status: int, text: str, challenge_status: str = "") -> Meaning:
 
 
 def _by_challenge(status: str) -> Meaning | None:
-    """Return the meaning of the status in an error challenge, where it has one."""
+    """Return the meaning of the status in an error challenge, or None if it has none."""
     if status.startswith("5"):
         return _BUSY
     return _SCOPE if status == "403" else None

@@ -1,8 +1,8 @@
-"""Test mails that the watch sends to a channel, and how they are told apart from customers' mail.
+"""Test mails that the watch sends to a channel, and how they differ from customers' mail.
 
-A message trace shows no headers, and neither does a task of the contact center. So each of these mails
-has a Message-ID and a subject of its own, besides the header for everybody who reads the mail itself.
-Nothing here grants anything, so the values in Redis have no MAC.
+A message trace shows no headers, and neither does a task of the contact center. So each of these
+mails has a Message-ID and a subject of its own, besides the header for everybody who reads the mail
+itself. Nothing here grants anything, so the values in Redis have no MAC.
 """
 
 from __future__ import annotations
@@ -37,11 +37,11 @@ MOST = 3
 
 @dataclass(frozen=True, slots=True)
 class WatchMail:
-    """One test mail of the watch.
+    """Test mail of the watch.
 
-    ``at`` is when its sending began. ``sent`` is when the sending server took it; None if that is not
-    known, because the worker died, or if it was refused. ``refused`` is the cause with which the
-    server did not take it, or empty.
+    ``at`` is when its sending began. ``sent`` is when the sending server took the mail; it is None
+    if that is not known, because the worker died, or if the server refused the mail. ``refused`` is
+    the cause of such a refusal, or empty.
     """
 
     id: str
@@ -51,11 +51,11 @@ class WatchMail:
 
     @property
     def subject(self) -> str:
-        """Return the part of its subject that no other mail has."""
+        """Return the part of the subject that no other mail has."""
         return f"{MARK} {self.id}"
 
     def message_id(self, sender: str) -> str:
-        """Return its Message-ID with the angle brackets; ``sender`` is the address that sends it."""
+        """Return the Message-ID with its angle brackets; ``sender`` is the sending address."""
         return f"{_ID}{self.id}@{sender.rpartition('@')[2]}>"
 
     def has(self, row: TraceRow) -> bool:
@@ -65,13 +65,13 @@ class WatchMail:
 
 @dataclass(frozen=True, slots=True)
 class _Known:
-    """Newest test mails of a channel, newest first."""
+    """Newest test mails of a channel as they are stored, newest first."""
 
     mails: tuple[WatchMail, ...] = ()
 
 
 def new_mail(at: datetime) -> WatchMail:
-    """Return a mail with an id that nobody can guess, so that its way cannot be made up."""
+    """Return a test mail with an id that nobody can guess, so that its path cannot be forged."""
     return WatchMail(secrets.token_hex(8), at)
 
 
@@ -88,14 +88,14 @@ def without_watch_mails(rows: Iterable[TraceRow]) -> tuple[TraceRow, ...]:
 def with_proofs(rows: Iterable[TraceRow]) -> tuple[TraceRow, ...]:
     """Return the rows without the test mails that have not gone on.
 
-    A test mail that went on proves the way as any other mail does. One that did not is judged by
-    itself (:mod:`jobs.probes.watch_mail`), because its sending server may be to blame.
+    A test mail that went on proves the path as any other mail does. A test mail that did not go on
+    is judged by itself (:mod:`jobs.probes.watch_mail`), because its sending server may be to blame.
     """
     return tuple(row for row in rows if row.status.went_on or not is_watch_mail(row))
 
 
 def claim(redis: Redis, mailbox: str, every: timedelta) -> bool:
-    """Return whether a test mail may be sent now; no other one may then be sent for that time.
+    """Return whether a test mail may be sent now; no other one may be sent for the time ``every``.
 
     Redis decides, so it is never sent twice: not by two workers or hosts, and not after a restart.
     """
@@ -110,7 +110,7 @@ def newest(redis: Redis, mailbox: str) -> tuple[WatchMail, ...]:
 
 
 def save(redis: Redis, mailbox: str, mail: WatchMail) -> None:
-    """Keep a test mail, or what became of its sending. Only the worker with the claim calls it."""
+    """Keep a test mail, or the result of its sending. Only the worker with the claim calls this."""
     others = tuple(each for each in newest(redis, mailbox) if each.id != mail.id)
     body = codec.dump(_Known((mail, *others)[:MOST]))
     with redis.pipeline() as pipe:
@@ -121,29 +121,32 @@ def save(redis: Redis, mailbox: str, mail: WatchMail) -> None:
 
 
 def note_arrival(redis: Redis, mailbox: str, at: datetime) -> None:
-    """Keep that a test mail came to the mailbox then: the sending server sent mail on at that time."""
+    """Record when a test mail came to the mailbox.
+
+    That shows that the sending server sent mail on at that time.
+    """
     with redis.pipeline() as pipe:
         _note(pipe, watch_keys.watch_mails_arrived(), mailbox, at)
         pipe.execute()
 
 
 def others_arrived(redis: Redis, mailbox: str, since: datetime) -> bool:
-    """Return whether a test mail of another channel arrived since then."""
+    """Return whether a test mail of another channel arrived since the given time."""
     return bool(_others(redis, watch_keys.watch_mails_arrived(), mailbox, since))
 
 
 def others_sent(redis: Redis, mailbox: str, since: datetime) -> bool:
-    """Return whether another channel was sent a test mail since then."""
+    """Return whether another channel was sent a test mail since the given time."""
     return bool(_others(redis, watch_keys.watch_mails_sent(), mailbox, since))
 
 
 def with_result(mail: WatchMail, *, sent: datetime | None = None, refused: str = "") -> WatchMail:
-    """Return the mail after its sending: taken at that time, or refused for a cause."""
+    """Return the mail with the result of its sending: when it was taken, or why it was refused."""
     return replace(mail, sent=sent, refused=refused)
 
 
 def _note(pipe: Any, key: str, mailbox: str, at: datetime) -> None:
-    """Add to a pipeline: this is the channel's newest time. Old times are dropped."""
+    """Add the newest time of the channel to the commands of a pipeline, and drop old times."""
     pipe.zadd(key, {mailbox: at.timestamp()}, gt=True)
     pipe.zremrangebyscore(key, "-inf", (at - KEPT).timestamp())
     pipe.expire(key, KEPT)

@@ -1,1 +1,1 @@
-"""Microsoft's APIs: Entra sign-in and tokens, Graph, Exchange cmdlets, and rules about their objects."""
+"""Microsoft's APIs: Entra sign-in and tokens, Graph, Exchange cmdlets, and their objects' rules."""

@@ -20,7 +20,7 @@ OTHERS = {"spa": "redirect_uri_is_spa", "publicClient": "public_client_with_secr
 
 
 def unique_name(mailbox: str) -> str:
-    """Return the ``uniqueName`` of a mailbox's app, the natural key that every run uses to find it."""
+    """Return the ``uniqueName`` of a mailbox's app, with which every run finds the app."""
     words = re.sub(r"[^a-z0-9]+", "-", mailbox.lower()).strip("-")[:80]
     return f"webexconnect-{words}-{hashlib.sha256(mailbox.encode()).hexdigest()[:6]}"
 
@@ -41,18 +41,18 @@ def platform_uris(app: Json | None) -> tuple[str, ...]:
 
 
 def elsewhere(app: Json | None, uris: Iterable[str]) -> dict[str, list[str]]:
-    """Return, by platform, which of ``uris`` are registered under a platform other than Web."""
+    """Return those of ``uris`` that are registered under a platform other than Web, by platform."""
     found = {name: _shared(uris, _registered(app, name)) for name in OTHERS}
     return {name: here for name, here in found.items() if here}
 
 
 def _shared(uris: Iterable[str], registered: list[str]) -> list[str]:
-    """Return the addresses that are registered."""
+    """Return those of ``uris`` that are among the ``registered`` ones."""
     return [uri for uri in uris if uri in registered]
 
 
 def moved_away(app: Json | None, uris: Iterable[str]) -> dict[str, Json]:
-    """Return the platforms from :func:`elsewhere` without ``uris``, in a form that can be written."""
+    """Return the platforms from :func:`elsewhere` without ``uris``, as parts of a PATCH body."""
     away = elsewhere(app, uris)
     return {
         name: {"redirectUris": [uri for uri in _registered(app, name) if uri not in away[name]]}
@@ -72,12 +72,12 @@ def _registered(app: Json | None, platform: str) -> list[str]:
 
 
 def _part(whole: Json | None, name: str) -> Json:
-    """Return the object of that name in another; an empty one where it is missing."""
+    """Return the object with that name in ``whole``, or an empty object if it is missing."""
     return (whole or {}).get(name) or {}
 
 
 def _list(whole: Json | None, name: str) -> list[Any]:
-    """Return the list of that name in an object; an empty one where it is missing."""
+    """Return the list with that name in ``whole``, or an empty list if it is missing."""
     return list((whole or {}).get(name) or ())
 
 
@@ -100,7 +100,7 @@ def issues_access_tokens(app: Json | None) -> bool:
 
 
 def declares(app: Json | None, resource: str, permission: str) -> bool:
-    """Return whether the app requests the permission id ``permission`` of the appId ``resource``."""
+    """Return whether the app requests this permission id of the API with this appId."""
     return (resource.lower(), permission.lower()) in {
         (each, number) for each, number, _ in declared(app)
     }
@@ -150,8 +150,8 @@ def declared(app: Json | None) -> Iterator[tuple[str, str, str]]:
 def unknown_to(app: Json | None, principals: Mapping[str, Json]) -> tuple[tuple[str, str], ...]:
     """Return the declared permissions, as (resource, id), that the resource does not expose.
 
-    Such a permission breaks consent (AADSTS65006). A service principal that does not list what it
-    exposes is skipped.
+    Such a permission breaks consent (AADSTS65006). A service principal that does not list the
+    permissions that it exposes is skipped.
     """
     exposed = {resource: _exposed(principal) for resource, principal in principals.items()}
     return tuple(
@@ -190,5 +190,5 @@ def permission_id(principal: Json | None, value: str, *, role: bool = False) -> 
 
 
 def _offers(entry: Json, value: str) -> bool:
-    """Tell whether it is the permission of that name, and can be granted."""
+    """Return whether ``entry`` is the permission with that name and can be granted."""
     return str(entry.get("value")).lower() == value.lower() and entry.get("isEnabled") is not False

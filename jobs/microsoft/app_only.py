@@ -27,7 +27,7 @@ Ask = Callable[[str], str]
 
 
 class WriteRefusedError(RuntimeError):
-    """Attempt to write with read-only access: a programming error, caught before anything is sent."""
+    """Error because read-only access would write: a programming error, caught before sending."""
 
 
 def roles_in(token: str) -> frozenset[str]:

@@ -1,8 +1,8 @@
-"""Credential with which the bot's own Entra app signs in: a secret, a certificate, or a federated token.
+"""Credential of the bot's own Entra app: a secret, a certificate, or a federated token.
 
-A certificate or a federated token never leaves the machine as a password would: Entra gets an assertion
-that ends after minutes. A certificate's assertion is signed by msal (PS256, with the SHA-256 thumbprint,
-as Microsoft's page "certificate credentials" says).
+A certificate or a federated token never leaves the machine as a password would: Entra gets an
+assertion that expires after minutes. A certificate's assertion is signed by msal (PS256, with the
+SHA-256 thumbprint, as Microsoft's page "certificate credentials" says).
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _CHAIN = re.compile(r"-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----", 
 
 
 class CredentialError(Exception):
-    """Error because a credential's file cannot be used; the text says what to do."""
+    """Error because a credential's file cannot be used; its text says how to repair that."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,12 +48,12 @@ class KeyPair:
     ends: datetime
 
     def __repr__(self) -> str:
-        """Return only when the certificate ends, and not its key."""
+        """Return a text with the time when the certificate expires, but without the key."""
         return f"KeyPair(ends={self.ends!r})"
 
 
 def credential_of(settings: Settings) -> Credential:
-    """Return the bot's credential as msal takes it.
+    """Return the bot's credential in the form that msal takes.
 
     The files are read at each use, so that a renewed certificate or token counts without a restart.
 
@@ -145,7 +145,7 @@ def _unusable_now(values: Mapping[str, str]) -> str:
 
 
 def _undated(text: str) -> str:
-    """Return why the setting is no date, or an empty string."""
+    """Return why the setting is not a date, or an empty string if it is a date or is not set."""
     try:
         date.fromisoformat(text or "2027-05-31")
     except ValueError:
@@ -154,10 +154,10 @@ def _undated(text: str) -> str:
 
 
 def credential_end(settings: Settings) -> datetime | None:
-    """Return when the bot's credential ends, or None if that is not known here.
+    """Return when the bot's credential expires, or None if that is not known here.
 
-    A certificate says so itself. The end of a secret is a setting. A federated token is replaced by
-    the platform and has no end of its own.
+    A certificate contains its end. The end of a secret is a setting. A federated token is replaced
+    by the platform and has no end of its own.
 
     Raises:
         CredentialError: the certificate's file cannot be used.

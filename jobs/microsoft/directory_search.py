@@ -47,9 +47,10 @@ async def principal(graph: Graph, sp_id: str) -> Json | None:
 
 
 async def signed_in_apps(graph: Graph, user_id: str, since: datetime) -> list[Json]:
-    """Return a user's newest sign-ins of both lists (facts/microsoft.md 5).
+    """Return a user's newest sign-ins, interactive and non-interactive (facts/microsoft.md 5).
 
-    Only beta lists those without a person. If it does not answer, the others have to be enough.
+    Only beta lists the non-interactive ones. If beta does not answer, only the interactive ones are
+    returned.
     """
     wanted = f"userId eq {text(user_id)} and createdDateTime ge {instant(since)}"
     renewed = f"{wanted} and signInEventTypes/any(t:t eq 'nonInteractiveUser')"
@@ -74,7 +75,10 @@ async def apps_named(graph: Graph, word: str) -> list[Json]:
 
 
 async def _advanced(graph: Graph, wanted: dict[str, str]) -> list[Json]:
-    """Return the first page of the apps; none if the directory does not support the query."""
+    """Return the first page of the apps that an advanced query finds.
+
+    The list is empty if the directory does not support the query.
+    """
     query = {**wanted, "$count": "true", "$select": _APP, "$top": _MOST}
     try:
         return await graph.collection("/applications", query, pages=1, headers=ADVANCED)

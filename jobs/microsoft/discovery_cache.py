@@ -18,7 +18,7 @@ LIFE_S = 3600
 
 
 class DiscoveryCache:
-    """JSON documents by URL. Without a vault they stay in this process."""
+    """Cache of JSON documents by URL. Without a vault, the documents stay in this process."""
 
     def __init__(self, vault: Vault | None = None) -> None:
         self._vault = vault

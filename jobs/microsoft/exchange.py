@@ -162,11 +162,10 @@ class InvokeCommand:
         """Return the rows of the answer and of all pages after it.
 
         A next page is the same request at the address that the page before it names. Exchange gives
-        it to one caller and refuses it to another (exchange-clients, "paging").
+        the page to one caller and refuses it to another (exchange-clients, "paging").
 
         Raises:
-            MalformedAnswer: ``exchange_answer_cut``, when rows are missing and there is no way to
-                them.
+            MalformedAnswer: ``exchange_answer_cut``, when rows are missing and cannot be requested.
         """
         seen: set[str] = set()
         while link := next_page(answer.data):
@@ -205,7 +204,7 @@ def reads(cmdlet: str) -> bool:
 
 
 def _reported_error(answer: Response) -> CloudError | None:
-    """Return the error that an answer of 2xx reports, or None."""
+    """Return the error that an answer with a 2xx status reports, or None."""
     told = as_dict(answer.data).get("@adminapi.errors")
     return judge_reported_errors(told, answer.status, answer.ids)
 
@@ -224,7 +223,7 @@ def _rows(answer: Response) -> list[ExchangeRow]:
 
 
 def _wrapped(data: Any) -> Any:
-    """Return the answer as an object: a list is its ``value``, and no answer an empty one."""
+    """Return the answer as an object: a list becomes its ``value``, and None an empty object."""
     if data is None:
         return {}
     return {"value": data} if isinstance(data, list) else data
@@ -243,5 +242,5 @@ def _value(data: Any) -> Any:
 
 
 def _are_objects(value: object) -> bool:
-    """Tell whether it is a list of objects."""
+    """Return whether the value is a list of objects."""
     return isinstance(value, list) and all(isinstance(each, dict) for each in value)

@@ -44,7 +44,7 @@ def says_cut(data: Any) -> str:
 
 
 def cut_short(answer: Response, words: str) -> MalformedAnswer:
-    """Return the error for an answer of which rows are missing."""
+    """Return the error for an answer from which rows are missing."""
     return MalformedAnswer(
         "exchange_answer_cut",
         CloudReply("exchange", answer.status, message=words, ids=answer.ids),

@@ -105,7 +105,7 @@ class Graph(GraphCalls):
     async def applications(self) -> list[Json]:
         """Return the tenant's applications (2,000 at most).
 
-        They have the fields that show whose they are.
+        Each has only the fields that show which mailbox it belongs to.
         """
         return await self.collection(
             "/applications", {"$select": "id,appId,displayName,uniqueName,web"}
@@ -119,8 +119,8 @@ class Graph(GraphCalls):
         """Create or update an application, and return it complete.
 
         An update answers 204 without a body, so the application is read again (facts 1.1).
-        ``requiredResourceAccess`` and ``web.redirectUris`` are replaced as a whole: read, merge,
-        then write.
+        ``requiredResourceAccess`` and ``web.redirectUris`` are replaced as a whole, so the caller
+        reads and merges them before it writes.
         """
         path = f"/applications(uniqueName={key(unique_name)})"
         written = await self.send("PATCH", path, body, headers={"Prefer": "create-if-missing"})
@@ -191,7 +191,7 @@ class Graph(GraphCalls):
     async def update_service_principal(self, sp_id: str, body: Json) -> None:
         """Update a service principal (facts 1.3).
 
-        Used to set whether it is enabled and whether it requires assignment.
+        Callers set whether it is enabled and whether it requires assignment.
         """
         await self.send("PATCH", f"/servicePrincipals/{segment(sp_id)}", body)
 
@@ -207,14 +207,17 @@ class Graph(GraphCalls):
         return [grant for grant in found if _is_of(grant, "clientId", client_sp_id)]
 
     async def all_grants(self) -> list[Json] | None:
-        """Return the delegated permissions of every app of the tenant; None if one page is too small."""
+        """Return the delegated permissions of every app of the tenant.
+
+        The result is None if they do not fit on one page.
+        """
         page = await self.get("/oauth2PermissionGrants", {"$top": LARGEST_PAGE})
         return None if "@odata.nextLink" in page else rows_of(page)
 
     async def create_grant(
         self, client_sp_id: str, resource_sp_id: str, scope: str, principal_id: str | None = None
     ) -> Json:
-        """Grant delegated permissions to one user, or to the whole tenant if ``principal_id`` is None.
+        """Grant delegated permissions to one user, or to the tenant if ``principal_id`` is None.
 
         Raises:
             AlreadyExists: a grant for this client, resource and principal exists. Merge, then call
@@ -231,7 +234,7 @@ class Graph(GraphCalls):
         return as_object(await self.send("POST", "/oauth2PermissionGrants", body, repeatable=True))
 
     async def update_grant(self, grant_id: str, scope: str) -> None:
-        """Replace a grant's scopes. Merge them first."""
+        """Replace a grant's scopes. The caller has to merge them with the present ones first."""
         await self.send("PATCH", f"/oauth2PermissionGrants/{segment(grant_id)}", {"scope": scope})
 
     async def delete_grant(self, grant_id: str) -> None:
@@ -280,7 +283,7 @@ class Graph(GraphCalls):
         return await self.get("/policies/defaultAppManagementPolicy")
 
     async def authorization_policy(self) -> Json:
-        """Return the policy that says what users may consent to (facts 1.7). It is only ever read."""
+        """Return the policy on the consent that users may give (facts 1.7). It is only read."""
         return await self.get(
             "/policies/authorizationPolicy", {"$select": "defaultUserRolePermissions"}
         )
@@ -306,7 +309,7 @@ class Graph(GraphCalls):
     async def sign_ins(self, app_id: str, since: datetime) -> list[Json]:
         """Return the interactive sign-ins to an app (facts 5), in no particular order.
 
-        Needs AuditLog.Read.All and an Entra P1 license.
+        The request needs AuditLog.Read.All and an Entra P1 license.
         """
         return await self._sign_ins(app_id, since)
 
@@ -340,9 +343,10 @@ class Graph(GraphCalls):
         return [row for row in found if _is_of(row, "appId", app_id)]
 
     async def service_health(self) -> list[Json]:
-        """Return the health of the tenant's services with their issues. Needs ServiceHealth.Read.All.
+        """Return the health of the tenant's services with their issues.
 
-        Described at learn.microsoft.com/graph/api/serviceannouncement-list-healthoverviews.
+        The request needs ServiceHealth.Read.All. Its documentation is
+        learn.microsoft.com/graph/api/serviceannouncement-list-healthoverviews.
         """
         return await self.collection(
             "/admin/serviceAnnouncement/healthOverviews", {"$expand": "issues"}

@@ -47,14 +47,14 @@ class Expected:
     tenant: str = ""
 
     def takes(self, tenant: str) -> bool:
-        """Tell whether the tenant is welcome."""
+        """Return whether a token of this tenant is accepted."""
         return self.tenant.lower() in {"", tenant.lower()}
 
 
 class SigningKeys:
     """Signing keys of one discovery document.
 
-    An unknown key id makes it read them once more, because keys roll over.
+    The keys are read once more if a key id is unknown, because keys roll over.
     """
 
     def __init__(self, http: MsalHttp, uri: str) -> None:
@@ -71,12 +71,12 @@ class SigningKeys:
 
 
 def _of_id(keys: list[jwt.PyJWK], key_id: str) -> jwt.PyJWK | None:
-    """Return the key with that id."""
+    """Return the key with that id, or None."""
     return next((key for key in keys if key.key_id == key_id), None)
 
 
 def _only_key(keys: list[jwt.PyJWK], key_id: str) -> jwt.PyJWK | None:
-    """Return the only key, if the token or the key has no key ID."""
+    """Return the only key if the token or the key has no key id, and otherwise None."""
     return keys[0] if len(keys) == 1 and not (key_id and keys[0].key_id) else None
 
 

@@ -62,12 +62,12 @@ class _SignInCache(msal.SerializableTokenCache):  # type: ignore[misc]  # msal h
     _received: Mapping[str, Any]
 
     def add(self, event: Mapping[str, Any], **options: Any) -> None:
-        """Keep what msal received, and remember it."""
+        """Add msal's answer to the cache, and remember it for :meth:`file_under`."""
         self._received = event
         super().add(event, **options)
 
     def file_under(self, shared: str, tenant: str) -> None:
-        """Keep the token, received in the name of the ``shared`` tenant, for this one too."""
+        """Keep the token that was received for the ``shared`` tenant also for ``tenant``."""
         address = self._received["token_endpoint"].replace(f"/{shared}/", f"/{tenant}/")
         self.add({**self._received, "token_endpoint": address, "skip_account_creation": True})
 
@@ -85,7 +85,10 @@ class Identity:
         *,
         documents: DiscoveryCache | None = None,
     ) -> None:
-        """``documents`` are those that are known already; without them each is asked for once."""
+        """Prepare the sign-ins to an app in a tenant.
+
+        ``documents`` is the cache of discovery documents and signing keys, or None for a new cache.
+        """
         self.tenant = tenant
         self.client_id = client_id
         self._credential = credential
@@ -122,15 +125,16 @@ class Identity:
     ) -> dict[str, Any]:
         """Start a sign-in (code flow, PKCE S256).
 
-        ``scopes`` may be of several resources, so that one page asks for the consent to all of them;
-        :meth:`finish` then gets the token of one. Without a ``prompt`` Microsoft takes the account of
-        ``login_hint`` without asking which one is meant.
+        ``scopes`` may be of several resources, so that one page asks for the consent to all of
+        them; :meth:`finish` then gets the token of one. Without a ``prompt`` Microsoft takes the
+        account of ``login_hint`` without asking which one is meant.
 
         Send the person to ``flow["auth_uri"]`` and keep the rest sealed. The flow can be serialized
         as JSON. It holds the PKCE verifier and the nonce. msal adds ``openid profile
         offline_access``.
 
-        The signing keys are read now, unless they are known, because the person waits at the return.
+        The signing keys are read now, unless they are known, because the person waits at the
+        return.
         """
         app = self._app()
         with suppress(CloudError):

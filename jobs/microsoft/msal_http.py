@@ -54,9 +54,9 @@ _IN_DESCRIPTION = re.compile(
 def entra_error(answer: Mapping[str, Any], status: int = 0) -> CloudError:
     """Return the error in a token endpoint's body or a redirect's query.
 
-    The AADSTS number with its sentence decides first, then the OAuth error code (section 5). For an unknown number
-    the OAuth error code decides only the kind of error. The number is then shown in full with
-    Microsoft's page about it, and is not given another error's cause.
+    The AADSTS number with its sentence decides first, then the OAuth error code (section 5). For an
+    unknown number the OAuth error code decides only the kind of error. The number is then shown in
+    full with Microsoft's page about it, and is not given another error's cause.
     """
     description = text_of(answer, "error_description")
     numbers = [int(each) for each in _numbers(answer, description)]
@@ -69,13 +69,16 @@ def entra_error(answer: Mapping[str, Any], status: int = 0) -> CloudError:
 
 
 def _words(answer: Mapping[str, Any], *, known: bool) -> str:
-    """Return the answer's text. For an unknown error number, add the address of Microsoft's page about it."""
+    """Return the answer's text.
+
+    For an unknown error number, the address of Microsoft's page about it is added.
+    """
     words = text_of(answer, "error_description", "error")
     return words if known else " ".join(filter(None, (words, _read_on(answer))))
 
 
 def _unnumbered(answer: Mapping[str, Any], numbers: list[int]) -> Meaning:
-    """Return the meaning of an answer whose numbers, if it has any, nobody described."""
+    """Return the meaning of an answer without an AADSTS number, or without a known one."""
     meaning = _by_word(answer)
     strange = bool(numbers) and meaning.kind is not ErrorKind.TRANSIENT
     return _UNDESCRIBED._replace(kind=meaning.kind) if strange else meaning
@@ -174,7 +177,10 @@ class MsalHttp:
         return found
 
     def get(self, url: str, **_: object) -> MsalResponse:
-        """Return a discovery document, the only thing msal reads, with endpoints that look like https."""
+        """Return a discovery document, which is the only thing that msal gets.
+
+        If the login URL is http, the endpoints in the document look like https.
+        """
         text = json.dumps(self.document(url))
         return MsalResponse(
             httpx.codes.OK, text.replace('"http://', '"https://') if self._plain else text, {}
@@ -190,7 +196,8 @@ class MsalHttp:
     ) -> MsalResponse:
         """Send a token request.
 
-        msal gives an assertion as bytes, which httpx would write as Python shows them.
+        msal gives an assertion as bytes. They are decoded, because httpx would send them in
+        Python's notation for bytes.
         """
         form = {name: _as_text(value) for name, value in _without_nulls(data or {}).items()}
         reply = self._exchange("POST", url, params=params or None, data=form, headers=headers)
@@ -230,7 +237,7 @@ class MsalHttp:
         """Return the answer to a request.
 
         Raises:
-            Transient: there is none.
+            Transient: no answer came.
         """
         try:
             with measured("entra", method) as noted:
@@ -242,7 +249,7 @@ class MsalHttp:
 
 
 def _busy(meaning: Meaning, response: httpx.Response, number: str) -> Transient:
-    """Return the error for an answer of 429 or 5xx, with its text and the ids that support asks for."""
+    """Return the error for an answer of 429 or 5xx, with its text and its ids for support."""
     told = _response_error(response)
     ids = {"request_id": response.headers.get("x-ms-request-id", ""), "client_request_id": number}
     said = CloudReply(
@@ -267,7 +274,7 @@ def _response_error(response: httpx.Response) -> CloudError:
 
 
 def _of_page(page: str) -> str:
-    """Return the text of an HTML page from its AADSTS code on, or an empty string if it has none."""
+    """Return the text of an HTML page from its AADSTS code on, or an empty string if none."""
     text = unescape(re.sub(r"<[^>]+>", " ", page))
     found = _AADSTS.search(text)
     return " ".join(text[found.start() :].split()) if found else ""

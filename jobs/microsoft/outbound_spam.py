@@ -106,7 +106,7 @@ def _that_count(rules: Iterable[ExchangeRow], own: Sequence[str]) -> list[Exchan
 
 
 def _default(policies: Sequence[ExchangeRow]) -> ExchangeRow | None:
-    """Return the policy that applies where no rule does."""
+    """Return the policy that applies if no rule does."""
     marked = (policy for policy in policies if _true(policy.get("IsDefault")))
     return next(marked, None) or named(policies, "Default")
 
@@ -168,7 +168,7 @@ def needs_addresses(rules: Iterable[ExchangeRow], known: Sequence[str]) -> bool:
 
 
 def _names_others(rule: ExchangeRow, mine: set[str]) -> bool:
-    """Tell whether a rule names a domain, or a sender that is not among these."""
+    """Return whether a rule names a domain, or a sender that is not in ``mine``."""
     senders = {*_bare(rule, "From"), *_bare(rule, "ExceptIfFrom")}
     domains = {*_bare(rule, "SenderDomainIs"), *_bare(rule, "ExceptIfSenderDomainIs")}
     return bool((senders - mine) | domains)
@@ -187,7 +187,7 @@ def moved_down(rules: Iterable[ExchangeRow], name: str) -> int:
 
 
 def narrowed(rule: ExchangeRow) -> tuple[str, ...]:
-    """Return the conditions, other than its senders, that narrow a rule."""
+    """Return the names of the rule's conditions and exceptions that narrow its list of senders."""
     return tuple(name for name in NARROWING if _texts(rule, name))
 
 
@@ -196,8 +196,8 @@ def fields_to_cover(rule: ExchangeRow, own: Sequence[str], mailbox: str) -> dict
 
     An empty value clears a setting; correct settings are left out. Other senders stay in the rule,
     and only the values that exclude the mailbox are removed. Group conditions cannot be evaluated,
-    so all of them are removed. A rule by domain alone gets no sender, because a sender would
-    exclude the rest of the domain.
+    so all of them are removed. A rule that names only domains gets no sender, because a sender
+    would exclude the rest of the domain.
     """
     there = {name: _texts(rule, name) for name in ("From", *NARROWING)}
     senders = there["From"] if _covers(rule, own) else [*there["From"], mailbox]
@@ -207,7 +207,7 @@ def fields_to_cover(rule: ExchangeRow, own: Sequence[str], mailbox: str) -> dict
 
 
 def _covers(rule: ExchangeRow, own: Sequence[str]) -> bool:
-    """Tell whether a rule names the mailbox: as a sender, or by its domain alone."""
+    """Return whether a rule names the mailbox, either as a sender or only with its domain."""
     by_domain_alone = not _texts(rule, "From") and not _texts(rule, "FromMemberOf")
     return _shares(own, rule, "From") or (
         by_domain_alone and _in_domain(own, _bare(rule, "SenderDomainIs"))
@@ -227,7 +227,7 @@ def _exceptions_of_others(rule: ExchangeRow, own: Sequence[str]) -> dict[str, li
 
 
 def alike(one: ExchangeRow, other: ExchangeRow) -> bool:
-    """Return whether two rules cover the same senders by the same conditions.
+    """Return whether two rules cover the same senders with the same conditions.
 
     Differences in how Exchange writes them do not matter.
     """
@@ -246,7 +246,7 @@ def gone(rule: ExchangeRow, repaired: Mapping[str, object]) -> dict[str, list[st
 
 
 def _left_out(rule: ExchangeRow, name: str, kept: Sequence[object]) -> list[str]:
-    """Return the values of a condition that are not kept."""
+    """Return the values of the rule's condition ``name`` that are not in ``kept``."""
     return [str(each) for each in _listed(rule.get(name)) if each not in kept]
 
 
@@ -270,7 +270,7 @@ def _matches(rule: ExchangeRow, own: Sequence[str]) -> bool | None:
 
 
 def _goes_by_group(rule: ExchangeRow) -> bool:
-    """Tell whether a group decides: one that the rule is for, or one that it excepts."""
+    """Return whether the rule depends on a group, as a condition or as an exception."""
     return bool(_texts(rule, "FromMemberOf") or _texts(rule, "ExceptIfFromMemberOf"))
 
 
@@ -281,7 +281,7 @@ def _excepts(rule: ExchangeRow, own: Sequence[str]) -> bool:
 
 
 def _shares(own: Sequence[str], rule: ExchangeRow, name: str) -> bool:
-    """Tell whether a condition names one of the addresses."""
+    """Return whether the rule's condition ``name`` contains one of the addresses in ``own``."""
     return not set(own).isdisjoint(_bare(rule, name))
 
 
@@ -309,7 +309,7 @@ def named(rows: Iterable[ExchangeRow], name: str) -> ExchangeRow | None:
 
 
 def _names(row: ExchangeRow) -> set[str]:
-    """Return by what a row may be named, in lower case."""
+    """Return the names and ids of a row, in lower case."""
     return {lower_of(row, key) for key in ("Name", "Identity", "Id")}
 
 
@@ -319,7 +319,7 @@ def _texts(row: ExchangeRow, name: str) -> list[str]:
 
 
 def _bare(row: ExchangeRow, name: str) -> list[str]:
-    """Return the addresses or domains of a property as they are compared."""
+    """Return the addresses or domains of a property in the form of :func:`bare`, for comparison."""
     return [bare(each) for each in _listed(row.get(name))]
 
 

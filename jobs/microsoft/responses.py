@@ -32,7 +32,7 @@ _SERVER_ERRORS = 500
 
 
 def by_status(status: int) -> Meaning:
-    """Return the meaning of a status when the body says nothing."""
+    """Return the meaning of an HTTP status, for an answer whose body does not explain it."""
     return _BY_STATUS.get(status, _UNAVAILABLE if status >= _SERVER_ERRORS else _REJECTED)
 
 
@@ -112,7 +112,7 @@ def judge_exchange(response: httpx.Response, ids: RequestIds) -> CloudError:
 
 
 def judge_reported_errors(errors: Any, status: int, ids: RequestIds) -> CloudError | None:
-    """Return the error of a cmdlet that failed in an answer of 2xx, or None if there is none.
+    """Return the error of a cmdlet that failed in an answer with a 2xx status, or None.
 
     ``errors`` is the answer's ``@adminapi.errors``, a list of texts. Microsoft's own module takes
     each of them as a failure of the cmdlet.
@@ -148,7 +148,7 @@ def _exchange_words(error: dict[str, Any]) -> tuple[str, str]:
 
 
 def _unwrapped(text: str) -> str:
-    """Return the text inside a detail that is itself a JSON text with a ``Message``."""
+    """Return the ``Message`` of a text that is a JSON object, or the text itself."""
     inner = with_low_keys(parsed(text)) if text.startswith("{") else {}
     return text_of(inner, "message") or text
 

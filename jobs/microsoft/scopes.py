@@ -71,7 +71,7 @@ _GLOBAL_ONLY = frozenset({"ExchangeMessageTrace.Read.All"})
 def graph_scopes(graph_url: str, names: tuple[str, ...] = GRAPH_SETUP_SCOPES) -> list[str]:
     """Return the Graph scopes by short name, or with the resource prefix in a national cloud.
 
-    A short name would mean the public Graph there.
+    In a national cloud, a short name would mean the public Graph.
     """
     host = _host(graph_url)
     return (
@@ -103,9 +103,9 @@ def names_in(graph_url: str, names: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def smtp_scope(exchange_url: str) -> str:
-    """Return the channel's only scope.
+    """Return the channel's only scope, ``SMTP.Send``.
 
-    In a national cloud it is that of the cloud's Outlook, which hosts Exchange.
+    In a national cloud the scope is that of the cloud's Outlook, which hosts Exchange.
     """
     host = _host(exchange_url)
     return (

@@ -83,7 +83,7 @@ def _in_force(policy: Json, made: datetime) -> Iterator[Json]:
 
 
 def _reaches(rule: Json, made: datetime) -> bool:
-    """Tell whether a restriction is for an app that was made at that moment."""
+    """Return whether a restriction applies to an app created at ``made``."""
     since = parse(rule.get("restrictForAppsCreatedAfterDateTime"))
     return since is None or since <= made
 

@@ -52,7 +52,7 @@ class SignInRow:
     """One row of the sign-in log.
 
     ``code`` is the AADSTS number, 0 for success. ``policies`` are the Conditional Access policies
-    that it failed.
+    that the sign-in failed.
     """
 
     at: datetime
@@ -72,19 +72,25 @@ class SignInRow:
 
     @property
     def meaning(self) -> Meaning:
-        """Return what the number and its reason mean; what nobody described is a plain refusal."""
+        """Return the meaning of the error number and its reason.
+
+        An unknown error is a plain refusal.
+        """
         return entra.meaning_of(self.code, f": {self.reason}") or _UNDESCRIBED
 
     @property
     def passing(self) -> bool:
-        """Return whether it failed because the service was busy, so that only the next row says more."""
+        """Return whether the sign-in failed because the service was busy.
+
+        Then only the next row shows whether a token can be issued.
+        """
         return self.meaning.kind is ErrorKind.TRANSIENT
 
     @property
     def personal(self) -> bool:
-        """Return whether it is a person's own failed attempt.
+        """Return whether the row is a person's own failed attempt.
 
-        The reason must be one that does not affect a renewal.
+        An attempt does not count if it failed for a reason that also affects a renewal.
         """
         return self.interactive and not self.good and self.meaning.cause not in _OF_THE_FORM
 
@@ -95,18 +101,21 @@ class SignInRow:
 
     @property
     def conclusive(self) -> bool:
-        """Tell whether the attempt came to an end that says something."""
+        """Return whether the attempt was completed, and so shows whether a token can be issued.
+
+        An attempt that a busy service refused, or that a person did not finish, shows nothing.
+        """
         return not self.passing and not self.abandoned
 
     @property
     def renewal(self) -> bool:
-        """Tell whether a token was given without a person."""
+        """Return whether a token was issued without a person."""
         return self.good and not self.interactive
 
     def concerns(self, users: frozenset[str]) -> bool:
         """Return whether the row says something about these users' token.
 
-        A success always does. Every row does if no user is known.
+        A success always says something. If no user is known, every row does.
         """
         return self.good or not users or self.user_id in {"", *users}
 
@@ -116,8 +125,7 @@ def read(rows: Iterable[dict[str, Any]]) -> list[SignInRow]:
 
     A row without a time is dropped, and so is a token for a resource other than Exchange, because
     it is not Webex Connect's. The log is accurate to the second. Within one second a failure counts
-    as the later, and so does an interactive sign-in, because a person reacts to what was there
-    before.
+    as the later, and so does an interactive sign-in, because a person reacts to the state before.
     """
     found: dict[object, SignInRow] = {}
     for sign_in in filter(None, map(_read_own, rows)):
@@ -170,13 +178,13 @@ def _read(row: dict[str, Any]) -> SignInRow | None:
 
 
 def _code(status: dict[str, Any]) -> int:
-    """Return the AADSTS number; -1 for one that cannot be read."""
+    """Return the AADSTS number, or -1 if it cannot be read."""
     code = text_of(status, "errorCode") or "0"
     return int(code) if code.isdecimal() else -1
 
 
 def _is_interactive(row: dict[str, Any]) -> bool:
-    """Tell whether a person signed in; a row that does not say so counts as a person's."""
+    """Return whether a person signed in; a row that does not say so counts as interactive."""
     kinds = {str(kind).lower() for kind in row.get("signInEventTypes") or []}
     return row.get("isInteractive") is not False and "noninteractiveuser" not in kinds
 

@@ -21,7 +21,7 @@ minutes.
 class Tokens:
     """Token sources that share one msal cache.
 
-    ``save`` gets the cache each time it changes: seal and store it.
+    ``save`` is called with the cache each time the cache changes, to seal and store it.
     """
 
     def __init__(self, identity: Identity, cache: str, save: Callable[[str], None]) -> None:
@@ -43,7 +43,7 @@ class Tokens:
     def spend(self, scopes: tuple[str, ...], token: str) -> None:
         """Discard a token that a cloud refused.
 
-        If many callers report it at once, it is renewed only once.
+        If many callers report the token at once, it is renewed only once.
         """
         if self._kept(scopes) == token:
             del self._at_hand[scopes]

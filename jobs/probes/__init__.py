@@ -27,7 +27,7 @@ def all_probes() -> dict[str, Step]:
 
 
 def checks_for(profile: Profile) -> dict[str, Step]:
-    """Return what ``/check`` inspects, by name.
+    """Return the steps and probes that ``/check`` runs, by name.
 
     Probes that need no sign-in come first, because they answer first. The steps and the other
     probes follow.

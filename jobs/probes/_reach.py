@@ -19,7 +19,7 @@ answer.
 
 
 def finding_from_probe(step: Step, probe: SmtpProbe, good: Text) -> Finding:
-    """Return ``good`` if the probe got through, else the server's words and where it stopped."""
+    """Return ``good`` if the connection worked, else the server's words and the failed phase."""
     return (
         step.ok(good)
         if probe.ok
@@ -28,7 +28,7 @@ def finding_from_probe(step: Step, probe: SmtpProbe, good: Text) -> Finding:
 
 
 def signals_of(probe: SmtpProbe) -> Signals:
-    """Return the facts that say from when on a success shows the failure to be harmless.
+    """Return the signals that say which later success shows that the failure is harmless.
 
     If the connection itself fails, for example behind our own firewall, an answer that left shows
     that only the bot is affected. A later failure is the server's own reply, so only a success from

@@ -42,7 +42,7 @@ class Why:
 async def why(ctx: StepContext, row: TraceRow) -> Why:
     """Return the reason in the details of a trace row.
 
-    If the details cannot be read, the result is empty and the failure stays known.
+    If the details cannot be read, the reason is empty, and only the failure is known.
     """
     try:
         words = await ctx.trace().details(row)
@@ -52,7 +52,10 @@ async def why(ctx: StepContext, row: TraceRow) -> Why:
 
 
 async def _cause(ctx: StepContext, place: Station, words: Sequence[str]) -> str:
-    """Return the known cause that the words name, or that a rule took the mail away at this place."""
+    """Return the known cause that the words name, or else the cause for a rule at this place.
+
+    The cause is empty if the words name neither.
+    """
     known = cause_at(place, words)
     if known == BY_A_RULE:
         return BLOCKS[place]
@@ -62,7 +65,7 @@ async def _cause(ctx: StepContext, place: Station, words: Sequence[str]) -> str:
 
 
 def _place(channel: Channel, row: TraceRow) -> Station:
-    """Return where on its way the mail of this row is, by its recipient."""
+    """Return the station of the mail in this row, which depends on its recipient."""
     places = {
         channel.mailbox.lower(): Station.MAILBOX,
         channel.forwarding_address.lower(): Station.FORWARD,
@@ -91,7 +94,7 @@ def names_one(words: str, rules: Sequence[ExchangeRow]) -> bool:
 
 
 def _marks_of(rule: ExchangeRow) -> list[str]:
-    """Return the texts by which a bounce may name the rule.
+    """Return the texts with which a bounce may name the rule.
 
     Its code is included only if no other Exchange rule has it.
     """

@@ -108,25 +108,31 @@ def stops(rule: Rule) -> bool:
 
 
 def _is_enforced(rule: Rule) -> bool:
-    """Return whether the rule is on and is no mere test; one that does not say is."""
+    """Return whether the rule is on and not in test mode.
+
+    A rule that does not say so counts as enforced.
+    """
     return lower_of(rule, "State") in {"", "enabled"} and lower_of(rule, "Mode") in {"", "enforce"}
 
 
 def inside(rule: Rule) -> bool:
-    """Return whether the rule is for mail to the organization itself. The copy goes outside."""
+    """Return whether the rule is only for mail to the organization itself.
+
+    Such a rule does not match the copy, which goes outside.
+    """
     return lower_of(rule, "SentToScope") == "inorganization"
 
 
 def names(rule: Rule, address: str) -> bool:
     """Return whether the rule names this recipient and no recipient condition excludes it.
 
-    Values of one condition are OR, conditions are AND.
+    One value of a condition is enough (OR), but all conditions must match (AND).
     """
     return _named(rule, address, _domain_is)
 
 
 def may_name(rule: Rule, address: str) -> bool:
-    """Return the result of :func:`names` with subdomains included, which Microsoft does not specify."""
+    """Return the result of :func:`names` with subdomains, which Microsoft does not specify."""
     return _named(rule, address, lambda domain, value: f".{domain}".endswith(f".{value}"))
 
 

@@ -1,4 +1,4 @@
-"""Authentication policy of the user who signs in, or else the organization's default one."""
+"""Probe for the user's authentication policy, or else the organization's default one."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from jobs.probes._reach import FRESH
 
 
 class AuthenticationPolicy(Probe):
-    """Authentication policy that applies to the mailbox user.
+    """Probe for the authentication policy that applies to the mailbox user.
 
     ``AllowBasicAuthSmtp`` off concerns passwords. Whether it also stops SMTP AUTH entirely is open,
     because the documents say both (facts/microsoft.md 2.1). The policy is therefore only a possible
@@ -56,7 +56,7 @@ class AuthenticationPolicy(Probe):
 
 
 async def _policy_name(ctx: StepContext) -> str:
-    """Return the name of the user's policy or else of the organization's; empty without either."""
+    """Return the name of the user's policy, else of the organization's, or an empty string."""
     who = ctx.fact("delegate") or ctx.channel.mailbox
     users, organization = await asyncio.gather(
         ctx.exchange.run("Get-User", {"Identity": who}),

@@ -28,10 +28,10 @@ location.
 
 
 class ConditionalAccess(Probe):
-    """Enabled policies that may stop the token renewal from Webex Connect's addresses.
+    """Probe for enabled policies that may stop token renewals from Webex Connect's addresses.
 
     Source: facts/microsoft.md 2.1. A successful login, or an answer later than the newest change to
-    the policies, shows that they do not.
+    the policies, shows that they do not stop them.
     """
 
     name = "conditional_access"
@@ -81,13 +81,13 @@ def _covers(conditions: dict[str, Any], user_id: str) -> bool:
 
 
 def _is_for_oauth(conditions: dict[str, Any]) -> bool:
-    """Return whether the policy is for sign-ins as Webex Connect makes them (not by device code)."""
+    """Return whether the policy is for sign-ins like Webex Connect's (not with a device code)."""
     clients = lower_set(conditions.get("clientAppTypes")) or MODERN
     return bool(clients & MODERN) and not _flows(conditions)
 
 
 def _covers_user(users: dict[str, Any], user_id: str) -> bool:
-    """Return whether the policy is for this user, or may be by a group or a role."""
+    """Return whether the policy is for this user, or may be so through a group or a role."""
     if user_id in lower_set(users.get("excludeUsers")):
         return False
     named = lower_set(users.get("includeUsers")) & {"all", user_id}
@@ -95,7 +95,7 @@ def _covers_user(users: dict[str, Any], user_id: str) -> bool:
 
 
 def _covers_exchange(apps: dict[str, Any]) -> bool:
-    """Return whether the policy is for Exchange, or may be by a filter."""
+    """Return whether the policy is for Exchange, or may be so through a filter."""
     if lower_set(apps.get("excludeApplications")) & EXCHANGE:
         return False
     return bool(
@@ -120,7 +120,7 @@ def _proof(policies: list[dict[str, Any]]) -> Signals:
 
 
 def _newest_change(policies: list[dict[str, Any]]) -> datetime | None:
-    """Return when one of the policies was last changed; None where one of them does not say."""
+    """Return when one of the policies was last changed, or None if one of them has no date."""
     changed = list(map(_changed_at, policies))
     return max(filter(None, changed), default=None) if all(changed) else None
 
@@ -141,6 +141,6 @@ def _demands(policy: dict[str, Any]) -> bool:
 
 
 def _flows(conditions: dict[str, Any]) -> set[str]:
-    """Return the authentication flows that a policy is limited to; empty if it covers all of them."""
+    """Return the authentication flows that a policy is limited to, or an empty set for all."""
     named = text_of(part_of(conditions, "authenticationFlows"), "transferMethods")
     return {each.strip().lower() for each in named.split(",")} - {"", "none"}

@@ -1,6 +1,6 @@
 """Changes in Webex Connect shortly before mail stopped, from its audit log.
 
-A change is a suspect and never a proof, because the log does not tell the values. So the finding is
+A change is a suspect and never a proof, because the log does not show the values. So the finding is
 at most possible, and nothing makes it certain.
 """
 
@@ -63,24 +63,27 @@ class Window:
     bad: datetime | None
 
     def holds(self, change: ConnectChange) -> bool:
-        """Return whether the change was made after the last good mail and before the first bad sign."""
+        """Return whether the change was made between the last good mail and the first bad sign."""
         if self.bad and change.at > self.bad + SLACK:
             return False
         return self.good is None or change.at > self.good - self._lag(change)
 
     def _lag(self, change: ConnectChange) -> timedelta:
-        """Return how long mail may have gone on after the change: only if it has stopped since."""
+        """Return how long mail may have gone on after the change.
+
+        The time is zero if mail has not stopped since, or if the change takes effect at once.
+        """
         late = self.bad is not None and change.event.lower().endswith(SLOW)
         return LATE if late else timedelta(0)
 
 
 class SuspectDiagnosis(Diagnosis):
-    """Changes count only between the last good mail and the first sign that mail stopped."""
+    """Diagnosis of changes that suspects only those between the last good mail and a bad sign."""
 
     def among(self, finding: Finding, findings: Mapping[str, Finding]) -> Finding:
-        """Return the finding with the suspects alone; without any, nothing is wrong.
+        """Return the finding with only the suspect changes, or unchanged if there are none.
 
-        Before the newest mail is known, nothing is a suspect.
+        No change is suspect before the newest mail is known.
         """
         if finding.state is not State.OK or not findings.keys() >= {*ENDS}:
             return finding
@@ -90,14 +93,17 @@ class SuspectDiagnosis(Diagnosis):
 
 
 class ConnectChanges(Probe):
-    """Nothing that may stop mail was changed in Webex Connect (facts/update-2026-11.md 1.1)."""
+    """Probe that checks whether a change in Webex Connect may have stopped mail.
+
+    Source: facts/update-2026-11.md 1.1.
+    """
 
     name = "connect_changes"
     article_row = "AL"
     diagnosis = SuspectDiagnosis(access=Access.NONE, station=Station.CONNECT)
 
     async def inspect(self, ctx: StepContext) -> Finding:
-        """Read the log if an address is configured. What cannot be read says nothing."""
+        """Read the audit log if its address is configured. An unreadable log says nothing."""
         if not ctx.settings.connect_audit_url:
             return self.skipped(Text("skipped.no_audit_log"))
         try:
@@ -111,7 +117,7 @@ class ConnectChanges(Probe):
         return replace(self.skipped(reason), evidence=(Evidence("connect-audit", str(error)),))
 
     def _later_changes(self, found: Changes, since: datetime | None) -> Finding:
-        """Return the changes after those of the channel's own setup."""
+        """Return the finding with the changes that were made after the channel's own setup."""
         later = _made_after(since, found.rows)
         if not later:
             return self.ok(Text("seen.connect_unchanged", {"days": str(BACK_DAYS)}))
@@ -123,14 +129,15 @@ class ConnectChanges(Probe):
 def _made_after(
     since: datetime | None, changes: Iterable[ConnectChange]
 ) -> tuple[ConnectChange, ...]:
-    """Return the changes after that time; all of them if it is None."""
+    """Return the changes after the time ``since``, or all of them if it is None."""
     return tuple(change for change in changes if since is None or change.at > since)
 
 
 def _set_up(ctx: StepContext) -> datetime | None:
     """Return when a setup or a fix by the bot ended, or None if the bot did not set the channel up.
 
-    Until then its people changed the app themselves. They register it after they saved its token.
+    Until then, the channel's people changed the app themselves. They register the app after they
+    have saved its token.
     """
     token = ctx.run.brief.token_at
     proven = ctx.channels.record(ctx.channel.mailbox) if token else None
@@ -155,7 +162,10 @@ def _possible(finding: Finding, suspects: tuple[ConnectChange, ...]) -> Finding:
 
 
 def _window(findings: Mapping[str, Finding]) -> Window:
-    """Return the time between the last good mail of both ways and the first bad sign after it."""
+    """Return the time between the last good mail and the first bad sign after it.
+
+    The last good mail is the older one of the newest mails in both directions.
+    """
     good = min(filter(None, (findings[name].signals.at for name in ENDS)), default=None)
     bad = min(
         (at for at in _bad_signs(findings) if good is None or at > good - SLACK), default=None
@@ -174,5 +184,5 @@ def _bad_signs(findings: Mapping[str, Finding]) -> Iterator[datetime]:
 
 
 def _failure(finding: Finding | None) -> Signals:
-    """Return the signals of a wrong finding; none of any other."""
+    """Return the signals of a wrong finding, and no signals for any other finding."""
     return finding.signals if finding and finding.state is State.WRONG else NO_SIGNALS

@@ -34,9 +34,10 @@ PAUSE_S = 1.0
 
 
 class ConnectSend(Probe):
-    """7501 Submitted: Webex Connect logged in, and Exchange accepted the mail (facts/connect.md 1.6).
+    """Probe that sends a test mail through Webex Connect and expects the receipt 7501 Submitted.
 
-    It does not prove that the mail arrives.
+    The receipt means that Webex Connect logged in, and that Exchange accepted the mail
+    (facts/connect.md 1.6). It does not prove that the mail arrives.
     """
 
     name = "connect_send"
@@ -82,7 +83,10 @@ class ConnectSend(Probe):
         )
 
     async def _send(self, ctx: StepContext, token: str) -> None:
-        """Send the mail. A refusal is stored like a receipt, so that a second look reports the same."""
+        """Send the mail, and store a refusal like a receipt.
+
+        So a second look reports the same.
+        """
         subject, recipient = f"Webex email test {ctx.run.id}", ctx.run.brief.test_recipient
         body = (
             f"This mail was sent through Webex Connect to test {ctx.channel.mailbox}."
@@ -144,7 +148,7 @@ class ConnectSend(Probe):
         return replace(self.wrong(words, cause=cause), evidence=evidence)
 
     def _transaction(self, ctx: StepContext, receipt: Receipt) -> tuple[Evidence, ...]:
-        """Return the id by which Webex Connect finds the mail, as far as it is known."""
+        """Return the transaction id with which Webex Connect finds the mail, if it is known."""
         transaction = receipt.transaction or delivery_receipts.message(ctx.store.redis, ctx.run.id)
         return (Evidence("transaction-id", transaction),) if transaction else ()
 
@@ -152,9 +156,9 @@ class ConnectSend(Probe):
 async def _wants_delegate(ctx: StepContext, receipt: Receipt) -> bool:
     """Return whether the form's Username must be the delegate instead of the shared mailbox.
 
-    Exchange has refused Webex Connect's login with a bare 5.7.3. The bot's own token of the same
-    user is refused with the shared address as well, and taken with the delegate
-    (facts/update-2026-11.md 0.1).
+    That is so if Exchange has refused Webex Connect's login with a bare 5.7.3, and the bot's own
+    token of the same user is refused with the shared address as well, but accepted with the
+    delegate (facts/update-2026-11.md 0.1).
     """
     login = login_of(ctx)
     if not login.others or not login.upn or not _is_refused_alone(receipt):

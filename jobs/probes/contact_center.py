@@ -29,7 +29,7 @@ GRACE = timedelta(minutes=3)
 
 
 class AgentTasks(Probe):
-    """The newest email task (facts/connect.md 3.1)."""
+    """Probe for the newest email task of the mailbox (facts/connect.md 3.1)."""
 
     name = "agent_tasks"
     article_row = "CC"
@@ -61,7 +61,7 @@ class AgentTasks(Probe):
 
 
 class MailToTask(Probe):
-    """The newest mail that was handed to Webex Connect has become a task.
+    """Probe that checks whether the newest mail handed to Webex Connect has become a task.
 
     Mail that creates no task by design is left out: mail from the mailbox itself, and mail above 25
     MB (facts/connect.md 1.7).
@@ -91,7 +91,7 @@ class MailToTask(Probe):
         )
 
     def _judged(self, handed: list[TraceRow], left: list[TraceRow]) -> Finding:
-        """Judge by the newest mails, those that have no task yet."""
+        """Return the finding for the mails that were handed over and those left without a task."""
         if not left:
             return self.ok(Text("seen.mail_to_task", {"at": second_of(handed[0].received)}))
         if now() - left[-1].received < GRACE:
@@ -106,9 +106,9 @@ class MailToTask(Probe):
 
 
 class EmailEntryPoint(Probe):
-    """An active entry point of type Email exists, with the Webex Connect app in its ``assetId``.
+    """Probe for an active entry point of type Email that names the Webex Connect app.
 
-    Source: facts/connect.md 3.2.
+    The app is the entry point's ``assetId``. Source: facts/connect.md 3.2.
     """
 
     name = "entry_point"
@@ -176,12 +176,15 @@ async def only_app(ctx: StepContext) -> str:
 
 
 def _only_asset(points: Sequence[EntryPoint]) -> str:
-    """Return the app of the one entry point; empty where there are more, or it names none."""
+    """Return the app of the only entry point.
+
+    The result is empty if there is not exactly one entry point, or if it names no app.
+    """
     return (points[0].asset or "") if len(points) == 1 else ""
 
 
 def _handed(copies: Sequence[TraceRow], mailbox: str, since: datetime) -> list[TraceRow]:
-    """Return the copies handed to Webex Connect since then that must become tasks."""
+    """Return the copies handed to Webex Connect from ``since`` on that must become tasks."""
     return [row for row in copies if row.received >= since and _makes_a_task(row, mailbox)]
 
 
@@ -195,9 +198,10 @@ def _has_a_task(row: TraceRow, tasks: Tasks, mailbox: str, app: str) -> bool:
 
 
 def came_of(task: Task, sender: str, at: datetime, mailbox: str, app: str) -> bool:
-    """Return whether the task may result from a mail of ``sender`` to the mailbox at ``at`` or later.
+    """Return whether the task may result from a mail of ``sender`` to the mailbox.
 
-    ``app`` is the app whose tasks can only be the mailbox's, or empty.
+    The mail was received at ``at`` or later. ``app`` is the app whose tasks can only be the
+    mailbox's, or empty.
     """
     since = at - SLACK
     return (task.is_for(mailbox, app) and task.created >= since) or task.came_of(sender, since)

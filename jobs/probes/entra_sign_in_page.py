@@ -1,4 +1,4 @@
-"""Entra answers for the tenant."""
+"""Probe that checks whether Entra answers for the tenant."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from jobs.model import Access, Finding, Text, verbatim
 
 
 class Entra(Probe):
-    """The tenant's discovery document can be read; without it no token can be issued."""
+    """Probe that reads the tenant's discovery document, without which no token can be issued."""
 
     name = "entra"
     article_row = "ENT"

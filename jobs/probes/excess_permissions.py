@@ -25,7 +25,7 @@ MOST_NAMES = 6
 
 
 class Surplus(Probe):
-    """Delegated grants and application permissions, compared with those of the profile."""
+    """Probe for delegated grants and application permissions beyond those of the profile."""
 
     name = "surplus"
     article_row = "E4"
@@ -33,7 +33,10 @@ class Surplus(Probe):
     reads = ("Application.Read.All", "Directory.Read.All")
 
     async def inspect(self, ctx: StepContext) -> Finding:
-        """Read the granted permissions, not the declared ones, because only granted ones can be used."""
+        """Read the granted permissions, not the declared ones.
+
+        Only granted permissions can be used.
+        """
         grants, assignments = await asyncio.gather(grants_of_app(ctx), role_assignments(ctx))
         allowed = {DEFAULT_ACCESS} | (
             {ctx.fact("mail_send").lower()} if ctx.channel.profile is Profile.ARTICLE else set()

@@ -32,10 +32,10 @@ _NOT_THERE = (dns.resolver.NXDOMAIN, dns.resolver.NoAnswer)
 
 
 class MailExchanger(Probe):
-    """The domain's MX points to Exchange Online, or to a gateway in front of it.
+    """Probe that checks whether the domain's MX points to Exchange Online.
 
-    A gateway is only a possible cause, and mail that arrives shows that it is none. Mail flows
-    without autodiscover.
+    A gateway in front of Exchange Online is only a possible cause, and mail that arrives shows that
+    it is none. Mail flows without autodiscover.
     """
 
     name = "mail_exchanger"

@@ -17,7 +17,7 @@ from jobs.model import Finding, Station, Text
 
 
 class RemoteDomain(Probe):
-    """``AutoForwardEnabled`` of the most specific entry, else of ``*``.
+    """Probe for ``AutoForwardEnabled`` of the most specific entry, which may be ``*``.
 
     Source: facts/microsoft.md 2.3, "the block wins".
     """

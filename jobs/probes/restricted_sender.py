@@ -19,7 +19,10 @@ from jobs.model import Evidence, Finding, Station, Text
 
 
 class RestrictedSender(Probe):
-    """The mailbox is not among the restricted entities (facts/microsoft.md 2.3: 550 5.1.8)."""
+    """Probe that checks whether the mailbox is among the restricted entities.
+
+    Source: facts/microsoft.md 2.3: 550 5.1.8.
+    """
 
     name = "restricted_sender"
     article_row = "RS"

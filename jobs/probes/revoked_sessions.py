@@ -15,9 +15,10 @@ from jobs.model import Finding, Signals, Text, minute_of
 
 
 class Sessions(Probe):
-    """``signInSessionsValidFromDateTime`` is older than the last Generate Token.
+    """Probe that checks whether the user's sign-ins were revoked after the last Generate Token.
 
-    Source: facts/microsoft.md 9, row 4.
+    That is so if ``signInSessionsValidFromDateTime`` is later than the token. Source:
+    facts/microsoft.md 9, row 4.
     """
 
     name = "sessions"
@@ -30,10 +31,10 @@ class Sessions(Probe):
     )
 
     async def inspect(self, ctx: StepContext) -> Finding:
-        """Compare the two moments. If one is unknown, the result is unknown.
+        """Compare the times of the revocation and of the last Generate Token.
 
-        For a shared mailbox the delegate got the token. If the delegate is not known, the probe is
-        skipped.
+        If one of them is unknown, the result is unknown. For a shared mailbox the delegate got the
+        token. If the delegate is not known, the probe is skipped.
         """
         if ctx.fact("shared") and not ctx.fact("delegate_id"):
             return self.skipped(Text("skipped.delegate_unknown"))
@@ -61,9 +62,10 @@ class Sessions(Probe):
 
 
 async def _user(ctx: StepContext) -> dict[str, Any]:
-    """Return the user who signs in; an empty object where the directory knows none.
+    """Return the user who signs in, or an empty object if the directory knows none.
 
-    Of many channels, the mailbox's own user was read by its address before, and is in memory.
+    When many channels are checked, the mailbox's own user was read with its address before, and is
+    in memory.
     """
     known = _who_signs_in(ctx)
     if ctx.many:
@@ -74,5 +76,8 @@ async def _user(ctx: StepContext) -> dict[str, Any]:
 
 
 def _who_signs_in(ctx: StepContext) -> str:
-    """Return the id of the delegate or else of the mailbox user, or the address if no id is known."""
+    """Return the id of the delegate or else of the mailbox user.
+
+    If no id is known, the address of the mailbox is returned.
+    """
     return ctx.fact("delegate_id") or ctx.fact("user_id") or ctx.channel.mailbox

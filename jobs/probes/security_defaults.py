@@ -1,6 +1,6 @@
-"""Security defaults: a possible cause only.
+"""Security defaults as a possible cause of a failing login.
 
-The documents do not settle whether they stop this login.
+The documents do not settle whether security defaults stop SMTP AUTH.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ from jobs.model import Finding, Text
 
 
 class SecurityDefaults(Probe):
-    """Off, or a possible cause of a failing SMTP AUTH; a login decides.
+    """Probe for security defaults, which may make SMTP AUTH fail if they are on.
 
-    The reports contradict each other (facts/microsoft.md 2.1).
+    The reports contradict each other (facts/microsoft.md 2.1), so only a login decides.
     """
 
     name = "security_defaults"

@@ -18,7 +18,7 @@ from jobs.probes._health import health_finding
 
 
 class _Health(Probe):
-    """Microsoft's service health shows no open incident.
+    """Probe for open incidents in Microsoft's service health.
 
     The permission is not part of the sign-in, because the whole sign-in would fail in a tenant that
     has not consented to it. Entra puts every consented permission into a token, so it takes effect
@@ -43,7 +43,7 @@ class _Health(Probe):
 
 
 class ExchangeHealth(_Health):
-    """Health of Exchange Online."""
+    """Probe for open incidents of Exchange Online."""
 
     name = "exchange_health"
     services = frozenset({"exchange online", "exchange"})
@@ -64,7 +64,7 @@ class ExchangeHealth(_Health):
 
 
 class EntraHealth(_Health):
-    """Health of the sign-in service, which has had several names."""
+    """Probe for open incidents of the sign-in service, which has had several names."""
 
     name = "entra_health"
     services = frozenset(

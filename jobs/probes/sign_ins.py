@@ -29,10 +29,11 @@ NO_LOG, NO_SIGN_IN = Text("skipped.sign_in_log"), Text("skipped.no_sign_in")
 
 
 class SignIns(Probe):
-    """The newest sign-in to the app succeeded (facts/microsoft.md 5; needs Entra P1).
+    """Probe that checks whether the newest sign-in to the app succeeded.
 
-    Webex Connect's renewals are not interactive, and only beta lists those. The bot's own sign-ins,
-    one per check, are left out: they would hide a failure of Webex Connect, or look like one.
+    Source: facts/microsoft.md 5. The log needs Entra P1. Webex Connect's renewals are not
+    interactive, and only beta lists those. The bot's own sign-ins, one per check, are left out:
+    they would hide a failure of Webex Connect, or look like one.
     """
 
     name = "sign_ins"
@@ -57,7 +58,7 @@ class SignIns(Probe):
     )
 
     async def inspect(self, ctx: StepContext) -> Finding:
-        """Judge by the newest meaningful row. Without one, the result is unknown."""
+        """Judge the sign-ins by the newest meaningful row. Without one, the result is unknown."""
         try:
             rows = await self._rows(ctx)
         except (Forbidden, NotFound, Rejected):
@@ -65,10 +66,10 @@ class SignIns(Probe):
         return self._judged(ctx, telling(rows, self._users(ctx, rows), now()))
 
     async def _rows(self, ctx: StepContext) -> list[SignInRow]:
-        """Return the rows of both lists.
+        """Return the interactive and the non-interactive sign-ins, without the bot's own.
 
-        When many channels are checked, both are read at once if possible, because only five requests
-        in ten seconds are allowed.
+        When many channels are checked, both kinds are read at once if possible, because only five
+        requests in ten seconds are allowed.
         """
         client, since = ctx.fact("client_id"), now() - BACK
         if ctx.many and (both := await _both(ctx, client, since)) is not None:
@@ -79,7 +80,7 @@ class SignIns(Probe):
         return _of_others(ctx, [*renewed, *signed_in])
 
     def _users(self, ctx: StepContext, rows: Sequence[SignInRow]) -> frozenset[str]:
-        """Return the ids of users whose failures count: the mailbox user and the holder of the token.
+        """Return the ids of users whose failures count: the mailbox user and the token's holder.
 
         An empty set means all users, because the holder may be a delegate.
         """
@@ -149,7 +150,7 @@ def _is_another(ctx: StepContext, user_id: str) -> bool:
 
 
 def _failing_since(rows: Sequence[SignInRow]) -> datetime | None:
-    """Return the time of the first of the newest failures, or None if no row shows an earlier success."""
+    """Return when the newest failures began, or None if no row shows an earlier success."""
     streak = list(takewhile(lambda row: not row.good, rows))
     return streak[-1].at if len(streak) < len(rows) else None
 
@@ -164,10 +165,10 @@ def _of_others(ctx: StepContext, rows: Sequence[dict[str, Any]]) -> list[SignInR
 
 
 async def _both(ctx: StepContext, client: str, since: datetime) -> list[dict[str, Any]] | None:
-    """Return the rows of both lists at once, or None if each list says more by itself.
+    """Return the sign-ins of both kinds in one request, or None if two requests show more.
 
     That is so if beta does not answer, if there are more rows than are read, and if a row does not
-    say of which list it is.
+    say which kind it is.
     """
     try:
         rows = await ctx.graph.sign_ins_and_renewals(client, since)

@@ -89,7 +89,7 @@ since is still valid.
 
 
 class LoginDiagnosis(Diagnosis):
-    """The bot's own login may fail for a reason that is not the channel's."""
+    """Diagnosis of the bot's own login, which may fail for a reason that is not the channel's."""
 
     def is_uncertain(self, finding: Finding, findings: Mapping[str, Finding]) -> bool:
         """Return whether a failure of the bot's login may not affect Webex Connect.
@@ -110,16 +110,20 @@ class LoginDiagnosis(Diagnosis):
         )
 
     def disproved(self, finding: Finding) -> Finding:
-        """Skip the finding, because the failure of the bot's own login does not concern the channel.
+        """Return the finding as skipped.
 
-        Entra's own text stays as evidence.
+        The failure of the bot's own login does not concern the channel. Entra's own text stays as
+        evidence.
         """
         why = "skipped.own_place" if finding.cause in OF_THE_PLACE else "skipped.own_sign_in"
         return replace(super().disproved(finding), seen=Text(why))
 
 
 class SmtpLogin(Probe):
-    """Token from the refresh token of the rehearsal, then AUTH XOAUTH2 (DESIGN.md, decisions)."""
+    """Probe that logs in with AUTH XOAUTH2 and a token from the rehearsal's refresh token.
+
+    Source: DESIGN.md, decisions.
+    """
 
     name = "smtp_login"
     article_row = "C6"
@@ -184,7 +188,7 @@ def login_of(ctx: StepContext) -> Login:
 
 
 def _weight(ctx: StepContext, cause: str) -> tuple[Signals, bool]:
-    """Return what may disprove a refusal of the bot's token, and whether it is certain until then."""
+    """Return the signals that may disprove a refused token, and whether it is certain so far."""
     if cause in OF_THE_USER and _speaks_for_both(ctx):
         return Signals(
             disproved_by=BY_LOG, harmless_after=_newest(ctx), shown_by=_shown_by(cause)
@@ -203,7 +207,10 @@ def _is_of_the_user(ctx: StepContext, cause: str) -> bool:
 
 
 def _shown_by(cause: str) -> Literal["at", "generated_at"]:
-    """Return the signal of a sign-in that disproves the cause: any that went well, or one in person."""
+    """Return the name of the signal with the sign-in that disproves the cause.
+
+    For ``GRANT`` any successful sign-in disproves it, and for other causes only one in person.
+    """
     return "at" if cause == GRANT else "generated_at"
 
 
@@ -213,7 +220,7 @@ def _is_refused_to_connect(sent: Finding | None) -> bool:
 
 
 def _everywhere(policies: Finding | None) -> bool:
-    """Return whether the policies were read and none that affects the sign-in depends on a location."""
+    """Return whether the policies were read and no relevant one depends on a location."""
     return (
         policies is not None
         and policies.state in {State.OK, State.POSSIBLE}
@@ -233,7 +240,7 @@ def _unread(log: Finding | None) -> bool:
 def _of_another(cause: str, user: Finding | None) -> bool:
     """Return whether the directory contradicts the cause.
 
-    The mailbox is shared, or the account may sign in.
+    That is so if the mailbox is shared, or if the account may sign in.
     """
     return user is not None and (
         "shared" in user.facts or (cause == "account_disabled" and user.state is State.OK)
@@ -243,8 +250,8 @@ def _of_another(cause: str, user: Finding | None) -> bool:
 def _speaks_for_both(ctx: StepContext) -> bool:
     """Return whether the end of the bot's token also applies to Webex Connect's.
 
-    It does if the bot's token was valid when Webex Connect's was generated, or later. Both belong
-    to the same user, except for a shared mailbox, for which several users may sign in.
+    That is so if the bot's token was valid when Webex Connect's was generated, or later. Both
+    belong to the same user, except for a shared mailbox, for which several users may sign in.
     """
     good, token_at = last_success(ctx.store.redis, ctx.channel.mailbox), ctx.run.brief.token_at
     return (

@@ -1,4 +1,4 @@
-"""The SMTP server, phase by phase, without a token."""
+"""Probe for the SMTP server, phase by phase, without a token."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from jobs.probes._reach import finding_from_probe
 
 
 class SmtpServer(Probe):
-    """The server is reachable, greets, offers STARTTLS with a valid certificate, and then XOAUTH2.
+    """Probe that checks whether the server can be reached and offers STARTTLS and then XOAUTH2.
 
-    Source: facts/microsoft.md 4.
+    The server must greet, and its certificate must be valid. Source: facts/microsoft.md 4.
     """
 
     name = "smtp_server"

@@ -73,7 +73,7 @@ class _Traced(Probe):
 
 
 class Arrivals(_Traced):
-    """Mail arrives in the mailbox."""
+    """Probe that checks whether mail arrives in the mailbox."""
 
     name = "arrivals"
     article_row = "V1"
@@ -97,7 +97,10 @@ class Arrivals(_Traced):
         )
 
     async def _judged(self, ctx: StepContext, passage: MailFlow) -> Finding:
-        """Judge by the newest failure: one alone is only a warning, unless the trace names a cause."""
+        """Judge the arrivals by the newest failure.
+
+        One failure alone is only a warning, unless the trace names a cause.
+        """
         if not passage.failures:
             return self._went(passage.good)
         told = await why(ctx, passage.failures[0])
@@ -121,7 +124,7 @@ class Arrivals(_Traced):
 
 
 class Copies(_Traced):
-    """Copies are delivered to Webex Connect."""
+    """Probe that checks whether copies are delivered to Webex Connect."""
 
     name = "copies"
     article_row = "M3"
@@ -167,7 +170,7 @@ class Copies(_Traced):
         lost: Sequence[TraceRow],
         copies: Sequence[TraceRow],
     ) -> Finding:
-        """Judge by failed copies, then missing ones, then late ones.
+        """Judge the copies by failed ones first, then by missing ones, then by late ones.
 
         A failed copy names its reason, a missing one does not. A copy that a filter withheld
         concerns only that mail.
@@ -180,7 +183,10 @@ class Copies(_Traced):
         return await self._put_off(ctx, passage) or self._under_way(passage.good, lost, copies)
 
     async def _put_off(self, ctx: StepContext, passage: MailFlow) -> Finding | None:
-        """Return the cause in the newest copy's trace if several copies are delayed, or None."""
+        """Return the finding for several delayed copies, with the cause in the newest one's trace.
+
+        The result is None if fewer are delayed, or if the trace names no cause.
+        """
         if len(passage.begun) < ENOUGH:
             return None
         found = await self._stopped(ctx, replace(passage, failures=passage.begun))
@@ -189,7 +195,10 @@ class Copies(_Traced):
     def _under_way(
         self, good: TraceRow | None, lost: Sequence[TraceRow], copies: Sequence[TraceRow]
     ) -> Finding:
-        """Judge where no copy is known to have failed: the first ones ever may still be due."""
+        """Judge the copies if none is known to have failed.
+
+        The first copies ever may still be due.
+        """
         if good is None and lost:
             return self.skipped(Text("skipped.copy_due", {"at": second_of(lost[0].received)}))
         return self._late(good, overdue(lost, copies))
@@ -221,7 +230,7 @@ class Copies(_Traced):
 
 
 class Answers(_Traced):
-    """Answers leave the mailbox."""
+    """Probe that checks whether answers leave the mailbox."""
 
     name = "answers"
     article_row = "V3"
@@ -251,8 +260,8 @@ class Answers(_Traced):
     async def inspect(self, ctx: StepContext) -> Finding:
         """Trace mail from the mailbox.
 
-        Its own copies, mail to itself, automatic mail and answers to the watch's test mails are left
-        out.
+        The mailbox's own copies, mail to itself, automatic mail and answers to the watch's test
+        mails are left out.
         """
         trace, since = ctx.trace(), now() - BACK
         sent, copies = await asyncio.gather(
@@ -293,7 +302,7 @@ class Answers(_Traced):
     def _answered(
         self, good: TraceRow, answers: Sequence[TraceRow], copies: Sequence[TraceRow]
     ) -> Finding:
-        """Return the finding if answers left and mail may be waiting for one.
+        """Return the finding if answers left and mail may be waiting for an answer.
 
         A mail may wait as long as others in this channel do. Beyond that nothing is proven, and
         after some hours it is a warning.
@@ -315,7 +324,7 @@ async def _why_each(ctx: StepContext, rows: Sequence[TraceRow]) -> list[Why]:
 
 
 def _name_one_cause(told: Sequence[Why]) -> bool:
-    """Return whether all of them name a cause, and the same."""
+    """Return whether all traces name a cause, and the same one."""
     causes = {each.cause for each in told}
     return len(causes) == 1 and "" not in causes
 
@@ -325,7 +334,11 @@ def _senders(rows: Sequence[TraceRow]) -> set[str]:
 
 
 def _is_takeable(copy: TraceRow) -> bool:
-    """Return whether the copy is evidence. A copy that is too large for Webex Connect always fails."""
+    """Return whether the copy is evidence of the mail flow.
+
+    A copy that failed and is too large for Webex Connect is no evidence, because such a copy always
+    fails.
+    """
     return copy.status.went_on or copy.size <= LARGEST
 
 
@@ -335,7 +348,7 @@ def _warning_unless(found: Finding, *, certain: bool) -> Finding:
 
 
 def _doubtful(found: Finding, seen: Text, since: datetime) -> Finding:
-    """Return a warning: earlier mail passed, later mail has not and still may.
+    """Return a warning that earlier mail passed, but later mail has not passed yet.
 
     No error is known, and nothing is proven.
     """
@@ -344,7 +357,10 @@ def _doubtful(found: Finding, seen: Text, since: datetime) -> Finding:
 
 
 def _signals(passage: MailFlow) -> Signals:
-    """Return how many mails have failed since the last success. Without a success the time is unknown."""
+    """Return how many mails have failed since the last success, and since when.
+
+    Without a success the time is unknown.
+    """
     if passage.good is None:
         return Signals(failed=len(passage.failures))
     first = min(row.received for row in passage.failures)

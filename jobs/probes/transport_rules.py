@@ -1,4 +1,4 @@
-"""Mail-flow rules that may stop mail before the mailbox, or the copy on its way to Webex Connect."""
+"""Mail-flow rules that may stop mail before the mailbox, or the copy for Webex Connect."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class RuleDiagnosis(Diagnosis):
 
 
 class TransportRules(Probe):
-    """Rules that reject, delete or redirect mail: none is enabled and could match.
+    """Probe for enabled rules that reject, delete or redirect mail and could match.
 
     Source: facts/microsoft.md 2.3. A rule that only may match is the cause if a trace names it. The
     same applies to a rule for answers.
@@ -76,7 +76,10 @@ class TransportRules(Probe):
 
 
 def _naming(channel: Channel, stopping: list[ExchangeRow]) -> dict[Station, list[ExchangeRow]]:
-    """Return the rules that name the mailbox or the forwarding address, by where they stop mail."""
+    """Return the rules that name the mailbox or the forwarding address, by the station.
+
+    The station is the place where the rule stops mail.
+    """
     arriving = filter(partial(names, address=channel.mailbox), stopping)
     outside = filterfalse(inside, stopping) if channel.forwarding_address else ()
     copies = filter(partial(names, address=channel.forwarding_address), outside)
@@ -84,7 +87,7 @@ def _naming(channel: Channel, stopping: list[ExchangeRow]) -> dict[Station, list
 
 
 def _possible(channel: Channel, stopping: list[ExchangeRow]) -> list[ExchangeRow]:
-    """Return the rules that may match the copy or the mail that arrives, those for the copy first."""
+    """Return the rules that may match the copy or the arriving mail, those for the copy first."""
     outside = filterfalse(inside, stopping) if channel.forwarding_address else ()
     copies = list(filter(partial(may_match, address=channel.forwarding_address), outside))
     arriving = filter(partial(may_name, address=channel.mailbox), stopping)

@@ -50,9 +50,9 @@ ALONE = timedelta(hours=30)
 class Fate(StrEnum):
     """State of a test mail.
 
-    THROUGH: it went as far as can be seen. UNDER_WAY: it may still come. LOST: it stopped at a known
-    station. MISSING: no cloud has ever seen it. NOTHING: it says nothing about the channel, because
-    it was not sent, or because a filter or the sending server is to blame.
+    THROUGH: it went as far as can be seen. UNDER_WAY: it may still come. LOST: it stopped at a
+    known station. MISSING: no cloud has ever seen it. NOTHING: it says nothing about the channel,
+    because it was not sent, or because a filter or the sending server is to blame.
     """
 
     THROUGH = "through"
@@ -67,7 +67,8 @@ class Way:
     """Test mail with its fate.
 
     ``at`` is when it was last seen. ``arrived`` is when it came to the mailbox; None if that is not
-    known. ``station`` is where it stopped, and ``row`` the row of the trace that says so, or None.
+    known. ``station`` is the place at which it stopped, and ``row`` the row of the trace that says
+    so, or None.
     """
 
     mail: WatchMail
@@ -80,7 +81,7 @@ class Way:
 
 @dataclass(frozen=True, slots=True)
 class Sightings:
-    """Mails that the clouds show of the last days; None for a source that cannot be read.
+    """Mails and tasks of the last days that the clouds show; None if a source cannot be read.
 
     ``app`` is the app of Webex Connect whose tasks can only be this channel's, or empty.
     """
@@ -92,12 +93,12 @@ class Sightings:
 
     @property
     def show_arrivals(self) -> bool:
-        """Return whether they show that a mail arrived, by the trace or else by its task."""
+        """Return whether the trace or the tasks can show that a mail arrived."""
         return self.arrived is not None or self.tasks is not None
 
 
 class WatchMailProbe(Probe):
-    """The newest test mail of the watch went the whole way."""
+    """Probe that checks whether the watch's newest test mail went the whole way."""
 
     name = "watch_mail"
     article_row = "V1"
@@ -126,7 +127,7 @@ class WatchMailProbe(Probe):
         return replace(found, facts=_arrival(known[0]))
 
     def _undecided(self, newest: WatchMail, *, under_way: bool) -> Finding:
-        """Return that the fate of no mail is known yet, or that none says anything."""
+        """Return the finding that no mail's fate is known yet, or that no mail says anything."""
         key = "watch_mail_under_way" if under_way else "watch_mail_says_nothing"
         return self.skipped(Text(f"skipped.{key}", {"at": second_of(newest.at)}))
 
@@ -143,7 +144,10 @@ class WatchMailProbe(Probe):
         return self._missing(way.mail, traced=seen.arrived is not None)
 
     def _missing(self, mail: WatchMail, *, traced: bool) -> Finding:
-        """Return the finding for a mail that no trace shows, or no task if there is no trace to read."""
+        """Return the finding for a missing mail.
+
+        No trace shows the mail, or, if there is no trace to read, it has no task.
+        """
         words = {"at": second_of(mail.at)}
         if traced:
             seen, station = Text("seen.watch_mail_missing", words), Station.MAILBOX
@@ -176,7 +180,10 @@ def _arrival(way: Way) -> dict[str, str]:
 
 
 def _explained(station: Station, told: Why) -> tuple[Station, str]:
-    """Return the station and the cause of a stop, which the trace of a copy may tell more exactly."""
+    """Return the station and the cause of a stop.
+
+    The trace of a copy may show them more exactly.
+    """
     if station is not Station.FORWARD:
         return station, "no_task" if station is Station.CONNECT else told.cause
     cause = told.cause or cause_of_copy(told.words) or LOST
@@ -218,7 +225,7 @@ def _telling_ways(ctx: StepContext, mails: Iterable[WatchMail], seen: Sightings)
 
 
 def _way(ctx: StepContext, mail: WatchMail, seen: Sightings) -> Way:
-    """Return how far a mail has come."""
+    """Return how far a test mail has come, according to the traces and the tasks."""
     copies = _of(mail, seen.copies)
     if (good := newest_delivered(copies)) is not None:
         arrived = min(row.received for row in (*_of(mail, seen.arrived), good))
@@ -230,12 +237,15 @@ def _way(ctx: StepContext, mail: WatchMail, seen: Sightings) -> Way:
 
 
 def _held_up(mail: WatchMail, rows: Iterable[TraceRow]) -> Way:
-    """Return the way of a mail that has not failed: it may still go on, unless a filter withholds it."""
+    """Return the way of a mail that has not failed.
+
+    The mail may still go on, unless a filter withholds it.
+    """
     return Way(mail, Fate.NOTHING if all(map(withheld, rows)) else Fate.UNDER_WAY)
 
 
 def _before_the_copy(ctx: StepContext, mail: WatchMail, seen: Sightings) -> Way:
-    """Return how far a mail has come of which the trace has no copy."""
+    """Return how far a mail has come if the trace shows no copy of it."""
     rows = _of(mail, seen.arrived)
     if (good := newest_delivered(rows)) is not None:
         return _without_copy(ctx, mail, good, seen)
@@ -245,7 +255,10 @@ def _before_the_copy(ctx: StepContext, mail: WatchMail, seen: Sightings) -> Way:
 
 
 def _without_copy(ctx: StepContext, mail: WatchMail, good: TraceRow, seen: Sightings) -> Way:
-    """Return how far a mail has come that is in the mailbox: its copy is due, late, or not readable."""
+    """Return how far a mail has come that is in the mailbox.
+
+    The copy of the mail is due, late, or cannot be read.
+    """
     at = good.received
     if seen.copies is None:
         way = _to_task(ctx, mail, good, seen) if seen.tasks else Way(mail, Fate.THROUGH, at)
@@ -276,13 +289,16 @@ def _untraced_task(ctx: StepContext, sent: datetime, seen: Sightings) -> datetim
 
 
 def _gets_mail_since(sent: datetime, seen: Sightings) -> bool:
-    """Return whether mail of somebody else has arrived in the mailbox since then."""
+    """Return whether mail of somebody else has arrived in the mailbox since ``sent``."""
     later = watch_mail.without_watch_mails(seen.arrived or ())
     return any(row.received > sent and row.status.went_on for row in later)
 
 
 def _to_task(ctx: StepContext, mail: WatchMail, handed: TraceRow, seen: Sightings) -> Way:
-    """Return the fate of a mail that was handed over, which the tasks show if they can be read."""
+    """Return the fate of a mail that was handed to Webex Connect.
+
+    The tasks show the fate if they can be read.
+    """
     at = handed.received
     if seen.tasks is None or seen.tasks.since > at:
         return Way(mail, Fate.THROUGH, at)
@@ -296,7 +312,7 @@ def _to_task(ctx: StepContext, mail: WatchMail, handed: TraceRow, seen: Sighting
 def _tasks_of(
     ctx: StepContext, tasks: Tasks, sender: str, at: datetime, app: str
 ) -> Iterator[datetime]:
-    """Return when the tasks were made that came of a mail at that time, or of a later one."""
+    """Return when the tasks were made that may result from a mail at that time or later."""
     mailbox = ctx.channel.mailbox
     return (task.created for task in tasks.rows if came_of(task, sender, at, mailbox, app))
 

@@ -15,7 +15,7 @@ from jobs.probes._health import health_finding
 
 
 class WebexStatus(Probe):
-    """The status page shows no open incident of the contact center or of Webex Connect.
+    """Probe for open incidents of the contact center or of Webex Connect on the status page.
 
     The page is status.webex.com/api.
     """

@@ -63,14 +63,14 @@ class Head:
 
     @property
     def end(self) -> Mark:
-        """Return the last entry's place."""
+        """Return the place of the last entry in the chain."""
         return Mark(self.n, self.hash)
 
     @property
     def sealed_text(self) -> bytes:
         """Return the text under the seal.
 
-        Without a checkpoint and a removal it is that of a trail which has never had either.
+        Without a checkpoint and a removal, the text is that of a trail which has never had either.
         """
         marks = (self.end, self.checked, self.cleared)
         told = marks if any(mark.n for mark in marks[1:]) else marks[:1]
@@ -132,10 +132,10 @@ class Trail:
         check: Along = lambda _: None,
         watched: Sequence[Key] = (),
     ) -> list[object]:
-        """Add an entry for each fact and run ``along`` in one transaction; return its Redis answers.
+        """Add an entry for each fact and run ``along`` in one transaction; return Redis' answers.
 
         If another writer interferes, the transaction is retried (WATCH). ``check`` reads the
-        ``watched`` keys before it, and raises an error if nothing may be written.
+        ``watched`` keys before the transaction, and raises an error if nothing may be written.
         """
         written: list[AuditEntry] = []
 
@@ -179,7 +179,7 @@ class Trail:
         return self.verify(full=full) if moved else found
 
     def checkpoint(self) -> Verified:
-        """Verify the chain from the last checkpoint, and seal its end as the new one if it is intact."""
+        """Verify the chain from the last checkpoint, and make its end the new one if intact."""
         found = self.verify()
 
         def attempt(pipe: Pipeline) -> None:
@@ -289,7 +289,7 @@ class Trail:
         return str(read(codec.as_bytes(first)).get("at", "")) if first else ""
 
     def is_end(self, raw: object, line: bytes) -> bool:
-        """Return whether a head, as it is in Redis, was sealed by this bot with this line as the end."""
+        """Return whether this bot sealed a head, as it is in Redis, with this line as the end."""
         head = _head(raw)
         return head is not None and self._key_of(head) is not None and _hash_of(line) == head.hash
 
@@ -308,9 +308,10 @@ class Trail:
         self._redis.transaction(attempt, keys.audit_head())
 
     def _end(self, pipe: Pipeline) -> tuple[Head, list[AuditEntry]]:
-        """Return the head to continue from, and an entry that records doubt if it is not sealed by the bot.
+        """Return the head to continue from, and an entry that records doubt if it is not sealed.
 
-        Such an end is continued but never trusted: the entry records that permanently.
+        A head that the bot has not sealed is continued but never trusted: the entry records that
+        permanently.
         """
         raw = pipe.get(keys.audit_head())
         head = _head(raw)
@@ -350,7 +351,7 @@ def _end_break(head: Head, last: Mark) -> tuple[int, str]:
 
 
 def _older(lines: Iterable[bytes], before: datetime) -> Iterator[AuditEntry]:
-    """Yield the entries up to the first one that is not from before the time."""
+    """Yield the entries from before the time, up to the first one that is not."""
     for line in lines:
         entry = read(line)
         if not _is_before(str(entry.get("at")), before):
@@ -359,7 +360,7 @@ def _older(lines: Iterable[bytes], before: datetime) -> Iterator[AuditEntry]:
 
 
 def _is_before(at: str, before: datetime) -> bool:
-    """Return whether a time is earlier; one that cannot be read is not."""
+    """Return whether the time ``at`` is before ``before``, or False if it cannot be read."""
     try:
         when = datetime.fromisoformat(at)
     except ValueError:
@@ -386,7 +387,7 @@ def _head(raw: object) -> Head | None:
 
 
 def _hash_of(line: bytes) -> str:
-    """Return the hash of a doubtful line."""
+    """Return the hash that a doubtful line names, or else the hash of the line itself."""
     return str(read(line).get("hash") or hashlib.sha256(line).hexdigest())
 
 

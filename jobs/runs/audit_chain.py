@@ -1,4 +1,4 @@
-"""Chain of the audit trail: each entry holds the SHA-256 of the one before it and of its own text."""
+"""Chain of the audit trail: each entry holds the SHA-256 of the previous hash and its text."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ AuditEntry = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """Place in the chain: an entry's number and hash. Number 0 is the place before the first one."""
+    """Place in the chain: an entry's number and hash. Number 0 is the place before the first."""
 
     n: int = 0
     hash: str = BEGINNING
@@ -79,7 +79,7 @@ def read(line: bytes) -> AuditEntry:
 
 
 def walk(lines: Iterable[bytes], start: Mark) -> tuple[int, Mark]:
-    """Return the number of the first entry that does not follow, or 0, and the last one that does."""
+    """Return the number of the first broken entry, or 0, and the place of the last good entry."""
     place = start
     for line in lines:
         if not (found := _next_hash(line, place)):
@@ -89,10 +89,10 @@ def walk(lines: Iterable[bytes], start: Mark) -> tuple[int, Mark]:
 
 
 def _next_hash(line: bytes, before: Mark) -> str:
-    """Return the hash of the entry if it is the next one of the chain as the bot wrote it, else nothing.
+    """Return the hash of an entry that continues the chain as the bot wrote it, or else nothing.
 
-    The bot's own line is its canonical JSON with two more fields. So without them it is hashed as it
-    is, which saves decoding and encoding the whole entry. Any other line is decoded.
+    The bot's own line is its canonical JSON with two more fields. So without them it is hashed as
+    it is, which saves decoding and encoding the whole entry. Any other line is decoded.
     """
     try:
         link = _LINK.decode(line)

@@ -36,7 +36,7 @@ class About:
 
 
 def recorded(events: Iterable[Event]) -> tuple[Event, ...]:
-    """Return the events that are recorded."""
+    """Return the events that are recorded in the audit trail."""
     return tuple(event for event in events if event.kind not in NOT_RECORDED)
 
 
@@ -79,7 +79,7 @@ def entries_of(about: About, events: Iterable[Event]) -> Iterator[tuple[AuditEnt
 
 
 def entry(what: str, about: About | None = None, **more: Any) -> AuditEntry:
-    """Return one entry: what happened, to which run, and additional data.
+    """Return one entry: the event's name, the description of its run, and additional data.
 
     Empty values and everything that looks like a secret are removed.
     """
@@ -97,7 +97,7 @@ def entry(what: str, about: About | None = None, **more: Any) -> AuditEntry:
 
 
 def _filled(part: Origin | Brief | None) -> dict[str, Any]:
-    """The fields that say something; none for an event that has no such part."""
+    """Return the fields that are not empty, or no fields if the event has no such part."""
     fields = msgspec.to_builtins(part) if part else {}
     return {name: value for name, value in fields.items() if value}
 

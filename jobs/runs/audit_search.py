@@ -1,7 +1,8 @@
-"""Search for an entry of the audit trail that is older than the sealed end and belongs to its chain.
+"""Search for an entry of the audit trail, from its sealed end back to the entry.
 
 An approval counts only with its entry (:mod:`jobs.engine.applier`), so the search must be quick. It
-verifies the chain from the end back to the entry, and not the whole trail.
+verifies that the entry belongs to the chain, from the end back to the entry, and not the whole
+trail.
 """
 
 from __future__ import annotations
@@ -43,7 +44,10 @@ def _found(redis: Redis, trail: Trail, known: AuditEntry) -> bool:
 
 
 def _holds(entry: AuditEntry, known: AuditEntry) -> bool:
-    """Return whether an entry has these values; one with parts may have more parts than known."""
+    """Return whether an entry has these values.
+
+    A value that is an object may have more fields in the entry than in ``known``.
+    """
     return all(
         entry.get(name) == value
         or (isinstance(value, dict) and value.items() <= (entry.get(name) or {}).items())

@@ -33,7 +33,8 @@ log = structlog.get_logger(__name__)
 class Record:
     """Proof of a connected channel: the run that proved it, and when.
 
-    For a channel that was made by hand it is the check that found it, and when it was kept.
+    For a channel that was made by hand, ``run`` is the check that found the channel, and ``at`` is
+    when the channel was kept.
     """
 
     run: str
@@ -64,7 +65,7 @@ class ChannelIndex:
         self._authenticator = authenticator or Authenticator()
 
     def claim(self, mailbox: str, run_id: str) -> None:
-        """Make this the only run of the mailbox, or of the message or button press.
+        """Make the run the only one of the mailbox, or of the message or button press.
 
         A run that died before its first event does not count.
 
@@ -87,7 +88,7 @@ class ChannelIndex:
         )  # if two claim at the same time, the second one checks the holder again
 
     def holder(self, mailbox: str) -> str:
-        """Return the run that has claimed the mailbox, ended or not; the empty string where none has."""
+        """Return the run that has claimed the mailbox, ended or not, or an empty string."""
         return codec.as_text(self._redis.get(keys.channel_claim(mailbox)))
 
     def running(self, mailbox: str) -> str:
@@ -96,7 +97,10 @@ class ChannelIndex:
         return holder if holder and self._is_open(holder) else ""
 
     def record(self, mailbox: str) -> Record | None:
-        """Return the channel's proof; None if it was never proven, or this bot did not write the proof."""
+        """Return the channel's proof, or None.
+
+        The result is None if the channel was never proven, or if this bot did not write the proof.
+        """
         raw = self._redis.get(keys.channel_record(mailbox))
         known = self._authenticator.verify(_context(mailbox), raw)
         if raw is not None and known is None:
@@ -104,11 +108,14 @@ class ChannelIndex:
         return codec.load(known, Record) if known is not None else None
 
     def protected(self, mailbox: str, record: bytes) -> bytes:
-        """Return the proof of a channel as it is stored."""
+        """Return the proof of a channel with its MAC, as it is stored."""
         return self._authenticator.protect(_context(mailbox), record)
 
     def renewed(self, mailbox: str, stored: bytes) -> bytes | None:
-        """Return the proof under the newest key; None if this bot did not write it for this mailbox."""
+        """Return the stored proof with a MAC under the newest key.
+
+        The result is None if this bot did not write the proof for this mailbox.
+        """
         return self._authenticator.renewed(_context(mailbox), stored)
 
     def connected(self) -> tuple[Record, ...]:
@@ -125,11 +132,11 @@ class ChannelIndex:
         return tuple(sorted(codec.as_text(raw) for raw in self._redis.sunion(lists)))
 
     def set_last_check(self, mailbox: str, run_id: str) -> None:
-        """Make this the channel's newest check."""
+        """Make the run the channel's newest check."""
         self._redis.set(keys.channel_check(mailbox), run_id, ex=CHECK_KEPT_S)
 
     def last_check(self, mailbox: str) -> str:
-        """Return the id of the channel's newest check, or the empty string."""
+        """Return the id of the channel's newest check, or an empty string."""
         return codec.as_text(self._redis.get(keys.channel_check(mailbox)))
 
     def open(self, run_id: str) -> None:
@@ -158,16 +165,16 @@ class ChannelIndex:
     def runs_of_mailbox(self, mailbox: str) -> tuple[str, ...]:
         """Return the ids of the mailbox's runs, oldest first.
 
-        Of its checks only those that found a channel which was kept are among them.
+        Checks are not among them, except those that found a channel that was then kept.
         """
         return tuple(map(codec.as_text, self._redis.zrange(keys.channel_runs(mailbox), 0, -1)))
 
     def end(self, pipe: Pipeline, run_id: str) -> None:
-        """Add to a transaction: the run has ended."""
+        """Add to a transaction that the run has ended."""
         pipe.zrem(keys.runs_open(), run_id)
 
     def release(self, pipe: Pipeline, mailbox: str) -> None:
-        """Add to a transaction: no run holds the mailbox."""
+        """Add to a transaction that no run holds the mailbox."""
         pipe.delete(keys.channel_claim(mailbox))
 
     def add(self, pipe: Pipeline, record: Record, run: Run) -> None:
@@ -184,7 +191,10 @@ class ChannelIndex:
         pipe.sadd(keys.person_channels(run.requester.id), mailbox)
 
     def _keep(self, pipe: Pipeline, mailbox: str, run_id: str) -> None:
-        """Make a check the first run of the channel that it has found, whose history stays."""
+        """Make a check the first run of the channel that it has found.
+
+        The history of the check then does not expire.
+        """
         pipe.persist(keys.run_events(run_id))
         pipe.zadd(keys.channel_runs(mailbox), {run_id: now().timestamp()}, nx=True)
         pipe.set(keys.channel_check(mailbox), run_id, ex=CHECK_KEPT_S)

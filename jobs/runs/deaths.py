@@ -1,9 +1,9 @@
-"""Deaths of the processes that work on a run, such as by the kernel for want of memory (SIGKILL).
+"""Deaths of the processes that work on a run, such as those for lack of memory (SIGKILL).
 
 A dead process says nothing, so every attempt is counted before it begins, and the count is dropped
-when it ends. Deaths in a row without a newly settled step in between are what the run itself may
-cause. The first few are made up for at once, the next after growing pauses, and then the run is
-given up. Otherwise the workers would die with it in a loop.
+when it ends. The run itself may cause deaths in a row without a newly settled step in between.
+After the first few deaths the next attempt begins at once. After more deaths it waits for growing
+pauses, and then the run is given up. Otherwise the run would kill the workers in a loop.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ class DiedTooOftenError(Exception):
 
 
 def begin(redis: Redis, run: Run) -> float:
-    """Count an attempt and return 0, or return the seconds that it has to wait.
+    """Count an attempt and return 0, or return the seconds for which the attempt has to wait.
 
     Raises:
         DiedTooOftenError: the run is to be given up.
@@ -47,5 +47,5 @@ def begin(redis: Redis, run: Run) -> float:
 
 
 def end(redis: Redis, run_id: str) -> None:
-    """Drop the count, because the attempt has ended by itself, also with an error."""
+    """Drop the count, because the attempt has ended by itself, with or without an error."""
     redis.delete(keys.run_mark(run_id, "deaths"))

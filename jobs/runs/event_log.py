@@ -1,8 +1,9 @@
-"""Lines of a run's history in Redis: each event with a MAC that also covers the run and the MAC before it.
+"""Lines of a run's history in Redis, each of which is an event with a MAC.
 
-So an event counts only in its run and at its place. One that was made, changed, moved, copied or
-repeated by another client is found, and so is a missing one that is not the last
-(:mod:`jobs.storage.mac`). A history that is cut off at its end is an older state of the run.
+The MAC also covers the run and the MAC before it. So an event counts only in its run and at its
+place. An event that was made, changed, moved, copied or repeated by another client is found, and so
+is a missing event that is not the last (:mod:`jobs.storage.mac`). A history that is cut off at its
+end is an older state of the run.
 """
 
 from __future__ import annotations
@@ -29,7 +30,8 @@ UNTRUSTED = frozenset({FOREIGN_EVENT, NOT_AUDITED})
 class Reading:
     """Events that were read from a run's history, up to the first that this bot did not make.
 
-    ``mac`` is the MAC of the last event. ``foreign`` says that another line follows it.
+    ``mac`` is the MAC of the last event. ``foreign`` says that a line that this bot did not make
+    follows that event.
     """
 
     events: tuple[Event, ...]
@@ -37,7 +39,7 @@ class Reading:
     foreign: bool
 
     def apply_to(self, run: Run) -> Run:
-        """Return the run, to which the events were applied, with what is known of its last event.
+        """Return ``run``, to which the events were applied before, with the MAC of its last event.
 
         A foreign event stops the run: it counts as failed, unless it had ended before.
         """
@@ -51,20 +53,20 @@ class Reading:
 
 
 class EventLog:
-    """Writer and reader of the lines."""
+    """Writer and reader of the lines of run histories."""
 
     def __init__(self, authenticator: Authenticator) -> None:
         self._authenticator = authenticator
 
     def lines(self, run_id: str, events: Iterable[Event], previous: str = "") -> list[bytes]:
-        """Return the lines of events that follow the event with the MAC ``previous``.
+        """Return the lines for events that follow the event with the MAC ``previous``.
 
         ``previous`` is empty for the first event of a run.
         """
         return self.chained(run_id, map(codec.dump, events), previous)
 
     def chained(self, run_id: str, bodies: Iterable[bytes], previous: str = "") -> list[bytes]:
-        """Return the lines of events that are JSON already (:meth:`lines`)."""
+        """Return the lines for events that are JSON already; see :meth:`lines`."""
         lines = []
         for body in bodies:
             lines.append(self._authenticator.protect(_context(run_id, previous), body))
@@ -82,7 +84,10 @@ class EventLog:
         return Reading(tuple(events), previous, len(events) < len(lines))
 
     def last(self, run_id: str, lines: Sequence[bytes]) -> Event | None:
-        """Return the last of one or two lines at the end of a history; None if this bot did not make it."""
+        """Return the event of the last of one or two lines at the end of a history.
+
+        The result is None if this bot did not make that line.
+        """
         *before, last = lines
         previous = mac_of(before[-1]) if before else ""
         found = self.read(run_id, [last], previous)
@@ -91,8 +96,8 @@ class EventLog:
     def renewed(self, run_id: str, lines: Sequence[bytes]) -> list[bytes]:
         """Return the lines of a whole history with their MACs under the newest key.
 
-        It is shorter than ``lines`` if this bot did not make the line that follows. Every MAC covers
-        the one before it, so all lines of a run change together.
+        The result is shorter than ``lines`` if this bot did not make the line that follows. Every
+        MAC covers the one before it, so all lines of a run change together.
         """
         bodies, previous = [], ""
         for line in lines:

@@ -166,7 +166,7 @@ def _found(run: Run, event: Event) -> Run:
 
 
 def _read_back(changed: dict[str, Changed], finding: Finding) -> dict[str, Changed]:
-    """Record the values that the first inspection after the change read back.
+    """Return the changes with the values that the first inspection after a change read back.
 
     Later inspections may see changes made by somebody else.
     """

@@ -1,4 +1,7 @@
-"""Look at everything in Redis that carries a MAC, for the bot's operator."""
+"""Search of everything in Redis that carries a MAC for content that this bot did not make.
+
+The result is for the bot's operator.
+"""
 
 from __future__ import annotations
 
@@ -29,7 +32,10 @@ def _events(store: RunStore) -> Iterator[str]:
 
 
 def _records(store: RunStore) -> Iterator[str]:
-    """Yield the records of channels. The other keys that the pattern matches hold no JSON object."""
+    """Yield the keys of channel records that this bot did not make.
+
+    The other keys that the pattern matches hold no JSON object.
+    """
     for key, mailbox in _keys(store, keys.channel_record("*")):
         is_text = store.redis.type(key) == b"string"
         raw = store.redis.get(key) if is_text else None

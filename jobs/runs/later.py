@@ -11,7 +11,7 @@ FIXING = frozenset({RunKind.FIX, RunKind.SETUP})
 
 
 def fixed_by(check: Run, runs: Iterable[Run]) -> dict[str, Run]:
-    """Return, by the name of the step, the latest finished run that has changed it since the check."""
+    """Return, by step name, the latest finished run that has changed the step since the check."""
     since = check.checked
     return {
         step: run
@@ -23,11 +23,11 @@ def fixed_by(check: Run, runs: Iterable[Run]) -> dict[str, Run]:
 
 
 def undone_by(cancelled: Run, runs: Iterable[Run]) -> Run | None:
-    """Return the finished undo of what this run had changed, or None."""
+    """Return the finished undo of the changes that the canceled run had made, or None."""
     later = (run for run in runs if run.kind is RunKind.UNDO and run.ended is Kind.FINISHED)
     return next((run for run in later if _covers(cancelled, run)), None)
 
 
 def _covers(cancelled: Run, undo: Run) -> bool:
-    """Return whether the undo knew of this run's changes."""
+    """Return whether the undo knew of the canceled run's changes."""
     return any(cancelled.id in change.runs for change in undo.past.values())

@@ -43,7 +43,7 @@ class Migration:
     obsolete: Callable[[], tuple[Key, ...]] = tuple
 
     def event(self, old: Json) -> Json:
-        """Return an event as the new layout has it."""
+        """Return an event in the new layout."""
         every, own = (self.events.get(kind, _unchanged) for kind in (EVERY, str(old.get("kind"))))
         return own(every(old))
 
@@ -54,13 +54,16 @@ def renamed(old: Json, names: Mapping[str, str]) -> Json:
 
 
 def _recalled(event: Json) -> Json:
-    """An undo's memory: the values before and after a change are called so."""
+    """Return an undo's event with the new names of the values before and after a change."""
     names = {"was": "values_before", "left": "values_after"}
     return {**event, "past": [renamed(past, names) for past in event.get("past", [])]}
 
 
 def _opened(event: Json) -> Json:
-    """A run's beginning: its kind, its origin and its brief were strings in ``data``."""
+    """Return a run's first event with a kind, an origin and a brief of their own.
+
+    They were strings in ``data`` before.
+    """
     if event.get("run_kind"):
         return event
     told = event.get("data", {})
@@ -75,7 +78,7 @@ def _opened(event: Json) -> Json:
 
 
 def _run_kind(kind: str) -> str:
-    """A run's kind: a check of many channels was called a round."""
+    """Return the new name of a run's kind: a check of many channels was called a round."""
     return "bulk_check" if kind == "round" else kind
 
 
@@ -123,7 +126,7 @@ NAMES = frozenset({"shown_by", "as_of", "station"})
 
 
 def _finding(event: Json) -> Json:
-    """Move what the verdict reads from the finding's ``facts`` to its typed ``signals``."""
+    """Move the data for the verdict from the finding's ``facts`` to its typed ``signals``."""
     finding = event.get("finding")
     if not finding:
         return event
@@ -153,7 +156,10 @@ def _signal(name: str, value: str) -> object:
 
 
 def _moment(value: object) -> str | None:
-    """A time with its zone. Some were as a cloud had written them; what is no time counted as none."""
+    """Return a time with its zone, or None if the value is not a time.
+
+    Some times were stored as a cloud had written them.
+    """
     moment = parse(value)
     return moment.isoformat() if moment else None
 
@@ -164,7 +170,10 @@ def _about(about: Json) -> Json:
 
 
 def _card(card: Json) -> Json:
-    """A posted card: its fields have the names of what they decide."""
+    """Return a posted card with the new names of its fields.
+
+    The new names are those of the decisions that the fields make.
+    """
     return renamed(card, {"mark": "fingerprint", "turn": "urgency", "asks": "prompt"})
 
 

@@ -11,11 +11,11 @@ from datetime import datetime
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """The space and the thread in which a run shows itself.
+    """Space and thread in Webex in which a run shows itself.
 
-    ``direct`` is true in a 1:1 conversation. ``message`` is the id of the message, or of the press on a card,
-    that asked for the run. ``trace`` is the W3C ``traceparent`` of the event that asked for it, or empty
-    without traces (:mod:`jobs.clouds.tracing`).
+    ``direct`` is true in a 1:1 conversation. ``message`` is the id of the message, or of the press
+    on a card, that asked for the run. ``trace`` is the W3C ``traceparent`` of the event that asked
+    for the run, or empty without traces (:mod:`jobs.clouds.tracing`).
     """
 
     room: str = ""
@@ -33,7 +33,7 @@ class FixBrief:
     ``token_cause`` is the cause code that only a new token ends, or an empty string.
     ``manual_causes`` are the cause codes that only a person can fix. ``checked_at`` is when the
     check ended. ``wrong`` are the steps that the fix will probably change, so that its sign-in asks
-    for their permissions. The plan decides what is changed.
+    for their permissions. The plan decides which steps are changed.
     """
 
     consent_missing: bool = False
@@ -49,14 +49,14 @@ class Brief:
 
     ``client_id`` is the app that Webex Connect got its token with. ``token_at`` is the last
     Generate Token. ``upn`` is the mailbox user. It is empty for a ``shared`` mailbox, for which
-    another user signs in: ``delegate`` names that user, or is empty. ``changed_at`` is when the bot last changed the target of the
-    copies. ``mailboxes`` are the channels of a bulk check. ``test_recipient`` is the address that
-    gets one mail through Webex Connect, or empty if no such mail was requested. ``fix`` is set only
-    for a fix.
+    another user signs in: ``delegate`` names that user, or is empty. ``changed_at`` is when the bot
+    last changed the target of the copies. ``mailboxes`` are the channels of a bulk check.
+    ``test_recipient`` is the address that gets one mail through Webex Connect, or empty if no such
+    mail was requested. ``fix`` is set only for a fix.
 
-    ``by_hand`` means that nobody set the channel up here, so what only a setup records is not
-    known. ``discover`` means that the check must find the channel first, because none is known
-    here. ``keep`` means that the channel is kept once it is found (``/adopt``).
+    ``by_hand`` means that nobody set the channel up here, so the values that only a setup records
+    are not known. ``discover`` means that the check must find the channel first, because none is
+    known here. ``keep`` means that the channel is kept once it is found (``/adopt``).
     """
 
     client_id: str = ""

@@ -10,7 +10,7 @@ from jobs.model import Change, Channel, Scope
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Lines of a plan.
+    """Plan of the changes of a run, each of which is one line.
 
     A different plan has a different ID, so a button on an old card approves nothing.
     """
@@ -22,10 +22,10 @@ class Plan:
     def shows(self, change: Change) -> bool:
         """Return whether the change is one of the plan's lines.
 
-        It is if it has the same result, for the same object and scope, and no unmentioned party
-        loses something. The method, IDs and days may have become known later, for example if an app
-        is updated instead of created. Reopening something that somebody has closed is a different
-        result from creating it.
+        That is so if the change has the same result as a line, for the same object and scope, and
+        no unmentioned party loses something. The method, IDs and days may have become known later,
+        for example if an app is updated instead of created. Reopening something that somebody has
+        closed is a different result from creating it.
         """
         return any(
             _outcome(line) == _outcome(change) and _loses_only(line, change)

@@ -1,10 +1,11 @@
 """Protection of data from before layout 3, in which anybody who could write to Redis was believed.
 
-Once, all events, records, cards, links and sealed values get a MAC or are bound to their names
-(:mod:`jobs.storage.mac`, :mod:`jobs.storage.vault`). This believes what it finds, so it must not
-happen again because somebody sets the layout's number back. It happens only while the end of the
-audit trail has the seal of layout 2, which this version never makes: the first entry that it
-writes, and this protection itself, seal the end in another way. The old trail must be intact.
+All events, records, cards, links and sealed values get a MAC or are bound to their names, once
+(:mod:`jobs.storage.mac`, :mod:`jobs.storage.vault`). The protection believes the data that it
+finds, so it must not happen again because somebody sets the layout's number back. It happens only
+while the end of the audit trail has the seal of layout 2, which this version never makes: the first
+entry that this version writes, and the protection itself, seal the end in another way. The old
+trail must be intact.
 """
 
 from __future__ import annotations
@@ -35,8 +36,8 @@ log = structlog.get_logger(__name__)
 def protect(redis: Redis, encryption_keys: Sequence[str]) -> None:
     """Protect the data of layout 2, if its audit trail shows that this was never done.
 
-    Otherwise the data stays as it is, and what is not protected does not count. Without keys nothing is
-    protected.
+    Otherwise the data stays as it is, and values without a MAC do not count. Without keys nothing
+    is protected.
     """
     if not encryption_keys:
         return
@@ -53,7 +54,7 @@ def protect(redis: Redis, encryption_keys: Sequence[str]) -> None:
 
 
 class Protection:
-    """Adding of MACs to older data. It may be interrupted and start again."""
+    """Addition of MACs to older data. It may be interrupted and start again."""
 
     def __init__(self, redis: Redis, encryption_keys: Sequence[str]) -> None:
         self._redis = redis
@@ -89,7 +90,10 @@ class Protection:
             pipe.set(key, own, keepttl=True)
 
     def _protect_record(self, pipe: Pipeline, key: bytes, mailbox: str) -> None:
-        """Protect a channel's proof; its other keys, which the pattern also matches, are no JSON objects."""
+        """Protect a channel's proof.
+
+        The channel's other keys, which the pattern also matches, are no JSON objects.
+        """
         value = pipe.get(key) if pipe.type(key) == b"string" else b""
         pipe.multi()
         if isinstance(value, bytes) and value.startswith(b"{"):

@@ -1,6 +1,6 @@
 """Names that people read aloud: the id of a run, and the reference of an event.
 
-By a reference a card, the log and the audit trail speak of the same event.
+A card, the log and the audit trail use the same reference for the same event.
 """
 
 from __future__ import annotations
@@ -16,5 +16,5 @@ def new_id() -> str:
 
 
 def new_reference() -> str:
-    """``REF-`` and six hexadecimal digits, such as ``REF-3F9A1C``."""
+    """Return ``REF-`` and six hexadecimal digits, such as ``REF-3F9A1C``."""
     return f"REF-{secrets.token_hex(3).upper()}"

@@ -1,9 +1,9 @@
-"""Writing of everything in Redis again under the first of ENCRYPTION_KEYS, so that an older key can go.
+"""Renewal of everything in Redis under the first of ENCRYPTION_KEYS, so that an older key can go.
 
 Each value is verified with any of the keys and written again in one transaction (WATCH), one Redis
-key at a time. So the bot may run meanwhile: a value that changes in between is read again. It may be
-interrupted and start again: a value that is under the first key already stays as it is. A value that
-does not verify is never signed. It is left as it is, and named.
+key at a time. So the bot may run meanwhile: a value that changes in between is read again. The
+renewal may be interrupted and start again: a value that is under the first key already stays as it
+is. A value that does not verify is never signed. It is left as it is, and named.
 """
 
 from __future__ import annotations
@@ -55,8 +55,8 @@ class What(StrEnum):
 class Found:
     """Values of one Redis key: how many are under the first key and how many under an older one.
 
-    ``foreign`` names the values that verify under no key. ``writes`` put those under an older key
-    under the first one.
+    ``foreign`` names the values that verify under no key. ``writes`` are calls that write the
+    values under an older key again under the first one.
     """
 
     newest: int = 0
@@ -67,14 +67,14 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """Values in Redis by their kind, as :class:`Found` has them for one key."""
+    """Numbers of values in Redis by their kind, added up from :class:`Found` of each key."""
 
     newest: Counter[What] = field(default_factory=Counter)
     older: Counter[What] = field(default_factory=Counter)
     foreign: list[str] = field(default_factory=list)
 
     def add(self, what: What, found: Found) -> None:
-        """Add the values of one key."""
+        """Add the numbers of the values of one key."""
         self.newest[what] += found.newest
         self.older[what] += found.older
         self.foreign.extend(found.foreign)
@@ -92,7 +92,7 @@ Look = Callable[[Reader, bytes, str], Found]
 
 @dataclass(frozen=True, slots=True)
 class _Place:
-    """Keys of one kind: their pattern, the type of their values in Redis, and how to look at one."""
+    """Keys of one kind, with their pattern, their type in Redis, and a function to look at one."""
 
     what: What
     pattern: Key
@@ -101,7 +101,7 @@ class _Place:
 
 
 class Rekeying:
-    """Look at all values that depend on ENCRYPTION_KEYS, with or without writing.
+    """Inspection of all values that depend on ENCRYPTION_KEYS, with or without writing.
 
     ``encryption_keys`` are ENCRYPTION_KEYS, newest first. Raises redis.RedisError if Redis is
     unreachable.
@@ -128,10 +128,10 @@ class Rekeying:
         )
 
     def renew(self) -> Result:
-        """Write everything again that is under an older key.
+        """Write every value that is under an older key again under the first one.
 
-        ``older`` of the result are the values that were written again. The audit trail gets an entry
-        with their numbers, if there are any and it is intact.
+        ``older`` of the result are the values that were written again. The audit trail gets an
+        entry with their numbers, if there are any and the trail is intact.
         """
         result = self._pass(self._renewed)
         trail = self._look_at_trail()
@@ -146,7 +146,7 @@ class Rekeying:
         return result
 
     def survey(self) -> Result:
-        """Return the same without writing anything."""
+        """Return the same result as :meth:`renew` would, without writing anything."""
         result = self._pass(lambda place, key: self._look(place, self._redis, key))
         result.add(What.TRAIL, self._look_at_trail())
         return result
@@ -159,7 +159,10 @@ class Rekeying:
         return result
 
     def _renewed(self, place: _Place, key: bytes) -> Found:
-        """Write the values of one key again; another client's change in between is read again."""
+        """Write the values of one Redis key again.
+
+        If another client changes a value in between, all values of the key are read again.
+        """
         seen: list[Found] = []
 
         def attempt(pipe: Pipeline) -> None:
@@ -196,7 +199,7 @@ class Rekeying:
         return lambda run_id, value: self._authenticator.renewed((purpose, run_id), value)
 
     def _channel(self, reader: Reader, key: bytes, mailbox: str) -> Found:
-        """Look at a channel's proof; the other keys that the pattern matches are no JSON objects."""
+        """Look at a channel's proof; its other keys, which the pattern matches, are no JSON."""
         value = reader.get(key)
         if not isinstance(value, bytes) or not value.startswith(b"{"):
             return Found()
@@ -233,7 +236,7 @@ class Rekeying:
 
 
 def _text(renew: Renew) -> Look:
-    """Return the look at a key that holds one value."""
+    """Return a function that looks at a key that holds one value."""
 
     def look(reader: Reader, key: bytes, whose: str) -> Found:
         value = reader.get(key)
@@ -251,7 +254,10 @@ def _found(
     write: Callable[[bytes, Pipeline], object],
     place: str = "",
 ) -> Found:
-    """Return what is known of one value, of which ``renewed`` is what belongs in its place."""
+    """Return the result for one value.
+
+    ``renewed`` is the value under the first key, or None if the value verifies under no key.
+    """
     if renewed is None:
         return Found(foreign=(_name(key) + place,))
     if renewed == value:
@@ -260,7 +266,7 @@ def _found(
 
 
 def _set(key: bytes, value: bytes, pipe: Pipeline) -> object:
-    """Replace a value that still exists; it ends when the earlier one would have ended."""
+    """Replace a value that still exists, and keep its expiry."""
     return pipe.set(key, value, xx=True, keepttl=True)
 
 
@@ -269,5 +275,5 @@ def _set_field(key: bytes, slot: bytes, value: bytes, pipe: Pipeline) -> object:
 
 
 def _name(key: bytes) -> str:
-    """Return a key for a terminal, without control characters that another client may have put in."""
+    """Return a key for a terminal, without control characters from another client."""
     return repr(key.decode(errors="replace"))[1:-1]

@@ -1,8 +1,8 @@
 """Retention: removes runs, cards and audit entries that are too old, a slice at a time.
 
 A run is removed if it ended long enough ago and nothing needs it. A recorded channel needs all its
-runs, because ``/undo`` restores what they recorded. So does a mailbox with a run that is going on, or
-with changes that were not undone.
+runs, because ``/undo`` restores the values that they recorded. So does a mailbox with a run that is
+going on, or with changes that were not undone.
 """
 
 from __future__ import annotations
@@ -34,7 +34,10 @@ log = structlog.get_logger(__name__)
 
 
 class Retention:
-    """Periodic removal of old data. ``run_days`` and ``audit_days`` are how long it is kept."""
+    """Periodic removal of old data.
+
+    ``run_days`` and ``audit_days`` are the days for which runs and audit entries are kept.
+    """
 
     def __init__(self, store: RunStore, run_days: int, audit_days: int) -> None:
         self._store = store
@@ -47,12 +50,15 @@ class Retention:
         self._reported = 0
 
     def __call__(self) -> None:
-        """Do one slice: of the runs, of their cards, and of the audit trail."""
+        """Process one slice of the runs, of their cards, and of the audit trail."""
         self._pass_over_keys()
         self._keep_trail()
 
     def _pass_over_keys(self) -> None:
-        """Look at some keys. When all were looked at, the next pass begins a day after this one did."""
+        """Process the runs and cards of some keys.
+
+        After all keys, the next pass begins a day after this one began.
+        """
         if not self._scans and self._passed is not None and now() - self._passed < PASS:
             return
         if not self._scans:
@@ -84,7 +90,7 @@ class Retention:
                 self._remove(each)
 
     def _may_be_old(self, run_id: str) -> bool:
-        """Return whether the run has no end of its own in Redis, and its last event is old."""
+        """Return whether the run does not expire in Redis by itself, and its last event is old."""
         if self._redis.ttl(keys.run_events(run_id)) >= 0:
             return False
         raw = self._redis.lindex(keys.run_events(run_id), -1)
@@ -113,7 +119,10 @@ class Retention:
             yield run
 
     def _remove(self, run: Run) -> None:
-        """Remove a run with its cards and its places in the indexes, unless it has just got an event."""
+        """Remove a run with its cards and its places in the indexes.
+
+        A run that has just got an event is not removed.
+        """
 
         def attempt(pipe: Pipeline) -> None:
             same = pipe.llen(keys.run_events(run.id)) == run.version
@@ -127,7 +136,7 @@ class Retention:
         log.info("run removed", run=run.id, kind=str(run.kind), ended=str(run.ended_at))
 
     def _keep_cards(self, run_id: str) -> None:
-        """Give the cards of a run an end if the run has one."""
+        """Let the cards of a run expire if the run has ended, expires by itself, or is gone."""
         cards, events = keys.cards(run_id), keys.run_events(run_id)
         if self._redis.ttl(cards) >= 0:
             return
@@ -140,9 +149,9 @@ class Retention:
             self._redis.expire(cards, self._run_age, nx=True)
 
     def _keep_trail(self) -> None:
-        """Verify the trail, and remove entries that are older than the midnight so many days ago.
+        """Verify the audit trail, and remove entries that are older than ``audit_days``.
 
-        So at most one entry a day is written about removed ones.
+        The age is counted from midnight, so at most one entry a day is written about removed ones.
         """
         trail, moment = self._store.audit, now()
         if self._examined is None or moment - self._examined >= PASS:
@@ -154,7 +163,7 @@ class Retention:
         trail.clear(midnight - self._audit_age)
 
     def _report(self, found: Verified) -> None:
-        """Log the entry that is wrong, once for each such entry."""
+        """Log the wrong entry of the audit trail, once for each such entry."""
         if found.broken_at not in {0, self._reported}:
             log.error("audit trail is broken", entry=found.broken_at, why=found.why)
         self._reported = found.broken_at

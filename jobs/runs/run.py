@@ -124,9 +124,10 @@ class Problem:
 class Changed:
     """Change that was begun (``done`` is None) or made.
 
-    It holds what the inspection saw before it, and the values read back after it. ``since`` is the
-    first attempt of a change that was never completed, and ``begun`` is the last one. ``unseen`` is
-    how often it was made without being seen to take effect since.
+    ``before`` is the inspection's finding before the change, and ``values_after`` are the values
+    read back after it. ``since`` is the first attempt of a change that was never completed, and
+    ``begun`` is the last one. ``unseen`` is how often it was made without being seen to take effect
+    since.
     """
 
     changes: tuple[Change, ...]
@@ -139,7 +140,7 @@ class Changed:
 
     @property
     def interrupted(self) -> datetime | None:
-        """Return when it was last begun if an attempt never got an answer, or None."""
+        """Return when the change was last begun if an attempt never got an answer, or None."""
         return self.begun if self.done is None or self.since is not None else None
 
     @property
@@ -155,16 +156,16 @@ class Run:
     ``kind``, ``origin`` and ``brief`` are set when it is opened. Only the conversation interprets
     the texts of ``origin``. ``brief`` is made by :mod:`jobs.checks.check` and
     :mod:`jobs.checks.fix_context`. ``version`` is the number of events that the state is computed
-    from, and ``mac`` is the MAC of the last one (:mod:`jobs.runs.event_log`). ``detailed_at`` is when
-    the details were given last. ``past`` and ``known`` are an undo's data of the runs before it.
-    ``demanded`` are steps
-    whose change a cloud requires, whatever their findings. ``planned_in`` is the tenant of the
-    administrator whose sign-in the plan was made with. ``search`` is what a check found of a
-    channel that is not known here, and ``discovered`` is true once that channel is known.
-    ``silent`` are the clouds that give a check no answer so far, and ``once_silent`` also those that
-    have answered since. ``permissions`` are the Graph permissions that the sign-in asked for. They
-    are empty in runs of earlier versions. ``requests`` are the messages and button presses that
-    were carried out: the event of one is handled again if its worker dies before it says so.
+    from, and ``mac`` is the MAC of the last one (:mod:`jobs.runs.event_log`). ``detailed_at`` is
+    when the details were given last. ``past`` and ``known`` are an undo's data of the runs before
+    it. ``demanded`` are steps whose change a cloud requires, whatever their findings.
+    ``planned_in`` is the tenant of the administrator whose sign-in the plan was made with.
+    ``search`` is the result of a check's search for a channel that is not known here, and
+    ``discovered`` is true once that channel is known. ``silent`` are the clouds that give a check
+    no answer so far, and ``once_silent`` also those that have answered since. ``permissions`` are
+    the Graph permissions that the sign-in asked for. They are empty in runs of earlier versions.
+    ``requests`` are the messages and button presses that were carried out: the event of one is
+    handled again if its worker dies before it says so.
     """
 
     id: str
@@ -214,7 +215,10 @@ class Run:
 
     @property
     def has_begun(self) -> bool:
-        """Return whether anything was approved or changed; before that, everything may be planned again."""
+        """Return whether anything was approved or changed.
+
+        Before that, everything may be planned again.
+        """
         return bool(self.approvals or self.changed)
 
     @property
@@ -245,7 +249,7 @@ class Run:
         return self.findings[step].state if step in self.findings else None
 
     def settled(self, step: str) -> bool:
-        """Return whether the step needs nothing more: it holds, or was skipped with a reason."""
+        """Return whether the step needs nothing more: it is in order, or was skipped."""
         return self.state_of(step) in {State.OK, State.WARNING, State.POSSIBLE, State.SKIPPED}
 
     def answer(self, question: str) -> str:
@@ -275,15 +279,15 @@ ENDS = frozenset({Kind.CANCELLED, Kind.FAILED, Kind.FINISHED})
 
 
 class AttemptOverError(Exception):
-    """This process may write nothing more to the run, and change nothing more for it."""
+    """Error because this process may write and change nothing more for the run."""
 
 
 class LeaseLostError(AttemptOverError):
-    """Another worker has taken over the run, or this worker's lease has expired."""
+    """Error because another worker has taken over the run, or this worker's lease has expired."""
 
 
 class RunEndedError(AttemptOverError):
-    """The run has ended."""
+    """Error because the run has ended."""
 
 
 class RunGoneError(LookupError):
@@ -300,7 +304,7 @@ class ForeignRunError(RunGoneError):
 def opening(
     channel: Channel, requester: Person, kind: RunKind, origin: Origin, brief: Brief | None = None
 ) -> Event:
-    """The first event of a run."""
+    """Return the first event of a run."""
     return Event(
         Kind.OPENED,
         now(),

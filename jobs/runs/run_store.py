@@ -46,7 +46,7 @@ ABOUT_S = 90 * 24 * 3600
 class RunStore:
     """Store of runs, with the index of their channels and the schedule.
 
-    ``held_lease`` is set in the store of a worker that has a run (:meth:`held_by`), and otherwise None.
+    ``held_lease`` is set in the store of a worker that has a run (:meth:`held_by`), otherwise None.
     Raises redis.RedisError if Redis is unreachable.
     """
 
@@ -69,7 +69,7 @@ class RunStore:
     ) -> Run:
         """Open a run and claim its mailbox.
 
-        While the mailbox is not known, the message or button press that asked for it is claimed instead.
+        While the mailbox is not known, the message or button press that asked for it is claimed.
 
         Raises:
             AlreadyRunningError: there is such a run, and it has not ended.
@@ -88,9 +88,9 @@ class RunStore:
         return self.load(run_id)
 
     def claim(self, mailbox: str, run_id: str) -> None:
-        """Make this the only run of the mailbox, or of the message or button press.
+        """Make the run the only one of the mailbox, or of the message or button press.
 
-        A run that was stopped by a foreign event holds nothing. A worker records that it was.
+        A run that was stopped by a foreign event holds nothing. A worker records the stop.
 
         Raises:
             AlreadyRunningError: another run holds it, and it has not ended.
@@ -108,9 +108,9 @@ class RunStore:
         """Append events to the run's history; the events of one call are written together.
 
         The run also becomes due a little later, in the same transaction. So if the caller dies
-        before a worker gets the job from the queue, it is picked up anyway. It is checked in that
-        transaction that the run has not ended, and that the lease is current if this is the store of
-        a worker (:meth:`held_by`).
+        before a worker gets the job from the queue, it is picked up anyway. The transaction checks
+        that the run has not ended, and that the lease is current if this is the store of a worker
+        (:meth:`held_by`).
 
         Raises:
             RunGoneError: when the run does not exist, and this is not its first event.
@@ -133,8 +133,8 @@ class RunStore:
     def load(self, run_id: str) -> Run:
         """Return the run in its present state.
 
-        If an event was not made by this bot, the run is as it was before it, and has failed
-        (:mod:`jobs.runs.event_log`).
+        If an event was not made by this bot, the run is in the state before that event, and has
+        failed (:mod:`jobs.runs.event_log`).
 
         Raises:
             RunGoneError: when the run does not exist.
@@ -148,8 +148,8 @@ class RunStore:
     def refresh(self, run: Run) -> Run:
         """Return the run in its present state, reading only the events since ``run`` was folded.
 
-        Everything is read if the history does not continue from there, for example because Redis lost
-        the events of its last second.
+        Everything is read if the history does not continue from there, for example because Redis
+        lost the events of its last second.
         """
         last, *lines = self._lines(run.id, run.version - 1) or [b""]
         found = self.event_log.read(run.id, lines, run.mac)
@@ -210,7 +210,7 @@ class RunStore:
         return self.load(run_id)
 
     def last_check(self, mailbox: str) -> Run | None:
-        """Return the channel's newest check, or None."""
+        """Return the run of the channel's newest check, or None."""
         run_id = self.channels.last_check(mailbox)
         return next(self._known([run_id]), None) if run_id else None
 
@@ -238,15 +238,15 @@ class RunStore:
         return tuple(run for run in known if run.channel.mailbox == mailbox)
 
     def record(self, what: str, run_id: str, along: Along, **more: object) -> None:
-        """Record something about a run in the audit trail, and run ``along`` in the same transaction."""
+        """Record a fact about a run in the audit trail, and run ``along`` in one transaction."""
         self.audit.add(entry(what, self._about(run_id), **more), along=along)
 
     def not_changed(self, run_id: str, step: str, why: dict[str, str]) -> None:
-        """Record in the audit trail that a change did not succeed, with the calls that were made."""
+        """Record in the audit trail that a change did not succeed, with the calls made for it."""
         self.audit.add(entry("not_changed", self._about(run_id), step=step, data=why))
 
     def changed_late(self, run_id: str, step: str, calls: Sequence[str]) -> None:
-        """Record in the audit trail the calls whose worker had lost the run before they were answered.
+        """Record in the audit trail the calls that were answered after the worker had lost the run.
 
         They are no event of the run, because another worker has it, or it has ended.
         """
@@ -263,10 +263,10 @@ class RunStore:
         return bool(self.redis.sismember(keys.secrets_shown(), key_id))
 
     def lease(self, run_id: str) -> AbstractContextManager[RenewedLock | None]:
-        """The right to work on a run, for one worker at a time; None where another has it.
+        """Return the right to work on a run, for one worker at a time, or None if another has it.
 
-        Each renewal puts the run on the due list, so a worker that dies is followed by another after
-        :data:`jobs.runs.schedule.LEASE_S` seconds, or at once if its machine is still running
+        Each renewal puts the run on the due list, so a worker that dies is followed by another
+        after :data:`jobs.runs.schedule.LEASE_S` seconds, or at once if its machine is still running
         (:mod:`jobs.storage.locks`).
         """
         name = LockName(LockKind.RUN, run_id)
@@ -275,10 +275,10 @@ class RunStore:
         )
 
     def held_by(self, lease: RenewedLock) -> RunStore:
-        """Return this store for the worker with the lease: it writes only while the lease is current.
+        """Return this store for the worker with the lease; it writes only under a current lease.
 
-        The lease's token is compared in the transaction of every event, so a worker that was stopped
-        for longer than its lease and goes on writes nothing.
+        The lease's token is compared in the transaction of every event, so a worker that was
+        stopped for longer than its lease and goes on writes nothing.
         """
         held = copy.copy(self)
         held.held_lease = lease
@@ -312,7 +312,7 @@ class RunStore:
         return list(map(codec.as_bytes, lines))
 
     def _discard(self, run_id: str) -> None:
-        """Delete a run that was begun and found its channel held."""
+        """Delete a run that was just begun, because another run holds its mailbox."""
         with self.redis.pipeline() as pipe:
             self.channels.end(pipe, run_id)
             self.schedule.end(pipe, run_id)
@@ -349,7 +349,7 @@ class RunStore:
             self.redis.transaction(attempt, *watched)
 
     def _check(self, pipe: Pipeline, run_id: str, *, opens: bool) -> str:
-        """Return the MAC of the run's last event, or raise an error if nothing may be added to the run."""
+        """Return the MAC of the run's last event, or raise an error if nothing may be added."""
         if self.held_lease is not None and not self.held_lease.is_current(pipe):
             raise LeaseLostError(run_id)
         last = last_lines(pipe, run_id)
@@ -359,7 +359,7 @@ class RunStore:
         return mac_of(last[-1]) if last else ""
 
     def _require_open(self, run_id: str, last: list[bytes]) -> None:
-        """Raise an error if the last two lines of a run's history end it, or another client wrote them."""
+        """Raise an error if the run's last two lines end it, or another client wrote them."""
         event = self.event_log.last(run_id, last) if last else None
         if last and (event is None or event.kind in ENDS):
             raise RunEndedError(run_id)
@@ -385,7 +385,7 @@ class RunStore:
     def _about(self, run_id: str) -> About:
         """Return the description of the run for its entries in the audit trail.
 
-        One that this bot did not make is worked out from the events again.
+        A stored description that this bot did not make is derived from the events again.
         """
         raw = self.redis.get(keys.run_about(run_id)) if run_id else None
         known = self.authenticator.verify(("about", run_id), raw)
@@ -394,7 +394,7 @@ class RunStore:
         return reduce(updated, self.events(run_id) if raw else (), About(run_id))
 
     def _known(self, run_ids: Iterable[str]) -> Iterator[Run]:
-        """Yield the runs that still exist: an operator may delete a run's history (docs/operations.md)."""
+        """Yield the runs that still exist; an operator may delete a run (docs/operations.md)."""
         for run_id in run_ids:
             with suppress(RunGoneError):
                 yield self.load(run_id)

@@ -1,4 +1,4 @@
-"""Schedule of runs: each is handed to a worker when due, and again after a lease until it is done."""
+"""Schedule of runs: each goes to a worker when due, and again after a lease until it is done."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ LEASE_S = 12
 
 
 class Schedule:
-    """The runs and the time at which each is due."""
+    """Runs, and the time at which each is due."""
 
     def __init__(self, redis: Redis) -> None:
         self._due = DueList(redis, keys.runs_due(), LEASE_S + 1)
@@ -26,11 +26,11 @@ class Schedule:
         self._due.schedule(run_id, when)
 
     def remove(self, run_id: str) -> None:
-        """Have the run not advanced by itself."""
+        """Remove the run from the schedule, so that it is not advanced by itself."""
         self._due.remove(run_id)
 
     def postpone(self, run_id: str) -> None:
-        """Have the run advanced once the lease of the worker that has it now has run out."""
+        """Schedule the run to be advanced once the lease of its present worker has run out."""
         self._due.schedule(run_id, _after_lease())
 
     def claim_due(self) -> tuple[str, ...]:
@@ -42,14 +42,14 @@ class Schedule:
         return self._due.claim()
 
     def ensure(self, pipe: Pipeline, run_id: str) -> None:
-        """Add to a transaction: the run is due after a lease, or earlier if it was due earlier."""
+        """Add to a transaction that the run is due after a lease, or earlier if it was before."""
         pipe.zadd(self._due.key, {run_id: _after_lease().timestamp()}, lt=True)
 
     def end(self, pipe: Pipeline, run_id: str) -> None:
-        """Add to a transaction: the run is not due any more."""
+        """Add to a transaction that the run is not due any more."""
         pipe.zrem(self._due.key, run_id)
 
 
 def _after_lease() -> datetime:
-    """When a run is due whose worker has not been heard of again."""
+    """Return when a run becomes due if its worker is not heard of again."""
     return now() + timedelta(seconds=LEASE_S + 1)

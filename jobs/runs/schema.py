@@ -1,4 +1,4 @@
-"""Layout of the data in Redis: a number checked when a process starts, and the migration of older data.
+"""Layout of the data in Redis: a number that a process checks at its start, and migrations.
 
 Before anything is written, every run is migrated and folded in memory. So the data is used
 completely, or refused with an explanation.
@@ -30,7 +30,7 @@ log = structlog.get_logger(__name__)
 
 
 class SchemaError(Exception):
-    """This version cannot use the data. The text tells the bot's operator what to do."""
+    """Error because this version cannot use the data. Its text says how the operator goes on."""
 
 
 def ensure(redis: Redis, encryption_keys: Sequence[str] = ()) -> None:
@@ -63,7 +63,7 @@ def problem(redis: Redis) -> str:
 
 
 def _layout(redis: Redis) -> int:
-    """Return the layout of the data, which this version knows."""
+    """Return the layout of the data, or raise SchemaError if this version does not know it."""
     raw = redis.get(keys.schema())
     text = raw.decode(errors="replace") if isinstance(raw, bytes) else str(FIRST)
     if not text.isdecimal():
@@ -115,7 +115,7 @@ def _tidy_keys(redis: Redis, pending: Sequence[Migration]) -> None:
 def _check(key: bytes, lines: Sequence[bytes | str], pending: Sequence[Migration]) -> None:
     """Check that the run can be read after its migration.
 
-    A run whose first event was deleted is not a run, before or after.
+    A run whose first event was deleted counts as gone, before the migration and after it.
     """
     try:
         fold("", [codec.load(_event(line, pending), Event) for line in lines])
@@ -194,7 +194,10 @@ def _about(value: bytes, pending: Sequence[Migration]) -> bytes:
 
 
 def _card(value: bytes | str, pending: Sequence[Migration]) -> bytes:
-    """Return the card migrated. Other values in the same hash are not objects and stay unchanged."""
+    """Return the migrated card.
+
+    Other values in the same hash are not objects and stay unchanged.
+    """
     try:
         return _rewritten(value, [migration.card for migration in pending])
     except UNREADABLE:
@@ -202,7 +205,7 @@ def _card(value: bytes | str, pending: Sequence[Migration]) -> bytes:
 
 
 def _rewritten(old: bytes | str, rewrites: Sequence[Callable[[Json], Json]]) -> bytes:
-    """The object after all rewrites; byte for byte the same where nothing has changed."""
+    """Return the object after all rewrites, byte for byte the same if nothing has changed."""
     before = now = msgspec.json.decode(old, type=Json)
     for rewrite in rewrites:
         now = rewrite(now)

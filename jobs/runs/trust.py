@@ -18,7 +18,8 @@ log = structlog.get_logger(__name__)
 def stop(store: RunStore, run_id: str, place: int, mailbox: str = "") -> None:
     """Take a run with a foreign event off all lists, and record it once in the audit trail.
 
-    ``place`` is the number of the event. ``mailbox`` is released if the run holds it.
+    A foreign event is one that this bot did not make, and ``place`` is its number. ``mailbox`` is
+    released if the run holds it.
     """
     mark = store.authenticator.protect(("stopped", run_id), codec.dump({"event": place}))
     if store.redis.get(keys.run_stopped(run_id)) == mark:

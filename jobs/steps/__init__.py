@@ -112,7 +112,10 @@ def _of_its_kind(run: Run) -> frozenset[str]:
 
 
 def _of_a_fix(run: Run, steps: Mapping[str, Step]) -> frozenset[str]:
-    """Return the steps that a fix may change without a question, and those that its plan adds."""
+    """Return the names of the steps of a fix.
+
+    They are the steps that it may change without a question, and those that its plan adds.
+    """
     fixable = {name for name, step in steps.items() if _is_fixable(step)}
     return _beside(_planned(run), run.brief.fix or FixBrief()) | fixable
 
@@ -120,9 +123,9 @@ def _of_a_fix(run: Run, steps: Mapping[str, Step]) -> frozenset[str]:
 def rehearses(run: Run) -> bool:
     """Return whether the mailbox user's sign-in is tested before Webex Connect uses it.
 
-    That is so if checks are to log in by themselves, because the sign-in is kept for them, or once
-    Generate Token has failed, because the test says why. It is asked for in no other setup: Generate
-    Token is the same sign-in.
+    The sign-in is tested if checks are to log in by themselves, because it is kept for them. It is
+    also tested once Generate Token has failed, because the test says why. No other setup asks for
+    the test: Generate Token is the same sign-in.
     """
     wanted = run.answer(CHECK_LOGIN) != "no" or bool(run.answer("rehearse"))
     return wanted or (not run.settled("token") and _has_token_failed(run))
@@ -140,12 +143,15 @@ def _planned(run: Run) -> frozenset[str]:
 
 
 def _is_fixable(step: Step) -> bool:
-    """Return whether a fix may change the step's fact without asking anything but for the approval."""
+    """Return whether a fix may change the step's fact with no other question than the approval."""
     return step.automatic and not step.required_answer
 
 
 def _secrets_removed(run: Run) -> frozenset[str]:
-    """The steps that remove a secret which was lost, or made for a rehearsal that somebody skipped."""
+    """Return the names of the steps that remove a client secret which is not used any more.
+
+    Such a secret was lost, or made for a rehearsal that somebody skipped.
+    """
     lost = {WHERE_LOST} if run.answer("new_secret") else set()
     return frozenset(lost | {WHERE_SKIPPED} if _unused(run) else lost)
 
@@ -161,7 +167,7 @@ def _unused(run: Run) -> bool:
 
 
 def _beside(changed: frozenset[str], told: FixBrief) -> frozenset[str]:
-    """Return the extra steps of a fix.
+    """Return the names of the extra steps of a fix.
 
     These are the form for a new secret or token, the consent, and the proof of the path that was
     broken.
@@ -178,5 +184,5 @@ def _beside(changed: frozenset[str], told: FixBrief) -> frozenset[str]:
 
 
 def _carry_answers(changed: frozenset[str]) -> bool:
-    """Return whether answers depend on one of the steps that are changed."""
+    """Return whether agents' answers depend on one of the steps that are changed."""
     return any(step.carries_answers for name, step in all_steps().items() if name in changed)

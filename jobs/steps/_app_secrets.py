@@ -1,4 +1,4 @@
-"""Secrets of the mailbox's app: their names, their expiry, and the removal of those no longer used."""
+"""Client secrets of the mailbox's app: their names, their expiry, and their removal after use."""
 
 from __future__ import annotations
 
@@ -27,23 +27,23 @@ The request may have been on its way when its worker was killed.
 
 
 def label_of(run_id: str) -> str:
-    """Return the secret's name for administrators.
+    """Return the name of the run's client secret, which administrators see.
 
-    It contains the run id, so that the secret is found again.
+    The name contains the run id, so that the secret is found again.
     """
     return f"{PREFIX}{run_id}"
 
 
 def manually_created(app: dict[str, Any] | None) -> bool:
-    """Return whether the app has a valid secret that a person made.
+    """Return whether the app has a valid client secret that a person made.
 
-    Webex Connect may have that one; its name does not say.
+    Webex Connect may have this secret; its name does not say.
     """
     return any(end_of(secret) >= now() for secret in foreign_secrets(app))
 
 
 def earlier(ctx: StepContext, app: dict[str, Any] | None) -> list[dict[str, Any]]:
-    """Return the app's secrets that earlier runs of this mailbox made.
+    """Return the app's client secrets that earlier runs of this mailbox made.
 
     A secret that a person made is never included, whatever its name begins with.
     """
@@ -66,7 +66,7 @@ def is_persons(ctx: StepContext, secret: dict[str, Any]) -> bool:
 
 
 def tries(ctx: StepContext, step: str) -> int:
-    """Return how often this run began the step's change since it was last requested.
+    """Return how often this run has begun to change the step since the change was last requested.
 
     The current attempt is included.
     """
@@ -76,7 +76,7 @@ def tries(ctx: StepContext, step: str) -> int:
 
 
 def _events_since_asked(ctx: StepContext) -> list[Event]:
-    """Return the run's events since somebody last asked for a new secret; all of them if nobody has."""
+    """Return the run's events since somebody last asked for a new secret; all if nobody has."""
     asked = ctx.run.answers.get(LOST)
     return [
         event for event in ctx.store.events(ctx.run.id) if asked is None or event.at >= asked.at
@@ -89,9 +89,10 @@ def lost(ctx: StepContext) -> set[str]:
 
 
 def unrecorded(ctx: StepContext, app: dict[str, Any] | None) -> list[dict[str, Any]]:
-    """Return the app's valid secrets that runs have made which are not known here any more.
+    """Return the app's valid secrets whose names are those of runs that the bot does not know.
 
-    That is so after Redis has lost its data. Nobody can show such a secret again.
+    The bot does not know a run any more after Redis has lost its data. Nobody can show such a
+    secret again.
     """
     return [
         secret
@@ -103,7 +104,7 @@ def unrecorded(ctx: StepContext, app: dict[str, Any] | None) -> list[dict[str, A
 
 
 def described(secret: dict[str, Any]) -> str:
-    """Return the secret's name, its first characters as Microsoft shows them, and its day."""
+    """Return the secret's name, its first characters as Microsoft shows them, and its first day."""
     made = parse(secret.get("startDateTime"))
     facts = (
         f"begins with {text_of(secret, 'hint')}" if text_of(secret, "hint") else "",
@@ -129,7 +130,7 @@ async def remove_orphans(
 
 
 async def remove(ctx: StepContext, secrets: list[dict[str, Any]]) -> None:
-    """Remove these secrets of the app. One that is already gone counts as removed."""
+    """Remove these secrets of the app. A secret that is already gone counts as removed."""
     for secret in secrets:
         with suppress(NotFound):
             await ctx.graph.remove_password(ctx.fact("object_id"), promised(secret, "keyId"))

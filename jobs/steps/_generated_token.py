@@ -1,4 +1,4 @@
-"""Entra's log of Generate Token: the sign-in that gives Webex Connect its token (facts/microsoft.md 5).
+"""Entra's log of Generate Token, which gives Webex Connect its token (facts/microsoft.md 5).
 
 The log needs Entra P1 and a role that may read it. Without them a person confirms the token.
 """
@@ -28,7 +28,10 @@ PAUSES_S = (5.0, 5, 10, 10, 20, 20, 30, 60, 60, 120, 300)
 
 
 def may_be_there(ctx: StepContext) -> bool:
-    """Return whether somebody may have generated the token: the secret was shown, or is in the form."""
+    """Return whether somebody may have generated the token.
+
+    That is possible once the client secret was shown, or if it is in the form already.
+    """
     keeps = ctx.run.kind is RunKind.FIX and "client_secret" not in ctx.run.changed
     return keeps or ctx.run.answer(SECRET_SHOWN) == ctx.fact("key_id") != ""
 
@@ -36,8 +39,8 @@ def may_be_there(ctx: StepContext) -> bool:
 async def newest_sign_in(ctx: StepContext) -> SignInRow | None:
     """Return the newest sign-in of a person since the form could be filled in, or None.
 
-    The bot's own sign-in of the rehearsal is left out. A log that cannot be read says nothing, and
-    neither does an administrator's sign-in that has ended: only this look needs it.
+    The bot's own sign-in of the rehearsal is left out. A log that cannot be read says nothing. An
+    administrator's sign-in that has ended says nothing either: only this look needs it.
     """
     if ctx.run.answer("rehearse") == "yes" and not ctx.run.settled("rehearsal"):
         return None
@@ -47,12 +50,15 @@ async def newest_sign_in(ctx: StepContext) -> SignInRow | None:
 
 
 def _is_a_persons(row: SignInRow) -> bool:
-    """Return whether a person signed in, with a result that says something."""
+    """Return whether the row is a person's sign-in with a conclusive result."""
     return row.interactive and row.conclusive
 
 
 async def _others_rows(ctx: StepContext, since: datetime) -> list[SignInRow]:
-    """Return the app's sign-ins since then without the bot's own; none if the log cannot be read."""
+    """Return the app's sign-ins since ``since`` that are not the bot's own.
+
+    There are none if the sign-in log cannot be read.
+    """
     try:
         rows = read(await ctx.graph.sign_ins(ctx.fact("client_id"), since))
     except CloudError as error:
@@ -62,13 +68,16 @@ async def _others_rows(ctx: StepContext, since: datetime) -> list[SignInRow]:
 
 
 def is_the_logins(ctx: StepContext, row: SignInRow) -> bool:
-    """Return whether the user who signs in for the mailbox did; True if nobody is known."""
+    """Return whether the sign-in is that of the user who signs in for the mailbox.
+
+    It is True if this user is not known.
+    """
     expected = ctx.fact("delegate_id" if ctx.fact("shared") else "user_id").lower()
     return expected in {"", row.user_id}
 
 
 def _since(ctx: StepContext) -> datetime:
-    """Return when the form could be filled in: after the newest change that it depends on."""
+    """Return when Webex Connect's form could be filled in: after the last change that it needs."""
     run = ctx.run
     moments = [run.changed[name].written for name in CHANGED if name in run.changed]
     if "rehearsal" in run.found_at and run.state_of("rehearsal") is State.OK:

@@ -1,4 +1,7 @@
-"""Text of M4's plan: the other senders, the removed conditions and the parameters of the commands."""
+"""Texts of the plan for the outbound policy (M4).
+
+They name the other senders, the removed conditions and the parameters of the commands.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,7 @@ from jobs.model import Text
 
 
 def text_after(mailbox: str, rule: str, repaired: dict[str, object]) -> Text:
-    """Return the text for the approver.
+    """Return the text that shows the approver the outbound rule after the change.
 
     It names the other senders that the rule covers and the conditions that are removed.
     """
@@ -31,19 +34,19 @@ def text_after(mailbox: str, rule: str, repaired: dict[str, object]) -> Text:
 
 
 def _cleared(before: ExchangeRow, repaired: dict[str, object]) -> str:
-    """Return the removed conditions in words, or an empty string."""
+    """Return the conditions that the change removes from the rule, in words, or an empty string."""
     return "; ".join(
         f"{name} {', '.join(values)}" for name, values in gone(before, repaired).items()
     )
 
 
 def recorded_row(recorded: str | None) -> ExchangeRow:
-    """Return the policy or rule recorded in a finding's values, or an empty row if there was none."""
+    """Return the policy or rule in a finding's values; an empty row if there was none."""
     return ExchangeRow(json.loads(recorded or "{}"))
 
 
 def move_note(rules: int) -> Text | None:
-    """Return a note for the approver that a rule on top moves others down, or None.
+    """Return a note for the approver that a rule on top moves other rules down, or None.
 
     Source: facts/microsoft.md 2.3.
     """

@@ -1,4 +1,4 @@
-"""C2: the two addresses that Webex Connect generates."""
+"""Step C2: the two addresses that Webex Connect generates."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from jobs.model import Finding, Text, Turn
 
 
 class Addresses(Step):
-    """The Call Back URL and the Forwarding Address are known.
+    """Step C2: the Call Back URL and the Forwarding Address are known.
 
     They were validated when they were typed (:mod:`jobs.channel.form`).
     """
@@ -36,8 +36,8 @@ class Addresses(Step):
     def _partly(self, ctx: StepContext) -> Finding:
         """Return the finding for a missing address.
 
-        A setup waits for it. The check of a channel that was made by hand goes on without it: each
-        step says itself what it does not know.
+        A setup waits for the address. The check of a channel that was made by hand goes on without
+        it: each step says itself which fact it lacks.
         """
         if not is_found_by_check(ctx):
             return self.waits_for(Turn.REQUESTER)

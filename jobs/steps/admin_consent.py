@@ -1,4 +1,4 @@
-"""E5: admin consent, through a card button to Microsoft's own page.
+"""Step E5: admin consent, through a card button to Microsoft's own page.
 
 Only grants that really exist count.
 """
@@ -20,7 +20,10 @@ PAUSES_S = (1.0, 2, 2, 4, 8, 16, 30)
 
 
 class AdminConsent(Step):
-    """``Mail.Send`` is granted to the app, in the article profile only (facts/microsoft.md 1.6)."""
+    """Step E5: ``Mail.Send`` is granted to the app, in the article profile only.
+
+    Source: facts/microsoft.md 1.6.
+    """
 
     name = "admin_consent"
     article_row = "E5"
@@ -33,7 +36,10 @@ class AdminConsent(Step):
     diagnosis = Diagnosis(stops_mail=False)
 
     async def inspect(self, ctx: StepContext) -> Finding:
-        """Read the assignments; the redirect is never trusted. A check never waits for consent."""
+        """Read the app's role assignments, because the redirect after the consent is never trusted.
+
+        A check never waits for consent.
+        """
         if not ctx.fact("mail_send"):
             return self.skipped(Text("skipped.mail_send_not_exposed"))
         if await _is_granted(ctx):
@@ -54,6 +60,6 @@ async def _is_granted(ctx: StepContext) -> bool:
 
 
 def _is_settling(ctx: StepContext) -> bool:
-    """Return whether the administrator consented so lately that it may not show yet."""
+    """Return whether the administrator consented so lately that the grant may not show yet."""
     answer = ctx.run.answers.get("consent")
     return answer is not None and now() - answer.at < SHOWS_WITHIN

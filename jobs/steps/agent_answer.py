@@ -1,4 +1,4 @@
-"""V2 and V3: an agent has the mail, and the agent's answer leaves the mailbox."""
+"""Steps V2 and V3: an agent has the mail, and the agent's answer leaves the mailbox."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ PAUSES_S = (1.0, 1, 2, 3, 5, 8, 13, 20, 30, 60)
 
 
 class AgentHasIt(Step):
-    """V2: confirmed by an agent at the desktop, or shown by the answer."""
+    """Step V2: an agent confirms the test mail at the desktop, or the agent's answer shows it."""
 
     name = "agent_has_it"
     article_row = "V2"
@@ -26,7 +26,7 @@ class AgentHasIt(Step):
     automatic = False
 
     async def inspect(self, ctx: StepContext) -> Finding:
-        """Look for the answer, which is better proof than the agent's word.
+        """Look for the agent's answer, which is better proof than the agent's word.
 
         An answer that was stopped on its way counts too.
         """
@@ -38,7 +38,7 @@ class AgentHasIt(Step):
 
 
 class AgentAnswer(Step):
-    """V3: the trace shows a delivered mail from the mailbox with the test's subject."""
+    """Step V3: the trace shows a delivered mail from the mailbox with the test's subject."""
 
     name = "agent_answer"
     article_row = "V3"
@@ -48,7 +48,7 @@ class AgentAnswer(Step):
     automatic = False
 
     async def inspect(self, ctx: StepContext) -> Finding:
-        """Follow the answer until it leaves.
+        """Follow the agent's answer in the message trace until it leaves.
 
         Neither the forwarded copy nor a mail from the mailbox to itself counts as an answer.
         """

@@ -1,4 +1,4 @@
-"""E1: the app registration, with both redirect URIs and ``SMTP.Send`` declared."""
+"""Step E1: the app registration, with both redirect URIs and ``SMTP.Send`` declared."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ Json = dict[str, Any]
 
 
 class AppDiagnosis(Diagnosis):
-    """Diagnosis that depends on the app's own problem."""
+    """Diagnosis of the app registration, which depends on the app's own problem."""
 
     def causes_elsewhere(self, cause: str) -> frozenset[str]:
         """Return the causes in other steps that ``cause`` explains.
@@ -71,7 +71,7 @@ class AppDiagnosis(Diagnosis):
 
 
 class Application(Undoable):
-    """One single-tenant app per mailbox, found again by its ``uniqueName`` (facts/microsoft.md 1.1)."""
+    """Step E1: single-tenant app per mailbox, found by ``uniqueName`` (facts/microsoft.md 1.1)."""
 
     name = "application"
     article_row = "E1"
@@ -100,7 +100,7 @@ class Application(Undoable):
     )
 
     async def inspect(self, ctx: StepContext) -> Finding:
-        """Find the app, and compare byte for byte the values that Entra compares byte for byte."""
+        """Find the app, and compare its values byte for byte, as Entra does."""
         if is_by_hand(ctx) and not known_ids(ctx):
             return self.skipped(Text("skipped.app_not_found"))
         app, offered = await _look_up(ctx)
@@ -111,7 +111,7 @@ class Application(Undoable):
         )
 
     async def _unless_replaced(self, ctx: StepContext, app: Json | None, found: Finding) -> Finding:
-        """Return the finding; in a check, another if Webex Connect has the client ID of a deleted app."""
+        """Return the finding; another in a check if Webex Connect has a deleted app's client ID."""
         gone = await gone_client_id(ctx, app) if ctx.run.kind is RunKind.CHECK else ""
         if not gone:
             return found
@@ -119,9 +119,9 @@ class Application(Undoable):
         return self.wrong(seen, cause="app_not_found", facts=found.facts)
 
     def plan(self, ctx: StepContext, finding: Finding) -> tuple[Change, ...]:
-        """Plan one upsert by ``uniqueName``, or one update of the existing app. Both are idempotent.
+        """Plan one upsert by ``uniqueName``, or one update of the existing app.
 
-        A deactivated app has no plan: a person activates it first.
+        Both are idempotent. A deactivated app has no plan: a person activates it first.
         """
         if finding.cause in DEACTIVATED:
             return ()
@@ -165,7 +165,7 @@ class Application(Undoable):
         return self.compare_with_recorded(past, self._values(ctx, app), seen, made)
 
     def _removed(self, ctx: StepContext, past: RecordedChange, app: Json | None) -> Finding:
-        """Judge an app that a run made: it goes, unless somebody else uses it."""
+        """Judge an app that a run made: the undo removes the app, unless somebody else uses it."""
         if app is None:
             return self.ok(Text("seen.undo_removed"))
         strange = foreign_content(ctx, app, _uris(past.values_after) or wanted_uris(ctx))
@@ -176,12 +176,12 @@ class Application(Undoable):
         )
 
     def undo_command(self, ctx: StepContext, past: RecordedChange) -> str:
-        """Return the command with the object id, so that exactly the created app is deleted."""
+        """Return the Graph command with the object id, so that only the created app is deleted."""
         path = f"/applications/{ctx.fact('object_id')}"
         return f"Graph PATCH {path}" if past.values_before["object_id"] else f"Graph DELETE {path}"
 
     async def undo(self, ctx: StepContext, past: RecordedChange) -> None:
-        """Delete the app, or restore its redirect URIs, its audience and its declared permissions."""
+        """Delete the app, or restore its redirect URIs, audience and declared permissions."""
         app = await app_of_run(ctx)
         if app is None:
             return
@@ -203,7 +203,7 @@ class Application(Undoable):
         return self._compared(ctx, app, unknown, facts)
 
     def _is_to_be_adopted(self, ctx: StepContext, facts: dict[str, str]) -> bool:
-        """Return whether a person chose this manually created app and this run has not changed it yet."""
+        """Return whether a person chose this app, made by hand, and this run has not changed it."""
         chosen = facts["client_id"] == ctx.run.answer(ADOPT)
         return chosen and "unique_name" not in facts and not ctx.run.change_applied(self.name)
 
@@ -220,7 +220,7 @@ class Application(Undoable):
         )
 
     def _audience(self, ctx: StepContext, app: Json, facts: dict[str, str]) -> Finding | None:
-        """Return that accounts of other tenants may sign in, too; None where they may not.
+        """Return a finding if accounts of other tenants may sign in too, or None.
 
         A fix leaves the audience of an app that was made by hand, which nobody asked it to narrow.
         """
@@ -237,8 +237,8 @@ class Application(Undoable):
         """Return a finding if the declared permissions are wrong, or None.
 
         They are wrong if ``SMTP.Send`` is missing, or if the tenant does not know one of them. The
-        article declares only Mail.Send, so an app that was made by hand may lack ``SMTP.Send``: its
-        user agrees to it at Generate Token.
+        article declares only Mail.Send, so an app that was made by hand may lack ``SMTP.Send``: the
+        user of the app agrees to this permission at Generate Token.
         """
         if not is_by_hand(ctx) and not declares(app, *smtp_send_permission(ctx)):
             return self.wrong(
@@ -253,7 +253,7 @@ class Application(Undoable):
         return None
 
     def _addresses(self, ctx: StepContext, app: Json, facts: dict[str, str]) -> Finding | None:
-        """Return the problem with the redirect URIs, Webex Connect's first, or None.
+        """Return the finding for wrong redirect URIs, Webex Connect's first, or None.
 
         A URI is missing under Web, or is registered under another platform.
         """
@@ -274,7 +274,7 @@ class Application(Undoable):
         return found
 
     def _without_callback(self, app: Json, facts: dict[str, str]) -> Finding:
-        """Return the finding for an app that was made by hand and redirects to no Webex Connect."""
+        """Return the finding for an app made by hand that does not redirect to Webex Connect."""
         uris = redirect_uris(app)
         seen = Text("seen.redirects_elsewhere", {"uris": ", ".join(uris)})
         return self.wrong(
@@ -293,7 +293,7 @@ class Application(Undoable):
 
 
 async def _look_up(ctx: StepContext) -> tuple[Json | None, tuple[Evidence, ...]]:
-    """Return the mailbox's app, or else a manually created one that is offered as evidence."""
+    """Return the mailbox's app; without one, a manually created app is offered as evidence."""
     app = await find_app(ctx)
     if app is not None:
         return app, ()
@@ -303,7 +303,7 @@ async def _look_up(ctx: StepContext) -> tuple[Json | None, tuple[Evidence, ...]]
 
 
 def _may_list_apps(ctx: StepContext) -> bool:
-    """Return whether the apps of the tenant may be listed, to find one that has no name of ours."""
+    """Return whether the tenant's apps may be listed, to find an app that the bot has not named."""
     return ctx.looking or (ctx.run.kind is RunKind.CHECK and not is_by_hand(ctx))
 
 
@@ -316,7 +316,7 @@ def _noted(line: Change, finding: Finding) -> Change:
 
 
 def _before(ctx: StepContext, app: Json, was: dict[str, str]) -> Json:
-    """Return the body that restores the addresses, the audience and the declared permissions.
+    """Return the request body that restores the app's addresses, audience and declared permissions.
 
     The earlier values are merged into the present ones.
     """
@@ -335,7 +335,7 @@ def _before(ctx: StepContext, app: Json, was: dict[str, str]) -> Json:
 
 
 def _facts(app: Json, unknown: str) -> dict[str, str]:
-    """Return the app's IDs and names that later steps need, and the permissions unknown to the tenant."""
+    """Return the app's facts for later steps, with the permissions unknown to the tenant."""
     optional = {
         "unique_name": text_of(app, "uniqueName"),
         "unknown_ids": unknown,
@@ -350,27 +350,27 @@ def _facts(app: Json, unknown: str) -> dict[str, str]:
 
 
 def _cause_without(app: Json) -> str:
-    """Return the cause of a missing address: the app has others, or none at all."""
+    """Return the cause of a missing redirect URI: the app has other URIs, or none at all."""
     return "redirect_uri_mismatch" if redirect_uris(app) else "reply_address_missing"
 
 
 def _missing_uris(ctx: StepContext, app: Json) -> list[str]:
-    """Return the wanted addresses that are not registered under Web."""
+    """Return the wanted redirect URIs that are not registered under the platform Web."""
     return [uri for uri in wanted_uris(ctx) if uri not in redirect_uris(app)]
 
 
 def _moved_counts_first(
     callback_url: str, moved: Collection[str], missing: Collection[str]
 ) -> bool:
-    """Return whether the wrong platform is reported before missing addresses.
+    """Return whether a URI on the wrong platform is reported before the missing URIs.
 
-    Not if the missing address is the Call Back URL and the other one is not.
+    The missing URIs come first if the Call Back URL is missing and is not the URI that moved.
     """
     return bool(moved) and (callback_url in moved or callback_url not in missing)
 
 
 def _are_ours_alone(ctx: StepContext, uris: set[str]) -> bool:
-    """Return whether only the bot's own address is wrong in a check: mail flows without it."""
+    """Return whether only the bot's own redirect URI is wrong in a check: mail flows without it."""
     return ctx.run.kind is RunKind.CHECK and uris == {ctx.settings.callback}
 
 
@@ -379,12 +379,12 @@ def _ids(permissions: Iterable[tuple[str, str]]) -> str:
 
 
 def _offered(app: Json | None) -> tuple[Evidence, ...]:
-    """Return a manually created app as evidence. It is used only if a person agrees."""
+    """Return a manually created app as evidence. The app is used only if a person agrees."""
     return (Evidence(BY_HAND, promised(app, "appId")),) if app else ()
 
 
 def _in_use(ctx: StepContext, found: Finding) -> tuple[Evidence, ...]:
-    """Return the other channels of the app.
+    """Return the other channels that use the app, as evidence.
 
     An app that a setup has made has the name of its mailbox, so it has only one channel.
     """

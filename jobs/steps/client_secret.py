@@ -1,4 +1,4 @@
-"""E3: the client secret for Webex Connect, within the tenant's app-management policy."""
+"""Step E3: the client secret for Webex Connect, within the tenant's app-management policy."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ MOST_NAMED = 3
 
 
 class ClientSecret(Undoable):
-    """A secret exists that Webex Connect has, or that this run can still show once.
+    """Step E3: a client secret exists that Webex Connect has, or that this run can still show once.
 
     Source: facts/microsoft.md 1.2.
     """
@@ -80,8 +80,8 @@ class ClientSecret(Undoable):
         """List the app's secrets and judge the newest usable one.
 
         A secret that was not entered in Webex Connect and can no longer be shown does not count. If
-        another app has replaced the one in Webex Connect, none of its secrets count. Of a channel
-        that was made by hand every secret counts, because it is not known which one is in use.
+        another app has replaced the app in Webex Connect, none of its secrets count. If a channel
+        was made by hand, every secret counts, because it is not known which one is in use.
         """
         app, policy = await asyncio.gather(find_app(ctx), self._policy(ctx))
         newest = None if await gone_client_id(ctx, app) else self._newest(ctx, app)
@@ -97,10 +97,10 @@ class ClientSecret(Undoable):
         )
 
     def _of_the_run(self, ctx: StepContext, app: dict[str, Any] | None, found: Finding) -> Finding:
-        """Add what depends on the run.
+        """Add the facts that depend on the run to the finding.
 
-        These are a person's secrets in a check, the secrets that a fix replaces, and for a plan
-        those whose runs are not known any more.
+        A check looks for secrets that a person made. A fix counts the secrets that it replaces. A
+        plan names the secrets whose runs are not known any more.
         """
         if ctx.run.kind is RunKind.CHECK and manually_created(app):
             return replace(found, state=State.POSSIBLE)
@@ -124,7 +124,10 @@ class ClientSecret(Undoable):
         return self._expired(secret, rules, renewal)
 
     def _missing(self, ctx: StepContext, rules: SecretRules, renewal: dict[str, str]) -> Finding:
-        """Return the finding for an app without a usable secret. A proven channel had one before."""
+        """Return the finding for an app without a usable secret.
+
+        A channel that was proven or made by hand had a secret before, so its secret counts as gone.
+        """
         gone = is_by_hand(ctx) or ctx.channels.record(ctx.channel.mailbox) is not None
         found = self.wrong(
             Text("seen.none"), cause="client_secret_gone" if gone else "", facts=renewal
@@ -186,7 +189,7 @@ class ClientSecret(Undoable):
         return not own and end_of(secret) < now() + min(ENOUGH, (new_end - now()) / 3)
 
     def plan(self, ctx: StepContext, finding: Finding) -> tuple[Change, ...]:
-        """Plan one more secret.
+        """Plan one more client secret.
 
         In a fix, the secret that it replaces is removed once the new one is proven
         (``old_secret``). Other secrets stay.
@@ -209,7 +212,7 @@ class ClientSecret(Undoable):
         return (made, *_removal(finding))
 
     async def apply(self, ctx: StepContext, finding: Finding) -> None:
-        """Create the secret and seal it at once.
+        """Create the client secret and seal it at once.
 
         addPassword is not idempotent, so the secret of an interrupted attempt is removed first.
         """
@@ -223,22 +226,22 @@ class ClientSecret(Undoable):
         ctx.vault.put(Sealed.CLIENT_SECRET_ID.of(ctx.run.id), made.key_id, SEALED_S)
 
     async def inspect_undo(self, ctx: StepContext, past: RecordedChange) -> Finding:
-        """Check that the secrets labeled by the channel's runs are gone."""
+        """Check that the client secrets with the labels of the channel's runs are gone."""
         left = await labelled(ctx, _labels(past))
         return self.wrong(past.change.after) if left else self.ok(Text("seen.undo_removed"))
 
     def undo_command(self, ctx: StepContext, past: RecordedChange) -> str:
-        """Return the command, which is called once for each secret."""
+        """Return the Graph command that removes a secret, which is called once for each secret."""
         return f"Graph POST /applications/{ctx.fact('object_id')}/removePassword"
 
     async def undo(self, ctx: StepContext, past: RecordedChange) -> None:
-        """Remove the secrets, and any that are still sealed in the vault."""
+        """Remove the runs' client secrets, and any that are still sealed in the vault."""
         await remove(ctx, await labelled(ctx, _labels(past)))
         for run in past.runs:
             ctx.vault.drop(Sealed.CLIENT_SECRET.of(run))
 
     def _is_orphan(self, ctx: StepContext, secret: dict[str, Any]) -> bool:
-        """Return whether this run made the secret and it can no longer be shown.
+        """Return whether this run made the secret and the bot can no longer show it.
 
         A secret that was shown is not an orphan: it stays until its successor was shown
         (``lost_secret``).
@@ -277,7 +280,10 @@ def _counting(replaced_ones: Sequence[dict[str, Any]], found: Finding) -> Findin
 
 
 def _naming(lost_ones: Sequence[dict[str, Any]], found: Finding) -> Finding:
-    """Return the finding of an app without a usable secret with the names of its unrecorded ones."""
+    """Return the finding with the names of the secrets whose runs the bot does not know.
+
+    The finding is changed only for an app without a usable secret.
+    """
     if found.seen != Text("seen.none") or not lost_ones:
         return found
     names = ", ".join(map(described, lost_ones[:MOST_NAMED]))
@@ -307,7 +313,7 @@ def _is_mine(ctx: StepContext, key_id: str) -> bool:
 
 
 def _is_sealed(ctx: StepContext, key_id: str) -> bool:
-    """Return whether the secret can still be shown."""
+    """Return whether the bot can still show the secret."""
     return _is_mine(ctx, key_id) and ctx.vault.holds(Sealed.CLIENT_SECRET.of(ctx.run.id))
 
 
@@ -322,7 +328,10 @@ def _was_shown(ctx: StepContext, key_id: str) -> bool:
 
 
 def replaced(before: Text) -> Change:
-    """Return the plan's line for the replaced secrets. A removed secret cannot be restored."""
+    """Return the plan's line for the secrets that a fix replaces.
+
+    A removed secret cannot be restored.
+    """
     after, command = Text("after.old_secret"), "Graph POST /applications/{id}/removePassword"
     return Change(
         "old_secret",

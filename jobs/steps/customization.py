@@ -1,4 +1,4 @@
-"""M5: the organization can be customized. Without this, M4 cannot be saved."""
+"""Step M5: the organization can be customized. Without this, M4 cannot be saved."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from jobs.steps.outbound_policy import outbound
 
 
 class Customization(Step):
-    """``Enable-OrganizationCustomization`` has run, or M4 does not need it.
+    """Step M5: ``Enable-OrganizationCustomization`` has run, or M4 does not need it.
 
     The change is tenant-wide and irreversible, so it has its own approval. ``IsDehydrated`` is not
     proof. If it is false and M4 is refused anyway, this step is required. If it is true after the
@@ -37,7 +37,7 @@ class Customization(Step):
     async def inspect(self, ctx: StepContext) -> Finding:
         """Read ``IsDehydrated``, and whether M4 has anything to save at all.
 
-        If the tenant does not reveal it, M4 shows whether customization is needed.
+        If the tenant does not reveal ``IsDehydrated``, M4 shows whether customization is needed.
         """
         if ctx.run.change_applied(self.name):
             return self.ok(Text("seen.customized"))
@@ -53,7 +53,10 @@ class Customization(Step):
         )
 
     def _not_customized(self, ctx: StepContext, applies: EffectivePolicy) -> Finding:
-        """Return whether a tenant that is not customized must be: M4 may have nothing to save."""
+        """Return the finding for a tenant that is not customized.
+
+        The tenant needs no customization if M4 has nothing to save.
+        """
         if applies.forwards:
             return self._unneeded(ctx)
         return self._needed(Text("seen.not_customized"))
@@ -67,7 +70,7 @@ class Customization(Step):
         return replace(self.wrong(seen, cause="customization_needed"), values={"enabled": "no"})
 
     def plan(self, ctx: StepContext, finding: Finding) -> tuple[Change, ...]:
-        """Plan the one change that affects the whole tenant."""
+        """Plan the one change that affects the whole tenant: its customization."""
         before = (
             REQUIRED_ELSEWHERE
             if finding.seen == REQUIRED_ELSEWHERE
@@ -79,7 +82,10 @@ class Customization(Step):
         return (replace(line, reversible=False, note=Text("note.customization"), warning=True),)
 
     async def apply(self, ctx: StepContext, finding: Finding) -> None:
-        """Run the cmdlet. Its error on a second run means success."""
+        """Run the cmdlet Enable-OrganizationCustomization.
+
+        Its error on a second run means success.
+        """
         await ctx.exchange.run("Enable-OrganizationCustomization", {})
 
 

@@ -1,4 +1,4 @@
-"""M1: the user who signs in for a shared mailbox."""
+"""Step M1: the user who signs in for a shared mailbox."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ ASKED = causes(UNKNOWN, "delegate_not_found")
 
 
 class Delegate(Step):
-    """A user of the tenant who may sign in and has a license, and with it SMTP.
+    """Step M1: the delegate is a user who may sign in and has a license, and with it SMTP.
 
     The SMTP server accepts only the token's own user as the user name, so the mailbox's rights,
     SMTP AUTH and grants that count are this user's (facts/update-2026-11.md 0.1). The facts are
@@ -48,7 +48,10 @@ class Delegate(Step):
     )
 
     async def inspect(self, ctx: StepContext) -> Finding:
-        """Find the user. The user of any other mailbox signs in itself."""
+        """Find the user who signs in for a shared mailbox.
+
+        For any other mailbox its own user signs in.
+        """
         if not ctx.fact("shared"):
             return self.ok(Text("seen.delegate_not_needed"))
         name = delegate_of(ctx.run)
@@ -71,14 +74,17 @@ class Delegate(Step):
         return self.ok(seen, facts=facts)
 
     def _nobody_named(self, ctx: StepContext) -> Finding:
-        """Return that the user is not known. A check asks nobody, and reads what it can without."""
+        """Return that the user is not known.
+
+        A check asks nobody for the user, and goes on with the facts that it can read.
+        """
         if ctx.run.kind is RunKind.CHECK:
             skipped = self.skipped(Text("skipped.delegate_unknown"))
             return replace(skipped, facts={"delegate_named": "no"})
         return self._asked(ctx, Text("seen.delegate_unknown"), UNKNOWN)
 
     def _asked(self, ctx: StepContext, seen: Text, cause: str) -> Finding:
-        """Block a plan, or let a run that has begun wait for the requester, who is asked by a card."""
+        """Block a plan, or let a run that has begun wait for the requester, whom a card asks."""
         if ctx.looking or ctx.run.kind is RunKind.CHECK:
             return self.wrong(seen, cause=cause)
         return self.waits_for(Turn.REQUESTER, seen, cause=cause)

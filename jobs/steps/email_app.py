@@ -1,4 +1,4 @@
-"""C1: the email app in Webex Connect, which only a person can create."""
+"""Step C1: the email app in Webex Connect, which only a person can create."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from jobs.model import Finding, Text, Turn
 
 
 class EmailApp(Step):
-    """Webex Connect has an email app with OAuth 2.0.
+    """Step C1: Webex Connect has an email app with OAuth 2.0.
 
-    A requester who gives its Call Back URL has seen it.
+    A requester who gives the app's Call Back URL has seen the app.
     """
 
     name = "email_app"

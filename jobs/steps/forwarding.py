@@ -1,4 +1,4 @@
-"""M3: all incoming mail is forwarded to Webex Connect."""
+"""Step M3: all incoming mail is forwarded to Webex Connect."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from jobs.runs.run import RecordedChange
 
 
 class Forwarding(Undoable):
-    """``ForwardingSmtpAddress`` is the Forwarding Address, and nothing overrides it.
+    """Step M3: ``ForwardingSmtpAddress`` is the Forwarding Address, and nothing overrides it.
 
     Whether a copy stays in the mailbox is as requested. Source: facts/microsoft.md 2.2.
     """
@@ -37,7 +37,7 @@ class Forwarding(Undoable):
     )
 
     async def inspect(self, ctx: StepContext) -> Finding:
-        """Read the three values that belong together."""
+        """Read the mailbox's two forwarding addresses and whether it keeps a copy."""
         smtp, internal, keeps = forwarding_of(await mailbox_row(ctx))
         by_hand = await self._by_hand(ctx, smtp, internal) if is_by_hand(ctx) else None
         return replace(
@@ -46,9 +46,9 @@ class Forwarding(Undoable):
         )
 
     async def _by_hand(self, ctx: StepContext, smtp: str, internal: str) -> Finding | None:
-        """Judge what a person may have chosen instead: a mail contact, or a rule.
+        """Judge a forwarding that a person may have chosen instead: a mail contact, or a rule.
 
-        None means that the mailbox is judged like any other. An address outside that is not known
+        None means that the mailbox is judged like any other. An external address that is not known
         to be Webex Connect's may be right.
         """
         wanted = ctx.channel.forwarding_address.lower()
@@ -64,7 +64,7 @@ class Forwarding(Undoable):
         return self._judged_detour(ctx, found, "seen.forwarding_rule")
 
     def _judged_detour(self, ctx: StepContext, address: str, key: str) -> Finding | None:
-        """Return that mail reaches the channel's address in another way; None where it does not."""
+        """Return that mail reaches the channel's address in another way, or None if it does not."""
         right = address and ctx.channel.forwarding_address.lower() in {"", address}
         return self.ok(Text(key, {"address": address})) if right else None
 
@@ -79,7 +79,10 @@ class Forwarding(Undoable):
         return self._judged_copy(ctx, keeps=keeps)
 
     def _judged_copy(self, ctx: StepContext, *, keeps: bool) -> Finding:
-        """Judge whether a copy stays in the mailbox, as asked; the address is right."""
+        """Judge whether a copy stays in the mailbox as asked.
+
+        The forwarding address is already known to be right.
+        """
         if keeps is not ctx.channel.keep_copy:
             return self.wrong(
                 Text("seen.keeps_copy" if keeps else "seen.keeps_none"), cause="copy_differs"
@@ -87,7 +90,10 @@ class Forwarding(Undoable):
         return self.ok(Text("seen.forwarding_keeps" if keeps else "seen.forwarding"))
 
     def plan(self, ctx: StepContext, finding: Finding) -> tuple[Change, ...]:
-        """Plan all three values at once, because an internal forwarding address would silently win."""
+        """Plan both forwarding addresses and the copy setting at once.
+
+        An internal forwarding address that stayed would silently win.
+        """
         target, keep = ctx.channel.forwarding_address, ctx.channel.keep_copy
         after = Text("after.forwarding_keeps" if keep else "after.forwarding", {"address": target})
         forward = (
@@ -103,7 +109,10 @@ class Forwarding(Undoable):
         )
 
     async def apply(self, ctx: StepContext, finding: Finding) -> None:
-        """Set the forwarding, with or without a copy, and clear an internal one. It may be repeated."""
+        """Set the forwarding, with or without a copy, and clear an internal forwarding address.
+
+        The call is safe to repeat.
+        """
         parameters = {
             "Identity": ctx.channel.mailbox,
             "ForwardingAddress": None,
@@ -113,7 +122,7 @@ class Forwarding(Undoable):
         await ctx.exchange.run("Set-Mailbox", parameters)
 
     async def inspect_undo(self, ctx: StepContext, past: RecordedChange) -> Finding:
-        """Compare all three values with the recorded ones."""
+        """Compare the two forwarding addresses and the copy setting with the recorded values."""
         smtp, internal, keeps = forwarding_of(await mailbox_row(ctx))
         made = _values(ctx.channel.forwarding_address.lower(), "", keeps=ctx.channel.keep_copy)
         return self.compare_with_recorded(
@@ -121,7 +130,7 @@ class Forwarding(Undoable):
         )
 
     def undo_command(self, ctx: StepContext, past: RecordedChange) -> str:
-        """Return the command as PowerShell would run it."""
+        """Return the PowerShell command that restores the earlier forwarding."""
         smtp, internal = (
             quoted(past.values_before[name]) if past.values_before[name] else "$null"
             for name in ("smtp", "internal")
@@ -133,7 +142,7 @@ class Forwarding(Undoable):
         )
 
     async def undo(self, ctx: StepContext, past: RecordedChange) -> None:
-        """Restore the previous three values (facts/microsoft.md 2.2)."""
+        """Restore the earlier forwarding addresses and copy setting (facts/microsoft.md 2.2)."""
         smtp, internal = past.values_before["smtp"], past.values_before["internal"]
         parameters = {
             "Identity": ctx.channel.mailbox,
@@ -145,7 +154,10 @@ class Forwarding(Undoable):
 
 
 def _overridden(ctx: StepContext, internal: str, smtp: str) -> Text:
-    """Return the text with the internal address, and the external one if that is overwritten too."""
+    """Return the text with the internal address that overrides the forwarding.
+
+    The external address is named as well if the internal address overrides a foreign one.
+    """
     if smtp in {"", ctx.channel.forwarding_address.lower()}:
         return Text("seen.forwarding_overridden", {"address": internal})
     return Text("seen.forwarding_overridden_two", {"address": internal, "external": smtp})
@@ -156,7 +168,7 @@ def _values(smtp: str, internal: str, *, keeps: bool) -> dict[str, str]:
 
 
 def forwarding_of(mailbox: ExchangeRow) -> tuple[str, str, bool]:
-    """Return the external address, the internal address, and whether a copy stays in the mailbox.
+    """Return the mailbox's external and internal forwarding address, and whether it keeps a copy.
 
     The external address is in lower case without ``smtp:``. A missing address is an empty string.
     """

@@ -1,4 +1,4 @@
-"""E6: the two ids that Webex Connect's form requires."""
+"""Step E6: the two ids that Webex Connect's form requires."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from jobs.model import Finding, Text
 
 
 class ConnectIds(Step):
-    """The Application (client) ID and the Directory (tenant) ID are known."""
+    """Step E6: the Application (client) ID and the Directory (tenant) ID are known."""
 
     name = "ids"
     article_row = "E6"
@@ -16,7 +16,7 @@ class ConnectIds(Step):
     needs = ("application",)
 
     async def inspect(self, ctx: StepContext) -> Finding:
-        """Return both ids as read from Microsoft: one from the app, one from the signed-in account."""
+        """Return both ids: the client ID of the app and the tenant ID of the signed-in account."""
         tenant = ctx.run.account.tenant_id if ctx.run.account else ""
         return self.ok(
             Text("seen.ids", {"client_id": ctx.fact("client_id"), "tenant_id": tenant}),

@@ -1,6 +1,6 @@
-"""E2: the "Access tokens" box, as in the article.
+"""Step E2: the "Access tokens" box of the app, ticked as in the article.
 
-The code flow does not need it (facts/microsoft.md 0.2).
+The code flow does not need this box (facts/microsoft.md 0.2).
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from jobs.runs.run import RecordedChange
 
 
 class ImplicitGrant(Undoable):
-    """``enableAccessTokenIssuance`` is on, in the article profile only."""
+    """Step E2: ``enableAccessTokenIssuance`` is on in the app, in the article profile only."""
 
     name = "implicit_grant"
     article_row = "E2"
@@ -32,19 +32,19 @@ class ImplicitGrant(Undoable):
     diagnosis = Diagnosis(stops_mail=False)
 
     async def inspect(self, ctx: StepContext) -> Finding:
-        """Read whether the box is ticked in the app."""
+        """Read whether the box "Access tokens" is ticked in the app."""
         app = await find_app(ctx)
         return replace(self._judged(ctx, on=issues_access_tokens(app)), values=_values(app))
 
     def _judged(self, ctx: StepContext, *, on: bool) -> Finding:
-        """Judge the box. Nobody asked for it on a channel that was made by hand."""
+        """Judge the box "Access tokens". Nobody asked for it on a channel that was made by hand."""
         if on:
             return self.ok(Text("seen.implicit_on"))
         seen = Text("seen.implicit_off")
         return self.ok(seen) if is_by_hand(ctx) else self.wrong(seen)
 
     def plan(self, ctx: StepContext, finding: Finding) -> tuple[Change, ...]:
-        """Plan the change of one property."""
+        """Plan to set the app's property ``enableAccessTokenIssuance``."""
         return (
             self.change(
                 Text("seen.off"),
@@ -55,7 +55,7 @@ class ImplicitGrant(Undoable):
         )
 
     async def apply(self, ctx: StepContext, finding: Finding) -> None:
-        """Write ``web`` as a whole, with its existing content.
+        """Write the app's property ``web`` as a whole, with its existing content.
 
         The wanted redirect URIs are merged in, because a stale read must not drop URIs that were
         written a moment ago.
@@ -68,7 +68,7 @@ class ImplicitGrant(Undoable):
         )
 
     async def inspect_undo(self, ctx: StepContext, past: RecordedChange) -> Finding:
-        """Compare the app with the recorded value."""
+        """Compare the app's box "Access tokens" with the recorded value."""
         app = await app_of_run(ctx)
         return self.compare_with_recorded(
             past,
@@ -78,11 +78,11 @@ class ImplicitGrant(Undoable):
         )
 
     def undo_command(self, ctx: StepContext, past: RecordedChange) -> str:
-        """Return the change of one property."""
+        """Return the text of the change that clears the box "Access tokens"."""
         return "web.implicitGrantSettings.enableAccessTokenIssuance = false"
 
     async def undo(self, ctx: StepContext, past: RecordedChange) -> None:
-        """Clear the box, which a run only ever ticks."""
+        """Clear the box "Access tokens", which a run only ever ticks."""
         if app := await app_of_run(ctx):
             await _write(ctx, app, on=False)
 
@@ -100,5 +100,8 @@ async def _write(ctx: StepContext, app: Json, *, on: bool) -> None:
 
 
 def _values(app: Json | None) -> dict[str, str]:
-    """Return the recorded value. A deleted app issues no tokens, so it counts as off."""
+    """Return whether the app issues access tokens, as a value for the record.
+
+    A deleted app issues no tokens, so it counts as off.
+    """
     return {"access_tokens": "on" if issues_access_tokens(app) else "off"}

@@ -1,6 +1,6 @@
-"""E4: Exchange ``Mail.Send`` as an application permission, as in the article.
+"""Step E4: Exchange ``Mail.Send`` as an application permission, as in the article.
 
-The mail flow does not use it (facts/microsoft.md 0.1).
+The mail flow does not use this permission (facts/microsoft.md 0.1).
 """
 
 from __future__ import annotations
@@ -18,7 +18,10 @@ from jobs.runs.run import RecordedChange
 
 
 class MailSend(Undoable):
-    """The app declares ``Mail.Send`` (Role), in the article profile only. Consent to it is E5."""
+    """Step E4: the app declares ``Mail.Send`` (Role), in the article profile only.
+
+    The consent to this permission is E5.
+    """
 
     name = "mail_send"
     article_row = "E4"
@@ -32,7 +35,7 @@ class MailSend(Undoable):
     diagnosis = Diagnosis(stops_mail=False)
 
     async def inspect(self, ctx: StepContext) -> Finding:
-        """Read what the app declares."""
+        """Read whether the app declares ``Mail.Send``."""
         if not ctx.fact("mail_send"):
             return self.skipped(Text("skipped.mail_send_not_exposed"))
         app = await find_app(ctx)
@@ -41,7 +44,10 @@ class MailSend(Undoable):
         return replace(found, values=self._values(ctx, app))
 
     def plan(self, ctx: StepContext, finding: Finding) -> tuple[Change, ...]:
-        """Plan to declare Mail.Send in the app. It is granted with the admin consent (E5)."""
+        """Plan to declare ``Mail.Send`` in the app.
+
+        The admin consent (E5) grants this permission.
+        """
         line = self.change(
             Text("seen.none"),
             Text("after.mail_send"),
@@ -51,7 +57,7 @@ class MailSend(Undoable):
         return (replace(line, note=Text("note.mail_send"), warning=True),)
 
     async def apply(self, ctx: StepContext, finding: Finding) -> None:
-        """Write the list as a whole, with its existing entries.
+        """Write the app's list of declared permissions as a whole, with its existing entries.
 
         ``SMTP.Send`` is merged in, because a stale read must not drop it.
         """
@@ -66,7 +72,7 @@ class MailSend(Undoable):
         )
 
     async def inspect_undo(self, ctx: StepContext, past: RecordedChange) -> Finding:
-        """Compare the app's declaration with the recorded one."""
+        """Compare the app's declaration of ``Mail.Send`` with the recorded one."""
         values = self._values(ctx, await app_of_run(ctx))
         found = self.compare_with_recorded(
             past,
@@ -77,14 +83,14 @@ class MailSend(Undoable):
         return replace(found, seen=Text("seen.mail_send")) if found.state is State.WRONG else found
 
     def undo_command(self, ctx: StepContext, past: RecordedChange) -> str:
-        """Return the removal of the declaration.
+        """Return the text of the change that removes the declaration of ``Mail.Send``.
 
         The grant goes with the app, or is removed in the portal.
         """
         return "requiredResourceAccess - Exchange Mail.Send (Role)"
 
     async def undo(self, ctx: StepContext, past: RecordedChange) -> None:
-        """Write the list as a whole without ``Mail.Send``."""
+        """Write the app's list of declared permissions as a whole without ``Mail.Send``."""
         if app := await app_of_run(ctx):
             access = without_permission(app, EXCHANGE_APP_ID, ctx.fact("mail_send"))
             await ctx.graph.update_application(str(app["id"]), {"requiredResourceAccess": access})

@@ -1,4 +1,4 @@
-"""M1: the user whose mailbox is connected."""
+"""Step M1: the user whose mailbox is connected."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ ONMICROSOFT = ".onmicrosoft.com"
 
 
 class MailboxUser(Step):
-    """User with a mailbox and an Exchange license who may sign in (facts/microsoft.md 2.1).
+    """Step M1: the user has a mailbox, an Exchange license and sign-in (facts/microsoft.md 2.1).
 
     The UPN may differ from the address. The fact ``shared`` is ``yes`` if another user signs in for
     the mailbox, ``blocked`` if, in addition, the mailbox's own account may not sign in, and
-    ``unknown`` if the mailbox may be shared. The fact ``shared_licensed`` is set if a shared mailbox
-    has a license of its own, without which it has no SMTP (facts/update-2026-11.md 0.1).
+    ``unknown`` if the mailbox may be shared. The fact ``shared_licensed`` is set if a shared
+    mailbox has a license of its own, without which it has no SMTP (facts/update-2026-11.md 0.1).
     """
 
     name = "mailbox_user"
@@ -57,7 +57,7 @@ class MailboxUser(Step):
     )
 
     async def inspect(self, ctx: StepContext) -> Finding:
-        """Find the user and the mailbox."""
+        """Find the user in the directory and the mailbox in Exchange."""
         user, mailbox = await asyncio.gather(
             ctx.graph.user(ctx.channel.mailbox), self._mailbox(ctx)
         )
@@ -86,7 +86,10 @@ class MailboxUser(Step):
         return self._found(ctx, facts) if licensed(user) else self._unlicensed(upn, facts)
 
     def _of_others(self, ctx: StepContext, user: Json, facts: dict[str, str]) -> Finding:
-        """Judge a shared mailbox: it needs no license, and its own account is blocked as a rule."""
+        """Judge a shared mailbox.
+
+        A shared mailbox needs no license, and its own account is blocked as a rule.
+        """
         if licensed(user):
             facts |= {"shared_licensed": "yes"}
         if sign_in_blocked(user):
@@ -108,7 +111,7 @@ class MailboxUser(Step):
         return self.wrong(Text("seen.no_licence", upn), cause="licence_missing", facts=facts)
 
     def _without_mailbox(self, user: Json, upn: dict[str, str], facts: dict[str, str]) -> Finding:
-        """Return why Exchange knows no mailbox.
+        """Return why Exchange knows no mailbox of this user.
 
         In a plan ``facts`` are empty, so that the steps that need them show nothing.
         """
@@ -125,7 +128,10 @@ class MailboxUser(Step):
     def _by_the_directory(
         self, ctx: StepContext, user: Json, error: CloudError, facts: dict[str, str]
     ) -> Finding:
-        """Judge by the directory alone, because Exchange does not show the mailbox to this caller."""
+        """Judge the user by the directory alone.
+
+        Exchange does not show the mailbox to this caller.
+        """
         if sign_in_blocked(user) or not licensed(user):  # true for the account of a shared mailbox
             facts |= {"shared": "unknown"}
         if sign_in_blocked(user):
@@ -140,7 +146,7 @@ class MailboxUser(Step):
         return finding_from_error(self, error, ctx.run)
 
     async def _mailbox(self, ctx: StepContext) -> ExchangeRow | CloudError | None:
-        """Return the mailbox, or None if it does not exist.
+        """Return the mailbox as Exchange shows it, or None if it does not exist.
 
         In a check, return the error that prevented reading it.
         """
@@ -169,9 +175,9 @@ class MailboxUser(Step):
         return next(filter(None, owners), None)
 
     async def _why_nobody(self, ctx: StepContext) -> str:
-        """Return the text key that says whether the address is a group's.
+        """Return the key of the text that says why no user was found.
 
-        On an error the general key is used.
+        The address may be a group's. On an error the general key is used.
         """
         try:
             rows = await ctx.exchange.run("Get-Recipient", {"Identity": ctx.channel.mailbox})
@@ -187,8 +193,9 @@ class MailboxUser(Step):
 def _with_sender(ctx: StepContext, mailbox: ExchangeRow | None, found: Finding) -> Finding:
     """Return the finding, as a warning if answers leave with an onmicrosoft.com address.
 
-    Microsoft refuses what such senders write to more than 100 recipients outside the organization
-    in 24 hours (facts/update-2026-11.md 4, row 5). Mail flows until then, so a setup goes on.
+    Microsoft refuses the mails of such a sender to more than 100 recipients outside the
+    organization in 24 hours (facts/update-2026-11.md 4, row 5). Mail flows until then, so a setup
+    goes on.
     """
     sender = lower_of(mailbox, "PrimarySmtpAddress") or ctx.channel.mailbox
     if found.state is not State.OK or not sender.endswith(ONMICROSOFT):
@@ -198,20 +205,20 @@ def _with_sender(ctx: StepContext, mailbox: ExchangeRow | None, found: Finding) 
 
 
 def sign_in_blocked(user: Json) -> bool:
-    """Return whether the account may not sign in."""
+    """Return whether the user's account is blocked from signing in."""
     return user.get("accountEnabled") is False
 
 
 def licensed(user: Json) -> bool:
     """Return whether the user has an Exchange plan enabled.
 
-    True if the directory does not show plans.
+    It is True if the directory does not show plans.
     """
     return user.get("assignedPlans") is None or any(map(_is_exchange_plan, user["assignedPlans"]))
 
 
 def _is_exchange_plan(plan: Json) -> bool:
-    """Return whether the plan gives a mailbox, and is in force."""
+    """Return whether the plan gives the user a mailbox, and is in force."""
     return lower_of(plan, "service") == "exchange" and lower_of(plan, "capabilityStatus") in {
         "enabled",
         "warning",
@@ -226,8 +233,8 @@ def _facts(ctx: StepContext, user: Json) -> dict[str, str]:
 
 
 def _refuses_the_bot(ctx: StepContext, error: CloudError) -> bool:
-    """Return whether the bot's own access has no role in Exchange.
+    """Return whether the error means that the bot's own access has no role in Exchange.
 
-    That says nothing about the channel.
+    Such an error says nothing about the channel.
     """
     return ctx.access is Access.APP and isinstance(error, Forbidden | SignInNeeded)

@@ -1,4 +1,4 @@
-"""M4: automatic external forwarding is allowed for this one sender."""
+"""Step M4: automatic external forwarding is allowed for this one sender."""
 
 from __future__ import annotations
 
@@ -54,9 +54,9 @@ exists; limits for its policy, if that is new.
 
 @dataclass(frozen=True, slots=True)
 class Outbound:
-    """Policy that applies to the mailbox, all policies and rules, and the mailbox's addresses.
+    """Outbound policy that applies to the mailbox, with all policies and rules of the tenant.
 
-    ``own`` begins with the sending address.
+    ``own`` are the mailbox's addresses, beginning with the sending address.
     """
 
     applies: EffectivePolicy
@@ -66,7 +66,7 @@ class Outbound:
 
 
 class OutboundPolicy(Undoable):
-    """The policy that actually applies says ``On``; ``Automatic`` counts as off.
+    """Step M4: the outbound policy that actually applies says ``On``; ``Automatic`` counts as off.
 
     The Default policy is never changed (facts/microsoft.md 2.3).
     """
@@ -87,7 +87,7 @@ class OutboundPolicy(Undoable):
     )
 
     async def inspect(self, ctx: StepContext) -> Finding:
-        """Evaluate the rules by priority."""
+        """Evaluate the tenant's outbound rules by priority."""
         there = await outbound(ctx)
         found = self._judged(ctx, there.applies)
         facts = _foreseen(there, ctx.channel.mailbox) if found.state is State.WRONG else {}
@@ -118,7 +118,7 @@ class OutboundPolicy(Undoable):
         )
 
     def plan(self, ctx: StepContext, finding: Finding) -> tuple[Change, ...]:
-        """Plan a policy and a rule for this one sender, above the others.
+        """Plan an outbound policy and a rule for this one sender, above the other rules.
 
         For an existing rule the plan shows which other senders it covers and which conditions are
         removed.
@@ -130,10 +130,10 @@ class OutboundPolicy(Undoable):
         return (replace(line, note=move_note(int(finding.facts.get(MOVED, "0")))),)
 
     async def apply(self, ctx: StepContext, finding: Finding) -> None:
-        """Create or update the policy, then the rule, as the finding has them.
+        """Create or update the outbound policy, then the rule, as the finding describes them.
 
         The two writes are not atomic. A second attempt may create the policy again and is told that
-        it exists, so it completes the first.
+        it exists, so this attempt completes the first one.
         """
         await _apply_policy(ctx, finding)
         await _apply_rule(ctx, finding)
@@ -148,7 +148,7 @@ class OutboundPolicy(Undoable):
         )
 
     def undo_command(self, ctx: StepContext, past: RecordedChange) -> str:
-        """Return the commands, the rule first.
+        """Return the PowerShell commands of the undo, the rule first.
 
         A policy without a rule applies to no sender, but a rule without a policy is broken.
         """
@@ -169,8 +169,8 @@ class OutboundPolicy(Undoable):
     async def undo(self, ctx: StepContext, past: RecordedChange) -> None:
         """Restore or remove the rule, then the policy.
 
-        Each is looked up first, so a second attempt completes the first. A rule's priority is left
-        as it is.
+        The bot first looks up each of them, so a second attempt completes the first. A rule's
+        priority is left as it is.
         """
         name = policy_name(ctx.channel.mailbox)
         there = await outbound(ctx)
@@ -184,7 +184,7 @@ class OutboundPolicy(Undoable):
             )
 
     def explain_error(self, ctx: StepContext, error: CloudError) -> Finding | None:
-        """Wait, for up to a day, if the organization is not customized yet although M5 reports it is."""
+        """Wait up to a day if Exchange says "not customized" although M5 reports success."""
         if error.cause != "customization_needed" or ctx.run.waits.get(self.name, 0) > DAY_TRIES:
             return None
         return self.waits_for(
@@ -195,7 +195,7 @@ class OutboundPolicy(Undoable):
 
 
 async def outbound(ctx: StepContext) -> Outbound:
-    """Return what applies to the mailbox, under any of its addresses."""
+    """Return the outbound policies and rules for the mailbox, under any of its addresses."""
     policies, rules = await asyncio.gather(
         ctx.exchange.run(f"Get-{POLICY}", {}), ctx.exchange.run(f"Get-{RULE}", {})
     )
@@ -208,7 +208,7 @@ async def outbound(ctx: StepContext) -> Outbound:
 
 
 def _foreseen(there: Outbound, mailbox: str) -> dict[str, str]:
-    """Return the facts for the plan.
+    """Return the facts for the plan of the outbound policy.
 
     They are the number of rules that move, the changes to the channel's own rule, and the limits of
     a new policy.
@@ -225,9 +225,10 @@ def _foreseen(there: Outbound, mailbox: str) -> dict[str, str]:
 
 
 def _repaired(rule: ExchangeRow, own: tuple[str, ...], mailbox: str) -> dict[str, object]:
-    """Return the settings that repair our own rule.
+    """Return the settings that repair the channel's own rule.
 
-    The rule then covers this mailbox in addition to its other senders, and uses our policy.
+    The rule then covers this mailbox in addition to its other senders, and uses the channel's
+    policy.
     """
     name = policy_name(mailbox)
     policy = {} if bare(rule.get(POLICY) or name) == name.lower() else {POLICY: name}
@@ -242,7 +243,7 @@ def _shown(applies: EffectivePolicy) -> str:
 
 
 async def _addresses(ctx: StepContext) -> tuple[str, ...]:
-    """Return all addresses of the mailbox, its sending address first; empty if it may not be read."""
+    """Return all addresses of the mailbox, the sending address first; empty if unreadable."""
     try:
         rows = await ctx.exchange.run("Get-Mailbox", {"Identity": ctx.channel.mailbox})
     except (Forbidden, NotFound):
@@ -273,7 +274,7 @@ async def _apply_rule(ctx: StepContext, finding: Finding) -> None:
 
 
 async def _undo_rule(ctx: StepContext, past: RecordedChange, name: str) -> None:
-    """Set the rule as it was, also whether it was on; remove one that a run made."""
+    """Restore the rule, also whether it was on; remove a rule that a run made."""
     await (
         _set(ctx, RULE, name, **_rule_before(past))
         if past.values_before["rule"]
@@ -329,7 +330,7 @@ def _mode_text(row: ExchangeRow | None, properties: tuple[str, ...]) -> str:
 def _made(
     mailbox: str, own: tuple[str, ...], was: dict[str, str], now: dict[str, str]
 ) -> dict[str, str]:
-    """Return the current values as far as they match what :meth:`OutboundPolicy.apply` writes.
+    """Return the current values as far as they match those of :meth:`OutboundPolicy.apply`.
 
     The limits of a new policy are those that applied before.
     """
@@ -356,7 +357,10 @@ def _mode(past: RecordedChange) -> str:
 
 
 def _rule_before(past: RecordedChange) -> dict[str, object]:
-    """Return the rule's earlier parameters, with its policy only if that was a different one."""
+    """Return the rule's earlier parameters.
+
+    They include its policy only if that was a different one.
+    """
     was = json.loads(past.values_before["rule"])
     other = was.get(POLICY) not in {None, recorded_row(past.values_after.get("rule")).get(POLICY)}
     policy = {POLICY: was[POLICY]} if other else {}

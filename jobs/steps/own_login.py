@@ -1,6 +1,6 @@
-"""C6, proven after a fix: the bot logs in as the mailbox again.
+"""Step C6, proven after a fix: the bot logs in as the mailbox again.
 
-It uses the sign-in that the setup's rehearsal left.
+The bot uses the sign-in that the setup's rehearsal left.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ from jobs.steps.rehearsal import PAUSES_S, spreading
 
 
 class OwnLogin(Step):
-    """Reply 235, as Webex Connect will get it.
+    """Step C6: the bot's own SMTP login gets reply 235, as Webex Connect will get it.
 
-    Skipped if the bot has no sign-in of its own, or that one is no longer valid.
+    The step is skipped if the bot has no sign-in of its own, or if that sign-in is no longer valid.
     """
 
     name = "own_login"
@@ -32,7 +32,7 @@ class OwnLogin(Step):
     automatic = False
 
     async def inspect(self, ctx: StepContext) -> Finding:
-        """Log in and disconnect.
+        """Log in at the SMTP server as the mailbox and disconnect.
 
         A change within the last hour may not have reached every server, so a refusal is then
         checked again.
@@ -49,7 +49,11 @@ class OwnLogin(Step):
         return replace(self._judged(ctx, probe), evidence=probe.evidence)
 
     def _without_token(self, ctx: StepContext, error: SignInNeeded | Rejected) -> Finding:
-        """Wait where a change of this run may still spread; else the bot's own sign-in says nothing."""
+        """Return the finding for a login without a token.
+
+        The run waits if one of its changes may still spread. Otherwise the step is skipped, because
+        the bot's own sign-in says nothing.
+        """
         if error.can_be_replication and wrote_within(ctx.run, ERRORS_SETTLE_FOR):
             seen = Text("seen.login_settles", {"reply": error.words})
             return self.waits_for(
@@ -77,6 +81,6 @@ def _login(ctx: StepContext) -> Login:
 
 
 def _tenant_id(ctx: StepContext) -> str:
-    """Return the channel's tenant, or that of the account that is signed in."""
+    """Return the channel's tenant, or the tenant of the account that is signed in."""
     account = ctx.run.account
     return ctx.channel.tenant_id or (account.tenant_id if account else "")

@@ -1,4 +1,4 @@
-"""E4, first half: the tenant's ids of the permissions, which are read and never hard-coded."""
+"""Step E4, first half: the tenant's ids of the permissions, which are read and never hard-coded."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ MISSING = "exchange_service_missing"
 
 
 class Permissions(Step):
-    """Office 365 Exchange Online is in the tenant and exposes ``SMTP.Send``.
+    """Step E4: Office 365 Exchange Online is in the tenant and exposes ``SMTP.Send``.
 
     A tenant with the service but without its service principal gets one. If the service itself is
     missing, Graph refuses. Source: facts/microsoft.md 1.3 and 1.4.
@@ -35,7 +35,7 @@ class Permissions(Step):
     diagnosis = Diagnosis()
 
     async def inspect(self, ctx: StepContext) -> Finding:
-        """Read both service principals and the ids of the permissions in this tenant."""
+        """Read the service principals of Exchange and Graph, and the ids of their permissions."""
         exchange, graph = await asyncio.gather(
             ctx.graph.service_principal(EXCHANGE_APP_ID), ctx.graph.service_principal(GRAPH_APP_ID)
         )
@@ -55,7 +55,7 @@ class Permissions(Step):
         return self.ok(Text("seen.permissions"), facts=facts)
 
     def plan(self, ctx: StepContext, finding: Finding) -> tuple[Change, ...]:
-        """Plan the service principal of Microsoft's own service.
+        """Plan the service principal of Exchange Online, Microsoft's own service.
 
         Without it the app could not even request SMTP.Send (AADSTS500011).
         """
@@ -67,14 +67,14 @@ class Permissions(Step):
         )
 
     async def apply(self, ctx: StepContext, finding: Finding) -> None:
-        """Create the service principal.
+        """Create the service principal of Exchange Online.
 
         The call is safe to repeat, because a second one is impossible.
         """
         await ctx.graph.create_service_principal(EXCHANGE_APP_ID)
 
     def explain_error(self, ctx: StepContext, error: CloudError) -> Finding | None:
-        """Report a refusal as "no Exchange Online in this tenant", together with Graph's own text."""
+        """Report a refusal as "no Exchange Online in this tenant", together with Graph's text."""
         return (
             replace(finding_from_error(self, error, ctx.run), cause=MISSING)
             if isinstance(error, Rejected | NotFound)

@@ -1,4 +1,7 @@
-"""C7: saved and registered to Webex Engage. This is irreversible, so the card warns first."""
+"""Step C7: the app is saved and registered to Webex Engage.
+
+This is irreversible, so the card warns first.
+"""
 
 from __future__ import annotations
 
@@ -23,11 +26,11 @@ SAVED_AND_REGISTERED = 2
 
 
 class Registered(Step):
-    """The asset is registered with a service (facts/connect.md 1.5).
+    """Step C7: the asset is registered with a service (facts/connect.md 1.5).
 
-    The audit log has no action of its own for it: it is one more change of the app
-    (facts/update-2026-11.md 1.1). So the log only spares the requester the press. The button stays,
-    and pressing it sends the test mail once more.
+    The audit log has no action of its own for the registration, which is one more change of the app
+    (facts/update-2026-11.md 1.1). So the log only spares the requester the press of the button. The
+    button stays, and pressing it sends the test mail once more.
     """
 
     name = "registered"
@@ -39,7 +42,7 @@ class Registered(Step):
     returns_with = "registered"
 
     async def inspect(self, ctx: StepContext) -> Finding:
-        """Check the requester's confirmation, then the audit log. V2 proves either."""
+        """Check the requester's confirmation, then Webex Connect's audit log. V2 proves either."""
         if ctx.run.answer("registered"):
             return self.ok(Text("seen.said_by_requester"))
         again = 0.0
@@ -53,12 +56,16 @@ class Registered(Step):
 
 
 def _expected(ctx: StepContext) -> int:
-    """Return how many changes of an app follow: the requester says so only after Save."""
+    """Return how many changes of an app prove the registration.
+
+    One change is enough if the requester has said that the token was saved, because that is said
+    only after Save.
+    """
     return 1 if ctx.run.answer("token_saved") else SAVED_AND_REGISTERED
 
 
 async def _changes_since_token(ctx: StepContext) -> list[ConnectChange]:
-    """Return the changes of an app that were made since then; none if the log cannot be read."""
+    """Return the changes of an app since the token was saved; none if the log is unreadable."""
     since = token_at(ctx.run) or now()
     try:
         found = await read_changes(ctx.settings, since, now())
@@ -69,5 +76,5 @@ async def _changes_since_token(ctx: StepContext) -> list[ConnectChange]:
 
 
 def _is_of_an_app(change: ConnectChange) -> bool:
-    """Return whether the change created or saved an app, and did not fail."""
+    """Return whether the change in Webex Connect created or saved an app, and did not fail."""
     return not change.failed and _OF_AN_APP.fullmatch(change.event) is not None

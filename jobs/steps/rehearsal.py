@@ -1,4 +1,4 @@
-"""C6, rehearsed: the bot does what Webex Connect will do.
+"""Step C6, rehearsed: the bot does the same login that Webex Connect will do.
 
 A wrong setting then shows before the form is filled in.
 """
@@ -37,7 +37,7 @@ PAUSES_S = (2.0, 5, 10, 20, 40, 60, 120, 300)
 
 
 class Rehearsal(Step):
-    """The mailbox user's token logs in at the SMTP server using XOAUTH2.
+    """Step C6: the mailbox user's token logs in at the SMTP server using XOAUTH2.
 
     For a shared mailbox it is the delegate's token, and the delegate is the user name. A login does
     not prove the right to send as the mailbox (facts/microsoft.md 4): ``send_as`` and the agent's
@@ -53,7 +53,7 @@ class Rehearsal(Step):
     returns_with = SIGNED_IN
 
     async def inspect(self, ctx: StepContext) -> Finding:
-        """Log in phase by phase and disconnect without sending.
+        """Log in at the SMTP server phase by phase and disconnect without sending.
 
         Only a successful login is kept for checks.
         """
@@ -76,7 +76,7 @@ class Rehearsal(Step):
         return self.ok(probe.seen, facts={"username": probe.instead} if probe.instead else None)
 
     def _is_passing(self, ctx: StepContext, probe: SmtpProbe) -> bool:
-        """Return whether the failure may pass by itself, and has not lasted for all the pauses yet."""
+        """Return whether the failure may pass by itself, and has not lasted for all pauses yet."""
         return probe.cause in PASSES and ctx.run.waits.get(self.name, 0) < len(PAUSES_S)
 
     def _failed(self, ctx: StepContext, probe: SmtpProbe) -> Finding:
@@ -88,6 +88,6 @@ class Rehearsal(Step):
 
 
 def spreading(ctx: StepContext, probe: SmtpProbe) -> bool:
-    """Return whether the server may not know yet that this run enabled SMTP AUTH."""
+    """Return whether the SMTP server may not know yet that this run enabled SMTP AUTH."""
     changed = ctx.run.changed.get("smtp_auth")
     return changed is not None and now() - changed.begun < SPREADS_FOR and probe.cause in SPREADS

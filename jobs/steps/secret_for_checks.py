@@ -1,6 +1,6 @@
-"""C6, rehearsed: the bot's own client secret, kept only with the mailbox user's consent.
+"""Step C6, rehearsed: the bot's own client secret.
 
-Webex Connect's own secret is never kept.
+The secret is kept only with the mailbox user's consent. Webex Connect's own secret is never kept.
 """
 
 from __future__ import annotations
@@ -26,10 +26,11 @@ LABEL = "Webex email bot, rehearsal and check"
 
 
 class CheckSecret(Undoable):
-    """Second secret, so that the bot can sign the mailbox user in and ``/check`` can log in by SMTP.
+    """Step C6: a second client secret, with which the bot can sign the mailbox user in.
 
-    See DESIGN.md, decisions. It belongs to the run until the mailbox user has signed in and that
-    login has succeeded (:func:`jobs.access.mailbox_login.keep`).
+    With this secret ``/check`` can log in by SMTP. See DESIGN.md, decisions. The secret belongs to
+    the run until the mailbox user has signed in and that login has succeeded
+    (:func:`jobs.access.mailbox_login.keep`).
     """
 
     name = "check_secret"
@@ -46,7 +47,7 @@ class CheckSecret(Undoable):
     repeat_on = "rehearse"
 
     async def inspect(self, ctx: StepContext) -> Finding:
-        """Check that this run made the secret, or that the one kept for checks still belongs to the app."""
+        """Check that this run made the secret, or that the secret for checks is still the app's."""
         if ctx.run.answer("rehearse").startswith("skip"):
             return self.skipped(Text("skipped.rehearsal"))
         if ctx.vault.holds(Sealed.REHEARSAL_SECRET.of(ctx.run.id)) or _is_kept(ctx):
@@ -56,7 +57,10 @@ class CheckSecret(Undoable):
         return replace(self.wrong(Text("seen.none")), values={"made": ""})
 
     def plan(self, ctx: StepContext, finding: Finding) -> tuple[Change, ...]:
-        """Plan the secret with the other changes. It is created only if a person rehearses."""
+        """Plan the bot's own secret with the other changes.
+
+        The secret is created only if a person rehearses.
+        """
         line = self.change(
             Text("seen.none"),
             Text("after.check_secret"),
@@ -66,7 +70,10 @@ class CheckSecret(Undoable):
         return (replace(line, note=Text("note.check_secret")),)
 
     async def apply(self, ctx: StepContext, finding: Finding) -> None:
-        """Remove the secret of an interrupted attempt, then create a new one and seal it at once."""
+        """Create the bot's own secret and seal it at once.
+
+        The secret of an interrupted attempt is removed first.
+        """
         looks = LOOKS_S if tries(ctx, self.name) > 1 else LOOKS_S[:1]
         await remove_orphans(ctx, looks, lambda secret: secret.get("displayName") == LABEL)
         end = expiry(now(), ctx.channel.lifetime_months, None)
@@ -80,7 +87,7 @@ class CheckSecret(Undoable):
         )
 
     async def inspect_undo(self, ctx: StepContext, past: RecordedChange) -> Finding:
-        """Check that the secret is neither at Microsoft nor in the vault."""
+        """Check that the bot's own secret is neither at Microsoft nor in the vault."""
         if await labelled(ctx, {LABEL}) or ctx.vault.holds(
             Sealed.CHECK_SECRET.of(ctx.channel.mailbox)
         ):
@@ -88,11 +95,11 @@ class CheckSecret(Undoable):
         return self.ok(Text("seen.undo_removed"))
 
     def undo_command(self, ctx: StepContext, past: RecordedChange) -> str:
-        """Return the command. The secret is also removed from the vault."""
+        """Return the Graph command that removes the secret. The vault's copy is removed too."""
         return f"Graph POST /applications/{ctx.fact('object_id')}/removePassword"
 
     async def undo(self, ctx: StepContext, past: RecordedChange) -> None:
-        """Remove the secret at Microsoft first, then from the vault.
+        """Remove the bot's own secret at Microsoft first, then from the vault.
 
         Without the sealed copy the secret could not be found again, and the copy alone does no
         harm.
@@ -102,10 +109,10 @@ class CheckSecret(Undoable):
 
 
 def _is_kept(ctx: StepContext) -> bool:
-    """Return whether the secret kept for checks can still be used.
+    """Return whether the client secret that is kept for checks can still be used.
 
-    The app may have been deleted, or the secret removed by hand, which the application's inspection
-    tells. It need not have seen a secret that this run made.
+    The app may have been deleted, or the secret removed by hand, which the inspection of the
+    application shows. This inspection need not have seen a secret that this run made.
     """
     if not ctx.vault.holds(Sealed.CHECK_SECRET.of(ctx.channel.mailbox)):
         return False

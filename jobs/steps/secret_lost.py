@@ -1,4 +1,4 @@
-"""E3: a client secret that was shown and then lost is removed once its successor was shown."""
+"""Step E3: a client secret that was shown and then lost is removed once its successor was shown."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from jobs.steps._app_secrets import lost, remove
 
 
 class LostSecret(Step):
-    """Removal of a lost secret, part of a run only if New secret was pressed.
+    """Step that removes a lost client secret, part of a run only if New secret was pressed.
 
-    The removed secret is in no one's possession, so the removal needs no approval of its own.
+    Nobody has the removed secret, so the removal needs no approval of its own.
     """
 
     name = "lost_secret"
@@ -29,7 +29,10 @@ class LostSecret(Step):
     unapproved = True
 
     async def inspect(self, ctx: StepContext) -> Finding:
-        """Wait for the one-time page: the old secret may still be found until the new one was seen."""
+        """Wait until the one-time page has shown the new secret.
+
+        The old secret may still be found until then.
+        """
         if not await self._remaining(ctx):
             return self.ok(Text("seen.lost_secret_removed"))
         if not ctx.store.was_secret_shown(ctx.fact("key_id")):

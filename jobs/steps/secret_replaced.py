@@ -1,4 +1,4 @@
-"""E3: the secret that a fix replaced is removed once an answer has left with the new one.
+"""Step E3: the secret that a fix replaced is removed once an answer has left with the new one.
 
 Source: facts/microsoft.md 4, rotation order.
 """
@@ -14,11 +14,11 @@ from jobs.steps.client_secret import replaced
 
 
 class OldSecret(Step):
-    """Secrets of earlier runs of this mailbox are gone.
+    """Step that removes the client secrets of earlier runs of this mailbox.
 
-    This is part of a fix whose plan showed it. Secrets that a person made stay. Removing the old
-    secret before Webex Connect has the new one would stop answers, so this step comes after
-    everything that proves the new one.
+    The step is part of a fix whose plan showed the removal. Secrets that a person made stay.
+    Removing the old secret before Webex Connect has the new one would stop answers, so this step
+    comes after everything that proves the new one.
     """
 
     name = "old_secret"
@@ -31,7 +31,7 @@ class OldSecret(Step):
     automatic = False
 
     async def inspect(self, ctx: StepContext) -> Finding:
-        """List the remaining secrets of earlier runs."""
+        """List the remaining client secrets of earlier runs."""
         left = earlier(ctx, await find_app(ctx))
         return (
             self.wrong(Text("seen.old_secret", {"count": str(len(left))}))
@@ -40,12 +40,12 @@ class OldSecret(Step):
         )
 
     def plan(self, ctx: StepContext, finding: Finding) -> tuple[Change, ...]:
-        """Return the line that was shown with the new secret.
+        """Return the plan's line for the removal, which was shown with the new secret.
 
         See :meth:`jobs.steps.client_secret.ClientSecret.plan`.
         """
         return (replaced(finding.seen or Text("seen.none")),)
 
     async def apply(self, ctx: StepContext, finding: Finding) -> None:
-        """Remove the old secrets. One that is already gone counts as removed."""
+        """Remove the old client secrets. A secret that is already gone counts as removed."""
         await remove(ctx, earlier(ctx, await find_app(ctx)))

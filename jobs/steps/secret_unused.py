@@ -1,4 +1,4 @@
-"""C6: the bot's own client secret is removed if the rehearsal that it was made for is skipped."""
+"""Step C6: the bot's own client secret is removed if its rehearsal is skipped."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from jobs.steps.secret_for_checks import LABEL
 
 
 class UnusedSecret(Step):
-    """Removal of the bot's own secret, part of a run only if that secret may have been made.
+    """Step that removes the bot's own secret, part of a run only if that secret may have been made.
 
     The removed secret is no longer in use, so the removal needs no approval of its own.
     """
@@ -26,20 +26,27 @@ class UnusedSecret(Step):
     unapproved = True
 
     async def inspect(self, ctx: StepContext) -> Finding:
-        """Look for the secret by name.
+        """Look for the bot's own client secret by name.
 
-        A secret that was just made may not be listed yet, so one patient look is required.
+        A secret that was just made may not be listed yet, so :meth:`apply` runs once in any case
+        and looks patiently.
         """
         if await labelled(ctx, {LABEL}) or not ctx.run.change_applied(self.name):
             return self.wrong(Text("seen.unused_secret_there"))
         return self.ok(Text("seen.undo_removed"))
 
     async def apply(self, ctx: StepContext, finding: Finding) -> None:
-        """Remove the secret at Microsoft. Its sealed copy was dropped when the rehearsal was skipped."""
+        """Remove the bot's own client secret at Microsoft.
+
+        Its sealed copy was dropped when the rehearsal was skipped.
+        """
         await remove_orphans(ctx, LOOKS_S, lambda secret: secret.get("displayName") == LABEL)
 
     def explain_error(self, ctx: StepContext, error: CloudError) -> Finding | None:
-        """Leave a secret that may not be removed. Its value is stored nowhere, so it holds up no run."""
+        """Leave a secret that the bot may not remove.
+
+        The secret's value is stored nowhere, so the secret holds up no run.
+        """
         return (
             self.left_alone(Text("seen.unused_secret_stays", {"name": LABEL}))
             if isinstance(error, Forbidden | Rejected)

@@ -1,4 +1,4 @@
-"""M2: Send As on a shared mailbox, for the user who signs in for it."""
+"""Step M2: Send As on a shared mailbox, for the user who signs in for it."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ OWN = "nt authority\\self"
 
 
 class SendAs(Undoable):
-    """The delegate may send as the mailbox; the user of any other mailbox needs no right.
+    """Step M2: the delegate may send as the mailbox; the user of any other mailbox needs no right.
 
-    Without it Exchange takes the login and refuses each mail with 5.2.252 or 5.7.60. Full Access is
-    not needed (facts/update-2026-11.md 0.1). The values have the right by its trustee, so an undo
-    takes it from the very user whom a run has given it to.
+    Without this right Exchange takes the login and refuses each mail with 5.2.252 or 5.7.60. Full
+    Access is not needed (facts/update-2026-11.md 0.1). The recorded values name the trustee of the
+    right, so an undo takes the right from the very user who got it from a run.
     """
 
     name = "send_as"
@@ -39,7 +39,10 @@ class SendAs(Undoable):
     diagnosis = Diagnosis(explains=causes("send_as_denied"), disproved_by=("answers",))
 
     async def inspect(self, ctx: StepContext) -> Finding:
-        """Read the right. A group's right may be the delegate's, which only an answer shows."""
+        """Read the Send As right of the delegate.
+
+        A group's right may be the delegate's too, which only an answer shows.
+        """
         delegate = _delegate(ctx)
         if not delegate:
             return self._without_delegate(ctx)
@@ -57,7 +60,7 @@ class SendAs(Undoable):
         return self.ok(Text("seen.send_as_own"))
 
     def plan(self, ctx: StepContext, finding: Finding) -> tuple[Change, ...]:
-        """Plan one right of one user to one mailbox; nothing before the user is known."""
+        """Plan the Send As right of the delegate; nothing before the delegate is known."""
         delegate = _delegate(ctx)
         if not delegate:
             return ()
@@ -66,11 +69,11 @@ class SendAs(Undoable):
         return (self.change(Text("seen.none"), after, Scope.MAILBOX, command),)
 
     async def apply(self, ctx: StepContext, finding: Finding) -> None:
-        """Add the right; one that is there already stays as it is."""
+        """Add the Send As right; a right that exists already stays as it is."""
         await _write(ctx, "Add", _delegate(ctx))
 
     async def inspect_undo(self, ctx: StepContext, past: RecordedChange) -> Finding:
-        """Read the right of each trustee that the runs have written down."""
+        """Read the Send As right of each trustee that the runs have recorded."""
         values = {
             trustee: "yes" if await _has(ctx, trustee) else "" for trustee in past.values_before
         }
@@ -78,30 +81,33 @@ class SendAs(Undoable):
         return self.compare_with_recorded(past, values, seen, dict.fromkeys(values, "yes"))
 
     def undo_command(self, ctx: StepContext, past: RecordedChange) -> str:
-        """Return one command for each trustee who had no right before."""
+        """Return one PowerShell command for each trustee who had no Send As right before."""
         mailbox = ctx.channel.mailbox
         return "\n".join(_command("Remove", mailbox, each) for each in _added(past))
 
     async def undo(self, ctx: StepContext, past: RecordedChange) -> None:
-        """Remove the right where a run has added it, and no other."""
+        """Remove the Send As right of each trustee to whom a run has given it, and no other."""
         for trustee in _added(past):
             if await _has(ctx, trustee):
                 await _write(ctx, "Remove", trustee)
 
 
 def _delegate(ctx: StepContext) -> str:
-    """Return the delegate of a shared mailbox; empty if its own account signs in, or nobody is known."""
+    """Return the delegate of a shared mailbox.
+
+    It is empty if the mailbox's own account signs in, or if no delegate is known.
+    """
     own = ctx.fact("delegate_id").lower() == ctx.fact("user_id").lower()
     return "" if own else ctx.fact("delegate").lower()
 
 
 def _added(past: RecordedChange) -> list[str]:
-    """Return the trustees who had no right before the runs."""
+    """Return the trustees who had no Send As right before the runs."""
     return [trustee for trustee, had in past.values_before.items() if not had]
 
 
 async def _has(ctx: StepContext, trustee: str) -> bool:
-    """Return whether the user has the right by its own name."""
+    """Return whether the user has the Send As right under the user's own name."""
     rows = await ctx.exchange.run(
         "Get-RecipientPermission", {"Identity": ctx.channel.mailbox, "Trustee": trustee}
     )
@@ -109,20 +115,20 @@ async def _has(ctx: StepContext, trustee: str) -> bool:
 
 
 async def _others_have(ctx: StepContext) -> bool:
-    """Return whether anybody else has the right, for example a group."""
+    """Return whether anybody else has the Send As right, for example a group."""
     rows = await ctx.exchange.run("Get-RecipientPermission", {"Identity": ctx.channel.mailbox})
     return any(_allows(row) and lower_of(row, "Trustee") != OWN for row in rows)
 
 
 def _allows(row: ExchangeRow) -> bool:
-    """Return whether the row allows to send as the mailbox, and does not deny it."""
+    """Return whether the permission row allows sending as the mailbox, and does not deny it."""
     return RIGHT.lower() in _rights(row.get("AccessRights")) and lower_of(
         row, "AccessControlType"
     ) in {"", "allow"}
 
 
 def _rights(value: object) -> set[str]:
-    """Return the rights in lower case; Exchange writes them as a list or as one text."""
+    """Return the access rights in lower case; Exchange writes them as a list or as one text."""
     each: Iterable[object] = value if isinstance(value, list) else str(value).split(",")
     return {str(name).strip().lower() for name in each}
 

@@ -1,4 +1,4 @@
-"""E1, second half: the enterprise application.
+"""Step E1, second half: the enterprise application.
 
 The portal creates it automatically; Graph does not.
 """
@@ -34,7 +34,10 @@ NOT_DISABLED = {"", "notdisabled"}
 
 
 class ServicePrincipal(Undoable):
-    """The app has an enabled service principal that admits the mailbox user (facts/microsoft.md 1.3)."""
+    """Step E1: the app has an enabled service principal that admits the mailbox user.
+
+    Source: facts/microsoft.md 1.3.
+    """
 
     name = "service_principal"
     article_row = "E1"
@@ -73,10 +76,10 @@ class ServicePrincipal(Undoable):
         return replace(self._out_of_reach(principal, judged) or judged, values=_values(principal))
 
     def _out_of_reach(self, principal: Json, judged: Finding) -> Finding | None:
-        """Return a problem that no change of the enterprise application repairs, or None.
+        """Return a finding that no change of the enterprise application repairs, or None.
 
-        The app itself is deactivated, or Microsoft has disabled it (5, 7000112). Other blocking
-        properties stay in the plan.
+        The app itself is deactivated, or Microsoft has disabled it (facts/microsoft.md 5,
+        AADSTS7000112). Other blocking properties stay in the plan.
         """
         status = text_of(principal, BY_MICROSOFT)
         if status.lower() not in NOT_DISABLED:
@@ -110,7 +113,10 @@ class ServicePrincipal(Undoable):
         return self.ok(Text("seen.service_principal"), facts={"sp_id": sp_id})
 
     def plan(self, ctx: StepContext, finding: Finding) -> tuple[Change, ...]:
-        """Plan to create the service principal, or to reset each blocking property, one line for each."""
+        """Plan to create the service principal, or to reset each of its blocking properties.
+
+        The plan has one line for each blocking property.
+        """
         if "sp_id" not in finding.facts:
             return (
                 self.change(
@@ -144,8 +150,8 @@ class ServicePrincipal(Undoable):
     async def inspect_undo(self, ctx: StepContext, past: RecordedChange) -> Finding:
         """Check that the service principal is removed or restored.
 
-        A created one must be gone, unless other content was added to its app, because then it is
-        still needed.
+        A service principal that a run created must be gone, unless other content was added to its
+        app, because then it is still needed.
         """
         principal, app = await asyncio.gather(
             ctx.graph.service_principal(ctx.fact("client_id")), app_of_run(ctx)
@@ -160,7 +166,7 @@ class ServicePrincipal(Undoable):
         return self._removed(ctx, past, principal)
 
     def _removed(self, ctx: StepContext, past: RecordedChange, principal: Json | None) -> Finding:
-        """Judge one that a run made, by its object id alone."""
+        """Judge a service principal that a run made, by its object id alone."""
         there = {"sp_id": _values(principal)["sp_id"]}  # an app has one at most, so this is ours
         made = replace(past, values_before={"sp_id": ""}, values_after=_sp_id_of(past.values_after))
         found = self.compare_with_recorded(
@@ -169,7 +175,7 @@ class ServicePrincipal(Undoable):
         return replace(found, facts=there) if found.state is State.WRONG else found
 
     def undo_command(self, ctx: StepContext, past: RecordedChange) -> str:
-        """Return the command with the object id.
+        """Return the Graph command with the object id.
 
         Exactly the created or changed object is affected.
         """
@@ -183,7 +189,7 @@ class ServicePrincipal(Undoable):
         return f"Graph PATCH /servicePrincipals/{past.values_before['sp_id']}, {', '.join(shut)}"
 
     async def undo(self, ctx: StepContext, past: RecordedChange) -> None:
-        """Restore the earlier properties, or delete the service principal together with its grants."""
+        """Restore the service principal's earlier properties, or delete it with its grants."""
         if past.values_before["sp_id"]:
             await ctx.graph.update_service_principal(
                 past.values_before["sp_id"],
@@ -214,7 +220,7 @@ async def _user_id(ctx: StepContext) -> str:
 
 
 async def _may_be_another(ctx: StepContext, user_id: str) -> bool:
-    """Return whether one of those who are assigned may be who signs in for the mailbox."""
+    """Return whether the user who signs in for the mailbox may be one of the assigned users."""
     return not user_id or await may_be_shared(ctx)
 
 
@@ -224,7 +230,10 @@ def _others_content(ctx: StepContext, principal: Json | None, app: Json | None) 
 
 
 def _sp_id_of(values: dict[str, str]) -> dict[str, str]:
-    """Return the object id among recorded values; nothing where none were read back."""
+    """Return the service principal's object id in recorded values.
+
+    The result is empty if no values were read back.
+    """
     return {"sp_id": values.get("sp_id", "")} if values else {}
 
 

@@ -56,7 +56,7 @@ def missing_permissions(run: Run) -> tuple[str, ...]:
 
 
 def _looks_of_new_secret(run: Run, writing: Collection[str]) -> dict[str, Step]:
-    """Return the step that looks for the new token, if a fix without a plan yet makes a new secret."""
+    """Return the step that looks for the new token in Entra's log, if a fix makes a new secret."""
     new = run.kind is RunKind.FIX and "client_secret" in writing
     return {"token": all_steps()["token"]} if new else {}
 
@@ -72,7 +72,7 @@ def _writing(run: Run) -> frozenset[str]:
 
 
 def _needed(steps: Iterable[Step], writing: Collection[str]) -> set[str]:
-    """Return what the steps need to read, and those in ``writing`` to write."""
+    """Return the permissions that the steps need to read, and those in ``writing`` to write."""
     return {
         name
         for step in steps
@@ -81,5 +81,5 @@ def _needed(steps: Iterable[Step], writing: Collection[str]) -> set[str]:
 
 
 def _graph(names: Iterable[str]) -> set[str]:
-    """Return the names that are Graph permissions. Names without a dot are roles at Exchange."""
+    """Return the names that are Graph permissions; names without a dot are roles in Exchange."""
     return {name for name in names if "." in name}

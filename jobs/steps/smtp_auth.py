@@ -1,4 +1,7 @@
-"""M2: authenticated SMTP for the mailbox that logs in. The organization's switch is only read."""
+"""Step M2: authenticated SMTP for the mailbox that logs in.
+
+The organization's switch is only read.
+"""
 
 from __future__ import annotations
 
@@ -28,11 +31,11 @@ Switches = Mapping[str, bool | None]
 
 
 class SmtpAuth(Undoable):
-    """On for the mailbox, or not set there and on in the organization.
+    """Step M2: SMTP AUTH is on for the mailbox, or not set there and on in the organization.
 
     The property has three states (facts/microsoft.md 2.1). For a shared mailbox the delegate logs
-    in, so the delegate's mailbox counts. The shared one is switched on with it if it has a license:
-    a refusal of it was seen, too (facts/update-2026-11.md 0.1).
+    in, so the delegate's mailbox counts. A shared mailbox with a license is switched on as well,
+    because its switch was seen to cause a refusal too (facts/update-2026-11.md 0.1).
     """
 
     name = "smtp_auth"
@@ -55,14 +58,17 @@ class SmtpAuth(Undoable):
     )
 
     async def inspect(self, ctx: StepContext) -> Finding:
-        """Read both switches. The organization's counts only if the mailbox's own is not set."""
+        """Read the SMTP AUTH switches of the mailboxes and of the organization.
+
+        The organization's switch counts only if the mailbox's own is not set.
+        """
         own, everybody = await asyncio.gather(_switches(ctx, _mailboxes(ctx)), _organization(ctx))
         if None in own.values() and isinstance(everybody, CloudError):
             raise everybody
         return replace(self._judged(ctx, own, everybody is False), values=_values(ctx, own))
 
     def _judged(self, ctx: StepContext, own: Switches, everybody_on: bool) -> Finding:  # noqa: FBT001  as read
-        """Return the finding: that of the first mailbox that is off, or of the first one."""
+        """Return the finding of the first mailbox that is off, or of the first one if none is."""
         off = _off_among(own, everybody_on=everybody_on)
         mailbox = next(iter(off or own))
         if not off:
@@ -88,13 +94,13 @@ class SmtpAuth(Undoable):
         return (self.change(before, after, Scope.MAILBOX, command),)
 
     async def apply(self, ctx: StepContext, finding: Finding) -> None:
-        """Set one property of each mailbox that logs in, unless it is set already."""
+        """Switch SMTP AUTH on for each mailbox that logs in, unless it is on already."""
         was = finding.values
         off = [each for each in _mailboxes(ctx) if was.get(_value_name(ctx, each)) != "false"]
         await _set(ctx, dict.fromkeys(off, False))
 
     async def inspect_undo(self, ctx: StepContext, past: RecordedChange) -> Finding:
-        """Read the own switches of the mailboxes that the runs changed, never the organization's."""
+        """Read the switches of the mailboxes that the runs changed, never the organization's."""
         own = await _switches(ctx, _before(ctx, past))
         seen = {True: "key:seen.off", False: "key:seen.on", None: "key:seen.not_set"}
         first = next(iter(own.values()))
@@ -102,17 +108,20 @@ class SmtpAuth(Undoable):
         return self.compare_with_recorded(past, _values(ctx, own), seen[first], made)
 
     def undo_command(self, ctx: StepContext, past: RecordedChange) -> str:
-        """Return the commands. "Not set" is a value too and is restored as ``$null``."""
+        """Return the PowerShell commands that restore the earlier switches.
+
+        "Not set" is a value too and is restored as ``$null``.
+        """
         was = _before(ctx, past)
         return "\n".join(_command(each, _text(off) or "null") for each, off in was.items())
 
     async def undo(self, ctx: StepContext, past: RecordedChange) -> None:
-        """Restore the property's earlier value in each mailbox."""
+        """Restore the earlier SMTP AUTH switch of each mailbox."""
         await _set(ctx, _before(ctx, past))
 
 
 def _mailboxes(ctx: StepContext) -> tuple[str, ...]:
-    """Return the mailboxes whose switch counts, the one that logs in first."""
+    """Return the mailboxes whose SMTP AUTH switch counts, the mailbox that logs in first."""
     delegate = ctx.fact("delegate").lower()
     if not ctx.fact("shared") or delegate in {"", ctx.channel.mailbox}:
         return (ctx.channel.mailbox,)
@@ -120,7 +129,7 @@ def _mailboxes(ctx: StepContext) -> tuple[str, ...]:
 
 
 async def _switches(ctx: StepContext, mailboxes: Iterable[str]) -> dict[str, bool | None]:
-    """Return each mailbox's own switch.
+    """Return each mailbox's own SMTP AUTH switch.
 
     Raises:
         NotFound: when a mailbox does not exist.
@@ -142,14 +151,17 @@ def _off_among(own: Switches, *, everybody_on: bool) -> list[str]:
 
 
 def _seen(ctx: StepContext, mailbox: str, key: str) -> Text:
-    """Return the text; another mailbox than the channel's is named."""
+    """Return the text for a mailbox, which is named if it is not the channel's."""
     if mailbox == ctx.channel.mailbox:
         return Text(f"seen.{key}")
     return Text(f"seen.{key}_of", {"mailbox": mailbox})
 
 
 def _on_for(ctx: StepContext, mailboxes: tuple[str, ...]) -> Text:
-    """Return the text of the switches after the change; another mailbox than the channel's is named."""
+    """Return the text of the switches after the change.
+
+    A mailbox that is not the channel's is named.
+    """
     if mailboxes == (ctx.channel.mailbox,):
         return Text("seen.on")
     return Text("after.smtp_auth_shared", {"mailboxes": " and ".join(mailboxes)})
@@ -160,9 +172,9 @@ def _command(mailbox: str, off: str) -> str:
 
 
 async def _organization(ctx: StepContext) -> bool | CloudError | None:
-    """Return the organization's switch, or the error that prevented reading it.
+    """Return the organization's SMTP AUTH switch, or the error that prevented reading it.
 
-    True is off, None is not set.
+    True means off, and None means not set.
     """
     try:
         return _off(await ctx.exchange.run("Get-TransportConfig", {}))
@@ -171,7 +183,10 @@ async def _organization(ctx: StepContext) -> bool | CloudError | None:
 
 
 def _values(ctx: StepContext, own: Switches) -> dict[str, str]:
-    """Return the switches as values. Another mailbox than the channel's is part of the name."""
+    """Return the SMTP AUTH switches as values for the record.
+
+    The name of a value contains the mailbox if it is not the channel's.
+    """
     return {_value_name(ctx, mailbox): _text(off) for mailbox, off in own.items()}
 
 
@@ -180,7 +195,7 @@ def _value_name(ctx: StepContext, mailbox: str) -> str:
 
 
 def _before(ctx: StepContext, past: RecordedChange) -> dict[str, bool | None]:
-    """Return the switches from before the runs, by mailbox."""
+    """Return the SMTP AUTH switches from before the runs, by mailbox."""
     return {
         name.partition(":")[2] or ctx.channel.mailbox: _BY_TEXT.get(value)
         for name, value in past.values_before.items()

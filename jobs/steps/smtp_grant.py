@@ -1,4 +1,4 @@
-"""E5: ``SMTP.Send`` for the mailbox user, granted in advance.
+"""Step E5: ``SMTP.Send`` for the mailbox user, granted in advance.
 
 The tenant's user-consent policy therefore does not matter.
 """
@@ -31,10 +31,10 @@ made for a shared mailbox, or those of the user with this ID instead of the mail
 
 
 class SmtpGrant(Undoable):
-    """Delegated grant (oauth2PermissionGrants) in both profiles, for the user who signs in only.
+    """Step E5: a delegated grant (oauth2PermissionGrants) for the user who signs in only.
 
-    Its consentType is Principal (facts/microsoft.md 1.5). For a shared mailbox the delegate signs
-    in. Exchange decides who may send as the mailbox.
+    Both profiles have this step. The grant's consentType is Principal (facts/microsoft.md 1.5). For
+    a shared mailbox the delegate signs in. Exchange decides who may send as the mailbox.
     """
 
     name = "smtp_grant"
@@ -67,7 +67,7 @@ class SmtpGrant(Undoable):
     def plan(self, ctx: StepContext, finding: Finding) -> tuple[Change, ...]:
         """Plan a grant for one user, so that no other user can send with the app.
 
-        There is none before the delegate of a shared mailbox is known.
+        Nothing is planned before the delegate of a shared mailbox is known.
         """
         if not _grantee(ctx) and ctx.fact("shared"):
             return ()
@@ -77,7 +77,7 @@ class SmtpGrant(Undoable):
         return (self.change(Text("seen.none"), after, Scope.APP, command),)
 
     async def apply(self, ctx: StepContext, finding: Finding) -> None:
-        """Create one grant per resource, or merge into an existing one.
+        """Create one grant per resource, or merge the scopes into an existing grant.
 
         A PATCH replaces the scopes, so the existing ones are included.
         """
@@ -99,7 +99,10 @@ class SmtpGrant(Undoable):
         return self.compare_with_recorded(past, values, scopes or "key:seen.none", made | marks)
 
     def undo_command(self, ctx: StepContext, past: RecordedChange) -> str:
-        """Return the command. A grant that existed before gets its old scopes back."""
+        """Return the Graph command of the undo.
+
+        A grant that existed before gets its old scopes back.
+        """
         existed = any(past.values_before[name] for name in RESOURCES)
         return f"Graph {'PATCH' if existed else 'DELETE'} /oauth2PermissionGrants/{{id}}"
 
@@ -161,7 +164,7 @@ class SmtpGrant(Undoable):
     def _missing(
         self, ctx: StepContext, grants: list[dict[str, object]]
     ) -> list[tuple[str, frozenset[str]]]:
-        """Return what is wanted and not granted, as (resource, scopes)."""
+        """Return the scopes that are wanted and not granted, as (resource, scopes)."""
         return [need for need in self._wanted(ctx) if not self._granted(ctx, grants, *need)]
 
     def _granted(
@@ -179,8 +182,8 @@ class SmtpGrant(Undoable):
     def _counts(self, ctx: StepContext, grant: dict[str, object]) -> bool:
         """Return whether the grant is for all users or for the user who signs in.
 
-        Any user's grant counts while the delegate of a shared mailbox is not known. That is so only
-        in a check.
+        Any user's grant counts while the delegate of a shared mailbox is not known, which happens
+        only in a check.
         """
         user = _grantee(ctx)
         return not grant.get("principalId") or not user or _is(grant, "principalId", user)
@@ -192,7 +195,10 @@ def _grantee(ctx: StepContext) -> str:
 
 
 def _marks(ctx: StepContext) -> dict[str, str]:
-    """Return the mark of another user than the mailbox's among the values."""
+    """Return the mark that the grants in the values are the delegate's.
+
+    There is no mark if the mailbox's own user signs in.
+    """
     return {OF: ctx.fact("delegate_id")} if ctx.fact("shared") else {}
 
 
@@ -202,7 +208,7 @@ def _recorded_marks(past: RecordedChange) -> dict[str, str]:
 
 
 async def _put_back(ctx: StepContext, grant: dict[str, object], scopes: str) -> None:
-    """Give the grant its old scopes; delete it where it had none."""
+    """Give the grant its old scopes; delete the grant if it had none."""
     if not scopes:
         await ctx.graph.delete_grant(promised(grant, "id"))
     elif grant.get("scope") != scopes:
@@ -210,18 +216,18 @@ async def _put_back(ctx: StepContext, grant: dict[str, object], scopes: str) -> 
 
 
 def _resources(ctx: StepContext) -> dict[str, str]:
-    """Return the service principals in the tenant, by the name that the values hold their scopes under."""
+    """Return the service principals in the tenant, by their names in the recorded values."""
     resources = {"exchange": ctx.fact("exchange_sp_id"), "graph": ctx.fact("graph_sp_id")}
     return {name: resource for name, resource in resources.items() if resource}
 
 
 def _with(grants: list[dict[str, object]], name: str, wanted: str) -> list[dict[str, object]]:
-    """Return the grants with this id."""
+    """Return the grants whose property ``name`` is the wanted id."""
     return [grant for grant in grants if _is(grant, name, wanted)]
 
 
 def _is(grant: dict[str, object], name: str, wanted: str) -> bool:
-    """Return whether a grant's id equals ``wanted``, ignoring case."""
+    """Return whether the grant's property ``name`` equals ``wanted``, ignoring case."""
     return lower_of(grant, name) == wanted.lower()
 
 

@@ -1,4 +1,4 @@
-"""M1, first half: the signed-in tenant owns the mailbox's domain."""
+"""Step M1, first half: the signed-in tenant owns the mailbox's domain."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from jobs.model import Finding, Station, Text
 
 
 class Tenant(Step):
-    """The signed-in account belongs to the tenant in which the mailbox's domain is verified."""
+    """Step M1: the mailbox's domain is verified in the tenant of the signed-in account."""
 
     name = "tenant"
     article_row = "M1"
@@ -21,9 +21,9 @@ class Tenant(Step):
     diagnosis = Diagnosis(station=Station.MAILBOX)
 
     async def inspect(self, ctx: StepContext) -> Finding:
-        """Compare the domain with the verified domains.
+        """Compare the mailbox's domain with the tenant's verified domains.
 
-        If those may not be read, the mailbox user decides (``mailbox_user``).
+        If those may not be read, the step ``mailbox_user`` decides.
         """
         account = ctx.run.account
         values = {
@@ -39,7 +39,7 @@ class Tenant(Step):
 
 
 async def _domains(ctx: StepContext) -> set[str]:
-    """Return the tenant's verified domains in lower case; none where they may not be read."""
+    """Return the tenant's verified domains in lower case; none if they may not be read."""
     try:
         organization = await ctx.graph.organization()
     except (Forbidden, NotFound, Rejected):

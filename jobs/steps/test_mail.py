@@ -1,4 +1,4 @@
-"""V1: a mail with a unique subject arrives, and its copy is delivered to the forwarding address."""
+"""Step V1: a mail with a unique subject arrives, and its copy reaches the forwarding address."""
 
 from __future__ import annotations
 
@@ -37,9 +37,10 @@ FAILED = frozenset({TraceStatus.FAILED, TraceStatus.QUARANTINED, TraceStatus.FIL
 
 
 class TestMail(Step):
-    """The message trace shows the mail twice: for the mailbox, and for the forwarding address.
+    """Step V1: the message trace shows the test mail twice.
 
-    The second one must be delivered (facts/microsoft.md 2.5).
+    The trace shows the mail once for the mailbox, and once for the forwarding address. The copy for
+    the forwarding address must be delivered (facts/microsoft.md 2.5).
     """
 
     name = "test_mail"
@@ -66,12 +67,12 @@ class TestMail(Step):
         return await self._not_through(ctx, seen, again=too_early is not None)
 
     def _through(self, ctx: StepContext, seen: _Seen, at: datetime) -> Finding:
-        """Return that a copy was delivered, with the times of both."""
+        """Return that a copy was delivered, with the times of the mail and its copy."""
         facts = _facts(subject_of(ctx), seen.arrived or seen.copies)
         return self.ok(Text("seen.copy_delivered"), facts={**facts, "forwarded_at": at.isoformat()})
 
     async def apply(self, ctx: StepContext, finding: Finding) -> None:
-        """Send the test mail from another address.
+        """Send the test mail from an address other than the mailbox's.
 
         Webex Connect ignores a mail whose sender is its recipient (facts/connect.md 1.7). A mail
         that is sent again gets another Message-ID, because Exchange may drop a duplicate. An
@@ -88,9 +89,10 @@ class TestMail(Step):
         await send_test_mail(ctx.settings.probe_smtp_url, mail)
 
     async def _not_through(self, ctx: StepContext, seen: _Seen, *, again: bool) -> Finding:
-        """Report a failure until a person who has dealt with it presses Look again; then send once more.
+        """Report a failure until a person who has dealt with it presses Look again.
 
-        With ``again``, a mail that has not arrived is sent once more anyway.
+        The mail is then sent once more. With ``again``, a mail that has not arrived is sent once
+        more anyway.
         """
         asked, newer = ctx.run.answers.get("look_again"), self._asked_since_sent(ctx)
         wanted = newer and self._needs_another(ctx, seen)
@@ -108,14 +110,14 @@ class TestMail(Step):
     def _registered_since_sent(self, ctx: StepContext) -> datetime | None:
         """Return when the requester said Registered after the mail was sent, or None.
 
-        Webex Connect has dropped a mail that arrived before the press. One that arrived later counts:
-        the bot may send it while the button is pressed, because it reads the audit log too.
+        Webex Connect has dropped a mail that arrived before the press. A mail that arrived later
+        counts: the bot may send it while the button is pressed, because it reads the audit log too.
         """
         told, sent = ctx.run.answers.get("registered"), self._last_sent(ctx)
         return told.at if told and sent and told.at > sent else None
 
     def _needs_another(self, ctx: StepContext, seen: _Seen) -> bool:
-        """Return whether the mail that was sent will not come through."""
+        """Return whether another mail is needed, because the one that was sent will not arrive."""
         return _stuck(ctx.run.findings.get(self.name)) or seen.failed is not None
 
     def _not_failed(self, ctx: StepContext, seen: _Seen, *, again: bool) -> Finding:
@@ -139,7 +141,7 @@ class TestMail(Step):
     def _waits(
         self, ctx: StepContext, arrived: tuple[TraceRow, ...], facts: dict[str, str]
     ) -> Finding:
-        """Wait for the copy: by the clock, and for a person once it is late."""
+        """Wait for the copy: by the clock, and for a person once the copy is late."""
         turn, cause = (Turn.REQUESTER, OVERDUE) if self._late(ctx, arrived) else (Turn.TIME, "")
         words = Text("seen.arrived" if arrived else "seen.on_its_way")
         return self.waits_for(
@@ -153,7 +155,7 @@ class TestMail(Step):
         return self.waits_for(Turn.REQUESTER, words, again_s=PAUSES_S[-1], facts=facts)
 
     def _late(self, ctx: StepContext, arrived: tuple[TraceRow, ...]) -> bool:
-        """Return whether it has been looked for so often, and for so long, that somebody has to look."""
+        """Return whether the mail was looked for so often and so long that a person has to look."""
         sent = self._last_sent(ctx) or (arrived[0].received if arrived else None)
         return ctx.run.waits.get(self.name, 0) > LATE and (
             sent is None or now() - sent > LATE_AFTER
@@ -162,9 +164,10 @@ class TestMail(Step):
     async def _failed(
         self, ctx: StepContext, row: TraceRow, arrived: tuple[TraceRow, ...]
     ) -> Finding:
-        """Wait and send again if this run changed the policy within the last hour.
+        """Return the finding for a mail that did not come through.
 
-        The change may not have reached every server yet. Otherwise a person has to look.
+        If this run changed the policy within the last hour, the change may not have reached every
+        server yet, so the bot waits and sends again. Otherwise a person has to look.
         """
         words = await ctx.trace().details(row)
         cause = _cause(ctx, row, words)
@@ -179,7 +182,7 @@ class TestMail(Step):
         return replace(finding, evidence=evidence_of(words))
 
     def _may_send_again(self, ctx: StepContext) -> bool:
-        """Return whether the bot sends the mail, has waited once at least, and has not just sent it."""
+        """Return whether the bot sends the mail, has waited, and has not just sent it."""
         return self._sends(ctx) and ctx.run.waits.get(self.name, 0) > 0 and self._due(ctx)
 
     def _due(self, ctx: StepContext) -> bool:
@@ -194,7 +197,7 @@ class TestMail(Step):
     def _last_sent(self, ctx: StepContext) -> datetime | None:
         """Return when the mail was last sent, or None.
 
-        The bot sent it, or a person said so.
+        The bot sent the mail, or a person said that it was sent.
         """
         sent, told = ctx.run.changed.get(self.name), ctx.run.answers.get("test_sent")
         return max([*([sent.begun] if sent else []), *([told.at] if told else [])], default=None)
@@ -202,8 +205,8 @@ class TestMail(Step):
     def _sent(self, ctx: StepContext) -> bool:
         """Return whether the mail is on its way.
 
-        If the sending was interrupted it may be on its way, so it is looked for before it is sent
-        again.
+        If the sending was interrupted, the mail may be on its way, so it is looked for before it is
+        sent again.
         """
         sent = ctx.run.changed.get(self.name)
         return (sent is not None and not _is_cut_off(sent)) or bool(ctx.run.answer("test_sent"))
@@ -224,7 +227,7 @@ class _Seen:
     def of(
         cls, arrived: tuple[TraceRow, ...], copies: tuple[TraceRow, ...], own: frozenset[str]
     ) -> _Seen:
-        """Sort the rows into arrivals, copies and mail from the mailbox to itself.
+        """Sort the trace rows into arrivals, copies and mail from the mailbox to itself.
 
         If the mailbox wrote to itself, a copy is identified by its message id, because the
         forwarding mailbox may appear as the sender of the copy.
@@ -237,18 +240,18 @@ class _Seen:
 
     @property
     def is_from_itself_alone(self) -> bool:
-        """Return whether the only mail that arrived is one that the mailbox sent to itself."""
+        """Return whether the only mail that arrived was sent by the mailbox to itself."""
         return bool(self.from_itself) and not self.arrived
 
     @property
     def failed(self) -> TraceRow | None:
-        """Return the newest row that says that the mail will not come through, or None."""
+        """Return the newest trace row of a mail that will not come through, or None."""
         return next(
             (row for row in (*self.copies, *self.arrived) if _has_failed(row, self.arrived)), None
         )
 
     def since(self, moment: datetime) -> _Seen:
-        """Return the rows received at or after ``moment``."""
+        """Return only the rows that were received at or after ``moment``."""
         return _Seen(
             *(
                 tuple(row for row in rows if row.received >= moment)
@@ -258,14 +261,17 @@ class _Seen:
 
 
 def _is_from(own: frozenset[str], row: TraceRow) -> bool:
-    """Return whether the mail's sender is one of these addresses."""
+    """Return whether the mail's sender is one of the mailbox's own addresses."""
     return row.sender.lower() in own
 
 
 def _copies_of(
     others: tuple[TraceRow, ...], copies: tuple[TraceRow, ...], own: frozenset[str]
 ) -> tuple[TraceRow, ...]:
-    """Return the copies of other people's mails, by message ID or by a sender other than the mailbox."""
+    """Return the copies of other people's mails.
+
+    A copy is known by its message ID, or by a sender other than the mailbox.
+    """
     known = {row.message_id for row in others}
     return tuple(row for row in copies if row.message_id in known or not _is_from(own, row))
 
@@ -275,30 +281,33 @@ def _has_failed(row: TraceRow, arrived: tuple[TraceRow, ...]) -> bool:
 
 
 def _is_cut_off(sent: Changed) -> bool:
-    """Return whether the sending never came to its end, and the mail has been looked for long enough."""
+    """Return whether the sending never ended, and the mail has been looked for long enough."""
     return sent.done is None and now() - sent.begun > RESENDS_AFTER
 
 
 def _cause(ctx: StepContext, row: TraceRow, words: Sequence[str]) -> str:
-    """Return what the trace's words name, for the mail itself or for its copy."""
+    """Return the cause that the trace's words name, for the mail itself or for its copy."""
     if row.recipient.lower() == ctx.channel.forwarding_address.lower():
         return cause_at(Station.FORWARD, words) or cause_of_copy(words)
     return cause_at(Station.MAILBOX, words) or LOST
 
 
 def _policy_spreads(ctx: StepContext) -> bool:
-    """Return whether this run changed the outbound policy too recently for every server to know it."""
+    """Return whether this run's change of the outbound policy may not have reached every server."""
     policy = ctx.run.changed.get("outbound_policy")
     return policy is not None and now() - policy.begun < SPREADS_FOR
 
 
 def _stuck(finding: Finding | None) -> bool:
-    """Return whether the last look found that the mail did not come through, or had it sent again."""
+    """Return whether the last look found that the mail did not come through or was sent again."""
     return finding is not None and (bool(finding.cause) or finding.seen == SEND_AGAIN)
 
 
 def _is_junk(row: TraceRow, arrived: tuple[TraceRow, ...]) -> bool:
-    """Return whether the mail is in the junk folder. Exchange forwards it anyway, a moment later."""
+    """Return whether the mail is in the junk folder.
+
+    Exchange forwards such a mail a moment later.
+    """
     return row in arrived and row.status is TraceStatus.FILTERED_AS_SPAM
 
 

@@ -1,4 +1,4 @@
-"""V1 to V3 are followed in the message trace: it can be read, by Graph or by the cmdlet."""
+"""Step V1: the message trace can be read, by Graph or by the cmdlet, to follow V1 to V3."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from jobs.model import Change, Finding, Scope, Text
 
 
 class TraceAccess(Step):
-    """The signed-in account may trace messages.
+    """Step V1: the signed-in account may trace messages.
 
     Graph needs one of Microsoft's service principals in the tenant; the cmdlet does not
     (facts/microsoft.md 2.5).
@@ -29,10 +29,11 @@ class TraceAccess(Step):
     writes = ("Application.ReadWrite.All",)
 
     async def inspect(self, ctx: StepContext) -> Finding:
-        """Try a trace. If neither way works, check whether the service principal is missing.
+        """Try a message trace.
 
-        Graph may report that with a 401, and signing in would not help. If the sign-in itself is no
-        longer valid, reading the service principal reports that.
+        If neither Graph nor the cmdlet works, check whether the service principal is missing. Graph
+        may report a missing service principal with a 401, and signing in would not help. If the
+        sign-in itself is no longer valid, reading the service principal reports that.
         """
         try:
             await ctx.trace().find(now() - timedelta(hours=1), recipient=ctx.channel.mailbox)
@@ -46,12 +47,12 @@ class TraceAccess(Step):
         return self.ok(Text("seen.trace_readable"))
 
     def plan(self, ctx: StepContext, finding: Finding) -> tuple[Change, ...]:
-        """Plan Microsoft's own service principal, which reads nothing by itself."""
+        """Plan Microsoft's own service principal for traces, which reads nothing by itself."""
         command = f'Graph POST /servicePrincipals {{"appId": "{MESSAGE_TRACE_APP_ID}"}}'
         return (self.change(Text("seen.none"), Text("after.trace_access"), Scope.APP, command),)
 
     async def apply(self, ctx: StepContext, finding: Finding) -> None:
-        """Create the service principal.
+        """Create Microsoft's service principal for message traces.
 
         The call is safe to repeat, because a second one is impossible.
         """

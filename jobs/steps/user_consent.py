@@ -1,4 +1,4 @@
-"""E7: whether users may consent to apps.
+"""Step E7: whether users may consent to apps.
 
 The policy is only read: it is tenant-wide, and the grant of E5 makes it irrelevant.
 """
@@ -30,7 +30,7 @@ exclusions may change.
 
 
 class UserConsent(Step):
-    """The tenant's user-consent policy, in plain words (facts/microsoft.md 0.3 and 1.7)."""
+    """Step E7: the tenant's user-consent policy, in words (facts/microsoft.md 0.3 and 1.7)."""
 
     name = "user_consent"
     article_row = "E7"
@@ -51,9 +51,9 @@ class UserConsent(Step):
         )
 
     async def _left_out(self, ctx: StepContext) -> bool:
-        """Return whether the policy that Microsoft manages now excludes SMTP.Send.
+        """Return whether the consent policy that Microsoft manages now excludes SMTP.Send.
 
-        False, as documented, if that cannot be read.
+        It is False, as documented, if the policy cannot be read.
         """
         try:
             return leaves_out(
@@ -64,7 +64,10 @@ class UserConsent(Step):
 
 
 def assigned(policy: dict[str, Any]) -> frozenset[str]:
-    """Return the policies for users' own consent. The documents write the prefix in two cases."""
+    """Return the names of the policies for users' own consent.
+
+    Microsoft's documents capitalize the prefix of these names in two ways.
+    """
     role = policy.get("defaultUserRolePermissions")
     names = (
         lower_set(role.get("permissionGrantPoliciesAssigned")) if isinstance(role, dict) else set()
@@ -73,7 +76,7 @@ def assigned(policy: dict[str, Any]) -> frozenset[str]:
 
 
 def allows(policies: frozenset[str]) -> str:
-    """Return the widest of the policies: ``yes``, ``classified``, ``custom`` or ``no``.
+    """Return how widely the policies allow consent: ``yes``, ``classified``, ``custom`` or ``no``.
 
     ``classified`` means low-risk permissions only.
     """
@@ -87,7 +90,7 @@ def leaves_out(sets: Iterable[dict[str, Any]], resource: str, permission: str) -
 
 
 def _holds(condition_set: dict[str, Any], resource: str, permission: str) -> bool:
-    """Return whether the condition set covers this delegated permission of the resource for every app."""
+    """Return whether the condition set covers the resource's delegated permission for every app."""
     return (
         lower_of(condition_set, "permissionType").startswith("delegated")
         and lower_of(condition_set, "resourceApplication") in {"", "any", resource}

@@ -33,7 +33,7 @@ def as_bytes(raw: bytes | str) -> bytes:
 def as_text(raw: object) -> str:
     """Return an answer of Redis as text, because redis-py's types leave the type open.
 
-    A value that is missing is an empty text.
+    A missing value becomes an empty text.
     """
     return (
         raw.decode(errors="replace") if isinstance(raw, bytes) else str("" if raw is None else raw)

@@ -1,4 +1,4 @@
-"""Connections to Redis, for every process and every kind of address.
+"""Connections to Redis, for every process of the bot and every kind of Redis address.
 
 A primary that was demoted keeps its connections and refuses to write on them (READONLY). Each
 connection of this module then counts as lost: it and its idle neighbors are closed, and the command
@@ -70,15 +70,15 @@ which would be one round trip in each job.
 
 
 class DemotedError(RedisConnectionError):
-    """Error because the server takes no writes any more: it is the replica of another."""
+    """Error because the Redis server takes no writes any more: it became the replica of another."""
 
 
 class ForeignRedisError(RedisConnectionError):
-    """Error because the server at the embedded one's place belongs to another program."""
+    """Error because the server at the embedded Redis server's place is another program's."""
 
 
 def open_redis(url: str, **options: Any) -> Redis:
-    """Return a client for the address; nothing is connected before its first command.
+    """Return a client for the Redis address; nothing is connected before its first command.
 
     ``options`` are those of redis-py's connections, such as ``socket_timeout`` in seconds. Without
     ``retry``, a command is tried again for a few seconds if a demoted server refused it, and not
@@ -99,13 +99,16 @@ def open_redis(url: str, **options: Any) -> Redis:
 
 
 def retry_elsewhere() -> Retry:
-    """Return the retries of a command that a demoted server refused, with redis-py's own figures."""
+    """Return the retry policy for a command that a demoted server refused.
+
+    The figures are redis-py's own.
+    """
     pauses = ExponentialWithJitterBackoff(base=FIRST_PAUSE_S, cap=LONGEST_PAUSE_S)
     return Retry(pauses, TRIES, supported_errors=(DemotedError,))
 
 
 def is_demoted(error: ResponseError) -> bool:
-    """Return whether the answer is that of a server which is not the primary any more."""
+    """Return whether the error is the answer of a Redis server that is not the primary any more."""
     if isinstance(error, ExecAbortError):
         return NO_WRITES in str(error)
     return isinstance(error, ReadOnlyError | MasterDownError) or str(error).startswith(UNBLOCKED)
@@ -127,7 +130,7 @@ class _LeavesReplica:
     leave: Callable[[], object] = staticmethod(lambda: None)
 
     def read_response(self, *arguments: Any, **options: Any) -> Any:
-        """Read one answer.
+        """Read one answer of Redis.
 
         Raises:
             DemotedError: The server takes no writes. The connection is closed.
@@ -144,42 +147,49 @@ class _LeavesReplica:
 
 
 class TcpConnection(_LeavesReplica, Connection):
-    """Connection over TCP."""
+    """Connection to a Redis server over TCP."""
 
 
 class TlsConnection(_LeavesReplica, SSLConnection):
-    """Connection over TLS. SSL_CERT_FILE names the authorities, as for every other connection."""
+    """Connection to a Redis server over TLS.
+
+    SSL_CERT_FILE names the certificate authorities, as for every other connection.
+    """
 
 
 class SocketConnection(_LeavesReplica, UnixDomainSocketConnection):
-    """Connection through a socket of this machine."""
+    """Connection to a Redis server through a Unix socket of this machine."""
 
 
 class SentinelConnection(SentinelManagedConnection, TcpConnection):
-    """Connection to the primary that the Sentinels name, asked each time that it connects."""
+    """Connection to the primary Redis server.
+
+    The Sentinels are asked for its address each time that the connection is made.
+    """
 
 
 class SentinelTlsConnection(SentinelManagedSSLConnection, TlsConnection):
-    """Connection over TLS to the primary that the Sentinels name."""
+    """Connection over TLS to the primary Redis server that the Sentinels name."""
 
 
 class SentinelPool(SentinelConnectionPool):
     """Pool that asks the Sentinels again and again which server is the primary.
 
     After ``SENTINEL FAILOVER`` the old primary takes writes for about ten more seconds, which are
-    lost when it becomes a replica. So a command leaves it as soon as the Sentinels name another.
+    lost when it becomes a replica. So a command leaves the old primary as soon as the Sentinels
+    name another server.
     """
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
-        """All arguments are redis-py's."""
+        """Create the pool; all arguments are redis-py's."""
         super().__init__(*arguments, **options)  # type: ignore[no-untyped-call]  # untyped in redis-py
         self._ask_at = time.monotonic() + ASK_AGAIN_S
 
     def get_connection(self, *arguments: Any, **options: Any) -> Any:
-        """Return a connection to the present primary, which is asked for once a second at most.
+        """Return a connection to the present primary.
 
-        If it is another than before, redis-py closes the idle connections, and each other one as it
-        comes back.
+        The Sentinels are asked for the primary once a second at most. If another server became the
+        primary, redis-py closes the idle connections, and each other connection as it comes back.
         """
         if time.monotonic() >= self._ask_at:
             self._ask_at = time.monotonic() + ASK_AGAIN_S
@@ -189,14 +199,14 @@ class SentinelPool(SentinelConnectionPool):
 
 
 class EmbeddedConnection(_LeavesReplica, Connection):
-    """Connection to the embedded server of a data folder.
+    """Connection to the embedded Redis server of a data folder.
 
     Its port is read from that folder each time. A server that does not keep its data there belongs
     to another program, and nothing is written to it.
     """
 
     def __init__(self, *, folder: str, **options: Any) -> None:
-        """``folder`` is the data folder; the rest is redis-py's."""
+        """Create a connection for the data folder ``folder``; the other options are redis-py's."""
         super().__init__(host=HOST, **options)  # type: ignore[no-untyped-call]  # untyped in redis-py
         self._folder = Path(folder)
 
@@ -205,7 +215,7 @@ class EmbeddedConnection(_LeavesReplica, Connection):
         return super()._connect()  # type: ignore[no-untyped-call]  # untyped in redis-py
 
     def on_connect_check_health(self, check_health: bool = True) -> None:  # noqa: FBT001, FBT002  redis-py's
-        """Prepare the connection, and ask the server where it keeps its data.
+        """Prepare the connection, and ask the server which folder holds its data.
 
         Raises:
             ForeignRedisError: The server is another program's.
@@ -224,7 +234,7 @@ class EmbeddedConnection(_LeavesReplica, Connection):
 
 
 def embedded_port(folder: Path) -> int:
-    """Return the port at which the embedded server of this folder listens or will listen."""
+    """Return the port at which the embedded Redis server of this folder listens or will listen."""
     try:
         return int((folder / PORT_FILE).read_text("ascii"))
     except (OSError, ValueError):
@@ -232,14 +242,14 @@ def embedded_port(folder: Path) -> int:
 
 
 def keeps_data_in(answer: object, folder: Path) -> bool:
-    """Return whether the answer to ``CONFIG GET dir`` names this folder."""
+    """Return whether a Redis server's answer to ``CONFIG GET dir`` names this folder."""
     values = list(answer.values()) if isinstance(answer, dict) else answer
     last = values[-1] if isinstance(values, list | tuple) and values else b""
     return os.fsdecode(last) == str(folder.resolve()) if isinstance(last, str | bytes) else False
 
 
 def _of_sentinels(address: SentinelAddress, options: dict[str, Any]) -> Redis:
-    """Return a client for the primary that the Sentinels name."""
+    """Return a client for the primary Redis server that the Sentinels name."""
     hurried = min(options.get("socket_timeout") or SENTINEL_S, SENTINEL_S)
     watchers = {
         "username": address.sentinel_user or None,

@@ -1,4 +1,4 @@
-"""Counters of what happened, and gauges of what is: kept in Redis for all processes of the bot.
+"""Counters of events and gauges of states, kept in Redis for all processes of the bot.
 
 A job is a process that lives for milliseconds, on any of several hosts. So a process counts in
 memory, and adds its counts to Redis in one round trip: when a job ends, and every few seconds in a
@@ -43,7 +43,7 @@ MOST_FIELDS = 2000
 
 @dataclass(frozen=True, slots=True)
 class Counter:
-    """Number of events of a kind, which only grows; ``labels`` name its label values in order."""
+    """Description of a counter of events, which only grows; ``labels`` are its label names."""
 
     name: str
     words: str
@@ -52,7 +52,7 @@ class Counter:
 
 @dataclass(frozen=True, slots=True)
 class Gauge:
-    """Measured numbers; one that was not measured for ``kept`` is not shown any more."""
+    """Description of a gauge; numbers that were measured longer ago than ``kept`` are not shown."""
 
     name: str
     words: str
@@ -105,25 +105,28 @@ MEASURED = (RUNS_OPEN, CHANNELS, SECRETS_ENDING, DAYS_LEFT, WEBHOOKS)
 
 
 class Counters:
-    """Counts of this process that are not in Redis yet. Several threads may count."""
+    """Counts of this process that are not in Redis yet.
+
+    Several threads may count at the same time.
+    """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._counts: Tally[str] = Tally()
 
     def add(self, counter: Counter, *labels: str, by: int = 1) -> None:
-        """Count ``by`` more of something."""
+        """Add ``by`` to the counter with these label values."""
         self._add({field_of(counter.name, labels): by})
 
     def time(self, counter: Counter, *labels: str, seconds: float) -> None:
-        """Count one more latency."""
+        """Count one more latency, in ``seconds``, for the counter with these label values."""
         bound = next((str(each) for each in BUCKETS_S if seconds <= each), OVER)
         head = field_of(counter.name, labels)
         milliseconds = round(seconds * 1000)
         self._add({f"{head}{SEPARATOR}{bound}": 1, f"{head}{SEPARATOR}{TOTAL}": milliseconds})
 
     def flush(self, redis: Redis) -> None:
-        """Add the counts to Redis. If it does not take them, they are kept for the next time."""
+        """Add the counts to Redis; they are kept for the next time if Redis does not take them."""
         with self._lock:
             counts, self._counts = self._counts, Tally()
         if not counts:
@@ -137,7 +140,7 @@ class Counters:
             self._add(counts)
 
     def reset(self) -> None:
-        """Forget everything, as a new process does."""
+        """Forget all counts of this process, as a new process does."""
         self.__init__()  # type: ignore[misc]  # a new lock, too: another thread may hold the old one
 
     def _add(self, counts: Mapping[str, int]) -> None:
@@ -152,12 +155,12 @@ os.register_at_fork(after_in_child=COUNTERS.reset)  # the parent adds its own co
 
 
 def field_of(name: str, labels: tuple[str, ...]) -> str:
-    """Return the field of a counter in Redis."""
+    """Return the name of the Redis field that holds a counter with these label values."""
     return SEPARATOR.join((name, *(label.replace(SEPARATOR, "_") for label in labels)))
 
 
 def read(redis: Redis) -> dict[str, int]:
-    """Return every counter, by its field.
+    """Return every counter from Redis, by its field.
 
     Raises:
         redis.RedisError: Redis does not answer.
@@ -171,7 +174,7 @@ def read(redis: Redis) -> dict[str, int]:
 
 
 def measure(redis: Redis, gauge: Gauge, values: Mapping[tuple[str, ...], float]) -> None:
-    """Replace the numbers of a gauge, by the values of its labels."""
+    """Replace the numbers of a gauge in Redis; ``values`` has them by the values of the labels."""
     key = keys.figures(gauge.name)
     fields: dict[Any, Any] = {SET_AT: now().timestamp()}
     fields |= {SEPARATOR.join(labels): value for labels, value in values.items()}
@@ -183,7 +186,7 @@ def measure(redis: Redis, gauge: Gauge, values: Mapping[tuple[str, ...], float])
 
 
 def measured(redis: Redis, gauge: Gauge) -> dict[tuple[str, ...], float]:
-    """Return the numbers of a gauge by the values of its labels; empty if it was not measured lately.
+    """Return the numbers of a gauge by its label values; empty if it was not measured lately.
 
     Raises:
         redis.RedisError: Redis does not answer.

@@ -1,4 +1,4 @@
-"""A list of what is due: members by the time at which each is handed out."""
+"""A list in Redis of everything that is due: members by the time at which each is handed out."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ MOVE = (
 
 @dataclass(frozen=True, slots=True)
 class DueList:
-    """Sorted set in Redis. A member stays in it until it is done, because its worker may die before.
+    """List in a sorted set of Redis. A member stays until it is done, because its worker may die.
 
     Attributes:
         lease_s: The seconds after which a member that was handed out is handed out again.
@@ -39,7 +39,7 @@ class DueList:
     lease_s: float
 
     def schedule(self, member: str, when: datetime) -> None:
-        """Have the member handed out at that time."""
+        """Have the member handed out at the time ``when``."""
         self.redis.zadd(self.key, {member: when.timestamp()})
 
     def remove(self, member: str) -> None:
@@ -47,11 +47,11 @@ class DueList:
         self.redis.zrem(self.key, member)
 
     def due(self, member: str) -> float:
-        """Return when the member is due, in seconds since the epoch; 0 where it is not on the list."""
+        """Return when the member is due, in seconds since the epoch; 0 if it is not on the list."""
         return float(self.redis.zscore(self.key, member) or 0)
 
     def settle(self, member: str, due: float) -> None:
-        """Take the member off the list, unless its time has changed since it was due then."""
+        """Take the member off the list, unless its time has changed since it was due at ``due``."""
         self.redis.eval(SETTLE, 1, self.key, member, repr(due))
 
     def move(self, member: str, due: float, when: datetime | None) -> None:
@@ -69,7 +69,7 @@ class DueList:
     def extend(
         self, member: str, seconds: float | None = None, pipe: Pipeline | None = None
     ) -> None:
-        """Put a member that is on the list off by so many seconds; by the lease where none are named."""
+        """Put a member of the list off by so many seconds; by the lease if no number is given."""
         (self.redis if pipe is None else pipe).zadd(
             self.key, {member: _later(self.lease_s if seconds is None else seconds)}, xx=True
         )
@@ -77,7 +77,8 @@ class DueList:
     def claim(self, most: int = 100) -> tuple[str, ...]:
         """Return the members whose time has come, and put each of them off by the lease.
 
-        A time beyond the longest pause was written before the clock was set back: it has come, too.
+        A time beyond the longest pause was written before the clock was set back, so its member is
+        due too.
         """
         moment = now().timestamp()
         spans = ((0, moment), (moment + LONGEST_PAUSE_S + 1, "+inf"))

@@ -1,8 +1,9 @@
-"""Generation of the data in Redis: a random id and a rising number, to notice that some was lost.
+"""Generation of the data in Redis: a random id and a rising number that reveal a loss of data.
 
-After FLUSHALL, or at a Redis without data, the id is another. After an older backup the number is
-smaller than it was. Both are also in the memory of each process that watches. An append-only file
-loses a second, and a failover a few, so the number is compared with the one of half a minute ago.
+After FLUSHALL, or at a Redis without data, the id is a different one. After an older backup the
+number is smaller than it was. Each process that watches also keeps both in its memory. An
+append-only file loses a second, and a failover a few, so the number is compared with the number of
+half a minute ago.
 """
 
 from __future__ import annotations
@@ -30,16 +31,16 @@ log = structlog.get_logger(__name__)
 
 
 class Generation:
-    """Watch over one Redis, in the memory of this process."""
+    """Watch over the generation of the data of one Redis, in the memory of this process."""
 
     def __init__(self, redis: Redis, clock: Callable[[], float] = time.monotonic) -> None:
-        """``clock`` counts seconds and never goes back."""
+        """Create the watch; ``clock`` counts seconds and never goes back."""
         self._redis, self._clock = redis, clock
         self._id = ""
         self._seen: deque[tuple[float, int]] = deque()
 
     def look(self) -> str:
-        """Raise the number, and return the new id of the data if some was lost, else an empty string.
+        """Raise the number, and return the data's new id if data was lost, else an empty string.
 
         Raises:
             redis.RedisError: Redis is unreachable.
@@ -68,7 +69,7 @@ class Generation:
         return data_id
 
     def _raise(self) -> tuple[str, int]:
-        """Return the id of the data and its number, which is one higher than before."""
+        """Raise the data's number in Redis by one; return the data's id and the new number."""
         key = keys.generation()
         with self._redis.pipeline() as pipe:
             pipe.hsetnx(key, ID, secrets.token_hex(8))
@@ -78,7 +79,10 @@ class Generation:
         return codec.as_text(data_id), int(count)
 
     def _remembered(self) -> int:
-        """Return the number of half a minute ago, which Redis must not have forgotten; 0 at first."""
+        """Return the number of half a minute ago, or 0 at first.
+
+        Redis must not have forgotten this number.
+        """
         limit = self._clock() - TOLERATED_S
         while len(self._seen) > 1 and self._seen[1][0] <= limit:
             self._seen.popleft()

@@ -19,12 +19,12 @@ _PREFIX = re.compile(r"[A-Za-z0-9:_-]*")
 
 
 def is_prefix(text: str) -> bool:
-    """Return whether every character may stand in a prefix: letters, digits, ``:``, ``-`` and ``_``."""
+    """Return whether the text is a valid prefix: letters, digits, ``:``, ``-`` and ``_`` only."""
     return _PREFIX.fullmatch(text) is not None
 
 
 def _read_prefix() -> str:
-    """Return the prefix of this process; a bad one counts as none, and the settings refuse it."""
+    """Return the key prefix of this process; empty if it is invalid, and the settings refuse it."""
     text = os.environ.get(VARIABLE, "").strip()
     return text if is_prefix(text) else ""
 
@@ -33,7 +33,7 @@ PREFIX = _read_prefix()
 
 
 def rq_prefix() -> str:
-    """Return the first part of RQ's keys."""
+    """Return the first part of all Redis keys of RQ, the job queue."""
     return f"{PREFIX}rq"
 
 
@@ -42,27 +42,27 @@ def _key(*parts: str) -> Key:
 
 
 def schema() -> Key:
-    """The number of the layout in which the data is stored."""
+    """Return the key of the number of the layout in which the data is stored."""
     return _key("schema")
 
 
 def write_test() -> Key:
-    """A value that is written only to see whether Redis takes writes."""
+    """Return the key of a value that is written only to see whether Redis takes writes."""
     return _key("write", "test")
 
 
 def generation() -> Key:
-    """Random id of the data, and a number that rises (:mod:`jobs.storage.generation`)."""
+    """Return the key of the data's random id and rising number (:mod:`jobs.storage.generation`)."""
     return _key("generation")
 
 
 def loss_told(data_id: str, room: str) -> Key:
-    """A mark: the space was told that the data before this id was lost."""
+    """Return the key that marks that the space was told of the loss of data before this id."""
     return _key("generation", data_id, room)
 
 
 def figures(name: str) -> Key:
-    """Numbers for the person who watches the bot: all counters, or one gauge by its name."""
+    """Return the key of the numbers for the bot's operator: all counters, or the named gauge."""
     return _key("figures", name)
 
 
@@ -70,37 +70,37 @@ def figures(name: str) -> Key:
 
 
 def run_events(run_id: str) -> Key:
-    """The list of everything that happened in a run."""
+    """Return the key of the list of everything that happened in a run."""
     return _key("run", run_id, "events")
 
 
 def every_run_events() -> Key:
-    """A pattern that matches the event lists of all runs."""
+    """Return a pattern that matches the keys of the event lists of all runs."""
     return run_events("*")
 
 
 def run_about(run_id: str) -> Key:
-    """Run's data in its audit entries."""
+    """Return the key of the data of a run that its audit entries contain."""
     return _key("run", run_id, "about")
 
 
 def run_stopped(run_id: str) -> Key:
-    """A mark: it is recorded that an event of the run was not made by this bot."""
+    """Return the key that marks a run as stopped, because one of its events is not the bot's."""
     return _key("run", run_id, "stopped")
 
 
 def run_mark(run_id: str, *name: str) -> Key:
-    """A mark of a run: its ``deaths``, its ``closed`` space, or a ``look`` (``due`` or ``done``)."""
+    """Return the key of a run's ``deaths``, ``closed`` space, or ``look`` (``due`` or ``done``)."""
     return _key("run", run_id, *name)
 
 
 def runs_due() -> Key:
-    """The runs by the time at which each is looked at again."""
+    """Return the key of the list of runs by the time at which each is worked on again."""
     return _key("runs", "due")
 
 
 def runs_open() -> Key:
-    """The runs that have not ended, by their beginning."""
+    """Return the key of the list of runs that have not ended, by the time at which they began."""
     return _key("runs", "open")
 
 
@@ -108,62 +108,62 @@ def runs_open() -> Key:
 
 
 def channel_record(mailbox: str) -> Key:
-    """The proof of a channel: by which run, and when."""
+    """Return the key of a channel's proof: the run that proved that it works, and the time."""
     return _key("channel", mailbox)
 
 
 def channel_claim(holder: str) -> Key:
-    """The run that holds a mailbox, or that a message or a press has begun."""
+    """Return the key of the run that holds a mailbox, or that a message or a button press began."""
     return _key("channel", holder, "run")
 
 
 def channel_runs(mailbox: str) -> Key:
-    """The runs of a mailbox without its checks, by their beginning."""
+    """Return the key of the list of a mailbox's runs without its checks, by their beginning."""
     return _key("channel", mailbox, "runs")
 
 
 def channel_check(mailbox: str) -> Key:
-    """The newest check of a mailbox."""
+    """Return the key of the newest check of a mailbox."""
     return _key("channel", mailbox, "check")
 
 
 def space_runs(room: str) -> Key:
-    """The runs that were asked for in a space, by their beginning."""
+    """Return the key of the list of runs that were asked for in a space, by their beginning."""
     return _key("space", room, "runs")
 
 
 def space_channels(room: str) -> Key:
-    """The mailboxes that were connected from a space."""
+    """Return the key of the set of mailboxes that were connected from a space."""
     return _key("space", room, "channels")
 
 
 def every_space_channels() -> Key:
-    """A pattern that matches the mailboxes of all spaces."""
+    """Return a pattern that matches the keys of the connected mailboxes of all spaces."""
     return space_channels("*")
 
 
 def person_channels(person: str) -> Key:
-    """The mailboxes that a person has connected."""
+    """Return the key of the set of mailboxes that a person has connected."""
     return _key("person", person, "channels")
 
 
 def space_bulk_check(room: str) -> Key:
-    """The newest ``/check all`` of a space."""
+    """Return the key of the newest ``/check all`` of a space."""
     return _key("space", room, "bulk_check")
 
 
 def space_bulk_check_in_layout_1(room: str) -> Key:
-    """The newest ``/check all`` of a space, as layout 1 named it."""
+    """Return the key that data layout 1 used for the newest ``/check all`` of a space."""
     return _key("space", room, "round")
 
 
 def space_members_checked(room: str) -> Key:
-    """A mark: nobody of another organization was in the space a moment ago."""
+    """Return the key that marks that a space had no member of another organization a moment ago."""
     return _key("space", room, "ours")
 
 
 def space_hold_announced(room: str) -> Key:
-    """Marker that the space was informed that its cards are held back."""
+    """Return the key that marks that a space was told that its cards are held back."""
     return _key("space", room, "told")
 
 
@@ -171,22 +171,22 @@ def space_hold_announced(room: str) -> Key:
 
 
 def app_access() -> Key:
-    """The tenants that let the bot read by itself, each with its grant."""
+    """Return the key of the tenants that let the bot read by itself, each with its grant."""
     return _key("tenants", "app-access")
 
 
 def tenant_calls(tenant: str, kind: str) -> Key:
-    """The last calls of one kind to a tenant, by their time (:mod:`jobs.clouds.rate_limit`)."""
+    """Return the key of a tenant's calls of a kind, by time (:mod:`jobs.clouds.rate_limit`)."""
     return _key("tenant", tenant, "calls", kind)
 
 
 def own_sign_ins(mailbox: str) -> Key:
-    """The numbers of the bot's own sign-ins as a mailbox, by their time."""
+    """Return the key of the numbers of the bot's own sign-ins as a mailbox, by time."""
     return _key("channel", mailbox, "own-sign-ins")
 
 
 def own_login(mailbox: str) -> Key:
-    """The time at which the bot last got a token as a mailbox."""
+    """Return the key of the time at which the bot last got a token as a mailbox."""
     return _key("channel", mailbox, "own-login")
 
 
@@ -194,27 +194,27 @@ def own_login(mailbox: str) -> Key:
 
 
 def sealed(name: str) -> Key:
-    """A sealed value of the vault (:mod:`jobs.storage.vault`)."""
+    """Return the key of a sealed value of the vault (:mod:`jobs.storage.vault`)."""
     return _key("sealed", name)
 
 
 def secrets_shown() -> Key:
-    """The key ids of the client secrets that somebody has seen."""
+    """Return the key of the key ids of the client secrets that somebody has seen."""
     return _key("secrets", "handed-over")
 
 
 def page_token_in_layout_2(digest: str) -> Key:
-    """The purpose of a link to one of the bot's pages, by the hash of its token, as layout 2 kept it."""
+    """Return the key that data layout 2 used for a page link's purpose, by its token's hash."""
     return _key("ticket", digest)
 
 
 def audit_entries() -> Key:
-    """The entries of the audit trail, oldest first."""
+    """Return the key of the entries of the audit trail, oldest first."""
     return _key("audit", "entries")
 
 
 def audit_head() -> Key:
-    """The sealed end of the audit trail."""
+    """Return the key of the sealed end of the audit trail."""
     return _key("audit", "head")
 
 
@@ -222,17 +222,17 @@ def audit_head() -> Key:
 
 
 def connect_test(run_id: str) -> Key:
-    """The transaction of a run's test mail."""
+    """Return the key of the Webex Connect transaction of a run's test mail."""
     return _key("connect-test", run_id)
 
 
 def connect_receipt(run_id: str) -> Key:
-    """The delivery receipt of a run's test mail."""
+    """Return the key of the delivery receipt of a run's test mail."""
     return _key("connect-receipt", run_id)
 
 
 def connect_address(digest: str) -> Key:
-    """The run whose receipt is posted to an address, by the hash of the address's token."""
+    """Return the key of the run whose receipt is posted to an address, by its token's hash."""
     return _key("connect-address", digest)
 
 
@@ -240,77 +240,77 @@ def connect_address(digest: str) -> Key:
 
 
 def event(event_id: str) -> Key:
-    """Webhook event until it is handled. It stays empty for one more hour, to recognize another delivery."""
+    """Return the key of a webhook event, which is emptied when handled and kept for an hour."""
     return _key("event", event_id)
 
 
 def events_due() -> Key:
-    """The events by the time at which each is handed to a worker."""
+    """Return the key of the list of events by the time at which each is handed to a worker."""
     return _key("events", "due")
 
 
 def cards(run_id: str) -> Key:
-    """The cards of a run and the messages that show them."""
+    """Return the key of a run's cards and of the messages that show them."""
     return _key("cards", run_id)
 
 
 def every_cards() -> Key:
-    """A pattern that matches the cards of all runs."""
+    """Return a pattern that matches the keys of the cards of all runs."""
     return cards("*")
 
 
 def checks_shown(mailbox: str) -> Key:
-    """The checks of a mailbox whose verdict is on a card."""
+    """Return the key of the set of a mailbox's checks whose verdict is on a card."""
     return _key("channel", mailbox, "checks_shown")
 
 
 def cards_due() -> Key:
-    """The runs by the time at which their cards are drawn."""
+    """Return the key of the list of runs by the time at which their cards are drawn."""
     return _key("draws", "due")
 
 
 def draw_queued(run_id: str) -> Key:
-    """A mark: a draw of the run's cards waits in the queue."""
+    """Return the key that marks that a draw of the run's cards waits in the queue."""
     return _key("draw", run_id, "queued")
 
 
 def webex_wait(scope: str) -> Key:
-    """A mark: Webex asked to be left alone, with all cards or with one."""
+    """Return the key that marks that Webex asked to be left alone: with a card, a place, or all."""
     return _key("webex", "wait", scope)
 
 
 def cards_refused() -> Key:
-    """The runs with a card that Webex refused, each with the place of the card."""
+    """Return the key of the cards that Webex refused, each by its run and its place."""
     return _key("draws", "refused")
 
 
 def clock_skew(cloud: str, *mark: str) -> Key:
-    """The last measurements of the clock against a cloud's; ``told`` if the log has named a skew."""
+    """Return the key of a cloud's clock measurements, or of ``told``: the log named a skew."""
     return _key("skew", cloud, *mark)
 
 
 def tac_case(conversation: str) -> Key:
-    """The case for which a thread collects a file for Cisco TAC."""
+    """Return the key of the case for which a thread collects a file for Cisco TAC."""
     return _key("tac", conversation)
 
 
 def reminder_look(mailbox: str, day: str) -> Key:
-    """A mark: the end of a mailbox's secret was looked at on that day (``YYYY-MM-DD``)."""
+    """Return the key that marks that a mailbox's secret was checked on a day (``YYYY-MM-DD``)."""
     return _key("reminder", mailbox, day)
 
 
 def reminder_given(mailbox: str, end: str, days: int) -> Key:
-    """A mark: the reminder so many days before the end (``YYYY-MM-DD``) was given."""
+    """Return the key that marks the reminder ``days`` before ``end`` (``YYYY-MM-DD``) as given."""
     return _key("reminder", mailbox, end, str(days))
 
 
 def locale(place: str) -> Key:
-    """The language and time zone that a space (by room id) or a person (by address) has chosen."""
+    """Return the key of the language and time zone of a space (room id) or a person (address)."""
     return _key("locale", place)
 
 
 def bot_account(digest: str) -> Key:
-    """The bot's own Webex account, by the hash of its access token."""
+    """Return the key of the bot's own Webex account, by the hash of its access token."""
     return _key("bot", "me", digest)
 
 
@@ -318,22 +318,22 @@ def bot_account(digest: str) -> Key:
 
 
 def refusals(person: str) -> Key:
-    """The refusals of a person in the present hour: how many, since when, and the person's address."""
+    """Return the key of a person's refusals in this hour: their number, first time, and address."""
     return _key("refusals", person)
 
 
 def refusals_ending() -> Key:
-    """The persons with refusals, by the end of the hour in which they are counted."""
+    """Return the key of the persons with refusals, by the end of the hour in which they count."""
     return _key("refusals-ending")
 
 
 def commands(person: str) -> Key:
-    """The commands and presses of a person in the last hour, by their time."""
+    """Return the key of a person's commands and button presses of the last hour, by time."""
     return _key("commands", person)
 
 
 def commands_limit_told(person: str) -> Key:
-    """A mark: the event that was answered with the limit, and until when the person knows it."""
+    """Return the key of the event that was answered with the limit, and of the limit's end."""
     return _key("commands", person, "told")
 
 
@@ -341,17 +341,17 @@ def commands_limit_told(person: str) -> Key:
 
 
 def webhooks_ours() -> Key:
-    """Redis key of the ids of webhooks that this installation has created or taken over."""
+    """Return the key of the ids of webhooks that this installation has created or taken over."""
     return _key("webhooks", "ours")
 
 
 def webhooks_refused() -> Key:
-    """The number of webhooks with a wrong signature, and the times of the first and the last."""
+    """Return the key of the number of webhooks with a wrong signature, with first and last time."""
     return _key("webhooks", "refused")
 
 
 def webhook_repaired(webhook: str) -> Key:
-    """A mark: the webhook was switched on again a moment ago."""
+    """Return the key that marks that the webhook was switched on again a moment ago."""
     return _key("webhooks", "repaired", webhook)
 
 
@@ -359,40 +359,40 @@ def webhook_repaired(webhook: str) -> Key:
 
 
 def locks_held() -> Key:
-    """The processes that hold locks, by the lock."""
+    """Return the key of the processes that hold locks, by the name of the lock."""
     return _key("locks", "held")
 
 
 def lock_numbers() -> Key:
-    """The number of the last lock that was taken, which only grows."""
+    """Return the key of the number of the newest lock, which only grows."""
     return _key("locks", "number")
 
 
 def run_lock(run_id: str) -> Key:
-    """The lock of the worker that works on a run."""
+    """Return the key of the lock of the worker that works on a run."""
     return _key("run", run_id, "lease")
 
 
 def press_lock(run_id: str) -> Key:
-    """The lock of a press on a run while it is carried out."""
+    """Return the key of the lock that is held while a button press on a run is carried out."""
     return _key("run", run_id, "press")
 
 
 def draw_lock(run_id: str) -> Key:
-    """The lock of the draw of a run's cards."""
+    """Return the key of the lock that is held while a run's cards are drawn."""
     return _key("draw", run_id)
 
 
 def event_lock(event_id: str) -> Key:
-    """The lock of the worker that handles an event."""
+    """Return the key of the lock of the worker that handles an event."""
     return _key("event", event_id, "lock")
 
 
 def webhooks_lock() -> Key:
-    """The lock of the registration of the webhooks."""
+    """Return the key of the lock that is held while the webhooks are registered."""
     return _key("webhooks", "lock")
 
 
 def schema_lock() -> Key:
-    """The lock of the process that migrates the data."""
+    """Return the key of the lock of the process that migrates the data."""
     return _key("schema", "lock")

@@ -74,24 +74,31 @@ _KEYS: dict[LockKind, Callable[[str], Key]] = {
 
 @dataclass(frozen=True, slots=True)
 class LockName:
-    """Kind of a lock, and the ID of its run or event. ``owner`` is empty if it belongs to neither."""
+    """Name of a lock: its kind, and the ID of its run or event.
+
+    ``owner`` is the ID, or the group of a watch. It is empty for a lock that belongs to the whole
+    bot.
+    """
 
     kind: LockKind
     owner: str = ""
 
     @property
     def key(self) -> Key:
-        """Return the key in Redis."""
+        """Return the lock's key in Redis."""
         return _KEYS[self.kind](self.owner)
 
     @property
     def field(self) -> str:
-        """The name in the list of held locks."""
+        """Return the lock's name in the list of held locks."""
         return f"{self.kind}:{self.owner}"
 
     @classmethod
     def from_field(cls, field: str) -> LockName | None:
-        """Return the lock of a name in the list; None for a kind that this version does not know."""
+        """Return the lock with this name in the list of held locks.
+
+        It is None for a kind that this version does not know.
+        """
         kind, _, owner = field.partition(":")
         return cls(LockKind(kind), owner) if kind in set(LockKind) else None
 
@@ -108,7 +115,7 @@ class FencedLock(Lock):
     asked_at = 0.0
 
     def do_acquire(self, token: str | bytes) -> bool:
-        """Take the lock if it is free."""
+        """Take the lock if it is free, and return whether it was taken."""
         self.asked_at = seconds_since_boot()
         milliseconds = int((self.timeout or 0) * 1000)
         answer: object = self.redis.eval(
@@ -119,10 +126,10 @@ class FencedLock(Lock):
 
 
 class RenewedLock:
-    """Lock that is held.
+    """Lock that this process holds and renews.
 
-    If it cannot be renewed once, another process may have it, and it is lost for good. It is also
-    lost once it was not renewed for its whole lifetime, which needs no answer of Redis.
+    If the lock cannot be renewed once, another process may have it, and it is lost for good. It is
+    also lost once it was not renewed for its whole lifetime, which needs no answer of Redis.
 
     Attributes:
         key: its key in Redis.
@@ -147,7 +154,7 @@ class RenewedLock:
 
     @property
     def lost(self) -> bool:
-        """Return whether the lock is known to be lost. Redis is not asked."""
+        """Return whether the lock is known to be lost, without asking Redis."""
         if seconds_since_boot() - self._renewed >= self._seconds:
             self._lost = True
         return self._lost
@@ -165,11 +172,14 @@ class RenewedLock:
         return not self._lost
 
     def is_current(self, pipe: Pipeline) -> bool:
-        """Return whether Redis still has this lock, for a transaction that watches its ``key``."""
+        """Return whether Redis still has this lock; the transaction must watch its ``key``."""
         return not self.lost and pipe.get(self.key) == self.token.encode()
 
     def stop_renewing(self) -> None:
-        """Keep the lock for what is left of its time, and call ``on_renewal`` no more."""
+        """Stop renewing the lock, which is kept for the rest of its time.
+
+        ``on_renewal`` is not called any more.
+        """
         self._over.set()
         self._thread.join()
 
@@ -214,7 +224,7 @@ def renewed_lock(
 
 
 def release_dead(redis: Redis) -> tuple[LockName, ...]:
-    """Release the locks of killed processes of this machine, and return them."""
+    """Release the locks of killed processes of this machine, and return the locks' names."""
     held = {
         codec.as_text(field): codec.as_text(token)
         for field, token in redis.hgetall(keys.locks_held()).items()
@@ -254,7 +264,10 @@ def _release(redis: Redis, name: LockName, lock: Lock) -> None:
 
 
 def _release_of(redis: Redis, field: str, token: str) -> LockName | None:
-    """Release a lock in the name of the process that took it. None for a kind unknown to this version."""
+    """Release a lock in the name of the process that took it, and return the lock's name.
+
+    The result is None if this version does not know the kind of the lock.
+    """
     name = LockName.from_field(field)
     if name is not None:
         with suppress(LockError):
@@ -271,7 +284,7 @@ def _me() -> str:
 
 @cache
 def _place() -> str:
-    """Return the boot ID of this machine and the process namespace, or an empty string if unknown."""
+    """Return the boot ID of this machine and the process namespace; empty if they are unknown."""
     try:
         boot = (PROC / "sys/kernel/random/boot_id").read_text("ascii").strip()
         return f"{boot} {(PROC / 'self/ns/pid').readlink().name}"

@@ -34,11 +34,14 @@ class Authenticator:
         self._keys = tuple(map(_derived, encryption_keys)) or (_derived(""),)
 
     def protect(self, context: Context, body: bytes) -> bytes:
-        """Return the JSON object with its MAC as the last field; ``body`` must not be empty."""
+        """Return the JSON object with its MAC as the last field; an empty object is not allowed."""
         return body[:-1] + _NAME + _mac(self._keys[0], context, body).encode() + _LAST
 
     def verify(self, context: Context, line: object) -> bytes | None:
-        """Return the JSON object without its MAC, or None if this bot did not make it for this context."""
+        """Return the JSON object without its MAC.
+
+        It is None if this bot did not make the object for this context.
+        """
         if not isinstance(line, bytes):
             return None
         if not (mac := mac_of(line)):
@@ -60,7 +63,7 @@ class Authenticator:
 
 
 def mac_of(line: bytes) -> str:
-    """Return the MAC that the object holds, verified or not, or an empty string."""
+    """Return the MAC that the JSON object holds, verified or not; empty if there is none."""
     if line[-_TAIL : -_TAIL + len(_NAME)] != _NAME or not line.endswith(_LAST):
         return ""
     mac = line[-_HEX - len(_LAST) : -len(_LAST)].decode("ascii", "replace")
@@ -68,7 +71,7 @@ def mac_of(line: bytes) -> str:
 
 
 def unprotected(line: bytes) -> bytes:
-    """Return the object without its MAC; unchanged if it has none."""
+    """Return the JSON object without its MAC; unchanged if it has none."""
     return line[:-_TAIL] + b"}" if mac_of(line) else line
 
 

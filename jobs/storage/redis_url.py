@@ -24,12 +24,15 @@ _EMBEDDED = "redis+embedded:"
 
 
 class RedisUrlError(ValueError):
-    """Error for an address that cannot be right. The text follows the name of the setting."""
+    """Error for a Redis address that cannot be right.
+
+    The error's text is the rest of a sentence that begins with the name of the setting.
+    """
 
 
 @dataclass(frozen=True, slots=True)
 class SentinelAddress:
-    """Address of a primary that Sentinels name.
+    """Address of a primary Redis server that Sentinels name.
 
     ``user`` and ``password`` are those of Redis, and ``sentinel_user`` and ``sentinel_password``
     those of the Sentinels. Each is empty if it is not needed.
@@ -46,24 +49,24 @@ class SentinelAddress:
 
 
 def embedded_url(folder: Path) -> str:
-    """Return the address of the embedded server that keeps its data in this folder."""
+    """Return the address of the embedded Redis server that keeps its data in this folder."""
     return f"{_EMBEDDED}{folder}"
 
 
 def embedded_folder(url: str) -> Path | None:
-    """Return the data folder of the embedded server, or None for another server's address."""
+    """Return the data folder of the embedded Redis server, or None for another server's address."""
     return Path(url.removeprefix(_EMBEDDED)) if url.startswith(_EMBEDDED) else None
 
 
 def is_sentinel(url: str) -> bool:
-    """Return whether the address is one of Sentinels."""
+    """Return whether the Redis address names Sentinels."""
     return url.partition("://")[0].lower() in SENTINEL_SCHEMES
 
 
 def problem(url: str) -> str:
-    """Return why the address cannot be right, as the rest of a sentence, or an empty string.
+    """Return why the Redis address cannot be right, or an empty string.
 
-    A password is never part of it.
+    The text is the rest of a sentence and never contains a password.
     """
     if is_sentinel(url):
         try:
@@ -77,7 +80,7 @@ def problem(url: str) -> str:
 
 
 def sentinel_address(url: str) -> SentinelAddress:
-    """Return the parts of the address of Sentinels.
+    """Return the parts of a Redis address that names Sentinels.
 
     Raises:
         RedisUrlError: A part is missing or cannot be right.

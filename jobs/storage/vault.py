@@ -1,4 +1,4 @@
-"""Encrypted secrets in Redis: sealed using Fernet, with keys outside Redis and an expiry each.
+"""Vault of secrets in Redis: encrypted using Fernet, with keys outside Redis and an expiry each.
 
 Keys are ordered newest first. Values are encrypted with the first and decrypted with any of them,
 so keys can be rotated (CHECKLIST S3).
@@ -23,7 +23,10 @@ VaultName = NewType("VaultName", str)
 
 
 class Sealed(StrEnum):
-    """Kinds of sealed values. Each belongs to a run, a mailbox, or the owner named in its comment."""
+    """Kinds of sealed values.
+
+    Each value belongs to a run, a mailbox, or the owner that the comment of its kind names.
+    """
 
     ADMIN_SESSION = "session"  # run: the sign-in of an administrator
     CLIENT_SECRET = "secret"  # run: Webex Connect's client secret until it was shown
@@ -42,14 +45,14 @@ class Sealed(StrEnum):
     DOCUMENT = "document"  # URL: a public document of Microsoft's, sealed against changes
 
     def of(self, *owner: str) -> VaultName:
-        """Return the name under which the vault keeps the owner's value."""
+        """Return the name under which the vault keeps a value of this kind for the owner."""
         return VaultName(":".join((self, *owner)))
 
 
 class Vault:
-    """Named encrypted values in Redis.
+    """Encrypted values in Redis, each with a name.
 
-    A name says what a value is for and whose it is; names are not secret.
+    A name says for which purpose a value is kept and to whom it belongs. Names are not secret.
     """
 
     def __init__(self, redis: Redis, encryption_keys: tuple[str, ...]) -> None:
@@ -58,11 +61,11 @@ class Vault:
         self._fernet = MultiFernet([Fernet(key) for key in encryption_keys])
 
     def put(self, name: VaultName, value: str, seconds: int) -> None:
-        """Encrypt and store the value under the name for ``seconds`` seconds, replacing an older one."""
+        """Encrypt the value and store it for ``seconds`` seconds, replacing an older one."""
         self._redis.set(keys.sealed(name), self._sealed(name, value), ex=seconds)
 
     def get(self, name: VaultName) -> str | None:
-        """Return the value, or None.
+        """Return the value with this name, or None.
 
         It is None if it was never stored, was taken, has expired, is encrypted with a key that is
         gone, or was sealed under another name.
@@ -70,11 +73,14 @@ class Vault:
         return self._open(name, self._redis.get(keys.sealed(name)))
 
     def take(self, name: VaultName) -> str | None:
-        """Return the value and delete it, so exactly one reader gets it (GETDEL), or None."""
+        """Return the value and delete it (GETDEL), so that exactly one reader gets it.
+
+        It is None if there is no such value.
+        """
         return self._open(name, self._redis.getdel(keys.sealed(name)))
 
     def move(self, name: VaultName, to: VaultName) -> None:
-        """Give the value another name, which keeps its expiry; do nothing if it does not exist."""
+        """Give the value another name and keep its expiry; do nothing if there is no such value."""
 
         def move(pipe: Pipeline) -> None:
             value, left_ms = (
@@ -89,11 +95,11 @@ class Vault:
         self._redis.transaction(move, keys.sealed(name))
 
     def drop(self, name: VaultName) -> None:
-        """Delete the value."""
+        """Delete the value with this name."""
         self._redis.delete(keys.sealed(name))
 
     def holds(self, name: VaultName) -> bool:
-        """Return whether a value exists, without decrypting it."""
+        """Return whether a value with this name exists, without decrypting it."""
         return bool(self._redis.exists(keys.sealed(name)))
 
     def renewed(self, name: VaultName, sealed: object) -> bytes | None:
@@ -112,7 +118,7 @@ class Vault:
     def bind_all(self) -> None:
         """Bind every value to the name that it has, for data from before layout 3.
 
-        This believes Redis, so it may be done only once (:mod:`jobs.runs.protection`).
+        This trusts the names in Redis, so it may be done only once (:mod:`jobs.runs.protection`).
         """
         for key in self._redis.scan_iter(keys.sealed("*")):
             name = VaultName(key.decode().removeprefix(keys.sealed("")))
@@ -147,5 +153,8 @@ class Vault:
 
 
 def _bound(name: VaultName) -> str:
-    """Return the beginning of the encrypted text: the name with its length, so that no name begins another."""
+    """Return the beginning of the encrypted text: the name with its length.
+
+    With the length, no name can be the beginning of another one.
+    """
     return f"{len(name)}:{name}:"

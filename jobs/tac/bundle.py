@@ -1,4 +1,4 @@
-"""Archive for Cisco TAC (T3): a ZIP file with what is known about a channel, without secrets.
+"""Archive for Cisco TAC (T3): a ZIP file with all that is known about a channel, without secrets.
 
 Texts are keys, as everywhere in ``jobs``. The caller passes ``say``, which returns a text, or an
 empty string for an unknown key.
@@ -26,7 +26,7 @@ TYPE = "application/zip"
 
 @dataclass(frozen=True, slots=True)
 class Bundle:
-    """Archive, and the names of its files."""
+    """ZIP archive for Cisco TAC, with its name and the names of its files."""
 
     name: str
     files: tuple[str, ...]
@@ -34,9 +34,10 @@ class Bundle:
 
 
 def bundle(matter: TacCase, say: Say, redactor: Redactor) -> Bundle:
-    """Return the archive.
+    """Return the archive for Cisco TAC.
 
-    Every text passes through the redactor. The screenshot is included as it is.
+    Every text passes through the redactor, which removes secrets. The screenshot is included as it
+    is.
     """
     files = {name: text.encode() for name, text in _texts(matter, say, redactor).items()}
     if matter.picture is not None:
@@ -65,7 +66,7 @@ def _texts(matter: TacCase, say: Say, redactor: Redactor) -> dict[str, str]:
 
 
 def _history(past: RunHistory) -> dict[str, Any]:
-    """Return a run's events for a machine."""
+    """Return a run's events as data for a machine."""
     return {"run": past.run.id, "events": msgspec.to_builtins(past.events)}
 
 

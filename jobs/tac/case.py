@@ -15,7 +15,7 @@ Say = Callable[[Text], str]
 
 @dataclass(frozen=True, slots=True)
 class Screenshot:
-    """Screenshot as it was posted; ``ending`` is png, jpg or gif."""
+    """Screenshot as a person posted it; ``ending`` is png, jpg or gif."""
 
     ending: str
     content: bytes = field(repr=False)
@@ -23,7 +23,7 @@ class Screenshot:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """Requester's report: IDs as Webex Connect shows them, and what was seen there."""
+    """Requester's report for Cisco TAC: IDs as Webex Connect shows them, and the symptoms."""
 
     by: Person
     resource_id: str = ""
@@ -33,7 +33,7 @@ class Report:
 
 @dataclass(frozen=True, slots=True)
 class RunHistory:
-    """Run with its history."""
+    """Run of the bot with all its events."""
 
     run: Run
     events: tuple[Event, ...]
@@ -41,7 +41,7 @@ class RunHistory:
 
 @dataclass(frozen=True, slots=True)
 class TacCase:
-    """All data of a case.
+    """All data of a case for Cisco TAC.
 
     ``check`` is the newest check, and ``setup`` the run that connected the mailbox. Each is None if
     it does not exist.
@@ -56,10 +56,10 @@ class TacCase:
 
     @property
     def histories(self) -> dict[str, RunHistory | None]:
-        """Return both runs by what they are called in the file."""
+        """Return the check and the setup by their names in the file; None for a missing run."""
         return {"check": self.check, "setup": self.setup}
 
     @property
     def runs(self) -> dict[str, Run]:
-        """Return the runs that there are."""
+        """Return the existing runs of the case by their names in the file."""
         return {name: past.run for name, past in self.histories.items() if past}

@@ -37,7 +37,7 @@ def findings(matter: TacCase, say: Say) -> str:
 
 
 def _id_and_time(run: Run | None) -> dict[str, str]:
-    """Return the values of a heading, or dashes if there is no run."""
+    """Return the run's ID and time for a heading, or dashes if there is no run."""
     return {"run": run.id, "at": utc_text(run.opened)} if run else {"run": "-", "at": "-"}
 
 
@@ -79,7 +79,7 @@ def utc_text(at: datetime) -> str:
 
 
 def _findings(run: Run, say: Say) -> list[str]:
-    """Return the findings as text, the worst first and the skipped ones last."""
+    """Return the run's findings as text, the worst first and the skipped ones last."""
     ordered = sorted(run.findings.values(), key=lambda finding: WORST_FIRST.index(finding.state))
     return ["\n".join(_lines(run, finding, say)) for finding in ordered]
 
@@ -127,13 +127,13 @@ def _step(run: Run, finding: Finding) -> Step | None:
 
 
 def article_row(run: Run, finding: Finding) -> str:
-    """Return the article row of the finding, or a hyphen."""
+    """Return the row of the article to which the finding belongs, or a hyphen."""
     step = _step(run, finding)
     return step.article_row if step else "-"
 
 
 def title(finding: Finding, say: Say) -> str:
-    """Return the name of what was inspected."""
+    """Return the name of the step that was inspected, in words."""
     return say(Text(f"step.{finding.step}")) or finding.step
 
 
@@ -142,5 +142,5 @@ def _text_or_key(words: Text | None, say: Say) -> str:
 
 
 def one_line(text: str) -> str:
-    """Return a text on one line."""
+    """Return the text with all its line breaks replaced by spaces."""
     return " ".join(text.split())

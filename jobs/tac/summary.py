@@ -1,4 +1,4 @@
-"""First page of the file for Cisco TAC: who, which channel, when, and what was seen."""
+"""First page of the file for Cisco TAC: the requester, the channel, the times and the symptoms."""
 
 from __future__ import annotations
 
@@ -14,7 +14,10 @@ from jobs.tac.pages import article_row, one_line, title, utc_text
 
 
 def summary(matter: TacCase, say: Say) -> str:
-    """Return the page: who, which channel, when, and what was seen, which TAC asks first."""
+    """Return the first page of the file for Cisco TAC.
+
+    It has the answers to TAC's first questions: who, which channel, when, and which symptoms.
+    """
     none = say(Text("tac.file.none"))
     lines = [
         f"- {say(Text(f'tac.file.{name}'))}: {one_line(value) or none}"
@@ -67,7 +70,7 @@ def _moment(at: datetime | None) -> str:
 
 
 def _verdict(past: RunHistory | None, say: Say) -> list[str]:
-    """Return the causes of the newest check, or why there are none."""
+    """Return the causes that the newest check found, or why there are none."""
     if past is None or past.run.checked is None:
         return [say(Text("tac.file.no_check"))]
     lines = [
@@ -103,24 +106,24 @@ def _times(matter: TacCase) -> dict[str, datetime | None]:
 
 
 def _times_of_setup(setup: Run | None) -> dict[str, datetime | None]:
-    """Return when the mailbox was connected, and when its token was saved."""
+    """Return when the setup connected the mailbox, and when the token was saved."""
     if setup is None:
         return {"connected": None, "token_saved": None}
     return {"connected": setup.ended_at, "token_saved": token_at(setup)}
 
 
 def _fact(matter: TacCase, name: str) -> str:
-    """Return what a run found by that name: the setup first, then the check."""
+    """Return the fact with this name that a run found: the setup first, then the check."""
     return next(filter(None, (run.fact(name) for run in reversed(matter.runs.values()))), "")
 
 
 def _client_id(matter: TacCase) -> str:
-    """Return the client ID that a run found or was given: first the setup's, then the check's."""
+    """Return the client ID that a run found or was given: the setup's first, then the check's."""
     ids = (run.fact("client_id") or run.brief.client_id for run in reversed(matter.runs.values()))
     return next(filter(None, ids), "")
 
 
 def _organization(org_id: str) -> str:
-    """Return Webex's own organization ID, with the UUID by which Control Hub and TAC know it."""
+    """Return Webex's organization ID, and the UUID that Control Hub and TAC use for it."""
     found = normalize(org_id)
     return org_id if found == org_id else f"{found} ({org_id})"

@@ -44,10 +44,11 @@ WITNESS = "arrivals"
 
 @dataclass(frozen=True, slots=True)
 class Traffic:
-    """Learned mails by hour of the week, from Monday 0:00 UTC on.
+    """Learned numbers of mails by hour of the week, from Monday 0:00 UTC on.
 
-    ``means`` are hundredths of a mail, and ``weeks`` how many weeks they are learned from. ``until`` is
-    the end of the last hour that was learned, in seconds since the epoch, or 0.
+    ``means`` are hundredths of a mail. ``weeks`` are the numbers of weeks from which each mean was
+    learned. ``until`` is the end of the last hour that was learned, in seconds since the epoch, or
+    0.
     """
 
     means: tuple[int, ...] = (0,) * HOURS_A_WEEK
@@ -56,7 +57,7 @@ class Traffic:
 
 
 class _Written(NamedTuple):
-    """Traffic as it is in Redis: an array of these three."""
+    """Traffic in the form that it has in Redis: an array of these three values."""
 
     means: list[int]
     weeks: list[int]
@@ -64,9 +65,9 @@ class _Written(NamedTuple):
 
 
 def read(pipe: Pipeline, mailbox: str) -> Traffic:
-    """Return what was learned of a channel; nothing if it is missing or not readable.
+    """Return the learned traffic of a channel; empty traffic if it is missing or not readable.
 
-    It reads in a transaction before ``pipe.multi()``.
+    It is read in a transaction before ``pipe.multi()``.
     """
     raw = pipe.get(watch_keys.watch_traffic(mailbox))
     found = records.decoded(raw, _Written)
@@ -77,7 +78,7 @@ def read(pipe: Pipeline, mailbox: str) -> Traffic:
 
 
 def write(pipe: Pipeline, mailbox: str, traffic: Traffic) -> None:
-    """Add to a transaction: this is what was learned."""
+    """Add the write of a channel's learned traffic to a transaction."""
     body = msgspec.json.encode((traffic.means, traffic.weeks, traffic.until))
     pipe.set(watch_keys.watch_traffic(mailbox), body, ex=KEPT)
 
@@ -100,7 +101,7 @@ def learned(traffic: Traffic, outcome: LookOutcome, at: datetime) -> Traffic:
 def _with_hours(
     traffic: Traffic, counts: Mapping[datetime, int], first: datetime, last: datetime
 ) -> Traffic:
-    """Return the traffic, learned from the mails of each hour from ``first`` to ``last`` as well."""
+    """Return the traffic after it has learned the mails of each hour from ``first`` to ``last``."""
     means, weeks = list(traffic.means), list(traffic.weeks)
     for hour in _hours(first, last):
         number, count = _number(hour), counts.get(hour, 0) * 100
@@ -111,7 +112,7 @@ def _with_hours(
 
 
 def expected(traffic: Traffic, hour: datetime) -> float:
-    """Return how many mails are expected in an hour at least; 0 if it is not known yet."""
+    """Return how many mails are expected in an hour at least; 0 if the hour is not known yet."""
     number = _number(hour)
     near = [(number + step) % HOURS_A_WEEK for step in (-1, 0, 1)]
     if any(traffic.weeks[each] < FEWEST_WEEKS for each in near):
@@ -169,6 +170,6 @@ def _hour_of(at: datetime) -> datetime:
 
 
 def _number(hour: datetime) -> int:
-    """Return the place of an hour in the week."""
+    """Return the number of an hour in the week, from 0 for Monday 0:00 UTC."""
     moment = hour.astimezone(UTC)
     return moment.weekday() * 24 + moment.hour

@@ -1,6 +1,7 @@
 """Figures of a channel over a time: availability, incidents, mails, time to notice and to fix.
 
-Pure functions over the history and the incidents. Days are those of UTC, as in the history.
+The functions are pure and use only the history and the incidents. Days are those of UTC, as in the
+history.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ DAY = timedelta(days=1)
 
 
 class DayState(StrEnum):
-    """State of a channel on one day, by the worst that was seen on it.
+    """State of a channel on one day, which is the worst state that was seen on it.
 
     WELL: looked at, and no break. BROKEN: an incident went on. BLIND: the watch could not look for
     a part of the day, or no look gave an answer. NONE: nobody looked.
@@ -32,7 +33,7 @@ class DayState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class DayFigures:
-    """One day: its state, how long the channel was broken, and how many mails arrived."""
+    """Figures of one day: its state, the broken time, and the number of arrived mails."""
 
     date: date
     state: DayState
@@ -43,13 +44,14 @@ class DayFigures:
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """Figures of a time.
+    """Figures of a channel over a span of time.
 
-    ``watched`` is the length of the days with a look, up to the end of the time. ``broken`` is how
-    long of it an incident went on. ``incidents`` are the breaks that touch the time, oldest first,
-    and ``blind`` how often the watch could not look. ``late`` and ``bounced`` are the mails that met
+    ``watched`` is the length of the days with a look, up to the end of the span. ``broken`` is how
+    long of it an incident went on. ``incidents`` are the breaks that touch the span, oldest first.
+    ``blind`` is how often the watch could not look. ``late`` and ``bounced`` are the mails that met
     a break. ``to_notice`` is the median time from the beginning of a break to the confirmed look,
-    ``to_fix`` the median time from there to its end; None without a break, or without an end.
+    and ``to_fix`` the median time from there to its end. Each is None without a break, or without
+    an end.
     """
 
     since: datetime
@@ -67,12 +69,12 @@ class Figures:
 
     @property
     def availability(self) -> float | None:
-        """Return the share of the watched time without a break, from 0 to 1; None if not watched."""
+        """Return the share of the watched time without a break (0 to 1); None if not watched."""
         return 1 - self.broken / self.watched if self.watched else None
 
     @property
     def first_day(self) -> date | None:
-        """Return the first day with a look, or None."""
+        """Return the first day on which the channel was looked at, or None."""
         return next((each.date for each in self.days if each.looks), None)
 
 
@@ -83,7 +85,7 @@ def figures(
     until: datetime,
     at: datetime,
 ) -> Figures:
-    """Return the figures from ``since`` to ``until``, or to ``at`` if that is earlier."""
+    """Return the channel's figures from ``since`` to ``until``, or to ``at`` if that is earlier."""
     end = min(until, at)
     touching = _touching(incidents, since, end, at)
     breaks, blind = _of_sight(Sight.BROKEN, touching), _of_sight(Sight.CANNOT_LOOK, touching)
@@ -132,7 +134,7 @@ def _counted(
     since: datetime,
     end: datetime,
 ) -> tuple[DayFigures, ...]:
-    """Return the days between ``since`` and ``end`` with what happened on each."""
+    """Return the figures of each day between ``since`` and ``end``."""
     return tuple(
         _of_day(each, breaks, blind, since, end) for each in days if _touches(each.date, since, end)
     )
@@ -155,9 +157,9 @@ def _total(times: Iterable[timedelta]) -> timedelta:
 
 
 def time_to_fix(incident: Incident) -> timedelta | None:
-    """Return the time from the confirmed look to the end.
+    """Return the time from the look that confirmed the incident to the end of the incident.
 
-    It is None while the incident goes on, and if only its watch has ended.
+    It is None while the incident goes on, and if only the watch of its channel has ended.
     """
     if incident.ended is None or incident.is_unwatched:
         return None
@@ -170,13 +172,13 @@ def _times_to_fix(breaks: Sequence[Incident]) -> list[timedelta]:
 
 
 def last_days(at: datetime, count: int) -> tuple[datetime, datetime]:
-    """Return the beginning and the end of the last ``count`` days, with the present one."""
+    """Return the beginning and the end of the last ``count`` days, including today."""
     end = midnight(at.astimezone(UTC).date()) + DAY
     return end - count * DAY, end
 
 
 def month(year: int, number: int) -> tuple[datetime, datetime]:
-    """Return the beginning and the end of a month.
+    """Return the beginning and the end of a month, in UTC.
 
     Raises:
         ValueError: There is no such month.
@@ -187,7 +189,7 @@ def month(year: int, number: int) -> tuple[datetime, datetime]:
 
 
 def midnight(day: date) -> datetime:
-    """Return the beginning of a day of UTC."""
+    """Return the beginning of a day in UTC."""
     return datetime.combine(day, time(0), UTC)
 
 

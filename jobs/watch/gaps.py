@@ -1,7 +1,8 @@
-"""Times in which a channel was not looked at, to be told in its space.
+"""Times in which a channel was not looked at, kept so that its space can be told.
 
-A time without looks counts if it is longer than three intervals. It is kept in Redis until it was
-told. Channels of one space are told together, because the same gap usually concerns them all.
+A time without looks counts if it is longer than three intervals. It is kept in Redis until the
+space was told. Channels of one space are told together, because the same gap usually concerns them
+all.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ KEPT_S = 7 * 24 * 3600
 
 @dataclass(frozen=True, slots=True)
 class Gap:
-    """Time without a look at a channel. ``watched`` tells whose it is and where it is told."""
+    """Time without a look at the channel of a mailbox, from ``since`` to ``until``."""
 
     mailbox: str
     since: datetime
@@ -33,7 +34,7 @@ class Gap:
 
 
 def gap_of(watched: WatchedChannel, state: ChannelState, at: datetime) -> Gap | None:
-    """Return the time without looks that ends at that moment, or None if it is not too long.
+    """Return the time without looks that ends at ``at``, or None if it is not too long.
 
     A pause, and the time before the watch began, do not count.
     """
@@ -44,7 +45,7 @@ def gap_of(watched: WatchedChannel, state: ChannelState, at: datetime) -> Gap | 
 
 
 def note(watching: Watching, group: str, at: datetime) -> int:
-    """Keep the gaps of a group's channels that end now; return how many there are."""
+    """Keep the gaps of a group's channels that end now, and return the number of these gaps."""
     redis, noted = watching.channels.redis, 0
     for watched in watching.channels.of_group(group):
         gap = gap_of(watched, watching.incidents.state(watched.mailbox), at)
@@ -55,7 +56,10 @@ def note(watching: Watching, group: str, at: datetime) -> int:
 
 
 def _keep(redis: Redis, room: str, gap: Gap) -> None:
-    """Keep a gap for its space, in which it is told when the other groups have looked again, too."""
+    """Keep a gap in Redis until its space is told.
+
+    The space is told when the other groups have looked again too.
+    """
     key, when = watch_keys.watch_gaps(room), gap.until + COLLECT
     with redis.pipeline() as pipe:
         pipe.hset(key, gap.mailbox, codec.dump(gap))
@@ -65,19 +69,19 @@ def _keep(redis: Redis, room: str, gap: Gap) -> None:
 
 
 def due(redis: Redis, at: datetime) -> tuple[str, ...]:
-    """Return the spaces in which a gap is to be told now."""
+    """Return the spaces that are to be told now of a time without looks."""
     rows: Any = redis.zrangebyscore(watch_keys.watch_gaps_due(), "-inf", at.timestamp())
     return tuple(row.decode() for row in rows)
 
 
 def of_room(redis: Redis, room: str) -> tuple[Gap, ...]:
-    """Return the gaps of a space that were not told yet, ordered by address."""
+    """Return the gaps of which a space was not told yet, ordered by the channel's address."""
     rows: Any = redis.hgetall(watch_keys.watch_gaps(room))
     return tuple(codec.load(rows[name], Gap) for name in sorted(rows))
 
 
 def forget_told(redis: Redis, room: str) -> None:
-    """Forget the gaps of a space, which were told."""
+    """Forget the gaps of a space that was told of them."""
     with redis.pipeline() as pipe:
         pipe.delete(watch_keys.watch_gaps(room))
         pipe.zrem(watch_keys.watch_gaps_due(), room)
@@ -85,5 +89,5 @@ def forget_told(redis: Redis, room: str) -> None:
 
 
 def put_off(redis: Redis, room: str, when: datetime) -> None:
-    """Have the gaps of a space told later, because Webex did not take the message."""
+    """Have a space told of its gaps later, because Webex did not take the message."""
     redis.zadd(watch_keys.watch_gaps_due(), {room: when.timestamp()}, xx=True)

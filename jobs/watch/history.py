@@ -1,7 +1,7 @@
 """History of a channel's looks and mails: by hour for a week, by day for 90 days.
 
-One field of a hash a day, so a channel's history is bounded. Days and hours are those of UTC. Nothing
-here grants anything, so the values have no MAC.
+Each day is one field of a hash, so a channel's history is bounded. Days and hours are those of UTC.
+Nothing here grants anything, so the values have no MAC.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ KEPT = timedelta(days=90)
 
 @dataclass(frozen=True, slots=True)
 class Tally:
-    """Numbers of a time: looks by what they saw, mails that arrived, and requests to clouds."""
+    """Numbers of an hour or a day: looks by their result, arrived mails, and requests to clouds."""
 
     healthy: int = 0
     broken: int = 0
@@ -37,11 +37,11 @@ class Tally:
 
     @property
     def looks(self) -> int:
-        """Return the number of looks."""
+        """Return the number of looks, whatever each of them saw."""
         return self.healthy + self.broken + self.cannot_look + self.unsure
 
     def plus(self, other: Tally) -> Tally:
-        """Return the sum of both."""
+        """Return the sum of both tallies."""
         return Tally(*(getattr(self, name) + getattr(other, name) for name in _NAMES))
 
 
@@ -59,7 +59,10 @@ class Day:
 
 
 def days(redis: Redis, mailbox: str, at: datetime, most: int = 90) -> tuple[Day, ...]:
-    """Return the days up to ``at``, oldest first, ``most`` at most; days without a look are empty."""
+    """Return the last days of a channel's history up to ``at``, oldest first, at most ``most``.
+
+    Days without a look are empty.
+    """
     raw = redis.hgetall(watch_keys.watch_history(mailbox))
     known = {codec.as_bytes(name).decode(): _decoded(value) for name, value in raw.items()}
     last = at.astimezone(UTC).date()
@@ -72,8 +75,8 @@ def add(
 ) -> Iterable[tuple[str, bytes]]:
     """Return the fields of the history that a look changes, with their new values.
 
-    It reads in a transaction before ``pipe.multi()``. Mails are not added up but replaced by the
-    larger number, because two looks see the same mails.
+    The fields are read in a transaction before ``pipe.multi()``. Mails are not added up but
+    replaced by the larger number, because two looks see the same mails.
     """
     key, moment = watch_keys.watch_history(mailbox), at.astimezone(UTC)
     changed: dict[str, dict[int, Tally]] = {}
@@ -93,13 +96,13 @@ def add(
 
 
 def _raise_mails(hours: dict[int, Tally], hour: int, mails: int) -> None:
-    """Set the mails of an hour to this number if it is larger than the one that is known."""
+    """Set an hour's number of mails to ``mails`` if this is larger than the known number."""
     known = hours.get(hour, EMPTY)
     hours[hour] = replace(known, mails=max(known.mails, mails))
 
 
 def write(pipe: Pipeline, mailbox: str, changed: Iterable[tuple[str, bytes]]) -> None:
-    """Add to a transaction: these fields have these values."""
+    """Add the write of the changed history fields to a transaction."""
     key = watch_keys.watch_history(mailbox)
     for name, value in changed:
         pipe.hset(key, name, value)
@@ -107,7 +110,7 @@ def write(pipe: Pipeline, mailbox: str, changed: Iterable[tuple[str, bytes]]) ->
 
 
 def fold(redis: Redis, mailbox: str, at: datetime) -> int:
-    """Add up the hours of old days, drop days that are too old, and return how many were changed.
+    """Add up the hours of old days and drop days that are too old; return how many days changed.
 
     It is called at most once a day for each channel, at the first look of a day.
     """
@@ -119,7 +122,10 @@ def fold(redis: Redis, mailbox: str, at: datetime) -> int:
 
 
 def _fold_day(redis: Redis, key: str, name: str, value: object, today: date) -> int:
-    """Drop a day or add up its hours, if it is old enough; return 1 if that changed it, else 0."""
+    """Drop a day that is too old, or add up the hours of an old day.
+
+    Return 1 if that changed the day, else 0.
+    """
     age, hours = today - date.fromisoformat(name), _decoded(value)
     if age >= KEPT:
         return int(redis.hdel(key, name))
@@ -149,13 +155,13 @@ def _of_look(outcome: LookOutcome) -> Tally:
 
 
 def _decoded(raw: object) -> dict[int, Tally]:
-    """Return the hours of a field; nothing if it is missing or not readable."""
+    """Return the hours that a history field holds; none if it is missing or not readable."""
     rows = records.decoded(raw, dict[int, list[int]]) or {}
     return {hour: Tally(*numbers[: len(_NAMES)]) for hour, numbers in rows.items()}
 
 
 def _encoded(hours: Mapping[int, Tally]) -> bytes:
-    """Return the hours as short as they can be: trailing zeros are left out."""
+    """Return the hours as short JSON: trailing zeros are left out."""
     return msgspec.json.encode({hour: _numbers(one) for hour, one in hours.items()})
 
 

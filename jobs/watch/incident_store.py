@@ -1,4 +1,4 @@
-"""Incidents in Redis: per channel, open and ended, and the cards that show them.
+"""Store of incidents in Redis: per channel, open and ended, and the cards that show them.
 
 Each look is recorded in one transaction that watches the channel's state. So two workers never open
 two incidents of a channel, and a look that ends after a newer one changes nothing.
@@ -39,14 +39,15 @@ log = structlog.get_logger(__name__)
 
 
 def nothing_fixed(_incident: Incident, _at: datetime) -> str:
-    """Return that no run has ended the incident."""
+    """Return the empty string, because no run has ended the incident."""
     return ""
 
 
 class IncidentStore:
-    """Incidents and the state of each channel. Raises redis.RedisError if Redis is unreachable.
+    """Store of the incidents and of the state of each channel.
 
-    ``operator_room`` is the space that gets a card for each shared cause, or empty.
+    Every method raises redis.RedisError if Redis is unreachable. ``operator_room`` is the space
+    that gets a card for each shared cause, or empty.
     """
 
     def __init__(
@@ -57,30 +58,30 @@ class IncidentStore:
         self._operator_room = operator_room
 
     def state(self, mailbox: str) -> ChannelState:
-        """Return the channel's state; an empty one if it was never looked at."""
+        """Return the channel's state; an empty state if the channel was never looked at."""
         return self._state(mailbox, self.redis.get(watch_keys.watch_state(mailbox)))
 
     def load(self, incident_id: str) -> Incident | None:
-        """Return the incident; None if it is gone, or this bot did not write it."""
+        """Return the incident with this id; None if it is gone, or this bot did not write it."""
         return self._incident(incident_id, self.redis.get(watch_keys.incident(incident_id)))
 
     def open_incidents(self) -> tuple[Incident, ...]:
-        """Return every incident that goes on, oldest first."""
+        """Return every incident that has not ended, oldest first."""
         return self._loaded(self.redis.zrange(watch_keys.incidents_open(), 0, -1))
 
     def of_channel(self, mailbox: str, since: datetime | None = None) -> tuple[Incident, ...]:
-        """Return the channel's incidents, oldest first: those noticed since then, or all."""
+        """Return the channel's incidents, oldest first: those noticed since ``since``, or all."""
         first = "-inf" if since is None else since.timestamp()
         key = watch_keys.incidents_of_channel(mailbox)
         return self._loaded(self.redis.zrangebyscore(key, first, "+inf"))
 
     def open_of_channel(self, mailbox: str) -> Incident | None:
-        """Return the incident of the channel that goes on, or None."""
+        """Return the channel's incident that has not ended, or None."""
         known = self.load(self.state(mailbox).incident)
         return known if known is not None and known.is_open else None
 
     def card(self, card_id: str) -> IncidentCard | None:
-        """Return the card; None if it is gone, or this bot did not write it."""
+        """Return the card with this id; None if it is gone, or this bot did not write it."""
         raw = self.redis.get(watch_keys.incident_card(card_id))
         return records.verified(self._authenticator, _card_context(card_id), raw, IncidentCard)
 
@@ -96,7 +97,7 @@ class IncidentStore:
         fixed_by: FixedBy = nothing_fixed,
         held: RenewedLock | None = None,
     ) -> tuple[Incident, ...]:
-        """Record a look that ended at that moment, and return the incidents that it changed.
+        """Record a look that ended at ``at``, and return the incidents that it changed.
 
         Nothing is recorded if a later look was recorded before, if the channel is not watched any
         more, or if the worker has lost the lock ``held`` on the channel's group.
@@ -125,7 +126,7 @@ class IncidentStore:
         at: datetime,
         fixed_by: FixedBy,
     ) -> Present:
-        """Return what is known of the channel at the end of a look, before ``pipe.multi()``."""
+        """Return the known facts of the channel at the end of a look, before ``pipe.multi()``."""
         incident = self._read(pipe, state.incident)
         ended_by = fixed_by(incident, at) if incident is not None and incident.is_open else ""
         return Present(watched, state, incident, new_id() + new_id(), ended_by)
@@ -154,7 +155,7 @@ class IncidentStore:
     ) -> Incident | None:
         """Change an incident in a transaction, and return it; None if nothing was changed.
 
-        ``change`` returns None to leave it as it is.
+        ``change`` returns None to leave the incident as it is.
         """
 
         def attempt(pipe: Pipeline) -> Incident | None:
@@ -174,8 +175,8 @@ class IncidentStore:
     def look_soon(self, mailbox: str, *, fresh: bool = False) -> None:
         """Have the channel looked at in the next round of its group.
 
-        ``fresh`` means that the watch begins again: an access that it had before and that has ended
-        is not missed any more.
+        ``fresh`` means that the watch begins again: the watch does not miss an access that it had
+        before and that has ended.
         """
 
         def attempt(pipe: Pipeline) -> None:
@@ -187,7 +188,10 @@ class IncidentStore:
         self.redis.transaction(attempt, watch_keys.watch_state(mailbox))
 
     def take_on(self, incident_id: str, person: str, at: datetime) -> Incident | None:
-        """Record that a person acts; None if the incident is over, or that person acts already."""
+        """Record that a person acts on the incident.
+
+        The result is None if the incident is over, or if that person acts already.
+        """
         return self._change_open(
             incident_id,
             lambda each: (
@@ -196,7 +200,10 @@ class IncidentStore:
         )
 
     def release(self, incident_id: str) -> Incident | None:
-        """Record that nobody acts any more; None if the incident is over, or nobody acts anyway."""
+        """Record that nobody acts on the incident any more.
+
+        The result is None if the incident is over, or if nobody acts anyway.
+        """
         return self._change_open(
             incident_id,
             lambda each: replace(each, acting="", acting_since=None) if each.acting else None,
@@ -205,7 +212,7 @@ class IncidentStore:
     def end_watch(self, mailbox: str, at: datetime) -> Incident | None:
         """End the incident of a channel that is no longer watched, and forget the channel's state.
 
-        Returns the incident if one went on. Whether the channel works is then not known.
+        Return the incident if it had not ended before. Whether the channel works is then not known.
         """
         known = self.open_of_channel(mailbox)
         self.redis.delete(watch_keys.watch_state(mailbox))
@@ -218,7 +225,7 @@ class IncidentStore:
     def _change_open(
         self, incident_id: str, change: Callable[[Incident], Incident | None]
     ) -> Incident | None:
-        """Change an incident that goes on; one that is over stays as it is."""
+        """Change an incident that has not ended; an incident that is over stays as it is."""
         return self.change(incident_id, lambda each: change(each) if each.is_open else None)
 
     def _cards_of(
@@ -226,8 +233,9 @@ class IncidentStore:
     ) -> tuple[IncidentCard, ...]:
         """Return the cards that show the incident from now on, before ``pipe.multi()``.
 
-        One that is over gets none. A shared cause is shown on the card that its space has for it. The
-        transaction watches the name of that card, so two channels never make two.
+        An incident that is over gets no cards. A shared cause is shown on the card that its space
+        has for it. The transaction watches the name of that card, so two channels never make two
+        cards.
         """
         if not incident.is_open:
             return ()
@@ -250,7 +258,7 @@ class IncidentStore:
     def _write(
         self, pipe: Pipeline, incident: Incident, cards: Iterable[IncidentCard] = ()
     ) -> None:
-        """Add to a transaction: the incident, its places in the lists, and its cards."""
+        """Add the write of an incident, its places in the lists and its cards to a transaction."""
         self._set(pipe, incident)
         moment = {incident.id: incident.noticed.timestamp()}
         key = watch_keys.incidents_of_channel(incident.mailbox)
@@ -266,7 +274,10 @@ class IncidentStore:
             self._write_card(pipe, card)
 
     def _write_card(self, pipe: Pipeline, card: IncidentCard) -> None:
-        """Add to a transaction: the card, kept as long as its incidents, and its name if it is shared."""
+        """Add the write of a card to a transaction.
+
+        The card is kept as long as its incidents. A shared card is also recorded under its name.
+        """
         body = self._authenticator.protect(_card_context(card.id), codec.dump(card))
         pipe.expire(watch_keys.incidents_of_card(card.id), KEPT)
         pipe.set(watch_keys.incident_card(card.id), body, ex=KEPT)
@@ -281,7 +292,10 @@ class IncidentStore:
                 self._release_card(card)
 
     def _release_card(self, card: IncidentCard) -> None:
-        """Have the next incident with the same shared cause make a new card, if none goes on."""
+        """Have the next incident with the same shared cause make a new card.
+
+        This is done only if none of the card's incidents goes on.
+        """
         name = watch_keys.shared_card(card.room, card.shared)
         shown = watch_keys.incidents_of_card(card.id)
 
@@ -295,7 +309,7 @@ class IncidentStore:
         self.redis.transaction(attempt, name, shown)
 
     def _any_goes_on(self, pipe: Pipeline, shown: str) -> bool:
-        """Return whether one of the incidents in the list goes on, before ``pipe.multi()``."""
+        """Return whether an incident in the list has not ended, before ``pipe.multi()``."""
         listed: Any = pipe.zrange(shown, 0, -1)
         known = (self._read(pipe, each.decode()) for each in listed)
         return any(each is not None and each.is_open for each in known)
@@ -333,7 +347,7 @@ class IncidentStore:
 
 
 def _is_stale(state: ChannelState, at: datetime) -> bool:
-    """Return whether a look that ended at that moment or later was recorded before."""
+    """Return whether a look that ended at ``at`` or later was recorded before."""
     return state.looked is not None and state.looked >= at
 
 
@@ -347,7 +361,7 @@ def _is_lost(held: RenewedLock | None, pipe: Pipeline) -> bool:
 
 
 def _shown_on(incident: Incident, cards: Iterable[IncidentCard]) -> Incident:
-    """Return the incident with the cards that show it; one that it was on before stays."""
+    """Return the incident with the cards that show it; a card that showed it before stays."""
     ids = (*incident.cards, *(card.id for card in cards))
     return replace(incident, cards=tuple(dict.fromkeys(ids)))
 

@@ -1,9 +1,9 @@
-"""Look at the channels of one tenant with the eyes that need no person.
+"""Look at the channels of one tenant, with the kinds of access that need no person.
 
-It is the check of many channels (:mod:`jobs.checks.bulk`) without a run: what everybody can see, the
-bot's own login as the mailbox, the read access that the tenant has granted, and the services that
-the settings name. An administrator's sign-in is never used. The channels share the reads of their
-tenant, and the same limits keep the pace.
+The look is the check of many channels (:mod:`jobs.checks.bulk`) without a run. It uses the facts
+that everybody can see, the bot's own login as the mailbox, the read access that the tenant has
+granted, and the services that the settings name. An administrator's sign-in is never used. The
+channels share the reads of their tenant, and the same limits keep the pace.
 """
 
 from __future__ import annotations
@@ -53,8 +53,9 @@ log = structlog.get_logger(__name__)
 class CloudLook:
     """Look at channels of one tenant (:class:`jobs.watch.model.Look`).
 
-    ``holds`` is whether this worker still has the lock of the channels' group. ``state`` returns what
-    earlier looks have left. ``mails`` says how often a test mail is sent; None means never.
+    ``holds`` returns whether this worker still has the lock of the channels' group. ``state``
+    returns the state that earlier looks have left. ``mails`` says how often a test mail is sent;
+    None means never.
     """
 
     runtime: Runtime
@@ -64,7 +65,7 @@ class CloudLook:
     began: float = field(default_factory=time.monotonic)
 
     async def __call__(self, channels: tuple[WatchedChannel, ...]) -> AsyncIterator[Found]:
-        """Yield the outcomes in the order in which they become known."""
+        """Yield the outcomes of the looks in the order in which they become known."""
         done: asyncio.Queue[Found | None] = asyncio.Queue()
         work = asyncio.create_task(self._all(channels, done))
         try:
@@ -94,7 +95,10 @@ class CloudLook:
         at_once: asyncio.Semaphore,
         done: asyncio.Queue[Found | None],
     ) -> None:
-        """Look at one channel, unless the time of this turn is over. The rest follows in the next."""
+        """Look at one channel, unless the time of this turn is over.
+
+        The remaining channels follow in the next turn.
+        """
         async with at_once:
             if self._may_go_on():
                 with count_calls() as count:
@@ -111,7 +115,7 @@ class CloudLook:
     async def _outcome(
         self, seen: TenantReader, watched: WatchedChannel, count: CallCount
     ) -> tuple[LookOutcome, StepContext | None]:
-        """Return the outcome, and the context of the look if it came to its end.
+        """Return the outcome of a look, and its context if the look came to its end.
 
         An error of the bot in one channel does not stop the others.
         """
@@ -127,7 +131,10 @@ class CloudLook:
     async def _send_test_mail(
         self, context: StepContext, watched: WatchedChannel, outcome: LookOutcome
     ) -> None:
-        """Send a test mail if one is needed and due. While a run goes on, it has mails of its own."""
+        """Send a test mail if one is needed and due.
+
+        None is sent while a run goes on, because the run has mails of its own.
+        """
         if self.mails is None or not self._wants_test_mail(self.mails.every, context, outcome):
             return
         if await asyncio.to_thread(self.runtime.channels.running, watched.mailbox):
@@ -163,7 +170,7 @@ class CloudLook:
         return await asyncio.to_thread(self._judged, draft, watched, extras), context
 
     def _judged(self, draft: CheckBuffer, watched: WatchedChannel, extras: Extras) -> LookOutcome:
-        """Return the outcome. The findings are kept only if they say something new."""
+        """Return the outcome of a look; its findings are kept only if they say something new."""
         state = self.state(watched.mailbox)
         self._note_arrival(draft.run, watched.mailbox)
         outcome = outcome_of(draft.run, state.eyes, extras)
@@ -172,26 +179,27 @@ class CloudLook:
         return replace(outcome, check=_check_to_show(outcome, state.last, draft))
 
     def _note_arrival(self, run: Run, mailbox: str) -> None:
-        """Keep when the watch's last test mail has arrived, if the look saw it."""
+        """Record when the watch's last test mail arrived, if the look saw it."""
         if arrived := parse(run.fact("watch_mail_arrived")):
             note_arrival(self.runtime.store.redis, mailbox, arrived)
 
     def _under_work(self, mailbox: str) -> bool:
-        """Return whether a run that goes on has just changed something of the channel."""
+        """Return whether a run that has not ended has just changed something of the channel."""
         run_id = self.runtime.channels.running(mailbox)
         return bool(run_id) and wrote_within(self.runtime.store.load(run_id), SETTLES_FOR)
 
 
 def _has_access(seen: TenantReader) -> bool:
-    """Return whether the read access of the tenant is granted, and has not ended during the look."""
+    """Return whether the tenant's read access is granted, and has not ended during the look."""
     return seen.granted is not None and (seen.tokens is None or seen.tokens.ended is None)
 
 
 def _check_to_show(outcome: LookOutcome, last: LookOutcome | None, draft: CheckBuffer) -> str:
-    """Return the run with the findings, or an empty string if nobody needs them.
+    """Return the id of the run with the findings, or an empty string if nobody needs them.
 
-    A look that says the same as the last one shows that one's. The findings of this one are kept if a
-    break begins, changes or ends. Before the first look a channel counts as healthy.
+    A look with the same result as the last one shows the findings of the last one. The findings of
+    this look are kept if a break begins, changes or ends. Before the first look a channel counts as
+    healthy.
     """
     before = last or LookOutcome(Sight.HEALTHY)
     if (before.sight, before.cause) == (outcome.sight, outcome.cause):
@@ -202,7 +210,8 @@ def _check_to_show(outcome: LookOutcome, last: LookOutcome | None, draft: CheckB
 class CountingTrace:
     """Message trace that counts the mails to a mailbox by the hour of their arrival.
 
-    The watch's own test mails do not count. ``hours`` has the beginning of each hour (ISO, UTC) and the number of its mails.
+    The watch's own test mails do not count. ``hours`` has the beginning of each hour (ISO, UTC) and
+    the number of its mails.
     """
 
     def __init__(self, trace: Trace, mailbox: str) -> None:
@@ -213,7 +222,10 @@ class CountingTrace:
     async def find(
         self, since: datetime, *, recipient: str = "", sender: str = "", subject: str = ""
     ) -> tuple[TraceRow, ...]:
-        """See :meth:`jobs.mail.message_trace.Trace.find`."""
+        """Find mails in the message trace, as :meth:`jobs.mail.message_trace.Trace.find` does.
+
+        The found mails are counted.
+        """
         rows = await self._trace.find(since, recipient=recipient, sender=sender, subject=subject)
         if recipient.lower() == self._mailbox and not sender and not subject:
             found = _by_hour(without_watch_mails(rows))
@@ -221,18 +233,21 @@ class CountingTrace:
         return rows
 
     async def details(self, row: TraceRow) -> tuple[str, ...]:
-        """See :meth:`jobs.mail.message_trace.Trace.details`."""
+        """Return the details of a row, as :meth:`jobs.mail.message_trace.Trace.details` does."""
         return await self._trace.details(row)
 
 
 def _by_hour(rows: Iterable[TraceRow]) -> Counter[str]:
-    """Return the number of mails for each hour (ISO, UTC) in which one arrived."""
+    """Return the number of mails for each hour (ISO, UTC) in which a mail arrived."""
     hours = (row.received.replace(minute=0, second=0, microsecond=0) for row in rows)
     return Counter(each.isoformat() for each in hours)
 
 
 def ended_by(runtime: Runtime, mailbox: str, since: datetime) -> str:
-    """Return the newest run of the mailbox that changed it and ended well since then, or nothing."""
+    """Return the id of the newest run that changed the mailbox's channel and has ended since then.
+
+    Only a setup or a fix counts. It is empty if there is none.
+    """
     runs = runtime.store.runs_of_mailbox(mailbox)
     return next((run.id for run in reversed(runs) if _repaired(run, since)), "")
 

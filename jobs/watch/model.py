@@ -22,14 +22,14 @@ INTERVAL_S = 900
 
 @dataclass(frozen=True, slots=True)
 class WatchedChannel:
-    """Channel that is watched, and whom the watch tells.
+    """Channel that is watched, and the people whom the watch informs.
 
     ``channel`` is as it was when it was last looked at; its tenant decides which channels share
-    reads. ``room`` is the space that gets the cards, in a 1:1 conversation with ``by`` if ``direct``.
-    ``by`` is who asked for the watch, at ``since``. ``interval_s`` is in seconds. ``paused_until`` is
-    None if the watch is not paused. ``notify`` are the addresses of the people who get the card 1:1 if
-    nobody acts. The language, the time zone and the quiet hours are the space's
-    (:mod:`bot.chat.preferences`).
+    reads. ``room`` is the space that gets the cards, in a 1:1 conversation with ``by`` if
+    ``direct``. ``by`` is the person who asked for the watch, at ``since``. ``interval_s`` is in
+    seconds. ``paused_until`` is None if the watch is not paused. ``notify`` are the addresses of
+    the people who get the card 1:1 if nobody acts. The language, the time zone and the quiet hours
+    are the space's (:mod:`bot.chat.preferences`).
     """
 
     channel: Channel
@@ -43,24 +43,25 @@ class WatchedChannel:
 
     @property
     def mailbox(self) -> str:
-        """Return the address of the channel."""
+        """Return the address of the channel's mailbox."""
         return self.channel.mailbox
 
     @property
     def group(self) -> str:
-        """Return the name of the channels that are looked at together: their tenant, in lower case.
+        """Return the name of the group of channels that are looked at together.
 
-        Channels whose tenant is not known are a group of their own.
+        The name is the tenant in lower case. Channels whose tenant is not known are a group of
+        their own.
         """
         return self.channel.tenant_id.lower() or "unknown"
 
     @property
     def interval(self) -> timedelta:
-        """Return the time between two looks."""
+        """Return the time between two looks at the channel."""
         return timedelta(seconds=self.interval_s)
 
     def is_paused(self, at: datetime) -> bool:
-        """Return whether the channel is not to be looked at at that moment."""
+        """Return whether the watch of the channel is paused at the moment ``at``."""
         return self.paused_until is not None and at < self.paused_until
 
 
@@ -69,7 +70,7 @@ class Sight(StrEnum):
 
     HEALTHY: nothing that stops mail was seen. BROKEN: mail stops, and the cause is known.
     CANNOT_LOOK: an access that the look needs has ended, which says nothing about the channel.
-    UNSURE: a cloud gave no usable answer this time, which says nothing either.
+    UNSURE: a cloud gave no usable answer this time, which says nothing about the channel either.
     """
 
     HEALTHY = "healthy"
@@ -79,7 +80,7 @@ class Sight(StrEnum):
 
 
 class Eye(StrEnum):
-    """Kind of access that a look has besides what everybody can see, least first.
+    """Kind of access that a look has in addition to public facts, least first.
 
     LOGIN: the bot's own login as the mailbox. APP: the read access that the tenant has granted.
     CONNECT: Webex Connect's audit log. TASKS: the tasks of the contact center.
@@ -93,10 +94,10 @@ class Eye(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Damage:
-    """Numbers of mails that have met an incident so far, as the message trace shows them.
+    """Numbers of mails that an incident has affected so far, as the message trace shows them.
 
-    ``late`` have reached no agent yet, ``bounced`` were refused. ``since`` is when the first of them
-    came; None if no mail is known to be affected, or the trace could not be read.
+    ``late`` mails have reached no agent yet, and ``bounced`` mails were refused. ``since`` is when
+    the first of them came; None if no mail is known to be affected, or the trace could not be read.
     """
 
     late: int = 0
@@ -105,11 +106,11 @@ class Damage:
 
     @property
     def mails(self) -> int:
-        """Return how many mails are affected."""
+        """Return how many mails are affected, late or bounced."""
         return self.late + self.bounced
 
     def most(self, other: Damage) -> Damage:
-        """Return the larger numbers of the two, and the earlier time."""
+        """Return the larger numbers of the two damages, and the earlier time."""
         times = [each for each in (self.since, other.since) if each is not None]
         return Damage(
             max(self.late, other.late),
@@ -124,12 +125,13 @@ class LookOutcome:
 
     ``cause`` is a cause code (:mod:`jobs.clouds.cause_codes`): why the channel is broken, why it
     cannot be looked at, or why the look is unsure. ``since`` is when it began according to the
-    clouds; None if they do not say. ``step`` is the step that saw it, and ``station`` where mail
-    stops. ``turn`` is who must act, and
-    ``fix`` the step whose plan would repair the cause, or empty. ``unseen`` are the names of the
-    steps that this look could not read, and ``eyes`` the kinds of access that it had. ``mails`` are the mails that arrived, by the hour of their
-    arrival (ISO, UTC), as far as the trace showed whole hours. ``calls`` is the number of requests
-    that the look has made to clouds. ``check`` is the run with the findings, or empty.
+    clouds; None if they do not say. ``step`` is the step that saw the cause, and ``station`` the
+    station at which mail stops. ``turn`` is the person who must act, and ``fix`` the step whose
+    plan would repair the cause, or empty. ``unseen`` are the names of the steps that this look
+    could not read, and ``eyes`` the kinds of access that it had. ``mails`` are the mails that
+    arrived, by the hour of their arrival (ISO, UTC), as far as the trace showed whole hours.
+    ``calls`` is the number of requests that the look has made to clouds. ``check`` is the run with
+    the findings, or empty.
     """
 
     sight: Sight
@@ -148,14 +150,14 @@ class LookOutcome:
 
     @property
     def is_bad(self) -> bool:
-        """Return whether a person must be told if the next look says the same."""
+        """Return whether a person must be told if the next look has the same result."""
         return self.sight in {Sight.BROKEN, Sight.CANNOT_LOOK}
 
 
 class Look(Protocol):
     """Inspection of the channels of one group.
 
-    The product asks the clouds (:mod:`jobs.watch.look`). A simulation gives what it knows.
+    The product asks the clouds (:mod:`jobs.watch.look`). A simulation returns made-up outcomes.
     """
 
     def __call__(
@@ -182,7 +184,7 @@ class NewsKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class News:
-    """Change of an incident: what, when, and the cause at that moment."""
+    """Change of an incident: its kind, its time, and the incident's cause at that moment."""
 
     kind: NewsKind
     at: datetime
@@ -198,11 +200,12 @@ class Incident:
     ``step`` is the step that saw the cause: only a look that reads it can end the incident.
     ``ended`` is None while it goes on. ``blind_since`` is when the watch lost sight of a broken
     channel, or None. ``flaps`` is how often the channel was healthy in between. ``fixed_by`` is the
-    run that ended it, or empty if none of the bot's did. ``acting`` is the address of the person who
-    said "I'm on it", at ``acting_since``. ``told`` are the addresses that got it 1:1, and
-    ``told_mails`` how many mails were affected at the newest of the ``news``, the changes, oldest first. ``check`` is the run with the newest findings, or empty. ``shared`` names
-    what the incident has in common with those of other channels (:mod:`jobs.watch.shared`), or is
-    empty. ``cards`` are the ids of the cards that show it: of its space, and of the operator's.
+    run that ended it, or empty if none of the bot's did. ``acting`` is the address of the person
+    who said "I'm on it", at ``acting_since``. ``told`` are the addresses that got it 1:1.
+    ``told_mails`` is how many mails were affected at the newest of the ``news``, the changes,
+    oldest first. ``check`` is the run with the newest findings, or empty. ``shared`` names what the
+    incident has in common with those of other channels (:mod:`jobs.watch.shared`), or is empty.
+    ``cards`` are the ids of the cards that show it: of its space, and of the operator's.
     """
 
     id: str
@@ -233,22 +236,22 @@ class Incident:
 
     @property
     def is_open(self) -> bool:
-        """Return whether it goes on."""
+        """Return whether the incident has not ended."""
         return self.ended is None
 
     @property
     def is_unwatched(self) -> bool:
-        """Return whether the newest change is that its watch has ended."""
+        """Return whether the incident's newest change is that its watch has ended."""
         return bool(self.news) and self.news[-1].kind is NewsKind.UNWATCHED
 
     @property
     def time_to_notice(self) -> timedelta:
-        """Return the time from the beginning to the confirmed look."""
+        """Return the time from the incident's beginning to the look that confirmed it."""
         return max(self.confirmed - self.since, timedelta(0))
 
     @property
     def duration(self) -> timedelta | None:
-        """Return the time from the beginning to the end, or None while it goes on."""
+        """Return the time from the incident's beginning to its end, or None while it goes on."""
         return None if self.ended is None else max(self.ended - self.since, timedelta(0))
 
 
@@ -273,7 +276,7 @@ class IncidentCard:
 class Suspicion:
     """Bad look that no second look has confirmed yet.
 
-    ``unsure`` is how many looks since then could not say.
+    ``unsure`` is the number of looks since then that gave no usable answer.
     """
 
     sight: Sight
@@ -290,9 +293,9 @@ class ChannelState:
     ``looked`` is the time of the last look, None before the first, and ``last`` its outcome.
     ``next_look`` is when the next is due; None means at once. ``incident`` is the newest incident
     that is open, or ended so lately that a further break continues it; empty if there is none.
-    ``healthy_looks`` is how many looks in a row were good, and ``unsure_since`` the first of the last
-    looks in a row that could not say. ``eyes`` are the kinds of access that the watch has had since it
-    began; one of them that is missing is told.
+    ``healthy_looks`` is how many looks in a row were good. ``unsure_since`` is the time of the
+    first of the last looks in a row without a usable answer. ``eyes`` are the kinds of access that
+    the watch has had since it began; people are told if one of them is missing.
     """
 
     looked: datetime | None = None

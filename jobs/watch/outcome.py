@@ -43,7 +43,7 @@ _MOST_UNKNOWN = 0.5
 
 @dataclass(frozen=True, slots=True)
 class Extras:
-    """Other notes of a look.
+    """Additional facts of a look.
 
     ``app`` is whether the tenant's read access worked. ``calls`` is the number of requests, and
     ``mails`` are the arrived mails by hour. ``check`` is the run with the findings, or empty.
@@ -56,10 +56,10 @@ class Extras:
 
 
 def outcome_of(run: Run, had: Iterable[Eye] = (), extras: Extras | None = None) -> LookOutcome:
-    """Return the outcome of a look whose findings the run has.
+    """Return the outcome of a look from the findings of the run.
 
-    ``had`` are the kinds of access that the watch of this channel has had before. If one of them has
-    ended, the look is not called healthy.
+    ``had`` are the kinds of access that the watch of this channel has had before. If one of them
+    has ended, the look is not called healthy.
     """
     more = extras or Extras()
     steps = steps_of(run)
@@ -85,10 +85,10 @@ def outcome_of(run: Run, had: Iterable[Eye] = (), extras: Extras | None = None) 
 
 
 def _unseen(weighed: Mapping[str, Finding]) -> tuple[str, ...]:
-    """Return the steps that the look could not read.
+    """Return the names of the steps that the look could not read.
 
-    A test mail is not missed if other mail was seen to go on: that shows the same. So an incident
-    that only a test mail has seen can end without another one.
+    A test mail is not missed if other mail was seen to go on, because that shows the same. So an
+    incident that only a test mail has seen can end without another test mail.
     """
     not_missed = STEP if _goes_on(weighed) else ""
     return tuple(
@@ -97,7 +97,7 @@ def _unseen(weighed: Mapping[str, Finding]) -> tuple[str, ...]:
 
 
 def _goes_on(weighed: Mapping[str, Finding]) -> bool:
-    """Return whether other mail was seen to go on from the mailbox."""
+    """Return whether other mail was seen to be forwarded from the mailbox."""
     copies = weighed.get("copies")
     return copies is not None and copies.state is State.OK
 
@@ -106,7 +106,8 @@ def _broken(run: Run, verdict: Verdict, known: LookOutcome) -> LookOutcome:
     """Return the outcome of a look that saw a cause.
 
     A cause that the bot's operator must act on lies with the bot's own place, its credential or its
-    network. It says nothing about the channel, so it only means that the watch cannot look.
+    network. Such a cause says nothing about the channel, so it only means that the watch cannot
+    look.
     """
     name = verdict.causes[0]
     finding = verdict.weighed[name]
@@ -128,7 +129,10 @@ def _broken(run: Run, verdict: Verdict, known: LookOutcome) -> LookOutcome:
 
 
 def damage_of(found: Mapping[str, Finding]) -> Damage:
-    """Return the mails that have not gone on, as the message trace and the contact center show them."""
+    """Return the damage: the mails that are late and the mails that bounced.
+
+    The message trace and the contact center show these mails.
+    """
     late = [each for each in _signals(found, "copies", "mail_to_task") if each.missed]
     bounced = [each for each in _signals(found, "arrivals", "answers") if each.failed]
     return Damage(
@@ -139,14 +143,14 @@ def damage_of(found: Mapping[str, Finding]) -> Damage:
 
 
 def _earliest(late: Iterable[Signals], bounced: Iterable[Signals]) -> datetime | None:
-    """Return since when the first of the mails is late or has bounced, as far as it is known."""
+    """Return since when the first of the mails is late or has bounced, or None if unknown."""
     times = [each.missed_since or each.since for each in late]
     times += [each.since for each in bounced]
     return min(filter(None, times), default=None)
 
 
 def _signals(found: Mapping[str, Finding], *names: str) -> list[Signals]:
-    """Return what these steps have measured, of those that were looked at."""
+    """Return the measurements of these steps, without the steps that the look did not inspect."""
     return [found[name].signals for name in names if name in found]
 
 
@@ -155,7 +159,7 @@ def _eyes(weighed: Mapping[str, Finding], *, app: bool) -> tuple[Eye, ...]:
 
 
 def _has(eye: Eye, weighed: Mapping[str, Finding], *, app: bool) -> bool:
-    """Return whether the look has read something with this access."""
+    """Return whether the look has read something with this kind of access."""
     if eye is Eye.APP:
         return app
     return any(each.state in _READ for each in _of(eye, weighed))
@@ -166,7 +170,7 @@ def _of(eye: Eye, weighed: Mapping[str, Finding]) -> list[Finding]:
 
 
 def _without(eye: Eye, weighed: Mapping[str, Finding], known: LookOutcome) -> LookOutcome:
-    """Return the outcome of a look that lacks an access: for the moment, or because it has ended."""
+    """Return the outcome of a look that lacks an access, for the moment or because it has ended."""
     own = _of(eye, weighed)
     cause = next((each.cause for each in own if each.cause), "")
     if any(_is_for_the_moment(each) for each in own):
@@ -182,7 +186,10 @@ def _is_for_the_moment(finding: Finding) -> bool:
 
 
 def _mostly_unknown(found: Mapping[str, Finding]) -> str:
-    """Return the cause of the first finding without an answer if most have none, or an empty string."""
+    """Return the cause of the first finding without an answer, if most findings have no answer.
+
+    Otherwise the result is an empty string.
+    """
     read = [each for each in found.values() if each.state is not State.SKIPPED]
     unknown = [each for each in read if _is_for_the_moment(each)]
     if len(unknown) <= len(read) * _MOST_UNKNOWN:

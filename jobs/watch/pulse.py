@@ -1,4 +1,4 @@
-"""Pulse of the watch: who watches the watch sees it in Redis, in the metrics, and by a ping.
+"""Pulse of the watch, by which people see that the watch runs: in Redis, in metrics, and by a ping.
 
 The ping follows the convention of healthchecks.io: GET of the address after a round, and of the
 address with ``/fail`` if the watch is late, with the reason as the body of a POST.
@@ -29,7 +29,7 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Pulse:
-    """Newest round of the watch: of which group, when it ended, and how much it was."""
+    """Newest round of the watch: its group, its end, and its numbers of looks and requests."""
 
     group: str
     at: datetime
@@ -38,31 +38,31 @@ class Pulse:
 
 
 def beat(redis: Redis, group: str, result: Round, at: datetime) -> None:
-    """Keep the end of a round."""
+    """Record the end of a round of the watch."""
     newest = Pulse(group, at, result.looks, result.calls)
     redis.set(watch_keys.watch_beat(), codec.dump(newest))
 
 
 def newest(redis: Redis) -> Pulse | None:
-    """Return the newest round; None before the first."""
+    """Return the newest round of the watch; None before the first round."""
     raw: Any = redis.get(watch_keys.watch_beat())
     return codec.load(raw, Pulse) if raw is not None else None
 
 
 def lateness(watching: Watching, at: datetime) -> timedelta:
-    """Return for how long the group has waited that is due for longest; 0 if none waits.
+    """Return for how long the longest waiting group has waited for its round; 0 if none waits.
 
-    A round that goes on puts its group off, so it does not count as late.
+    A round that has begun puts its group off, so it does not count as late.
     """
     times = watching.channels.groups_due().values()
     return max((at - each for each in times), default=timedelta(0))
 
 
 def ping(url: str, redis: Redis) -> bool:
-    """Tell the service at ``url`` that a round has ended; return whether it was told.
+    """Inform the monitoring service at ``url`` that a round has ended; return whether that worked.
 
-    Nothing is sent without an address, or if it was told less than a minute ago. A service that does
-    not answer changes nothing.
+    Nothing is sent without an address, or if the service was informed less than a minute ago. A
+    service that does not answer changes nothing.
     """
     if not url or not redis.set(watch_keys.watch_pinged(), "1", nx=True, ex=PING_EVERY_S):
         return False
@@ -70,7 +70,10 @@ def ping(url: str, redis: Redis) -> bool:
 
 
 def ping_if_late(url: str, watching: Watching, at: datetime) -> bool:
-    """Tell the service with the reason if the watch is late; return whether it was told."""
+    """Inform the monitoring service if the watch is late, and say why.
+
+    Return whether the service was informed.
+    """
     late = lateness(watching, at)
     if not url or late <= LATE:
         return False

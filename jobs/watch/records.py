@@ -33,9 +33,10 @@ def all_named(
     key: Callable[[str], str],
     read: Callable[[str, object], T | None],
 ) -> tuple[T, ...]:
-    """Return the records with these names, in this order; a name whose record cannot be read is left out.
+    """Return the records with these names, in this order.
 
-    ``key`` gives the Redis key of a name, and ``read`` the record of a name and its bytes, or None.
+    A name whose record cannot be read is left out. ``key`` returns the Redis key of a name, and
+    ``read`` the record from a name and its bytes, or None.
     """
     if not names:
         return ()
@@ -50,8 +51,8 @@ def all_named(
 def in_transaction(redis: Redis, attempt: Callable[[Pipeline], T], *keys: str) -> T:
     """Run a transaction that watches these keys, and return the result of its last attempt.
 
-    ``attempt`` reads before ``pipe.multi()`` and writes after it. It is made again if another client
-    changes one of the keys meanwhile.
+    ``attempt`` reads before ``pipe.multi()`` and writes after it. The attempt is made again if
+    another client changes one of the keys meanwhile.
     """
     transaction: Any = redis.transaction  # redis-py's types leave the result open
     result: T = transaction(attempt, *keys, value_from_callable=True)

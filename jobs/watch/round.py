@@ -1,8 +1,8 @@
-"""One round: look at the due channels of one group, and record what was seen.
+"""One round of the watch: look at the due channels of one group, and record the outcomes.
 
-A round holds the group's lock, so it never runs twice at once. Each outcome is recorded as soon as it
-is known. A round that dies is handed out again when its lease is over, and looks only at the channels
-that are still due.
+A round holds the group's lock, so it never runs twice at once. Each outcome is recorded as soon as
+it is known. A round that dies is handed out again when its lease is over, and looks only at the
+channels that are still due.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ Clock = Callable[[], datetime]
 
 @dataclass(slots=True)
 class Round:
-    """Result of a round: how many channels were looked at, with how many requests, and what changed.
+    """Result of a round: the numbers of looks and requests, and the changed incidents.
 
     ``left`` is how many due channels were not looked at, because the process stops or the time of a
     turn is over.
@@ -46,10 +46,10 @@ async def run_round(  # noqa: PLR0913  what a round is made of
     held: RenewedLock | None = None,
     changed: Callable[[Incident], object] = lambda _: None,
 ) -> Round:
-    """Look at every channel of the group that is due, and return what came of it.
+    """Look at every channel of the group that is due, and return the result of the round.
 
-    ``clock`` gives the time, real or virtual. ``changed`` is called for each incident that a look has
-    changed, right after that is recorded.
+    ``clock`` gives the time, real or virtual. ``changed`` is called for each incident that a look
+    has changed, right after that is recorded.
 
     Raises:
         redis.RedisError: Redis is unreachable.
@@ -76,35 +76,35 @@ async def run_round(  # noqa: PLR0913  what a round is made of
 def _in_order(
     states: Mapping[str, ChannelState], due: Iterable[WatchedChannel]
 ) -> tuple[WatchedChannel, ...]:
-    """Return the channels in the order of the looks: first those about which something is known.
+    """Return the channels in the order of the looks, those with a suspicion or an incident first.
 
-    The order of the others is another one in each round. A tenant with many channels may use up
-    Microsoft's message traces, and then not always the same channels are left without.
+    The order of the others is different in each round. A tenant with many channels may use up
+    Microsoft's message traces, and then not always the same channels go without.
     """
     return tuple(sorted(due, key=lambda each: _place(each.mailbox, states[each.mailbox])))
 
 
 def _place(mailbox: str, state: ChannelState) -> tuple[bool, int]:
-    """Return the place of a channel in the order of the looks."""
+    """Return the sort key of a channel in the order of the looks."""
     calm = state.suspicion is None and not state.incident
     turn = f"{state.looked} {mailbox}"
     return calm, zlib.crc32(turn.encode())
 
 
 def next_of(watching: Watching, group: str, at: datetime) -> datetime | None:
-    """Return when the first channel of the group is due again; None if none is watched in it."""
+    """Return when the first channel of the group is due again; None if the group has no channel."""
     channels = watching.channels.of_group(group)
     return next_due(channels, _states(watching, channels), at)
 
 
 def _states(watching: Watching, channels: Iterable[WatchedChannel]) -> dict[str, ChannelState]:
-    """Return what earlier looks have left of each channel, by its address."""
+    """Return the states that earlier looks have left, by the channel's address."""
     return {each.mailbox: watching.incidents.state(each.mailbox) for each in channels}
 
 
 def _fold_once_a_day(
     watching: Watching, watched: WatchedChannel, before: ChannelState, at: datetime
 ) -> None:
-    """Add up old hours at the first look of a day."""
+    """Add up the old hours of a channel's history at the first look of a day."""
     if before.looked is None or before.looked.date() != at.date():
         history.fold(watching.incidents.redis, watched.mailbox, at)

@@ -1,4 +1,4 @@
-"""Causes that break many channels at once, so that one card tells of all of them."""
+"""Causes that break many channels at once, so that one card shows all of these channels."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ OF_EVERYBODY = causes(
 
 
 def shared_name(watched: WatchedChannel, cause: str) -> str:
-    """Return the name of what other channels with the same name have in common with this one.
+    """Return a name that is equal for all channels that share this cause.
 
     It is empty for a cause that concerns only this channel.
     """

@@ -21,26 +21,29 @@ LONGEST_PAUSE = timedelta(days=30)
 
 
 def read_span(typed: str) -> timedelta | None:
-    """Return the span, or None if the text is none."""
+    """Return the span of time that a person typed, or None if the text is not a span."""
     found = _SPAN.fullmatch(typed.strip())
     length = _LENGTH.get(found[2].lower()) if found else None
     return length * int(found[1]) if found and length else None
 
 
 def read_interval(typed: str) -> timedelta | None:
-    """Return the time between two looks, or None if the text is no span or beyond the limits."""
+    """Return the time between two looks; None if the text is not a span or beyond the limits."""
     return _limited(typed, SHORTEST)
 
 
 def read_mail_interval(typed: str) -> timedelta | None:
-    """Return the time between two test mails, zero for never, or None if the text is neither."""
+    """Return the time between two test mails, or zero if the text means never.
+
+    It is None if the text is not a span or beyond the limits.
+    """
     if typed.strip().lower() in {"0", "off"}:
         return timedelta(0)
     return _limited(typed, MAIL_SHORTEST)
 
 
 def _limited(typed: str, shortest: timedelta) -> timedelta | None:
-    """Return the span, or None if the text is no span from ``shortest`` to the longest."""
+    """Return the typed span; None if the text is not a span from ``shortest`` to the longest."""
     span = read_span(typed)
     return span if span is not None and shortest <= span <= LONGEST else None
 

@@ -1,7 +1,8 @@
-"""Test mail of the watch: sent at most once in the time that the setting names, and only if it is needed.
+"""Test mail of the watch, sent only if needed and at most once in the time that a setting names.
 
-Each of these mails becomes a task that an agent gets. So none is sent if a customer's mail has gone the
-whole way in that time, if nothing could follow it, or if the channel is known to be broken anyway.
+Each of these mails becomes a task that an agent gets. So none is sent if a customer's mail has gone
+the whole way in that time, if nothing could follow it, or if the channel is known to be broken
+anyway.
 """
 
 from __future__ import annotations
@@ -47,7 +48,10 @@ class MailPlan:
 
 
 def is_needed(ctx: StepContext, outcome: LookOutcome, every: timedelta, at: datetime) -> bool:
-    """Return whether a look leaves open whether mail goes the whole way, and a mail would show it."""
+    """Return whether the watch needs to send a test mail.
+
+    That is so if the look leaves open whether mail goes the whole way, and a mail would show it.
+    """
     return (
         _has_sender(ctx)
         and _is_open(outcome)
@@ -57,19 +61,19 @@ def is_needed(ctx: StepContext, outcome: LookOutcome, every: timedelta, at: date
 
 
 def _has_sender(ctx: StepContext) -> bool:
-    """Return whether the bot can send mail from an address that is none of the channel's own."""
+    """Return whether the bot can send mail from an address that is not one of the channel's own."""
     sender = ctx.settings.probe_from.lower()
     return ctx.settings.sends_probe and sender not in own_addresses(ctx)
 
 
 def _is_open(outcome: LookOutcome) -> bool:
-    """Return whether the channel works as far as seen, or only the test mails say that it does not."""
+    """Return whether the channel works as far as seen, or only the test mails say otherwise."""
     only_suspect = outcome.sight is Sight.BROKEN and outcome.step == STEP
     return outcome.sight is Sight.HEALTHY or only_suspect
 
 
 def _can_be_followed(ctx: StepContext, outcome: LookOutcome) -> bool:
-    """Return whether the trace or the tasks can be read, so that the mail is not sent for nothing."""
+    """Return whether the trace or the tasks can be read, so that the bot can follow the mail."""
     tasks = ctx.run.findings.get("agent_tasks")
     reads_tasks = bool(ctx.settings.contact_center_url) and _was_asked(tasks)
     return Eye.APP in outcome.eyes or reads_tasks
@@ -81,7 +85,7 @@ def _was_asked(finding: Finding | None) -> bool:
 
 
 def _is_proven(ctx: StepContext, since: datetime) -> bool:
-    """Return whether a mail has gone the whole way since then, as far as can be seen.
+    """Return whether a mail has gone the whole way since ``since``, as far as can be seen.
 
     A task of the mailbox shows all of the way. Without access to the tasks a copy shows most of it.
     """
@@ -93,7 +97,7 @@ def _is_proven(ctx: StepContext, since: datetime) -> bool:
 
 
 def _succeeded(ctx: StepContext, step: str, since: datetime) -> bool:
-    """Return whether the step is in order, by something that happened since then."""
+    """Return whether the step is in order because of something that happened after ``since``."""
     if ctx.run.state_of(step) is not State.OK:
         return False
     at = ctx.run.findings[step].signals.at
@@ -101,10 +105,11 @@ def _succeeded(ctx: StepContext, step: str, since: datetime) -> bool:
 
 
 async def send(ctx: StepContext, watched: WatchedChannel, mails: MailPlan) -> bool:
-    """Send the channel a test mail, unless one was sent in that time; return whether it was taken.
+    """Send the channel a test mail, unless one was sent in the plan's time.
 
-    What becomes of the sending is kept. A server that refuses or puts off a mail is asked again only
-    when the next mail is due, and says nothing about the channel.
+    Return whether the mail server took the mail. The result of the sending is kept. A server that
+    refuses or puts off a mail is asked again only when the next mail is due, and says nothing about
+    the channel.
     """
     redis, mailbox, sender = ctx.store.redis, watched.mailbox, ctx.settings.probe_from
     if not await asyncio.to_thread(watch_mail.claim, redis, mailbox, mails.every):

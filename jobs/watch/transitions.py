@@ -1,7 +1,8 @@
 """Effect of one look: a suspicion, an incident that begins, changes or ends, and the next look.
 
-Pure functions without a clock. A bad look is only a suspicion until a second one confirms it, so a
-transient makes no card. A look that could not say confirms nothing and refutes nothing.
+The functions are pure and have no clock. A bad look is only a suspicion until a second one confirms
+it, so a transient makes no card. A look without a usable answer confirms nothing and refutes
+nothing.
 """
 
 from __future__ import annotations
@@ -44,7 +45,7 @@ MOST_NEWS = 40
 
 @dataclass(frozen=True, slots=True)
 class Effect:
-    """State of a channel after a look, and the incidents that were opened or have changed."""
+    """Effect of a look: the channel's next state, and the opened or changed incidents."""
 
     state: ChannelState
     incidents: tuple[Incident, ...] = ()
@@ -54,8 +55,9 @@ class Effect:
 class Present:
     """Everything that is known of a channel when a look at it ends.
 
-    ``incident`` is the newest one that is open or ended lately, or None. ``new_id`` names the next
-    one. ``fixed_by`` is the run that has ended the incident if this look is good, or empty.
+    ``incident`` is the newest incident that is open or ended lately, or None. ``new_id`` is the id
+    for the next incident. ``fixed_by`` is the run that has ended the incident if this look is good,
+    or empty.
     """
 
     watched: WatchedChannel
@@ -66,7 +68,7 @@ class Present:
 
 
 def apply(present: Present, outcome: LookOutcome, at: datetime) -> Effect:
-    """Return the effect of a look that ended at that moment."""
+    """Return the effect of a look that ended at ``at``."""
     state = replace(
         present.state,
         looked=at,
@@ -84,7 +86,10 @@ def apply(present: Present, outcome: LookOutcome, at: datetime) -> Effect:
 
 
 def _unsure(present: Present, state: ChannelState, outcome: LookOutcome, at: datetime) -> Effect:
-    """A look that could not say: a suspicion is looked at again soon, and a long silence is told."""
+    """Return the effect of a look without a usable answer.
+
+    A suspicion is looked at again soon. If there was no usable answer for long, people are told.
+    """
     since = state.unsure_since or at
     state = replace(state, unsure_since=since)
     if at - since >= BLIND_AFTER:
@@ -100,7 +105,10 @@ def _unsure(present: Present, state: ChannelState, outcome: LookOutcome, at: dat
 def _silent(
     present: Present, state: ChannelState, outcome: LookOutcome, since: datetime, at: datetime
 ) -> Effect:
-    """The clouds have given no usable answer for long: the watch cannot look, which is told once."""
+    """Return the effect of a look after the clouds have given no usable answer for long.
+
+    The watch cannot look, and people are told so once.
+    """
     silent = replace(outcome, sight=Sight.CANNOT_LOOK, cause=NO_ANSWER)
     if _is_known(present.incident, silent):
         return Effect(state)
@@ -109,7 +117,7 @@ def _silent(
 
 
 def _healthy(present: Present, state: ChannelState, outcome: LookOutcome, at: datetime) -> Effect:
-    """A good look: it ends the incident, unless it could not read what was wrong.
+    """Return the effect of a good look, which ends the incident unless it could not read the break.
 
     A channel that comes and goes must be healthy several times in a row.
     """
@@ -126,7 +134,7 @@ def _healthy(present: Present, state: ChannelState, outcome: LookOutcome, at: da
 
 
 def _is_unread(incident: Incident, outcome: LookOutcome) -> bool:
-    """Return whether the look could not read the step that has seen the break."""
+    """Return whether the look could not read the step that saw the incident's cause."""
     return incident.sight is Sight.BROKEN and incident.step in outcome.unseen
 
 
@@ -136,7 +144,10 @@ def _is_unsteady(incident: Incident, state: ChannelState) -> bool:
 
 
 def _bad(present: Present, state: ChannelState, outcome: LookOutcome, at: datetime) -> Effect:
-    """A bad look: the first is a suspicion, the second of the same kind is believed."""
+    """Return the effect of a bad look.
+
+    The first bad look makes a suspicion, and a second one of the same kind confirms it.
+    """
     incident = present.incident
     if incident is not None and _is_known(incident, outcome):
         return Effect(replace(state, suspicion=None), (_updated(incident, outcome, at),))
@@ -148,12 +159,12 @@ def _bad(present: Present, state: ChannelState, outcome: LookOutcome, at: dateti
 
 
 def _soon(watched: WatchedChannel, at: datetime) -> datetime:
-    """Return when a suspicion is looked at again."""
+    """Return when a channel with a suspicion is looked at again."""
     return at + min(CONFIRM, watched.interval)
 
 
 def _is_known(incident: Incident | None, outcome: LookOutcome) -> bool:
-    """Return whether a bad look says nothing new, because an open incident has said it."""
+    """Return whether a bad look says nothing new, because an open incident says the same."""
     if incident is None or not incident.is_open:
         return False
     if outcome.sight is Sight.CANNOT_LOOK:
@@ -162,12 +173,15 @@ def _is_known(incident: Incident | None, outcome: LookOutcome) -> bool:
 
 
 def _is_blind(incident: Incident) -> bool:
-    """Return whether the watch cannot look, from the beginning or since it lost sight of a break."""
+    """Return whether the watch cannot look.
+
+    That is so from the incident's beginning, or since the watch lost sight of a break.
+    """
     return incident.sight is Sight.CANNOT_LOOK or incident.blind_since is not None
 
 
 def _updated(incident: Incident, outcome: LookOutcome, at: datetime) -> Incident:
-    """Return the incident with the newest damage; much more of it is news."""
+    """Return the incident with the newest damage; a much larger damage is a change to show."""
     if outcome.sight is Sight.CANNOT_LOOK:
         return replace(incident, check=outcome.check or incident.check)
     grown = replace(
@@ -182,16 +196,16 @@ def _updated(incident: Incident, outcome: LookOutcome, at: datetime) -> Incident
 
 
 def _has_grown(incident: Incident) -> bool:
-    """Return whether many more mails are affected than people were told."""
+    """Return whether many more mails are affected than at the last change that people were told."""
     told = max(incident.told_mails, 1)
     return incident.damage.mails >= max(told * GROWS_BY, told + GROWS_BY)
 
 
 def _confirmed(present: Present, state: ChannelState, outcome: LookOutcome, at: datetime) -> Effect:
-    """A second bad look: an incident begins, gets worse, or continues one that ended lately.
+    """Return the effect of a second bad look.
 
-    If the watch can look again and sees a break, the time without sight has ended, and the break is
-    an incident of its own.
+    An incident begins, gets worse, or continues one that ended lately. If the watch can look again
+    and sees a break, the time without sight has ended, and the break is an incident of its own.
     """
     after, incident = replace(state, suspicion=None), present.incident
     ended: tuple[Incident, ...] = ()
@@ -206,7 +220,7 @@ def _confirmed(present: Present, state: ChannelState, outcome: LookOutcome, at: 
 
 
 def _continues(incident: Incident, outcome: LookOutcome, at: datetime) -> bool:
-    """Return whether a break for the same cause, so soon after a recovery, is the same incident."""
+    """Return whether a break is the incident that ended lately, because it has the same cause."""
     ended = incident.ended
     same = (incident.sight, incident.cause) == (outcome.sight, outcome.cause)
     return same and ended is not None and at - ended <= FLAPS_WITHIN
@@ -215,7 +229,7 @@ def _continues(incident: Incident, outcome: LookOutcome, at: datetime) -> bool:
 def _continued(
     watched: WatchedChannel, incident: Incident, outcome: LookOutcome, at: datetime
 ) -> Incident:
-    """Return an incident that had ended and goes on."""
+    """Return an incident that had ended and was opened again."""
     again = replace(
         _with_outcome(incident, outcome),
         ended=None,
@@ -260,7 +274,7 @@ def _changed(
 
 
 def _with_outcome(incident: Incident, outcome: LookOutcome) -> Incident:
-    """Return the incident with what the newest look says of it."""
+    """Return the incident with the cause, the damage and the other results of the newest look."""
     return replace(
         incident,
         cause=outcome.cause,
@@ -274,7 +288,10 @@ def _with_outcome(incident: Incident, outcome: LookOutcome) -> Incident:
 
 
 def with_news(incident: Incident, kind: NewsKind, at: datetime, cause: str = "") -> Incident:
-    """Return the incident with one more change; of very many, the first and the newest stay."""
+    """Return the incident with one more change to show.
+
+    If there are very many changes, the first and the newest stay.
+    """
     news = (*incident.news, News(kind, at, cause or incident.cause))
     if len(news) > MOST_NEWS:
         news = (news[0], *news[-MOST_NEWS + 1 :])
@@ -284,9 +301,9 @@ def with_news(incident: Incident, kind: NewsKind, at: datetime, cause: str = "")
 def next_round(at: datetime, group: str, interval: timedelta) -> datetime:
     """Return when the next round of a group begins, at most one interval after ``at``.
 
-    The rounds of the groups are spread over the interval. The place of a group follows from its name
-    and never changes, so the channels of one tenant share a round, and neither a restart nor a late
-    round brings the rounds of many groups together.
+    The rounds of the groups are spread over the interval. The place of a group follows from its
+    name and never changes, so the channels of one tenant share a round, and neither a restart nor a
+    late round brings the rounds of many groups together.
     """
     length = interval.total_seconds()
     place = zlib.crc32(group.encode()) / 2**32 * length

@@ -1,4 +1,4 @@
-"""Watched channels in Redis, and when each group of them is looked at.
+"""Store of the watched channels in Redis, and of the time at which each group is looked at.
 
 A record names the space that gets the cards and the people who are told, so it carries a MAC: a
 client that can only write to Redis cannot send a channel's cards elsewhere.
@@ -28,7 +28,10 @@ log = structlog.get_logger(__name__)
 
 
 class WatchStore:
-    """Watched channels. Raises redis.RedisError if Redis is unreachable."""
+    """Store of the watched channels.
+
+    Every method raises redis.RedisError if Redis is unreachable.
+    """
 
     def __init__(self, redis: Redis, authenticator: Authenticator | None = None) -> None:
         self.redis = redis
@@ -48,8 +51,8 @@ class WatchStore:
     def save(self, watched: WatchedChannel, *, at: datetime | None = None) -> None:
         """Record the channel, or its change, and have its group looked at soon.
 
-        ``at`` is when it is looked at; now if it is None. A record of the same channel is replaced,
-        also one for another space.
+        ``at`` is when the group is looked at; now if it is None. An earlier record of the same
+        channel is replaced, even if it is for another space.
         """
 
         def attempt(pipe: Pipeline) -> None:
@@ -68,7 +71,10 @@ class WatchStore:
         self.redis.transaction(attempt, watch_keys.watched(watched.mailbox))
 
     def update_channel(self, mailbox: str, channel: Channel) -> None:
-        """Take the channel as its newest run has left it. Nothing is done if it is not watched."""
+        """Replace the channel by the version that its newest run has left.
+
+        Nothing is done if the channel is not watched.
+        """
         known = self.load(mailbox)
         if known is not None:
             self.save(replace(known, channel=channel))
@@ -110,11 +116,11 @@ class WatchStore:
         return self._due.claim()
 
     def schedule(self, group: str, when: datetime) -> None:
-        """Have the group looked at at that time."""
+        """Have the group looked at at the time ``when``."""
         self._due.schedule(group, when)
 
     def postpone(self, group: str) -> None:
-        """Have the group handed out again after the lease, unless its worker is heard of before."""
+        """Have the group handed out again after the lease, unless its worker reports before."""
         self._due.extend(group)
 
     def due(self, group: str) -> float:
@@ -130,7 +136,7 @@ class WatchStore:
         self._due.move(group, due, when)
 
     def groups_due(self) -> dict[str, datetime]:
-        """Return when each group is due."""
+        """Return when each group of watched channels is due."""
         rows: Any = self.redis.zrange(watch_keys.watch_due(), 0, -1, withscores=True)
         return {
             group.decode(): datetime.fromtimestamp(float(score), now().tzinfo)
@@ -146,7 +152,7 @@ class WatchStore:
 
 
 def due_now(state: ChannelState, watched: WatchedChannel, at: datetime) -> bool:
-    """Return whether the channel is to be looked at at that moment."""
+    """Return whether the channel is to be looked at at the moment ``at``."""
     return _due_at(state, watched, at) <= at
 
 
@@ -158,12 +164,15 @@ def next_due(
 
 
 def _due_at(state: ChannelState, watched: WatchedChannel, at: datetime) -> datetime:
-    """Return when the channel is to be looked at: after its pause, and at ``at`` if nothing else is known."""
+    """Return when the channel is to be looked at.
+
+    That is after its pause, and at ``at`` if nothing else is known.
+    """
     return max(state.next_look or at, watched.paused_until or at)
 
 
 def _unlist(pipe: Pipeline, watched: WatchedChannel | None) -> None:
-    """Add to a transaction: the channel, if it was recorded, is in no list any more."""
+    """Add to a transaction that a channel is taken off all lists, if it was recorded."""
     if watched is not None:
         pipe.srem(watch_keys.watched_group(watched.group), watched.mailbox)
         pipe.srem(watch_keys.watched_in_space(watched.room), watched.mailbox)

@@ -1,4 +1,4 @@
-"""The parts of the watch that are kept in Redis, put together for one process."""
+"""Everything of the watch that is kept in Redis, put together for one process."""
 
 from __future__ import annotations
 
@@ -13,23 +13,29 @@ from jobs.watch.watch_store import WatchStore
 
 @dataclass(frozen=True, slots=True)
 class Watching:
-    """The watched channels and their incidents. Raises redis.RedisError if Redis is unreachable."""
+    """Watched channels and their incidents.
+
+    Every method raises redis.RedisError if Redis is unreachable.
+    """
 
     channels: WatchStore
     incidents: IncidentStore
 
     @classmethod
     def of(cls, store: RunStore, operator_room: str = "") -> Watching:
-        """Return the parts; ``operator_room`` is the setting WATCH_SPACE, or empty."""
+        """Return the stores of the watch.
+
+        ``operator_room`` is the setting WATCH_SPACE, or empty.
+        """
         return cls(
             WatchStore(store.redis, store.authenticator),
             IncidentStore(store.redis, store.authenticator, operator_room),
         )
 
     def end(self, mailbox: str, at: datetime) -> tuple[bool, Incident | None]:
-        """End the watch of a channel.
+        """End the watch of a channel. The channel's history stays.
 
-        Returns whether it was watched, and the incident that went on, or None. Its history stays.
+        Return whether the channel was watched, and its incident that had not ended, or None.
         """
         watched = self.channels.remove(mailbox)
         return watched, self.incidents.end_watch(mailbox, at)

@@ -1,4 +1,5 @@
 """Chaos test (``make chaos``): kills workers around every side effect of a setup.
 
-Workers die before, inside and after each side effect, and the end state of the setup is judged.
+Workers are killed before, inside and after each side effect, and the end state of the setup is
+judged.
 """

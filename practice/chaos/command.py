@@ -1,4 +1,7 @@
-"""Chaos command: makes kills and pauses on parallel stacks, prints a line for each, then a table."""
+"""Chaos command, which makes kills and pauses on parallel stacks.
+
+It prints a line for each kill and pause, and then a table.
+"""
 
 from __future__ import annotations
 
@@ -43,7 +46,7 @@ COUNTED: Final = (
 
 @dataclass(slots=True)
 class Row:
-    """Row of the table."""
+    """Row of the result table: the counts of one side effect."""
 
     name: str
     kills: int = 0
@@ -74,13 +77,13 @@ class Row:
 
     @property
     def good(self) -> bool:
-        """Return whether every kill and pause was recovered and nothing was lost."""
+        """Return whether the setup recovered from every kill and pause and nothing was lost."""
         return self.recovered == self.kills + self.pauses and not (
             self.doubles or self.orphans or self.late or self.not_told or self.wrong
         )
 
     def cells(self) -> tuple[str, ...]:
-        """Return the cells as they are printed."""
+        """Return the row's cells as texts for the printed table."""
         numbers = (self.doubles, self.orphans, self.late, self.not_told, self.wrong)
         return (
             self.name,
@@ -94,7 +97,7 @@ class Row:
 
 @dataclass(slots=True)
 class Score:
-    """Results of all lanes."""
+    """Score of all lanes, which are the stacks that run at the same time."""
 
     wanted: int
     schedule: Iterator[tuple[Kill, ...]]
@@ -111,12 +114,12 @@ class Score:
 
     @property
     def kills(self) -> int:
-        """Number of kills so far."""
+        """Return the number of kills so far."""
         return sum(row.kills for row in self.rows.values())
 
     @property
     def pauses(self) -> int:
-        """Number of pauses so far."""
+        """Return the number of pauses so far."""
         return sum(row.pauses for row in self.rows.values())
 
     @property
@@ -126,7 +129,7 @@ class Score:
         return enough and all(row.good for row in self.rows.values())
 
     def next(self) -> tuple[Kill, ...] | Pause | None:
-        """Return the kills or the pause of the next run, or None if enough of both have happened."""
+        """Return the kills or the pause of the next run, or None if there were enough of both."""
         with self._lock:
             if self.kills < self.wanted:
                 return next(self.schedule)
@@ -165,7 +168,10 @@ def _bar(share: float) -> str:
 
 
 def _killed(outcome: Outcome) -> str:
-    """Return the kills or the pause of a run with the seconds until work began again."""
+    """Return a text about each kill or the pause of a run.
+
+    The text has the seconds until work began again.
+    """
     paused = f"paused, in between {outcome.between}" if outcome.between else ""
     return ", ".join(
         f"{h.kill.name} {h.kill.when if h.kill.effect else ''} {paused or h.kill.victim} "
@@ -192,7 +198,7 @@ def run(kills: int, paused: int, seed: int, lanes: int) -> int:
 
 
 def _run_lanes(score: Score, failed: list[BaseException], lanes: int) -> None:
-    """Run the stacks side by side until enough has happened."""
+    """Run the stacks side by side until there were enough kills and pauses."""
     threads = [
         threading.Thread(target=_lane, args=(score, failed), name=f"lane {number}")
         for number in range(1, lanes + 1)
@@ -204,7 +210,7 @@ def _run_lanes(score: Score, failed: list[BaseException], lanes: int) -> None:
 
 
 def table(score: Score) -> str:
-    """Return the table: a row for each side effect, and the total."""
+    """Return the result table, with a row for each side effect and a row with the total."""
     total = Row(f"{score.runs} runs")
     for row in score.rows.values():
         for name in COUNTED:

@@ -1,4 +1,4 @@
-"""Judge of the tenant after a setup, compared with an undisturbed setup.
+"""Judge of the tenant after a disturbed setup, compared with an undisturbed setup.
 
 The tenant must be the same, each object must be made once, and every secret must have a holder.
 """
@@ -37,7 +37,7 @@ ENDS: Final = frozenset({"finished", "cancelled", "failed"})
 
 @dataclass(frozen=True, slots=True)
 class Left:
-    """Tenant and counts after a run."""
+    """State of the tenant after a run, with the counts of created objects, secrets and mails."""
 
     tenant: Json
     made: Counter[str]
@@ -47,7 +47,10 @@ class Left:
 
 
 def left(people: People, walk: Walk) -> Left:
-    """Return the state of the tenant, the writes since the walk began, and whether people were told."""
+    """Return the state of the tenant after a run.
+
+    It has the writes since the walk began, and whether people were told of the interruption.
+    """
     tenant = people.control("GET", "tenants/contoso.com")
     entries = people.control("GET", "journal", after=walk.written)["items"]
     return Left(
@@ -60,7 +63,7 @@ def left(people: People, walk: Walk) -> Left:
 
 
 def _made_once(entries: list[Json]) -> Counter[str]:
-    """Count the writes that a setup makes only once, by kind and object."""
+    """Return the counts of the writes that a setup makes only once, by kind and object."""
     named = ((f"{entry['service']}.{entry['action']}", entry["object"]) for entry in entries)
     return Counter(f"{name} {target}" for name, target in named if name in MADE_ONCE)
 
@@ -70,7 +73,7 @@ def _secrets(apps: list[Json]) -> Counter[str]:
 
 
 def _test_mails(tasks: list[Json]) -> int:
-    """Return how many tasks the most frequent test mail has."""
+    """Return how many tasks the contact center has of one test mail, at most."""
     subjects = Counter(task["subject"] for task in tasks if "Webex email test" in task["subject"])
     return max(subjects.values(), default=0)
 
@@ -82,7 +85,7 @@ def written(people: People) -> int:
 
 
 def after_ends(redis: Redis) -> int:
-    """Return how many events all runs have after their end."""
+    """Return how many events were recorded after the end of their run, in all runs together."""
     lists = (redis.lrange(key, 0, -1) for key in redis.scan_iter("run:*:events"))
     return sum(_after_end(json.loads(event)["kind"] for event in events) for events in lists)
 
@@ -94,17 +97,17 @@ def _after_end(kinds: Iterable[str]) -> int:
 
 
 def doubles(found: Left, right: Left) -> int:
-    """Return how many objects and mails were made more often than without a kill."""
+    """Return how many objects and mails were made more often than in an undisturbed run."""
     return (found.made - right.made).total() + max(0, found.mails - right.mails)
 
 
 def orphans(found: Left, right: Left) -> int:
-    """Return how many client secrets exist that would not exist without a kill."""
+    """Return how many client secrets exist that an undisturbed run does not make."""
     return (found.secrets - right.secrets).total()
 
 
 def differences(found: Left, right: Left) -> list[str]:
-    """Return the parts of the tenant that differ from a run without a kill."""
+    """Return a text for each part of the tenant that differs from an undisturbed run."""
     names = [name for name in right.tenant if found.tenant[name] != right.tenant[name]]
     return [
         *(f"{name}: {found.tenant[name]} instead of {right.tenant[name]}" for name in names),
@@ -113,13 +116,20 @@ def differences(found: Left, right: Left) -> list[str]:
 
 
 def _missing(found: Left, right: Left) -> list[str]:
-    """Return the missing objects; an earlier admin consent may already give the same grant."""
+    """Return the objects and secrets that only the undisturbed run has made.
+
+    A missing grant does not count, because an earlier admin consent may already give the same
+    grant.
+    """
     missing = [*(right.made - found.made), *(right.secrets - found.secrets)]
     return [each for each in missing if "create_grant" not in each]
 
 
 def _kept(tenant: Json, mailbox: str) -> Json:
-    """Return the parts that must be the same after every run: no ids and no times."""
+    """Return the parts of the tenant that must be the same after every run.
+
+    They have no ids and no times.
+    """
     apps = tenant["applications"]
     ours = {app["appId"] for app in apps}
     principals = [each for each in tenant["service_principals"] if each["appId"] in ours]

@@ -1,4 +1,7 @@
-"""Killer and pauser of worker processes at drawn moments; they measure the time until work resumes."""
+"""Killer and pauser of worker processes at drawn moments.
+
+They measure the time until work resumes.
+"""
 
 from __future__ import annotations
 
@@ -30,7 +33,7 @@ MICROSOFT: Final = ("/graph", "/adminapi")
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """Kill that happened.
+    """Record of a kill that happened.
 
     ``seconds`` is the time until work resumed. It is None if work did not resume, and 0 if no work
     was in progress or the run had ended.
@@ -42,7 +45,10 @@ class Hit:
 
 @dataclass(slots=True)
 class Killer:
-    """Killer that works in its own thread until all kills are done or the run has ended."""
+    """Killer of worker processes, in its own thread.
+
+    It works until all kills are done or the run has ended.
+    """
 
     stack: Stack
     kills: tuple[Kill, ...]
@@ -52,13 +58,13 @@ class Killer:
     _thread: threading.Thread = field(init=False)
 
     def start(self) -> None:
-        """Start the thread."""
+        """Start the killer's thread."""
         self._people = self.stack.people()
         self._thread = threading.Thread(target=self._work, name="killer", daemon=True)
         self._thread.start()
 
     def stop(self) -> None:
-        """Stop the kills because the run has ended."""
+        """Make no more kills, because the run has ended."""
         self._over.set()
         self._thread.join()
         self._people.control("DELETE", "faults")
@@ -100,16 +106,17 @@ class Killer:
         return self._until_work(kill, died) if jobs else 0.0
 
     def _replace(self, kill: Kill) -> None:
-        """Start the worker again, or have another host take over."""
+        """Start the killed worker again, or start a worker of another host."""
         if kill.victim in HERE:
             self.stack.start("worker")
         else:
             self.stack.start_second()
 
     def _until_work(self, kill: Kill, died: float) -> float | None:
-        """Return the seconds until the interrupted call begins again, or None if it does not.
+        """Return the seconds until the interrupted call begins again.
 
-        For a kill at any time, any call counts. The result is 0.0 if the run ended first.
+        The result is None if the call does not begin again, and 0.0 if the run ended first. For a
+        kill at any time, any call counts.
         """
         while time.time() - died < LONGEST_S:
             calls = self._people.control("GET", "calls")["items"]
@@ -127,9 +134,10 @@ class Killer:
 
 @dataclass(slots=True)
 class Pauser(Killer):
-    """Killer that stops a worker instead, for longer than its lease, while another host goes on.
+    """Killer that stops a worker instead of killing it, for longer than the worker's lease.
 
-    With ``thaws`` it lets the stopped worker go on by itself, in the middle of the run.
+    Another host goes on with the run. With ``thaws`` the pauser lets the stopped worker go on by
+    itself, in the middle of the run.
     """
 
     thaws: bool = False
@@ -138,7 +146,7 @@ class Pauser(Killer):
     _jobs: list[int] = field(init=False, default_factory=list)
 
     def thaw(self) -> None:
-        """Let the stopped worker go on, and wait until its jobs have ended."""
+        """Let the stopped worker run again, and wait until its jobs have ended."""
         if not self.stopped.is_set():
             return
         time.sleep(max(0.0, self._at + LONGER_THAN_LEASE_S - time.monotonic()))

@@ -1,4 +1,4 @@
-"""Kills and pauses that exist, and the order in which a seed draws them.
+"""Kinds of kills and pauses, and the order in which a seed draws them.
 
 A run has one kill, sometimes five, or one pause.
 """
@@ -22,7 +22,7 @@ AT_ANY_TIME: Final = "at any time"
 
 
 class When(StrEnum):
-    """Moment of the worker's death in the call.
+    """Moment of the worker's death, relative to the call that it makes.
 
     The call is never carried out, it is carried out after the death, or its answer is lost.
     """
@@ -33,10 +33,12 @@ class When(StrEnum):
 
 
 class Victim(StrEnum):
-    """Processes that are killed.
+    """Processes that a kill ends.
 
-    They are the process of the job, that process with its RQ worker, everything of ``python -m bot
-    worker``, which is started again, or the same with another host taking over.
+    * JOB is the process of the job.
+    * WORKER is that process with its RQ worker.
+    * ALL is everything of ``python -m bot worker``, which is started again.
+    * HOST is the same as ALL, but another host takes over.
     """
 
     JOB = "job"
@@ -50,11 +52,13 @@ HERE: Final = (Victim.JOB, Victim.WORKER, Victim.ALL)
 
 
 class Between(StrEnum):
-    """Event between a pause of the worker and its end.
+    """Event between the pause of a worker and the end of the pause.
 
-    Another worker goes on with the run. Then nothing more happens, and the paused worker goes on in
-    the middle of the run. Or the run ends and is undone, or it is canceled and a second setup of the
-    mailbox reaches its proof; only then the paused worker goes on.
+    * NOTHING means that another worker goes on with the run, and the paused worker goes on in the
+      middle of it.
+    * UNDO means that the run ends and is undone before the paused worker goes on.
+    * SETUP means that the run is canceled, and a second setup of the mailbox reaches its proof
+      before the paused worker goes on.
     """
 
     NOTHING = "nothing"
@@ -64,7 +68,10 @@ class Between(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Effect:
-    """Side effect of a setup, identified by its call; ``skip`` earlier calls of the same kind are ignored."""
+    """Side effect of a setup, identified by its call.
+
+    ``skip`` earlier calls of the same kind are ignored.
+    """
 
     name: str
     method: str
@@ -100,7 +107,7 @@ EFFECTS: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Kill:
-    """Kill at a side effect, or ``pause`` seconds after the previous kill."""
+    """Kill of processes at a side effect, or ``pause`` seconds after the previous kill."""
 
     victim: Victim
     effect: Effect | None = None
@@ -109,7 +116,7 @@ class Kill:
 
     @property
     def name(self) -> str:
-        """Name of the kill's row in the table."""
+        """Return the name of the kill's row in the table."""
         return self.effect.name if self.effect else AT_ANY_TIME
 
     def fault(self) -> Json:
@@ -136,7 +143,10 @@ class Kill:
 
 @dataclass(frozen=True, slots=True)
 class Pause:
-    """Stop (SIGSTOP) of all processes of a worker at a side effect, for longer than its lease."""
+    """Stop (SIGSTOP) of all processes of a worker at a side effect.
+
+    The pause is longer than the worker's lease.
+    """
 
     kill: Kill
     between: Between

@@ -37,11 +37,11 @@ QUICK: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """Result of a run; ``trouble`` is empty if it ended correctly.
+    """Result of a disturbed run; ``trouble`` is empty if the run ended correctly.
 
     ``late`` is the number of writes after an end: changes at Microsoft, and events of ended runs.
-    ``between`` is set for a pause, and None for kills. ``evidence`` is what a person needs who looks for
-    the cause of a trouble: messages, mails and logs.
+    ``between`` is set for a pause, and None for kills. ``evidence`` has the messages, mails and
+    logs that help a person find the cause of a trouble.
     """
 
     hits: tuple[Hit, ...]
@@ -84,7 +84,10 @@ class PatientWalk(Walk):
 
 @dataclass(slots=True)
 class Lane:
-    """Context manager around a stack; ``run`` plays a setup with kills, and ``pause`` one with a pause."""
+    """Context manager around a stack on which setups are disturbed.
+
+    ``run`` plays a setup with kills, and ``pause`` one with a pause.
+    """
 
     stack: Stack = field(default_factory=lambda: Stack(practice=QUICK))
     people: People = field(init=False)
@@ -93,7 +96,7 @@ class Lane:
     _begun: int = field(init=False, default=0)
 
     def __enter__(self) -> Self:
-        """Start everything and play an undisturbed setup."""
+        """Start the stack and play an undisturbed setup."""
         self.stack.__enter__()
         self.people = self.stack.people()
         walk = self._new_walk()
@@ -107,12 +110,12 @@ class Lane:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        """Stop everything."""
+        """Stop the stack."""
         self.people.close()
         self.stack.__exit__(kind, error, trace)
 
     def run(self, kills: tuple[Kill, ...]) -> Outcome:
-        """Play one setup with these kills."""
+        """Play one setup in which these kills happen, and return the outcome."""
         walk, killer, started = self._new_walk(), Killer(self.stack, kills), time.monotonic()
         trouble = _trouble(lambda: _play(walk, killer))
         killer.stop()
@@ -121,7 +124,11 @@ class Lane:
         return replace(outcome, seconds=time.monotonic() - started)
 
     def pause(self, pause: Pause) -> Outcome:
-        """Play one setup in which a worker is stopped and goes on later, with ``between`` in between."""
+        """Play one setup in which a worker is stopped and goes on later.
+
+        Between the stop and the rest of the worker's work, the event ``between`` of the pause
+        happens.
+        """
         right = self._right_after(pause.between)
         walk, started = self._new_walk(), time.monotonic()
         since = walk.since
@@ -147,7 +154,10 @@ class Lane:
         )
 
     def _right_after(self, between: Between) -> Left:
-        """Return what is left after the same without a pause; an undo is played once for it."""
+        """Return the state that an undisturbed run leaves with the same event in between.
+
+        If the event is an undo, it is played once to get this state.
+        """
         if between is not Between.UNDO:
             return self.right
         if self._undone is None:
@@ -158,7 +168,10 @@ class Lane:
         return self._undone
 
     def _after_ends(self) -> int:
-        """Return how many events have followed the end of their run; they are counted once."""
+        """Return how many events were recorded after the end of their run.
+
+        Each such event is counted only once, because the events are deleted afterwards.
+        """
         with Redis(port=self.stack.ports.redis) as redis:
             late = judge.after_ends(redis)
             for key in redis.scan_iter("run:*:events") if late else ():
@@ -183,7 +196,7 @@ class Lane:
         )
 
     def _evidence(self) -> str:
-        """Return the messages of this run, what happened to its mails, and the ends of the logs."""
+        """Return the messages of this run, the path of its mails, and the ends of the logs."""
         self.people.look()
         newest = sorted(self.people.messages.values(), key=lambda each: int(each["change"]))
         said = [
@@ -196,7 +209,7 @@ class Lane:
         return "\n".join([*said, *mails, self.stack.logs(LOG_LINES)])
 
     def _one_worker(self) -> None:
-        """Have the next run begin with the Procfile's worker alone."""
+        """Make sure that only the Procfile's worker runs when the next run begins."""
         if not self.stack.processes["worker"].alive:
             self.stack.start("worker")
         self.stack.stop_second()
@@ -218,7 +231,7 @@ class Lane:
 
 
 def _trouble(play: Callable[[], None]) -> str:
-    """Play, and return what did not happen, or an empty string."""
+    """Call ``play`` and return the error that stopped it, or an empty string."""
     try:
         play()
     except (NotSeenError, httpx.HTTPError, KeyError) as error:
@@ -227,9 +240,9 @@ def _trouble(play: Callable[[], None]) -> str:
 
 
 def _play(walk: Walk, killer: Killer | None) -> None:
-    """Play the whole conversation; the kills start when the plan is ready to approve.
+    """Play the whole conversation; the kills start when the plan is ready to be approved.
 
-    At the end no card contradicts another one.
+    At the end, no card may contradict another one.
     """
     plan = walk.plan()
     if killer:
@@ -240,7 +253,7 @@ def _play(walk: Walk, killer: Killer | None) -> None:
 
 
 def _play_paused(walk: Walk, pauser: Pauser, between: Between) -> None:
-    """Play the conversation with a pause, and what comes between the pause and its end."""
+    """Play the conversation with a pause, and the event between the pause and its end."""
     if between is not Between.SETUP:
         _play(walk, pauser)
         if between is Between.UNDO:
@@ -257,7 +270,7 @@ def _play_paused(walk: Walk, pauser: Pauser, between: Between) -> None:
 
 
 def undo(walk: Walk) -> None:
-    """Play an undo to its end."""
+    """Play an undo of the setup to its end."""
     _begin_again(walk)
     walk.type(f"/undo {walk.mailbox}")
     walk.open(walk.card("a sign-in card", "ask_administrator", link=True))
@@ -267,6 +280,6 @@ def undo(walk: Walk) -> None:
 
 
 def _begin_again(walk: Walk) -> None:
-    """Have the walk look only at cards from now on."""
+    """Have the walk ignore all cards that exist now."""
     walk.people.look()
     walk.since, walk.revealed = walk.people.change, False

@@ -1,4 +1,4 @@
-"""Faults: every cause of facts/ under a name, to be switched on in the practice cloud."""
+"""Faults: every cause of facts/ under a name, which can be switched on in the practice cloud."""
 
 from __future__ import annotations
 

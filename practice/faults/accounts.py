@@ -29,9 +29,9 @@ def right(
     source: str = "microsoft.md 2",
     set_up: Mapping[str, str] | None = None,
 ) -> Fault:
-    """Return a healthy variation.
+    """Return a healthy variation of the channel, which is a harmless change.
 
-    ``set_up`` holds the answers that the channel must be set up with, if they matter.
+    ``set_up`` holds the answers with which the channel must be set up, if they matter.
     """
     return Fault(
         f"healthy_{name}", source, what, apply, level=Level.NOTHING, set_up=dict(set_up or {})
@@ -44,7 +44,7 @@ def alone(name: str, what: str, apply: Callable[[FaultContext], None], source: s
 
 
 def _by_hand(ground: FaultContext, *, alone: bool) -> None:
-    """Put a secret made in the portal into Webex Connect.
+    """Put a secret that was made in the portal into Webex Connect.
 
     The bot's own secret remains, or is removed with ``alone``.
     """

@@ -1,4 +1,7 @@
-"""Faults of the app registration and its service principal (facts/microsoft.md 1.1, 1.3, 9 rows 6 and 9)."""
+"""Faults of the app registration and its service principal.
+
+Source: facts/microsoft.md 1.1, 1.3, 9 rows 6 and 9.
+"""
 
 from __future__ import annotations
 
@@ -44,14 +47,14 @@ def _foreign_permission(ground: FaultContext) -> None:
 
 
 def _create_again(ground: FaultContext) -> None:
-    """Delete the app and create it again: the same name with another client ID."""
+    """Delete the app and create it again with the same name and another client ID."""
     principal, number = ground.principal, new_id()
     ground.set_app(appId=number)
     ground.tenant.principals.seed(principal | {"appId": number, "servicePrincipalNames": [number]})
 
 
 def _shut(ground: FaultContext, **fields: Any) -> None:
-    """Set the fields on both objects of the app."""
+    """Set the fields on the app registration and on its service principal."""
     ground.set_principal(**fields)
     ground.set_app(**fields)
 

@@ -32,7 +32,7 @@ def _swapped(ground: FaultContext) -> None:
 
 
 def _app(event: str, *, failed: bool = False, **values: object) -> Callable[[FaultContext], None]:
-    """Return a change of the app that its audit log shows as ``event``."""
+    """Return a change of Webex Connect's app, which its audit log shows as ``event``."""
 
     def change(ground: FaultContext) -> None:
         put(ground.connect, **values)
@@ -66,7 +66,10 @@ def _mail(ground: FaultContext, sender: str, size: int) -> Mail:
 
 
 def _deleted(ground: FaultContext) -> None:
-    """Replace the forwarding address; Webex Connect's mail server refuses the old one."""
+    """Delete Webex Connect's app and create another one, with another forwarding address.
+
+    Webex Connect's mail server refuses the old address from then on.
+    """
     ground.audit("deleteApp")
     ground.audit("createApp")
     put(
@@ -83,7 +86,7 @@ def _cannot_be_reached(ground: FaultContext) -> None:
 
 
 def _away(ground: FaultContext) -> None:
-    """Break sending from Webex Connect while the mailbox sends an automatic reply to every customer."""
+    """Break sending from Webex Connect, and turn on the mailbox's automatic reply to customers."""
     put(ground.box, automatic_reply=True)
     ground.fill_in(username="agent@contoso.com")
 
@@ -98,7 +101,7 @@ def _inside(
 ) -> Fault:
     """Return a fault that only Webex Connect itself shows.
 
-    ``more`` is its cause and, unless answers stop, the station at which mail stops.
+    ``more`` is the fault's cause and, unless answers stop, the station at which mail stops.
     """
     cause, stops = (*more, "answer")[:2]
     return Fault(name, source, what, apply, (cause,), stops, "form", Level.UNSEEN, changed=changed)

@@ -18,7 +18,10 @@ def _exchange_sp(ground: FaultContext) -> str:
 
 
 def _without_smtp(ground: FaultContext, grant: Json) -> Json | None:
-    """Return the grant after a PATCH that replaced its scopes."""
+    """Return the grant of Exchange without SMTP.Send, as after a PATCH that replaced its scopes.
+
+    Any other grant is returned unchanged.
+    """
     return (
         grant | {"scope": "IMAP.AccessAsUser.All"}
         if grant["resourceId"] == _exchange_sp(ground)

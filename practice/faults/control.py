@@ -1,4 +1,7 @@
-"""Control routes of the faults, under /practice/: list, switch on, take a snapshot and restore it."""
+"""Control routes of the faults, under /practice/.
+
+They list the faults, switch them on, take a snapshot of the world and restore it.
+"""
 
 from __future__ import annotations
 
@@ -14,14 +17,14 @@ from practice.webex_services.world import OutsideWorld
 
 
 class FaultControl:
-    """Routes for breaking the practice cloud on purpose."""
+    """Control routes for breaking the practice cloud on purpose."""
 
     def __init__(self, cloud: Cloud, hooks: Hooks, outside: OutsideWorld) -> None:
         self._cloud, self._hooks, self._outside = cloud, hooks, outside
         self._snapshots = Snapshots(cloud, hooks, outside)
 
     def blueprint(self) -> Blueprint:
-        """Return the routes."""
+        """Return the blueprint with the routes of the faults."""
         pages = Blueprint("fault_control", __name__, url_prefix="/practice")
         pages.add_url_rule("/faults/names", view_func=self.names)
         pages.add_url_rule("/fault/<name>", view_func=self.fault, methods=["POST"])
@@ -31,7 +34,7 @@ class FaultControl:
         return pages
 
     def names(self) -> ResponseReturnValue:
-        """Return every fault and every healthy variation."""
+        """Return the names of every fault and every healthy variation."""
         return jsonify(
             {
                 "items": [fault.public() for fault in FAULTS],
@@ -62,7 +65,7 @@ class FaultControl:
     def hand_made(self) -> ResponseReturnValue:
         """Make a channel as people do by hand, for ``{"mailbox": ...}`` or support@contoso.com.
 
-        ``{"name": ..., "callback_url": ...}`` name the app otherwise.
+        ``{"name": ..., "callback_url": ...}`` set the app's name and callback URL.
         """
         body = request.get_json(silent=True, force=True) or {}
         more = {key: str(body[key]) for key in ("name", "callback_url") if key in body}

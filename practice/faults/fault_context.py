@@ -1,4 +1,4 @@
-"""Parts of the practice cloud that a fault may change: one channel in the world."""
+"""Part of the practice cloud that a fault may change: one channel with its surroundings."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class FaultContext:
 
     @property
     def world(self) -> World:
-        """World with all tenants."""
+        """Return the Microsoft world with all tenants."""
         return self.cloud.world
 
     @property
@@ -72,7 +72,7 @@ class FaultContext:
 
     @property
     def box(self) -> Mailbox:
-        """Return the mailbox.
+        """Return the mailbox of the mailbox's user.
 
         Raises:
             LookupError: when the user has no mailbox.
@@ -84,22 +84,22 @@ class FaultContext:
 
     @property
     def exchange(self) -> Organization:
-        """Exchange organization of the tenant."""
+        """Return the Exchange organization of the tenant."""
         return self.tenant.exchange
 
     @property
     def policies(self) -> Policies:
-        """Directory policies of the tenant."""
+        """Return the directory policies of the tenant."""
         return self.tenant.policies
 
     @property
     def connect(self) -> ConnectApp:
-        """Email app of Webex Connect."""
+        """Return the email app of Webex Connect."""
         return self.cloud.connect.app
 
     @property
     def forward_domain(self) -> str:
-        """Domain of Webex Connect's forwarding address."""
+        """Return the domain of Webex Connect's forwarding address."""
         return self.connect.forwarding_address.rpartition("@")[2]
 
     @property
@@ -122,7 +122,7 @@ class FaultContext:
         return _one([found] if found else [], "no service principal")
 
     def other(self, name: str = "agent@contoso.com") -> User:
-        """Return another user of the tenant.
+        """Return another user of the tenant, by name.
 
         Raises:
             LookupError: when the user does not exist.
@@ -136,7 +136,7 @@ class FaultContext:
         self.tenant.applications.seed(self.app | fields)
 
     def set_principal(self, **fields: Any) -> None:
-        """Change the service principal."""
+        """Change the service principal of the email app."""
         self.tenant.principals.seed(self.principal | fields)
 
     def set_secrets(
@@ -167,7 +167,10 @@ class FaultContext:
         ]
 
     def set_grants(self, change: Callable[[Json], Json | None]) -> None:
-        """Change every grant of the email app; a grant for which ``change`` returns None is removed."""
+        """Change every grant of the email app.
+
+        A grant for which ``change`` returns None is removed.
+        """
         for grant in self.grants():
             self.tenant.grants.drop(grant["id"])
             if changed := change(grant):
@@ -182,11 +185,14 @@ class FaultContext:
         tokens.update({text: change(record) for text, record in mine.items()})
 
     def age_tokens(self, days: float) -> None:
-        """Make the refresh tokens ``days`` days older."""
+        """Make the refresh tokens of the email app ``days`` days older."""
         self.set_tokens(lambda record: replace(record, at=record.at - timedelta(days=days)))
 
     def fill_in(self, account: str = "", **fields: str) -> None:
-        """Fill in Webex Connect's form, press Generate Token, and save, whatever the result."""
+        """Fill in Webex Connect's form, press Generate Token, and save.
+
+        The form is saved even if the token cannot be generated.
+        """
         self.connect.fill_in(fields)
         self.generate(account or self.mailbox)
         self.connect.saved = True
@@ -197,13 +203,13 @@ class FaultContext:
         self.connect.record(self.world.now(), CONNECT_ADMIN, event, failed=failed)
 
     def generate(self, account: str, action: str = "accept") -> None:
-        """Press Generate Token; after an error the old tokens remain."""
+        """Press Generate Token in Webex Connect's form; after an error the old tokens remain."""
         if self.cloud.connect.oauth is not None:
             with contextlib.suppress(FormError):
                 self.cloud.connect.oauth.generate(self.connect, account, action)
 
     def consent(self, *names: str) -> None:
-        """Grant the bot's own app more permissions at Graph.
+        """Grant more permissions at Graph to the bot's own app.
 
         They are granted for every signed-in user and, as application permissions, for the app
         itself.
@@ -219,7 +225,7 @@ class FaultContext:
         consent.assign_roles(self.world, self.tenant, principal, ids.GRAPH_APP, set(names))
 
     def login_url(self, tenant: str) -> dict[str, str]:
-        """Return the three URLs of the form for this tenant."""
+        """Return the three URLs of Webex Connect's form for this tenant."""
         base = f"https://login.microsoftonline.com/{tenant}/oauth2/v2.0"
         return {
             "authorization_url": f"{base}/authorize",

@@ -1,4 +1,4 @@
-"""Channel that people made by hand, as the article says, and faults of such a channel.
+"""Channel that people made by hand, as the article says, and the faults of such a channel.
 
 The bot has set nothing up: it knows no channel, and the tenant has nothing of the bot's.
 """
@@ -89,7 +89,10 @@ def _app(ground: FaultContext, name: str, callback_url: str) -> Json:
 
 
 def _consent(ground: FaultContext, principal: Json) -> None:
-    """Grant admin consent to Mail.Send; the user consents to SMTP.Send at Generate Token."""
+    """Grant admin consent to Mail.Send.
+
+    The user consents to SMTP.Send later, at Generate Token.
+    """
     world, tenant = ground.world, ground.tenant
     role = world.catalogue.role_id(ids.EXCHANGE_APP, "Mail.Send")
     resource = grants.resource_of(tenant, ids.EXCHANGE_APP)
@@ -116,14 +119,14 @@ def _with_grant(ground: FaultContext, name: str, callback_url: str) -> None:
 
 
 def _by_rule(ground: FaultContext) -> None:
-    """Forward by an inbox rule instead of the mailbox's own forwarding."""
+    """Forward the mail with an inbox rule instead of the mailbox's own forwarding."""
     address = ground.connect.forwarding_address
     rule = {"Name": "To Webex", "Enabled": True, "RedirectTo": [f'"Webex" [SMTP:{address}]']}
     put(ground.box, forwarding_smtp_address=None, inbox_rules=[rule])
 
 
 def _least(ground: FaultContext) -> None:
-    """Take Mail.Send away again, which the mail flow does not use."""
+    """Remove the permission Mail.Send, which the mail flow does not use."""
     ground.set_app(requiredResourceAccess=[])
     for row in list(ground.tenant.assignments.written()):
         if row["principalId"] == ground.principal["id"]:
@@ -139,7 +142,7 @@ def _redirect(ground: FaultContext) -> None:
 
 
 def _like(known: Fault) -> Fault:
-    """Return the same fault on a channel that was made by hand."""
+    """Return the given fault for a channel that was made by hand."""
     return replace(known, name=f"hand_made_{known.name}", by_hand=True)
 
 

@@ -72,7 +72,10 @@ def _other_policies(ground: FaultContext) -> None:
 
 
 def _by_place(ground: FaultContext) -> None:
-    """Allow logins only from Webex Connect's addresses, so that the bot's own login is refused."""
+    """Allow logins only from Webex Connect's addresses.
+
+    The bot's own login is refused, although the channel is healthy.
+    """
     policy = conditional(
         ground,
         "Webex Connect's addresses only",
@@ -129,7 +132,10 @@ def _remote_domains(ground: FaultContext) -> None:
 
 
 def _exact_remote(ground: FaultContext) -> None:
-    """Forbid forwarding to all remote domains except Webex Connect's, which has its own entry."""
+    """Forbid forwarding to all remote domains except Webex Connect's.
+
+    Webex Connect's domain has an entry of its own.
+    """
     for row in ground.exchange.remote_domains:
         row["AutoForwardEnabled"] = False
     own = {

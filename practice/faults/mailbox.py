@@ -24,7 +24,10 @@ def _delete(ground: FaultContext) -> None:
 
 
 def _onmicrosoft(ground: FaultContext) -> None:
-    """Make the onmicrosoft.com address the primary one; the old address stays as an alias."""
+    """Make the onmicrosoft.com address the mailbox's primary one.
+
+    The old address stays as an alias.
+    """
     alias = ground.mailbox
     name = alias.partition("@")[0]
     initial = next(each for each in ground.tenant.domains if each.endswith(".onmicrosoft.com"))

@@ -21,10 +21,11 @@ NDR: Final = "learn.microsoft.com/exchange/troubleshoot/email-delivery/ndr"
 class Level(StrEnum):
     """Result that a check can give for a fault.
 
-    CAUSE: the first line names it. NOTED: mail flows, or the cause is not certain; the card names
-    it below. UNSEEN: it is inside Webex Connect and cannot be seen from outside; the check must
-    neither call the channel proven nor blame anything else. NOTHING: the channel is healthy, and
-    the check must not say otherwise.
+    * CAUSE: the first line of the card names the fault.
+    * NOTED: mail flows, or the cause is not certain, and the card names the fault below.
+    * UNSEEN: the fault is inside Webex Connect and cannot be seen from outside. The check must
+      neither call the channel proven nor blame anything else.
+    * NOTHING: the channel is healthy, and the check must not say otherwise.
     """
 
     CAUSE = "cause"
@@ -38,13 +39,13 @@ class Fault:
     """Named cause of broken mail flow, or a healthy variation.
 
     ``source`` is the place in facts/. ``expects`` holds the correct cause codes, the best one
-    first. ``stops`` is the station at which mail stops (empty: it continues). ``on`` is the broken
-    object (see :mod:`practice.faults.pairs`). ``set_up`` holds the answers on the first card, if
-    the fault needs a differently configured channel. ``alone`` means that the check runs without a
-    sign-in. ``sends`` means that somebody then presses its button for a mail through Webex Connect.
-    ``changed`` is the action that Webex Connect's audit log shows of it, if it is one of a person
-    there: the check must name it as a suspect. ``by_hand`` means that people
-    made the channel, and the bot knows none.
+    first. ``stops`` is the station at which mail stops (empty: mail continues). ``on`` is the
+    broken object (see :mod:`practice.faults.pairs`). ``set_up`` holds the answers on the first
+    card, if the fault needs a differently configured channel. ``alone`` means that the check runs
+    without a sign-in. ``sends`` means that a person then presses the check's button for a mail
+    through Webex Connect. ``changed`` is the action that Webex Connect's audit log shows of the
+    fault, if a person caused it there: the check must name it as a suspect. ``by_hand`` means that
+    people made the channel, and the bot knows none.
     """
 
     name: str

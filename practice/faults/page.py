@@ -1,6 +1,6 @@
-"""docs/faults.md, made from the list of faults by ``python -m practice.faults.page`` (make docs).
+"""Generator of docs/faults.md: ``python -m practice.faults.page`` (make docs).
 
-A test keeps the page up to date.
+The page is made from the list of faults. A test keeps it up to date.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ This page is made by `make docs`.
 
 
 def page() -> str:
-    """Return the whole page."""
+    """Return the whole page of the faults."""
     parts = [INTRODUCTION, *(_family(name, faults) for name, faults in FAMILIES.items())]
     parts += ["## Healthy variations\n", _table(HEALTHY), "## Left out\n"]
     return (
@@ -45,7 +45,7 @@ def page() -> str:
 
 
 def _item(text: str) -> str:
-    """Return a list item, wrapped at 110 characters."""
+    """Return an item of a Markdown list, wrapped at 110 characters."""
     return fill(f"* {text}", 110, subsequent_indent="  ", break_on_hyphens=False)
 
 

@@ -43,13 +43,13 @@ READ: Final = frozenset({"secret", "grant", "app", "principal", "smtp_auth", "sm
 
 
 def compatible(one: Fault, other: Fault) -> bool:
-    """Return whether both are causes that can be seen at the same time."""
+    """Return whether both faults are causes that can be seen at the same time."""
     causes = one.level is other.level is Level.CAUSE
     return causes and _is_usual(one) and _is_usual(other) and _are_apart(one, other)
 
 
 def _is_usual(fault: Fault) -> bool:
-    """Return whether the usual channel, checked in the usual way, shows the fault."""
+    """Return whether a check of the usual kind shows the fault on a channel of the usual kind."""
     return not (fault.alone or fault.set_up or fault.by_hand)
 
 
@@ -83,15 +83,16 @@ def _hides_at_login(one: str, other: str) -> bool:
 
 
 def _stops_before_answer(one: Fault, other: Fault) -> bool:
-    """Return whether no mail is answered, so that Webex Connect does not renew its token.
+    """Return whether the first fault hides the second one, because no mail is answered.
 
-    A fault that only a renewal shows cannot be seen then.
+    Without an answer Webex Connect does not renew its token, so a fault that only a renewal shows
+    cannot be seen.
     """
     return one.stops not in {"", "answer"} and other.on == "renewal"
 
 
 def pairs(faults: Iterable[Fault], count: int, seed: int) -> list[tuple[Fault, Fault]]:
-    """Return ``count`` pairs, always the same for a seed."""
+    """Return ``count`` pairs of compatible faults, always the same for a seed."""
     every = [pair for pair in combinations(faults, 2) if compatible(*pair)]
     chooser = random.Random(seed)  # noqa: S311  a repeatable choice, no secret
     return chooser.sample(every, min(count, len(every)))

@@ -1,6 +1,7 @@
-"""Faults that keep the copy in the organization: outbound policies, remote domains, mail-flow rules.
+"""Faults that keep the forwarded copy of a mail in the organization.
 
-Source: facts/microsoft.md 2.3, 9 row 2.
+They are in outbound policies, remote domains and mail-flow rules. Source: facts/microsoft.md 2.3, 9
+row 2.
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""Faults of the services themselves and of the check's own reading (facts/microsoft.md 5, 7 and 3.5)."""
+"""Faults of the services themselves and of the check's own reading.
+
+Source: facts/microsoft.md 5, 7 and 3.5.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Shared mailboxes: the delegate who signs in, SMTP AUTH and Send As (facts/update-2026-11.md 0.1)."""
+"""Faults and healthy variations of shared mailboxes.
+
+They concern the delegate who signs in, SMTP AUTH and Send As (facts/update-2026-11.md 0.1).
+"""
 
 from __future__ import annotations
 
@@ -16,7 +19,10 @@ SOURCE: Final = "connect.md 1.2; update-2026-11.md 0.1"
 
 
 def shared(ground: FaultContext) -> None:
-    """Use a shared mailbox whose delegate signed in at Generate Token, and is the form's Username."""
+    """Make the mailbox a shared one whose delegate signed in at Generate Token.
+
+    The delegate is also the Username of Webex Connect's form.
+    """
     put(ground.box, kind=SHARED_MAILBOX, send_as={DELEGATE})
     if box := ground.other(DELEGATE).mailbox:
         put(box, smtp_auth_disabled=False)
@@ -24,9 +30,9 @@ def shared(ground: FaultContext) -> None:
 
 
 def _usual(ground: FaultContext) -> None:
-    """Use a shared mailbox in its usual state.
+    """Make the mailbox a shared one in its usual state.
 
-    Its own account is blocked and has no license, and the grant belongs to the delegate.
+    The mailbox's own account is blocked and has no license, and the grant belongs to the delegate.
     """
     delegate = ground.other(DELEGATE).id
     ground.set_grants(lambda grant: grant | {"consentType": "Principal", "principalId": delegate})
@@ -54,7 +60,7 @@ def _delegate_switch(ground: FaultContext) -> None:
 
 
 def _username(ground: FaultContext) -> None:
-    """Put the shared mailbox into Username, as the documents of IMAP ask for."""
+    """Put the shared mailbox's address into Username, as the documents of IMAP ask for."""
     ground.fill_in(DELEGATE, username=ground.mailbox)
 
 

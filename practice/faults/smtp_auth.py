@@ -45,7 +45,7 @@ def no_basic(ground: FaultContext) -> None:
 
 
 def _no_smtp_at_all(ground: FaultContext) -> None:
-    """Forbid passwords for SMTP in a tenant where this stops every login."""
+    """Forbid passwords for SMTP in a tenant in which this stops every login."""
     no_basic(ground)
     put(ground.user, login_reply=CRITERIA)
 

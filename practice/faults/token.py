@@ -25,14 +25,14 @@ def _die(ground: FaultContext) -> None:
 
 
 def _die_unlogged(ground: FaultContext) -> None:
-    """Invalidate the tokens in a tenant without Entra P1, so that the sign-in log cannot be read."""
+    """Invalidate the tokens in a tenant without Entra P1, so its sign-in log cannot be read."""
     _die(ground)
     for version in ("v1.0", "beta"):
         ground.answer(f"/graph/{version}/auditLogs", 403, NO_LOG)
 
 
 def _own_is_old(ground: FaultContext) -> None:
-    """Age only Webex Connect's own token, as if it had kept its first one."""
+    """Make only Webex Connect's own token old, as if Webex Connect had kept its first one."""
     tokens, own = ground.cloud.vault.refresh, ground.connect.refresh_token
     tokens[own] = replace(tokens[own], at=tokens[own].at - timedelta(days=91))
 

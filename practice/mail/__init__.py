@@ -1,4 +1,5 @@
 """Mail side of the practice cloud.
 
-It has SMTP submission, mail flow, message trace, Webex Connect and the contact center's agent.
+It consists of SMTP submission, mail flow, message trace, Webex Connect and the contact center's
+agent.
 """

@@ -1,4 +1,7 @@
-"""Webex Connect and the contact center: accept forwarded mail, create tasks, send answers by SMTP."""
+"""Webex Connect and the contact center, as far as mail is concerned.
+
+They accept forwarded mail, create tasks, and send answers by SMTP.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +31,7 @@ MOST_BYTES: Final = 25 * 1024 * 1024
 
 @dataclass(slots=True)
 class Task:
-    """Mail that waits for an agent."""
+    """Task of the contact center: a mail that waits for an agent."""
 
     id: str
     customer: str
@@ -80,7 +83,7 @@ class Connect:
     def receive(self, mail: Mail, forwarder: str) -> bool:
         """Receive a mail from the internet.
 
-        Return True if the address belongs to this app, whatever happens to the mail.
+        Return True if the address belongs to this app, even if the app refuses or drops the mail.
         """
         if mail.recipient.lower() != self.app.forwarding_address.lower():
             return False
@@ -109,7 +112,10 @@ class Connect:
         return "received", "A task was created"
 
     def _stops(self, mail: Mail, own: set[str]) -> Iterator[tuple[str, str] | None]:
-        """Yield the reasons that keep a mail from becoming a task, in the order of the checks."""
+        """Yield each reason that keeps a mail from becoming a task, in the order of the checks.
+
+        A check that the mail passes yields None.
+        """
         yield None if self.app.saved else ("7007", "The app is not saved: the mail starts nothing")
         yield (
             ("dropped", "Sender and recipient are the same: no flow is started")
@@ -228,7 +234,7 @@ class Connect:
             client.send_message(message, fields["email_id"], [recipient])
 
     def _address(self, server: str, port: str) -> tuple[str, int]:
-        """Return the host and port to connect to.
+        """Return the host and port for a connection to a mail server.
 
         The name and port of Office 365 lead to this cloud's server. Any other name is unknown here.
 

@@ -70,11 +70,12 @@ class AuditEntry:
 
 @dataclass(slots=True)
 class ConnectApp:
-    """App of Webex Connect: generated addresses, fields, tokens and state. Secrets are never shown.
+    """Email app of Webex Connect with its generated addresses, fields, tokens and state.
 
-    ``away`` means that its mail server cannot be reached. ``refused`` holds the addresses of
-    deleted apps, which Webex Connect's mail server no longer knows. ``workload`` is the only one
-    that the asset serves (facts/update-2026-11.md 1.2, v6.21).
+    Secrets are never shown. ``away`` means that the app's mail server cannot be reached.
+    ``refused`` holds the addresses of deleted apps, which Webex Connect's mail server no longer
+    knows. ``workload`` is the only workload that the asset serves (facts/update-2026-11.md 1.2,
+    v6.21).
     """
 
     callback_url: str = CALLBACK
@@ -96,7 +97,7 @@ class ConnectApp:
     audit: list[AuditEntry] = field(default_factory=list)
 
     def fill_in(self, values: Json) -> None:
-        """Fill in the fields; names may be the form's labels or our own.
+        """Fill in the form's fields; their names may be the form's labels or this project's names.
 
         The generated fields cannot be filled in.
         """
@@ -107,7 +108,7 @@ class ConnectApp:
                 self.saved = False
 
     def need(self, *names: str) -> None:
-        """Require that these fields are filled in.
+        """Check that these fields are filled in.
 
         Raises:
             FormError: for the first empty field.
@@ -117,7 +118,7 @@ class ConnectApp:
                 raise FormError(f"{name} must not be empty")
 
     def save(self) -> None:
-        """Save the app.
+        """Save the app, as the form's button Save does.
 
         Raises:
             FormError: when a field or the tokens are missing.

@@ -1,4 +1,7 @@
-"""Generate Token and the token refresh, as Webex Connect does them: with the form's fields, over HTTP."""
+"""OAuth of Webex Connect: Generate Token and the token refresh.
+
+Both use the form's fields and real HTTP calls.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +23,10 @@ LOGIN: Final = frozenset({"login.microsoftonline.com", "login.microsoftonline.us
 
 
 class ConnectOAuth:
-    """Client of the sign-in pages; Microsoft's own host name leads to this cloud."""
+    """OAuth client of the sign-in pages, on behalf of Webex Connect.
+
+    Microsoft's own host name leads to this cloud.
+    """
 
     def __init__(self, http: httpx.Client, base_url: str, clock: Callable[[], datetime]) -> None:
         self._http, self._base, self._clock = http, base_url, clock
@@ -43,7 +49,7 @@ class ConnectOAuth:
         self._redeem(app, app.fields["access_token_url"], form)
 
     def refresh(self, app: ConnectApp) -> None:
-        """Renew the access token.
+        """Renew the access token with the refresh token.
 
         Raises:
             FormError: when Microsoft refuses.
@@ -109,6 +115,9 @@ class ConnectOAuth:
 
 
 def _words(page: str) -> str:
-    """Return the text of an error page, starting with Microsoft's code; empty without such a code."""
+    """Return the text of an error page, starting with Microsoft's code.
+
+    The result is empty if the page has no such code.
+    """
     text = unescape(sub(r"<[^>]+>", " ", page))
     return "AADSTS" + text.partition("AADSTS")[2].strip() if "AADSTS" in text else ""

@@ -21,13 +21,13 @@ Json = dict[str, Any]
 
 
 class MailControl:
-    """Actions of people outside Microsoft: fill in a form, write a mail, answer one."""
+    """Actions of people outside Microsoft: they fill in a form, write a mail, or answer one."""
 
     def __init__(self, world: World, connect: Connect, store: MailStore) -> None:
         self._world, self._connect, self._store = world, connect, store
 
     def register(self, pages: Blueprint) -> None:
-        """Add the routes to the blueprint."""
+        """Add the routes of mail, Webex Connect and the agent to the blueprint."""
         pages.add_url_rule("/connect/app", "connect_app", self.app, methods=["GET", "POST"])
         pages.add_url_rule(
             "/connect/generate_token", "connect_token", self.generate_token, methods=["POST"]
@@ -43,7 +43,10 @@ class MailControl:
         pages.add_url_rule("/agent/answer", "agent_answer", self.answer, methods=["POST"])
 
     def app(self) -> ResponseReturnValue:
-        """Return the form; a POST fills it in (``fields``, or the fields themselves)."""
+        """Return the form of Webex Connect.
+
+        A POST fills in the form (``fields``, or the fields themselves).
+        """
         if request.method == "POST":
             body = _body()
             before = self._connect.app.public()
@@ -56,7 +59,7 @@ class MailControl:
     def generate_token(self) -> ResponseReturnValue:
         """Press Generate Token as ``{"as": account}``; ``"action": "decline"`` declines.
 
-        Return 409 with Microsoft's text if it fails.
+        Return 409 with Microsoft's text if the token cannot be generated.
         """
         body = _body()
         if self._connect.oauth is None:
@@ -71,7 +74,7 @@ class MailControl:
         return jsonify(self._connect.app.public())
 
     def save(self) -> ResponseReturnValue:
-        """Press Save."""
+        """Press Save in Webex Connect's form."""
         event = "updateApp" if self._connect.app.audit else "createApp"
         return self._button("save", self._connect.app.save, event)
 
@@ -81,7 +84,7 @@ class MailControl:
         return self._button("register", lambda: self._connect.app.register(service), "updateApp")
 
     def _button(self, action: str, press: Any, event: str) -> ResponseReturnValue:
-        """Press a button, and write it into the audit log as ``event``."""
+        """Press a button of Webex Connect, and write the press into the audit log as ``event``."""
         record = partial(self._connect.app.record, self._world.now(), _who(_body()), event)
         try:
             press()
@@ -95,7 +98,7 @@ class MailControl:
         return jsonify(self._connect.app.public())
 
     def log(self) -> ResponseReturnValue:
-        """Return the debug log."""
+        """Return the debug log of Webex Connect."""
         return jsonify(
             {
                 "items": [
@@ -126,7 +129,7 @@ class MailControl:
         return jsonify({"message_id": message["Message-ID"]})
 
     def mail(self) -> ResponseReturnValue:
-        """Return every mail and its place."""
+        """Return every mail with its place."""
         return jsonify({"items": [copy.public() for copy in self._store.all()]})
 
     def tasks(self) -> ResponseReturnValue:
@@ -134,7 +137,7 @@ class MailControl:
         return jsonify({"items": [task.public() for task in list(self._connect.tasks)]})
 
     def answer(self) -> ResponseReturnValue:
-        """Answer as the agent and return the receipt: ``{"subject" or "task", "body"}``."""
+        """Answer a task as the agent and return the receipt: ``{"subject" or "task", "body"}``."""
         body = _body()
         try:
             receipt = self._connect.answer(
@@ -146,7 +149,10 @@ class MailControl:
 
 
 def _who(body: Json) -> str:
-    """Return the person at the form, or "Webex Connect" if the call names no person."""
+    """Return the person at the form.
+
+    If the call names no person, the name is "Webex Connect".
+    """
     return str(body.get("as") or "Webex Connect")
 
 

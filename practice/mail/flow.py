@@ -69,7 +69,7 @@ class Flow:
         self.leave(tenant, self._mail(user.mail or user.upn, mail.sender, subject, text))
 
     def _mail(self, sender: str, recipient: str, subject: str, text: str) -> Mail:
-        """Return a new mail that this cloud writes by itself."""
+        """Return a new mail that this cloud itself writes, such as a report."""
         number = f"<{new_id()}@practice.example>"
         return Mail(number, sender, recipient, subject, text, len(text), self._world.now())
 
@@ -92,7 +92,7 @@ class Flow:
     def _refuse(  # noqa: PLR0913, PLR0917  the facts of one delivery
         self, tenant: Tenant, user: User, mail: Mail, trace_id: str, reason: str, place: str
     ) -> None:
-        """Stop a mail; with ``place`` "rejected" it is a forwarded mail.
+        """Stop a mail and note the reason; with ``place`` "rejected" the mail was forwarded.
 
         A reason that begins with 4 defers the mail for as long as the fault lasts.
         """
@@ -108,7 +108,7 @@ class Flow:
         self._store.put(self._mail(sender, mail.sender, subject, body), "internet", mail.sender)
 
     def leave(self, tenant: Tenant, mail: Mail) -> None:
-        """Send a mail that a mailbox submitted, to another mailbox here or to the internet."""
+        """Deliver a submitted mail to another mailbox here, or send it to the internet."""
         trace_id, author = new_id(), tenant.user(mail.sender)
         if self.known(mail.recipient):
             self.receive(mail, trace_id)
@@ -147,9 +147,9 @@ class Flow:
 
 
 def _target(box: Mailbox) -> str:
-    """Return where the mailbox's mail goes on to, or an empty string.
+    """Return the address to which the mailbox forwards its mail, or an empty string.
 
-    An internal address wins over an external one, and both over an inbox rule that redirects.
+    An internal address wins over an external one, and both win over an inbox rule that redirects.
     """
     smtp = (box.forwarding_smtp_address or "").partition(":")[2]
     return box.forwarding_address or smtp or next(_redirections(box), "")

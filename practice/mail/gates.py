@@ -60,9 +60,10 @@ def answer(tenant: Tenant, author: str, target: str, subject: str) -> str | None
 
 
 def _over_the_limit(tenant: Tenant, owner: User | None) -> str | None:
-    """Return the refusal of an onmicrosoft.com sender above the limit; count the recipient if it passes.
+    """Return the refusal of an onmicrosoft.com sender above the limit, or None.
 
-    The primary address decides: Exchange sends with it.
+    If the mail passes, its recipient is counted. The primary address decides, because Exchange
+    sends with it.
     """
     if owner is None or not (owner.mail or owner.upn).lower().endswith(ONMICROSOFT):
         return None
@@ -73,7 +74,7 @@ def _over_the_limit(tenant: Tenant, owner: User | None) -> str | None:
 
 
 def _held(tenant: Tenant, owner: User | None) -> str | None:
-    """Return the reason that Microsoft lets this sender or tenant send nothing; None if it may send."""
+    """Return the reason that Microsoft has blocked all sending of this user or tenant, or None."""
     if owner and owner.restricted:
         return RESTRICTED
     return TENANT_BLOCKED if tenant.exchange.sending_blocked else None
@@ -92,7 +93,10 @@ def block(tenant: Tenant, owner: User, target: str, subject: str = "") -> str | 
 
 
 def policy(tenant: Tenant, owner: User) -> Json:
-    """Return the outbound policy for a sender: that of the first enabled matching rule, or the default."""
+    """Return the outbound policy for a sender.
+
+    It is the policy of the first enabled rule that matches the sender, or else the default policy.
+    """
     policies = {row["Name"]: row for row in reversed(tenant.exchange.outbound_policies)}
     for rule in sorted(tenant.exchange.outbound_rules, key=lambda row: int(row["Priority"])):
         found: Json | None = policies.get(rule["HostedOutboundSpamFilterPolicy"])
@@ -108,7 +112,7 @@ def _matches(tenant: Tenant, owner: User, rule: Json) -> bool:
 
 
 def _conditions(tenant: Tenant, owner: User, rule: Json, prefix: str = "") -> list[bool]:
-    """Return, for each condition of the rule, whether it holds for the sender."""
+    """Return whether each condition of the rule holds for the sender, in a list."""
     tests = {"From": _is, "FromMemberOf": _member, "SenderDomainIs": _domain}
     given = ((test, rule.get(f"{prefix}{name}")) for name, test in tests.items())
     return [any(test(tenant, owner, value) for value in values) for test, values in given if values]
@@ -132,7 +136,10 @@ def _domain(_tenant: Tenant, owner: User, value: str) -> bool:
 
 
 def remote_domain(tenant: Tenant, domain: str) -> Json:
-    """Return the entry for a domain: its own, one with a wildcard, or ``*``."""
+    """Return the entry of the remote domains that applies to a domain.
+
+    It is the domain's own entry, one with a wildcard, or the entry ``*``.
+    """
     rows = {str(row["DomainName"]).lower(): row for row in tenant.exchange.remote_domains}
     parts = domain.split(".")
     names = [domain, *("*." + ".".join(parts[at:]) for at in range(len(parts) - 1)), "*"]

@@ -23,7 +23,10 @@ _DEPENDS: Final = ("250-STARTTLS", "250-AUTH")
 
 
 def banner(now: datetime) -> str:
-    """Return the words of the first line, with the id in which a refused login ends, too."""
+    """Return the words of the server's first line.
+
+    They have the id that is also at the end of a refused login's reply.
+    """
     return (
         f"Microsoft ESMTP MAIL Service ready at {format_datetime(now)} "
         f"[{secrets.token_hex(8).upper()}]"
@@ -31,7 +34,7 @@ def banner(now: datetime) -> str:
 
 
 class Greeting:
-    """Hooks of aiosmtpd for EHLO and QUIT."""
+    """Handlers of aiosmtpd for EHLO and QUIT."""
 
     async def handle_EHLO(  # noqa: N802  aiosmtpd's name
         self,
@@ -41,7 +44,10 @@ class Greeting:
         hostname: str,
         responses: list[str],
     ) -> list[str]:
-        """Return the extensions in Exchange's order; whether TLS and AUTH are offered is aiosmtpd's word."""
+        """Return the reply to EHLO: the extensions in Exchange's order.
+
+        aiosmtpd decides whether TLS and AUTH are offered.
+        """
         session.host_name = hostname
         offered = [line[4:] for line in responses if line.startswith(_DEPENDS)]
         peer = session.peer[0] if isinstance(session.peer, tuple) else ""
@@ -51,5 +57,5 @@ class Greeting:
     async def handle_QUIT(  # noqa: N802  aiosmtpd's name
         self, _server: Any, _session: Session, _envelope: Envelope
     ) -> str:
-        """Return the goodbye."""
+        """Return the reply to QUIT, which is Exchange's goodbye."""
         return _BYE

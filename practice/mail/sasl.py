@@ -1,4 +1,7 @@
-"""Check of an XOAUTH2 login, with the reply's exact text if it fails (facts/microsoft.md 4 and 4.1)."""
+"""Check of an XOAUTH2 login, with the exact text of the reply if the login fails.
+
+Source: facts/microsoft.md 4 and 4.1.
+"""
 
 from __future__ import annotations
 
@@ -38,13 +41,16 @@ SECURITY_DEFAULTS: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Login:
-    """Successful login: the user whose mailbox sends."""
+    """Successful login of the user whose mailbox sends."""
 
     tenant: Tenant
     mailbox: User
 
     def may_send_as(self, sender: str) -> bool:
-        """Return whether the sender is the user's own, or a mailbox whose Send As the user has."""
+        """Return whether the user may send as this sender.
+
+        The sender must be the user's own address, or a mailbox for which the user has Send As.
+        """
         if sender.lower() in self.mailbox.addresses():
             return True
         other = self.tenant.user(sender)
@@ -53,10 +59,10 @@ class Login:
 
 
 def decide(world: World, keys: Keys, response: str) -> Login | str:
-    """Return the login, or the reply that refuses it.
+    """Return the login, or the reply that refuses the login.
 
-    The user name must be the token's own user: a delegate does not log in with the address of a
-    shared mailbox, whatever rights it has (facts/update-2026-11.md 0.1).
+    The user name must be the token's own user. A delegate cannot log in with the address of a
+    shared mailbox, whatever rights the delegate has (facts/update-2026-11.md 0.1).
     """
     name, token = _credentials(response)
     claims = _claims(world, keys, token)
@@ -84,7 +90,10 @@ def _policy_reply(tenant: Tenant, user: User) -> str:
 
 
 def _credentials(response: str) -> tuple[str, str]:
-    """Return the user and token from the base64 text; two empty texts if it is malformed."""
+    """Return the user and the token from the base64 text of XOAUTH2.
+
+    Both are empty if the text is malformed.
+    """
     try:
         parts = base64.b64decode(response, validate=True).decode().split("\x01")
     except (binascii.Error, UnicodeDecodeError):
@@ -108,5 +117,5 @@ def _claims(world: World, keys: Keys, token: str) -> dict[str, Any] | None:
 
 
 def _may(tenant: Tenant, user: User, claims: dict[str, Any]) -> bool:
-    """Return whether the user is the token's own and may sign in."""
+    """Return whether the user is the token's own user and may sign in."""
     return tenant.users.get(claims["oid"]) is user and user.enabled

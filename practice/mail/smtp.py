@@ -1,4 +1,7 @@
-"""SMTP servers on loopback: submission (STARTTLS and XOAUTH2) and the mail exchanger for the internet."""
+"""SMTP servers on loopback.
+
+They are the submission server (STARTTLS and XOAUTH2) and the mail exchanger for the internet.
+"""
 
 from __future__ import annotations
 
@@ -44,7 +47,7 @@ class Server:
         self._connected = False
 
     def start(self) -> None:
-        """Start to listen.
+        """Start to listen for SMTP connections.
 
         Raises:
             OSError: when the port is taken.
@@ -76,7 +79,10 @@ class Server:
         return self._factory(self._loop)
 
     def _finish(self) -> None:
-        """End the connections. A server to which nobody has connected has nothing to wait for."""
+        """End the connections of the server.
+
+        If nobody has connected to the server, there is nothing to wait for.
+        """
         for task in asyncio.all_tasks(self._loop):
             task.cancel()
         self._loop.run_until_complete(asyncio.sleep(0.05 if self._connected else 0))
@@ -90,9 +96,10 @@ class Server:
 
 
 class SubmissionSmtp(SMTP):
-    """SMTP with Exchange's form of XOAUTH2: a plain 535, without a challenge that gives a reason.
+    """SMTP with Exchange's form of XOAUTH2.
 
-    The line limit is raised because a token makes a long line.
+    A failed login gets a plain 535, without a challenge that gives a reason. The line limit is
+    raised because a token makes a long line.
     """
 
     line_length_limit = LONGEST_LINE
@@ -117,7 +124,7 @@ class SubmissionSmtp(SMTP):
             super().connection_lost(error)
 
     async def push(self, status: AnyStr) -> None:
-        """Send a reply, that to STARTTLS in Exchange's words."""
+        """Send a reply; the reply to STARTTLS has Exchange's words."""
         await super().push(greeting.STARTTLS if status == STARTTLS else status)
 
     async def auth_XOAUTH2(self, _server: Any, args: list[str]) -> AuthResult:  # noqa: N802  aiosmtpd's name
@@ -136,7 +143,10 @@ class SubmissionSmtp(SMTP):
 
 
 class Submission(Greeting):
-    """Submission of mail: a user sends as itself, or as a mailbox whose Send As it has."""
+    """Handler of submitted mail.
+
+    A user sends as itself, or as a mailbox for which the user has Send As.
+    """
 
     def __init__(self, world: World, flow: Flow) -> None:
         self._world, self._flow = world, flow
@@ -144,7 +154,7 @@ class Submission(Greeting):
     async def handle_MAIL(  # noqa: N802  aiosmtpd's name
         self, _server: Any, session: Session, envelope: Envelope, address: str, _options: list[str]
     ) -> str:
-        """Refuse a sender that has not logged in."""
+        """Refuse the command MAIL of a client that has not logged in."""
         if not isinstance(cast("Any", session.auth_data), Login):
             return f"530 5.7.57 Client not authenticated to send mail. {sasl.SITE}"
         envelope.mail_from = address
@@ -188,7 +198,10 @@ def _denial(login: Login, sender: str, author: str) -> str:
 
 
 class Exchanger:
-    """Mail exchanger that accepts mail for the tenants' mailboxes from any sender."""
+    """Handler of mail from the internet.
+
+    It accepts mail for the tenants' mailboxes from any sender.
+    """
 
     def __init__(self, world: World, flow: Flow) -> None:
         self._world, self._flow = world, flow
@@ -196,7 +209,7 @@ class Exchanger:
     async def handle_RCPT(  # noqa: N802  aiosmtpd's name
         self, _server: Any, _session: Session, envelope: Envelope, address: str, _options: list[str]
     ) -> str:
-        """Accept only mailboxes of this cloud."""
+        """Accept only recipients that are mailboxes of this cloud."""
         if self._world.tenant_of(address) is None:
             return f"550 5.7.54 SMTP; Unable to relay recipient in non-accepted domain {sasl.SITE}"
         if not self._flow.known(address):
@@ -210,7 +223,7 @@ class Exchanger:
     async def handle_DATA(  # noqa: N802  aiosmtpd's name
         self, _server: Any, _session: Session, envelope: Envelope
     ) -> str:
-        """Accept the mail."""
+        """Accept the mail and pass it to the mail flow."""
         with self._world.lock:
             for recipient in envelope.rcpt_tos:
                 self._flow.receive(_read(envelope, recipient, self._world)[0])
@@ -222,7 +235,7 @@ def submission(
 ) -> Server:
     """Return the submission server, which imitates smtp.office365.com:587.
 
-    ``strange`` has a certificate that no client trusts.
+    With ``strange`` the server has a certificate that no client trusts.
     """
 
     def make(loop: asyncio.AbstractEventLoop) -> SMTP:

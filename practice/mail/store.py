@@ -13,7 +13,7 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Mail:
-    """Message as it was submitted."""
+    """Mail as it was submitted."""
 
     message_id: str
     sender: str
@@ -26,9 +26,9 @@ class Mail:
 
 @dataclass(frozen=True, slots=True)
 class Copy:
-    """Copy of a message with its place.
+    """Copy of a mail with its place.
 
-    The place is a mailbox, Webex Connect, the internet, or the reason that it was stopped.
+    The place is a mailbox, Webex Connect, the internet, or the reason that the mail was stopped.
     """
 
     mail: Mail
@@ -48,26 +48,26 @@ class Copy:
 
 
 class MailStore:
-    """All copies, oldest first."""
+    """Store of all copies of mails, oldest first."""
 
     def __init__(self) -> None:
         self._copies: list[Copy] = []
 
     def put(self, mail: Mail, place: str, owner: str, note: str = "") -> None:
-        """Store a copy at a place."""
+        """Store a copy of a mail at a place."""
         self._copies.append(Copy(mail, place, owner, note))
 
     def replace(self, copies: Iterable[Copy]) -> None:
-        """Replace all copies with these."""
+        """Replace all copies of mails with these copies."""
         self._copies = list(copies)
 
     def all(self) -> tuple[Copy, ...]:
-        """Return every copy."""
+        """Return every copy of every mail."""
         return tuple(self._copies)
 
 
 def parse(raw: bytes, sender: str, recipient: str, at: datetime) -> tuple[Mail, EmailMessage]:
-    """Parse a message from its raw bytes."""
+    """Return the mail that the raw bytes contain, and the parsed message."""
     message = email.message_from_bytes(raw, policy=email.policy.default)
     assert isinstance(message, EmailMessage)  # noqa: S101 - this policy makes EmailMessage objects
     body = message.get_body(("plain", "html"))

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """Event of a row: Receive, Deliver, Fail, Send external and so on."""
+    """Event of a mail in a message trace: Receive, Deliver, Fail, Send external and so on."""
 
     at: datetime
     event: str
@@ -36,14 +36,17 @@ class Row:
 
 
 class TraceLog:
-    """All rows of all tenants; readers see them after the delay."""
+    """Log of all rows of the message traces of all tenants.
+
+    Readers see a row after the delay.
+    """
 
     def __init__(self, clock: Callable[[], datetime], delay: Callable[[], timedelta]) -> None:
         self._clock, self._delay = clock, delay
         self._rows: list[Row] = []
 
     def add(self, row: Row) -> None:
-        """Add a row."""
+        """Add a row to the log."""
         self._rows.append(row)
 
     def seen(self, tenant_id: str) -> Iterator[Row]:
@@ -52,7 +55,7 @@ class TraceLog:
         return (row for row in list(self._rows) if row.tenant_id == tenant_id and row.at <= latest)
 
     def find(self, tenant_id: str, trace_id: str, recipient: str) -> Row | None:
-        """Return the visible row of a message and recipient, or None."""
+        """Return the visible row of a message for a recipient, or None."""
         wanted = recipient.lower()
         return next(
             (
@@ -64,9 +67,9 @@ class TraceLog:
         )
 
     def replace(self, rows: Iterable[Row]) -> None:
-        """Replace all rows with these."""
+        """Replace all rows of the log with these rows."""
         self._rows = list(rows)
 
     def all(self) -> tuple[Row, ...]:
-        """Return every row at once, for the control API."""
+        """Return every row without the delay, for the control API."""
         return tuple(self._rows)

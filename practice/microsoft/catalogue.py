@@ -1,7 +1,7 @@
 """Permissions that Microsoft Graph and Exchange Online expose.
 
 Exchange's permissions for mail have the IDs that they really have. Every other ID is random per
-start, so a hard-coded ID fails. A test holds that the product has none of the real ones.
+start, so a hard-coded ID fails. A test checks that the product contains none of the real IDs.
 """
 
 from __future__ import annotations
@@ -108,7 +108,10 @@ def role(value: str, number: str = "") -> Json:
 
 
 class Catalogue:
-    """Permissions of one start of the cloud, the same in every tenant, as in reality."""
+    """Permissions with their IDs for one start of the cloud.
+
+    They are the same in every tenant, as in reality.
+    """
 
     def __init__(self) -> None:
         self.scopes = {

@@ -28,9 +28,10 @@ from practice.microsoft.world import World
 
 
 class Cloud:
-    """Entra, Graph, Exchange, SMTP, Webex Connect and the agent; call ``start`` and ``stop`` once each.
+    """Microsoft half of the practice cloud; call ``start`` and ``stop`` once each.
 
-    ``keys`` sign its tokens; if they are None, the cloud makes its own.
+    It has Entra, Graph, Exchange, SMTP, Webex Connect and the agent. ``keys`` sign its tokens; if
+    they are None, the cloud makes its own.
     """
 
     def __init__(
@@ -51,7 +52,7 @@ class Cloud:
         seed.fill(self.world)
 
     def blueprints(self) -> list[Blueprint]:
-        """Return the pages of the cloud itself."""
+        """Return the blueprints of the cloud's own pages."""
         return [
             graph.blueprint(self.world, self.keys),
             exchange.blueprint(self.world, self.keys),
@@ -90,7 +91,7 @@ class Cloud:
         )
 
     def stop(self) -> None:
-        """Stop listening."""
+        """Stop to listen for mail."""
         for server in self._servers:
             server.stop()
         self._servers.clear()

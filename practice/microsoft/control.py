@@ -29,7 +29,7 @@ class TenantControl:
         self._world, self._vault = world, vault
 
     def register(self, pages: Blueprint) -> None:
-        """Add the routes to the blueprint."""
+        """Add the routes of the tenants and the delays to the blueprint."""
         pages.add_url_rule("/tenants/<domain>", "tenant", self.tenant, methods=["GET", "PATCH"])
         pages.add_url_rule("/issued", "issued", self.issued, methods=["GET"])
         pages.add_url_rule("/crowd", "crowd", self.crowd, methods=["POST"])
@@ -37,7 +37,7 @@ class TenantControl:
         pages.add_url_rule("/bot", "bot", self.bot, methods=["PUT"])
 
     def tenant(self, domain: str) -> ResponseReturnValue:
-        """Return the state without secrets.
+        """Return the state of a tenant without its secrets.
 
         A PATCH sets the given values (see :mod:`practice.microsoft.setters`).
         """
@@ -55,7 +55,7 @@ class TenantControl:
     def issued(self) -> ResponseReturnValue:
         """Return every client secret, authorization code and refresh token ever issued.
 
-        A test can search for them.
+        With this list a test can search for secrets in logs and files.
         """
         with self._world.lock:
             found = {

@@ -1,6 +1,6 @@
 """Many tenants with many working channels, made in one call.
 
-Tests of the check of all channels need them, without hundreds of conversations.
+Tests of the check of all channels need so many, without hundreds of conversations.
 """
 
 from __future__ import annotations

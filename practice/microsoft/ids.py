@@ -1,6 +1,6 @@
 """Well-known IDs of Microsoft (facts/microsoft.md 1.4 and 6.2).
 
-Permission IDs are not among them: they are new at every start.
+Permission IDs are not among them, because they are new at every start.
 """
 
 from __future__ import annotations

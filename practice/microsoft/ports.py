@@ -7,7 +7,10 @@ from typing import Any, Protocol
 
 
 class JournalPort(Protocol):
-    """Journal of every write of the cloud; ``before`` and ``after`` never hold a secret."""
+    """Interface of the journal of every write of the cloud.
+
+    ``before`` and ``after`` never hold a secret.
+    """
 
     def write(  # noqa: PLR0913, PLR0917  the fields of an entry
         self,
@@ -18,11 +21,11 @@ class JournalPort(Protocol):
         before: Any = None,
         after: Any = None,
     ) -> Any:
-        """Note one write."""
+        """Note one write of the cloud."""
 
 
 class TlsPort(Protocol):
-    """Certificates of this start."""
+    """Interface of the certificates of this start."""
 
     def server_context(self, service: str = "https") -> ssl.SSLContext:
         """Return a context for a server of the service on localhost."""
@@ -32,9 +35,9 @@ class TlsPort(Protocol):
 
 
 class SettingsPort(Protocol):
-    """Settings: the delays in seconds, the ports, and the bot's own credentials.
+    """Interface of the settings: the delays in seconds, the ports, and the bot's own credentials.
 
-    A port of 0 means any free one; the port in use is written back.
+    A port of 0 means any free port; the port in use is written back.
     """
 
     replication_s: float
@@ -48,10 +51,10 @@ class SettingsPort(Protocol):
     bot_client_secret: str
 
     def public(self) -> dict[str, Any]:
-        """Return everything but the credentials."""
+        """Return all settings except the credentials."""
 
     def change(self, values: dict[str, Any]) -> dict[str, Any]:
-        """Set the named delays.
+        """Set the named delays of the cloud.
 
         Raises:
             ValueError: for any other name or value.

@@ -17,7 +17,10 @@ PLAIN = (str, int, float, datetime, type(None))
 
 @dataclass(slots=True)
 class Entry:
-    """Object with its written value, its time, and the value that readers still see (None: nothing)."""
+    """Directory object with its written value, its time, and the value that readers still see.
+
+    The value for readers is None if they see no object.
+    """
 
     written: Json
     at: datetime
@@ -25,13 +28,16 @@ class Entry:
 
 
 class Collection:
-    """Objects by ID; writers see the written value at once, readers after the delay."""
+    """Directory objects by ID.
+
+    Writers see the written value at once, and readers see it after the delay.
+    """
 
     def __init__(self) -> None:
         self._entries: dict[str, Entry] = {}
 
     def put(self, value: Json, at: datetime, delay: timedelta) -> Json:
-        """Create or replace an object."""
+        """Write an object, which is created or replaced."""
         old = self._entries.get(value["id"])
         before = None if old is None else self._seen(old, at, delay)
         self._entries[value["id"]] = Entry(_copied(value), at, before)
@@ -61,7 +67,10 @@ class Collection:
 
 
 def _copied(value: Any) -> Any:
-    """Return a copy of JSON data, ten times as fast as ``copy.deepcopy``, which copies anything else."""
+    """Return a copy of JSON data, ten times as fast as ``copy.deepcopy``.
+
+    Values that are not JSON are copied by ``copy.deepcopy``.
+    """
     if isinstance(value, dict):
         return {key: _copied(inner) for key, inner in value.items()}
     if isinstance(value, list):

@@ -13,14 +13,14 @@ KEY = r"(?P<key>/[^/(]+|\([^)]+\))"
 
 @dataclass(frozen=True, slots=True)
 class Match(Generic[Handler]):
-    """Handler with the values from its path."""
+    """Handler that fits a request, with the values from the request's path."""
 
     handler: Handler
     values: dict[str, str]
 
 
 class Router(Generic[Handler]):
-    """Handlers by method and path.
+    """Request handlers by method and path.
 
     ``{name}`` is one segment. ``{key}`` is an OData key in either of its forms.
     """
@@ -29,7 +29,7 @@ class Router(Generic[Handler]):
         self._routes: list[tuple[str, re.Pattern[str], Handler]] = []
 
     def on(self, method: str, path: str) -> Callable[[Handler], Handler]:
-        """Decorate the handler of a method and path."""
+        """Return a decorator that registers the handler of a method and path."""
         pattern = re.sub(
             r"\{(\w+)\}",
             lambda name: KEY if name[1] == "key" else rf"(?P<{name[1]}>[^/]+)",

@@ -1,4 +1,4 @@
-"""World at the start.
+"""World of the Microsoft half at the start of the cloud.
 
 Contoso needs every change of the article. Fabrikam is an unrelated second tenant.
 """

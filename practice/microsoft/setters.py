@@ -1,4 +1,7 @@
-"""Setters of a tenant's state from outside, one for each key, for tests, faults and manual use."""
+"""Setters of a tenant's state from outside, one for each key.
+
+Tests, faults and people use them.
+"""
 
 from __future__ import annotations
 
@@ -14,11 +17,11 @@ Setter = Callable[[World, Tenant, Any], None]
 
 
 class Unknown(Exception):  # noqa: N818 - the name is clear
-    """Error for a key that no setter has, or an object that does not exist."""
+    """Error because no setter has a key, or because an object does not exist."""
 
 
 def change(world: World, tenant: Tenant, values: Json) -> None:
-    """Set every named value.
+    """Set every named value of a tenant's state.
 
     Raises:
         Unknown: when a key or an object is unknown. An unknown key is found before anything is set.
@@ -129,7 +132,10 @@ def _delete_application(_world: World, tenant: Tenant, value: Any) -> None:
 
 
 def _empty_recycle_bin(_world: World, tenant: Tenant, _value: Any) -> None:
-    """Remove the deleted apps for good, as the portal does it; their unique names are free again."""
+    """Remove the deleted apps for good, as the portal does it.
+
+    Their unique names can then be used again.
+    """
     tenant.recycled.clear()
 
 

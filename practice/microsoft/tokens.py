@@ -22,12 +22,12 @@ SPA_REFRESH: Final = timedelta(hours=24)
 
 
 class BadTokenError(Exception):
-    """Error for an access token that this cloud did not sign or that has expired."""
+    """Error because this cloud did not sign an access token, or because the token has expired."""
 
 
 @dataclass(slots=True)
 class Code:
-    """Authorization code: the request, the consent, and whether the code was redeemed."""
+    """Issued authorization code, with its request, its consent, and whether it was redeemed."""
 
     client_id: str
     tenant_id: str
@@ -59,7 +59,7 @@ class Refresh:
 
 @dataclass(slots=True)
 class Vault:
-    """Issued codes and refresh tokens that can still be redeemed."""
+    """Store of issued codes and refresh tokens that can still be redeemed."""
 
     codes: dict[str, Code] = field(default_factory=dict)
     refresh: dict[str, Refresh] = field(default_factory=dict)
@@ -78,7 +78,7 @@ class Vault:
 
 
 class Keys:
-    """RSA key of this start; signs and checks RS256 tokens."""
+    """RSA key of this start, which signs and checks RS256 tokens."""
 
     def __init__(self) -> None:
         self._key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
@@ -126,15 +126,15 @@ def challenge_of(verifier: str, method: str) -> str:
 
 
 def b64(data: bytes) -> str:
-    """Return base64 for URLs, without padding."""
+    """Return the bytes in base64 for URLs, without padding."""
     return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
 
 
 def client_info(user_id: str, tenant_id: str) -> str:
-    """Return the value from which MSAL makes an account's ID."""
+    """Return the value ``client_info``, from which MSAL makes an account's ID."""
     return b64(json.dumps({"uid": user_id, "utid": tenant_id}).encode())
 
 
 def pairwise(user_id: str, client_id: str) -> str:
-    """Return the subject claim, which differs for every app."""
+    """Return a token's subject claim, which differs for every app."""
     return b64(hashlib.sha256(f"{user_id}|{client_id}".encode()).digest())

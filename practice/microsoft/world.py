@@ -26,12 +26,15 @@ def stamp(moment: datetime) -> str:
 
 
 def fine_stamp(moment: datetime) -> str:
-    """Return a time as a message trace writes it, to a ten-millionth of a second (recordings)."""
+    """Return a time as a message trace writes it, to a ten-millionth of a second.
+
+    Source: recordings of real answers.
+    """
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%f0Z")
 
 
 def new_id() -> str:
-    """Return a new object ID."""
+    """Return a new object ID, as Microsoft makes them."""
     return str(uuid.uuid4())
 
 
@@ -105,9 +108,9 @@ class Organization:
     """Exchange organization of a tenant; policies and rules keep Microsoft's property names.
 
     ``sending_blocked`` means that Microsoft has blocked the whole tenant for outbound spam.
-    ``onmicrosoft_sent`` counts the outside recipients of the last 24 hours that onmicrosoft.com
-    senders wrote to (facts/update-2026-11.md 4, row 5). ``made`` says when a cmdlet made an object,
-    by its Guid; readers know the object some time later.
+    ``onmicrosoft_sent`` is the number of outside recipients in the last 24 hours of mails from
+    onmicrosoft.com senders (facts/update-2026-11.md 4, row 5). ``made`` has the time at which a
+    cmdlet made an object, by the object's Guid. Readers know the object some time later.
     """
 
     smtp_auth_disabled: bool = True
@@ -126,7 +129,7 @@ class Organization:
 
 @dataclass(slots=True)
 class Policies:
-    """Directory policies that the documents ask a reader to check."""
+    """Directory policies of a tenant that the documents ask a reader to check."""
 
     consent: list[str] = field(
         default_factory=lambda: ["ManagePermissionGrantsForSelf.microsoft-user-default-recommended"]
@@ -140,11 +143,11 @@ class Policies:
 
 @dataclass(slots=True)
 class Tenant:
-    """Directory with its Exchange organization.
+    """Tenant: a directory with its Exchange organization.
 
     ``recycled`` holds deleted apps, which keep their ``uniqueName`` (facts/microsoft.md 1.1). With
     ``log_numbers_itself`` the rows of the sign-in log have their own numbers instead of the
-    requests' numbers. Without a ``premium`` license nobody may read the sign-in log.
+    requests' numbers. Without a ``premium`` license the sign-in log cannot be read.
     """
 
     id: str
@@ -178,7 +181,7 @@ class Tenant:
 
 
 class World:
-    """All tenants, with one lock and one clock."""
+    """All tenants of the Microsoft half, with one lock and one clock."""
 
     def __init__(
         self,
@@ -199,7 +202,7 @@ class World:
 
     @property
     def delay(self) -> timedelta:
-        """Time until readers see a new directory object."""
+        """Return the time until readers see a new directory object."""
         return timedelta(seconds=self.settings.replication_s)
 
     def tenant(self, name: str) -> Tenant | None:
@@ -222,7 +225,7 @@ class World:
         return None
 
     def seen(self, collection: Collection) -> Iterator[Json]:
-        """Return a collection as a reader sees it now."""
+        """Return the objects of a collection as a reader sees them now."""
         return collection.seen(self.now(), self.delay)
 
     def find(self, collection: Collection, **wanted: Any) -> Json | None:
@@ -230,7 +233,7 @@ class World:
         return first(self.seen(collection), wanted)
 
     def put(self, collection: Collection, value: Json) -> Json:
-        """Write an object; others see it after the delay."""
+        """Write an object to a collection; others see it after the delay."""
         return collection.put(value, self.now(), self.delay)
 
     def application(self, app_id: str, *, settled: bool = True) -> tuple[Tenant, Json] | None:
@@ -250,7 +253,10 @@ class World:
 
 
 def first(objects: Iterable[Json], wanted: Json) -> Json | None:
-    """Return the first object with all these values, or None; texts are compared without regard to case."""
+    """Return the first object with all these values, or None.
+
+    Texts are compared without regard to case.
+    """
     return next(
         (
             item

@@ -1,1 +1,1 @@
-"""Practice space: a page in a browser, in front of the practice cloud and the bot's real processes."""
+"""Practice space: a page in a browser, in front of the practice cloud and the real bot."""

@@ -11,7 +11,10 @@ Json = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Places:
-    """Base URLs without a trailing slash: the page (the bot's PUBLIC_URL), the web process, the cloud."""
+    """Base URLs of the page, the web process and the cloud, without a trailing slash.
+
+    The URL of the page is the bot's PUBLIC_URL.
+    """
 
     page: str
     bot: str
@@ -20,7 +23,10 @@ class Places:
 
 
 class Host(Protocol):
-    """Host of the processes; ``places`` is None until the cloud listens."""
+    """Interface of the host that runs the processes.
+
+    ``places`` is None until the cloud listens.
+    """
 
     @property
     def places(self) -> Places | None:
@@ -28,10 +34,10 @@ class Host(Protocol):
 
     @property
     def ready(self) -> bool:
-        """Return whether everything is healthy."""
+        """Return whether all processes are healthy."""
 
     def shown(self) -> list[Json]:
-        """Return the processes: name, pid and state."""
+        """Return the name, the pid and the state of each process."""
 
     def kill(self, name: str) -> None:
         """Kill one process with SIGKILL and start it again.
@@ -41,7 +47,7 @@ class Host(Protocol):
         """
 
     def look(self) -> Json:
-        """Have the watch look at its channels now, and return what it saw as ``lines``.
+        """Have the bot's watch look at its channels now, and return the results as ``lines``.
 
         Raises:
             RuntimeError: the watch did not look.

@@ -1,4 +1,4 @@
-"""Browser of the browser tests: an installed one, or Debian's package if it can be installed."""
+"""Chromium for the browser tests: the installed one, or Debian's package if it can be installed."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ ROOT: Final = Path("/")
 
 
 def find(machine: Machine) -> str:
-    """Return the path of Chromium; install it if that is allowed.
+    """Return the path of Chromium, which is installed first if that is needed and allowed.
 
     Raises:
         MissingError: with the reason, when Chromium is not available.

@@ -1,6 +1,6 @@
 """Words for the page in its language: the bot's commands and causes, and the names of the faults.
 
-They are read as data, from the bot's modules and catalog and from ``faults.de.toml``.
+The words are read as data, from the bot's modules and catalog and from ``faults.de.toml``.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ LANGUAGES = ("en", "de")
 def known(language: str = "en") -> list[dict[str, str]]:
     """Return the name and text of every command in a language, in the catalog's order.
 
-    The name is the one by which help shows the command in that language.
+    The name is the one under which the help shows the command in that language.
     """
     there = {path.stem.replace("_", "-") for path in (ROOT / "bot" / "commands").glob("[a-z]*.py")}
     typed_as = _table("typed_as", language)
@@ -34,7 +34,10 @@ def causes(language: str = "en") -> dict[str, str]:
 
 
 def faults(language: str = "en") -> dict[str, str]:
-    """Return the name of every fault in a language, by the fault's id; empty for English, their own."""
+    """Return the name of every fault in a language, by the fault's id.
+
+    The result is empty for English, because the faults' own names are English.
+    """
     path = Path(__file__).with_name(f"faults.{language}.toml")
     return tomllib.loads(path.read_text("utf-8")) if path.exists() else {}
 

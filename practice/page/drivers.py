@@ -1,4 +1,4 @@
-"""User of the practice space in the browser tests: with a mouse, or with the keyboard only.
+"""Users of the practice space in the browser tests: with a mouse, or with the keyboard only.
 
 Both drive the page through Playwright with the same methods, so each story can be played with
 either.
@@ -54,7 +54,7 @@ def button(title: str) -> str:
 
 @dataclass(slots=True)
 class Mouse:
-    """User with a mouse."""
+    """User of the practice space with a mouse."""
 
     page: Any
     context: Any
@@ -65,11 +65,11 @@ class Mouse:
         target.click()
 
     def fill(self, target: Any, text: str) -> None:
-        """Write into a field."""
+        """Write a value into a field of the page."""
         target.fill(text)
 
     def be(self, person: str, room: str = "") -> None:
-        """Choose the person, and the conversation: ``space`` or ``direct``."""
+        """Choose the person to play, and the conversation: ``space`` or ``direct``."""
         self.page.locator(f"#people [data-person={person}] input").check(force=True)
         self.enter(room)
 
@@ -79,7 +79,7 @@ class Mouse:
             self.page.locator(f"#room-{room}").click()
 
     def say(self, text: str) -> None:
-        """Type into the box and send, and wait until the message is in the conversation."""
+        """Type a message, send it, and wait until it is in the conversation."""
         said = self.page.locator("#messages .words").filter(has_text=text)
         before = said.count()
         self.fill(self.page.locator("#text"), text)
@@ -97,7 +97,7 @@ class Mouse:
         return found
 
     def press(self, title: str, card: Any = None) -> None:
-        """Press a card's button."""
+        """Press a card's button with this title."""
         self.activate((card or self.card(title)).locator(button(title)).last)
 
     def matching(self, title: re.Pattern[str]) -> Any:
@@ -123,9 +123,9 @@ class Mouse:
     ) -> None:
         """Go from the bot's page to Microsoft's pages and back.
 
-        Choose an account on each page, then ``Accept`` or ``Decline``, whatever the buttons are called
-        in the browser's language. Microsoft preselects the account of ``login_hint``, which needs no
-        choice. ``look`` is called with each page.
+        Choose an account on each page, then ``Accept`` or ``Decline`` in the browser's language.
+        Microsoft preselects the account of ``login_hint``, which needs no choice. ``look`` is
+        called with each page.
         """
         self.activate(self.page.locator("form button"))
         self.page.wait_for_url("**/cloud/**")
@@ -147,7 +147,7 @@ class Mouse:
 
 @dataclass(slots=True)
 class Keyboard(Mouse):
-    """User with a keyboard only: Tab, arrows, Enter.
+    """User of the practice space with a keyboard only: Tab, arrows, Enter.
 
     ``trouble`` collects the places at which the focus was lost or could not be seen.
     """
@@ -156,7 +156,10 @@ class Keyboard(Mouse):
     _known: set[str] = field(default_factory=set)
 
     def activate(self, target: Any) -> None:
-        """Move the focus there with Tab and press Enter; a radio button is chosen with Space."""
+        """Move the focus to the element with Tab and press Enter.
+
+        A radio button is chosen with Space.
+        """
         self.reach(target)
         if target.get_attribute("type") == "radio":
             self.page.keyboard.press("Space")
@@ -164,13 +167,13 @@ class Keyboard(Mouse):
             self.page.keyboard.press("Enter")
 
     def fill(self, target: Any, text: str) -> None:
-        """Move the focus there with Tab and type."""
+        """Move the focus to the field with Tab and type."""
         self.reach(target)
         self.page.keyboard.press("Control+A")
         self.page.keyboard.insert_text(text)
 
     def be(self, person: str, room: str = "") -> None:
-        """Choose the person with the arrow keys."""
+        """Choose the person to play with the arrow keys."""
         self.reach(self.page.locator(f"#people [data-person={person}] input"))
         self.enter(room)
 

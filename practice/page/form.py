@@ -1,4 +1,4 @@
-"""Fields of the newest card for Webex Connect, so that people need not copy ten lines."""
+"""Fields of the newest card for Webex Connect, so that people need not copy ten lines by hand."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from practice.scenario import FORM, connect_fields
 
 
 def filled(places: Places) -> Json:
-    """Return the form's fields without the secret; empty until there is such a card.
+    """Return the fields of Webex Connect's form, without the secret.
 
-    Only the one-time page shows the secret.
+    The result is empty until a card shows the fields. Only the one-time page shows the secret.
     """
     answer = relay.client(places.ca_path).get(f"{places.cloud}/practice/webex/messages")
     answer.raise_for_status()

@@ -1,4 +1,7 @@
-"""Host of everything behind the page: the stack of processes, with the page as the bot's PUBLIC_URL."""
+"""Host of everything behind the page.
+
+It is the stack of processes, with the page's URL as the bot's PUBLIC_URL.
+"""
 
 from __future__ import annotations
 
@@ -31,13 +34,13 @@ class SpaceStack(Stack):
 
     @property
     def public_url(self) -> str:
-        """URL of the page."""
+        """Return the URL of the page."""
         return self.page_url
 
 
 @dataclass(slots=True)
 class PracticeSpace:
-    """Page and everything behind it.
+    """Practice space: the page and everything behind it.
 
     ``open`` takes the port, ``start`` starts the rest, and ``stop`` ends everything.
     """
@@ -86,7 +89,7 @@ class PracticeSpace:
 
     @property
     def url(self) -> str:
-        """URL of the page, once it is open."""
+        """Return the URL of the page, once it is open."""
         return self._server.url
 
     @property
@@ -105,7 +108,7 @@ class PracticeSpace:
         )
 
     def shown(self) -> list[Json]:
-        """Return the processes as the page shows them."""
+        """Return the name, the pid and the state of each process, as the page shows them."""
         found = tuple(self.stack.processes.items()) if self.stack else ()
         return [
             {"name": name, "state": self._state(process), "pid": _pid(process)}
@@ -126,12 +129,11 @@ class PracticeSpace:
             self.stack.start(name)
 
     def look(self) -> Json:
-        """Have the watch look at its channels now, twice at a suspicious one; return what it saw.
+        """Have the bot's watch look at its channels now, and twice at a suspicious channel.
 
-        ``lines`` has one line for each channel, and none if no channel is watched.
-
-        It is the operator's own command, so the looks are those of the worker, and only the time until
-        they are due is skipped.
+        Return the results. ``lines`` has one line for each channel, and none if no channel is
+        watched. The operator's own command does this, so the looks are those of the worker, and
+        only the time until they are due is skipped.
 
         Raises:
             RuntimeError: the space is still starting, or no worker has looked in time.

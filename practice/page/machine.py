@@ -1,4 +1,7 @@
-"""Machine that runs the practice space: finds programs, runs them, and knows if the user is root."""
+"""Machine that runs the practice space.
+
+It finds programs, runs them, and knows whether the user is root.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +21,7 @@ PATIENCE_S = 600
 class MissingError(RuntimeError):
     """Error for a missing program or package that could not be installed.
 
-    The text says which attempts failed and what a person can do.
+    The text names the attempts that failed and the actions that a person can take.
     """
 
 
@@ -31,7 +34,7 @@ class Machine:
     root: bool = field(default_factory=lambda: os.geteuid() == 0)
 
     def find(self, *names: str) -> str:
-        """Return the path of the first of these programs that is installed, or an empty text."""
+        """Return the path of the first of these programs that is installed, or an empty string."""
         return next((found for name in names if (found := shutil.which(name, path=self.path))), "")
 
     def run(self, *command: str, folder: Path, **more: str) -> None:
@@ -61,7 +64,7 @@ class Machine:
 
 @contextlib.contextmanager
 def alone(file: Path) -> Iterator[None]:
-    """Hold a file's lock, so that only one of several processes installs."""
+    """Hold a file's lock, so that only one of several processes installs a program at a time."""
     with file.open("rb") as held:
         fcntl.flock(held, fcntl.LOCK_EX)
         yield

@@ -1,4 +1,7 @@
-"""Drawing of the mail path: the position of the last mail, its obstacle, and the latest events."""
+"""Data for the drawing of the mail path.
+
+It has the position of the last mail, its obstacle, and the latest events.
+"""
 
 from __future__ import annotations
 
@@ -15,9 +18,10 @@ STOPPED = frozenset({"refused", "rejected"})
 
 @dataclass(frozen=True, slots=True)
 class Station:
-    """Place on the path; its state is ``ok``, ``wrong`` or ``idle``.
+    """Station on the path of a mail.
 
-    ``note`` is shown under its name. ``at`` is the time (ISO, UTC).
+    Its state is ``ok``, ``wrong`` or ``idle``. ``note`` is shown under its name. ``at`` is the time
+    (ISO, UTC).
     """
 
     name: str
@@ -29,7 +33,7 @@ class Station:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """Event of a mail; ``reply`` is the full reply of a server."""
+    """Line about an event of a mail; ``reply`` is the full reply of a server."""
 
     at: str
     good: bool
@@ -38,9 +42,9 @@ class Line:
 
 
 def stations(mail: list[Json], log: list[Json], tasks: list[Json], forwarding: str) -> Json:
-    """Return the stations in the mail's order, the newest lines first, and the number of stopped mails.
+    """Return the stations in the mail's order, the newest lines first, and the count of stops.
 
-    Mails count as stopped since the last one that came through.
+    Mails count as stopped since the last mail that came through.
     """
     inward = [copy for copy in mail if _from_outside(copy)]
     last = inward[-1]["message_id"] if inward else ""
@@ -109,7 +113,7 @@ def _forward(places: dict[str, Json], forwarding: str) -> Station:
 
 
 def _beyond(first: Json, log: list[Json], tasks: list[Json]) -> list[Station]:
-    """Return Webex Connect and the agent, for a mail that left the mailbox."""
+    """Return the stations Webex Connect and agent, for a mail that left the mailbox."""
     seen = _received(first, log)
     if seen is None:
         return _idle("connect", "agent")
@@ -121,7 +125,7 @@ def _beyond(first: Json, log: list[Json], tasks: list[Json]) -> list[Station]:
 
 
 def _received(first: Json, log: list[Json]) -> Json | None:
-    """Return Webex Connect's last log entry about the mail, or None."""
+    """Return Webex Connect's last log entry about the received mail, or None."""
     found = [
         entry
         for entry in log
@@ -160,7 +164,7 @@ def _refusal(sent: Json, mail: list[Json]) -> str | None:
 
 
 def _stopped(inward: list[Json]) -> int:
-    """Return the number of mails stopped at the mailbox since the last one reached Webex Connect."""
+    """Return how many mails stopped at the mailbox since the last one reached Webex Connect."""
     count = 0
     for copy in reversed(inward):
         if copy["place"] == "connect":

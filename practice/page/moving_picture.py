@@ -1,7 +1,8 @@
-"""Moving picture: frames of a page as one animated WebP file, and large pictures as small WebP files.
+"""Moving picture: the frames of a page as one animated WebP file.
 
-Chromium encodes each picture. The container of the animation is written here
-(developers.google.com/speed/webp/docs/riff_container), so no other program is needed.
+Large pictures are encoded as small WebP files too. Chromium encodes each picture. The container of
+the animation is written here (developers.google.com/speed/webp/docs/riff_container), so no other
+program is needed.
 """
 
 from __future__ import annotations
@@ -44,13 +45,19 @@ class Movie:
 
 
 def encoded(page: Any, png: bytes, quality: float = 0.7) -> bytes:
-    """Return a PNG picture as WebP, encoded by the browser of ``page``; ``quality`` is from 0 to 1."""
+    """Return a PNG picture as WebP, which the browser of ``page`` encodes.
+
+    ``quality`` is from 0 to 1.
+    """
     page.evaluate(DRAW, b64encode(png).decode())
     return encoded_canvas(page, "picture", quality)
 
 
 def encoded_canvas(page: Any, name: str, quality: float) -> bytes:
-    """Return a canvas of ``page`` as WebP; ``name`` is that of the page's variable that holds it."""
+    """Return a canvas of ``page`` as WebP.
+
+    ``name`` is the name of the page's variable that holds the canvas.
+    """
     return b64decode(page.evaluate(ENCODE, [name, quality]))
 
 
@@ -69,7 +76,7 @@ def joined(frames: Iterable[tuple[bytes, float]], width: int, height: int) -> by
 
 
 def read(movie: bytes) -> Movie:
-    """Return what an animated WebP file says of itself.
+    """Return the size, the duration and the number of frames of an animated WebP file.
 
     Raises:
         ValueError: when it is no animated WebP file, or is cut off.

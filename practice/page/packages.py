@@ -1,4 +1,4 @@
-"""Browser packages of the page: installs them once with ``npm ci`` from the lock file.
+"""Installer of the page's browser packages, which runs ``npm ci`` once with the lock file.
 
 At run time no package is fetched.
 """

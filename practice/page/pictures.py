@@ -1,7 +1,7 @@
 """Pictures of the practice space that look the same at every start, with the words in them.
 
-Values that differ between starts (process numbers, ports, times, generated IDs) are shown as one
-fixed value while a picture is taken, and restored afterwards. The words are stored next to the
+Values that differ between starts (process numbers, ports, times, generated IDs) are replaced with
+fixed values while a picture is taken, and restored afterwards. The words are stored next to the
 picture, so that a test can find an outdated picture.
 """
 
@@ -87,6 +87,9 @@ def _url(picture: bytes) -> str:
 
 
 def words(shown: Any) -> str:
-    """Return the lines of a part of the page that are the same at every start: those without a digit."""
+    """Return the lines of a part of the page that are the same at every start.
+
+    These are the lines without a digit.
+    """
     lines = (line.strip() for line in str(shown.inner_text()).splitlines())
     return "".join(f"{line}\n" for line in lines if line and not re.search(r"\d", line))

@@ -55,9 +55,9 @@ STYLE = '<link rel="stylesheet" href="/practice/static/bar.css">'
 
 @cache
 def client(ca_path: Path) -> httpx.Client:
-    """Return the one client, with a connection pool, for everything behind the page.
+    """Return the HTTP client, with a connection pool, for everything behind the page.
 
-    It trusts only the practice authority.
+    There is only one client. It trusts only the practice authority.
     """
     return httpx.Client(
         verify=ssl.create_default_context(cafile=str(ca_path)), trust_env=False, timeout=PATIENCE_S
@@ -71,12 +71,12 @@ def close(ca_path: Path) -> None:
 
 
 def to_bot(places: Places) -> flask.Response:
-    """Pass the call on to the same path of the bot."""
+    """Pass a browser's call on to the same path of the bot."""
     return _pass_on(places, places.bot + _target(flask.request.full_path))
 
 
 def to_cloud(places: Places) -> flask.Response:
-    """Pass the call on to a sign-in page of the cloud."""
+    """Pass a browser's call on to a sign-in page of the cloud."""
     return _pass_on(places, places.cloud + _target(flask.request.full_path.removeprefix(CLOUD)))
 
 
@@ -108,7 +108,10 @@ def _pass_on(places: Places, url: str) -> flask.Response:
 
 
 def _led(url: str, places: Places) -> str:
-    """Return a URL of the cloud as the browser reaches it."""
+    """Return a URL as the browser reaches it.
+
+    A URL of the cloud leads through the relay. Any other URL is returned unchanged.
+    """
     return (
         f"{places.page}{CLOUD}/{url.removeprefix(places.cloud + '/')}"
         if url.startswith(f"{places.cloud}/")
@@ -117,10 +120,10 @@ def _led(url: str, places: Places) -> str:
 
 
 def _practised(html: str, places: Places) -> str:
-    """Return a page for the practice space.
+    """Return a page of the bot or the cloud, changed for the practice space.
 
-    Its links lead through the relay, the user's account is selected, and a note says that it is
-    practice.
+    Its links lead through the relay, the user's account is selected, and a note says that the page
+    is for practice.
     """
     led = html.replace(f'href="{places.cloud}/', f'href="{places.page}{CLOUD}/')
     led = WEBEX.sub(f'data-practice="webex" href="{places.page}/"', led)
@@ -134,7 +137,7 @@ def _practised(html: str, places: Places) -> str:
 
 
 def _language() -> str:
-    """Return the language that the browser prefers, of those of the practice space."""
+    """Return the language of the practice space that the browser prefers."""
     return flask.request.accept_languages.best_match(LANGUAGES) or LANGUAGES[0]
 
 

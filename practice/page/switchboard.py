@@ -1,4 +1,4 @@
-"""Switches of the faults: those that are on, and the restored world when they are off."""
+"""Switches that turn faults on and off, and restore the world when a fault is turned off."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ FAIR: Json = {"latency_ms": 0, "throttle_every": 0}
 
 
 class Switchboard:
-    """Switchboard for all browsers.
+    """Switches of the faults, which all browsers share.
 
     A fault changes the world permanently. Switching one off therefore restores the earlier world
     and applies the other faults again.
@@ -25,7 +25,7 @@ class Switchboard:
         self._known: list[Json] = []
 
     def shown(self, places: Places) -> Json:
-        """Return all faults and healthy variations by name, and the names of those that are on.
+        """Return the names of all faults and healthy variations, and of those that are on.
 
         Raises:
             httpx.HTTPError: when the cloud does not answer.
@@ -52,7 +52,10 @@ class Switchboard:
         return self.shown(places)
 
     def all_off(self, places: Places) -> Json:
-        """Restore the world from before the first fault, with default delays, and return the switches."""
+        """Turn all faults off and return the switches.
+
+        The world from before the first fault is restored, with default delays.
+        """
         with self._lock:
             _call(places, "PUT", "settings", FAIR)
             if self._on:

@@ -1,7 +1,7 @@
 """Stream of all changes behind the page, as Server-Sent Events.
 
-The changes are to messages, mail, the clouds, the faults and the processes. Each browser has its
-own stream. A stream begins with the whole state, so a browser that reconnects needs no memory.
+The changes are those of messages, mail, the clouds, the faults and the processes. Each browser has
+its own stream. A stream begins with the whole state, so a browser that reconnects needs no memory.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ HEARTBEAT_S = 10.0
 
 
 class Watch:
-    """View of the changes for one browser."""
+    """Observer of all changes behind the page, for one browser."""
 
     def __init__(self, host: Host, switches: Switchboard) -> None:
         self._host, self._switches = host, switches

@@ -1,6 +1,6 @@
 """Routes of the page: / and /practice/.
 
-All other paths belong to the bot, whose PUBLIC_URL is this server.
+All other paths belong to the bot, because the URL of this server is the bot's PUBLIC_URL.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class Space:
         self._switches = Switchboard()
 
     def app(self) -> flask.Flask:
-        """Return the application."""
+        """Return the Flask application of the page."""
         app = flask.Flask("practice.page", static_folder=None)
         app.before_request(self._guard)
         app.add_url_rule("/", view_func=self.page)
@@ -95,7 +95,7 @@ class Space:
         )
 
     def events(self) -> Answer:
-        """Return all changes as Server-Sent Events."""
+        """Return a stream of all changes as Server-Sent Events."""
         return flask.Response(
             Watch(self._host, self._switches).stream(),
             mimetype="text/event-stream",
@@ -103,7 +103,7 @@ class Space:
         )
 
     def kill(self, name: str) -> tuple[Answer, int]:
-        """Kill a process, which is then started again."""
+        """Kill a process, which the host then starts again."""
         try:
             self._host.kill(name)
         except KeyError:
@@ -111,7 +111,7 @@ class Space:
         return flask.jsonify({"items": self._host.shown()}), 200
 
     def look(self) -> tuple[Answer, int]:
-        """Have the watch look at its channels as if the time to the next looks had passed."""
+        """Have the bot's watch look at its channels, as if its next looks were due."""
         try:
             return flask.jsonify(self._host.look()), 200
         except RuntimeError as error:
@@ -122,13 +122,13 @@ class Space:
         return self._with(lambda places: flask.jsonify(form.filled(places)))
 
     def switch(self, name: str, way: str) -> Answer:
-        """Turn a fault on or off."""
+        """Turn a fault of the practice cloud on or off."""
         return self._with(
             lambda places: flask.jsonify(self._switches.turn(places, name, on=way == "on"))
         )
 
     def all_off(self) -> Answer:
-        """Turn all faults off."""
+        """Turn all faults of the practice cloud off."""
         return self._with(lambda places: flask.jsonify(self._switches.all_off(places)))
 
     def api(self, path: str) -> Answer:
@@ -193,7 +193,7 @@ def _control(places: Places, path: str) -> Answer:
 
 
 def _language() -> str:
-    """Return the language that the page asks for, if it has it."""
+    """Return the language that the page asks for, or English if the page does not have it."""
     wanted = flask.request.args.get("lang", "")
     return wanted if wanted in commands.LANGUAGES else commands.LANGUAGES[0]
 

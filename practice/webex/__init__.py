@@ -23,7 +23,10 @@ from practice.webex.world import World
 
 
 class Webex:
-    """Webex half: the API under /webex/v1 and the control routes for people under /practice/webex."""
+    """Webex half of the practice cloud.
+
+    It has the API under /webex/v1 and the control routes for people under /practice/webex.
+    """
 
     def __init__(self, journal: Journal, settings: PracticeSettings) -> None:
         self.world = World()
@@ -42,7 +45,7 @@ class Webex:
         self._control = Control(posting, pressing, events, journal, contents)
 
     def blueprints(self) -> list[flask.Blueprint]:
-        """Return the API."""
+        """Return the blueprints of the API."""
         pages = flask.Blueprint("webex", __name__, url_prefix="/webex/v1")
         pages.before_request(self._access.check)
         pages.register_error_handler(WebexError, errors.answer)

@@ -21,13 +21,16 @@ LARGEST_PAGE = 1000
 
 
 class Access:
-    """Check of the bearer token; only the bot has one, because people act through the control API."""
+    """Check of the bearer token of every request.
+
+    Only the bot has a token, because people act through the control API.
+    """
 
     def __init__(self, world: World, bot_token: str) -> None:
         self._world, self._bot_token = world, bot_token
 
     def check(self) -> None:
-        """Check the token before every request.
+        """Check the bearer token before every request.
 
         Raises:
             WebexError: with status 401 when the token is missing or wrong.
@@ -42,7 +45,9 @@ class Access:
         flask.request.environ["practice.who"] = self._world.bot.email
 
     def in_sync(self, created: str, what: str) -> None:
-        """Check that a new object is readable, which may be some time after its webhook was sent.
+        """Check that a new object is already readable.
+
+        It may become readable some time after its webhook was sent.
 
         Raises:
             WebexError: with status 404 while it is not.
@@ -79,7 +84,7 @@ def body(keep: Callable[[list[FileStorage]], list[str]] = lambda _: []) -> dict[
 
 
 def needed(values: dict[str, Any], *keys: str) -> None:
-    """Require values for these keys.
+    """Check that these keys of a request have values.
 
     Raises:
         WebexError: with status 400 when one has no value.

@@ -1,8 +1,8 @@
 """Official schema of Adaptive Cards 1.3, and a fast way to ask whether a card follows it.
 
-The schema tries every kind of element on every element of a card, and jsonschema collects all errors
-of the kinds that do not fit. Here a kind of another ``type`` is not tried, and the others only up to
-their first error.
+The schema tries every kind of element on every element of a card, and jsonschema collects all
+errors of the kinds that do not fit. The fast way does not try a kind of another ``type``, and tries
+the other kinds only up to their first error.
 """
 
 from __future__ import annotations
@@ -18,14 +18,17 @@ Json = dict[str, Any]
 
 
 def errors(card: Json) -> list[Any]:
-    """Return jsonschema's errors of the card; empty if it is valid or the schema's file is not present."""
+    """Return jsonschema's errors of the card.
+
+    The result is empty if the card is valid or the schema's file is not present.
+    """
     if not shared.CARDS.is_file() or quick().is_valid(card):
         return []
     return list(full().iter_errors(card))
 
 
 def worst(card: Json) -> str:
-    """Return the error that explains most, with its place; empty if there is none."""
+    """Return the error that explains most, with its place in the card; empty if there is none."""
     if not (found := errors(card)):
         return ""
     import jsonschema  # noqa: PLC0415 - a development package, needed only with the schema
@@ -45,7 +48,7 @@ def full() -> Any:
 
 @functools.cache
 def quick() -> Any:
-    """Return a validator that accepts the same cards as :func:`full`, and says only yes or no."""
+    """Return a validator that accepts the same cards as :func:`full`, and explains no error."""
     import jsonschema  # noqa: PLC0415 - see above
 
     definitions = full().schema["definitions"]
@@ -61,7 +64,10 @@ def quick() -> Any:
 
 
 def _may_be(instance: Any, kind: Json, definitions: dict[str, Json]) -> bool:
-    """Return False if the kind's definition names its ``type`` and the instance has another one."""
+    """Return whether an instance may be of a kind.
+
+    It may not if the kind's definition names its ``type`` and the instance has another one.
+    """
     if not isinstance(instance, dict) or "type" not in instance:
         return True
     reference = str(kind.get("$ref") or kind.get("allOf", [{}])[0].get("$ref", ""))

@@ -1,4 +1,7 @@
-"""Checks of a card against Webex's rules, and the data that a press sends (facts/webex.md section 3)."""
+"""Checks of a card against Webex's rules, and the data that a press sends.
+
+Source: facts/webex.md section 3.
+"""
 
 from __future__ import annotations
 
@@ -68,7 +71,7 @@ def has_image(card: Json) -> bool:
 
 
 def faults(card: Json) -> list[str]:
-    """Return the errors of the card as texts; empty if there are none."""
+    """Return the errors of the card as texts; the result is empty if there are none."""
     found = list(_structure(card))
     return found or [text for text in [card_schema.worst(card)] if text]
 
@@ -85,7 +88,7 @@ def _structure(card: Json) -> Iterator[str]:
 
 
 def _too_many(card: Json) -> Iterator[str]:
-    """Yield that the card has more actions or images than Webex takes."""
+    """Yield an error text if the card has more actions or more images than Webex accepts."""
     kinds = [str(part.get("type")) for part in parts(card)]
     if sum(kind.startswith("Action.") for kind in kinds) > MOST_ACTIONS:
         yield f"a card may have {MOST_ACTIONS} actions at most"
@@ -106,7 +109,7 @@ def buttons(
 ) -> Iterator[tuple[Json, tuple[Json, ...]]]:
     """Yield every action with the inputs that a press of it collects.
 
-    These are the inputs of its own card and of the cards around it.
+    These are the inputs of the action's own card and of the cards around that card.
     """
     own = list(_own_parts(card))
     inputs = (*inherited, *(part for part in own if str(part.get("type")).startswith("Input.")))

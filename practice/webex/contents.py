@@ -26,7 +26,10 @@ class Content:
 
 
 class Contents:
-    """Files by URL; a URL reveals nothing about the file, as in Webex."""
+    """Files of messages by URL.
+
+    As in Webex, a URL reveals nothing about its file.
+    """
 
     def __init__(self, world: World) -> None:
         self._world = world
@@ -48,11 +51,14 @@ class Contents:
         ]
 
     def said(self, files: list[Any]) -> list[str]:
-        """Store files that a person sends as ``{name, type, base64}``; a URL is returned as it is."""
+        """Store the files that a person sends as ``{name, type, base64}`` and return their URLs.
+
+        A file that is given as a URL is returned unchanged.
+        """
         return [file if isinstance(file, str) else self._keep(_content(file)) for file in files]
 
     def get(self, content_id: str) -> flask.Response:
-        """Return a file of a message that the account can see."""
+        """Return a file of a message that the account may see."""
         address = _address(content_id)
         with self._world.lock:
             seen = any(
@@ -66,7 +72,7 @@ class Contents:
         return self.look(content_id)
 
     def look(self, content_id: str) -> flask.Response:
-        """Return a file, without a check of who asks."""
+        """Return a file, without a check of the caller."""
         content = self._kept.get(content_id)
         if content is None:
             raise WebexError(404, "Could not find content with provided ID.")

@@ -1,6 +1,6 @@
-"""Control routes for people of the Webex half.
+"""Control routes of the Webex half, with which people act.
 
-They need no token, are for loopback only, and have the prefix /practice/webex.
+The routes need no token, are for loopback only, and have the prefix /practice/webex.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ Json = dict[str, Any]
 
 
 class Control:
-    """Actions of people: write a message, press a button, and see what their client shows."""
+    """Actions of people: write a message, press a button, and see the messages in their client."""
 
     def __init__(
         self,
@@ -48,7 +48,7 @@ class Control:
         self._world = posting.world
 
     def register(self, pages: flask.Blueprint) -> None:
-        """Add the routes."""
+        """Add the control routes to the blueprint."""
         self._contents.control(pages)
         pages.add_url_rule("/say", view_func=self.say, methods=["POST"])
         pages.add_url_rule("/press", view_func=self.press, methods=["POST"])
@@ -88,7 +88,7 @@ class Control:
     def submit(self) -> flask.Response:
         """Send any inputs for a card without its buttons: ``{as, message_id, inputs}``.
 
-        The API lets every member do this.
+        The API lets every member of the room do this.
         """
         body = _body()
         sent = {"type": "submit", "messageId": body.get("message_id"), "inputs": body.get("inputs")}
@@ -173,9 +173,9 @@ class Control:
         return flask.jsonify({})
 
     def messages(self) -> flask.Response:
-        """Return the messages that a person sees, by order of the last change: ``?as=&room=&after=&wait=``.
+        """Return the messages that a person sees, in the order of their last changes.
 
-        Wait up to ``wait`` seconds for a change.
+        The query is ``?as=&room=&after=&wait=``. Wait up to ``wait`` seconds for a change.
         """
         asked = flask.request.args
         after, deadline = (
@@ -195,7 +195,7 @@ class Control:
                 self._world.changed.wait(left)
 
     def people(self) -> flask.Response:
-        """Return all people."""
+        """Return all people of the Webex half."""
         with self._world.lock:
             return flask.jsonify(
                 {"items": [shapes.person(person) for person in self._world.people.values()]}
@@ -262,7 +262,10 @@ class Control:
         )
 
     def _root(self, body: Json) -> str:
-        """Return the ID of the thread's first message, which a client names when it answers in a thread."""
+        """Return the ID of the first message of the thread.
+
+        A client names this message when it answers in a thread.
+        """
         parent = self._world.messages.get(str(body.get("parent") or ""))
         return (parent.parent_id or parent.id) if parent else ""
 
@@ -294,7 +297,7 @@ class Control:
         return not name or name in {room.id, room.title, room.type if room.type == "direct" else ""}
 
     def _shown(self, message: Message) -> Json:
-        """Return a message as a client shows it, with its history."""
+        """Return a message as a client shows it, with all of its versions."""
         room, said = self._world.rooms[message.room_id], message.current
         to = [self._world.people[each.person_id].email for each in self._world.members(room.id)]
         history = [

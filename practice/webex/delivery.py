@@ -1,4 +1,4 @@
-"""Notifications to webhooks: signed, sent from a pool of threads, and retried.
+"""Sender of notifications to webhooks, which are signed, sent from a pool of threads, and retried.
 
 A webhook becomes inactive after too many failures.
 """
@@ -26,14 +26,17 @@ APP_ID = named_id("APPLICATION", "practice")
 
 
 def signature(secret: str, body: bytes) -> str:
-    """Return ``X-Spark-Signature``: HMAC-SHA1 of the raw bytes, in hex (facts/webex.md section 1)."""
+    """Return ``X-Spark-Signature``: HMAC-SHA1 of the raw bytes, in hex.
+
+    Source: facts/webex.md section 1.
+    """
     return hmac.new(secret.encode(), body, hashlib.sha1).hexdigest()
 
 
 def envelope(
     hook: Webhook, owner: Person, event: tuple[str, str], actor_id: str, data: dict[str, Any]
 ) -> dict[str, Any]:
-    """Return the payload around ``data``, which has IDs only.
+    """Return the whole payload of a notification around ``data``, which has IDs only.
 
     ``event`` is the actual resource and event, even if the webhook subscribes to all.
     """
@@ -56,7 +59,10 @@ def envelope(
 
 
 class Delivery:
-    """Sender of notifications; a webhook with 100 failures within 5 minutes becomes inactive."""
+    """Sender of notifications to webhooks.
+
+    A webhook with 100 failures within 5 minutes becomes inactive.
+    """
 
     def __init__(self, world: World, journal: Journal, threads: int = 8) -> None:
         self._world, self._journal = world, journal

@@ -16,7 +16,7 @@ from practice.webex.posting import Posting
 
 
 class DirectoryRoutes:
-    """People, Rooms and Memberships APIs for the account of the token."""
+    """Routes of the People, Rooms and Memberships APIs for the account of the token."""
 
     def __init__(self, posting: Posting, events: Events, journal: Journal) -> None:
         self._posting, self._world, self._events, self._journal = (
@@ -27,7 +27,7 @@ class DirectoryRoutes:
         )
 
     def register(self, pages: flask.Blueprint) -> None:
-        """Add the routes."""
+        """Add the routes of /people, /rooms and /memberships."""
         pages.add_url_rule("/people", view_func=self.people, methods=["GET"])
         pages.add_url_rule("/people/<person_id>", view_func=self.person, methods=["GET"])
         pages.add_url_rule("/rooms", view_func=self.rooms, methods=["GET"])
@@ -41,7 +41,10 @@ class DirectoryRoutes:
         pages.add_url_rule("/memberships/<membership_id>", view_func=self.leave, methods=["DELETE"])
 
     def people(self) -> flask.Response:
-        """Return people by email, display name or IDs; only an administrator could list all people."""
+        """Return people by email, display name or IDs.
+
+        Only an administrator could list all people.
+        """
         asked = flask.request.args
         if not any(asked.get(name) for name in ("email", "displayName", "id")):
             raise bad("Email or displayName should be specified.")
@@ -50,7 +53,7 @@ class DirectoryRoutes:
             return access.page(found, shapes.person)
 
     def person(self, person_id: str) -> flask.Response:
-        """Return a person; ``me`` is the account itself."""
+        """Return a person by ID; the ID ``me`` is the account itself."""
         found = actor() if person_id == "me" else self._world.people.get(person_id)
         if found is None:
             raise not_found("Could not find a person with provided ID.")
@@ -81,7 +84,7 @@ class DirectoryRoutes:
             return flask.jsonify(self._shown(room))
 
     def room(self, room_id: str) -> flask.Response:
-        """Return a room."""
+        """Return a room by its ID."""
         with self._world.lock:
             return flask.jsonify(self._shown(self._posting.room(actor(), room_id)))
 

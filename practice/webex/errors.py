@@ -1,4 +1,7 @@
-"""Error responses of Webex: a message, its copy in ``errors``, and a tracking ID in body and header."""
+"""Error responses of Webex.
+
+Each has a message, a copy of it in ``errors``, and a tracking ID in body and header.
+"""
 
 from __future__ import annotations
 
@@ -33,12 +36,12 @@ def answer(error: WebexError) -> flask.Response:
 
 
 def bad(message: str) -> WebexError:
-    """Return a 400 for an invalid request."""
+    """Return the error 400 for an invalid request."""
     return WebexError(400, message)
 
 
 def not_found(message: str) -> WebexError:
-    """Return a 404 for an object that does not exist or that this account may not see.
+    """Return the error 404 for an object that does not exist or that this account may not see.
 
     Webex does not distinguish these cases.
     """

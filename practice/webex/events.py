@@ -32,7 +32,8 @@ FIREHOSE = ("messages", "memberships", "rooms")
 def sees(world: World, reader: Person, message: Message) -> bool:
     """Return whether this account may read the message.
 
-    A member may. A bot in a space may read only its own messages and those that mention it.
+    A member of the room may read it. A bot in a space may read only its own messages and those that
+    mention it.
     """
     if world.membership(message.room_id, reader.id) is None:
         return False
@@ -52,7 +53,7 @@ def passes(hook: Webhook, values: dict[str, str]) -> bool:
 
 
 class Events:
-    """Notifier of every webhook that has subscribed to an event and may know of it."""
+    """Notifier of every webhook that has subscribed to an event and whose owner may know of it."""
 
     def __init__(self, world: World, delivery: Delivery) -> None:
         self._world, self._delivery = world, delivery
@@ -95,7 +96,10 @@ class Events:
                 self._tell(hook, ("attachmentActions", "created"), action.person_id, data)
 
     def membership(self, membership: Membership, event: str, actor: Person) -> None:
-        """Notify webhooks that a person joined or left a room; leaving a 1:1 sends no notification."""
+        """Notify webhooks that a person joined or left a room.
+
+        Leaving a 1:1 sends no notification.
+        """
         data = shapes.membership(self._world, membership)
         if event == "deleted" and data["roomType"] == "direct":
             return
@@ -109,7 +113,10 @@ class Events:
                 self._tell(hook, ("memberships", event), actor.id, data)
 
     def _heard(self, resource: str, event: str) -> list[Webhook]:
-        """Return the active webhooks for this event; a webhook for "all" gets no attachmentActions."""
+        """Return the active webhooks that subscribe to this event.
+
+        A webhook for "all" gets no attachmentActions.
+        """
         resources = {resource, "all"} if resource in FIREHOSE else {resource}
         with self._world.lock:
             hooks = list(self._world.webhooks.values())

@@ -20,13 +20,13 @@ EVENTS = ("created", "updated", "deleted", "migrated", "all")
 
 
 class WebhookRoutes:
-    """Webhooks API for the account of the token."""
+    """Routes of the Webhooks API for the account of the token."""
 
     def __init__(self, world: World, journal: Journal) -> None:
         self._world, self._journal = world, journal
 
     def register(self, pages: flask.Blueprint) -> None:
-        """Add the routes."""
+        """Add the routes of /webhooks."""
         pages.add_url_rule("/webhooks", view_func=self.subscriptions, methods=["GET"])
         pages.add_url_rule("/webhooks", view_func=self.subscribe, methods=["POST"])
         pages.add_url_rule("/webhooks/<webhook_id>", view_func=self.subscription, methods=["GET"])
@@ -34,7 +34,7 @@ class WebhookRoutes:
         pages.add_url_rule("/webhooks/<webhook_id>", view_func=self.unsubscribe, methods=["DELETE"])
 
     def subscriptions(self) -> flask.Response:
-        """Return this account's webhooks."""
+        """Return the webhooks of this account."""
         with self._world.lock:
             return access.page(
                 [each for each in self._world.webhooks.values() if each.owner_id == actor().id],
@@ -42,7 +42,7 @@ class WebhookRoutes:
             )
 
     def subscribe(self) -> flask.Response:
-        """Create a webhook."""
+        """Create a webhook for this account."""
         body = access.body()
         access.needed(body, "name", "targetUrl", "resource", "event")
         _check_target(str(body["targetUrl"]))
@@ -61,13 +61,13 @@ class WebhookRoutes:
         return flask.jsonify(shapes.webhook(hook))
 
     def subscription(self, webhook_id: str) -> flask.Response:
-        """Return a webhook."""
+        """Return a webhook of this account."""
         return flask.jsonify(shapes.webhook(self._own(webhook_id)))
 
     def resubscribe(self, webhook_id: str) -> flask.Response:
-        """Change name, targetUrl or secret; ``status`` can only become active.
+        """Change the name, the targetUrl or the secret of a webhook.
 
-        Everything else is ignored.
+        ``status`` can only be changed to active. Everything else in the request is ignored.
         """
         body = access.body()
         access.needed(body, "name", "targetUrl")
@@ -86,7 +86,7 @@ class WebhookRoutes:
         return flask.jsonify(shapes.webhook(hook))
 
     def unsubscribe(self, webhook_id: str) -> flask.Response:
-        """Delete a webhook."""
+        """Delete a webhook of this account."""
         with self._world.lock:
             hook = self._own(webhook_id)
             del self._world.webhooks[webhook_id]

@@ -1,4 +1,7 @@
-"""Inputs of a pressed button: checked and combined with the button's data, as a Webex client does it."""
+"""Inputs of a pressed button, as a Webex client sends them.
+
+They are checked and combined with the button's data.
+"""
 
 from __future__ import annotations
 
@@ -56,7 +59,7 @@ def gather(action: Json, around: tuple[Json, ...], typed: Json, *, force: bool) 
 
 
 def _value(element: Json, typed: Any) -> str | None:
-    """Return the value that this input sends; an empty choice or number sends none."""
+    """Return the value that this input sends; an empty choice or number sends no value."""
     if typed is not None:
         return ",".join(map(str, typed)) if isinstance(typed, list) else str(typed)
     kind, given = element["type"], element.get("value")

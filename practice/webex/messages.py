@@ -42,7 +42,7 @@ class MessageRoutes:
         )
 
     def create(self) -> flask.Response:
-        """Post a message."""
+        """Post a message as this account."""
         return self._shown(self._posting.create(actor(), access.body(self._contents.posted)))
 
     def get(self, message_id: str) -> flask.Response:

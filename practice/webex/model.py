@@ -15,12 +15,15 @@ RoomType = Literal["group", "direct"]
 
 
 def new_id(kind: str) -> str:
-    """Return a new ID as Webex makes them: base64url of a ``ciscospark://`` URI, without padding."""
+    """Return a new ID as Webex makes them.
+
+    It is a ``ciscospark://`` URI in base64url, without padding.
+    """
     return named_id(kind, str(uuid.uuid4()))
 
 
 def named_id(kind: str, name: str) -> str:
-    """Return the ID of an object whose inner name is known."""
+    """Return the Webex ID of an object whose inner name is known."""
     return base64.urlsafe_b64encode(f"ciscospark://us/{kind}/{name}".encode()).decode().rstrip("=")
 
 
@@ -37,13 +40,16 @@ class Person:
 
     @property
     def first_name(self) -> str:
-        """Name that a mention of this person shows (for a bot it is never more)."""
+        """Return the name that a mention of this person shows.
+
+        For a bot, a mention never shows more than this name.
+        """
         return self.display_name.split(" ", maxsplit=1)[0]
 
 
 @dataclass(slots=True)
 class Room:
-    """Space or 1:1."""
+    """Room of messages: a space or a 1:1."""
 
     title: str
     type: RoomType
@@ -99,7 +105,7 @@ class Message:
 
     @property
     def current(self) -> Version:
-        """Version that people see."""
+        """Return the version of the message that people see now."""
         return self.versions[-1]
 
 
@@ -117,7 +123,7 @@ class Action:
 
 @dataclass(slots=True)
 class Webhook:
-    """Subscription of one account.
+    """Webhook: the subscription of one account to events.
 
     ``failures`` are the times of failed notifications, in monotonic seconds.
     """

@@ -1,4 +1,4 @@
-"""Posting, editing and deleting messages, with all refusals of the Messages API.
+"""Operations of the Messages API: post, edit and delete messages, with all of its refusals.
 
 Source: facts/webex.md section 2.
 """
@@ -83,7 +83,7 @@ class Posting:
         self._events.message(message, "deleted")
 
     def get(self, reader: Person, message_id: str) -> Message:
-        """Return the message.
+        """Return the message if this account may see it.
 
         Raises:
             WebexError: with status 404 when this account may not see it.
@@ -94,7 +94,7 @@ class Posting:
         return message
 
     def own(self, author: Person, message_id: str) -> Message:
-        """Return the message.
+        """Return the message if this account wrote it.
 
         Raises:
             WebexError: with status 403 when this account did not write it, or 404 when it may not see it.
@@ -105,7 +105,7 @@ class Posting:
         return message
 
     def room(self, member: Person, room_id: str) -> Room:
-        """Return the room.
+        """Return the room if this account is in it.
 
         Raises:
             WebexError: with status 404 when this account is not in it.
@@ -116,9 +116,10 @@ class Posting:
         return room
 
     def _require_open(self, room: Room) -> None:
-        """Refuse whatever is new in an archived space.
+        """Refuse new messages and changes in an archived space.
 
-        Webex documents no answer for it. 403 is its answer for a space that takes no messages.
+        Webex documents no answer for this case. The status 403 is its answer for a space that takes
+        no messages.
         """
         if room.is_archived:
             raise WebexError(403, "The space is archived")

@@ -1,4 +1,4 @@
-"""Presses of a card's buttons: attachment actions."""
+"""Presses of a card's buttons, which Webex calls attachment actions."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Json = dict[str, Any]
 
 
 class Pressing:
-    """Attachment actions, created by people and read by the card's author."""
+    """Operations on attachment actions, which people create and the card's author reads."""
 
     def __init__(self, posting: Posting, events: Events, journal: Journal) -> None:
         self._posting, self._world, self._events, self._journal = (
@@ -26,7 +26,7 @@ class Pressing:
         )
 
     def create(self, person: Person, body: Json) -> Action:
-        """Create an action with any inputs (POST /attachment/actions).
+        """Create an attachment action with any inputs (POST /attachment/actions).
 
         The API allows this to every member (facts, section 3).
         """

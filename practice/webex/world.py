@@ -50,7 +50,7 @@ class Options:
 
 
 class World:
-    """All records.
+    """All records of the Webex half.
 
     Hold ``lock`` to read or write them. ``changed`` is notified with every message.
     """
@@ -81,7 +81,7 @@ class World:
             self.join(space, person)
 
     def add(self, person: Person) -> Person:
-        """Add a person."""
+        """Add a person to the directory."""
         self.people[person.id] = person
         return person
 
@@ -95,7 +95,7 @@ class World:
         """Return the person with this address.
 
         Raises:
-            KeyError: when there is none.
+            KeyError: when no person has this address.
         """
         for person in self.people.values():
             if person.email == email.lower():
@@ -121,7 +121,10 @@ class World:
         return None
 
     def touch(self, message: Message) -> None:
-        """Number this change of a message and wake all threads that wait for a change."""
+        """Give this change of a message the next number.
+
+        All threads that wait for a change are woken.
+        """
         with self.changed:
             self.changes += 1
             message.change = self.changes

@@ -1,6 +1,6 @@
 """Webex Connect's user audit log (facts/update-2026-11.md 1.1).
 
-The documents show a body and call the method GET, so the method that is taken can be switched.
+The documents show a request body and call the method GET, so the accepted method is a setting.
 """
 
 from __future__ import annotations
@@ -31,19 +31,22 @@ WORDS: Final = {
 
 
 class AuditLog:
-    """Route of the log. Entries come from the app, whose forms and faults write them."""
+    """Route of the audit log.
+
+    Its entries come from the app, whose forms and faults write them.
+    """
 
     def __init__(self, state: OutsideWorld, app: ConnectApp, settings: PracticeSettings) -> None:
         self._state, self._app, self._settings = state, app, settings
 
     def blueprint(self) -> Blueprint:
-        """Return the route."""
+        """Return the blueprint with the route of the audit log."""
         pages = Blueprint("connect_audit", __name__)
         pages.add_url_rule(PATH, view_func=self.entries, methods=["GET", "POST"])
         return pages
 
     def entries(self) -> ResponseReturnValue:
-        """Return the entries of the asked time, newest first."""
+        """Return the log's entries of the requested time, newest first."""
         if status := self._refusal():
             return _no(status)
         body = request.get_json(silent=True, force=True)
@@ -53,7 +56,7 @@ class AuditLog:
             return _no(400)
 
     def _refusal(self) -> int:
-        """Return the status with which the call is refused, or 0."""
+        """Return the HTTP status with which the call is refused, or 0."""
         if request.method != self._state.audit_method:
             return 405
         right = f"Bearer {self._settings.connect_audit_token}"
@@ -63,7 +66,7 @@ class AuditLog:
         return self._state.audit_refusal
 
     def _answer(self, body: Json) -> Json:
-        """Return the asked page.
+        """Return the requested page of the log.
 
         Raises:
             KeyError: when a field is missing; TypeError or ValueError for an invalid value.
@@ -84,7 +87,7 @@ class AuditLog:
 
 
 def _within(entries: Iterable[AuditEntry], body: Json) -> Iterable[AuditEntry]:
-    """Return the entries of the asked time and categories, newest first."""
+    """Return the entries of the requested time and categories, newest first."""
     first, last = (datetime.fromisoformat(body[name]) for name in ("from", "to"))
     events = {name for name in str(body.get("eventCategories", "")).split(",") if name}
     found = (entry for entry in entries if not events or entry.event in events)
@@ -93,7 +96,7 @@ def _within(entries: Iterable[AuditEntry], body: Json) -> Iterable[AuditEntry]:
 
 
 def _entry(entry: AuditEntry) -> Json:
-    """Return an entry as Cisco's sample shows it: the status stands in two fields."""
+    """Return an entry in the form of Cisco's sample, in which two fields have the status."""
     status = "ERROR" if entry.failed else "SUCCESS"
     return {
         "actionText": entry.told,

@@ -1,7 +1,7 @@
 """GraphQL search of the contact center, as far as a query about tasks needs it.
 
 Source: facts/update-2026-11.md 6. The field is ``lastQueue``, not ``queue``. Times are in
-milliseconds; seconds give an empty answer without a word. Introspection is off.
+milliseconds. With times in seconds the answer is empty and gives no reason. Introspection is off.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ def _created(tasks: list[Json], first: int, last: int) -> list[Json]:
 
 
 def _selected(query: str) -> list[str]:
-    """Return the names of the fields of a task that the query selects, without those inside them."""
+    """Return the names of a task's fields that the query selects, without their inner fields."""
     found = _SELECTED.search(query)
     inner = _INNER.sub("", found[1]).partition("}")[0] if found else ""
     return re.findall(r"\w+", inner)

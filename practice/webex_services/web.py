@@ -43,14 +43,14 @@ CHANGED: Final = (
 
 
 class Outside:
-    """Pages of the three services, and the control routes that break them."""
+    """Pages of the three Webex services, and the control routes that break them."""
 
     def __init__(self, world: World, connect: Connect, settings: PracticeSettings) -> None:
         self.state = OutsideWorld()
         self._world, self._connect, self._settings = world, connect, settings
 
     def blueprints(self) -> list[Blueprint]:
-        """Return the routes of the services."""
+        """Return the blueprints with the routes of the services."""
         pages = Blueprint("outside", __name__)
         pages.add_url_rule("/status/unresolved-incidents.json", view_func=self.incidents)
         pages.add_url_rule("/connect/v2/messages", view_func=self.send, methods=["POST"])
@@ -64,7 +64,10 @@ class Outside:
         return [pages, AuditLog(self.state, self._connect.app, self._settings).blueprint()]
 
     def control(self) -> Blueprint:
-        """Return the control route ``PATCH /practice/outside``, which sets the words of ``CHANGED``."""
+        """Return the control route ``/practice/outside``.
+
+        A PATCH of the route sets the values in ``CHANGED``.
+        """
         pages = Blueprint("outside_control", __name__, url_prefix="/practice")
         pages.add_url_rule("/outside", view_func=self.change, methods=["GET", "PATCH"])
         return pages
@@ -110,7 +113,7 @@ class Outside:
         return jsonify(answer), 201
 
     def message(self, number: str) -> ResponseReturnValue:
-        """Return the status of a mail; only select clients may read it."""
+        """Return the status of a mail, which only selected clients may read."""
         if code := self._key():
             return self._no(code)
         sent = self.state.sent.get(number)
@@ -130,7 +133,8 @@ class Outside:
     def tasks(self) -> ResponseReturnValue:
         """Return the email tasks, oldest first.
 
-        Times are in milliseconds. Seconds name an interval in 1970, and so an empty answer.
+        Times are in milliseconds. Times in seconds name an interval in 1970, so the answer is
+        empty.
         """
         if (refused := self._unauthorized()) is not None:
             return refused
@@ -146,7 +150,7 @@ class Outside:
         )
 
     def entry_points(self, org: str) -> ResponseReturnValue:
-        """Return the entry points, of one channel if the filter is accepted."""
+        """Return the entry points, or those of one channel if the filter is accepted."""
         if (refused := self._unauthorized() or self._other(org)) is not None:
             return refused
         wanted = request.args.get("filter", "")
@@ -161,7 +165,7 @@ class Outside:
         return jsonify({"meta": {"page": 0, "totalRecords": len(points)}, "data": page})
 
     def organization(self, org: str) -> ResponseReturnValue:
-        """Return the organization of the token; another one is not found."""
+        """Return the token's own organization; any other organization is not found."""
         if (refused := self._unauthorized() or self._other(org)) is not None:
             return refused
         return jsonify({"id": org, "name": "Contoso"})
@@ -174,7 +178,7 @@ class Outside:
         return search(str(body.get("query", "")), [_task(task) for task in self._connect.tasks])
 
     def _other(self, org: str) -> Response | None:
-        """Return the refusal for an organization that is not the token's."""
+        """Return the refusal of a call about another organization than the token's, or None."""
         if org == self._settings.contact_center_org:
             return None
         answer = jsonify(
@@ -223,7 +227,7 @@ class Outside:
 
 
 def _receipt(sent: Sent) -> Json:
-    """Return a receipt as the documents show it, with their mixed case."""
+    """Return a receipt in the form of the documents, with their mixed upper and lower case."""
     status = "Submitted" if sent.code == "7501" else "Failed"
     info = {
         "deliveryChannel": "email",
@@ -248,7 +252,7 @@ def _receipt(sent: Sent) -> Json:
 
 
 def _task(task: Task) -> Json:
-    """Return a task in the form of SPEC.
+    """Return a task in the form of the contact center's API.
 
     Times are in milliseconds, and the address is the one to which the mail was sent.
     """

@@ -1,4 +1,7 @@
-"""State of these services: open incidents, Webex Connect's service, and the contact center's entry points."""
+"""State of the Webex services other than messaging.
+
+It has the open incidents, Webex Connect's service, and the contact center's entry points.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,10 @@ Json = dict[str, Any]
 
 @dataclass(slots=True)
 class Sent:
-    """Mail that was given to the messaging API, with the address for its receipt and its result."""
+    """Mail that was given to the messaging API.
+
+    It has the address for its receipt and the result of sending.
+    """
 
     id: str
     reference: str
@@ -26,13 +32,13 @@ class Sent:
 
 @dataclass(slots=True)
 class OutsideWorld:
-    """State of the services.
+    """State of the Webex services other than messaging.
 
     ``refusal`` is a code (7001, 7007, 7010, 7020) with which Webex Connect refuses every call.
-    ``polling`` is whether it offers the beta status query. ``audit_method`` is the only method that
-    its audit log takes, and ``audit_refusal`` the status with which the log refuses every call.
-    ``channel_filter`` is whether the contact center filters entry points by channel, which only its
-    documents promise (facts/update-2026-11.md 6).
+    ``polling`` is whether Webex Connect offers the beta status query. ``audit_method`` is the only
+    method that its audit log accepts, and ``audit_refusal`` the status with which the log refuses
+    every call. ``channel_filter`` is whether the contact center filters entry points by channel,
+    which only its documents promise (facts/update-2026-11.md 6).
     """
 
     incidents: list[Json] = field(default_factory=list)
@@ -44,7 +50,7 @@ class OutsideWorld:
     sent: dict[str, Sent] = field(default_factory=dict)
 
     def reset(self) -> None:
-        """Reset everything to the initial state."""
+        """Reset the state of these services to the initial state."""
         self.incidents, self.refusal, self.polling = [], "", False
         self.audit_method, self.audit_refusal = "POST", 0
         self.channel_filter = True

@@ -1,1 +1,1 @@
-"""The card of a check's verdict, one module a section."""
+"""Card with the verdict of a check, one module for each section."""

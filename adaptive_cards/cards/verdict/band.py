@@ -49,7 +49,7 @@ def sentence(words: Text) -> str:
 
 
 def names(lines: tuple[CheckLine, ...], most: int = _NAMED_MOST) -> str:
-    """Return what these findings are about, with the first few by name."""
+    """Return the first few findings by name, and the number of the others."""
     named = [render(line.title) for line in lines[:most]]
     left = len(lines) - most
     if left <= 0:
@@ -78,9 +78,9 @@ def _broken(view: VerdictView) -> Band:
 
 
 def _when(view: VerdictView) -> str:
-    """Return since when the problem exists, and the damage.
+    """Return the time since which the problem exists, and the damage.
 
-    If both have the same start, it is given only once.
+    If both have the same start, the start is given only once.
     """
     if view.damage is None:
         return _since(view)
@@ -107,7 +107,7 @@ def _since(view: VerdictView) -> str:
 
 
 def _dated(key: str, at: datetime, now: datetime, **values: str) -> str:
-    """Return the text with the time alone if it was today, or else with the date, too."""
+    """Return a text with a time of today, or with a date and time of another day."""
     if day(at) == day(now):
         return text(f"{key}_today", clock=clock(at), **values)
     return text(key, at=day_clock(at), **values)
@@ -126,7 +126,7 @@ def _progress(view: VerdictView) -> str:
 
 
 def _silent(view: VerdictView) -> str:
-    """Return which clouds give no answer so far."""
+    """Return the sentence about clouds that give no answer so far, or an empty string."""
     clouds = listed(map(render, view.silent))
     return text("verdict.silent", clouds=clouds) if clouds else ""
 
@@ -144,7 +144,7 @@ def _click(view: VerdictView) -> Text:
 
 
 def _without_fix(view: VerdictView) -> Text:
-    """Return what a person does if no button fixes the first cause."""
+    """Return the text for the next step if no button fixes the first cause."""
     if view.sign_in_url and view.causes[0].title in SIGN_IN_TELLS:
         return _sign_in(view)
     return Text("verdict.turn_remedy")
@@ -153,7 +153,7 @@ def _without_fix(view: VerdictView) -> Text:
 def _both_ways(view: VerdictView) -> bool:
     """Return whether mail was seen at both ends of the path.
 
-    That is a copy that reached Webex Connect, and an answer that left.
+    The two ends are a copy that reached Webex Connect, and an answer that left.
     """
     return bool(view.proofs) and {Station.MAILBOX, Station.FORWARD, Station.ANSWER} <= _passed(view)
 
@@ -216,7 +216,7 @@ def _not_proven(view: VerdictView) -> Text:
 
 
 def _left_out(view: VerdictView) -> str:
-    """Return the names of a few findings that were not looked at; many are only counted."""
+    """Return the findings that were not looked at by name, or an empty string if they are many."""
     if len(view.skipped) > _NAMED_MOST:
         return ""
     return text("verdict.not_looked_at", what=names(view.skipped)) if view.skipped else ""

@@ -65,7 +65,7 @@ def _drawn(view: VerdictView, room: Budget) -> tuple[list[Element], list[Element
 def _has_list(view: VerdictView) -> bool:
     """Return whether the card has a part that opens with all findings.
 
-    While nothing is certain yet, the findings are shown directly.
+    While nothing is certain yet, the findings are shown directly instead.
     """
     return bool(view.causes) or not view.looking
 
@@ -106,7 +106,7 @@ def _sign_in(view: VerdictView) -> list[Element]:
 
 
 def _missing(view: VerdictView) -> list[Element]:
-    """Return the buttons for mail that is still missing: the file for TAC, and a mail to send as a test."""
+    """Return the buttons for missing mail: the file for TAC, and a mail to send as a test."""
     title = text("button.bundle" if view.causes else "button.mail_missing")
     missing = submit(title, "missing", channel=view.mailbox)
     test = submit(text("button.connect_test"), "connect_test", channel=view.mailbox)
@@ -119,7 +119,10 @@ def _keep(view: VerdictView) -> list[Element]:
 
 
 def _watch(view: VerdictView) -> list[Element]:
-    """Return the button that has a channel watched which was kept from this card, or ends that."""
+    """Return the button that has the channel watched, or ends its watch.
+
+    Only the card of a channel that was kept from this card has that button.
+    """
     if view.found is None or not view.found.kept:
         return []
     return watch_button(view.mailbox, watched=bool(view.found.watched))

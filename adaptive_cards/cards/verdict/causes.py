@@ -40,13 +40,13 @@ def _title(view: VerdictView, line: CheckLine) -> str:
 
 
 def _details(view: VerdictView, line: CheckLine) -> list[Element]:
-    """Return the facts of a cause, and the page about it."""
+    """Return the facts of a cause, and the link to the page about it."""
     told = _cause_facts(view, line)
     return [*([facts(told, "Small")] if told else []), *learn_more(line.page)]
 
 
 def _fact(view: VerdictView, cause: CheckLine) -> Text:
-    """Return the fact that is wrong.
+    """Return the wrong fact of a cause.
 
     A single cause is already shown in the band, and the same sentence should not appear twice.
     """
@@ -59,7 +59,7 @@ def _fact(view: VerdictView, cause: CheckLine) -> Text:
 
 
 def _is_the_button(view: VerdictView, line: CheckLine) -> bool:
-    """Return whether the card's button does what the remedy of this cause says, or a run has done it."""
+    """Return whether the card's button is the remedy of the cause, or a run has fixed the cause."""
     if line.fixed is not None:
         return True
     planned = view.fix is not None and "url" not in view.fix[1]

@@ -31,10 +31,10 @@ _END = re.compile(r"(?<=[a-z)'\"])\.(?=\s+[A-Z])|\s+\[[^\]]*\]\s*$|\s+https?://"
 
 
 def in_words(view: VerdictView, cause: CheckLine) -> str:
-    """Return the cause's own evidence in words, or that of the first finding that it explains.
+    """Return a cause's own evidence in words, or that of the first finding that it explains.
 
-    A setting has no error text, but the mail that it stopped has one. What was already shown as
-    seen is left out.
+    A setting has no error text, but the mail that the setting stopped has one. Evidence that is
+    already shown as seen is left out.
     """
     explained = (
         replace(line, seen=cause.seen) for line in view.symptoms if line.explained_by == cause.row
@@ -43,7 +43,7 @@ def in_words(view: VerdictView, cause: CheckLine) -> str:
 
 
 def details(view: VerdictView) -> Iterator[str]:
-    """Yield the evidence of the causes, and of what they explain, as the services wrote it."""
+    """Yield the evidence of causes and of their symptoms, as the services wrote it."""
     shown: dict[str, None] = {}
     for line in (*view.causes, *view.symptoms):
         shown |= dict.fromkeys(
@@ -62,7 +62,7 @@ def as_written(line: CheckLine) -> list[str]:
 
 
 def of_finding(line: CheckLine) -> str:
-    """Return a finding's evidence as written, without what was already shown as seen."""
+    """Return a finding's evidence as written, without text that is already shown as seen."""
     return "; ".join(as_written(replace(line, evidence=tuple(_unseen(line)))))
 
 
@@ -86,7 +86,7 @@ def _kept(items: tuple[Evidence, ...] | list[Evidence]) -> list[Evidence]:
 
 
 def _telling(items: list[Evidence]) -> list[Evidence]:
-    """Return the items without the trace's events before the one that failed."""
+    """Return only the failed events of a message trace, or all evidence if there are none."""
     failed = [item for item in items if item.kind == _TRACE and _event(item) in _FAILURES]
     return failed or items
 
@@ -103,7 +103,7 @@ def _in_words(item: Evidence) -> str:
 
 
 def _moment(item: Evidence) -> datetime | None:
-    """Return the time of a message trace's event, which is in UTC; None if it is no event's line."""
+    """Return the time of a message trace's event, which is in UTC, or None for any other line."""
     try:
         at = datetime.fromisoformat(item.text.partition(" | ")[0].strip())
     except ValueError:
@@ -112,7 +112,7 @@ def _moment(item: Evidence) -> datetime | None:
 
 
 def _traced(item: Evidence, at: datetime) -> str:
-    """Return an event of a message trace: when, what, and the mail server's reply."""
+    """Return a sentence about a message trace's event, with its time and the server's reply."""
     event = _event(item)
     named = f"trace_event.{event}"
     values = {
@@ -126,7 +126,7 @@ def _traced(item: Evidence, at: datetime) -> str:
 
 
 def _sentence(told: str) -> str:
-    """Return the first sentence, without values that are not there and without a link."""
+    """Return the first sentence of a reply, without a link and without values that are missing."""
     first = _END.split(_PLACEHOLDER.sub("", told), maxsplit=1)[0]
     return clip(first.strip().removesuffix("."), _SENTENCE_MOST)
 

@@ -37,7 +37,7 @@ def _written(view: VerdictView, room: Budget) -> list[Element]:
 
 
 def found(view: VerdictView, room: Budget) -> list[Element]:
-    """Return the lists alone, with wrong findings first.
+    """Return only the lists of findings, with wrong findings first.
 
     There is one list each for the administrator's sign-in, the bot's own read access and no
     sign-in, and a separate one for skipped steps.
@@ -52,7 +52,10 @@ def found(view: VerdictView, room: Budget) -> list[Element]:
 
 
 def _wrong_first(view: VerdictView) -> list[CheckLine]:
-    """Return the first findings, what is right last, each as the symptom that it is."""
+    """Return as many findings as fit, with those that are right last.
+
+    A finding that is a symptom is returned as one.
+    """
     lines = [_explained(view, line) for line in view.lines[:_LINES_MOST]]
     return sorted(lines, key=lambda line: (line.state is State.OK, line.row))
 
@@ -64,7 +67,7 @@ def _groups(lines: list[CheckLine]) -> list[tuple[str, list[CheckLine]]]:
 
 
 def _seen_by(access: Access, lines: list[CheckLine]) -> list[CheckLine]:
-    """Return what was seen with that access."""
+    """Return the findings that were made with one kind of access and not left out."""
     return [line for line in lines if line.access is access and line.state not in _LEFT_OUT]
 
 
@@ -107,7 +110,10 @@ def _sum(view: VerdictView) -> str:
 
 
 def _pairs(view: VerdictView, lines: list[CheckLine], room: Budget) -> list[tuple[str, str]]:
-    """Return the findings; the evidence of those that is shown above them is not repeated."""
+    """Return each finding as a label and a sentence.
+
+    Evidence that is shown above the findings is not repeated.
+    """
     above = {(line.row, line.evidence) for line in (*view.causes, *view.symptoms)}
     return [
         (
@@ -135,7 +141,7 @@ def _title(line: CheckLine) -> str:
 
 
 def _seen_and_expected(line: CheckLine) -> str:
-    """Return the finding with what was seen, and with what was expected where it is not right."""
+    """Return a finding with the value that was seen, and the expected value if it is not right."""
     words = _title(line)
     if line.seen:
         words = text("verdict.line_seen", title=words, seen=render(line.seen).removesuffix("."))

@@ -23,7 +23,7 @@ _CENTRE: dict[str, Look] = {"horizontalAlignment": "Center"}
 
 
 def way(view: VerdictView) -> list[Element]:
-    """Return the path, or an empty list while nothing is known of any station."""
+    """Return the path of the mail, or an empty list while nothing is known of any station."""
     drawn = list(_stations(view))
     rows = [drawn[at : at + _IN_A_ROW] for at in range(0, len(drawn), _IN_A_ROW)]
     return [columns(*row, spacing="Small" if at else "Medium") for at, row in enumerate(rows)]
@@ -80,5 +80,8 @@ def _stop_text(view: VerdictView, stop: Stop) -> str:
 
 
 def _short(at: datetime, now: datetime) -> str:
-    """Return the time without its zone, which the kicker names, or another day without its year."""
+    """Return the time without its zone, which the kicker names, or the date without its year.
+
+    The date is used for a day other than today.
+    """
     return minutes(at) if day(at) == day(now) else day_month(at)

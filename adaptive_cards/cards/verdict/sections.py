@@ -1,7 +1,7 @@
 """Findings of a check by their meaning.
 
-They are causes, what these explain, what else was noticed, what is proven, and what was not
-checked.
+The sections are causes, symptoms that these explain, further notices, proofs, and findings that
+were not checked.
 """
 
 from __future__ import annotations
@@ -22,7 +22,10 @@ from jobs.model import State, Text
 
 
 def matter(view: VerdictView, room: Budget) -> list[Element]:
-    """Return the sections in their order; what was not checked appears only after the check ended."""
+    """Return the sections in their order.
+
+    The findings that were not checked appear only after the check ended.
+    """
     parts = [
         *causes(view, room),
         *_symptoms(view, room),
@@ -41,7 +44,7 @@ def matter(view: VerdictView, room: Budget) -> list[Element]:
 
 
 def _found(view: VerdictView) -> list[Element]:
-    """Return what the check found of the channel by itself, and what keeping it means."""
+    """Return the section with the values that the check found, and a note about keeping them."""
     if view.found is None or not view.found.values:
         return []
     told = [small_print(view.found.told)] if view.found.told else []

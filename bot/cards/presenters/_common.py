@@ -18,7 +18,7 @@ IDS = frozenset({"request-id", "client-request-id", "correlation-id", "trace-id"
 
 
 class ProblemFields(TypedDict):
-    """The fields of a view that tell what went wrong where a person was asked to do something."""
+    """Fields of a view that say what went wrong when a person was asked to do something."""
 
     problem: Text | None
     problem_code: str
@@ -26,7 +26,7 @@ class ProblemFields(TypedDict):
 
 
 def problem_fields(problem: Problem | None) -> ProblemFields:
-    """Return the fields for this problem; empty ones without any."""
+    """Return the fields of a view for this problem, or empty fields if there is no problem."""
     if problem is None:
         return {"problem": None, "problem_code": "", "problem_at": None}
     return {"problem": cause_text(problem), "problem_code": problem.code, "problem_at": problem.at}
@@ -43,7 +43,7 @@ def known_text(key: str) -> Text | None:
 
 
 def is_ok(found: Mapping[str, Finding], step: str) -> bool:
-    """Return whether the step was looked at and holds."""
+    """Return whether the step was checked and its finding is good."""
     return step in found and found[step].state is State.OK
 
 
@@ -53,16 +53,16 @@ def texts_of(evidence: Iterable[Evidence], kind: str) -> tuple[str, ...]:
 
 
 def thread_and_person(person: str) -> list[str]:
-    """Return the thread and, unless it is empty, this address for a 1:1 message."""
+    """Return the places of a card: the thread and, unless it is empty, the address of a person."""
     return list(filter(None, (THREAD, person)))
 
 
 def username(run: Run) -> str:
     """Return the user name of the SMTP login.
 
-    It is the token's own user: the delegate of a shared mailbox, or the UPN of the user of any other
-    mailbox (facts/update-2026-11.md 0.1). The rehearsal may have found that the server takes only
-    another name. The result is empty while the delegate is not known.
+    The name is that of the token's own user: the delegate of a shared mailbox, or the UPN of the
+    user of any other mailbox (facts/update-2026-11.md 0.1). The rehearsal may have found that the
+    server takes only another name. The result is empty while the delegate is not known.
     """
     if run.fact("shared"):
         return run.fact("username") or shared_mailbox_login(run)
@@ -84,7 +84,7 @@ def approver(run: Run) -> str:
 
 
 def ended_at(run: Run) -> datetime:
-    """Return the moment of the run's end; of its opening, before that."""
+    """Return the time at which the run ended, or at which it was opened if it has not ended."""
     return run.ended_at or run.opened
 
 
@@ -117,9 +117,10 @@ def unreachable_recipient(run: Run, question: str) -> Asked | None:
 
 
 def waits_for_person(run: Run, to: str, *questions: str) -> Text | None:
-    """Return who was asked 1:1 and since when, for the thread's card; None if nobody else was.
+    """Return who was asked 1:1 and since when, for the card in the thread.
 
-    The first of the questions that was answered with an address counts.
+    The first of the questions that was answered with an address counts. The result is None if
+    nobody was asked 1:1, and for every card outside the thread.
     """
     asked = _first_answer(run, questions)
     if asked is None or to != THREAD:

@@ -23,7 +23,7 @@ A message takes ten edits (facts/webex.md 2).
 
 
 def cards(run: Run, _: Services) -> list[DesiredCard]:
-    """Return the card, from the start of the run on.
+    """Return the card with the verdict on each channel, from the start of the run on.
 
     Progress is shown in ``EDITS`` parts.
     """
@@ -47,7 +47,7 @@ def _is_over(run: Run) -> bool:
 
 
 def view(run: Run) -> ChannelsView:
-    """Return the verdicts so far as a view."""
+    """Return the view of all channels with the verdicts so far."""
     return ChannelsView(
         channels=tuple(_channel_line(run, mailbox) for mailbox in bulk.mailboxes(run)),
         at=run.checked or now(),
@@ -71,7 +71,7 @@ def line_of(mailbox: str, last: Run | None) -> ChannelLine:
 
 
 def words_of(judged: Finding) -> Text:
-    """Return the verdict in one sentence."""
+    """Return the verdict on a channel in one sentence."""
     if judged.state is not State.WRONG:
         return judged.seen or Text("channels.nothing_wrong")
     return known_text(f"cause.{judged.cause}") or Text(f"step.{judged.facts['step']}")

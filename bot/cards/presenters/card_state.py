@@ -36,7 +36,7 @@ def slot_of(to: str) -> str:
 
 
 def earlier_slot(to: str, message: str) -> str:
-    """Return the slot under which a message is kept that another message takes over from."""
+    """Return the slot under which a message is kept that a newer message has replaced."""
     return f"{EARLIER}:{to}:{message}"
 
 
@@ -107,7 +107,7 @@ def desired_card(  # noqa: PLR0913  what a card is made of
     retires: bool = False,
     prompt: str | None = None,
 ) -> DesiredCard:
-    """A card whose mark follows from the view; the moment of drawing (``at``) is no news."""
+    """Return a card with a fingerprint of the view, without the time of drawing (``at``)."""
     plain = replace(view, at=NEVER) if hasattr(view, "at") else view  # type: ignore[type-var]
     return DesiredCard(
         slot,
@@ -127,7 +127,7 @@ def marked(before: str, view: object) -> str:
 
 
 def _language() -> bytes:
-    """Return the language and time zone, if they are not the usual ones: another one is news."""
+    """Return the language and time zone of the card, or nothing if they are the usual ones."""
     here = locale.current()
     return b"" if here == locale.DEFAULT else f"{here.language} {here.zone} ".encode()
 
@@ -135,8 +135,8 @@ def _language() -> bytes:
 def posted_card(services: Services, run_id: str, slot: str) -> PostedCard | None:
     """Return the state of a card in Webex, or None if Webex has not confirmed it.
 
-    A state that this bot did not write counts as none. It could name a message in another space,
-    and this run's links would be shown there.
+    A state that this bot did not write counts as none. Such a state could name a message in another
+    space, and this run's links would be shown there.
     """
     raw = services.redis.hget(keys.cards(run_id), slot)
     known = services.store.authenticator.verify(_context(run_id, slot), raw)
@@ -144,7 +144,7 @@ def posted_card(services: Services, run_id: str, slot: str) -> PostedCard | None
 
 
 def protected(services: Services, run_id: str, slot: str, shown: PostedCard) -> bytes:
-    """Return the state of a card as it is stored."""
+    """Return the state of a card in the form in which it is stored, protected against forgery."""
     return services.store.authenticator.protect(_context(run_id, slot), codec.dump(shown))
 
 

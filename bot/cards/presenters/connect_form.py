@@ -20,9 +20,10 @@ from jobs.storage.vault import Sealed
 
 
 def cards(run: Run, services: Services) -> list[DesiredCard]:
-    """Return the card, once everything at Microsoft is ready for it, until it is filled in.
+    """Return the card, once everything at Microsoft is ready for the form, until it is filled in.
 
-    If only the audit log says that the app is registered, it stays with the button that says so.
+    If only the audit log says that the app is registered, the card stays with the button that
+    confirms this.
     """
     if not _is_shown(run):
         return []
@@ -40,7 +41,7 @@ def cards(run: Run, services: Services) -> list[DesiredCard]:
 def _is_shown(run: Run) -> bool:
     """Return whether the run is open, an account is signed in and the fields' values are known.
 
-    The values of an app that somebody has deleted lead nowhere.
+    The values are not shown if somebody has deleted the app, because they lead nowhere.
     """
     shown = "mailbox_fields" in run.findings and not run.ended and run.account is not None
     return shown and not is_deleted(run)
@@ -52,7 +53,7 @@ def _is_filled_in(run: Run, view: ConnectFormView) -> bool:
 
 
 def form(run: Run, services: Services) -> ConnectFormView:
-    """Return the fields with their exact values."""
+    """Return the view of the form: the fields of Webex Connect with their exact values."""
     host, _, port = services.settings.smtp_server.rpartition(":")
     link = links.link(services, "handover", run.id)
     base = f"{services.settings.login_url}/{run.tenant}/oauth2/v2.0"
@@ -84,14 +85,14 @@ def form(run: Run, services: Services) -> ConnectFormView:
 
 
 def _after_form(run: Run) -> NextAction | None:
-    """Return what a person does once the form is filled in; None while it waits, or nobody has to act."""
+    """Return the next action of a person once the app is registered, or None if there is none."""
     action = next_action(run)
     known = _is_known(run, "registered", "registered")
     return action if known and action.turn not in {Turn.NOBODY, Turn.TIME} else None
 
 
 def _is_known(run: Run, question: str, step: str) -> bool:
-    """Return whether the requester said it, or the bot has read it in a log."""
+    """Return whether the requester confirmed the step, or the bot has read it in a log."""
     return bool(run.answer(question)) or run.settled(step)
 
 
@@ -105,14 +106,14 @@ def _is_read(run: Run) -> bool:
 
 
 def _is_secret_made(run: Run) -> bool:
-    """Return whether another client secret was asked for and is not there yet."""
+    """Return whether another client secret was asked for and has not been made yet."""
     return bool(run.answer("new_secret")) and not run.settled("client_secret")
 
 
 def _login_id(run: Run) -> str:
     """Return the address that signs in.
 
-    For a shared mailbox it is a description of the person until the address is known.
+    For a shared mailbox the result is a description of the person until the address is known.
     """
     return _login(run) or (text("connect.login_of_user") if run.fact("shared") else "")
 
@@ -120,7 +121,7 @@ def _login_id(run: Run) -> str:
 def _login(run: Run) -> str:
     """Return the sign-in name if it differs from the mailbox address, otherwise an empty string.
 
-    For a shared mailbox it is the delegate (facts/connect.md 1.2).
+    For a shared mailbox the name is that of the delegate (facts/connect.md 1.2).
     """
     if run.fact("shared"):
         return shared_mailbox_login(run)

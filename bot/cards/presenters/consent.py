@@ -29,9 +29,9 @@ PERMISSIONS = (
 
 
 def cards(run: Run, services: Services) -> list[DesiredCard]:
-    """Return the cards, from the moment the run waits for the administrator until consent is granted.
+    """Return the cards, from when the run waits for the administrator until consent is granted.
 
-    They are left out if somebody has deleted the app: its consent page leads nowhere.
+    There are no cards if somebody has deleted the app, because its consent page leads nowhere.
     """
     if not waits_for_consent(run) or is_deleted(run):
         return []
@@ -41,7 +41,7 @@ def cards(run: Run, services: Services) -> list[DesiredCard]:
 def _administrator(run: Run) -> str:
     """Return the address of the administrator who was asked for consent.
 
-    If no one was, return the administrator who was asked to sign in.
+    If nobody was asked, return the administrator who was asked to sign in.
     """
     return run.answer("consent_administrator") or run.answer("administrator")
 
@@ -49,7 +49,7 @@ def _administrator(run: Run) -> str:
 def waits_for_consent(run: Run) -> bool:
     """Return whether the run is waiting for an administrator to grant consent.
 
-    It is not while it reads a grant that was made a moment ago.
+    The run is not waiting while it reads a grant that was made a moment ago.
     """
     if run.ended or run.state_of("admin_consent") is not State.WAITING:
         return False
@@ -59,7 +59,10 @@ def waits_for_consent(run: Run) -> bool:
 
 
 def _not_granted(run: Run) -> ProblemFields | None:
-    """Return what a look found after Already granted was pressed, or None before it."""
+    """Return the problem that the run found no consent after Already granted was pressed, or None.
+
+    The result is None before the press, and if a newer problem is known.
+    """
     pressed, read = run.answers.get("look_again"), run.found_at["admin_consent"]
     problem = run.problems.get("consent")
     if pressed is None or read < pressed.at or (problem and problem.at > read):

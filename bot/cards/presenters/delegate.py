@@ -17,7 +17,7 @@ SLOT = "delegate"
 
 
 def cards(run: Run, _: Services) -> list[DesiredCard]:
-    """Return the card while the run needs the address."""
+    """Return the card while the run needs the address of the user who signs in."""
     asks = not run.ended and run.account is not None and delegate.needs_delegate(run)
     return [_ask(run)] if asks else []
 
@@ -29,7 +29,10 @@ def _ask(run: Run) -> DesiredCard:
 
 
 def _wrong(run: Run) -> Asked | None:
-    """Return the last address and why it is wrong: it is none, or nobody in the tenant has it."""
+    """Return the last answer and why it is wrong, or None if there is no wrong answer.
+
+    The answer may be no address, or an address that nobody in the tenant has.
+    """
     if typed := unreachable_recipient(run, DELEGATE):
         return typed
     named, seen = delegate_of(run), run.findings[SLOT].seen

@@ -22,7 +22,7 @@ KEPT = Text("verdict.kept_here")
 
 
 def cards(run: Run, questions: tuple[str, ...]) -> list[DesiredCard]:
-    """Return the card that asks for what the search did not find. It becomes the verdict's card."""
+    """Return the card that asks for what the search did not find, and later shows the verdict."""
     search = run.search or Search()
     view = DiscoveryView(
         run=run.id,
@@ -43,7 +43,7 @@ def cards(run: Run, questions: tuple[str, ...]) -> list[DesiredCard]:
 def found_channel(run: Run, services: Services) -> FoundChannel | None:
     """Return what a check found of the channel by itself, or None for a channel that was known.
 
-    Nothing was found yet before somebody has signed in.
+    Before somebody has signed in, nothing was found, and the result is empty.
     """
     if not run.brief.discover:
         return None
@@ -72,12 +72,12 @@ def _values(run: Run) -> tuple[tuple[str, str], ...]:
 
 
 def may_keep(run: Run, services: Services) -> bool:
-    """Return whether the channel can be kept in this space: it is whole, and nobody has kept it."""
+    """Return whether the channel can be kept here: it is complete, and nobody has kept it."""
     return adoption.may_be_kept(run) and services.channels.record(run.channel.mailbox) is None
 
 
 def _text_about_keeping(run: Run, services: Services) -> Text:
-    """Return what keeping means, that it is kept, or why it cannot be."""
+    """Return the text on what keeping the channel means, that it is kept, or why it cannot be."""
     if run.kept:
         return _kept(watched.interval_of(run, services))
     if lacks := adoption.missing(run):
@@ -92,13 +92,13 @@ def _kept(interval: str) -> Text:
 
 
 def _found_so_far(found: Search) -> tuple[tuple[str, str], ...]:
-    """Return the values that need no question."""
+    """Return the values that the search found, so that the card need not ask for them."""
     mailbox = {"found.forwarding": found.forwarding_address, "found.user": found.upn}
     return _known(_app(found) | mailbox)
 
 
 def _app(found: Search) -> dict[str, str]:
-    """Return the values of the app; none if several apps may be the channel's."""
+    """Return the values of the found app, or none if several apps may be the channel's."""
     if not found.certain:
         return {}
     app = found.apps[0]

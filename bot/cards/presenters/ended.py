@@ -1,4 +1,4 @@
-"""Presenter of the card that ends a cancelled run: what stays changed, and the button to undo it."""
+"""Presenter of the card that ends a canceled run: what stays changed, and the button to undo it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from jobs.steps import steps_of
 
 
 def cards(run: Run, services: Services) -> list[DesiredCard]:
-    """Return the card of a cancelled run. A failed run ends with its steps."""
+    """Return the card of a canceled run; the progress card shows the end of a failed run."""
     if run.ended is not Kind.CANCELLED:
         return []
     undone = undone_by(run, services.store.runs_of_mailbox(run.channel.mailbox))
@@ -41,9 +41,9 @@ def undo_button(run: Run) -> tuple[tuple[str, dict[str, str]], ...]:
 
 
 def left(run: Run) -> Text:
-    """Return what stays changed, in the order of the steps, and what was under way.
+    """Return the words on what stays changed, in the order of the steps, and on what was under way.
 
-    The call of a change that was under way may still arrive.
+    A change that was under way may still take effect.
     """
     names = _changed_steps(run)
     done = [run.changed[name] for name in names if run.change_applied(name)]
@@ -62,7 +62,10 @@ def _changed_steps(run: Run) -> list[str]:
 
 
 def _late_words(done: list[Changed], late: list[Changed]) -> Text:
-    """Return what stays changed, if anything does, and that what was under way may follow."""
+    """Return the words for a run that was canceled while a change was under way.
+
+    The words say what stays changed, if anything does, and what may still change.
+    """
     key = "notice.cancelled_late_words" if done else "notice.cancelled_only_late_words"
     return Text(key, {"done": _objects(done), "late": _objects(late)})
 

@@ -1,4 +1,4 @@
-"""Presenter of a channel's history and of the monthly summary: from figures to the views of cards."""
+"""Presenter of a channel's history and of the monthly summary: the views of both cards."""
 
 from __future__ import annotations
 
@@ -40,7 +40,8 @@ def history_view(  # noqa: PLR0913  everything that the card shows
 ) -> HistoryView:
     """Return the view of a channel's last days.
 
-    ``incidents`` are those that touch these days, oldest first, also the times without sight.
+    ``incidents`` are those that touch these days, oldest first. They include the times in which the
+    watch could not look at the channel.
     """
     return HistoryView(
         mailbox=mailbox,
@@ -56,7 +57,7 @@ def history_view(  # noqa: PLR0913  everything that the card shows
 
 
 def title_of(found: Figures) -> Text:
-    """Return the result in a few words: the availability, or that nobody has looked."""
+    """Return the result in a few words: the availability, or that the watch did not look."""
     if found.availability is None:
         return Text("history.title_none")
     return Text(
@@ -75,7 +76,7 @@ def _worst(found: Figures, incidents: Sequence[Incident]) -> State:
 
 
 def rows_of(found: Figures) -> tuple[Row, ...]:
-    """Return the figures as (label key, value); one that is not known is left out."""
+    """Return the figures as (label key, value); a figure that is not known is left out."""
     return (
         *_broken(found),
         *_times(found),
@@ -92,13 +93,13 @@ def _broken(found: Figures) -> list[Row]:
 
 
 def _times(found: Figures) -> list[Row]:
-    """Return the time to notice and the time to fix."""
+    """Return the time until a break was noticed and the time until it was fixed, if known."""
     pairs = (("notice", found.to_notice), ("fix", found.to_fix))
     return [(f"history.row_{name}", span(value)) for name, value in pairs if value is not None]
 
 
 def _mails(found: Figures) -> list[Row]:
-    """Return how many mails arrived, in all and on average on a day with a look."""
+    """Return how many mails arrived, in all and on average on a day on which the watch looked."""
     days = sum(bool(each.looks) for each in found.days)
     if not found.mails or not days:
         return []
@@ -107,7 +108,7 @@ def _mails(found: Figures) -> list[Row]:
 
 
 def _hit(found: Figures) -> list[Row]:
-    """Return how many mails met a break, if any did."""
+    """Return how many mails were late or bounced because of a break, if any were."""
     if not found.late and not found.bounced:
         return []
     values = {"late": number(found.late), "bounced": number(found.bounced)}
@@ -120,7 +121,7 @@ def _blind(found: Figures) -> list[Row]:
 
 
 def _first_day(found: Figures) -> list[Row]:
-    """Return the first day with a look, if the days before it have none."""
+    """Return the first day on which the watch looked, if it is not the first day of the history."""
     first = found.first_day
     if first is None or found.days[0].date == first:
         return []
@@ -180,7 +181,7 @@ def report_view(
 
 
 def _mean_share(watched: Sequence[Figures]) -> list[Row]:
-    """Return the mean availability of the watched channels; none without any."""
+    """Return the mean availability of the watched channels, or no row if none is known."""
     shares = [share for found in watched if (share := found.availability) is not None]
     if not shares:
         return []
@@ -209,7 +210,7 @@ def _report_state(found: Figures) -> State:
 
 
 def _report_words(found: Figures) -> Text:
-    """Return the breaks and the mails, and how fast a break was noticed and fixed if one was."""
+    """Return the words on breaks and mails, and on how fast breaks were noticed and fixed."""
     values = {"count": str(len(found.incidents)), "mails": number(found.mails)}
     if found.to_notice is None:
         return Text("report.line", values)

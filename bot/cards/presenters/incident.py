@@ -1,4 +1,4 @@
-"""Presenter of incidents: from the incidents that a card shows to its view, and to the news below it."""
+"""Presenter of incidents: the view of the card that shows them, and the news below that card."""
 
 from __future__ import annotations
 
@@ -43,8 +43,8 @@ def living_card(
 ) -> DesiredCard:
     """Return the card as it should look now, for the space or for a person's address.
 
-    It is edited only for a change that a person must see, and shows the newest numbers then. A
-    message takes ten edits (facts/webex.md 2).
+    The card is edited only for a change that a person must see, and shows the newest numbers then.
+    A message takes ten edits (facts/webex.md 2).
     """
     found = view(card, incidents, at, channel, direct=to != THREAD)
     part, over = _part(card, incidents), not open_ones(incidents)
@@ -119,7 +119,7 @@ def _news_view(incident: Incident, news: News) -> NoticeView:
 
 
 def reminder_card(card: IncidentCard, incidents: Sequence[Incident], number: int) -> DesiredCard:
-    """Return the reminder below the living card that nobody has said that they act."""
+    """Return the reminder below the living card, which says that nobody acts on the incident."""
     first = incidents[0]
     title = Text("watch.reminder_title", {"since": minute_of(first.since)})
     shown = NoticeView(Text("watch.kicker"), title, cause_of(first), "accent", "◆")
@@ -183,7 +183,7 @@ def _of_one(shown: IncidentView, incident: Incident, channel: Channel | None) ->
 
 
 def look_of(incidents: Sequence[Incident]) -> IncidentLook:
-    """Return how the card shows the incidents: as the worst of them."""
+    """Return the look of the card, which follows from its open incidents or else the ended ones."""
     current = open_ones(incidents)
     return _look_of_open(current) if current else _look_of_ended(incidents)
 
@@ -214,7 +214,7 @@ def _title(card: IncidentCard, look: IncidentLook, incidents: Sequence[Incident]
 
 
 def cause_of(incident: Incident) -> Text:
-    """Return the cause as a sentence."""
+    """Return the cause of the incident as a sentence."""
     return _cause_text(incident.cause)
 
 
@@ -223,7 +223,7 @@ def _cause_text(cause: str) -> Text:
 
 
 def _wrong_step(name: str) -> Text:
-    """Return that this step is wrong, for a cause that is only the name of a step."""
+    """Return the sentence that this step is wrong, for a cause that is only the name of a step."""
     if has_text(f"step.{name}"):
         return Text("watch.step_wrong", {"step": f"key:step.{name}"})
     return Text("watch.cause_unknown")
@@ -262,7 +262,7 @@ def _fixes(card: IncidentCard, incidents: Sequence[Incident]) -> tuple[str, dict
 
 
 def _rows(incidents: Sequence[Incident], at: datetime) -> list[Row]:
-    """Return the facts: since when, how long, which mails, and who is on it."""
+    """Return the facts of the incidents: since when, until when, which mails, and who acts."""
     return [
         *_begun(incidents),
         *_end_rows(incidents),
@@ -274,7 +274,7 @@ def _rows(incidents: Sequence[Incident], at: datetime) -> list[Row]:
 
 
 def _begun(incidents: Sequence[Incident]) -> list[Row]:
-    """Return when it began, and when it was noticed."""
+    """Return when the first of the incidents began, and when one was first noticed."""
     return [
         ("watch.row_since", verbatim_moment(min(each.since for each in incidents))),
         ("watch.row_noticed", verbatim_moment(min(each.noticed for each in incidents))),
@@ -282,7 +282,7 @@ def _begun(incidents: Sequence[Incident]) -> list[Row]:
 
 
 def _end_rows(incidents: Sequence[Incident]) -> list[Row]:
-    """Return when all of it was over, if it is."""
+    """Return when the last of the incidents ended, or no row while one goes on."""
     end = _end_of(incidents)
     return [] if end is None else [("watch.row_ended", verbatim_moment(end))]
 
@@ -310,7 +310,7 @@ def _damage(incidents: Sequence[Incident]) -> Damage:
 
 
 def _acting(incidents: Sequence[Incident], at: datetime) -> list[Row]:
-    """Return who is on it, or that nobody is as long as it goes on."""
+    """Return who acts on the incidents, or that nobody does while one goes on."""
     incident = _acted_on(incidents)
     if incident is not None:
         values = {"who": incident.acting, "since": minute_of(incident.acting_since or at)}
@@ -319,18 +319,18 @@ def _acting(incidents: Sequence[Incident], at: datetime) -> list[Row]:
 
 
 def _acted_on(incidents: Sequence[Incident]) -> Incident | None:
-    """Return the first incident that a person is on, or None."""
+    """Return the first incident that a person acts on, or None."""
     return next((each for each in incidents if each.acting), None)
 
 
 def _notified_people(incidents: Sequence[Incident]) -> list[Row]:
-    """Return who was written to because nobody was on it."""
+    """Return who was told 1:1 because nobody acted on the incidents."""
     told = sorted({name for each in incidents for name in each.told})
     return [("watch.row_told", verbatim(", ".join(told)))] if told else []
 
 
 def _seen_by(incident: Incident) -> list[Row]:
-    """Return the fact that only a test mail of the watch has seen it, and where the mail stopped."""
+    """Return that only a test mail of the watch showed the incident, and where the mail stopped."""
     if not _has_stopped_test_mail(incident):
         return []
     values = {"at": minute_of(incident.since), "where": f"key:watch.stops_{incident.station}"}
@@ -338,7 +338,7 @@ def _seen_by(incident: Incident) -> list[Row]:
 
 
 def _has_stopped_test_mail(incident: Incident) -> bool:
-    """Return whether a test mail showed the incident, and at which station it stopped is known."""
+    """Return whether a test mail showed the incident and the station where it stopped is known."""
     shown = incident.step == STEP and incident.sight is not Sight.CANNOT_LOOK
     return shown and incident.station is not None
 
@@ -355,7 +355,7 @@ def _change(news: News) -> Text:
 
 
 def _result(incident: Incident) -> Text:
-    """Return in one sentence how long it lasted, and what has ended it."""
+    """Return in one sentence how long the incident lasted, and which run has ended it, if any."""
     length = lasted(incident.duration or timedelta(0))
     if incident.fixed_by:
         return Text("watch.result_fixed", {"lasted": length, "run": incident.fixed_by})

@@ -19,14 +19,14 @@ from jobs.storage import codec, keys
 
 @dataclass(frozen=True, slots=True)
 class TypedInputs:
-    """Inputs of the first card as they were typed or known, and the reason why each wrong one is."""
+    """Inputs of the first card as they were typed or known, with the reason for each wrong one."""
 
     values: dict[str, str] = field(default_factory=dict)
     errors: dict[str, Text] = field(default_factory=dict)
 
 
 def cards(run: Run, services: Services) -> list[DesiredCard]:
-    """Return the card until its details are given, once Webex shows it."""
+    """Return the card from the moment Webex shows it until the details are given."""
     shown = _lacks_details(run) and posted_card(services, run.id, LIVING) is not None
     return [card(run, services)] if shown else []
 
@@ -37,7 +37,7 @@ def _lacks_details(run: Run) -> bool:
 
 
 def card(run: Run, services: Services) -> DesiredCard:
-    """Return the card with what was typed."""
+    """Return the first card, filled in with what was typed, and with the errors in it."""
     raw = services.redis.hget(keys.cards(run.id), _FIELD)
     kept = services.store.authenticator.verify(_context(run.id), raw)
     typed = codec.load(kept, TypedInputs) if kept is not None else TypedInputs()

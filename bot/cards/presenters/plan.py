@@ -75,7 +75,7 @@ def _copies(run: Run, services: Services, found: PlanView) -> dict[str, PlanView
 
 
 def _asks(run: Run, found: PlanView) -> bool:
-    """Return whether the plan needs an approval, or waits for what blocks it or what it names."""
+    """Return whether the plan needs a person: to approve it, or to act on a cause that it shows."""
     return bool(found.blocking) or next_action(run).turn is Turn.APPROVER or _is_named(run, found)
 
 
@@ -137,7 +137,7 @@ def _all_named(told: FixBrief) -> tuple[Text, ...]:
 
 
 def _turn(told: FixBrief) -> Turn:
-    """Return the role that acts on the first of these causes; nobody without any."""
+    """Return the role that acts on the first cause that no plan changes, or nobody without one."""
     return who_acts(told.manual_causes[0]) if told.manual_causes else Turn.NOBODY
 
 
@@ -206,9 +206,9 @@ def _no_role(run: Run) -> tuple[Text, ...]:
 
 
 def _stays(run: Run) -> tuple[Text, ...]:
-    """Return what an undo leaves as it is, each with the reason.
+    """Return a line for each thing that an undo leaves as it is, with the reason.
 
-    The Webex Connect asset is always among it.
+    The Webex Connect asset always has such a line.
     """
     left = [run.findings[name] for name in steps_of(run) if run.state_of(name) in LEFT]
     return (*_stand(run, left), Text("plan.undo_asset"))

@@ -43,7 +43,7 @@ def addresses(run: Run) -> tuple[Address, ...]:
 
 
 def _address(key: str, value: str, host: str) -> Address:
-    """Return the address with its host's other spelling, if that is not plain ASCII in both."""
+    """Return the address, with the other spelling of its host if ASCII and display form differ."""
     ascii_host, displayed = spelling.as_ascii(host), spelling.as_displayed(host)
     other = displayed if displayed != host else ascii_host if ascii_host != host else ""
     local = value.rpartition("@")[0]

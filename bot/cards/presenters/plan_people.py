@@ -1,7 +1,8 @@
-"""Approvers of a plan that somebody without the right to approve it asked for, where they are not.
+"""Approvers of a plan that nobody can approve in the place where it was asked for.
 
-That is a 1:1 message, or a space without any approver. Each approver gets the plan 1:1, with the
-buttons. Every copy says who is waited for, and who has decided.
+Such a place is a 1:1 message of a person without the right to approve, or a space without any
+approver. Each approver gets the plan 1:1, with the buttons. Every copy says who is waited for, and
+who has decided.
 """
 
 from __future__ import annotations
@@ -24,12 +25,15 @@ def copies(run: Run, services: Services) -> tuple[str, ...]:
 
 
 def for_asker(run: Run, services: Services) -> PlanPeople | None:
-    """Return the people for the card of the person who asked; None if that person may approve."""
+    """Return the people to name on the card of the person who asked, or None.
+
+    The result is None if that person may approve the plan, or if an approver is in the same space.
+    """
     return replace(_people(run, services), asked_by="") if _approvers(run, services) else None
 
 
 def for_approver(run: Run, services: Services, address: str) -> PlanPeople:
-    """Return the people for an approver's copy, which names the other approvers."""
+    """Return the people to name on an approver's copy, among them the other approvers."""
     found = _people(run, services)
     others = tuple(each for each in found.waits_for if each != address)
     return replace(found, waits_for=others, unreachable=(), may_approve=True)
@@ -45,7 +49,7 @@ def _people(run: Run, services: Services) -> PlanPeople:
 
 
 def _asked(run: Run, services: Services) -> tuple[str, ...]:
-    """Return the approvers whom the plan reaches 1:1: Webex has not refused their copy."""
+    """Return the approvers whose 1:1 copy of the plan Webex has not refused."""
     return tuple(
         address
         for address in _reachable(run, services)

@@ -40,7 +40,8 @@ GROUPS = ("entra", "microsoft", "connect")
 def cards(run: Run, services: Services) -> list[DesiredCard]:
     """Return the card, from the first approval to the end of the run.
 
-    If the plan has nothing to approve, it starts with the plan. A failure is shown at any time.
+    If the plan has nothing to approve, the card starts with the plan. A failure is shown at any
+    time.
     """
     if not _is_begun(run) and run.ended is not Kind.FAILED:
         return []
@@ -56,7 +57,7 @@ def cards(run: Run, services: Services) -> list[DesiredCard]:
 
 
 def _turn(found: ProgressView) -> str:
-    """Return whose turn it is and for what; nobody's turn and that of time are the same."""
+    """Return whose turn it is and for what, or an empty string if no person has to act."""
     return f"{found.turn}{found.turn_words.key}" if is_person(found.turn) else ""
 
 
@@ -91,8 +92,8 @@ def _with_unsent(found: ProgressView, run: Run) -> ProgressView:
 def _asks(run: Run, found: ProgressView, turn: str) -> str:
     """Return a value that identifies the request to a person.
 
-    It includes the time of the last press of Look again, so that the person sees the result of the
-    press even if nothing changed.
+    The value includes the time of the last press of Look again, so that the person sees the result
+    of the press even if nothing changed.
     """
     pressed = run.answers["look_again"].at if "look_again" in run.answers else ""
     return f"{turn}{_why(_persons_finding(run))}{pressed}"
@@ -109,7 +110,7 @@ def _stopped(run: Run) -> str:
 
 
 def view(run: Run) -> ProgressView:
-    """Return the run as rows."""
+    """Return the view of the run: its steps as rows, whose turn it is, and the problem, if any."""
     turn = next_action(run)
     stuck = _stuck(run)
     return ProgressView(
@@ -145,29 +146,30 @@ def steps_done(run: Run) -> Text:
 
 
 def _persons_finding(run: Run) -> Finding | None:
-    """Return the first finding that stays as it is until somebody has seen to it."""
+    """Return the first finding that stays as it is until a person acts, or None."""
     return next(filter(_is_a_persons, run.findings.values()), None)
 
 
 def _stuck(run: Run) -> Finding | None:
     """Return the finding that the card shows as its problem, or None.
 
-    It is the first that waits for a person, or otherwise the first that is stuck.
+    A finding that waits for a person comes first, and then any other that is stuck.
     """
     return _persons_finding(run) or next(filter(_is_stuck, run.findings.values()), None)
 
 
 def _told_finding(run: Run, stuck: Finding | None) -> Finding | None:
-    """Return the finding whose remedy the card says, or None.
+    """Return the finding whose remedy the card shows, or None.
 
-    A missing connection ends without anybody in the tenant, but the bot's operator can help it.
+    A missing connection may end without anybody in the tenant. But the bot's operator can help, so
+    its remedy is shown as well.
     """
     unconnected = stuck if stuck and stuck.cause in UNCONNECTED else None
     return _persons_finding(run) or unconnected
 
 
 def _groups(run: Run) -> tuple[tuple[str, tuple[Row, ...]], ...]:
-    """Return the title and the rows of each group that has any."""
+    """Return the title and the rows of each group that has rows."""
     return tuple((f"progress.group.{name}", rows) for name in GROUPS if (rows := _rows(run, name)))
 
 
@@ -200,7 +202,7 @@ def _buttons(run: Run, turn: NextAction) -> tuple[str, ...]:
 
 
 def _may_look_again(run: Run, turn: NextAction) -> bool:
-    """Return whether the run waits for somebody who is signed in to have it look again."""
+    """Return whether an account is signed in and the run has something to look at again."""
     waits = turn.words.key == "turn_words.look" or any(map(is_unread, run.findings.values()))
     return run.account is not None and waits
 
@@ -260,7 +262,8 @@ def _is_running(run: Run, steps: list[Step]) -> bool:
 def _title(run: Run, line: Step) -> Text:
     """Return the title of a line.
 
-    In an undo it names the step. Otherwise it names the line, which represents all its steps.
+    In an undo the title names the step. Otherwise the title names the line, which represents all
+    its steps.
     """
     return Text(f"step.{line.name}") if run.kind is RunKind.UNDO else Text(f"line.{line.name}")
 
@@ -268,8 +271,8 @@ def _title(run: Run, line: Step) -> Text:
 def _is_to_come(run: Run, step: Step, finding: Finding) -> bool:
     """Return whether the step runs later.
 
-    It waits for another step, it is wrong and its change has not begun, or the approval that it
-    waited for was given after the finding.
+    A step runs later if it waits for another step, or if it is wrong and its change has not begun.
+    A step that waited for an approval runs later if the approval was given after the finding.
     """
     if finding.waiting_for is Turn.APPROVER:
         return _is_approved(run, step)

@@ -55,7 +55,7 @@ def _agent(run: Run, mail: TestMailView) -> str:
 
 
 def _finished(run: Run, services: Services) -> list[DesiredCard]:
-    """Return the done card."""
+    """Return the card that ends a successful run and says how often the channel is watched."""
     done = replace(done_view(run), watched=watched.interval_of(run, services))
     card = desired_card("done", done, draw_done(done), final=True)
     return [replace(card, retires=watched.only_edit(services, run, card, slot_of(THREAD)))]
@@ -122,7 +122,7 @@ def _is_asked_for(arrival: Finding) -> bool:
 
 
 def _turn(stuck: Finding | None) -> Turn:
-    """Return the role that acts on the finding; nobody without one."""
+    """Return the role that acts on the finding that stops the mail; nobody if nothing stops it."""
     return stuck.waiting_for or Turn.ADMINISTRATOR if stuck else Turn.NOBODY
 
 
@@ -150,7 +150,7 @@ def _answer_at(answer: Finding | None) -> datetime | None:
 
 
 def done_view(run: Run) -> DoneView:
-    """Return every fact with its evidence, as a view."""
+    """Return the view of a finished run: its proofs, steps and changes."""
     made = list(_made(run))
     return DoneView(
         header=Header(run.id, run.channel.mailbox, 7, run.kind),
@@ -169,7 +169,7 @@ def done_view(run: Run) -> DoneView:
 
 
 def _has_new_token(run: Run) -> bool:
-    """Return whether this is a fix, and Webex Connect has got a new token in it."""
+    """Return whether the run is a fix in which Webex Connect got a new token."""
     return run.kind is RunKind.FIX and token_at(run) is not None
 
 

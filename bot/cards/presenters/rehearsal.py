@@ -1,4 +1,4 @@
-"""Presenter of the rehearsal card: the offer, the sign-in, and which phase failed and why."""
+"""Presenter of the rehearsal of Generate Token: the offer, the sign-in, and what failed and why."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ MAILBOX_USER = "mailbox_user"
 def cards(run: Run, services: Services) -> list[DesiredCard]:
     """Return the card, from the moment the rehearsal can begin until it is done or skipped.
 
-    A fix has no rehearsal, because the bot's own login proves it.
+    A fix has no rehearsal, because the bot's own login is the proof there.
     """
     if not _is_open(run) or not may_rehearse(run) or _is_bots_turn(run):
         return []
@@ -51,7 +51,7 @@ def _card(found: RehearsalView, to: str) -> DesiredCard:
 
 
 def waits_for_sign_in(run: Run) -> bool:
-    """Return whether somebody wants the rehearsal, and the mailbox user is to sign in for it."""
+    """Return whether somebody asked for the rehearsal and the mailbox user must sign in for it."""
     return not run.ended and "rehearsal" in steps_of(run) and _is_asked_for(run)
 
 
@@ -95,9 +95,10 @@ def _in_progress(base: RehearsalView, run: Run, services: Services) -> Rehearsal
 
 
 def _failed(base: RehearsalView, finding: Finding) -> RehearsalView:
-    """Return the view with the phase that failed; one that is tried again by itself is settling.
+    """Return the view with the phase that failed.
 
-    If the mailbox itself is lost, an administrator acts, and not the person who signs in.
+    A rehearsal that is tried again automatically is shown as settling. If the mailbox itself is
+    lost, an administrator acts, and not the person who signs in.
     """
     told = replace(
         base,
@@ -121,7 +122,7 @@ def _is_bots_turn(run: Run) -> bool:
 
 
 def _is_asked_for(run: Run) -> bool:
-    """Return whether somebody wants the rehearsal, and it waits."""
+    """Return whether somebody asked for the rehearsal and it is still waiting."""
     return run.answer("rehearse") == "yes" and run.state_of("rehearsal") is State.WAITING
 
 

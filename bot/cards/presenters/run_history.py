@@ -1,4 +1,4 @@
-"""Presenter of what earlier turns of a run asked, each answered request as one line."""
+"""Presenter of the requests that people have answered in a run, each as one line."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def lines(run: Run) -> tuple[Text, ...]:
 
 
 def approvals(run: Run) -> tuple[Text, ...]:
-    """Return the lines of the approvals alone, which the other approvers are told."""
+    """Return only the lines of the approvals, for the cards of the other approvers."""
     return tuple(words for _, words in _approved(run))
 
 
@@ -39,7 +39,7 @@ def _moments(run: Run) -> Iterator[tuple[datetime, Text]]:
 
 
 def _given(run: Run) -> Iterator[tuple[datetime, Text]]:
-    """Return what the first card was given; an adopted or known channel was never asked for."""
+    """Yield the line of the details from the first card; an adopted or known channel has none."""
     if run.detailed_at is None or run.kind is not RunKind.SETUP or not run.channel.callback_url:
         return
     channel = run.channel
@@ -59,7 +59,7 @@ def _signed_in(run: Run) -> Iterator[tuple[datetime, Text]]:
 
 
 def _planned_nothing(run: Run) -> Iterator[tuple[datetime, Text]]:
-    """Return that the plan has nothing to approve; a run that has begun had something."""
+    """Yield the line that the plan has nothing to approve, unless the run has begun its changes."""
     if run.plan and not run.plan.changes and not run.has_begun:
         yield run.plan.at, _entry("nothing", run.plan.at)
 
@@ -70,7 +70,7 @@ def _consented(run: Run) -> Iterator[tuple[datetime, Text]]:
 
 
 def _confirmed(run: Run) -> Iterator[tuple[datetime, Text]]:
-    """Return what a person said of Webex Connect: the token is saved, the app is registered."""
+    """Yield a line if a person said that the token is saved, and one for the registered app."""
     for question in ("token_saved", "registered"):
         if question in run.answers:
             given = run.answers[question]

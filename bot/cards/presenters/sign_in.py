@@ -26,7 +26,10 @@ SLOT = "signin"
 
 
 def cards(run: Run, services: Services) -> list[DesiredCard]:
-    """Return the cards that ask for a sign-in; after it, one that names the account until there is a plan."""
+    """Return the cards that ask for a sign-in.
+
+    After the sign-in there is one card, which names the account until there is a plan.
+    """
     if not run.detailed or run.ended:
         return []
     if run.account is None:
@@ -43,7 +46,7 @@ def waits_for_sign_in(run: Run) -> bool:
 def another_may(run: Run) -> bool:
     """Return whether another person may sign in because the current account is stuck.
 
-    That is so if the plan is blocked, or if a step needs another role.
+    An account is stuck if the plan is blocked, or if a step needs another role.
     """
     if run.account is None or run.ended:
         return False

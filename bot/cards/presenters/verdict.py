@@ -59,7 +59,7 @@ def cards(run: Run, services: Services) -> list[DesiredCard]:
 
 
 def _asks_nothing_new(run: Run, services: Services, card: DesiredCard) -> bool:
-    """Return whether the channel was kept, and the card asks for nothing that it did not before."""
+    """Return whether the channel was kept and the card makes no request that is new."""
     shown = posted_card(services, run.id, card.slot) if run.kept else None
     return shown is not None and shown.prompt == card.prompt
 
@@ -67,7 +67,7 @@ def _asks_nothing_new(run: Run, services: Services, card: DesiredCard) -> bool:
 def _urgency(run: Run, found: VerdictView) -> str:
     """Return the urgent part of the view: the end, the first real result, the causes and a problem.
 
-    A cloud that gives no answer is one, and that it answers again is not.
+    That a cloud gives no answer is a problem. That the cloud answers again is not urgent.
     """
     return (
         f"{bool(run.checked)}{_looked(found)}{found.fixed}{found.fix is not None}"
@@ -121,7 +121,7 @@ def view(run: Run, services: Services) -> VerdictView:
 
 
 def _found(run: Run, steps: Mapping[str, Step]) -> dict[str, Finding]:
-    """Return the findings of the check's steps; those of test mails only if any were sent."""
+    """Return the findings of the check's steps, without that of test mails if none were sent."""
     return {
         name: finding
         for name, finding in run.findings.items()
@@ -142,7 +142,7 @@ def _secret_ends(
 
 
 def _later(run: Run, services: Services, verdict: Verdict) -> tuple[Run, ...]:
-    """Return the runs that may have fixed what this check found; none without a cause."""
+    """Return the runs that may have fixed what this check found, or none if nothing was wrong."""
     ended = run.checked is not None and (verdict.causes or verdict.warnings)
     return services.store.runs_of_mailbox(run.channel.mailbox) if ended else ()
 
@@ -166,7 +166,7 @@ def _done(verdict: Verdict, fixed: Mapping[str, Run]) -> dict[str, Run]:
 def _fixing_run(verdict: Verdict, name: str, fixed: Mapping[str, Run]) -> Run | None:
     """Return the later run that has fixed a cause, or None.
 
-    A cause is fixed by the step whose plan fixes it, or else by the one that found it.
+    A cause is fixed by the step whose plan fixes it, or else by the step that found it.
     """
     return fixed.get(remedies.fixing_step(verdict, name)) or fixed.get(name)
 
@@ -182,7 +182,7 @@ def _mark_fixed(
 
 
 def _all_fixed(verdict: Verdict, fixed: Mapping[str, Run]) -> Text | None:
-    """Return by what run the last cause was fixed, once all of them are."""
+    """Return the words that name the run which fixed the last cause, once all causes are fixed."""
     done = _done(verdict, fixed)
     if not done or done.keys() != set(verdict.causes):
         return None
@@ -223,7 +223,10 @@ def _is_sign_in_offered(run: Run) -> bool:
 
 
 def _counted(verdict: Verdict, found: Mapping[str, Finding]) -> dict[str, Finding]:
-    """Return each finding as the verdict weighed it; one that did not count is history."""
+    """Return each finding as the verdict weighed it.
+
+    A finding that did not count is shown as a warning.
+    """
     return {name: verdict.weighed.get(name) or _history(finding) for name, finding in found.items()}
 
 
@@ -239,7 +242,7 @@ def _fix(run: Run, verdict: Verdict, sign_in_url: str) -> tuple[str, dict[str, s
 def _grant_url(run: Run, services: Services, *, has_fix: bool) -> str:
     """Return the link with which an administrator lets the bot read on its own, or ''.
 
-    It is shown after a finished check that offers no fix and whose tenant can grant access.
+    The link is shown after a finished check that offers no fix and whose tenant can grant access.
     """
     if run.checked is None or has_fix or not check.may_be_granted(services.redis, run):
         return ""
@@ -382,7 +385,7 @@ def _proofs(run: Run, steps: dict[str, Step], found: dict[str, Finding]) -> list
 
 
 def _proof(run: Run, step: Step, finding: Finding) -> Proof:
-    """Return the step's success with its moment; that of the look, if the moment is not known."""
+    """Return the step's success with its time, or with the time of the check if that is unknown."""
     return Proof(
         step.article_row, Text(f"step.{step.name}"), finding.signals.at or run.found_at[step.name]
     )

@@ -36,7 +36,7 @@ EXPLAINED = {
 def damage(run: Run, verdict: Verdict, found: Mapping[str, Finding]) -> Damage | None:
     """Return how much mail was missed and since when, or None if that is unknown.
 
-    It is known only if mail stops before an agent and the message trace was read.
+    The damage is known only if mail stops before an agent and the message trace was read.
     """
     stop = stop_of(verdict)
     if stop > MAIL_PATH.index(Station.AGENT):
@@ -80,7 +80,7 @@ def _keeps_copies(run: Run, found: Mapping[str, Finding]) -> bool:
 
 
 def _signals(found: Mapping[str, Finding], step: str) -> Signals:
-    """Return the signals of the step's finding; none, if it was not looked at."""
+    """Return the signals of the step's finding, or empty ones if the step was not looked at."""
     return found[step].signals if step in found else NO_SIGNALS
 
 
@@ -97,7 +97,7 @@ def _refused(found: Mapping[str, Finding]) -> tuple[int, datetime] | None:
 
 
 def _has_copied(found: Mapping[str, Finding], since: datetime) -> bool:
-    """Return whether a copy went on at that moment or later."""
+    """Return whether a copy of a mail was forwarded at that moment or later."""
     copied = _signals(found, "copies").at
     return copied is not None and copied >= since
 
@@ -108,7 +108,7 @@ def _missed(signals: Signals) -> tuple[int, datetime] | None:
 
 
 def no_incident(run: Run, found: Mapping[str, Finding]) -> list[Proof]:
-    """Return one line if all three sources were read and none reports an incident; otherwise none."""
+    """Return one line if all three sources of service status were read without an incident."""
     if not all(is_ok(found, name) for name in OUTSIDE):
         return []
     return [
@@ -121,7 +121,10 @@ def no_incident(run: Run, found: Mapping[str, Finding]) -> list[Proof]:
 
 
 def secret_expires(found: Mapping[str, Finding]) -> datetime | None:
-    """Return the date by which a person must act, or None; a date that is near is already a warning."""
+    """Return the date on which the client secret expires, or None.
+
+    A date that is near is left out, because the card shows it as a warning already.
+    """
     return _expiry(found["client_secret"]) if is_ok(found, "client_secret") else None
 
 
@@ -134,26 +137,26 @@ def secret_ends(found: Mapping[str, Finding]) -> datetime | None:
 
 
 def _expiry(secret: Finding) -> datetime | None:
-    """Return when the client secret of the finding expires, or None if it does not say."""
+    """Return when the client secret of the finding expires, or None if the finding does not say."""
     known = secret.facts.get("expires")
     return parse(known) if known else None
 
 
 def renewal(run: Run, ends: datetime | None) -> tuple[str, dict[str, str]] | None:
-    """Return the button of a fix that renews the client secret, or None if it need not be."""
+    """Return the button of a fix that renews the client secret, or None if no renewal is due."""
     return ("button.renew_secret", {"do": "fix", "channel": run.channel.mailbox}) if ends else None
 
 
 def may_send(run: Run, settings: Settings) -> bool:
     """Return whether the card offers a mail through Webex Connect.
 
-    That needs a configured key and a check that has not sent such a mail yet.
+    The offer needs a configured key and a check that has not sent such a mail yet.
     """
     return run.checked is not None and bool(settings.connect_url) and not run.brief.test_recipient
 
 
 def others(verdict: Verdict) -> tuple[str, ...]:
-    """Return what is possible, without the changes in Webex Connect."""
+    """Return the possible causes, without the changes in Webex Connect."""
     return tuple(name for name in verdict.possible if name != CHANGES)
 
 

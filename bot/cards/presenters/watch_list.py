@@ -1,4 +1,4 @@
-"""Presenter of /watch: from a watched channel and its last look to a line of the list."""
+"""Presenter of the list of ``/watch``: one line for each watched channel."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _UNSEEN: Mapping[frozenset[Eye], Text | None] = {
 
 
 def line_of(services: Services, watched: WatchedChannel, at: datetime) -> WatchLine:
-    """Return the line: what is known of the channel, when it was looked at, what cannot be seen."""
+    """Return the line of a channel: its state, the last look, and what the watch cannot see."""
     state = services.watching.incidents.state(watched.mailbox)
     incident = services.watching.incidents.open_of_channel(watched.mailbox)
     unseen = _unseen(state)
@@ -33,7 +33,7 @@ def line_of(services: Services, watched: WatchedChannel, at: datetime) -> WatchL
 
 
 def _incident_line(incident: Incident) -> tuple[State, Text]:
-    """Return the state and the words of a channel with an incident."""
+    """Return the state of a channel with an incident, and the cause in words."""
     state = State.UNKNOWN if incident.sight is Sight.CANNOT_LOOK else State.WRONG
     return state, cause_of(incident)
 

@@ -1,4 +1,4 @@
-"""Watch on the cards of a run: how they say that the channel is watched, and when they are edited for it."""
+"""Watch on the cards of a run: the words on how a channel is watched, and the edits for them."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from jobs.runs.run import Run
 def interval_of(run: Run, services: Services) -> str:
     """Return how often the run's channel is watched, as a value of a text, or an empty string.
 
-    It is empty for a channel whose cards go to another space, and for a run that is not the one by
-    which the channel is known.
+    The string is empty for a channel whose cards go to another space, and for a run that is not the
+    one by which the channel is known.
     """
     record = services.channels.record(run.channel.mailbox)
     watched = services.watching.channels.load(run.channel.mailbox)
@@ -32,7 +32,7 @@ def only_edit(services: Services, run: Run, wanted: DesiredCard, slot: str) -> b
 
 
 def request_cards(services: Services, mailbox: str) -> None:
-    """Have the card drawn by which the channel is known, because its watch has begun or ended."""
+    """Have the cards of the channel's run drawn, because the channel's watch has begun or ended."""
     record = services.channels.record(mailbox)
     if record is not None:
         services.cards.request(record.run)

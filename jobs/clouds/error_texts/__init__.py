@@ -1,1 +1,4 @@
-"""Reader of error texts: cleans a text, asks who speaks, and names the causes with their certainty."""
+"""Reader of error texts: it cleans a text, finds who speaks, and names the causes it finds.
+
+Each cause comes with its certainty.
+"""

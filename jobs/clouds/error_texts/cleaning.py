@@ -78,7 +78,10 @@ class CleanText:
 
 
 def clean(text: str) -> CleanText:
-    """Return the text without quotes, wrapping, escapes and markup; at most 64 kB of it are read."""
+    """Return the text without quotes, wrapping, escapes and markup.
+
+    At most 64 kB of the text are read.
+    """
     cut = len(text) > LONGEST
     lines = _marked_down(_transported(text[:LONGEST].replace("\r\n", "\n").replace("\r", "\n")))
     return CleanText(
@@ -132,7 +135,7 @@ def _without_tags(text: str) -> str:
 
 
 def _without_silent(text: str) -> str:
-    """Return the text without comments, styles, scripts and heads, a blank for each.
+    """Return the text with a blank in place of each comment, style, script and head.
 
     Each end is looked for once, so that many beginnings without an end take no longer than as many
     other characters.
@@ -152,13 +155,16 @@ def _without_silent(text: str) -> str:
 
 
 def _end_of_silent(kind: str, text: str, place: int) -> tuple[int, int]:
-    """Return where the end of a part begins and ends; without one, a place that is too far away."""
+    """Return the beginning and the end of the mark that ends a part that is not shown.
+
+    If there is no such mark, the result is a place that is too far away.
+    """
     found = _SILENT_ENDS[kind].search(text, place)
     return found.span() if found else (len(text) + _SILENT_MOST + 1, 0)
 
 
 def _with_whole_addresses(text: str) -> str:
-    """Return the text with each encoded address and each host that was wrapped in one line again."""
+    """Return the text with each wrapped host and encoded address in one line again."""
     lines: list[str] = []
     for line in text.split("\n"):
         last = lines[-1].rpartition(" ")[2] if lines else ""
@@ -201,7 +207,7 @@ def _once(text: str) -> str:
 
 
 def _joined(rest: str, status: str, code: str) -> str:
-    """Return what follows the first line of a reply, without the codes of its other lines."""
+    """Return the rest of a reply after its first line, without the codes of its other lines."""
     again = re.compile(
         rf"\s(?:(?:S:|<-*|SERVER -> CLIENT:|Rx) ?)?{status}(?P<more>[ -])(?:{re.escape(code)}(?![\d.])\s?)?"
     )

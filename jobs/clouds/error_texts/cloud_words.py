@@ -1,7 +1,7 @@
 """Words of Microsoft Graph, Exchange cmdlets and the network, and their meaning in a pasted text.
 
-The phrases of :mod:`jobs.clouds.causes` judge an answer whose service is known. Here the service is
-only what the text shows, so words that everybody uses count next to a sign of Microsoft's services.
+The phrases of :mod:`jobs.clouds.causes` judge an answer whose service is known. Here only the text
+shows the service, so words that everybody uses count next to a sign of Microsoft's services.
 """
 
 from __future__ import annotations
@@ -164,7 +164,10 @@ _OF_MAILBOX_LOGIN = tuple(
 
 
 def causes_of_mailbox_login(text: str, signs: Signs) -> list[FoundCause]:
-    """Return what a refused login by IMAP or POP may mean: the same token is refused by SMTP."""
+    """Return the causes that a refused login by IMAP or POP may have.
+
+    SMTP refuses the same token.
+    """
     match = _MAILBOX_LOGIN.search(text)
     if not match or not (signs.accepts(match.start(), *_OURS) or _is_of_microsoft(text, signs)):
         return []
@@ -172,12 +175,15 @@ def causes_of_mailbox_login(text: str, signs: Signs) -> list[FoundCause]:
 
 
 def _is_of_microsoft(text: str, signs: Signs) -> bool:
-    """Return whether a person names Microsoft in other words, and no other service."""
+    """Return whether the text names Microsoft in a person's own words, and no other service."""
     return not signs.has(Speaker.STRANGER) and _MICROSOFT.search(text) is not None
 
 
 def causes_of_clouds(text: str, signs: Signs) -> list[FoundCause]:
-    """Return the causes that words of Graph and of Exchange cmdlets name; the first match of each."""
+    """Return the causes that words of Graph and of Exchange cmdlets name.
+
+    For each cause, only the first match counts.
+    """
     causes = []
     for phrase in CLOUD_WORDS:
         match = phrase.pattern.search(text)

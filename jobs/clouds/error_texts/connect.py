@@ -31,8 +31,9 @@ def _by_code(text: str, signs: Signs) -> list[FoundCause]:
 def _counts(text: str, at: int, signs: Signs) -> bool:
     """Return whether the number at this place is a code of Webex Connect.
 
-    Where Webex Connect is known to speak every such number counts. In another text it needs a word
-    such as "code" before it as well as Webex Connect, or its own description next to it.
+    If Webex Connect is known to speak, every such number counts. In another text, the number needs
+    a word such as "code" before it as well as Webex Connect, or Webex Connect's own description
+    next to it.
     """
     if signs.heard is Speaker.CONNECT:
         return True

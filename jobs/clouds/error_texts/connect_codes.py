@@ -1,7 +1,7 @@
 """Codes of Webex Connect and their causes (facts/connect.md 1.6 and 2.4).
 
-Many programs have numbers between 7000 and 7999. One of Webex Connect is next to a word such as
-"code", or next to its own description, and Webex Connect speaks.
+Many programs have numbers between 7000 and 7999. A code of Webex Connect is next to a word such as
+"code", or next to its own description, and Webex Connect speaks in the text.
 """
 
 from __future__ import annotations

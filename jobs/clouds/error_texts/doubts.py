@@ -1,4 +1,4 @@
-"""Causes that a text leaves open: what else may be behind a refusal, and what outweighs what.
+"""Causes that a text leaves open: other causes of a refusal, and which cause outweighs which.
 
 Sources: facts/microsoft.md 4.1, facts/update-2026-11.md 7.
 """
@@ -91,7 +91,10 @@ _BARE = ("smtp_password_login", "smtp_auth_off_for_mailbox")
 
 
 def ranked(causes: Iterable[FoundCause], text: str) -> tuple[FoundCause, ...]:
-    """Return each cause once, certain ones first, without consequences, and with what else may be."""
+    """Return each cause once, certain ones first, and then the other causes that are possible.
+
+    A cause that is only the consequence of another cause in the text is left out.
+    """
     once = _once(_by_login(causes, text))
     certain = {each.cause for each in once if each.certain}
     kept = [each for each in once if not _follows(each.cause, certain)]
@@ -107,7 +110,10 @@ def _once(causes: Iterable[FoundCause]) -> list[FoundCause]:
 
 
 def _by_login(causes: Iterable[FoundCause], text: str) -> list[FoundCause]:
-    """Return the causes; a refused login is one with a password if the text shows such a login."""
+    """Return the causes, without a refused token if the text shows a login with a password.
+
+    A refused password takes its place.
+    """
     password = _shows_password_login(text)
     return [
         FoundCause("smtp_password_login", each.code, each.certainty, each.at)
@@ -131,7 +137,7 @@ def _follows(cause: str, certain: set[str]) -> bool:
 
 
 def _possible_beside(causes: Iterable[FoundCause], text: str) -> list[FoundCause]:
-    """Return what else may be behind these causes."""
+    """Return the other causes that may be behind an error with these causes."""
     return [
         FoundCause(rival, each.code, Certainty.POSSIBLE, each.at)
         for each in causes

@@ -29,8 +29,8 @@ def meaning_of(number: int, sentence: str = "") -> Meaning | None:
     """Return the meaning of an AADSTS number with its sentence, or None if neither is known.
 
     One number has several senses (650051, 50053, 65005), so the sentence decides if it says
-    something else. ``sentence`` is what follows the number, with its colon. Words far behind it, or
-    behind a number without a colon, are a person's own.
+    something else. ``sentence`` is the text after the number, with its colon. Words far behind the
+    number, or behind a number without a colon, are a person's own.
     """
     if number in OF_OTHER_PROTOCOLS or OTHER_RESOURCE.search(sentence):
         return None
@@ -39,7 +39,7 @@ def meaning_of(number: int, sentence: str = "") -> Meaning | None:
 
 
 def _by_sentence(known: Meaning, sentence: str) -> Meaning:
-    """Return the meaning of a number that is known, or the one of its sentence if that decides."""
+    """Return the meaning of a known number, or the meaning of its sentence if that decides."""
     said = _meanings_in(sentence)
     narrower = next((each for each in said if each.cause in NARROWER[known.cause]), None)
     if narrower:
@@ -50,10 +50,10 @@ def _by_sentence(known: Meaning, sentence: str) -> Meaning:
 
 
 def most_telling(numbers: Iterable[int], description: str) -> tuple[int, Meaning] | None:
-    """Return the number of an answer that says most, with its meaning, or None if none is known.
+    """Return the most specific number of an answer with its meaning, or None if none is known.
 
-    The last number with a meaning of its own comes first, because an answer begins with the
-    general one: ``AADSTS70002: Error validating credentials. AADSTS50126: ...``.
+    The last number with a meaning of its own comes first, because an answer begins with the general
+    one: ``AADSTS70002: Error validating credentials. AADSTS50126: ...``.
     """
     known = [(each, meaning_of(each, _sentence_of(each, description))) for each in numbers]
     ranked = sorted(known, key=lambda pair: pair[0] not in VAGUE | PROMPTS)
@@ -114,7 +114,10 @@ def causes_of_pages(text: str, signs: Signs) -> list[FoundCause]:
 
 
 def _sentences_in(text: str, signs: Signs) -> Iterator[tuple[Meaning, re.Match[str]]]:
-    """Yield the meaning and the place of each sentence, most specific first, none within another."""
+    """Yield the meaning and the place of each sentence, most specific first.
+
+    A sentence within another one is left out.
+    """
     seen: list[tuple[int, int]] = []
     for phrase in SENTENCES:
         match = phrase.pattern.search(text)
@@ -124,7 +127,7 @@ def _sentences_in(text: str, signs: Signs) -> Iterator[tuple[Meaning, re.Match[s
 
 
 def _within(match: re.Match[str], spans: list[tuple[int, int]]) -> bool:
-    """Return whether more specific words were found at the same place."""
+    """Return whether the match overlaps words that were found before and are more specific."""
     return any(match.start() < end and begin < match.end() for begin, end in spans)
 
 

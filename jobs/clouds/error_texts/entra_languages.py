@@ -1,8 +1,8 @@
 """Sentences of Entra's sign-in pages in other languages than English and German.
 
-Token answers are English whatever the language of the person is. The pages are not, and people copy
-their headings. Words of an administrator and of an approval near each other mean the same in all of
-the Romance languages, so one pattern covers several headings.
+Token answers are in English, regardless of the person's language. Sign-in pages are in the person's
+language, and people copy their headings. Words of an administrator and of an approval near each
+other mean the same in all of the Romance languages, so one pattern covers several headings.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
 """Sentences of Entra's errors and sign-in pages and their meaning.
 
-Those of other languages than English and German are in :mod:`jobs.clouds.error_texts.entra_languages`.
+Those of other languages than English and German are in
+:mod:`jobs.clouds.error_texts.entra_languages`.
 
 A sentence says more than its number: numbers are reused, and pages show none (facts/microsoft.md 5,
 facts/update-2026-11.md 7).

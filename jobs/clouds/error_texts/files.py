@@ -37,14 +37,17 @@ _UNPRINTABLE_MOST = 0.1
 
 
 class NoTextError(ValueError):
-    """File without a text that can be read. Its argument is ``picture``, ``kind`` or ``binary``."""
+    """Error because a file has no text that can be read.
+
+    Its argument is ``picture``, ``kind`` or ``binary``.
+    """
 
 
 def text_of(content: bytes) -> str:
-    """Return the text of a file; its first bytes say what it is, not its name.
+    """Return the text of a file, whose kind is known by its first bytes and not by its name.
 
     Raises:
-        NoTextError: it is a picture, another kind of file, or has no text in it.
+        NoTextError: the file is a picture, another kind of file, or has no text in it.
     """
     if _is_picture(content):
         raise NoTextError("picture")
@@ -71,7 +74,7 @@ def _decoded(content: bytes) -> str:
     """Return bytes as text: UTF-16 by its mark, UTF-8, or Windows' western code page.
 
     Raises:
-        NoTextError: there is a NUL byte in it, so it is none of them.
+        NoTextError: the bytes have a NUL byte, so they are in none of these encodings.
     """
     if content.startswith((b"\xff\xfe", b"\xfe\xff")):
         return content.decode("utf-16", "replace")
@@ -110,7 +113,7 @@ def _statuses(report: Message) -> Iterator[str]:
 
 
 def _content(part: Message) -> str:
-    """Return a part's text in its own character set, or what can be read of it."""
+    """Return a part's text in its own character set, or as much of it as can be read."""
     try:
         return str(part.get_content()) if isinstance(part, EmailMessage) else ""
     except (LookupError, ValueError, MessageError):

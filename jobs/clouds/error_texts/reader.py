@@ -1,8 +1,8 @@
 """Reader of an error text: from any text to the causes that it names.
 
 Every consumer goes through here: a pasted text, a file, an SMTP reply, a message trace, a token
-answer and Webex Connect's receipts. It cleans the text, asks who speaks, lets words come before
-numbers, and says what the text leaves open.
+answer and Webex Connect's receipts. The reader cleans the text, finds who speaks, lets words come
+before numbers, and names the causes that the text leaves open.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _OURS = (Speaker.EXCHANGE, Speaker.CONNECT, Speaker.ENTRA, Speaker.GRAPH)
 
 
 def read(text: str, heard: Speaker | None = None) -> Reading:
-    """Return what a text means.
+    """Return the meaning of a text.
 
     ``heard`` is the service if it is known to speak, as in an answer that the bot itself received.
     """
@@ -40,7 +40,10 @@ def read(text: str, heard: Speaker | None = None) -> Reading:
 
 
 def read_at_form(text: str) -> Reading:
-    """Return what a text means that a person saw in Webex Connect, unless a stranger speaks in it."""
+    """Return the meaning of a text that a person saw in Webex Connect.
+
+    Webex Connect counts as the speaker, unless a stranger to this channel speaks in the text.
+    """
     cleaned = clean(text)
     signs = signs_in(cleaned.flat)
     strange = signs.has(Speaker.STRANGER)
@@ -106,7 +109,10 @@ def _of_softer_words(flat: str, signs: Signs, numbers: list[EntraToken]) -> list
 
 
 def _is_ours(signs: Signs, replies: list[SmtpToken]) -> bool:
-    """Return whether a service of this channel speaks, and not only next to a stranger's codes."""
+    """Return whether a service of this channel speaks in the text.
+
+    If a stranger speaks in it as well, a code must be next to a sign of a service of this channel.
+    """
     if not signs.ours:
         return False
     return not signs.has(Speaker.STRANGER) or any(
@@ -152,5 +158,5 @@ def _unknown_replies(
 
 
 def _line_of(cleaned: CleanText, code: str) -> str:
-    """Return the person's own line with a code, without quotes and markup."""
+    """Return the line of the person's text that has the code, without quotes and markup."""
     return next((line for line in cleaned.lines if code.lower() in line.lower()), "")

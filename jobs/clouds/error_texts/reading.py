@@ -1,4 +1,4 @@
-"""Result of reading a text: the causes with their certainty, the codes, and what is not known."""
+"""Result of reading a text: the causes with their certainty, the codes, and the unknown codes."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from jobs.clouds.causes import ErrorKind, Meaning
 
 
 class Certainty(StrEnum):
-    """Certainty of a text: it says so, or other causes may be behind it as well."""
+    """Certainty of a cause: the text itself names it, or other causes are possible as well."""
 
     CERTAIN = "certain"
     POSSIBLE = "possible"
@@ -30,7 +30,7 @@ class FoundCause:
 
     @property
     def certain(self) -> bool:
-        """Return whether the text itself says so."""
+        """Return whether the text itself names this cause."""
         return self.certainty is Certainty.CERTAIN
 
     @property
@@ -40,7 +40,7 @@ class FoundCause:
 
 
 def found(meaning: Meaning, code: str, at: int, *, certain: bool = True) -> FoundCause:
-    """Return a cause for a meaning."""
+    """Return the cause that a meaning names, with its code and its place in the text."""
     certainty = Certainty.CERTAIN if certain else Certainty.POSSIBLE
     return FoundCause(meaning.cause, code, certainty, at, meaning.kind)
 
@@ -62,8 +62,8 @@ class UnknownCode:
 class Reading:
     """Meaning of a text.
 
-    ``ours`` is whether a service of this channel speaks in it. ``causes`` are ordered: what is
-    certain first. ``cut`` is whether the text was longer than what is read.
+    ``ours`` is whether a service of this channel speaks in it. ``causes`` are ordered: certain ones
+    come first. ``cut`` is whether the text was longer than the part that is read.
     """
 
     ours: bool

@@ -89,13 +89,13 @@ def own_replies(tokens: list[SmtpToken], text: str) -> list[SmtpToken]:
 
 
 def _quotes(before: SmtpToken, token: SmtpToken, text: str) -> bool:
-    """Return whether a reply of Exchange quotes the one that follows it in the text."""
+    """Return whether a reply of Exchange quotes the next reply in the text."""
     quoting = _OTHER_SERVER.match(before.code) is not None
     return quoting and _QUOTED_REPLY.search(text[max(token.at - _HEAD, 0) : token.at]) is not None
 
 
 def causes_of_recipients(tokens: list[SmtpToken], text: str, signs: Signs) -> list[FoundCause]:
-    """Return what the replies and sentences of a report say of the recipient."""
+    """Return the causes about the recipient that the replies and sentences of a report name."""
     forwarded = _CONNECT_ADDRESS.search(text) is not None
     told = [
         found(meaning, each.shown, each.at)
@@ -124,7 +124,7 @@ def _of_reply(token: SmtpToken, signs: Signs, *, forwarded: bool) -> Meaning | N
 
 
 def _is_lost(token: SmtpToken, said: str, *, ours: bool) -> bool:
-    """Return whether the reply gives a mail up. One that Exchange sends again is not lost."""
+    """Return whether the reply gives up a mail. A mail that Exchange sends again is not lost."""
     if token.status and _OTHER_SERVER.match(token.code):
         return True
     if token.status.startswith("4"):
@@ -139,5 +139,5 @@ def _of_forwarding(said: str) -> Meaning | None:
 
 
 def _is_unknown(token: SmtpToken) -> bool:
-    """Return whether the number says it, of a reply that refuses for good."""
+    """Return whether the reply refuses a mail for good with a code for an unknown recipient."""
     return token.code in _UNKNOWN_CODES and not token.status.startswith("4")

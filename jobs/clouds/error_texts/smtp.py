@@ -71,7 +71,8 @@ _REPEATED = 12
 def meaning_of(status: str, words: str, signs: Signs, at: int, code: str = "") -> Meaning | None:
     """Return the meaning of one reply, or None if it says nothing that is known.
 
-    Words come before numbers. A permanent reply (5xx) never passes by itself, whatever it says.
+    Words come before numbers. A permanent reply (5xx) never passes by itself, regardless of its
+    words.
     """
     meaning = _by_words_or_number(status, words, signs, at, code)
     passes = meaning is not None and meaning.kind is ErrorKind.TRANSIENT
@@ -99,7 +100,7 @@ def _says(each: SmtpWords, said: str, signs: Signs, at: int) -> bool:
 
 
 def _is_foreign(each: SmtpWords, signs: Signs, at: int) -> bool:
-    """Return whether a stranger, who says the same, speaks at this place."""
+    """Return whether a stranger to this channel, who uses the same words, speaks at this place."""
     return signs.strange(at) and (each.meaning.cause == _UNTOLD or not signs.ours)
 
 
@@ -114,7 +115,7 @@ def _by_number(status: str, code: str, words: str, signs: Signs, at: int) -> Mea
 
 
 def _is_of_mail(status: str, words: str, signs: Signs, at: int) -> bool:
-    """Return whether a code is one of mail, and not the version of something."""
+    """Return whether a code is a mail server's, and not the version number of a program."""
     plain = _OF_MAIL.search(words[:_SHORT]) is not None and not signs.strange(at)
     return bool(status) or plain or signs.accepts(at, *_OURS)
 
@@ -131,7 +132,7 @@ def _by_status(status: str, code: str) -> Meaning | None:
 
 
 def causes_of_replies(tokens: list[SmtpToken], text: str, signs: Signs) -> list[FoundCause]:
-    """Return the causes of the replies in a text, and of known words that stand without a code."""
+    """Return the causes of the replies in a text, and of known words without a code."""
     tokens = own_replies(tokens, text)
     causes = [
         found(meaning, each.shown, each.at, certain=not _is_open(each, meaning))
@@ -145,8 +146,8 @@ def causes_of_replies(tokens: list[SmtpToken], text: str, signs: Signs) -> list[
 def _with_words(tokens: list[SmtpToken], signs: Signs) -> list[SmtpToken]:
     """Return the replies without a code that is only repeated: ``#5.7.520 smtp;550 5.7.520 ...``.
 
-    A report names the code once more in its heading. Where the same code has known words, the
-    heading says nothing.
+    A report names the code once more in its heading. If the same code has known words elsewhere,
+    the heading says nothing.
     """
     worded = {each.code for each in tokens if each.code and _has_known_words(each, signs)}
     return [
@@ -162,12 +163,15 @@ def _has_known_words(token: SmtpToken, signs: Signs) -> bool:
 
 
 def _is_repeated(token: SmtpToken, after: SmtpToken | None) -> bool:
-    """Return whether nothing is said between a code and the same one after it."""
+    """Return whether the same code follows, with nothing said between the two codes."""
     return after is not None and token.code == after.code and len(token.words) <= _REPEATED
 
 
 def _of_refusals(tokens: list[SmtpToken], signs: Signs) -> list[FoundCause]:
-    """Return what Exchange's 5.7.1 may mean, which any refusal has, unless it speaks of spam."""
+    """Return the causes that Exchange's 5.7.1 may have.
+
+    Any refusal may have this code. A refusal that speaks of spam is left out.
+    """
     return [
         found(meaning, each.shown, each.at, certain=False)
         for each in tokens
@@ -189,16 +193,16 @@ def _of_restrictions(text: str, signs: Signs) -> list[FoundCause]:
 
 
 def _is_open(token: SmtpToken, meaning: Meaning) -> bool:
-    """Return whether the number alone says it, and the number has several senses."""
+    """Return whether only the number says the meaning, and the number has several senses."""
     return (
         token.code == _NOT_TOLD_APART and meaning == LOGIN_BLOCKED and "criteria" not in token.words
     )
 
 
 def _of_words(text: str, causes: list[FoundCause], signs: Signs) -> list[FoundCause]:
-    """Return the causes of words that stand without a code, as in a log or in a person's account.
+    """Return the causes of words without a code, as in a log or in a person's account.
 
-    Where a reply has named a cause, only unmistakable words name another one.
+    If a reply has named a cause, only unmistakable words name another one.
     """
     return [
         found(each.meaning, match[0].strip(), match.start())
@@ -208,6 +212,6 @@ def _of_words(text: str, causes: list[FoundCause], signs: Signs) -> list[FoundCa
 
 
 def _words_beside(causes: list[FoundCause]) -> list[SmtpWords]:
-    """Return the words that name a cause other than these."""
+    """Return the unmistakable words that name a cause other than these."""
     known = {BY_A_RULE, *(each.cause for each in causes)}
     return [each for each in SMTP_WORDS if each.unmistakable and each.meaning.cause not in known]

@@ -1,9 +1,9 @@
 """Words and codes of SMTP replies, non-delivery reports and message traces, and their meaning.
 
-Sources: facts/microsoft.md 2.3 and 4.1, facts/update-2026-11.md 4 and 7, and Microsoft's page "Email
-non-delivery reports and SMTP errors in Exchange Online" with the pages that it links. Words come
-before numbers: 4.3.2 is any system error, 5.7.1 any refusal, and 5.2.2 is a sender's limit only if
-the words say so.
+Sources: facts/microsoft.md 2.3 and 4.1, facts/update-2026-11.md 4 and 7, and Microsoft's page
+"Email non-delivery reports and SMTP errors in Exchange Online" with the pages that it links. Words
+come before numbers: 4.3.2 is any system error, 5.7.1 any refusal, and 5.2.2 is a sender's limit
+only if the words say so.
 """
 
 from __future__ import annotations

@@ -115,7 +115,7 @@ _NEAR = 400
 
 @dataclass(frozen=True, slots=True)
 class Signs:
-    """Signs in a text: where each is, and whose.
+    """Signs of services in a text, each with its place and its service.
 
     ``heard`` is the service whose answer the text is known to be, or None.
     """
@@ -130,7 +130,7 @@ class Signs:
         return self.heard is not None or any(each is not Speaker.STRANGER for each in self.speakers)
 
     def has(self, *speakers: Speaker) -> bool:
-        """Return whether one of these speaks anywhere in the text."""
+        """Return whether one of these services speaks anywhere in the text."""
         return self.heard in speakers or any(each in speakers for each in self.speakers)
 
     def accepts(self, at: int, *wanted: Speaker) -> bool:

@@ -64,7 +64,10 @@ class EntraToken:
 
 @dataclass(frozen=True, slots=True)
 class SmtpToken:
-    """Status of a reply (empty if only its enhanced code is there), the code, and its words."""
+    """SMTP reply in a text: its status, its enhanced code, and its words.
+
+    The status is empty if only the enhanced code is there.
+    """
 
     status: str
     code: str
@@ -106,7 +109,7 @@ def _with_sentences(text: str, places: list[tuple[int, int, int]]) -> list[Entra
 
 
 def _before_the_ids(sentence: str) -> str:
-    """Return the sentence up to the ids for support."""
+    """Return the sentence without the ids for support that follow it."""
     ends = _END.search(sentence)
     return sentence[: ends.start()] if ends else sentence
 
@@ -121,7 +124,7 @@ def smtp_tokens(text: str) -> list[SmtpToken]:
 
 
 def _replies(text: str) -> dict[int, tuple[int, str, str]]:
-    """Return the end, the status and the code of each SMTP reply by its place, each once."""
+    """Return the end, the status and the code of each SMTP reply in a text, by its place."""
     found: dict[int, tuple[int, str, str]] = {}
     for pattern in (_REPLY, _ALONE, _BARE):
         for each in pattern.finditer(text):
@@ -132,7 +135,7 @@ def _replies(text: str) -> dict[int, tuple[int, str, str]]:
 
 
 def _taken(found: dict[int, tuple[int, str, str]], at: int) -> bool:
-    """Return whether a reply is known at this place, or begins here with its status."""
+    """Return whether a known reply has its code here, or begins here with its status."""
     return any(at + more in found for more in range(_STATUS_MOST))
 
 

@@ -1,4 +1,7 @@
-"""Cmdlet call: its parameters, the roles that may run it, and its errors (facts/microsoft.md 3.5)."""
+"""Cmdlet call: its parameters, the roles that may run it, and its errors.
+
+Source: facts/microsoft.md 3.5.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +28,10 @@ SECURITY: Final = ADMINISTRATORS | {ids.SECURITY_ADMINISTRATOR}
 
 
 class CmdletError(Exception):
-    """Error of a cmdlet: status, generic message, and the exception's type and own message."""
+    """Error of a cmdlet, with its HTTP status and its texts.
+
+    The texts are a generic message, and the type and the own message of the exception.
+    """
 
     def __init__(
         self,
@@ -76,17 +82,20 @@ class CmdletError(Exception):
 
 
 def invalid(message: str, kind: str = TRANSFORMATION) -> CmdletError:
-    """Return a 400 for a value that the cmdlet cannot take."""
+    """Return the error 400 for a value that the cmdlet cannot accept."""
     return CmdletError(400, kind, message, generic=INVALID, code="BadRequest")
 
 
 def failed(message: str, kind: str = f"{TASKS}.TaskException") -> CmdletError:
-    """Return a 400 for a cmdlet that ran and refused."""
+    """Return the error 400 for a cmdlet that ran and refused the request."""
     return CmdletError(400, kind, message)
 
 
 def missing(name: str) -> CmdletError:
-    """Return a 404 ``NotFound`` for an object that does not exist, or that no reader knows yet."""
+    """Return the error 404 ``NotFound`` for an object that no reader knows.
+
+    The object does not exist, or it is not yet replicated.
+    """
     text = (
         f"The operation couldn't be performed because object '{name}' couldn't be found "
         "on 'PRACTICE01DC01.practice.example'."
@@ -95,13 +104,16 @@ def missing(name: str) -> CmdletError:
 
 
 def exists(name: str) -> CmdletError:
-    """Return a 400 for a name that is taken."""
+    """Return the error 400 for a name that another object has."""
     kind = "Microsoft.Exchange.Data.Directory.ADObjectAlreadyExistsException"
     return failed(f'The object "{name}" already exists.', kind)
 
 
 def identified(row: Json) -> Json:
-    """Return an object with the names that every object of Exchange has: ``Id``, ``Guid`` and its class."""
+    """Return an object with the properties that name every object of Exchange.
+
+    They are ``Id``, ``Guid`` and the object's class.
+    """
     name = str(row.get("Name"))
     guid = str(uuid.uuid5(uuid.NAMESPACE_URL, name))
     return {"Guid": guid, "ObjectClass": ["top"]} | row | {"Id": name}
@@ -120,22 +132,22 @@ class Run:
 
     @property
     def organization(self) -> Organization:
-        """Exchange organization of the tenant."""
+        """Return the Exchange organization of the tenant."""
         return self.tenant.exchange
 
     def has(self, name: str) -> bool:
-        """Return whether the parameter was given, even as null."""
+        """Return whether the call has this parameter, even with the value null."""
         return name.lower() in self.given
 
     def value(self, name: str) -> Any:
-        """Return the parameter's value, or None."""
+        """Return the value of this parameter, or None."""
         return self.given.get(name.lower())
 
     def text(self, name: str) -> str:
-        """Return a required text.
+        """Return the value of a required parameter as a text.
 
         Raises:
-            CmdletError: with status 400 when it is missing or empty.
+            CmdletError: with status 400 when the value is missing or empty.
         """
         value = self.value(name)
         if not isinstance(value, str) or not value:
@@ -145,7 +157,7 @@ class Run:
         return value
 
     def flag(self, name: str) -> bool:
-        """Return a boolean.
+        """Return the value of a boolean parameter.
 
         Raises:
             CmdletError: with status 400 for any other value.
@@ -159,7 +171,7 @@ class Run:
         return value
 
     def list_(self, name: str) -> list[str]:
-        """Return a multi-valued parameter, which is a list or one text."""
+        """Return the values of a multi-valued parameter, which may be given as one text."""
         value = self.value(name)
         if value is None:
             return []
@@ -178,7 +190,7 @@ class Run:
         return user
 
     def note(self, name: str, before: Any, after: Any) -> None:
-        """Write to the journal."""
+        """Write the call's change to the journal."""
         self.world.journal.write(self.who, "exchange", self.cmdlet, name, before, after)
 
 

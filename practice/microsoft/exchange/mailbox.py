@@ -119,7 +119,7 @@ def _forwarding(box: Mailbox) -> Json:
 
 
 def _smtp(value: Any) -> str | None:
-    """Return an address, given with or without ``smtp:``, with that prefix."""
+    """Return an address with the prefix ``smtp:``, whether or not it was given with the prefix."""
     if value in {None, ""}:
         return None
     address = re.sub(r"^smtp:", "", str(value), flags=re.IGNORECASE)

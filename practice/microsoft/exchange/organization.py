@@ -26,7 +26,7 @@ DEHYDRATED = (
 
 
 def need_customization(run: Run) -> None:
-    """Require an organization that is enabled for customization.
+    """Check that the organization is enabled for customization.
 
     The flag changes before the change takes effect, so the flag alone is not enough.
 
@@ -61,7 +61,7 @@ def get_organization_config(run: Run) -> Rows:
 
 @cmdlet("Enable-OrganizationCustomization", ADMINISTRATORS)
 def enable_organization_customization(run: Run) -> Rows:
-    """Enable customization: irreversible and tenant-wide.
+    """Enable customization of the organization, which is irreversible and tenant-wide.
 
     The flag changes at once; the effect comes later.
     """

@@ -57,7 +57,10 @@ def _find(run: Run, rows: list[Json], name: str) -> Json:
 
 
 def _known(run: Run, row: Json) -> bool:
-    """Return whether readers know the object; Exchange's directory replicates a new one."""
+    """Return whether readers know the object already.
+
+    Exchange's directory replicates a new object, which takes some time.
+    """
     made = run.organization.made.get(str(row.get("Guid")))
     delay = timedelta(seconds=run.world.settings.exchange_replication_s)
     return made is None or run.world.now() - made >= delay
@@ -117,13 +120,13 @@ def _number(run: Run, name: str) -> int:
 
 @cmdlet("Get-HostedOutboundSpamFilterPolicy", READERS, "Identity")
 def get_policy(run: Run) -> Rows:
-    """Return the policies; the cmdlet has no ResultSize."""
+    """Return the outbound spam policies; the cmdlet has no ResultSize."""
     return _shown(run, run.organization.outbound_policies)
 
 
 @cmdlet("New-HostedOutboundSpamFilterPolicy", SECURITY, f"Name {POLICY}")
 def new_policy(run: Run) -> Rows:
-    """Create a policy; without a rule it applies to no sender."""
+    """Create an outbound spam policy, which without a rule applies to no sender."""
     need_customization(run)
     name = _name(run, run.organization.outbound_policies)
     default = next(row for row in run.organization.outbound_policies if row["IsDefault"])
@@ -140,7 +143,7 @@ def new_policy(run: Run) -> Rows:
 
 @cmdlet("Set-HostedOutboundSpamFilterPolicy", SECURITY, f"Identity {POLICY}")
 def set_policy(run: Run) -> Rows:
-    """Change a policy."""
+    """Change an outbound spam policy."""
     need_customization(run)
     policy = _find(run, run.organization.outbound_policies, run.text("Identity"))
     before = dict(policy)
@@ -151,7 +154,7 @@ def set_policy(run: Run) -> Rows:
 
 @cmdlet("Remove-HostedOutboundSpamFilterPolicy", SECURITY, "Identity Force")
 def remove_policy(run: Run) -> Rows:
-    """Remove a policy; its rule remains."""
+    """Remove an outbound spam policy; its rule remains."""
     need_customization(run)
     policy = _find(run, run.organization.outbound_policies, run.text("Identity"))
     if policy["IsDefault"]:
@@ -163,7 +166,7 @@ def remove_policy(run: Run) -> Rows:
 
 @cmdlet("Get-HostedOutboundSpamFilterRule", READERS, "Identity State")
 def get_rule(run: Run) -> Rows:
-    """Return the rules by priority."""
+    """Return the rules of the outbound spam policies by priority."""
     rows = _shown(
         run, sorted(run.organization.outbound_rules, key=lambda row: int(row["Priority"]))
     )
@@ -172,9 +175,9 @@ def get_rule(run: Run) -> Rows:
 
 @cmdlet("New-HostedOutboundSpamFilterRule", SECURITY, f"Name Enabled {RULE}")
 def new_rule(run: Run) -> Rows:
-    """Create a rule for a policy.
+    """Create a rule for an outbound spam policy.
 
-    Without a priority it comes last. With one, the other rules move down.
+    Without a priority the rule comes last. With one, the other rules move down.
     """
     need_customization(run)
     rules = run.organization.outbound_rules
@@ -230,7 +233,7 @@ def _move(run: Run, rule: Json) -> None:
 
 @cmdlet("Set-HostedOutboundSpamFilterRule", SECURITY, f"Identity Name {RULE}")
 def set_rule(run: Run) -> Rows:
-    """Change a rule."""
+    """Change a rule of an outbound spam policy."""
     need_customization(run)
     rule = _find(run, run.organization.outbound_rules, run.text("Identity"))
     before = dict(rule)
@@ -245,7 +248,7 @@ def set_rule(run: Run) -> Rows:
 
 @cmdlet("Remove-HostedOutboundSpamFilterRule", SECURITY, "Identity")
 def remove_rule(run: Run) -> Rows:
-    """Remove a rule; its policy remains."""
+    """Remove a rule of an outbound spam policy; the policy remains."""
     need_customization(run)
     rule = _find(run, run.organization.outbound_rules, run.text("Identity"))
     run.organization.outbound_rules.remove(rule)
@@ -259,13 +262,13 @@ def remove_rule(run: Run) -> Rows:
 
 @cmdlet("Enable-HostedOutboundSpamFilterRule", SECURITY, "Identity")
 def enable_rule(run: Run) -> Rows:
-    """Enable a rule."""
+    """Enable a rule of an outbound spam policy."""
     return _switch(run, "Enabled")
 
 
 @cmdlet("Disable-HostedOutboundSpamFilterRule", SECURITY, "Identity")
 def disable_rule(run: Run) -> Rows:
-    """Disable a rule."""
+    """Disable a rule of an outbound spam policy."""
     return _switch(run, "Disabled")
 
 

@@ -1,6 +1,6 @@
-"""Pages of a cmdlet's answer: as many rows as ``Prefer: odata.maxpagesize`` asks for.
+"""Pages of a cmdlet's answer, with as many rows as ``Prefer: odata.maxpagesize`` asks for.
 
-The next page is a POST of the same body to ``@odata.nextLink``. That works for a person, and an app
+The next page is a POST of the same body to ``@odata.nextLink``. This works for a person, but an app
 alone is refused (both measured in 2026). The cloud keeps no page: it runs the cmdlet again.
 """
 
@@ -39,7 +39,7 @@ def _token(start: int) -> str:
 
 
 def _start(token: str, *, alone: bool) -> int:
-    """Return the number of the first row of the page."""
+    """Return the number of the page's first row, which the token of the page contains."""
     if not token:
         return 0
     try:

@@ -1,4 +1,7 @@
-"""Cmdlets for Send As, the right to a recipient that the cloud keeps (facts/update-2026-11.md 0.1)."""
+"""Cmdlets for Send As, the right to a recipient that the cloud keeps.
+
+Source: facts/update-2026-11.md 0.1.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +26,10 @@ SEND_AS = "SendAs"
     "Get-RecipientPermission", READERS, "Identity Trustee AccessRights ReadFromDomainController"
 )
 def get_recipient_permission(run: Run) -> Rows:
-    """Return who may send as the mailbox; the account itself is one of them."""
+    """Return who may send as the mailbox.
+
+    The mailbox's own account is in the list.
+    """
     user, box = _recipient(run)
     rows = [_row(user, "NT AUTHORITY\\SELF"), *(_row(user, name) for name in sorted(box.send_as))]
     if not run.has("Trustee"):
@@ -45,7 +51,7 @@ def _row(user: User, trustee: str) -> Json:
 
 @cmdlet("Add-RecipientPermission", RECIPIENTS, "Identity Trustee AccessRights")
 def add_recipient_permission(run: Run) -> Rows:
-    """Give a user Send As; a right that is there stays."""
+    """Give a user Send As for a mailbox; an existing right stays."""
     user, box = _recipient(run)
     trustee = _trustee(run)
     _require_send_as(run)
@@ -58,7 +64,7 @@ def add_recipient_permission(run: Run) -> Rows:
 
 @cmdlet("Remove-RecipientPermission", RECIPIENTS, "Identity Trustee AccessRights")
 def remove_recipient_permission(run: Run) -> Rows:
-    """Take Send As from a user."""
+    """Take Send As for a mailbox from a user."""
     user, box = _recipient(run)
     trustee = _trustee(run)
     _require_send_as(run)

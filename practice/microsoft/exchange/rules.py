@@ -93,7 +93,10 @@ _OF_ACTION: Final = {
 
 
 def whole(rule: Json, organization: str) -> Json:
-    """Return a rule with every property, and with the types of what is set in it."""
+    """Return a mail-flow rule with every property.
+
+    The rule also has the types of the conditions, exceptions and actions that are set in it.
+    """
     name = str(rule.get("Name"))
     identity = {"Identity": name, "Name": name, "Guid": name, "ImmutableId": name}
     named = identity | {"DistinguishedName": f"CN={name}", "OrganizationId": organization}
@@ -105,7 +108,10 @@ def whole(rule: Json, organization: str) -> Json:
 
 
 def _types(rule: Json) -> Json:
-    """Return the lists with the type of each condition, exception and action; null if there is none."""
+    """Return the lists with the type of each condition, exception and action of a rule.
+
+    A list without an entry is null.
+    """
     conditions = [f"{TASKS}.{name}Predicate" for name in _set(rule, CONDITIONS)]
     exceptions = [
         f"{TASKS}.{name.removeprefix('ExceptIf')}Predicate" for name in _set(rule, EXCEPTIONS)

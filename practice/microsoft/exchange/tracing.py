@@ -42,7 +42,7 @@ def _moment(value: Any, usual: datetime) -> datetime:
 
 @cmdlet("Get-MessageTraceV2", READERS, f"{FILTERS} StartingRecipientAddress FromIP ToIP")
 def get_message_trace(run: Run) -> Rows:
-    """Return the rows, newest first."""
+    """Return the rows of the message trace, newest first."""
     start, end = _span(run)
     found = [
         _trace(row)
@@ -64,7 +64,7 @@ def _span(run: Run) -> tuple[datetime, datetime]:
 
 
 def _wanted(run: Run, row: Row) -> bool:
-    """Return whether the row meets every filter but the dates."""
+    """Return whether the row of the trace meets every filter except that of the dates."""
     return (
         _address(run, "SenderAddress", row.sender)
         and _address(run, "RecipientAddress", row.recipient)
@@ -116,7 +116,7 @@ def _subject(run: Run, subject: str) -> bool:
     "MessageTraceId RecipientAddress StartDate EndDate SenderAddress MessageId",
 )
 def get_message_trace_detail(run: Run) -> Rows:
-    """Return the events of one message for one recipient."""
+    """Return the events of one message for one recipient, from the message trace."""
     row = run.world.traces.find(
         run.tenant.id, run.text("MessageTraceId"), run.text("RecipientAddress")
     )

@@ -46,7 +46,7 @@ class Result:
 
 
 class Caller:
-    """Caller of cmdlets: the claims of an Exchange token, applied to one tenant."""
+    """Caller of cmdlets, with the claims of the caller's Exchange token and the tenant."""
 
     def __init__(self, world: World, tenant: Tenant, claims: Json) -> None:
         self.world, self.tenant = world, tenant
@@ -56,11 +56,11 @@ class Caller:
         self._roles = user.roles if user else tenant.principal_roles.get(claims["oid"], set())
 
     def may(self, cmdlet: Cmdlet) -> bool:
-        """Return whether a directory role allows the cmdlet."""
+        """Return whether one of the caller's directory roles allows the cmdlet."""
         return bool(self._roles & cmdlet.roles)
 
     def run(self, command: Json) -> Result:
-        """Run the cmdlet.
+        """Run the cmdlet and return its rows.
 
         Raises:
             Refused: with status 403 when the cmdlet is unknown or not allowed.
@@ -81,10 +81,10 @@ class Caller:
 
 
 def _check_names(cmdlet: Cmdlet, parameters: Json) -> None:
-    """Check that the cmdlet has each of the parameters.
+    """Check that the cmdlet has each of the given parameters.
 
     Raises:
-        CmdletError: It lacks one.
+        CmdletError: The cmdlet does not have one of them.
     """
     named = (name for name in parameters if not name.startswith("@"))
     strange = [name for name in named if name.lower() not in cmdlet.parameters]
@@ -97,7 +97,10 @@ def _check_names(cmdlet: Cmdlet, parameters: Json) -> None:
 
 
 def _limited(run: Run, rows: list[Json]) -> list[Json]:
-    """Return as many rows as ResultSize asks for, with a warning if that leaves some out."""
+    """Return as many rows as ResultSize asks for.
+
+    If rows are left out, the cmdlet's answer has a warning.
+    """
     most = str(run.value("ResultSize") or "")
     if most.isdigit() and len(rows) > int(most):
         run.warnings.append(MORE)
@@ -141,7 +144,10 @@ def _dispatch(caller: Caller, version: str, path: str) -> Response:
 
 
 def _module(caller: Caller) -> Response:
-    """Return the names of the cmdlets that the caller may run, as the module of PowerShell reads them."""
+    """Return the names of the cmdlets that the caller may run.
+
+    The answer has the form in which PowerShell's module reads it.
+    """
     names = ",".join(sorted(cmdlet.name for cmdlet in CMDLETS.values() if caller.may(cmdlet)))
     return _json(
         200, {"value": [{"exportedCmdlets": names, "version": request.args.get("Version", "")}]}
@@ -203,7 +209,7 @@ def _selected(row: Json, select: str) -> Json:
 
 
 def _sidecars(row: Json) -> Json:
-    """Add the type of each property that is not a text."""
+    """Return the row with the type of each property that is not a text."""
     shown: Json = {}
     for name, value in row.items():
         if isinstance(value, list):

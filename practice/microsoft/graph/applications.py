@@ -1,4 +1,4 @@
-"""Graph applications: create, upsert by uniqueName, change, delete (facts/microsoft.md 1.1)."""
+"""Applications of Graph: create, upsert by uniqueName, change, delete (facts/microsoft.md 1.1)."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def find(call: Call, key: str) -> Json:
     """Return the application with this key, as a reader sees it.
 
     Raises:
-        GraphError: with status 404 when it is not there.
+        GraphError: with status 404 when no reader sees such an application.
     """
     wanted = key_of(key)
     if found := call.world.find(call.tenant.applications, **wanted):
@@ -63,14 +63,14 @@ def find(call: Call, key: str) -> Json:
 def for_writing(call: Call, key: str) -> Json:
     """Return the application as it was last written, if this reader can see it at all.
 
-    A write therefore never starts from a stale copy.
+    Therefore a write never starts from a stale copy.
     """
     known = find(call, key)
     return first(call.tenant.applications.written(), {"id": known["id"]}) or known
 
 
 def may_write(call: Call, app: Json | None) -> None:
-    """Require permission to write an app.
+    """Check that the caller may write an app.
 
     Administrators of apps may write all apps. Others may write their own, or create one if the
     tenant allows that.
@@ -107,7 +107,7 @@ def create(call: Call) -> Answer:
 
 @route("GET", "/applications{key}", APPS_READ)
 def get(call: Call, key: str) -> Answer:
-    """Return one application."""
+    """Return one application by its key."""
     return odata.single(
         call, odata.select(call, shapes.shown(find(call, key)), shapes.APPLICATION), KIND
     )
@@ -141,7 +141,10 @@ def patch(call: Call, key: str) -> Answer:
 
 @route("DELETE", "/applications{key}", APPS_WRITE)
 def delete(call: Call, key: str) -> Answer:
-    """Delete an application and its service principal here, and move it to the recycle bin."""
+    """Delete an application and its service principal in this tenant.
+
+    The application is moved to the recycle bin.
+    """
     known = find(call, key)
     may_write(call, known)
     call.tenant.applications.drop(known["id"])

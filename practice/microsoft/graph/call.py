@@ -1,4 +1,4 @@
-"""Call of Graph: the caller, the permissions, and the shape of answers and errors."""
+"""Call of Graph: its caller, its permissions, and the shape of answers and errors."""
 
 from __future__ import annotations
 
@@ -47,9 +47,10 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """Call with a valid token: the tenant, the person (None for an app alone) and the request.
+    """Call of Graph with a valid token.
 
-    ``eventual`` means that the header ConsistencyLevel asks for advanced queries.
+    It has the tenant, the person (None for an app alone) and the request. ``eventual`` means that
+    the header ConsistencyLevel asks for advanced queries.
     """
 
     world: World
@@ -64,7 +65,7 @@ class Call:
 
     @property
     def who(self) -> str:
-        """Name for the journal."""
+        """Return the name of the caller for the journal."""
         return self.user.upn if self.user else f"app {self.claims['appid']}"
 
     def permissions(self) -> set[str]:
@@ -80,7 +81,7 @@ class Call:
         return self.user is None or bool(self.user.roles & wanted)
 
     def need_role(self, wanted: frozenset[str]) -> None:
-        """Require one of these directory roles.
+        """Check that the person has one of these directory roles; an app alone needs none.
 
         Raises:
             GraphError: with status 403 when the person has none of them.
@@ -89,7 +90,7 @@ class Call:
             denied()
 
     def need(self, groups: Groups) -> None:
-        """Require one permission of each group.
+        """Check that the token has one permission of each group.
 
         Raises:
             GraphError: with status 403 when the token has none of a group.
@@ -99,7 +100,7 @@ class Call:
             denied()
 
     def note(self, action: str, name: str, before: Any = None, after: Any = None) -> None:
-        """Write to the journal."""
+        """Write the call's change to the journal."""
         self.world.journal.write(self.who, "graph", action, name, before, after)
 
     @property
@@ -113,7 +114,7 @@ Handler = Callable[..., Answer]
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """Handler with the permissions that it requires."""
+    """Handler of a path of Graph, with the permissions that it requires."""
 
     handler: Handler
     groups: Groups
@@ -133,14 +134,14 @@ def route(method: str, path: str, *groups: frozenset[str]) -> Callable[[Handler]
 
 
 def denied() -> NoReturn:
-    """Raise Graph's 403."""
+    """Raise Graph's error 403 for missing privileges."""
     raise GraphError(
         403, "Authorization_RequestDenied", "Insufficient privileges to complete the operation."
     )
 
 
 def absent(name: str) -> GraphError:
-    """Return Graph's 404."""
+    """Return Graph's error 404 for an object that does not exist."""
     return GraphError(
         404,
         "Request_ResourceNotFound",
@@ -149,7 +150,7 @@ def absent(name: str) -> GraphError:
 
 
 def bad(message: str) -> GraphError:
-    """Return the directory's 400."""
+    """Return the directory's error 400 for a request that is not valid."""
     return GraphError(400, "Request_BadRequest", message)
 
 

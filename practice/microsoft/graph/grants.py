@@ -51,7 +51,7 @@ def list_(call: Call) -> Answer:
 
 @route("GET", "/servicePrincipals{key}/oauth2PermissionGrants", GRANTS_READ)
 def of_client(call: Call, key: str) -> Answer:
-    """Return the grants of one client."""
+    """Return the delegated grants of one client."""
     client = find(call, key)
     found = [
         item for item in call.world.seen(call.tenant.grants) if item["clientId"] == client["id"]
@@ -63,7 +63,10 @@ def of_client(call: Call, key: str) -> Answer:
 
 @route("POST", "/oauth2PermissionGrants", GRANTS_WRITE)
 def create(call: Call) -> Answer:
-    """Create a grant: one object for each client, resource, consent type and principal."""
+    """Create a delegated grant.
+
+    There is one grant for each client, resource, consent type and principal.
+    """
     call.need_role(ids.CONSENTERS)
     made = _checked(call)
     key = {name: made[name] for name in ("clientId", "resourceId", "consentType", "principalId")}
@@ -122,7 +125,7 @@ def _grant(call: Call, key: str) -> Json:
 
 @route("GET", "/oauth2PermissionGrants{key}", GRANTS_READ)
 def get(call: Call, key: str) -> Answer:
-    """Return one grant."""
+    """Return one delegated grant."""
     return odata.single(
         call, odata.select(call, _grant(call, key), GRANT), "oauth2PermissionGrants"
     )
@@ -130,7 +133,10 @@ def get(call: Call, key: str) -> Answer:
 
 @route("PATCH", "/oauth2PermissionGrants{key}", GRANTS_WRITE)
 def patch(call: Call, key: str) -> Answer:
-    """Replace the scopes; other properties of a grant cannot be changed."""
+    """Replace the scopes of a delegated grant.
+
+    The other properties of a grant cannot be changed.
+    """
     call.need_role(ids.CONSENTERS)
     known = _grant(call, key)
     if set(call.body) != {"scope"} or not isinstance(call.body["scope"], str):
@@ -142,7 +148,7 @@ def patch(call: Call, key: str) -> Answer:
 
 @route("DELETE", "/oauth2PermissionGrants{key}", GRANTS_WRITE)
 def delete(call: Call, key: str) -> Answer:
-    """Delete a grant."""
+    """Delete a delegated grant."""
     call.need_role(ids.CONSENTERS)
     known = _grant(call, key)
     call.tenant.grants.drop(known["id"])
@@ -152,7 +158,7 @@ def delete(call: Call, key: str) -> Answer:
 
 @route("GET", "/servicePrincipals{key}/appRoleAssignments", APPS_READ | ASSIGN)
 def assignments(call: Call, key: str) -> Answer:
-    """Return the app roles assigned to a client."""
+    """Return the assignments of app roles to a client."""
     return _assignments(call, "principalId", find(call, key)["id"])
 
 
@@ -172,7 +178,10 @@ def _assignments(call: Call, name: str, value: str) -> Answer:
 @route("POST", "/servicePrincipals{key}/appRoleAssignments", ASSIGN, APPS_READ)
 @route("POST", "/servicePrincipals{key}/appRoleAssignedTo", ASSIGN, APPS_READ)
 def assign(call: Call, key: str) -> Answer:
-    """Assign an app role of a resource to a client: admin consent to an application permission."""
+    """Assign an app role of a resource to a client.
+
+    This is admin consent to an application permission.
+    """
     owner, body = find(call, key), call.body
     _need(body, ASSIGNED, "AppRoleAssignment")
     if owner["id"] not in {body["principalId"], body["resourceId"]}:
@@ -190,7 +199,11 @@ def assign(call: Call, key: str) -> Answer:
 
 
 def _check_assignable(call: Call, resource: Json, body: Json) -> None:
-    """Check the caller's role, that the resource has the app role, and that it is not yet assigned."""
+    """Check that the app role can be assigned.
+
+    The caller must have a directory role that may consent. The resource must have the app role, and
+    the app role must not be assigned yet.
+    """
     graph = resource["appId"] == ids.GRAPH_APP
     call.need_role(ids.GRAPH_ROLE_CONSENTERS if graph else ids.CONSENTERS)
     if body["appRoleId"] not in {role["id"] for role in resource["appRoles"]}:

@@ -41,7 +41,7 @@ ADVISORY: Final[Json] = {
 
 @route("GET", "/admin/serviceAnnouncement/healthOverviews", READ)
 def overviews(call: Call) -> Answer:
-    """Return every service, with its issues only if the query expands them.
+    """Return the health of every service, with its issues only if the query expands them.
 
     The issues always include an old one and an advisory.
     """

@@ -15,9 +15,10 @@ from practice.microsoft.graph.call import Call, GraphError
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """Rate limit of a tenant: ``most`` calls in ``span``.
+    """Rate limit of a tenant: at most ``most`` calls in ``span``.
 
-    ``says_when`` means that the response has a Retry-After header; not every kind of call has it.
+    ``says_when`` means that the response has a Retry-After header, which not every kind of call
+    has.
     """
 
     name: str
@@ -31,7 +32,7 @@ CONDITIONAL_ACCESS: Final = Limit("conditionalAccess", 1, timedelta(seconds=1), 
 
 
 def admit(call: Call, limit: Limit) -> None:
-    """Count the call.
+    """Count the call for its rate limit.
 
     Raises:
         GraphError: with status 429 when the limit is exceeded.

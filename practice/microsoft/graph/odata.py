@@ -38,7 +38,10 @@ MOST: Final = 999
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """Condition of a filter; all conditions must hold. ``more`` are further values of ``any``."""
+    """Condition of a filter; all conditions of an alternative must hold.
+
+    ``more`` are further values of ``any``.
+    """
 
     name: str
     op: str
@@ -46,7 +49,10 @@ class Condition:
     more: tuple[str, ...] = ()
 
     def holds(self, item: Mapping[str, Any]) -> bool:
-        """Return whether an object meets the condition; texts are compared without regard to case."""
+        """Return whether an object meets the condition.
+
+        Texts are compared without regard to case.
+        """
         seen = _value_at(item, self.name)
         if isinstance(seen, list) and self.op == "startswith":
             return any(str(one).lower().startswith(self.value.lower()) for one in seen)
@@ -126,7 +132,10 @@ def conditions(text: str, allowed: Mapping[str, frozenset[str]]) -> list[list[Co
 
 
 def _clause(text: str, at: int) -> tuple[re.Match[str], re.Match[str]]:
-    """Return the condition at a position, and the operator that joins it to the next one."""
+    """Return the condition at a position of a filter.
+
+    The second value is the operator that joins the condition to the next one.
+    """
     forms = (form.match(text, at) for form in (FUNCTION, LAMBDA, LAMBDA_FUNCTION, COMPARISON))
     match = next(filter(None, forms), None)
     joint = JOINT.match(text, match.end()) if match else None
@@ -137,7 +146,10 @@ def _clause(text: str, at: int) -> tuple[re.Match[str], re.Match[str]]:
 
 
 def meets(alternatives: Iterable[Iterable[Condition]], item: Json) -> bool:
-    """Return whether all conditions of any alternative hold; every object meets an empty filter."""
+    """Return whether an object meets all conditions of any alternative of a filter.
+
+    Every object meets an empty filter.
+    """
     return any(all(condition.holds(item) for condition in wanted) for wanted in alternatives)
 
 
@@ -187,7 +199,7 @@ def _has_word(name: str, beginning: str) -> bool:
 
 
 def need_advanced(call: Call, *names: str) -> None:
-    """Require the advanced query that filters on these properties need.
+    """Check that the call is an advanced query, which filters on these properties need.
 
     Raises:
         GraphError: with status 400 without the header ConsistencyLevel or without ``$count``.
@@ -206,7 +218,7 @@ def need_advanced(call: Call, *names: str) -> None:
 def select(
     call: Call, item: Json, known: frozenset[str], usual: frozenset[str] | None = None
 ) -> Json:
-    """Return the properties of ``$select``, or the default ones.
+    """Return the properties of an object that ``$select`` names, or the default ones.
 
     Raises:
         GraphError: with status 400 for a property that the type does not have.
@@ -240,7 +252,7 @@ def listed(call: Call, items: list[Json], kind: str, most: int = MOST, usual: in
 
 
 def single(call: Call, item: Json, kind: str, status: int = 200) -> Answer:
-    """Return one object."""
+    """Return an answer that contains one object."""
     return Answer(status, {"@odata.context": f"{root(call)}/$metadata#{kind}/$entity", **item})
 
 

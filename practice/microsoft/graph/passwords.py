@@ -1,4 +1,7 @@
-"""Graph's addPassword and removePassword: a secret's text is returned once (facts/microsoft.md 1.2)."""
+"""Calls addPassword and removePassword of Graph.
+
+The text of a secret is returned only once (facts/microsoft.md 1.2).
+"""
 
 from __future__ import annotations
 
@@ -21,7 +24,7 @@ GIVEN: Final = frozenset({"displayName", "startDateTime", "endDateTime", "custom
 
 @route("POST", "/applications{key}/addPassword", APPS_WRITE)
 def add(call: Call, key: str) -> Answer:
-    """Add a secret; every call adds one."""
+    """Add a secret to an application; every call adds one."""
     app = for_writing(call, key)
     may_write(call, app)
     given = call.body.get("passwordCredential") or {}
@@ -66,7 +69,7 @@ def _new_text() -> str:
 
 @route("POST", "/applications{key}/removePassword", APPS_WRITE)
 def remove(call: Call, key: str) -> Answer:
-    """Remove a secret by its keyId."""
+    """Remove a secret of an application by its keyId."""
     app = for_writing(call, key)
     may_write(call, app)
     gone = [item for item in app["passwordCredentials"] if item["keyId"] == call.body.get("keyId")]

@@ -122,7 +122,7 @@ def users(call: Call) -> Answer:
 
 @route("GET", "/users{key}", PERSON)
 def user_(call: Call, key: str) -> Answer:
-    """Return one user; without User.Read.All only the caller."""
+    """Return one user; without User.Read.All a person can read only itself."""
     found = find(call, key)
     if found is not call.user:
         call.need((USERS_READ,))
@@ -152,7 +152,10 @@ def my_roles(call: Call) -> Answer:
     frozenset({"MailboxSettings.Read", "MailboxSettings.ReadWrite"}),
 )
 def message_rules(call: Call, key: str) -> Answer:
-    """Return the inbox rules of the caller's own mailbox; a delegated token reaches no other mailbox."""
+    """Return the inbox rules of the caller's own mailbox.
+
+    A delegated token reaches no other mailbox.
+    """
     found = find(call, key)
     if found is not call.user:
         raise absent(found.upn)
@@ -164,7 +167,7 @@ def message_rules(call: Call, key: str) -> Answer:
 @route("GET", "/users{key}/transitiveMemberOf", USERS_READ)
 @route("GET", "/users{key}/memberOf", USERS_READ)
 def groups_of(call: Call, key: str) -> Answer:
-    """Return the groups of a user."""
+    """Return the groups in which a user is a member."""
     found = find(call, key)
     mine = [
         group

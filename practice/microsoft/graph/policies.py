@@ -1,4 +1,7 @@
-"""Directory policies that a check reads (facts/microsoft.md 1.2, 1.7, 2.1). All are read-only here."""
+"""Directory policies that a check reads (facts/microsoft.md 1.2, 1.7, 2.1).
+
+All of them are read-only here.
+"""
 
 from __future__ import annotations
 
@@ -66,7 +69,10 @@ BUILT_IN: Final = (
 
 @route("GET", "/policies/authorizationPolicy", POLICY_READ)
 def authorization(call: Call) -> Answer:
-    """Return the authorization policy: who may create apps, and what users may consent to."""
+    """Return the authorization policy.
+
+    The policy says who may create apps, and to which permissions users may consent.
+    """
     policies = call.tenant.policies
     permissions = {
         "allowedToCreateApps": policies.users_create_apps,
@@ -190,7 +196,10 @@ def conditional_access(call: Call) -> Answer:
 
 
 def _whole(policy: Json) -> Json:
-    """Return a policy with the conditions that it does not have, as Graph shows them."""
+    """Return a policy as Graph shows it, with all conditions.
+
+    A condition that the policy does not have is blank.
+    """
     given = policy.get("conditions") or {}
     parts = {name: blank | (given.get(name) or {}) for name, blank in BLANK_PARTS.items()}
     return policy | {"conditions": BLANK | given | parts, "deletedDateTime": None}

@@ -1,4 +1,4 @@
-"""Graph servicePrincipals (facts/microsoft.md 1.3).
+"""Service principals of Graph (facts/microsoft.md 1.3).
 
 An app made through Graph gets a service principal only by a call to this resource.
 """
@@ -47,7 +47,7 @@ def find(call: Call, key: str) -> Json:
     """Return the service principal with this key, as a reader sees it.
 
     Raises:
-        GraphError: with status 404 when it is not there.
+        GraphError: with status 404 when no reader sees such a service principal.
     """
     wanted = key_of(key)
     if found := call.world.find(call.tenant.principals, **wanted):
@@ -72,7 +72,10 @@ def create(call: Call) -> Answer:
 
 @route("GET", "/servicePrincipals{key}", APPS_READ)
 def get(call: Call, key: str) -> Answer:
-    """Return one service principal, with the app roles assigned to it if the query expands them."""
+    """Return one service principal.
+
+    It has the app roles that are assigned to it if the query expands them.
+    """
     found = find(call, key)
     shown = odata.select(call, found, shapes.PRINCIPAL)
     expanded = call.query.get("$expand", "")

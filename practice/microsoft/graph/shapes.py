@@ -90,7 +90,10 @@ def new_application(tenant: Tenant, created: str) -> Json:
 
 
 def shown(app: Json) -> Json:
-    """Return an application as Graph shows it: the Web platform repeats its redirect URIs as settings."""
+    """Return an application as Graph shows it.
+
+    The Web platform repeats its redirect URIs as settings.
+    """
     web = app.get("web") or {}
     settings = [{"uri": uri, "index": None} for uri in web.get("redirectUris", [])]
     return app | {"web": web | {"redirectUriSettings": settings}}
@@ -182,7 +185,7 @@ def _wrong(name: str, resource: str) -> GraphError:
 
 
 def merged(old: Json, body: Json) -> Json:
-    """Return an object after a PATCH.
+    """Return an object after a PATCH with these values.
 
     Complex properties keep the parts that are not named. Lists are replaced as a whole.
     """

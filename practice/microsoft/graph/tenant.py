@@ -91,7 +91,7 @@ def domains(call: Call) -> Answer:
 
 @route("GET", "/domains{key}", DIRECTORY_READ | frozenset({"Domain.Read.All"}))
 def domain(call: Call, key: str) -> Answer:
-    """Return one domain."""
+    """Return one domain of the tenant."""
     name = key.strip("/()'").lower()
     if name not in call.tenant.domains:
         raise absent(name)
@@ -115,7 +115,10 @@ def _domain(tenant: Tenant, name: str) -> Json:
 
 @route("GET", "/auditLogs/signIns", frozenset({"AuditLog.Read.All"}), DIRECTORY_READ)
 def sign_ins(call: Call) -> Answer:
-    """Return the interactive sign-ins, without their event type; v1.0 does not list other sign-ins."""
+    """Return the interactive sign-ins, without their event type.
+
+    Version v1.0 of Graph does not list other sign-ins.
+    """
     rows = [row for row in reversed(call.tenant.sign_ins) if row["isInteractive"]]
     return _sign_ins(
         call,
@@ -128,7 +131,10 @@ def sign_ins(call: Call) -> Answer:
 
 @route("GET", "/beta/auditLogs/signIns", frozenset({"AuditLog.Read.All"}), DIRECTORY_READ)
 def all_sign_ins(call: Call) -> Answer:
-    """Return the sign-ins of every type that ``signInEventTypes`` asks for, or the interactive ones."""
+    """Return the sign-ins of every type that ``signInEventTypes`` asks for.
+
+    Without such a filter these are the interactive ones.
+    """
     asked = "signineventtypes" in call.query.get("$filter", "").lower()
     return _sign_ins(
         call, [row for row in reversed(call.tenant.sign_ins) if asked or row["isInteractive"]]

@@ -1,6 +1,6 @@
 """Message trace of Graph (facts/microsoft.md 2.5).
 
-It needs its own service principal, and rows appear after a delay.
+The trace needs its own service principal, and rows appear after a delay.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ DETAILS: Final = (
 
 
 def row_json(row: Row) -> Json:
-    """Return a row as Graph represents it."""
+    """Return a row of the message trace as Graph represents it."""
     return {
         "id": row.trace_id,
         "senderAddress": row.sender,
@@ -60,7 +60,7 @@ def row_json(row: Row) -> Json:
 
 @route("GET", "/admin/exchange/tracing/messageTraces", READ)
 def list_(call: Call) -> Answer:
-    """Return the rows of the tenant that meet the filter, newest first."""
+    """Return the rows of the tenant's message trace that meet the filter, newest first."""
     _admit(call)
     alternatives = odata.conditions(call.query.get("$filter", ""), FILTERS)
     times = _about_time(alternatives)
@@ -79,7 +79,10 @@ def _about_time(alternatives: list[list[odata.Condition]]) -> list[odata.Conditi
 
 
 def _rows(call: Call, *, usual: bool) -> list[Json]:
-    """Return the rows of the tenant, oldest first; with ``usual`` only those of the last days."""
+    """Return the rows of the tenant's message trace, oldest first.
+
+    With ``usual`` these are only the rows of the last days.
+    """
     rows = [row_json(row) for row in call.world.traces.seen(call.tenant.id)]
     if not usual:
         return rows
@@ -90,7 +93,7 @@ def _rows(call: Call, *, usual: bool) -> list[Json]:
 @route("GET", DETAILS, READ)
 @route("GET", DETAILS.replace("getDetails", "microsoft.graph.getDetails"), READ)
 def details(call: Call, row: str, recipient: str) -> Answer:
-    """Return the events of one message for one recipient."""
+    """Return the events of one message for one recipient, from the message trace."""
     _admit(call)
     found = call.world.traces.find(call.tenant.id, row, recipient)
     if found is None:

@@ -1,4 +1,7 @@
-"""Flask blueprint of Graph: token, permissions, the IDs on every response, and the error format."""
+"""Flask blueprint of Graph.
+
+It checks the token and the permissions, and adds the IDs on every response and the error format.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Admin consent endpoints, new and old (facts/microsoft.md 1.6)."""
+"""Endpoints of admin consent, the new one and the old one (facts/microsoft.md 1.6)."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ KEPT: Final = ("client_id", "redirect_uri", "scope", "state")
 
 
 def validate(world: World, tenant: str, query: Query, *, legacy: bool) -> Client:
-    """Check all requirements of the page and return the client.
+    """Check all requirements of the admin consent page and return the client.
 
     Raises:
         Trouble: when a requirement is not met.
@@ -45,7 +45,10 @@ def _client(world: World, tenant: str, client_id: str) -> Client:
 def _asked(
     world: World, client: Client, query: Query
 ) -> tuple[dict[str, set[str]], dict[str, set[str]]]:
-    """Return the delegated scopes and the app roles by resource; only ``.default`` includes app roles."""
+    """Return the requested delegated scopes and app roles by resource.
+
+    Only ``.default`` includes app roles.
+    """
     text = query.get("scope") or f"{scopes.GRAPH}/.default"
     request = scopes.parse(text, world)
     roles: dict[str, set[str]] = {}
@@ -61,7 +64,7 @@ def _asked(
 
 
 def show(world: World, tenant: str, query: Query, *, legacy: bool) -> str:
-    """Return the page with the accounts and the requested permissions."""
+    """Return the admin consent page with the accounts and the requested permissions."""
     client = validate(world, tenant, query, legacy=legacy)
     asked, roles = _asked(world, client, query)
     names = [
@@ -80,7 +83,7 @@ def show(world: World, tenant: str, query: Query, *, legacy: bool) -> str:
 
 
 def choose(world: World, tenant: str, query: Query, *, legacy: bool) -> Redirect | None:
-    """Handle the choice and return the redirect.
+    """Handle the choice on the admin consent page and return the redirect.
 
     The result is None for the old endpoint without a redirect URI.
     """

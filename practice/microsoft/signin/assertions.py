@@ -34,7 +34,10 @@ _UNCHECKED: Final[Any] = {"verify_signature": False}
 
 @dataclass(frozen=True, slots=True)
 class Assertion:
-    """JWT that a client sent in place of a secret, with its header and claims before any check."""
+    """Client assertion that a client sent in place of a secret.
+
+    It has the header and the claims of the JWT before any check.
+    """
 
     text: str
     header: Json
@@ -45,7 +48,7 @@ class Assertion:
         """Return the assertion of a request.
 
         Raises:
-            Trouble: AADSTS9002313 or 50027 when it is not one.
+            Trouble: AADSTS9002313 or 50027 when it is not a client assertion.
         """
         if form.get("client_assertion_type") != JWT_BEARER:
             raise Trouble(9002313, error="invalid_request")
@@ -57,14 +60,14 @@ class Assertion:
             raise Trouble(50027, ("JWT format error.",)) from None
 
     def claim(self, name: str) -> str:
-        """Return a claim as text, empty if it is missing."""
+        """Return a claim as text, or an empty text if the claim is missing."""
         return str(self.claims.get(name) or "")
 
 
 def check_assertion(world: World, app: Json, tenant: str, form: dict[str, str]) -> None:
-    """Check that the assertion is one of this app's, now, for this endpoint.
+    """Check that the assertion is from this app, is valid now, and is meant for this endpoint.
 
-    An assertion may be used more than once until it ends, as msal does.
+    An assertion may be used more than once until it ends, because msal does that.
 
     Raises:
         Trouble: AADSTS50027, 700021, 700023, 700024, 700027, 700211, 700212 or 700213.
@@ -92,7 +95,10 @@ def _check_certificate(world: World, app: Json, tenant: str, assertion: Assertio
 
 
 def _certificate_of(app: Json, assertion: Assertion) -> tuple[x509.Certificate, tuple[str, ...]]:
-    """Return the app's certificate that the header names, and the algorithms for that header."""
+    """Return the app's certificate that the assertion's header names.
+
+    The second value has the algorithms that are allowed with that header.
+    """
     named = [name for name in THUMBPRINTS if assertion.header.get(name)]
     if not named:
         raise Trouble(50027, ("No certificate thumbprint specified in token header.",))
@@ -155,7 +161,11 @@ def _check_signature(
 
 
 def _check_time(world: World, assertion: Assertion) -> None:
-    """Raise Trouble for an assertion that has ended, or does not yet count. Clocks may differ a little."""
+    """Check that the assertion is valid now; the clocks may differ a little.
+
+    Raises:
+        Trouble: The assertion has ended or is not valid yet.
+    """
     at = world.now().timestamp()
     try:
         ends, begins = int(assertion.claims["exp"]), int(assertion.claims.get("nbf", 0))

@@ -1,4 +1,4 @@
-"""Authorize endpoint: the page, and the result of the choice made on it."""
+"""Authorize endpoint of the sign-in: its page, and the result of the choice made on the page."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ KEPT: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Redirect:
-    """Redirect of the browser: the URI, the values and the response mode."""
+    """Redirect of the browser, with the URI, the values and the response mode."""
 
     uri: str
     values: tuple[tuple[str, str], ...]
@@ -44,7 +44,7 @@ class Redirect:
 
 
 def validate(world: World, tenant: str, query: Query) -> Client:
-    """Check all requirements of the page and return the client.
+    """Check all requirements of the sign-in page and return the client.
 
     Raises:
         Trouble: when a requirement is not met.
@@ -69,7 +69,7 @@ def validate(world: World, tenant: str, query: Query) -> Client:
 
 
 def show(world: World, tenant: str, query: Query) -> str:
-    """Return the page with the accounts to choose from."""
+    """Return the sign-in page with the accounts to choose from."""
     with _noted(world, query, "login_hint"):
         client = validate(world, tenant, query)
     tenants = [client.tenant] if client.tenant else list(world.tenants.values())
@@ -79,7 +79,7 @@ def show(world: World, tenant: str, query: Query) -> str:
 
 
 def choose(world: World, vault: Vault, tenant: str, query: Query) -> Redirect:
-    """Handle the choice and return a redirect with a code.
+    """Handle the choice on the sign-in page and return a redirect with a code.
 
     Raises:
         Trouble: when the sign-in fails or is declined.
@@ -159,8 +159,8 @@ def note_sign_in(  # noqa: PLR0913  the fields of a log entry
 ) -> None:
     """Add a row to the sign-in log.
 
-    It says what the token is for, if one was issued. Its request number is the client's or a new
-    one, because no document says which.
+    The row names the resource of the token, if a token was issued. Its request number is the
+    client's or a new one, because no document says which.
     """
     number = "" if tenant.log_numbers_itself else request.headers.get("client-request-id", "")
     wanted = scopes.parse(scope, world).wanted

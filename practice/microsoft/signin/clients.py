@@ -1,4 +1,4 @@
-"""Client checks at the start of every endpoint: the app, the tenant, and whether the app may ask."""
+"""Client checks at the start of every endpoint: the app, the tenant, and the app's right to ask."""
 
 from __future__ import annotations
 
@@ -23,7 +23,10 @@ BLOCKS: Final = {"block": 53003, "compliantDevice": 53000}
 
 @dataclass(frozen=True, slots=True)
 class Client:
-    """App registration, its home tenant, and the tenant that the request named (None: any)."""
+    """Client of the sign-in: an app registration, its home tenant, and the requested tenant.
+
+    The requested tenant is None if the request allows any tenant.
+    """
 
     home: Tenant
     app: Json
@@ -82,7 +85,7 @@ def tenant_named(world: World, name: str) -> Tenant | None:
 
 
 def client(world: World, tenant_name: str, client_id: str) -> Client:
-    """Return the app that asks.
+    """Return the app that sends the request.
 
     Raises:
         Trouble: AADSTS900144, 90002, 700016, 50194 or 7000112.
@@ -102,7 +105,7 @@ def client(world: World, tenant_name: str, client_id: str) -> Client:
 def _principal_in(world: World, asked: Client, client_id: str) -> Json | None:
     """Return the app's service principal in the tenant, or in its home tenant for any tenant.
 
-    It may be missing in another tenant, if the app is multitenant.
+    In another tenant than its own, a multitenant app may have no service principal.
 
     Raises:
         Trouble: AADSTS50194 or 700016.
@@ -155,7 +158,7 @@ def check_redirect(app: Json, uri: str) -> None:
 
 
 def check_secret(world: World, app: Json, secret: str | None) -> None:
-    """Check the client secret.
+    """Check the client secret that the client sent.
 
     Raises:
         Trouble: AADSTS7000218, 7000215 or 7000222.
@@ -184,7 +187,7 @@ def usable_account(user: User) -> None:
 
 
 def conditional_access(tenant: Tenant, user: User, *, interactive: bool = False) -> None:
-    """Enforce the enabled policies that apply to this user, and to Exchange or all apps.
+    """Enforce the enabled Conditional Access policies for this user and for Exchange or all apps.
 
     A person at the screen can give the second factor and sign in again. A refresh by Webex Connect
     can do neither.
@@ -198,7 +201,10 @@ def conditional_access(tenant: Tenant, user: User, *, interactive: bool = False)
 
 
 def applied(tenant: Tenant, user: User, code: int, *, interactive: bool) -> Json:
-    """Return the part of a sign-in log row about policies: those that failed and those not applied."""
+    """Return the part of a sign-in log row that lists the Conditional Access policies.
+
+    The row says which policy failed and which were not applied.
+    """
     rows = []
     for policy in tenant.policies.conditional_access:
         failed = bool(code) and _demand(policy, user, interactive=interactive) == code
@@ -238,7 +244,10 @@ def _covers(condition: Json, kind: str, names: set[str], item: str) -> bool:
 
 
 def _demand(policy: Json, user: User, *, interactive: bool) -> int:
-    """Return the AADSTS number with which a policy stops the sign-in, or 0 if it does not."""
+    """Return the AADSTS number with which a policy stops the sign-in.
+
+    The result is 0 if the policy does not stop it.
+    """
     if policy.get("state") != "enabled" or not _touches(policy, user):
         return 0
     controls = set(_controls(policy))

@@ -1,4 +1,4 @@
-"""Consent: the grants that exist, and the people who may grant (facts/microsoft.md 1.5 to 1.7)."""
+"""Consent: the existing grants, and who may grant (facts/microsoft.md 1.5 to 1.7)."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def declared(world: World, app: Json, app_id: str, kind: str = "Scope") -> set[s
 
 
 def _accesses(app: Json, app_id: str) -> list[Json]:
-    """Return the required permissions of both kinds on a resource."""
+    """Return the permissions of both kinds that the app requires on a resource."""
     entries = app.get("requiredResourceAccess", [])
     mine = (entry for entry in entries if entry.get("resourceAppId") == app_id)
     return [access for entry in mine for access in entry.get("resourceAccess", [])]
@@ -68,7 +68,7 @@ def resources(app: Json) -> list[str]:
 
 
 def asked(world: World, app: Json, request: Request) -> dict[str, set[str]]:
-    """Return the scopes to consent to, by resource app ID.
+    """Return the scopes that a person has to consent to, by resource app ID.
 
     ``.default`` means everything that is declared on every resource.
     """
@@ -106,7 +106,7 @@ def resource_of(tenant: Tenant, app_id: str) -> Json:
     """Return the resource's service principal in the tenant.
 
     Raises:
-        Trouble: AADSTS500011 when there is none.
+        Trouble: AADSTS500011 when the tenant has no such service principal.
     """
     if found := first(tenant.principals.written(), {"appId": app_id}):
         return found
@@ -116,7 +116,7 @@ def resource_of(tenant: Tenant, app_id: str) -> Json:
 def may_consent(
     world: World, tenant: Tenant, user: User, left: dict[str, set[str]], client: Json | None
 ) -> bool:
-    """Return whether this user may consent for themselves.
+    """Return whether this user may consent on the user's own behalf.
 
     An administrator always may. For others the tenant's policy decides (facts/microsoft.md 1.7).
     """
@@ -141,7 +141,7 @@ def _allowed(tenant: Tenant, app_id: str, name: str) -> bool:
 def grant_id(grant: Json) -> str:
     """Return the id of a grant: its client, resource and principal in base64url.
 
-    That is 43 characters for the whole organization, and 64 for one user.
+    The id has 43 characters for the whole organization, and 64 for one user.
     """
     parts = (grant["clientId"], grant["resourceId"], grant["principalId"])
     number = b"".join(uuid.UUID(part).bytes_le for part in parts if part)
@@ -215,7 +215,7 @@ def ensure_principal(tenant: Tenant, home: Tenant, app: Json) -> Json:
 
 
 def usable(tenant: Tenant, client: Json, user: User, item: Wanted) -> set[str]:
-    """Return the scopes of a token for a resource.
+    """Return the scopes that a token for a resource gets.
 
     Raises:
         Trouble: AADSTS65001 when a requested scope lacks consent.

@@ -1,4 +1,7 @@
-"""AADSTS errors, as in the token endpoint, a redirect or a page (facts/microsoft.md section 5)."""
+"""Errors with AADSTS numbers, in the token endpoint, a redirect or a page.
+
+Source: facts/microsoft.md section 5.
+"""
 
 from __future__ import annotations
 
@@ -207,8 +210,8 @@ TEXTS: Final = {
 class Trouble(Exception):  # noqa: N818  Microsoft's "error" has another meaning in this package
     """Error with an AADSTS number and the values in its text.
 
-    ``back`` means that the app receives it by a redirect. ``error`` is the code of the OAuth error
-    where a number has two.
+    ``back`` means that the app receives the error by a redirect. ``error`` is the code of the OAuth
+    error, for a number that has two codes.
     """
 
     def __init__(
@@ -220,11 +223,11 @@ class Trouble(Exception):  # noqa: N818  Microsoft's "error" has another meaning
 
     @property
     def status(self) -> int:
-        """Status of the HTTP response: 401 for a client that could not authenticate."""
+        """Return the status of the HTTP response: 401 for a client that could not authenticate."""
         return 401 if self.error == "invalid_client" and self.code != UNKNOWN_PERMISSION else 400
 
     def description(self, trace: str, correlation: str, at: datetime) -> str:
-        """Return the text with the IDs that Microsoft's support asks for."""
+        """Return the error's text with the IDs that Microsoft's support asks for."""
         text = TEXTS[self.code][1].format(*self.values)
         return (
             f"AADSTS{self.code}: {text} Trace ID: {trace} Correlation ID: {correlation} "
@@ -232,7 +235,7 @@ class Trouble(Exception):  # noqa: N818  Microsoft's "error" has another meaning
         )
 
     def body(self, at: datetime, correlation: str = "") -> dict[str, Any]:
-        """Return the token endpoint's error body."""
+        """Return the body of the token endpoint's error response."""
         trace, correlation = str(uuid.uuid4()), correlation or str(uuid.uuid4())
         return {
             "error": self.error,

@@ -1,7 +1,7 @@
 """Sign-in pages: plain HTML for any browser, with every value escaped.
 
-Like Microsoft's own they are in the browser's language, of which these have English and German. The
-descriptions of errors are Microsoft's, in English.
+Like Microsoft's own pages, they are in the browser's language, but only English and German exist.
+The descriptions of errors are Microsoft's, in English.
 """
 
 from __future__ import annotations
@@ -60,18 +60,21 @@ GERMAN = {
 
 
 def _language() -> str:
-    """Return the language that the browser prefers, of those of these pages."""
+    """Return the language of these pages that the browser prefers."""
     return request.accept_languages.best_match(LANGUAGES) or LANGUAGES[0]
 
 
 def _say(text: str, **values: str) -> str:
-    """Return the text in the browser's language, with its values, escaped."""
+    """Return the text in the browser's language, with its values filled in and escaped."""
     told = GERMAN[text] if _language() == "de" else text
     return escape(told.format(**values))
 
 
 def page(title: str, body: str) -> str:
-    """Return a whole page. The title is one of :data:`GERMAN`."""
+    """Return a whole page as HTML.
+
+    The title is one of the texts in :data:`GERMAN`.
+    """
     said = _say(title)
     head = (
         '<meta charset="utf-8"><meta name="viewport" '

@@ -1,4 +1,4 @@
-"""Scope strings: permissions on resources, and the scopes of OpenID."""
+"""Scope strings of sign-in requests: permissions on resources, and the scopes of OpenID."""
 
 from __future__ import annotations
 
@@ -25,7 +25,10 @@ DEFAULT: Final = ".default"
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """Permissions on one resource: its app ID, the audience of its tokens, and the names of the scopes."""
+    """Wanted permissions on one resource.
+
+    They have the resource's app ID, the audience of its tokens, and the names of the scopes.
+    """
 
     app_id: str
     audience: str
@@ -33,13 +36,13 @@ class Wanted:
 
     @property
     def default(self) -> bool:
-        """True if the app asks for everything that it declares or was granted."""
+        """Return whether the app asks for everything that it declares or was granted."""
         return DEFAULT in self.scopes
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """Parsed scope string."""
+    """Parsed scope string of a sign-in request."""
 
     wanted: tuple[Wanted, ...]
     oidc: frozenset[str]
@@ -75,7 +78,7 @@ def one(request: Request, text: str) -> Wanted | None:
     """Return the only resource of a token request, or None without a resource.
 
     Raises:
-        Trouble: AADSTS70011 when there are two.
+        Trouble: AADSTS70011 when the request has two resources.
     """
     if len({item.app_id for item in request.wanted}) > 1 or len(request.wanted) > 1:
         raise Trouble(70011, (text,))
@@ -83,7 +86,7 @@ def one(request: Request, text: str) -> Wanted | None:
 
 
 def _split(word: str, world: World) -> tuple[str, str]:
-    """Return the audience and the scope.
+    """Return the audience and the scope of one word of a scope string.
 
     This cloud's own addresses represent the resources, as those of a national cloud do.
 

@@ -42,7 +42,7 @@ class TokenEndpoint:
         self._world, self._vault, self._keys = world, vault, keys
 
     def answer(self, tenant: str, form: dict[str, str]) -> Json:
-        """Return the response body.
+        """Return the body of the token endpoint's response.
 
         A person's failed sign-in is added to the log.
 
@@ -56,7 +56,7 @@ class TokenEndpoint:
             raise
 
     def _note(self, form: dict[str, str], code: int) -> None:
-        """Add a row to the log if the person who signs in is known.
+        """Add a row to the sign-in log if the person who signs in is known.
 
         Redeeming a code is part of an interactive sign-in; a refresh is not.
         """

@@ -1,4 +1,7 @@
-"""Flask blueprint of the sign-in half, at the root of the site; its paths are not case-sensitive."""
+"""Flask blueprint of the sign-in half, at the root of the site.
+
+Its paths are not case-sensitive.
+"""
 
 from __future__ import annotations
 
@@ -33,7 +36,10 @@ def blueprint(world: World, vault: Vault, keys: Keys) -> Blueprint:
 
 
 class Site:
-    """Dispatcher by path and method; all work is done under the world's lock."""
+    """Dispatcher of the sign-in pages by path and method.
+
+    All work is done under the world's lock.
+    """
 
     def __init__(self, world: World, vault: Vault, keys: Keys) -> None:
         self._world, self._vault, self._keys = world, vault, keys
@@ -155,7 +161,7 @@ def _json(body: Json, status: int) -> Response:
 
 
 def _basic() -> dict[str, str]:
-    """Return the client ID and secret of a Basic header, or an empty dict."""
+    """Return the client ID and secret of a Basic authorization header, or an empty dict."""
     kind, _, text = request.headers.get("Authorization", "").partition(" ")
     if kind.lower() != "basic":
         return {}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 from functools import cached_property
+from urllib.parse import parse_qs, urlsplit
 
 from redis import Redis
 
@@ -16,6 +17,7 @@ from bot.webex.client import Webex, WebexPerson
 from bot.webex.messenger import Messenger
 from jobs.clouds.clock_skew import METER
 from jobs.microsoft.discovery_cache import DiscoveryCache
+from jobs.redact import SHORTEST_KNOWN
 from jobs.runs.run import Event
 from jobs.runs.run_store import RunStore
 from jobs.runtime import Runtime
@@ -68,6 +70,23 @@ class Services(Runtime):
             runs=Doorbell(make_queue(redis, RUNS), ADVANCE),
             cards=cards,
         )
+
+    @property
+    def own_secrets(self) -> tuple[str, ...]:
+        """Return every secret of the settings, to be removed from each file that people get.
+
+        A secret of less than 8 characters is left out, because it could be part of any word.
+        """
+        bot, work = self.bot, self.settings
+        urls = [urlsplit(url) for url in (work.probe_smtp_url, work.redis_url)]
+        held = (
+            *(bot.webex_access_token, *bot.webhook_secrets, bot.metrics_token, bot.watch_ping_url),
+            *(work.microsoft_client_secret, *work.encryption_keys, work.connect_key),
+            *(work.contact_center_token, work.connect_audit_token),
+            *(url.password or "" for url in urls),
+            *(value for url in urls for value in parse_qs(url.query).get("sentinel_password", ())),
+        )
+        return tuple(secret for secret in held if len(secret) >= SHORTEST_KNOWN)
 
     @cached_property
     def watching(self) -> Watching:

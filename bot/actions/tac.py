@@ -7,7 +7,6 @@ import json
 from collections.abc import Iterable
 from functools import partial
 from typing import Any
-from urllib.parse import urlsplit
 
 from adaptive_cards import tac_file
 from adaptive_cards.cards.notice import NoticeView
@@ -158,18 +157,8 @@ def _spoken(words: Text) -> str:
 
 def _known_secrets(services: Services, mailbox: str) -> list[str]:
     """Return every secret of the bot that could appear in a text about this channel."""
-    urls = (services.settings.probe_smtp_url, services.settings.redis_url)
-    return [
-        services.bot.webex_access_token,
-        *services.bot.webhook_secrets,
-        services.settings.microsoft_client_secret,
-        services.settings.connect_key,
-        services.settings.contact_center_token,
-        services.settings.connect_audit_token,
-        *services.settings.encryption_keys,
-        *(urlsplit(url).password or "" for url in urls),
-        *_secrets_in_vault(services.vault, mailbox, services.channels.running(mailbox)),
-    ]
+    running = services.channels.running(mailbox)
+    return [*services.own_secrets, *_secrets_in_vault(services.vault, mailbox, running)]
 
 
 def _secrets_in_vault(vault: Vault, mailbox: str, running: str) -> list[str]:

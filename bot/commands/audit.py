@@ -98,14 +98,7 @@ def _file(ctx: ChatContext, facts: Sequence[AuditEntry]) -> bytes:
     this bot holds are removed here.
     """
     content = b"".join(line + b"\n" for line in map(canonical, facts))
-    bot, work = ctx.services.bot, ctx.services.settings
-    held = (
-        bot.webex_access_token,
-        *bot.webhook_secrets,
-        work.microsoft_client_secret,
-        *work.encryption_keys,
-    )
-    for secret in filter(None, held):
+    for secret in ctx.services.own_secrets:
         content = content.replace(secret.encode(), GONE.encode())
     return content
 

@@ -19,7 +19,7 @@ help:
 	@echo "make demo            play the whole conversation on this machine, with the real processes and a practice cloud"
 	@echo "make practice        the practice space: try the whole bot in a browser, without an account"
 	@echo "make quick           lint, types and the fast tests, which start no process (about a minute)"
-	@echo "make test            lint, then all tests, then the coverage of all processes (about half an hour)"
+	@echo "make test            lint, then all tests, then the coverage of all processes (about 20 minutes)"
 	@echo "make branches        the same with the coverage of branches (takes half as long again)"
 	@echo "make lint            only ruff and mypy"
 	@echo "make check           the same as make test"
@@ -85,7 +85,7 @@ branches: $(STAMP)
 
 unit: $(STAMP)
 	@rm -f .coverage .coverage.*
-	@echo "all tests, about half an hour on two cores"; status=0; \
+	@echo "all tests, about 20 minutes on two cores"; status=0; \
 	$(CLEAN) PYTHONHASHSEED=0 $(COVERED) $(RUN) -m coverage run -m $(PYTEST) -rfE --durations=25 --numprocesses $(WORKERS) $(TESTS) || status=$$?; \
 	$(RUN) -m coverage combine --quiet && $(RUN) -m coverage report || status=$$?; \
 	exit $$status

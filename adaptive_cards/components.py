@@ -37,7 +37,10 @@ from jobs.model import RunKind, Text, Turn, verbatim
 
 STAGES = 7
 _BESIDE_MOST = 24
-"""Characters at the right of a kicker that leave room for its subject on a phone."""
+"""Maximum number of characters to the right of a kicker.
+
+On a phone they leave room for the kicker's subject.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,7 +200,7 @@ def small_print(words: Text) -> Element:
 
 
 def count_line(key: str, count: int, **values: str) -> list[Element]:
-    """Return a small line with a count in its plural form; an empty list if the count is 0 or less."""
+    """Return a small line with a count in its plural form; an empty list for 0 or less."""
     return [small_print(verbatim(plural(key, count, **values)))] if count > 0 else []
 
 
@@ -209,7 +212,7 @@ def learn_more(page: str, **look: Look) -> list[Element]:
 def problem_box(
     words: Text | None, code: str = "", at: datetime | None = None, remedy: Text | None = None
 ) -> list[Element]:
-    """Return a box with an earlier problem: the time, the description, the full code and the remedy.
+    """Return a box with an earlier problem: its time, description, full code and remedy.
 
     It is gray, because nothing is broken. Without a problem the result is empty.
     """

@@ -22,7 +22,7 @@ SMALL: dict[str, Look] = {"size": "Small", "isSubtle": True}
 TITLE: dict[str, Look] = {"size": "Medium", "weight": "Bolder"}
 MONO: dict[str, Look] = {"fontType": "Monospace"}
 NOTHING = "\N{EN DASH}"
-"""Sign in place of an empty value. Webex refuses a card with an element that has no text."""
+"""Character in place of an empty value. Webex refuses a card with an element that has no text."""
 _OF_THE_BLOCK = ("spacing", "horizontalAlignment")
 
 

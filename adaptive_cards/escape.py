@@ -16,9 +16,9 @@ TEXT_MOST = 2000
 _MAIL_HEAD = 8
 _LINE_END = re.compile(r"[\r\n\t\v\f\u0085\u2028\u2029]+")
 _CONTROL = r"\x00-\x1f\x7f-\x9f\ud800-\udfff"
-"""Unicode's categories Cc and Cs."""
+"""Characters of Unicode's categories Cc (control) and Cs (surrogate)."""
 _UNSHOWN = re.compile(rf"[{_CONTROL}\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
-"""Control characters, lone surrogates and direction marks."""
+"""Pattern of control characters, lone surrogates and direction marks."""
 _UNBREAKABLE = re.compile(r"[^\s-]+-?")
 _MARKDOWN = re.compile(
     r"[\\`*\[\]<>~]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])|&(?=#?\w+;)|^(?:[#+-]|\d+(?=[.)]))",

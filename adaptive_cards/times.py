@@ -76,7 +76,10 @@ def lasted(span: timedelta) -> str:
 
 
 def span(length: timedelta) -> str:
-    """Return an interval as ``15 minutes``, ``2 hours`` or ``1 day``, in the largest unit that fits."""
+    """Return an interval as ``15 minutes``, ``2 hours`` or ``1 day``.
+
+    It has the largest unit that fits.
+    """
     total = round(length.total_seconds() / 60)
     for unit, size in (("day", 1440), ("hour", 60)):
         if total >= size and total % size == 0:

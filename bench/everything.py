@@ -30,7 +30,7 @@ LONGEST_S = 600.0
 POLL_S = 0.5
 TOO_MANY = 429
 MOST_CALLS = 10.0
-"""Calls to Microsoft a channel, for the largest number of channels."""
+"""Maximum number of calls to Microsoft per channel, for the largest number of channels."""
 ONCE = (
     "Get-BlockedSenderAddress",
     "Get-HostedOutboundSpamFilterPolicy",
@@ -45,7 +45,7 @@ ONCE = (
     "/policies/identitySecurityDefaultsEnforcementPolicy",
     "/identity/conditionalAccess/policies",
 )
-"""Reads of objects that a tenant has once.
+"""Reads of objects that exist once in a tenant.
 
 A bulk check makes each of them once per tenant, for any number of channels.
 """

@@ -31,13 +31,16 @@ from practice.stack import Stack
 SAMPLES, WARM_UP = 30, 5
 WAIT_S, LONGEST_S = 0.3, 60.0
 SLOW_MS = 60
-"""Latency of Webex for the count of round trips: calls that overlap are then seen to overlap."""
+"""Latency of Webex, in milliseconds, for the count of round trips.
+
+With this latency, overlapping calls are seen to overlap.
+"""
 MOST_TIMES, MOST_TRIPS = 1.5, 3
 STOCK = {
     "rq worker": "rq worker --url $REDIS_URL --serializer rq.serializers.JSONSerializer stock",
     "SDK imported before": "python -m bench.stock worker",
 }
-"""Commands of the stock worker."""
+"""Commands of RQ's stock worker, which the bot's worker is compared with."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -50,7 +50,7 @@ RQ_WORKERS = 5
 """RQ workers of one worker process (:data:`bot.processes.worker.WORKERS`)."""
 CALLBACK, FORWARD = "https://uk.webexconnect.io/callback", "x1@mail.webexconnect.io"
 TICK_MS = 10.0
-"""Milliseconds of a tick of the processor times in /proc."""
+"""Milliseconds in one tick of the processor times in /proc."""
 
 
 @dataclass(slots=True)

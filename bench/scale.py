@@ -37,7 +37,7 @@ MANY = 100_000
 ANSWERED_S = 900.0
 IDLE_S = 10.0
 COMMANDS = ("status", "channels")
-"""Commands of the events in turn. Both read what the bot knows of the space."""
+"""Commands of the events, in turn. Both commands read the bot's data about the space."""
 
 
 @dataclass(frozen=True, slots=True)

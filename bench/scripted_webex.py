@@ -23,7 +23,7 @@ from urllib.parse import parse_qs, urlsplit
 
 DOMAIN, ORG, BOT = "example.test", "org", "bot"
 TEXTS = {"status": "/status", "channels": "/channels", "setup": "/setup-email new{number}@{domain}"}
-"""What a message says, by the COMMAND in its id."""
+"""Text of a message, by the command in the message's ID."""
 Json = dict[str, Any]
 
 

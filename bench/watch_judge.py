@@ -18,11 +18,11 @@ from jobs.watch.model import Incident, Sight, WatchedChannel
 from jobs.watch.transitions import BLIND_AFTER
 
 SLACK = timedelta(seconds=120)
-"""Time from break to card that is allowed besides the interval."""
+"""Time between a break and its card that is allowed in addition to the interval."""
 SHOWN = 10
-"""Number of examples that are printed of what went wrong."""
+"""Maximum number of examples that are printed of each kind of error."""
 MOST_BYTES = 128 * 1024
-"""Largest place in Redis that a channel may take, in bytes."""
+"""Largest space in Redis that a channel may take, in bytes."""
 
 
 @dataclass(slots=True)

@@ -46,9 +46,12 @@ from jobs.watch.watch_store import LEASE_S
 INTERVAL_S, OFTEN_S = 900, 300
 OPERATORS = "operators"
 KILLED, LOST = 1 / 300, 1 / 600
-"""Share of the rounds in which a worker is killed, and in which its whole host is lost."""
+"""Shares of the rounds in which a worker is killed, and in which its whole host is lost."""
 LOOK_S = (1.0, 6.0)
-"""Seconds of one look, which the virtual clock goes on by."""
+"""Shortest and longest duration of a look, in seconds.
+
+The virtual clock advances by that duration.
+"""
 ANNA = Person("anna", "anna@example.test")
 
 

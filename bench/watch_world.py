@@ -19,21 +19,21 @@ from jobs.watch.model import Damage, Eye, LookOutcome, Sight
 BERLIN = ZoneInfo("Europe/Berlin")
 MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
 BROKEN_FOR, FINE_FOR = 25 * MINUTE, 20 * MINUTE
-"""Lengths of the two halves of a flapping channel's cycle."""
+"""Times for which a flapping channel is broken, and then fine, in each cycle."""
 APART = 5 * HOUR
-"""Least time between two breaks of a tenant, so that each has incidents of its own."""
+"""Shortest time between two breaks of a tenant. Each break then has incidents of its own."""
 BLIP = timedelta(seconds=45)
-"""Longest time for which a cloud shows something wrong that is not so."""
+"""Longest time for which a cloud shows an error that does not exist."""
 LATEST = 20 * MINUTE
 """Longest delay of a message trace."""
 EYES = (Eye.APP,)
 SHOWN = 40
-"""Hours of arrived mails that each look reports."""
+"""Number of hours for which each look reports the arrived mails."""
 
 
 WORK, AWAKE, SATURDAY = range(8, 18), range(6, 22), 5
 MAILS = (6.0, 1.0)
-"""Mails an hour in the hours of work, and in the other hours in which people are awake."""
+"""Mails per hour in working hours, and in the other hours in which people are awake."""
 
 
 class BreakKind(StrEnum):

@@ -13,7 +13,7 @@ from pathlib import Path
 from jobs.storage import keys
 
 __version__ = "0.1.0"
-"""The only place that holds the version; the package's metadata is made from it."""
+"""Version of the bot. It is written down only here, and the package's metadata is made from it."""
 
 os.environ[keys.RQ_VARIABLE] = keys.rq_prefix()
 

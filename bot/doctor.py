@@ -49,7 +49,7 @@ AUDIT_PROBLEMS = {
     404: "is not at this address: CONNECT_AUDIT_URL is https://TENANT.REGION.webexconnect.io",
     405: "takes neither POST nor GET at this address: look at CONNECT_AUDIT_URL",
 }
-"""What to do about a refusal of Webex Connect's audit log, by its status."""
+"""Advice about a refusal by Webex Connect's audit log, by the status of the refusal."""
 EXCHANGE_HOSTS = (".office365.com", ".office365.us", ".outlook.com")
 """Domains of Exchange Online's and Outlook's mail servers."""
 DISCOVERY = "/organizations/v2.0/.well-known/openid-configuration"
@@ -65,7 +65,7 @@ class DoubtError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One line of the report: the name of the check and a function that returns the success message."""
+    """One line of the report: the check's name and a function that returns the success text."""
 
     name: str
     look: Callable[[], str]

@@ -31,7 +31,7 @@ LIFE = {
 }
 REMEMBERED = timedelta(hours=25)
 NAMED_FOR_S = 600
-"""Seconds for which a person's name and a space's title are not asked for again."""
+"""Seconds for which a person's name and a space's title are not requested again."""
 OPEN_FOR = timedelta(hours=1)
 """Time for which the browser that opened a one-time link may read its page."""
 
@@ -151,7 +151,7 @@ def _request_of(services: Services, run_id: str) -> tuple[str, str]:
 
 
 def _name_in_webex(services: Services, whose: str, ask: Callable[[], str]) -> str:
-    """Return the remembered name of a person or a space, or Webex's answer; empty if there is none."""
+    """Return the remembered or Webex's name of a person or a space; empty if there is none."""
     remembered = Sealed.WEBEX_NAME.of(whose)
     name = services.vault.get(remembered)
     if name is None:

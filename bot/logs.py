@@ -25,7 +25,7 @@ NOISY = {
     "opentelemetry": logging.ERROR,
 }
 WITNESS = "jobs.runs.audit"
-"""Logger of the audit trail, whose lines are written whatever the level is (docs/audit.md)."""
+"""Logger of the audit trail. Its lines are written at every log level (docs/audit.md)."""
 PATTERNS = (
     (re.compile(r"(?i)\b(xoauth2|oauthbearer)(\s+)[\w.~+/=-]{8,}"), rf"\1\2{GONE}"),
     (

@@ -29,7 +29,7 @@ from jobs.watch.watching import Watching
 ME_S = 3600
 """Seconds after which the bot's own account is requested from Webex again."""
 KNOWN_S = 30 * 86_400
-"""Seconds for which the account as it was last read is kept, for the pages in a browser."""
+"""Seconds for which the bot's last known account is kept for the pages in a browser."""
 
 
 @dataclass(frozen=True, kw_only=True)

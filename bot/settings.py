@@ -37,12 +37,12 @@ STEPS = frozenset(
     for one, next_ in pairwise(row)
     for step in ((one, next_), (next_, one), (one, one))
 )
-"""Pairs of neighboring characters in counting, the alphabet and keyboard rows.
+"""Pairs of neighboring characters in numbers, in the alphabet and in keyboard rows.
 
 They include both directions and a repeated key.
 """
 TYPED = 2 / 3
-"""Share of such pairs above which the secret counts as typed by a person.
+"""Share of pairs in :data:`STEPS` above which a secret counts as typed by a person.
 
 Of 300,000 random secrets of 16 characters none reached this share.
 """

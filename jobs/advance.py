@@ -44,7 +44,7 @@ UNEXPECTED_S = 15
 
 CHECKS = frozenset({RunKind.CHECK, RunKind.BULK_CHECK})
 CHANGING = frozenset({RunKind.SETUP, RunKind.FIX})
-"""Kinds of runs that make something and then wait for people."""
+"""Kinds of runs that make changes in the tenant and then wait for people."""
 
 log = structlog.get_logger(__name__)
 

@@ -183,41 +183,50 @@ class Signals(
     """
 
     since: datetime | None = None
-    """Since when it fails; None if that is not known."""
+    """Time at which the failure began; None if that is not known."""
     harmless_after: datetime | None = None
-    """A later success disproves the failure, if that is another moment than ``since``."""
+    """Time after which a success disproves the failure, if it is another time than ``since``."""
     disproved_by: tuple[str, ...] | None = None
-    """Steps whose success disproves the finding, instead of the step's own list, even if it is certain."""
+    """Steps whose success disproves the finding, even a certain one.
+
+    They replace the list of the finding's own step.
+    """
     shown_by: Literal["at", "generated_at"] = "at"
-    """Signal of that success that gives its time."""
+    """Signal of the disproving success that holds its time."""
     as_of: str = ""
     """Step whose ``elsewhere_since`` replaces ``since``. Without that value nothing disproves the
     finding.
     """
     elsewhere_since: datetime | None = None
-    """A success of Webex Connect after that shows that only the place of the bot is refused."""
+    """Time after which a success of Webex Connect shows that only the bot's location is refused."""
     by_place: bool = False
-    """A policy depends on the place of the sign-in, and the bot signs in from another one."""
+    """True if a policy depends on the sign-in's location and the bot signs in from elsewhere."""
     token_lives: bool = False
-    """The token in use still works: a person's own attempt failed, or only the bot cannot reach a server."""
+    """True if the token in use still works.
+
+    In that case a person's own attempt failed, or only the bot cannot reach a server.
+    """
     station: Station | None = None
-    """Station at which mail stops, if it is not the step's own."""
+    """Station at which mail stops, if it is not the station of the step itself."""
     proven: bool = False
-    """If another finding proves it to be the cause, it is called what that finding is called."""
+    """True if this possible cause takes the cause code of the finding that proves it."""
     at: datetime | None = None
-    """When it last succeeded; a finding that is right without it was tried at that very look."""
+    """Time of the last success.
+
+    A finding that is right without this time was tried at that very look.
+    """
     generated_at: datetime | None = None
-    """When somebody last signed in in person, as Generate Token does."""
+    """Time at which somebody last signed in in person, as Generate Token does."""
     unanswered: datetime | None = None
-    """Mail has been waiting for an answer since then for too long."""
+    """Time since which mail has been waiting for an answer for too long."""
     unproven: datetime | None = None
-    """Mail has not gone on since then, and may yet."""
+    """Time since which mail has not gone on, although it may go on later."""
     failed: int = 0
     """Number of mails that have failed since the last success."""
     missed: int = 0
     """Number of mails that have not reached the next station."""
     missed_since: datetime | None = None
-    """When the first of them came, if that is not ``since``."""
+    """Time at which the first missed mail came, if it is not ``since``."""
     changes: tuple[ConnectChange, ...] = ()
     """Changes in Webex Connect that may stop mail, newest first."""
 

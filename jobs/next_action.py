@@ -32,7 +32,7 @@ PROMPTS = {
 PREPARATIONS = ("ids", "client_secret", "smtp_grant", "admin_consent")
 """The steps at Microsoft that Webex Connect's form depends on."""
 STUCK = {"test_mail": "look", "agent_answer": "answer_again"}
-"""Prompts for steps whose mail or answer is stopped by a known cause."""
+"""Prompts for steps whose mail or answer has been stopped by a known cause."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -333,7 +333,7 @@ ASKED = {
     Turn.MAILBOX_USER: ("mailbox_user",),
     Turn.AGENT: ("agent",),
 }
-"""Questions whose answer is the address of the person who was asked 1:1, the newest first."""
+"""Questions about the address of a person who is asked 1:1, the newest question first."""
 BEGINS = (
     "administrator",
     "consent_administrator",
@@ -342,7 +342,7 @@ BEGINS = (
     "rehearse",
     "token_saved",
 )
-"""Answers after which somebody else has a turn."""
+"""Questions whose answers give the turn to somebody else."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ from urllib.parse import unquote, unquote_plus
 GONE = "[removed]"
 SHORTEST_KNOWN = 8
 WRAPPED = 3
-"""Number of nested encodings that are decoded."""
+"""Number of nested encodings that are decoded to find secrets."""
 OPAQUE = 40
 """Length from which a word of mixed letters and digits counts as a token, even without a name."""
 
@@ -66,7 +66,10 @@ _PATTERNS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
     )
 )
 _ANY_PATTERN = re.compile(r"[=:~\s]|eyJ|dXNlcj", re.ASCII)
-"""What every pattern above needs, so that a word without it is not tried with each of them."""
+"""Pattern that finds a character or word which every pattern above needs.
+
+A word without it is not tried with each pattern, which saves time.
+"""
 _BASE64 = re.compile(r"[A-Za-z0-9+/_-]{12,}={0,2}")
 # A pattern in a long word is anchored to its start, or the time would be quadratic in its length.
 _BASE64_LINES = re.compile(

@@ -27,15 +27,18 @@ SUBMISSION_PORT = 587
 _HEADER = re.compile(r"[A-Za-z0-9-]+")
 _LABEL = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
 _HOSTS = re.compile(rf"(?:\*\.{_LABEL}\.)?(?:{_LABEL}\.)*(?!\d+$){_LABEL}")
-"""Name of a host, or ``*.`` and at least two labels; a number at the end would be an IP address."""
+"""Pattern of a host name, or of ``*.`` with at least two labels.
+
+A number at the end would be an IP address.
+"""
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
-"""Names of this machine: a cloud that runs locally may use any of them."""
+"""Names of this machine. A cloud that runs locally may use any of them."""
 TOGETHER = (
     ("CONNECT_API_URL", "CONNECT_SERVICE_KEY"),
     ("CONTACT_CENTER_URL", "CONTACT_CENTER_TOKEN"),
     ("CONNECT_AUDIT_URL", "CONNECT_AUDIT_TOKEN"),
 )
-"""Settings that are useful only together."""
+"""Pairs of settings that are useful only together."""
 REQUIRED = {
     "PUBLIC_URL": "the https address at which Webex and browsers reach this bot",
     "MICROSOFT_CLIENT_ID": "the Application (client) ID of the bot's own Entra app",

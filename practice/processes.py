@@ -22,9 +22,9 @@ from practice.patience import patient
 STOP_S = 15.0
 KILL_S = 5.0
 OTHER_HOST = ("unshare", "--pid", "--uts", "--fork", "--kill-child", "--mount-proc")
-"""Command that runs another one with process numbers and a host name of its own (util-linux).
+"""Command that runs another command with its own process numbers and host name (util-linux).
 
-So the product sees processes of another machine, which it cannot know to be dead.
+The product then sees processes of another machine, and cannot know that they are dead.
 """
 
 

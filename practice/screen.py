@@ -22,21 +22,27 @@ from practice import cardtext
 from practice.client import from_bot
 
 WIDTH = 116
-"""Characters of a line behind its frame."""
+"""Number of characters in a line after its frame."""
 MOST_ROWS = 2
-"""Printed lines of one paragraph of a card."""
+"""Maximum number of printed lines for one paragraph of a card."""
 COLUMN = WIDTH // 2
-"""Place of the second of two lines that share a printed line."""
+"""Column of the second one of two card lines that share a printed line."""
 LEAD = 3
-"""Changed lines that are always printed: a card's title, how far it is, and whose turn it is."""
+"""Number of changed lines that are always printed.
+
+They are a card's title, how far it is, and whose turn it is.
+"""
 LONGEST_NEWS = 72
-"""Characters of one changed line."""
+"""Maximum number of characters in one changed line."""
 COUNT = 14
-"""Characters kept free for the number of changed lines that are not printed."""
+"""Characters that are kept free for the number of changed lines that are not printed."""
 ALIKE = 0.6
-"""Share of equal lines from which a new card counts as a copy of an earlier one."""
+"""Share of equal lines from which a new card counts as a copy of an earlier card."""
 OTHER, MANY = 0.4, 10
-"""Share of equal words below which an edit is printed whole, and the number of new lines that it needs."""
+"""Share of equal words below which a whole edit is printed.
+
+The second number is the least number of new lines for that.
+"""
 CLOCK = re.compile(r"\b\d\d:\d\d(?::\d\d)?\b|\b\d+ s\b")
 
 Json = dict[str, Any]
@@ -53,7 +59,7 @@ class Screen:
         self._edited: dict[str, list[str]] = {}
         self._rooms: dict[str, str] = {}
         self.last = ""
-        """Last message as a whole."""
+        """Text of the whole last message."""
 
     @property
     def elapsed(self) -> float:

@@ -18,4 +18,4 @@ CARDS, GRAPH, WEBEX = (
     SPECS / "webex-messaging.json",
 )
 ABSENT: Final = "the documents that the project was built from are not here (docs/architecture.md, Where things are)"
-"""Reason for skipping a test that needs one of the documents."""
+"""Reason for skipping a test if a document that it needs is missing."""

@@ -29,7 +29,7 @@ from practice.processes import OTHER_HOST, Process, has_other_host, procfile, wo
 
 START_S = 30.0
 SECOND = "second"
-"""Name of a worker besides the Procfile's."""
+"""Name of an additional worker, besides the one in the Procfile."""
 
 
 class NotStartedError(RuntimeError):

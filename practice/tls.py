@@ -20,7 +20,7 @@ LIFETIME = timedelta(days=30)
 HOST_NAMES = ("localhost",)
 ADDRESSES = ("127.0.0.1", "::1")
 SERVICES = ("https", "smtp")
-"""Services that have a certificate: all APIs and pages, and the mail servers."""
+"""Services with a certificate: all APIs and pages, and the mail servers."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,9 +24,9 @@ MARKS: Final = " ✓✗✔✘!?•…→⚠▲·\u2013\u2014\u00a0"
 
 
 CALM: Final = ("well", "unproven", "not_checked", "not_read")
-"""Text keys of the first lines that name no fault."""
+"""Last parts of the text keys of first lines that name no fault."""
 AMBER: Final = {"client_secret_expires_soon": "secret_ends"}
-"""Text key of a first line that names a cause which does not stop mail yet, by the cause."""
+"""Text key of the first line, by the cause, if the cause does not stop mail yet."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,7 +35,7 @@ os.environ.setdefault(patience.VARIABLE, "6")
 
 LAST_MESSAGES, LAST_LINES, WHY_MOST = 4, 30, 1000
 YOUNG_OBJECTS = 20_000
-"""New objects after which garbage is collected; Python's own figure is a tenth of it."""
+"""Number of new objects after which garbage is collected. Python's own number is a tenth of it."""
 TESTS = Path(__file__).parent
 REAL_PROCESSES = {"journeys", "chaos", "browser", "security", "processes", "foreign"}
 

@@ -19,7 +19,7 @@ from jobs.steps import ORDER, all_steps
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = {"en": "glossary.md", "de": "glossary.de.md"}
-"""Page of each language, in docs/."""
+"""File names of the glossary in docs/, by language."""
 
 
 SOFT_HYPHEN = "\u00ad"

@@ -18,7 +18,7 @@ from jobs.clouds.learn_more import page_of
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = {"en": "troubleshooting.md", "de": "troubleshooting.de.md"}
-"""Page of each language, in docs/."""
+"""File names of the troubleshooting page in docs/, by language."""
 CAUSE = "cause."
 FAMILIES = (
     (
@@ -28,7 +28,10 @@ FAMILIES = (
     ("webex", r"connect_|asset_|entry_point|form_|webex_|no_task|copy_"),
     ("other", r""),
 )
-"""Sections after that of the sign-in, and the names of their causes. The last one takes the rest."""
+"""Sections after the sign-in section, each with a pattern for the names of its causes.
+
+The last section takes all other causes.
+"""
 
 
 def page(language: str = "en") -> str:

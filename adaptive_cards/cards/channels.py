@@ -35,7 +35,10 @@ from jobs.model import State, Text, Turn, verbatim
 _CHANNELS_MOST = 16
 _PICK_MOST = 80
 _ROW_BUTTONS = 4
-"""Buttons next to channels. A card takes five, and one checks all."""
+"""Maximum number of buttons next to channels.
+
+A card takes five buttons, and one of them checks all channels.
+"""
 _COMMANDS = ("check", "fix", "undo", "tac")
 """Commands that the card with every command offers, in the order of its buttons."""
 

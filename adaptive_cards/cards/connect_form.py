@@ -1,4 +1,4 @@
-"""Card with the Webex Connect form (C3 to C7), field by field in the form's order; sent 1:1 only."""
+"""Card with the Webex Connect form (C3 to C7), in the order of its fields; sent 1:1 only."""
 
 from __future__ import annotations
 

@@ -77,7 +77,7 @@ def _choice(apps: tuple[AppChoice, ...]) -> Element:
 
 
 def _named(app: AppChoice) -> str:
-    """Return the app's name with the host that it redirects to; a name may repeat, so also its ID."""
+    """Return the app's name with the host of its redirect, and its ID because a name may repeat."""
     where = app.host or text("discovery.no_host")
     name = shorten(plain(app.name), _TITLE_MOST)
     return text("discovery.app", name=name, host=plain(where), client_id=app.client_id[:8])

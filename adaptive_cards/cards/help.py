@@ -28,9 +28,9 @@ from jobs.model import Text, verbatim
 _ARGUMENTS = {"ADDRESS": "help.address", "TEXT": "help.text", "COMMAND": "help.command"}
 """Arguments of commands that each language writes in its own words."""
 _NOT_ALONE = {"cancel", "help"}
-"""Commands without a button in their own help: it would end a run, or show the same card."""
+"""Commands without a button in their own help. The button would end a run or show the same card."""
 _PLACE = "\N{OBJECT REPLACEMENT CHARACTER}"
-"""Place in a sentence at which an example is put in another font."""
+"""Mark for the place in a sentence at which an example is put in another font."""
 
 
 def help_card(view: HelpView) -> Card:
@@ -76,7 +76,7 @@ def _as_typed(entry: HelpEntry) -> str:
 
 
 def command_help(view: CommandHelpView) -> Card:
-    """Return the card about one command: what it does, how it is typed, and a button that runs it."""
+    """Return the card about a command: its effect, how to type it, and a button that runs it."""
     entry = view.entry
     typed = _as_typed(entry)
     band = Band(

@@ -46,14 +46,14 @@ _MARKS = {
     State.UNKNOWN: glyphs.UNKNOWN,
     State.SKIPPED: glyphs.NOT_YET,
 }
-"""Glyphs of a day. SKIPPED is a day on which nobody looked."""
+"""Glyph and color of a day by its state. SKIPPED is a day on which nobody looked."""
 _NAMES = {
     State.OK: "well",
     State.WRONG: "broken",
     State.UNKNOWN: "blind",
     State.SKIPPED: "none",
 }
-"""Ends of the keys of the texts ``history.state_NAME``."""
+"""Last parts of the text keys ``history.state_NAME``, by the state of a day."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,10 @@ from adaptive_cards.times import day_clock
 from jobs.model import Text, Turn
 
 OFFERS_MOST = 4
-"""Buttons of a card that also has a field with its own button. A card takes five in all."""
+"""Number of buttons of a card that also has a field with its own button.
+
+A card takes five buttons in all.
+"""
 
 
 def offer(view: OfferView) -> Card:

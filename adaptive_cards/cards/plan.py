@@ -17,9 +17,9 @@ from adaptive_cards.texts import listed, plural, render, text
 from jobs.model import Change, Profile, RunKind, Scope, Text
 
 _SHORT_MOST = 4
-"""Changes of a plan whose band and buttons are in sight together."""
+"""Maximum number of changes of a plan whose first lines and buttons fit on one screen."""
 _NAMED_MOST = 4
-"""Most settings that are right already and named; more are only counted."""
+"""Maximum number of already correct settings that are named. All further ones are only counted."""
 
 
 def plan(view: PlanView) -> Card:

@@ -74,7 +74,7 @@ def _ready(view: RehearsalView) -> Card:
 
 
 def _ask_mailbox_user(view: RehearsalView) -> list[Element]:
-    """Return the field for another address, if the request could not be sent to the mailbox's user."""
+    """Return the field for another address if the request could not reach the mailbox's user."""
     if view.direct or view.asked is None:
         return []
     do, who = "ask_mailbox_user", "mailbox_user"

@@ -1,4 +1,4 @@
-"""Cards of /tac: what to collect in Webex Connect (T1 to T3), and what the file for TAC contains."""
+"""Cards of /tac: the data to collect in Webex Connect (T1 to T3), and the file for TAC."""
 
 from __future__ import annotations
 

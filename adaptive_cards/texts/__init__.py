@@ -24,8 +24,9 @@ _MOMENTS: Mapping[str, Callable[[str], str]] = {
     "second": lambda value: day_clock_seconds(datetime.fromisoformat(value)),
     "span": lambda value: span(timedelta(seconds=float(value))),
 }
-"""Beginnings of a value that holds a date, moment or span (:func:`jobs.model.day_of`), and how each is
-shown.
+"""Prefixes of a value that holds a date, moment or span (:func:`jobs.model.day_of`).
+
+Each prefix has the function that shows such a value.
 """
 
 

@@ -23,7 +23,7 @@ def start_fix(ctx: ChatContext, inputs: dict[str, str]) -> None:
 
 
 def open_tac(ctx: ChatContext, inputs: dict[str, str]) -> None:
-    """Do the same as the typed command ``/tac``, which is the next step if a check does not help."""
+    """Do the same as the typed command ``/tac``, which is the next step if a check is no help."""
     tac.run(ctx, inputs.get("channel", ""))
 
 

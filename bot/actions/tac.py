@@ -32,7 +32,10 @@ LARGEST = 5 * 1024 * 1024
 HEADS = {b"\x89PNG\r\n\x1a\n": "png", b"\xff\xd8\xff": "jpg", b"GIF87a": "gif", b"GIF89a": "gif"}
 FIELDS = ("resource_id", "transaction_id", "seen_text")
 _REASONS = frozenset({"large", "scanned"})
-"""Reasons with a text of their own; the others are that Webex does not hand the file out."""
+"""Reasons that have a text of their own.
+
+All other reasons mean that Webex does not hand out the file.
+"""
 
 
 def keep_screenshot(ctx: ChatContext, message: Message) -> None:

@@ -32,7 +32,10 @@ KICKER = Text("notice.cancel_kicker")
 
 
 def view(title: Text, runs: Sequence[Run]) -> OfferView:
-    """Return the card that offers the runs as buttons, with their ids: a run may have no mailbox yet."""
+    """Return the card that offers the runs as buttons, with their ids.
+
+    A run may have no mailbox yet.
+    """
     offers = tuple(
         Offer(
             Text("choice.button.cancel", {"value": f"{each.id} {each.channel.mailbox}".rstrip()}),
@@ -78,7 +81,7 @@ def draw_at_end(services: Services, run: Run) -> None:
 
 
 def _undrawn(services: Services, run: Run) -> Iterator[tuple[str, str]]:
-    """Yield the note and the owner of each card that offers the run and is not drawn since its end."""
+    """Yield the note and owner of each card that offers the run and is not drawn since its end."""
     for raw_field, raw_owner in services.redis.hgetall(keys.cards(run.id)).items():
         field, owner = codec.as_bytes(raw_field).decode(), codec.as_bytes(raw_owner)
         if field.endswith(OFFERED) and owner:

@@ -35,9 +35,9 @@ from jobs.runs.run import Run
 from jobs.storage import keys
 
 LASTS_S = 60.0
-"""Seconds for which Webex has refused a card, until the requester is told."""
+"""Seconds for which Webex must have refused a card before the requester is told."""
 SLOT = "closed"
-"""Slot of the message among the run's cards."""
+"""Slot of the message to the requester among the run's cards."""
 KEPT_S = 30 * 24 * 3600
 CLOSED = frozenset({FORBIDDEN, NOT_FOUND, CONFLICT, GONE})
 log = structlog.get_logger(__name__)
@@ -108,7 +108,7 @@ def _request_key(run: Run) -> str:
 
 
 def card_of_watch(run: Run) -> NoticeView:
-    """Return the card for the person whose watched channel has an incident that its space does not show."""
+    """Return the card for the person of a watched channel whose space does not show an incident."""
     values = {"mailbox": run.channel.mailbox}
     return NoticeView(
         Text("watch.kicker"),

@@ -29,9 +29,9 @@ from jobs.storage.generation import Generation
 
 EVERY_S = 5.0
 CHANNELS_EVERY_S = 300.0
-"""Seconds between two readings of the connected channels, which takes a scan of all keys."""
+"""Seconds between two reads of the connected channels. Each read is a scan of all keys."""
 MOST = 1000
-"""Number of runs and channels that are remembered, the newest first."""
+"""Number of runs and of channels that are remembered. They are the newest ones."""
 TOLD_S = 30 * 24 * 3600
 log = structlog.get_logger(__name__)
 
@@ -71,7 +71,7 @@ class LossWatch:
         log.error("spaces that lost data", count=len(self._pending))
 
     def _gone(self) -> Iterator[tuple[str, Run]]:
-        """Yield the mailbox and the run of each run and channel that Redis does not know any more."""
+        """Yield the mailbox and the run of each run and channel that Redis has lost."""
         store = self._services.store
         for run in self._runs.values():
             if not store.length(run.id):

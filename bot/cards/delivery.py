@@ -47,12 +47,15 @@ from jobs.storage import keys
 
 MIN_EDIT_INTERVAL = timedelta(seconds=2)
 MINOR_INTERVAL_S = 6.0
-"""Shortest time before the first minor edit of a message, in seconds; each next one waits four times
-as long, so that a quick run spends its edits on what asks people, and a long wait is seen to go on."""
+"""Shortest time before the first minor edit of a message, in seconds.
+
+Each next minor edit waits four times as long. So a quick run spends its edits on the requests to
+people, and a long wait is seen to go on.
+"""
 MINOR_MOST = 4
-"""Most minor edits of one message. A later minor update is seen with the next one that is not."""
+"""Maximum number of minor edits of one message. The next major edit shows later updates."""
 CALM_S = 2.0
-"""Seconds for which an update waits that asks nobody for anything: a request often follows it."""
+"""Seconds that an update without a request to anybody waits. A request often follows it."""
 EDIT_REFUSED = frozenset({400, 403, 404, 405, 409, 410, 415, 422})
 """Status codes with which Webex may refuse an edit.
 
@@ -78,7 +81,7 @@ def sync(services: Services, run: Run, wanted: DesiredCard) -> float:
 
 
 def is_up_to_date(wanted: DesiredCard, shown: PostedCard | None) -> bool:
-    """Return whether Webex shows the card as it should look now; ``shown`` is None if it shows none."""
+    """Return whether Webex shows the card as wanted now; ``shown`` is None if it shows none."""
     return shown is not None and shown.fingerprint == wanted.fingerprint
 
 
@@ -298,7 +301,7 @@ def _edit(services: Services, run: Run, wanted: DesiredCard, shown: PostedCard) 
 
 
 def _edit_is_refused(error: WebexError) -> bool:
-    """Return whether Webex has refused an edit, and so will refuse later edits of the message too."""
+    """Return whether Webex has refused an edit, and so will refuse the message's later edits."""
     return isinstance(error, WebexAnswerError) and error.status in EDIT_REFUSED
 
 

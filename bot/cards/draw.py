@@ -65,7 +65,7 @@ BUSY_S = 1.0
 LOCK_S = 15.0
 """Seconds that a draw holds the lock on the run's cards without renewing it.
 
-If a draw is killed on another machine, the next one waits this long.
+If a draw is killed on another machine, the next draw waits this long.
 """
 
 

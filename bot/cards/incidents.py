@@ -30,13 +30,16 @@ from jobs.watch.incident_store import KEPT
 from jobs.watch.model import Incident, IncidentCard, Sight
 
 NOTIFY_AFTER = timedelta(minutes=15)
-"""Time without anybody who acts, after which the people of the watch are told 1:1."""
+"""Time without a response to an incident after which the people of the watch are told 1:1."""
 REMINDERS = tuple(timedelta(hours=hours) for hours in (1, 4, 24, 72, 168))
-"""Times without anybody who acts, after which the space is reminded."""
+"""Times without a response to an incident after which the space is reminded."""
 POSTED_SOON_S = 1.0
-"""Time to the next look at a card that is not posted yet, in seconds: what is below it waits for it."""
+"""Seconds until the next look at a card that is not posted yet.
+
+Messages below the card wait for it.
+"""
 LONGEST_WAIT_S = 3000.0
-"""Longest time to the next look at the cards, in seconds; a due list holds nothing for longer."""
+"""Longest time to the next look at the cards, in seconds. A due list holds nothing for longer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +119,7 @@ def _escalated(
 
 
 def _untold(services: Services, incident: Incident) -> tuple[str, ...]:
-    """Return the people of the watch who are to be told 1:1 if nobody acts, and are not told yet."""
+    """Return the people of the watch who must be told 1:1 if nobody acts and are not told yet."""
     watched = services.watching.channels.load(incident.mailbox)
     if watched is None or not _needs_somebody(incident):
         return ()
@@ -177,7 +180,7 @@ def _wait_s(
 
 
 def _times(services: Services, incident: Incident) -> list[datetime]:
-    """Return when the space is reminded of the incident, and when the people of its watch are told."""
+    """Return when the space is reminded of the incident, and when its watch's people are told."""
     if not _needs_somebody(incident):
         return []
     notices = (NOTIFY_AFTER,) if _untold(services, incident) else ()

@@ -53,7 +53,7 @@ SHOWS = {
 }
 """The presenter's card that asks for a next action, by the last part of the action's text key."""
 CALM = ("undone", "done", "ended", "mail", "progress", "plan", "signin")
-"""Cards of a thread that asks nobody there for anything, the most telling first."""
+"""Cards of a thread in which nobody is asked for anything, the most informative card first."""
 
 
 def living_cards(run: Run, services: Services, wanted: list[DesiredCard]) -> list[DesiredCard]:
@@ -108,7 +108,7 @@ def _of_person(
 
 
 def _first(run: Run, asking: list[DesiredCard]) -> DesiredCard | None:
-    """Return the card that asks for the run's earliest open request; None if nothing is asked now."""
+    """Return the card that asks for the run's earliest open request, or None if there is none."""
     if run.ended or not asking:
         return None
     by_slot = {card.slot: card for card in asking}

@@ -17,7 +17,7 @@ from jobs.runs.run import Kind, Run
 def post_in_space(
     services: Services, run: Run, locale: Locale, view: Callable[[], NoticeView]
 ) -> bool:
-    """Post a notice in the run's space; return False if an outsider is there, and nothing is posted.
+    """Post a notice in the run's space; return False if an outsider is there and prevents it.
 
     ``view`` is called when the texts are drawn in the language and time zone of ``locale``.
 

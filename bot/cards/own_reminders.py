@@ -27,9 +27,9 @@ from jobs.storage import keys
 from jobs.storage.keys import Key
 
 WHOSE = "the bot's own app"
-"""Name in the place of a mailbox, in the marks of what was told."""
+"""Name of the bot's own app in the keys of reminders, which otherwise name a mailbox."""
 LIFE = timedelta(days=3650)
-"""Life that is assumed of a credential, because its beginning is not known."""
+"""Assumed lifetime of the bot's own credential, because its beginning is not known."""
 log = structlog.get_logger(__name__)
 
 

@@ -35,16 +35,19 @@ from jobs.storage import codec, keys
 RETRY_S = 5.0
 FIRST_S = 2.0
 REFUSED_S = 300.0
-"""Longest pause after a refusal, in seconds."""
+"""Longest pause after Webex has refused a card, in seconds."""
 LONGEST_S = 3600.0
 OTHERS_S = 15.0
-"""Longest time for which a limit that one card met holds the cards of other places, in seconds."""
+"""Longest time for which one card's rate limit delays the cards of other places, in seconds."""
 KEPT_S = 86_400
-"""Seconds for which a refusal is kept."""
+"""Seconds for which the refusal of a card is remembered."""
 OF_THE_ACCOUNT = frozenset({TOO_MANY_REQUESTS, SERVICE_UNAVAILABLE})
-"""Status codes that may concern the whole bot account and not one message."""
+"""Status codes that may concern the whole bot account and not only one message."""
 MAY_END = frozenset({UNAUTHORIZED, FORBIDDEN, NOT_FOUND})
-"""Status codes of refusals that end without another card: of a token, or of a bot that is not there."""
+"""Status codes of refusals that may end without another card.
+
+They mean that the token is invalid, or that the bot is not in the space.
+"""
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,10 +30,10 @@ from jobs.storage import keys
 from jobs.storage.keys import Key
 
 EVERY_S = 3600
-"""Seconds between two rounds of checks; each channel is checked once a day."""
+"""Seconds between two rounds of checks. Each channel is checked once a day."""
 BEFORE_DAYS = (1, 7, 14, 30, 60)
 KEPT = timedelta(days=2)
-"""Time after the secret's expiry, or after the day, for which posted reminders are remembered."""
+"""Time for which posted reminders are remembered after the secret's expiry, or after the day."""
 log = structlog.get_logger(__name__)
 
 
@@ -56,7 +56,7 @@ class Ending:
 
     @property
     def renewable(self) -> datetime:
-        """Return the time from which a fix creates a new secret (:mod:`jobs.steps.client_secret`)."""
+        """Return the time from which a fix makes a new secret (:mod:`jobs.steps.client_secret`)."""
         return self.end - min(ENOUGH, (self.end - self.made) / 3)
 
 

@@ -26,13 +26,13 @@ from jobs.runs.run import Run
 from jobs.storage import keys
 
 EVERY_S = 300
-"""Seconds between two rounds."""
+"""Seconds between two rounds of reminders."""
 AFTER_HOURS = (24, 1)
 LATEST = timedelta(days=3)
 KEPT = timedelta(days=4)
-"""Time for which a given reminder is remembered: longer than :data:`LATEST`."""
+"""Time for which a given reminder is remembered. It is longer than :data:`LATEST`."""
 MOST_RUNS = 1000
-"""Open runs of one round, the newest."""
+"""Number of open runs in one round. They are the newest ones."""
 KINDS = frozenset({RunKind.SETUP, RunKind.FIX, RunKind.UNDO})
 FORMS = frozenset({"turn_words.form", "turn_words.token", "turn_words.register"})
 """Turns whose card is always a 1:1 message."""
@@ -84,7 +84,7 @@ def _stamp(at: datetime) -> str:
 
 
 def _people(services: Services, run: Run, wait: Wait) -> tuple[str, ...]:
-    """Return whom to remind: the person asked, the approvers, or the requester if nobody is known."""
+    """Return whom to remind: the person asked, the approvers, or otherwise the requester."""
     if wait.turn is Turn.APPROVER and services.bot.approvers:
         return _reachable_approvers(services)
     return (wait.who or run.requester.email,)
@@ -137,5 +137,5 @@ def _where(run: Run, wait: Wait, *, own: bool) -> Text:
 
 
 def _is_asked_direct(wait: Wait, *, own: bool) -> bool:
-    """Return whether the person has the card in a 1:1 conversation, even if the run is in a space."""
+    """Return whether the person has the card in a 1:1 conversation, even for a run in a space."""
     return wait.words.key in FORMS or not (own or wait.turn is Turn.APPROVER)

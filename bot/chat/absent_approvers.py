@@ -8,7 +8,7 @@ from jobs.clock import now
 from jobs.runs.run import Event, Kind
 
 ABSENT = "approvers_absent"
-"""Question whether no approver is in the run's space; the answer is ``yes`` or missing."""
+"""Question of whether no approver is in the run's space. The answer is ``yes`` or missing."""
 
 
 def note_absent(ctx: ChatContext) -> list[Event]:

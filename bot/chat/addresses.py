@@ -15,7 +15,7 @@ from jobs.clock import now
 
 Known = Callable[[ChatContext], tuple[str, ...]]
 _WORDS = re.compile(r"[^\W\d_]{2}[^@]*")
-"""Words after an address that are no part of it, such as "please"."""
+"""Words after an address that are not part of it, such as "please"."""
 
 
 def read_mailbox(

@@ -10,9 +10,12 @@ from bot.webex.errors import LOCKED
 from bot.webex.models import is_older_than
 
 SCAN = timedelta(seconds=60)
-"""How long after sending to wait for a file that Webex still scans for malware (status 423)."""
+"""Time after sending for which the bot waits for a file's malware scan by Webex (status 423)."""
 _REASONS = {403: "unread", 404: "unread", 410: "infected", 428: "unscannable"}
-"""Reason by status: Webex answers 410 for malware and 428 for what it cannot scan (facts/webex.md 2)."""
+"""Reasons by Webex's status.
+
+Webex answers 410 for malware and 428 for a file that it cannot scan (facts/webex.md 2).
+"""
 
 
 class NotAcceptedError(Exception):

@@ -22,7 +22,7 @@ from jobs.storage import keys
 CHECKED_FOR_S = 30
 TOLD_S = 3600
 HELD_S = 60.0
-"""Seconds until a card that was held back is retried."""
+"""Seconds until the bot tries again to post a card that it held back."""
 
 
 def may_read(services: Services, run: Run) -> bool:

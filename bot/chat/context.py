@@ -25,7 +25,10 @@ _NEXT = {
     "notice.cancel_not_part": "refused.next_part",
     "audit.not_yours": "refused.next_approver",
 }
-"""What a served person does next after a refusal. Any other reason says it itself."""
+"""Next action of a served person after a refusal.
+
+Any other reason already names the next action.
+"""
 
 
 @dataclass(frozen=True, slots=True)

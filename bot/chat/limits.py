@@ -29,7 +29,7 @@ WINDOW = timedelta(hours=1)
 KEPT_S = 7 * 24 * 3600
 """Seconds for which a count of refusals waits for the process that records it."""
 EVERY_S = 60
-"""Seconds between two looks for counts whose hour is over."""
+"""Seconds between two looks for counts whose hour has ended."""
 MOST_AT_ONCE = 100
 COUNT_REFUSAL = """
 local since = tonumber(redis.call('hget', KEYS[1], 'since'))
@@ -47,9 +47,10 @@ end
 redis.call('expire', KEYS[1], ARGV[6])
 return {redis.call('hincrby', KEYS[1], 'count', 1), past}
 """
-"""Script that counts a refusal.
+"""Redis script that counts a refusal.
 
-It returns the number in the present window, and the fields of the last one if that has ended.
+It returns the number in the present window. If the last window has ended, it also returns that
+window's fields.
 """
 TAKE_ENDED = """
 local since = tonumber(redis.call('hget', KEYS[1], 'since'))
@@ -64,7 +65,7 @@ local past = redis.call('hmget', KEYS[1], 'count', 'since', 'by', 'org')
 redis.call('del', KEYS[1])
 return past
 """
-"""Script that takes a window that has ended out of Redis and returns its fields, once."""
+"""Redis script that removes a window that has ended and returns its fields exactly once."""
 TAKE_SLOT = """
 local at, span, most = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
 redis.call('zremrangebyscore', KEYS[1], '-inf', at - span)
@@ -80,10 +81,11 @@ if ends and at < tonumber(ends) and event ~= ARGV[4] then return {tostring(again
 redis.call('set', KEYS[2], string.format('%.3f %s', again, ARGV[4]), 'ex', ARGV[2])
 return {tostring(again), 1}
 """
-"""Script that gives an event its place among a person's events of the last hour.
+"""Redis script that gives an event its place among a person's events of the last hour.
 
-It returns nothing if there is one, otherwise the time at which the next one is free, and whether
-this event is the one that is answered. An event that is tried again keeps its place.
+It returns nothing if there is a free place. Otherwise it returns the time at which the next place
+is free, and whether this event is the one that is answered. An event that is tried again keeps its
+place.
 """
 log = structlog.get_logger(__name__)
 

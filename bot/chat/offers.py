@@ -15,9 +15,10 @@ from jobs.clock import now
 from jobs.model import Text, verbatim
 
 NEAR = 0.8
-"""Likeness from which an address may be a mistyped one, of the name and of the domain each.
+"""Similarity from which an address may be a mistyped form of another one.
 
-1.0 is the same text (:class:`difflib.SequenceMatcher`).
+It holds for the name and for the domain. The value 1.0 means the same text
+(:class:`difflib.SequenceMatcher`).
 """
 
 
@@ -37,7 +38,7 @@ def of_channel(command: str, mailbox: str) -> Offer:
 
 
 def check_exactly(mailbox: str) -> Offer:
-    """Return the button that checks an address as it is, although another one is nearly the same."""
+    """Return the button that checks an address as it is, despite a nearly identical one."""
     title = Text("choice.button.check", {"value": mailbox})
     return Offer(title, {"do": "check", "channel": mailbox})
 

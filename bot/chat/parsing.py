@@ -14,10 +14,16 @@ from bot.webex.client import Message, WebexPerson
 NEAR = 0.6
 LONGEST = 2000
 HTML_MOST = 7439
-"""Characters of a message's HTML that are read. Webex takes as many bytes (facts/webex.md 2)."""
+"""Maximum number of characters of a message's HTML that are read.
+
+Webex takes as many bytes (facts/webex.md 2).
+"""
 AFTER_NAME = ("", " ", ":", ",", "/")
 INITIAL = re.compile(r"^ [^\W\d_]\.(?=[ :,/]|$)")
-"""Remainder of a last name after the first name; an example in the Messages API has "Mike C."."""
+"""Pattern of a last name's initial after the first name.
+
+An example in the Messages API has "Mike C.".
+"""
 
 
 @dataclass(frozen=True, slots=True)

@@ -150,7 +150,7 @@ class AccessPolicy:
         return run.requester.id not in members and person.id in members
 
     def was_asked(self, person: WebexPerson, run: Run) -> bool:
-        """Return whether this person was asked 1:1 to sign in for the mailbox or to answer a mail."""
+        """Return whether this person was asked 1:1 to sign in for the mailbox or answer a mail."""
         asked = {run.answer("mailbox_user"), run.answer("agent")} - {""}
         return not asked.isdisjoint(person.emails)
 

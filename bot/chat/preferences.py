@@ -37,7 +37,7 @@ def locale_of_chat(ctx: ChatContext) -> Locale:
 
 
 def locale_of_card(services: Services, run: Run, to: str) -> Locale:
-    """Return the locale of a run's card, which goes to the run's thread or to a person's address."""
+    """Return the locale of a run's card, which goes to the run's thread or a person's address."""
     origin = run.origin
     if origin.direct:
         return locale_of_person(services, run.requester.email if to == THREAD else to)
@@ -62,7 +62,7 @@ def locale_of_recipient(ctx: ChatContext, address: str) -> Locale:
 
 
 def quiet_hours(services: Services, room: str) -> str:
-    """Return the hours without reminders in a space, such as ``22:00-07:00``, or an empty string."""
+    """Return the hours without reminders in a space, such as ``22:00-07:00``, or an empty text."""
     kept = services.redis.hget(keys.locale(room), Preference.QUIET)
     return _text_or(kept, "")
 
@@ -114,7 +114,7 @@ def choose_quiet(ctx: ChatContext, hours: str) -> None:
 
 
 def place_of(ctx: ChatContext) -> str:
-    """Return the name under which a choice is kept: the person's address in a 1:1, else the room."""
+    """Return the name under which a choice is kept: the person's address in a 1:1, or the room."""
     return ctx.person.email.lower() if ctx.direct else ctx.room
 
 

@@ -15,7 +15,10 @@ from adaptive_cards.texts import own_text
 from jobs.channel.form import InvalidInputError, read_address
 
 GREETING_WORDS_MOST = 4
-"""Words of a greeting. A longer text that begins with a greeting asks for more than that."""
+"""Maximum number of words in a greeting.
+
+A longer text that begins with a greeting asks for more than that.
+"""
 _MARKS = ".,;:!?()\"'<>"
 
 

@@ -21,7 +21,10 @@ from jobs.runs.run import Event, Kind, Run
 from jobs.storage.vault import Sealed, Vault
 
 RUNS_MOST = 5
-"""Runs that are offered as buttons, the newest. A card takes five buttons."""
+"""Number of runs that are offered as buttons.
+
+They are the newest ones. A card takes five buttons.
+"""
 
 
 def run(ctx: ChatContext, argument: str) -> None:

@@ -21,7 +21,10 @@ from jobs.runs.run import Run
 from jobs.runs.run_store import RunStore
 
 RECENT = timedelta(days=1)
-"""Maximum age of check results that a fix repeats; after that it only refers to the command."""
+"""Maximum age of check results that a fix repeats.
+
+For older results, the fix only names the command.
+"""
 
 
 def run(ctx: ChatContext, argument: str) -> None:

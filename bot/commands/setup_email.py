@@ -110,7 +110,7 @@ def _opened(ctx: ChatContext, mailbox: str) -> Run | None:
 
 
 def _is_own_unseen_setup(ctx: ChatContext, other: Run) -> bool:
-    """Return whether this person has requested the setup, and Webex never accepted its first card."""
+    """Return whether this person requested the setup, and Webex never accepted its first card."""
     own = other.requester.id == ctx.person.id and other.kind is RunKind.SETUP
     return own and not was_posted(ctx.services, other.id, LIVING)
 

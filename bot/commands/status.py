@@ -12,7 +12,7 @@ from jobs.runs.run import Run
 
 
 def run(ctx: ChatContext, _argument: str) -> None:
-    """List the runs, open ones first and the newest first; runs beyond the limit are only counted."""
+    """List the runs, open and new ones first. Runs beyond the limit are only counted."""
     runs = tuple(_run_line(each) for each in ctx.services.store.runs_in_space(ctx.room))
     more = max(ctx.services.store.count_in_space(ctx.room) - len(runs), 0)
     ctx.say(status(StatusView(runs, now(), more, direct=ctx.direct)))

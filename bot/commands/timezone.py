@@ -1,4 +1,4 @@
-"""Command /timezone: the time zone of the bot's cards in this space, or for this person in a 1:1."""
+"""Command /timezone: time zone of the bot's cards in this space, or for this person in a 1:1."""
 
 from __future__ import annotations
 

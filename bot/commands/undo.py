@@ -61,7 +61,7 @@ def _nothing(ctx: ChatContext, mailbox: str, runs: tuple[Run, ...]) -> None:
 
 
 def _channel(ctx: ChatContext, runs: tuple[Run, ...]) -> Channel:
-    """Return the channel of the newest run that changed something, bound to the tenant of the change."""
+    """Return the channel of the newest run with a change, bound to the tenant of the change."""
     newest = next(each for each in reversed(runs) if each.changed)
     return replace(newest.channel, tenant_id=_tenant(ctx, newest))
 

@@ -36,7 +36,7 @@ from jobs.watch.spans import (
 
 KICKER = Text("watch.kicker")
 MOST_PEOPLE = 10
-"""Number of people who can be named for one channel."""
+"""Maximum number of people who can be named for the watch of one channel."""
 Words = list[str]
 
 

@@ -34,7 +34,7 @@ from jobs.storage import codec
 from jobs.storage.vault import Sealed
 
 KEPT_S = 1800
-"""Seconds for which a handled event is remembered; this is longer than an event is retried."""
+"""Seconds for which a handled event is remembered. An event is retried for less time than that."""
 Handler = Callable[[ChatContext], None]
 log = structlog.get_logger(__name__)
 
@@ -111,7 +111,7 @@ class Outbox(Messenger):
             delivery.mark_posted(self._services, shows[0], message, room)
 
     def _found(self, post: Post) -> Message | None:
-        """Return the message if the bot may read the room and finds it already posted, otherwise None.
+        """Return the message if the bot can read the room and finds the message there, or None.
 
         Raises:
             WebexError: Webex is unavailable, and nothing was posted.
@@ -213,7 +213,10 @@ def _is_shut_out(ctx: ChatContext, error: WebexError) -> bool:
 
 
 def _is_of_webex_or_redis(error: Exception) -> bool:
-    """Return whether Webex or Redis has failed. A card that Webex rejects is an error of the bot."""
+    """Return whether Webex or Redis has failed.
+
+    A card that Webex rejects is an error of the bot.
+    """
     rejected = isinstance(error, WebexBadRequestError)
     return isinstance(error, WebexError | RedisError) and not rejected
 

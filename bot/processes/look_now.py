@@ -15,7 +15,10 @@ from jobs.watch.model import WatchedChannel
 from jobs.watch.watching import Watching
 
 WAIT_S = 120.0
-"""Seconds to wait for the looks. A worker of another version, or none, never makes them."""
+"""Seconds to wait for the looks.
+
+If there is no worker, or one of another version, the looks are never made.
+"""
 LOOK_EVERY_S = 0.2
 
 

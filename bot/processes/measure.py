@@ -33,11 +33,14 @@ from jobs.storage.counters import (
 RUNS_EVERY_S = 60
 SECRETS_EVERY_S = 3600
 MOST_RUNS = 1000
-"""Number of open runs that are read, the newest first. The rest is counted without its kind."""
+"""Number of open runs that are read, the newest first.
+
+All further runs are counted without their kind.
+"""
 UNREAD = ("unread", "unread")
 DAY = timedelta(days=1)
 Measured = dict[tuple[str, ...], float]
-"""Numbers of a gauge by its labels."""
+"""Values of a gauge by the gauge's labels."""
 
 
 def measure_runs(services: Services) -> None:
@@ -58,7 +61,7 @@ def measure_runs(services: Services) -> None:
 
 
 def measure_secrets(services: Services, clock: Callable[[], datetime] = now) -> None:
-    """Measure how many channels there are, and when the secrets of the bot and of the channels end."""
+    """Measure how many channels there are, and when the bot's and the channels' secrets end."""
     if not _is_due(services, DAYS_LEFT, SECRETS_EVERY_S):
         return
     at = clock()
@@ -81,7 +84,7 @@ def _ending_within(left: list[float]) -> Measured:
 
 
 def _shortest(services: Services, left: list[float], at: datetime) -> Measured:
-    """Return the days until the bot's own credential ends, and until the first secret of a channel."""
+    """Return the days until the bot's own credential and the first channel secret end."""
     ends = own_credential(services.settings, all_grants(services.redis), at).ends
     days: Measured = {}
     if ends:

@@ -44,7 +44,7 @@ STAND_BY_S = 0.5
 PORT_S = 10.0
 """Seconds for which an earlier server may still hold the port or the data folder."""
 REFUSED = 2
-"""Exit code if the server can never run: bad settings, as for the other commands."""
+"""Exit code if the server can never run because of bad settings, as for the other commands."""
 NO_SPACE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 PROBE_BYTES = 4096
 ONCE = Retry(NoBackoff(), 0)

@@ -35,7 +35,7 @@ def dying_with_me(sig: signal.Signals) -> partial[None]:
 
 @contextmanager
 def signals_blocked(signals: frozenset[signal.Signals]) -> Iterator[None]:
-    """Block these signals and the alarm within the context, so that :func:`wait_for` receives them."""
+    """Block these signals and the alarm within the context, so that :func:`wait_for` gets them."""
     before = signal.pthread_sigmask(signal.SIG_BLOCK, signals | {signal.SIGALRM})
     try:
         yield

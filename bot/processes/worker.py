@@ -78,7 +78,8 @@ WORKERS = ((RUNS,), (RUNS, NAME), (NAME, RUNS, CARDS), (NAME, CARDS), (WATCH,))
 WORKER_TTL_S = 20
 """Seconds of RQ's worker TTL.
 
-RQ waits for a job for 15 seconds less. Then it notices a connection that was lost silently.
+RQ waits 15 seconds less than this time for a job. After that wait it notices a connection that was
+lost silently.
 """
 
 
@@ -92,7 +93,7 @@ LAYOUT_S = 2.0
 
 
 RQ_LEVEL = logging.getLevelName(logs.NOISY["rq"])
-"""Level that RQ sets its loggers to when it begins. Its own default is INFO."""
+"""Log level that RQ gives its loggers when it begins. RQ's own default is INFO."""
 
 
 AT_FIRST_USE = (
@@ -103,11 +104,14 @@ AT_FIRST_USE = (
     "encodings.ascii",
     "resource",
 )
-"""Modules that the bot, RQ, requests, dnspython and datetime import at their first use, so in every job."""
+"""Modules that are imported at their first use, and so again in every job.
+
+The bot, RQ, requests, dnspython and datetime import them at that time.
+"""
 
 
 STOP_SOON = signal.SIGUSR1
-"""Signal from the worker to the process of its job."""
+"""Signal with which the worker asks the process of its job to stop soon."""
 
 
 log = structlog.get_logger(__name__)
@@ -203,7 +207,7 @@ def main(
 
 
 def _slow_timers(settings: BotSettings, slow: Mapping[Callable[[], None], float]) -> Timers:
-    """Return the timers that monitor the webhooks and call the functions that may wait for Webex."""
+    """Return the timers that monitor the webhooks and call functions that may wait for Webex."""
     timers = Timers()
     timers.every(WATCH_S, _Webhooks(settings))
     for function, seconds in slow.items():

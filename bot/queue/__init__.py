@@ -55,7 +55,7 @@ NO_PASSWORD = (
     "HELLO must be called with the client already authenticated",
     "Authentication required",
 )
-"""Words of a Redis that needs a password and was given none."""
+"""Error messages of a Redis that needs a password and was given none."""
 NO_CLUSTER = (
     "REDIS_URL names a Redis Cluster, which the bot cannot use: one change writes keys that a Cluster"
     " keeps on different servers. Name a single Redis, or one behind Sentinel"
@@ -109,7 +109,10 @@ class SafeJob(Job):
         self._refuse(self._stopped_callback_name)
 
     def send_webhooks(self, *_status: object, **_more: object) -> None:
-        """Send nothing. A job may name web addresses that RQ 3 would call when it ends (rq/webhook.py)."""
+        """Send nothing.
+
+        A job may name web addresses that RQ 3 would call at its end (rq/webhook.py).
+        """
 
     def _refuse(self, name: str | None) -> None:
         if name:
@@ -124,7 +127,10 @@ class Doorbell:
     function: str
 
     def ring(self, member: str, pipe: Pipeline | None = None) -> Job:
-        """Wake a worker for ``member``, in the pipeline if one is given; an extra job does no harm."""
+        """Wake a worker for ``member``, in the pipeline if one is given.
+
+        An extra job does no harm.
+        """
         return self.queue.enqueue_call(
             self.function, args=(member,), result_ttl=0, failure_ttl=FAILED_S, pipeline=pipe
         )

@@ -16,7 +16,7 @@ from jobs.storage import keys
 from jobs.storage.due_list import DueList
 
 QUEUED_S = 4
-"""Seconds that a draw counts as queued; a second draw does no harm."""
+"""Seconds for which a draw counts as queued. A second draw does no harm."""
 
 
 class CardQueue:

@@ -42,7 +42,7 @@ if redis.call('set', KEYS[1], ARGV[1], 'nx', 'ex', ARGV[2]) then
 end
 return 0
 """
-"""Keeps an event and puts it on the due list, unless it is known."""
+"""Redis script that keeps an event and puts it on the due list, unless the event is known."""
 log = structlog.get_logger(__name__)
 
 

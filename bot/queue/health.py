@@ -21,11 +21,11 @@ from jobs.storage import codec, keys
 from jobs.storage.connection import DemotedError
 
 SEEN_S = 30
-"""Seconds within which a worker has to say that it lives."""
+"""Seconds within which a worker must give a sign of life."""
 LATE_S = 60
 """Seconds after which an event that no worker has begun is late."""
 MOST = 200
-"""Number of events that are read, those first that are due first."""
+"""Number of events that are read. They are those that are due first."""
 WRITE_TEST_S = 60
 OK, UNKNOWN = "ok", "unknown"
 

@@ -1,4 +1,4 @@
-"""Numbers for Prometheus: the counters and gauges of all processes, read from Redis at each request.
+"""Numbers for Prometheus: counters and gauges of all processes, read from Redis for each request.
 
 Every web process shows the same numbers, because all of them are in Redis. So they are not added up
 over web processes (docs/operations.md, "Watch it"). No label names a person, an address or a channel.
@@ -68,7 +68,7 @@ FROM_ZERO: dict[str, Iterable[tuple[str, ...]]] = {
     TAKEN_OVER.name: [(str(kind),) for kind in LockKind],
     LOOKS.name: [()],
 }
-"""Labels of counters that are shown as 0 before anything was counted, by the counter's name.
+"""Labels that a counter shows as 0 before anything was counted, by the counter's name.
 
 Prometheus sees a rise only from a number that it has seen before.
 """

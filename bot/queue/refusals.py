@@ -11,7 +11,7 @@ from jobs.clock import now
 from jobs.storage import codec, keys
 
 KEPT_S = 24 * 3600
-"""Seconds after the last refusal for which the number is kept."""
+"""Seconds for which the number of refusals is kept after the last refusal."""
 
 
 @dataclass(frozen=True, slots=True)

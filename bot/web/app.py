@@ -34,14 +34,17 @@ from jobs.runs import schema
 
 THREADS = 8
 CLIENTS = 800
-"""Maximum number of connected clients; a process has 1024 files unless the limit was raised."""
+"""Maximum number of connected clients.
+
+A process can open 1024 files unless that limit was raised.
+"""
 IDLE_S = 20
 """Seconds after which an idle client is disconnected.
 
 With the default of two minutes, a few clients could take every slot.
 """
 HTTPS_ONLY_S = 365 * 24 * 3600
-"""Seconds for which a browser uses only https for this host after a visit."""
+"""Seconds after a visit for which a browser uses only https for this host."""
 HEADERS = {
     "Content-Security-Policy": (
         "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self';"
@@ -55,12 +58,12 @@ HEADERS = {
     "X-Robots-Tag": "noindex",
 }
 LAYOUT_S = 5.0
-"""Seconds for which the layout of the data counts as good once it was read."""
+"""Seconds for which the data's layout counts as good after it was read."""
 log = structlog.get_logger(__name__)
 
 
 def create_app(settings: BotSettings, redis: Redis, pages: Iterable[Blueprint] = ()) -> Flask:
-    """Return the application: the webhook, the pages of its health, and those for people's browsers."""
+    """Return the application: the webhook, its health pages, and those for people's browsers."""
     app = Flask(__name__, static_folder=None)
     app.config.update(
         MAX_CONTENT_LENGTH=webhooks.LARGEST_BODY,
@@ -156,7 +159,10 @@ def add_headers(response: Response) -> Response:
 
 
 def add_transport_security(response: Response) -> Response:
-    """Have browsers use https for this host only (RFC 6797). Other hosts of the domain are not ours."""
+    """Make browsers use https for this host only (RFC 6797).
+
+    Other hosts of the domain are not ours.
+    """
     response.headers["Strict-Transport-Security"] = f"max-age={HTTPS_ONLY_S}"
     return response
 

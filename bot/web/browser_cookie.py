@@ -16,12 +16,15 @@ from flask import Request, Response
 from bot.settings import BotSettings
 
 HOST_COOKIE = "__Host-sign-in"
-"""Name with which a browser accepts the cookie only from this very host over https (RFC 6265bis 4.1.3)."""
-LOOPBACK_COOKIE = "sign-in"
-"""Name for plain http, which ``PUBLIC_URL`` may have only on this machine.
+"""Name of the cookie for https.
 
-Chromium and Firefox accept a Secure cookie from http://localhost; other clients, Safari among them,
-do not.
+Browsers accept a cookie with this prefix only from this very host over https (RFC 6265bis 4.1.3).
+"""
+LOOPBACK_COOKIE = "sign-in"
+"""Name of the cookie for plain http, which ``PUBLIC_URL`` may use only on this machine.
+
+Chromium and Firefox accept a Secure cookie from http://localhost. Other clients, such as Safari, do
+not.
 """
 _VALUE = re.compile(r"[A-Za-z0-9_-]{43}")
 

@@ -18,7 +18,10 @@ from bot.queue.health import Health
 
 ALIVE, READY = "/healthz", "/readyz"
 KEPT_S = 1.0
-"""Seconds for which an answer of /readyz is repeated, so that a flood of requests costs Redis nothing."""
+"""Seconds for which an answer of /readyz is repeated.
+
+A flood of requests then costs Redis nothing.
+"""
 pages = Blueprint("health", __name__)
 
 

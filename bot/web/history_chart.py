@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from jobs.watch.figures import DayFigures, DayState
 
 HEIGHT, STRIP, GAP = 100.0, 12.0, 4.0
-"""Height of the chart, and of the strip of states at its top, with the gap below it."""
+"""Height of the chart, of the strip of states at its top, and of the gap below the strip."""
 _STRIP_HEIGHT = {
     DayState.WELL: STRIP / 2,
     DayState.BROKEN: STRIP,

@@ -16,7 +16,10 @@ from jobs.watch.figures import Figures, time_to_fix
 from jobs.watch.model import Incident
 
 FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
-"""Beginnings of a cell that a spreadsheet takes for a formula, also in their full-width forms."""
+"""Beginnings of a cell that a spreadsheet takes for a formula.
+
+Their full-width forms are included.
+"""
 DAY_COLUMNS = ("day", "state", "broken_s", "mails", "looks")
 INCIDENT_COLUMNS = (
     "id",
@@ -59,7 +62,10 @@ def incidents_csv(incidents: Iterable[Incident]) -> str:
 
 
 def as_json(mailbox: str, found: Figures, incidents: Iterable[Incident]) -> str:
-    """Return the figures, the days and the incidents. Times are ISO 8601 in UTC, spans are seconds."""
+    """Return the figures, the days and the incidents.
+
+    Times are ISO 8601 in UTC, and spans are in seconds.
+    """
     whole = {
         "mailbox": mailbox,
         "since": found.since.isoformat(),

@@ -14,7 +14,7 @@ SLOTS = 3
 PRESS_READ_S = 5.0
 """Longest pause between two bytes of the discovery document after a press, in seconds."""
 CALLBACK_READ_S = 10.0
-"""The same at the callback, where a code is redeemed, in seconds."""
+"""Longest pause between two bytes at the callback, which redeems a code, in seconds."""
 _slots = BoundedSemaphore(SLOTS)
 
 

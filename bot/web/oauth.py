@@ -128,7 +128,7 @@ class AppAccessConsent:
     def handle_callback(
         self, services: Services, run: Run, flow: Flow, query: Mapping[str, str]
     ) -> CallbackResult:
-        """Trust only the tokens of the channel's tenant, not the browser's query, and save the tenant."""
+        """Save the channel's tenant. Trust only its tokens, not the browser's query."""
         if flow.flow != _required_tenant(run):
             raise Rejected("state_mismatch", CloudReply("entra"))
         granted = _granted(query)

@@ -21,7 +21,7 @@ class AuthorizationRequest:
 
 @dataclass(frozen=True, slots=True)
 class CallbackResult:
-    """Result of a callback: the event and the account that the page names, or the flow that follows.
+    """Result of a callback: the event and account that the page names, or the next flow.
 
     ``then`` is the kind of the next flow, or an empty string. ``page`` names the page to show, or is
     empty for the flow's own.

@@ -30,9 +30,12 @@ from jobs.steps.sign_in_permissions import permissions_for
 from jobs.storage.vault import Sealed
 
 APART = "signin_apart"
-"""Flow that asks for Graph and Exchange one after the other."""
+"""Name of the flow that asks for Graph and Exchange one after the other."""
 ONE_AT_A_TIME = causes("scope_wrong", "scope_missing")
-"""Causes with which Entra may refuse scopes of two resources (AADSTS28000, 70011)."""
+"""Causes with which Entra may refuse a request for scopes of two resources at once.
+
+The codes are AADSTS28000 and 70011.
+"""
 PERMISSIONS = "permissions"
 """Name of the requested Graph permissions, in the flow and in the event of the sign-in."""
 

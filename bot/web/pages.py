@@ -26,7 +26,8 @@ POLICY = (
 WEBEX = "webexteams://im?email="
 """Link that opens the 1:1 conversation with this address in the Webex app.
 
-help.webex.com, article n5yzg8y, "Add Links for Meetings or Spaces with webexteams Protocol".
+Source: help.webex.com, article n5yzg8y, "Add Links for Meetings or Spaces with webexteams
+Protocol".
 """
 assets = Blueprint("assets", __name__, url_prefix="/pages")
 
@@ -86,7 +87,10 @@ def respond(page: Page) -> Response:
 def respond_with(
     template: str, *, status: int = HTTPStatus.OK, policy: str = "", **values: object
 ) -> Response:
-    """Return a template's page; ``policy`` is its content security policy if a form leads elsewhere."""
+    """Return a template's page.
+
+    ``policy`` is its content security policy if a form leads elsewhere.
+    """
     html = _template(template).render(language=locale.current().language, **values)
     policy = policy or POLICY.format(targets="'self'")
     return Response(
@@ -157,7 +161,7 @@ def _template(name: str) -> Template:
 
 
 def use_browsers_language() -> None:
-    """Draw the page of this request in the language that the browser asks for, if the bot has it."""
+    """Draw the page of this request in the browser's preferred language, if the bot has it."""
     settings: BotSettings = current_app.config["SERVICES"].bot
     wanted = request.accept_languages.best_match(
         locale.languages(), default=settings.default_language

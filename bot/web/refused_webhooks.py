@@ -21,7 +21,10 @@ log = structlog.get_logger(__name__)
 
 
 class RefusedWebhooks:
-    """Counter of this process. The first refusal is logged at once, those after it once a minute."""
+    """Counter of this process.
+
+    The first refusal is logged at once, and those after it once a minute.
+    """
 
     def __init__(self, redis: Redis, every_s: float = EVERY_S) -> None:
         """Create the counter, with ``every_s`` seconds between two lines in the log."""

@@ -25,7 +25,7 @@ from jobs.steps import SECRET_SHOWN
 from jobs.storage.vault import Sealed
 
 SECURITY = "STARTTLS"
-"""Choice in the form's field Security."""
+"""Value to choose in the field Security of Webex Connect's form."""
 pages = Blueprint("handover", __name__, url_prefix="/handover")
 
 

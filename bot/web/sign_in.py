@@ -94,7 +94,7 @@ def press(kind: str, token: str) -> Response:
 
 @pages.route("/microsoft/callback", methods=["HEAD"])
 def head_only() -> Response:
-    """Return an empty response for link scanners, which read only the headers and use nothing up."""
+    """Return an empty response for link scanners, which read only headers and use up nothing."""
     return Response()
 
 

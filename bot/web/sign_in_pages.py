@@ -1,4 +1,4 @@
-"""Contents of the pages around a flow at Microsoft: the request, a busy Microsoft, and a refusal."""
+"""Contents of pages around a flow at Microsoft: the request, a busy Microsoft, and a refusal."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ from jobs.model import RunKind, Text
 from jobs.runs.run import Run
 
 FORM = "form"
-"""Field of the page's form that holds its token."""
+"""Field of the page's form that holds the form's token."""
 SHARED = "_shared"
 AGAIN_S = "5"
-"""Seconds after which a browser or a proxy may try again."""
+"""Seconds after which a browser or a proxy may try again, for the Retry-After header."""
 NAMED = ("wrong_tenant", "wrong_mailbox_user")
-"""Causes whose page names the account that signed in."""
+"""Causes for which the page names the account that signed in."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,7 +24,10 @@ PAGES = (
 
 
 def whole_site(settings: BotSettings, work: Settings) -> Flask:
-    """Return the application. It makes no connection before its first request, so it can be forked."""
+    """Return the application.
+
+    It makes no connection before its first request, so a fork is safe.
+    """
     log_advice(settings)
     tracing.preload()
     webex = Webex(settings.webex_access_token, settings.webex_api_url, HURRIED)

@@ -35,7 +35,7 @@ REASONS: dict[int, str] = {
     HTTPStatus.UNAUTHORIZED: "signature",
     HTTPStatus.SERVICE_UNAVAILABLE: "redis",
 }
-"""Reasons of refusals in the metrics. Every other refusal is about the body."""
+"""Labels of refusal reasons in the metrics, by status. Every other refusal is about the body."""
 
 
 hooks = Blueprint("webhooks", __name__)

@@ -19,7 +19,10 @@ from bot.web.site import whole_site
 from jobs.settings import Settings, read_files
 
 NOT_BOOTED = 3
-"""Exit code with which gunicorn ends as a whole; with others it starts the worker again forever."""
+"""Exit code of a worker after which gunicorn ends as a whole.
+
+After any other code gunicorn starts the worker again forever.
+"""
 
 
 def from_environment(env: Mapping[str, str]) -> Flask:

@@ -16,7 +16,7 @@ from requests import ReadTimeout
 from urllib3 import HTTPResponse
 
 TOTAL_S = 20.0
-"""Seconds for one request and its whole answer; the last read may add its own timeout."""
+"""Seconds for one request and its whole answer. The last read may add its own timeout."""
 CHUNK = 65_536
 
 

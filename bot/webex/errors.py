@@ -48,7 +48,7 @@ class WebexError(Exception):
 
 
 class WebexUnreachableError(WebexError):
-    """Missing or incomplete answer; a message that was being sent may or may not be in the space."""
+    """Missing or incomplete answer. A message that was being sent may or may not be posted."""
 
 
 class WebexAnswerError(WebexError):

@@ -10,7 +10,7 @@ from bot.webex.models import Message
 from jobs.clock import now
 
 SKEW = timedelta(seconds=10)
-"""Maximum error of what is known about Webex's clock (:mod:`jobs.clouds.clock_skew`)."""
+"""Maximum error of the measurement of Webex's clock (:mod:`jobs.clouds.clock_skew`)."""
 
 
 def is_own(message: Message, bot_id: str, since: datetime) -> bool:

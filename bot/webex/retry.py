@@ -12,7 +12,7 @@ from jobs.clouds.retry import Pauses, RetryPolicy
 T = TypeVar("T")
 PATIENT = RetryPolicy(attempts=4, shortest_wait_s=0.0, first_pause_s=0.3, jitter_s=1.0)
 HURRIED = replace(PATIENT, total_s=3.0, longest_wait_s=3.0)
-"""Policy for callers that come back automatically, such as cards and events, and for a browser."""
+"""Retry policy for a browser, and for callers that try again, such as cards and events."""
 UNCONFIRMED = Pauses((5.0, 60.0, 300.0))
 """Pauses after a post that Webex may have accepted without confirming it, in seconds."""
 _FRESH = RetryPolicy(
@@ -23,12 +23,12 @@ _FRESH = RetryPolicy(
     longest_pause_s=5.0,
     jitter_s=0.1,
 )
-"""Policy for an object that was just created and may not exist yet (facts/webex.md 1)."""
+"""Retry policy for an object that was just created and may not exist yet (facts/webex.md 1)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Caller of Webex that follows a retry policy and translates the SDK's errors into the bot's."""
+    """Caller of Webex that follows a retry policy and translates the SDK's errors."""
 
     policy: RetryPolicy
 

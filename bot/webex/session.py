@@ -31,7 +31,10 @@ if TYPE_CHECKING:
     from webexteamssdk import WebexTeamsAPI
 
 TIMEOUT_S = 12
-"""Longest pause between two bytes, in seconds; :mod:`bot.webex.deadline` limits the total time."""
+"""Longest pause between two bytes, in seconds.
+
+The module :mod:`bot.webex.deadline` limits the total time.
+"""
 PORTS = {"https": 443, "http": 80}
 
 

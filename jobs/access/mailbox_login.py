@@ -34,13 +34,13 @@ KEPT = timedelta(days=8)
 
 
 NEAR = timedelta(seconds=2)
-"""Tolerance for comparing times: the log has a resolution of a second, and the clocks may differ."""
+"""Tolerance for comparing times. The log has a resolution of a second, and clocks may differ."""
 
 
 _ID = re.compile(r"request-id=(\S+)")
 _STATUS = re.compile(r" [45]\d\d(?: |$)")
 GOOD, REFUSED = "good", "refused"
-"""Results of a sign-in, next to each of its IDs in Redis."""
+"""Results of a sign-in. Redis keeps the result next to each ID of the sign-in."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,11 +20,11 @@ from jobs.microsoft.scopes import graph_default
 from jobs.settings import Settings
 
 SOON = timedelta(days=30)
-"""Time before the end from which the doctor doubts."""
+"""Time before a credential's end from which the doctor warns about that end."""
 LOOK_S = 20.0
-"""Time for one tenant's answer, in seconds."""
+"""Longest time to wait for the answer of one tenant, in seconds."""
 HINT = 3
-"""Number of characters of a secret that Graph shows (passwordCredential, ``hint``)."""
+"""Number of a secret's first characters that Graph shows (passwordCredential, ``hint``)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,10 @@ from jobs.model import Account, Channel
 from jobs.settings import Settings
 
 LOOK_S = 8.0
-"""Time for Graph's answer, in seconds. Without an answer the worker decides."""
+"""Longest time to wait for Graph's answer, in seconds.
+
+Without an answer nothing is decided here, and the worker decides later.
+"""
 
 
 def require_own_tenant(settings: Settings, channel: Channel, account: Account, token: str) -> None:

@@ -25,15 +25,15 @@ from jobs.model import Profile
 from jobs.runs.search import AppCandidate
 
 LOGGED = timedelta(days=7)
-"""Time that the sign-in log is read for."""
+"""Age up to which entries of the sign-in log are read."""
 PRINCIPALS, LOGGED_APPS, LABELS = 20, 10, 5
-"""Numbers of objects that are read at most: of apps with a grant, and of apps in the sign-in log.
+"""Maximum numbers of apps with a grant, and of apps in the sign-in log, that are read.
 
 ``LABELS`` is the number of beginnings of a redirect URI that are looked for.
 """
 SMTP = "smtp.send"
 NAMED = "webex"
-"""Word in the name of an app that is made for Webex Connect."""
+"""Word by which an app that is made for Webex Connect is found, and which its name contains."""
 
 
 class Evidence(IntEnum):

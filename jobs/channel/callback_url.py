@@ -21,7 +21,7 @@ _LABEL = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
 _NUMBER = re.compile(r"\d+|0x[0-9a-f]*")
 """Last label of a host that browsers read as an IPv4 address (WHATWG URL, "ends in a number")."""
 _PATH = re.compile(r"(?:[A-Za-z0-9._~!$&'()*+,;=:@/-]|%[0-9A-Fa-f]{2})*")
-"""Characters of a path (RFC 3986, section 3.3)."""
+"""Characters that the path of a URL may contain (RFC 3986, section 3.3)."""
 
 
 def fault_in(url: str) -> Text | None:

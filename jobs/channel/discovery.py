@@ -28,12 +28,13 @@ from jobs.runs.search import Search
 
 T = TypeVar("T")
 WINDOWS = (timedelta(0), timedelta(days=1), timedelta(days=5), timedelta(days=10, minutes=-1))
-"""Ages between which the message trace is read, newest first; it goes back 10 days (facts 2.5).
+"""Pairs of neighboring ages between which the message trace is read, newest first.
 
-If copies stopped hours or days ago, the mail of an earlier window still has one.
+The message trace goes back 10 days (facts 2.5). If copies stopped hours or days ago, the mail of an
+earlier window still has one.
 """
 FEW = 3
-"""Number of messages in each of these times whose copies are looked for."""
+"""Number of messages in each time window of the message trace whose copies are looked for."""
 DELEGATES = 3
 """Number of a shared mailbox's delegates whose grants are read."""
 

@@ -36,7 +36,7 @@ ADOPT = "adopt"
 SECRETS = ("Webex Connect ", "Webex email bot, ")
 """Prefixes of the names of client secrets that this bot creates: Webex Connect's, and its own."""
 OWN_SECRET = "own_secret"  # noqa: S105  the name of a fact
-"""Fact: the app has a client secret of the bot's own, whether or not the vault still has its value."""
+"""Fact: the app has a client secret of the bot's own, even if the vault has lost its value."""
 
 
 Json = dict[str, Any]
@@ -243,7 +243,7 @@ def _secret_name(secret: Json) -> str:
 
 
 OURS = "AzureADMyOrg"
-"""Audience of the app: only accounts of this tenant."""
+"""Audience of the registered app: only accounts of the channel's tenant can sign in."""
 
 
 TAKEN_S = (0.0, 1, 2, 4)

@@ -20,9 +20,12 @@ from jobs.model import Channel, Profile, Text
 
 LIFETIMES = ("6", "12", "24")
 KEEP_COPY = {"yes": True, "no": False, "true": True, "false": False}
-"""Yes and no as the card sends them, and as a client's toggle would send them."""
+"""Answers for keeping a copy, as the card sends them and as a client's toggle would send them."""
 CHECK_LOGIN = ("", "no", "yes")
-"""Whether checks log in as the mailbox; empty as an earlier version's card sends it."""
+"""Answers to whether checks log in as the mailbox.
+
+The card of an earlier version sends an empty one.
+"""
 _DEFAULTS = {"lifetime": "12", "profile": "article", "keep_copy": "yes", "check_login": ""}
 _CHOICES: Mapping[str, tuple[Collection[str], Text]] = {
     "lifetime": (LIFETIMES, Text("typed.lifetime")),
@@ -30,7 +33,7 @@ _CHOICES: Mapping[str, tuple[Collection[str], Text]] = {
     "keep_copy": (KEEP_COPY, Text("typed.keep_copy")),
     "check_login": (CHECK_LOGIN, Text("typed.check_login")),
 }
-"""Allowed values of a field, and the message about any other value."""
+"""Allowed values of each choice field, and the message about any other value."""
 LONGEST = 254
 for _name in ("invalid", "local", "localhost", "test"):
     email_validator.SPECIAL_USE_DOMAIN_NAMES.remove(

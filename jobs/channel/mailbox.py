@@ -11,7 +11,10 @@ from jobs.microsoft.exchange import ExchangeRow
 from jobs.runs.run import Run
 
 DELEGATE, SIGNED_IN = "delegate", "mailbox_sign_in"
-"""Questions whose answers name the delegate: the one for it, and the rehearsal's sign-in."""
+"""Questions whose answers name the delegate.
+
+One is the question for the delegate, and the other is about the rehearsal's sign-in.
+"""
 OTHERS_SIGN_IN = ("shared", "room", "equipment")
 """Mailbox types whose own account is normally blocked.
 

@@ -20,9 +20,9 @@ _TOGETHER = (
     frozenset({"LATIN", "CJK", "BOPOMOFO"}),
     frozenset({"LATIN", "CJK", "HANGUL"}),
 )
-"""Scripts that one label may mix: those of a "highly restrictive" identifier (UTS 39, section 5.2)."""
+"""Scripts that one label may mix ("highly restrictive" identifiers, UTS 39, section 5.2)."""
 _NAMED = {"IDEOGRAPHIC": "CJK", "KATAKANA-HIRAGANA": "KATAKANA"}
-"""Scripts of letters whose names begin with another word."""
+"""First words of the names of letters that are not their script's name, with the script."""
 
 
 def plain(text: str) -> str:

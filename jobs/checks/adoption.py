@@ -14,7 +14,7 @@ from jobs.runs.run import Event, Kind, Run
 from jobs.runs.run_store import RunStore
 
 NEEDED = ("client_id", "callback_url", "forwarding_address")
-"""Values without which a channel cannot be kept: a fix would write an empty one."""
+"""Values without which a channel cannot be saved, because a fix would write an empty value."""
 
 
 def missing(run: Run) -> tuple[str, ...]:

@@ -34,11 +34,11 @@ from jobs.storage.counters import COUNTERS, RUNS_ENDED
 from jobs.storage.mac import mac_of
 
 TENANTS_AT_ONCE, CHANNELS_AT_ONCE = 10, 4
-"""Number of tenants checked in parallel, and number of channels of one tenant."""
+"""Number of tenants that are checked in parallel, and number of channels of one tenant."""
 
 
 SLICE_S, LONGEST_S = 300, 600
-"""Seconds after which no further tenant, and no further channel, is begun.
+"""Seconds after which no further tenant is begun, and seconds for a further channel.
 
 The worker then does other queued work first and continues the round later. A tenant whose channels
 are split over two turns is read twice, so that is done only to stay within the job's timeout.

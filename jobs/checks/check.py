@@ -27,7 +27,7 @@ from jobs.steps.connect_form import token_at
 from jobs.storage.counters import COUNTERS, RUNS_ENDED
 
 FORWARDS = ("forwarding", "outbound_policy")
-"""Steps whose change decides where copies are sent."""
+"""Steps whose change decides whether copies of mail are sent, and to which address."""
 
 
 async def run_check(runtime: Runtime, run: Run, holds: Callable[[], bool]) -> int:

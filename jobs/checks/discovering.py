@@ -21,9 +21,9 @@ from jobs.runs.run import Event, Kind, Run
 from jobs.runs.search import AppCandidate, Search
 
 APP, FORWARDING = "discovered_app", "discovered_forwarding"
-"""Questions whose answers are a client ID, and a forwarding address; the value may be WITHOUT."""
+"""Questions about a client ID and a forwarding address. The answer may be :data:`WITHOUT`."""
 WITHOUT = "without"
-"""Answer of a person who does not know the value, and goes on without it."""
+"""Answer of a person who does not know the value and goes on without the value."""
 log = structlog.get_logger(__name__)
 
 

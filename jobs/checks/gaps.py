@@ -14,7 +14,7 @@ from jobs.microsoft.scopes import app_may_read
 from jobs.model import Finding, State
 
 NEEDS_OTHER = "skipped.needs_other"
-"""Text key of a finding that was skipped because another finding was not available."""
+"""Text key of a finding that was skipped because a finding that it depends on was not available."""
 
 
 @dataclass(frozen=True, slots=True)

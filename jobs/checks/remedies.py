@@ -37,9 +37,9 @@ FIXED_BY = {
 }
 """Causes that each step can fix by a change, unless the step itself is known to be right."""
 SEVERAL = causes("app_disabled")
-"""Causes with the same Entra code for problems that a plan fixes and problems that no plan fixes.
+"""Causes with one Entra code for problems that a plan fixes and problems that no plan fixes.
 
-For these the step itself must be found wrong (facts/microsoft.md 5: 7000112).
+For these causes the step itself must be found wrong (facts/microsoft.md 5: 7000112).
 """
 
 

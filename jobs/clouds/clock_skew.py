@@ -29,18 +29,21 @@ from jobs.storage import codec, keys
 WEBEX, MICROSOFT = "webex", "microsoft"
 NAMES = {WEBEX: "Webex", MICROSOFT: "Microsoft"}
 LAST = 5
-"""Number of answers whose median counts."""
+"""Number of the newest answers of a cloud whose median is the clock skew."""
 LONGEST_TRIP_S = 10.0
-"""Seconds of a round trip from which an answer tells nothing about the time."""
+"""Seconds of a round trip above which the answer's Date header is not used for the clock skew."""
 TOLD_FROM_S = 30.0
-"""Seconds of skew from which the log and the doctor name it."""
+"""Seconds of clock skew from which the log and the doctor report it."""
 REFUSED_FROM_S = 300.0
-"""Seconds of skew from which sign-ins fail: a token of Microsoft's is good for five minutes around."""
+"""Seconds of clock skew from which sign-ins fail.
+
+Microsoft tolerates a difference of five minutes for a token.
+"""
 TOLD_EVERY_S = 3600
 SHARED_EVERY_S = 5.0
-"""Seconds between two writes of one process to Redis."""
+"""Seconds between two writes of one process's measurements to Redis."""
 SHARED_FOR = timedelta(minutes=15)
-"""Time for which a measurement counts."""
+"""Time for which a measurement of the clock skew counts."""
 log = structlog.get_logger(__name__)
 
 
@@ -122,7 +125,7 @@ class Meter:
 
 
 METER = Meter()
-"""The meter of this process."""
+"""The clock skew meter of this process."""
 
 
 def webex_now() -> datetime:

@@ -12,7 +12,7 @@ from jobs.clouds.clock_skew import METER, MICROSOFT
 from jobs.settings import Settings
 
 _BEGAN = "bot_began"
-"""Name under which a request carries the moment at which it was sent."""
+"""Name of the request's extension that holds the time at which the request was sent."""
 
 
 @dataclass(frozen=True, slots=True)

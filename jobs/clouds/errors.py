@@ -59,7 +59,7 @@ _HEARD = {
     "smtp": Speaker.EXCHANGE,
     "connect": Speaker.CONNECT,
 }
-"""Service that is known to speak in an error of ours."""
+"""Speaker of an error text, by the service that the error came from."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -45,9 +45,9 @@ EXCHANGE_READ_SECONDS = 90.0
 _CONNECT_SECONDS = 5.0
 _REPEATABLE = frozenset({"GET", "HEAD", "PATCH", "PUT", "DELETE"})
 _OF_BODY = frozenset({"content-encoding", "content-length", "transfer-encoding"})
-"""Headers that describe a body."""
+"""Names of the headers that describe a body."""
 THROTTLED = "throttled"
-"""Cause of a request that the service refused because there were too many."""
+"""Cause of a request that the service refused because of too many requests."""
 
 
 def async_client(

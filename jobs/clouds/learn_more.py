@@ -9,7 +9,10 @@ from __future__ import annotations
 from jobs.clouds.cause_codes import causes
 
 ENTRA_CODE_PAGE = "https://login.microsoftonline.com/error?code="
-"""Address where Microsoft explains an AADSTS number; the number comes last (facts/microsoft.md 5)."""
+"""Beginning of the address of Microsoft's page about an AADSTS number (facts/microsoft.md 5).
+
+The number comes last.
+"""
 
 NUMBERS = {
     "account_at_risk": 53011,
@@ -59,7 +62,7 @@ NUMBERS = {
     "user_not_assigned": 50105,
     "user_unknown": 50034,
 }
-"""AADSTS number whose page explains the cause best."""
+"""The AADSTS number whose page explains a cause best, by the cause."""
 
 PAGES = {
     "https://aka.ms/smtp_auth_disabled": causes(
@@ -113,7 +116,10 @@ PAGES = {
         "asset_of_other_workload", "entry_point_inactive", "entry_point_missing"
     ),
 }
-"""Page of each cause that no AADSTS number names, by the page's address."""
+"""Addresses of pages, each with the causes that it explains.
+
+No AADSTS number names these causes.
+"""
 
 _PAGE_OF = {cause: page for page, named in PAGES.items() for cause in named} | {
     cause: f"{ENTRA_CODE_PAGE}{NUMBERS[cause]}" for cause in causes(*NUMBERS)

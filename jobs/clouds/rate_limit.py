@@ -19,7 +19,7 @@ LONGEST_HOLD_S = 60.0
 LOOK_AGAIN_S = 0.05
 _TOO_MUCH = frozenset({429, 503})
 _THROTTLED = "throttled"
-"""Cause of a refusal because of too many requests, which Exchange also gives under other statuses."""
+"""Cause of a refusal because of too many requests. Exchange also uses other statuses for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +44,8 @@ LIMITS = (
 )
 """Rate limits in use.
 
-Microsoft's own limits are 1 per second, 5 in 10 seconds, and 100 in 5 minutes. Of the 100, ten are
-left for somebody who checks a single channel meanwhile.
+Microsoft's own limits are 1 per second, 5 in 10 seconds, and 100 in 5 minutes. Ten of the 100 are
+left for somebody who checks a single channel at the same time.
 """
 
 

@@ -140,7 +140,7 @@ def parse_retry_after(header: str | None) -> float | None:
 
 
 _LONGEST_RESET_S = 600.0
-"""Longest wait that a ``Rate-Limit-Reset`` header is believed for, in seconds."""
+"""Longest wait that is accepted from a ``Rate-Limit-Reset`` header, in seconds."""
 
 
 def parse_rate_limit_reset(header: str | None) -> float | None:

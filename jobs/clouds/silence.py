@@ -13,9 +13,9 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field
 
 FAILING_S = 1.5
-"""Seconds after a failure, without any answer since then, from which a cloud counts as silent."""
+"""Seconds without any answer after a failure from which a cloud counts as silent."""
 WAITING_S = 2.5
-"""Seconds that a request waits, without any answer since it was sent, until its cloud does."""
+"""Seconds that a request waits for any answer of its cloud before the cloud counts as silent."""
 
 
 @dataclass(slots=True)

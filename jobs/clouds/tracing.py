@@ -30,7 +30,7 @@ ENDPOINTS = ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT"
 PACKAGES = ("opentelemetry.sdk", "opentelemetry.exporter.otlp.proto.http")
 SERVICE = "webex-email-bot"
 EXPORT_S = 3.0
-"""Seconds that an ended job waits at most for the collector."""
+"""Longest time that an ended job waits for the collector, in seconds."""
 LARGEST_QUEUE = 2048
 TRACEPARENT = re.compile(r"00-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})")
 log = structlog.get_logger(__name__)

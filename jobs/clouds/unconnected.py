@@ -15,7 +15,10 @@ from jobs.clouds.cause_codes import causes
 
 NO_NAME, BAD_CERTIFICATE = "host_name_unknown", "certificate_invalid"
 UNCONNECTED = causes("certificate_invalid", "host_name_unknown")
-"""Causes of this module. They end without anybody in the tenant, so the bot keeps trying."""
+"""Causes of a failed connection.
+
+They can end without any action in the tenant, so the bot keeps trying.
+"""
 _DEEPEST = 12
 
 

@@ -15,7 +15,7 @@ from contextvars import ContextVar
 
 Guard = Callable[[], None]
 SENDING = ".send_request_headers.started"
-"""End of httpcore's name for the moment before the first byte of a request, once it is connected."""
+"""End of httpcore's name for the moment after the connection, before the request's first byte."""
 
 _GUARD: ContextVar[Guard | None] = ContextVar("write_guard", default=None)
 

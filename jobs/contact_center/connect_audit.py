@@ -25,21 +25,30 @@ from jobs.settings import Settings
 
 SERVICE = "connect-audit"
 PAGE = 2000
-"""Entries that are asked for at once: the service's default; its limit is 10,000."""
+"""Number of entries that are requested at once.
+
+It is the service's default; the limit is 10,000.
+"""
 MOST_PAGES = 10
 LONGEST_S = 15.0
-"""Time for all pages, because a check waits for it."""
+"""Longest time to read all pages, in seconds. It is short because a check waits for the pages."""
 _OTHER_METHOD = {405: 0, 404: 1, 400: 2}
-"""Statuses after which the other method is tried, the most telling one last."""
+"""Statuses after which the other HTTP method is tried.
+
+The number is the status's rank. The highest number says most about the problem.
+"""
 _CHANGES = re.compile(
     r"(?:create|delete|discard|insert|reactivate|save|share|update)"
     r"(?:App|AuthorizationIntegration|(?:Service)?Credential|EmailDomainSettings|Flow"
     r"|OutBoundWebHook|Rule(?:Status)?|Service(?:LockStatus)?|TenantSettings|WfStatusOn\w+)",
     re.IGNORECASE,
 )
-"""Actions that may stop mail, of about 270. Cisco adds to the list, so it is a pattern."""
+"""Pattern of actions that may stop mail.
+
+The audit log knows about 270 actions. It is a pattern because Cisco adds actions to the list.
+"""
 _NAMES = ("eventDescription", "eventCategory", "userAction", "user_action")
-"""Fields that may hold the action's name: Cisco's sample has ``ERROR`` in ``eventCategory``."""
+"""Fields that may hold the action's name. In Cisco's sample ``eventCategory`` holds ``ERROR``."""
 _FAILED = re.compile(r"err|fail", re.IGNORECASE)
 _LONGEST_TEXT = 200
 

@@ -19,8 +19,9 @@ _MOST = 1000
 _MOST_PAGES = 5
 _SHORTEST = timedelta(minutes=1)
 _LONGEST = timedelta(days=184)
-"""Longest interval that may be asked for; it begins at most 12 months ago
-(facts/update-2026-11.md 6).
+"""Longest interval that may be requested (facts/update-2026-11.md 6).
+
+It may begin at most 12 months ago.
 """
 _EMAIL = {"filter": 'channelType=="EMAIL"'}
 _POINTS = 100

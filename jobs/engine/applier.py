@@ -29,11 +29,15 @@ log = structlog.get_logger(__name__)
 IN_FLIGHT_S = 3.0
 """Seconds in which a call may still arrive at a cloud after the worker that made it was killed."""
 LOST_AGAIN = timedelta(minutes=5)
-"""Time until a fact that has ceased to hold is looked at again without a press of Look again."""
+"""Time until the bot looks again at a fact that stopped being true.
+
+A press of Look again makes it look earlier.
+"""
 REAPPROVAL_NOTE = Text("note.anew")
 MAX_UNSEEN_CHANGES = 3
-"""Number of times a change that never takes effect is made, each with five minutes to appear. Then a
-person has to act.
+"""Number of times that a change without any effect is made, each with five minutes to appear.
+
+Then a person has to act.
 """
 
 

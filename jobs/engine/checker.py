@@ -29,9 +29,9 @@ from jobs.runs.run import AttemptOverError, Event, Kind
 log = structlog.get_logger(__name__)
 
 STALE_S = 1.0
-"""Seconds before a check reads again what the directory may not show yet (facts/microsoft.md 7)."""
+"""Seconds before a check repeats a read, because the directory may lag (facts/microsoft.md 7)."""
 DATA_ERRORS = (AttributeError, IndexError, KeyError, OverflowError, TypeError, ValueError)
-"""Errors raised by code that meets a missing value, a value of another type, or a date out of range."""
+"""Errors of code that meets a missing value, a value of another type, or a date out of range."""
 
 
 @dataclass(slots=True)

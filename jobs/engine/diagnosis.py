@@ -22,13 +22,13 @@ class Diagnosis:
     """
 
     checked: bool = True
-    """``/check`` looks at the step."""
+    """True if ``/check`` looks at the step."""
     access: Access = Access.ADMIN
-    """The access that a look takes."""
+    """Kind of access that a look at the step needs."""
     station: Station = Station.ANSWER
-    """The place on the mail's way where mail stops if the fact does not hold."""
+    """Station on the mail's way at which mail stops if the fact does not hold."""
     stops_mail: bool = True
-    """Mail stops if the fact does not hold. If false, every failure is only a warning."""
+    """True if mail stops when the fact does not hold. If false, every failure is only a warning."""
     warnings: frozenset[str] = frozenset()
     """Causes that are only warnings, because mail flows despite them. The empty code is a failure
     without a code.
@@ -38,17 +38,18 @@ class Diagnosis:
     explains: frozenset[str] = frozenset()
     """Causes of other steps that a failure of this one brings about."""
     superseded_by: tuple[str, ...] = ()
-    """Steps whose later success makes a failure of this one history."""
+    """Steps whose later success shows that a failure of this step is over."""
     disproved_by: tuple[str, ...] = ()
-    """Steps whose success shows that a merely possible cause is none."""
+    """Steps whose success shows that a merely possible cause is not the cause."""
     state_if_disproved: State = State.OK
-    """The state of a possible cause after that."""
+    """State of a merely possible cause after a step in ``disproved_by`` has succeeded."""
     grace: timedelta = timedelta(0)
-    """Time for which this step may still succeed with an access token from before its refresh token
-    died.
+    """Time for which the step may still succeed after the end of its refresh token.
+
+    An access token from before that end may still be valid.
     """
     settling: Mapping[str, str] = field(default_factory=dict)
-    """The cause of a failure elsewhere, and what it is called while a change of this step spreads."""
+    """Causes of failures of other steps, with their names while this step's change spreads."""
 
     def as_check_result(self, finding: Finding) -> Finding:
         """Return the finding as a check counts it.

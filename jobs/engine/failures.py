@@ -20,11 +20,12 @@ AGAIN_S = (5, 15, 30, 60, 120, 300, 600)
 After the last retry a person is asked.
 """
 SETTLES_FOR = timedelta(minutes=5)
-"""Time in which a read may not show a write."""
+"""Time after a write in which a read may not show it yet."""
 ERRORS_SETTLE_FOR = timedelta(seconds=120)
-"""Time in which an error may result from a recent write (CHECKLIST J7).
+"""Time after a write in which an error may result from that write (CHECKLIST J7).
 
-After that it is a real error. Errors that the directory itself reports as replication have longer.
+After that time the error is real. Errors that the directory itself reports as replication may last
+longer.
 """
 ROLE_CAUSES = causes(
     "directory_role_missing", "exchange_consent_missing", "exchange_role_missing", "not_allowed"
@@ -37,7 +38,7 @@ NEEDS_SIGN_IN, NOT_BY_ITSELF, NOT_AT_EXCHANGE = (
     Text(f"skipped.{why}") for why in ("needs_sign_in", "not_by_itself", "not_at_exchange")
 )
 GO_WITH_SIGN_IN = (NEEDS_SIGN_IN, NOT_BY_ITSELF, NOT_AT_EXCHANGE)
-"""Reasons for skipping a step that a sign-in removes."""
+"""Reasons for skipping a step that no longer apply after a sign-in."""
 
 
 def needs_sign_in(finding: Finding) -> bool:

@@ -15,7 +15,7 @@ from jobs.engine.step import Step
 from jobs.runs.run import Run
 
 TICK_S = 0.5
-"""Seconds between two looks at whether another step has become ready."""
+"""Seconds between two looks that find out whether another step has become ready."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,8 +20,9 @@ SETTLE_S = (0.2, 0.5, 1, 2, 4)
 longer, the run is parked.
 """
 PARK_S = (8.0, 16, 30, 30, 30, 60)
-"""Pauses of a parked run, in seconds. With ``SETTLE_S`` they are the back-off of facts/microsoft.md
-section 7.
+"""Pauses of a parked run, in seconds.
+
+With ``SETTLE_S`` they are the back-off of facts/microsoft.md section 7.
 """
 SHOWN_AFTER_S = 1
 """A pause of this many seconds or more is shown on the card."""

@@ -30,12 +30,12 @@ from jobs.runs.run import Run
 from jobs.storage import keys
 
 PAUSES_S = ((600.0, 60.0), (3600.0, 300.0))
-"""Pauses between two looks, each for a wait of less than so many seconds."""
+"""Pairs of a wait's upper limit and the pause between two looks during such a wait, in seconds."""
 LONGEST_PAUSE_S = 1800.0
 AGAIN_S = (*(300.0,) * 12, 1800.0)
 """Pauses between two looks at an object that was found to be deleted, in seconds."""
 SETTLED_S = 60.0
-"""Age from which an object is looked at, in seconds."""
+"""Age in seconds from which a new object is looked at."""
 TWICE_S = 5.0
 MARK_S = 2 * 24 * 3600
 HOLDS = frozenset({State.OK, State.WARNING})

@@ -13,7 +13,10 @@ from jobs.runs.run import Run
 
 NOTHING_YET, NOT_KNOWN = Text("seen.nothing_yet"), Text("seen.not_known")
 NOT_INSPECTABLE = (NOTHING_YET, NOT_KNOWN)
-"""Texts for a step that could not be inspected: its parent is missing, or nothing is known."""
+"""Texts for a step that could not be inspected.
+
+Either the object that the step belongs to is missing, or nothing is known.
+"""
 NOT_THERE = (Text("seen.none"), NOTHING_YET)
 
 

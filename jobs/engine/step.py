@@ -21,7 +21,7 @@ from jobs.model import NO_SIGNALS, Change, Finding, Profile, Scope, Signals, Sta
 REQUIRED_ELSEWHERE = Text("seen.demanded")
 """Text for the state before a change that a cloud required.
 
-It is used when the step's own inspection found nothing to do.
+It is used if the step's own inspection found nothing to do.
 """
 
 
@@ -35,57 +35,66 @@ class Step(ABC):
     """
 
     name: str
-    """The name of its findings and its texts."""
+    """Name of the step's findings and texts."""
     article_row: str
-    """The row of the article that it belongs to, which gives it its place."""
+    """Row of the article that the step belongs to. It decides the step's place in the order."""
     group: str
-    """The part of the progress card: ``entra``, ``microsoft`` or ``connect``."""
+    """Part of the progress card that shows the step: ``entra``, ``microsoft`` or ``connect``."""
     needs: tuple[str, ...] = ()
     """Steps that must hold before this one can be looked at."""
     after: tuple[str, ...] = ()
     """Steps that must be settled before this one is changed."""
     reads: tuple[str, ...] = ()
-    """The permissions that a look takes (docs/permissions.md is made of them)."""
+    """Permissions that a look at the step needs (docs/permissions.md is made of them)."""
     writes: tuple[str, ...] = ()
-    """The permissions that a change takes."""
+    """Permissions that the step's change needs."""
     profiles: frozenset[Profile] = frozenset(Profile)
     """The permission profiles that have this step."""
     diagnosis: Diagnosis = NOT_CHECKED
-    """Weighing of the step's findings in a check. A step without a diagnosis is not part of ``/check``."""
+    """Weighing of the step's findings in a check.
+
+    A step without a diagnosis is not part of ``/check``.
+    """
 
     automatic: bool = True
-    """False for what only a person can do or prove: such a step is no part of a plan."""
+    """False if only a person can do or prove the step. Such a step is no part of a plan."""
     unapproved: bool = False
-    """:meth:`apply` changes nothing in the tenant, and needs no approval."""
+    """True if :meth:`apply` changes nothing in the tenant, so that the step needs no approval."""
     required_answer: str = ""
     """A question that must be answered before the change, in addition to the approval."""
     returns_with: str = ""
-    """The question that is answered when somebody has done what the step waits for: a press, or a browser
-    that came back from Microsoft. Until the step is looked at again, nobody is asked for the same once more.
+    """The question that is answered when somebody has done the action that the step waits for.
+
+    The answer is a press of a button, or a browser that came back from Microsoft. Until the step is
+    looked at again, nobody is asked for the same action once more.
     """
     repeat_on: str = ""
-    """A question whose answer asks for the change once more."""
+    """Question whose answer requests the change once more."""
     inspect_unmet: bool = False
-    """A plan looks at it even if the object that it needs is not there yet."""
+    """True if a plan looks at the step even if the object that the step needs is not there yet."""
     prerequisites: Mapping[str, str] = MappingProxyType({})
-    """The step that a cloud wants changed first, by the cause of its refusal."""
+    """Step that a cloud requires to be changed first, by the cause with which the cloud refuses."""
     doubted_by: frozenset[str] = frozenset()
-    """Causes with which other steps fail if this fact has ceased to hold in the middle of a run. The
-    step is then looked at again.
+    """Causes with which other steps fail if this fact stops being true in the middle of a run.
+
+    The step is then looked at again.
     """
     deleted_cause: str = ""
-    """The cause of the finding that somebody has deleted what the run made. Empty if nobody looks
-    (:mod:`jobs.engine.made_objects`).
+    """Cause of the finding that somebody has deleted the object that the run made.
+
+    It is empty if nobody looks for such a deletion (:mod:`jobs.engine.made_objects`).
     """
     shown_in: str = ""
-    """The step in whose line of the progress card this one is shown."""
+    """Step in whose line of the progress card this step is shown."""
     replicates: bool = False
-    """True if its change makes an object in Exchange. Reads of a new object are a 404, or do not list
-    it, for up to some minutes.
+    """True if the step's change makes an object in Exchange.
+
+    For up to some minutes, a read of the new object is a 404, and a list does not contain it.
     """
     carries_answers: bool = False
-    """True if no answer can leave without it. A fix that changes it proves the change by a login and
-    an answer.
+    """True if no answer can leave without this fact.
+
+    A fix that changes the fact proves the change by a login and an answer.
     """
 
     @abstractmethod

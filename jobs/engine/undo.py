@@ -24,7 +24,7 @@ from jobs.model import Change, Finding, RunKind, State, Text, Turn
 from jobs.runs.run import Changed, RecordedChange, Run
 
 CALL_LASTS = timedelta(seconds=PATIENCE.total_s)
-"""Longest time that a call may be under way: then its worker gives it up (:mod:`jobs.clouds.retry`)."""
+"""Longest duration of a call. Its worker gives up a longer one (:mod:`jobs.clouds.retry`)."""
 IDS = ("object_id", "client_id", "app_name", "sp_id", "exchange_sp_id", "graph_sp_id", "user_id")
 PERMISSIONS = ("exchange_smtp_send", "graph_smtp_send", "mail_send")
 

@@ -19,9 +19,9 @@ class Undoable(Step):
     """
 
     irreversible: bool = False
-    """The object can be made again, but never as it was."""
+    """True if the object can be made again, but never exactly as it was."""
     undo_note: bool = False
-    """The line of the plan carries the text ``note.undo_NAME``."""
+    """True if the line of the plan carries the text ``note.undo_NAME``."""
 
     @abstractmethod
     async def inspect_undo(self, ctx: StepContext, past: RecordedChange) -> Finding:

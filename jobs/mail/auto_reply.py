@@ -24,7 +24,7 @@ _BEGINS = (
     "自動回覆",
     "out of office",
 )
-"""Prefixes of the subject of Exchange's automatic replies, in the languages of mailboxes."""
+"""Prefixes of the subject of Exchange's automatic replies, in several mailbox languages."""
 
 
 def automatic(row: TraceRow) -> bool:

@@ -16,7 +16,7 @@ from jobs.model import Station
 GONE = "connect_address_gone"
 """Cause if Webex Connect does not know the forwarding address.
 
-Its email app was deleted, or is a different one now.
+The address's email app was deleted, or is a different one now.
 """
 UNANSWERED = "connect_not_reached"
 """Cause if Exchange gave up because the copy was too old.

@@ -19,11 +19,17 @@ TRACED_WITHIN = timedelta(minutes=5)
 A_MOMENT = timedelta(minutes=1)
 """Time for which the copies of several mails may be late without a report."""
 ENOUGH = 2
-"""Number of late mails in a row that is not a coincidence."""
+"""Number of late mails in a row from which their delay is no coincidence."""
 LARGEST = 25 * 1024 * 1024
-"""Largest mail that Webex Connect accepts, in bytes; it returns larger ones (facts/connect.md 1.7)."""
+"""Largest mail that Webex Connect accepts, in bytes.
+
+It returns larger ones (facts/connect.md 1.7).
+"""
 REPORTS = ("postmaster@", "microsoftexchange", "mailer-daemon@")
-"""Prefixes of the senders of delivery reports, which a mailbox does not forward."""
+"""Beginnings of the addresses that send delivery reports.
+
+A mailbox does not forward such reports.
+"""
 _WITHHELD = frozenset({TraceStatus.QUARANTINED, TraceStatus.FILTERED_AS_SPAM})
 _UNDER_WAY = frozenset({TraceStatus.PENDING, TraceStatus.GETTING_STATUS})
 

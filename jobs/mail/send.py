@@ -21,7 +21,7 @@ _PORTS = {"smtp": 587, "smtps": 465}
 _STARTTLS = {"always": True, "true": True, "1": True, "never": False, "false": False, "0": False}
 _NO_LOGIN = Meaning("probe_login_refused", ErrorKind.REJECTED)
 _WANTS_LOGIN = frozenset({"smtp_not_authenticated", "smtp_token_refused"})
-"""Causes with which a server rejects the login, or says that there was none."""
+"""Causes with which a server rejects the login or says that there was no login."""
 
 
 @dataclass(frozen=True, slots=True)

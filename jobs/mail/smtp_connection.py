@@ -13,7 +13,10 @@ from aiosmtplib.protocol import SMTPProtocol
 
 _MOST_LINES = 100
 _LEAST_CODE = 100
-"""aiosmtplib takes whatever Python reads as a number for a code, such as ``+22``."""
+"""Lowest valid SMTP reply code.
+
+aiosmtplib takes anything that Python reads as a number for a code, such as ``+22``.
+"""
 _MALFORMED = "Malformed SMTP response line: "
 """Beginning of aiosmtplib's message about a line without a code."""
 _END = "\r\n"

@@ -16,7 +16,7 @@ _SCOPE = Meaning("scope_wrong", ErrorKind.REJECTED)
 _REFUSED = Meaning("smtp_refused", ErrorKind.REJECTED)
 _PERMANENT = 500
 _EXCHANGE = Signs((), (), Speaker.EXCHANGE)
-"""Signs of a reply from the server that the bot itself asked."""
+"""Signs that a reply comes from the server that the bot itself asked."""
 
 
 def meaning_of(status: int, text: str, challenge_status: str = "") -> Meaning:

@@ -19,20 +19,23 @@ from jobs.mail.message_trace import TraceRow
 from jobs.storage import codec, watch_keys
 
 HEADER = "X-Webex-Email-Watch"
-"""Header of these mails, with the id of the mail as its value."""
+"""Header of the watch's test mails. Its value is the ID of the mail."""
 MARK = "[Webex email watch]"
-"""Beginning of their subject. An answer, an automatic reply and a bounce repeat it."""
-NO_REPLY = ("X-Auto-Response-Suppress", "OOF, AutoReply")
-"""Header with which Exchange sends no automatic reply to these mails ([MS-OXCMAIL] 2.2.3.2.14).
+"""Beginning of the subject of the watch's test mails.
 
-``Auto-Submitted`` (RFC 3834) is left out on purpose: a flow of the contact center may drop such mail,
-and these mails must go the way of a customer's.
+An answer, an automatic reply and a bounce repeat it.
+"""
+NO_REPLY = ("X-Auto-Response-Suppress", "OOF, AutoReply")
+"""Header with which Exchange sends no automatic reply to test mails ([MS-OXCMAIL] 2.2.3.2.14).
+
+``Auto-Submitted`` (RFC 3834) is left out on purpose. A flow of the contact center may drop mail
+with that header, and test mails must go the way of a customer's mail.
 """
 _ID = "<email-watch."
 KEPT = timedelta(hours=50)
-"""Age at which these mails are forgotten: a message trace of a look reaches 48 hours back."""
+"""Age at which test mails are forgotten. The message trace of a look reaches 48 hours back."""
 MOST = 3
-"""Number of mails of a channel that are known, the newest."""
+"""Number of a channel's test mails that are remembered. They are the newest ones."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,8 +17,9 @@ from jobs.microsoft.exchange import ExchangeRow, InvokeCommand
 from jobs.microsoft.graph import Graph
 
 AT_HAND_S = 1200
-"""Seconds that a token is used before another is requested. A token is valid for at least an hour and
-keeps its roles that long.
+"""Seconds for which a token is used before another one is requested.
+
+A token is valid for at least an hour and keeps its roles that long.
 """
 _GONE = frozenset({"app_disabled", "app_not_found", "app_roles_missing", "consent_missing"})
 _READS = ("get-", "test-")

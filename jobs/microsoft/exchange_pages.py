@@ -15,9 +15,9 @@ from jobs.clouds.http import Response
 from jobs.clouds.json_values import as_dict, text_of
 
 MOST_PAGES = 20
-"""Pages after the first one that are read, of a thousand rows each."""
+"""Number of pages after the first one that are read. A page has a thousand rows."""
 _CUT = re.compile(r"more results|ResultSize|only the first \d+", re.IGNORECASE)
-"""Words of a warning that rows are missing. Any other warning is not about the rows."""
+"""Words of Exchange's warning that rows are missing. Any other warning is not about the rows."""
 
 
 def next_page(data: Any) -> str:

@@ -32,13 +32,14 @@ MESSAGE_TRACE_APP_ID = "8bd644d1-64a1-4d4b-ae52-2e0cbf64e373"
 
 ROLE_ASSIGNMENTS = "appRoleAssignments"
 MOST_EXPANDED = 20
-"""Objects that Graph expands of a directory object; further ones are left out without a link.
+"""Number of objects that Graph expands of a directory object.
 
-learn.microsoft.com/graph/query-parameters, "expand parameter".
+Graph leaves out further objects without a link (learn.microsoft.com/graph/query-parameters, "expand
+parameter").
 """
 LARGEST_PAGE = "999"
 MOST_SIGN_INS, SIGN_IN_PAGES = 250, 2
-"""Rows of a page of the sign-in log, and the pages that are read."""
+"""Number of rows on a page of the sign-in log, and number of pages that are read."""
 _USER_FIELDS = (
     "id,accountEnabled,assignedPlans,displayName,mail,proxyAddresses,userPrincipalName,"
     "signInSessionsValidFromDateTime"

@@ -34,7 +34,7 @@ _OF_CREDENTIAL = causes(
     "client_secret_missing",
     "client_secret_wrong",
 )
-"""Causes that a refusal of an app's own credential has."""
+"""Causes with which Entra refuses an app's own credential."""
 _PATIENCE = RetryPolicy(attempts=3, jitter_s=1.0)
 #: Exceptions of msal for an answer that it cannot parse. They carry no further detail.
 _MSAL_CONFUSED = (ValueError, KeyError, IndexError, TypeError, AttributeError)

@@ -42,7 +42,7 @@ from jobs.settings import is_loopback
 log = structlog.get_logger(__name__)
 _UNDESCRIBED = Meaning("request_rejected", ErrorKind.REJECTED)
 _CANCELLED = Meaning("consent_cancelled", ErrorKind.REJECTED)
-"""Meaning of ``access_denied`` without AADSTS65004: the person may have left the page (facts 1.6)."""
+"""Meaning of ``access_denied`` without AADSTS65004: a person may have left the page (facts 1.6)."""
 _AADSTS = re.compile(r"AADSTS(\d+)", re.IGNORECASE)
 _ERROR_URI = re.compile(r"https://login\.[a-z.-]+/error\?code=\d+")
 _IN_DESCRIPTION = re.compile(

@@ -19,8 +19,9 @@ CARRIED = (
     "BccSuspiciousOutboundMail",
     "BccSuspiciousOutboundAdditionalRecipients",
 )
-"""Settings copied from the policy that applied before, because a custom policy would silently replace
-them for its senders.
+"""Settings that are copied from the policy that applied before.
+
+A custom policy would silently replace them for its senders.
 """
 
 
@@ -72,7 +73,7 @@ AND, and exceptions win.
 """
 LONGEST_NAME = 64
 _DASHES = str.maketrans(dict.fromkeys('\\%&*+/=?{}|<>();:[],"', "-"))
-"""A dash for each character that Exchange refuses in a name."""
+"""Translation table that puts a dash in place of each character that Exchange refuses in a name."""
 
 
 def applies_to(

@@ -84,7 +84,7 @@ def _graph_ids(error: dict[str, Any], ids: RequestIds) -> RequestIds:
 
 _EXCEPTION = re.compile(r"^(?:Ex[0-9A-F]+)?\|(?P<type>[\w.]+)\|", re.IGNORECASE)
 _PLAIN_TEXT = re.compile(r"[^\x00<{][^\x00]*")
-"""Text of a body that is no JSON, no page, and no NUL bytes."""
+"""Pattern of a body that is plain text: no JSON, no HTML page, and no NUL bytes."""
 
 
 def judge_exchange(response: httpx.Response, ids: RequestIds) -> CloudError:

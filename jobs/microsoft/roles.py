@@ -13,7 +13,7 @@ SETS_UP = {
     "194ae4cb-b126-40b2-bd5b-6091b380977d": "Security Administrator",
     "e8611ab8-c189-46e8-94e1-60213ab1f814": "Privileged Role Administrator",
 }
-"""Roles that allow at least a part of the setup, by template id."""
+"""Roles of Entra ID that allow at least a part of the setup, by template ID."""
 
 
 def lacks_all(account: Account) -> bool:

@@ -17,16 +17,17 @@ from jobs.clouds.json_values import as_dict, dicts_in, lower_of, text_of
 from jobs.microsoft.graph import EXCHANGE_APP_ID
 
 RENEWED = timedelta(hours=2)
-"""Time for which a renewal proves that the token works, whatever a person's own attempt resulted in.
+"""Time for which a renewal proves that the token works, even if a person's own attempt failed.
 
 Webex Connect renews its token about every hour.
 """
 EXCHANGE = "exchange online"
-"""Part of the name of the resource that Webex Connect gets its tokens for (facts/microsoft.md 1.4)."""
+"""Part of the name of the resource of Webex Connect's tokens (facts/microsoft.md 1.4)."""
 _UNDESCRIBED = Meaning("request_rejected", ErrorKind.REJECTED)
 _ABANDONED = frozenset({16000, 50058, 50072, 50074, 50076, 50079, 50089, 50140, 50199, 65004})
-"""Codes logged when a person was prompted along the way: the sign-in continues in another row, or was
-abandoned.
+"""Codes that are logged if a person was prompted during the sign-in.
+
+The sign-in continues in another row, or was abandoned.
 """
 _OF_THE_FORM = frozenset(
     {
@@ -42,8 +43,9 @@ _OF_THE_FORM = frozenset(
         "tenant_not_found",
     }
 )
-"""Causes that come from the fields of Webex Connect's form, and so fail the next renewal as well as a
-person's attempt.
+"""Causes that come from the fields of Webex Connect's form.
+
+They fail the next renewal as well as a person's attempt.
 """
 
 

@@ -13,8 +13,9 @@ from dataclasses import dataclass
 from jobs.microsoft.identity import Identity
 
 AT_HAND_S = 240
-"""Seconds that a token is used without asking msal, which never returns one that expires within five
-minutes.
+"""Seconds for which a token is used without asking msal.
+
+msal never returns a token that expires within five minutes.
 """
 
 

@@ -20,9 +20,12 @@ from jobs.model import Channel, Station
 from jobs.probes._transport_rules import BLOCKS, stopping_rules
 
 _SHORTEST = 4
-"""Fewest characters of a name or reason to search for. Shorter ones occur in sentences by chance."""
+"""Fewest characters of a name or reason to search for. Sentences contain shorter ones by chance."""
 _ITS_OWN = "5.7.9"
-"""Prefix of the codes 5.7.900 to 5.7.999, which only a rule returns. 5.7.1 has many sources."""
+"""Prefix of the codes 5.7.900 to 5.7.999, which only a mail-flow rule returns.
+
+Code 5.7.1 has many sources.
+"""
 _MARKS = ("Name", "Identity", "Guid", "ImmutableId", "RejectMessageReasonText")
 _BY_A_RULE = re.compile(
     r"TRANSPORT\.RULES\."

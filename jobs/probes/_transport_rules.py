@@ -21,8 +21,9 @@ BLOCKS = {
     Station.FORWARD: "transport_rule_blocks",
     Station.ANSWER: "transport_rule_blocks_answers",
 }
-"""Cause codes for a rule that removes mail, by the station where it does, in the order of the mail's
-path.
+"""Cause codes for a rule that removes mail, by the station at which the rule does so.
+
+The order is that of the mail's path.
 """
 STOPS = (
     "DeleteMessage",
@@ -38,11 +39,15 @@ _WHOLE = ("SentTo", "AnyOfToHeader")
 _DOMAINS = ("RecipientDomainIs",)
 _WORDS = ("RecipientAddressContainsWords", "AnyOfRecipientAddressContainsWords")
 _PATTERNS = ("RecipientAddressMatchesPatterns", "AnyOfRecipientAddressMatchesPatterns")
-"""Conditions on the recipient, grouped by how they are compared. Group membership is not evaluated here."""
+"""Conditions on the recipient, grouped by how they are compared.
+
+Group membership is not evaluated here.
+"""
 _ON_RECIPIENT = (*_WHOLE, *_DOMAINS, *_WORDS, *_PATTERNS)
 _EVALUATED = frozenset({*_WHOLE, *_DOMAINS, *_WORDS, "SentToScope"})
-"""Conditions that are evaluated here without doubt. A pattern is not, because only Exchange can
-interpret it.
+"""Conditions that are evaluated here without doubt.
+
+The conditions with patterns are not among them, because only Exchange can interpret a pattern.
 """
 _CONDITION_WORDS = """From FromMemberOf FromScope SentTo SentToMemberOf SentToScope BetweenMemberOf1
 BetweenMemberOf2 ManagerAddresses ManagerForEvaluatedUser SenderManagementRelationship
@@ -63,7 +68,10 @@ AttachmentIsUnsupported AttachmentProcessingLimitExceeded AttachmentHasExecutabl
 AttachmentIsPasswordProtected AnyOfRecipientAddressContainsWords
 AnyOfRecipientAddressMatchesPatterns"""
 CONDITIONS = tuple(_CONDITION_WORDS.split())
-"""Properties of a rule that are conditions. An exception has the name with ``ExceptIf`` before it."""
+"""Properties of a rule that are conditions.
+
+The name of an exception is a condition's name with ``ExceptIf`` before it.
+"""
 _EXCEPT = "ExceptIf"
 _DOCUMENTED = (*CONDITIONS, *(f"{_EXCEPT}{name}" for name in CONDITIONS))
 """Properties of a rule that are conditions or exceptions."""

@@ -22,8 +22,9 @@ A policy for legacy clients alone does not affect OAuth (facts/microsoft.md 2.1)
 EXCHANGE = {"office365", EXCHANGE_APP_ID}
 RESOURCES = EXCHANGE | {"all"}
 BY_ANSWERS = ("answers",)
-"""Findings that disprove a policy that depends on the location. The bot's own login comes from another
-location.
+"""Findings that disprove a policy that depends on the location.
+
+The bot's own login comes from another location.
 """
 
 

@@ -32,17 +32,21 @@ from jobs.model import (
 
 BACK_DAYS = 7
 MOST = 30
-"""Changes that a finding keeps, the newest."""
+"""Number of changes that a finding keeps. They are the newest ones."""
 ENDS = ("agent_tasks", "answers")
-"""Findings that show the newest mail through Webex Connect: the way in, and the way out."""
+"""Findings with the newest mail on the way into Webex Connect and on the way out."""
 WITHOUT = ("mail_to_task", "sign_ins")
-"""Findings that show since when mail does not get through, or Webex Connect gets no token."""
+"""Findings with the time since which mail does not get through or Webex Connect gets no token."""
 LATE = timedelta(minutes=90)
-"""Time for which mail may go on after a change of the app, with the token from before it
-(facts/microsoft.md 4).
+"""Longest time for which mail may go on after a change of the app (facts/microsoft.md 4).
+
+Until then Webex Connect may still have the token from before the change.
 """
 SLOW = ("app", "authorizationintegration", "credential")
-"""Ends of the names of actions that may take effect that late; the others count at once."""
+"""Endings of the names of actions that may take effect only after :data:`LATE`.
+
+All other actions take effect at once.
+"""
 SLACK = timedelta(minutes=1)
 """Largest expected difference between the clouds' clocks."""
 REASONS = {
@@ -52,7 +56,10 @@ REASONS = {
     404: "audit_not_found",
     405: "audit_not_found",
 }
-"""Reason for which the log was not read, by its status; any other is ``audit_away``."""
+"""Reasons why the log was not read, by the status of its answer.
+
+Any other reason is ``audit_away``.
+"""
 
 
 @dataclass(frozen=True, slots=True)

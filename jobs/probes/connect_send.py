@@ -28,7 +28,7 @@ from jobs.model import Access, Evidence, Finding, State, Text, verbatim
 from jobs.probes.smtp_login import login_of
 
 USERNAME = "form_username_shared"
-"""Cause if Webex Connect has a good token and the shared mailbox as its user name."""
+"""Cause if Webex Connect has a good token but the shared mailbox as its user name."""
 PATIENCE_S = 25.0
 PAUSE_S = 1.0
 

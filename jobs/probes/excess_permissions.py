@@ -17,8 +17,9 @@ from jobs.engine.step import Probe
 from jobs.model import Finding, Profile, State, Text
 
 NEEDED = frozenset({"smtp.send", "offline_access", "openid", "profile", "email", "user.read"})
-"""Delegated permissions that are expected: the form's scope, those of a sign-in, and those the portal
-gives every new app.
+"""Delegated permissions that are expected.
+
+They are the form's scope, those of a sign-in, and those that the portal gives every new app.
 """
 DEFAULT_ACCESS = "00000000-0000-0000-0000-000000000000"
 MOST_NAMES = 6

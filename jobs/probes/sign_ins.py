@@ -25,7 +25,7 @@ from jobs.model import Evidence, Finding, Signals, Text, minute_of
 
 BACK = timedelta(days=7)
 NO_LOG, NO_SIGN_IN = Text("skipped.sign_in_log"), Text("skipped.no_sign_in")
-"""Reasons why the log says nothing, regardless of who signs in."""
+"""Reasons why the sign-in log says nothing, regardless of who signs in."""
 
 
 class SignIns(Probe):

@@ -34,9 +34,7 @@ OWN: Mapping[str, tuple[str, ...]] = {
     **dict.fromkeys(causes("redirect_uri_is_spa"), ("application",)),
     **dict.fromkeys(causes("account_at_risk", "account_disabled"), ()),
 }
-"""Causes that may affect only the bot's own login, and the findings that show that the channel's own
-is good.
-"""
+"""Causes that may affect only the bot's own login, and findings that prove the channel's login."""
 LOCKED = "account_locked"
 """Cause with two meanings: a locked account, or an address that Microsoft considers malicious.
 
@@ -45,20 +43,22 @@ show a policy to concern only the bot's location show the same for this cause. A
 the account was locked shows nothing.
 """
 GRANT = "grant_invalid"
-"""Cause that Entra reports for one token, whatever other tokens the user has (facts/microsoft.md 4, 5:
-AADSTS70000).
+"""Cause that Entra reports for one token, regardless of the user's other tokens.
+
+Source: facts/microsoft.md 4, 5 (AADSTS70000).
 """
 OF_THE_USER = causes("session_revoked", GRANT, "refresh_token_expired")
-"""Causes that end both the bot's token and Webex Connect's, because the user and the app are the same.
+"""Causes that end both tokens, the bot's and Webex Connect's, which share the user and the app.
 
 Source: facts/microsoft.md 4, 9 row 4. If the bot's token was valid around the time when Webex
-Connect's was generated, or later, only a new Generate Token disproves them, because a successful
-renewal may be older than that end. ``GRANT`` is disproved by a later renewal. A token that the bot
-has not used for 90 days has expired for that reason alone.
+Connect's was generated, or later, only a new Generate Token disproves these causes, because a
+successful renewal may be older than that end. ``GRANT`` is disproved by a later renewal. A token
+that the bot has not used for 90 days has expired for that reason alone.
 """
 SAME = timedelta(days=1)
-"""Time after the rehearsal within which Generate Token is normally pressed. Sign-ins are assumed not
-to be revoked in between.
+"""Time after the rehearsal within which Generate Token is normally pressed.
+
+It is assumed that sign-ins are not revoked in between.
 """
 OF_THE_ACCOUNT = causes("account_at_risk", "account_disabled")
 """Causes that concern the account from any location (facts/microsoft.md 5).
@@ -78,7 +78,7 @@ OF_THE_PLACE = causes(
 (facts/microsoft.md 2.1).
 """
 BY_LOG, BY_LOG_OR_ANSWERS = ("sign_ins",), ("sign_ins", "answers")
-"""Findings that show success for Webex Connect: the sign-in log, or an answer that leaves."""
+"""Findings that show a success of Webex Connect: the sign-in log, or an answer that leaves."""
 POLICIES = "conditional_access"
 """Name of the probe that finds out whether a policy depends on the location."""
 BEGINNING = datetime.min.replace(tzinfo=UTC)

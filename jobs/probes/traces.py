@@ -45,7 +45,10 @@ NO_CHANCE = 3
 correctly.
 """
 MOST_READ = 5
-"""Number of recipients whose details are read, because traces are limited to few in five minutes."""
+"""Number of recipients whose details are read.
+
+The number is small because Microsoft allows few traces in five minutes.
+"""
 OF_THE_MAILBOX = OF_THE_SENDER | {BLOCKS[Station.ANSWER]}
 """Causes of a failed answer that concern the mailbox itself. Any other reply of a remote server
 concerns its own recipient.

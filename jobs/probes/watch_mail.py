@@ -36,15 +36,18 @@ PASSED = {
     Station.FORWARD: ("copies",),
     Station.CONNECT: ("agent_tasks",),
 }
-"""Findings that show, by a later mail, that mail passes the station where a test mail has stopped."""
+"""Findings whose later mail shows that mail passes the station at which a test mail stopped."""
 NONE_SENT = Text("skipped.no_watch_mail")
-"""What is said of a channel that gets no test mails; a card leaves it out, as nothing was to be seen."""
+"""Text about a channel that gets no test mails.
+
+A card leaves the finding out, because there is nothing to see.
+"""
 ARRIVES_WITHIN = timedelta(minutes=30)
 """Time after sending within which the trace shows the mail, with the delay of the trace."""
 IN_A_ROW = 2
-"""Number of test mails in a row that must be missing if no other channel's mail proves the server."""
+"""Number of missing test mails in a row that count if no other channel's mail proves the server."""
 ALONE = timedelta(hours=30)
-"""Time in which another channel that was sent a test mail means that this one is not the only one."""
+"""Time in which a test mail to another channel means that this channel is not the only one."""
 
 
 class Fate(StrEnum):

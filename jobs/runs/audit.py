@@ -37,11 +37,14 @@ from jobs.storage import codec, keys
 from jobs.storage.keys import Key
 
 CLEARED = "cleared"
-"""Name of the entry that says which older entries retention has removed."""
+"""Name of the audit entry that lists the older entries that retention has removed."""
 LABEL, LABEL_IN_LAYOUT_2 = b"audit trail: sealed events", b"audit trail"
-"""Purposes of the seal's key. Data whose trail has the newer seal has protected events already."""
+"""Purposes of the keys that seal the audit trail, the newer one first.
+
+If the audit trail has the newer seal, the events in the data are already protected.
+"""
 SLICE = 5_000
-"""Entries that are read from Redis, or removed, at a time."""
+"""Number of entries that are read from Redis, or removed, at a time."""
 log = structlog.get_logger(__name__)
 
 Along = Callable[[Pipeline], object]
@@ -104,7 +107,7 @@ class _Seen:
     length: int
     head: Head | None
     key: int | None
-    """Index of the key that the head is sealed with, or None if the bot has not sealed it."""
+    """Index of the key with which the head is sealed, or None if the bot has not sealed it."""
 
     @property
     def trusted(self) -> Head:

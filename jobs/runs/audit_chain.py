@@ -12,7 +12,7 @@ import msgspec
 
 BEGINNING = "0" * 64
 DOUBTED = "audit_doubted"
-"""Name of the entry written when the previous end was not sealed by the bot."""
+"""Name of the entry that is written if the trail's previous end is not sealed by the bot."""
 CHAIN = ("prev", "hash")
 
 AuditEntry = dict[str, Any]

@@ -16,9 +16,12 @@ from jobs.runs.audit_chain import CHAIN, DOUBTED, AuditEntry, chained_hash, read
 from jobs.storage import codec, keys
 
 SLICE = 500
-"""Entries that are read from Redis at a time."""
+"""Number of entries that are read from Redis at a time."""
 TRIES = 3
-"""Number of searches before an entry counts as missing, because retention may move all entries."""
+"""Number of searches before an entry counts as missing.
+
+Retention may move all entries during a search.
+"""
 
 
 def is_recorded(redis: Redis, trail: Trail, known: AuditEntry) -> bool:

@@ -20,9 +20,9 @@ from jobs.storage import codec, keys
 from jobs.storage.mac import Authenticator
 
 ASKED_S = 24 * 3600
-"""Time for which it is known which run a message or a button press has started, in seconds.
+"""Seconds for which the bot remembers which run a message or a button press has started.
 
-It is longer than the time in which the same event may be delivered again.
+This is longer than the time in which the same event may be delivered again.
 """
 CHECK_KEPT_S = 30 * 24 * 3600
 """Time for which a check's history is kept, in seconds."""

@@ -15,9 +15,9 @@ from jobs.runs.run import Run
 from jobs.storage import keys
 
 PAUSES_S = {4: 15.0, 5: 60.0, 6: 300.0}
-"""Seconds after the beginning of the last attempt, by the number of deaths in a row."""
+"""Seconds to wait after the last attempt began, by the number of killed processes in a row."""
 MOST = 7
-"""Number of deaths in a row after which the run is given up."""
+"""Number of killed processes in a row after which the run is given up."""
 KEPT_S = 24 * 3600
 
 

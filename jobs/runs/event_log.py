@@ -20,9 +20,9 @@ from jobs.storage import codec, keys
 from jobs.storage.mac import Authenticator, mac_of
 
 FOREIGN_EVENT = "foreign_event"
-"""Cause of the problem of a run that has an event which this bot did not make."""
+"""Cause of the problem that a run has an event which this bot did not make."""
 NOT_AUDITED = "approval_not_audited"
-"""Cause of the problem of a run that has an approval without an entry in the audit trail."""
+"""Cause of the problem that a run has an approval without an entry in the audit trail."""
 UNTRUSTED = frozenset({FOREIGN_EVENT, NOT_AUDITED})
 
 

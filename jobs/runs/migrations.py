@@ -18,7 +18,7 @@ from jobs.storage.keys import Key
 Json = dict[str, Any]
 Rewrite = Callable[[Json], Json]
 EVERY = ""
-"""Key for events of every kind."""
+"""Key for changes that apply to events of every kind."""
 
 
 def _unchanged(old: Json) -> Json:
@@ -190,4 +190,4 @@ MIGRATIONS = (
     ),
     Migration(to=3),  # the MACs, which need the keys (:mod:`jobs.runs.protection`)
 )
-"""In their order. Data without a number has layout 1."""
+"""Migrations of stored data in their order. Data without a layout number has layout 1."""

@@ -43,9 +43,10 @@ class Plan:
 
 
 FOREIGN_HOSTS = "foreign_hosts"
-"""Question whose answer is the hosts that are not Webex Connect's, with a space between them.
+"""Question about hosts that are not Webex Connect's.
 
-An approver answers it before the plan can be approved.
+The answer is the hosts with a space between them. An approver answers the question before the plan
+can be approved.
 """
 
 

@@ -27,9 +27,9 @@ from jobs.storage.mac import Authenticator, unprotected
 from jobs.storage.vault import Sealed, Vault
 
 LAYOUT = 3
-"""The first layout whose data is protected."""
+"""First layout whose data is protected with a MAC."""
 PROTECTED = "data_protected"
-"""What the audit entry of the protection is called."""
+"""Name of the audit entry which records that older data was protected."""
 log = structlog.get_logger(__name__)
 
 

@@ -28,9 +28,9 @@ from jobs.storage.mac import Authenticator
 from jobs.storage.vault import Vault, VaultName
 
 REKEYED = "rekeyed"
-"""What the audit entry is called that says how much was written again."""
+"""Name of the audit entry that records how many values were written again with a new key."""
 KEYS_AT_ONCE = 500
-"""Redis keys that one SCAN looks at."""
+"""Number of Redis keys that one SCAN looks at."""
 
 Reader = Redis | Pipeline
 Write = Callable[[Pipeline], object]
@@ -86,7 +86,7 @@ _OF_THE_WATCH = (
     (What.INCIDENTS, watch_keys.every_incident(), "incident"),
     (What.INCIDENTS, watch_keys.every_incident_card(), "incident card"),
 )
-"""Values of the watch, with the purpose that their MAC covers (:mod:`jobs.watch`)."""
+"""Key patterns of the watch's values, with the purpose of each MAC (:mod:`jobs.watch`)."""
 Look = Callable[[Reader, bytes, str], Found]
 
 

@@ -23,13 +23,16 @@ from jobs.storage import codec, keys
 from jobs.storage.keys import Key
 
 EVERY_S = 60
-"""Seconds between two slices."""
+"""Seconds between two slices of the retention."""
 KEYS_AT_ONCE = 200
-"""Names of keys that Redis looks at in a slice."""
+"""Number of key names that Redis looks at in one slice of the retention."""
 PASS = timedelta(days=1)
-"""Time from the beginning of one pass over all keys to the next, and between two full verifications."""
+"""Time from the beginning of one pass over all keys to the beginning of the next pass.
+
+Two full verifications of the audit trail are as far apart.
+"""
 ORPHAN_S = 24 * 3600
-"""Seconds for which the cards of a run that is gone are kept."""
+"""Seconds for which the cards of a deleted run are kept."""
 log = structlog.get_logger(__name__)
 
 

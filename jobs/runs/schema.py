@@ -23,7 +23,7 @@ from jobs.storage.keys import Key
 from jobs.storage.locks import LockKind, LockName, renewed_lock
 
 FIRST, NEWEST = 1, MIGRATIONS[-1].to
-"""The layout of data without a number, and the one of this version."""
+"""Layout of data without a layout number, and layout of this version's data."""
 LOCK_S = 15
 UNREADABLE = (msgspec.MsgspecError, LookupError, ValueError, TypeError)
 log = structlog.get_logger(__name__)

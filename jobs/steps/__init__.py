@@ -39,18 +39,20 @@ ORDER = (
     "V2",
     "V3",
 )
-"""Rows of the article in its order. Every row from C1 to V3 has at least one step."""
+"""Rows of the article in the article's order. Every row from C1 to V3 has at least one step."""
 FIX_ONLY = frozenset({"own_login"})
-"""Steps that only a fix uses; a setup proves the same in another way."""
+"""Steps that only a fix uses. A setup proves the same facts in another way."""
 WHERE_LOST = "lost_secret"
 """Step used only if a secret was shown and then lost."""
 WHERE_SKIPPED = "unused_secret"
-"""Step used only if the rehearsal was skipped after the bot's own secret was made for it."""
+"""Step used only if the rehearsal was skipped after the bot's own secret had been made for it."""
 WHERE_REPLACED = "old_secret"
-"""Step used only in a fix whose plan contains it."""
+"""Step that is used only in a fix whose plan contains the step."""
 CHECK_LOGIN = "check_login"
-"""Question whether checks may log in as the mailbox by themselves. A run without an answer has the
-rehearsal, as in earlier versions and for a channel that is set up again.
+"""Question whether checks may log in as the mailbox by themselves.
+
+A run without an answer has the rehearsal, as in earlier versions and for a channel that is set up
+again.
 """
 SECRET_SHOWN = "secret_shown"  # noqa: S105  the name of a question
 """Answer of the one-time page: the key ID of the client secret that it has shown."""
@@ -62,9 +64,9 @@ SOMETIMES = FIX_ONLY | {WHERE_LOST, WHERE_SKIPPED, WHERE_REPLACED}
 FORM = frozenset({"mailbox_fields", "app_fields", "address_fields", "token"})
 CONSENT = frozenset({"admin_consent"})
 CARRIES_MAIL_SEND = "mail_send"
-"""A change of it takes the consent."""
+"""Step whose change makes a new consent necessary."""
 PROOF = frozenset({*FIX_ONLY, "agent_has_it", "agent_answer"})
-"""Steps that prove that answers leave."""
+"""Steps that prove that answers to customers are sent."""
 
 
 @cache

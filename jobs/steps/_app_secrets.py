@@ -22,7 +22,7 @@ LOST = "new_secret"
 LOOKS_S = (0.0, 1, 2, 4)
 """Pauses, in seconds, between looks for a secret whose answer never arrived.
 
-The request may have been on its way when its worker was killed.
+The worker may have been killed while the request was on its way.
 """
 
 

@@ -17,14 +17,14 @@ from jobs.model import RunKind, State
 from jobs.steps import SECRET_SHOWN
 
 AT = "generated_at"
-"""Fact with the time of Generate Token."""
+"""Fact that holds the time at which Generate Token was used."""
 CHANGED = ("client_secret", "smtp_grant", "application", "ids")
 """Steps whose changes come before Generate Token."""
 CLOCKS = timedelta(seconds=2)
-"""Tolerance for the log's times, which are in whole seconds."""
+"""Tolerance for the times of the log, which are in whole seconds."""
 log = structlog.get_logger(__name__)
 PAUSES_S = (5.0, 5, 10, 10, 20, 20, 30, 60, 60, 120, 300)
-"""Pauses between two reads. The log allows five requests in ten seconds."""
+"""Pauses between two reads of the log. The log allows five requests in ten seconds."""
 
 
 def may_be_there(ctx: StepContext) -> bool:

@@ -41,15 +41,19 @@ from jobs.steps._app_secrets import (
 from jobs.storage.vault import Sealed
 
 SEALED_S = 7 * 24 * 3600
-"""Seconds that the sealed secret waits to be shown. The page that shows it has its own, shorter limit."""
+"""Seconds that the sealed secret waits to be shown.
+
+The page that shows the secret has its own, shorter limit.
+"""
 ENOUGH = timedelta(days=30)
-"""Time before its end at which a secret is renewed. If the tenant allows less than three months, it is
-a third of the lifetime.
+"""Time before a secret's end at which the secret is renewed.
+
+If the tenant allows less than three months, this time is a third of the lifetime.
 """
 FORBIDDEN = "secret_forbidden_by_policy"
 PLANNED = frozenset({RunKind.SETUP, RunKind.FIX})
 MOST_NAMED = 3
-"""Number of unrecorded secrets that a plan names."""
+"""Maximum number of unrecorded secrets that a plan names."""
 
 
 class ClientSecret(Undoable):

@@ -17,9 +17,9 @@ from jobs.runs.run import Run
 from jobs.steps.mailbox_user import licensed, sign_in_blocked
 
 UNKNOWN = "delegate_unknown"
-"""Cause if nobody has named the user: a card asks for the address."""
+"""Cause if nobody has named the delegate. A card then asks for the address."""
 ASKED = causes(UNKNOWN, "delegate_not_found")
-"""Causes that a typed address ends."""
+"""Causes that end when a person types the delegate's address."""
 
 
 class Delegate(Step):

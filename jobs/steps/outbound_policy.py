@@ -39,16 +39,17 @@ from jobs.steps._outbound_texts import move_note, parameters_text, recorded_row,
 
 POLICY, RULE = "HostedOutboundSpamFilterPolicy", "HostedOutboundSpamFilterRule"
 CUSTOMIZATION_S = (5.0, 10, 20, 40, 60, 120, 300, 600, 1800, 3600)
-"""Pauses, in seconds, while the organization's customization takes effect.
+"""Pauses, in seconds, while Microsoft enables customization in the organization.
 
-Microsoft says up to 24 hours (facts/microsoft.md 2.4).
+Microsoft says that it takes up to 24 hours (facts/microsoft.md 2.4).
 """
 DAY_TRIES = 32
 MOVED = "rules_moved"
-"""Fact: how many other rules move down by one when a rule is put on top."""
+"""Fact with the number of other rules that move down by one when a rule is put on top."""
 REPAIRED, LIMITS = "rule_repaired", "policy_limits"
-"""Facts for the plan: settings to change in the channel's own rule, apart from its priority, if it
-exists; limits for its policy, if that is new.
+"""Facts for the plan: settings to change in an existing rule, and limits of a new policy.
+
+The settings are those of the channel's own rule, apart from its priority.
 """
 
 

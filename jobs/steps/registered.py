@@ -18,7 +18,7 @@ from jobs.model import ConnectChange, Finding, Text, Turn, minute_of
 from jobs.steps.connect_form import token_at
 
 PAUSES_S = (5.0, 5, 10, 10, 20, 20, 30, 60, 60, 120, 300)
-"""Pauses between two reads of the audit log."""
+"""Pauses between two reads of the audit log, in seconds."""
 log = structlog.get_logger(__name__)
 _OF_AN_APP = re.compile(r"(?:create|save|update)App", re.IGNORECASE)
 SAVED_AND_REGISTERED = 2

@@ -25,9 +25,9 @@ SPREADS = causes(
     "smtp_login_blocked",
 )
 PASSES = BUSY | causes("smtp_unreachable", "timed_out")
-"""Causes that say nothing about the login and may pass by themselves.
+"""Causes that say nothing about the login and may end by themselves.
 
-They are retried several times before anybody is asked (facts/microsoft.md 4.1).
+The login is retried several times before anybody is asked (facts/microsoft.md 4.1).
 """
 SPREADS_FOR = timedelta(hours=1)
 """Time for a mailbox's SMTP AUTH to reach every server: minutes to an hour (facts/microsoft.md 2.1,

@@ -22,7 +22,7 @@ from jobs.storage.vault import Sealed
 
 LABEL = "Webex email bot, rehearsal and check"
 (OWN_SECRET_REFUSED,) = causes("own_secret_refused")
-"""Cause of a rehearsal whose sign-in Microsoft refused for the bot's own secret."""
+"""Cause of a rehearsal whose sign-in Microsoft refused because of the bot's own secret."""
 
 
 class CheckSecret(Undoable):

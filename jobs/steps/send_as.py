@@ -17,7 +17,7 @@ from jobs.runs.run import RecordedChange
 
 RIGHT = "SendAs"
 OWN = "nt authority\\self"
-"""Trustee of the right that every mailbox has to itself."""
+"""Trustee of the permission that every mailbox has on itself."""
 
 
 class SendAs(Undoable):

@@ -23,12 +23,12 @@ from jobs.runs.run import RecordedChange
 
 ENABLED, ASSIGNMENT = "accountEnabled", "appRoleAssignmentRequired"
 OPEN = {ENABLED: True, ASSIGNMENT: False}
-"""Property values of a service principal that Graph creates."""
+"""Property values with which Graph creates a service principal."""
 LINES = {
     ENABLED: (Text("seen.sp_disabled"), Text("after.sp_enabled")),
     ASSIGNMENT: (Text("seen.sp_assignment"), Text("after.sp_open")),
 }
-"""Texts before and after the reset of a blocking property, for the plan."""
+"""Texts of the plan before and after the reset of a blocking property."""
 BY_MICROSOFT = "disabledByMicrosoftStatus"
 NOT_DISABLED = {"", "notdisabled"}
 

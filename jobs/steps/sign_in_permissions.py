@@ -21,7 +21,7 @@ from jobs.runs.run import Run
 from jobs.steps import SOMETIMES, all_steps, steps_of
 
 OPTIONAL = LOG_NEEDS | {SIGN_IN_LOG}
-"""Permissions without which a run goes on."""
+"""Permissions that may be missing without stopping a run."""
 
 
 def permissions_for(run: Run) -> tuple[str, ...]:

@@ -22,12 +22,16 @@ from jobs.runs.run import RecordedChange
 
 PROPERTY = "SmtpClientAuthenticationDisabled"
 VALUE = "disabled"
-"""Name of the value in the record: alone for the channel's mailbox, with ``:`` and the address for another."""
+"""Name of the recorded value.
+
+It stands alone for the channel's mailbox, and has ``:`` and the address behind it for another
+mailbox.
+"""
 _BY_TEXT = {"true": True, "false": False}
 
 
 Switches = Mapping[str, bool | None]
-"""The own switch of each mailbox: True is off, None is not set."""
+"""SMTP AUTH switch of each mailbox by its address. True means off, and None means not set."""
 
 
 class SmtpAuth(Undoable):

@@ -25,8 +25,11 @@ SMTP = frozenset({"SMTP.Send"})
 SIGN_IN = frozenset({"offline_access", "openid", "profile"})
 RESOURCES = ("exchange", "graph")
 OF_ALL, OF = "of_all", "principal"
-"""Marks among the values: the grants are those for all users of the tenant, which earlier versions
-made for a shared mailbox, or those of the user with this ID instead of the mailbox's.
+"""Marks in a recorded change that say which grants the change belongs to.
+
+The first mark means the grants for all users of the tenant, which earlier versions made for a
+shared mailbox. The second one means the grants of the user with this ID instead of the mailbox's
+user.
 """
 
 

@@ -23,14 +23,18 @@ from jobs.runs.run import Changed
 PAUSES_S = (1.0, 1, 2, 3, 5, 8, 13, 20, 30, 60)
 LATE = 20
 LATE_AFTER = timedelta(minutes=10)
-"""Time after sending at which a person is asked to look, if enough looks have not shown the whole path."""
+"""Time after sending at which a person is asked to look.
+
+It counts if enough looks have not shown the whole path.
+"""
 SPREADS_FOR = timedelta(hours=1)
 RESENDS_AFTER = timedelta(seconds=20)
-"""Time to look for a mail whose sending was interrupted before it is sent again, with the same
-Message-ID.
+"""Time for which the bot looks for a mail whose sending was interrupted.
+
+After that time the mail is sent again, with the same Message-ID.
 """
 CLOCKS = timedelta(seconds=2)
-"""Tolerance for trace times, which are in whole seconds, and for two clocks that differ slightly."""
+"""Tolerance for trace times, which are in whole seconds, and for two slightly different clocks."""
 OVERDUE, FROM_ITSELF = "test_mail_late", "test_mail_from_itself"
 SEND_AGAIN = Text("seen.send_again")
 FAILED = frozenset({TraceStatus.FAILED, TraceStatus.QUARANTINED, TraceStatus.FILTERED_AS_SPAM})

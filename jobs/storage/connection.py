@@ -51,21 +51,26 @@ from jobs.storage.redis_url import (
 )
 
 HOST, PORT = "127.0.0.1", 6379
-"""The place of the embedded server, unless another program holds it."""
+"""Address and default port of the embedded server. Another program may already hold that port."""
 PORT_FILE = "redis.port"
 """File in the data folder with the port of the embedded server."""
 TRIES, FIRST_PAUSE_S, LONGEST_PAUSE_S = 10, 0.01, 1.0
-"""Retries of a command that a demoted server refused, and their pauses: at most 6 seconds in all."""
+"""Retries of a command that a demoted server refused, and their pauses.
+
+The pauses are at most 6 seconds in all.
+"""
 ASK_AGAIN_S = 1.0
 """Seconds after which the Sentinels are asked again for the primary."""
 SENTINEL_S = 1.0
 """Seconds within which a Sentinel has to answer before the next one is asked."""
 UNBLOCKED = "UNBLOCKED"
-"""First word of the answer to a client that waits for a job while its server is demoted."""
+"""First word of the answer to a client whose server is demoted while the client waits for a job."""
 NO_WRITES = "read only replica"
 UNANNOUNCED = MaintNotificationsConfig(enabled=False)
-"""Redis Enterprise alone announces its maintenance. Every other server refuses the question for it,
-which would be one round trip in each job.
+"""Option that turns off redis-py's request for maintenance announcements.
+
+Only Redis Enterprise announces its maintenance. Every other server refuses the request, which would
+cost one round trip in each job.
 """
 
 

@@ -25,20 +25,23 @@ from jobs.clock import now
 from jobs.storage import codec, keys
 
 FLUSH_S = 5.0
-"""Seconds between two flushes of a process that goes on."""
+"""Seconds between two flushes of a running process."""
 ALL = "counters"
-"""Name of the hash with all counters."""
+"""Name of the Redis hash with all counters."""
 SEPARATOR = "|"
 BUCKETS_S = (0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 90.0)
-"""Upper bounds of the latencies, in seconds. No request waits for longer than the last."""
+"""Upper bounds of the latency buckets, in seconds.
+
+No request waits for longer than the last bound.
+"""
 OVER = "over"
-"""Name of the bucket above the last bound."""
+"""Name of the bucket for latencies above the last bound."""
 TOTAL = "ms"
 """Name of the sum of all latencies, in milliseconds."""
 SET_AT = "set_at"
 """Field of a gauge's hash with the time of the measurement, in seconds since 1970."""
 MOST_FIELDS = 2000
-"""Number of different counters that a process keeps while Redis is away."""
+"""Maximum number of different counters that a process keeps while Redis is away."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +69,7 @@ EVENTS_HANDLED = Counter("events_handled", "Tries of events, by their outcome.",
 RUNS_OPENED = Counter("runs_opened", "Runs that began.", ("kind",))
 RUNS_ENDED = Counter("runs_ended", "Runs that ended.", ("kind", "state"))
 CALLS = Counter("call_seconds", "Latency of requests to the clouds.", ("cloud", "outcome"))
-"""It is counted by :meth:`Counters.time` only."""
+"""Counter for the latency of requests to the clouds. Only :meth:`Counters.time` uses it."""
 THROTTLED = Counter("calls_throttled", "Answers of 429.", ("cloud",))
 CARDS = Counter("cards", "Cards that were sent to Webex.", ("outcome",))
 LOOKS = Counter("watch_looks", "Looks of the watch at a channel.")

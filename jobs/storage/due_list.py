@@ -17,13 +17,13 @@ SETTLE = (
     "if tonumber(redis.call('zscore', KEYS[1], ARGV[1])) == tonumber(ARGV[2])"
     " then redis.call('zrem', KEYS[1], ARGV[1]) end"
 )
-"""Script that takes a member off the list unless its time has changed since."""
+"""Redis script that takes a member off the list unless its time has changed meanwhile."""
 
 MOVE = (
     "if tonumber(redis.call('zscore', KEYS[1], ARGV[1])) == tonumber(ARGV[2])"
     " then redis.call('zadd', KEYS[1], ARGV[3], ARGV[1]) end"
 )
-"""Script that gives a member another time unless its time has changed since."""
+"""Redis script that gives a member another time unless its time has changed meanwhile."""
 
 
 @dataclass(frozen=True, slots=True)

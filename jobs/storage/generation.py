@@ -19,14 +19,17 @@ from redis import Redis
 from jobs.storage import codec, keys
 
 TOLERATED_S = 30.0
-"""Seconds of writes whose loss is not reported: the steps look at the tenant before each change."""
+"""Seconds of the newest writes whose loss is not reported.
+
+Such a loss does no harm, because the steps look at the tenant before each change.
+"""
 ID, COUNT = "id", "count"
 RENEW = (
     "if redis.call('hget', KEYS[1], 'id') == ARGV[1]"
     " then redis.call('hset', KEYS[1], 'id', ARGV[2]) end"
     " return redis.call('hget', KEYS[1], 'id')"
 )
-"""Script that gives the data another id, unless another process has done so."""
+"""Redis script that gives the data another ID, unless another process has already done so."""
 log = structlog.get_logger(__name__)
 
 

@@ -14,7 +14,7 @@ from typing import NewType
 Key = NewType("Key", str)
 VARIABLE = "REDIS_PREFIX"
 RQ_VARIABLE = "RQ_KEY_PREFIX"
-"""The environment variable from which RQ 3 takes the first part of all its keys (rq/defaults.py)."""
+"""Environment variable from which RQ 3 takes the first part of all its keys (rq/defaults.py)."""
 _PREFIX = re.compile(r"[A-Za-z0-9:_-]*")
 
 

@@ -36,7 +36,7 @@ RENEWALS = 3
 """Number of renewals within the lifetime of a lock."""
 PROC = Path("/proc")
 STATE, STARTED = 0, 19
-"""The places of the state and the start in ``/proc/PID/stat``, counted behind the name."""
+"""Positions of the process's state and start time in ``/proc/PID/stat``, counted after its name."""
 DEAD = frozenset({"Z", "X"})
 TAKE = """
 if redis.call('exists', KEYS[1]) == 1 then
@@ -46,7 +46,7 @@ local number = redis.call('incr', KEYS[2])
 redis.call('set', KEYS[1], ARGV[1] .. '.' .. number, 'px', ARGV[2])
 return number
 """
-"""Script that takes a free lock and returns its number, or 0 if another process has it."""
+"""Redis script that takes a free lock and returns its number, or 0 if another process has it."""
 
 
 class LockKind(StrEnum):

@@ -25,21 +25,27 @@ from jobs.watch.model import ChannelState, Eye, LookOutcome, Sight
 HOUR = timedelta(hours=1)
 HOURS_A_WEEK = 168
 SETTLED = timedelta(hours=1)
-"""Age of the end of an hour from which even a late message trace shows all of its mails."""
+"""Age of an hour's end from which the message trace shows all mails of the hour, even late ones."""
 NEWEST = 0.3
-"""Weight of the newest week. After five weeks an older habit counts for a sixth."""
+"""Weight of the newest week in the average. After five weeks an older habit counts for a sixth."""
 TRACED = timedelta(hours=40)
-"""Time that the mails of a look reach back at least."""
+"""Shortest time that the mails of a look reach back."""
 FEWEST_WEEKS = 2
-"""Number of weeks after which an hour of the week is known."""
+"""Number of observed weeks after which the usual mail of an hour of the week is known."""
 SILENT_HOURS = 3
-"""Length of the silence that is looked at, in whole hours."""
+"""Length of the silence that is compared with the expectation, in whole hours."""
 EXPECTED_LEAST = 8.0
-"""Number of expected mails from which silence is odd: by chance it is as rare as 1 in 3000."""
+"""Number of expected mails from which silence is odd.
+
+By chance such a silence is as rare as 1 in 3000.
+"""
 EARLIER = 3
-"""Part of the interval after which a silent channel is looked at again."""
+"""Divisor of the usual interval that gives the time to the next look at a silent channel."""
 WITNESS = "arrivals"
-"""Step that reads the arrived mails. Without it, no mail does not mean silence."""
+"""Step that reads the arrived mails.
+
+If the step was not read, a lack of mail does not mean silence.
+"""
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,9 +18,12 @@ from jobs.watch.model import ChannelState, WatchedChannel
 from jobs.watch.watching import Watching
 
 INTERVALS = 3
-"""Number of intervals without a look that is told."""
+"""Number of intervals without a look after which the space is told about the gap."""
 COLLECT = timedelta(seconds=90)
-"""Time from the first gap of a space until it is told, in which the other groups look again, too."""
+"""Time from the first gap of a space until the space is told about its gaps.
+
+In this time the other groups look again, too.
+"""
 KEPT_S = 7 * 24 * 3600
 
 

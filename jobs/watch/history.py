@@ -19,9 +19,9 @@ from jobs.watch import records
 from jobs.watch.model import LookOutcome
 
 HOURS_KEPT = timedelta(days=7)
-"""Age at which the hours of a day are added up."""
+"""Age of a day at which its hours are added up."""
 KEPT = timedelta(days=90)
-"""Age at which a day is dropped."""
+"""Age at which a day is removed from the history."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +136,7 @@ def _fold_day(redis: Redis, key: str, name: str, value: object, today: date) -> 
 
 
 _WHOLE = -1
-"""Name of the whole day among its hours, after they were added up."""
+"""Number in place of an hour that stands for the whole day, after its hours were added up."""
 
 
 def _day(day: date, hours: Mapping[int, Tally]) -> Day:

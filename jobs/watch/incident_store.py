@@ -31,9 +31,9 @@ from jobs.watch.model import (
 from jobs.watch.transitions import Present, apply, with_news
 
 KEPT = timedelta(days=100)
-"""Time for which an ended incident is kept; the history shows 90 days."""
+"""Time for which an ended incident is kept. The history shows 90 days."""
 MOST = 500
-"""Number of incidents that are kept of a channel, the newest."""
+"""Number of incidents of a channel that are kept. They are the newest ones."""
 FixedBy = Callable[[Incident, datetime], str]
 log = structlog.get_logger(__name__)
 

@@ -40,11 +40,11 @@ from jobs.watch.outcome import Extras, outcome_of
 from jobs.watch.test_mail import MailPlan, is_needed, send
 
 UNDER_WORK = "run_under_way"
-"""Reason of an unsure look while a run of the bot changes the channel."""
+"""Reason for an unsure look while a run of the bot changes the channel."""
 SETTLES_FOR = timedelta(minutes=30)
-"""Time after a change of a run that goes on, in which a break may be its own doing."""
+"""Time after a change by an open run in which the run itself may be the cause of a break."""
 FAILED = "look_failed"
-"""Reason of an unsure look that failed by an error of the bot."""
+"""Reason for an unsure look that failed because of an error of the bot."""
 Found = tuple[WatchedChannel, LookOutcome]
 log = structlog.get_logger(__name__)
 

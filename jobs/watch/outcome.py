@@ -19,26 +19,29 @@ EYES = {
     Eye.CONNECT: ("connect_changes",),
     Eye.TASKS: ("agent_tasks",),
 }
-"""Steps that each kind of access reads. What the tenant's read access reads is known by itself."""
+"""Steps that are read with each kind of access.
+
+The steps that are read with the tenant's read access need no entry.
+"""
 LOST = {
     Eye.LOGIN: "sign_in_missing",
     Eye.APP: "app_access_withdrawn",
     Eye.CONNECT: "webex_key_refused",
     Eye.TASKS: "webex_key_refused",
 }
-"""Reason for which an access has ended, if the clouds do not say."""
+"""Reason why each kind of access has ended, if the clouds do not name a reason."""
 _GIVES = {
     Eye.LOGIN: Turn.MAILBOX_USER,
     Eye.APP: Turn.ADMINISTRATOR,
     Eye.CONNECT: Turn.OPERATOR,
     Eye.TASKS: Turn.OPERATOR,
 }
-"""Person who can give each access back."""
+"""Person who can restore each kind of access."""
 AWAY = frozenset({"skipped.audit_away"})
-"""Text keys of findings that were skipped only for the moment."""
+"""Text keys of findings that were skipped only temporarily."""
 _READ = frozenset({State.OK, State.WRONG, State.WARNING, State.WAITING})
 _MOST_UNKNOWN = 0.5
-"""Share of the findings without an answer from which a look says nothing."""
+"""Largest share of findings without an answer with which a look still counts."""
 
 
 @dataclass(frozen=True, slots=True)

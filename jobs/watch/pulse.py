@@ -20,7 +20,10 @@ from jobs.watch.round import Round
 from jobs.watch.watching import Watching
 
 PING_EVERY_S = 60
-"""Seconds between two pings, because the groups end their rounds one after the other."""
+"""Seconds between two pings to the monitoring service.
+
+The groups end their rounds one after the other, and not each of them is reported.
+"""
 LATE = timedelta(minutes=5)
 """Time for which a group may wait for a worker before the watch counts as late."""
 PING_S = 10.0

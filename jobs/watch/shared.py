@@ -37,7 +37,7 @@ OF_EVERYBODY = causes(
     "webex_key_refused",
     "webex_refused",
 ) | {"clouds_silent"}
-"""Causes that lie with Microsoft, with Webex, or with the bot's own place."""
+"""Causes that lie with Microsoft, with Webex, or with the bot itself and its own network."""
 
 
 def shared_name(watched: WatchedChannel, cause: str) -> str:

@@ -11,10 +11,13 @@ _UNITS = (
     (timedelta(hours=1), "h hour hours std stunde stunden"),
     (timedelta(days=1), "d day days tag tage tagen"),
 )
-"""Units in English and German."""
+"""Units of time in English and German."""
 _LENGTH = {word: length for length, words in _UNITS for word in words.split()}
 SHORTEST, LONGEST = timedelta(minutes=5), timedelta(days=1)
-"""Limits of the time between two looks. Microsoft limits message traces, so it is not shorter."""
+"""Limits of the time between two looks.
+
+The shortest time is not shorter because Microsoft limits message traces.
+"""
 MAIL_SHORTEST = timedelta(hours=1)
 """Shortest time between two test mails of the watch: each of them is a task for an agent."""
 LONGEST_PAUSE = timedelta(days=30)

@@ -24,7 +24,7 @@ from jobs.model import Finding, State
 from jobs.watch.model import Eye, LookOutcome, Sight, WatchedChannel
 
 STEP = "watch_mail"
-"""Step that follows the mail."""
+"""Step that follows the watch's test mail."""
 log = structlog.get_logger(__name__)
 
 

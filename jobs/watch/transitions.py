@@ -24,23 +24,24 @@ from jobs.watch.model import (
 from jobs.watch.shared import shared_name
 
 CONFIRM = timedelta(seconds=60)
-"""Time from a bad look to the one that confirms it. Nobody is told before that."""
+"""Time from a bad look to the look that confirms it. Nobody is told before the confirmation."""
 MOST_UNSURE = 5
-"""Number of looks, a minute apart, that may fail to confirm or refute a suspicion. After that the
-interval is waited for, and the suspicion stays.
+"""Number of looks, a minute apart, that may fail to confirm or refute a suspicion.
+
+After these looks the watch waits for the usual interval, and the suspicion stays.
 """
 FLAPS_WITHIN = timedelta(hours=2)
 """Time after a recovery in which a further break continues the same incident."""
 STEADY_LOOKS = 4
-"""Number of good looks in a row after which a channel that comes and goes counts as recovered."""
+"""Number of good looks in a row after which a repeatedly broken channel counts as recovered."""
 BLIND_AFTER = timedelta(hours=1)
 """Time without any usable answer of the clouds after which the watch says that it cannot look."""
 NO_ANSWER = "clouds_silent"
-"""Reason for that, which is no cause code of a cloud."""
+"""Reason why the watch cannot look if the clouds give no answer. It is no cause code of a cloud."""
 GROWS_BY = 2
-"""Factor by which the number of affected mails must grow to be news."""
+"""Factor by which the number of affected mails must grow before it is reported again."""
 MOST_NEWS = 40
-"""Number of changes that an incident keeps: the first one and the newest."""
+"""Number of changes that an incident keeps. They are the first one and the newest ones."""
 
 
 @dataclass(frozen=True, slots=True)

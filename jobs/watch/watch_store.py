@@ -23,7 +23,7 @@ from jobs.watch import records
 from jobs.watch.model import ChannelState, WatchedChannel
 
 LEASE_S = 30
-"""Seconds after which a group is handed out again if nothing was heard of its worker."""
+"""Seconds after which a group is given out again if its worker has not reported back."""
 log = structlog.get_logger(__name__)
 
 

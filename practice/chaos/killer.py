@@ -22,7 +22,7 @@ from practice.stack import Stack
 
 POLL_S: Final = 0.05
 LONGER_THAN_LEASE_S: Final = 15.0
-"""Seconds of a pause, at least; the lease of a run lasts 12 seconds."""
+"""Shortest duration of a pause, in seconds. The lease of a run lasts 12 seconds."""
 JOBS_END_S: Final = 30.0
 NOT_REACHED_S: Final = 60.0
 LONGEST_S: Final = 90.0

@@ -48,7 +48,7 @@ class Victim(StrEnum):
 
 
 HERE: Final = (Victim.JOB, Victim.WORKER, Victim.ALL)
-"""Victims after which the same host goes on."""
+"""Kinds of killed processes after which the same host continues."""
 
 
 class Between(StrEnum):

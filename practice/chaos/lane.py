@@ -23,7 +23,10 @@ from practice.stack import Stack
 
 PATIENCE_S: Final = 90.0
 UNDO_S: Final = 180.0
-"""Seconds for an undo, which may look once more at a value 90 seconds after it was changed."""
+"""Longest time for an undo, in seconds.
+
+The undo may look once more at a value 90 seconds after the value was changed.
+"""
 RECOVERS_S: Final = 30.0
 """Seconds within which work must resume after a kill or a pause, and the cards must agree."""
 LOG_LINES: Final = 400

@@ -10,9 +10,9 @@ from typing import Any, Final
 from practice.faults.fault_context import FaultContext
 
 TRACED: Final = "trace"
-"""Object of faults that only the trace of a mail shows.
+"""Object of the faults that only the trace of a mail shows.
 
-Almost every other fault hides them, so they are not used in pairs.
+Almost every other fault hides such faults, so they are not used in pairs.
 """
 NDR: Final = "learn.microsoft.com/exchange/troubleshoot/email-delivery/ndr"
 """Source of the bounce codes that facts/ lacks: Microsoft's pages on non-delivery reports."""

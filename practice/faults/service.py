@@ -26,7 +26,7 @@ TOO_MANY: Final = json.dumps(
 )
 NUL: Final = "\0" * 4096
 REFUSALS: Final = 4
-"""Answers that say that Exchange was asked too much, before it answers again."""
+"""Number of answers that refuse too many requests before Exchange answers normally again."""
 TOO_MANY_AT_ONCE: Final = (
     "You have reached the maximum number of concurrent requests per tenant. "
     "Please wait and try again"

@@ -35,7 +35,10 @@ TAKES_AWAY: Final = {
 ONMICROSOFT: Final = ".onmicrosoft.com"
 ONMICROSOFT_MOST: Final = 100
 OVER_THE_LIMIT: Final = "550 5.7.236 Message not sent"
-"""No source has the words of this refusal, only its code (facts/update-2026-11.md 4, row 5)."""
+"""Refusal of a mail over the sending limit.
+
+The sources have only its code and not its words (facts/update-2026-11.md 4, row 5).
+"""
 REMOTE: Final = "550 5.7.1 Automatic forwarding to the remote domain is not allowed."
 
 

@@ -31,7 +31,7 @@ BAD_CERTIFICATE: Final = "bad_certificate"
 NO_XOAUTH2: Final = "no_xoauth2"
 HANGS_UP: Final = "hangs_up"
 STARTTLS: Final = "220 Ready to start TLS"
-"""Reply of aiosmtpd to STARTTLS."""
+"""Reply that aiosmtpd gives to STARTTLS. It is replaced by Exchange's words."""
 QUEUED: Final = "250 2.0.0 OK <practice> [Hostname=PRACTICE01.practice.example]"
 
 

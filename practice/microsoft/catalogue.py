@@ -75,7 +75,7 @@ REAL_ROLES: Final = {
     "Mail.Send": "b633e1c5-b582-4048-a93e-9f11b44c7e96",
     "SMTP.SendAsApp": "ce81e10f-fda1-4348-8947-f7fdb6c649ad",
 }
-"""IDs of Exchange's application permissions, from the same table."""
+"""IDs of Exchange's application permissions (ScubaGear's table of risky permissions)."""
 
 OIDC: Final = frozenset({"openid", "profile", "email", "offline_access"})
 

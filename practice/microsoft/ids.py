@@ -13,9 +13,9 @@ TRACE_APP: Final = "8bd644d1-64a1-4d4b-ae52-2e0cbf64e373"
 RESOURCE_NAMES: Final = {GRAPH_APP: "Microsoft Graph", EXCHANGE_APP: "Office 365 Exchange Online"}
 
 PLACE: Final = "X-Practice-Place"
-"""Header with the place that a request is said to come from, for policies with a location condition.
+"""Header with the location from which a request claims to come.
 
-Every request really comes from this machine.
+It is for policies with a location condition, because every request really comes from this machine.
 """
 WEBEX: Final = "Webex Connect"
 

@@ -11,7 +11,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 TEXTS = ROOT / "adaptive_cards" / "texts"
 LANGUAGES = ("en", "de")
-"""Languages of the practice page. The first is that of a browser that asks for another one."""
+"""Languages of the practice page. A browser that asks for another language gets the first one."""
 
 
 def known(language: str = "en") -> list[dict[str, str]]:

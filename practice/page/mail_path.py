@@ -13,7 +13,7 @@ LINES = 6
 OUTSIDE = ("forward", "connect", "agent")
 TAKEN, SENT = "received", "7501"
 STOPPED = frozenset({"refused", "rejected"})
-"""Places of a mail that the mailbox refused, or that could not leave the mailbox."""
+"""Places which show that the mailbox refused the mail, or that the mail could not leave it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,7 +29,7 @@ ENCODE: Final = """async ([name, quality]) => {
   return btoa(text);
 }"""
 PICTURE: Final = (b"VP8 ", b"VP8L", b"ALPH")
-"""Chunks of a still picture that hold the picture itself."""
+"""Names of the chunks in a WebP file that hold the picture itself."""
 ANIMATED: Final = 0x02
 OVERWRITES: Final = 0x02
 

@@ -32,13 +32,19 @@ NOT_PASSED = {
 }
 PATIENCE_S = 60.0
 WEBEX = re.compile(r'href="webexteams:[^"]*"')
-"""Link to the Webex app; the practice space is its own Webex."""
+"""Pattern of a link to the Webex app.
+
+In the practice space it leads to the practice page instead.
+"""
 LANGUAGES = ("en", "de")
 BAR = {
     "en": ("Practice space.", "Nothing here reaches a real tenant.", "You are {you}."),
     "de": ("Übungsraum.", "Nichts hier erreicht einen echten Mandanten.", "Sie sind {you}."),
 }
-"""Note above each page, in the browser's language: what this is, and who the user is."""
+"""Note above each page in the browser's language.
+
+It says that this is the practice space, and who the user is.
+"""
 AWAY = {
     "en": (
         "Practice space: one moment",
@@ -49,7 +55,7 @@ AWAY = {
         "Dieser Teil des Übungsraums antwortet gerade nicht. Laden Sie die Seite gleich noch einmal.",
     ),
 }
-"""Title and words of the page while the bot or the cloud does not answer."""
+"""Title and text of the page while the bot or the practice cloud does not answer."""
 STYLE = '<link rel="stylesheet" href="/practice/static/bar.css">'
 
 

@@ -21,7 +21,7 @@ from practice.webex_services.world import HOTLINE, OutsideWorld, Sent, entry_poi
 
 Json = dict[str, Any]
 LONGEST: Final = timedelta(days=184)
-"""Longest interval of a list of tasks (facts/update-2026-11.md 6)."""
+"""Longest interval for which a list of tasks can be requested (facts/update-2026-11.md 6)."""
 REFUSALS: Final = {
     "7001": (401, "Authentication failed"),
     "7002": (401, "Service key is missing"),
@@ -39,7 +39,7 @@ CHANGED: Final = (
     "polling",
     "refusal",
 )
-"""Parts of the state that the control route sets."""
+"""Fields of the practice cloud's state that the control route sets."""
 
 
 class Outside:

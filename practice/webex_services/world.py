@@ -63,7 +63,7 @@ HOTLINE: Final[Json] = {
     "channelType": "TELEPHONY",
     "active": True,
 }
-"""Entry point of another channel: a list without a filter has it, too."""
+"""Entry point of another channel, which a list without a filter contains, too."""
 
 
 def entry_point_json(number: int, point: EntryPoint, asset: str) -> Json:

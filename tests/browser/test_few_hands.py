@@ -15,7 +15,7 @@ from practice.page.host import PracticeSpace
 from tests.browser.walks import Count, CountedMouse, Setup, counted, posted
 
 MOST = {"article": 36, "least": 28}
-"""Most human actions for a setup, by permission profile."""
+"""Maximum number of human actions for a setup, by permission profile."""
 
 
 @pytest.fixture

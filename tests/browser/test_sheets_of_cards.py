@@ -35,7 +35,10 @@ HOSTILE = "hostile-"  # cards that only a test sends
 LANGUAGES = {SOURCE: all_examples.CARDS, **all_examples.OTHERS}
 THEMES = ("light", "dark")
 LEVELS = 8
-"""Levels of red, green and blue on a sheet. Fewer make a smaller file, and more can hardly be seen."""
+"""Levels of red, green and blue on a sheet.
+
+Fewer levels make a smaller file, and more can hardly be seen.
+"""
 # One card at each width, side by side, alone on the page.
 GROUP = """([name, card, theme, widths, gap]) => {
   document.documentElement.dataset.theme = theme;

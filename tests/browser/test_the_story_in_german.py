@@ -18,7 +18,10 @@ from tests.fixtures.english import left_in
 
 FAULT, CAUSE = "smtp_auth_off_mailbox", "smtp_auth_off_for_mailbox"
 ACTIONS_MOST, SETUP_MOST, CHECK_MOST, FIX_MOST = 36, 5, 1, 2
-"""Most human actions of a setup, and most messages of a setup, of a check, and of a fix besides."""
+"""Maximum numbers of human actions and messages in the story.
+
+They are the actions of a setup, and the messages of a setup, of a check, and of a fix.
+"""
 # Every text in sight but portals, words of people, and what stands in a fixed-width font: ids,
 # addresses, commands, and the replies of services.
 TEXTS = """() => {

@@ -30,9 +30,9 @@ FORM = (
     *("Email ID", "Authentication Type", "SMTP Server", "Username", "Port", "Security"),
     *("Client ID", "Authorization URL", "Scope", "Access Token URL", "Refresh Token URL"),
 )
-"""Fields of Webex Connect's form besides the secret."""
+"""Fields of Webex Connect's form, except for the client secret."""
 CHOSEN = frozenset({"Authentication Type", "Port", "Security"})
-"""Fields in which a choice is made and nothing is pasted."""
+"""Fields whose value is chosen from a list and not pasted."""
 SECRET = "Client Secret"
 
 

@@ -20,7 +20,7 @@ from practice.stack import Stack
 from tests.fixtures.waiting import LIMIT_S
 
 CLOCKS = {"fast": "-660", "slow": "660"}
-"""Seconds by which the cloud's clock is ahead of the machine's, by the machine's fault."""
+"""Seconds by which the cloud's clock is ahead if the machine's clock is fast or slow."""
 
 
 @pytest.fixture(scope="module", params=CLOCKS)

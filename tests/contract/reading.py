@@ -7,7 +7,7 @@ from jobs.settings import Settings
 from tests.contract.recordings import Json
 
 BY_STATUS = {400: "rejected", 401: "sign_in_needed", 403: "not_allowed", 404: "not_found"}
-"""Kind of an error whose entry expects nothing."""
+"""Kind of the error, by its HTTP status, for an entry that names no expected kind."""
 
 
 def at(base: str) -> Settings:

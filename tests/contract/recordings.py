@@ -22,10 +22,10 @@ from practice.shared import ABSENT, SHARED
 Json = dict[str, Any]
 FOLDER = SHARED / "recordings"
 COUNTS = {"graph": 111, "exchange": 36, "token": 8, "smtp": 14, "webex": 11}
-"""Number of entries of each file, so that none drops out unseen."""
+"""Number of entries in each file. A test compares it, so that no entry is lost unnoticed."""
 needed = pytest.mark.skipif(not FOLDER.exists(), reason=ABSENT)
 OF_CONNECTION = frozenset({"transfer-encoding", "content-length", "connection"})
-"""Headers that say how a body is sent, which the server of the tests decides anew."""
+"""Names of headers that say how a body is sent. The server of the tests sets them again."""
 
 
 @cache

@@ -266,4 +266,4 @@ PREPARED: tuple[tuple[str, Make], ...] = (
     (r"GET /auditLogs/signIns$", _premium),
     (r"GET /", _nothing),
 )
-"""What each kind of request needs in the tenant."""
+"""Functions that prepare the tenant, by the kind of request that needs the preparation."""

@@ -43,12 +43,12 @@ INSTEAD: dict[str, tuple[str, Json]] = {
     "g2o-inboxrules-forwardRuleFixture": ("Get-InboxRule", {"Mailbox": MAILBOX}),
     "g2o-inboxrules-junkRuleFixture": ("Get-InboxRule", {"Mailbox": MAILBOX}),
 }
-"""Cmdlets of the practice cloud that give the same kind of answer."""
+"""Cmdlets of the practice cloud that give the same kind of answer as the recorded cmdlet."""
 OLD_CODE = "not-found-500code"
-"""Recording of an internal Exchange, whose code is not that of today's service (``not-found-404``)."""
+"""Recording of an internal Exchange with another code than today's (``not-found-404``)."""
 NO_GRANT = "g2o-neither-grant"
 REFUSED = {NO_GRANT, "unauthorized-nul", "unauthorized-nul-gzip"}
-"""Recordings of a caller or cmdlet that is refused, whatever the cmdlet is."""
+"""Recordings of a refusal that is the same for every cmdlet."""
 RULE = {
     "Name": "R",
     "Identity": "R",

@@ -258,7 +258,7 @@ COMPARED = {
     "smtp-535-573-2025",
     "smtp-535-57139-tenant",
 }
-"""Recordings that the practice cloud can be brought to give."""
+"""Recordings for which the practice cloud can give the same answer."""
 STATES = {
     "smtp-501-55124",
     "smtp-432-432",
@@ -267,7 +267,7 @@ STATES = {
     "smtp-554-520-quota",
     "smtp-451-47500",
 }
-"""Recordings of another endpoint, or of a state that only a fault's own reply brings about."""
+"""Recordings of another endpoint, or of a state that only a fault's own reply causes."""
 
 
 def test_the_sessions_are_counted():

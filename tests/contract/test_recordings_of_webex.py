@@ -23,7 +23,7 @@ from tests.fixtures.waiting import until
 pytestmark = needed
 TOKEN = "practice-bot-token"
 JSON = {"content-type": "application/json"}
-"""Header of every answer, which only one recording has."""
+"""Header of every answer, although only one recording contains it."""
 INBOUND = [each for each in entries("webex") if each.get("direction") == "from Webex"]
 OUTBOUND = [each for each in entries("webex") if each.get("direction") != "from Webex"]
 
@@ -59,7 +59,10 @@ CALLS: dict[str, Callable[[Webex], Any]] = {
     "webex-scope": lambda webex: webex.person("p1"),
     "webex-headers": lambda webex: webex.person("p1"),
 }
-"""Call of the bot for each recorded answer. Three of the requests are not the bot's own."""
+"""Call of the bot for each recorded answer.
+
+Three of the recorded requests are not the bot's own.
+"""
 
 
 @pytest.mark.parametrize("recorded", [pytest.param(each, id=each["id"]) for each in OUTBOUND])

@@ -70,9 +70,12 @@ SPARED = {
     "Block legacy authentication",
     "Require multifactor authentication for Microsoft admin portals",
 }
-"""Policies of the recorded tenants that are for other clients and other resources."""
+"""Recorded tenants' policies for other clients and other resources. They do not affect the bot."""
 NO_DEMAND = "Reduced reauth frequency at home"
-"""Policy that one of the tenants has with no demand but on how long a browser stays signed in."""
+"""Policy of one recorded tenant that demands nothing at sign-in.
+
+It only limits how long a browser stays signed in.
+"""
 GraphRead = Callable[[Graph, Json], Awaitable[Any]]
 
 
@@ -173,7 +176,7 @@ READERS: dict[str, GraphRead] = {
     r"GET /policies/authorizationPolicy": _authorization,
     r"GET /policies/defaultAppManagementPolicy": _app_management,
 }
-"""The product's reader of each kind of answer that it asks for."""
+"""Functions of the product that read the answers, by the kind of request."""
 
 
 def reader_of(recorded: Json) -> GraphRead | None:

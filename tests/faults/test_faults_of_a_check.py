@@ -18,7 +18,10 @@ BLIND = {State.UNKNOWN, State.SKIPPED}
 MOST_CALLS = 300
 FOR_GOOD = 1_000_000
 LEFT_TO_ANOTHER = {"tenant"}
-"""If the verified domains cannot be read, the step says so, and the mailbox user decides."""
+"""Step that may have a definite result although every call fails.
+
+If the verified domains cannot be read, the step says so, and the mailbox user decides.
+"""
 
 
 @pytest.fixture(scope="module")

@@ -14,12 +14,15 @@ import pytest
 NEEDS_A_PERSON = "401"
 """The one fault that needs a person: Graph does not accept the token.
 
-A role that is missing shortly after the sign-in is waited for.
+If a role is missing shortly after the sign-in, the bot waits for the role.
 """
 HANGS_ON_IT = {"GET /policies/permissionGrantPolicies/microsoft-user-default-recommended/excludes"}
-"""Not asked for where the policy that names it may not be read, which stops no setup."""
+"""Read that is not made if the policy which names its object may not be read.
+
+That refusal stops no setup.
+"""
 LONGEST_WORK_S = 400
-"""A worker's job may take 900 seconds; a piece of work of a run ends long before."""
+"""Longest time for a piece of work of a run, in seconds. A worker's job may take 900 seconds."""
 STAYS = ("503", "reset, carried out")
 MOST_TRIES = 30
 TURNS = {"time", "administrator", "approver", "requester", "mailbox_user", "agent", "nobody"}

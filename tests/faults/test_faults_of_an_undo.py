@@ -9,7 +9,7 @@ import pytest
 NEEDS_A_PERSON = "401"
 """The one fault that needs a person: Graph does not accept the token.
 
-A role that is missing shortly after the sign-in is waited for.
+If a role is missing shortly after the sign-in, the bot waits for the role.
 """
 KEPT = {
     "applications": 0,

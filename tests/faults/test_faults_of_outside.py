@@ -62,7 +62,10 @@ ASKS: dict[str, type[Probe]] = {
     f"POST {AUDIT}": ConnectChanges,
 }
 MOST_TRIES = {"GET /connect/v2/messages/*": 52}
-"""Two tries are all that a check waits for; for a receipt it asks once a second, 25 seconds long."""
+"""Maximum number of requests of a check, by route.
+
+A check waits for two tries of any other route. It asks for a receipt once a second, for 25 seconds.
+"""
 LONGEST_S = 60.0
 
 

@@ -19,7 +19,7 @@ from practice.virtual_time import carry_out
 UUID = re.compile(
     r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|(?<=oauth2PermissionGrants/)[\w-]{43,65}"
 )
-"""Object ids in a path. Those of grants are base64url."""
+"""Pattern of an object ID in a path. The IDs of grants are base64url."""
 
 
 class _Half(httpx.AsyncByteStream, httpx.SyncByteStream):

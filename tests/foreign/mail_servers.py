@@ -57,7 +57,7 @@ PORTS: dict[str, dict[str, str]] = {
         "smtpd_delay_reject": "no",
     },
 }
-"""Each port with the settings in which it differs from an ordinary submission server."""
+"""Names of ports, each with the settings that differ from a normal submission server's."""
 MASTER = """
 smtpd     pass  -       -       n       -       -       smtpd
 cleanup   unix  n       -       n       -       0       cleanup

@@ -10,9 +10,13 @@ from practice.client import People, does, links
 from practice.conversation import apps, band, words
 
 LOOK_S = 150.0
-"""The first minute of a new app and the minute between two looks, with room for a slow machine."""
+"""Longest time until the bot finds that an object was deleted, in seconds.
+
+It covers the first minute of a new app, the minute between two looks, and the delay of a slow
+machine.
+"""
 LAST = {"graph.add_password", "exchange.New-HostedOutboundSpamFilterRule"}
-"""The changes that are made last; an app that is deleted before them stops them."""
+"""Last changes of a setup. They never happen if the app is deleted before them."""
 GONE = text("cause.app_deleted_meanwhile")
 
 

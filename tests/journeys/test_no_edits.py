@@ -18,7 +18,7 @@ CARDS_MAY_LAG = True
 FOR_NOBODY = "Nobody has to act"
 IDLE_MOST = len(("the first of the steps", "the test mail's", "the end"))
 SETUP_MOST = 18
-"""Most cards that a setup may post.
+"""Maximum number of cards that a setup may post.
 
 They are the first card, the sign-in, the plan, consent, the rehearsal, three of the form, two of
 the mail, the end, and whose turn it is.

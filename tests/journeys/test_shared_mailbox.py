@@ -32,7 +32,7 @@ FOR_THE_DELEGATE = (
     f"on for {AGENT}",
     f"SMTP.Send for {AGENT} only, and nothing for all users",
 )
-"""What the plan of the setup says, of which only the delegate gets something."""
+"""Sentences of the setup's plan about a shared mailbox. Only the delegate gets any permission."""
 NOTHING = {"send_as": [], AGENT: None, SHARED: None}
 
 

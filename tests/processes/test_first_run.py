@@ -33,7 +33,7 @@ PAGE = ROOT / "docs/first-run.md"
 CLONED = "https://git.example.com/your-team/webex-email-bot.git"
 CA = "/etc/ssl/practice-ca.pem"
 PORT = 8080
-"""Port of the web process, as the page says."""
+"""Port of the web process, as the page about the first run names it."""
 CHOSEN = ("PUBLIC_URL", "ALLOWED_EMAIL_DOMAINS", "MICROSOFT_CLIENT_ID")
 ADDRESSES = (
     "WEBEX_API_URL",
@@ -43,7 +43,7 @@ ADDRESSES = (
     "SMTP_SERVER",
     "WEBEX_STATUS_URL",
 )
-"""Settings that only the practice cloud needs."""
+"""Names of the settings that only the practice cloud needs."""
 SUDO = '#!/bin/sh\n[ "$1" = -i ] && exec bash --noprofile --norc --noediting -i\nexec "$@"\n'
 EDIT = "#!/bin/sh\nexec $SUDO_EDITOR $1\n"
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(bool(why_not()), reason=why_not() or "-")]

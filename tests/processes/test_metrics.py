@@ -43,7 +43,7 @@ LANGUAGE = frozenset(
         "le",
     ]
 )
-"""Words of Prometheus's own in the expressions, and its own labels."""
+"""Words of Prometheus's query language, and Prometheus's own labels, which name no metric."""
 
 
 @pytest.fixture

@@ -139,7 +139,10 @@ def test_a_redis_that_is_only_starting_is_waited_for(free_port: int, tmp_path: P
 
 
 SLOWLY = ("--key-load-delay", "150000", "--loading-process-events-interval-bytes", "1024")
-"""A fraction of a second for each key, and an answer to clients in between."""
+"""Options that make Redis load its data slowly.
+
+Each key takes a fraction of a second, and Redis answers clients in between.
+"""
 WAITING = """
 import sys
 from bot.processes import worker

@@ -26,7 +26,10 @@ from tests.fixtures.watched import WatchedChannels
 
 MARK = "[Webex email watch]"
 NO_LOG = {"CONNECT_AUDIT_URL": "", "CONNECT_AUDIT_TOKEN": ""}
-"""Without Webex Connect's audit log nothing but a mail shows that the address is gone."""
+"""Settings without Webex Connect's audit log.
+
+Without that log only a mail shows that the forwarding address no longer exists.
+"""
 Json = dict[str, Any]
 
 

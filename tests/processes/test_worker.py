@@ -25,7 +25,7 @@ from jobs.storage import keys
 from tests.fixtures.waiting import LIMIT_S, until
 
 OTHERS = [queues for queues in WORKERS if WATCH not in queues]
-"""Queues of each worker but the one of the watch."""
+"""Queues of each worker except for the worker of the watch."""
 MICROSOFT = {
     "MICROSOFT_CLIENT_ID": "client",
     "MICROSOFT_CLIENT_SECRET": "secret-of-the-app",

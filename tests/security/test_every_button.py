@@ -275,7 +275,7 @@ def twice(stack: Stack, new_walk: NewWalk) -> Iterator[Callable[[str], Walk]]:
 
 MAKES = ("graph.create_", "graph.add_", "exchange.New-")
 LEFT_TO_THE_OTHER = {"least_privilege", "skip_rehearsal", "cancel"}
-"""Verbs that end a run in another way than with a working channel."""
+"""Verbs that a setup with a working channel does not press. The other test presses them."""
 
 
 def history(presses: Any, card: Json) -> tuple[str, list[Event]]:

@@ -47,7 +47,7 @@ SHAPES = {
 MADE_UP = re.compile(
     r"0123456789|made.?up|abcdefgh|planted|example\.(?:com|test|org)|password@|([A-Za-z0-9])\1{9}"
 )
-"""Pattern of a secret in a test, so that it is never mistaken for a real one."""
+"""Pattern of a made-up secret in a test, which nobody can mistake for a real one."""
 SECRET = re.compile(
     r"(?:^|_)(?:secrets?|passwords?|verifier|assertion|cache|(?:access|refresh|id|auth)_token"
     r"|encryption_keys|session)$"

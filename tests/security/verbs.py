@@ -8,13 +8,13 @@ TAKES_PART = {
     *("token_saved", "registered"),
     *("adopt", "delegate", "new_secret", "sign_in_other"),
 }
-"""Verbs for people who take part in the run."""
+"""Verbs that only people who take part in the run may use."""
 IN_ITS_SPACE = {
     *("test_sent", "agent_has_it", "rehearse", "skip_rehearsal"),
     *("ask_agent", "ask_mailbox_user"),
     *("discovered", "discovered_without", "keep"),
 }
-"""Verbs for everybody in the run's own space, such as an agent or the mailbox user."""
+"""Verbs that everybody in the run's own space may use, such as an agent or the mailbox user."""
 OF_NO_RUN = {
     "setup",
     "typed",
@@ -38,9 +38,9 @@ OF_NO_RUN = {
     "watch_not_on_it",
     "watch_fix",
 }
-"""Verbs for everybody whom the bot serves.
+"""Verbs that everybody whom the bot serves may use.
 
-What they show and start is bound to the space or to the person.
+The objects that the verbs show and start are bound to the space or to the person.
 """
 ONLY_THE_RUN = {
     "new_secret",
@@ -51,5 +51,5 @@ ONLY_THE_RUN = {
     "token_saved",
     "registered",
 }
-"""Verbs that read only the id of the run from their inputs."""
+"""Verbs that read only the run's ID from their inputs."""
 OF_A_RUN = sorted(TAKES_PART | IN_ITS_SPACE)

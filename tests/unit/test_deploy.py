@@ -40,7 +40,7 @@ REQUIRED = {
     "ALLOWED_EMAIL_DOMAINS",
 }
 CHOSEN = {"PUBLIC_URL", "MICROSOFT_CLIENT_ID", "ALLOWED_EMAIL_DOMAINS", "DOMAIN", *SECRETS}
-"""Settings that have no good default: no file may preset them."""
+"""Settings without a good default, which no file may preset."""
 ASSIGNED = re.compile(r"^([A-Z][A-Z_]+)=(.*)$", re.MULTILINE)
 
 

@@ -47,7 +47,7 @@ OPTIONAL = {
 
 
 OPTIONAL_MODULE = "opentelemetry"
-"""Module of the extra ``otel``, which many packages share."""
+"""Top module of the extra ``otel``, which many packages share."""
 
 
 def text(name: str) -> str:

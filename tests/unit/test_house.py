@@ -62,7 +62,7 @@ ORDER = {
 }
 """Folders, and modules at a package's top, from those that decide to those that serve.
 
-Imports go to later lines only.
+A module may import only from later lines.
 """
 MOST_ROOMS = {"bot": 15, "jobs": 22, "adaptive_cards": 15}
 LONGEST_FILE, LONGEST_FUNCTION = 400, 60
@@ -301,7 +301,7 @@ def test_nothing_is_kept_that_nobody_reads():
 
 KEYS = (ROOT / "jobs/storage/keys.py", ROOT / "jobs/storage/watch_keys.py")
 COMMANDS = ("redis", "_redis", "pipe", "together", "both")
-"""Names of a connection or a pipeline of Redis."""
+"""Names of variables that hold a connection or a pipeline of Redis."""
 
 
 def spelled(node: ast.AST) -> str:

@@ -12,7 +12,7 @@ _MONTH_DAYS = 30.4
 
 
 def time_until(at: datetime, now: datetime) -> str:
-    """Return the time until ``at``, as ``in 12 days``, or from two months on as ``in 12 months``."""
+    """Return the time until ``at`` as ``in 12 days``, or from two months on as ``in 12 months``."""
     days = max(0, (at - now).days)
     if days < _MONTH_DAYS * 2:
         return text("age.in_days", count=str(days))

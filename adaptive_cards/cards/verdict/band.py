@@ -16,7 +16,7 @@ from adaptive_cards.views import CheckLine, Damage
 from jobs.model import Station, Text, Turn, day_of
 
 SIGN_IN_TELLS = (Text("cause.what_stops_mail_not_read"), Text("cause.app_disabled"))
-"""Texts for which a sign-in reveals the cause, or which of several causes it is."""
+"""Texts for which a sign-in would reveal the cause, or which of several causes it is."""
 _TITLE_MOST = 200
 _NAMED_MOST = 4
 

@@ -21,13 +21,16 @@ _TRACE = "trace"
 _UNEXPECTED = Text("cause.unexpected")
 _IDS = frozenset({"correlation-id", "request-id", "trace-id", "transaction-id"})
 _FAILURES = frozenset({"fail", "defer", "drop"})
-"""Events of a message trace that say why a mail went no further (Get-MessageTraceDetailV2)."""
+"""Events of a message trace that show why a mail was stopped (Get-MessageTraceDetailV2)."""
 _REPLY = re.compile(r"\b(?:[45]\d\d[ -])?[45]\.\d{1,3}\.\d{1,3}[^;|\]}]*")
-"""Reply of a mail server: its codes (RFC 3463) and its sentence, without the values around it."""
+"""Pattern of a mail server's reply: its codes (RFC 3463) and its sentence, without other values."""
 _PLACEHOLDER = re.compile(r"\s*(?:\b(?:for|of|with) (?:the )?\w+ )?'?\{\w+\}'?")
-"""Place of a value that Microsoft's sign-in log does not fill in, with the words that lead to it."""
+"""Placeholder that Microsoft's sign-in log does not fill in, with the words before it."""
 _END = re.compile(r"(?<=[a-z)'\"])\.(?=\s+[A-Z])|\s+\[[^\]]*\]\s*$|\s+https?://")
-"""End of the first sentence; the mail server's name and a link after it are no part of it."""
+"""Pattern of the end of the first sentence.
+
+The mail server's name and a link after that sentence are not part of it.
+"""
 
 
 def in_words(view: VerdictView, cause: CheckLine) -> str:

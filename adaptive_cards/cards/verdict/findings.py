@@ -18,12 +18,12 @@ from jobs.model import Access, State
 
 _LINES_MOST = 40
 _WRITTEN_SIGNS = 400
-"""Most characters of one piece of evidence as a service wrote it."""
+"""Maximum number of characters of one piece of evidence as a service wrote it."""
 _LEFT_OUT = {State.SKIPPED, State.UNKNOWN}
 
 
 def findings(view: VerdictView, room: Budget) -> list[Element]:
-    """Return the summary, the evidence of the causes as written, then one list per kind of access."""
+    """Return the summary, the causes' evidence as written, then one list per kind of access."""
     return [rich(run(_sum(view), **SMALL)), *_written(view, room), *found(view, room)]
 
 
@@ -61,7 +61,7 @@ def _wrong_first(view: VerdictView) -> list[CheckLine]:
 
 
 def _groups(lines: list[CheckLine]) -> list[tuple[str, list[CheckLine]]]:
-    """Return the findings by access, then the skipped ones, each group with the key of its title."""
+    """Return the findings by access, then the skipped ones, each group with its title's key."""
     seen = [(f"access.{access}", _seen_by(access, lines)) for access in reversed(Access)]
     return [*seen, ("verdict.skipped_group", [line for line in lines if line.state in _LEFT_OUT])]
 

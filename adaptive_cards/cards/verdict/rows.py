@@ -18,7 +18,7 @@ NO_BREAK = "\u00a0"
 
 
 class Detail(IntEnum):
-    """Detail of a line in the list of all findings: its name, what was seen, or also its evidence."""
+    """Detail of a line in the list of all findings: name, observation, or also its evidence."""
 
     NAME = 0
     SEEN = 1

@@ -111,7 +111,10 @@ def _ids(evidence: Iterable[Evidence]) -> Iterator[tuple[str, str]]:
 
 
 def unreachable_recipient(run: Run, question: str) -> Asked | None:
-    """Return the last typed address and why nothing was sent to it; None once a person was asked."""
+    """Return the last typed address and why nothing was sent to it.
+
+    It is None after a person was asked.
+    """
     problem = run.problems.get(question)
     return Asked(problem.code, Text(f"typed.{problem.cause}")) if problem else None
 

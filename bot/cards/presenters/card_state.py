@@ -17,17 +17,20 @@ NEVER = datetime.min.replace(tzinfo=UTC)
 THREAD = "thread"
 """Destination of the card in the run's own thread."""
 LIVING = "living"
-"""Slot of the one card that a run has in its thread; each person's 1:1 card has a slot of its own."""
+"""Slot of the one card that a run has in its thread.
+
+Each person's 1:1 card has a slot of its own.
+"""
 FIRST = "intake"
-"""Mark of the card that a setup begins with, which answers the command."""
+"""Mark of a setup's first card, which answers the command."""
 OTHERS = "others"
-"""Field of a run's cards that notes that those of other runs were drawn again."""
+"""Field of a run's cards which notes that the cards of other runs were drawn again."""
 EARLIER = "earlier"
-"""Beginning of the slots of cards that another card has taken over from."""
+"""Beginning of the slots of cards that another card has replaced."""
 CHOICE = "choice:"
 """Beginning of the slots of cards that offer runs to be canceled (:mod:`bot.cards.choices`)."""
 OFFERED = ":offered"
-"""Ending of the fields that note a card which offers the run."""
+"""Ending of the fields that note a card with a button for the run."""
 
 
 def slot_of(to: str) -> str:
@@ -175,7 +178,7 @@ def _slots(services: Services, run_id: str) -> list[str]:
 
 
 NOTES = (":doubt", ":refused", ":edits", ":typed", ":calm", OFFERED, OTHERS)
-"""Endings of the fields that hold a note about a card, and no card."""
+"""Endings of the fields that hold a note about a card and not a card itself."""
 
 
 def refused_field(slot: str) -> str:

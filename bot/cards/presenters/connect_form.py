@@ -97,7 +97,7 @@ def _is_known(run: Run, question: str, step: str) -> bool:
 
 
 def _is_read(run: Run) -> bool:
-    """Return whether only the audit log says that the app is registered, and no answer proves it."""
+    """Return whether only the audit log shows the app's registration, and no answer proves it."""
     return (
         run.settled("registered")
         and not run.answer("registered")

@@ -56,7 +56,7 @@ def left(run: Run) -> Text:
 
 
 def _changed_steps(run: Run) -> list[str]:
-    """Return the steps whose change was begun, in the order of the run's steps; unknown ones come last."""
+    """Return the steps whose change was begun, in the run's order. Unknown steps come last."""
     places = {name: place for place, name in enumerate(steps_of(run))}
     return sorted(run.changed, key=lambda name: places.get(name, len(places)))
 

@@ -22,7 +22,10 @@ from jobs.watch.test_mail import STEP
 Row = tuple[str, Text]
 SLOT = "incident"
 NEWS_FOR = timedelta(hours=1)
-"""Age up to which a change is posted below the card. An older one is only on the card."""
+"""Age up to which a change of an incident is posted below its card.
+
+An older change is only on the card.
+"""
 _GENERATE = "fix.generate_token"
 _FIX = "fix."
 _POSTED = {
@@ -31,7 +34,10 @@ _POSTED = {
     NewsKind.BLIND: ("emphasis", "?"),
     NewsKind.RECOVERED: ("good", "✓"),
 }
-"""Changes that are posted below the card, with their look. The others are only on the card."""
+"""Changes of an incident that are posted below its card, with their color and glyph.
+
+All other changes are only on the card.
+"""
 
 
 def living_card(
@@ -255,7 +261,7 @@ def fixable(incidents: Sequence[Incident]) -> list[Incident]:
 
 
 def _fixes(card: IncidentCard, incidents: Sequence[Incident]) -> tuple[str, dict[str, str]] | None:
-    """Return the button that leads to the repair of each channel, or None if no plan repairs any."""
+    """Return the button that leads to each channel's repair, or None if no plan repairs any."""
     if not fixable(incidents):
         return None
     return "watch.fix_each", {"do": "watch_fix", "card": card.id}

@@ -1,4 +1,4 @@
-"""Presenter of what a plan's changes do not name: addresses, foreign hosts, grants, other channels."""
+"""Presenter of details that no change names: addresses, foreign hosts, grants, other channels."""
 
 from __future__ import annotations
 
@@ -20,13 +20,19 @@ _IN_USE = (
     ("addresses", ADDRESS_IN_USE, "plan.address_in_use"),
     ("application", APP_IN_USE, "plan.app_in_use"),
 )
-"""Step, kind of its evidence, and text, for what another channel has as well."""
+"""Steps that find an address or app which another channel also uses.
+
+Each has the kind of its evidence and the text for the plan.
+"""
 _GOES_TO: Mapping[tuple[bool, bool], Text] = {
     (True, False): Text("plan.foreign_callback"),
     (False, True): Text("plan.foreign_forwarding"),
     (True, True): Text("plan.foreign_both"),
 }
-"""What goes to a host, by whether it is that of the Call Back URL and of the forwarding address."""
+"""Texts about a foreign host.
+
+The key says whether the host is in the Call Back URL, and whether it is in the forwarding address.
+"""
 
 
 def addresses(run: Run) -> tuple[Address, ...]:

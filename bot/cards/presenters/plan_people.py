@@ -20,7 +20,7 @@ from jobs.runs.run import Run
 
 
 def copies(run: Run, services: Services) -> tuple[str, ...]:
-    """Return the addresses of the approvers who get the plan 1:1, while it waits for an approval."""
+    """Return the addresses of approvers who get the plan 1:1, while it waits for an approval."""
     return _reachable(run, services) if _waits(run) else ()
 
 
@@ -71,14 +71,17 @@ def _decided(run: Run) -> tuple[Text, ...]:
 
 
 def _approvers(run: Run, services: Services) -> tuple[str, ...]:
-    """Return the approvers in the settings; none if they can press the button where the run began."""
+    """Return the approvers in the settings.
+
+    The result is empty if they can press the button in the place in which the run began.
+    """
     approvers = services.bot.approvers
     asks_them = _are_approvers_elsewhere(run) and run.requester.email not in approvers
     return approvers if asks_them else ()
 
 
 def _are_approvers_elsewhere(run: Run) -> bool:
-    """Return whether no approver is where the run began: in a 1:1 message, or in a space without any."""
+    """Return whether the run began in a place without an approver: a 1:1 message or a space."""
     return run.origin.direct or bool(run.answer(ABSENT))
 
 

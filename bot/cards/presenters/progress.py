@@ -62,7 +62,10 @@ def _turn(found: ProgressView) -> str:
 
 
 def _rehearsed(run: Run) -> str:
-    """Return ``rehearsed`` once the bot has logged in as the mailbox: a person waits for that news."""
+    """Return ``rehearsed`` after the bot has logged in as the mailbox.
+
+    A person waits for that news.
+    """
     return "rehearsed" if run.state_of("rehearsal") is State.OK else ""
 
 
@@ -208,7 +211,7 @@ def _may_look_again(run: Run, turn: NextAction) -> bool:
 
 
 def _may_ask_again(run: Run, turn: NextAction) -> bool:
-    """Return whether an administrator is to sign in or to consent, so that another one can be asked."""
+    """Return whether an administrator must sign in or consent, so that another can be asked."""
     return turn.turn is Turn.ADMINISTRATOR and (
         sign_in.waits_for_sign_in(run) or consent.waits_for_consent(run)
     )

@@ -32,7 +32,10 @@ from jobs.steps.connect_form import token_at
 from jobs.steps.test_mail import OVERDUE
 
 AGENT = "agent"
-"""Question which agent gets the test mail; the answer is the address that was asked 1:1."""
+"""Question about which agent gets the test mail.
+
+The answer is the address of the person asked 1:1.
+"""
 
 
 def cards(run: Run, services: Services) -> list[DesiredCard]:

@@ -26,7 +26,10 @@ from jobs.steps import steps_of
 
 LINES = 12
 MAILBOX_USER = "mailbox_user"
-"""Question who signs in for the mailbox; the answer is the address that was asked 1:1."""
+"""Question about who signs in for the mailbox.
+
+The answer is the address of the person asked 1:1.
+"""
 
 
 def cards(run: Run, services: Services) -> list[DesiredCard]:

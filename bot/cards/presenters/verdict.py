@@ -35,7 +35,7 @@ SEEN_AT = {
     "answers": Station.ANSWER,
 }
 PROVING = (*SEEN_AT, "smtp_login", "connect_send")
-"""The steps that a success proves the mail flow with, in the order of the card's lines."""
+"""Steps whose success proves the mail flow, in the order of the card's lines."""
 ENDS = (Station.FORWARD, Station.ANSWER)
 
 
@@ -250,7 +250,7 @@ def _grant_url(run: Run, services: Services, *, has_fix: bool) -> str:
 
 
 def _still_to_come(run: Run, steps: Mapping[str, Step]) -> int:
-    """Return the number of findings that a check still waits for: at least 1 until it is finished."""
+    """Return the number of findings that a check still waits for: at least 1 until its end."""
     return 0 if run.checked else max(1, len(steps) - len(run.findings))
 
 
@@ -285,7 +285,7 @@ def _looked(found: VerdictView) -> bool:
 
 
 def _cause(channel: Channel, step: Step, finding: Finding) -> CheckLine:
-    """Return the line of a cause: its sentence, the remedy, and the command that applies the remedy."""
+    """Return the line of a cause: its sentence, the remedy, and the command that applies it."""
     command = f"command_of.{step.name}"
     return CheckLine(
         step.article_row,

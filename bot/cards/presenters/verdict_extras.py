@@ -1,4 +1,4 @@
-"""Extra parts of a check's card: the damage, the providers' status, a mail through Webex Connect."""
+"""Extra parts of a check's card: damage, providers' status, and a mail through Webex Connect."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ The earliest step on the mail path comes first.
 """
 
 CHANGES = "connect_changes"
-"""Step whose suspects have a section of their own on the card."""
+"""Step whose suspected changes have a section of their own on the card."""
 EXPLAINED = {
     "deleteapp": "connect_address_gone",
     "deleteflow": "connect_flow_not_live",
@@ -30,7 +30,10 @@ EXPLAINED = {
     "updaterulestatus": "connect_flow_not_live",
     "updatewfstatusonupdaterule": "connect_flow_not_live",
 }
-"""Cause inside Webex Connect that an action would explain. An update of an app may explain many."""
+"""Cause inside Webex Connect that an action in the audit log explains.
+
+An update of an app may explain many causes.
+"""
 
 
 def damage(run: Run, verdict: Verdict, found: Mapping[str, Finding]) -> Damage | None:

@@ -17,7 +17,10 @@ _UNSEEN: Mapping[frozenset[Eye], Text | None] = {
     frozenset({Eye.LOGIN}): Text("watch.unseen_app"),
     frozenset(): Text("watch.unseen_both"),
 }
-"""What the watch cannot see, by which of these two kinds of access it has."""
+"""Text about the failures that the watch cannot see.
+
+The key is the set of accesses that the watch has: to the app, as the mailbox, both or none.
+"""
 
 
 def line_of(services: Services, watched: WatchedChannel, at: datetime) -> WatchLine:

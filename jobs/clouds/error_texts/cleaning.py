@@ -11,7 +11,7 @@ from html import unescape
 from urllib.parse import unquote, unquote_plus
 
 LONGEST = 64 * 1024
-"""Characters that are read of a text."""
+"""Maximum number of characters of an error text that are read."""
 _BLANK = re.compile(
     r"[\u00a0\u1680\u2000-\u200a\u202f\u205f\u3000\t\x00-\x08\x0b\x0c\x0e-\x1f\x7f]"
 )
@@ -32,7 +32,7 @@ _SILENT_ENDS = {
     "head": re.compile(r"</head\s*>", re.IGNORECASE),
 }
 _SILENT_MOST = 20_000
-"""Characters between the beginning and the end of a part that is not shown."""
+"""Longest invisible part of HTML that is removed, such as a comment, in characters."""
 _INLINE = re.compile(
     r"</?(?:a|abbr|b|bdi|code|em|font|i|kbd|mark|s|samp|small|span|strong|sub|sup|tt|u|wbr)"
     r"(?:\s[^<>]{0,2000})?/?>",
@@ -53,7 +53,7 @@ _ENCODED = re.compile(r"\+[^\s+]|%[0-9a-fA-F]{2}")
 _HOST_BEGUN = re.compile(r"https?://(?!localhost$)[\w.-]*(?<!\.com)(?<!\.net)(?<!\.us)(?<!\.cn)$")
 _HOST_ENDED = re.compile(r"[\w-]*\.[\w.-]*/")
 _LONG = 40
-"""Length of a word at the end of a line from which it may be the beginning of a broken address."""
+"""Length of a word at the end of a line from which it may be the beginning of a split address."""
 _SOFT = re.compile(r"=[ \t]*\r?\n")
 _LAST_BLANK = re.compile(r"=20(?=\r?\n)")
 _QUOTED_PRINTABLE = re.compile(r"=[0-9A-F]{2}")
@@ -65,7 +65,7 @@ _FIRST_LINE = re.compile(
     r"(?<![\w.-])(?P<status>[245]\d\d)-(?P<code>[245]\.\d{1,3}\.\d{1,3})?(?=[ A-Za-z])"
 )
 _REPLY_MOST = 600
-"""Characters within which the next line of a reply is looked for."""
+"""Number of characters within which the next line of a mail server's reply is looked for."""
 
 
 @dataclass(frozen=True, slots=True)

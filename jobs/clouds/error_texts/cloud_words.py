@@ -109,7 +109,7 @@ _OWN = LatePattern(
     r"Check credentials and try again|exceeded the available concurrent connections",
     re.IGNORECASE,
 )
-"""Words that only Microsoft's services say."""
+"""Words that only Microsoft's services use."""
 CLOUD_WORDS: tuple[Phrase, ...] = (*_MORE, *GRAPH_PHRASES, *EXCHANGE_PHRASES)
 
 

@@ -30,18 +30,19 @@ CONNECT: dict[str, Meaning] = {
     code: Meaning(cause, kind) for cause, kind, codes in _ROWS for code in codes
 }
 OF_THE_RECIPIENT = frozenset({"7241", "7523", "7524", "7535", "7536"})
-"""Receipt codes about this one mail.
+"""Receipt codes about one mail alone.
 
-They mean unsubscribed, an invalid address, too large, and its template (facts/connect.md 1.6).
+They mean unsubscribed, an invalid address, too large, and a problem with its template
+(facts/connect.md 1.6).
 """
 CODE = LatePattern(r"(?<![\w.:/-])7\d{3}(?!\w|[.:]\d|-\d)")
-"""Pattern of a code in a text that is not part of an ID, an address or a number."""
+"""Pattern of a Webex Connect code that is not part of an ID, an address or another number."""
 OWN_WORDS = LatePattern(
     r"SMTP Authentication Failed|SMTP Failures\b|service key missing|invalid JSON|authentication failed|"
     r"transaction limit|invalid app ?id|service (?:is )?(?:not active|inactive)|unsubscribed|"
     r"invalid (?:email )?address|attachment length|source IP|allow.?list",
     re.IGNORECASE,
 )
-"""Descriptions of the codes, as Webex Connect's table has them."""
+"""Pattern of the descriptions of codes, as they are in Webex Connect's table."""
 BY_WORDS = {"smtp authentication failed": "7553", "smtp failures": "7554"}
-"""Descriptions that no other program has."""
+"""Codes by their descriptions, for descriptions that no other program uses."""

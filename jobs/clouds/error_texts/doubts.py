@@ -26,7 +26,7 @@ _OFFERED = LatePattern(
     r"(?:250[ -]|[\"'])AUTH[ =][A-Z0-9 =-]+|AUTH(?: (?:LOGIN|PLAIN|NTLM|GSSAPI))+ XOAUTH2",
     re.IGNORECASE,
 )
-"""List of login methods that a server offers, which says nothing about the one that was used."""
+"""Pattern of a server's list of login methods. It says nothing about the method that was used."""
 _LOGIN = frozenset(
     {
         "account_disabled",
@@ -42,7 +42,10 @@ _LOGIN = frozenset(
         "smtp_token_refused",
     }
 )
-"""Causes with which a login fails. A mail that is sent all the same has no login."""
+"""Causes with which a login fails.
+
+A mail that is sent although its login failed was sent without a login.
+"""
 _CONNECT_SYMPTOMS = frozenset(
     {"connect_login_failed", "connect_smtp_failed", "connect_send_failed"}
 )
@@ -82,7 +85,7 @@ _OPEN: dict[str, tuple[str, ...]] = {
     "connect_login_failed": ("smtp_token_refused", "smtp_auth_off_for_mailbox"),
     "directory_role_missing": ("app_roles_missing",),
 }
-"""Other causes with the same words, most frequent first.
+"""Other causes that have the same words as a cause, most frequent first.
 
 The order behind a bare 535 5.7.3 is that of facts/update-2026-11.md 7.
 """

@@ -15,9 +15,9 @@ from jobs.clouds.late_pattern import LatePattern
 
 _OAUTH_WORD = LatePattern(rf"(?<![\w.])(?P<word>{'|'.join(OAUTH)})(?!\w)")
 _REFUSED_CLIENT = LatePattern(r"Client authentication failed \(e\.g\., unknown client")
-"""Sentence of RFC 6749, 5.2 on ``invalid_client``, which libraries show in place of the word."""
+"""Sentence of RFC 6749, 5.2 on ``invalid_client``, which libraries show instead of that code."""
 _OWN_MOST = 240
-"""Characters behind a number in which its sentence begins."""
+"""Number of characters after an AADSTS number within which its sentence begins."""
 _CERTAIN_WORDS = frozenset(
     {"consent_required", "invalid_scope", "server_error", "temporarily_unavailable"}
 )

@@ -94,12 +94,18 @@ PUBLISHED: dict[int, Meaning] = {
     for code in codes
     if code not in ENTRA
 }
-"""AADSTS number -> meaning, for numbers that are not in the facts."""
+"""Meanings of the AADSTS numbers that Microsoft has published and the facts do not contain."""
 VAGUE = frozenset({50000, 50001, 50196, 65005, 70000, 70002, 90014, 9002313})
-"""Numbers that only say that something is wrong: another number in the same text says what."""
+"""AADSTS numbers that only say that something is wrong.
+
+Another number in the same text names the problem.
+"""
 PROMPTS = frozenset({16000, 50058, 50089, 50097, 50140, 50199})
-"""Numbers of interrupted or silent sign-ins, which a log has beside every other failure."""
+"""AADSTS numbers of interrupted or silent sign-ins. A log has them next to every other failure."""
 OF_OTHER_PROTOCOLS = range(75000, 77000)
-"""Numbers of SAML sign-ins, which this channel does not use; their sentences are not read."""
+"""AADSTS numbers of SAML sign-ins.
+
+Their sentences are not read, because the email channel does not use SAML.
+"""
 NUMBERS: dict[int, Meaning] = PUBLISHED | ENTRA
 """Every AADSTS number with a meaning."""

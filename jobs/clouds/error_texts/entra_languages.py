@@ -75,7 +75,7 @@ WORDS: tuple[tuple[str, str], ...] = (
         ),
     ),
 )
-"""Cause -> words of the pages, most specific first."""
+"""Causes with the words of Entra's pages in other languages, most specific first."""
 SIGNS = (
     r"approbation (?:de l')?administrateur|aprobación del administrador|approvazione dell'amministratore|"
     r"aprovação do administrador|goedkeuring (?:van|door) (?:een |de )?beheerder|管理者の承認が必要|"
@@ -87,9 +87,9 @@ SIGNS = (
     r"difficult\w+ à vous connecter|problemas para iniciar (?:su|tu) sesión|"
     r"problemi durante l'accesso|problemas (?:em|ao) (?:iniciar a sessão|entrar)"
 )
-"""Words that only Entra's pages say, as a sign of who speaks."""
+"""Words that only Entra's pages use. They show that a text comes from Entra."""
 ERROR_CODE = (
     r"code d'erreur|código de err?or|código de erro|codice (?:di )?errore|foutcode|kod błędu|"
     r"код ошибки|felkod|fejlkode|エラー ?コード|错误代码|錯誤碼|오류 코드"
 )
-"""Name of the field with the number on a sign-in page."""
+"""Pattern of the field name for the error number on a sign-in page, in other languages."""

@@ -233,7 +233,7 @@ SENTENCES: tuple[Phrase, ...] = (
 NARROWER: defaultdict[str, frozenset[str]] = defaultdict(
     frozenset, {"form_field_missing": frozenset({"client_secret_missing", "scope_missing"})}
 )
-"""Causes whose sentence says more than the general one that it contains as well."""
+"""General causes, each with the narrower ones whose sentence contains the general sentence."""
 LOOSE = frozenset(
     {
         "account_at_risk",
@@ -248,10 +248,13 @@ LOOSE = frozenset(
         "tenant_not_found",
     }
 )
-"""Causes whose words people use in other senses as well: without a number they are only possible."""
+"""Causes whose words people use in other senses as well.
+
+Without a number such a cause is only a possible one.
+"""
 OTHER_RESOURCE = LatePattern(
     r"(?:resource principal named|Ressourcenprinzipal\w*)\W{1,3}"
     r"(?:api://|https?://(?!\S*(?:outlook|office|exchange|graph\.microsoft))[\w-]+\.\S)",
     re.IGNORECASE,
 )
-"""Resource that is missing and is neither Exchange Online nor Graph, such as Azure or an own API."""
+"""Missing resource that is neither Exchange Online nor Graph, such as Azure or an own API."""

@@ -12,7 +12,7 @@ from email.parser import BytesParser
 from jobs.clouds.error_texts.cleaning import LONGEST
 
 LARGEST = 1024 * 1024
-"""Bytes of a file that are read."""
+"""Maximum number of bytes of a file that are read."""
 _PICTURES = (
     b"\x89PNG",
     b"\xff\xd8\xff",

@@ -26,7 +26,10 @@ NDR_PAGE = "https://learn.microsoft.com/exchange/mail-flow-best-practices/non-de
 _BY_PLACE = frozenset(
     {"connect_address_gone", "connect_not_reached", "mail_not_delivered", "mailbox_not_found"}
 )
-"""Causes that the place of a mail on its way decides, and not the words of a trace alone."""
+"""Causes that also depend on the place of a mail on its way.
+
+The words of a trace do not decide them.
+"""
 _OURS = (Speaker.EXCHANGE, Speaker.CONNECT, Speaker.ENTRA, Speaker.GRAPH)
 
 

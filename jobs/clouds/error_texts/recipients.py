@@ -35,7 +35,7 @@ _UNKNOWN = LatePattern(
     re.IGNORECASE,
 )
 _UNKNOWN_CODES = frozenset({"5.1.1", "5.1.2", "5.1.3", "5.1.6", "5.1.10", "5.1.11"})
-"""Codes about the recipient's address, of those that Microsoft explains on the page 5.1.1 to 5.1.20."""
+"""Codes about the recipient's address that Microsoft explains on the page 5.1.1 to 5.1.20."""
 _UNKNOWN_SENTENCE = LatePattern(
     r"delivered\.? .{0,120}wasn't found at |Unknown To address|"
     r"email address you entered couldn't be found|email address wasn't recogni[sz]ed|"
@@ -52,7 +52,7 @@ _UNKNOWN_SENTENCE = LatePattern(
 )
 """Sentences of Exchange for the sender of a mail whose recipient does not exist."""
 _OTHER_SERVER = LatePattern(r"[45]\.[0-7]\.3\d\d$|4\.4\.8$|5\.7\.507$|5\.7\.514$")
-"""Codes with which Exchange tells what the other server answered, or its certificate lacks."""
+"""Codes with which Exchange reports another server's answer or a fault of its certificate."""
 _NEVER_DELIVERED = LatePattern(
     r"message is treated as poison|ROUTING\.NoNextHop|SMTPSEND\.DNS\.\w+|Message dropped\.|"
     r"tried to deliver this message, without success, and has stopped trying|"
@@ -63,7 +63,7 @@ _NEVER_DELIVERED = LatePattern(
     re.IGNORECASE,
 )
 _QUOTED_REPLY = LatePattern(r"(?:\[Message=|->)\s*(?:[45]\d\d[ -])?$", re.IGNORECASE)
-"""Beginning of what the other server said, within Exchange's own reply."""
+"""Beginning of another server's reply that Exchange quotes within its own reply."""
 _HEAD = 20
 _GONE = Meaning("connect_address_gone", ErrorKind.REJECTED)
 _UNANSWERED = Meaning("connect_not_reached", ErrorKind.REJECTED)

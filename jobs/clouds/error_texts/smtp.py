@@ -27,20 +27,23 @@ from jobs.clouds.late_pattern import LatePattern
 _OURS = (Speaker.EXCHANGE, Speaker.CONNECT, Speaker.ENTRA, Speaker.GRAPH)
 _NOT_TOLD_APART = "5.7.139"
 _UNTOLD = "smtp_token_refused"
-"""Cause that the words of every refused login have, which 5.7.139 says of other causes as well."""
-_TOKEN = ("535", "5.7.3")
-"""Refusal of a login that only Exchange sends; other servers send 5.7.8.
+"""Cause that the words of every refused login have.
 
-With 550 the same code refuses a mail, for example for its classification.
+Code 5.7.139 has the same words for other causes.
+"""
+_TOKEN = ("535", "5.7.3")
+"""Status and code of a refused login that only Exchange sends. Other servers send 5.7.8.
+
+With the status 550 the same code refuses a mail, for example for its classification.
 """
 _PASSING = frozenset({"", "4.2", "4.3", "4.4", "4.7"})
 """Beginnings of codes with which a temporary status means that the server is busy."""
 _SAYS_NO_MORE = frozenset({"", "5.7.0"})
-"""Codes beside which the status decides."""
+"""Codes that say nothing more than the status, so that the status decides the cause."""
 _WITHOUT_A_CODE = tuple(
     each for each in SMTP_WORDS if each.unmistakable or each.meaning.cause not in ONLY_WITH_A_CODE
 )
-"""Words that name a cause where no reply has named one."""
+"""Words that name a cause even if no reply with a code names one."""
 _ANY_REFUSAL = frozenset({"5.7.1", "5.7.54"})
 _RESTRICTED = LatePattern(
     r"delivery to this address is restricted|due to a permission or security issue|"
@@ -62,10 +65,10 @@ _OF_MAIL = LatePattern(
     r"verweigert|gedrosselt|Absender|Empfänger|Nachricht|Postfach|Mandant",
     re.IGNORECASE,
 )
-"""Words after a code without a status that show that it is a code of mail and no version."""
+"""Words which show that a code without a status is a code of mail and not a version number."""
 _SHORT = 120
 _REPEATED = 12
-"""Characters between a code and its repetition in which nothing is said."""
+"""Number of characters between a code and its repetition that are too few to say anything."""
 
 
 def meaning_of(status: str, words: str, signs: Signs, at: int, code: str = "") -> Meaning | None:

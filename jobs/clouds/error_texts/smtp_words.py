@@ -37,7 +37,7 @@ def _shared(cause: str, pattern: str, kind: ErrorKind = ErrorKind.REJECTED) -> S
 
 
 BY_A_RULE = "transport_rule_may_block"
-"""Cause if a mail-flow rule rejected a mail; the place on its way says which mail that is."""
+"""Cause if a mail-flow rule rejected a mail. The mail's place on its way shows which mail it is."""
 _AUTH_OFF = r"SMTP ?(?:Auth(?:entication)?|Client ?(?:Auth(?:entication)?)?) (?:is |was |has been )?disabled for "
 _TOKEN = ErrorKind.SIGN_IN_NEEDED
 _PASSES = ErrorKind.TRANSIENT
@@ -242,7 +242,7 @@ _DETAILED: tuple[tuple[str, ErrorKind, tuple[str, ...]], ...] = (
     ("mail_loop", ErrorKind.REJECTED, ("5.4.14", "5.7.128")),
     ("throttled", ErrorKind.REJECTED, ("5.2.121", "5.2.122", "5.2.251", "5.2.253", "5.2.254")),
 )
-"""Codes with numbers of three digits or of Exchange's own: nobody else sends them."""
+"""Codes that only Exchange sends: codes with three-digit numbers, or codes of Exchange's own."""
 _COMMON: tuple[tuple[str, ErrorKind, tuple[str, ...]], ...] = (
     ("smtp_password_login", ErrorKind.REJECTED, ("5.7.30",)),
     ("sender_restricted", ErrorKind.REJECTED, ("5.1.8",)),
@@ -252,7 +252,10 @@ _COMMON: tuple[tuple[str, ErrorKind, tuple[str, ...]], ...] = (
     ("smtp_token_refused", _TOKEN, ("5.7.3", "5.7.8")),
     ("smtp_busy", _PASSES, ("4.3.2", "4.3.1")),
 )
-"""Codes that other servers and version numbers share: they count only if Exchange speaks."""
+"""Codes that other servers send, too, or that look like version numbers.
+
+They count only if Exchange is the speaker of the text.
+"""
 
 
 def _table(rows: tuple[tuple[str, ErrorKind, tuple[str, ...]], ...]) -> dict[str, Meaning]:
@@ -262,7 +265,7 @@ def _table(rows: tuple[tuple[str, ErrorKind, tuple[str, ...]], ...]) -> dict[str
 DETAILED_CODES = _table(_DETAILED)
 COMMON_CODES = _table(_COMMON)
 LOGIN_BLOCKED = Meaning("smtp_login_blocked", ErrorKind.REJECTED)
-"""Meaning of 5.7.139 without words."""
+"""Meaning of the code 5.7.139 if it comes without known words."""
 BUSY = Meaning("smtp_busy", _PASSES)
 BY_STATUS = {
     530: Meaning("smtp_not_authenticated", ErrorKind.REJECTED),
@@ -270,5 +273,5 @@ BY_STATUS = {
 }
 """Meaning of a status that comes without any known words or detailed code."""
 ONLY_WITH_A_CODE = frozenset({"smtp_busy", "smtp_token_refused"})
-"""Causes whose words are everybody's small talk, such as "try again later"."""
+"""Causes whose words are too common to count without a code, such as "try again later"."""
 TEMPORARY = frozenset({"421", "432", "451", "452", "454"})

@@ -110,7 +110,7 @@ _ANY = LatePattern(
     "|".join(f"(?P<{speaker}>{pattern})" for speaker, pattern in _SIGNS.items()), re.IGNORECASE
 )
 _NEAR = 400
-"""Characters around a code within which a sign belongs to it."""
+"""Number of characters around a code within which a sign of a speaker belongs to the code."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from jobs.clouds.late_pattern import LatePattern
 
 _AADSTS = LatePattern(r"AADSTS[\s:#_-]{0,3}0*([1-9][0-9OoIl]{3,7})(?![a-z])", re.IGNORECASE)
 _AS_DIGITS = str.maketrans("OoIl", "0011")
-"""Letters that a picture read by a machine has in place of digits."""
+"""Letters that text recognition in a screenshot may return in place of digits."""
 _ENTRA_NUMBER = LatePattern(
     rf"(?:error[ _]?codes?|errorCode|errorNo|ResultType|sign-in error code|Fehlercode|failure code|[?&]code=|{ERROR_CODE})"
     r"[\"']?(?: ?(?:is|が|は|\uff1a))?[\s:=\[(]{0,4}[\"']?(\d{5,8})(?!\w)",
@@ -39,9 +39,9 @@ _VERSION = LatePattern(
 )
 _STATUS_MOST, _REPLIES_MOST = 12, 500
 _SENTENCE_MOST = 420
-"""Characters after a number that belong to its sentence."""
+"""Maximum number of characters after an error number that belong to its sentence."""
 _BEGINNING = 20
-"""Characters after a number within which its sentence begins."""
+"""Number of characters after an error number within which its sentence begins."""
 _END = LatePattern(
     r"\b(?:Trace ID|Correlation ID|Timestamp|Request ID|trace_id|correlation_id)\b", re.IGNORECASE
 )

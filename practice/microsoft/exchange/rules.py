@@ -49,7 +49,10 @@ ExceptIfAttachmentIsPasswordProtected ExceptIfHasSenderOverride ModerateMessageB
 DeleteMessage Disconnect Quarantine StopRuleProcessing RouteMessageOutboundRequireTls ApplyOME
 RemoveOME RemoveOMEv2 RemoveRMSAttachmentEncryption"""
 FALSE: Final = frozenset(_FALSE_WORDS.split())
-"""Conditions, exceptions and actions that are False if they are not set. The others are null."""
+"""Conditions, exceptions and actions that are False if they are not set.
+
+All others are null then.
+"""
 _ABOUT: Final[Json] = {
     "Priority": 0,
     "DlpPolicy": None,
@@ -89,7 +92,7 @@ _OF_ACTION: Final = {
     "RejectMessageEnhancedStatusCode": "RejectMessage",
     "RouteMessageOutboundConnector": "RouteMessageOutboundConnector",
 }
-"""Names of the actions that do not have the name of their property."""
+"""Names of the actions whose name differs from the name of their property."""
 
 
 def whole(rule: Json, organization: str) -> Json:

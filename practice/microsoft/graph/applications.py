@@ -22,7 +22,7 @@ from practice.microsoft.world import first, stamp
 Json = dict[str, Any]
 KIND: Final = "applications"
 REDIRECTS: Final = "web/redirectUris"
-"""Property that only an advanced query filters, by ``eq`` and ``startsWith`` of one of its values."""
+"""Property that only an advanced query filters, by ``eq`` or ``startsWith`` of one value."""
 FILTERS: Final = {
     "displayName": odata.TEXT,
     "appId": odata.EQ,

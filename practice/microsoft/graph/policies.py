@@ -39,7 +39,7 @@ BLANK: Final[Json] = {
     "signInRiskLevels": [],
     "userRiskLevels": [],
 }
-"""Conditions of a Conditional Access policy that has none."""
+"""Conditions of a Conditional Access policy without any condition."""
 BLANK_PARTS: Final[dict[str, Json]] = {
     "applications": {
         "applicationFilter": None,

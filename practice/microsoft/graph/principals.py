@@ -35,7 +35,10 @@ FILTERS: Final = {
     "accountEnabled": odata.EQ,
 }
 MOST_EXPANDED: Final = 20
-"""Objects that ``$expand`` returns of a directory object (Graph, "Use query parameters", known limits)."""
+"""Number of objects that ``$expand`` returns of a directory object.
+
+Source: Graph, "Use query parameters", known limits.
+"""
 MICROSOFTS: Final = {
     ids.GRAPH_APP: "Microsoft Graph",
     ids.EXCHANGE_APP: "Office 365 Exchange Online",

@@ -55,4 +55,4 @@ CARDS: dict[str, Card] = drawn(SOURCE)
 OTHERS: dict[str, dict[str, Card]] = {
     language: drawn(language) for language in languages() if language != SOURCE
 }
-"""The same cards by language, for each language besides English."""
+"""All example cards in each language besides English."""

@@ -19,7 +19,7 @@ from tests.unit.adaptive_cards.all_examples import CARDS, OTHERS
 from tests.unit.adaptive_cards.conftest import walk
 
 IN_LANGUAGES = {"en": CARDS, **OTHERS}
-"""Every example, by language and name."""
+"""All example cards, by language and name."""
 KNOWN = (*PAGES, *(f"{ENTRA_CODE_PAGE}{number}" for number in NUMBERS.values()))
 
 

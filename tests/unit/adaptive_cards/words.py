@@ -9,7 +9,7 @@ from adaptive_cards.texts import keys, own_text
 from jobs.model import Text, verbatim
 
 FIRST = ("step.", "line.", "seen.", "expected.", "after.", "note.", "skipped.", "cause.")
-"""Families that come first if several texts are alike."""
+"""Families of texts that are preferred if several texts are alike."""
 
 
 def told(english: str) -> Text:

@@ -83,7 +83,10 @@ def test_an_empty_variable_is_not_set():
 
 
 def test_everything_missing_is_named_at_once():
-    """An empty environment gives one line per required variable, with the command to make a secret."""
+    """An empty environment gives one line per required variable.
+
+    The lines include the command to make a secret.
+    """
     with pytest.raises(SettingsError) as caught:
         BotSettings.from_env({})
     assert [line.partition(" ")[0] for line in str(caught.value).splitlines()] == [

@@ -289,7 +289,7 @@ async def test_nobody_sees_what_needs_a_sign_in(runtime: Runtime, say: Say):
 
 
 def test_what_blocks_a_plan(say: Say):
-    """Wrong or unknown steps that no change fixes block a plan; steps that depend on them do not."""
+    """Wrong or unknown steps that no change fixes block a plan, but steps that need them do not."""
     line = Change("smtp_auth", "M2", Text("a"), Text("b"), Text("c"), Scope.MAILBOX, "x")
     run = say(
         Event(Kind.PLANNED, now(), data={"plan": "p"}, changes=(line,)),

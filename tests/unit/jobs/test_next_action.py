@@ -39,7 +39,7 @@ def waits(step: str, turn: Turn, cause: str = "") -> Finding:
 
 BLOCKED = Finding("mailbox_user", State.WRONG, seen=Text("seen.nobody"))
 FILLED_IN = Finding("mailbox_fields", State.OK)
-"""From the first finding of the form on, the card of the rehearsal is shown."""
+"""First finding about the form. From this finding on, the card of the rehearsal is shown."""
 TABLE = [
     (NEW, Turn.REQUESTER, "details", 1),
     (DETAILED, Turn.ADMINISTRATOR, "sign_in", 2),

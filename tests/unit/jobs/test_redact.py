@@ -143,7 +143,7 @@ def test_a_word_that_is_not_tried_holds_nothing(pieces: list[str]):
 @pytest.mark.parametrize("wrapping", WRAPPINGS)
 @given(secret=SHAPED, around=AROUND)
 def test_secrets_by_their_shape(wrapping: str, secret: str, around: str):
-    """JSON web tokens, secret values, refresh tokens and XOAUTH2 answers are removed by shape alone."""
+    """JSON web tokens, secret values, refresh tokens and XOAUTH2 answers are removed by shape."""
     wrapped = WRAPPINGS[wrapping](secret)
     gone(Redactor().text(around.format(wrapped)), secret, wrapped)
 
@@ -152,7 +152,10 @@ def test_secrets_by_their_shape(wrapping: str, secret: str, around: str):
 @pytest.mark.parametrize("wrapping", WRAPPINGS)
 @given(secret=WORDS, frame=st.sampled_from(FRAMES))
 def test_secrets_by_their_name(wrapping: str, secret: str, frame: str):
-    """A value after client_secret, Bearer, AUTH, code or a cookie's name is removed, wrapped or not."""
+    """A value after client_secret, Bearer, AUTH, code or a cookie's name is removed.
+
+    The value is removed whether it is wrapped or not.
+    """
     wrapped = WRAPPINGS[wrapping](frame.format(secret))
     gone(Redactor().text(f"before {wrapped} after"), secret, wrapped)
 

@@ -93,7 +93,10 @@ def test_a_cloud_of_this_machine_has_several_names():
 
 @pytest.mark.parametrize("name", [name for pair in TOGETHER for name in pair])
 def test_a_half_is_said(name: str):
-    """An address without its key, or the reverse, stops the start and names the missing variable."""
+    """An address without its key stops the start, and so does a key without its address.
+
+    The message names the missing variable.
+    """
     env = LEAST | {other: value for other, value in SERVICES.items() if other != name}
     with pytest.raises(SettingsError) as caught:
         Settings.from_env(env)

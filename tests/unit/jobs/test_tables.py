@@ -138,9 +138,9 @@ CAUSE_KNOBS: dict[str, Any] = {
     "settling": {"not_forwardet": "forwarding_settling"},
 }
 LOOKED_UP = re.compile(r"\b(?:findings|changed)(?:\.get\(|\[)\"(\w+)\"")
-"""A finding or a change by a name that is written out."""
+"""Pattern of code that looks up a finding or a change with a written-out name."""
 SAID = re.compile(r"\bcause=\"(\w+)\"")
-"""A cause that is written out where a finding or an error is made."""
+"""Pattern of code that makes a finding or an error with a written-out cause."""
 
 
 def misspelt(names: Iterable[str]) -> list[str]:

@@ -108,7 +108,7 @@ def test_every_row_has_a_step():
 
 
 def test_least_privilege_leaves_out_three_steps():
-    """The least-privilege profile has no implicit grant (E2), app permission (E4) or consent (E5)."""
+    """The least-privilege profile has no implicit grant, app permission or consent (E2, E4, E5)."""
     assert steps_for(Profile.ARTICLE).keys() - steps_for(Profile.LEAST).keys() == {
         "implicit_grant",
         "mail_send",

@@ -146,7 +146,7 @@ def test_the_sample_is_three_kills_in_the_order_of_a_setup():
 
 
 def test_the_same_tenant_is_right():
-    """An identical tenant, even without an unneeded grant, has no doubles, orphans or differences."""
+    """An equal tenant, even without an unneeded grant, has no doubles, orphans or differences."""
     assert [
         judge.doubles(RIGHT, RIGHT),
         judge.orphans(RIGHT, RIGHT),

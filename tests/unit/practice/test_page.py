@@ -84,7 +84,7 @@ def _states(drawn: dict[str, Any]) -> dict[str, str]:
     ],
 )
 def test_how_far_the_mail_came(mail: list[Any], log: list[Any], states: str):
-    """Stations that the mail passed are ok, the one that stopped it is wrong, and the others wait."""
+    """Stations that the mail passed are ok, the one that stopped it is wrong, the others wait."""
     tasks = (
         [{"message_id": MAIL["message_id"], "status": "queued"}]
         if any(entry["code"] == "received" for entry in log)
@@ -94,7 +94,10 @@ def test_how_far_the_mail_came(mail: list[Any], log: list[Any], states: str):
 
 
 def test_reply_that_stopped_it_is_kept_whole():
-    """The station that stopped the mail shows the server's full reply, and stopped mails are counted."""
+    """The station that stopped the mail shows the server's full reply.
+
+    Stopped mails are counted.
+    """
     drawn = mail_path.stations(
         [_copy("mailbox"), _copy("rejected", "550 5.7.520 Access denied")] * 2, [], [], FORWARDING
     )
@@ -103,7 +106,7 @@ def test_reply_that_stopped_it_is_kept_whole():
 
 
 def test_links_to_the_cloud_lead_through_the_page(tmp_path: Any):
-    """Links and redirects to the cloud go through the page, but an address to copy stays unchanged."""
+    """Links and redirects to the cloud go through the page, but an address to copy is unchanged."""
     places = Places("http://127.0.0.1:8090", "http://127.0.0.1:1", "https://localhost:2", tmp_path)
     html = (
         '<head></head><body><a href="https://localhost:2/common/x">Go</a><input '

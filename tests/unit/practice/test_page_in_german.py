@@ -26,7 +26,7 @@ SAME = {
     "○",
     "▲",
 }
-"""Words that German has, too, names, and glyphs."""
+"""Words that are the same in German, names, and glyphs, which need no translation."""
 TABLE = re.compile(r'"((?:[^"\\]|\\.)+)": "((?:[^"\\]|\\.)+)"')
 
 

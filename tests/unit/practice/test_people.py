@@ -147,7 +147,10 @@ def site() -> Iterator[str]:
 
 @pytest.mark.parametrize("decision", ["accept", "decline"])
 def test_a_browser_signs_in_as_its_person(site: str, decision: Any) -> None:
-    """The browser follows the only link, chooses its account and keeps hidden fields and cookies."""
+    """The browser follows the only link and chooses its account.
+
+    The browser keeps hidden fields and cookies.
+    """
     browser = Browser("B@contoso.com", ssl.create_default_context())
     page = browser.open(f"{site}/start", decision)
     browser.close()

@@ -26,10 +26,10 @@ from tests.unit.adaptive_cards import all_examples
 OTHERS = [each for each in languages() if each != SOURCE]
 FILES = sorted(path.name for path in (FOLDER / SOURCE).glob("*.toml"))
 OWN = ("typed_as.", "typed_argument.")
-"""Families that a language has for itself: other names of commands and of their arguments."""
+"""Families of texts that each language has for itself: names of commands and their arguments."""
 PLURALS = {"zero", "one", "two", "few", "many", "other"}
 VERBATIM = ("command_of.",)
-"""Families of commands of PowerShell and Graph."""
+"""Family of texts that are commands of PowerShell and Graph, which stay in English."""
 
 
 def flat(table: dict[str, object], prefix: str = "") -> Iterator[tuple[str, str]]:
@@ -132,7 +132,7 @@ def test_the_number_is_named(language: str, file: str):
 
 @pytest.mark.parametrize("spoken", languages())
 def test_plural_forms(spoken: str, file: str):
-    """A text with a number has exactly the forms that the language has (Unicode's CLDR, in Babel)."""
+    """A text with a number has exactly the forms of its language (Unicode's CLDR, in Babel)."""
     forms = {*Locale(spoken).babel.plural_form.tags, "other"}
     assert {
         key: sorted(found)

@@ -14,7 +14,7 @@ LINK = 'href="webexteams://im?email=emailbot@webex.bot"'
 
 
 def test_a_page_at_the_end_leads_to_the_bot_in_webex(services: Services, browser: FlaskClient):
-    """The link opens the 1:1 conversation with the bot, and the page has the name of its account."""
+    """The link opens the 1:1 conversation with the bot, and the page has its account's name."""
     assert services.me.display_name == "Email Bot"
     page = browser.get("/signin/nothing").text
     assert (LINK in page, "Back to Webex" in page, ">Email Bot<" in page) == (True, True, True)

@@ -86,7 +86,7 @@ def queued(redis: Redis) -> list[tuple[str | None, dict[str, Any]]]:
 
 
 def test_an_event_becomes_one_job_with_ids_only(app: Flask, redis: Redis):
-    """The worker gets the resource, ids and the time; the address of the person stays out of Redis."""
+    """The worker gets the resource, ids and time, but a person's address stays out of Redis."""
     body = json.dumps(envelope()).encode()
     answer = post(app, body, sign(body))
     assert (answer.status_code, answer.data) == (200, b"")
@@ -140,7 +140,7 @@ def test_the_three_resources_are_taken(app: Flask, redis: Redis, resource: str):
 
 
 def test_both_secrets_are_taken_while_rotating(app: Flask, redis: Redis):
-    """Webhooks that still have the old secret work until the next start has given them the new one."""
+    """Webhooks with the old secret work until the next start has given them the new one."""
     first, second = (json.dumps(envelope(id=name)).encode() for name in ("a", "b"))
     assert [
         post(app, first, sign(first, NEW)).status_code,
@@ -246,7 +246,10 @@ def test_an_event_is_due_where_the_doorbell_was_not_heard(app: Flask, redis: Red
 
 
 def test_different_events_are_different_jobs(app: Flask, redis: Redis):
-    """Another id or resource is another event, and so is a membership created again with its old id."""
+    """Another id or resource is another event.
+
+    A membership that is created again with its old id is another event, too.
+    """
     events = [
         envelope(),
         envelope(id="event-2"),
@@ -357,7 +360,10 @@ def test_without_redis_the_answer_is_503_within_a_second(
 
 
 def test_a_stale_connection_is_opened_again(settings: BotSettings, redis: Redis, redis_url: str):
-    """After a restart of Redis the first event is not lost: the dead connection is replaced at once."""
+    """After a restart of Redis the first event is not lost.
+
+    The dead connection is replaced at once.
+    """
     app = create_app(settings, connect_for_web(redis_url))
     deliver(app, envelope(id="before"))
     redis.client_kill_filter(_type="normal", skipme=True)

@@ -348,7 +348,7 @@ def test_a_thread_that_is_gone_is_left(webex: Webex, webex_script: Any, reply: A
 def test_a_refused_message_without_a_thread_is_not_posted_again(
     webex: Webex, webex_script: Any, reply: Any
 ):
-    """A refused message without a thread is not posted again, because it has no parent to leave out."""
+    """A refused message without a thread is not posted again, as it has no parent to leave out."""
     webex_script.on("POST", "/messages", reply(400, {"message": "no such room"}))
     with pytest.raises(WebexBadRequestError):
         webex.send(room_id="room-1", text="hello")

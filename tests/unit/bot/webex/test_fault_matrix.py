@@ -95,7 +95,7 @@ MOST_GETS = 2  # the tests' own limit; four in the wild (test_retry.py)
 
 
 SAY_NOTHING = {"delete", "delete_webhook", "download", "edit", "update_webhook"}
-"""Calls whose good answer says nothing that is needed, or whatever a file says."""
+"""Calls whose good answer contains nothing that the bot needs, or any content of a file."""
 
 
 def test_every_call_is_in_the_matrix():

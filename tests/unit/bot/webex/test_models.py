@@ -1,4 +1,4 @@
-"""Webex's answers as data: whatever their shape is, each value has the type that the bot expects."""
+"""Webex's answers as data: in any shape, each value has the type that the bot expects."""
 
 from __future__ import annotations
 

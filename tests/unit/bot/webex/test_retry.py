@@ -111,7 +111,10 @@ def test_retries_end(webex: Webex, webex_script: Any, reply: Any):
 def test_a_lasting_error_is_not_tried_again(
     webex: Webex, webex_script: Any, reply: Any, status: int, kind: type[WebexError]
 ):
-    """A lasting error is not retried, and its tracking id comes from the header if the body has none."""
+    """A lasting error is not retried.
+
+    Its tracking id comes from the header if the body has none.
+    """
     webex_script.on(
         "GET", "/people/me", reply(status, {"message": "no"}, {"trackingId": "FROM_HEADER"})
     )
@@ -205,7 +208,10 @@ def test_half_an_answer_is_an_error_of_ours(
 def test_a_mistake_is_no_rate_limit(
     webex: Webex, webex_script: Any, reply: Any, hasty_retries: None
 ):
-    """Only a 429 is a rate limit: another response that the SDK cannot read is an unreadable answer."""
+    """Only a 429 is a rate limit.
+
+    Another response that the SDK cannot read is an unreadable answer.
+    """
     webex_script.on(
         "GET", "/memberships", reply(200, {"items": []}, {"Link": '<http://[>; rel="next"'})
     )

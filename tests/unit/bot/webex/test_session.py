@@ -46,7 +46,7 @@ def test_no_next_page_elsewhere(webex: Webex, webex_script: Any, reply: Any, has
     ],
 )
 def test_a_next_page_by_another_name(webex: Webex, webex_script: Any, reply: Any, following: str):
-    """A next page under another loopback name or without a host is read at the configured address."""
+    """A next page with another loopback name or no host is read at the configured address."""
     link = following.format(at=urlsplit(webex_script.url))
     webex_script.on(
         "GET", "/memberships", reply(body={"items": []}, headers={"Link": f'<{link}>; rel="next"'})
@@ -84,5 +84,5 @@ def test_a_next_page_by_another_name(webex: Webex, webex_script: Any, reply: Any
     ],
 )
 def test_what_counts_as_the_same_place(url: str, api: str, home: str):
-    """The same host by name, by loopback or with its default port is the same place; others are not."""
+    """The same host by name, loopback or default port is the same place, but others are not."""
     assert own_url(url, api) == home

@@ -135,7 +135,7 @@ def test_of_two_the_good_one_stays(settings: BotSettings, redis: Redis):
 
 
 def test_other_webhooks_are_left_alone(settings: BotSettings, redis: Redis):
-    """Another instance of this bot and other people's webhooks stay as they are, even broken ones."""
+    """Another instance of this bot and other people's webhooks stay unchanged, even broken ones."""
     others = (
         hook(
             id="1",

@@ -20,7 +20,7 @@ from jobs.clouds.http import async_client, sync_client
 from jobs.settings import Settings
 
 NEARLY = 1.0
-"""Seconds that a Date header may be wrong by: it has whole seconds."""
+"""Seconds by which a Date header may be wrong, because it holds whole seconds."""
 
 
 def at(ahead_s: float) -> dict[str, str]:

@@ -28,7 +28,10 @@ REMEDIES = tomllib.loads(
 GRAPH_SECTIONS = ("### 1.2", "### 1.3", "### 1.5", "### 1.6", "## 7")
 GRAPH_CODE = re.compile(r"\b(?:Request|Authorization|Directory)_\w+|\bNoBacking\w+")
 EXCHANGE_CODE = re.compile(r"\b(?!ODataService)\w+Exception\b")
-"""ODataServiceException wraps each of the others and has no meaning of its own."""
+"""Pattern of Exchange's exception names.
+
+ODataServiceException wraps each of the others and has no meaning of its own.
+"""
 SMTP_CODE = re.compile(r"\b[45]\.\d\.\d{1,3}\b")
 
 needs_facts = pytest.mark.skipif(not TOLD.exists(), reason=ABSENT)

@@ -80,9 +80,9 @@ OWN = frozenset(
         "wrong_tenant",
     }
 )
-"""Causes that the work with Microsoft states itself, without a code of a cloud behind them."""
+"""Causes that the work with Microsoft states by itself, without a code of a cloud behind them."""
 ELSEWHERE = frozenset({"smtp_tls_failed", "transport_rule_may_block"})
-"""Causes whose texts are with those of the probes that find them, too."""
+"""Causes whose texts are also with the texts of the probes that find these causes."""
 CAUSES = (
     OWN.union(
         (

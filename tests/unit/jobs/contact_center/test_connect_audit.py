@@ -30,7 +30,7 @@ SAMPLE = {
     "eventDescription": "updateMobileWebAppType",
     "actorEmail": "garuda@example.com",
 }
-"""Cisco's own sample, without what is not read."""
+"""Cisco's own sample of an audit entry, without the fields that the bot does not read."""
 
 
 def entry(event: str = "updateApp", minutes: float = 0, **more: Any) -> dict[str, Any]:

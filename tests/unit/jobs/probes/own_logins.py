@@ -48,7 +48,7 @@ def ok(step: str, hours: float | None = None, generated: float | None = None) ->
 def judged(
     ctx: StepContext, found: Finding, *others: Finding
 ) -> tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]:
-    """Return the causes, possible causes and skipped steps of a verdict on the login and the others."""
+    """Return the causes, possible causes and skipped steps of a verdict on the login and others."""
     verdict = judge(
         checks_for(ctx.channel.profile),
         {"smtp_login": found} | {each.step: each for each in others},

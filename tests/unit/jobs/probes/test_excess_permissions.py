@@ -57,7 +57,7 @@ def test_what_is_beyond_need(
     roles: Any,
     more: tuple[str, ...],
 ):
-    """Permissions beyond the profile's needs are named, except those that the portal gives every app."""
+    """Permissions beyond the profile's needs are named, except those that every new app gets."""
     cloud.on("GET /oauth2PermissionGrants", grants).on(
         f"GET /servicePrincipals/{SP}/appRoleAssignments", roles
     )

@@ -48,7 +48,7 @@ def test_no_incident(cloud: Any, given: Any):
 
 
 def test_an_incident_may_be_the_cause(cloud: Any, given: Any):
-    """An incident is shown with its id, title and beginning, by the probe of its own service only."""
+    """Only the probe of an incident's own service shows the incident's id, title and beginning."""
     cloud.on(
         HEALTH,
         [
@@ -93,7 +93,7 @@ def test_who_may_not_read_the_health_is_told_so(cloud: Any, given: Any, status: 
 def test_webex_status(
     outside: Any, configured: Any, given: Any, incidents: list[Any], found: tuple[State, str, str]
 ):
-    """Only open incidents of the contact center or Webex Connect count, by their title or components."""
+    """Only open incidents of the contact center or Webex Connect count, by title or components."""
     outside.on("GET /status/unresolved-incidents.json", {"incidents": incidents})
     assert told(look("webex_status", given(settings=configured()))) == found
 

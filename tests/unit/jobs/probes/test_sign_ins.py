@@ -149,7 +149,7 @@ async def test_for_a_shared_mailbox_a_delegate_signs_in(
 async def test_a_failure_says_since_when_and_from_when_a_success_counts(
     cloud: Any, ctx: StepContext
 ):
-    """A failure dates from the first of its kind after a success; only a later success disproves it.
+    """A failure dates from its kind's first after a success; only a later success disproves it.
 
     The finding shows the code and the correlation id.
     """
@@ -378,7 +378,7 @@ async def test_a_sign_in_in_any_shape(
 
 
 async def test_a_new_sign_in_heals_a_revocation(cloud: Any, given: Callable[..., StepContext]):
-    """A sign-in after a revocation gives a new token, with or without a press of the bot's button."""
+    """A sign-in after a revocation gives a new token, even without a press of the bot's button."""
     cloud.on(
         f"GET /users/{USER}",
         {

@@ -77,7 +77,7 @@ async def test_what_is_the_bots_own_only_may_be_the_channels(
 def test_a_token_that_ends_with_the_bots(
     ctx: StepContext, provider: Any, number: int, good: Any, token: Any, state: State, after: float
 ):
-    """If the bot's token ended, Webex Connect's has ended too, because both belong to the same user.
+    """If the bot's token ended, Webex Connect's has ended too, because both have the same user.
 
     This needs a successful login of the bot at about the time Webex Connect got its token, or
     later.

@@ -91,7 +91,10 @@ def test_what_put_it_off_is_not_why_it_failed(cloud: Any, given: Any, last: str,
 
 
 def test_a_failure_says_since_when_and_how_often(cloud: Any, given: Any):
-    """A failure counts from the first failed mail after the last good one, with the trace's text."""
+    """A failure counts from the first failed mail after the last good one.
+
+    The finding has the trace's text.
+    """
     cloud.on(TRACES, [copy(5, "failed"), copy(20, "failed"), copy(30), copy(90, "failed")])
     details(cloud, 5, FORWARD, BLOCKED)
     found = look("copies", given())

@@ -232,7 +232,7 @@ WHOLE: dict[str, Any] = {
     "RecipientDomainIs": ["mail.webexconnect.io"],
     "Conditions": [f"{TASKS}.RecipientDomainIsPredicate"],
 }
-"""Part of the 200 properties that Exchange gives for a rule, as set as in a real one."""
+"""Some of the 200 properties that Exchange gives for a rule, with values as in a real rule."""
 
 
 @pytest.mark.parametrize(

@@ -67,7 +67,7 @@ def details(cloud: Any, minutes: int, recipient: str, *lines: str) -> None:
 
 
 def sides(cloud: Any, arrived: list[Any], copies: list[Any]) -> None:
-    """Script the traces of the mailbox and of the forwarding address, in the order of the requests."""
+    """Script the traces of the mailbox and the forwarding address, in the order of requests."""
     cloud.on(TRACES, arrived, copies)
 
 

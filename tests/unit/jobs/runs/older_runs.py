@@ -37,13 +37,16 @@ RUNS: dict[str, tuple[Any, ...]] = {
     "READBL": ("setup", None, 3, True, False, (), ()),
     "DIRECT": ("check", None, 13, True, False, (), ()),
 }
-"""Kind, end, number of events, details, signed in, approvals and changed steps of each run."""
+"""Expected properties of each run of the older data.
+
+They are kind, end, number of events, details, signed in, approvals and changed steps.
+"""
 ORIGINS = {
     "CHECK2": Origin("room-1", "thread-c", message="message-CHECK2"),
     "ROUND2": Origin("room-1", "thread-c", message="message-ROUND2"),
     "DIRECT": Origin("room-2", direct=True, message="message-DIRECT"),
 }
-"""Origins of the runs without a thread of their own."""
+"""Expected origins of the runs that have no thread of their own."""
 BRIEFS = {
     "CHECK2": Brief(
         "client-1", "done@contoso.com", token_at=moment(9, 20), changed_at=moment(9, 10)
@@ -55,7 +58,7 @@ BRIEFS = {
     ),
     "DIRECT": Brief("client-1", shared=True, test_recipient="anna@contoso.com"),
 }
-"""Briefs of the runs that have one; every other run has an empty brief."""
+"""Expected briefs of the runs that have one. Every other run has an empty brief."""
 POLICY_CHANGED = datetime(2026, 11, 19, 8, 0, 0, 123456, UTC)
 SIGNALS: dict[str, dict[str, Signals]] = {
     "CHECK2": {
@@ -87,4 +90,4 @@ SIGNALS: dict[str, dict[str, Signals]] = {
         "mail_to_task": Signals(at=moment(8, 10), unproven=moment(8, 11)),
     },
 }
-"""Signals of the findings that have any; every other finding has none."""
+"""Expected signals of the findings that have any. Every other finding has none."""

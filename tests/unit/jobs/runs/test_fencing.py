@@ -25,7 +25,7 @@ FOUND = Event(Kind.FOUND, now(), step="ids", finding=Finding("ids", State.OK))
 RESUMED = Event(Kind.RESUMED, now())
 CANCELLED = Event(Kind.CANCELLED, now())
 of_both_ways = pytest.mark.parametrize("event", [FOUND, RESUMED], ids=["inspected", "recorded"])
-"""An event alone, and one that is written together with its entry in the audit trail."""
+"""Marker that runs a test for an event alone, and for one that is written with an audit entry."""
 
 
 @pytest.fixture

@@ -25,11 +25,11 @@ from tests.fixtures.older_data import OLD
 from tests.unit.jobs.runs.older_runs import BRIEFS, ORIGINS, RUNS, SIGNALS
 
 KEY = base64.urlsafe_b64encode(b"0" * 32).decode()
-"""The made-up key of ENCRYPTION_KEYS with which it sealed its audit trail."""
+"""Made-up key of ENCRYPTION_KEYS with which the older data's audit trail is sealed."""
 
 
 SINCE = ("searched", "discovered", "silent")
-"""Kinds of events that came later; older versions ignore them."""
+"""Kinds of events that are newer than the older data. Older versions ignore them."""
 
 
 def origin_of(run_id: str) -> Origin:

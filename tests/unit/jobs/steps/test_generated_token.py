@@ -17,7 +17,7 @@ from jobs.steps.connect_form import MailboxFields, Token
 
 LOG = "GET /auditLogs/signIns"
 MADE = datetime(2026, 11, 25, 9, 5, tzinfo=UTC)
-"""When the client secret was made."""
+"""Time at which the client secret was made."""
 FACTS = {"client_id": "app-1", "key_id": "key-1", "user_id": "user-1"}
 SHOWN = {"secret_shown": "key-1"}
 TOKEN = Token()

@@ -39,7 +39,7 @@ async def test_without_it_the_requester_is_waited_for(given: Callable[..., StepC
 
 
 AT = datetime(2026, 11, 25, 9, 10, tzinfo=UTC)
-"""When the token was generated."""
+"""Time at which the token was generated."""
 
 
 def entry(minutes: float, event: str = "updateApp", status: str = "SUCCESS") -> dict[str, str]:

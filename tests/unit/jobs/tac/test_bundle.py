@@ -156,7 +156,7 @@ def test_names():
 
 
 def test_the_summary_answers_what_tac_asks():
-    """The summary has the mailbox, ids, Control Hub's UUID, addresses, times and the user's words."""
+    """The summary has mailbox, ids, Control Hub's UUID, addresses, times and the user's words."""
     summary = texts(FULL)["summary.md"]
     wanted = [
         "support@contoso.com",

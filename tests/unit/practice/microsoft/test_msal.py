@@ -30,7 +30,10 @@ def cloud(tmp_path: Any, free_port: int) -> Iterator[PracticeCloud]:
     "ignore:response_mode='form_post' is recommended"
 )  # a query is what the bot's callback reads
 def test_msal_signs_in_and_gets_two_tokens(cloud: PracticeCloud):
-    """MSAL signs in with PKCE and a nonce, gets a second token silently, and cannot replay the code."""
+    """MSAL signs in with PKCE and a nonce, and gets a second token silently.
+
+    A replay of the code is refused.
+    """
     with httpx.Client(verify=cloud.tls.client_context(), trust_env=False) as http:
         app = msal.ConfidentialClientApplication(
             cloud.settings.bot_client_id,

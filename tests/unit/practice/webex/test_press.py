@@ -74,7 +74,7 @@ def press(api: Any, message: str, **more: Any) -> Any:
 
 
 def test_inputs_and_data_are_merged(api: Any) -> None:
-    """Typed values, defaults and the action's data are sent together; empty choices are left out."""
+    """Typed values, defaults and the action's data are sent together, without empty choices."""
     pressed = press(
         api, send(api), title="Continue", inputs={"url": "https://a", "many": ["a", "b"]}
     )

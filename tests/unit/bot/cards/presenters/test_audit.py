@@ -21,9 +21,9 @@ from jobs.runs.plan import FOREIGN_HOSTS, word_for
 
 BOT = Path(__file__).parents[5] / "bot"
 NAMED = (ADOPT, APP, DELEGATE, FOREIGN_HOSTS, FORWARDING, SIGNED_IN)
-"""Questions whose names are constants."""
+"""Names of questions that are constants in the code."""
 ASKED = ("administrator", "consent_administrator")
-"""Questions that two buttons give to the same function."""
+"""Names of questions that two buttons pass to the same function."""
 
 
 def told(language: str, what: str, **more: Any) -> str:

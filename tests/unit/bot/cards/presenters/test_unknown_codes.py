@@ -30,7 +30,7 @@ from jobs.steps.smtp_auth import SmtpAuth
 IDS = RequestIds("req-7f1c", "cli-09ab")
 WORDS = "Something that was new in November."
 READ_ON = "https://login.microsoftonline.com/error?code=9999999"
-"""A card shortens so long a word in its middle; the code is its end."""
+"""Address with an error code at its end. A card shortens such a long word in its middle."""
 REPLY = "554 5.9.99 Something new [AM0PR01.eurprd.example 2026-11-25T09:00:00.000Z 08DE2C]"
 SIGNED_IN = Event(Kind.SIGNED_IN, now(), account=Account("tenant-1", "o", "admin@example.test"))
 PLANNED = Event(Kind.PLANNED, now(), data={"plan": "plan-1"})

@@ -18,9 +18,9 @@ PIECES = (
     *("a", " b ", "535 5.7.3", "\n"),
 )
 GROWTH = 2.0
-"""Times by which the work of eight times the text may be more than eight times the work.
+"""Factor of linear growth that the work may reach if the text is eight times as long.
 
-With a part that is looked at once for each character it is more than that.
+With a part that is looked at once for each character, the work grows more than that.
 """
 
 

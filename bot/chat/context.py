@@ -18,7 +18,7 @@ from jobs.runs.origin import Origin
 from jobs.runs.reference import new_reference
 
 log = structlog.get_logger(__name__)
-_OUTSIDERS = {"refused.not_a_person", "refused.organisation"}
+_OUTSIDERS = {"refused.not_a_person", "refused.organization"}
 """Reasons for refusing a person whom the bot does not serve."""
 _NEXT = {
     "refused.not_part": "refused.next_part",

@@ -93,7 +93,7 @@ class AccessPolicy:
         """
         if person.type not in PEOPLE or is_bot(person):
             return Text("refused.not_a_person")
-        return None if self._ours(person.email, person.org_id) else Text("refused.organisation")
+        return None if self._ours(person.email, person.org_id) else Text("refused.organization")
 
     def external_members(
         self, members: Iterable[Membership], bot_id: str

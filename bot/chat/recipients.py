@@ -18,7 +18,7 @@ from jobs.channel.form import InvalidInputError, read_address
 from jobs.model import Text
 
 CANNOT_TELL = frozenset({400, 403, 404, 405})
-WHY = {"refused.organisation": "typed.outside", "refused.not_a_person": "typed.not_a_person"}
+WHY = {"refused.organization": "typed.outside", "refused.not_a_person": "typed.not_a_person"}
 
 
 def resolve_recipient(ctx: ChatContext, typed: str, *, greets: bool = True) -> str:

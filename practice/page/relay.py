@@ -101,7 +101,7 @@ def _pass_on(places: Places, url: str) -> flask.Response:
         return flask.Response(_away(), 502, mimetype="text/html")
     body = answer.content
     if answer.headers.get("content-type", "").startswith("text/html"):
-        body = _practised(answer.text, places).encode()
+        body = _in_practice(answer.text, places).encode()
     kept = [
         (name, _led(value, places) if name.lower() == "location" else value)
         for name, value in answer.headers.multi_items()
@@ -125,7 +125,7 @@ def _led(url: str, places: Places) -> str:
     )
 
 
-def _practised(html: str, places: Places) -> str:
+def _in_practice(html: str, places: Places) -> str:
     """Return a page of the bot or the cloud, changed for the practice space.
 
     Its links lead through the relay, the user's account is selected, and a note says that the page

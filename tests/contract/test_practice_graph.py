@@ -196,5 +196,5 @@ def test_errors_keep_to_the_specification(graph: Graph):
     The errors are for an object that is missing, not valid or made twice.
     """
     graph.call("GET", "/applications/none", "/applications/{id}")
-    graph.call("POST", "/applications", "/applications", {"colour": "red"})
+    graph.call("POST", "/applications", "/applications", {"color": "red"})
     graph.call("POST", "/servicePrincipals", "/servicePrincipals", {"appId": EXCHANGE})

@@ -331,7 +331,7 @@ def test_webex_is_asked_what_webex_knows(webex: tuple[Webex, list[Asked]]):
     [
         Asked("GET", "/no/such/path", {}, None),
         Asked("DELETE", "/organization", {}, None),
-        Asked("PATCH", "/applications/o-1", {}, {"colour": "red"}),
+        Asked("PATCH", "/applications/o-1", {}, {"color": "red"}),
         Asked("PATCH", "/applications/o-1", {}, {"web": {"redirectUris": "not a list"}}),
         Asked(
             "PATCH", "/applications/o-1", {}, {"requiredResourceAccess": [{"resourceAppID": "x"}]}

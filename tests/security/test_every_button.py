@@ -160,7 +160,7 @@ def test_an_outsider_presses_everything(
         )
     finally:
         people.control("POST", "webex/leave", {"as": OUTSIDER, "room": walk.room})
-    assert (told(said, "organisation"), told(among, "space")) == ([], [])
+    assert (told(said, "organization"), told(among, "space")) == ([], [])
     assert [each for each in [*said, *among] if walk.mailbox in each or right["run"] in each] == []
     assert (presses.history(right["run"]), walk.writes()) == (before, [])
 

@@ -74,11 +74,11 @@ def hook(stack: Stack) -> Callable[..., httpx.Response]:
 @pytest.mark.parametrize(
     ("email", "like", "why"),
     [
-        ("eve@contoso.com.evil.com", OUTSIDER, "organisation"),
-        ("eve@sub.contoso.com", "requester@contoso.com", "organisation"),
-        ("eve@evilcontoso.com", "requester@contoso.com", "organisation"),
-        ("eve@contoso.com@evil.example", "requester@contoso.com", "organisation"),
-        ("eve@contoso.com", OUTSIDER, "organisation"),
+        ("eve@contoso.com.evil.com", OUTSIDER, "organization"),
+        ("eve@sub.contoso.com", "requester@contoso.com", "organization"),
+        ("eve@evilcontoso.com", "requester@contoso.com", "organization"),
+        ("eve@contoso.com@evil.example", "requester@contoso.com", "organization"),
+        ("eve@contoso.com", OUTSIDER, "organization"),
         ("guest@contoso.com", "guest@guests.example", "not_a_person"),
     ],
 )

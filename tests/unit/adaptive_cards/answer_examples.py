@@ -73,7 +73,7 @@ def _notices() -> Iterator[tuple[str, cards.Card]]:
     refused = NoticeView(
         Text("refused.kicker"),
         Text("refused.button"),
-        Text("refused.organisation"),
+        Text("refused.organization"),
         glyph="\u2717",
         facts=(("refused.reference", verbatim("REF-3F9A")),),
         evidence=(Evidence("SMTP", "550 5.7.520 Access denied AS(7555)"),),

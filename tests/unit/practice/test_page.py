@@ -116,7 +116,7 @@ def test_links_to_the_cloud_lead_through_the_page(tmp_path: Any):
     with flask.Flask("test").test_request_context(
         "/", headers={"Cookie": "practice_you=admin@contoso.com"}
     ):
-        shown = relay._practised(html, places)  # noqa: SLF001  the function that every page goes through
+        shown = relay._in_practice(html, places)  # noqa: SLF001  the function that every page goes through
     assert 'href="http://127.0.0.1:8090/cloud/common/x"' in shown
     assert 'value="https://localhost:2/t/authorize"' in shown
     assert "You are admin@contoso.com." in shown

@@ -160,7 +160,7 @@ def test_a_connection_can_break_before_or_after_the_work(
     assert len(cloud.counted) == done
 
 
-@pytest.mark.parametrize("fault", [{}, {"prefix": "webex"}, {"prefix": "/", "colour": 1}])
+@pytest.mark.parametrize("fault", [{}, {"prefix": "webex"}, {"prefix": "/", "color": 1}])
 def test_a_bad_fault_is_refused(cloud: Cloud, fault: dict[str, Any]) -> None:
     """A fault without a path is refused, and so is one with an unknown word."""
     assert cloud.client.post("/practice/faults", json=fault).status_code == 400

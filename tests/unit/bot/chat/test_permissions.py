@@ -39,14 +39,14 @@ def gate(services: Services, **more: tuple[str, ...]) -> AccessPolicy:
         (replace(ANNA, type=""), None),
         (replace(ANNA, email="other@webex.bot"), "refused.not_a_person"),
         (replace(ANNA, email="other@sparkbot.io"), "refused.not_a_person"),
-        (replace(ANNA, email="anna@example.test.evil.com"), "refused.organisation"),
-        (replace(ANNA, email="anna@sub.example.test"), "refused.organisation"),
-        (replace(ANNA, email="example.test"), "refused.organisation"),
-        (replace(ANNA, email=""), "refused.organisation"),
+        (replace(ANNA, email="anna@example.test.evil.com"), "refused.organization"),
+        (replace(ANNA, email="anna@sub.example.test"), "refused.organization"),
+        (replace(ANNA, email="example.test"), "refused.organization"),
+        (replace(ANNA, email=""), "refused.organization"),
         (replace(ANNA, others=("anna@example.com",)), None),
         (
             replace(ANNA, email="anna@example.com", others=("anna@example.test",)),
-            "refused.organisation",
+            "refused.organization",
         ),
         (replace(ANNA, others=("other@webex.bot",)), "refused.not_a_person"),
     ],
@@ -94,7 +94,7 @@ def test_what_is_another_organization_or_none(services: Services, told: str):
     Ids without a UUID are compared as they are.
     """
     assert gate(services, allowed_org_ids=(US,)).denial(replace(ANNA, org_id=told)) == Text(
-        "refused.organisation"
+        "refused.organization"
     )
 
 

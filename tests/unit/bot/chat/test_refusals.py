@@ -16,8 +16,8 @@ from tests.unit.bot.commands.typed_commands import cards
 @pytest.mark.parametrize(
     ("why", "direct", "then"),
     [
-        ("refused.organisation", False, "refused.next_outsider"),
-        ("refused.organisation", True, "refused.next_outsider_direct"),
+        ("refused.organization", False, "refused.next_outsider"),
+        ("refused.organization", True, "refused.next_outsider_direct"),
         ("refused.not_a_person", False, "refused.next_outsider"),
         ("refused.not_part", False, "refused.next_part"),
         ("notice.cancel_not_part", False, "refused.next_part"),

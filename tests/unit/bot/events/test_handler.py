@@ -153,8 +153,8 @@ def test_stale(created: str, stale: bool):
     ("more", "key"),
     [
         ({"type": "appuser"}, "refused.not_a_person"),
-        ({"emails": ["eve@fabrikam.test"]}, "refused.organisation"),
-        ({"emails": []}, "refused.organisation"),
+        ({"emails": ["eve@fabrikam.test"]}, "refused.organization"),
+        ({"emails": []}, "refused.organization"),
     ],
 )
 def test_guests_and_strangers_are_refused(
@@ -225,7 +225,7 @@ def test_the_events_word_is_not_believed(
     person(webex_script, reply, emails=["eve@fabrikam.test"])
     space("/status", who="eve", kind="direct")
     receive("messages", "m1", "anna", "room-1")
-    assert text("refused.organisation") in said()[0][1]
+    assert text("refused.organization") in said()[0][1]
 
 
 def test_a_message_that_is_gone(

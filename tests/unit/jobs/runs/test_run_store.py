@@ -195,7 +195,7 @@ def test_an_unknown_run(store: RunStore):
 
 def test_an_older_worker_reads_what_a_newer_one_wrote(store: RunStore, opened: Run):
     """During an upgrade, an older worker ignores an unknown kind of event and an unknown field."""
-    newer = b'{"kind": "of_tomorrow", "at": "2026-11-25T10:00:00Z", "colour": "green"}'
+    newer = b'{"kind": "of_tomorrow", "at": "2026-11-25T10:00:00Z", "color": "green"}'
     lines = store.event_log.chained(opened.id, [newer], opened.mac)
     store.redis.rpush(f"run:{opened.id}:events", *lines)
     read = store.load(opened.id)

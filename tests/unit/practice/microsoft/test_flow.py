@@ -285,10 +285,10 @@ def test_a_trace_is_late(services: Any):
 
 def test_settings_and_setters_refuse_what_they_do_not_know(services: Any):
     """The control routes refuse unknown settings and unknown tenants. A delay can be set."""
-    assert services.change(colour="red").status_code == 400
+    assert services.change(color="red").status_code == 400
     assert services.http.get("/practice/tenants/nowhere.example").status_code == 404
     assert (
         services.http.put("/practice/settings", json={"trace_delay_s": 3}).json()["trace_delay_s"]
         == 3
     )
-    assert services.http.put("/practice/settings", json={"colour": 3}).status_code == 400
+    assert services.http.put("/practice/settings", json={"color": 3}).status_code == 400

@@ -73,7 +73,7 @@ def test_patch_replaces_lists_and_keeps_the_rest_of_web(services: Any):
 @pytest.mark.parametrize(
     "body",
     [
-        {"colour": "red"},
+        {"color": "red"},
         {"passwordCredentials": []},
         {"appId": "x"},
         {"web": {"redirectUris": ["http://a.example/callback"]}},
@@ -89,7 +89,7 @@ def test_select_is_honoured_and_checked(services: Any):
     app = made(services)
     seen = services.graph("GET", f"/applications/{app['id']}?$select=appId,displayName").json()
     assert set(seen) == {"@odata.context", "id", "appId", "displayName"}
-    assert code(services.graph("GET", f"/applications/{app['id']}?$select=colour")) == (
+    assert code(services.graph("GET", f"/applications/{app['id']}?$select=color")) == (
         400,
         "Request_BadRequest",
     )

@@ -24,7 +24,7 @@ def test_people_are_found_not_listed(api: Any) -> None:
     )
 
 
-def test_a_membership_names_the_organisation(api: Any) -> None:
+def test_a_membership_names_the_organization(api: Any) -> None:
     """GET /memberships returns a member's organization.
 
     For a person outside the room the list is empty.

@@ -109,7 +109,7 @@ def test_a_press_is_notified_to_the_cards_author_without_inputs(api: Any, receiv
     }
 
 
-def test_being_added_is_notified_with_the_organisation(api: Any, receiver: Any) -> None:
+def test_being_added_is_notified_with_the_organization(api: Any, receiver: Any) -> None:
     """The notification of a new member has the member's address and organization."""
     subscribe(api, receiver, "memberships", filter=f"personId={api.person('email-bot@webex.bot')}")
     api.do("/space", {"name": "New", "members": ["outsider@evil.example"]})
@@ -197,7 +197,7 @@ def test_an_update_changes_only_what_may_change(api: Any, receiver: Any) -> None
         {"targetUrl": "nowhere"},
         {"resource": "mail"},
         {"event": "pressed"},
-        {"filter": "colour=red"},
+        {"filter": "color=red"},
     ],
 )
 def test_bad_subscriptions_are_refused(api: Any, change: dict[str, str]) -> None:

@@ -16,7 +16,7 @@ from bot.web.oauth_flow import AuthorizationRequest, CallbackResult
 from bot.web.oauth_state import Flow
 from jobs.access.admin_session import SESSION_S
 from jobs.access.sign_in_tenant import require_own_tenant
-from jobs.checks import check
+from jobs.checks.more_access import may_sign_in
 from jobs.clock import now
 from jobs.clouds.cause_codes import causes
 from jobs.clouds.errors import CloudError, SignInNeeded
@@ -60,9 +60,7 @@ class AdminSignIn:
 
         A check may still accept a later sign-in of a person with more roles.
         """
-        return run.account is not None and not (
-            run.kind is RunKind.CHECK and check.may_sign_in(run)
-        )
+        return run.account is not None and not (run.kind is RunKind.CHECK and may_sign_in(run))
 
     def values(self, run: Run) -> dict[str, str]:
         """Return the mailbox that the run is about."""

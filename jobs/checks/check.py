@@ -5,16 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime
 
-from redis import Redis
-
-from jobs.access import admin_session, app_access, tenant_reader
+from jobs.access import admin_session, tenant_reader
 from jobs.channel.mailbox import delegate_of
 from jobs.checks import adoption
 from jobs.checks.discovering import discover, open_questions
 from jobs.clock import now
 from jobs.clouds.errors import SignInNeeded
 from jobs.engine.engine import Engine
-from jobs.engine.failures import lacks_role, needs_sign_in
 from jobs.engine.recorder import Recorder
 from jobs.engine.step import Step
 from jobs.model import Access, Finding
@@ -136,28 +133,3 @@ def _forwarding_changes(runs: Iterable[Run]) -> Iterator[datetime]:
 
 def _newest(runs: Sequence[Run], fact: str) -> str:
     return next((found for run in reversed(runs) if (found := run.fact(fact))), "")
-
-
-def may_sign_in(run: Run) -> bool:
-    """Return whether a sign-in would show more facts than the run has now.
-
-    That is the case before the first sign-in, or after a finished check if somebody with more roles
-    signs in.
-    """
-    if run.account is not None:
-        return run.checked is not None and lacks_role(run)
-    return any(map(needs_sign_in, run.findings.values()))
-
-
-def may_be_granted(redis: Redis, run: Run) -> bool:
-    """Return whether the tenant could grant the bot access to facts that are skipped now.
-
-    The tenant must be known, and must not have granted access already.
-    """
-    tenant = run.channel.tenant_id
-    return (
-        bool(tenant)
-        and run.account is None
-        and may_sign_in(run)
-        and app_access.grant_for(redis, tenant) is None
-    )

@@ -16,6 +16,8 @@ from typing import Protocol
 
 from jobs.model import Channel, Person, Station, Turn
 
+TEST_MAIL_STEP = "watch_mail"
+"""Name of the step that follows the watch's test mail."""
 INTERVAL_S = 900
 """Seconds between two looks at a channel, unless a person or the settings say otherwise."""
 

@@ -11,8 +11,7 @@ from jobs.checks.check import steps_of
 from jobs.checks.verdict import Verdict, judge
 from jobs.model import Finding, Signals, State, Turn
 from jobs.runs.run import Run
-from jobs.watch.model import Damage, Eye, LookOutcome, Sight
-from jobs.watch.test_mail import STEP
+from jobs.watch.model import TEST_MAIL_STEP, Damage, Eye, LookOutcome, Sight
 
 EYES = {
     Eye.LOGIN: ("smtp_login",),
@@ -93,7 +92,7 @@ def _unseen(weighed: Mapping[str, Finding]) -> tuple[str, ...]:
     A test mail is not missed if other mail was seen to go on, because that shows the same. So an
     incident that only a test mail has seen can end without another test mail.
     """
-    not_missed = STEP if _goes_on(weighed) else ""
+    not_missed = TEST_MAIL_STEP if _goes_on(weighed) else ""
     return tuple(
         name for name, each in weighed.items() if each.state not in _READ and name != not_missed
     )

@@ -21,10 +21,8 @@ from jobs.engine.context import StepContext
 from jobs.mail import watch_mail
 from jobs.mail.send import OutgoingMail, send_test_mail
 from jobs.model import Finding, State
-from jobs.watch.model import Eye, LookOutcome, Sight, WatchedChannel
+from jobs.watch.model import TEST_MAIL_STEP, Eye, LookOutcome, Sight, WatchedChannel
 
-STEP = "watch_mail"
-"""Step that follows the watch's test mail."""
 log = structlog.get_logger(__name__)
 
 
@@ -68,7 +66,7 @@ def _has_sender(ctx: StepContext) -> bool:
 
 def _is_open(outcome: LookOutcome) -> bool:
     """Return whether the channel works as far as seen, or only the test mails say otherwise."""
-    only_suspect = outcome.sight is Sight.BROKEN and outcome.step == STEP
+    only_suspect = outcome.sight is Sight.BROKEN and outcome.step == TEST_MAIL_STEP
     return outcome.sight is Sight.HEALTHY or only_suspect
 
 

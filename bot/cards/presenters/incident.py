@@ -16,8 +16,7 @@ from bot.cards.presenters._common import known_text
 from bot.cards.presenters.card_state import THREAD, DesiredCard, desired_card
 from jobs.checks.remedies import page_of
 from jobs.model import Channel, Text, minute_of, verbatim
-from jobs.watch.model import Damage, Incident, IncidentCard, News, NewsKind, Sight
-from jobs.watch.test_mail import STEP
+from jobs.watch.model import TEST_MAIL_STEP, Damage, Incident, IncidentCard, News, NewsKind, Sight
 
 Row = tuple[str, Text]
 SLOT = "incident"
@@ -345,7 +344,7 @@ def _seen_by(incident: Incident) -> list[Row]:
 
 def _has_stopped_test_mail(incident: Incident) -> bool:
     """Return whether a test mail showed the incident and the station where it stopped is known."""
-    shown = incident.step == STEP and incident.sight is not Sight.CANNOT_LOOK
+    shown = incident.step == TEST_MAIL_STEP and incident.sight is not Sight.CANNOT_LOOK
     return shown and incident.station is not None
 
 

@@ -16,7 +16,7 @@ from bot.cards.presenters._common import ended_at, is_ok, known_text, problem_fi
 from bot.cards.presenters.card_state import DesiredCard, desired_card, posted_card
 from bot.cards.presenters.verdict_extras import stop_of
 from bot.services import Services
-from jobs.checks import check, remedies
+from jobs.checks import check, more_access, remedies
 from jobs.checks.discovering import open_questions
 from jobs.checks.gaps import gaps
 from jobs.checks.verdict import MAIL_PATH, Verdict, has_overdue_mail, judge, proves
@@ -219,7 +219,7 @@ def _sign_in_url(run: Run, services: Services) -> str:
 
 def _is_sign_in_offered(run: Run) -> bool:
     """Return whether the check is finished, and a sign-in would let it read more."""
-    return run.checked is not None and not run.ended and check.may_sign_in(run)
+    return run.checked is not None and not run.ended and more_access.may_sign_in(run)
 
 
 def _counted(verdict: Verdict, found: Mapping[str, Finding]) -> dict[str, Finding]:
@@ -244,7 +244,7 @@ def _grant_url(run: Run, services: Services, *, has_fix: bool) -> str:
 
     The link is shown after a finished check that offers no fix and whose tenant can grant access.
     """
-    if run.checked is None or has_fix or not check.may_be_granted(services.redis, run):
+    if run.checked is None or has_fix or not more_access.may_be_granted(services.redis, run):
         return ""
     return links.link(services, "access", run.id).url
 

@@ -13,7 +13,7 @@ from redis import Redis
 from bot.web.oauth import FLOWS
 from jobs.access import app_access
 from jobs.access.app_access import AppAccess
-from jobs.checks import check
+from jobs.checks import more_access
 from jobs.clock import now
 from jobs.clouds.errors import CloudError, CloudReply, Forbidden, SignInNeeded, Transient
 from jobs.engine.context import StepContext
@@ -268,7 +268,7 @@ def test_when_a_sign_in_shows_more(
     given: Callable[..., StepContext], seen: Text | None, more: bool
 ):
     """A check offers a sign-in only if something was left out for lack of access."""
-    assert check.may_sign_in(run_with(given, Finding("a", State.SKIPPED, seen=seen))) is more
+    assert more_access.may_sign_in(run_with(given, Finding("a", State.SKIPPED, seen=seen))) is more
 
 
 UNREAD = Finding("a", State.UNKNOWN, cause="exchange_role_missing")
@@ -296,13 +296,13 @@ def test_somebody_with_more_roles_may_sign_in_after_the_first(
     Their look replaces the earlier one. The card does not ask them to let the bot read.
     """
     ctx = given(kind="check", events=(Event(Kind.FOUND, now(), step="a", finding=finding),))
-    assert (check.may_sign_in(ctx.run), FLOWS["signin"].is_complete(ctx.run)) == (False, True)
+    assert (more_access.may_sign_in(ctx.run), FLOWS["signin"].is_complete(ctx.run)) == (False, True)
     ctx.store.append(ctx.run.id, Event(Kind.CHECKED, now()))
     run = ctx.store.load(ctx.run.id)
     assert (
-        check.may_sign_in(run),
+        more_access.may_sign_in(run),
         FLOWS["signin"].is_complete(run),
-        check.may_be_granted(redis, run),
+        more_access.may_be_granted(redis, run),
     ) == (
         more,
         not more,
@@ -322,14 +322,14 @@ def test_when_the_tenant_can_let_the_bot_read(given: Callable[..., StepContext],
     The tenant must be known and must not have granted the access yet.
     """
     run = run_with(given, Finding("a", State.SKIPPED, seen=NEEDS_SIGN_IN))
-    assert check.may_be_granted(redis, run) is True
+    assert more_access.may_be_granted(redis, run) is True
     assert (
-        check.may_be_granted(redis, replace(run, channel=replace(run.channel, tenant_id="")))
+        more_access.may_be_granted(redis, replace(run, channel=replace(run.channel, tenant_id="")))
         is False
     )
-    assert check.may_be_granted(redis, run_over(run)) is False
+    assert more_access.may_be_granted(redis, run_over(run)) is False
     app_access.save(redis, AppAccess(run.channel.tenant_id, now(), "anna@contoso.com", ()))
-    assert check.may_be_granted(redis, run) is False
+    assert more_access.may_be_granted(redis, run) is False
 
 
 def run_over(run: Run) -> Run:

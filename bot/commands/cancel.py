@@ -31,12 +31,13 @@ def run(ctx: ChatContext, argument: str) -> None:
     """Cancel the only run of this space, the run of the mailbox, or the run with the given id.
 
     Words after the address or id are ignored. If no run or more than one is meant, the open runs
-    are offered. The run that this message has canceled counts as open, because its worker may have
-    died before it answered.
+    are offered. If this message has canceled a run already, only that run is meant: the worker died
+    before it answered.
     """
     named = argument.partition(" ")[0].rstrip(",;:").lower()
     runs = ctx.services.store.runs_in_space(ctx.room)
-    open_runs = [each for each in runs if not each.ended or ctx.request in each.requests]
+    canceled = [each for each in runs if ctx.request in each.requests]
+    open_runs = canceled or [each for each in runs if not each.ended]
     wanted = [each for each in open_runs if _is_named(each, named)]
     if len(wanted) == 1:
         _cancel_only(ctx, wanted[0])

@@ -90,6 +90,17 @@ def test_a_typed_cancel_answers_although_the_run_is_over(
     assert said()[-1] != said()[0]
 
 
+def test_a_repeated_cancel_ends_no_run_that_began_since(
+    anna: ChatContext, begin: Begin, said: Said
+):
+    """The message that canceled a run means that run only, although another one is open by then."""
+    cancel.run(anna, begin(SIGNED_IN, PLANNED).id)
+    newer = begin(SIGNED_IN, PLANNED)
+    cancel.run(anna, "")
+    assert anna.services.store.load(newer.id).ended is None
+    assert len({words for _, words in said()}) == 1
+
+
 def test_a_typed_fix_does_not_point_to_its_own_run(anna: ChatContext, said: Said, begin: Begin):
     """A ``/fix`` that is handled again finds its own run, wakes its worker, and says nothing."""
     run = begin(detailed=False)

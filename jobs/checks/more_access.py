@@ -1,6 +1,6 @@
 """Access with which a check would see more: another sign-in, or a grant of the tenant.
 
-The web process asks this, too. It does not need the engine, the probes and the mail libraries.
+The web process asks this as well, so this module imports neither the engine nor the probes.
 """
 
 from __future__ import annotations

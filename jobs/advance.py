@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
@@ -15,7 +14,7 @@ from structlog.contextvars import bound_contextvars
 from jobs.access import admin_session, mailbox_login
 from jobs.checks import bulk, check
 from jobs.clock import now
-from jobs.clouds import tracing, write_guard
+from jobs.clouds import tracing, warm_loop, write_guard
 from jobs.clouds.errors import CloudReply, SignInNeeded
 from jobs.engine.applier import NotAuditedError
 from jobs.engine.engine import Engine
@@ -163,7 +162,7 @@ def _work_until_blocked(runtime: Runtime, lease: RenewedLock, run_id: str) -> in
     """
     try:
         with write_guard.guarded(lambda: runtime.store.confirm(run_id)):
-            return asyncio.run(_advance(runtime, lease, run_id))
+            return warm_loop.run(_advance(runtime, lease, run_id))
     finally:
         lease.stop_renewing()
 

@@ -8,18 +8,21 @@ round for nothing. A job may run twice, but its effect must happen only once.
 
 from __future__ import annotations
 
+import contextvars
+import faulthandler
 import gc
 import importlib
 import logging
 import os
 import platform
-import signal
 import sys
+import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from datetime import timedelta
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import anyio
@@ -28,7 +31,8 @@ import msgspec
 import structlog
 from redis import Redis
 from redis.exceptions import RedisError
-from rq import Queue, Worker
+from rq import Queue, SimpleWorker
+from rq.exceptions import StopRequested
 from rq.executions import Execution
 from rq.job import Job
 
@@ -43,6 +47,7 @@ from bot.processes.timers import Timers
 from bot.queue import (
     ALLOWED,
     CARDS,
+    JOB_TIMEOUT_S,
     NAME,
     RUNS,
     SERIALIZER,
@@ -62,7 +67,7 @@ from bot.webex.session import public_authorities
 from bot.webex.webhook_registration import WATCH_S, WebhookRegistrar
 from jobs import probes, steps
 from jobs.clock import now
-from jobs.clouds import tracing
+from jobs.clouds import tracing, warm_loop
 from jobs.clouds.late_pattern import compile_all
 from jobs.clouds.tls import http_context
 from jobs.runs import schema
@@ -110,19 +115,28 @@ The bot, RQ, requests, dnspython and datetime import them at that time.
 """
 
 
-STOP_SOON = signal.SIGUSR1
-"""Signal with which the worker asks the process of its job to stop soon."""
+HUNG_S = 60
+"""Seconds after a job's timeout after which the whole process ends."""
+
+
+MOST_JOBS = 5_000
+"""Jobs after which a worker is replaced by a new process, so that no leak grows forever."""
+
+
+MOST_MIB = 256
+"""Resident memory in MiB at which a worker is replaced, because one large job keeps its memory."""
 
 
 log = structlog.get_logger(__name__)
 
 
-class BotWorker(Worker):
-    """RQ worker that tells the process of its job about SIGTERM.
+class BotWorker(SimpleWorker):
+    """RQ worker that runs jobs in its own process and keeps its connections between them.
 
-    The due lists dispatch the work of a killed worker again (:mod:`bot.processes.dispatcher`).
-    While Redis is unavailable, this worker retries every 2 seconds; RQ's own waits for up to a
-    minute.
+    Nothing of a job is left for the next one: each runs in a copy of the context, and its event loop
+    has no task left (:mod:`jobs.clouds.warm_loop`). The due lists dispatch the work of a killed worker again
+    (:mod:`bot.processes.dispatcher`), and the supervisor replaces it. While Redis is unavailable,
+    this worker retries every 2 seconds; RQ's own waits for up to a minute.
     """
 
     max_connection_wait_time = 2.0
@@ -131,29 +145,49 @@ class BotWorker(Worker):
         """Create a worker of RQ; the jobs look at ``shutdown``, the request to stop."""
         super().__init__(*arguments, **options)
         self._stopping = shutdown or Shutdown()
+        self._jobs_left = MOST_JOBS
+        self._over = threading.Event()
+        self._pulse = threading.Thread(target=self._beat, daemon=True)
 
-    def _install_signal_handlers(self) -> None:
-        """Install the signal handlers, which a job's process inherits and so has from its start."""
-        super()._install_signal_handlers()  # type: ignore[no-untyped-call]  # untyped in RQ
-        signal.signal(STOP_SOON, self._stopping.request)
+    def subscribe(self) -> None:
+        """Say every few seconds that this worker lives, also during a long job.
+
+        RQ would listen here for commands, with which a writer to Redis could stop the worker.
+        """
+        self._pulse.start()
+
+    def unsubscribe(self) -> None:
+        """Give no more signs of life."""
+        self._over.set()
+
+    def _beat(self) -> None:
+        while not self._over.wait(MONITORING_S):
+            with suppress(RedisError):
+                self.heartbeat()
 
     def handle_warm_shutdown_request(self) -> None:
-        """Handle SIGTERM: tell the job's process to start nothing more.
+        """Handle SIGTERM: the job begins nothing more.
 
         The process is killed only if that takes too long (:mod:`bot.processes.supervisor`).
         """
-        with suppress(ProcessLookupError):
-            if self.horse_pid:
-                os.kill(self.horse_pid, STOP_SOON)
+        self._stopping.request()
 
-    def main_work_horse(self, job: Job, queue: Queue) -> None:
-        """Run a job in its own process.
+    def execute_job(self, job: Job, queue: Queue) -> None:
+        """Run a job, unless SIGTERM has come; after many jobs, or with much memory, end.
 
-        If that process was started as SIGTERM arrived, the job starts nothing.
+        A job that hangs where Python cannot interrupt it ends together with this process.
         """
-        if self._shutdown_requested_date is not None:
-            self._stopping.request()
-        super().main_work_horse(job, queue)
+        if self._stopping.requested():
+            raise StopRequested
+        faulthandler.dump_traceback_later(JOB_TIMEOUT_S + HUNG_S, exit=True)
+        try:
+            super().execute_job(job, queue)
+        finally:
+            faulthandler.cancel_dump_traceback_later()
+        self._jobs_left -= 1
+        if self._jobs_left <= 0 or memory_mib() > MOST_MIB:
+            log.info("worker replaced", jobs=MOST_JOBS - self._jobs_left, mib=memory_mib())
+            self._stop_requested = True
 
     def perform_job(self, job: Job, queue: Queue, execution: Execution) -> bool:
         """Run a job with its id in every line of the log; then hand over its counts and its spans.
@@ -165,11 +199,23 @@ class BotWorker(Worker):
             log.critical("data refused", why=why)
             return False
         try:
-            with structlog.contextvars.bound_contextvars(job=job.id):
-                return bool(super().perform_job(job, queue, execution))
+            return contextvars.copy_context().run(self._perform, job, queue, execution)
         finally:
             COUNTERS.flush(self.connection)
             tracing.flush()
+
+    def _perform(self, job: Job, queue: Queue, execution: Execution) -> bool:
+        with structlog.contextvars.bound_contextvars(job=job.id):
+            return bool(super().perform_job(job, queue, execution))
+
+
+def memory_mib() -> int:
+    """Return the resident memory of this process in MiB, or 0 where /proc does not tell it."""
+    try:
+        pages = int(Path("/proc/self/statm").read_text("ascii").split()[1])
+    except OSError:
+        return 0
+    return pages * os.sysconf("SC_PAGE_SIZE") >> 20
 
 
 def main(
@@ -227,6 +273,7 @@ def work(
     if CARDS in queues and RUNS not in queues:
         _preload_dates()
     redis = wait_for_redis(redis_url, encryption_keys)
+    warm_loop.keep()
     worker = BotWorker(
         [make_queue(redis, name) for name in queues],
         connection=redis,
@@ -237,6 +284,7 @@ def work(
         log_job_description=False,
         shutdown=shutdown,
     )
+    redis.connection_pool.reset()  # RQ's longer time limit is only for new connections
     worker.work(burst=burst, logging_level=RQ_LEVEL)
     return 0
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import Callable, Mapping
-from contextlib import AbstractAsyncContextManager, nullcontext
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from dataclasses import dataclass, field
+from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import Any
 from urllib.parse import quote, urlencode
 from uuid import uuid4
@@ -15,7 +16,7 @@ from uuid import uuid4
 import httpx
 import structlog
 
-from jobs.clouds import call_log, silence, write_guard
+from jobs.clouds import call_log, silence, warm_loop, write_guard
 from jobs.clouds.call_metrics import measured
 from jobs.clouds.date_headers import DateHeaders
 from jobs.clouds.errors import (
@@ -43,6 +44,8 @@ log = structlog.get_logger(__name__)
 READ_SECONDS = 30.0
 EXCHANGE_READ_SECONDS = 90.0
 _CONNECT_SECONDS = 5.0
+KEPT_SECONDS = 60.0
+"""Seconds for which an idle connection is kept, less than Microsoft keeps it."""
 _REPEATABLE = frozenset({"GET", "HEAD", "PATCH", "PUT", "DELETE"})
 _OF_BODY = frozenset({"content-encoding", "content-length", "transfer-encoding"})
 """Names of the headers that describe a body."""
@@ -50,13 +53,26 @@ THROTTLED = "throttled"
 """Cause of a request that the service refused because of too many requests."""
 
 
-def async_client(
+@asynccontextmanager
+async def async_client(
     settings: Settings, transport: httpx.AsyncBaseTransport | None = None
-) -> httpx.AsyncClient:
-    """Return the client for Graph and Exchange, which must be closed using ``async with``.
+) -> AsyncIterator[httpx.AsyncClient]:
+    """Yield the client for Graph and Exchange, which a warm worker keeps for its next jobs.
 
-    It follows no redirects and connects only to the configured hosts.
+    It follows no redirects, connects only to the configured hosts, and keeps no cookies, because
+    the next job may be another tenant's.
     """
+    kept = None if transport else warm_loop.client(lambda: _async_client(settings, None))
+    if kept:
+        yield kept
+        return
+    async with _async_client(settings, transport) as client:
+        yield client
+
+
+def _async_client(
+    settings: Settings, transport: httpx.AsyncBaseTransport | None
+) -> httpx.AsyncClient:
     guard, dates = _Guard.of(settings), DateHeaders.of(settings)
 
     async def check(request: httpx.Request) -> None:
@@ -69,6 +85,8 @@ def async_client(
     return httpx.AsyncClient(
         verify=http_context(),
         timeout=_timeout(READ_SECONDS),
+        limits=httpx.Limits(keepalive_expiry=KEPT_SECONDS),
+        cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),
         transport=transport,
         event_hooks={"request": [check], "response": [measure]},
     )

@@ -1,0 +1,61 @@
+"""Event loop that a worker process keeps between jobs, with its connections to the clouds.
+
+Nothing else is left of a job: if one of its tasks is still there at its end, the loop is closed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+from collections.abc import Callable, Coroutine
+from typing import Any, TypeVar
+
+import httpx
+
+T = TypeVar("T")
+
+
+class WarmLoop:
+    """Event loop and HTTP client of a worker process."""
+
+    def __init__(self) -> None:
+        """Create the loop at its first use."""
+        self._renew()
+
+    def _renew(self) -> None:
+        self._runner = asyncio.Runner()
+        self._client: httpx.AsyncClient | None = None
+
+    def run(self, work: Coroutine[Any, Any, T]) -> T:
+        """Run the work of one job in a context of its own."""
+        try:
+            return self._runner.run(work, context=contextvars.copy_context())
+        finally:
+            if asyncio.all_tasks(self._runner.get_loop()):
+                self._runner.close()
+                self._renew()
+
+    def client(self, make: Callable[[], httpx.AsyncClient]) -> httpx.AsyncClient | None:
+        """Return the kept client if this loop is running, else None."""
+        if self._runner.get_loop() is not asyncio.get_running_loop():
+            return None
+        self._client = self._client or make()
+        return self._client
+
+
+_kept: list[WarmLoop] = []
+
+
+def keep() -> None:
+    """Keep one event loop in this process from now on."""
+    _kept[:] = [WarmLoop()]
+
+
+def run(work: Coroutine[Any, Any, T]) -> T:
+    """Run the work in the kept loop, or in a loop of its own if this process keeps none."""
+    return _kept[0].run(work) if _kept else asyncio.run(work)
+
+
+def client(make: Callable[[], httpx.AsyncClient]) -> httpx.AsyncClient | None:
+    """Return the client of the kept loop, or None in another loop."""
+    return _kept[0].client(make) if _kept else None

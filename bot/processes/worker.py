@@ -8,22 +8,15 @@ round for nothing. A job may run twice, but its effect must happen only once.
 
 from __future__ import annotations
 
-import contextvars
-import faulthandler
 import gc
 import importlib
 import logging
-import os
 import platform
 import sys
-import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from datetime import timedelta
 from functools import partial
-from pathlib import Path
-from typing import Any
 
 import anyio
 import httpx
@@ -31,10 +24,6 @@ import msgspec
 import structlog
 from redis import Redis
 from redis.exceptions import RedisError
-from rq import Queue, SimpleWorker
-from rq.exceptions import StopRequested
-from rq.executions import Execution
-from rq.job import Job
 
 from adaptive_cards import locale, texts, times
 from adaptive_cards.locale import Locale
@@ -44,10 +33,10 @@ from bot.links import PageToken
 from bot.processes import redis_server
 from bot.processes.supervisor import REFUSED, Role, Supervisor
 from bot.processes.timers import Timers
+from bot.processes.warm_worker import BotWorker
 from bot.queue import (
     ALLOWED,
     CARDS,
-    JOB_TIMEOUT_S,
     NAME,
     RUNS,
     SERIALIZER,
@@ -88,10 +77,6 @@ lost silently.
 """
 
 
-MONITORING_S = 10
-"""Seconds between two signs of life of a worker with a job (:data:`bot.queue.health.SEEN_S`)."""
-
-
 REDIS_PAUSE_S = 0.25
 LAYOUT_S = 2.0
 """Seconds after which a running worker looks again whether it can read the data."""
@@ -115,107 +100,7 @@ The bot, RQ, requests, dnspython and datetime import them at that time.
 """
 
 
-HUNG_S = 60
-"""Seconds after a job's timeout after which the whole process ends."""
-
-
-MOST_JOBS = 5_000
-"""Jobs after which a worker is replaced by a new process, so that no leak grows forever."""
-
-
-MOST_MIB = 256
-"""Resident memory in MiB at which a worker is replaced, because one large job keeps its memory."""
-
-
 log = structlog.get_logger(__name__)
-
-
-class BotWorker(SimpleWorker):
-    """RQ worker that runs jobs in its own process and keeps its connections between them.
-
-    Nothing of a job is left for the next one: each runs in a copy of the context, and its event loop
-    has no task left (:mod:`jobs.clouds.warm_loop`). The due lists dispatch the work of a killed worker again
-    (:mod:`bot.processes.dispatcher`), and the supervisor replaces it. While Redis is unavailable,
-    this worker retries every 2 seconds; RQ's own waits for up to a minute.
-    """
-
-    max_connection_wait_time = 2.0
-
-    def __init__(self, *arguments: Any, shutdown: Shutdown | None = None, **options: Any) -> None:
-        """Create a worker of RQ; the jobs look at ``shutdown``, the request to stop."""
-        super().__init__(*arguments, **options)
-        self._stopping = shutdown or Shutdown()
-        self._jobs_left = MOST_JOBS
-        self._over = threading.Event()
-        self._pulse = threading.Thread(target=self._beat, daemon=True)
-
-    def subscribe(self) -> None:
-        """Say every few seconds that this worker lives, also during a long job.
-
-        RQ would listen here for commands, with which a writer to Redis could stop the worker.
-        """
-        self._pulse.start()
-
-    def unsubscribe(self) -> None:
-        """Give no more signs of life."""
-        self._over.set()
-
-    def _beat(self) -> None:
-        while not self._over.wait(MONITORING_S):
-            with suppress(RedisError):
-                self.heartbeat()
-
-    def handle_warm_shutdown_request(self) -> None:
-        """Handle SIGTERM: the job begins nothing more.
-
-        The process is killed only if that takes too long (:mod:`bot.processes.supervisor`).
-        """
-        self._stopping.request()
-
-    def execute_job(self, job: Job, queue: Queue) -> None:
-        """Run a job, unless SIGTERM has come; after many jobs, or with much memory, end.
-
-        A job that hangs where Python cannot interrupt it ends together with this process.
-        """
-        if self._stopping.requested():
-            raise StopRequested
-        faulthandler.dump_traceback_later(JOB_TIMEOUT_S + HUNG_S, exit=True)
-        try:
-            super().execute_job(job, queue)
-        finally:
-            faulthandler.cancel_dump_traceback_later()
-        self._jobs_left -= 1
-        if self._jobs_left <= 0 or memory_mib() > MOST_MIB:
-            log.info("worker replaced", jobs=MOST_JOBS - self._jobs_left, mib=memory_mib())
-            self._stop_requested = True
-
-    def perform_job(self, job: Job, queue: Queue, execution: Execution) -> bool:
-        """Run a job with its id in every line of the log; then hand over its counts and its spans.
-
-        If a newer version has migrated the data meanwhile, the job is left to that version's workers:
-        the due lists hand its work out again.
-        """
-        if why := schema.problem(self.connection):
-            log.critical("data refused", why=why)
-            return False
-        try:
-            return contextvars.copy_context().run(self._perform, job, queue, execution)
-        finally:
-            COUNTERS.flush(self.connection)
-            tracing.flush()
-
-    def _perform(self, job: Job, queue: Queue, execution: Execution) -> bool:
-        with structlog.contextvars.bound_contextvars(job=job.id):
-            return bool(super().perform_job(job, queue, execution))
-
-
-def memory_mib() -> int:
-    """Return the resident memory of this process in MiB, or 0 where /proc does not tell it."""
-    try:
-        pages = int(Path("/proc/self/statm").read_text("ascii").split()[1])
-    except OSError:
-        return 0
-    return pages * os.sysconf("SC_PAGE_SIZE") >> 20
 
 
 def main(
@@ -280,7 +165,6 @@ def work(
         job_class=SafeJob,
         serializer=SERIALIZER,
         worker_ttl=WORKER_TTL_S,
-        job_monitoring_interval=MONITORING_S,
         log_job_description=False,
         shutdown=shutdown,
     )

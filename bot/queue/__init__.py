@@ -48,7 +48,7 @@ WATCH = "email-bot-watch"
 SERIALIZER = "json"
 JOB_TIMEOUT_S = 900
 FAILED_S = 3600
-"""Seconds for which a failed job is kept."""
+"""Seconds for which a job is kept that failed, or whose worker died."""
 WEB_TIMEOUT_S = 0.4
 DRIVER = DriverInfo()
 NO_PASSWORD = (
@@ -132,7 +132,7 @@ class Doorbell:
         An extra job does no harm.
         """
         return self.queue.enqueue_call(
-            self.function, args=(member,), result_ttl=0, failure_ttl=FAILED_S, pipeline=pipe
+            self.function, args=(member,), ttl=FAILED_S, failure_ttl=FAILED_S, pipeline=pipe
         )
 
     def missing(self, due: DueList) -> int:

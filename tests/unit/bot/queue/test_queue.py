@@ -34,16 +34,16 @@ def test_arguments_are_json(redis: Redis):
 def test_the_doorbell_calls_a_function_with_an_id(redis: Redis):
     """A doorbell queues a job that calls a function with an id, and nothing else.
 
-    A job that fails is kept for an hour.
+    A job that fails, or whose worker dies, is kept for an hour.
     """
     queue = make_queue(redis)
     Doorbell(queue, ADVANCE).ring("run-1")
     (job,) = queue.get_jobs()
-    assert (job.func_name, job.args, job.kwargs, job.result_ttl, job.failure_ttl) == (
+    assert (job.func_name, job.args, job.kwargs, job.ttl, job.failure_ttl) == (
         ADVANCE,
         ["run-1"],
         {},
-        0,
+        3600,
         3600,
     )
 

@@ -46,7 +46,7 @@ from practice.patience import patient
 from practice.processes import Process, session, words
 
 START_S = 60.0
-RQ_WORKERS = 5
+RQ_WORKERS = 4
 """RQ workers of one worker process (:data:`bot.processes.worker.WORKERS`)."""
 CALLBACK, FORWARD = "https://uk.webexconnect.io/callback", "x1@mail.webexconnect.io"
 TICK_MS = 10.0

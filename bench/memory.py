@@ -16,7 +16,7 @@ from bench.scale import COMMANDS, SMALL, load
 from bench.table import table, verdict
 
 TARGET_MIB = 120.0
-CHILDREN = ("parent of Redis", *["RQ workers"] * RQ_WORKERS, "timers", "webhooks")
+CHILDREN = ("Redis", *["RQ workers"] * RQ_WORKERS, "timers")
 """Children of the worker in the order of their start (:func:`bot.processes.worker.main`)."""
 FIELDS = ("Pss", "Pss_Anon", "Pss_File", "Private_Dirty", "Rss")
 
@@ -61,10 +61,8 @@ def _memory(place: Site) -> list[Memory]:
     """
     web, worker = place.leader("web"), place.leader("worker-0")
     children = _children(worker)
-    servers = [server for child in children for server in _children(child)]
     named = [("web", web), ("supervisor", worker)]
     named += list(zip(CHILDREN, children, strict=True))
-    named += [("Redis", server) for server in servers]
     return [Memory(part, _read(pid)) for part, pid in named]
 
 

@@ -241,8 +241,9 @@ def main(port: int | None = None, folder: Path = DATA_FOLDER, *, stand_by: bool 
     """Run the server until SIGTERM, wait for its clients to disconnect, and return its exit code.
 
     Without ``port`` the server listens at 6379, or at a free port if another program has that one.
-    If another server of the folder runs already, this server waits until that one is gone. Without
-    ``stand_by`` it waits ten seconds at most and then returns 1.
+    If another server of the folder runs already, this server waits ten seconds for its end and then
+    returns 1. With ``stand_by`` it waits for as long as it takes, and the server takes the place of
+    this process, whose parent stops it last.
     """
     if refused := problem(folder):
         return _say(refused, REFUSED)
@@ -263,6 +264,8 @@ def main(port: int | None = None, folder: Path = DATA_FOLDER, *, stand_by: bool 
             0,
         )
     (folder / PORT_FILE).write_text(str(chosen), "ascii")
+    if stand_by:
+        _become(command(chosen, folder.resolve()), lock)
     return _serve(chosen, folder, lock)
 
 
@@ -283,6 +286,14 @@ def _say(sentence: str, code: int) -> int:
     """Print a sentence for the operator, and return the exit code."""
     print(sentence, file=sys.stderr)  # noqa: T201  for the operator
     return code
+
+
+def _become(line: tuple[str, ...], lock: int) -> NoReturn:
+    """Replace this process with the server, which keeps the lock and does not get Ctrl+C."""
+    os.set_inheritable(lock, True)  # noqa: FBT003  the only parameter
+    os.dup2(STDERR, sys.stdout.fileno())
+    os.setsid()
+    os.execv(line[0], line)  # noqa: S606  our own command line
 
 
 def _serve(port: int, folder: Path, lock: int) -> int:

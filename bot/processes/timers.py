@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -36,12 +37,27 @@ class Timers:
         """
         self._timers.append(_Timer(seconds, function))
 
-    def run(self) -> int:
-        """Run the tasks until SIGTERM and return 0; a running task may finish first."""
+    def run(self, slow: Timers | None = None) -> int:
+        """Run the tasks until SIGTERM and return 0; a running task may finish first.
+
+        The tasks of ``slow`` run in a thread of their own, because they may wait for Webex.
+        """
+        over = threading.Event()
         with signals_blocked(STOPS):
-            while wait_for(STOPS, self.tick()) == signal.SIGALRM:
-                pass
+            beside = threading.Thread(target=(slow or Timers()).run_until, args=(over,))
+            beside.start()
+            try:
+                while wait_for(STOPS, self.tick()) == signal.SIGALRM:
+                    pass
+            finally:
+                over.set()
+                beside.join()
         return 0
+
+    def run_until(self, over: threading.Event) -> None:
+        """Run the tasks until ``over`` is set."""
+        while not over.wait(self.tick()):
+            pass
 
     def tick(self) -> float:
         """Run the tasks that are due and return the seconds until the next one is due."""

@@ -1,9 +1,9 @@
-"""Worker: five RQ workers and the timers under one supervisor (facts/parts.md B).
+"""Worker: four RQ workers or more, and the timers, under one supervisor (facts/parts.md B).
 
 Each of them is a process. The RQ workers read different queues. One reads only runs, so that a
-Webex that hangs in every other job delays no run. Two read no runs, so that long runs delay no
-command. Two draw no cards. The fifth only watches channels, so that nothing waits for a round, and a
-round for nothing. A job may run twice, but its effect must happen only once.
+Webex that hangs in every other job delays no run. One reads no runs, so that long runs delay no
+command. One only watches channels, so that nothing waits for a round, and a round for nothing. A job
+may run twice, but its effect must happen only once.
 """
 
 from __future__ import annotations
@@ -65,8 +65,10 @@ from jobs.runs.run import Event
 from jobs.shutdown import Shutdown
 from jobs.storage.counters import COUNTERS, FLUSH_S
 
-WORKERS = ((RUNS,), (RUNS, NAME), (NAME, RUNS, CARDS), (NAME, CARDS), (WATCH,))
-"""Queues of each worker, in order of priority."""
+WORKERS = ((RUNS,), (NAME, RUNS, CARDS), (NAME, CARDS), (WATCH,))
+"""Queues of the smallest number of RQ workers, in order of priority."""
+MORE = (NAME, RUNS, CARDS)
+"""Queues of each further RQ worker (setting WORKERS)."""
 
 
 WORKER_TTL_S = 20
@@ -113,7 +115,7 @@ def main(
     """Run until SIGTERM; then let every worker finish its job, and return 0.
 
     Stopping takes at most 30 seconds, Redis included. ``slow`` maps functions that may wait for
-    Webex to their interval in seconds. They run in a separate process together with the monitoring
+    Webex to their interval in seconds. They run in a separate thread together with the monitoring
     of the webhooks. If REDIS_URL is not set, the embedded Redis is one more child.
     ``encryption_keys`` are for older data (:mod:`jobs.runs.schema`).
     """
@@ -124,17 +126,23 @@ def main(
             f"worker {number}",
             partial(work, url, queues, shutdown, encryption_keys=encryption_keys),
         )
-        for number, queues in enumerate(WORKERS, 1)
+        for number, queues in enumerate(queues_of(settings.workers), 1)
     ]
-    roles.append(Role("timers", partial(_tick, url, encryption_keys, timers or Timers())))
-    slow_timers = _slow_timers(settings, slow or {})  # they may wait, and nothing waits for them
-    roles.append(Role("webhooks", partial(_tick, url, encryption_keys, slow_timers)))
+    slow_timers = _slow_timers(settings, slow or {})
+    roles.append(
+        Role("timers", partial(_tick, url, encryption_keys, timers or Timers(), slow_timers))
+    )
     if settings.embedded_redis:
         if refused := redis_server.problem():
             print(refused, file=sys.stderr)  # noqa: T201  for the operator
             return REFUSED
         roles.append(Role("redis", partial(redis_server.main, stand_by=True), stops_last=True))
     return Supervisor(tuple(roles)).run()
+
+
+def queues_of(workers: int) -> tuple[tuple[str, ...], ...]:
+    """Return the queues of each of so many RQ workers."""
+    return WORKERS + (MORE,) * (workers - len(WORKERS))
 
 
 def _slow_timers(settings: BotSettings, slow: Mapping[Callable[[], None], float]) -> Timers:
@@ -229,11 +237,11 @@ def _leave_newer_data(redis: Redis) -> None:
         raise SystemExit(REFUSED)
 
 
-def _tick(redis_url: str, encryption_keys: Sequence[str], timers: Timers) -> int:
+def _tick(redis_url: str, encryption_keys: Sequence[str], timers: Timers, slow: Timers) -> int:
     redis = wait_for_redis(redis_url, encryption_keys)
     timers.every(LAYOUT_S, partial(_leave_newer_data, redis))
     timers.every(FLUSH_S, partial(COUNTERS.flush, redis))
-    return timers.run()
+    return timers.run(slow)
 
 
 class _Webhooks:

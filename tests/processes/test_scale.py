@@ -61,7 +61,7 @@ def test_the_memory_of_the_smallest_installation_is_printed_by_part():
         command, cwd=ROOT, env=kept, capture_output=True, text=True, check=False
     )
     rows = rows_of_memory(done.stdout)
-    parts = ["web", "supervisor", "parent of Redis", "RQ workers", "timers", "webhooks", "Redis"]
+    parts = ["web", "supervisor", "Redis", "RQ workers", "timers"]
     assert list(rows) == [*parts, "together"], done.stdout + done.stderr
     together = rows.pop("together")
     assert together[0] == sum(row[0] for row in rows.values()) == 11

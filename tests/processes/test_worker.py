@@ -15,7 +15,7 @@ from rq import Worker
 from rq.job import Job
 
 from bot.events import retry
-from bot.processes.worker import WORKERS, wait_for_redis
+from bot.processes.worker import WORKERS, queues_of, wait_for_redis
 from bot.queue import CARDS, NAME, RUNS, WATCH, make_queue
 from bot.queue.events import EventQueue, WebhookEvent
 from bot.settings import BotSettings
@@ -109,10 +109,10 @@ def test_a_webex_that_hangs_holds_up_no_run(
     for number in range(9):
         webex_script.on("GET", f"/messages/m{number}", reply(404, {}, after=goes_on))
         EventQueue(redis).add(WebhookEvent("messages", f"m{number}", "ann", "room", ""))
-    until(lambda: redis.hlen(keys.locks_held()) == 3)
+    until(lambda: redis.hlen(keys.locks_held()) == 2)
     run = make_queue(redis, RUNS).enqueue("jobs.advance.advance", "no-such-run", result_ttl=0)
     until(lambda: not Job.exists(run.id, connection=redis))
-    assert redis.hlen(keys.locks_held()) == 3
+    assert redis.hlen(keys.locks_held()) == 2
     goes_on.set()
 
 
@@ -129,23 +129,19 @@ def test_an_event_comes_again_by_itself(
     assert time.monotonic() - began > 4
 
 
-def test_one_worker_only_watches():
-    """Exactly one RQ worker takes the jobs of the watch, and it takes no others."""
-    assert WORKERS.count((WATCH,)) == 1
-    assert len(OTHERS) == len(WORKERS) - 1
-
-
 def test_who_takes_what():
-    """One RQ worker takes only runs, one takes no runs, and two draw no cards.
+    """One RQ worker takes only runs, one takes no runs, and one takes the watch and nothing else.
 
-    Every queue except the one of the watch has more than one worker.
+    Every other queue has more than one worker, and each further worker takes commands, runs and
+    cards.
     """
+    assert WORKERS.count((WATCH,)) == 1
     assert OTHERS.count((RUNS,)) == 1
     assert [RUNS in queues for queues in OTHERS].count(False) == 1
-    assert [CARDS in queues for queues in OTHERS].count(False) == 2
     assert {
         queue: sum(queue in queues for queues in OTHERS) > 1 for queue in (NAME, RUNS, CARDS)
     } == dict.fromkeys((NAME, RUNS, CARDS), True)
+    assert queues_of(6) == (*WORKERS, (NAME, RUNS, CARDS), (NAME, RUNS, CARDS))
 
 
 def test_a_job_is_told_of_sigterm(redis: Redis, settings: BotSettings, tmp_path: Path):

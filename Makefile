@@ -13,13 +13,14 @@ CLEAN := env -u PYTHONDONTWRITEBYTECODE -u SSL_CERT_FILE -u SSL_CERT_DIR -u REQU
 CORE = $(shell $(RUN) -c 'import sys; print("ctrace" if "$(BRANCHES)" or sys.version_info < (3, 12) else "sysmon")')
 COVERED = COVERAGE_CORE=$(CORE) COVERAGE_FILE="$(CURDIR)/.coverage" COVERAGE_PROCESS_START="$(CURDIR)/pyproject.toml"
 
-.PHONY: help install demo practice site test branches quick quick-bot quick-jobs quick-others lint unit check diagnose chaos watch bench scale practice-serve audit docs lock sbom clean
+.PHONY: help install demo practice site test test-all before-commit real branches quick quick-bot quick-jobs quick-others lint unit check diagnose chaos watch bench scale practice-serve audit docs lock sbom clean
 
 help:
 	@echo "make demo            play the whole conversation on this machine, with the real processes and a practice cloud"
 	@echo "make practice        the practice space: try the whole bot in a browser, without an account"
 	@echo "make quick           lint, types and the fast tests, which start no process (about a minute)"
-	@echo "make test            lint, then all tests, then the coverage of all processes (about 20 minutes)"
+	@echo "make test            lint, types and the tests to run before a commit (about seven minutes on two cores)"
+	@echo "make test-all        lint, all tests, and the coverage of all processes (about 20 minutes)"
 	@echo "make branches        the same with the coverage of branches (takes half as long again)"
 	@echo "make lint            only ruff and mypy"
 	@echo "make check           the same as make test"
@@ -49,36 +50,50 @@ demo: $(STAMP)
 practice: $(STAMP)
 	@$(CLEAN) $(RUN) -m practice play $(if $(PORT),--port $(PORT))
 
+PYTEST := pytest --quiet -p no:cacheprovider
 # Tests of real processes wait more than they compute, so there are more workers than cores.
-WORKERS ?= 4
-PYTEST := pytest --quiet -p no:cacheprovider --dist loadfile --no-loadscope-reorder
+WORKERS ?= 3
+REAL := browser chaos foreign journeys processes security
+FAST := $(PYTEST) -p no:rerunfailures
 
-# Lint runs next to the tests: mypy uses one core, and the first tests wait for processes more than they compute.
+# Each part of the fast tests is one process, because the workers of xdist would take as long again to
+# collect all tests and to report each of them.
 test: $(STAMP)
-	@$(MAKE) --no-print-directory --jobs 2 lint unit
+	@$(MAKE) --no-print-directory --jobs 2 --output-sync=target before-commit real
+
+before-commit: $(STAMP)
+	@$(MAKE) --no-print-directory lint
+	@$(CLEAN) $(RUN) -m $(FAST) tests/unit/jobs
+	@$(CLEAN) $(RUN) -m $(FAST) tests/unit/bot
+	@$(CLEAN) $(RUN) -m $(FAST) $(OTHERS) tests/faults
+
+real: $(STAMP)
+	@$(CLEAN) $(RUN) -m $(PYTEST) --before-commit -rfE --durations=25 --numprocesses $(WORKERS) --dist loadfile \
+		--no-loadscope-reorder $(addprefix tests/,$(REAL))
 
 check: test
 
-# Lint and three parts of the tests at the same time. Each part is one process, because the workers of xdist would take
-# as long again to collect all tests and to report each of them.
-QUICK := pytest --quiet -p no:cacheprovider -p no:rerunfailures -m "not slow"
+OTHERS = $(filter-out %/bot %/jobs,$(wildcard tests/unit/*)) tests/contract
 
 quick: $(STAMP)
 	@$(MAKE) --no-print-directory --jobs 4 --output-sync=target quick-jobs quick-bot quick-others lint
 
 quick-jobs: $(STAMP)
-	@$(CLEAN) $(RUN) -m $(QUICK) tests/unit/jobs
+	@$(CLEAN) $(RUN) -m $(FAST) -m "not slow" tests/unit/jobs
 
 quick-bot: $(STAMP)
-	@$(CLEAN) $(RUN) -m $(QUICK) tests/unit/bot
+	@$(CLEAN) $(RUN) -m $(FAST) -m "not slow" tests/unit/bot
 
 quick-others: $(STAMP)
-	@$(CLEAN) $(RUN) -m $(QUICK) $(filter-out %/bot %/jobs,$(wildcard tests/unit/*)) tests/contract
+	@$(CLEAN) $(RUN) -m $(FAST) -m "not slow" $(OTHERS)
 
 lint: $(STAMP)
 	@echo "ruff check"; $(RUN) -m ruff check --quiet .
 	@echo "ruff format"; $(RUN) -m ruff format --quiet --check .
 	@echo "mypy --strict"; $(RUN) -m mypy --strict
+
+test-all: $(STAMP)
+	@$(MAKE) --no-print-directory --jobs 2 lint unit
 
 branches: $(STAMP)
 	@$(MAKE) --no-print-directory --jobs 2 lint unit BRANCHES=true
@@ -86,7 +101,8 @@ branches: $(STAMP)
 unit: $(STAMP)
 	@rm -f .coverage .coverage.*
 	@echo "all tests, about 20 minutes on two cores"; status=0; \
-	$(CLEAN) PYTHONHASHSEED=0 $(COVERED) $(RUN) -m coverage run -m $(PYTEST) -rfE --durations=25 --numprocesses $(WORKERS) $(TESTS) || status=$$?; \
+	$(CLEAN) PYTHONHASHSEED=0 $(COVERED) $(RUN) -m coverage run -m $(PYTEST) -rfE --durations=25 --numprocesses 4 --dist loadfile \
+		--no-loadscope-reorder $(TESTS) || status=$$?; \
 	$(RUN) -m coverage combine --quiet && $(RUN) -m coverage report || status=$$?; \
 	exit $$status
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import gc
 import os
+import re
 import subprocess
 from collections.abc import Generator, Iterator
 from pathlib import Path
@@ -37,6 +38,8 @@ LAST_MESSAGES, LAST_LINES, WHY_MOST = 4, 30, 1000
 YOUNG_OBJECTS = 20_000
 """Number of new objects after which garbage is collected. Python's own number is a tenth of it."""
 TESTS = Path(__file__).parent
+ONLY_IN_TEST_ALL = re.compile(r"`(\w+/test_\w+\.py)`")
+"""Tests that CONTRIBUTING.md names as left out of ``make test``."""
 REAL_PROCESSES = {"journeys", "chaos", "browser", "security", "processes", "foreign"}
 
 
@@ -61,6 +64,22 @@ def pytest_collection_finish() -> None:
     gc.freeze()
     gc.set_threshold(YOUNG_OBJECTS, 20, 20)
     gc.enable()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add the option of ``make test``."""
+    parser.addoption(
+        "--before-commit", action="store_true", help="leave out what only make test-all runs"
+    )
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Leave out the modules that CONTRIBUTING.md names, if the option says so."""
+    if not config.getoption("before_commit"):
+        return None
+    named = ONLY_IN_TEST_ALL.findall((TESTS.parent / "CONTRIBUTING.md").read_text("utf-8"))
+    assert all((TESTS / name).exists() for name in named)
+    return str(collection_path.relative_to(TESTS)) in named or None
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

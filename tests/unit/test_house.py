@@ -64,8 +64,7 @@ ORDER = {
 
 A module may import only from later lines.
 """
-MOST_ROOMS = {"bot": 15, "jobs": 22, "adaptive_cards": 15}
-LONGEST_FILE, LONGEST_FUNCTION = 400, 60
+LONGEST_FILE, LONGEST_FUNCTION = 600, 60
 LEFT_OVER = re.compile("|".join(("TO" + "DO", "FIX" + "ME", "X" * 3 + r"\b")))
 SIGNATURE = re.compile(r"signature|digest|hmac", re.IGNORECASE)
 
@@ -148,9 +147,8 @@ def rooms(package: str) -> set[str]:
 
 
 @pytest.mark.parametrize("package", ORDER)
-def test_few_rooms_at_first_sight(package: str):
-    """A package has few folders and modules at its top, and each has a place in the order."""
-    assert len(rooms(package)) <= MOST_ROOMS[package]
+def test_each_room_has_a_place(package: str):
+    """Each folder and module at the top of a package has a place in the order."""
     assert rooms(package) <= {name for line in ORDER[package] for name in line.split()}
 
 
@@ -232,7 +230,7 @@ def test_signatures_are_compared_in_constant_time():
 
 
 def test_files_and_functions_can_be_read_at_once():
-    """Every file, including text tables, has at most 400 lines, and every function at most 60."""
+    """Every file, including text tables, has at most 600 lines, and every function at most 60."""
     texts = [
         path for folder in (*HOUSE, "tests") for path in sorted((ROOT / folder).rglob("*.toml"))
     ]

@@ -13,7 +13,7 @@ CLEAN := env -u PYTHONDONTWRITEBYTECODE -u SSL_CERT_FILE -u SSL_CERT_DIR -u REQU
 CORE = $(shell $(RUN) -c 'import sys; print("ctrace" if "$(BRANCHES)" or sys.version_info < (3, 12) else "sysmon")')
 COVERED = COVERAGE_CORE=$(CORE) COVERAGE_FILE="$(CURDIR)/.coverage" COVERAGE_PROCESS_START="$(CURDIR)/pyproject.toml"
 
-.PHONY: help install demo practice site test test-all before-commit real branches quick quick-bot quick-jobs quick-others lint unit check diagnose chaos watch bench scale practice-serve audit docs lock sbom clean
+.PHONY: help install demo practice site test test-all golden before-commit real branches quick quick-bot quick-jobs quick-others lint unit check diagnose chaos watch bench scale practice-serve audit docs lock sbom clean
 
 help:
 	@echo "make demo            play the whole conversation on this machine, with the real processes and a practice cloud"
@@ -22,6 +22,7 @@ help:
 	@echo "make test            lint, types and the tests to run before a commit (about seven minutes on two cores)"
 	@echo "make test-all        lint, all tests, and the coverage of all processes (about 20 minutes)"
 	@echo "make branches        the same with the coverage of branches (takes half as long again)"
+	@echo "make golden          write the golden cards of tests/golden again; git diff shows what changed for people"
 	@echo "make lint            only ruff and mypy"
 	@echo "make check           the same as make test"
 	@echo "make diagnose        /check on every named fault, on pairs of them and on healthy channels (about ten minutes)"
@@ -73,7 +74,7 @@ real: $(STAMP)
 
 check: test
 
-OTHERS = $(filter-out %/bot %/jobs,$(wildcard tests/unit/*)) tests/contract
+OTHERS = $(filter-out %/bot %/jobs,$(wildcard tests/unit/*)) tests/contract tests/golden
 
 quick: $(STAMP)
 	@$(MAKE) --no-print-directory --jobs 4 --output-sync=target quick-jobs quick-bot quick-others lint
@@ -91,6 +92,9 @@ lint: $(STAMP)
 	@echo "ruff check"; $(RUN) -m ruff check --quiet .
 	@echo "ruff format"; $(RUN) -m ruff format --quiet --check .
 	@echo "mypy --strict"; $(RUN) -m mypy --strict
+
+golden: $(STAMP)
+	@$(CLEAN) $(RUN) -m $(FAST) tests/golden --snapshot-update
 
 test-all: $(STAMP)
 	@$(MAKE) --no-print-directory --jobs 2 lint unit

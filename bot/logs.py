@@ -22,7 +22,6 @@ NOISY = {
     "webexteamssdk": logging.WARNING,
     "msal": logging.WARNING,  # at DEBUG it logs whole token requests, including the authorization code
     "waitress.queue": logging.ERROR,  # it warns about every request that waits for a thread
-    "opentelemetry": logging.ERROR,
 }
 WITNESS = "jobs.runs.audit"
 """Logger of the audit trail. Its lines are written at every log level (docs/audit.md)."""

@@ -14,7 +14,7 @@ from structlog.contextvars import bound_contextvars
 from jobs.access import admin_session, mailbox_login
 from jobs.checks import bulk, check
 from jobs.clock import now
-from jobs.clouds import tracing, warm_loop, write_guard
+from jobs.clouds import warm_loop, write_guard
 from jobs.clouds.errors import CloudReply, SignInNeeded
 from jobs.engine.applier import NotAuditedError
 from jobs.engine.engine import Engine
@@ -172,10 +172,7 @@ async def _advance(runtime: Runtime, lease: RenewedLock, run_id: str) -> int:
     run = runtime.store.load(run_id)
     if run.ended or not run.detailed:
         return run.version
-    with tracing.span(
-        "run", parent=run.origin.trace, kind="consumer", run=run_id, purpose=run.kind
-    ):
-        return await _work(runtime, lease, run)
+    return await _work(runtime, lease, run)
 
 
 async def _work(runtime: Runtime, lease: RenewedLock, run: Run) -> int:

@@ -11,7 +11,6 @@ from adaptive_cards.cards.notice import NoticeView
 from bot.services import Services
 from bot.webex.client import Message, WebexPerson
 from jobs.clock import now
-from jobs.clouds import tracing
 from jobs.model import Person, Text, verbatim
 from jobs.runs.audit_entries import entry
 from jobs.runs.origin import Origin
@@ -63,7 +62,6 @@ class ChatContext:
             self.thread,
             direct=self.direct,
             message=self.request,
-            trace=tracing.traceparent(),
         )
 
     @property

@@ -32,7 +32,6 @@ from bot.services import Services
 from bot.webex import models
 from bot.webex.client import Membership, Message, WebexError, WebexNotFoundError
 from bot.webex.errors import NOT_FOUND
-from jobs.clouds import tracing
 from jobs.clouds.clock_skew import METER, WEBEX
 from jobs.model import Text
 from jobs.runtime import current
@@ -57,19 +56,7 @@ def receive(event_id: str) -> None:
     """Handle the event that is kept under this id (:mod:`bot.queue.events`), as a job of RQ."""
     services = current(Services)
     with bound_contextvars(event_id=event_id):
-        services.events.process(event_id, partial(_traced, services))
-
-
-def _traced(services: Services, pending: PendingEvent) -> datetime | None:
-    """Handle one event as a span of the trace that its webhook began."""
-    with tracing.span(
-        "event",
-        parent=pending.trace,
-        kind="consumer",
-        resource=pending.event.resource,
-        event_id=pending.event.key,
-    ):
-        return handle(services, pending)
+        services.events.process(event_id, partial(handle, services))
 
 
 def handle(services: Services, pending: PendingEvent) -> datetime | None:

@@ -27,7 +27,6 @@ from rq.utils import now
 from rq.worker.base import WorkerStatus
 
 from bot.queue import JOB_TIMEOUT_S
-from jobs.clouds import tracing
 from jobs.runs import schema
 from jobs.shutdown import Shutdown
 from jobs.storage.counters import COUNTERS
@@ -116,7 +115,6 @@ class BotWorker(SimpleWorker):
         finally:
             faulthandler.cancel_dump_traceback_later()
             self.set_state(WorkerStatus.IDLE)
-            tracing.flush()
         self._jobs_left -= 1
         if self._jobs_left <= 0 or memory_mib() > MOST_MIB:
             log.info("worker is replaced", jobs=MOST_JOBS - self._jobs_left, mib=memory_mib())

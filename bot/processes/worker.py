@@ -56,7 +56,7 @@ from bot.webex.session import public_authorities
 from bot.webex.webhook_registration import WATCH_S, WebhookRegistrar
 from jobs import probes, steps
 from jobs.clock import now
-from jobs.clouds import tracing, warm_loop
+from jobs.clouds import warm_loop
 from jobs.clouds.late_pattern import compile_all
 from jobs.clouds.tls import http_context
 from jobs.runs import schema
@@ -277,7 +277,6 @@ def preload() -> None:
     public_authorities()
     platform.python_implementation()  # the SDK names it in each session, and Python looks for it once
     anyio.run(anyio.sleep, 0)
-    tracing.preload()
     compile_all()
     for kind in (Event, Record, PendingEvent, PostedCard, PageToken, WebexPerson):
         msgspec.json.Decoder(kind)

@@ -17,7 +17,6 @@ from redis import Redis
 
 from bot.queue import HANDLE, Doorbell, make_queue
 from jobs.clock import now
-from jobs.clouds import tracing
 from jobs.runs.schedule import LEASE_S
 from jobs.storage import codec, keys
 from jobs.storage.counters import COUNTERS, EVENTS_HANDLED, EVENTS_RECEIVED
@@ -75,7 +74,6 @@ class PendingEvent:
         tries: How often the event was put off because Webex did not answer.
         begun: How many tries in a row have begun and not ended, including the present one.
         not_before: When the event is tried again; a doorbell that rings too early does not change it.
-        trace: W3C ``traceparent`` of the webhook's request, or empty without traces.
     """
 
     event: WebhookEvent
@@ -83,7 +81,6 @@ class PendingEvent:
     tries: int = 0
     begun: int = 0
     not_before: datetime | None = None
-    trace: str = ""
 
     @property
     def wait_s(self) -> float:
@@ -116,7 +113,7 @@ class EventQueue:
         """
         arrived = now()
         kept, again = (
-            codec.dump(PendingEvent(event, arrived, trace=tracing.traceparent())),
+            codec.dump(PendingEvent(event, arrived)),
             arrived.timestamp() + RUNG_S,
         )
         with self._redis.pipeline() as pipe:

@@ -8,7 +8,6 @@ import threading
 from flask import Response
 from redis import Redis
 
-from jobs.clouds import tracing
 from jobs.storage.counters import COUNTERS, FLUSH_S
 
 
@@ -45,6 +44,5 @@ class CountsToRedis:
 
 
 def send_last_counts(redis: Redis) -> None:
-    """Add the last counts, and send the last spans, of a web process that ends."""
+    """Add the last counts of a web process that ends."""
     COUNTERS.flush(redis)
-    tracing.flush()

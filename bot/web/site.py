@@ -11,7 +11,6 @@ from bot.web import delivery_receipts, history_page, metrics_page, pages, secret
 from bot.web.app import DataGate, create_app
 from bot.web.counts import CountsToRedis
 from bot.webex.client import HURRIED, Webex
-from jobs.clouds import tracing
 from jobs.settings import Settings
 
 PAGES = (
@@ -29,7 +28,6 @@ def whole_site(settings: BotSettings, work: Settings) -> Flask:
     It makes no connection before its first request, so a fork is safe.
     """
     log_advice(settings)
-    tracing.preload()
     webex = Webex(settings.webex_access_token, settings.webex_api_url, HURRIED)
     services = Services.of(settings, work, connect_for_web(settings.redis_url), webex)
     app = create_app(settings, services.redis, pages=PAGES)

@@ -27,7 +27,6 @@ from werkzeug.exceptions import (
 
 from bot.queue.events import EventQueue, WebhookEvent
 from bot.webex.webhook_registration import PATH, RESOURCES
-from jobs.clouds import tracing
 from jobs.storage.counters import COUNTERS, EVENTS_REFUSED
 
 LARGEST_BODY = 65_536
@@ -60,8 +59,7 @@ def _accept() -> None:
         current_app.config["REFUSED"].add()
         raise Unauthorized
     if event := read(_parse(body)):
-        with tracing.span("webhook", kind="server", resource=event.resource, event_id=event.key):
-            _add(current_app.config["EVENTS"], event)
+        _add(current_app.config["EVENTS"], event)
 
 
 def is_signed(body: bytes, signature: str, secrets: tuple[str, ...]) -> bool:

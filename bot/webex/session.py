@@ -116,7 +116,7 @@ class ApiAdapter(HTTPAdapter):
         reading the body starts here. Webex's time is in every answer (:mod:`jobs.clouds.clock_skew`).
         """
         began = time.monotonic()
-        with measured("webex", request.method or "GET") as noted:
+        with measured("webex") as noted:
             answer = super().send(request, *args, **kwargs)
             noted.status = answer.status_code
         METER.note(WEBEX, answer.headers, time.monotonic() - began)

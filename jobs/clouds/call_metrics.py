@@ -1,7 +1,4 @@
-"""Measurement of each request to a cloud: a counted latency, and a span of the trace.
-
-A request is named by its method, or by its cmdlet. Its path is left out, because it names people.
-"""
+"""Measurement of each request to a cloud: its latency, and how it ended."""
 
 from __future__ import annotations
 
@@ -12,9 +9,18 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from http import HTTPStatus
 
-from jobs.clouds import tracing
-from jobs.clouds.tracing import CallSpan
 from jobs.storage.counters import CALLS, COUNTERS, THROTTLED
+
+
+@dataclass(slots=True)
+class CallEnd:
+    """Answer to a request: its HTTP status, or 0 without one.
+
+    ``outcome`` is set for a protocol that has no HTTP status, and otherwise empty.
+    """
+
+    status: int = 0
+    outcome: str = ""
 
 
 @dataclass(slots=True)
@@ -42,17 +48,16 @@ def count_calls() -> Iterator[CallCount]:
 
 
 @contextmanager
-def measured(cloud: str, name: str) -> Iterator[CallSpan]:
+def measured(cloud: str) -> Iterator[CallEnd]:
     """Measure the block, which is one request; the block notes the status of its answer.
 
     Without a status the outcome is ``lost``: the request got no answer, or was given up.
     """
-    began, noted = time.monotonic(), CallSpan()
+    began, noted = time.monotonic(), CallEnd()
     if (count := _COUNT.get()) is not None:
         count.calls += 1
     try:
-        with tracing.call(cloud, name) as noted:
-            yield noted
+        yield noted
     finally:
         word = noted.outcome or outcome(noted.status)
         COUNTERS.time(CALLS, cloud, word, seconds=time.monotonic() - began)

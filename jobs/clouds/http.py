@@ -178,11 +178,6 @@ class Call:
         return self.headers.get("X-CmdletName") or f"{self.method} {httpx.URL(self.url).path}"
 
     @property
-    def action(self) -> str:
-        """Return the cmdlet, or the method alone: a name without an address or an object's id."""
-        return self.headers.get("X-CmdletName") or self.method
-
-    @property
     def changes(self) -> bool:
         """Return whether the request may change something."""
         return not self.name.lower().startswith(("get ", "get-", "head ", "test-"))
@@ -259,7 +254,7 @@ async def _once(client: httpx.AsyncClient, call: Call, judge: Judge) -> Response
     outgoing = _outgoing(client, call, sent)
     began = time.monotonic()
     try:
-        with measured(call.service, call.action) as noted:
+        with measured(call.service) as noted:
             response = await _send(client, outgoing, call, sent)
             noted.status = response.status_code
     except CloudError as lost:

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 
 import structlog
 
-from jobs.clouds import tracing
 from jobs.engine.readiness import must_wait, retry_key, waits_for_time
 from jobs.engine.recorder import Recorder, StoppingError
 from jobs.engine.step import Step
@@ -81,10 +80,7 @@ class StepGraph:
 
     async def _work_on(self, step: Step) -> None:
         """Do the work with the step's name bound to every log line."""
-        with (
-            structlog.contextvars.bound_contextvars(step=step.name),
-            tracing.span("step", step=step.name),
-        ):
+        with structlog.contextvars.bound_contextvars(step=step.name):
             await self.work(step)
 
 

@@ -128,7 +128,7 @@ async def _with_one_retry(begin: Callable[[], _Login], seconds: float) -> SmtpPr
 
 
 async def _carried_out(login: _Login, seconds: float) -> SmtpProbe:
-    with measured("smtp", "login") as noted:
+    with measured("smtp") as noted:
         try:
             async with asyncio.timeout(seconds):
                 await login.run()

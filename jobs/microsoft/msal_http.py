@@ -240,7 +240,7 @@ class MsalHttp:
             Transient: no answer came.
         """
         try:
-            with measured("entra", method) as noted:
+            with measured("entra") as noted:
                 answer = self._http.request(method, self.outside(url), **options)
                 noted.status = answer.status_code
                 return answer

@@ -14,15 +14,13 @@ class Origin:
     """Space and thread in Webex in which a run shows itself.
 
     ``direct`` is true in a 1:1 conversation. ``message`` is the id of the message, or of the press
-    on a card, that asked for the run. ``trace`` is the W3C ``traceparent`` of the event that asked
-    for the run, or empty without traces (:mod:`jobs.clouds.tracing`).
+    on a card, that asked for the run.
     """
 
     room: str = ""
     thread: str = ""
     direct: bool = False
     message: str = ""
-    trace: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,6 @@ import pytest
 
 from adaptive_cards.texts import keys, own_text
 from bot.commands import commands
-from jobs.clouds import tracing
 from jobs.probes import all_probes
 from jobs.steps import all_steps
 from practice.environment import Ports, product_env
@@ -35,7 +34,6 @@ OPTIONAL = {
     "DEFAULT_TIMEZONE",
     "METRICS_PORT",
     "METRICS_TOKEN",
-    "OTEL_EXPORTER_OTLP_ENDPOINT",
     "WATCH_INTERVAL",
     "WATCH_PING_URL",
     "WATCH_SPACE",
@@ -44,10 +42,6 @@ OPTIONAL = {
     "MICROSOFT_CLIENT_SECRET_EXPIRES",
     "MICROSOFT_FEDERATED_TOKEN_FILE",
 }
-
-
-OPTIONAL_MODULE = "opentelemetry"
-"""Top module of the extra ``otel``, which many packages share."""
 
 
 def text(name: str) -> str:
@@ -218,7 +212,7 @@ def imported(*folders: str) -> set[str]:
     paths = [path for folder in folders for path in (ROOT / folder).rglob("*.py")]
     modules = {module for path in paths for module in modules_of(ast.parse(text(str(path))))}
     known = packages_distributions()
-    tops = {module.partition(".")[0] for module in modules} - {OPTIONAL_MODULE}
+    tops = {module.partition(".")[0] for module in modules}
     return {name.lower().replace("_", "-") for top in tops for name in known.get(top, ())}
 
 
@@ -230,10 +224,7 @@ def test_what_is_imported_is_asked_for():
     """
     project = tomllib.loads(text("pyproject.toml"))["project"]
     run, dev = wanted(project["dependencies"]), wanted(project["optional-dependencies"]["dev"])
-    extra = wanted(project["optional-dependencies"]["otel"])
     assert imported("bot", "jobs", "adaptive_cards") == run
-    assert {name.replace(".", "-") for name in tracing.PACKAGES} == extra
-    assert extra <= dev
     assert imported("practice", "bench", "tools", "tests") - run - dev == set()
 
 

@@ -172,7 +172,7 @@ def seed(place: Site, first: int, last: int, tenants: int) -> None:
     """
     own = (place.env["ENCRYPTION_KEYS"],)
     with place.redis as redis:
-        schema.ensure(redis, own)
+        schema.ensure(redis)
         store = RunStore(redis, own)
         for tenant in range(tenants):
             app_access.save(

@@ -29,7 +29,6 @@ pytest_plugins = (
     "tests.fixtures.openid_provider",
     "tests.fixtures.stacks",
     "tests.fixtures.practice_cloud",
-    "tests.fixtures.older_data",
 )
 
 os.environ.setdefault(patience.VARIABLE, "6")

@@ -15,11 +15,9 @@ from adaptive_cards import notice
 from adaptive_cards.card import with_lines
 from adaptive_cards.cards.notice import NoticeView
 from adaptive_cards.glyphs import OK, SKIPPED
-from bot.cards import closed_space
 from bot.cards.notices import end_title
 from bot.cards.presenters import progress, run_history
 from bot.cards.presenters.card_state import (
-    CHOICE,
     EARLIER,
     LIVING,
     THREAD,
@@ -61,7 +59,10 @@ def living_cards(run: Run, services: Services, wanted: list[DesiredCard]) -> lis
     kept = posted_cards(services, run.id)
     places = _by_place(wanted, kept).items()
     shown = [_of_place(run, to, cards, kept) for to, cards in places]
-    return [*filter(None, shown), *(_below(run, slot) for slot in kept if _is_left(slot))]
+    return [
+        *filter(None, shown),
+        *(_below(run, slot) for slot in kept if slot.startswith(f"{EARLIER}:")),
+    ]
 
 
 def _by_place(
@@ -78,13 +79,6 @@ def _by_place(
         if slot.startswith(f"{LIVING}-direct:"):
             by_place.setdefault(slot.partition(":")[2], {})
     return by_place
-
-
-def _is_left(slot: str) -> bool:
-    """Return whether the card of a place has replaced the message in this slot."""
-    if slot.startswith(CHOICE):
-        return False
-    return slot.partition("-")[0] != LIVING and slot != closed_space.SLOT
 
 
 def _of_place(
@@ -232,15 +226,13 @@ def _below(run: Run, slot: str) -> DesiredCard:
         Text("living.below_words"),
         glyph=SKIPPED.glyph,
     )
-    to = slot.split(":")[1] if slot.startswith(f"{EARLIER}:") else _place_of(run, slot)
     return desired_card(
-        slot, view, notice(view), to=to, urgency="below", final=True, retires=True, prompt=""
+        slot,
+        view,
+        notice(view),
+        to=slot.split(":")[1],
+        urgency="below",
+        final=True,
+        retires=True,
+        prompt="",
     )
-
-
-def _place_of(run: Run, slot: str) -> str:
-    """Return the place of a card of an older version, which had one message for each request."""
-    _, direct, person = slot.partition("-direct:")
-    if direct:
-        return person
-    return run.requester.email if slot == "connect" else THREAD

@@ -40,7 +40,7 @@ def run(options: argparse.Namespace, env: Mapping[str, str]) -> int:
     if options.command == "look":
         return _look(options, settings, work)
     command = _with_option(options)
-    if command in OF_DATA and (refused := _data_problem(settings.redis_url, work)):
+    if command in OF_DATA and (refused := _data_problem(settings.redis_url)):
         print(refused, file=sys.stderr)  # noqa: T201  CLI output
         return BAD_SETTINGS
     return COMMANDS[command](settings, work)
@@ -107,7 +107,7 @@ def _worker(settings: BotSettings, work: Settings) -> int:
         partial(watch_gaps.ping_if_late, services): pulse.PING_EVERY_S,
         partial(measure.measure_secrets, services): measure.SECRETS_EVERY_S,
     }
-    return worker.main(settings, services.shutdown, timers, slow, work.encryption_keys)
+    return worker.main(settings, services.shutdown, timers, slow)
 
 
 def _check(settings: BotSettings, _work: Settings) -> int:
@@ -116,8 +116,8 @@ def _check(settings: BotSettings, _work: Settings) -> int:
     return worker_check.main(settings.redis_url)
 
 
-def _data_problem(url: str, work: Settings) -> str:
-    """Migrate older data, and return why this process cannot use the data, or an empty string.
+def _data_problem(url: str) -> str:
+    """Return why this process cannot use the data, or an empty string.
 
     The reason is that this version cannot read the data, or that Redis refuses the bot. If Redis is
     unavailable, the string is empty, and the log says why. The data is checked when Redis answers.
@@ -125,17 +125,12 @@ def _data_problem(url: str, work: Settings) -> str:
     try:
         with connect_for_web(url) as hurried, connect(url) as redis:
             hurried.ping()
-            if refused := kind_problem(hurried):
-                return refused
-            schema.ensure(redis, work.encryption_keys)
-    except schema.SchemaError as error:
-        return str(error)
+            return kind_problem(hurried) or schema.ensure(redis)
     except RedisError as error:
         refused = refusal(error)
         if not refused:
             log.warning("Redis does not answer yet", why=cause(error))
         return refused
-    return ""
 
 
 def _doctor(settings: BotSettings, work: Settings) -> int:
@@ -211,4 +206,4 @@ COMMANDS: dict[str, Callable[[BotSettings, Settings], int]] = {
     "audit --full": partial(_audit, full=True),
 }
 OF_DATA = frozenset({"web", "worker", "rekey"})
-"""Commands that need data of this version's layout, so that older data is migrated first."""
+"""Commands that need data of this version's layout."""

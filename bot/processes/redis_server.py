@@ -32,7 +32,7 @@ from redis.retry import Retry
 from bot import program
 from bot.processes.signals import dying_with_me
 from bot.settings import DATA_FOLDER
-from jobs.storage.connection import HOST, PORT, PORT_FILE, keeps_data_in
+from jobs.storage.connection import HOST, PORT, PORT_FILE
 
 LOCK_FILE = "redis.lock"
 """File in the data folder whose lock the server holds for as long as it runs."""
@@ -178,29 +178,6 @@ def _locked(folder: Path) -> int | None:
     return lock
 
 
-def _place(port: int, folder: Path) -> int | None:
-    """Return the descriptor of the folder's lock, or None while a server of the folder runs.
-
-    A server of an earlier version has no lock, but it answers at the usual port.
-    """
-    lock = _locked(folder)
-    if lock is not None and _answers_for(port, folder):
-        os.close(lock)
-        return None
-    return lock
-
-
-def _answers_for(port: int, folder: Path) -> bool:
-    """Return whether the server at the port keeps its data in this folder."""
-    try:
-        with Redis(
-            host=HOST, port=port, socket_timeout=1, socket_connect_timeout=1, retry=ONCE
-        ) as redis:
-            return keeps_data_in(redis.config_get("dir"), folder)
-    except RedisError:
-        return False
-
-
 def _choose(port: int | None) -> int:
     """Return the port to listen at, or 0 if another program keeps the requested port.
 
@@ -248,7 +225,7 @@ def main(port: int | None = None, folder: Path = DATA_FOLDER, *, stand_by: bool 
     if refused := problem(folder):
         return _say(refused, REFUSED)
     _wait_for_space(folder)
-    lock = _wait_for_place(port or PORT, folder, stand_by=stand_by)
+    lock = _wait_for_lock(folder, stand_by=stand_by)
     if lock is None:
         return _say(f"The embedded Redis of {folder.absolute()} runs already.", 1)
     chosen = _choose(port)
@@ -269,13 +246,13 @@ def main(port: int | None = None, folder: Path = DATA_FOLDER, *, stand_by: bool 
     return _serve(chosen, folder, lock)
 
 
-def _wait_for_place(port: int, folder: Path, *, stand_by: bool) -> int | None:
+def _wait_for_lock(folder: Path, *, stand_by: bool) -> int | None:
     """Wait for the folder's lock, and return its descriptor.
 
     Without ``stand_by`` the result is None if the lock is not free within ten seconds.
     """
     until = time.monotonic() + PORT_S
-    while (lock := _place(port, folder)) is None:
+    while (lock := _locked(folder)) is None:
         if not stand_by and time.monotonic() > until:
             return None
         time.sleep(STAND_BY_S)

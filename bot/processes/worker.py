@@ -14,7 +14,7 @@ import logging
 import platform
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from datetime import timedelta
 from functools import partial
 
@@ -110,28 +110,21 @@ def main(
     shutdown: Shutdown,
     timers: Timers | None = None,
     slow: Mapping[Callable[[], None], float] | None = None,
-    encryption_keys: Sequence[str] = (),
 ) -> int:
     """Run until SIGTERM; then let every worker finish its job, and return 0.
 
     Stopping takes at most 30 seconds, Redis included. ``slow`` maps functions that may wait for
     Webex to their interval in seconds. They run in a separate thread together with the monitoring
     of the webhooks. If REDIS_URL is not set, the embedded Redis is one more child.
-    ``encryption_keys`` are for older data (:mod:`jobs.runs.schema`).
     """
     preload()
     url = settings.redis_url
     roles = [
-        Role(
-            f"worker {number}",
-            partial(work, url, queues, shutdown, encryption_keys=encryption_keys),
-        )
+        Role(f"worker {number}", partial(work, url, queues, shutdown))
         for number, queues in enumerate(queues_of(settings.workers), 1)
     ]
     slow_timers = _slow_timers(settings, slow or {})
-    roles.append(
-        Role("timers", partial(_tick, url, encryption_keys, timers or Timers(), slow_timers))
-    )
+    roles.append(Role("timers", partial(_tick, url, timers or Timers(), slow_timers)))
     if settings.embedded_redis:
         if refused := redis_server.problem():
             print(refused, file=sys.stderr)  # noqa: T201  for the operator
@@ -160,12 +153,11 @@ def work(
     shutdown: Shutdown | None = None,
     *,
     burst: bool = False,
-    encryption_keys: Sequence[str] = (),
 ) -> int:
     """Run one RQ worker until SIGTERM, or with ``burst`` until its queues are empty."""
     if CARDS in queues and RUNS not in queues:
         _preload_dates()
-    redis = wait_for_redis(redis_url, encryption_keys)
+    redis = wait_for_redis(redis_url)
     warm_loop.keep()
     worker = BotWorker(
         [make_queue(redis, name) for name in queues],
@@ -181,8 +173,8 @@ def work(
     return 0
 
 
-def wait_for_redis(url: str, encryption_keys: Sequence[str] = ()) -> Redis:
-    """Return a connection to Redis once it takes writes and its data has the newest layout.
+def wait_for_redis(url: str) -> Redis:
+    """Return a connection to Redis once it takes writes and its data has the layout of this version.
 
     RQ gives up at the first failure, but at start all processes start together (facts/parts.md
     H). The layout is that of :mod:`jobs.runs.schema`.
@@ -199,11 +191,9 @@ def wait_for_redis(url: str, encryption_keys: Sequence[str] = ()) -> Redis:
             )
         said = True
         time.sleep(REDIS_PAUSE_S)
-    try:
-        schema.ensure(redis, encryption_keys)
-    except schema.SchemaError as error:
-        log.critical("data refused", why=str(error))
-        raise SystemExit(REFUSED) from None
+    if why := schema.ensure(redis):
+        log.critical("data refused", why=why)
+        raise SystemExit(REFUSED)
     return redis
 
 
@@ -227,7 +217,7 @@ def _silence(redis: Redis) -> str:
 
 
 def _leave_newer_data(redis: Redis) -> None:
-    """End this worker if a newer version has migrated the data since it was started.
+    """End this worker if a newer version has changed the layout since it was started.
 
     Raises:
         SystemExit: This version does not read the data any more. All of the worker's processes end.
@@ -237,8 +227,8 @@ def _leave_newer_data(redis: Redis) -> None:
         raise SystemExit(REFUSED)
 
 
-def _tick(redis_url: str, encryption_keys: Sequence[str], timers: Timers, slow: Timers) -> int:
-    redis = wait_for_redis(redis_url, encryption_keys)
+def _tick(redis_url: str, timers: Timers, slow: Timers) -> int:
+    redis = wait_for_redis(redis_url)
     timers.every(LAYOUT_S, partial(_leave_newer_data, redis))
     timers.every(FLUSH_S, partial(COUNTERS.flush, redis))
     return timers.run(slow)

@@ -9,7 +9,7 @@ import errno
 import signal
 import socket
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from http import HTTPStatus
 from types import FrameType
 from typing import NoReturn
@@ -87,13 +87,12 @@ def create_app(settings: BotSettings, redis: Redis, pages: Iterable[Blueprint] =
 class DataGate:
     """Gate that rejects requests while this version cannot use the data.
 
-    Redis may have been unavailable when this process started. Later a newer version may migrate the
-    data, so the layout is read again every few seconds.
+    Redis may have been unavailable when this process started. Later a newer version may change the
+    layout of the data, so the layout is read again every few seconds.
     """
 
-    def __init__(self, redis: Redis, encryption_keys: Sequence[str] = ()) -> None:
+    def __init__(self, redis: Redis) -> None:
         self._redis = redis
-        self._encryption_keys = encryption_keys
         self._was_open = False
         self._good_until = 0.0
 
@@ -120,16 +119,9 @@ class DataGate:
         self._was_open, self._good_until = True, time.monotonic() + LAYOUT_S
 
     def _problem(self) -> str:
-        """Return why the data cannot be used; the first time, older data is migrated."""
         if self._was_open:
             return schema.problem(self._redis)
-        if refused := kind_problem(self._redis):
-            return refused
-        try:
-            schema.ensure(self._redis, self._encryption_keys)
-        except schema.SchemaError as error:
-            return str(error)
-        return ""
+        return kind_problem(self._redis) or schema.ensure(self._redis)
 
 
 def on_error(error: Exception) -> Response:

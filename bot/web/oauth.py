@@ -244,13 +244,7 @@ class RehearsalSignIn:
 
 
 def _is_expected(run: Run, account: Account) -> bool:
-    """Return whether the account is the one that signs in for the mailbox.
-
-    A shared mailbox's run from an earlier version may name no delegate. Then any account is
-    expected, and the person who signs in becomes the delegate.
-    """
-    if run.fact("shared") and not run.fact("delegate_id"):
-        return True
+    """Return whether the account is the one that signs in for the mailbox."""
     expected = run.fact("delegate_id" if run.fact("shared") else "user_id")
     return account.object_id.lower() == expected.lower()
 

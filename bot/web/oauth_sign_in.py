@@ -94,7 +94,7 @@ class AdminSignIn:
         A run stays in the tenant that its plan was approved for. An account whose tenant does not
         own the mailbox's domain is refused here, before it is recorded.
         """
-        names = tuple(flow.msal.get(PERMISSIONS, ()))
+        names = tuple(flow.msal[PERMISSIONS])
         with sync_client(services.settings, read_seconds=CALLBACK_READ_S) as http:
             try:
                 signed_in = _bot(services, http).finish(
@@ -119,7 +119,7 @@ class AdminSignIn:
                 return CallbackResult(then=self.then)
         finish_tenant_check(token)
         services.vault.put(Sealed.ADMIN_SESSION.of(run.id), cache, SESSION_S)
-        data = {PERMISSIONS: " ".join(names)} if names else {}
+        data = {PERMISSIONS: " ".join(names)}
         event = Event(Kind.SIGNED_IN, now(), by=account.upn, account=account, data=data)
         return CallbackResult(event, account.upn, page=_arrival(run, account))
 

@@ -35,6 +35,6 @@ def whole_site(settings: BotSettings, work: Settings) -> Flask:
     app.after_request(CountsToRedis(services.redis))
     if settings.metrics_token and not settings.metrics_port:
         app.register_blueprint(metrics_page.page(services.redis, settings.metrics_token))
-    app.before_request(DataGate(services.redis, work.encryption_keys))
+    app.before_request(DataGate(services.redis))
     app.before_request(pages.use_browsers_language)
     return app

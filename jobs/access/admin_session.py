@@ -17,13 +17,11 @@ from jobs.microsoft.exchange import InvokeCommand
 from jobs.microsoft.graph import Graph
 from jobs.microsoft.identity import Identity
 from jobs.microsoft.scopes import (
-    GRAPH_READ_SCOPES,
-    GRAPH_SETUP_SCOPES,
     exchange_scope,
     graph_scopes,
 )
 from jobs.microsoft.tokens import Tokens
-from jobs.model import Account, RunKind
+from jobs.model import Account
 from jobs.runs.run import Run
 from jobs.runtime import Runtime
 from jobs.storage.vault import Sealed
@@ -76,7 +74,7 @@ async def open_clients(runtime: Runtime, run: Run, account: Account) -> AsyncIte
             tokens = Tokens(identity, cache, partial(_keep, runtime, run))
             graph = Graph(
                 http,
-                tokens.source(*graph_scopes(settings.graph_url, _permissions(run))),
+                tokens.source(*graph_scopes(settings.graph_url, run.permissions)),
                 settings.graph_url,
             )
             source = tokens.source(exchange_scope(settings.exchange_url))
@@ -95,14 +93,3 @@ async def open_clients(runtime: Runtime, run: Run, account: Account) -> AsyncIte
                 lambda: trace,
                 documents=documents,
             )
-
-
-def _permissions(run: Run) -> tuple[str, ...]:
-    """Return the Graph permissions of the run's sign-in.
-
-    A sign-in of an earlier version of the bot recorded no permissions. It asked for all that a run
-    of its kind may need.
-    """
-    return run.permissions or (
-        GRAPH_READ_SCOPES if run.kind is RunKind.CHECK else GRAPH_SETUP_SCOPES
-    )

@@ -45,19 +45,15 @@ GOOD, REFUSED = "good", "refused"
 
 @dataclass(frozen=True, slots=True)
 class OwnSignIn:
-    """Sign-in of the bot: its time, its requests' IDs in lower case, and whether it succeeded.
-
-    ``good`` is None if an earlier version of the bot recorded the sign-in, because that version did
-    not keep the result.
-    """
+    """Sign-in of the bot: its time, its requests' IDs in lower case, and whether it succeeded."""
 
     at: datetime
     ids: frozenset[str]
-    good: bool | None = None
+    good: bool
 
     def may_be(self, row: SignInRow) -> bool:
         """Return whether the row has the time and the result of this sign-in."""
-        return abs(row.at - self.at) <= NEAR and self.good in {None, row.good}
+        return abs(row.at - self.at) <= NEAR and self.good == row.good
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +119,7 @@ def own_sign_ins(redis: Redis, mailbox: str) -> OwnSignIns:
             OwnSignIn(
                 datetime.fromtimestamp(at, UTC),
                 frozenset(numbers),
-                {GOOD: True, REFUSED: False}.get(result),
+                result == GOOD,
             )
             for (at, result), numbers in ids.items()
         )

@@ -24,7 +24,7 @@ KEEP_COPY = {"yes": True, "no": False, "true": True, "false": False}
 CHECK_LOGIN = ("", "no", "yes")
 """Answers to whether checks log in as the mailbox.
 
-The card of an earlier version sends an empty one.
+It is empty for a channel that is set up again.
 """
 _DEFAULTS = {"lifetime": "12", "profile": "article", "keep_copy": "yes", "check_login": ""}
 _CHOICES: Mapping[str, tuple[Collection[str], Text]] = {

@@ -38,11 +38,8 @@ from jobs.storage.keys import Key
 
 CLEARED = "cleared"
 """Name of the audit entry that lists the older entries that retention has removed."""
-LABEL, LABEL_IN_LAYOUT_2 = b"audit trail: sealed events", b"audit trail"
-"""Purposes of the keys that seal the audit trail, the newer one first.
-
-If the audit trail has the newer seal, the events in the data are already protected.
-"""
+LABEL = b"audit trail: sealed events"
+"""Purpose of the keys that seal the audit trail."""
 SLICE = 5_000
 """Number of entries that are read from Redis, or removed, at a time."""
 log = structlog.get_logger(__name__)
@@ -122,10 +119,10 @@ class Trail:
     verifies.
     """
 
-    def __init__(self, redis: Redis, encryption_keys: Sequence[str], label: bytes = LABEL) -> None:
+    def __init__(self, redis: Redis, encryption_keys: Sequence[str]) -> None:
         self._redis = redis
         self._keys = tuple(
-            hmac.digest(key.encode(), label, "sha256") for key in encryption_keys
+            hmac.digest(key.encode(), LABEL, "sha256") for key in encryption_keys
         ) or (b"",)
 
     def add(
@@ -296,16 +293,13 @@ class Trail:
         head = _head(raw)
         return head is not None and self._key_of(head) is not None and _hash_of(line) == head.hash
 
-    def take_over(self, older: Trail) -> None:
-        """Seal the end of the trail that ``older``, a trail with an older seal's key, has sealed.
-
-        Nothing is done if its end is not sealed by that key.
-        """
+    def reseal(self) -> None:
+        """Seal the end with the first key; do nothing if none of the keys has sealed it."""
 
         def attempt(pipe: Pipeline) -> None:
             head = _head(pipe.get(keys.audit_head()))
             pipe.multi()
-            if head is not None and older._key_of(head) is not None:
+            if head is not None and self._key_of(head) is not None:
                 pipe.set(keys.audit_head(), codec.dump(self._sealed(head)))
 
         self._redis.transaction(attempt, keys.audit_head())

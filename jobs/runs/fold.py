@@ -135,10 +135,7 @@ def _differs(run: Run, event: Event) -> Run:
 
 
 def _approved(run: Run, event: Event) -> Run:
-    """Return the run after an approval, which counts for the present plan and its addresses only.
-
-    Older approvals do not name the addresses.
-    """
+    """Return the run after an approval, which counts for the present plan and its addresses only."""
     if run.plan is None or run.plan.id != event.data["plan"]:
         return run
     if any(event.data.get(name, value) != value for name, value in addresses(run.channel).items()):

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import partial
 
+import msgspec
 from redis import Redis
 from redis.client import Pipeline
 
@@ -21,7 +22,6 @@ from jobs.runs.audit import Trail
 from jobs.runs.audit_entries import entry
 from jobs.runs.channel_index import ChannelIndex
 from jobs.runs.event_log import EventLog
-from jobs.runs.protection import has_message, owner
 from jobs.storage import codec, keys, watch_keys
 from jobs.storage.keys import Key
 from jobs.storage.mac import Authenticator
@@ -136,7 +136,7 @@ class Rekeying:
         result = self._pass(self._renewed)
         trail = self._look_at_trail()
         if trail.older:
-            self._trail.take_over(self._trail)
+            self._trail.reseal()
         result.add(What.TRAIL, trail)
         counts = {
             what.replace(" ", "_"): str(count) for what, count in result.older.items() if count
@@ -177,7 +177,7 @@ class Rekeying:
     def _look(self, place: _Place, reader: Reader, key: bytes) -> Found:
         stored = reader.type(key)
         if stored == place.type:
-            return place.look(reader, key, owner(key, place.pattern))
+            return place.look(reader, key, _owner(key, place.pattern))
         is_other = stored == b"none" or place.what is What.CHANNELS  # a channel has other keys, too
         return Found() if is_other else Found(foreign=(_name(key),))
 
@@ -211,7 +211,7 @@ class Rekeying:
         writes: list[Write] = []
         for raw_slot, raw in reader.hgetall(key).items():
             slot, value = codec.as_bytes(raw_slot), codec.as_bytes(raw)
-            if not has_message(value):
+            if not _has_message(value):
                 continue
             name = slot.decode(errors="replace")
             own = self._authenticator.renewed(("card", run_id, name), value)
@@ -233,6 +233,21 @@ class Rekeying:
         if not seen.entries:
             return Found()
         return Found(newest=1) if seen.newest_key else Found(older=1)
+
+
+def _owner(key: bytes, pattern: Key) -> str:
+    """Return the part of a key that a pattern leaves open."""
+    first, _, last = pattern.partition("*")
+    return key.decode(errors="replace").removeprefix(first).removesuffix(last)
+
+
+def _has_message(value: bytes) -> bool:
+    """Return whether a field of a run's cards is the state of a posted card."""
+    try:
+        card = msgspec.json.decode(value)
+    except msgspec.MsgspecError:
+        return False
+    return isinstance(card, dict) and "message" in card
 
 
 def _text(renew: Renew) -> Look:

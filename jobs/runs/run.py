@@ -163,7 +163,7 @@ class Run:
     ``search`` is the result of a check's search for a channel that is not known here, and
     ``discovered`` is true once that channel is known. ``silent`` are the clouds that give a check
     no answer so far, and ``once_silent`` also those that have answered since. ``permissions`` are
-    the Graph permissions that the sign-in asked for. They are empty in runs of earlier versions.
+    the Graph permissions that the sign-in asked for.
     ``requests`` are the messages and button presses that were carried out: the event of one is
     handled again if its worker dies before it says so.
     """

@@ -51,8 +51,7 @@ WHERE_REPLACED = "old_secret"
 CHECK_LOGIN = "check_login"
 """Question whether checks may log in as the mailbox by themselves.
 
-A run without an answer has the rehearsal, as in earlier versions and for a channel that is set up
-again.
+A run without an answer has the rehearsal, as for a channel that is set up again.
 """
 SECRET_SHOWN = "secret_shown"  # noqa: S105  the name of a question
 """Answer of the one-time page: the key ID of the client secret that it has shown."""

@@ -46,10 +46,9 @@ def permissions_for(run: Run) -> tuple[str, ...]:
 def missing_permissions(run: Run) -> tuple[str, ...]:
     """Return the permissions that the plan of a fix needs and its sign-in did not ask for.
 
-    The result is empty if the sign-in recorded no permissions, as in runs of earlier versions. Without
-    the sign-in log the requester confirms the token, so nobody signs in once more for it.
+    Without the sign-in log the requester confirms the token, so nobody signs in once more for it.
     """
-    if run.kind is not RunKind.FIX or not run.permissions:
+    if run.kind is not RunKind.FIX:
         return ()
     have = with_included(run.permissions)
     return tuple(name for name in permissions_for(run) if name not in have | OPTIONAL)

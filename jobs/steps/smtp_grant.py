@@ -24,13 +24,8 @@ from jobs.runs.run import RecordedChange
 SMTP = frozenset({"SMTP.Send"})
 SIGN_IN = frozenset({"offline_access", "openid", "profile"})
 RESOURCES = ("exchange", "graph")
-OF_ALL, OF = "of_all", "principal"
-"""Marks in a recorded change that say which grants the change belongs to.
-
-The first mark means the grants for all users of the tenant, which earlier versions made for a
-shared mailbox. The second one means the grants of the user with this ID instead of the mailbox's
-user.
-"""
+OF = "principal"
+"""Mark in a recorded change: the grants are those of the user with this ID, the delegate's."""
 
 
 class SmtpGrant(Undoable):
@@ -140,7 +135,7 @@ class SmtpGrant(Undoable):
     def _mine(
         self, ctx: StepContext, grants: list[dict[str, object]], marks: Mapping[str, str]
     ) -> dict[str, dict[str, object]]:
-        user = "" if OF_ALL in marks else marks.get(OF) or ctx.fact("user_id")
+        user = marks.get(OF) or ctx.fact("user_id")
         mine = _with(grants, "principalId", user)
         return {
             name: grant
@@ -207,7 +202,7 @@ def _marks(ctx: StepContext) -> dict[str, str]:
 
 def _recorded_marks(past: RecordedChange) -> dict[str, str]:
     """Return the marks that a run has recorded with its values."""
-    return {name: past.values_before[name] for name in (OF_ALL, OF) if name in past.values_before}
+    return {name: value for name, value in past.values_before.items() if name == OF}
 
 
 async def _put_back(ctx: StepContext, grant: dict[str, object], scopes: str) -> None:

@@ -152,11 +152,6 @@ def space_bulk_check(room: str) -> Key:
     return _key("space", room, "bulk_check")
 
 
-def space_bulk_check_in_layout_1(room: str) -> Key:
-    """Return the key that data layout 1 used for the newest ``/check all`` of a space."""
-    return _key("space", room, "round")
-
-
 def space_members_checked(room: str) -> Key:
     """Return the key that marks that a space had no member of another organization a moment ago."""
     return _key("space", room, "ours")
@@ -201,11 +196,6 @@ def sealed(name: str) -> Key:
 def secrets_shown() -> Key:
     """Return the key of the key ids of the client secrets that somebody has seen."""
     return _key("secrets", "handed-over")
-
-
-def page_token_in_layout_2(digest: str) -> Key:
-    """Return the key that data layout 2 used for a page link's purpose, by its token's hash."""
-    return _key("ticket", digest)
 
 
 def audit_entries() -> Key:
@@ -391,8 +381,3 @@ def event_lock(event_id: str) -> Key:
 def webhooks_lock() -> Key:
     """Return the key of the lock that is held while the webhooks are registered."""
     return _key("webhooks", "lock")
-
-
-def schema_lock() -> Key:
-    """Return the key of the lock of the process that migrates the data."""
-    return _key("schema", "lock")

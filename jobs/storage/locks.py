@@ -57,7 +57,6 @@ class LockKind(StrEnum):
     DRAW = "draw"
     EVENT = "event"
     WEBHOOKS = "webhooks"
-    SCHEMA = "schema"
     WATCH = "watch"
 
 
@@ -67,7 +66,6 @@ _KEYS: dict[LockKind, Callable[[str], Key]] = {
     LockKind.DRAW: keys.draw_lock,
     LockKind.EVENT: keys.event_lock,
     LockKind.WEBHOOKS: lambda _: keys.webhooks_lock(),
-    LockKind.SCHEMA: lambda _: keys.schema_lock(),
     LockKind.WATCH: watch_keys.watch_lock,
 }
 

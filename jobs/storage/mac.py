@@ -70,11 +70,6 @@ def mac_of(line: bytes) -> str:
     return mac if mac.isascii() else ""
 
 
-def unprotected(line: bytes) -> bytes:
-    """Return the JSON object without its MAC; unchanged if it has none."""
-    return line[:-_TAIL] + b"}" if mac_of(line) else line
-
-
 def _mac(key: bytes, context: Context, body: bytes) -> str:
     return hmac.digest(key, msgspec.json.encode(context) + body, "sha256").hex()
 

@@ -10,7 +10,6 @@ was copied to another name does not open.
 from __future__ import annotations
 
 from enum import StrEnum
-from functools import partial
 from typing import NewType
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
@@ -115,21 +114,6 @@ class Vault:
             return self._fernet.rotate(sealed)
         return sealed
 
-    def bind_all(self) -> None:
-        """Bind every value to the name that it has, for data from before layout 3.
-
-        This trusts the names in Redis, so it may be done only once (:mod:`jobs.runs.protection`).
-        """
-        for key in self._redis.scan_iter(keys.sealed("*")):
-            name = VaultName(key.decode().removeprefix(keys.sealed("")))
-            self._redis.transaction(partial(self._bind, name), key)
-
-    def _bind(self, name: VaultName, pipe: Pipeline) -> None:
-        text = self._decrypted(pipe.get(keys.sealed(name)))
-        pipe.multi()
-        if text is not None and not text.startswith(_bound(name)):
-            pipe.set(keys.sealed(name), self._sealed(name, text), keepttl=True)
-
     def _left_ms(self, pipe: Pipeline, name: VaultName) -> int | None:
         left = int(pipe.pttl(keys.sealed(name)))
         return left if left > 0 else None
@@ -138,18 +122,13 @@ class Vault:
         return self._fernet.encrypt((_bound(name) + value).encode())
 
     def _open(self, name: VaultName, sealed: object) -> str | None:
-        text = self._decrypted(sealed)
-        if text is None or not text.startswith(_bound(name)):
-            return None
-        return text.removeprefix(_bound(name))
-
-    def _decrypted(self, sealed: object) -> str | None:
         if not isinstance(sealed, bytes):
             return None
         try:
-            return self._fernet.decrypt(sealed).decode()
+            text = self._fernet.decrypt(sealed).decode()
         except InvalidToken:
             return None
+        return text.removeprefix(_bound(name)) if text.startswith(_bound(name)) else None
 
 
 def _bound(name: VaultName) -> str:

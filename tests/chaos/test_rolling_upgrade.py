@@ -26,13 +26,13 @@ from practice.conversation import apps, fresh, space
 from practice.environment import ROOT
 from tests.fixtures.hosts import IN_URL, WEBS, WORKERS, Hosts
 from tests.fixtures.networks import has_networks
-from tests.fixtures.waiting import LIMIT_S, until
+from tests.fixtures.waiting import LIMIT_S
 
 pytestmark = pytest.mark.skipif(
     not has_networks(), reason="networks of one's own need root or user namespaces, and Python 3.12"
 )
 PRODUCT = ("bot", "jobs", "adaptive_cards")
-MIGRATIONS = "jobs/runs/migrations.py"
+SCHEMA = "jobs/runs/schema.py"
 APPS = {"prefix": "/graph/v1.0/applications", "times": 1, "delay_s": 2.0}
 
 
@@ -47,8 +47,8 @@ def git(*words: str) -> bytes:
 
 def layout(commit: str) -> int:
     """Return the layout number of the data in a product version, or 0 if it cannot be read."""
-    found = re.findall(rb"\bto=(\d+)", git("show", f"{commit}:{MIGRATIONS}"))
-    return max(map(int, found), default=0)
+    found = re.search(rb"^LAYOUT = (\d+)$", git("show", f"{commit}:{SCHEMA}"), re.MULTILINE)
+    return int(found[1]) if found else 0
 
 
 def checkout(commit: str, folder: Path) -> Path:
@@ -67,20 +67,9 @@ def earlier(tmp_path_factory: pytest.TempPathFactory) -> Path:
         pytest.skip(
             "this clone has no earlier version of the product: get it by `git fetch --unshallow`"
         )
-    if layout(commit) != schema.NEWEST:
+    if layout(commit) != schema.LAYOUT:
         pytest.skip("the data of the version before this one has another layout")
     return checkout(commit, tmp_path_factory.mktemp("earlier"))
-
-
-@pytest.fixture(scope="module")
-def older(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Folder with the code of the newest version whose data has an older layout."""
-    commits = git("log", "--first-parent", "--format=%h", "-n8", "--", MIGRATIONS).decode().split()
-    before = (f"{commit}~1" for commit in commits)
-    commit = next((each for each in before if 0 < layout(each) < schema.NEWEST), "")
-    if not commit:
-        pytest.skip("the project's history has no version whose data has an older layout")
-    return checkout(commit, tmp_path_factory.mktemp("older"))
 
 
 @pytest.fixture(scope="module")
@@ -143,33 +132,16 @@ def test_an_upgrade_and_a_downgrade_in_the_middle_of_a_setup(
     assert run_here(stack, "audit", "--full").returncode == 0
 
 
-def run_here(stack: Hosts, *words: str, code: Path = ROOT) -> subprocess.CompletedProcess[str]:
+def run_here(stack: Hosts, *words: str) -> subprocess.CompletedProcess[str]:
     """Run a command of the bot on this machine, where Redis is reached without TLS."""
     url = f"redis://:{IN_URL}@127.0.0.1:{stack.ports.redis}/0"
-    env = stack.processes["worker1"].env | {"REDIS_URL": url, "PYTHONPATH": str(code)}
+    env = stack.processes["worker1"].env | {"REDIS_URL": url, "PYTHONPATH": str(ROOT)}
     return subprocess.run(  # noqa: S603  our own command line
         [sys.executable, "-m", "bot", *words],
         env=env,
-        cwd=code,
+        cwd=ROOT,
         capture_output=True,
         text=True,
         timeout=LIMIT_S,
         check=False,
     )
-
-
-@pytest.mark.parametrize("command", ["web", "worker"])
-def test_a_downgrade_below_the_layout_is_refused(
-    stack: Hosts, people: People, older: Path, command: str
-) -> None:
-    """A version whose data has an older layout refuses to start and changes nothing.
-
-    It ends with exit code 2 and a sentence that says which version to start.
-    """
-    with stack.redis() as redis:
-        before = until(lambda: redis.get("schema"))
-        done = run_here(stack, command, code=older)
-        assert redis.get("schema") == before
-    said = f"The data in Redis has layout {schema.NEWEST}, and this version reads up to layout"
-    assert (done.returncode, said in done.stderr) == (2, True), done.stderr
-    assert "start the version that wrote it" in done.stderr

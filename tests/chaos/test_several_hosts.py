@@ -169,16 +169,16 @@ def test_the_host_that_works_on_a_run_freezes(stack: Hosts, people: People, walk
         assert judge.after_ends(redis) == 0
 
 
-def test_a_newer_version_migrates_the_data_under_running_hosts(
+def test_the_data_gets_a_newer_layout_under_running_hosts(
     stack: Hosts, people: People, walk: Walk, request: pytest.FixtureRequest
 ) -> None:
-    """Hosts of an older version stop working once a newer version has migrated the data.
+    """Hosts of an older version stop working once a newer version has changed the layout.
 
     The older workers end with a sentence and exit code 2, and the older web hosts are not ready. No
     command is answered meanwhile. Once the data has their layout again, they work.
     """
     with stack.redis() as redis:
-        redis.set(keys.schema(), schema.NEWEST + 1)
+        redis.set(keys.schema(), schema.LAYOUT + 1)
         request.addfinalizer(lambda: restore(stack))
         began = time.monotonic()
         codes = [stack.ended(name) for name in WORKERS]
@@ -186,7 +186,7 @@ def test_a_newer_version_migrates_the_data_under_running_hosts(
         for name in WEBS:
             until(refuses(stack, name), f"{name} to refuse")
         said = people.say(walk.requester, "/help", walk.room)["id"]
-        sentence = f"The data in Redis has layout {schema.NEWEST + 1}"
+        sentence = f"The data in Redis has layout {schema.LAYOUT + 1}"
         logs = {name: stack.processes[name].tail(200) for name in (*WEBS, *WORKERS)}
         assert (codes, [name for name, log in logs.items() if sentence not in log]) == ([2] * 3, [])
         assert answers(people, [said]) == Counter()
@@ -212,7 +212,7 @@ def test_the_host_that_works_on_a_run_is_killed(stack: Hosts, people: People, wa
 def restore(stack: Hosts) -> None:
     """Give the data in Redis its layout number back."""
     with stack.redis() as redis:
-        redis.set(keys.schema(), schema.NEWEST)
+        redis.set(keys.schema(), schema.LAYOUT)
 
 
 def refuses(stack: Hosts, name: str) -> Callable[[], bool]:

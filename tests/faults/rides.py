@@ -33,7 +33,7 @@ from jobs.runs.run_store import RunStore
 from jobs.runtime import NoListener
 from jobs.settings import Settings
 from jobs.steps import all_steps, steps_of
-from jobs.storage.mac import unprotected
+from jobs.storage import codec
 from jobs.storage.vault import Vault
 from practice.microsoft import Cloud
 from practice.settings import PracticeSettings
@@ -257,8 +257,8 @@ class Ride:
         run_id, redis = self.ctx.run.id, self.country.redis
         key = f"run:{run_id}:events"
         moved = [
-            re.sub(rb'"until":"2[^"]+"', b'"until":"2020-01-01T00:00:00Z"', unprotected(raw))
-            for raw in redis.lrange(key, 0, -1)
+            re.sub(rb'"until":"2[^"]+"', b'"until":"2020-01-01T00:00:00Z"', codec.dump(event))
+            for event in self.ctx.store.events(run_id)
         ]
         for place, line in enumerate(self.ctx.store.event_log.chained(run_id, moved)):
             redis.lset(key, place, line.decode())

@@ -363,7 +363,7 @@ def test_the_doctor_says_that_the_data_is_newer(env: dict[str, str], redis: Redi
 
 
 REFUSED = (
-    f"The data in Redis has layout 99, and this version reads up to layout {schema.NEWEST}: "
+    f"The data in Redis has layout 99, and this version reads layout {schema.LAYOUT}: "
     "start the version that wrote it,"
     " or use another REDIS_URL or REDIS_PREFIX."
 )

@@ -134,7 +134,7 @@ def test_a_redis_that_is_only_starting_is_waited_for(free_port: int, tmp_path: P
         until(lambda: connects(free_port))
         said, _ = waiting.communicate("go\n", LIMIT_S)
         redis_server.stop(second)
-    assert (waiting.returncode, said.splitlines()[-1]) == (0, f"{schema.NEWEST}")
+    assert (waiting.returncode, said.splitlines()[-1]) == (0, f"{schema.LAYOUT}")
     assert "is loading the dataset in memory" in said
 
 

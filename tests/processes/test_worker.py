@@ -66,15 +66,15 @@ def a_while_ago() -> str:
     return (now() - retry.API_LAG).isoformat()
 
 
-def test_a_worker_leaves_data_that_a_newer_version_has_migrated(
+def test_a_worker_leaves_data_of_a_newer_layout(
     worker: subprocess.Popen[bytes], redis: Redis, webex_script: Any
 ):
-    """A worker ends with exit code 2 once a newer version has migrated the data.
+    """A worker ends with exit code 2 once a newer version has changed the layout.
 
     An event of that time is left for the newer version's workers.
     """
     until(lambda: len(Worker.all(connection=redis)) == len(WORKERS))
-    redis.set(keys.schema(), schema.NEWEST + 1)
+    redis.set(keys.schema(), schema.LAYOUT + 1)
     EventQueue(redis).add(WebhookEvent("messages", "newer", "ann", "room", a_while_ago()))
     assert worker.wait(LIMIT_S) == 2
     assert ("GET", "/messages/newer", None) not in webex_script.asked

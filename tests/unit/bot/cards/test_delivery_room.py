@@ -104,10 +104,7 @@ def test_a_direct_card_that_somebody_deleted(
 def test_a_room_that_webex_did_not_tell_is_asked_once(
     services: Services, run: Run, webex_script: Any, reply: Any
 ):
-    """If the room of a direct card is unknown, Webex is asked for it once.
-
-    The room is unknown for a card that an older version of the bot posted.
-    """
+    """If the room of a direct card is unknown, Webex is asked for it once."""
     webex_script.on(
         "GET",
         "/messages/posted-1",

@@ -63,7 +63,7 @@ def test_data_of_a_newer_version(redis: Redis):
     The web process answers every request with 503 then.
     """
     alive(redis)
-    redis.set("schema", schema.NEWEST + 1)
+    redis.set("schema", schema.LAYOUT + 1)
     assert health.look(redis).data == "refused"
 
 

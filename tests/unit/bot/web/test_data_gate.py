@@ -20,13 +20,13 @@ def app(settings: BotSettings, redis: Redis) -> Flask:
     return made
 
 
-def test_older_data_is_migrated_by_the_first_request(app: Flask, redis: Redis):
-    """The first request migrates older data, and no later request looks at the layout again.
+def test_the_first_request_writes_the_number(app: Flask, redis: Redis):
+    """The first request writes the layout's number, and no later request looks at it again.
 
     This also holds if Redis comes back without its data.
     """
     assert app.test_client().post("/webhooks/webex").status_code == 415
-    assert redis.get("schema") == str(schema.NEWEST).encode()
+    assert redis.get("schema") == str(schema.LAYOUT).encode()
     redis.flushall()
     assert app.test_client().post("/webhooks/webex").status_code == 415
     assert redis.exists("schema") == 0
@@ -37,32 +37,32 @@ def test_newer_data_is_not_served(app: Flask, redis: Redis):
 
     The health of the process is another matter, so /healthz answers 200.
     """
-    redis.set("schema", schema.NEWEST + 1)
+    redis.set("schema", schema.LAYOUT + 1)
     paths = ("/signin/x", "/readyz", "/healthz")
     assert [app.test_client().get(path).status_code for path in paths] == [503, 503, 200]
     redis.flushall()
     assert app.test_client().get("/signin/x").status_code == 404
 
 
-def test_data_that_a_newer_version_migrates_is_not_served_any_more(
+def test_data_of_a_newer_layout_is_not_served_any_more(
     app: Flask, redis: Redis, monkeypatch: pytest.MonkeyPatch
 ):
-    """The layout is read again after a while, so data that a newer version migrated get 503.
+    """The layout is read again after a while, so data of a newer layout get 503.
 
     If Redis is away at that time, the pages answer for themselves.
     """
     monkeypatch.setattr("bot.web.app.LAYOUT_S", 0)
     served = app.test_client().get("/signin/x").status_code
-    redis.set("schema", schema.NEWEST + 1)
+    redis.set("schema", schema.LAYOUT + 1)
     refused = app.test_client().get("/signin/x").status_code
-    redis.set("schema", schema.NEWEST)
+    redis.set("schema", schema.LAYOUT)
     assert (served, refused, app.test_client().get("/signin/x").status_code) == (404, 503, 404)
 
 
 def test_the_layout_is_not_read_for_every_request(app: Flask, redis: Redis):
     """After a good answer, the layout of the data is not read again for some seconds."""
     assert app.test_client().get("/signin/x").status_code == 404
-    redis.set("schema", schema.NEWEST + 1)
+    redis.set("schema", schema.LAYOUT + 1)
     assert app.test_client().get("/signin/x").status_code == 404
 
 

@@ -210,8 +210,8 @@ def test_two_flows_in_one_browser(
     assert browser.get(BACK, query_string=first).status_code == 200
 
 
-def test_a_flow_of_an_earlier_version_fits_no_browser():
-    """The state of an earlier version names no browser, so the person begins once more."""
+def test_a_state_without_a_browser_fits_none():
+    """A state that names no browser fits none, so the person begins once more."""
     assert not is_browser_of("", "")
     assert not is_browser_of("", "x" * 43)
 

@@ -174,10 +174,10 @@ def test_after_a_move_the_same_webhooks_call_the_new_address(settings: BotSettin
     assert WebhookRegistrar(shelf, redis, moved(settings)).watch() == Outcome()
 
 
-def test_webhooks_of_an_older_version_move_too(settings: BotSettings, redis: Redis):
-    """The webhooks of an older version also move to the new address.
+def test_webhooks_that_were_not_remembered_move_too(settings: BotSettings, redis: Redis):
+    """Webhooks from before a loss of the data also move to the new address.
 
-    The older version has not remembered them, but a start of this version at the old address has.
+    Redis has forgotten them, but a start at the old address has remembered them again.
     """
     shelf = WebhookShelf(*good())
     WebhookRegistrar(shelf, redis, settings).register()

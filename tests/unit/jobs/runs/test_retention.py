@@ -234,7 +234,7 @@ def test_a_run_that_gets_an_event_at_that_moment(
 ):
     """A run that gets an event while retention judges it is not removed.
 
-    The store adds nothing after a run's end, but a worker of an older version may still do so.
+    The store adds nothing after a run's end, but another client of Redis may do so.
     """
     old = run_of()
     pass_time((RUN_DAYS + 1) * DAY_S)

@@ -113,16 +113,12 @@ def test_an_undo_asks_for_the_steps_that_it_puts_back(undone: tuple[str, ...], a
 
 
 def test_what_an_approved_plan_lacks():
-    """A fix asks for the permissions that its plan lacks in a second sign-in.
-
-    A run of an earlier version asked for all of them at once.
-    """
+    """A fix asks for the permissions that its plan lacks in a second sign-in."""
     fix = run(RunKind.FIX, "application", "forwarding")
     read = replace(fix, permissions=tuple(sorted(READS)))
     assert missing_permissions(read) == (APPS,)
     assert missing_permissions(replace(fix, permissions=(APPS, *sorted(READS)))) == ()
     assert missing_permissions(replace(fix, permissions=permissions_for(fix))) == ()
-    assert missing_permissions(fix) == ()
     assert missing_permissions(replace(read, kind=RunKind.SETUP)) == ()
 
 

@@ -181,37 +181,6 @@ async def test_an_undo_takes_the_delegate_s_grant_back(
     }
 
 
-async def test_an_undo_takes_the_grant_for_all_users_back(
-    given: Callable[..., StepContext], cloud: Any
-):
-    """An undo removes a grant to all users that an earlier version made for a shared mailbox.
-
-    The users' own grants stay.
-    """
-    cloud.on(READ, [SMTP, *OF_ALL])
-    was, left = (
-        NONE_OF_ALL,
-        NONE_OF_ALL | {"exchange": "SMTP.Send", "graph": "offline_access openid profile"},
-    )
-    line = Change("smtp_grant", "E5", Text("a"), Text("b"), Text("c"), Scope.TENANT, "x")
-    past, ctx = (
-        RecordedChange("smtp_grant", line, Text("b"), was, left, ("R1",)),
-        given(facts=FACTS, kind="undo"),
-    )
-    assert (
-        (await STEP.inspect_undo(ctx, past)).state,
-        STEP.undo_command(ctx, past).split()[1],
-    ) == (
-        State.WRONG,
-        "DELETE",
-    )
-    await STEP.undo(ctx, past)
-    assert {what for what, _ in cloud.writes} == {
-        "DELETE /oauth2PermissionGrants/g3",
-        "DELETE /oauth2PermissionGrants/g4",
-    }
-
-
 async def test_the_users_own_scopes_are_written_down(given: Callable[..., StepContext], cloud: Any):
     """The user's own scopes are recorded for an undo, in a fixed order.
 

@@ -98,20 +98,3 @@ def test_a_copied_value_does_not_open(vault: Vault, redis: Redis):
         redis.copy("sealed:session:A", f"sealed:{other}", replace=True)
         assert (vault.get(other), vault.take(other)) == (None, None)
     assert vault.get("session:A") == "token"
-
-
-def test_values_from_before_are_bound_once(redis: Redis):
-    """A value of data layout 2 is bound to its name once, and keeps its expiry.
-
-    A value that is bound already stays unchanged.
-    """
-    key = Fernet.generate_key().decode()
-    vault = Vault(redis, (key,))
-    redis.set("sealed:old:A", Fernet(key).encrypt(b"1"), ex=600)
-    vault.put("new:A", "2", 60)
-    assert vault.get("old:A") is None
-    before = redis.get("sealed:new:A")
-    for _ in range(2):
-        vault.bind_all()
-    assert (vault.get("old:A"), vault.get("new:A"), redis.get("sealed:new:A")) == ("1", "2", before)
-    assert 0 < int(redis.ttl("sealed:old:A")) <= 600  # type: ignore[arg-type]  # see above

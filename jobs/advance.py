@@ -24,7 +24,7 @@ from jobs.engine.recorder import StoppingError
 from jobs.model import RunKind, State, Turn
 from jobs.next_action import blocking_steps, next_action
 from jobs.runs import deaths, trust
-from jobs.runs.event_log import NOT_AUDITED, foreign_event
+from jobs.runs.event_log import HISTORY, NOT_AUDITED, foreign_event
 from jobs.runs.reference import new_reference
 from jobs.runs.run import AttemptOverError, Event, ForeignRunError, Kind, Run, RunGoneError
 from jobs.runs.run_store import RunStore
@@ -172,6 +172,9 @@ async def _advance(runtime: Runtime, lease: RenewedLock, run_id: str) -> int:
     run = runtime.store.load(run_id)
     if run.ended or not run.detailed:
         return run.version
+    if gap := run.problems.get(HISTORY):
+        mailbox = run.channel.mailbox
+        log.error("the run's history has a gap", run=run_id, mailbox=mailbox, entry=gap.code)
     return await _work(runtime, lease, run)
 
 

@@ -158,7 +158,7 @@ def _placed(card: DesiredCard) -> DesiredCard:
 def _with_lines(run: Run, card: DesiredCard) -> DesiredCard:
     """Return the thread's card with the answered requests and those that are open elsewhere."""
     before = () if card.slot == "intake" else (*_steps_done(run, card), *run_history.lines(run))
-    also = _elsewhere(run, card)
+    also = (*run_history.doubts([run]), *_elsewhere(run, card))
     if not before and not also:
         return _placed(card)
     drawn = with_lines(card.card, before, also)

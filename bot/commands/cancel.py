@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from contextlib import suppress
 
 from adaptive_cards import notice, offer
+from adaptive_cards.card import Card
 from adaptive_cards.cards.notice import NoticeView
 from adaptive_cards.glyphs import SKIPPED
 from bot.cards import choices
 from bot.cards.presenters.card_state import posted_cards
 from bot.cards.presenters.ended import left, undo_button
+from bot.cards.presenters.run_history import with_doubts
 from bot.chat.context import ChatContext
 from bot.chat.permissions import AccessPolicy
 from bot.commands import Command
@@ -40,13 +43,13 @@ def run(ctx: ChatContext, argument: str) -> None:
     open_runs = canceled or [each for each in runs if not each.ended]
     wanted = [each for each in open_runs if _is_named(each, named)]
     if len(wanted) == 1:
-        _cancel_only(ctx, wanted[0])
+        _cancel_only(ctx, wanted[0], runs)
     elif wanted:
-        _choose(ctx, Text("notice.cancel_which_title"), wanted)
+        _choose(ctx, Text("notice.cancel_which_title"), wanted, runs)
     elif open_runs:
-        _choose(ctx, Text("notice.cancel_unknown_title", {"typed": named}), open_runs)
+        _choose(ctx, Text("notice.cancel_unknown_title", {"typed": named}), open_runs, runs)
     else:
-        _nothing(ctx)
+        _nothing(ctx, runs)
 
 
 def _is_named(run: Run, named: str) -> bool:
@@ -54,30 +57,32 @@ def _is_named(run: Run, named: str) -> bool:
     return not named or named in {run.channel.mailbox, run.id.lower()}
 
 
-def _nothing(ctx: ChatContext) -> None:
-    """Say that no run of this space is open."""
-    ctx.notify(
-        NoticeView(
-            Text("notice.cancel_kicker"),
-            Text("notice.cancel_nothing_title"),
-            Text("notice.cancel_nothing_words"),
-        )
+def _nothing(ctx: ChatContext, known: Iterable[Run]) -> None:
+    """Say that no run of this space is open, and name the runs in doubt."""
+    view = NoticeView(
+        Text("notice.cancel_kicker"),
+        Text("notice.cancel_nothing_title"),
+        Text("notice.cancel_nothing_words"),
     )
+    ctx.say(with_doubts(notice(view), known))
 
 
-def _choose(ctx: ChatContext, title: Text, runs: list[Run]) -> None:
-    """Offer the newest runs as buttons, on a card that is edited when one of them ends."""
+def _choose(ctx: ChatContext, title: Text, runs: list[Run], known: Iterable[Run]) -> None:
+    """Offer the newest runs as buttons, on a card that is edited when one of them ends.
+
+    The card also names those of the ``known`` runs that are in doubt.
+    """
     offered = runs[:RUNS_MOST]
     shows = choices.shows(offered)
-    posted = ctx.say(offer(choices.view(title, offered)), shows=shows)
+    posted = ctx.say(with_doubts(offer(choices.view(title, offered)), known), shows=shows)
     if posted.id:
         choices.mark_posted(ctx.services, shows, posted.id, ctx.room)
 
 
-def _cancel_only(ctx: ChatContext, run: Run) -> None:
+def _cancel_only(ctx: ChatContext, run: Run, known: Iterable[Run]) -> None:
     """Cancel the run, and answer in the thread, because the run's own card may be far away."""
     if cancel(ctx, run):
-        ctx.notify(_answer(ctx, run))
+        ctx.say(_answer(ctx, run, known))
 
 
 def end_choice(ctx: ChatContext, run: Run) -> None:
@@ -89,18 +94,19 @@ def end_choice(ctx: ChatContext, run: Run) -> None:
     own = {shown.message for shown in posted_cards(ctx.services, run.id).values()}
     if ctx.message in own or choices.is_choice(ctx.services, run.id, ctx.message):
         return
-    card = notice(_answer(ctx, run))
+    card = _answer(ctx, run, [run])
     with suppress(WebexError):
         ctx.services.messenger.edit(ctx.message, ctx.room, card.text, card.content)
 
 
-def _answer(ctx: ChatContext, run: Run) -> NoticeView:
-    """Return the notice that says what stays changed, with the button that undoes it.
+def _answer(ctx: ChatContext, run: Run, known: Iterable[Run]) -> Card:
+    """Return the card that says what stays changed, with the button that undoes it.
 
+    The card also names those of the ``known`` runs that are in doubt.
     In another room ``/undo`` does not know the channel, so there is no button.
     """
     run = ctx.services.store.refresh(run)
-    return NoticeView(
+    view = NoticeView(
         Text("notice.cancel_kicker"),
         Text("notice.cancelled_title", {"run": run.id}),
         left(run),
@@ -108,6 +114,7 @@ def _answer(ctx: ChatContext, run: Run) -> NoticeView:
         buttons=undo_button(run) if ctx.room == run.origin.room else (),
         at=now(),
     )
+    return with_doubts(notice(view), known)
 
 
 def cancel(ctx: ChatContext, run: Run) -> bool:

@@ -11,6 +11,7 @@ from adaptive_cards.locale import languages
 from adaptive_cards.texts import own_text
 from bot.cards import delivery
 from bot.cards.presenters.bulk_check import line_of
+from bot.cards.presenters.run_history import with_doubts
 from bot.chat import offers
 from bot.chat.addresses import read_mailbox
 from bot.chat.context import ChatContext
@@ -158,19 +159,10 @@ def listed(ctx: ChatContext, *, every: bool = False) -> None:
 
     Each channel has a button to check it; with ``every`` the card offers other commands, too.
     """
-    ctx.say(
-        channels(
-            ChannelsView(
-                tuple(
-                    line_of(mailbox, ctx.services.store.last_check(mailbox))
-                    for mailbox in visible_channels(ctx)
-                ),
-                now(),
-                direct=ctx.direct,
-                every=every,
-            )
-        )
-    )
+    store = ctx.services.store
+    lines = tuple(line_of(each, store.last_check(each)) for each in visible_channels(ctx))
+    card = channels(ChannelsView(lines, now(), direct=ctx.direct, every=every))
+    ctx.say(with_doubts(card, store.runs_in_space(ctx.room)))
 
 
 COMMAND = Command("check", "trouble", run, "ADDRESS")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from adaptive_cards import status
 from adaptive_cards.cards.status import RunLine, StatusView
+from bot.cards.presenters.run_history import with_doubts
 from bot.chat.context import ChatContext
 from bot.commands import Command
 from jobs.clock import now
@@ -13,9 +14,10 @@ from jobs.runs.run import Run
 
 def run(ctx: ChatContext, _argument: str) -> None:
     """List the runs, open and new ones first. Runs beyond the limit are only counted."""
-    runs = tuple(_run_line(each) for each in ctx.services.store.runs_in_space(ctx.room))
-    more = max(ctx.services.store.count_in_space(ctx.room) - len(runs), 0)
-    ctx.say(status(StatusView(runs, now(), more, direct=ctx.direct)))
+    known = ctx.services.store.runs_in_space(ctx.room)
+    runs = tuple(map(_run_line, known))
+    more = max(ctx.services.channels.count_in_space(ctx.room) - len(runs), 0)
+    ctx.say(with_doubts(status(StatusView(runs, now(), more, direct=ctx.direct)), known))
 
 
 def _run_line(run: Run) -> RunLine:

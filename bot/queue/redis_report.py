@@ -16,7 +16,7 @@ from redis.exceptions import RedisError, ResponseError
 from bot import program
 from bot.queue import health, kind_problem, refusal, refusals
 from jobs.runs import schema
-from jobs.runs.integrity import foreign_entries
+from jobs.runs.integrity import doubts
 from jobs.runs.rekeying import Rekeying
 from jobs.runs.run_store import RunStore
 from jobs.storage.connection import DemotedError, ForeignRedisError
@@ -161,14 +161,20 @@ def entries(store: RunStore, encryption_keys: Sequence[str] = ()) -> Report:
     key.
     """
     try:
-        foreign, kept = foreign_entries(store), _older(store, encryption_keys)
+        found, kept = doubts(store), _older(store, encryption_keys)
     except RedisError as error:
         return Report(wrong=f"cannot be read ({type(error).__name__})")
-    if foreign:
-        return Report(
-            wrong=f"not made by this bot, and not believed: {'; '.join(foreign)}. Somebody else can"
-            " write to Redis, or an older key is missing from ENCRYPTION_KEYS. See docs/security.md"
-        )
+    foreign = (
+        f"not made by this bot, and not believed: {'; '.join(found.foreign)}. Somebody else can"
+        " write to Redis, or an older key is missing from ENCRYPTION_KEYS. See docs/security.md"
+    )
+    gaps = (
+        f"do not fit the entries before them: {'; '.join(found.gaps)}. Redis has lost entries, so"
+        " /undo may not know every change of these runs: compare the tenant with"
+        f" `{program()} audit`. See docs/recovery.md"
+    )
+    if wrong := [*([foreign] if found.foreign else []), *([gaps] if found.gaps else [])]:
+        return Report(wrong="; ".join(wrong))
     return Report(f"every entry was made by this bot{kept}")
 
 

@@ -15,7 +15,9 @@ from jobs.runs.audit_chain import AuditEntry
 from jobs.runs.origin import Brief, Origin
 from jobs.runs.run import Event, Kind
 
-NOT_RECORDED = frozenset({Kind.RUNNING, Kind.FOUND, Kind.CHECKED, Kind.SEARCHED, Kind.SILENT})
+NOT_RECORDED = frozenset(
+    {Kind.RUNNING, Kind.FOUND, Kind.CHECKED, Kind.SEARCHED, Kind.SILENT, Kind.UNREADABLE}
+)
 """Kinds of events that only inspect. All other kinds, including new ones, are recorded."""
 BOT = "bot"
 _CHANGE = ("object", "before", "after", "scope", "command", "reversible")

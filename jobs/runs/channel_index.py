@@ -162,6 +162,13 @@ class ChannelIndex:
         """Return the ids of all runs of the space, newest first."""
         return tuple(map(codec.as_text, self._redis.zrevrange(keys.space_runs(room), 0, -1)))
 
+    def count_in_space(self, room: str) -> int:
+        """Return how many runs of a space are still known."""
+        with self._redis.pipeline(transaction=False) as pipe:
+            for run_id in self.runs_of_space(room):
+                pipe.exists(keys.run_events(run_id))
+            return sum(pipe.execute())
+
     def runs_of_mailbox(self, mailbox: str) -> tuple[str, ...]:
         """Return the ids of the mailbox's runs, oldest first.
 

@@ -10,12 +10,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from itertools import takewhile
 
+import msgspec
+import structlog
 from redis import Redis
 from redis.client import Pipeline
+from redis.exceptions import ResponseError
 
-from jobs.model import Text
-from jobs.runs.run import Event, Kind, Problem, Run
+from jobs.clock import now
+from jobs.model import Channel, Person, Text
+from jobs.runs.run import ENDS, Event, Kind, Problem, Run, RunGoneError
 from jobs.storage import codec, keys
 from jobs.storage.mac import Authenticator, mac_of
 
@@ -23,7 +29,15 @@ FOREIGN_EVENT = "foreign_event"
 """Cause of the problem that a run has an event which this bot did not make."""
 NOT_AUDITED = "approval_not_audited"
 """Cause of the problem that a run has an approval without an entry in the audit trail."""
-UNTRUSTED = frozenset({FOREIGN_EVENT, NOT_AUDITED})
+UNREADABLE_RUN = "unreadable_run"
+"""Cause of the problem that the first event of a run cannot be read."""
+UNTRUSTED = frozenset({FOREIGN_EVENT, NOT_AUDITED, UNREADABLE_RUN})
+CHANGES = frozenset({Kind.CHANGING, Kind.CHANGED})
+NOT_AGAIN = frozenset({Kind.UNKNOWN, Kind.UNREADABLE, *ENDS})
+"""Kinds of lost events that are not added again: a run ends in a transaction of its own."""
+HISTORY, HISTORY_GAP = "history", "history_gap"
+"""Name and cause of the problem that an event does not fit the events before it."""
+log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,11 +89,11 @@ class EventLog:
 
     def read(self, run_id: str, lines: Sequence[bytes], previous: str = "") -> Reading:
         """Return the events that follow the event with the MAC ``previous``."""
-        events = []
+        events: list[Event] = []
         for line in lines:
             if self._authenticator.verify(_context(run_id, previous), line) is None:
                 break
-            events.append(codec.load(line, Event))
+            events.append(_decoded(line, events))
             previous = mac_of(line)
         return Reading(tuple(events), previous, len(events) < len(lines))
 
@@ -92,6 +106,34 @@ class EventLog:
         previous = mac_of(before[-1]) if before else ""
         found = self.read(run_id, [last], previous)
         return found.events[0] if found.events else None
+
+    def missing(
+        self, run_id: str, seen: Sequence[bytes], stored: Sequence[bytes]
+    ) -> tuple[Event, ...]:
+        """Return the events to add again because Redis has lost them since a worker has seen them.
+
+        If others were added since, they were made without the lost ones. Then only the lost changes
+        are added again, so that /cancel and /undo know them. Nothing is added after a foreign event.
+
+        Raises:
+            RunGoneError: when nothing of the run is stored any more.
+        """
+        if not stored:
+            raise RunGoneError(run_id)
+        known, there = (self.read(run_id, lines) for lines in (seen, stored))
+        if there.foreign:
+            return ()
+        pairs = zip(known.events, there.events, strict=False)
+        same = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
+        lost = tuple(
+            event
+            for event in known.events[same:]
+            if event.kind in CHANGES or (same == len(stored) and event.kind not in NOT_AGAIN)
+        )
+        if lost:
+            told = [f"{event.kind} {event.step}".strip() for event in lost]
+            log.error("Redis has lost events of the run", run=run_id, events=told)
+        return lost
 
     def renewed(self, run_id: str, lines: Sequence[bytes]) -> list[bytes]:
         """Return the lines of a whole history with their MACs under the newest key.
@@ -109,9 +151,22 @@ class EventLog:
         return self.chained(run_id, bodies)
 
 
+def lines_of(redis: Redis | Pipeline, run_id: str, first: int = 0) -> list[bytes]:
+    """Return the lines of a run's history from a place on.
+
+    A value that is no list, which another client has written, is a line that this bot did not make.
+    """
+    try:
+        return list(map(codec.as_bytes, redis.lrange(keys.run_events(run_id), first, -1)))
+    except ResponseError as error:
+        if str(error).startswith("WRONGTYPE"):
+            return [b""]
+        raise
+
+
 def last_lines(redis: Redis | Pipeline, run_id: str) -> list[bytes]:
     """Return the last two lines of a run's history, or fewer if it is shorter."""
-    return list(map(codec.as_bytes, redis.lrange(keys.run_events(run_id), -2, -1)))
+    return lines_of(redis, run_id, -2)
 
 
 def distrust(run: Run) -> Text | None:
@@ -122,10 +177,35 @@ def distrust(run: Run) -> Text | None:
     return Text(f"turn_words.{problem.cause}", {"event": problem.code})
 
 
+def unreadable(run_id: str, mailbox: str, opened_at: float) -> Run:
+    """Return a failed run in place of one whose first event cannot be read, for lists of runs."""
+    log.error("a run cannot be read", run=run_id, mailbox=mailbox, to_do="run doctor")
+    at = datetime.fromtimestamp(opened_at, UTC)
+    problems = {"run": Problem(UNREADABLE_RUN, "1", at)}
+    run = Run(run_id, Channel(mailbox), Person("", ""), at, problems=problems)
+    return replace(run, ended=Kind.FAILED, ended_at=at)
+
+
+def doubt(run: Run) -> Text | None:
+    """Return the sentence for people if the run's history is not trusted or has a gap, or None."""
+    if why := distrust(run):
+        return why
+    gap = run.problems.get(HISTORY)
+    return Text(f"turn_words.{HISTORY_GAP}", {"event": gap.code}) if gap else None
+
+
 def foreign_event(run: Run) -> int:
     """Return the number of the run's first event that this bot did not make, or 0."""
     problem = run.problems.get("run")
     return int(problem.code) if problem is not None and problem.cause == FOREIGN_EVENT else 0
+
+
+def _decoded(line: bytes, before: Sequence[Event]) -> Event:
+    """Return the event, or one of the kind UNREADABLE if this version cannot decode it."""
+    try:
+        return codec.load(line, Event)
+    except msgspec.MsgspecError:
+        return Event(Kind.UNREADABLE, before[-1].at if before else now())
 
 
 def _context(run_id: str, previous: str) -> tuple[str, ...]:

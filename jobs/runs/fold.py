@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 
 from jobs.model import Finding, RunKind, Scope, State
+from jobs.runs.event_log import HISTORY, HISTORY_GAP
 from jobs.runs.origin import Brief, Origin
 from jobs.runs.plan import Plan, addresses, word_for
 from jobs.runs.run import Changed, Event, Kind, Problem, Reply, Run, RunGoneError
@@ -37,10 +38,19 @@ def fold(run_id: str, events: Iterable[Event]) -> Run:
 
 
 def apply_events(run: Run, events: Iterable[Event]) -> Run:
-    """Return the run with the events that happened after it was folded."""
+    """Return the run with the events that happened after it was folded.
+
+    An event that does not fit the ones before it changes nothing, and the run has a gap
+    (:func:`jobs.runs.event_log.doubt`).
+    """
     version, requests = run.version, set(run.requests)
     for event in events:
-        run, version = _NEXT[event.kind](run, event), version + 1
+        version += 1
+        try:
+            run = _NEXT[event.kind](run, event)
+        except (LookupError, ValueError):
+            first = run.problems.get(HISTORY, Problem(HISTORY_GAP, str(version), event.at))
+            run = replace(run, problems={**run.problems, HISTORY: first})
         requests.add(event.request)
     if version == run.version:
         return run
@@ -252,6 +262,10 @@ def _ended(run: Run, event: Event) -> Run:
     )
 
 
+def _unreadable(_: Run, event: Event) -> Run:
+    raise ValueError(event.kind)  # a gap: nobody knows what the event has changed
+
+
 def _problem(event: Event) -> Problem:
     return Problem(event.data.get("cause", ""), event.data.get("code", ""), event.at)
 
@@ -282,6 +296,7 @@ _NEXT: dict[Kind, Callable[[Run, Event], Run]] = {
     Kind.FAILED: _ended,
     Kind.FINISHED: _ended,
     Kind.UNKNOWN: lambda run, _: run,
+    Kind.UNREADABLE: _unreadable,
     Kind.CHECKED: lambda run, event: replace(run, checked=event.at, running=frozenset(), silent=()),
     Kind.SILENT: _silent,
     Kind.SEARCHED: lambda run, event: replace(run, search=event.search),

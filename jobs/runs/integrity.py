@@ -6,29 +6,42 @@ The result is for the bot's operator.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 
-from jobs.runs.event_log import foreign_event
+from jobs.runs.event_log import HISTORY, foreign_event
 from jobs.runs.run import ForeignRunError, RunGoneError
 from jobs.runs.run_store import RunStore
 from jobs.storage import keys
 from jobs.storage.keys import Key
 
 
-def foreign_entries(store: RunStore) -> tuple[str, ...]:
-    """Return each key whose content this bot did not make, with the place in it, in words."""
-    return (*_events(store), *_records(store))
+@dataclass(frozen=True, slots=True)
+class Doubts:
+    """Places in Redis in words: content that this bot did not make, and events after a gap."""
+
+    foreign: list[str] = field(default_factory=list)
+    gaps: list[str] = field(default_factory=list)
 
 
-def _events(store: RunStore) -> Iterator[str]:
+def doubts(store: RunStore) -> Doubts:
+    """Return each key whose content is in doubt, with the place in it and the run's mailbox."""
+    found = Doubts()
     for key, run_id in _keys(store, keys.every_run_events()):
         try:
-            place = foreign_event(store.load(run_id))
+            run = store.load(run_id)
         except ForeignRunError:
-            place = 1
-        except RunGoneError:
-            continue  # deleted since, or the rest of a deleted run
-        if place:
-            yield f"{key}, entry {place}"
+            found.foreign.append(f"{key}, entry 1")
+        except RunGoneError:  # deleted since, or its first event cannot be decoded
+            if store.redis.exists(key):
+                found.gaps.append(f"{key}, entry 1")
+        else:
+            of = f" of {run.channel.mailbox}" if run.channel.mailbox else ""
+            if place := foreign_event(run):
+                found.foreign.append(f"{key}, entry {place}{of}")
+            if HISTORY in run.problems:
+                found.gaps.append(f"{key}, entry {run.problems[HISTORY].code}{of}")
+    found.foreign.extend(_records(store))
+    return found
 
 
 def _records(store: RunStore) -> Iterator[str]:

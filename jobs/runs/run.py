@@ -48,10 +48,14 @@ class Kind(StrEnum):
     DISCOVERED = "discovered"
     SILENT = "silent"
     UNKNOWN = "unknown"
+    UNREADABLE = "unreadable"
 
     @classmethod
     def _missing_(cls, value: object) -> Kind:  # noqa: ARG003  the name is required by the enum module
-        """Return UNKNOWN for a kind that a newer version wrote; it has no effect."""
+        """Return UNKNOWN for a kind that a newer version wrote; it has no effect.
+
+        UNREADABLE is never written: it takes the place of an event that cannot be decoded.
+        """
         return cls.UNKNOWN
 
 
@@ -284,6 +288,10 @@ class AttemptOverError(Exception):
 
 class LeaseLostError(AttemptOverError):
     """Error because another worker has taken over the run, or this worker's lease has expired."""
+
+
+class EventsLostError(Exception):
+    """Error because Redis does not have all events that this worker has seen."""
 
 
 class RunEndedError(AttemptOverError):

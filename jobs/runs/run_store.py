@@ -16,13 +16,15 @@ from jobs.model import Channel, Person, RunKind
 from jobs.runs.audit import Along, Trail
 from jobs.runs.audit_entries import About, entries_of, entry, recorded, updated
 from jobs.runs.channel_index import CHECK_KEPT_S, AlreadyRunningError, ChannelIndex, Record
-from jobs.runs.event_log import EventLog, last_lines
+from jobs.runs.event_log import EventLog, last_lines, lines_of, unreadable
 from jobs.runs.fold import apply_events, fold
 from jobs.runs.origin import Brief, Origin
 from jobs.runs.reference import new_id
 from jobs.runs.run import (
     ENDS,
+    AttemptOverError,
     Event,
+    EventsLostError,
     ForeignRunError,
     Kind,
     LeaseLostError,
@@ -58,6 +60,7 @@ class RunStore:
         self.channels = ChannelIndex(redis, self.authenticator)
         self.schedule = Schedule(redis)
         self.held_lease: RenewedLock | None = None
+        self._seen: dict[Key, list[bytes]] = {}
 
     def open(
         self,
@@ -80,7 +83,11 @@ class RunStore:
         try:
             self.claim(channel.mailbox or origin.message or run_id, run_id)
         except AlreadyRunningError as busy:
-            self._discard(run_id)
+            with self.redis.pipeline() as pipe:
+                self.channels.end(pipe, run_id)
+                self.schedule.end(pipe, run_id)
+                pipe.delete(keys.run_events(run_id), keys.run_about(run_id))
+                pipe.execute()
             self.audit.add(entry("not_opened", About(run_id), by=requester.email, running=busy.run))
             raise
         self.channels.add_to_space(origin.room, run_id)
@@ -108,26 +115,17 @@ class RunStore:
         """Append events to the run's history; the events of one call are written together.
 
         The run also becomes due a little later, in the same transaction. So if the caller dies
-        before a worker gets the job from the queue, it is picked up anyway. The transaction checks
-        that the run has not ended, and that the lease is current if this is the store of a worker
-        (:meth:`held_by`).
+        before a worker gets the job from the queue, it is picked up anyway.
 
         Raises:
             RunGoneError: when the run does not exist, and this is not its first event.
             RunEndedError: when the run has ended, or its last event was not made by this bot.
             LeaseLostError: when another worker has the run.
         """
-
-        def along(pipe: Pipeline) -> None:
-            self.schedule.ensure(pipe, run_id)
-
-        self._save(run_id, events, along)
+        self._save(run_id, events, lambda pipe: self.schedule.ensure(pipe, run_id))
 
     def events(self, run_id: str) -> tuple[Event, ...]:
-        """Return the run's history, oldest first; empty if the run does not exist.
-
-        It ends before the first event that this bot did not make.
-        """
+        """Return the run's events, up to the first one that this bot did not make."""
         return self.event_log.read(run_id, self._lines(run_id)).events
 
     def load(self, run_id: str) -> Run:
@@ -148,8 +146,7 @@ class RunStore:
     def refresh(self, run: Run) -> Run:
         """Return the run in its present state, reading only the events since ``run`` was folded.
 
-        Everything is read if the history does not continue from there, for example because Redis
-        lost the events of its last second.
+        Everything is read if the history does not continue from there.
         """
         last, *lines = self._lines(run.id, run.version - 1) or [b""]
         found = self.event_log.read(run.id, lines, run.mac)
@@ -165,8 +162,7 @@ class RunStore:
         """Append the last event and release the channel, in one transaction.
 
         A run ends once; a second call has no effect and returns False. A finished setup records its
-        channel. So does a finished check, which has found a channel by itself
-        (:mod:`jobs.checks.adoption`).
+        channel. So does a finished check, which has found a channel (:mod:`jobs.checks.adoption`).
 
         Raises:
             RunGoneError: when the run does not exist.
@@ -215,18 +211,13 @@ class RunStore:
         return next(self._known([run_id]), None) if run_id else None
 
     def runs_in_space(self, room: str, most: int = 10) -> tuple[Run, ...]:
-        """Return every open run of a space, then ended ones up to ``most`` in all, newest first."""
-        still_open = self.channels.open_runs_of_space(room)
-        ended = (run_id for run_id in self.channels.runs_of_space(room) if run_id not in still_open)
-        first = tuple(self._known(still_open))
-        return (*first, *islice(self._known(ended), max(most - len(first), 0)))
+        """Return every open run of a space, then ended ones up to ``most`` in all, newest first.
 
-    def count_in_space(self, room: str) -> int:
-        """Return how many runs of a space are still known."""
-        with self.redis.pipeline(transaction=False) as pipe:
-            for run_id in self.channels.runs_of_space(room):
-                pipe.exists(keys.run_events(run_id))
-            return sum(pipe.execute())
+        A run that cannot be read is among them as one that has failed.
+        """
+        still_open = self.channels.open_runs_of_space(room)
+        every = dict.fromkeys((*still_open, *self.channels.runs_of_space(room)))
+        return tuple(islice(self._named(every, room), max(most, len(still_open))))
 
     def runs_of_mailbox(self, mailbox: str) -> tuple[Run, ...]:
         """Return every known run of the mailbox, oldest first.
@@ -278,10 +269,11 @@ class RunStore:
         """Return this store for the worker with the lease; it writes only under a current lease.
 
         The lease's token is compared in the transaction of every event, so a worker that was
-        stopped for longer than its lease and goes on writes nothing.
+        stopped for longer than its lease and goes on writes nothing. The store also remembers the
+        history that it reads and writes.
         """
         held = copy.copy(self)
-        held.held_lease = lease
+        held.held_lease, held._seen = lease, {lease.key: []}  # noqa: SLF001  a copy of this store
         return held
 
     def confirm(self, run_id: str) -> None:
@@ -308,79 +300,78 @@ class RunStore:
         return bool(leases) and bool(self.redis.exists(*leases))
 
     def _lines(self, run_id: str, first: int = 0) -> list[bytes]:
-        lines = self.redis.lrange(keys.run_events(run_id), first, -1)
-        return list(map(codec.as_bytes, lines))
-
-    def _discard(self, run_id: str) -> None:
-        """Delete a run that was just begun, because another run holds its mailbox."""
-        with self.redis.pipeline() as pipe:
-            self.channels.end(pipe, run_id)
-            self.schedule.end(pipe, run_id)
-            pipe.delete(keys.run_events(run_id), keys.run_about(run_id))
-            pipe.execute()
+        """Return the lines of the history from a place on; a worker adds again what is missing."""
+        lines = lines_of(self.redis, run_id, first)
+        seen = self._seen.get(keys.run_lock(run_id))
+        if seen is None:
+            return lines
+        if lines[: len(seen[first:])] != seen[first:]:
+            with suppress(AttemptOverError, RunGoneError):
+                self._save(run_id, (), lambda _: None)
+            lines = lines_of(self.redis, run_id, first)
+        if first <= len(seen):
+            seen[first:] = lines
+        return lines
 
     def _save(self, run_id: str, events: Sequence[Event], along: Along) -> None:
-        """Run ``along`` and write the events that belong in the audit trail, in one transaction.
+        """Write the events, with their entries in the audit trail, and ``along`` in one transaction.
 
-        Raises:
-            RunGoneError: when the run does not exist, and this is not its first event.
-            RunEndedError: when the run has ended.
-            LeaseLostError: when another worker has the run.
+        If Redis has lost events that this worker has seen (a failover), they are added again first.
         """
+        facts = list(entries_of(self._about(run_id), worth)) if (worth := recorded(events)) else []
+        seen = self._seen.get(keys.run_lock(run_id), [])
+        before: list[bytes] = []
         lines: list[bytes] = []
 
         def check(pipe: Pipeline) -> None:
-            previous = self._check(pipe, run_id, opens=events[0].kind is Kind.OPENED)
-            lines[:] = self.event_log.lines(run_id, events, previous)
+            opens = bool(events) and events[0].kind is Kind.OPENED
+            before[:] = self._check(pipe, run_id, seen, opens=opens)
+            lines[:] = self.event_log.lines(run_id, events, mac_of(before[-1]) if before else "")
 
         def write(pipe: Pipeline) -> None:
             pipe.rpush(keys.run_events(run_id), *lines)
             along(pipe)
+            if facts:
+                known = self.authenticator.protect(("about", run_id), codec.dump(facts[-1][1]))
+                pipe.set(keys.run_about(run_id), known, ex=ABOUT_S)
 
         def attempt(pipe: Pipeline) -> None:
             check(pipe)
             pipe.multi()
-            write(pipe)
+            if lines:
+                write(pipe)
 
         watched = (keys.run_events(run_id), *((self.held_lease.key,) if self.held_lease else ()))
-        if worth_recording := recorded(events):
-            self._recorded(self._about(run_id), worth_recording, write, check, watched)
+        try:
+            if facts:
+                written = (each for each, _ in facts)
+                self.audit.add(*written, along=write, check=check, watched=watched)
+            else:
+                self.redis.transaction(attempt, *watched)
+        except EventsLostError:
+            stored = lines_of(self.redis, run_id)
+            lost, seen[:] = self.event_log.missing(run_id, seen, stored), stored
+            self._save(run_id, (*lost, *events), along)
         else:
-            self.redis.transaction(attempt, *watched)
+            seen[-2:] = [*before, *lines] if seen else []
 
-    def _check(self, pipe: Pipeline, run_id: str, *, opens: bool) -> str:
-        """Return the MAC of the run's last event, or raise an error if nothing may be added."""
+    def _check(self, pipe: Pipeline, run_id: str, seen: list[bytes], *, opens: bool) -> list[bytes]:
+        """Return the last lines, from the last two in ``seen`` on, unless nothing may be added."""
         if self.held_lease is not None and not self.held_lease.is_current(pipe):
             raise LeaseLostError(run_id)
-        last = last_lines(pipe, run_id)
+        last = lines_of(pipe, run_id, max(len(seen) - 2, 0) if seen else -2)
+        if last[: len(seen[-2:])] != seen[-2:]:
+            raise EventsLostError
         if not last and not opens:
             raise RunGoneError(run_id)
-        self._require_open(run_id, last)
-        return mac_of(last[-1]) if last else ""
+        self._require_open(run_id, last[-2:])
+        return last
 
     def _require_open(self, run_id: str, last: list[bytes]) -> None:
         """Raise an error if the run's last two lines end it, or another client wrote them."""
         event = self.event_log.last(run_id, last) if last else None
         if last and (event is None or event.kind in ENDS):
             raise RunEndedError(run_id)
-
-    def _recorded(
-        self,
-        about: About,
-        events: Sequence[Event],
-        along: Along,
-        check: Along,
-        watched: Sequence[Key],
-    ) -> None:
-        facts = list(entries_of(about, events))
-
-        def more(pipe: Pipeline) -> None:
-            along(pipe)
-            known = self.authenticator.protect(("about", about.run), codec.dump(facts[-1][1]))
-            pipe.set(keys.run_about(about.run), known, ex=ABOUT_S)
-
-        written = (each for each, _ in facts)
-        self.audit.add(*written, along=more, check=check, watched=watched)
 
     def _about(self, run_id: str) -> About:
         """Return the description of the run for its entries in the audit trail.
@@ -398,3 +389,11 @@ class RunStore:
         for run_id in run_ids:
             with suppress(RunGoneError):
                 yield self.load(run_id)
+
+    def _named(self, run_ids: Iterable[str], room: str) -> Iterator[Run]:
+        for run_id in run_ids:
+            if known := next(self._known([run_id]), None):
+                yield known
+            elif self.redis.exists(keys.run_events(run_id)):
+                at = self.redis.zscore(keys.space_runs(room), run_id) or 0
+                yield unreadable(run_id, self._about(run_id).mailbox, float(at))

@@ -5,18 +5,22 @@ Each test prints its figure, and docs/recovery.md repeats it. No test asserts it
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Iterator
 
 import httpx
 import pytest
 
+from jobs.storage import codec, keys
 from practice.client import People
 from practice.conversation import Walk, words
 from practice.stack import Stack
 from tests.fixtures import redis_servers
 from tests.fixtures.redis_servers import Server, Switch
 from tests.fixtures.waiting import until
+
+APPS = "/graph/v1.0/applications"
 
 
 @pytest.fixture(scope="module")
@@ -75,6 +79,51 @@ def test_a_setup_goes_on_at_the_new_primary(
     demote(servers, switch)
     assert walk.secret(walk.form(60))
     assert walk.writes().count("graph.add_password") == 1
+
+
+def test_a_switch_that_loses_the_last_events(
+    people: People, walk: Walk, servers: list[Server], switch: Switch
+) -> None:
+    """A switch that loses events of the run, but not its lease, loses no change.
+
+    The new primary has not that several changes were begun or made. The worker adds that again, so
+    the run goes on with one secret, and /cancel names every change.
+    """
+    until(servers[1].is_in_sync, "the replica")
+    plan = walk.plan(profile="least")
+    people.control("POST", "faults", {"prefix": f"{APPS}(", "method": "PATCH", "delay_s": 1.0})
+    people.control("POST", "faults", {"prefix": f"{APPS}/", "method": "POST", "delay_s": 3.0})
+    walk.approve(plan)
+    people.until("the app is being made", lambda: len(people.control("GET", "faults")["items"]) < 2)
+    servers[1].lead()
+    people.until("the secret is being made", lambda: not people.control("GET", "faults")["items"])
+    before, kept = histories(servers, walk.mailbox)
+    demote(servers, switch)
+    assert walk.form(60)
+    _, after = histories(servers, walk.mailbox)
+    assert kept < before <= after
+    assert walk.writes().count("graph.add_password") == 1
+    assert walk.mailbox in words(walk.type("/status"))
+    said = words(walk.type(f"/cancel {walk.mailbox}"))
+    assert "App registration, Enterprise application, Client secret" in said
+
+
+def histories(servers: list[Server], mailbox: str) -> list[set[tuple[str, str]]]:
+    """Return each server's changes of the mailbox's run: kind of the event, and step."""
+    found = []
+    for server in servers:
+        run = server.ask("GET", keys.channel_claim(mailbox))
+        lines = server.ask("LRANGE", keys.run_events(codec.as_text(run)), 0, -1)
+        assert isinstance(lines, list)
+        events = [json.loads(line) for line in lines]
+        found.append(
+            {
+                (event["kind"], event["step"])
+                for event in events
+                if event["kind"] in {"changing", "changed"}
+            }
+        )
+    return found
 
 
 def test_a_name_that_moves_late(

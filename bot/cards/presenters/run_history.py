@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from urllib.parse import urlsplit
 
+from adaptive_cards.card import Card, with_lines
 from bot.cards.presenters._common import username
-from jobs.model import RunKind, State, Text, minute_of
+from jobs.model import RunKind, State, Text, minute_of, verbatim
+from jobs.runs.event_log import doubt
 from jobs.runs.run import Run
 from jobs.steps import steps_of
 
@@ -15,6 +17,20 @@ from jobs.steps import steps_of
 def lines(run: Run) -> tuple[Text, ...]:
     """Return the lines in the order of time: what was given, allowed and done, by whom and when."""
     return tuple(words for _, words in sorted(_moments(run), key=lambda line: line[0]))
+
+
+def doubts(runs: Iterable[Run]) -> tuple[tuple[Text, Text], ...]:
+    """Return each run whose history is in doubt, and the sentence about it."""
+    found = ((run, doubt(run)) for run in runs)
+    return tuple(
+        (verbatim(f"{run.id} {run.channel.mailbox}".strip()), why) for run, why in found if why
+    )
+
+
+def with_doubts(card: Card, runs: Iterable[Run]) -> Card:
+    """Return the card with a line for each run whose history is in doubt."""
+    lines = doubts(runs)
+    return with_lines(card, (), lines) if lines else card
 
 
 def approvals(run: Run) -> tuple[Text, ...]:

@@ -186,10 +186,10 @@ def test_going_on_without_answers_both(anna: ChatContext, webex_script: Any):
 def test_undo_of_a_kept_channel_is_honest(anna: ChatContext, webex_script: Any):
     """``/undo`` of a kept channel says that no earlier values are known, and changes nothing."""
     press(anna, whole(anna), "keep")
-    before = anna.services.store.count_in_space(anna.room)
+    before = anna.services.store.channels.count_in_space(anna.room)
     type_(anna, "undo", MAILBOX)
     assert text("notice.undo_kept_words") in cards(webex_script)
-    assert anna.services.store.count_in_space(anna.room) == before
+    assert anna.services.store.channels.count_in_space(anna.room) == before
 
 
 def test_setup_says_that_it_was_kept(anna: ChatContext, webex_script: Any):

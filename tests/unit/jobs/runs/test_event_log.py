@@ -12,7 +12,7 @@ from jobs.next_action import next_action
 from jobs.runs import trust
 from jobs.runs.audit_entries import About
 from jobs.runs.event_log import distrust, foreign_event
-from jobs.runs.integrity import foreign_entries
+from jobs.runs.integrity import doubts
 from jobs.runs.origin import Brief, Origin
 from jobs.runs.run import Event, ForeignRunError, Kind, Run, RunEndedError
 from jobs.runs.run_store import RunStore
@@ -65,7 +65,7 @@ def test_a_forged_approval_stops_the_run(store: RunStore, run: Run):
         store.append(run.id, Event(Kind.RUNNING, now(), step="ids"))
     with pytest.raises(RunEndedError):
         store.confirm(run.id)
-    assert foreign_entries(store) == (f"run:{run.id}:events, entry 4",)
+    assert doubts(store).foreign == [f"run:{run.id}:events, entry 4 of {CHANNEL.mailbox}"]
 
 
 def test_every_place_and_every_change_is_found(store: RunStore, run: Run):
@@ -94,7 +94,7 @@ def test_the_beginning_is_covered(store: RunStore, run: Run):
     rewrite(store, run.id, [changed, *rest])
     with pytest.raises(ForeignRunError):
         store.load(run.id)
-    assert (changed != first, foreign_entries(store)) == (True, (f"run:{run.id}:events, entry 1",))
+    assert (changed != first, doubts(store).foreign) == (True, [f"run:{run.id}:events, entry 1"])
 
 
 def test_an_event_of_another_run_does_not_count(store: RunStore, run: Run):
@@ -236,7 +236,7 @@ def test_a_channel_has_its_own_record(store: RunStore, run: Run):
     store.redis.set(keys.channel_record(MAILBOX), other)
     store.redis.set(keys.channel_record("sales@contoso.com"), raw)
     known = [store.channels.record(name) for name in (MAILBOX, "sales@contoso.com")]
-    assert (known, len(foreign_entries(store))) == ([None, None], 2)
+    assert (known, len(doubts(store).foreign)) == ([None, None], 2)
 
 
 def test_an_undo_takes_only_the_runs_of_its_mailbox(store: RunStore, run: Run):

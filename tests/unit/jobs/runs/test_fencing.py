@@ -146,10 +146,11 @@ class Late(RunStore):
         super().__init__(store.redis)
         self._meanwhile = [meanwhile]
 
-    def _check(self, pipe: Pipeline, run_id: str, *, opens: bool) -> None:
-        super()._check(pipe, run_id, opens=opens)
+    def _check(self, pipe: Pipeline, run_id: str, seen: list[bytes], *, opens: bool) -> list[bytes]:
+        last = super()._check(pipe, run_id, seen, opens=opens)
         while self._meanwhile:
             self._meanwhile.pop()()
+        return last
 
 
 @of_both_ways

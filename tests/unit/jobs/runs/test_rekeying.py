@@ -16,7 +16,7 @@ from jobs.model import Channel, Person, Scope
 from jobs.runs import rekeying, trust
 from jobs.runs.channel_index import Record
 from jobs.runs.event_log import foreign_event
-from jobs.runs.integrity import foreign_entries
+from jobs.runs.integrity import doubts
 from jobs.runs.origin import Origin
 from jobs.runs.rekeying import Rekeying, Result, What
 from jobs.runs.run import Event, ForeignRunError, Kind
@@ -216,7 +216,7 @@ def test_a_stopped_run_stays_stopped(redis: Redis, run: str):
     redis.rpush(keys.run_events(run), codec.dump(APPROVED))
     Rekeying(redis, BOTH).renew()
     store = RunStore(redis, BOTH)
-    assert (foreign_event(store.load(run)), len(foreign_entries(store))) == (4, 1)
+    assert (foreign_event(store.load(run)), len(doubts(store).foreign)) == (4, 1)
 
 
 class CutOffError(RedisConnectionError):

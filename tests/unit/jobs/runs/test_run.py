@@ -203,6 +203,8 @@ TABLE: list[tuple[str, list[Event], Run]] = [
     ("silent until the end", [Event(Kind.SILENT, T1, data={"services": "graph"}),
                               Event(Kind.CHECKED, T2)],
      replace(BASE, checked=T2, once_silent=frozenset({"graph"}))),
+    ("what cannot be decoded", [Event(Kind.UNREADABLE, T1)], replace(BASE, problems={"history": Problem("history_gap", "2", T1)})),
+    ("a change without its beginning", [Event(Kind.CHANGED, T1, step="ids")], replace(BASE, problems={"history": Problem("history_gap", "2", T1)})),
     ("checked", [Event(Kind.RUNNING, T1, step="ids"), Event(Kind.CHECKED, T2)], replace(BASE, checked=T2)),
 ]  # fmt: skip
 

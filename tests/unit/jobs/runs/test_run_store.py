@@ -240,7 +240,7 @@ def listed(store: RunStore) -> list[str]:
 
 def test_a_space_lists_every_open_run(store: RunStore, twelve: list[Run]):
     """A space lists all of its open runs, newest first, however many they are."""
-    assert (listed(store), store.count_in_space("room-1")) == (
+    assert (listed(store), store.channels.count_in_space("room-1")) == (
         [f"m{each}" for each in reversed(range(12))],
         len(twelve),
     )
@@ -250,7 +250,7 @@ def test_a_space_lists_open_runs_before_ended_ones(store: RunStore, twelve: list
     """A space lists open runs first and fills up to ten with the newest ended ones."""
     for run in twelve[2:]:
         store.end(run, Event(Kind.CANCELLED, now()))
-    assert (listed(store), store.count_in_space("room-1")) == (
+    assert (listed(store), store.channels.count_in_space("room-1")) == (
         ["m1", "m0", *(f"m{each}" for each in range(11, 3, -1))],
         12,
     )
@@ -261,7 +261,7 @@ def test_a_run_whose_history_was_deleted_is_not_listed(store: RunStore, twelve: 
     store.end(twelve[11], Event(Kind.CANCELLED, now()))
     store.end(twelve[3], Event(Kind.CANCELLED, now()))
     store.redis.delete(*(f"run:{twelve[each].id}:events" for each in (0, 5, 11)))
-    assert (listed(store), store.count_in_space("room-1")) == (
+    assert (listed(store), store.channels.count_in_space("room-1")) == (
         [*(f"m{each}" for each in (10, 9, 8, 7, 6, 4, 2, 1)), "m3"],
         9,
     )

@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from dataclasses import dataclass, field
 from http.cookiejar import CookieJar, DefaultCookiePolicy
+from functools import partial
 from typing import Any
 from urllib.parse import quote, urlencode
 from uuid import uuid4
@@ -296,13 +297,14 @@ def _outgoing(client: httpx.AsyncClient, call: Call, ids: RequestIds) -> httpx.R
         **call.headers,
         "client-request-id": ids.client_request_id,
     }
+    trace = partial(write_guard.trace, has_body=call.body is not None)
     return client.build_request(
         call.method,
         call.address,
         headers=headers,
         json=call.body,
         timeout=_timeout(call.read_seconds),
-        extensions={"trace": write_guard.trace} if call.changes else None,
+        extensions={"trace": trace} if call.changes else None,
     )
 
 

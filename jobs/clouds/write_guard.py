@@ -14,8 +14,8 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 
 Guard = Callable[[], None]
-SENDING = ".send_request_headers.started"
-"""End of httpcore's name for the moment after the connection, before the request's first byte."""
+HEAD, BODY = ".send_request_headers.started", ".send_request_body.started"
+"""Ends of httpcore's names for the moments before it writes the request's head, and its body."""
 
 _GUARD: ContextVar[Guard | None] = ContextVar("write_guard", default=None)
 
@@ -43,10 +43,11 @@ def check() -> None:
         guard()
 
 
-async def trace(event: str, _: object) -> None:
+async def trace(event: str, _: object, *, has_body: bool) -> None:
     """Ask the guard when httpcore is about to send a request (its extension ``trace``).
 
-    A connection may take seconds to open, and the worker may be stopped in them.
+    A connection may take seconds to open, and the worker may be stopped in them. It may also be
+    stopped between the head and the body, and without the body nothing is carried out.
     """
-    if event.endswith(SENDING):
+    if event.endswith(HEAD) or (has_body and event.endswith(BODY)):
         check()

@@ -60,11 +60,10 @@ async def send_test_mail(url: str, probe: OutgoingMail) -> None:
     for name, value in probe.headers:
         message[name] = value
     message.set_content(probe.body)
-    write_guard.check()
     try:
-        await aiosmtplib.send(
-            message, sender=probe.sender, recipients=[probe.recipient], **_options(url)
-        )
+        async with aiosmtplib.SMTP(**_options(url)) as server:
+            write_guard.check()  # a connection and a login may take seconds
+            await server.send_message(message, sender=probe.sender, recipients=[probe.recipient])
     except aiosmtplib.SMTPRecipientsRefused as refused:
         raise _refusal(refused.recipients[0].code, refused.recipients[0].message) from None
     except aiosmtplib.SMTPAuthenticationError as answer:

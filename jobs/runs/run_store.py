@@ -279,21 +279,21 @@ class RunStore:
     def confirm(self, run_id: str) -> None:
         """Ask Redis whether this store's worker may still change something for the run.
 
-        The lease is renewed for its full time.
+        The lease is renewed for its full time. The clock is read after the last answer.
 
         Raises:
             LeaseLostError: another worker has the run, or Redis does not confirm the lease.
             RunEndedError: the run has ended, or its last event was not made by this bot.
         """
-        if self.held_lease is not None and not self.held_lease.renew():
+        if self.held_lease is None or self.held_lease.renew():
+            self._require_open(run_id, last_lines(self.redis, run_id))
+        if self.held_lease is not None and self.held_lease.lost:
             raise LeaseLostError(run_id)
-        self._require_open(run_id, last_lines(self.redis, run_id))
 
     def others_at_work(self, run: Run) -> bool:
         """Return whether a worker still has another run of the mailbox.
 
-        Such a run has ended, and a call of its worker may be under way. A stopped worker's lease
-        expires after :data:`jobs.runs.schedule.LEASE_S` seconds.
+        Such a run has ended, and a call of its worker may be under way, until its lease expires.
         """
         others = (other for other in self.channels.runs_of_mailbox(run.channel.mailbox))
         leases = [keys.run_lock(other) for other in others if other != run.id]

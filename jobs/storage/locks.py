@@ -158,7 +158,7 @@ class RenewedLock:
         return self._lost
 
     def renew(self) -> bool:
-        """Renew the lock for its full lifetime; return whether it is still held."""
+        """Renew the lock for its full lifetime; return whether it is still held after the answer."""
         asked_at = seconds_since_boot()
         try:
             if not self.lost:
@@ -167,7 +167,7 @@ class RenewedLock:
                 self._renewed = asked_at
         except RedisError:
             self._lost = True
-        return not self._lost
+        return not self.lost
 
     def is_current(self, pipe: Pipeline) -> bool:
         """Return whether Redis still has this lock; the transaction must watch its ``key``."""

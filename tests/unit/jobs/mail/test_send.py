@@ -7,8 +7,10 @@ from typing import Any
 
 import pytest
 
+from jobs.clouds import write_guard
 from jobs.clouds.errors import CloudError, Rejected, Transient
 from jobs.mail.send import OutgoingMail, send_test_mail
+from jobs.runs.run import LeaseLostError
 
 MAIL = OutgoingMail(
     "probe@fabrikam.com",
@@ -154,3 +156,21 @@ async def test_an_address_that_is_none_is_refused_without_being_shown(url: str):
     with pytest.raises(Rejected) as refused:
         await send_test_mail(url, MAIL)
     assert "hidden" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("password", "error"), [("wr0ng", Rejected), ("p%40ss%20word", LeaseLostError)]
+)
+async def test_the_guard_is_asked_after_the_login(
+    start: Callable[..., Any], password: str, error: type[Exception]
+):
+    """The guard is asked after the login, and a worker that has lost its run sends no mail."""
+    mailbox = start(tls=False)
+
+    def lost() -> None:
+        raise LeaseLostError
+
+    url = f"smtp://bot%40contoso.com:{password}@127.0.0.1:{mailbox.port}"
+    with write_guard.guarded(lost), pytest.raises(error):
+        await send_test_mail(url, MAIL)
+    assert mailbox.received == []

@@ -209,6 +209,29 @@ def test_a_gap_as_long_as_the_lease_needs_no_redis(
         assert lease.lost
 
 
+@pytest.mark.parametrize("command", ["EVALSHA", "ZADD", "LRANGE"])
+def test_a_stop_before_an_answer_is_noticed_after_it(
+    store: RunStore, opened: Run, monkeypatch: pytest.MonkeyPatch, command: str
+):
+    """A worker that is stopped while an answer of Redis is on its way has lost its lease.
+
+    The answer says that it has the lease, and was true when Redis gave it.
+    """
+    with held(store, opened) as lease:
+        woke, parse = locks.seconds_since_boot() + LEASE_S + 1, store.redis.parse_response
+
+        def stopped(connection: object, name: str, **options: object) -> object:
+            answer = parse(connection, name, **options)  # type: ignore[no-untyped-call]  # untyped
+            if name == command:
+                monkeypatch.setattr(locks, "seconds_since_boot", lambda: woke)
+            return answer
+
+        monkeypatch.setattr(store.redis, "parse_response", stopped)
+        with pytest.raises(LeaseLostError):
+            store.held_by(lease).confirm(opened.id)
+        assert lease.lost
+
+
 def test_another_run_of_the_mailbox_is_waited_for(store: RunStore, asker: Person, opened: Run):
     """A new run waits while a worker has the lease of another run of its mailbox.
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from practice.chaos.kills import AT_ANY_TIME, EFFECTS, Kill, Pause, pauses, runs
+from practice.chaos.kills import AT_ANY_TIME, PLACES, Kill, Pause, pauses, runs
 from practice.chaos.lane import RECOVERS_S, Lane, Outcome
 from practice.processes import has_other_host
 from practice.stack import NotStartedError
@@ -106,7 +106,7 @@ class Score:
     started: float = field(default_factory=time.monotonic)
     rows: dict[str, Row] = field(
         default_factory=lambda: {
-            name: Row(name) for name in (*(e.name for e in EFFECTS), AT_ANY_TIME)
+            name: Row(name) for name in (*(place.name for place in PLACES), AT_ANY_TIME)
         }
     )
     runs: int = 0

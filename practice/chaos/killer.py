@@ -15,7 +15,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
-from practice.chaos.kills import CARDS, HERE, HOLD_S, Kill, Victim
+from practice.chaos.kills import CARDS, HERE, HOLD_S, Kill, Question, Victim
+from practice.chaos.relay import Relay
 from practice.client import People
 from practice.processes import between, grandchildren
 from practice.stack import Stack
@@ -52,6 +53,7 @@ class Killer:
 
     stack: Stack
     kills: tuple[Kill, ...]
+    relay: Relay | None = None
     hits: list[Hit] = field(default_factory=list)
     _people: People = field(init=False)
     _over: threading.Event = field(init=False, default_factory=threading.Event)
@@ -77,6 +79,8 @@ class Killer:
 
     def _moment(self, kill: Kill) -> bool:
         """Wait for the moment of the kill; return False if the run ended first."""
+        if kill.question is not None:
+            return self._question(kill.question)
         if kill.effect is None:
             return not self._over.wait(kill.pause)
         self._people.control("POST", "faults", kill.fault())
@@ -85,6 +89,18 @@ class Killer:
             if self._over.wait(POLL_S) or time.monotonic() > until:
                 return False
         time.sleep(HOLD_S / 5)  # a call whose answer will be lost has been carried out by now
+        return True
+
+    def _question(self, question: Question) -> bool:
+        """Wait until the relay holds the question; return False if the run ended first."""
+        if self.relay is None:
+            raise ValueError("a question for the lease needs the relay")
+        self.relay.arm(question)
+        until = time.monotonic() + NOT_REACHED_S
+        while not self.relay.reached.wait(POLL_S):
+            if self._over.is_set() or time.monotonic() > until:
+                self.relay.let_go()
+                return False
         return True
 
     def _strike(self, kill: Kill) -> float | None:
@@ -150,6 +166,9 @@ class Pauser(Killer):
         if not self.stopped.is_set():
             return
         time.sleep(max(0.0, self._at + LONGER_THAN_LEASE_S - time.monotonic()))
+        if self.relay is not None:
+            self.relay.let_go()
+            time.sleep(ON_ITS_WAY_S)  # the worker finds the answer when it goes on
         self.stack.kill("worker", signal.SIGCONT, whole=True)
         until = time.monotonic() + JOBS_END_S
         while any(map(_is_there, self._jobs)) and time.monotonic() < until:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import itertools
 import random
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any, Final
 
@@ -17,6 +17,8 @@ HOLD_S: Final = 1.5
 SINGLES: Final = 16
 MOST: Final = 5
 LONGEST_PAUSE_S: Final = 3.0
+MOST_ASKED: Final = 40
+"""Number of questions for the lease from which a pause is drawn; an approved plan asks more often."""
 GRAPH, CARDS, PRESSES = "/graph/v1.0", "/webex/v1/messages", "/webex/v1/attachment/actions"
 AT_ANY_TIME: Final = "at any time"
 
@@ -106,18 +108,45 @@ EFFECTS: Final = (
 
 
 @dataclass(frozen=True, slots=True)
+class Question:
+    """Command of Redis with which a worker asks for its run's lease before a change, or the answer.
+
+    ``command`` is its place in the question (:data:`practice.chaos.relay.COMMANDS`). ``skip``
+    earlier ones are ignored.
+    """
+
+    name: str
+    command: int
+    answer: bool
+    skip: int = 0
+
+
+QUESTIONS: Final = tuple(
+    Question(f"lease: {name}, {'answer' if answer else 'command'}", command, answer)
+    for command, name in enumerate(("renewal", "run put off", "end of the run"))
+    for answer in (False, True)
+)
+PLACES: Final[tuple[Effect | Question, ...]] = (*EFFECTS, *QUESTIONS)
+
+
+@dataclass(frozen=True, slots=True)
 class Kill:
-    """Kill of processes at a side effect, or ``pause`` seconds after the previous kill."""
+    """Kill of processes at a side effect or at a question for the lease.
+
+    Without both it is ``pause`` seconds after the previous kill.
+    """
 
     victim: Victim
     effect: Effect | None = None
     when: When = When.BEFORE
     pause: float = 0.0
+    question: Question | None = None
 
     @property
     def name(self) -> str:
         """Return the name of the kill's row in the table."""
-        return self.effect.name if self.effect else AT_ANY_TIME
+        at = self.effect or self.question
+        return at.name if at else AT_ANY_TIME
 
     def fault(self) -> Json:
         """Return the fault that makes the practice cloud hold the call until the kill happens.
@@ -143,7 +172,7 @@ class Kill:
 
 @dataclass(frozen=True, slots=True)
 class Pause:
-    """Stop (SIGSTOP) of all processes of a worker at a side effect.
+    """Stop (SIGSTOP) of all processes of a worker at a side effect or a question for the lease.
 
     The pause is longer than the worker's lease.
     """
@@ -153,17 +182,21 @@ class Pause:
 
 
 def pauses(seed: int) -> Iterator[Pause]:
-    """Yield one pause after another, without end: every side effect in turn, in every way.
+    """Yield one pause after another, without end: every place in turn, in every way.
 
-    A setup is canceled only at the effects of its approved plan. The last secret comes after it.
+    The places are the side effects and the questions for the lease. A setup is canceled only at the
+    effects of its approved plan. The last secret comes after it.
     """
     rng = random.Random(seed)  # noqa: S311 - the draw is not secret
     while True:
-        ways = list(itertools.product(EFFECTS, Between))
+        ways = list(itertools.product(PLACES, Between))
         rng.shuffle(ways)
-        for effect, between in ways:
-            if effect is not EFFECTS[-1] or between is not Between.SETUP:
-                yield Pause(Kill(Victim.HOST, effect, rng.choice(list(When))), between)
+        for place, between in ways:
+            if isinstance(place, Question):
+                asked = replace(place, skip=rng.randrange(MOST_ASKED))
+                yield Pause(Kill(Victim.HOST, question=asked), between)
+            elif place is not EFFECTS[-1] or between is not Between.SETUP:
+                yield Pause(Kill(Victim.HOST, place, rng.choice(list(When))), between)
 
 
 def sample(seed: int) -> tuple[Kill, ...]:

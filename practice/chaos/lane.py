@@ -17,6 +17,7 @@ from practice.chaos import judge
 from practice.chaos.judge import Left
 from practice.chaos.killer import NOT_REACHED_S, Hit, Killer, Pauser
 from practice.chaos.kills import Between, Kill, Pause
+from practice.chaos.relay import Relay
 from practice.client import NotSeenError, People, Wanted, does
 from practice.conversation import Walk, fresh, space, words
 from practice.stack import Stack
@@ -92,7 +93,8 @@ class Lane:
     ``run`` plays a setup with kills, and ``pause`` one with a pause.
     """
 
-    stack: Stack = field(default_factory=lambda: Stack(practice=QUICK))
+    relay: Relay = field(default_factory=Relay)
+    stack: Stack = field(init=False)
     people: People = field(init=False)
     right: Left = field(init=False)
     _undone: Left | None = field(init=False, default=None)
@@ -100,6 +102,7 @@ class Lane:
 
     def __enter__(self) -> Self:
         """Start the stack and play an undisturbed setup."""
+        self.stack = self.relay.stack(QUICK)
         self.stack.__enter__()
         self.people = self.stack.people()
         walk = self._new_walk()
@@ -116,6 +119,7 @@ class Lane:
         """Stop the stack."""
         self.people.close()
         self.stack.__exit__(kind, error, trace)
+        self.relay.__exit__()
 
     def run(self, kills: tuple[Kill, ...]) -> Outcome:
         """Play one setup in which these kills happen, and return the outcome."""
@@ -135,7 +139,8 @@ class Lane:
         right = self._right_after(pause.between)
         walk, started = self._new_walk(), time.monotonic()
         since = walk.since
-        pauser = Pauser(self.stack, (pause.kill,), thaws=pause.between is Between.NOTHING)
+        thaws = pause.between is Between.NOTHING
+        pauser = Pauser(self.stack, (pause.kill,), self.relay, thaws=thaws)
         trouble = _trouble(lambda: _play_paused(walk, pauser, pause.between))
         written = judge.written(self.people)
         pauser.stop()

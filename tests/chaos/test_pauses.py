@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -15,21 +16,31 @@ from redis import Redis
 
 from practice.chaos import judge
 from practice.chaos.killer import Pauser
-from practice.chaos.kills import EFFECTS, Kill, Victim, When
+from practice.chaos.kills import EFFECTS, QUESTIONS, Kill, Question, Victim, When
 from practice.chaos.lane import QUICK, PatientWalk, undo
+from practice.chaos.relay import Relay
 from practice.client import People
 from practice.conversation import Walk, fresh, space
 from practice.patience import patient
 from practice.stack import Stack
 
 MAILBOX = "support@contoso.com"
+BEFORE_THE_BODY = 3
+"""Number of earlier questions for the lease: by the engine, and twice by the client of Exchange."""
 FORWARDING = next(effect for effect in EFFECTS if effect.name == "M3 forwarding")
 
 
 @pytest.fixture(scope="module")
-def stack() -> Iterator[Stack]:
+def relay() -> Iterator[Relay]:
+    """Relay between the product and Redis, as in ``make chaos``."""
+    with Relay() as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def stack(relay: Relay) -> Iterator[Stack]:
     """Stack with short delays of replication, as in ``make chaos``."""
-    with Stack(practice=QUICK) as running:
+    with relay.stack(QUICK) as running:
         yield running
 
 
@@ -40,6 +51,16 @@ def walk(stack: Stack, people: People) -> Iterator[Walk]:
     yield PatientWalk(people, MAILBOX, space(people))
     people.control("DELETE", "faults")
     stack.stop_second()
+
+
+@pytest.fixture(scope="module")
+def connected(stack: Stack, people: People) -> Walk:
+    """Walk whose mailbox is connected."""
+    fresh(people)
+    walk = PatientWalk(people, MAILBOX, space(people))
+    walk.approve(walk.plan())
+    walk.to_the_proof()
+    return walk
 
 
 def mailbox(people: People) -> Any:
@@ -101,3 +122,33 @@ def test_a_worker_that_goes_on_after_an_undo_changes_nothing(
         True,
     )
     assert over_and_failed(stack, since) == (["LeaseLostError"], [])
+
+
+@pytest.mark.parametrize("question", QUESTIONS, ids=lambda each: each.name)
+def test_a_worker_that_is_stopped_at_a_question_for_its_lease_changes_nothing(
+    stack: Stack, people: People, relay: Relay, connected: Walk, question: Question
+) -> None:
+    """A worker that is stopped while it asks for its lease sends nothing after the end of its run.
+
+    The command, or Redis' answer, is on its way while the run is cancelled. It is the last question
+    before the body of the only call of a fix.
+    """
+    off = {"users": {MAILBOX: {"mailbox": {"smtp_auth_disabled": True}}}}
+    people.control("PATCH", "tenants/contoso.com", off)
+    people.look()
+    connected.since = people.change
+    connected.type(f"/fix {MAILBOX}")
+    connected.open(connected.card("a sign-in card", "ask_administrator", link=True))
+    plan, before = connected.card("the plan of the fix", "approve"), judge.written(people)
+    asked = Kill(Victim.HOST, question=replace(question, skip=BEFORE_THE_BODY))
+    pauser = Pauser(stack, (asked,), relay)
+    pauser.start()
+    connected.approve(plan)
+    assert pauser.stopped.wait(patient(60)), stack.logs()
+    connected.type(f"/cancel {MAILBOX}")
+    pauser.stop()
+    pauser.thaw()
+    stack.stop_second()
+    with Redis(port=stack.ports.redis) as redis:
+        assert (judge.written(people) - before, judge.after_ends(redis)) == (0, 0), stack.logs()
+    assert mailbox(people)["smtp_auth_disabled"]

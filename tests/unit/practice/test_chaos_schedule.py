@@ -18,6 +18,7 @@ from practice.chaos.kills import (
     EFFECTS,
     HERE,
     MOST,
+    PLACES,
     Between,
     Kill,
     Pause,
@@ -65,12 +66,12 @@ def test_every_side_effect_is_hit_in_every_way():
     )
 
 
-def test_every_side_effect_is_paused_at_in_every_way():
-    """Every side effect of a run gets a pause of every kind once.
+def test_every_place_is_paused_at_in_every_way():
+    """Every side effect and question for the lease of a run gets a pause of every kind once.
 
     The exception is the last secret during a setup, because it comes when a canceled setup is over.
     """
-    every = len(EFFECTS) * len(Between) - 1
+    every = len(PLACES) * len(Between) - 1
     drawn = list(itertools.islice(pauses(7), every))
     ways = {(pause.kill.name, pause.between) for pause in drawn}
     assert (len(ways), drawn == list(itertools.islice(pauses(7), every))) == (every, True)
@@ -213,7 +214,7 @@ def test_the_table_has_a_line_for_each_and_the_sum(capsys: pytest.CaptureFixture
         score.add(Outcome((Hit(kill, seconds),), seconds=9.0))
     lines = table(score).splitlines()
     assert (len(lines), lines[-1].split()) == (
-        len(EFFECTS) + 3,
+        len(PLACES) + 3,
         ["2", "runs", "2", "0", "2", "3.5", "0", "0", "0", "0", "0"],
     )
     assert (score.next(), capsys.readouterr().out.count("right")) == (None, 2)

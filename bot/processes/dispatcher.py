@@ -4,6 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from bot.services import Services
 from jobs.clock import now
@@ -21,14 +26,31 @@ class Dispatcher:
     services: Services
 
     def dispatch_due(self) -> None:
-        """Wake workers for everything that is due; called every half second."""
-        services = self.services
-        for lock in locks.release_dead(services.redis):
-            self._retry(lock)
-        _hand_out(services.schedule.claim_due(), services.runs.ring)
-        _hand_out(services.cards.claim_due(), services.cards.request)
-        _hand_out(services.events.claim_due(), services.events.ring)
-        _hand_out(services.watching.channels.claim_due(), services.rounds.ring)
+        """Wake workers for everything that is due; called every half second.
+
+        Each kind is handed out even if another fails.
+
+        Raises:
+            ExceptionGroup: some kinds were not handed out.
+            redis.RedisError: Redis is away, so no kind that follows is tried.
+        """
+        services, failed = self.services, list[Exception]()
+        dead = partial(locks.release_dead, services.redis)
+        for claim, wake in (
+            (dead, self._retry),
+            (services.schedule.claim_due, services.runs.ring),
+            (services.cards.claim_due, services.cards.request),
+            (services.events.claim_due, services.events.ring),
+            (services.watching.channels.claim_due, services.rounds.ring),
+        ):
+            try:
+                _hand_out(claim, wake)
+            except (RedisConnectionError, RedisTimeoutError):
+                raise
+            except Exception as error:  # noqa: BLE001  it is raised after the others' turn
+                failed.append(error)
+        if failed:
+            raise ExceptionGroup("not handed out", failed)
 
     def _retry(self, lock: LockName) -> None:
         """Have the work of a killed process done again.
@@ -45,7 +67,7 @@ class Dispatcher:
             self.services.watching.channels.schedule(lock.owner, now())
 
 
-def _hand_out(due: Iterable[str], wake: Callable[[str], object]) -> None:
-    """Wake a worker for each id that is due."""
-    for each in due:
+def _hand_out(claim: Callable[[], Iterable[Any]], wake: Callable[[Any], object]) -> None:
+    """Wake a worker for each member that is due."""
+    for each in claim():
         wake(each)

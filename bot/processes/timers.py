@@ -13,6 +13,8 @@ import structlog
 from bot.processes.signals import STOPS, signals_blocked, wait_for
 
 RETRY_S = 30.0
+BEAT_S = 5.0
+"""Shortest time between two heartbeats of a timer, in seconds."""
 log = structlog.get_logger(__name__)
 
 
@@ -21,13 +23,23 @@ class _Timer:
     seconds: float
     function: Callable[[], None]
     due: float = 0.0
+    beats: float = 0.0
+
+    @property
+    def name(self) -> str:
+        named = getattr(self.function, "func", self.function)
+        return str(getattr(named, "__qualname__", type(named).__name__))
 
 
 class Timers:
-    """List of periodic tasks; each runs for the first time at once."""
+    """List of periodic tasks; each runs for the first time at once.
+
+    ``beat`` is called after a round that did not fail, with the timer's name and interval.
+    """
 
     def __init__(self) -> None:
         self._timers: list[_Timer] = []
+        self.beat: Callable[[str, float], None] = lambda _name, _seconds: None
 
     def every(self, seconds: float, function: Callable[[], None]) -> None:
         """Add a function that runs every ``seconds``.
@@ -72,10 +84,10 @@ class Timers:
     def _do(self, timer: _Timer) -> float:
         try:
             timer.function()
+            if timer.beats <= time.monotonic():
+                self.beat(timer.name, timer.seconds)
+                timer.beats = time.monotonic() + BEAT_S
         except Exception:
-            log.exception(
-                "timer failed",
-                timer=getattr(timer.function, "__qualname__", type(timer.function).__name__),
-            )
+            log.exception("timer failed", timer=timer.name)
             return min(timer.seconds, RETRY_S)
         return timer.seconds

@@ -231,6 +231,8 @@ def _tick(redis_url: str, timers: Timers, slow: Timers) -> int:
     redis = wait_for_redis(redis_url)
     timers.every(LAYOUT_S, partial(_leave_newer_data, redis))
     timers.every(FLUSH_S, partial(COUNTERS.flush, redis))
+    timers.beat = partial(health.beat, redis)
+    slow.beat = partial(health.beat, redis)
     return timers.run(slow)
 
 

@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+import msgspec
 import structlog
 from redis import Redis
 
@@ -94,6 +96,13 @@ class PendingEvent:
 
 
 Handle = Callable[[PendingEvent], datetime | None]
+
+
+def readable(raw: object) -> PendingEvent | None:
+    """Return a stored event; None if it is handled, or if this bot has not written it."""
+    with suppress(msgspec.MsgspecError, UnicodeDecodeError):
+        return codec.load(raw, PendingEvent) if isinstance(raw, bytes) and raw else None
+    return None
 
 
 class EventQueue:
@@ -205,7 +214,11 @@ class EventQueue:
 
     def _load(self, key: str) -> PendingEvent | None:
         raw = self._redis.get(keys.event(key))
-        return codec.load(raw, PendingEvent) if isinstance(raw, bytes) and raw else None
+        pending = readable(raw)
+        if raw and pending is None:
+            log.error("an unreadable event is dropped", id=key)
+            self._redis.delete(keys.event(key))
+        return pending
 
     def _save(self, pending: PendingEvent, due: datetime) -> None:
         key = pending.event.key

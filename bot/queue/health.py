@@ -5,8 +5,10 @@
 
 from __future__ import annotations
 
+import socket
 from dataclasses import asdict, dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from redis import Redis
 from redis.exceptions import AuthenticationError, NoPermissionError, RedisError, ResponseError
@@ -14,7 +16,7 @@ from rq import Worker
 from rq.worker.base import BaseWorker
 
 from bot.queue import SERIALIZER, SafeJob
-from bot.queue.events import PendingEvent
+from bot.queue.events import readable
 from jobs.clock import now
 from jobs.runs import schema
 from jobs.storage import codec, keys
@@ -27,6 +29,11 @@ LATE_S = 60
 MOST = 200
 """Number of events that are read. They are those that are due first."""
 WRITE_TEST_S = 60
+TIMERS = "timers"
+DISPATCH = "Dispatcher.dispatch_due"
+"""Timer that hands out everything that is due."""
+KEPT_S = 86_400
+"""Seconds for which a timer that does not beat any more is remembered after it was expected."""
 OK, UNKNOWN = "ok", "unknown"
 
 
@@ -57,17 +64,19 @@ class Health:
         workers: ``ok``, ``missing``, or ``unknown`` without Redis.
         events: ``ok``, ``late``, or ``unknown`` without Redis.
         data: ``ok``, ``refused`` if this version cannot use it, or ``unknown`` without Redis.
+        dispatch: ``ok``, since when nothing is handed out, or ``unknown`` without Redis.
     """
 
     redis: str = OK
     workers: str = UNKNOWN
     events: str = UNKNOWN
     data: str = UNKNOWN
+    dispatch: str = UNKNOWN
 
     @property
     def is_ready(self) -> bool:
         """Return whether every part is in order."""
-        return {self.redis, self.workers, self.events, self.data} == {OK}
+        return set(asdict(self).values()) == {OK}
 
     def as_json(self) -> dict[str, str]:
         """Return the state of each part, and of the whole as ``status``."""
@@ -81,9 +90,10 @@ def look(redis: Redis) -> Health:
         workers = OK if seen_workers(redis) else "missing"
         events = "late" if waiting_events(redis).is_late else OK
         data = "refused" if schema.problem(redis) else OK
+        dispatch = not_handed_out(redis) or OK
     except RedisError as error:
         return Health(_word(error))
-    return Health(OK, workers, events, data)
+    return Health(OK, workers, events, data, dispatch)
 
 
 def test_write(redis: Redis) -> None:
@@ -118,9 +128,50 @@ def waiting_events(redis: Redis) -> Waiting:
     if not members:
         return Waiting()
     values = redis.mget([keys.event(codec.as_text(member)) for member in members])
-    pending = [codec.load(raw, PendingEvent) for raw in values if isinstance(raw, bytes) and raw]
+    pending = filter(None, map(readable, values))
     fresh = [each.arrived for each in pending if not each.begun and not each.tries]
     return Waiting(len(fresh), min(fresh, default=None))
+
+
+def beat(redis: Redis, timer: str, seconds: float) -> None:
+    """Record when the next whole round of a timer is expected at the latest.
+
+    ``seconds`` is its interval. It may miss one round.
+    """
+    at = now().timestamp()
+    with redis.pipeline(transaction=False) as pipe:
+        late = at + 2 * seconds + SEEN_S
+        pipe.zadd(keys.figures(TIMERS), {f"{socket.gethostname()} {timer}": late})
+        pipe.zremrangebyscore(keys.figures(TIMERS), "-inf", at - KEPT_S)
+        pipe.execute()
+
+
+def late_timers(redis: Redis, host: str = "") -> dict[str, datetime]:
+    """Return the timers that are late on every host, or on this one, and since when.
+
+    The dispatch is late since 1970 if it has never run there.
+    """
+    expected = {DISPATCH: 0.0}
+    beats: Any = redis.zrange(keys.figures(TIMERS), 0, -1, withscores=True)
+    for member, score in beats:
+        place, _, timer = codec.as_text(member).partition(" ")
+        if host in {"", place}:
+            expected[timer] = max(expected.get(timer, 0.0), score)
+    at = now().timestamp()
+    return {
+        timer: datetime.fromtimestamp(late, UTC) for timer, late in expected.items() if late < at
+    }
+
+
+def not_handed_out(redis: Redis, host: str = "") -> str:
+    """Return since when nothing is handed out, by any host or by this one; empty if it is."""
+    late = late_timers(redis, host).get(DISPATCH)
+    if late is None:
+        return ""
+    since = late - timedelta(seconds=SEEN_S)
+    return "nothing that is due is handed out" + (
+        f" since {since:%d %b %H:%MZ}" if late.timestamp() else ""
+    )
 
 
 def _word(error: RedisError) -> str:

@@ -62,6 +62,7 @@ def on_workers(redis: Redis) -> Report:
     """Report whether a worker lives, and how many events wait for a worker."""
     try:
         seen, waiting = health.seen_workers(redis), health.waiting_events(redis)
+        unsent, late = health.not_handed_out(redis), health.late_timers(redis)
     except RedisError as error:
         return Report(wrong=f"cannot be seen ({type(error).__name__})")
     events = f"events that wait: {waiting.count}"
@@ -72,12 +73,21 @@ def on_workers(redis: Redis) -> Report:
             wrong=f"none has said in the last {health.SEEN_S} seconds that it lives: start"
             f" `{program()} worker`; {events}"
         )
+    if unsent:
+        return Report(
+            wrong=f"{unsent}: look for `timer failed` in the worker's log, and restart it"
+        )
     if waiting.is_late:
         return Report(
             wrong=f"{events}: the workers are too busy or hang. Look at their logs, and start more workers"
         )
     hosts = ", ".join(sorted({str(each.hostname) for each in seen}))
-    return Report(f"{len(seen)} RQ workers live, on {hosts}; {events}")
+    timers = ", ".join(f"{name} since {since:%d %b %H:%MZ}" for name, since in late.items())
+    return Report(
+        f"{len(seen)} RQ workers live, on {hosts}; {events}",
+        doubt=timers
+        and f"timers that are late: {timers}. Look for `timer failed` in the worker's log",
+    )
 
 
 def on_refused_webhooks(redis: Redis) -> Report:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
+import structlog
 from redis import Redis
 from redis.client import Pipeline
 
 from jobs.clock import now
 from jobs.storage import codec
 
+log = structlog.get_logger(__name__)
 LONGEST_PAUSE_S = 3600
 """Longest time for which anything is postponed, in seconds."""
 SETTLE = (
@@ -86,10 +89,19 @@ class DueList:
             codec.as_text(raw)
             for low, high in spans
             for raw in self.redis.zrangebyscore(self.key, low, high, start=0, num=most)
+            if self._is_text(raw)
         ]
         if ready:
             self.redis.zadd(self.key, dict.fromkeys(ready, _later(self.lease_s)), xx=True)
         return tuple(ready)
+
+    def _is_text(self, raw: Any) -> bool:
+        """Return whether the member is text; another one is dropped, as nobody could settle it."""
+        is_text: bool = codec.as_text(raw).encode() == raw
+        if not is_text:
+            log.warning("an unreadable entry is dropped", key=self.key, entry=repr(raw))
+            self.redis.zrem(self.key, raw)
+        return is_text
 
 
 def _later(seconds: float) -> float:

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import math
 import os
+import re
 import secrets
 import threading
 from collections.abc import Callable, Iterator
@@ -22,6 +23,7 @@ from enum import StrEnum
 from functools import cache
 from pathlib import Path
 
+import structlog
 from redis import Redis
 from redis.client import Pipeline
 from redis.exceptions import LockError, RedisError
@@ -32,12 +34,15 @@ from jobs.storage import codec, keys, watch_keys
 from jobs.storage.counters import COUNTERS, TAKEN_OVER
 from jobs.storage.keys import Key
 
+log = structlog.get_logger(__name__)
 RENEWALS = 3
 """Number of renewals within the lifetime of a lock."""
 PROC = Path("/proc")
 STATE, STARTED = 0, 19
 """Positions of the process's state and start time in ``/proc/PID/stat``, counted after its name."""
 DEAD = frozenset({"Z", "X"})
+TOKEN = re.compile(r"[^/]*/\d+/\d*/[^/]+")
+"""Pattern of a token: the machine, the process, its start, and a random word with the number."""
 TAKE = """
 if redis.call('exists', KEYS[1]) == 1 then
     return 0
@@ -222,12 +227,18 @@ def renewed_lock(
 
 
 def release_dead(redis: Redis) -> tuple[LockName, ...]:
-    """Release the locks of killed processes of this machine, and return the locks' names."""
-    held = {
-        codec.as_text(field): codec.as_text(token)
-        for field, token in redis.hgetall(keys.locks_held()).items()
-    }
-    freed = [_release_of(redis, field, token) for field, token in held.items() if is_dead(token)]
+    """Release the locks of killed processes of this machine, and return the locks' names.
+
+    An entry that no version of the bot has written is dropped.
+    """
+    freed = []
+    for raw, value in redis.hgetall(keys.locks_held()).items():
+        field, token = codec.as_text(raw), codec.as_text(value)
+        if TOKEN.fullmatch(token) is None:
+            log.warning("an unreadable entry is dropped", key=keys.locks_held(), entry=field)
+            redis.hdel(keys.locks_held(), raw)
+        elif is_dead(token):
+            freed.append(_release_of(redis, field, token))
     return tuple(name for name in freed if name is not None)
 
 

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -201,6 +202,22 @@ def test_timers_keep_their_time():
     time.sleep(0.06)
     timers.tick()
     assert done == ["often", "rarely", "often"]
+
+
+def test_only_a_whole_round_is_a_heartbeat():
+    """A timer beats after a round that did not fail, and then only every few seconds."""
+    beats: list[tuple[str, float]] = []
+    timers = Timers()
+    timers.beat = lambda name, seconds: beats.append((name, seconds))
+    timers.every(0.0, partial(log_nothing, 1))
+    timers.every(0.0, lambda: beats.append(("never", 1 / 0)))
+    timers.tick()
+    timers.tick()
+    assert beats == [("log_nothing", 0.0)]
+
+
+def log_nothing(_: int) -> None:
+    """Do nothing, as a timer."""
 
 
 def test_without_timers_there_is_nothing_to_do():

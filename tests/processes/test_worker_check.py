@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
 
 from redis import Redis
 
+from bot.processes.worker import WORKERS
+from bot.queue import connect_for_web
+from bot.queue.health import all_workers
+from bot.settings import BotSettings
+from bot.web.app import create_app
+from practice.processes import session
 from tests.fixtures.waiting import LIMIT_S, until
 from tests.processes.test_start_sentences import ENV, run
 
@@ -34,6 +42,44 @@ def test_the_check_follows_the_worker(redis: Redis, redis_url: str, tmp_path: Pa
     until(lambda: checked() == (0, "4 RQ workers live.\n"))
     worker.terminate()
     assert (worker.wait(LIMIT_S), checked()[0]) == (0, 1)
+
+
+def test_a_dispatcher_that_hangs_is_not_green(
+    settings: BotSettings, redis: Redis, redis_url: str, tmp_path: Path
+):
+    """If nothing is handed out, the check fails and ``/readyz`` says so, until it goes on.
+
+    Every process of the worker is stopped but its RQ workers, which say that they live. A strange
+    lock does not stop the dispatcher.
+    """
+    redis.hset("locks:held", "run:NOBODY", "garbage")
+    page = create_app(settings, connect_for_web(redis_url)).test_client()
+    ready = lambda: page.get("/readyz").status_code == 200  # noqa: E731  for until
+    worker = subprocess.Popen(
+        [sys.executable, "-m", "bot", "worker"],
+        env=ENV | {"REDIS_URL": redis_url},
+        cwd=tmp_path,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    try:
+        until(lambda: len(all_workers(redis)) == len(WORKERS) and ready(), "the start")
+        assert not redis.hexists("locks:held", "run:NOBODY")
+        hung = {*session(worker.pid)} - {each.pid for each in all_workers(redis)}
+        for pid in hung:
+            os.kill(pid, signal.SIGSTOP)
+        until(lambda: not ready(), "the answer 503")
+        told = page.get("/readyz").json or {}
+        code, _, done = run(CHECK, tmp_path, REDIS_URL=redis_url)
+        for pid in hung:
+            os.kill(pid, signal.SIGCONT)
+        until(ready, "the answer 200")
+        assert (told["workers"], code) == ("ok", 1)
+        assert told["dispatch"].startswith("nothing that is due is handed out since ")
+        assert "nothing that is due is handed out since " in done.stdout
+    finally:
+        worker.terminate()
+        worker.wait(LIMIT_S)
 
 
 def test_without_redis_nothing_is_known(tmp_path: Path, free_port: int):

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from datetime import timedelta
 
 import pytest
+from structlog.testing import capture_logs
 
 from bot.processes.dispatcher import Dispatcher
 from bot.queue import Doorbell
 from bot.queue.events import WebhookEvent
 from bot.services import Services
 from jobs.clock import now
-from jobs.storage import keys
+from jobs.storage import keys, watch_keys
 from jobs.storage.locks import LockKind, LockName, renewed_lock
 
 EVENT = WebhookEvent("messages", "m1")
@@ -68,6 +70,43 @@ def test_a_killed_processs_work_is_handed_out_at_once(
     services.redis.hset(keys.locks_held(), lock.field, dead)
     Dispatcher(services).dispatch_due()
     assert (rung(*bells(services)), services.redis.exists(lock.key)) == (handed, 0)
+
+
+def test_what_nobody_can_read_is_dropped_and_named_once(services: Services):
+    """A strange lock, member or event is dropped and named once, and the rest is handed out."""
+    redis, due = services.redis, now()
+    lists = (keys.runs_due(), keys.cards_due(), keys.events_due(), watch_keys.watch_due())
+    redis.hset(keys.locks_held(), "run:NOBODY", "garbage")
+    redis.hset(keys.locks_held(), b"\xff", "a/b/c/d")
+    for each in lists:
+        redis.zadd(each, {b"\xff\xfe": 0})
+    redis.set(keys.event("odd"), "no JSON")
+    redis.zadd(keys.events_due(), {"odd": 0})
+    services.schedule.add("NOW222", due)
+    services.cards.schedule("NOW222", due)
+    services.watching.channels.schedule("tenant-1", due)
+    with capture_logs() as logged:
+        for _ in range(2):
+            Dispatcher(services).dispatch_due()
+            services.events.process("odd", lambda _: None)
+    assert rung(*bells(services)) == [["NOW222"], ["NOW222"], ["odd"], ["tenant-1"]]
+    dropped = Counter(each["event"] for each in logged)
+    assert dropped["an unreadable entry is dropped"] == 2 + len(lists)
+    assert dropped["an unreadable event is dropped"] == 1
+    assert (redis.exists(keys.locks_held()), redis.zcard(keys.events_due())) == (0, 0)
+
+
+@pytest.mark.parametrize("broken", [keys.locks_held(), keys.runs_due(), keys.cards_due()])
+def test_one_kind_that_fails_does_not_hold_up_the_others(services: Services, broken: str):
+    """If one kind cannot be read, the others are handed out, and the round is not whole."""
+    services.schedule.add("NOW222", now())
+    services.watching.channels.schedule("tenant-1", now())
+    services.redis.delete(broken)
+    services.redis.set(broken, "another type")
+    with pytest.raises(ExceptionGroup, match="not handed out"):
+        Dispatcher(services).dispatch_due()
+    runs = [] if broken == keys.runs_due() else ["NOW222"]
+    assert rung(services.runs, services.rounds) == [runs, ["tenant-1"]]
 
 
 def make_due(services: Services) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from datetime import timedelta
 from pathlib import Path
 
@@ -26,12 +27,14 @@ def test_everything_is_in_order(redis: Redis):
         "workers": "ok",
         "events": "ok",
         "data": "ok",
+        "dispatch": "ok",
     }
 
 
 def test_no_worker(redis: Redis):
     """The workers are missing if none was ever there or the last sign of life is too old."""
-    assert health.look(redis) == Health("ok", "missing", "ok", "ok")
+    nothing = "nothing that is due is handed out"
+    assert health.look(redis) == Health("ok", "missing", "ok", "ok", nothing)
     alive(redis, health.SEEN_S + 1)
     assert (health.look(redis).workers, health.look(redis).is_ready) == ("missing", False)
     alive(redis, health.SEEN_S - 5)
@@ -44,7 +47,35 @@ def test_an_event_that_nobody_has_begun(redis: Redis):
     wait(redis, health.LATE_S + 5)
     waiting = health.waiting_events(redis)
     assert (waiting.count, round(waiting.age_s)) == (1, health.LATE_S + 5)
-    assert health.look(redis) == Health("ok", "ok", "late", "ok")
+    assert health.look(redis) == Health("ok", "ok", "late", "ok", "ok")
+
+
+def test_a_dispatcher_that_hangs(redis: Redis, monkeypatch: pytest.MonkeyPatch):
+    """The bot is not ready once no host hands anything out, and says since when.
+
+    A host whose own dispatcher hangs is late, although another host does the work.
+    """
+    hung = now().replace(second=10)
+    monkeypatch.setattr(health, "now", lambda: hung)
+    alive(redis)
+    later = hung + timedelta(seconds=health.SEEN_S + 5)
+    monkeypatch.setattr(health, "now", lambda: later)
+    said = health.look(redis).dispatch
+    assert said == f"nothing that is due is handed out since {hung:%d %b %H:%MZ}"
+    assert not health.look(redis).is_ready
+    here = socket.gethostname()
+    monkeypatch.setattr(socket, "gethostname", lambda: "another-host")
+    health.beat(redis, health.DISPATCH, 0.5)
+    assert (health.not_handed_out(redis), health.not_handed_out(redis, here)) == ("", said)
+
+
+def test_an_event_that_nobody_can_read(redis: Redis):
+    """An event that this bot did not write does not count, and does not hide the others."""
+    alive(redis)
+    wait(redis, 5)
+    redis.zadd("events:due", {"odd": 0})
+    redis.set("event:odd", b"\xffno JSON")
+    assert (health.waiting_events(redis).count, health.look(redis).is_ready) == (1, True)
 
 
 def test_an_event_that_waits_for_webex_is_not_late(redis: Redis):
@@ -78,7 +109,7 @@ def test_a_redis_that_takes_no_writes(redis: Redis, tmp_path: Path, free_port: i
         with connect_for_web(f"redis://127.0.0.1:{replica.port}/0") as client:
             assert health.look(client) == Health("unwritable")
     with connect_for_web(f"redis://127.0.0.1:{free_port}/0") as client:
-        assert health.look(client) == Health("unreachable", "unknown", "unknown", "unknown")
+        assert health.look(client) == Health("unreachable")
 
 
 def test_a_user_who_may_not_write(redis: Redis, redis_url: str):

@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from redis import Redis
 
-from bot.queue import NO_CLUSTER, SENTINEL_ITSELF, connect_for_web, redis_report, refusals
+from bot.queue import (
+    NO_CLUSTER,
+    SENTINEL_ITSELF,
+    connect_for_web,
+    health,
+    redis_report,
+    refusals,
+)
+from jobs.clock import now
 from jobs.storage.connection import PORT_FILE
 from jobs.storage.redis_url import embedded_url
 from tests.fixtures import redis_servers
@@ -149,3 +158,17 @@ def test_refused_webhooks(redis: Redis):
         True,
     )
     assert 0 < redis.ttl("webhooks:refused") <= refusals.KEPT_S
+
+
+def test_timers_that_are_late(redis: Redis, monkeypatch: pytest.MonkeyPatch):
+    """The report is wrong if nothing is handed out, and doubtful if another timer is late."""
+    alive(redis)
+    health.beat(redis, "remind", 60)
+    at = now()
+    monkeypatch.setattr(health, "now", lambda: at + timedelta(hours=1))
+    alive(redis)
+    monkeypatch.setattr(health, "seen_workers", health.all_workers)
+    found = redis_report.on_workers(redis)
+    assert ("timers that are late: remind since" in found.doubt, found.wrong) == (True, "")
+    redis.delete("figures:timers")
+    assert redis_report.on_workers(redis).wrong.startswith("nothing that is due is handed out: ")

@@ -33,6 +33,7 @@ def test_a_process_without_redis_lives(settings: BotSettings, free_port: int):
             "workers": "unknown",
             "events": "unknown",
             "data": "unknown",
+            "dispatch": "unknown",
         },
     )
 

@@ -315,11 +315,12 @@ class Answers(_Traced):
             return found
         first = waiting[-1].received
         waits = now() - first
-        found = replace(found, seen=Text("seen.unanswered", {"at": second_of(waiting[0].received)}))
         if waits <= min(habit(answers, copies), GRACE):
             return found
         state = State.OK if waits <= GRACE else State.WARNING
-        return replace(found, state=state, signals=found.signals | Signals(unanswered=first))
+        seen = Text("seen.unanswered", {"at": second_of(waiting[0].received)})
+        signals = found.signals | Signals(unanswered=first)
+        return replace(found, state=state, seen=seen, signals=signals)
 
 
 async def _why_each(ctx: StepContext, rows: Sequence[TraceRow]) -> list[Why]:

@@ -11,12 +11,14 @@ from adaptive_cards.components import Band, turn_line
 from adaptive_cards.elements import TITLE, Element, rich, run, said
 from adaptive_cards.escape import clip
 from adaptive_cards.texts import listed, plural, render, text
-from adaptive_cards.times import clock, day, day_clock
+from adaptive_cards.times import clock, day, day_clock, minutes
 from adaptive_cards.views import CheckLine, Damage
 from jobs.model import Station, Text, Turn, day_of
 
 SIGN_IN_TELLS = (Text("cause.what_stops_mail_not_read"), Text("cause.app_disabled"))
 """Texts for which a sign-in would reveal the cause, or which of several causes it is."""
+ENDS = (Station.FORWARD, Station.ANSWER)
+"""Ends of the path: a copy that reached Webex Connect, and an answer that left."""
 _TITLE_MOST = 200
 _NAMED_MOST = 4
 
@@ -151,11 +153,8 @@ def _without_fix(view: VerdictView) -> Text:
 
 
 def _both_ways(view: VerdictView) -> bool:
-    """Return whether mail was seen at both ends of the path.
-
-    The two ends are a copy that reached Webex Connect, and an answer that left.
-    """
-    return bool(view.proofs) and {Station.MAILBOX, Station.FORWARD, Station.ANSWER} <= _passed(view)
+    """Return whether mail was seen at both ends of the path."""
+    return bool(view.proofs) and {Station.MAILBOX, *ENDS} <= _passed(view)
 
 
 def _passed(view: VerdictView) -> set[Station]:
@@ -182,20 +181,14 @@ def _ending(view: VerdictView, ends: datetime) -> Band:
     left = max((ends - view.at).days, 0)
     title = Text("verdict.secret_ends", {"count": str(left), "day": day_of(ends)})
     turn = turn_line(Turn.APPROVER, Text("verdict.turn_fix"))
-    return Band(
-        "warning",
-        glyphs.WARNING,
-        said(title, **TITLE),
-        (turn, *_paragraph(text("verdict.still_flows"))),
-    )
+    told = f"{render(_not_proven(view))}." if view.unread else text("verdict.still_flows")
+    return Band("warning", glyphs.WARNING, said(title, **TITLE), (turn, *_paragraph(told)))
 
 
 def _unproven(view: VerdictView) -> Band:
-    why = "verdict.unknown_why" if view.is_unknown else "verdict.unproven_why"
-    if _both_ways(view):
-        why = "verdict.still_flows"
-    told = _paragraph(text(why), _possible(view), _left_out(view))
-    turn = Turn.ADMINISTRATOR if view.sign_in_url else view.turn
+    told = _paragraph(_why(view), _possible(view), _left_out(view))
+    unread = Turn.REQUESTER if view.unread else Turn.NOBODY
+    turn = Turn.ADMINISTRATOR if view.sign_in_url else unread
     style = "accent" if glyphs.is_person(turn) else "emphasis"
     return Band(
         style,
@@ -209,10 +202,33 @@ def _not_proven(view: VerdictView) -> Text:
     """Return the first line of a check that found no cause: what it could not see."""
     if view.is_unknown:
         return Text("verdict.unknown")
-    if not view.unread:
-        return Text("verdict.unproven")
-    key = "not_checked" if view.needs_administrator else "not_read"
-    return Text(f"verdict.{key}", {"count": str(view.unread), "all": str(total(view))})
+    if view.unread:
+        key = "not_checked" if view.needs_administrator else "not_read"
+        return Text(f"verdict.{key}", {"count": str(view.unread), "all": str(total(view))})
+    return _last_proven(view, "nothing_wrong") or Text("verdict.unproven")
+
+
+def _why(view: VerdictView) -> str:
+    """Return what is known of the mail flow if the first line does not say it."""
+    if view.is_unknown:
+        return text("verdict.unknown_why")
+    proven = _last_proven(view, "last_proven")
+    if proven is None:
+        return text("verdict.unproven_why")
+    return render(proven) if view.unread else text("verdict.newer_unproven")
+
+
+def _last_proven(view: VerdictView, key: str) -> Text | None:
+    """Return a text with the last mail at the end of the path where it is older.
+
+    The result is None if no mail is known at one of the two ends.
+    """
+    seen = [(stop.at, stop.station) for stop in view.way if stop.at and stop.station in ENDS]
+    if len(seen) < len(ENDS):
+        return None
+    at, end = min(seen)
+    named = {"end": text(f"verdict.end.{end}"), "clock": minutes(at)}
+    return Text(f"verdict.{key}", {"age": time_since(at, view.at), **named})
 
 
 def _left_out(view: VerdictView) -> str:
@@ -227,7 +243,7 @@ def _next(view: VerdictView) -> Text:
         return Text("verdict.turn_find")
     if view.sign_in_url:
         return Text("verdict.turn_grant") if view.grant_url else _sign_in(view)
-    return Text("verdict.turn_again" if glyphs.is_person(view.turn) else "verdict.turn_nothing")
+    return Text("verdict.turn_again" if view.unread else "verdict.turn_nothing")
 
 
 def _sign_in(view: VerdictView) -> Text:

@@ -103,9 +103,9 @@ def _sum(view: VerdictView) -> str:
         "verdict.count.warnings": len(view.warnings),
         "verdict.count.possible": len(view.possible),
         "verdict.count.ok": sum(line.state is State.OK for line in view.lines),
-        "verdict.count.skipped": len(view.skipped),
+        "verdict.count.skipped": sum(line.state in _LEFT_OUT for line in view.lines),
     }
-    key = "verdict.sum_skipped" if view.skipped else "verdict.sum"
+    key = "verdict.sum_skipped" if counts["verdict.count.skipped"] else "verdict.sum"
     return text(key, counts=", ".join(with_counts(counts)))
 
 

@@ -225,9 +225,16 @@ def _is_sign_in_offered(run: Run) -> bool:
 def _counted(verdict: Verdict, found: Mapping[str, Finding]) -> dict[str, Finding]:
     """Return each finding as the verdict weighed it.
 
-    A finding that did not count is shown as a warning.
+    A finding that did not count is shown as a warning. Mail that passed a station is shown as
+    unknown if newer mail is overdue there, or stops there.
     """
-    return {name: verdict.weighed.get(name) or _history(finding) for name, finding in found.items()}
+    counted = {name: verdict.weighed.get(name, _history(found[name])) for name in found}
+    past = [
+        name
+        for name, station in SEEN_AT.items()
+        if is_ok(counted, name) and (station is verdict.stops or not proves(counted[name]))
+    ]
+    return counted | {name: replace(counted[name], state=State.UNKNOWN) for name in past}
 
 
 def _fix(run: Run, verdict: Verdict, sign_in_url: str) -> tuple[str, dict[str, str]] | None:

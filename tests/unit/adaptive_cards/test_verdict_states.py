@@ -69,6 +69,8 @@ BANDS = {
     "verdict-healthy": ("good", "\u2713"),
     "verdict-unproven": ("accent", "?"),
     "verdict-one-way": ("accent", "?"),
+    "verdict-last-proven": ("emphasis", "?"),
+    "verdict-unreadable": ("accent", "?"),
     "channels": ("attention", "\u2717"),
     "channels-early": ("attention", "\u2717"),
     "channels-checking": ("emphasis", "\u25cf"),
@@ -115,6 +117,14 @@ TEXTS = {
         "Not fully checked: 7 of 9 need an administrator. Mail flow in both directions is not "
         "confirmed. No fault was found in what was checked. "
         "Administrator's turn: sign in with the button below to run the remaining tests."
+    ),
+    "verdict-last-proven": (
+        "Last proven 2 h ago (answer 08:12). Nothing wrong was found. Newer mail is not confirmed "
+        "yet. Nobody has to act. The tests that ran are listed below."
+    ),
+    "verdict-unreadable": (
+        "Not fully checked: 2 of 9 could not be read. Last proven 4 min ago (answer 10:38). "
+        "Requester's turn: read what is listed below, then press Check again."
     ),
     "channels-checking": "Checking: 1 of 3. Nobody has to act. The verdicts appear as they arrive.",
     "channels-many": (

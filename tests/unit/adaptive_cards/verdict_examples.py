@@ -218,7 +218,11 @@ def _well() -> dict[str, cards.Card]:
             damage=Damage(14, ago(hours=1), kept=True),
         ),
         "verdict-one-way": checked(
-            0, lines=RIGHT, way=way("++++..", last=None), proofs=PROOFS[:1], turn=Turn.REQUESTER
+            0, lines=RIGHT, way=way("++++..", last=None), proofs=PROOFS[:1], unread=2
+        ),
+        "verdict-last-proven": checked(0, lines=RIGHT, way=way("++++.."), proofs=PROOFS),
+        "verdict-unreadable": checked(
+            0, lines=(*RIGHT, *SKIPPED[-2:]), way=way("++++.+"), proofs=PROOFS, unread=2
         ),
     }
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -19,8 +19,16 @@ from jobs.model import (
     State,
     Station,
     Turn,
+    verbatim,
 )
-from tests.unit.bot.cards.presenters.verdict_checks import CHANNEL, CONNECT, check_of, ok, wrong
+from tests.unit.bot.cards.presenters.verdict_checks import (
+    AT,
+    CHANNEL,
+    CONNECT,
+    check_of,
+    ok,
+    wrong,
+)
 
 FIX = {"do": "fix", "channel": "support@contoso.com"}
 
@@ -279,6 +287,55 @@ def test_both_ways_is_said_of_both_ends_alone(services: Services):
         False,
         True,
     ]
+
+
+@pytest.mark.parametrize(
+    ("signals", "others", "state"),
+    [
+        (Signals(at=AT), (), State.OK),
+        (Signals(at=AT, unanswered=AT), (), State.UNKNOWN),
+        (Signals(at=AT), (wrong("smtp_auth", "smtp_auth_off_for_mailbox"),), State.UNKNOWN),
+    ],
+)
+def test_an_earlier_answer_has_no_tick_if_newer_mail_has_none(
+    services: Services, signals: Signals, others: tuple[Finding, ...], state: State
+):
+    """Answers are not known to leave while newer mail has no answer, or while answers stop.
+
+    The earlier answer is still a proof with its time.
+    """
+    found = check_of(Finding("answers", State.OK, signals=signals), *others)
+    seen = view(found, services)
+    assert [line.state for line in seen.lines if line.row == "V3"] == [state]
+    assert [(proof.row, proof.at) for proof in seen.proofs] == [("V3", AT)]
+
+
+def test_a_check_says_when_mail_was_last_proven(services: Services):
+    """A check whose newest mail has no answer yet says when mail was last seen to flow both ways.
+
+    It never says that no mail was seen in both directions.
+    """
+    before = AT - timedelta(minutes=16)
+    copies = Finding("copies", State.OK, signals=Signals(at=AT - timedelta(minutes=10)))
+    answers = Finding("answers", State.OK, signals=Signals(at=before, unanswered=before))
+    told = draw(view(check_of(copies, answers), services)).text
+    assert told.startswith("Last proven 16 min ago (answer 08:44). Nothing wrong was found.")
+
+
+def test_a_check_that_could_not_read_is_to_be_repeated(services: Services):
+    """A check with unread findings says so first and asks for another check.
+
+    Mail that was seen earlier does not make it calm.
+    """
+    flows = (Finding(name, State.OK, signals=Signals(at=AT)) for name in ("copies", "answers"))
+    unread = Finding("forwarding", State.UNKNOWN, seen=verbatim("no JSON"))
+    card = draw(view(check_of(*flows, unread), services))
+    assert card.text == (
+        "Not fully checked: 1 of 3 could not be read. Last proven now (answer 09:00). Not checked: "
+        f"{text('step.forwarding')}. Requester's turn: read what is listed below, then press "
+        "Check again."
+    )
+    assert "'do': 'check'" in str(card.content)
 
 
 def test_what_has_gone_well_since_is_no_cross(services: Services):

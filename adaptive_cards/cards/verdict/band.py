@@ -205,7 +205,8 @@ def _not_proven(view: VerdictView) -> Text:
     if view.unread:
         key = "not_checked" if view.needs_administrator else "not_read"
         return Text(f"verdict.{key}", {"count": str(view.unread), "all": str(total(view))})
-    return _last_proven(view, "nothing_wrong") or Text("verdict.unproven")
+    known = "last_proven" if view.possible or view.changes else "nothing_wrong"
+    return _last_proven(view, known) or Text("verdict.unproven")
 
 
 def _why(view: VerdictView) -> str:
@@ -215,7 +216,7 @@ def _why(view: VerdictView) -> str:
     proven = _last_proven(view, "last_proven")
     if proven is None:
         return text("verdict.unproven_why")
-    return render(proven) if view.unread else text("verdict.newer_unproven")
+    return f"{render(proven)}." if view.unread else text("verdict.newer_unproven")
 
 
 def _last_proven(view: VerdictView, key: str) -> Text | None:

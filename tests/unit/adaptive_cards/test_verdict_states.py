@@ -122,6 +122,10 @@ TEXTS = {
         "Last proven 2 h ago (answer 08:12). Nothing wrong was found. Newer mail is not confirmed "
         "yet. Nobody has to act. The tests that ran are listed below."
     ),
+    "verdict-suspected": (
+        "Last proven 2 h ago (answer 08:12). Newer mail is not confirmed yet. One possible cause "
+        "is listed below. Nobody has to act. The tests that ran are listed below."
+    ),
     "verdict-unreadable": (
         "Not fully checked: 2 of 9 could not be read. Last proven 4 min ago (answer 10:38). "
         "Requester's turn: read what is listed below, then press Check again."

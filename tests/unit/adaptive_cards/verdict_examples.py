@@ -221,6 +221,9 @@ def _well() -> dict[str, cards.Card]:
             0, lines=RIGHT, way=way("++++..", last=None), proofs=PROOFS[:1], unread=2
         ),
         "verdict-last-proven": checked(0, lines=RIGHT, way=way("++++.."), proofs=PROOFS),
+        "verdict-suspected": checked(
+            0, lines=RIGHT, way=way("++++.."), proofs=PROOFS, possible=(RULE,)
+        ),
         "verdict-unreadable": checked(
             0, lines=(*RIGHT, *SKIPPED[-2:]), way=way("++++.+"), proofs=PROOFS, unread=2
         ),

@@ -183,12 +183,12 @@ def checked(anna: ChatContext, *findings: Finding, mailbox: str = "support@examp
         (
             (Finding("arrivals", State.SKIPPED, seen=Text("skipped.no_mail")),),
             State.UNKNOWN,
-            "no mail of the last two days was seen in both directions",
+            "the newest mail was not seen in both directions",
         ),
         (
             (Finding("copies", State.OK),),
             State.UNKNOWN,
-            "no mail of the last two days was seen in both directions",
+            "the newest mail was not seen in both directions",
         ),
         (
             (Finding("connect_send", State.SKIPPED, seen=Text("skipped.no_service_key")), *MAIL),

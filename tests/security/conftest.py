@@ -36,9 +36,10 @@ class Presses:
         self.sent += 1
 
     def answers(self, who: str, card: Json, sent: list[Any]) -> list[str]:
-        """Return every message posted in the card's room after all of these inputs were answered.
+        """Return every message of a thread of the card's room after all inputs were answered.
 
-        One message is expected for each input, in any order.
+        One message is expected for each input, in any order. The greeting of the space, which may
+        come late, is in no thread.
         """
         self.people.look()
         before = self.people.change
@@ -48,6 +49,7 @@ class Presses:
             each
             for each in self.people.messages.values()
             if each["roomId"] == card["roomId"]
+            and each["parentId"]
             and each["from"].endswith("@webex.bot")
             and each["edits"] == 0
             and each["change"] > before

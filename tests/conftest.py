@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import gc
 import os
+import random
 import re
 import subprocess
 from collections.abc import Generator, Iterator
@@ -84,8 +85,12 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Retry tests of real processes once, because a busy machine can make them late.
 
-    No other test is retried.
+    No other test is retried. The variable TEST_ORDER shuffles the modules, and the tests of each.
     """
+    if seed := os.environ.get("TEST_ORDER"):
+        drawn = random.Random(seed)  # noqa: S311  an order of tests
+        places = {item.path: drawn.random() for item in items}
+        items.sort(key=lambda item: (places[item.path], drawn.random()))
     for item in items:
         if item.path.relative_to(TESTS).parts[0] in REAL_PROCESSES:
             item.add_marker(pytest.mark.flaky(reruns=1))

@@ -17,10 +17,10 @@ from bot import __version__, program
 
 BAD_INPUT = 2
 _NO_TEXT = {
-    "empty": "There is no text. Give the error on standard input.",
     "picture": "This is a picture. Give the error's text.",
     "kind": "This is no text file. Give a .txt, .eml or .msg file, or the text itself.",
     "binary": "There is no text in it. Give the error's text.",
+    "stopped": "Reading this mail takes too much time or memory. Give the lines with the error.",
 }
 
 
@@ -62,13 +62,14 @@ def _explain(*, as_json: bool) -> int:
 
     content = sys.stdin.buffer.read(LARGEST + 1)
     try:
-        reading = read(text_of(content[:LARGEST]))
+        told, cut = text_of(content[:LARGEST])
     except NoTextError as error:
         problem = _NO_TEXT[str(error)]
         if as_json:
             _print_json({"ours": False, "causes": [], "codes": [], "problem": problem})
         print(problem, file=sys.stderr)  # noqa: T201  CLI output
         return BAD_INPUT
+    reading = read(told, cut=cut)
     if as_json:
         _print_json(explanation.as_json(reading))
     else:

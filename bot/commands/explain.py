@@ -15,7 +15,7 @@ from bot.chat.permissions import visible_channels
 from bot.commands import Command
 from bot.webex.client import Message, WebexNotFoundError
 from jobs.clock import now
-from jobs.clouds.error_texts.files import LARGEST, NoTextError, text_of
+from jobs.clouds.error_texts.files import LARGEST, FileText, NoTextError, text_of
 from jobs.clouds.error_texts.reader import read
 from jobs.model import Text, Turn
 
@@ -37,7 +37,7 @@ def run(ctx: ChatContext, argument: str) -> None:
         ctx.refuse(Text(f"explain.refused.{refused.args[0]}"), title="refused.nothing")
         return
     channels = visible_channels(ctx)
-    if told.strip() or not channels:
+    if told.text.strip() or not channels:
         ctx.say(explanation(_view(ctx, told)))
     else:
         _offer_checks(ctx, channels)
@@ -51,17 +51,18 @@ def _offer_checks(ctx: ChatContext, channels: tuple[str, ...]) -> None:
     ctx.say(offer(OfferView(kicker, title, checks, now(), turn=turn, lines=lines)))
 
 
-def _view(ctx: ChatContext, told: str) -> ExplanationView:
-    if not told.strip():
+def _view(ctx: ChatContext, told: FileText) -> ExplanationView:
+    if not told.text.strip():
         title, words = Text("explain.empty_title"), Text("explain.empty_turn")
         return ExplanationView(title, words, Turn.REQUESTER, now(), direct=ctx.direct)
-    return as_view(read(told), now(), checks=visible_channels(ctx)[:_CHECKS_MOST])
+    reading = read(told.text, cut=told.cut)
+    return as_view(reading, now(), checks=visible_channels(ctx)[:_CHECKS_MOST])
 
 
-def _text_to_explain(ctx: ChatContext, message: Message, argument: str) -> str:
+def _text_to_explain(ctx: ChatContext, message: Message, argument: str) -> FileText:
     typed = _typed(ctx, message, argument)
     if typed.strip() or message.files:
-        return "\n".join(filter(None, (typed, _of_file(ctx, message))))
+        return _with_file(ctx, typed, message)
     return _of_parent(ctx, message)
 
 
@@ -71,22 +72,25 @@ def _typed(ctx: ChatContext, message: Message, argument: str) -> str:
     return _TYPED.sub("", message.text, count=1) if whole else argument
 
 
-def _of_file(ctx: ChatContext, message: Message) -> str:
-    return text_of(first_file(ctx, message, LARGEST).content) if message.files else ""
+def _with_file(ctx: ChatContext, typed: str, message: Message) -> FileText:
+    if not message.files:
+        return FileText(typed)
+    file = text_of(first_file(ctx, message, LARGEST).content)
+    return FileText("\n".join(filter(None, (typed, file.text))), file.cut)
 
 
-def _of_parent(ctx: ChatContext, message: Message) -> str:
+def _of_parent(ctx: ChatContext, message: Message) -> FileText:
     """Return the text of the message to which this one replies, with the text of its file.
 
     In a space Webex shows a bot only the messages that mention it (facts/webex.md 1).
     """
     if not message.parent_id:
-        return ""
+        return FileText("")
     try:
         parent = ctx.services.webex.message(message.parent_id, fresh=False)
     except WebexNotFoundError:
-        return ""
-    return "\n".join(filter(None, (parent.text, _of_file(ctx, parent))))
+        return FileText("")
+    return _with_file(ctx, parent.text, parent)
 
 
 COMMAND = Command("explain", "trouble", run, "TEXT")

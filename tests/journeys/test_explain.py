@@ -48,3 +48,21 @@ def test_a_long_message_is_read_whole(new_walk: Any) -> None:
     walk = new_walk(room="direct")
     told = walk.type(f"/explain {'What we see here since yesterday. ' * 80}{EXPIRED}")
     assert "The client secret has expired." in words(told)
+
+
+def test_a_mail_that_is_hard_to_read_delays_nobody(new_walk: Any) -> None:
+    """While one person sends mails that are hard to read, another person's ``/help`` is answered.
+
+    Each answer about such a mail says that not everything was read.
+    """
+    hard = f"From: a@b.example\nTo: c@d.example\nContent-Type: text/plain{';a=b' * 100_000}\n\n{EXPIRED}"
+    mail = file("hard.eml", hard.replace("To:", "Subject: Undeliverable\nTo:").encode())
+    walk, other = new_walk(), new_walk(requester="helpdesk@contoso.com")
+    sent = [
+        walk.people.say(walk.requester, "/explain", walk.room, files=[mail])["id"] for _ in range(4)
+    ]
+    asked = other.people.say(other.requester, "/help", other.room)["id"]
+    other.wait("an answer to /help", lambda each: each["parentId"] == asked, 10)
+    for each in sent:
+        told = walk.wait("an answer", lambda seen, parent=each: seen["parentId"] == parent, 20)
+        assert "Not everything was read" in words(told)

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from email import policy
-from email.errors import MessageError
-from email.message import EmailMessage, Message
-from email.parser import BytesParser
+import subprocess
+import sys
+from typing import NamedTuple
 
-from jobs.clouds.error_texts.cleaning import LONGEST
+from jobs.clouds.error_texts import mail_file
 
 LARGEST = 1024 * 1024
-"""Maximum number of bytes of a file that are read."""
+"""Maximum number of bytes of a file that are read; of a mail, the first 128 kB."""
+MAIL_S = 10
+"""Seconds after which the reading of a mail is stopped."""
 _PICTURES = (
     b"\x89PNG",
     b"\xff\xd8\xff",
@@ -39,23 +39,31 @@ _UNPRINTABLE_MOST = 0.1
 class NoTextError(ValueError):
     """Error because a file has no text that can be read.
 
-    Its argument is ``picture``, ``kind`` or ``binary``.
+    Its argument is ``picture``, ``kind``, ``binary``, or ``stopped`` for a mail that is too hard.
     """
 
 
-def text_of(content: bytes) -> str:
+class FileText(NamedTuple):
+    """Text of a file, and whether a part of the file was not read."""
+
+    text: str
+    cut: bool = False
+
+
+def text_of(content: bytes) -> FileText:
     """Return the text of a file, whose kind is known by its first bytes and not by its name.
 
     Raises:
-        NoTextError: the file is a picture, another kind of file, or has no text in it.
+        NoTextError: the file is a picture, another kind of file, has no text in it, or is a mail whose
+            reading took too much time or memory.
     """
     if _is_picture(content):
         raise NoTextError("picture")
     if content.startswith(_OTHER_KINDS):
         raise NoTextError("kind")
     if content.startswith(_OUTLOOK):
-        return _readable(_of_outlook(content))
-    return _of_mail(content) if _is_mail(content) else _readable(_decoded(content))
+        return FileText(_readable(_of_outlook(content)))
+    return _of_mail(content) if _is_mail(content) else FileText(_readable(_decoded(content)))
 
 
 def _is_picture(content: bytes) -> bool:
@@ -92,33 +100,22 @@ def _is_mail(content: bytes) -> bool:
     )
 
 
-def _of_mail(content: bytes) -> str:
-    """Return the headers that name servers, and the text of every part, decoded."""
-    mail = BytesParser(policy=policy.default).parsebytes(content)
-    return "\n".join(filter(None, _parts(mail)))[: 2 * LONGEST]
+def _of_mail(content: bytes) -> FileText:
+    """Return the subject, the reports and the text of every part, decoded.
 
-
-def _parts(mail: Message) -> Iterator[str]:
-    yield f"Subject: {mail.get('subject', '')}"
-    for part in mail.walk():
-        if part.get_content_maintype() == "text":
-            yield _content(part)
-        elif part.get_content_type() == "message/delivery-status":
-            yield from _statuses(part)
-
-
-def _statuses(report: Message) -> Iterator[str]:
-    """Yield the blocks of a delivery report: one of the mail, and one of each recipient."""
-    yield from (str(each) for each in report.get_payload() if isinstance(each, Message))
-
-
-def _content(part: Message) -> str:
-    """Return a part's text in its own character set, or as much of it as can be read."""
+    Raises:
+        NoTextError: reading it took too much time or memory.
+    """
+    program = [sys.executable, "-I", "-S", mail_file.__file__]
     try:
-        return str(part.get_content()) if isinstance(part, EmailMessage) else ""
-    except (LookupError, ValueError, MessageError):
-        payload = part.get_payload(decode=True)
-        return _decoded(payload) if isinstance(payload, bytes) else ""
+        done = subprocess.run(  # noqa: S603  our own program
+            program, input=content, capture_output=True, check=False, timeout=MAIL_S
+        )
+    except subprocess.TimeoutExpired:
+        raise NoTextError("stopped") from None
+    if done.returncode not in {0, mail_file.CUT}:
+        raise NoTextError("stopped")
+    return FileText(done.stdout.decode("utf-8", "replace"), done.returncode == mail_file.CUT)
 
 
 def _of_outlook(content: bytes) -> str:

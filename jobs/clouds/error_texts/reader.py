@@ -8,6 +8,7 @@ before numbers, and names the causes that the text leaves open.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 from jobs.clouds.error_texts import cloud_words, connect, doubts, entra, smtp
 from jobs.clouds.error_texts.cleaning import CleanText, clean
@@ -33,12 +34,14 @@ The words of a trace do not decide them.
 _OURS = (Speaker.EXCHANGE, Speaker.CONNECT, Speaker.ENTRA, Speaker.GRAPH)
 
 
-def read(text: str, heard: Speaker | None = None) -> Reading:
+def read(text: str, heard: Speaker | None = None, *, cut: bool = False) -> Reading:
     """Return the meaning of a text.
 
     ``heard`` is the service if it is known to speak, as in an answer that the bot itself received.
+    ``cut`` is whether a part of the text is missing already.
     """
     cleaned = clean(text)
+    cleaned = replace(cleaned, cut=cleaned.cut or cut)
     return _read(cleaned, signs_in(cleaned.flat, heard))
 
 

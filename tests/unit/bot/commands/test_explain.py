@@ -11,6 +11,7 @@ from adaptive_cards.texts import text
 from bot.chat.context import ChatContext
 from bot.webex.client import WebexError
 from jobs.clock import now
+from jobs.clouds.error_texts import files
 from jobs.storage import keys
 from jobs.storage.keys import Key
 from tests.fixtures.webex_script import Reply, WebexScript, person, receive
@@ -131,6 +132,17 @@ def test_a_file_that_is_not_read(
     webex_script.on("GET", "/contents/file", reply)
     asked("", files=("file",))
     assert text(f"explain.refused.{reason}") in said()[0][1]
+
+
+def test_a_mail_that_takes_too_long(
+    asked: Any, said: Said, webex_script: WebexScript, monkeypatch: pytest.MonkeyPatch
+):
+    """If the reading of a mail was stopped, the person is told what to send instead."""
+    monkeypatch.setattr(files, "MAIL_S", 0)
+    mail = b"From: a@b.example\nTo: c@d.example\nSubject: x\n\nx"
+    webex_script.on("GET", "/contents/file", Reply(body=mail))
+    asked("", files=("file",))
+    assert text("explain.refused.stopped") in said()[0][1]
 
 
 @pytest.mark.usefixtures("hasty_retries")

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import resource
+import subprocess
+import sys
 from email.message import EmailMessage
+from pathlib import Path
 
 import pytest
 
+from jobs.clouds.error_texts import files, mail_file
 from jobs.clouds.error_texts.files import NoTextError, text_of
 from jobs.clouds.error_texts.reader import read
 
@@ -15,7 +20,7 @@ NDR = "Remote Server returned '550 5.7.520 Access denied, Your organization does
 
 def causes(content: bytes) -> list[str]:
     """Return the certain causes of the error text in a file."""
-    return [each.cause for each in read(text_of(content)).certain]
+    return [each.cause for each in read(text_of(content).text).certain]
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "cp1252"])
@@ -72,3 +77,111 @@ def test_what_has_no_text(content: bytes, reason: str):
     """A file without text is refused with its kind, which its first bytes show."""
     with pytest.raises(NoTextError, match=reason):
         text_of(content)
+
+
+HEAD = b"From: a@b.example\nTo: c@d.example\nSubject: Undeliverable\n"
+REPORT = (
+    HEAD + b'Content-Type: multipart/report; boundary="b"\n\n'
+    b"--b\nContent-Type: message/delivery-status\n\nReporting-MTA: dns;x\n\n"
+)
+
+
+def multipart(number: int) -> bytes:
+    """Return the header of a part with parts of its own, and the first boundary."""
+    return b'Content-Type: multipart/mixed; boundary="b%d"\n\n--b%d\n' % (number, number)
+
+
+HARD = {
+    "parameters": (HEAD + b"Content-Type: text/plain" + b";a=b" * 100_000 + b"\n\nx", True),
+    "split parameters": (
+        HEAD
+        + b"Content-Type: text/plain"
+        + b"".join(b";a*%d=b" % each for each in range(30_000))
+        + b"\n\nx",
+        True,
+    ),
+    "encoded words": (HEAD[:-14] + b"=?utf-8?q?a?=\n " * 30_000 + b"\n\nx", True),
+    "fewer encoded words": (HEAD[:-14] + b"=?utf-8?q?a?=\n " * 11_000 + b"\n\nx", True),
+    "recipients of a report": (REPORT + b"To: " + b"a@b.c," * 20_000 + b"\n\n--b--\n", True),
+    "comments of a report": (REPORT + b"To: " + b"(" * 1000 + b"\n\n--b--\n", False),
+    "comments": (HEAD + b"Content-Type: text/plain" + b"(" * 3000 + b"\n\nx", False),
+    "empty parts": (HEAD + multipart(1) + b"--b1\n\n" * 131_000, True),
+    "nested parts": (HEAD + b"".join(map(multipart, range(2000))), True),
+    "nested mails": (HEAD + b"Content-Type: message/rfc822\n\n" * 4000, True),
+    "lines in nested parts": (HEAD + b"".join(map(multipart, range(19))) + b"\n" * 150_000, True),
+    "headers": (HEAD + b"a:\n" * 40_000 + multipart(1) + b"--b1\n\n" * 100, True),
+    "slow encoding": (
+        HEAD + b"Content-Type: text/plain; charset=punycode\n\n" + b"ab" * 60_000,
+        False,
+    ),
+}
+"""Mails that cost a parser of mails much, and whether a part of them is not read."""
+READ = """
+import sys
+from jobs.clouds.error_texts.files import text_of
+print(text_of(sys.stdin.buffer.read()).cut)
+"""
+MEASURE = """
+import resource, subprocess, sys
+subprocess.run([sys.executable, "-c", sys.argv[1]], check=True)
+used = resource.getrusage(resource.RUSAGE_CHILDREN)
+print(used.ru_utime + used.ru_stime, used.ru_maxrss)
+"""
+"""Program that runs a program and prints the processor time and the memory of all its processes.
+
+It is small, because a new process counts the memory of the process that has started it.
+"""
+
+
+@pytest.mark.parametrize("name", HARD)
+def test_a_hard_mail_costs_little(name: str):
+    """A mail that is made to be hard to read costs little, and the answer says what is missing."""
+    content, is_cut = HARD[name]
+    line = [sys.executable, "-c", MEASURE, READ]
+    done = subprocess.run(line, input=content, capture_output=True, check=True)  # noqa: S603  ours
+    cut, cpu_s, memory_kib = done.stdout.split()
+    assert (cut, float(cpu_s) < 3, int(memory_kib) < 100_000) == (str(is_cut).encode(), True, True)
+
+
+@pytest.mark.parametrize(
+    "instead", ["while True: pass", "held = bytearray(10**10)", "import time; time.sleep(600)"]
+)
+def test_a_mail_that_takes_too_much(instead: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+    """Reading a mail is stopped by its limits of time and memory, and this process is not harmed."""
+    program = tmp_path / "mail_file.py"
+    source = (
+        Path(mail_file.__file__).read_text(encoding="utf-8").replace("CPU_S, ", "CPU_S = 1\n_, ")
+    )
+    program.write_text(
+        source.replace("text, cut = text", f"{instead}\n    text, cut = text"), "utf-8"
+    )
+    monkeypatch.setattr(mail_file, "__file__", str(program))
+    monkeypatch.setattr(files, "MAIL_S", 3)
+    with pytest.raises(NoTextError, match="stopped"):
+        text_of(HEAD + b"\nx")
+    assert resource.getrlimit(resource.RLIMIT_CPU)[0] == resource.RLIM_INFINITY
+
+
+def test_the_beginning_of_a_long_mail_is_read():
+    """A mail that is longer than the part that is read is explained from its beginning."""
+    told = text_of(HEAD + b"\n" + NDR.encode() + b"\n" + b"more\n" * 100_000)
+    assert ([each.cause for each in read(told.text).certain], told.cut) == (
+        ["forwarding_blocked"],
+        True,
+    )
+    assert read(told.text, cut=told.cut).cut
+
+
+@pytest.mark.parametrize(
+    ("subject", "told"),
+    [
+        ("=?utf-8?b?VW56dXN0ZWxsYmFy?=: =?iso-8859-1?q?f=FCr?= b", "Unzustellbar: für b"),
+        ("=?utf-8?b?a?=", "=?utf-8?b?a?="),
+        ("=?nothing?q?a=20b?=", "a b"),
+        ("Unzustellbar für b", "Unzustellbar für b"),
+    ],
+)
+def test_the_subject_of_a_mail(subject: str, told: str):
+    """A subject is decoded, also a damaged one, as far as it can be."""
+    content = HEAD.replace(b"Undeliverable", subject.encode()) + b"\nx"
+    assert text_of(content).text.splitlines()[0] == f"Subject: {told}"

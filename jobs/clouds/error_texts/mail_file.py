@@ -1,0 +1,105 @@
+"""Text of a mail, read by a program of its own that is stopped if it needs too much.
+
+A mail may come from an outsider, and a parser of mails can be made to need minutes and gigabytes.
+:mod:`jobs.clouds.error_texts.files` runs this file, which imports only the standard library.
+"""
+
+from __future__ import annotations
+
+import resource
+import sys
+from collections.abc import Iterator
+from contextlib import suppress
+from email.errors import HeaderParseError
+from email.header import decode_header
+from email.message import Message
+from email.parser import BytesParser
+from email.policy import Compat32, Policy
+
+CUT = 3
+"""Exit code if a part of the mail was not read."""
+LARGEST, LONGEST_HEADER = 128 * 1024, 8 * 1024
+"""Maximum numbers of bytes of a mail and of a header that are read."""
+MOST_PARTS, DEEPEST = 50, 20
+"""Maximum numbers of parts that are read, and of parts that contain others."""
+CPU_S, MEMORY = 5, 256 * 1024 * 1024
+
+
+class _EnoughError(Exception):
+    """End of the parser's work, because the mail has more parts than are read."""
+
+
+class _ShortHeaders(Compat32):
+    """Policy that cuts each header before anything interprets it."""
+
+    def header_source_parse(self, sourcelines: list[str]) -> tuple[str, str]:
+        """Return the name and the value of a header."""
+        name, value = super().header_source_parse(sourcelines)
+        return name, value[:LONGEST_HEADER]
+
+
+def text_of_mail(content: bytes) -> tuple[bytes, bool]:
+    """Return the subject, the reports and the text of every part in UTF-8, and whether it was cut."""
+    parts: list[Message] = []
+
+    def part(policy: Policy[Message]) -> Message:
+        containers = sum(each.get_content_maintype() in {"multipart", "message"} for each in parts)
+        if len(parts) == MOST_PARTS or containers > DEEPEST:
+            raise _EnoughError
+        parts.append(Message(policy))
+        return parts[-1]
+
+    cut = len(content) > LARGEST
+    try:
+        BytesParser(policy=_ShortHeaders(message_factory=part)).parsebytes(content[:LARGEST])
+    except _EnoughError:
+        cut = True
+    cut = cut or any(
+        len(value) >= LONGEST_HEADER for each in parts for _, value in each.raw_items()
+    )
+    return b"\n".join([_subject(parts[0]), *(text for each in parts for text in _texts(each))]), cut
+
+
+def _texts(part: Message) -> Iterator[bytes]:
+    if part.get_content_maintype() == "text":
+        payload = part.get_payload(decode=True)
+        yield _utf8(payload, part.get_content_charset()) if isinstance(payload, bytes) else b""
+    elif part.get_content_type() == "message/delivery-status":
+        blocks = part.get_payload() or ()  # one of the mail, and one of each recipient
+        lines = (pair for each in blocks if isinstance(each, Message) for pair in each.raw_items())
+        text = "\n".join(f"{name}: {value}" for name, value in lines)
+        yield text.encode("utf-8", "surrogateescape")
+
+
+def _subject(mail: Message) -> bytes:
+    raw = next((value for name, value in mail.raw_items() if name.lower() == "subject"), "")
+    try:
+        pieces = decode_header(raw)
+    except (HeaderParseError, ValueError):
+        pieces = [(raw, None)]
+    told = (
+        each.encode("utf-8", "surrogateescape") if isinstance(each, str) else _utf8(each, charset)
+        for each, charset in pieces
+    )
+    return b"Subject: " + b"".join(told)
+
+
+def _utf8(text: bytes, charset: str | None) -> bytes:
+    try:
+        return text.decode(charset or "utf-8", "replace").encode("utf-8", "replace")
+    except (LookupError, ValueError):
+        return text
+
+
+def main() -> int:
+    """Print the text of the mail on standard input, within limits of time and memory."""
+    for limit, most in ((resource.RLIMIT_CPU, CPU_S), (resource.RLIMIT_AS, MEMORY)):
+        with suppress(ValueError, OSError):  # macOS does not limit the memory
+            resource.setrlimit(limit, (most, most))
+    text, cut = text_of_mail(sys.stdin.buffer.read(LARGEST + 1))
+    sys.stdout.buffer.write(text)
+    return CUT if cut else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

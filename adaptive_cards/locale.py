@@ -91,8 +91,12 @@ def find_zone(typed: str) -> str:
 
 @cache
 def _zones() -> dict[str, str]:
-    """Return every IANA name by its name in lower case; finding them reads 600 files."""
-    return {name.lower(): name for name in available_timezones()}
+    """Return every IANA name by its name in lower case; finding them reads 600 files.
+
+    Two files are no zones: ``localtime`` is the server's own, and ``Factory`` that of no place.
+    """
+    names = available_timezones() - {"localtime", "Factory"}
+    return {name.lower(): name for name in names}
 
 
 @cache

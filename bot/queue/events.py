@@ -133,7 +133,7 @@ class EventQueue:
             *_, is_new = pipe.execute()
         if is_new:
             COUNTERS.add(EVENTS_RECEIVED, event.resource)
-        else:
+        elif self.bell.queue.remove(job):  # not taken by a worker, in which RQ would fail it
             job.delete()
         return bool(is_new)
 

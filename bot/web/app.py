@@ -65,6 +65,7 @@ log = structlog.get_logger(__name__)
 def create_app(settings: BotSettings, redis: Redis, pages: Iterable[Blueprint] = ()) -> Flask:
     """Return the application: the webhook, its health pages, and those for people's browsers."""
     app = Flask(__name__, static_folder=None)
+    app.url_map.merge_slashes = False  # it would redirect to a host that the client has chosen
     app.config.update(
         MAX_CONTENT_LENGTH=webhooks.LARGEST_BODY,
         REDIS=redis,

@@ -76,14 +76,21 @@ def reveal(token: str) -> Response:
 
 @pages.post("/<token>/renew")
 def renew(token: str) -> Response:
-    """Post the card with a new link 1:1 to the requester of the run, and nowhere else."""
+    """Post the card with a new link 1:1 to the requester of the run, and nowhere else.
+
+    While the newest link of the run is still good, nothing is posted.
+    """
     services = web_services()
     ticket = links.read(services, "handover", token)
-    if ticket is None:
-        return plain("unknown", status=HTTPStatus.NOT_FOUND)
-    requester = services.store.load(ticket.run).requester.email
-    delivery.repost(services, ticket.run, slot_of(requester))
-    services.cards.request(ticket.run)
+    run = ticket.run if ticket else ""
+    is_over = ticket is not None and ticket.is_expired
+    if not (is_over and services.vault.holds(Sealed.CLIENT_SECRET.of(run))):
+        return landing_page(token)
+    _, _, current = links.path_of(services, "handover", run).rpartition("/")
+    newest = links.read(services, "handover", current)
+    if newest is None or newest.is_expired:
+        delivery.repost(services, run, slot_of(services.store.load(run).requester.email))
+        services.cards.request(run)
     return plain("renewed")
 
 

@@ -11,7 +11,7 @@ from email.message import EmailMessage
 from functools import partial
 from itertools import islice
 from typing import TYPE_CHECKING
-from urllib.parse import quote
+from urllib.parse import quote, unquote, urlsplit
 
 from requests import Response
 
@@ -254,7 +254,8 @@ class Webex(Messenger):
         """
         api_url = self._account.api_url
         address = own_url(url, api_url)
-        if not address.startswith(api_url):
+        climbs = {".", ".."} & {*unquote(urlsplit(address).path).split("/")}
+        if climbs or not address.startswith(api_url):
             raise ValueError("the file does not lie at the Webex API")
         return self._calls.get(lambda: self._read(address, largest))
 

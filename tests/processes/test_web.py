@@ -118,6 +118,27 @@ def test_a_request_has_one_length(server: tuple[subprocess.Popen[bytes], int], h
     assert statuses == ([status] if status == b"400" else [status, b"200"])
 
 
+@pytest.mark.parametrize(
+    ("version", "hosts", "status"),
+    [
+        (b"1.1", b"Host: a.example\r\n", b"200"),
+        (b"1.1", b"", b"400"),
+        (b"1.1", b"Host: a.example\r\nHost: b.example\r\n", b"400"),
+        (b"1.0", b"Host: a.example\r\nHost: a.example\r\n", b"400"),
+        (b"1.0", b"", b"200"),
+    ],
+)
+def test_a_request_has_one_host(
+    server: tuple[subprocess.Popen[bytes], int], version: bytes, hosts: bytes, status: bytes
+):
+    """A request with two hosts, or of HTTP/1.1 without one, is refused, as RFC 9112, 3.2 demands."""
+    with socket.create_connection(("127.0.0.1", server[1]), timeout=LIMIT_S) as client:
+        client.sendall(
+            b"GET /healthz HTTP/" + version + b"\r\n" + hosts + b"Connection: close\r\n\r\n"
+        )
+        assert b"".join(iter(lambda: client.recv(65_536), b"")).split()[1] == status
+
+
 def test_stalled_clients_do_not_keep_others_waiting(server: tuple[subprocess.Popen[bytes], int]):
     """Clients that stop after half a request do not delay the next client (facts/parts.md G).
 

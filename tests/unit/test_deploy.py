@@ -15,10 +15,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from flask import Flask
 
 from bot import __version__
 from bot.__main__ import _parser
-from bot.web import health_pages
+from bot.web import health_pages, webhooks
+from bot.web.site import PAGES
 from jobs.settings import CREDENTIALS, SECRETS
 
 ROOT = Path(__file__).parents[2]
@@ -198,6 +200,30 @@ def test_proxies(name: str):
         assert depth >= 0
         assert name != "nginx.conf" or line[-1] in ";{}"
     assert (depth, "127.0.0.1:8080" in " ".join(said)) == (0, True)
+
+
+def test_nginx_ends_dripping_clients():
+    """The example of nginx has each directive that docs/security.md names against such clients.
+
+    The body is read completely by nginx's own default, which nothing switches off.
+    """
+    found = text(DEPLOY / "nginx.conf")
+    assert [name for name in ("client_body_timeout", "limit_conn ") if name not in found] == []
+    assert "limit_conn_zone" in found
+    assert "proxy_request_buffering off" not in found
+
+
+def test_the_ingress_publishes_the_pages_and_no_more():
+    """The Ingress leads every page of people and clouds to the bot, and not ``/readyz``."""
+    app = Flask(__name__, static_folder=None)
+    for each in (*PAGES, webhooks.hooks, health_pages.pages):
+        app.register_blueprint(each)
+    first = {rule.rule.split("/")[1] for rule in app.url_map.iter_rules()} - {"readyz"}
+    pages = {name for each in first for name in re.sub(r"<any|:kind>|\W", " ", each).split()}
+    (ingress,) = documents(DEPLOY / "kubernetes/ingress.yaml")
+    paths = ingress["spec"]["rules"][0]["http"]["paths"]
+    assert sorted(each["path"] for each in paths) == sorted(f"/{name}" for name in pages)
+    assert {each["pathType"] for each in paths} == {"Prefix"}
 
 
 def test_compose():

@@ -7,9 +7,12 @@ from datetime import datetime, timedelta
 
 import pytest
 from redis import Redis
+from redis.client import Pipeline
+from rq.job import Job
 from structlog.testing import capture_logs
 
 from bot.processes.dispatcher import Dispatcher
+from bot.queue import Doorbell
 from bot.queue.events import PAUSES_S, EventQueue, PendingEvent, WebhookEvent
 from bot.services import Services
 from jobs.clock import now
@@ -161,6 +164,24 @@ def early(events: EventQueue, redis: Redis, wait: timedelta) -> list[PendingEven
     events.process(EVENT.key, Handled(now() + wait))
     events.process(EVENT.key, handled := Handled())
     return handled.seen
+
+
+def test_a_job_that_a_worker_has_taken_is_not_deleted(
+    events: EventQueue, monkeypatch: pytest.MonkeyPatch
+):
+    """Another delivery deletes its job only from the queue, because RQ would fail a running one."""
+    ring, taken = Doorbell.ring, list[Job]()
+
+    def ring_and_take(bell: Doorbell, member: str, pipe: Pipeline) -> Job:
+        taken.append(ring(bell, member, pipe))
+        pipe.lrem(bell.queue.key, 1, taken[-1].id)  # as a worker does that waits for a job
+        return taken[-1]
+
+    assert not events.add(EVENT)
+    assert [job.args for job in events.bell.queue.get_jobs()] == [[EVENT.key]]
+    monkeypatch.setattr(Doorbell, "ring", ring_and_take)
+    assert not events.add(EVENT)
+    assert taken[0].get_status() == "queued"
 
 
 def test_a_doorbell_that_rings_too_early(events: EventQueue, redis: Redis):

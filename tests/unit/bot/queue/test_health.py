@@ -13,6 +13,7 @@ from bot.queue import connect_for_web, health
 from bot.queue.health import Health
 from jobs.clock import now
 from jobs.runs import schema
+from jobs.storage import keys
 from tests.fixtures import redis_servers
 from tests.fixtures.queue_state import EVENT, alive, wait
 
@@ -86,6 +87,19 @@ def test_an_event_that_waits_for_webex_is_not_late(redis: Redis):
     queue = wait(redis, health.LATE_S * 5)
     queue.process(EVENT.key, lambda _: now() + timedelta(seconds=30))
     assert health.waiting_events(redis).count == 0
+
+
+@pytest.mark.parametrize("odd", ["no JSON", "[]", '{"event": 7}', b"\xff"])
+def test_what_is_no_event(redis: Redis, odd: str | bytes):
+    """What is no event does not count as one, and goes from the due list at its turn."""
+    alive(redis)
+    queue = wait(redis, 5)
+    key = "0" * 40
+    redis.set(keys.event(key), odd)
+    redis.zadd(keys.events_due(), {key: 1})
+    assert (health.look(redis).is_ready, health.waiting_events(redis).count) == (True, 1)
+    queue.process(key, lambda _: None)
+    assert redis.zscore(keys.events_due(), key) is None
 
 
 def test_data_of_a_newer_version(redis: Redis):

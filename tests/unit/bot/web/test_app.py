@@ -56,6 +56,13 @@ def test_security_headers_are_on_every_answer(app: Flask, path: str):
     assert "form-action 'self'" in HEADERS["Content-Security-Policy"]
 
 
+@pytest.mark.parametrize("path", ["//page", "/nowhere//page", "/page//"])
+def test_no_answer_leads_to_the_clients_host(app: Flask, path: str):
+    """A path with two slashes is unknown, and not redirected to the host that the client names."""
+    answer = app.test_client().get(path, headers={"Host": "evil.example"})
+    assert (answer.status_code, answer.location) == (404, None)
+
+
 def test_a_page_may_bring_its_own_policy(app: Flask):
     """A security header that a page has set itself stays as it is."""
     assert app.test_client().get("/own").headers["Content-Security-Policy"] == "default-src 'self'"

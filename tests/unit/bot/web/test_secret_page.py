@@ -249,6 +249,19 @@ def test_a_late_link_shows_nothing_but_a_way_on(
     assert [job.func_name for job in services.cards.bell.queue.jobs] == ["bot.cards.draw.draw"]
 
 
+def test_a_new_link_is_sent_once(services: Services, browser: FlaskClient, run: Run, address: str):
+    """While a link is good, no other is sent, however often an earlier page asks for one."""
+    slot = slot_of(run.requester.email)
+    card = protected(services, run.id, slot, PostedCard("m", "r", "x", "", now()))
+    services.redis.hset(f"cards:{run.id}", slot, card)
+    assert browser.post(f"{address}/renew").status_code == 200
+    assert posted_card(services, run.id, slot) is not None
+    end(services)
+    links.link(services, "handover", run.id)  # as the card of the new link is drawn
+    assert browser.post(f"{address}/renew").text == browser.post(f"{address}/renew").text
+    assert posted_card(services, run.id, slot) is not None
+
+
 def test_a_cancelled_run_shows_nothing(
     services: Services, browser: FlaskClient, run: Run, address: str
 ):

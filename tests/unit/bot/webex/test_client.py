@@ -307,6 +307,9 @@ def test_a_file_at_another_name_of_this_machine(
     [
         "http://localhost:1{at.path}contents/1",
         "http://localhost:{at.port}/v2/x",
+        "http://localhost:{at.port}{at.path}../secret",
+        "http://localhost:{at.port}{at.path}contents/%2e%2E/%2e./secret",
+        "{at.path}../secret",
         "http://[{at.path}",
         "x:y",
     ],

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bot.actions._guard import finish, for_everybody
 from bot.chat.context import ChatContext
-from bot.commands.adopt import elsewhere
+from bot.commands.setup_email import elsewhere
 from jobs.channel.form import InvalidInputError, read_address
 from jobs.checks import adoption
 from jobs.checks.discovering import APP, FORWARDING, answers_to, is_client_id, open_questions
@@ -32,11 +32,11 @@ def without(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
 @for_everybody
 def keep(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
     """Record the channel that the check has found, without any change in the tenant."""
-    record = ctx.services.channels.record(run.channel.mailbox)
+    is_kept = ctx.services.channels.record(run.channel.mailbox) is not None
     if adoption.keep(ctx.services.store, run, ctx.person.email, ctx.action_id):
         ctx.services.cards.request(run.id)
-    elif record is not None:
-        elsewhere(ctx, run.channel.mailbox, record)
+    elif is_kept:
+        elsewhere(ctx, run.channel.mailbox)
     else:
         ctx.refuse(Text("refused.old"), title="refused.nothing")
 

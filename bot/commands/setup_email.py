@@ -32,12 +32,9 @@ def run(ctx: ChatContext, argument: str) -> None:
 
 
 def setup(ctx: ChatContext, mailbox: str) -> None:
-    """Set up a mailbox, unless it is connected already."""
-    record = ctx.services.channels.record(mailbox)
-    if record is not None and not ctx.services.channels.running(mailbox):
-        already(ctx, mailbox, record)
-        return
-    begin(ctx, mailbox)
+    """Set up a mailbox, unless it is connected already and this person may know that."""
+    if ctx.services.channels.running(mailbox) or not tell_if_connected(ctx, mailbox):
+        begin(ctx, mailbox)
 
 
 def inspect_again(ctx: ChatContext, mailbox: str) -> None:
@@ -115,7 +112,42 @@ def _is_own_unseen_setup(ctx: ChatContext, other: Run) -> bool:
     return own and not was_posted(ctx.services, other.id, LIVING)
 
 
-def already(ctx: ChatContext, mailbox: str, record: Record) -> None:
+def tell_if_connected(ctx: ChatContext, mailbox: str) -> bool:
+    """Tell the people of the channel's space that it is connected, and return whether that is so.
+
+    To everybody else, a connected mailbox is like any other.
+    """
+    record = ctx.services.channels.record(mailbox)
+    if record is None:
+        return False
+    if mailbox in permissions.visible_channels(ctx):
+        _already(ctx, mailbox, record)
+    elif space := _space_of_record(ctx, record):
+        elsewhere(ctx, mailbox, space)
+    else:
+        return False
+    return True
+
+
+def elsewhere(ctx: ChatContext, mailbox: str, space: str = "") -> None:
+    """Say that another space has this channel, with its name for a member of that space."""
+    words = (
+        Text("notice.elsewhere_words_space", {"space": space})
+        if space
+        else Text("notice.elsewhere_words")
+    )
+    title = Text("notice.elsewhere_title", {"mailbox": mailbox})
+    ctx.notify(NoticeView(Text("notice.done_kicker"), title, words, at=now()))
+
+
+def _space_of_record(ctx: ChatContext, record: Record) -> str:
+    try:
+        return _space_of(ctx, ctx.services.store.load(record.run))
+    except LookupError:  # an operator may delete a run's history
+        return ""
+
+
+def _already(ctx: ChatContext, mailbox: str, record: Record) -> None:
     """Say since when the mailbox has been connected, and change nothing."""
     key = "notice.done_words_kept" if _is_kept(ctx, record) else "notice.done_words"
     words = Text(key, {"day": day_of(record.at), "run": record.run})
@@ -142,8 +174,14 @@ def _is_kept(ctx: ChatContext, record: Record) -> bool:
 def point_to(ctx: ChatContext, other: Run) -> None:
     """Refer to the run that is already in progress.
 
-    The card names the run, its kind, its place and whose turn it is.
+    The card names the run, its kind, its place and whose turn it is. To a person who may not know
+    the run, it only says that the mailbox cannot be set up now.
     """
+    space = _space_of(ctx, other)
+    if not (space or _is_known_here(ctx, other)):
+        busy = Text("notice.busy_title", {"mailbox": other.channel.mailbox})
+        ctx.notify(NoticeView(Text("notice.running_kicker"), busy, Text("notice.busy_words")))
+        return
     turn = next_action(other)
     of_kind = f"notice.running_title_{other.kind}"
     title = Text(
@@ -157,25 +195,33 @@ def point_to(ctx: ChatContext, other: Run) -> None:
     buttons = (("button.status", {"do": "status"}),)
     ctx.notify(
         NoticeView(
-            Text("notice.running_kicker"), title, _where(ctx, other), facts=facts, buttons=buttons
+            Text("notice.running_kicker"), title, _where(space), facts=facts, buttons=buttons
         )
     )
 
 
-def _where(ctx: ChatContext, other: Run) -> Text:
+def _is_known_here(ctx: ChatContext, other: Run) -> bool:
+    """Return whether this person may know the run: as its requester, or in a space of the channel."""
+    return (
+        other.origin.room == ctx.room
+        or other.requester.id == ctx.person.id
+        or other.channel.mailbox in permissions.visible_channels(ctx)
+    )
+
+
+def _where(space: str) -> Text:
     """Return the text that says where the run's newest card is.
 
-    Webex documents no link to a space. The space is named, but only to its members.
+    Webex documents no link to a space, so the space is named.
     """
-    title = space_of(ctx, other)
     return (
-        Text("notice.running_words_space", {"space": title})
-        if title
+        Text("notice.running_words_space", {"space": space})
+        if space
         else Text("notice.running_words")
     )
 
 
-def space_of(ctx: ChatContext, other: Run) -> str:
+def _space_of(ctx: ChatContext, other: Run) -> str:
     """Return the title of the other space that asked for the run, or an empty string.
 
     The title is empty for a person who is not a member of that space.

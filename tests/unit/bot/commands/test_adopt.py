@@ -85,15 +85,45 @@ def test_a_channel_of_another_space_is_looked_for_like_an_unknown_one(anna: Chat
     assert (run.channel, run.brief.client_id) == (Channel(MAILBOX), "")
 
 
-def test_adopt_names_the_other_space_to_its_members(anna: ChatContext, webex_script: Any):
-    """``/adopt`` of another space's channel names that space.
+@pytest.mark.parametrize("command", ["adopt", "setup-email"])
+def test_a_channel_of_another_space_is_named_to_its_members(
+    anna: ChatContext, webex_script: Any, reply: Any, command: str
+):
+    """``/adopt`` and ``/setup-email`` of another space's channel name that space to its members.
 
-    The channel is not taken, and no check begins.
+    The channel is not taken, and no run begins.
     """
     proven(replace(anna, room="room-2"))
-    type_(anna, "adopt", MAILBOX)
-    assert text("notice.elsewhere_title", mailbox=MAILBOX) in cards(webex_script)
+    webex_script.on("GET", "/rooms/room-2", reply(body={"id": "room-2", "title": "Mail team"}))
+    webex_script.on("GET", "/memberships", reply(body={"items": [{"personId": anna.person.id}]}))
+    type_(anna, command, MAILBOX)
+    told = cards(webex_script)
+    assert text("notice.elsewhere_title", mailbox=MAILBOX) in told
+    assert text("notice.elsewhere_words_space", space="Mail team") in told
     assert len(anna.services.runs.queue.jobs) == 0
+
+
+@pytest.mark.parametrize("command", ["adopt", "setup-email"])
+def test_a_channel_of_another_space_is_answered_like_an_unknown_one(
+    anna: ChatContext, webex_script: Any, reply: Any, command: str
+):
+    """A person who is not in the other space gets the same answer if the mailbox is connected.
+
+    The answer has no data of the channel, its run or its space.
+    """
+    answers, channels = [], []
+    webex_script.on("GET", "/memberships", reply(body={"items": []}))
+    for connected in (False, True):
+        anna.services.redis.flushdb()
+        webex_script.asked.clear()
+        known = {proven(replace(anna, room="room-2")).id} if connected else set()
+        type_(anna, command, MAILBOX)
+        every = {key.decode().split(":")[1] for key in anna.services.redis.keys("run:*:events")}
+        run = anna.services.store.load((every - known).pop())
+        answers.append(cards(webex_script).replace(run.id, "RUN"))
+        channels.append(run.channel)
+    assert answers[0] == answers[1]
+    assert channels == [Channel(MAILBOX)] * 2
 
 
 def test_adopt_of_a_channel_of_this_space(anna: ChatContext, webex_script: Any):

@@ -175,7 +175,7 @@ def test_of_somebody_elses_first_card_one_is_only_told(
     )
     assert (
         anna.services.store.load(run.id).ended,
-        text("notice.running_title", mailbox=MAILBOX, run=run.id) in cards(webex_script),
+        text("notice.busy_title", mailbox=MAILBOX) in cards(webex_script),
     ) == (
         None,
         True,
@@ -193,9 +193,10 @@ def test_of_somebody_elses_first_card_one_is_only_told(
 def test_a_run_of_another_space_is_found_by_its_name(
     anna: ChatContext, webex_script: Any, reply: Any, memberships: Any, named: bool
 ):
-    """A run in another space is named only to members of that space.
+    """A run in another space, and that space, are named only to members of that space.
 
-    Other people learn no more than before, and so does everybody if the bot has left that space.
+    Other people learn only that they cannot go on now, and so does everybody if the bot has left
+    that space.
     """
     origin = Origin("room-2", "thread-2", message="typed-0")
     run = anna.services.store.open(
@@ -208,9 +209,9 @@ def test_a_run_of_another_space_is_found_by_its_name(
     assert (
         run.id in told,
         "in the space Mail <team>, in the thread" in told,
-        text("notice.running_words") in told,
+        text("notice.busy_words") in told,
     ) == (
-        True,
+        named,
         named,
         not named,
     )

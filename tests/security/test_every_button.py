@@ -20,44 +20,19 @@ from practice.client import People, actions, does
 from practice.conversation import Walk, apps, fresh
 from practice.stack import Stack
 from tests.fixtures.stacks import forget
-from tests.security.verbs import IN_ITS_SPACE, OF_A_RUN, OF_NO_RUN, ONLY_THE_RUN, TAKES_PART
+from tests.security.verbs import (
+    FIELDS,
+    HOSTILE,
+    IN_ITS_SPACE,
+    LARGE,
+    OF_A_RUN,
+    OF_NO_RUN,
+    ONLY_THE_RUN,
+    STRANGE,
+    TAKES_PART,
+)
 
 OUTSIDER, COLLEAGUE = "outsider@evil.example", "colleague@contoso.com"
-LARGE = "x" * 100_000
-HOSTILE = "\r\n\x00\x1b[31m**b**[a](http://evil.example)<at>all</at>\u202e${run}|`"
-STRANGE: dict[str, Any] = {
-    "large": LARGE,
-    "hostile": HOSTILE,
-    "number": 7,
-    "nothing": None,
-    "yes": True,
-    "list": ["a", {"b": [1]}],
-    "object": {"run": {"run": "run"}},
-}
-FIELDS = (
-    *(
-        "run",
-        "plan",
-        "command",
-        "mailbox",
-        "mailbox_meant",
-        "channel",
-        "callback_url",
-        "forwarding_address",
-        "client_id",
-    ),
-    *(
-        "lifetime",
-        "keep_copy",
-        "profile",
-        "administrator",
-        "skip_reason",
-        "error_text",
-        "resource_id",
-        "transaction_id",
-        "seen_text",
-    ),
-)
 
 Json = dict[str, Any]
 NewWalk = Callable[..., Walk]

@@ -1,6 +1,8 @@
-"""Verbs of the buttons, by the people who may send them."""
+"""Verbs of the buttons, by the people who may send them, and the fields with odd values in them."""
 
 from __future__ import annotations
+
+from typing import Any
 
 TAKES_PART = {
     *("approve", "approve_tenant", "confirm_hosts", "least_privilege", "intake", "cancel"),
@@ -53,3 +55,21 @@ ONLY_THE_RUN = {
 }
 """Verbs that read only the run's ID from their inputs."""
 OF_A_RUN = sorted(TAKES_PART | IN_ITS_SPACE)
+LARGE = "x" * 100_000
+HOSTILE = "\r\n\x00\x1b[31m**b**[a](http://evil.example)<at>all</at>\u202e${run}|`"
+STRANGE: dict[str, Any] = {
+    "large": LARGE,
+    "hostile": HOSTILE,
+    "number": 7,
+    "nothing": None,
+    "yes": True,
+    "list": ["a", {"b": [1]}],
+    "object": {"run": {"run": "run"}},
+}
+FIELDS = (
+    *("run", "plan", "command", "argument", "mailbox", "mailbox_meant", "channel", "card", "app"),
+    *("callback_url", "forwarding_address", "client_id", "lifetime", "keep_copy", "profile"),
+    *("administrator", "delegate", "language", "skip_reason", "error_text"),
+    *("resource_id", "transaction_id", "seen_text"),
+)
+"""Fields of every card, and the data of its buttons."""

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import httpx
-
-from jobs.clouds.errors import CloudError, CloudReply, NotFound
+from jobs.clouds.errors import CloudError
 from jobs.clouds.json_values import lower_of
 from jobs.engine.context import StepContext
 from jobs.microsoft.exchange import ExchangeRow
@@ -28,16 +26,10 @@ async def mailbox_row(
     """Return the row that the cmdlet reports for the channel's mailbox, or for another one.
 
     Raises:
-        NotFound: when the mailbox does not exist. An empty list means the same; it is not a mailbox
-            with empty values.
+        NotFound: when the mailbox does not exist.
         CloudError: when Exchange cannot be asked.
     """
-    rows = await ctx.exchange.run(cmdlet, {"Identity": mailbox or ctx.channel.mailbox})
-    if not rows:
-        raise NotFound(
-            "not_found", CloudReply("exchange", httpx.codes.OK, message=f"{cmdlet}: an empty list")
-        )
-    return rows[0]
+    return (await ctx.exchange.run(cmdlet, {"Identity": mailbox or ctx.channel.mailbox}))[0]
 
 
 def own_addresses(ctx: StepContext) -> frozenset[str]:

@@ -43,6 +43,21 @@ _AT_ONCE = 6
 #: Anchor mailbox that Exchange uses to route app-only calls (facts 3.2).
 _SYSTEM_MAILBOX = "SystemMailbox{bb558c35-97f1-4cb9-8ff7-d53741dc928c}"
 
+_OF_ONE_OBJECT = frozenset(
+    {
+        "get-casmailbox",
+        "get-mailbox",
+        "get-organizationconfig",
+        "get-recipient",
+        "get-transportconfig",
+        "get-user",
+    }
+)
+"""Cmdlets that ask for one object: by its identity, or because each organization has one.
+
+If it does not exist, Exchange answers with ManagementObjectNotFoundException (facts 3.5).
+"""
+
 
 class ExchangeRow(dict[str, Any]):
     """Object that a cmdlet returned. ``get`` and ``[]`` ignore the case of property names."""
@@ -73,11 +88,12 @@ class CmdletRunner(Protocol):
     ) -> list[ExchangeRow]:
         """Run a cmdlet and return its rows.
 
-        An empty list is an empty result, not an error. A parameter that is None clears a value.
+        An empty list is an empty result, not an error. A cmdlet that asks for one object returns at
+        least one row. A parameter that is None clears a value.
 
         Raises:
-            CloudError: Exchange refused (``NotFound``, ``AlreadyExists``, ``Forbidden`` ...) or
-                returned only part of the answer.
+            CloudError: Exchange refused (``NotFound``, ``AlreadyExists``, ``Forbidden`` ...), or
+                returned only part of the answer or none that can be read.
         """
         ...
 
@@ -139,7 +155,7 @@ class InvokeCommand:
         )
         async with self._at_once, self._pace.slot(cmdlet):
             answer = await self._ask(cmdlet, call)
-            rows = _rows(answer)
+            rows = _rows(cmdlet, answer)
             return await self._with_pages(cmdlet, call, answer, rows) if reads(cmdlet) else rows
 
     async def _ask(self, cmdlet: str, call: Call) -> Response:
@@ -173,7 +189,7 @@ class InvokeCommand:
                 raise cut_short(answer, link)
             seen.add(link)
             answer = await self._page(cmdlet, replace(call, url=link, params={}), answer)
-            rows = [*rows, *_rows(answer)]
+            rows = [*rows, *_rows(cmdlet, answer)]
         if missing := says_cut(answer.data):
             raise cut_short(answer, missing)
         return rows
@@ -209,17 +225,30 @@ def _reported_error(answer: Response) -> CloudError | None:
     return judge_reported_errors(told, answer.status, answer.ids)
 
 
-def _rows(answer: Response) -> list[ExchangeRow]:
-    """Return the rows of an answer. Set- cmdlets answer with an empty list or no body."""
+def _rows(cmdlet: str, answer: Response) -> list[ExchangeRow]:
+    """Return the rows of an answer. Set- cmdlets answer with an empty list or no body.
+
+    Raises:
+        MalformedAnswer: the answer is no list of objects, or has nothing that was read and does not
+            say that nothing exists.
+    """
     value = _value(_wrapped(answer.data))
-    if not _are_objects(value):
+    if not _are_objects(value) or (reads(cmdlet) and not any(value) and not _none(cmdlet, answer)):
         raise MalformedAnswer(
             "answer_unreadable",
             CloudReply(
-                "exchange", answer.status, message="not a JSON object with a list", ids=answer.ids
+                "exchange",
+                answer.status,
+                message="an answer without a list of objects",
+                ids=answer.ids,
             ),
         )
     return [ExchangeRow(each) for each in value]
+
+
+def _none(cmdlet: str, answer: Response) -> bool:
+    """Return whether the answer says that no object of a list exists."""
+    return cmdlet.lower() not in _OF_ONE_OBJECT and as_dict(answer.data).get("value") == []
 
 
 def _wrapped(data: Any) -> Any:

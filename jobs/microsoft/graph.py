@@ -212,7 +212,7 @@ class Graph(GraphCalls):
 
         The result is None if they do not fit on one page.
         """
-        page = await self.get("/oauth2PermissionGrants", {"$top": LARGEST_PAGE})
+        page = await self.get("/oauth2PermissionGrants", {"$top": LARGEST_PAGE}, has="value")
         return None if "@odata.nextLink" in page else rows_of(page)
 
     async def create_grant(
@@ -286,7 +286,9 @@ class Graph(GraphCalls):
     async def authorization_policy(self) -> Json:
         """Return the policy on the consent that users may give (facts 1.7). It is only read."""
         return await self.get(
-            "/policies/authorizationPolicy", {"$select": "defaultUserRolePermissions"}
+            "/policies/authorizationPolicy",
+            {"$select": "defaultUserRolePermissions"},
+            has="defaultUserRolePermissions",
         )
 
     async def consent_policy_excludes(self, policy_id: str) -> list[Json]:
@@ -297,7 +299,9 @@ class Graph(GraphCalls):
 
     async def security_defaults(self) -> bool:
         """Return whether security defaults are on (facts 2.1)."""
-        policy = await self.get("/policies/identitySecurityDefaultsEnforcementPolicy")
+        policy = await self.get(
+            "/policies/identitySecurityDefaultsEnforcementPolicy", has="isEnabled"
+        )
         return bool(policy.get("isEnabled"))
 
     async def conditional_access_policies(self) -> list[Json]:

@@ -69,9 +69,17 @@ class GraphCalls:
         except NotFound:
             return None
 
-    async def get(self, path: str, params: Mapping[str, str] | None = None) -> Json:
-        """Return the object at a path."""
-        return as_object(await self._call(Call("graph", "GET", self._base + path, params or {})))
+    async def get(
+        self, path: str, params: Mapping[str, str] | None = None, *, has: str = "id"
+    ) -> Json:
+        """Return the object at a path.
+
+        Raises:
+            MalformedAnswer: the answer has no field ``has``, so it is not that object.
+        """
+        found = as_object(await self._call(Call("graph", "GET", self._base + path, params or {})))
+        promised(found, has)
+        return found
 
     async def collection(
         self,
@@ -191,5 +199,15 @@ def promised(row: Json, name: str) -> str:
 
 
 def rows_of(page: Json) -> list[Json]:
-    """Return the objects in a page of a collection."""
-    return dicts_in(page.get("value"))
+    """Return the objects in a page of a collection.
+
+    Raises:
+        MalformedAnswer: the page has no list, which does not mean an empty one.
+    """
+    rows = page.get("value")
+    if not isinstance(rows, list) or dicts_in(rows) != rows:
+        raise MalformedAnswer(
+            "answer_unreadable",
+            CloudReply("graph", httpx.codes.OK, message="a page without a list of objects"),
+        )
+    return rows

@@ -23,6 +23,7 @@ _BY_STATUS: dict[int, Meaning] = {
 }
 _REJECTED = Meaning("request_rejected", ErrorKind.REJECTED)
 _UNAVAILABLE = Meaning("service_unavailable", ErrorKind.TRANSIENT)
+_UNREADABLE = Meaning("answer_unreadable", ErrorKind.MALFORMED)
 #: Exchange's meaning: no grant at all is 401, an app grant without a role is 403 (facts 3.3, live).
 _EXCHANGE_BY_STATUS: dict[int, Meaning] = {
     401: Meaning("exchange_consent_missing", ErrorKind.SIGN_IN_NEEDED),
@@ -34,6 +35,14 @@ _SERVER_ERRORS = 500
 def by_status(status: int) -> Meaning:
     """Return the meaning of an HTTP status, for an answer whose body does not explain it."""
     return _BY_STATUS.get(status, _UNAVAILABLE if status >= _SERVER_ERRORS else _REJECTED)
+
+
+def _unexplained(status: int, error: dict[str, Any]) -> Meaning:
+    """Return the meaning of an error answer by its status alone.
+
+    A 404 without an ``error`` comes from a gateway and does not say that the object does not exist.
+    """
+    return by_status(status) if error or status != httpx.codes.NOT_FOUND else _UNREADABLE
 
 
 def error_body(response: httpx.Response) -> dict[str, Any]:
@@ -66,7 +75,7 @@ def judge_graph(response: httpx.Response, ids: RequestIds) -> CloudError:
     """
     error = error_body(response)
     code, message = text_of(error, "code"), text_of(error, "message")
-    meaning = by_status(response.status_code)
+    meaning = _unexplained(response.status_code, error)
     if meaning.kind is not ErrorKind.TRANSIENT:
         meaning = said(GRAPH_PHRASES, code, message) or meaning
     return error_for(
@@ -105,7 +114,9 @@ def judge_exchange(response: httpx.Response, ids: RequestIds) -> CloudError:
         else said(EXCHANGE_PHRASES, kind, message)
     )
     meaning = (
-        meaning or _EXCHANGE_BY_STATUS.get(response.status_code) or by_status(response.status_code)
+        meaning
+        or _EXCHANGE_BY_STATUS.get(response.status_code)
+        or _unexplained(response.status_code, error)
     )
     code = kind.rpartition(".")[2] or str(error.get("code", ""))
     return error_for(meaning, CloudReply("exchange", response.status_code, code, message, ids))

@@ -58,11 +58,11 @@ class AuthenticationPolicy(Probe):
 async def _policy_name(ctx: StepContext) -> str:
     """Return the name of the user's policy, else of the organization's, or an empty string."""
     who = ctx.fact("delegate") or ctx.channel.mailbox
-    users, organization = await asyncio.gather(
+    (user, *_), (organization, *_) = await asyncio.gather(
         ctx.exchange.run("Get-User", {"Identity": who}),
         ctx.exchange.run("Get-OrganizationConfig", {}),
     )
-    return _text(users, "AuthenticationPolicy") or _text(
+    return text_of(user, "AuthenticationPolicy") or text_of(
         organization, "DefaultAuthenticationPolicy"
     )
 
@@ -70,7 +70,3 @@ async def _policy_name(ctx: StepContext) -> str:
 def _forbids_passwords(policy: ExchangeRow | None) -> bool:
     """Return whether the policy exists and turns off SMTP with a password."""
     return policy is not None and str(policy.get("AllowBasicAuthSmtp")).lower() == "false"
-
-
-def _text(rows: list[ExchangeRow], name: str) -> str:
-    return text_of(next(iter(rows), None), name)

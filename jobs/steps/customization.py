@@ -92,8 +92,7 @@ class Customization(Step):
 async def _dehydrated(ctx: StepContext) -> bool | None:
     """Return ``IsDehydrated``, or None if the tenant does not reveal it to this caller."""
     try:
-        rows = await ctx.exchange.run("Get-OrganizationConfig", {})
+        organization, *_ = await ctx.exchange.run("Get-OrganizationConfig", {})
     except Forbidden:
         return None
-    value = str(rows[0].get("IsDehydrated")).lower() if rows else ""
-    return {"true": True, "false": False}.get(value)
+    return {"true": True, "false": False}.get(str(organization.get("IsDehydrated")).lower())

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Any
 
+from jobs.channel.mailbox import mailbox_row
 from jobs.clouds.cause_codes import causes
 from jobs.clouds.errors import AlreadyExists, CloudError, Forbidden, NotFound
 from jobs.clouds.json_values import text_of
@@ -246,10 +247,9 @@ def _shown(applies: EffectivePolicy) -> str:
 async def _addresses(ctx: StepContext) -> tuple[str, ...]:
     """Return all addresses of the mailbox, the sending address first; empty if unreadable."""
     try:
-        rows = await ctx.exchange.run("Get-Mailbox", {"Identity": ctx.channel.mailbox})
+        return addresses_of(await mailbox_row(ctx))
     except (Forbidden, NotFound):
         return ()
-    return addresses_of(rows[0]) if rows else ()
 
 
 async def _apply_policy(ctx: StepContext, finding: Finding) -> None:

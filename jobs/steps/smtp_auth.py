@@ -141,7 +141,7 @@ async def _switches(ctx: StepContext, mailboxes: Iterable[str]) -> dict[str, boo
     """
     names = tuple(mailboxes)
     rows = await asyncio.gather(*(mailbox_row(ctx, "Get-CASMailbox", each) for each in names))
-    return {name: _off([row]) for name, row in zip(names, rows, strict=True)}
+    return {name: _off(row) for name, row in zip(names, rows, strict=True)}
 
 
 async def _set(ctx: StepContext, switches: Switches) -> None:
@@ -181,7 +181,7 @@ async def _organization(ctx: StepContext) -> bool | CloudError | None:
     True means off, and None means not set.
     """
     try:
-        return _off(await ctx.exchange.run("Get-TransportConfig", {}))
+        return _off((await ctx.exchange.run("Get-TransportConfig", {}))[0])
     except CloudError as error:
         return error
 
@@ -210,5 +210,5 @@ def _text(off: bool | None) -> str:  # noqa: FBT001  a value, not a choice
     return "" if off is None else str(off).lower()
 
 
-def _off(rows: list[ExchangeRow]) -> bool | None:
-    return _BY_TEXT.get(str(rows[0].get(PROPERTY)).lower()) if rows else None
+def _off(row: ExchangeRow) -> bool | None:
+    return _BY_TEXT.get(str(row.get(PROPERTY)).lower())

@@ -45,7 +45,9 @@ async def asked(graph: Graph, recorded: Json) -> Any:
     query = {name: values[0] for name, values in parse_qs(request["query"] or "").items()}
     if isinstance(body, dict) and "value" in body:
         return await graph.collection(path, query)
-    return await graph.get(path, query)
+    return await graph.get(
+        path, query, has=next(name for name in body or ["id"] if "@" not in name)
+    )
 
 
 @pytest.mark.parametrize("recorded", cases("graph"))

@@ -35,6 +35,16 @@ CHANNEL = Channel(
 )
 ASKER = Person("person-1", "anna@contoso.com", "org-1")
 ACCOUNT = Account("tenant-1", "oid-1", "admin@contoso.com")
+_NOT_HERE = "|Microsoft.Exchange.Configuration.Tasks.ManagementObjectNotFoundException|Not here."
+NO_OBJECT = 404, {"error": {"code": "NotFound", "details": [{"message": _NOT_HERE}]}}
+ONE = {
+    **dict.fromkeys(("Get-Mailbox", "Get-CASMailbox", "Get-Recipient"), NO_OBJECT),
+    **dict.fromkeys(
+        ("Get-User", "Get-OrganizationConfig", "Get-TransportConfig"),
+        (200, {"value": [{"Name": "a"}]}),
+    ),
+}
+"""Answers to cmdlets that ask for one object: none, or one without any setting."""
 MOMENT = datetime(2026, 11, 25, 9, 0, tzinfo=UTC)
 
 
@@ -48,7 +58,9 @@ class Cloud:
     """Scripted Graph and Exchange. The last answer for a request is repeated.
 
     Requests are named ``GET /path`` or by their cmdlet. An answer is a JSON body, or a status with
-    a body. Without a script, Graph answers 404, a cmdlet returns no rows, and writes succeed.
+    a body. A body without an id gets one, and an empty row of a cmdlet a name. Without a script,
+    Graph answers 404, a cmdlet returns no rows, or says that its object does not exist, and writes
+    succeed.
     """
 
     script: dict[str, list[Any]] = field(default_factory=dict)
@@ -79,7 +91,8 @@ class Cloud:
         body = json.loads(request.content) if request.content else None
         if "/InvokeCommand" in request.url.path:
             call = body["CmdletInput"]
-            return self._answer(call["CmdletName"], call["Parameters"], (200, {"value": []}))
+            name = call["CmdletName"]
+            return self._answer(name, call["Parameters"], ONE.get(name, (200, {"value": []})))
         path = unquote(request.url.raw_path.decode().partition("?")[0]).removeprefix("/v1.0")
         known = {
             "GET": (404, {"error": {"code": "Request_ResourceNotFound"}}),
@@ -98,6 +111,10 @@ class Cloud:
             if isinstance(found, tuple)
             else (200, {"value": found} if isinstance(found, list) else found)
         )
+        if what.startswith("GET ") and isinstance(found, dict) and "value" not in found:
+            content = {"id": "id-1", **content}
+        if what.startswith("Get-") and isinstance(found, list):
+            content = {"value": [row or {"Name": "a"} for row in found]}
         return (
             httpx.Response(status, content=json.dumps(content, default=_by_then))
             if content is not None

@@ -290,7 +290,7 @@ async def test_exchange_is_never_written_to(cmdlet: str):
     sent: list[httpx.Request] = []
     async with httpx.AsyncClient(
         transport=httpx.MockTransport(
-            lambda r: sent.append(r) or httpx.Response(200, json={"value": []})
+            lambda r: sent.append(r) or httpx.Response(200, json={"value": [{"Name": "a"}]})
         )
     ) as http:
         exchange = ReadingExchange(http, _token, "https://exchange.test", TENANT, "")

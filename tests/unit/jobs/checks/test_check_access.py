@@ -179,7 +179,7 @@ MAY_BE_SHARED = KNOWN | {"shared": "unknown"}
             Access.ADMIN,
             (200, "a page"),
             State.UNKNOWN,
-            verbatim("not a JSON object with a list"),
+            verbatim("an answer without a list of objects"),
             "answer_unreadable",
         ),
     ],

@@ -119,7 +119,8 @@ MATRIX = [
     ("401", httpx.Response(401), SignInNeeded, 1, SignInNeeded, 1),
     ("403", httpx.Response(403), Forbidden, 1, Forbidden, 1),
     ("403 of NUL bytes", httpx.Response(403, content=b"\0" * 4096), Forbidden, 1, Forbidden, 1),
-    ("404", httpx.Response(404), NotFound, 1, NotFound, 1),
+    ("404", httpx.Response(404, json={"error": {"code": "x"}}), NotFound, 1, NotFound, 1),
+    ("404 of a gateway", httpx.Response(404), MalformedAnswer, 1, MalformedAnswer, 1),
 ]
 
 
@@ -193,7 +194,7 @@ async def test_the_whole_is_bounded_by_time(make_settings: Callable[..., Setting
     [
         (403, "GET", Forbidden, 1),
         (401, "POST", SignInNeeded, 1),
-        (404, "GET", NotFound, 1),
+        (404, "GET", MalformedAnswer, 1),
         (503, "POST", Transient, 1),
         (200, "GET", None, 2),
         (200, "POST", TruncatedAnswer, 1),

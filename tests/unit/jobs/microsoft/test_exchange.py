@@ -74,7 +74,7 @@ async def test_no_parameters_are_an_empty_object(make_settings: Callable[..., Se
 
     def answer(request: httpx.Request) -> httpx.Response:
         bodies.append(json.loads(request.content)["CmdletInput"]["Parameters"])
-        return httpx.Response(200, json={"value": []})
+        return httpx.Response(200, json={"value": [{"Name": "a"}]})
 
     await run(make_settings(), answer, "Get-TransportConfig", {})
     assert bodies == [{}]
@@ -119,6 +119,27 @@ async def test_an_empty_answer_is_an_empty_result(
 ):
     """An empty answer is an empty result; Set-cmdlets send it in several forms."""
     assert await run(make_settings(), lambda _: answer, "Set-Mailbox", {}) == []
+
+
+@pytest.mark.parametrize(
+    ("cmdlet", "bodies"),
+    [
+        ("Get-TransportRule", [b"", b"{}", b"null", b"[]", b'{"value": null}', b'{"value": [{}]}']),
+        ("Get-Mailbox", [b"", b"{}", b"null", b"[]", b'{"value": null}', b'{"value": []}']),
+        ("Get-OrganizationConfig", [b'{"value": []}']),
+    ],
+)
+async def test_an_empty_answer_to_a_reading_cmdlet_is_unreadable(
+    make_settings: Callable[..., Settings], cmdlet: str, bodies: list[bytes]
+):
+    """Only an empty list says that nothing exists, and never for an object that was asked for."""
+    for body in bodies:
+        with pytest.raises(MalformedAnswer):
+            await run(
+                make_settings(), lambda _, body=body: httpx.Response(200, content=body), cmdlet, {}
+            )
+    rules = httpx.Response(200, json={"value": []})
+    assert await run(make_settings(), lambda _: rules, "Get-TransportRule", {}) == []
 
 
 @pytest.mark.parametrize(
@@ -234,7 +255,7 @@ async def test_six_cmdlets_run_at_a_time(make_settings: Callable[..., Settings])
         most = max(most, running)
         await asyncio.sleep(0.01)
         running -= 1
-        return httpx.Response(200, json={"value": []})
+        return httpx.Response(200, json={"value": [{"Name": "a"}]})
 
     async def token() -> str:
         return "token-1"
@@ -261,7 +282,7 @@ def test_an_exchange_that_is_asked_too_much_is_asked_one_at_a_time(
 
     async def answer(_: httpx.Request) -> httpx.Response:
         begins.append(asyncio.get_running_loop().time())
-        return httpx.Response(429 if len(begins) <= 2 else 200, json={"value": []})
+        return httpx.Response(429 if len(begins) <= 2 else 200, json={"value": [{"Name": "a"}]})
 
     async def token() -> str:
         return "token-1"

@@ -238,7 +238,7 @@ async def test_the_tenants_policies_are_read(graph: Graph, directory: Directory)
     """Each policy has one request, and security defaults are a yes or no."""
     directory.on("GET", "/organization", (200, {"value": [{"id": "t", "verifiedDomains": []}]}))
     directory.on("GET", "/policies/defaultAppManagementPolicy", (200, {"id": "m"}))
-    directory.on("GET", "/policies/authorizationPolicy", (200, {"id": "z"}))
+    directory.on("GET", "/policies/authorizationPolicy", (200, {"defaultUserRolePermissions": {}}))
     directory.on(
         "GET", "/policies/permissionGrantPolicies/p/excludes", (200, {"value": [{"id": "x"}]})
     )
@@ -248,7 +248,7 @@ async def test_the_tenants_policies_are_read(graph: Graph, directory: Directory)
     directory.on("GET", "/servicePrincipals/sp/appRoleAssignments", (200, {"value": [{"id": "r"}]}))
     assert await graph.organization() == {"id": "t", "verifiedDomains": []}
     assert await graph.app_management_policy() == {"id": "m"}
-    assert await graph.authorization_policy() == {"id": "z"}
+    assert await graph.authorization_policy() == {"defaultUserRolePermissions": {}}
     assert await graph.consent_policy_excludes("p") == [{"id": "x"}]
     assert await graph.security_defaults() is True
     assert await graph.app_role_assignments("sp") == [{"id": "r"}]
@@ -270,6 +270,24 @@ async def test_a_trace_is_filtered_and_its_details_are_read(graph: Graph, direct
         "recipientAddress eq 'o''b@c.d' and contains(subject, 'Test')"
         " and receivedDateTime ge 2027-05-20T12:30:01Z and receivedDateTime le 2027-05-20T12:30:01Z"
     )
+
+
+@pytest.mark.parametrize("body", [{}, {"value": []}, {"id": ""}, [], None])
+async def test_an_answer_without_the_object_is_unreadable(
+    graph: Graph, directory: Directory, body: Any
+):
+    """An answer without the object that was asked for does not say that it does not exist."""
+    directory.on("GET", "/users/a@contoso.com", (200, body))
+    with pytest.raises(MalformedAnswer):
+        await graph.user("a@contoso.com")
+
+
+@pytest.mark.parametrize("body", [{}, {"value": None}, {"value": {}}, {"value": [7]}, []])
+async def test_a_page_without_a_list_is_unreadable(graph: Graph, directory: Directory, body: Any):
+    """A page of Graph without a list of objects is not an empty page."""
+    directory.on("GET", "/oauth2PermissionGrants", (200, body))
+    with pytest.raises(MalformedAnswer):
+        await graph.grants("sp")
 
 
 @pytest.mark.parametrize("body", [[], "text", None])

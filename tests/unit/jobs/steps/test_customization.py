@@ -32,7 +32,7 @@ async def test_customized(given: Callable[..., StepContext], cloud: Any, rows: l
     )
 
 
-@pytest.mark.parametrize("rows", [[], [{}], [{"IsDehydrated": None}]])
+@pytest.mark.parametrize("rows", [[{}], [{"IsDehydrated": None}]])
 async def test_a_tenant_that_does_not_tell(
     given: Callable[..., StepContext], cloud: Any, rows: list[object]
 ):

@@ -7,9 +7,11 @@ from typing import Any
 
 import pytest
 
+from jobs.clouds.errors import MalformedAnswer
 from jobs.engine.context import StepContext
 from jobs.model import Finding, State, Station, Text
 from jobs.steps.mailbox_user import MailboxUser
+from tests.unit.jobs.conftest import NO_OBJECT
 
 STEP = MailboxUser()
 USER = "GET /users/support@contoso.com"
@@ -28,7 +30,7 @@ EXPECTED = Text("expected.mailbox_user")
 @pytest.mark.parametrize(
     ("person", "mailbox", "seen", "cause"),
     [
-        (PERSON, [], "seen.no_mailbox", "mailbox_not_found"),
+        (PERSON, NO_OBJECT, "seen.no_mailbox", "mailbox_not_found"),
         (PERSON | {"accountEnabled": False}, [{}], "seen.disabled", "account_disabled"),
         (PERSON | {"assignedPlans": []}, [{}], "seen.no_licence", "licence_missing"),
         (
@@ -44,7 +46,7 @@ async def test_what_a_user_may_lack(
     given: Callable[..., StepContext],
     cloud: Any,
     person: object,
-    mailbox: list[object],
+    mailbox: list[object] | tuple[int, object],
     seen: str,
     cause: str,
     kind: str,
@@ -62,8 +64,19 @@ async def test_what_a_user_may_lack(
         cause,
     )
     assert {name: found.facts.get(name) for name in FACTS} == (
-        FACTS if mailbox or kind == "check" else dict.fromkeys(FACTS)
+        FACTS if mailbox != NO_OBJECT or kind == "check" else dict.fromkeys(FACTS)
     )
+
+
+@pytest.mark.parametrize("what", [USER, "Get-Mailbox"])
+@pytest.mark.parametrize("answer", [(204, None), (200, {}), [], (404, None)])
+async def test_an_empty_answer_is_no_missing_mailbox(
+    given: Callable[..., StepContext], cloud: Any, what: str, answer: object
+):
+    """An answer without the user or the mailbox says nothing about either, and is read again."""
+    cloud.on(USER, PERSON).on("Get-Mailbox", [{}]).on(what, answer)
+    with pytest.raises(MalformedAnswer):
+        await STEP.inspect(given())
 
 
 @pytest.mark.parametrize(
@@ -206,7 +219,7 @@ async def test_of_a_mailbox_that_is_not_there_a_plan_shows_nothing(
 
     This holds even if the account is blocked.
     """
-    cloud.on(USER, PERSON | {"accountEnabled": False, "assignedPlans": []}).on("Get-Mailbox", [])
+    cloud.on(USER, PERSON | {"accountEnabled": False, "assignedPlans": []})
     found = await STEP.inspect(given())
     assert (found.cause, found.facts, found.signals.station) == (
         "account_disabled",

@@ -51,7 +51,8 @@ async def test_another_tenant_is_named(
 
 
 @pytest.mark.parametrize(
-    "answer", [(403, {}), (404, {}), (400, {}), [], [{}], [{"verifiedDomains": None}]]
+    "answer",
+    [(403, {}), (404, {"error": {"code": "x"}}), (400, {}), [], [{}], [{"verifiedDomains": None}]],
 )
 async def test_domains_that_may_not_be_read_decide_nothing(
     given: Callable[..., StepContext], cloud: Any, answer: object

@@ -15,26 +15,37 @@ from typing import TypeVar
 import structlog
 from structlog.contextvars import bound_contextvars
 
+from adaptive_cards import notice
+from adaptive_cards.cards.notice import NoticeView
 from adaptive_cards.escape import WORD_JOINER
+from adaptive_cards.locale import drawn_for
 from bot import actions
 from bot.actions import tac as screenshot
 from bot.cards import put_off
-from bot.chat import audience, limits
+from bot.chat import audience, limits, preferences
 from bot.chat.context import ChatContext
 from bot.chat.parsing import parse_command
 from bot.chat.permissions import AccessPolicy, is_bot
 from bot.commands import by_typed_name, explain, tac
 from bot.events import free_text, retry
-from bot.events.outbox import Handler, run_once
+from bot.events.outbox import KEPT_S, Handler, run_once
 from bot.events.prefetch import Prefetch, prefetch
 from bot.queue.events import PendingEvent, WebhookEvent
 from bot.services import Services
 from bot.webex import models
-from bot.webex.client import Membership, Message, WebexError, WebexNotFoundError
+from bot.webex.client import (
+    Membership,
+    Message,
+    WebexError,
+    WebexNotFoundError,
+    WebexPerson,
+)
 from bot.webex.errors import NOT_FOUND
+from jobs.clock import now
 from jobs.clouds.clock_skew import METER, WEBEX
 from jobs.model import Text
 from jobs.runtime import current
+from jobs.storage.vault import Sealed
 
 T = TypeVar("T")
 log = structlog.get_logger(__name__)
@@ -48,6 +59,14 @@ class _NotThereError(Exception):
     """Error of an event about an object that does not exist yet, or no longer exists."""
 
     def __init__(self, error: WebexNotFoundError) -> None:
+        super().__init__(str(error))
+        self.error = error
+
+
+class _UnansweredError(Exception):
+    """Error of Webex while an event was answered, so that a part of the answer may be done."""
+
+    def __init__(self, error: WebexError) -> None:
         super().__init__(str(error))
         self.error = error
 
@@ -79,8 +98,13 @@ def handle(services: Services, pending: PendingEvent) -> datetime | None:
         if retry_at is None:
             log.info("event about something that is gone", resource=event.resource, id=event.id)
         return retry_at
+    except _UnansweredError as failed:
+        return retry.retry_event(failed.error, pending)
     except WebexError as error:
-        return retry.retry_event(error, pending)
+        retry_at = retry.retry_event(error, pending, unread=True)
+        if retry_at is None and not isinstance(error, WebexNotFoundError):
+            _tell_unread(services, event)
+        return retry_at
     else:
         log.info("event handled", resource=event.resource, tries=pending.tries + 1)
     return None
@@ -94,7 +118,8 @@ def _act(services: Services, event: WebhookEvent) -> None:
     Raises:
         _TooOldError: The event is too old.
         _NotThereError: The object of the event does not exist.
-        WebexError: Webex does not answer.
+        _UnansweredError: Webex does not accept the answer.
+        WebexError: Webex does not show what the event is about. Nothing was done.
     """
     act = {"messages": _message, "attachmentActions": _action, "memberships": _membership}[
         event.resource
@@ -144,7 +169,7 @@ def _message(services: Services, message_id: str, actor: str, room: str) -> None
         )
         refusal = _refusal(ctx, asked, "refused.message") or limits.too_many(ctx, message.id)
     if refusal:
-        run_once(ctx, f"{message.id}:refusal", refusal)
+        _answer(ctx, f"{message.id}:refusal", refusal)
     else:
         _run_command(ctx, message)
     put_off.draw_refused(services, ctx.room, *ctx.person.emails)
@@ -166,17 +191,17 @@ def _run_command(ctx: ChatContext, message: Message) -> None:
     typed = parse_command(message, ctx.services.me)
     command = by_typed_name().get(typed.name)
     if command is not None:
-        run_once(
+        _answer(
             ctx, f"{message.id}:command", lambda speaking: command.run(speaking, typed.argument)
         )
     if command is not explain.COMMAND and _is_screenshot(ctx, message):
-        run_once(
+        _answer(
             ctx,
             f"{message.id}:screenshot",
             lambda speaking: screenshot.keep_screenshot(speaking, message),
         )
     elif command is None:
-        run_once(ctx, f"{message.id}:help", partial(free_text.answer, typed=typed))
+        _answer(ctx, f"{message.id}:help", partial(free_text.answer, typed=typed))
 
 
 def _is_screenshot(ctx: ChatContext, message: Message) -> bool:
@@ -205,7 +230,7 @@ def _action(services: Services, action_id: str, actor: str, room: str) -> None:
             return
         refusal = _refusal(ctx, asked, "refused.button") or limits.too_many(ctx, action.id)
     inputs = _without_word_joiners(action.inputs)
-    run_once(ctx, f"{action_id}:press", refusal or (lambda speaking: answer(speaking, inputs)))
+    _answer(ctx, f"{action_id}:press", refusal or (lambda speaking: answer(speaking, inputs)))
     put_off.draw_refused(services, ctx.room, *ctx.person.emails)
 
 
@@ -231,11 +256,42 @@ def _membership(services: Services, membership_id: str, _actor: str, room: str) 
     if not AccessPolicy(services.bot, services.webex).external_members(
         services.webex.members(room), services.me.id
     ):
-        run_once(
+        _answer(
             ChatContext(services, services.me, room, direct=False, thread="", message=""),
             f"{membership_id}:{mine.created}:greeting",
             free_text.greet_space,
         )
+
+
+def _answer(ctx: ChatContext, part: str, act: Handler) -> None:
+    """Carry out a part of an event once, or raise ``_UnansweredError`` if Webex fails."""
+    try:
+        run_once(ctx, part, act)
+    except WebexError as error:
+        raise _UnansweredError(error) from error
+
+
+def _tell_unread(services: Services, event: WebhookEvent) -> None:
+    """Tell the person 1:1, at most once, that the bot could not read what was typed or pressed."""
+    told = Sealed.ANSWERED.of(f"{event.key}:unread")
+    if event.resource == "memberships" or not event.actor or services.vault.get(told) is not None:
+        return
+    services.vault.put(told, "", KEPT_S)
+    try:
+        person: WebexPerson | None = services.webex.person(event.actor)
+    except WebexError:
+        person = None
+    if person and AccessPolicy(services.bot, services.webex).denial(person):
+        return
+    with drawn_for(preferences.locale_of_person(services, person.email if person else "")):
+        kicker, title, words = (
+            Text(f"notice.{part}") for part in ("broken_kicker", "unread_title", "unread_words")
+        )
+        card = notice(NoticeView(kicker, title, words, glyph="✗", at=now()))
+    try:
+        services.messenger.send(to_person_id=event.actor, text=card.text, card=card.content)
+    except WebexError as error:
+        log.warning("unread event not told", id=event.id, error=str(error))
 
 
 def _own(services: Services, room: str) -> Membership:

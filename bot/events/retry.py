@@ -26,12 +26,14 @@ BACK_OFF = Pauses((2, 5, 10, 20, 40, 60))
 log = structlog.get_logger(__name__)
 
 
-def retry_event(error: WebexError, pending: PendingEvent) -> datetime | None:
+def retry_event(
+    error: WebexError, pending: PendingEvent, *, unread: bool = False
+) -> datetime | None:
     """Return when the event is tried again (:func:`retry_before_deadline`), or None.
 
     None means that the event is given up, which is logged.
     """
-    when = retry_before_deadline(error, pending)
+    when = retry_before_deadline(error, pending, unread=unread)
     if when is None:
         COUNTERS.add(EVENTS_HANDLED, "given_up")
         log.warning(
@@ -43,14 +45,17 @@ def retry_event(error: WebexError, pending: PendingEvent) -> datetime | None:
     return when
 
 
-def retry_before_deadline(error: WebexError, pending: PendingEvent) -> datetime | None:
+def retry_before_deadline(
+    error: WebexError, pending: PendingEvent, *, unread: bool = False
+) -> datetime | None:
     """Return when the event is tried again, or None if no retry would be in time or would help.
 
     The time is not earlier than Webex asked for. A rejected token (401) may be in the middle of a
-    replacement, and a missing object (404) may only be late.
+    replacement, and a missing object (404) may only be late. If the event is still ``unread``,
+    nothing was done yet, so it is tried again after any other answer as well.
     """
     wait = BACK_OFF.after(pending.tries + 1, error.retry_after)
-    if now().timestamp() + wait > _helps_until(error, pending):
+    if now().timestamp() + wait > _helps_until(error, pending, unread=unread):
         return None
     log.info(
         "event is tried again",
@@ -62,14 +67,14 @@ def retry_before_deadline(error: WebexError, pending: PendingEvent) -> datetime 
     return now() + timedelta(seconds=wait)
 
 
-def _helps_until(error: WebexError, pending: PendingEvent) -> float:
+def _helps_until(error: WebexError, pending: PendingEvent, *, unread: bool) -> float:
     """Return the timestamp until which a retry may help, or 0 if none does."""
     began = _began(pending)
     if isinstance(error, WebexNotFoundError):
         return (began + API_LAG).timestamp()
     return (
         (began + MAX_EVENT_AGE).timestamp()
-        if passes(error) or isinstance(error, WebexUnauthorizedError)
+        if unread or passes(error) or isinstance(error, WebexUnauthorizedError)
         else 0.0
     )
 

@@ -5,12 +5,12 @@ It uses webexteamssdk 1.6.1 with the SDK's own waiting disabled, and returns typ
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from email.message import EmailMessage
 from functools import partial
 from itertools import islice
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, NoReturn
 from urllib.parse import quote, unquote, urlsplit
 
 from requests import Response
@@ -39,6 +39,7 @@ from bot.webex.models import (
 )
 from bot.webex.retry import HURRIED, PATIENT, Caller
 from bot.webex.session import ApiSession, own_url
+from jobs.clouds.json_values import is_filled_text
 from jobs.clouds.retry import RetryPolicy
 from jobs.storage.counters import CARDS, COUNTERS
 
@@ -84,13 +85,11 @@ class Webex(Messenger):
 
     def me(self) -> WebexPerson:
         """Return the bot's own account."""
-        return WebexPerson.of(self._calls.get(lambda: self._api.people.me().json_data))
+        return WebexPerson.of(self._object(self._api.people.me))
 
     def person(self, person_id: str) -> WebexPerson:
         """Return a person by id."""
-        return WebexPerson.of(
-            self._calls.get(lambda: self._api.people.get(_segment(person_id)).json_data)
-        )
+        return WebexPerson.of(self._object(lambda: self._api.people.get(_segment(person_id))))
 
     def people(self, email: str) -> tuple[WebexPerson, ...]:
         """Return the people with this address that the bot can see.
@@ -109,17 +108,13 @@ class Webex(Messenger):
         (facts/webex.md 1).
         """
         return Message.of(
-            self._calls.get(
-                lambda: self._api.messages.get(_segment(message_id)).json_data, fresh=fresh
-            )
+            self._object(lambda: self._api.messages.get(_segment(message_id)), fresh=fresh)
         )
 
     def action(self, action_id: str) -> CardAction:
         """Return a card submission; a 404 is retried for 2 seconds, because the event is new."""
         return CardAction.of(
-            self._calls.get(
-                lambda: self._api.attachment_actions.get(_segment(action_id)).json_data, fresh=True
-            )
+            self._object(lambda: self._api.attachment_actions.get(_segment(action_id)), fresh=True)
         )
 
     def membership(self, room_id: str, person_id: str) -> Membership | None:
@@ -173,14 +168,14 @@ class Webex(Messenger):
         """Return all members of a space, from all pages.
 
         With ``fresh``, a 404 is retried for 2 seconds, because the space was created a moment ago.
+        The bot itself is a member, so an empty list is unreadable.
         """
-        found = self._calls.get(
-            lambda: [
-                item.json_data for item in self._api.memberships.list(roomId=room_id, max=PAGE)
-            ],
-            fresh=fresh,
-        )
-        return tuple(Membership.of(item) for item in found)
+
+        def read() -> list[Json]:
+            found = self._api.memberships.list(roomId=room_id, max=PAGE)
+            return [item.json_data for item in found] or _unreadable("a space without members")
+
+        return tuple(map(Membership.of, self._calls.get(read, fresh=fresh)))
 
     def post(self, post: Post) -> Message:
         """Post in the thread, or outside it if Webex does not accept the thread.
@@ -260,9 +255,16 @@ class Webex(Messenger):
         return self._calls.get(lambda: self._read(address, largest))
 
     def _of_room(self, room_id: str, key: str) -> str:
-        return as_text(
-            self._calls.get(lambda: self._api.rooms.get(_segment(room_id)).json_data).get(key)
-        )
+        return as_text(self._object(lambda: self._api.rooms.get(_segment(room_id))).get(key))
+
+    def _object(self, get: Callable[[], Any], *, fresh: bool = False) -> Json:
+        """Return an object that is requested by its id; an answer without an id is unreadable."""
+
+        def read() -> Json:
+            found: Json = get().json_data
+            return found if is_filled_text(found.get("id")) else _unreadable("an object without id")
+
+        return self._calls.get(read, fresh=fresh)
 
     def _posted(self, post: Post) -> Json:
         if post.file is None:
@@ -336,6 +338,10 @@ def _at_most(largest: int, response: Response) -> bytes:
         if len(content) > largest:
             raise FileTooLargeError(f"the file has more than {largest} bytes")
     return bytes(content)
+
+
+def _unreadable(why: str) -> NoReturn:
+    raise ValueError(why)  # which becomes a WebexUnreachableError
 
 
 def _segment(identifier: str) -> str:

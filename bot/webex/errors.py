@@ -75,7 +75,7 @@ class WebexUnauthorizedError(WebexAnswerError):
 
 
 class WebexNotFoundError(WebexAnswerError):
-    """Status 404: the object is deleted, does not exist yet, or is not visible to the bot."""
+    """Status 404 or 410: the object is deleted, does not exist yet, or is hidden from the bot."""
 
 
 class WebexRateLimitError(WebexAnswerError):
@@ -86,6 +86,7 @@ BY_STATUS: dict[int, type[WebexAnswerError]] = {
     400: WebexBadRequestError,
     401: WebexUnauthorizedError,
     404: WebexNotFoundError,
+    410: WebexNotFoundError,
     429: WebexRateLimitError,
 }
 

@@ -256,7 +256,7 @@ class _Webex(BaseHTTPRequestHandler):
                 json.loads(body) if body else None,
             )
         )
-        content = json.dumps({"id": "x", "items": [], "emails": ["a@b.c"]}).encode()
+        content = json.dumps({"id": "x", "items": [{}], "emails": ["a@b.c"]}).encode()
         self.send_response(204 if self.command == "DELETE" else 200)
         self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", "0" if self.command == "DELETE" else str(len(content)))

@@ -57,7 +57,7 @@ CALLS: dict[str, Callable[[Webex], Any]] = {
     "webex-malformed": lambda webex: webex.send(room_id="r1", text="t"),
     "webex-unauthorized": lambda webex: webex.me(),
     "webex-scope": lambda webex: webex.person("p1"),
-    "webex-headers": lambda webex: webex.person("p1"),
+    "webex-headers": lambda webex: webex.send(room_id="r1", text="t"),
 }
 """Call of the bot for each recorded answer.
 

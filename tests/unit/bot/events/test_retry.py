@@ -16,7 +16,7 @@ from bot.queue.events import PendingEvent, WebhookEvent
 from bot.services import Services
 from jobs.clock import now
 from jobs.storage import codec, keys
-from tests.fixtures.webex_script import receive
+from tests.fixtures.webex_script import person, receive
 from tests.unit.bot.events.retry_times import Said, seconds
 
 AWAY = {
@@ -120,6 +120,87 @@ def test_what_comes_too_late_is_given_up(
     with capture_logs() as logged:
         assert receive("messages", "m1", "anna", "", (now() - age).isoformat()) is None
     assert [line["event"] for line in logged] == ["event given up"]
+
+
+ODD: list[tuple[int, Any]] = [
+    *((status, {"message": "odd"}) for status in (400, 403, 405, 408, 409, 410, 413, 414, 418)),
+    *((status, {"message": "odd"}) for status in (425, 428, 431, 451, 206)),
+    (204, None),
+    (203, b"null"),
+    (200, {}),
+    (200, {"items": []}),
+]
+PRESS = {"id": "a1", "messageId": "m1", "personId": "anna", "inputs": {"do": "help"}}
+
+
+@pytest.mark.parametrize("path", ["/messages/m1", "/people/anna", "/attachment/actions/a1"])
+@pytest.mark.parametrize(("status", "body"), ODD)
+def test_one_odd_answer_loses_no_command(
+    busy: Services,
+    said: Said,
+    webex_script: Any,
+    reply: Any,
+    hasty_retries: None,
+    path: str,
+    status: int,
+    body: Any,
+):
+    """An event whose subject or person Webex shows wrongly once is tried again, and answered."""
+    message = {"id": "m1", "roomId": "room-1", "roomType": "direct", "text": "/help"}
+    good = {
+        "/messages/m1": message | {"personId": "bot-1" if "action" in path else "anna"},
+        "/people/anna": person("anna", "anna@example.test"),
+        "/attachment/actions/a1": PRESS,
+    }
+    for each, answer in good.items():
+        webex_script.on("GET", each, reply(body=answer))
+    webex_script.on("GET", path, *[reply(status, body)] * 2, reply(body=good[path]))
+    event = ("attachmentActions", "a1") if "action" in path else ("messages", "m1")
+    for _ in range(3):
+        if receive(*event, "anna", "room-1", now().isoformat()) is None:
+            break
+    assert [method for method, _ in said()] == ["POST"]
+
+
+def given_up(webex_script: Any, reply: Any, **more: Any) -> list[dict[str, Any]]:
+    """Give an unreadable message up, twice, and return what the bot has posted."""
+    webex_script.on("GET", "/people/anna", reply(body=person("anna", "anna@example.test", **more)))
+    last = (now() - timedelta(minutes=9, seconds=59)).isoformat()
+    assert [receive("messages", "m1", "anna", "room-1", last) for _ in range(2)] == [None, None]
+    return [body for method, _, body in webex_script.asked if method == "POST"]
+
+
+def test_who_gets_no_answer_is_told_once(busy: Services, webex_script: Any, reply: Any):
+    """The author of a message that stays unreadable is told 1:1 and once, in German."""
+    webex_script.on("GET", "/messages/m1", reply(418, {}))
+    busy.redis.hset(keys.locale("anna@example.test"), "language", "de")
+    (posted,) = given_up(webex_script, reply)
+    assert posted["toPersonId"] == "anna"
+    assert posted["text"].startswith("Ihr Befehl konnte nicht aus Webex gelesen werden")
+
+
+def test_who_cannot_be_read_either_is_told(busy: Services, webex_script: Any, reply: Any):
+    """If Webex does not show the author, the message in the bot's own language is for the id."""
+    webex_script.on("GET", "/messages/m1", reply(418, {}))
+    (posted,) = given_up(webex_script, reply, id="")
+    assert posted["text"].startswith("Your command could not be read from Webex")
+
+
+@pytest.mark.parametrize(("status", "org"), [(418, "elsewhere.test"), (410, "example.test")])
+def test_whom_the_bot_does_not_tell(
+    busy: Services, webex_script: Any, reply: Any, hasty_retries: None, status: int, org: str
+):
+    """An outsider is not told, and neither is the author of a message that is deleted."""
+    webex_script.on("GET", "/messages/m1", reply(status, {}))
+    assert given_up(webex_script, reply, emails=[f"anna@{org}"]) == []
+
+
+def test_an_answer_that_webex_refuses_is_not_tried_again(
+    typed: Any, said: Said, webex_script: Any, reply: Any
+):
+    """A command is carried out once, even if Webex refuses its answer with an odd status."""
+    webex_script.on("POST", "/messages", reply(413, {}))
+    assert (typed("/help"), len(said())) == (None, 1)
 
 
 def missing(webex_script: Any, reply: Any) -> None:

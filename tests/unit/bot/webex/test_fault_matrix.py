@@ -139,6 +139,24 @@ def test_trouble_that_stays(webex: Webex, webex_script: Any, reply: Any, call: s
         assert method != "POST" or len(webex_script.asked) == sent, fault
 
 
+@pytest.mark.usefixtures("hasty_retries")
+@pytest.mark.parametrize(
+    "call", ["me", "person", "message", "action", "room_type", "room_title", "members"]
+)
+@pytest.mark.parametrize("body", [{}, {"id": None}, {"items": []}, {"items": None}, {"id": {}}])
+def test_an_answer_without_the_object_is_unreadable(
+    webex: Webex, webex_script: Any, reply: Any, call: str, body: Any
+):
+    """An answer without the id of the object is no object with empty values.
+
+    A space without members is none either, because the bot is a member.
+    """
+    method, path, ask = CALLS[call]
+    webex_script.on(method, path, reply(body=body))
+    with pytest.raises(WebexUnreachableError):
+        ask(webex, webex_script.url)
+
+
 @pytest.mark.parametrize(
     "call", [name for name, (method, _, _) in CALLS.items() if method == "DELETE"]
 )

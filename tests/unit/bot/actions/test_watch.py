@@ -123,7 +123,8 @@ def test_the_operators_space_leads_to_each_space(
     (card,) = (each for each in every if _counts(ctx, each))
     assert "'do': 'watch_fix'" in drawn(ctx, card)
     own = {"id": "m", "roomId": "room-2", "personEmail": "anna@example.test"}
-    people = [own | {"personId": "anna", "personOrgId": "org-1"}] if member else []
+    people = [own | {"personId": "bot", "personEmail": "email@webex.bot"}]
+    people += [own | {"personId": "anna", "personOrgId": "org-1"}] if member else []
     webex_script.on("GET", "/memberships", reply(body={"items": people}))
     actions()["watch_fix"](ctx, {"card": card})
     actions()["watch_fix"](ctx, {"card": card, "channel": "b@contoso.com"})

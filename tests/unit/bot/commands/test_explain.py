@@ -164,6 +164,9 @@ def test_a_file_elsewhere_is_not_fetched(asked: Any, said: Said):
     assert text("explain.refused.unread") in said()[0][1]
 
 
+BOT = {"id": "m", "roomId": "room-1", "personId": "bot", "personEmail": "email@webex.bot"}
+
+
 def test_explain_in_a_case_for_tac_is_no_screenshot(
     anna: ChatContext, said: Said, webex_script: WebexScript
 ):
@@ -182,7 +185,7 @@ def test_explain_in_a_case_for_tac_is_no_screenshot(
     }
     webex_script.on("GET", "/messages/m-1", Reply(body=told))
     webex_script.on("GET", "/contents/x.txt", Reply(body=b"and more"))
-    webex_script.on("GET", "/memberships", Reply(body={"items": []}))
+    webex_script.on("GET", "/memberships", Reply(body={"items": [BOT]}))
     webex_script.on("GET", "/people/anna", Reply(body=person("anna", "anna@example.test")))
     receive("messages", "m-1", "anna", "room-1", now().isoformat())
     assert [text("cause.client_secret_expired") in words for _, words in said()] == [True]

@@ -91,6 +91,7 @@ def _worker(settings: BotSettings, work: Settings) -> int:
     runtime.install(services)
     log_advice(settings)
     timers = Timers()
+    timers.every(DUE_S, services.store.audit.look)  # before what is due is handed out
     timers.every(DUE_S, Dispatcher(services).dispatch_due)
     old_data = retention.Retention(
         services.store, settings.run_retention_days, settings.audit_retention_days

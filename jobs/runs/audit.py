@@ -16,7 +16,6 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
-import msgspec
 import structlog
 from redis import Redis
 from redis.client import Pipeline
@@ -25,14 +24,20 @@ from jobs.clock import now
 from jobs.runs.audit_chain import (
     BEGINNING,
     DOUBTED,
+    LOST,
     START,
     AuditEntry,
+    Head,
     Mark,
     canonical,
     chained,
+    hash_of,
+    number_of,
     read,
+    read_head,
     walk,
 )
+from jobs.runs.audit_memory import Memory
 from jobs.storage import codec, keys
 from jobs.storage.keys import Key
 
@@ -45,36 +50,6 @@ SLICE = 5_000
 log = structlog.get_logger(__name__)
 
 Along = Callable[[Pipeline], object]
-
-
-@dataclass(frozen=True, slots=True)
-class Head:
-    """End of the trail: the last entry's number and hash, and the seal over everything in it.
-
-    ``checked`` is the checkpoint: the last entry that was verified, with all entries before it.
-    ``cleared`` is the last entry that retention has removed, with all entries before it.
-    """
-
-    n: int
-    hash: str
-    seal: str
-    checked: Mark = START
-    cleared: Mark = START
-
-    @property
-    def end(self) -> Mark:
-        """Return the place of the last entry in the chain."""
-        return Mark(self.n, self.hash)
-
-    @property
-    def sealed_text(self) -> bytes:
-        """Return the text under the seal.
-
-        Without a checkpoint and a removal, the text is that of a trail which has never had either.
-        """
-        marks = (self.end, self.checked, self.cleared)
-        told = marks if any(mark.n for mark in marks[1:]) else marks[:1]
-        return ":".join(f"{mark.n}:{mark.hash}" for mark in told).encode()
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +99,7 @@ class Trail:
         self._keys = tuple(
             hmac.digest(key.encode(), LABEL, "sha256") for key in encryption_keys
         ) or (b"",)
+        self._memory = Memory()
 
     def add(
         self,
@@ -144,8 +120,9 @@ class Trail:
             head, doubt = self._end(pipe)
             written[:] = list(chained(head.end, [*doubt, *facts]))
             pipe.multi()
-            pipe.rpush(keys.audit_entries(), *map(canonical, written))
-            pipe.set(keys.audit_head(), codec.dump(self._sealed(_moved(head, written))))
+            if written:
+                pipe.rpush(keys.audit_entries(), *map(canonical, written))
+                pipe.set(keys.audit_head(), codec.dump(self._sealed(_moved(head, written))))
             along(pipe)
 
         _, _, *answers = self._redis.transaction(attempt, keys.audit_head(), *watched) or (
@@ -160,7 +137,27 @@ class Trail:
                 run=entry.get("run"),
                 hash=entry["hash"],
             )
+        if written:
+            doubted = [entry for entry in written if entry.get("what") in {DOUBTED, LOST}]
+            for entry in doubted:
+                log.error("audit entries are missing", what=entry["what"], **entry.get("data", {}))
+            end = Mark(written[-1]["n"], written[-1]["hash"])
+            self._memory.saw(end, settled=bool(doubted))
         return answers
+
+    def look(self) -> None:
+        """Compare the trail with what this process has seen of it.
+
+        If the trail was set back, an entry is added that says so. An end that this bot has not
+        sealed is left alone, because every verification names it.
+        """
+        seen = self._seen()
+        if seen.raw is not None and seen.key is None:
+            return
+        if self._memory.doubt(self._redis, seen.trusted):
+            self.add()
+        else:
+            self._memory.saw(seen.trusted.end)
 
     def entries(self) -> tuple[bytes, ...]:
         """Return every line, oldest first."""
@@ -180,10 +177,11 @@ class Trail:
 
     def checkpoint(self) -> Verified:
         """Verify the chain from the last checkpoint, and make its end the new one if intact."""
+        self.look()
         found = self.verify()
 
         def attempt(pipe: Pipeline) -> None:
-            head = _head(pipe.get(keys.audit_head()))
+            head = read_head(pipe.get(keys.audit_head()))
             pipe.multi()
             if head and self._key_of(head) is not None and head.checked.n < found.end.n <= head.n:
                 pipe.set(
@@ -200,6 +198,7 @@ class Trail:
         If one is wrong that only this verification finds, the trail is marked as doubted, so that
         every later verification names it.
         """
+        self.look()
         found = self.verify(full=True)
         if found.broken_at and not self.verify().broken_at:
             self.add(
@@ -223,7 +222,7 @@ class Trail:
 
         def attempt(pipe: Pipeline) -> None:
             removed.clear()
-            head = _head(pipe.get(keys.audit_head()))
+            head = read_head(pipe.get(keys.audit_head()))
             if head is None or self._key_of(head) is None:
                 pipe.multi()
                 return
@@ -254,7 +253,7 @@ class Trail:
             both.get(keys.audit_head())
             both.llen(keys.audit_entries())
             raw, length = both.execute()
-        head = _head(raw)
+        head = read_head(raw)
         return _Seen(raw, length, head, self._key_of(head) if head else None)
 
     def _verified(self, seen: _Seen, *, full: bool) -> Verified:
@@ -290,14 +289,14 @@ class Trail:
 
     def is_end(self, raw: object, line: bytes) -> bool:
         """Return whether this bot sealed a head, as it is in Redis, with this line as the end."""
-        head = _head(raw)
-        return head is not None and self._key_of(head) is not None and _hash_of(line) == head.hash
+        head = read_head(raw)
+        return head is not None and self._key_of(head) is not None and hash_of(line) == head.hash
 
     def reseal(self) -> None:
         """Seal the end with the first key; do nothing if none of the keys has sealed it."""
 
         def attempt(pipe: Pipeline) -> None:
-            head = _head(pipe.get(keys.audit_head()))
+            head = read_head(pipe.get(keys.audit_head()))
             pipe.multi()
             if head is not None and self._key_of(head) is not None:
                 pipe.set(keys.audit_head(), codec.dump(self._sealed(head)))
@@ -305,21 +304,22 @@ class Trail:
         self._redis.transaction(attempt, keys.audit_head())
 
     def _end(self, pipe: Pipeline) -> tuple[Head, list[AuditEntry]]:
-        """Return the head to continue from, and an entry that records doubt if it is not sealed.
+        """Return the head to continue from, and an entry that records doubt about it, if any.
 
-        A head that the bot has not sealed is continued but never trusted: the entry records that
-        permanently.
+        A head that the bot has not sealed, or that is older than what this process has seen, is
+        continued but never trusted: the entry records that permanently.
         """
         raw = pipe.get(keys.audit_head())
-        head = _head(raw)
+        head = read_head(raw)
         if head is not None and self._key_of(head) is not None:
-            return head, []
+            return head, self._memory.doubt(pipe, head)
         lines = pipe.lrange(keys.audit_entries(), -1, -1)
         if not lines and raw is None:
-            return Head(0, BEGINNING, ""), []
+            head = Head(0, BEGINNING, "")
+            return head, self._memory.doubt(pipe, head)
         last = codec.as_bytes(lines[0]) if lines else b""
-        length = max(int(pipe.llen(keys.audit_entries())), _number_of(last))
-        return Head(length, _hash_of(last) if lines else BEGINNING, ""), [
+        length = max(int(pipe.llen(keys.audit_entries())), number_of(last))
+        return Head(length, hash_of(last) if lines else BEGINNING, ""), [
             {"at": now().isoformat(), "what": DOUBTED}
         ]
 
@@ -374,21 +374,3 @@ def _removal(old: Sequence[AuditEntry], end: Mark) -> AuditEntry:
 
 def _seal(key: bytes, head: Head) -> str:
     return hmac.new(key, head.sealed_text, hashlib.sha256).hexdigest()
-
-
-def _head(raw: object) -> Head | None:
-    try:
-        return codec.load(raw, Head) if isinstance(raw, bytes) else None
-    except (msgspec.DecodeError, UnicodeDecodeError):
-        return None
-
-
-def _hash_of(line: bytes) -> str:
-    """Return the hash that a doubtful line names, or else the hash of the line itself."""
-    return str(read(line).get("hash") or hashlib.sha256(line).hexdigest())
-
-
-def _number_of(line: bytes) -> int:
-    """Return the number of a doubtful line, or 0 if it has none."""
-    number = read(line).get("n")
-    return number if isinstance(number, int) else 0

@@ -10,9 +10,13 @@ from typing import Any
 
 import msgspec
 
+from jobs.storage import codec
+
 BEGINNING = "0" * 64
 DOUBTED = "audit_doubted"
 """Name of the entry that is written if the trail's previous end is not sealed by the bot."""
+LOST = "audit_lost"
+"""Name of the entry that is written if the trail has lost its newest entries with Redis."""
 CHAIN = ("prev", "hash")
 
 AuditEntry = dict[str, Any]
@@ -27,6 +31,36 @@ class Mark:
 
 
 START = Mark()
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """End of the trail: the last entry's number and hash, and the seal over everything in it.
+
+    ``checked`` is the checkpoint: the last entry that was verified, with all entries before it.
+    ``cleared`` is the last entry that retention has removed, with all entries before it.
+    """
+
+    n: int
+    hash: str
+    seal: str
+    checked: Mark = START
+    cleared: Mark = START
+
+    @property
+    def end(self) -> Mark:
+        """Return the place of the last entry in the chain."""
+        return Mark(self.n, self.hash)
+
+    @property
+    def sealed_text(self) -> bytes:
+        """Return the text under the seal.
+
+        Without a checkpoint and a removal, the text is that of a trail which has never had either.
+        """
+        marks = (self.end, self.checked, self.cleared)
+        told = marks if any(mark.n for mark in marks[1:]) else marks[:1]
+        return ":".join(f"{mark.n}:{mark.hash}" for mark in told).encode()
 
 
 class _Link(msgspec.Struct):
@@ -114,3 +148,22 @@ def _next_hash_decoded(line: bytes, before: Mark) -> str:
     link = (entry.get("n"), entry.get("prev"), entry.get("hash"))
     whole = link == (before.n + 1, before.hash, expected) and entry.get("what") != DOUBTED
     return expected if whole else ""
+
+
+def read_head(raw: object) -> Head | None:
+    """Return the head as it is in Redis, or None if it cannot be read."""
+    try:
+        return codec.load(raw, Head) if isinstance(raw, bytes) else None
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return None
+
+
+def hash_of(line: bytes) -> str:
+    """Return the hash that a doubtful line names, or else the hash of the line itself."""
+    return str(read(line).get("hash") or hashlib.sha256(line).hexdigest())
+
+
+def number_of(line: bytes) -> int:
+    """Return the number of a doubtful line, or 0 if it has none."""
+    number = read(line).get("n")
+    return number if isinstance(number, int) else 0

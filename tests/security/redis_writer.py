@@ -49,10 +49,15 @@ class Writer:
         found = [codec.load(raw, dict) for raw in self.redis.lrange("audit:entries", 0, -1)]
         return [each for each in found if each["what"] == what and run in ("", each.get("run"))]
 
-    def command(self, name: str) -> subprocess.CompletedProcess[str]:
+    def is_checked(self, number: int) -> bool:
+        """Return whether the trail was verified up to the entry with this number."""
+        head = codec.load(self.redis.get("audit:head") or b"{}", dict)
+        return bool(head.get("checked", {}).get("n", 0) >= number)
+
+    def command(self, *name: str) -> subprocess.CompletedProcess[str]:
         """Run one of the operator's commands."""
         return subprocess.run(  # noqa: S603  our own
-            [sys.executable, "-m", "bot", name],
+            [sys.executable, "-m", "bot", *name],
             env=self.stack.processes["worker"].env,
             cwd=ROOT,
             timeout=LIMIT_S,
@@ -72,6 +77,6 @@ def run_of(card: Json) -> tuple[str, str]:
     return run, next((each["plan"] for each in data if each.get("plan")), "")
 
 
-def stopped(walk: Walk, seconds: float = 40) -> Json:
-    """Return the card that says that the run was stopped because of a forged event."""
-    return walk.wait("that the run was stopped", lambda each: FOREIGN in words(each), seconds)
+def stopped(walk: Walk, why: str = FOREIGN) -> Json:
+    """Return the card that says that the run was stopped; ``why`` is a part of its text."""
+    return walk.wait("that the run was stopped", lambda each: why in words(each), 40)

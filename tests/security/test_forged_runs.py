@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import pytest
@@ -57,6 +58,30 @@ def forwards_elsewhere(run: str, redis: Redis) -> list[bytes]:
     assert known is not None
     address = known.forwarding_address.encode()
     return [line.replace(address, EVIL.encode()) for line in lines]
+
+
+def test_the_trail_is_set_back(
+    planned: tuple[Walk, str, str], writer: Writer, new_walk: NewWalk
+) -> None:
+    """An earlier true state of the trail, with its true seal, is noticed by the running worker.
+
+    The log, ``doctor``, ``audit --full`` and the card of ``/audit`` name the loss.
+    """
+    walk, _, _ = planned
+    lines, head = writer.redis.lrange("audit:entries", 0, -1), writer.redis.get("audit:head")
+    for mailbox in ("service@contoso.com", "info@contoso.com"):  # seen, and seen again later
+        new_walk(mailbox).ask()
+        length = writer.redis.llen("audit:entries")
+        walk.people.until("a checkpoint", partial(writer.is_checked, length), 90)
+    before = len(writer.trail("audit_doubted"))
+    with writer.redis.pipeline() as pipe:
+        pipe.delete("audit:entries").rpush("audit:entries", *lines).set("audit:head", head)
+        pipe.execute()
+    walk.people.until("the doubt", lambda: len(writer.trail("audit_doubted")) > before, 90)
+    assert "The trail is broken" in words(walk.type("/audit"))
+    assert "WRONG  audit trail: broken at entry" in writer.command("doctor").stdout
+    assert writer.command("audit", "--full").returncode == 1
+    assert "audit entries are missing" in writer.stack.processes["worker"].log.read_text()
 
 
 @pytest.mark.parametrize("scope", ["mailbox", "tenant"])

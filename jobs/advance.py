@@ -16,7 +16,6 @@ from jobs.checks import bulk, check
 from jobs.clock import now
 from jobs.clouds import warm_loop, write_guard
 from jobs.clouds.errors import CloudReply, SignInNeeded
-from jobs.engine.applier import NotAuditedError
 from jobs.engine.engine import Engine
 from jobs.engine.made_objects import is_only_a_look, next_look, stop_looking
 from jobs.engine.readiness import is_due
@@ -24,7 +23,7 @@ from jobs.engine.recorder import StoppingError
 from jobs.model import RunKind, State, Turn
 from jobs.next_action import blocking_steps, next_action
 from jobs.runs import deaths, trust
-from jobs.runs.event_log import HISTORY, NOT_AUDITED, foreign_event
+from jobs.runs.event_log import HISTORY, foreign_event
 from jobs.runs.reference import new_reference
 from jobs.runs.run import AttemptOverError, Event, ForeignRunError, Kind, Run, RunGoneError
 from jobs.runs.run_store import RunStore
@@ -125,9 +124,9 @@ def _attempt(runtime: Runtime, lease: RenewedLock, run_id: str) -> None:
         runtime.schedule.add(run_id, now())  # the next available worker continues
     except AttemptOverError as over:
         _leave(runtime, run_id, over)
-    except NotAuditedError as error:
+    except trust.UntrustedError as error:
         with suppress(AttemptOverError):
-            _fail_unaudited(runtime, run_id, error)
+            _fail_untrusted(runtime, run_id, error)
     except ForeignRunError:
         trust.stop(runtime.store, run_id, 1)
     except RunGoneError:
@@ -180,8 +179,10 @@ async def _advance(runtime: Runtime, lease: RenewedLock, run_id: str) -> int:
 
 async def _work(runtime: Runtime, lease: RenewedLock, run: Run) -> int:
     """Do the work of the run's kind, and return the version up to which all events were seen."""
-    if run.kind not in CHECKS and runtime.store.others_at_work(run):
-        raise OthersAtWorkError(run.id)
+    if run.kind not in CHECKS:
+        trust.require_newest(runtime.store, run.id)
+        if runtime.store.others_at_work(run):
+            raise OthersAtWorkError(run.id)
     if is_only_a_look(runtime.store.redis, run):
         return await _look_at_made(runtime, run, lambda: not lease.lost)
     work = {RunKind.CHECK: check.run_check, RunKind.BULK_CHECK: bulk.check_all}.get(
@@ -370,12 +371,12 @@ def _problem(reference: str) -> Event:
     return Event(Kind.PROBLEM, now(), data=data)
 
 
-def _fail_unaudited(runtime: Runtime, run_id: str, error: NotAuditedError) -> None:
-    """End a run whose approval has no entry in the audit trail, before it changes anything more."""
-    log.error("an approval is not in the audit trail", run=run_id, scope=str(error))
-    data = {"question": "run", "cause": NOT_AUDITED, "code": str(error)}
+def _fail_untrusted(runtime: Runtime, run_id: str, error: trust.UntrustedError) -> None:
+    """End a run that the audit trail contradicts, before it changes anything more."""
+    log.error("the audit trail contradicts the run", run=run_id, cause=error.cause, code=error.code)
+    data = {"question": "run", "cause": error.cause, "code": error.code}
     runtime.store.append(run_id, Event(Kind.PROBLEM, now(), data=data))
-    _fail(runtime, run_id, NOT_AUDITED)
+    _fail(runtime, run_id, error.cause)
     runtime.listener.run_changed(run_id)
 
 

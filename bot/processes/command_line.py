@@ -17,8 +17,8 @@ from bot.settings import BotSettings, log_advice
 from bot.webex.client import HURRIED, Webex, WebexError
 from bot.webex.webhook_registration import WebhookRegistrar
 from jobs.runs import schema
-from jobs.runs.audit import Trail
 from jobs.runs.run_store import RunStore
+from jobs.runs.trust import older_runs
 from jobs.settings import Settings, read_files
 
 BAD_SETTINGS = 2
@@ -141,25 +141,24 @@ def _doctor(settings: BotSettings, work: Settings) -> int:
 def _audit(settings: BotSettings, work: Settings, *, full: bool = False) -> int:
     """Print every audit entry to stdout as stored in Redis, and any break in the chain to stderr.
 
-    The chain is verified from its last checkpoint, or with ``full`` from the first entry. Return 1 if
-    it is broken or Redis fails, otherwise 0.
+    The chain is verified from its last checkpoint, or with ``full`` from the first entry, and then
+    each run in Redis is compared with it. Return 1 if something is wrong or Redis fails, otherwise 0.
     """
-    trail = Trail(connect(settings.redis_url), work.encryption_keys)
+    store = RunStore(connect(settings.redis_url), work.encryption_keys)
     try:
         sys.stdout.writelines(
-            f"{line.decode(errors='backslashreplace')}\n" for line in trail.entries()
+            f"{line.decode(errors='backslashreplace')}\n" for line in store.audit.entries()
         )
-        found = trail.verify(full=full)
+        found = store.audit.verify(full=full)
+        wrong = [f"Somebody has set back {run}" for run in older_runs(store)] if full else []
     except RedisError as error:
         print(error, file=sys.stderr)  # noqa: T201  CLI output
         return 1
-    if not found.broken_at:
-        return 0
-    print(  # noqa: T201  CLI output
-        f"The trail is broken at entry {found.broken_at}: {found.why}. See docs/audit.md",
-        file=sys.stderr,
-    )
-    return 1
+    if found.broken_at:
+        wrong.append(f"The trail is broken at entry {found.broken_at}: {found.why}")
+    for told in wrong:
+        print(f"{told}. See docs/audit.md", file=sys.stderr)  # noqa: T201  CLI output
+    return 1 if wrong else 0
 
 
 def _rekey(settings: BotSettings, work: Settings) -> int:

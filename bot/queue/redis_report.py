@@ -19,6 +19,7 @@ from jobs.runs import schema
 from jobs.runs.integrity import doubts
 from jobs.runs.rekeying import Rekeying
 from jobs.runs.run_store import RunStore
+from jobs.runs.trust import older_runs
 from jobs.storage.connection import DemotedError, ForeignRedisError
 
 GOOD_POLICY = "noeviction"
@@ -172,18 +173,27 @@ def entries(store: RunStore, encryption_keys: Sequence[str] = ()) -> Report:
     """
     try:
         found, kept = doubts(store), _older(store, encryption_keys)
+        set_back = "; ".join(older_runs(store))
     except RedisError as error:
         return Report(wrong=f"cannot be read ({type(error).__name__})")
-    foreign = (
-        f"not made by this bot, and not believed: {'; '.join(found.foreign)}. Somebody else can"
-        " write to Redis, or an older key is missing from ENCRYPTION_KEYS. See docs/security.md"
-    )
-    gaps = (
-        f"do not fit the entries before them: {'; '.join(found.gaps)}. Redis has lost entries, so"
-        " /undo may not know every change of these runs: compare the tenant with"
-        f" `{program()} audit`. See docs/recovery.md"
-    )
-    if wrong := [*([foreign] if found.foreign else []), *([gaps] if found.gaps else [])]:
+    wrong = []
+    if found.foreign:
+        wrong.append(
+            f"not made by this bot, and not believed: {'; '.join(found.foreign)}. Somebody else can"
+            " write to Redis, or an older key is missing from ENCRYPTION_KEYS. See docs/security.md"
+        )
+    if found.gaps:
+        wrong.append(
+            f"do not fit the entries before them: {'; '.join(found.gaps)}. Redis has lost entries, so"
+            " /undo may not know every change of these runs: compare the tenant with"
+            f" `{program()} audit`. See docs/recovery.md"
+        )
+    if set_back:
+        wrong.append(
+            f"set back to an older state, and changing nothing any more: {set_back}. Somebody else can"
+            " write to Redis. See docs/security.md"
+        )
+    if wrong:
         return Report(wrong="; ".join(wrong))
     return Report(f"every entry was made by this bot{kept}")
 

@@ -41,13 +41,6 @@ Then a person has to act.
 """
 
 
-class NotAuditedError(Exception):
-    """Error because an approval of the named scope has no entry in the audit trail.
-
-    Such an approval does not count.
-    """
-
-
 @dataclass(slots=True)
 class Applier:
     """Applier of the plan of one run. Only a later inspection may call a step done."""
@@ -55,7 +48,6 @@ class Applier:
     recorder: Recorder
     steps: Mapping[str, Step]
     _begun: set[str] = field(default_factory=set)
-    _audited: set[tuple[str, str]] = field(default_factory=set)
 
     async def apply_plan(self) -> None:
         """Apply the approved changes, until everything left waits for a person or for time.
@@ -63,7 +55,7 @@ class Applier:
         Raises:
             SignInNeeded: the sign-in has ended.
             LeaseLostError: another worker has the run.
-            NotAuditedError: an approval is not in the audit trail.
+            UntrustedError: the audit trail contradicts the run.
         """
         await StepGraph(self.steps, self._advance, Run.settled).run(self.recorder)
 
@@ -164,7 +156,7 @@ class Applier:
         if not all(map(run.approved, changes)):
             self._replan(step, changes)
             return step.waits_for(Turn.APPROVER, Text("seen.not_approved"))
-        self._require_audited()
+        trust.require_audited(self.recorder.ctx.store, run)
         return _waits_for_answer(step) if unanswered else None
 
     def _first_open(self, step: Step) -> str:
@@ -173,20 +165,6 @@ class Applier:
         return next(
             (name for name in step.after if name in self.steps and not run.settled(name)), ""
         )
-
-    def _require_audited(self) -> None:
-        """Look up each approval in the audit trail before the first change that it allows.
-
-        Raises:
-            NotAuditedError: an approval is not in the audit trail, or the trail was changed since.
-        """
-        run = self.recorder.run
-        for scope, approval in run.approvals.items():
-            known = (str(scope), approval.at.isoformat())
-            if known not in self._audited:
-                if not trust.is_audited(self.recorder.ctx.store, run.id, scope, approval):
-                    raise NotAuditedError(scope)
-                self._audited.add(known)
 
     def _replan(self, step: Step, changes: tuple[Change, ...]) -> None:
         """Show the lines that differ from the approved ones on the plan, for another approval."""

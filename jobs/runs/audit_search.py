@@ -1,8 +1,8 @@
-"""Search for an entry of the audit trail, from its sealed end back to the entry.
+"""Search for a run's entries in the audit trail, from its sealed end back.
 
-An approval counts only with its entry (:mod:`jobs.engine.applier`), so the search must be quick. It
-verifies that the entry belongs to the chain, from the end back to the entry, and not the whole
-trail.
+A run may change something only if the trail agrees with it (:mod:`jobs.runs.trust`), so the search
+must be quick. It verifies that the entries belong to the chain, from the end back to the run's
+first one, and not the whole trail.
 """
 
 from __future__ import annotations
@@ -12,50 +12,47 @@ from collections.abc import Iterator
 from redis import Redis
 
 from jobs.runs.audit import Trail
-from jobs.runs.audit_chain import CHAIN, DOUBTED, AuditEntry, chained_hash, read
+from jobs.runs.audit_chain import AuditEntry, Mark, number_of, read, walk
+from jobs.runs.run import Kind
 from jobs.storage import codec, keys
 
 SLICE = 500
 """Number of entries that are read from Redis at a time."""
 TRIES = 3
-"""Number of searches before an entry counts as missing.
+"""Number of searches before it counts as proven that the run's first entry is not there.
 
 Retention may move all entries during a search.
 """
 
 
-def is_recorded(redis: Redis, trail: Trail, known: AuditEntry) -> bool:
-    """Return whether an entry with these values is in the trail, under this bot's seal.
+def entries_of_run(redis: Redis, trail: Trail, run_id: str) -> list[AuditEntry]:
+    """Return the run's believed entries, newest first, back to the one that opened it."""
+    found: list[AuditEntry] = []
+    for _ in range(TRIES):
+        found.clear()
+        for entry in believed(redis, trail):
+            if entry.get("run") == run_id:
+                found.append(entry)
+                if entry.get("what") == Kind.OPENED:
+                    return found
+    return found
 
-    The search ends at the first entry that is not as the bot wrote it, or that says that the end
-    was in doubt, because no entry before that is believed.
+
+def believed(redis: Redis, trail: Trail) -> Iterator[AuditEntry]:
+    """Yield the entries, newest first.
+
+    It ends at the first entry that is not as the bot wrote it, or that says that the end was in
+    doubt, because no entry before that is believed.
     """
-    return any(_found(redis, trail, known) for _ in range(TRIES))
-
-
-def _found(redis: Redis, trail: Trail, known: AuditEntry) -> bool:
+    trail.look()
     expected = ""
-    for entry in map(read, _newest_first(redis, trail)):
-        fact = {name: value for name, value in entry.items() if name not in CHAIN}
-        own = chained_hash(str(entry.get("prev")), fact)
-        if (expected or entry.get("hash")) != own or entry.get("what") == DOUBTED:
-            return False
-        if _holds(entry, known):
-            return True
+    for line in _newest_first(redis, trail):
+        entry = read(line)
+        wrong, own = walk([line], Mark(number_of(line) - 1, str(entry.get("prev"))))
+        if wrong or expected not in {"", own.hash}:
+            return
+        yield entry
         expected = str(entry["prev"])
-    return False
-
-
-def _holds(entry: AuditEntry, known: AuditEntry) -> bool:
-    """Return whether an entry has these values.
-
-    A value that is an object may have more fields in the entry than in ``known``.
-    """
-    return all(
-        entry.get(name) == value
-        or (isinstance(value, dict) and value.items() <= (entry.get(name) or {}).items())
-        for name, value in known.items()
-    )
 
 
 def _newest_first(redis: Redis, trail: Trail) -> Iterator[bytes]:

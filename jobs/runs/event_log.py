@@ -3,7 +3,7 @@
 The MAC also covers the run and the MAC before it. So an event counts only in its run and at its
 place. An event that was made, changed, moved, copied or repeated by another client is found, and so
 is a missing event that is not the last (:mod:`jobs.storage.mac`). A history that is cut off at its
-end is an older state of the run.
+end is an older state of the run, which the audit trail reveals (:mod:`jobs.runs.trust`).
 """
 
 from __future__ import annotations
@@ -31,7 +31,9 @@ NOT_AUDITED = "approval_not_audited"
 """Cause of the problem that a run has an approval without an entry in the audit trail."""
 UNREADABLE_RUN = "unreadable_run"
 """Cause of the problem that the first event of a run cannot be read."""
-UNTRUSTED = frozenset({FOREIGN_EVENT, NOT_AUDITED, UNREADABLE_RUN})
+SET_BACK = "run_set_back"
+"""Cause of the problem that the audit trail has an event which the run has lost."""
+UNTRUSTED = frozenset({FOREIGN_EVENT, NOT_AUDITED, UNREADABLE_RUN, SET_BACK})
 CHANGES = frozenset({Kind.CHANGING, Kind.CHANGED})
 NOT_AGAIN = frozenset({Kind.UNKNOWN, Kind.UNREADABLE, *ENDS})
 """Kinds of lost events that are not added again: a run ends in a transaction of its own."""

@@ -24,6 +24,7 @@ from practice.conversation import Walk, fresh, words
 from practice.stack import Stack
 from tests.security.redis_writer import FOREIGN, Writer, run_of, stopped
 
+OLDER = "has set the run back to an older state. Nothing more is done"
 COLLEAGUE = "colleague@contoso.com"
 EVIL = "copies@evil.example"
 Json = dict[str, Any]
@@ -265,11 +266,48 @@ def test_entries_of_lists_and_locks(planned: tuple[Walk, str, str], writer: Writ
     writer.redis.delete("event:forged")
 
 
+def test_an_older_state_of_a_run(planned: tuple[Walk, str, str], writer: Writer) -> None:
+    """An approved run that was canceled and undone changes nothing if somebody brings it back.
+
+    Its true events up to the approval, its sign-in and its place on the due list are brought back.
+    The space is told that the run was stopped, and ``doctor`` and ``audit --full`` name the run.
+    """
+    walk, run, _ = planned
+    walk.approve()
+    walk.card("a consent card", "look_again", link=True, seconds=60)
+    lease = keys.run_lock(run)
+    walk.people.until("no worker has the run", lambda: not writer.redis.exists(lease))
+    lines = writer.redis.lrange(f"run:{run}:events", 0, -1)
+    session = writer.redis.get(f"sealed:session:{run}")
+    approved = max(
+        place for place, raw in enumerate(lines) if codec.load(raw, Event).kind is Kind.APPROVED
+    )
+    walk.type(f"/cancel {walk.mailbox}")
+    walk.people.look()
+    walk.since = walk.people.change
+    walk.type(f"/undo {walk.mailbox}")
+    walk.open(walk.card("a sign-in card", "ask_administrator", link=True))
+    walk.approve(walk.card("the plan of the undo", "approve"))
+    walk.saying("is disconnected: the previous values are restored", 90)
+    assert f"run:{run}:events" not in writer.command("doctor").stdout
+    tenant, made = walk.people.control("GET", "tenants/contoso.com"), walk.writes()
+    writer.redis.delete(f"run:{run}:events")
+    writer.redis.rpush(f"run:{run}:events", *lines[: approved + 1])
+    writer.redis.set(f"sealed:session:{run}", session)
+    writer.redis.zadd("runs:open", {run: time.time()})
+    writer.wake(run)
+    stopped(walk, OLDER)
+    assert (walk.people.control("GET", "tenants/contoso.com"), walk.writes()) == (tenant, made)
+    assert f"run:{run}:events without entry" in writer.command("doctor").stdout
+    told = writer.command("audit", "--full")
+    assert (told.returncode, f"run:{run}:events without entry" in told.stderr) == (1, True)
+
+
 def test_what_cannot_be_prevented_shows(planned: tuple[Walk, str, str], writer: Writer) -> None:
     """Deleted events cannot be prevented, but they show.
 
-    A run whose approval is deleted asks again, and a deleted run is unknown; the audit trail has
-    both. A run that is off the due list goes on at the next press.
+    A run whose approval is deleted is stopped, also if it is off the due list until the next press.
+    A deleted run is unknown, and the audit trail has it.
     """
     walk, run, _ = planned
     writer.redis.set(keys.run_lock(run), "held", px=60_000)  # no worker acts on the approval yet
@@ -279,14 +317,13 @@ def test_what_cannot_be_prevented_shows(planned: tuple[Walk, str, str], writer: 
         place for place, raw in enumerate(lines) if codec.load(raw, Event).kind is Kind.APPROVED
     )
     writer.redis.ltrim(f"run:{run}:events", 0, approved - 1)
-    writer.redis.delete(keys.run_lock(run))
-    writer.wake(run)
-    plan = walk.card("a plan card", "approve_tenant")
     writer.redis.zrem("runs:due", run)
-    assert len(writer.trail("approved", run)) == 1
-    walk.press(plan, "approve_tenant")
-    walk.people.until("it is approved again", lambda: len(writer.trail("approved", run)) == 2)
-    writer.redis.delete(f"run:{run}:events")
+    writer.redis.delete(keys.run_lock(run))
+    walk.press(walk.card("a plan card", "approve"), "approve")
+    stopped(walk, OLDER)
+    assert (walk.writes(), len(writer.trail("approved", run))) == ([], 2)
+    again, _ = run_of(walk.plan())
+    writer.redis.delete(f"run:{again}:events")
     gone = walk.press(walk.card("a card of the run", "cancel"), "cancel")
     assert "does not know" in words(gone) or does(gone) == set()
-    assert len(writer.trail("opened", run)) == 1
+    assert len(writer.trail("opened", again)) == 1

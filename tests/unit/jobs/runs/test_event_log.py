@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from cryptography.fernet import Fernet
 from redis import Redis
@@ -11,10 +13,10 @@ from jobs.model import Channel, Person, RunKind, Scope
 from jobs.next_action import next_action
 from jobs.runs import trust
 from jobs.runs.audit_entries import About
-from jobs.runs.event_log import distrust, foreign_event
+from jobs.runs.event_log import NOT_AUDITED, distrust, foreign_event
 from jobs.runs.integrity import doubts
 from jobs.runs.origin import Brief, Origin
-from jobs.runs.run import Event, ForeignRunError, Kind, Run, RunEndedError
+from jobs.runs.run import Event, ForeignRunError, Kind, Run, RunEndedError, opening
 from jobs.runs.run_store import RunStore
 from jobs.storage import codec, keys
 
@@ -44,6 +46,15 @@ def run(store: RunStore) -> Run:
 def lines_of(store: RunStore, run_id: str) -> list[bytes]:
     """Return the lines of the run's history in Redis."""
     return list(map(codec.as_bytes, store.redis.lrange(keys.run_events(run_id), 0, -1)))
+
+
+def distrusted(store: RunStore, run: Run) -> str:
+    """Return the cause why the audit trail contradicts the run, or an empty string."""
+    try:
+        trust.require_audited(store, run)
+    except trust.UntrustedError as error:
+        return error.cause
+    return ""
 
 
 def rewrite(store: RunStore, run_id: str, lines: list[bytes]) -> None:
@@ -108,20 +119,44 @@ def test_an_event_of_another_run_does_not_count(store: RunStore, run: Run):
 
 
 def test_a_history_that_is_cut_off_is_an_older_state(store: RunStore, run: Run):
-    """If somebody deletes a run's last event, the run continues from its earlier state.
+    """If somebody deletes a run's last event, the run is in its earlier state, and not trusted.
 
     The audit trail still has the deleted approval.
     """
     store.append(run.id, APPROVED)
-    approved = store.load(run.id)
     store.redis.ltrim(keys.run_events(run.id), 0, -2)
-    assert (
-        store.load(run.id),
-        trust.is_audited(store, run.id, Scope.MAILBOX, approved.approvals[Scope.MAILBOX]),
-    ) == (
-        run,
-        True,
-    )
+    assert (store.load(run.id), distrusted(store, run)) == (run, "run_set_back")
+    assert [name.partition(" ")[0] for name in trust.older_runs(store)] == [f"run:{run.id}:events"]
+
+
+@pytest.mark.parametrize("end", [Kind.CANCELLED, Kind.FINISHED, Kind.FAILED, Kind.SIGNED_OUT])
+def test_an_approval_that_is_brought_back_does_not_count(store: RunStore, run: Run, end: Kind):
+    """An approved run that somebody sets back to the time before its end is not trusted.
+
+    It is not trusted either after it has got more events, or another real approval.
+    """
+    store.append(run.id, APPROVED)
+    copy = lines_of(store, run.id)
+    approved = store.load(run.id)
+    trust.require_audited(store, approved)
+    store.end(approved, Event(end, now()))
+    assert list(trust.older_runs(store)) == []
+    rewrite(store, run.id, copy)
+    for more in ([], [Event(Kind.RESUMED, now())], [replace(APPROVED, at=now())]):
+        if more:
+            store.append(run.id, *more)
+        assert distrusted(store, store.load(run.id)) == "run_set_back"
+        assert len(list(trust.older_runs(store))) == 1
+
+
+def test_an_earlier_run_of_the_same_name_is_another_one(store: RunStore, run: Run):
+    """Entries of a removed run do not count against a later run that has got the same ID."""
+    store.append(run.id, APPROVED)
+    store.redis.delete(keys.run_events(run.id))
+    assert list(trust.older_runs(store)) == []
+    store.append(run.id, opening(CHANNEL, ASKER, RunKind.SETUP, Origin("room-1")), APPROVED)
+    trust.require_audited(store, store.load(run.id))
+    assert list(trust.older_runs(store)) == []
 
 
 def test_events_that_redis_has_lost_are_forgotten_by_a_worker(store: RunStore, run: Run):
@@ -190,22 +225,23 @@ def test_an_approval_is_in_the_trail_or_does_not_count(store: RunStore, run: Run
     valid seal.
     """
     store.append(run.id, APPROVED)
-    word = store.load(run.id).approvals[Scope.MAILBOX]
+    run = store.load(run.id)
+    word = run.approvals[Scope.MAILBOX]
     for _ in range(600):  # more than one slice of the search
         store.audit.add({"what": "refused"})
-    assert trust.is_audited(store, run.id, Scope.MAILBOX, word)
-    assert not trust.is_audited(store, run.id, Scope.TENANT, word)
-    assert not trust.is_audited(store, "OTHER2", Scope.MAILBOX, word)
+    assert distrusted(store, run) == ""
+    assert distrusted(store, replace(run, approvals={Scope.TENANT: word})) == NOT_AUDITED
+    assert distrusted(store, replace(run, id="OTHER2")) == NOT_AUDITED
     entries = store.audit.entries()
     place = next(number for number, line in enumerate(entries) if b'"approved"' in line)
     store.redis.lset(keys.audit_entries(), place, entries[place].decode().replace("anna", "emma"))
-    assert not trust.is_audited(store, run.id, Scope.MAILBOX, word)
+    assert distrusted(store, run) == NOT_AUDITED
     store.redis.lset(keys.audit_entries(), place, entries[place].decode())
-    assert trust.is_audited(store, run.id, Scope.MAILBOX, word)
+    assert distrusted(store, run) == ""
     head = store.redis.getdel(keys.audit_head())
-    assert (head is not None, trust.is_audited(store, run.id, Scope.MAILBOX, word)) == (True, False)
+    assert (head is not None, distrusted(store, run)) == (True, NOT_AUDITED)
     store.audit.add({"what": "refused"})  # after an entry that says that the end was in doubt
-    assert not trust.is_audited(store, run.id, Scope.MAILBOX, word)
+    assert distrusted(store, run) == NOT_AUDITED
 
 
 def test_the_description_in_the_trail_is_not_anybodys(store: RunStore, run: Run):

@@ -97,7 +97,8 @@ def test_of_every_kind_the_value_is_written_again(redis: Redis, run: str):
     store, vault = RunStore(redis, (NEW,)), Vault(redis, (NEW,))
     again = store.load(run)
     assert (again.version, again.approvals) == (before.version, before.approvals)
-    assert trust.is_audited(store, run, Scope.MAILBOX, again.approvals[Scope.MAILBOX])
+    trust.require_audited(store, again)
+    assert list(again.approvals) == [Scope.MAILBOX]
     assert (proven_by(store), vault.get(Sealed.CLIENT_SECRET.of(run))) == (run, "s3cret")
     card = redis.hget(keys.cards(run), "plan")
     assert store.authenticator.verify(("card", run, "plan"), card) == b'{"message":"m-1"}'

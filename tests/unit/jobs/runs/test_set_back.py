@@ -1,4 +1,4 @@
-"""Older true states of the audit trail that somebody brings back."""
+"""Older true states that somebody brings back: of a run, and of the audit trail."""
 
 from __future__ import annotations
 
@@ -7,15 +7,48 @@ from collections.abc import Callable
 import pytest
 from redis import Redis
 
+from jobs import advance
 from jobs.clock import now
+from jobs.model import Account, Channel, Person, Text
+from jobs.next_action import next_action
 from jobs.runs.audit import Trail
 from jobs.runs.audit_chain import DOUBTED, LOST, read
 from jobs.runs.audit_memory import SETTLES
+from jobs.runs.origin import Origin
+from jobs.runs.run import Event, Kind
+from jobs.runs.run_store import RunStore
+from jobs.runtime import Runtime, install
+from jobs.settings import Settings
 from jobs.storage import keys
 
 KEYS = ("a-key",)
 LATER_S = SETTLES.total_seconds() + 1
 PassTime = Callable[[float], None]
+
+
+def test_a_run_that_was_set_back_is_stopped(
+    runtime_of: Callable[[Settings], Runtime],
+    work_settings: Settings,
+    store: RunStore,
+    asker: Person,
+    channel: Channel,
+):
+    """An older state of a canceled run is ended at the next attempt, and its card is drawn."""
+    runtime = runtime_of(work_settings)
+    install(runtime)
+    run = store.open(channel, asker, Origin("room-1", message="m-1"))
+    account = Account("tenant-1", "oid-1", "admin@contoso.com")
+    store.append(run.id, Event(Kind.DETAILS, now(), channel=channel))
+    store.append(run.id, Event(Kind.SIGNED_IN, now(), account=account))
+    copy = store.redis.lrange(keys.run_events(run.id), 0, -1)
+    store.end(store.load(run.id), Event(Kind.CANCELLED, now()))
+    store.redis.delete(keys.run_events(run.id))
+    store.redis.rpush(keys.run_events(run.id), *copy)
+    advance.advance(run.id)
+    stopped = store.load(run.id)
+    assert (stopped.ended, store.schedule.claim_due()) == (Kind.FAILED, ())
+    assert next_action(stopped).words == Text("turn_words.run_set_back", {"event": "4"})
+    assert runtime.listener.runs == [run.id]  # type: ignore[attr-defined]  # the tests' own
 
 
 def whats(redis: Redis) -> list[str]:

@@ -101,6 +101,7 @@ def _parser() -> argparse.ArgumentParser:
         action="store_true",
         help="verify every entry, also those that were verified before",
     )
+    audit.add_argument("--file", type=Path, help="verify a file of the trail instead")
     commands.add_parser(
         "rekey",
         help="write everything again that is under an older one of ENCRYPTION_KEYS, under the first",

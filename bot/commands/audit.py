@@ -1,6 +1,6 @@
 """Command /audit: who asked, approved and signed in, and what was changed.
 
-The answer includes the proof that nothing was altered since.
+The answer says whether the trail is intact, and the file ends with a seal (:mod:`jobs.runs.audit_file`).
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from jobs.model import Text
 from jobs.redact import GONE
 from jobs.runs.audit_chain import AuditEntry, canonical, read
 from jobs.runs.audit_entries import About, entry
+from jobs.runs.audit_file import sealed
 
 FILE_MOST = 20_000
 """Maximum number of entries in the file; the newest are kept."""
@@ -92,7 +93,7 @@ def _post_file(ctx: ChatContext, mailbox: str, name: str, filed: Sequence[AuditE
 
 
 def _file(ctx: ChatContext, facts: Sequence[AuditEntry]) -> bytes:
-    """Return the entries as they are chained in the audit trail, one on each line.
+    """Return the entries as they are chained in the audit trail, one on each line, and a seal.
 
     Anything that looks like a secret was removed when the entries were written. The secrets that
     this bot holds are removed here.
@@ -100,7 +101,7 @@ def _file(ctx: ChatContext, facts: Sequence[AuditEntry]) -> bytes:
     content = b"".join(line + b"\n" for line in map(canonical, facts))
     for secret in ctx.services.own_secrets:
         content = content.replace(secret.encode(), GONE.encode())
-    return content
+    return sealed(ctx.services.store, content)
 
 
 COMMAND = Command("audit", "more", run, "[ADDRESS]", may=may_read_audit)

@@ -6,6 +6,7 @@ import argparse
 import sys
 from collections.abc import Callable, Mapping
 from functools import partial
+from pathlib import Path
 
 import structlog
 from redis.exceptions import RedisError
@@ -16,13 +17,15 @@ from bot.services import Services
 from bot.settings import BotSettings, log_advice
 from bot.webex.client import HURRIED, Webex, WebexError
 from bot.webex.webhook_registration import WebhookRegistrar
-from jobs.runs import schema
+from jobs.runs import audit_file, schema
 from jobs.runs.run_store import RunStore
 from jobs.runs.trust import older_runs
 from jobs.settings import Settings, read_files
 
 BAD_SETTINGS = 2
 DUE_S = 0.5
+TRAIL_S = 2.0
+"""Seconds between two looks whether the audit trail was set back."""
 MISSING = """The settings are not complete:
   {problems}
 Every setting is explained in .env.example."""
@@ -39,18 +42,13 @@ def run(options: argparse.Namespace, env: Mapping[str, str]) -> int:
     settings, work = BotSettings.from_env(values), Settings.from_env(values)
     if options.command == "look":
         return _look(options, settings, work)
-    command = _with_option(options)
+    if options.command == "audit":
+        return _audit(options, settings, work)
+    command = "check" if getattr(options, "check", False) else str(options.command)
     if command in OF_DATA and (refused := _data_problem(settings.redis_url)):
         print(refused, file=sys.stderr)  # noqa: T201  CLI output
         return BAD_SETTINGS
     return COMMANDS[command](settings, work)
-
-
-def _with_option(options: argparse.Namespace) -> str:
-    """Return the command, or the special form that ``--check`` or ``--full`` selects."""
-    if getattr(options, "check", False):
-        return "check"
-    return "audit --full" if getattr(options, "full", False) else str(options.command)
 
 
 def _web(settings: BotSettings, work: Settings) -> int:
@@ -91,7 +89,7 @@ def _worker(settings: BotSettings, work: Settings) -> int:
     runtime.install(services)
     log_advice(settings)
     timers = Timers()
-    timers.every(DUE_S, services.store.audit.look)  # before what is due is handed out
+    timers.every(TRAIL_S, services.store.audit.look)
     timers.every(DUE_S, Dispatcher(services).dispatch_due)
     old_data = retention.Retention(
         services.store, settings.run_retention_days, settings.audit_retention_days
@@ -138,19 +136,24 @@ def _doctor(settings: BotSettings, work: Settings) -> int:
     return doctor.examine(doctor.checks(settings, work), print)
 
 
-def _audit(settings: BotSettings, work: Settings, *, full: bool = False) -> int:
+def _audit(options: argparse.Namespace, settings: BotSettings, work: Settings) -> int:
     """Print every audit entry to stdout as stored in Redis, and any break in the chain to stderr.
 
-    The chain is verified from its last checkpoint, or with ``full`` from the first entry, and then
-    each run in Redis is compared with it. Return 1 if something is wrong or Redis fails, otherwise 0.
+    The chain is verified from its last checkpoint, or with ``--full`` from the first entry, and then
+    each run in Redis is compared with it. With ``--file`` a file of the trail is verified instead.
+    Return 1 if something is wrong or Redis fails, otherwise 0.
     """
     store = RunStore(connect(settings.redis_url), work.encryption_keys)
+    if options.file is not None:
+        return _audit_file(options.file, store)
     try:
-        sys.stdout.writelines(
-            f"{line.decode(errors='backslashreplace')}\n" for line in store.audit.entries()
+        lines = (line.decode(errors="backslashreplace") for line in store.audit.entries())
+        content = "".join(f"{line}\n" for line in lines).encode()
+        sys.stdout.write(audit_file.sealed(store, content).decode())
+        found = store.audit.verify(full=options.full)
+        wrong = (
+            [f"Somebody has set back {run}" for run in older_runs(store)] if options.full else []
         )
-        found = store.audit.verify(full=full)
-        wrong = [f"Somebody has set back {run}" for run in older_runs(store)] if full else []
     except RedisError as error:
         print(error, file=sys.stderr)  # noqa: T201  CLI output
         return 1
@@ -158,6 +161,21 @@ def _audit(settings: BotSettings, work: Settings, *, full: bool = False) -> int:
         wrong.append(f"The trail is broken at entry {found.broken_at}: {found.why}")
     for told in wrong:
         print(f"{told}. See docs/audit.md", file=sys.stderr)  # noqa: T201  CLI output
+    return 1 if wrong else 0
+
+
+def _audit_file(path: Path, store: RunStore) -> int:
+    """Verify a file of the audit trail by its seal, and then compare it with the trail."""
+    try:
+        content = path.read_bytes()
+        wrong = audit_file.problem(store, content) or audit_file.missing(store, content)
+    except OSError as error:
+        wrong = str(error)
+    except RedisError as error:
+        print(f"The file is as the bot made it. It was not compared with the trail: {error}")  # noqa: T201  CLI output
+        return 0
+    told = wrong or "The file is as the bot made it, and the trail has all of its entries"
+    print(told, file=sys.stderr if wrong else sys.stdout)
     return 1 if wrong else 0
 
 
@@ -202,8 +220,6 @@ COMMANDS: dict[str, Callable[[BotSettings, Settings], int]] = {
     "doctor": _doctor,
     "webhooks": _webhooks,
     "rekey": _rekey,
-    "audit": _audit,
-    "audit --full": partial(_audit, full=True),
 }
 OF_DATA = frozenset({"web", "worker", "rekey"})
 """Commands that need data of this version's layout."""

@@ -159,6 +159,10 @@ class Trail:
         else:
             self._memory.saw(seen.trusted.end)
 
+    def head(self) -> Head:
+        """Return the sealed end, or that of an empty trail if this bot has not sealed it."""
+        return self._seen().trusted
+
     def entries(self) -> tuple[bytes, ...]:
         """Return every line, oldest first."""
         return tuple(map(codec.as_bytes, self._redis.lrange(keys.audit_entries(), 0, -1)))

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -18,13 +19,14 @@ from jobs.clock import now
 from jobs.model import Account, Channel, Person
 from jobs.runs.audit_chain import read
 from jobs.runs.audit_entries import entry
+from jobs.runs.audit_file import missing, problem
 from jobs.runs.origin import Origin
 from jobs.runs.run import Event, Kind
+from jobs.runs.run_store import RunStore
 from jobs.runtime import install
 
 ANNA = Person("anna", "anna@example.test", "org-1")
 EVE = Person("eve", "eve@example.test", "org-1")
-PAGE = Path(__file__).parents[4] / "docs/audit.md"
 
 
 @pytest.fixture
@@ -56,7 +58,7 @@ def runs(services: Services) -> dict[str, str]:
 def asked(
     ctx: ChatContext, webex_script: Any, argument: str = ""
 ) -> tuple[list[dict[str, Any]], str]:
-    """Type ``/audit``, and return the entries of the file and the text of the cards."""
+    """Type ``/audit``, and return the entries of the file without its seal, and the cards' text."""
     before = len(webex_script.asked)
     commands()["audit"].run(ctx, argument)
     posts = [
@@ -65,7 +67,7 @@ def asked(
         if method == "POST" and path == "/messages"
     ]
     files = [body["files"] for body in posts if "files" in body]
-    entries = [json.loads(line) for line in b"".join(files).splitlines()]
+    entries = [json.loads(line) for each in files for line in each.splitlines()[:-1]]
     return entries, str([body.get("attachments") for body in posts if "attachments" in body])
 
 
@@ -262,7 +264,7 @@ def test_hostile_text_does_no_harm(
     file, post = (body for method, path, body in webex_script.asked[before:] if method == "POST")
     assert [
         line.isascii() and line.decode().isprintable() for line in file["files"].split(b"\n")
-    ] == [True] * 4
+    ] == [True] * 5
     drawn = json.dumps(post["attachments"])
     assert len(drawn) < 16_000
     assert re.findall(r"\\u001b|\\u202e|\\r|\\n|\$\{", drawn) == []
@@ -299,25 +301,54 @@ def test_no_secret_of_the_bot_leaves(anna: ChatContext, webex_script: Any, servi
     assert file.count("[removed]") == len(secrets)
 
 
-def test_the_page_says_how_to_verify_by_hand(
-    anna: ChatContext, webex_script: Any, runs: dict[str, str], tmp_path: Path
+FORGED: dict[str, Callable[[list[bytes]], list[bytes]]] = {
+    "an entry changed": lambda lines: [lines[0], lines[1].replace(b"admin@", b"boss@"), *lines[2:]],
+    "an entry left out": lambda lines: lines[1:],
+    "its end cut off": lambda lines: [*lines[:-2], lines[-1]],
+    "cut off with the seal": lambda lines: lines[:-1],
+    "another count": lambda lines: [*lines[:-1], lines[-1].replace(b'"entries":2', b'"entries":3')],
+    "only the seal left": lambda lines: lines[-1:],
+}
+
+
+@pytest.mark.parametrize("how", FORGED)
+def test_a_forged_file_is_found(
+    anna: ChatContext, webex_script: Any, runs: dict[str, str], how: str
 ):
-    """The Python code in docs/audit.md accepts a valid file and finds a changed entry."""
-    code = re.search(r"```python\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
-    assert code is not None
-    lines = list(anna.services.store.audit.entries())
-    told = [
-        _verified(code[1], tmp_path, each)
-        for each in (lines, [lines[0], lines[1].replace(b"admin@", b"boss@"), *lines[2:]])
-    ]
-    assert told == [[], [2]]
+    """The file of /audit verifies as a whole or not at all, also if the chain is computed again."""
+    commands()["audit"].run(anna, "")
+    content = next(body["files"] for _, _, body in webex_script.asked if "files" in body)
+    store = anna.services.store
+    assert (problem(store, content), missing(store, content)) == ("", "")
+    forged = b"".join(line + b"\n" for line in FORGED[how](content.splitlines()))
+    assert (forged != content, problem(store, forged) != "") == (True, True)
+    other = RunStore(store.redis, ("another-key",))
+    assert "ENCRYPTION_KEYS" in problem(other, content)
 
 
-def _verified(code: str, folder: Path, lines: list[bytes]) -> list[int]:
-    """Return the wrong entries that the page's code finds in a file."""
-    path = folder / "audit.jsonl"
-    path.write_bytes(b"\n".join(lines) + b"\n")
-    names: dict[str, Any] = {"path": str(path)}
-    exec(code, names)  # noqa: S102  our own page
-    found: list[int] = names["wrong"]
-    return found
+def test_a_file_shows_that_the_trail_was_set_back(
+    anna: ChatContext, webex_script: Any, runs: dict[str, str]
+):
+    """A file names an entry that a trail has lost, also if the trail has grown since."""
+    redis = anna.services.redis
+    lines, head = redis.lrange("audit:entries", 0, -1), redis.get("audit:head")
+    commands()["audit"].run(anna, "")
+    content = next(body["files"] for _, _, body in webex_script.asked if "files" in body)
+    redis.ltrim("audit:entries", 0, len(lines) - 1)
+    redis.set("audit:head", head or b"")
+    again = RunStore(redis, anna.services.settings.encryption_keys)
+    assert "no entry 6" in missing(again, content)
+    again.audit.add({"what": "later"}, {"what": "later"})
+    assert "no entry 6" in missing(again, content)
+
+
+def test_a_file_may_be_older_than_the_trail(
+    anna: ChatContext, webex_script: Any, runs: dict[str, str]
+):
+    """Entries that retention has removed since the file was made are not missed."""
+    commands()["audit"].run(anna, "")
+    content = next(body["files"] for _, _, body in webex_script.asked if "files" in body)
+    store = anna.services.store
+    store.audit.checkpoint()
+    assert store.audit.clear(now() + timedelta(days=1)) == 6
+    assert missing(store, content) == ""

@@ -61,7 +61,8 @@ def _band(view: ConnectFormView) -> Band:
     if view.token_saved and not _is_to_register(view):
         turn = turn_line(view.next_turn, view.next_words or Text("connect.filled_in_next"))
         return Band("emphasis", glyphs.RUNNING, said(Text("connect.filled_in"), **TITLE), (turn,))
-    told = "connect.turn_register" if view.token_saved else "connect.turn"
+    saved = "connect.turn_save" if view.token_read else "connect.turn_register"
+    told = saved if view.token_saved else "connect.turn"
     title = "connect.title_token" if view.secret_stays else "connect.title"
     return persons_turn(Text(title), turn_line(Turn.REQUESTER, Text(told), direct=True))
 
@@ -183,16 +184,17 @@ def _before(view: ConnectFormView) -> Element:
 
 def _confirm_buttons(view: ConnectFormView) -> list[Element]:
     run_id = view.header.run
-    token = submit(text("button.token_saved"), "token_saved", main=True, run=run_id)
+    token = submit(text("button.token_saved"), "token_saved", main=not view.token_saved, run=run_id)
     next_one = view.token_saved and not view.registered
     registered = submit(text("button.registered"), "registered", main=next_one, run=run_id)
     if view.registered_read:
         return [own("connect.registered_read", **SUBTLE, spacing="Medium"), buttons(registered)]
     left = [
-        *([] if view.token_saved else [token]),
+        *([token] if view.token_read or not view.token_saved else []),
         *([registered] if _is_to_register(view) else []),
     ]
-    return [buttons(*left)] if left else []
+    read = [own("connect.token_read", **SUBTLE, spacing="Medium")] if view.token_read else []
+    return [*read, buttons(*left)] if left else []
 
 
 def _error(view: ConnectFormView) -> Element:
@@ -216,8 +218,8 @@ class ConnectFormView:
 
     The secret is shown behind ``secret_url``. ``secret_stays`` means that the form keeps its
     present secret. ``page_url`` is the address of Webex Connect, or empty. ``login_id`` is the user
-    who signs in if that is not the mailbox's address. ``registered_read`` means that nobody has
-    confirmed the registration, which the bot has read. ``login_open`` means that it is a description
+    who signs in if that is not the mailbox's address. ``token_read`` and ``registered_read`` mean
+    that nobody has confirmed the token or the registration, which the bot has read. ``login_open`` means that it is a description
     of a user who has not been named. ``next_turn`` is who acts once the form is filled in, and
     ``next_words`` what that person does.
     """
@@ -236,6 +238,7 @@ class ConnectFormView:
     secret_gone: bool = False
     secret_making: bool = False
     token_saved: bool = False
+    token_read: bool = False
     registered: bool = False
     registered_read: bool = False
     secret_stays: bool = False

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import time
+import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
@@ -20,7 +21,7 @@ from bot.web.oauth_sign_in import AdminSignIn, SignInApart, SignInExchange
 from bot.web.oauth_state import Flow
 from jobs.access import app_access
 from jobs.access.app_access import AppAccess
-from jobs.access.mailbox_login import record_sign_in, record_success
+from jobs.access.mailbox_login import record_beginning, record_sign_in, record_success
 from jobs.channel.mailbox import login_of
 from jobs.clock import now
 from jobs.clouds import call_log
@@ -177,13 +178,20 @@ class RehearsalSignIn:
         }
 
     def start(self, services: Services, run: Run, state: str) -> AuthorizationRequest:
-        """Build a request for the scope of the form only (CHECKLIST O4)."""
+        """Build a request for the scope of the form only (CHECKLIST O4).
+
+        The request has an ID, because the log of sign-ins has the "identifier that's sent from the
+        client when sign-in is initiated" (learn.microsoft.com/graph/api/resources/signin).
+        """
         scope = smtp_scope(services.settings.exchange_url)
         with sync_client(services.settings, read_seconds=PRESS_READ_S) as http:
             flow = self._identity(services, run, http).begin(
                 [scope], services.settings.callback, state, login_of(run), "login"
             )
-        return AuthorizationRequest(flow["auth_uri"], json.dumps(flow))
+        request_id = str(uuid.uuid4())
+        record_beginning(services.redis, run.channel.mailbox, request_id)
+        url = f"{flow['auth_uri']}&client-request-id={request_id}"
+        return AuthorizationRequest(url, json.dumps(flow))
 
     def handle_callback(
         self, services: Services, run: Run, flow: Flow, query: Mapping[str, str]

@@ -39,13 +39,16 @@ NEAR = timedelta(seconds=2)
 
 _ID = re.compile(r"request-id=(\S+)")
 _STATUS = re.compile(r" [45]\d\d(?: |$)")
-GOOD, REFUSED = "good", "refused"
+BEGUN, GOOD, REFUSED = "begun", "good", "refused"
 """Results of a sign-in. Redis keeps the result next to each ID of the sign-in."""
 
 
 @dataclass(frozen=True, slots=True)
 class OwnSignIn:
-    """Sign-in of the bot: its time, its requests' IDs in lower case, and whether it succeeded."""
+    """Sign-in of the bot: its time, its requests' IDs in lower case, and whether it succeeded.
+
+    ``good`` is None for the beginning of a person's sign-in, whose result is a request of its own.
+    """
 
     at: datetime
     ids: frozenset[str]
@@ -81,6 +84,16 @@ class OwnSignIns:
 
         return [row for row in every if not is_own(row)]
 
+    def are_recognized(self, rows: Iterable[SignInRow], since: datetime) -> bool:
+        """Return whether the log shows by ID which person's sign-ins are the bot's own.
+
+        That is so if the log has the ID with which one of them began, or if none has begun. An ID
+        is the client's word, which the log need not keep.
+        """
+        begun = [each.ids for each in self.made if each.good is None and each.at >= since]
+        shown = (_ids(row) for row in rows if row.interactive and row.good)
+        return not begun or not frozenset().union(*shown).isdisjoint(frozenset().union(*begun))
+
 
 def _ids(row: SignInRow) -> frozenset[str]:
     return frozenset(each.lower() for each in (row.correlation_id, row.id) if each)
@@ -91,9 +104,18 @@ def record_sign_in(redis: Redis, mailbox: str, made: Iterable[str]) -> None:
 
     ``made`` are the lines that :func:`jobs.clouds.call_log.record_calls` collects.
     """
-    at = now().timestamp()
     calls = [line for line in made if line.startswith("entra ")]
-    numbers = {f"{id_.lower()} {_result(line)}": at for line in calls for id_ in _ID.findall(line)}
+    _record(redis, mailbox, {(id_, _result(line)) for line in calls for id_ in _ID.findall(line)})
+
+
+def record_beginning(redis: Redis, mailbox: str, request_id: str) -> None:
+    """Store the ID with which a person is sent to Microsoft to sign in for the bot."""
+    _record(redis, mailbox, {(request_id, BEGUN)})
+
+
+def _record(redis: Redis, mailbox: str, results: Iterable[tuple[str, str]]) -> None:
+    at = now().timestamp()
+    numbers = {f"{id_.lower()} {result}": at for id_, result in results}
     if not numbers:
         return
     with redis.pipeline() as together:

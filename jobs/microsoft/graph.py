@@ -311,12 +311,13 @@ class Graph(GraphCalls):
         """
         return await self.collection("/identity/conditionalAccess/policies")
 
-    async def sign_ins(self, app_id: str, since: datetime) -> list[Json]:
+    async def sign_ins(self, app_id: str, since: datetime, version: str = "v1.0") -> list[Json]:
         """Return the interactive sign-ins to an app (facts 5), in no particular order.
 
-        The request needs AuditLog.Read.All and an Entra P1 license.
+        The request needs AuditLog.Read.All and an Entra P1 license. Only the version beta may name
+        the app's secret that was used (learn.microsoft.com/graph/api/resources/signin).
         """
-        return await self._sign_ins(app_id, since)
+        return await self._sign_ins(app_id, since, version=version)
 
     async def renewals(self, app_id: str, since: datetime) -> list[Json]:
         """Return the non-interactive sign-ins to an app, such as token renewals.

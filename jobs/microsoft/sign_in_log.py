@@ -54,7 +54,8 @@ class SignInRow:
     """One row of the sign-in log.
 
     ``code`` is the AADSTS number, 0 for success. ``policies`` are the Conditional Access policies
-    that the sign-in failed.
+    that the sign-in failed. ``key_id`` is the app's secret that was used, or empty: only beta has
+    it, and not in every row.
     """
 
     at: datetime
@@ -66,6 +67,7 @@ class SignInRow:
     correlation_id: str
     id: str
     policies: tuple[str, ...] = ()
+    key_id: str = ""
 
     @property
     def good(self) -> bool:
@@ -176,6 +178,7 @@ def _read(row: dict[str, Any]) -> SignInRow | None:
         correlation_id=text_of(row, "correlationId"),
         id=text_of(row, "id"),
         policies=_refusing(row.get("appliedConditionalAccessPolicies")),
+        key_id=lower_of(row, "servicePrincipalCredentialKeyId"),
     )
 
 

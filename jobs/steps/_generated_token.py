@@ -39,14 +39,21 @@ def may_be_there(ctx: StepContext) -> bool:
 async def newest_sign_in(ctx: StepContext) -> SignInRow | None:
     """Return the newest sign-in of a person since the form could be filled in, or None.
 
-    The bot's own sign-in of the rehearsal is left out. A log that cannot be read says nothing. An
-    administrator's sign-in that has ended says nothing either: only this look needs it.
+    A sign-in with another secret than Webex Connect's is not Webex Connect's. If the log does not
+    name the secret, the sign-in counts only if the log shows which ones are the bot's own. A log
+    that cannot be read says nothing. An administrator's sign-in that has ended says nothing either:
+    only this look needs it.
     """
     if ctx.run.answer("rehearse") == "yes" and not ctx.run.settled("rehearsal"):
         return None
-    since = _since(ctx)
-    told = filter(_is_a_persons, await _others_rows(ctx, since))
-    return next((row for row in told if row.at >= since - CLOCKS), None)
+    own = mailbox_login.own_sign_ins(ctx.store.redis, ctx.channel.mailbox)
+    rows = await _rows(ctx, "v1.0")
+    recognized = own.are_recognized(rows, ctx.run.opened)
+    if not recognized:
+        rows = await _rows(ctx, "beta")
+    since, key_id = _since(ctx) - CLOCKS, ctx.fact("key_id").lower()
+    told = (row for row in own.without_own(rows) if _is_a_persons(row) and row.at >= since)
+    return next((row for row in told if (row.key_id == key_id if row.key_id else recognized)), None)
 
 
 def _is_a_persons(row: SignInRow) -> bool:
@@ -54,17 +61,13 @@ def _is_a_persons(row: SignInRow) -> bool:
     return row.interactive and row.conclusive
 
 
-async def _others_rows(ctx: StepContext, since: datetime) -> list[SignInRow]:
-    """Return the app's sign-ins since ``since`` that are not the bot's own.
-
-    There are none if the sign-in log cannot be read.
-    """
+async def _rows(ctx: StepContext, version: str) -> list[SignInRow]:
+    """Return the sign-ins to the app during the run; none if the sign-in log cannot be read."""
     try:
-        rows = read(await ctx.graph.sign_ins(ctx.fact("client_id"), since))
+        return read(await ctx.graph.sign_ins(ctx.fact("client_id"), ctx.run.opened, version))
     except CloudError as error:
         log.info("sign-in log not read", run=ctx.run.id, why=str(error))
         return []
-    return mailbox_login.own_sign_ins(ctx.store.redis, ctx.channel.mailbox).without_own(rows)
 
 
 def is_the_logins(ctx: StepContext, row: SignInRow) -> bool:

@@ -200,6 +200,7 @@ SETTERS: Final[dict[str, Setter]] = {
     },
     **{name: _policy(name) for name in ("conditional_access", "consent_excludes")},
     "dehydrated": _dehydrated,
+    "log_numbers_itself": lambda _, tenant, value: setattr(tenant, "log_numbers_itself", value),
     "users": _users,
     "revoke_sessions": _revoke,
     "expire_secrets": _expire,

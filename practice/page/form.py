@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 from practice import cardtext
-from practice.client import does
 from practice.page import relay
 from practice.page.addresses import Json, Places
 from practice.scenario import FORM, connect_fields
@@ -16,13 +17,14 @@ def filled(places: Places) -> Json:
     """
     answer = relay.client(places.ca_path).get(f"{places.cloud}/practice/webex/messages")
     answer.raise_for_status()
-    cards = [
-        message["card"]
-        for message in answer.json()["items"]
-        if message["card"] and not message["deleted"] and "token_saved" in does(message)
-    ]
-    return _fields(cards[-1]) if cards else {}
+    cards = (
+        each["card"] for each in answer.json()["items"] if each["card"] and not each["deleted"]
+    )
+    return next(filter(None, map(_fields, reversed([*cards]))), {})
 
 
 def _fields(card: Json) -> Json:
-    return connect_fields({key: cardtext.value(card, label) for label, key in FORM.items()})
+    """Return the fields that the card shows, or an empty object if it lacks one of them."""
+    with suppress(KeyError):
+        return connect_fields({key: cardtext.value(card, label) for label, key in FORM.items()})
+    return {}

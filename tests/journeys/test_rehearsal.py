@@ -10,8 +10,10 @@ from typing import Any
 
 import pytest
 
+from practice import cardtext
 from practice.client import People, does
 from practice.conversation import Walk, band, words
+from practice.scenario import FORM, connect_fields
 
 
 @pytest.fixture(scope="module")
@@ -34,6 +36,57 @@ def secrets(people: People) -> list[Any]:
     return list(
         people.control("GET", "tenants/contoso.com")["applications"][0]["passwordCredentials"]
     )
+
+
+LOG = "auditLogs/signIns"
+
+
+def looks(people: People) -> int:
+    """Return how often the bot has read the sign-in log."""
+    return sum(LOG in call["path"] for call in people.control("GET", "calls")["items"])
+
+
+@pytest.mark.parametrize("numbered", [False, True], ids=["our IDs", "its own IDs"])
+def test_a_rehearsal_claims_no_token(people: People, at_form: Walk, *, numbered: bool) -> None:
+    """After a rehearsal the cards claim no token before somebody has pressed Generate Token.
+
+    Then the bot reads it in the log, if the log keeps the bot's IDs. Otherwise the requester says
+    it, with a button that is there in either case.
+    """
+    people.control("PATCH", "tenants/contoso.com", {"log_numbers_itself": numbered})
+    walk = at_form
+    form = walk.form()
+    secret = walk.secret(form)
+    fields = {key: cardtext.value(form["card"], label) for label, key in FORM.items()}
+    walk.rehearse()
+    walk.saying("Rehearsal succeeded", seconds=40)
+    seen = looks(people)
+    people.until("two more looks at the log", lambda: looks(people) >= seen + 3, 60)
+    assert ("token_saved" in offered(people, form), READ in shown(people, form)) == (True, False)
+    people.control("POST", "connect/app", connect_fields(fields) | {"client_secret": secret})
+    people.control("POST", "connect/generate_token", {"as": walk.mailbox})
+    if not numbered:
+        people.until("the token in the log", lambda: READ in shown(people, form), 60)
+    people.control("POST", "connect/save", {})
+    people.press(walk.requester, form, "token_saved")
+    people.until("no button for it", lambda: "token_saved" not in offered(people, form))
+    assert "the token is saved" in shown(people, form)
+    people.control("PATCH", "tenants/contoso.com", {"log_numbers_itself": False})
+
+
+READ = "the token was generated"
+
+
+def offered(people: People, form: Any) -> set[str]:
+    """Return the buttons of the form's card as it is now."""
+    people.look()
+    return does(people.messages[form["id"]])
+
+
+def shown(people: People, form: Any) -> str:
+    """Return the text of the form's card as it is now."""
+    people.look()
+    return words(people.messages[form["id"]])
 
 
 def test_wrong_user_then_smtp_off_then_skipped(people: People, at_form: Walk) -> None:

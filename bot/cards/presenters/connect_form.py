@@ -22,13 +22,13 @@ from jobs.storage.vault import Sealed
 def cards(run: Run, services: Services) -> list[DesiredCard]:
     """Return the card, once everything at Microsoft is ready for the form, until it is filled in.
 
-    If only the audit log says that the app is registered, the card stays with the button that
-    confirms this.
+    If only a log says that the token was generated or the app registered, the card stays with the
+    button that confirms this.
     """
     if not _is_shown(run):
         return []
     view = form(run, services)
-    if _is_filled_in(run, view) and not view.registered_read:
+    if _is_filled_in(run, view) and not (view.token_read or view.registered_read):
         return []
     turn = f"{view.token_saved}{view.registered}{view.secret_gone}{view.secret_making}"
     asks, urgency = "making" if view.secret_making else turn, f"{turn}{view.next_turn}"
@@ -73,8 +73,10 @@ def form(run: Run, services: Services) -> ConnectFormView:
         secret_gone=not services.vault.holds(Sealed.CLIENT_SECRET.of(run.id)),
         secret_making=_is_secret_made(run),
         token_saved=_is_known(run, "token_saved", "token"),
+        token_read=_is_read(run, "token_saved", "token")
+        and not _is_known(run, "registered", "registered"),
         registered=_is_known(run, "registered", "registered"),
-        registered_read=_is_read(run),
+        registered_read=_is_read(run, "registered", "registered"),
         secret_stays=stays,
         page_url=page_of(run.channel) if stays else "",
         login_id=_login_id(run),
@@ -96,13 +98,9 @@ def _is_known(run: Run, question: str, step: str) -> bool:
     return bool(run.answer(question)) or run.settled(step)
 
 
-def _is_read(run: Run) -> bool:
-    """Return whether only the audit log shows the app's registration, and no answer proves it."""
-    return (
-        run.settled("registered")
-        and not run.answer("registered")
-        and not run.settled("agent_has_it")
-    )
+def _is_read(run: Run, question: str, step: str) -> bool:
+    """Return whether only a log shows that the step was done, and no agent's mail proves it."""
+    return run.settled(step) and not run.answer(question) and not run.settled("agent_has_it")
 
 
 def _is_secret_made(run: Run) -> bool:

@@ -31,6 +31,7 @@ KEPT: Final = (
     "code_challenge_method",
     "client_info",
     "prompt",
+    "client-request-id",
 )
 
 
@@ -160,9 +161,11 @@ def note_sign_in(  # noqa: PLR0913  the fields of a log entry
     """Add a row to the sign-in log.
 
     The row names the resource of the token, if a token was issued. Its request number is the
-    client's or a new one, because no document says which.
+    client's or a new one, because no document says which. A browser brings the client's number in
+    the address of the sign-in page.
     """
-    number = "" if tenant.log_numbers_itself else request.headers.get("client-request-id", "")
+    number = request.headers.get("client-request-id") or request.values.get("client-request-id")
+    number = "" if tenant.log_numbers_itself else number
     wanted = scopes.parse(scope, world).wanted
     tenant.sign_ins.append(
         {

@@ -49,6 +49,7 @@ def connected(**more: object) -> cards.Card:
 def _connects() -> Iterator[tuple[str, cards.Card]]:
     yield "connect", connected()
     yield "connect-token-saved", connected(token_saved=True, secret_gone=True)
+    yield "connect-token-read", connected(token_saved=True, token_read=True, secret_gone=True)
     yield "connect-secret-lost", connected(secret_gone=True)
     yield "connect-secret-making", connected(secret_making=True)
     login_of_user = text("connect.login_of_user")
@@ -78,6 +79,7 @@ def _connects() -> Iterator[tuple[str, cards.Card]]:
     }
     yield "connect-new-token", connected(**mends)
     yield "connect-new-token-saved", connected(**mends, token_saved=True)
+    yield "connect-new-token-read", connected(**mends, token_saved=True, token_read=True)
 
 
 def _rehearsals() -> Iterator[tuple[str, cards.Card]]:

@@ -229,7 +229,8 @@ def test_each_try_is_recognized_in_the_sign_in_log(
     provider.trouble = [provider.refuse(400, "invalid_grant", 7000215)]
     browser.get(BACK, query_string=come_back(provider, asked))
     made = own_sign_ins(services.redis, run.channel.mailbox).made
-    assert {each.good for each in made if each.ids} == {False, True}
+    assert {each.good for each in made if each.ids} == {None, False, True}
+    assert {asked["client-request-id"]} in [each.ids for each in made if each.good is None]
     assert any(
         "request-id" in call for call in last(services, run).data.get("calls", "").split("; ")
     )

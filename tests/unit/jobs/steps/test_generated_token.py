@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from jobs.access.mailbox_login import record_beginning
 from jobs.engine.context import StepContext
 from jobs.model import Finding, State, Text, Turn, minute_of
 from jobs.runs.run import Event, Kind
@@ -161,6 +162,68 @@ async def test_the_bots_own_sign_in_is_no_token(shown: Callable[..., StepContext
     cloud.on(LOG, [row(3)])
     found = await TOKEN.inspect(shown(answers={"rehearse": "yes"}))
     assert (found.state, cloud.asked) == (State.WAITING, [])
+
+
+BEGAN = "11111111-2222-4333-8444-555555555555"
+"""ID with which the rehearsal's sign-in began."""
+OWN = row(3, correlationId=BEGAN.upper())
+LATER = MADE + timedelta(minutes=3, seconds=1)
+"""Time at which the rehearsal of :data:`OWN` succeeded."""
+
+
+@pytest.mark.parametrize(
+    ("rows", "in_full", "minutes"),
+    [
+        ([], [], None),
+        ([OWN], [], None),
+        ([row(8, correlationId=BEGAN)], [], None),
+        ([row(4), OWN], [], 4),
+        ([row(4, 50058), OWN], [], None),
+        ([row(3)], [row(3)], None),
+        ([row(4), row(3)], [row(4), row(3)], None),
+        ([row(4)], [row(4, servicePrincipalCredentialKeyId="KEY-1")], 4),
+        ([row(4)], [row(4, servicePrincipalCredentialKeyId="own-key")], None),
+        ([row(4)], [row(4, servicePrincipalCredentialKeyId=None)], None),
+        ([row(4, servicePrincipalCredentialKeyId="own-key"), OWN], [], None),
+        ([row(4)], 404, None),
+    ],
+    ids=[
+        "nothing yet",
+        "the rehearsal only",
+        "the rehearsal, whenever it is logged",
+        "another one",
+        "another one, abandoned",
+        "the rehearsal without its ID",
+        "two without IDs",
+        "Webex Connect's secret",
+        "the bot's secret",
+        "no secret named",
+        "the bot's secret once more",
+        "no beta",
+    ],
+)
+async def test_a_rehearsal_is_never_taken_for_generate_token(
+    shown: Callable[..., StepContext],
+    cloud: Any,
+    rows: list[dict[str, Any]],
+    in_full: list[dict[str, Any]] | int,
+    minutes: int | None,
+):
+    """After a rehearsal a sign-in counts only if it is known not to be the bot's own.
+
+    The log shows that by the ID of the rehearsal's sign-in, or by the secret that was used.
+    """
+    cloud.on(LOG, rows)
+    cloud.on("GET /beta/auditLogs/signIns", in_full if isinstance(in_full, list) else (404, {}))
+    rehearsed = Event(Kind.FOUND, LATER, step="rehearsal", finding=Finding("rehearsal", State.OK))
+    ctx = shown(answers={"rehearse": "yes"}, events=(rehearsed,))
+    record_beginning(ctx.store.redis, ctx.channel.mailbox, BEGAN)
+    found = await TOKEN.inspect(ctx)
+    at = minutes and (MADE + timedelta(minutes=minutes)).isoformat()
+    assert (found.state, found.facts.get("generated_at")) == (
+        State.OK if minutes else State.WAITING,
+        at,
+    )
 
 
 @pytest.mark.parametrize(

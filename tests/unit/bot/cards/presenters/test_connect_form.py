@@ -172,6 +172,37 @@ def test_a_fix_asks_for_a_secret_only_where_it_has_made_one(
     assert rehearsal.cards(run, services) == []
 
 
+IN_LOG = Event(Kind.FOUND, now(), step="token", finding=Finding("token", State.OK))
+SAVED = Event(Kind.ANSWERED, now(), data={"question": "token_saved", "value": "yes"})
+REGISTERED = Event(Kind.ANSWERED, now(), data={"question": "registered", "value": "yes"})
+ARRIVED = Event(Kind.FOUND, now(), step="agent_has_it", finding=Finding("agent_has_it", State.OK))
+
+
+@pytest.mark.parametrize(
+    ("kind", "events", "offered"),
+    [
+        ("setup", [], True),
+        ("setup", [IN_LOG], True),
+        ("setup", [IN_LOG, SAVED], False),
+        ("setup", [IN_LOG, REGISTERED], False),
+        ("fix", [IN_LOG], True),
+        ("fix", [IN_LOG, SAVED], False),
+        ("fix", [IN_LOG, ARRIVED], False),
+    ],
+)
+def test_a_log_does_not_take_the_button_away(
+    services: Services,
+    begin: Callable[..., Run],
+    kind: str,
+    events: list[Event],
+    offered: bool,
+):
+    """The button Token saved stays while only Entra's log says that the token was generated."""
+    run = begin(SIGNED_IN, FORM, PLANNED, *events, user(), kind=kind)
+    cards = connect_form.cards(run, services)
+    assert ("'token_saved'" in str([card.card.content for card in cards])) is offered
+
+
 OPEN = Event(
     Kind.FOUND,
     now(),

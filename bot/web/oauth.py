@@ -206,8 +206,10 @@ class RehearsalSignIn:
             raise _of_own_secret(error) from error
         if not _is_expected(run, signed_in.account):
             raise Rejected("wrong_mailbox_user", CloudReply("entra", code=signed_in.account.upn))
-        services.vault.put(Sealed.REHEARSAL_TOKEN.of(run.id), signed_in.access_token, TOKEN_S)
-        services.vault.put(Sealed.REHEARSAL_SESSION.of(run.id), signed_in.cache, TOKEN_S)
+        sealed = (
+            (Sealed.REHEARSAL_TOKEN.of(run.id), signed_in.access_token, TOKEN_S),
+            (Sealed.REHEARSAL_SESSION.of(run.id), signed_in.cache, TOKEN_S),
+        )
         record_success(services.redis, run.channel.mailbox)
         event = Event(
             Kind.ANSWERED,
@@ -215,7 +217,7 @@ class RehearsalSignIn:
             by=signed_in.account.upn,
             data={"question": "mailbox_sign_in", "value": "yes"},
         )
-        return CallbackResult(event, signed_in.account.upn)
+        return CallbackResult(event, signed_in.account.upn, sealed=sealed)
 
     def _signed_in(
         self, services: Services, run: Run, flow: Flow, query: Mapping[str, str]

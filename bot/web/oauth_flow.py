@@ -9,6 +9,7 @@ from typing import Protocol
 from bot.services import Services
 from bot.web.oauth_state import Flow
 from jobs.runs.run import Event, Run
+from jobs.storage.vault import VaultName
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,13 +25,15 @@ class CallbackResult:
     """Result of a callback: the event and account that the page names, or the next flow.
 
     ``then`` is the kind of the next flow, or an empty string. ``page`` names the page to show, or is
-    empty for the flow's own.
+    empty for the flow's own. ``sealed`` are the values that the vault keeps with the event, each
+    with its name and lifetime in seconds.
     """
 
     event: Event | None = None
     account: str = ""
     then: str = ""
     page: str = ""
+    sealed: tuple[tuple[VaultName, str, int], ...] = field(default=(), repr=False)
 
 
 class OAuthFlow(Protocol):

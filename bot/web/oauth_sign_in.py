@@ -118,10 +118,10 @@ class AdminSignIn:
                 finish_tenant_check("")
                 return CallbackResult(then=self.then)
         finish_tenant_check(token)
-        services.vault.put(Sealed.ADMIN_SESSION.of(run.id), cache, SESSION_S)
+        session = (Sealed.ADMIN_SESSION.of(run.id), cache, SESSION_S)
         data = {PERMISSIONS: " ".join(names)}
         event = Event(Kind.SIGNED_IN, now(), by=account.upn, account=account, data=data)
-        return CallbackResult(event, account.upn, page=_arrival(run, account))
+        return CallbackResult(event, account.upn, page=_arrival(run, account), sealed=(session,))
 
     def first(self, services: Services, names: tuple[str, ...]) -> list[str]:
         """Return the scopes of the resource that is requested in the browser."""

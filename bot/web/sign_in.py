@@ -13,6 +13,7 @@ from http import HTTPStatus
 
 import structlog
 from flask import Blueprint, Response, request
+from redis.client import Pipeline
 
 from bot import links
 from bot.services import Services
@@ -38,7 +39,6 @@ from bot.web.sign_in_pages import (
     failure_page,
     request_page,
 )
-from jobs.access import admin_session, mailbox_login
 from jobs.clock import now
 from jobs.clouds import call_log
 from jobs.clouds.errors import CloudError, Transient
@@ -119,17 +119,36 @@ def callback() -> Response:
         return _finish(services, state)
 
 
+class FinishedError(Exception):
+    """Error because another person has finished the flow."""
+
+
 def _finish(services: Services, state: str) -> Response:
-    """Use up the state of an OAuth flow, and finish the flow."""
+    """Use up the state of an OAuth flow, and finish the flow unless it is over."""
     flow = oauth_state.pop(services, state)
     if flow is None:
         return plain("over", status=HTTPStatus.BAD_REQUEST)
-    run, journey = services.store.load(flow.run), FLOWS[flow.kind]
-    if run.ended:
-        return plain("over", status=HTTPStatus.GONE)
-    if journey.is_complete(run):  # another person has already finished the flow
+    run = services.store.load(flow.run)
+    try:
+        return _finish_flow(services, run, flow)
+    except FinishedError:
         return plain("done")
-    kind = flow.kind.partition("_")[0]
+    except RunEndedError:
+        return plain("over", status=HTTPStatus.GONE)
+
+
+def _finish_flow(services: Services, run: Run, flow: Flow) -> Response:
+    """Finish the flow, and record its result.
+
+    Raises:
+        FinishedError: another person has finished the flow.
+        RunEndedError: the run has ended.
+    """
+    journey, kind = FLOWS[flow.kind], flow.kind.partition("_")[0]
+    if run.ended:
+        raise RunEndedError(run.id)
+    if journey.is_complete(run):
+        raise FinishedError
     try:
         with call_log.record_calls() as made:
             arrival = journey.handle_callback(services, run, flow, request.args.to_dict())
@@ -140,22 +159,16 @@ def _finish(services: Services, state: str) -> Response:
         _problem(services, run, journey.question, error)
         return failure_page(services, kind, run, error, HTTPStatus.OK)
     links.drop(services, kind, run.id)
-    event = _with_calls(arrival.event, made)
-    return _recorded(services, run.id, event) or _arrived(journey.arrived, arrival, run)
 
+    def keep(pipe: Pipeline) -> None:
+        if journey.is_complete(services.store.load(run.id)):
+            raise FinishedError
+        for name, value, seconds in arrival.sealed:
+            services.vault.put(name, value, seconds, pipe)
 
-def _recorded(services: Services, run_id: str, event: Event) -> Response | None:
-    """Record the result of a flow.
-
-    If the run has ended meanwhile, the sign-in is forgotten, and the result is a page that says so.
-    """
-    try:
-        services.record(run_id, event)
-    except RunEndedError:
-        admin_session.drop(services, run_id)
-        mailbox_login.close(services.vault, run_id)
-        return plain("over", status=HTTPStatus.GONE)
-    return None
+    services.store.append(run.id, _with_calls(arrival.event, made), along=keep)
+    services.record(run.id)
+    return _arrived(journey.arrived, arrival, run)
 
 
 def _opened(services: Services, kind: str, token: str) -> OpenedLink | Response:

@@ -52,7 +52,7 @@ class OwnSignIn:
 
     at: datetime
     ids: frozenset[str]
-    good: bool
+    good: bool | None
 
     def may_be(self, row: SignInRow) -> bool:
         """Return whether the row has the time and the result of this sign-in."""
@@ -141,7 +141,7 @@ def own_sign_ins(redis: Redis, mailbox: str) -> OwnSignIns:
             OwnSignIn(
                 datetime.fromtimestamp(at, UTC),
                 frozenset(numbers),
-                result == GOOD,
+                {GOOD: True, REFUSED: False}.get(result),
             )
             for (at, result), numbers in ids.items()
         )

@@ -23,6 +23,7 @@ from jobs.clock import now
 from jobs.clouds.single_flight import ReadCache
 from jobs.engine.engine import Engine
 from jobs.model import Channel, Finding, RunKind, State, Text
+from jobs.runs.audit import Along
 from jobs.runs.channel_index import CHECK_KEPT_S
 from jobs.runs.fold import apply_events, fold
 from jobs.runs.reference import new_id, new_reference
@@ -219,7 +220,7 @@ class CheckBuffer(RunStore):
         """Return the check in its present state."""
         return fold(self._id, self._events)
 
-    def append(self, run_id: str, *events: Event) -> None:
+    def append(self, run_id: str, *events: Event, along: Along = lambda _: None) -> None:
         """Add the events to the history in memory."""
         self._events += events
 

@@ -171,7 +171,7 @@ class Applier:
         plan = self.recorder.run.plan
         if plan is not None and not _shows_all(plan, changes):
             lines = tuple(map(_for_reapproval, changes))
-            data = {"plan": digest(plan.with_lines(lines), self.recorder.run.channel)}
+            data = {"plan": digest(plan.with_lines(lines), self.recorder.run)}
             self.recorder.append(
                 Event(Kind.DIFFERS, now(), step=step.name, data=data, changes=lines)
             )
@@ -267,7 +267,7 @@ class Applier:
         if other is None or run.change_applied(other.name):
             return None
         lines = self._unplanned_lines(other)
-        data = {"plan": digest((*_planned(run), *lines), run.channel)}
+        data = {"plan": digest((*_planned(run), *lines), run)}
         self.recorder.append(Event(Kind.DEMANDED, now(), step=other.name, data=data, changes=lines))
         return _waits_for_step(step, other.name)
 

@@ -16,8 +16,9 @@ from jobs.engine.inspector import Inspector
 from jobs.engine.readiness import NOT_INSPECTABLE, NOT_KNOWN, is_due, why_not_inspectable
 from jobs.engine.recorder import Recorder
 from jobs.engine.step import Step
-from jobs.model import Change, Channel, Finding, State
-from jobs.runs.run import Event, Kind
+from jobs.model import Change, Finding, State
+from jobs.runs.plan import identity
+from jobs.runs.run import Event, Kind, Run
 
 
 @dataclass(slots=True)
@@ -56,7 +57,7 @@ class Planner:
         ctx = self.recorder.ctx
         changes = planned_changes(self.steps, ctx)
         self.recorder.append(
-            Event(Kind.PLANNED, now(), data={"plan": digest(changes, ctx.channel)}, changes=changes)
+            Event(Kind.PLANNED, now(), data={"plan": digest(changes, ctx.run)}, changes=changes)
         )
 
     async def _inspect(self, step: Step) -> Finding:
@@ -88,13 +89,14 @@ def _without_guess(change: Change, finding: Finding) -> Change:
     return replace(change, before=NOT_KNOWN) if finding.seen == NOT_KNOWN else change
 
 
-def digest(changes: tuple[Change, ...], channel: Channel) -> str:
+def digest(changes: tuple[Change, ...], run: Run) -> str:
     """Return the id of a plan with these changes, so that a press on an old card approves nothing.
 
-    The channel's addresses are part of it. Most lines of a plan do not name them, and an approval
-    for one Call Back URL or Forwarding Address must not count for another.
+    The channel's addresses and the account that makes the changes are part of it. Most lines of a
+    plan do not name them, and an approval for one of them must not count for another.
     """
+    channel = run.channel
     addresses = (channel.mailbox, channel.callback_url, channel.forwarding_address)
     lines = [(c.step, c.object, c.before, c.after, c.scope) for c in changes]
-    text = repr((addresses, lines))
+    text = repr((addresses, identity(run.account), lines))
     return hashlib.sha256(text.encode()).hexdigest()[:16]

@@ -11,7 +11,7 @@ from dataclasses import replace
 from jobs.model import Finding, RunKind, Scope, State
 from jobs.runs.event_log import HISTORY, HISTORY_GAP
 from jobs.runs.origin import Brief, Origin
-from jobs.runs.plan import Plan, addresses, word_for
+from jobs.runs.plan import Plan, addresses, identity, word_for
 from jobs.runs.run import Changed, Event, Kind, Problem, Reply, Run, RunGoneError
 
 
@@ -71,9 +71,10 @@ def _details(run: Run, event: Event) -> Run:
 def _signed_in(run: Run, event: Event) -> Run:
     """Return the run after a sign-in.
 
-    Findings from before the first approval are discarded, because another user sees other things.
-    Approvals in another tenant do not count.
+    Approvals count only for the account that the plan showed. Findings from before the first change
+    are discarded, because another user sees other things. Later ones count in the same tenant.
     """
+    tenant = run.tenant
     run = replace(
         run,
         account=event.account,
@@ -83,10 +84,12 @@ def _signed_in(run: Run, event: Event) -> Run:
         silent=(),
         once_silent=frozenset(),
     )
-    if run.has_begun and run.tenant == run.planned_in:
+    if run.has_begun and identity(run.account) == identity(run.planned_by):
         return run
-    run = replace(run, plan=None, approvals={}, findings={}, waits={}, checked=None)
-    return replace(run, search=None, discovered=False)
+    run = replace(run, plan=None, approvals={})
+    if run.changed and run.tenant == tenant:
+        return run
+    return replace(run, findings={}, waits={}, checked=None, search=None, discovered=False)
 
 
 def _signed_out(run: Run, event: Event) -> Run:
@@ -108,10 +111,8 @@ def _readable(run: Run, event: Event) -> Run:
 
 
 def _planned(run: Run, event: Event) -> Run:
-    tenant = run.account.tenant_id if run.account else ""
-    return replace(
-        run, plan=Plan(event.data["plan"], event.changes, event.at), planned_in=tenant, approvals={}
-    )
+    plan = Plan(event.data["plan"], event.changes, event.at)
+    return replace(run, plan=plan, planned_by=run.account, approvals={})
 
 
 def _demanded(run: Run, event: Event) -> Run:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from jobs.model import Change, Channel, Scope
+from jobs.model import Account, Change, Channel, Scope
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +56,11 @@ def addresses(channel: Channel) -> dict[str, str]:
         "callback_url": channel.callback_url,
         "forwarding_address": channel.forwarding_address,
     }
+
+
+def identity(account: Account | None) -> tuple[str, ...]:
+    """Return the tenant and the user of the account that makes a plan's changes, if one is known."""
+    return (account.tenant_id, account.object_id) if account else ()
 
 
 def word_for(scope: Scope) -> Scope:

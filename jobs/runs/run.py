@@ -163,7 +163,7 @@ class Run:
     from, and ``mac`` is the MAC of the last one (:mod:`jobs.runs.event_log`). ``detailed_at`` is
     when the details were given last. ``past`` and ``known`` are an undo's data of the runs before
     it. ``demanded`` are steps whose change a cloud requires, whatever their findings.
-    ``planned_in`` is the tenant of the administrator whose sign-in the plan was made with.
+    ``planned_by`` is the administrator's account whose sign-in the plan was made with.
     ``search`` is the result of a check's search for a channel that is not known here, and
     ``discovered`` is true once that channel is known. ``silent`` are the clouds that give a check
     no answer so far, and ``once_silent`` also those that have answered since. ``permissions`` are
@@ -185,7 +185,7 @@ class Run:
     signed_in: datetime | None = None
     permissions: tuple[str, ...] = ()
     plan: Plan | None = None
-    planned_in: str = ""
+    planned_by: Account | None = None
     approvals: dict[Scope, Reply] = field(default_factory=dict)
     findings: dict[str, Finding] = field(default_factory=dict)
     found_at: dict[str, datetime] = field(default_factory=dict)
@@ -215,7 +215,7 @@ class Run:
 
         It is empty as long as nothing was approved in a tenant.
         """
-        return self.channel.tenant_id or (self.planned_in if self.has_begun else "")
+        return self.channel.tenant_id or (self._planned_in if self.has_begun else "")
 
     @property
     def has_begun(self) -> bool:
@@ -231,7 +231,13 @@ class Run:
 
         It is empty as long as no user was signed in.
         """
-        return self.account.tenant_id if self.account else self.planned_in or self.channel.tenant_id
+        return (
+            self.account.tenant_id if self.account else self._planned_in or self.channel.tenant_id
+        )
+
+    @property
+    def _planned_in(self) -> str:
+        return self.planned_by.tenant_id if self.planned_by else ""
 
     @property
     def kept(self) -> bool:

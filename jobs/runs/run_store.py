@@ -111,18 +111,24 @@ class RunStore:
             self.schedule.add(busy.run, now())
             self.channels.claim(mailbox, run_id)
 
-    def append(self, run_id: str, *events: Event) -> None:
+    def append(self, run_id: str, *events: Event, along: Along = lambda _: None) -> None:
         """Append events to the run's history; the events of one call are written together.
 
         The run also becomes due a little later, in the same transaction. So if the caller dies
-        before a worker gets the job from the queue, it is picked up anyway.
+        before a worker gets the job from the queue, it is picked up anyway. If ``along`` raises an
+        error, nothing is written.
 
         Raises:
             RunGoneError: when the run does not exist, and this is not its first event.
             RunEndedError: when the run has ended, or its last event was not made by this bot.
             LeaseLostError: when another worker has the run.
         """
-        self._save(run_id, events, lambda pipe: self.schedule.ensure(pipe, run_id))
+
+        def due_and_along(pipe: Pipeline) -> None:
+            self.schedule.ensure(pipe, run_id)
+            along(pipe)
+
+        self._save(run_id, events, due_and_along)
 
     def events(self, run_id: str) -> tuple[Event, ...]:
         """Return the run's events, up to the first one that this bot did not make."""

@@ -59,9 +59,12 @@ class Vault:
         self._newest = Fernet(encryption_keys[0])
         self._fernet = MultiFernet([Fernet(key) for key in encryption_keys])
 
-    def put(self, name: VaultName, value: str, seconds: int) -> None:
-        """Encrypt the value and store it for ``seconds`` seconds, replacing an older one."""
-        self._redis.set(keys.sealed(name), self._sealed(name, value), ex=seconds)
+    def put(self, name: VaultName, value: str, seconds: int, pipe: Pipeline | None = None) -> None:
+        """Encrypt the value and store it for ``seconds`` seconds, replacing an older one.
+
+        With ``pipe`` it is stored in that transaction.
+        """
+        (pipe or self._redis).set(keys.sealed(name), self._sealed(name, value), ex=seconds)
 
     def get(self, name: VaultName) -> str | None:
         """Return the value with this name, or None.

@@ -73,7 +73,7 @@ def test_a_look_records_a_plan_and_changes_nothing(
     assert ctx.run.plan is not None
     assert (ctx.run.plan.changes, ctx.run.plan.id) == (
         changes,
-        digest(changes, ctx.channel),
+        digest(changes, ctx.run),
     )
 
 
@@ -81,18 +81,29 @@ def test_another_plan_has_another_id(given: Callable[..., StepContext]):
     """The same plan for the same addresses has the same ID, and another plan has another ID."""
     line = Fact("a").change(EMPTY, SEEN, Scope.MAILBOX, "x")
     others = [(replace(line, after=EMPTY),), (replace(line, scope=Scope.TENANT),), (line, line), ()]
-    channel = given().channel
-    assert digest((line,), channel) == digest((replace(line),), replace(channel))
-    assert len({digest(changes, channel) for changes in [(line,), *others]}) == 5
+    run = given().run
+    assert digest((line,), run) == digest((replace(line),), replace(run))
+    assert len({digest(changes, run) for changes in [(line,), *others]}) == 5
 
 
 @pytest.mark.parametrize("name", ["mailbox", "callback_url", "forwarding_address"])
 def test_another_address_is_another_plan(given: Callable[..., StepContext], name: str):
     """An approval of one Call Back URL or Forwarding Address does not count for another one."""
     line = Fact("a").change(EMPTY, SEEN, Scope.MAILBOX, "x")
-    channel = given().channel
-    other = replace(channel, **{name: "other"})
-    assert digest((line,), channel) != digest((line,), other)
+    run = given().run
+    other = replace(run, channel=replace(run.channel, **{name: "other"}))
+    assert digest((line,), run) != digest((line,), other)
+
+
+@pytest.mark.parametrize(("name", "differs"), [("object_id", True), ("roles", False)])
+def test_another_account_is_another_plan(
+    given: Callable[..., StepContext], name: str, differs: bool
+):
+    """An approval of changes by one account does not count for another account."""
+    line, run = Fact("a").change(EMPTY, SEEN, Scope.MAILBOX, "x"), given().run
+    assert run.account is not None
+    other = replace(run, account=replace(run.account, **{name: ("other",)}))
+    assert (digest((line,), run) != digest((line,), other)) is differs
 
 
 def test_needs_come_first(carry_out: Callable[..., None], given: Callable[..., StepContext]):

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from jobs.advance import advance_steps
 from jobs.clock import now
 from jobs.clouds.errors import CloudReply, Forbidden
 from jobs.engine.applier import REAPPROVAL_NOTE
@@ -170,7 +171,7 @@ async def test_what_was_found_since_the_approval_is_approved_anew(
     assert ctx.run.plan is not None
     line = replace(made.change(SHUT, OPEN, Scope.APP, "x"), note=REAPPROVAL_NOTE, warning=True)
     lines = (line, other.change(NONE, ON, Scope.APP, "x"))
-    plan = digest(lines, ctx.channel)
+    plan = digest(lines, ctx.run)
     assert (ctx.run.plan.changes, ctx.run.plan.id, ctx.run.approvals) == (lines, plan, {})
     assert ("apply" in made.log, kinds(ctx, Kind.DIFFERS)) == (False, ["made"])
     assert ctx.run.findings["made"] == made.waits_for(Turn.APPROVER, Text("seen.not_approved"))
@@ -222,3 +223,39 @@ async def test_what_was_not_known_is_approved_as_that(
     approve(ctx, "mailbox")
     await engine(ctx, base, top).apply_plan()
     assert top.log.count("apply") == made
+
+
+@pytest.mark.parametrize("same", [True, False])
+async def test_what_is_left_is_approved_for_the_account_that_makes_it(
+    given: Callable[..., StepContext], same: bool
+):
+    """If another account signs in after a change, its own plan shows what is left.
+
+    Nothing more is changed before that plan is approved. The same account goes on at once.
+    """
+    made, left, ctx = Fact("made", NONE), Fact("left", NONE, after=("made",)), given()
+    await engine(ctx, made, left).make_plan()
+    approve(ctx, "mailbox")
+    assert (ctx.run.account, ctx.run.plan) != (None, None)
+    account, first = ctx.run.account, ctx.run.plan
+    other = account and replace(account, object_id="other", upn="other@contoso.com")
+    ctx.store.append(
+        ctx.run.id,
+        Event(Kind.CHANGING, now(), step="made", finding=made.wrong(NONE)),
+        Event(Kind.CHANGED, now(), step="made"),
+        Event(Kind.FOUND, now(), step="made", finding=made.ok(ON)),
+        Event(Kind.SIGNED_OUT, now()),
+        Event(Kind.SIGNED_IN, now(), account=account if same else other),
+    )
+    ctx.run = ctx.store.load(ctx.run.id)
+    made.seen = None
+    await advance_steps(engine(ctx, made, left))
+    assert ("apply" in left.log, ctx.run.plan == first) == (same, same)
+    if not same:
+        lines = (left.change(NONE, ON, Scope.APP, "x"),)
+        assert ctx.run.plan is not None
+        assert (ctx.run.plan.id, ctx.run.plan.changes) == (digest(lines, ctx.run), lines)
+        approve(ctx, "mailbox")
+        ctx.run = ctx.store.load(ctx.run.id)
+        await advance_steps(engine(ctx, made, left))
+        assert "apply" in left.log

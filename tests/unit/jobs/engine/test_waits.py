@@ -263,7 +263,7 @@ async def test_a_change_that_a_cloud_asks_for_joins_the_plan(given: Callable[...
     assert ctx.run.plan is not None
     assert (ctx.run.plan.changes, ctx.run.plan.id, set(ctx.run.approvals)) == (
         lines,
-        digest(lines, ctx.channel),
+        digest(lines, ctx.run),
         {Scope.MAILBOX},
     )
     assert (ctx.run.findings["base"], ctx.run.findings["top"]) == (

@@ -22,6 +22,7 @@ ACCOUNT, ELSEWHERE = (
     Account("t1", "o1", "admin@contoso.com"),
     Account("t2", "o2", "admin@fabrikam.com"),
 )
+COLLEAGUE = replace(ACCOUNT, object_id="another", upn="another@contoso.com")
 OPENED = Event(Kind.OPENED, T0, by=ASKER.email, origin=Origin("r1"), channel=CHANNEL, person=ASKER)
 BASE = Run("R1", CHANNEL, ASKER, T0, origin=Origin("r1"))
 CHANGE = Change("forwarding", "M3", Text("a"), Text("b"), Text("c"), Scope.MAILBOX, "Set-Mailbox")
@@ -81,12 +82,21 @@ TABLE: list[tuple[str, list[Event], Run]] = [
      replace(BASE, account=ACCOUNT, signed_in=T2, found_at={"forwarding": T1})),
     ("after an approval what was found stays",
      [SIGNED_IN, found(OK), PLANNED, APPROVED, SIGNED_OUT, Event(Kind.SIGNED_IN, T2, account=ACCOUNT)],
-     replace(BASE, account=ACCOUNT, signed_in=T2, plan=PLAN, planned_in="t1",
+     replace(BASE, account=ACCOUNT, signed_in=T2, plan=PLAN, planned_by=ACCOUNT,
              approvals={Scope.MAILBOX: APPROVAL}, findings={"forwarding": OK},
              found_at={"forwarding": T1}, waits={"forwarding": 0})),
     ("an approval does not count in another tenant",
      [SIGNED_IN, found(OK), PLANNED, APPROVED, SIGNED_OUT, Event(Kind.SIGNED_IN, T2, account=ELSEWHERE)],
-     replace(BASE, account=ELSEWHERE, signed_in=T2, planned_in="t1", found_at={"forwarding": T1})),
+     replace(BASE, account=ELSEWHERE, signed_in=T2, planned_by=ACCOUNT, found_at={"forwarding": T1})),
+    ("an approval does not count for another account",
+     [SIGNED_IN, found(OK), PLANNED, APPROVED, SIGNED_OUT, Event(Kind.SIGNED_IN, T2, account=COLLEAGUE)],
+     replace(BASE, account=COLLEAGUE, signed_in=T2, planned_by=ACCOUNT, found_at={"forwarding": T1})),
+    ("after a change what was found stays, but not what was approved for another account",
+     [SIGNED_IN, found(OK), PLANNED, APPROVED, CHANGING, SIGNED_OUT,
+      Event(Kind.SIGNED_IN, T2, account=COLLEAGUE)],
+     replace(BASE, account=COLLEAGUE, signed_in=T2, planned_by=ACCOUNT,
+             findings={"forwarding": OK}, found_at={"forwarding": T1}, waits={"forwarding": 0},
+             changed={"forwarding": Changed((), WRONG, T1)}, running=FORWARDING)),
     ("a sign-in solves its problem",
      [problem("sign_in"), problem("consent"), Event(Kind.SIGNED_IN, T1, account=ACCOUNT)],
      replace(BASE, account=ACCOUNT, signed_in=T1,
@@ -119,7 +129,7 @@ TABLE: list[tuple[str, list[Event], Run]] = [
     ("after a change what was found stays",
      [SIGNED_IN, found(OK), PLANNED, APPROVED, CHANGING, DIFFERS, SIGNED_OUT,
       Event(Kind.SIGNED_IN, T2, account=ACCOUNT)],
-     replace(BASE, account=ACCOUNT, signed_in=T2, plan=Plan("plan-2", (SHUT,), T0), planned_in="t1",
+     replace(BASE, account=ACCOUNT, signed_in=T2, plan=Plan("plan-2", (SHUT,), T0), planned_by=ACCOUNT,
              findings={"forwarding": OK}, found_at={"forwarding": T1}, waits={"forwarding": 0},
              changed={"forwarding": Changed((), WRONG, T1)}, running=FORWARDING)),
     ("approved", [PLANNED, APPROVED], replace(BASE, plan=PLAN, approvals={Scope.MAILBOX: APPROVAL})),

@@ -15,6 +15,7 @@ import structlog
 from flask import Blueprint, Response, request
 from redis.client import Pipeline
 
+from adaptive_cards.texts import text
 from bot import links
 from bot.services import Services
 from bot.web import oauth_state
@@ -42,6 +43,7 @@ from bot.web.sign_in_pages import (
 from jobs.clock import now
 from jobs.clouds import call_log
 from jobs.clouds.errors import CloudError, Transient
+from jobs.runs.later import ends_consent
 from jobs.runs.run import Event, Kind, Run, RunEndedError
 
 pages = Blueprint("signin", __name__)
@@ -134,7 +136,7 @@ def _finish(services: Services, state: str) -> Response:
     except FinishedError:
         return plain("done")
     except RunEndedError:
-        return plain("over", status=HTTPStatus.GONE)
+        return _too_late(run, flow.kind)
 
 
 def _finish_flow(services: Services, run: Run, flow: Flow) -> Response:
@@ -169,6 +171,21 @@ def _finish_flow(services: Services, run: Run, flow: Flow) -> Response:
     services.store.append(run.id, _with_calls(arrival.event, made), along=keep)
     services.record(run.id)
     return _arrived(journey.arrived, arrival, run)
+
+
+def _too_late(run: Run, kind: str) -> Response:
+    """Return the page of a flow whose run has ended.
+
+    Microsoft has granted a consent that was accepted, so the page says how to revoke it.
+    """
+    if kind != "consent" or "error" in request.args:
+        return plain("over", status=HTTPStatus.GONE)
+    app, way = run.fact("app_name"), "undo" if ends_consent(run) else "entra"
+    told = text(f"page.late_consent_{way}", app=app, run=run.id)
+    domain = run.channel.domain
+    return plain(
+        "late_consent", status=HTTPStatus.GONE, app=app, domain=domain, run=run.id, way=told
+    )
 
 
 def _opened(services: Services, kind: str, token: str) -> OpenedLink | Response:

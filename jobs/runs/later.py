@@ -1,4 +1,4 @@
-"""Effect of a mailbox's later runs on the state that an earlier run has seen or left."""
+"""Effect of what comes later, such as other runs, on the state that a run has seen or left."""
 
 from __future__ import annotations
 
@@ -26,6 +26,12 @@ def undone_by(cancelled: Run, runs: Iterable[Run]) -> Run | None:
     """Return the finished undo of the changes that the canceled run had made, or None."""
     later = (run for run in runs if run.kind is RunKind.UNDO and run.ended is Kind.FINISHED)
     return next((run for run in later if _covers(cancelled, run)), None)
+
+
+def ends_consent(run: Run) -> bool:
+    """Return whether an undo of the run revokes a consent, because it deletes the app."""
+    made = run.changed.get("application")
+    return made is not None and not made.before.values.get("object_id")
 
 
 def _covers(cancelled: Run, undo: Run) -> bool:

@@ -10,8 +10,8 @@ from adaptive_cards.glyphs import SKIPPED
 from adaptive_cards.texts import listed, render
 from bot.cards.presenters.card_state import DesiredCard, desired_card
 from bot.services import Services
-from jobs.model import Text
-from jobs.runs.later import undone_by
+from jobs.model import State, Text
+from jobs.runs.later import ends_consent, undone_by
 from jobs.runs.run import Changed, Kind, Run
 from jobs.steps import steps_of
 
@@ -43,8 +43,17 @@ def undo_button(run: Run) -> tuple[tuple[str, dict[str, str]], ...]:
 def left(run: Run) -> Text:
     """Return the words on what stays changed, in the order of the steps, and on what was under way.
 
-    A change that was under way may still take effect.
+    A change that was under way may still take effect. So may a consent, whose page at Microsoft
+    knows nothing of the run.
     """
+    words = _left(run)
+    if run.state_of("admin_consent") is not State.WAITING:
+        return words
+    way = "undo" if ends_consent(run) else "entra"
+    return Text(f"notice.consent_open_{way}", {"left": render(words), "app": run.fact("app_name")})
+
+
+def _left(run: Run) -> Text:
     names = _changed_steps(run)
     done = [run.changed[name] for name in names if run.change_applied(name)]
     late = [run.changed[name] for name in names if _is_under_way(run, name)]

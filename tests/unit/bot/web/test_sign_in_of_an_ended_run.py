@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 from collections.abc import Callable
 from typing import Any
 
@@ -13,9 +14,9 @@ from bot.services import Services
 from bot.web.oauth import FLOWS
 from jobs.clock import now
 from jobs.clouds.errors import CloudReply, Rejected
-from jobs.model import Account
+from jobs.model import Account, Finding, State
 from jobs.runs.run import Event, Kind, Run
-from tests.unit.bot.web.journey import BACK, last, signed
+from tests.unit.bot.web.journey import BACK, depart, last, signed
 
 
 @pytest.fixture
@@ -83,3 +84,50 @@ def test_a_sign_in_that_ends_after_another_one(
     assert text("page.done_title") in page.text
     assert last(services, run).account == other
     assert services.vault.get(f"session:{run.id}") == "the other's tokens"
+
+
+@pytest.mark.parametrize("made", [True, False])
+@pytest.mark.parametrize("late", [False, True], ids=["before", "while Microsoft is asked"])
+def test_a_consent_that_is_accepted_after_the_end(
+    services: Services,
+    browser: FlaskClient,
+    begin: Callable[..., Run],
+    monkeypatch: pytest.MonkeyPatch,
+    made: bool,
+    late: bool,
+):
+    """The page says what Microsoft has granted, and how to revoke it.
+
+    Undo revokes it if the run has made the app, because it deletes the app.
+    """
+    values = {"object_id": "" if made else "object-1"}
+    app = Finding("application", State.OK, facts={"app_name": "Webex mail"}, values=values)
+    change = Event(Kind.CHANGING, now(), step="application", finding=app)
+    found = Event(Kind.FOUND, now(), step="application", finding=app)
+    run, journey = begin(change, found), FLOWS["consent"]
+    query = {"state": depart(services, browser, run, "consent")["state"], "admin_consent": "True"}
+    handle = journey.handle_callback
+
+    def slow(_: object, *answer: Any) -> Any:
+        services.store.end(run, Event(Kind.CANCELLED, now()))
+        return handle(*answer)
+
+    if late:
+        monkeypatch.setattr(type(journey), "handle_callback", slow)
+    else:
+        services.store.end(run, Event(Kind.CANCELLED, now()))
+    page = browser.get(BACK, query_string=query)
+    assert (page.status_code, last(services, run).kind) == (410, Kind.CANCELLED)
+    way = "press Undo on the card of run" if made else "Enterprise applications, Webex mail"
+    assert "Webex mail now has what Microsoft" in html.unescape(page.text)
+    assert way in page.text
+
+
+def test_a_consent_that_was_declined_after_the_end(
+    services: Services, browser: FlaskClient, begin: Callable[..., Run]
+):
+    """A consent that was declined has granted nothing, so the link has only expired."""
+    run = begin()
+    query = {"state": depart(services, browser, run, "consent")["state"], "error": "access_denied"}
+    services.store.end(run, Event(Kind.CANCELLED, now()))
+    assert text("page.over_title") in browser.get(BACK, query_string=query).text

@@ -6,6 +6,7 @@ import pytest
 
 from bot.cards import draw
 from bot.cards.living import living_cards
+from bot.cards.presenters import ended
 from bot.cards.presenters import progress as progress_face
 from bot.cards.presenters.card_state import DesiredCard, PostedCard, protected, slot_of
 from bot.services import Services
@@ -158,3 +159,30 @@ def test_what_leads_on_stands_on_the_progress_card(
         )
     )
     assert (view.buttons, view.remedy) == (buttons, Text(remedy) if remedy else None)
+
+
+@pytest.mark.parametrize(
+    ("state", "object_id", "told"),
+    [
+        (State.WAITING, "", "it remains until Undo deletes the app"),
+        (State.WAITING, "object-1", "Enterprise applications, Webex mail, Permissions"),
+        (State.OK, "", ""),
+    ],
+)
+def test_an_open_consent_is_named(
+    services: Services, begin: Begin, state: State, object_id: str, told: str
+):
+    """The card of a canceled run says that a consent may still be accepted, and how it is revoked."""
+    facts, values = {"app_name": "Webex mail"}, {"object_id": object_id}
+    app = Finding("application", State.OK, facts=facts, values=values)
+    consent = Finding("admin_consent", state, waiting_for=Turn.ADMINISTRATOR)
+    run = begin(
+        SIGNED_IN,
+        Event(Kind.CHANGING, now(), step="application", finding=app),
+        Event(Kind.FOUND, now(), step="application", finding=app),
+        Event(Kind.FOUND, now(), step="admin_consent", finding=consent),
+        Event(Kind.CANCELLED, now()),
+    )
+    (card,) = ended.cards(run, services)
+    text = str(card.card.content)
+    assert ("Admin consent was still open" in text, told in text) == (bool(told), True)

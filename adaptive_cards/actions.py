@@ -15,14 +15,26 @@ Parts that open and the buttons inside them count too.
 ADDRESS_MOST = 254
 
 
-def submit(title: str, do: str, *, main: bool = False, reads: bool = False, **data: str) -> Element:
+def submit(
+    title: str,
+    do: str,
+    *,
+    main: bool = False,
+    reads: bool = False,
+    destroys: bool = False,
+    **data: str,
+) -> Element:
     """Return a button that sends its verb and ``data``; ``main`` marks the card's one green button.
+
+    ``destroys`` marks a button after which something that works may stop.
 
     A button with ``reads`` reads the card's inputs and needs them to be filled in. Any other button
     can be pressed at any time (:func:`adaptive_cards.card.finished`).
     """
-    return press(title, {"do": do, **data}, main=main) | (
-        {"associatedInputs": "auto"} if reads else {}
+    return (
+        press(title, {"do": do, **data}, main=main)
+        | ({"associatedInputs": "auto"} if reads else {})
+        | ({"style": "destructive"} if destroys else {})
     )
 
 

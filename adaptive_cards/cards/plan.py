@@ -136,11 +136,15 @@ def _main(view: PlanView) -> list[Element]:
         ]
     if not _may_approve(view):
         return [stop]
+    undoes = view.header.kind is RunKind.UNDO
     return [
         submit(
-            plural("button.approve", own_approval),
+            text("button.disconnect")
+            if undoes and not view.undoes
+            else plural("button.undo_changes" if undoes else "button.approve", own_approval),
             "approve",
-            main=True,
+            main=not undoes,
+            destroys=undoes,
             run=view.header.run,
             plan=view.plan_id,
         ),

@@ -27,7 +27,7 @@ def band(view: PlanView) -> Band:
     left = _changes_to_approve(view)
     if not any(left):
         return _nothing_left(view, signed_in)
-    title = _title(*left, untouched=not view.begun)
+    title = _title(view, *left)
     if view.waits_for_hosts:
         return persons_turn(title, turn_line(Turn.APPROVER, Text("plan.foreign_turn")), *signed_in)
     return persons_turn(title, approvers_turn(view), *signed_in)
@@ -82,9 +82,13 @@ def _blocked(view: PlanView) -> Text:
     return Text("plan.blocked_title", {"count": str(len(view.blocking))})
 
 
-def _title(local: int, tenant: int, *, untouched: bool) -> Text:
+def _title(view: PlanView, local: int, tenant: int) -> Text:
+    """Return how much is left to approve, or what an undo does to the mail."""
+    if view.header.kind is RunKind.UNDO:
+        values = {"mailbox": view.header.mailbox, "run": view.undoes}
+        return Text("plan.undo_run" if view.undoes else "plan.disconnect", values)
     changes = plural("plan.changes", local + tenant)
-    return Text("plan.title" if untouched else "plan.title_rest", {"changes": changes})
+    return Text("plan.title_rest" if view.begun else "plan.title", {"changes": changes})
 
 
 def _reach(local: int, tenant: int, where: str) -> Text:

@@ -48,7 +48,8 @@ class PlanView:
     ``addresses`` are shown in full, because no line of the plan names them all. ``foreign`` are hosts
     that an approver confirms first. ``consent`` says for whom
     permissions are granted, and ``for_all`` that it is for all users. ``people`` are those of a plan
-    whose reader may not approve it.
+    whose reader may not approve it. ``undoes`` is the only run that an undo reverses; it is empty if
+    the undo disconnects the channel.
     """
 
     header: Header
@@ -71,6 +72,7 @@ class PlanView:
     foreign: ForeignHosts | None = None
     consent: Text | None = None
     for_all: bool = False
+    undoes: str = ""
 
     @property
     def waits_for_hosts(self) -> bool:

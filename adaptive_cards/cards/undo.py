@@ -22,7 +22,7 @@ class UndoneView:
     """Result of an undo.
 
     ``restored`` and ``left_alone`` are (row, object, what was seen). ``binned`` means that the app is in the
-    recycle bin.
+    recycle bin. ``undoes`` is the only run that was reversed, or empty if the channel was disconnected.
     """
 
     header: Header
@@ -32,6 +32,7 @@ class UndoneView:
     left_alone: tuple[tuple[str, Text, Text], ...]
     approved_by: str
     binned: bool = False
+    undoes: str = ""
 
 
 Line = tuple[str, Text, Text]
@@ -42,9 +43,9 @@ def undone(view: UndoneView) -> Card:
 
     If nothing was restored, the channel is unchanged.
     """
-    title = Text(
-        "undone.title" if view.restored else "undone.nothing", {"mailbox": view.header.mailbox}
-    )
+    done = "undone.title_run" if view.undoes else "undone.title"
+    values = {"mailbox": view.header.mailbox, "run": view.undoes}
+    title = Text(done if view.restored else "undone.nothing", values)
     told = turn_line(Turn.NOBODY, Text("undone.finished", {"at": clock(view.at)}))
     band = Band(
         "good" if view.restored else "emphasis",
@@ -56,11 +57,13 @@ def undone(view: UndoneView) -> Card:
         *_lines("undone.back", glyphs.OK, view.restored),
         *_lines("undone.left", glyphs.WARNING, view.left_alone),
         section("done.to_know"),
-        marked(glyphs.SKIPPED, said(Text("plan.undo_asset"))),
+        *([] if view.undoes else [marked(glyphs.SKIPPED, said(Text("plan.undo_asset")))]),
         facts(_to_know(view), "Small"),
     ]
     again = press(text("button.setup_new"), {"do": "setup", "mailbox_meant": view.header.mailbox})
-    return finished(kicker(view.header), band, body, [again] if view.restored else [])
+    return finished(
+        kicker(view.header), band, body, [again] if view.restored and not view.undoes else []
+    )
 
 
 def _lines(title: str, mark: Mark, lines: tuple[Line, ...]) -> list[Element]:

@@ -9,7 +9,7 @@ from bot.cards.presenters import intake
 from bot.chat.absent_approvers import note_absent
 from bot.chat.context import ChatContext
 from bot.chat.recipients import resolve_recipient
-from bot.commands import cancel, commands, help, setup_email, status  # noqa: A004  a command's name
+from bot.commands import cancel, commands, help, setup_email, status, undo  # noqa: A004  a command's name
 from jobs.channel.form import InvalidInputError, read_address, read_details
 from jobs.clock import now
 from jobs.model import Channel, Text
@@ -59,6 +59,13 @@ def setup_change(ctx: ChatContext, inputs: dict[str, str]) -> None:
     The person can enter other addresses, another lifetime or another profile.
     """
     _on_connected(ctx, inputs, setup_email.begin)
+
+
+def undo_planned(ctx: ChatContext, inputs: dict[str, str]) -> None:
+    """Plan the undo of the button's run, or of the whole channel if the button names none."""
+    _on_connected(
+        ctx, inputs, lambda ctx, mailbox: undo.plan(ctx, mailbox, inputs.get("undoes", ""))
+    )
 
 
 def _on_connected(
@@ -140,6 +147,7 @@ ACTIONS = {
     "typed": rerun_command,
     "setup_again": setup_again,
     "setup_change": setup_change,
+    "undo": undo_planned,
     "intake": submit_intake,
     "cancel": cancelled,
     "help": lambda ctx, _: help.show(ctx),

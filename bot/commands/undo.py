@@ -1,10 +1,14 @@
-"""Command /undo: restore what the runs of a channel have changed, after approval."""
+"""Command /undo: undo one run of a channel, or disconnect the channel, after approval."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
+from adaptive_cards import offer
 from adaptive_cards.cards.notice import NoticeView
+from adaptive_cards.cards.offer import Offer, OfferView
+from adaptive_cards.texts import listed, render
 from bot.chat import permissions
 from bot.chat.addresses import read_mailbox
 from bot.chat.context import ChatContext
@@ -14,12 +18,15 @@ from bot.commands.setup_email import begin_known
 from jobs.clock import now
 from jobs.engine.undo import known, recall
 from jobs.model import Channel, RunKind, Text
-from jobs.runs.run import Event, Kind, Run
+from jobs.runs.run import UNDOES, Event, Kind, RecordedChange, Run
 from jobs.steps import all_steps
 
 
 def run(ctx: ChatContext, argument: str) -> None:
-    """Open a run that plans the undo; a setup that was canceled halfway can be undone too."""
+    """Plan the undo of the channel; after a fix, ask whether only the fix is meant.
+
+    A setup that was canceled halfway can be undone too.
+    """
     mailbox = read_mailbox(ctx, "undo", argument, _known_here)
     if not mailbox:
         return
@@ -27,12 +34,55 @@ def run(ctx: ChatContext, argument: str) -> None:
     if not _may_ask(ctx, mailbox, runs):
         unknown_channel(ctx, "undo", Text("notice.undo_kicker"), mailbox)
         return
-    past = recall(runs, all_steps())
+    made = {name for past in recall(runs, all_steps()) for name in past.runs}
+    last = next((each for each in reversed(runs) if each.id in made), None)
+    if last is None or last.kind is not RunKind.FIX:
+        plan(ctx, mailbox, "")
+    elif all(each.kind is RunKind.FIX for each in runs if each.id in made):
+        plan(ctx, mailbox, last.id)  # the channel was made by hand
+    else:
+        _choose(ctx, last, recall(runs, all_steps(), last.id))
+
+
+def plan(ctx: ChatContext, mailbox: str, only: str) -> None:
+    """Open a run that plans the undo of the run ``only``, or of the channel if that is empty.
+
+    A button may name any run and mailbox. So nothing is planned for a mailbox that is not known
+    here, or for a run of another mailbox.
+    """
+    runs = ctx.services.store.runs_of_mailbox(mailbox)
+    runs = runs if _may_ask(ctx, mailbox, runs) else ()
+    past = recall(runs, all_steps(), only)
     if not past:
         _nothing(ctx, mailbox, runs)
         return
-    recalled = Event(Kind.RECALLED, now(), by=ctx.person.email, data=known(runs), past=past)
-    begin_known(ctx, _channel(ctx, runs), RunKind.UNDO, recalled)
+    undone = tuple(each for each in runs if each.id == only) or runs
+    data = known((*runs, *undone)) | ({UNDOES: only} if only else {})
+    recalled = Event(Kind.RECALLED, now(), by=ctx.person.email, data=data, past=past)
+    begin_known(ctx, _channel(ctx, undone), RunKind.UNDO, recalled)
+
+
+def _choose(ctx: ChatContext, fix: Run, changes: Sequence[RecordedChange]) -> None:
+    """Ask whether the fix is to be undone, or the channel disconnected."""
+    mailbox = fix.channel.mailbox
+    values = {
+        "mailbox": mailbox,
+        "run": fix.id,
+        "done": listed(render(each.change.object) for each in changes),
+    }
+    pressed = {"do": "undo", "mailbox_meant": mailbox}
+    offers = (
+        Offer(Text("choice.button.undo_run", values), {**pressed, "undoes": fix.id}),
+        Offer(Text("button.disconnect"), {**pressed, "undoes": ""}),
+    )
+    title, lines = (
+        Text("choice.title.undo_which", values),
+        (
+            Text("choice.undo_run", values),
+            Text("plan.disconnect_words", values),
+        ),
+    )
+    ctx.say(offer(OfferView(Text("notice.undo_kicker"), title, offers, now(), lines=lines)))
 
 
 def _known_here(ctx: ChatContext) -> tuple[str, ...]:

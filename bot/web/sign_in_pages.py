@@ -126,10 +126,11 @@ def _facts(ticket: PageToken, run: Run) -> tuple[tuple[str, str], ...]:
     email = run.requester.email
     asker = f"{ticket.asker} ({email})" if ticket.asker else email
     place = "page.place_direct" if run.origin.direct else "page.place_unnamed"
+    purpose = f"page.for_{run.kind}{'_run' if run.undoes else ''}"
     return (
         ("page.asked_by", asker),
         ("page.asked_in", ticket.space or text(place)),
-        ("page.asked_for", text(f"page.for_{run.kind}", mailbox=run.channel.mailbox)),
+        ("page.asked_for", text(purpose, mailbox=run.channel.mailbox, run=run.undoes)),
         ("page.asked_run", run.id),
     )
 

@@ -1,4 +1,4 @@
-"""Undo of a channel: each change of its runs becomes a fact, "it is as it was before".
+"""Undo of a channel, or of one run: each change becomes a fact, "it is as it was before".
 
 The facts are in reverse order. So an undo is a run like any other: inspected, planned, approved,
 changed, read back, and resumed after a crash.
@@ -12,7 +12,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
-from itertools import takewhile
 
 from jobs.clock import now
 from jobs.clouds.errors import NotFound
@@ -126,11 +125,14 @@ def _below(name: str, steps: Mapping[str, Step]) -> set[str]:
     return found
 
 
-def recall(runs: Sequence[Run], names: Iterable[str]) -> tuple[RecordedChange, ...]:
+def recall(runs: Sequence[Run], names: Iterable[str], only: str = "") -> tuple[RecordedChange, ...]:
     """Return the changes of a channel's runs that no undo has reversed.
 
-    ``runs`` are ordered oldest first, and ``names`` are the steps in their order.
+    ``runs`` are ordered oldest first, and ``names`` are the steps in their order. ``only`` is the
+    ID of the run whose changes are wanted, or empty for those of all runs.
     """
+    if only:
+        runs = [run for run in runs if run.id == only or run.kind is RunKind.UNDO]
     return tuple(past for name in names if (past := _past(name, runs)) is not None)
 
 
@@ -144,16 +146,23 @@ def _past(name: str, runs: Sequence[Run]) -> RecordedChange | None:
     """Return the change recorded by the newest runs, going back as long as they are continuous.
 
     They are continuous while each run found the values that the previous run had left. A value that
-    somebody else set between two runs is kept.
+    somebody else set between two runs is kept. A run that was undone alone is passed over: the
+    channel is again as that run had found it.
     """
+    undone = {run.undoes for run in runs if _was_put_back(run, name)}
     past: RecordedChange | None = None
-    for run in takewhile(lambda run: not _was_put_back(run, name), reversed(runs)):
+    later: RecordedChange | None = None
+    for run in reversed(runs):
+        if _was_put_back(run, name):
+            if not run.undoes or (past and past.values_before != run.past[name].values_before):
+                break
+            later = run.past[name]
         changed = _recorded(run, name)
-        if changed is None:
+        if changed is None or run.id in undone:
             continue
-        if past is not None and _was_overwritten(changed, past):
+        if later is not None and _was_overwritten(changed, later):
             break
-        past = _before(past, run, changed)
+        past = later = _before(past, run, changed)
     return past
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from jobs.model import RunKind
 from jobs.runs.run import Kind, Run
@@ -10,13 +10,17 @@ from jobs.runs.run import Kind, Run
 FIXING = frozenset({RunKind.FIX, RunKind.SETUP})
 
 
-def fixed_by(check: Run, runs: Iterable[Run]) -> dict[str, Run]:
-    """Return, by step name, the latest finished run that has changed the step since the check."""
+def fixed_by(check: Run, runs: Sequence[Run]) -> dict[str, Run]:
+    """Return, by step name, the latest finished run that has changed the step since the check.
+
+    A run that was undone alone does not count.
+    """
+    undone = {each.undoes for each in runs if each.ended is Kind.FINISHED}
     since = check.checked
     return {
         step: run
         for run in runs
-        if since and run.kind in FIXING and run.ended is Kind.FINISHED
+        if since and run.kind in FIXING and run.ended is Kind.FINISHED and run.id not in undone
         for step in run.changed
         if run.change_applied(step) and run.changed[step].written > since
     }

@@ -240,6 +240,11 @@ class Run:
         return self.planned_by.tenant_id if self.planned_by else ""
 
     @property
+    def undoes(self) -> str:
+        """Return the only run that this undo reverses, or an empty string for the whole channel."""
+        return self.known.get(UNDOES, "")
+
+    @property
     def kept(self) -> bool:
         """Return whether this check found a channel by itself, and somebody kept it.
 
@@ -284,6 +289,8 @@ class Run:
         )
 
 
+UNDOES = "undoes"
+"""Name, among an undo's data of the runs before it, of the only run that it reverses."""
 ENDS = frozenset({Kind.CANCELLED, Kind.FAILED, Kind.FINISHED})
 """Kinds of the last event of a run. No event follows one of them."""
 
@@ -332,5 +339,7 @@ def opening(
 
 
 def undid(run: Run) -> bool:
-    """Return whether an undo reversed anything, so the channel is no longer as it was."""
-    return any(run.findings[name].state is State.OK for name in run.past if name in run.findings)
+    """Return whether an undo of the whole channel reversed anything, so that it is no channel now."""
+    return not run.undoes and any(
+        run.findings[name].state is State.OK for name in run.past if name in run.findings
+    )

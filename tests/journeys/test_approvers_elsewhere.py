@@ -67,7 +67,7 @@ def test_an_approver_decides_in_another_conversation(people: People, new_walk: A
     assert "Undo" in str(cancelled["card"])
     people.look()
     before = people.change
-    people.press(REQUESTER, cancelled, "typed")
+    people.press(REQUESTER, cancelled, "undo")
     walk.card("a sign-in for the undo", "ask_administrator", link=True, after=before)
     walk.type(f"/cancel {walk.mailbox}")
 

@@ -77,7 +77,9 @@ def _again(walk: Any, command: str) -> Any:
     """Type a command for the connected channel, sign in, and return its plan."""
     walk.people.look()
     walk.since, walk.worked = walk.people.change, len(tasks(walk))
-    walk.type(f"{command} {SHARED}")
+    card = walk.type(f"{command} {SHARED}")
+    if command == "/undo":
+        walk.people.press(walk.requester, card, title="Disconnect")
     walk.open(walk.card("a sign-in card", "ask_administrator", link=True))
     return walk.card(f"the plan of {command}", "approve")
 

@@ -177,7 +177,8 @@ def _an_undo_signs_in_once(people: People, walk: Walk) -> None:
     """
     fresh_cards(walk)
     before = now(people)
-    walk.type(f"/undo {walk.mailbox}")
+    which = walk.type(f"/undo {walk.mailbox}")
+    people.press(walk.requester, which, title="Disconnect")
     card = sign_in_card(walk)
     names = asked(card)
     assert (writing(names), "ExchangeMessageTrace.Read.All" in names) == ({APPS, GRANTS}, False)

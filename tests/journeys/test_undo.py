@@ -6,6 +6,8 @@ Changes that other people have made since then stay.
 from __future__ import annotations
 
 import signal
+from functools import reduce
+from operator import getitem
 from typing import Any
 
 from practice.client import People
@@ -44,10 +46,11 @@ def test_there_and_back(people: People, stack: Stack, new_walk: Any):
     walk.plan()
     before = tenant(people)
     set_up(walk)
+    _undo_a_fix(people, walk)
     made = walk.writes()
     plan = undo(walk)
     assert (band(plan).splitlines()[0], walk.writes()) == (
-        "◆  10 changes to approve. Nothing is changed yet.",
+        f"◆  Disconnect {MAILBOX}? After this no mail of {MAILBOX} reaches an agent.",
         made,
     )
     held = {
@@ -69,6 +72,39 @@ def test_there_and_back(people: People, stack: Stack, new_walk: Any):
     assert "No channel is known in this space" in words(walk.type("/check"))
     assert "There is nothing to undo" in words(walk.type(f"/undo {MAILBOX}"))
     _again(people, walk)
+
+
+def _undo_a_fix(people: People, walk: Walk) -> None:
+    """Cancel a fix and undo only that: the channel stays connected.
+
+    After the fix, ``/undo`` asks which of both is meant.
+    """
+    off = {"users": {MAILBOX: {"mailbox": {"smtp_auth_disabled": True}}}}
+    people.control("PATCH", "tenants/contoso.com", off)
+    broken = tenant(people)
+    walk.since = people.change
+    walk.type(f"/fix {MAILBOX}")
+    walk.open(walk.card("a sign-in for the fix", "ask_administrator", link=True))
+    walk.approve(walk.card("the plan of the fix", "approve"))
+    box = "users", MAILBOX, "mailbox", "smtp_auth_disabled"
+    people.until("SMTP AUTH is on", lambda: reduce(getitem, box, tenant(people)) is False, 60)
+    cancelled = walk.type(f"/cancel {MAILBOX}")
+    which = walk.type(f"/undo {MAILBOX}")
+    assert f"Disconnect: after this no mail of {MAILBOX} reaches an agent" in words(which)
+    people.look()
+    walk.since = people.change
+    people.press(walk.requester, cancelled, "undo")
+    walk.open(walk.card("a sign-in for the undo", "ask_administrator", link=True))
+    plan = walk.card("the plan of the undo", "approve")
+    assert f"mail of {MAILBOX} may stop" in band(plan)
+    assert "Undo 1 change" in str(plan["card"])
+    walk.approve(plan)
+    walk.saying("is undone: the previous values are restored", 60)
+    for part in ("users", "applications", "outbound_rules"):
+        assert tenant(people)[part] == broken[part]
+    assert MAILBOX in words(walk.type("/channels"))
+    off["users"][MAILBOX]["mailbox"]["smtp_auth_disabled"] = None
+    people.control("PATCH", "tenants/contoso.com", off)
 
 
 def _lost(people: People, walk: Walk) -> None:

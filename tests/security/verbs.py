@@ -23,6 +23,7 @@ OF_NO_RUN = {
     "run_command",
     "setup_again",
     "setup_change",
+    "undo",
     "help",
     "status",
     "explain",

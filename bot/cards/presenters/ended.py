@@ -33,10 +33,10 @@ def cards(run: Run, services: Services) -> list[DesiredCard]:
 
 
 def undo_button(run: Run) -> tuple[tuple[str, dict[str, str]], ...]:
-    """Return a button that undoes what the run has changed; none if it has changed nothing."""
+    """Return a button that undoes what only this run has changed; none if that is nothing."""
     if not run.changed:
         return ()
-    pressed = {"do": "typed", "command": "undo", "mailbox_meant": run.channel.mailbox}
+    pressed = {"do": "undo", "mailbox_meant": run.channel.mailbox, "undoes": run.id}
     return (("button.undo", pressed),)
 
 

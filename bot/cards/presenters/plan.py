@@ -113,6 +113,7 @@ def view(run: Run, connect_hosts: Sequence[str] = ()) -> PlanView:
         foreign=plan_addresses.foreign(run, connect_hosts),
         consent=plan_addresses.consent(run),
         for_all=plan_addresses.for_all(run),
+        undoes=run.undoes,
     )
 
 
@@ -208,10 +209,10 @@ def _no_role(run: Run) -> tuple[Text, ...]:
 def _stays(run: Run) -> tuple[Text, ...]:
     """Return a line for each thing that an undo leaves as it is, with the reason.
 
-    The Webex Connect asset always has such a line.
+    If the channel is disconnected, the Webex Connect asset always has such a line.
     """
     left = [run.findings[name] for name in steps_of(run) if run.state_of(name) in LEFT]
-    return (*_stand(run, left), Text("plan.undo_asset"))
+    return (*_stand(run, left), *(() if run.undoes else (Text("plan.undo_asset"),)))
 
 
 def _stand(run: Run, found: list[Finding]) -> tuple[Text, ...]:

@@ -32,6 +32,7 @@ def view(run: Run) -> UndoneView:
         left_alone=_lines(run, LEFT),
         approved_by=approver(run),
         binned=_is_app_deleted(run),
+        undoes=run.undoes,
     )
 
 

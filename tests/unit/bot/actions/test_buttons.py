@@ -28,6 +28,7 @@ ON_A_RUN = sorted(
         "run_command",
         "setup_again",
         "setup_change",
+        "undo",
         "help",
         "status",
         "check",

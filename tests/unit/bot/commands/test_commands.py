@@ -269,7 +269,7 @@ def test_cancel(anna: ChatContext, argument: str, ends: bool):
 def test_a_cancelled_run_offers_undo_where_something_was_changed(
     anna: ChatContext, webex_script: Any, changed: bool
 ):
-    """The answer to ``/cancel`` has a button for ``/undo`` only if the run changed something."""
+    """The answer to ``/cancel`` has a button that undoes the run only if it changed something."""
     run = anna.services.store.open(Channel(MAILBOX), anna.asker, anna.origin)
     if changed:
         wrong = Finding("smtp_auth", State.WRONG)
@@ -278,7 +278,7 @@ def test_a_cancelled_run_offers_undo_where_something_was_changed(
         )
     type_(anna, "cancel", MAILBOX)
     assert (text("button.undo") in cards(webex_script)) is changed
-    verb = {"do": "typed", "command": "undo", "mailbox_meant": MAILBOX}
+    verb = {"do": "undo", "mailbox_meant": MAILBOX, "undoes": run.id}
     assert (str(verb) in cards(webex_script)) is changed
 
 

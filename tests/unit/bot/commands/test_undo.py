@@ -8,11 +8,12 @@ from typing import Any
 import pytest
 
 from adaptive_cards.texts import text
+from bot.actions import actions
 from bot.chat.context import ChatContext
 from jobs.clock import now
 from jobs.model import Account, Change, Channel, Finding, RunKind, Scope, State, Text
 from jobs.runs.run import Event, Kind, RecordedChange, Run
-from tests.unit.bot.commands.typed_commands import MAILBOX, cards, proven, type_
+from tests.unit.bot.commands.typed_commands import MAILBOX, cards, pressed, proven, type_
 
 LINE = Change(
     "smtp_auth",
@@ -25,14 +26,17 @@ LINE = Change(
 )
 
 
-def changed(ctx: ChatContext, end: Kind = Kind.CANCELLED) -> Run:
-    """Return a setup that has made a change and then ended as given."""
+def changed(
+    ctx: ChatContext, end: Kind = Kind.CANCELLED, kind: RunKind = RunKind.SETUP, line: Change = LINE
+) -> Run:
+    """Return a run that has made a change and then ended as given."""
     run = ctx.services.store.open(
         Channel(MAILBOX, "https://a.b/callback", "x@y.z"),
         ctx.asker,
         replace(ctx.origin, message="typed-0"),
+        kind,
     )
-    wrong = Finding("smtp_auth", State.WRONG, values={"disabled": "true"})
+    wrong = Finding(line.step, State.WRONG, values={"disabled": "true"})
     ctx.services.store.append(
         run.id, Event(Kind.SIGNED_IN, now(), account=Account("tenant-1", "o", "admin@contoso.com"))
     )
@@ -46,13 +50,13 @@ def changed(ctx: ChatContext, end: Kind = Kind.CANCELLED) -> Run:
         ),
     )
     ctx.services.store.append(
-        run.id, Event(Kind.PLANNED, now(), data={"plan": "p"}, changes=(LINE,))
+        run.id, Event(Kind.PLANNED, now(), data={"plan": "p"}, changes=(line,))
     )
     ctx.services.store.append(
-        run.id, Event(Kind.CHANGING, now(), step="smtp_auth", finding=wrong, changes=(LINE,))
+        run.id, Event(Kind.CHANGING, now(), step=line.step, finding=wrong, changes=(line,))
     )
     ctx.services.store.append(
-        run.id, Event(Kind.CHANGED, now(), step="smtp_auth"), Event(Kind.SIGNED_OUT, now())
+        run.id, Event(Kind.CHANGED, now(), step=line.step), Event(Kind.SIGNED_OUT, now())
     )
     ctx.services.store.end(ctx.services.store.load(run.id), Event(end, now()))
     return ctx.services.store.load(run.id)
@@ -126,3 +130,60 @@ def test_nothing_recorded_is_said(anna: ChatContext, webex_script: Any):
         1,
         True,
     )
+
+
+@pytest.fixture
+def fix(anna: ChatContext) -> Run:
+    """Return a fix that changed SMTP AUTH, after a setup that changed the forwarding."""
+    changed(anna, Kind.FINISHED, line=replace(LINE, step="forwarding", row="M3"))
+    return changed(anna, kind=RunKind.FIX)
+
+
+def test_after_a_fix_undo_asks_which(anna: ChatContext, webex_script: Any, fix: Run):
+    """After a fix, ``/undo`` offers to undo the fix or to disconnect, and says what each does."""
+    type_(anna, "undo", MAILBOX)
+    assert not anna.services.store.channels.running(MAILBOX)
+    told, meant = cards(webex_script), {"do": "undo", "mailbox_meant": MAILBOX}
+    assert pressed(webex_script) == [meant | {"undoes": fix.id}, meant | {"undoes": ""}]
+    assert f"After this no mail of {MAILBOX} reaches an agent" in told.replace("after", "After")
+    assert "Disconnect" in told
+
+
+@pytest.mark.parametrize("whole", [True, False])
+def test_each_button_undoes_what_it_says(anna: ChatContext, fix: Run, whole: bool):
+    """One button plans to undo only the fix, and the other to undo what every run changed."""
+    named = "" if whole else fix.id
+    actions()["undo"](anna, {"do": "undo", "mailbox_meant": MAILBOX, "undoes": named})
+    run = anna.services.store.load(anna.services.store.channels.running(MAILBOX))
+    assert (run.undoes, set(run.past)) == (
+        named,
+        {"smtp_auth", "forwarding"} if whole else {"smtp_auth"},
+    )
+
+
+def test_a_fix_of_a_channel_made_by_hand_is_undone_alone(anna: ChatContext):
+    """If only a fix has changed anything, ``/undo`` does not offer to disconnect the channel."""
+    fix = changed(anna, kind=RunKind.FIX)
+    type_(anna, "undo", MAILBOX)
+    run = anna.services.store.load(anna.services.store.channels.running(MAILBOX))
+    assert run.undoes == fix.id
+
+
+@pytest.mark.parametrize("forged", [{"undoes": "NOBODY"}, {"mailbox_meant": "boss@contoso.com"}])
+def test_a_forged_button_undoes_nothing(
+    anna: ChatContext, webex_script: Any, fix: Run, forged: dict[str, str]
+):
+    """A button with another mailbox or run than the bot's own card has plans nothing."""
+    right = {"do": "undo", "mailbox_meant": MAILBOX, "undoes": fix.id}
+    actions()["undo"](anna, right | forged)
+    assert not anna.services.store.channels.running(MAILBOX)
+    assert "There is nothing to undo" in cards(webex_script)
+
+
+def test_another_space_undoes_no_run(anna: ChatContext, fix: Run):
+    """A person in a space that does not know the channel cannot undo its runs by a forged press."""
+    other = replace(
+        anna, room="room-2", person=replace(anna.person, id="ben", email="ben@example.test")
+    )
+    actions()["undo"](other, {"do": "undo", "mailbox_meant": MAILBOX, "undoes": fix.id})
+    assert not anna.services.store.channels.running(MAILBOX)

@@ -11,7 +11,7 @@ import pytest
 from jobs.engine.context import StepContext
 from jobs.engine.undo import known, recall
 from jobs.model import Change, Channel, Finding, Person, RunKind, Scope, State, Text
-from jobs.runs.run import Changed, Event, Kind, RecordedChange, Run, undid
+from jobs.runs.run import UNDOES, Changed, Event, Kind, RecordedChange, Run, undid
 from jobs.steps import all_steps, steps_of
 
 AT = datetime(2026, 11, 25, 9, 0, tzinfo=UTC)
@@ -62,6 +62,13 @@ def past(
     return (RecordedChange(STEP, line(change), Text(before), was, left, runs),)
 
 
+def undo_of(only: str, *, was: dict[str, str], left: dict[str, str]) -> Run:
+    """Return an undo that has reversed only the run with this ID."""
+    undone = run("U", {}, was, "undo")
+    recalled = past(only, was=was, left=left, before="b", change="b")
+    return replace(undone, past={STEP: recalled[0]}, known={UNDOES: only})
+
+
 RECALLED: list[tuple[str, list[Run], tuple[RecordedChange, ...]]] = [
     ("nothing", [], ()),
     ("one run", [run("A", UNSET, ON)], past("A", was=UNSET, left=ON, before="b", change="b")),
@@ -100,6 +107,30 @@ RECALLED: list[tuple[str, list[Run], tuple[RecordedChange, ...]]] = [
         past("A", "B", was=UNSET, left=ON, before="first", change="second"),
     ),
     ("without values nothing can be put back", [run("A", {}, {})], ()),
+    (
+        "the undo of one run leaves the earlier one to be undone",
+        [
+            run("A", UNSET, OFF, before="first"),
+            run("B", OFF, ON, "fix", before="second"),
+            undo_of("B", was=OFF, left=ON),
+        ],
+        past("A", was=UNSET, left=OFF, before="first", change="first"),
+    ),
+    (
+        "the undo of one run does not reach a value that somebody else had set before it",
+        [run("A", UNSET, ON), run("B", OFF, ON, "fix"), undo_of("B", was=OFF, left=ON)],
+        (),
+    ),
+    (
+        "a value set by somebody else after the undo of one run is kept",
+        [
+            run("A", UNSET, OFF, before="first"),
+            run("B", OFF, ON, "fix", before="second"),
+            undo_of("B", was=OFF, left=ON),
+            run("C", UNSET, ON, "fix", before="third"),
+        ],
+        past("C", was=UNSET, left=ON, before="third", change="third"),
+    ),
 ]
 
 
@@ -112,6 +143,15 @@ def test_what_is_remembered(runs: list[Run], wanted: tuple[RecordedChange, ...])
     It goes back as long as each run found the value that the run before it had left.
     """
     assert recall(runs, all_steps()) == wanted
+
+
+def test_one_run_alone_is_remembered():
+    """The undo of one run knows only what that run changed, until it is undone."""
+    runs = [run("A", UNSET, OFF, before="first"), run("B", OFF, ON, "fix", before="second")]
+    wanted = past("B", was=OFF, left=ON, before="second", change="second")
+    assert recall(runs, all_steps(), "B") == wanted
+    assert recall(runs, all_steps(), "C") == ()
+    assert recall([*runs, undo_of("B", was=OFF, left=ON)], all_steps(), "B") == ()
 
 
 def test_ids_come_from_the_newest_run_that_knew_them(given: Callable[..., StepContext]):
@@ -190,5 +230,7 @@ def test_what_was_found_out_is_known_again(given: Callable[..., StepContext]):
 def test_whether_anything_is_back(
     given: Callable[..., StepContext], found: dict[str, State], is_undone: bool
 ):
-    """An undo that reverses no change leaves the channel as it was, and does not count as done."""
-    assert undid(undo(given, STEP, "forwarding", **found)) is is_undone
+    """An undo takes the channel away if it reverses a change, and if it is not that of one run."""
+    whole = undo(given, STEP, "forwarding", **found)
+    assert undid(whole) is is_undone
+    assert not undid(replace(whole, known={UNDOES: "A"}))

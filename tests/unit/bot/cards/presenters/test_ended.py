@@ -87,7 +87,7 @@ def test_a_cancelled_run_that_changed_something_offers_to_undo_it(services: Serv
     changed = Event(Kind.CHANGED, now(), step="smtp_auth")
     run = begin(SIGNED_IN, PLANNED, APPROVED, changing, changed, Event(Kind.CANCELLED, now()))
     card = living(services, run)["thread"]
-    assert verbs(card) == ["typed"]
+    assert verbs(card) == ["undo"]
     assert "These changes remain" in card.card.text
     undo = services.store.open(run.channel, run.requester, run.origin, RunKind.UNDO)
     past = RecordedChange("smtp_auth", LINE, Text("seen.off"), {}, {}, (run.id,))

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
 
 import pytest
 
+from adaptive_cards import plan as draw_plan
+from adaptive_cards import undone
 from adaptive_cards.texts import has_text, text
 from bot.cards import draw
 from bot.cards.presenters import plan, undo
@@ -17,8 +21,9 @@ from jobs.engine.step import Step
 from jobs.engine.undoable import Undoable
 from jobs.model import Account, Change, Finding, Scope, State, Text, Turn
 from jobs.next_action import next_action
-from jobs.runs.run import Event, Kind, RecordedChange, Run
+from jobs.runs.run import UNDOES, Event, Kind, RecordedChange, Run
 from jobs.steps import all_steps
+from practice.client import actions
 
 Begin = Callable[..., Run]
 SIGNED_IN = Event(Kind.SIGNED_IN, now(), account=Account("t", "o", "admin@example.test"))
@@ -88,6 +93,36 @@ def test_the_plan_says_what_stays(planned: Run):
         (Text("plan.right_line", {"row": "E1", "step": "key:step.application"}),),
         "undo",
     )
+
+
+@pytest.mark.parametrize(
+    ("only", "title", "button"),
+    [
+        ("", "Disconnect support@example.test? After this no mail", "Disconnect"),
+        ("R1", "Undo run R1? After this mail of support@example.test may stop.", "Undo 1 change"),
+    ],
+)
+def test_the_plan_says_that_mail_stops(begin: Begin, only: str, title: str, button: str):
+    """The headline and the button of an undo say what stops, and the button is not green."""
+    data = {UNDOES: only} if only else {}
+    run = begin(replace(RECALLED, data=data), SIGNED_IN, *FOUND, PLANNED, kind="undo")
+    card = draw_plan(plan.view(run))
+    (main,) = (each for each in actions({"card": card.content}) if _verb(each) == "approve")
+    assert (main["title"], main["style"]) == (button, "destructive")
+    assert title in card.text
+
+
+def test_the_end_of_the_undo_of_one_run(begin: Begin):
+    """The undo of one run does not say that the channel is disconnected."""
+    recalled = replace(RECALLED, data={UNDOES: "R1"})
+    events = (recalled, SIGNED_IN, *FOUND, PLANNED, APPROVED, BACK, FINISHED)
+    card = undone(undo.view(begin(*events, kind="undo")))
+    assert "Run R1 is undone" in card.text
+    assert list(actions({"card": card.content})) == []
+
+
+def _verb(action: dict[str, Any]) -> str:
+    return str(action.get("data", {}).get("do", ""))
 
 
 def test_its_progress_names_the_things(planned: Run, begin: Begin, services: Services):

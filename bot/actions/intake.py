@@ -142,6 +142,14 @@ def cancelled(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
         cancel.end_choice(ctx, run)
 
 
+@to_cancel
+def begun_again(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
+    """Cancel the run, and run its command again for its mailbox, as if it were typed."""
+    if cancel.cancel(ctx, run):
+        cancel.end_choice(ctx, run)
+        rerun_command(ctx, {**inputs, "mailbox_meant": run.channel.mailbox})
+
+
 ACTIONS = {
     "setup": setup,
     "typed": rerun_command,
@@ -150,6 +158,7 @@ ACTIONS = {
     "undo": undo_planned,
     "intake": submit_intake,
     "cancel": cancelled,
+    "begin_again": begun_again,
     "help": lambda ctx, _: help.show(ctx),
     "status": lambda ctx, _: status.run(ctx, ""),
 }

@@ -1,4 +1,4 @@
-"""Cards of ``/cancel`` that offer runs as buttons, and are edited when one of these runs ends.
+"""Cards that offer to cancel runs by buttons, and are edited when one of these runs ends.
 
 Such a card belongs to no run. It is kept among the cards of the newest run that it offers, its owner,
 so that one draw at a time edits it. Each offered run has a note that names the owner.
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from adaptive_cards import notice, offer
+from adaptive_cards import Card, notice, offer
 from adaptive_cards.cards.notice import NoticeView
 from adaptive_cards.cards.offer import Offer, OfferView
 from adaptive_cards.glyphs import SKIPPED
@@ -22,6 +22,7 @@ from bot.cards.presenters.card_state import (
     posted_cards,
     protected,
 )
+from bot.chat.context import ChatContext
 from bot.services import Services
 from jobs.clock import now
 from jobs.model import Text
@@ -50,6 +51,14 @@ def view(title: Text, runs: Sequence[Run]) -> OfferView:
 def shows(runs: Sequence[Run]) -> tuple[str, str]:
     """Return the id of the run that keeps the card, and the card's slot before it is posted."""
     return runs[0].id, _slot("", [each.id for each in runs])
+
+
+def post(ctx: ChatContext, card: Card, runs: Sequence[Run]) -> None:
+    """Answer with a card that offers to cancel the runs."""
+    slot = shows(runs)
+    posted = ctx.say(card, shows=slot)
+    if posted.id:
+        mark_posted(ctx.services, slot, posted.id, ctx.room)
 
 
 def mark_posted(services: Services, card: tuple[str, str], message: str, room: str) -> None:

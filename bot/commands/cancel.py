@@ -73,10 +73,8 @@ def _choose(ctx: ChatContext, title: Text, runs: list[Run], known: Iterable[Run]
     The card also names those of the ``known`` runs that are in doubt.
     """
     offered = runs[:RUNS_MOST]
-    shows = choices.shows(offered)
-    posted = ctx.say(with_doubts(offer(choices.view(title, offered)), known), shows=shows)
-    if posted.id:
-        choices.mark_posted(ctx.services, shows, posted.id, ctx.room)
+    card = with_doubts(offer(choices.view(title, offered)), known)
+    choices.post(ctx, card, offered)
 
 
 def _cancel_only(ctx: ChatContext, run: Run, known: Iterable[Run]) -> None:

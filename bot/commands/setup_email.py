@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from adaptive_cards import offer
 from adaptive_cards.cards.notice import NoticeView
+from adaptive_cards.cards.offer import Offer, OfferView
 from adaptive_cards.texts import has_text
-from bot.cards import delivery
+from bot.cards import choices, delivery
 from bot.cards.presenters import intake
 from bot.cards.presenters.card_state import LIVING, was_posted
 from bot.chat import permissions
@@ -15,10 +17,11 @@ from bot.commands import Command
 from bot.webex.client import WebexAnswerError
 from jobs.clock import now
 from jobs.model import Channel, RunKind, Text, day_of, minute_of
-from jobs.next_action import next_action
 from jobs.runs.channel_index import AlreadyRunningError, Record
 from jobs.runs.origin import Brief
 from jobs.runs.run import Event, Kind, Run
+
+_COMMANDS = {RunKind.SETUP: "setup-email", RunKind.FIX: "fix", RunKind.UNDO: "undo"}
 
 
 def run(ctx: ChatContext, argument: str) -> None:
@@ -174,30 +177,37 @@ def _is_kept(ctx: ChatContext, record: Record) -> bool:
 def point_to(ctx: ChatContext, other: Run) -> None:
     """Refer to the run that is already in progress.
 
-    The card names the run, its kind, its place and whose turn it is. To a person who may not know
-    the run, it only says that the mailbox cannot be set up now.
+    The card names the run, its kind and its place. A person who may cancel the run can begin again
+    with one press. The card is edited when the run ends. To a person who may not know the run, it
+    only says that the mailbox cannot be set up now.
     """
     space = _space_of(ctx, other)
     if not (space or _is_known_here(ctx, other)):
         busy = Text("notice.busy_title", {"mailbox": other.channel.mailbox})
         ctx.notify(NoticeView(Text("notice.running_kicker"), busy, Text("notice.busy_words")))
         return
-    turn = next_action(other)
     of_kind = f"notice.running_title_{other.kind}"
     title = Text(
         of_kind if has_text(of_kind) else "notice.running_title",
         {"mailbox": other.channel.mailbox, "run": other.id},
     )
-    facts = (
-        ("label.turn", Text(f"turn.{turn.turn}")),
-        ("label.since", Text("time.at", {"at": minute_of(other.opened)})),
-    )
-    buttons = (("button.status", {"do": "status"}),)
-    ctx.notify(
-        NoticeView(
-            Text("notice.running_kicker"), title, _where(space), facts=facts, buttons=buttons
+    offers = [Offer(Text("button.status"), {"do": "status"})]
+    if _may_cancel(ctx, other):
+        again = {"do": "begin_again", "run": other.id, "command": _COMMANDS[other.kind]}
+        offers.append(Offer(Text("button.begin_again"), again))
+    lines = (_where(space), Text("notice.running_since", {"at": minute_of(other.opened)}))
+    kicker = Text("notice.running_kicker")
+    card = offer(OfferView(kicker, title, tuple(offers), now(), lines=lines))
+    choices.post(ctx, card, [other])
+
+
+def _may_cancel(ctx: ChatContext, other: Run) -> bool:
+    try:
+        return permissions.AccessPolicy(ctx.services.bot, ctx.services.webex).may_cancel(
+            ctx.person, other
         )
-    )
+    except WebexAnswerError:  # the bot is no longer in the run's space
+        return False
 
 
 def _is_known_here(ctx: ChatContext, other: Run) -> bool:

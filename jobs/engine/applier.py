@@ -65,11 +65,26 @@ class Applier:
             self.recorder.append(Event(Kind.RUNNING, now(), step=step.name))
         await self._await_in_flight(step)
         finding = await Inspector(self.recorder).inspect(step)
-        if finding.state is State.WRONG:
+        if other := await self._changed_since(step, finding):
+            finding = _waits_for_step(step, other)
+        elif finding.state is State.WRONG:
             finding = await self._apply_unless_deleted(step, finding)
         finding = await self._or_lost(step, finding)
         if finding != before or _is_awaited(self.recorder.run, step):
             self.recorder.found(step, finding)
+
+    async def _changed_since(self, step: Step, finding: Finding) -> str:
+        """Return the first fact on the way of the step's mail that no longer holds, or "".
+
+        Its change is made if the approved plan covers it. Otherwise it joins the plan.
+        """
+        passed = step.passes if finding.state in {State.WRONG, State.WAITING} else ()
+        for other in (self.steps[name] for name in passed if self.recorder.run.settled(name)):
+            seen = await Inspector(self.recorder).inspect(other)
+            if seen.state is State.WRONG:
+                self.recorder.found(other, await self._apply_unless_deleted(other, seen))
+                return other.name
+        return ""
 
     async def _apply_unless_deleted(self, step: Step, finding: Finding) -> Finding:
         """Make the change, unless its object was deleted and nobody wants it made again."""

@@ -79,6 +79,12 @@ class Step(ABC):
 
     The step is then looked at again.
     """
+    passes: tuple[str, ...] = ()
+    """Settled steps whose facts this step's mail passes.
+
+    Somebody may change one of them after the plan. So they are read again before the mail is sent,
+    and as long as it is waited for.
+    """
     deleted_cause: str = ""
     """Cause of the finding that somebody has deleted the object that the run made.
 

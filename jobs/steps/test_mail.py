@@ -54,6 +54,7 @@ class TestMail(Step):
     reads = ("ExchangeMessageTrace.Read.All",)
     automatic = False
     unapproved = True
+    passes = ("forwarding", "outbound_policy")
 
     async def inspect(self, ctx: StepContext) -> Finding:
         """Follow the test mail by its subject."""
@@ -63,7 +64,7 @@ class TestMail(Step):
             trace.find(since, recipient=ctx.channel.forwarding_address, subject=subject),
         )
         seen = _Seen.of(arrived, copies, own_addresses(ctx))
-        if too_early := self._registered_since_sent(ctx):
+        if too_early := self._open_since_sent(ctx):
             seen = seen.since(too_early)
         delivered = newest_delivered(seen.copies)
         if delivered is not None:
@@ -111,14 +112,17 @@ class TestMail(Step):
         asked, sent = ctx.run.answers.get("look_again"), self._last_sent(ctx)
         return asked is not None and (sent is None or asked.at > sent)
 
-    def _registered_since_sent(self, ctx: StepContext) -> datetime | None:
-        """Return when the requester said Registered after the mail was sent, or None.
+    def _open_since_sent(self, ctx: StepContext) -> datetime | None:
+        """Return when the mail's way was made right after the mail was sent, or None.
 
-        Webex Connect has dropped a mail that arrived before the press. A mail that arrived later
-        counts: the bot may send it while the button is pressed, because it reads the audit log too.
+        Webex Connect has dropped a mail that arrived before the requester said Registered. A mail
+        that arrived later counts: the bot may send it while the button is pressed, because it reads
+        the audit log too. A mail also went elsewhere if this run set its way again since.
         """
-        told, sent = ctx.run.answers.get("registered"), self._last_sent(ctx)
-        return told.at if told and sent and told.at > sent else None
+        sent, told = self._last_sent(ctx), ctx.run.answers.get("registered")
+        made = (ctx.run.changed[name].written for name in self.passes if name in ctx.run.changed)
+        since = max((*made, *([told.at] if told else [])), default=None)
+        return since if since and sent and since > sent else None
 
     def _needs_another(self, ctx: StepContext, seen: _Seen) -> bool:
         """Return whether another mail is needed, because the one that was sent will not arrive."""

@@ -78,3 +78,42 @@ def _a_fix_shows_every_change_that_it_makes(people: People, walk: Any) -> None:
 def _opened(people: People, app_id: str) -> bool:
     principals = people.control("GET", "tenants/contoso.com")["service_principals"]
     return next(each for each in principals if each["appId"] == app_id)["accountEnabled"] is True
+
+
+def test_a_forwarding_changed_under_a_fix_is_asked_for(people: People, new_walk: Any) -> None:
+    """A fix whose test mail would go elsewhere asks for one more approval, and then goes on.
+
+    While it waits, another ``/fix`` is answered with a button that cancels it and begins again.
+    """
+    walk = new_walk()
+    walk.approve(walk.plan())
+    walk.to_the_proof()
+    walk.worked += 1
+    _divert_under_a_fix(people, walk)
+    walk.approve(walk.card("the plan as it is by now", "approve"))
+    walk.answer()
+    walk.saying("is fixed", 60)
+    _divert_under_a_fix(people, walk)
+    busy = walk.type(f"/fix {walk.mailbox}")
+    assert does(busy) == {"status", "begin_again"}
+    people.look()
+    walk.since = people.change
+    people.press(walk.requester, busy, "begin_again")
+    walk.open(walk.card("a sign-in card", "ask_administrator", link=True))
+    assert "helpdesk@partner.example" in words(walk.card("the plan of the next fix", "approve"))
+
+
+def _divert_under_a_fix(people: People, walk: Any) -> None:
+    """Turn off SMTP AUTH, and change the forwarding after a fix has planned only the former."""
+    _change(people, users={walk.mailbox: {"mailbox": {"smtp_auth_disabled": True}}})
+    people.look()
+    walk.since = people.change
+    walk.type(f"/fix {walk.mailbox}")
+    walk.open(walk.card("a sign-in card", "ask_administrator", link=True))
+    plan = walk.card("the plan of the fix", "approve")
+    elsewhere = {"forwarding_smtp_address": "smtp:helpdesk@partner.example"}
+    _change(people, users={walk.mailbox: {"mailbox": elsewhere}})
+    walk.approve(plan)
+    anew = walk.saying("helpdesk@partner.example", 60)
+    assert "Not in the plan that was approved" in words(anew)
+    assert "1 change still to approve" in band(anew)

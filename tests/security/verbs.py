@@ -7,7 +7,7 @@ from typing import Any
 TAKES_PART = {
     *("approve", "approve_tenant", "confirm_hosts", "least_privilege", "intake", "cancel"),
     *("ask_administrator", "ask_consent", "consent_again", "look_again"),
-    *("token_saved", "registered"),
+    *("token_saved", "registered", "begin_again"),
     *("adopt", "delegate", "new_secret", "sign_in_other"),
 }
 """Verbs that only people who take part in the run may use."""

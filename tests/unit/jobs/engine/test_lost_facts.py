@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import Any
 
@@ -12,7 +12,8 @@ from jobs.clock import now
 from jobs.clouds.cause_codes import causes
 from jobs.clouds.errors import CloudReply, NotFound
 from jobs.engine.context import StepContext
-from jobs.model import Finding, State, Turn
+from jobs.model import Finding, Scope, State, Turn
+from jobs.runs.run import Event, Kind
 from tests.unit.jobs.engine.scripted_steps import Fact, approve, engine, raising
 
 MISSING = NotFound("not_found", CloudReply("exchange", 404, message="couldn't be found on"))
@@ -89,3 +90,41 @@ async def test_a_fact_that_holds_is_not_blamed(given: Callable[..., StepContext]
         "not_found",
         ["inspect", "inspect"],
     )
+
+
+@pytest.mark.parametrize("waits", [State.WRONG, State.WAITING])
+async def test_a_fact_on_the_mails_way_is_read_again_and_asked_for(
+    given: Callable[..., StepContext], waits: State
+):
+    """A fact that ceases to hold before the mail is sent, or meanwhile, joins the plan.
+
+    The approval of the earlier plan no longer counts, and neither does another press on its card.
+    """
+    ctx = given()
+    way = Fact("way", State.OK, State.WRONG)
+    mail = Fact("mail", waits, changes=False, unapproved=True, needs=("way",), passes=("way",))
+    approve(ctx, Fact("other"))
+    await engine(ctx, way, mail).apply_plan()
+    old = Event(Kind.APPROVED, now(), data={"plan": "p", "scope": "mailbox"})
+    ctx.store.append(ctx.run.id, old)
+    await engine(ctx, way, mail).apply_plan()
+    run = ctx.run
+    assert run.plan is not None
+    assert [change.step for change in run.plan.changes] == ["other", "way"]
+    assert (run.approvals, run.findings["way"].waiting_for) == ({}, Turn.APPROVER)
+    assert "apply" not in way.log + mail.log
+    anew = Event(Kind.APPROVED, now(), data={"plan": run.plan.id, "scope": "mailbox"})
+    ctx.store.append(ctx.run.id, anew)
+    way.hooks["apply"] = mended(way)
+    await engine(ctx, way, mail).apply_plan()
+    assert "apply" in way.log
+    assert (ctx.run.state_of("way"), list(ctx.run.approvals)) == (State.OK, [Scope.MAILBOX])
+
+
+def mended(fact: Fact) -> Callable[[StepContext], Awaitable[None]]:
+    """Return a hook after which the fact holds."""
+
+    async def hook(_: StepContext) -> None:
+        fact.shows = [State.OK]
+
+    return hook

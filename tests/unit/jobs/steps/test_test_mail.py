@@ -207,7 +207,10 @@ async def test_it_is_sent_again_when_the_policy_may_have_spread(
 ):
     """After a new policy, the bot sends another mail a minute after the first one failed."""
     ctx = given(
-        changed={"outbound_policy": now(), "test_mail": now() - timedelta(minutes=2)},
+        changed={
+            "outbound_policy": now() - timedelta(minutes=3),
+            "test_mail": now() - timedelta(minutes=2),
+        },
         waits={"test_mail": 1},
         settings=sends,
     )

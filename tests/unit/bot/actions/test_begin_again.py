@@ -1,0 +1,75 @@
+"""Button that cancels the run that is already in progress, and begins the same again."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from bot.cards import choices
+from bot.chat.context import ChatContext
+from bot.commands.setup_email import begin_known
+from jobs.clock import now
+from jobs.model import RunKind
+from jobs.runs.run import Event, Kind, Run
+from tests.unit.bot.actions.presses import PLANNED, SIGNED_IN, Begin, Said, press
+from tests.unit.bot.commands.typed_commands import pressed
+
+
+@pytest.fixture
+def fix(anna: ChatContext, begin: Begin) -> Run:
+    """Return a fix of a connected channel that waits."""
+    setup = begin(SIGNED_IN, PLANNED)
+    anna.services.store.end(setup, Event(Kind.FINISHED, now()))
+    begin_known(replace(anna, message="typed-1"), setup.channel, RunKind.FIX)
+    return anna.services.store.load(anna.services.channels.running(setup.channel.mailbox))
+
+
+def ask_again(ctx: ChatContext, fix: Run) -> None:
+    """Type the command of the fix once more."""
+    begin_known(replace(ctx, message="typed-9"), fix.channel, RunKind.FIX)
+
+
+def test_one_press_cancels_it_and_begins_again(anna: ChatContext, fix: Run, webex_script: Any):
+    """The card offers the press to a person who may cancel, and the press opens another fix.
+
+    The press that is handled again opens no third one.
+    """
+    ask_again(anna, fix)
+    again = {"do": "begin_again", "run": fix.id, "command": "fix"}
+    assert pressed(webex_script) == [{"do": "status"}, again]
+    for _ in range(2):
+        press(replace(anna, action_id="press-1", message="card-9"), **again)
+    running = anna.services.channels.running(fix.channel.mailbox)
+    runs = anna.services.store.runs_of_mailbox(fix.channel.mailbox)
+    assert (anna.services.store.load(fix.id).ended, running) == (Kind.CANCELLED, runs[-1].id)
+    assert [run.kind for run in runs] == [RunKind.SETUP, RunKind.FIX, RunKind.FIX]
+
+
+def test_nobody_else_is_offered_it_or_may_press_it(
+    anna: ChatContext, fix: Run, webex_script: Any, reply: Any, said: Said
+):
+    """A person who may not cancel the run gets no such button, and a forged press ends nothing."""
+    ben = replace(
+        anna, person=replace(anna.person, id="ben", email="ben@example.test"), room="room-2"
+    )
+    webex_script.on("GET", "/memberships", reply(200, {"items": [{"personId": "anna"}]}))
+    ask_again(ben, fix)
+    assert [each["do"] for each in pressed(webex_script)] == ["status"]
+    before = len(said())
+    press(replace(ben, action_id="press-1"), "begin_again", run=fix.id, command="fix")
+    assert anna.services.store.load(fix.id).ended is None
+    assert len(said()) == before + 1
+
+
+def test_the_card_is_edited_when_the_run_ends(
+    anna: ChatContext, fix: Run, webex_script: Any, reply: Any
+):
+    """The card that says that a run is in progress keeps no button after its end."""
+    webex_script.on("POST", "/messages", reply(body={"id": "posted-1"}))
+    ask_again(anna, fix)
+    anna.services.store.end(anna.services.store.load(fix.id), Event(Kind.FINISHED, now()))
+    run = anna.services.store.load(fix.id)
+    (over,) = choices.cards(run, anna.services)
+    assert (over.final, "begin_again" in str(over.card.content)) == (True, False)

@@ -98,7 +98,7 @@ def older_runs(store: RunStore) -> Iterator[str]:
         if entry.get("what") == Kind.OPENED:
             opened.add(run_id)
     for run_id, entries in told.items():
-        if store.length(run_id) and (lost := _lost(store, run_id, entries)):
+        if store.redis.exists(keys.run_events(run_id)) and (lost := _lost(store, run_id, entries)):
             yield f"{keys.run_events(run_id)} without entry {lost} of the audit trail"
 
 

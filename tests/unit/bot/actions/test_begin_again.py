@@ -51,9 +51,7 @@ def test_nobody_else_is_offered_it_or_may_press_it(
     anna: ChatContext, fix: Run, webex_script: Any, reply: Any, said: Said
 ):
     """A person who may not cancel the run gets no such button, and a forged press ends nothing."""
-    ben = replace(
-        anna, person=replace(anna.person, id="ben", email="ben@example.test"), room="room-2"
-    )
+    ben = replace(anna, person=replace(anna.person, id="ben", email="ben@example.test"))
     webex_script.on("GET", "/memberships", reply(200, {"items": [{"personId": "anna"}]}))
     ask_again(ben, fix)
     assert [each["do"] for each in pressed(webex_script)] == ["status"]

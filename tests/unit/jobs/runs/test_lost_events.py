@@ -124,9 +124,8 @@ def test_everything_that_the_worker_has_seen_is_added_again(worker: Worker):
     worker.store.append(worker.run.id, CHANGING)
     run = worker.others.load(worker.run.id)
     assert (worker.kinds(), run.approvals) == (["approved", "changing"], seen.approvals)
-    (approval,) = run.approvals.values()
     assert b'"approved"' in entry
-    assert trust.is_audited(worker.others, run.id, Scope.MAILBOX, approval)
+    trust.require_audited(worker.others, run)
 
 
 def test_a_read_adds_them_again(worker: Worker):

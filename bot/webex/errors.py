@@ -103,6 +103,7 @@ def sdk_errors() -> tuple[type[Exception], ...]:
         TypeError,
         AttributeError,
         AssertionError,
+        RecursionError,
     )
 
 

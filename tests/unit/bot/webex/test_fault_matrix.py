@@ -86,6 +86,7 @@ FAULTS: dict[str, tuple[tuple[int, bytes, dict[str, str]], type[WebexError], int
     "wrong JSON": ((200, b'{"items": [', {}), WebexError, 1),
     "HTML": ((200, b"<html>", WEB), WebexError, 1),
     "NUL bytes": ((200, b"\0" * 512, {}), WebexError, 1),
+    "JSON nested without end": ((200, b"[" * 100_000, {}), WebexError, 1),
     "JSON of another shape": ((200, b"42", {}), WebexError, 1),
     "401": ((401, b'{"message": "no"}', {}), WebexUnauthorizedError, 1),
     "403": ((403, b'{"message": "no"}', {}), WebexError, 1),

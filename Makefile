@@ -61,7 +61,7 @@ FAST := $(PYTEST) -p no:rerunfailures
 # Each part of the fast tests is one process, because the workers of xdist would take as long again to
 # collect all tests and to report each of them.
 test: $(STAMP)
-	@$(MAKE) --no-print-directory --jobs 2 --output-sync=target before-commit real
+	@$(MAKE) --no-print-directory --jobs 2 before-commit real
 
 before-commit: $(STAMP)
 	@$(MAKE) --no-print-directory lint
@@ -70,7 +70,7 @@ before-commit: $(STAMP)
 	@$(CLEAN) $(RUN) -m $(FAST) $(OTHERS) tests/faults
 
 real: $(STAMP)
-	@$(CLEAN) $(RUN) -m $(PYTEST) --before-commit -rfE --durations=25 --numprocesses $(WORKERS) --dist loadfile \
+	@$(CLEAN) $(RUN) -m $(PYTEST) --before-commit -p no:syrupy -rfE --durations=25 --numprocesses $(WORKERS) --dist loadfile \
 		--no-loadscope-reorder $(addprefix tests/,$(REAL))
 
 check: test

@@ -135,7 +135,9 @@ class Country:
 
 def signed_in(tenant_id: str) -> Event:
     """Return the event of the administrator's sign-in."""
-    return Event(Kind.SIGNED_IN, now(), account=Account(tenant_id, "admin", "admin@contoso.com"))
+    account = Account(tenant_id, "admin", "admin@contoso.com")
+    data = {"permissions": " ".join(GRAPH_SETUP_SCOPES)}
+    return Event(Kind.SIGNED_IN, now(), account=account, data=data)
 
 
 @dataclass

@@ -102,7 +102,7 @@ class Services(Runtime):
     def me(self) -> WebexPerson:
         """Return the bot's own account, requested from Webex once an hour.
 
-        The result is cached in Redis, because every job is a new process. It is cached per access
+        The result is cached in Redis for all processes. It is cached per access
         token, because another token may be another account.
         """
         read = self.redis.pipeline()

@@ -6,7 +6,7 @@ that class.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol, TypeVar
 
 from jobs.microsoft.discovery_cache import DiscoveryCache
@@ -55,14 +55,16 @@ def install(runtime: Runtime) -> None:
 
 
 def current(kind: type[R]) -> R:
-    """Return the process's container, which is of this class.
+    """Return a copy of the process's container, which is of this class.
+
+    What a job keeps in its copy ends with the job.
 
     Raises:
         RuntimeError: no container of this class is installed.
     """
     for found in _installed:
         if isinstance(found, kind):
-            return found
+            return replace(found)
     raise RuntimeError("no runtime: jobs run in `python -m bot worker`")
 
 

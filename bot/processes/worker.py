@@ -96,7 +96,7 @@ AT_FIRST_USE = (
     "encodings.ascii",
     "resource",
 )
-"""Modules that are imported at their first use, and so again in every job.
+"""Modules that are imported at their first use, and so again in every RQ worker.
 
 The bot, RQ, requests, dnspython and datetime import them at that time.
 """

@@ -134,7 +134,7 @@ class ApiAdapter(HTTPAdapter):
 def public_authorities() -> ssl.SSLContext:
     """Return the context that trusts the authorities of requests.
 
-    requests would read them for each connection, which takes 8 ms of each job.
+    requests would read them for each connection, which takes 8 ms.
     """
     context = create_urllib3_context()
     context.load_verify_locations(cafile=DEFAULT_CA_BUNDLE_PATH)

@@ -1,8 +1,8 @@
 """Regular expressions that are compiled at their first use.
 
 The patterns that recognize error texts take a tenth of a second to compile, and a process that
-meets no error needs none of them. The worker compiles them before it forks, so that no job does it
-again.
+meets no error needs none of them. The worker compiles them before it forks, so that its children do not
+do it again.
 """
 
 from __future__ import annotations

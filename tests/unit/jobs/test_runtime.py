@@ -27,7 +27,7 @@ def test_a_job_finds_what_is_installed(
     """
     made = runtime_of(work_settings)
     install(made)
-    assert current(Runtime) is made
+    assert current(Runtime) == made
     with pytest.raises(RuntimeError, match="python -m bot worker"):
         current(More)
     wider = More(made.settings, made.store, made.vault, made.listener)

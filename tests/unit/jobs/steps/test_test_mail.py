@@ -206,13 +206,9 @@ async def test_it_is_sent_again_when_the_policy_may_have_spread(
     given: Callable[..., StepContext], cloud: Any, sends: Settings
 ):
     """After a new policy, the bot sends another mail a minute after the first one failed."""
+    three, two = (now() - timedelta(minutes=count) for count in (3, 2))
     ctx = given(
-        changed={
-            "outbound_policy": now() - timedelta(minutes=3),
-            "test_mail": now() - timedelta(minutes=2),
-        },
-        waits={"test_mail": 1},
-        settings=sends,
+        changed={"outbound_policy": three, "test_mail": two}, waits={"test_mail": 1}, settings=sends
     )
     cloud.on(TRACE, [row(ctx, MAILBOX)], [row(ctx, COPY, "failed")])
     cloud.on(

@@ -13,7 +13,7 @@ CLEAN := env -u PYTHONDONTWRITEBYTECODE -u SSL_CERT_FILE -u SSL_CERT_DIR -u REQU
 CORE = $(shell $(RUN) -c 'import sys; print("ctrace" if "$(BRANCHES)" or sys.version_info < (3, 12) else "sysmon")')
 COVERED = COVERAGE_CORE=$(CORE) COVERAGE_FILE="$(CURDIR)/.coverage" COVERAGE_PROCESS_START="$(CURDIR)/pyproject.toml"
 
-.PHONY: help install demo practice site test test-all golden before-commit real branches quick quick-bot quick-jobs quick-others quick-random lint unit check diagnose chaos watch bench scale practice-serve audit docs lock sbom clean
+.PHONY: help install demo practice site test test-all golden before-commit real branches quick quick-bot quick-jobs quick-others quick-random lint unit check diagnose chaos fuzz watch bench scale practice-serve audit docs lock sbom clean
 
 help:
 	@echo "make demo            play the whole conversation on this machine, with the real processes and a practice cloud"
@@ -28,6 +28,7 @@ help:
 	@echo "make check           the same as make test"
 	@echo "make diagnose        /check on every named fault, on pairs of them and on healthy channels (about ten minutes)"
 	@echo "make chaos           kill workers 200 times and pause them 60 times at every side effect of a setup (about an hour)"
+	@echo "make fuzz            odd answers of the clouds, files and inputs, from a seed (SEED=n repeats, ROUNDS=n lengthens)"
 	@echo "make watch           a quarter of the watch in virtual time, the faults it notices, and its load (about an hour)"
 	@echo "make bench           measure webhook answers and the overlap of work"
 	@echo "make scale           measure throughput and cost with 5,000 channels and 1, 2 and 4 workers (SIZE=short: fewer events)"
@@ -122,6 +123,9 @@ diagnose: $(STAMP)
 
 chaos: $(STAMP)
 	@$(CLEAN) $(RUN) -m practice chaos $(if $(KILLS),--kills $(KILLS)) $(if $(PAUSES),--pauses $(PAUSES)) $(if $(SEED),--seed $(SEED))
+
+fuzz: $(STAMP)
+	@$(CLEAN) SEED=$(SEED) ROUNDS=$(ROUNDS) $(RUN) -m pytest -p no:cacheprovider -p no:rerunfailures tests/fuzz $(if $(TESTS),-k "$(TESTS)")
 
 watch: $(STAMP)
 	@$(CLEAN) $(RUN) -m bench watch watchfaults watchload

@@ -74,7 +74,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
-    """Leave out the modules that CONTRIBUTING.md names, if the option says so."""
+    """Leave out the fuzzing unless its path is given, and what only make test-all runs."""
+    if collection_path == TESTS / "fuzz":
+        return "fuzz" not in str(config.args) or None
     if not config.getoption("before_commit"):
         return None
     named = ONLY_IN_TEST_ALL.findall((TESTS.parent / "CONTRIBUTING.md").read_text("utf-8"))

@@ -1,11 +1,7 @@
-"""Random inputs in every field of a card, through the handling of a press.
-
-``FUZZ_SEED`` chooses the inputs, and ``FUZZ_ROUNDS`` their number.
-"""
+"""Random inputs in every field of a card, through the handling of a press."""
 
 from __future__ import annotations
 
-import os
 import random
 from collections.abc import Callable
 from typing import Any
@@ -18,10 +14,10 @@ from bot.chat.audience import mark_members_checked
 from bot.services import Services
 from jobs.runs.run import Kind, Run
 from tests.fixtures.webex_script import Reply, WebexScript, receive
+from tests.fuzz.conftest import ROUNDS, SEED
 from tests.security.verbs import FIELDS, HOSTILE, STRANGE
 from tests.unit.bot.actions.presses import PLANNED, SIGNED_IN
 
-SEED, ROUNDS = int(os.environ.get("FUZZ_SEED", "1")), int(os.environ.get("FUZZ_ROUNDS", "150"))
 ODD: tuple[Any, ...] = (
     *STRANGE.values(),
     *("", " ", "plan-1\u200b", "PLAN-1", "plan-1\x00", "0", "-1", "1e999", "\ud800", "[" * 20_000),
@@ -72,7 +68,7 @@ def test_card_inputs(
     Presses in the run of their card are among them, and presses in no run.
     """
     chance, verbs = random.Random(SEED), sorted(actions())  # noqa: S311  not for secrets
-    for number in range(ROUNDS):
+    for number in range(150 * ROUNDS):
         services.redis.flushdb()
         mark_members_checked(services, "room-1")
         run = begin(SIGNED_IN, PLANNED)
@@ -82,7 +78,7 @@ def test_card_inputs(
             inputs["run"] = run.id
         press(webex_script, str(number), {**inputs, "do": verb})
         broken = [words for _, words in said() if text("notice.broken_title") in words]
-        assert broken == [], f"FUZZ_SEED={SEED}, round {number}, {verb}: {inputs!r:.2000}"
+        assert broken == [], f"SEED={SEED}, round {number}, {verb}: {inputs!r:.2000}"
         events = services.redis.lrange(f"run:{run.id}:events", 0, -1)
         assert [each for each in events if f'"{Kind.APPROVED}"'.encode() in each] == [], inputs
 

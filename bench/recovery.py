@@ -20,7 +20,7 @@ from jobs.runs.run import Event, Kind
 from jobs.storage import codec
 from practice.actors import REQUESTER
 from practice.client import NotSeenError
-from practice.processes import grandchildren, parent
+from practice.processes import at_work
 from practice.scenario import Scenario
 from practice.stack import Stack
 
@@ -76,15 +76,11 @@ def _measure(kill: Callable[[Stack], None]) -> float:
 
 
 def _kill_one(stack: Stack) -> None:
-    """Kill one worker and its job's process.
-
-    The job's process is the only one whose parent is a child of the supervisor.
-    """
+    """Kill the worker that has the run."""
     supervisor = stack.processes["worker"].running
     if supervisor is None:
         raise RuntimeError("the worker does not run")
-    horses = grandchildren(supervisor.pid)
-    for pid in [*{parent(pid) for pid in horses}, *horses]:
+    for pid in at_work(supervisor.pid, stack.ports.redis):
         os.kill(pid, signal.SIGKILL)
 
 

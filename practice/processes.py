@@ -11,11 +11,13 @@ import shlex
 import signal
 import subprocess
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import Protocol
+
+from redis import Redis
 
 from practice.patience import patient
 
@@ -126,30 +128,21 @@ def session(leader: int) -> Iterator[int]:
     yield leader
 
 
-def grandchildren(leader: int) -> list[int]:
-    """Return the processes of a session whose parent is a child of the leader.
-
-    For the worker these are the processes that run jobs.
-    """
-    return [pid for pid in session(leader) if parent(parent(pid)) == leader]
-
-
-def between(leader: int, pids: Iterable[int]) -> set[int]:
-    """Return the parents of these processes that are children of the leader.
-
-    A process that has ended has no parent, so it adds nothing.
-    """
-    return {each for pid in pids if parent(each := parent(pid)) == leader}
+def at_work(leader: int, redis_port: int) -> set[int]:
+    """Return the processes of a session that hold a lock of the bot, because they work."""
+    with Redis(port=redis_port) as redis:
+        tokens = redis.hvals("locks:held")
+    return {int(token.split(b"/")[1]) for token in tokens} & set(session(leader))
 
 
-def parent(pid: int) -> int:
-    """Return the parent of a process, or 0 if the process does not exist."""
-    try:
-        return int(
-            (Path("/proc") / str(pid) / "stat").read_text("utf-8").rpartition(")")[2].split()[1]
-        )
-    except (OSError, IndexError):
-        return 0
+def jobs_begun(redis_port: int) -> set[bytes]:
+    """Return the jobs of RQ that a worker has begun and not ended."""
+    with Redis(port=redis_port) as redis:
+        queued = {
+            job for queue in redis.smembers("rq:queues") for job in redis.lrange(queue, 0, -1)
+        }
+        every = {key.removeprefix(b"rq:job:") for key in redis.scan_iter("rq:job:*")}
+    return every - queued
 
 
 @cache

@@ -12,13 +12,12 @@ import threading
 import time
 from dataclasses import dataclass, field
 from datetime import datetime
-from pathlib import Path
 from typing import Any, Final
 
 from practice.chaos.kills import CARDS, HERE, HOLD_S, Kill, Question, Victim
 from practice.chaos.relay import Relay
 from practice.client import People
-from practice.processes import between, grandchildren
+from practice.processes import at_work, jobs_begun
 from practice.stack import Stack
 
 POLL_S: Final = 0.05
@@ -104,22 +103,19 @@ class Killer:
         return True
 
     def _strike(self, kill: Kill) -> float | None:
-        leader = self.stack.processes["worker"].running
-        jobs = grandchildren(leader.pid) if leader else []
+        leader, port = self.stack.processes["worker"].running, self.stack.ports.redis
+        workers = at_work(leader.pid, port) if leader else set()
         if kill.victim in {Victim.ALL, Victim.HOST}:
             self.stack.kill("worker", signal.SIGKILL, whole=True)
             died = time.time()
             self.stack.processes["worker"].stop()
             self._replace(kill)
         else:
-            workers = (
-                between(leader.pid, jobs) if leader and kill.victim is Victim.WORKER else set()
-            )
-            for pid in (*workers, *jobs):
+            for pid in workers:
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGKILL)
             died = time.time()
-        return self._until_work(kill, died) if jobs else 0.0
+        return self._until_work(kill, died) if workers else 0.0
 
     def _replace(self, kill: Kill) -> None:
         """Start the killed worker again, or start a worker of another host."""
@@ -159,7 +155,7 @@ class Pauser(Killer):
     thaws: bool = False
     stopped: threading.Event = field(init=False, default_factory=threading.Event)
     _at: float = field(init=False, default=0.0)
-    _jobs: list[int] = field(init=False, default_factory=list)
+    _jobs: set[bytes] = field(init=False, default_factory=set)
 
     def thaw(self) -> None:
         """Let the stopped worker run again, and wait until its jobs have ended."""
@@ -171,13 +167,12 @@ class Pauser(Killer):
             time.sleep(ON_ITS_WAY_S)  # the worker finds the answer when it goes on
         self.stack.kill("worker", signal.SIGCONT, whole=True)
         until = time.monotonic() + JOBS_END_S
-        while any(map(_is_there, self._jobs)) and time.monotonic() < until:
+        while self._jobs & jobs_begun(self.stack.ports.redis) and time.monotonic() < until:
             time.sleep(POLL_S)
         time.sleep(HOLD_S)  # a call that they have sent is carried out by now
 
     def _strike(self, kill: Kill) -> float | None:
-        leader = self.stack.processes["worker"].running
-        self._jobs = grandchildren(leader.pid) if leader else []
+        self._jobs = jobs_begun(self.stack.ports.redis)
         self.stack.kill("worker", signal.SIGSTOP, whole=True)
         self._at, stopped = time.monotonic(), time.time()
         self._replace(kill)
@@ -186,10 +181,6 @@ class Pauser(Killer):
         if self.thaws:
             self.thaw()
         return seconds
-
-
-def _is_there(pid: int) -> bool:
-    return Path(f"/proc/{pid}").exists()
 
 
 def _is_work(call: dict[str, Any], kill: Kill) -> bool:

@@ -37,19 +37,17 @@ class When(StrEnum):
 class Victim(StrEnum):
     """Processes that a kill ends.
 
-    * JOB is the process of the job.
-    * WORKER is that process with its RQ worker.
+    * WORKER is the RQ worker that has a job.
     * ALL is everything of ``python -m bot worker``, which is started again.
     * HOST is the same as ALL, but another host takes over.
     """
 
-    JOB = "job"
     WORKER = "worker"
     ALL = "all"
     HOST = "host"
 
 
-HERE: Final = (Victim.JOB, Victim.WORKER, Victim.ALL)
+HERE: Final = (Victim.WORKER, Victim.ALL)
 """Kinds of killed processes after which the same host continues."""
 
 

@@ -18,7 +18,7 @@ from redis import Redis
 from jobs.runs.deaths import MOST
 from practice.client import People
 from practice.conversation import Walk, words
-from practice.processes import grandchildren, parent, session
+from practice.processes import at_work, session
 from practice.stack import Stack
 from tests.fixtures.waiting import until
 
@@ -42,9 +42,8 @@ def leader(stack: Stack) -> int:
 
 
 def children(stack: Stack) -> list[int]:
-    """Return the ids of the processes that the worker has started, without those of jobs."""
-    top = leader(stack)
-    return [pid for pid in session(top) if parent(pid) == top]
+    """Return the ids of the processes that the worker has started."""
+    return [pid for pid in session(leader(stack)) if pid != leader(stack)]
 
 
 def test_each_process_of_the_worker_is_killed_once(stack: Stack, walk: Walk) -> None:
@@ -77,7 +76,7 @@ def is_given_up(stack: Stack, redis: Redis, run_id: str) -> bool:
 
 @contextlib.contextmanager
 def no_memory_for_calls(stack: Stack, people: People) -> Iterator[list[int]]:
-    """Kill each job that waits for the answer to its call about applications.
+    """Kill each worker that waits for the answer to its call about applications.
 
     Yield a list with one entry for each kill.
     """
@@ -88,7 +87,7 @@ def no_memory_for_calls(stack: Stack, people: People) -> Iterator[list[int]]:
         while not over.wait(POLL_S):
             left = driver.control("GET", "faults")["items"]
             if left and left[0]["times"] < MANY - len(killed):
-                for pid in grandchildren(leader(stack)):
+                for pid in at_work(leader(stack), stack.ports.redis):
                     with contextlib.suppress(ProcessLookupError):
                         os.kill(pid, signal.SIGKILL)
                 killed.append(MANY - left[0]["times"])

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from practice.processes import Process, between, procfile, session, words
+from practice.processes import Process, procfile, session, words
 from tests.fixtures.waiting import until
 
 FORKING = (
@@ -72,14 +71,3 @@ def test_a_signal_reaches_the_process_itself(tmp_path: Path) -> None:
         process.start()
     process.kill(signal.SIGKILL)
     assert process.stop() == -signal.SIGKILL
-
-
-def test_of_a_process_that_has_ended_there_is_no_parent_to_kill():
-    """A process that has ended has no parent that could be killed.
-
-    A signal to process 0 would go to everybody in the sender's group.
-    """
-    child = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
-    mine, there = os.getpid(), between(os.getppid(), [child.pid])
-    child.communicate(b"\n")
-    assert (there, between(os.getppid(), [child.pid])) == ({mine}, set())

@@ -193,7 +193,7 @@ def test_callbacks(browser: FlaskClient, services: Services, query: dict[str, st
             Flow(
                 kind,
                 run.id,
-                json.dumps({"state": state, "nonce": "n", "code_verifier": "v"}),
+                json.dumps({"state": state, "nonce": "n", "code_verifier": "v", "permissions": []}),
                 fingerprint(secret),
             ),
         )

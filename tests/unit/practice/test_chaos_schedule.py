@@ -115,7 +115,7 @@ def test_the_practice_cloud_knows_every_fault(when: When):
     A kill before the call prevents its effect, and one inside or after it leaves the call carried
     out.
     """
-    faults = [from_json(Kill(Victim.JOB, effect, when).fault()) for effect in EFFECTS]
+    faults = [from_json(Kill(Victim.WORKER, effect, when).fault()) for effect in EFFECTS]
     assert {(bool(f.delay_s), bool(f.late_s), f.reset) for f in faults} == {
         {
             When.BEFORE: (True, False, True),
@@ -210,7 +210,10 @@ def test_the_table_has_a_line_for_each_and_the_sum(capsys: pytest.CaptureFixture
     The line of each run is printed when that run ends.
     """
     score = Score(2, runs(1))
-    for kill, seconds in ((Kill(Victim.ALL, EFFECTS[0]), 2.0), (Kill(Victim.JOB, pause=1.0), 3.5)):
+    for kill, seconds in (
+        (Kill(Victim.ALL, EFFECTS[0]), 2.0),
+        (Kill(Victim.WORKER, pause=1.0), 3.5),
+    ):
         score.add(Outcome((Hit(kill, seconds),), seconds=9.0))
     lines = table(score).splitlines()
     assert (len(lines), lines[-1].split()) == (

@@ -138,7 +138,7 @@ class Story:
         press("Generate Token")
         press("Accept", hands.page.locator("#ask"))
         form.get_by_text("Press Save.").wait_for()
-        hands.sees("the token is saved")
+        hands.sees("the token was generated")
         press("Save")
         form.get_by_text("Saved.", exact=True).wait_for()
         press("Register To Webex Engage")

@@ -55,7 +55,7 @@ practice: $(STAMP)
 
 PYTEST := pytest --quiet -p no:cacheprovider
 # Tests of real processes wait more than they compute, so there are more workers than cores.
-WORKERS ?= 3
+WORKERS ?= 5
 REAL := browser chaos foreign journeys processes security
 FAST := $(PYTEST) -p no:rerunfailures
 
@@ -71,7 +71,7 @@ before-commit: $(STAMP)
 	@$(CLEAN) $(RUN) -m $(FAST) $(OTHERS) tests/faults
 
 real: $(STAMP)
-	@$(CLEAN) $(RUN) -m $(PYTEST) --before-commit -p no:syrupy -rfE --durations=25 --numprocesses $(WORKERS) --dist loadfile \
+	@$(CLEAN) $(RUN) -m $(PYTEST) --before-commit -m "not slow" -p no:syrupy -rfE --durations=25 --numprocesses $(WORKERS) --dist loadfile \
 		--no-loadscope-reorder $(addprefix tests/,$(REAL))
 
 check: test

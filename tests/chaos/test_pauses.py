@@ -124,7 +124,13 @@ def test_a_worker_that_goes_on_after_an_undo_changes_nothing(
     assert over_and_failed(stack, since) == (["LeaseLostError"], [])
 
 
-@pytest.mark.parametrize("question", QUESTIONS, ids=lambda each: each.name)
+@pytest.mark.parametrize(
+    "question",
+    [
+        *(pytest.param(each, marks=pytest.mark.slow, id=each.name) for each in QUESTIONS[:-1]),
+        pytest.param(QUESTIONS[-1], id=QUESTIONS[-1].name),
+    ],
+)
 def test_a_worker_that_is_stopped_at_a_question_for_its_lease_changes_nothing(
     stack: Stack, people: People, relay: Relay, connected: Walk, question: Question
 ) -> None:

@@ -12,6 +12,7 @@ from redis import Redis
 from practice.client import People
 from practice.conversation import Walk, fresh, space, words
 from practice.stack import Stack
+from tests.security.redis_writer import Writer, run_of
 
 Json = dict[str, Any]
 ANSWERS_S = 40.0
@@ -89,3 +90,24 @@ def new_walk(people: People) -> Iterator[Callable[..., Walk]]:
 
     yield make
     people.control("DELETE", "faults")
+
+
+@pytest.fixture(scope="module")
+def writer(stack: Stack) -> Iterator[Writer]:
+    """Intruder with access to the stack's Redis."""
+    redis = Redis(port=stack.ports.redis)
+    yield Writer(stack, redis)
+    redis.close()
+
+
+@pytest.fixture
+def planned(people: People, new_walk: Callable[..., Walk]) -> Iterator[tuple[Walk, str, str]]:
+    """Walk whose run waits for both approvals, with the ids of run and plan.
+
+    The walk is canceled at the end.
+    """
+    fresh(people, dehydrated=True)
+    walk = new_walk()
+    run, plan = run_of(walk.plan())
+    yield walk, run, plan
+    walk.type(f"/cancel {walk.mailbox}")

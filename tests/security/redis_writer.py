@@ -20,6 +20,7 @@ from practice.stack import Stack
 from tests.fixtures.waiting import LIMIT_S
 
 FOREIGN = "was not made by this bot. Nothing more is done"
+OLDER = "has set the run back to an older state. Nothing more is done"
 Json = dict[str, Any]
 
 

@@ -6,8 +6,7 @@ The real web and worker processes run. docs/security.md has a row for each test.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
-from functools import partial
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -19,37 +18,14 @@ from jobs.runs.audit_entries import About
 from jobs.runs.channel_index import Record
 from jobs.runs.run import Event, Kind
 from jobs.storage import codec, keys
-from practice.client import People, does
-from practice.conversation import Walk, fresh, words
-from practice.stack import Stack
-from tests.security.redis_writer import FOREIGN, Writer, run_of, stopped
+from practice.client import does
+from practice.conversation import Walk, words
+from tests.security.redis_writer import FOREIGN, OLDER, Writer, run_of, stopped
 
-OLDER = "has set the run back to an older state. Nothing more is done"
 COLLEAGUE = "colleague@contoso.com"
 EVIL = "copies@evil.example"
 Json = dict[str, Any]
 NewWalk = Callable[..., Walk]
-
-
-@pytest.fixture(scope="module")
-def writer(stack: Stack) -> Iterator[Writer]:
-    """Intruder with access to the stack's Redis."""
-    redis = Redis(port=stack.ports.redis)
-    yield Writer(stack, redis)
-    redis.close()
-
-
-@pytest.fixture
-def planned(people: People, new_walk: NewWalk) -> Iterator[tuple[Walk, str, str]]:
-    """Walk whose run waits for both approvals, with the ids of run and plan.
-
-    The walk is canceled at the end.
-    """
-    fresh(people, dehydrated=True)
-    walk = new_walk()
-    run, plan = run_of(walk.plan())
-    yield walk, run, plan
-    walk.type(f"/cancel {walk.mailbox}")
 
 
 def forwards_elsewhere(run: str, redis: Redis) -> list[bytes]:
@@ -59,33 +35,6 @@ def forwards_elsewhere(run: str, redis: Redis) -> list[bytes]:
     assert known is not None
     address = known.forwarding_address.encode()
     return [line.replace(address, EVIL.encode()) for line in lines]
-
-
-def test_the_trail_is_set_back(
-    planned: tuple[Walk, str, str], writer: Writer, new_walk: NewWalk
-) -> None:
-    """An earlier true state of the trail, with its true seal, is noticed by the running worker.
-
-    The log, ``doctor``, ``audit --full`` and the card of ``/audit`` name the loss.
-    """
-    walk, _, _ = planned
-    lines, head = writer.redis.lrange("audit:entries", 0, -1), writer.redis.get("audit:head")
-    for mailbox in ("service@contoso.com", "info@contoso.com"):  # seen, and seen again later
-        other = new_walk(mailbox)
-        other.ask()
-        other.type(f"/cancel {mailbox}")
-        length = writer.redis.llen("audit:entries")
-        walk.people.until("a checkpoint", partial(writer.is_checked, length), 90)
-    before = len(writer.trail("audit_doubted"))
-    with writer.redis.pipeline() as pipe:
-        pipe.delete("audit:entries").rpush("audit:entries", *lines).set("audit:head", head)
-        pipe.execute()
-    walk.people.until("the doubt", lambda: len(writer.trail("audit_doubted")) > before, 90)
-    walk.type("/audit")
-    walk.saying("The trail is broken at entry")
-    assert "WRONG  audit trail: broken at entry" in writer.command("doctor").stdout
-    assert writer.command("audit", "--full").returncode == 1
-    assert "audit entries are missing" in writer.stack.processes["worker"].log.read_text()
 
 
 @pytest.mark.parametrize("scope", ["mailbox", "tenant"])
@@ -267,43 +216,6 @@ def test_entries_of_lists_and_locks(planned: tuple[Walk, str, str], writer: Writ
     assert walk.mailbox in words(walk.type("/status"))
     writer.redis.zrem("events:due", "forged")
     writer.redis.delete("event:forged")
-
-
-def test_an_older_state_of_a_run(planned: tuple[Walk, str, str], writer: Writer) -> None:
-    """An approved run that was canceled and undone changes nothing if somebody brings it back.
-
-    Its true events up to the approval, its sign-in and its place on the due list are brought back.
-    The space is told that the run was stopped, and ``doctor`` and ``audit --full`` name the run.
-    """
-    walk, run, _ = planned
-    walk.approve()
-    walk.card("a consent card", "look_again", link=True, seconds=60)
-    lease = keys.run_lock(run)
-    walk.people.until("no worker has the run", lambda: not writer.redis.exists(lease))
-    lines = writer.redis.lrange(f"run:{run}:events", 0, -1)
-    session = writer.redis.get(f"sealed:session:{run}")
-    approved = max(
-        place for place, raw in enumerate(lines) if codec.load(raw, Event).kind is Kind.APPROVED
-    )
-    walk.type(f"/cancel {walk.mailbox}")
-    walk.people.look()
-    walk.since = walk.people.change
-    walk.type(f"/undo {walk.mailbox}")
-    walk.open(walk.card("a sign-in card", "ask_administrator", link=True))
-    walk.approve(walk.card("the plan of the undo", "approve"))
-    walk.saying("is disconnected: the previous values are restored", 90)
-    assert f"run:{run}:events" not in writer.command("doctor").stdout
-    tenant, made = walk.people.control("GET", "tenants/contoso.com"), walk.writes()
-    writer.redis.delete(f"run:{run}:events")
-    writer.redis.rpush(f"run:{run}:events", *lines[: approved + 1])
-    writer.redis.set(f"sealed:session:{run}", session)
-    writer.redis.zadd("runs:open", {run: time.time()})
-    writer.wake(run)
-    stopped(walk, OLDER)
-    assert (walk.people.control("GET", "tenants/contoso.com"), walk.writes()) == (tenant, made)
-    assert f"run:{run}:events without entry" in writer.command("doctor").stdout
-    told = writer.command("audit", "--full")
-    assert (told.returncode, f"run:{run}:events without entry" in told.stderr) == (1, True)
 
 
 def test_what_cannot_be_prevented_shows(planned: tuple[Walk, str, str], writer: Writer) -> None:

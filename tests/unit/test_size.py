@@ -27,7 +27,7 @@ RATCHETS: dict[tuple[str, ...], dict[str, float]] = {
         "docstrings, %": 33.0,
     },
     ("practice",): {"code": 16_627},
-    ("tests",): {"code": 65_830},
+    ("tests",): {"code": 65_836},
     ("bench", "tools"): {"code": 3_806},
 }
 """Greatest value of each figure, by the folders that it counts."""

@@ -62,7 +62,7 @@ def test_an_idle_worker_says_nothing(lines: Lines, redis: Redis):
 
     RQ itself writes none at all.
     """
-    until(lambda: "webhooks" in {each["event"] for each in lines()})
+    until(lambda: {"webhooks", "data"} <= {each["event"] for each in lines()})
     before = lines()
     for _ in range(ROUNDS):
         last = beats(redis)

@@ -1,8 +1,7 @@
 """Time from the webhook to the first card, with a Webex that answers at once.
 
 It is measured from the moment the practice Webex sends the signed webhook to the moment the card's
-``POST /messages`` reaches it. In between are the web process, Redis, a worker that forks a process
-for the job, and the requests to Webex that the card needs.
+``POST /messages`` reaches it. In between are the web process, Redis, a worker, and the requests to Webex that the card needs.
 
 There are two baselines in the same run. One is a stock RQ worker behind a bare route, which asks Webex
 nothing and posts one card (:mod:`bench.stock`). The other makes the product's requests one after the
@@ -89,7 +88,7 @@ def _show(
         ("baseline: the questions alone", *_shares(floor)),
     ]
     table(
-        f"First card, {SAMPLES} commands, ms after the webhook was sent (a process is forked for each)",
+        f"First card, {SAMPLES} commands, ms after the webhook was sent",
         ("until", "p50", "p95", "max"),
         rows,
     )

@@ -219,8 +219,8 @@ class ConnectFormView:
     The secret is shown behind ``secret_url``. ``secret_stays`` means that the form keeps its
     present secret. ``page_url`` is the address of Webex Connect, or empty. ``login_id`` is the user
     who signs in if that is not the mailbox's address. ``token_read`` and ``registered_read`` mean
-    that nobody has confirmed the token or the registration, which the bot has read. ``login_open`` means that it is a description
-    of a user who has not been named. ``next_turn`` is who acts once the form is filled in, and
+    that nobody has confirmed the token or the registration, which the bot has read. ``login_open``
+    means that it is a description of a user who has not been named. ``next_turn`` is who acts once the form is filled in, and
     ``next_words`` what that person does.
     """
 

@@ -56,14 +56,14 @@ class Timers:
         """
         over = threading.Event()
         with signals_blocked(STOPS):
-            beside = threading.Thread(target=(slow or Timers()).run_until, args=(over,))
-            beside.start()
+            waiting = threading.Thread(target=(slow or Timers()).run_until, args=(over,))
+            waiting.start()
             try:
                 while wait_for(STOPS, self.tick()) == signal.SIGALRM:
                     pass
             finally:
                 over.set()
-                beside.join()
+                waiting.join()
         return 0
 
     def run_until(self, over: threading.Event) -> None:

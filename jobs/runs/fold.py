@@ -264,7 +264,7 @@ def _ended(run: Run, event: Event) -> Run:
 
 
 def _unreadable(_: Run, event: Event) -> Run:
-    raise ValueError(event.kind)  # a gap: nobody knows what the event has changed
+    raise ValueError(event.kind)  # a gap: the event may have changed anything
 
 
 def _problem(event: Event) -> Problem:

@@ -89,7 +89,7 @@ def _update(services: Services, run: Run, wanted: DesiredCard, shown: PostedCard
     """Update a card that Webex shows; a minor update waits until the card may be edited again."""
     urgent = _must_not_wait(wanted, shown)
     minor = not (urgent or wanted.retires)
-    if minor and not _has_minor_edit_left(wanted, shown):
+    if minor and not (shown.minor < MINOR_MOST and _has_edit_left(wanted, shown)):
         return _skip_update(services, run, wanted, shown)
     if (wait := _pause_s(services, run, wanted, shown, urgent=urgent)) > 0:
         return wait
@@ -106,14 +106,9 @@ def _pause_s(
         at_once = wanted.final or (wanted.first_at_once and shown.edits == 0)
         calm = wanted.prompt == "" and not at_once
         return _calm_s(services, run, wanted) if calm else 0
-    return (shown.at + _interval(wanted, shown) - now()).total_seconds()
-
-
-def _interval(wanted: DesiredCard, shown: PostedCard) -> timedelta:
-    """Return the shortest time between the last edit and an update that is not urgent."""
-    if wanted.retires:
-        return MIN_EDIT_INTERVAL
-    return timedelta(seconds=MINOR_INTERVAL_S * 4**shown.minor)
+    minor = timedelta(seconds=MINOR_INTERVAL_S * 4**shown.minor)
+    interval = MIN_EDIT_INTERVAL if wanted.retires else minor
+    return (shown.at + interval - now()).total_seconds()
 
 
 def _calm_s(services: Services, run: Run, wanted: DesiredCard) -> float:
@@ -126,11 +121,6 @@ def _calm_s(services: Services, run: Run, wanted: DesiredCard) -> float:
 
 def _calm_field(slot: str) -> str:
     return f"{slot}:calm"
-
-
-def _has_minor_edit_left(wanted: DesiredCard, shown: PostedCard) -> bool:
-    """Return whether the card has an edit left for an update that is not urgent."""
-    return shown.minor < MINOR_MOST and _has_edit_left(wanted, shown)
 
 
 def _has_edit_left(wanted: DesiredCard, shown: PostedCard) -> bool:
@@ -176,14 +166,18 @@ def _post(
 
     Webex may have accepted an earlier post although its answer was lost. The message of that post
     is then looked for (:mod:`bot.cards.unconfirmed`). If it is not found, the next post is delayed,
-    and longer after each answer that was lost.
+    and longer after each answer that was lost. A card that only withdraws a request is not posted.
     """
     doubt = unconfirmed.load(services, run.id, wanted.slot)
     posted = unconfirmed.find(services, run, wanted, doubt) if doubt else None
     if posted is None:
         if doubt and (wait := doubt.wait_s) > 0:
             return wait
-        posted = _send(services, run, wanted, _edits_before(shown), doubt)
+        if wanted.retires:
+            unconfirmed.save(services, run.id, wanted.slot, None)
+            return 0
+        edits = NO_EDITS if shown and shown.never_edited else 0
+        posted = _send(services, run, wanted, edits, doubt)
     with services.redis.pipeline() as pipe:
         _set_aside(services, pipe, run.id, wanted.to, shown)
         pipe.execute()
@@ -191,14 +185,6 @@ def _post(
     if shown is not None or not is_up_to_date(wanted, posted):
         services.cards.request(run.id)
     return 0
-
-
-def _edits_before(shown: PostedCard | None) -> int:
-    """Return the edit count that a new card starts with.
-
-    A card that replaces one which Webex never allowed to be edited counts as not editable either.
-    """
-    return NO_EDITS if shown and shown.never_edited else 0
 
 
 def _send(
@@ -283,7 +269,7 @@ def _edit(services: Services, run: Run, wanted: DesiredCard, shown: PostedCard) 
     """
     counted = replace(shown, edits=shown.edits + 1, tried=True)
     try:
-        room = _room(services, shown)
+        room = shown.room or services.webex.message(shown.message, fresh=False).room_id
         _note(services, run.id, wanted.slot, counted)
         services.messenger.edit(shown.message, room, wanted.card.text, wanted.card.content)
     except WebexError as error:
@@ -330,11 +316,6 @@ def _is_elsewhere(services: Services, shown: PostedCard, error: WebexError) -> b
         if unseen.status not in {FORBIDDEN, NOT_FOUND}:
             raise
         return True
-
-
-def _room(services: Services, shown: PostedCard) -> str:
-    """Return the room of the card, and ask Webex for the room if it is not known yet."""
-    return shown.room or services.webex.message(shown.message, fresh=False).room_id
 
 
 def _post_instead(

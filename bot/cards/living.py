@@ -22,11 +22,11 @@ from bot.cards.presenters.card_state import (
     LIVING,
     THREAD,
     DesiredCard,
-    PostedCard,
     desired_card,
     marked,
     posted_cards,
     slot_of,
+    slots_in_doubt,
 )
 from bot.services import Services
 from jobs.model import Text
@@ -55,19 +55,21 @@ CALM = ("undone", "done", "ended", "mail", "progress", "plan", "signin")
 
 
 def living_cards(run: Run, services: Services, wanted: list[DesiredCard]) -> list[DesiredCard]:
-    """Return the card of every place, and the last edit of each message that has a successor."""
-    kept = posted_cards(services, run.id)
+    """Return the card of every place, and the last edit of each message that has a successor.
+
+    A post that Webex has not confirmed counts as a card that is shown.
+    """
+    posted = posted_cards(services, run.id)
+    kept = posted.keys() | slots_in_doubt(services, run.id)
     places = _by_place(wanted, kept).items()
     shown = [_of_place(run, to, cards, kept) for to, cards in places]
     return [
         *filter(None, shown),
-        *(_below(run, slot) for slot in kept if slot.startswith(f"{EARLIER}:")),
+        *(_below(run, slot) for slot in posted if slot.startswith(f"{EARLIER}:")),
     ]
 
 
-def _by_place(
-    wanted: list[DesiredCard], kept: dict[str, PostedCard]
-) -> dict[str, dict[str, DesiredCard]]:
+def _by_place(wanted: list[DesiredCard], kept: set[str]) -> dict[str, dict[str, DesiredCard]]:
     """Return the wanted cards of each place, by slot.
 
     A place that shows a card already is included even if no card is wanted there any more.
@@ -75,14 +77,14 @@ def _by_place(
     by_place: dict[str, dict[str, DesiredCard]] = {THREAD: {}}
     for card in wanted:
         by_place.setdefault(card.to, {})[card.slot] = card
-    for slot in kept:
+    for slot in sorted(kept):
         if slot.startswith(f"{LIVING}-direct:"):
             by_place.setdefault(slot.partition(":")[2], {})
     return by_place
 
 
 def _of_place(
-    run: Run, to: str, cards: dict[str, DesiredCard], kept: dict[str, PostedCard]
+    run: Run, to: str, cards: dict[str, DesiredCard], kept: set[str]
 ) -> DesiredCard | None:
     """Return the card of a place, or None if there is nothing to show there."""
     if to != THREAD:
@@ -92,7 +94,7 @@ def _of_place(
 
 
 def _of_person(
-    run: Run, to: str, cards: dict[str, DesiredCard], kept: dict[str, PostedCard]
+    run: Run, to: str, cards: dict[str, DesiredCard], kept: set[str]
 ) -> DesiredCard | None:
     """Return the 1:1 card of a person, which stays without a request once its request is over."""
     asking = [card for card in cards.values() if card.prompt != ""]
@@ -125,24 +127,15 @@ def _of_thread(run: Run, cards: dict[str, DesiredCard]) -> DesiredCard | None:
         return card
     if turn.words.key == "turn_words.look":
         return _marked(cards)
-    asking = [card for card in cards.values() if _asks_alone(card)]
+    asking = [card for card in cards.values() if card.prompt and card.slot != "progress"]
     settling = "rehearsal"  # one that failed and is tried again by itself keeps its buttons
     return _first(run, asking) or _first_of(cards, (settling, *CALM))
 
 
-def _asks_alone(card: DesiredCard) -> bool:
-    """Return whether the card makes a request of its own; the progress card only repeats others."""
-    return card.slot != "progress" and bool(card.prompt)
-
-
 def _marked(cards: dict[str, DesiredCard]) -> DesiredCard | None:
     """Return the card that shows what an administrator has to look at."""
-    asking = [slot for slot in ("mail", "plan") if _is_asking(cards, slot)]
+    asking = [slot for slot in ("mail", "plan") if slot in cards and cards[slot].prompt]
     return _first_of(cards, (*asking, *CALM))
-
-
-def _is_asking(cards: dict[str, DesiredCard], slot: str) -> bool:
-    return slot in cards and bool(cards[slot].prompt)
 
 
 def _slot_of_action(action: NextAction) -> str:

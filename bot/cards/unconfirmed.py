@@ -8,6 +8,7 @@ looked for later. In a space Webex shows a bot only the messages that mention it
 from __future__ import annotations
 
 import hashlib
+import json
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -34,13 +35,15 @@ class UnconfirmedPost:
 
     ``posts`` is the number of lost answers, ``at`` the time of the last post. ``card`` is the card
     as that post would show it, without its message, and ``text`` a mark of its text. Both are
-    missing for a room in which the bot cannot look.
+    missing for a room in which the bot cannot look. ``names_run`` is whether the card shows the
+    run's id.
     """
 
     posts: int
     at: datetime
     card: PostedCard | None = None
     text: str = ""
+    names_run: bool = False
 
     @property
     def wait_s(self) -> float:
@@ -73,7 +76,8 @@ def begin(
     """Note a card that is posted now, if its room can be read later; return the note."""
     post = UnconfirmedPost(posts, now())
     if _is_direct(run, wanted):
-        post = replace(post, card=card, text=_mark(wanted.card.text))
+        named = run.id in json.dumps(wanted.card.content)
+        post = replace(post, card=card, text=_mark(wanted.card.text), names_run=named)
         save(services, run.id, wanted.slot, post)
     return post
 
@@ -108,16 +112,16 @@ def _message_of(
     newest = (each for each in _newest(services, run, wanted) if each.id not in known)
     alike = (each for each in newest if _mark(each.text) == post.text)
     own = (each for each in alike if is_own(each, services.me.id, post.at))
-    return next((each for each in own if _is_of_run(services, run, wanted, each)), None)
+    return next((each for each in own if _is_of_run(services, run, post, each)), None)
 
 
-def _is_of_run(services: Services, run: Run, wanted: DesiredCard, message: Message) -> bool:
+def _is_of_run(services: Services, run: Run, post: UnconfirmedPost, message: Message) -> bool:
     """Return whether the message may be a card of this run.
 
     The message itself is read, because a list of 1:1 messages does not show their cards.
     """
     whole = message if message.card else services.webex.message(message.id, fresh=False)
-    return may_be_of_run(whole, run.id, wanted.card.content)
+    return not post.names_run or may_be_of_run(whole, run.id)
 
 
 def _newest(services: Services, run: Run, wanted: DesiredCard) -> tuple[Message, ...]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from datetime import datetime, timedelta
 
 from bot.webex import models
@@ -20,13 +19,13 @@ def is_own(message: Message, bot_id: str, since: datetime) -> bool:
     )
 
 
-def may_be_of_run(message: Message, run_id: str, content: object) -> bool:
-    """Return whether the message may show this card of a run.
+def may_be_of_run(message: Message, run_id: str) -> bool:
+    """Return whether the message may show a card that names this run.
 
-    A card of another run may have the same text and be a few seconds older. So if the card names
-    its run, the message's card must do so as well, as far as Webex shows it.
+    A card of another run may have the same text and be a few seconds older. Webex does not show the
+    card of every message.
     """
-    return not message.card or run_id in message.card or run_id not in json.dumps(content)
+    return not message.card or run_id in message.card
 
 
 def plain(text: str) -> str:

@@ -172,12 +172,22 @@ def posted_cards(services: Services, run_id: str) -> dict[str, PostedCard]:
 
 def _slots(services: Services, run_id: str) -> list[str]:
     """Return the slots of the run's cards, without the fields that hold a note about a card."""
+    return [name for name in _fields(services, run_id) if not name.endswith(NOTES)]
+
+
+def slots_in_doubt(services: Services, run_id: str) -> set[str]:
+    """Return the slots of the cards that Webex may show without having confirmed it."""
+    names = _fields(services, run_id)
+    return {name.removesuffix(DOUBT) for name in names if name.endswith(DOUBT)}
+
+
+def _fields(services: Services, run_id: str) -> list[str]:
     fields = services.redis.hkeys(keys.cards(run_id))
-    names = [field.decode() for field in fields if isinstance(field, bytes)]
-    return [name for name in names if not name.endswith(NOTES)]
+    return [field.decode() for field in fields if isinstance(field, bytes)]
 
 
-NOTES = (":doubt", ":refused", ":edits", ":typed", ":calm", OFFERED, OTHERS)
+DOUBT = ":doubt"
+NOTES = (DOUBT, ":refused", ":edits", ":typed", ":calm", OFFERED, OTHERS)
 """Endings of the fields that hold a note about a card and not a card itself."""
 
 
@@ -188,7 +198,7 @@ def refused_field(slot: str) -> str:
 
 def unconfirmed_field(slot: str) -> str:
     """Return the field of a run's cards that notes a post of this slot that is not confirmed."""
-    return f"{slot}:doubt"
+    return f"{slot}{DOUBT}"
 
 
 def _context(run_id: str, slot: str) -> tuple[str, ...]:

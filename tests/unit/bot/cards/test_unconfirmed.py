@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from bot.cards import delivery, unconfirmed
-from bot.cards.presenters.card_state import DesiredCard, PostedCard, posted_card
+from bot.cards.living import living_cards
+from bot.cards.presenters.card_state import DesiredCard, PostedCard, posted_card, slot_of
 from bot.services import Services
 from bot.webex.client import WebexError
 from bot.webex.messenger import attachments
@@ -158,3 +159,24 @@ def test_a_refused_card_leaves_no_doubt(
     with suppress(WebexError):
         delivery.sync(services, run, card("a", to=CARL))
     assert unconfirmed.load(services, run.id, "plan") is None
+
+
+@pytest.mark.parametrize("found", [True, False])
+def test_a_request_that_is_over_is_withdrawn_if_webex_shows_it(
+    services: Services, run: Run, said: Said, webex_script: Any, reply: Any, found: bool
+):
+    """The last card of a process that died is withdrawn after the run, and never posted for that.
+
+    Without a message in the 1:1 the note of the post ends after five seconds.
+    """
+    asked = replace(with_button(run.id), slot=slot_of(CARL))
+    before = now() - timedelta(seconds=6)
+    noted = PostedCard("", "", asked.fingerprint, asked.urgency, before)
+    post = replace(unconfirmed.begin(services, run, asked, noted, 0), at=before)
+    unconfirmed.save(services, run.id, asked.slot, post)
+    shows(webex_script, reply, message(services, **({} if found else {"personId": CARL})))
+    webex_script.on("PUT", "/messages/found-1", reply(body={"id": "found-1"}))
+    for wanted in living_cards(run, services, []) * 2:
+        delivery.sync(services, run, wanted)
+    assert methods(said) == (["PUT"] if found else [])
+    assert unconfirmed.load(services, run.id, asked.slot) is None

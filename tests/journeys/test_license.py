@@ -55,7 +55,6 @@ def test_before_the_changes(people: People, walk: Any) -> None:
     plan = walk.plan()
     _license(people, walk.mailbox, there=False)
     walk.approve(plan)
-    walk.consent()
     stuck = _named(walk, "look_again")
     assert CHANGES.isdisjoint(walk.writes())
     _license(people, walk.mailbox, there=True)

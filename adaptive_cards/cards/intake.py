@@ -30,7 +30,7 @@ _COPY = ("yes", "no")
 _PROFILES = ("article", "least")
 
 
-_CHECK_LOGIN = ("no", "yes")
+_CHECK_LOGIN = ("yes", "no")
 
 
 _SWITCHED = {"true": "yes", "false": "no"}
@@ -133,7 +133,8 @@ def _choices(view: IntakeView) -> list[Element]:
             column("stretch", lifetime), column("stretch", copy, spacing="Default"), spacing="Small"
         ),
         _checked(view, profile),
-        _checked(view, _choice(view, "check_login", _CHECK_LOGIN, "no")),
+        _checked(view, _choice(view, "check_login", _CHECK_LOGIN, "yes")),
+        own("intake.check_login_why", **SMALL, spacing="None"),
     ]
 
 

@@ -334,7 +334,7 @@ def test_intake_keeps_what_was_typed(examples: Cards, nodes: Nodes):
         "keep_copy": "yes",
         "profile": "article",
         "administrator": "",
-        "check_login": "no",
+        "check_login": "yes",
     }
     assert "mailbox" in {node.get("id") for node in nodes(examples["intake-mailbox"].content)}
 

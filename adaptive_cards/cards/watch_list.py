@@ -36,7 +36,8 @@ class WatchLine:
     """Watched channel in a list.
 
     ``state`` is WRONG if an incident goes on, UNKNOWN if the watch cannot look, WAITING if it is
-    paused or was never looked at, WARNING if the last look could not say, and otherwise OK.
+    paused or was never looked at, WARNING if the last look could not say or the watch sees only a
+    part, and otherwise OK.
     ``looked`` is the time of the last look, or None. ``unseen`` says what the watch cannot see, or is
     None.
     """
@@ -90,6 +91,10 @@ def _band(view: WatchListView) -> Band:
         title = verbatim(plural("watch.list_broken", bad, **values))
         line = turn_line(Turn.NOBODY, Text("watch.list_broken_words"))
         return Band("attention", glyphs.WRONG, said(title, **TITLE), (line,))
+    if partly := sum(line.unseen is not None for line in view.lines):
+        title = verbatim(plural("watch.list_partly", partly, **values))
+        words = (said(Text("watch.list_partly_words"), spacing="Small"),)
+        return Band("accent", glyphs.WARNING, said(title, **TITLE), words)
     title = verbatim(plural("watch.list_well", len(view.lines)))
     return Band("good", glyphs.OK, said(title, **TITLE), (said(Text("watch.list_words")),))
 

@@ -20,6 +20,7 @@ from bot.chat.offers import unknown_channel
 from bot.chat.permissions import is_known_or_watched_here, visible_channels
 from bot.chat.recipients import resolve_recipient
 from bot.commands import Command
+from jobs.access import app_access
 from jobs.channel.form import InvalidInputError
 from jobs.clock import now
 from jobs.model import Channel, Text, minute_of, span_of
@@ -145,10 +146,20 @@ def begin(ctx: ChatContext, mailbox: str, interval: timedelta | None = None) -> 
     moved = before is not None and before.room != ctx.room
     words = Text("watch.moved" if moved else "watch.begun_words", {"mailbox": mailbox})
     title = Text("watch.begun", {"mailbox": mailbox, "interval": span_of(watched.interval)})
-    mails = tuple(_test_mail_line(ctx))
-    ctx.notify(
-        NoticeView(KICKER, title, words, "good", "✓", mails, buttons=_buttons(mailbox), at=now())
-    )
+    facts, buttons = tuple(_test_mail_line(ctx)), _buttons(mailbox)
+    view = NoticeView(KICKER, title, words, "good", "✓", facts, buttons=buttons, at=now())
+    if app_access.grant_for(services.redis, record.channel.tenant_id) is None:
+        facts = (("watch.cards_label", words), *facts)
+        more = ("watch.see_more", {"do": "check", "channel": mailbox})
+        view = replace(
+            view,
+            words=Text("watch.begun_blind"),
+            tone="accent",
+            glyph=glyphs.WARNING.glyph,
+            facts=facts,
+            buttons=(more, *buttons),
+        )
+    ctx.notify(view)
 
 
 def _watched_here(

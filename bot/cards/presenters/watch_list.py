@@ -50,6 +50,8 @@ def _quiet_line(watched: WatchedChannel, state: ChannelState) -> tuple[State, Te
         return State.WARNING, Text("watch.line_suspected", every)
     if state.last.sight is Sight.UNSURE:
         return State.WARNING, Text("watch.line_unsure", every)
+    if _unseen(state) is not None:
+        return State.WARNING, Text("watch.line_partly", every)
     return State.OK, Text("watch.line_healthy", every)
 
 

@@ -97,6 +97,7 @@ def _lists() -> dict[str, cards.Card]:
         AT,
         Text("watch.unseen_both"),
     )
+    partly = Text("watch.line_partly", {"interval": span_of(timedelta(minutes=15))})
     paused = Text("watch.line_paused", {"until": minute_of(AT)})
     lines = (
         well,
@@ -111,7 +112,10 @@ def _lists() -> dict[str, cards.Card]:
     )
     return {
         "watch-list": cards.watch_list(WatchListView(lines, ("b@contoso.com",), AT, "22:00-07:00")),
-        "watch-list-well": cards.watch_list(WatchListView((well,), (), AT)),
+        "watch-list-well": cards.watch_list(WatchListView((replace(well, unseen=None),), (), AT)),
+        "watch-list-partly": cards.watch_list(
+            WatchListView((replace(well, state=State.WARNING, words=partly),), (), AT)
+        ),
         "watch-list-none": cards.watch_list(WatchListView((), (), AT)),
         "watch-list-long": cards.watch_list(WatchListView(lines * 9, (MAILBOX,) * 30, AT)),
         "hostile-watch-list": cards.watch_list(

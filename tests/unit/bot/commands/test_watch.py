@@ -15,6 +15,8 @@ from bot.chat import preferences
 from bot.chat.context import ChatContext
 from bot.commands import by_typed_name
 from bot.services import Services
+from jobs.access import app_access
+from jobs.access.app_access import AppAccess
 from jobs.clock import now
 from jobs.watch.model import LookOutcome, Sight, WatchedChannel
 from tests.unit.bot.commands.typed_commands import MAILBOX, Said, cards, pressed, proven, type_
@@ -63,6 +65,18 @@ def test_a_channel_is_watched_from_now_on(
     )
     assert connected.services.watching.channels.claim_due() == (known.group,)
     assert f"{MAILBOX} is watched every" in said()[0][1]
+
+
+@pytest.mark.parametrize("allowed", [True, False])
+def test_what_the_watch_would_not_notice_is_said_first(
+    connected: ChatContext, said: Said, allowed: bool, monkeypatch: pytest.MonkeyPatch
+):
+    """Without the tenant's read access the answer is not green, and offers to change that."""
+    grant = AppAccess("t", now(), "carl@example.test", ()) if allowed else None
+    monkeypatch.setattr(app_access, "grant_for", lambda *_: grant)
+    type_(connected, "watch", MAILBOX)
+    words = said()[0][1]
+    assert (text("watch.begun_blind") in words) is not allowed
 
 
 @pytest.mark.parametrize(

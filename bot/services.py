@@ -81,7 +81,7 @@ class Services(Runtime):
         urls = [urlsplit(url) for url in (work.probe_smtp_url, work.redis_url)]
         held = (
             *(bot.webex_access_token, *bot.webhook_secrets, bot.metrics_token, bot.watch_ping_url),
-            *(work.microsoft_client_secret, *work.encryption_keys, work.connect_key),
+            *(work.microsoft_client_secret, *work.encryption_keys),
             *(work.contact_center_token, work.connect_audit_token),
             *(url.password or "" for url in urls),
             *(value for url in urls for value in parse_qs(url.query).get("sentinel_password", ())),

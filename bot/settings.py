@@ -48,7 +48,7 @@ Of 300,000 random secrets of 16 characters none reached this share.
 """
 LAST_PORT = 65_535
 MICROSOFT = ("MICROSOFT_LOGIN_URL", "MICROSOFT_GRAPH_URL", "EXCHANGE_ADMIN_URL")
-TOKENS_GO_TO = ("WEBEX_API_URL", *MICROSOFT, "CONNECT_API_URL", "CONTACT_CENTER_URL")
+TOKENS_GO_TO = ("WEBEX_API_URL", *MICROSOFT, "CONTACT_CENTER_URL")
 HOW_TO_MAKE_ONE = 'python -c "import secrets; print(secrets.token_urlsafe(32))"'
 NUMBERS = {
     "REFUSALS_PER_HOUR": (1, 1_000),

@@ -34,7 +34,6 @@ A number at the end would be an IP address.
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 """Names of this machine. A cloud that runs locally may use any of them."""
 TOGETHER = (
-    ("CONNECT_API_URL", "CONNECT_SERVICE_KEY"),
     ("CONTACT_CENTER_URL", "CONTACT_CENTER_TOKEN"),
     ("CONNECT_AUDIT_URL", "CONNECT_AUDIT_TOKEN"),
 )
@@ -65,7 +64,6 @@ SECRETS = (
     "ENCRYPTION_KEYS",
     "REDIS_URL",
     "PROBE_SMTP_URL",
-    "CONNECT_SERVICE_KEY",
     "CONTACT_CENTER_TOKEN",
     "CONNECT_AUDIT_TOKEN",
     "METRICS_TOKEN",
@@ -107,8 +105,6 @@ class Settings:
     probe_smtp_url: str = field(default="", repr=False)
     probe_from: str = ""
     status_url: str = DEFAULTS["WEBEX_STATUS_URL"]
-    connect_url: str = ""
-    connect_key: str = field(default="", repr=False)
     contact_center_url: str = ""
     contact_center_token: str = field(default="", repr=False)
     contact_center_org: str = ""
@@ -138,7 +134,6 @@ class Settings:
             self.graph_url,
             self.exchange_url,
             self.status_url,
-            self.connect_url,
             self.contact_center_url,
             self.connect_audit_url,
         )
@@ -169,8 +164,6 @@ class Settings:
             probe_smtp_url=values.get("PROBE_SMTP_URL", ""),
             probe_from=parseaddr(values.get("PROBE_FROM", ""))[1],
             status_url=values["WEBEX_STATUS_URL"].rstrip("/"),
-            connect_url=_base(values.get("CONNECT_API_URL", ""), "/v2"),
-            connect_key=values.get("CONNECT_SERVICE_KEY", ""),
             contact_center_url=values.get("CONTACT_CENTER_URL", "").rstrip("/"),
             contact_center_token=values.get("CONTACT_CENTER_TOKEN", ""),
             contact_center_org=values.get("CONTACT_CENTER_ORG_ID", ""),

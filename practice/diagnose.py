@@ -188,8 +188,6 @@ class Diagnosis(Scenario):
         card = self._check(alone=any(fault.alone for fault in case.faults))
         if written := set(self.writes()) - before:
             raise NotSeenError(f"a check that changes nothing, but: {written}", None)
-        if any(fault.sends for fault in case.faults):
-            card = self._send(card)
         return verdicts.read(card["card"])
 
     def _mail(self, subject: str) -> None:
@@ -228,19 +226,6 @@ class Diagnosis(Scenario):
             return self._verdict(thread, SIGNED_IN_S, str(verdicts.catalogue()["access"]["admin"]))
         except NotSeenError:
             return self._verdict(thread, PATIENCE_S)  # the sign-in failed, or showed nothing more
-
-    def _send(self, card: Json) -> Json:
-        """Press the button for a mail through Webex Connect.
-
-        Return the card with the verdict of that check.
-        """
-        self.people.press(REQUESTER, card, "connect_test")
-        return self.people.wait_for(
-            "the verdict after a mail through Webex Connect",
-            lambda message: "check" in does(message) and "connect_test" not in does(message),
-            PATIENCE_S,
-            card["change"],
-        )
 
     def _verdict(self, thread: str, seconds: float, says: str = "") -> Json:
         """Wait until the card's verdict is final and the card contains ``says``.

@@ -76,7 +76,6 @@ def cloud_env(ports: Ports, settings: dict[str, str]) -> dict[str, str]:
         "bot_client_secret": secrets.token_urlsafe(30),
     }
     values |= {
-        "connect_key": secrets.token_urlsafe(30),
         "contact_center_token": secrets.token_urlsafe(30),
         "contact_center_org": ORG_ID,
         "connect_audit_token": secrets.token_urlsafe(30),
@@ -109,8 +108,6 @@ def product_env(ports: Ports, cloud: dict[str, str], ca_path: Path) -> dict[str,
         "PROBE_SMTP_URL": f"smtp://127.0.0.1:{ports.probe}",
         "PROBE_FROM": PROBE_FROM,
         "WEBEX_STATUS_URL": f"{ports.cloud_url}/status",
-        "CONNECT_API_URL": f"{ports.cloud_url}/connect",
-        "CONNECT_SERVICE_KEY": cloud.get("PRACTICE_CONNECT_KEY", ""),
         "CONNECT_AUDIT_URL": ports.cloud_url,
         "CONNECT_AUDIT_HEADER": "Authorization",
         "CONNECT_HOSTS": "",

@@ -10,7 +10,6 @@ from typing import Any, Self
 NOT_SHOWN = (
     "bot_token",
     "bot_client_secret",
-    "connect_key",
     "contact_center_token",
     "connect_audit_token",
 )
@@ -44,7 +43,6 @@ class PracticeSettings:
     bot_token: str = field(default="practice-bot-token", repr=False)
     bot_client_id: str = "2f6e1b7c-0d5a-4b8e-9c3f-7a1d5e8b4c60"
     bot_client_secret: str = field(default="practice-bot-client-secret", repr=False)
-    connect_key: str = field(default="practice-service-key", repr=False)
     contact_center_token: str = field(default="practice-contact-center-token", repr=False)
     connect_audit_token: str = field(default="practice-connect-audit-token", repr=False)
     contact_center_org: str = "1eb65fdf-9643-417f-9974-ad72cae0e10f"

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from adaptive_cards import channels, offer
 from adaptive_cards.cards.channels import ChannelsView
 from adaptive_cards.cards.offer import Offer, OfferView
@@ -115,14 +113,11 @@ def discover(ctx: ChatContext, mailbox: str, *, keep: bool = False) -> None:
     ctx.services.record(opened.id)
 
 
-def begin(ctx: ChatContext, mailbox: str, *, test_recipient: str = "") -> None:
-    """Open the check of a channel, show that it has begun, and let a worker carry it out.
-
-    ``test_recipient`` gets one mail through Webex Connect.
-    """
+def begin(ctx: ChatContext, mailbox: str) -> None:
+    """Open the check of a channel, show that it has begun, and let a worker carry it out."""
     record = ctx.services.channels.record(mailbox)
     channel = record.channel if record else Channel(mailbox)
-    brief = replace(check.brief_for(ctx.services.store, mailbox), test_recipient=test_recipient)
+    brief = check.brief_for(ctx.services.store, mailbox)
     opened = ctx.services.store.check(channel, ctx.asker, ctx.origin, brief=brief)
     ctx.services.record(opened.id)
 

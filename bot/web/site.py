@@ -7,7 +7,7 @@ from flask import Flask
 from bot.queue import connect_for_web
 from bot.services import Services
 from bot.settings import BotSettings, log_advice
-from bot.web import delivery_receipts, history_page, metrics_page, pages, secret_page, sign_in
+from bot.web import history_page, metrics_page, pages, secret_page, sign_in
 from bot.web.app import DataGate, create_app
 from bot.web.counts import CountsToRedis
 from bot.webex.client import HURRIED, Webex
@@ -17,7 +17,6 @@ PAGES = (
     sign_in.pages,
     secret_page.pages,
     history_page.pages,
-    delivery_receipts.hooks,
     pages.assets,
 )
 

@@ -96,11 +96,8 @@ class LoginDiagnosis(Diagnosis):
 
         A failure is certain if a policy for every location demands something, or if it concerns a
         user's account. A refused token is certain unless a sign-in log may exist that was not read,
-        because that log could show Webex Connect's token. A failure is also certain if Webex
-        Connect reports that it could not log in either.
+        because that log could show Webex Connect's token.
         """
-        if _is_refused_to_connect(findings.get("connect_send")):
-            return False
         if finding.cause in OF_THE_PLACE:
             return not _everywhere(findings.get(POLICIES))
         if finding.cause == GRANT:
@@ -212,11 +209,6 @@ def _shown_by(cause: str) -> Literal["at", "generated_at"]:
     For ``GRANT`` any successful sign-in disproves it, and for other causes only one in person.
     """
     return "at" if cause == GRANT else "generated_at"
-
-
-def _is_refused_to_connect(sent: Finding | None) -> bool:
-    """Return whether Webex Connect says that it could not log in either."""
-    return sent is not None and sent.cause == "connect_login_failed"
 
 
 def _everywhere(policies: Finding | None) -> bool:

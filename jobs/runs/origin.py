@@ -49,8 +49,7 @@ class Brief:
     Generate Token. ``upn`` is the mailbox user. It is empty for a ``shared`` mailbox, for which
     another user signs in: ``delegate`` names that user, or is empty. ``changed_at`` is when the bot
     last changed the target of the copies. ``mailboxes`` are the channels of a bulk check.
-    ``test_recipient`` is the address that gets one mail through Webex Connect, or empty if no such
-    mail was requested. ``fix`` is set only for a fix.
+    ``fix`` is set only for a fix.
 
     ``by_hand`` means that nobody set the channel up here, so the values that only a setup records
     are not known. ``discover`` means that the check must find the channel first, because none is
@@ -64,7 +63,6 @@ class Brief:
     token_at: datetime | None = None
     changed_at: datetime | None = None
     mailboxes: tuple[str, ...] = ()
-    test_recipient: str = ""
     fix: FixBrief | None = None
     by_hand: bool = False
     discover: bool = False

@@ -208,24 +208,6 @@ def audit_head() -> Key:
     return _key("audit", "head")
 
 
-# Test mails through Webex Connect
-
-
-def connect_test(run_id: str) -> Key:
-    """Return the key of the Webex Connect transaction of a run's test mail."""
-    return _key("connect-test", run_id)
-
-
-def connect_receipt(run_id: str) -> Key:
-    """Return the key of the delivery receipt of a run's test mail."""
-    return _key("connect-receipt", run_id)
-
-
-def connect_address(digest: str) -> Key:
-    """Return the key of the run whose receipt is posted to an address, by its token's hash."""
-    return _key("connect-address", digest)
-
-
 # Events
 
 

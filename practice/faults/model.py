@@ -42,8 +42,7 @@ class Fault:
     first. ``stops`` is the station at which mail stops (empty: mail continues). ``on`` is the
     broken object (see :mod:`practice.faults.pairs`). ``set_up`` holds the answers on the first
     card, if the fault needs a differently configured channel. ``alone`` means that the check runs
-    without a sign-in. ``sends`` means that a person then presses the check's button for a mail
-    through Webex Connect. ``changed`` is the action that Webex Connect's audit log shows of the
+    without a sign-in. ``changed`` is the action that Webex Connect's audit log shows of the
     fault, if a person caused it there: the check must name it as a suspect. ``by_hand`` means that
     people made the channel, and the bot knows none.
     """
@@ -59,7 +58,6 @@ class Fault:
     set_up: dict[str, str] = field(default_factory=dict)
     alone: bool = False
     by_hand: bool = False
-    sends: bool = False
     changed: str = ""
 
     def public(self) -> dict[str, Any]:

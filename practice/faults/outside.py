@@ -65,10 +65,6 @@ def _webex(name: str) -> Callable[[FaultContext], None]:
     )
 
 
-def _refusal(code: str) -> Callable[[FaultContext], None]:
-    return lambda ground: put(ground.outside, refusal=code)
-
-
 def _entry_points_off(ground: FaultContext) -> None:
     for point in ground.cloud.connect.entry_points:
         point.active = False
@@ -161,35 +157,5 @@ FAULTS: Final = (
         "",
         "looking",
         Level.NOTHING,
-    ),
-    Fault(
-        "connect_key_refused",
-        "connect.md 1.6 (7001)",
-        "Webex Connect does not know the bot's service key; only a mail through Webex Connect shows it",
-        _refusal("7001"),
-        ("webex_key_refused",),
-        "",
-        "looking",
-        Level.UNSEEN,
-    ),
-    Fault(
-        "connect_service_inactive",
-        "connect.md 1.6 (7007)",
-        "the service whose key the bot has is not active; only a mail through Webex Connect shows it",
-        _refusal("7007"),
-        ("connect_service_inactive",),
-        "",
-        "looking",
-        Level.UNSEEN,
-    ),
-    Fault(
-        "connect_address_not_allowed",
-        "connect.md 1.6 (7010)",
-        "the bot's address is not on the service's allow list; only a mail through Webex Connect shows it",
-        _refusal("7010"),
-        ("connect_address_not_allowed",),
-        "",
-        "looking",
-        Level.UNSEEN,
     ),
 )

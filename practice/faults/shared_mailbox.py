@@ -10,7 +10,7 @@ from typing import Final
 
 from practice.faults.accounts import right
 from practice.faults.fault_context import FaultContext, put
-from practice.faults.model import Fault
+from practice.faults.model import Fault, Level
 from practice.microsoft.world import SHARED_MAILBOX
 
 DELEGATE: Final = "agent@contoso.com"
@@ -41,7 +41,11 @@ def _usual(ground: FaultContext) -> None:
 
 
 def _broken(
-    name: str, what: str, breaks: Callable[[FaultContext], None], cause: str, *, sends: bool = False
+    name: str,
+    what: str,
+    breaks: Callable[[FaultContext], None],
+    cause: str,
+    level: Level = Level.CAUSE,
 ) -> Fault:
     """Return a fault of a shared mailbox that was set up with its delegate."""
 
@@ -49,9 +53,7 @@ def _broken(
         _usual(ground)
         breaks(ground)
 
-    return Fault(
-        name, SOURCE, what, apply, (cause,), "answer", name, set_up=dict(SET_UP), sends=sends
-    )
+    return Fault(name, SOURCE, what, apply, (cause,), "answer", name, level, set_up=dict(SET_UP))
 
 
 def _delegate_switch(ground: FaultContext) -> None:
@@ -86,10 +88,10 @@ VARIATIONS: Final = (
 FAULTS: Final = (
     _broken(
         "form_username_shared",
-        "Username in the form is the shared mailbox; the check sends a mail through Webex Connect",
+        "Username in the form is the shared mailbox",
         _username,
         "form_username_shared",
-        sends=True,
+        Level.UNSEEN,
     ),
     _broken(
         "send_as_missing",

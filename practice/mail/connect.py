@@ -173,14 +173,6 @@ class Connect:
                 return task
         raise LookupError(f"no task with the subject {subject!r}")
 
-    def send(self, recipient: str, subject: str, body: str) -> tuple[str, str]:
-        """Send a mail with the messaging API; return the receipt's code and text."""
-        with self._world.lock:
-            message = self._message(recipient, subject, body)
-        code, text = self._send(message, recipient)
-        self._log("outbound", code, text, subject)
-        return code, text
-
     def _send(self, message: EmailMessage, recipient: str) -> tuple[str, str]:
         if self.oauth is None:
             raise RuntimeError("the cloud is not started")

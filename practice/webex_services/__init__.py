@@ -1,6 +1,6 @@
 """Webex services other than messaging.
 
-These services are the status page, Webex Connect's messaging API and the contact center's API.
+These services are the status page, Webex Connect's audit log and the contact center's API.
 """
 
 from __future__ import annotations

@@ -3,41 +3,27 @@
 from __future__ import annotations
 
 import hmac
-import threading
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
-import httpx
 from flask import Blueprint, Response, jsonify, request
 from flask.typing import ResponseReturnValue
 
-from practice import clock
 from practice.mail.connect import Connect, Task
 from practice.microsoft.world import World, new_id
 from practice.settings import PracticeSettings
 from practice.webex_services.audit_log import AuditLog
 from practice.webex_services.search import search
-from practice.webex_services.world import HOTLINE, OutsideWorld, Sent, entry_point_json
+from practice.webex_services.world import HOTLINE, OutsideWorld, entry_point_json
 
 Json = dict[str, Any]
 LONGEST: Final = timedelta(days=184)
 """Longest interval for which a list of tasks can be requested (facts/update-2026-11.md 6)."""
-REFUSALS: Final = {
-    "7001": (401, "Authentication failed"),
-    "7002": (401, "Service key is missing"),
-    "7007": (400, "Service is inactive"),
-    "7010": (403, "Source IP is not allow-listed"),
-    "7020": (429, "Transaction limit reached"),
-    "7104": (400, "Invalid app id"),
-}
-
 CHANGED: Final = (
     "audit_method",
     "audit_refusal",
     "channel_filter",
     "incidents",
-    "polling",
-    "refusal",
 )
 """Fields of the practice cloud's state that the control route sets."""
 
@@ -53,8 +39,6 @@ class Outside:
         """Return the blueprints with the routes of the services."""
         pages = Blueprint("outside", __name__)
         pages.add_url_rule("/status/unresolved-incidents.json", view_func=self.incidents)
-        pages.add_url_rule("/connect/v2/messages", view_func=self.send, methods=["POST"])
-        pages.add_url_rule("/connect/v2/messages/<number>", view_func=self.message)
         pages.add_url_rule("/contact-center/v1/tasks", view_func=self.tasks)
         pages.add_url_rule("/contact-center/search", view_func=self.search, methods=["POST"])
         pages.add_url_rule("/contact-center/organization/<org>", view_func=self.organization)
@@ -79,56 +63,11 @@ class Outside:
             return jsonify({"error": f"the words are {', '.join(CHANGED)}"}), 400
         for name, value in values.items():
             setattr(self.state, name, value)
-        sent = [
-            {"id": each.id, "to": each.recipient, "code": each.code}
-            for each in self.state.sent.values()
-        ]
-        return jsonify({name: getattr(self.state, name) for name in CHANGED} | {"sent": sent})
+        return jsonify({name: getattr(self.state, name) for name in CHANGED})
 
     def incidents(self) -> ResponseReturnValue:
         """Return the open incidents, without authentication."""
         return jsonify({"incidents": self.state.incidents})
-
-    def send(self) -> ResponseReturnValue:
-        """Accept a mail; its receipt is posted once the mail server has answered."""
-        body = request.get_json(silent=True, force=True) or {}
-        if code := self._refused(str(body.get("from", ""))):
-            return self._no(code)
-        to = body["to"][0]
-        sent = Sent(
-            new_id(),
-            str(to.get("correlationId", "")),
-            to["email"][0],
-            str(body.get("notifyUrl", "")),
-            self._world.now(),
-        )
-        self.state.sent[sent.id] = sent
-        threading.Thread(target=self._deliver, args=(sent, body["content"]), daemon=True).start()
-        answer = {
-            "requestTimestamp": sent.at.isoformat(),
-            "messageId": sent.id,
-            "correlationId": sent.reference,
-            "status": "queued",
-        }
-        return jsonify(answer), 201
-
-    def message(self, number: str) -> ResponseReturnValue:
-        """Return the status of a mail, which only selected clients may read."""
-        if code := self._key():
-            return self._no(code)
-        sent = self.state.sent.get(number)
-        if not self.state.polling or sent is None:
-            return jsonify({"code": "403", "description": "Not enabled"}), 403
-        status = {"": "queued", "7501": "submitted"}.get(sent.code, "failed")
-        return jsonify(
-            {
-                "messageId": sent.id,
-                "channel": "email",
-                "direction": "outbound",
-                "status": status,
-                "code": sent.code,
-            }
-        )
 
     def tasks(self) -> ResponseReturnValue:
         """Return the email tasks, oldest first.
@@ -187,31 +126,6 @@ class Outside:
         answer.status_code = 404
         return answer
 
-    def _deliver(self, sent: Sent, content: Json) -> None:
-        sent.code, sent.words = self._connect.send(
-            sent.recipient, str(content.get("subject", "")), str(content.get("text", ""))
-        )
-        if sent.notify:
-            httpx.post(sent.notify, json=_receipt(sent), timeout=10, trust_env=False)
-
-    def _refused(self, sender: str) -> str:
-        """Return the code with which a mail is refused, or an empty text."""
-        own = self._connect.app.fields.get("email_id", "").lower()
-        return self._key() or (
-            "" if own and sender.lower() == own and self._connect.app.saved else "7104"
-        )
-
-    def _key(self) -> str:
-        given = request.headers.get("key", "")
-        if not given:
-            return "7002"
-        right = hmac.compare_digest(given.encode(), self._settings.connect_key.encode())
-        return self.state.refusal if right else "7001"
-
-    def _no(self, code: str) -> ResponseReturnValue:
-        status, words = REFUSALS.get(code, (400, "Refused"))
-        return jsonify({"code": code, "description": words, "transid": new_id()}), status
-
     def _unauthorized(self) -> Response | None:
         right = f"Bearer {self._settings.contact_center_token}"
         if hmac.compare_digest(request.headers.get("Authorization", "").encode(), right.encode()):
@@ -224,31 +138,6 @@ class Outside:
         )
         answer.status_code = 401
         return answer
-
-
-def _receipt(sent: Sent) -> Json:
-    """Return a receipt in the form of the documents, with their mixed upper and lower case."""
-    status = "Submitted" if sent.code == "7501" else "Failed"
-    info = {
-        "deliveryChannel": "email",
-        "Description": sent.words,
-        "destinationType": "email",
-        "code": sent.code,
-    }
-    info |= {
-        "timeStamp": clock.now().isoformat(),
-        "deliveryStatus": status,
-        "destination": sent.recipient,
-        "additionalInfo": "",
-    }
-    return {
-        "deliveryInfoNotification": {
-            "deliveryInfo": info,
-            "correlationid": sent.reference,
-            "callbackData": "",
-            "transid": sent.id,
-        }
-    }
 
 
 def _task(task: Task) -> Json:

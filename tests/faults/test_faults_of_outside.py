@@ -1,12 +1,12 @@
 """Fault matrix of the calls of a check outside Microsoft.
 
-The calls go to Webex Connect, the contact center and the status page. No test mail is sent twice.
+The calls go to Webex Connect's audit log, the contact center and the status page.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import httpx
@@ -22,10 +22,9 @@ from jobs.engine.engine import Engine
 from jobs.engine.step import Probe
 from jobs.model import Access, Channel, Finding, Person, RunKind, State
 from jobs.probes.connect_changes import ConnectChanges
-from jobs.probes.connect_send import ConnectSend
 from jobs.probes.contact_center import AgentTasks, EmailEntryPoint
 from jobs.probes.webex_status import WebexStatus
-from jobs.runs.origin import Brief, Origin
+from jobs.runs.origin import Origin
 from jobs.runs.run import Run
 from jobs.runs.run_store import RunStore
 from jobs.runtime import NoListener
@@ -33,7 +32,7 @@ from jobs.settings import Settings
 from jobs.storage.vault import Vault
 
 BASE, MAILBOX = "https://localhost:9", "support@contoso.com"
-ORG, MAIL = "0e0e0e0e-0000-4000-8000-000000000001", "0d0d0d0d-0000-4000-8000-000000000002"
+ORG = "0e0e0e0e-0000-4000-8000-000000000001"
 SETTINGS = Settings(
     "https://bot.test",
     "",
@@ -41,8 +40,6 @@ SETTINGS = Settings(
     "bot-secret",
     (Fernet.generate_key().decode(),),
     status_url=f"{BASE}/status",
-    connect_url=f"{BASE}/connect",
-    connect_key="key",
     contact_center_url=f"{BASE}/contact-center",
     contact_center_token="token",
     contact_center_org=ORG,
@@ -51,32 +48,26 @@ SETTINGS = Settings(
 )
 FOR_GOOD = 1_000_000
 BLIND = {State.UNKNOWN, State.SKIPPED}
-SEND, AUDIT = "POST /connect/v2/messages", "/connectapi/v1/auditlogs"
+AUDIT = "/connectapi/v1/auditlogs"
 ASKS: dict[str, type[Probe]] = {
     "GET /contact-center/organization/*/v2/entry-point": EmailEntryPoint,
     "GET /contact-center/v1/tasks": AgentTasks,
     "GET /status/unresolved-incidents.json": WebexStatus,
-    "GET /connect/v2/messages/*": ConnectSend,
-    SEND: ConnectSend,
     f"GET {AUDIT}": ConnectChanges,
     f"POST {AUDIT}": ConnectChanges,
 }
-MOST_TRIES = {"GET /connect/v2/messages/*": 52}
-"""Maximum number of requests of a check, by route.
-
-A check waits for two tries of any other route. It asks for a receipt once a second, for 25 seconds.
-"""
+MOST_TRIES = 2
+"""Maximum number of requests of a check, because a person waits for it."""
 LONGEST_S = 60.0
 
 
 @dataclass
 class Services:
-    """Services outside Microsoft as their documents describe them, and the mails that were sent.
+    """Services outside Microsoft as their documents describe them.
 
     The audit log accepts only one HTTP method.
     """
 
-    mails: list[str] = field(default_factory=list)
     audit_method: str = "POST"
 
     def __call__(self, request: httpx.Request) -> httpx.Response:
@@ -84,9 +75,6 @@ class Services:
         kind, path = request.method, request.url.path
         if path == AUDIT:
             return httpx.Response(200 if kind == self.audit_method else 405, json={"auditLogs": []})
-        if kind == "POST":
-            self.mails.append(request.content.decode())
-            return httpx.Response(201, json={"messageId": MAIL, "status": "queued"})
         task = {
             "channelType": "email",
             "createdTime": now().timestamp() * 1000,
@@ -95,11 +83,6 @@ class Services:
             "status": "ended",
         }
         known: dict[str, Any] = {
-            f"/connect/v2/messages/{MAIL}": {
-                "messageId": MAIL,
-                "status": "submitted",
-                "code": "7501",
-            },
             "/contact-center/v1/tasks": {"data": [{"id": "task-1", "attributes": task}]},
             f"/contact-center/organization/{ORG}/v2/entry-point": {
                 "data": [{"name": "Support", "assetId": "a_1", "channelType": "EMAIL"}]
@@ -111,20 +94,20 @@ class Services:
 
 @pytest.fixture
 def services() -> Services:
-    """Services outside Microsoft that have not sent a mail yet."""
+    """Services outside Microsoft."""
     return Services()
 
 
 def opened(store: RunStore) -> Run:
-    """Open a check that may send one mail through Webex Connect."""
+    """Open a check."""
     channel = Channel(
         MAILBOX,
         "https://uk.webexconnect.io/callback",
         "x1@mail.webexconnect.io",
         tenant_id="tenant-1",
     )
-    origin, brief = Origin("room-1", message="m-1"), Brief(test_recipient="anna@contoso.com")
-    return store.open(channel, Person("anna", "anna@contoso.com"), origin, RunKind.CHECK, brief)
+    origin = Origin("room-1", message="m-1")
+    return store.open(channel, Person("anna", "anna@contoso.com"), origin, RunKind.CHECK)
 
 
 @pytest.fixture
@@ -187,43 +170,24 @@ def test_the_matrix_holds_every_call(listed: dict[str, list[str]]):
 
 
 @pytest.mark.parametrize("beside", ASKS)
-def test_under_a_clear_sky(look: Callable[..., Any], services: Services, beside: str):
+def test_under_a_clear_sky(look: Callable[..., Any], beside: str):
     """Without faults, the probe that is listed for a call makes it once and finds nothing wrong."""
     (found,), _, weather = look(beside)
-    assert (found.state, weather.calls[beside], len(services.mails)) == (
-        State.OK,
-        1,
-        int("/connect/" in beside),
-    ), found
+    assert (found.state, weather.calls[beside]) == (State.OK, 1), found
 
 
 @pytest.mark.parametrize("beside", ASKS)
-def test_a_call_that_keeps_failing(
-    look: Callable[..., Any], services: Services, beside: str, fault: Any
-):
-    """If a call keeps failing, its fact is called neither right nor wrong, after few tries.
-
-    A second look sends no second mail.
-    """
+def test_a_call_that_keeps_failing(look: Callable[..., Any], beside: str, fault: Any):
+    """If a call keeps failing, its fact is called neither right nor wrong, after few tries."""
     found, seconds, weather = look(beside, fault, FOR_GOOD, 2)
     assert {each.state for each in found} - BLIND == set(), found
-    assert 1 <= weather.failed[beside] <= 2 * MOST_TRIES.get(beside, 2)
-    assert (seconds <= LONGEST_S, len(services.mails) <= 1) == (True, True)
+    assert 1 <= weather.failed[beside] <= 2 * MOST_TRIES
+    assert seconds <= LONGEST_S
 
 
 @pytest.mark.parametrize("beside", ASKS)
-def test_a_call_that_fails_once(
-    look: Callable[..., Any], services: Services, beside: str, fault: Any
-):
-    """If a call fails once, its fact is found right or could not be read.
-
-    A mail that may have been sent is not sent again.
-    """
+def test_a_call_that_fails_once(look: Callable[..., Any], beside: str, fault: Any):
+    """If a call fails once, its fact is found right or could not be read."""
     found, seconds, weather = look(beside, fault, 1, 2)
     assert {each.state for each in found} - BLIND - {State.OK} == set(), found
-    surely_not_taken = fault.name.startswith("429")
-    assert (weather.failed[beside], weather.calls[SEND] <= (2 if surely_not_taken else 1)) == (
-        1,
-        True,
-    )
-    assert (seconds <= LONGEST_S, len(services.mails) <= 1) == (True, True)
+    assert (weather.failed[beside], seconds <= LONGEST_S) == (1, True)

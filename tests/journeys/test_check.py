@@ -187,25 +187,6 @@ def test_fix_by_the_button(channel: People) -> None:
     assert writes(channel) == {"exchange.Set-CASMailbox": 1}
 
 
-def test_a_mail_through_webex_connect(channel: People) -> None:
-    """A check sends no mail; its button sends one mail to the person who presses it.
-
-    The card then shows the receipt with its code.
-    """
-    card = verdict(channel)
-    assert channel.control("GET", "outside")["sent"] == []
-    channel.press(REQUESTER, card, "connect_test")
-    told = channel.wait_for(
-        "the receipt",
-        lambda m: bool(m["card"]) and "7501 Submitted" in words(m),
-        40,
-        after=card["change"],
-    )
-    assert "connect_test" not in does(told)
-    [sent] = channel.control("GET", "outside")["sent"]
-    assert (sent["to"], sent["code"]) == (REQUESTER, "7501")
-
-
 def test_list_of_channels(channel: People) -> None:
     """``/check`` alone lists the channels of the space.
 

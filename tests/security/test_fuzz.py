@@ -27,7 +27,6 @@ from redis import Redis
 from bot.chat.parsing import nearest, parse_command
 from bot.services import Services
 from bot.settings import BotSettings
-from bot.web import delivery_receipts as posted
 from bot.web import oauth_state, secret_page, sign_in
 from bot.web.app import create_app
 from bot.web.browser_cookie import cookie_name, fingerprint, new_browser
@@ -38,7 +37,6 @@ from jobs.clock import now
 from jobs.clouds.error_texts import reader
 from jobs.clouds.errors import CloudError
 from jobs.clouds.http import async_client
-from jobs.contact_center import delivery_receipts
 from jobs.mail.smtp_login import SmtpProbe, hello_probe, login_probe
 from jobs.microsoft.consent import read_consent_answer
 from jobs.microsoft.exchange import InvokeCommand
@@ -96,7 +94,7 @@ def services(redis: Redis) -> Services:
 @pytest.fixture
 def browser(services: Services) -> FlaskClient:
     """HTTP client at the webhook and the pages of the bot."""
-    app = create_app(services.bot, services.redis, [sign_in.pages, secret_page.pages, posted.hooks])
+    app = create_app(services.bot, services.redis, [sign_in.pages, secret_page.pages])
     app.config["SERVICES"] = services
     return app.test_client()
 
@@ -204,25 +202,6 @@ def test_callbacks(browser: FlaskClient, services: Services, query: dict[str, st
         assert browser.get("/microsoft/callback", query_string=known).status_code == 200
     unknown = browser.get("/microsoft/callback", query_string=query)
     assert (unknown.status_code, "<script>" in unknown.text) == (400, False)
-
-
-@FEW
-@given(JSON.map(json.dumps).map(str.encode) | st.binary(max_size=80))
-@example(NESTED.encode())
-@example(
-    b'{"deliveryInfoNotification": {"deliveryInfo": '
-    b'{"code": ["7501"], "Description": "\\ud800"}, "transid": {}}}'
-)
-def test_receipts(browser: FlaskClient, services: Services, body: bytes) -> None:
-    """A receipt posted to a known address is accepted, and any other address is unknown.
-
-    A body that makes no sense is accepted, too, and dropped.
-    """
-    paths = [
-        f"{delivery_receipts.PATH}{delivery_receipts.begin(services.redis, oauth_state.new_state())}",
-        f"{delivery_receipts.PATH}guessed",
-    ]
-    assert [browser.post(path, data=body).status_code // 100 for path in paths] == [2, 4]
 
 
 @FEW

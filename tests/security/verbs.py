@@ -31,7 +31,6 @@ OF_NO_RUN = {
     "fix",
     "tac",
     "missing",
-    "connect_test",
     "language",
     "history",
     "watch",

@@ -95,7 +95,7 @@ def _again(view: VerdictView) -> list[Element]:
     again = submit(text("button.check_again"), "check", channel=view.mailbox)
     if not view.is_ours:
         return [*_keep(view), again, *deeper]
-    every = [*_watch(view), again, *deeper, *granted, *_missing(view)]
+    every = [*_watch(view), again, *deeper, *granted, _missing(view)]
     return every[: ACTIONS_MOST - 1 - len(_fix(view))]
 
 
@@ -105,12 +105,10 @@ def _sign_in(view: VerdictView) -> list[Element]:
     return [open_url(title, view.sign_in_url)] if view.sign_in_url else []
 
 
-def _missing(view: VerdictView) -> list[Element]:
-    """Return the buttons for missing mail: the file for TAC, and a mail to send as a test."""
+def _missing(view: VerdictView) -> Element:
+    """Return the button for missing mail, which leads to the file for TAC."""
     title = text("button.bundle" if view.causes else "button.mail_missing")
-    missing = submit(title, "missing", channel=view.mailbox)
-    test = submit(text("button.connect_test"), "connect_test", channel=view.mailbox)
-    return [missing, test] if view.connect_test else [missing]
+    return submit(title, "missing", channel=view.mailbox)
 
 
 def _keep(view: VerdictView) -> list[Element]:

@@ -52,9 +52,8 @@ class VerdictView:
 
     ``sign_in_url`` is set if a sign-in would allow more findings. If ``lacks_role`` is set, another
     person must sign in. ``grant_url`` is set if an administrator could give the bot its own read
-    access. ``problem`` says why that failed, or that the access has ended. ``connect_test`` offers
-    a mail through Webex Connect. ``changes`` are the changes in Webex Connect shortly before mail
-    stopped, newest first. ``found`` is set if the channel is not known here.
+    access. ``problem`` says why that failed, or that the access has ended. ``changes`` are the
+    changes in Webex Connect shortly before mail stopped, newest first. ``found`` is set if the channel is not known here.
 
     ``unread`` is the number of findings that could not be read, and ``needs_administrator`` is true
     if a sign-in reads all of them. ``secret_ends`` is the end of a client secret that is to be renewed
@@ -84,7 +83,6 @@ class VerdictView:
     problem_code: str = ""
     problem_at: datetime | None = None
     damage: Damage | None = None
-    connect_test: bool = False
     secret_expires: datetime | None = None
     secret_ends: datetime | None = None
     unread: int = 0

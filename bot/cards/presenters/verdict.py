@@ -34,7 +34,7 @@ SEEN_AT = {
     "agent_tasks": Station.AGENT,
     "answers": Station.ANSWER,
 }
-PROVING = (*SEEN_AT, "smtp_login", "connect_send")
+PROVING = (*SEEN_AT, "smtp_login")
 """Steps whose success proves the mail flow, in the order of the card's lines."""
 ENDS = (Station.FORWARD, Station.ANSWER)
 
@@ -111,7 +111,6 @@ def view(run: Run, services: Services) -> VerdictView:
         **problem_fields(run.problems.get("app_access")),
         damage=verdict_extras.damage(run, verdict, found),
         secret_expires=verdict_extras.secret_expires(found),
-        connect_test=verdict_extras.may_send(run, services.settings),
         found=discovery.found_channel(run, services),
         unread=left.count,
         needs_administrator=left.by_sign_in,

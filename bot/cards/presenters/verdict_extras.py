@@ -1,4 +1,4 @@
-"""Extra parts of a check's card: damage, providers' status, and a mail through Webex Connect."""
+"""Extra parts of a check's card, such as the damage and the providers' status."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from jobs.checks.verdict import MAIL_PATH, Verdict
 from jobs.clock import parse
 from jobs.model import NO_SIGNALS, Finding, Signals, Station, Text
 from jobs.runs.run import Run
-from jobs.settings import Settings
 
 OUTSIDE = frozenset({"exchange_health", "entra_health", "webex_status"})
 """Steps that report the status that the providers publish about themselves."""
@@ -148,14 +147,6 @@ def _expiry(secret: Finding) -> datetime | None:
 def renewal(run: Run, ends: datetime | None) -> tuple[str, dict[str, str]] | None:
     """Return the button of a fix that renews the client secret, or None if no renewal is due."""
     return ("button.renew_secret", {"do": "fix", "channel": run.channel.mailbox}) if ends else None
-
-
-def may_send(run: Run, settings: Settings) -> bool:
-    """Return whether the card offers a mail through Webex Connect.
-
-    The offer needs a configured key and a check that has not sent such a mail yet.
-    """
-    return run.checked is not None and bool(settings.connect_url) and not run.brief.test_recipient
 
 
 def others(verdict: Verdict) -> tuple[str, ...]:

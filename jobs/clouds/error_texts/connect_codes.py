@@ -29,12 +29,6 @@ _ROWS: tuple[tuple[str, ErrorKind, tuple[str, ...]], ...] = (
 CONNECT: dict[str, Meaning] = {
     code: Meaning(cause, kind) for cause, kind, codes in _ROWS for code in codes
 }
-OF_THE_RECIPIENT = frozenset({"7241", "7523", "7524", "7535", "7536"})
-"""Receipt codes about one mail alone.
-
-They mean unsubscribed, an invalid address, too large, and a problem with its template
-(facts/connect.md 1.6).
-"""
 CODE = LatePattern(r"(?<![\w.:/-])7\d{3}(?!\w|[.:]\d|-\d)")
 """Pattern of a Webex Connect code that is not part of an ID, an address or another number."""
 OWN_WORDS = LatePattern(

@@ -119,7 +119,7 @@ def test_skipped_is_grouped_by_reason(examples: Cards, nodes: Nodes):
             "\u2212 Conditional Access, Authenticated SMTP, Outbound spam policy for this sender, "
             "Organization customization and 1 more Needs an administrator's sign-in"
         ),
-        "\u2212 Email sent through Webex Connect No service key of Webex Connect is configured",
+        "\u2212 Changes in Webex Connect No access to Webex Connect's audit log is configured",
         "? Microsoft Entra No response arrived in time.",
     ]
 

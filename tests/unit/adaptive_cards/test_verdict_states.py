@@ -27,7 +27,6 @@ BUNDLE = ("File for Cisco TAC", {"do": "missing", "channel": MAILBOX})
 
 MISSING = ("Mail still missing", {"do": "missing", "channel": MAILBOX})
 
-THROUGH = ("Send through Webex Connect", {"do": "connect_test", "channel": MAILBOX})
 
 ALL = ("Check all", {"do": "check", "channel": "all"})
 
@@ -48,7 +47,6 @@ BUTTONS = {
     "verdict-healthy": [AGAIN, DEEPER, MISSING, "Details: 9 findings", "Commands"],
     "verdict-unproven": [AGAIN, DEEPER, MISSING, "Details: 9 findings"],
     "verdict-every-offer": [AGAIN, DEEPER, LET_READ, MISSING, "Details: 9 findings"],
-    "verdict-connect": [AGAIN, MISSING, THROUGH, "Details: 9 findings", "Commands"],
     "channels": [
         *(
             (f"Check {name}@contoso.com", {"do": "check", "channel": f"{name}@contoso.com"})

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 import adaptive_cards as cards
 from adaptive_cards.cards.channels import ChannelLine, ChannelsView
 from adaptive_cards.cards.verdict.view import Stop, VerdictView
-from adaptive_cards.views import ChangeLine, CheckLine, Damage, Proof
+from adaptive_cards.views import ChangeLine, CheckLine, Proof
 from jobs.clouds.learn_more import page_of
 from jobs.model import Access, ConnectChange, Evidence, State, Station, Text, Turn, verbatim
 from tests.unit.adaptive_cards.verdict_lines import (
@@ -209,14 +209,6 @@ def _well() -> dict[str, cards.Card]:
             skipped=SKIPPED,
             sign_in_url=SIGN_IN,
         ),
-        "verdict-connect": checked(
-            0,
-            lines=(*RIGHT, *SKIPPED[-2:]),
-            way=flows,
-            proofs=PROOFS,
-            connect_test=True,
-            damage=Damage(14, ago(hours=1), kept=True),
-        ),
         "verdict-one-way": checked(
             0, lines=RIGHT, way=way("++++..", last=None), proofs=PROOFS[:1], unread=2
         ),
@@ -239,7 +231,6 @@ def _offers() -> dict[str, cards.Card]:
             skipped=SKIPPED,
             sign_in_url=SIGN_IN,
             grant_url="https://bot.contoso.com/access/9M2C",
-            connect_test=True,
         ),
         "verdict-grantable": checked(
             0,

@@ -155,10 +155,10 @@ SKIPPED = (
     ),
     line(
         "API",
-        "Email sent through Webex Connect",
+        "Changes in Webex Connect",
         State.SKIPPED,
         Access.NONE,
-        "No service key of Webex Connect is configured",
+        "No access to Webex Connect's audit log is configured",
     ),
     line("MS", "Microsoft Entra", State.UNKNOWN, Access.NONE, Text("cause.timed_out")),
 )

@@ -116,7 +116,6 @@ def test_everything_missing_is_named_at_once():
         ("PUBLIC_URL", "https://ann:word@bot.example.test"),
         ("MICROSOFT_LOGIN_URL", "https://[bad"),
         ("MICROSOFT_GRAPH_URL", "https://graph.microsoft.us:0"),
-        ("CONNECT_API_URL", "https://[bad"),
         ("WEBEX_API_URL", "https://[bad"),
         ("WEBEX_STATUS_URL", "https://[bad"),
         ("WEBEX_STATUS_URL", "no"),

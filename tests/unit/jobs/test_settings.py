@@ -6,7 +6,7 @@ import pytest
 from cryptography.fernet import Fernet
 
 from bot.settings import BotSettings
-from jobs.settings import SECRETS, TOGETHER, Settings, SettingsError
+from jobs.settings import SECRETS, TOGETHER, Settings, SettingsError, read_files
 
 KEY = Fernet.generate_key().decode()
 LEAST = {
@@ -17,8 +17,6 @@ LEAST = {
 }
 SERVICES = {
     "WEBEX_STATUS_URL": "https://status.example/",
-    "CONNECT_API_URL": "https://api.us.webexconnect.io/",
-    "CONNECT_SERVICE_KEY": "service-key",
     "CONTACT_CENTER_URL": "https://api.wxcc-us1.cisco.com/",
     "CONTACT_CENTER_TOKEN": "cc-token",
     "CONTACT_CENTER_ORG_ID": "org-1",
@@ -32,11 +30,7 @@ SERVICES = {
 def test_without_them_only_the_status_page_is_known():
     """Without keys of Webex's services, the bot may ask only Microsoft and the status page."""
     read = Settings.from_env(LEAST)
-    assert (read.status_url, read.connect_url, read.contact_center_url) == (
-        "https://status.webex.com",
-        "",
-        "",
-    )
+    assert (read.status_url, read.contact_center_url) == ("https://status.webex.com", "")
     assert read.hosts == {
         "login.microsoftonline.com",
         "graph.microsoft.com",
@@ -51,11 +45,7 @@ def test_every_service_is_read_and_may_be_asked():
     Addresses lose their trailing slash, and no key shows in the repr.
     """
     read = Settings.from_env(LEAST | SERVICES)
-    assert (read.status_url, read.connect_url, read.connect_key) == (
-        "https://status.example",
-        "https://api.us.webexconnect.io",
-        "service-key",
-    )
+    assert read.status_url == "https://status.example"
     assert (read.contact_center_url, read.contact_center_token, read.contact_center_org) == (
         "https://api.wxcc-us1.cisco.com",
         "cc-token",
@@ -66,10 +56,17 @@ def test_every_service_is_read_and_may_be_asked():
         "audit-token",
         "Authorization",
     )
-    hosts = {"status.example", "api.us.webexconnect.io", "api.wxcc-us1.cisco.com"}
+    hosts = {"status.example", "api.wxcc-us1.cisco.com"}
     assert hosts | {"contoso.us.webexconnect.io"} < read.hosts
-    secrets = ("service-key", "cc-token", "audit-token")
+    secrets = ("cc-token", "audit-token")
     assert [secret for secret in secrets if secret in repr(read)] == []
+
+
+def test_settings_of_an_earlier_version_stop_no_start():
+    """Settings that this version does not have any more are ignored, whatever they hold."""
+    removed = {"CONNECT_API_URL": "https://[bad", "CONNECT_SERVICE_KEY_FILE": "/no/such/file"}
+    values, problems = read_files(LEAST | removed)
+    assert (problems, Settings.from_env(values)) == ((), Settings.from_env(LEAST))
 
 
 def test_off_is_no_host():
@@ -205,7 +202,6 @@ def test_no_secret_shows_in_the_settings():
         "PUBLIC_URL": "https://bot.test",
         "MICROSOFT_CLIENT_ID": "c",
         "PROBE_FROM": "probe@example.com",
-        "CONNECT_API_URL": "https://api.us.webexconnect.io",
         "CONTACT_CENTER_URL": "https://api.wxcc-us1.cisco.com",
         "CONNECT_AUDIT_URL": "https://contoso.us.webexconnect.io",
         "ALLOWED_EMAIL_DOMAINS": "example.com",

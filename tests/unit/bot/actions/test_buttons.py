@@ -35,7 +35,6 @@ ON_A_RUN = sorted(
         "fix",
         "explain",
         "missing",
-        "connect_test",
         "language",
         "watch",
         "watch_off",

@@ -274,7 +274,6 @@ def test_no_secret_of_the_bot_leaves(anna: ChatContext, webex_script: Any, servi
     """A secret that got into the audit trail unnoticed is not in the file."""
     work = replace(
         services.settings,
-        connect_key="key-of-webex-connect",
         contact_center_token="token-of-the-contact-center",
         connect_audit_token="token-of-the-audit-log",
         probe_smtp_url="smtp://me:password-of-the-server@mail.example.test",
@@ -286,7 +285,7 @@ def test_no_secret_of_the_bot_leaves(anna: ChatContext, webex_script: Any, servi
         services.bot.webex_access_token,
         services.settings.microsoft_client_secret,
         *services.bot.webhook_secrets,
-        *("key-of-webex-connect", "token-of-the-contact-center", "token-of-the-audit-log"),
+        *("token-of-the-contact-center", "token-of-the-audit-log"),
         *("password-of-the-server", "password-of-sentinels"),
     )
     services.store.audit.add(

@@ -191,7 +191,7 @@ def checked(anna: ChatContext, *findings: Finding, mailbox: str = "support@examp
             "the newest mail was not seen in both directions",
         ),
         (
-            (Finding("connect_send", State.SKIPPED, seen=Text("skipped.no_service_key")), *MAIL),
+            (Finding("connect_changes", State.SKIPPED, seen=Text("skipped.no_audit_log")), *MAIL),
             State.OK,
             "Mail flows both ways",
         ),

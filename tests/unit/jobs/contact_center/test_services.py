@@ -12,31 +12,16 @@ from urllib.parse import parse_qs, urlsplit
 
 import httpx
 import pytest
-from redis import Redis
 
 from jobs.clock import now
 from jobs.clouds.errors import RequestIds
-from jobs.contact_center import delivery_receipts
 from jobs.contact_center.client import judge, value
 from jobs.contact_center.incidents import Incident, microsoft_incidents
 from jobs.contact_center.tasks import Task, email_tasks
-from jobs.contact_center.webex_connect import Receipt, cause_of, receipt_of
 from jobs.settings import Settings
 
 SINCE = datetime(2026, 11, 24, 8, 14, tzinfo=UTC)
 EXCHANGE = frozenset({"exchange online", "exchange"})
-POSTED = {
-    "deliveryInfoNotification": {
-        "deliveryInfo": {
-            "deliveryChannel": "email",
-            "Description": "Submitted",
-            "code": "7501",
-            "deliveryStatus": "Submitted",
-        },
-        "correlationid": "R1",
-        "transid": "t-1",
-    }
-}
 
 
 def issue(**more: Any) -> dict[str, Any]:
@@ -89,48 +74,6 @@ def test_the_newest_incident_comes_first():
 
 
 @pytest.mark.parametrize(
-    ("body", "found"),
-    [
-        (POSTED, Receipt("7501", "Submitted", "t-1")),
-        (
-            {"DeliveryInfoNotification": {"DeliveryInfo": {"Code": 7553, "description": "No"}}},
-            Receipt("7553", "No", ""),
-        ),
-        ({"messageId": "t-2", "status": "submitted"}, Receipt("7501", "submitted", "t-2")),
-        (
-            {"messageId": "t-2", "status": "failed", "code": "7554"},
-            Receipt("7554", "failed", "t-2"),
-        ),
-        ({"messageId": "t-2", "status": "Failed"}, Receipt("failed", "Failed", "t-2")),
-        ({"messageId": "t-2", "status": "queued"}, None),
-        ({}, None),
-        (["7501"], None),
-        (None, None),
-    ],
-)
-def test_receipts_in_every_shape(body: object, found: Receipt | None):
-    """A receipt is read in any case, with numbers as numbers, and from a polled status.
-
-    A body of another shape is no receipt.
-    """
-    assert receipt_of(body) == found
-
-
-@pytest.mark.parametrize(
-    ("code", "cause"),
-    [
-        ("7553", "connect_login_failed"),
-        ("7554", "connect_smtp_failed"),
-        ("7010", "connect_address_not_allowed"),
-        ("7999", "connect_send_failed"),
-    ],
-)
-def test_codes_of_webex_connect(code: str, cause: str):
-    """A documented code of Webex Connect has its own cause, and any other has a general cause."""
-    assert cause_of(code) == cause
-
-
-@pytest.mark.parametrize(
     ("status", "body", "told"),
     [
         (
@@ -166,37 +109,6 @@ def test_values_by_any_case():
         value([], "a"),
         value({"a": None}, "a"),
     ) == ("1", "x", "", "")
-
-
-def test_a_mail_is_begun_once(redis: Redis):
-    """The second inspection of a run gets no address and sends no mail.
-
-    Both inspections can read the receipt.
-    """
-    token = delivery_receipts.begin(redis, "R1")
-    assert (
-        bool(token),
-        delivery_receipts.begin(redis, "R1"),
-        delivery_receipts.read(redis, "R1"),
-    ) == (
-        True,
-        "",
-        None,
-    )
-    delivery_receipts.sent(redis, "R1", "t-1")
-    assert delivery_receipts.receive(redis, token, POSTED) is True
-    assert (delivery_receipts.message(redis, "R1"), delivery_receipts.read(redis, "R1")) == (
-        "t-1",
-        Receipt("7501", "Submitted", "t-1"),
-    )
-
-
-def test_an_unknown_address_takes_nothing(redis: Redis):
-    """A receipt for an unknown token is refused, and a body that is no receipt changes nothing."""
-    token = delivery_receipts.begin(redis, "R1")
-    assert delivery_receipts.receive(redis, f"{token}x", POSTED) is False
-    assert delivery_receipts.receive(redis, token, {"hello": "there"}) is True
-    assert delivery_receipts.read(redis, "R1") is None
 
 
 @pytest.mark.parametrize(

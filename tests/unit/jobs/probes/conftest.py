@@ -90,8 +90,6 @@ def configured(work_settings: Settings, outside: Outside) -> Callable[..., Setti
     def make(**changes: str) -> Settings:
         values = {
             "status_url": f"{outside.base}/status",
-            "connect_url": f"{outside.base}/connect",
-            "connect_key": "key-1",
             "contact_center_url": f"{outside.base}/cc",
             "contact_center_token": "token-1",
             "contact_center_org": "org-1",

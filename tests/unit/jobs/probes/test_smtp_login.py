@@ -159,10 +159,6 @@ THE_SAME = Finding("sign_ins", State.WRONG, cause="grant_invalid")
         ((), (NOTHING, OWN, NOTHING)),
         ((NO_LOG,), (OWN, NOTHING, ("sign_ins",))),
         ((NO_LOG, ok("answers", 0.1)), (OWN, NOTHING, ("sign_ins",))),
-        (
-            (NOT_SIGNED_IN, Finding("connect_send", State.WRONG, cause="connect_login_failed")),
-            (OWN, NOTHING, ("sign_ins",)),
-        ),
     ],
 )
 def test_one_token_that_is_dead(

@@ -68,7 +68,6 @@ FOR_ALL_PLACES = replace(POLICY, signals=Signals(harmless_after=POLICY.signals.h
 NONE_TOUCHES = Finding("conditional_access", State.OK)
 UNREAD = Finding("conditional_access", State.SKIPPED, seen=Text("skipped.needs_sign_in"))
 BLOCKED_TOO = Finding("sign_ins", State.WRONG, cause="blocked_by_conditional_access")
-SENT_IN_VAIN = Finding("connect_send", State.WRONG, cause="connect_login_failed")
 BOTH = ("conditional_access", "smtp_login")
 
 
@@ -89,7 +88,6 @@ BOTH = ("conditional_access", "smtp_login")
         (50076, (NONE_TOUCHES,), OWN, NOTHING),
         (53003, (POLICY, BLOCKED_TOO), ("conditional_access",), NOTHING),
         (53003, (UNREAD, BLOCKED_TOO), ("sign_ins",), NOTHING),
-        (53003, (UNREAD, SENT_IN_VAIN), OWN, NOTHING),
         (50053, (), OWN, NOTHING),
         (50053, (ok("sign_ins", 0.4),), OWN, NOTHING),
         (50053, (ok("sign_ins", 2),), OWN, NOTHING),

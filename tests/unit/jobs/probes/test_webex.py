@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -13,9 +12,7 @@ import pytest
 from jobs.checks.verdict import judge
 from jobs.clock import now
 from jobs.clouds.errors import CloudError
-from jobs.contact_center import delivery_receipts
-from jobs.contact_center.webex_connect import Receipt
-from jobs.model import Evidence, Finding, State, Text
+from jobs.model import Finding, State
 from jobs.probes import all_probes
 
 PROBES = all_probes()
@@ -33,12 +30,6 @@ def look(name: str, ctx: Any) -> Finding:
 def told(finding: Finding) -> tuple[State, str, str]:
     """Return the state, the key of the text, and the cause of a finding."""
     return finding.state, finding.seen.key if finding.seen else "", finding.cause
-
-
-def asked_for(ctx: Any, address: str = "anna@contoso.com") -> Any:
-    """Return the context of the check for a person who pressed the button for a test mail."""
-    ctx.run = replace(ctx.run, brief=replace(ctx.run.brief, test_recipient=address))
-    return ctx
 
 
 def ago(minutes: float) -> Callable[[], str]:
@@ -79,7 +70,6 @@ def copy(minutes: float, **more: Any) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("name", "why"),
     [
-        ("connect_send", "skipped.no_service_key"),
         ("agent_tasks", "skipped.no_contact_center"),
         ("mail_to_task", "skipped.no_contact_center"),
         ("asset_workload", "skipped.no_contact_center"),
@@ -90,132 +80,6 @@ def copy(minutes: float, **more: Any) -> dict[str, Any]:
 def test_nothing_is_asked_without_a_key(given: Any, name: str, why: str):
     """Without a key in the settings, each probe is skipped with a reason of its own."""
     assert told(look(name, given())) == (State.SKIPPED, why, "")
-
-
-def test_a_check_sends_nothing_by_itself(given: Any, configured: Any, outside: Any):
-    """A service key alone sends no mail. A person must ask for the mail."""
-    assert told(look("connect_send", given(settings=configured()))) == (
-        State.SKIPPED,
-        "skipped.send_not_asked",
-        "",
-    )
-    assert outside.asked == []
-
-
-def test_a_mail_through_webex_connect(given: Any, configured: Any, outside: Any, redis: Any):
-    """A mail is sent once, from the mailbox to the requester, with the address for its receipt."""
-    outside.on("POST /connect/v2/messages", {"messageId": "t-1", "status": "queued"}, 201)
-    outside.on("GET /connect/v2/messages/t-1", {"messageId": "t-1", "status": "submitted"})
-    ctx = asked_for(given(settings=configured()))
-    found = look("connect_send", ctx)
-    assert (found.state, found.seen) == (
-        State.OK,
-        Text("seen.connect_submitted", {"recipient": "anna@contoso.com"}),
-    )
-    assert found.evidence == (
-        Evidence("connect", "7501 submitted"),
-        Evidence("transaction-id", "t-1"),
-    )
-    [(_, _, headers, body)] = [each for each in outside.asked if each[0].startswith("POST")]
-    notify = body.pop("notifyUrl")
-    assert (headers["key"], body["from"], body["to"]) == (
-        "key-1",
-        "support@contoso.com",
-        [{"email": ["anna@contoso.com"], "correlationId": ctx.run.id}],
-    )
-    assert notify.startswith("https://bot.test/connect/receipt/")
-    look("connect_send", ctx)
-    assert sum(what.startswith("POST") for what, *_ in outside.asked) == 1
-
-
-@pytest.mark.parametrize(
-    ("code", "state", "cause"),
-    [
-        ("7553", State.WRONG, "connect_login_failed"),
-        ("7554", State.WRONG, "connect_smtp_failed"),
-        ("failed", State.WRONG, "connect_send_failed"),
-        ("7535", State.UNKNOWN, "connect_send_failed"),
-        ("7241", State.UNKNOWN, "connect_send_failed"),
-    ],
-)
-def test_a_receipt_that_is_no_good(
-    given: Any, configured: Any, outside: Any, redis: Any, code: str, state: State, cause: str
-):
-    """A bad receipt shows its code and cause.
-
-    A code about the recipient's address proves nothing.
-    """
-    outside.on("POST /connect/v2/messages", {"messageId": "t-1"}, 201).on(
-        "GET /connect/v2/messages/t-1", {}, 403
-    )
-    ctx = asked_for(given(settings=configured()))
-    delivery_receipts.save(redis, ctx.run.id, Receipt(code, "Failed", "t-1"))
-    found = look("connect_send", ctx)
-    assert (told(found), found.evidence[0]) == (
-        (state, "verbatim", cause),
-        Evidence("connect", f"{code} Failed"),
-    )
-
-
-@pytest.mark.parametrize(
-    ("status", "body", "cause"),
-    [
-        (
-            403,
-            {"code": "7010", "description": "Source IP is not allow-listed"},
-            "connect_address_not_allowed",
-        ),
-        (401, {"code": "7001", "description": "Authentication failed"}, "webex_key_refused"),
-        (400, {"code": "7007", "description": "Service inactive"}, "connect_service_inactive"),
-        (403, {}, "webex_key_refused"),
-        (429, {"code": "7020"}, "webex_busy"),
-        (500, {}, "webex_unavailable"),
-    ],
-)
-def test_what_the_bot_is_refused_is_not_the_channels(
-    given: Any, configured: Any, outside: Any, status: int, body: Any, cause: str
-):
-    """A refusal of the bot's request proves nothing, and is shown in Webex Connect's own words.
-
-    A second look shows the same refusal and sends nothing.
-    """
-    outside.on("POST /connect/v2/messages", body, status)
-    ctx = asked_for(given(settings=configured()))
-    first, asked = look("connect_send", ctx), len(outside.asked)
-    assert told(first) == told(look("connect_send", ctx)) == (State.UNKNOWN, "verbatim", cause)
-    assert first.evidence[0].text.startswith(str(body.get("code", status)))
-    assert len(outside.asked) == asked
-
-
-@pytest.mark.slow
-def test_a_question_that_fails_is_asked_again(
-    given: Any, configured: Any, outside: Any, redis: Any, monkeypatch: pytest.MonkeyPatch
-):
-    """If the status of a sent mail cannot be read, the bot goes on waiting for the receipt."""
-    monkeypatch.setattr("jobs.probes.connect_send.PATIENCE_S", 0.2)
-    outside.on("POST /connect/v2/messages", {"messageId": "t-1"}, 201).on(
-        "GET /connect/v2/messages/t-1", {}, 418
-    )
-    assert told(look("connect_send", asked_for(given(settings=configured())))) == (
-        State.UNKNOWN,
-        "seen.no_receipt",
-        "",
-    )
-
-
-def test_one_cause_is_told_where_a_login_fails_too():
-    """A failed login of Webex Connect is a symptom if another probe found the specific cause."""
-    for name, cause in (
-        ("smtp_login", "smtp_token_refused"),
-        ("sign_ins", "refresh_token_expired"),
-        ("answers", "send_as_denied"),
-    ):
-        found = {
-            "connect_send": Finding("connect_send", State.WRONG, cause="connect_login_failed"),
-            name: Finding(name, State.WRONG, cause=cause),
-        }
-        verdict = judge(PROBES, found)
-        assert (verdict.causes, verdict.symptoms) == ((name,), {"connect_send": name})
 
 
 @pytest.mark.parametrize(

@@ -23,7 +23,6 @@ FULL = Brief(
     token_at=AT,
     changed_at=AT,
     mailboxes=("a@b.c",),
-    test_recipient="x@y.z",
 )
 FIX = Brief(
     fix=FixBrief(

@@ -1,7 +1,6 @@
 """Tests of the practice services outside the mail flow, over HTTP.
 
-They are Webex Connect's messaging API, the contact center, the status page, and the audit log of
-Webex Connect.
+They are the contact center, the status page, and the audit log of Webex Connect.
 """
 
 from __future__ import annotations
@@ -10,90 +9,6 @@ import time
 from typing import Any
 
 import pytest
-
-from tests.fixtures.waiting import until
-
-Json = dict[str, Any]
-MAIL = {
-    "channel": "email",
-    "from": "support@contoso.com",
-    "to": [{"email": ["kim@customer.example"], "correlationId": "R1"}],
-}
-MAIL |= {"content": {"type": "text", "subject": "Test", "text": "Hello"}}
-
-
-def send(channel: Any, key: str | None = None, **more: Any) -> Any:
-    """Send a mail with Webex Connect's messaging API, and return the answer."""
-    own = channel.cloud.settings.connect_key
-    return channel.http.post(
-        "/connect/v2/messages", json=MAIL | more, headers={"key": own if key is None else key}
-    )
-
-
-def code_of(channel: Any, number: str) -> str:
-    """Return the mail's receipt code, once the mail server has answered."""
-    path, headers = f"/connect/v2/messages/{number}", {"key": channel.cloud.settings.connect_key}
-    return str(until(lambda: channel.http.get(path, headers=headers).json()["code"], "the receipt"))
-
-
-@pytest.mark.parametrize(
-    ("fault", "code"), [("", "7501"), ("smtp_auth_off_mailbox", "7553"), ("secret_expired", "7553")]
-)
-def test_a_mail_by_the_messaging_api(channel: Any, fault: str, code: str):
-    """A mail of the messaging API uses the same login as the agents' answers.
-
-    So the code of its receipt shows what stops those answers.
-    """
-    channel.http.patch("/practice/outside", json={"polling": True})
-    if fault:
-        assert channel.post(f"fault/{fault}").status_code == 200
-    sent = send(channel)
-    assert (sent.status_code, sent.json()["status"]) == (201, "queued")
-    assert code_of(channel, sent.json()["messageId"]) == code
-
-
-@pytest.mark.parametrize(
-    ("key", "more", "answer"),
-    [
-        ("", {}, (401, "7002")),
-        ("wrong", {}, (401, "7001")),
-        (None, {"from": "sales@contoso.com"}, (400, "7104")),
-    ],
-)
-def test_what_the_messaging_api_refuses(
-    channel: Any, key: str | None, more: Json, answer: tuple[int, str]
-):
-    """The messaging API refuses a missing key, a wrong key and a foreign sender.
-
-    Each of them has its own code.
-    """
-    told = send(channel, key, **more)
-    assert (told.status_code, told.json()["code"]) == answer
-
-
-def test_a_refusal_on_demand_ends_with_a_restore(channel: Any):
-    """With its fault on, the messaging API refuses the caller's address with 403 and code 7010.
-
-    After a restore of the snapshot it accepts mails again.
-    """
-    channel.post("fault/connect_address_not_allowed")
-    assert (send(channel).status_code, send(channel).json()["code"]) == (403, "7010")
-    channel.post("restore")
-    assert send(channel).status_code == 201
-
-
-def test_asking_for_a_status_is_for_select_clients(channel: Any):
-    """The messaging API answers 403 to a question for a mail's status, unless that is switched on.
-
-    Webex Connect offers the question to select clients only (facts/connect.md 2.2).
-    """
-    number = send(channel).json()["messageId"]
-    assert (
-        channel.http.get(
-            f"/connect/v2/messages/{number}", headers={"key": channel.cloud.settings.connect_key}
-        ).status_code
-        == 403
-    )
 
 
 def test_tasks_and_entry_points_of_the_contact_center(channel: Any):
@@ -201,7 +116,9 @@ def test_the_audit_log_tells_what_was_changed_and_by_whom(channel: Any):
         ("POST", "", {"max": 10_001}, 400),
     ],
 )
-def test_what_the_audit_log_refuses(channel: Any, method: str, token: str, more: Json, status: int):
+def test_what_the_audit_log_refuses(
+    channel: Any, method: str, token: str, more: dict[str, Any], status: int
+):
     """The audit log refuses a wrong method, a wrong token and a malformed question."""
     answer = audit(channel, method, token, **more)
     assert (answer.status_code, answer.json()["code"]) == (status, str(status))

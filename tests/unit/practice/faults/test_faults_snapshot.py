@@ -70,7 +70,6 @@ def test_the_routes_list_and_refuse(channel: Any):
         "set_up": {},
         "alone": False,
         "by_hand": False,
-        "sends": False,
         "changed": "",
     }
     assert channel.post("fault/nonsense").status_code == 404

@@ -28,7 +28,6 @@ from jobs.model import (
     Text,
     Turn,
 )
-from jobs.runs.origin import Brief
 from jobs.runs.run import Run
 from tests.unit.bot.cards.presenters.verdict_checks import check_of, ok
 
@@ -37,9 +36,7 @@ SINCE = datetime(2026, 11, 25, 8, 14, tzinfo=UTC)
 MISSED = Signals(missed=14, missed_since=SINCE)
 
 
-def run_of(
-    *found: Finding, keep_copy: bool = True, ended: bool = True, test_recipient: str = ""
-) -> Run:
+def run_of(*found: Finding, keep_copy: bool = True, ended: bool = True) -> Run:
     """Return a check with these findings."""
     channel = Channel("support@contoso.com", forwarding_address="x@y.example", keep_copy=keep_copy)
     findings, times = {each.step: each for each in found}, {each.step: AT for each in found}
@@ -49,7 +46,6 @@ def run_of(
         Person("p", "anna@contoso.com"),
         AT,
         RunKind.CHECK,
-        brief=Brief(test_recipient=test_recipient),
         detailed=True,
         findings=findings,
         found_at=times,
@@ -152,27 +148,6 @@ def test_no_incident_is_a_line_where_all_three_were_read():
     ]
     partly = run_of(*three[:2], Finding("webex_status", State.SKIPPED))
     assert extras.no_incident(partly, partly.findings) == []
-
-
-@pytest.mark.parametrize(
-    ("url", "ended", "sent_to", "offered"),
-    [
-        ("https://c", True, "", True),
-        ("", True, "", False),
-        ("https://c", False, "", False),
-        ("https://c", True, "a@b.c", False),
-    ],
-)
-def test_a_mail_through_webex_connect_is_offered_once(
-    services: Services, url: str, ended: bool, sent_to: str, offered: bool
-):
-    """If a key is configured, a finished check offers a mail through Webex Connect once."""
-    assert (
-        extras.may_send(
-            run_of(ended=ended, test_recipient=sent_to), replace(services.settings, connect_url=url)
-        )
-        is offered
-    )
 
 
 def test_the_cause_is_drawn_as_one(services: Services):

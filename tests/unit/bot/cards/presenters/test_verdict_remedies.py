@@ -137,7 +137,6 @@ REMOTE_DOMAIN = wrong("remote_domain", "remote_domain_blocks_forwarding")
         ((wrong("sign_ins", "grant_invalid"),), Turn.MAILBOX_USER, ("fix.generate_token", CONNECT)),
         ((wrong("mail_to_task", "no_task"),), Turn.CONTACT_CENTER, None),
         ((wrong("entry_point", "entry_point_missing"),), Turn.CONTACT_CENTER, None),
-        ((wrong("connect_send", "connect_smtp_failed"),), Turn.CONTACT_CENTER, None),
         ((REMOTE_DOMAIN,), Turn.ADMINISTRATOR, None),
         (
             (REMOTE_DOMAIN, wrong("outbound_policy", "forwarding_blocked")),

@@ -90,11 +90,6 @@ def watch_history(mailbox: str) -> Key:
     return _key("watch", "history", mailbox)
 
 
-def watch_traffic(mailbox: str) -> Key:
-    """Return the key of the numbers of mails that a channel usually gets, by hour of the week."""
-    return _key("watch", "traffic", mailbox)
-
-
 def watch_mails(mailbox: str) -> Key:
     """Return the key of the newest test mails that the watch has sent to a channel."""
     return _key("watch", "mails", mailbox)

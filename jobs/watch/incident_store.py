@@ -19,7 +19,7 @@ from jobs.runs.reference import new_id
 from jobs.storage import codec, watch_keys
 from jobs.storage.locks import RenewedLock
 from jobs.storage.mac import Authenticator
-from jobs.watch import expected_traffic, history, records
+from jobs.watch import history, records
 from jobs.watch.model import (
     ChannelState,
     Incident,
@@ -137,14 +137,11 @@ class IncidentStore:
         """Write the effect of a look, and return the incidents that it changed."""
         watched, mailbox = present.watched, present.watched.mailbox
         effect = apply(present, outcome, at)
-        traffic = expected_traffic.learned(expected_traffic.read(pipe, mailbox), outcome, at)
-        after = expected_traffic.hinted(effect.state, traffic, outcome, at, watched.interval)
         cards = [self._cards_of(pipe, watched, each) for each in effect.incidents]
         changed = tuple(map(_shown_on, effect.incidents, cards))
         days = history.add(pipe, mailbox, outcome, at)
         pipe.multi()
-        self._write_state(pipe, mailbox, after)
-        expected_traffic.write(pipe, mailbox, traffic)
+        self._write_state(pipe, mailbox, effect.state)
         for each, own in zip(changed, cards, strict=True):
             self._write(pipe, each, own)
         history.write(pipe, mailbox, days)

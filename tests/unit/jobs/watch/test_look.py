@@ -45,7 +45,7 @@ def row(number: int, message_id: str, subject: str = "Hello") -> TraceRow:
 async def test_test_mails_are_not_in_the_history():
     """The watch's own test mails are not counted as customers' mails.
 
-    The counts by hour feed the history, the expected traffic, and the files. The step that follows
+    The counts by hour feed the history and the files. The step that follows
     the test mail still sees that mail.
     """
     mail = new_mail(HOUR)

@@ -20,7 +20,6 @@ from adaptive_cards.cards.offer import offer
 from adaptive_cards.cards.plan import plan
 from adaptive_cards.cards.progress import progress
 from adaptive_cards.cards.rehearsal import rehearsal
-from adaptive_cards.cards.report import report
 from adaptive_cards.cards.sign_in import signin
 from adaptive_cards.cards.status import status
 from adaptive_cards.cards.tac import tac, tac_file

@@ -1,6 +1,8 @@
-"""Command /history: the last 30 days of a watched channel, with a link to the page with 90."""
+"""Command /history: 30 days or a month of a watched channel, with a link to the page with 90 days."""
 
 from __future__ import annotations
+
+from datetime import UTC, datetime
 
 from adaptive_cards import history
 from adaptive_cards.cards.notice import NoticeView
@@ -8,39 +10,69 @@ from bot import links
 from bot.cards.presenters import history as presenter
 from bot.chat.addresses import read_mailbox
 from bot.chat.context import ChatContext
-from bot.chat.offers import unknown_channel
+from bot.chat.offers import choose_channel, unknown_channel
 from bot.chat.permissions import is_known_or_watched_here, visible_channels
 from bot.commands import Command
 from jobs.clock import now
 from jobs.model import Text
-from jobs.watch.figures import figures, last_days
-from jobs.watch.history import days
+from jobs.watch.figures import DAY, figures, last_days, midnight
+from jobs.watch.figures import month as month_of
+from jobs.watch.history import KEPT, days
 
 KICKER = Text("history.plain_kicker")
 
 
 def run(ctx: ChatContext, argument: str) -> None:
-    """Show the channel's history, but only to people who may see the channel here."""
-    mailbox = read_mailbox(ctx, "history", argument, visible_channels)
+    """Show the channel's last 30 days, or a month of it, to people who may see the channel here.
+
+    A word that begins with a digit and has no ``@`` is the month.
+    """
+    words, at = argument.split(), now()
+    month = " ".join(word for word in words if word[0].isdigit() and "@" not in word)
+    address = " ".join(word for word in words if not word[0].isdigit() or "@" in word)
+    asked = _month(ctx, month, at.astimezone(UTC)) if month else last_days(at, presenter.DAYS)
+    if asked is None:
+        return
+    if month and not address:
+        channels = [f"{each} {month}" for each in visible_channels(ctx)]
+        choose_channel(ctx, "history", channels)
+        return
+    mailbox = read_mailbox(ctx, "history", address, visible_channels)
     if not mailbox:
         return
     if is_known_or_watched_here(ctx, mailbox):
-        _show(ctx, mailbox)
+        _show(ctx, mailbox, at, *asked)
     else:
         unknown_channel(ctx, "history", KICKER, mailbox)
 
 
-def _show(ctx: ChatContext, mailbox: str) -> None:
-    watching, at = ctx.services.watching, now()
+def _month(ctx: ChatContext, typed: str, at: datetime) -> tuple[datetime, datetime] | None:
+    """Return the beginning and end of the month, or answer why it cannot be shown."""
+    oldest = midnight((at - KEPT).date() + DAY)
+    try:
+        since, until = month_of(*map(int, typed.split("-")))
+    except (TypeError, ValueError, OverflowError):
+        why = "not_a_month"
+    else:
+        if since <= at and until > oldest:
+            return since, until
+        why = "future" if since > at else "too_old"
+    title = Text(f"history.{why}", {"typed": typed})
+    words = Text("history.how", {"example": f"{at:%Y-%m}"})
+    ctx.notify(NoticeView(KICKER, title, words, glyph="✗", at=at))
+    return None
+
+
+def _show(ctx: ChatContext, mailbox: str, at: datetime, since: datetime, until: datetime) -> None:
+    watching = ctx.services.watching
     watched = watching.channels.load(mailbox) is not None
     known = days(ctx.services.redis, mailbox, at, presenter.PAGE_DAYS)
     incidents = watching.incidents.of_channel(mailbox)
     if not incidents and not any(each.total.looks for each in known):
         _none(ctx, mailbox, watched=watched)
         return
-    since, until = last_days(at, presenter.DAYS)
     found = figures(known, incidents, since, until, at)
-    touching = [each for each in incidents if (each.ended or at) > since]
+    touching = [each for each in incidents if each.since < until and (each.ended or at) > since]
     page = links.one_time(ctx.services, "history", mailbox)
     ctx.say(history(presenter.history_view(mailbox, found, touching, at, page, watched=watched)))
 
@@ -53,4 +85,4 @@ def _none(ctx: ChatContext, mailbox: str, *, watched: bool) -> None:
     ctx.notify(NoticeView(KICKER, title, words, glyph="○", buttons=button, at=now()))
 
 
-COMMAND = Command("history", "trouble", run, "ADDRESS")
+COMMAND = Command("history", "trouble", run, "ADDRESS 2026-11")

@@ -19,6 +19,8 @@ from jobs.model import Text, verbatim
 HELP = {"do": "help"}
 _ONE_WORD = ("language", "timezone")
 """Commands whose argument is one word."""
+RENAMED = {"report": "history", "bericht": "verlauf"}
+"""Commands of an earlier version, and those that have taken their place."""
 
 
 def answer(ctx: ChatContext, typed: ParsedCommand) -> None:
@@ -74,7 +76,7 @@ def _is_check_of_all(command: Command, argument: str) -> bool:
 
 def _mistyped(ctx: ChatContext, typed: ParsedCommand) -> None:
     """Offer the command whose name is nearest to the typed one, with the typed argument."""
-    near = nearest(typed.name, by_typed_name())
+    near = RENAMED.get(typed.name) or nearest(typed.name, by_typed_name())
     if not near:
         help.show(ctx, typed=typed.name)
         return

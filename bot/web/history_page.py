@@ -6,6 +6,8 @@ to that browser, which may then read the page and take its files along for an ho
 
 from __future__ import annotations
 
+import csv
+import io
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -23,7 +25,6 @@ from bot.cards.presenters._common import known_text
 from bot.cards.presenters.incident import cause_of
 from bot.links import PageToken
 from bot.services import Services
-from bot.web import history_files
 from bot.web.browser_cookie import (
     fingerprint,
     form_token,
@@ -37,7 +38,7 @@ from bot.web.history_chart import HEIGHT, bars
 from bot.web.pages import Page, plain, respond, respond_with, web_services
 from jobs.clock import now
 from jobs.model import Text
-from jobs.watch.figures import DayFigures, DayState, Figures, figures, last_days
+from jobs.watch.figures import DAY, DayFigures, DayState, Figures, figures, last_days, midnight
 from jobs.watch.history import days
 from jobs.watch.model import Incident, Sight
 
@@ -57,7 +58,7 @@ class IncidentBox:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """Everything that the page and its files show about a channel."""
+    """Everything that the page and its file show about a channel."""
 
     mailbox: str
     at: datetime
@@ -109,24 +110,28 @@ def open_page(token: str) -> Response:
     return Response(status=HTTPStatus.SEE_OTHER, headers={"Location": request.path})
 
 
-@pages.get("/<token>/<any('incidents.csv', 'days.csv', 'history.json'):name>")
-def take_along(token: str, name: str) -> Response:
-    """Return a file of the history to the browser that opened the link."""
+@pages.get("/<token>/history.csv")
+def take_along(token: str) -> Response:
+    """Return the days as CSV (RFC 4180), oldest first, to the browser that opened the link."""
     services = web_services()
     ticket = links.read(services, KIND, token)
     if ticket is None or not _may_read(ticket, read_browser(services.bot, request)):
         return plain("unknown", status=HTTPStatus.NOT_FOUND)
-    found = _found(services, ticket.run)
-    made = {
-        "incidents.csv": lambda: history_files.incidents_csv(found.incidents),
-        "days.csv": lambda: history_files.days_csv(found.figures),
-        "history.json": lambda: history_files.as_json(
-            found.mailbox, found.figures, found.incidents
-        ),
-    }
-    kind = "application/json" if name.endswith(".json") else "text/csv; charset=utf-8"
-    headers = {"Content-Disposition": f'attachment; filename="{name}"'}
-    return Response(made[name](), content_type=kind, headers=headers)
+    found, written = _found(services, ticket.run), io.StringIO()
+    table = csv.writer(written, lineterminator="\r\n")
+    table.writerow(("day", "state", "broken_s", "mails", "looks", "causes"))
+    for day in found.figures.days:
+        causes = sorted({each.cause for each in found.incidents if _is_on(each, day, found.at)})
+        broken_s = round(day.broken.total_seconds())
+        table.writerow((day.date, day.state, broken_s, day.mails, day.looks, " ".join(causes)))
+    headers = {"Content-Disposition": 'attachment; filename="history.csv"'}
+    return Response(written.getvalue(), content_type="text/csv; charset=utf-8", headers=headers)
+
+
+def _is_on(incident: Incident, day: DayFigures, at: datetime) -> bool:
+    """Return whether the incident went on during a part of the day."""
+    begin = midnight(day.date)
+    return incident.since < begin + DAY and (incident.ended or at) > begin
 
 
 def _may_read(ticket: PageToken, browser: str) -> bool:
@@ -164,11 +169,7 @@ def _history_page(services: Services, ticket: PageToken, path: str) -> Response:
         incidents=[_box(each) for each in reversed(found.incidents)],
         days=[_cells(each) for each in reversed(chosen) if each.looks or each.mails],
         heads=[text(f"page.history_{name}") for name in ("day", "state", "broken_for", "mails")],
-        files=[
-            (f"{path}/incidents.csv", text("page.history_csv_incidents")),
-            (f"{path}/days.csv", text("page.history_csv_days")),
-            (f"{path}/history.json", text("page.history_json")),
-        ],
+        file=f"{path}/history.csv",
         text=text,
     )
 

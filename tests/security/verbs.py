@@ -32,7 +32,6 @@ OF_NO_RUN = {
     "tac",
     "missing",
     "language",
-    "history",
     "watch",
     "watch_off",
     "watch_list",

@@ -1,4 +1,4 @@
-"""Presenter of a channel's history and of the monthly summary: the views of both cards."""
+"""Presenter of a channel's history: the view of its card, and the texts of its page."""
 
 from __future__ import annotations
 
@@ -6,14 +6,12 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from adaptive_cards.cards.history import HistoryDay, HistoryView, IncidentLine
-from adaptive_cards.cards.report import ReportLine, ReportView
 from adaptive_cards.numbers import number, percent
 from adaptive_cards.times import lasted
 from bot.cards.presenters.incident import (
     Row,
     cause_of,
     open_ones,
-    verbatim_moment,
 )
 from bot.links import Link
 from jobs.model import State, Text, verbatim
@@ -152,69 +150,3 @@ def ended_by(incident: Incident) -> Text:
     if incident.fixed_by:
         return Text("history.fixed_by", {"run": incident.fixed_by})
     return Text("history.unwatched" if incident.is_unwatched else "history.fixed_outside")
-
-
-def local_time(at: datetime) -> Text:
-    """Return a moment in the reader's time zone."""
-    return verbatim_moment(at)
-
-
-def report_view(
-    month: str, every: Sequence[tuple[str, Figures]], at: datetime, remark: Text | None
-) -> ReportView:
-    """Return the summary of a month for these channels."""
-    watched = [found for _, found in every if found.watched]
-    incidents = sum(len(found.incidents) for found in watched)
-    return ReportView(
-        month=month,
-        at=at,
-        title=Text("report.title", {"count": str(incidents), "month": month}),
-        rows=(
-            ("report.row_channels", verbatim(number(len(every)))),
-            *_mean_share(watched),
-            ("report.row_incidents", verbatim(number(incidents))),
-            ("report.row_mails", verbatim(number(sum(found.mails for found in watched)))),
-        ),
-        lines=tuple(_report_line(mailbox, found) for mailbox, found in every),
-        remark=remark,
-    )
-
-
-def _mean_share(watched: Sequence[Figures]) -> list[Row]:
-    """Return the mean availability of the watched channels, or no row if none is known."""
-    shares = [share for found in watched if (share := found.availability) is not None]
-    if not shares:
-        return []
-    return [("report.row_share", verbatim(percent(sum(shares) / len(shares))))]
-
-
-def _report_line(mailbox: str, found: Figures) -> ReportLine:
-    share = found.availability
-    if share is None:
-        return ReportLine(
-            mailbox, State.SKIPPED, Text("report.not_watched"), 0, Text("report.no_figures")
-        )
-    return ReportLine(
-        mailbox,
-        _report_state(found),
-        verbatim(percent(share)),
-        found.broken.total_seconds(),
-        _report_words(found),
-    )
-
-
-def _report_state(found: Figures) -> State:
-    if found.incidents:
-        return State.WRONG
-    return State.UNKNOWN if found.blind else State.OK
-
-
-def _report_words(found: Figures) -> Text:
-    """Return the words on breaks and mails, and on how fast breaks were noticed and fixed."""
-    values = {"count": str(len(found.incidents)), "mails": number(found.mails)}
-    if found.to_notice is None:
-        return Text("report.line", values)
-    values["notice"] = lasted(found.to_notice)
-    if found.to_fix is None:
-        return Text("report.line_open", values)
-    return Text("report.line_fixed", values | {"fix": lasted(found.to_fix)})

@@ -1,4 +1,4 @@
-"""Examples of the cards of a history and of a monthly summary, with realistic contents."""
+"""Examples of the card of a history, with realistic contents."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ from datetime import timedelta
 
 import adaptive_cards as cards
 from adaptive_cards.cards.history import HistoryDay, HistoryView, IncidentLine
-from adaptive_cards.cards.report import ReportLine, ReportView
 from adaptive_cards.numbers import number, percent
 from adaptive_cards.times import lasted
 from jobs.model import State, Text, verbatim
@@ -84,31 +83,6 @@ def examples() -> dict[str, cards.Card]:
         PAGE,
     )
     histories = {"well": plain, "broken": bad, "none": none}
-    return (
-        {f"history-{name}": cards.history(view) for name, view in histories.items()}
-        | {"hostile-history": cards.history(hostile)}
-        | {f"report-{name}": cards.report(view) for name, view in _reports().items()}
-        | {"hostile-report": cards.report(_report((_line(HOSTILE, State.WRONG, 60.0),)))}
-    )
-
-
-def _line(mailbox: str, state: State, broken_s: float = 0.0) -> ReportLine:
-    words = Text("report.line", {"count": "2", "mails": "310"})
-    return ReportLine(mailbox, state, verbatim(percent(0.995)), broken_s, words)
-
-
-def _report(lines: tuple[ReportLine, ...], remark: Text | None = None) -> ReportView:
-    title = Text("report.title", {"count": "2", "month": "2026-11"})
-    facts = (("report.row_channels", verbatim(str(len(lines)))),)
-    return ReportView("2026-11", AT, title, facts, lines, remark)
-
-
-def _reports() -> dict[str, ReportView]:
-    every = tuple(
-        _line(f"box{at}@contoso.com", state, at)
-        for at, state in enumerate((State.OK, State.WRONG, State.UNKNOWN, State.SKIPPED) * 6)
-    )
-    return {
-        "month": _report(every),
-        "so-far": _report((_line(MAILBOX, State.OK),), Text("report.so_far")),
+    return {f"history-{name}": cards.history(view) for name, view in histories.items()} | {
+        "hostile-history": cards.history(hostile)
     }

@@ -42,7 +42,6 @@ ON_A_RUN = sorted(
         "watch_on_it",
         "watch_not_on_it",
         "watch_fix",
-        "history",
     }
     - {v for v in actions() if v.startswith("tac")}
 )

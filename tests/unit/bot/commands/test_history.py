@@ -1,14 +1,16 @@
-"""The commands ``/history`` and ``/report``: their contents, their readers, and their refusals."""
+"""The command ``/history``: its contents, its readers, and its refusals."""
 
 from __future__ import annotations
 
-from datetime import UTC, timedelta
+from datetime import UTC, date, timedelta
 from typing import Any
 
 import pytest
 
-from bot.actions import actions
+from adaptive_cards.times import written_date
 from bot.chat.context import ChatContext
+from bot.chat.parsing import ParsedCommand
+from bot.events.free_text import answer
 from jobs.clock import now
 from jobs.watch.model import WatchedChannel
 from tests.unit.bot.commands.typed_commands import cards, pressed, proven, type_
@@ -64,15 +66,14 @@ def test_a_channel_that_is_not_watched_has_no_history(anna: ChatContext, webex_s
     assert {"do": "watch", "channel": MAILBOX} in pressed(webex_script)
 
 
-@pytest.mark.parametrize("command", ["history", "report 2026-11"])
+@pytest.mark.parametrize("month", ["", "{month}"])
 def test_a_channel_of_another_space_is_unknown_here(
-    anna: ChatContext, webex_script: Any, command: str
+    anna: ChatContext, webex_script: Any, month: str
 ):
     """A person outside a channel's space learns nothing, not even that the channel exists."""
     watched = watch(anna.services, room="room-9")
     look(anna.services, watched, GOOD, now())
-    name, _, month = command.partition(" ")
-    type_(anna, name, f"{month} {MAILBOX}".strip())
+    type_(anna, "history", f"{MAILBOX} {month.format(month=this_month())}".strip())
     posted = cards(webex_script)
     assert ("was not set up in this space" in posted, links_in(posted)) == (True, False)
     assert list(anna.services.redis.scan_iter("sealed:page:*")) == []
@@ -93,13 +94,6 @@ def test_without_an_address_the_channels_are_offered(anna: ChatContext, webex_sc
     assert button in pressed(webex_script)
 
 
-def test_the_button_shows_the_same(anna: ChatContext, webex_script: Any):
-    """The History button of the monthly summary shows the same history as the command."""
-    with_incident(anna.services)
-    actions()["history"](anna, {"channel": MAILBOX})
-    assert links_in(cards(webex_script))
-
-
 def this_month() -> str:
     """Return the present month in UTC."""
     return f"{now().astimezone(UTC):%Y-%m}"
@@ -110,42 +104,46 @@ def month_of(watched: WatchedChannel) -> str:
     return f"{(watched.since - timedelta(days=2)).astimezone(UTC):%Y-%m}"
 
 
-def test_the_report_has_every_channel_of_the_space(anna: ChatContext, webex_script: Any):
-    """The report has every channel of the space with its figures, also one that nobody watches."""
-    watched = with_incident(anna.services)
-    watch(anna.services, "quiet@contoso.com")
-    watch(anna.services, "elsewhere@contoso.com", room="room-9")
-    type_(anna, "report", month_of(watched))
+@pytest.mark.parametrize("typed", ["{mailbox} {month}", "{month} {mailbox}"])
+def test_a_month(anna: ChatContext, webex_script: Any, typed: str):
+    """``/history`` with a month shows its days, its figures and its incidents."""
+    month = month_of(with_incident(anna.services))
+    type_(anna, "history", typed.format(mailbox=MAILBOX, month=month))
     posted = cards(webex_script)
-    assert "1 incident, noticed after" in posted
-    assert "not watched" in posted
-    assert ("quiet@contoso.com" in posted, "elsewhere@contoso.com" in posted) == (True, False)
-    assert {"do": "history", "channel": MAILBOX} in pressed(webex_script)
+    first = written_date(date.fromisoformat(f"{month}-01"))
+    assert (f"From {first} to " in posted, links_in(posted)) == (True, True)
+    assert ("1 incident" in posted, "goes on" in posted) == (True, False)
 
 
-def test_without_a_month_it_is_the_present_one(anna: ChatContext, webex_script: Any):
-    """``/report`` without a month shows the present month so far."""
-    with_incident(anna.services)
-    type_(anna, "report")
-    posted = cards(webex_script)
-    assert (f"Summary of {this_month()}" in posted, "not over" in posted) == (True, True)
+def test_another_month_has_other_days(anna: ChatContext, webex_script: Any):
+    """The month before that of the incident has no look."""
+    first = (with_incident(anna.services).since - timedelta(days=2)).replace(day=1)
+    type_(anna, "history", f"{MAILBOX} {first - timedelta(days=1):%Y-%m}")
+    assert "Nobody has looked at this channel in these days" in cards(webex_script)
 
 
-def test_a_report_of_one_channel(anna: ChatContext, webex_script: Any):
-    """``/report`` shows one channel if its address follows the month."""
-    watch(anna.services, "quiet@contoso.com")
-    with_incident(anna.services)
-    type_(anna, "report", f"{this_month()} {MAILBOX}")
-    posted = cards(webex_script)
-    assert (MAILBOX in posted, "quiet@contoso.com" in posted) == (True, False)
+def test_a_month_without_an_address(anna: ChatContext, webex_script: Any):
+    """With a month alone, the buttons of the channels show that month."""
+    proven(anna)
+    type_(anna, "history", this_month())
+    meant = {"do": "typed", "command": "history", "mailbox_meant": f"{MAILBOX} {this_month()}"}
+    assert meant in pressed(webex_script)
+
+
+def test_the_command_of_an_earlier_version(anna: ChatContext, webex_script: Any):
+    """``/report`` is answered with the command that has taken its place, with its month."""
+    answer(anna, ParsedCommand("report", "2026-11"))
+    offered = {"do": "run_command", "command": "history", "argument": "2026-11"}
+    assert offered in pressed(webex_script)
 
 
 @pytest.mark.parametrize(
     ("typed", "answer"),
     [
         ("2026-13", "is not a month"),
-        ("november", "is not a month"),
+        ("11/2026", "is not a month"),
         ("2026-11 2026-12", "is not a month"),
+        ("2026-11-27", "is not a month"),
         ("9998-12", "has not begun"),
         ("9999-12", "is not a month"),
         ("0000-01", "is not a month"),
@@ -156,12 +154,6 @@ def test_a_report_of_one_channel(anna: ChatContext, webex_script: Any):
 def test_a_bad_month_is_answered(anna: ChatContext, webex_script: Any, typed: str, answer: str):
     """The answer to a bad month gives the reason, and says which text can be typed."""
     with_incident(anna.services)
-    type_(anna, "report", typed)
+    type_(anna, "history", f"{MAILBOX} {typed}")
     posted = cards(webex_script)
-    assert (answer in posted, "Type /report 2" in posted) == (True, True)
-
-
-def test_a_space_without_channels_has_no_report(anna: ChatContext, webex_script: Any):
-    """In a space without channels, the answer to ``/report`` says so, and how a watch begins."""
-    type_(anna, "report")
-    assert "This space has no channels" in cards(webex_script)
+    assert (answer in posted, "Type /history ADDRESS 2" in posted) == (True, True)

@@ -1,10 +1,9 @@
-"""The page of a channel's history behind its one-time link, and the files to download."""
+"""The page of a channel's history behind its one-time link, and the file to download."""
 
 from __future__ import annotations
 
 import csv
 import io
-import json
 import re
 from dataclasses import replace
 from datetime import timedelta
@@ -23,7 +22,7 @@ from jobs.clock import now
 from jobs.storage import codec
 from tests.unit.bot.watched import MAILBOX, watch, with_incident
 
-FILES = ("incidents.csv", "days.csv", "history.json")
+FILE = "history.csv"
 
 
 @pytest.fixture
@@ -133,43 +132,35 @@ def test_the_link_ends(services: Services, browser: FlaskClient, address: str, *
     move_end(services, -timedelta(seconds=1))
     page = browser.get(address)
     assert (page.status_code, "<svg" in page.text) == (410, False)
-    assert browser.get(f"{address}/history.json").status_code == 404
+    assert browser.get(f"{address}/{FILE}").status_code == 404
 
 
-def test_files_are_for_the_browser_that_opened_the_link(
+def test_the_file_is_for_the_browser_that_opened_the_link(
     browser: FlaskClient, site: Flask, address: str
 ):
-    """The history's files are downloads for the browser that opened the link.
+    """The history's file is a download for the browser that opened the link.
 
-    Before the press, and in another browser, there are no files.
+    Before the press, and in another browser, there is none.
     """
-    assert [browser.get(f"{address}/{name}").status_code for name in FILES] == [404] * 3
+    assert browser.get(f"{address}/{FILE}").status_code == 404
     press(browser, address)
-    files = [browser.get(f"{address}/{name}") for name in FILES]
-    assert [each.status_code for each in files] == [200] * 3
-    assert all(each.headers["Content-Disposition"].startswith("attachment") for each in files)
-    assert [site.test_client().get(f"{address}/{name}").status_code for name in FILES] == [404] * 3
-
-
-def test_the_files_say_the_same(browser: FlaskClient, address: str):
-    """The files say the same as the page: one incident, ninety days and twelve mails."""
-    press(browser, address)
-    incidents, days, whole = (browser.get(f"{address}/{name}").text for name in FILES)
-    (row,) = csv.DictReader(io.StringIO(incidents))
-    assert (row["cause"], row["late_mails"], row["turn"]) == (
-        "not_forwarded",
-        "3",
-        "administrator",
+    file = browser.get(f"{address}/{FILE}")
+    assert (file.status_code, file.headers["Content-Disposition"].partition(";")[0]) == (
+        200,
+        "attachment",
     )
-    lines = list(csv.DictReader(io.StringIO(days)))
+    assert site.test_client().get(f"{address}/{FILE}").status_code == 404
+
+
+def test_the_file_says_the_same(browser: FlaskClient, address: str):
+    """The file says the same as the page: ninety days, twelve mails, and one broken day."""
+    press(browser, address)
+    lines = list(csv.DictReader(io.StringIO(browser.get(f"{address}/{FILE}").text)))
     assert (len(lines), sum(int(each["mails"]) for each in lines)) == (90, 12)
-    found = json.loads(whole)
-    assert (len(found["days"]), found["mails"], found["incidents"][0]["cause"]) == (
-        90,
-        12,
-        "not_forwarded",
-    )
-    assert 0 < found["availability"] < 1
+    assert [(each["broken_s"], each["causes"]) for each in lines if each["state"] == "broken"] == [
+        ("7200", "not_forwarded")
+    ]
+    assert {each["causes"] for each in lines if each["state"] != "broken"} == {""}
 
 
 def test_an_address_is_no_markup(services: Services, browser: FlaskClient):
@@ -201,7 +192,7 @@ def test_the_page_is_in_the_browsers_language(browser: FlaskClient, address: str
     assert ('lang="de"' in page, "Jede Störung" in page) == (True, True)
 
 
-@pytest.mark.parametrize("path", ["/history/none", "/history/none/days.csv"])
+@pytest.mark.parametrize("path", ["/history/none", "/history/none/history.csv"])
 def test_a_guess_is_nothing(browser: FlaskClient, path: str):
     """A guessed link gets 404, and nothing is said of any channel."""
     assert browser.get(path).status_code == 404

@@ -17,11 +17,10 @@ from jobs.clock import now
 from jobs.clouds import warm_loop, write_guard
 from jobs.clouds.errors import CloudReply, SignInNeeded
 from jobs.engine.engine import Engine
-from jobs.engine.made_objects import is_only_a_look, next_look, stop_looking
 from jobs.engine.readiness import is_due
 from jobs.engine.recorder import StoppingError
-from jobs.model import RunKind, State, Turn
-from jobs.next_action import blocking_steps, next_action
+from jobs.model import RunKind, State
+from jobs.next_action import blocking_steps
 from jobs.runs import deaths, trust
 from jobs.runs.event_log import HISTORY, foreign_event
 from jobs.runs.reference import new_reference
@@ -41,8 +40,6 @@ UNEXPECTED_TRIES = 3
 UNEXPECTED_S = 15
 
 CHECKS = frozenset({RunKind.CHECK, RunKind.BULK_CHECK})
-CHANGING = frozenset({RunKind.SETUP, RunKind.FIX})
-"""Kinds of runs that make changes in the tenant and then wait for people."""
 
 log = structlog.get_logger(__name__)
 
@@ -183,8 +180,6 @@ async def _work(runtime: Runtime, lease: RenewedLock, run: Run) -> int:
         trust.require_newest(runtime.store, run.id)
         if runtime.store.others_at_work(run):
             raise OthersAtWorkError(run.id)
-    if is_only_a_look(runtime.store.redis, run):
-        return await _look_at_made(runtime, run, lambda: not lease.lost)
     work = {RunKind.CHECK: check.run_check, RunKind.BULK_CHECK: bulk.check_all}.get(
         run.kind, _advance_setup
     )
@@ -199,32 +194,14 @@ def _resumed(runtime: Runtime, run: Run) -> Run:
     return runtime.store.load(run.id)
 
 
-async def _look_at_made(runtime: Runtime, run: Run, holds: Callable[[], bool]) -> int:
-    """Look again at the objects that the run has made.
-
-    If the administrator's sign-in has ended, the looks stop, and the run does not record that.
-    """
-    if run.account is None:
-        return run.version
-    try:
-        async with admin_session.open_clients(runtime, run, run.account) as ctx:
-            engine = Engine(ctx, steps_of(run), runtime.listener, holds, runtime.shutdown)
-            await engine.look_at_made()
-            return engine.seen
-    except SignInNeeded:
-        stop_looking(runtime.store.redis, run)
-        return run.version
-
-
 async def _advance_setup(runtime: Runtime, run: Run, holds: Callable[[], bool]) -> int:
     if run.account is None:
         return run.version
     try:
         async with admin_session.open_clients(runtime, run, run.account) as ctx:
             engine = Engine(ctx, steps_of(run), runtime.listener, holds, runtime.shutdown)
+            await engine.look_at_made()
             await advance_steps(engine)
-            if _waits_for_person(ctx.run):
-                await engine.look_at_made()
             return engine.seen
     except SignInNeeded as error:
         admin_session.drop(runtime, run.id)
@@ -317,7 +294,7 @@ def _is_finished(run: Run) -> bool:
 
 def _schedule_next_look(runtime: Runtime, run: Run) -> None:
     """Schedule the run for the earliest time that a finding waits for, if somebody is signed in."""
-    times = list(filter(None, (*_awaited_times(run), _next_look(runtime, run))))
+    times = _awaited_times(run)
     if times and run.account and not run.ended:
         runtime.schedule.add(run.id, min(times))
     else:
@@ -329,19 +306,6 @@ def _awaited_times(run: Run) -> list[datetime]:
     if run.checked:
         return []
     return [finding.until for finding in run.findings.values() if finding.until]
-
-
-def _next_look(runtime: Runtime, run: Run) -> datetime | None:
-    """Return when to look again at the objects that the run has made, or None.
-
-    Such a look is due only while the run waits for a person.
-    """
-    return next_look(runtime.store.redis, run, steps_of(run)) if _waits_for_person(run) else None
-
-
-def _waits_for_person(run: Run) -> bool:
-    """Return whether the run is a setup or a fix that waits for a person."""
-    return run.kind in CHANGING and next_action(run).turn not in {Turn.NOBODY, Turn.TIME}
 
 
 def _unexpected(runtime: Runtime, run_id: str, error: Exception) -> None:

@@ -1,10 +1,8 @@
-"""Repeated looks at the objects that a run has made, while the run waits for a person.
+"""Look at the objects that a run has made, before a person's answer leads to anything more.
 
-Somebody may delete the app or its secret in the portal in the meantime. Without a look the cards
-would go on asking for things that lead nowhere. A look is a few reads: once a minute in the first
-ten minutes of a wait, then every five minutes, and every half hour after an hour. A look changes
-nothing. The looks end with the administrator's sign-in, because nobody is asked to sign in for
-them.
+Somebody may delete the app or its secret in the portal while the run waits for a person. Without a
+look the cards would go on asking for things that lead nowhere. So the first attempt after an answer
+reads these objects. A look is a few reads and changes nothing. Nobody is asked to sign in for it.
 """
 
 from __future__ import annotations
@@ -12,32 +10,27 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
-from math import ceil
+from datetime import timedelta
 
 import structlog
-from redis import Redis
 
 from jobs.clock import now
 from jobs.clouds.cause_codes import causes
-from jobs.clouds.errors import CloudError, SignInNeeded
+from jobs.clouds.errors import CloudError
 from jobs.engine.context import StepContext
-from jobs.engine.readiness import is_due
 from jobs.engine.recorder import Recorder
 from jobs.engine.step import Step
 from jobs.model import Finding, State, Text, Turn
 from jobs.runs.run import Run
 from jobs.storage import keys
 
-PAUSES_S = ((600.0, 60.0), (3600.0, 300.0))
-"""Pairs of a wait's upper limit and the pause between two looks during such a wait, in seconds."""
-LONGEST_PAUSE_S = 1800.0
 AGAIN_S = (*(300.0,) * 12, 1800.0)
 """Pauses between two looks at an object that was found to be deleted, in seconds."""
 SETTLED_S = 60.0
 """Age in seconds from which a new object is looked at."""
 TWICE_S = 5.0
 MARK_S = 2 * 24 * 3600
+"""Seconds for which the newest answer before a look is remembered."""
 HOLDS = frozenset({State.OK, State.WARNING})
 DELETED = causes("app_deleted_meanwhile", "secret_deleted_meanwhile")
 TOKEN_SAVED = "token_saved"  # noqa: S105  the name of a question
@@ -52,34 +45,6 @@ def watched(run: Run, steps: Mapping[str, Step]) -> list[Step]:
 def _is_made(run: Run, name: str) -> bool:
     """Return whether the run has made the step's change, and last saw that it holds."""
     return run.change_applied(name) and run.state_of(name) in HOLDS
-
-
-def next_look(redis: Redis, run: Run, steps: Mapping[str, Step]) -> datetime | None:
-    """Return when the objects are looked at again, or None if there are none or no sign-in."""
-    if run.account is None or run.ended or not watched(run, steps):
-        return None
-    mark = keys.run_mark(run.id, "look", "due")
-    if redis.get(mark) == _mark_of_version(run):
-        return None
-    redis.set(mark, _mark(run), ex=MARK_S)
-    return now() + timedelta(seconds=_pause_s(run))
-
-
-def is_only_a_look(redis: Redis, run: Run) -> bool:
-    """Return whether the run is due only for another look at the objects that it has made.
-
-    That is so if nothing has happened since the run was put off. A lost secret is kept until the
-    one-time page has shown its successor. That is no event of the run, so a run with a lost secret
-    always goes on in full.
-    """
-    lost = run.state_of("lost_secret") is State.WAITING
-    mark = redis.get(keys.run_mark(run.id, "look", "due"))
-    return mark == _mark(run) and not lost and not any(map(is_due, run.findings.values()))
-
-
-def stop_looking(redis: Redis, run: Run) -> None:
-    """Look at the run's objects no more until something happens to the run."""
-    redis.set(keys.run_mark(run.id, "look", "due"), _mark_of_version(run), ex=MARK_S)
 
 
 def is_deleted(run: Run, step: str = "application") -> bool:
@@ -123,29 +88,28 @@ class MadeObjects:
     async def look(self) -> None:
         """Inspect each object, and record the first that is gone and all that depends on it.
 
-        An object that was just made is left out. An object that is not found is read twice, because
-        Microsoft's directory may answer from a copy that does not have it yet. Without a valid
-        sign-in there are no more looks until something happens to the run.
+        There is one look after each answer of a person. An object that was just made is left out.
+        An object that is not found is read twice, because Microsoft's directory may answer from a
+        copy that does not have it yet.
 
         Raises:
             LeaseLostError: another worker has the run.
         """
         run, redis = self.recorder.run, self.recorder.ctx.store.redis
-        pause = ceil(_pause_s(run) * 0.9)
-        if not redis.set(keys.run_mark(run.id, "look", "done"), "1", nx=True, ex=pause):
+        made = list(filter(self._is_settled, watched(run, self.steps)))
+        mark, answered = keys.run_mark(run.id, "look"), _newest_answer(run)
+        if not made or redis.get(mark) == answered:
             return
-        for step in filter(self._is_settled, watched(run, self.steps)):
+        for step in made:
             try:
                 finding = await self._read(step)
-            except SignInNeeded:
-                stop_looking(redis, run)
-                return
             except CloudError as error:
                 log.info("not looked at", run=run.id, step=step.name, why=str(error))
-                continue
+                return
             if _is_gone(finding):
                 self._record(step, finding)
-                return
+                break
+        redis.set(mark, answered, ex=MARK_S)
 
     def _is_settled(self, step: Step) -> bool:
         made = self.recorder.run.changed[step.name].done
@@ -190,15 +154,7 @@ def _is_gone(finding: Finding) -> bool:
     return finding.state is State.WRONG and finding.seen == Text("seen.none")
 
 
-def _pause_s(run: Run) -> float:
-    moments = (*run.found_at.values(), *(answer.at for answer in run.answers.values()))
-    waited = (now() - max(moments, default=run.opened)).total_seconds()
-    return next((pause for limit, pause in PAUSES_S if waited < limit), LONGEST_PAUSE_S)
-
-
-def _mark(run: Run) -> bytes:
-    return str(run.version).encode()
-
-
-def _mark_of_version(run: Run) -> bytes:
-    return f"over {run.version}".encode()
+def _newest_answer(run: Run) -> bytes:
+    """Return the time of a person's newest answer or sign-in."""
+    times = [answer.at for answer in run.answers.values()]
+    return str(max(filter(None, (*times, run.signed_in)), default="")).encode()

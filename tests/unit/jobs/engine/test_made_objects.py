@@ -1,4 +1,4 @@
-"""Objects that a run has made are looked at again while the run waits for a person."""
+"""Objects that a run has made are looked at again after a person's answer."""
 
 from __future__ import annotations
 
@@ -9,12 +9,11 @@ from typing import Any
 import pytest
 
 from jobs.clock import now
-from jobs.clouds.errors import CloudReply, SignInNeeded, Transient
+from jobs.clouds.errors import CloudError, CloudReply, SignInNeeded, Transient
 from jobs.engine import made_objects
 from jobs.engine.context import StepContext
 from jobs.model import Finding, State, Turn
 from jobs.runs.run import Event, Kind
-from jobs.storage import keys
 from tests.unit.jobs.engine.scripted_steps import Fact, approve, engine, raising
 
 CAUSE = "app_deleted_meanwhile"
@@ -41,7 +40,7 @@ class Waiting(Fact):
 
 @pytest.fixture
 def made(given: Callable[..., StepContext], pass_time: Move) -> Callable[..., Any]:
-    """Return a function that makes an app with a grant, and then waits for a person for a minute.
+    """Return a function that makes an app with a grant, and gets an answer a minute later.
 
     The states in ``later`` are the results of the looks after that.
     """
@@ -55,17 +54,12 @@ def made(given: Callable[..., StepContext], pass_time: Move) -> Callable[..., An
         await engine(ctx, app, grant, form).apply_plan()
         assert [ctx.run.state_of(name) for name in ("application", "grant")] == [State.OK] * 2
         pass_time(61)
+        press(ctx, "form")
         for step in (app, grant, form):
             step.log.clear()
         return ctx, (app, grant, form)
 
     return make
-
-
-def look_due(ctx: StepContext, steps: tuple[Fact, ...]) -> float | None:
-    """Return the seconds until the next look is due, or None if there is none."""
-    when = made_objects.next_look(ctx.store.redis, ctx.run, {step.name: step for step in steps})
-    return None if when is None else (when - now()).total_seconds()
 
 
 async def test_what_is_there_costs_one_read_and_no_event(made: Callable[..., Any]):
@@ -115,66 +109,37 @@ async def test_what_was_just_made_is_left_alone(given: Callable[..., StepContext
     assert ctx.run.state_of("application") is State.OK
 
 
-async def test_it_is_looked_at_once_a_minute(made: Callable[..., Any]):
-    """A made object is looked at once a minute, however often the run is worked on."""
+async def test_it_is_looked_at_once_after_each_answer(made: Callable[..., Any], pass_time: Move):
+    """A made object is looked at once after an answer, however often the run is worked on."""
     ctx, steps = await made(State.OK)
     for _ in range(3):
         await engine(ctx, *steps).look_at_made()
     assert steps[0].log == ["inspect"]
-    assert 0 < ctx.store.redis.ttl(keys.run_mark(ctx.run.id, "look", "done")) <= 60
+    pass_time(60)
+    press(ctx, "look_again")
+    await engine(ctx, *steps).look_at_made()
+    assert steps[0].log == ["inspect"] * 2
 
 
-async def test_the_looks_become_rare(made: Callable[..., Any], pass_time: Move):
-    """The looks at the made objects become rarer as the wait gets longer.
+@pytest.mark.parametrize(
+    "error",
+    [
+        SignInNeeded("sign_in_missing", CloudReply("entra")),
+        Transient("timed_out", CloudReply("graph")),
+    ],
+)
+async def test_a_look_that_fails_says_nothing(made: Callable[..., Any], error: CloudError):
+    """A look without an answer of the cloud changes no finding, and nobody is asked to sign in.
 
-    They are due every minute, after ten minutes every five, and after an hour every half hour.
+    The next attempt looks again.
     """
     ctx, steps = await made(State.OK)
-    seen = []
-    for seconds in (0, 600, 3600):
-        pass_time(seconds)
-        seen.append(look_due(ctx, steps))
-    assert seen == pytest.approx([60, 300, 1800], abs=1)
-
-
-@pytest.mark.parametrize("why", ["signed out", "ended", "not made"])
-async def test_there_is_no_look(made: Callable[..., Any], why: str):
-    """The objects of a run are not looked at without a sign-in, or after the end of the run.
-
-    Without made objects there is no look either.
-    """
-    ctx, steps = await made(State.OK)
-    if why == "not made":
-        steps = tuple(step for step in steps if step.name != "application")
-    else:
-        kind = Kind.SIGNED_OUT if why == "signed out" else Kind.CANCELLED
-        ctx.store.append(ctx.run.id, Event(kind, now()))
-        ctx.run = ctx.store.load(ctx.run.id)
-    assert look_due(ctx, steps) is None
-
-
-async def test_a_sign_in_that_has_ended_ends_the_looks(made: Callable[..., Any]):
-    """Looks at the made objects end with the sign-in, because nobody is asked to sign in for them.
-
-    Once something happens to the run, there are looks again.
-    """
-    ctx, steps = await made(State.OK)
-    steps[0].hooks["inspect"] = raising(SignInNeeded("sign_in_missing", CloudReply("entra")))
+    steps[0].hooks["inspect"] = raising(error)
     before = ctx.run.version
     await engine(ctx, *steps).look_at_made()
-    assert (ctx.run.version, look_due(ctx, steps)) == (before, None)
-    ctx.store.append(ctx.run.id, Event(Kind.LOOK_AGAIN, now()))
-    ctx.run = ctx.store.load(ctx.run.id)
-    assert look_due(ctx, steps) == pytest.approx(60, abs=1)
-
-
-async def test_a_cloud_that_is_away_says_nothing(made: Callable[..., Any]):
-    """A look without an answer of the cloud changes no finding, and the next look is as usual."""
-    ctx, steps = await made(State.OK)
-    steps[0].hooks["inspect"] = raising(Transient("timed_out", CloudReply("graph")))
+    assert ctx.run.version == before
     await engine(ctx, *steps).look_at_made()
-    assert ctx.run.state_of("application") is State.OK
-    assert look_due(ctx, steps) == pytest.approx(60, abs=1)
+    assert steps[0].log == ["inspect"] * 2
 
 
 async def gone(made: Callable[..., Any], *later: State) -> tuple[StepContext, tuple[Fact, ...]]:
@@ -228,20 +193,3 @@ async def test_look_again_makes_it_once_more(
     await engine(ctx, *steps).apply_plan()
     assert ("apply" in steps[0].log) is not token_saved
     assert made_objects.is_deleted(ctx.run) is token_saved
-
-
-async def test_a_lost_secret_is_more_than_a_look(made: Callable[..., Any]):
-    """A run that keeps a lost secret goes on in full instead of with a look only.
-
-    The page that shows the new secret wakes the run without an event. The run then removes the lost
-    secret.
-    """
-    ctx, steps = await made(State.OK)
-    redis = ctx.store.redis
-    look_due(ctx, steps)
-    assert made_objects.is_only_a_look(redis, ctx.run)
-    kept = Finding("lost_secret", State.WAITING, waiting_for=Turn.NOBODY)
-    ctx.store.append(ctx.run.id, Event(Kind.FOUND, now(), step="lost_secret", finding=kept))
-    run = ctx.store.load(ctx.run.id)
-    made_objects.next_look(redis, run, {step.name: step for step in steps})
-    assert not made_objects.is_only_a_look(redis, run)

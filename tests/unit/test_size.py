@@ -19,16 +19,16 @@ ROOT = Path(__file__).parents[2]
 PRODUCT = ("bot", "jobs", "adaptive_cards")
 RATCHETS: dict[tuple[str, ...], dict[str, float]] = {
     PRODUCT: {
-        "files": 477,
-        "code": 39_011,
-        "functions": 4_511,
+        "files": 468,
+        "code": 38_291,
+        "functions": 4_430,
         "used once, %": 21.7,
         "borders, %": 27.9,
         "docstrings, %": 33.0,
     },
-    ("practice",): {"code": 16_627},
-    ("tests",): {"code": 65_836},
-    ("bench", "tools"): {"code": 3_806},
+    ("practice",): {"code": 16_454},
+    ("tests",): {"code": 65_184},
+    ("bench", "tools"): {"code": 3_805},
 }
 """Greatest value of each figure, by the folders that it counts."""
 Lines = set[int]

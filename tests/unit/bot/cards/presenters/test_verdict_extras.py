@@ -1,7 +1,4 @@
-"""Damage, incidents of the providers, and the offer of a mail through Webex Connect.
-
-All three come from the findings of a check.
-"""
+"""Damage and incidents of the providers, which come from the findings of a check."""
 
 from __future__ import annotations
 

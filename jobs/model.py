@@ -148,6 +148,36 @@ class Turn(StrEnum):
     NOBODY = "nobody"
 
 
+class Reason(StrEnum):
+    """Reason of a finding, as far as other code decides by it.
+
+    A value is the key of the text that people see.
+    """
+
+    ABSENT = "seen.none"
+    NOTHING_YET = "seen.nothing_yet"
+    """The object that the step's fact belongs to does not exist yet."""
+    NOT_KNOWN = "seen.not_known"
+    """The step depends on something that could not be read."""
+    DEMANDED = "seen.demanded"
+    """A cloud required the change, although the step's own inspection found nothing to do."""
+    REPLICATION = "seen.replication"
+    SEND_AGAIN = "seen.send_again"
+    NEEDS_SIGN_IN = "skipped.needs_sign_in"
+    NOT_BY_ITSELF = "skipped.not_by_itself"
+    NOT_AT_EXCHANGE = "skipped.not_at_exchange"
+    NEEDS_OTHER = "skipped.needs_other"
+    """A finding that this one depends on is not available."""
+    LOG_AWAY = "skipped.audit_away"
+    NO_SIGN_IN_LOG = "skipped.sign_in_log"
+    NO_SIGN_IN = "skipped.no_sign_in"
+    NO_WATCH_MAIL = "skipped.no_watch_mail"
+
+    def text(self, **values: str) -> Text:
+        """Return the text of the reason."""
+        return Text(self.value, values)
+
+
 @dataclass(frozen=True, slots=True)
 class Evidence:
     """Fact that a reader can verify.
@@ -265,7 +295,7 @@ class Finding:
     """Result of inspecting one step.
 
     ``facts`` are values that later steps need (object IDs, the UPN). They are public within the run
-    and never secret. ``cause`` is a cause code (:mod:`jobs.clouds.errors`), which is also the key
+    and never secret. ``seen`` is for people; code decides by ``reason``. ``cause`` is a cause code (:mod:`jobs.clouds.errors`), which is also the key
     of the remedy's text. ``until`` is when to look again, for a finding that waits for time.
     ``access`` is the access that a check read with, or None if it did not read. ``values`` are the
     values that the step would change, as they were at this look. From them ``/undo`` sees who set a
@@ -284,6 +314,7 @@ class Finding:
     access: Access | None = None
     values: dict[str, str] = field(default_factory=dict)
     signals: Signals = NO_SIGNALS
+    reason: Reason | None = None
 
 
 class Scope(StrEnum):

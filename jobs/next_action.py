@@ -323,7 +323,7 @@ def blocking_steps(run: Run) -> tuple[str, ...]:
 def _stops(finding: Finding) -> bool:
     return (
         finding.state in {State.WRONG, State.UNKNOWN, State.WAITING}
-        and finding.seen not in NOT_INSPECTABLE
+        and finding.reason not in NOT_INSPECTABLE
     )
 
 

@@ -16,7 +16,7 @@ from jobs.channel.mailbox import login_of
 from jobs.clock import now
 from jobs.clouds.error_texts.reader import read_at_form
 from jobs.mail.smtp_login import REFUSED
-from jobs.model import Finding, RunKind, State, Text
+from jobs.model import Finding, Reason, RunKind, State, Text
 from jobs.runs.run import Event, Kind, Run
 from jobs.steps import TOKEN_FAILED, rehearses, steps_of
 from jobs.steps.secret_for_checks import OWN_SECRET_REFUSED
@@ -45,7 +45,7 @@ def _drop_own_secret(ctx: ChatContext, run: Run) -> Event:
     """Drop the bot's own secret, and return the event after which another one is made."""
     ctx.services.vault.drop(Sealed.REHEARSAL_SECRET.of(run.id))
     mailbox_login.drop(ctx.services.vault, run.channel.mailbox)
-    gone = Finding("check_secret", State.WRONG, Text("seen.none"))
+    gone = Finding("check_secret", State.WRONG, Reason.ABSENT.text(), reason=Reason.ABSENT)
     return Event(Kind.FOUND, now(), step=gone.step, finding=gone)
 
 

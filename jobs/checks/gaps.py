@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from jobs.engine.failures import GO_WITH_SIGN_IN
 from jobs.engine.step import Step
 from jobs.microsoft.scopes import app_may_read
-from jobs.model import Finding, State
+from jobs.model import Finding, Reason, State
 
-NEEDS_OTHER = "skipped.needs_other"
-"""Text key of a finding that was skipped because a finding that it depends on was not available."""
+MISSING = GO_WITH_SIGN_IN | {Reason.NEEDS_OTHER}
+"""Reasons for which a finding was skipped, although there is something to read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,7 @@ def gaps(steps: Mapping[str, Step], found: Mapping[str, Finding]) -> Gaps:
     if not any(_left_out(steps[name], finding) for name, finding in found.items()):
         return Gaps()
     unread = [finding for finding in found.values() if _is_unread(finding)]
-    return Gaps(len(unread), all(finding.seen in GO_WITH_SIGN_IN for finding in unread))
+    return Gaps(len(unread), all(finding.reason in GO_WITH_SIGN_IN for finding in unread))
 
 
 def _is_unread(finding: Finding) -> bool:
@@ -41,13 +41,12 @@ def _is_unread(finding: Finding) -> bool:
 
     A sign-in, an answer or another finding is missing for it.
     """
-    if finding.state is not State.SKIPPED or finding.seen is None:
-        return finding.state is State.UNKNOWN
-    return finding.seen.key == NEEDS_OTHER or finding.seen in GO_WITH_SIGN_IN
+    skipped = finding.state is State.SKIPPED and finding.reason in MISSING
+    return skipped or finding.state is State.UNKNOWN
 
 
 def _left_out(step: Step, finding: Finding) -> bool:
     """Return whether a finding could have been determined even without a sign-in, but was not."""
     if not _is_unread(finding):
         return False
-    return finding.seen not in GO_WITH_SIGN_IN or app_may_read(step.reads)
+    return finding.reason not in GO_WITH_SIGN_IN or app_may_read(step.reads)

@@ -18,8 +18,8 @@ from jobs.engine.inspector import Inspector
 from jobs.engine.made_objects import still_deleted
 from jobs.engine.planner import digest
 from jobs.engine.recorder import Recorder
-from jobs.engine.step import REQUIRED_ELSEWHERE, Step
-from jobs.model import Change, Finding, State, Text, Turn
+from jobs.engine.step import Step
+from jobs.model import Change, Finding, Reason, State, Text, Turn
 from jobs.runs import trust
 from jobs.runs.plan import Plan
 from jobs.runs.run import AttemptOverError, Event, Kind, Run
@@ -290,7 +290,7 @@ class Applier:
         """Return the changes of a step that the plan does not show yet; none if it shows some."""
         if any(line.step == other.name for line in _planned(self.recorder.run)):
             return ()
-        return other.plan(self.recorder.ctx, other.wrong(REQUIRED_ELSEWHERE))
+        return other.plan(self.recorder.ctx, other.wrong(Reason.DEMANDED))
 
 
 def _is_awaited(run: Run, step: Step) -> bool:

@@ -13,7 +13,6 @@ from jobs.clock import now
 from jobs.clouds import silence
 from jobs.clouds.errors import CloudError, CloudReply, Forbidden, MalformedAnswer, SignInNeeded
 from jobs.engine.failures import (
-    NEEDS_SIGN_IN,
     SETTLES_FOR,
     finding_from_error,
     not_readable,
@@ -23,7 +22,7 @@ from jobs.engine.graph import TICK_S, StepGraph
 from jobs.engine.readiness import required_access
 from jobs.engine.recorder import Recorder
 from jobs.engine.step import Step
-from jobs.model import Access, Finding, State, Text
+from jobs.model import Access, Finding, Reason, State
 from jobs.runs.run import AttemptOverError, Event, Kind
 
 log = structlog.get_logger(__name__)
@@ -85,15 +84,20 @@ class Checker:
         if left:
             self.recorder.append(
                 *(
-                    Event(Kind.FOUND, now(), step=step.name, finding=step.skipped(NEEDS_SIGN_IN))
+                    Event(
+                        Kind.FOUND,
+                        now(),
+                        step=step.name,
+                        finding=step.skipped(Reason.NEEDS_SIGN_IN),
+                    )
                     for step in left
                 )
             )
 
     async def _check(self, step: Step) -> None:
         if unmet := self._unmet_need(step):
-            reason = Text("skipped.needs_other", {"step": f"key:step.{unmet}"})
-            self.recorder.queue(step, step.skipped(reason))
+            words = Reason.NEEDS_OTHER.text(step=f"key:step.{unmet}")
+            self.recorder.queue(step, replace(step.skipped(Reason.NEEDS_OTHER), seen=words))
             return
         access = required_access(step, self.allowed)
         finding = await self._inspect(step, access)

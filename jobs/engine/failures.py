@@ -10,7 +10,7 @@ from jobs.clouds.cause_codes import causes
 from jobs.clouds.errors import CloudError, MalformedAnswer, NotFound, NotReplicatedYet, Transient
 from jobs.clouds.unconnected import UNCONNECTED
 from jobs.engine.step import Step
-from jobs.model import Finding, State, Text, Turn, verbatim
+from jobs.model import Finding, Reason, State, Text, Turn, verbatim
 from jobs.runs.run import Run
 from jobs.storage.due_list import LONGEST_PAUSE_S
 
@@ -34,16 +34,13 @@ ROLE_CAUSES = causes(
 
 Source: facts/microsoft.md 3.5 and 7.
 """
-NEEDS_SIGN_IN, NOT_BY_ITSELF, NOT_AT_EXCHANGE = (
-    Text(f"skipped.{why}") for why in ("needs_sign_in", "not_by_itself", "not_at_exchange")
-)
-GO_WITH_SIGN_IN = (NEEDS_SIGN_IN, NOT_BY_ITSELF, NOT_AT_EXCHANGE)
+GO_WITH_SIGN_IN = frozenset({Reason.NEEDS_SIGN_IN, Reason.NOT_BY_ITSELF, Reason.NOT_AT_EXCHANGE})
 """Reasons for skipping a step that no longer apply after a sign-in."""
 
 
 def needs_sign_in(finding: Finding) -> bool:
     """Return whether the step was skipped for a reason that a sign-in removes."""
-    return finding.state is State.SKIPPED and finding.seen in GO_WITH_SIGN_IN
+    return finding.state is State.SKIPPED and finding.reason in GO_WITH_SIGN_IN
 
 
 def lacks_role(run: Run) -> bool:
@@ -101,9 +98,9 @@ def not_readable(step: Step, error: CloudError) -> Finding:
     The reason is included, because the missing permission says nothing about the channel.
     """
     if error.cause == "app_access_withdrawn":
-        return step.skipped(NEEDS_SIGN_IN)
-    words = NOT_AT_EXCHANGE if error.service == "exchange" else NOT_BY_ITSELF
-    return replace(step.skipped(words), evidence=error.evidence())
+        return step.skipped(Reason.NEEDS_SIGN_IN)
+    why = Reason.NOT_AT_EXCHANGE if error.service == "exchange" else Reason.NOT_BY_ITSELF
+    return replace(step.skipped(why), evidence=error.evidence())
 
 
 def may_be_replication(error: CloudError, run: Run, step: Step | None = None) -> bool:

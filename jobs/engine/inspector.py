@@ -11,7 +11,7 @@ from jobs.clouds.errors import CloudError, SignInNeeded
 from jobs.engine.failures import ROLE_CAUSES, finding_from_error, may_be_replication
 from jobs.engine.recorder import Recorder
 from jobs.engine.step import Step
-from jobs.model import Finding, State, Text, Turn
+from jobs.model import Finding, Reason, State, Text, Turn
 
 T = TypeVar("T")
 
@@ -26,7 +26,7 @@ With ``SETTLE_S`` they are the back-off of facts/microsoft.md section 7.
 """
 SHOWN_AFTER_S = 1
 """A pause of this many seconds or more is shown on the card."""
-REPLICATION, LET_IN = Text("seen.replication"), Text("seen.let_in")
+LET_IN = Text("seen.let_in")
 
 
 @dataclass(slots=True)
@@ -102,7 +102,7 @@ class Inspector:
         return may_be_replication(error, self.recorder.run, step)
 
     def wait_for_replication(
-        self, step: Step, seen: Text = REPLICATION, cause: str = ""
+        self, step: Step, seen: Text | Reason = Reason.REPLICATION, cause: str = ""
     ) -> Finding:
         """Return a waiting finding that is due again after the next pause of a parked run."""
         return step.waits_for(
@@ -113,6 +113,6 @@ class Inspector:
         """Sleep, and show the wait on the card if it is long enough to be noticed."""
         self.recorder.stop_if_requested()
         known = self.recorder.run.findings.get(step.name)
-        if seconds >= SHOWN_AFTER_S and (known is None or known.seen != REPLICATION):
-            self.recorder.found(step, step.waits_for(Turn.TIME, REPLICATION))
+        if seconds >= SHOWN_AFTER_S and (known is None or known.reason is not Reason.REPLICATION):
+            self.recorder.found(step, step.waits_for(Turn.TIME, Reason.REPLICATION))
         await asyncio.sleep(seconds)

@@ -20,7 +20,7 @@ from jobs.clouds.errors import CloudError
 from jobs.engine.context import StepContext
 from jobs.engine.recorder import Recorder
 from jobs.engine.step import Step
-from jobs.model import Finding, State, Text, Turn
+from jobs.model import Finding, Reason, State, Text, Turn
 from jobs.runs.run import Run
 from jobs.storage import keys
 
@@ -151,7 +151,7 @@ class MadeObjects:
 
 
 def _is_gone(finding: Finding) -> bool:
-    return finding.state is State.WRONG and finding.seen == Text("seen.none")
+    return finding.state is State.WRONG and finding.reason is Reason.ABSENT
 
 
 def _newest_answer(run: Run) -> bytes:

@@ -13,10 +13,10 @@ from jobs.clock import now
 from jobs.engine.context import StepContext
 from jobs.engine.graph import StepGraph
 from jobs.engine.inspector import Inspector
-from jobs.engine.readiness import NOT_INSPECTABLE, NOT_KNOWN, is_due, why_not_inspectable
+from jobs.engine.readiness import NOT_INSPECTABLE, is_due, why_not_inspectable
 from jobs.engine.recorder import Recorder
 from jobs.engine.step import Step
-from jobs.model import Change, Finding, State
+from jobs.model import Change, Finding, Reason, State
 from jobs.runs.plan import identity
 from jobs.runs.run import Event, Kind, Run
 
@@ -70,7 +70,7 @@ def _is_inspected_again(finding: Finding) -> bool:
 
     That is so if the step is due, or could not be inspected for the first plan.
     """
-    return is_due(finding) or finding.seen in NOT_INSPECTABLE
+    return is_due(finding) or finding.reason in NOT_INSPECTABLE
 
 
 def planned_changes(steps: Mapping[str, Step], ctx: StepContext) -> tuple[Change, ...]:
@@ -86,7 +86,8 @@ def planned_changes(steps: Mapping[str, Step], ctx: StepContext) -> tuple[Change
 
 def _without_guess(change: Change, finding: Finding) -> Change:
     """Return the change with "not known" as its old value if its step could not be inspected."""
-    return replace(change, before=NOT_KNOWN) if finding.seen == NOT_KNOWN else change
+    unknown = finding.reason is Reason.NOT_KNOWN
+    return replace(change, before=Reason.NOT_KNOWN.text()) if unknown else change
 
 
 def digest(changes: tuple[Change, ...], run: Run) -> str:

@@ -8,16 +8,12 @@ from itertools import filterfalse
 from jobs.clock import now
 from jobs.engine.step import Step
 from jobs.microsoft.scopes import app_may_read
-from jobs.model import Access, Finding, State, Text, Turn
+from jobs.model import Access, Finding, Reason, State, Turn
 from jobs.runs.run import Run
 
-NOTHING_YET, NOT_KNOWN = Text("seen.nothing_yet"), Text("seen.not_known")
-NOT_INSPECTABLE = (NOTHING_YET, NOT_KNOWN)
-"""Texts for a step that could not be inspected.
-
-Either the object that the step belongs to is missing, or nothing is known.
-"""
-NOT_THERE = (Text("seen.none"), NOTHING_YET)
+NOT_INSPECTABLE = frozenset({Reason.NOTHING_YET, Reason.NOT_KNOWN})
+"""Reasons for which a step could not be inspected."""
+NOT_THERE = frozenset({Reason.ABSENT, Reason.NOTHING_YET})
 
 
 def retry_key(step: Step, run: Run) -> object:
@@ -34,7 +30,7 @@ def retry_key(step: Step, run: Run) -> object:
     )
 
 
-def why_not_inspectable(step: Step, run: Run, steps: Collection[str]) -> Text | None:
+def why_not_inspectable(step: Step, run: Run, steps: Collection[str]) -> Reason | None:
     """Return why a step cannot be inspected for a plan, or None if it can.
 
     It can be inspected if its needs hold, or exist with the facts that lead further. A part of a
@@ -42,8 +38,8 @@ def why_not_inspectable(step: Step, run: Run, steps: Collection[str]) -> Text | 
     """
     open_needs = _open_needs(step, run, steps)
     if any(map(_is_not_there, open_needs)):
-        return None if step.inspect_unmet else NOTHING_YET
-    return NOT_KNOWN if open_needs else None
+        return None if step.inspect_unmet else Reason.NOTHING_YET
+    return Reason.NOT_KNOWN if open_needs else None
 
 
 def _open_needs(step: Step, run: Run, steps: Collection[str]) -> list[Finding | None]:
@@ -64,7 +60,7 @@ def _leads_further(finding: Finding | None) -> bool:
 
 def _is_not_there(finding: Finding | None) -> bool:
     """Return whether a look has shown that the object does not exist."""
-    return finding is not None and finding.state is State.WRONG and finding.seen in NOT_THERE
+    return finding is not None and finding.state is State.WRONG and finding.reason in NOT_THERE
 
 
 def is_due(finding: Finding) -> bool:

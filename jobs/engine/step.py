@@ -16,13 +16,18 @@ from jobs.clock import now
 from jobs.clouds.errors import CloudError
 from jobs.engine.context import StepContext
 from jobs.engine.diagnosis import NOT_CHECKED, Diagnosis
-from jobs.model import NO_SIGNALS, Change, Finding, Profile, Scope, Signals, State, Text, Turn
-
-REQUIRED_ELSEWHERE = Text("seen.demanded")
-"""Text for the state before a change that a cloud required.
-
-It is used if the step's own inspection found nothing to do.
-"""
+from jobs.model import (
+    NO_SIGNALS,
+    Change,
+    Finding,
+    Profile,
+    Reason,
+    Scope,
+    Signals,
+    State,
+    Text,
+    Turn,
+)
 
 
 class Step(ABC):
@@ -154,7 +159,7 @@ class Step(ABC):
 
     def wrong(
         self,
-        seen: Text,
+        seen: Text | Reason,
         *,
         cause: str = "",
         facts: Mapping[str, str] | None = None,
@@ -164,14 +169,21 @@ class Step(ABC):
 
         The expected state is in the catalog under the step's name.
         """
-        expected = Text(f"expected.{self.name}")
+        words, reason = _told(seen)
         return Finding(
-            self.name, State.WRONG, seen, expected, cause, facts=dict(facts or {}), signals=signals
+            self.name,
+            State.WRONG,
+            words,
+            Text(f"expected.{self.name}"),
+            cause,
+            facts=dict(facts or {}),
+            signals=signals,
+            reason=reason,
         )
 
     def possible(
         self,
-        seen: Text,
+        seen: Text | Reason,
         *,
         cause: str,
         facts: Mapping[str, str] | None = None,
@@ -188,7 +200,7 @@ class Step(ABC):
     def waits_for(
         self,
         turn: Turn,
-        seen: Text | None = None,
+        seen: Text | Reason | None = None,
         *,
         cause: str = "",
         again_s: float = 0,
@@ -199,20 +211,22 @@ class Step(ABC):
         ``again_s`` is when to inspect it again automatically, in seconds from now; 0 means not to.
         """
         until = now() + timedelta(seconds=again_s) if again_s else None
-        known = dict(facts or {})
+        words, reason = _told(seen)
         return Finding(
             self.name,
             State.WAITING,
-            seen=seen,
+            seen=words,
             cause=cause,
             waiting_for=turn,
             until=until,
-            facts=known,
+            facts=dict(facts or {}),
+            reason=reason,
         )
 
-    def skipped(self, reason: Text) -> Finding:
-        """Return the finding that the step was skipped, with a reason; it never counts as OK."""
-        return Finding(self.name, State.SKIPPED, seen=reason)
+    def skipped(self, why: Text | Reason) -> Finding:
+        """Return the finding that the step was skipped; it never counts as OK."""
+        words, reason = _told(why)
+        return Finding(self.name, State.SKIPPED, seen=words, reason=reason)
 
     def left_alone(self, seen: Text) -> Finding:
         """Return the warning that an object stays as it is.
@@ -220,6 +234,11 @@ class Step(ABC):
         Somebody else has changed the object, or it may not be removed.
         """
         return Finding(self.name, State.WARNING, seen=seen)
+
+
+def _told(seen: Text | Reason | None) -> tuple[Text | None, Reason | None]:
+    """Return the words for people, and the reason if one was given."""
+    return (seen.text(), seen) if isinstance(seen, Reason) else (seen, None)
 
 
 class Probe(Step):

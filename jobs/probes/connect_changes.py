@@ -23,6 +23,7 @@ from jobs.model import (
     ConnectChange,
     Evidence,
     Finding,
+    Reason,
     Signals,
     State,
     Station,
@@ -56,10 +57,7 @@ REASONS = {
     404: "audit_not_found",
     405: "audit_not_found",
 }
-"""Reasons why the log was not read, by the status of its answer.
-
-Any other reason is ``audit_away``.
-"""
+"""Texts on why the log was not read, by the status of its answer, which will stay the same."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,8 +118,9 @@ class ConnectChanges(Probe):
         return self._later_changes(found, _set_up(ctx))
 
     def _unread(self, error: CloudError) -> Finding:
-        reason = Text(f"skipped.{REASONS.get(error.status, 'audit_away')}")
-        return replace(self.skipped(reason), evidence=(Evidence("connect-audit", str(error)),))
+        lasting = REASONS.get(error.status or 0)
+        why = Text(f"skipped.{lasting}") if lasting else Reason.LOG_AWAY
+        return replace(self.skipped(why), evidence=(Evidence("connect-audit", str(error)),))
 
     def _later_changes(self, found: Changes, since: datetime | None) -> Finding:
         """Return the finding with the changes that were made after the channel's own setup."""

@@ -21,10 +21,9 @@ from jobs.engine.diagnosis import Diagnosis
 from jobs.engine.step import Probe
 from jobs.microsoft.graph import MOST_SIGN_INS, SIGN_IN_PAGES
 from jobs.microsoft.sign_in_log import SignInRow, read, telling
-from jobs.model import Evidence, Finding, Signals, Text, minute_of
+from jobs.model import Evidence, Finding, Reason, Signals, Text, minute_of
 
 BACK = timedelta(days=7)
-NO_LOG, NO_SIGN_IN = Text("skipped.sign_in_log"), Text("skipped.no_sign_in")
 """Reasons why the sign-in log says nothing, regardless of who signs in."""
 
 
@@ -62,7 +61,7 @@ class SignIns(Probe):
         try:
             rows = await self._rows(ctx)
         except (Forbidden, NotFound, Rejected):
-            return self.skipped(NO_LOG)
+            return self.skipped(Reason.NO_SIGN_IN_LOG)
         return self._judged(ctx, telling(rows, self._users(ctx, rows), now()))
 
     async def _rows(self, ctx: StepContext) -> list[SignInRow]:
@@ -92,7 +91,7 @@ class SignIns(Probe):
 
     def _judged(self, ctx: StepContext, rows: Sequence[SignInRow]) -> Finding:
         if not rows:
-            return self.skipped(NO_SIGN_IN)
+            return self.skipped(Reason.NO_SIGN_IN)
         newest = rows[0]
         if not newest.good:
             return self._failed(newest, _failing_since(rows))

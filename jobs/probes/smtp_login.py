@@ -17,9 +17,8 @@ from jobs.clouds.errors import CloudError
 from jobs.engine.context import StepContext
 from jobs.engine.diagnosis import Diagnosis
 from jobs.engine.step import Probe
-from jobs.model import NO_SIGNALS, Access, Finding, Signals, State, Text, verbatim
+from jobs.model import NO_SIGNALS, Access, Finding, Reason, Signals, State, Text, verbatim
 from jobs.probes._reach import finding_from_probe
-from jobs.probes.sign_ins import NO_LOG, NO_SIGN_IN
 
 OWN: Mapping[str, tuple[str, ...]] = {
     **dict.fromkeys(
@@ -225,7 +224,10 @@ def _unread(log: Finding | None) -> bool:
     return (
         log is None
         or log.state is State.UNKNOWN
-        or (log.state is State.SKIPPED and log.seen not in (NO_LOG, NO_SIGN_IN))
+        or (
+            log.state is State.SKIPPED
+            and log.reason not in {Reason.NO_SIGN_IN_LOG, Reason.NO_SIGN_IN}
+        )
     )
 
 

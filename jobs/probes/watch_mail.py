@@ -25,7 +25,7 @@ from jobs.mail.bounce import AT_CONNECT, LOST, cause_of_copy
 from jobs.mail.flow import COPIED_WITHIN, stopped, withheld
 from jobs.mail.message_trace import TraceRow
 from jobs.mail.watch_mail import WatchMail
-from jobs.model import Access, Finding, Signals, Station, Text, second_of
+from jobs.model import Access, Finding, Reason, Signals, Station, Text, second_of
 from jobs.probes._trace_reason import Why, why
 from jobs.probes.contact_center import GRACE, came_of, only_app, read_tasks
 from jobs.probes.traces import BACK
@@ -37,7 +37,6 @@ PASSED = {
     Station.CONNECT: ("agent_tasks",),
 }
 """Findings whose later mail shows that mail passes the station at which a test mail stopped."""
-NONE_SENT = Text("skipped.no_watch_mail")
 """Text about a channel that gets no test mails.
 
 A card leaves the finding out, because there is nothing to see.
@@ -120,7 +119,7 @@ class WatchMailProbe(Probe):
         """
         mails = await asyncio.to_thread(_mails, ctx)
         if not mails:
-            return self.skipped(NONE_SENT)
+            return self.skipped(Reason.NO_WATCH_MAIL)
         seen = await _sightings(ctx)
         ways = _telling_ways(ctx, mails, seen)
         known = [way for way in ways if way.fate is not Fate.UNDER_WAY]

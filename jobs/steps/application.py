@@ -45,7 +45,7 @@ from jobs.microsoft.app_manifest import (
     without_permission,
 )
 from jobs.microsoft.graph_requests import promised
-from jobs.model import Change, Evidence, Finding, RunKind, Scope, State, Text
+from jobs.model import Change, Evidence, Finding, Reason, RunKind, Scope, State, Text
 from jobs.runs.run import RecordedChange
 
 BY_HAND = "by_hand"
@@ -194,7 +194,7 @@ class Application(Undoable):
 
     def _judged(self, ctx: StepContext, app: Json | None, unknown: str) -> Finding:
         if app is None:
-            return self.wrong(Text("seen.none"), cause="app_not_found")
+            return self.wrong(Reason.ABSENT, cause="app_not_found")
         facts = _facts(app, unknown)
         if app.get("isDisabled"):
             return self.wrong(Text("seen.app_deactivated"), cause="app_deactivated", facts=facts)

@@ -19,7 +19,7 @@ from jobs.engine.diagnosis import Diagnosis
 from jobs.engine.undoable import Undoable
 from jobs.microsoft.graph_requests import promised
 from jobs.microsoft.secret_lifetime import SecretRules, expiry, rules_for
-from jobs.model import Change, Finding, RunKind, Scope, Signals, State, Text, day_of
+from jobs.model import Change, Finding, Reason, RunKind, Scope, Signals, State, Text, day_of
 from jobs.runs.run import RecordedChange
 from jobs.steps._app_secrets import (
     LOOKS_S,
@@ -133,11 +133,9 @@ class ClientSecret(Undoable):
         A channel that was proven or made by hand had a secret before, so its secret counts as gone.
         """
         gone = is_by_hand(ctx) or ctx.channels.record(ctx.channel.mailbox) is not None
-        found = self.wrong(
-            Text("seen.none"), cause="client_secret_gone" if gone else "", facts=renewal
-        )
+        found = self.wrong(Reason.ABSENT, cause="client_secret_gone" if gone else "", facts=renewal)
         return (
-            replace(found, seen=Text("seen.secrets_forbidden"), cause=FORBIDDEN)
+            replace(found, seen=Text("seen.secrets_forbidden"), reason=None, cause=FORBIDDEN)
             if rules.forbidden
             else found
         )
@@ -288,7 +286,7 @@ def _naming(lost_ones: Sequence[dict[str, Any]], found: Finding) -> Finding:
 
     The finding is changed only for an app without a usable secret.
     """
-    if found.seen != Text("seen.none") or not lost_ones:
+    if found.reason is not Reason.ABSENT or not lost_ones:
         return found
     names = ", ".join(map(described, lost_ones[:MOST_NAMED]))
     return replace(found, seen=Text("seen.secret_orphans", {"names": names}))

@@ -8,9 +8,9 @@ from dataclasses import replace
 from jobs.clouds.errors import Forbidden
 from jobs.engine.context import StepContext
 from jobs.engine.diagnosis import Diagnosis
-from jobs.engine.step import REQUIRED_ELSEWHERE, Step
+from jobs.engine.step import Step
 from jobs.microsoft.outbound_spam import EffectivePolicy
-from jobs.model import Change, Finding, RunKind, Scope, State, Station, Text
+from jobs.model import Change, Finding, Reason, RunKind, Scope, State, Station, Text
 from jobs.steps.outbound_policy import outbound
 
 
@@ -42,7 +42,7 @@ class Customization(Step):
         if ctx.run.change_applied(self.name):
             return self.ok(Text("seen.customized"))
         if self.name in ctx.run.demanded:
-            return self._needed(REQUIRED_ELSEWHERE)
+            return self._needed(Reason.DEMANDED)
         dehydrated, there = await asyncio.gather(_dehydrated(ctx), outbound(ctx))
         if dehydrated:
             return self._not_customized(ctx, there.applies)
@@ -66,16 +66,13 @@ class Customization(Step):
         unneeded = self.ok(Text("seen.customization_not_needed"))
         return replace(unneeded, state=State.WARNING) if ctx.run.kind is RunKind.CHECK else unneeded
 
-    def _needed(self, seen: Text) -> Finding:
+    def _needed(self, seen: Text | Reason) -> Finding:
         return replace(self.wrong(seen, cause="customization_needed"), values={"enabled": "no"})
 
     def plan(self, ctx: StepContext, finding: Finding) -> tuple[Change, ...]:
         """Plan the one change that affects the whole tenant: its customization."""
-        before = (
-            REQUIRED_ELSEWHERE
-            if finding.seen == REQUIRED_ELSEWHERE
-            else Text("seen.not_customized")
-        )
+        demanded = finding.reason is Reason.DEMANDED
+        before = Reason.DEMANDED.text() if demanded else Text("seen.not_customized")
         line = self.change(
             before, Text("after.customization"), Scope.TENANT, "Enable-OrganizationCustomization"
         )

@@ -14,7 +14,7 @@ from jobs.engine.diagnosis import Diagnosis
 from jobs.engine.undoable import Undoable
 from jobs.microsoft.exchange import ExchangeRow
 from jobs.microsoft.powershell import quoted
-from jobs.model import Change, Finding, Scope, Station, Text
+from jobs.model import Change, Finding, Reason, Scope, Station, Text
 from jobs.runs.run import RecordedChange
 
 
@@ -60,7 +60,7 @@ class Forwarding(Undoable):
         try:
             found = await redirected_to(ctx)
         except (Forbidden, NotFound, Rejected):
-            return self.possible(Text("seen.none"), cause="not_forwarded")
+            return self.possible(Reason.ABSENT, cause="not_forwarded")
         return self._judged_detour(ctx, found, "seen.forwarding_rule")
 
     def _judged_detour(self, ctx: StepContext, address: str, key: str) -> Finding | None:
@@ -73,7 +73,7 @@ class Forwarding(Undoable):
             return self.wrong(_overridden(ctx, internal, smtp), cause="forwarding_address_wins")
         if not smtp or smtp != ctx.channel.forwarding_address.lower():
             return self.wrong(
-                Text("seen.forwards_to", {"address": smtp}) if smtp else Text("seen.none"),
+                Text("seen.forwards_to", {"address": smtp}) if smtp else Reason.ABSENT,
                 cause="not_forwarded",
             )
         return self._judged_copy(ctx, keeps=keeps)

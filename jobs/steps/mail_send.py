@@ -13,7 +13,7 @@ from jobs.engine.diagnosis import Diagnosis
 from jobs.engine.undoable import Undoable
 from jobs.microsoft.app_manifest import declares, with_permission, without_permission
 from jobs.microsoft.graph import EXCHANGE_APP_ID
-from jobs.model import Change, Finding, Profile, Scope, State, Text
+from jobs.model import Change, Finding, Profile, Reason, Scope, State, Text
 from jobs.runs.run import RecordedChange
 
 
@@ -40,7 +40,7 @@ class MailSend(Undoable):
             return self.skipped(Text("skipped.mail_send_not_exposed"))
         app = await find_app(ctx)
         declared = declares(app, EXCHANGE_APP_ID, ctx.fact("mail_send"))
-        found = self.ok(Text("seen.mail_send")) if declared else self.wrong(Text("seen.none"))
+        found = self.ok(Text("seen.mail_send")) if declared else self.wrong(Reason.ABSENT)
         return replace(found, values=self._values(ctx, app))
 
     def plan(self, ctx: StepContext, finding: Finding) -> tuple[Change, ...]:

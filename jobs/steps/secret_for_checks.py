@@ -15,7 +15,7 @@ from jobs.clouds.cause_codes import causes
 from jobs.engine.context import StepContext
 from jobs.engine.undoable import Undoable
 from jobs.microsoft.secret_lifetime import expiry
-from jobs.model import Change, Finding, Scope, Text
+from jobs.model import Change, Finding, Reason, Scope, Text
 from jobs.runs.run import RecordedChange
 from jobs.steps._app_secrets import LOOKS_S, labelled, remove, remove_orphans, tries
 from jobs.storage.vault import Sealed
@@ -54,7 +54,7 @@ class CheckSecret(Undoable):
             return replace(self.ok(Text("seen.check_secret")), values={"made": "yes"})
         if ctx.channels.record(ctx.channel.mailbox) is not None:
             return self.skipped(Text("skipped.proven_before"))
-        return replace(self.wrong(Text("seen.none")), values={"made": ""})
+        return replace(self.wrong(Reason.ABSENT), values={"made": ""})
 
     def plan(self, ctx: StepContext, finding: Finding) -> tuple[Change, ...]:
         """Plan the bot's own secret with the other changes.

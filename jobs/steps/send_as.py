@@ -12,7 +12,7 @@ from jobs.engine.diagnosis import Diagnosis
 from jobs.engine.undoable import Undoable
 from jobs.microsoft.exchange import ExchangeRow
 from jobs.microsoft.powershell import quoted
-from jobs.model import Change, Finding, RunKind, Scope, Text
+from jobs.model import Change, Finding, Reason, RunKind, Scope, Text
 from jobs.runs.run import RecordedChange
 
 RIGHT = "SendAs"
@@ -49,7 +49,7 @@ class SendAs(Undoable):
         if await _has(ctx, delegate):
             seen = Text("seen.send_as", {"user": delegate})
             return replace(self.ok(seen), values={delegate: "yes"})
-        missing = self.wrong(Text("seen.none"), cause="send_as_missing")
+        missing = self.wrong(Reason.ABSENT, cause="send_as_missing")
         if ctx.run.kind is RunKind.CHECK and await _others_have(ctx):
             missing = self.possible(Text("seen.send_as_others"), cause="send_as_missing")
         return replace(missing, values={delegate: ""})

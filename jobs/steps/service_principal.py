@@ -18,7 +18,7 @@ from jobs.engine.diagnosis import Diagnosis
 from jobs.engine.undoable import Undoable
 from jobs.microsoft.app_manifest import redirect_uris
 from jobs.microsoft.graph_requests import promised
-from jobs.model import Change, Finding, Scope, State, Text
+from jobs.model import Change, Finding, Reason, Scope, State, Text
 from jobs.runs.run import RecordedChange
 
 ENABLED, ASSIGNMENT = "accountEnabled", "appRoleAssignmentRequired"
@@ -66,7 +66,7 @@ class ServicePrincipal(Undoable):
         principal = await ctx.graph.service_principal(ctx.fact("client_id"), with_roles=ctx.many)
         if principal is None:
             return replace(
-                self.wrong(Text("seen.none"), cause="service_principal_missing"),
+                self.wrong(Reason.ABSENT, cause="service_principal_missing"),
                 values=_values(None),
             )
         sp_id = promised(principal, "id")

@@ -18,7 +18,7 @@ from jobs.engine.context import StepContext
 from jobs.engine.diagnosis import Diagnosis
 from jobs.engine.undoable import Undoable
 from jobs.microsoft.graph_requests import promised
-from jobs.model import Change, Finding, RunKind, Scope, Text
+from jobs.model import Change, Finding, Reason, RunKind, Scope, Text
 from jobs.runs.run import RecordedChange
 
 SMTP = frozenset({"SMTP.Send"})
@@ -57,9 +57,7 @@ class SmtpGrant(Undoable):
             "seen.smtp_grant" if known else "seen.smtp_grant_delegate",
             {"user": ctx.fact("delegate") or ctx.fact("upn")},
         )
-        found = (
-            self.wrong(Text("seen.none"), cause="consent_missing") if missing else self.ok(granted)
-        )
+        found = self.wrong(Reason.ABSENT, cause="consent_missing") if missing else self.ok(granted)
         return replace(found, values=self._values(ctx, grants, _marks(ctx)))
 
     def plan(self, ctx: StepContext, finding: Finding) -> tuple[Change, ...]:

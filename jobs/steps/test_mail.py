@@ -17,7 +17,7 @@ from jobs.engine.step import Step
 from jobs.mail.bounce import LOST, cause_at, cause_of_copy
 from jobs.mail.message_trace import TraceRow, TraceStatus
 from jobs.mail.send import OutgoingMail, send_test_mail
-from jobs.model import Finding, Station, Text, Turn
+from jobs.model import Finding, Reason, Station, Text, Turn
 from jobs.runs.run import Changed
 
 PAUSES_S = (1.0, 1, 2, 3, 5, 8, 13, 20, 30, 60)
@@ -36,7 +36,6 @@ After that time the mail is sent again, with the same Message-ID.
 CLOCKS = timedelta(seconds=2)
 """Tolerance for trace times, which are in whole seconds, and for two slightly different clocks."""
 OVERDUE, FROM_ITSELF = "test_mail_late", "test_mail_from_itself"
-SEND_AGAIN = Text("seen.send_again")
 FAILED = frozenset({TraceStatus.FAILED, TraceStatus.QUARANTINED, TraceStatus.FILTERED_AS_SPAM})
 
 
@@ -159,7 +158,7 @@ class TestMail(Step):
     def _not_sent(self, ctx: StepContext, facts: dict[str, str], *, again: bool) -> Finding:
         if self._sends(ctx):
             return self.wrong(Text("seen.not_sent"), facts=facts)
-        words = SEND_AGAIN if again else Text("seen.send_it")
+        words = Reason.SEND_AGAIN if again else Text("seen.send_it")
         return self.waits_for(Turn.REQUESTER, words, again_s=PAUSES_S[-1], facts=facts)
 
     def _late(self, ctx: StepContext, arrived: tuple[TraceRow, ...]) -> bool:
@@ -308,7 +307,7 @@ def _policy_spreads(ctx: StepContext) -> bool:
 
 def _stuck(finding: Finding | None) -> bool:
     """Return whether the last look found that the mail did not come through or was sent again."""
-    return finding is not None and (bool(finding.cause) or finding.seen == SEND_AGAIN)
+    return finding is not None and (bool(finding.cause) or finding.reason is Reason.SEND_AGAIN)
 
 
 def _is_junk(row: TraceRow, arrived: tuple[TraceRow, ...]) -> bool:

@@ -9,7 +9,7 @@ from datetime import datetime
 from jobs.checks import remedies
 from jobs.checks.check import steps_of
 from jobs.checks.verdict import Verdict, judge
-from jobs.model import Finding, Signals, State, Turn
+from jobs.model import Finding, Reason, Signals, State, Turn
 from jobs.runs.run import Run
 from jobs.watch.model import TEST_MAIL_STEP, Damage, Eye, LookOutcome, Sight
 
@@ -36,8 +36,6 @@ _GIVES = {
     Eye.TASKS: Turn.OPERATOR,
 }
 """Person who can restore each kind of access."""
-AWAY = frozenset({"skipped.audit_away"})
-"""Text keys of findings that were skipped only temporarily."""
 _READ = frozenset({State.OK, State.WRONG, State.WARNING, State.WAITING})
 _MOST_UNKNOWN = 0.5
 """Largest share of findings without an answer with which a look still counts."""
@@ -184,7 +182,7 @@ def _is_for_the_moment(finding: Finding) -> bool:
     """Return whether a cloud gave no usable answer this time."""
     if finding.state is State.UNKNOWN:
         return finding.waiting_for is Turn.TIME
-    return finding.seen is not None and finding.seen.key in AWAY
+    return finding.reason is Reason.LOG_AWAY
 
 
 def _mostly_unknown(found: Mapping[str, Finding]) -> str:

@@ -7,8 +7,7 @@ from typing import Any
 
 from jobs.clock import now
 from jobs.engine.applier import REAPPROVAL_NOTE
-from jobs.engine.readiness import NOT_KNOWN
-from jobs.model import Change, Scope, Text, Turn
+from jobs.model import Change, Reason, Scope, Text, Turn
 from jobs.next_action import blocking_steps
 from jobs.runs.run import Event, Kind
 
@@ -255,7 +254,9 @@ def test_a_plan_calls_nothing_none_that_nobody_could_read(ride: Any, country: An
     ride.work()
     befores = {line.step: line.before for line in planned(ride)}
     exchange = ("smtp_auth", "forwarding", "outbound_policy", "customization")
-    assert {name: befores[name] for name in exchange} == dict.fromkeys(exchange, NOT_KNOWN)
+    assert {name: befores[name] for name in exchange} == dict.fromkeys(
+        exchange, Reason.NOT_KNOWN.text()
+    )
     assert (befores["application"], befores["service_principal"], befores["smtp_grant"]) == (
         NONE,
         NONE,

@@ -23,8 +23,18 @@ from jobs.checks.verdict import MAIL_PATH, Verdict, has_overdue_mail, judge, pro
 from jobs.clock import now
 from jobs.clouds.learn_more import page_of
 from jobs.engine.step import Step
-from jobs.model import Access, Channel, Finding, State, Station, Text, Turn, minute_of, verbatim
-from jobs.probes.watch_mail import NONE_SENT
+from jobs.model import (
+    Access,
+    Channel,
+    Finding,
+    Reason,
+    State,
+    Station,
+    Text,
+    Turn,
+    minute_of,
+    verbatim,
+)
 from jobs.runs.later import fixed_by
 from jobs.runs.run import Run
 
@@ -124,7 +134,7 @@ def _found(run: Run, steps: Mapping[str, Step]) -> dict[str, Finding]:
     return {
         name: finding
         for name, finding in run.findings.items()
-        if name in steps and finding.seen != NONE_SENT
+        if name in steps and finding.reason is not Reason.NO_WATCH_MAIL
     }
 
 

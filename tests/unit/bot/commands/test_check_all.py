@@ -16,8 +16,7 @@ from bot.chat.context import ChatContext
 from bot.commands import check
 from jobs.checks.bulk import mailboxes, summarize
 from jobs.clock import now
-from jobs.engine.failures import NEEDS_SIGN_IN
-from jobs.model import Channel, Finding, Profile, State, Text
+from jobs.model import Channel, Finding, Profile, Reason, State, Text
 from jobs.runs.channel_index import Record
 from jobs.runs.run import Event, Kind, Run
 from jobs.storage import codec
@@ -144,7 +143,6 @@ def test_a_tenant_that_took_its_grant_back_is_counted(anna: ChatContext, known: 
 
 
 MAIL = (Finding("copies", State.OK), Finding("answers", State.OK))
-NEEDS_OTHER = Text("skipped.needs_other", {"step": "key:step.mailbox_user"})
 
 
 def checked(anna: ChatContext, *findings: Finding, mailbox: str = "support@example.test") -> Run:
@@ -165,7 +163,10 @@ def checked(anna: ChatContext, *findings: Finding, mailbox: str = "support@examp
         ),
         ((Finding("security_defaults", State.POSSIBLE),), State.POSSIBLE, "something was noticed"),
         (
-            (Finding("smtp_auth", State.SKIPPED, seen=NEEDS_SIGN_IN), Finding("entra", State.OK)),
+            (
+                Finding("smtp_auth", State.SKIPPED, reason=Reason.NEEDS_SIGN_IN),
+                Finding("entra", State.OK),
+            ),
             State.UNKNOWN,
             "Not fully checked: 1 of 2 need an administrator",
         ),
@@ -176,7 +177,7 @@ def checked(anna: ChatContext, *findings: Finding, mailbox: str = "support@examp
             "Not fully checked: 1 of 3 could not be read",
         ),
         (
-            (Finding("copies", State.SKIPPED, seen=NEEDS_OTHER), *MAIL[1:]),
+            (Finding("copies", State.SKIPPED, reason=Reason.NEEDS_OTHER), *MAIL[1:]),
             State.UNKNOWN,
             "Not fully checked: 1 of 2 could not be read",
         ),

@@ -21,9 +21,8 @@ from bot.web.oauth_state import Flow
 from jobs.access import app_access
 from jobs.clock import now
 from jobs.clouds.errors import Forbidden
-from jobs.engine.failures import NEEDS_SIGN_IN
 from jobs.microsoft.scopes import EXCHANGE_APP_ROLES, EXCHANGE_SCOPE, GRAPH_APP_ROLES, GRAPH_SCOPE
-from jobs.model import Access, Channel, Finding, Person, State
+from jobs.model import Access, Channel, Finding, Person, Reason, State
 from jobs.runs.origin import Origin
 from jobs.runs.run import Event, Kind, Run
 from tests.unit.bot.web import journey
@@ -49,7 +48,7 @@ def run(services: Services) -> Run:
     begun = services.store.check(
         channel, Person("anna", "anna@example.test", "org-1"), Origin("room-1", "t")
     )
-    left_out = Finding("security_defaults", State.SKIPPED, seen=NEEDS_SIGN_IN)
+    left_out = Finding("security_defaults", State.SKIPPED, reason=Reason.NEEDS_SIGN_IN)
     services.store.append(
         begun.id,
         Event(Kind.FOUND, now(), step=left_out.step, finding=left_out),
@@ -247,7 +246,7 @@ def test_the_card_says_with_what_each_finding_was_seen(services: Services, run: 
 def test_the_button_needs_a_tenant(services: Services, begin: Callable[..., Run], channel: Channel):
     """The button for read access needs a known tenant, because it opens that tenant's page."""
     begun = services.store.check(channel, Person("anna", "anna@example.test"), Origin("room-1"))
-    left_out = Finding("security_defaults", State.SKIPPED, seen=NEEDS_SIGN_IN)
+    left_out = Finding("security_defaults", State.SKIPPED, reason=Reason.NEEDS_SIGN_IN)
     services.store.append(
         begun.id,
         Event(Kind.FOUND, now(), step=left_out.step, finding=left_out),

@@ -19,9 +19,8 @@ from jobs.clouds.errors import CloudError, CloudReply, Forbidden, SignInNeeded, 
 from jobs.engine.context import StepContext
 from jobs.engine.diagnosis import Diagnosis
 from jobs.engine.engine import Engine
-from jobs.engine.failures import NEEDS_SIGN_IN, NOT_AT_EXCHANGE, NOT_BY_ITSELF
 from jobs.engine.step import Probe
-from jobs.model import Access, Evidence, Finding, State, Text, verbatim
+from jobs.model import Access, Evidence, Finding, Reason, State, Text, verbatim
 from jobs.runs.run import Event, Kind, Run
 from jobs.steps.mailbox_user import MailboxUser
 
@@ -67,13 +66,13 @@ class Look(Probe):
 
 def looked(
     ctx: StepContext, allowed: set[Access], *steps: Look
-) -> dict[str, tuple[State, Text | None, Access | None]]:
+) -> dict[str, tuple[State, Reason | None, Access | None]]:
     """Return what a check finds, by step."""
     asyncio.run(
         Engine(ctx, {step.name: step for step in steps}, Silent(), lambda: True).check(allowed)
     )
     return {
-        step.name: (f.state, f.seen, f.access)
+        step.name: (f.state, f.reason, f.access)
         for step in steps
         for f in [ctx.run.findings[step.name]]
     }
@@ -101,7 +100,7 @@ def test_every_finding_says_with_what_it_was_seen(
     )
     found = looked(given(), allowed, *steps)
     assert [found[name][2] for name in "abc"] == seen
-    assert {name for name in "abc" if found[name][1] == NEEDS_SIGN_IN} == {
+    assert {name for name in "abc" if found[name][1] == Reason.NEEDS_SIGN_IN} == {
         name for name in "abc" if found[name][2] is None
     }
 
@@ -109,10 +108,10 @@ def test_every_finding_says_with_what_it_was_seen(
 @pytest.mark.parametrize(
     ("error", "words"),
     [
-        (NOT_AT_GRAPH, NOT_BY_ITSELF),
-        (NO_ROLE, NOT_AT_EXCHANGE),
-        (NO_GRANT, NOT_AT_EXCHANGE),
-        (WITHDRAWN, NEEDS_SIGN_IN),
+        (NOT_AT_GRAPH, Reason.NOT_BY_ITSELF),
+        (NO_ROLE, Reason.NOT_AT_EXCHANGE),
+        (NO_GRANT, Reason.NOT_AT_EXCHANGE),
+        (WITHDRAWN, Reason.NEEDS_SIGN_IN),
     ],
 )
 def test_a_refusal_is_no_finding(given: Callable[..., StepContext], error: CloudError, words: Text):
@@ -167,7 +166,7 @@ MAY_BE_SHARED = KNOWN | {"shared": "unknown"}
 @pytest.mark.parametrize(
     ("access", "answer", "state", "seen", "cause"),
     [
-        (Access.APP, (403, None), State.SKIPPED, NOT_AT_EXCHANGE, ""),
+        (Access.APP, (403, None), State.SKIPPED, Reason.NOT_AT_EXCHANGE.text(), ""),
         (
             Access.ADMIN,
             (403, None),
@@ -255,20 +254,22 @@ def run_with(given: Callable[..., StepContext], *findings: Finding) -> Run:
 
 
 @pytest.mark.parametrize(
-    ("seen", "more"),
+    ("reason", "more"),
     [
-        (NEEDS_SIGN_IN, True),
-        (NOT_BY_ITSELF, True),
-        (NOT_AT_EXCHANGE, True),
-        (Text("skipped.no_mail"), False),
+        (Reason.NEEDS_SIGN_IN, True),
+        (Reason.NOT_BY_ITSELF, True),
+        (Reason.NOT_AT_EXCHANGE, True),
+        (Reason.NO_SIGN_IN, False),
         (None, False),
     ],
 )
 def test_when_a_sign_in_shows_more(
-    given: Callable[..., StepContext], seen: Text | None, more: bool
+    given: Callable[..., StepContext], reason: Reason | None, more: bool
 ):
     """A check offers a sign-in only if something was left out for lack of access."""
-    assert more_access.may_sign_in(run_with(given, Finding("a", State.SKIPPED, seen=seen))) is more
+    assert (
+        more_access.may_sign_in(run_with(given, Finding("a", State.SKIPPED, reason=reason))) is more
+    )
 
 
 UNREAD = Finding("a", State.UNKNOWN, cause="exchange_role_missing")
@@ -281,7 +282,7 @@ UNREAD = Finding("a", State.UNKNOWN, cause="exchange_role_missing")
         (replace(UNREAD, cause="directory_role_missing"), True),
         (replace(UNREAD, cause="service_unavailable"), False),
         (replace(UNREAD, state=State.SKIPPED), False),
-        (Finding("a", State.SKIPPED, seen=NOT_BY_ITSELF), False),
+        (Finding("a", State.SKIPPED, reason=Reason.NOT_BY_ITSELF), False),
         (Finding("a", State.OK), False),
     ],
 )
@@ -321,7 +322,7 @@ def test_when_the_tenant_can_let_the_bot_read(given: Callable[..., StepContext],
 
     The tenant must be known and must not have granted the access yet.
     """
-    run = run_with(given, Finding("a", State.SKIPPED, seen=NEEDS_SIGN_IN))
+    run = run_with(given, Finding("a", State.SKIPPED, reason=Reason.NEEDS_SIGN_IN))
     assert more_access.may_be_granted(redis, run) is True
     assert (
         more_access.may_be_granted(redis, replace(run, channel=replace(run.channel, tenant_id="")))

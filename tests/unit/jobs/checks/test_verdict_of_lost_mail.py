@@ -8,7 +8,7 @@ import pytest
 
 from jobs.checks.verdict import judge, mail_flows
 from jobs.clock import parse
-from jobs.model import Finding, Signals, State, Station, Text
+from jobs.model import Finding, Reason, Signals, State, Station, Text
 from tests.unit.jobs.checks.verdict_graphs import fact, graph, wrong
 
 LOST = "mail_not_delivered"
@@ -21,7 +21,7 @@ ON_THE_WAY = graph(
 RULE = Finding("rules", State.POSSIBLE, cause="rule_may_block", signals=Signals(proven=True))
 POLICY = Finding("policy", State.POSSIBLE, cause="blocked")
 BLOCKED_ACCOUNT = Finding("account", State.POSSIBLE, cause="disabled")
-UNREAD = Finding("policy", State.SKIPPED, seen=Text("skipped.needs_sign_in"))
+UNREAD = Finding("policy", State.SKIPPED, reason=Reason.NEEDS_SIGN_IN)
 NO_ROLE = Finding("policy", State.UNKNOWN, cause="exchange_role_missing")
 NONE_OF_OURS = Finding("policy", State.SKIPPED, seen=Text("skipped.restricted_sender"))
 

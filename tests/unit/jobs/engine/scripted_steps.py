@@ -13,7 +13,7 @@ from jobs.clouds.errors import (
 from jobs.engine.context import StepContext
 from jobs.engine.engine import Engine
 from jobs.engine.step import Step
-from jobs.model import Change, Finding, Scope, State, Text
+from jobs.model import Change, Finding, Reason, Scope, State, Text
 from jobs.runs.run import Event, Kind
 from jobs.runtime import NoListener
 
@@ -42,7 +42,11 @@ class Fact(Step):
         if "inspect" in self.hooks:
             await self.hooks["inspect"](ctx)
         state = self.shows.pop(0) if len(self.shows) > 1 else self.shows[0]
-        return self.wrong(EMPTY) if state is State.WRONG else Finding(self.name, state, seen=SEEN)
+        return (
+            self.wrong(Reason.ABSENT)
+            if state is State.WRONG
+            else Finding(self.name, state, seen=SEEN)
+        )
 
     def plan(self, ctx: StepContext, finding: Finding) -> tuple[Change, ...]:
         """Return one change, or none if the step has no change of its own."""

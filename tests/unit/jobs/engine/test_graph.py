@@ -19,8 +19,7 @@ from jobs.clouds.errors import (
 from jobs.engine.context import StepContext
 from jobs.engine.diagnosis import Diagnosis
 from jobs.engine.planner import digest
-from jobs.engine.readiness import NOTHING_YET
-from jobs.model import Access, Finding, Scope, State, Text, Turn
+from jobs.model import Access, Finding, Reason, Scope, State, Text, Turn
 from jobs.runs.run import Event, Kind
 from tests.unit.jobs.engine.scripted_steps import (
     EMPTY,
@@ -68,7 +67,7 @@ def test_a_look_records_a_plan_and_changes_nothing(
     )
     carry_out(engine(ctx, a, b, c).make_plan())
     assert (a.log, b.log, c.log) == (["inspect"], [], [])
-    assert ctx.run.findings["b"] == b.wrong(NOTHING_YET)
+    assert ctx.run.findings["b"] == b.wrong(Reason.NOTHING_YET)
     changes = (*a.plan(ctx, ctx.run.findings["a"]), *b.plan(ctx, ctx.run.findings["b"]))
     assert ctx.run.plan is not None
     assert (ctx.run.plan.changes, ctx.run.plan.id) == (

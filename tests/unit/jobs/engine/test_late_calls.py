@@ -12,10 +12,9 @@ from jobs.clouds.retry import PATIENCE
 from jobs.engine.context import StepContext
 from jobs.engine.engine import Engine
 from jobs.engine.failures import SETTLES_FOR
-from jobs.engine.inspector import REPLICATION
 from jobs.engine.undo import CALL_LASTS, Reversal, recall
 from jobs.engine.undoable import Undoable
-from jobs.model import Change, Finding, Scope, State, Text, Turn
+from jobs.model import Change, Finding, Reason, Scope, State, Text, Turn
 from jobs.runs.fold import apply_events
 from jobs.runs.run import Event, Kind, RecordedChange, Run
 from jobs.runtime import NoListener
@@ -118,10 +117,10 @@ def test_a_call_that_arrives_during_the_undo_is_undone_too(
         pass_time(seconds)
         carry_out(worker.apply_plan())
         found = ctx.run.findings[STEP]
-        seen.append((step.undone, found.state, found.seen))
+        seen.append((step.undone, found.state, found.reason or found.seen))
     assert seen == [
         (1, State.WAITING, Text("seen.undo_late")),
-        (1, State.WAITING, REPLICATION),
+        (1, State.WAITING, Reason.REPLICATION),
         (2, State.OK, Text("seen.ok")),
     ]
 

@@ -15,9 +15,8 @@ from jobs.engine.applier import REAPPROVAL_NOTE
 from jobs.engine.context import StepContext
 from jobs.engine.engine import Engine
 from jobs.engine.planner import digest
-from jobs.engine.readiness import NOT_KNOWN, NOTHING_YET
 from jobs.engine.step import Step
-from jobs.model import Change, Finding, Scope, State, Text, Turn
+from jobs.model import Change, Finding, Reason, Scope, State, Text, Turn
 from jobs.runs.run import Event, Kind
 from jobs.runtime import NoListener
 
@@ -49,7 +48,9 @@ class Fact(Step):
         self.log.append("inspect")
         if self.error:
             raise self.error
-        return self.wrong(self.seen, facts=self.known) if self.seen else self.ok(ON)
+        if self.seen is None:
+            return self.ok(ON)
+        return self.wrong(Reason.ABSENT if self.seen == NONE else self.seen, facts=self.known)
 
     def plan(self, ctx: StepContext, finding: Finding) -> tuple[Change, ...]:
         """Return one change, which either opens a closed object or makes a missing one."""
@@ -90,10 +91,10 @@ def kinds(ctx: StepContext, kind: Kind) -> list[str]:
 @pytest.mark.parametrize(
     ("base", "known", "before", "log"),
     [
-        (Fact("base", NONE), {}, NOTHING_YET, []),
+        (Fact("base", NONE), {}, Reason.NOTHING_YET.text(), []),
         (Fact("base", SHUT), {"id": "1"}, SHUT, ["inspect"]),
-        (Fact("base", SHUT), {}, NOT_KNOWN, []),
-        (Fact("base", error=REFUSED), {}, NOT_KNOWN, []),
+        (Fact("base", SHUT), {}, Reason.NOT_KNOWN.text(), []),
+        (Fact("base", error=REFUSED), {}, Reason.NOT_KNOWN.text(), []),
     ],
 )
 async def test_none_is_said_only_of_what_is_known_to_be_none(
@@ -114,7 +115,7 @@ async def test_none_is_said_only_of_what_is_known_to_be_none(
     assert ctx.run.plan is not None
     lines = {line.step: line.before for line in ctx.run.plan.changes}
     assert (lines["top"], top.log) == (before, log)
-    assert lines["above"] == (NOT_KNOWN if log else before)
+    assert lines["above"] == (Reason.NOT_KNOWN.text() if log else before)
 
 
 async def test_a_part_of_what_is_not_there_is_not_there_whatever_else_is_not_known(
@@ -124,7 +125,7 @@ async def test_a_part_of_what_is_not_there_is_not_there_whatever_else_is_not_kno
     steps = Fact("app", NONE), Fact("user", error=REFUSED), Fact("grant", needs=("user", "app"))
     ctx = given()
     await engine(ctx, *steps).make_plan()
-    assert ctx.run.findings["grant"].seen == NOTHING_YET
+    assert ctx.run.findings["grant"].reason is Reason.NOTHING_YET
 
 
 @pytest.mark.parametrize(("seen", "looked"), [(NONE, True), (SHUT, False)])
@@ -141,7 +142,10 @@ async def test_a_step_with_inspect_unmet_is_looked_at_before_what_it_needs_is_ma
         given(),
     )
     await engine(ctx, base, top).make_plan()
-    assert (bool(top.log), ctx.run.findings["top"].seen) == (looked, SHUT if looked else NOT_KNOWN)
+    assert (bool(top.log), ctx.run.findings["top"].reason) == (
+        looked,
+        None if looked else Reason.NOT_KNOWN,
+    )
 
 
 async def test_what_could_not_be_looked_at_is_looked_at_again(given: Callable[..., StepContext]):
@@ -219,7 +223,10 @@ async def test_what_was_not_known_is_approved_as_that(
     """
     base, top, ctx = Fact("base", ON), Fact("top", seen, needs=("base",)), given()
     await engine(ctx, base, top).make_plan()
-    assert (ctx.run.findings["top"].state, ctx.run.findings["top"].seen) == (State.WRONG, NOT_KNOWN)
+    assert (ctx.run.findings["top"].state, ctx.run.findings["top"].reason) == (
+        State.WRONG,
+        Reason.NOT_KNOWN,
+    )
     approve(ctx, "mailbox")
     await engine(ctx, base, top).apply_plan()
     assert top.log.count("apply") == made

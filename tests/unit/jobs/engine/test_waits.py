@@ -22,8 +22,8 @@ from jobs.engine.context import StepContext
 from jobs.engine.engine import Engine
 from jobs.engine.inspector import LET_IN
 from jobs.engine.planner import digest
-from jobs.engine.step import REQUIRED_ELSEWHERE, Step
-from jobs.model import Access, Account, Change, Finding, Scope, State, Text, Turn, verbatim
+from jobs.engine.step import Step
+from jobs.model import Access, Account, Change, Finding, Reason, Scope, State, Text, Turn, verbatim
 from jobs.runs.run import Event, Kind
 from jobs.runtime import NoListener
 
@@ -259,7 +259,7 @@ async def test_a_change_that_a_cloud_asks_for_joins_the_plan(given: Callable[...
     )
     ctx = given(events=approved(top))
     await engine(ctx, base, top).apply_plan()
-    lines = (*top.plan(ctx, top.wrong(GONE)), *base.plan(ctx, base.wrong(REQUIRED_ELSEWHERE)))
+    lines = (*top.plan(ctx, top.wrong(GONE)), *base.plan(ctx, base.wrong(Reason.DEMANDED)))
     assert ctx.run.plan is not None
     assert (ctx.run.plan.changes, ctx.run.plan.id, set(ctx.run.approvals)) == (
         lines,

@@ -15,7 +15,7 @@ from jobs.checks.verdict import judge
 from jobs.clock import now
 from jobs.engine.context import StepContext
 from jobs.mail.smtp_login import SmtpProbe
-from jobs.model import Finding, Signals, State, Text
+from jobs.model import Finding, Reason, Signals, State, Text
 from jobs.probes import checks_for
 from jobs.probes.smtp_login import SmtpLogin, login_of
 from jobs.runs.origin import Brief
@@ -143,8 +143,8 @@ def test_what_shows_that_webex_connects_token_lives(
     )
 
 
-NO_LOG = Finding("sign_ins", State.SKIPPED, seen=Text("skipped.sign_in_log"))
-NOT_SIGNED_IN = Finding("sign_ins", State.SKIPPED, seen=Text("skipped.needs_sign_in"))
+NO_LOG = Finding("sign_ins", State.SKIPPED, reason=Reason.NO_SIGN_IN_LOG)
+NOT_SIGNED_IN = Finding("sign_ins", State.SKIPPED, reason=Reason.NEEDS_SIGN_IN)
 THE_SAME = Finding("sign_ins", State.WRONG, cause="grant_invalid")
 
 

@@ -11,7 +11,7 @@ import pytest
 from jobs.checks.verdict import judge
 from jobs.clock import now
 from jobs.engine.context import StepContext
-from jobs.model import Finding, Signals, State, Text
+from jobs.model import Finding, Reason, Signals, State, Text
 from jobs.probes import checks_for
 from tests.unit.jobs.probes.own_logins import NOTHING, OWN, begun, judged, ok
 
@@ -22,7 +22,7 @@ SHARED_OFF = Finding(
 )
 SHARED_ON = Finding("mailbox_user", State.OK, facts=ITS_USER | {"shared": "yes"})
 ACCOUNT_ON = Finding("mailbox_user", State.OK, facts=ITS_USER)
-USER_UNREAD = Finding("mailbox_user", State.SKIPPED, seen=Text("skipped.needs_sign_in"))
+USER_UNREAD = Finding("mailbox_user", State.SKIPPED, reason=Reason.NEEDS_SIGN_IN)
 
 
 @pytest.mark.parametrize(
@@ -66,7 +66,7 @@ FRESH = replace(POLICY, signals=_by_place(now() - timedelta(hours=0.5)))
 UNDATED = replace(POLICY, signals=_by_place(None))
 FOR_ALL_PLACES = replace(POLICY, signals=Signals(harmless_after=POLICY.signals.harmless_after))
 NONE_TOUCHES = Finding("conditional_access", State.OK)
-UNREAD = Finding("conditional_access", State.SKIPPED, seen=Text("skipped.needs_sign_in"))
+UNREAD = Finding("conditional_access", State.SKIPPED, reason=Reason.NEEDS_SIGN_IN)
 BLOCKED_TOO = Finding("sign_ins", State.WRONG, cause="blocked_by_conditional_access")
 BOTH = ("conditional_access", "smtp_login")
 

@@ -11,8 +11,7 @@ from jobs.clock import now
 from jobs.clouds.errors import Forbidden
 from jobs.engine.context import StepContext
 from jobs.engine.engine import Engine
-from jobs.engine.step import REQUIRED_ELSEWHERE
-from jobs.model import Change, Finding, Scope, State, Text, Turn
+from jobs.model import Change, Finding, Reason, Scope, State, Text, Turn
 from jobs.runs.run import Event, Kind
 from jobs.runtime import Runtime
 from jobs.settings import Settings
@@ -71,13 +70,13 @@ async def test_exchange_may_ask_for_it_all_the_same(
     asked = Event(Kind.DEMANDED, now(), step="customization", data={"plan": "p"})
     ctx = given(events=(asked,))
     found = await STEP.inspect(ctx)
-    assert (found.state, found.seen, found.cause) == (
+    assert (found.state, found.reason, found.cause) == (
         State.WRONG,
-        REQUIRED_ELSEWHERE,
+        Reason.DEMANDED,
         "customization_needed",
     )
     assert [(line.before, line.scope) for line in STEP.plan(ctx, found)] == [
-        (REQUIRED_ELSEWHERE, Scope.TENANT)
+        (Reason.DEMANDED.text(), Scope.TENANT)
     ]
     ctx.store.append(
         ctx.run.id,

@@ -9,7 +9,7 @@ import pytest
 
 from jobs.checks.verdict import judge
 from jobs.engine.context import StepContext
-from jobs.model import Change, Finding, Profile, Scope, State, Text
+from jobs.model import Change, Finding, Profile, Reason, Scope, State, Text
 from jobs.probes import checks_for
 from jobs.steps.service_principal import ServicePrincipal
 
@@ -38,6 +38,7 @@ async def test_one_that_is_missing_is_made(given: Callable[..., StepContext], cl
             expected=EXPECTED,
             cause="service_principal_missing",
             values=NO_VALUES,
+            reason=Reason.ABSENT,
         ),
         (made,),
     )

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from jobs.engine.context import StepContext
-from jobs.model import Change, Finding, Scope, State, Text
+from jobs.model import Change, Finding, Reason, Scope, State, Text
 from jobs.runs.run import RecordedChange
 from jobs.steps.smtp_grant import SmtpGrant
 
@@ -38,6 +38,7 @@ MISSES = Finding(
     seen=Text("seen.none"),
     expected=Text("expected.smtp_grant"),
     cause="consent_missing",
+    reason=Reason.ABSENT,
 )
 
 

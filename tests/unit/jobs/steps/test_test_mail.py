@@ -11,7 +11,7 @@ import pytest
 
 from jobs.clock import now
 from jobs.engine.context import StepContext
-from jobs.model import Evidence, Finding, State, Text, Turn
+from jobs.model import Evidence, Finding, Reason, State, Text, Turn
 from jobs.runs.run import Event, Kind
 from jobs.settings import Settings
 from jobs.steps import test_mail
@@ -230,7 +230,7 @@ def happens(ctx: StepContext, event: Event) -> None:
 
 
 LATE = Finding("test_mail", State.WAITING, waiting_for=Turn.REQUESTER, cause=test_mail.OVERDUE)
-AGAIN = Finding("test_mail", State.WAITING, waiting_for=Turn.REQUESTER, seen=test_mail.SEND_AGAIN)
+AGAIN = Finding("test_mail", State.WAITING, waiting_for=Turn.REQUESTER, reason=Reason.SEND_AGAIN)
 REFUSED = "550 5.7.1 TRANSPORT.RULES.RejectMessage"
 
 
@@ -265,7 +265,7 @@ async def test_a_refused_copy_is_sent_again_after_look_again(
     expected = (
         (State.WRONG, Text("seen.not_sent"), None)
         if by_bot
-        else (State.WAITING, test_mail.SEND_AGAIN, Turn.REQUESTER)
+        else (State.WAITING, Reason.SEND_AGAIN.text(), Turn.REQUESTER)
     )
     assert (found.state, found.seen, found.waiting_for, found.cause) == (*expected, "")
     assert "arrived_at" not in found.facts

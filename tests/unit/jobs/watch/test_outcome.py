@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 
 from jobs.clock import now
-from jobs.model import Channel, Finding, Person, RunKind, Signals, State, Text, Turn
+from jobs.model import Channel, Finding, Person, Reason, RunKind, Signals, State, Text, Turn
 from jobs.probes import checks_for
 from jobs.runs.fold import fold
 from jobs.runs.origin import Origin
@@ -111,7 +111,7 @@ def test_the_access_of_a_look():
         (Eye.LOGIN, unknown("smtp_login"), (Sight.UNSURE, "throttled")),
         (
             Eye.CONNECT,
-            Finding("connect_changes", State.SKIPPED, seen=Text("skipped.audit_away")),
+            Finding("connect_changes", State.SKIPPED, reason=Reason.LOG_AWAY),
             (Sight.UNSURE, ""),
         ),
         (

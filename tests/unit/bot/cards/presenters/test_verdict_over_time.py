@@ -13,9 +13,7 @@ from bot.cards import outdated
 from bot.cards.presenters.verdict import cards, view
 from bot.services import Services
 from jobs.clock import now
-from jobs.engine.failures import NEEDS_SIGN_IN
-from jobs.model import Finding, RunKind, State, Text, second_of
-from jobs.probes.watch_mail import NONE_SENT
+from jobs.model import Finding, Reason, RunKind, State, Text, second_of
 from jobs.runs.origin import Origin
 from jobs.runs.run import Event, Kind, Run
 from jobs.storage import keys
@@ -84,7 +82,8 @@ def test_the_end_of_a_fix_draws_the_check_again(services: Services, begin: Begin
 def test_a_check_that_could_not_see_is_not_calm(services: Services, begin: Begin):
     """If settings could not be read, the first line counts those that need an administrator."""
     unread = [
-        found(name, State.SKIPPED, seen=NEEDS_SIGN_IN) for name in ("smtp_auth", "forwarding")
+        found(name, State.SKIPPED, reason=Reason.NEEDS_SIGN_IN)
+        for name in ("smtp_auth", "forwarding")
     ]
     told = draw(view(checked(services, begin(), *unread, found("entra")), services)).text
     assert told.startswith("Not fully checked: 2 of 3 need an administrator.")
@@ -124,7 +123,7 @@ def test_a_channel_without_test_mails_has_no_line_about_them(services: Services,
     """
     setup = begin()
     services.store.end(setup, Event(Kind.CANCELLED, now()))
-    none = found("watch_mail", State.SKIPPED, seen=NONE_SENT)
+    none = found("watch_mail", State.SKIPPED, reason=Reason.NO_WATCH_MAIL)
     under_way = Text("skipped.watch_mail_under_way", {"at": second_of(now())})
     sent = found("watch_mail", State.SKIPPED, seen=under_way)
     shown = [view(checked(services, setup, each), services) for each in (none, sent)]

@@ -9,14 +9,7 @@ import pytest
 from adaptive_cards import verdict as draw
 from bot.cards.presenters.verdict import view
 from bot.services import Services
-from jobs.engine.failures import NEEDS_SIGN_IN
-from jobs.model import (
-    Account,
-    Finding,
-    State,
-    Text,
-    Turn,
-)
+from jobs.model import Account, Finding, Reason, State, Text, Turn
 from tests.unit.bot.cards.presenters.verdict_checks import CONNECT, check_of, ok, wrong
 
 
@@ -25,7 +18,7 @@ def test_a_sign_in_comes_before_the_page(services: Services):
 
     The failure of the bot's own login may have a cause that only an administrator's sign-in shows.
     """
-    left_out = Finding("conditional_access", State.SKIPPED, seen=NEEDS_SIGN_IN)
+    left_out = Finding("conditional_access", State.SKIPPED, reason=Reason.NEEDS_SIGN_IN)
     seen = view(check_of(wrong("smtp_login", "smtp_token_refused"), left_out), services)
     assert (seen.fix, bool(seen.sign_in_url), seen.turn) == (None, True, Turn.MAILBOX_USER)
 
@@ -38,8 +31,8 @@ def test_a_sign_in_comes_before_a_fix_that_may_mend_nothing(services: Services, 
     switched off here.
     """
     left_out = (
-        Finding("service_principal", state, seen=NEEDS_SIGN_IN),
-        Finding("mailbox_user", State.SKIPPED, seen=NEEDS_SIGN_IN),
+        Finding("service_principal", state, reason=Reason.NEEDS_SIGN_IN),
+        Finding("mailbox_user", State.SKIPPED, reason=Reason.NEEDS_SIGN_IN),
     )
     seen = view(check_of(wrong("smtp_login", "app_disabled"), *left_out), services)
     assert (seen.fix, seen.turn) == (None, Turn.ADMINISTRATOR)

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 
 from jobs.engine.readiness import NOT_INSPECTABLE
 from jobs.model import Change, Finding, RunKind, Scope, State, Text, Turn
@@ -17,30 +18,64 @@ from jobs.runs.run import Kind, Run
 from jobs.steps import delegate, steps_of
 from jobs.steps.test_mail import FROM_ITSELF
 
+
+class ActionKind(StrEnum):
+    """What a next action is. The sentence about it is ``turn_words.`` with the value."""
+
+    DETAILS = "details"
+    SIGN_IN = "sign_in"
+    READING = "reading"
+    DELEGATE = "delegate"
+    LOOK = "look"
+    APPROVE = "approve"
+    APPROVE_TENANT = "approve_tenant"
+    CONSENT = "consent"
+    FORM = "form"
+    TOKEN = "token"  # noqa: S105  a kind of action
+    REGISTER = "register"
+    REHEARSE = "rehearse"
+    REHEARSAL_SIGN_IN = "rehearsal_sign_in"
+    SEND = "send"
+    ANSWER = "answer"
+    ANSWER_AGAIN = "answer_again"
+    RUNNING = "running"
+    WAITING = "waiting"
+    DONE = "done"
+    UNDONE = "undone"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
 PROMPTS = {
-    "admin_consent": "consent",
-    "delegate": "delegate",
-    "mailbox_fields": "form",
-    "token": "form",
-    "registered": "register",
-    "test_mail": "send",
-    "agent_answer": "answer",
-    "agent_has_it": "answer",
+    "admin_consent": ActionKind.CONSENT,
+    "delegate": ActionKind.DELEGATE,
+    "mailbox_fields": ActionKind.FORM,
+    "token": ActionKind.FORM,
+    "registered": ActionKind.REGISTER,
+    "test_mail": ActionKind.SEND,
+    "agent_answer": ActionKind.ANSWER,
+    "agent_has_it": ActionKind.ANSWER,
 }
-
-
 PREPARATIONS = ("ids", "client_secret", "smtp_grant", "admin_consent")
 """The steps at Microsoft that Webex Connect's form depends on."""
-STUCK = {"test_mail": "look", "agent_answer": "answer_again"}
+STUCK = {"test_mail": ActionKind.LOOK, "agent_answer": ActionKind.ANSWER_AGAIN}
 """Prompts for steps whose mail or answer has been stopped by a known cause."""
 
 
 @dataclass(frozen=True, slots=True)
 class NextAction:
-    """Party that must act next, and its task in words."""
+    """Party that must act next, and its task. ``why`` replaces the words of a run that failed."""
 
     turn: Turn
-    words: Text
+    kind: ActionKind
+    reference: str = ""
+    why: Text | None = None
+
+    @property
+    def words(self) -> Text:
+        """Return the task in words."""
+        values = {"reference": self.reference} if self.kind is ActionKind.FAILED else {}
+        return self.why or Text(f"turn_words.{self.kind}", values)
 
 
 def next_action(run: Run) -> NextAction:
@@ -51,28 +86,25 @@ def next_action(run: Run) -> NextAction:
         _before_plan(run)
         or _approval(run)
         or _waiting(run)
-        or NextAction(Turn.NOBODY, Text("turn_words.running"))
+        or NextAction(Turn.NOBODY, ActionKind.RUNNING)
     )
 
 
 def _ended(run: Run) -> NextAction:
     """Return how the run ended, or that it was ended because its history is not trusted."""
     if run.ended is Kind.FAILED and (why := distrust(run)):
-        return NextAction(Turn.NOBODY, why)
-    return NextAction(Turn.NOBODY, Text(f"turn_words.{_end(run)}", {"reference": _reference(run)}))
+        return NextAction(Turn.NOBODY, ActionKind.FAILED, why=why)
+    if run.kind is RunKind.UNDO and run.ended is Kind.FINISHED:
+        return NextAction(Turn.NOBODY, ActionKind.UNDONE)
+    return NextAction(Turn.NOBODY, ActionKind(ENDED[run.ended]), _reference(run))
 
 
 ENDED: dict[Kind | None, str] = {
     None: "",
-    Kind.FINISHED: "done",
-    Kind.FAILED: "failed",
-    Kind.CANCELLED: "cancelled",
+    Kind.FINISHED: ActionKind.DONE,
+    Kind.FAILED: ActionKind.FAILED,
+    Kind.CANCELLED: ActionKind.CANCELLED,
 }
-
-
-def _end(run: Run) -> str:
-    """Return the word for how the run ended."""
-    return "undone" if run.kind is RunKind.UNDO and run.ended is Kind.FINISHED else ENDED[run.ended]
 
 
 def _reference(run: Run) -> str:
@@ -118,19 +150,19 @@ def _is_prepared(run: Run) -> bool:
 
 def _before_plan(run: Run) -> NextAction | None:
     if not run.detailed:
-        return NextAction(Turn.REQUESTER, Text("turn_words.details"))
+        return NextAction(Turn.REQUESTER, ActionKind.DETAILS)
     if run.account is None:
-        return NextAction(Turn.ADMINISTRATOR, Text("turn_words.sign_in"))
+        return NextAction(Turn.ADMINISTRATOR, ActionKind.SIGN_IN)
     if run.plan is None:
-        return NextAction(Turn.NOBODY, Text("turn_words.reading"))
+        return NextAction(Turn.NOBODY, ActionKind.READING)
     return _unblocking(run) if is_blocked(run) else None
 
 
 def _unblocking(run: Run) -> NextAction:
     """Return the action that must come before the blocked plan can be carried out."""
     if delegate.needs_delegate(run):
-        return NextAction(Turn.REQUESTER, Text("turn_words.delegate"))
-    return NextAction(Turn.ADMINISTRATOR, Text("turn_words.look"))
+        return NextAction(Turn.REQUESTER, ActionKind.DELEGATE)
+    return NextAction(Turn.ADMINISTRATOR, ActionKind.LOOK)
 
 
 def is_blocked(run: Run) -> bool:
@@ -141,9 +173,9 @@ def is_blocked(run: Run) -> bool:
 def _approval(run: Run) -> NextAction | None:
     missing = _planned_scopes(run) - run.approvals.keys()
     if Scope.MAILBOX in missing:
-        return NextAction(Turn.APPROVER, Text("turn_words.approve"))
+        return NextAction(Turn.APPROVER, ActionKind.APPROVE)
     if Scope.TENANT in missing:
-        return NextAction(Turn.APPROVER, Text("turn_words.approve_tenant"))
+        return NextAction(Turn.APPROVER, ActionKind.APPROVE_TENANT)
     return None
 
 
@@ -155,7 +187,7 @@ def _planned_scopes(run: Run) -> set[Scope]:
 def _waiting(run: Run) -> NextAction | None:
     findings = _in_order(run)
     if any(map(is_unread, findings)):
-        return NextAction(Turn.ADMINISTRATOR, Text("turn_words.look"))
+        return NextAction(Turn.ADMINISTRATOR, ActionKind.LOOK)
     if asking := asking_finding(run):
         return _request(run, asking)
     return _time(run, findings)
@@ -187,7 +219,7 @@ def is_unread(finding: Finding) -> bool:
 
 def _request(run: Run, asking: Finding) -> NextAction:
     """Return the action that the finding of a waiting step asks a person for."""
-    return NextAction(asking.waiting_for or Turn.NOBODY, Text(f"turn_words.{_ask(asking, run)}"))
+    return NextAction(asking.waiting_for or Turn.NOBODY, _ask(asking, run))
 
 
 def asking_finding(run: Run) -> Finding | None:
@@ -201,28 +233,28 @@ def open_requests(run: Run) -> tuple[NextAction, ...]:
     if run.ended or _before_plan(run):
         return (first,)
     asked = [_request(run, each) for each in _in_order(run) if _asks_person(run, each)]
-    return tuple({each.words.key: each for each in (*asked, first)}.values())
+    return tuple({each.kind: each for each in (*asked, first)}.values())
 
 
 def _time(run: Run, findings: Iterable[Finding]) -> NextAction | None:
     """Return a wait for time if no step is under way and one is looked at again by itself."""
     if steps_under_way(run) or not any(finding.until for finding in findings):
         return None
-    return NextAction(Turn.TIME, Text("turn_words.waiting"))
+    return NextAction(Turn.TIME, ActionKind.WAITING)
 
 
-def _ask(finding: Finding, run: Run) -> str:
+def _ask(finding: Finding, run: Run) -> ActionKind:
     if _concerns_rehearsal(finding):
         return _rehearsal_prompt(run)
     asked = STUCK[finding.step] if _is_stuck(finding) else _prompt(finding.step, run)
-    return "token" if asked == "form" and keeps_secret(run) else asked
+    return ActionKind.TOKEN if asked is ActionKind.FORM and keeps_secret(run) else asked
 
 
-def _prompt(name: str, run: Run) -> str:
+def _prompt(name: str, run: Run) -> ActionKind:
     """Return the prompt of a step, or that of the step in whose line it is shown."""
     step = steps_of(run).get(name)
     line = step.shown_in if step else ""
-    return PROMPTS.get(name) or PROMPTS.get(line, "look")
+    return PROMPTS.get(name) or PROMPTS.get(line, ActionKind.LOOK)
 
 
 def _concerns_rehearsal(finding: Finding) -> bool:
@@ -230,9 +262,10 @@ def _concerns_rehearsal(finding: Finding) -> bool:
     return finding.step == "rehearsal" or finding.waiting_for is Turn.MAILBOX_USER
 
 
-def _rehearsal_prompt(run: Run) -> str:
+def _rehearsal_prompt(run: Run) -> ActionKind:
     """Return the prompt for the rehearsal itself, or for its sign-in once somebody has said yes."""
-    return "rehearsal_sign_in" if run.answer("rehearse") == "yes" else "rehearse"
+    agreed = run.answer("rehearse") == "yes"
+    return ActionKind.REHEARSAL_SIGN_IN if agreed else ActionKind.REHEARSE
 
 
 def _is_stuck(finding: Finding) -> bool:
@@ -354,7 +387,7 @@ class Wait:
     """
 
     turn: Turn
-    words: Text
+    kind: ActionKind
     who: str
     since: datetime
 
@@ -364,7 +397,7 @@ def wait_of(run: Run) -> Wait | None:
     action = next_action(run)
     if run.ended or action.turn in NOBODY:
         return None
-    return Wait(action.turn, action.words, _who(run, action.turn), _since(run))
+    return Wait(action.turn, action.kind, _who(run, action.turn), _since(run))
 
 
 def _who(run: Run, turn: Turn) -> str:

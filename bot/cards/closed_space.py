@@ -104,7 +104,7 @@ def _ended_notice(run: Run) -> NoticeView:
 
 
 def _request_key(run: Run) -> str:
-    return next_action(run).words.key
+    return next_action(run).kind
 
 
 def card_of_watch(run: Run) -> NoticeView:

@@ -30,26 +30,26 @@ from bot.cards.presenters.card_state import (
 )
 from bot.services import Services
 from jobs.model import Text
-from jobs.next_action import NextAction, next_action, open_requests
+from jobs.next_action import ActionKind, NextAction, next_action, open_requests
 from jobs.runs.run import Kind, Run
 
 SHOWS = {
-    "details": "intake",
-    "sign_in": "signin",
-    "delegate": "delegate",
-    "approve": "plan",
-    "approve_tenant": "plan",
-    "consent": "consent",
-    "form": "connect",
-    "token": "connect",
-    "register": "connect",
-    "rehearse": "rehearsal",
-    "rehearsal_sign_in": "rehearsal",
-    "send": "mail",
-    "answer": "mail",
-    "answer_again": "mail",
+    ActionKind.DETAILS: "intake",
+    ActionKind.SIGN_IN: "signin",
+    ActionKind.DELEGATE: "delegate",
+    ActionKind.APPROVE: "plan",
+    ActionKind.APPROVE_TENANT: "plan",
+    ActionKind.CONSENT: "consent",
+    ActionKind.FORM: "connect",
+    ActionKind.TOKEN: "connect",
+    ActionKind.REGISTER: "connect",
+    ActionKind.REHEARSE: "rehearsal",
+    ActionKind.REHEARSAL_SIGN_IN: "rehearsal",
+    ActionKind.SEND: "mail",
+    ActionKind.ANSWER: "mail",
+    ActionKind.ANSWER_AGAIN: "mail",
 }
-"""The presenter's card that asks for a next action, by the last part of the action's text key."""
+"""The presenter's card that asks for a next action."""
 CALM = ("undone", "done", "ended", "mail", "progress", "plan", "signin")
 """Cards of a thread in which nobody is asked for anything, the most informative card first."""
 
@@ -125,7 +125,7 @@ def _of_thread(run: Run, cards: dict[str, DesiredCard]) -> DesiredCard | None:
     turn = next_action(run)
     if (card := cards.get(_slot_of_action(turn))) and card.prompt != "":
         return card
-    if turn.words.key == "turn_words.look":
+    if turn.kind is ActionKind.LOOK:
         return _marked(cards)
     asking = [card for card in cards.values() if card.prompt and card.slot != "progress"]
     settling = "rehearsal"  # one that failed and is tried again by itself keeps its buttons
@@ -140,7 +140,7 @@ def _marked(cards: dict[str, DesiredCard]) -> DesiredCard | None:
 
 def _slot_of_action(action: NextAction) -> str:
     """Return the name of the presenter's card that asks for the action, or an empty string."""
-    return SHOWS.get(action.words.key.rpartition(".")[2], "")
+    return SHOWS.get(action.kind, "")
 
 
 def _placed(card: DesiredCard) -> DesiredCard:
@@ -155,13 +155,12 @@ def _with_lines(run: Run, card: DesiredCard) -> DesiredCard:
     if not before and not also:
         return _placed(card)
     drawn = with_lines(card.card, before, also)
-    news = "".join(turn.key for turn, _ in also)
     return _placed(
         replace(
             card,
             card=drawn,
             fingerprint=marked(card.fingerprint, (before, also)),
-            urgency=f"{card.urgency}{news}",
+            urgency="".join((card.urgency, *(str(turn) for turn, _ in also))),
         )
     )
 
@@ -191,7 +190,7 @@ def _elsewhere(run: Run, card: DesiredCard) -> tuple[tuple[Text, Text], ...]:
 def _asks_for(run: Run, card: DesiredCard, action: NextAction) -> bool:
     """Return whether the card asks for the action; the progress card asks for the next action."""
     if card.slot == "progress":
-        return action.words.key == next_action(run).words.key
+        return action.kind is next_action(run).kind
     return _slot_of_action(action) == card.slot
 
 

@@ -21,7 +21,7 @@ from bot.services import Services
 from bot.webex.errors import WebexError, passes
 from jobs.clock import now
 from jobs.model import RunKind, Text, Turn, minute_of
-from jobs.next_action import Wait, wait_of
+from jobs.next_action import ActionKind, Wait, wait_of
 from jobs.runs.run import Run
 from jobs.storage import keys
 
@@ -34,7 +34,7 @@ KEPT = timedelta(days=4)
 MOST_RUNS = 1000
 """Number of open runs in one round. They are the newest ones."""
 KINDS = frozenset({RunKind.SETUP, RunKind.FIX, RunKind.UNDO})
-FORMS = frozenset({"turn_words.form", "turn_words.token", "turn_words.register"})
+FORMS = frozenset({ActionKind.FORM, ActionKind.TOKEN, ActionKind.REGISTER})
 """Turns whose card is always a 1:1 message."""
 log = structlog.get_logger(__name__)
 
@@ -73,7 +73,7 @@ def _due_hours(age: timedelta) -> int:
 
 
 def _remind_once(services: Services, run: Run, wait: Wait, person: str, due: int) -> None:
-    mark = keys.reminder_given(f"{run.id} {wait.words.key} {person}", _stamp(wait.since), due)
+    mark = keys.reminder_given(f"{run.id} {wait.kind} {person}", _stamp(wait.since), due)
     first = bool(services.redis.set(mark, "1", nx=True, ex=KEPT))
     if first and not _tell(services, run, wait, person):
         services.redis.delete(mark)
@@ -123,7 +123,10 @@ def card_of(run: Run, wait: Wait, *, own: bool) -> NoticeView:
     return NoticeView(
         Text("reminder.turn_kicker"),
         Text("reminder.turn_title", {"mailbox": run.channel.mailbox, "run": run.id}),
-        Text(f"reminder.{key}", {"who": f"key:turn.{wait.turn}", "words": f"key:{wait.words.key}"}),
+        Text(
+            f"reminder.{key}",
+            {"who": f"key:turn.{wait.turn}", "words": f"key:turn_words.{wait.kind}"},
+        ),
         "accent",
         glyphs.PERSON.glyph,
         facts=facts,
@@ -138,4 +141,4 @@ def _where(run: Run, wait: Wait, *, own: bool) -> Text:
 
 def _is_asked_direct(wait: Wait, *, own: bool) -> bool:
     """Return whether the person has the card in a 1:1 conversation, even for a run in a space."""
-    return wait.words.key in FORMS or not (own or wait.turn is Turn.APPROVER)
+    return wait.kind in FORMS or not (own or wait.turn is Turn.APPROVER)

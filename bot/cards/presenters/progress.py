@@ -21,6 +21,7 @@ from jobs.engine.step import Step
 from jobs.model import Finding, RunKind, State, Text, Turn, minute_of
 from jobs.next_action import (
     ENDED,
+    ActionKind,
     NextAction,
     is_unread,
     next_action,
@@ -47,7 +48,7 @@ def cards(run: Run, services: Services) -> list[DesiredCard]:
         return []
     unsent = _unsent(run, services)
     found = _with_unsent(view(run), run) if unsent else view(run)
-    turn = f"{_turn(found)}{found.ended}{unsent}{_rehearsed(run)}"
+    turn = f"{_turn(next_action(run))}{found.ended}{unsent}{_rehearsed(run)}"
     asks = _asks(run, found, turn) if unsent or is_person(found.turn) else _stopped(run)
     return [
         desired_card(
@@ -56,9 +57,9 @@ def cards(run: Run, services: Services) -> list[DesiredCard]:
     ]
 
 
-def _turn(found: ProgressView) -> str:
+def _turn(action: NextAction) -> str:
     """Return whose turn it is and for what, or an empty string if no person has to act."""
-    return f"{found.turn}{found.turn_words.key}" if is_person(found.turn) else ""
+    return f"{action.turn}{action.kind}" if is_person(action.turn) else ""
 
 
 def _rehearsed(run: Run) -> str:
@@ -206,7 +207,7 @@ def _buttons(run: Run, turn: NextAction) -> tuple[str, ...]:
 
 def _may_look_again(run: Run, turn: NextAction) -> bool:
     """Return whether an account is signed in and the run has something to look at again."""
-    waits = turn.words.key == "turn_words.look" or any(map(is_unread, run.findings.values()))
+    waits = turn.kind is ActionKind.LOOK or any(map(is_unread, run.findings.values()))
     return run.account is not None and waits
 
 

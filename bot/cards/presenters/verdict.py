@@ -81,7 +81,7 @@ def _urgency(run: Run, found: VerdictView) -> str:
     """
     return (
         f"{bool(run.checked)}{_looked(found)}{found.fixed}{found.fix is not None}"
-        f"{[line.title.key for line in found.causes]}{found.problem_at or ''}"
+        f"{[line.title for line in found.causes]}{found.problem_at or ''}"
         f"{sorted(run.once_silent)}"
     )
 

@@ -12,7 +12,7 @@ from bot.chat.context import ChatContext
 from jobs.channel.mailbox import delegate_of
 from jobs.clock import now
 from jobs.model import Finding, State, Text, Turn
-from jobs.next_action import NextAction, next_action
+from jobs.next_action import ActionKind, NextAction, next_action
 from jobs.runs.run import Event, Kind, Run
 from tests.unit.bot.actions.presses import PLANNED, SIGNED_IN, Begin, Said, press, queued, told
 
@@ -46,7 +46,7 @@ def test_the_address_is_saved_and_the_plan_is_made_again(anna: ChatContext, run:
     Only the findings that were wrong are looked at again. Until the press, it is the requester's
     turn.
     """
-    assert next_action(run) == NextAction(Turn.REQUESTER, Text("turn_words.delegate"))
+    assert next_action(run) == NextAction(Turn.REQUESTER, ActionKind.DELEGATE)
     press(anna, "delegate", run=run.id, delegate=f" {AGENT.upper()} ")
     after = anna.services.store.load(run.id)
     assert (delegate_of(after), after.plan, "delegate" in after.findings) == (AGENT, None, False)

@@ -67,7 +67,7 @@ class CheckLine:
 
     ``explained_by`` is the row of its cause if it is a symptom. ``proof`` is what would prove a
     possible cause. ``page`` is the address of a page that explains the cause, or empty. ``fixed``
-    says which later run has fixed it, and when.
+    says which later run has fixed it, and when. ``step`` is the name of the finding's step.
     """
 
     row: str
@@ -83,3 +83,4 @@ class CheckLine:
     command: str = ""
     fixed: Text | None = None
     page: str = ""
+    step: str = ""

@@ -295,8 +295,8 @@ class Finding:
     """Result of inspecting one step.
 
     ``facts`` are values that later steps need (object IDs, the UPN). They are public within the run
-    and never secret. ``seen`` is for people; code decides by ``reason``. ``cause`` is a cause code (:mod:`jobs.clouds.errors`), which is also the key
-    of the remedy's text. ``until`` is when to look again, for a finding that waits for time.
+    and never secret. ``seen`` is for people; code decides by ``reason``. ``cause`` is a cause code
+    (:mod:`jobs.causes`), which is also the key of the remedy's text. ``until`` is when to look again, for a finding that waits for time.
     ``access`` is the access that a check read with, or None if it did not read. ``values`` are the
     values that the step would change, as they were at this look. From them ``/undo`` sees who set a
     value, and restores it. ``signals`` are for the verdict.

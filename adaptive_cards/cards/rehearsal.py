@@ -101,12 +101,11 @@ def _remedy(view: RehearsalView) -> list[Element]:
 
     A problem that resolves itself needs none. For a shared mailbox the user may lack permissions.
     """
-    cause = view.problem.key.removeprefix("cause.") if view.problem else ""
-    if view.shared and cause == "smtp_token_refused":
+    if view.shared and view.cause == "smtp_token_refused":
         return [said(Text("rehearsal.refused_shared", _values(view)), spacing="Small")]
     return (
-        [own(remedy_within(cause), spacing="Small")]
-        if has_text(f"remedy.{cause}") and not view.settling
+        [own(remedy_within(view.cause), spacing="Small")]
+        if has_text(f"remedy.{view.cause}") and not view.settling
         else []
     )
 
@@ -189,6 +188,7 @@ class RehearsalView:
     until: datetime | None = None
     problem: Text | None = None
     problem_code: str = ""
+    cause: str = ""
     transcript: tuple[str, ...] = ()
     settling: bool = False
     turn: Turn = Turn.MAILBOX_USER

@@ -95,7 +95,7 @@ def _checked(
         elif run.ended:
             ctx.refuse(distrust(run) or Text("refused.over"), title="refused.nothing")
         elif not may(ctx, run):
-            ctx.refuse(Text("refused.not_part"), title="refused.button")
+            ctx.refuse(Text("refused.not_part"), title="refused.button", then="next_part")
         else:
             with _refusing_if_over(ctx):
                 answer(ctx, inputs, run)

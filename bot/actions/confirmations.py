@@ -135,7 +135,7 @@ def _send(ctx: ChatContext, inputs: dict[str, str], run: Run, question: str) -> 
     except InvalidInputError as wrong:
         data = {
             "question": question,
-            "cause": wrong.reason.key.removeprefix("typed."),
+            "cause": wrong.fault,
             "code": typed[:LONGEST],
         }
         ctx.services.store.append(

@@ -25,8 +25,7 @@ def name_delegate(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
     try:
         address = read_address(typed)
     except InvalidInputError as wrong:
-        cause = wrong.reason.key.removeprefix("typed.")
-        data = {"question": DELEGATE, "cause": cause, "code": typed.strip()[:LONGEST]}
+        data = {"question": DELEGATE, "cause": wrong.fault, "code": typed.strip()[:LONGEST]}
         problem = Event(Kind.PROBLEM, now(), by=ctx.person.email, data=data)
         ctx.services.store.append(run.id, problem)
         ctx.services.cards.request(run.id)

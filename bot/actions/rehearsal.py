@@ -66,8 +66,7 @@ def _mailbox_user(ctx: ChatContext, login: str) -> Event:
     try:
         return answered(ctx, MAILBOX_USER, resolve_recipient(ctx, login, greets=False))
     except InvalidInputError as wrong:
-        cause = wrong.reason.key.removeprefix("typed.")
-        data = {"question": MAILBOX_USER, "cause": cause, "code": login[:LONGEST]}
+        data = {"question": MAILBOX_USER, "cause": wrong.fault, "code": login[:LONGEST]}
         return Event(Kind.PROBLEM, now(), by=ctx.person.email, data=data)
 
 

@@ -17,17 +17,6 @@ from jobs.runs.origin import Origin
 from jobs.runs.reference import new_reference
 
 log = structlog.get_logger(__name__)
-_OUTSIDERS = {"refused.not_a_person", "refused.organization"}
-"""Reasons for refusing a person whom the bot does not serve."""
-_NEXT = {
-    "refused.not_part": "refused.next_part",
-    "notice.cancel_not_part": "refused.next_part",
-    "audit.not_yours": "refused.next_approver",
-}
-"""Next action of a served person after a refusal.
-
-Any other reason already names the next action.
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,11 +72,11 @@ class ChatContext:
         """Post a short card as the answer."""
         self.say(notice(view))
 
-    def refuse(self, words: Text, *, title: str = "refused.message") -> None:
+    def refuse(self, words: Text, *, title: str = "refused.message", then: str = "") -> None:
         """Say that nothing was done, and why.
 
-        A person without access also gets a reference, which is in the log. The card names the next
-        step as well, unless the reason names it already.
+        A person without access also gets a reference, which is in the log. ``then`` names
+        the text about the next step, unless the reason names it already.
         """
         stranger = title != "refused.nothing"
         reference = new_reference()
@@ -99,14 +88,8 @@ class ChatContext:
             self.services.store.audit.add(
                 entry("refused", None, room=self.room, why=words.key, reference=reference, **who)
             )
-        facts = (("refused.reference", verbatim(reference)), *self._next(words)) if stranger else ()
+        after = (("refused.next", Text(f"refused.{then}")),) if then else ()
+        facts = (("refused.reference", verbatim(reference)), *after) if stranger else ()
         self.notify(
             NoticeView(Text("refused.kicker"), Text(title), words, glyph="✗", facts=facts, at=now())
         )
-
-    def _next(self, words: Text) -> tuple[tuple[str, Text], ...]:
-        """Return the next step for a refused person, as a line of the card."""
-        key = _NEXT.get(words.key, "")
-        if words.key in _OUTSIDERS:
-            key = "refused.next_outsider_direct" if self.direct else "refused.next_outsider"
-        return (("refused.next", Text(key)),) if key else ()

@@ -19,6 +19,7 @@ from adaptive_cards import notice
 from adaptive_cards.cards.notice import NoticeView
 from adaptive_cards.times import clock
 from bot.chat.context import ChatContext
+from bot.chat.permissions import Denial
 from bot.services import Services
 from jobs.clock import now
 from jobs.model import Text
@@ -101,7 +102,7 @@ class Refused:
     since: datetime
 
 
-def refuse(ctx: ChatContext, why: Text, title: str) -> None:
+def refuse(ctx: ChatContext, why: Denial, title: str) -> None:
     """Refuse a person whom the bot does not serve.
 
     The person gets an answer, unless this hour had enough refusals. Then the refusal is only
@@ -118,9 +119,10 @@ def refuse(ctx: ChatContext, why: Text, title: str) -> None:
     )
     _record(services, person.id, past)
     if count <= services.bot.refusals_per_hour:
-        ctx.refuse(why, title=title)
+        then = "next_outsider_direct" if ctx.direct else "next_outsider"
+        ctx.refuse(Text(f"refused.{why}"), title=title, then=then)
     else:
-        log.info("refused again", person=person.id, room=ctx.room, why=why.key, count=count)
+        log.info("refused again", person=person.id, room=ctx.room, why=why, count=count)
 
 
 def record_ended(services: Services) -> None:

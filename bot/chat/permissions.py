@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 
 from bot.chat.context import ChatContext
 from bot.settings import BotSettings
 from bot.webex.client import Membership, Webex, WebexPerson
 from jobs.contact_center.webex_org_id import normalize
-from jobs.model import Text
 from jobs.runs.audit_chain import AuditEntry
 from jobs.runs.channel_index import Record
 from jobs.runs.run import Run
@@ -64,6 +64,13 @@ def _with_their_runs(
 BOTS = ("@webex.bot", "@sparkbot.io")
 
 
+class Denial(StrEnum):
+    """Why the bot does not serve a person."""
+
+    NOT_A_PERSON = "not_a_person"
+    ORGANIZATION = "organization"
+
+
 PEOPLE = frozenset({"person", ""})
 """Account types that are people; the type is empty if Webex does not report it."""
 
@@ -84,7 +91,7 @@ class AccessPolicy:
     settings: BotSettings
     webex: Webex
 
-    def denial(self, person: WebexPerson) -> Text | None:
+    def denial(self, person: WebexPerson) -> Denial | None:
         """Return why this person is not served, or None if the person is served.
 
         Guests and bots are never served, and neither is any account type that Webex adds later. If
@@ -92,8 +99,8 @@ class AccessPolicy:
         only that one.
         """
         if person.type not in PEOPLE or is_bot(person):
-            return Text("refused.not_a_person")
-        return None if self._ours(person.email, person.org_id) else Text("refused.organization")
+            return Denial.NOT_A_PERSON
+        return None if self._ours(person.email, person.org_id) else Denial.ORGANIZATION
 
     def external_members(
         self, members: Iterable[Membership], bot_id: str

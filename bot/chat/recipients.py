@@ -6,7 +6,7 @@ from adaptive_cards.locale import drawn_for
 from adaptive_cards.texts import text
 from bot.chat import preferences
 from bot.chat.context import ChatContext
-from bot.chat.permissions import AccessPolicy
+from bot.chat.permissions import AccessPolicy, Denial
 from bot.webex.client import (
     WebexAnswerError,
     WebexBadRequestError,
@@ -18,7 +18,7 @@ from jobs.channel.form import InvalidInputError, read_address
 from jobs.model import Text
 
 CANNOT_TELL = frozenset({400, 403, 404, 405})
-WHY = {"refused.organization": "typed.outside", "refused.not_a_person": "typed.not_a_person"}
+WHY = {Denial.ORGANIZATION: "typed.outside", Denial.NOT_A_PERSON: "typed.not_a_person"}
 
 
 def resolve_recipient(ctx: ChatContext, typed: str, *, greets: bool = True) -> str:
@@ -50,7 +50,7 @@ def resolve_recipient(ctx: ChatContext, typed: str, *, greets: bool = True) -> s
 def _require_served(ctx: ChatContext, person: WebexPerson) -> None:
     """Raise :class:`InvalidInputError` if the bot does not serve the person."""
     if (why := AccessPolicy(ctx.services.bot, ctx.services.webex).denial(person)) is not None:
-        raise InvalidInputError(Text(WHY[why.key]))
+        raise InvalidInputError(Text(WHY[why]))
 
 
 def _looked_up(ctx: ChatContext, address: str) -> WebexPerson | None:

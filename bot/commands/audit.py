@@ -41,7 +41,7 @@ def run(ctx: ChatContext, argument: str) -> None:
     channels known here.
     """
     if not may_read_audit(ctx):
-        ctx.refuse(Text("audit.not_yours"))
+        ctx.refuse(Text("audit.not_yours"), then="next_approver")
     elif argument:
         _show_channel(ctx, argument)
     else:

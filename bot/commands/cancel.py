@@ -122,7 +122,7 @@ def cancel(ctx: ChatContext, run: Run) -> bool:
     """
     services = ctx.services
     if not AccessPolicy(services.bot, services.webex).may_cancel(ctx.person, run):
-        ctx.refuse(Text("notice.cancel_not_part"))
+        ctx.refuse(Text("notice.cancel_not_part"), then="next_part")
         return False
     run = services.store.refresh(run)
     if not (ctx.request in run.requests or _end(ctx, run)):

@@ -45,13 +45,13 @@ _SLIPS = ((",", "."), ("(at)", "@"), ("[at]", "@"), (";", "."), ("..", "."))
 class InvalidInputError(ValueError):
     """Error because a typed value is not valid.
 
-    ``reason`` is the text about the fault. ``suggestion`` is the nearest valid value, or empty.
+    ``reason`` is the text about the ``fault``. ``suggestion`` is the nearest valid value, or empty.
     """
 
     def __init__(self, reason: Text, suggestion: str = "") -> None:
         super().__init__(reason.key)
-        self.reason = reason
-        self.suggestion = suggestion
+        self.reason, self.suggestion = reason, suggestion
+        self.fault = reason.key.removeprefix("typed.")
 
 
 @dataclass(frozen=True, slots=True)

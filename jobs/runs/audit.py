@@ -260,26 +260,26 @@ class Trail:
         head = read_head(raw)
         return _Seen(raw, length, head, self._key_of(head) if head else None)
 
-    def _verified(self, seen: _Seen, *, full: bool) -> Verified:
-        head = seen.trusted
+    def _verified(self, read: _Seen, *, full: bool) -> Verified:
+        head = read.trusted
         start = head.cleared if full else max(head.checked, head.cleared, key=lambda mark: mark.n)
-        wrong, last = walk(self._lines(start.n - head.cleared.n, seen.length), start)
+        wrong, last = walk(self._lines(start.n - head.cleared.n, read.length), start)
         known = Verified(
-            seen.length, self._since(), earlier=start.n if start.n > head.cleared.n else 0
+            read.length, self._since(), earlier=start.n if start.n > head.cleared.n else 0
         )
         if wrong:
             why = "the entry is not as the bot wrote it, or one before it is missing"
             return replace(known, broken_at=wrong, why=why)
-        if seen.head is None:
-            found = bool(seen.length or seen.raw)
+        if read.head is None:
+            found = bool(read.length or read.raw)
             why = "the seal of the end is missing" if found else ""
-            return replace(known, broken_at=seen.length, why=why)
+            return replace(known, broken_at=read.length, why=why)
         at, why = (
             _end_break(head, last)
-            if seen.key is not None
-            else (seen.length, "the end is not sealed by this bot")
+            if read.key is not None
+            else (read.length, "the end is not sealed by this bot")
         )
-        return replace(known, broken_at=at, why=why, newest_key=seen.key == 0, end=head.end)
+        return replace(known, broken_at=at, why=why, newest_key=read.key == 0, end=head.end)
 
     def _lines(self, first: int, length: int) -> Iterator[bytes]:
         """Yield the lines from a place of the list to its end as it was, a slice at a time."""

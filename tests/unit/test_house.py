@@ -389,3 +389,90 @@ def test_what_is_said_goes_through_the_messenger():
         and ast.unparse(node.value).endswith("webex")
     }
     assert found == set()
+
+
+TEXTS = "adaptive_cards/texts/__init__.py"
+"""The catalog, which alone reads the keys of texts."""
+
+
+def is_key_of_a_text(node: ast.AST, texts: frozenset[str]) -> bool:
+    """Return whether the node is the key of a text, or the text that a finding shows."""
+    if isinstance(node, ast.Call):
+        return ast.unparse(node.func) in {"Text", "verbatim"}
+    if not isinstance(node, ast.Attribute):
+        return False
+    owner = ast.unparse(node.value).rpartition(".")[2]
+    return (node.attr == "key" and owner in texts) or node.attr in {"seen", "seen_text"}
+
+
+def decided_by(node: ast.AST) -> list[ast.expr]:
+    """Return the values by which a node decides: the sides of a comparison, and looked-up keys."""
+    if isinstance(node, ast.Compare) and not all(
+        isinstance(op, ast.Is | ast.IsNot) for op in node.ops
+    ):
+        return [node.left, *node.comparators]
+    if isinstance(node, ast.Subscript):
+        return [node.slice]
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+        return node.args[:1] if node.func.attr == "get" else []
+    return [node.subject] if isinstance(node, ast.Match) else []
+
+
+@cache
+def names_of_texts() -> frozenset[str]:
+    """Return the names of all fields and parameters of the product that hold a text."""
+    fields = (
+        (node.target.id, node.annotation)
+        for path in files("bot", "jobs", "adaptive_cards")
+        for node in ast.walk(tree(path))
+        if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name)
+    )
+    parameters = (
+        (node.arg, node.annotation)
+        for path in files("bot", "jobs", "adaptive_cards")
+        for node in ast.walk(tree(path))
+        if isinstance(node, ast.arg) and node.annotation
+    )
+    return frozenset(
+        name
+        for name, kind in (*fields, *parameters)
+        if re.fullmatch(r"Text( \| (None|Reason))*", ast.unparse(kind))
+    )
+
+
+def decisions_by_text(source: ast.AST) -> set[int]:
+    """Return the lines that decide by the key of a text or by the text that a finding shows."""
+    return {
+        value.lineno
+        for node in ast.walk(source)
+        for value in decided_by(node)
+        if any(is_key_of_a_text(each, names_of_texts()) for each in ast.walk(value))
+    }
+
+
+def test_no_code_decides_by_a_text():
+    """A better wording never changes what the product does: reasons and kinds are enums."""
+    found = {
+        f"{told(path)}:{line}"
+        for path in files("bot", "jobs", "adaptive_cards")
+        if told(path) != TEXTS
+        for line in decisions_by_text(tree(path))
+    }
+    assert {"seen", "words", "title"} <= names_of_texts()
+    assert found == set()
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        'finding.seen == Text("seen.none")',
+        "finding.seen in NOT_THERE",
+        "(line.row, line.seen) == (row, seen)",
+        'action.words.key == "turn_words.look"',
+        'SHOWS.get(action.words.key.rpartition(".")[2])',
+        "NEXT[words.key]",
+    ],
+)
+def test_a_decision_by_a_text_is_found(code: str):
+    """The rule finds every form in which code has decided by a text."""
+    assert decisions_by_text(ast.parse(code)) == {1}

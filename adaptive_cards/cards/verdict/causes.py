@@ -50,12 +50,7 @@ def _fact(view: VerdictView, cause: CheckLine) -> Text:
 
     A single cause is already shown in the band, and the same sentence should not appear twice.
     """
-    same = (
-        line.title
-        for line in view.lines
-        if (line.row, line.seen, line.evidence) == (cause.row, cause.seen, cause.evidence)
-    )
-    return next(same, cause.title)
+    return next((line.title for line in view.lines if line.step == cause.step), cause.title)
 
 
 def _is_the_button(view: VerdictView, line: CheckLine) -> bool:

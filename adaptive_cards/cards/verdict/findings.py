@@ -73,12 +73,7 @@ def _seen_by(access: Access, lines: list[CheckLine]) -> list[CheckLine]:
 
 def _explained(view: VerdictView, line: CheckLine) -> CheckLine:
     """Return the finding as a symptom if it is one, so that it is never shown as a second cause."""
-    same = (
-        each
-        for each in view.symptoms
-        if (each.row, each.title, each.seen) == (line.row, line.title, line.seen)
-    )
-    return next(same, line)
+    return next((each for each in view.symptoms if each.step == line.step), line)
 
 
 def commands(view: VerdictView, room: Budget) -> list[Element]:

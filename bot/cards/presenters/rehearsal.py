@@ -66,7 +66,9 @@ def view(run: Run, services: Services) -> RehearsalView:
     if run.state_of("rehearsal") is State.OK:
         return replace(base, done=True, transcript=_transcript(run.findings["rehearsal"]))
     if problem := _sign_in_problem(run):
-        return replace(base, problem=cause_text(problem), problem_code=problem.code)
+        return replace(
+            base, problem=cause_text(problem), problem_code=problem.code, cause=problem.cause
+        )
     return _in_progress(base, run, services)
 
 
@@ -107,6 +109,7 @@ def _failed(base: RehearsalView, finding: Finding) -> RehearsalView:
         base,
         problem=cause_text(finding),
         problem_code=_code(finding),
+        cause=finding.cause,
         transcript=_transcript(finding),
     )
     if finding.waiting_for is Turn.ADMINISTRATOR:

@@ -317,6 +317,7 @@ def _cause(channel: Channel, step: Step, finding: Finding) -> CheckLine:
         if has_text(command)
         else "",
         page=page_of(finding.cause),
+        step=step.name,
     )
 
 
@@ -332,6 +333,7 @@ def _check_line(step: Step, finding: Finding, explained_by: str = "") -> CheckLi
         finding.expected,
         finding.evidence,
         explained_by,
+        step=step.name,
     )
 
 

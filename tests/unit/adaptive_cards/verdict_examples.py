@@ -91,6 +91,7 @@ def cause(code: str, found: CheckLine) -> CheckLine:
         remedy=found.remedy,
         command=found.command,
         page=page_of(code),
+        step=found.step,
     )
 
 

@@ -33,6 +33,7 @@ def line(
         state,
         access,
         (told(seen) if isinstance(seen, str) else seen) if seen else None,
+        step=title,
         **more,  # type: ignore[arg-type]  # the view's own names
     )
 

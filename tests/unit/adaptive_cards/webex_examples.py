@@ -102,7 +102,14 @@ def _rehearsals() -> Iterator[tuple[str, cards.Card]]:
             asked=Asked(MAILBOX, Text("typed.nobody_in_webex")),
         ),
         "problem": RehearsalView(
-            header(6), MAILBOX, url, until, failed, transcript[-1], transcript
+            header(6),
+            MAILBOX,
+            url,
+            until,
+            failed,
+            transcript[-1],
+            "smtp_auth_off_for_mailbox",
+            transcript,
         ),
         "done": RehearsalView(
             header(6), MAILBOX, transcript=("235 2.7.0 Authentication successful",), done=True
@@ -116,6 +123,7 @@ def _rehearsals() -> Iterator[tuple[str, cards.Card]]:
             header(6),
             MAILBOX,
             problem=Text("cause.smtp_token_refused"),
+            cause="smtp_token_refused",
             shared=True,
             login="agent@contoso.com",
         ),

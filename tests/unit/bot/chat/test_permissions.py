@@ -9,11 +9,10 @@ from typing import Any
 
 import pytest
 
-from bot.chat.permissions import AccessPolicy
+from bot.chat.permissions import AccessPolicy, Denial
 from bot.services import Services
 from bot.webex.client import Membership, WebexPerson
 from jobs.clock import now
-from jobs.model import Text
 from jobs.runs.run import Event, Kind, Run
 
 ANNA = WebexPerson("anna", "anna@example.test", "org-1", "person", "Anna")
@@ -33,30 +32,30 @@ def gate(services: Services, **more: tuple[str, ...]) -> AccessPolicy:
     [
         (ANNA, None),
         (replace(ANNA, email="Anna@Example.TEST"), None),
-        (replace(ANNA, type="bot"), "refused.not_a_person"),
-        (replace(ANNA, type="appuser"), "refused.not_a_person"),
-        (replace(ANNA, type="machine"), "refused.not_a_person"),
+        (replace(ANNA, type="bot"), Denial.NOT_A_PERSON),
+        (replace(ANNA, type="appuser"), Denial.NOT_A_PERSON),
+        (replace(ANNA, type="machine"), Denial.NOT_A_PERSON),
         (replace(ANNA, type=""), None),
-        (replace(ANNA, email="other@webex.bot"), "refused.not_a_person"),
-        (replace(ANNA, email="other@sparkbot.io"), "refused.not_a_person"),
-        (replace(ANNA, email="anna@example.test.evil.com"), "refused.organization"),
-        (replace(ANNA, email="anna@sub.example.test"), "refused.organization"),
-        (replace(ANNA, email="example.test"), "refused.organization"),
-        (replace(ANNA, email=""), "refused.organization"),
+        (replace(ANNA, email="other@webex.bot"), Denial.NOT_A_PERSON),
+        (replace(ANNA, email="other@sparkbot.io"), Denial.NOT_A_PERSON),
+        (replace(ANNA, email="anna@example.test.evil.com"), Denial.ORGANIZATION),
+        (replace(ANNA, email="anna@sub.example.test"), Denial.ORGANIZATION),
+        (replace(ANNA, email="example.test"), Denial.ORGANIZATION),
+        (replace(ANNA, email=""), Denial.ORGANIZATION),
         (replace(ANNA, others=("anna@example.com",)), None),
         (
             replace(ANNA, email="anna@example.com", others=("anna@example.test",)),
-            "refused.organization",
+            Denial.ORGANIZATION,
         ),
-        (replace(ANNA, others=("other@webex.bot",)), "refused.not_a_person"),
+        (replace(ANNA, others=("other@webex.bot",)), Denial.NOT_A_PERSON),
     ],
 )
-def test_the_allow_list(services: Services, person: WebexPerson, why: str | None):
+def test_the_allow_list(services: Services, person: WebexPerson, why: Denial | None):
     """The bot serves nobody by default, and compares the domain of a person's address exactly.
 
     Bots and other accounts that are no person are refused.
     """
-    assert gate(services).denial(person) == (Text(why) if why else None)
+    assert gate(services).denial(person) == why
 
 
 @pytest.mark.parametrize(("orgs", "served"), [((), True), (("org-1",), True), (("org-2",), False)])
@@ -93,8 +92,9 @@ def test_what_is_another_organization_or_none(services: Services, told: str):
 
     Ids without a UUID are compared as they are.
     """
-    assert gate(services, allowed_org_ids=(US,)).denial(replace(ANNA, org_id=told)) == Text(
-        "refused.organization"
+    assert (
+        gate(services, allowed_org_ids=(US,)).denial(replace(ANNA, org_id=told))
+        is Denial.ORGANIZATION
     )
 
 

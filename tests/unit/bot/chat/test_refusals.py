@@ -8,33 +8,38 @@ from typing import Any
 import pytest
 
 from adaptive_cards.texts import text
+from bot.chat import limits
 from bot.chat.context import ChatContext
+from bot.chat.permissions import Denial
 from jobs.model import Text
 from tests.unit.bot.commands.typed_commands import cards
 
 
-@pytest.mark.parametrize(
-    ("why", "direct", "then"),
-    [
-        ("refused.organization", False, "refused.next_outsider"),
-        ("refused.organization", True, "refused.next_outsider_direct"),
-        ("refused.not_a_person", False, "refused.next_outsider"),
-        ("refused.not_part", False, "refused.next_part"),
-        ("notice.cancel_not_part", False, "refused.next_part"),
-        ("audit.not_yours", True, "refused.next_approver"),
-        ("refused.space", False, ""),
-    ],
-)
-def test_the_next_step(anna: ChatContext, webex_script: Any, why: str, *, direct: bool, then: str):
-    """The next step in a refusal fits the reason and the kind of room.
+NEXT = ("next_outsider", "next_outsider_direct", "next_part", "next_approver")
 
-    A reason that already says the next step gets no other.
-    """
-    replace(anna, direct=direct).refuse(Text(why))
+
+def next_steps(shown: str) -> list[str]:
+    """Return the next steps that the card names."""
+    return [key for key in NEXT if repr(text(f"refused.{key}")) in shown]
+
+
+@pytest.mark.parametrize("why", Denial)
+@pytest.mark.parametrize(
+    ("direct", "then"), [(False, "next_outsider"), (True, "next_outsider_direct")]
+)
+def test_the_next_step_of_a_stranger(
+    anna: ChatContext, webex_script: Any, why: Denial, *, direct: bool, then: str
+):
+    """The next step fits the kind of room, and names no button that is missing."""
+    limits.refuse(replace(anna, direct=direct), why, "refused.message")
     shown = cards(webex_script)
-    assert (text(why) in shown, text("refused.reference") in shown) == (True, True)
-    assert [
-        key
-        for key in ("next_outsider", "next_outsider_direct", "next_part", "next_approver")
-        if repr(text(f"refused.{key}")) in shown
-    ] == ([then.removeprefix("refused.")] if then else [])
+    assert (text(f"refused.{why}") in shown, next_steps(shown)) == (True, [then])
+
+
+@pytest.mark.parametrize("then", ["next_part", "next_approver", ""])
+def test_the_next_step(anna: ChatContext, webex_script: Any, then: str):
+    """A refusal names the next step, unless the reason already does."""
+    anna.refuse(Text("refused.space"), then=then)
+    shown = cards(webex_script)
+    assert (text("refused.space") in shown, text("refused.reference") in shown) == (True, True)
+    assert next_steps(shown) == [then] * bool(then)

@@ -14,7 +14,6 @@ from bot.chat.permissions import Denial
 from jobs.model import Text
 from tests.unit.bot.commands.typed_commands import cards
 
-
 NEXT = ("next_outsider", "next_outsider_direct", "next_part", "next_approver")
 
 

@@ -27,6 +27,7 @@ from bot.webex.webhook_registration import RESOURCES, WebhookRegistrar
 from jobs.access import app_access
 from jobs.access.app_access import AppAccess
 from jobs.access.own_credential import own_credential
+from jobs.causes.cause import Cause
 from jobs.clock import now
 from jobs.clouds import tls, unconnected
 from jobs.clouds.errors import CloudError
@@ -286,7 +287,9 @@ def _looked_into(settings: Settings, access: AppAccess) -> tuple[str, tuple[str,
 def _loss(error: CloudError) -> str:
     """Return the reason why the bot's read access to a tenant was lost."""
     return (
-        f"lacks {error.code}" if error.cause == "app_roles_missing" else error.words or error.cause
+        f"lacks {error.code}"
+        if error.cause == Cause.APP_ROLES_MISSING
+        else error.words or error.cause
     )
 
 

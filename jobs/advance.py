@@ -12,6 +12,7 @@ from redis.exceptions import RedisError
 from structlog.contextvars import bound_contextvars
 
 from jobs.access import admin_session, mailbox_login
+from jobs.causes.cause import Cause
 from jobs.checks import bulk, check
 from jobs.clock import now
 from jobs.clouds import warm_loop, write_guard
@@ -222,7 +223,7 @@ async def advance_steps(engine: Engine) -> None:
         await engine.make_plan()
     run = engine.ctx.run
     if not run.has_begun and run.state_of("tenant") is State.WRONG:
-        raise SignInNeeded("wrong_tenant", CloudReply("entra", code=run.channel.domain))
+        raise SignInNeeded(Cause.WRONG_TENANT, CloudReply("entra", code=run.channel.domain))
     if _may_be_applied(run):
         _require_permissions(run)
         await engine.apply_plan()
@@ -245,7 +246,9 @@ def _require_permissions(run: Run) -> None:
         SignInNeeded: the sign-in has asked for less, so somebody must sign in again.
     """
     if lacking := missing_permissions(run):
-        raise SignInNeeded("more_permissions_needed", CloudReply("entra", code=", ".join(lacking)))
+        raise SignInNeeded(
+            Cause.MORE_PERMISSIONS_NEEDED, CloudReply("entra", code=", ".join(lacking))
+        )
 
 
 def _worth_inspecting_again(run: Run) -> bool:
@@ -331,7 +334,7 @@ def _count_problems(store: RunStore, run_id: str) -> int:
 
 def _problem(reference: str) -> Event:
     """Return the event of an error of the bot, with the reference of the error in the log."""
-    data = {"question": "run", "cause": "unexpected", "code": reference}
+    data = {"question": "run", "cause": Cause.UNEXPECTED, "code": reference}
     return Event(Kind.PROBLEM, now(), data=data)
 
 

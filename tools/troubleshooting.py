@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from adaptive_cards.texts import keys, own_text
+from jobs.causes.cause import page_of
 from jobs.clouds.causes import ENTRA
-from jobs.clouds.learn_more import page_of
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = {"en": "troubleshooting.md", "de": "troubleshooting.de.md"}

@@ -11,6 +11,7 @@ from bot.chat.context import ChatContext
 from bot.chat.explanation import as_view
 from bot.chat.recipients import resolve_recipient
 from jobs.access import mailbox_login
+from jobs.causes.cause import Cause
 from jobs.channel.form import LONGEST, InvalidInputError
 from jobs.channel.mailbox import login_of
 from jobs.clock import now
@@ -19,7 +20,6 @@ from jobs.mail.smtp_login import REFUSED
 from jobs.model import Finding, Reason, RunKind, State, Text
 from jobs.runs.run import Event, Kind, Run
 from jobs.steps import TOKEN_FAILED, rehearses, steps_of
-from jobs.steps.secret_for_checks import OWN_SECRET_REFUSED
 from jobs.storage.vault import Sealed
 
 LONGEST_REASON = 200
@@ -33,7 +33,7 @@ def rehearse(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
     """
     events = []
     refused = run.problems.get("mailbox_sign_in")
-    if refused is not None and refused.cause == OWN_SECRET_REFUSED:
+    if refused is not None and refused.cause == Cause.OWN_SECRET_REFUSED:
         events.append(_drop_own_secret(ctx, run))
     for left in (Sealed.REHEARSAL_TOKEN, Sealed.REHEARSAL_SESSION):
         ctx.services.vault.drop(left.of(run.id))
@@ -123,7 +123,7 @@ def _in_run(ctx: ChatContext, inputs: dict[str, str], cause: str) -> str:
     """
     run = _run_of_theirs(ctx, inputs)
     shared = run is not None and bool(run.fact("shared"))
-    return "form_username_shared" if shared and cause == REFUSED else cause
+    return Cause.FORM_USERNAME_SHARED if shared and cause == REFUSED else cause
 
 
 def _run_of_theirs(ctx: ChatContext, inputs: dict[str, str]) -> Run | None:

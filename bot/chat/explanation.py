@@ -10,9 +10,8 @@ from typing import Any
 
 from adaptive_cards.cards.explanation import CauseLine, ExplanationView, UnknownLine
 from adaptive_cards.texts import has_text, remedy_within, text
+from jobs.causes.cause import known, page_of
 from jobs.clouds.error_texts.reading import FoundCause, Reading, UnknownCode
-from jobs.clouds.learn_more import page_of
-from jobs.clouds.turns import who_acts
 from jobs.model import Text, Turn
 from jobs.redact import without_secrets
 
@@ -67,7 +66,7 @@ def _headline(reading: Reading, *, within: bool) -> tuple[Text, Text, Turn]:
     if reading.certain:
         first = reading.certain[0].cause
         remedy = remedy_within(first) if within else f"remedy.{first}"
-        return Text(f"cause.{first}"), Text(remedy), who_acts(first)
+        return Text(f"cause.{first}"), Text(remedy), known(first).acts
     if reading.causes:
         return Text("explain.open_title"), Text("explain.open_turn"), Turn.REQUESTER
     if reading.ours:
@@ -102,7 +101,7 @@ def _as_json(found: FoundCause) -> Json:
         "certainty": str(found.certainty),
         "sentence": text(f"cause.{found.cause}"),
         "remedy": text(f"remedy.{found.cause}"),
-        "who": str(who_acts(found.cause)),
+        "who": str(known(found.cause).acts),
         "code": without_secrets(found.code),
         **told,
         **({"page": page} if page else {}),

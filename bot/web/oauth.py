@@ -22,6 +22,7 @@ from bot.web.oauth_state import Flow
 from jobs.access import app_access
 from jobs.access.app_access import AppAccess
 from jobs.access.mailbox_login import record_beginning, record_sign_in, record_success
+from jobs.causes.cause import Cause
 from jobs.channel.mailbox import login_of
 from jobs.clock import now
 from jobs.clouds import call_log
@@ -37,13 +38,12 @@ from jobs.microsoft.scopes import (
 )
 from jobs.model import Account
 from jobs.runs.run import Event, Kind, Run
-from jobs.steps.secret_for_checks import OWN_SECRET_REFUSED
 from jobs.storage.vault import Sealed
 
 TOKEN_S = 3600
 SETTLE_S = (1, 2, 3, 5, 8)
 SOMEBODY = "key:connect.login_of_user"
-JUST_GRANTED = frozenset({"app_roles_missing", "app_not_found", "consent_missing"})
+JUST_GRANTED = frozenset({Cause.APP_ROLES_MISSING, Cause.APP_NOT_FOUND, Cause.CONSENT_MISSING})
 
 
 class Consent:
@@ -83,7 +83,7 @@ class Consent:
         """Record only that consent was reported; the step checks whether the grants exist."""
         granted = read_consent_answer(query)
         if run.tenant and granted.tenant and granted.tenant.lower() != run.tenant.lower():
-            raise Rejected("wrong_tenant", CloudReply("entra", code=granted.tenant))
+            raise Rejected(Cause.WRONG_TENANT, CloudReply("entra", code=granted.tenant))
         return CallbackResult(
             Event(Kind.ANSWERED, now(), data={"question": "consent", "value": "granted"})
         )
@@ -131,10 +131,10 @@ class AppAccessConsent:
     ) -> CallbackResult:
         """Save the channel's tenant. Trust only its tokens, not the browser's query."""
         if flow.flow != _required_tenant(run):
-            raise Rejected("state_mismatch", CloudReply("entra"))
+            raise Rejected(Cause.STATE_MISMATCH, CloudReply("entra"))
         granted = _granted(query)
         if granted.tenant and granted.tenant.lower() != run.channel.tenant_id.lower():
-            raise Rejected("wrong_tenant", CloudReply("entra", code=granted.tenant))
+            raise Rejected(Cause.WRONG_TENANT, CloudReply("entra", code=granted.tenant))
         access = self._proven(
             lambda: app_access.prove(
                 services.settings, run.channel.tenant_id, run.requester.email, services.documents
@@ -205,7 +205,9 @@ class RehearsalSignIn:
         except CloudError as error:
             raise _of_own_secret(error) from error
         if not _is_expected(run, signed_in.account):
-            raise Rejected("wrong_mailbox_user", CloudReply("entra", code=signed_in.account.upn))
+            raise Rejected(
+                Cause.WRONG_MAILBOX_USER, CloudReply("entra", code=signed_in.account.upn)
+            )
         sealed = (
             (Sealed.REHEARSAL_TOKEN.of(run.id), signed_in.access_token, TOKEN_S),
             (Sealed.REHEARSAL_SESSION.of(run.id), signed_in.cache, TOKEN_S),
@@ -264,10 +266,10 @@ def _of_own_secret(error: CloudError) -> CloudError:
 
     A refused secret gets a cause of its own, because the secret is not that of Webex Connect here.
     """
-    if error.cause != "client_secret_wrong":
+    if error.cause != Cause.CLIENT_SECRET_WRONG:
         return error
     said = CloudReply(error.service, error.status, error.code, error.message, error.ids)
-    return Rejected(OWN_SECRET_REFUSED, said)
+    return Rejected(Cause.OWN_SECRET_REFUSED, said)
 
 
 def _required_tenant(run: Run) -> str:
@@ -290,7 +292,7 @@ def _granted(query: Mapping[str, str]) -> Granted:
         return read_consent_answer(query)
     except Forbidden as error:
         raise Forbidden(
-            "app_access_not_allowed",
+            Cause.APP_ACCESS_NOT_ALLOWED,
             CloudReply("entra", error.status, error.code, error.message, error.ids),
         ) from error
 
@@ -306,7 +308,7 @@ def _retry_until_known(run: Run, finish: Callable[[], SignedIn]) -> SignedIn:
         try:
             return finish()
         except CloudError as error:
-            if first and error.cause == "code_already_used":
+            if first and error.cause == Cause.CODE_ALREADY_USED:
                 raise first from error
             if not may_be_replication(error, run):
                 raise

@@ -16,9 +16,9 @@ from bot.web.oauth_flow import AuthorizationRequest, CallbackResult
 from bot.web.oauth_state import Flow
 from jobs.access.admin_session import SESSION_S
 from jobs.access.sign_in_tenant import require_own_tenant
+from jobs.causes.cause import Cause
 from jobs.checks.more_access import may_sign_in
 from jobs.clock import now
-from jobs.clouds.cause_codes import causes
 from jobs.clouds.errors import CloudError, SignInNeeded
 from jobs.clouds.http import sync_client
 from jobs.microsoft.identity import Identity, SignedIn
@@ -31,7 +31,7 @@ from jobs.storage.vault import Sealed
 
 APART = "signin_apart"
 """Name of the flow that asks for Graph and Exchange one after the other."""
-ONE_AT_A_TIME = causes("scope_wrong", "scope_missing")
+ONE_AT_A_TIME = frozenset({Cause.SCOPE_WRONG, Cause.SCOPE_MISSING})
 """Causes with which Entra may refuse a request for scopes of two resources at once.
 
 The codes are AADSTS28000 and 70011.
@@ -112,7 +112,7 @@ class AdminSignIn:
                 )
             except CloudError as error:
                 if not self.then or not (
-                    error.cause == "consent_missing" or isinstance(error, SignInNeeded)
+                    error.cause == Cause.CONSENT_MISSING or isinstance(error, SignInNeeded)
                 ):
                     raise
                 finish_tenant_check("")

@@ -15,6 +15,7 @@ from bot.services import Services
 from bot.web.browser_cookie import form_token
 from bot.web.oauth import FLOWS
 from bot.web.pages import Page, respond, web_services
+from jobs.causes.cause import Cause
 from jobs.channel.mailbox import login_of
 from jobs.clouds.errors import CloudError
 from jobs.model import RunKind, Text
@@ -25,7 +26,7 @@ FORM = "form"
 SHARED = "_shared"
 AGAIN_S = "5"
 """Seconds after which a browser or a proxy may try again, for the Retry-After header."""
-NAMED = ("wrong_tenant", "wrong_mailbox_user")
+NAMED = (Cause.WRONG_TENANT, Cause.WRONG_MAILBOX_USER)
 """Causes for which the page names the account that signed in."""
 
 

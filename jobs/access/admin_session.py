@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from datetime import timedelta
 from functools import partial
 
+from jobs.causes.cause import Cause
 from jobs.clock import now
 from jobs.clouds import write_guard
 from jobs.clouds.errors import CloudReply, SignInNeeded
@@ -42,7 +43,7 @@ def save(runtime: Runtime, run: Run, cache: str) -> None:
     age = now() - run.signed_in if run.signed_in else timedelta(0)
     left = SESSION_S - int(age.total_seconds())
     if left <= 0:
-        raise SignInNeeded("sign_in_missing", CloudReply("entra"))
+        raise SignInNeeded(Cause.SIGN_IN_MISSING, CloudReply("entra"))
     runtime.vault.put(Sealed.ADMIN_SESSION.of(run.id), cache, left)
 
 
@@ -66,7 +67,7 @@ async def open_clients(runtime: Runtime, run: Run, account: Account) -> AsyncIte
     """
     cache = runtime.vault.get(Sealed.ADMIN_SESSION.of(run.id))
     if cache is None:
-        raise SignInNeeded("sign_in_missing", CloudReply("entra"))
+        raise SignInNeeded(Cause.SIGN_IN_MISSING, CloudReply("entra"))
     settings = runtime.settings
     async with async_client(settings) as http:
         with sync_client(settings) as login:

@@ -13,6 +13,7 @@ from datetime import datetime
 
 from redis import Redis
 
+from jobs.causes.cause import Cause
 from jobs.clock import now
 from jobs.clouds.errors import CloudReply, Forbidden
 from jobs.clouds.http import sync_client
@@ -121,7 +122,7 @@ def prove(
         for name in missing_in(tokens[scope], names)
     ]
     if lacking:
-        raise Forbidden("app_roles_missing", CloudReply("entra", code=", ".join(lacking)))
+        raise Forbidden(Cause.APP_ROLES_MISSING, CloudReply("entra", code=", ".join(lacking)))
     return AppAccess(
         tenant,
         now(),

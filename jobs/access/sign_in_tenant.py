@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 
+from jobs.causes.cause import Cause
 from jobs.clouds.errors import CloudError, CloudReply, Rejected
 from jobs.clouds.http import async_client
 from jobs.clouds.json_values import lower_of
@@ -32,7 +33,7 @@ def require_own_tenant(settings: Settings, channel: Channel, account: Account, t
     """
     domains = asyncio.run(_read_domains(settings, token))
     if domains and channel.domain not in domains:
-        raise Rejected("wrong_tenant", CloudReply("entra", code=account.upn))
+        raise Rejected(Cause.WRONG_TENANT, CloudReply("entra", code=account.upn))
 
 
 async def _read_domains(settings: Settings, token: str) -> set[str]:

@@ -10,6 +10,7 @@ from functools import partial
 from jobs.access import app_access
 from jobs.access.app_access import AppAccess
 from jobs.access.call_history import TenantCallHistory
+from jobs.causes.cause import Cause
 from jobs.clock import now
 from jobs.clouds.errors import CloudReply, SignInNeeded
 from jobs.clouds.http import async_client
@@ -73,7 +74,7 @@ class TenantReader:
         app_access.drop(self.runtime.store.redis, self.granted)
         data = {
             "question": "app_access",
-            "cause": "app_access_withdrawn",
+            "cause": Cause.APP_ACCESS_WITHDRAWN,
             "code": self.tokens.ended.code,
         }
         return Event(Kind.PROBLEM, now(), data=data)
@@ -117,6 +118,6 @@ def _source(tokens: AppTokens | None, scope: str) -> TokenSource:
         return tokens.source(scope)
 
     async def nobody() -> str:
-        raise SignInNeeded("sign_in_missing", CloudReply("entra"))
+        raise SignInNeeded(Cause.SIGN_IN_MISSING, CloudReply("entra"))
 
     return nobody

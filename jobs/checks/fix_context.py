@@ -10,10 +10,9 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
 
+from jobs.causes.cause import NEW_TOKEN, known
 from jobs.checks.check import brief_for, findings_of, steps_of
-from jobs.checks.remedies import FIXED_BY
 from jobs.checks.verdict import Verdict, judge
-from jobs.clouds.turns import GENERATE
 from jobs.engine.step import Step
 from jobs.model import State
 from jobs.runs.origin import Brief, FixBrief
@@ -68,7 +67,7 @@ def _is_to_fix(check: Run, name: str) -> bool:
     found = check.findings.get(name)
     if found is None or found.state not in {State.WRONG, State.WARNING}:
         return False
-    return found.state is State.WRONG or found.cause in FIXED_BY.get(name, ())
+    return found.state is State.WRONG or name in known(found.cause).fixed_by
 
 
 def _is_below(check: Run, step: Step, wrong: set[str]) -> bool:
@@ -80,7 +79,8 @@ def _is_below(check: Run, step: Step, wrong: set[str]) -> bool:
 def _dead_token(check: Run) -> str:
     verdict = verdict_of(check)
     return next(
-        (cause for name in verdict.causes if (cause := verdict.weighed[name].cause) in GENERATE), ""
+        (cause for name in verdict.causes if (cause := verdict.weighed[name].cause) in NEW_TOKEN),
+        "",
     )
 
 

@@ -7,40 +7,10 @@ from __future__ import annotations
 
 from urllib.parse import urlsplit
 
+from jobs.causes.cause import NEW_TOKEN, known
 from jobs.checks.verdict import Verdict, in_state
-from jobs.clouds.cause_codes import causes
-from jobs.clouds.turns import GENERATE, who_acts
 from jobs.model import Channel, State, Turn
 from jobs.runs.run import Run
-
-FIXED_BY = {
-    "smtp_auth": causes("smtp_auth_off_for_mailbox", "smtp_auth_off_for_tenant"),
-    "forwarding": causes("not_forwarded", "forwarding_address_wins"),
-    "outbound_policy": causes("forwarding_blocked"),
-    "send_as": causes("send_as_missing"),
-    "smtp_grant": causes("consent_missing", "admin_consent_required", "consent_declined"),
-    "application": causes(
-        "app_not_found",
-        "app_misconfigured",
-        "permission_not_declared",
-        "public_client_with_secret",
-        "redirect_uri_mismatch",
-        "redirect_uri_is_spa",
-        "reply_address_missing",
-    ),
-    "service_principal": causes(
-        "service_principal_missing", "app_not_found", "app_disabled", "user_not_assigned"
-    ),
-    "client_secret": causes(
-        "client_secret_expired", "client_secret_expires_soon", "client_secret_gone"
-    ),
-}
-"""Causes that each step can fix by a change, unless the step itself is known to be right."""
-SEVERAL = causes("app_disabled")
-"""Causes with one Entra code for problems that a plan fixes and problems that no plan fixes.
-
-For these causes the step itself must be found wrong (facts/microsoft.md 5: 7000112).
-"""
 
 
 def whose_turn(verdict: Verdict) -> Turn:
@@ -53,7 +23,7 @@ def whose_turn(verdict: Verdict) -> Turn:
     return (
         Turn.APPROVER
         if fixing_step(verdict, verdict.causes[0])
-        else who_acts(verdict.weighed[verdict.causes[0]].cause)
+        else known(verdict.weighed[verdict.causes[0]].cause).acts
     )
 
 
@@ -65,7 +35,7 @@ def for_people(verdict: Verdict) -> tuple[str, ...]:
     causes = (
         verdict.weighed[name].cause for name, step in _fixing_steps(verdict).items() if not step
     )
-    return tuple(cause for cause in causes if cause not in GENERATE | {""})
+    return tuple(cause for cause in causes if cause not in NEW_TOKEN | {""})
 
 
 def fix(run: Run, verdict: Verdict, *, whole: bool) -> tuple[str, dict[str, str]] | None:
@@ -91,7 +61,7 @@ def _generate_button(channel: Channel, verdict: Verdict) -> tuple[str, dict[str,
     page = page_of(channel)
     return (
         ("fix.generate_token", {"url": page})
-        if page and verdict.weighed[verdict.causes[0]].cause in GENERATE
+        if page and verdict.weighed[verdict.causes[0]].cause in NEW_TOKEN
         else None
     )
 
@@ -115,9 +85,7 @@ def fixing_step(verdict: Verdict, name: str) -> str:
 
     It is a step that is wrong itself, or that could not be read yet.
     """
-    cause = verdict.weighed[name].cause
-    able = [step for step, causes in FIXED_BY.items() if cause in causes]
-    unseen = (
-        [] if cause in SEVERAL else in_state(able, verdict.weighed, State.SKIPPED, State.UNKNOWN)
-    )
-    return next(iter([*in_state(able, verdict.weighed, State.WRONG), *unseen]), "")
+    entry = known(verdict.weighed[name].cause)
+    unseen = () if entry.fixed_if_wrong else (State.SKIPPED, State.UNKNOWN)
+    wrong = in_state(entry.fixed_by, verdict.weighed, State.WRONG)
+    return next(iter([*wrong, *in_state(entry.fixed_by, verdict.weighed, *unseen)]), "")

@@ -10,18 +10,23 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cache
 
+from jobs.causes.cause import Cause
 from jobs.checks.weighing import pending, weigh
-from jobs.clouds.cause_codes import causes
 from jobs.engine.failures import needs_sign_in
 from jobs.engine.step import Step
 from jobs.model import Finding, Signals, State, Station
 
 MAIL_PATH = tuple(Station)
 PROOFS = ("copies", "answers")
-NOT_READ = "what_stops_mail_not_read"
+NOT_READ = Cause.WHAT_STOPS_MAIL_NOT_READ
 """Cause of a failure without a specific code if its possible explanation could not be read."""
-UNSPECIFIC = causes(
-    "mail_not_delivered", "sign_in_failed", "connect_login_failed", "connect_smtp_failed"
+UNSPECIFIC = frozenset(
+    {
+        Cause.MAIL_NOT_DELIVERED,
+        Cause.SIGN_IN_FAILED,
+        Cause.CONNECT_LOGIN_FAILED,
+        Cause.CONNECT_SMTP_FAILED,
+    }
 ) | {""}
 
 

@@ -27,7 +27,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import ClassVar
 
-from jobs.clouds.causes import REPLICATION_CAUSES, ErrorKind, Meaning
+from jobs.causes.cause import known
+from jobs.clouds.causes import ErrorKind, Meaning
 from jobs.clouds.error_texts.reader import read
 from jobs.clouds.error_texts.speaker import Speaker
 from jobs.model import Evidence
@@ -143,7 +144,7 @@ class CloudError(Exception):
 
         Recent means within some minutes (facts section 7).
         """
-        return self.kind is ErrorKind.NOT_REPLICATED or self.cause in REPLICATION_CAUSES
+        return self.kind is ErrorKind.NOT_REPLICATED or known(self.cause).settles
 
     @property
     def words(self) -> str:

@@ -17,6 +17,7 @@ from uuid import uuid4
 import httpx
 import structlog
 
+from jobs.causes.cause import Cause
 from jobs.clouds import call_log, silence, warm_loop, write_guard
 from jobs.clouds.call_metrics import measured
 from jobs.clouds.date_headers import DateHeaders
@@ -50,7 +51,6 @@ KEPT_SECONDS = 60.0
 _REPEATABLE = frozenset({"GET", "HEAD", "PATCH", "PUT", "DELETE"})
 _OF_BODY = frozenset({"content-encoding", "content-length", "transfer-encoding"})
 """Names of the headers that describe a body."""
-THROTTLED = "throttled"
 """Cause of a request that the service refused because of too many requests."""
 
 
@@ -138,7 +138,7 @@ class _Guard:
     def __call__(self, request: httpx.Request) -> None:
         if request.url.host.lower() not in self.hosts:
             raise Rejected(
-                "host_not_allowed", CloudReply("graph", code=request.url.host), unsent=True
+                Cause.HOST_NOT_ALLOWED, CloudReply("graph", code=request.url.host), unsent=True
             )
 
 
@@ -231,7 +231,7 @@ async def request(  # noqa: PLR0913  what is sent, how its answer is read, and h
             with silence.request_to(call.service, Transient):
                 answer = await _once(client, call, judge)
             if error := reported(answer):
-                error.unsent = error.cause == THROTTLED
+                error.unsent = error.cause == Cause.THROTTLED
                 raise error
             return answer
 
@@ -241,7 +241,7 @@ async def request(  # noqa: PLR0913  what is sent, how its answer is read, and h
         )
     except TimeoutError as late:
         raise Transient(
-            "timed_out", CloudReply(call.service, message=f"no answer in {policy.total_s:g} s")
+            Cause.TIMED_OUT, CloudReply(call.service, message=f"no answer in {policy.total_s:g} s")
         ) from late
 
 
@@ -337,7 +337,7 @@ async def _send(
 def no_answer(service: str, error: httpx.RequestError, ids: RequestIds | None = None) -> Transient:
     """Return the error for a request without an answer, with its cause and whether it was sent."""
     why = why_unconnected(error, error.request.url.host)
-    cause = "timed_out" if isinstance(error, httpx.TimeoutException) else "connection_lost"
+    cause = Cause.TIMED_OUT if isinstance(error, httpx.TimeoutException) else Cause.CONNECTION_LOST
     said = CloudReply(service, message=why.words if why else repr(error), ids=ids or RequestIds())
     unsent = isinstance(error, httpx.ConnectError | httpx.ConnectTimeout | httpx.PoolTimeout)
     return Transient(why.cause if why else cause, said, unsent=unsent)
@@ -364,7 +364,7 @@ def _unreadable(
     A repeated request solves both problems.
     """
     return TruncatedAnswer(
-        "answer_unreadable",
+        Cause.ANSWER_UNREADABLE,
         CloudReply(call.service, response.status_code, message=repr(error), ids=ids),
     )
 
@@ -376,9 +376,9 @@ def _timed(error: CloudError, response: httpx.Response) -> CloudError:
     creates an object must first check whether it exists.
     """
     error.retry_after = parse_retry_after(response.headers.get("retry-after"))
-    if error.retry_after is None and error.cause == THROTTLED:
+    if error.retry_after is None and error.cause == Cause.THROTTLED:
         error.retry_after = parse_rate_limit_reset(response.headers.get("rate-limit-reset"))
-    error.unsent = error.cause == THROTTLED
+    error.unsent = error.cause == Cause.THROTTLED
     return error
 
 
@@ -390,6 +390,6 @@ def _json(response: httpx.Response, call: Call, ids: RequestIds) -> Any:
     except (ValueError, RecursionError) as error:
         kind = response.headers.get("content-type", "no content type")
         raise MalformedAnswer(
-            "answer_unreadable",
+            Cause.ANSWER_UNREADABLE,
             CloudReply(call.service, response.status_code, message=f"{kind}: not JSON", ids=ids),
         ) from error

@@ -13,12 +13,12 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Protocol
 
+from jobs.causes.cause import Cause
 from jobs.clouds.errors import CloudError, CloudReply, Transient
 
 LONGEST_HOLD_S = 60.0
 LOOK_AGAIN_S = 0.05
 _TOO_MUCH = frozenset({429, 503})
-_THROTTLED = "throttled"
 """Cause of a refusal because of too many requests. Exchange also uses other statuses for it."""
 
 
@@ -159,7 +159,7 @@ class Throttle:
 
 def _is_too_much(error: CloudError) -> bool:
     """Return whether the cloud reports too many requests."""
-    return error.status in _TOO_MUCH or error.cause == _THROTTLED
+    return error.status in _TOO_MUCH or error.cause == Cause.THROTTLED
 
 
 class RateLimiter:
@@ -195,7 +195,7 @@ class RateLimiter:
         try:
             yield
         except CloudError as error:
-            if error.cause == _THROTTLED:
+            if error.cause == Cause.THROTTLED:
                 window.close(error.retry_after)
             raise
         finally:
@@ -209,5 +209,5 @@ class RateLimiter:
 async def _free(window: _Window, limit: Limit) -> None:
     while (wait := window.free_in(time.monotonic())) > 0:
         if not limit.waits:
-            raise Transient("trace_limit", CloudReply("graph"), unsent=True)
+            raise Transient(Cause.TRACE_LIMIT, CloudReply("graph"), unsent=True)
         await asyncio.sleep(wait)

@@ -12,6 +12,8 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 
+from jobs.causes.cause import Cause
+
 FAILING_S = 1.5
 """Seconds without any answer after a failure from which a cloud counts as silent."""
 WAITING_S = 2.5
@@ -93,7 +95,7 @@ def request_to(service: str, silence: type[Exception]) -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        answered = not isinstance(error, silence) or getattr(error, "cause", "") == "throttled"
+        answered = not isinstance(error, silence) or getattr(error, "cause", "") == Cause.THROTTLED
         raise
     finally:
         watch.end(mark, answered=answered)

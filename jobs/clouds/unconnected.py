@@ -11,10 +11,9 @@ import ssl
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from jobs.clouds.cause_codes import causes
+from jobs.causes.cause import Cause
 
-NO_NAME, BAD_CERTIFICATE = "host_name_unknown", "certificate_invalid"
-UNCONNECTED = causes("certificate_invalid", "host_name_unknown")
+UNCONNECTED = frozenset({Cause.CERTIFICATE_INVALID, Cause.HOST_NAME_UNKNOWN})
 """Causes of a failed connection.
 
 They can end without any action in the tenant, so the bot keeps trying.
@@ -34,9 +33,9 @@ def why_unconnected(error: BaseException, host: str) -> Unconnected | None:
     """Return why no connection to the host was made, or None if the error has another reason."""
     for each in _chain(error):
         if isinstance(each, socket.gaierror):
-            return Unconnected(NO_NAME, f"{host}: {each.strerror or each}")
+            return Unconnected(Cause.HOST_NAME_UNKNOWN, f"{host}: {each.strerror or each}")
         if isinstance(each, ssl.SSLCertVerificationError):
-            return Unconnected(BAD_CERTIFICATE, f"{host}: {each.verify_message or each}")
+            return Unconnected(Cause.CERTIFICATE_INVALID, f"{host}: {each.verify_message or each}")
     return None
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import httpx
 
+from jobs.causes.cause import Cause
 from jobs.clouds.causes import ErrorKind, Meaning
 from jobs.clouds.errors import CloudError, CloudReply, RequestIds, error_for
 from jobs.clouds.http import Call, async_client, request
@@ -19,13 +20,13 @@ from jobs.settings import Settings
 BRIEF = RetryPolicy(attempts=2, total_s=10.0, longest_wait_s=2.0)
 _SERVER_ERRORS = 500
 _BY_STATUS = {
-    401: Meaning("webex_key_refused", ErrorKind.FORBIDDEN),
-    403: Meaning("webex_key_refused", ErrorKind.FORBIDDEN),
-    404: Meaning("not_found", ErrorKind.NOT_FOUND),
-    429: Meaning("webex_busy", ErrorKind.TRANSIENT),
+    401: Meaning(Cause.WEBEX_KEY_REFUSED, ErrorKind.FORBIDDEN),
+    403: Meaning(Cause.WEBEX_KEY_REFUSED, ErrorKind.FORBIDDEN),
+    404: Meaning(Cause.NOT_FOUND, ErrorKind.NOT_FOUND),
+    429: Meaning(Cause.WEBEX_BUSY, ErrorKind.TRANSIENT),
 }
-_REFUSED = Meaning("webex_refused", ErrorKind.REJECTED)
-_AWAY = Meaning("webex_unavailable", ErrorKind.TRANSIENT)
+_REFUSED = Meaning(Cause.WEBEX_REFUSED, ErrorKind.REJECTED)
+_AWAY = Meaning(Cause.WEBEX_UNAVAILABLE, ErrorKind.TRANSIENT)
 
 
 async def ask(settings: Settings, call: Call, policy: RetryPolicy = BRIEF) -> Any:

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from jobs.causes.cause import Cause
 from jobs.clock import parse
 from jobs.clouds.errors import CloudError, CloudReply, MalformedAnswer, Transient
 from jobs.clouds.http import Call
@@ -78,7 +79,7 @@ async def read_changes(settings: Settings, since: datetime, until: datetime) -> 
             rows, whole = await log.pages()
     except TimeoutError as late:
         words = f"no answer in {LONGEST_S:g} s"
-        raise Transient("timed_out", CloudReply(SERVICE, message=words)) from late
+        raise Transient(Cause.TIMED_OUT, CloudReply(SERVICE, message=words)) from late
     return ConnectChanges(_newest_first(rows), whole, log.method)
 
 
@@ -114,7 +115,7 @@ class _Log:
         if not isinstance(rows, list):
             words = value(answer, "description", "message") or "no list of entries"
             raise MalformedAnswer(
-                "answer_unreadable", CloudReply(SERVICE, 200, value(answer, "code"), words)
+                Cause.ANSWER_UNREADABLE, CloudReply(SERVICE, 200, value(answer, "code"), words)
             )
         return dicts_in(rows), _number(value(answer, "totalRecords"))
 

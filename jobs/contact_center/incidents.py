@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from jobs.causes.cause import Cause
 from jobs.clock import parse
 from jobs.clouds.errors import CloudReply, MalformedAnswer
 from jobs.clouds.http import Call
@@ -80,7 +81,7 @@ async def webex_incidents(settings: Settings) -> tuple[Incident, ...]:
     rows = as_dict(body).get("incidents")
     if not isinstance(rows, list):
         raise MalformedAnswer(
-            "answer_unreadable", CloudReply("webex-status", 200, message="no list of incidents")
+            Cause.ANSWER_UNREADABLE, CloudReply("webex-status", 200, message="no list of incidents")
         )
     found = [
         row

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import quote
 
+from jobs.causes.cause import Cause
 from jobs.clock import now
 from jobs.clouds.errors import CloudReply, MalformedAnswer, Rejected
 from jobs.clouds.http import Call
@@ -182,7 +183,7 @@ async def _rows(settings: Settings, path: str, params: dict[str, str]) -> list[d
     rows = body.get("data") if isinstance(body, dict) else body
     if not isinstance(rows, list):
         raise MalformedAnswer(
-            "answer_unreadable", CloudReply("contact-center", 200, message="no list")
+            Cause.ANSWER_UNREADABLE, CloudReply("contact-center", 200, message="no list")
         )
     return dicts_in(rows)
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 
 import structlog
 
+from jobs.causes.cause import Cause
 from jobs.clock import now
 from jobs.clouds import silence
 from jobs.clouds.errors import CloudError, CloudReply, Forbidden, MalformedAnswer, SignInNeeded
@@ -147,7 +148,7 @@ class Checker:
         except DATA_ERRORS as odd:
             log.exception("an answer that the step cannot read", run=self.recorder.run.id)
             raise MalformedAnswer(
-                "answer_unreadable", CloudReply("answer", message=type(odd).__name__)
+                Cause.ANSWER_UNREADABLE, CloudReply("answer", message=type(odd).__name__)
             ) from odd
 
 

@@ -8,7 +8,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
+from typing import Literal
 
+from jobs.causes.cause import Cause
 from jobs.model import Access, Finding, State, Station
 
 
@@ -29,13 +31,13 @@ class Diagnosis:
     """Station on the mail's way at which mail stops if the fact does not hold."""
     stops_mail: bool = True
     """True if mail stops when the fact does not hold. If false, every failure is only a warning."""
-    warnings: frozenset[str] = frozenset()
+    warnings: frozenset[Cause | Literal[""]] = frozenset()
     """Causes that are only warnings, because mail flows despite them. The empty code is a failure
     without a code.
     """
     caused_by: tuple[str, ...] = ()
     """Steps whose failure may explain a failure of this one."""
-    explains: frozenset[str] = frozenset()
+    explains: frozenset[Cause] = frozenset()
     """Causes of other steps that a failure of this one brings about."""
     superseded_by: tuple[str, ...] = ()
     """Steps whose later success shows that a failure of this step is over."""
@@ -48,7 +50,7 @@ class Diagnosis:
 
     An access token from before that end may still be valid.
     """
-    settling: Mapping[str, str] = field(default_factory=dict)
+    settling: Mapping[str, Cause] = field(default_factory=dict)
     """Causes of failures of other steps, with their names while this step's change spreads."""
 
     def as_check_result(self, finding: Finding) -> Finding:
@@ -64,7 +66,7 @@ class Diagnosis:
             else finding
         )
 
-    def causes_elsewhere(self, cause: str) -> frozenset[str]:
+    def causes_elsewhere(self, cause: str) -> frozenset[Cause]:
         """Return the causes of other steps that this one explains if it is wrong for ``cause``."""
         return self.explains
 

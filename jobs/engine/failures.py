@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import timedelta
 
+from jobs.causes.cause import Cause
 from jobs.clock import now
-from jobs.clouds.cause_codes import causes
 from jobs.clouds.errors import CloudError, MalformedAnswer, NotFound, NotReplicatedYet, Transient
 from jobs.clouds.unconnected import UNCONNECTED
 from jobs.engine.step import Step
@@ -27,8 +27,13 @@ ERRORS_SETTLE_FOR = timedelta(seconds=120)
 After that time the error is real. Errors that the directory itself reports as replication may last
 longer.
 """
-ROLE_CAUSES = causes(
-    "directory_role_missing", "exchange_consent_missing", "exchange_role_missing", "not_allowed"
+ROLE_CAUSES = frozenset(
+    {
+        Cause.DIRECTORY_ROLE_MISSING,
+        Cause.EXCHANGE_CONSENT_MISSING,
+        Cause.EXCHANGE_ROLE_MISSING,
+        Cause.NOT_ALLOWED,
+    }
 )
 """Causes that also appear while a new role or consent is not replicated everywhere.
 
@@ -97,7 +102,7 @@ def not_readable(step: Step, error: CloudError) -> Finding:
 
     The reason is included, because the missing permission says nothing about the channel.
     """
-    if error.cause == "app_access_withdrawn":
+    if error.cause == Cause.APP_ACCESS_WITHDRAWN:
         return step.skipped(Reason.NEEDS_SIGN_IN)
     why = Reason.NOT_AT_EXCHANGE if error.service == "exchange" else Reason.NOT_BY_ITSELF
     return replace(step.skipped(why), evidence=error.evidence())
@@ -152,6 +157,6 @@ def never_effective(step: Step) -> Finding:
         step.name,
         State.UNKNOWN,
         seen=Text("seen.never_shown"),
-        cause="change_never_shown",
+        cause=Cause.CHANGE_NEVER_SHOWN,
         waiting_for=Turn.ADMINISTRATOR,
     )

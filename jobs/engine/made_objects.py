@@ -14,8 +14,8 @@ from datetime import timedelta
 
 import structlog
 
+from jobs.causes.cause import Cause
 from jobs.clock import now
-from jobs.clouds.cause_codes import causes
 from jobs.clouds.errors import CloudError
 from jobs.engine.context import StepContext
 from jobs.engine.recorder import Recorder
@@ -32,7 +32,7 @@ TWICE_S = 5.0
 MARK_S = 2 * 24 * 3600
 """Seconds for which the newest answer before a look is remembered."""
 HOLDS = frozenset({State.OK, State.WARNING})
-DELETED = causes("app_deleted_meanwhile", "secret_deleted_meanwhile")
+DELETED = frozenset({Cause.APP_DELETED_MEANWHILE, Cause.SECRET_DELETED_MEANWHILE})
 TOKEN_SAVED = "token_saved"  # noqa: S105  the name of a question
 log = structlog.get_logger(__name__)
 

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 
-from jobs.clouds.cause_codes import UnknownNameError, require_causes
+from jobs.causes.cause import CAUSES
 from jobs.engine.step import Step
+
+
+class UnknownNameError(ValueError):
+    """Error because a table of the code names a step that does not exist."""
 
 
 def found_in(package: str, path: Iterable[str]) -> Iterator[Step]:
@@ -61,38 +65,35 @@ def _is_value(name: str, value: object) -> bool:
 
 
 def verified(steps: Mapping[str, Step]) -> dict[str, Step]:
-    """Return the steps, if each step and each cause that they name exists.
+    """Return the steps, if each step that they name exists.
 
     Diagnoses are not checked here, because they may also name probes.
 
     Raises:
-        UnknownNameError: a step names a step or a cause that does not exist.
+        UnknownNameError: a step names a step that does not exist.
     """
     for step in steps.values():
-        _require(step, require_steps, _named_steps(step), steps)
-        _require(step, require_causes, _named_causes(step))
+        _require(step, _named_steps(step), steps)
     return dict(steps)
 
 
 def verified_diagnoses(steps: Mapping[str, Step]) -> dict[str, Step]:
-    """Return the steps and probes, if each step that their diagnoses name is one of them.
+    """Return the steps and probes, if their diagnoses and the causes name no others.
 
     Raises:
-        UnknownNameError: a diagnosis names a step that does not exist.
+        UnknownNameError: a diagnosis or a cause names a step that does not exist.
     """
     for step in steps.values():
-        _require(step, require_steps, _diagnosed_steps(step), steps)
+        _require(step, _diagnosed_steps(step), steps)
+    for cause, entry in CAUSES.items():
+        require_steps(f"{cause}.shown_by", entry.shown_by, steps)
+        require_steps(f"{cause}.fixed_by", entry.fixed_by, steps)
     return dict(steps)
 
 
-def _require(
-    step: Step,
-    check: Callable[..., None],
-    named: Mapping[str, Iterable[str]],
-    *known: Collection[str],
-) -> None:
+def _require(step: Step, named: Mapping[str, Iterable[str]], known: Collection[str]) -> None:
     for attribute, names in named.items():
-        check(f"{step.name}.{attribute}", names, *known)
+        require_steps(f"{step.name}.{attribute}", names, known)
 
 
 def require_steps(place: str, names: Iterable[str], known: Collection[str]) -> None:
@@ -122,17 +123,4 @@ def _diagnosed_steps(step: Step) -> dict[str, Iterable[str]]:
         "caused_by": step.diagnosis.caused_by,
         "superseded_by": step.diagnosis.superseded_by,
         "disproved_by": step.diagnosis.disproved_by,
-    }
-
-
-def _named_causes(step: Step) -> dict[str, Iterable[str]]:
-    """Return the codes of causes, by the attribute that names them."""
-    settling = step.diagnosis.settling
-    return {
-        "prerequisites": step.prerequisites,
-        "doubted_by": step.doubted_by,
-        "deleted_cause": {step.deleted_cause} - {""},
-        "warnings": step.diagnosis.warnings - {""},
-        "explains": step.diagnosis.explains,
-        "settling": {*settling, *settling.values()},
     }

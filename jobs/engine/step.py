@@ -11,7 +11,9 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import timedelta
 from types import MappingProxyType
+from typing import Literal
 
+from jobs.causes.cause import Cause
 from jobs.clock import now
 from jobs.clouds.errors import CloudError
 from jobs.engine.context import StepContext
@@ -79,7 +81,7 @@ class Step(ABC):
     """True if a plan looks at the step even if the object that the step needs is not there yet."""
     prerequisites: Mapping[str, str] = MappingProxyType({})
     """Step that a cloud requires to be changed first, by the cause with which the cloud refuses."""
-    doubted_by: frozenset[str] = frozenset()
+    doubted_by: frozenset[Cause] = frozenset()
     """Causes with which other steps fail if this fact stops being true in the middle of a run.
 
     The step is then looked at again.
@@ -90,7 +92,7 @@ class Step(ABC):
     Somebody may change one of them after the plan. So they are read again before the mail is sent,
     and as long as it is waited for.
     """
-    deleted_cause: str = ""
+    deleted_cause: Cause | Literal[""] = ""
     """Cause of the finding that somebody has deleted the object that the run made.
 
     It is empty if nobody looks for such a deletion (:mod:`jobs.engine.made_objects`).

@@ -8,35 +8,38 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 
+from jobs.causes.cause import Cause
 from jobs.clouds.error_texts.reader import first_cause
 from jobs.clouds.error_texts.recipients import EXPIRED, UNKNOWN_RECIPIENT
 from jobs.clouds.late_pattern import LatePattern
 from jobs.model import Station
 
-GONE = "connect_address_gone"
+GONE = Cause.CONNECT_ADDRESS_GONE
 """Cause if Webex Connect does not know the forwarding address.
 
 The address's email app was deleted, or is a different one now.
 """
-UNANSWERED = "connect_not_reached"
+UNANSWERED = Cause.CONNECT_NOT_REACHED
 """Cause if Exchange gave up because the copy was too old.
 
 The destination server did not answer, or kept deferring it.
 """
 AT_CONNECT = frozenset({GONE, UNANSWERED})
 """Causes with which the copy left Exchange and is stopped at Webex Connect."""
-LOST = "mail_not_delivered"
+LOST = Cause.MAIL_NOT_DELIVERED
 """Cause if it is known only that the mail did not arrive."""
 OF_THE_SENDER = frozenset(
     {
-        "send_as_denied",
-        "sender_restricted",
-        "sending_limit_reached",
-        "sends_as_onmicrosoft",
-        "tenant_sending_blocked",
+        Cause.SEND_AS_DENIED,
+        Cause.SENDER_RESTRICTED,
+        Cause.SENDING_LIMIT_REACHED,
+        Cause.SENDS_AS_ONMICROSOFT,
+        Cause.TENANT_SENDING_BLOCKED,
     }
 )
-_OF_THE_RECIPIENT = frozenset({"mailbox_full", "mailbox_internal_only", "mailbox_senders_listed"})
+_OF_THE_RECIPIENT = frozenset(
+    {Cause.MAILBOX_FULL, Cause.MAILBOX_INTERNAL_ONLY, Cause.MAILBOX_SENDERS_LISTED}
+)
 _FINAL = re.compile(r"\b5\d\d[ -][45]\.\d{1,3}\.\d{1,3}\b|(?<![\w.])5\.\d{1,3}\.\d{1,3}(?!\w|\.\d)")
 
 

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, Protocol
 
+from jobs.causes.cause import Cause
 from jobs.clock import now, parse
 from jobs.clouds.errors import CloudError, CloudReply, MalformedAnswer, Transient
 from jobs.clouds.json_values import text_of
@@ -169,7 +170,7 @@ class CmdletTrace:
             try:
                 rows = await self._runner.run("Get-MessageTraceV2", asked)
             except MalformedAnswer as cut:
-                if cut.cause != "exchange_answer_cut" or end - start < _SHORTEST:
+                if cut.cause != Cause.EXCHANGE_ANSWER_CUT or end - start < _SHORTEST:
                     raise
                 middle = start + (end - start) / 2
                 return [
@@ -337,7 +338,7 @@ def _moment(text: object) -> datetime:
     found = parse(text)
     if found is None:
         raise MalformedAnswer(
-            "answer_unreadable", CloudReply("exchange", message=f"{text!r} is not a time")
+            Cause.ANSWER_UNREADABLE, CloudReply("exchange", message=f"{text!r} is not a time")
         )
     return found
 

@@ -11,6 +11,7 @@ from urllib.parse import SplitResult, parse_qs, unquote, urlsplit
 
 import aiosmtplib
 
+from jobs.causes.cause import Cause
 from jobs.clouds import write_guard
 from jobs.clouds.causes import ErrorKind, Meaning
 from jobs.clouds.errors import CloudError, CloudReply, Rejected, Transient, error_for
@@ -19,8 +20,8 @@ from jobs.mail.smtp_replies import enhanced_code, meaning_of
 
 _PORTS = {"smtp": 587, "smtps": 465}
 _STARTTLS = {"always": True, "true": True, "1": True, "never": False, "false": False, "0": False}
-_NO_LOGIN = Meaning("probe_login_refused", ErrorKind.REJECTED)
-_WANTS_LOGIN = frozenset({"smtp_not_authenticated", "smtp_token_refused"})
+_NO_LOGIN = Meaning(Cause.PROBE_LOGIN_REFUSED, ErrorKind.REJECTED)
+_WANTS_LOGIN = frozenset({Cause.SMTP_NOT_AUTHENTICATED, Cause.SMTP_TOKEN_REFUSED})
 """Causes with which a server rejects the login or says that there was no login."""
 
 
@@ -78,7 +79,7 @@ def _options(url: str) -> dict[str, Any]:
     parts = urlsplit(url)
     if parts.scheme not in _PORTS or not parts.hostname:
         raise Rejected(
-            "smtp_unreachable",
+            Cause.SMTP_UNREACHABLE,
             CloudReply("smtp", message="PROBE_SMTP_URL is not smtp://host or smtps://host"),
         )
     return {
@@ -115,12 +116,12 @@ def _unsent(error: Exception) -> CloudError:
     """
     said = CloudReply("smtp", message=f"{type(error).__name__}: {error}")
     if isinstance(error, ssl.SSLCertVerificationError):
-        return Rejected("smtp_certificate_invalid", said, unsent=True)
+        return Rejected(Cause.SMTP_CERTIFICATE_INVALID, said, unsent=True)
     if isinstance(error, ssl.SSLError):
-        return Rejected("smtp_tls_failed", said, unsent=True)
+        return Rejected(Cause.SMTP_TLS_FAILED, said, unsent=True)
     if not isinstance(error, OSError):  # AUTH or STARTTLS is not offered
-        return Rejected("smtp_refused", said, unsent=True)
-    return Transient("smtp_unreachable", said, unsent=True)
+        return Rejected(Cause.SMTP_REFUSED, said, unsent=True)
+    return Transient(Cause.SMTP_UNREACHABLE, said, unsent=True)
 
 
 def _refusal(code: int, words: str, *, at_login: bool = False) -> Exception:

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 from aiosmtplib import SMTPResponse, SMTPStatus
 
+from jobs.causes.cause import Cause
 from jobs.clouds.call_metrics import measured
 from jobs.clouds.json_values import as_dict, parsed
 from jobs.clouds.tls import ssl_context
@@ -19,9 +20,9 @@ from jobs.mail.smtp_connection import NotSmtpError, SmtpConnection
 from jobs.mail.smtp_replies import meaning_of
 from jobs.model import Evidence, Text
 
-BUSY = frozenset({"smtp_busy", "smtp_too_many_connections"})
-CUT_OFF = frozenset({"smtp_unreachable", "smtp_tls_failed", "timed_out"})
-REFUSED = "smtp_token_refused"
+BUSY = frozenset({Cause.SMTP_BUSY, Cause.SMTP_TOO_MANY_CONNECTIONS})
+CUT_OFF = frozenset({Cause.SMTP_UNREACHABLE, Cause.SMTP_TLS_FAILED, Cause.TIMED_OUT})
+REFUSED = Cause.SMTP_TOKEN_REFUSED
 """Cause of a bare 5.7.3: the user name is not the token's user, or the token is wrong."""
 _PAUSE_S = 1.0
 _SUBMISSION_PORT = 587
@@ -133,7 +134,7 @@ async def _carried_out(login: _Login, seconds: float) -> SmtpProbe:
             async with asyncio.timeout(seconds):
                 await login.run()
         except TimeoutError:
-            login.leave("timed_out", f"no answer in {seconds:g} s")
+            login.leave(Cause.TIMED_OUT, f"no answer in {seconds:g} s")
         finally:
             await login.talk.close()
         probe = login.result()
@@ -206,7 +207,7 @@ class _Login:
 
     async def _starttls(self) -> str:
         if "STARTTLS" not in self._offers:
-            raise _FailedError("smtp_no_starttls", ", ".join(self._offers))
+            raise _FailedError(Cause.SMTP_NO_STARTTLS, ", ".join(self._offers))
         try:
             reply = await self.talk.secure(ssl_context())
         finally:
@@ -214,7 +215,7 @@ class _Login:
                 self._name = "certificate"
         text = _good(reply)
         if reply.code != SMTPStatus.ready:
-            raise _FailedError("smtp_no_starttls", text)
+            raise _FailedError(Cause.SMTP_NO_STARTTLS, text)
         return text
 
     async def _offered(self) -> str:
@@ -223,7 +224,7 @@ class _Login:
             offer.startswith("AUTH") and "XOAUTH2" in offer.replace("=", " ").split()
             for offer in self._offers
         ):
-            raise _FailedError("smtp_no_oauth", ", ".join(self._offers))
+            raise _FailedError(Cause.SMTP_NO_OAUTH, ", ".join(self._offers))
         return "XOAUTH2"
 
     async def _auth(self) -> str:
@@ -255,11 +256,11 @@ async def _outcome(step: Callable[[], Awaitable[str]]) -> tuple[str, str]:
     except _FailedError as failed:
         return failed.cause, failed.reply
     except ssl.SSLCertVerificationError as error:
-        return "smtp_certificate_invalid", error.verify_message or str(error)
+        return Cause.SMTP_CERTIFICATE_INVALID, error.verify_message or str(error)
     except ssl.SSLError as error:
-        return "smtp_tls_failed", str(error)
+        return Cause.SMTP_TLS_FAILED, str(error)
     except (OSError, NotSmtpError) as error:
-        return "smtp_unreachable", str(error)
+        return Cause.SMTP_UNREACHABLE, str(error)
 
 
 def _good(reply: SMTPResponse, challenge_status: str = "") -> str:

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import re
 
+from jobs.causes.cause import Cause
 from jobs.clouds.causes import ErrorKind, Meaning
 from jobs.clouds.error_texts import smtp
 from jobs.clouds.error_texts.smtp_words import BY_STATUS
 from jobs.clouds.error_texts.speaker import Signs, Speaker
 
 _ENHANCED = re.compile(r"\b[245]\.\d{1,3}\.\d{1,3}\b")
-_TOKEN_REFUSED = Meaning("smtp_token_refused", ErrorKind.SIGN_IN_NEEDED)
-_BUSY = Meaning("smtp_busy", ErrorKind.TRANSIENT)
-_SCOPE = Meaning("scope_wrong", ErrorKind.REJECTED)
-_REFUSED = Meaning("smtp_refused", ErrorKind.REJECTED)
+_TOKEN_REFUSED = Meaning(Cause.SMTP_TOKEN_REFUSED, ErrorKind.SIGN_IN_NEEDED)
+_BUSY = Meaning(Cause.SMTP_BUSY, ErrorKind.TRANSIENT)
+_SCOPE = Meaning(Cause.SCOPE_WRONG, ErrorKind.REJECTED)
+_REFUSED = Meaning(Cause.SMTP_REFUSED, ErrorKind.REJECTED)
 _PERMANENT = 500
 _EXCHANGE = Signs((), (), Speaker.EXCHANGE)
 """Signs that a reply comes from the server that the bot itself asked."""

@@ -10,10 +10,11 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from jobs.causes.cause import Cause
 from jobs.clouds.json_values import lower_of, text_of
 
 Json = dict[str, Any]
-OTHERS = {"spa": "redirect_uri_is_spa", "publicClient": "public_client_with_secret"}
+OTHERS = {"spa": Cause.REDIRECT_URI_IS_SPA, "publicClient": Cause.PUBLIC_CLIENT_WITH_SECRET}
 """Platforms other than Web, with the cause that a Call Back URL registered there leads to
 (facts/microsoft.md 4 and 5).
 """

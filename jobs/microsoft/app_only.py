@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from jobs.causes.cause import Cause
 from jobs.clouds.errors import CloudError, CloudReply, Forbidden, MalformedAnswer
 from jobs.clouds.http import Call
 from jobs.clouds.token_source import TokenSource
@@ -21,7 +22,9 @@ AT_HAND_S = 1200
 
 A token is valid for at least an hour and keeps its roles that long.
 """
-_GONE = frozenset({"app_disabled", "app_not_found", "app_roles_missing", "consent_missing"})
+_GONE = frozenset(
+    {Cause.APP_DISABLED, Cause.APP_NOT_FOUND, Cause.APP_ROLES_MISSING, Cause.CONSENT_MISSING}
+)
 _READS = ("get-", "test-")
 
 Ask = Callable[[str], str]
@@ -45,7 +48,7 @@ def roles_in(token: str) -> frozenset[str]:
         roles = claims.get("roles")
     except (IndexError, ValueError, AttributeError, binascii.Error):
         raise MalformedAnswer(
-            "answer_unreadable",
+            Cause.ANSWER_UNREADABLE,
             CloudReply("entra", message="an access token that is no JSON Web Token"),
         ) from None
     return frozenset(map(str, roles)) if isinstance(roles, list) else frozenset()
@@ -99,7 +102,9 @@ class AppTokens:
         try:
             token = await asyncio.to_thread(self._ask, scope)
             if lacking := missing_in(token, self._needed[scope]):
-                raise Forbidden("app_roles_missing", CloudReply("entra", code=", ".join(lacking)))
+                raise Forbidden(
+                    Cause.APP_ROLES_MISSING, CloudReply("entra", code=", ".join(lacking))
+                )
         except CloudError as error:
             self._failed[scope] = self._as_withdrawn(error)
             raise self._failed[scope] from None
@@ -110,7 +115,7 @@ class AppTokens:
         if not withdrawn(error):
             return error
         self.ended = self.ended or Forbidden(
-            "app_access_withdrawn", CloudReply("entra", error.status, error.words)
+            Cause.APP_ACCESS_WITHDRAWN, CloudReply("entra", error.status, error.words)
         )
         return self.ended
 

@@ -17,6 +17,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
+from jobs.causes.cause import Cause
 from jobs.clock import now, parse
 from jobs.clouds.errors import CloudReply, Rejected
 from jobs.settings import CLIENT_CREDENTIALS, Settings
@@ -175,7 +176,9 @@ def _token(path: Path) -> str:
 
 
 def _unusable(error: CredentialError) -> Rejected:
-    return Rejected("bot_credential_refused", CloudReply("entra", message=str(error)), unsent=True)
+    return Rejected(
+        Cause.BOT_CREDENTIAL_REFUSED, CloudReply("entra", message=str(error)), unsent=True
+    )
 
 
 def _read(name: str, path: Path) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from urllib.parse import quote, urlencode
 
+from jobs.causes.cause import Cause
 from jobs.clouds.errors import AlreadyExists, CloudReply, Rejected
 from jobs.microsoft.msal_http import entra_error
 
@@ -60,6 +61,6 @@ def read_consent_answer(query: Mapping[str, str]) -> Granted:
         raise error
     if query.get("admin_consent", "").lower() != "true":
         raise Rejected(
-            "consent_declined", CloudReply("entra", message="no admin_consent in the answer")
+            Cause.CONSENT_DECLINED, CloudReply("entra", message="no admin_consent in the answer")
         )
     return Granted(query.get("tenant", ""))

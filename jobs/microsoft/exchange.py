@@ -15,6 +15,7 @@ from urllib.parse import quote
 
 import httpx
 
+from jobs.causes.cause import Cause
 from jobs.clouds.errors import (
     CloudError,
     CloudReply,
@@ -235,7 +236,7 @@ def _rows(cmdlet: str, answer: Response) -> list[ExchangeRow]:
     value = _value(_wrapped(answer.data))
     if not _are_objects(value) or (reads(cmdlet) and not any(value) and not _none(cmdlet, answer)):
         raise MalformedAnswer(
-            "answer_unreadable",
+            Cause.ANSWER_UNREADABLE,
             CloudReply(
                 "exchange",
                 answer.status,

@@ -10,6 +10,7 @@ import re
 from typing import Any
 from urllib.parse import urlsplit
 
+from jobs.causes.cause import Cause
 from jobs.clouds.errors import CloudReply, MalformedAnswer
 from jobs.clouds.http import Response
 from jobs.clouds.json_values import as_dict, text_of
@@ -46,6 +47,6 @@ def says_cut(data: Any) -> str:
 def cut_short(answer: Response, words: str) -> MalformedAnswer:
     """Return the error for an answer from which rows are missing."""
     return MalformedAnswer(
-        "exchange_answer_cut",
+        Cause.EXCHANGE_ANSWER_CUT,
         CloudReply("exchange", answer.status, message=words, ids=answer.ids),
     )

@@ -12,6 +12,7 @@ from datetime import datetime
 
 import httpx
 
+from jobs.causes.cause import Cause
 from jobs.clouds.errors import CloudReply, MalformedAnswer, Rejected
 from jobs.clouds.json_values import is_filled_text
 from jobs.microsoft.graph_requests import (
@@ -148,7 +149,7 @@ class Graph(GraphCalls):
         secret = made.get("secretText")
         if not is_filled_text(secret):
             raise MalformedAnswer(
-                "answer_unreadable",
+                Cause.ANSWER_UNREADABLE,
                 CloudReply("graph", httpx.codes.OK, message="addPassword without secretText"),
             )
         return NewPassword(str(made.get("keyId", "")), str(secret))

@@ -11,6 +11,7 @@ from urllib.parse import quote
 
 import httpx
 
+from jobs.causes.cause import Cause
 from jobs.clouds.errors import CloudReply, MalformedAnswer, NotFound
 from jobs.clouds.http import Call, request
 from jobs.clouds.json_values import dicts_in, text_of
@@ -118,7 +119,7 @@ class GraphCalls:
         _, found, rest = link.partition(f"/{version}/")
         if not found:
             raise MalformedAnswer(
-                "answer_unreadable",
+                Cause.ANSWER_UNREADABLE,
                 CloudReply(
                     "graph", httpx.codes.OK, message="a next page that is no page of Graph's"
                 ),
@@ -179,7 +180,8 @@ def as_object(data: Any) -> Json:
     """
     if not isinstance(data, dict):
         raise MalformedAnswer(
-            "answer_unreadable", CloudReply("graph", httpx.codes.OK, message="not a JSON object")
+            Cause.ANSWER_UNREADABLE,
+            CloudReply("graph", httpx.codes.OK, message="not a JSON object"),
         )
     return data
 
@@ -192,7 +194,7 @@ def promised(row: Json, name: str) -> str:
     """
     if row.get(name) in (None, ""):
         raise MalformedAnswer(
-            "answer_unreadable",
+            Cause.ANSWER_UNREADABLE,
             CloudReply("graph", httpx.codes.OK, message=f"an object without {name}"),
         )
     return str(row[name])
@@ -207,7 +209,7 @@ def rows_of(page: Json) -> list[Json]:
     rows = page.get("value")
     if not isinstance(rows, list) or dicts_in(rows) != rows:
         raise MalformedAnswer(
-            "answer_unreadable",
+            Cause.ANSWER_UNREADABLE,
             CloudReply("graph", httpx.codes.OK, message="a page without a list of objects"),
         )
     return rows

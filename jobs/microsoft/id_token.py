@@ -15,6 +15,7 @@ from typing import Any
 
 import jwt
 
+from jobs.causes.cause import Cause
 from jobs.clouds import clock_skew
 from jobs.clouds.errors import CloudReply, Rejected
 from jobs.clouds.json_values import is_filled_text, text_of
@@ -26,14 +27,14 @@ SHARED_TENANTS = frozenset({"organizations", "common", "consumers"})
 #: Tenant part of the issuer in a multi-tenant document: a placeholder, or the name in the request.
 _ANY_TENANT = re.compile(r"\{\w+\}|(?<=/)(?:organizations|common)(?=/|$)")
 
-_EXPIRED = "id_token_expired"
+_EXPIRED = Cause.ID_TOKEN_EXPIRED
 _CAUSES: tuple[tuple[type[jwt.PyJWTError], str], ...] = (
     (jwt.ExpiredSignatureError, _EXPIRED),
     (jwt.ImmatureSignatureError, _EXPIRED),
-    (jwt.InvalidAudienceError, "id_token_audience"),
-    (jwt.InvalidSignatureError, "id_token_signature"),
-    (jwt.PyJWKSetError, "id_token_signature"),
-    (jwt.PyJWTError, "id_token_invalid"),
+    (jwt.InvalidAudienceError, Cause.ID_TOKEN_AUDIENCE),
+    (jwt.InvalidSignatureError, Cause.ID_TOKEN_SIGNATURE),
+    (jwt.PyJWKSetError, Cause.ID_TOKEN_SIGNATURE),
+    (jwt.PyJWTError, Cause.ID_TOKEN_INVALID),
 )
 
 
@@ -100,7 +101,7 @@ def validate(token: str, keys: SigningKeys, expected: Expected) -> dict[str, Any
     except jwt.PyJWTError as error:
         cause = next(cause for kind, cause in _CAUSES if isinstance(error, kind))
         skew = clock_skew.excuse() if cause == _EXPIRED else ""
-        raise _refused("clock_wrong" if skew else cause, skew or str(error)) from error
+        raise _refused(Cause.CLOCK_WRONG if skew else cause, skew or str(error)) from error
     _check(claims, expected)
     return claims
 
@@ -108,15 +109,15 @@ def validate(token: str, keys: SigningKeys, expected: Expected) -> dict[str, Any
 def _check(claims: Mapping[str, Any], expected: Expected) -> None:
     tenant = str(claims.get("tid", ""))
     if not tenant or not is_filled_text(claims.get("oid")):
-        raise _refused("id_token_invalid", "no tid or no oid")
+        raise _refused(Cause.ID_TOKEN_INVALID, "no tid or no oid")
     if not expected.takes(tenant):
-        raise Rejected("wrong_tenant", CloudReply("entra", code=account_name(claims)))
+        raise Rejected(Cause.WRONG_TENANT, CloudReply("entra", code=account_name(claims)))
     if str(claims["iss"]).rstrip("/") != _ANY_TENANT.sub(tenant, expected.issuer).rstrip("/"):
-        raise _refused("id_token_issuer", f"issuer {claims['iss']}")
+        raise _refused(Cause.ID_TOKEN_ISSUER, f"issuer {claims['iss']}")
     if not hmac.compare_digest(
         str(claims.get("nonce", "")).encode(), sha256(expected.nonce.encode()).hexdigest().encode()
     ):
-        raise _refused("id_token_nonce", "the nonce is not the one of this sign-in")
+        raise _refused(Cause.ID_TOKEN_NONCE, "the nonce is not the one of this sign-in")
 
 
 def account_name(claims: Mapping[str, Any]) -> str:

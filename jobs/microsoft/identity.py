@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 import httpx
 import msal
 
-from jobs.clouds.cause_codes import causes
+from jobs.causes.cause import Cause
 from jobs.clouds.errors import CloudError, CloudReply, MalformedAnswer, Rejected, SignInNeeded
 from jobs.clouds.json_values import text_of
 from jobs.clouds.retry import RetryPolicy, may_repeat
@@ -28,11 +28,13 @@ from jobs.model import Account
 from jobs.settings import Settings
 
 T = TypeVar("T")
-_OF_CREDENTIAL = causes(
-    "client_assertion_refused",
-    "client_secret_expired",
-    "client_secret_missing",
-    "client_secret_wrong",
+_OF_CREDENTIAL = frozenset(
+    {
+        Cause.CLIENT_ASSERTION_REFUSED,
+        Cause.CLIENT_SECRET_EXPIRED,
+        Cause.CLIENT_SECRET_MISSING,
+        Cause.CLIENT_SECRET_WRONG,
+    }
 )
 """Causes with which Entra refuses an app's own credential."""
 _PATIENCE = RetryPolicy(attempts=3, jitter_s=1.0)
@@ -171,7 +173,7 @@ class Identity:
         if not hmac.compare_digest(
             str(query.get("state", "")).encode(), str(flow.get("state", "")).encode()
         ):
-            raise Rejected("state_mismatch", CloudReply("entra"))
+            raise Rejected(Cause.STATE_MISMATCH, CloudReply("entra"))
         if "error" in query:
             raise entra_error(query)
         cache = _SignInCache()
@@ -233,7 +235,7 @@ class Identity:
                 else None
             )
         if result is None:
-            raise SignInNeeded("sign_in_missing", CloudReply("entra"))
+            raise SignInNeeded(Cause.SIGN_IN_MISSING, CloudReply("entra"))
         return self._received(result), kept.serialize()
 
     def _redeem(
@@ -250,10 +252,10 @@ class Identity:
         except (
             RuntimeError
         ):  # msal raises this for a wrong nonce; its text contains the whole ID token
-            raise Rejected("id_token_nonce", CloudReply("entra")) from None
+            raise Rejected(Cause.ID_TOKEN_NONCE, CloudReply("entra")) from None
         except _MSAL_CONFUSED as error:
             raise Rejected(
-                "id_token_invalid", CloudReply("entra", message=type(error).__name__)
+                Cause.ID_TOKEN_INVALID, CloudReply("entra", message=type(error).__name__)
             ) from None
         self._received(result)
         return result
@@ -271,7 +273,7 @@ class Identity:
             if not self._of_bot or error.cause not in _OF_CREDENTIAL:
                 raise
             said = CloudReply("entra", error.status, error.code, error.message, error.ids)
-            raise Rejected("bot_credential_refused", said) from None
+            raise Rejected(Cause.BOT_CREDENTIAL_REFUSED, said) from None
 
     def _expectation(self, nonce: str, tenant_id: str) -> tuple[SigningKeys, Expected]:
         document = self._http.document(self._discovery)
@@ -299,7 +301,7 @@ class Identity:
             )
         except _MSAL_CONFUSED as error:
             raise MalformedAnswer(
-                "answer_unreadable",
+                Cause.ANSWER_UNREADABLE,
                 CloudReply("entra", message="the discovery document lacks an endpoint"),
             ) from error
 
@@ -316,7 +318,7 @@ def _understood() -> Iterator[None]:
         yield
     except _MSAL_CONFUSED as error:
         raise MalformedAnswer(
-            "answer_unreadable", CloudReply("entra", message=type(error).__name__)
+            Cause.ANSWER_UNREADABLE, CloudReply("entra", message=type(error).__name__)
         ) from None
 
 

@@ -19,6 +19,7 @@ from uuid import uuid4
 import httpx
 import structlog
 
+from jobs.causes.cause import Cause
 from jobs.clouds import call_log, silence
 from jobs.clouds.call_metrics import measured
 from jobs.clouds.causes import OAUTH, ErrorKind, Meaning
@@ -40,8 +41,8 @@ from jobs.microsoft.responses import by_status
 from jobs.settings import is_loopback
 
 log = structlog.get_logger(__name__)
-_UNDESCRIBED = Meaning("request_rejected", ErrorKind.REJECTED)
-_CANCELLED = Meaning("consent_cancelled", ErrorKind.REJECTED)
+_UNDESCRIBED = Meaning(Cause.REQUEST_REJECTED, ErrorKind.REJECTED)
+_CANCELLED = Meaning(Cause.CONSENT_CANCELLED, ErrorKind.REJECTED)
 """Meaning of ``access_denied`` without AADSTS65004: a person may have left the page (facts 1.6)."""
 _AADSTS = re.compile(r"AADSTS(\d+)", re.IGNORECASE)
 _ERROR_URI = re.compile(r"https://login\.[a-z.-]+/error\?code=\d+")
@@ -204,7 +205,7 @@ class MsalHttp:
         answer: dict[str, Any] = json.loads(reply.text)
         if reply.status_code == httpx.codes.OK and not _is_token(answer):
             raise MalformedAnswer(
-                "answer_unreadable",
+                Cause.ANSWER_UNREADABLE,
                 CloudReply("entra", reply.status_code, message="a token answer without a token"),
             )
         told = _with_asked(_without_nulls(answer), str(form.get("scope", "")))
@@ -338,5 +339,6 @@ def _json_text(response: httpx.Response) -> str:
     if response.is_error and (words := _of_page(response.text)):
         return json.dumps({"error": "", "error_description": words})
     raise MalformedAnswer(
-        "answer_unreadable", CloudReply("entra", response.status_code, message="not a JSON object")
+        Cause.ANSWER_UNREADABLE,
+        CloudReply("entra", response.status_code, message="not a JSON object"),
     )

@@ -9,25 +9,26 @@ from typing import Any
 
 import httpx
 
+from jobs.causes.cause import Cause
 from jobs.clouds.causes import EXCHANGE_PHRASES, GRAPH_PHRASES, ErrorKind, Meaning, Phrase
 from jobs.clouds.errors import CloudError, CloudReply, RequestIds, error_for
 from jobs.clouds.json_values import as_dict, dicts_in, parsed, text_of, with_low_keys
 
 _BY_STATUS: dict[int, Meaning] = {
-    401: Meaning("access_token_refused", ErrorKind.SIGN_IN_NEEDED),
-    403: Meaning("not_allowed", ErrorKind.FORBIDDEN),
-    404: Meaning("not_found", ErrorKind.NOT_FOUND),
-    409: Meaning("already_there", ErrorKind.ALREADY_EXISTS),
-    408: Meaning("timed_out", ErrorKind.TRANSIENT),
-    429: Meaning("throttled", ErrorKind.TRANSIENT),
+    401: Meaning(Cause.ACCESS_TOKEN_REFUSED, ErrorKind.SIGN_IN_NEEDED),
+    403: Meaning(Cause.NOT_ALLOWED, ErrorKind.FORBIDDEN),
+    404: Meaning(Cause.NOT_FOUND, ErrorKind.NOT_FOUND),
+    409: Meaning(Cause.ALREADY_THERE, ErrorKind.ALREADY_EXISTS),
+    408: Meaning(Cause.TIMED_OUT, ErrorKind.TRANSIENT),
+    429: Meaning(Cause.THROTTLED, ErrorKind.TRANSIENT),
 }
-_REJECTED = Meaning("request_rejected", ErrorKind.REJECTED)
-_UNAVAILABLE = Meaning("service_unavailable", ErrorKind.TRANSIENT)
-_UNREADABLE = Meaning("answer_unreadable", ErrorKind.MALFORMED)
+_REJECTED = Meaning(Cause.REQUEST_REJECTED, ErrorKind.REJECTED)
+_UNAVAILABLE = Meaning(Cause.SERVICE_UNAVAILABLE, ErrorKind.TRANSIENT)
+_UNREADABLE = Meaning(Cause.ANSWER_UNREADABLE, ErrorKind.MALFORMED)
 #: Exchange's meaning: no grant at all is 401, an app grant without a role is 403 (facts 3.3, live).
 _EXCHANGE_BY_STATUS: dict[int, Meaning] = {
-    401: Meaning("exchange_consent_missing", ErrorKind.SIGN_IN_NEEDED),
-    403: Meaning("exchange_role_missing", ErrorKind.FORBIDDEN),
+    401: Meaning(Cause.EXCHANGE_CONSENT_MISSING, ErrorKind.SIGN_IN_NEEDED),
+    403: Meaning(Cause.EXCHANGE_ROLE_MISSING, ErrorKind.FORBIDDEN),
 }
 _SERVER_ERRORS = 500
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from jobs.causes.cause import Cause
 from jobs.clock import parse
 from jobs.clouds.causes import ErrorKind, Meaning
 from jobs.clouds.error_texts import entra
@@ -23,7 +24,7 @@ Webex Connect renews its token about every hour.
 """
 EXCHANGE = "exchange online"
 """Part of the name of the resource of Webex Connect's tokens (facts/microsoft.md 1.4)."""
-_UNDESCRIBED = Meaning("request_rejected", ErrorKind.REJECTED)
+_UNDESCRIBED = Meaning(Cause.REQUEST_REJECTED, ErrorKind.REJECTED)
 _ABANDONED = frozenset({16000, 50058, 50072, 50074, 50076, 50079, 50089, 50140, 50199, 65004})
 """Codes that are logged if a person was prompted during the sign-in.
 
@@ -31,16 +32,16 @@ The sign-in continues in another row, or was abandoned.
 """
 _OF_THE_FORM = frozenset(
     {
-        "app_not_found",
-        "client_secret_expired",
-        "client_secret_missing",
-        "client_secret_wrong",
-        "common_endpoint_used",
-        "form_field_missing",
-        "public_client_with_secret",
-        "scope_missing",
-        "scope_wrong",
-        "tenant_not_found",
+        Cause.APP_NOT_FOUND,
+        Cause.CLIENT_SECRET_EXPIRED,
+        Cause.CLIENT_SECRET_MISSING,
+        Cause.CLIENT_SECRET_WRONG,
+        Cause.COMMON_ENDPOINT_USED,
+        Cause.FORM_FIELD_MISSING,
+        Cause.PUBLIC_CLIENT_WITH_SECRET,
+        Cause.SCOPE_MISSING,
+        Cause.SCOPE_WRONG,
+        Cause.TENANT_NOT_FOUND,
     }
 )
 """Causes that come from the fields of Webex Connect's form.

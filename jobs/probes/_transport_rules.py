@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from itertools import filterfalse
 
+from jobs.causes.cause import Cause
 from jobs.clock import now, parse
 from jobs.clouds.json_values import lower_of
 from jobs.engine.context import StepContext
@@ -17,9 +18,9 @@ from jobs.microsoft.exchange import ExchangeRow
 from jobs.model import Station
 
 BLOCKS = {
-    Station.MAILBOX: "transport_rule_blocks_arrivals",
-    Station.FORWARD: "transport_rule_blocks",
-    Station.ANSWER: "transport_rule_blocks_answers",
+    Station.MAILBOX: Cause.TRANSPORT_RULE_BLOCKS_ARRIVALS,
+    Station.FORWARD: Cause.TRANSPORT_RULE_BLOCKS,
+    Station.ANSWER: Cause.TRANSPORT_RULE_BLOCKS_ANSWERS,
 }
 """Cause codes for a rule that removes mail, by the station at which the rule does so.
 

@@ -6,6 +6,7 @@ Contact Center cannot use it at the same time (facts/update-2026-11.md 1.2, v6.2
 
 from __future__ import annotations
 
+from jobs.causes.cause import Cause
 from jobs.engine.context import StepContext
 from jobs.engine.diagnosis import Diagnosis
 from jobs.model import Finding, State, Station, Text
@@ -28,5 +29,5 @@ class AssetWorkload(MailToTask):
         if found.state is not State.WRONG:
             return found
         return self.possible(
-            Text("seen.asset_workload"), cause="asset_of_other_workload", signals=found.signals
+            Text("seen.asset_workload"), cause=Cause.ASSET_OF_OTHER_WORKLOAD, signals=found.signals
         )

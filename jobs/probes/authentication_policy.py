@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 
+from jobs.causes.cause import Cause
 from jobs.clock import now
-from jobs.clouds.cause_codes import causes
 from jobs.clouds.json_values import text_of
 from jobs.engine.context import StepContext
 from jobs.engine.diagnosis import Diagnosis
@@ -30,7 +30,7 @@ class AuthenticationPolicy(Probe):
     needs = ("mailbox_user", "delegate")
     reads = ("View-Only Recipients", "View-Only Configuration")
     diagnosis = Diagnosis(
-        explains=causes("smtp_login_blocked"),
+        explains=frozenset({Cause.SMTP_LOGIN_BLOCKED}),
         disproved_by=("smtp_login", "answers"),
     )
 
@@ -50,7 +50,7 @@ class AuthenticationPolicy(Probe):
         proof = Signals(harmless_after=now() - FRESH, token_lives=True)
         return self.possible(
             Text("seen.authentication_policy_basic", {"name": name}),
-            cause="smtp_login_blocked",
+            cause=Cause.SMTP_LOGIN_BLOCKED,
             signals=proof,
         )
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
+from jobs.causes.cause import Cause
 from jobs.clock import parse
-from jobs.clouds.cause_codes import causes
 from jobs.clouds.json_values import lower_of, lower_set, part_of, text_of
 from jobs.engine.context import StepContext
 from jobs.engine.diagnosis import Diagnosis
@@ -40,7 +40,7 @@ class ConditionalAccess(Probe):
     needs = ("mailbox_user", "delegate")
     reads = ("Policy.Read.All",)
     diagnosis = Diagnosis(
-        explains=causes("blocked_by_conditional_access"),
+        explains=frozenset({Cause.BLOCKED_BY_CONDITIONAL_ACCESS}),
         disproved_by=("smtp_login", "answers"),
     )
 
@@ -60,7 +60,7 @@ class ConditionalAccess(Probe):
         names = {"names": ", ".join(text_of(policy, "displayName") for policy in touching)}
         return self.possible(
             Text("seen.policies", names),
-            cause="blocked_by_conditional_access",
+            cause=Cause.BLOCKED_BY_CONDITIONAL_ACCESS,
             signals=_proof(touching),
         )
 

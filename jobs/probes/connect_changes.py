@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+from jobs.causes.cause import Cause
 from jobs.clock import now
 from jobs.clouds.errors import CloudError
 from jobs.contact_center.connect_audit import ConnectChanges as Changes
@@ -160,7 +161,7 @@ def _possible(finding: Finding, suspects: tuple[ConnectChange, ...]) -> Finding:
     return replace(
         finding,
         state=State.POSSIBLE,
-        cause="connect_changed",
+        cause=Cause.CONNECT_CHANGED,
         seen=Text("seen.connect_suspect", values),
         expected=Text(f"expected.{finding.step}"),
         signals=Signals(changes=suspects),

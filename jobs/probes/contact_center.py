@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from itertools import takewhile
 
+from jobs.causes.cause import Cause
 from jobs.channel.traced_mail import copies_since
 from jobs.clock import now
-from jobs.clouds.cause_codes import causes
 from jobs.clouds.errors import CloudError
 from jobs.contact_center.tasks import EntryPoint, Task, Tasks, email_entry_points, email_tasks
 from jobs.engine.context import StepContext
@@ -100,7 +100,7 @@ class MailToTask(Probe):
         missed = Signals(since=since, missed=len(left))
         return self.wrong(
             Text("seen.no_task", {"at": second_of(left[0].received)}),
-            cause="no_task",
+            cause=Cause.NO_TASK,
             signals=missed,
         )
 
@@ -117,7 +117,7 @@ class EmailEntryPoint(Probe):
     diagnosis = Diagnosis(
         access=Access.NONE,
         station=Station.AGENT,
-        explains=causes("no_task"),
+        explains=frozenset({Cause.NO_TASK}),
     )
 
     async def inspect(self, ctx: StepContext) -> Finding:
@@ -126,13 +126,15 @@ class EmailEntryPoint(Probe):
             return self.skipped(Text("skipped.no_contact_center_org"))
         found = [point for point in await _entry_points(ctx) if point.asset != ""]
         if not found:
-            return self.wrong(Text("seen.no_entry_point"), cause="entry_point_missing")
+            return self.wrong(Text("seen.no_entry_point"), cause=Cause.ENTRY_POINT_MISSING)
         return self._judged(found)
 
     def _judged(self, found: list[EntryPoint]) -> Finding:
         names = {"names": ", ".join(map(_shown, found))}
         if not any(point.active for point in found):
-            return self.wrong(Text("seen.entry_points_off", names), cause="entry_point_inactive")
+            return self.wrong(
+                Text("seen.entry_points_off", names), cause=Cause.ENTRY_POINT_INACTIVE
+            )
         return self.ok(Text("seen.entry_points", names), facts=_asset(found))
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import replace
 
-from jobs.clouds.cause_codes import causes
+from jobs.causes.cause import Cause
 from jobs.clouds.errors import CloudError
 from jobs.clouds.http import sync_client
 from jobs.engine.context import StepContext
@@ -21,16 +21,18 @@ class Entra(Probe):
     name = "entra"
     article_row = "ENT"
     diagnosis = Diagnosis(
-        explains=causes(
-            "service_unavailable",
-            "entra_busy",
-            "timed_out",
-            "connection_lost",
-            "certificate_invalid",
-            "host_name_unknown",
-            "throttled",
-            "tenant_not_found",
-            "answer_unreadable",
+        explains=frozenset(
+            {
+                Cause.SERVICE_UNAVAILABLE,
+                Cause.ENTRA_BUSY,
+                Cause.TIMED_OUT,
+                Cause.CONNECTION_LOST,
+                Cause.CERTIFICATE_INVALID,
+                Cause.HOST_NAME_UNKNOWN,
+                Cause.THROTTLED,
+                Cause.TENANT_NOT_FOUND,
+                Cause.ANSWER_UNREADABLE,
+            }
         ),
         access=Access.NONE,
         caused_by=("entra_health",),

@@ -10,6 +10,7 @@ import dns.asyncresolver
 import dns.exception
 import dns.resolver
 
+from jobs.causes.cause import Cause
 from jobs.clock import now
 from jobs.engine.context import StepContext
 from jobs.engine.diagnosis import Diagnosis
@@ -64,11 +65,11 @@ class MailExchanger(Probe):
     def _judged(self, domain: str, exchangers: list[str], *, discoverable: bool | None) -> Finding:
         hosts = {"hosts": ", ".join(exchangers)}
         if not any(host.endswith(MICROSOFT) for host in exchangers):
-            return self._maybe(Text("seen.mx", hosts), "mail_exchanger_elsewhere", THROUGH)
+            return self._maybe(Text("seen.mx", hosts), Cause.MAIL_EXCHANGER_ELSEWHERE, THROUGH)
         if discoverable is False:
             warned = self.wrong(
                 Text("seen.no_autodiscover", hosts | {"domain": domain}),
-                cause="autodiscover_missing",
+                cause=Cause.AUTODISCOVER_MISSING,
             )
             return replace(warned, state=State.WARNING)
         return self.ok(Text("seen.mx", hosts))
@@ -81,7 +82,9 @@ class MailExchanger(Probe):
         """
         if not await _exchangers(KNOWN):
             return self.skipped(Text("skipped.no_dns"))
-        return self._maybe(Text("seen.no_mx", {"domain": domain}), "mail_exchanger_missing", CACHED)
+        return self._maybe(
+            Text("seen.no_mx", {"domain": domain}), Cause.MAIL_EXCHANGER_MISSING, CACHED
+        )
 
     def _maybe(self, seen: Text, cause: str, back: timedelta) -> Finding:
         return self.possible(seen, cause=cause, signals=Signals(harmless_after=now() - back))

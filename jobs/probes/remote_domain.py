@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from fnmatch import fnmatch
 
-from jobs.clouds.cause_codes import causes
+from jobs.causes.cause import Cause
 from jobs.clouds.json_values import lower_of
 from jobs.engine.context import StepContext
 from jobs.engine.diagnosis import Diagnosis
@@ -26,7 +26,7 @@ class RemoteDomain(Probe):
     article_row = "M4"
     reads = ("View-Only Configuration",)
     diagnosis = Diagnosis(
-        explains=causes("forwarding_blocked", "mail_not_delivered"),
+        explains=frozenset({Cause.FORWARDING_BLOCKED, Cause.MAIL_NOT_DELIVERED}),
         station=Station.FORWARD,
     )
 
@@ -40,7 +40,7 @@ class RemoteDomain(Probe):
             return self.ok(Text("seen.remote_domain_allows"))
         return self.wrong(
             Text("seen.remote_domain", {"name": str(found.get("DomainName"))}),
-            cause="remote_domain_blocks_forwarding",
+            cause=Cause.REMOTE_DOMAIN_BLOCKS_FORWARDING,
         )
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
-from jobs.clouds.cause_codes import causes
+from jobs.causes.cause import Cause
 from jobs.clouds.errors import Forbidden, NotFound, Rejected
 from jobs.clouds.json_values import lower_of, text_of
 from jobs.engine.context import StepContext
@@ -30,7 +30,7 @@ class RestrictedSender(Probe):
     reads = ("View-Only Configuration",)
     diagnosis = Diagnosis(
         station=Station.FORWARD,
-        explains=causes("sender_restricted", "mail_not_delivered"),
+        explains=frozenset({Cause.SENDER_RESTRICTED, Cause.MAIL_NOT_DELIVERED}),
     )
 
     async def inspect(self, ctx: StepContext) -> Finding:
@@ -46,7 +46,7 @@ class RestrictedSender(Probe):
         if found is None:
             return self.ok(Text("seen.not_restricted"))
         reason = text_of(found, "Reason")
-        wrong = self.wrong(Text("seen.restricted"), cause="sender_restricted")
+        wrong = self.wrong(Text("seen.restricted"), cause=Cause.SENDER_RESTRICTED)
         return replace(wrong, evidence=(Evidence("exchange", reason),) if reason else ())
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
+from jobs.causes.cause import Cause
 from jobs.clock import parse
-from jobs.clouds.cause_codes import causes
 from jobs.clouds.json_values import text_of
 from jobs.engine.context import StepContext
 from jobs.engine.diagnosis import Diagnosis
@@ -26,7 +26,9 @@ class Sessions(Probe):
     needs = ("mailbox_user", "delegate")
     reads = ("User.Read.All",)
     diagnosis = Diagnosis(
-        explains=causes("session_revoked", "grant_invalid", "refresh_token_expired"),
+        explains=frozenset(
+            {Cause.SESSION_REVOKED, Cause.GRANT_INVALID, Cause.REFRESH_TOKEN_EXPIRED}
+        ),
         superseded_by=("answers", "sign_ins"),
     )
 
@@ -55,7 +57,7 @@ class Sessions(Probe):
         if valid_from > token_at:
             return self.wrong(
                 Text("seen.revoked", values),
-                cause="session_revoked",
+                cause=Cause.SESSION_REVOKED,
                 signals=Signals(since=valid_from),
             )
         return self.ok(Text("seen.not_revoked", values))

@@ -5,7 +5,7 @@ The documents do not settle whether security defaults stop SMTP AUTH.
 
 from __future__ import annotations
 
-from jobs.clouds.cause_codes import causes
+from jobs.causes.cause import Cause
 from jobs.engine.context import StepContext
 from jobs.engine.diagnosis import Diagnosis
 from jobs.engine.step import Probe
@@ -22,12 +22,12 @@ class SecurityDefaults(Probe):
     article_row = "SD"
     reads = ("Policy.Read.All",)
     diagnosis = Diagnosis(
-        explains=causes("blocked_by_security_defaults"),
+        explains=frozenset({Cause.BLOCKED_BY_SECURITY_DEFAULTS}),
         disproved_by=("smtp_login",),
     )
 
     async def inspect(self, ctx: StepContext) -> Finding:
         """Read whether security defaults are on in the tenant."""
         if await ctx.graph.security_defaults():
-            return self.possible(Text("seen.on"), cause="blocked_by_security_defaults")
+            return self.possible(Text("seen.on"), cause=Cause.BLOCKED_BY_SECURITY_DEFAULTS)
         return self.ok(Text("seen.off"))

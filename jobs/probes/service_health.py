@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from jobs.clouds.cause_codes import causes
+from jobs.causes.cause import Cause
 from jobs.clouds.errors import Forbidden, NotFound, Rejected
 from jobs.contact_center.incidents import microsoft_incidents
 from jobs.engine.context import StepContext
@@ -47,18 +47,20 @@ class ExchangeHealth(_Health):
 
     name = "exchange_health"
     services = frozenset({"exchange online", "exchange"})
-    cause = "exchange_incident"
+    cause = Cause.EXCHANGE_INCIDENT
     diagnosis = Diagnosis(
         station=Station.MAILBOX,
-        explains=causes(
-            "smtp_busy",
-            "smtp_unreachable",
-            "timed_out",
-            "connection_lost",
-            "certificate_invalid",
-            "host_name_unknown",
-            "service_unavailable",
-            "connect_smtp_failed",
+        explains=frozenset(
+            {
+                Cause.SMTP_BUSY,
+                Cause.SMTP_UNREACHABLE,
+                Cause.TIMED_OUT,
+                Cause.CONNECTION_LOST,
+                Cause.CERTIFICATE_INVALID,
+                Cause.HOST_NAME_UNKNOWN,
+                Cause.SERVICE_UNAVAILABLE,
+                Cause.CONNECT_SMTP_FAILED,
+            }
         ),
     )
 
@@ -76,16 +78,18 @@ class EntraHealth(_Health):
             "microsoft entra id",
         }
     )
-    cause = "entra_incident"
+    cause = Cause.ENTRA_INCIDENT
     diagnosis = Diagnosis(
-        explains=causes(
-            "entra_busy",
-            "service_unavailable",
-            "timed_out",
-            "connection_lost",
-            "certificate_invalid",
-            "host_name_unknown",
-            "throttled",
-            "answer_unreadable",
+        explains=frozenset(
+            {
+                Cause.ENTRA_BUSY,
+                Cause.SERVICE_UNAVAILABLE,
+                Cause.TIMED_OUT,
+                Cause.CONNECTION_LOST,
+                Cause.CERTIFICATE_INVALID,
+                Cause.HOST_NAME_UNKNOWN,
+                Cause.THROTTLED,
+                Cause.ANSWER_UNREADABLE,
+            }
         )
     )

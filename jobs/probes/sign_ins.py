@@ -13,6 +13,7 @@ from itertools import takewhile
 from typing import Any
 
 from jobs.access import mailbox_login
+from jobs.causes.cause import Cause
 from jobs.clock import now
 from jobs.clouds.error_texts import entra
 from jobs.clouds.errors import CloudError, Forbidden, NotFound, Rejected
@@ -107,7 +108,7 @@ class SignIns(Probe):
         """
         code = f"AADSTS{newest.code}"
         known = entra.meaning_of(newest.code, f": {newest.reason}")
-        cause = known.cause if known else "sign_in_failed"
+        cause = known.cause if known else Cause.SIGN_IN_FAILED
         signals = Signals(harmless_after=newest.at, since=since, token_lives=newest.personal)
         policies = (
             (Evidence("conditional-access", ", ".join(newest.policies)),) if newest.policies else ()
@@ -132,7 +133,7 @@ class SignIns(Probe):
         """
         signals = Signals(since=newest.at, token_lives=newest.interactive)
         seen = Text("seen.other_user", {"user": newest.user, "at": minute_of(newest.at)})
-        return self.wrong(seen, cause="wrong_mailbox_user", signals=signals)
+        return self.wrong(seen, cause=Cause.WRONG_MAILBOX_USER, signals=signals)
 
 
 def _is_renewal(row: SignInRow) -> bool:

@@ -11,8 +11,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Literal
 
 from jobs.access.mailbox_login import Login, last_success, log_in
+from jobs.causes.cause import Cause
 from jobs.clock import now
-from jobs.clouds.cause_codes import causes
 from jobs.clouds.errors import CloudError
 from jobs.engine.context import StepContext
 from jobs.engine.diagnosis import Diagnosis
@@ -22,31 +22,36 @@ from jobs.probes._reach import finding_from_probe
 
 OWN: Mapping[str, tuple[str, ...]] = {
     **dict.fromkeys(
-        causes("client_secret_wrong", "client_secret_expired", "client_secret_missing"),
+        frozenset(
+            {Cause.CLIENT_SECRET_WRONG, Cause.CLIENT_SECRET_EXPIRED, Cause.CLIENT_SECRET_MISSING}
+        ),
         ("client_secret",),
     ),
-    **dict.fromkeys(causes("session_revoked"), ("sessions", "sign_ins")),
+    **dict.fromkeys(frozenset({Cause.SESSION_REVOKED}), ("sessions", "sign_ins")),
     **dict.fromkeys(
-        causes("sign_in_missing", "access_token_refused", "grant_invalid"), ("sign_ins",)
+        frozenset({Cause.SIGN_IN_MISSING, Cause.ACCESS_TOKEN_REFUSED, Cause.GRANT_INVALID}),
+        ("sign_ins",),
     ),
-    **dict.fromkeys(causes("refresh_token_expired", "request_rejected"), ("sign_ins",)),
-    **dict.fromkeys(causes("redirect_uri_is_spa"), ("application",)),
-    **dict.fromkeys(causes("account_at_risk", "account_disabled"), ()),
+    **dict.fromkeys(
+        frozenset({Cause.REFRESH_TOKEN_EXPIRED, Cause.REQUEST_REJECTED}), ("sign_ins",)
+    ),
+    **dict.fromkeys(frozenset({Cause.REDIRECT_URI_IS_SPA}), ("application",)),
+    **dict.fromkeys(frozenset({Cause.ACCOUNT_AT_RISK, Cause.ACCOUNT_DISABLED}), ()),
 }
 """Causes that may affect only the bot's own login, and findings that prove the channel's login."""
-LOCKED = "account_locked"
+LOCKED = Cause.ACCOUNT_LOCKED
 """Cause with two meanings: a locked account, or an address that Microsoft considers malicious.
 
 The address may be the bot's. Both have the code 50053 (facts/microsoft.md 5). The findings that
 show a policy to concern only the bot's location show the same for this cause. A sign-in from before
 the account was locked shows nothing.
 """
-GRANT = "grant_invalid"
+GRANT = Cause.GRANT_INVALID
 """Cause that Entra reports for one token, regardless of the user's other tokens.
 
 Source: facts/microsoft.md 4, 5 (AADSTS70000).
 """
-OF_THE_USER = causes("session_revoked", GRANT, "refresh_token_expired")
+OF_THE_USER = frozenset({Cause.SESSION_REVOKED, GRANT, Cause.REFRESH_TOKEN_EXPIRED})
 """Causes that end both tokens, the bot's and Webex Connect's, which share the user and the app.
 
 Source: facts/microsoft.md 4, 9 row 4. If the bot's token was valid around the time when Webex
@@ -59,19 +64,21 @@ SAME = timedelta(days=1)
 
 It is assumed that sign-ins are not revoked in between.
 """
-OF_THE_ACCOUNT = causes("account_at_risk", "account_disabled")
+OF_THE_ACCOUNT = frozenset({Cause.ACCOUNT_AT_RISK, Cause.ACCOUNT_DISABLED})
 """Causes that concern the account from any location (facts/microsoft.md 5).
 
 For a user's mailbox they affect Webex Connect too. The own account of a shared mailbox is normally
 blocked (2.1), and the delegate's account counts. Only the directory shows whether
 the mailbox was made a shared one since the setup (``mailbox_user``).
 """
-OF_THE_PLACE = causes(
-    "blocked_by_conditional_access",
-    "device_not_accepted",
-    "mfa_needed",
-    "mfa_registration_needed",
-    "sign_in_frequency",
+OF_THE_PLACE = frozenset(
+    {
+        Cause.BLOCKED_BY_CONDITIONAL_ACCESS,
+        Cause.DEVICE_NOT_ACCEPTED,
+        Cause.MFA_NEEDED,
+        Cause.MFA_REGISTRATION_NEEDED,
+        Cause.SIGN_IN_FREQUENCY,
+    }
 )
 """Causes that a location policy may apply to the bot alone, which signs in from another location
 (facts/microsoft.md 2.1).
@@ -237,7 +244,7 @@ def _of_another(cause: str, user: Finding | None) -> bool:
     That is so if the mailbox is shared, or if the account may sign in.
     """
     return user is not None and (
-        "shared" in user.facts or (cause == "account_disabled" and user.state is State.OK)
+        "shared" in user.facts or (cause == Cause.ACCOUNT_DISABLED and user.state is State.OK)
     )
 
 

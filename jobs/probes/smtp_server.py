@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from jobs.clouds.cause_codes import causes
+from jobs.causes.cause import Cause
 from jobs.engine.context import StepContext
 from jobs.engine.diagnosis import Diagnosis
 from jobs.engine.step import Probe
@@ -22,15 +22,17 @@ class SmtpServer(Probe):
     name = "smtp_server"
     article_row = "TLS"
     diagnosis = Diagnosis(
-        explains=causes(
-            "smtp_unreachable",
-            "timed_out",
-            "smtp_no_starttls",
-            "smtp_tls_failed",
-            "smtp_certificate_invalid",
-            "smtp_no_oauth",
-            "smtp_busy",
-            "smtp_too_many_connections",
+        explains=frozenset(
+            {
+                Cause.SMTP_UNREACHABLE,
+                Cause.TIMED_OUT,
+                Cause.SMTP_NO_STARTTLS,
+                Cause.SMTP_TLS_FAILED,
+                Cause.SMTP_CERTIFICATE_INVALID,
+                Cause.SMTP_NO_OAUTH,
+                Cause.SMTP_BUSY,
+                Cause.SMTP_TOO_MANY_CONNECTIONS,
+            }
         ),
         access=Access.NONE,
         caused_by=("exchange_health",),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from itertools import filterfalse
 
-from jobs.clouds.cause_codes import causes
+from jobs.causes.cause import Cause
 from jobs.clouds.json_values import text_of
 from jobs.engine.context import StepContext
 from jobs.engine.diagnosis import Diagnosis
@@ -27,13 +27,14 @@ from jobs.probes._transport_rules import (
 class RuleDiagnosis(Diagnosis):
     """Diagnosis that depends on the station where a rule removes mail."""
 
-    def causes_elsewhere(self, cause: str) -> frozenset[str]:
+    def causes_elsewhere(self, cause: str) -> frozenset[Cause]:
         """Return the causes in other steps that ``cause`` explains.
 
         A rule may also stop mail later on its path. An earlier stop has another cause.
         """
         codes = list(BLOCKS.values())
-        return frozenset({*codes[codes.index(cause) if cause in codes else 0 :], LOST})
+        first = next((place for place, code in enumerate(codes) if code == cause), 0)
+        return frozenset({*codes[first:], LOST})
 
 
 class TransportRules(Probe):
@@ -48,7 +49,7 @@ class TransportRules(Probe):
     reads = ("View-Only Configuration",)
     diagnosis = RuleDiagnosis(
         station=Station.FORWARD,
-        explains=causes(*BLOCKS.values(), LOST),
+        explains=frozenset({*BLOCKS.values(), LOST}),
     )
 
     async def inspect(self, ctx: StepContext) -> Finding:
@@ -70,7 +71,7 @@ class TransportRules(Probe):
             return self.ok(Text("seen.no_rule"))
         return self.possible(
             _may_match(maybe),
-            cause="transport_rule_may_block",
+            cause=Cause.TRANSPORT_RULE_MAY_BLOCK,
             signals=Signals(proven=True),
         )
 

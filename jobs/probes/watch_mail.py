@@ -12,9 +12,9 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from jobs.causes.cause import Cause
 from jobs.channel.traced_mail import evidence_of, newest_delivered
 from jobs.clock import now
-from jobs.clouds.cause_codes import own_cause
 from jobs.clouds.errors import CloudError
 from jobs.contact_center.tasks import Tasks
 from jobs.engine.context import StepContext
@@ -30,7 +30,7 @@ from jobs.probes._trace_reason import Why, why
 from jobs.probes.contact_center import GRACE, came_of, only_app, read_tasks
 from jobs.probes.traces import BACK
 
-MISSING = own_cause("watch_mail_missing")
+MISSING = Cause.WATCH_MAIL_MISSING
 PASSED = {
     Station.MAILBOX: ("arrivals", "copies"),
     Station.FORWARD: ("copies",),
@@ -187,7 +187,7 @@ def _explained(station: Station, told: Why) -> tuple[Station, str]:
     The trace of a copy may show them more exactly.
     """
     if station is not Station.FORWARD:
-        return station, "no_task" if station is Station.CONNECT else told.cause
+        return station, Cause.NO_TASK if station is Station.CONNECT else told.cause
     cause = told.cause or cause_of_copy(told.words) or LOST
     return Station.CONNECT if cause in AT_CONNECT else station, cause
 

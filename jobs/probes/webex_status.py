@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from urllib.parse import urlsplit
 
-from jobs.clouds.cause_codes import causes
+from jobs.causes.cause import Cause
 from jobs.clouds.errors import CloudError
 from jobs.contact_center.incidents import webex_incidents
 from jobs.engine.context import StepContext
@@ -25,12 +25,14 @@ class WebexStatus(Probe):
     diagnosis = Diagnosis(
         access=Access.NONE,
         station=Station.CONNECT,
-        explains=causes(
-            "no_task",
-            "connect_smtp_failed",
-            "connect_send_failed",
-            "connect_not_reached",
-            "webex_unavailable",
+        explains=frozenset(
+            {
+                Cause.NO_TASK,
+                Cause.CONNECT_SMTP_FAILED,
+                Cause.CONNECT_SEND_FAILED,
+                Cause.CONNECT_NOT_REACHED,
+                Cause.WEBEX_UNAVAILABLE,
+            }
         ),
     )
 
@@ -49,4 +51,4 @@ class WebexStatus(Probe):
             found = await webex_incidents(ctx.settings)
         except CloudError:
             return self.skipped(Text("skipped.status_page"))
-        return health_finding(self, found, "webex_incident")
+        return health_finding(self, found, Cause.WEBEX_INCIDENT)

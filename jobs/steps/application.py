@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import replace
 from typing import Any
 
+from jobs.causes.cause import Cause
 from jobs.channel.email_app import (
     ADOPT,
     OURS,
@@ -29,7 +30,6 @@ from jobs.channel.email_app import (
 )
 from jobs.channel.hand_made import is_by_hand
 from jobs.channel.in_use import channels_with_app
-from jobs.clouds.cause_codes import causes
 from jobs.clouds.json_values import text_of
 from jobs.engine.context import StepContext
 from jobs.engine.diagnosis import Diagnosis
@@ -49,8 +49,8 @@ from jobs.model import Change, Evidence, Finding, Reason, RunKind, Scope, State,
 from jobs.runs.run import RecordedChange
 
 BY_HAND = "by_hand"
-ADDRESSES = causes("redirect_uri_mismatch", "reply_address_missing", *OTHERS.values())
-DEACTIVATED = causes("app_deactivated", "app_disabled")
+ADDRESSES = frozenset({Cause.REDIRECT_URI_MISMATCH, Cause.REPLY_ADDRESS_MISSING, *OTHERS.values()})
+DEACTIVATED = frozenset({Cause.APP_DEACTIVATED, Cause.APP_DISABLED})
 SEEN = {"spa": "seen.redirects_spa", "publicClient": "seen.redirects_public"}
 Json = dict[str, Any]
 
@@ -58,7 +58,7 @@ Json = dict[str, Any]
 class AppDiagnosis(Diagnosis):
     """Diagnosis of the app registration, which depends on the app's own problem."""
 
-    def causes_elsewhere(self, cause: str) -> frozenset[str]:
+    def causes_elsewhere(self, cause: str) -> frozenset[Cause]:
         """Return the causes in other steps that ``cause`` explains.
 
         A missing app explains every refusal. A redirect URI that is missing or on another platform
@@ -78,25 +78,27 @@ class Application(Undoable):
     group = "entra"
     carries_answers = True
     undo_note = True
-    deleted_cause = "app_deleted_meanwhile"
+    deleted_cause = Cause.APP_DELETED_MEANWHILE
     needs = ("addresses", "permissions", "tenant")
     reads = ("Application.Read.All",)
     writes = ("Application.ReadWrite.All",)
     diagnosis = AppDiagnosis(
         explains=ADDRESSES
-        | causes(
-            "app_not_found",
-            "permission_not_declared",
-            "app_misconfigured",
-            "permission_id_unknown",
-            "client_secret_gone",
-            "client_secret_wrong",
-            "consent_missing",
-            "user_not_assigned",
-            "grant_invalid",
+        | frozenset(
+            {
+                Cause.APP_NOT_FOUND,
+                Cause.PERMISSION_NOT_DECLARED,
+                Cause.APP_MISCONFIGURED,
+                Cause.PERMISSION_ID_UNKNOWN,
+                Cause.CLIENT_SECRET_GONE,
+                Cause.CLIENT_SECRET_WRONG,
+                Cause.CONSENT_MISSING,
+                Cause.USER_NOT_ASSIGNED,
+                Cause.GRANT_INVALID,
+            }
         ),
         # A wider audience, and what a consent makes up for (facts/microsoft.md 1.4).
-        warnings=causes("permission_id_unknown", "permission_not_declared") | {""},
+        warnings=frozenset({Cause.PERMISSION_ID_UNKNOWN, Cause.PERMISSION_NOT_DECLARED}) | {""},
     )
 
     async def inspect(self, ctx: StepContext) -> Finding:
@@ -116,7 +118,7 @@ class Application(Undoable):
         if not gone:
             return found
         seen = Text("seen.app_replaced", {"client_id": found.facts["client_id"], "gone": gone})
-        return self.wrong(seen, cause="app_not_found", facts=found.facts)
+        return self.wrong(seen, cause=Cause.APP_NOT_FOUND, facts=found.facts)
 
     def plan(self, ctx: StepContext, finding: Finding) -> tuple[Change, ...]:
         """Plan one upsert by ``uniqueName``, or one update of the existing app.
@@ -194,10 +196,12 @@ class Application(Undoable):
 
     def _judged(self, ctx: StepContext, app: Json | None, unknown: str) -> Finding:
         if app is None:
-            return self.wrong(Reason.ABSENT, cause="app_not_found")
+            return self.wrong(Reason.ABSENT, cause=Cause.APP_NOT_FOUND)
         facts = _facts(app, unknown)
         if app.get("isDisabled"):
-            return self.wrong(Text("seen.app_deactivated"), cause="app_deactivated", facts=facts)
+            return self.wrong(
+                Text("seen.app_deactivated"), cause=Cause.APP_DEACTIVATED, facts=facts
+            )
         if self._is_to_be_adopted(ctx, facts):
             return self.wrong(Text("seen.by_hand", {"name": facts["app_name"]}), facts=facts)
         return self._compared(ctx, app, unknown, facts)
@@ -242,12 +246,12 @@ class Application(Undoable):
         """
         if not is_by_hand(ctx) and not declares(app, *smtp_send_permission(ctx)):
             return self.wrong(
-                Text("seen.not_declared"), cause="permission_not_declared", facts=facts
+                Text("seen.not_declared"), cause=Cause.PERMISSION_NOT_DECLARED, facts=facts
             )
         if unknown:
             return self.wrong(
                 Text("seen.permission_unknown", {"ids": unknown}),
-                cause="permission_id_unknown",
+                cause=Cause.PERMISSION_ID_UNKNOWN,
                 facts=facts,
             )
         return None
@@ -349,9 +353,9 @@ def _facts(app: Json, unknown: str) -> dict[str, str]:
     return facts | {name: value for name, value in optional.items() if value}
 
 
-def _cause_without(app: Json) -> str:
+def _cause_without(app: Json) -> Cause:
     """Return the cause of a missing redirect URI: the app has other URIs, or none at all."""
-    return "redirect_uri_mismatch" if redirect_uris(app) else "reply_address_missing"
+    return Cause.REDIRECT_URI_MISMATCH if redirect_uris(app) else Cause.REPLY_ADDRESS_MISSING
 
 
 def _missing_uris(ctx: StepContext, app: Json) -> list[str]:

@@ -8,10 +8,10 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
+from jobs.causes.cause import Cause
 from jobs.channel.email_app import find_app, gone_client_id, secrets_of
 from jobs.channel.hand_made import is_by_hand
 from jobs.clock import now, parse
-from jobs.clouds.cause_codes import causes
 from jobs.clouds.errors import Forbidden, NotFound, Rejected
 from jobs.clouds.json_values import text_of
 from jobs.engine.context import StepContext
@@ -50,7 +50,7 @@ ENOUGH = timedelta(days=30)
 
 If the tenant allows less than three months, this time is a third of the lifetime.
 """
-FORBIDDEN = "secret_forbidden_by_policy"
+FORBIDDEN = Cause.SECRET_FORBIDDEN_BY_POLICY
 PLANNED = frozenset({RunKind.SETUP, RunKind.FIX})
 MOST_NAMED = 3
 """Maximum number of unrecorded secrets that a plan names."""
@@ -68,7 +68,7 @@ class ClientSecret(Undoable):
     carries_answers = True
     irreversible = True
     undo_note = True
-    deleted_cause = "secret_deleted_meanwhile"
+    deleted_cause = Cause.SECRET_DELETED_MEANWHILE
     inspect_unmet = True  # the tenant's policy also matters for an app that does not exist yet
     needs = ("application",)
     after = ("mail_send", "implicit_grant")
@@ -77,7 +77,9 @@ class ClientSecret(Undoable):
     repeat_on = LOST
     diagnosis = Diagnosis(
         caused_by=("application",),
-        explains=causes("client_secret_expired", "client_secret_wrong", "client_secret_missing"),
+        explains=frozenset(
+            {Cause.CLIENT_SECRET_EXPIRED, Cause.CLIENT_SECRET_WRONG, Cause.CLIENT_SECRET_MISSING}
+        ),
     )
 
     async def inspect(self, ctx: StepContext) -> Finding:
@@ -133,7 +135,9 @@ class ClientSecret(Undoable):
         A channel that was proven or made by hand had a secret before, so its secret counts as gone.
         """
         gone = is_by_hand(ctx) or ctx.channels.record(ctx.channel.mailbox) is not None
-        found = self.wrong(Reason.ABSENT, cause="client_secret_gone" if gone else "", facts=renewal)
+        found = self.wrong(
+            Reason.ABSENT, cause=Cause.CLIENT_SECRET_GONE if gone else "", facts=renewal
+        )
         return (
             replace(found, seen=Text("seen.secrets_forbidden"), reason=None, cause=FORBIDDEN)
             if rules.forbidden
@@ -145,7 +149,7 @@ class ClientSecret(Undoable):
     ) -> Finding:
         expired = self.wrong(
             Text("seen.secret_expired", _day(secret)),
-            cause="client_secret_expired",
+            cause=Cause.CLIENT_SECRET_EXPIRED,
             facts=renewal,
             signals=Signals(since=end_of(secret)),
         )
@@ -174,7 +178,7 @@ class ClientSecret(Undoable):
         if not self._ends_soon(ctx, secret, datetime.fromisoformat(renewal["renew_until"])):
             return good
         soon = self.wrong(
-            Text("seen.secret", _day(secret)), cause="client_secret_expires_soon", facts=renewal
+            Text("seen.secret", _day(secret)), cause=Cause.CLIENT_SECRET_EXPIRES_SOON, facts=renewal
         )
         return (
             replace(soon, state=State.WARNING, facts=facts)

@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime
 
+from jobs.causes.cause import Cause
 from jobs.engine.context import StepContext
 from jobs.engine.step import Step
 from jobs.microsoft.sign_in_log import SignInRow
@@ -103,7 +104,7 @@ class Token(_Filled):
             return replace(self._still_open(ctx, row.meaning.cause), evidence=(evidence,))
         if not generated.is_the_logins(ctx, row):
             evidence = Evidence("entra", row.user)
-            return replace(self._still_open(ctx, "wrong_mailbox_user"), evidence=(evidence,))
+            return replace(self._still_open(ctx, Cause.WRONG_MAILBOX_USER), evidence=(evidence,))
         seen = Text("seen.token_in_log", {"at": minute_of(row.at)})
         return self.ok(seen, facts={generated.AT: row.at.isoformat()})
 

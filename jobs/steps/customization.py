@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import replace
 
+from jobs.causes.cause import Cause
 from jobs.clouds.errors import Forbidden
 from jobs.engine.context import StepContext
 from jobs.engine.diagnosis import Diagnosis
@@ -67,7 +68,7 @@ class Customization(Step):
         return replace(unneeded, state=State.WARNING) if ctx.run.kind is RunKind.CHECK else unneeded
 
     def _needed(self, seen: Text | Reason) -> Finding:
-        return replace(self.wrong(seen, cause="customization_needed"), values={"enabled": "no"})
+        return replace(self.wrong(seen, cause=Cause.CUSTOMIZATION_NEEDED), values={"enabled": "no"})
 
     def plan(self, ctx: StepContext, finding: Finding) -> tuple[Change, ...]:
         """Plan the one change that affects the whole tenant: its customization."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+from jobs.causes.cause import Cause
 from jobs.channel.mailbox import delegate_of
-from jobs.clouds.cause_codes import causes
 from jobs.clouds.json_values import text_of
 from jobs.engine.context import StepContext
 from jobs.engine.diagnosis import Diagnosis
@@ -16,9 +16,9 @@ from jobs.model import Finding, RunKind, State, Text, Turn
 from jobs.runs.run import Run
 from jobs.steps.mailbox_user import licensed, sign_in_blocked
 
-UNKNOWN = "delegate_unknown"
+UNKNOWN = Cause.DELEGATE_UNKNOWN
 """Cause if nobody has named the delegate. A card then asks for the address."""
-ASKED = causes(UNKNOWN, "delegate_not_found")
+ASKED = frozenset({UNKNOWN, Cause.DELEGATE_NOT_FOUND})
 """Causes that end when a person types the delegate's address."""
 
 
@@ -36,14 +36,16 @@ class Delegate(Step):
     needs = ("mailbox_user",)
     reads = ("User.Read.All",)
     shown_in = "mailbox_user"
-    doubted_by = causes("smtp_login_blocked", "smtp_refused", "smtp_token_refused")
+    doubted_by = frozenset({Cause.SMTP_LOGIN_BLOCKED, Cause.SMTP_REFUSED, Cause.SMTP_TOKEN_REFUSED})
     diagnosis = Diagnosis(
-        explains=causes(
-            "account_disabled",
-            "licence_missing",
-            "smtp_token_refused",
-            "smtp_login_blocked",
-            "smtp_refused",
+        explains=frozenset(
+            {
+                Cause.ACCOUNT_DISABLED,
+                Cause.LICENCE_MISSING,
+                Cause.SMTP_TOKEN_REFUSED,
+                Cause.SMTP_LOGIN_BLOCKED,
+                Cause.SMTP_REFUSED,
+            }
         )
     )
 
@@ -59,7 +61,9 @@ class Delegate(Step):
             return self._nobody_named(ctx)
         user = await ctx.graph.user(name)
         if user is None:
-            return self._asked(ctx, Text("seen.nobody", {"mailbox": name}), "delegate_not_found")
+            return self._asked(
+                ctx, Text("seen.nobody", {"mailbox": name}), Cause.DELEGATE_NOT_FOUND
+            )
         return self._judged(ctx, user, name)
 
     def _judged(self, ctx: StepContext, user: dict[str, Any], name: str) -> Finding:
@@ -67,9 +71,13 @@ class Delegate(Step):
         upn = text_of(user, "userPrincipalName") or name
         facts, values = {"delegate": upn, "delegate_id": promised(user, "id")}, {"upn": upn}
         if sign_in_blocked(user):
-            return self.wrong(Text("seen.disabled", values), cause="account_disabled", facts=facts)
+            return self.wrong(
+                Text("seen.disabled", values), cause=Cause.ACCOUNT_DISABLED, facts=facts
+            )
         if not licensed(user):
-            return self.wrong(Text("seen.no_licence", values), cause="licence_missing", facts=facts)
+            return self.wrong(
+                Text("seen.no_licence", values), cause=Cause.LICENCE_MISSING, facts=facts
+            )
         seen = Text("seen.delegate", {"user": upn, "mailbox": ctx.channel.mailbox})
         return self.ok(seen, facts=facts)
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from jobs.causes.cause import Cause
 from jobs.channel.hand_made import is_by_hand
 from jobs.channel.mailbox import mailbox_row
 from jobs.channel.redirects import redirected_to, through
-from jobs.clouds.cause_codes import causes
 from jobs.clouds.errors import Forbidden, NotFound, Rejected
 from jobs.engine.context import StepContext
 from jobs.engine.diagnosis import Diagnosis
@@ -31,8 +31,8 @@ class Forwarding(Undoable):
     reads = ("View-Only Recipients",)
     writes = ("Mail Recipients",)
     diagnosis = Diagnosis(
-        explains=causes("mail_not_delivered"),
-        warnings=causes("copy_differs"),
+        explains=frozenset({Cause.MAIL_NOT_DELIVERED}),
+        warnings=frozenset({Cause.COPY_DIFFERS}),
         station=Station.FORWARD,
     )
 
@@ -56,11 +56,11 @@ class Forwarding(Undoable):
             return self._judged_detour(ctx, await through(ctx, internal), "seen.forwarding_contact")
         if smtp:
             seen = Text("seen.forwards_to", {"address": smtp})
-            return None if wanted else self.possible(seen, cause="not_forwarded")
+            return None if wanted else self.possible(seen, cause=Cause.NOT_FORWARDED)
         try:
             found = await redirected_to(ctx)
         except (Forbidden, NotFound, Rejected):
-            return self.possible(Reason.ABSENT, cause="not_forwarded")
+            return self.possible(Reason.ABSENT, cause=Cause.NOT_FORWARDED)
         return self._judged_detour(ctx, found, "seen.forwarding_rule")
 
     def _judged_detour(self, ctx: StepContext, address: str, key: str) -> Finding | None:
@@ -70,11 +70,11 @@ class Forwarding(Undoable):
 
     def _judged(self, ctx: StepContext, smtp: str, internal: str, *, keeps: bool) -> Finding:
         if internal:
-            return self.wrong(_overridden(ctx, internal, smtp), cause="forwarding_address_wins")
+            return self.wrong(_overridden(ctx, internal, smtp), cause=Cause.FORWARDING_ADDRESS_WINS)
         if not smtp or smtp != ctx.channel.forwarding_address.lower():
             return self.wrong(
                 Text("seen.forwards_to", {"address": smtp}) if smtp else Reason.ABSENT,
-                cause="not_forwarded",
+                cause=Cause.NOT_FORWARDED,
             )
         return self._judged_copy(ctx, keeps=keeps)
 
@@ -85,7 +85,7 @@ class Forwarding(Undoable):
         """
         if keeps is not ctx.channel.keep_copy:
             return self.wrong(
-                Text("seen.keeps_copy" if keeps else "seen.keeps_none"), cause="copy_differs"
+                Text("seen.keeps_copy" if keeps else "seen.keeps_none"), cause=Cause.COPY_DIFFERS
             )
         return self.ok(Text("seen.forwarding_keeps" if keeps else "seen.forwarding"))
 

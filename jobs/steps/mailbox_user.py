@@ -6,8 +6,8 @@ import asyncio
 from dataclasses import replace
 from typing import Any
 
+from jobs.causes.cause import Cause
 from jobs.channel.mailbox import is_shared, mailbox_row
-from jobs.clouds.cause_codes import causes
 from jobs.clouds.errors import CloudError, Forbidden, NotFound, SignInNeeded
 from jobs.clouds.json_values import lower_of, text_of
 from jobs.engine.context import StepContext
@@ -36,22 +36,26 @@ class MailboxUser(Step):
     group = "microsoft"
     needs = ("tenant",)
     reads = ("User.Read.All", "View-Only Recipients")
-    doubted_by = causes(
-        "mail_not_delivered",
-        "not_found",
-        "smtp_login_blocked",
-        "smtp_refused",
-        "smtp_token_refused",
-        "test_mail_late",
+    doubted_by = frozenset(
+        {
+            Cause.MAIL_NOT_DELIVERED,
+            Cause.NOT_FOUND,
+            Cause.SMTP_LOGIN_BLOCKED,
+            Cause.SMTP_REFUSED,
+            Cause.SMTP_TOKEN_REFUSED,
+            Cause.TEST_MAIL_LATE,
+        }
     )
     diagnosis = Diagnosis(
-        explains=causes(
-            "account_disabled",
-            "user_unknown",
-            "licence_missing",
-            "smtp_token_refused",
-            "smtp_login_blocked",
-            "smtp_refused",
+        explains=frozenset(
+            {
+                Cause.ACCOUNT_DISABLED,
+                Cause.USER_UNKNOWN,
+                Cause.LICENCE_MISSING,
+                Cause.SMTP_TOKEN_REFUSED,
+                Cause.SMTP_LOGIN_BLOCKED,
+                Cause.SMTP_REFUSED,
+            }
         ),
         station=Station.MAILBOX,
     )
@@ -66,7 +70,7 @@ class MailboxUser(Step):
         if user is None:
             return self.wrong(
                 Text(await self._why_nobody(ctx), {"mailbox": ctx.channel.mailbox}),
-                cause="mailbox_not_found",
+                cause=Cause.MAILBOX_NOT_FOUND,
             )
         facts = _facts(ctx, user)
         if isinstance(mailbox, CloudError):
@@ -95,7 +99,7 @@ class MailboxUser(Step):
         if sign_in_blocked(user):
             seen = Text("seen.shared_blocked", {"upn": facts["upn"]})
             return self.possible(
-                seen, cause="account_disabled", facts={"shared": "blocked", **facts}
+                seen, cause=Cause.ACCOUNT_DISABLED, facts={"shared": "blocked", **facts}
             )
         return self._found(ctx, {**facts, "shared": "yes"})
 
@@ -108,7 +112,7 @@ class MailboxUser(Step):
         return self.ok(Text(key, {"upn": facts["upn"]}), facts=facts)
 
     def _unlicensed(self, upn: dict[str, str], facts: dict[str, str]) -> Finding:
-        return self.wrong(Text("seen.no_licence", upn), cause="licence_missing", facts=facts)
+        return self.wrong(Text("seen.no_licence", upn), cause=Cause.LICENCE_MISSING, facts=facts)
 
     def _without_mailbox(self, user: Json, upn: dict[str, str], facts: dict[str, str]) -> Finding:
         """Return why Exchange knows no mailbox of this user.
@@ -116,13 +120,15 @@ class MailboxUser(Step):
         In a plan ``facts`` are empty, so that the steps that need them show nothing.
         """
         if licensed(user):
-            return self.wrong(Text("seen.no_mailbox", upn), cause="mailbox_not_found", facts=facts)
+            return self.wrong(
+                Text("seen.no_mailbox", upn), cause=Cause.MAILBOX_NOT_FOUND, facts=facts
+            )
         return self._disabled(upn, facts) if sign_in_blocked(user) else self._unlicensed(upn, facts)
 
     def _disabled(self, upn: dict[str, str], facts: dict[str, str]) -> Finding:
         stopped = Signals(station=Station.ANSWER)
         return self.wrong(
-            Text("seen.disabled", upn), cause="account_disabled", facts=facts, signals=stopped
+            Text("seen.disabled", upn), cause=Cause.ACCOUNT_DISABLED, facts=facts, signals=stopped
         )
 
     def _by_the_directory(
@@ -136,7 +142,9 @@ class MailboxUser(Step):
             facts |= {"shared": "unknown"}
         if sign_in_blocked(user):
             return self.possible(
-                Text("seen.disabled", {"upn": facts["upn"]}), cause="account_disabled", facts=facts
+                Text("seen.disabled", {"upn": facts["upn"]}),
+                cause=Cause.ACCOUNT_DISABLED,
+                facts=facts,
             )
         return replace(self._unread(ctx, error), facts=facts)
 
@@ -201,7 +209,7 @@ def _with_sender(ctx: StepContext, mailbox: ExchangeRow | None, found: Finding) 
     if found.state is not State.OK or not sender.endswith(ONMICROSOFT):
         return found
     seen = Text("seen.onmicrosoft", {"address": sender})
-    return replace(found, state=State.WARNING, seen=seen, cause="sends_as_onmicrosoft")
+    return replace(found, state=State.WARNING, seen=seen, cause=Cause.SENDS_AS_ONMICROSOFT)
 
 
 def sign_in_blocked(user: Json) -> bool:

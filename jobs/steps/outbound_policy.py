@@ -9,8 +9,8 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Any
 
+from jobs.causes.cause import Cause
 from jobs.channel.mailbox import mailbox_row
-from jobs.clouds.cause_codes import causes
 from jobs.clouds.errors import AlreadyExists, CloudError, Forbidden, NotFound
 from jobs.clouds.json_values import text_of
 from jobs.engine.context import StepContext
@@ -80,11 +80,11 @@ class OutboundPolicy(Undoable):
     after = ("customization",)
     reads = ("Security Reader",)
     writes = ("Security Administrator",)
-    prerequisites = MappingProxyType({"customization_needed": "customization"})
+    prerequisites = MappingProxyType({Cause.CUSTOMIZATION_NEEDED: "customization"})
     replicates = True
     diagnosis = Diagnosis(
-        explains=causes("forwarding_blocked", "mail_not_delivered"),
-        settling={"forwarding_blocked": "forwarding_settling"},
+        explains=frozenset({Cause.FORWARDING_BLOCKED, Cause.MAIL_NOT_DELIVERED}),
+        settling={Cause.FORWARDING_BLOCKED: Cause.FORWARDING_SETTLING},
         station=Station.FORWARD,
     )
 
@@ -99,7 +99,9 @@ class OutboundPolicy(Undoable):
         if applies.unsure:
             return self._unsure(ctx, applies)
         seen = Text("seen.outbound", {"mode": applies.mode, "policy": _shown(applies)})
-        return self.ok(seen) if applies.forwards else self.wrong(seen, cause="forwarding_blocked")
+        return (
+            self.ok(seen) if applies.forwards else self.wrong(seen, cause=Cause.FORWARDING_BLOCKED)
+        )
 
     def _unsure(self, ctx: StepContext, applies: EffectivePolicy) -> Finding:
         """Return the finding for a higher rule with a group condition.
@@ -114,9 +116,9 @@ class OutboundPolicy(Undoable):
         }
         seen = Text("seen.outbound_unsure", values)
         return (
-            self.possible(seen, cause="forwarding_blocked")
+            self.possible(seen, cause=Cause.FORWARDING_BLOCKED)
             if ctx.run.kind is RunKind.CHECK
-            else self.wrong(seen, cause="forwarding_blocked")
+            else self.wrong(seen, cause=Cause.FORWARDING_BLOCKED)
         )
 
     def plan(self, ctx: StepContext, finding: Finding) -> tuple[Change, ...]:
@@ -187,7 +189,7 @@ class OutboundPolicy(Undoable):
 
     def explain_error(self, ctx: StepContext, error: CloudError) -> Finding | None:
         """Wait up to a day if Exchange says "not customized" although M5 reports success."""
-        if error.cause != "customization_needed" or ctx.run.waits.get(self.name, 0) > DAY_TRIES:
+        if error.cause != Cause.CUSTOMIZATION_NEEDED or ctx.run.waits.get(self.name, 0) > DAY_TRIES:
             return None
         return self.waits_for(
             Turn.TIME,

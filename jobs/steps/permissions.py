@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import replace
 
+from jobs.causes.cause import Cause
 from jobs.clouds.errors import CloudError, NotFound, Rejected
 from jobs.clouds.json_values import text_of
 from jobs.engine.context import StepContext
@@ -16,7 +17,7 @@ from jobs.microsoft.graph import EXCHANGE_APP_ID, GRAPH_APP_ID
 from jobs.microsoft.graph_requests import promised
 from jobs.model import Change, Finding, Scope, Text
 
-MISSING = "exchange_service_missing"
+MISSING = Cause.EXCHANGE_SERVICE_MISSING
 
 
 class Permissions(Step):
@@ -51,7 +52,7 @@ class Permissions(Step):
             "mail_send": permission_id(exchange, "Mail.Send", role=True),
         }
         if not (facts["exchange_smtp_send"] or facts["graph_smtp_send"]):
-            return self.wrong(Text("seen.no_smtp_send"), cause="permission_id_unknown")
+            return self.wrong(Text("seen.no_smtp_send"), cause=Cause.PERMISSION_ID_UNKNOWN)
         return self.ok(Text("seen.permissions"), facts=facts)
 
     def plan(self, ctx: StepContext, finding: Finding) -> tuple[Change, ...]:

@@ -9,22 +9,24 @@ from dataclasses import replace
 from datetime import timedelta
 
 from jobs.access import mailbox_login
+from jobs.causes.cause import Cause
 from jobs.channel.mailbox import SIGNED_IN, login_name, other_names
 from jobs.clock import now
-from jobs.clouds.cause_codes import causes
 from jobs.engine.context import StepContext
 from jobs.engine.step import Step
 from jobs.mail.smtp_login import BUSY, SmtpProbe, login_with
 from jobs.model import Finding, Text, Turn
 from jobs.storage.vault import Sealed
 
-SPREADS = causes(
-    "smtp_auth_off_for_mailbox",
-    "smtp_auth_off_for_tenant",
-    "smtp_token_refused",
-    "smtp_login_blocked",
+SPREADS = frozenset(
+    {
+        Cause.SMTP_AUTH_OFF_FOR_MAILBOX,
+        Cause.SMTP_AUTH_OFF_FOR_TENANT,
+        Cause.SMTP_TOKEN_REFUSED,
+        Cause.SMTP_LOGIN_BLOCKED,
+    }
 )
-PASSES = BUSY | causes("smtp_unreachable", "timed_out")
+PASSES = BUSY | frozenset({Cause.SMTP_UNREACHABLE, Cause.TIMED_OUT})
 """Causes that say nothing about the login and may end by themselves.
 
 The login is retried several times before anybody is asked (facts/microsoft.md 4.1).

@@ -11,7 +11,6 @@ from datetime import datetime, timedelta
 from jobs.access import mailbox_login
 from jobs.channel.email_app import OWN_SECRET
 from jobs.clock import now
-from jobs.clouds.cause_codes import causes
 from jobs.engine.context import StepContext
 from jobs.engine.undoable import Undoable
 from jobs.microsoft.secret_lifetime import expiry
@@ -21,8 +20,6 @@ from jobs.steps._app_secrets import LOOKS_S, labelled, remove, remove_orphans, t
 from jobs.storage.vault import Sealed
 
 LABEL = "Webex email bot, rehearsal and check"
-(OWN_SECRET_REFUSED,) = causes("own_secret_refused")
-"""Cause of a rehearsal whose sign-in Microsoft refused because of the bot's own secret."""
 
 
 class CheckSecret(Undoable):

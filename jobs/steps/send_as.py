@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
-from jobs.clouds.cause_codes import causes
+from jobs.causes.cause import Cause
 from jobs.clouds.json_values import lower_of
 from jobs.engine.context import StepContext
 from jobs.engine.diagnosis import Diagnosis
@@ -36,7 +36,7 @@ class SendAs(Undoable):
     shown_in = "smtp_auth"
     reads = ("View-Only Recipients",)
     writes = ("Mail Recipients",)
-    diagnosis = Diagnosis(explains=causes("send_as_denied"), disproved_by=("answers",))
+    diagnosis = Diagnosis(explains=frozenset({Cause.SEND_AS_DENIED}), disproved_by=("answers",))
 
     async def inspect(self, ctx: StepContext) -> Finding:
         """Read the Send As right of the delegate.
@@ -49,9 +49,9 @@ class SendAs(Undoable):
         if await _has(ctx, delegate):
             seen = Text("seen.send_as", {"user": delegate})
             return replace(self.ok(seen), values={delegate: "yes"})
-        missing = self.wrong(Reason.ABSENT, cause="send_as_missing")
+        missing = self.wrong(Reason.ABSENT, cause=Cause.SEND_AS_MISSING)
         if ctx.run.kind is RunKind.CHECK and await _others_have(ctx):
-            missing = self.possible(Text("seen.send_as_others"), cause="send_as_missing")
+            missing = self.possible(Text("seen.send_as_others"), cause=Cause.SEND_AS_MISSING)
         return replace(missing, values={delegate: ""})
 
     def _without_delegate(self, ctx: StepContext) -> Finding:

@@ -9,9 +9,9 @@ import asyncio
 from collections.abc import Iterable
 from dataclasses import replace
 
+from jobs.causes.cause import Cause
 from jobs.channel.email_app import Json, app_of_run, foreign_content
 from jobs.channel.mailbox import may_be_shared
-from jobs.clouds.cause_codes import causes
 from jobs.clouds.json_values import lower_of, text_of
 from jobs.engine.context import StepContext
 from jobs.engine.diagnosis import Diagnosis
@@ -48,12 +48,14 @@ class ServicePrincipal(Undoable):
     reads = ("Application.Read.All", "User.Read.All")
     writes = ("Application.ReadWrite.All",)
     diagnosis = Diagnosis(
-        explains=causes(
-            "app_not_found",
-            "app_disabled",
-            "user_not_assigned",
-            "service_principal_not_ready",
-            "consent_missing",
+        explains=frozenset(
+            {
+                Cause.APP_NOT_FOUND,
+                Cause.APP_DISABLED,
+                Cause.USER_NOT_ASSIGNED,
+                Cause.SERVICE_PRINCIPAL_NOT_READY,
+                Cause.CONSENT_MISSING,
+            }
         ),
         disproved_by=("smtp_login",),
     )
@@ -66,7 +68,7 @@ class ServicePrincipal(Undoable):
         principal = await ctx.graph.service_principal(ctx.fact("client_id"), with_roles=ctx.many)
         if principal is None:
             return replace(
-                self.wrong(Reason.ABSENT, cause="service_principal_missing"),
+                self.wrong(Reason.ABSENT, cause=Cause.SERVICE_PRINCIPAL_MISSING),
                 values=_values(None),
             )
         sp_id = promised(principal, "id")
@@ -85,12 +87,12 @@ class ServicePrincipal(Undoable):
         if status.lower() not in NOT_DISABLED:
             return self.wrong(
                 Text("seen.app_by_microsoft", {"status": status}),
-                cause="app_disabled_by_microsoft",
+                cause=Cause.APP_DISABLED_BY_MICROSOFT,
                 facts=judged.facts,
             )
         if principal.get("isDisabled"):
             return self.wrong(
-                Text("seen.app_deactivated"), cause="app_deactivated", facts=judged.facts
+                Text("seen.app_deactivated"), cause=Cause.APP_DEACTIVATED, facts=judged.facts
             )
         return None
 
@@ -98,17 +100,21 @@ class ServicePrincipal(Undoable):
         shut = _named({ENABLED: disabled, ASSIGNMENT: lets_in is State.WRONG})
         if disabled:
             return self.wrong(
-                Text("seen.sp_disabled"), cause="app_disabled", facts={"sp_id": sp_id, "shut": shut}
+                Text("seen.sp_disabled"),
+                cause=Cause.APP_DISABLED,
+                facts={"sp_id": sp_id, "shut": shut},
             )
         if lets_in is State.WRONG:
             return self.wrong(
                 Text("seen.sp_assignment"),
-                cause="user_not_assigned",
+                cause=Cause.USER_NOT_ASSIGNED,
                 facts={"sp_id": sp_id, "shut": shut},
             )
         if lets_in is State.POSSIBLE:
             return self.possible(
-                Text("seen.sp_assigned_others"), cause="user_not_assigned", facts={"sp_id": sp_id}
+                Text("seen.sp_assigned_others"),
+                cause=Cause.USER_NOT_ASSIGNED,
+                facts={"sp_id": sp_id},
             )
         return self.ok(Text("seen.service_principal"), facts={"sp_id": sp_id})
 

@@ -9,8 +9,8 @@ import asyncio
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
+from jobs.causes.cause import Cause
 from jobs.channel.mailbox import mailbox_row
-from jobs.clouds.cause_codes import causes
 from jobs.clouds.errors import CloudError
 from jobs.engine.context import StepContext
 from jobs.engine.diagnosis import Diagnosis
@@ -50,14 +50,17 @@ class SmtpAuth(Undoable):
     reads = ("View-Only Recipients", "View-Only Configuration")
     writes = ("Mail Recipients",)
     diagnosis = Diagnosis(
-        explains=causes(
-            "smtp_auth_off_for_mailbox",
-            "smtp_auth_off_for_tenant",
-            "smtp_token_refused",
-            "smtp_login_blocked",
+        explains=frozenset(
+            {
+                Cause.SMTP_AUTH_OFF_FOR_MAILBOX,
+                Cause.SMTP_AUTH_OFF_FOR_TENANT,
+                Cause.SMTP_TOKEN_REFUSED,
+                Cause.SMTP_LOGIN_BLOCKED,
+            }
         ),
         settling=dict.fromkeys(
-            ("smtp_auth_off_for_mailbox", "smtp_auth_off_for_tenant"), "smtp_auth_settling"
+            (Cause.SMTP_AUTH_OFF_FOR_MAILBOX, Cause.SMTP_AUTH_OFF_FOR_TENANT),
+            Cause.SMTP_AUTH_SETTLING,
         ),
     )
 
@@ -80,9 +83,11 @@ class SmtpAuth(Undoable):
                 _seen(ctx, mailbox, "smtp_inherits_on" if own[mailbox] is None else "smtp_on")
             )
         if own[mailbox]:
-            return self.wrong(_seen(ctx, mailbox, "smtp_off"), cause="smtp_auth_off_for_mailbox")
+            return self.wrong(
+                _seen(ctx, mailbox, "smtp_off"), cause=Cause.SMTP_AUTH_OFF_FOR_MAILBOX
+            )
         return self.wrong(
-            _seen(ctx, mailbox, "smtp_inherits_off"), cause="smtp_auth_off_for_tenant"
+            _seen(ctx, mailbox, "smtp_inherits_off"), cause=Cause.SMTP_AUTH_OFF_FOR_TENANT
         )
 
     def plan(self, ctx: StepContext, finding: Finding) -> tuple[Change, ...]:

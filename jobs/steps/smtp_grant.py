@@ -9,9 +9,9 @@ import asyncio
 from collections.abc import Mapping
 from dataclasses import replace
 
+from jobs.causes.cause import Cause
 from jobs.channel.granted import grants_of_app
 from jobs.channel.hand_made import is_by_hand
-from jobs.clouds.cause_codes import causes
 from jobs.clouds.errors import AlreadyExists
 from jobs.clouds.json_values import lower_of, text_of
 from jobs.engine.context import StepContext
@@ -43,8 +43,13 @@ class SmtpGrant(Undoable):
     reads = ("Directory.Read.All",)
     writes = ("DelegatedPermissionGrant.ReadWrite.All",)
     diagnosis = Diagnosis(
-        explains=causes(
-            "consent_missing", "consent_declined", "admin_consent_required", "smtp_token_refused"
+        explains=frozenset(
+            {
+                Cause.CONSENT_MISSING,
+                Cause.CONSENT_DECLINED,
+                Cause.ADMIN_CONSENT_REQUIRED,
+                Cause.SMTP_TOKEN_REFUSED,
+            }
         )
     )
 
@@ -57,7 +62,9 @@ class SmtpGrant(Undoable):
             "seen.smtp_grant" if known else "seen.smtp_grant_delegate",
             {"user": ctx.fact("delegate") or ctx.fact("upn")},
         )
-        found = self.wrong(Reason.ABSENT, cause="consent_missing") if missing else self.ok(granted)
+        found = (
+            self.wrong(Reason.ABSENT, cause=Cause.CONSENT_MISSING) if missing else self.ok(granted)
+        )
         return replace(found, values=self._values(ctx, grants, _marks(ctx)))
 
     def plan(self, ctx: StepContext, finding: Finding) -> tuple[Change, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from jobs.causes.cause import Cause
 from jobs.clouds.errors import Forbidden, NotFound, Rejected
 from jobs.clouds.json_values import lower_of
 from jobs.engine.context import StepContext
@@ -34,7 +35,7 @@ class Tenant(Step):
         if not domains:
             return self.ok(Text("seen.tenant_unread", values))
         if ctx.channel.domain not in domains:
-            return self.wrong(Text("seen.other_tenant", values), cause="wrong_tenant")
+            return self.wrong(Text("seen.other_tenant", values), cause=Cause.WRONG_TENANT)
         return self.ok(Text("seen.tenant", values))
 
 

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from functools import partial
 from itertools import filterfalse
 
+from jobs.causes.cause import Cause
 from jobs.channel.mailbox import own_addresses
 from jobs.channel.traced_mail import evidence_of, newest_delivered
 from jobs.clock import now
@@ -35,7 +36,7 @@ After that time the mail is sent again, with the same Message-ID.
 """
 CLOCKS = timedelta(seconds=2)
 """Tolerance for trace times, which are in whole seconds, and for two slightly different clocks."""
-OVERDUE, FROM_ITSELF = "test_mail_late", "test_mail_from_itself"
+OVERDUE, FROM_ITSELF = Cause.TEST_MAIL_LATE, Cause.TEST_MAIL_FROM_ITSELF
 FAILED = frozenset({TraceStatus.FAILED, TraceStatus.QUARANTINED, TraceStatus.FILTERED_AS_SPAM})
 
 
@@ -179,7 +180,7 @@ class TestMail(Step):
         words = await ctx.trace().details(row)
         cause = _cause(ctx, row, words)
         facts = _facts(subject_of(ctx), arrived)
-        spreading = cause == "forwarding_blocked" and _policy_spreads(ctx)
+        spreading = cause == Cause.FORWARDING_BLOCKED and _policy_spreads(ctx)
         if spreading and self._may_send_again(ctx):
             return self.wrong(Text("seen.not_sent"), cause=cause, facts=facts)
         turn = Turn.TIME if spreading else Turn.ADMINISTRATOR

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
+from jobs.causes.cause import Cause
 from jobs.checks import remedies
 from jobs.checks.check import steps_of
 from jobs.checks.verdict import Verdict, judge
@@ -23,10 +24,10 @@ EYES = {
 The steps that are read with the tenant's read access need no entry.
 """
 LOST = {
-    Eye.LOGIN: "sign_in_missing",
-    Eye.APP: "app_access_withdrawn",
-    Eye.CONNECT: "webex_key_refused",
-    Eye.TASKS: "webex_key_refused",
+    Eye.LOGIN: Cause.SIGN_IN_MISSING,
+    Eye.APP: Cause.APP_ACCESS_WITHDRAWN,
+    Eye.CONNECT: Cause.WEBEX_KEY_REFUSED,
+    Eye.TASKS: Cause.WEBEX_KEY_REFUSED,
 }
 """Reason why each kind of access has ended, if the clouds do not name a reason."""
 _GIVES = {
@@ -194,4 +195,4 @@ def _mostly_unknown(found: Mapping[str, Finding]) -> str:
     unknown = [each for each in read if _is_for_the_moment(each)]
     if len(unknown) <= len(read) * _MOST_UNKNOWN:
         return ""
-    return unknown[0].cause or "service_unavailable"
+    return unknown[0].cause or Cause.SERVICE_UNAVAILABLE

@@ -14,6 +14,7 @@ from datetime import datetime, timedelta
 
 import structlog
 
+from jobs.causes.cause import Cause
 from jobs.channel.mailbox import own_addresses
 from jobs.clock import now
 from jobs.clouds.errors import CloudError
@@ -119,7 +120,7 @@ async def send(ctx: StepContext, watched: WatchedChannel, mails: MailPlan) -> bo
         await send_test_mail(ctx.settings.probe_smtp_url, outgoing)
     except CloudError as error:
         log.warning("test mail of the watch not sent", mailbox=mailbox, cause=error.cause)
-        result = watch_mail.with_result(mail, refused=error.cause or "smtp_refused")
+        result = watch_mail.with_result(mail, refused=error.cause or Cause.SMTP_REFUSED)
     else:
         result = watch_mail.with_result(mail, sent=now())
     await asyncio.to_thread(watch_mail.save, redis, mailbox, result)

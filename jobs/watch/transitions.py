@@ -11,6 +11,7 @@ import zlib
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+from jobs.causes.cause import known
 from jobs.watch.model import (
     ChannelState,
     Incident,
@@ -21,7 +22,6 @@ from jobs.watch.model import (
     Suspicion,
     WatchedChannel,
 )
-from jobs.watch.shared import shared_name
 
 CONFIRM = timedelta(seconds=60)
 """Time from a bad look to the look that confirms it. Nobody is told before the confirmation."""
@@ -37,6 +37,7 @@ STEADY_LOOKS = 4
 BLIND_AFTER = timedelta(hours=1)
 """Time without any usable answer of the clouds after which the watch says that it cannot look."""
 NO_ANSWER = "clouds_silent"
+"""Cause of an incident that no cloud has named, so that it is in no table of causes."""
 """Reason why the watch cannot look if the clouds give no answer. It is no cause code of a cloud."""
 GROWS_BY = 2
 """Factor by which the number of affected mails must grow before it is reported again."""
@@ -236,7 +237,7 @@ def _continued(
         ended=None,
         fixed_by="",
         flaps=incident.flaps + 1,
-        shared=shared_name(watched, outcome.cause),
+        shared=_shared_name(watched, outcome.cause),
     )
     return with_news(again, NewsKind.FLAPS, at)
 
@@ -253,7 +254,7 @@ def _opened(present: Present, state: ChannelState, outcome: LookOutcome, at: dat
         since=min(outcome.since or noticed, noticed),
         noticed=noticed,
         confirmed=at,
-        shared=shared_name(present.watched, outcome.cause),
+        shared=_shared_name(present.watched, outcome.cause),
     )
     return with_news(_with_outcome(incident, outcome), NewsKind.BEGAN, at)
 
@@ -269,7 +270,7 @@ def _changed(
     known = replace(
         _with_outcome(incident, outcome),
         blind_since=None,
-        shared=shared_name(watched, outcome.cause),
+        shared=_shared_name(watched, outcome.cause),
     )
     return with_news(known, NewsKind.SEES_AGAIN if sees_again else NewsKind.WORSE, at)
 
@@ -309,3 +310,13 @@ def next_round(at: datetime, group: str, interval: timedelta) -> datetime:
     length = interval.total_seconds()
     place = zlib.crc32(group.encode()) / 2**32 * length
     return at + timedelta(seconds=length - (at.timestamp() - place) % length)
+
+
+def _shared_name(watched: WatchedChannel, cause: str) -> str:
+    """Return a name that is equal for all channels that share this cause.
+
+    It is empty for a cause that concerns only this channel.
+    """
+    shared = "everybody" if cause == NO_ANSWER else known(cause).shared
+    whose = {"everybody": "everybody", "tenant": f"tenant/{watched.group}"}.get(shared)
+    return f"{whose}/{cause}" if whose else ""

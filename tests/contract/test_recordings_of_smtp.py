@@ -18,7 +18,7 @@ from typing import Any
 import httpx
 import pytest
 
-from jobs.clouds.cause_codes import CAUSE_CODES
+from jobs.causes.cause import CAUSES
 from jobs.clouds.error_texts.reader import read
 from jobs.clouds.errors import CloudError
 from jobs.mail.send import OutgoingMail, send_test_mail
@@ -148,7 +148,7 @@ async def test_smtp_is_read(certificates: Tls, recorded: Json):
             with pytest.raises(CloudError) as failed:
                 await send_test_mail(f"smtp://localhost:{port}", MAIL)
             cause, reply = failed.value.cause, f"{failed.value.status} {failed.value.message}"
-    assert cause in CAUSE_CODES
+    assert cause in CAUSES
     assert expect.get("cause", cause) == cause
     assert reply == last_of(recorded)
     code, _, words = last_of(recorded).partition(" ")

@@ -15,7 +15,7 @@ from bot.cards.presenters import plan_addresses, plan_people
 from bot.cards.presenters._common import code_of, texts_of
 from bot.cards.presenters.card_state import THREAD, DesiredCard, desired_card
 from bot.services import Services
-from jobs.clouds.turns import who_acts
+from jobs.causes.cause import known
 from jobs.microsoft.roles import lacks_all
 from jobs.model import Change, Finding, RunKind, Scope, State, Text, Turn, minute_of
 from jobs.next_action import (
@@ -139,7 +139,7 @@ def _all_named(told: FixBrief) -> tuple[Text, ...]:
 
 def _turn(told: FixBrief) -> Turn:
     """Return the role that acts on the first cause that no plan changes, or nobody without one."""
-    return who_acts(told.manual_causes[0]) if told.manual_causes else Turn.NOBODY
+    return known(told.manual_causes[0]).acts if told.manual_causes else Turn.NOBODY
 
 
 def _named(cause: str, at: datetime) -> Text:

@@ -16,12 +16,12 @@ from bot.cards.presenters._common import ended_at, is_ok, known_text, problem_fi
 from bot.cards.presenters.card_state import DesiredCard, desired_card, posted_card
 from bot.cards.presenters.verdict_extras import stop_of
 from bot.services import Services
+from jobs.causes.cause import page_of
 from jobs.checks import check, more_access, remedies
 from jobs.checks.discovering import open_questions
 from jobs.checks.gaps import gaps
 from jobs.checks.verdict import MAIL_PATH, Verdict, has_overdue_mail, judge, proves
 from jobs.clock import now
-from jobs.clouds.learn_more import page_of
 from jobs.engine.step import Step
 from jobs.model import (
     Access,

@@ -7,6 +7,7 @@ from datetime import datetime
 
 from adaptive_cards.views import ChangeLine, Damage, Proof
 from bot.cards.presenters._common import is_ok, known_text
+from jobs.causes.cause import Cause
 from jobs.checks.verdict import MAIL_PATH, Verdict
 from jobs.clock import parse
 from jobs.model import NO_SIGNALS, Finding, Signals, Station, Text
@@ -23,11 +24,11 @@ The earliest step on the mail path comes first.
 CHANGES = "connect_changes"
 """Step whose suspected changes have a section of their own on the card."""
 EXPLAINED = {
-    "deleteapp": "connect_address_gone",
-    "deleteflow": "connect_flow_not_live",
-    "deleterule": "connect_flow_not_live",
-    "updaterulestatus": "connect_flow_not_live",
-    "updatewfstatusonupdaterule": "connect_flow_not_live",
+    "deleteapp": Cause.CONNECT_ADDRESS_GONE,
+    "deleteflow": Cause.CONNECT_FLOW_NOT_LIVE,
+    "deleterule": Cause.CONNECT_FLOW_NOT_LIVE,
+    "updaterulestatus": Cause.CONNECT_FLOW_NOT_LIVE,
+    "updatewfstatusonupdaterule": Cause.CONNECT_FLOW_NOT_LIVE,
 }
 """Cause inside Webex Connect that an action in the audit log explains.
 
@@ -133,7 +134,7 @@ def secret_expires(found: Mapping[str, Finding]) -> datetime | None:
 def secret_ends(found: Mapping[str, Finding]) -> datetime | None:
     """Return the end of a client secret that is to be renewed now, or None."""
     secret = found.get("client_secret")
-    if secret is None or secret.cause != "client_secret_expires_soon":
+    if secret is None or secret.cause != Cause.CLIENT_SECRET_EXPIRES_SOON:
         return None
     return _expiry(secret)
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
+from jobs.causes.cause import ENTRA_CODE_PAGE
 from jobs.clouds.error_texts import cloud_words, connect, doubts, entra, smtp
 from jobs.clouds.error_texts.cleaning import CleanText, clean
 from jobs.clouds.error_texts.reading import FoundCause, Reading, UnknownCode
@@ -20,7 +21,6 @@ from jobs.clouds.error_texts.tokens import (
     entra_tokens,
     smtp_tokens,
 )
-from jobs.clouds.learn_more import ENTRA_CODE_PAGE
 
 NDR_PAGE = "https://learn.microsoft.com/exchange/mail-flow-best-practices/non-delivery-reports-in-exchange-online/non-delivery-reports-in-exchange-online"
 """Address where Microsoft explains the codes of non-delivery reports."""

@@ -11,7 +11,7 @@ import pytest
 from adaptive_cards import Card
 from adaptive_cards.elements import link
 from adaptive_cards.locale import Locale, drawn_for, languages
-from jobs.clouds.learn_more import ENTRA_CODE_PAGE, NUMBERS, PAGES
+from jobs.causes.cause import CAUSES, page_of
 from practice.shared import ABSENT
 from practice.shared import CARDS as SCHEMA
 from practice.webex import card_schema
@@ -20,7 +20,7 @@ from tests.unit.adaptive_cards.conftest import walk
 
 IN_LANGUAGES = {"en": CARDS, **OTHERS}
 """All example cards, by language and name."""
-KNOWN = (*PAGES, *(f"{ENTRA_CODE_PAGE}{number}" for number in NUMBERS.values()))
+KNOWN = {page_of(cause) for cause in CAUSES} - {""}
 
 
 def _links(language: str) -> set[str]:

@@ -12,7 +12,7 @@ import adaptive_cards as cards
 from adaptive_cards.card import fit
 from adaptive_cards.elements import link, literal
 from adaptive_cards.texts import text
-from jobs.clouds.learn_more import page_of
+from jobs.causes.cause import page_of
 from practice.cardtext import plain
 from tests.unit.adaptive_cards.verdict_lines import POLICY, SECRET
 

@@ -10,7 +10,7 @@ from adaptive_cards.elements import link
 from adaptive_cards.escape import markdown
 from adaptive_cards.texts import text
 from adaptive_cards.views import Damage
-from jobs.clouds.learn_more import page_of
+from jobs.causes.cause import page_of
 from jobs.model import Evidence, State, Text, Turn
 from tests.unit.adaptive_cards.verdict_lines import TRACED
 from tests.unit.adaptive_cards.verdict_rows import BLOCKED, COMMANDS, Cards, Nodes, below, words

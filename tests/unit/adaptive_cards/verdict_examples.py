@@ -8,7 +8,7 @@ import adaptive_cards as cards
 from adaptive_cards.cards.channels import ChannelLine, ChannelsView
 from adaptive_cards.cards.verdict.view import Stop, VerdictView
 from adaptive_cards.views import ChangeLine, CheckLine, Proof
-from jobs.clouds.learn_more import page_of
+from jobs.causes.cause import page_of
 from jobs.model import Access, ConnectChange, Evidence, State, Station, Text, Turn, verbatim
 from tests.unit.adaptive_cards.verdict_lines import (
     AT,

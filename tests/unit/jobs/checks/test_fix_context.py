@@ -8,9 +8,9 @@ from datetime import timedelta
 
 import pytest
 
+from jobs.causes.cause import NEW_TOKEN
 from jobs.checks import fix_context
 from jobs.clock import now
-from jobs.clouds.turns import GENERATE
 from jobs.engine.context import StepContext
 from jobs.model import Change, Channel, Finding, Person, Scope, State, Text
 from jobs.runs.origin import Brief, FixBrief, Origin
@@ -34,7 +34,7 @@ def checked(store: RunStore, channel: Channel, asker: Person, *findings: Finding
     return store.load(run.id)
 
 
-@pytest.mark.parametrize("cause", sorted(GENERATE))
+@pytest.mark.parametrize("cause", sorted(NEW_TOKEN))
 def test_the_cause_of_the_newest_check_is_told(
     store: RunStore, channel: Channel, asker: Person, cause: str
 ):

@@ -13,7 +13,6 @@ from jobs.clouds.causes import (
     EXCHANGE_PHRASES,
     GRAPH_PHRASES,
     OAUTH,
-    REPLICATION_CAUSES,
     ErrorKind,
 )
 from jobs.clouds.error_texts.entra_words import SENTENCES
@@ -121,11 +120,6 @@ def test_the_texts_keep_the_wording_rules(kind: str):
         or not (text[0].isupper() and text[-1] in ".d")
     ]
     assert wrong == []
-
-
-def test_what_settles_is_a_cause():
-    """Every cause that the bot's own writes can bring about for some time is an existing cause."""
-    assert REPLICATION_CAUSES <= CAUSES
 
 
 def test_an_error_carries_evidence_and_reads_well():

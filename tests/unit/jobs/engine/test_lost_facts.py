@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
+from jobs.causes.cause import Cause
 from jobs.clock import now
-from jobs.clouds.cause_codes import causes
 from jobs.clouds.errors import CloudReply, NotFound
 from jobs.engine.context import StepContext
 from jobs.model import Finding, Scope, State, Turn
@@ -22,7 +22,7 @@ MISSING = NotFound("not_found", CloudReply("exchange", 404, message="couldn't be
 class Mailbox(Fact):
     """Mailbox that other steps need. A wrong state means that its license is missing."""
 
-    doubted_by = causes("not_found")
+    doubted_by = frozenset({Cause.NOT_FOUND})
 
     async def inspect(self, ctx: StepContext) -> Finding:
         """Return the next state; a wrong one has a cause, and does not contain the IDs."""

@@ -11,8 +11,8 @@ from adaptive_cards import verdict as draw
 from adaptive_cards.texts import has_text, keys, text
 from bot.cards.presenters.verdict import view
 from bot.services import Services
+from jobs.causes.cause import known
 from jobs.clock import now
-from jobs.clouds.turns import who_acts
 from jobs.model import (
     Finding,
     Signals,
@@ -226,7 +226,7 @@ def test_the_turn_is_whom_the_remedy_names(begins: str):
     }
     shown = {cause for cause in shown if not cause.startswith("id_token")}
     named = {
-        cause: who_acts(cause) for cause in shown if text(f"remedy.{cause}").startswith(begins)
+        cause: known(cause).acts for cause in shown if text(f"remedy.{cause}").startswith(begins)
     }
     others = {cause: turn for cause, turn in named.items() if turn is not BEGINS[begins]}
     assert named

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from bench.error_reports import RIGHT_FEWEST, Judged, figures, judged, reports, share_right
-from jobs.clouds.cause_codes import CAUSE_CODES
+from jobs.causes.cause import CAUSES
 
 
 @pytest.fixture(scope="module")
@@ -25,7 +25,7 @@ def test_the_reports_are_many():
 def test_the_reports_are_true():
     """Each report has a source and only known causes, and a report that is noise has no cause."""
     found = reports()
-    assert [each.id for each in found if not each.source or each.causes - CAUSE_CODES] == []
+    assert [each.id for each in found if not each.source or each.causes - CAUSES.keys()] == []
     assert [each.id for each in found if each.kind == "noise" and each.causes] == []
 
 
@@ -47,4 +47,4 @@ def test_the_figures_of_the_reports(results: list[Judged]):
 @pytest.mark.slow
 def test_every_cause_of_a_reading_is_a_cause(results: list[Judged]):
     """Every cause that the reader finds is a known one, because another would have no sentence."""
-    assert {cause for each in results for cause in (*each.certain, *each.possible)} <= CAUSE_CODES
+    assert {cause for each in results for cause in (*each.certain, *each.possible)} <= CAUSES.keys()

@@ -8,8 +8,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from jobs.clouds.causes import ENTRA
-from jobs.clouds.learn_more import ENTRA_CODE_PAGE, NUMBERS, PAGES, page_of
+from jobs.causes.cause import CAUSES, ENTRA_CODE_PAGE, page_of
 
 LISTED = tomllib.loads(
     (Path(__file__).parents[3] / "data" / "learn_more_pages.toml").read_text(encoding="utf-8")
@@ -18,7 +17,9 @@ LISTED = tomllib.loads(
 
 def test_every_page_is_in_the_list_of_the_facts():
     """A page that no fact names is not linked, and a page that nothing links is not listed."""
-    assert {each["url"] for each in LISTED} == {*PAGES, ENTRA_CODE_PAGE}
+    pages = {page_of(cause) for cause in CAUSES} - {""}
+    kinds = {ENTRA_CODE_PAGE if page.startswith(ENTRA_CODE_PAGE) else page for page in pages}
+    assert {each["url"] for each in LISTED} == kinds
 
 
 @pytest.mark.parametrize("page", LISTED, ids=lambda page: page["document"][-40:])
@@ -40,16 +41,17 @@ def test_a_page_is_the_document_of_its_fact(page: dict[str, str]):
     assert page["fact"].startswith(("microsoft.md ", "connect.md ", "recordings/"))
 
 
-@pytest.mark.parametrize("cause", NUMBERS)
+@pytest.mark.parametrize("cause", CAUSES)
 def test_the_number_of_a_cause_means_that_cause(cause: str):
     """A cause has Microsoft's page of a number only if the bot reads the number as that cause."""
-    assert ENTRA[NUMBERS[cause]].cause == cause
+    number = page_of(cause).rpartition(ENTRA_CODE_PAGE)[2]
+    assert not number.isdigit() or int(number) in CAUSES[cause].entra
 
 
-def test_a_cause_has_one_page_at_most():
-    """No cause has two pages in the table."""
-    named = [cause for causes in PAGES.values() for cause in causes] + list(NUMBERS)
-    assert sorted(named) == sorted(set(named))
+def test_a_number_means_one_cause():
+    """No AADSTS number is that of two causes."""
+    numbers = [number for entry in CAUSES.values() for number in entry.entra]
+    assert sorted(numbers) == sorted(set(numbers))
 
 
 @pytest.mark.parametrize(

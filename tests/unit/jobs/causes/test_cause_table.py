@@ -1,0 +1,99 @@
+"""Tests of the table of causes: no misspelled name gets in, and it says what the code does."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from adaptive_cards.locale import languages
+from adaptive_cards.texts import keys
+from jobs.causes import cause as module
+from jobs.causes.cause import CAUSES, Cause, load
+from jobs.engine.registry import UnknownNameError, verified_diagnoses
+from jobs.probes import all_probes
+from jobs.steps import all_steps
+
+TABLE = (Path(inspect.getfile(module)).parent / "causes.toml").read_text(encoding="utf-8")
+EVERYTHING = {**all_steps(), **all_probes()}
+LINE = 'smtp_busy = { acts = "time", shared = "everybody" }\n'
+SHOWN = sorted((entry.shown_by, cause) for cause, entry in CAUSES.items() if entry.shown_by)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        LINE.replace("smtp_busy", "smtp_bussy"),
+        LINE.replace("acts", "act"),
+        LINE.replace('"time"', '"times"'),
+        LINE.replace('"everybody"', '"all"'),
+        LINE.replace("shared", "page"),
+        "",
+    ],
+)
+def test_a_misspelled_table_cannot_be_loaded(line: str):
+    """A cause, a field, a person or a page that does not exist is refused, and so is a gap."""
+    assert (LINE in TABLE, load(TABLE)) == (True, CAUSES)
+    with pytest.raises((msgspec.ValidationError, KeyError)):
+        load(TABLE.replace(LINE, line))
+
+
+@pytest.mark.parametrize("field", ["shown_by", "fixed_by"])
+def test_a_misspelled_step_is_refused(monkeypatch: pytest.MonkeyPatch, field: str):
+    """The steps and probes cannot be collected if a cause names one that does not exist."""
+    odd = msgspec.structs.replace(CAUSES["smtp_busy"], **{field: ("smtp_logon",)})
+    monkeypatch.setitem(CAUSES, "smtp_busy", odd)  # type: ignore[arg-type]  a dict
+    with pytest.raises(UnknownNameError, match=rf"smtp_busy\.{field}: unknown steps smtp_logon"):
+        verified_diagnoses(EVERYTHING)
+
+
+@pytest.mark.parametrize("language", languages())
+@pytest.mark.parametrize("family", ["cause", "remedy"])
+def test_each_cause_has_its_texts(family: str, language: str):
+    """Every cause has a sentence that names it and one that says what to do, and no other has."""
+    named = {key.partition(".")[2] for key in keys(language) if key.startswith(f"{family}.")}
+    assert named == set(Cause)
+
+
+def named_in(source: str) -> set[str]:
+    """Return the causes that a source names."""
+    return {
+        node.attr.lower()
+        for node in ast.walk(ast.parse(source))
+        if isinstance(node, ast.Attribute) and ast.unparse(node.value) == "Cause"
+    }
+
+
+@pytest.mark.parametrize(("steps", "cause"), SHOWN)
+def test_what_shows_a_cause_names_it(steps: tuple[str, ...], cause: str):
+    """A step or probe that shows a cause names it, or imports a module that does."""
+    for step in steps:
+        own = inspect.getmodule(type(EVERYTHING[step]))
+        assert own is not None
+        near = {
+            inspect.getmodule(value) or value
+            for value in vars(own).values()
+            if str(getattr(value, "__module__", "")).startswith("jobs.")
+        }
+        sources = "\n".join(map(inspect.getsource, {own, *near} - {module}))
+        assert cause in named_in(sources), step
+
+
+def shown_in(kind: type) -> set[str]:
+    """Return the causes of the findings that a class makes."""
+    return {
+        each
+        for node in ast.walk(ast.parse(inspect.getsource(kind)))
+        if isinstance(node, ast.keyword) and node.arg == "cause"
+        for each in named_in(ast.unparse(node.value))
+    }
+
+
+@pytest.mark.parametrize("step", EVERYTHING)
+def test_a_step_is_listed_where_it_shows_a_cause(step: str):
+    """The table names each step and probe whose class makes a finding with the cause."""
+    shown = shown_in(type(EVERYTHING[step]))
+    assert {cause for cause in shown if step not in CAUSES[cause].shown_by} == set()

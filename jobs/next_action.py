@@ -10,13 +10,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from jobs.causes.cause import Cause
 from jobs.engine.readiness import NOT_INSPECTABLE
 from jobs.model import Change, Finding, RunKind, Scope, State, Text, Turn
 from jobs.runs.event_log import distrust
 from jobs.runs.plan import word_for
 from jobs.runs.run import Kind, Run
 from jobs.steps import delegate, steps_of
-from jobs.steps.test_mail import FROM_ITSELF
 
 
 class ActionKind(StrEnum):
@@ -96,7 +96,8 @@ def _ended(run: Run) -> NextAction:
         return NextAction(Turn.NOBODY, ActionKind.FAILED, why=why)
     if run.kind is RunKind.UNDO and run.ended is Kind.FINISHED:
         return NextAction(Turn.NOBODY, ActionKind.UNDONE)
-    return NextAction(Turn.NOBODY, ActionKind(ENDED[run.ended]), _reference(run))
+    failed = run.problems.get("run")
+    return NextAction(Turn.NOBODY, ActionKind(ENDED[run.ended]), failed.code if failed else "")
 
 
 ENDED: dict[Kind | None, str] = {
@@ -105,11 +106,6 @@ ENDED: dict[Kind | None, str] = {
     Kind.FAILED: ActionKind.FAILED,
     Kind.CANCELLED: ActionKind.CANCELLED,
 }
-
-
-def _reference(run: Run) -> str:
-    """Return the log reference of the error that ended the run, or an empty string."""
-    return run.problems["run"].code if "run" in run.problems else ""
 
 
 def stage_of(run: Run) -> int:
@@ -121,17 +117,13 @@ def stage_of(run: Run) -> int:
         return 1
     if lacks_sign_in(run):
         return 2
-    return 3 if _lacks_approval(run) else _stage_of_changes(run)
+    planned = run.plan is not None and (not run.plan.changes or run.has_begun)
+    return _stage_of_changes(run) if planned else 3
 
 
 def lacks_sign_in(run: Run) -> bool:
     """Return whether nobody is signed in before anything was approved or changed."""
     return run.account is None and not run.has_begun
-
-
-def _lacks_approval(run: Run) -> bool:
-    """Return whether the plan is not made yet, or has changes of which none was approved."""
-    return run.plan is None or (bool(run.plan.changes) and not run.has_begun)
 
 
 def _stage_of_changes(run: Run) -> int:
@@ -171,17 +163,13 @@ def is_blocked(run: Run) -> bool:
 
 
 def _approval(run: Run) -> NextAction | None:
-    missing = _planned_scopes(run) - run.approvals.keys()
+    scopes = {word_for(change.scope) for change in planned_changes(run)}
+    missing = scopes - run.approvals.keys()
     if Scope.MAILBOX in missing:
         return NextAction(Turn.APPROVER, ActionKind.APPROVE)
     if Scope.TENANT in missing:
         return NextAction(Turn.APPROVER, ActionKind.APPROVE_TENANT)
     return None
-
-
-def _planned_scopes(run: Run) -> set[Scope]:
-    """Return the scopes that the plan in force needs an approval of."""
-    return {word_for(change.scope) for change in planned_changes(run)}
 
 
 def _waiting(run: Run) -> NextAction | None:
@@ -270,7 +258,7 @@ def _rehearsal_prompt(run: Run) -> ActionKind:
 
 def _is_stuck(finding: Finding) -> bool:
     """Return whether it is known why the test mail or its answer is stuck."""
-    return finding.cause not in {"", FROM_ITSELF} and finding.step in STUCK
+    return finding.cause not in {"", Cause.TEST_MAIL_FROM_ITSELF} and finding.step in STUCK
 
 
 def keeps_secret(run: Run) -> bool:
@@ -334,13 +322,8 @@ def planned_changes(run: Run) -> tuple[Change, ...]:
 
 def unplanned_steps(run: Run) -> list[str]:
     """Return the automatic steps, in their order, that the current plan does not change."""
-    planned = _planned_steps(run)
+    planned = {change.step for change in planned_changes(run)}
     return [name for name, step in steps_of(run).items() if step.automatic and name not in planned]
-
-
-def _planned_steps(run: Run) -> set[str]:
-    """Return the names of the steps that the plan in force changes."""
-    return {change.step for change in planned_changes(run)}
 
 
 def blocking_steps(run: Run) -> tuple[str, ...]:

@@ -6,14 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from adaptive_cards import glyphs
-from adaptive_cards.actions import (
-    ADDRESS_MOST,
-    button_rows,
-    buttons,
-    fit_title,
-    press,
-    submit,
-)
+from adaptive_cards.actions import ADDRESS_MOST, button_rows, buttons, fit_title, press, submit
 from adaptive_cards.card import Card, finished
 from adaptive_cards.cards.verdict.age import time_since
 from adaptive_cards.components import (

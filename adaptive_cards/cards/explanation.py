@@ -17,16 +17,7 @@ from adaptive_cards.components import (
     titled,
     turn_line,
 )
-from adaptive_cards.elements import (
-    MONO,
-    TITLE,
-    Element,
-    column,
-    columns,
-    rich,
-    run,
-    said,
-)
+from adaptive_cards.elements import MONO, TITLE, Element, column, columns, rich, run, said
 from adaptive_cards.glyphs import glyph
 from adaptive_cards.texts import text
 from adaptive_cards.times import day_clock

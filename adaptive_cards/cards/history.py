@@ -20,17 +20,7 @@ from adaptive_cards.components import (
     small_print,
     titled,
 )
-from adaptive_cards.elements import (
-    MONO,
-    SUBTLE,
-    TITLE,
-    Element,
-    column,
-    columns,
-    rich,
-    run,
-    said,
-)
+from adaptive_cards.elements import MONO, SUBTLE, TITLE, Element, column, columns, rich, run, said
 from adaptive_cards.glyphs import Mark
 from adaptive_cards.texts import text
 from adaptive_cards.times import day_clock, written_date

@@ -17,17 +17,7 @@ from adaptive_cards.components import (
     stage,
     turn_line,
 )
-from adaptive_cards.elements import (
-    SUBTLE,
-    TITLE,
-    Element,
-    column,
-    columns,
-    own,
-    rich,
-    run,
-    said,
-)
+from adaptive_cards.elements import SUBTLE, TITLE, Element, column, columns, own, rich, run, said
 from adaptive_cards.glyphs import Mark, glyph
 from adaptive_cards.texts import render, text
 from adaptive_cards.times import day_clock

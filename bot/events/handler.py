@@ -33,13 +33,7 @@ from bot.events.prefetch import Prefetch, prefetch
 from bot.queue.events import PendingEvent, WebhookEvent
 from bot.services import Services
 from bot.webex import models
-from bot.webex.client import (
-    Membership,
-    Message,
-    WebexError,
-    WebexNotFoundError,
-    WebexPerson,
-)
+from bot.webex.client import Membership, Message, WebexError, WebexNotFoundError, WebexPerson
 from bot.webex.errors import NOT_FOUND
 from jobs.clock import now
 from jobs.clouds.clock_skew import METER, WEBEX

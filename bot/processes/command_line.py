@@ -66,13 +66,7 @@ def _web(settings: BotSettings, work: Settings) -> int:
 
 
 def _worker(settings: BotSettings, work: Settings) -> int:
-    from bot.cards import (  # noqa: PLC0415  the other commands need no RQ worker
-        data_loss,
-        own_reminders,
-        reminders,
-        turn_reminders,
-        watch_gaps,
-    )
+    from bot.cards import data_loss, own_reminders, reminders, turn_reminders, watch_gaps  # noqa: PLC0415  the other commands need no RQ worker
     from bot.cards.data_loss import LossWatch  # noqa: PLC0415  same
     from bot.chat import limits  # noqa: PLC0415  same
     from bot.processes import measure, worker  # noqa: PLC0415  the other commands need no RQ worker

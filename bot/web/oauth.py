@@ -31,11 +31,7 @@ from jobs.clouds.http import sync_client
 from jobs.engine.failures import may_be_replication
 from jobs.microsoft.consent import Granted, admin_consent_url, read_consent_answer
 from jobs.microsoft.identity import Identity, SignedIn
-from jobs.microsoft.scopes import (
-    exchange_scope,
-    graph_default,
-    smtp_scope,
-)
+from jobs.microsoft.scopes import exchange_scope, graph_default, smtp_scope
 from jobs.model import Account
 from jobs.runs.run import Event, Kind, Run
 from jobs.storage.vault import Sealed

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 from waitress.channel import HTTPChannel  # type: ignore[import-untyped]  # waitress has no types
-from waitress.parser import (  # type: ignore[import-untyped]  # same
-    HTTPRequestParser,
-    ParsingError,
-)
+from waitress.parser import HTTPRequestParser, ParsingError  # type: ignore[import-untyped]  # same
 
 
 class StrictParser(HTTPRequestParser):  # type: ignore[misc]  # same

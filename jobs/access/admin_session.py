@@ -17,10 +17,7 @@ from jobs.mail.message_trace import open_trace
 from jobs.microsoft.exchange import InvokeCommand
 from jobs.microsoft.graph import Graph
 from jobs.microsoft.identity import Identity
-from jobs.microsoft.scopes import (
-    exchange_scope,
-    graph_scopes,
-)
+from jobs.microsoft.scopes import exchange_scope, graph_scopes
 from jobs.microsoft.tokens import Tokens
 from jobs.model import Account
 from jobs.runs.run import Run

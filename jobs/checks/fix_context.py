@@ -30,12 +30,9 @@ def fix_context(store: RunStore, mailbox: str) -> Brief:
     last, brief = store.last_check(mailbox), brief_for(store, mailbox)
     if last is None:
         return replace(brief, fix=FixBrief())
+    no_consent = any(last.state_of(name) is State.WARNING for name in CONSENT)
     cause = _dead_token(last) if _is_news(last, brief.token_at) else ""
-    return replace(brief, fix=FixBrief(consent_missing=_without_consent(last), token_cause=cause))
-
-
-def _without_consent(check: Run) -> bool:
-    return any(check.state_of(name) is State.WARNING for name in CONSENT)
+    return replace(brief, fix=FixBrief(consent_missing=no_consent, token_cause=cause))
 
 
 def verdict_of(check: Run) -> Verdict:

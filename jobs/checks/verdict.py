@@ -18,8 +18,6 @@ from jobs.model import Finding, Signals, State, Station
 
 MAIL_PATH = tuple(Station)
 PROOFS = ("copies", "answers")
-NOT_READ = Cause.WHAT_STOPS_MAIL_NOT_READ
-"""Cause of a failure without a specific code if its possible explanation could not be read."""
 UNSPECIFIC = frozenset(
     {
         Cause.MAIL_NOT_DELIVERED,
@@ -196,10 +194,10 @@ def _not_read(
 ) -> dict[str, Finding]:
     """Return the causes without a specific code whose possible explanation was not read.
 
-    Each gets the cause ``NOT_READ``, because it cannot be treated as a separate cause.
+    Each gets the cause ``what_stops_mail_not_read``, because it cannot be treated as a separate cause.
     """
     return {
-        name: replace(findings[name], cause=NOT_READ)
+        name: replace(findings[name], cause=Cause.WHAT_STOPS_MAIL_NOT_READ)
         for name in causes
         if _has_unread(_may_explain(name, steps, findings), findings)
     }

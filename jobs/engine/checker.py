@@ -13,12 +13,7 @@ from jobs.causes.cause import Cause
 from jobs.clock import now
 from jobs.clouds import silence
 from jobs.clouds.errors import CloudError, CloudReply, Forbidden, MalformedAnswer, SignInNeeded
-from jobs.engine.failures import (
-    SETTLES_FOR,
-    finding_from_error,
-    not_readable,
-    wrote_within,
-)
+from jobs.engine.failures import SETTLES_FOR, finding_from_error, not_readable, wrote_within
 from jobs.engine.graph import TICK_S, StepGraph
 from jobs.engine.readiness import required_access
 from jobs.engine.recorder import Recorder

@@ -40,7 +40,11 @@ class Planner:
         """
         ctx = self.recorder.ctx
         automatic = {name: step for name, step in self.steps.items() if step.automatic}
-        again = {name for name, found in ctx.run.findings.items() if _is_inspected_again(found)}
+        again = {
+            name
+            for name, found in ctx.run.findings.items()
+            if is_due(found) or found.reason in NOT_INSPECTABLE
+        }
 
         async def inspect(step: Step) -> None:
             self.recorder.queue(step, await self._inspect(step))
@@ -63,14 +67,6 @@ class Planner:
     async def _inspect(self, step: Step) -> Finding:
         why = why_not_inspectable(step, self.recorder.run, self.steps)
         return step.wrong(why) if why else await Inspector(self.recorder).inspect(step)
-
-
-def _is_inspected_again(finding: Finding) -> bool:
-    """Return whether a second plan inspects the step again.
-
-    That is so if the step is due, or could not be inspected for the first plan.
-    """
-    return is_due(finding) or finding.reason in NOT_INSPECTABLE
 
 
 def planned_changes(steps: Mapping[str, Step], ctx: StepContext) -> tuple[Change, ...]:

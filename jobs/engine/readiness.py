@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from itertools import filterfalse
 
 from jobs.clock import now
 from jobs.engine.step import Step
@@ -37,7 +36,7 @@ def why_not_inspectable(step: Step, run: Run, steps: Collection[str]) -> Reason 
     missing object is missing too, but that is never said of something that is only unknown.
     """
     open_needs = _open_needs(step, run, steps)
-    if any(map(_is_not_there, open_needs)):
+    if any(f and f.state is State.WRONG and f.reason in NOT_THERE for f in open_needs):
         return None if step.inspect_unmet else Reason.NOTHING_YET
     return Reason.NOT_KNOWN if open_needs else None
 
@@ -50,17 +49,7 @@ def _open_needs(step: Step, run: Run, steps: Collection[str]) -> list[Finding | 
     found = (
         run.findings.get(need) for need in step.needs if need in steps and not run.settled(need)
     )
-    return list(filterfalse(_leads_further, found))
-
-
-def _leads_further(finding: Finding | None) -> bool:
-    """Return whether the object exists, with the facts that a dependent step needs."""
-    return finding is not None and bool(finding.facts)
-
-
-def _is_not_there(finding: Finding | None) -> bool:
-    """Return whether a look has shown that the object does not exist."""
-    return finding is not None and finding.state is State.WRONG and finding.reason in NOT_THERE
+    return [each for each in found if each is None or not each.facts]
 
 
 def is_due(finding: Finding) -> bool:

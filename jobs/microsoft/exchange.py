@@ -29,13 +29,7 @@ from jobs.clouds.json_values import as_dict
 from jobs.clouds.rate_limit import RateLimiter, Throttle
 from jobs.clouds.single_flight import SingleFlight
 from jobs.clouds.token_source import TokenSource, with_token
-from jobs.microsoft.exchange_pages import (
-    MOST_PAGES,
-    cut_short,
-    is_page_of,
-    next_page,
-    says_cut,
-)
+from jobs.microsoft.exchange_pages import MOST_PAGES, cut_short, is_page_of, next_page, says_cut
 from jobs.microsoft.responses import judge_exchange, judge_reported_errors
 
 #: Microsoft publishes no limit, and no Retry-After was ever seen (facts 3.5). A run makes six reads at once.

@@ -27,10 +27,9 @@ SHARED_TENANTS = frozenset({"organizations", "common", "consumers"})
 #: Tenant part of the issuer in a multi-tenant document: a placeholder, or the name in the request.
 _ANY_TENANT = re.compile(r"\{\w+\}|(?<=/)(?:organizations|common)(?=/|$)")
 
-_EXPIRED = Cause.ID_TOKEN_EXPIRED
 _CAUSES: tuple[tuple[type[jwt.PyJWTError], str], ...] = (
-    (jwt.ExpiredSignatureError, _EXPIRED),
-    (jwt.ImmatureSignatureError, _EXPIRED),
+    (jwt.ExpiredSignatureError, Cause.ID_TOKEN_EXPIRED),
+    (jwt.ImmatureSignatureError, Cause.ID_TOKEN_EXPIRED),
     (jwt.InvalidAudienceError, Cause.ID_TOKEN_AUDIENCE),
     (jwt.InvalidSignatureError, Cause.ID_TOKEN_SIGNATURE),
     (jwt.PyJWKSetError, Cause.ID_TOKEN_SIGNATURE),
@@ -100,7 +99,7 @@ def validate(token: str, keys: SigningKeys, expected: Expected) -> dict[str, Any
         )
     except jwt.PyJWTError as error:
         cause = next(cause for kind, cause in _CAUSES if isinstance(error, kind))
-        skew = clock_skew.excuse() if cause == _EXPIRED else ""
+        skew = clock_skew.excuse() if cause == Cause.ID_TOKEN_EXPIRED else ""
         raise _refused(Cause.CLOCK_WRONG if skew else cause, skew or str(error)) from error
     _check(claims, expected)
     return claims

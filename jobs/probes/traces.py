@@ -10,12 +10,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from jobs.channel.traced_mail import (
-    all_copies_since,
-    answers_among,
-    copies_since,
-    evidence_of,
-)
+from jobs.channel.traced_mail import all_copies_since, answers_among, copies_since, evidence_of
 from jobs.clock import now
 from jobs.engine.context import StepContext
 from jobs.engine.diagnosis import Diagnosis

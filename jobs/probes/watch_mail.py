@@ -30,7 +30,6 @@ from jobs.probes._trace_reason import Why, why
 from jobs.probes.contact_center import GRACE, came_of, only_app, read_tasks
 from jobs.probes.traces import BACK
 
-MISSING = Cause.WATCH_MAIL_MISSING
 PASSED = {
     Station.MAILBOX: ("arrivals", "copies"),
     Station.FORWARD: ("copies",),
@@ -156,7 +155,7 @@ class WatchMailProbe(Probe):
         else:
             seen, station = Text("seen.watch_mail_without_task", words), Station.CONNECT
         signals = Signals(since=mail.at, station=station, disproved_by=PASSED[station])
-        return self.wrong(seen, cause=MISSING, signals=signals)
+        return self.wrong(seen, cause=Cause.WATCH_MAIL_MISSING, signals=signals)
 
     async def _lost(self, ctx: StepContext, way: Way) -> Finding:
         """Return the finding for a mail that stopped at a station, with the trace's reason if any.

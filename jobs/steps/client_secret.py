@@ -50,7 +50,6 @@ ENOUGH = timedelta(days=30)
 
 If the tenant allows less than three months, this time is a third of the lifetime.
 """
-FORBIDDEN = Cause.SECRET_FORBIDDEN_BY_POLICY
 PLANNED = frozenset({RunKind.SETUP, RunKind.FIX})
 MOST_NAMED = 3
 """Maximum number of unrecorded secrets that a plan names."""
@@ -139,7 +138,12 @@ class ClientSecret(Undoable):
             Reason.ABSENT, cause=Cause.CLIENT_SECRET_GONE if gone else "", facts=renewal
         )
         return (
-            replace(found, seen=Text("seen.secrets_forbidden"), reason=None, cause=FORBIDDEN)
+            replace(
+                found,
+                seen=Text("seen.secrets_forbidden"),
+                reason=None,
+                cause=Cause.SECRET_FORBIDDEN_BY_POLICY,
+            )
             if rules.forbidden
             else found
         )
@@ -153,7 +157,9 @@ class ClientSecret(Undoable):
             facts=renewal,
             signals=Signals(since=end_of(secret)),
         )
-        return replace(expired, cause=FORBIDDEN) if rules.forbidden else expired
+        return (
+            replace(expired, cause=Cause.SECRET_FORBIDDEN_BY_POLICY) if rules.forbidden else expired
+        )
 
     def _still_good(
         self, ctx: StepContext, secret: dict[str, Any], rules: SecretRules, renewal: dict[str, str]
@@ -165,7 +171,7 @@ class ClientSecret(Undoable):
         facts = {
             "key_id": promised(secret, "keyId"),
             "hint": text_of(secret, "hint"),
-            "expires": _ends(secret),
+            "expires": end_of(secret).isoformat(),
         }
         good = self.ok(Text("seen.secret", _day(secret)), facts=facts)
         if rules.forbidden:
@@ -173,7 +179,7 @@ class ClientSecret(Undoable):
                 good,
                 state=State.WARNING,
                 seen=Text("seen.secret_last", _day(secret)),
-                cause=FORBIDDEN,
+                cause=Cause.SECRET_FORBIDDEN_BY_POLICY,
             )
         if not self._ends_soon(ctx, secret, datetime.fromisoformat(renewal["renew_until"])):
             return good
@@ -200,7 +206,7 @@ class ClientSecret(Undoable):
         In a fix, the secret that it replaces is removed once the new one is proven
         (``old_secret``). Other secrets stay.
         """
-        if finding.cause == FORBIDDEN:
+        if finding.cause == Cause.SECRET_FORBIDDEN_BY_POLICY:
             return ()
         end = _renewed_until(ctx, finding)
         after = Text("after.client_secret", {"expires": day_of(datetime.fromisoformat(end))})
@@ -349,10 +355,6 @@ def replaced(before: Text) -> Change:
         command,
         reversible=False,
     )
-
-
-def _ends(secret: dict[str, Any]) -> str:
-    return end_of(secret).isoformat()
 
 
 def _values(secret: dict[str, Any] | None) -> dict[str, str]:

@@ -16,9 +16,7 @@ from jobs.model import Finding, RunKind, State, Text, Turn
 from jobs.runs.run import Run
 from jobs.steps.mailbox_user import licensed, sign_in_blocked
 
-UNKNOWN = Cause.DELEGATE_UNKNOWN
-"""Cause if nobody has named the delegate. A card then asks for the address."""
-ASKED = frozenset({UNKNOWN, Cause.DELEGATE_NOT_FOUND})
+ASKED = frozenset({Cause.DELEGATE_UNKNOWN, Cause.DELEGATE_NOT_FOUND})
 """Causes that end when a person types the delegate's address."""
 
 
@@ -89,7 +87,7 @@ class Delegate(Step):
         if ctx.run.kind is RunKind.CHECK:
             skipped = self.skipped(Text("skipped.delegate_unknown"))
             return replace(skipped, facts={"delegate_named": "no"})
-        return self._asked(ctx, Text("seen.delegate_unknown"), UNKNOWN)
+        return self._asked(ctx, Text("seen.delegate_unknown"), Cause.DELEGATE_UNKNOWN)
 
     def _asked(self, ctx: StepContext, seen: Text, cause: str) -> Finding:
         """Block a plan, or let a run that has begun wait for the requester, whom a card asks."""

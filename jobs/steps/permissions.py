@@ -17,8 +17,6 @@ from jobs.microsoft.graph import EXCHANGE_APP_ID, GRAPH_APP_ID
 from jobs.microsoft.graph_requests import promised
 from jobs.model import Change, Finding, Scope, Text
 
-MISSING = Cause.EXCHANGE_SERVICE_MISSING
-
 
 class Permissions(Step):
     """Step E4: Office 365 Exchange Online is in the tenant and exposes ``SMTP.Send``.
@@ -42,7 +40,8 @@ class Permissions(Step):
         )
         if exchange is None:
             return replace(
-                self.wrong(Text("seen.no_exchange"), cause=MISSING), values={"present": "no"}
+                self.wrong(Text("seen.no_exchange"), cause=Cause.EXCHANGE_SERVICE_MISSING),
+                values={"present": "no"},
             )
         facts = {
             "exchange_sp_id": promised(exchange, "id"),
@@ -60,7 +59,7 @@ class Permissions(Step):
 
         Without it the app could not even request SMTP.Send (AADSTS500011).
         """
-        if finding.cause != MISSING:
+        if finding.cause != Cause.EXCHANGE_SERVICE_MISSING:
             return ()
         command = f'Graph POST /servicePrincipals {{"appId": "{EXCHANGE_APP_ID}"}}'
         return (
@@ -77,7 +76,7 @@ class Permissions(Step):
     def explain_error(self, ctx: StepContext, error: CloudError) -> Finding | None:
         """Report a refusal as "no Exchange Online in this tenant", together with Graph's text."""
         return (
-            replace(finding_from_error(self, error, ctx.run), cause=MISSING)
+            replace(finding_from_error(self, error, ctx.run), cause=Cause.EXCHANGE_SERVICE_MISSING)
             if isinstance(error, Rejected | NotFound)
             else None
         )

@@ -36,7 +36,6 @@ After that time the mail is sent again, with the same Message-ID.
 """
 CLOCKS = timedelta(seconds=2)
 """Tolerance for trace times, which are in whole seconds, and for two slightly different clocks."""
-OVERDUE, FROM_ITSELF = Cause.TEST_MAIL_LATE, Cause.TEST_MAIL_FROM_ITSELF
 FAILED = frozenset({TraceStatus.FAILED, TraceStatus.QUARANTINED, TraceStatus.FILTERED_AS_SPAM})
 
 
@@ -134,7 +133,7 @@ class TestMail(Step):
             return self.waits_for(
                 Turn.REQUESTER,
                 words,
-                cause=FROM_ITSELF,
+                cause=Cause.TEST_MAIL_FROM_ITSELF,
                 again_s=pause,
                 facts={"subject": subject_of(ctx)},
             )
@@ -150,7 +149,9 @@ class TestMail(Step):
         self, ctx: StepContext, arrived: tuple[TraceRow, ...], facts: dict[str, str]
     ) -> Finding:
         """Wait for the copy: by the clock, and for a person once the copy is late."""
-        turn, cause = (Turn.REQUESTER, OVERDUE) if self._late(ctx, arrived) else (Turn.TIME, "")
+        turn, cause = (
+            (Turn.REQUESTER, Cause.TEST_MAIL_LATE) if self._late(ctx, arrived) else (Turn.TIME, "")
+        )
         words = Text("seen.arrived" if arrived else "seen.on_its_way")
         return self.waits_for(
             turn, words, cause=cause, again_s=ctx.pause(self.name, PAUSES_S), facts=facts

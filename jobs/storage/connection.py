@@ -18,12 +18,7 @@ from typing import Any
 
 from redis import Redis
 from redis.backoff import ExponentialWithJitterBackoff, NoBackoff
-from redis.connection import (
-    Connection,
-    ConnectionPool,
-    SSLConnection,
-    UnixDomainSocketConnection,
-)
+from redis.connection import Connection, ConnectionPool, SSLConnection, UnixDomainSocketConnection
 from redis.exceptions import (
     AuthenticationError,
     ExecAbortError,
@@ -43,12 +38,7 @@ from redis.sentinel import (
 )
 
 from jobs.settings import parts_of
-from jobs.storage.redis_url import (
-    SentinelAddress,
-    embedded_folder,
-    is_sentinel,
-    sentinel_address,
-)
+from jobs.storage.redis_url import SentinelAddress, embedded_folder, is_sentinel, sentinel_address
 
 HOST, PORT = "127.0.0.1", 6379
 """Address and default port of the embedded server. Another program may already hold that port."""

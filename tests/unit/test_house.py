@@ -415,28 +415,19 @@ def decided_by(node: ast.AST) -> list[ast.expr]:
         return [node.slice]
     if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
         return node.args[:1] if node.func.attr == "get" else []
-    return [node.subject] if isinstance(node, ast.Match) else []
+    return []
 
 
 @cache
 def names_of_texts() -> frozenset[str]:
     """Return the names of all fields and parameters of the product that hold a text."""
-    fields = (
-        (node.target.id, node.annotation)
-        for path in files("bot", "jobs", "adaptive_cards")
-        for node in ast.walk(tree(path))
-        if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name)
-    )
-    parameters = (
-        (node.arg, node.annotation)
-        for path in files("bot", "jobs", "adaptive_cards")
-        for node in ast.walk(tree(path))
-        if isinstance(node, ast.arg) and node.annotation
-    )
     return frozenset(
-        name
-        for name, kind in (*fields, *parameters)
-        if re.fullmatch(r"Text( \| (None|Reason))*", ast.unparse(kind))
+        node.arg if isinstance(node, ast.arg) else ast.unparse(node.target)
+        for path in files("bot", "jobs", "adaptive_cards")
+        for node in ast.walk(tree(path))
+        if isinstance(node, ast.AnnAssign | ast.arg)
+        and node.annotation
+        and re.fullmatch(r"Text( \| (None|Reason))*", ast.unparse(node.annotation))
     )
 
 

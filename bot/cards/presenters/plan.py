@@ -18,12 +18,7 @@ from bot.services import Services
 from jobs.causes.cause import known
 from jobs.microsoft.roles import lacks_all
 from jobs.model import Change, Finding, RunKind, Scope, State, Text, Turn, minute_of
-from jobs.next_action import (
-    blocking_steps,
-    next_action,
-    planned_changes,
-    unplanned_steps,
-)
+from jobs.next_action import blocking_steps, next_action, planned_changes, unplanned_steps
 from jobs.runs.origin import FixBrief
 from jobs.runs.plan import word_for
 from jobs.runs.run import Run

@@ -48,7 +48,8 @@ def cards(run: Run, services: Services) -> list[DesiredCard]:
         return []
     unsent = _unsent(run, services)
     found = _with_unsent(view(run), run) if unsent else view(run)
-    turn = f"{_turn(next_action(run))}{found.ended}{unsent}{_rehearsed(run)}"
+    rehearsed = "rehearsed" if run.state_of("rehearsal") is State.OK else ""
+    turn = f"{_turn(next_action(run))}{found.ended}{unsent}{rehearsed}"
     asks = _asks(run, found, turn) if unsent or is_person(found.turn) else _stopped(run)
     return [
         desired_card(
@@ -60,14 +61,6 @@ def cards(run: Run, services: Services) -> list[DesiredCard]:
 def _turn(action: NextAction) -> str:
     """Return whose turn it is and for what, or an empty string if no person has to act."""
     return f"{action.turn}{action.kind}" if is_person(action.turn) else ""
-
-
-def _rehearsed(run: Run) -> str:
-    """Return ``rehearsed`` after the bot has logged in as the mailbox.
-
-    A person waits for that news.
-    """
-    return "rehearsed" if run.state_of("rehearsal") is State.OK else ""
 
 
 def _is_begun(run: Run) -> bool:
@@ -250,7 +243,11 @@ def _row(run: Run, line: Step, steps: list[Step]) -> Row:
     if finding is None or _is_to_come(run, step, finding):
         return Row(line.article_row, title, right=_after(run, step))
     return Row(
-        line.article_row, title, finding.state, waiting_for=finding.waiting_for, note=_note(finding)
+        line.article_row,
+        title,
+        finding.state,
+        waiting_for=finding.waiting_for,
+        note=finding.seen if finding.state is not State.OK else None,
     )
 
 
@@ -289,10 +286,6 @@ def _is_approved(run: Run, step: Step) -> bool:
     """Return whether every line of the step on the plan in force is approved."""
     lines = [change for change in planned_changes(run) if change.step == step.name]
     return bool(lines) and all(map(run.approved, lines))
-
-
-def _note(finding: Finding) -> Text | None:
-    return finding.seen if finding.state is not State.OK else None
 
 
 def _after(run: Run, step: Step) -> Text | None:

@@ -24,12 +24,12 @@ from bot.cards.presenters._common import (
 )
 from bot.cards.presenters.card_state import THREAD, DesiredCard, desired_card, slot_of
 from bot.services import Services
+from jobs.causes.cause import Cause
 from jobs.engine.step import Step
 from jobs.model import Change, Finding, RunKind, State, Text, Turn
 from jobs.runs.run import Kind, Run
 from jobs.steps import steps_of
 from jobs.steps.connect_form import token_at
-from jobs.steps.test_mail import OVERDUE
 
 AGENT = "agent"
 """Question about which agent gets the test mail.
@@ -105,7 +105,7 @@ def mail_view(run: Run, services: Services) -> TestMailView:
         problem_code=code_of(stuck),
         remedy=remedy_of(stuck),
         turn=_turn(stuck),
-        late=arrival.cause == OVERDUE,
+        late=arrival.cause == Cause.TEST_MAIL_LATE,
         of_answer=stuck is not None and stuck is answer,
         answered_at=time_or_none(run.fact("answered_at")),
         over=run.ended is Kind.FINISHED,
@@ -121,7 +121,7 @@ def _is_stuck(finding: Finding | None) -> bool:
 
 def _is_asked_for(arrival: Finding) -> bool:
     """Return whether a person is asked to send the mail for the first time."""
-    return arrival.waiting_for is Turn.REQUESTER and arrival.cause != OVERDUE
+    return arrival.waiting_for is Turn.REQUESTER and arrival.cause != Cause.TEST_MAIL_LATE
 
 
 def _turn(stuck: Finding | None) -> Turn:

@@ -34,21 +34,8 @@ from jobs.engine.registry import (
 )
 from jobs.engine.step import Probe, Step
 from jobs.model import Finding
-from jobs.probes import (
-    all_probes,
-    conditional_access,
-    connect_changes,
-    smtp_login,
-)
-from jobs.steps import (
-    CARRIES_MAIL_SEND,
-    CONSENT,
-    FORM,
-    PROOF,
-    SOMETIMES,
-    all_steps,
-    connect_form,
-)
+from jobs.probes import all_probes, conditional_access, connect_changes, smtp_login
+from jobs.steps import CARRIES_MAIL_SEND, CONSENT, FORM, PROOF, SOMETIMES, all_steps, connect_form
 
 ROOT = Path(__file__).parents[3]
 EVERYTHING = {**all_steps(), **all_probes()}

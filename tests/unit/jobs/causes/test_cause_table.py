@@ -17,7 +17,8 @@ from jobs.engine.registry import UnknownNameError, verified_diagnoses
 from jobs.probes import all_probes
 from jobs.steps import all_steps
 
-TABLE = (Path(inspect.getfile(module)).parent / "causes.toml").read_text(encoding="utf-8")
+ROOT = Path(__file__).parents[4]
+TABLE = (ROOT / "jobs" / "causes" / "causes.toml").read_text(encoding="utf-8")
 EVERYTHING = {**all_steps(), **all_probes()}
 LINE = 'smtp_busy = { acts = "time", shared = "everybody" }\n'
 SHOWN = sorted((entry.shown_by, cause) for cause, entry in CAUSES.items() if entry.shown_by)
@@ -73,12 +74,9 @@ def test_what_shows_a_cause_names_it(steps: tuple[str, ...], cause: str):
     for step in steps:
         own = inspect.getmodule(type(EVERYTHING[step]))
         assert own is not None
-        near = {
-            inspect.getmodule(value) or value
-            for value in vars(own).values()
-            if str(getattr(value, "__module__", "")).startswith("jobs.")
-        }
-        sources = "\n".join(map(inspect.getsource, {own, *near} - {module}))
+        near = {inspect.getmodule(value) for value in vars(own).values() if callable(value)}
+        ours = {each for each in near if each and each.__name__.startswith("jobs.")}
+        sources = "\n".join(map(inspect.getsource, {own, *ours} - {module}))
         assert cause in named_in(sources), step
 
 
@@ -97,3 +95,18 @@ def test_a_step_is_listed_where_it_shows_a_cause(step: str):
     """The table names each step and probe whose class makes a finding with the cause."""
     shown = shown_in(type(EVERYTHING[step]))
     assert {cause for cause in shown if step not in CAUSES[cause].shown_by} == set()
+
+
+def test_a_finding_names_its_cause_by_the_member():
+    """No finding or error spells its cause as a text, so that mypy finds every misspelled one."""
+    spelled = [
+        f"{path.name}:{node.value.lineno}"
+        for folder in ("bot", "jobs")
+        for path in (ROOT / folder).rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.keyword)
+        and node.arg == "cause"
+        and isinstance(node.value, ast.Constant)
+        and node.value.value
+    ]
+    assert spelled == []

@@ -6,10 +6,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from jobs.clock import now
-from jobs.clouds.errors import (
-    CloudError,
-    CloudReply,
-)
+from jobs.clouds.errors import CloudError, CloudReply
 from jobs.engine.context import StepContext
 from jobs.engine.engine import Engine
 from jobs.engine.step import Step

@@ -9,13 +9,7 @@ from dataclasses import replace
 import pytest
 
 from jobs.clock import now
-from jobs.clouds.errors import (
-    AlreadyExists,
-    CloudError,
-    Forbidden,
-    NotFound,
-    SignInNeeded,
-)
+from jobs.clouds.errors import AlreadyExists, CloudError, Forbidden, NotFound, SignInNeeded
 from jobs.engine.context import StepContext
 from jobs.engine.diagnosis import Diagnosis
 from jobs.engine.planner import digest

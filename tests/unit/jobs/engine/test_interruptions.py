@@ -9,11 +9,7 @@ import pytest
 
 from jobs.clock import now
 from jobs.clouds import call_log, write_guard
-from jobs.clouds.errors import (
-    RequestIds,
-    SignInNeeded,
-    Transient,
-)
+from jobs.clouds.errors import RequestIds, SignInNeeded, Transient
 from jobs.engine.applier import IN_FLIGHT_S
 from jobs.engine.context import StepContext
 from jobs.engine.engine import Engine

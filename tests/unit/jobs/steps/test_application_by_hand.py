@@ -11,15 +11,7 @@ from jobs.clock import now
 from jobs.clouds.errors import Forbidden
 from jobs.engine.context import StepContext
 from jobs.model import State, Text
-from tests.unit.jobs.steps.app_states import (
-    ACCESS,
-    APP,
-    CHANGE,
-    FACTS,
-    NAME,
-    STEP,
-    URIS,
-)
+from tests.unit.jobs.steps.app_states import ACCESS, APP, CHANGE, FACTS, NAME, STEP, URIS
 
 BY_HAND = APP | {
     "appId": "theirs",

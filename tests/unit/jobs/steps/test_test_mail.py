@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from jobs.causes.cause import Cause
 from jobs.clock import now
 from jobs.engine.context import StepContext
 from jobs.model import Evidence, Finding, Reason, State, Text, Turn
@@ -229,7 +230,7 @@ def happens(ctx: StepContext, event: Event) -> None:
     ctx.run = ctx.store.load(ctx.run.id)
 
 
-LATE = Finding("test_mail", State.WAITING, waiting_for=Turn.REQUESTER, cause=test_mail.OVERDUE)
+LATE = Finding("test_mail", State.WAITING, waiting_for=Turn.REQUESTER, cause=Cause.TEST_MAIL_LATE)
 AGAIN = Finding("test_mail", State.WAITING, waiting_for=Turn.REQUESTER, reason=Reason.SEND_AGAIN)
 REFUSED = "550 5.7.1 TRANSPORT.RULES.RejectMessage"
 

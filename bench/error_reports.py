@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench.table import say, table, verdict
-from jobs.clouds.error_texts.reader import read
+from jobs.causes.reader import read
+from jobs.causes.reading import Certainty
 
 REPORTS = Path(__file__).parents[1] / "tests/data/error_reports.json"
 RIGHT_FEWEST = 0.95
@@ -37,7 +38,7 @@ class Report:
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """Report with the causes that were claimed as certain and as possible.
+    """Report with the causes that were claimed as certain, as possible and as conditional.
 
     ``result`` is right, missed, wrong or quiet. A result is quiet if there was no cause to name and
     none was named.
@@ -46,6 +47,7 @@ class Judged:
     report: Report
     certain: tuple[str, ...]
     possible: tuple[str, ...]
+    conditional: tuple[str, ...]
     result: str
 
 
@@ -60,22 +62,32 @@ def reports() -> list[Report]:
 def judged(report: Report) -> Judged:
     """Return a report with the causes that the reader of error texts finds in it."""
     causes = read(report.text).causes
-    certain = tuple(each.cause for each in causes if each.certain)
-    possible = tuple(each.cause for each in causes if not each.certain)
-    return Judged(report, certain, possible, _result(report, certain, possible))
+    certain, possible, conditional = (
+        tuple(each.cause for each in causes if each.certainty is certainty)
+        for certainty in Certainty
+    )
+    return Judged(
+        report, certain, possible, conditional, _result(report, certain, possible, conditional)
+    )
 
 
-def _result(report: Report, certain: tuple[str, ...], possible: tuple[str, ...]) -> str:
+def _result(
+    report: Report,
+    certain: tuple[str, ...],
+    possible: tuple[str, ...],
+    conditional: tuple[str, ...],
+) -> str:
     """Return whether a report was read right, missed, wrong or quiet.
 
-    In a report that is noise, a cause that is claimed as possible counts as wrong as well.
+    In a report that is noise, a cause that is claimed as possible counts as wrong as well. A
+    conditional cause claims nothing, because it says which service must have said the words.
     """
     if report.kind == "noise" or not report.causes:
         claimed = certain + possible if report.kind == "noise" else certain
         return "wrong" if claimed else "quiet"
     if set(certain) - report.causes:
         return "wrong"
-    return "right" if {*certain, *possible} & report.causes else "missed"
+    return "right" if {*certain, *possible, *conditional} & report.causes else "missed"
 
 
 def figures(results: list[Judged]) -> dict[str, Counter[str]]:

@@ -11,10 +11,11 @@ from bot.chat.context import ChatContext
 from bot.chat.explanation import as_view
 from bot.chat.recipients import resolve_recipient
 from jobs.access import mailbox_login
+from jobs.causes.reader import read
+from jobs.causes.speaker import Place
 from jobs.channel.form import LONGEST, InvalidInputError
 from jobs.channel.mailbox import login_of
 from jobs.clock import now
-from jobs.clouds.error_texts.reader import read_at_form
 from jobs.mail.smtp_login import REFUSED
 from jobs.model import Finding, RunKind, State, Text
 from jobs.runs.run import Event, Kind, Run
@@ -92,7 +93,7 @@ def explained(ctx: ChatContext, inputs: dict[str, str]) -> None:
 
     The error was seen in Webex Connect's form, so a bare code counts as one of Webex Connect.
     """
-    reading = read_at_form(inputs.get("error_text", ""))
+    reading = read(inputs.get("error_text", ""), Place.FORM)
     causes = tuple(replace(each, cause=_in_run(ctx, inputs, each.cause)) for each in reading.causes)
     if causes:
         _note_failure(ctx, inputs, causes[0].cause)

@@ -10,7 +10,7 @@ from typing import Any
 
 from adaptive_cards.cards.explanation import CauseLine, ExplanationView, UnknownLine
 from adaptive_cards.texts import has_text, remedy_within, text
-from jobs.clouds.error_texts.reading import FoundCause, Reading, UnknownCode
+from jobs.causes.reading import FoundCause, Reading, UnknownCode
 from jobs.clouds.learn_more import page_of
 from jobs.clouds.turns import who_acts
 from jobs.model import Text, Turn

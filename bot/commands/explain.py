@@ -14,9 +14,9 @@ from bot.chat.explanation import as_view
 from bot.chat.permissions import visible_channels
 from bot.commands import Command
 from bot.webex.client import Message, WebexNotFoundError
+from jobs.causes.files import LARGEST, FileText, NoTextError, text_of
+from jobs.causes.reader import read
 from jobs.clock import now
-from jobs.clouds.error_texts.files import LARGEST, FileText, NoTextError, text_of
-from jobs.clouds.error_texts.reader import read
 from jobs.model import Text, Turn
 
 _TYPED = re.compile(r"^.*?/explain\b[ \t:]*", re.DOTALL | re.IGNORECASE)

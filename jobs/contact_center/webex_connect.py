@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
-from jobs.clouds.error_texts.connect_codes import CONNECT
+from jobs.causes.patterns import patterns
 from jobs.clouds.errors import CloudError
 from jobs.clouds.http import Call
 from jobs.clouds.json_values import as_dict, with_low_keys
@@ -58,7 +58,7 @@ def cause_of(code: str, otherwise: str = "") -> str:
 
     Without ``otherwise`` the cause is ``connect_send_failed``.
     """
-    known = CONNECT.get(code)
+    known = patterns().codes["connect"].get(code)
     return known.cause if known and known.cause != _FAILED else otherwise or _FAILED
 
 

@@ -9,7 +9,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from jobs.clouds.error_texts.smtp_words import BY_A_RULE
+from jobs.causes.reader import BY_A_RULE
 from jobs.clouds.errors import CloudError
 from jobs.clouds.json_values import text_of
 from jobs.engine.context import StepContext

@@ -7,9 +7,8 @@ from contextlib import suppress
 from dataclasses import replace
 
 from jobs.access.mailbox_login import log_in
-from jobs.clouds.error_texts.connect_codes import OF_THE_RECIPIENT
-from jobs.clouds.error_texts.reader import read
-from jobs.clouds.error_texts.speaker import Speaker
+from jobs.causes.reader import read
+from jobs.causes.speaker import Place
 from jobs.clouds.errors import CloudError
 from jobs.contact_center import delivery_receipts
 from jobs.contact_center.webex_connect import (
@@ -29,6 +28,12 @@ from jobs.probes.smtp_login import login_of
 
 USERNAME = "form_username_shared"
 """Cause if Webex Connect has a good token but the shared mailbox as its user name."""
+OF_THE_RECIPIENT = frozenset({"7241", "7523", "7524", "7535", "7536"})
+"""Receipt codes about one mail alone.
+
+They mean unsubscribed, an invalid address, too large, and a problem with its template
+(facts/connect.md 1.6).
+"""
 PATIENCE_S = 25.0
 PAUSE_S = 1.0
 
@@ -173,4 +178,4 @@ async def _wants_delegate(ctx: StepContext, receipt: Receipt) -> bool:
 
 def _is_refused_alone(receipt: Receipt) -> bool:
     """Return whether the receipt names Exchange's bare refusal of a login, and no other cause."""
-    return {each.cause for each in read(receipt.words, Speaker.EXCHANGE).certain} == {REFUSED}
+    return {each.cause for each in read(receipt.words, Place.EXCHANGE).certain} == {REFUSED}

@@ -18,8 +18,8 @@ from typing import Any
 import httpx
 import pytest
 
+from jobs.causes.reader import read
 from jobs.clouds.cause_codes import CAUSE_CODES
-from jobs.clouds.error_texts.reader import read
 from jobs.clouds.errors import CloudError
 from jobs.mail.send import OutgoingMail, send_test_mail
 from jobs.mail.smtp_login import hello_probe, login_probe

@@ -45,7 +45,7 @@ ORDER = {
         "contact_center runtime",
         "microsoft",
         "clouds runs",
-        "storage",
+        "causes storage",
         "clock model redact settings shutdown",
     ),
     "adaptive_cards": (

@@ -13,6 +13,7 @@ import pytest
 from adaptive_cards.texts import keys
 from bot.cards.presenters import verdict as presenter
 from bot.cards.presenters import verdict_extras
+from jobs.causes import patterns, ranking, reader
 from jobs.checks import check, remedies, verdict
 from jobs.clouds import causes as clouds
 from jobs.clouds import turns
@@ -22,14 +23,6 @@ from jobs.clouds.cause_codes import (
     causes,
     own_cause,
     require_causes,
-)
-from jobs.clouds.error_texts import (
-    cloud_words,
-    connect_codes,
-    doubts,
-    entra_codes,
-    entra_words,
-    smtp_words,
 )
 from jobs.engine import failures
 from jobs.engine.context import StepContext
@@ -83,12 +76,8 @@ STEPS: dict[str, Iterable[str]] = {
     "connect_changes.ENDS": connect_changes.ENDS,
     "connect_changes.WITHOUT": connect_changes.WITHOUT,
 }
-PHRASES = (
-    *cloud_words.CLOUD_WORDS,
-    *cloud_words.NETWORK,
-    *entra_words.SENTENCES,
-    *smtp_words.SMTP_WORDS,
-)
+KNOWN = patterns.patterns()
+LISTS = {**KNOWN.beside, **KNOWN.follows, **KNOWN.narrower}
 CAUSES: dict[str, Iterable[str]] = {
     "FIXED_BY": [cause for of in remedies.FIXED_BY.values() for cause in of],
     "TURNS": [cause for of in turns.TURNS.values() for cause in of],
@@ -114,17 +103,17 @@ CAUSES: dict[str, Iterable[str]] = {
     "OF_THE_SENDER": bounce.OF_THE_SENDER,
     "_OF_THE_RECIPIENT": vars(bounce)["_OF_THE_RECIPIENT"],
     "_GONE": vars(app_only)["_GONE"],
-    "CONNECT": [meaning.cause for meaning in connect_codes.CONNECT.values()],
-    "PUBLISHED": [meaning.cause for meaning in entra_codes.PUBLISHED.values()],
-    "DETAILED_CODES": [meaning.cause for meaning in smtp_words.DETAILED_CODES.values()],
-    "COMMON_CODES": [meaning.cause for meaning in smtp_words.COMMON_CODES.values()],
-    "LOOSE": entra_words.LOOSE,
-    "_OPEN": [cause for pair in vars(doubts)["_OPEN"].items() for cause in (pair[0], *pair[1])],
+    "codes": [each.cause for codes in KNOWN.codes.values() for each in codes.values()],
+    "numbers": [each.cause for each in (*KNOWN.numbers.values(), *KNOWN.oauth.values())],
+    "words": [each.meaning.cause for words in KNOWN.words.values() for each in words],
+    "lists": [cause for pair in LISTS.items() for cause in (pair[0], *pair[1])],
+    "_NOT_FOR_ALL": vars(reader)["_NOT_FOR_ALL"],
+    "_MAILBOX_LOGIN": vars(reader)["_MAILBOX_LOGIN"],
+    "_AT_CONNECT": [each for pair in vars(reader)["_AT_CONNECT"].items() for each in pair],
+    "_BARE": vars(ranking)["_BARE"],
+    "_SYMPTOMS": vars(ranking)["_SYMPTOMS"],
     "EXPLAINED": verdict_extras.EXPLAINED.values(),
     "SETTLES": clouds.REPLICATION_CAUSES,
-    "ENTRA": [meaning.cause for meaning in clouds.ENTRA.values()],
-    "OAUTH": [meaning.cause for meaning in clouds.OAUTH.values()],
-    "PHRASES": [phrase.meaning.cause for phrase in PHRASES],
 }
 KNOBS: dict[str, Any] = {
     "needs": ("mailbox_usr",),

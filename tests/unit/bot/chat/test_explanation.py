@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from bot.chat.explanation import as_json, as_lines, as_view
+from jobs.causes.reader import read
 from jobs.clock import now
-from jobs.clouds.error_texts.reader import read
 from jobs.clouds.learn_more import page_of
 
 EXPIRED = "AADSTS7000222: The provided client secret keys are expired."

@@ -8,16 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from jobs.clouds.causes import (
-    ENTRA,
-    EXCHANGE_PHRASES,
-    GRAPH_PHRASES,
-    OAUTH,
-    REPLICATION_CAUSES,
-    ErrorKind,
-)
-from jobs.clouds.error_texts.entra_words import SENTENCES
-from jobs.clouds.error_texts.smtp_words import COMMON_CODES, DETAILED_CODES, SMTP_WORDS
+from adaptive_cards.texts import has_text
+from jobs.causes.meaning import ErrorKind
+from jobs.causes.patterns import patterns
+from jobs.clouds.cause_codes import CAUSE_CODES
+from jobs.clouds.causes import REPLICATION_CAUSES
 from jobs.clouds.errors import (
     CloudError,
     CloudReply,
@@ -31,81 +26,21 @@ from jobs.model import Evidence
 
 ROOT = Path(__file__).parents[4]
 TEXTS = ROOT / "adaptive_cards" / "texts" / "en" / "causes.toml"
-OWN = frozenset(
-    {
-        "access_token_refused",
-        "already_there",
-        "answer_unreadable",
-        "app_access_not_allowed",
-        "app_access_withdrawn",
-        "app_roles_missing",
-        "app_deleted_meanwhile",
-        "certificate_invalid",
-        "clock_wrong",
-        "connection_lost",
-        "host_name_unknown",
-        "consent_cancelled",
-        "consent_declined",
-        "directory_settling",
-        "exchange_answer_cut",
-        "exchange_consent_missing",
-        "exchange_role_missing",
-        "host_not_allowed",
-        "id_token_audience",
-        "id_token_expired",
-        "id_token_invalid",
-        "id_token_issuer",
-        "id_token_nonce",
-        "id_token_signature",
-        "not_allowed",
-        "not_found",
-        "probe_login_refused",
-        "request_rejected",
-        "secret_deleted_meanwhile",
-        "service_unavailable",
-        "sign_in_missing",
-        "smtp_busy",
-        "smtp_certificate_invalid",
-        "smtp_no_oauth",
-        "smtp_no_starttls",
-        "smtp_refused",
-        "smtp_unreachable",
-        "state_mismatch",
-        "throttled",
-        "timed_out",
-        "trace_limit",
-        "bot_credential_refused",
-        "client_assertion_refused",
-        "more_permissions_needed",
-        "wrong_tenant",
-    }
-)
-"""Causes that the work with Microsoft states by itself, without a code of a cloud behind them."""
-ELSEWHERE = frozenset({"smtp_tls_failed", "transport_rule_may_block"})
-"""Causes whose texts are also with the texts of the probes that find these causes."""
-CAUSES = (
-    OWN.union(
-        (
-            meaning.cause
-            for table in (ENTRA, OAUTH, COMMON_CODES, DETAILED_CODES)
-            for meaning in table.values()
-        ),
-        (
-            phrase.meaning.cause
-            for phrases in (GRAPH_PHRASES, EXCHANGE_PHRASES, SENTENCES, SMTP_WORDS)
-            for phrase in phrases
-        ),
-    )
-    - ELSEWHERE
-)
 
 
 def test_every_cause_has_a_sentence_and_a_remedy_and_no_text_is_left_over():
-    """Every cause has a sentence and a remedy, and every text belongs to a cause."""
-    texts = tomllib.loads(TEXTS.read_text(encoding="utf-8"))
+    """Every cause that a text can name has a sentence and a remedy.
+
+    Every text belongs to a cause.
+    """
+    texts, known = tomllib.loads(TEXTS.read_text(encoding="utf-8")), patterns()
+    tables = (known.numbers, known.oauth, *known.codes.values())
+    named = {each.cause for table in tables for each in table.values()}
+    named |= {each.meaning.cause for words in known.words.values() for each in words}
     assert texts.keys() == {"cause", "remedy"}
-    assert texts["cause"].keys() == CAUSES
-    assert texts["remedy"].keys() == CAUSES
+    assert texts["cause"].keys() == texts["remedy"].keys() <= CAUSE_CODES
+    assert {each for each in named if not has_text(f"cause.{each}")} == set()
+    assert {each for each in named if not has_text(f"remedy.{each}")} == set()
 
 
 @pytest.mark.parametrize("kind", ["cause", "remedy"])
@@ -125,7 +60,7 @@ def test_the_texts_keep_the_wording_rules(kind: str):
 
 def test_what_settles_is_a_cause():
     """Every cause that the bot's own writes can bring about for some time is an existing cause."""
-    assert REPLICATION_CAUSES <= CAUSES
+    assert REPLICATION_CAUSES <= CAUSE_CODES
 
 
 def test_an_error_carries_evidence_and_reads_well():
@@ -194,8 +129,8 @@ def test_each_kind_has_its_class():
     made = {
         kind: type(error_for(meaning, CloudReply("entra"))).kind
         for kind in ErrorKind
-        for meaning in ENTRA.values()
+        for meaning in patterns().numbers.values()
         if meaning.kind is kind
     }
     assert made == {kind: kind for kind in made}
-    assert isinstance(error_for(ENTRA[650051], CloudReply("entra")), NotReplicatedYet)
+    assert isinstance(error_for(patterns().numbers[650051], CloudReply("entra")), NotReplicatedYet)

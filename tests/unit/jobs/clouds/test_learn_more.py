@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from jobs.clouds.causes import ENTRA
+from jobs.causes.patterns import patterns
 from jobs.clouds.learn_more import ENTRA_CODE_PAGE, NUMBERS, PAGES, page_of
 
 LISTED = tomllib.loads(
@@ -43,7 +43,7 @@ def test_a_page_is_the_document_of_its_fact(page: dict[str, str]):
 @pytest.mark.parametrize("cause", NUMBERS)
 def test_the_number_of_a_cause_means_that_cause(cause: str):
     """A cause has Microsoft's page of a number only if the bot reads the number as that cause."""
-    assert ENTRA[NUMBERS[cause]].cause == cause
+    assert patterns().numbers[NUMBERS[cause]].cause == cause
 
 
 def test_a_cause_has_one_page_at_most():

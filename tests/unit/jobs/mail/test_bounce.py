@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from jobs.clouds.error_texts.reader import first_cause, read
-from jobs.clouds.error_texts.speaker import Speaker
+from jobs.causes.reader import read
+from jobs.causes.speaker import Place
 from jobs.mail.bounce import GONE, LOST, UNANSWERED, cause_at, cause_of_copy
 from jobs.model import Station
 
@@ -71,8 +71,9 @@ def test_what_a_code_means(words: str, cause: str):
 
     The code 5.7.1 alone has no cause, because anybody may send it. An IP address is not a code.
     """
-    assert first_cause([f"Fail | Reason: [{{LED={words}}}]"]) == cause
-    assert [found.cause for found in read(words, Speaker.EXCHANGE).certain] == (
+    named = {cause_at(each, [f"Fail | Reason: [{{LED={words}}}]"]) for each in Station}
+    assert named - {""} == {cause} - {""}
+    assert [found.cause for found in read(words, Place.EXCHANGE).certain] == (
         [cause] if cause else []
     )
 

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import pytest
 
-from jobs.clouds.error_texts.reader import read
+from jobs.causes.reader import read
 
 REPORT = (
     "Delivery has failed to these recipients or groups:\nperson@fabrikam.com\n{}\n"
     "Diagnostic information for administrators:\nGenerating server: X.eurprd01.prod.outlook.com"
 )
+
+
+def claimed(text: str) -> list[str]:
+    """Return the causes that are claimed; a conditional one claims nothing."""
+    return [each.cause for each in read(text).causes if each.certainty != "conditional"]
 
 
 def certain(text: str) -> list[str]:
@@ -107,7 +112,7 @@ def test_outlooks_newer_reports(text: str):
     """
     assert certain(text) == ["mailbox_not_found"]
     assert certain(text.replace("a@b", "a@mail.imiconnect.io, a@b")) == ["connect_address_gone"]
-    assert read(text.replace("Office 365\n", "")).causes == ()
+    assert claimed(text.replace("Office 365\n", "")) == []
 
 
 def test_a_heading_repeats_the_code_without_its_words():
@@ -185,7 +190,7 @@ def test_cmdlets_and_hosts_in_the_words_of_people(text: str, cause: str):
 )
 def test_numbers_and_sentences_of_others(text: str):
     """Exchange's numbers and words name no cause in texts of others or about something else."""
-    assert read(text).causes == ()
+    assert claimed(text) == []
 
 
 @pytest.mark.parametrize(
@@ -222,7 +227,7 @@ def test_words_without_a_code(text: str, cause: str):
 )
 def test_small_talk_and_other_reasons(text: str):
     """Everyday words without a code name no cause, and neither do sentences with another reason."""
-    assert read(text).causes == ()
+    assert claimed(text) == []
 
 
 @pytest.mark.parametrize(
@@ -258,4 +263,4 @@ def test_words_of_exchange_with_another_speaker():
 )
 def test_sentences_that_only_resemble_those_of_exchange(text: str):
     """A permission's description and the similar answers of other tools name no cause."""
-    assert read(text).causes == ()
+    assert claimed(text) == []

@@ -1,0 +1,1 @@
+"""Knowledge about causes: what an error text means, wherever it was read."""

@@ -1,0 +1,128 @@
+"""Who speaks in a text: the place where it was read says so first, and then signs in the text.
+
+A code such as 421 or 5.7.8 is everybody's. A sign is a name, a host or a format of a service.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+
+from jobs.causes.patterns import Strength, patterns
+from jobs.causes.reading import Certainty
+
+_NEAR = 400
+"""Number of characters around words within which a sign of a speaker belongs to them."""
+_STRANGERS = frozenset({"product", "host"})
+
+
+class Place(StrEnum):
+    """Place where a text was read. Its value is the service that speaks there, if only one can."""
+
+    ANYWHERE = ""
+    CHANNEL = "channel"
+    """Thread or address of a known channel, whose services are the likely speakers."""
+    FORM = "form"
+    """Webex Connect's form and logs, which quote Entra and the SMTP server of the form."""
+    CONNECT = "connect"
+    ENTRA = "entra"
+    GRAPH = "graph"
+    EXCHANGE = "exchange"
+    """Trace, report or SMTP reply that the bot itself asked Exchange for."""
+
+
+class Who(StrEnum):
+    """Speaker at one place of a text."""
+
+    OURS = "ours"
+    LIKELY = "likely"
+    UNKNOWN = "unknown"
+    STRANGER = "stranger"
+
+
+_CERTAINTY: dict[Strength, dict[Who, Certainty]] = {
+    Strength.OWN: dict.fromkeys((Who.OURS, Who.LIKELY, Who.UNKNOWN), Certainty.CERTAIN),
+    Strength.USUAL: dict.fromkeys((Who.OURS, Who.LIKELY, Who.UNKNOWN), Certainty.CERTAIN),
+    Strength.SHARED: {
+        Who.OURS: Certainty.CERTAIN,
+        Who.LIKELY: Certainty.POSSIBLE,
+        Who.UNKNOWN: Certainty.CONDITIONAL,
+    },
+    Strength.LOOSE: {
+        Who.OURS: Certainty.POSSIBLE,
+        Who.LIKELY: Certainty.POSSIBLE,
+        Who.UNKNOWN: Certainty.CONDITIONAL,
+    },
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Signs:
+    """Signs of services in a text, each with its place and its service, in order."""
+
+    at: tuple[int, ...]
+    named: tuple[str, ...]
+    place: Place = Place.ANYWHERE
+
+    @property
+    def heard(self) -> bool:
+        """Return whether the place alone says that a service of this channel speaks."""
+        return self.place in {Place.CONNECT, Place.ENTRA, Place.GRAPH, Place.EXCHANGE}
+
+    @property
+    def ours(self) -> bool:
+        """Return whether a service of this channel speaks anywhere in the text."""
+        named = any(each not in _STRANGERS for each in self.named)
+        return self.heard or named or (self.place is Place.FORM and not self.strange)
+
+    @property
+    def strange(self) -> bool:
+        """Return whether the text has a sign of another product or host."""
+        return not self.heard and any(each in _STRANGERS for each in self.named)
+
+    @property
+    def connect(self) -> bool:
+        """Return whether Webex Connect speaks anywhere in the text."""
+        by_place = self.place is Place.FORM and not self.strange
+        return by_place or self.place is Place.CONNECT or "connect" in self.named
+
+    def who(self, at: int) -> Who:
+        """Return who speaks at this place of the text.
+
+        The nearest sign decides. Far from every sign, a service speaks if no stranger does.
+        """
+        if self.heard:
+            return Who.OURS
+        if not self.at:
+            return {Place.FORM: Who.OURS, Place.CHANNEL: Who.LIKELY}.get(self.place, Who.UNKNOWN)
+        after = bisect_left(self.at, at)
+        distance, nearest = min(
+            (abs(self.at[each] - at), self.named[each])
+            for each in range(max(after - 1, 0), min(after + 1, len(self.at)))
+        )
+        far = distance > _NEAR and self.strange
+        return Who.STRANGER if far or nearest in _STRANGERS else Who.OURS
+
+    def certainty(self, strength: Strength, at: int) -> Certainty | None:
+        """Return how certain words of this strength are at this place, or None if not at all."""
+        who = self.who(at)
+        if who is Who.STRANGER:
+            own = strength is Strength.OWN and self.ours
+            return Certainty.CERTAIN if own else None
+        return _CERTAINTY[strength][who]
+
+
+def signs_in(text: str, place: Place = Place.ANYWHERE) -> Signs:
+    """Return the signs in a text.
+
+    In Webex Connect's form a host is the server that somebody has entered, and so no stranger.
+    """
+    kept: Callable[[str], bool] = lambda who: who != "host" or place is not Place.FORM  # noqa: E731
+    found = [
+        (each.start(), str(each.lastgroup))
+        for each in patterns().signs.finditer(text)
+        if kept(str(each.lastgroup))
+    ]
+    return Signs(tuple(at for at, _ in found), tuple(who for _, who in found), place)

@@ -24,6 +24,7 @@ _GROUPS = ("page", "reply", "cloud", "network")
 class Strength(StrEnum):
     """How much words say about who speaks; texts/mail.toml describes each of them."""
 
+    ALWAYS = "always"
     OWN = "own"
     USUAL = "usual"
     SHARED = "shared"

@@ -142,7 +142,7 @@ def _by_number(status: str, code: str, words: str) -> Said | None:
     codes, named = patterns().codes, patterns().named
     permanent = not status.startswith("4")
     found: Said | None = None
-    if code in codes["own"] and permanent:
+    if code in codes["own"] and (permanent or code.startswith("4")):
         of_mail = bool(status) or named["of_mail"].search(words[:_SHORT])
         meaning = codes["own"][code]._replace(kind=ErrorKind.REJECTED)
         found = meaning, Strength.OWN if of_mail else Strength.SHARED
@@ -306,7 +306,7 @@ class _Reader:
         """
         known = {BY_A_RULE, *(each.cause for each in causes)}
         for each in self._known.words["reply"]:
-            own = each.strength in {Strength.OWN, Strength.USUAL}
+            own = each.strength not in {Strength.SHARED, Strength.LOOSE}
             alone = not causes and each.meaning.cause not in _ONLY_WITH_A_CODE
             beside = own and (not causes or each.meaning.cause not in known)
             if (alone or beside) and (match := each.pattern.search(self._text)):

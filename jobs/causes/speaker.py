@@ -43,6 +43,7 @@ class Who(StrEnum):
 
 
 _CERTAINTY: dict[Strength, dict[Who, Certainty]] = {
+    Strength.ALWAYS: dict.fromkeys(Who, Certainty.CERTAIN),
     Strength.OWN: dict.fromkeys((Who.OURS, Who.LIKELY, Who.UNKNOWN), Certainty.CERTAIN),
     Strength.USUAL: dict.fromkeys((Who.OURS, Who.LIKELY, Who.UNKNOWN), Certainty.CERTAIN),
     Strength.SHARED: {
@@ -108,10 +109,9 @@ class Signs:
     def certainty(self, strength: Strength, at: int) -> Certainty | None:
         """Return how certain words of this strength are at this place, or None if not at all."""
         who = self.who(at)
-        if who is Who.STRANGER:
-            own = strength is Strength.OWN and self.ours
-            return Certainty.CERTAIN if own else None
-        return _CERTAINTY[strength][who]
+        if who is Who.STRANGER and strength is Strength.OWN and self.ours:
+            return Certainty.CERTAIN
+        return _CERTAINTY[strength].get(who)
 
 
 def signs_in(text: str, place: Place = Place.ANYWHERE) -> Signs:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from adaptive_cards import explanation
+from adaptive_cards.cards.connect_form import ERROR_MOST
 from bot.actions._guard import answered, finish, for_everybody, record
 from bot.cards.presenters.rehearsal import MAILBOX_USER
 from bot.chat.context import ChatContext
@@ -93,7 +94,8 @@ def explained(ctx: ChatContext, inputs: dict[str, str]) -> None:
 
     The error was seen in Webex Connect's form, so a bare code counts as one of Webex Connect.
     """
-    reading = read(inputs.get("error_text", ""), Place.FORM)
+    told = inputs.get("error_text", "")
+    reading = read(told, Place.FORM, cut=len(told) >= ERROR_MOST)
     causes = tuple(replace(each, cause=_in_run(ctx, inputs, each.cause)) for each in reading.causes)
     if causes:
         _note_failure(ctx, inputs, causes[0].cause)

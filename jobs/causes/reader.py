@@ -154,7 +154,7 @@ def _by_number(status: str, code: str, words: str) -> Said | None:
         found = _meaning("mail_not_delivered"), Strength.OWN
     elif permanent and named["expired"].search(code):
         found = _meaning("mail_not_delivered"), Strength.SHARED
-    elif status in _BY_STATUS and code in {"", "5.7.0"}:
+    elif status == "530" or (status in _BY_STATUS and code in {"", "5.7.0"}):
         found = _meaning(_BY_STATUS[status]), Strength.SHARED
     elif status in _TEMPORARY and code[:3] in _PASSING:
         found = _meaning("smtp_busy"), Strength.SHARED

@@ -5,8 +5,8 @@ A code such as 421 or 5.7.8 is everybody's. A sign is a name, a host or a format
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_left
-from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -15,7 +15,8 @@ from jobs.causes.reading import Certainty
 
 _NEAR = 400
 """Number of characters around words within which a sign of a speaker belongs to them."""
-_STRANGERS = frozenset({"product", "host"})
+_IN_ADDRESS = re.compile(r"[\w.+-]@[\w.-]*$")
+_STRANGERS = frozenset({"product", "program", "host"})
 
 
 class Place(StrEnum):
@@ -39,13 +40,16 @@ class Who(StrEnum):
     OURS = "ours"
     LIKELY = "likely"
     UNKNOWN = "unknown"
+    PROGRAM = "program"
+    """Program that sends through any mail server."""
     STRANGER = "stranger"
 
 
+_NAMED_NO_OTHER = (Who.OURS, Who.LIKELY, Who.UNKNOWN, Who.PROGRAM)
 _CERTAINTY: dict[Strength, dict[Who, Certainty]] = {
     Strength.ALWAYS: dict.fromkeys(Who, Certainty.CERTAIN),
-    Strength.OWN: dict.fromkeys((Who.OURS, Who.LIKELY, Who.UNKNOWN), Certainty.CERTAIN),
-    Strength.USUAL: dict.fromkeys((Who.OURS, Who.LIKELY, Who.UNKNOWN), Certainty.CERTAIN),
+    Strength.OWN: dict.fromkeys(_NAMED_NO_OTHER, Certainty.CERTAIN),
+    Strength.USUAL: dict.fromkeys(_NAMED_NO_OTHER, Certainty.CERTAIN),
     Strength.SHARED: {
         Who.OURS: Certainty.CERTAIN,
         Who.LIKELY: Certainty.POSSIBLE,
@@ -104,6 +108,8 @@ class Signs:
             for each in range(max(after - 1, 0), min(after + 1, len(self.at)))
         )
         far = distance > _NEAR and self.strange
+        if nearest == "program":
+            return Who.PROGRAM
         return Who.STRANGER if far or nearest in _STRANGERS else Who.OURS
 
     def certainty(self, strength: Strength, at: int) -> Certainty | None:
@@ -117,12 +123,16 @@ class Signs:
 def signs_in(text: str, place: Place = Place.ANYWHERE) -> Signs:
     """Return the signs in a text.
 
-    In Webex Connect's form a host is the server that somebody has entered, and so no stranger.
+    In Webex Connect's form a host is the server that somebody has entered, and so no stranger. An
+    address of a person says nothing about who speaks.
     """
-    kept: Callable[[str], bool] = lambda who: who != "host" or place is not Place.FORM  # noqa: E731
     found = [
-        (each.start(), str(each.lastgroup))
+        (each.start(), who)
         for each in patterns().signs.finditer(text)
-        if kept(str(each.lastgroup))
+        if (who := str(each.lastgroup)) not in _STRANGERS
+        or (
+            not (_IN_ADDRESS.search(text, max(each.start() - 64, 0), each.start()))
+            and (who != "host" or place is not Place.FORM)
+        )
     ]
     return Signs(tuple(at for at, _ in found), tuple(who for _, who in found), place)

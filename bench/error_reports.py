@@ -1,7 +1,7 @@
 """Error reports: how many public reports of strangers the reader of error texts reads right.
 
 Every report in tests/data has its public source, the cause that was stated there, and the causes
-that are right for its text. The target is that 95 % of the clear reports are read right, that
+that are right for its text. The target is that 97 % of the clear reports are read right, that
 nothing is read wrong, and that no cause is named for an error that has nothing to do with this
 channel.
 """
@@ -18,7 +18,7 @@ from jobs.causes.reader import read
 from jobs.causes.reading import Certainty
 
 REPORTS = Path(__file__).parents[1] / "tests/data/error_reports.json"
-RIGHT_FEWEST = 0.95
+RIGHT_FEWEST = 0.97
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +110,7 @@ def main() -> bool:
     counts = figures(results)
     names = ("right", "missed", "wrong", "quiet")
     table(
-        "Public error reports (target: 95 % of the clear ones right, 0 wrong, 0 for noise)",
+        "Public error reports (target: 97 % of the clear ones right, 0 wrong, 0 for noise)",
         ("kind", "reports", *names),
         [
             (kind, sum(count.values()), *(count[name] for name in names))

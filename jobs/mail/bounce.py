@@ -29,6 +29,7 @@ LOST = "mail_not_delivered"
 """Cause if it is known only that the mail did not arrive."""
 OF_THE_SENDER = frozenset(
     {
+        "domain_not_registered",
         "send_as_denied",
         "sender_restricted",
         "sending_limit_reached",

@@ -9,6 +9,7 @@ from dataclasses import replace
 from jobs.access.mailbox_login import log_in
 from jobs.causes.reader import read
 from jobs.causes.speaker import Place
+from jobs.clouds.cause_codes import causes
 from jobs.clouds.errors import CloudError
 from jobs.contact_center import delivery_receipts
 from jobs.contact_center.webex_connect import (
@@ -28,12 +29,8 @@ from jobs.probes.smtp_login import login_of
 
 USERNAME = "form_username_shared"
 """Cause if Webex Connect has a good token but the shared mailbox as its user name."""
-OF_THE_RECIPIENT = frozenset({"7241", "7523", "7524", "7535", "7536"})
-"""Receipt codes about one mail alone.
-
-They mean unsubscribed, an invalid address, too large, and a problem with its template
-(facts/connect.md 1.6).
-"""
+OF_ONE_MAIL = causes("connect_content_refused", "connect_recipient_refused")
+"""Causes of receipts about one mail alone, whose channel is not at fault."""
 PATIENCE_S = 25.0
 PAUSE_S = 1.0
 
@@ -144,12 +141,10 @@ class ConnectSend(Probe):
             recipient = {"recipient": ctx.run.brief.test_recipient}
             return replace(self.ok(Text("seen.connect_submitted", recipient)), evidence=evidence)
         words = verbatim(told)
-        if (
-            receipt.refused or receipt.code in OF_THE_RECIPIENT
-        ):  # key or recipient at fault, not the channel
-            cause = cause_of(receipt.code, receipt.refused)
+        cause = cause_of(receipt.code, receipt.refused)
+        if receipt.refused or cause in OF_ONE_MAIL:  # key or mail at fault, not the channel
             return Finding(self.name, State.UNKNOWN, seen=words, cause=cause, evidence=evidence)
-        cause = USERNAME if await _wants_delegate(ctx, receipt) else cause_of(receipt.code)
+        cause = USERNAME if await _wants_delegate(ctx, receipt) else cause
         return replace(self.wrong(words, cause=cause), evidence=evidence)
 
     def _transaction(self, ctx: StepContext, receipt: Receipt) -> tuple[Evidence, ...]:

@@ -134,8 +134,8 @@ def test_a_mail_through_webex_connect(given: Any, configured: Any, outside: Any,
         ("7553", State.WRONG, "connect_login_failed"),
         ("7554", State.WRONG, "connect_smtp_failed"),
         ("failed", State.WRONG, "connect_send_failed"),
-        ("7535", State.UNKNOWN, "connect_send_failed"),
-        ("7241", State.UNKNOWN, "connect_send_failed"),
+        ("7535", State.UNKNOWN, "connect_content_refused"),
+        ("7241", State.UNKNOWN, "connect_recipient_refused"),
     ],
 )
 def test_a_receipt_that_is_no_good(

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench.table import say, table, verdict
+from jobs.causes.meaning import Certainty, FoundCause
 from jobs.causes.reader import read
-from jobs.causes.reading import Certainty
 
 REPORTS = Path(__file__).parents[1] / "tests/data/error_reports.json"
 RIGHT_FEWEST = 0.97
@@ -38,16 +38,14 @@ class Report:
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """Report with the causes that were claimed as certain, as possible and as conditional.
+    """Report with the causes that were found in it.
 
     ``result`` is right, missed, wrong or quiet. A result is quiet if there was no cause to name and
     none was named.
     """
 
     report: Report
-    certain: tuple[str, ...]
-    possible: tuple[str, ...]
-    conditional: tuple[str, ...]
+    causes: tuple[FoundCause, ...]
     result: str
 
 
@@ -60,34 +58,21 @@ def reports() -> list[Report]:
 
 
 def judged(report: Report) -> Judged:
-    """Return a report with the causes that the reader of error texts finds in it."""
-    causes = read(report.text).causes
-    certain, possible, conditional = (
-        tuple(each.cause for each in causes if each.certainty is certainty)
-        for certainty in Certainty
-    )
-    return Judged(
-        report, certain, possible, conditional, _result(report, certain, possible, conditional)
-    )
-
-
-def _result(
-    report: Report,
-    certain: tuple[str, ...],
-    possible: tuple[str, ...],
-    conditional: tuple[str, ...],
-) -> str:
-    """Return whether a report was read right, missed, wrong or quiet.
+    """Return a report with the causes that the reader finds in it, and whether they are right.
 
     In a report that is noise, a cause that is claimed as possible counts as wrong as well. A
     conditional cause claims nothing, because it says which service must have said the words.
     """
+    causes = read(report.text).causes
+    certain = {each.cause for each in causes if each.certain}
+    claimed = {each.cause for each in causes if each.certainty is not Certainty.CONDITIONAL}
     if report.kind == "noise" or not report.causes:
-        claimed = certain + possible if report.kind == "noise" else certain
-        return "wrong" if claimed else "quiet"
-    if set(certain) - report.causes:
-        return "wrong"
-    return "right" if {*certain, *possible, *conditional} & report.causes else "missed"
+        wrong = claimed if report.kind == "noise" else certain
+        return Judged(report, causes, "wrong" if wrong else "quiet")
+    if certain - report.causes:
+        return Judged(report, causes, "wrong")
+    found = report.causes & {each.cause for each in causes}
+    return Judged(report, causes, "right" if found else "missed")
 
 
 def figures(results: list[Judged]) -> dict[str, Counter[str]]:
@@ -120,7 +105,9 @@ def main() -> bool:
     for each in results:
         if each.result in {"wrong", "missed"}:
             expected = ", ".join(sorted(each.report.causes)) or "nothing"
-            say(f"  {each.report.id} {each.result}: expected {expected}; got {each.certain}")
+            say(
+                f"  {each.report.id} {each.result}: expected {expected}; got {[found.cause for found in each.causes]}"
+            )
     wrong = sum(each.result == "wrong" for each in results)
     share = share_right(results)
     return verdict(f"{share:.1%} of the clear ones right", share >= RIGHT_FEWEST) and verdict(

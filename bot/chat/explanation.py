@@ -10,7 +10,7 @@ from typing import Any
 
 from adaptive_cards.cards.explanation import CauseLine, ExplanationView, UnknownLine, heading_of
 from adaptive_cards.texts import has_text, remedy_pasted, remedy_within, render, text
-from jobs.causes.reading import Certainty, FoundCause, Reading, UnknownCode
+from jobs.causes.meaning import Certainty, FoundCause, Reading, UnknownCode
 from jobs.clouds.learn_more import page_of
 from jobs.clouds.turns import who_acts
 from jobs.model import Text, Turn

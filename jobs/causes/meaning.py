@@ -1,7 +1,12 @@
-"""Meaning of an error: its cause, and the reaction that it calls for."""
+"""Meaning of an error, and the result of reading a text.
+
+The meaning is a cause with the reaction that it calls for. The result has the causes with their
+certainty, the codes, and the unknown codes.
+"""
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import NamedTuple
 
@@ -24,3 +29,78 @@ class Meaning(NamedTuple):
 
     cause: str
     kind: ErrorKind = ErrorKind.REJECTED
+
+
+class Certainty(StrEnum):
+    """Certainty of a cause.
+
+    The text itself names it, or other causes are possible as well, or nothing says who speaks and
+    it is the cause only if a service of this channel does.
+    """
+
+    CERTAIN = "certain"
+    POSSIBLE = "possible"
+    CONDITIONAL = "conditional"
+
+
+@dataclass(frozen=True, slots=True)
+class FoundCause:
+    """Cause that a text names, with the code or the words that name it.
+
+    ``at`` is the place in the text, and ``kind`` the reaction that the error calls for.
+    """
+
+    cause: str
+    code: str
+    certainty: Certainty = Certainty.CERTAIN
+    at: int = field(default=0, compare=False)
+    kind: ErrorKind = field(default=ErrorKind.REJECTED, compare=False)
+
+    @property
+    def certain(self) -> bool:
+        """Return whether the text itself names this cause."""
+        return self.certainty is Certainty.CERTAIN
+
+    @property
+    def passes(self) -> bool:
+        """Return whether the error passes by itself."""
+        return self.kind is ErrorKind.TRANSIENT
+
+
+@dataclass(frozen=True, slots=True)
+class UnknownCode:
+    """Code of one of this channel's services that the tables do not describe.
+
+    ``line`` is the person's own line with it, and ``page`` the address where Microsoft explains it,
+    or empty.
+    """
+
+    code: str
+    line: str
+    page: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """Meaning of a text.
+
+    ``ours`` is whether a service of this channel speaks in it, and ``strange`` whether another
+    product does, which the text names. ``causes`` are ordered: certain ones come first. ``cut`` is
+    whether the text was longer than the part that is read.
+    """
+
+    ours: bool
+    causes: tuple[FoundCause, ...] = ()
+    codes: tuple[str, ...] = ()
+    unknown: tuple[UnknownCode, ...] = ()
+    cut: bool = False
+    strange: bool = False
+
+    @property
+    def certain(self) -> tuple[FoundCause, ...]:
+        """Return the causes that the text itself names."""
+        return self.of(Certainty.CERTAIN)
+
+    def of(self, certainty: Certainty) -> tuple[FoundCause, ...]:
+        """Return the causes of one certainty."""
+        return tuple(each for each in self.causes if each.certainty is certainty)

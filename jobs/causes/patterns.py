@@ -18,7 +18,7 @@ from typing import Any
 from jobs.causes.meaning import ErrorKind, Meaning
 
 _FILES = Path(__file__).with_name("texts")
-_GROUPS = ("page", "reply", "cloud", "network")
+_GROUPS = ("page", "reply", "cloud", "network", "open")
 
 
 class Strength(StrEnum):
@@ -29,6 +29,11 @@ class Strength(StrEnum):
     USUAL = "usual"
     SHARED = "shared"
     LOOSE = "loose"
+
+    @property
+    def own(self) -> bool:
+        """Return whether the words count even if nothing says who speaks."""
+        return self not in {Strength.SHARED, Strength.LOOSE}
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,19 +127,18 @@ def _either(alternatives: Iterable[str]) -> re.Pattern[str]:
 
 
 def _words(rows: list[dict[str, Any]]) -> Iterable[Words]:
+    """Yield the words of each row; words of several causes are yielded once for each."""
     for row in rows:
-        meaning = meaning_of(row["cause"], row.get("kind", ""))
+        causes = row.get("causes") or [row["cause"]]
+        if unknown := row.keys() - {"cause", "causes", "kind", "answer", "near", *Strength}:
+            message = f"{causes[0]}: {', '.join(sorted(unknown))}"
+            raise ValueError(message)
+        named = [row.get(name, "") for name in ("answer", "near")]
         for strength in Strength:
             if strength in row:
-                yield Words(
-                    _either(row[strength]),
-                    meaning,
-                    strength,
-                    *(row.get(name, "") for name in ("answer", "near")),
-                )
-        if unknown := row.keys() - {"cause", "kind", "answer", "near", *Strength}:
-            message = f"{row['cause']}: {', '.join(sorted(unknown))}"
-            raise ValueError(message)
+                pattern = _either(row[strength])
+                for cause in causes:
+                    yield Words(pattern, meaning_of(cause, row.get("kind", "")), strength, *named)
 
 
 def _by_key(rows: Mapping[str, list[Any]]) -> dict[Any, Meaning]:

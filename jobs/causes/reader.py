@@ -13,11 +13,9 @@ from dataclasses import replace
 from itertools import zip_longest
 
 from jobs.causes.cleaning import CleanText, clean
-from jobs.causes.meaning import ErrorKind, Meaning
+from jobs.causes.meaning import Certainty, ErrorKind, FoundCause, Meaning, Reading, UnknownCode
 from jobs.causes.patterns import Patterns, Strength, Words, patterns
 from jobs.causes.patterns import meaning_of as _meaning
-from jobs.causes.ranking import ranked
-from jobs.causes.reading import Certainty, FoundCause, Reading, UnknownCode
 from jobs.causes.speaker import Place, Signs, Who, signs_in
 from jobs.causes.tokens import SmtpToken, entra_tokens, smtp_tokens
 
@@ -46,8 +44,6 @@ _ONLY_WITH_A_CODE = frozenset({"smtp_busy", _UNTOLD})
 _CERTAIN_OAUTH = frozenset(
     {"consent_required", "invalid_scope", "server_error", "temporarily_unavailable"}
 )
-_NOT_FOR_ALL = ("mailbox_internal_only", "mailbox_senders_listed", BY_A_RULE)
-_MAILBOX_LOGIN = ("scope_wrong", "wrong_mailbox_user", "smtp_password_login")
 _AT_CONNECT = {
     "mailbox_not_found": "connect_address_gone",
     "mail_not_delivered": "connect_not_reached",
@@ -58,6 +54,10 @@ _NAMED = re.compile(
     r"(?:code|status|error|reason|failure|fehler)\w*[\"']?[\s:=#(\[\"'-]{0,5}$", re.IGNORECASE
 )
 _CONDITIONS_MOST = 3
+_SYMPTOMS = frozenset({"connect_login_failed", "connect_smtp_failed", "connect_send_failed"})
+"""Causes with which Webex Connect only says that a mail did not leave."""
+_BARE = ("smtp_password_login", "smtp_auth_off_for_mailbox")
+"""Further causes of a 5.7.3 if the text does not show how the login was made."""
 Said = tuple[Meaning, Strength]
 
 
@@ -177,14 +177,14 @@ class _Reader:
         connected = list(self._of_connect())
         causes = [*self._causes(), *connected]
         claimed = [each for each in causes if each.certainty is not Certainty.CONDITIONAL]
-        causes = ranked(claimed or causes[:_CONDITIONS_MOST], self._text)
+        kept = _ranked(claimed or causes[:_CONDITIONS_MOST], self._text)
         strange = self._signs.strange and not claimed and not self._speaks()
         ours = bool(claimed or self._numbers) or self._speaks()
         return Reading(
             ours,
-            causes,
-            self._codes(connected) if ours or causes else (),
-            self._unknown(bool(causes)) if ours else (),
+            kept,
+            self._codes(connected) if ours or kept else (),
+            self._unknown(bool(kept)) if ours else (),
             self._cleaned.cut,
             strange,
         )
@@ -211,7 +211,10 @@ class _Reader:
             yield FoundCause(meaning.cause, code, certainty, at, meaning.kind)
 
     def _causes(self) -> list[FoundCause]:
-        """Return the causes of codes and unmistakable words, or else those that softer words name."""
+        """Return the causes of codes and unmistakable words, or else those that softer words name.
+
+        Words that leave several causes open count only if there is nothing else.
+        """
         told = [*self._of_numbers(), *self._of_replies(), *self._first_of("cloud")]
         if any(each.certain for each in told):
             return told
@@ -219,29 +222,21 @@ class _Reader:
         causes = [*told, *softer, *self._first_of("network")]
         if not causes and not self._numbers:
             causes = list(self._of_oauth())
-        return causes or list(self._of_mailbox_login())
+        return causes or [found for each in self._known.words["open"] for found in self._said(each)]
+
+    def _said(self, words: Words) -> list[FoundCause]:
+        """Return the cause of the first of these words that count in the text, or nothing."""
+        for match in words.pattern.finditer(self._text):
+            around = self._text[max(match.start() - _NEAR, 0) : match.end() + _NEAR]
+            alone = not words.near or not self._signs.at
+            if alone or self._known.named[words.near].search(around):
+                code, at = match[0].strip(), match.start()
+                if found := list(self._found(words.meaning, words.strength, code, at)):
+                    return found
+        return []
 
     def _first_of(self, group: str) -> list[FoundCause]:
-        """Return the cause of the first words of a group that count."""
-        return next(
-            (
-                found
-                for each in self._known.words[group]
-                for match in each.pattern.finditer(self._text)
-                if self._is_near(each.near, match.start())
-                and (
-                    found := list(
-                        self._found(each.meaning, each.strength, match[0].strip(), match.start())
-                    )
-                )
-            ),
-            [],
-        )
-
-    def _is_near(self, name: str, at: int) -> bool:
-        """Return whether the named pattern is near, or nothing says that another service is meant."""
-        around = self._text[max(at - _NEAR, 0) : at + _NEAR]
-        return not (name and self._signs.at) or bool(self._known.named[name].search(around))
+        return next((said for each in self._known.words[group] if (said := self._said(each))), [])
 
     def _of_numbers(self) -> Iterator[FoundCause]:
         """Yield the cause of each error; a vague number counts only if no other one is known.
@@ -268,15 +263,13 @@ class _Reader:
 
     def _of_replies(self) -> list[FoundCause]:
         """Return the causes of the SMTP replies, and of known words without a code."""
-        tokens = self._with_words()
         causes = [
             found
-            for each in tokens
+            for each in self._with_words()
             if (said := meaning_of_reply(each.status, each.words, each.code))
             for found in self._found(*said, each.shown, each.at, open_=_is_open(each, said[0]))
         ]
         causes += self._of_words(causes)
-        causes = causes or [*self._of_refusals(tokens), *self._of_restrictions()]
         if not self._known.named["connect_address"].search(self._text):
             return causes
         return [replace(each, cause=_AT_CONNECT.get(each.cause, each.cause)) for each in causes]
@@ -306,29 +299,10 @@ class _Reader:
         """
         known = {BY_A_RULE, *(each.cause for each in causes)}
         for each in self._known.words["reply"]:
-            own = each.strength not in {Strength.SHARED, Strength.LOOSE}
-            alone = not causes and each.meaning.cause not in _ONLY_WITH_A_CODE
-            beside = own and (not causes or each.meaning.cause not in known)
-            if (alone or beside) and (match := each.pattern.search(self._text)):
-                yield from self._found(each.meaning, each.strength, match[0].strip(), match.start())
-
-    def _of_refusals(self, tokens: list[SmtpToken]) -> Iterator[FoundCause]:
-        """Yield the causes that Exchange's 5.7.1 may have.
-
-        Any refusal may have this code. A refusal that speaks of spam is left out.
-        """
-        for each in tokens:
-            if each.code in {"5.7.1", "5.7.54"} and not self._known.named["of_spam"].search(
-                each.words
-            ):
-                relay = "relay" in each.words.lower()
-                for cause in ("smtp_not_authenticated",) if relay else _NOT_FOR_ALL:
-                    yield from self._found(_meaning(cause), Strength.LOOSE, each.shown, each.at)
-
-    def _of_restrictions(self) -> Iterator[FoundCause]:
-        if match := self._known.named["restricted"].search(self._text):
-            for cause in _NOT_FOR_ALL:
-                yield from self._found(_meaning(cause), Strength.LOOSE, match[0], match.start())
+            own, cause = each.strength.own, each.meaning.cause
+            alone = own or cause not in _ONLY_WITH_A_CODE
+            if (own and cause not in known) if causes else alone:
+                yield from self._said(each)
 
     def _of_pages(self) -> list[FoundCause]:
         """Return the causes that sentences without a number name, as sign-in pages show them.
@@ -337,16 +311,14 @@ class _Reader:
         """
         if self._known.named["other_resource"].search(self._text):
             return []
-        causes, seen = list[FoundCause](), list[tuple[int, int]]()
-        for each in self._known.words["page"]:
-            match = each.pattern.search(self._text)
-            if not match or any(match.start() < end and at < match.end() for at, end in seen):
-                continue
-            if found := list(
-                self._found(each.meaning, each.strength, match[0].strip(), match.start())
-            ):
-                seen.append(match.span())
-                causes += found
+        causes: list[FoundCause] = []
+        for words in self._known.words["page"]:
+            for found in self._said(words):
+                end = found.at + len(found.code)
+                if not any(
+                    found.at < each.at + len(each.code) and each.at < end for each in causes
+                ):
+                    causes.append(found)
         return causes if any(each.certain for each in causes) else causes[:2]
 
     def _of_oauth(self) -> Iterator[FoundCause]:
@@ -356,17 +328,6 @@ class _Reader:
         for each in named["oauth_word"].finditer(text):
             strength = Strength.SHARED if each[0] in _CERTAIN_OAUTH else Strength.LOOSE
             yield from self._found(oauth[each[0]], strength, each[0], each.start())
-
-    def _of_mailbox_login(self) -> Iterator[FoundCause]:
-        """Yield the causes that a refused login by IMAP or POP may have.
-
-        SMTP refuses the same token.
-        """
-        match = self._known.named["mailbox_login"].search(self._text)
-        microsoft = self._known.named["microsoft"].search(self._text)
-        if match and (microsoft or self._signs.ours):
-            for cause in _MAILBOX_LOGIN:
-                yield from self._found(_meaning(cause), Strength.LOOSE, match[0], match.start())
 
     def _of_connect(self) -> Iterator[FoundCause]:
         """Yield the causes of Webex Connect's codes, and of its own descriptions without a code."""
@@ -430,3 +391,64 @@ def _is_open(token: SmtpToken, meaning: Meaning) -> bool:
     """Return whether only the number says the meaning, and the number has several senses."""
     blocked = meaning.cause == "smtp_login_blocked" and token.code == _NOT_TOLD_APART
     return blocked and "criteria" not in token.words
+
+
+def _ranked(causes: Iterable[FoundCause], text: str) -> tuple[FoundCause, ...]:
+    """Return each cause once, certain ones first, and then the other causes that are possible.
+
+    A cause that is only the consequence of another cause in the text is left out.
+    """
+    once = _once(_by_login(causes, text))
+    certain = {each.cause for each in once if each.certain}
+    kept = [each for each in once if not _follows(each.cause, certain)]
+    beside = [
+        replace(each, cause=rival, certainty=max(each.certainty, Certainty.POSSIBLE, key=_rank))
+        for each in kept
+        for rival in _rivals(each, text)
+    ]
+    return tuple(_once([*kept, *beside]))
+
+
+def _rank(certainty: Certainty) -> int:
+    return list(Certainty).index(certainty)
+
+
+def _once(causes: Iterable[FoundCause]) -> list[FoundCause]:
+    kept: dict[str, FoundCause] = {}
+    for each in sorted(causes, key=lambda each: (_rank(each.certainty), each.at)):
+        kept.setdefault(each.cause, each)
+    return list(kept.values())
+
+
+def _by_login(causes: Iterable[FoundCause], text: str) -> Iterator[FoundCause]:
+    """Yield the causes; a refused password takes the place of a token if the text shows one."""
+    said = patterns().named["offered"].sub(" ", text)
+    named = patterns().named
+    password = named["password"].search(said) and not named["token"].search(said)
+    for each in causes:
+        refused = password and each.cause == "smtp_token_refused"
+        yield replace(each, cause="smtp_password_login") if refused else each
+
+
+def _follows(cause: str, certain: set[str]) -> bool:
+    """Return whether the cause is only the consequence of another one in the text."""
+    others = certain - {cause}
+    if cause in _SYMPTOMS:
+        return bool(others - _SYMPTOMS)
+    return bool(patterns().follows.get(cause, frozenset()) & others)
+
+
+def _rivals(each: FoundCause, text: str) -> tuple[str, ...]:
+    """Return the other causes that may be behind an error with this cause."""
+    rivals = patterns().beside.get(each.cause, ())
+    named = patterns().named
+    if each.cause == "smtp_token_refused":
+        if named["shared_mailbox"].search(text):
+            return ("form_username_shared", *rivals[1:])
+        token = named["token"].search(named["offered"].sub(" ", text))
+        return rivals if token else (*rivals, *_BARE)
+    if each.cause == "smtp_password_login" and "5.7.3" not in each.code.split():
+        return ()
+    if each.cause == "smtp_login_blocked" and each.certainty is Certainty.POSSIBLE:
+        return ("smtp_auth_off_for_tenant", *rivals, "smtp_password_login")
+    return rivals

@@ -10,8 +10,8 @@ from bisect import bisect_left
 from dataclasses import dataclass
 from enum import StrEnum
 
+from jobs.causes.meaning import Certainty
 from jobs.causes.patterns import Strength, patterns
-from jobs.causes.reading import Certainty
 
 _NEAR = 400
 """Number of characters around words within which a sign of a speaker belongs to them."""
@@ -43,24 +43,6 @@ class Who(StrEnum):
     PROGRAM = "program"
     """Program that sends through any mail server."""
     STRANGER = "stranger"
-
-
-_NAMED_NO_OTHER = (Who.OURS, Who.LIKELY, Who.UNKNOWN, Who.PROGRAM)
-_CERTAINTY: dict[Strength, dict[Who, Certainty]] = {
-    Strength.ALWAYS: dict.fromkeys(Who, Certainty.CERTAIN),
-    Strength.OWN: dict.fromkeys(_NAMED_NO_OTHER, Certainty.CERTAIN),
-    Strength.USUAL: dict.fromkeys(_NAMED_NO_OTHER, Certainty.CERTAIN),
-    Strength.SHARED: {
-        Who.OURS: Certainty.CERTAIN,
-        Who.LIKELY: Certainty.POSSIBLE,
-        Who.UNKNOWN: Certainty.CONDITIONAL,
-    },
-    Strength.LOOSE: {
-        Who.OURS: Certainty.POSSIBLE,
-        Who.LIKELY: Certainty.POSSIBLE,
-        Who.UNKNOWN: Certainty.CONDITIONAL,
-    },
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,10 +96,14 @@ class Signs:
 
     def certainty(self, strength: Strength, at: int) -> Certainty | None:
         """Return how certain words of this strength are at this place, or None if not at all."""
-        who = self.who(at)
-        if who is Who.STRANGER and strength is Strength.OWN and self.ours:
-            return Certainty.CERTAIN
-        return _CERTAINTY[strength].get(who)
+        who, own = self.who(at), strength.own
+        if who is Who.OURS:
+            return Certainty.POSSIBLE if strength is Strength.LOOSE else Certainty.CERTAIN
+        if who is Who.STRANGER:
+            own = strength is Strength.ALWAYS or (strength is Strength.OWN and self.ours)
+        if own or who in {Who.STRANGER, Who.PROGRAM}:
+            return Certainty.CERTAIN if own else None
+        return Certainty.POSSIBLE if who is Who.LIKELY else Certainty.CONDITIONAL
 
 
 def signs_in(text: str, place: Place = Place.ANYWHERE) -> Signs:

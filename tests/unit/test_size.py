@@ -19,12 +19,12 @@ ROOT = Path(__file__).parents[2]
 PRODUCT = ("bot", "jobs", "adaptive_cards")
 RATCHETS: dict[tuple[str, ...], dict[str, float]] = {
     PRODUCT: {
-        "files": 477,
-        "code": 39_011,
-        "functions": 4_511,
-        "used once, %": 21.7,
-        "borders, %": 27.9,
-        "docstrings, %": 33.0,
+        "files": 466,
+        "code": 37_812,
+        "functions": 4_469,
+        "used once, %": 21.4,
+        "borders, %": 28.5,
+        "docstrings, %": 33.7,
     },
     ("practice",): {"code": 16_627},
     ("tests",): {"code": 65_836},

@@ -13,7 +13,7 @@ import pytest
 from adaptive_cards.texts import keys
 from bot.cards.presenters import verdict as presenter
 from bot.cards.presenters import verdict_extras
-from jobs.causes import patterns, ranking, reader
+from jobs.causes import patterns, reader
 from jobs.checks import check, remedies, verdict
 from jobs.clouds import causes as clouds
 from jobs.clouds import turns
@@ -107,11 +107,9 @@ CAUSES: dict[str, Iterable[str]] = {
     "numbers": [each.cause for each in (*KNOWN.numbers.values(), *KNOWN.oauth.values())],
     "words": [each.meaning.cause for words in KNOWN.words.values() for each in words],
     "lists": [cause for pair in LISTS.items() for cause in (pair[0], *pair[1])],
-    "_NOT_FOR_ALL": vars(reader)["_NOT_FOR_ALL"],
-    "_MAILBOX_LOGIN": vars(reader)["_MAILBOX_LOGIN"],
     "_AT_CONNECT": [each for pair in vars(reader)["_AT_CONNECT"].items() for each in pair],
-    "_BARE": vars(ranking)["_BARE"],
-    "_SYMPTOMS": vars(ranking)["_SYMPTOMS"],
+    "_BARE": vars(reader)["_BARE"],
+    "_SYMPTOMS": vars(reader)["_SYMPTOMS"],
     "EXPLAINED": verdict_extras.EXPLAINED.values(),
     "SETTLES": clouds.REPLICATION_CAUSES,
 }

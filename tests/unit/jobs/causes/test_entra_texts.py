@@ -7,11 +7,6 @@ import pytest
 from jobs.causes.reader import read
 
 
-def claimed(text: str) -> list[str]:
-    """Return the causes that are claimed; a conditional one claims nothing."""
-    return [each.cause for each in read(text).causes if each.certainty != "conditional"]
-
-
 def certain(text: str) -> tuple[str, ...]:
     """Return the causes that the text names with certainty."""
     return tuple(each.cause for each in read(text).certain)
@@ -180,7 +175,7 @@ def test_the_sentence_of_invalid_client_beside_a_sign_of_microsoft():
     assert [each.cause for each in read(f"{said} n8n-nodes-base.microsoftOutlook").causes] == [
         "client_secret_wrong"
     ]
-    assert claimed(said) == []
+    assert certain(said) == ()
 
 
 def test_a_host_that_was_wrapped():

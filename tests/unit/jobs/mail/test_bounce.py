@@ -61,7 +61,10 @@ NOT_FROM_HERE = "550 5.7.1 Service unavailable, client host blocked"
         ("554 5.4.6 Hop count exceeded - possible mail loop", "mail_loop"),
         ("554 5.4.14 Hop count exceeded - possible mail loop ATTR34", "mail_loop"),
         ("550 5.7.1 Delivery not authorized", ""),
-        ("550 5.7.703 blocked by your organization's tenant recipient block policy", "tenant_block_list"),
+        (
+            "550 5.7.703 blocked by your organization's tenant recipient block policy",
+            "tenant_block_list",
+        ),
         ("Message received from 10.5.2.2 by 40.5.4.6", ""),
         ("554 5.2.252 SendAsDenied", "send_as_denied"),
     ],

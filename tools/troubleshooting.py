@@ -14,7 +14,7 @@ from typing import Any
 
 from adaptive_cards.texts import keys, own_text
 from jobs.causes.cause import page_of
-from jobs.clouds.causes import ENTRA
+from jobs.causes.patterns import patterns
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = {"en": "troubleshooting.md", "de": "troubleshooting.de.md"}
@@ -38,7 +38,7 @@ def page(language: str = "en") -> str:
     """Return the whole troubleshooting page in a language."""
     words = sentences(language)
     codes: dict[str, list[int]] = {}
-    for number, meaning in ENTRA.items():
+    for number, meaning in patterns().numbers.items():
         codes.setdefault(meaning.cause, []).append(number)
     families: dict[str, list[str]] = {name: [] for name in ("sign_in", *dict(FAMILIES))}
     for key in sorted(keys()):

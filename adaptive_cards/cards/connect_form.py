@@ -27,7 +27,8 @@ from adaptive_cards.times import clock
 from adaptive_cards.views import Header
 from jobs.model import Channel, RunKind, Text, Turn
 
-_ERROR_MOST = 2000
+ERROR_MOST = 8000
+"""Number of characters that the field for an error takes."""
 
 
 def connect_form(view: ConnectFormView) -> Card:
@@ -204,7 +205,7 @@ def _error(view: ConnectFormView) -> Element:
         "label": text("field.error_text"),
         "isMultiline": True,
     }
-    field |= {"maxLength": _ERROR_MOST, "placeholder": text("field.error_text_example")}
+    field |= {"maxLength": ERROR_MOST, "placeholder": text("field.error_text_example")}
     return show_card(
         text("button.see_error"),
         [field],

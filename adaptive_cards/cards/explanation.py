@@ -31,13 +31,20 @@ def explanation(view: ExplanationView) -> Card:
     body = [
         *_code(view.code),
         *_list("explain.also", view.certain),
-        *_list("explain.one_of" if view.open else "explain.may_be", view.possible),
+        *_list(heading_of(open_=view.open, condition=view.condition), view.possible),
         *_strange(view),
         *_remarks(view),
         *button_rows([*_pages(view), *_checks(view)]),
     ]
     kicker = kicker_of(Text("notice.explained_kicker"), day_clock(view.at))
     return finished(kicker, _band(view), body, told=2)
+
+
+def heading_of(*, open_: bool, condition: bool) -> str:
+    """Return the key of the heading above causes that are not certain."""
+    if condition:
+        return "explain.condition"
+    return "explain.one_of" if open_ else "explain.may_be"
 
 
 def _remarks(view: ExplanationView) -> list[Element]:
@@ -134,7 +141,8 @@ class UnknownLine:
 class ExplanationView:
     """Explained error.
 
-    ``known`` is whether a cause was found. ``open`` means that none of the causes is certain.
+    ``known`` is whether a cause was found. ``open`` means that none of the causes is certain, and
+    ``condition`` that they are causes only if a service of this channel speaks.
     ``checks`` are the mailboxes that a button checks. ``page`` is the address of a page that explains
     the cause, or empty.
     """
@@ -146,6 +154,7 @@ class ExplanationView:
     code: str = ""
     known: bool = False
     open: bool = False
+    condition: bool = False
     certain: tuple[CauseLine, ...] = ()
     possible: tuple[CauseLine, ...] = ()
     unknown: tuple[UnknownLine, ...] = ()

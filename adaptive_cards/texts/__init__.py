@@ -85,6 +85,11 @@ def remedy_within(cause: str) -> str:
     return f"remedy_within.{cause}" if has_text(f"remedy_within.{cause}") else f"remedy.{cause}"
 
 
+def remedy_pasted(cause: str) -> str:
+    """Return the key of the remedy for a cause in a text that a person pasted."""
+    return f"remedy_pasted.{cause}" if has_text(f"remedy_pasted.{cause}") else f"remedy.{cause}"
+
+
 def has_text(key: str) -> bool:
     """Return whether the catalog contains the key, alone or with plural forms."""
     return not _catalogue(locale.SOURCE).keys().isdisjoint({key, f"{key}.other"})

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from adaptive_cards import explanation
+from adaptive_cards.cards.connect_form import ERROR_MOST
 from bot.actions._guard import answered, finish, for_everybody, record
 from bot.cards.presenters.rehearsal import MAILBOX_USER
 from bot.chat.context import ChatContext
@@ -12,10 +13,11 @@ from bot.chat.explanation import as_view
 from bot.chat.recipients import resolve_recipient
 from jobs.access import mailbox_login
 from jobs.causes.cause import Cause
+from jobs.causes.reader import read
+from jobs.causes.speaker import Place
 from jobs.channel.form import LONGEST, InvalidInputError
 from jobs.channel.mailbox import login_of
 from jobs.clock import now
-from jobs.clouds.error_texts.reader import read_at_form
 from jobs.mail.smtp_login import REFUSED
 from jobs.model import Finding, Reason, RunKind, State, Text
 from jobs.runs.run import Event, Kind, Run
@@ -91,7 +93,8 @@ def explained(ctx: ChatContext, inputs: dict[str, str]) -> None:
 
     The error was seen in Webex Connect's form, so a bare code counts as one of Webex Connect.
     """
-    reading = read_at_form(inputs.get("error_text", ""))
+    told = inputs.get("error_text", "")
+    reading = read(told, Place.FORM, cut=len(told) >= ERROR_MOST)
     causes = tuple(replace(each, cause=_in_run(ctx, inputs, each.cause)) for each in reading.causes)
     if causes:
         _note_failure(ctx, inputs, causes[0].cause)

@@ -8,10 +8,10 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from adaptive_cards.cards.explanation import CauseLine, ExplanationView, UnknownLine
-from adaptive_cards.texts import has_text, remedy_within, text
+from adaptive_cards.cards.explanation import CauseLine, ExplanationView, UnknownLine, heading_of
+from adaptive_cards.texts import has_text, remedy_pasted, remedy_within, render, text
 from jobs.causes.cause import known, page_of
-from jobs.clouds.error_texts.reading import FoundCause, Reading, UnknownCode
+from jobs.causes.meaning import Certainty, FoundCause, Reading, UnknownCode
 from jobs.model import Text, Turn
 from jobs.redact import without_secrets
 
@@ -35,6 +35,7 @@ def as_view(
         code=without_secrets(certain[0].code) if certain else "",
         known=bool(certain),
         open=bool(possible) and not certain,
+        condition=bool(reading.of(Certainty.CONDITIONAL)),
         certain=tuple(map(_certain_line, certain[1:])),
         possible=tuple(map(_possible_line, possible)),
         unknown=tuple(map(_unknown_line, reading.unknown)),
@@ -63,15 +64,33 @@ def _unknown_line(code: UnknownCode) -> UnknownLine:
 
 def _headline(reading: Reading, *, within: bool) -> tuple[Text, Text, Turn]:
     """Return what the error text means, the next step, and whose turn it is."""
-    if reading.certain:
-        first = reading.certain[0].cause
-        remedy = remedy_within(first) if within else f"remedy.{first}"
-        return Text(f"cause.{first}"), Text(remedy), known(first).acts
-    if reading.causes:
-        return Text("explain.open_title"), Text("explain.open_turn"), Turn.REQUESTER
-    if reading.ours:
-        return Text("explain.unknown_title"), Text("explain.unknown_turn"), Turn.REQUESTER
-    return Text("explain.strange_title"), Text("explain.strange_turn"), Turn.REQUESTER
+    first = reading.causes[0] if reading.causes else None
+    if first is None:
+        kind = "strange" if reading.strange else "unknown"
+        return Text(f"explain.{kind}_title"), Text(f"explain.{kind}_turn"), Turn.REQUESTER
+    if first.certain:
+        return _sentence(first), _remedy(first, within=within), _whose(first)
+    named = {"cause": f"key:cause.{first.cause}"}
+    if first.certainty is Certainty.CONDITIONAL:
+        words = Text("explain.condition_turn")
+        return Text("explain.condition_title", named), words, Turn.REQUESTER
+    if len(reading.causes) == 1:
+        return Text("explain.likely_title", named), _remedy(first, within=within), _whose(first)
+    return Text("explain.open_title"), Text("explain.open_turn"), Turn.REQUESTER
+
+
+def _remedy(found: FoundCause, *, within: bool = False) -> Text:
+    """Return the remedy for a cause in a text that a person pasted."""
+    key = remedy_within(found.cause)
+    return Text(key if within and key.startswith("remedy_within.") else remedy_pasted(found.cause))
+
+
+def _whose(found: FoundCause) -> Turn:
+    """Return who must act. A pasted error is no request of the bot, so somebody always must."""
+    turn = known(found.cause).acts
+    if turn is Turn.OPERATOR and remedy_pasted(found.cause).startswith("remedy_pasted."):
+        return Turn.CONTACT_CENTER
+    return Turn.REQUESTER if turn is Turn.TIME else turn
 
 
 def _sentence(found: FoundCause) -> Text:
@@ -81,7 +100,7 @@ def _sentence(found: FoundCause) -> Text:
 def _tell(found: FoundCause) -> Text:
     """Return the text that helps to recognize a possible cause, or else the remedy of the cause."""
     key = f"tell.{found.cause}"
-    return Text(key if has_text(key) else f"remedy.{found.cause}")
+    return Text(key) if has_text(key) else _remedy(found)
 
 
 def as_json(reading: Reading) -> Json:
@@ -90,7 +109,8 @@ def as_json(reading: Reading) -> Json:
     if reading.unknown:
         more["unknown"] = [_unknown_as_json(each) for each in reading.unknown]
     causes = [_as_json(each) for each in reading.causes]
-    return {"ours": reading.ours, "causes": causes, "codes": list(reading.codes), **more}
+    who = {"ours": reading.ours, "strange": reading.strange}
+    return {**who, "causes": causes, "codes": list(reading.codes), **more}
 
 
 def _as_json(found: FoundCause) -> Json:
@@ -100,8 +120,8 @@ def _as_json(found: FoundCause) -> Json:
         "cause": found.cause,
         "certainty": str(found.certainty),
         "sentence": text(f"cause.{found.cause}"),
-        "remedy": text(f"remedy.{found.cause}"),
-        "who": str(known(found.cause).acts),
+        "remedy": text(_remedy(found).key),
+        "who": str(_whose(found)),
         "code": without_secrets(found.code),
         **told,
         **({"page": page} if page else {}),
@@ -127,9 +147,8 @@ def as_lines(reading: Reading) -> list[str]:
 def _headlines(reading: Reading) -> list[str]:
     """Return what the error text means, whose turn it is, the next step, and the page about it."""
     title, words, turn = _headline(reading, within=False)
-    who = [] if turn is Turn.TIME else [text(f"turn.{turn}") + "."]
     page = _page_lines(reading.certain[0]) if reading.certain else ()
-    return [text(title.key), *who, text(words.key), *page]
+    return [render(title), text(f"turn.{turn}") + ".", text(words.key), *page]
 
 
 def _possible_lines(reading: Reading) -> list[str]:
@@ -137,7 +156,9 @@ def _possible_lines(reading: Reading) -> list[str]:
     possible = _possible(reading)
     if not possible:
         return []
-    title = text("explain.may_be" if reading.certain else "explain.one_of")
+    title = text(
+        heading_of(open_=not reading.certain, condition=bool(reading.of(Certainty.CONDITIONAL)))
+    )
     lines = (f"- {text(_sentence(each).key)} {text(_tell(each).key)}" for each in possible)
     return ["", title, *lines]
 
@@ -159,7 +180,7 @@ def _code_lines(reading: Reading) -> list[str]:
 def _cause_and_remedy(found: FoundCause) -> tuple[str, ...]:
     return (
         text(f"cause.{found.cause}"),
-        text(f"remedy.{found.cause}"),
+        text(_remedy(found).key),
         *_page_lines(found),
     )
 

@@ -14,9 +14,10 @@ from bot.chat.explanation import as_view
 from bot.chat.permissions import visible_channels
 from bot.commands import Command
 from bot.webex.client import Message, WebexNotFoundError
+from jobs.causes.files import LARGEST, FileText, NoTextError, text_of
+from jobs.causes.reader import read
+from jobs.causes.speaker import Place
 from jobs.clock import now
-from jobs.clouds.error_texts.files import LARGEST, FileText, NoTextError, text_of
-from jobs.clouds.error_texts.reader import read
 from jobs.model import Text, Turn
 
 _TYPED = re.compile(r"^.*?/explain\b[ \t:]*", re.DOTALL | re.IGNORECASE)
@@ -55,8 +56,21 @@ def _view(ctx: ChatContext, told: FileText) -> ExplanationView:
     if not told.text.strip():
         title, words = Text("explain.empty_title"), Text("explain.empty_turn")
         return ExplanationView(title, words, Turn.REQUESTER, now(), direct=ctx.direct)
-    reading = read(told.text, cut=told.cut)
-    return as_view(reading, now(), checks=visible_channels(ctx)[:_CHECKS_MOST])
+    channels = visible_channels(ctx)
+    reading = read(told.text, _place(ctx, told.text, channels), cut=told.cut)
+    return as_view(reading, now(), checks=channels[:_CHECKS_MOST])
+
+
+def _place(ctx: ChatContext, told: str, channels: tuple[str, ...]) -> Place:
+    """Return whether the text is about a known channel.
+
+    It is if it has the channel's address, or was typed in the thread of a channel's run.
+    """
+    words = told.lower()
+    named = any(mailbox in words for mailbox in channels)
+    runs = ctx.services.store.runs_in_space(ctx.room)
+    known = named or any(run.origin.thread == ctx.thread for run in runs)
+    return Place.CHANNEL if known else Place.ANYWHERE
 
 
 def _text_to_explain(ctx: ChatContext, message: Message, argument: str) -> FileText:

@@ -55,9 +55,9 @@ from bot.webex.client import HURRIED, Webex, WebexPerson
 from bot.webex.session import public_authorities
 from bot.webex.webhook_registration import WATCH_S, WebhookRegistrar
 from jobs import probes, steps
+from jobs.causes.patterns import patterns
 from jobs.clock import now
 from jobs.clouds import warm_loop
-from jobs.clouds.late_pattern import compile_all
 from jobs.clouds.tls import http_context
 from jobs.runs import schema
 from jobs.runs.channel_index import Record
@@ -269,7 +269,7 @@ def preload() -> None:
     public_authorities()
     platform.python_implementation()  # the SDK names it in each session, and Python looks for it once
     anyio.run(anyio.sleep, 0)
-    compile_all()
+    patterns()
     for kind in (Event, Record, PendingEvent, PostedCard, PageToken, WebexPerson):
         msgspec.json.Decoder(kind)
     gc.collect()

@@ -1,1 +1,1 @@
-"""Causes of failures: what shows each, who acts, which step fixes it, and the page about it."""
+"""Causes of failures: what is known of each, and what an error text means, wherever it was read."""

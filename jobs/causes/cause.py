@@ -14,6 +14,7 @@ from typing import Literal
 
 import msgspec
 
+from jobs.causes.meaning import ErrorKind
 from jobs.model import Turn
 
 ENTRA_CODE_PAGE = "https://login.microsoftonline.com/error?code="
@@ -62,11 +63,13 @@ class Cause(StrEnum):
     CONNECT_ADDRESS_GONE = "connect_address_gone"
     CONNECT_ADDRESS_NOT_ALLOWED = "connect_address_not_allowed"
     CONNECT_CHANGED = "connect_changed"
+    CONNECT_CONTENT_REFUSED = "connect_content_refused"
     CONNECT_FLOW_NOT_LIVE = "connect_flow_not_live"
     CONNECT_LOGIN_FAILED = "connect_login_failed"
     CONNECT_NOT_REACHED = "connect_not_reached"
     CONNECT_NOT_REGISTERED = "connect_not_registered"
     CONNECT_NOT_SAVED = "connect_not_saved"
+    CONNECT_RECIPIENT_REFUSED = "connect_recipient_refused"
     CONNECT_SEND_FAILED = "connect_send_failed"
     CONNECT_SENDER_UNKNOWN = "connect_sender_unknown"
     CONNECT_SERVICE_INACTIVE = "connect_service_inactive"
@@ -75,6 +78,7 @@ class Cause(StrEnum):
     CONSENT_CANCELLED = "consent_cancelled"
     CONSENT_DECLINED = "consent_declined"
     CONSENT_MISSING = "consent_missing"
+    CONSENT_REQUESTED = "consent_requested"
     COPY_DIFFERS = "copy_differs"
     CUSTOMIZATION_NEEDED = "customization_needed"
     DELEGATE_NOT_FOUND = "delegate_not_found"
@@ -83,6 +87,9 @@ class Cause(StrEnum):
     DEVICE_NOT_ACCEPTED = "device_not_accepted"
     DIRECTORY_ROLE_MISSING = "directory_role_missing"
     DIRECTORY_SETTLING = "directory_settling"
+    DLP_BLOCKS = "dlp_blocks"
+    DOMAIN_NOT_AUTHENTICATED = "domain_not_authenticated"
+    DOMAIN_NOT_REGISTERED = "domain_not_registered"
     ENTRA_BUSY = "entra_busy"
     ENTRA_INCIDENT = "entra_incident"
     ENTRY_POINT_INACTIVE = "entry_point_inactive"
@@ -112,17 +119,21 @@ class Cause(StrEnum):
     MAIL_EXCHANGER_MISSING = "mail_exchanger_missing"
     MAIL_LOOP = "mail_loop"
     MAIL_NOT_DELIVERED = "mail_not_delivered"
+    MAIL_WRONG_REGION = "mail_wrong_region"
     MAILBOX_FULL = "mailbox_full"
     MAILBOX_INTERNAL_ONLY = "mailbox_internal_only"
     MAILBOX_NOT_FOUND = "mailbox_not_found"
     MAILBOX_SENDERS_LISTED = "mailbox_senders_listed"
+    MAILBOX_SYNCED = "mailbox_synced"
     MFA_NEEDED = "mfa_needed"
     MFA_REGISTRATION_NEEDED = "mfa_registration_needed"
     MORE_PERMISSIONS_NEEDED = "more_permissions_needed"
+    NAME_AMBIGUOUS = "name_ambiguous"
     NO_TASK = "no_task"
     NOT_ALLOWED = "not_allowed"
     NOT_FORWARDED = "not_forwarded"
     NOT_FOUND = "not_found"
+    OTHER_SERVER_CERTIFICATE = "other_server_certificate"
     OWN_SECRET_REFUSED = "own_secret_refused"
     PARTNER_CONSENT_MISSING = "partner_consent_missing"
     PASSWORD_EXPIRED = "password_expired"
@@ -134,6 +145,7 @@ class Cause(StrEnum):
     REDIRECT_URI_IS_SPA = "redirect_uri_is_spa"
     REDIRECT_URI_MISMATCH = "redirect_uri_mismatch"
     REFRESH_TOKEN_EXPIRED = "refresh_token_expired"
+    REFRESH_TOKEN_MISSING = "refresh_token_missing"
     REMOTE_DOMAIN_BLOCKS_FORWARDING = "remote_domain_blocks_forwarding"
     REPLY_ADDRESS_MISSING = "reply_address_missing"
     REQUEST_REJECTED = "request_rejected"
@@ -167,17 +179,20 @@ class Cause(StrEnum):
     SMTP_NOT_AUTHENTICATED = "smtp_not_authenticated"
     SMTP_PASSWORD_LOGIN = "smtp_password_login"
     SMTP_REFUSED = "smtp_refused"
+    SMTP_SERVER_WRONG = "smtp_server_wrong"
     SMTP_TLS_FAILED = "smtp_tls_failed"
     SMTP_TOKEN_REFUSED = "smtp_token_refused"
     SMTP_TOO_MANY_CONNECTIONS = "smtp_too_many_connections"
     SMTP_UNREACHABLE = "smtp_unreachable"
     STATE_MISMATCH = "state_mismatch"
+    TENANT_BLOCK_LIST = "tenant_block_list"
     TENANT_NOT_FOUND = "tenant_not_found"
     TENANT_SENDING_BLOCKED = "tenant_sending_blocked"
     TEST_MAIL_FROM_ITSELF = "test_mail_from_itself"
     TEST_MAIL_LATE = "test_mail_late"
     THROTTLED = "throttled"
     TIMED_OUT = "timed_out"
+    TOKEN_MISSING = "token_missing"
     TRACE_LIMIT = "trace_limit"
     TRANSPORT_RULE_BLOCKS = "transport_rule_blocks"
     TRANSPORT_RULE_BLOCKS_ANSWERS = "transport_rule_blocks_answers"
@@ -209,7 +224,11 @@ class CauseEntry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     fixed_if_wrong: bool = False
     new_token: bool = False
     entra: tuple[int, ...] = ()
-    kind: str = "rejected"
+    smtp: tuple[str, ...] = ()
+    smtp_shared: tuple[str, ...] = ()
+    connect: tuple[str, ...] = ()
+    oauth: tuple[str, ...] = ()
+    kind: ErrorKind = ErrorKind.REJECTED
     page: int | str = ""
     shared: Literal["", "tenant", "everybody"] = ""
     settles: bool = False

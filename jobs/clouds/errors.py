@@ -28,9 +28,9 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from jobs.causes.cause import known
-from jobs.clouds.causes import ErrorKind, Meaning
-from jobs.clouds.error_texts.reader import read
-from jobs.clouds.error_texts.speaker import Speaker
+from jobs.causes.meaning import ErrorKind, Meaning
+from jobs.causes.reader import read
+from jobs.causes.speaker import Place
 from jobs.model import Evidence
 from jobs.redact import without_secrets
 
@@ -54,13 +54,13 @@ __all__ = [
 _LONGEST_MESSAGE = 600
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f]+")
 _HEARD = {
-    "graph": Speaker.GRAPH,
-    "exchange": Speaker.EXCHANGE,
-    "entra": Speaker.ENTRA,
-    "smtp": Speaker.EXCHANGE,
-    "connect": Speaker.CONNECT,
+    "graph": Place.GRAPH,
+    "exchange": Place.EXCHANGE,
+    "entra": Place.ENTRA,
+    "smtp": Place.EXCHANGE,
+    "connect": Place.CONNECT,
 }
-"""Speaker of an error text, by the service that the error came from."""
+"""Place of an error text, by the service that the error came from."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +152,9 @@ class CloudError(Exception):
 
         The IDs for support are removed if the cause is known, and added if it is not.
         """
-        known = bool(read(f"{self.code} {self.message}", _HEARD.get(self.service)).causes)
+        known = bool(
+            read(f"{self.code} {self.message}", _HEARD.get(self.service, Place.ANYWHERE)).causes
+        )
         message = self.message.partition(" Trace ID:")[0] if known else self.message
         words = _joined(self._code_before(message), message)
         return words if known or not words else with_ids(words, self.ids.items())

@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 
 from jobs.causes.cause import Cause
-from jobs.clouds.causes import ErrorKind, Meaning
+from jobs.causes.meaning import ErrorKind, Meaning
 from jobs.clouds.errors import CloudError, CloudReply, RequestIds, error_for
 from jobs.clouds.http import Call, async_client, request
 from jobs.clouds.json_values import as_dict, parsed, with_low_keys

@@ -9,9 +9,9 @@ import re
 from collections.abc import Iterable, Sequence
 
 from jobs.causes.cause import Cause
-from jobs.clouds.error_texts.reader import first_cause
-from jobs.clouds.error_texts.recipients import EXPIRED, UNKNOWN_RECIPIENT
-from jobs.clouds.late_pattern import LatePattern
+from jobs.causes.patterns import patterns
+from jobs.causes.reader import read
+from jobs.causes.speaker import Place
 from jobs.model import Station
 
 GONE = Cause.CONNECT_ADDRESS_GONE
@@ -30,6 +30,7 @@ LOST = Cause.MAIL_NOT_DELIVERED
 """Cause if it is known only that the mail did not arrive."""
 OF_THE_SENDER = frozenset(
     {
+        Cause.DOMAIN_NOT_REGISTERED,
         Cause.SEND_AS_DENIED,
         Cause.SENDER_RESTRICTED,
         Cause.SENDING_LIMIT_REACHED,
@@ -40,6 +41,11 @@ OF_THE_SENDER = frozenset(
 _OF_THE_RECIPIENT = frozenset(
     {Cause.MAILBOX_FULL, Cause.MAILBOX_INTERNAL_ONLY, Cause.MAILBOX_SENDERS_LISTED}
 )
+_BY_PLACE = frozenset({GONE, UNANSWERED, LOST, Cause.MAILBOX_NOT_FOUND})
+"""Causes that also depend on the place of a mail on its way.
+
+The words of a trace do not decide them.
+"""
 _FINAL = re.compile(r"\b5\d\d[ -][45]\.\d{1,3}\.\d{1,3}\b|(?<![\w.])5\.\d{1,3}\.\d{1,3}(?!\w|\.\d)")
 
 
@@ -47,9 +53,17 @@ def cause_at(place: Station, words: Iterable[str]) -> str:
     """Return the cause in a bounce, for a mail at this point of its path; empty if none is named.
 
     Causes that concern others are ignored, for example a customer's full mailbox or a colleague's
-    limit.
+    limit. Deferrals do not count, because they pass.
     """
-    cause = first_cause(words)
+    cause = next(
+        (
+            each.cause
+            for line in words
+            for each in read(line, Place.EXCHANGE).certain
+            if not each.passes and each.cause not in _BY_PLACE
+        ),
+        "",
+    )
     others = OF_THE_SENDER if place is Station.MAILBOX else _OF_THE_RECIPIENT
     return "" if cause in others else cause
 
@@ -59,7 +73,7 @@ def unknown_recipient(words: Iterable[str]) -> bool:
 
     That says nothing about the sender, or about the path of the mail.
     """
-    return _says(UNKNOWN_RECIPIENT, words)
+    return _says("unknown_recipient", words)
 
 
 def cause_of_copy(words: Sequence[str]) -> str:
@@ -70,8 +84,8 @@ def cause_of_copy(words: Sequence[str]) -> str:
     if unknown_recipient(words):
         return GONE
     final = list(filter(_FINAL.search, words))
-    return UNANSWERED if _says(EXPIRED, final or words) else LOST
+    return UNANSWERED if _says("expired", final or words) else LOST
 
 
-def _says(pattern: LatePattern, words: Iterable[str]) -> bool:
-    return any(map(pattern.search, words))
+def _says(name: str, words: Iterable[str]) -> bool:
+    return any(map(patterns().named[name].search, words))

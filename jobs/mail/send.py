@@ -12,8 +12,8 @@ from urllib.parse import SplitResult, parse_qs, unquote, urlsplit
 import aiosmtplib
 
 from jobs.causes.cause import Cause
+from jobs.causes.meaning import ErrorKind, Meaning
 from jobs.clouds import write_guard
-from jobs.clouds.causes import ErrorKind, Meaning
 from jobs.clouds.errors import CloudError, CloudReply, Rejected, Transient, error_for
 from jobs.clouds.tls import ssl_context
 from jobs.mail.smtp_replies import enhanced_code, meaning_of

@@ -5,19 +5,16 @@ from __future__ import annotations
 import re
 
 from jobs.causes.cause import Cause
-from jobs.clouds.causes import ErrorKind, Meaning
-from jobs.clouds.error_texts import smtp
-from jobs.clouds.error_texts.smtp_words import BY_STATUS
-from jobs.clouds.error_texts.speaker import Signs, Speaker
+from jobs.causes.meaning import ErrorKind, Meaning
+from jobs.causes.reader import meaning_of_reply
 
 _ENHANCED = re.compile(r"\b[245]\.\d{1,3}\.\d{1,3}\b")
 _TOKEN_REFUSED = Meaning(Cause.SMTP_TOKEN_REFUSED, ErrorKind.SIGN_IN_NEEDED)
 _BUSY = Meaning(Cause.SMTP_BUSY, ErrorKind.TRANSIENT)
 _SCOPE = Meaning(Cause.SCOPE_WRONG, ErrorKind.REJECTED)
 _REFUSED = Meaning(Cause.SMTP_REFUSED, ErrorKind.REJECTED)
+_NO_LOGIN = Meaning(Cause.SMTP_NOT_AUTHENTICATED, ErrorKind.REJECTED)
 _PERMANENT = 500
-_EXCHANGE = Signs((), (), Speaker.EXCHANGE)
-"""Signs that a reply comes from the server that the bot itself asked."""
 
 
 def meaning_of(status: int, text: str, challenge_status: str = "") -> Meaning:
@@ -27,8 +24,8 @@ def meaning_of(status: int, text: str, challenge_status: str = "") -> Meaning:
     not send. It distinguishes a provider that is down (5xx) and a token without the scope (403)
     from a refused token (facts parts.md E), if the text does not.
     """
-    code = enhanced_code(text)
-    known = smtp.meaning_of(str(status), _once(text), _EXCHANGE, 0, code)
+    said = meaning_of_reply(str(status), _once(text), enhanced_code(text))
+    known = said[0] if said else None
     if known is not None and known != _TOKEN_REFUSED:
         return known
     return _by_challenge(challenge_status) or known or _by_code(status)
@@ -43,7 +40,9 @@ def _by_challenge(status: str) -> Meaning | None:
 
 def _by_code(status: int) -> Meaning:
     """Return the meaning of a reply's code alone."""
-    return _BUSY if status < _PERMANENT else BY_STATUS.get(status, _REFUSED)
+    if status < _PERMANENT:
+        return _BUSY
+    return {530: _NO_LOGIN, 535: _TOKEN_REFUSED}.get(status, _REFUSED)
 
 
 def _once(text: str) -> str:

@@ -20,10 +20,11 @@ import httpx
 import structlog
 
 from jobs.causes.cause import Cause
+from jobs.causes.meaning import ErrorKind, Meaning
+from jobs.causes.patterns import patterns
+from jobs.causes.reader import most_telling
 from jobs.clouds import call_log, silence
 from jobs.clouds.call_metrics import measured
-from jobs.clouds.causes import OAUTH, ErrorKind, Meaning
-from jobs.clouds.error_texts import entra
 from jobs.clouds.errors import (
     CloudError,
     CloudReply,
@@ -61,7 +62,7 @@ def entra_error(answer: Mapping[str, Any], status: int = 0) -> CloudError:
     """
     description = text_of(answer, "error_description")
     numbers = [int(each) for each in _numbers(answer, description)]
-    known = entra.most_telling(numbers, description)
+    known = most_telling(numbers, description)
     number = known[0] if known else next(iter(numbers), None)
     code = text_of(answer, "error") if number is None else f"AADSTS{number}"
     words = _words(answer, known=known is not None)
@@ -88,7 +89,8 @@ def _unnumbered(answer: Mapping[str, Any], numbers: list[int]) -> Meaning:
 def _by_word(answer: Mapping[str, Any]) -> Meaning:
     if _cancelled(answer):
         return _CANCELLED
-    return OAUTH.get(text_of(answer, "suberror")) or OAUTH.get(
+    words = patterns().oauth
+    return words.get(text_of(answer, "suberror")) or words.get(
         text_of(answer, "error"), _UNDESCRIBED
     )
 

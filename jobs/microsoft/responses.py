@@ -10,7 +10,8 @@ from typing import Any
 import httpx
 
 from jobs.causes.cause import Cause
-from jobs.clouds.causes import EXCHANGE_PHRASES, GRAPH_PHRASES, ErrorKind, Meaning, Phrase
+from jobs.causes.meaning import ErrorKind, Meaning
+from jobs.causes.patterns import answer_of
 from jobs.clouds.errors import CloudError, CloudReply, RequestIds, error_for
 from jobs.clouds.json_values import as_dict, dicts_in, parsed, text_of, with_low_keys
 
@@ -57,18 +58,6 @@ def error_body(response: httpx.Response) -> dict[str, Any]:
     return error | {"message": words.get("value")} if isinstance(words, dict) else error
 
 
-def said(phrases: tuple[Phrase, ...], *texts: str) -> Meaning | None:
-    """Return the meaning of the first phrase that one of the texts contains, or None."""
-    return next(
-        (
-            phrase.meaning
-            for phrase in phrases
-            if any(phrase.pattern.search(text) for text in texts)
-        ),
-        None,
-    )
-
-
 def judge_graph(response: httpx.Response, ids: RequestIds) -> CloudError:
     """Return the error for an error answer of Microsoft Graph.
 
@@ -78,7 +67,7 @@ def judge_graph(response: httpx.Response, ids: RequestIds) -> CloudError:
     code, message = text_of(error, "code"), text_of(error, "message")
     meaning = _unexplained(response.status_code, error)
     if meaning.kind is not ErrorKind.TRANSIENT:
-        meaning = said(GRAPH_PHRASES, code, message) or meaning
+        meaning = answer_of("graph", code, message) or meaning
     return error_for(
         meaning, CloudReply("graph", response.status_code, code, message, _graph_ids(error, ids))
     )
@@ -112,7 +101,7 @@ def judge_exchange(response: httpx.Response, ids: RequestIds) -> CloudError:
     meaning = (
         None
         if response.status_code == httpx.codes.TOO_MANY_REQUESTS
-        else said(EXCHANGE_PHRASES, kind, message)
+        else answer_of("exchange", kind, message)
     )
     meaning = (
         meaning
@@ -134,7 +123,7 @@ def judge_reported_errors(errors: Any, status: int, ids: RequestIds) -> CloudErr
         return None
     kind, _ = texts[0]
     message = "; ".join(words for _, words in texts)
-    meaning = said(EXCHANGE_PHRASES, kind, message) or _REJECTED
+    meaning = answer_of("exchange", kind, message) or _REJECTED
     code = kind.rpartition(".")[2]
     return error_for(meaning, CloudReply("exchange", status, code, message, ids))
 

@@ -11,9 +11,9 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from jobs.causes.cause import Cause
+from jobs.causes.meaning import ErrorKind, Meaning
+from jobs.causes.reader import meaning_of_number
 from jobs.clock import parse
-from jobs.clouds.causes import ErrorKind, Meaning
-from jobs.clouds.error_texts import entra
 from jobs.clouds.json_values import as_dict, dicts_in, lower_of, text_of
 from jobs.microsoft.graph import EXCHANGE_APP_ID
 
@@ -81,7 +81,7 @@ class SignInRow:
 
         An unknown error is a plain refusal.
         """
-        return entra.meaning_of(self.code, f": {self.reason}") or _UNDESCRIBED
+        return meaning_of_number(self.code, f": {self.reason}") or _UNDESCRIBED
 
     @property
     def passing(self) -> bool:

@@ -9,7 +9,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from jobs.clouds.error_texts.smtp_words import BY_A_RULE
+from jobs.causes.reader import BY_A_RULE
 from jobs.clouds.errors import CloudError
 from jobs.clouds.json_values import text_of
 from jobs.engine.context import StepContext
@@ -27,11 +27,6 @@ _ITS_OWN = "5.7.9"
 Code 5.7.1 has many sources.
 """
 _MARKS = ("Name", "Identity", "Guid", "ImmutableId", "RejectMessageReasonText")
-_BY_A_RULE = re.compile(
-    r"TRANSPORT\.RULES\."
-    r"|\b(?:deleted|redirected|quarantined|rejected) by (?:the |a )?(?:transport|mail.?flow) rule",
-    re.IGNORECASE,
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +59,7 @@ async def _cause(ctx: StepContext, place: Station, words: Sequence[str]) -> str:
         return BLOCKS[place]
     if known or not words:
         return known
-    return BLOCKS[place] if await _by_a_rule(ctx, " ".join(words)) else ""
+    return BLOCKS[place] if names_one(" ".join(words), await _stopping(ctx)) else ""
 
 
 def _place(channel: Channel, row: TraceRow) -> Station:
@@ -74,11 +69,6 @@ def _place(channel: Channel, row: TraceRow) -> Station:
         channel.forwarding_address.lower(): Station.FORWARD,
     }
     return places.get(row.recipient.lower(), Station.ANSWER)
-
-
-async def _by_a_rule(ctx: StepContext, words: str) -> bool:
-    """Return whether the text says that a rule acted, or names a rule that removes mail."""
-    return bool(_BY_A_RULE.search(words)) or names_one(words, await _stopping(ctx))
 
 
 async def _stopping(ctx: StepContext) -> list[ExchangeRow]:

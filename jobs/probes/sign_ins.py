@@ -14,8 +14,8 @@ from typing import Any
 
 from jobs.access import mailbox_login
 from jobs.causes.cause import Cause
+from jobs.causes.reader import meaning_of_number
 from jobs.clock import now
-from jobs.clouds.error_texts import entra
 from jobs.clouds.errors import CloudError, Forbidden, NotFound, Rejected
 from jobs.engine.context import StepContext
 from jobs.engine.diagnosis import Diagnosis
@@ -107,7 +107,7 @@ class SignIns(Probe):
         The start of the failure is known only if an earlier sign-in succeeded.
         """
         code = f"AADSTS{newest.code}"
-        known = entra.meaning_of(newest.code, f": {newest.reason}")
+        known = meaning_of_number(newest.code, f": {newest.reason}")
         cause = known.cause if known else Cause.SIGN_IN_FAILED
         signals = Signals(harmless_after=newest.at, since=since, token_lives=newest.personal)
         policies = (

@@ -125,7 +125,7 @@ class Damage:
 class LookOutcome:
     """Result of one look.
 
-    ``cause`` is a cause code (:mod:`jobs.clouds.cause_codes`): why the channel is broken, why it
+    ``cause`` is a cause code (:mod:`jobs.causes.cause`): why the channel is broken, why it
     cannot be looked at, or why the look is unsure. ``since`` is when it began according to the
     clouds; None if they do not say. ``step`` is the step that saw the cause, and ``station`` the
     station at which mail stops. ``turn`` is the person who must act, and ``fix`` the step whose

@@ -19,7 +19,7 @@ import httpx
 import pytest
 
 from jobs.causes.cause import CAUSES
-from jobs.clouds.error_texts.reader import read
+from jobs.causes.reader import read
 from jobs.clouds.errors import CloudError
 from jobs.mail.send import OutgoingMail, send_test_mail
 from jobs.mail.smtp_login import hello_probe, login_probe

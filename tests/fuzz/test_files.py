@@ -6,9 +6,9 @@ import contextlib
 import random
 import time
 
-from jobs.clouds.error_texts.files import NoTextError, text_of
-from jobs.clouds.error_texts.mail_file import LARGEST, text_of_mail
-from jobs.clouds.error_texts.reader import read
+from jobs.causes.files import NoTextError, text_of
+from jobs.causes.mail_file import LARGEST, text_of_mail
+from jobs.causes.reader import read
 from tests.fuzz.conftest import ROUNDS, SEED
 
 CPU_MOST_S = 5

@@ -32,9 +32,9 @@ from bot.web.app import create_app
 from bot.web.browser_cookie import cookie_name, fingerprint, new_browser
 from bot.web.oauth_state import Flow
 from bot.webex.client import CardAction, Message, Webex, WebexPerson
+from jobs.causes import reader
 from jobs.channel.form import InvalidInputError, read_address, read_callback, read_details
 from jobs.clock import now
-from jobs.clouds.error_texts import reader
 from jobs.clouds.errors import CloudError
 from jobs.clouds.http import async_client
 from jobs.mail.smtp_login import SmtpProbe, hello_probe, login_probe

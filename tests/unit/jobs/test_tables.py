@@ -12,17 +12,9 @@ import pytest
 
 from bot.cards.presenters import verdict as presenter
 from bot.cards.presenters import verdict_extras
+from jobs.causes import patterns, reader
 from jobs.causes.cause import Cause
 from jobs.checks import check, verdict
-from jobs.clouds import causes as clouds
-from jobs.clouds.error_texts import (
-    cloud_words,
-    connect_codes,
-    doubts,
-    entra_codes,
-    entra_words,
-    smtp_words,
-)
 from jobs.engine.context import StepContext
 from jobs.engine.diagnosis import Diagnosis
 from jobs.engine.registry import (
@@ -60,21 +52,14 @@ STEPS: dict[str, Iterable[str]] = {
     "connect_changes.ENDS": connect_changes.ENDS,
     "connect_changes.WITHOUT": connect_changes.WITHOUT,
 }
-PHRASES = (
-    *cloud_words.CLOUD_WORDS,
-    *cloud_words.NETWORK,
-    *entra_words.SENTENCES,
-    *smtp_words.SMTP_WORDS,
-)
+KNOWN = patterns.patterns()
+LISTS = {**KNOWN.beside, **KNOWN.follows, **KNOWN.narrower}
 CAUSES: dict[str, Iterable[str]] = {
-    "CONNECT": [meaning.cause for meaning in connect_codes.CONNECT.values()],
-    "PUBLISHED": [meaning.cause for meaning in entra_codes.PUBLISHED.values()],
-    "DETAILED_CODES": [meaning.cause for meaning in smtp_words.DETAILED_CODES.values()],
-    "COMMON_CODES": [meaning.cause for meaning in smtp_words.COMMON_CODES.values()],
-    "LOOSE": entra_words.LOOSE,
-    "_OPEN": [cause for pair in vars(doubts)["_OPEN"].items() for cause in (pair[0], *pair[1])],
-    "OAUTH": [meaning.cause for meaning in clouds.OAUTH.values()],
-    "PHRASES": [phrase.meaning.cause for phrase in PHRASES],
+    "words": [each.meaning.cause for words in KNOWN.words.values() for each in words],
+    "lists": [cause for pair in LISTS.items() for cause in (pair[0], *pair[1])],
+    "_AT_CONNECT": [each for pair in vars(reader)["_AT_CONNECT"].items() for each in pair],
+    "_BARE": vars(reader)["_BARE"],
+    "_SYMPTOMS": vars(reader)["_SYMPTOMS"],
 }
 KNOBS: dict[str, Any] = {
     "needs": ("mailbox_usr",),

@@ -354,7 +354,7 @@ def test_a_mailbox_that_is_busy(anna: ChatContext, begin: Begin, webex_script: A
         ("AADSTS7000215: Invalid client secret", "cause.client_secret_wrong"),
         ("7553 SMTP Authentication Failed", "cause.connect_login_failed"),
         ("code=7554, SMTP Failures", "cause.connect_smtp_failed"),
-        ("Error 7523: invalid address", "cause.connect_send_failed"),
+        ("Error 7523: invalid address", "cause.connect_recipient_refused"),
         ("7020.", "cause.webex_busy"),
         (
             "7553: 535 5.7.139 SmtpClientAuthentication is disabled for the Tenant",

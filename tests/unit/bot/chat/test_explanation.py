@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from bot.chat.explanation import as_json, as_lines, as_view
 from jobs.causes.cause import page_of
+from jobs.causes.reader import read
 from jobs.clock import now
-from jobs.clouds.error_texts.reader import read
 
 EXPIRED = "AADSTS7000222: The provided client secret keys are expired."
 REFUSED = "535 5.7.3 Authentication unsuccessful"

@@ -10,8 +10,8 @@ import pytest
 from adaptive_cards.texts import text
 from bot.chat.context import ChatContext
 from bot.webex.client import WebexError
+from jobs.causes import files
 from jobs.clock import now
-from jobs.clouds.error_texts import files
 from jobs.storage import keys
 from jobs.storage.keys import Key
 from tests.fixtures.webex_script import Reply, WebexScript, person, receive

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from jobs.clouds.causes import ENTRA, ErrorKind
+from jobs.causes.meaning import ErrorKind
+from jobs.causes.patterns import patterns
 from jobs.clouds.errors import (
     CloudError,
     CloudReply,
@@ -105,8 +106,8 @@ def test_each_kind_has_its_class():
     made = {
         kind: type(error_for(meaning, CloudReply("entra"))).kind
         for kind in ErrorKind
-        for meaning in ENTRA.values()
+        for meaning in patterns().numbers.values()
         if meaning.kind is kind
     }
     assert made == {kind: kind for kind in made}
-    assert isinstance(error_for(ENTRA[650051], CloudReply("entra")), NotReplicatedYet)
+    assert isinstance(error_for(patterns().numbers[650051], CloudReply("entra")), NotReplicatedYet)

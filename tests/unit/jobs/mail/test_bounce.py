@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from jobs.clouds.error_texts.reader import first_cause, read
-from jobs.clouds.error_texts.speaker import Speaker
+from jobs.causes.reader import read
+from jobs.causes.speaker import Place
 from jobs.mail.bounce import GONE, LOST, UNANSWERED, cause_at, cause_of_copy
 from jobs.model import Station
 
@@ -39,7 +39,7 @@ NOT_FROM_HERE = "550 5.7.1 Service unavailable, client host blocked"
         ("550 5.7.708 Access denied, traffic not accepted from this IP", "tenant_sending_blocked"),
         (
             "550 5.7.750 Service unavailable. Client blocked from sending from unregistered domains",
-            "tenant_sending_blocked",
+            "domain_not_registered",
         ),
         ("550 5.7.12 Sender was not authenticated by organization", "mailbox_internal_only"),
         (
@@ -61,7 +61,10 @@ NOT_FROM_HERE = "550 5.7.1 Service unavailable, client host blocked"
         ("554 5.4.6 Hop count exceeded - possible mail loop", "mail_loop"),
         ("554 5.4.14 Hop count exceeded - possible mail loop ATTR34", "mail_loop"),
         ("550 5.7.1 Delivery not authorized", ""),
-        ("550 5.7.703 blocked by your organization's tenant recipient block policy", ""),
+        (
+            "550 5.7.703 blocked by your organization's tenant recipient block policy",
+            "tenant_block_list",
+        ),
         ("Message received from 10.5.2.2 by 40.5.4.6", ""),
         ("554 5.2.252 SendAsDenied", "send_as_denied"),
     ],
@@ -71,8 +74,9 @@ def test_what_a_code_means(words: str, cause: str):
 
     The code 5.7.1 alone has no cause, because anybody may send it. An IP address is not a code.
     """
-    assert first_cause([f"Fail | Reason: [{{LED={words}}}]"]) == cause
-    assert [found.cause for found in read(words, Speaker.EXCHANGE).certain] == (
+    named = {cause_at(each, [f"Fail | Reason: [{{LED={words}}}]"]) for each in Station}
+    assert named - {""} == {cause} - {""}
+    assert [found.cause for found in read(words, Place.EXCHANGE).certain] == (
         [cause] if cause else []
     )
 

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jobs.clouds.error_texts.cleaning import LONGEST, clean
-from jobs.clouds.error_texts.reader import read
+from jobs.causes.cleaning import LONGEST, clean
+from jobs.causes.reader import read
 
 TRIES = 3
 SHORT, LONG = LONGEST // 8, LONGEST

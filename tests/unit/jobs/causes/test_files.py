@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from jobs.clouds.error_texts import files, mail_file
-from jobs.clouds.error_texts.files import NoTextError, text_of
-from jobs.clouds.error_texts.reader import read
+from jobs.causes import files, mail_file
+from jobs.causes.files import NoTextError, text_of
+from jobs.causes.reader import read
 
 SECRET_GONE = "AADSTS7000222: Die angegebenen Schlüssel sind abgelaufen"
 NDR = "Remote Server returned '550 5.7.520 Access denied, Your organization does not allow external forwarding. AS(7555)'"
@@ -118,7 +118,7 @@ HARD = {
 """Mails that cost a parser of mails much, and whether a part of them is not read."""
 READ = """
 import sys
-from jobs.clouds.error_texts.files import text_of
+from jobs.causes.files import text_of
 print(text_of(sys.stdin.buffer.read()).cut)
 """
 MEASURE = """

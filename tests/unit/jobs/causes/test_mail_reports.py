@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import pytest
 
-from jobs.clouds.error_texts.reader import read
+from jobs.causes.reader import read
 
 REPORT = (
     "Delivery has failed to these recipients or groups:\nperson@fabrikam.com\n{}\n"
     "Diagnostic information for administrators:\nGenerating server: X.eurprd01.prod.outlook.com"
 )
+
+
+def claimed(text: str) -> list[str]:
+    """Return the causes that are claimed; a conditional one claims nothing."""
+    return [each.cause for each in read(text).causes if each.certainty != "conditional"]
 
 
 def certain(text: str) -> list[str]:
@@ -28,8 +33,8 @@ def possible(text: str) -> list[str]:
         ("550 5.1.1 Bad destination mailbox address", "mailbox_not_found"),
         ("550 5.1.1 RESOLVER.ADR.ExRecipNotFound; not found", "mailbox_not_found"),
         ("550 5.7.505 Access denied, banned recipient", "mailbox_not_found"),
-        ("550 5.7.322 certificate-expired: Destination mail server's", "mail_not_delivered"),
-        ("450 4.7.321 starttls-not-supported: Destination mail server", "mail_not_delivered"),
+        ("550 5.7.322 certificate-expired: Destination mail server's", "other_server_certificate"),
+        ("450 4.7.321 starttls-not-supported: Destination mail server", "other_server_certificate"),
         ("550 5.4.310 DNS domain contoso.com does not exist", "mail_not_delivered"),
         ("554 5.4.4 SMTPSEND.DNS.NonExistentDomain; nonexistent domain", "mail_not_delivered"),
         ("550 5.6.200 STOREDRV.Deliver; message is treated as poison", "mail_not_delivered"),
@@ -107,7 +112,7 @@ def test_outlooks_newer_reports(text: str):
     """
     assert certain(text) == ["mailbox_not_found"]
     assert certain(text.replace("a@b", "a@mail.imiconnect.io, a@b")) == ["connect_address_gone"]
-    assert read(text.replace("Office 365\n", "")).causes == ()
+    assert claimed(text.replace("Office 365\n", "")) == []
 
 
 def test_a_heading_repeats_the_code_without_its_words():
@@ -185,7 +190,7 @@ def test_cmdlets_and_hosts_in_the_words_of_people(text: str, cause: str):
 )
 def test_numbers_and_sentences_of_others(text: str):
     """Exchange's numbers and words name no cause in texts of others or about something else."""
-    assert read(text).causes == ()
+    assert claimed(text) == []
 
 
 @pytest.mark.parametrize(
@@ -222,7 +227,7 @@ def test_words_without_a_code(text: str, cause: str):
 )
 def test_small_talk_and_other_reasons(text: str):
     """Everyday words without a code name no cause, and neither do sentences with another reason."""
-    assert read(text).causes == ()
+    assert claimed(text) == []
 
 
 @pytest.mark.parametrize(
@@ -258,4 +263,4 @@ def test_words_of_exchange_with_another_speaker():
 )
 def test_sentences_that_only_resemble_those_of_exchange(text: str):
     """A permission's description and the similar answers of other tools name no cause."""
-    assert read(text).causes == ()
+    assert claimed(text) == []

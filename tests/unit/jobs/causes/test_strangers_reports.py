@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from jobs.clouds.error_texts.reader import read
+from jobs.causes.reader import read
 
 
 def certain(text: str) -> list[str]:

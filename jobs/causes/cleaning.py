@@ -83,18 +83,13 @@ def clean(text: str) -> CleanText:
     At most 64 kB of the text are read.
     """
     cut = len(text) > LONGEST
-    lines = _marked_down(_transported(text[:LONGEST].replace("\r\n", "\n").replace("\r", "\n")))
+    plain = _QUOTED.sub("", text[:LONGEST].replace("\r\n", "\n").replace("\r", "\n"))
+    lines = _marked_down(_with_base64(_without_quoted_printable(plain)))
     return CleanText(
         _once(_SPACES.sub(" ", _HYPHEN.sub("-", lines)).strip()),
         tuple(filter(None, (" ".join(line.split()) for line in lines.split("\n")))),
         cut,
     )
-
-
-def _transported(text: str) -> str:
-    """Return the text with the transport encodings of a mail undone."""
-    quotes = _QUOTED.sub("", text)
-    return _with_base64(_without_quoted_printable(quotes))
 
 
 def _without_quoted_printable(text: str) -> str:
@@ -122,16 +117,13 @@ def _decoded(block: str) -> str:
 def _marked_down(text: str) -> str:
     """Return the text without markup and escapes."""
     for _ in range(2):
-        text = unescape(_without_tags(text)) if "<" in text or "&" in text else text
+        if "<" in text or "&" in text:
+            text = unescape(_BLOCK.sub("\n", _INLINE.sub("", _without_silent(text))))
     text = _INVISIBLE.sub("", _BLANK.sub(" ", text.translate(_PLAIN)))
     text = _SLASHED.sub("", _ESCAPED.sub(lambda each: chr(int(each[1], 16)), text))
     text = _with_whole_addresses(text)
     text = _PLUS.sub(lambda each: each[0].replace("+", " "), _PERCENT.sub(_unquoted, text))
     return _BOX.sub("", _QUOTED.sub("", _NEW_LINE.sub("\n", text)))
-
-
-def _without_tags(text: str) -> str:
-    return _BLOCK.sub("\n", _INLINE.sub("", _without_silent(text)))
 
 
 def _without_silent(text: str) -> str:

@@ -7,7 +7,7 @@ import subprocess
 import sys
 from typing import NamedTuple
 
-from jobs.clouds.error_texts import mail_file
+from jobs.causes import mail_file
 
 LARGEST = 1024 * 1024
 """Maximum number of bytes of a file that are read; of a mail, the first 128 kB."""

@@ -13,8 +13,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from bench.error_reports import reports
-from jobs.clouds.error_texts.files import text_of
-from jobs.clouds.error_texts.reader import read
+from jobs.causes.files import text_of
+from jobs.causes.reader import read
 
 TEXTS = [each.text for each in reports()]
 HEAD = "From: a@example.org\nTo: b@example.org\nSubject: It fails\nMIME-Version: 1.0\n"

@@ -1,7 +1,7 @@
 """Text of a mail, read by a program of its own that is stopped if it needs too much.
 
 A mail may come from an outsider, and a parser of mails can be made to need minutes and gigabytes.
-:mod:`jobs.clouds.error_texts.files` runs this file, which imports only the standard library.
+:mod:`jobs.causes.files` runs this file, which imports only the standard library.
 """
 
 from __future__ import annotations

@@ -31,20 +31,12 @@ def test_the_reports_are_true():
 
 @pytest.mark.slow
 def test_the_figures_of_the_reports(results: list[Judged]):
-    """At least 95 % of the clear reports are read right, and no report is read wrong.
+    """At least 97 % of the clear reports are read right, and no report is read wrong.
 
     A report that is noise gets no cause.
     """
     counts = figures(results)
     print(f"{share_right(results):.1%} right", {kind: dict(each) for kind, each in counts.items()})  # noqa: T201  the figures
-    wrong = [
-        (each.report.id, each.certain, each.possible) for each in results if each.result == "wrong"
-    ]
+    wrong = [(each.report.id, each.causes) for each in results if each.result == "wrong"]
     assert wrong == []
     assert share_right(results) >= RIGHT_FEWEST
-
-
-@pytest.mark.slow
-def test_every_cause_of_a_reading_is_a_cause(results: list[Judged]):
-    """Every cause that the reader finds is a known one, because another would have no sentence."""
-    assert {cause for each in results for cause in (*each.certain, *each.possible)} <= CAUSES.keys()

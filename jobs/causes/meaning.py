@@ -1,18 +1,46 @@
-"""Result of reading a text: the causes with their certainty, the codes, and the unknown codes."""
+"""Meaning of an error, and the result of reading a text.
+
+The meaning is a cause with the reaction that it calls for. The result has the causes with their
+certainty, the codes, and the unknown codes.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import NamedTuple
 
-from jobs.clouds.causes import ErrorKind, Meaning
+
+class ErrorKind(StrEnum):
+    """Reaction that an error calls for; each kind is a class in :mod:`jobs.clouds.errors`."""
+
+    TRANSIENT = "transient"
+    NOT_REPLICATED = "settling"
+    SIGN_IN_NEEDED = "sign_in_needed"
+    FORBIDDEN = "not_allowed"
+    NOT_FOUND = "not_found"
+    ALREADY_EXISTS = "already_there"
+    REJECTED = "rejected"
+    MALFORMED = "unreadable"
+
+
+class Meaning(NamedTuple):
+    """Cause of an error, and the kind of reaction that the error calls for."""
+
+    cause: str
+    kind: ErrorKind = ErrorKind.REJECTED
 
 
 class Certainty(StrEnum):
-    """Certainty of a cause: the text itself names it, or other causes are possible as well."""
+    """Certainty of a cause.
+
+    The text itself names it, or other causes are possible as well, or nothing says who speaks and
+    it is the cause only if a service of this channel does.
+    """
 
     CERTAIN = "certain"
     POSSIBLE = "possible"
+    CONDITIONAL = "conditional"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,12 +67,6 @@ class FoundCause:
         return self.kind is ErrorKind.TRANSIENT
 
 
-def found(meaning: Meaning, code: str, at: int, *, certain: bool = True) -> FoundCause:
-    """Return the cause that a meaning names, with its code and its place in the text."""
-    certainty = Certainty.CERTAIN if certain else Certainty.POSSIBLE
-    return FoundCause(meaning.cause, code, certainty, at, meaning.kind)
-
-
 @dataclass(frozen=True, slots=True)
 class UnknownCode:
     """Code of one of this channel's services that the tables do not describe.
@@ -62,8 +84,9 @@ class UnknownCode:
 class Reading:
     """Meaning of a text.
 
-    ``ours`` is whether a service of this channel speaks in it. ``causes`` are ordered: certain ones
-    come first. ``cut`` is whether the text was longer than the part that is read.
+    ``ours`` is whether a service of this channel speaks in it, and ``strange`` whether another
+    product does, which the text names. ``causes`` are ordered: certain ones come first. ``cut`` is
+    whether the text was longer than the part that is read.
     """
 
     ours: bool
@@ -71,8 +94,13 @@ class Reading:
     codes: tuple[str, ...] = ()
     unknown: tuple[UnknownCode, ...] = ()
     cut: bool = False
+    strange: bool = False
 
     @property
     def certain(self) -> tuple[FoundCause, ...]:
         """Return the causes that the text itself names."""
-        return tuple(each for each in self.causes if each.certain)
+        return self.of(Certainty.CERTAIN)
+
+    def of(self, certainty: Certainty) -> tuple[FoundCause, ...]:
+        """Return the causes of one certainty."""
+        return tuple(each for each in self.causes if each.certainty is certainty)

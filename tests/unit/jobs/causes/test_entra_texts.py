@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from jobs.clouds.error_texts.reader import read
+from jobs.causes.reader import read
 
 
 def certain(text: str) -> tuple[str, ...]:
@@ -175,7 +175,7 @@ def test_the_sentence_of_invalid_client_beside_a_sign_of_microsoft():
     assert [each.cause for each in read(f"{said} n8n-nodes-base.microsoftOutlook").causes] == [
         "client_secret_wrong"
     ]
-    assert read(said).causes == ()
+    assert certain(said) == ()
 
 
 def test_a_host_that_was_wrapped():

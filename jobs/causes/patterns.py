@@ -1,0 +1,144 @@
+"""Loader of texts/*.toml: the words, numbers and codes of error texts, and their meaning.
+
+The expressions are compiled at the first use, because that takes a tenth of a second and a process
+that meets no error needs none of them. The worker calls :func:`patterns` before it forks.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from jobs.causes.cause import CAUSES, known
+from jobs.causes.meaning import ErrorKind, Meaning
+
+_FILES = Path(__file__).with_name("texts")
+_GROUPS = ("page", "reply", "cloud", "network", "open")
+
+
+class Strength(StrEnum):
+    """How much words say about who speaks; texts/mail.toml describes each of them."""
+
+    ALWAYS = "always"
+    OWN = "own"
+    USUAL = "usual"
+    SHARED = "shared"
+    LOOSE = "loose"
+
+    @property
+    def own(self) -> bool:
+        """Return whether the words count even if nothing says who speaks."""
+        return self not in {Strength.SHARED, Strength.LOOSE}
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """Words with their meaning.
+
+    ``answer`` is the service whose own answers they also judge, and ``near`` the name of a pattern
+    that must be near if the text has a sign of a service. Both may be empty.
+    """
+
+    pattern: re.Pattern[str]
+    meaning: Meaning
+    strength: Strength
+    answer: str = ""
+    near: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Patterns:
+    """Content of the files; the names are those of their tables."""
+
+    signs: re.Pattern[str]
+    words: Mapping[str, tuple[Words, ...]]
+    named: Mapping[str, re.Pattern[str]]
+    numbers: Mapping[int, Meaning]
+    codes: Mapping[str, Mapping[str, Meaning]]
+    oauth: Mapping[str, Meaning]
+    general: Mapping[str, frozenset[int]]
+    beside: Mapping[str, tuple[str, ...]]
+    follows: Mapping[str, frozenset[str]]
+    narrower: Mapping[str, frozenset[str]]
+
+
+@cache
+def patterns() -> Patterns:
+    """Return the patterns, compiled.
+
+    Raises:
+        ValueError: a file has an unknown kind or field, or a wrong expression.
+        KeyError: a table or a cause is missing.
+    """
+    data = _data()
+    return Patterns(
+        signs=_either(f"(?P<{who}>{'|'.join(each)})" for who, each in data["signs"].items()),
+        words={name: tuple(_words(data[name])) for name in _GROUPS},
+        named={name: _either(each) for name, each in data["named"].items()},
+        numbers=_by_code("entra"),
+        codes={name: _by_code(name) for name in ("smtp", "smtp_shared", "connect")},
+        oauth=_by_code("oauth"),
+        general={name: frozenset(each) for name, each in data["general"].items()},
+        beside={name: tuple(each) for name, each in data["beside"].items()},
+        follows={name: frozenset(each) for name, each in data["follows"].items()},
+        narrower={name: frozenset(each) for name, each in data["narrower"].items()},
+    )
+
+
+def meaning_of(cause: str, kind: str = "") -> Meaning:
+    """Return the meaning of a cause, whose kind is that of its entry unless given."""
+    return Meaning(cause, ErrorKind(kind) if kind else known(cause).kind)
+
+
+def answer_of(service: str, *texts: str) -> Meaning | None:
+    """Return the meaning of the words in an answer of Graph or Exchange, or None."""
+    return next(
+        (
+            each.meaning
+            for each in patterns().words["cloud"]
+            if each.answer == service and any(map(each.pattern.search, texts))
+        ),
+        None,
+    )
+
+
+@cache
+def _data() -> dict[str, Any]:
+    files = sorted(_FILES.glob("*.toml"))
+    return {
+        name: table
+        for file in files
+        for name, table in tomllib.loads(file.read_text(encoding="utf-8")).items()
+    }
+
+
+def _either(alternatives: Iterable[str]) -> re.Pattern[str]:
+    return re.compile("|".join(alternatives), re.IGNORECASE)
+
+
+def _words(rows: list[dict[str, Any]]) -> Iterable[Words]:
+    """Yield the words of each row; words of several causes are yielded once for each."""
+    for row in rows:
+        causes = row.get("causes") or [row["cause"]]
+        if unknown := row.keys() - {"cause", "causes", "kind", "answer", "near", *Strength}:
+            message = f"{causes[0]}: {', '.join(sorted(unknown))}"
+            raise ValueError(message)
+        named = [row.get(name, "") for name in ("answer", "near")]
+        for strength in Strength:
+            if strength in row:
+                pattern = _either(row[strength])
+                for cause in causes:
+                    yield Words(pattern, meaning_of(cause, row.get("kind", "")), strength, *named)
+
+
+def _by_code(field: str) -> dict[Any, Meaning]:
+    """Return the meaning of each code that a field of the entries of the causes lists."""
+    return {
+        code: meaning_of(cause) for cause, entry in CAUSES.items() for code in getattr(entry, field)
+    }

@@ -8,10 +8,11 @@ a cause is.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from itertools import zip_longest
 
+from jobs.causes.cause import Cause
 from jobs.causes.cleaning import CleanText, clean
 from jobs.causes.meaning import Certainty, ErrorKind, FoundCause, Meaning, Reading, UnknownCode
 from jobs.causes.patterns import Patterns, Strength, Words, patterns
@@ -23,9 +24,9 @@ ENTRA_PAGE = "https://login.microsoftonline.com/error?code="
 """Beginning of the address of Microsoft's page about an AADSTS number."""
 NDR_PAGE = "https://learn.microsoft.com/exchange/mail-flow-best-practices/non-delivery-reports-in-exchange-online/non-delivery-reports-in-exchange-online"
 """Address where Microsoft explains the codes of non-delivery reports."""
-BY_A_RULE = "transport_rule_may_block"
+BY_A_RULE = Cause.TRANSPORT_RULE_MAY_BLOCK
 """Cause if a mail-flow rule rejected a mail. The mail's place on its way shows which mail it is."""
-_UNTOLD = "smtp_token_refused"
+_UNTOLD = Cause.SMTP_TOKEN_REFUSED
 """Cause that the words of every refused login have."""
 _NOT_TOLD_APART = "5.7.139"
 """Code of refused logins for several causes."""
@@ -37,16 +38,16 @@ _SHORT, _REPEATED, _NEAR = 120, 12, 200
 _PASSING = frozenset({"", "4.2", "4.3", "4.4", "4.7"})
 """Beginnings of codes with which a temporary status means that the server is busy."""
 _TEMPORARY = frozenset({"421", "432", "451", "452", "454"})
-_BY_STATUS = {"530": "smtp_not_authenticated", "535": _UNTOLD}
+_BY_STATUS = {"530": Cause.SMTP_NOT_AUTHENTICATED, "535": _UNTOLD}
 """Causes of a status whose code says nothing more."""
-_ONLY_WITH_A_CODE = frozenset({"smtp_busy", _UNTOLD})
+_ONLY_WITH_A_CODE = frozenset({Cause.SMTP_BUSY, _UNTOLD})
 """Causes whose words are too common to count without a code, such as "try again later"."""
 _CERTAIN_OAUTH = frozenset(
     {"consent_required", "invalid_scope", "server_error", "temporarily_unavailable"}
 )
-_AT_CONNECT = {
-    "mailbox_not_found": "connect_address_gone",
-    "mail_not_delivered": "connect_not_reached",
+_AT_CONNECT: Mapping[str, str] = {
+    Cause.MAILBOX_NOT_FOUND: Cause.CONNECT_ADDRESS_GONE,
+    Cause.MAIL_NOT_DELIVERED: Cause.CONNECT_NOT_REACHED,
 }
 """Causes about a recipient, and the cause if the recipient is an address of Webex Connect."""
 _CONNECT_CODE = re.compile(r"(?<![\w.:/-])7\d{3}(?!\w|[.:]\d|-\d)")
@@ -54,9 +55,11 @@ _NAMED = re.compile(
     r"(?:code|status|error|reason|failure|fehler)\w*[\"']?[\s:=#(\[\"'-]{0,5}$", re.IGNORECASE
 )
 _CONDITIONS_MOST = 3
-_SYMPTOMS = frozenset({"connect_login_failed", "connect_smtp_failed", "connect_send_failed"})
+_SYMPTOMS = frozenset(
+    {Cause.CONNECT_LOGIN_FAILED, Cause.CONNECT_SMTP_FAILED, Cause.CONNECT_SEND_FAILED}
+)
 """Causes with which Webex Connect only says that a mail did not leave."""
-_BARE = ("smtp_password_login", "smtp_auth_off_for_mailbox")
+_BARE = (Cause.SMTP_PASSWORD_LOGIN, Cause.SMTP_AUTH_OFF_FOR_MAILBOX)
 """Further causes of a 5.7.3 if the text does not show how the login was made."""
 Said = tuple[Meaning, Strength]
 
@@ -126,7 +129,7 @@ def meaning_of_reply(status: str, words: str, code: str = "") -> Said | None:
     said = f"{status} {code} {words}"
     by_words = next((each for each in patterns().words["reply"] if each.pattern.search(said)), None)
     if _NOT_TOLD_APART in said and (by_words is None or by_words.meaning.cause == _UNTOLD):
-        return _meaning("smtp_login_blocked"), Strength.OWN
+        return _meaning(Cause.SMTP_LOGIN_BLOCKED), Strength.OWN
     permanent = (status or code).startswith("5")
     for found in (
         by_words and (by_words.meaning, by_words.strength),
@@ -151,13 +154,13 @@ def _by_number(status: str, code: str, words: str) -> Said | None:
     elif code in codes["smtp_shared"] and (permanent or code.startswith("4")):
         found = codes["smtp_shared"][code], Strength.SHARED
     elif status and named["other_server"].match(code):
-        found = _meaning("mail_not_delivered"), Strength.OWN
+        found = _meaning(Cause.MAIL_NOT_DELIVERED), Strength.OWN
     elif permanent and named["expired"].search(code):
-        found = _meaning("mail_not_delivered"), Strength.SHARED
+        found = _meaning(Cause.MAIL_NOT_DELIVERED), Strength.SHARED
     elif status == "530" or (status in _BY_STATUS and code in {"", "5.7.0"}):
         found = _meaning(_BY_STATUS[status]), Strength.SHARED
     elif status in _TEMPORARY and code[:3] in _PASSING:
-        found = _meaning("smtp_busy"), Strength.SHARED
+        found = _meaning(Cause.SMTP_BUSY), Strength.SHARED
     return found
 
 
@@ -389,7 +392,7 @@ class _Reader:
 
 def _is_open(token: SmtpToken, meaning: Meaning) -> bool:
     """Return whether only the number says the meaning, and the number has several senses."""
-    blocked = meaning.cause == "smtp_login_blocked" and token.code == _NOT_TOLD_APART
+    blocked = meaning.cause == Cause.SMTP_LOGIN_BLOCKED and token.code == _NOT_TOLD_APART
     return blocked and "criteria" not in token.words
 
 
@@ -426,8 +429,8 @@ def _by_login(causes: Iterable[FoundCause], text: str) -> Iterator[FoundCause]:
     named = patterns().named
     password = named["password"].search(said) and not named["token"].search(said)
     for each in causes:
-        refused = password and each.cause == "smtp_token_refused"
-        yield replace(each, cause="smtp_password_login") if refused else each
+        refused = password and each.cause == Cause.SMTP_TOKEN_REFUSED
+        yield replace(each, cause=Cause.SMTP_PASSWORD_LOGIN) if refused else each
 
 
 def _follows(cause: str, certain: set[str]) -> bool:
@@ -442,13 +445,13 @@ def _rivals(each: FoundCause, text: str) -> tuple[str, ...]:
     """Return the other causes that may be behind an error with this cause."""
     rivals = patterns().beside.get(each.cause, ())
     named = patterns().named
-    if each.cause == "smtp_token_refused":
+    if each.cause == Cause.SMTP_TOKEN_REFUSED:
         if named["shared_mailbox"].search(text):
-            return ("form_username_shared", *rivals[1:])
+            return (Cause.FORM_USERNAME_SHARED, *rivals[1:])
         token = named["token"].search(named["offered"].sub(" ", text))
         return rivals if token else (*rivals, *_BARE)
-    if each.cause == "smtp_password_login" and "5.7.3" not in each.code.split():
+    if each.cause == Cause.SMTP_PASSWORD_LOGIN and "5.7.3" not in each.code.split():
         return ()
-    if each.cause == "smtp_login_blocked" and each.certainty is Certainty.POSSIBLE:
-        return ("smtp_auth_off_for_tenant", *rivals, "smtp_password_login")
+    if each.cause == Cause.SMTP_LOGIN_BLOCKED and each.certainty is Certainty.POSSIBLE:
+        return (Cause.SMTP_AUTH_OFF_FOR_TENANT, *rivals, Cause.SMTP_PASSWORD_LOGIN)
     return rivals

@@ -20,14 +20,14 @@ from jobs.steps import all_steps
 ROOT = Path(__file__).parents[4]
 TABLE = (ROOT / "jobs" / "causes" / "causes.toml").read_text(encoding="utf-8")
 EVERYTHING = {**all_steps(), **all_probes()}
-LINE = 'smtp_busy = { acts = "time", shared = "everybody" }\n'
+LINE = 'service_unavailable = { acts = "time", kind = "transient", shared = "everybody" }\n'
 SHOWN = sorted((entry.shown_by, cause) for cause, entry in CAUSES.items() if entry.shown_by)
 
 
 @pytest.mark.parametrize(
     "line",
     [
-        LINE.replace("smtp_busy", "smtp_bussy"),
+        LINE.replace("service_", "servise_"),
         LINE.replace("acts", "act"),
         LINE.replace('"time"', '"times"'),
         LINE.replace('"everybody"', '"all"'),

@@ -2,10 +2,21 @@
 
 from __future__ import annotations
 
+import os
 import time
 from datetime import UTC, datetime
 
 _CLOCK = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
+_PACE = float(os.environ.get("PACE", "1"))
+
+
+def paced(seconds: float) -> float:
+    """Return a wait of the bot's own choice, in seconds.
+
+    Tests that play whole setups make these waits shorter with ``PACE``, a factor. Time limits, and
+    waits that a cloud asks for, have no factor.
+    """
+    return seconds * _PACE
 
 
 def now() -> datetime:

@@ -181,9 +181,9 @@ class People:
         Raises:
             NotSeenError: when no such message appears within ``seconds``.
         """
-        deadline = time.monotonic() + patient(seconds)
+        deadline, wait = time.monotonic() + patient(seconds), 0.0
         while True:
-            self.look(max(0.0, min(POLL_S, deadline - time.monotonic())))
+            self.look(wait)
             newest = sorted(self.messages.values(), key=lambda each: -int(each["change"]))
             for message in newest:
                 if message["change"] > after and from_bot(message) and wanted(message):
@@ -193,6 +193,7 @@ class People:
                     break  # it was edited meanwhile
             if time.monotonic() >= deadline:
                 raise NotSeenError(expected, newest[0] if newest else None)
+            wait = max(0.0, min(POLL_S, deadline - time.monotonic()))
 
     def until(self, expected: str, true: Callable[[], Any], seconds: float = 20.0) -> Any:
         """Wait until ``true`` returns a truthy value and return that value.

@@ -10,11 +10,14 @@ from pathlib import Path
 
 from cryptography.fernet import Fernet
 
+from practice.patience import pace
 from practice.ports import free_port
+from practice.settings import PracticeSettings
 
 ROOT = Path(__file__).parents[1]
 PASSED_ON = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR")
 MEASURED = ("COVERAGE_PROCESS_START", "COVERAGE_FILE")
+DELAYS = ("replication_s", "exchange_replication_s", "customization_s", "trace_delay_s")
 PROBE_FROM = "probe@customer.example"
 ORG_ID = "1eb65fdf-9643-417f-9974-ad72cae0e10f"
 CLIENT_ID = "2f6e1b7c-0d5a-4b8e-9c3f-7a1d5e8b4c60"
@@ -69,7 +72,10 @@ def _passed(names: tuple[str, ...]) -> dict[str, str]:
 
 
 def cloud_env(ports: Ports, settings: dict[str, str]) -> dict[str, str]:
-    """Return the practice cloud's settings, with new credentials for this start."""
+    """Return the practice cloud's settings, with new credentials for this start.
+
+    ``settings`` override the delays, which keep the pace of the product.
+    """
     values = {
         "bot_token": secrets.token_urlsafe(48),
         "bot_client_id": CLIENT_ID,
@@ -80,6 +86,7 @@ def cloud_env(ports: Ports, settings: dict[str, str]) -> dict[str, str]:
         "contact_center_org": ORG_ID,
         "connect_audit_token": secrets.token_urlsafe(30),
     }
+    values |= {name: str(getattr(PracticeSettings(), name) * pace()) for name in DELAYS}
     values |= {"smtp_port": str(ports.smtp), "probe_smtp_port": str(ports.probe), **settings}
     return {f"PRACTICE_{name.upper()}": value for name, value in values.items()}
 

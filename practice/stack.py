@@ -24,7 +24,7 @@ from practice import environment
 from practice.client import People
 from practice.environment import ROOT, Ports, free_ports
 from practice.guard import Guard
-from practice.patience import patient
+from practice.patience import pace, patient
 from practice.processes import OTHER_HOST, Process, has_other_host, procfile, words
 
 START_S = 30.0
@@ -156,6 +156,7 @@ class Stack:
             base
             | environment.measured()
             | environment.product_env(self.ports, cloud, self.ca_path)
+            | {"PACE": str(pace())}
             | self.env
         )
         self._start_product(env)

@@ -33,6 +33,7 @@ pytest_plugins = (
 )
 
 os.environ.setdefault(patience.VARIABLE, "6")
+os.environ.setdefault(patience.PACE, "0.1")
 
 LAST_MESSAGES, LAST_LINES, WHY_MOST = 4, 30, 1000
 YOUNG_OBJECTS = 20_000

@@ -28,13 +28,13 @@ from bot.cards.presenters.card_state import (
 from bot.chat import preferences
 from bot.services import Services
 from bot.webex.errors import CONFLICT, FORBIDDEN, GONE, NOT_FOUND, WebexError
-from jobs.clock import now
+from jobs.clock import now, paced
 from jobs.model import Text
 from jobs.next_action import next_action
 from jobs.runs.run import Run
 from jobs.storage import keys
 
-LASTS_S = 60.0
+LASTS_S = paced(60.0)
 """Seconds for which Webex must have refused a card before the requester is told."""
 SLOT = "closed"
 """Slot of the message to the requester among the run's cards."""

@@ -41,12 +41,12 @@ from bot.webex.client import (
     WebexNotFoundError,
 )
 from bot.webex.errors import FORBIDDEN, NOT_FOUND, passes
-from jobs.clock import now
+from jobs.clock import now, paced
 from jobs.runs.run import Run
 from jobs.storage import keys
 
-MIN_EDIT_INTERVAL = timedelta(seconds=2)
-MINOR_INTERVAL_S = 6.0
+MIN_EDIT_INTERVAL = timedelta(seconds=paced(2))
+MINOR_INTERVAL_S = paced(6.0)
 """Shortest time before the first minor edit of a message, in seconds.
 
 Each next minor edit waits four times as long. So a quick run spends its edits on the requests to
@@ -54,7 +54,7 @@ people, and a long wait is seen to go on.
 """
 MINOR_MOST = 4
 """Maximum number of minor edits of one message. The next major edit shows later updates."""
-CALM_S = 2.0
+CALM_S = paced(2.0)
 """Seconds that an update without a request to anybody waits. A request often follows it."""
 EDIT_REFUSED = frozenset({400, 403, 404, 405, 409, 410, 415, 422})
 """Status codes with which Webex may refuse an edit.

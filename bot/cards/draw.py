@@ -33,7 +33,7 @@ from bot.cards.presenters.card_state import DesiredCard, posted_card
 from bot.chat import preferences
 from bot.services import Services
 from bot.webex.client import WebexError
-from jobs.clock import now
+from jobs.clock import now, paced
 from jobs.model import RunKind
 from jobs.runs.run import Run, RunGoneError
 from jobs.runtime import current
@@ -61,7 +61,7 @@ LOOKS: dict[RunKind, tuple[Presenter, ...]] = {
     RunKind.CHECK: (verdict.cards,),
     RunKind.BULK_CHECK: (bulk_check.cards,),
 }
-BUSY_S = 1.0
+BUSY_S = paced(1.0)
 LOCK_S = 15.0
 """Seconds that a draw holds the lock on the run's cards without renewing it.
 

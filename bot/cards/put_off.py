@@ -28,12 +28,12 @@ from bot.webex.errors import (
     UNAUTHORIZED,
     passes,
 )
-from jobs.clock import now
+from jobs.clock import now, paced
 from jobs.runs.run import Run
 from jobs.storage import codec, keys
 
-RETRY_S = 5.0
-FIRST_S = 2.0
+RETRY_S = paced(5.0)
+FIRST_S = paced(2.0)
 REFUSED_S = 300.0
 """Longest pause after Webex has refused a card, in seconds."""
 LONGEST_S = 3600.0

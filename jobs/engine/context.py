@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from jobs.clock import paced
 from jobs.clouds.single_flight import ReadCache, SingleFlight
 from jobs.mail.message_trace import Trace
 from jobs.microsoft.discovery_cache import DiscoveryCache
@@ -63,4 +64,4 @@ class StepContext:
 
         The pause is the n-th of ``seconds``, or the last one when they are used up.
         """
-        return seconds[min(self.run.waits.get(step, 0), len(seconds) - 1)]
+        return paced(seconds[min(self.run.waits.get(step, 0), len(seconds) - 1)])

@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
+from jobs.clock import paced
 from jobs.clouds.errors import CloudError, SignInNeeded
 from jobs.engine.failures import ROLE_CAUSES, finding_from_error, may_be_replication
 from jobs.engine.recorder import Recorder
@@ -115,4 +116,4 @@ class Inspector:
         known = self.recorder.run.findings.get(step.name)
         if seconds >= SHOWN_AFTER_S and (known is None or known.reason is not Reason.REPLICATION):
             self.recorder.found(step, step.waits_for(Turn.TIME, Reason.REPLICATION))
-        await asyncio.sleep(seconds)
+        await asyncio.sleep(paced(seconds))

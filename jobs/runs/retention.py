@@ -15,14 +15,14 @@ import msgspec
 import structlog
 from redis.client import Pipeline
 
-from jobs.clock import now
+from jobs.clock import now, paced
 from jobs.runs.audit import Verified
 from jobs.runs.run import ENDS, Event, Kind, Run, RunGoneError, undid
 from jobs.runs.run_store import RunStore
 from jobs.storage import codec, keys
 from jobs.storage.keys import Key
 
-EVERY_S = 60
+EVERY_S = paced(60)
 """Seconds between two slices of the retention."""
 KEYS_AT_ONCE = 200
 """Number of key names that Redis looks at in one slice of the retention."""

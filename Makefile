@@ -57,7 +57,7 @@ PYTEST := pytest --quiet -p no:cacheprovider
 # Tests of real processes wait more than they compute, so there are more workers than cores.
 WORKERS ?= 5
 # Those with the longest tests come first.
-REAL := security chaos browser journeys processes foreign
+REAL := security chaos browser processes journeys foreign
 FAST := $(PYTEST) -p no:rerunfailures
 
 # Each part of the fast tests is one process, because the workers of xdist would take as long again to

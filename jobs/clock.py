@@ -7,7 +7,6 @@ import time
 from datetime import UTC, datetime
 
 _CLOCK = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
-_PACE = float(os.environ.get("PACE", "1"))
 
 
 def paced(seconds: float) -> float:
@@ -16,7 +15,7 @@ def paced(seconds: float) -> float:
     Tests that play whole setups make these waits shorter with ``PACE``, a factor. Time limits, and
     waits that a cloud asks for, have no factor.
     """
-    return seconds * _PACE
+    return seconds * float(os.environ.get("PACE", "1"))
 
 
 def now() -> datetime:

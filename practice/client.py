@@ -193,7 +193,7 @@ class People:
                     break  # it was edited meanwhile
             if time.monotonic() >= deadline:
                 raise NotSeenError(expected, newest[0] if newest else None)
-            wait = max(0.0, min(POLL_S, deadline - time.monotonic()))
+            wait = POLL_S
 
     def until(self, expected: str, true: Callable[[], Any], seconds: float = 20.0) -> Any:
         """Wait until ``true`` returns a truthy value and return that value.

@@ -80,8 +80,6 @@ def cloud_env(ports: Ports, settings: dict[str, str]) -> dict[str, str]:
         "bot_token": secrets.token_urlsafe(48),
         "bot_client_id": CLIENT_ID,
         "bot_client_secret": secrets.token_urlsafe(30),
-    }
-    values |= {
         "contact_center_token": secrets.token_urlsafe(30),
         "contact_center_org": ORG_ID,
         "connect_audit_token": secrets.token_urlsafe(30),

@@ -48,7 +48,7 @@ def tell_requester(services: Services, run: Run, status: int, lasted_s: float) -
 
     If Webex does not accept the message, it is sent again after the next refusal.
     """
-    if run.origin.direct or not _is_closed(status, lasted_s):
+    if run.origin.direct or status not in CLOSED or lasted_s < LASTS_S:
         return
     told = keys.run_mark(run.id, "closed")
     if not services.redis.set(told, "1", nx=True, ex=KEPT_S):
@@ -66,11 +66,6 @@ def tell_requester(services: Services, run: Run, status: int, lasted_s: float) -
         return
     shown = PostedCard(sent.id, sent.room_id, SLOT, _request_key(run), now())
     services.redis.hset(keys.cards(run.id), SLOT, protected(services, run.id, SLOT, shown))
-
-
-def _is_closed(status: int, lasted_s: float) -> bool:
-    """Return whether a refusal with this status, for this long, means that the space is closed."""
-    return status in CLOSED and lasted_s >= LASTS_S
 
 
 def cards(run: Run, services: Services) -> list[DesiredCard]:

@@ -176,6 +176,7 @@ def _post(
         if wanted.retires:
             unconfirmed.save(services, run.id, wanted.slot, None)
             return 0
+        # What replaces a card that Webex never allowed to be edited counts as not editable either.
         edits = NO_EDITS if shown and shown.never_edited else 0
         posted = _send(services, run, wanted, edits, doubt)
     with services.redis.pipeline() as pipe:

@@ -10,11 +10,11 @@ from datetime import UTC, datetime, timedelta
 from redis import Redis
 from redis.client import Pipeline
 
-from jobs.clock import now
+from jobs.clock import now, paced
 from jobs.runs.audit_chain import DOUBTED, LOST, START, AuditEntry, Head, Mark, read
 from jobs.storage import codec, keys
 
-SETTLES = timedelta(seconds=30)
+SETTLES = timedelta(seconds=paced(30))
 """Time after which Redis itself loses an entry no more.
 
 An append-only file loses the last second, and a failover a few. So an entry is settled if it was

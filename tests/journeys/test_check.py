@@ -271,7 +271,7 @@ def test_a_fix_renews_the_secret_and_removes_the_old_one(channel: People) -> Non
     ("prefix", "fault", "name"),
     [
         ("/adminapi", {"status": 503}, "Exchange"),
-        ("/adminapi", {"delay_s": 30.0}, "Exchange"),
+        ("/adminapi", {"delay_s": 12.0}, "Exchange"),
         ("/graph", {"status": 503}, "Graph"),
     ],
 )

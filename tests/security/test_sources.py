@@ -12,13 +12,12 @@ import importlib
 import pkgutil
 import re
 from collections.abc import Iterator
-from pathlib import Path
 
 import adaptive_cards
 import bot
 import jobs
+from tests.fixtures.parsed import ROOT, files, nodes
 
-ROOT = Path(__file__).parents[2]
 NOT_OURS = {
     ".git",
     ".venv",
@@ -79,11 +78,11 @@ def texts() -> Iterator[tuple[str, str]]:
                 continue
 
 
-def product() -> Iterator[tuple[str, ast.Module]]:
-    """Yield the path and syntax tree of every file of the product."""
-    for folder in ("bot", "jobs", "adaptive_cards"):
-        for path in sorted((ROOT / folder).rglob("*.py")):
-            yield str(path.relative_to(ROOT)), ast.parse(path.read_text(encoding="utf-8"))
+def product() -> Iterator[tuple[str, ast.AST]]:
+    """Yield every node of the syntax trees of the product, with the path of its file."""
+    for path in files("bot", "jobs", "adaptive_cards"):
+        for node in nodes(path):
+            yield str(path.relative_to(ROOT)), node
 
 
 def test_the_scanner_finds_what_it_is_for() -> None:
@@ -143,8 +142,7 @@ def test_nothing_leads_out_unguarded() -> None:
     """HTTP uses only the guarded clients of jobs/clouds/http.py and the SDK's confined session."""
     calls = [
         (name, ast.unparse(node.func))
-        for name, tree in product()
-        for node in ast.walk(tree)
+        for name, node in product()
         if isinstance(node, ast.Call)
         and ast.unparse(node.func) in OUTWARD | {"httpx.Client", "httpx.AsyncClient"}
     ]
@@ -164,16 +162,10 @@ def test_nothing_that_runs_text() -> None:
         "marshal.loads",
     }
     calls = [
-        (name, ast.unparse(node.func))
-        for name, tree in product()
-        for node in ast.walk(tree)
-        if isinstance(node, ast.Call)
+        (name, ast.unparse(node.func)) for name, node in product() if isinstance(node, ast.Call)
     ]
     assert [each for each in calls if each[1] in bad] == []
     shells = [
-        name
-        for name, tree in product()
-        for node in ast.walk(tree)
-        if isinstance(node, ast.keyword) and node.arg == "shell"
+        name for name, node in product() if isinstance(node, ast.keyword) and node.arg == "shell"
     ]
     assert shells == []

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
+from tests.fixtures.parsed import ROOT, files, nodes, tree
+
 HOUSE = ("bot", "jobs", "adaptive_cards", "practice")
 FORBIDDEN = {
     "bot": {"practice"},
@@ -69,20 +70,9 @@ LEFT_OVER = re.compile("|".join(("TO" + "DO", "FIX" + "ME", "X" * 3 + r"\b")))
 SIGNATURE = re.compile(r"signature|digest|hmac", re.IGNORECASE)
 
 
-@cache
-def tree(path: Path) -> ast.Module:
-    """Return the syntax tree of the file, which is parsed only once."""
-    return ast.parse(path.read_text(encoding="utf-8"))
-
-
-def files(*folders: str) -> list[Path]:
-    """Return every Python file of the folders."""
-    return sorted(path for folder in folders for path in (ROOT / folder).rglob("*.py"))
-
-
 def imports(path: Path) -> Iterator[str]:
     """Yield every module that the file imports; ``from a import b`` gives ``a.b``."""
-    for node in ast.walk(tree(path)):
+    for node in nodes(path):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
@@ -221,7 +211,7 @@ def test_signatures_are_compared_in_constant_time():
     plain = [
         f"{told(path)}:{node.lineno}"
         for path in files("bot", "jobs")
-        for node in ast.walk(tree(path))
+        for node in nodes(path)
         if isinstance(node, ast.Compare)
         and any(isinstance(op, ast.Eq | ast.NotEq) for op in node.ops)
         and SIGNATURE.search(" ".join(ast.unparse(side) for side in (node.left, *node.comparators)))
@@ -244,7 +234,7 @@ def test_files_and_functions_can_be_read_at_once():
     long_functions = [
         f"{told(path)}:{node.lineno}"
         for path in files(*HOUSE, "tests", "bench", "tools")
-        for node in ast.walk(tree(path))
+        for node in nodes(path)
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
         and (node.end_lineno or 0) - node.lineno >= LONGEST_FUNCTION
     ]
@@ -253,7 +243,7 @@ def test_files_and_functions_can_be_read_at_once():
 
 def read_names(path: Path) -> Iterator[str]:
     """Yield every name that the file reads: a variable, an attribute, an import, or a text."""
-    for node in ast.walk(tree(path)):
+    for node in nodes(path):
         if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Load):
             yield node.attr
         elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load):
@@ -268,7 +258,7 @@ def kept_names(path: Path) -> Iterator[str]:
     """Yield the fields of the file's classes, and the names that the module itself sets."""
     inner = [
         node
-        for kind in ast.walk(tree(path))
+        for kind in nodes(path)
         if isinstance(kind, ast.ClassDef)
         for node in kind.body
         if isinstance(node, ast.AnnAssign)
@@ -314,7 +304,7 @@ def heads_of_keys() -> tuple[str, ...]:
     calls = [
         node
         for path in KEYS
-        for node in ast.walk(tree(path))
+        for node in nodes(path)
         if isinstance(node, ast.Call) and ast.unparse(node.func) == "_key"
     ]
     return tuple({f"{spelled(call.args[0])}:" for call in calls if spelled(call.args[0])})
@@ -340,7 +330,7 @@ def test_one_place_spells_the_keys_of_redis():
     elsewhere = [
         f"{told(path)}:{node.lineno}"
         for path in files("bot", "jobs")
-        for node in ast.walk(tree(path))
+        for node in nodes(path)
         if path not in KEYS
         and (
             re.match(rf"({'|'.join(heads_of_keys())})(\\S|$)", spelled(node))
@@ -383,7 +373,7 @@ def test_what_is_said_goes_through_the_messenger():
         f"{told(path)}:{node.lineno}"
         for path in files("bot")
         if told(path) != "bot/events/outbox.py"
-        for node in ast.walk(tree(path))
+        for node in nodes(path)
         if isinstance(node, ast.Attribute)
         and node.attr in names
         and ast.unparse(node.value).endswith("webex")

@@ -12,10 +12,13 @@ import re
 import tokenize
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
+from tests.fixtures.parsed import files, nodes
+
+FUNCTIONS = ast.FunctionDef | ast.AsyncFunctionDef
 PRODUCT = ("bot", "jobs", "adaptive_cards")
 RATCHETS: dict[tuple[str, ...], dict[str, float]] = {
     PRODUCT: {
@@ -31,63 +34,66 @@ RATCHETS: dict[tuple[str, ...], dict[str, float]] = {
     ("bench", "tools"): {"code": 3_805},
 }
 """Greatest value of each figure, by the folders that it counts."""
-Lines = set[int]
 
 
-def of_docstrings(tree: ast.AST) -> Lines:
+def lines_of(node: Any) -> set[int]:
+    """Return the lines of a node of the syntax tree."""
+    return set(range(node.lineno, node.end_lineno + 1))
+
+
+def of_docstrings(path: Path) -> set[int]:
     """Return the lines of docstrings and of texts after constants."""
-    bodies = [node.body for node in ast.walk(tree) if isinstance(getattr(node, "body", None), list)]
     return {
         number
-        for body in bodies
-        for each in body
+        for body in (getattr(node, "body", None) for node in nodes(path))
+        for each in (body if isinstance(body, list) else ())
         if isinstance(each, ast.Expr)
         and isinstance(each.value, ast.Constant)
         and isinstance(each.value.value, str)
-        for number in range(each.lineno, (each.end_lineno or each.lineno) + 1)
+        for number in lines_of(each)
     }
 
 
-def of_borders(tree: ast.AST) -> Lines:
+def of_borders(path: Path) -> set[int]:
     """Return the lines of imports and of the signatures of functions."""
-    lines: Lines = set()
-    for node in ast.walk(tree):
+    lines: set[int] = set()
+    for node in nodes(path):
         if isinstance(node, ast.Import | ast.ImportFrom):
-            lines |= set(range(node.lineno, (node.end_lineno or node.lineno) + 1))
-        elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            lines |= lines_of(node)
+        elif isinstance(node, FUNCTIONS):
             lines |= set(range(node.lineno, node.body[0].lineno))
     return lines
 
 
-def of_comments(source: str) -> Lines:
-    """Return the lines that have nothing but a comment."""
-    lines = source.splitlines()
-    return {
-        token.start[0]
-        for token in tokenize.generate_tokens(io.StringIO(source).readline)
-        if token.type == tokenize.COMMENT and lines[token.start[0] - 1].lstrip().startswith("#")
-    }
+def of_comments(path: Path, source: str) -> set[int]:
+    """Return the lines that have nothing but a comment.
+
+    Only a file with a text in which such a line may be is tokenized, because that takes long.
+    """
+    found = {n for n, line in enumerate(source.splitlines(), 1) if line.lstrip().startswith("#")}
+    texts = [node for node in nodes(path) if isinstance(node, ast.Constant | ast.JoinedStr)]
+    if any(found & lines_of(node) for node in texts if node.end_lineno != node.lineno):
+        tokens = tokenize.generate_tokens(io.StringIO(source).readline)
+        found &= {token.start[0] for token in tokens if token.type == tokenize.COMMENT}
+    return found
 
 
 def figures(folders: tuple[str, ...]) -> dict[str, float]:
     """Return how much there is to read in these folders."""
     code = docs = borders = functions = 0
     names, private = Counter[str](), list[str]()
-    paths = [path for folder in folders for path in sorted((ROOT / folder).rglob("*.py"))]
+    paths = files(*folders)
     for path in paths:
         source = path.read_text(encoding="utf-8")
-        tree = ast.parse(source)
-        said = of_docstrings(tree)
+        said = of_docstrings(path)
         full = {n for n, line in enumerate(source.splitlines(), 1) if line.strip()}
-        held = full - said - of_comments(source)
-        defined = [
-            n.name for n in ast.walk(tree) if isinstance(n, ast.FunctionDef | ast.AsyncFunctionDef)
-        ]
+        held = full - said - of_comments(path, source)
+        defined = [node.name for node in nodes(path) if isinstance(node, FUNCTIONS)]
         functions += len(defined)
         private += [name for name in defined if re.match(r"_[a-z]", name)]
         names.update(re.findall(r"\b_[a-z]\w*\b", source))
         code, docs = code + len(held), docs + len(said)
-        borders += len((of_borders(tree) - said) & held)
+        borders += len((of_borders(path) - said) & held)
     once = sum(names[name] == 2 for name in private)
     return {
         "files": len(paths),

@@ -6,7 +6,6 @@ import ast
 import tomllib
 from collections.abc import Iterator
 from functools import cache
-from pathlib import Path
 from string import Formatter
 
 import pytest
@@ -15,8 +14,8 @@ from adaptive_cards.texts import has_text, keys
 from jobs.model import Profile
 from jobs.probes import all_probes
 from jobs.steps import ORDER, all_steps, steps_for
+from tests.fixtures.parsed import ROOT, files, nodes
 
-ROOT = Path(__file__).parents[3]
 ARTICLE = {
     f"{letter}{number}"
     for letter, last in (("C", 7), ("E", 7), ("M", 5), ("V", 3))
@@ -32,10 +31,8 @@ def words() -> tuple[tuple[str, ast.Call], ...]:
 
 
 def _words() -> Iterator[tuple[str, ast.Call]]:
-    for path in sorted(
-        path for folder in ("bot", "jobs") for path in (ROOT / folder).rglob("*.py")
-    ):
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    for path in files("bot", "jobs"):
+        for node in nodes(path):
             if (
                 isinstance(node, ast.Call)
                 and isinstance(node.func, ast.Name)

@@ -201,6 +201,7 @@ def test_the_whole_setup(visit: Any, axe: Any, picture: Any):
     assert found == []
 
 
+@pytest.mark.slow
 def test_the_whole_setup_by_keyboard(visit: Any):
     """The whole setup works with Tab, arrows, Enter and typing alone.
 

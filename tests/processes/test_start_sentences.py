@@ -79,12 +79,11 @@ def connects(port: int) -> bool:
         return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
-@pytest.mark.parametrize("command", ["web", "worker"])
 @pytest.mark.parametrize(
-    ("user", "why"),
+    ("command", "user", "why"),
     [
-        (":the-wrong-word@", "Redis refuses the user or the password (invalid username-password"),
-        ("", "Redis asks for a password: correct REDIS_URL"),
+        ("web", ":the-wrong-word@", "Redis refuses the user or the password (invalid username-"),
+        ("worker", "", "Redis asks for a password: correct REDIS_URL"),
     ],
 )
 def test_a_wrong_password_ends_the_process(
@@ -152,8 +151,10 @@ print(int(worker.wait_for_redis(sys.argv[1]).get("schema")))
 """
 
 
-@pytest.mark.parametrize("command", ["web", "worker", "doctor", "webhooks", "audit", "rekey"])
-@pytest.mark.parametrize("name", ["SSL_CERT_FILE", "REQUESTS_CA_BUNDLE"])
+@pytest.mark.parametrize(
+    ("command", "name"),
+    [("web", "SSL_CERT_FILE"), ("worker", "REQUESTS_CA_BUNDLE"), ("audit", "SSL_CERT_FILE")],
+)
 def test_missing_authorities_end_the_process(tmp_path: Path, name: str, command: str):
     """If the file of certificate authorities is missing, each command that needs it ends.
 
@@ -178,15 +179,14 @@ def test_a_missing_file_of_a_secret_ends_the_process(tmp_path: Path):
     assert (code, len(about), str(tmp_path / "gone") in about[0]) == (2, 1, True)
 
 
-@pytest.mark.parametrize("command", ["web", "worker", "doctor"])
-def test_a_certificate_that_has_ended_ends_the_process(tmp_path: Path, command: str):
+def test_a_certificate_that_has_ended_ends_the_process(tmp_path: Path):
     """A certificate that has ended ends the process.
 
     The sentence names the setting, the file and the day. Nothing of the key is printed.
     """
     path = make_pem(ends_in=timedelta(days=-1)).write(tmp_path / "bot.pem")
     env = {"MICROSOFT_CLIENT_SECRET": "", "MICROSOFT_CLIENT_CERTIFICATE": str(path)}
-    code, _, done = run((command,), tmp_path, **env)
+    code, _, done = run(("worker",), tmp_path, **env)
     told = f"MICROSOFT_CLIENT_CERTIFICATE names {path}, whose certificate ended on"
     assert (code, told in done.stderr, "PRIVATE" in done.stderr) == (2, True, False)
 
@@ -228,8 +228,7 @@ def test_a_data_folder_that_takes_nothing_ends_the_process(
 
 
 @pytest.mark.skipif(not has_own_files(), reason="this user may not mount in a namespace")
-@pytest.mark.parametrize("command", ["redis", "worker"])
-@pytest.mark.parametrize("there", [True, False])
+@pytest.mark.parametrize(("command", "there"), [("redis", True), ("worker", False)])
 def test_a_data_folder_on_a_read_only_file_system_ends_the_process(
     tmp_path: Path, free_port: int, command: str, there: bool
 ):
@@ -326,8 +325,9 @@ def guarded_sentinel(tmp_path: Path) -> Iterator[int]:
         yield port
 
 
-@pytest.mark.parametrize("command", ["web", "worker"])
-@pytest.mark.parametrize("login", ["", "?sentinel_password=the-wrong-word"])
+@pytest.mark.parametrize(
+    ("command", "login"), [("web", ""), ("worker", "?sentinel_password=the-wrong-word")]
+)
 def test_a_wrong_password_of_the_sentinels_ends_the_process(
     guarded_sentinel: int, tmp_path: Path, command: str, login: str
 ):

@@ -34,8 +34,9 @@ class Mailbox(Fact):
 
 @pytest.fixture(autouse=True)
 def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Skip the wait for calls of an earlier worker; in these tests they have always ended."""
+    """Skip the waits for calls of an earlier worker, which have always ended, and for a write."""
     monkeypatch.setattr("jobs.engine.applier.IN_FLIGHT_S", 0)
+    monkeypatch.setenv("PACE", "0")
 
 
 def setting(*shows: State) -> tuple[Mailbox, Fact]:

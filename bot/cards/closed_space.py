@@ -54,8 +54,7 @@ def tell_requester(services: Services, run: Run, status: int, lasted_s: float) -
     if not services.redis.set(told, "1", nx=True, ex=KEPT_S):
         return
     with drawn_for(preferences.locale_of_card(services, run, run.requester.email)):
-        of_run = services.store.length(run.id) > 0
-        card = notice(card_of(run) if of_run else card_of_watch(run))
+        card = notice(card_of(run) if services.store.length(run.id) else card_of_watch(run))
     try:
         sent = services.messenger.send(
             to_person_id=run.requester.id, text=card.text, card=card.content

@@ -24,7 +24,7 @@ from jobs.access.app_access import AppAccess
 from jobs.access.mailbox_login import record_beginning, record_sign_in, record_success
 from jobs.causes.cause import Cause
 from jobs.channel.mailbox import login_of
-from jobs.clock import now
+from jobs.clock import now, paced
 from jobs.clouds import call_log
 from jobs.clouds.errors import CloudError, CloudReply, Forbidden, Rejected
 from jobs.clouds.http import sync_client
@@ -147,7 +147,7 @@ class AppAccessConsent:
             except CloudError as error:
                 if error.cause not in JUST_GRANTED:
                     raise
-            time.sleep(pause)
+            time.sleep(paced(pause))
         return prove()
 
 
@@ -309,7 +309,7 @@ def _retry_until_known(run: Run, finish: Callable[[], SignedIn]) -> SignedIn:
             if not may_be_replication(error, run):
                 raise
             first = error
-        time.sleep(pause)
+        time.sleep(paced(pause))
     return finish()
 
 

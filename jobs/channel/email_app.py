@@ -11,6 +11,7 @@ from collections.abc import Collection, Iterable
 from typing import Any
 
 from jobs.channel.hand_made import is_by_hand, needs_own_redirect
+from jobs.clock import paced
 from jobs.clouds.errors import AlreadyExists, Rejected
 from jobs.clouds.json_values import lower_of, text_of
 from jobs.engine.context import StepContext
@@ -272,7 +273,7 @@ async def _taken(ctx: StepContext) -> None:
     fallback name is used (facts 1.1).
     """
     for pause in TAKEN_S:
-        await asyncio.sleep(pause)
+        await asyncio.sleep(paced(pause))
         if app := await ctx.graph.application_by_unique_name(app_key(ctx)):
             await update(ctx, app)
             return

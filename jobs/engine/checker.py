@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 import structlog
 
 from jobs.causes.cause import Cause
-from jobs.clock import now
+from jobs.clock import now, paced
 from jobs.clouds import silence
 from jobs.clouds.errors import CloudError, CloudReply, Forbidden, MalformedAnswer, SignInNeeded
 from jobs.engine.failures import SETTLES_FOR, finding_from_error, not_readable, wrote_within
@@ -98,7 +98,7 @@ class Checker:
         access = required_access(step, self.allowed)
         finding = await self._inspect(step, access)
         if finding.state is State.WRONG and self._may_be_stale(step):
-            await asyncio.sleep(STALE_S)
+            await asyncio.sleep(paced(STALE_S))
             finding = await self._inspect(step, access)
         self.recorder.queue(step, replace(step.diagnosis.as_check_result(finding), access=access))
 

@@ -191,13 +191,6 @@ def test_a_certificate_that_has_ended_ends_the_process(tmp_path: Path):
     assert (code, told in done.stderr, "PRIVATE" in done.stderr) == (2, True, False)
 
 
-def test_two_credentials_end_the_process(tmp_path: Path):
-    """Two credentials end the process, because it would not be clear which one the bot uses."""
-    code, _, done = run(("web",), tmp_path, MICROSOFT_FEDERATED_TOKEN_FILE="/var/token")
-    told = "MICROSOFT_CLIENT_SECRET is set, and so is MICROSOFT_FEDERATED_TOKEN_FILE: keep one"
-    assert (code, told in done.stderr) == (2, True)
-
-
 @pytest.mark.parametrize("approvers", ["", "boss@example.test"])
 def test_a_start_without_approvers_is_warned_of(redis_url: str, tmp_path: Path, approvers: str):
     """If no approvers are set, the log says why it matters and what to set. The process goes on."""

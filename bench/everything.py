@@ -180,7 +180,7 @@ def _print(found: list[Measured]) -> bool:
     table(
         "Reads of what a tenant has once, a tenant",
         ("read", *(f"{m.channels}/{m.tenants}" for m in found)),
-        _reads(found),
+        [(name, *(m.once[name] for m in found)) for name in ONCE],
     )
     first, last = found[0], found[-1]
     twice = sorted({name for m in found for name, count in m.once.items() if count > 1})
@@ -202,7 +202,3 @@ def _print(found: list[Measured]) -> bool:
             ),
         ]
     )
-
-
-def _reads(found: list[Measured]) -> list[tuple[object, ...]]:
-    return [(name, *(m.once[name] for m in found)) for name in ONCE]

@@ -143,7 +143,7 @@ class Browser:
                 return self._request(page, form, {"account": self._mine(form), "action": decision})
             if not form.typed and f"{form.method} {form.action}" not in done:
                 return self._request(page, form, dict(form.buttons[:1]))
-        link = _only_link(page)
+        link = page.links[0] if len(page.links) == 1 else ""
         return self._client.build_request("GET", link) if link and link not in done else None
 
     def _mine(self, form: Form) -> str:
@@ -161,11 +161,6 @@ class Browser:
         return self._client.build_request(
             "POST", form.action, data=values, headers={"Origin": _origin(page.url)}
         )
-
-
-def _only_link(page: Page) -> str:
-    """Return the page's only link to another page, or an empty text."""
-    return page.links[0] if len(page.links) == 1 else ""
 
 
 def _page(response: httpx.Response) -> Page:

@@ -175,7 +175,7 @@ def _killed(outcome: Outcome) -> str:
     paused = f"paused, in between {outcome.between}" if outcome.between else ""
     return ", ".join(
         f"{h.kill.name} {h.kill.when if h.kill.effect else ''} {paused or h.kill.victim} "
-        f"{_seconds(h.seconds)}"
+        f"{'never' if h.seconds is None else f'{h.seconds:.1f} s'}"
         for h in outcome.hits
     )
 
@@ -234,10 +234,6 @@ def _lane(score: Score, failed: list[BaseException]) -> None:
                 score.add(lane.pause(task) if isinstance(task, Pause) else lane.run(task))
     except (NotStartedError, AssertionError, OSError) as error:
         failed.append(error)
-
-
-def _seconds(seconds: float | None) -> str:
-    return "never" if seconds is None else f"{seconds:.1f} s"
 
 
 def _say(text: str) -> None:

@@ -36,7 +36,13 @@ This page is made by `make docs`.
 
 def page() -> str:
     """Return the whole page of the faults."""
-    parts = [INTRODUCTION, *(_family(name, faults) for name, faults in FAMILIES.items())]
+    parts = [
+        INTRODUCTION,
+        *(
+            f"## {name.replace('_', ' ').capitalize()}\n\n{_table(faults)}"
+            for name, faults in FAMILIES.items()
+        ),
+    ]
     parts += ["## Healthy variations\n", _table(HEALTHY), "## Left out\n"]
     return (
         "\n".join([*parts, *(_item(f"{source}: {why}") for source, why in NOT_APPLICABLE.items())])
@@ -49,10 +55,6 @@ def _item(text: str) -> str:
     return fill(f"* {text}", 110, subsequent_indent="  ", break_on_hyphens=False)
 
 
-def _family(name: str, faults: tuple[Fault, ...]) -> str:
-    return f"## {name.replace('_', ' ').capitalize()}\n\n{_table(faults)}"
-
-
 def _table(faults: tuple[Fault, ...]) -> str:
     heads = "| name | description | expected | mail stops at | level | source |"
     return "\n".join([heads, "|---|---|---|---|---|---|", *map(_row, faults), ""])
@@ -62,16 +64,12 @@ def _row(fault: Fault) -> str:
     cells = (
         f"`{fault.name}`",
         fault.what,
-        _codes(fault),
+        ", ".join(f"`{code}`" for code in fault.expects) or "nothing wrong",
         fault.stops or "nowhere",
         str(fault.level),
         fault.source,
     )
     return f"| {' | '.join(cells)} |"
-
-
-def _codes(fault: Fault) -> str:
-    return ", ".join(f"`{code}`" for code in fault.expects) or "nothing wrong"
 
 
 if __name__ == "__main__":

@@ -70,7 +70,8 @@ def decide(world: World, keys: Keys, response: str) -> Login | str:
     if claims is None or found is None:
         return REFUSED
     tenant, user = found
-    if claims["tid"] != tenant.id or not _may(tenant, user, claims):
+    own = claims["tid"] == tenant.id and tenant.users.get(claims["oid"]) is user
+    if not own or not user.enabled:
         return REFUSED
     return _policy_reply(tenant, user) or Login(tenant, user)
 
@@ -114,8 +115,3 @@ def _claims(world: World, keys: Keys, token: str) -> dict[str, Any] | None:
         return None
     good = claims["aud"] in AUDIENCES and "SMTP.Send" in claims.get("scp", "").split()
     return claims if good else None
-
-
-def _may(tenant: Tenant, user: User, claims: dict[str, Any]) -> bool:
-    """Return whether the user is the token's own user and may sign in."""
-    return tenant.users.get(claims["oid"]) is user and user.enabled

@@ -52,7 +52,7 @@ BOT_EXCHANGE_SCOPES: Final = ("Exchange.Manage", "SMTP.Send")
 
 def fill(world: World) -> None:
     """Create the tenants, their people and the bot's own app."""
-    for tenant in (_publisher(), _contoso(), _fabrikam()):
+    for tenant in (_tenant("Practice publisher", (PUBLISHER,), []), _contoso(), _fabrikam()):
         world.tenants[tenant.id] = tenant
         for app_id, name in (
             (ids.GRAPH_APP, "Microsoft Graph"),
@@ -178,10 +178,6 @@ def _fabrikam() -> Tenant:
         _user("support@fabrikam.com", "Fabrikam Support"),
     ]
     return _tenant("Fabrikam", ("fabrikam.com", "fabrikam.onmicrosoft.com"), people)
-
-
-def _publisher() -> Tenant:
-    return _tenant("Practice publisher", (PUBLISHER,), [])
 
 
 def _bot_app(world: World) -> None:

@@ -288,14 +288,11 @@ def get_blocked_sender_address(run: Run) -> Rows:
     A sender asked for by name must be blocked, or the cmdlet fails with 404.
     """
     wanted = str(run.value("SenderAddress") or "").lower()
-    found = [address for address in _blocked(run) if wanted in {"", address.lower()}]
+    blocked = (user.mail or user.upn for user in run.tenant.users.values() if user.restricted)
+    found = [address for address in blocked if wanted in {"", address.lower()}]
     if wanted and not found:
         raise missing(wanted)
     return [
         {"SenderAddress": address, "Reason": "OutboundSpamLast24Hours=300;AntispamPhoneHome"}
         for address in found
     ]
-
-
-def _blocked(run: Run) -> list[str]:
-    return [user.mail or user.upn for user in run.tenant.users.values() if user.restricted]

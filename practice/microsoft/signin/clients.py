@@ -63,12 +63,9 @@ class Client:
             for item in tenant.assignments.written()
             if item["resourceId"] == client["id"]
         }
-        if not assigned & {user.id, *_groups_of(tenant, user)}:
+        groups = [each["id"] for each in tenant.groups if any(map(user.known_as, each["members"]))]
+        if not assigned & {user.id, *groups}:
             raise Trouble(50105, (user.upn, self.app["appId"]))
-
-
-def _groups_of(tenant: Tenant, user: User) -> list[str]:
-    return [group["id"] for group in tenant.groups if any(map(user.known_as, group["members"]))]
 
 
 def tenant_named(world: World, name: str) -> Tenant | None:

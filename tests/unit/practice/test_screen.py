@@ -87,48 +87,6 @@ def test_an_edit_that_makes_it_another_card_is_whole(capsys: pytest.CaptureFixtu
     assert [step for step in STEPS if step not in whole] == []
 
 
-def test_a_copy_in_another_room_is_a_change_of_the_first(capsys: pytest.CaptureFixture[str]):
-    """For a copy of a card in another room, only the differences are printed.
-
-    Equal changes of both cards are one line.
-    """
-    screen = Screen()
-    screen.message(message("1", "Set up", *STEPS))
-    printed(capsys)
-    screen.message(message("2", "Your turn", *STEPS, room="Next door"))
-    assert printed(capsys) == ["  ┌ 2 Next door: as 1 · Your turn"]
-    screen.message(message("3", "Set up", *STEPS, room="Again"))
-    assert printed(capsys) == ["  ┌ 3 Again: as 1"]
-    for name in "12":
-        room = "Contact center" if name == "1" else "Next door"
-        screen.message(message(name, "Done", edits=1, room=room))
-    screen.flush()
-    assert printed(capsys) == ["  ↻ 1 Contact center and 2 Next door: Done"]
-
-
-def test_a_change_has_two_lines_at_most(capsys: pytest.CaptureFixture[str]):
-    """A change has at most two printed lines, and parts that do not fit are counted.
-
-    A new button always fits.
-    """
-    screen = Screen()
-    screen.message(message("1", "Set up", *STEPS, *(f"{step}, again" for step in STEPS)))
-    printed(capsys)
-    screen.message(
-        message(
-            "1", "Set up", *STEPS, *(f"{step}, now otherwise" for step in STEPS), "[New]", edits=1
-        )
-    )
-    screen.flush()
-    shown = printed(capsys)
-    assert "[New]" in " ".join(shown)
-    assert (len(shown) <= 2, "and " in shown[-1], max(map(len, shown)) <= WIDTH + 2) == (
-        True,
-        True,
-        True,
-    )
-
-
 def test_a_time_alone_is_no_change():
     """A line in which only the time has changed is not printed as a change."""
     assert changes(["Run A · 10:42:07 UTC", "one"], ["Run A · 10:43:09 UTC", "two"]) == ["two"]

@@ -37,10 +37,48 @@ def possible(text: str) -> list[str]:
             "MS365: only global administrators are allowed to consent to apps",
             "admin_consent_required",
         ),
+        (
+            "535 5.7.139 Authentication unsuccessful, account locked. [X.prod.outlook.com]",
+            "account_locked",
+        ),
+        (
+            "554 5.2.0 STOREDRV.Submission.Exception:OutboundSpamException; failed",
+            "sender_restricted",
+        ),
+        ("Office 365: SMTPclient is disabled for the tenant", "smtp_auth_off_for_tenant"),
+        ("450 4.7.3 Organization queue quota exceeded. [outlook.com]", "smtp_busy"),
+        ("550 5.7.68 TenantInboundAttribution; Direct Send not allowed", "smtp_refused"),
+        (
+            "451 5.7.3 STARTTLS is required to send mail [X.PROD.OUTLOOK.COM]",
+            "smtp_no_starttls",
+        ),
+        (
+            (
+                "'554 5.7.0 < #5.7.520 smtp;550 5.7.520 Message blocked because it contains content "
+                "identified as spam. AS(4810)>'"
+            ),
+            "smtp_refused",
+        ),
+        ("450 4.4.316 Connection refused [Message=Socket error code 10061]", "mail_not_delivered"),
+        ("421 4.4.2 Connection dropped due to SocketError [X.prod.outlook.com]", "smtp_busy"),
+        ("O365: ErrorExceededConnectionCount: You have exceeded the connections", "throttled"),
+        ("Messages: Access is denied. Check credentials and try again.", "not_allowed"),
+        ("403 Client Error: Forbidden for url: https://graph.microsoft.com/v1.0/me", "not_allowed"),
+        (
+            "graph.microsoft.com: Ensure user has a valid Office365 license assigned to them.",
+            "licence_missing",
+        ),
+        ("graph.microsoft.com/v1.0/users: 504 Gateway Timeout", "service_unavailable"),
+        ("UnAuthorized\nConnect-ExchangeOnline -AppId $ClientId", "exchange_role_missing"),
+        ("O365/connection.py: TokenExpiredError: (token_expired)", "access_token_refused"),
     ],
 )
-def test_entras_numbers_and_sentences(text: str, cause: str):
-    """Every number in Microsoft's list is read, and so are Entra's sentences without a number."""
+def test_words_name_their_cause(text: str, cause: str):
+    """Numbers and sentences of Entra, replies of SMTP, and words of Graph and Exchange are read.
+
+    The words of a reply decide, and a repeated code counts once. A 4xx reply that is tried again is
+    a temporary fault.
+    """
     assert certain(text) == [cause]
 
 
@@ -66,67 +104,10 @@ def test_pages_of_the_sign_in_show_no_number(text: str, cause: str):
     assert [each.cause for each in read(text).causes] == [cause]
 
 
-@pytest.mark.parametrize(
-    ("text", "cause"),
-    [
-        (
-            "535 5.7.139 Authentication unsuccessful, account locked. [X.prod.outlook.com]",
-            "account_locked",
-        ),
-        (
-            "554 5.2.0 STOREDRV.Submission.Exception:OutboundSpamException; failed",
-            "sender_restricted",
-        ),
-        ("Office 365: SMTPclient is disabled for the tenant", "smtp_auth_off_for_tenant"),
-        ("450 4.7.3 Organization queue quota exceeded. [outlook.com]", "smtp_busy"),
-        ("550 5.7.68 TenantInboundAttribution; Direct Send not allowed", "smtp_refused"),
-        (
-            "451 5.7.3 STARTTLS is required to send mail [X.PROD.OUTLOOK.COM]",
-            "smtp_no_starttls",
-        ),
-        (
-            (
-                "'554 5.7.0 < #5.7.520 smtp;550 5.7.520 Message blocked because it contains content "
-                "identified as spam. AS(4810)>'"
-            ),
-            "smtp_refused",
-        ),
-        ("450 4.4.316 Connection refused [Message=Socket error code 10061]", "mail_not_delivered"),
-        ("421 4.4.2 Connection dropped due to SocketError [X.prod.outlook.com]", "smtp_busy"),
-    ],
-)
-def test_words_of_exchanges_replies(text: str, cause: str):
-    """The words of Exchange's reply decide, and a repeated code counts once.
-
-    A 4xx reply that is tried again is a temporary fault.
-    """
-    assert certain(text) == [cause]
-
-
 def test_a_refusal_that_exchange_does_not_explain_stays_open():
     """The code 5.7.139 with unknown words is not read as a refused token, but stays open."""
     text = "535 5.7.139 Authentication unsuccessful, federated STS service was unreachable."
     assert (certain(text), possible(text)[0]) == ([], "smtp_login_blocked")
-
-
-@pytest.mark.parametrize(
-    ("text", "cause"),
-    [
-        ("O365: ErrorExceededConnectionCount: You have exceeded the connections", "throttled"),
-        ("Messages: Access is denied. Check credentials and try again.", "not_allowed"),
-        ("403 Client Error: Forbidden for url: https://graph.microsoft.com/v1.0/me", "not_allowed"),
-        (
-            "graph.microsoft.com: Ensure user has a valid Office365 license assigned to them.",
-            "licence_missing",
-        ),
-        ("graph.microsoft.com/v1.0/users: 504 Gateway Timeout", "service_unavailable"),
-        ("UnAuthorized\nConnect-ExchangeOnline -AppId $ClientId", "exchange_role_missing"),
-        ("O365/connection.py: TokenExpiredError: (token_expired)", "access_token_refused"),
-    ],
-)
-def test_words_of_graph_and_exchange(text: str, cause: str):
-    """Sentences of Graph and Exchange name their cause without a code."""
-    assert certain(text) == [cause]
 
 
 def test_a_number_that_is_only_listed_is_no_cause_beside_one_with_its_sentence():

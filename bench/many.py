@@ -198,8 +198,9 @@ def _connect(store: RunStore, number: int, tenant: int) -> None:
     record = codec.dump(Record(run.id, now(), channel))
     with store.redis.pipeline() as pipe:
         pipe.set(keys.channel_record(box), store.channels.protected(box, record))
+        pipe.sadd(keys.channels(), box)
         pipe.sadd(keys.space_channels(f"room-{tenant}"), box)
-        pipe.zrem(keys.runs_due(), run.id)
+        pipe.zrem(keys.due(), f"run:{run.id}")
         store.channels.end(pipe, run.id)
         pipe.execute()
 

@@ -302,7 +302,7 @@ def _answers(
         until(collect, "the answers", ANSWERED_S)
     except TimeoutError:
         say("  not everything was answered")
-    until(lambda: place.redis.zcard("events:due") == 0, "the end of the last event")
+    until(lambda: not place.redis.keys("event:*:lock"), "the end of the last event")
     collect()
     return asked, posted, calls[0]
 

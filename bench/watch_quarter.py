@@ -2,7 +2,7 @@
 
 The rounds, incidents, cards and stores are real, and so is Redis. Only the look at the clouds and
 the clock are replaced. Each round is the worker's own entry (:func:`bot.processes.watch.look`) for
-a group that the real due list hands out. A killed worker and a lost host leave the lock as they
+a group that is due in the real queue. A killed worker and a lost host leave the lock as they
 would in reality. The end of the lock, which Redis counts in real time, is simulated.
 """
 
@@ -38,7 +38,7 @@ from jobs import clock, runtime
 from jobs.model import Channel, Person
 from jobs.runs.channel_index import Record
 from jobs.settings import Settings
-from jobs.storage import codec, keys, watch_keys
+from jobs.storage import codec, due_queue, keys, watch_keys
 from jobs.watch import gaps
 from jobs.watch.model import LookOutcome, WatchedChannel
 from jobs.watch.watch_store import LEASE_S
@@ -158,7 +158,6 @@ class Quarter:
         Whenever groups of channels are due, they are handed out and looked at.
         """
         began, drawn = time.monotonic(), random.Random(f"{self.world.seed}/deaths")  # noqa: S311
-        channels = self.services.watching.channels
         month = 1
         while VirtualClock.at < self.world.ends:
             self._free_lost_locks()
@@ -166,8 +165,9 @@ class Quarter:
             if away is not None:
                 VirtualClock.at = away.ends
                 continue
-            for group in channels.claim_due():
-                self._round(group, drawn)
+            for name in due_queue.claim(self.services.redis)[0]:
+                if name.kind == "watch":
+                    self._round(name.owner, drawn)
             self._tell_gaps()
             self._wait()
             if VirtualClock.at >= self.world.begins + month * 30 * 24 * HOUR:
@@ -178,7 +178,7 @@ class Quarter:
 
     def _wait(self) -> None:
         """Move the virtual clock to the next moment at which something is due."""
-        due = list(self.services.watching.channels.groups_due().values())
+        due = list(self.services.watching.channels.schedule.all().values())
         times = [*due, *self.locks.values(), VirtualClock.at + HOUR]
         after = VirtualClock.at + timedelta(seconds=0.5)
         VirtualClock.at = max(min(times), after)
@@ -211,7 +211,7 @@ class Quarter:
             self.locks[group] = VirtualClock.at + timedelta(seconds=LEASE_S)
         else:
             self.killed += 1
-            self.services.watching.channels.schedule(group, clock.now())
+            self.services.watching.channels.schedule.add(group, clock.now())
 
     def _free_lost_locks(self) -> None:
         for group, ends in tuple(self.locks.items()):

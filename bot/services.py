@@ -9,7 +9,7 @@ from urllib.parse import parse_qs, urlsplit
 
 from redis import Redis
 
-from bot.queue import ADVANCE, LOOK, RUNS, WATCH, Doorbell, make_queue
+from bot.queue import Doorbell
 from bot.queue.cards import CardQueue
 from bot.queue.events import EventQueue
 from bot.settings import BotSettings
@@ -23,6 +23,7 @@ from jobs.runs.run_store import RunStore
 from jobs.runtime import Runtime
 from jobs.settings import Settings
 from jobs.storage import codec, keys
+from jobs.storage.locks import LockKind
 from jobs.storage.vault import Vault
 from jobs.watch.watching import Watching
 
@@ -67,7 +68,7 @@ class Services(Runtime):
             redis=redis,
             webex=webex,
             events=EventQueue(redis),
-            runs=Doorbell(make_queue(redis, RUNS), ADVANCE),
+            runs=Doorbell.of(redis, LockKind.RUN),
             cards=cards,
         )
 
@@ -94,18 +95,13 @@ class Services(Runtime):
         return Watching.of(self.store, self.bot.watch_space)
 
     @cached_property
-    def rounds(self) -> Doorbell:
-        """Return the doorbell that wakes a worker to look at a group of watched channels."""
-        return Doorbell(make_queue(self.redis, WATCH), LOOK)
-
-    @cached_property
     def me(self) -> WebexPerson:
         """Return the bot's own account, requested from Webex once an hour.
 
         The result is cached in Redis for all processes. It is cached per access
         token, because another token may be another account.
         """
-        read = self.redis.pipeline()
+        read = self.redis.pipeline(transaction=False)
         read.get(self._account_key)
         read.ttl(self._account_key)
         kept, left = read.execute()

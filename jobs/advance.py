@@ -132,7 +132,7 @@ def _attempt(runtime: Runtime, lease: RenewedLock, run_id: str) -> None:
         runtime.schedule.remove(run_id)
     except RedisError:
         log.warning("Redis is away; the run goes on when it is back", run=run_id)
-        raise  # not the run's fault: it stays on the due list
+        raise  # not the run's fault: it stays on the queue of what is due
     except Exception as error:  # noqa: BLE001  a bug of ours must not block the queue
         with suppress(AttemptOverError):
             _unexpected(runtime, run_id, error)

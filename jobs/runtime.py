@@ -12,9 +12,9 @@ from typing import Protocol, TypeVar
 from jobs.microsoft.discovery_cache import DiscoveryCache
 from jobs.runs.channel_index import ChannelIndex
 from jobs.runs.run_store import RunStore
-from jobs.runs.schedule import Schedule
 from jobs.settings import Settings
 from jobs.shutdown import Shutdown
+from jobs.storage.due_queue import DueQueue
 from jobs.storage.vault import Vault
 
 R = TypeVar("R", bound="Runtime")
@@ -41,7 +41,7 @@ class Runtime:
         return self.store.channels
 
     @property
-    def schedule(self) -> Schedule:
+    def schedule(self) -> DueQueue:
         """Return the times at which runs are due."""
         return self.store.schedule
 

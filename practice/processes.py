@@ -138,9 +138,8 @@ def at_work(leader: int, redis_port: int) -> set[int]:
 def jobs_begun(redis_port: int) -> set[bytes]:
     """Return the jobs of RQ that a worker has begun and not ended."""
     with Redis(port=redis_port) as redis:
-        queued = {
-            job for queue in redis.smembers("rq:queues") for job in redis.lrange(queue, 0, -1)
-        }
+        queues = redis.scan_iter("rq:queue:*[^e]", _type="list")  # those of jobs in hand end with e
+        queued = {job for queue in queues for job in redis.lrange(queue, 0, -1)}
         every = {key.removeprefix(b"rq:job:") for key in redis.scan_iter("rq:job:*")}
     return every - queued
 

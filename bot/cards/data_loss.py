@@ -27,11 +27,11 @@ from jobs.runs.run import Run, RunGoneError
 from jobs.storage import keys
 from jobs.storage.generation import Generation
 
-EVERY_S = 5.0
+EVERY_S = 10.0
 CHANNELS_EVERY_S = 300.0
-"""Seconds between two reads of the connected channels. Each read is a scan of all keys."""
+"""Seconds between two reads of the connected channels."""
 MOST = 1000
-"""Number of runs and of channels that are remembered. They are the newest ones."""
+"""Number of runs and of channels that are remembered. They are the newest runs."""
 TOLD_S = 30 * 24 * 3600
 log = structlog.get_logger(__name__)
 
@@ -98,10 +98,13 @@ class LossWatch:
 
     def _remember_channels(self) -> None:
         store = self._services.store
+        known = {run.id: run for run in self._channels.values()}
         self._channels = {}
-        for record in store.channels.connected()[:MOST]:
+        for record in store.channels.connected(MOST):
             with suppress(RunGoneError):
-                self._channels[record.channel.mailbox] = store.load(record.run)
+                self._channels[record.channel.mailbox] = known.get(record.run) or store.load(
+                    record.run
+                )
 
     def _tell(self, room: str, runs: list[Run]) -> None:
         """Post the notice, once for each space and loss; retry later if Webex is unavailable."""

@@ -79,11 +79,11 @@ def draw(run_id: str) -> None:
     due = services.cards.begin(run_id)
     with renewed_lock(services.redis, LockName(LockKind.DRAW, run_id), LOCK_S) as held:
         if held is None:
-            services.cards.schedule(run_id, now() + timedelta(seconds=BUSY_S))
+            services.cards.schedule.add(run_id, now() + timedelta(seconds=BUSY_S))
             return
         wait = _drawn(services, run_id, held)
         if (
-            news := services.cards.due(run_id)
+            news := services.cards.schedule.due(run_id)
         ) != due:  # draw in this job: another job would have to start a process first
             due, wait = news, _drawn(services, run_id, held)
     _schedule_next(services, run_id, due, wait)
@@ -94,12 +94,12 @@ def _schedule_next(services: Services, run_id: str, due: float, wait: float) -> 
 
     If nothing is left to draw, the run's cards are up to date.
     """
-    if services.cards.due(run_id) != due:
+    if services.cards.schedule.due(run_id) != due:
         services.cards.request(run_id)
     elif wait:
-        services.cards.schedule(run_id, now() + timedelta(seconds=wait))
+        services.cards.schedule.add(run_id, now() + timedelta(seconds=wait))
     else:
-        services.cards.settle(run_id, due)
+        services.cards.schedule.settle(run_id, due)
 
 
 def _drawn(services: Services, run_id: str, held: RenewedLock) -> float:

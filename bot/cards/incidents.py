@@ -39,7 +39,7 @@ POSTED_SOON_S = 1.0
 Messages below the card wait for it.
 """
 LONGEST_WAIT_S = 3000.0
-"""Longest time to the next look at the cards, in seconds. A due list holds nothing for longer."""
+"""Longest time to the next look at the cards, in seconds. The queue of what is due holds nothing for longer."""
 
 
 @dataclass(frozen=True, slots=True)

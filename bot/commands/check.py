@@ -155,7 +155,8 @@ def listed(ctx: ChatContext, *, every: bool = False) -> None:
     Each channel has a button to check it; with ``every`` the card offers other commands, too.
     """
     store = ctx.services.store
-    lines = tuple(line_of(each, store.last_check(each)) for each in visible_channels(ctx))
+    mailboxes = visible_channels(ctx)
+    lines = tuple(map(line_of, mailboxes, store.last_checks(mailboxes)))
     card = channels(ChannelsView(lines, now(), direct=ctx.direct, every=every))
     ctx.say(with_doubts(card, store.runs_in_space(ctx.room)))
 

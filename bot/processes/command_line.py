@@ -23,8 +23,11 @@ from jobs.runs.trust import older_runs
 from jobs.settings import Settings, read_files
 
 BAD_SETTINGS = 2
-DUE_S = 0.5
-TRAIL_S = 2.0
+RECOVER_S = 5.0
+"""Seconds between two looks for the work of killed processes, besides that of each new worker."""
+RECALL_S = 15.0
+"""Seconds between two looks whether the clock was set back."""
+TRAIL_S = 10.0
 """Seconds between two looks whether the audit trail was set back."""
 MISSING = """The settings are not complete:
   {problems}
@@ -70,10 +73,11 @@ def _worker(settings: BotSettings, work: Settings) -> int:
     from bot.cards.data_loss import LossWatch  # noqa: PLC0415  same
     from bot.chat import limits  # noqa: PLC0415  same
     from bot.processes import measure, worker  # noqa: PLC0415  the other commands need no RQ worker
-    from bot.processes.dispatcher import Dispatcher  # noqa: PLC0415  the other commands need no RQ worker
+    from bot.processes.dispatcher import PAUSE_S, Dispatcher  # noqa: PLC0415  same
     from bot.processes.timers import Timers  # noqa: PLC0415  same
     from jobs import runtime  # noqa: PLC0415  same
     from jobs.runs import retention  # noqa: PLC0415  same
+    from jobs.storage import due_queue  # noqa: PLC0415  same
     from jobs.watch import pulse  # noqa: PLC0415  same
 
     webex = Webex(settings.webex_access_token, settings.webex_api_url, HURRIED)
@@ -84,7 +88,10 @@ def _worker(settings: BotSettings, work: Settings) -> int:
     log_advice(settings)
     timers = Timers()
     timers.every(TRAIL_S, services.store.audit.look)
-    timers.every(DUE_S, Dispatcher(services).dispatch_due)
+    dispatcher = Dispatcher(services)
+    timers.every(PAUSE_S, dispatcher.dispatch_due)
+    timers.every(RECOVER_S, dispatcher.recover)
+    timers.every(RECALL_S, partial(due_queue.recall, services.redis))
     old_data = retention.Retention(
         services.store, settings.run_retention_days, settings.audit_retention_days
     )
@@ -100,7 +107,7 @@ def _worker(settings: BotSettings, work: Settings) -> int:
         partial(watch_gaps.ping_if_late, services): pulse.PING_EVERY_S,
         partial(measure.measure_secrets, services): measure.SECRETS_EVERY_S,
     }
-    return worker.main(settings, services.shutdown, timers, slow)
+    return worker.main(settings, services.shutdown, timers, slow, dispatcher.recover)
 
 
 def _check(settings: BotSettings, _work: Settings) -> int:

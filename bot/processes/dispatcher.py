@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from functools import partial
-from typing import Any
 
-from redis.exceptions import ConnectionError as RedisConnectionError
-from redis.exceptions import TimeoutError as RedisTimeoutError
-
+from bot.queue import Doorbell
 from bot.services import Services
 from jobs.clock import now
-from jobs.storage import locks
-from jobs.storage.locks import LockKind, LockName
+from jobs.storage import due_queue, locks
+from jobs.storage.due_queue import KINDS, DueQueue
+from jobs.storage.locks import LockKind
+
+PAUSE_S = 1.0
+"""Longest time between two rounds, in seconds. Work that is due at once is not left to a round."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,49 +24,26 @@ class Dispatcher:
 
     services: Services
 
-    def dispatch_due(self) -> None:
-        """Wake workers for everything that is due; called every half second.
+    def dispatch_due(self) -> float:
+        """Wake workers for everything that is due; return the seconds until the next round."""
+        redis = self.services.redis
+        claimed, more_s = due_queue.claim(redis)
+        for kind in {name.kind for name in claimed}:
+            members = [name.owner for name in claimed if name.kind is kind]
+            Doorbell.of(redis, kind).ring_again(members, DueQueue(redis, kind))
+        return PAUSE_S if more_s is None else min(more_s, PAUSE_S)
 
-        Each kind is handed out even if another fails.
-
-        Raises:
-            ExceptionGroup: some kinds were not handed out.
-            redis.RedisError: Redis is away, so no kind that follows is tried.
-        """
-        services, failed = self.services, list[Exception]()
-        dead = partial(locks.release_dead, services.redis)
-        for claim, wake in (
-            (dead, self._retry),
-            (services.schedule.claim_due, services.runs.ring),
-            (services.cards.claim_due, services.cards.request),
-            (services.events.claim_due, services.events.ring),
-            (services.watching.channels.claim_due, services.rounds.ring),
-        ):
-            try:
-                _hand_out(claim, wake)
-            except (RedisConnectionError, RedisTimeoutError):
-                raise
-            except Exception as error:  # noqa: BLE001  it is raised after the others' turn
-                failed.append(error)
-        if failed:
-            raise ExceptionGroup("not handed out", failed)
-
-    def _retry(self, lock: LockName) -> None:
-        """Have the work of a killed process done again.
+    def recover(self) -> None:
+        """Have the work of killed processes done again, and at once.
 
         Locks of other kinds belong to work that is retried on its own.
         """
-        if lock.kind is LockKind.RUN:
-            self.services.schedule.add(lock.owner, now())
-        elif lock.kind is LockKind.DRAW:
-            self.services.cards.retry(lock.owner)
-        elif lock.kind is LockKind.EVENT:
-            self.services.events.retry(lock.owner)
-        elif lock.kind is LockKind.WATCH:
-            self.services.watching.channels.schedule(lock.owner, now())
-
-
-def _hand_out(claim: Callable[[], Iterable[Any]], wake: Callable[[Any], object]) -> None:
-    """Wake a worker for each member that is due."""
-    for each in claim():
-        wake(each)
+        redis = self.services.redis
+        freed = [name for name in locks.release_dead(redis) if name.kind in KINDS]
+        for lock in freed:
+            if lock.kind is LockKind.EVENT:
+                self.services.events.retry(lock.owner)
+            else:
+                DueQueue(redis, lock.kind).add(lock.owner, now())
+        if freed:
+            self.dispatch_due()

@@ -76,7 +76,7 @@ def _looked_at(watching: Watching, channels: Sequence[WatchedChannel]) -> list[s
     for each in channels:
         before[each.mailbox] = watching.incidents.state(each.mailbox).looked
         watching.incidents.look_soon(each.mailbox)
-        watching.channels.schedule(each.group, now())
+        watching.channels.schedule.add(each.group, now())
     end = time.monotonic() + WAIT_S
     while left := _unseen_since(watching, before):
         if time.monotonic() > end:

@@ -13,17 +13,14 @@ import structlog
 from bot.processes.signals import STOPS, signals_blocked, wait_for
 
 RETRY_S = 30.0
-BEAT_S = 5.0
-"""Shortest time between two heartbeats of a timer, in seconds."""
 log = structlog.get_logger(__name__)
 
 
 @dataclass(slots=True)
 class _Timer:
     seconds: float
-    function: Callable[[], None]
+    function: Callable[[], float | None]
     due: float = 0.0
-    beats: float = 0.0
 
     @property
     def name(self) -> str:
@@ -34,15 +31,16 @@ class _Timer:
 class Timers:
     """List of periodic tasks; each runs for the first time at once.
 
-    ``beat`` is called after a round that did not fail, with the timer's name and interval.
+    ``done`` has the name and interval of each task whose last round did not fail. Its reader
+    empties it.
     """
 
     def __init__(self) -> None:
         self._timers: list[_Timer] = []
-        self.beat: Callable[[str, float], None] = lambda _name, _seconds: None
+        self.done: dict[str, float] = {}
 
-    def every(self, seconds: float, function: Callable[[], None]) -> None:
-        """Add a function that runs every ``seconds``.
+    def every(self, seconds: float, function: Callable[[], float | None]) -> None:
+        """Add a function that runs every ``seconds``, or after the seconds that it returns.
 
         If it fails, the error is logged. It is retried after 30 seconds or its own interval,
         whichever is shorter.
@@ -83,11 +81,9 @@ class Timers:
 
     def _do(self, timer: _Timer) -> float:
         try:
-            timer.function()
-            if timer.beats <= time.monotonic():
-                self.beat(timer.name, timer.seconds)
-                timer.beats = time.monotonic() + BEAT_S
+            wait_s = timer.function()
         except Exception:
             log.exception("timer failed", timer=timer.name)
             return min(timer.seconds, RETRY_S)
-        return timer.seconds
+        self.done[timer.name] = timer.seconds
+        return timer.seconds if wait_s is None else wait_s

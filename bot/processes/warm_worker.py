@@ -1,6 +1,6 @@
 """RQ worker that runs jobs in its own process and keeps its connections between them.
 
-The due lists hand out every piece of work until it is done, so RQ only has to wake a worker: its
+The queue of what is due hands out every piece of work until it is done, so RQ only has to wake a worker: its
 records of the executions of a job, about fifty Redis commands for each, are left out.
 """
 
@@ -75,7 +75,7 @@ class BotWorker(SimpleWorker):
     def _beat(self) -> None:
         while not self._over.wait(BEAT_S):
             COUNTERS.flush(self.connection)
-            with suppress(RedisError), self.connection.pipeline() as pipe:
+            with suppress(RedisError), self.connection.pipeline(transaction=False) as pipe:
                 self.last_heartbeat = now()
                 done = {"successful_job_count": MOST_JOBS - self._jobs_left}
                 pipe.hset(self.key, mapping=self.serialize() | done)
@@ -85,6 +85,9 @@ class BotWorker(SimpleWorker):
 
     def heartbeat(self, timeout: int | None = None, pipeline: Pipeline | None = None) -> None:
         """Leave the signs of life to the thread, because RQ would give twenty for each job."""
+
+    def check_for_suspension(self, burst: bool) -> None:  # noqa: FBT001  as in RQ
+        """Go on: RQ would ask Redis before each job whether somebody has suspended all workers."""
 
     def set_state(self, state: str, pipeline: Pipeline | None = None) -> None:
         """Keep the state in this process, where alone it is read."""

@@ -1,6 +1,6 @@
 """RQ entry point of the watch: one round of each group of channels that is due.
 
-A group is the watched channels of one tenant. The due list hands it to one worker, whose lock keeps
+A group is the watched channels of one tenant. The queue of what is due hands it to one worker, whose lock keeps
 another round of the group away. If the worker dies, its lock is released at once on its own machine,
 and otherwise the group is handed out again when the lease is over.
 """
@@ -79,7 +79,7 @@ def _due_groups(services: Services, busy: Collection[str]) -> list[str]:
     soon = at + timedelta(seconds=LEASE_S)  # a group that the dispatcher has handed out
     due = (
         name
-        for name, when in watching.channels.groups_due().items()
+        for name, when in watching.channels.schedule.all().items()
         if when <= soon and name not in busy and _is_due(watching, name, at)
     )
     return list(islice(due, max(TENANTS_AT_ONCE - len(busy), 0)))
@@ -92,19 +92,19 @@ def _is_due(watching: Watching, group: str, at: datetime) -> bool:
 
 def _locked(services: Services, group: str) -> AbstractContextManager[RenewedLock | None]:
     """Hold the group's lock within the context, which gets None if another worker has the group."""
-    again = partial(services.watching.channels.postpone, group)
+    again = partial(services.watching.channels.schedule.extend, group, LEASE_S)
     name = LockName(LockKind.WATCH, group)
     return renewed_lock(services.redis, name, LEASE_S, on_renewal=again)
 
 
 async def _whole_round(services: Services, group: str) -> bool:
     """Look once at a group, and schedule its next round; return False if another worker has it."""
-    channels = services.watching.channels
+    schedule = services.watching.channels.schedule
     with _locked(services, group) as held:
         if held is None:
-            channels.postpone(group)
+            schedule.extend(group, LEASE_S)
             return False
-        channels.postpone(group)
+        schedule.extend(group, LEASE_S)
         _refresh(services, group)
         gaps.note(services.watching, group, now())
         with suppress(AttemptOverError):
@@ -112,8 +112,8 @@ async def _whole_round(services: Services, group: str) -> bool:
         if not held.renew():
             return False  # another worker has the group, and says when it is due
         held.stop_renewing()
-        due = channels.due(group)
-        channels.settle(group, due, next_of(services.watching, group, now()))
+        due = schedule.due(group)
+        schedule.settle(group, due, next_of(services.watching, group, now()))
         return True
 
 

@@ -15,6 +15,7 @@ import platform
 import sys
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from datetime import timedelta
 from functools import partial
 
@@ -71,7 +72,7 @@ MORE = (NAME, RUNS, CARDS)
 """Queues of each further RQ worker (setting WORKERS)."""
 
 
-WORKER_TTL_S = 20
+WORKER_TTL_S = 25
 """Seconds of RQ's worker TTL.
 
 RQ waits 15 seconds less than this time for a job. After that wait it notices a connection that was
@@ -80,8 +81,10 @@ lost silently.
 
 
 REDIS_PAUSE_S = 0.25
-LAYOUT_S = 2.0
+LAYOUT_S = 5.0
 """Seconds after which a running worker looks again whether it can read the data."""
+BEAT_S = 10.0
+"""Seconds between two heartbeats of the timers (:data:`bot.queue.health.SEEN_S`)."""
 
 
 RQ_LEVEL = logging.getLevelName(logs.NOISY["rq"])
@@ -110,9 +113,11 @@ def main(
     shutdown: Shutdown,
     timers: Timers | None = None,
     slow: Mapping[Callable[[], None], float] | None = None,
+    recover: Callable[[], None] = lambda: None,
 ) -> int:
     """Run until SIGTERM; then let every worker finish its job, and return 0.
 
+    ``recover`` has the work of killed processes done again; each RQ worker begins with it.
     Stopping takes at most 30 seconds, Redis included. ``slow`` maps functions that may wait for
     Webex to their interval in seconds. They run in a separate thread together with the monitoring
     of the webhooks. If REDIS_URL is not set, the embedded Redis is one more child.
@@ -120,7 +125,7 @@ def main(
     preload()
     url = settings.redis_url
     roles = [
-        Role(f"worker {number}", partial(work, url, queues, shutdown))
+        Role(f"worker {number}", partial(work, url, queues, shutdown, recover))
         for number, queues in enumerate(queues_of(settings.workers), 1)
     ]
     slow_timers = _slow_timers(settings, slow or {})
@@ -151,6 +156,7 @@ def work(
     redis_url: str,
     queues: tuple[str, ...] = (NAME, RUNS, CARDS, WATCH),
     shutdown: Shutdown | None = None,
+    recover: Callable[[], None] = lambda: None,
     *,
     burst: bool = False,
 ) -> int:
@@ -158,6 +164,8 @@ def work(
     if CARDS in queues and RUNS not in queues:
         _preload_dates()
     redis = wait_for_redis(redis_url)
+    with suppress(RedisError):  # a timer does it, too
+        recover()
     warm_loop.keep()
     worker = BotWorker(
         [make_queue(redis, name) for name in queues],
@@ -231,8 +239,8 @@ def _tick(redis_url: str, timers: Timers, slow: Timers) -> int:
     redis = wait_for_redis(redis_url)
     timers.every(LAYOUT_S, partial(_leave_newer_data, redis))
     timers.every(FLUSH_S, partial(COUNTERS.flush, redis))
-    timers.beat = partial(health.beat, redis)
-    slow.beat = partial(health.beat, redis)
+    for each in (timers, slow):
+        each.every(BEAT_S, partial(health.beat, redis, each.done))
     return timers.run(slow)
 
 

@@ -1,8 +1,8 @@
-"""RQ queues whose jobs wake a worker for an entry of a due list.
+"""RQ queues whose jobs wake a worker for work that is due.
 
 A job is an allowed function and an id. Events, runs, draws and the rounds of the watch have a queue
 each. Events and draws wait for Webex, and a run never waits for them (:mod:`bot.processes.worker`).
-If a job is lost with its worker, the due list replaces it (:mod:`jobs.storage.due_list`).
+If a job is lost with its worker, it is replaced (:mod:`jobs.storage.due_queue`).
 
 JSON alone does not make a job safe. A client that can write to Redis could name ``os.system``
 (facts/parts.md B), so only the functions of an allow-list are run.
@@ -35,7 +35,8 @@ from rq.job import Job
 
 from jobs.storage import codec
 from jobs.storage.connection import open_redis
-from jobs.storage.due_list import DueList
+from jobs.storage.due_queue import DueQueue
+from jobs.storage.locks import LockKind
 
 HANDLE, ADVANCE, DRAW = "bot.events.handler.receive", "jobs.advance.advance", "bot.cards.draw.draw"
 LOOK = "bot.processes.watch.look"
@@ -45,6 +46,13 @@ NAME = "email-bot"
 RUNS = "email-bot-runs"
 CARDS = "email-bot-cards"
 WATCH = "email-bot-watch"
+WORK = {
+    LockKind.EVENT: (NAME, HANDLE),
+    LockKind.RUN: (RUNS, ADVANCE),
+    LockKind.DRAW: (CARDS, DRAW),
+    LockKind.WATCH: (WATCH, LOOK),
+}
+"""Queue and function of each kind of work."""
 SERIALIZER = "json"
 JOB_TIMEOUT_S = 900
 FAILED_S = 3600
@@ -126,23 +134,41 @@ class Doorbell:
     queue: Queue
     function: str
 
+    @classmethod
+    def of(cls, redis: Redis, kind: LockKind) -> Doorbell:
+        """Return the doorbell of a kind of work."""
+        name, function = WORK[kind]
+        return cls(make_queue(redis, name), function)
+
     def ring(self, member: str, pipe: Pipeline | None = None) -> Job:
         """Wake a worker for ``member``, in the pipeline if one is given.
 
-        An extra job does no harm.
+        An extra job does no harm. RQ's own way takes eight commands, most of them for jobs that
+        wait for other jobs.
         """
-        return self.queue.enqueue_call(
-            self.function, args=(member,), ttl=FAILED_S, failure_ttl=FAILED_S, pipeline=pipe
+        job = self.queue.create_job(
+            self.function, args=(member,), ttl=FAILED_S, failure_ttl=FAILED_S
         )
+        job.origin = self.queue.name
+        batch = self.queue.connection.pipeline(transaction=False) if pipe is None else pipe
+        job.save(batch)
+        batch.expire(job.key, FAILED_S)
+        self.queue.push_job_id(job.id, batch)
+        if pipe is None:
+            batch.execute()
+        return job
 
-    def missing(self, due: DueList) -> int:
-        """Return how many members of the due list have no job in the queue.
+    def ring_again(self, members: list[str], due: DueQueue) -> None:
+        """Wake a worker for each of these members, as far as the queue has no job for them.
 
         Without this limit, each member that waits for a worker would get another job every few
         seconds. If people ask faster than the workers answer, these jobs would keep the workers
         busy with nothing, and the queue would grow forever (docs/scale.md).
         """
-        return max(int(due.redis.zcard(due.key)) - self.queue.count, 0)
+        queued = self.queue.count
+        missing = len(due.all()) - queued if queued else len(members)
+        for member in members[: max(missing, 0)]:
+            self.ring(member)
 
 
 def make_queue(connection: Redis, name: str = NAME) -> Queue:

@@ -2,7 +2,7 @@
 
 Each event is handled once, no matter which process dies. It is kept under its own key until it is
 handled. Its id is kept for an hour after that, so that another delivery is recognized. Until then
-it is on a due list (:mod:`jobs.storage.due_list`); a retry is a new time in that list.
+it is in the queue of what is due (:mod:`jobs.storage.due_queue`); a retry is a new time there.
 """
 
 from __future__ import annotations
@@ -17,12 +17,11 @@ import msgspec
 import structlog
 from redis import Redis
 
-from bot.queue import HANDLE, Doorbell, make_queue
+from bot.queue import Doorbell
 from jobs.clock import now
-from jobs.runs.schedule import LEASE_S
 from jobs.storage import codec, keys
 from jobs.storage.counters import COUNTERS, EVENTS_HANDLED, EVENTS_RECEIVED
-from jobs.storage.due_list import LONGEST_PAUSE_S, DueList
+from jobs.storage.due_queue import LEASE_S, LONGEST_PAUSE_S, DueQueue, after_lease
 from jobs.storage.locks import LockKind, LockName, renewed_lock
 
 REMEMBER_S = 3600
@@ -43,7 +42,7 @@ if redis.call('set', KEYS[1], ARGV[1], 'nx', 'ex', ARGV[2]) then
 end
 return 0
 """
-"""Redis script that keeps an event and puts it on the due list, unless the event is known."""
+"""Redis script that keeps an event and puts it on the queue, unless the event is known."""
 log = structlog.get_logger(__name__)
 
 
@@ -110,27 +109,24 @@ class EventQueue:
 
     def __init__(self, redis: Redis) -> None:
         self._redis = redis
-        self._due = DueList(redis, keys.events_due(), LEASE_S + 1)
-        self.bell = Doorbell(make_queue(redis), HANDLE)
+        self._due = DueQueue(redis, LockKind.EVENT)
+        self.bell = Doorbell.of(redis, LockKind.EVENT)
 
     def add(self, event: WebhookEvent) -> bool:
         """Keep an event and wake a worker for it in one round trip; return False if it is known.
 
-        The job is queued in the same round trip, before the answer says whether the event is new.
+        The job is queued in the same round trip, before the answer says whether the event is new,
+        and after the event, so that a worker finds it.
         The job of a known event is deleted again, and does no harm if a worker has already taken
         it.
         """
         arrived = now()
-        kept, again = (
-            codec.dump(PendingEvent(event, arrived)),
-            arrived.timestamp() + RUNG_S,
-        )
-        with self._redis.pipeline() as pipe:
-            job = self.bell.ring(event.key, pipe)  # first: RQ begins the transaction
-            pipe.eval(
-                ADD, 2, keys.event(event.key), keys.events_due(), kept, REMEMBER_S, again, event.key
-            )
-            *_, is_new = pipe.execute()
+        kept, again = codec.dump(PendingEvent(event, arrived)), arrived.timestamp() + RUNG_S
+        names = (keys.event(event.key), keys.due())
+        with self._redis.pipeline(transaction=False) as pipe:
+            pipe.eval(ADD, 2, *names, kept, REMEMBER_S, again, self._due.field(event.key))
+            job = self.bell.ring(event.key, pipe)
+            is_new, *_ = pipe.execute()
         if is_new:
             COUNTERS.add(EVENTS_RECEIVED, event.resource)
         elif self.bell.queue.remove(job):  # not taken by a worker, in which RQ would fail it
@@ -140,14 +136,6 @@ class EventQueue:
     def ring(self, key: str) -> None:
         """Wake a worker for an event."""
         self.bell.ring(key)
-
-    def claim_due(self) -> tuple[str, ...]:
-        """Return the events that are due; each is due again later unless it is handled by then.
-
-        Those whose jobs are still in the queue are left out, as far as their number shows that.
-        """
-        claimed = self._due.claim()
-        return claimed[: self.bell.missing(self._due)] if claimed else ()
 
     def retry(self, key: str) -> None:
         """Have an event tried again whose worker was killed."""
@@ -181,7 +169,7 @@ class EventQueue:
             self._handle(replace(pending, begun=pending.begun + 1), handle)
 
     def _handle(self, pending: PendingEvent, handle: Handle) -> None:
-        self._save(pending, now() + timedelta(seconds=self._due.lease_s))
+        self._save(pending, after_lease())
         try:
             again = handle(pending)
         except Exception:
@@ -221,14 +209,15 @@ class EventQueue:
         return pending
 
     def _save(self, pending: PendingEvent, due: datetime) -> None:
+        """Store the event and then when it is due; in between, it is due earlier."""
         key = pending.event.key
-        with self._redis.pipeline() as pipe:
+        with self._redis.pipeline(transaction=False) as pipe:
             pipe.set(keys.event(key), codec.dump(pending), ex=REMEMBER_S)
-            pipe.zadd(keys.events_due(), {key: due.timestamp()})
+            self._due.add(key, due, pipe)
             pipe.execute()
 
     def _settle(self, event: WebhookEvent) -> None:
-        with self._redis.pipeline() as pipe:
+        with self._redis.pipeline(transaction=False) as pipe:
             pipe.set(keys.event(event.key), "", ex=REMEMBER_S)
-            pipe.zrem(keys.events_due(), event.key)
+            self._due.remove(event.key, pipe)
             pipe.execute()

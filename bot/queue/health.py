@@ -21,6 +21,8 @@ from jobs.clock import now
 from jobs.runs import schema
 from jobs.storage import codec, keys
 from jobs.storage.connection import DemotedError
+from jobs.storage.due_queue import DueQueue
+from jobs.storage.locks import LockKind
 
 SEEN_S = 30
 """Seconds within which a worker must give a sign of life."""
@@ -124,26 +126,29 @@ def waiting_events(redis: Redis) -> Waiting:
     An event that a worker has tried and put off, for example because Webex is unavailable, is left
     out.
     """
-    members = redis.zrange(keys.events_due(), 0, MOST - 1)
+    members = list(DueQueue(redis, LockKind.EVENT).all())[:MOST]
     if not members:
         return Waiting()
-    values = redis.mget([keys.event(codec.as_text(member)) for member in members])
+    values = redis.mget([keys.event(member) for member in members])
     pending = filter(None, map(readable, values))
     fresh = [each.arrived for each in pending if not each.begun and not each.tries]
     return Waiting(len(fresh), min(fresh, default=None))
 
 
-def beat(redis: Redis, timer: str, seconds: float) -> None:
-    """Record when the next whole round of a timer is expected at the latest.
+def beat(redis: Redis, done: dict[str, float]) -> None:
+    """Record when the next whole round of each timer is expected at the latest.
 
-    ``seconds`` is its interval. It may miss one round.
+    ``done`` has the intervals of the timers that have ended a round, in seconds. They are taken
+    out. A timer may miss one round.
     """
-    at = now().timestamp()
-    with redis.pipeline(transaction=False) as pipe:
-        late = at + 2 * seconds + SEEN_S
-        pipe.zadd(keys.figures(TIMERS), {f"{socket.gethostname()} {timer}": late})
-        pipe.zremrangebyscore(keys.figures(TIMERS), "-inf", at - KEPT_S)
-        pipe.execute()
+    at, host = now().timestamp(), socket.gethostname()
+    if done:
+        late = {f"{host} {timer}": at + 2 * every + SEEN_S for timer, every in done.items()}
+        with redis.pipeline(transaction=False) as pipe:
+            pipe.zadd(keys.figures(TIMERS), late)
+            pipe.zremrangebyscore(keys.figures(TIMERS), "-inf", at - KEPT_S)
+            pipe.execute()
+        done.clear()
 
 
 def late_timers(redis: Redis, host: str = "") -> dict[str, datetime]:

@@ -51,6 +51,7 @@ from jobs.storage.counters import (
     measured,
     read,
 )
+from jobs.storage.due_queue import DueQueue
 from jobs.storage.locks import LockKind
 from jobs.watch.watch_store import WatchStore
 
@@ -154,7 +155,7 @@ def _gauge(gauge: Gauge, values: Mapping[tuple[str, ...], float]) -> Metric:
 
 def _waiting(redis: Redis) -> Iterator[Metric]:
     """Yield the gauges of waiting events, open runs, incidents, watched channels and workers."""
-    waiting, due = health.waiting_events(redis), redis.zcard(keys.events_due())
+    waiting, due = health.waiting_events(redis), len(DueQueue(redis, LockKind.EVENT).all())
     numbers = {
         "events_waiting": (
             "Events that no worker has begun. Those beyond the first 200 are counted unread.",
@@ -189,7 +190,7 @@ def _waiting(redis: Redis) -> Iterator[Metric]:
 
 def _first_due(redis: Redis) -> datetime:
     """Return when the first group of watched channels is due; the present if there is none."""
-    groups = WatchStore(redis).groups_due()
+    groups = WatchStore(redis).schedule.all()
     return min(groups.values(), default=now())
 
 

@@ -12,7 +12,7 @@ from jobs.clouds.unconnected import UNCONNECTED
 from jobs.engine.step import Step
 from jobs.model import Finding, Reason, State, Text, Turn, verbatim
 from jobs.runs.run import Run
-from jobs.storage.due_list import LONGEST_PAUSE_S
+from jobs.storage.due_queue import LONGEST_PAUSE_S
 
 AGAIN_S = (5, 15, 30, 60, 120, 300, 600)
 """Pauses between automatic retries of a step that a cloud did not answer, in seconds.

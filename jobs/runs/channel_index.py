@@ -5,9 +5,10 @@ Runs are named by their IDs here; :mod:`jobs.runs.run_store` reads them.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Any
 
 import structlog
 from redis import Redis
@@ -24,6 +25,8 @@ ASKED_S = 24 * 3600
 
 This is longer than the time in which the same event may be delivered again.
 """
+AT_ONCE = 1000
+"""Number of channels that are read from Redis at a time."""
 CHECK_KEPT_S = 30 * 24 * 3600
 """Time for which a check's history is kept, in seconds."""
 log = structlog.get_logger(__name__)
@@ -101,7 +104,9 @@ class ChannelIndex:
 
         The result is None if the channel was never proven, or if this bot did not write the proof.
         """
-        raw = self._redis.get(keys.channel_record(mailbox))
+        return self._read(mailbox, self._redis.get(keys.channel_record(mailbox)))
+
+    def _read(self, mailbox: str, raw: object) -> Record | None:
         known = self._authenticator.verify(_context(mailbox), raw)
         if raw is not None and known is None:
             log.error("the record of a channel was not made by this bot", mailbox=mailbox)
@@ -118,13 +123,18 @@ class ChannelIndex:
         """
         return self._authenticator.renewed(_context(mailbox), stored)
 
-    def connected(self) -> tuple[Record, ...]:
-        """Return every channel that was proven and is not undone, ordered by address."""
-        spaces = self._redis.scan_iter(keys.every_space_channels())
-        mailboxes = {codec.as_text(raw) for space in spaces for raw in self._redis.smembers(space)}
-        return tuple(
-            found for mailbox in sorted(mailboxes) if (found := self.record(mailbox)) is not None
-        )
+    def connected(self, most: int | None = None) -> tuple[Record, ...]:
+        """Return every channel that was proven and is not undone, ordered by address.
+
+        With ``most``, only so many of them are read.
+        """
+        found: list[Record | None] = []
+        mailboxes = sorted(map(codec.as_text, self._redis.smembers(keys.channels())))[:most]
+        for first in range(0, len(mailboxes), AT_ONCE):
+            some = mailboxes[first : first + AT_ONCE]
+            rows: Any = self._redis.mget(map(keys.channel_record, some))
+            found += map(self._read, some, rows)
+        return tuple(filter(None, found))
 
     def of_space(self, room: str, person: str = "") -> tuple[str, ...]:
         """Return the addresses of the channels that were set up in a space or by a person."""
@@ -135,9 +145,10 @@ class ChannelIndex:
         """Make the run the channel's newest check."""
         self._redis.set(keys.channel_check(mailbox), run_id, ex=CHECK_KEPT_S)
 
-    def last_check(self, mailbox: str) -> str:
-        """Return the id of the channel's newest check, or an empty string."""
-        return codec.as_text(self._redis.get(keys.channel_check(mailbox)))
+    def last_checks(self, mailboxes: Sequence[str]) -> list[str]:
+        """Return the id of each channel's newest check, or an empty string."""
+        rows: Any = self._redis.mget(map(keys.channel_check, mailboxes)) if mailboxes else ()
+        return list(map(codec.as_text, rows))
 
     def open(self, run_id: str) -> None:
         """List the run among those that have not ended."""
@@ -158,16 +169,17 @@ class ChannelIndex:
             for raw in reversed(self._redis.zinter({keys.space_runs(room): 1, keys.runs_open(): 0}))
         )
 
-    def runs_of_space(self, room: str) -> tuple[str, ...]:
-        """Return the ids of all runs of the space, newest first."""
-        return tuple(map(codec.as_text, self._redis.zrevrange(keys.space_runs(room), 0, -1)))
+    def runs_of_space(self, room: str, most: int) -> tuple[str, ...]:
+        """Return the ids of the newest runs of the space, newest first."""
+        return tuple(map(codec.as_text, self._redis.zrevrange(keys.space_runs(room), 0, most - 1)))
+
+    def remove_from_space(self, room: str, run_ids: Iterable[str]) -> None:
+        """Take runs off the list of the space, because an operator has deleted them."""
+        self._redis.zrem(keys.space_runs(room), *run_ids)
 
     def count_in_space(self, room: str) -> int:
-        """Return how many runs of a space are still known."""
-        with self._redis.pipeline(transaction=False) as pipe:
-            for run_id in self.runs_of_space(room):
-                pipe.exists(keys.run_events(run_id))
-            return sum(pipe.execute())
+        """Return how many runs of a space are known."""
+        return int(self._redis.zcard(keys.space_runs(room)))
 
     def runs_of_mailbox(self, mailbox: str) -> tuple[str, ...]:
         """Return the ids of the mailbox's runs, oldest first.
@@ -194,6 +206,7 @@ class ChannelIndex:
         pipe.set(keys.channel_record(mailbox), proof)
         if run.kind is RunKind.CHECK:
             self._keep(pipe, mailbox, run.id)
+        pipe.sadd(keys.channels(), mailbox)
         pipe.sadd(keys.space_channels(run.origin.room), mailbox)
         pipe.sadd(keys.person_channels(run.requester.id), mailbox)
 
@@ -212,6 +225,7 @@ class ChannelIndex:
         It is removed from the spaces that asked for its runs, and from their requesters.
         """
         pipe.delete(keys.channel_record(mailbox), keys.channel_check(mailbox))
+        pipe.srem(keys.channels(), mailbox)
         for run in runs:
             pipe.srem(keys.space_channels(run.origin.room), mailbox)
             pipe.srem(keys.person_channels(run.requester.id), mailbox)

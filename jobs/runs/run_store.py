@@ -6,7 +6,6 @@ import copy
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, suppress
 from functools import reduce
-from itertools import islice
 
 from redis import Redis
 from redis.client import Pipeline
@@ -34,9 +33,9 @@ from jobs.runs.run import (
     opening,
     undid,
 )
-from jobs.runs.schedule import LEASE_S, Schedule
 from jobs.storage import codec, keys
 from jobs.storage.counters import COUNTERS, RUNS_ENDED, RUNS_OPENED
+from jobs.storage.due_queue import LEASE_S, DueQueue, after_lease
 from jobs.storage.keys import Key
 from jobs.storage.locks import LockKind, LockName, RenewedLock, renewed_lock
 from jobs.storage.mac import Authenticator, mac_of
@@ -58,7 +57,7 @@ class RunStore:
         self.event_log = EventLog(self.authenticator)
         self.audit = Trail(redis, encryption_keys)
         self.channels = ChannelIndex(redis, self.authenticator)
-        self.schedule = Schedule(redis)
+        self.schedule = DueQueue(redis, LockKind.RUN)
         self.held_lease: RenewedLock | None = None
         self._seen: dict[Key, list[bytes]] = {}
 
@@ -85,7 +84,7 @@ class RunStore:
         except AlreadyRunningError as busy:
             with self.redis.pipeline() as pipe:
                 self.channels.end(pipe, run_id)
-                self.schedule.end(pipe, run_id)
+                self.schedule.remove(run_id, pipe)
                 pipe.delete(keys.run_events(run_id), keys.run_about(run_id))
                 pipe.execute()
             self.audit.add(entry("not_opened", About(run_id), by=requester.email, running=busy.run))
@@ -125,7 +124,7 @@ class RunStore:
         """
 
         def due_and_along(pipe: Pipeline) -> None:
-            self.schedule.ensure(pipe, run_id)
+            self.schedule.add(run_id, after_lease(), pipe, sooner=True)
             along(pipe)
 
         self._save(run_id, events, due_and_along)
@@ -180,7 +179,7 @@ class RunStore:
 
         def all_at_once(pipe: Pipeline) -> None:
             self.channels.end(pipe, run.id)
-            self.schedule.end(pipe, run.id)
+            self.schedule.remove(run.id, pipe)
             if mine:
                 self.channels.release(pipe, mailbox)
             if event.kind is Kind.FINISHED and run.kind in {RunKind.SETUP, RunKind.CHECK}:
@@ -213,17 +212,27 @@ class RunStore:
 
     def last_check(self, mailbox: str) -> Run | None:
         """Return the run of the channel's newest check, or None."""
-        run_id = self.channels.last_check(mailbox)
-        return next(self._known([run_id]), None) if run_id else None
+        return self.last_checks([mailbox])[0]
+
+    def last_checks(self, mailboxes: Sequence[str]) -> tuple[Run | None, ...]:
+        """Return the run of each channel's newest check, or None."""
+        found = self.channels.last_checks(mailboxes)
+        return tuple(next(self._known([each] if each else []), None) for each in found)
 
     def runs_in_space(self, room: str, most: int = 10) -> tuple[Run, ...]:
         """Return every open run of a space, then ended ones up to ``most`` in all, newest first.
 
-        A run that cannot be read is among them as one that has failed.
+        A run that cannot be read is among them as one that has failed. One that an operator has
+        deleted is taken off the list of the space.
         """
         still_open = self.channels.open_runs_of_space(room)
-        every = dict.fromkeys((*still_open, *self.channels.runs_of_space(room)))
-        return tuple(islice(self._named(every, room), max(most, len(still_open))))
+        every = (*still_open, *self.channels.runs_of_space(room, most))
+        listed = list(dict.fromkeys(every))[: max(most, len(still_open))]
+        found = tuple(self._named(listed, room))
+        if gone := set(listed) - {run.id for run in found}:
+            self.channels.remove_from_space(room, gone)
+            return self.runs_in_space(room, most)
+        return found
 
     def runs_of_mailbox(self, mailbox: str) -> tuple[Run, ...]:
         """Return every known run of the mailbox, oldest first.
@@ -262,13 +271,13 @@ class RunStore:
     def lease(self, run_id: str) -> AbstractContextManager[RenewedLock | None]:
         """Return the right to work on a run, for one worker at a time, or None if another has it.
 
-        Each renewal puts the run on the due list, so a worker that dies is followed by another
-        after :data:`jobs.runs.schedule.LEASE_S` seconds, or at once if its machine is still running
+        Each renewal puts the run on the queue of what is due, so a worker that dies is followed by another
+        after :data:`jobs.storage.due_queue.LEASE_S` seconds, or at once if its machine is still running
         (:mod:`jobs.storage.locks`).
         """
         name = LockName(LockKind.RUN, run_id)
         return renewed_lock(
-            self.redis, name, LEASE_S, on_renewal=lambda: self.schedule.postpone(run_id)
+            self.redis, name, LEASE_S, on_renewal=lambda: self.schedule.add(run_id, after_lease())
         )
 
     def held_by(self, lease: RenewedLock) -> RunStore:

@@ -50,7 +50,7 @@ def stop(store: RunStore, run_id: str, place: int, mailbox: str = "") -> None:
     def along(pipe: Pipeline) -> None:
         pipe.set(keys.run_stopped(run_id), mark, ex=ABOUT_S)
         store.channels.end(pipe, run_id)
-        store.schedule.end(pipe, run_id)
+        store.schedule.remove(run_id, pipe)
         if mine:
             store.channels.release(pipe, mailbox)
 

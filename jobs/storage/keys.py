@@ -66,6 +66,11 @@ def figures(name: str) -> Key:
     return _key("figures", name)
 
 
+def due() -> Key:
+    """Return the key of the queue of all work by the time at which each is handed to a worker."""
+    return _key("due")
+
+
 # Runs
 
 
@@ -92,11 +97,6 @@ def run_stopped(run_id: str) -> Key:
 def run_mark(run_id: str, *name: str) -> Key:
     """Return the key of a run's ``deaths``, ``closed`` space, or ``look`` (``due`` or ``done``)."""
     return _key("run", run_id, *name)
-
-
-def runs_due() -> Key:
-    """Return the key of the list of runs by the time at which each is worked on again."""
-    return _key("runs", "due")
 
 
 def runs_open() -> Key:
@@ -137,9 +137,9 @@ def space_channels(room: str) -> Key:
     return _key("space", room, "channels")
 
 
-def every_space_channels() -> Key:
-    """Return a pattern that matches the keys of the connected mailboxes of all spaces."""
-    return space_channels("*")
+def channels() -> Key:
+    """Return the key of the set of all connected mailboxes."""
+    return _key("channels")
 
 
 def person_channels(person: str) -> Key:
@@ -216,11 +216,6 @@ def event(event_id: str) -> Key:
     return _key("event", event_id)
 
 
-def events_due() -> Key:
-    """Return the key of the list of events by the time at which each is handed to a worker."""
-    return _key("events", "due")
-
-
 def cards(run_id: str) -> Key:
     """Return the key of a run's cards and of the messages that show them."""
     return _key("cards", run_id)
@@ -234,11 +229,6 @@ def every_cards() -> Key:
 def checks_shown(mailbox: str) -> Key:
     """Return the key of the set of a mailbox's checks whose verdict is on a card."""
     return _key("channel", mailbox, "checks_shown")
-
-
-def cards_due() -> Key:
-    """Return the key of the list of runs by the time at which their cards are drawn."""
-    return _key("draws", "due")
 
 
 def draw_queued(run_id: str) -> Key:

@@ -30,11 +30,6 @@ def watched_in_space(room: str) -> Key:
     return _key("watch", "space", room)
 
 
-def watch_due() -> Key:
-    """Return the key of the groups of watched channels by the time at which each is looked at."""
-    return _key("watch", "due")
-
-
 def watch_state(mailbox: str) -> Key:
     """Return the key of the state of a channel: the last look at it, and when the next is due."""
     return _key("watch", "state", mailbox)

@@ -57,7 +57,7 @@ def lateness(watching: Watching, at: datetime) -> timedelta:
 
     A round that has begun puts its group off, so it does not count as late.
     """
-    times = watching.channels.groups_due().values()
+    times = watching.channels.schedule.all().values()
     return max((at - each for each in times), default=timedelta(0))
 
 

@@ -17,7 +17,8 @@ from redis.client import Pipeline
 from jobs.clock import now
 from jobs.model import Channel
 from jobs.storage import codec, watch_keys
-from jobs.storage.due_list import DueList
+from jobs.storage.due_queue import DueQueue
+from jobs.storage.locks import LockKind
 from jobs.storage.mac import Authenticator
 from jobs.watch import records
 from jobs.watch.model import ChannelState, WatchedChannel
@@ -30,13 +31,14 @@ log = structlog.get_logger(__name__)
 class WatchStore:
     """Store of the watched channels.
 
-    Every method raises redis.RedisError if Redis is unreachable.
+    ``schedule`` has the time at which each group is looked at. Every method raises redis.RedisError
+    if Redis is unreachable.
     """
 
     def __init__(self, redis: Redis, authenticator: Authenticator | None = None) -> None:
         self.redis = redis
         self._authenticator = authenticator or Authenticator()
-        self._due = DueList(redis, watch_keys.watch_due(), LEASE_S)
+        self.schedule = DueQueue(redis, LockKind.WATCH)
 
     def load(self, mailbox: str) -> WatchedChannel | None:
         """Return the watched channel; None if it is not watched, or this bot did not write it."""
@@ -65,8 +67,7 @@ class WatchStore:
             pipe.hset(watch_keys.watched_channels(), mailbox, group)
             pipe.sadd(watch_keys.watched_group(group), mailbox)
             pipe.sadd(watch_keys.watched_in_space(watched.room), mailbox)
-            due = (at or now()).timestamp()
-            pipe.zadd(watch_keys.watch_due(), {group: due}, lt=True)
+            self.schedule.add(group, at or now(), pipe, sooner=True)
 
         self.redis.transaction(attempt, watch_keys.watched(watched.mailbox))
 
@@ -107,41 +108,6 @@ class WatchStore:
     def of_group(self, group: str) -> tuple[WatchedChannel, ...]:
         """Return the channels that are looked at together, ordered by address."""
         return self._loaded(self.redis.smembers(watch_keys.watched_group(group)))
-
-    def claim_due(self) -> tuple[str, ...]:
-        """Return the groups that are due, and put each off by the lease.
-
-        A group stays on the list, because its worker may die.
-        """
-        return self._due.claim()
-
-    def schedule(self, group: str, when: datetime) -> None:
-        """Have the group looked at at the time ``when``."""
-        self._due.schedule(group, when)
-
-    def postpone(self, group: str) -> None:
-        """Have the group handed out again after the lease, unless its worker reports before."""
-        self._due.extend(group)
-
-    def due(self, group: str) -> float:
-        """Return when the group is due, in seconds since the epoch; 0 if it is not on the list."""
-        return self._due.due(group)
-
-    def settle(self, group: str, due: float, when: datetime | None) -> None:
-        """Have the group looked at next at ``when``, or never if None.
-
-        If its time has changed since it was due at ``due``, somebody else wants it looked at, and
-        the time stays.
-        """
-        self._due.move(group, due, when)
-
-    def groups_due(self) -> dict[str, datetime]:
-        """Return when each group of watched channels is due."""
-        rows: Any = self.redis.zrange(watch_keys.watch_due(), 0, -1, withscores=True)
-        return {
-            group.decode(): datetime.fromtimestamp(float(score), now().tzinfo)
-            for group, score in rows
-        }
 
     def _loaded(self, raw: Any) -> tuple[WatchedChannel, ...]:
         names = sorted(each.decode() for each in raw)

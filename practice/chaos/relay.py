@@ -17,7 +17,7 @@ from practice.stack import Stack
 
 COMMANDS: Final = (
     lambda sent: b"EVALSHA" in sent and b":lease\r\n" in sent,
-    lambda sent: sent.startswith(b"*4\r\n$4\r\nZADD") and b"runs:due" in sent,
+    lambda sent: sent.startswith(b"*4\r\n$4\r\nZADD") and b"\r\nrun:" in sent,
     lambda sent: b"LRANGE" in sent and sent.endswith(b":events\r\n$2\r\n-2\r\n$2\r\n-1\r\n"),
 )
 """Commands with which a worker asks for its lease, in their order (:class:`Question`)."""

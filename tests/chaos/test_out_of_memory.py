@@ -69,7 +69,7 @@ def is_given_up(stack: Stack, redis: Redis, run_id: str) -> bool:
     if "run given up" in log_of(stack):
         return True
     redis.hset(f"run:{run_id}:deaths", "at", 0)
-    redis.zadd("runs:due", {run_id: 0}, xx=True)
+    redis.zadd("due", {f"run:{run_id}": 0}, xx=True)
     time.sleep(1)
     return False
 

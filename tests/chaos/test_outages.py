@@ -232,11 +232,11 @@ def test_a_day_of_waiting(stack: Stack, people: People, walk: Walk, redis: Redis
     run_id = _the_run(redis)
     stack.restart("worker")
     stack.restart("redis")
-    assert redis.zscore("runs:due", run_id)
+    assert redis.zscore("due", f"run:{run_id}")
     people.control("PUT", "settings", {"customization_s": 0.0})
     # A try that began before would put the run off once more as it ends.
     people.until("nobody works on the run", lambda: not redis.exists(f"run:{run_id}:lease"))
-    redis.zadd("runs:due", {run_id: time.time()})  # the day is over
+    redis.zadd("due", {f"run:{run_id}": time.time()})  # the day is over
     _one_of_each(people, walk)
 
 

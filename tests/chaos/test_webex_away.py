@@ -77,6 +77,6 @@ def test_a_poison_job(people: People, walk: Walk, redis: Redis) -> None:
     for number in (1, 2):
         people.until(f"try {number}", lambda n=number: _mistakes(redis, run_id) >= n, 40)
         assert "What the bot can do" in words(walk.type("/help"))
-        redis.zadd("runs:due", {run_id: time.time()})
+        redis.zadd("due", {f"run:{run_id}": time.time()})
     walk.saying("REF-", 30)
-    assert (redis.zscore("runs:due", run_id), redis.zscore("runs:open", run_id)) == (None, None)
+    assert (redis.zscore("due", f"run:{run_id}"), redis.zscore("runs:open", run_id)) == (None, None)

@@ -10,6 +10,8 @@ import pytest
 from redis import Redis
 
 from jobs.runs.audit_chain import read
+from jobs.storage.due_queue import DueQueue
+from jobs.storage.locks import LockKind
 from practice.client import People, from_bot
 from practice.conversation import words
 from practice.stack import Stack
@@ -99,7 +101,7 @@ def test_a_loop_of_commands(people: People, redis: Redis) -> None:
         people.say(LOOPING, "/help")
     people.until(
         "the limit",
-        lambda: len(answers(people, LOOPING)) > MOST and not redis.zcard("events:due"),
+        lambda: len(answers(people, LOOPING)) > MOST and not DueQueue(redis, LockKind.EVENT).all(),
         60,
     )
     said = answers(people, LOOPING)

@@ -57,7 +57,7 @@ def test_an_event_that_a_worker_died_with_comes_back(
     assert (events.bell.queue.jobs, handled) == ([], [])
     worker.kill()
     worker.wait()
-    dispatcher.dispatch_due()
+    dispatcher.recover()
     assert [job.args for job in events.bell.queue.get_jobs()] == [[EVENT.key]]
     events.process(EVENT.key, handled.append)
     assert ([each.begun for each in handled], redis.get(keys.event(EVENT.key))) == ([2], b"")

@@ -35,5 +35,5 @@ def test_nothing_lies_outside_the_prefix(redis: Redis, redis_url: str):
     env = {**os.environ, "REDIS_PREFIX": "second-bot:"}
     subprocess.run(line, env=env, timeout=LIMIT_S, check=True)  # noqa: S603  our own
     found = set(redis.scan_iter())
-    assert {b"second-bot:runs:due", b"second-bot:audit:head", b"second-bot:rq:queues"} <= found
+    assert {b"second-bot:due", b"second-bot:audit:head", b"second-bot:rq:queues"} <= found
     assert {key for key in found if not key.startswith(b"second-bot:")} == set()

@@ -78,7 +78,7 @@ def test_a_worker_leaves_data_of_a_newer_layout(
     EventQueue(redis).add(WebhookEvent("messages", "newer", "ann", "room", a_while_ago()))
     assert worker.wait(LIMIT_S) == 2
     assert ("GET", "/messages/newer", None) not in webex_script.asked
-    assert redis.zcard(keys.events_due()) == 1
+    assert redis.zcard(keys.due()) == 1
 
 
 def test_a_worker_registers_webhooks_takes_events_and_stops(
@@ -92,7 +92,7 @@ def test_a_worker_registers_webhooks_takes_events_and_stops(
     until(lambda: sum(method == "POST" for method, _, _ in webex_script.asked) == 3)
     EventQueue(redis).add(WebhookEvent("messages", "gone", "ann", "room", a_while_ago()))
     until(lambda: ("GET", "/messages/gone", None) in webex_script.asked)
-    until(lambda: redis.zcard(keys.events_due()) == 0)
+    until(lambda: redis.zcard(keys.due()) == 0)
     worker.terminate()
     assert (worker.wait(LIMIT_S), Worker.all(connection=redis)) == (0, [])
 

@@ -79,7 +79,7 @@ def test_an_event_is_one_line_with_its_ids(lines: Lines, redis: Redis):
     """
     event = WebhookEvent("messages", "gone", "ann", "room", a_while_ago())
     EventQueue(redis).add(event)
-    until(lambda: redis.zcard(keys.events_due()) == 0)
+    until(lambda: redis.zcard(keys.due()) == 0)
     until(lambda: read(redis).get(f"{EVENTS_HANDLED.name}|done") == 1, "the counts")
     own = [each for each in lines() if each["logger"].startswith("bot.")]
     told = [each for each in own if each.get("event_id") == event.key]

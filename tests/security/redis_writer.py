@@ -38,7 +38,7 @@ class Writer:
 
     def wake(self, run: str) -> None:
         """Let a worker take the run at once."""
-        self.redis.zadd("runs:due", {run: time.time()})
+        self.redis.zadd("due", {f"run:{run}": time.time()})
 
     def approve(self, run: str, plan: str, scope: str) -> None:
         """Add a forged approval to a run in Redis."""

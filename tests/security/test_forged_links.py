@@ -146,7 +146,7 @@ def test_a_card_that_is_said_to_be_in_another_space(
     }
     before = people.change
     writer.redis.hset(f"cards:{run}", slot, codec.dump(forged))
-    writer.redis.zadd("draws:due", {run: 0})
+    writer.redis.zadd("due", {f"draw:{run}": 0})
     again = people.wait_for(
         "the card once more", lambda each: each["roomId"] == card["roomId"], 40, before
     )

@@ -50,7 +50,9 @@ def test_a_forged_approval(planned: tuple[Walk, str, str], writer: Writer, scope
     assert (walk.writes(), writer.trail("changing", run)) == ([], [])
     for _ in range(2):  # it comes to rest: the same run handed out again is no loop
         writer.wake(run)
-    walk.people.until("the run is off the list", lambda: not writer.redis.zscore("runs:due", run))
+    walk.people.until(
+        "the run is off the list", lambda: not writer.redis.zscore("due", f"run:{run}")
+    )
     assert len(writer.trail("foreign_event", run)) == 1
     told = writer.command("doctor")
     assert (told.returncode, f"run:{run}:events, entry" in told.stdout) == (1, True)
@@ -198,30 +200,30 @@ def test_a_forged_record_of_a_channel(
 
 
 def test_entries_of_lists_and_locks(planned: tuple[Walk, str, str], writer: Writer) -> None:
-    """Unknown runs and events on the due lists do no harm.
+    """Unknown runs and events on the queue of what is due do no harm.
 
     A lock that the intruder takes only delays the run.
     """
     walk, run, _ = planned
     event = {"event": {"resource": "messages", "id": "m-1"}, "arrived": now()}
     writer.redis.set("event:forged", codec.dump(event))
-    for due, member in (("events:due", "forged"), ("runs:due", "NOSUCH"), ("draws:due", "NOSUCH")):
-        writer.redis.zadd(due, {member: time.time()})
+    for member in ("event:forged", "run:NOSUCH", "draw:NOSUCH"):
+        writer.redis.zadd("due", {member: time.time()})
     writer.redis.set(f"run:{run}:lease", "somebody", px=2000)
     before = writer.redis.llen(f"run:{run}:events")
     writer.wake(run)
-    walk.people.until("NOSUCH is gone", lambda: not writer.redis.zscore("runs:due", "NOSUCH"))
+    walk.people.until("NOSUCH is gone", lambda: not writer.redis.zscore("due", "run:NOSUCH"))
     walk.people.until("the lock has ended", lambda: not writer.redis.exists(f"run:{run}:lease"))
     assert (writer.redis.llen(f"run:{run}:events"), walk.writes()) == (before, [])
     assert walk.mailbox in words(walk.type("/status"))
-    writer.redis.zrem("events:due", "forged")
+    writer.redis.zrem("due", "event:forged")
     writer.redis.delete("event:forged")
 
 
 def test_what_cannot_be_prevented_shows(planned: tuple[Walk, str, str], writer: Writer) -> None:
     """Deleted events cannot be prevented, but they show.
 
-    A run whose approval is deleted is stopped, also if it is off the due list until the next press.
+    A run whose approval is deleted is stopped, also if it is off the queue of what is due until the next press.
     A deleted run is unknown, and the audit trail has it.
     """
     walk, run, _ = planned
@@ -232,7 +234,7 @@ def test_what_cannot_be_prevented_shows(planned: tuple[Walk, str, str], writer: 
         place for place, raw in enumerate(lines) if codec.load(raw, Event).kind is Kind.APPROVED
     )
     writer.redis.ltrim(f"run:{run}:events", 0, approved - 1)
-    writer.redis.zrem("runs:due", run)
+    writer.redis.zrem("due", f"run:{run}")
     writer.redis.delete(keys.run_lock(run))
     walk.press(walk.card("a plan card", "approve"), "approve")
     stopped(walk, OLDER)

@@ -47,7 +47,7 @@ def test_the_trail_is_set_back(
 def test_an_older_state_of_a_run(planned: tuple[Walk, str, str], writer: Writer) -> None:
     """An approved run that was canceled and undone changes nothing if somebody brings it back.
 
-    Its true events up to the approval, its sign-in and its place on the due list are brought back.
+    Its true events up to the approval, its sign-in and its place on the queue of what is due are brought back.
     The space is told that the run was stopped, and ``doctor`` and ``audit --full`` name the run.
     """
     walk, run, _ = planned

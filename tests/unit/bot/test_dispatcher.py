@@ -8,12 +8,12 @@ from datetime import timedelta
 import pytest
 from structlog.testing import capture_logs
 
-from bot.processes.dispatcher import Dispatcher
+from bot.processes.dispatcher import PAUSE_S, Dispatcher
 from bot.queue import Doorbell
 from bot.queue.events import WebhookEvent
 from bot.services import Services
 from jobs.clock import now
-from jobs.storage import keys, watch_keys
+from jobs.storage import keys
 from jobs.storage.locks import LockKind, LockName, renewed_lock
 
 EVENT = WebhookEvent("messages", "m1")
@@ -26,19 +26,20 @@ def rung(*bells: Doorbell) -> list[list[str]]:
 
 def bells(services: Services) -> tuple[Doorbell, ...]:
     """Return the doorbells of runs, draws, events and the rounds of the watch."""
-    return (services.runs, services.cards.bell, services.events.bell, services.rounds)
+    kinds = (LockKind.RUN, LockKind.DRAW, LockKind.EVENT, LockKind.WATCH)
+    return tuple(Doorbell.of(services.redis, kind) for kind in kinds)
 
 
 def test_everything_that_is_due_is_handed_out_once(services: Services):
     """Everything due is queued once; work that is not due yet stays."""
     for wait, name in ((0, "NOW222"), (60, "LATER2")):
         services.schedule.add(name, now() + timedelta(seconds=wait))
-        services.cards.schedule(name, now() + timedelta(seconds=wait))
+        services.cards.schedule.add(name, now() + timedelta(seconds=wait))
     services.events.add(EVENT)
     services.events.bell.queue.empty()
-    services.redis.zadd(keys.events_due(), {EVENT.key: now().timestamp()})
-    services.watching.channels.schedule("tenant-1", now())
-    services.watching.channels.schedule("tenant-2", now() + timedelta(seconds=60))
+    services.redis.zadd(keys.due(), {f"event:{EVENT.key}": now().timestamp()})
+    services.watching.channels.schedule.add("tenant-1", now())
+    services.watching.channels.schedule.add("tenant-2", now() + timedelta(seconds=60))
     for _ in range(2):
         Dispatcher(services).dispatch_due()
     assert rung(*bells(services)) == [["NOW222"], ["NOW222"], [EVENT.key], ["tenant-1"]]
@@ -68,53 +69,66 @@ def test_a_killed_processs_work_is_handed_out_at_once(
     dead = f"{place}/{pid}/1/{rest}"
     services.redis.set(lock.key, dead)
     services.redis.hset(keys.locks_held(), lock.field, dead)
-    Dispatcher(services).dispatch_due()
+    Dispatcher(services).recover()
     assert (rung(*bells(services)), services.redis.exists(lock.key)) == (handed, 0)
 
 
 def test_what_nobody_can_read_is_dropped_and_named_once(services: Services):
     """A strange lock, member or event is dropped and named once, and the rest is handed out."""
     redis, due = services.redis, now()
-    lists = (keys.runs_due(), keys.cards_due(), keys.events_due(), watch_keys.watch_due())
+    strange = (b"\xff\xfe", b"run:\xff", "press:R1", "another:R1")
     redis.hset(keys.locks_held(), "run:NOBODY", "garbage")
     redis.hset(keys.locks_held(), b"\xff", "a/b/c/d")
-    for each in lists:
-        redis.zadd(each, {b"\xff\xfe": 0})
+    redis.zadd(keys.due(), dict.fromkeys(strange, 0))
     redis.set(keys.event("odd"), "no JSON")
-    redis.zadd(keys.events_due(), {"odd": 0})
+    redis.zadd(keys.due(), {"event:odd": 0})
     services.schedule.add("NOW222", due)
-    services.cards.schedule("NOW222", due)
-    services.watching.channels.schedule("tenant-1", due)
+    services.cards.schedule.add("NOW222", due)
+    services.watching.channels.schedule.add("tenant-1", due)
     with capture_logs() as logged:
         for _ in range(2):
             Dispatcher(services).dispatch_due()
+            Dispatcher(services).recover()
             services.events.process("odd", lambda _: None)
     assert rung(*bells(services)) == [["NOW222"], ["NOW222"], ["odd"], ["tenant-1"]]
     dropped = Counter(each["event"] for each in logged)
-    assert dropped["an unreadable entry is dropped"] == 2 + len(lists)
+    assert dropped["an unreadable entry is dropped"] == 2 + len(strange)
     assert dropped["an unreadable event is dropped"] == 1
-    assert (redis.exists(keys.locks_held()), redis.zcard(keys.events_due())) == (0, 0)
+    assert (redis.exists(keys.locks_held()), redis.zcard(keys.due())) == (0, 3)
 
 
-@pytest.mark.parametrize("broken", [keys.locks_held(), keys.runs_due(), keys.cards_due()])
-def test_one_kind_that_fails_does_not_hold_up_the_others(services: Services, broken: str):
-    """If one kind cannot be read, the others are handed out, and the round is not whole."""
+def test_the_next_round_is_when_more_is_due(services: Services):
+    """A round ends with the time until the next one: a second, or less if more is due before."""
+    dispatcher = Dispatcher(services)
+    assert dispatcher.dispatch_due() == PAUSE_S
+    for wait, name in ((60, "LATER2"), (0.4, "SOON22")):
+        services.schedule.add(name, now() + timedelta(seconds=wait))
+        left = dispatcher.dispatch_due()
+    assert 0 < left <= 0.4
+
+
+def test_two_dispatchers_share_what_is_due(services: Services, monkeypatch: pytest.MonkeyPatch):
+    """Work that two dispatchers read in the same moment is handed out by one of them."""
     services.schedule.add("NOW222", now())
-    services.watching.channels.schedule("tenant-1", now())
-    services.redis.delete(broken)
-    services.redis.set(broken, "another type")
-    with pytest.raises(ExceptionGroup, match="not handed out"):
+    read = services.redis.zrange
+
+    def read_at_the_same_time(*arguments: object, **options: object) -> object:
+        rows = read(*arguments, **options)
+        monkeypatch.undo()
         Dispatcher(services).dispatch_due()
-    runs = [] if broken == keys.runs_due() else ["NOW222"]
-    assert rung(services.runs, services.rounds) == [runs, ["tenant-1"]]
+        return rows
+
+    monkeypatch.setattr(services.redis, "zrange", read_at_the_same_time)
+    Dispatcher(services).dispatch_due()
+    assert rung(services.runs) == [["NOW222"]]
 
 
 def make_due(services: Services) -> None:
     """Make every event and every draw due, and remove the mark of a queued draw."""
-    for key in (keys.events_due(), keys.cards_due()):
-        for member in services.redis.zrange(key, 0, -1):
-            services.redis.zadd(key, {member: now().timestamp()})
-            services.redis.delete(keys.draw_queued(member.decode()))
+    for member in services.redis.zrange(keys.due(), 0, -1):
+        services.redis.zadd(keys.due(), {member: now().timestamp()})
+    for run_id in services.cards.schedule.all():
+        services.redis.delete(keys.draw_queued(run_id))
 
 
 def test_a_backlog_does_not_grow_by_itself(services: Services):

@@ -35,6 +35,7 @@ from jobs.runtime import Runtime, install
 from jobs.settings import Settings
 from jobs.steps import steps_of
 from jobs.storage.vault import Vault
+from tests.fixtures.queue_state import claimed
 
 ACCOUNT = Account("tenant-1", "oid-1", "admin@contoso.com")
 ORIGIN = Origin("room-1", message="m-1")
@@ -92,7 +93,7 @@ def found(name: str, state: State = State.OK, **more: object) -> Event:
 
 def due(store: RunStore, run: Run) -> float | None:
     """Return in how many seconds the run is due again, or None if it is not due."""
-    score = store.redis.zscore("runs:due", run.id)
+    score = store.redis.zscore("due", f"run:{run.id}")
     return None if score is None else float(score) - now().timestamp()
 
 
@@ -105,7 +106,7 @@ def test_a_run_that_is_gone_is_forgotten(runtime: Runtime, store: RunStore):
     """A job for a run that Redis has lost writes nothing and schedules nothing."""
     store.schedule.add("GONE22", now())
     advance.advance("GONE22")
-    assert (store.events("GONE22"), store.redis.zscore("runs:due", "GONE22")) == ((), None)
+    assert (store.events("GONE22"), store.redis.zscore("due", "run:GONE22")) == ((), None)
 
 
 def test_a_run_without_details_is_left_alone(runtime: Runtime, store: RunStore, opened: Run):
@@ -211,7 +212,7 @@ def test_what_happened_meanwhile_is_never_lost(runtime: Runtime, store: RunStore
     store.append(run.id, Event(Kind.ANSWERED, now(), data={"question": "q", "value": "yes"}))
     advance.finish_or_reschedule(runtime, run.id, run.version)
     assert (due(store, run) or 0) <= 0
-    assert store.schedule.claim_due() == (run.id,)
+    assert claimed(store.redis) == (run.id,)
 
 
 def test_a_mistake_of_ours_is_told_by_a_reference(

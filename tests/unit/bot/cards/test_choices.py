@@ -64,7 +64,7 @@ def buttons(card: DesiredCard) -> list[str]:
 
 def due(services: Services) -> set[str]:
     """Return the runs whose cards are to be drawn."""
-    return {raw.decode() for raw in services.redis.zrange(keys.cards_due(), 0, -1)}
+    return set(services.cards.schedule.all())
 
 
 def test_a_choice_stays_while_its_runs_are_open(anna: ChatContext, runs: tuple[Run, Run]):
@@ -85,13 +85,13 @@ def test_the_end_of_another_run_draws_the_owner_once(
     The card keeps the run that is open, and says how many open runs there are.
     """
     newer, older = runs
-    anna.services.redis.delete(keys.cards_due())
+    anna.services.redis.delete(keys.due())
     ends(older)
     assert due(anna.services) >= {newer.id}
     (card,) = shown(anna.services, newer)
     assert (buttons(card), card.final) == ([newer.id], False)
     assert text("notice.cancel_left_title.one") in "\n".join(cardtext.lines(card.card.content))
-    anna.services.redis.delete(keys.cards_due())
+    anna.services.redis.delete(keys.due())
     choices.draw_at_end(anna.services, anna.services.store.load(older.id))
     assert due(anna.services) == set()
 

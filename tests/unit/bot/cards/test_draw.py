@@ -6,7 +6,6 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -47,7 +46,7 @@ def in_a_thread(run: Run) -> threading.Thread:
 
 def due_in(services: Services, run: Run) -> float:
     """Return the seconds until the run is drawn again."""
-    return float(services.redis.zscore(keys.cards_due(), run.id) or 0) - now().timestamp()
+    return float(services.redis.zscore(keys.due(), f"draw:{run.id}") or 0) - now().timestamp()
 
 
 @pytest.mark.slow
@@ -124,7 +123,7 @@ def test_when_webex_takes_messages_again_the_newest_state_is_shown(
     draw.draw(run.id)
     services.redis.delete("webex:wait:all", "webex:wait:room-1")
     draw.draw(run.id)
-    assert (len(said()), services.redis.zscore(keys.cards_due(), run.id)) == (2, None)
+    assert (len(said()), services.redis.zscore(keys.due(), f"draw:{run.id}")) == (2, None)
 
 
 @pytest.mark.usefixtures("short")
@@ -205,25 +204,8 @@ def test_an_edit_that_is_not_taken_is_in_the_log(
     assert lines == [(run.id, "ROUTER_7F1D")]
 
 
-def test_news_that_came_while_drawing_is_not_forgotten(
-    services: Services, begin: Callable[..., Run]
-):
-    """News that comes during a draw stays on the list of draws.
-
-    Only the news from before the draw is taken off.
-    """
-    run = begin()
-    services.cards.request(run.id)
-    due = services.cards.due(run.id)
-    services.cards.schedule(run.id, now() + timedelta(seconds=1))
-    services.cards.settle(run.id, due)
-    assert services.cards.due(run.id) > 0
-    services.cards.settle(run.id, services.cards.due(run.id))
-    assert services.cards.due(run.id) == 0
-
-
 def test_a_run_that_is_gone_has_no_cards(services: Services, said: Said):
     """A run that is gone with the data of Redis shows no card, and no draw of it is due."""
     services.cards.request("GONE22")
     draw.draw("GONE22")
-    assert (said(), services.cards.due("GONE22")) == ([], 0)
+    assert (said(), services.cards.schedule.due("GONE22")) == ([], 0)

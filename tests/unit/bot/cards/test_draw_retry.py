@@ -33,7 +33,7 @@ def run(begin: Callable[..., Run], services: Services, hurried: Webex) -> Run:
 
 def due_in(services: Services, run: Run) -> float:
     """Return the seconds until the run is drawn again."""
-    return services.cards.due(run.id) - now().timestamp()
+    return services.cards.schedule.due(run.id) - now().timestamp()
 
 
 def other(services: Services, run: Run, room: str = "room-1") -> Run:

@@ -79,7 +79,7 @@ def test_one_card_is_posted_and_then_edited(look: Look, said: Said, services: Se
     card = look(BROKEN)
     look(BROKEN)
     assert said() == [("POST", f"{MAILBOX} is broken. {text('cause.not_forwarded')}")]
-    assert services.cards.due(card) > now().timestamp()
+    assert services.cards.schedule.due(card) > now().timestamp()
     look(GOOD)
     methods = [method for method, words in said()[1:] if "works again" in words]
     assert sorted(methods) == ["POST", "PUT"]

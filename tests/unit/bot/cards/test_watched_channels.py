@@ -87,7 +87,7 @@ def test_the_card_says_that_it_is_watched_and_ends_it(
     assert "'do': 'watch', 'channel'" in card
     assert "watched" not in card or "every 15 minutes" not in card
     actions()["watch"](anna, {"channel": MAILBOX})
-    assert anna.services.cards.due(run.id) > 0
+    assert anna.services.cards.schedule.due(run.id) > 0
     pass_time(3)
     show(anna, run)
     method, card = posts(webex_script)[-1]

@@ -19,6 +19,7 @@ from jobs.access import app_access
 from jobs.access.app_access import AppAccess
 from jobs.clock import now
 from jobs.watch.model import LookOutcome, Sight, WatchedChannel
+from tests.fixtures.queue_state import claimed
 from tests.unit.bot.commands.typed_commands import MAILBOX, Said, cards, pressed, proven, type_
 
 
@@ -63,7 +64,7 @@ def test_a_channel_is_watched_from_now_on(
         "anna@example.test",
         (),
     )
-    assert connected.services.watching.channels.claim_due() == (known.group,)
+    assert claimed(connected.services.redis) == (known.group,)
     assert f"{MAILBOX} is watched every" in said()[0][1]
 
 
@@ -137,7 +138,7 @@ def test_the_end_of_a_watch_ends_its_incident(connected: ChatContext, said: Said
     type_(connected, "watch", f"{MAILBOX} off")
     assert connected.services.watching.channels.all() == ()
     assert connected.services.watching.incidents.open_incidents() == ()
-    assert connected.services.cards.due(incident) > 0
+    assert connected.services.cards.schedule.due(incident) > 0
     type_(connected, "watch", f"{MAILBOX} off")
     assert text("watch.ended", mailbox=MAILBOX) in said()[1][1]
     assert text("watch.not_watched", mailbox=MAILBOX) in said()[2][1]

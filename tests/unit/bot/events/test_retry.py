@@ -62,7 +62,7 @@ def test_the_same_event_comes_again_when_webex_says(
     again = kept(redis, arrived).not_before
     assert again is not None
     assert 40 <= (again - kept(redis, arrived).arrived).total_seconds() < 45
-    assert (redis.zscore(keys.events_due(), arrived.key), busy.events.add(arrived)) == (
+    assert (redis.zscore(keys.due(), f"event:{arrived.key}"), busy.events.add(arrived)) == (
         pytest.approx(again.timestamp(), abs=0.1),
         False,
     )
@@ -287,4 +287,4 @@ def test_an_event_without_a_time_has_that_of_its_arrival(
     old = replace(kept(redis, arrived), arrived=now() - timedelta(minutes=11))
     redis.set(keys.event(arrived.key), codec.dump(old))
     work(redis)
-    assert (redis.get(keys.event(arrived.key)), redis.zcard(keys.events_due())) == (b"", 0)
+    assert (redis.get(keys.event(arrived.key)), redis.zcard(keys.due())) == (b"", 0)

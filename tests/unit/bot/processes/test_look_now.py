@@ -13,7 +13,6 @@ import pytest
 from bot.processes import look_now
 from bot.services import Services
 from jobs.clock import now
-from jobs.storage import watch_keys
 from jobs.watch.model import LookOutcome
 from tests.unit.bot.watched import BROKEN, GOOD, MAILBOX, look, watch
 
@@ -47,12 +46,12 @@ def test_a_look_is_made_now(services: Services):
     """
     watched = watch(services)
     look(services, watched, GOOD, now() - timedelta(minutes=1))
-    services.watching.channels.schedule(watched.group, now() + timedelta(minutes=14))
+    services.watching.channels.schedule.add(watched.group, now() + timedelta(minutes=14))
     said: list[str] = []
     with worker(services, GOOD) as made:
         assert look_now.main(services.store, "", said.append) == 0
     assert (made, said) == ([GOOD], [f"{MAILBOX}: healthy"])
-    assert services.redis.zscore(watch_keys.watch_due(), watched.group) <= now().timestamp()
+    assert services.watching.channels.schedule.due(watched.group) <= now().timestamp()
 
 
 @pytest.mark.parametrize(

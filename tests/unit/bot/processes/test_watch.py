@@ -17,6 +17,7 @@ from jobs.runs.run import Event, Kind, Run
 from jobs.storage import codec, keys
 from jobs.storage.locks import LockKind, LockName, renewed_lock
 from jobs.watch.model import ChannelState, LookOutcome, Sight, WatchedChannel
+from tests.fixtures.queue_state import claimed
 
 MAILBOX = "support@example.test"
 
@@ -58,7 +59,7 @@ def test_a_round_says_when_the_group_is_due_again(services: Services, watched: W
     state = services.watching.incidents.state(MAILBOX)
     assert state.last is not None
     assert (state.last.sight, state.last.calls) == (Sight.HEALTHY, 4)
-    due = services.watching.channels.groups_due()[watched.group]
+    due = services.watching.channels.schedule.all()[watched.group]
     assert state.next_look is not None
     assert abs(due - state.next_look) < timedelta(seconds=1)
 
@@ -80,7 +81,7 @@ def test_other_groups_that_are_due_are_looked_at_in_the_same_job(
     assert later is not None
     services.watching.incidents.record(later, LookOutcome(Sight.HEALTHY), now())
     before = services.watching.incidents.state("later@example.test")
-    assert services.watching.channels.claim_due()
+    assert claimed(services.redis)
     watch.look(watched.group)
     looked = [
         services.watching.incidents.state(each).looked for each in (MAILBOX, "sales@example.test")
@@ -115,8 +116,8 @@ def test_an_undone_channel_is_watched_no_more(services: Services, watched: Watch
     watch.look(watched.group)
     assert services.watching.channels.all() == ()
     assert services.watching.incidents.open_incidents() == ()
-    assert services.cards.due(incident.id) > 0
-    assert services.watching.channels.groups_due() == {}
+    assert services.cards.schedule.due(incident.id) > 0
+    assert services.watching.channels.schedule.all() == {}
 
 
 @pytest.mark.usefixtures("answer")
@@ -134,4 +135,4 @@ def test_a_channel_is_taken_as_its_last_run_has_left_it(
     known = services.watching.channels.load(MAILBOX)
     assert known is not None
     assert known.channel == watched.channel
-    assert watched.group in services.watching.channels.groups_due()
+    assert watched.group in services.watching.channels.schedule.all()

@@ -16,8 +16,8 @@ from bot.queue import Doorbell
 from bot.queue.events import PAUSES_S, EventQueue, PendingEvent, WebhookEvent
 from bot.services import Services
 from jobs.clock import now
-from jobs.runs.schedule import LEASE_S
 from jobs.storage import codec, keys
+from jobs.storage.due_queue import LEASE_S
 
 EVENT = WebhookEvent("messages", "m1", "anna", "room-1")
 
@@ -49,7 +49,7 @@ def failing(_: PendingEvent) -> None:
 
 def due_in(redis: Redis) -> float:
     """Return the seconds until the event is handed out."""
-    return float(redis.zscore(keys.events_due(), EVENT.key) or 0) - now().timestamp()
+    return float(redis.zscore(keys.due(), f"event:{EVENT.key}") or 0) - now().timestamp()
 
 
 def kept(redis: Redis) -> PendingEvent | None:
@@ -73,7 +73,7 @@ def test_an_event_is_handled_once(events: EventQueue, redis: Redis):
     handled = Handled()
     for _ in range(2):
         events.process(EVENT.key, handled)
-    assert ([each.event for each in handled.seen], kept(redis), redis.zcard(keys.events_due())) == (
+    assert ([each.event for each in handled.seen], kept(redis), redis.zcard(keys.due())) == (
         [EVENT],
         None,
         0,
@@ -118,7 +118,7 @@ def test_a_mistake_is_tried_again_and_ends(events: EventQueue, redis: Redis):
             put_forward(redis)
         with pytest.raises(ZeroDivisionError):
             events.process(EVENT.key, failing)
-    assert (waits, kept(redis), redis.zcard(keys.events_due())) == ([*PAUSES_S], None, 0)
+    assert (waits, kept(redis), redis.zcard(keys.due())) == ([*PAUSES_S], None, 0)
     assert [
         (line["tries"], line["id"]) for line in logged if line["event"].startswith("event given up")
     ] == [(4, "m1")]
@@ -131,7 +131,7 @@ def test_an_event_that_kills_its_workers_ends(events: EventQueue, redis: Redis):
     redis.set(keys.event(EVENT.key), codec.dump(replace(pending, begun=4)))
     handled = Handled()
     events.process(EVENT.key, handled)
-    assert (handled.seen, kept(redis), redis.zcard(keys.events_due())) == ([], None, 0)
+    assert (handled.seen, kept(redis), redis.zcard(keys.due())) == ([], None, 0)
 
 
 @pytest.mark.parametrize(("begun", "pause"), [(0, 0), (1, 0), (2, 5), (3, 30)])
@@ -207,7 +207,7 @@ def test_a_doorbell_that_nobody_hears_is_rung_again(
     events.bell.queue.empty()
     Dispatcher(services).dispatch_due()
     assert (events.bell.queue.jobs, 1 < due_in(redis) <= 2) == ([], True)
-    redis.zincrby(keys.events_due(), -2, EVENT.key)
+    redis.zincrby(keys.due(), -2, f"event:{EVENT.key}")
     for _ in range(2):
         Dispatcher(services).dispatch_due()
     assert [job.args for job in events.bell.queue.get_jobs()] == [[EVENT.key]]

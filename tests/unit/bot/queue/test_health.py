@@ -66,7 +66,7 @@ def test_a_dispatcher_that_hangs(redis: Redis, monkeypatch: pytest.MonkeyPatch):
     assert not health.look(redis).is_ready
     here = socket.gethostname()
     monkeypatch.setattr(socket, "gethostname", lambda: "another-host")
-    health.beat(redis, health.DISPATCH, 0.5)
+    health.beat(redis, {health.DISPATCH: 1.0})
     assert (health.not_handed_out(redis), health.not_handed_out(redis, here)) == ("", said)
 
 
@@ -74,7 +74,7 @@ def test_an_event_that_nobody_can_read(redis: Redis):
     """An event that this bot did not write does not count, and does not hide the others."""
     alive(redis)
     wait(redis, 5)
-    redis.zadd("events:due", {"odd": 0})
+    redis.zadd("due", {"event:odd": 0})
     redis.set("event:odd", b"\xffno JSON")
     assert (health.waiting_events(redis).count, health.look(redis).is_ready) == (1, True)
 
@@ -91,15 +91,15 @@ def test_an_event_that_waits_for_webex_is_not_late(redis: Redis):
 
 @pytest.mark.parametrize("odd", ["no JSON", "[]", '{"event": 7}', b"\xff"])
 def test_what_is_no_event(redis: Redis, odd: str | bytes):
-    """What is no event does not count as one, and goes from the due list at its turn."""
+    """What is no event does not count as one, and goes from the queue of what is due at its turn."""
     alive(redis)
     queue = wait(redis, 5)
     key = "0" * 40
     redis.set(keys.event(key), odd)
-    redis.zadd(keys.events_due(), {key: 1})
+    redis.zadd(keys.due(), {f"event:{key}": 1})
     assert (health.look(redis).is_ready, health.waiting_events(redis).count) == (True, 1)
     queue.process(key, lambda _: None)
-    assert redis.zscore(keys.events_due(), key) is None
+    assert redis.zscore(keys.due(), f"event:{key}") is None
 
 
 def test_data_of_a_newer_version(redis: Redis):

@@ -163,7 +163,7 @@ def test_refused_webhooks(redis: Redis):
 def test_timers_that_are_late(redis: Redis, monkeypatch: pytest.MonkeyPatch):
     """The report is wrong if nothing is handed out, and doubtful if another timer is late."""
     alive(redis)
-    health.beat(redis, "remind", 60)
+    health.beat(redis, {"remind": 60})
     at = now()
     monkeypatch.setattr(health, "now", lambda: at + timedelta(hours=1))
     alive(redis)

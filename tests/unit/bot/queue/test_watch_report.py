@@ -24,8 +24,8 @@ MINUTES = timedelta(minutes=1)
 def settle(services: Services) -> None:
     """Make the next round due later, as the end of a round does."""
     channels = services.watching.channels
-    for group in channels.groups_due():
-        channels.schedule(group, now() + 10 * MINUTES)
+    for group in channels.schedule.all():
+        channels.schedule.add(group, now() + 10 * MINUTES)
 
 
 def test_nothing_is_watched(services: Services):
@@ -60,7 +60,7 @@ def test_a_round_that_waits_for_a_worker_is_wrong(services: Services):
     The report says for how long the round has waited, and which process to start.
     """
     watched = watch(services)
-    services.watching.channels.schedule(watched.group, now() - 12 * MINUTES)
+    services.watching.channels.schedule.add(watched.group, now() - 12 * MINUTES)
     wrong = on_watch(services.store).wrong
     assert "has waited for 12 minutes for its round" in wrong
     assert "worker`" in wrong

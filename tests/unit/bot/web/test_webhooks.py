@@ -230,7 +230,7 @@ def test_an_event_is_remembered_after_it_was_handled(app: Flask, redis: Redis):
     assert (
         redis.get(keys.event(key)),
         redis.ttl(keys.event(key)) > 3000,
-        redis.zcard(keys.events_due()),
+        redis.zcard(keys.due()),
     ) == (b"", True, 0)
 
 
@@ -241,7 +241,7 @@ def test_an_event_is_due_where_the_doorbell_was_not_heard(app: Flask, redis: Red
     """
     deliver(app, envelope())
     make_queue(redis).empty()
-    (row,) = redis.zrange(keys.events_due(), 0, -1, withscores=True)
+    (row,) = redis.zrange(keys.due(), 0, -1, withscores=True)
     assert 1 < row[1] - now().timestamp() <= RUNG_S
 
 

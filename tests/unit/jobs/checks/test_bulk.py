@@ -71,7 +71,7 @@ async def test_every_channel_gets_its_verdict(runtime: Runtime, store: RunStore,
     assert [
         (each.channel.mailbox, each.kind, each.checked is not None) for each in checks if each
     ] == [(box, "check", True) for box in BOXES]
-    assert {raw.decode() for raw in store.redis.zrange("runs:due", 0, -1)} == {begun.id}
+    assert set(store.schedule.all()) == {begun.id}
     assert all(each is None or each.findings["smtp_server"].state is State.WRONG for each in checks)
 
 
@@ -164,5 +164,5 @@ def test_a_draft_is_nowhere_before_it_is_kept(store: RunStore, asker: Person):
     assert (
         store.load(kept.id),
         store.last_check("a@contoso.com"),
-        store.redis.zscore("runs:due", kept.id),
+        store.redis.zscore("due", f"run:{kept.id}"),
     ) == (kept, kept, None)

@@ -153,7 +153,7 @@ def test_a_kept_channel_is_one_of_its_space(checked: Run, store: RunStore):
     record = store.channels.record(MAILBOX)
     assert record is not None
     assert (record.run, record.channel.tenant_id) == (checked.id, "tenant-1")
-    assert (store.channels.of_space("room-1"), store.channels.last_check(MAILBOX)) == (
+    assert (store.channels.of_space("room-1"), store.channels.last_checks([MAILBOX])[0]) == (
         (MAILBOX,),
         checked.id,
     )

@@ -149,6 +149,6 @@ def test_the_run_is_due_at_once(
     advance.advance(run.id)
     with store.lease(run.id) as lease:
         assert (
-            float(store.redis.zscore("runs:due", run.id) or 0) <= now().timestamp(),
+            float(store.redis.zscore("due", f"run:{run.id}") or 0) <= now().timestamp(),
             lease is not None,
         ) == (True, True)  # type: ignore[arg-type]  # redis-py's two answers

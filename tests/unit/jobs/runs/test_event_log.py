@@ -19,6 +19,7 @@ from jobs.runs.origin import Brief, Origin
 from jobs.runs.run import Event, ForeignRunError, Kind, Run, RunEndedError, opening
 from jobs.runs.run_store import RunStore
 from jobs.storage import codec, keys
+from tests.fixtures.queue_state import claimed
 
 KEY = Fernet.generate_key().decode()
 MAILBOX = "support@contoso.com"
@@ -192,7 +193,7 @@ def test_a_stopped_run_is_recorded_once_and_frees_its_mailbox(store: RunStore, r
         store.schedule.add(run.id, now())
         trust.stop(store, run.id, 4, MAILBOX)
     told = [line for line in store.audit.entries() if b'"foreign_event"' in line]
-    assert (len(told), store.schedule.claim_due(), store.channels.holder(MAILBOX)) == (1, (), "")
+    assert (len(told), claimed(store.redis), store.channels.holder(MAILBOX)) == (1, (), "")
     assert (MAILBOX.encode() in told[0], store.audit.verify().broken_at) == (True, 0)
 
 
@@ -204,7 +205,7 @@ def test_a_stopped_run_holds_no_mailbox(store: RunStore, run: Run, place: str):
     else:
         store.redis.lset(keys.run_events(run.id), 0, codec.dump(APPROVED).decode())
     again = store.open(CHANNEL, ASKER, Origin("room-1", message="m3"))
-    assert (store.channels.running(MAILBOX), run.id in store.schedule.claim_due()) == (
+    assert (store.channels.running(MAILBOX), run.id in claimed(store.redis)) == (
         again.id,
         True,
     )

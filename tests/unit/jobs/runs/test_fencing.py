@@ -16,8 +16,8 @@ from jobs.model import Channel, Finding, Person, State
 from jobs.runs.origin import Origin
 from jobs.runs.run import Event, Kind, LeaseLostError, Run, RunEndedError
 from jobs.runs.run_store import RunStore
-from jobs.runs.schedule import LEASE_S
 from jobs.storage import locks
+from jobs.storage.due_queue import LEASE_S
 from jobs.storage.locks import RenewedLock
 
 MAILBOX = "support@contoso.com"

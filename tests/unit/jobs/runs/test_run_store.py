@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from datetime import timedelta
 
 import pytest
 
@@ -15,7 +14,8 @@ from jobs.runs.origin import Origin
 from jobs.runs.reference import LETTERS, new_id
 from jobs.runs.run import Event, Kind, RecordedChange, Run, RunGoneError
 from jobs.runs.run_store import RunStore
-from jobs.runs.schedule import LEASE_S
+from jobs.storage.due_queue import LEASE_S
+from tests.fixtures.queue_state import claimed
 
 MAILBOX = "support@contoso.com"
 ORIGIN = Origin("room-1", message="message-1")
@@ -109,7 +109,7 @@ def test_a_finished_setup_is_a_record(store: RunStore, opened: Run, asker: Perso
         (),
         (MAILBOX,),
     )
-    assert store.schedule.claim_due() == ()
+    assert claimed(store.redis) == ()
 
 
 @pytest.mark.parametrize("kind", [Kind.CANCELLED, Kind.FAILED])
@@ -119,37 +119,17 @@ def test_another_end_is_no_record(store: RunStore, opened: Run, kind: Kind):
     assert (store.channels.record(MAILBOX), store.channels.of_space("room-1")) == (None, ())
 
 
-def test_what_is_due_stays_until_it_is_done(store: RunStore):
-    """A due run is handed out once, and again later in case its worker died."""
-    store.schedule.add("A", now())
-    store.schedule.add("B", now() + timedelta(minutes=1))
-    assert (store.schedule.claim_due(), store.schedule.claim_due()) == (("A",), ())
-    assert 10 < (store.redis.zscore("runs:due", "A") or 0) - now().timestamp() <= LEASE_S + 1
-
-
-def test_a_clock_that_is_set_back_puts_nothing_off(store: RunStore):
-    """A clock set back by an hour delays no run longer than the longest pause."""
-    store.schedule.add("A", now() + timedelta(hours=1, seconds=5))
-    store.schedule.add("B", now() + timedelta(hours=1))
-    assert (store.schedule.claim_due(), store.schedule.claim_due()) == (("A",), ())
-
-
 def test_a_run_that_changed_is_due_by_itself(store: RunStore, opened: Run):
     """A run with a new event becomes due by itself.
 
     So it continues even if its process dies before queuing it.
     """
-    assert 10 < (store.redis.zscore("runs:due", opened.id) or 0) - now().timestamp() <= LEASE_S + 1
+    assert (
+        10 < (store.redis.zscore("due", f"run:{opened.id}") or 0) - now().timestamp() <= LEASE_S + 1
+    )
     store.schedule.add(opened.id, now())
     store.append(opened.id, Event(Kind.RESUMED, now()))
-    assert store.schedule.claim_due() == (opened.id,)
-
-
-def test_due_can_be_forgotten(store: RunStore):
-    """A run that is removed from the schedule, as one that waits for a person, is due no more."""
-    store.schedule.add("A", now())
-    store.schedule.remove("A")
-    assert store.schedule.claim_due() == ()
+    assert claimed(store.redis) == (opened.id,)
 
 
 def test_one_worker_at_a_time(store: RunStore, opened: Run):
@@ -168,7 +148,7 @@ def test_renewing_puts_the_run_on_the_due_list(store: RunStore, opened: Run):
     with store.lease(opened.id) as lease:
         assert lease is not None
         assert lease.renew()
-    due = float(store.redis.zscore("runs:due", opened.id) or 0) - now().timestamp()
+    due = float(store.redis.zscore("due", f"run:{opened.id}") or 0) - now().timestamp()
     assert LEASE_S < due <= LEASE_S + 1
 
 

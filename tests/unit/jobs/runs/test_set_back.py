@@ -20,6 +20,7 @@ from jobs.runs.run_store import RunStore
 from jobs.runtime import Runtime, install
 from jobs.settings import Settings
 from jobs.storage import keys
+from tests.fixtures.queue_state import claimed
 
 KEYS = ("a-key",)
 LATER_S = SETTLES.total_seconds() + 1
@@ -46,7 +47,7 @@ def test_a_run_that_was_set_back_is_stopped(
     store.redis.rpush(keys.run_events(run.id), *copy)
     advance.advance(run.id)
     stopped = store.load(run.id)
-    assert (stopped.ended, store.schedule.claim_due()) == (Kind.FAILED, ())
+    assert (stopped.ended, claimed(store.redis)) == (Kind.FAILED, ())
     assert next_action(stopped).words == Text("turn_words.run_set_back", {"event": "4"})
     assert runtime.listener.runs == [run.id]  # type: ignore[attr-defined]  # the tests' own
 

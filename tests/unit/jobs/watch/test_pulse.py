@@ -102,7 +102,7 @@ def test_a_late_watch_is_told_with_the_reason(url: str, asked: Asked, watching: 
     ((method, path, reason),) = asked
     assert (method, path) == ("POST", "/ping/fail")
     assert "a group of channels has waited for 3" in reason
-    watching.channels.postpone("t")
+    watching.channels.schedule.extend("t")
     assert pulse.lateness(watching, now()) <= timedelta(0)
 
 

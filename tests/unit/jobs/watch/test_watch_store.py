@@ -8,12 +8,12 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from redis import Redis
 
-from jobs.clock import now
 from jobs.model import Channel, Person
 from jobs.storage import watch_keys
 from jobs.storage.mac import Authenticator
 from jobs.watch.model import ChannelState, WatchedChannel
 from jobs.watch.watch_store import WatchStore, due_now, next_due
+from tests.fixtures.queue_state import claimed
 
 AT = datetime(2026, 11, 27, 3, 0, tzinfo=UTC)
 
@@ -68,36 +68,14 @@ def test_a_record_that_this_bot_did_not_write_is_not_believed(store: WatchStore)
     assert store.all() == ()
 
 
-def test_a_group_is_handed_out_until_its_worker_settles_it(store: WatchStore):
-    """A group is handed out to one worker, which sets its next time after the round.
-
-    If a channel was added in the meantime, the group stays due.
-    """
+def test_a_group_with_a_new_channel_is_due(store: WatchStore):
+    """A channel that is added makes its group due, also during a round of the group."""
     store.save(watched("a@contoso.com"))
-    assert (store.claim_due(), store.claim_due()) == (("tenant-1",), ())
-    due = store.due("tenant-1")
-    later = now() + timedelta(minutes=15)
-    store.settle("tenant-1", due, later)
-    assert store.due("tenant-1") == pytest.approx(later.timestamp())
+    assert claimed(store.redis) == ("tenant-1",)
+    due = store.schedule.due("tenant-1")
     store.save(watched("b@contoso.com"))
-    assert store.claim_due() == ("tenant-1",)
-    due = store.due("tenant-1")
-    store.save(watched("c@contoso.com"))
-    store.settle("tenant-1", due, later)
-    assert store.claim_due() == ("tenant-1",)
-    store.settle("tenant-1", store.due("tenant-1"), None)
-    assert store.groups_due() == {}
-
-
-def test_no_group_is_put_off_beyond_the_longest_pause(store: WatchStore):
-    """A group is put off by an hour at most.
-
-    A later time would look like a time that was written before the clock was set back.
-    """
-    store.save(watched("a@contoso.com"))
-    store.settle("tenant-1", store.due("tenant-1"), now() + timedelta(days=1))
-    assert store.groups_due()["tenant-1"] - now() <= timedelta(hours=1)
-    assert store.claim_due() == ()
+    store.schedule.settle("tenant-1", due)
+    assert claimed(store.redis) == ("tenant-1",)
 
 
 def test_a_paused_channel_is_not_due():

@@ -71,12 +71,12 @@ def test_the_end_of_a_fix_draws_the_check_again(services: Services, begin: Begin
     check = checked(services, setup, OFF)
     outdated.remember(services, check)
     done = fix(services, check)
-    services.redis.delete(keys.cards_due())
+    services.redis.delete(keys.due())
     outdated.draw_again(services, done)
-    assert services.cards.due(check.id) > 0
-    services.redis.delete(keys.cards_due())
+    assert services.cards.schedule.due(check.id) > 0
+    services.redis.delete(keys.due())
     outdated.draw_again(services, done)
-    assert services.cards.due(check.id) == 0
+    assert services.cards.schedule.due(check.id) == 0
 
 
 def test_a_check_that_could_not_see_is_not_calm(services: Services, begin: Begin):

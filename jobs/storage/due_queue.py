@@ -1,0 +1,143 @@
+"""Queue in Redis of everything that is due: work of four kinds, by the time it is handed out.
+
+The runs, the draws of their cards, the events and the rounds of the watch share one sorted set. A
+member has the name of the lock of its work. It stays until it is done, because its worker may die.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import structlog
+from redis import Redis
+from redis.client import Pipeline
+
+from jobs.clock import now
+from jobs.storage import codec, keys
+from jobs.storage.locks import LockKind, LockName
+
+log = structlog.get_logger(__name__)
+KINDS = frozenset({LockKind.RUN, LockKind.DRAW, LockKind.EVENT, LockKind.WATCH})
+LEASE_S = 12
+"""Seconds that a worker keeps a run or an event without renewing its lock."""
+AGAIN_S = LEASE_S + 1
+"""Seconds after which work that was handed out, and did not end, is handed out again."""
+LONGEST_PAUSE_S = 3600
+"""Longest time for which anything is postponed, in seconds."""
+MOST = 100
+"""Number of members that are read and handed out at a time."""
+MOVE = """
+if tonumber(redis.call('zscore', KEYS[1], ARGV[1])) ~= tonumber(ARGV[2]) then
+  return 0
+end
+if ARGV[3] == '' then
+  return redis.call('zrem', KEYS[1], ARGV[1])
+end
+redis.call('zadd', KEYS[1], ARGV[3], ARGV[1])
+return 1
+"""
+"""Redis script that gives a member another time, or takes it off the queue if there is none.
+
+It returns 0 and does nothing if the member's time has changed meanwhile.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class DueQueue:
+    """Work of one kind in the queue; a member is the id of a run or event, or a group's name."""
+
+    redis: Redis
+    kind: LockKind
+
+    def add(
+        self, member: str, when: datetime, pipe: Pipeline | None = None, *, sooner: bool = False
+    ) -> None:
+        """Have the member handed out at the time ``when``; with ``sooner`` only if that is sooner."""
+        to = self.redis if pipe is None else pipe
+        to.zadd(keys.due(), {self.field(member): when.timestamp()}, lt=sooner)
+
+    def remove(self, member: str, pipe: Pipeline | None = None) -> None:
+        """Take the member off the queue."""
+        (self.redis if pipe is None else pipe).zrem(keys.due(), self.field(member))
+
+    def due(self, member: str) -> float:
+        """Return when the member is due, in seconds since the epoch; 0 if it is not in the queue."""
+        return float(self.redis.zscore(keys.due(), self.field(member)) or 0)
+
+    def settle(self, member: str, due: float, when: datetime | None = None) -> None:
+        """Have the member handed out next at ``when``, or take it off the queue if that is None.
+
+        Nothing is done if its time has changed since it was due at ``due``, because there is news.
+        """
+        latest = now() + timedelta(seconds=LONGEST_PAUSE_S)
+        moment = "" if when is None else repr(min(when, latest).timestamp())
+        self.redis.eval(MOVE, 1, keys.due(), self.field(member), repr(due), moment)
+
+    def extend(self, member: str, seconds: float = AGAIN_S) -> None:
+        """Put a member of the queue off by so many seconds."""
+        moment = now() + timedelta(seconds=seconds)
+        self.redis.zadd(keys.due(), {self.field(member): moment.timestamp()}, xx=True)
+
+    def all(self) -> dict[str, datetime]:
+        """Return when each member of this kind is due, beginning with the first."""
+        rows: Any = self.redis.zrange(keys.due(), 0, -1, withscores=True)
+        head = f"{self.kind}:".encode()
+        return {
+            codec.as_text(raw.removeprefix(head)): datetime.fromtimestamp(score, UTC)
+            for raw, score in rows
+            if raw.startswith(head)
+        }
+
+    def field(self, member: str) -> str:
+        """Return the name of a member among all kinds of work."""
+        return LockName(self.kind, member).field
+
+
+def after_lease() -> datetime:
+    """Return when work becomes due if its worker is not heard of again."""
+    return now() + timedelta(seconds=AGAIN_S)
+
+
+def claim(redis: Redis) -> tuple[list[LockName], float | None]:
+    """Return the work that is due, each put off by :data:`AGAIN_S`, and when more is due.
+
+    That is a number of seconds, or None if nothing else is in the queue. Work that another
+    dispatcher takes in the same moment is left to it. A member that no version of the bot has
+    written is dropped, because nobody could settle it.
+    """
+    rows: Any = redis.zrange(keys.due(), 0, MOST - 1, withscores=True)
+    at = now().timestamp()
+    due = [(raw, score) for raw, score in rows if score <= at]
+    more_s = rows[len(due)][1] - at if len(due) < len(rows) else 0.0 if len(rows) == MOST else None
+    if not due:
+        return [], more_s
+    names = [_name(raw) for raw, _ in due]
+    with redis.pipeline(transaction=False) as pipe:
+        for name, (raw, score) in zip(names, due, strict=True):
+            pipe.eval(MOVE, 1, keys.due(), raw, repr(score), repr(at + AGAIN_S) if name else "")
+        moved = pipe.execute()
+    return [name for name, ours in zip(names, moved, strict=True) if name and ours], more_s
+
+
+def recall(redis: Redis) -> None:
+    """Have everything handed out that is due after the longest pause.
+
+    Its time was written before the clock was set back.
+    """
+    at = now().timestamp()
+    beyond: Any = redis.zrangebyscore(
+        keys.due(), at + LONGEST_PAUSE_S + 1, "+inf", start=0, num=MOST
+    )
+    if beyond:
+        redis.zadd(keys.due(), dict.fromkeys(beyond, at), xx=True)
+
+
+def _name(raw: bytes) -> LockName | None:
+    text = codec.as_text(raw)
+    name = LockName.from_field(text) if text.encode() == raw else None
+    if name is None or name.kind not in KINDS:
+        log.warning("an unreadable entry is dropped", key=keys.due(), entry=repr(raw))
+        return None
+    return name

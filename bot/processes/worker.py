@@ -161,8 +161,6 @@ def work(
     burst: bool = False,
 ) -> int:
     """Run one RQ worker until SIGTERM, or with ``burst`` until its queues are empty."""
-    if CARDS in queues and RUNS not in queues:
-        _preload_dates()
     redis = wait_for_redis(redis_url)
     with suppress(RedisError):  # a timer does it, too
         recover()
@@ -278,6 +276,10 @@ def preload() -> None:
     platform.python_implementation()  # the SDK names it in each session, and Python looks for it once
     anyio.run(anyio.sleep, 0)
     patterns()
+    for language in locale.languages():  # Babel reads its data, 6 MiB, at first use
+        with locale.drawn_for(Locale(language)):
+            times.day_clock(now())
+            times.lasted(timedelta())
     for kind in (Event, Record, PendingEvent, PostedCard, PageToken, WebexPerson):
         msgspec.json.Decoder(kind)
     gc.collect()
@@ -295,15 +297,3 @@ def _fill_registries() -> None:
         registry()
     for language in locale.languages():
         texts.keys(language)
-
-
-def _preload_dates() -> None:
-    """Have Babel read its data of every language, so that no draw of a card takes 20 ms for it.
-
-    The data takes 6 MiB, so only the worker that draws most of the cards keeps it.
-    """
-    for language in locale.languages():
-        with locale.drawn_for(Locale(language)):
-            times.day_clock(now())
-            times.lasted(timedelta())
-    gc.freeze()

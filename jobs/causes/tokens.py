@@ -60,8 +60,9 @@ class EntraToken:
 
     @property
     def explained(self) -> bool:
-        """Return whether words follow the number."""
-        return any(sign.isalpha() for sign in self.sentence[:_BEGINNING])
+        """Return whether words follow the number. After a closing quote they are other words."""
+        closed = self.sentence[:1] in {'"', "'"} and self.sentence[1:2] != ":"
+        return not closed and any(sign.isalpha() for sign in self.sentence[:_BEGINNING])
 
 
 @dataclass(frozen=True, slots=True)

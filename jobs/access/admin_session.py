@@ -25,10 +25,7 @@ from jobs.runtime import Runtime
 from jobs.storage.vault import Sealed
 
 SESSION_S = 26 * 3600
-"""Longest lifetime of a sign-in, in seconds, however often its tokens are renewed.
-
-Verification step M5 may need 24 hours.
-"""
+"""Longest lifetime of a sign-in, in seconds: verification step M5 may need 24 hours."""
 
 
 def save(runtime: Runtime, run: Run, cache: str) -> None:

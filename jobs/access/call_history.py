@@ -30,14 +30,12 @@ class TenantCallHistory:
     limit: Limit
 
     def ages(self) -> list[float]:
-        """Return how many seconds ago each call within the period of the limit ended."""
         now = time.time()
         since = now - self.limit.seconds
         rows: Any = self.redis.zrangebyscore(self._key, since, "+inf", withscores=True)
         return [now - float(score) for _, score in rows]
 
     def record(self) -> None:
-        """Record that one more call has ended."""
         now = time.time()
         with self.redis.pipeline() as together:
             together.zadd(self._key, {new_id() + new_id(): now})

@@ -17,10 +17,7 @@ from jobs.model import Account, Channel
 from jobs.settings import Settings
 
 LOOK_S = 8.0
-"""Longest time to wait for Graph's answer, in seconds.
-
-Without an answer nothing is decided here, and the worker decides later.
-"""
+"""Longest wait for Graph's answer, in seconds; without it the worker decides later."""
 
 
 def require_own_tenant(settings: Settings, channel: Channel, account: Account, token: str) -> None:

@@ -29,10 +29,7 @@ from jobs.runtime import Runtime
 
 @dataclass(slots=True)
 class TenantReader:
-    """Read-only view of one tenant.
-
-    All channels that are checked with the same reader share its clients, reads and rate limits.
-    """
+    """Read-only view of one tenant, whose channels share clients, reads and rate limits."""
 
     runtime: Runtime
     graph: ReadingGraph
@@ -44,11 +41,9 @@ class TenantReader:
 
     @property
     def allowed(self) -> Collection[Access]:
-        """Return the kinds of access that this reader has."""
         return {Access.NONE, Access.APP} if self.granted else {Access.NONE}
 
     def context(self, run: Run, store: RunStore) -> StepContext:
-        """Return the context for the steps of ``run``, whose events go to ``store``."""
         settings, vault = self.runtime.settings, self.runtime.vault
         access = Access.APP if self.granted else Access.NONE
         return StepContext(
@@ -65,10 +60,7 @@ class TenantReader:
         )
 
     def revoked_event(self) -> Event | None:
-        """Return an event if this reader saw that the tenant revoked its grant, else None.
-
-        The stored grant is deleted at the same time.
-        """
+        """Delete the grant that this reader saw revoked and return an event of it, else None."""
         if self.granted is None or self.tokens is None or self.tokens.ended is None:
             return None
         app_access.drop(self.runtime.store.redis, self.granted)

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from itertools import zip_longest
 
-from jobs.causes.cause import Cause
+from jobs.causes.cause import ENTRA_CODE_PAGE, Cause
 from jobs.causes.cleaning import CleanText, clean
 from jobs.causes.meaning import Certainty, ErrorKind, FoundCause, Meaning, Reading, UnknownCode
 from jobs.causes.patterns import Patterns, Strength, Words, patterns
@@ -20,10 +20,7 @@ from jobs.causes.patterns import meaning_of as _meaning
 from jobs.causes.speaker import Place, Signs, Who, signs_in
 from jobs.causes.tokens import SmtpToken, entra_tokens, smtp_tokens
 
-ENTRA_PAGE = "https://login.microsoftonline.com/error?code="
-"""Beginning of the address of Microsoft's page about an AADSTS number."""
 NDR_PAGE = "https://learn.microsoft.com/exchange/mail-flow-best-practices/non-delivery-reports-in-exchange-online/non-delivery-reports-in-exchange-online"
-"""Address where Microsoft explains the codes of non-delivery reports."""
 BY_A_RULE = Cause.TRANSPORT_RULE_MAY_BLOCK
 """Cause if a mail-flow rule rejected a mail. The mail's place on its way shows which mail it is."""
 _UNTOLD = Cause.SMTP_TOKEN_REFUSED
@@ -65,10 +62,7 @@ Said = tuple[Meaning, Strength]
 
 
 def read(text: str, place: Place = Place.ANYWHERE, *, cut: bool = False) -> Reading:
-    """Return the meaning of a text.
-
-    ``cut`` is whether a part of the text is missing already.
-    """
+    """Return the meaning of a text; ``cut`` is whether a part of it is missing already."""
     cleaned = clean(text)
     return _Reader(replace(cleaned, cut=cleaned.cut or cut), place).reading()
 
@@ -141,7 +135,6 @@ def meaning_of_reply(status: str, words: str, code: str = "") -> Said | None:
 
 
 def _by_number(status: str, code: str, words: str) -> Said | None:
-    """Return the meaning of the numbers alone."""
     codes, named = patterns().codes, patterns().named
     permanent = not status.startswith("4")
     found: Said | None = None
@@ -165,8 +158,6 @@ def _by_number(status: str, code: str, words: str) -> Said | None:
 
 
 class _Reader:
-    """Reader of one text."""
-
     def __init__(self, cleaned: CleanText, place: Place) -> None:
         self._cleaned, self._text = cleaned, cleaned.flat
         self._known: Patterns = patterns()
@@ -176,7 +167,6 @@ class _Reader:
         self._replies = smtp_tokens(self._text)
 
     def reading(self) -> Reading:
-        """Return the meaning of the text."""
         connected = list(self._of_connect())
         causes = [*self._causes(), *connected]
         claimed = [each for each in causes if each.certainty is not Certainty.CONDITIONAL]
@@ -373,7 +363,7 @@ class _Reader:
     def _unknown(self, known: bool) -> tuple[UnknownCode, ...]:  # noqa: FBT001  private
         """Return the numbers that nobody described, and the replies if no cause is known."""
         found = [
-            UnknownCode(each.code, self._line(each.code), f"{ENTRA_PAGE}{each.number}")
+            UnknownCode(each.code, self._line(each.code), f"{ENTRA_CODE_PAGE}{each.number}")
             for each in self._numbers
             if meaning_of_number(each.number, each.sentence) is None
         ]

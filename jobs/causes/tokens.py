@@ -45,7 +45,7 @@ _END = re.compile(
 class EntraToken:
     """AADSTS number with its sentence, which ends at the next number or at the ids for support.
 
-    ``named`` is whether AADSTS is written before the number; else a field such as errorCode is.
+    Without ``named`` a field such as errorCode is written before the number.
     """
 
     number: int
@@ -55,21 +55,16 @@ class EntraToken:
 
     @property
     def code(self) -> str:
-        """Return the number as a person searches for it."""
         return f"AADSTS{self.number}"
 
     @property
     def explained(self) -> bool:
-        """Return whether words follow the number."""
         return any(sign.isalpha() for sign in self.sentence[:_BEGINNING])
 
 
 @dataclass(frozen=True, slots=True)
 class SmtpToken:
-    """SMTP reply in a text: its status, its enhanced code, and its words.
-
-    The status is empty if only the enhanced code is there.
-    """
+    """SMTP reply in a text; its status is empty if only the enhanced code is there."""
 
     status: str
     code: str
@@ -78,7 +73,6 @@ class SmtpToken:
 
     @property
     def shown(self) -> str:
-        """Return the status and the enhanced code as a person searches for them."""
         return " ".join(filter(None, (self.status, self.code)))
 
 

@@ -31,15 +31,11 @@ _CUSTOM_NODE = "oauth."
 
 @dataclass(frozen=True, slots=True)
 class ConnectHosts:
-    """Hosts of Webex Connect: the known ones, and the patterns of the setting CONNECT_HOSTS.
-
-    A pattern is a host's name, or ``*.`` and a domain for every host below that domain.
-    """
+    """Known hosts, and the patterns of CONNECT_HOSTS: a host, or ``*.`` and a domain."""
 
     more: tuple[str, ...] = ()
 
     def has(self, host: str) -> bool:
-        """Return whether the host is one of Webex Connect's."""
         return any(_fits(host.lower(), pattern) for pattern in (*PATTERNS, *self.more))
 
     def is_callback(self, url: str) -> bool:
@@ -50,7 +46,6 @@ class ConnectHosts:
         return callback and self.has(host) and not host.startswith(_CUSTOM_NODE)
 
     def is_forwarding_address(self, address: str) -> bool:
-        """Return whether mail to the address goes to Webex Connect."""
         return self.has(address.rpartition("@")[2])
 
     def addresses_in(self, text: str) -> list[str]:
@@ -58,11 +53,7 @@ class ConnectHosts:
         return [found[0].lower() for found in _ADDRESS.finditer(text) if self.has(found[1])]
 
     def foreign(self, channel: Channel) -> tuple[str, ...]:
-        """Return the hosts of the channel's two addresses that are not Webex Connect's, each once.
-
-        The first is the host of the Call Back URL, in lower case. An address that is not known has
-        no host.
-        """
+        """Return the hosts of both addresses that are not Webex Connect's, the callback's first."""
         hosts = (callback_host(channel), forwarding_host(channel))
         return tuple(dict.fromkeys(host for host in hosts if host and not self.has(host)))
 

@@ -11,11 +11,7 @@ from jobs.runs.run import Reply, Run
 
 
 def foreign_hosts(run: Run, connect_hosts: Sequence[str]) -> tuple[str, ...]:
-    """Return the hosts of the plan's addresses that are not Webex Connect's.
-
-    ``connect_hosts`` are the patterns of the setting CONNECT_HOSTS. An undo has no such hosts,
-    because it takes the addresses away.
-    """
+    """Return the plan's hosts outside CONNECT_HOSTS; an undo has none, as it takes them away."""
     if run.kind is RunKind.UNDO:
         return ()
     return ConnectHosts(tuple(connect_hosts)).foreign(run.channel)

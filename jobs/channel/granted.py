@@ -17,11 +17,7 @@ Json = dict[str, Any]
 
 
 async def grants_of_app(ctx: StepContext) -> list[Json]:
-    """Return the delegated permissions of the app.
-
-    When many channels are checked, the grants of the whole tenant are read once, if they fit in one
-    page.
-    """
+    """Return the app's delegated permissions, from those of the tenant if many are checked."""
     own = ctx.fact("sp_id")
     if ctx.many:
         with suppress(Rejected):

@@ -35,15 +35,11 @@ LONGEST_TRIP_S = 10.0
 TOLD_FROM_S = 30.0
 """Seconds of clock skew from which the log and the doctor report it."""
 REFUSED_FROM_S = 300.0
-"""Seconds of clock skew from which sign-ins fail.
-
-Microsoft tolerates a difference of five minutes for a token.
-"""
+"""Seconds of clock skew from which sign-ins fail: Microsoft tolerates five minutes."""
 TOLD_EVERY_S = 3600
 SHARED_EVERY_S = 5.0
 """Seconds between two writes of one process's measurements to Redis."""
 SHARED_FOR = timedelta(minutes=15)
-"""Time for which a measurement of the clock skew counts."""
 log = structlog.get_logger(__name__)
 
 
@@ -72,10 +68,9 @@ class Meter:
         self._share(cloud, seconds)
 
     def ahead_s(self, cloud: str) -> float | None:
-        """Return by how many seconds this machine's clock is ahead of the cloud's.
+        """Return the seconds by which this machine's clock is ahead; negative if it is behind.
 
-        It is negative if the clock is behind, and None if this process has measured nothing in the
-        last 15 minutes.
+        It is None if this process has measured nothing in the last 15 minutes.
         """
         since = time.monotonic() - SHARED_FOR.total_seconds()
         seen = [seconds for at, seconds in tuple(self._last.get(cloud, ())) if at >= since]
@@ -87,16 +82,13 @@ class Meter:
         return ahead if ahead is not None and abs(ahead) >= TOLD_FROM_S else None
 
     def reset(self) -> None:
-        """Forget all measurements, so that the meter is like that of a new process."""
+        """Make the meter like that of a new process."""
         self.redis = None
         self._last.clear()
         self._shared_at.clear()
 
     def _share(self, cloud: str, seconds: float) -> None:
-        """Write the measurement to Redis, and warn once an hour.
-
-        If Redis does not answer, the measurement is not shared.
-        """
+        """Write the measurement to Redis if Redis answers, and warn once an hour."""
         if self.redis is None or self._has_just_shared(cloud):
             return
         self._shared_at[cloud] = time.monotonic()
@@ -125,7 +117,6 @@ class Meter:
 
 
 METER = Meter()
-"""The clock skew meter of this process."""
 
 
 def webex_now() -> datetime:
@@ -134,10 +125,9 @@ def webex_now() -> datetime:
 
 
 def shared(redis: Redis) -> dict[str, float]:
-    """Return by how many seconds the bot's clock is ahead of each cloud's.
+    """Return by how many seconds the bot's clock is ahead, as all processes have measured it.
 
-    The numbers come from the measurements of all processes. A cloud that nobody has asked in the
-    last 15 minutes is missing.
+    A cloud that nobody has asked in the last 15 minutes is missing.
 
     Raises:
         redis.RedisError: Redis does not answer.
@@ -153,10 +143,7 @@ def words(cloud: str, ahead_s: float) -> str:
 
 
 def excuse() -> str:
-    """Return a sentence about this machine's clock, or an empty string if the clock is right.
-
-    The sentence explains why a time that Microsoft has set does not hold.
-    """
+    """Return why a time that Microsoft has set does not hold; empty if the clock is right."""
     ahead = METER.wrong_by_s(MICROSOFT)
     return words(MICROSOFT, ahead) if ahead is not None else ""
 

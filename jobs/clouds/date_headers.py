@@ -17,21 +17,16 @@ _BEGAN = "bot_began"
 
 @dataclass(frozen=True, slots=True)
 class DateHeaders:
-    """Hooks that measure the clock by the answers of Microsoft's hosts.
-
-    The answers of a client's other hosts are left out.
-    """
+    """Hooks that measure the clock by the answers of Microsoft's hosts alone."""
 
     hosts: frozenset[str]
 
     @classmethod
     def of(cls, settings: Settings) -> DateHeaders:
-        """Return the hooks for the addresses of Microsoft in the settings."""
         urls = (settings.login_url, settings.graph_url, settings.exchange_url)
         return cls(frozenset(str(urlsplit(url).hostname).lower() for url in urls))
 
     def begin(self, request: httpx.Request) -> None:
-        """Note when the request is sent."""
         request.extensions[_BEGAN] = time.monotonic()
 
     def measure(self, response: httpx.Response) -> None:

@@ -28,8 +28,5 @@ _BEGINS = (
 
 
 def automatic(row: TraceRow) -> bool:
-    """Return whether the row is an automatic reply, judged by its subject.
-
-    A reply with a custom subject cannot be distinguished from an answer.
-    """
+    """Return whether the subject is an automatic reply's; a custom one looks like an answer."""
     return row.subject.strip().lower().startswith(_BEGINS)

@@ -68,16 +68,11 @@ class ExchangeRow(dict[str, Any]):
         return isinstance(name, str) and name.lower() in self._names
 
     def get(self, name: str, default: Any = None) -> Any:
-        """Return the property, or ``default`` if it is absent.
-
-        A null property is None, not the default.
-        """
+        """Return the property, or ``default`` if it is absent; a null property is None."""
         return super().get(self._names.get(name.lower(), name), default)
 
 
 class CmdletRunner(Protocol):
-    """Interface that runs an Exchange cmdlet."""
-
     async def run(
         self, cmdlet: str, parameters: Mapping[str, Any], *, select: Sequence[str] = ()
     ) -> list[ExchangeRow]:
@@ -154,12 +149,19 @@ class InvokeCommand:
             return await self._with_pages(cmdlet, call, answer, rows) if reads(cmdlet) else rows
 
     async def _ask(self, cmdlet: str, call: Call) -> Response:
-        """Send one request with a valid token."""
 
         async def send(token: str) -> Response:
             return await request(
                 self._http,
-                replace(call, headers=self._headers(cmdlet, token)),
+                replace(
+                    call,
+                    headers={
+                        "Authorization": f"Bearer {token}",
+                        "X-AnchorMailbox": self._anchor,
+                        "X-CmdletName": cmdlet,
+                        "Prefer": "odata.maxpagesize=1000",
+                    },
+                ),
                 judge_exchange,
                 turn=self._spacing.slot,
                 reported=_reported_error,
@@ -200,22 +202,12 @@ class InvokeCommand:
         except (Forbidden, NotFound, Rejected) as refused:
             raise cut_short(before, refused.words or refused.cause) from refused
 
-    def _headers(self, cmdlet: str, token: str) -> dict[str, str]:
-        return {
-            "Authorization": f"Bearer {token}",
-            "X-AnchorMailbox": self._anchor,
-            "X-CmdletName": cmdlet,
-            "Prefer": "odata.maxpagesize=1000",
-        }
-
 
 def reads(cmdlet: str) -> bool:
-    """Return whether a cmdlet only reads."""
     return cmdlet.lower().startswith("get-")
 
 
 def _reported_error(answer: Response) -> CloudError | None:
-    """Return the error that an answer with a 2xx status reports, or None."""
     told = as_dict(answer.data).get("@adminapi.errors")
     return judge_reported_errors(told, answer.status, answer.ids)
 
@@ -254,10 +246,7 @@ def _wrapped(data: Any) -> Any:
 
 
 def _value(data: Any) -> Any:
-    """Return the list in an answer.
-
-    A single object, in ``value`` or instead of it, becomes a list of one.
-    """
+    """Return the list in an answer; a single object, in ``value`` or instead of it, becomes one."""
     if not isinstance(data, dict):
         return None
     alone = {name: each for name, each in data.items() if "@" not in name}
@@ -266,5 +255,4 @@ def _value(data: Any) -> Any:
 
 
 def _are_objects(value: object) -> bool:
-    """Return whether the value is a list of objects."""
     return isinstance(value, list) and all(isinstance(each, dict) for each in value)

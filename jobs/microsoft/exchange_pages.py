@@ -22,15 +22,11 @@ _CUT = re.compile(r"more results|ResultSize|only the first \d+", re.IGNORECASE)
 
 
 def next_page(data: Any) -> str:
-    """Return the address of the next page, or an empty string."""
     return text_of(as_dict(data), "@odata.nextLink")
 
 
 def is_page_of(url: str, link: str) -> bool:
-    """Return whether a link stays on the host and below the path of the cmdlets.
-
-    The request for a page carries the token, which goes to no other host.
-    """
+    """Return whether a link stays below the cmdlets' path: the token goes to no other host."""
     ours, theirs = urlsplit(url), urlsplit(link)
     return (ours.scheme, ours.netloc.lower()) == (theirs.scheme, theirs.netloc.lower()) and (
         theirs.path.lower().startswith("/adminapi/")

@@ -69,10 +69,7 @@ _GLOBAL_ONLY = frozenset({"ExchangeMessageTrace.Read.All"})
 
 
 def graph_scopes(graph_url: str, names: tuple[str, ...] = GRAPH_SETUP_SCOPES) -> list[str]:
-    """Return the Graph scopes by short name, or with the resource prefix in a national cloud.
-
-    In a national cloud, a short name would mean the public Graph.
-    """
+    """Return the Graph scopes; in a national cloud a short name would mean the public Graph."""
     host = _host(graph_url)
     return (
         [f"https://{host}/{name}" for name in names_in(graph_url, names)]
@@ -82,15 +79,11 @@ def graph_scopes(graph_url: str, names: tuple[str, ...] = GRAPH_SETUP_SCOPES) ->
 
 
 def with_included(names: Collection[str]) -> frozenset[str]:
-    """Return the permissions together with those that they include."""
     return frozenset(names).union(*(INCLUDED.get(name, ()) for name in names))
 
 
 def minimal(names: Collection[str]) -> tuple[str, ...]:
-    """Return the permissions without those that another of them includes, sorted.
-
-    The sign-in log needs ``Directory.Read.All`` next to its own permission (facts/microsoft.md 5).
-    """
+    """Return the permissions without those that another includes, sorted (facts/microsoft.md 5)."""
     included = frozenset().union(*(INCLUDED.get(name, ()) for name in names))
     kept = LOG_NEEDS if SIGN_IN_LOG in names else frozenset()
     return tuple(sorted(frozenset(names) - (included - kept)))
@@ -103,10 +96,7 @@ def names_in(graph_url: str, names: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def smtp_scope(exchange_url: str) -> str:
-    """Return the channel's only scope, ``SMTP.Send``.
-
-    In a national cloud the scope is that of the cloud's Outlook, which hosts Exchange.
-    """
+    """Return the channel's only scope, ``SMTP.Send``, in the cloud whose Outlook hosts Exchange."""
     host = _host(exchange_url)
     return (
         f"https://{host}/SMTP.Send"
@@ -116,10 +106,7 @@ def smtp_scope(exchange_url: str) -> str:
 
 
 def graph_default(graph_url: str) -> str:
-    """Return the scope for everything that the app is granted at Graph.
-
-    A host outside the national clouds counts as the public cloud.
-    """
+    """Return the scope for all that the app is granted at Graph; unknown hosts are public."""
     host = _host(graph_url)
     return f"https://{host}/.default" if host.endswith(_NATIONAL) else GRAPH_SCOPE
 
@@ -134,10 +121,7 @@ def app_may_read(reads: tuple[str, ...]) -> bool:
 
 
 def exchange_scope(exchange_url: str) -> str:
-    """Return the scope for Exchange cmdlets.
-
-    A host that is not Microsoft's (a loopback) counts as the public cloud.
-    """
+    """Return the scope for Exchange cmdlets; a host that is not Microsoft's counts as public."""
     host = _host(exchange_url)
     return f"https://{host}/.default" if host in _EXCHANGE_HOSTS else EXCHANGE_SCOPE
 

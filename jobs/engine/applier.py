@@ -100,17 +100,13 @@ class Applier:
         if step.doubted_by and finding.state is State.WRONG:
             return _lost(finding, self.recorder.run.findings.get(step.name))
         for other in self.steps.values():
-            if self._is_in_doubt(other, finding):
+            if finding.cause in other.doubted_by and self.recorder.run.settled(other.name):
                 seen = await Inspector(self.recorder).inspect(other)
                 if seen.state is State.WRONG:
                     lost = _lost(seen, self.recorder.run.findings.get(other.name))
                     self.recorder.found(other, lost)
                     return replace(lost, step=step.name, facts={}, evidence=finding.evidence)
         return finding
-
-    def _is_in_doubt(self, other: Step, finding: Finding) -> bool:
-        """Return whether the finding may come from a step that held before and no longer does."""
-        return finding.cause in other.doubted_by and self.recorder.run.settled(other.name)
 
     async def _await_in_flight(self, step: Step) -> None:
         """Wait until a call of a killed worker has arrived or timed out.
@@ -165,7 +161,7 @@ class Applier:
         run = self.recorder.run
         if other := self._first_open(step):
             return _waits_for_step(step, other)
-        unanswered = _is_unanswered(run, step)
+        unanswered = step.required_answer != "" and not run.answer(step.required_answer)
         if unanswered and not _shows_all(run.plan, changes):
             return _waits_for_answer(step)
         if not all(map(run.approved, changes)):
@@ -299,11 +295,6 @@ def _is_awaited(run: Run, step: Step) -> bool:
     That is so if the step is shown as running, or if somebody has answered its request.
     """
     return step.name in run.running or run.answered_since(step.name, step.returns_with)
-
-
-def _is_unanswered(run: Run, step: Step) -> bool:
-    """Return whether the step needs a person's answer that nobody has given."""
-    return step.required_answer != "" and not run.answer(step.required_answer)
 
 
 def _planned(run: Run) -> tuple[Change, ...]:

@@ -69,32 +69,21 @@ def finding_from_error(step: Step, error: CloudError, run: Run) -> Finding:
     administrator must act.
     """
     waited = run.waits.get(step.name, 0)
-    again = _is_retried(error, waited)
+    passing = isinstance(error, Transient | MalformedAnswer)
+    again = passing and (waited < len(AGAIN_S) or error.cause in UNCONNECTED)
+    pause = max(
+        AGAIN_S[min(waited, len(AGAIN_S) - 1)], min(error.retry_after or 0, LONGEST_PAUSE_S)
+    )
+    own = error.message or error.code
     return Finding(
         step.name,
         State.UNKNOWN,
-        seen=_error_text(error),
+        seen=verbatim(own) if own else Text(f"cause.{error.cause}"),
         cause=error.cause,
         evidence=error.evidence(),
         waiting_for=Turn.TIME if again else Turn.ADMINISTRATOR,
-        until=now() + timedelta(seconds=_pause(error, waited)) if again else None,
+        until=now() + timedelta(seconds=pause) if again else None,
     )
-
-
-def _is_retried(error: CloudError, waited: int) -> bool:
-    """Return whether the error may pass by itself, and is retried after so many earlier waits."""
-    passing = isinstance(error, Transient | MalformedAnswer)
-    return passing and (waited < len(AGAIN_S) or error.cause in UNCONNECTED)
-
-
-def _pause(error: CloudError, waited: int) -> float:
-    return max(AGAIN_S[min(waited, len(AGAIN_S) - 1)], min(error.retry_after or 0, LONGEST_PAUSE_S))
-
-
-def _error_text(error: CloudError) -> Text:
-    """Return the cloud's own text, or ours if no request was made."""
-    own = error.message or error.code
-    return verbatim(own) if own else Text(f"cause.{error.cause}")
 
 
 def not_readable(step: Step, error: CloudError) -> Finding:
@@ -120,21 +109,13 @@ def may_be_replication(error: CloudError, run: Run, step: Step | None = None) ->
     if not error.can_be_replication:
         return False
     if error.cause in ROLE_CAUSES:
-        return _may_have_new_role(run)
+        moments = filter(None, (run.signed_in, *(change.done for change in run.changed.values())))
+        return any(now() - moment < ERRORS_SETTLE_FOR for moment in moments)
     if error.service == "exchange":
         return isinstance(error, NotFound) and _has_just_made(step, run)
     return wrote_within(
         run, SETTLES_FOR if isinstance(error, NotReplicatedYet) else ERRORS_SETTLE_FOR
     )
-
-
-def _may_have_new_role(run: Run) -> bool:
-    """Return whether a role or consent may have just been granted.
-
-    A sign-in or a change of this run may have granted it.
-    """
-    moments = filter(None, (run.signed_in, *(change.done for change in run.changed.values())))
-    return any(now() - moment < ERRORS_SETTLE_FOR for moment in moments)
 
 
 def _has_just_made(step: Step | None, run: Run) -> bool:

@@ -47,7 +47,10 @@ class Planner:
         }
 
         async def inspect(step: Step) -> None:
-            self.recorder.queue(step, await self._inspect(step))
+            why = why_not_inspectable(step, self.recorder.run, self.steps)
+            self.recorder.queue(
+                step, step.wrong(why) if why else await Inspector(self.recorder).inspect(step)
+            )
             again.discard(step.name)
 
         ctx.looking = True
@@ -63,10 +66,6 @@ class Planner:
         self.recorder.append(
             Event(Kind.PLANNED, now(), data={"plan": digest(changes, ctx.run)}, changes=changes)
         )
-
-    async def _inspect(self, step: Step) -> Finding:
-        why = why_not_inspectable(step, self.recorder.run, self.steps)
-        return step.wrong(why) if why else await Inspector(self.recorder).inspect(step)
 
 
 def planned_changes(steps: Mapping[str, Step], ctx: StepContext) -> tuple[Change, ...]:

@@ -56,18 +56,11 @@ class Reversal(_Past):
             finding = await self.step.inspect_undo(ctx, self.past)
         except NotFound:
             return self.left_alone(Text("seen.undo_gone"))
-        left_s = self._call_may_arrive_s()
+        begun = self.past.interrupted
+        left_s = (begun + CALL_LASTS - now()).total_seconds() if begun else 0.0
         if finding.state is not State.OK or left_s <= 0:
             return finding
         return self.waits_for(Turn.TIME, Text("seen.undo_late"), again_s=left_s)
-
-    def _call_may_arrive_s(self) -> float:
-        """Return for how many seconds an interrupted worker's call may still arrive.
-
-        The result is 0 or less if there is no such call.
-        """
-        begun = self.past.interrupted
-        return (begun + CALL_LASTS - now()).total_seconds() if begun else 0.0
 
     def plan(self, ctx: StepContext, finding: Finding) -> tuple[Change, ...]:
         """Return the last run's plan line with its values before and after exchanged."""
@@ -160,7 +153,11 @@ def _past(name: str, runs: Sequence[Run]) -> RecordedChange | None:
         changed = _recorded(run, name)
         if changed is None or run.id in undone:
             continue
-        if later is not None and _was_overwritten(changed, later):
+        if (
+            later is not None
+            and changed.values_after
+            and changed.values_after != later.values_before
+        ):
             break
         past = later = _before(past, run, changed)
     return past
@@ -175,11 +172,6 @@ def _recorded(run: Run, name: str) -> Changed | None:
         return None
     changed = run.changed.get(name)
     return changed if changed and changed.changes and changed.before.values else None
-
-
-def _was_overwritten(changed: Changed, later: RecordedChange) -> bool:
-    """Return whether the later runs found another value than this run had left."""
-    return bool(changed.values_after) and changed.values_after != later.values_before
 
 
 def _was_put_back(run: Run, name: str) -> bool:

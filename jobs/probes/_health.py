@@ -22,16 +22,13 @@ def health_finding(step: Step, found: tuple[Incident, ...], cause: str) -> Findi
     evidence = tuple(
         Evidence(step.name, " ".join(filter(None, (each.id, each.title)))) for each in found
     )
-    return replace(
-        step.possible(_seen(newest, more), cause=cause, signals=Signals(since=newest.since)),
-        evidence=evidence,
-    )
-
-
-def _seen(newest: Incident, more: int) -> Text:
     values = {"id": newest.id, "title": newest.title}
-    return (
+    seen = (
         Text("seen.incidents", values | {"count": str(more)})
         if more
         else Text("seen.incident", values)
+    )
+    return replace(
+        step.possible(seen, cause=cause, signals=Signals(since=newest.since)),
+        evidence=evidence,
     )

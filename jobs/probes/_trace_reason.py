@@ -16,7 +16,7 @@ from jobs.engine.context import StepContext
 from jobs.mail.bounce import cause_at
 from jobs.mail.message_trace import TraceRow
 from jobs.microsoft.exchange import ExchangeRow
-from jobs.model import Channel, Station
+from jobs.model import Station
 from jobs.probes._transport_rules import BLOCKS, stopping_rules
 
 _SHORTEST = 4
@@ -46,7 +46,11 @@ async def why(ctx: StepContext, row: TraceRow) -> Why:
         words = await ctx.trace().details(row)
     except CloudError:
         return Why(())
-    return Why(words, await _cause(ctx, _place(ctx.channel, row), words))
+    places = {
+        ctx.channel.mailbox.lower(): Station.MAILBOX,
+        ctx.channel.forwarding_address.lower(): Station.FORWARD,
+    }
+    return Why(words, await _cause(ctx, places.get(row.recipient.lower(), Station.ANSWER), words))
 
 
 async def _cause(ctx: StepContext, place: Station, words: Sequence[str]) -> str:
@@ -60,15 +64,6 @@ async def _cause(ctx: StepContext, place: Station, words: Sequence[str]) -> str:
     if known or not words:
         return known
     return BLOCKS[place] if names_one(" ".join(words), await _stopping(ctx)) else ""
-
-
-def _place(channel: Channel, row: TraceRow) -> Station:
-    """Return the station of the mail in this row, which depends on its recipient."""
-    places = {
-        channel.mailbox.lower(): Station.MAILBOX,
-        channel.forwarding_address.lower(): Station.FORWARD,
-    }
-    return places.get(row.recipient.lower(), Station.ANSWER)
 
 
 async def _stopping(ctx: StepContext) -> list[ExchangeRow]:

@@ -163,7 +163,8 @@ def unevaluated(rule: Rule) -> tuple[str, ...]:
     """
     known = list(filter(partial(_set, rule), _condition_names(rule)))
     strange = [name for name in known if name not in _EVALUATED]
-    hidden = ["IsRuleConfigurationSupported"] if _hides_conditions(rule) else []
+    shown = str(rule.get("IsRuleConfigurationSupported")).lower() != "false"
+    hidden = [] if shown else ["IsRuleConfigurationSupported"]
     return (*strange, *_types_beyond(rule, known), *hidden)
 
 
@@ -200,11 +201,6 @@ def _types(rule: Rule) -> list[str]:
 def _plain(kind: str) -> str:
     """Return the condition's name from its type."""
     return kind.rpartition(".")[2].removesuffix("Predicate")
-
-
-def _hides_conditions(rule: Rule) -> bool:
-    """Return whether Exchange says that the rule has parts that the cmdlet cannot show."""
-    return str(rule.get("IsRuleConfigurationSupported")).lower() == "false"
 
 
 def _named(rule: Rule, address: str, within: Within) -> bool:

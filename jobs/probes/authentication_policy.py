@@ -10,7 +10,6 @@ from jobs.clouds.json_values import text_of
 from jobs.engine.context import StepContext
 from jobs.engine.diagnosis import Diagnosis
 from jobs.engine.step import Probe
-from jobs.microsoft.exchange import ExchangeRow
 from jobs.microsoft.outbound_spam import named
 from jobs.model import Finding, Signals, Text
 from jobs.probes._reach import FRESH
@@ -45,7 +44,8 @@ class AuthenticationPolicy(Probe):
         if not name:
             return self.ok(Text("seen.no_authentication_policy"))
         policy = named(await ctx.exchange.run("Get-AuthenticationPolicy", {}), name)
-        if not _forbids_passwords(policy):
+        forbids = policy is not None and str(policy.get("AllowBasicAuthSmtp")).lower() == "false"
+        if not forbids:
             return self.ok(Text("seen.authentication_policy", {"name": name}))
         proof = Signals(harmless_after=now() - FRESH, token_lives=True)
         return self.possible(
@@ -65,8 +65,3 @@ async def _policy_name(ctx: StepContext) -> str:
     return text_of(user, "AuthenticationPolicy") or text_of(
         organization, "DefaultAuthenticationPolicy"
     )
-
-
-def _forbids_passwords(policy: ExchangeRow | None) -> bool:
-    """Return whether the policy exists and turns off SMTP with a password."""
-    return policy is not None and str(policy.get("AllowBasicAuthSmtp")).lower() == "false"

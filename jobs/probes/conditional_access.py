@@ -112,18 +112,13 @@ def _proof(policies: list[dict[str, Any]]) -> Signals:
     another one. ``elsewhere_since`` is then the time from which a success of Webex Connect shows
     that only the bot's location is refused.
     """
-    newest = _newest_change(policies)
+    changed = list(map(_changed_at, policies))
+    newest = max(filter(None, changed), default=None) if all(changed) else None
     if not any(part_of(policy, "conditions").get("locations") for policy in policies):
         return Signals(harmless_after=newest)
     return Signals(
         harmless_after=newest, elsewhere_since=newest, by_place=True, disproved_by=BY_ANSWERS
     )
-
-
-def _newest_change(policies: list[dict[str, Any]]) -> datetime | None:
-    """Return when one of the policies was last changed, or None if one of them has no date."""
-    changed = list(map(_changed_at, policies))
-    return max(filter(None, changed), default=None) if all(changed) else None
 
 
 def _changed_at(policy: dict[str, Any]) -> datetime | None:

@@ -6,7 +6,7 @@ at most possible, and nothing makes it certain.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -125,19 +125,12 @@ class ConnectChanges(Probe):
 
     def _later_changes(self, found: Changes, since: datetime | None) -> Finding:
         """Return the finding with the changes that were made after the channel's own setup."""
-        later = _made_after(since, found.rows)
+        later = tuple(change for change in found.rows if since is None or change.at > since)
         if not later:
             return self.ok(Text("seen.connect_unchanged", {"days": str(BACK_DAYS)}))
         values = {"count": str(len(later)), "at": second_of(later[0].at)}
         seen = Text("seen.connect_changed" if found.whole else "seen.connect_changed_cut", values)
         return self.ok(seen, signals=Signals(changes=later[:MOST]))
-
-
-def _made_after(
-    since: datetime | None, changes: Iterable[ConnectChange]
-) -> tuple[ConnectChange, ...]:
-    """Return the changes after the time ``since``, or all of them if it is None."""
-    return tuple(change for change in changes if since is None or change.at > since)
 
 
 def _set_up(ctx: StepContext) -> datetime | None:
@@ -185,11 +178,7 @@ def _bad_signs(findings: Mapping[str, Finding]) -> Iterator[datetime]:
     answers = findings["answers"].signals
     signs = [answers.unanswered, answers.unproven]
     for name in (*WITHOUT, "answers"):
-        signals = _failure(findings.get(name))
+        finding = findings.get(name)
+        signals = finding.signals if finding and finding.state is State.WRONG else NO_SIGNALS
         signs += [signals.missed_since or signals.since]
     yield from filter(None, signs)
-
-
-def _failure(finding: Finding | None) -> Signals:
-    """Return the signals of a wrong finding, and no signals for any other finding."""
-    return finding.signals if finding and finding.state is State.WRONG else NO_SIGNALS

@@ -83,7 +83,11 @@ class MailToTask(Probe):
         if not ctx.settings.contact_center_url:
             return self.skipped(Text("skipped.no_contact_center"))
         copies, tasks = await asyncio.gather(copies_since(ctx, now() - BACK), read_tasks(ctx))
-        handed = _handed(copies, ctx.channel.mailbox, tasks.since)
+        handed = [
+            row
+            for row in copies
+            if row.received >= tasks.since and _makes_a_task(row, ctx.channel.mailbox)
+        ]
         if not handed:
             return self.skipped(Text("skipped.no_mail"))
         return self._judged(
@@ -135,7 +139,8 @@ class EmailEntryPoint(Probe):
             return self.wrong(
                 Text("seen.entry_points_off", names), cause=Cause.ENTRY_POINT_INACTIVE
             )
-        return self.ok(Text("seen.entry_points", names), facts=_asset(found))
+        asset = _only_asset(found)
+        return self.ok(Text("seen.entry_points", names), facts={"asset_id": asset} if asset else {})
 
 
 async def read_tasks(ctx: StepContext) -> Tasks:
@@ -185,11 +190,6 @@ def _only_asset(points: Sequence[EntryPoint]) -> str:
     return (points[0].asset or "") if len(points) == 1 else ""
 
 
-def _handed(copies: Sequence[TraceRow], mailbox: str, since: datetime) -> list[TraceRow]:
-    """Return the copies handed to Webex Connect from ``since`` on that must become tasks."""
-    return [row for row in copies if row.received >= since and _makes_a_task(row, mailbox)]
-
-
 def _without_task(handed: list[TraceRow], tasks: Tasks, mailbox: str, app: str) -> list[TraceRow]:
     """Return the mails, newest first, that are newer than any that has become a task."""
     return list(takewhile(lambda row: not _has_a_task(row, tasks, mailbox, app), handed))
@@ -211,12 +211,6 @@ def came_of(task: Task, sender: str, at: datetime, mailbox: str, app: str) -> bo
 
 def _makes_a_task(row: TraceRow, mailbox: str) -> bool:
     return row.status.went_on and row.sender.lower() != mailbox and row.size <= LARGEST
-
-
-def _asset(found: list[EntryPoint]) -> dict[str, str]:
-    """Return the resource id that Cisco TAC asks for, if it is unambiguous."""
-    asset = _only_asset(found)
-    return {"asset_id": asset} if asset else {}
 
 
 def _shown(point: EntryPoint) -> str:

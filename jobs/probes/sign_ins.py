@@ -87,7 +87,7 @@ class SignIns(Probe):
         user = ctx.fact("user_id").lower()
         if not user or ctx.fact("shared"):
             return frozenset()
-        holder = next((row.user_id for row in rows if _is_renewal(row)), "")
+        holder = next((row.user_id for row in rows if row.good and not row.interactive), "")
         return frozenset({user, holder} - {""})
 
     def _judged(self, ctx: StepContext, rows: Sequence[SignInRow]) -> Finding:
@@ -95,7 +95,8 @@ class SignIns(Probe):
             return self.skipped(Reason.NO_SIGN_IN)
         newest = rows[0]
         if not newest.good:
-            return self._failed(newest, _failing_since(rows))
+            streak = list(takewhile(lambda row: not row.good, rows))
+            return self._failed(newest, streak[-1].at if len(streak) < len(rows) else None)
         if _is_another(ctx, newest.user_id):
             return self._of_another(newest)
         signals = Signals(at=newest.at, generated_at=_generated_at(rows))
@@ -136,10 +137,6 @@ class SignIns(Probe):
         return self.wrong(seen, cause=Cause.WRONG_MAILBOX_USER, signals=signals)
 
 
-def _is_renewal(row: SignInRow) -> bool:
-    return row.good and not row.interactive
-
-
 def _is_another(ctx: StepContext, user_id: str) -> bool:
     """Return whether a user other than the mailbox user signed in.
 
@@ -147,12 +144,6 @@ def _is_another(ctx: StepContext, user_id: str) -> bool:
     """
     expected = ctx.fact("user_id").lower()
     return "" not in {user_id, expected} and user_id != expected and not ctx.fact("shared")
-
-
-def _failing_since(rows: Sequence[SignInRow]) -> datetime | None:
-    """Return when the newest failures began, or None if no row shows an earlier success."""
-    streak = list(takewhile(lambda row: not row.good, rows))
-    return streak[-1].at if len(streak) < len(rows) else None
 
 
 def _generated_at(rows: Sequence[SignInRow]) -> datetime | None:

@@ -107,7 +107,15 @@ class LoginDiagnosis(Diagnosis):
         if finding.cause in OF_THE_PLACE:
             return not _everywhere(findings.get(POLICIES))
         if finding.cause == GRANT:
-            return _unread(findings.get("sign_ins"))
+            log = findings.get("sign_ins")
+            return (
+                log is None
+                or log.state is State.UNKNOWN
+                or (
+                    log.state is State.SKIPPED
+                    and log.reason not in {Reason.NO_SIGN_IN_LOG, Reason.NO_SIGN_IN}
+                )
+            )
         return finding.cause in OF_THE_ACCOUNT and _of_another(
             finding.cause, findings.get("mailbox_user")
         )
@@ -223,18 +231,6 @@ def _everywhere(policies: Finding | None) -> bool:
         policies is not None
         and policies.state in {State.OK, State.POSSIBLE}
         and not policies.signals.by_place
-    )
-
-
-def _unread(log: Finding | None) -> bool:
-    """Return whether a sign-in log may exist that was not read."""
-    return (
-        log is None
-        or log.state is State.UNKNOWN
-        or (
-            log.state is State.SKIPPED
-            and log.reason not in {Reason.NO_SIGN_IN_LOG, Reason.NO_SIGN_IN}
-        )
     )
 
 

@@ -112,10 +112,11 @@ class Arrivals(_Traced):
         proven any more. The finding has a cause if their traces name the same one.
         """
         found, held = self._went(passage.good), passage.failures
-        if len(_senders(held)) < ENOUGH:
+        if len({row.sender.lower() for row in held}) < ENOUGH:
             return found
         told = await _why_each(ctx, held[:ENOUGH])
-        if _name_one_cause(told):
+        causes = {each.cause for each in told}
+        if len(causes) == 1 and "" not in causes:
             return self._failed(passage, told[0])
         seen = Text("seen.held_back", {"count": str(len(held)), "at": second_of(held[0].received)})
         return _doubtful(found, seen, held[-1].received) if len(held) >= NO_CHANCE else found
@@ -199,7 +200,13 @@ class Copies(_Traced):
         """
         if good is None and lost:
             return self.skipped(Text("skipped.copy_due", {"at": second_of(lost[0].received)}))
-        return self._late(good, overdue(lost, copies))
+        late = overdue(lost, copies)
+        if not late:
+            return self._went(good)
+        seen = Text(
+            "seen.copies_late", {"count": str(len(late)), "at": second_of(late[-1].received)}
+        )
+        return _doubtful(self._went(good), seen, late[-1].received)
 
     async def _stopped(self, ctx: StepContext, passage: MailFlow) -> Finding:
         """Return the finding with the cause and the station that the newest trace names."""
@@ -208,15 +215,6 @@ class Copies(_Traced):
         found = self._failed(passage, told)
         at_connect = found.signals | Signals(station=Station.CONNECT)
         return replace(found, signals=at_connect) if told.cause in AT_CONNECT else found
-
-    def _late(self, good: TraceRow | None, late: Sequence[TraceRow]) -> Finding:
-        """Return the finding for late copies. Nothing is proven while copies are late."""
-        if not late:
-            return self._went(good)
-        seen = Text(
-            "seen.copies_late", {"count": str(len(late)), "at": second_of(late[-1].received)}
-        )
-        return _doubtful(self._went(good), seen, late[-1].received)
 
     def _missing(self, good: TraceRow | None, missing: Sequence[TraceRow]) -> Finding:
         seen = Text(
@@ -320,16 +318,6 @@ class Answers(_Traced):
 
 async def _why_each(ctx: StepContext, rows: Sequence[TraceRow]) -> list[Why]:
     return await asyncio.gather(*(why(ctx, row) for row in rows))
-
-
-def _name_one_cause(told: Sequence[Why]) -> bool:
-    """Return whether all traces name a cause, and the same one."""
-    causes = {each.cause for each in told}
-    return len(causes) == 1 and "" not in causes
-
-
-def _senders(rows: Sequence[TraceRow]) -> set[str]:
-    return {row.sender.lower() for row in rows}
 
 
 def _is_takeable(copy: TraceRow) -> bool:

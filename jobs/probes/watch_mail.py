@@ -123,14 +123,10 @@ class WatchMailProbe(Probe):
         ways = _telling_ways(ctx, mails, seen)
         known = [way for way in ways if way.fate is not Fate.UNDER_WAY]
         if not known:
-            return self._undecided(mails[0], under_way=bool(ways))
+            key = "watch_mail_under_way" if ways else "watch_mail_says_nothing"
+            return self.skipped(Text(f"skipped.{key}", {"at": second_of(mails[0].at)}))
         found = await self._judged(ctx, known, seen)
         return replace(found, facts=_arrival(known[0]))
-
-    def _undecided(self, newest: WatchMail, *, under_way: bool) -> Finding:
-        """Return the finding that no mail's fate is known yet, or that no mail says anything."""
-        key = "watch_mail_under_way" if under_way else "watch_mail_says_nothing"
-        return self.skipped(Text(f"skipped.{key}", {"at": second_of(newest.at)}))
 
     async def _judged(self, ctx: StepContext, known: Sequence[Way], seen: Sightings) -> Finding:
         way = known[0]
@@ -277,7 +273,8 @@ def _never_seen(ctx: StepContext, mail: WatchMail, seen: Sightings) -> Way:
         return Way(mail, Fate.THROUGH, task, task)
     if now() - mail.sent <= ARRIVES_WITHIN + GRACE:
         return Way(mail, Fate.UNDER_WAY)
-    if _gets_mail_since(mail.sent, seen):
+    later = watch_mail.without_watch_mails(seen.arrived or ())
+    if any(row.received > mail.sent and row.status.went_on for row in later):
         return Way(mail, Fate.NOTHING)  # so the sending server is to blame
     return Way(mail, Fate.MISSING)
 
@@ -287,12 +284,6 @@ def _untraced_task(ctx: StepContext, sent: datetime, seen: Sightings) -> datetim
     if seen.arrived is not None or seen.tasks is None:
         return None
     return next(_tasks_of(ctx, seen.tasks, ctx.settings.probe_from, sent, seen.app), None)
-
-
-def _gets_mail_since(sent: datetime, seen: Sightings) -> bool:
-    """Return whether mail of somebody else has arrived in the mailbox since ``sent``."""
-    later = watch_mail.without_watch_mails(seen.arrived or ())
-    return any(row.received > sent and row.status.went_on for row in later)
 
 
 def _to_task(ctx: StepContext, mail: WatchMail, handed: TraceRow, seen: Sightings) -> Way:

@@ -5,7 +5,6 @@ They are discovered automatically: to add a step, add a module here.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from functools import cache
 
 from jobs.engine.registry import by_name, found_in, require_steps, verified
@@ -108,17 +107,12 @@ def steps_of(run: Run) -> dict[str, Step]:
 def _of_its_kind(run: Run) -> frozenset[str]:
     steps = steps_for(run.channel.profile)
     if run.kind is RunKind.FIX:
-        return _of_a_fix(run, steps)
+        fixable = {
+            name for name, step in steps.items() if step.automatic and not step.required_answer
+        }
+        planned = frozenset(change.step for change in run.plan.changes) if run.plan else frozenset()
+        return _beside(planned, run.brief.fix or FixBrief()) | fixable
     return frozenset(steps) if rehearses(run) else frozenset(steps) - WHERE_REHEARSED
-
-
-def _of_a_fix(run: Run, steps: Mapping[str, Step]) -> frozenset[str]:
-    """Return the names of the steps of a fix.
-
-    They are the steps that it may change without a question, and those that its plan adds.
-    """
-    fixable = {name for name, step in steps.items() if _is_fixable(step)}
-    return _beside(_planned(run), run.brief.fix or FixBrief()) | fixable
 
 
 def rehearses(run: Run) -> bool:
@@ -136,16 +130,6 @@ def _has_token_failed(run: Run) -> bool:
     """Return whether somebody pasted the error of Generate Token, or Entra's sign-in log has it."""
     token = run.findings.get("token")
     return bool(run.answer(TOKEN_FAILED)) or (token is not None and token.cause != "")
-
-
-def _planned(run: Run) -> frozenset[str]:
-    """Return the steps that the run's plan changes."""
-    return frozenset(change.step for change in run.plan.changes) if run.plan else frozenset()
-
-
-def _is_fixable(step: Step) -> bool:
-    """Return whether a fix may change the step's fact with no other question than the approval."""
-    return step.automatic and not step.required_answer
 
 
 def _secrets_removed(run: Run) -> frozenset[str]:

@@ -52,13 +52,12 @@ async def newest_sign_in(ctx: StepContext) -> SignInRow | None:
     if not recognized:
         rows = await _rows(ctx, "beta")
     since, key_id = _since(ctx) - CLOCKS, ctx.fact("key_id").lower()
-    told = (row for row in own.without_own(rows) if _is_a_persons(row) and row.at >= since)
+    told = (
+        row
+        for row in own.without_own(rows)
+        if row.interactive and row.conclusive and row.at >= since
+    )
     return next((row for row in told if (row.key_id == key_id if row.key_id else recognized)), None)
-
-
-def _is_a_persons(row: SignInRow) -> bool:
-    """Return whether the row is a person's sign-in with a conclusive result."""
-    return row.interactive and row.conclusive
 
 
 async def _rows(ctx: StepContext, version: str) -> list[SignInRow]:

@@ -42,24 +42,15 @@ class AdminConsent(Step):
         """
         if not ctx.fact("mail_send"):
             return self.skipped(Text("skipped.mail_send_not_exposed"))
-        if await _is_granted(ctx):
+        assigned = {lower_of(each, "appRoleId") for each in await role_assignments(ctx)}
+        if ctx.fact("mail_send").lower() in assigned:
             return self.ok(Text("seen.consent"))
         if ctx.run.kind is RunKind.CHECK:
             return self.wrong(Text("seen.no_consent"))
-        if _is_settling(ctx):
+        answer = ctx.run.answers.get("consent")
+        settling = answer is not None and now() - answer.at < SHOWS_WITHIN
+        if settling:
             return self.waits_for(
                 Turn.TIME, Text("seen.consent_settles"), again_s=ctx.pause(self.name, PAUSES_S)
             )
         return self.waits_for(Turn.ADMINISTRATOR, Text("seen.no_consent"))
-
-
-async def _is_granted(ctx: StepContext) -> bool:
-    """Return whether the tenant has assigned ``Mail.Send`` to the app."""
-    assigned = {lower_of(each, "appRoleId") for each in await role_assignments(ctx)}
-    return ctx.fact("mail_send").lower() in assigned
-
-
-def _is_settling(ctx: StepContext) -> bool:
-    """Return whether the administrator consented so lately that the grant may not show yet."""
-    answer = ctx.run.answers.get("consent")
-    return answer is not None and now() - answer.at < SHOWS_WITHIN

@@ -30,7 +30,8 @@ class AgentHasIt(Step):
 
         An answer that was stopped on its way counts too.
         """
-        if _is_answered(ctx.run.findings.get("agent_answer")):
+        found = ctx.run.findings.get("agent_answer")
+        if found is not None and (found.state is State.OK or "answer_failed_at" in found.facts):
             return self.ok(Text("seen.shown_by_answer"))
         if ctx.run.answer("agent_has_it"):
             return self.ok(Text("seen.said_by_agent"))
@@ -81,8 +82,3 @@ class AgentAnswer(Step):
             facts={"answer_failed_at": at},
         )
         return replace(finding, evidence=evidence_of(words))
-
-
-def _is_answered(found: Finding | None) -> bool:
-    """Return whether an agent's answer was seen, be it delivered or not."""
-    return found is not None and (found.state is State.OK or "answer_failed_at" in found.facts)

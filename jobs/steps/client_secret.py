@@ -89,17 +89,21 @@ class ClientSecret(Undoable):
         was made by hand, every secret counts, because it is not known which one is in use.
         """
         app, policy = await asyncio.gather(find_app(ctx), self._policy(ctx))
-        newest = None if await gone_client_id(ctx, app) else self._newest(ctx, app)
-        rules = rules_for(policy, parse(text_of(app, "createdDateTime")) or now())
-        found = replace(self._judged(ctx, newest, rules), values=_values(newest))
-        return self._of_the_run(ctx, app, found) if found.state is State.WRONG else found
-
-    def _newest(self, ctx: StepContext, app: dict[str, Any] | None) -> dict[str, Any] | None:
-        return max(
-            (secret for secret in secrets_of(app) if self._known(ctx, secret)),
-            key=end_of,
-            default=None,
+        newest = (
+            None
+            if await gone_client_id(ctx, app)
+            else max(
+                (secret for secret in secrets_of(app) if self._known(ctx, secret)),
+                key=end_of,
+                default=None,
+            )
         )
+        rules = rules_for(policy, parse(text_of(app, "createdDateTime")) or now())
+        found = replace(
+            self._judged(ctx, newest, rules),
+            values={"key_id": promised(newest, "keyId") if newest else ""},
+        )
+        return self._of_the_run(ctx, app, found) if found.state is State.WRONG else found
 
     def _of_the_run(self, ctx: StepContext, app: dict[str, Any] | None, found: Finding) -> Finding:
         """Add the facts that depend on the run to the finding.
@@ -126,7 +130,15 @@ class ClientSecret(Undoable):
             return self._missing(ctx, rules, renewal)
         if end_of(secret) >= now():
             return self._still_good(ctx, secret, rules, renewal)
-        return self._expired(secret, rules, renewal)
+        expired = self.wrong(
+            Text("seen.secret_expired", _day(secret)),
+            cause=Cause.CLIENT_SECRET_EXPIRED,
+            facts=renewal,
+            signals=Signals(since=end_of(secret)),
+        )
+        return (
+            replace(expired, cause=Cause.SECRET_FORBIDDEN_BY_POLICY) if rules.forbidden else expired
+        )
 
     def _missing(self, ctx: StepContext, rules: SecretRules, renewal: dict[str, str]) -> Finding:
         """Return the finding for an app without a usable secret.
@@ -146,19 +158,6 @@ class ClientSecret(Undoable):
             )
             if rules.forbidden
             else found
-        )
-
-    def _expired(
-        self, secret: dict[str, Any], rules: SecretRules, renewal: dict[str, str]
-    ) -> Finding:
-        expired = self.wrong(
-            Text("seen.secret_expired", _day(secret)),
-            cause=Cause.CLIENT_SECRET_EXPIRED,
-            facts=renewal,
-            signals=Signals(since=end_of(secret)),
-        )
-        return (
-            replace(expired, cause=Cause.SECRET_FORBIDDEN_BY_POLICY) if rules.forbidden else expired
         )
 
     def _still_good(
@@ -208,7 +207,10 @@ class ClientSecret(Undoable):
         """
         if finding.cause == Cause.SECRET_FORBIDDEN_BY_POLICY:
             return ()
-        end = _renewed_until(ctx, finding)
+        end = (
+            finding.facts.get("renew_until")
+            or expiry(now(), ctx.channel.lifetime_months, None).isoformat()
+        )
         after = Text("after.client_secret", {"expires": day_of(datetime.fromisoformat(end))})
         line = self.change(
             finding.seen or Text("seen.none"),
@@ -221,7 +223,12 @@ class ClientSecret(Undoable):
             if finding.facts.get("clamped")
             else line
         )
-        return (made, *_removal(finding))
+        removal = (
+            (replaced(Text("seen.old_secret", {"count": finding.facts["old"]})),)
+            if "old" in finding.facts
+            else ()
+        )
+        return (made, *removal)
 
     async def apply(self, ctx: StepContext, finding: Finding) -> None:
         """Create the client secret and seal it at once.
@@ -302,23 +309,6 @@ def _naming(lost_ones: Sequence[dict[str, Any]], found: Finding) -> Finding:
     return replace(found, seen=Text("seen.secret_orphans", {"names": names}))
 
 
-def _renewed_until(ctx: StepContext, finding: Finding) -> str:
-    """Return the end of the secret that would be made, in ISO 8601."""
-    return (
-        finding.facts.get("renew_until")
-        or expiry(now(), ctx.channel.lifetime_months, None).isoformat()
-    )
-
-
-def _removal(finding: Finding) -> tuple[Change, ...]:
-    """Return the plan's line for the secrets that a fix replaces, if any."""
-    return (
-        (replaced(Text("seen.old_secret", {"count": finding.facts["old"]})),)
-        if "old" in finding.facts
-        else ()
-    )
-
-
 def _is_mine(ctx: StepContext, key_id: str) -> bool:
     """Return whether this run has made the secret."""
     return ctx.vault.get(Sealed.CLIENT_SECRET_ID.of(ctx.run.id)) == key_id
@@ -355,10 +345,6 @@ def replaced(before: Text) -> Change:
         command,
         reversible=False,
     )
-
-
-def _values(secret: dict[str, Any] | None) -> dict[str, str]:
-    return {"key_id": promised(secret, "keyId") if secret else ""}
 
 
 def _day(secret: dict[str, Any]) -> dict[str, str]:

@@ -59,13 +59,10 @@ class Customization(Step):
         The tenant needs no customization if M4 has nothing to save.
         """
         if applies.forwards:
-            return self._unneeded(ctx)
+            unneeded = self.ok(Text("seen.customization_not_needed"))
+            checks = ctx.run.kind is RunKind.CHECK
+            return replace(unneeded, state=State.WARNING) if checks else unneeded
         return self._needed(Text("seen.not_customized"))
-
-    def _unneeded(self, ctx: StepContext) -> Finding:
-        """Return that M4 has nothing to save, which is a warning in a check."""
-        unneeded = self.ok(Text("seen.customization_not_needed"))
-        return replace(unneeded, state=State.WARNING) if ctx.run.kind is RunKind.CHECK else unneeded
 
     def _needed(self, seen: Text | Reason) -> Finding:
         return replace(self.wrong(seen, cause=Cause.CUSTOMIZATION_NEEDED), values={"enabled": "no"})

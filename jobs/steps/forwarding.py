@@ -76,13 +76,6 @@ class Forwarding(Undoable):
                 Text("seen.forwards_to", {"address": smtp}) if smtp else Reason.ABSENT,
                 cause=Cause.NOT_FORWARDED,
             )
-        return self._judged_copy(ctx, keeps=keeps)
-
-    def _judged_copy(self, ctx: StepContext, *, keeps: bool) -> Finding:
-        """Judge whether a copy stays in the mailbox as asked.
-
-        The forwarding address is already known to be right.
-        """
         if keeps is not ctx.channel.keep_copy:
             return self.wrong(
                 Text("seen.keeps_copy" if keeps else "seen.keeps_none"), cause=Cause.COPY_DIFFERS

@@ -72,7 +72,10 @@ class MailboxUser(Step):
                 Text(await self._why_nobody(ctx), {"mailbox": ctx.channel.mailbox}),
                 cause=Cause.MAILBOX_NOT_FOUND,
             )
-        facts = _facts(ctx, user)
+        facts = {
+            "user_id": promised(user, "id"),
+            "upn": text_of(user, "userPrincipalName") or ctx.channel.mailbox,
+        }
         if isinstance(mailbox, CloudError):
             return self._by_the_directory(ctx, user, mailbox, facts)
         return _with_sender(ctx, mailbox, self._judged(ctx, user, mailbox, facts))
@@ -230,13 +233,6 @@ def _is_exchange_plan(plan: Json) -> bool:
     return lower_of(plan, "service") == "exchange" and lower_of(plan, "capabilityStatus") in {
         "enabled",
         "warning",
-    }
-
-
-def _facts(ctx: StepContext, user: Json) -> dict[str, str]:
-    return {
-        "user_id": promised(user, "id"),
-        "upn": text_of(user, "userPrincipalName") or ctx.channel.mailbox,
     }
 
 

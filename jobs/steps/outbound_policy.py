@@ -7,7 +7,6 @@ import json
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from types import MappingProxyType
-from typing import Any
 
 from jobs.causes.cause import Cause
 from jobs.channel.mailbox import mailbox_row
@@ -312,18 +311,14 @@ def _commands(mailbox: str, finding: Finding) -> list[str]:
     """Return the PowerShell commands: Set- for existing objects, New- for missing ones."""
     name, rule = quoted(policy_name(mailbox)), finding.values.get("rule")
     limits, repaired = (json.loads(finding.facts.get(fact, "{}")) for fact in (LIMITS, REPAIRED))
-    policy = _policy_command(name, limits, exists=bool(finding.values.get("policy")))
+    verb = "Set" if finding.values.get("policy") else "New"
+    policy = f"{verb}-{POLICY} {name} -AutoForwardingMode On{parameters_text(limits)}"
     if not rule:
         return [policy, f"New-{RULE} {name} -{POLICY} {name} -From {quoted(mailbox)} -Priority 0"]
     commands = [policy, f"Set-{RULE} {name}{parameters_text(repaired)} -Priority 0"]
     return (
         commands if enabled(ExchangeRow(json.loads(rule))) else [*commands, f"Enable-{RULE} {name}"]
     )
-
-
-def _policy_command(name: str, limits: dict[str, object], *, exists: bool) -> str:
-    verb = "Set" if exists else "New"
-    return f"{verb}-{POLICY} {name} -AutoForwardingMode On{parameters_text(limits)}"
 
 
 def _mode_text(row: ExchangeRow | None, properties: tuple[str, ...]) -> str:
@@ -367,17 +362,12 @@ def _rule_before(past: RecordedChange) -> dict[str, object]:
     was = json.loads(past.values_before["rule"])
     other = was.get(POLICY) not in {None, recorded_row(past.values_after.get("rule")).get(POLICY)}
     policy = {POLICY: was[POLICY]} if other else {}
+    senders = was["From"]
     return {
-        "From": _senders(was),
+        "From": ([senders] if isinstance(senders, str) else senders) or None,
         **policy,
         **{name: was[name] for name in NARROWING if name in was},
     }
-
-
-def _senders(rule: dict[str, Any]) -> list[str] | None:
-    """Return the senders of a recorded rule as the cmdlet takes them; None if there are none."""
-    senders = rule["From"]
-    return ([senders] if isinstance(senders, str) else senders) or None
 
 
 def _was_off(past: RecordedChange) -> bool:

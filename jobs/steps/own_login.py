@@ -38,7 +38,10 @@ class OwnLogin(Step):
         checked again.
         """
         try:
-            probe = await log_in(ctx, _login(ctx))
+            account = ctx.run.account
+            tenant_id = ctx.channel.tenant_id or (account.tenant_id if account else "")
+            login = Login(tenant_id, ctx.fact("client_id"), login_name(ctx), other_names(ctx))
+            probe = await log_in(ctx, login)
         except (
             SignInNeeded,
             Rejected,
@@ -74,13 +77,3 @@ class OwnLogin(Step):
             cause=probe.cause,
             again_s=timedelta(minutes=5).total_seconds(),
         )
-
-
-def _login(ctx: StepContext) -> Login:
-    return Login(_tenant_id(ctx), ctx.fact("client_id"), login_name(ctx), other_names(ctx))
-
-
-def _tenant_id(ctx: StepContext) -> str:
-    """Return the channel's tenant, or the tenant of the account that is signed in."""
-    account = ctx.run.account
-    return ctx.channel.tenant_id or (account.tenant_id if account else "")

@@ -72,9 +72,10 @@ async def _changes_since_token(ctx: StepContext) -> list[ConnectChange]:
     except CloudError as error:
         log.info("audit log not read", run=ctx.run.id, why=str(error))
         return []
-    return [change for change in found.rows if change.at >= since and _is_of_an_app(change)]
-
-
-def _is_of_an_app(change: ConnectChange) -> bool:
-    """Return whether the change in Webex Connect created or saved an app, and did not fail."""
-    return not change.failed and _OF_AN_APP.fullmatch(change.event) is not None
+    return [
+        change
+        for change in found.rows
+        if change.at >= since
+        and not change.failed
+        and _OF_AN_APP.fullmatch(change.event) is not None
+    ]

@@ -45,7 +45,9 @@ class SendAs(Undoable):
         """
         delegate = _delegate(ctx)
         if not delegate:
-            return self._without_delegate(ctx)
+            if ctx.fact("shared") and not ctx.fact("delegate"):
+                return self.skipped(Text("skipped.delegate_unknown"))
+            return self.ok(Text("seen.send_as_own"))
         if await _has(ctx, delegate):
             seen = Text("seen.send_as", {"user": delegate})
             return replace(self.ok(seen), values={delegate: "yes"})
@@ -53,11 +55,6 @@ class SendAs(Undoable):
         if ctx.run.kind is RunKind.CHECK and await _others_have(ctx):
             missing = self.possible(Text("seen.send_as_others"), cause=Cause.SEND_AS_MISSING)
         return replace(missing, values={delegate: ""})
-
-    def _without_delegate(self, ctx: StepContext) -> Finding:
-        if ctx.fact("shared") and not ctx.fact("delegate"):
-            return self.skipped(Text("skipped.delegate_unknown"))
-        return self.ok(Text("seen.send_as_own"))
 
     def plan(self, ctx: StepContext, finding: Finding) -> tuple[Change, ...]:
         """Plan the Send As right of the delegate; nothing before the delegate is known."""

@@ -97,7 +97,8 @@ class ServicePrincipal(Undoable):
         return None
 
     def _judged(self, sp_id: str, lets_in: State, *, disabled: bool) -> Finding:
-        shut = _named({ENABLED: disabled, ASSIGNMENT: lets_in is State.WRONG})
+        flags = {ENABLED: disabled, ASSIGNMENT: lets_in is State.WRONG}
+        shut = " ".join(name for name, is_set in flags.items() if is_set)
         if disabled:
             return self.wrong(
                 Text("seen.sp_disabled"),
@@ -212,22 +213,12 @@ async def _lets_in(ctx: StepContext, sp_id: str) -> State:
     user signs in.
     """
     assigned = await ctx.graph.app_role_assigned_to(sp_id)
-    user_id = await _user_id(ctx)
+    user_id = ctx.fact("user_id") or text_of(await ctx.graph.user(ctx.channel.mailbox), "id")
     if user_id.lower() in _lower(assigned, "principalId") - {""}:
         return State.OK
     if "group" in _lower(assigned, "principalType"):
         return State.POSSIBLE
-    return State.POSSIBLE if assigned and await _may_be_another(ctx, user_id) else State.WRONG
-
-
-async def _user_id(ctx: StepContext) -> str:
-    """Return the id of the mailbox user, or an empty string if the directory knows none."""
-    return ctx.fact("user_id") or text_of(await ctx.graph.user(ctx.channel.mailbox), "id")
-
-
-async def _may_be_another(ctx: StepContext, user_id: str) -> bool:
-    """Return whether the user who signs in for the mailbox may be one of the assigned users."""
-    return not user_id or await may_be_shared(ctx)
+    return State.POSSIBLE if assigned and (not user_id or await may_be_shared(ctx)) else State.WRONG
 
 
 def _others_content(ctx: StepContext, principal: Json | None, app: Json | None) -> str:
@@ -241,11 +232,6 @@ def _sp_id_of(values: dict[str, str]) -> dict[str, str]:
     The result is empty if no values were read back.
     """
     return {"sp_id": values.get("sp_id", "")} if values else {}
-
-
-def _named(flags: dict[str, bool]) -> str:
-    """Return the names of the flags that are set, separated by spaces."""
-    return " ".join(name for name, is_set in flags.items() if is_set)
 
 
 def _lower(rows: Iterable[Json], name: str) -> set[str]:

@@ -76,7 +76,9 @@ class SmtpAuth(Undoable):
 
     def _judged(self, ctx: StepContext, own: Switches, everybody_on: bool) -> Finding:  # noqa: FBT001  as read
         """Return the finding of the first mailbox that is off, or of the first one if none is."""
-        off = _off_among(own, everybody_on=everybody_on)
+        off = [
+            name for name, is_off in own.items() if is_off or (is_off is None and not everybody_on)
+        ]
         mailbox = next(iter(off or own))
         if not off:
             return self.ok(
@@ -152,11 +154,6 @@ async def _switches(ctx: StepContext, mailboxes: Iterable[str]) -> dict[str, boo
 async def _set(ctx: StepContext, switches: Switches) -> None:
     for mailbox, off in switches.items():
         await ctx.exchange.run("Set-CASMailbox", {"Identity": mailbox, PROPERTY: off})
-
-
-def _off_among(own: Switches, *, everybody_on: bool) -> list[str]:
-    """Return the mailboxes for which SMTP AUTH is off."""
-    return [name for name, off in own.items() if off or (off is None and not everybody_on)]
 
 
 def _seen(ctx: StepContext, mailbox: str, key: str) -> Text:

@@ -65,7 +65,8 @@ class SmtpGrant(Undoable):
         found = (
             self.wrong(Reason.ABSENT, cause=Cause.CONSENT_MISSING) if missing else self.ok(granted)
         )
-        return replace(found, values=self._values(ctx, grants, _marks(ctx)))
+        marks = {OF: ctx.fact("delegate_id")} if ctx.fact("shared") else {}
+        return replace(found, values=self._values(ctx, grants, marks))
 
     def plan(self, ctx: StepContext, finding: Finding) -> tuple[Change, ...]:
         """Plan a grant for one user, so that no other user can send with the app.
@@ -114,7 +115,11 @@ class SmtpGrant(Undoable):
         grants = await ctx.graph.grants(ctx.fact("sp_id"))
         mine = self._mine(ctx, grants, _recorded_marks(past))
         for name, grant in mine.items():
-            await _put_back(ctx, grant, past.values_before[name])
+            scopes = past.values_before[name]
+            if not scopes:
+                await ctx.graph.delete_grant(promised(grant, "id"))
+            elif grant.get("scope") != scopes:
+                await ctx.graph.update_grant(promised(grant, "id"), scopes)
 
     async def _grant(
         self,
@@ -142,9 +147,11 @@ class SmtpGrant(Undoable):
     ) -> dict[str, dict[str, object]]:
         user = marks.get(OF) or ctx.fact("user_id")
         mine = _with(grants, "principalId", user)
+        resources = {"exchange": ctx.fact("exchange_sp_id"), "graph": ctx.fact("graph_sp_id")}
         return {
             name: grant
-            for name, resource in _resources(ctx).items()
+            for name, resource in resources.items()
+            if resource
             for grant in _with(mine, "resourceId", resource)
         }
 
@@ -197,31 +204,9 @@ def _grantee(ctx: StepContext) -> str:
     return ctx.fact("delegate_id") if ctx.fact("shared") else ctx.fact("user_id")
 
 
-def _marks(ctx: StepContext) -> dict[str, str]:
-    """Return the mark that the grants in the values are the delegate's.
-
-    There is no mark if the mailbox's own user signs in.
-    """
-    return {OF: ctx.fact("delegate_id")} if ctx.fact("shared") else {}
-
-
 def _recorded_marks(past: RecordedChange) -> dict[str, str]:
     """Return the marks that a run has recorded with its values."""
     return {name: value for name, value in past.values_before.items() if name == OF}
-
-
-async def _put_back(ctx: StepContext, grant: dict[str, object], scopes: str) -> None:
-    """Give the grant its old scopes; delete the grant if it had none."""
-    if not scopes:
-        await ctx.graph.delete_grant(promised(grant, "id"))
-    elif grant.get("scope") != scopes:
-        await ctx.graph.update_grant(promised(grant, "id"), scopes)
-
-
-def _resources(ctx: StepContext) -> dict[str, str]:
-    """Return the service principals in the tenant, by their names in the recorded values."""
-    resources = {"exchange": ctx.fact("exchange_sp_id"), "graph": ctx.fact("graph_sp_id")}
-    return {name: resource for name, resource in resources.items() if resource}
 
 
 def _with(grants: list[dict[str, object]], name: str, wanted: str) -> list[dict[str, object]]:

@@ -67,13 +67,12 @@ class TestMail(Step):
             seen = seen.since(too_early)
         delivered = newest_delivered(seen.copies)
         if delivered is not None:
-            return self._through(ctx, seen, delivered.received)
+            facts = _facts(subject_of(ctx), seen.arrived or seen.copies)
+            return self.ok(
+                Text("seen.copy_delivered"),
+                facts={**facts, "forwarded_at": delivered.received.isoformat()},
+            )
         return await self._not_through(ctx, seen, again=too_early is not None)
-
-    def _through(self, ctx: StepContext, seen: _Seen, at: datetime) -> Finding:
-        """Return that a copy was delivered, with the times of the mail and its copy."""
-        facts = _facts(subject_of(ctx), seen.arrived or seen.copies)
-        return self.ok(Text("seen.copy_delivered"), facts={**facts, "forwarded_at": at.isoformat()})
 
     async def apply(self, ctx: StepContext, finding: Finding) -> None:
         """Send the test mail from an address other than the mailbox's.
@@ -99,7 +98,7 @@ class TestMail(Step):
         more anyway.
         """
         asked, newer = ctx.run.answers.get("look_again"), self._asked_since_sent(ctx)
-        wanted = newer and self._needs_another(ctx, seen)
+        wanted = newer and (_stuck(ctx.run.findings.get(self.name)) or seen.failed is not None)
         if asked is not None and (wanted or not newer):
             seen = seen.since(asked.at - CLOCKS)
         if seen.failed is not None:
@@ -123,10 +122,6 @@ class TestMail(Step):
         since = max((*made, *([told.at] if told else [])), default=None)
         return since if since and sent and since > sent else None
 
-    def _needs_another(self, ctx: StepContext, seen: _Seen) -> bool:
-        """Return whether another mail is needed, because the one that was sent will not arrive."""
-        return _stuck(ctx.run.findings.get(self.name)) or seen.failed is not None
-
     def _not_failed(self, ctx: StepContext, seen: _Seen, *, again: bool) -> Finding:
         if seen.is_from_itself_alone and not self._sends(ctx):
             words, pause = Text("seen.from_itself"), ctx.pause(self.name, PAUSES_S)
@@ -142,7 +137,10 @@ class TestMail(Step):
     def _underway(self, ctx: StepContext, arrived: tuple[TraceRow, ...], *, again: bool) -> Finding:
         facts = _facts(subject_of(ctx), arrived)
         if not arrived and (again or not self._sent(ctx)):
-            return self._not_sent(ctx, facts, again=again)
+            if self._sends(ctx):
+                return self.wrong(Text("seen.not_sent"), facts=facts)
+            words = Reason.SEND_AGAIN if again else Text("seen.send_it")
+            return self.waits_for(Turn.REQUESTER, words, again_s=PAUSES_S[-1], facts=facts)
         return self._waits(ctx, arrived, facts)
 
     def _waits(
@@ -156,12 +154,6 @@ class TestMail(Step):
         return self.waits_for(
             turn, words, cause=cause, again_s=ctx.pause(self.name, PAUSES_S), facts=facts
         )
-
-    def _not_sent(self, ctx: StepContext, facts: dict[str, str], *, again: bool) -> Finding:
-        if self._sends(ctx):
-            return self.wrong(Text("seen.not_sent"), facts=facts)
-        words = Reason.SEND_AGAIN if again else Text("seen.send_it")
-        return self.waits_for(Turn.REQUESTER, words, again_s=PAUSES_S[-1], facts=facts)
 
     def _late(self, ctx: StepContext, arrived: tuple[TraceRow, ...]) -> bool:
         """Return whether the mail was looked for so often and so long that a person has to look."""
@@ -182,17 +174,18 @@ class TestMail(Step):
         cause = _cause(ctx, row, words)
         facts = _facts(subject_of(ctx), arrived)
         spreading = cause == Cause.FORWARDING_BLOCKED and _policy_spreads(ctx)
-        if spreading and self._may_send_again(ctx):
+        if (
+            spreading
+            and self._sends(ctx)
+            and ctx.run.waits.get(self.name, 0) > 0
+            and self._due(ctx)
+        ):
             return self.wrong(Text("seen.not_sent"), cause=cause, facts=facts)
         turn = Turn.TIME if spreading else Turn.ADMINISTRATOR
         finding = self.waits_for(
             turn, Text("seen.mail_failed"), cause=cause, again_s=60, facts=facts
         )
         return replace(finding, evidence=evidence_of(words))
-
-    def _may_send_again(self, ctx: StepContext) -> bool:
-        """Return whether the bot sends the mail, has waited, and has not just sent it."""
-        return self._sends(ctx) and ctx.run.waits.get(self.name, 0) > 0 and self._due(ctx)
 
     def _due(self, ctx: StepContext) -> bool:
         sent = ctx.run.changed.get(self.name)

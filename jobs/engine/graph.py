@@ -19,10 +19,7 @@ TICK_S = 0.5
 
 @dataclass(frozen=True, slots=True)
 class StepGraph:
-    """Steps to run, with the ``work`` to do for each.
-
-    ``met`` says whether a step needs nothing more.
-    """
+    """Steps to run, with the ``work`` for each; ``met`` says whether one needs nothing more."""
 
     steps: Mapping[str, Step]
     work: Callable[[Step], Awaitable[None]]
@@ -59,7 +56,6 @@ class StepGraph:
     def _start_ready(
         self, run: Run, tried: dict[str, object], tasks: dict[asyncio.Future[None], str]
     ) -> None:
-        """Start every step that can go on, and keep the state in which it was tried."""
         for step in self._ready(run, tried, tasks.values()):
             tried[step.name] = retry_key(step, run)
             tasks[asyncio.ensure_future(self._work_on(step))] = step.name
@@ -79,7 +75,6 @@ class StepGraph:
         return all(self.met(run, need) for need in step.needs if need in self.steps)
 
     async def _work_on(self, step: Step) -> None:
-        """Do the work with the step's name bound to every log line."""
         with structlog.contextvars.bound_contextvars(step=step.name):
             await self.work(step)
 
@@ -96,11 +91,7 @@ def _is_news(run: Run, step: Step, tried: Mapping[str, object]) -> bool:
 
 
 def _collect(done: Iterable[asyncio.Future[None]], tasks: dict[asyncio.Future[None], str]) -> None:
-    """Drop the finished tasks and raise their errors.
-
-    A :exc:`StoppingError` is left out: the other steps end first, so that none of their calls is
-    cut off.
-    """
+    """Drop finished tasks and raise their errors, but StoppingError: other steps end first."""
     for task in done:
         del tasks[task]
         if not isinstance(task.exception(), StoppingError):

@@ -75,8 +75,6 @@ def still_deleted(ctx: StepContext, step: Step) -> Finding | None:
 
 @dataclass(slots=True)
 class MadeObjects:
-    """Objects that one run has made."""
-
     recorder: Recorder
     steps: Mapping[str, Step]
 
@@ -150,6 +148,5 @@ def _is_gone(finding: Finding) -> bool:
 
 
 def _newest_answer(run: Run) -> bytes:
-    """Return the time of a person's newest answer or sign-in."""
     times = [answer.at for answer in run.answers.values()]
     return str(max(filter(None, (*times, run.signed_in)), default="")).encode()

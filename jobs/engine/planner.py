@@ -23,8 +23,6 @@ from jobs.runs.run import Event, Kind, Run
 
 @dataclass(slots=True)
 class Planner:
-    """Planner of one run."""
-
     recorder: Recorder
     steps: Mapping[str, Step]
 
@@ -80,7 +78,6 @@ def planned_changes(steps: Mapping[str, Step], ctx: StepContext) -> tuple[Change
 
 
 def _without_guess(change: Change, finding: Finding) -> Change:
-    """Return the change with "not known" as its old value if its step could not be inspected."""
     unknown = finding.reason is Reason.NOT_KNOWN
     return replace(change, before=Reason.NOT_KNOWN.text()) if unknown else change
 

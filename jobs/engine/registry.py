@@ -15,10 +15,7 @@ class UnknownNameError(ValueError):
 
 
 def found_in(package: str, path: Iterable[str]) -> Iterator[Step]:
-    """Yield one instance of each step that a module of the package defines.
-
-    Classes whose names begin with an underscore are base classes for others.
-    """
+    """Yield a module's steps; a class with an underscore is a base class for others."""
     for each in pkgutil.iter_modules(path):
         module = importlib.import_module(f"{package}.{each.name}")
         yield from (kind() for kind in vars(module).values() if _is_step(kind, module.__name__))

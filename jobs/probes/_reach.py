@@ -13,10 +13,7 @@ from jobs.mail.smtp_login import SmtpProbe
 from jobs.model import Finding, Signals, Text
 
 FRESH = timedelta(hours=1)
-"""Time within which a sent answer shows that the server can be reached.
-
-It holds only if no other mail waits for an answer.
-"""
+"""Time within which an answer shows that the server can be reached, if no mail waits."""
 
 
 def finding_from_probe(step: Step, probe: SmtpProbe, good: Text) -> Finding:

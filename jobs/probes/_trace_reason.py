@@ -22,10 +22,7 @@ from jobs.probes._transport_rules import BLOCKS, stopping_rules
 _SHORTEST = 4
 """Fewest characters of a name or reason to search for. Sentences contain shorter ones by chance."""
 _ITS_OWN = "5.7.9"
-"""Prefix of the codes 5.7.900 to 5.7.999, which only a mail-flow rule returns.
-
-Code 5.7.1 has many sources.
-"""
+"""Prefix of 5.7.900 to 5.7.999, which only a mail-flow rule returns, unlike 5.7.1."""
 _MARKS = ("Name", "Identity", "Guid", "ImmutableId", "RejectMessageReasonText")
 
 
@@ -38,10 +35,7 @@ class Why:
 
 
 async def why(ctx: StepContext, row: TraceRow) -> Why:
-    """Return the reason in the details of a trace row.
-
-    If the details cannot be read, the reason is empty, and only the failure is known.
-    """
+    """Return the reason in a row's details; empty if they cannot be read."""
     try:
         words = await ctx.trace().details(row)
     except CloudError:
@@ -54,10 +48,7 @@ async def why(ctx: StepContext, row: TraceRow) -> Why:
 
 
 async def _cause(ctx: StepContext, place: Station, words: Sequence[str]) -> str:
-    """Return the known cause that the words name, or else the cause for a rule at this place.
-
-    The cause is empty if the words name neither.
-    """
+    """Return the cause that the words name, or that of a rule at this place, or ''."""
     known = cause_at(place, words)
     if known == BY_A_RULE:
         return BLOCKS[place]
@@ -74,18 +65,12 @@ async def _stopping(ctx: StepContext) -> list[ExchangeRow]:
 
 
 def names_one(words: str, rules: Sequence[ExchangeRow]) -> bool:
-    """Return whether the text identifies one of the rules.
-
-    It may contain a rule's name, an id, the reason, or a code of its own.
-    """
+    """Return whether the text has a rule's name, id, reason, or a code of its own."""
     return any(_names(words, mark) for rule in rules for mark in _marks_of(rule))
 
 
 def _marks_of(rule: ExchangeRow) -> list[str]:
-    """Return the texts with which a bounce may name the rule.
-
-    Its code is included only if no other Exchange rule has it.
-    """
+    """Return the texts that name the rule, and its code if no other rule has it."""
     marks = [text_of(rule, field) for field in _MARKS]
     code = text_of(rule, "RejectMessageEnhancedStatusCode")
     return [*marks, code] if code.startswith(_ITS_OWN) else marks

@@ -22,10 +22,7 @@ BLOCKS = {
     Station.FORWARD: Cause.TRANSPORT_RULE_BLOCKS,
     Station.ANSWER: Cause.TRANSPORT_RULE_BLOCKS_ANSWERS,
 }
-"""Cause codes for a rule that removes mail, by the station at which the rule does so.
-
-The order is that of the mail's path.
-"""
+"""Causes of a rule that removes mail, by station, in the order of the mail's path."""
 STOPS = (
     "DeleteMessage",
     "RejectMessageReasonText",
@@ -40,16 +37,10 @@ _WHOLE = ("SentTo", "AnyOfToHeader")
 _DOMAINS = ("RecipientDomainIs",)
 _WORDS = ("RecipientAddressContainsWords", "AnyOfRecipientAddressContainsWords")
 _PATTERNS = ("RecipientAddressMatchesPatterns", "AnyOfRecipientAddressMatchesPatterns")
-"""Conditions on the recipient, grouped by how they are compared.
-
-Group membership is not evaluated here.
-"""
+"""Conditions on the recipient, by how they are compared; no groups here."""
 _ON_RECIPIENT = (*_WHOLE, *_DOMAINS, *_WORDS, *_PATTERNS)
 _EVALUATED = frozenset({*_WHOLE, *_DOMAINS, *_WORDS, "SentToScope"})
-"""Conditions that are evaluated here without doubt.
-
-The conditions with patterns are not among them, because only Exchange can interpret a pattern.
-"""
+"""Conditions that are evaluated without doubt; patterns are Exchange's to interpret."""
 _CONDITION_WORDS = """From FromMemberOf FromScope SentTo SentToMemberOf SentToScope BetweenMemberOf1
 BetweenMemberOf2 ManagerAddresses ManagerForEvaluatedUser SenderManagementRelationship
 ADComparisonAttribute ADComparisonOperator SenderADAttributeContainsWords
@@ -69,13 +60,9 @@ AttachmentIsUnsupported AttachmentProcessingLimitExceeded AttachmentHasExecutabl
 AttachmentIsPasswordProtected AnyOfRecipientAddressContainsWords
 AnyOfRecipientAddressMatchesPatterns"""
 CONDITIONS = tuple(_CONDITION_WORDS.split())
-"""Properties of a rule that are conditions.
-
-The name of an exception is a condition's name with ``ExceptIf`` before it.
-"""
+"""Properties that are conditions; ``ExceptIf`` before a name makes an exception."""
 _EXCEPT = "ExceptIf"
 _DOCUMENTED = (*CONDITIONS, *(f"{_EXCEPT}{name}" for name in CONDITIONS))
-"""Properties of a rule that are conditions or exceptions."""
 _ACTIONS_WITH_LISTS = frozenset(
     {
         *STOPS,
@@ -86,7 +73,6 @@ _ACTIONS_WITH_LISTS = frozenset(
         "ObjectClass",
     }
 )
-"""Properties with a list that are no condition."""
 _TYPE_LISTS = ("Conditions", "Exceptions")
 """Properties with the type of each condition and exception, such as ``...Tasks.SentToPredicate``.
 
@@ -94,7 +80,6 @@ Exchange fills them for every rule. A row with neither of them shows only a part
 """
 Rule = Mapping[str, object]
 Within = Callable[[str, str], bool]
-"""Function that returns whether a domain matches a named domain."""
 
 
 async def stopping_rules(ctx: StepContext) -> list[ExchangeRow]:
@@ -117,18 +102,12 @@ def stops(rule: Rule) -> bool:
 
 
 def _is_enforced(rule: Rule) -> bool:
-    """Return whether the rule is on and not in test mode.
-
-    A rule that does not say so counts as enforced.
-    """
+    """Return whether the rule is on and not in test mode, or does not say so."""
     return lower_of(rule, "State") in {"", "enabled"} and lower_of(rule, "Mode") in {"", "enforce"}
 
 
 def inside(rule: Rule) -> bool:
-    """Return whether the rule is only for mail to the organization itself.
-
-    Such a rule does not match the copy, which goes outside.
-    """
+    """Return whether the rule is only for mail inside, and so not for the copy."""
     return lower_of(rule, "SentToScope") == "inorganization"
 
 
@@ -146,10 +125,7 @@ def may_name(rule: Rule, address: str) -> bool:
 
 
 def may_match(rule: Rule, address: str) -> bool:
-    """Return whether the rule could concern this recipient.
-
-    It may name the recipient, or it has no recipient condition that is evaluated here.
-    """
+    """Return whether the rule names the recipient, or has no condition on it."""
     open_to_all = not _sets_any(rule, _ON_RECIPIENT)
     return may_name(rule, address) or (open_to_all and not _excepts(rule, address))
 
@@ -193,13 +169,11 @@ def _types_beyond(rule: Rule, known: list[str]) -> list[str]:
 
 
 def _types(rule: Rule) -> list[str]:
-    """Return the types of the conditions and exceptions, as Exchange writes them."""
     lists = (rule.get(name) for name in _TYPE_LISTS)
     return [str(kind) for each in lists if isinstance(each, list | tuple) for kind in each]
 
 
 def _plain(kind: str) -> str:
-    """Return the condition's name from its type."""
     return kind.rpartition(".")[2].removesuffix("Predicate")
 
 

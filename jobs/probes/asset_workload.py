@@ -14,17 +14,13 @@ from jobs.probes.contact_center import MailToTask
 
 
 class AssetWorkload(MailToTask):
-    """Probe that checks whether the email asset serves the contact center.
-
-    No API shows the workload of the asset, but a task proves it.
-    """
+    """Probe of the asset's workload, which no API shows, but a task proves."""
 
     name = "asset_workload"
     article_row = "CC"
     diagnosis = Diagnosis(station=Station.CONNECT)
 
     async def inspect(self, ctx: StepContext) -> Finding:
-        """Compare the trace with the tasks. If mail makes no task, call the workload possible."""
         found = await super().inspect(ctx)
         if found.state is not State.WRONG:
             return found

@@ -34,10 +34,7 @@ class AuthenticationPolicy(Probe):
     )
 
     async def inspect(self, ctx: StepContext) -> Finding:
-        """Read the user's own policy, which takes precedence over the organization's.
-
-        When many channels are checked, no user is read in an organization that has no policy.
-        """
+        """Read the user's policy, before the organization's; for many channels, only the latter."""
         if ctx.many and not await ctx.exchange.run("Get-AuthenticationPolicy", {}):
             return self.ok(Text("seen.no_authentication_policy"))
         name = await _policy_name(ctx)
@@ -56,7 +53,6 @@ class AuthenticationPolicy(Probe):
 
 
 async def _policy_name(ctx: StepContext) -> str:
-    """Return the name of the user's policy, else of the organization's, or an empty string."""
     who = ctx.fact("delegate") or ctx.channel.mailbox
     (user, *_), (organization, *_) = await asyncio.gather(
         ctx.exchange.run("Get-User", {"Identity": who}),

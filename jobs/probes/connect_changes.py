@@ -34,7 +34,7 @@ from jobs.model import (
 
 BACK_DAYS = 7
 MOST = 30
-"""Number of changes that a finding keeps. They are the newest ones."""
+"""Number of the newest changes that a finding keeps."""
 ENDS = ("agent_tasks", "answers")
 """Findings with the newest mail on the way into Webex Connect and on the way out."""
 WITHOUT = ("mail_to_task", "sign_ins")

@@ -41,10 +41,7 @@ class AgentTasks(Probe):
     )
 
     async def inspect(self, ctx: StepContext) -> Finding:
-        """Read the tasks if a token is configured.
-
-        The absence of a task says nothing, because perhaps no mail was sent.
-        """
+        """Read the tasks with a token; no task says nothing, as perhaps no mail was sent."""
         if not ctx.settings.contact_center_url:
             return self.skipped(Text("skipped.no_contact_center"))
         tasks = await read_tasks(ctx)
@@ -76,10 +73,7 @@ class MailToTask(Probe):
     )
 
     async def inspect(self, ctx: StepContext) -> Finding:
-        """Compare the trace with the tasks.
-
-        A later task proves the path if it names the mailbox or the mail's sender.
-        """
+        """Compare trace and tasks; a later task of mailbox or sender proves the path."""
         if not ctx.settings.contact_center_url:
             return self.skipped(Text("skipped.no_contact_center"))
         copies, tasks = await asyncio.gather(copies_since(ctx, now() - BACK), read_tasks(ctx))
@@ -95,7 +89,6 @@ class MailToTask(Probe):
         )
 
     def _judged(self, handed: list[TraceRow], left: list[TraceRow]) -> Finding:
-        """Return the finding for the mails that were handed over and those left without a task."""
         if not left:
             return self.ok(Text("seen.mail_to_task", {"at": second_of(handed[0].received)}))
         if now() - left[-1].received < GRACE:
@@ -110,10 +103,7 @@ class MailToTask(Probe):
 
 
 class EmailEntryPoint(Probe):
-    """Probe for an active entry point of type Email that names the Webex Connect app.
-
-    The app is the entry point's ``assetId``. Source: facts/connect.md 3.2.
-    """
+    """Probe for an entry point whose ``assetId`` is the app (facts/connect.md 3.2)."""
 
     name = "entry_point"
     article_row = "EP"
@@ -125,7 +115,6 @@ class EmailEntryPoint(Probe):
     )
 
     async def inspect(self, ctx: StepContext) -> Finding:
-        """Check that an active entry point exists, and report those that are found."""
         if not (ctx.settings.contact_center_url and ctx.settings.contact_center_org):
             return self.skipped(Text("skipped.no_contact_center_org"))
         found = [point for point in await _entry_points(ctx) if point.asset != ""]
@@ -154,10 +143,7 @@ async def read_tasks(ctx: StepContext) -> Tasks:
 
 
 def _why_none(tasks: Tasks) -> Text:
-    """Return why no task is known to be the mailbox's.
-
-    Either some tasks do not name their mailbox, or there are no tasks.
-    """
+    """Return why no task is the mailbox's: some are nameless, or there are none."""
     nameless = any(task.names_nobody for task in tasks.rows)
     return Text("skipped.task_of_whom" if nameless else "skipped.no_task")
 
@@ -170,10 +156,7 @@ async def _entry_points(ctx: StepContext) -> tuple[EntryPoint, ...]:
 
 
 async def only_app(ctx: StepContext) -> str:
-    """Return the app of the only email entry point, whose tasks can only be this channel's.
-
-    Return an empty string if there are several, or if none can be read.
-    """
+    """Return the app of the only email entry point, or '' if that is not readable."""
     if not ctx.settings.contact_center_org:
         return ""
     try:
@@ -183,10 +166,7 @@ async def only_app(ctx: StepContext) -> str:
 
 
 def _only_asset(points: Sequence[EntryPoint]) -> str:
-    """Return the app of the only entry point.
-
-    The result is empty if there is not exactly one entry point, or if it names no app.
-    """
+    """Return the app of the only entry point, if it names one, else ''."""
     return (points[0].asset or "") if len(points) == 1 else ""
 
 

@@ -17,10 +17,7 @@ from jobs.model import Evidence, Finding, Station, Text
 
 
 class RestrictedSender(Probe):
-    """Probe that checks whether the mailbox is among the restricted entities.
-
-    Source: facts/microsoft.md 2.3: 550 5.1.8.
-    """
+    """Probe for the restricted entities: 550 5.1.8 (facts/microsoft.md 2.3)."""
 
     name = "restricted_sender"
     article_row = "RS"
@@ -32,10 +29,7 @@ class RestrictedSender(Probe):
     )
 
     async def inspect(self, ctx: StepContext) -> Finding:
-        """Read all restricted senders. Without permission, the finding says so.
-
-        A query for one sender answers "not found" for a sender in good standing.
-        """
+        """Read all of them, because for one in good standing Exchange says "not found"."""
         try:
             rows = await ctx.exchange.run("Get-BlockedSenderAddress", {})
         except (Forbidden, NotFound, Rejected):

@@ -60,11 +60,7 @@ class Sessions(Probe):
 
 
 async def _user(ctx: StepContext) -> dict[str, Any]:
-    """Return the user who signs in, or an empty object if the directory knows none.
-
-    When many channels are checked, the mailbox's own user was read with its address before, and is
-    in memory.
-    """
+    """Return the user who signs in; for many channels, the mailbox's own is in memory."""
     known = ctx.fact("delegate_id") or ctx.fact("user_id") or ctx.channel.mailbox
     if ctx.many:
         read = await ctx.graph.user(ctx.channel.mailbox) or {}

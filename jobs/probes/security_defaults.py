@@ -27,7 +27,6 @@ class SecurityDefaults(Probe):
     )
 
     async def inspect(self, ctx: StepContext) -> Finding:
-        """Read whether security defaults are on in the tenant."""
         if await ctx.graph.security_defaults():
             return self.possible(Text("seen.on"), cause=Cause.BLOCKED_BY_SECURITY_DEFAULTS)
         return self.ok(Text("seen.off"))

@@ -43,8 +43,6 @@ class _Health(Probe):
 
 
 class ExchangeHealth(_Health):
-    """Probe for open incidents of Exchange Online."""
-
     name = "exchange_health"
     services = frozenset({"exchange online", "exchange"})
     cause = Cause.EXCHANGE_INCIDENT

@@ -14,10 +14,7 @@ from jobs.probes._reach import finding_from_probe
 
 
 class SmtpServer(Probe):
-    """Probe that checks whether the server can be reached and offers STARTTLS and then XOAUTH2.
-
-    The server must greet, and its certificate must be valid. Source: facts/microsoft.md 4.
-    """
+    """Probe of greeting, certificate, STARTTLS and XOAUTH2 (facts/microsoft.md 4)."""
 
     name = "smtp_server"
     article_row = "TLS"
@@ -40,7 +37,6 @@ class SmtpServer(Probe):
     )
 
     async def inspect(self, ctx: StepContext) -> Finding:
-        """Run the phases connect, banner, EHLO, STARTTLS, certificate, EHLO."""
         probe = await ctx.reads.read("smtp_server", lambda: hello_probe(ctx.settings.smtp_server))
         answers = Text("seen.smtp_answers", {"server": ctx.settings.smtp_server})
         return replace(finding_from_probe(self, probe, answers), evidence=probe.lines)

@@ -40,14 +40,9 @@ NO_CHANCE = 3
 correctly.
 """
 MOST_READ = 5
-"""Number of recipients whose details are read.
-
-The number is small because Microsoft allows few traces in five minutes.
-"""
+"""Number of recipients whose details are read: Microsoft allows few traces."""
 OF_THE_MAILBOX = OF_THE_SENDER | {BLOCKS[Station.ANSWER]}
-"""Causes of a failed answer that concern the mailbox itself. Any other reply of a remote server
-concerns its own recipient.
-"""
+"""Causes of a failed answer that concern the mailbox, and not its recipient."""
 
 
 class _Traced(Probe):
@@ -64,7 +59,6 @@ class _Traced(Probe):
         )
 
     def _failed(self, passage: MailFlow, told: Why) -> Finding:
-        """Return the finding for the newest failure, with the trace's text."""
         seen = Text("seen.trace_failed", {"at": second_of(passage.failures[0].received)})
         finding = self.wrong(seen, cause=told.cause or LOST, signals=_signals(passage))
         return replace(finding, evidence=evidence_of(told.words[-3:]))
@@ -81,11 +75,7 @@ class Arrivals(_Traced):
     )
 
     async def inspect(self, ctx: StepContext) -> Finding:
-        """Trace mail to the mailbox from any sender.
-
-        Mail that a filter withholds is not a failure, and neither is one mail that fails for its
-        own reason.
-        """
+        """Trace mail to the mailbox; what a filter withholds, or one alone, is no failure."""
         found = await ctx.trace().find(now() - BACK, recipient=ctx.channel.mailbox)
         passage = MailFlow.of(with_proofs(found))
         if passage.good and not passage.refused:
@@ -95,10 +85,7 @@ class Arrivals(_Traced):
         )
 
     async def _judged(self, ctx: StepContext, passage: MailFlow) -> Finding:
-        """Judge the arrivals by the newest failure.
-
-        One failure alone is only a warning, unless the trace names a cause.
-        """
+        """Judge the newest failure, a warning if it is one alone without a cause."""
         if not passage.failures:
             return self._went(passage.good)
         told = await why(ctx, passage.failures[0])
@@ -143,10 +130,7 @@ class Copies(_Traced):
     )
 
     async def inspect(self, ctx: StepContext) -> Finding:
-        """Trace mail to the forwarding address, and arrived mail without a copy.
-
-        The arrived mail without a copy is the damage if something stops mail.
-        """
+        """Trace copies, and mail without one, which is the damage if something stops mail."""
         if not ctx.channel.forwarding_address:
             return self.skipped(Text("skipped.no_forwarding_address"))
         trace, since = ctx.trace(), now() - BACK
@@ -182,10 +166,7 @@ class Copies(_Traced):
         return await self._put_off(ctx, passage) or self._under_way(passage.good, lost, copies)
 
     async def _put_off(self, ctx: StepContext, passage: MailFlow) -> Finding | None:
-        """Return the finding for several delayed copies, with the cause in the newest one's trace.
-
-        The result is None if fewer are delayed, or if the trace names no cause.
-        """
+        """Return why several copies are delayed; None if fewer are, or without a cause."""
         if len(passage.begun) < ENOUGH:
             return None
         found = await self._stopped(ctx, replace(passage, failures=passage.begun))
@@ -194,10 +175,7 @@ class Copies(_Traced):
     def _under_way(
         self, good: TraceRow | None, lost: Sequence[TraceRow], copies: Sequence[TraceRow]
     ) -> Finding:
-        """Judge the copies if none is known to have failed.
-
-        The first copies ever may still be due.
-        """
+        """Judge copies none of which failed; the first ever may be due, late ones prove nothing."""
         if good is None and lost:
             return self.skipped(Text("skipped.copy_due", {"at": second_of(lost[0].received)}))
         late = overdue(lost, copies)
@@ -285,10 +263,7 @@ class Answers(_Traced):
         return _warning_unless(found, certain=bool(ours) or await self._several(ctx, passage))
 
     async def _several(self, ctx: StepContext, passage: MailFlow) -> bool:
-        """Return whether answers to several recipients fail.
-
-        Recipients that do not exist do not count.
-        """
+        """Return whether answers to several recipients fail, who all exist."""
         newest = {row.recipient.lower(): row for row in reversed(passage.failures)}
         if len(newest) < ENOUGH:
             return False
@@ -321,33 +296,22 @@ async def _why_each(ctx: StepContext, rows: Sequence[TraceRow]) -> list[Why]:
 
 
 def _is_takeable(copy: TraceRow) -> bool:
-    """Return whether the copy is evidence of the mail flow.
-
-    A copy that failed and is too large for Webex Connect is no evidence, because such a copy always
-    fails.
-    """
+    """Return whether the copy is evidence; one too large for Connect always fails."""
     return copy.status.went_on or copy.size <= LARGEST
 
 
 def _warning_unless(found: Finding, *, certain: bool) -> Finding:
-    """Return the finding, as a warning if it is not certain."""
     return found if certain else replace(found, state=State.WARNING)
 
 
 def _doubtful(found: Finding, seen: Text, since: datetime) -> Finding:
-    """Return a warning that earlier mail passed, but later mail has not passed yet.
-
-    No error is known, and nothing is proven.
-    """
+    """Return a warning that later mail has not passed yet: nothing is proven."""
     signals = found.signals | Signals(unproven=since)
     return replace(found, state=State.WARNING, seen=seen, signals=signals)
 
 
 def _signals(passage: MailFlow) -> Signals:
-    """Return how many mails have failed since the last success, and since when.
-
-    Without a success the time is unknown.
-    """
+    """Return how many mails failed since the last success, and since when if known."""
     if passage.good is None:
         return Signals(failed=len(passage.failures))
     first = min(row.received for row in passage.failures)

@@ -25,8 +25,6 @@ from jobs.probes._transport_rules import (
 
 
 class RuleDiagnosis(Diagnosis):
-    """Diagnosis that depends on the station where a rule removes mail."""
-
     def causes_elsewhere(self, cause: str) -> frozenset[Cause]:
         """Return the causes in other steps that ``cause`` explains.
 
@@ -77,10 +75,7 @@ class TransportRules(Probe):
 
 
 def _naming(channel: Channel, stopping: list[ExchangeRow]) -> dict[Station, list[ExchangeRow]]:
-    """Return the rules that name the mailbox or the forwarding address, by the station.
-
-    The station is the place where the rule stops mail.
-    """
+    """Return the rules that name an address, by the station where they stop mail."""
     arriving = filter(partial(names, address=channel.mailbox), stopping)
     outside = filterfalse(inside, stopping) if channel.forwarding_address else ()
     copies = filter(partial(names, address=channel.forwarding_address), outside)
@@ -88,7 +83,7 @@ def _naming(channel: Channel, stopping: list[ExchangeRow]) -> dict[Station, list
 
 
 def _possible(channel: Channel, stopping: list[ExchangeRow]) -> list[ExchangeRow]:
-    """Return the rules that may match the copy or the arriving mail, those for the copy first."""
+    """Return the rules that may match, those for the copy first."""
     outside = filterfalse(inside, stopping) if channel.forwarding_address else ()
     copies = list(filter(partial(may_match, address=channel.forwarding_address), outside))
     arriving = filter(partial(may_name, address=channel.mailbox), stopping)
@@ -96,7 +91,6 @@ def _possible(channel: Channel, stopping: list[ExchangeRow]) -> list[ExchangeRow
 
 
 def _may_match(rules: list[ExchangeRow]) -> Text:
-    """Return the names of the rules, each with the conditions that only Exchange can evaluate."""
     if not any(map(unevaluated, rules)):
         return Text("seen.rules", {"names": _names(rules)})
     named = (f"{_name(rule)}{_in_brackets(unevaluated(rule))}" for rule in rules)

@@ -172,15 +172,11 @@ class WatchMailProbe(Probe):
 
 
 def _arrival(way: Way) -> dict[str, str]:
-    """Return the fact of when the mail came to the mailbox, if that is known."""
     return {"watch_mail_arrived": way.arrived.isoformat()} if way.arrived else {}
 
 
 def _explained(station: Station, told: Why) -> tuple[Station, str]:
-    """Return the station and the cause of a stop.
-
-    The trace of a copy may show them more exactly.
-    """
+    """Return station and cause, which the trace of a copy may show more exactly."""
     if station is not Station.FORWARD:
         return station, Cause.NO_TASK if station is Station.CONNECT else told.cause
     cause = told.cause or cause_of_copy(told.words) or LOST
@@ -234,10 +230,7 @@ def _way(ctx: StepContext, mail: WatchMail, seen: Sightings) -> Way:
 
 
 def _held_up(mail: WatchMail, rows: Iterable[TraceRow]) -> Way:
-    """Return the way of a mail that has not failed.
-
-    The mail may still go on, unless a filter withholds it.
-    """
+    """Return the way of a mail that may go on, unless a filter withholds it."""
     return Way(mail, Fate.NOTHING if all(map(withheld, rows)) else Fate.UNDER_WAY)
 
 
@@ -252,10 +245,7 @@ def _before_the_copy(ctx: StepContext, mail: WatchMail, seen: Sightings) -> Way:
 
 
 def _without_copy(ctx: StepContext, mail: WatchMail, good: TraceRow, seen: Sightings) -> Way:
-    """Return how far a mail has come that is in the mailbox.
-
-    The copy of the mail is due, late, or cannot be read.
-    """
+    """Return how far an arrived mail has come: its copy is due, late, or unreadable."""
     at = good.received
     if seen.copies is None:
         way = _to_task(ctx, mail, good, seen) if seen.tasks else Way(mail, Fate.THROUGH, at)
@@ -280,17 +270,13 @@ def _never_seen(ctx: StepContext, mail: WatchMail, seen: Sightings) -> Way:
 
 
 def _untraced_task(ctx: StepContext, sent: datetime, seen: Sightings) -> datetime | None:
-    """Return when a task was made of a mail whose trace cannot be read, or None."""
     if seen.arrived is not None or seen.tasks is None:
         return None
     return next(_tasks_of(ctx, seen.tasks, ctx.settings.probe_from, sent, seen.app), None)
 
 
 def _to_task(ctx: StepContext, mail: WatchMail, handed: TraceRow, seen: Sightings) -> Way:
-    """Return the fate of a mail that was handed to Webex Connect.
-
-    The tasks show the fate if they can be read.
-    """
+    """Return the fate of a mail handed over, as readable tasks show it."""
     at = handed.received
     if seen.tasks is None or seen.tasks.since > at:
         return Way(mail, Fate.THROUGH, at)

@@ -15,10 +15,7 @@ from jobs.probes._health import health_finding
 
 
 class WebexStatus(Probe):
-    """Probe for open incidents of the contact center or of Webex Connect on the status page.
-
-    The page is status.webex.com/api.
-    """
+    """Probe for open incidents on status.webex.com/api."""
 
     name = "webex_status"
     article_row = "WX"
@@ -37,10 +34,7 @@ class WebexStatus(Probe):
     )
 
     async def inspect(self, ctx: StepContext) -> Finding:
-        """Read the status page, for three seconds at most.
-
-        A page that cannot be read says nothing about the channel.
-        """
+        """Read the page in three seconds; unreadable, it says nothing about the channel."""
         if not urlsplit(ctx.settings.status_url).hostname:
             return self.skipped(Text("skipped.status_off"))
         found: Finding = await ctx.reads.read("webex_status", lambda: self._seen(ctx))

@@ -28,10 +28,7 @@ PAUSES_S = (5.0, 5, 10, 10, 20, 20, 30, 60, 60, 120, 300)
 
 
 def may_be_there(ctx: StepContext) -> bool:
-    """Return whether somebody may have generated the token.
-
-    That is possible once the client secret was shown, or if it is in the form already.
-    """
+    """Return whether the client secret was shown or is in the form, so a token may exist."""
     keeps = ctx.run.kind is RunKind.FIX and "client_secret" not in ctx.run.changed
     return keeps or ctx.run.answer(SECRET_SHOWN) == ctx.fact("key_id") != ""
 
@@ -61,7 +58,6 @@ async def newest_sign_in(ctx: StepContext) -> SignInRow | None:
 
 
 async def _rows(ctx: StepContext, version: str) -> list[SignInRow]:
-    """Return the sign-ins to the app during the run; none if the sign-in log cannot be read."""
     try:
         return read(await ctx.graph.sign_ins(ctx.fact("client_id"), ctx.run.opened, version))
     except CloudError as error:
@@ -70,10 +66,7 @@ async def _rows(ctx: StepContext, version: str) -> list[SignInRow]:
 
 
 def is_the_logins(ctx: StepContext, row: SignInRow) -> bool:
-    """Return whether the sign-in is that of the user who signs in for the mailbox.
-
-    It is True if this user is not known.
-    """
+    """Return whether the sign-in is the mailbox's, or True if its user is not known."""
     expected = ctx.fact("delegate_id" if ctx.fact("shared") else "user_id").lower()
     return expected in {"", row.user_id}
 

@@ -15,10 +15,7 @@ from jobs.model import Text
 
 
 def text_after(mailbox: str, rule: str, repaired: dict[str, object]) -> Text:
-    """Return the text that shows the approver the outbound rule after the change.
-
-    It names the other senders that the rule covers and the conditions that are removed.
-    """
+    """Return the rule after the change: its other senders, and the conditions that go."""
     before = recorded_row(rule)
     senders = covers(ExchangeRow({**before, **repaired}))
     if cleared := _cleared(before, repaired):
@@ -34,29 +31,23 @@ def text_after(mailbox: str, rule: str, repaired: dict[str, object]) -> Text:
 
 
 def _cleared(before: ExchangeRow, repaired: dict[str, object]) -> str:
-    """Return the conditions that the change removes from the rule, in words, or an empty string."""
     return "; ".join(
         f"{name} {', '.join(values)}" for name, values in gone(before, repaired).items()
     )
 
 
 def recorded_row(recorded: str | None) -> ExchangeRow:
-    """Return the policy or rule in a finding's values; an empty row if there was none."""
     return ExchangeRow(json.loads(recorded or "{}"))
 
 
 def move_note(rules: int) -> Text | None:
-    """Return a note for the approver that a rule on top moves other rules down, or None.
-
-    Source: facts/microsoft.md 2.3.
-    """
+    """Return a note that a rule on top moves others down, or None (facts/microsoft.md 2.3)."""
     if not rules:
         return None
     return Text("note.rules_move", {"count": str(rules)})
 
 
 def parameters_text(parameters: Mapping[str, object]) -> str:
-    """Return a cmdlet's parameters in PowerShell syntax."""
     return "".join(f" -{name} {_value(value)}" for name, value in parameters.items())
 
 

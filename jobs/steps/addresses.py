@@ -12,10 +12,7 @@ from jobs.model import Finding, Text, Turn
 
 
 class Addresses(Step):
-    """Step C2: the Call Back URL and the Forwarding Address are known.
-
-    They were validated when they were typed (:mod:`jobs.channel.form`).
-    """
+    """Step C2: the Call Back URL and Forwarding Address, valid since the form, are known."""
 
     name = "addresses"
     article_row = "C2"
@@ -23,7 +20,6 @@ class Addresses(Step):
     shown_in = "email_app"
 
     async def inspect(self, ctx: StepContext) -> Finding:
-        """Check that both addresses are known, and look for other channels that have them."""
         channel = ctx.channel
         if not (channel.callback_url and channel.forwarding_address):
             return self._partly(ctx)
@@ -34,11 +30,7 @@ class Addresses(Step):
         return replace(self.ok(seen), evidence=channels_with_address(ctx))
 
     def _partly(self, ctx: StepContext) -> Finding:
-        """Return the finding for a missing address.
-
-        A setup waits for the address. The check of a channel that was made by hand goes on without
-        it: each step says itself which fact it lacks.
-        """
+        """Return that a setup waits; a check of a channel made by hand goes on without it."""
         if not is_found_by_check(ctx):
             return self.waits_for(Turn.REQUESTER)
         return replace(self.skipped(Text("skipped.not_found")), facts={"addresses": "partly"})

@@ -20,10 +20,7 @@ PAUSES_S = (1.0, 2, 2, 4, 8, 16, 30)
 
 
 class AdminConsent(Step):
-    """Step E5: ``Mail.Send`` is granted to the app, in the article profile only.
-
-    Source: facts/microsoft.md 1.6.
-    """
+    """Step E5: ``Mail.Send`` is granted, in the article profile only (facts/microsoft.md 1.6)."""
 
     name = "admin_consent"
     article_row = "E5"
@@ -36,10 +33,7 @@ class AdminConsent(Step):
     diagnosis = Diagnosis(stops_mail=False)
 
     async def inspect(self, ctx: StepContext) -> Finding:
-        """Read the app's role assignments, because the redirect after the consent is never trusted.
-
-        A check never waits for consent.
-        """
+        """Read the assignments: the redirect is never trusted, and a check never waits."""
         if not ctx.fact("mail_send"):
             return self.skipped(Text("skipped.mail_send_not_exposed"))
         assigned = {lower_of(each, "appRoleId") for each in await role_assignments(ctx)}

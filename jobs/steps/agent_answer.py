@@ -26,10 +26,7 @@ class AgentHasIt(Step):
     automatic = False
 
     async def inspect(self, ctx: StepContext) -> Finding:
-        """Look for the agent's answer, which is better proof than the agent's word.
-
-        An answer that was stopped on its way counts too.
-        """
+        """Look for the agent's answer, even one that was stopped: better proof than a word."""
         found = ctx.run.findings.get("agent_answer")
         if found is not None and (found.state is State.OK or "answer_failed_at" in found.facts):
             return self.ok(Text("seen.shown_by_answer"))
@@ -49,10 +46,7 @@ class AgentAnswer(Step):
     automatic = False
 
     async def inspect(self, ctx: StepContext) -> Finding:
-        """Follow the agent's answer in the message trace until it leaves.
-
-        Neither the forwarded copy nor a mail from the mailbox to itself counts as an answer.
-        """
+        """Follow the agent's answer; a copy or a mail from the mailbox to itself is none."""
         rows = await ctx.trace().find(
             ctx.run.opened, sender=ctx.channel.mailbox, subject=subject_of(ctx)
         )

@@ -56,8 +56,6 @@ Json = dict[str, Any]
 
 
 class AppDiagnosis(Diagnosis):
-    """Diagnosis of the app registration, which depends on the app's own problem."""
-
     def causes_elsewhere(self, cause: str) -> frozenset[Cause]:
         """Return the causes in other steps that ``cause`` explains.
 
@@ -102,7 +100,6 @@ class Application(Undoable):
     )
 
     async def inspect(self, ctx: StepContext) -> Finding:
-        """Find the app, and compare its values byte for byte, as Entra does."""
         if is_by_hand(ctx) and not known_ids(ctx):
             return self.skipped(Text("skipped.app_not_found"))
         app, offered = await _look_up(ctx)
@@ -126,10 +123,7 @@ class Application(Undoable):
         return self.wrong(seen, cause=Cause.APP_NOT_FOUND, facts=found.facts)
 
     def plan(self, ctx: StepContext, finding: Finding) -> tuple[Change, ...]:
-        """Plan one upsert by ``uniqueName``, or one update of the existing app.
-
-        Both are idempotent. A deactivated app has no plan: a person activates it first.
-        """
+        """Plan one idempotent upsert or update; a person activates a deactivated app first."""
         if finding.cause in DEACTIVATED:
             return ()
         before = finding.seen or Text("seen.none")
@@ -151,11 +145,7 @@ class Application(Undoable):
         await (create(ctx) if app is None else update(ctx, app))
 
     async def inspect_undo(self, ctx: StepContext, past: RecordedChange) -> Finding:
-        """Check that the app is removed or restored.
-
-        It must be gone if a run created it and no other content was added. Otherwise it must be as
-        it was before.
-        """
+        """Check that a created app without other content is gone, or else as it was."""
         judge = self._restored if past.values_before["object_id"] else self._removed
         return judge(ctx, past, await app_of_run(ctx))
 
@@ -316,10 +306,7 @@ def _noted(line: Change, finding: Finding) -> Change:
 
 
 def _before(ctx: StepContext, app: Json, was: dict[str, str]) -> Json:
-    """Return the request body that restores the app's addresses, audience and declared permissions.
-
-    The earlier values are merged into the present ones.
-    """
+    """Return the earlier values, merged into the present ones."""
     kept = (
         app.get("requiredResourceAccess")
         if was["declared"]
@@ -350,7 +337,6 @@ def _facts(app: Json, unknown: str) -> dict[str, str]:
 
 
 def _cause_without(app: Json) -> Cause:
-    """Return the cause of a missing redirect URI: the app has other URIs, or none at all."""
     return Cause.REDIRECT_URI_MISMATCH if redirect_uris(app) else Cause.REPLY_ADDRESS_MISSING
 
 
@@ -370,7 +356,7 @@ def _are_ours_alone(ctx: StepContext, uris: set[str]) -> bool:
 
 
 def _offered(app: Json | None) -> tuple[Evidence, ...]:
-    """Return a manually created app as evidence. The app is used only if a person agrees."""
+    """Return a manually created app as evidence, which is used if a person agrees."""
     return (Evidence(BY_HAND, promised(app, "appId")),) if app else ()
 
 

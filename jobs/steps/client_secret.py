@@ -41,25 +41,16 @@ from jobs.steps._app_secrets import (
 from jobs.storage.vault import Sealed
 
 SEALED_S = 7 * 24 * 3600
-"""Seconds that the sealed secret waits to be shown.
-
-The page that shows the secret has its own, shorter limit.
-"""
+"""Seconds that the sealed secret waits; the page that shows it has a shorter limit."""
 ENOUGH = timedelta(days=30)
-"""Time before a secret's end at which the secret is renewed.
-
-If the tenant allows less than three months, this time is a third of the lifetime.
-"""
+"""Time before its end at which a secret is renewed; if the tenant allows less, a third of it."""
 PLANNED = frozenset({RunKind.SETUP, RunKind.FIX})
 MOST_NAMED = 3
 """Maximum number of unrecorded secrets that a plan names."""
 
 
 class ClientSecret(Undoable):
-    """Step E3: a client secret exists that Webex Connect has, or that this run can still show once.
-
-    Source: facts/microsoft.md 1.2.
-    """
+    """Step E3: Webex Connect has a secret, or this run can show one (facts/microsoft.md 1.2)."""
 
     name = "client_secret"
     article_row = "E3"
@@ -141,10 +132,7 @@ class ClientSecret(Undoable):
         )
 
     def _missing(self, ctx: StepContext, rules: SecretRules, renewal: dict[str, str]) -> Finding:
-        """Return the finding for an app without a usable secret.
-
-        A channel that was proven or made by hand had a secret before, so its secret counts as gone.
-        """
+        """Return that no secret is usable; a channel that was proven or made by hand had one."""
         gone = is_by_hand(ctx) or ctx.channels.record(ctx.channel.mailbox) is not None
         found = self.wrong(
             Reason.ABSENT, cause=Cause.CLIENT_SECRET_GONE if gone else "", facts=renewal
@@ -163,10 +151,7 @@ class ClientSecret(Undoable):
     def _still_good(
         self, ctx: StepContext, secret: dict[str, Any], rules: SecretRules, renewal: dict[str, str]
     ) -> Finding:
-        """Return the finding for a secret that is valid now.
-
-        A policy that forbids another secret is an error only if one is needed.
-        """
+        """Judge a valid secret; a policy against another one matters only if one is needed."""
         facts = {
             "key_id": promised(secret, "keyId"),
             "hint": text_of(secret, "hint"),
@@ -192,19 +177,12 @@ class ClientSecret(Undoable):
         )
 
     def _ends_soon(self, ctx: StepContext, secret: dict[str, Any], new_end: datetime) -> bool:
-        """Return whether the secret expires soon enough to replace it.
-
-        The secret of this run is never replaced, because the next one would expire no later.
-        """
+        """Return whether to replace the secret, but not this run's: the next ends no later."""
         own = secret.get("displayName") == self._label(ctx)
         return not own and end_of(secret) < now() + min(ENOUGH, (new_end - now()) / 3)
 
     def plan(self, ctx: StepContext, finding: Finding) -> tuple[Change, ...]:
-        """Plan one more client secret.
-
-        In a fix, the secret that it replaces is removed once the new one is proven
-        (``old_secret``). Other secrets stay.
-        """
+        """Plan one more secret; the replaced one goes once it is proven (``old_secret``)."""
         if finding.cause == Cause.SECRET_FORBIDDEN_BY_POLICY:
             return ()
         end = (
@@ -231,10 +209,7 @@ class ClientSecret(Undoable):
         return (made, *removal)
 
     async def apply(self, ctx: StepContext, finding: Finding) -> None:
-        """Create the client secret and seal it at once.
-
-        addPassword is not idempotent, so the secret of an interrupted attempt is removed first.
-        """
+        """Create and seal it, without an interrupted one: addPassword is not idempotent."""
         if tries(ctx, self.name) > 1:
             await remove_orphans(ctx, LOOKS_S, lambda secret: self._is_orphan(ctx, secret))
             if (await self.inspect(ctx)).state in {State.OK, State.WARNING}:
@@ -245,16 +220,13 @@ class ClientSecret(Undoable):
         ctx.vault.put(Sealed.CLIENT_SECRET_ID.of(ctx.run.id), made.key_id, SEALED_S)
 
     async def inspect_undo(self, ctx: StepContext, past: RecordedChange) -> Finding:
-        """Check that the client secrets with the labels of the channel's runs are gone."""
         left = await labelled(ctx, _labels(past))
         return self.wrong(past.change.after) if left else self.ok(Text("seen.undo_removed"))
 
     def undo_command(self, ctx: StepContext, past: RecordedChange) -> str:
-        """Return the Graph command that removes a secret, which is called once for each secret."""
         return f"Graph POST /applications/{ctx.fact('object_id')}/removePassword"
 
     async def undo(self, ctx: StepContext, past: RecordedChange) -> None:
-        """Remove the runs' client secrets, and any that are still sealed in the vault."""
         await remove(ctx, await labelled(ctx, _labels(past)))
         for run in past.runs:
             ctx.vault.drop(Sealed.CLIENT_SECRET.of(run))
@@ -293,7 +265,6 @@ def _labels(past: RecordedChange) -> set[str]:
 
 
 def _counting(replaced_ones: Sequence[dict[str, Any]], found: Finding) -> Finding:
-    """Return the finding with the number of the secrets that a fix replaces, if there are any."""
     old = len(replaced_ones)
     return replace(found, facts=found.facts | {"old": str(old)}) if old else found
 
@@ -310,17 +281,14 @@ def _naming(lost_ones: Sequence[dict[str, Any]], found: Finding) -> Finding:
 
 
 def _is_mine(ctx: StepContext, key_id: str) -> bool:
-    """Return whether this run has made the secret."""
     return ctx.vault.get(Sealed.CLIENT_SECRET_ID.of(ctx.run.id)) == key_id
 
 
 def _is_sealed(ctx: StepContext, key_id: str) -> bool:
-    """Return whether the bot can still show the secret."""
     return _is_mine(ctx, key_id) and ctx.vault.holds(Sealed.CLIENT_SECRET.of(ctx.run.id))
 
 
 def _was_shown(ctx: StepContext, key_id: str) -> bool:
-    """Return whether somebody has the secret for this channel."""
     in_use = (
         ctx.fact("key_id") == key_id
         or ctx.channels.record(ctx.channel.mailbox) is not None
@@ -330,10 +298,7 @@ def _was_shown(ctx: StepContext, key_id: str) -> bool:
 
 
 def replaced(before: Text) -> Change:
-    """Return the plan's line for the secrets that a fix replaces.
-
-    A removed secret cannot be restored.
-    """
+    """Return the plan's line for the secrets that a fix replaces, which cannot be restored."""
     after, command = Text("after.old_secret"), "Graph POST /applications/{id}/removePassword"
     return Change(
         "old_secret",

@@ -21,10 +21,7 @@ FORM = ("ids", "client_secret", "smtp_grant", "admin_consent")
 
 
 def token_at(run: Run) -> datetime | None:
-    """Return when the token was saved, as somebody said, or generated, as Entra's log says.
-
-    It is None if neither is known.
-    """
+    """Return when the token was saved, as told, or generated, as Entra logs it, or None."""
     if "token_saved" in run.answers:
         return run.answers["token_saved"].at
     return datetime.fromisoformat(run.fact(generated.AT)) if run.fact(generated.AT) else None
@@ -79,10 +76,7 @@ class AddressFields(_Filled):
 
 
 class Token(_Filled):
-    """Step C6: Generate Token, signed in as the Username.
-
-    Entra's sign-in log shows this sign-in, so nobody is asked if the bot can read the log.
-    """
+    """Step C6: Generate Token as the Username; nobody is asked if the bot can read Entra's log."""
 
     name = "token"
     article_row = "C6"
@@ -91,14 +85,12 @@ class Token(_Filled):
     reads = ("AuditLog.Read.All", "Directory.Read.All")
 
     async def inspect(self, ctx: StepContext) -> Finding:
-        """Check the requester's confirmation, then Entra's log of the app's sign-ins."""
         if ctx.run.answer("token_saved"):
             return self.ok(Text("seen.said_by_requester"))
         row = await generated.newest_sign_in(ctx) if generated.may_be_there(ctx) else None
         return self._by_the_log(ctx, row) if row else self._still_open(ctx)
 
     def _by_the_log(self, ctx: StepContext, row: SignInRow) -> Finding:
-        """Judge the newest sign-in in Entra's log: it may have failed, or be another user's."""
         if not row.good:
             evidence = Evidence("entra", f"AADSTS{row.code}: {row.reason}")
             return replace(self._still_open(ctx, row.meaning.cause), evidence=(evidence,))
@@ -109,7 +101,7 @@ class Token(_Filled):
         return self.ok(seen, facts={generated.AT: row.at.isoformat()})
 
     def _still_open(self, ctx: StepContext, cause: str = "") -> Finding:
-        """Return that the requester fills in the form; the bot reads the log again by itself."""
+        """Wait for the form; the bot reads the log again by itself."""
         looks = generated.may_be_there(ctx)
         again = ctx.pause(self.name, generated.PAUSES_S) if looks else 0
         return self.waits_for(Turn.REQUESTER, Text("seen.form_open"), cause=cause, again_s=again)

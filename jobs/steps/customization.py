@@ -68,7 +68,6 @@ class Customization(Step):
         return replace(self.wrong(seen, cause=Cause.CUSTOMIZATION_NEEDED), values={"enabled": "no"})
 
     def plan(self, ctx: StepContext, finding: Finding) -> tuple[Change, ...]:
-        """Plan the one change that affects the whole tenant: its customization."""
         demanded = finding.reason is Reason.DEMANDED
         before = Reason.DEMANDED.text() if demanded else Text("seen.not_customized")
         line = self.change(
@@ -77,15 +76,11 @@ class Customization(Step):
         return (replace(line, reversible=False, note=Text("note.customization"), warning=True),)
 
     async def apply(self, ctx: StepContext, finding: Finding) -> None:
-        """Run the cmdlet Enable-OrganizationCustomization.
-
-        Its error on a second run means success.
-        """
+        """Run Enable-OrganizationCustomization, whose error on a second run means success."""
         await ctx.exchange.run("Enable-OrganizationCustomization", {})
 
 
 async def _dehydrated(ctx: StepContext) -> bool | None:
-    """Return ``IsDehydrated``, or None if the tenant does not reveal it to this caller."""
     try:
         organization, *_ = await ctx.exchange.run("Get-OrganizationConfig", {})
     except Forbidden:

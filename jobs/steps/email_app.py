@@ -18,7 +18,7 @@ class EmailApp(Step):
     group = "connect"
 
     async def inspect(self, ctx: StepContext) -> Finding:
-        """Check that the requester gave the Call Back URL. The app is not proven before V1."""
+        """Check that the Call Back URL was given. The app is not proven before V1."""
         if not ctx.channel.callback_url:
             return self.waits_for(Turn.REQUESTER)
         return self.ok(Text("seen.said_by_requester"))

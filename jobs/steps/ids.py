@@ -16,7 +16,6 @@ class ConnectIds(Step):
     needs = ("application",)
 
     async def inspect(self, ctx: StepContext) -> Finding:
-        """Return both ids: the client ID of the app and the tenant ID of the signed-in account."""
         tenant = ctx.run.account.tenant_id if ctx.run.account else ""
         return self.ok(
             Text("seen.ids", {"client_id": ctx.fact("client_id"), "tenant_id": tenant}),

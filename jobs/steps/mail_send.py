@@ -18,10 +18,7 @@ from jobs.runs.run import RecordedChange
 
 
 class MailSend(Undoable):
-    """Step E4: the app declares ``Mail.Send`` (Role), in the article profile only.
-
-    The consent to this permission is E5.
-    """
+    """Step E4: the app declares ``Mail.Send`` (Role) for E5, in the article profile only."""
 
     name = "mail_send"
     article_row = "E4"
@@ -35,7 +32,6 @@ class MailSend(Undoable):
     diagnosis = Diagnosis(stops_mail=False)
 
     async def inspect(self, ctx: StepContext) -> Finding:
-        """Read whether the app declares ``Mail.Send``."""
         if not ctx.fact("mail_send"):
             return self.skipped(Text("skipped.mail_send_not_exposed"))
         app = await find_app(ctx)
@@ -44,10 +40,6 @@ class MailSend(Undoable):
         return replace(found, values=self._values(ctx, app))
 
     def plan(self, ctx: StepContext, finding: Finding) -> tuple[Change, ...]:
-        """Plan to declare ``Mail.Send`` in the app.
-
-        The admin consent (E5) grants this permission.
-        """
         line = self.change(
             Text("seen.none"),
             Text("after.mail_send"),
@@ -57,10 +49,7 @@ class MailSend(Undoable):
         return (replace(line, note=Text("note.mail_send"), warning=True),)
 
     async def apply(self, ctx: StepContext, finding: Finding) -> None:
-        """Write the app's list of declared permissions as a whole, with its existing entries.
-
-        ``SMTP.Send`` is merged in, because a stale read must not drop it.
-        """
+        """Write the whole list, with ``SMTP.Send``, which a stale read must not drop."""
         declared = {
             "requiredResourceAccess": with_permission(
                 await present_app(ctx), *smtp_send_permission(ctx), "Scope"
@@ -72,7 +61,6 @@ class MailSend(Undoable):
         )
 
     async def inspect_undo(self, ctx: StepContext, past: RecordedChange) -> Finding:
-        """Compare the app's declaration of ``Mail.Send`` with the recorded one."""
         values = self._values(ctx, await app_of_run(ctx))
         found = self.compare_with_recorded(
             past,
@@ -83,14 +71,10 @@ class MailSend(Undoable):
         return replace(found, seen=Text("seen.mail_send")) if found.state is State.WRONG else found
 
     def undo_command(self, ctx: StepContext, past: RecordedChange) -> str:
-        """Return the text of the change that removes the declaration of ``Mail.Send``.
-
-        The grant goes with the app, or is removed in the portal.
-        """
+        """Return the change's text; the grant goes with the app, or in the portal."""
         return "requiredResourceAccess - Exchange Mail.Send (Role)"
 
     async def undo(self, ctx: StepContext, past: RecordedChange) -> None:
-        """Write the app's list of declared permissions as a whole without ``Mail.Send``."""
         if app := await app_of_run(ctx):
             access = without_permission(app, EXCHANGE_APP_ID, ctx.fact("mail_send"))
             await ctx.graph.update_application(str(app["id"]), {"requiredResourceAccess": access})

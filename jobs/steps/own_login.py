@@ -32,11 +32,7 @@ class OwnLogin(Step):
     automatic = False
 
     async def inspect(self, ctx: StepContext) -> Finding:
-        """Log in at the SMTP server as the mailbox and disconnect.
-
-        A change within the last hour may not have reached every server, so a refusal is then
-        checked again.
-        """
+        """Log in and disconnect; a refusal within an hour of a change is checked again."""
         try:
             account = ctx.run.account
             tenant_id = ctx.channel.tenant_id or (account.tenant_id if account else "")
@@ -52,11 +48,7 @@ class OwnLogin(Step):
         return replace(self._judged(ctx, probe), evidence=probe.evidence)
 
     def _without_token(self, ctx: StepContext, error: SignInNeeded | Rejected) -> Finding:
-        """Return the finding for a login without a token.
-
-        The run waits if one of its changes may still spread. Otherwise the step is skipped, because
-        the bot's own sign-in says nothing.
-        """
+        """Wait if a change may still spread, or skip: the bot's own sign-in says nothing."""
         if error.can_be_replication and wrote_within(ctx.run, ERRORS_SETTLE_FOR):
             seen = Text("seen.login_settles", {"reply": error.words})
             return self.waits_for(

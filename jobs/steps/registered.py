@@ -42,7 +42,7 @@ class Registered(Step):
     returns_with = "registered"
 
     async def inspect(self, ctx: StepContext) -> Finding:
-        """Check the requester's confirmation, then Webex Connect's audit log. V2 proves either."""
+        """Check the requester's confirmation, then the audit log. V2 proves either."""
         if ctx.run.answer("registered"):
             return self.ok(Text("seen.said_by_requester"))
         again = 0.0
@@ -65,7 +65,6 @@ def _expected(ctx: StepContext) -> int:
 
 
 async def _changes_since_token(ctx: StepContext) -> list[ConnectChange]:
-    """Return the changes of an app since the token was saved; none if the log is unreadable."""
     since = token_at(ctx.run) or now()
     try:
         found = await read_changes(ctx.settings, since, now())

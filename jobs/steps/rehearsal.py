@@ -27,10 +27,7 @@ SPREADS = frozenset(
     }
 )
 PASSES = BUSY | frozenset({Cause.SMTP_UNREACHABLE, Cause.TIMED_OUT})
-"""Causes that say nothing about the login and may end by themselves.
-
-The login is retried several times before anybody is asked (facts/microsoft.md 4.1).
-"""
+"""Causes that say nothing about the login, which is retried first (facts/microsoft.md 4.1)."""
 SPREADS_FOR = timedelta(hours=1)
 """Time for a mailbox's SMTP AUTH to reach every server: minutes to an hour (facts/microsoft.md 2.1,
 not confirmed).
@@ -55,10 +52,7 @@ class Rehearsal(Step):
     returns_with = SIGNED_IN
 
     async def inspect(self, ctx: StepContext) -> Finding:
-        """Log in at the SMTP server phase by phase and disconnect without sending.
-
-        Only a successful login is kept for checks.
-        """
+        """Log in phase by phase without sending; only a success is kept for checks."""
         answer = ctx.run.answer("rehearse")
         if answer.startswith("skip"):
             return self.skipped(
@@ -78,7 +72,6 @@ class Rehearsal(Step):
         return self.ok(probe.seen, facts={"username": probe.instead} if probe.instead else None)
 
     def _is_passing(self, ctx: StepContext, probe: SmtpProbe) -> bool:
-        """Return whether the failure may pass by itself, and has not lasted for all pauses yet."""
         return probe.cause in PASSES and ctx.run.waits.get(self.name, 0) < len(PAUSES_S)
 
     def _failed(self, ctx: StepContext, probe: SmtpProbe) -> Finding:

@@ -29,10 +29,7 @@ class LostSecret(Step):
     unapproved = True
 
     async def inspect(self, ctx: StepContext) -> Finding:
-        """Wait until the one-time page has shown the new secret.
-
-        The old secret may still be found until then.
-        """
+        """Wait until the page has shown the new secret: the old one may be found until then."""
         if not await self._remaining(ctx):
             return self.ok(Text("seen.lost_secret_removed"))
         if not ctx.store.was_secret_shown(ctx.fact("key_id")):
@@ -40,7 +37,6 @@ class LostSecret(Step):
         return self.wrong(Text("seen.lost_secret_there"))
 
     async def apply(self, ctx: StepContext, finding: Finding) -> None:
-        """Remove the lost secrets that still exist."""
         await remove(ctx, await self._remaining(ctx))
 
     async def _remaining(self, ctx: StepContext) -> list[dict[str, Any]]:

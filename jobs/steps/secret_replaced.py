@@ -31,7 +31,6 @@ class OldSecret(Step):
     automatic = False
 
     async def inspect(self, ctx: StepContext) -> Finding:
-        """List the remaining client secrets of earlier runs."""
         left = earlier(ctx, await find_app(ctx))
         return (
             self.wrong(Text("seen.old_secret", {"count": str(len(left))}))
@@ -40,12 +39,7 @@ class OldSecret(Step):
         )
 
     def plan(self, ctx: StepContext, finding: Finding) -> tuple[Change, ...]:
-        """Return the plan's line for the removal, which was shown with the new secret.
-
-        See :meth:`jobs.steps.client_secret.ClientSecret.plan`.
-        """
         return (replaced(finding.seen or Text("seen.none")),)
 
     async def apply(self, ctx: StepContext, finding: Finding) -> None:
-        """Remove the old client secrets. A secret that is already gone counts as removed."""
         await remove(ctx, earlier(ctx, await find_app(ctx)))

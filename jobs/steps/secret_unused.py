@@ -26,27 +26,17 @@ class UnusedSecret(Step):
     unapproved = True
 
     async def inspect(self, ctx: StepContext) -> Finding:
-        """Look for the bot's own client secret by name.
-
-        A secret that was just made may not be listed yet, so :meth:`apply` runs once in any case
-        and looks patiently.
-        """
+        """Look for the secret; one just made may be missing, so :meth:`apply` looks patiently."""
         if await labelled(ctx, {LABEL}) or not ctx.run.change_applied(self.name):
             return self.wrong(Text("seen.unused_secret_there"))
         return self.ok(Text("seen.undo_removed"))
 
     async def apply(self, ctx: StepContext, finding: Finding) -> None:
-        """Remove the bot's own client secret at Microsoft.
-
-        Its sealed copy was dropped when the rehearsal was skipped.
-        """
+        """Remove the secret at Microsoft; its copy went when the rehearsal was skipped."""
         await remove_orphans(ctx, LOOKS_S, lambda secret: secret.get("displayName") == LABEL)
 
     def explain_error(self, ctx: StepContext, error: CloudError) -> Finding | None:
-        """Leave a secret that the bot may not remove.
-
-        The secret's value is stored nowhere, so the secret holds up no run.
-        """
+        """Leave a secret that the bot may not remove: its value is stored nowhere."""
         return (
             self.left_alone(Text("seen.unused_secret_stays", {"name": LABEL}))
             if isinstance(error, Forbidden | Rejected)

@@ -23,7 +23,6 @@ from jobs.runs.run import RecordedChange
 
 ENABLED, ASSIGNMENT = "accountEnabled", "appRoleAssignmentRequired"
 OPEN = {ENABLED: True, ASSIGNMENT: False}
-"""Property values with which Graph creates a service principal."""
 LINES = {
     ENABLED: (Text("seen.sp_disabled"), Text("after.sp_enabled")),
     ASSIGNMENT: (Text("seen.sp_assignment"), Text("after.sp_open")),
@@ -34,10 +33,7 @@ NOT_DISABLED = {"", "notdisabled"}
 
 
 class ServicePrincipal(Undoable):
-    """Step E1: the app has an enabled service principal that admits the mailbox user.
-
-    Source: facts/microsoft.md 1.3.
-    """
+    """Step E1: an enabled service principal admits the mailbox user (facts/microsoft.md 1.3)."""
 
     name = "service_principal"
     article_row = "E1"
@@ -61,10 +57,7 @@ class ServicePrincipal(Undoable):
     )
 
     async def inspect(self, ctx: StepContext) -> Finding:
-        """Find the service principal by the app's client id.
-
-        The assignments are read only if assignment is required.
-        """
+        """Find it by client id; assignments are read only if assignment is required."""
         principal = await ctx.graph.service_principal(ctx.fact("client_id"), with_roles=ctx.many)
         if principal is None:
             return replace(
@@ -120,10 +113,7 @@ class ServicePrincipal(Undoable):
         return self.ok(Text("seen.service_principal"), facts={"sp_id": sp_id})
 
     def plan(self, ctx: StepContext, finding: Finding) -> tuple[Change, ...]:
-        """Plan to create the service principal, or to reset each of its blocking properties.
-
-        The plan has one line for each blocking property.
-        """
+        """Plan to create it, or to reset each of its blocking properties in a line."""
         if "sp_id" not in finding.facts:
             return (
                 self.change(
@@ -137,16 +127,12 @@ class ServicePrincipal(Undoable):
         return tuple(self._opening(name, sp_id) for name in shut)
 
     def _opening(self, name: str, sp_id: str) -> Change:
-        """Return the plan's line that resets one blocking property."""
         before, after = LINES[name]
         command = f"Graph PATCH /servicePrincipals/{sp_id}, {name} {str(OPEN[name]).lower()}"
         return self.change(before, after, Scope.APP, command)
 
     async def apply(self, ctx: StepContext, finding: Finding) -> None:
-        """Create the service principal, or reset its blocking properties.
-
-        Creating is safe to repeat, because an app cannot have a second one.
-        """
+        """Create it, safely since an app has one at most, or reset what blocks."""
         if "sp_id" not in finding.facts:
             await ctx.graph.create_service_principal(ctx.fact("client_id"))
         elif shut := finding.facts.get("shut", "").split():
@@ -182,10 +168,7 @@ class ServicePrincipal(Undoable):
         return replace(found, facts=there) if found.state is State.WRONG else found
 
     def undo_command(self, ctx: StepContext, past: RecordedChange) -> str:
-        """Return the Graph command with the object id.
-
-        Exactly the created or changed object is affected.
-        """
+        """Return the Graph command with the object id, for exactly that object."""
         if not past.values_before["sp_id"]:
             return f"Graph DELETE /servicePrincipals/{ctx.fact('sp_id')}"
         shut = [
@@ -196,7 +179,6 @@ class ServicePrincipal(Undoable):
         return f"Graph PATCH /servicePrincipals/{past.values_before['sp_id']}, {', '.join(shut)}"
 
     async def undo(self, ctx: StepContext, past: RecordedChange) -> None:
-        """Restore the service principal's earlier properties, or delete it with its grants."""
         if past.values_before["sp_id"]:
             await ctx.graph.update_service_principal(
                 past.values_before["sp_id"],
@@ -222,15 +204,11 @@ async def _lets_in(ctx: StepContext, sp_id: str) -> State:
 
 
 def _others_content(ctx: StepContext, principal: Json | None, app: Json | None) -> str:
-    """Return the content that other people added to the app, in words, or an empty string."""
     return foreign_content(ctx, app, redirect_uris(app)) if principal and app else ""
 
 
 def _sp_id_of(values: dict[str, str]) -> dict[str, str]:
-    """Return the service principal's object id in recorded values.
-
-    The result is empty if no values were read back.
-    """
+    """Return the object id in recorded values, if any were read back."""
     return {"sp_id": values.get("sp_id", "")} if values else {}
 
 

@@ -21,7 +21,6 @@ from jobs.runs.run import Run
 from jobs.steps import SOMETIMES, all_steps, steps_of
 
 OPTIONAL = LOG_NEEDS | {SIGN_IN_LOG}
-"""Permissions that may be missing without stopping a run."""
 
 
 def permissions_for(run: Run) -> tuple[str, ...]:
@@ -68,7 +67,6 @@ def _writing(run: Run) -> frozenset[str]:
 
 
 def _needed(steps: Iterable[Step], writing: Collection[str]) -> set[str]:
-    """Return the permissions that the steps need to read, and those in ``writing`` to write."""
     return {
         name
         for step in steps

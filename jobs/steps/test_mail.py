@@ -24,27 +24,17 @@ from jobs.runs.run import Changed
 PAUSES_S = (1.0, 1, 2, 3, 5, 8, 13, 20, 30, 60)
 LATE = 20
 LATE_AFTER = timedelta(minutes=10)
-"""Time after sending at which a person is asked to look.
-
-It counts if enough looks have not shown the whole path.
-"""
+"""Time after sending at which, after enough looks, a person is asked to look."""
 SPREADS_FOR = timedelta(hours=1)
 RESENDS_AFTER = timedelta(seconds=20)
-"""Time for which the bot looks for a mail whose sending was interrupted.
-
-After that time the mail is sent again, with the same Message-ID.
-"""
+"""Time until a mail of interrupted sending is sent again, with the same Message-ID."""
 CLOCKS = timedelta(seconds=2)
 """Tolerance for trace times, which are in whole seconds, and for two slightly different clocks."""
 FAILED = frozenset({TraceStatus.FAILED, TraceStatus.QUARANTINED, TraceStatus.FILTERED_AS_SPAM})
 
 
 class TestMail(Step):
-    """Step V1: the message trace shows the test mail twice.
-
-    The trace shows the mail once for the mailbox, and once for the forwarding address. The copy for
-    the forwarding address must be delivered (facts/microsoft.md 2.5).
-    """
+    """Step V1: the trace shows the test mail, and its delivered copy (facts/microsoft.md 2.5)."""
 
     name = "test_mail"
     article_row = "V1"
@@ -56,7 +46,6 @@ class TestMail(Step):
     passes = ("forwarding", "outbound_policy")
 
     async def inspect(self, ctx: StepContext) -> Finding:
-        """Follow the test mail by its subject."""
         subject, trace, since = subject_of(ctx), ctx.trace(), ctx.run.opened - timedelta(minutes=5)
         arrived, copies = await asyncio.gather(
             trace.find(since, recipient=ctx.channel.mailbox, subject=subject),
@@ -106,7 +95,6 @@ class TestMail(Step):
         return self._not_failed(ctx, seen, again=again or wanted)
 
     def _asked_since_sent(self, ctx: StepContext) -> bool:
-        """Return whether somebody has pressed Look again since the mail was sent last."""
         asked, sent = ctx.run.answers.get("look_again"), self._last_sent(ctx)
         return asked is not None and (sent is None or asked.at > sent)
 
@@ -146,7 +134,6 @@ class TestMail(Step):
     def _waits(
         self, ctx: StepContext, arrived: tuple[TraceRow, ...], facts: dict[str, str]
     ) -> Finding:
-        """Wait for the copy: by the clock, and for a person once the copy is late."""
         turn, cause = (
             (Turn.REQUESTER, Cause.TEST_MAIL_LATE) if self._late(ctx, arrived) else (Turn.TIME, "")
         )
@@ -197,29 +184,19 @@ class TestMail(Step):
         )
 
     def _last_sent(self, ctx: StepContext) -> datetime | None:
-        """Return when the mail was last sent, or None.
-
-        The bot sent the mail, or a person said that it was sent.
-        """
+        """Return when the bot, or as told a person, last sent the mail, or None."""
         sent, told = ctx.run.changed.get(self.name), ctx.run.answers.get("test_sent")
         return max([*([sent.begun] if sent else []), *([told.at] if told else [])], default=None)
 
     def _sent(self, ctx: StepContext) -> bool:
-        """Return whether the mail is on its way.
-
-        If the sending was interrupted, the mail may be on its way, so it is looked for before it is
-        sent again.
-        """
+        """Return whether the mail is on its way, or may be if its sending was interrupted."""
         sent = ctx.run.changed.get(self.name)
         return (sent is not None and not _is_cut_off(sent)) or bool(ctx.run.answer("test_sent"))
 
 
 @dataclass(frozen=True, slots=True)
 class _Seen:
-    """Trace rows of the test mail, newest first.
-
-    Mail from the mailbox to itself proves nothing and is kept apart in ``from_itself``.
-    """
+    """Trace rows of the test mail, newest first; mail to itself, which proves nothing, is apart."""
 
     arrived: tuple[TraceRow, ...]
     copies: tuple[TraceRow, ...]
@@ -242,18 +219,15 @@ class _Seen:
 
     @property
     def is_from_itself_alone(self) -> bool:
-        """Return whether the only mail that arrived was sent by the mailbox to itself."""
         return bool(self.from_itself) and not self.arrived
 
     @property
     def failed(self) -> TraceRow | None:
-        """Return the newest trace row of a mail that will not come through, or None."""
         return next(
             (row for row in (*self.copies, *self.arrived) if _has_failed(row, self.arrived)), None
         )
 
     def since(self, moment: datetime) -> _Seen:
-        """Return only the rows that were received at or after ``moment``."""
         return _Seen(
             *(
                 tuple(row for row in rows if row.received >= moment)
@@ -263,17 +237,13 @@ class _Seen:
 
 
 def _is_from(own: frozenset[str], row: TraceRow) -> bool:
-    """Return whether the mail's sender is one of the mailbox's own addresses."""
     return row.sender.lower() in own
 
 
 def _copies_of(
     others: tuple[TraceRow, ...], copies: tuple[TraceRow, ...], own: frozenset[str]
 ) -> tuple[TraceRow, ...]:
-    """Return the copies of other people's mails.
-
-    A copy is known by its message ID, or by a sender other than the mailbox.
-    """
+    """Return the copies of other people's mails, by message ID or by sender."""
     known = {row.message_id for row in others}
     return tuple(row for row in copies if row.message_id in known or not _is_from(own, row))
 
@@ -306,15 +276,11 @@ def _stuck(finding: Finding | None) -> bool:
 
 
 def _is_junk(row: TraceRow, arrived: tuple[TraceRow, ...]) -> bool:
-    """Return whether the mail is in the junk folder.
-
-    Exchange forwards such a mail a moment later.
-    """
+    """Return whether the mail is junk, which Exchange forwards a moment later."""
     return row in arrived and row.status is TraceStatus.FILTERED_AS_SPAM
 
 
 def subject_of(ctx: StepContext) -> str:
-    """Return the unique subject of the run's test mail."""
     return f"Webex email test {ctx.run.id}"
 
 

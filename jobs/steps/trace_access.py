@@ -14,11 +14,7 @@ from jobs.model import Change, Finding, Scope, Text
 
 
 class TraceAccess(Step):
-    """Step V1: the signed-in account may trace messages.
-
-    Graph needs one of Microsoft's service principals in the tenant; the cmdlet does not
-    (facts/microsoft.md 2.5).
-    """
+    """Step V1: the account may trace; only Graph needs a principal (facts/microsoft.md 2.5)."""
 
     name = "trace_access"
     article_row = "V1"
@@ -47,13 +43,9 @@ class TraceAccess(Step):
         return self.ok(Text("seen.trace_readable"))
 
     def plan(self, ctx: StepContext, finding: Finding) -> tuple[Change, ...]:
-        """Plan Microsoft's own service principal for traces, which reads nothing by itself."""
         command = f'Graph POST /servicePrincipals {{"appId": "{MESSAGE_TRACE_APP_ID}"}}'
         return (self.change(Text("seen.none"), Text("after.trace_access"), Scope.APP, command),)
 
     async def apply(self, ctx: StepContext, finding: Finding) -> None:
-        """Create Microsoft's service principal for message traces.
-
-        The call is safe to repeat, because a second one is impossible.
-        """
+        """Create the service principal; the call is safe to repeat, as a second is impossible."""
         await ctx.graph.create_service_principal(MESSAGE_TRACE_APP_ID)

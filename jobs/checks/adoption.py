@@ -46,10 +46,9 @@ def keep(store: RunStore, run: Run, by: str, request: str = "") -> bool:
 
 def is_by_hand(runs: Sequence[Run]) -> bool:
     """Return whether a channel was kept and not set up since; ``runs`` are ordered oldest first."""
-    made = (run for run in reversed(runs) if _makes_a_channel(run))
+    made = (
+        run
+        for run in reversed(runs)
+        if run.ended is Kind.FINISHED and (run.kept or run.kind is RunKind.SETUP)
+    )
     return next((run.kept for run in made), False)
-
-
-def _makes_a_channel(run: Run) -> bool:
-    """Return whether the run ended well, and is a setup or a check whose channel was kept."""
-    return run.ended is Kind.FINISHED and (run.kept or run.kind is RunKind.SETUP)

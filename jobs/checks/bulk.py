@@ -17,8 +17,8 @@ from redis.exceptions import RedisError
 from jobs.access import tenant_reader
 from jobs.access.tenant_reader import TenantReader
 from jobs.checks.check import brief_for, findings_of, steps_of
-from jobs.checks.gaps import Gaps, gaps
-from jobs.checks.verdict import Verdict, judge, mail_flows
+from jobs.checks.gaps import gaps
+from jobs.checks.verdict import judge, mail_flows
 from jobs.clock import now
 from jobs.clouds.single_flight import ReadCache
 from jobs.engine.engine import Engine
@@ -177,32 +177,20 @@ def summarize(run: Run) -> Finding:
     steps, found, mailbox = steps_of(run), findings_of(run), run.channel.mailbox
     verdict = judge(steps, found)
     if verdict.causes:
-        return _first_cause(mailbox, verdict)
+        step = verdict.causes[0]
+        cause = verdict.weighed[step].cause
+        return Finding(mailbox, State.WRONG, cause=cause, facts={"step": step})
     if verdict.possible:
         return Finding(mailbox, State.POSSIBLE, seen=Text("channels.noticed"))
     if (left := gaps(steps, found)).count:
-        return _not_read(mailbox, left, len(found))
+        key = "not_looked_at" if left.by_sign_in else "not_read"
+        values = {"count": str(left.count), "all": str(len(found))}
+        return Finding(mailbox, State.UNKNOWN, seen=Text(f"channels.{key}", values))
     if verdict.warnings:
         return Finding(mailbox, State.WARNING, seen=Text("channels.noticed"))
     if not mail_flows(found):
         return Finding(mailbox, State.UNKNOWN, seen=Text("channels.not_proven"))
     return Finding(mailbox, State.OK, seen=Text("channels.nothing_wrong"))
-
-
-def _first_cause(mailbox: str, verdict: Verdict) -> Finding:
-    step = verdict.causes[0]
-    cause = verdict.weighed[step].cause
-    return Finding(mailbox, State.WRONG, cause=cause, facts={"step": step})
-
-
-def _not_read(mailbox: str, left: Gaps, total: int) -> Finding:
-    """Return a finding with the number of facts that the check could not read, out of all.
-
-    The finding also says whether a sign-in reads all of those facts.
-    """
-    key = "not_looked_at" if left.by_sign_in else "not_read"
-    values = {"count": str(left.count), "all": str(total)}
-    return Finding(mailbox, State.UNKNOWN, seen=Text(f"channels.{key}", values))
 
 
 class CheckBuffer(RunStore):

@@ -113,18 +113,18 @@ async def _found(ctx: StepContext) -> Event:
         tenant_id=account.tenant_id if account else "",
         delegate=found.delegate,
     )
-    return Event(Kind.DISCOVERED, now(), channel=channel, data=_facts(app, found))
-
-
-def _facts(app: AppCandidate, found: Search) -> dict[str, str]:
-    """Return the found channel's facts under the names that the steps of a setup use."""
-    return {
-        "client_id": app.client_id,
-        "app_name": app.name,
-        "upn": found.upn,
-        "shared": "yes" if found.shared else "",
-        "delegate": found.delegate,
-    }
+    return Event(
+        Kind.DISCOVERED,
+        now(),
+        channel=channel,
+        data={
+            "client_id": app.client_id,
+            "app_name": app.name,
+            "upn": found.upn,
+            "shared": "yes" if found.shared else "",
+            "delegate": found.delegate,
+        },
+    )
 
 
 async def _app(ctx: StepContext, found: Search) -> AppCandidate:

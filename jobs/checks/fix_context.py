@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import datetime
 
 from jobs.causes.cause import NEW_TOKEN, known
 from jobs.checks.check import brief_for, findings_of, steps_of
@@ -31,7 +30,8 @@ def fix_context(store: RunStore, mailbox: str) -> Brief:
     if last is None:
         return replace(brief, fix=FixBrief())
     no_consent = any(last.state_of(name) is State.WARNING for name in CONSENT)
-    cause = _dead_token(last) if _is_news(last, brief.token_at) else ""
+    news = last.checked is not None and (brief.token_at is None or last.checked > brief.token_at)
+    cause = _dead_token(last) if news else ""
     return replace(brief, fix=FixBrief(consent_missing=no_consent, token_cause=cause))
 
 
@@ -79,11 +79,3 @@ def _dead_token(check: Run) -> str:
         (cause for name in verdict.causes if (cause := verdict.weighed[name].cause) in NEW_TOKEN),
         "",
     )
-
-
-def _is_news(check: Run, token_at: datetime | None) -> bool:
-    """Return whether the check finished after the newest token was generated.
-
-    A token that was generated later has already resolved the cause.
-    """
-    return check.checked is not None and (token_at is None or check.checked > token_at)

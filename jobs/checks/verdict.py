@@ -58,30 +58,31 @@ def judge(
     count = promote_possible(steps, weigh(steps, findings))
     above = _explained(_wrong(steps, count), steps, count)
     roots = _root_causes(above)
-    certain = roots if done else _certain(roots, steps, findings)
+    certain = (
+        roots
+        if done
+        else tuple(
+            name
+            for name in roots
+            if (ancestors(name, steps) | pending(name, steps, findings)) <= findings.keys()
+        )
+    )
     causes = _unique(certain, count)
     possible = _explained(_by(count, State.POSSIBLE), steps, count)
     symptoms = _symptoms(above | possible)
+    warnings = _by(count, State.WARNING) + tuple(
+        name for name in _by(count, State.WRONG) if not steps[name].diagnosis.stops_mail
+    )
     return Verdict(
         causes=causes,
         symptoms=symptoms,
         possible=_root_causes(possible),
-        warnings=_warnings(steps, count),
+        warnings=warnings,
         skipped=_by(count, State.SKIPPED, State.UNKNOWN),
         stops=station(steps[causes[0]], count[causes[0]]) if causes else None,
         since=_since(causes[:1], symptoms, count),
         weighed=count | _settling(causes, steps, count) | _not_read(causes, steps, count),
     )
-
-
-def _certain(
-    names: Iterable[str], steps: Mapping[str, Step], findings: Mapping[str, Finding]
-) -> tuple[str, ...]:
-    """Return the certain failures.
-
-    A failure is certain if no finding is missing that could explain it or end it.
-    """
-    return tuple(name for name in names if _needed(name, steps, findings) <= findings.keys())
 
 
 def mail_flows(findings: Mapping[str, Finding]) -> bool:
@@ -239,13 +240,6 @@ def _wrong(steps: Mapping[str, Step], findings: Mapping[str, Finding]) -> list[s
     return sorted(wrong, key=lambda each: _order(steps[each], findings[each], steps))
 
 
-def _warnings(steps: Mapping[str, Step], findings: Mapping[str, Finding]) -> tuple[str, ...]:
-    """Return the warnings, and the wrong findings that do not stop mail."""
-    return _by(findings, State.WARNING) + tuple(
-        name for name in _by(findings, State.WRONG) if not steps[name].diagnosis.stops_mail
-    )
-
-
 def _explained(
     names: Iterable[str], steps: Mapping[str, Step], findings: Mapping[str, Finding]
 ) -> dict[str, str]:
@@ -271,11 +265,6 @@ def in_state(names: Iterable[str], findings: Mapping[str, Finding], *states: Sta
     return [name for name in names if name in findings and findings[name].state in states]
 
 
-def _needed(name: str, steps: Mapping[str, Step], findings: Mapping[str, Finding]) -> set[str]:
-    """Return the steps that must be inspected before a failure is certain."""
-    return ancestors(name, steps) | pending(name, steps, findings)
-
-
 def _since(
     causes: tuple[str, ...], symptoms: Mapping[str, str], findings: Mapping[str, Finding]
 ) -> datetime | None:
@@ -295,26 +284,12 @@ def _nearest(
     without a specific code. A possible or disprovable finding is not a second cause if the same
     cause is certain elsewhere.
     """
-    able = _explaining(name, wrong, steps, findings)
-    if findings[name].state is State.POSSIBLE or findings[name].signals.disproved_by is not None:
-        able |= _same_elsewhere(name, wrong, steps, findings)
-    return min(able, key=lambda each: _order(steps[each], findings[each], steps), default="")
-
-
-def _explaining(
-    name: str, wrong: Collection[str], steps: Mapping[str, Step], findings: Mapping[str, Finding]
-) -> set[str]:
-    """Return the wrong findings that bring the named finding about."""
     above = ancestors(name, steps).intersection(wrong)
-    return {each for each in above if findings[name].cause in _brings_about(each, steps, findings)}
-
-
-def _same_elsewhere(
-    name: str, wrong: Collection[str], steps: Mapping[str, Step], findings: Mapping[str, Finding]
-) -> set[str]:
-    """Return the wrong findings with the same cause that this one does not bring about."""
-    same = {each for each in wrong if findings[each].cause == findings[name].cause}
-    return {each for each in same - {name} if name not in ancestors(each, steps)}
+    able = {each for each in above if findings[name].cause in _brings_about(each, steps, findings)}
+    if findings[name].state is State.POSSIBLE or findings[name].signals.disproved_by is not None:
+        same = {each for each in wrong if findings[each].cause == findings[name].cause}
+        able |= {each for each in same - {name} if name not in ancestors(each, steps)}
+    return min(able, key=lambda each: _order(steps[each], findings[each], steps), default="")
 
 
 def _brings_about(

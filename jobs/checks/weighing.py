@@ -44,7 +44,10 @@ def pending(name: str, steps: Steps, findings: Findings) -> set[str]:
 
 def _reconsider(name: str, steps: Steps, findings: Findings) -> Finding:
     finding = _as_certain(name, steps, findings)
-    if _can_be_disproved(finding) and _is_disproved(name, steps, findings):
+    if _can_be_disproved(finding) and (
+        _any_succeeded_since(_disproof(name, steps, findings), name, steps, findings)
+        or _superseded_nearer(name, steps, findings)
+    ):
         return steps[name].diagnosis.disproved(finding)
     return finding
 
@@ -63,12 +66,6 @@ def _can_be_disproved(finding: Finding) -> bool:
     return finding.state is State.POSSIBLE or (
         finding.state is State.WRONG and finding.signals.disproved_by is not None
     )
-
-
-def _is_disproved(name: str, steps: Steps, findings: Findings) -> bool:
-    return _any_succeeded_since(
-        _disproof(name, steps, findings), name, steps, findings
-    ) or _superseded_nearer(name, steps, findings)
 
 
 def _superseded_nearer(name: str, steps: Steps, findings: Findings) -> bool:
@@ -125,17 +122,13 @@ def _is_late_enough(good: Finding, failed: Finding, findings: Findings, grace: t
 
     Any later time is enough if the token in use works and no mail waits.
     """
-    begun, well = _begun(failed, findings), _shown(good, failed)
+    begun = _begun(failed, findings)
+    well = good.signals.at if failed.signals.shown_by == "at" else good.signals.generated_at
     if begun is None or well is None:
         return False
     if failed.signals.token_lives:
         return well > begun and good.signals.unanswered is None
     return well > begun + grace
-
-
-def _shown(good: Finding, failed: Finding) -> datetime | None:
-    """Return the time of the success that may disprove this failure."""
-    return good.signals.at if failed.signals.shown_by == "at" else good.signals.generated_at
 
 
 def _begun(failed: Finding, findings: Findings) -> datetime | None:

@@ -18,7 +18,7 @@ import msgspec
 
 from jobs.redact import Redactor
 from jobs.tac import pages
-from jobs.tac.case import RunHistory, Say, TacCase
+from jobs.tac.case import Say, TacCase
 from jobs.tac.summary import summary
 
 TYPE = "application/zip"
@@ -52,7 +52,10 @@ def _texts(matter: TacCase, say: Say, redactor: Redactor) -> dict[str, str]:
     findings = {
         name: past and pages.found(past.run, say) for name, past in matter.histories.items()
     }
-    history = {name: past and _history(past) for name, past in matter.histories.items()}
+    history = {
+        name: past and {"run": past.run.id, "events": msgspec.to_builtins(past.events)}
+        for name, past in matter.histories.items()
+    }
     written = {
         "summary.md": summary(matter, say),
         "findings.md": pages.findings(matter, say),
@@ -63,11 +66,6 @@ def _texts(matter: TacCase, say: Say, redactor: Redactor) -> dict[str, str]:
         "findings.json": _json(redactor.data(findings)),
         "history.json": _json(redactor.data(history)),
     }
-
-
-def _history(past: RunHistory) -> dict[str, Any]:
-    """Return a run's events as data for a machine."""
-    return {"run": past.run.id, "events": msgspec.to_builtins(past.events)}
 
 
 def _json(value: Any) -> str:

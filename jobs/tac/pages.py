@@ -9,7 +9,6 @@ from typing import Any
 import msgspec
 
 from jobs.checks import check
-from jobs.engine.step import Step
 from jobs.model import Finding, State, Text
 from jobs.runs.run import Run
 from jobs.steps import steps_of
@@ -122,13 +121,9 @@ def _filled(values: Mapping[str, str]) -> dict[str, str]:
     return {name: value for name, value in values.items() if value}
 
 
-def _step(run: Run, finding: Finding) -> Step | None:
-    return (check.steps_of(run) | steps_of(run)).get(finding.step)
-
-
 def article_row(run: Run, finding: Finding) -> str:
     """Return the row of the article to which the finding belongs, or a hyphen."""
-    step = _step(run, finding)
+    step = (check.steps_of(run) | steps_of(run)).get(finding.step)
     return step.article_row if step else "-"
 
 

@@ -87,7 +87,9 @@ def add(
         return changed[name]
 
     today = of_day(moment.date().isoformat())
-    today[moment.hour] = today.get(moment.hour, EMPTY).plus(_of_look(outcome))
+    today[moment.hour] = today.get(moment.hour, EMPTY).plus(
+        Tally(**{str(outcome.sight): 1}, calls=outcome.calls)
+    )
     for hour, mails in outcome.mails.items():
         then = datetime.fromisoformat(hour).astimezone(UTC)
         if timedelta(0) <= moment - then < HOURS_KEPT:
@@ -148,10 +150,6 @@ def _sum(hours: Mapping[int, Tally]) -> Tally:
     for one in hours.values():
         total = total.plus(one)
     return total
-
-
-def _of_look(outcome: LookOutcome) -> Tally:
-    return Tally(**{str(outcome.sight): 1}, calls=outcome.calls)
 
 
 def _decoded(raw: object) -> dict[int, Tally]:

@@ -268,22 +268,15 @@ class IncidentStore:
         pipe.zadd(watch_keys.incidents_open(), moment)
         for card in cards:
             pipe.zadd(watch_keys.incidents_of_card(card.id), moment)
-            self._write_card(pipe, card)
-
-    def _write_card(self, pipe: Pipeline, card: IncidentCard) -> None:
-        """Add the write of a card to a transaction.
-
-        The card is kept as long as its incidents. A shared card is also recorded under its name.
-        """
-        body = self._authenticator.protect(_card_context(card.id), codec.dump(card))
-        pipe.expire(watch_keys.incidents_of_card(card.id), KEPT)
-        pipe.set(watch_keys.incident_card(card.id), body, ex=KEPT)
-        if card.shared:
-            pipe.set(watch_keys.shared_card(card.room, card.shared), card.id, ex=KEPT)
+            body = self._authenticator.protect(_card_context(card.id), codec.dump(card))
+            pipe.expire(watch_keys.incidents_of_card(card.id), KEPT)
+            pipe.set(watch_keys.incident_card(card.id), body, ex=KEPT)
+            if card.shared:
+                pipe.set(watch_keys.shared_card(card.room, card.shared), card.id, ex=KEPT)
 
     def _release_cards(self, changed: Iterable[Incident]) -> None:
         """Release the shared cards of the incidents that are over now."""
-        for card_id in _cards_of_ended(changed):
+        for card_id in {card_id for each in changed if not each.is_open for card_id in each.cards}:
             card = self.card(card_id)
             if card is not None and card.shared:
                 self._release_card(card)
@@ -298,18 +291,14 @@ class IncidentStore:
 
         def attempt(pipe: Pipeline) -> None:
             is_newest = pipe.get(name) == card.id.encode()
-            goes_on = self._any_goes_on(pipe, shown)
+            listed: Any = pipe.zrange(shown, 0, -1)
+            known = (self._read(pipe, each.decode()) for each in listed)
+            goes_on = any(each is not None and each.is_open for each in known)
             pipe.multi()
             if is_newest and not goes_on:
                 pipe.delete(name)
 
         self.redis.transaction(attempt, name, shown)
-
-    def _any_goes_on(self, pipe: Pipeline, shown: str) -> bool:
-        """Return whether an incident in the list has not ended, before ``pipe.multi()``."""
-        listed: Any = pipe.zrange(shown, 0, -1)
-        known = (self._read(pipe, each.decode()) for each in listed)
-        return any(each is not None and each.is_open for each in known)
 
     def _set(self, pipe: Pipeline, incident: Incident) -> None:
         body = self._authenticator.protect(("incident", incident.id), codec.dump(incident))
@@ -361,10 +350,6 @@ def _shown_on(incident: Incident, cards: Iterable[IncidentCard]) -> Incident:
     """Return the incident with the cards that show it; a card that showed it before stays."""
     ids = (*incident.cards, *(card.id for card in cards))
     return replace(incident, cards=tuple(dict.fromkeys(ids)))
-
-
-def _cards_of_ended(incidents: Iterable[Incident]) -> set[str]:
-    return {card_id for each in incidents if not each.is_open for card_id in each.cards}
 
 
 def _card_context(card_id: str) -> tuple[str, ...]:

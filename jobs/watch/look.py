@@ -100,17 +100,13 @@ class CloudLook:
         The remaining channels follow in the next turn.
         """
         async with at_once:
-            if self._may_go_on():
+            late = time.monotonic() - self.began > SLICE_S
+            if not late and self.holds() and not self.runtime.shutdown.requested():
                 with count_calls() as count:
                     outcome, context = await self._outcome(seen, watched, count)
                 done.put_nowait((watched, outcome))
                 if context is not None:
                     await self._send_test_mail(context, watched, outcome)
-
-    def _may_go_on(self) -> bool:
-        """Return whether this turn has time left, and this worker may still look."""
-        late = time.monotonic() - self.began > SLICE_S
-        return not late and self.holds() and not self.runtime.shutdown.requested()
 
     async def _outcome(
         self, seen: TenantReader, watched: WatchedChannel, count: CallCount
@@ -166,32 +162,24 @@ class CloudLook:
         context.trace = lambda: trace
         engine = Engine(context, steps_of(run), NoListener(), self.holds, self.runtime.shutdown)
         await engine.check(seen.allowed)
-        extras = Extras(app=_has_access(seen), calls=count.calls, mails=trace.hours)
+        access = seen.granted is not None and (seen.tokens is None or seen.tokens.ended is None)
+        extras = Extras(app=access, calls=count.calls, mails=trace.hours)
         return await asyncio.to_thread(self._judged, draft, watched, extras), context
 
     def _judged(self, draft: CheckBuffer, watched: WatchedChannel, extras: Extras) -> LookOutcome:
         """Return the outcome of a look; its findings are kept only if they say something new."""
         state = self.state(watched.mailbox)
-        self._note_arrival(draft.run, watched.mailbox)
+        if arrived := parse(draft.run.fact("watch_mail_arrived")):
+            note_arrival(self.runtime.store.redis, watched.mailbox, arrived)
         outcome = outcome_of(draft.run, state.eyes, extras)
         if outcome.sight is Sight.BROKEN and self._under_work(watched.mailbox):
             return LookOutcome(Sight.UNSURE, UNDER_WORK, eyes=outcome.eyes, calls=outcome.calls)
         return replace(outcome, check=_check_to_show(outcome, state.last, draft))
 
-    def _note_arrival(self, run: Run, mailbox: str) -> None:
-        """Record when the watch's last test mail arrived, if the look saw it."""
-        if arrived := parse(run.fact("watch_mail_arrived")):
-            note_arrival(self.runtime.store.redis, mailbox, arrived)
-
     def _under_work(self, mailbox: str) -> bool:
         """Return whether a run that has not ended has just changed something of the channel."""
         run_id = self.runtime.channels.running(mailbox)
         return bool(run_id) and wrote_within(self.runtime.store.load(run_id), SETTLES_FOR)
-
-
-def _has_access(seen: TenantReader) -> bool:
-    """Return whether the tenant's read access is granted, and has not ended during the look."""
-    return seen.granted is not None and (seen.tokens is None or seen.tokens.ended is None)
 
 
 def _check_to_show(outcome: LookOutcome, last: LookOutcome | None, draft: CheckBuffer) -> str:

@@ -21,7 +21,7 @@ from jobs.clouds.errors import CloudError
 from jobs.engine.context import StepContext
 from jobs.mail import watch_mail
 from jobs.mail.send import OutgoingMail, send_test_mail
-from jobs.model import Finding, State
+from jobs.model import State
 from jobs.watch.model import TEST_MAIL_STEP, Eye, LookOutcome, Sight, WatchedChannel
 
 log = structlog.get_logger(__name__)
@@ -74,13 +74,12 @@ def _is_open(outcome: LookOutcome) -> bool:
 def _can_be_followed(ctx: StepContext, outcome: LookOutcome) -> bool:
     """Return whether the trace or the tasks can be read, so that the bot can follow the mail."""
     tasks = ctx.run.findings.get("agent_tasks")
-    reads_tasks = bool(ctx.settings.contact_center_url) and _was_asked(tasks)
+    reads_tasks = (
+        bool(ctx.settings.contact_center_url)
+        and tasks is not None
+        and tasks.state in {State.OK, State.SKIPPED}
+    )
     return Eye.APP in outcome.eyes or reads_tasks
-
-
-def _was_asked(finding: Finding | None) -> bool:
-    """Return whether the contact center has answered, if only that there are no tasks."""
-    return finding is not None and finding.state in {State.OK, State.SKIPPED}
 
 
 def _is_proven(ctx: StepContext, since: datetime) -> bool:
@@ -115,7 +114,14 @@ async def send(ctx: StepContext, watched: WatchedChannel, mails: MailPlan) -> bo
         return False
     mail, text = watch_mail.new_mail(now()), mails.text_for(watched)
     await asyncio.to_thread(watch_mail.save, redis, mailbox, mail)
-    outgoing = _outgoing(mail, text, sender, mailbox)
+    outgoing = OutgoingMail(
+        sender,
+        mailbox,
+        f"{mail.subject} {text.subject}",
+        text.body,
+        mail.message_id(sender),
+        ((watch_mail.HEADER, mail.id), watch_mail.NO_REPLY),
+    )
     try:
         await send_test_mail(ctx.settings.probe_smtp_url, outgoing)
     except CloudError as error:
@@ -125,16 +131,3 @@ async def send(ctx: StepContext, watched: WatchedChannel, mails: MailPlan) -> bo
         result = watch_mail.with_result(mail, sent=now())
     await asyncio.to_thread(watch_mail.save, redis, mailbox, result)
     return not result.refused
-
-
-def _outgoing(
-    mail: watch_mail.WatchMail, text: MailText, sender: str, mailbox: str
-) -> OutgoingMail:
-    return OutgoingMail(
-        sender,
-        mailbox,
-        f"{mail.subject} {text.subject}",
-        text.body,
-        mail.message_id(sender),
-        ((watch_mail.HEADER, mail.id), watch_mail.NO_REPLY),
-    )

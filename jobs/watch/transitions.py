@@ -95,27 +95,17 @@ def _unsure(present: Present, state: ChannelState, outcome: LookOutcome, at: dat
     since = state.unsure_since or at
     state = replace(state, unsure_since=since)
     if at - since >= BLIND_AFTER:
-        return _silent(present, state, outcome, since, at)
+        silent = replace(outcome, sight=Sight.CANNOT_LOOK, cause=NO_ANSWER)
+        if _is_known(present.incident, silent):
+            return Effect(state)
+        known = Suspicion(Sight.CANNOT_LOOK, NO_ANSWER, since)
+        return _confirmed(present, replace(state, suspicion=known), silent, at)
     if state.suspicion is None:
         return Effect(state)
     suspicion = replace(state.suspicion, unsure=state.suspicion.unsure + 1)
     soon = suspicion.unsure <= MOST_UNSURE
     next_look = _soon(present.watched, at) if soon else state.next_look
     return Effect(replace(state, suspicion=suspicion, next_look=next_look))
-
-
-def _silent(
-    present: Present, state: ChannelState, outcome: LookOutcome, since: datetime, at: datetime
-) -> Effect:
-    """Return the effect of a look after the clouds have given no usable answer for long.
-
-    The watch cannot look, and people are told so once.
-    """
-    silent = replace(outcome, sight=Sight.CANNOT_LOOK, cause=NO_ANSWER)
-    if _is_known(present.incident, silent):
-        return Effect(state)
-    known = Suspicion(Sight.CANNOT_LOOK, NO_ANSWER, since)
-    return _confirmed(present, replace(state, suspicion=known), silent, at)
 
 
 def _healthy(present: Present, state: ChannelState, outcome: LookOutcome, at: datetime) -> Effect:
@@ -129,20 +119,12 @@ def _healthy(present: Present, state: ChannelState, outcome: LookOutcome, at: da
     if incident.ended is not None:
         over = at - incident.ended > FLAPS_WITHIN
         return Effect(replace(state, incident="" if over else state.incident))
-    if _is_unread(incident, outcome) or _is_unsteady(incident, state):
+    unread = incident.sight is Sight.BROKEN and incident.step in outcome.unseen
+    unsteady = incident.flaps > 0 and state.healthy_looks < STEADY_LOOKS
+    if unread or unsteady:
         return Effect(state)
     ended = replace(incident, ended=at, blind_since=None, fixed_by=present.fixed_by)
     return Effect(state, (with_news(ended, NewsKind.RECOVERED, at),))
-
-
-def _is_unread(incident: Incident, outcome: LookOutcome) -> bool:
-    """Return whether the look could not read the step that saw the incident's cause."""
-    return incident.sight is Sight.BROKEN and incident.step in outcome.unseen
-
-
-def _is_unsteady(incident: Incident, state: ChannelState) -> bool:
-    """Return whether the channel comes and goes, and has not been healthy for long enough."""
-    return incident.flaps > 0 and state.healthy_looks < STEADY_LOOKS
 
 
 def _bad(present: Present, state: ChannelState, outcome: LookOutcome, at: datetime) -> Effect:
@@ -194,13 +176,9 @@ def _updated(incident: Incident, outcome: LookOutcome, at: datetime) -> Incident
         check=outcome.check or incident.check,
         since=min(incident.since, outcome.since or incident.since),
     )
-    return with_news(grown, NewsKind.WORSE, at) if _has_grown(grown) else grown
-
-
-def _has_grown(incident: Incident) -> bool:
-    """Return whether many more mails are affected than at the last change that people were told."""
-    told = max(incident.told_mails, 1)
-    return incident.damage.mails >= max(told * GROWS_BY, told + GROWS_BY)
+    told = max(grown.told_mails, 1)
+    has_grown = grown.damage.mails >= max(told * GROWS_BY, told + GROWS_BY)
+    return with_news(grown, NewsKind.WORSE, at) if has_grown else grown
 
 
 def _confirmed(present: Present, state: ChannelState, outcome: LookOutcome, at: datetime) -> Effect:

@@ -25,7 +25,6 @@ def missing(run: Run) -> tuple[str, ...]:
 
 
 def may_be_kept(run: Run) -> bool:
-    """Return whether the check has found a whole channel that nobody has kept yet."""
     found = run.brief.discover and run.discovered and run.checked is not None
     return found and not run.ended and not missing(run)
 
@@ -33,9 +32,8 @@ def may_be_kept(run: Run) -> bool:
 def keep(store: RunStore, run: Run, by: str, request: str = "") -> bool:
     """Record the channel in the run's space; return whether it is recorded now.
 
-    ``request`` is the ID of the button press that asks for this, or empty if no press does. The
-    channel is not recorded if another run has recorded the mailbox, because that channel may belong
-    to other people.
+    ``request`` is the ID of the button press, or empty. Nothing is recorded if another run has the
+    mailbox, because that channel may belong to other people.
     """
     known = store.channels.record(run.channel.mailbox)
     if known is not None or not may_be_kept(run):

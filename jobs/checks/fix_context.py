@@ -36,16 +36,11 @@ def fix_context(store: RunStore, mailbox: str) -> Brief:
 
 
 def verdict_of(check: Run) -> Verdict:
-    """Return the verdict of a finished check."""
     return judge(steps_of(check), findings_of(check))
 
 
 def likely_changes(check: Run) -> tuple[str, ...]:
-    """Return the steps of a setup that a fix will probably change after this check, sorted.
-
-    They are those that the check found wrong, and those that it could not find right because they
-    need a wrong one.
-    """
+    """Return the steps that a fix will probably change: wrong ones, and what needs those."""
     steps = steps_for(check.channel.profile)
     wrong = {name for name in steps if _is_to_fix(check, name)}
     while more := _more_below(check, steps, wrong):
@@ -54,7 +49,6 @@ def likely_changes(check: Run) -> tuple[str, ...]:
 
 
 def _more_below(check: Run, steps: Mapping[str, Step], wrong: set[str]) -> set[str]:
-    """Return the other steps that need a wrong step and are not known to be right."""
     others = steps.keys() - wrong
     return {name for name in others if _is_below(check, steps[name], wrong)}
 

@@ -86,10 +86,7 @@ def judge(
 
 
 def mail_flows(findings: Mapping[str, Finding]) -> bool:
-    """Return whether mail was seen to flow both ways.
-
-    Copies must reach Webex Connect, and answers must leave.
-    """
+    """Return whether copies were seen to reach Webex Connect, and answers to leave."""
     return all(name in findings and proves(findings[name]) for name in PROOFS) and not any(
         map(has_overdue_mail, findings.values())
     )
@@ -164,10 +161,7 @@ def _only_explanation(
 
 
 def _single_possible(able: Collection[str], findings: Mapping[str, Finding]) -> list[str]:
-    """Return a list of the only possible finding of these.
-
-    The list is empty if there are several, or if one of them could not be read.
-    """
+    """Return the only possible finding of these, none if one could not be read."""
     possible = in_state(able, findings, State.POSSIBLE)
     read = findings.keys() >= set(able) and not _has_unread(able, findings)
     return possible if read and len(possible) == 1 else []
@@ -243,7 +237,7 @@ def _wrong(steps: Mapping[str, Step], findings: Mapping[str, Finding]) -> list[s
 def _explained(
     names: Iterable[str], steps: Mapping[str, Step], findings: Mapping[str, Finding]
 ) -> dict[str, str]:
-    """Return each name with the wrong finding that explains it, or with an empty string."""
+    """Return each name with the wrong finding that explains it, or ''."""
     wrong = _wrong(steps, findings)
     return {name: _nearest(name, wrong, steps, findings) for name in names}
 
@@ -261,7 +255,6 @@ def _by(findings: Mapping[str, Finding], *states: State) -> tuple[str, ...]:
 
 
 def in_state(names: Iterable[str], findings: Mapping[str, Finding], *states: State) -> list[str]:
-    """Return those of the names whose finding has one of the states."""
     return [name for name in names if name in findings and findings[name].state in states]
 
 
@@ -328,10 +321,7 @@ def _ancestors(name: str, graph: tuple[tuple[str, tuple[str, ...]], ...]) -> fro
 
 
 def _unique(causes: tuple[str, ...], findings: Mapping[str, Finding]) -> tuple[str, ...]:
-    """Return the causes without duplicates.
-
-    A cause that two steps saw is kept at its first position.
-    """
+    """Return each cause once, at its first position."""
     by_cause: dict[str, str] = {}
     for name in causes:
         by_cause.setdefault(findings[name].cause or name, name)
@@ -339,10 +329,7 @@ def _unique(causes: tuple[str, ...], findings: Mapping[str, Finding]) -> tuple[s
 
 
 def station(step: Step, finding: Finding) -> Station:
-    """Return the station on the mail's path at which mail stops.
-
-    A finding may be more exact than its step: a blocked sign-in stops answers, not arrivals.
-    """
+    """Return where mail stops; a finding may know better: a blocked sign-in stops answers."""
     return finding.signals.station or step.diagnosis.station
 
 

@@ -62,17 +62,13 @@ def _as_certain(name: str, steps: Steps, findings: Findings) -> Finding:
 
 
 def _can_be_disproved(finding: Finding) -> bool:
-    """Return whether the finding is only possible, or names the steps that disprove it."""
     return finding.state is State.POSSIBLE or (
         finding.state is State.WRONG and finding.signals.disproved_by is not None
     )
 
 
 def _superseded_nearer(name: str, steps: Steps, findings: Findings) -> bool:
-    """Return whether a finding with the same cause, nearer to the source, is history.
-
-    Then this finding is history too.
-    """
+    """Return whether the same cause nearer to the source is history, and so this one."""
     seen = (each for each in steps[name].diagnosis.caused_by if each in findings)
     return any(
         _is_same_failure(findings[each], findings[name]) and _superseded(each, steps, findings)
@@ -90,7 +86,6 @@ def _disproof(name: str, steps: Steps, findings: Findings) -> tuple[str, ...]:
 
 
 def _superseded(name: str, steps: Steps, findings: Findings) -> bool:
-    """Return whether the failed operation is known to have succeeded since."""
     failed = findings[name].signals.harmless_after or findings[name].signals.since
     later = steps[name].diagnosis.superseded_by if failed else ()
     return _any_succeeded_since(later, name, steps, findings)

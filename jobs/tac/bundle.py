@@ -34,11 +34,7 @@ class Bundle:
 
 
 def bundle(matter: TacCase, say: Say, redactor: Redactor) -> Bundle:
-    """Return the archive for Cisco TAC.
-
-    Every text passes through the redactor, which removes secrets. The screenshot is included as it
-    is.
-    """
+    """Return the archive; a redactor removes secrets from texts, not from a screenshot."""
     files = {name: text.encode() for name, text in _texts(matter, say, redactor).items()}
     if matter.picture is not None:
         files[f"screenshot.{matter.picture.ending}"] = matter.picture.content

@@ -26,7 +26,6 @@ WORST_FIRST = (
 
 
 def findings(matter: TacCase, say: Say) -> str:
-    """Return every finding of the newest check and of the setup, with its evidence."""
     parts: list[str] = []
     for name in matter.histories:
         run = matter.runs.get(name)
@@ -47,7 +46,6 @@ def transcripts(matter: TacCase, say: Say) -> str:
 
 
 def _dialogues(name: str, run: Run) -> Iterator[str]:
-    """Yield each SMTP dialogue of a run, below a heading."""
     for finding in run.findings.values():
         if lines := [item.text for item in finding.evidence if item.kind == "transcript"]:
             yield (
@@ -117,7 +115,6 @@ def _cause_and_remedy(cause: str, say: Say) -> dict[str, str]:
 
 
 def _filled(values: Mapping[str, str]) -> dict[str, str]:
-    """Return the values that are not empty."""
     return {name: value for name, value in values.items() if value}
 
 
@@ -128,7 +125,6 @@ def article_row(run: Run, finding: Finding) -> str:
 
 
 def title(finding: Finding, say: Say) -> str:
-    """Return the name of the step that was inspected, in words."""
     return say(Text(f"step.{finding.step}")) or finding.step
 
 
@@ -137,5 +133,4 @@ def _text_or_key(words: Text | None, say: Say) -> str:
 
 
 def one_line(text: str) -> str:
-    """Return the text with all its line breaks replaced by spaces."""
     return " ".join(text.split())

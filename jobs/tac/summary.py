@@ -14,10 +14,7 @@ from jobs.tac.pages import article_row, one_line, title, utc_text
 
 
 def summary(matter: TacCase, say: Say) -> str:
-    """Return the first page of the file for Cisco TAC.
-
-    It has the answers to TAC's first questions: who, which channel, when, and which symptoms.
-    """
+    """Return the first page: who, which channel, when, and which symptoms."""
     none = say(Text("tac.file.none"))
     lines = [
         f"- {say(Text(f'tac.file.{name}'))}: {one_line(value) or none}"
@@ -61,7 +58,6 @@ def _values(matter: TacCase) -> dict[str, str]:
 
 
 def _quoted(words: str) -> str:
-    """Return a person's words as a quotation, line by line."""
     return "\n".join(f"> {each}" for each in words.strip().splitlines())
 
 
@@ -106,14 +102,12 @@ def _times(matter: TacCase) -> dict[str, datetime | None]:
 
 
 def _times_of_setup(setup: Run | None) -> dict[str, datetime | None]:
-    """Return when the setup connected the mailbox, and when the token was saved."""
     if setup is None:
         return {"connected": None, "token_saved": None}
     return {"connected": setup.ended_at, "token_saved": token_at(setup)}
 
 
 def _fact(matter: TacCase, name: str) -> str:
-    """Return the fact with this name that a run found: the setup first, then the check."""
     return next(filter(None, (run.fact(name) for run in reversed(matter.runs.values()))), "")
 
 

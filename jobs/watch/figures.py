@@ -33,8 +33,6 @@ class DayState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class DayFigures:
-    """Figures of one day: its state, the broken time, and the number of arrived mails."""
-
     date: date
     state: DayState
     broken: timedelta
@@ -74,7 +72,6 @@ class Figures:
 
     @property
     def first_day(self) -> date | None:
-        """Return the first day on which the channel was looked at, or None."""
         return next((each.date for each in self.days if each.looks), None)
 
 
@@ -120,7 +117,6 @@ def _of_sight(sight: Sight, incidents: Iterable[Incident]) -> tuple[Incident, ..
 def _watched_and_broken(
     days: Sequence[DayFigures], since: datetime, end: datetime
 ) -> tuple[timedelta, timedelta]:
-    """Return for how long the channel was watched, and for how long of that it was broken."""
     seen = [each for each in days if each.looks]
     watched = _total(
         min(midnight(each.date) + DAY, end) - max(midnight(each.date), since) for each in seen
@@ -129,7 +125,6 @@ def _watched_and_broken(
 
 
 def _damage(breaks: Sequence[Incident]) -> tuple[int, int]:
-    """Return how many mails were late in these breaks, and how many bounced."""
     late = sum(each.damage.late for each in breaks)
     return late, sum(each.damage.bounced for each in breaks)
 
@@ -149,7 +144,6 @@ def time_to_fix(incident: Incident) -> timedelta | None:
 
 
 def last_days(at: datetime, count: int) -> tuple[datetime, datetime]:
-    """Return the beginning and the end of the last ``count`` days, including today."""
     end = midnight(at.astimezone(UTC).date()) + DAY
     return end - count * DAY, end
 
@@ -166,7 +160,6 @@ def month(year: int, number: int) -> tuple[datetime, datetime]:
 
 
 def midnight(day: date) -> datetime:
-    """Return the beginning of a day in UTC."""
     return datetime.combine(day, time(0), UTC)
 
 

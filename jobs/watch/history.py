@@ -37,11 +37,9 @@ class Tally:
 
     @property
     def looks(self) -> int:
-        """Return the number of looks, whatever each of them saw."""
         return self.healthy + self.broken + self.cannot_look + self.unsure
 
     def plus(self, other: Tally) -> Tally:
-        """Return the sum of both tallies."""
         return Tally(*(getattr(self, name) + getattr(other, name) for name in _NAMES))
 
 
@@ -59,10 +57,7 @@ class Day:
 
 
 def days(redis: Redis, mailbox: str, at: datetime, most: int = 90) -> tuple[Day, ...]:
-    """Return the last days of a channel's history up to ``at``, oldest first, at most ``most``.
-
-    Days without a look are empty.
-    """
+    """Return the last days up to ``at``, oldest first; those without a look are empty."""
     raw = redis.hgetall(watch_keys.watch_history(mailbox))
     known = {codec.as_bytes(name).decode(): _decoded(value) for name, value in raw.items()}
     last = at.astimezone(UTC).date()
@@ -98,13 +93,11 @@ def add(
 
 
 def _raise_mails(hours: dict[int, Tally], hour: int, mails: int) -> None:
-    """Set an hour's number of mails to ``mails`` if this is larger than the known number."""
     known = hours.get(hour, EMPTY)
     hours[hour] = replace(known, mails=max(known.mails, mails))
 
 
 def write(pipe: Pipeline, mailbox: str, changed: Iterable[tuple[str, bytes]]) -> None:
-    """Add the write of the changed history fields to a transaction."""
     key = watch_keys.watch_history(mailbox)
     for name, value in changed:
         pipe.hset(key, name, value)

@@ -18,10 +18,7 @@ EYES = {
     Eye.CONNECT: ("connect_changes",),
     Eye.TASKS: ("agent_tasks",),
 }
-"""Steps that are read with each kind of access.
-
-The steps that are read with the tenant's read access need no entry.
-"""
+"""Steps that are read with each access; those of the tenant's need no entry."""
 LOST = {
     Eye.LOGIN: Cause.SIGN_IN_MISSING,
     Eye.APP: Cause.APP_ACCESS_WITHDRAWN,
@@ -35,7 +32,6 @@ _GIVES = {
     Eye.CONNECT: Turn.OPERATOR,
     Eye.TASKS: Turn.OPERATOR,
 }
-"""Person who can restore each kind of access."""
 _READ = frozenset({State.OK, State.WRONG, State.WARNING, State.WAITING})
 _MOST_UNKNOWN = 0.5
 """Largest share of findings without an answer with which a look still counts."""
@@ -124,10 +120,7 @@ def _broken(run: Run, verdict: Verdict, known: LookOutcome) -> LookOutcome:
 
 
 def damage_of(found: Mapping[str, Finding]) -> Damage:
-    """Return the damage: the mails that are late and the mails that bounced.
-
-    The message trace and the contact center show these mails.
-    """
+    """Return the late and bounced mails that trace and contact center show."""
     late = [each for each in _signals(found, "copies", "mail_to_task") if each.missed]
     bounced = [each for each in _signals(found, "arrivals", "answers") if each.failed]
     times = [each.missed_since or each.since for each in late]
@@ -140,12 +133,10 @@ def damage_of(found: Mapping[str, Finding]) -> Damage:
 
 
 def _signals(found: Mapping[str, Finding], *names: str) -> list[Signals]:
-    """Return the measurements of these steps, without the steps that the look did not inspect."""
     return [found[name].signals for name in names if name in found]
 
 
 def _has(eye: Eye, weighed: Mapping[str, Finding], *, app: bool) -> bool:
-    """Return whether the look has read something with this kind of access."""
     if eye is Eye.APP:
         return app
     return any(each.state in _READ for each in _of(eye, weighed))

@@ -88,7 +88,6 @@ def _in_order(
 
 
 def _place(mailbox: str, state: ChannelState) -> tuple[bool, int]:
-    """Return the sort key of a channel in the order of the looks."""
     calm = state.suspicion is None and not state.incident
     turn = f"{state.looked} {mailbox}"
     return calm, zlib.crc32(turn.encode())
@@ -101,5 +100,4 @@ def next_of(watching: Watching, group: str, at: datetime) -> datetime | None:
 
 
 def _states(watching: Watching, channels: Iterable[WatchedChannel]) -> dict[str, ChannelState]:
-    """Return the states that earlier looks have left, by the channel's address."""
     return {each.mailbox: watching.incidents.state(each.mailbox) for each in channels}

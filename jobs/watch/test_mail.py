@@ -29,28 +29,20 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class MailText:
-    """Words of a test mail for the agent who gets it: the rest of the subject, and the body."""
-
     subject: str
     body: str
 
 
 @dataclass(frozen=True, slots=True)
 class MailPlan:
-    """Plan of the test mails: how often the watch sends one, and its words for a channel.
-
-    ``every`` is at least an hour; zero means never.
-    """
+    """How often a test mail is sent, at least an hour or zero for never, and its words."""
 
     every: timedelta
     text_for: Callable[[WatchedChannel], MailText]
 
 
 def is_needed(ctx: StepContext, outcome: LookOutcome, every: timedelta, at: datetime) -> bool:
-    """Return whether the watch needs to send a test mail.
-
-    That is so if the look leaves open whether mail goes the whole way, and a mail would show it.
-    """
+    """Return whether a mail would show what the look leaves open: the whole way."""
     return (
         _has_sender(ctx)
         and _is_open(outcome)
@@ -60,7 +52,7 @@ def is_needed(ctx: StepContext, outcome: LookOutcome, every: timedelta, at: date
 
 
 def _has_sender(ctx: StepContext) -> bool:
-    """Return whether the bot can send mail from an address that is not one of the channel's own."""
+    """Return whether the bot can send from an address that is not the channel's."""
     sender = ctx.settings.probe_from.lower()
     return ctx.settings.sends_probe and sender not in own_addresses(ctx)
 

@@ -42,7 +42,7 @@ NO_ANSWER = "clouds_silent"
 GROWS_BY = 2
 """Factor by which the number of affected mails must grow before it is reported again."""
 MOST_NEWS = 40
-"""Number of changes that an incident keeps. They are the first one and the newest ones."""
+"""Number of changes that an incident keeps: the first and the newest."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +70,6 @@ class Present:
 
 
 def apply(present: Present, outcome: LookOutcome, at: datetime) -> Effect:
-    """Return the effect of a look that ended at ``at``."""
     state = replace(
         present.state,
         looked=at,
@@ -143,7 +142,6 @@ def _bad(present: Present, state: ChannelState, outcome: LookOutcome, at: dateti
 
 
 def _soon(watched: WatchedChannel, at: datetime) -> datetime:
-    """Return when a channel with a suspicion is looked at again."""
     return at + min(CONFIRM, watched.interval)
 
 
@@ -209,7 +207,6 @@ def _continues(incident: Incident, outcome: LookOutcome, at: datetime) -> bool:
 def _continued(
     watched: WatchedChannel, incident: Incident, outcome: LookOutcome, at: datetime
 ) -> Incident:
-    """Return an incident that had ended and was opened again."""
     again = replace(
         _with_outcome(incident, outcome),
         ended=None,
@@ -291,10 +288,7 @@ def next_round(at: datetime, group: str, interval: timedelta) -> datetime:
 
 
 def _shared_name(watched: WatchedChannel, cause: str) -> str:
-    """Return a name that is equal for all channels that share this cause.
-
-    It is empty for a cause that concerns only this channel.
-    """
+    """Return a name equal for all channels with this cause; empty for one's own."""
     shared = "everybody" if cause == NO_ANSWER else known(cause).shared
     whose = {"everybody": "everybody", "tenant": f"tenant/{watched.group}"}.get(shared)
     return f"{whose}/{cause}" if whose else ""

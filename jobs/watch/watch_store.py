@@ -71,10 +71,7 @@ class WatchStore:
         self.redis.transaction(attempt, watch_keys.watched(watched.mailbox))
 
     def update_channel(self, mailbox: str, channel: Channel) -> None:
-        """Replace the channel by the version that its newest run has left.
-
-        Nothing is done if the channel is not watched.
-        """
+        """Replace the channel by its newest run's, if it is watched."""
         known = self.load(mailbox)
         if known is not None:
             self.save(replace(known, channel=channel))
@@ -97,15 +94,12 @@ class WatchStore:
         return records.in_transaction(self.redis, attempt, watch_keys.watched(mailbox))
 
     def all(self) -> tuple[WatchedChannel, ...]:
-        """Return every watched channel, ordered by address."""
         return self._loaded(self.redis.hkeys(watch_keys.watched_channels()))
 
     def of_space(self, room: str) -> tuple[WatchedChannel, ...]:
-        """Return the channels whose cards go to a space, ordered by address."""
         return self._loaded(self.redis.smembers(watch_keys.watched_in_space(room)))
 
     def of_group(self, group: str) -> tuple[WatchedChannel, ...]:
-        """Return the channels that are looked at together, ordered by address."""
         return self._loaded(self.redis.smembers(watch_keys.watched_group(group)))
 
     def claim_due(self) -> tuple[str, ...]:
@@ -116,27 +110,20 @@ class WatchStore:
         return self._due.claim()
 
     def schedule(self, group: str, when: datetime) -> None:
-        """Have the group looked at at the time ``when``."""
         self._due.schedule(group, when)
 
     def postpone(self, group: str) -> None:
-        """Have the group handed out again after the lease, unless its worker reports before."""
+        """Hand the group out again after the lease, unless its worker reports."""
         self._due.extend(group)
 
     def due(self, group: str) -> float:
-        """Return when the group is due, in seconds since the epoch; 0 if it is not on the list."""
         return self._due.due(group)
 
     def settle(self, group: str, due: float, when: datetime | None) -> None:
-        """Have the group looked at next at ``when``, or never if None.
-
-        If its time has changed since it was due at ``due``, somebody else wants it looked at, and
-        the time stays.
-        """
+        """Look at the group next at ``when``, unless somebody has changed its time."""
         self._due.move(group, due, when)
 
     def groups_due(self) -> dict[str, datetime]:
-        """Return when each group of watched channels is due."""
         rows: Any = self.redis.zrange(watch_keys.watch_due(), 0, -1, withscores=True)
         return {
             group.decode(): datetime.fromtimestamp(float(score), now().tzinfo)
@@ -152,22 +139,18 @@ class WatchStore:
 
 
 def due_now(state: ChannelState, watched: WatchedChannel, at: datetime) -> bool:
-    """Return whether the channel is to be looked at at the moment ``at``."""
+    """Return whether the channel is to be looked at at ``at``."""
     return _due_at(state, watched, at) <= at
 
 
 def next_due(
     channels: tuple[WatchedChannel, ...], states: dict[str, ChannelState], at: datetime
 ) -> datetime | None:
-    """Return when the first of the channels is due, or None if there is none."""
     return min((_due_at(states[each.mailbox], each, at) for each in channels), default=None)
 
 
 def _due_at(state: ChannelState, watched: WatchedChannel, at: datetime) -> datetime:
-    """Return when the channel is to be looked at.
-
-    That is after its pause, and at ``at`` if nothing else is known.
-    """
+    """Return when to look: after a pause, and at ``at`` if nothing is known."""
     return max(state.next_look or at, watched.paused_until or at)
 
 

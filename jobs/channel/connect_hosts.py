@@ -8,9 +8,12 @@ Connect's, however much its name looks like it.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from jobs.model import Channel
+from jobs.model import Channel, RunKind
+from jobs.runs.plan import FOREIGN_HOSTS
+from jobs.runs.run import Reply, Run
 from jobs.settings import parts_of
 
 PATTERNS = (
@@ -72,3 +75,24 @@ def _fits(host: str, pattern: str) -> bool:
     if pattern.startswith("*."):
         return host.endswith(pattern[1:]) and len(host) > len(pattern) - 1
     return host == pattern
+
+
+def foreign_hosts(run: Run, connect_hosts: Sequence[str]) -> tuple[str, ...]:
+    """Return the plan's hosts outside CONNECT_HOSTS, which an approver confirms by name.
+
+    An undo has none, because it takes the addresses away.
+    """
+    if run.kind is RunKind.UNDO:
+        return ()
+    return ConnectHosts(tuple(connect_hosts)).foreign(run.channel)
+
+
+def unconfirmed_hosts(run: Run, connect_hosts: Sequence[str]) -> tuple[str, ...]:
+    """Return the hosts that an approver must still confirm before the plan can be approved."""
+    confirmed = run.answer(FOREIGN_HOSTS).split()
+    return tuple(host for host in foreign_hosts(run, connect_hosts) if host not in confirmed)
+
+
+def confirmation(run: Run) -> Reply | None:
+    """Return who confirmed the hosts, and when; None as long as nobody has."""
+    return run.answers.get(FOREIGN_HOSTS)

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from jobs.channel.mailbox import own_addresses
 from jobs.engine.context import StepContext
-from jobs.mail.auto_reply import automatic
+from jobs.mail.flow import automatic
 from jobs.mail.message_trace import TraceRow
 from jobs.mail.watch_mail import without_watch_mails
 from jobs.model import Evidence

@@ -18,12 +18,15 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from email.utils import parsedate_to_datetime
 from statistics import median
+from urllib.parse import urlsplit
 
+import httpx
 import structlog
 from redis import Redis
 from redis.exceptions import RedisError
 
 from jobs.clock import now
+from jobs.settings import Settings
 from jobs.storage import codec, keys
 
 WEBEX, MICROSOFT = "webex", "microsoft"
@@ -177,3 +180,28 @@ def _date(text: str) -> datetime | None:
     except (ValueError, OverflowError):
         return None
     return found if found.tzinfo else None
+
+
+_BEGAN = "bot_began"
+"""Name of the request's extension that holds the time at which the request was sent."""
+
+
+@dataclass(frozen=True, slots=True)
+class DateHeaders:
+    """Hooks that measure the clock by the answers of Microsoft's hosts alone."""
+
+    hosts: frozenset[str]
+
+    @classmethod
+    def of(cls, settings: Settings) -> DateHeaders:
+        urls = (settings.login_url, settings.graph_url, settings.exchange_url)
+        return cls(frozenset(str(urlsplit(url).hostname).lower() for url in urls))
+
+    def begin(self, request: httpx.Request) -> None:
+        request.extensions[_BEGAN] = time.monotonic()
+
+    def measure(self, response: httpx.Response) -> None:
+        """Measure the clock by the answer, regardless of its status, before its body is read."""
+        began = response.request.extensions.get(_BEGAN)
+        if began is not None and response.request.url.host.lower() in self.hosts:
+            METER.note(MICROSOFT, response.headers, time.monotonic() - began)

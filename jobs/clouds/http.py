@@ -20,7 +20,7 @@ import structlog
 from jobs.causes.cause import Cause
 from jobs.clouds import call_log, silence, warm_loop, write_guard
 from jobs.clouds.call_metrics import measured
-from jobs.clouds.date_headers import DateHeaders
+from jobs.clouds.clock_skew import DateHeaders
 from jobs.clouds.errors import (
     CloudError,
     CloudReply,

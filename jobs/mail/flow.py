@@ -165,3 +165,31 @@ def _is_answered(mail: TraceRow, answers: Sequence[TraceRow]) -> bool:
 
 def _is_about(row: TraceRow, mail: TraceRow) -> bool:
     return bool(mail.subject) and mail.subject.lower() in row.subject.lower()
+
+
+_BEGINS = (
+    "automatic reply",
+    "automatische antwort",
+    "automatisch antwoord",
+    "réponse automatique",
+    "respuesta automática",
+    "resposta automática",
+    "risposta automatica",
+    "automatyczna odpowiedź",
+    "automatiskt svar",
+    "automatisk svar",
+    "autosvar",
+    "自動応答",
+    "自动答复",
+    "自動回覆",
+    "out of office",
+)
+"""Prefixes of the subject of Exchange's automatic replies, in several mailbox languages."""
+
+
+def automatic(row: TraceRow) -> bool:
+    """Return whether the subject is an automatic reply's, which leaves without Webex Connect.
+
+    A reply with a custom subject cannot be distinguished from an answer.
+    """
+    return row.subject.strip().lower().startswith(_BEGINS)

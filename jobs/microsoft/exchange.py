@@ -1,17 +1,19 @@
 """Exchange Online cmdlets over HTTP (facts section 3).
 
 The endpoint is the undocumented one that Microsoft's own PowerShell module uses. Callers therefore
-know only :class:`CmdletRunner`, so that another backend (pwsh) can replace it.
+know only :class:`CmdletRunner`, so that another backend (pwsh) can replace it. A further page is a
+POST of the same body to ``@odata.nextLink`` (facts/microsoft.md 3.4).
 """
 
 from __future__ import annotations
 
 import asyncio
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Protocol
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 import httpx
 
@@ -25,11 +27,10 @@ from jobs.clouds.errors import (
     Rejected,
 )
 from jobs.clouds.http import EXCHANGE_READ_SECONDS, Call, Response, request
-from jobs.clouds.json_values import as_dict
+from jobs.clouds.json_values import as_dict, text_of
 from jobs.clouds.rate_limit import RateLimiter, Throttle
 from jobs.clouds.single_flight import SingleFlight
 from jobs.clouds.token_source import TokenSource, with_token
-from jobs.microsoft.exchange_pages import MOST_PAGES, cut_short, is_page_of, next_page, says_cut
 from jobs.microsoft.responses import judge_exchange, judge_reported_errors
 
 #: Microsoft publishes no limit, and no Retry-After was ever seen (facts 3.5). A run makes six reads at once.
@@ -256,3 +257,36 @@ def _value(data: Any) -> Any:
 
 def _are_objects(value: object) -> bool:
     return isinstance(value, list) and all(isinstance(each, dict) for each in value)
+
+
+MOST_PAGES = 20
+"""Number of pages after the first one that are read. A page has a thousand rows."""
+_CUT = re.compile(r"more results|ResultSize|only the first \d+", re.IGNORECASE)
+"""Words of Exchange's warning that rows are missing. Any other warning is not about the rows."""
+
+
+def next_page(data: Any) -> str:
+    return text_of(as_dict(data), "@odata.nextLink")
+
+
+def is_page_of(url: str, link: str) -> bool:
+    """Return whether a link stays below the cmdlets' path: the token goes to no other host."""
+    ours, theirs = urlsplit(url), urlsplit(link)
+    return (ours.scheme, ours.netloc.lower()) == (theirs.scheme, theirs.netloc.lower()) and (
+        theirs.path.lower().startswith("/adminapi/")
+    )
+
+
+def says_cut(data: Any) -> str:
+    """Return the warning that rows are missing, or an empty string."""
+    told = as_dict(data).get("@adminapi.warnings")
+    warnings = map(str, told if isinstance(told, list) else [told or ""])
+    return next(filter(_CUT.search, warnings), "")
+
+
+def cut_short(answer: Response, words: str) -> MalformedAnswer:
+    """Return the error for an answer from which rows are missing."""
+    return MalformedAnswer(
+        Cause.EXCHANGE_ANSWER_CUT,
+        CloudReply("exchange", answer.status, message=words, ids=answer.ids),
+    )

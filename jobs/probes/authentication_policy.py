@@ -1,4 +1,7 @@
-"""Probe for the user's authentication policy, or else the organization's default one."""
+"""Probes for the authentication policy that applies to the user, and for security defaults.
+
+The documents do not settle whether either of them stops SMTP AUTH.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,7 @@ from jobs.engine.diagnosis import Diagnosis
 from jobs.engine.step import Probe
 from jobs.microsoft.outbound_spam import named
 from jobs.model import Finding, Signals, Text
-from jobs.probes._reach import FRESH
+from jobs.probes.smtp_server import FRESH
 
 
 class AuthenticationPolicy(Probe):
@@ -61,3 +64,23 @@ async def _policy_name(ctx: StepContext) -> str:
     return text_of(user, "AuthenticationPolicy") or text_of(
         organization, "DefaultAuthenticationPolicy"
     )
+
+
+class SecurityDefaults(Probe):
+    """Probe for security defaults, which may make SMTP AUTH fail if they are on.
+
+    The reports contradict each other (facts/microsoft.md 2.1), so only a login decides.
+    """
+
+    name = "security_defaults"
+    article_row = "SD"
+    reads = ("Policy.Read.All",)
+    diagnosis = Diagnosis(
+        explains=frozenset({Cause.BLOCKED_BY_SECURITY_DEFAULTS}),
+        disproved_by=("smtp_login",),
+    )
+
+    async def inspect(self, ctx: StepContext) -> Finding:
+        if await ctx.graph.security_defaults():
+            return self.possible(Text("seen.on"), cause=Cause.BLOCKED_BY_SECURITY_DEFAULTS)
+        return self.ok(Text("seen.off"))

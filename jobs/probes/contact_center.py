@@ -17,7 +17,7 @@ from jobs.engine.diagnosis import Diagnosis
 from jobs.engine.step import Probe
 from jobs.mail.flow import LARGEST
 from jobs.mail.message_trace import TraceRow
-from jobs.model import Access, Finding, Signals, Station, Text, second_of
+from jobs.model import Access, Finding, Signals, State, Station, Text, second_of
 from jobs.probes.traces import BACK
 
 SLACK = timedelta(seconds=5)
@@ -195,3 +195,23 @@ def _makes_a_task(row: TraceRow, mailbox: str) -> bool:
 
 def _shown(point: EntryPoint) -> str:
     return f"{point.name} ({point.asset})" if point.asset else point.name
+
+
+class AssetWorkload(MailToTask):
+    """Probe of the asset's workload, which no API shows, but a task proves.
+
+    Since August 2026 an email asset serves one workload. If it is assigned to Webex Connect, Webex
+    Contact Center cannot use it at the same time (facts/update-2026-11.md 1.2, v6.21).
+    """
+
+    name = "asset_workload"
+    article_row = "CC"
+    diagnosis = Diagnosis(station=Station.CONNECT)
+
+    async def inspect(self, ctx: StepContext) -> Finding:
+        found = await super().inspect(ctx)
+        if found.state is not State.WRONG:
+            return found
+        return self.possible(
+            Text("seen.asset_workload"), cause=Cause.ASSET_OF_OTHER_WORKLOAD, signals=found.signals
+        )

@@ -18,7 +18,7 @@ from jobs.engine.context import StepContext
 from jobs.engine.diagnosis import Diagnosis
 from jobs.engine.step import Probe
 from jobs.model import NO_SIGNALS, Access, Finding, Reason, Signals, State, Text, verbatim
-from jobs.probes._reach import finding_from_probe
+from jobs.probes.smtp_server import finding_from_probe
 
 OWN: Mapping[str, tuple[str, ...]] = {
     **dict.fromkeys(

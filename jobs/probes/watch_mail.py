@@ -26,9 +26,8 @@ from jobs.mail.flow import COPIED_WITHIN, stopped, withheld
 from jobs.mail.message_trace import TraceRow
 from jobs.mail.watch_mail import WatchMail
 from jobs.model import Access, Finding, Reason, Signals, Station, Text, second_of
-from jobs.probes._trace_reason import Why, why
 from jobs.probes.contact_center import GRACE, came_of, only_app, read_tasks
-from jobs.probes.traces import BACK
+from jobs.probes.traces import BACK, Why, why
 
 PASSED = {
     Station.MAILBOX: ("arrivals", "copies"),

@@ -1,20 +1,72 @@
-"""Steps C3 to C6: the fields of Webex Connect's form and its Generate Token.
+"""Steps C1 to C7 and E6: the email app in Webex Connect, which only a person can create.
 
-A person fills in the form. The steps V1 to V3 prove it.
+A person fills in the form with the two ids, generates the token, and saves and registers the app to
+Webex Engage, which is irreversible, so the card warns first. The steps V1 to V3 prove it.
 """
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from datetime import datetime
 
+import structlog
+
 from jobs.causes.cause import Cause
+from jobs.channel.hand_made import is_found_by_check
+from jobs.channel.in_use import channels_with_address
+from jobs.clock import now
+from jobs.clouds.errors import CloudError
+from jobs.contact_center.connect_audit import read_changes
 from jobs.engine.context import StepContext
 from jobs.engine.step import Step
 from jobs.microsoft.sign_in_log import SignInRow
-from jobs.model import Evidence, Finding, Text, Turn, minute_of
+from jobs.model import ConnectChange, Evidence, Finding, Text, Turn, minute_of
 from jobs.runs.run import Run
 from jobs.steps import _generated_token as generated
+
+
+class EmailApp(Step):
+    """Step C1: Webex Connect has an email app with OAuth 2.0.
+
+    A requester who gives the app's Call Back URL has seen the app.
+    """
+
+    name = "email_app"
+    article_row = "C1"
+    group = "connect"
+
+    async def inspect(self, ctx: StepContext) -> Finding:
+        """Check that the Call Back URL was given. The app is not proven before V1."""
+        if not ctx.channel.callback_url:
+            return self.waits_for(Turn.REQUESTER)
+        return self.ok(Text("seen.said_by_requester"))
+
+
+class Addresses(Step):
+    """Step C2: the Call Back URL and Forwarding Address, valid since the form, are known."""
+
+    name = "addresses"
+    article_row = "C2"
+    group = "connect"
+    shown_in = "email_app"
+
+    async def inspect(self, ctx: StepContext) -> Finding:
+        channel = ctx.channel
+        if not (channel.callback_url and channel.forwarding_address):
+            return self._partly(ctx)
+        seen = Text(
+            "seen.addresses",
+            {"callback": channel.callback_url, "forwarding": channel.forwarding_address},
+        )
+        return replace(self.ok(seen), evidence=channels_with_address(ctx))
+
+    def _partly(self, ctx: StepContext) -> Finding:
+        """Return that a setup waits; a check of a channel made by hand goes on without it."""
+        if not is_found_by_check(ctx):
+            return self.waits_for(Turn.REQUESTER)
+        return replace(self.skipped(Text("skipped.not_found")), facts={"addresses": "partly"})
+
 
 FORM = ("ids", "client_secret", "smtp_grant", "admin_consent")
 """Steps that must be done before the form can be filled in and Generate Token can succeed."""
@@ -105,3 +157,82 @@ class Token(_Filled):
         looks = generated.may_be_there(ctx)
         again = ctx.pause(self.name, generated.PAUSES_S) if looks else 0
         return self.waits_for(Turn.REQUESTER, Text("seen.form_open"), cause=cause, again_s=again)
+
+
+class ConnectIds(Step):
+    """Step E6: the Application (client) ID and the Directory (tenant) ID are known."""
+
+    name = "ids"
+    article_row = "E6"
+    group = "entra"
+    needs = ("application",)
+
+    async def inspect(self, ctx: StepContext) -> Finding:
+        tenant = ctx.run.account.tenant_id if ctx.run.account else ""
+        return self.ok(
+            Text("seen.ids", {"client_id": ctx.fact("client_id"), "tenant_id": tenant}),
+            facts={"tenant_id": tenant},
+        )
+
+
+PAUSES_S = (5.0, 5, 10, 10, 20, 20, 30, 60, 60, 120, 300)
+"""Pauses between two reads of the audit log, in seconds."""
+log = structlog.get_logger(__name__)
+_OF_AN_APP = re.compile(r"(?:create|save|update)App", re.IGNORECASE)
+SAVED_AND_REGISTERED = 2
+"""Changes of an app after Generate Token: Save, and Register To Webex Engage."""
+
+
+class Registered(Step):
+    """Step C7: the asset is registered with a service (facts/connect.md 1.5).
+
+    The audit log has no action of its own for the registration, which is one more change of the app
+    (facts/update-2026-11.md 1.1). So the log only spares the requester the press of the button. The
+    button stays, and pressing it sends the test mail once more.
+    """
+
+    name = "registered"
+    article_row = "C7"
+    group = "connect"
+    shown_in = "mailbox_fields"
+    needs = ("token",)
+    automatic = False
+    returns_with = "registered"
+
+    async def inspect(self, ctx: StepContext) -> Finding:
+        """Check the requester's confirmation, then the audit log. V2 proves either."""
+        if ctx.run.answer("registered"):
+            return self.ok(Text("seen.said_by_requester"))
+        again = 0.0
+        if ctx.settings.connect_audit_url:
+            changes = await _changes_since_token(ctx)
+            if len(changes) >= _expected(ctx):
+                at = max(change.at for change in changes)
+                return self.ok(Text("seen.registered_in_log", {"at": minute_of(at)}))
+            again = ctx.pause(self.name, PAUSES_S)
+        return self.waits_for(Turn.REQUESTER, Text("seen.not_registered"), again_s=again)
+
+
+def _expected(ctx: StepContext) -> int:
+    """Return how many changes of an app prove the registration.
+
+    One change is enough if the requester has said that the token was saved, because that is said
+    only after Save.
+    """
+    return 1 if ctx.run.answer("token_saved") else SAVED_AND_REGISTERED
+
+
+async def _changes_since_token(ctx: StepContext) -> list[ConnectChange]:
+    since = token_at(ctx.run) or now()
+    try:
+        found = await read_changes(ctx.settings, since, now())
+    except CloudError as error:
+        log.info("audit log not read", run=ctx.run.id, why=str(error))
+        return []
+    return [
+        change
+        for change in found.rows
+        if change.at >= since
+        and not change.failed
+        and _OF_AN_APP.fullmatch(change.event) is not None
+    ]

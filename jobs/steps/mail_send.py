@@ -1,19 +1,25 @@
-"""Step E4: Exchange ``Mail.Send`` as an application permission, as in the article.
+"""Steps E4 and E5: Exchange ``Mail.Send`` as an application permission, as in the article.
 
-The mail flow does not use this permission (facts/microsoft.md 0.1).
+The mail flow does not use this permission (facts/microsoft.md 0.1). The admin consent is given on
+Microsoft's own page, through a card's button; only grants that really exist count.
 """
 
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 
 from jobs.channel.email_app import Json, app_of_run, find_app, present_app, smtp_send_permission
+from jobs.channel.granted import role_assignments
+from jobs.clock import now
+from jobs.clouds.json_values import lower_of
 from jobs.engine.context import StepContext
 from jobs.engine.diagnosis import Diagnosis
+from jobs.engine.step import Step
 from jobs.engine.undoable import Undoable
 from jobs.microsoft.app_manifest import declares, with_permission, without_permission
 from jobs.microsoft.graph import EXCHANGE_APP_ID
-from jobs.model import Change, Finding, Profile, Reason, Scope, State, Text
+from jobs.model import Change, Finding, Profile, Reason, RunKind, Scope, State, Text, Turn
 from jobs.runs.run import RecordedChange
 
 
@@ -81,3 +87,38 @@ class MailSend(Undoable):
 
     def _values(self, ctx: StepContext, app: Json | None) -> dict[str, str]:
         return {"declared": "yes" if declares(app, EXCHANGE_APP_ID, ctx.fact("mail_send")) else ""}
+
+
+SHOWS_WITHIN = timedelta(minutes=5)
+PAUSES_S = (1.0, 2, 2, 4, 8, 16, 30)
+
+
+class AdminConsent(Step):
+    """Step E5: ``Mail.Send`` is granted, in the article profile only (facts/microsoft.md 1.6)."""
+
+    name = "admin_consent"
+    article_row = "E5"
+    group = "entra"
+    needs = ("service_principal", "mail_send")
+    profiles = frozenset({Profile.ARTICLE})
+    reads = ("Application.Read.All",)
+    automatic = False
+    returns_with = "consent"
+    diagnosis = Diagnosis(stops_mail=False)
+
+    async def inspect(self, ctx: StepContext) -> Finding:
+        """Read the assignments: the redirect is never trusted, and a check never waits."""
+        if not ctx.fact("mail_send"):
+            return self.skipped(Text("skipped.mail_send_not_exposed"))
+        assigned = {lower_of(each, "appRoleId") for each in await role_assignments(ctx)}
+        if ctx.fact("mail_send").lower() in assigned:
+            return self.ok(Text("seen.consent"))
+        if ctx.run.kind is RunKind.CHECK:
+            return self.wrong(Text("seen.no_consent"))
+        answer = ctx.run.answers.get("consent")
+        settling = answer is not None and now() - answer.at < SHOWS_WITHIN
+        if settling:
+            return self.waits_for(
+                Turn.TIME, Text("seen.consent_settles"), again_s=ctx.pause(self.name, PAUSES_S)
+            )
+        return self.waits_for(Turn.ADMINISTRATOR, Text("seen.no_consent"))

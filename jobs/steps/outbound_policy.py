@@ -1,9 +1,13 @@
-"""Step M4: automatic external forwarding is allowed for this one sender."""
+"""Step M4: automatic external forwarding is allowed for this one sender.
+
+The plan names the other senders, the removed conditions and the parameters of the commands.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from types import MappingProxyType
@@ -24,8 +28,10 @@ from jobs.microsoft.outbound_spam import (
     alike,
     applies_to,
     bare,
+    covers,
     enabled,
     fields_to_cover,
+    gone,
     moved_down,
     named,
     narrowed,
@@ -35,7 +41,6 @@ from jobs.microsoft.outbound_spam import (
 from jobs.microsoft.powershell import quoted
 from jobs.model import Change, Finding, RunKind, Scope, State, Station, Text, Turn
 from jobs.runs.run import RecordedChange
-from jobs.steps._outbound_texts import move_note, parameters_text, recorded_row, text_after
 
 POLICY, RULE = "HostedOutboundSpamFilterPolicy", "HostedOutboundSpamFilterRule"
 CUSTOMIZATION_S = (5.0, 10, 20, 40, 60, 120, 300, 600, 1800, 3600)
@@ -345,3 +350,47 @@ def _was_off(past: RecordedChange) -> bool:
     return bool(past.values_before["rule"]) and not enabled(
         ExchangeRow(json.loads(past.values_before["rule"]))
     )
+
+
+def text_after(mailbox: str, rule: str, repaired: dict[str, object]) -> Text:
+    """Return the rule after the change: its other senders, and the conditions that go."""
+    before = recorded_row(rule)
+    senders = covers(ExchangeRow({**before, **repaired}))
+    if cleared := _cleared(before, repaired):
+        return Text(
+            "after.outbound_policy_cleared", {"senders": ", ".join(senders), "cleared": cleared}
+        )
+    alone = not before or list(map(bare, senders)) == [mailbox.lower()]
+    return (
+        Text("after.outbound_policy")
+        if alone
+        else Text("after.outbound_policy_shared", {"senders": ", ".join(senders)})
+    )
+
+
+def _cleared(before: ExchangeRow, repaired: dict[str, object]) -> str:
+    return "; ".join(
+        f"{name} {', '.join(values)}" for name, values in gone(before, repaired).items()
+    )
+
+
+def recorded_row(recorded: str | None) -> ExchangeRow:
+    return ExchangeRow(json.loads(recorded or "{}"))
+
+
+def move_note(rules: int) -> Text | None:
+    """Return a note that a rule on top moves others down, or None (facts/microsoft.md 2.3)."""
+    if not rules:
+        return None
+    return Text("note.rules_move", {"count": str(rules)})
+
+
+def parameters_text(parameters: Mapping[str, object]) -> str:
+    return "".join(f" -{name} {_value(value)}" for name, value in parameters.items())
+
+
+def _value(value: object) -> str:
+    if value is None or isinstance(value, bool):
+        return {None: "$null", True: "$true", False: "$false"}[value]
+    values = value if isinstance(value, list) else [value]
+    return ", ".join(quoted(str(each)) for each in values)

@@ -1,4 +1,4 @@
-"""Step V1: a mail with a unique subject arrives, and its copy reaches the forwarding address."""
+"""Step V1: the trace can be read, and shows a mail with a unique subject and its forwarded copy."""
 
 from __future__ import annotations
 
@@ -13,12 +13,14 @@ from jobs.causes.cause import Cause
 from jobs.channel.mailbox import own_addresses
 from jobs.channel.traced_mail import evidence_of, newest_delivered
 from jobs.clock import now
+from jobs.clouds.errors import Forbidden, NotFound, Rejected, SignInNeeded
 from jobs.engine.context import StepContext
 from jobs.engine.step import Step
 from jobs.mail.bounce import LOST, cause_at, cause_of_copy
 from jobs.mail.message_trace import TraceRow, TraceStatus
 from jobs.mail.send import OutgoingMail, send_test_mail
-from jobs.model import Finding, Reason, Station, Text, Turn
+from jobs.microsoft.graph import MESSAGE_TRACE_APP_ID
+from jobs.model import Change, Finding, Reason, Scope, Station, Text, Turn
 from jobs.runs.run import Changed
 
 PAUSES_S = (1.0, 1, 2, 3, 5, 8, 13, 20, 30, 60)
@@ -287,3 +289,41 @@ def subject_of(ctx: StepContext) -> str:
 def _facts(subject: str, arrived: tuple[TraceRow, ...]) -> dict[str, str]:
     first = min(arrived, key=lambda row: row.received, default=None)
     return {"subject": subject, **({"arrived_at": first.received.isoformat()} if first else {})}
+
+
+class TraceAccess(Step):
+    """Step V1: the account may trace; only Graph needs a principal (facts/microsoft.md 2.5)."""
+
+    name = "trace_access"
+    article_row = "V1"
+    group = "connect"
+    shown_in = "test_mail"
+    needs = ("mailbox_user",)
+    reads = ("ExchangeMessageTrace.Read.All",)
+    writes = ("Application.ReadWrite.All",)
+
+    async def inspect(self, ctx: StepContext) -> Finding:
+        """Try a message trace.
+
+        If neither Graph nor the cmdlet works, check whether the service principal is missing. Graph
+        may report a missing service principal with a 401, and signing in would not help. If the
+        sign-in itself is no longer valid, reading the service principal reports that.
+        """
+        try:
+            await ctx.trace().find(now() - timedelta(hours=1), recipient=ctx.channel.mailbox)
+        except (Forbidden, NotFound, Rejected, SignInNeeded):
+            if await ctx.graph.service_principal(MESSAGE_TRACE_APP_ID) is None:
+                return replace(
+                    self.wrong(Text("seen.trace_service_missing"), facts={"missing": "yes"}),
+                    values={"present": "no"},
+                )
+            raise
+        return self.ok(Text("seen.trace_readable"))
+
+    def plan(self, ctx: StepContext, finding: Finding) -> tuple[Change, ...]:
+        command = f'Graph POST /servicePrincipals {{"appId": "{MESSAGE_TRACE_APP_ID}"}}'
+        return (self.change(Text("seen.none"), Text("after.trace_access"), Scope.APP, command),)
+
+    async def apply(self, ctx: StepContext, finding: Finding) -> None:
+        """Create the service principal; the call is safe to repeat, as a second is impossible."""
+        await ctx.graph.create_service_principal(MESSAGE_TRACE_APP_ID)

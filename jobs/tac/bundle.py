@@ -19,7 +19,7 @@ import msgspec
 from jobs.redact import Redactor
 from jobs.tac import pages
 from jobs.tac.case import Say, TacCase
-from jobs.tac.summary import summary
+from jobs.tac.pages import summary
 
 TYPE = "application/zip"
 

@@ -168,7 +168,8 @@ def _meant(typed: str) -> str:
     """Return the only address in the text as typed, corrected, or without blanks; else ''."""
     right = _without_slips(typed)
     for text in (typed, right, re.sub(r"\s*([@.])\s*", r"\1", right)):
-        valid = _addresses_in(text)
+        words = (word.strip("<>,;").rstrip(".") for word in text.split())
+        valid = list(dict.fromkeys(filter(None, map(_readable, words))))
         if len(valid) == 1:
             return valid[0]
     return ""
@@ -178,11 +179,6 @@ def _without_slips(typed: str) -> str:
     for slip, better in _SLIPS:
         typed = typed.replace(slip, better)
     return typed
-
-
-def _addresses_in(text: str) -> list[str]:
-    words = (word.strip("<>,;").rstrip(".") for word in text.split())
-    return list(dict.fromkeys(filter(None, map(_readable, words))))
 
 
 def _readable(word: str) -> str:

@@ -96,7 +96,12 @@ class Meter:
             return
         self._shared_at[cloud] = time.monotonic()
         try:
-            _write(self.redis, cloud, seconds)
+            key = keys.clock_skew(cloud)
+            with self.redis.pipeline(transaction=False) as pipe:
+                pipe.lpush(key, f"{now().timestamp():.0f} {seconds:.1f}")
+                pipe.ltrim(key, 0, LAST - 1)
+                pipe.expire(key, SHARED_FOR)
+                pipe.execute()
             self._warn(self.redis, cloud)
         except RedisError:
             log.debug("clock skew not shared", cloud=cloud)
@@ -149,15 +154,6 @@ def excuse() -> str:
     """Return why a time that Microsoft has set does not hold; empty if the clock is right."""
     ahead = METER.wrong_by_s(MICROSOFT)
     return words(MICROSOFT, ahead) if ahead is not None else ""
-
-
-def _write(redis: Redis, cloud: str, seconds: float) -> None:
-    key = keys.clock_skew(cloud)
-    with redis.pipeline(transaction=False) as pipe:
-        pipe.lpush(key, f"{now().timestamp():.0f} {seconds:.1f}")
-        pipe.ltrim(key, 0, LAST - 1)
-        pipe.expire(key, SHARED_FOR)
-        pipe.execute()
 
 
 def _recent(lines: Iterable[bytes | str]) -> list[float]:

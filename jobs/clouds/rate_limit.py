@@ -165,7 +165,10 @@ class RateLimiter:
             return
         window = self._windows[limit]
         async with window.alone:
-            await _free(window, limit)
+            while (wait := window.free_in(time.monotonic())) > 0:
+                if not limit.waits:
+                    raise Transient(Cause.TRACE_LIMIT, CloudReply("graph"), unsent=True)
+                await asyncio.sleep(wait)
             window.begin()
         try:
             yield
@@ -175,10 +178,3 @@ class RateLimiter:
             raise
         finally:
             window.end()
-
-
-async def _free(window: _Window, limit: Limit) -> None:
-    while (wait := window.free_in(time.monotonic())) > 0:
-        if not limit.waits:
-            raise Transient(Cause.TRACE_LIMIT, CloudReply("graph"), unsent=True)
-        await asyncio.sleep(wait)

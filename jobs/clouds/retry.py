@@ -126,7 +126,11 @@ def parse_retry_after(header: str | None) -> float | None:
     try:
         seconds = float(text)
     except ValueError:
-        return _seconds_until(text)
+        try:
+            when = parsedate_to_datetime(text)
+        except (ValueError, OverflowError):  # not a date, or a date beyond the calendar
+            return None
+        return _until(when if when.tzinfo else when.replace(tzinfo=UTC))
     return seconds if math.isfinite(seconds) and seconds >= 0 else None
 
 
@@ -144,14 +148,6 @@ def parse_rate_limit_reset(header: str | None) -> float | None:
     moment = parse(text) if "T" in text else None
     seconds = parse_retry_after(text) if moment is None else _until(moment)
     return seconds if seconds is not None and seconds <= _LONGEST_RESET_S else None
-
-
-def _seconds_until(text: str) -> float | None:
-    try:
-        when = parsedate_to_datetime(text)
-    except (ValueError, OverflowError):  # not a date, or a date beyond the calendar
-        return None
-    return _until(when if when.tzinfo else when.replace(tzinfo=UTC))
 
 
 def _until(moment: datetime) -> float:

@@ -190,7 +190,12 @@ class Applier:
         except CloudError as error:
             self._leave_if_over(step, made)
             return self._refused(step, error, made)
-        self._record_changed(step, made)
+        data = {"calls": "; ".join(made)} if made else {}
+        try:
+            self.recorder.append(Event(Kind.CHANGED, now(), step=step.name, data=data))
+        except AttemptOverError:
+            self._tell_late(step, made)
+            raise
         return await inspector.verify(step)
 
     def _record_begin(self, step: Step, finding: Finding, changes: tuple[Change, ...]) -> None:
@@ -220,14 +225,6 @@ class Applier:
         """
         write_guard.check()
         await step.apply(self.recorder.ctx, finding)
-
-    def _record_changed(self, step: Step, made: Sequence[str]) -> None:
-        data = {"calls": "; ".join(made)} if made else {}
-        try:
-            self.recorder.append(Event(Kind.CHANGED, now(), step=step.name, data=data))
-        except AttemptOverError:
-            self._tell_late(step, made)
-            raise
 
     def _leave_if_over(self, step: Step, made: Sequence[str]) -> None:
         """Record the calls of a change that failed because this worker was stopped for too long.

@@ -40,7 +40,9 @@ class StepGraph:
             while True:
                 recorder.refresh()
                 if not recorder.shutdown.requested():
-                    self._start_ready(recorder.run, tried, tasks)
+                    for step in self._ready(recorder.run, tried, tasks.values()):
+                        tried[step.name] = retry_key(step, recorder.run)
+                        tasks[asyncio.ensure_future(self._work_on(step))] = step.name
                 if not tasks:
                     recorder.stop_if_requested()
                     return
@@ -52,13 +54,6 @@ class StepGraph:
         finally:
             for task in tasks:
                 task.cancel()
-
-    def _start_ready(
-        self, run: Run, tried: dict[str, object], tasks: dict[asyncio.Future[None], str]
-    ) -> None:
-        for step in self._ready(run, tried, tasks.values()):
-            tried[step.name] = retry_key(step, run)
-            tasks[asyncio.ensure_future(self._work_on(step))] = step.name
 
     def _ready(self, run: Run, tried: Mapping[str, object], busy: Collection[str]) -> list[Step]:
         if run.ended:

@@ -65,13 +65,10 @@ class Inspector:
             try:
                 return await call()
             except CloudError as error:
-                if not self._passes_soon(step, error):
+                if error.cause in ROLE_CAUSES or not self._may_be_replication(step, error):
                     raise
             await self._pause(step, pause)
         return await call()
-
-    def _passes_soon(self, step: Step, error: CloudError) -> bool:
-        return error.cause not in ROLE_CAUSES and self._may_be_replication(step, error)
 
     def finding_from(self, step: Step, error: CloudError) -> Finding:
         """Turn an error into a finding.

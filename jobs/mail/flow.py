@@ -81,18 +81,14 @@ def without_copy(
 ) -> tuple[TraceRow, ...]:
     """Return others' mails without a copy, after the last copy and ``since``, newest first."""
     handed = _ids(_that_went_on(copies))
-    last = max(filter(None, (_last_good(copies), since)), default=None)
+    good = MailFlow.of(copies).good
+    last = max(filter(None, (good.received if good else None, since)), default=None)
     lost = (
         row
         for row in _that_went_on(arrived)
         if row.message_id not in handed and _of_others(row, mailbox)
     )
     return tuple(row for row in lost if last is None or row.received > last)
-
-
-def _last_good(copies: Sequence[TraceRow]) -> datetime | None:
-    good = MailFlow.of(copies).good
-    return good.received if good else None
 
 
 def _that_went_on(rows: Sequence[TraceRow]) -> list[TraceRow]:
@@ -131,7 +127,7 @@ def overdue(lost: Sequence[TraceRow], copies: Sequence[TraceRow]) -> tuple[Trace
 def unanswered(answers: Sequence[TraceRow], copies: Sequence[TraceRow]) -> tuple[TraceRow, ...]:
     """Return the mails handed over since the newest answer left; none if the newest has one."""
     handed = _that_went_on(copies)
-    left = [row for row in handed if not _is_answered(row, answers)]
+    left = [row for row in handed if not any(_answers(answer, row) for answer in answers)]
     return tuple(left) if left and left[0] is handed[0] else ()
 
 
@@ -157,10 +153,6 @@ def _of_others(row: TraceRow, mailbox: str) -> bool:
 def _answers(row: TraceRow, mail: TraceRow) -> bool:
     """Return whether the row is newer, or an answer by subject: traces are exact to a second."""
     return row.received > mail.received or _is_about(row, mail)
-
-
-def _is_answered(mail: TraceRow, answers: Sequence[TraceRow]) -> bool:
-    return any(_answers(answer, mail) for answer in answers)
 
 
 def _is_about(row: TraceRow, mail: TraceRow) -> bool:

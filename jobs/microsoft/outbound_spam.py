@@ -79,7 +79,9 @@ def applies_to(
     """
     unsure: list[EffectivePolicy] = []
     own = [bare(address) for address in senders]
-    for rule in _that_count(rules, own):
+    for rule in sorted(
+        (rule for rule in rules if enabled(rule) and not _excepts(rule, own)), key=_priority
+    ):
         matched, found = (
             _matches(rule, own),
             EffectivePolicy(named(policies, str(rule.get("HostedOutboundSpamFilterPolicy"))), rule),
@@ -91,13 +93,6 @@ def applies_to(
     marked = (policy for policy in policies if str(policy.get("IsDefault")).lower() == "true")
     default = next(marked, None) or named(policies, "Default")
     return _beside(EffectivePolicy(default, None), unsure)
-
-
-def _that_count(rules: Iterable[ExchangeRow], own: Sequence[str]) -> list[ExchangeRow]:
-    """Return the enabled rules that do not except the sender, by priority."""
-    return sorted(
-        (rule for rule in rules if enabled(rule) and not _excepts(rule, own)), key=_priority
-    )
 
 
 def _beside(found: EffectivePolicy, unsure: Iterable[EffectivePolicy]) -> EffectivePolicy:

@@ -145,11 +145,13 @@ def _read(row: dict[str, Any]) -> SignInRow | None:
     if at is None:
         return None
     status = as_dict(row.get("status"))
+    code = text_of(status, "errorCode") or "0"
+    kinds = {str(kind).lower() for kind in row.get("signInEventTypes") or []}
     return SignInRow(
         at=at,
-        code=_code(status),
+        code=int(code) if code.isdecimal() else -1,
         reason=text_of(status, "failureReason"),
-        interactive=_is_interactive(row),
+        interactive=row.get("isInteractive") is not False and "noninteractiveuser" not in kinds,
         user_id=lower_of(row, "userId"),
         user=text_of(row, "userPrincipalName", "userId"),
         correlation_id=text_of(row, "correlationId"),
@@ -157,18 +159,6 @@ def _read(row: dict[str, Any]) -> SignInRow | None:
         policies=_refusing(row.get("appliedConditionalAccessPolicies")),
         key_id=lower_of(row, "servicePrincipalCredentialKeyId"),
     )
-
-
-def _code(status: dict[str, Any]) -> int:
-    """Return the AADSTS number, or -1 if it cannot be read."""
-    code = text_of(status, "errorCode") or "0"
-    return int(code) if code.isdecimal() else -1
-
-
-def _is_interactive(row: dict[str, Any]) -> bool:
-    """Return whether a person signed in; a row that does not say so counts as interactive."""
-    kinds = {str(kind).lower() for kind in row.get("signInEventTypes") or []}
-    return row.get("isInteractive") is not False and "noninteractiveuser" not in kinds
 
 
 def _refusing(applied: object) -> tuple[str, ...]:

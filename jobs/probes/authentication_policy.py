@@ -40,7 +40,14 @@ class AuthenticationPolicy(Probe):
         """Read the user's policy, before the organization's; for many channels, only the latter."""
         if ctx.many and not await ctx.exchange.run("Get-AuthenticationPolicy", {}):
             return self.ok(Text("seen.no_authentication_policy"))
-        name = await _policy_name(ctx)
+        who = ctx.fact("delegate") or ctx.channel.mailbox
+        (user, *_), (organization, *_) = await asyncio.gather(
+            ctx.exchange.run("Get-User", {"Identity": who}),
+            ctx.exchange.run("Get-OrganizationConfig", {}),
+        )
+        name = text_of(user, "AuthenticationPolicy") or text_of(
+            organization, "DefaultAuthenticationPolicy"
+        )
         if not name:
             return self.ok(Text("seen.no_authentication_policy"))
         policy = named(await ctx.exchange.run("Get-AuthenticationPolicy", {}), name)
@@ -53,17 +60,6 @@ class AuthenticationPolicy(Probe):
             cause=Cause.SMTP_LOGIN_BLOCKED,
             signals=proof,
         )
-
-
-async def _policy_name(ctx: StepContext) -> str:
-    who = ctx.fact("delegate") or ctx.channel.mailbox
-    (user, *_), (organization, *_) = await asyncio.gather(
-        ctx.exchange.run("Get-User", {"Identity": who}),
-        ctx.exchange.run("Get-OrganizationConfig", {}),
-    )
-    return text_of(user, "AuthenticationPolicy") or text_of(
-        organization, "DefaultAuthenticationPolicy"
-    )
 
 
 class SecurityDefaults(Probe):

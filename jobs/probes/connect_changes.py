@@ -115,13 +115,13 @@ class ConnectChanges(Probe):
         try:
             found: Changes = await ctx.reads.read("connect audit", lambda: _read(ctx))
         except CloudError as error:
-            return self._unread(error)
-        return self._later_changes(found, _set_up(ctx))
-
-    def _unread(self, error: CloudError) -> Finding:
-        lasting = REASONS.get(error.status or 0)
-        why = Text(f"skipped.{lasting}") if lasting else Reason.LOG_AWAY
-        return replace(self.skipped(why), evidence=(Evidence("connect-audit", str(error)),))
+            lasting = REASONS.get(error.status or 0)
+            why = Text(f"skipped.{lasting}") if lasting else Reason.LOG_AWAY
+            return replace(self.skipped(why), evidence=(Evidence("connect-audit", str(error)),))
+        # until a setup or a fix ends, the channel's people change the app, which they register last
+        token = ctx.run.brief.token_at
+        proven = ctx.channels.record(ctx.channel.mailbox) if token else None
+        return self._later_changes(found, max(token, proven.at) if token and proven else token)
 
     def _later_changes(self, found: Changes, since: datetime | None) -> Finding:
         """Return the finding with the changes that were made after the channel's own setup."""
@@ -131,17 +131,6 @@ class ConnectChanges(Probe):
         values = {"count": str(len(later)), "at": second_of(later[0].at)}
         seen = Text("seen.connect_changed" if found.whole else "seen.connect_changed_cut", values)
         return self.ok(seen, signals=Signals(changes=later[:MOST]))
-
-
-def _set_up(ctx: StepContext) -> datetime | None:
-    """Return when a setup or a fix by the bot ended, or None if the bot did not set the channel up.
-
-    Until then, the channel's people changed the app themselves. They register the app after they
-    have saved its token.
-    """
-    token = ctx.run.brief.token_at
-    proven = ctx.channels.record(ctx.channel.mailbox) if token else None
-    return max(token, proven.at) if token and proven else token
 
 
 async def _read(ctx: StepContext) -> Changes:

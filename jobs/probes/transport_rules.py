@@ -208,7 +208,10 @@ def _fits(name: str, value: str, address: str, within: Within) -> bool:
     if name in _WORDS:
         return value != "" and value in address
     if name in _PATTERNS:
-        return _matches(value, address)
+        try:
+            return re.search(value, address) is not None
+        except re.error:
+            return True  # Exchange's own dialect, so the result is unknown
     return value == address
 
 
@@ -222,13 +225,6 @@ def _values(rule: Rule, name: str) -> list[str]:
     return [
         str(value).lower() for value in (values if isinstance(values, list | tuple) else [values])
     ]
-
-
-def _matches(pattern: str, address: str) -> bool:
-    try:
-        return re.search(pattern, address) is not None
-    except re.error:
-        return True  # Exchange's own dialect, so the result is unknown
 
 
 def _today(rule: Rule) -> bool:

@@ -8,7 +8,6 @@ from jobs.channel.traced_mail import answers_among, evidence_of, newest_delivere
 from jobs.engine.context import StepContext
 from jobs.engine.step import Step
 from jobs.mail.bounce import LOST, cause_at
-from jobs.mail.message_trace import TraceRow
 from jobs.model import Finding, State, Station, Text, Turn
 from jobs.steps.test_mail import FAILED, subject_of
 
@@ -59,20 +58,17 @@ class AgentAnswer(Step):
             )
         failed = next((row for row in answers if row.status in FAILED), None)
         if failed is not None:
-            return await self._failed(ctx, failed)
+            words = await ctx.trace().details(failed)
+            cause = cause_at(Station.ANSWER, words) or LOST
+            at = failed.received.isoformat()
+            finding = self.waits_for(
+                Turn.AGENT,
+                Text("seen.mail_failed"),
+                cause=cause,
+                again_s=PAUSES_S[-1],
+                facts={"answer_failed_at": at},
+            )
+            return replace(finding, evidence=evidence_of(words))
         return self.waits_for(
             Turn.AGENT, Text("seen.no_answer"), again_s=ctx.pause(self.name, PAUSES_S)
         )
-
-    async def _failed(self, ctx: StepContext, row: TraceRow) -> Finding:
-        words = await ctx.trace().details(row)
-        cause = cause_at(Station.ANSWER, words) or LOST
-        at = row.received.isoformat()
-        finding = self.waits_for(
-            Turn.AGENT,
-            Text("seen.mail_failed"),
-            cause=cause,
-            again_s=PAUSES_S[-1],
-            facts={"answer_failed_at": at},
-        )
-        return replace(finding, evidence=evidence_of(words))

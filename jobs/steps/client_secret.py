@@ -105,7 +105,8 @@ class ClientSecret(Undoable):
         if ctx.run.kind is RunKind.CHECK and manually_created(app):
             return replace(found, state=State.POSSIBLE)
         if ctx.run.kind is RunKind.FIX:
-            found = _counting(earlier(ctx, app), found)
+            old = len(earlier(ctx, app))
+            found = replace(found, facts=found.facts | {"old": str(old)}) if old else found
         return _naming(unrecorded(ctx, app), found) if ctx.run.kind in PLANNED else found
 
     def _judged(
@@ -262,11 +263,6 @@ class ClientSecret(Undoable):
 
 def _labels(past: RecordedChange) -> set[str]:
     return {label_of(run) for run in past.runs}
-
-
-def _counting(replaced_ones: Sequence[dict[str, Any]], found: Finding) -> Finding:
-    old = len(replaced_ones)
-    return replace(found, facts=found.facts | {"old": str(old)}) if old else found
 
 
 def _naming(lost_ones: Sequence[dict[str, Any]], found: Finding) -> Finding:

@@ -142,7 +142,8 @@ class MailboxUser(Step):
         return replace(self._unread(ctx, error), facts=facts)
 
     def _unread(self, ctx: StepContext, error: CloudError) -> Finding:
-        if _refuses_the_bot(ctx, error):
+        # the bot has no role in Exchange, which says nothing about the channel
+        if ctx.access is Access.APP and isinstance(error, Forbidden | SignInNeeded):
             return not_readable(self, error)
         return finding_from_error(self, error, ctx.run)
 
@@ -211,8 +212,3 @@ def _is_exchange_plan(plan: Json) -> bool:
         "enabled",
         "warning",
     }
-
-
-def _refuses_the_bot(ctx: StepContext, error: CloudError) -> bool:
-    """Return whether the bot has no role in Exchange, which says nothing about the channel."""
-    return ctx.access is Access.APP and isinstance(error, Forbidden | SignInNeeded)

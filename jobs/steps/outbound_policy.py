@@ -356,7 +356,9 @@ def text_after(mailbox: str, rule: str, repaired: dict[str, object]) -> Text:
     """Return the rule after the change: its other senders, and the conditions that go."""
     before = recorded_row(rule)
     senders = covers(ExchangeRow({**before, **repaired}))
-    if cleared := _cleared(before, repaired):
+    if cleared := "; ".join(
+        f"{name} {', '.join(values)}" for name, values in gone(before, repaired).items()
+    ):
         return Text(
             "after.outbound_policy_cleared", {"senders": ", ".join(senders), "cleared": cleared}
         )
@@ -365,12 +367,6 @@ def text_after(mailbox: str, rule: str, repaired: dict[str, object]) -> Text:
         Text("after.outbound_policy")
         if alone
         else Text("after.outbound_policy_shared", {"senders": ", ".join(senders)})
-    )
-
-
-def _cleared(before: ExchangeRow, repaired: dict[str, object]) -> str:
-    return "; ".join(
-        f"{name} {', '.join(values)}" for name, values in gone(before, repaired).items()
     )
 
 

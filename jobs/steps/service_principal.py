@@ -154,7 +154,7 @@ class ServicePrincipal(Undoable):
             return self.compare_with_recorded(
                 past, _values(principal), _principal_text(principal), opened
             )
-        if strange := _others_content(ctx, principal, app):
+        if strange := foreign_content(ctx, app, redirect_uris(app)) if principal and app else "":
             return self.left_alone(Text("seen.undo_principal_in_use", {"what": strange}))
         return self._removed(ctx, past, principal)
 
@@ -201,10 +201,6 @@ async def _lets_in(ctx: StepContext, sp_id: str) -> State:
     if "group" in _lower(assigned, "principalType"):
         return State.POSSIBLE
     return State.POSSIBLE if assigned and (not user_id or await may_be_shared(ctx)) else State.WRONG
-
-
-def _others_content(ctx: StepContext, principal: Json | None, app: Json | None) -> str:
-    return foreign_content(ctx, app, redirect_uris(app)) if principal and app else ""
 
 
 def _sp_id_of(values: dict[str, str]) -> dict[str, str]:

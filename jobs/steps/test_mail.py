@@ -94,7 +94,16 @@ class TestMail(Step):
             seen = seen.since(asked.at - CLOCKS)
         if seen.failed is not None:
             return await self._failed(ctx, seen.failed, seen.arrived)
-        return self._not_failed(ctx, seen, again=again or wanted)
+        if seen.is_from_itself_alone and not self._sends(ctx):
+            words, pause = Text("seen.from_itself"), ctx.pause(self.name, PAUSES_S)
+            return self.waits_for(
+                Turn.REQUESTER,
+                words,
+                cause=Cause.TEST_MAIL_FROM_ITSELF,
+                again_s=pause,
+                facts={"subject": subject_of(ctx)},
+            )
+        return self._underway(ctx, seen.arrived, again=again or wanted)
 
     def _asked_since_sent(self, ctx: StepContext) -> bool:
         asked, sent = ctx.run.answers.get("look_again"), self._last_sent(ctx)
@@ -111,18 +120,6 @@ class TestMail(Step):
         made = (ctx.run.changed[name].written for name in self.passes if name in ctx.run.changed)
         since = max((*made, *([told.at] if told else [])), default=None)
         return since if since and sent and since > sent else None
-
-    def _not_failed(self, ctx: StepContext, seen: _Seen, *, again: bool) -> Finding:
-        if seen.is_from_itself_alone and not self._sends(ctx):
-            words, pause = Text("seen.from_itself"), ctx.pause(self.name, PAUSES_S)
-            return self.waits_for(
-                Turn.REQUESTER,
-                words,
-                cause=Cause.TEST_MAIL_FROM_ITSELF,
-                again_s=pause,
-                facts={"subject": subject_of(ctx)},
-            )
-        return self._underway(ctx, seen.arrived, again=again)
 
     def _underway(self, ctx: StepContext, arrived: tuple[TraceRow, ...], *, again: bool) -> Finding:
         facts = _facts(subject_of(ctx), arrived)

@@ -142,15 +142,30 @@ def one_line(text: str) -> str:
 def summary(matter: TacCase, say: Say) -> str:
     """Return the first page: who, which channel, when, and which symptoms."""
     none = say(Text("tac.file.none"))
+    told, channel = matter.reported, matter.channel
+    ids = (run.fact("client_id") or run.brief.client_id for run in reversed(matter.runs.values()))
+    values = {
+        "mailbox": channel.mailbox,
+        "resource_id": told.resource_id,
+        "transaction_id": told.transaction_id,
+        "org_id": _organization(told.by.org_id),
+        "tenant_id": _fact(matter, "tenant_id") or channel.tenant_id,
+        "client_id": next(filter(None, ids), ""),
+        "app_name": _fact(matter, "app_name"),
+        "forwarding_address": channel.forwarding_address,
+        "callback_url": channel.callback_url,
+        "asked_by": told.by.email,
+        "screenshot": f"screenshot.{matter.picture.ending}" if matter.picture else "",
+    }
     lines = [
         f"- {say(Text(f'tac.file.{name}'))}: {one_line(value) or none}"
-        for name, value in _values(matter).items()
+        for name, value in values.items()
     ]
     parts = [
         f"# {say(Text('tac.file.title', {'mailbox': matter.channel.mailbox}))}",
         "\n".join(lines),
         f"## {say(Text('tac.file.said'))}",
-        _quoted(matter.reported.seen) or none,
+        "\n".join(f"> {each}" for each in matter.reported.seen.strip().splitlines()) or none,
         f"## {say(Text('tac.file.verdict'))}",
         "\n".join(_verdict(matter.check, say)),
         f"## {say(Text('tac.file.changed'))}",
@@ -163,28 +178,6 @@ def summary(matter: TacCase, say: Say) -> str:
         say(Text("tac.file.redacted")),
     ]
     return "\n\n".join(parts) + "\n"
-
-
-def _values(matter: TacCase) -> dict[str, str]:
-    """Return the ids and addresses that TAC asks for, by the keys of their labels."""
-    told, channel = matter.reported, matter.channel
-    return {
-        "mailbox": channel.mailbox,
-        "resource_id": told.resource_id,
-        "transaction_id": told.transaction_id,
-        "org_id": _organization(told.by.org_id),
-        "tenant_id": _fact(matter, "tenant_id") or channel.tenant_id,
-        "client_id": _client_id(matter),
-        "app_name": _fact(matter, "app_name"),
-        "forwarding_address": channel.forwarding_address,
-        "callback_url": channel.callback_url,
-        "asked_by": told.by.email,
-        "screenshot": f"screenshot.{matter.picture.ending}" if matter.picture else "",
-    }
-
-
-def _quoted(words: str) -> str:
-    return "\n".join(f"> {each}" for each in words.strip().splitlines())
 
 
 def _moment(at: datetime | None) -> str:
@@ -235,12 +228,6 @@ def _times_of_setup(setup: Run | None) -> dict[str, datetime | None]:
 
 def _fact(matter: TacCase, name: str) -> str:
     return next(filter(None, (run.fact(name) for run in reversed(matter.runs.values()))), "")
-
-
-def _client_id(matter: TacCase) -> str:
-    """Return the client ID that a run found or was given: the setup's first, then the check's."""
-    ids = (run.fact("client_id") or run.brief.client_id for run in reversed(matter.runs.values()))
-    return next(filter(None, ids), "")
 
 
 def _organization(org_id: str) -> str:

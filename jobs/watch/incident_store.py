@@ -104,7 +104,9 @@ class IncidentStore:
             if _is_stale(state, at) or not _is_watched(pipe, mailbox) or _is_lost(held, pipe):
                 pipe.multi()
                 return ()
-            present = self._present(pipe, watched, state, at, fixed_by)
+            incident = self._read(pipe, state.incident)
+            ended_by = fixed_by(incident, at) if incident is not None and incident.is_open else ""
+            present = Present(watched, state, incident, new_id() + new_id(), ended_by)
             return self._write_effect(pipe, present, outcome, at)
 
         keys = [watch_keys.watch_state(mailbox), watch_keys.watched(mailbox)]
@@ -112,18 +114,6 @@ class IncidentStore:
         changed = records.in_transaction(self.redis, attempt, *keys)
         self._release_cards(changed)
         return changed
-
-    def _present(
-        self,
-        pipe: Pipeline,
-        watched: WatchedChannel,
-        state: ChannelState,
-        at: datetime,
-        fixed_by: FixedBy,
-    ) -> Present:
-        incident = self._read(pipe, state.incident)
-        ended_by = fixed_by(incident, at) if incident is not None and incident.is_open else ""
-        return Present(watched, state, incident, new_id() + new_id(), ended_by)
 
     def _write_effect(
         self, pipe: Pipeline, present: Present, outcome: LookOutcome, at: datetime

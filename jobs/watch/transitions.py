@@ -192,7 +192,14 @@ def _confirmed(present: Present, state: ChannelState, outcome: LookOutcome, at: 
             return Effect(after, (_changed(present.watched, incident, outcome, at),))
         ended = (with_news(replace(incident, ended=at), NewsKind.SEES_AGAIN, at),)
     elif incident is not None and _continues(incident, outcome, at):
-        return Effect(after, (_continued(present.watched, incident, outcome, at),))
+        again = replace(
+            _with_outcome(incident, outcome),
+            ended=None,
+            fixed_by="",
+            flaps=incident.flaps + 1,
+            shared=_shared_name(present.watched, outcome.cause),
+        )
+        return Effect(after, (with_news(again, NewsKind.FLAPS, at),))
     opened = _opened(present, state, outcome, at)
     return Effect(replace(after, incident=opened.id), (*ended, opened))
 
@@ -202,19 +209,6 @@ def _continues(incident: Incident, outcome: LookOutcome, at: datetime) -> bool:
     ended = incident.ended
     same = (incident.sight, incident.cause) == (outcome.sight, outcome.cause)
     return same and ended is not None and at - ended <= FLAPS_WITHIN
-
-
-def _continued(
-    watched: WatchedChannel, incident: Incident, outcome: LookOutcome, at: datetime
-) -> Incident:
-    again = replace(
-        _with_outcome(incident, outcome),
-        ended=None,
-        fixed_by="",
-        flaps=incident.flaps + 1,
-        shared=_shared_name(watched, outcome.cause),
-    )
-    return with_news(again, NewsKind.FLAPS, at)
 
 
 def _opened(present: Present, state: ChannelState, outcome: LookOutcome, at: datetime) -> Incident:

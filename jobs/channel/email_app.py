@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Collection, Iterable
+from contextlib import suppress
 from typing import Any
 
 from jobs.channel.hand_made import is_by_hand, needs_own_redirect
 from jobs.clouds.errors import AlreadyExists, Rejected
-from jobs.clouds.json_values import lower_of, text_of
+from jobs.clouds.json_values import dicts_in, lower_of, text_of
 from jobs.engine.context import StepContext
 from jobs.microsoft.app_manifest import (
     declared,
@@ -26,7 +27,7 @@ from jobs.microsoft.app_manifest import (
     with_permission,
     without_permission,
 )
-from jobs.microsoft.graph import EXCHANGE_APP_ID, GRAPH_APP_ID
+from jobs.microsoft.graph import EXCHANGE_APP_ID, GRAPH_APP_ID, MOST_EXPANDED, ROLE_ASSIGNMENTS
 from jobs.microsoft.graph_requests import promised
 
 ADOPT = "adopt"
@@ -288,3 +289,28 @@ def _body(ctx: StepContext, app: Json, unknown: Iterable[tuple[str, str]] = ()) 
         "requiredResourceAccess": with_permission(app, *smtp_send_permission(ctx), "Scope"),
         **moved_away(app, wanted_uris(ctx)),
     }
+
+
+async def grants_of_app(ctx: StepContext) -> list[Json]:
+    """Return the app's delegated permissions, from those of the tenant if many are checked."""
+    own = ctx.fact("sp_id")
+    if ctx.many:
+        with suppress(Rejected):
+            if (found := await ctx.graph.all_grants()) is not None:
+                return [grant for grant in found if lower_of(grant, "clientId") == own.lower()]
+    return await ctx.graph.grants(own)
+
+
+async def role_assignments(ctx: StepContext) -> list[Json]:
+    """Return the application permissions of the app.
+
+    When many channels are checked, the permissions come with the service principal, which is read
+    anyway. Graph leaves some out if there are too many, and then they are read in a separate
+    request.
+    """
+    if ctx.many:
+        principal = await ctx.graph.service_principal(ctx.fact("client_id"), with_roles=True)
+        expanded = (principal or {}).get(ROLE_ASSIGNMENTS)
+        if isinstance(expanded, list) and len(expanded) < MOST_EXPANDED:
+            return dicts_in(expanded)
+    return await ctx.graph.app_role_assignments(ctx.fact("sp_id"))

@@ -166,10 +166,9 @@ def merged(there: Iterable[str], wanted: Iterable[str]) -> list[str]:
 def permission_id(principal: Json | None, value: str, *, role: bool = False) -> str:
     """Return a permission's id as the tenant has it, never hard-coded (facts 1.4), or ''."""
     entries = _list(principal, "appRoles" if role else "oauth2PermissionScopes")
-    ids = (text_of(entry, "id") for entry in entries if _offers(entry, value))
+    ids = (
+        text_of(entry, "id")
+        for entry in entries
+        if str(entry.get("value")).lower() == value.lower() and entry.get("isEnabled") is not False
+    )
     return next(filter(None, ids), "")
-
-
-def _offers(entry: Json, value: str) -> bool:
-    """Return whether ``entry`` is the permission with that name and can be granted."""
-    return str(entry.get("value")).lower() == value.lower() and entry.get("isEnabled") is not False

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
-from jobs.channel.granted import grants_of_app, role_assignments
+from jobs.channel.email_app import grants_of_app, role_assignments
 from jobs.clouds.json_values import lower_of, text_of
 from jobs.engine.context import StepContext
 from jobs.engine.step import Probe

@@ -9,8 +9,14 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import timedelta
 
-from jobs.channel.email_app import Json, app_of_run, find_app, present_app, smtp_send_permission
-from jobs.channel.granted import role_assignments
+from jobs.channel.email_app import (
+    Json,
+    app_of_run,
+    find_app,
+    present_app,
+    role_assignments,
+    smtp_send_permission,
+)
 from jobs.clock import now
 from jobs.clouds.json_values import lower_of
 from jobs.engine.context import StepContext

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from jobs.causes.cause import Cause
-from jobs.channel.granted import grants_of_app
+from jobs.channel.email_app import grants_of_app
 from jobs.channel.hand_made import is_by_hand
 from jobs.clouds.errors import AlreadyExists
 from jobs.clouds.json_values import lower_of, text_of

@@ -9,8 +9,8 @@ from bot.actions._guard import answered, finish, on_run, record
 from bot.cards.presenters.plan import made_by_hand
 from bot.chat.context import ChatContext
 from bot.chat.permissions import AccessPolicy
+from jobs.channel.connect_hosts import foreign_hosts, unconfirmed_hosts
 from jobs.channel.email_app import ADOPT
-from jobs.channel.foreign_hosts import foreign_hosts, unconfirmed_hosts
 from jobs.clock import now
 from jobs.model import Profile, Scope, Text
 from jobs.next_action import blocking_steps

@@ -14,16 +14,14 @@ from bot.services import Services
 from bot.web.microsoft_slots import CALLBACK_READ_S, PRESS_READ_S
 from bot.web.oauth_flow import AuthorizationRequest, CallbackResult
 from bot.web.oauth_state import Flow
-from jobs.access.admin_session import SESSION_S
-from jobs.access.sign_in_tenant import require_own_tenant
+from jobs.access.admin_session import SESSION_S, require_own_tenant
 from jobs.causes.cause import Cause
 from jobs.checks.more_access import may_sign_in
 from jobs.clock import now
 from jobs.clouds.errors import CloudError, SignInNeeded
 from jobs.clouds.http import sync_client
 from jobs.microsoft.identity import Identity, SignedIn
-from jobs.microsoft.roles import lacks_all
-from jobs.microsoft.scopes import exchange_permission, exchange_scope, graph_scopes
+from jobs.microsoft.scopes import exchange_permission, exchange_scope, graph_scopes, lacks_all
 from jobs.model import Account, RunKind
 from jobs.runs.run import Event, Kind, Run
 from jobs.steps.sign_in_permissions import permissions_for

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
@@ -10,8 +11,9 @@ from functools import partial
 from jobs.causes.cause import Cause
 from jobs.clock import now
 from jobs.clouds import write_guard
-from jobs.clouds.errors import CloudReply, SignInNeeded
+from jobs.clouds.errors import CloudError, CloudReply, Rejected, SignInNeeded
 from jobs.clouds.http import async_client, sync_client
+from jobs.clouds.json_values import lower_of
 from jobs.engine.context import StepContext
 from jobs.mail.message_trace import open_trace
 from jobs.microsoft.exchange import InvokeCommand
@@ -19,16 +21,14 @@ from jobs.microsoft.graph import Graph
 from jobs.microsoft.identity import Identity
 from jobs.microsoft.scopes import exchange_scope, graph_scopes
 from jobs.microsoft.tokens import Tokens
-from jobs.model import Account
+from jobs.model import Account, Channel
 from jobs.runs.run import Run
 from jobs.runtime import Runtime
+from jobs.settings import Settings
 from jobs.storage.vault import Sealed
 
 SESSION_S = 26 * 3600
-"""Longest lifetime of a sign-in, in seconds, however often its tokens are renewed.
-
-Verification step M5 may need 24 hours.
-"""
+"""Longest lifetime of a sign-in, in seconds: verification step M5 may need 24 hours."""
 
 
 def save(runtime: Runtime, run: Run, cache: str) -> None:
@@ -91,3 +91,35 @@ async def open_clients(runtime: Runtime, run: Run, account: Account) -> AsyncIte
                 lambda: trace,
                 documents=documents,
             )
+
+
+LOOK_S = 8.0
+"""Longest wait for Graph's answer, in seconds; without it the worker decides later."""
+
+
+def require_own_tenant(settings: Settings, channel: Channel, account: Account, token: str) -> None:
+    """Check that the mailbox's domain is verified in the account's tenant.
+
+    The step ``tenant`` checks it in the worker, too; here the person in the browser sees the
+    result. ``token`` is the account's for Graph. If the domains cannot be read, nothing is decided.
+
+    Raises:
+        Rejected: ``wrong_tenant``, with the account's name as its code.
+    """
+    domains = asyncio.run(_read_domains(settings, token))
+    if domains and channel.domain not in domains:
+        raise Rejected(Cause.WRONG_TENANT, CloudReply("entra", code=account.upn))
+
+
+async def _read_domains(settings: Settings, token: str) -> set[str]:
+    """Return the tenant's verified domains in lower case, or none if they could not be read."""
+
+    async def source() -> str:
+        return token
+
+    try:
+        async with asyncio.timeout(LOOK_S), async_client(settings) as http:
+            organization = await Graph(http, source, settings.graph_url).organization()
+    except (CloudError, TimeoutError):
+        return set()
+    return {lower_of(domain, "name") for domain in organization.get("verifiedDomains") or ()}

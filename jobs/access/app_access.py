@@ -46,23 +46,19 @@ class AppAccess:
 
     @property
     def surplus(self) -> tuple[str, ...]:
-        """Return the roles that the tokens carry and that no check uses.
-
-        Such roles are a risk, but not an error (CHECKLIST A6).
-        """
+        """Return the roles that no check uses: a risk, but not an error (CHECKLIST A6)."""
         return tuple(
             sorted({*self.roles} - {*GRAPH_APP_ROLES, *OPTIONAL_APP_ROLES, *EXCHANGE_APP_ROLES})
         )
 
 
 def grant_for(redis: Redis, tenant: str) -> AppAccess | None:
-    """Return the stored grant of a tenant, or None if it has none or ``tenant`` is empty."""
+    """Return the stored grant of a tenant, or None; ``tenant`` may be empty."""
     raw = redis.hget(keys.app_access(), tenant.lower()) if tenant else None
     return codec.load(raw, AppAccess) if isinstance(raw, bytes) else None
 
 
 def all_grants(redis: Redis) -> tuple[AppAccess, ...]:
-    """Return all stored grants, sorted by tenant."""
     found = (
         codec.load(raw, AppAccess)
         for raw in redis.hvals(keys.app_access())
@@ -72,12 +68,11 @@ def all_grants(redis: Redis) -> tuple[AppAccess, ...]:
 
 
 def save(redis: Redis, access: AppAccess) -> None:
-    """Store a grant until it is dropped."""
     redis.hset(keys.app_access(), access.tenant.lower(), codec.dump(access))
 
 
 def drop(redis: Redis, access: AppAccess) -> None:
-    """Delete a grant that has ended, unless a newer grant of the same tenant has replaced it."""
+    """Delete a grant that has ended, unless a newer one of the tenant has replaced it."""
     if grant_for(redis, access.tenant) == access:
         redis.hdel(keys.app_access(), access.tenant.lower())
 
@@ -134,5 +129,4 @@ def prove(
 def tokens_of(
     settings: Settings, tenant: str, documents: DiscoveryCache | None = None
 ) -> AppTokens:
-    """Return the token source for one check, or for all channels of one tenant."""
     return AppTokens(asker(settings, tenant, documents), needed(settings))

@@ -55,14 +55,11 @@ class OwnSignIn:
     good: bool | None
 
     def may_be(self, row: SignInRow) -> bool:
-        """Return whether the row has the time and the result of this sign-in."""
         return abs(row.at - self.at) <= NEAR and self.good == row.good
 
 
 @dataclass(frozen=True, slots=True)
 class OwnSignIns:
-    """Sign-ins that the bot has made as a mailbox."""
-
     made: tuple[OwnSignIn, ...]
 
     def without_own(self, rows: Iterable[SignInRow]) -> list[SignInRow]:
@@ -100,10 +97,7 @@ def _ids(row: SignInRow) -> frozenset[str]:
 
 
 def record_sign_in(redis: Redis, mailbox: str, made: Iterable[str]) -> None:
-    """Store the request IDs of the calls to Entra.
-
-    ``made`` are the lines that :func:`jobs.clouds.call_log.record_calls` collects.
-    """
+    """Store the request IDs of the calls to Entra that ``call_log`` has collected."""
     calls = [line for line in made if line.startswith("entra ")]
     _record(redis, mailbox, {(id_, _result(line)) for line in calls for id_ in _ID.findall(line)})
 
@@ -167,10 +161,7 @@ class Login:
 
 
 def save(vault: Vault, run: Run) -> None:
-    """Keep the secret and the sign-in of a successful rehearsal for later checks.
-
-    By signing in for the rehearsal, the mailbox user agreed to this.
-    """
+    """Keep a rehearsal's secret and sign-in, to which the mailbox user agreed, for checks."""
     if (cache := vault.get(Sealed.REHEARSAL_SESSION.of(run.id))) is not None:
         vault.put(Sealed.CHECK_SESSION.of(run.channel.mailbox), cache, SIGN_IN_S)
     vault.move(Sealed.REHEARSAL_SECRET.of(run.id), Sealed.CHECK_SECRET.of(run.channel.mailbox))
@@ -183,10 +174,7 @@ def close(vault: Vault, run_id: str) -> None:
 
 
 def drop(vault: Vault, mailbox: str) -> None:
-    """Delete the stored secret and sign-in of the mailbox.
-
-    The setup was undone, or nobody wants the secret and the sign-in any longer.
-    """
+    """Delete the secret and sign-in of a mailbox that nobody wants any longer."""
     for sealed in (Sealed.CHECK_SESSION, Sealed.CHECK_SECRET):
         vault.drop(sealed.of(mailbox))
 
@@ -213,15 +201,11 @@ async def log_in(ctx: StepContext, login: Login) -> SmtpProbe | None:
 
 
 def record_success(redis: Redis, mailbox: str) -> None:
-    """Record that the bot has just obtained a token as the mailbox."""
     redis.set(keys.own_login(mailbox), now().isoformat(), ex=SIGN_IN_S)
 
 
 def last_success(redis: Redis, mailbox: str) -> datetime | None:
-    """Return when the bot last obtained a token as the mailbox.
-
-    Returns None if that is unknown, or so long ago that the sign-in may have expired unused.
-    """
+    """Return when the bot last got a token as the mailbox; None if it may have expired."""
     known: Any = redis.get(keys.own_login(mailbox))
     return datetime.fromisoformat(known.decode()) if known else None
 

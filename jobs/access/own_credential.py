@@ -84,10 +84,7 @@ async def _end_at_graph(settings: Settings, granted: Iterable[AppAccess]) -> dat
 
 
 async def _own_app(settings: Settings, tenant: str) -> Mapping[str, Any]:
-    """Return the bot's app registration in this tenant, or an empty object.
-
-    The object is empty if the app is not registered in this tenant, or if it cannot be read.
-    """
+    """Return the bot's app registration in this tenant, or an empty object if it cannot be read."""
     scope = graph_default(settings.graph_url)
     source = app_access.tokens_of(settings, tenant).source(scope)
     try:

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from functools import partial
+from typing import Any
+
+from redis import Redis
 
 from jobs.access import app_access
 from jobs.access.app_access import AppAccess
-from jobs.access.call_history import TenantCallHistory
 from jobs.causes.cause import Cause
 from jobs.clock import now
 from jobs.clouds.errors import CloudReply, SignInNeeded
 from jobs.clouds.http import async_client
-from jobs.clouds.rate_limit import LIMITS, RateLimiter
+from jobs.clouds.rate_limit import LIMITS, Limit, RateLimiter
 from jobs.clouds.single_flight import SingleFlight
 from jobs.clouds.token_source import TokenSource
 from jobs.engine.context import StepContext
@@ -22,17 +25,48 @@ from jobs.mail.message_trace import Trace, open_trace
 from jobs.microsoft.app_only import AppTokens, ReadingExchange, ReadingGraph
 from jobs.microsoft.scopes import exchange_scope, graph_default
 from jobs.model import Access
+from jobs.runs.reference import new_id
 from jobs.runs.run import Event, Kind, Run
 from jobs.runs.run_store import RunStore
 from jobs.runtime import Runtime
+from jobs.storage import keys
+from jobs.storage.keys import Key
+
+
+@dataclass(frozen=True, slots=True)
+class TenantCallHistory:
+    """Times of a tenant's calls under one limit, shared by all workers.
+
+    Microsoft limits them per tenant: a second look must not begin as if nobody had asked a moment
+    ago. Implements :class:`jobs.clouds.rate_limit.CallHistory`.
+    """
+
+    redis: Redis
+    tenant: str
+    limit: Limit
+
+    def ages(self) -> list[float]:
+        now = time.time()
+        since = now - self.limit.seconds
+        rows: Any = self.redis.zrangebyscore(self._key, since, "+inf", withscores=True)
+        return [now - float(score) for _, score in rows]
+
+    def record(self) -> None:
+        now = time.time()
+        with self.redis.pipeline() as together:
+            together.zadd(self._key, {new_id() + new_id(): now})
+            together.zremrangebyscore(self._key, 0, now - self.limit.seconds)
+            together.pexpire(self._key, round(self.limit.seconds * 1000))
+            together.execute()
+
+    @property
+    def _key(self) -> Key:
+        return keys.tenant_calls(self.tenant.lower(), self.limit.kind)
 
 
 @dataclass(slots=True)
 class TenantReader:
-    """Read-only view of one tenant.
-
-    All channels that are checked with the same reader share its clients, reads and rate limits.
-    """
+    """Read-only view of one tenant, whose channels share clients, reads and rate limits."""
 
     runtime: Runtime
     graph: ReadingGraph
@@ -44,11 +78,9 @@ class TenantReader:
 
     @property
     def allowed(self) -> Collection[Access]:
-        """Return the kinds of access that this reader has."""
         return {Access.NONE, Access.APP} if self.granted else {Access.NONE}
 
     def context(self, run: Run, store: RunStore) -> StepContext:
-        """Return the context for the steps of ``run``, whose events go to ``store``."""
         settings, vault = self.runtime.settings, self.runtime.vault
         access = Access.APP if self.granted else Access.NONE
         return StepContext(
@@ -65,10 +97,7 @@ class TenantReader:
         )
 
     def revoked_event(self) -> Event | None:
-        """Return an event if this reader saw that the tenant revoked its grant, else None.
-
-        The stored grant is deleted at the same time.
-        """
+        """Delete the grant that this reader saw revoked and return an event of it, else None."""
         if self.granted is None or self.tokens is None or self.tokens.ended is None:
             return None
         app_access.drop(self.runtime.store.redis, self.granted)

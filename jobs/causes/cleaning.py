@@ -80,10 +80,7 @@ class CleanText:
 
 
 def clean(text: str) -> CleanText:
-    """Return the text without quotes, wrapping, escapes and markup.
-
-    At most 64 kB of the text are read.
-    """
+    """Return the text without quotes, wrapping, escapes and markup; at most 64 kB are read."""
     cut = len(text) > LONGEST
     plain = _QUOTED.sub("", text[:LONGEST].replace("\r\n", "\n").replace("\r", "\n"))
     lines = _marked_down(_with_base64(_without_quoted_printable(plain)))
@@ -118,7 +115,6 @@ def _decoded(block: str) -> str:
 
 
 def _marked_down(text: str) -> str:
-    """Return the text without markup and escapes."""
     for _ in range(2):
         if "<" in text or "&" in text:
             text = unescape(_BLOCK.sub("\n", _INLINE.sub("", _without_silent(text))))
@@ -150,10 +146,7 @@ def _without_silent(text: str) -> str:
 
 
 def _end_of_silent(kind: str, text: str, place: int) -> tuple[int, int]:
-    """Return the beginning and the end of the mark that ends a part that is not shown.
-
-    If there is no such mark, the result is a place that is too far away.
-    """
+    """Return where the mark that ends a hidden part begins and ends; too far away without one."""
     found = _SILENT_ENDS[kind].search(text, place)
     return found.span() if found else (len(text) + _SILENT_MOST + 1, 0)
 

@@ -33,7 +33,6 @@ class _ShortHeaders(Compat32):
     """Policy that cuts each header before anything interprets it."""
 
     def header_source_parse(self, sourcelines: list[str]) -> tuple[str, str]:
-        """Return the name and the value of a header."""
         name, value = super().header_source_parse(sourcelines)
         return name, value[:LONGEST_HEADER]
 

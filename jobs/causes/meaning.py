@@ -45,10 +45,7 @@ class Certainty(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class FoundCause:
-    """Cause that a text names, with the code or the words that name it.
-
-    ``at`` is the place in the text, and ``kind`` the reaction that the error calls for.
-    """
+    """Cause that a text names at the place ``at``, with the code or the words that name it."""
 
     cause: str
     code: str
@@ -58,7 +55,6 @@ class FoundCause:
 
     @property
     def certain(self) -> bool:
-        """Return whether the text itself names this cause."""
         return self.certainty is Certainty.CERTAIN
 
     @property
@@ -69,10 +65,9 @@ class FoundCause:
 
 @dataclass(frozen=True, slots=True)
 class UnknownCode:
-    """Code of one of this channel's services that the tables do not describe.
+    """Code of a service of this channel that the tables do not describe.
 
-    ``line`` is the person's own line with it, and ``page`` the address where Microsoft explains it,
-    or empty.
+    ``line`` is the person's own line with it, and ``page`` Microsoft's page about it, or empty.
     """
 
     code: str
@@ -98,9 +93,7 @@ class Reading:
 
     @property
     def certain(self) -> tuple[FoundCause, ...]:
-        """Return the causes that the text itself names."""
         return self.of(Certainty.CERTAIN)
 
     def of(self, certainty: Certainty) -> tuple[FoundCause, ...]:
-        """Return the causes of one certainty."""
         return tuple(each for each in self.causes if each.certainty is certainty)

@@ -33,7 +33,7 @@ PRINCIPALS, LOGGED_APPS, LABELS = 20, 10, 5
 """
 SMTP = "smtp.send"
 NAMED = "webex"
-"""Word by which an app that is made for Webex Connect is found, and which its name contains."""
+"""Word by which an app made for Webex Connect is found."""
 
 
 class Evidence(IntEnum):
@@ -66,9 +66,7 @@ class Apps:
     _known: dict[str, FoundApp] = field(default_factory=dict)
 
     async def search(self) -> None:
-        """Look for apps that may be the channel's.
-
-        Each further source is read only if the ones before it do not settle which app it is.
+        """Look in further sources only while those before do not settle which app it is.
 
         Raises:
             CloudError: the directory could not be asked.
@@ -92,7 +90,6 @@ class Apps:
         return redirecting or used
 
     async def _granted_by_user(self, _exchange: Json | None) -> None:
-        """Find apps to which one of the users has given SMTP.Send."""
         holders = []
         for user in self.users:
             grants = await directory_search.grants_of_user(self.ctx.graph, user)
@@ -104,17 +101,17 @@ class Apps:
             self.delegate = text_of(holder, "userPrincipalName")
 
     async def _signed_in(self, _exchange: Json | None) -> None:
-        """Find apps that the users' newest sign-ins name; the log needs a role and a license."""
+        """Find apps in the users' newest sign-ins; the log needs a role and a license."""
         for user in self.users:
             try:
                 rows = await directory_search.signed_in_apps(self.ctx.graph, user, now() - LOGGED)
             except (Forbidden, NotFound, Rejected):
                 return
-            for client_id in _apps_of(rows)[:LOGGED_APPS]:
+            apps = list(dict.fromkeys(filter(None, (text_of(row, "appId") for row in rows))))
+            for client_id in apps[:LOGGED_APPS]:
                 self._add(await self.ctx.graph.application_by_app_id(client_id), Evidence.THE_USER)
 
     async def _granted_for_all(self, exchange: Json | None) -> None:
-        """Find apps that have SMTP.Send for every user."""
         if exchange is None:
             return
         grants = await directory_search.grants_for_all(self.ctx.graph, text_of(exchange, "id"))
@@ -130,10 +127,9 @@ class Apps:
             self._add(app, Evidence.REDIRECT)
 
     def _beginnings(self) -> list[str]:
-        """Return the beginnings of a redirect URI to search for, at most ``LABELS``.
+        """Return at most ``LABELS`` beginnings: the organization's and known Call Back URLs'.
 
-        A Call Back URL may begin with the organization's name, or like a known Call Back URL. The
-        first label of its host is the tenant's name at Webex Connect (facts/connect.md 1.4).
+        The first label of a host is the tenant's name at Webex Connect (facts/connect.md 1.4).
         """
         known = (record.channel.callback_url for record in self.ctx.channels.connected())
         hosts = [f"https://{urlsplit(url).netloc}/" for url in known if url]
@@ -176,11 +172,7 @@ def _is_for_webex(app: AppCandidate) -> bool:
 
 
 def candidate(ctx: StepContext, app: Json, mail_send: str) -> AppCandidate:
-    """Return the facts about an app that a check needs.
-
-    ``mail_send`` is the id of the application permission Mail.Send, which only the article's
-    profile declares.
-    """
+    """Return the facts about an app; only the article's profile declares ``mail_send``."""
     callback = next(filter(_hosts(ctx).is_callback, platform_uris(app)), "")
     article = bool(mail_send) and declares(app, EXCHANGE_APP_ID, mail_send)
     return AppCandidate(
@@ -189,11 +181,6 @@ def candidate(ctx: StepContext, app: Json, mail_send: str) -> AppCandidate:
         callback_url=callback,
         profile=Profile.ARTICLE if article else Profile.LEAST,
     )
-
-
-def _apps_of(sign_ins: Iterable[Json]) -> list[str]:
-    """Return the client IDs that the sign-ins name, each once."""
-    return list(dict.fromkeys(filter(None, (text_of(row, "appId") for row in sign_ins))))
 
 
 def _clients(grants: Iterable[Json]) -> list[str]:

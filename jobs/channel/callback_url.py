@@ -36,7 +36,6 @@ def fault_in(url: str) -> Text | None:
 
 
 def _in_text(url: str) -> Text | None:
-    """Return the text about a fault in the characters of the address, or None."""
     if not url:
         return Text("typed.callback_missing")
     if len(url) > LONGEST_URL:
@@ -47,10 +46,7 @@ def _in_text(url: str) -> Text | None:
 
 
 def _lookalikes(url: str) -> Text | None:
-    """Return the text about characters that represent others, or None.
-
-    The text also has the address that was probably meant.
-    """
+    """Return the text about characters that represent others, with what was probably meant."""
     if signs := spelling.stand_ins(url):
         named = {"signs": spelling.named(signs), "meant": spelling.plain(url)}
         return Text("typed.callback_lookalike", named)
@@ -58,10 +54,7 @@ def _lookalikes(url: str) -> Text | None:
 
 
 def _scheme(parts: SplitResult, _: str) -> Text | None:
-    """Return the text about a scheme that Entra takes for no redirect, or None.
-
-    Entra takes http only for the local machine.
-    """
+    """Return the text about a wrong scheme; Entra takes http only for the local machine."""
     schemes = {"https", "http"} if is_loopback(_host_of(parts)) else {"https"}
     return None if parts.scheme in schemes else Text("typed.callback_https")
 
@@ -88,7 +81,6 @@ def _mixed_scripts(parts: SplitResult, _: str) -> Text | None:
 
 
 def _host(parts: SplitResult, _: str) -> Text | None:
-    """Return the text about a host that is not a full name, or None."""
     host = _host_of(parts)
     labels = spelling.as_ascii(host).split(".")
     whole = all(map(_LABEL.fullmatch, labels)) and (len(labels) > 1 or is_loopback(host))
@@ -124,10 +116,7 @@ def _end(_: SplitResult, url: str) -> Text | None:
 
 
 def _path(parts: SplitResult, _: str) -> Text | None:
-    """Return the text about a fault in the path, or None.
-
-    A fault is a character that no path may have, a dot segment, or an end other than ``/callback``.
-    """
+    """Return the text about a strange character, a dot segment, or no ``/callback`` at the end."""
     if rest := _PATH.sub("", parts.path, count=1):
         return Text("typed.callback_signs", {"sign": rest[0]})
     if {".", ".."} & set(re.split(r"[/\\]", unquote(parts.path))):

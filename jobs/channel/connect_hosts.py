@@ -8,9 +8,12 @@ Connect's, however much its name looks like it.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from jobs.model import Channel
+from jobs.model import Channel, RunKind
+from jobs.runs.plan import FOREIGN_HOSTS
+from jobs.runs.run import Reply, Run
 from jobs.settings import parts_of
 
 PATTERNS = (
@@ -31,15 +34,11 @@ _CUSTOM_NODE = "oauth."
 
 @dataclass(frozen=True, slots=True)
 class ConnectHosts:
-    """Hosts of Webex Connect: the known ones, and the patterns of the setting CONNECT_HOSTS.
-
-    A pattern is a host's name, or ``*.`` and a domain for every host below that domain.
-    """
+    """Known hosts, and the patterns of CONNECT_HOSTS: a host, or ``*.`` and a domain."""
 
     more: tuple[str, ...] = ()
 
     def has(self, host: str) -> bool:
-        """Return whether the host is one of Webex Connect's."""
         return any(_fits(host.lower(), pattern) for pattern in (*PATTERNS, *self.more))
 
     def is_callback(self, url: str) -> bool:
@@ -50,7 +49,6 @@ class ConnectHosts:
         return callback and self.has(host) and not host.startswith(_CUSTOM_NODE)
 
     def is_forwarding_address(self, address: str) -> bool:
-        """Return whether mail to the address goes to Webex Connect."""
         return self.has(address.rpartition("@")[2])
 
     def addresses_in(self, text: str) -> list[str]:
@@ -58,11 +56,7 @@ class ConnectHosts:
         return [found[0].lower() for found in _ADDRESS.finditer(text) if self.has(found[1])]
 
     def foreign(self, channel: Channel) -> tuple[str, ...]:
-        """Return the hosts of the channel's two addresses that are not Webex Connect's, each once.
-
-        The first is the host of the Call Back URL, in lower case. An address that is not known has
-        no host.
-        """
+        """Return the hosts of both addresses that are not Webex Connect's, the callback's first."""
         hosts = (callback_host(channel), forwarding_host(channel))
         return tuple(dict.fromkeys(host for host in hosts if host and not self.has(host)))
 
@@ -81,3 +75,24 @@ def _fits(host: str, pattern: str) -> bool:
     if pattern.startswith("*."):
         return host.endswith(pattern[1:]) and len(host) > len(pattern) - 1
     return host == pattern
+
+
+def foreign_hosts(run: Run, connect_hosts: Sequence[str]) -> tuple[str, ...]:
+    """Return the plan's hosts outside CONNECT_HOSTS, which an approver confirms by name.
+
+    An undo has none, because it takes the addresses away.
+    """
+    if run.kind is RunKind.UNDO:
+        return ()
+    return ConnectHosts(tuple(connect_hosts)).foreign(run.channel)
+
+
+def unconfirmed_hosts(run: Run, connect_hosts: Sequence[str]) -> tuple[str, ...]:
+    """Return the hosts that an approver must still confirm before the plan can be approved."""
+    confirmed = run.answer(FOREIGN_HOSTS).split()
+    return tuple(host for host in foreign_hosts(run, connect_hosts) if host not in confirmed)
+
+
+def confirmation(run: Run) -> Reply | None:
+    """Return who confirmed the hosts, and when; None as long as nobody has."""
+    return run.answers.get(FOREIGN_HOSTS)

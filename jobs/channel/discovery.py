@@ -8,7 +8,7 @@ URIs on a Webex Connect host. The discovery takes few reads and writes nothing.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Iterable, Mapping
+from collections.abc import Awaitable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import pairwise
@@ -34,17 +34,14 @@ The message trace goes back 10 days (facts 2.5). If copies stopped hours or days
 earlier window still has one.
 """
 FEW = 3
-"""Number of messages in each time window of the message trace whose copies are looked for."""
+"""Number of messages in each window of the trace whose copies are looked for."""
 DELEGATES = 3
 """Number of a shared mailbox's delegates whose grants are read."""
 
 
 @dataclass(slots=True)
 class Discovery:
-    """Discovery of one channel.
-
-    ``unread`` becomes true if a cloud refused something or did not answer.
-    """
+    """Discovery of one channel; ``unread`` if a cloud refused something or did not answer."""
 
     ctx: StepContext
     unread: bool = False
@@ -71,7 +68,7 @@ class Discovery:
             apps=(certain,) if certain else tuple(each.app for each in found),
             certain=certain is not None,
             forwarding_address=forwarding,
-            keep_copy=_keeps_copy(mailbox),
+            keep_copy=mailbox is None or lower_of(mailbox, "DeliverToMailboxAndForward") == "true",
             upn=text_of(user, "userPrincipalName"),
             shared=shared,
             delegate=apps.delegate if shared else "",
@@ -88,10 +85,7 @@ class Discovery:
         wanted = {"Identity": self.ctx.channel.mailbox}
         rows = await if_readable(self.ctx.exchange.run("Get-RecipientPermission", wanted)) or []
         names = [text_of(row, "Trustee") for row in rows]
-        return await self._ids_of([name for name in names if "@" in name][:DELEGATES])
-
-    async def _ids_of(self, upns: Iterable[str]) -> list[str]:
-        """Return the ids of those users that the directory shows."""
+        upns = [name for name in names if "@" in name][:DELEGATES]
         found = [await if_readable(self.ctx.graph.user(upn)) for upn in upns]
         return [text_of(user, "id") for user in found if user]
 
@@ -156,11 +150,6 @@ async def search(ctx: StepContext) -> Search:
         SignInNeeded: the sign-in is over.
     """
     return await Discovery(ctx).search()
-
-
-def _keeps_copy(mailbox: ExchangeRow | None) -> bool:
-    """Return whether a copy stays in the mailbox, which is also assumed if that is not known."""
-    return mailbox is None or lower_of(mailbox, "DeliverToMailboxAndForward") == "true"
 
 
 async def if_readable(asked: Awaitable[T]) -> T | None:

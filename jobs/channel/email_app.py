@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Collection, Iterable
+from contextlib import suppress
 from typing import Any
 
 from jobs.channel.hand_made import is_by_hand, needs_own_redirect
 from jobs.clock import paced
 from jobs.clouds.errors import AlreadyExists, Rejected
-from jobs.clouds.json_values import lower_of, text_of
+from jobs.clouds.json_values import dicts_in, lower_of, text_of
 from jobs.engine.context import StepContext
 from jobs.microsoft.app_manifest import (
     declared,
@@ -27,7 +28,7 @@ from jobs.microsoft.app_manifest import (
     with_permission,
     without_permission,
 )
-from jobs.microsoft.graph import EXCHANGE_APP_ID, GRAPH_APP_ID
+from jobs.microsoft.graph import EXCHANGE_APP_ID, GRAPH_APP_ID, MOST_EXPANDED, ROLE_ASSIGNMENTS
 from jobs.microsoft.graph_requests import promised
 
 ADOPT = "adopt"
@@ -58,10 +59,7 @@ async def find_app(ctx: StepContext) -> Json | None:
 
 
 async def _app_by_name(ctx: StepContext) -> Json | None:
-    """Return the app with the channel's unique name, or None.
-
-    If this run has made the app, it may also have the fallback name.
-    """
+    """Return the app with the channel's name, or one that this run made with the fallback name."""
     app = await ctx.graph.application_by_unique_name(app_key(ctx))
     if app is None and "application" in ctx.run.changed:
         return await ctx.graph.application_by_unique_name(fallback_name(ctx))
@@ -74,10 +72,9 @@ def known_ids(ctx: StepContext) -> tuple[str, ...]:
 
 
 async def gone_client_id(ctx: StepContext, app: Json | None) -> str:
-    """Return the client ID given to Webex Connect if its app was deleted and replaced.
+    """Return the client ID given to Webex Connect if its app was replaced, else ''.
 
-    Returns an empty string otherwise. A setup gives out the client ID of the app that it finds, so
-    this matters only to a check and a fix, which know the client ID that was given out before.
+    A setup gives out the client ID of the app it finds, so only a check and a fix ask.
     """
     given = ctx.run.brief.client_id
     if app is None or not _is_outdated(ctx, given, app):
@@ -86,11 +83,7 @@ async def gone_client_id(ctx: StepContext, app: Json | None) -> str:
 
 
 def _is_outdated(ctx: StepContext, given: str, app: Json) -> bool:
-    """Return whether Webex Connect was given the client ID of another app.
-
-    The answer is False if this run makes a new secret, because the new client ID is given out with
-    the secret.
-    """
+    """Return whether Webex Connect has another app's client ID, and gets none with a new secret."""
     return (
         bool(given)
         and "client_secret" not in ctx.run.changed
@@ -110,28 +103,19 @@ async def present_app(ctx: StepContext) -> Json:
 
 
 async def app_of_run(ctx: StepContext) -> Json | None:
-    """Return the exact app that the channel's runs worked on, for an undo.
-
-    Returns None if that app no longer exists, even if another app now has its name.
-    """
+    """Return the app that the runs worked on, even if another one has its name now, or None."""
     object_id = ctx.fact("object_id")
     return await ctx.graph.application_by_id(object_id) if object_id else await find_app(ctx)
 
 
 def fallback_app(ctx: StepContext, apps: Iterable[Json]) -> Json | None:
-    """Return the mailbox's app that has a fallback name, or None.
-
-    The fallback name is used while a deleted app in the recycle bin still holds the first name.
-    """
+    """Return the app with a fallback name, as a deleted app may hold the first one."""
     begins = f"{unique_name(ctx.channel.mailbox)}-"
     return next((app for app in apps if text_of(app, "uniqueName").startswith(begins)), None)
 
 
 def manually_created(ctx: StepContext, apps: Iterable[Json]) -> Json | None:
-    """Return the app that was created in the portal for this Call Back URL, or None.
-
-    If there are several such apps, none is chosen (facts/microsoft.md 1.1).
-    """
+    """Return the only app made in the portal for this Call Back URL (facts/microsoft.md 1.1)."""
     found = [app for app in apps if _is_manual(app, ctx.channel.callback_url)]
     return found[0] if len(found) == 1 else None
 
@@ -142,15 +126,11 @@ def _is_manual(app: Json, callback_url: str) -> bool:
 
 
 def app_key(ctx: StepContext) -> str:
-    """Return the ``uniqueName`` of the app, as far as this run knows it."""
     return ctx.fact("unique_name") or unique_name(ctx.channel.mailbox)
 
 
 def fallback_name(ctx: StepContext) -> str:
-    """Return the unique name to use if a deleted app still holds the first name.
-
-    A deleted app may reserve its name for 30 days (facts/microsoft.md 1.1).
-    """
+    """Return the name to use while a deleted app reserves the first (facts/microsoft.md 1.1)."""
     return f"{unique_name(ctx.channel.mailbox)}-{ctx.run.id.lower()}"
 
 
@@ -161,10 +141,9 @@ def wanted_uris(ctx: StepContext) -> tuple[str, ...]:
 
 
 def smtp_send_permission(ctx: StepContext) -> tuple[str, str]:
-    """Return the ``SMTP.Send`` permission as (resource, id).
+    """Return ``SMTP.Send`` as (resource, id): Exchange's own, or else Graph's.
 
-    It is Exchange's own permission, or Graph's if Exchange exposes none. An ID that does not belong
-    to the resource breaks every consent (AADSTS65006).
+    An ID that does not belong to the resource breaks every consent (AADSTS65006).
     """
     if ctx.fact("exchange_smtp_send"):
         return EXCHANGE_APP_ID, ctx.fact("exchange_smtp_send")
@@ -189,18 +168,14 @@ async def unexposed(ctx: StepContext, app: Json | None) -> tuple[tuple[str, str]
 
 def _foreign_permissions(ctx: StepContext, app: Json | None) -> list[tuple[str, str]]:
     """Return the permissions that the app declares besides the bot's, as (resource, id)."""
-    ours = _own_permissions(ctx)
+    ours = {
+        ctx.fact(name).lower() for name in ("exchange_smtp_send", "graph_smtp_send", "mail_send")
+    }
     return [
         (resource, permission)
         for resource, permission, _ in declared(app)
         if permission not in ours
     ]
-
-
-def _own_permissions(ctx: StepContext) -> set[str]:
-    return {
-        ctx.fact(name).lower() for name in ("exchange_smtp_send", "graph_smtp_send", "mail_send")
-    }
 
 
 def foreign_content(ctx: StepContext, app: Json, uris: Collection[str]) -> str:
@@ -221,17 +196,14 @@ def foreign_content(ctx: StepContext, app: Json, uris: Collection[str]) -> str:
 
 
 def secrets_of(app: Json | None) -> list[Json]:
-    """Return the app's client secrets, without their values."""
     return list((app or {}).get("passwordCredentials") or ())
 
 
 def has_own_secret(app: Json) -> bool:
-    """Return whether the app has a client secret that the bot made for itself."""
     return any(text_of(secret, "displayName").startswith(SECRETS[1]) for secret in secrets_of(app))
 
 
 def foreign_secrets(app: Json | None) -> list[Json]:
-    """Return the secrets of the app that this bot has not made."""
     return [
         secret
         for secret in secrets_of(app)
@@ -248,10 +220,7 @@ OURS = "AzureADMyOrg"
 
 
 TAKEN_S = (0.0, 1, 2, 4)
-"""Pauses between lookups of the app that has the name already, in seconds.
-
-An app that was created at the same moment becomes visible within these pauses.
-"""
+"""Seconds between lookups of an app that was created at the same moment and has the name."""
 
 
 async def create(ctx: StepContext) -> None:
@@ -312,10 +281,7 @@ def _new(ctx: StepContext) -> Json:
 
 
 def _body(ctx: StepContext, app: Json, unknown: Iterable[tuple[str, str]] = ()) -> Json:
-    """Return the request body: the required content merged into the app's present content.
-
-    A PATCH replaces each list as a whole. The redirect URIs are listed only under the platform Web.
-    """
+    """Return the required content merged into the present one: a PATCH replaces whole lists."""
     for each in unknown:
         app = {**app, "requiredResourceAccess": without_permission(app, *each)}
     return {
@@ -324,3 +290,28 @@ def _body(ctx: StepContext, app: Json, unknown: Iterable[tuple[str, str]] = ()) 
         "requiredResourceAccess": with_permission(app, *smtp_send_permission(ctx), "Scope"),
         **moved_away(app, wanted_uris(ctx)),
     }
+
+
+async def grants_of_app(ctx: StepContext) -> list[Json]:
+    """Return the app's delegated permissions, from those of the tenant if many are checked."""
+    own = ctx.fact("sp_id")
+    if ctx.many:
+        with suppress(Rejected):
+            if (found := await ctx.graph.all_grants()) is not None:
+                return [grant for grant in found if lower_of(grant, "clientId") == own.lower()]
+    return await ctx.graph.grants(own)
+
+
+async def role_assignments(ctx: StepContext) -> list[Json]:
+    """Return the application permissions of the app.
+
+    When many channels are checked, the permissions come with the service principal, which is read
+    anyway. Graph leaves some out if there are too many, and then they are read in a separate
+    request.
+    """
+    if ctx.many:
+        principal = await ctx.graph.service_principal(ctx.fact("client_id"), with_roles=True)
+        expanded = (principal or {}).get(ROLE_ASSIGNMENTS)
+        if isinstance(expanded, list) and len(expanded) < MOST_EXPANDED:
+            return dicts_in(expanded)
+    return await ctx.graph.app_role_assignments(ctx.fact("sp_id"))

@@ -22,10 +22,7 @@ LIFETIMES = ("6", "12", "24")
 KEEP_COPY = {"yes": True, "no": False, "true": True, "false": False}
 """Answers for keeping a copy, as the card sends them and as a client's toggle would send them."""
 CHECK_LOGIN = ("", "no", "yes")
-"""Answers to whether checks log in as the mailbox.
-
-It is empty for a channel that is set up again.
-"""
+"""Answers to whether checks log in as the mailbox; empty for a channel set up again."""
 _DEFAULTS = {"lifetime": "12", "profile": "article", "keep_copy": "yes", "check_login": ""}
 _CHOICES: Mapping[str, tuple[Collection[str], Text]] = {
     "lifetime": (LIFETIMES, Text("typed.lifetime")),
@@ -111,8 +108,11 @@ def read_details(channel: Channel, values: Mapping[str, str]) -> ChannelForm:
     if mailbox and forwarding == mailbox:
         errors["forwarding_address"] = Text("typed.forwarding_is_mailbox")
     chosen = {**_DEFAULTS, **values}
-    errors |= _wrong_choices(chosen)
-    delegate = _optional(values.get("delegate", ""), "delegate", errors)
+    errors |= {
+        field: why for field, (choices, why) in _CHOICES.items() if chosen[field] not in choices
+    }
+    text = values.get("delegate", "")
+    delegate = _try(lambda: read_address(text), "delegate", errors) if text.strip() else ""
     if errors:
         return ChannelForm(None, errors)
     months, profile, keep = (
@@ -125,22 +125,8 @@ def read_details(channel: Channel, values: Mapping[str, str]) -> ChannelForm:
     return ChannelForm(replace(asked, keep_copy=keep, lifetime_months=months, profile=profile), {})
 
 
-def _optional(text: str, field: str, errors: dict[str, Text]) -> str:
-    """Return the address, or an empty string for an empty field."""
-    return _try(lambda: read_address(text), field, errors) if text.strip() else ""
-
-
-def _wrong_choices(chosen: Mapping[str, str]) -> dict[str, Text]:
-    """Return a text for each choice field whose value is none of its choices."""
-    return {
-        field: why for field, (choices, why) in _CHOICES.items() if chosen[field] not in choices
-    }
-
-
 def read_callback(text: str) -> str:
-    """Return Webex Connect's Call Back URL exactly as it was typed.
-
-    Entra compares it byte by byte (facts/connect.md 1.4).
+    """Return the Call Back URL as typed: Entra compares it byte by byte (facts/connect.md 1.4).
 
     Raises:
         InvalidInputError: when it cannot be a Call Back URL (:mod:`jobs.channel.callback_url`).
@@ -179,30 +165,20 @@ def _why(typed: str) -> Text:
 
 
 def _meant(typed: str) -> str:
-    """Return the address that was probably meant, or an empty string.
-
-    The address must be the only one in the text: as typed, with typical typing errors corrected, or
-    without blanks around ``@`` and dots.
-    """
+    """Return the only address in the text as typed, corrected, or without blanks; else ''."""
     right = _without_slips(typed)
     for text in (typed, right, re.sub(r"\s*([@.])\s*", r"\1", right)):
-        valid = _addresses_in(text)
+        words = (word.strip("<>,;").rstrip(".") for word in text.split())
+        valid = list(dict.fromkeys(filter(None, map(_readable, words))))
         if len(valid) == 1:
             return valid[0]
     return ""
 
 
 def _without_slips(typed: str) -> str:
-    """Return the text with common typing errors corrected."""
     for slip, better in _SLIPS:
         typed = typed.replace(slip, better)
     return typed
-
-
-def _addresses_in(text: str) -> list[str]:
-    """Return the words of the text that are valid addresses, each once."""
-    words = (word.strip("<>,;").rstrip(".") for word in text.split())
-    return list(dict.fromkeys(filter(None, map(_readable, words))))
 
 
 def _readable(word: str) -> str:

@@ -18,10 +18,9 @@ APP_IN_USE = "app_in_use"
 
 
 def channels_with_address(ctx: StepContext) -> tuple[Evidence, ...]:
-    """Return the mailbox of each other channel that has the mailbox or the Forwarding Address.
+    """Return other channels' mailboxes with one of the addresses, if this run makes a plan.
 
-    The Call Back URL is the same for every channel of a Webex Connect tenant, so it is not
-    compared. Only a run that makes a plan looks for them.
+    The Call Back URL is the same for every channel of a Webex Connect tenant.
     """
     own = _addresses(ctx.channel)
     return tuple(
@@ -32,10 +31,7 @@ def channels_with_address(ctx: StepContext) -> tuple[Evidence, ...]:
 
 
 def channels_with_app(ctx: StepContext, client_id: str) -> tuple[Evidence, ...]:
-    """Return the mailbox of each other channel whose newest run has worked on this app.
-
-    Only a run that makes a plan looks for them.
-    """
+    """Return the mailboxes of other channels with this app, if this run makes a plan."""
     return tuple(
         Evidence(APP_IN_USE, record.channel.mailbox)
         for record in _others(ctx)

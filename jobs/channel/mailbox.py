@@ -9,15 +9,9 @@ from jobs.microsoft.exchange import ExchangeRow
 from jobs.runs.run import Run
 
 DELEGATE, SIGNED_IN = "delegate", "mailbox_sign_in"
-"""Questions whose answers name the delegate.
-
-One is the question for the delegate, and the other is about the rehearsal's sign-in.
-"""
+"""Questions that name the delegate: the first asks for it, the other is the rehearsal's."""
 OTHERS_SIGN_IN = ("shared", "room", "equipment")
-"""Mailbox types whose own account is normally blocked.
-
-Users with permissions on such a mailbox sign in for it (facts/microsoft.md 2.1).
-"""
+"""Types whose own account is blocked; others sign in for it (facts/microsoft.md 2.1)."""
 
 
 async def mailbox_row(
@@ -33,15 +27,11 @@ async def mailbox_row(
 
 
 def own_addresses(ctx: StepContext) -> frozenset[str]:
-    """Return the mailbox's own addresses, in lower case.
-
-    Webex Connect drops mail from one of them to another (facts/connect.md 1.7).
-    """
+    """Return addresses between which Webex Connect drops mail (facts/connect.md 1.7)."""
     return frozenset({ctx.channel.mailbox.lower(), ctx.fact("upn").lower()} - {""})
 
 
 def is_shared(mailbox: ExchangeRow) -> bool:
-    """Return whether another user signs in for this mailbox."""
     kind = lower_of(mailbox, "RecipientTypeDetails")
     return any(word in kind for word in OTHERS_SIGN_IN)
 
@@ -63,10 +53,7 @@ def delegate_of(run: Run) -> str:
 
 
 def login_of(run: Run) -> str:
-    """Return the UPN of the user who signs in for the mailbox.
-
-    The result is empty while the delegate of a shared mailbox is not known.
-    """
+    """Return the UPN of the user who signs in; empty while a delegate is not known."""
     return (run.fact("delegate") or delegate_of(run)) if run.fact("shared") else run.fact("upn")
 
 

@@ -65,7 +65,6 @@ def _addresses(ctx: StepContext, rows: Iterable[ExchangeRow], names: Iterable[st
 
 
 def _text(value: Any) -> str:
-    """Return the text of a value that holds one recipient or several."""
     return " ".join(map(str, value)) if isinstance(value, list) else str(value or "")
 
 
@@ -77,5 +76,4 @@ def _is_in_force(rule: ExchangeRow) -> bool:
 
 
 def _names(rule: ExchangeRow, mailbox: str) -> bool:
-    """Return whether the rule is for mail to this mailbox."""
     return any(mailbox in _text(rule.get(name)).lower() for name in _FOR)

@@ -26,11 +26,7 @@ _NAMED = {"IDEOGRAPHIC": "CJK", "KATAKANA-HIRAGANA": "KATAKANA"}
 
 
 def plain(text: str) -> str:
-    """Return the text with each character that represents others replaced by those.
-
-    Such characters are, for example, full-width letters, ligatures and the long s (Unicode's form
-    NFKC).
-    """
+    """Return the text with what full-width letters, ligatures and the like represent (NFKC)."""
     return unicodedata.normalize("NFKC", text.translate(_STOPS))
 
 
@@ -78,10 +74,7 @@ def scripts_of(label: str) -> frozenset[str]:
 
 
 def as_ascii(host: str) -> str:
-    """Return the host as it is looked up, with labels in Punycode (``xn--``).
-
-    A host that cannot be written so is returned as it is.
-    """
+    """Return the host with labels in Punycode (``xn--``), or as it is if that cannot be."""
     if host.isascii():
         return host
     try:

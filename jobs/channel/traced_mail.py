@@ -7,26 +7,20 @@ from datetime import datetime
 
 from jobs.channel.mailbox import own_addresses
 from jobs.engine.context import StepContext
-from jobs.mail.auto_reply import automatic
+from jobs.mail.flow import automatic
 from jobs.mail.message_trace import TraceRow
 from jobs.mail.watch_mail import without_watch_mails
 from jobs.model import Evidence
 
 
 def answers_among(ctx: StepContext, sent: Iterable[TraceRow]) -> list[TraceRow]:
-    """Return the mails that a person sent from the mailbox to somebody else.
-
-    Copies, mails to the mailbox itself and automatic replies are left out.
-    """
+    """Return the mails that a person sent to others, without copies and automatic replies."""
     no_answer = {*own_addresses(ctx), ctx.channel.forwarding_address.lower()}
     return [row for row in sent if row.recipient.lower() not in no_answer and not automatic(row)]
 
 
 async def copies_since(ctx: StepContext, since: datetime) -> tuple[TraceRow, ...]:
-    """Return the copies of customers' mail to Webex Connect, newest first.
-
-    There are none if its address is not known, because an empty address would not filter.
-    """
+    """Return the copies of customers' mail, newest first; none while the address is not known."""
     return without_watch_mails(await all_copies_since(ctx, since))
 
 
@@ -37,10 +31,8 @@ async def all_copies_since(ctx: StepContext, since: datetime) -> tuple[TraceRow,
 
 
 def newest_delivered(rows: Iterable[TraceRow]) -> TraceRow | None:
-    """Return the first of the rows, newest first, that was delivered or handed on."""
     return next((row for row in rows if row.status.went_on), None)
 
 
 def evidence_of(words: Sequence[str]) -> tuple[Evidence, ...]:
-    """Return the lines of a message trace as evidence."""
     return tuple(Evidence("trace", line) for line in words)

@@ -25,7 +25,6 @@ def missing(run: Run) -> tuple[str, ...]:
 
 
 def may_be_kept(run: Run) -> bool:
-    """Return whether the check has found a whole channel that nobody has kept yet."""
     found = run.brief.discover and run.discovered and run.checked is not None
     return found and not run.ended and not missing(run)
 
@@ -33,9 +32,8 @@ def may_be_kept(run: Run) -> bool:
 def keep(store: RunStore, run: Run, by: str, request: str = "") -> bool:
     """Record the channel in the run's space; return whether it is recorded now.
 
-    ``request`` is the ID of the button press that asks for this, or empty if no press does. The
-    channel is not recorded if another run has recorded the mailbox, because that channel may belong
-    to other people.
+    ``request`` is the ID of the button press, or empty. Nothing is recorded if another run has the
+    mailbox, because that channel may belong to other people.
     """
     known = store.channels.record(run.channel.mailbox)
     if known is not None or not may_be_kept(run):
@@ -46,10 +44,9 @@ def keep(store: RunStore, run: Run, by: str, request: str = "") -> bool:
 
 def is_by_hand(runs: Sequence[Run]) -> bool:
     """Return whether a channel was kept and not set up since; ``runs`` are ordered oldest first."""
-    made = (run for run in reversed(runs) if _makes_a_channel(run))
+    made = (
+        run
+        for run in reversed(runs)
+        if run.ended is Kind.FINISHED and (run.kept or run.kind is RunKind.SETUP)
+    )
     return next((run.kept for run in made), False)
-
-
-def _makes_a_channel(run: Run) -> bool:
-    """Return whether the run ended well, and is a setup or a check whose channel was kept."""
-    return run.ended is Kind.FINISHED and (run.kept or run.kind is RunKind.SETUP)

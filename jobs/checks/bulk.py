@@ -17,8 +17,8 @@ from redis.exceptions import RedisError
 from jobs.access import tenant_reader
 from jobs.access.tenant_reader import TenantReader
 from jobs.checks.check import brief_for, findings_of, steps_of
-from jobs.checks.gaps import Gaps, gaps
-from jobs.checks.verdict import Verdict, judge, mail_flows
+from jobs.checks.gaps import gaps
+from jobs.checks.verdict import judge, mail_flows
 from jobs.clock import now
 from jobs.clouds.single_flight import ReadCache
 from jobs.engine.engine import Engine
@@ -61,11 +61,9 @@ class BulkCheck:
     tenants: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(TENANTS_AT_ONCE))
 
     def over(self, seconds: float) -> bool:
-        """Return whether the worker has been busy for longer than ``seconds``."""
         return time.monotonic() - self.began > seconds
 
     async def tenant(self, name: str, channels: list[Channel]) -> None:
-        """Check all given channels of one tenant."""
         async with self.tenants:
             if self.over(SLICE_S):
                 return
@@ -95,10 +93,7 @@ class BulkCheck:
                 )
 
     async def _verdict(self, seen: TenantReader, channel: Channel) -> Finding:
-        """Return the finding for one channel.
-
-        An error of the bot in one channel does not stop the check of the others.
-        """
+        """Return a channel's finding; an error of the bot in it does not stop the others."""
         try:
             return summarize(await self._looked(seen, channel))
         except (AttemptOverError, RedisError):
@@ -132,10 +127,7 @@ class BulkCheck:
 
 
 async def check_all(runtime: Runtime, run: Run, holds: Callable[[], bool]) -> int:
-    """Check every channel that has no verdict yet, and return the version of the run.
-
-    Returns 0 if some channels are left for another turn.
-    """
+    """Check the channels without a verdict; return the run's version, or 0 if some are left."""
     if run.checked is not None:
         return run.version
     work = BulkCheck(runtime, run, holds, time.monotonic())
@@ -149,12 +141,10 @@ async def check_all(runtime: Runtime, run: Run, holds: Callable[[], bool]) -> in
 
 
 def mailboxes(run: Run) -> tuple[str, ...]:
-    """Return the mailboxes of the channels that a bulk check is about."""
     return run.brief.mailboxes
 
 
 def _without_verdict(run: Run) -> list[str]:
-    """Return the channels that are still to be checked."""
     return [mailbox for mailbox in mailboxes(run) if mailbox not in run.findings]
 
 
@@ -177,32 +167,20 @@ def summarize(run: Run) -> Finding:
     steps, found, mailbox = steps_of(run), findings_of(run), run.channel.mailbox
     verdict = judge(steps, found)
     if verdict.causes:
-        return _first_cause(mailbox, verdict)
+        step = verdict.causes[0]
+        cause = verdict.weighed[step].cause
+        return Finding(mailbox, State.WRONG, cause=cause, facts={"step": step})
     if verdict.possible:
         return Finding(mailbox, State.POSSIBLE, seen=Text("channels.noticed"))
     if (left := gaps(steps, found)).count:
-        return _not_read(mailbox, left, len(found))
+        key = "not_looked_at" if left.by_sign_in else "not_read"
+        values = {"count": str(left.count), "all": str(len(found))}
+        return Finding(mailbox, State.UNKNOWN, seen=Text(f"channels.{key}", values))
     if verdict.warnings:
         return Finding(mailbox, State.WARNING, seen=Text("channels.noticed"))
     if not mail_flows(found):
         return Finding(mailbox, State.UNKNOWN, seen=Text("channels.not_proven"))
     return Finding(mailbox, State.OK, seen=Text("channels.nothing_wrong"))
-
-
-def _first_cause(mailbox: str, verdict: Verdict) -> Finding:
-    step = verdict.causes[0]
-    cause = verdict.weighed[step].cause
-    return Finding(mailbox, State.WRONG, cause=cause, facts={"step": step})
-
-
-def _not_read(mailbox: str, left: Gaps, total: int) -> Finding:
-    """Return a finding with the number of facts that the check could not read, out of all.
-
-    The finding also says whether a sign-in reads all of those facts.
-    """
-    key = "not_looked_at" if left.by_sign_in else "not_read"
-    values = {"count": str(left.count), "all": str(total)}
-    return Finding(mailbox, State.UNKNOWN, seen=Text(f"channels.{key}", values))
 
 
 class CheckBuffer(RunStore):
@@ -217,11 +195,9 @@ class CheckBuffer(RunStore):
 
     @property
     def run(self) -> Run:
-        """Return the check in its present state."""
         return fold(self._id, self._events)
 
     def append(self, run_id: str, *events: Event, along: Along = lambda _: None) -> None:
-        """Add the events to the history in memory."""
         self._events += events
 
     def refresh(self, run: Run) -> Run:
@@ -229,10 +205,7 @@ class CheckBuffer(RunStore):
         return apply_events(run, self._events[run.version :])
 
     def save(self) -> Run:
-        """Save the finished check as the channel's newest.
-
-        The bulk check's own events record who asked for it.
-        """
+        """Save the finished check as the newest; the bulk check's events have who asked."""
         self.append(self._id, Event(Kind.CHECKED, now()))
         lines = self.event_log.lines(self._id, self._events)
         with self.redis.pipeline() as together:

@@ -93,12 +93,10 @@ async def _by_itself(runtime: Runtime, run: Run, holds: Callable[[], bool]) -> N
 
 
 def steps_of(run: Run) -> dict[str, Step]:
-    """Return the steps that a check of this run inspects."""
     return checks_for(run.channel.profile)
 
 
 def findings_of(run: Run) -> dict[str, Finding]:
-    """Return the findings of the steps that a check of this run inspects."""
     steps = steps_of(run)
     return {name: finding for name, finding in run.findings.items() if name in steps}
 
@@ -126,7 +124,7 @@ def brief_for(store: RunStore, mailbox: str) -> Brief:
 
 
 def _forwarding_changes(runs: Iterable[Run]) -> Iterator[datetime]:
-    """Yield the times at which the runs changed the address that copies are sent to."""
+    """Yield the times at which the runs changed where copies are sent."""
     made = filter(None, (run.changed.get(name) for run in runs for name in FORWARDS))
     yield from filter(None, (change.done for change in made))
 

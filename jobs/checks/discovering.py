@@ -53,7 +53,7 @@ def _is_to_be_found(run: Run) -> bool:
 
 
 async def _search(ctx: StepContext) -> Search:
-    """Return the result of the search, which counts as not read if an answer is malformed."""
+    """Return the search, which counts as not read if an answer is malformed."""
     try:
         return await discovery.search(ctx)
     except DATA_ERRORS:
@@ -69,17 +69,12 @@ def open_questions(run: Run) -> tuple[str, ...]:
 
 
 def _unsettled(search: Search) -> list[str]:
-    """Return the questions that the search does not settle."""
     missing = {APP: not search.certain, FORWARDING: not search.forwarding_address}
     return [name for name, asks in missing.items() if asks]
 
 
 def answers_to(run: Run, given: dict[str, str], by: str) -> tuple[Event, ...]:
-    """Return the events that answer the open questions.
-
-    A question for which no value is given is answered with WITHOUT, and the check goes on without
-    it.
-    """
+    """Return the events that answer the open questions, with WITHOUT if no value is given."""
     return tuple(
         Event(
             Kind.ANSWERED,
@@ -101,7 +96,6 @@ def is_client_id(text: str) -> bool:
 
 
 async def _found(ctx: StepContext) -> Event:
-    """Return the event with the channel that results from the search and the answers."""
     found, account = ctx.run.search or Search(), ctx.run.account
     app = await _app(ctx, found)
     channel = replace(
@@ -113,18 +107,18 @@ async def _found(ctx: StepContext) -> Event:
         tenant_id=account.tenant_id if account else "",
         delegate=found.delegate,
     )
-    return Event(Kind.DISCOVERED, now(), channel=channel, data=_facts(app, found))
-
-
-def _facts(app: AppCandidate, found: Search) -> dict[str, str]:
-    """Return the found channel's facts under the names that the steps of a setup use."""
-    return {
-        "client_id": app.client_id,
-        "app_name": app.name,
-        "upn": found.upn,
-        "shared": "yes" if found.shared else "",
-        "delegate": found.delegate,
-    }
+    return Event(
+        Kind.DISCOVERED,
+        now(),
+        channel=channel,
+        data={
+            "client_id": app.client_id,
+            "app_name": app.name,
+            "upn": found.upn,
+            "shared": "yes" if found.shared else "",
+            "delegate": found.delegate,
+        },
+    )
 
 
 async def _app(ctx: StepContext, found: Search) -> AppCandidate:
@@ -140,7 +134,6 @@ async def _app(ctx: StepContext, found: Search) -> AppCandidate:
 
 
 async def _by_client_id(ctx: StepContext, client_id: str) -> AppCandidate:
-    """Return the app with the typed client ID, which may be empty."""
     if not client_id:
         return AppCandidate("", "")
     app = await discovery.if_readable(ctx.graph.application_by_app_id(client_id))

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import datetime
 
 from jobs.causes.cause import NEW_TOKEN, known
 from jobs.checks.check import brief_for, findings_of, steps_of
@@ -31,21 +30,17 @@ def fix_context(store: RunStore, mailbox: str) -> Brief:
     if last is None:
         return replace(brief, fix=FixBrief())
     no_consent = any(last.state_of(name) is State.WARNING for name in CONSENT)
-    cause = _dead_token(last) if _is_news(last, brief.token_at) else ""
+    news = last.checked is not None and (brief.token_at is None or last.checked > brief.token_at)
+    cause = _dead_token(last) if news else ""
     return replace(brief, fix=FixBrief(consent_missing=no_consent, token_cause=cause))
 
 
 def verdict_of(check: Run) -> Verdict:
-    """Return the verdict of a finished check."""
     return judge(steps_of(check), findings_of(check))
 
 
 def likely_changes(check: Run) -> tuple[str, ...]:
-    """Return the steps of a setup that a fix will probably change after this check, sorted.
-
-    They are those that the check found wrong, and those that it could not find right because they
-    need a wrong one.
-    """
+    """Return the steps that a fix will probably change: wrong ones, and what needs those."""
     steps = steps_for(check.channel.profile)
     wrong = {name for name in steps if _is_to_fix(check, name)}
     while more := _more_below(check, steps, wrong):
@@ -54,7 +49,6 @@ def likely_changes(check: Run) -> tuple[str, ...]:
 
 
 def _more_below(check: Run, steps: Mapping[str, Step], wrong: set[str]) -> set[str]:
-    """Return the other steps that need a wrong step and are not known to be right."""
     others = steps.keys() - wrong
     return {name for name in others if _is_below(check, steps[name], wrong)}
 
@@ -79,11 +73,3 @@ def _dead_token(check: Run) -> str:
         (cause for name in verdict.causes if (cause := verdict.weighed[name].cause) in NEW_TOKEN),
         "",
     )
-
-
-def _is_news(check: Run, token_at: datetime | None) -> bool:
-    """Return whether the check finished after the newest token was generated.
-
-    A token that was generated later has already resolved the cause.
-    """
-    return check.checked is not None and (token_at is None or check.checked > token_at)

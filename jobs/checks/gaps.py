@@ -37,10 +37,7 @@ def gaps(steps: Mapping[str, Step], found: Mapping[str, Finding]) -> Gaps:
 
 
 def _is_unread(finding: Finding) -> bool:
-    """Return whether the finding says nothing.
-
-    A sign-in, an answer or another finding is missing for it.
-    """
+    """Return whether a sign-in, an answer or another finding is missing."""
     skipped = finding.state is State.SKIPPED and finding.reason in MISSING
     return skipped or finding.state is State.UNKNOWN
 

@@ -14,10 +14,7 @@ from jobs.runs.run import Run
 
 
 def whose_turn(verdict: Verdict) -> Turn:
-    """Return the person who must act on the first cause.
-
-    That is the approver if a plan of the bot fixes the cause.
-    """
+    """Return who must act on the first cause: the approver if a plan fixes it."""
     if not verdict.causes:
         return Turn.NOBODY
     return (
@@ -54,10 +51,7 @@ def fix(run: Run, verdict: Verdict, *, whole: bool) -> tuple[str, dict[str, str]
 
 
 def _generate_button(channel: Channel, verdict: Verdict) -> tuple[str, dict[str, str]] | None:
-    """Return the button to Webex Connect, or None.
-
-    The button is shown if a new token ends the first cause and the page's address is known.
-    """
+    """Return the button to Webex Connect if a new token helps and the page is known."""
     page = page_of(channel)
     return (
         ("fix.generate_token", {"url": page})
@@ -67,10 +61,7 @@ def _generate_button(channel: Channel, verdict: Verdict) -> tuple[str, dict[str,
 
 
 def page_of(channel: Channel) -> str:
-    """Return the address of the channel's Webex Connect, taken from its Call Back URL.
-
-    The result is empty if the address is not known.
-    """
+    """Return the address of Webex Connect, as the Call Back URL shows it, or ''."""
     page = urlsplit(channel.callback_url)
     return f"https://{page.netloc}" if page.scheme == "https" and page.netloc else ""
 
@@ -81,10 +72,7 @@ def _fixing_steps(verdict: Verdict) -> dict[str, str]:
 
 
 def fixing_step(verdict: Verdict, name: str) -> str:
-    """Return the step whose plan would contain a change for this finding, or an empty string.
-
-    It is a step that is wrong itself, or that could not be read yet.
-    """
+    """Return the step, wrong or not read yet, whose plan changes this finding, or ''."""
     entry = known(verdict.weighed[name].cause)
     unseen = () if entry.fixed_if_wrong else (State.SKIPPED, State.UNKNOWN)
     wrong = in_state(entry.fixed_by, verdict.weighed, State.WRONG)

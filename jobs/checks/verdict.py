@@ -58,15 +58,26 @@ def judge(
     count = promote_possible(steps, weigh(steps, findings))
     above = _explained(_wrong(steps, count), steps, count)
     roots = _root_causes(above)
-    certain = roots if done else _certain(roots, steps, findings)
+    certain = (
+        roots
+        if done
+        else tuple(
+            name
+            for name in roots
+            if (ancestors(name, steps) | pending(name, steps, findings)) <= findings.keys()
+        )
+    )
     causes = _unique(certain, count)
     possible = _explained(_by(count, State.POSSIBLE), steps, count)
     symptoms = _symptoms(above | possible)
+    warnings = _by(count, State.WARNING) + tuple(
+        name for name in _by(count, State.WRONG) if not steps[name].diagnosis.stops_mail
+    )
     return Verdict(
         causes=causes,
         symptoms=symptoms,
         possible=_root_causes(possible),
-        warnings=_warnings(steps, count),
+        warnings=warnings,
         skipped=_by(count, State.SKIPPED, State.UNKNOWN),
         stops=station(steps[causes[0]], count[causes[0]]) if causes else None,
         since=_since(causes[:1], symptoms, count),
@@ -74,21 +85,8 @@ def judge(
     )
 
 
-def _certain(
-    names: Iterable[str], steps: Mapping[str, Step], findings: Mapping[str, Finding]
-) -> tuple[str, ...]:
-    """Return the certain failures.
-
-    A failure is certain if no finding is missing that could explain it or end it.
-    """
-    return tuple(name for name in names if _needed(name, steps, findings) <= findings.keys())
-
-
 def mail_flows(findings: Mapping[str, Finding]) -> bool:
-    """Return whether mail was seen to flow both ways.
-
-    Copies must reach Webex Connect, and answers must leave.
-    """
+    """Return whether copies were seen to reach Webex Connect, and answers to leave."""
     return all(name in findings and proves(findings[name]) for name in PROOFS) and not any(
         map(has_overdue_mail, findings.values())
     )
@@ -163,10 +161,7 @@ def _only_explanation(
 
 
 def _single_possible(able: Collection[str], findings: Mapping[str, Finding]) -> list[str]:
-    """Return a list of the only possible finding of these.
-
-    The list is empty if there are several, or if one of them could not be read.
-    """
+    """Return the only possible finding of these, none if one could not be read."""
     possible = in_state(able, findings, State.POSSIBLE)
     read = findings.keys() >= set(able) and not _has_unread(able, findings)
     return possible if read and len(possible) == 1 else []
@@ -239,17 +234,10 @@ def _wrong(steps: Mapping[str, Step], findings: Mapping[str, Finding]) -> list[s
     return sorted(wrong, key=lambda each: _order(steps[each], findings[each], steps))
 
 
-def _warnings(steps: Mapping[str, Step], findings: Mapping[str, Finding]) -> tuple[str, ...]:
-    """Return the warnings, and the wrong findings that do not stop mail."""
-    return _by(findings, State.WARNING) + tuple(
-        name for name in _by(findings, State.WRONG) if not steps[name].diagnosis.stops_mail
-    )
-
-
 def _explained(
     names: Iterable[str], steps: Mapping[str, Step], findings: Mapping[str, Finding]
 ) -> dict[str, str]:
-    """Return each name with the wrong finding that explains it, or with an empty string."""
+    """Return each name with the wrong finding that explains it, or ''."""
     wrong = _wrong(steps, findings)
     return {name: _nearest(name, wrong, steps, findings) for name in names}
 
@@ -267,13 +255,7 @@ def _by(findings: Mapping[str, Finding], *states: State) -> tuple[str, ...]:
 
 
 def in_state(names: Iterable[str], findings: Mapping[str, Finding], *states: State) -> list[str]:
-    """Return those of the names whose finding has one of the states."""
     return [name for name in names if name in findings and findings[name].state in states]
-
-
-def _needed(name: str, steps: Mapping[str, Step], findings: Mapping[str, Finding]) -> set[str]:
-    """Return the steps that must be inspected before a failure is certain."""
-    return ancestors(name, steps) | pending(name, steps, findings)
 
 
 def _since(
@@ -295,26 +277,12 @@ def _nearest(
     without a specific code. A possible or disprovable finding is not a second cause if the same
     cause is certain elsewhere.
     """
-    able = _explaining(name, wrong, steps, findings)
-    if findings[name].state is State.POSSIBLE or findings[name].signals.disproved_by is not None:
-        able |= _same_elsewhere(name, wrong, steps, findings)
-    return min(able, key=lambda each: _order(steps[each], findings[each], steps), default="")
-
-
-def _explaining(
-    name: str, wrong: Collection[str], steps: Mapping[str, Step], findings: Mapping[str, Finding]
-) -> set[str]:
-    """Return the wrong findings that bring the named finding about."""
     above = ancestors(name, steps).intersection(wrong)
-    return {each for each in above if findings[name].cause in _brings_about(each, steps, findings)}
-
-
-def _same_elsewhere(
-    name: str, wrong: Collection[str], steps: Mapping[str, Step], findings: Mapping[str, Finding]
-) -> set[str]:
-    """Return the wrong findings with the same cause that this one does not bring about."""
-    same = {each for each in wrong if findings[each].cause == findings[name].cause}
-    return {each for each in same - {name} if name not in ancestors(each, steps)}
+    able = {each for each in above if findings[name].cause in _brings_about(each, steps, findings)}
+    if findings[name].state is State.POSSIBLE or findings[name].signals.disproved_by is not None:
+        same = {each for each in wrong if findings[each].cause == findings[name].cause}
+        able |= {each for each in same - {name} if name not in ancestors(each, steps)}
+    return min(able, key=lambda each: _order(steps[each], findings[each], steps), default="")
 
 
 def _brings_about(
@@ -353,10 +321,7 @@ def _ancestors(name: str, graph: tuple[tuple[str, tuple[str, ...]], ...]) -> fro
 
 
 def _unique(causes: tuple[str, ...], findings: Mapping[str, Finding]) -> tuple[str, ...]:
-    """Return the causes without duplicates.
-
-    A cause that two steps saw is kept at its first position.
-    """
+    """Return each cause once, at its first position."""
     by_cause: dict[str, str] = {}
     for name in causes:
         by_cause.setdefault(findings[name].cause or name, name)
@@ -364,10 +329,7 @@ def _unique(causes: tuple[str, ...], findings: Mapping[str, Finding]) -> tuple[s
 
 
 def station(step: Step, finding: Finding) -> Station:
-    """Return the station on the mail's path at which mail stops.
-
-    A finding may be more exact than its step: a blocked sign-in stops answers, not arrivals.
-    """
+    """Return where mail stops; a finding may know better: a blocked sign-in stops answers."""
     return finding.signals.station or step.diagnosis.station
 
 

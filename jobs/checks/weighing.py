@@ -44,7 +44,10 @@ def pending(name: str, steps: Steps, findings: Findings) -> set[str]:
 
 def _reconsider(name: str, steps: Steps, findings: Findings) -> Finding:
     finding = _as_certain(name, steps, findings)
-    if _can_be_disproved(finding) and _is_disproved(name, steps, findings):
+    if _can_be_disproved(finding) and (
+        _any_succeeded_since(_disproof(name, steps, findings), name, steps, findings)
+        or _superseded_nearer(name, steps, findings)
+    ):
         return steps[name].diagnosis.disproved(finding)
     return finding
 
@@ -59,23 +62,13 @@ def _as_certain(name: str, steps: Steps, findings: Findings) -> Finding:
 
 
 def _can_be_disproved(finding: Finding) -> bool:
-    """Return whether the finding is only possible, or names the steps that disprove it."""
     return finding.state is State.POSSIBLE or (
         finding.state is State.WRONG and finding.signals.disproved_by is not None
     )
 
 
-def _is_disproved(name: str, steps: Steps, findings: Findings) -> bool:
-    return _any_succeeded_since(
-        _disproof(name, steps, findings), name, steps, findings
-    ) or _superseded_nearer(name, steps, findings)
-
-
 def _superseded_nearer(name: str, steps: Steps, findings: Findings) -> bool:
-    """Return whether a finding with the same cause, nearer to the source, is history.
-
-    Then this finding is history too.
-    """
+    """Return whether the same cause nearer to the source is history, and so this one."""
     seen = (each for each in steps[name].diagnosis.caused_by if each in findings)
     return any(
         _is_same_failure(findings[each], findings[name]) and _superseded(each, steps, findings)
@@ -93,7 +86,6 @@ def _disproof(name: str, steps: Steps, findings: Findings) -> tuple[str, ...]:
 
 
 def _superseded(name: str, steps: Steps, findings: Findings) -> bool:
-    """Return whether the failed operation is known to have succeeded since."""
     failed = findings[name].signals.harmless_after or findings[name].signals.since
     later = steps[name].diagnosis.superseded_by if failed else ()
     return _any_succeeded_since(later, name, steps, findings)
@@ -125,17 +117,13 @@ def _is_late_enough(good: Finding, failed: Finding, findings: Findings, grace: t
 
     Any later time is enough if the token in use works and no mail waits.
     """
-    begun, well = _begun(failed, findings), _shown(good, failed)
+    begun = _begun(failed, findings)
+    well = good.signals.at if failed.signals.shown_by == "at" else good.signals.generated_at
     if begun is None or well is None:
         return False
     if failed.signals.token_lives:
         return well > begun and good.signals.unanswered is None
     return well > begun + grace
-
-
-def _shown(good: Finding, failed: Finding) -> datetime | None:
-    """Return the time of the success that may disprove this failure."""
-    return good.signals.at if failed.signals.shown_by == "at" else good.signals.generated_at
 
 
 def _begun(failed: Finding, findings: Findings) -> datetime | None:

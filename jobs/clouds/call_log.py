@@ -16,10 +16,9 @@ _MADE: ContextVar[list[str] | None] = ContextVar("calls_made", default=None)
 
 @contextmanager
 def record_calls() -> Iterator[list[str]]:
-    """Collect the calls made inside the context, by this task and the tasks that it starts.
+    """Collect a line for each call made inside the context, by this task and those that it starts.
 
-    Yields a list with one line for each call, in order. At the end, a surrounding context gets the
-    same lines as well.
+    At the end, a surrounding context gets the same lines as well.
     """
     made: list[str] = []
     outer, token = _MADE.get(), _MADE.set(made)
@@ -32,7 +31,6 @@ def record_calls() -> Iterator[list[str]]:
 
 
 def record(service: str, what: str, status: int, ids: RequestIds) -> None:
-    """Record an answered call if a collector is active."""
     made = _MADE.get()
     if made is not None:
         made.append(

@@ -18,12 +18,15 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from email.utils import parsedate_to_datetime
 from statistics import median
+from urllib.parse import urlsplit
 
+import httpx
 import structlog
 from redis import Redis
 from redis.exceptions import RedisError
 
 from jobs.clock import now
+from jobs.settings import Settings
 from jobs.storage import codec, keys
 
 WEBEX, MICROSOFT = "webex", "microsoft"
@@ -35,15 +38,11 @@ LONGEST_TRIP_S = 10.0
 TOLD_FROM_S = 30.0
 """Seconds of clock skew from which the log and the doctor report it."""
 REFUSED_FROM_S = 300.0
-"""Seconds of clock skew from which sign-ins fail.
-
-Microsoft tolerates a difference of five minutes for a token.
-"""
+"""Seconds of clock skew from which sign-ins fail: Microsoft tolerates five minutes."""
 TOLD_EVERY_S = 3600
 SHARED_EVERY_S = 5.0
 """Seconds between two writes of one process's measurements to Redis."""
 SHARED_FOR = timedelta(minutes=15)
-"""Time for which a measurement of the clock skew counts."""
 log = structlog.get_logger(__name__)
 
 
@@ -72,10 +71,9 @@ class Meter:
         self._share(cloud, seconds)
 
     def ahead_s(self, cloud: str) -> float | None:
-        """Return by how many seconds this machine's clock is ahead of the cloud's.
+        """Return the seconds by which this machine's clock is ahead; negative if it is behind.
 
-        It is negative if the clock is behind, and None if this process has measured nothing in the
-        last 15 minutes.
+        It is None if this process has measured nothing in the last 15 minutes.
         """
         since = time.monotonic() - SHARED_FOR.total_seconds()
         seen = [seconds for at, seconds in tuple(self._last.get(cloud, ())) if at >= since]
@@ -87,21 +85,23 @@ class Meter:
         return ahead if ahead is not None and abs(ahead) >= TOLD_FROM_S else None
 
     def reset(self) -> None:
-        """Forget all measurements, so that the meter is like that of a new process."""
+        """Make the meter like that of a new process."""
         self.redis = None
         self._last.clear()
         self._shared_at.clear()
 
     def _share(self, cloud: str, seconds: float) -> None:
-        """Write the measurement to Redis, and warn once an hour.
-
-        If Redis does not answer, the measurement is not shared.
-        """
+        """Write the measurement to Redis if Redis answers, and warn once an hour."""
         if self.redis is None or self._has_just_shared(cloud):
             return
         self._shared_at[cloud] = time.monotonic()
         try:
-            _write(self.redis, cloud, seconds)
+            key = keys.clock_skew(cloud)
+            with self.redis.pipeline(transaction=False) as pipe:
+                pipe.lpush(key, f"{now().timestamp():.0f} {seconds:.1f}")
+                pipe.ltrim(key, 0, LAST - 1)
+                pipe.expire(key, SHARED_FOR)
+                pipe.execute()
             self._warn(self.redis, cloud)
         except RedisError:
             log.debug("clock skew not shared", cloud=cloud)
@@ -125,7 +125,6 @@ class Meter:
 
 
 METER = Meter()
-"""The clock skew meter of this process."""
 
 
 def webex_now() -> datetime:
@@ -134,10 +133,9 @@ def webex_now() -> datetime:
 
 
 def shared(redis: Redis) -> dict[str, float]:
-    """Return by how many seconds the bot's clock is ahead of each cloud's.
+    """Return by how many seconds the bot's clock is ahead, as all processes have measured it.
 
-    The numbers come from the measurements of all processes. A cloud that nobody has asked in the
-    last 15 minutes is missing.
+    A cloud that nobody has asked in the last 15 minutes is missing.
 
     Raises:
         redis.RedisError: Redis does not answer.
@@ -153,21 +151,9 @@ def words(cloud: str, ahead_s: float) -> str:
 
 
 def excuse() -> str:
-    """Return a sentence about this machine's clock, or an empty string if the clock is right.
-
-    The sentence explains why a time that Microsoft has set does not hold.
-    """
+    """Return why a time that Microsoft has set does not hold; empty if the clock is right."""
     ahead = METER.wrong_by_s(MICROSOFT)
     return words(MICROSOFT, ahead) if ahead is not None else ""
-
-
-def _write(redis: Redis, cloud: str, seconds: float) -> None:
-    key = keys.clock_skew(cloud)
-    with redis.pipeline(transaction=False) as pipe:
-        pipe.lpush(key, f"{now().timestamp():.0f} {seconds:.1f}")
-        pipe.ltrim(key, 0, LAST - 1)
-        pipe.expire(key, SHARED_FOR)
-        pipe.execute()
 
 
 def _recent(lines: Iterable[bytes | str]) -> list[float]:
@@ -190,3 +176,28 @@ def _date(text: str) -> datetime | None:
     except (ValueError, OverflowError):
         return None
     return found if found.tzinfo else None
+
+
+_BEGAN = "bot_began"
+"""Name of the request's extension that holds the time at which the request was sent."""
+
+
+@dataclass(frozen=True, slots=True)
+class DateHeaders:
+    """Hooks that measure the clock by the answers of Microsoft's hosts alone."""
+
+    hosts: frozenset[str]
+
+    @classmethod
+    def of(cls, settings: Settings) -> DateHeaders:
+        urls = (settings.login_url, settings.graph_url, settings.exchange_url)
+        return cls(frozenset(str(urlsplit(url).hostname).lower() for url in urls))
+
+    def begin(self, request: httpx.Request) -> None:
+        request.extensions[_BEGAN] = time.monotonic()
+
+    def measure(self, response: httpx.Response) -> None:
+        """Measure the clock by the answer, regardless of its status, before its body is read."""
+        began = response.request.extensions.get(_BEGAN)
+        if began is not None and response.request.url.host.lower() in self.hosts:
+            METER.note(MICROSOFT, response.headers, time.monotonic() - began)

@@ -140,10 +140,7 @@ class CloudError(Exception):
 
     @property
     def can_be_replication(self) -> bool:
-        """Return whether a recent write of ours may be the only reason for this error.
-
-        Recent means within some minutes (facts section 7).
-        """
+        """Return whether a recent write of ours may be the only reason (facts section 7)."""
         return self.kind is ErrorKind.NOT_REPLICATED or known(self.cause).settles
 
     @property
@@ -170,16 +167,13 @@ class CloudError(Exception):
 
     @property
     def _shown_status(self) -> str:
-        """Return the status, or an empty string without an answer."""
         return str(self.status or "")
 
     def _code_before(self, message: str) -> str:
-        """Return the code to write before a message, or an empty string if the message has it."""
         return "" if self.code in message else self.code
 
 
 def _joined(*parts: str) -> str:
-    """Return the parts that are not empty, with blanks between them."""
     return " ".join(filter(None, parts))
 
 

@@ -20,7 +20,7 @@ import structlog
 from jobs.causes.cause import Cause
 from jobs.clouds import call_log, silence, warm_loop, write_guard
 from jobs.clouds.call_metrics import measured
-from jobs.clouds.date_headers import DateHeaders
+from jobs.clouds.clock_skew import DateHeaders
 from jobs.clouds.errors import (
     CloudError,
     CloudReply,
@@ -50,8 +50,6 @@ KEPT_SECONDS = 60.0
 """Seconds for which an idle connection is kept, less than Microsoft keeps it."""
 _REPEATABLE = frozenset({"GET", "HEAD", "PATCH", "PUT", "DELETE"})
 _OF_BODY = frozenset({"content-encoding", "content-length", "transfer-encoding"})
-"""Names of the headers that describe a body."""
-"""Cause of a request that the service refused because of too many requests."""
 
 
 @asynccontextmanager
@@ -99,10 +97,7 @@ def sync_client(
     *,
     read_seconds: float = READ_SECONDS,
 ) -> httpx.Client:
-    """Return a client with the same rules for msal, which is synchronous.
-
-    ``read_seconds`` is the longest pause between two bytes of an answer.
-    """
+    """Return a client with the same rules for msal, which is synchronous."""
     dates = DateHeaders.of(settings)
     return httpx.Client(
         verify=http_context(),
@@ -146,8 +141,7 @@ class _Guard:
 class Call:
     """Single request.
 
-    ``repeatable`` says that sending it twice has the same effect as sending it once. If it is None,
-    the method decides.
+    If ``repeatable`` is None, the method decides whether it may be sent twice.
     """
 
     service: str
@@ -161,35 +155,28 @@ class Call:
 
     @property
     def repeats(self) -> bool:
-        """Return whether the request may be sent again even if it may have had an effect."""
         return self.method in _REPEATABLE if self.repeatable is None else self.repeatable
 
     @property
     def address(self) -> str:
-        """Return the URL with its query written as in the documentation.
-
-        That is ``%20`` for a space, and ``$`` as it is.
-        """
+        """Return the URL as it is documented: ``%20`` for a space, and ``$`` as it is."""
         query = urlencode(self.params, quote_via=quote, safe="$'(),:/@")
         return f"{self.url}?{query}" if query else self.url
 
     @property
     def name(self) -> str:
-        """Return the call's name: its cmdlet, or its method and path."""
         return self.headers.get("X-CmdletName") or f"{self.method} {httpx.URL(self.url).path}"
 
     @property
     def changes(self) -> bool:
-        """Return whether the request may change something."""
         return not self.name.lower().startswith(("get ", "get-", "head ", "test-"))
 
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """Successful answer.
+    """Successful answer; ``data`` is its JSON, or None.
 
-    ``data`` is its JSON, or None if the body is empty. It may contain a secret, so it is not shown
-    in the repr.
+    It may contain a secret, so no repr shows it.
     """
 
     status: int
@@ -205,8 +192,7 @@ ReportedError = Callable[[Response], CloudError | None]
 Slot = Callable[[], AbstractAsyncContextManager[None]]
 
 
-def _no_error(_answer: Response) -> None:
-    """Return None: an answer of 2xx is a success."""
+def _no_error(_answer: Response) -> None: ...
 
 
 async def request(  # noqa: PLR0913  what is sent, how its answer is read, and how often
@@ -246,10 +232,7 @@ async def request(  # noqa: PLR0913  what is sent, how its answer is read, and h
 
 
 async def _once(client: httpx.AsyncClient, call: Call, judge: Judge) -> Response:
-    """Send the request once.
-
-    A request that may change something is guarded (:mod:`jobs.clouds.write_guard`).
-    """
+    """Send the request once, guarded if it changes something (:mod:`jobs.clouds.write_guard`)."""
     _ask_write_guard(call)
     sent = RequestIds(client_request_id=str(uuid4()))
     outgoing = _outgoing(client, call, sent)
@@ -282,16 +265,12 @@ async def _once(client: httpx.AsyncClient, call: Call, judge: Judge) -> Response
 
 
 def _ask_write_guard(call: Call) -> None:
-    """Ask the guard of changing calls if the call may change something."""
     if call.changes:
         write_guard.check()
 
 
 def _outgoing(client: httpx.AsyncClient, call: Call, ids: RequestIds) -> httpx.Request:
-    """Return the request of a call.
-
-    While the request is sent, the guard of changing calls is asked again.
-    """
+    """Return the request of a call; the write guard is asked again while it is sent."""
     headers = {
         "Accept": "application/json",
         **call.headers,
@@ -359,10 +338,7 @@ def _without_body(response: httpx.Response) -> httpx.Response:
 def _unreadable(
     call: Call, response: httpx.Response, ids: RequestIds, error: httpx.RequestError
 ) -> TruncatedAnswer:
-    """Return the error for a body that ended early or does not match its Content-Encoding.
-
-    A repeated request solves both problems.
-    """
+    """Return the error for a body that ended early or is misencoded, which a repeat solves."""
     return TruncatedAnswer(
         Cause.ANSWER_UNREADABLE,
         CloudReply(call.service, response.status_code, message=repr(error), ids=ids),

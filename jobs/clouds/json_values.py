@@ -36,18 +36,12 @@ def with_low_keys(value: object) -> dict[str, Any]:
 
 
 def text_of(row: Row | None, *names: str) -> str:
-    """Return the first of these fields that is not empty, as text.
-
-    Return an empty string if all are empty or there is no row.
-    """
+    """Return the first of these fields that is not empty, as text; empty if there is none."""
     return str(next(filter(None, map((row or {}).get, names)), ""))
 
 
 def lower_of(row: Row | None, *names: str) -> str:
-    """Return the first of these fields that is not empty, as text in lower case.
-
-    Names and ids are compared in lower case.
-    """
+    """Return :func:`text_of` in lower case, as names and ids are compared."""
     return text_of(row, *names).lower()
 
 
@@ -62,5 +56,4 @@ def lower_set(values: object) -> set[str]:
 
 
 def is_filled_text(value: object) -> bool:
-    """Return whether a value is a text that is not empty."""
     return isinstance(value, str) and bool(value)

@@ -26,8 +26,8 @@ _TOO_MUCH = frozenset({429, 503})
 class Limit:
     """Limit of ``most`` calls in ``seconds``, for calls that have ``part`` in their name.
 
-    ``kind`` names these calls where they are counted. If ``waits`` is False, a call over the limit
-    fails at once instead of waiting.
+    ``kind`` names these calls where they are counted. Without ``waits``, one over the limit fails
+    at once.
     """
 
     kind: str
@@ -56,9 +56,7 @@ class CallHistory(Protocol):
         """Return how many seconds ago each recorded call ended."""
         ...
 
-    def record(self) -> None:
-        """Record that one call has ended."""
-        ...
+    def record(self) -> None: ...
 
 
 class OwnCalls:
@@ -68,20 +66,15 @@ class OwnCalls:
         self._ended: deque[float] = deque(maxlen=limit.most)
 
     def ages(self) -> list[float]:
-        """Return how many seconds ago each of these calls ended."""
         now = time.monotonic()
         return [now - ended for ended in self._ended]
 
     def record(self) -> None:
-        """Record that one more call has ended."""
         self._ended.append(time.monotonic())
 
 
 class _Window:
-    """Calls of one kind.
-
-    A call in progress counts as made now, because it is not known when it arrives.
-    """
+    """Calls of one kind. One in progress counts as made now: nobody knows when it arrives."""
 
     def __init__(self, limit: Limit, history: CallHistory) -> None:
         self._limit = limit
@@ -93,29 +86,20 @@ class _Window:
     def free_in(self, now: float) -> float:
         """Return the seconds until one more call is within the limit.
 
-        If that depends only on calls in progress, it returns a short pause after which to ask
-        again.
+        If that depends only on calls in progress, it is a short pause after which to ask again.
         """
         if now < self.closed_until:
             return self.closed_until - now
-        ages = self._ages()
+        ages = [age for age in self._history.ages() if age < self._limit.seconds]
         if self._under_way + len(ages) < self._limit.most:
             return 0.0
         return self._limit.seconds - max(ages) if ages else LOOK_AGAIN_S
 
-    def _ages(self) -> list[float]:
-        """Return how many seconds ago each of the calls ended that the limit still counts."""
-        return [age for age in self._history.ages() if age < self._limit.seconds]
-
     def begin(self) -> None:
-        """Count a call that is being sent."""
         self._under_way += 1
 
     def close(self, asked_s: float | None) -> None:
-        """Hold back all calls after a refusal.
-
-        The calls wait for as long as the cloud asks, or else for the limit's time.
-        """
+        """Hold back all calls for as long as the cloud asks, or else for the limit's time."""
         hold = asked_s or self._limit.seconds
         longest = LONGEST_HOLD_S if self._limit.waits else hold
         self.closed_until = time.monotonic() + min(hold, longest)
@@ -139,10 +123,7 @@ class Throttle:
 
     @asynccontextmanager
     async def slot(self) -> AsyncIterator[None]:
-        """Wait for a time slot if the cloud is being throttled.
-
-        Each attempt of a call takes one slot.
-        """
+        """Wait for a time slot if the cloud is being throttled; each attempt takes one."""
         clock = asyncio.get_running_loop().time
         if clock() < self._until:
             place = max(clock(), self._next)
@@ -151,22 +132,16 @@ class Throttle:
         try:
             yield
         except Transient as error:
-            if _is_too_much(error):
+            if error.status in _TOO_MUCH or error.cause == Cause.THROTTLED:
                 self._next = max(self._next, clock() + self._seconds)
                 self._until = clock() + self._quiet_s
             raise
 
 
-def _is_too_much(error: CloudError) -> bool:
-    """Return whether the cloud reports too many requests."""
-    return error.status in _TOO_MUCH or error.cause == Cause.THROTTLED
-
-
 class RateLimiter:
     """Rate limits of one tenant, shared by all callers that use this object.
 
-    ``history`` returns the history of the calls under a limit. Limiters with a common history keep
-    within the limits together.
+    Limiters with a common ``history`` of the calls under a limit keep within the limits together.
     """
 
     def __init__(
@@ -184,13 +159,16 @@ class RateLimiter:
             Transient: ``trace_limit``, when the calls of five minutes are used up, because a person
                 does not wait that long.
         """
-        limit = self._limit_of(name)
+        limit = next((each for each in self._windows if each.part in name.lower()), None)
         if limit is None:
             yield
             return
         window = self._windows[limit]
         async with window.alone:
-            await _free(window, limit)
+            while (wait := window.free_in(time.monotonic())) > 0:
+                if not limit.waits:
+                    raise Transient(Cause.TRACE_LIMIT, CloudReply("graph"), unsent=True)
+                await asyncio.sleep(wait)
             window.begin()
         try:
             yield
@@ -200,14 +178,3 @@ class RateLimiter:
             raise
         finally:
             window.end()
-
-    def _limit_of(self, name: str) -> Limit | None:
-        """Return the limit of the calls with this name, or None."""
-        return next((each for each in self._windows if each.part in name.lower()), None)
-
-
-async def _free(window: _Window, limit: Limit) -> None:
-    while (wait := window.free_in(time.monotonic())) > 0:
-        if not limit.waits:
-            raise Transient(Cause.TRACE_LIMIT, CloudReply("graph"), unsent=True)
-        await asyncio.sleep(wait)

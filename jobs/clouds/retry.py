@@ -111,31 +111,26 @@ class Pauses:
     seconds: tuple[float, ...]
 
     def after(self, tries: int, retry_after: float | None = None) -> float:
-        """Return the pause in seconds after this many attempts.
-
-        The last pause repeats. The pause is never shorter than ``retry_after``.
-        """
+        """Return the pause after these attempts, at least ``retry_after``; the last repeats."""
         return max(self.seconds[min(tries, len(self.seconds)) - 1], retry_after or 0.0)
 
 
 def may_repeat(error: Exception, *, repeatable: bool) -> bool:
-    """Return whether a request to a cloud may be sent again.
-
-    ``repeatable`` says that sending the request twice has the same effect as sending it once.
-    """
+    """Return whether it may be sent again; a ``repeatable`` request may have its effect twice."""
     return isinstance(error, Transient | TruncatedAnswer) and (repeatable or error.unsent)
 
 
 def parse_retry_after(header: str | None) -> float | None:
-    """Return the seconds of a ``Retry-After`` header in either of its two forms, or None.
-
-    None means that the value cannot be read.
-    """
+    """Return the seconds of a ``Retry-After`` header in either of its two forms, or None."""
     text = (header or "").strip()
     try:
         seconds = float(text)
     except ValueError:
-        return _seconds_until(text)
+        try:
+            when = parsedate_to_datetime(text)
+        except (ValueError, OverflowError):  # not a date, or a date beyond the calendar
+            return None
+        return _until(when if when.tzinfo else when.replace(tzinfo=UTC))
     return seconds if math.isfinite(seconds) and seconds >= 0 else None
 
 
@@ -155,14 +150,5 @@ def parse_rate_limit_reset(header: str | None) -> float | None:
     return seconds if seconds is not None and seconds <= _LONGEST_RESET_S else None
 
 
-def _seconds_until(text: str) -> float | None:
-    try:
-        when = parsedate_to_datetime(text)
-    except (ValueError, OverflowError):  # not a date, or a date beyond the calendar
-        return None
-    return _until(when if when.tzinfo else when.replace(tzinfo=UTC))
-
-
 def _until(moment: datetime) -> float:
-    """Return the seconds until a moment; 0 if it has passed."""
     return max(0.0, (moment - datetime.now(UTC)).total_seconds())

@@ -24,7 +24,7 @@ WAITING_S = 2.5
 class Watch:
     """Requests of one piece of work, by cloud.
 
-    Several threads use this object, and each of its operations is a single operation of a dict.
+    Each operation is one of a dict, for several threads.
     """
 
     _sent: dict[object, tuple[str, float]] = field(default_factory=dict)
@@ -32,13 +32,12 @@ class Watch:
     _answered: dict[str, float] = field(default_factory=dict)
 
     def begin(self, service: str) -> object:
-        """Note that a request is sent, and return its mark for :meth:`end`."""
+        """Return the mark of a request for :meth:`end`."""
         mark = object()
         self._sent[mark] = service, time.monotonic()
         return mark
 
     def end(self, mark: object, *, answered: bool) -> None:
-        """Note that a request was answered, or that it failed without an answer."""
         service, _ = self._sent.pop(mark)
         if answered:
             self._answered[service] = time.monotonic()
@@ -49,19 +48,13 @@ class Watch:
     def silent(self) -> tuple[str, ...]:
         """Return the clouds that do not answer so far, in alphabetical order."""
         now = time.monotonic()
-        return tuple(sorted(self._failing(now) | self._waiting(now)))
-
-    def _failing(self, now: float) -> set[str]:
-        """Return the clouds that have failed for some time, without any answer since then."""
-        return {name for name, since in list(self._failed.items()) if now - since >= FAILING_S}
-
-    def _waiting(self, now: float) -> set[str]:
-        """Return the clouds that let a request wait, without any answer since it was sent."""
-        return {
+        failing = {name for name, since in list(self._failed.items()) if now - since >= FAILING_S}
+        waiting = {
             service
             for service, since in list(self._sent.values())
             if now - since >= WAITING_S and self._answered.get(service, 0.0) < since
         }
+        return tuple(sorted(failing | waiting))
 
 
 _WATCH: ContextVar[Watch | None] = ContextVar("silence_watch", default=None)
@@ -69,10 +62,7 @@ _WATCH: ContextVar[Watch | None] = ContextVar("silence_watch", default=None)
 
 @contextmanager
 def watched() -> Iterator[Watch]:
-    """Watch the requests that are made inside the context.
-
-    They are those of this task, and of the tasks and threads that it starts.
-    """
+    """Watch the requests of this task, and of the tasks and threads that it starts."""
     watch = Watch()
     token = _WATCH.set(watch)
     try:
@@ -83,10 +73,7 @@ def watched() -> Iterator[Watch]:
 
 @contextmanager
 def request_to(service: str, silence: type[Exception]) -> Iterator[None]:
-    """Note one attempt of a request.
-
-    An error of the class ``silence`` means that no answer came.
-    """
+    """Note one attempt of a request; an error of the class ``silence`` means no answer."""
     watch = _WATCH.get()
     if watch is None:
         yield

@@ -52,10 +52,7 @@ class SingleFlight:
 
 
 class ReadCache(SingleFlight):
-    """Cache of reads for as long as this object lives.
-
-    It is meant for a check of many channels, which begins and ends within minutes.
-    """
+    """Cache of reads for as long as this object lives, such as a check of many channels."""
 
     def _forget(self, key: str, done: asyncio.Task[Any]) -> None:
         if done.cancelled() or done.exception() is not None:

@@ -14,10 +14,7 @@ from dataclasses import dataclass
 from jobs.causes.cause import Cause
 
 UNCONNECTED = frozenset({Cause.CERTIFICATE_INVALID, Cause.HOST_NAME_UNKNOWN})
-"""Causes of a failed connection.
-
-They can end without any action in the tenant, so the bot keeps trying.
-"""
+"""Causes that can end without any action in the tenant, so the bot keeps trying."""
 _DEEPEST = 12
 
 

@@ -16,10 +16,7 @@ T = TypeVar("T")
 
 
 class WarmLoop:
-    """Event loop and HTTP client of a worker process."""
-
     def __init__(self) -> None:
-        """Create the loop at its first use."""
         self._renew()
 
     def _renew(self) -> None:
@@ -47,7 +44,6 @@ _kept: list[WarmLoop] = []
 
 
 def keep() -> None:
-    """Keep one event loop in this process from now on."""
     _kept[:] = [WarmLoop()]
 
 

@@ -31,9 +31,7 @@ def guarded(guard: Guard) -> Iterator[None]:
 
 
 def check() -> None:
-    """Ask the guard whether anything may still be changed.
-
-    Without a guard everything may be changed.
+    """Ask the guard whether anything may still be changed; without a guard it may.
 
     Raises:
         Exception: the guard's own error: nothing may be changed any more.

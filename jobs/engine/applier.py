@@ -29,21 +29,15 @@ log = structlog.get_logger(__name__)
 IN_FLIGHT_S = 3.0
 """Seconds in which a call may still arrive at a cloud after the worker that made it was killed."""
 LOST_AGAIN = timedelta(minutes=5)
-"""Time until the bot looks again at a fact that stopped being true.
-
-A press of Look again makes it look earlier.
-"""
+"""Time until the bot looks again at a lost fact, unless somebody presses Look again."""
 REAPPROVAL_NOTE = Text("note.anew")
 MAX_UNSEEN_CHANGES = 3
-"""Number of times that a change without any effect is made, each with five minutes to appear.
-
-Then a person has to act.
-"""
+"""Number of changes without an effect after which a person has to act; each has five minutes."""
 
 
 @dataclass(slots=True)
 class Applier:
-    """Applier of the plan of one run. Only a later inspection may call a step done."""
+    """Applier of the plan of one run; only a later inspection may call a step done."""
 
     recorder: Recorder
     steps: Mapping[str, Step]
@@ -74,7 +68,7 @@ class Applier:
             self.recorder.found(step, finding)
 
     async def _changed_since(self, step: Step, finding: Finding) -> str:
-        """Return the first fact on the way of the step's mail that no longer holds, or "".
+        """Return the first fact on the mail's way that no longer holds, or "".
 
         Its change is made if the approved plan covers it. Otherwise it joins the plan.
         """
@@ -100,7 +94,7 @@ class Applier:
         if step.doubted_by and finding.state is State.WRONG:
             return _lost(finding, self.recorder.run.findings.get(step.name))
         for other in self.steps.values():
-            if self._is_in_doubt(other, finding):
+            if finding.cause in other.doubted_by and self.recorder.run.settled(other.name):
                 seen = await Inspector(self.recorder).inspect(other)
                 if seen.state is State.WRONG:
                     lost = _lost(seen, self.recorder.run.findings.get(other.name))
@@ -108,15 +102,8 @@ class Applier:
                     return replace(lost, step=step.name, facts={}, evidence=finding.evidence)
         return finding
 
-    def _is_in_doubt(self, other: Step, finding: Finding) -> bool:
-        """Return whether the finding may come from a step that held before and no longer does."""
-        return finding.cause in other.doubted_by and self.recorder.run.settled(other.name)
-
     async def _await_in_flight(self, step: Step) -> None:
-        """Wait until a call of a killed worker has arrived or timed out.
-
-        A late call would overwrite later writes.
-        """
+        """Wait until a call of a killed worker, which would overwrite later writes, has arrived."""
         made = self.recorder.run.changed.get(step.name)
         if made is not None and made.done is None and step.name not in self._begun:
             age = (now() - made.begun).total_seconds()
@@ -136,20 +123,16 @@ class Applier:
         return self._blocker(step, changes) or await self._change(step, finding, changes)
 
     def _finding_after_change(self, step: Step) -> Finding | None:
-        """Return a finding about a change that was already made, or None to make the change.
-
-        The change may still show later, or has been made so often that it never will.
-        """
+        """Return a finding if the change may still show or never will, or None to make it."""
         if self._is_replicating(step):
             return Inspector(self.recorder).wait_for_replication(step)
         made = self.recorder.run.changed.get(step.name)
         return never_effective(step) if made and made.unseen >= MAX_UNSEEN_CHANGES else None
 
     def _is_replicating(self, step: Step) -> bool:
-        """Return whether a read may be stale, because the change was made in the last five minutes.
+        """Return whether a change of the last five minutes may not show yet.
 
-        A newer answer to the question in ``repeat_on`` requests the change again, so there is
-        nothing to wait for.
+        A newer answer to the question in ``repeat_on`` requests the change again.
         """
         made, repeat = (
             self.recorder.run.changed.get(step.name),
@@ -165,7 +148,7 @@ class Applier:
         run = self.recorder.run
         if other := self._first_open(step):
             return _waits_for_step(step, other)
-        unanswered = _is_unanswered(run, step)
+        unanswered = step.required_answer != "" and not run.answer(step.required_answer)
         if unanswered and not _shows_all(run.plan, changes):
             return _waits_for_answer(step)
         if not all(map(run.approved, changes)):
@@ -207,14 +190,16 @@ class Applier:
         except CloudError as error:
             self._leave_if_over(step, made)
             return self._refused(step, error, made)
-        self._record_changed(step, made)
+        data = {"calls": "; ".join(made)} if made else {}
+        try:
+            self.recorder.append(Event(Kind.CHANGED, now(), step=step.name, data=data))
+        except AttemptOverError:
+            self._tell_late(step, made)
+            raise
         return await inspector.verify(step)
 
     def _record_begin(self, step: Step, finding: Finding, changes: tuple[Change, ...]) -> None:
-        """Record the step's own lines before its first call.
-
-        If the worker is killed, the next worker thus knows that the call may have been made.
-        """
+        """Record the step's own lines first, so that the next worker knows of a call."""
         self._begun.add(step.name)
         own = tuple(line for line in changes if line.step == step.name)
         self.recorder.append(
@@ -222,7 +207,7 @@ class Applier:
         )
 
     def _refused(self, step: Step, error: CloudError, made: Sequence[str]) -> Finding:
-        """Record that a cloud refused the change, and return the finding about its error."""
+        """Record a refusal, and return the finding about its error."""
         ctx = self.recorder.ctx
         data = {"cause": error.cause, "calls": "; ".join(made)}
         ctx.store.not_changed(ctx.run.id, step.name, data)
@@ -241,14 +226,6 @@ class Applier:
         write_guard.check()
         await step.apply(self.recorder.ctx, finding)
 
-    def _record_changed(self, step: Step, made: Sequence[str]) -> None:
-        data = {"calls": "; ".join(made)} if made else {}
-        try:
-            self.recorder.append(Event(Kind.CHANGED, now(), step=step.name, data=data))
-        except AttemptOverError:
-            self._tell_late(step, made)
-            raise
-
     def _leave_if_over(self, step: Step, made: Sequence[str]) -> None:
         """Record the calls of a change that failed because this worker was stopped for too long.
 
@@ -264,20 +241,14 @@ class Applier:
             raise
 
     def _tell_late(self, step: Step, made: Sequence[str]) -> None:
-        """Record calls that were under way while this worker lost the run.
-
-        The next worker looks at the step's object before it changes anything.
-        """
+        """Record calls under way when the run was lost; the next worker looks before it changes."""
         run = self.recorder.run.id
         log.warning("the run was lost during a change", run=run, step=step.name, calls=list(made))
         if made:
             self.recorder.ctx.store.changed_late(run, step.name, made)
 
     def _require_other_step(self, step: Step, error: CloudError) -> Finding | None:
-        """Add another step's change to the plan if the cloud requires it first.
-
-        The added change needs its own approval.
-        """
+        """Add another step's change, which the cloud requires first, for an approval of its own."""
         run, other = self.recorder.run, self.steps.get(step.prerequisites.get(error.cause, ""))
         if other is None or run.change_applied(other.name):
             return None
@@ -294,16 +265,8 @@ class Applier:
 
 
 def _is_awaited(run: Run, step: Step) -> bool:
-    """Return whether even an unchanged finding must be recorded.
-
-    That is so if the step is shown as running, or if somebody has answered its request.
-    """
+    """Return whether to record an unchanged finding: the step runs, or was answered."""
     return step.name in run.running or run.answered_since(step.name, step.returns_with)
-
-
-def _is_unanswered(run: Run, step: Step) -> bool:
-    """Return whether the step needs a person's answer that nobody has given."""
-    return step.required_answer != "" and not run.answer(step.required_answer)
 
 
 def _planned(run: Run) -> tuple[Change, ...]:
@@ -311,20 +274,16 @@ def _planned(run: Run) -> tuple[Change, ...]:
 
 
 def _shows_all(plan: Plan | None, changes: Iterable[Change]) -> bool:
-    """Return whether there is a plan and it shows each of the changes."""
     return plan is not None and all(map(plan.shows, changes))
 
 
 def _for_reapproval(line: Change) -> Change:
-    """Return the plan line with a warning, and a note that it must be approved once more."""
+    """Return the plan line with a note that it must be approved once more."""
     return replace(line, note=line.note or REAPPROVAL_NOTE, warning=True)
 
 
 def _is_over() -> bool:
-    """Return whether this worker may change nothing more.
-
-    In that case the other steps have ended too.
-    """
+    """Return whether this worker may change nothing more; the other steps have ended too."""
     try:
         write_guard.check()
     except AttemptOverError:

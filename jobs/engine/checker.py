@@ -31,8 +31,6 @@ DATA_ERRORS = (AttributeError, IndexError, KeyError, OverflowError, TypeError, V
 
 @dataclass(slots=True)
 class Checker:
-    """Checker of the channel of one run, with the ``allowed`` kinds of access."""
-
     recorder: Recorder
     steps: Mapping[str, Step]
     allowed: Collection[Access]
@@ -59,10 +57,7 @@ class Checker:
                     await teller
 
     async def _tell(self, watch: silence.Watch) -> None:
-        """Save which clouds give no answer so far, whenever that changes.
-
-        A check of many channels reports it only with its findings.
-        """
+        """Save which clouds give no answer so far, except in a check of many channels."""
         told: tuple[str, ...] = ()
         while not self.recorder.ctx.many:
             await asyncio.sleep(TICK_S)
@@ -72,10 +67,7 @@ class Checker:
                 self.recorder.append(Event(Kind.SILENT, now(), data={"services": " ".join(silent)}))
 
     def _skip(self, steps: Sequence[Step]) -> None:
-        """Save the skipped steps in one write.
-
-        One write per step would delay the first real finding.
-        """
+        """Save the skipped steps in one write: single ones would delay the first real finding."""
         left = [step for step in steps if step.name not in self.recorder.run.findings]
         if left:
             self.recorder.append(
@@ -109,10 +101,7 @@ class Checker:
         return next((need for need in needs if not _is_enough(found[need])), "")
 
     def _may_be_stale(self, step: Step) -> bool:
-        """Return whether a cloud may not show yet the newest change of a run of this channel.
-
-        For a check of many channels the answer is False, because it reads everything once.
-        """
+        """Return whether the channel's newest change may not show; never for many channels."""
         ctx = self.recorder.ctx
         recently = (
             wrote_within(run, SETTLES_FOR) for run in ctx.store.runs_of_mailbox(ctx.channel.mailbox)

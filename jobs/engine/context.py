@@ -42,7 +42,6 @@ class StepContext:
 
     @property
     def channel(self) -> Channel:
-        """Return the channel of the run."""
         return self.run.channel
 
     @property
@@ -56,12 +55,8 @@ class StepContext:
         return isinstance(self.reads, ReadCache)
 
     def fact(self, name: str) -> str:
-        """Return a value that an earlier step found, or an empty string."""
         return self.run.fact(name)
 
     def pause(self, step: str, seconds: tuple[float, ...]) -> float:
-        """Return the pause before the next inspection, in seconds.
-
-        The pause is the n-th of ``seconds``, or the last one when they are used up.
-        """
+        """Return the n-th of these pauses, or the last one, before the next inspection."""
         return paced(seconds[min(self.run.waits.get(step, 0), len(seconds) - 1)])

@@ -32,9 +32,7 @@ class Diagnosis:
     stops_mail: bool = True
     """True if mail stops when the fact does not hold. If false, every failure is only a warning."""
     warnings: frozenset[Cause | Literal[""]] = frozenset()
-    """Causes that are only warnings, because mail flows despite them. The empty code is a failure
-    without a code.
-    """
+    """Causes that are only warnings; the empty code is a failure without a code."""
     caused_by: tuple[str, ...] = ()
     """Steps whose failure may explain a failure of this one."""
     explains: frozenset[Cause] = frozenset()
@@ -46,19 +44,12 @@ class Diagnosis:
     state_if_disproved: State = State.OK
     """State of a merely possible cause after a step in ``disproved_by`` has succeeded."""
     grace: timedelta = timedelta(0)
-    """Time for which the step may still succeed after the end of its refresh token.
-
-    An access token from before that end may still be valid.
-    """
+    """Time for which an access token from before the refresh token's end may be valid."""
     settling: Mapping[str, Cause] = field(default_factory=dict)
     """Causes of failures of other steps, with their names while this step's change spreads."""
 
     def as_check_result(self, finding: Finding) -> Finding:
-        """Return the finding as a check counts it.
-
-        A failure that does not stop mail becomes a warning. A setup and a fix see the same finding
-        as wrong, and repair it.
-        """
+        """Return the finding as a check counts it: what does not stop mail is a warning."""
         flows = not self.stops_mail or finding.cause in self.warnings
         return (
             replace(finding, state=State.WARNING)
@@ -79,9 +70,7 @@ class Diagnosis:
         return finding
 
     def disproved(self, finding: Finding) -> Finding:
-        """Return the finding as it counts after another one has shown that it is no cause."""
         return replace(finding, state=self.state_if_disproved)
 
 
 NOT_CHECKED = Diagnosis(checked=False)
-"""The diagnosis of a step that only a setup or a fix looks at."""

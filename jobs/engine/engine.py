@@ -46,25 +46,17 @@ class Engine:
 
     @property
     def seen(self) -> int:
-        """Return the version of the run without the events that others have added meanwhile.
-
-        A step that was already inspected may have missed a person's answer, although a later read
-        of the run contains it.
-        """
+        """Return the version without events of others, which a step may not have seen."""
         return self._began_at + self._recorder.written
 
     async def make_plan(self) -> None:
-        """Inspect the steps and record a plan (:meth:`jobs.engine.planner.Planner.make_plan`)."""
         await Planner(self._recorder, self.steps).make_plan()
 
     async def apply_plan(self) -> None:
-        """Apply the approved changes (:meth:`jobs.engine.applier.Applier.apply_plan`)."""
         await self._applier.apply_plan()
 
     async def look_at_made(self) -> None:
-        """Look at the made objects (:meth:`jobs.engine.made_objects.MadeObjects.look`)."""
         await MadeObjects(self._recorder, self.steps).look()
 
     async def check(self, allowed: Collection[Access]) -> None:
-        """Inspect with the ``allowed`` access (:meth:`jobs.engine.checker.Checker.check`)."""
         await Checker(self._recorder, self.steps, allowed).check()

@@ -15,10 +15,7 @@ from jobs.runs.run import Run
 from jobs.storage.due_queue import LONGEST_PAUSE_S
 
 AGAIN_S = (5, 15, 30, 60, 120, 300, 600)
-"""Pauses between automatic retries of a step that a cloud did not answer, in seconds.
-
-After the last retry a person is asked.
-"""
+"""Pauses between retries of a step without an answer, in seconds; then a person is asked."""
 SETTLES_FOR = timedelta(minutes=5)
 """Time after a write in which a read may not show it yet."""
 ERRORS_SETTLE_FOR = timedelta(seconds=120)
@@ -35,24 +32,17 @@ ROLE_CAUSES = frozenset(
         Cause.NOT_ALLOWED,
     }
 )
-"""Causes that also appear while a new role or consent is not replicated everywhere.
-
-Source: facts/microsoft.md 3.5 and 7.
-"""
+"""Causes that a new role or consent has until it is everywhere (facts/microsoft.md 3.5, 7)."""
 GO_WITH_SIGN_IN = frozenset({Reason.NEEDS_SIGN_IN, Reason.NOT_BY_ITSELF, Reason.NOT_AT_EXCHANGE})
 """Reasons for skipping a step that no longer apply after a sign-in."""
 
 
 def needs_sign_in(finding: Finding) -> bool:
-    """Return whether the step was skipped for a reason that a sign-in removes."""
     return finding.state is State.SKIPPED and finding.reason in GO_WITH_SIGN_IN
 
 
 def lacks_role(run: Run) -> bool:
-    """Return whether the signed-in user was refused something because of a missing role or consent.
-
-    Another user may have that role or consent.
-    """
+    """Return whether the signed-in user lacks a role or consent that another may have."""
     return any(
         f.state is State.UNKNOWN and f.cause in ROLE_CAUSES and not f.until
         for f in run.findings.values()
@@ -69,39 +59,25 @@ def finding_from_error(step: Step, error: CloudError, run: Run) -> Finding:
     administrator must act.
     """
     waited = run.waits.get(step.name, 0)
-    again = _is_retried(error, waited)
+    passing = isinstance(error, Transient | MalformedAnswer)
+    again = passing and (waited < len(AGAIN_S) or error.cause in UNCONNECTED)
+    pause = max(
+        AGAIN_S[min(waited, len(AGAIN_S) - 1)], min(error.retry_after or 0, LONGEST_PAUSE_S)
+    )
+    own = error.message or error.code
     return Finding(
         step.name,
         State.UNKNOWN,
-        seen=_error_text(error),
+        seen=verbatim(own) if own else Text(f"cause.{error.cause}"),
         cause=error.cause,
         evidence=error.evidence(),
         waiting_for=Turn.TIME if again else Turn.ADMINISTRATOR,
-        until=now() + timedelta(seconds=_pause(error, waited)) if again else None,
+        until=now() + timedelta(seconds=pause) if again else None,
     )
 
 
-def _is_retried(error: CloudError, waited: int) -> bool:
-    """Return whether the error may pass by itself, and is retried after so many earlier waits."""
-    passing = isinstance(error, Transient | MalformedAnswer)
-    return passing and (waited < len(AGAIN_S) or error.cause in UNCONNECTED)
-
-
-def _pause(error: CloudError, waited: int) -> float:
-    return max(AGAIN_S[min(waited, len(AGAIN_S) - 1)], min(error.retry_after or 0, LONGEST_PAUSE_S))
-
-
-def _error_text(error: CloudError) -> Text:
-    """Return the cloud's own text, or ours if no request was made."""
-    own = error.message or error.code
-    return verbatim(own) if own else Text(f"cause.{error.cause}")
-
-
 def not_readable(step: Step, error: CloudError) -> Finding:
-    """Return a skipped finding for a step that the bot's own access may not read.
-
-    The reason is included, because the missing permission says nothing about the channel.
-    """
+    """Return a skipped finding: what the bot may not read says nothing about the channel."""
     if error.cause == Cause.APP_ACCESS_WITHDRAWN:
         return step.skipped(Reason.NEEDS_SIGN_IN)
     why = Reason.NOT_AT_EXCHANGE if error.service == "exchange" else Reason.NOT_BY_ITSELF
@@ -120,7 +96,8 @@ def may_be_replication(error: CloudError, run: Run, step: Step | None = None) ->
     if not error.can_be_replication:
         return False
     if error.cause in ROLE_CAUSES:
-        return _may_have_new_role(run)
+        moments = filter(None, (run.signed_in, *(change.done for change in run.changed.values())))
+        return any(now() - moment < ERRORS_SETTLE_FOR for moment in moments)
     if error.service == "exchange":
         return isinstance(error, NotFound) and _has_just_made(step, run)
     return wrote_within(
@@ -128,17 +105,7 @@ def may_be_replication(error: CloudError, run: Run, step: Step | None = None) ->
     )
 
 
-def _may_have_new_role(run: Run) -> bool:
-    """Return whether a role or consent may have just been granted.
-
-    A sign-in or a change of this run may have granted it.
-    """
-    moments = filter(None, (run.signed_in, *(change.done for change in run.changed.values())))
-    return any(now() - moment < ERRORS_SETTLE_FOR for moment in moments)
-
-
 def _has_just_made(step: Step | None, run: Run) -> bool:
-    """Return whether the step makes an object in Exchange, and the run has just had it made."""
     made = run.changed.get(step.name) if step and step.replicates else None
     return made is not None and now() - made.written < SETTLES_FOR
 
@@ -149,10 +116,7 @@ def wrote_within(run: Run, time: timedelta) -> bool:
 
 
 def never_effective(step: Step) -> Finding:
-    """Return the finding for a step whose change never took effect.
-
-    The change was made MAX_UNSEEN_CHANGES times, so the bot gives up on the step.
-    """
+    """Return the finding of a change that MAX_UNSEEN_CHANGES attempts did not make visible."""
     return Finding(
         step.name,
         State.UNKNOWN,

@@ -19,10 +19,7 @@ TICK_S = 0.5
 
 @dataclass(frozen=True, slots=True)
 class StepGraph:
-    """Steps to run, with the ``work`` to do for each.
-
-    ``met`` says whether a step needs nothing more.
-    """
+    """Steps to run, with the ``work`` for each; ``met`` says whether one needs nothing more."""
 
     steps: Mapping[str, Step]
     work: Callable[[Step], Awaitable[None]]
@@ -43,7 +40,9 @@ class StepGraph:
             while True:
                 recorder.refresh()
                 if not recorder.shutdown.requested():
-                    self._start_ready(recorder.run, tried, tasks)
+                    for step in self._ready(recorder.run, tried, tasks.values()):
+                        tried[step.name] = retry_key(step, recorder.run)
+                        tasks[asyncio.ensure_future(self._work_on(step))] = step.name
                 if not tasks:
                     recorder.stop_if_requested()
                     return
@@ -55,14 +54,6 @@ class StepGraph:
         finally:
             for task in tasks:
                 task.cancel()
-
-    def _start_ready(
-        self, run: Run, tried: dict[str, object], tasks: dict[asyncio.Future[None], str]
-    ) -> None:
-        """Start every step that can go on, and keep the state in which it was tried."""
-        for step in self._ready(run, tried, tasks.values()):
-            tried[step.name] = retry_key(step, run)
-            tasks[asyncio.ensure_future(self._work_on(step))] = step.name
 
     def _ready(self, run: Run, tried: Mapping[str, object], busy: Collection[str]) -> list[Step]:
         if run.ended:
@@ -79,7 +70,6 @@ class StepGraph:
         return all(self.met(run, need) for need in step.needs if need in self.steps)
 
     async def _work_on(self, step: Step) -> None:
-        """Do the work with the step's name bound to every log line."""
         with structlog.contextvars.bound_contextvars(step=step.name):
             await self.work(step)
 
@@ -96,11 +86,7 @@ def _is_news(run: Run, step: Step, tried: Mapping[str, object]) -> bool:
 
 
 def _collect(done: Iterable[asyncio.Future[None]], tasks: dict[asyncio.Future[None], str]) -> None:
-    """Drop the finished tasks and raise their errors.
-
-    A :exc:`StoppingError` is left out: the other steps end first, so that none of their calls is
-    cut off.
-    """
+    """Drop finished tasks and raise their errors, but StoppingError: other steps end first."""
     for task in done:
         del tasks[task]
         if not isinstance(task.exception(), StoppingError):

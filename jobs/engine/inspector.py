@@ -21,10 +21,7 @@ SETTLE_S = (0.2, 0.5, 1, 2, 4)
 longer, the run is parked.
 """
 PARK_S = (8.0, 16, 30, 30, 30, 60)
-"""Pauses of a parked run, in seconds.
-
-With ``SETTLE_S`` they are the back-off of facts/microsoft.md section 7.
-"""
+"""Pauses of a parked run, in seconds, after ``SETTLE_S`` (facts/microsoft.md section 7)."""
 SHOWN_AFTER_S = 1
 """A pause of this many seconds or more is shown on the card."""
 LET_IN = Text("seen.let_in")
@@ -48,10 +45,7 @@ class Inspector:
             return self.finding_from(step, error)
 
     async def verify(self, step: Step) -> Finding:
-        """Read the step again until its change shows.
-
-        If the directory needs longer, the run is parked.
-        """
+        """Read the step again until its change shows, or park the run if that takes longer."""
         for pause in SETTLE_S:
             finding = await self.inspect(step)
             if finding.state is not State.WRONG:

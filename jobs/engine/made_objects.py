@@ -39,12 +39,11 @@ log = structlog.get_logger(__name__)
 
 def watched(run: Run, steps: Mapping[str, Step]) -> list[Step]:
     """Return the steps whose object this run has made and last saw in its place."""
-    return [step for name, step in steps.items() if step.deleted_cause and _is_made(run, name)]
-
-
-def _is_made(run: Run, name: str) -> bool:
-    """Return whether the run has made the step's change, and last saw that it holds."""
-    return run.change_applied(name) and run.state_of(name) in HOLDS
+    return [
+        step
+        for name, step in steps.items()
+        if step.deleted_cause and run.change_applied(name) and run.state_of(name) in HOLDS
+    ]
 
 
 def is_deleted(run: Run, step: str = "application") -> bool:
@@ -63,25 +62,19 @@ def still_deleted(ctx: StepContext, step: Step) -> Finding | None:
     before = ctx.run.findings.get(step.name)
     if before is None or before.cause not in DELETED:
         return None
-    if _is_wanted_again(ctx.run, step) and not _is_in_use(ctx.run, step):
+    wanted_again = any(
+        ctx.run.answered_since(step.name, name) for name in ("look_again", step.repeat_on)
+    )
+    in_use = step.name == "application" and (
+        bool(ctx.run.answer(TOKEN_SAVED)) or ctx.run.settled("token")
+    )
+    if wanted_again and not in_use:
         return None
     return replace(before, until=now() + timedelta(seconds=ctx.pause(step.name, AGAIN_S)))
 
 
-def _is_wanted_again(run: Run, step: Step) -> bool:
-    """Return whether somebody has asked for a new object since the old one was found deleted."""
-    return any(run.answered_since(step.name, name) for name in ("look_again", step.repeat_on))
-
-
-def _is_in_use(run: Run, step: Step) -> bool:
-    """Return whether the object is the app, and Webex Connect has its client ID."""
-    return step.name == "application" and (bool(run.answer(TOKEN_SAVED)) or run.settled("token"))
-
-
 @dataclass(slots=True)
 class MadeObjects:
-    """Objects that one run has made."""
-
     recorder: Recorder
     steps: Mapping[str, Step]
 
@@ -155,6 +148,5 @@ def _is_gone(finding: Finding) -> bool:
 
 
 def _newest_answer(run: Run) -> bytes:
-    """Return the time of a person's newest answer or sign-in."""
     times = [answer.at for answer in run.answers.values()]
     return str(max(filter(None, (*times, run.signed_in)), default="")).encode()

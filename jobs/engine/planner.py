@@ -23,8 +23,6 @@ from jobs.runs.run import Event, Kind, Run
 
 @dataclass(slots=True)
 class Planner:
-    """Planner of one run."""
-
     recorder: Recorder
     steps: Mapping[str, Step]
 
@@ -47,7 +45,10 @@ class Planner:
         }
 
         async def inspect(step: Step) -> None:
-            self.recorder.queue(step, await self._inspect(step))
+            why = why_not_inspectable(step, self.recorder.run, self.steps)
+            self.recorder.queue(
+                step, step.wrong(why) if why else await Inspector(self.recorder).inspect(step)
+            )
             again.discard(step.name)
 
         ctx.looking = True
@@ -64,10 +65,6 @@ class Planner:
             Event(Kind.PLANNED, now(), data={"plan": digest(changes, ctx.run)}, changes=changes)
         )
 
-    async def _inspect(self, step: Step) -> Finding:
-        why = why_not_inspectable(step, self.recorder.run, self.steps)
-        return step.wrong(why) if why else await Inspector(self.recorder).inspect(step)
-
 
 def planned_changes(steps: Mapping[str, Step], ctx: StepContext) -> tuple[Change, ...]:
     """Return the changes that would make the wrong findings right, in the order of the article."""
@@ -81,7 +78,6 @@ def planned_changes(steps: Mapping[str, Step], ctx: StepContext) -> tuple[Change
 
 
 def _without_guess(change: Change, finding: Finding) -> Change:
-    """Return the change with "not known" as its old value if its step could not be inspected."""
     unknown = finding.reason is Reason.NOT_KNOWN
     return replace(change, before=Reason.NOT_KNOWN.text()) if unknown else change
 

@@ -11,7 +11,6 @@ from jobs.model import Access, Finding, Reason, State, Turn
 from jobs.runs.run import Run
 
 NOT_INSPECTABLE = frozenset({Reason.NOTHING_YET, Reason.NOT_KNOWN})
-"""Reasons for which a step could not be inspected."""
 NOT_THERE = frozenset({Reason.ABSENT, Reason.NOTHING_YET})
 
 
@@ -53,15 +52,11 @@ def _open_needs(step: Step, run: Run, steps: Collection[str]) -> list[Finding | 
 
 
 def is_due(finding: Finding) -> bool:
-    """Return whether the time to inspect the finding's step again has come."""
     return finding.until is not None and finding.until <= now()
 
 
 def must_wait(run: Run, step: str) -> bool:
-    """Return whether the step waits until a cloud may be asked again.
-
-    A run that wakes for another step does not ask that cloud earlier.
-    """
+    """Return whether a cloud may not be asked again yet, even if the run wakes for another step."""
     found = run.findings.get(step)
     return (
         found is not None
@@ -72,17 +67,12 @@ def must_wait(run: Run, step: str) -> bool:
 
 
 def waits_for_time(run: Run, step: str) -> bool:
-    """Return whether the step waits for a change to take effect, and it is not time yet to look."""
     found = run.findings.get(step)
     return found is not None and found.waiting_for is Turn.TIME and not is_due(found)
 
 
 def required_access(step: Step, allowed: Collection[Access]) -> Access | None:
-    """Return the access with which a step is inspected, or None if none suffices.
-
-    No access is preferred if it is enough, then a sign-in, then the bot's own access if it may be
-    enough.
-    """
+    """Return the least access to inspect the step with, or None: none, a sign-in, the bot's own."""
     if step.diagnosis.access is Access.NONE:
         return Access.NONE
     if Access.ADMIN in allowed:

@@ -15,10 +15,7 @@ from jobs.shutdown import Shutdown
 
 
 class StoppingError(LeaseLostError):
-    """Error because this process is shutting down.
-
-    Finished work is saved, and another worker continues from there.
-    """
+    """Error because this process is shutting down; another worker goes on from what is saved."""
 
 
 @dataclass(slots=True)
@@ -39,7 +36,6 @@ class Recorder:
 
     @property
     def run(self) -> Run:
-        """Return the run as of the last event that was read."""
         return self.ctx.run
 
     def append(self, *events: Event) -> None:
@@ -65,10 +61,7 @@ class Recorder:
         self.append(Event(Kind.FOUND, now(), step=step.name, finding=finding))
 
     def queue(self, step: Step, finding: Finding) -> None:
-        """Keep a finding for the next :meth:`flush`.
-
-        Findings of the same moment thus become one write.
-        """
+        """Keep a finding for the next :meth:`flush`: those of one moment become one write."""
         self._pending.append(Event(Kind.FOUND, now(), step=step.name, finding=finding))
 
     def flush(self) -> None:

@@ -15,10 +15,7 @@ class UnknownNameError(ValueError):
 
 
 def found_in(package: str, path: Iterable[str]) -> Iterator[Step]:
-    """Yield one instance of each step that a module of the package defines.
-
-    Classes whose names begin with an underscore are base classes for others.
-    """
+    """Yield a module's steps; a class with an underscore is a base class for others."""
     for each in pkgutil.iter_modules(path):
         module = importlib.import_module(f"{package}.{each.name}")
         yield from (kind() for kind in vars(module).values() if _is_step(kind, module.__name__))
@@ -73,7 +70,16 @@ def verified(steps: Mapping[str, Step]) -> dict[str, Step]:
         UnknownNameError: a step names a step that does not exist.
     """
     for step in steps.values():
-        _require(step, _named_steps(step), steps)
+        _require(
+            step,
+            {
+                "needs": step.needs,
+                "after": step.after,
+                "shown_in": {step.shown_in} - {""},
+                "prerequisites": step.prerequisites.values(),
+            },
+            steps,
+        )
     return dict(steps)
 
 
@@ -84,7 +90,15 @@ def verified_diagnoses(steps: Mapping[str, Step]) -> dict[str, Step]:
         UnknownNameError: a diagnosis or a cause names a step that does not exist.
     """
     for step in steps.values():
-        _require(step, _diagnosed_steps(step), steps)
+        _require(
+            step,
+            {
+                "caused_by": step.diagnosis.caused_by,
+                "superseded_by": step.diagnosis.superseded_by,
+                "disproved_by": step.diagnosis.disproved_by,
+            },
+            steps,
+        )
     for cause, entry in CAUSES.items():
         require_steps(f"{cause}.shown_by", entry.shown_by, steps)
         require_steps(f"{cause}.fixed_by", entry.fixed_by, steps)
@@ -105,22 +119,3 @@ def require_steps(place: str, names: Iterable[str], known: Collection[str]) -> N
     if unknown := sorted({*names} - {*known}):
         message = f"{place}: unknown steps {', '.join(unknown)}"
         raise UnknownNameError(message)
-
-
-def _named_steps(step: Step) -> dict[str, Iterable[str]]:
-    """Return the names of other steps, by the attribute that names them."""
-    return {
-        "needs": step.needs,
-        "after": step.after,
-        "shown_in": {step.shown_in} - {""},
-        "prerequisites": step.prerequisites.values(),
-    }
-
-
-def _diagnosed_steps(step: Step) -> dict[str, Iterable[str]]:
-    """Return the names of steps and probes in a diagnosis, by the field that names them."""
-    return {
-        "caused_by": step.diagnosis.caused_by,
-        "superseded_by": step.diagnosis.superseded_by,
-        "disproved_by": step.diagnosis.disproved_by,
-    }

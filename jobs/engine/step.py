@@ -42,7 +42,6 @@ class Step(ABC):
     """
 
     name: str
-    """Name of the step's findings and texts."""
     article_row: str
     """Row of the article that the step belongs to. It decides the step's place in the order."""
     group: str
@@ -56,12 +55,8 @@ class Step(ABC):
     writes: tuple[str, ...] = ()
     """Permissions that the step's change needs."""
     profiles: frozenset[Profile] = frozenset(Profile)
-    """The permission profiles that have this step."""
     diagnosis: Diagnosis = NOT_CHECKED
-    """Weighing of the step's findings in a check.
-
-    A step without a diagnosis is not part of ``/check``.
-    """
+    """Weighing of the step's findings; without it the step is not part of ``/check``."""
 
     automatic: bool = True
     """False if only a person can do or prove the step. Such a step is no part of a plan."""
@@ -70,7 +65,7 @@ class Step(ABC):
     required_answer: str = ""
     """A question that must be answered before the change, in addition to the approval."""
     returns_with: str = ""
-    """The question that is answered when somebody has done the action that the step waits for.
+    """Question that is answered when somebody has done what the step waits for.
 
     The answer is a press of a button, or a browser that came back from Microsoft. Until the step is
     looked at again, nobody is asked for the same action once more.
@@ -82,33 +77,17 @@ class Step(ABC):
     prerequisites: Mapping[str, str] = MappingProxyType({})
     """Step that a cloud requires to be changed first, by the cause with which the cloud refuses."""
     doubted_by: frozenset[Cause] = frozenset()
-    """Causes with which other steps fail if this fact stops being true in the middle of a run.
-
-    The step is then looked at again.
-    """
+    """Causes with which other steps fail if this fact stops being true; then it is read again."""
     passes: tuple[str, ...] = ()
-    """Settled steps whose facts this step's mail passes.
-
-    Somebody may change one of them after the plan. So they are read again before the mail is sent,
-    and as long as it is waited for.
-    """
+    """Settled steps whose facts the mail passes, read again before it and while it is due."""
     deleted_cause: Cause | Literal[""] = ""
-    """Cause of the finding that somebody has deleted the object that the run made.
-
-    It is empty if nobody looks for such a deletion (:mod:`jobs.engine.made_objects`).
-    """
+    """Cause if somebody deleted the object that the run made; empty if nobody looks for that."""
     shown_in: str = ""
     """Step in whose line of the progress card this step is shown."""
     replicates: bool = False
-    """True if the step's change makes an object in Exchange.
-
-    For up to some minutes, a read of the new object is a 404, and a list does not contain it.
-    """
+    """True if the change makes an object in Exchange, which is a 404 for some minutes."""
     carries_answers: bool = False
-    """True if no answer can leave without this fact.
-
-    A fix that changes the fact proves the change by a login and an answer.
-    """
+    """True if no answer leaves without this fact, so a fix proves it by a login and an answer."""
 
     @abstractmethod
     async def inspect(self, ctx: StepContext) -> Finding:
@@ -120,10 +99,7 @@ class Step(ABC):
         """
 
     def plan(self, ctx: StepContext, finding: Finding) -> tuple[Change, ...]:
-        """Return the changes that :meth:`apply` would make for this finding.
-
-        The result is empty if this step cannot correct it, or needs no approval.
-        """
+        """Return the changes of :meth:`apply`; none if it cannot, or needs no approval."""
         return ()
 
     async def apply(self, ctx: StepContext, finding: Finding) -> None:
@@ -137,14 +113,10 @@ class Step(ABC):
         raise NotImplementedError
 
     def explain_error(self, ctx: StepContext, error: CloudError) -> Finding | None:
-        """Return a finding for an error of :meth:`apply` that this step understands better.
-
-        None leaves the error to the engine.
-        """
+        """Return a finding for an error that this step understands better, or None."""
         return None
 
     def change(self, before: Text, after: Text, scope: Scope, command: str) -> Change:
-        """Return one reversible plan line about this step's object."""
         return Change(
             self.name, self.article_row, Text(f"step.{self.name}"), before, after, scope, command
         )
@@ -156,7 +128,6 @@ class Step(ABC):
         facts: Mapping[str, str] | None = None,
         signals: Signals = NO_SIGNALS,
     ) -> Finding:
-        """Return the finding that the fact holds."""
         return Finding(self.name, State.OK, seen=seen, facts=dict(facts or {}), signals=signals)
 
     def wrong(
@@ -167,10 +138,7 @@ class Step(ABC):
         facts: Mapping[str, str] | None = None,
         signals: Signals = NO_SIGNALS,
     ) -> Finding:
-        """Return the finding that the fact does not hold.
-
-        The expected state is in the catalog under the step's name.
-        """
+        """Return that the fact does not hold; the catalog expects it by the step's name."""
         words, reason = _told(seen)
         return Finding(
             self.name,
@@ -191,10 +159,7 @@ class Step(ABC):
         facts: Mapping[str, str] | None = None,
         signals: Signals = NO_SIGNALS,
     ) -> Finding:
-        """Return the finding that the fact may be the reason why mail stops.
-
-        Such a finding does not block a setup, and a check looks for proof.
-        """
+        """Return that the fact may stop mail: a setup goes on, and a check looks for proof."""
         return replace(
             self.wrong(seen, cause=cause, facts=facts, signals=signals), state=State.POSSIBLE
         )
@@ -208,10 +173,7 @@ class Step(ABC):
         again_s: float = 0,
         facts: Mapping[str, str] | None = None,
     ) -> Finding:
-        """Return the finding that the step waits for a person or for time.
-
-        ``again_s`` is when to inspect it again automatically, in seconds from now; 0 means not to.
-        """
+        """Return that the step waits, to be read again in ``again_s`` seconds; 0 means not."""
         until = now() + timedelta(seconds=again_s) if again_s else None
         words, reason = _told(seen)
         return Finding(
@@ -231,15 +193,11 @@ class Step(ABC):
         return Finding(self.name, State.SKIPPED, seen=words, reason=reason)
 
     def left_alone(self, seen: Text) -> Finding:
-        """Return the warning that an object stays as it is.
-
-        Somebody else has changed the object, or it may not be removed.
-        """
+        """Return a warning that an object stays: somebody changed it, or it may not be removed."""
         return Finding(self.name, State.WARNING, seen=seen)
 
 
 def _told(seen: Text | Reason | None) -> tuple[Text | None, Reason | None]:
-    """Return the words for people, and the reason if one was given."""
     return (seen.text(), seen) if isinstance(seen, Reason) else (seen, None)
 
 

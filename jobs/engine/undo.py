@@ -38,39 +38,25 @@ class _Past(Step):
 
 
 class Reversal(_Past):
-    """Step that restores the values that another step's runs changed.
-
-    A value that somebody else has changed since is left as it is.
-    """
+    """Step that restores another step's values, except those that somebody changed since."""
 
     def __init__(self, step: Undoable, past: RecordedChange, after: tuple[str, ...]) -> None:
         super().__init__(step, past, after)
         self.step = step
 
     async def inspect(self, ctx: StepContext) -> Finding:
-        """Inspect through the original step whether its change is undone.
-
-        If the object, for example a mailbox, no longer exists, nothing is left to undo.
-        """
+        """Inspect through the original step; without the object nothing is left to undo."""
         try:
             finding = await self.step.inspect_undo(ctx, self.past)
         except NotFound:
             return self.left_alone(Text("seen.undo_gone"))
-        left_s = self._call_may_arrive_s()
+        begun = self.past.interrupted
+        left_s = (begun + CALL_LASTS - now()).total_seconds() if begun else 0.0
         if finding.state is not State.OK or left_s <= 0:
             return finding
         return self.waits_for(Turn.TIME, Text("seen.undo_late"), again_s=left_s)
 
-    def _call_may_arrive_s(self) -> float:
-        """Return for how many seconds an interrupted worker's call may still arrive.
-
-        The result is 0 or less if there is no such call.
-        """
-        begun = self.past.interrupted
-        return (begun + CALL_LASTS - now()).total_seconds() if begun else 0.0
-
     def plan(self, ctx: StepContext, finding: Finding) -> tuple[Change, ...]:
-        """Return the last run's plan line with its values before and after exchanged."""
         line = self.past.change
         back = replace(
             line, before=finding.seen or line.after, after=self.past.before, warning=False
@@ -80,7 +66,6 @@ class Reversal(_Past):
         return (replace(back, command=command, note=note, reversible=not self.step.irreversible),)
 
     async def apply(self, ctx: StepContext, finding: Finding) -> None:
-        """Undo the change that the other step's runs made."""
         await self.step.undo(ctx, self.past)
 
 
@@ -88,15 +73,11 @@ class Remains(_Past):
     """Step of an undo for changes that stay, because their own step cannot undo them."""
 
     async def inspect(self, ctx: StepContext) -> Finding:
-        """Return the skipped finding with the reason why the changes stay."""
         return self.skipped(Text(f"skipped.undo_{self.name}"))
 
 
 def reversals(run: Run, steps: Mapping[str, Step]) -> dict[str, Step]:
-    """Return the steps of an undo.
-
-    Each waits until everything that depends on it is undone or left as it is.
-    """
+    """Return the steps of an undo; each waits for those that depend on it."""
     return {
         name: _reversal(steps[name], past, _on_top(name, run, steps))
         for name, past in run.past.items()
@@ -105,7 +86,6 @@ def reversals(run: Run, steps: Mapping[str, Step]) -> dict[str, Step]:
 
 
 def _on_top(name: str, run: Run, steps: Mapping[str, Step]) -> tuple[str, ...]:
-    """Return the changed steps that need or follow this one, directly or indirectly, sorted."""
     return tuple(sorted(other for other in run.past if name in _below(other, steps)))
 
 
@@ -160,26 +140,22 @@ def _past(name: str, runs: Sequence[Run]) -> RecordedChange | None:
         changed = _recorded(run, name)
         if changed is None or run.id in undone:
             continue
-        if later is not None and _was_overwritten(changed, later):
+        if (
+            later is not None
+            and changed.values_after
+            and changed.values_after != later.values_before
+        ):
             break
         past = later = _before(past, run, changed)
     return past
 
 
 def _recorded(run: Run, name: str) -> Changed | None:
-    """Return the change that a run recorded with the values before it, or None.
-
-    The changes of an undo do not count.
-    """
+    """Return the change with the values before it, if the run is no undo, or None."""
     if run.kind is RunKind.UNDO:
         return None
     changed = run.changed.get(name)
     return changed if changed and changed.changes and changed.before.values else None
-
-
-def _was_overwritten(changed: Changed, later: RecordedChange) -> bool:
-    """Return whether the later runs found another value than this run had left."""
-    return bool(changed.values_after) and changed.values_after != later.values_before
 
 
 def _was_put_back(run: Run, name: str) -> bool:

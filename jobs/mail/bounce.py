@@ -15,15 +15,9 @@ from jobs.causes.speaker import Place
 from jobs.model import Station
 
 GONE = Cause.CONNECT_ADDRESS_GONE
-"""Cause if Webex Connect does not know the forwarding address.
-
-The address's email app was deleted, or is a different one now.
-"""
+"""Cause if the forwarding address has no email app, or a different one now."""
 UNANSWERED = Cause.CONNECT_NOT_REACHED
-"""Cause if Exchange gave up because the copy was too old.
-
-The destination server did not answer, or kept deferring it.
-"""
+"""Cause if the destination server did not answer, or kept deferring, until the copy was old."""
 AT_CONNECT = frozenset({GONE, UNANSWERED})
 """Causes with which the copy left Exchange and is stopped at Webex Connect."""
 LOST = Cause.MAIL_NOT_DELIVERED
@@ -42,10 +36,7 @@ _OF_THE_RECIPIENT = frozenset(
     {Cause.MAILBOX_FULL, Cause.MAILBOX_INTERNAL_ONLY, Cause.MAILBOX_SENDERS_LISTED}
 )
 _BY_PLACE = frozenset({GONE, UNANSWERED, LOST, Cause.MAILBOX_NOT_FOUND})
-"""Causes that also depend on the place of a mail on its way.
-
-The words of a trace do not decide them.
-"""
+"""Causes for which a mail's place on its way counts, and not the words of a trace."""
 _FINAL = re.compile(r"\b5\d\d[ -][45]\.\d{1,3}\.\d{1,3}\b|(?<![\w.])5\.\d{1,3}\.\d{1,3}(?!\w|\.\d)")
 
 
@@ -69,18 +60,12 @@ def cause_at(place: Station, words: Iterable[str]) -> str:
 
 
 def unknown_recipient(words: Iterable[str]) -> bool:
-    """Return whether the destination server does not know the address.
-
-    That says nothing about the sender, or about the path of the mail.
-    """
+    """Return whether the address is unknown, which says nothing about sender and path."""
     return _says("unknown_recipient", words)
 
 
 def cause_of_copy(words: Sequence[str]) -> str:
-    """Return why a copy to Webex Connect failed, for words without a known code.
-
-    A deferral counts only if no line is final.
-    """
+    """Return why a copy failed, without a known code; a deferral counts if no line is final."""
     if unknown_recipient(words):
         return GONE
     final = list(filter(_FINAL.search, words))

@@ -21,15 +21,9 @@ A_MOMENT = timedelta(minutes=1)
 ENOUGH = 2
 """Number of late mails in a row from which their delay is no coincidence."""
 LARGEST = 25 * 1024 * 1024
-"""Largest mail that Webex Connect accepts, in bytes.
-
-It returns larger ones (facts/connect.md 1.7).
-"""
+"""Largest mail in bytes; Webex Connect returns larger ones (facts/connect.md 1.7)."""
 REPORTS = ("postmaster@", "microsoftexchange", "mailer-daemon@")
-"""Beginnings of the addresses that send delivery reports.
-
-A mailbox does not forward such reports.
-"""
+"""Beginnings of the addresses of delivery reports, which a mailbox does not forward."""
 _WITHHELD = frozenset({TraceStatus.QUARANTINED, TraceStatus.FILTERED_AS_SPAM})
 _UNDER_WAY = frozenset({TraceStatus.PENDING, TraceStatus.GETTING_STATUS})
 
@@ -48,10 +42,7 @@ class MailFlow:
 
     @classmethod
     def of(cls, rows: Sequence[TraceRow]) -> MailFlow:
-        """Return the flow from the rows of a trace, which are newest first.
-
-        Mail that has been in transit for less than an hour says nothing yet.
-        """
+        """Return the flow of rows, newest first; mail in transit under an hour says nothing."""
         done = list(filter(_is_settled, rows))
         begun = takewhile(_is_begun, rows)
         return cls(
@@ -62,10 +53,7 @@ class MailFlow:
 
     @property
     def refused(self) -> tuple[TraceRow, ...]:
-        """Return the failures without mail that a filter withheld.
-
-        Spam is not a fault of the path.
-        """
+        """Return the failures without spam, which a filter withheld: no fault of the path."""
         return tuple(row for row in self.failures if not withheld(row))
 
 
@@ -81,36 +69,26 @@ def withheld(row: TraceRow) -> bool:
 
 
 def _is_settled(row: TraceRow) -> bool:
-    """Return whether the mail's fate is known: it went on, or it stopped."""
     return row.status.went_on or stopped(row)
 
 
 def _is_begun(row: TraceRow) -> bool:
-    """Return whether the mail is under way, and not for too long."""
     return row.status in _UNDER_WAY and not stopped(row)
 
 
 def without_copy(
     arrived: Sequence[TraceRow], copies: Sequence[TraceRow], mailbox: str, since: datetime | None
 ) -> tuple[TraceRow, ...]:
-    """Return mails from others of which no copy was delivered, newest first.
-
-    They arrived after the last delivered copy and after ``since``.
-    """
+    """Return others' mails without a copy, after the last copy and ``since``, newest first."""
     handed = _ids(_that_went_on(copies))
-    last = max(filter(None, (_last_good(copies), since)), default=None)
+    good = MailFlow.of(copies).good
+    last = max(filter(None, (good.received if good else None, since)), default=None)
     lost = (
         row
         for row in _that_went_on(arrived)
         if row.message_id not in handed and _of_others(row, mailbox)
     )
     return tuple(row for row in lost if last is None or row.received > last)
-
-
-def _last_good(copies: Sequence[TraceRow]) -> datetime | None:
-    """Return when the last good copy was received."""
-    good = MailFlow.of(copies).good
-    return good.received if good else None
 
 
 def _that_went_on(rows: Sequence[TraceRow]) -> list[TraceRow]:
@@ -147,26 +125,19 @@ def overdue(lost: Sequence[TraceRow], copies: Sequence[TraceRow]) -> tuple[Trace
 
 
 def unanswered(answers: Sequence[TraceRow], copies: Sequence[TraceRow]) -> tuple[TraceRow, ...]:
-    """Return the mails handed over since the newest answer left, newest first.
-
-    The result is empty if the newest of them has an answer.
-    """
+    """Return the mails handed over since the newest answer left; none if the newest has one."""
     handed = _that_went_on(copies)
-    left = [row for row in handed if not _is_answered(row, answers)]
+    left = [row for row in handed if not any(_answers(answer, row) for answer in answers)]
     return tuple(left) if left and left[0] is handed[0] else ()
 
 
 def habit(answers: Sequence[TraceRow], copies: Sequence[TraceRow]) -> timedelta:
-    """Return the longest time a mail of this channel waits for its answer.
-
-    It is zero with fewer than three answered mails, because that is too few to know.
-    """
+    """Return the longest wait of a mail for its answer; zero with fewer than three answered."""
     waits = [min(found) for row in copies if (found := _waits(row, answers))]
     return max(waits) if len(waits) >= 3 else timedelta(0)  # noqa: PLR2004  the docstring says it
 
 
 def _waits(mail: TraceRow, answers: Sequence[TraceRow]) -> list[timedelta]:
-    """Return after how long each answer to a mail left."""
     return [
         answer.received - mail.received
         for answer in answers
@@ -180,16 +151,37 @@ def _of_others(row: TraceRow, mailbox: str) -> bool:
 
 
 def _answers(row: TraceRow, mail: TraceRow) -> bool:
-    """Return whether the row answers the mail, by its subject, or is newer than it.
-
-    Traces have a resolution of a second, so equal times prove nothing.
-    """
+    """Return whether the row is newer, or an answer by subject: traces are exact to a second."""
     return row.received > mail.received or _is_about(row, mail)
-
-
-def _is_answered(mail: TraceRow, answers: Sequence[TraceRow]) -> bool:
-    return any(_answers(answer, mail) for answer in answers)
 
 
 def _is_about(row: TraceRow, mail: TraceRow) -> bool:
     return bool(mail.subject) and mail.subject.lower() in row.subject.lower()
+
+
+_BEGINS = (
+    "automatic reply",
+    "automatische antwort",
+    "automatisch antwoord",
+    "réponse automatique",
+    "respuesta automática",
+    "resposta automática",
+    "risposta automatica",
+    "automatyczna odpowiedź",
+    "automatiskt svar",
+    "automatisk svar",
+    "autosvar",
+    "自動応答",
+    "自动答复",
+    "自動回覆",
+    "out of office",
+)
+"""Prefixes of the subject of Exchange's automatic replies, in several mailbox languages."""
+
+
+def automatic(row: TraceRow) -> bool:
+    """Return whether the subject is an automatic reply's, which leaves without Webex Connect.
+
+    A reply with a custom subject cannot be distinguished from an answer.
+    """
+    return row.subject.strip().lower().startswith(_BEGINS)

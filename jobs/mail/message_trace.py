@@ -60,11 +60,7 @@ class TraceStatus(StrEnum):
 
     @property
     def went_on(self) -> bool:
-        """Return whether the message reached this recipient.
-
-        A recipient that the address represents counts as well: a group, or another address (facts
-        2.5).
-        """
+        """Return whether it reached the recipient, or what the address represents (facts 2.5)."""
         return self in {TraceStatus.DELIVERED, TraceStatus.EXPANDED, TraceStatus.RESOLVED}
 
     @classmethod
@@ -75,10 +71,7 @@ class TraceStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class TraceRow:
-    """Message for one recipient, with ``size`` in bytes.
-
-    A forwarded copy is a second row, whose recipient is the forwarding address.
-    """
+    """Message for one recipient, ``size`` in bytes; a copy's is the forwarding address."""
 
     id: str
     sender: str
@@ -91,8 +84,6 @@ class TraceRow:
 
 
 class Trace(Protocol):
-    """Search for messages and their history."""
-
     async def find(
         self, since: datetime, *, recipient: str = "", sender: str = "", subject: str = ""
     ) -> tuple[TraceRow, ...]:
@@ -104,10 +95,7 @@ class Trace(Protocol):
         ...
 
     async def details(self, row: TraceRow) -> tuple[str, ...]:
-        """Return the history of a row, one line for each event.
-
-        The lines can be shown, and searched for codes (5.7.520).
-        """
+        """Return a row's history, one line an event, to show and to search for codes (5.7.520)."""
         ...
 
 
@@ -120,13 +108,11 @@ class GraphTrace:
     async def find(
         self, since: datetime, *, recipient: str = "", sender: str = "", subject: str = ""
     ) -> tuple[TraceRow, ...]:
-        """Return the rows since the given time, read through Graph (:meth:`Trace.find`)."""
         wanted = TraceFilter(*_interval(since), recipient, sender, subject)
         rows = await self._graph.message_traces(wanted)
         return _tidy(_GRAPH_NAMES, rows, subject)
 
     async def details(self, row: TraceRow) -> tuple[str, ...]:
-        """Return the history of a row, read through Graph (:meth:`Trace.details`)."""
         events = await self._graph.message_trace_details(row.id, row.recipient)
         return tuple(
             _event_text(event, ("dateTime", "event", "action", "description", "data"))
@@ -135,10 +121,9 @@ class GraphTrace:
 
 
 class CmdletTrace:
-    """Message trace using Get-MessageTraceV2.
+    """Message trace using Get-MessageTraceV2, which has no pages.
 
-    The cmdlet has no pages. It returns a thousand rows, and continues from the last row's address
-    and time (facts 2.5).
+    It returns a thousand rows, and continues from the last one's address and time (facts 2.5).
     """
 
     def __init__(self, runner: CmdletRunner) -> None:
@@ -147,7 +132,6 @@ class CmdletTrace:
     async def find(
         self, since: datetime, *, recipient: str = "", sender: str = "", subject: str = ""
     ) -> tuple[TraceRow, ...]:
-        """Return the rows since the given time, read with the cmdlet (:meth:`Trace.find`)."""
         start, end = _interval(since)
         wanted = {"RecipientAddress": recipient, "SenderAddress": sender}
         return _tidy(
@@ -184,7 +168,6 @@ class CmdletTrace:
         return found
 
     async def details(self, row: TraceRow) -> tuple[str, ...]:
-        """Return the history of a row, read with the cmdlet (:meth:`Trace.details`)."""
         events = await self._runner.run(
             "Get-MessageTraceDetailV2",
             {"MessageTraceId": row.id, "RecipientAddress": row.recipient},
@@ -208,10 +191,7 @@ class FirstThatCan:
     async def find(
         self, since: datetime, *, recipient: str = "", sender: str = "", subject: str = ""
     ) -> tuple[TraceRow, ...]:
-        """Return the rows since the given time, read in the first way that can trace here.
-
-        The parameters are those of :meth:`Trace.find`.
-        """
+        """Return the rows, read in the first way that can trace here (:meth:`Trace.find`)."""
         if self._first is None:
             return await self._second.find(
                 since, recipient=recipient, sender=sender, subject=subject
@@ -230,10 +210,7 @@ class FirstThatCan:
         return rows
 
     async def details(self, row: TraceRow) -> tuple[str, ...]:
-        """Return the history of a row, read in the way that found the row.
-
-        If details are not available, the row is sufficient, and the history is empty.
-        """
+        """Return the history in the way that found the row; empty if not available."""
         try:
             return await (self._first or self._second).details(row)
         except CloudError as cannot:
@@ -253,15 +230,11 @@ class FirstThatCan:
 
 
 def open_trace(graph: Graph, runner: CmdletRunner) -> Trace:
-    """Return a message trace that uses the way available to this tenant and this user."""
     return FirstThatCan(GraphTrace(graph), CmdletTrace(runner))
 
 
 def _interval(since: datetime) -> tuple[datetime, datetime]:
-    """Return the interval from ``since``, or from 10 days ago, to now.
-
-    The second that has begun is included.
-    """
+    """Return the interval to now, with the second that has begun, of at most 10 days."""
     until = now() + timedelta(seconds=1)
     return max(since, until - _LONGEST_INTERVAL), until
 
@@ -299,10 +272,7 @@ def _readable(names: Mapping[str, str], found: Sequence[Mapping[str, Any]]) -> l
 
 
 def _following(last: ExchangeRow) -> dict[str, str]:
-    """Return the filter for the next thousand rows.
-
-    They begin at this row's time, and at its address among rows of the same time.
-    """
+    """Return the filter for the next rows: from this one's time and address on."""
     return {
         "StartingRecipientAddress": text_of(last, "RecipientAddress"),
         "EndDate": _exactly(_moment(last.get("Received"))),

@@ -94,10 +94,7 @@ def _options(url: str) -> dict[str, Any]:
 
 
 def _encryption(parts: SplitResult) -> dict[str, bool | None]:
-    """Return whether TLS begins with the first byte, and whether STARTTLS is required.
-
-    None for STARTTLS means that it is used if the server offers it.
-    """
+    """Return whether TLS begins at once, and whether STARTTLS is required; None: if offered."""
     if parts.scheme == "smtps":
         return {"use_tls": True, "start_tls": False}
     wish = parse_qs(parts.query).get("starttls", [""])[0].lower()

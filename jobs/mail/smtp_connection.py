@@ -13,10 +13,7 @@ from aiosmtplib.protocol import SMTPProtocol
 
 _MOST_LINES = 100
 _LEAST_CODE = 100
-"""Lowest valid SMTP reply code.
-
-aiosmtplib takes anything that Python reads as a number for a code, such as ``+22``.
-"""
+"""Lowest SMTP reply code; aiosmtplib takes any number of Python's, such as ``+22``."""
 _MALFORMED = "Malformed SMTP response line: "
 """Beginning of aiosmtplib's message about a line without a code."""
 _END = "\r\n"
@@ -96,7 +93,9 @@ class SmtpConnection(SMTPProtocol):
             if isinstance(lost.__cause__, OSError):
                 raise lost.__cause__ from None
             raise NotSmtpError(
-                "a reply without an end" if self._is_within_reply else "the connection was closed"
+                "a reply without an end"
+                if (bool(self._replied) and self._replied[-1][3:4] == b"-")
+                else "the connection was closed"
             ) from None
         except SMTPResponseException as error:
             raise NotSmtpError(self._hide(self._why(error))) from None
@@ -107,14 +106,12 @@ class SmtpConnection(SMTPProtocol):
         return SMTPResponse(reply.code, words)
 
     def write(self, data: bytes) -> None:
-        """Send the data, and add it to the transcript."""
         self._replied.clear()
         self.ready = False
         self._note("C", data)
         super().write(data)
 
     def data_received(self, data: bytes) -> None:
-        """Add each complete line from the server to the transcript."""
         *lines, self._rest = (self._rest + data).split(b"\n")
         for line in lines[: _MOST_LINES - len(self._replied)]:
             self._note("S", line)
@@ -135,10 +132,6 @@ class SmtpConnection(SMTPProtocol):
         tls: Any = self.transport.get_extra_info("ssl_object") if self.transport else None
         return str(tls.version() if tls else "TLS")
 
-    @property
-    def _is_within_reply(self) -> bool:
-        return bool(self._replied) and self._replied[-1][3:4] == b"-"
-
     def _why(self, error: SMTPResponseException) -> str:
         if error.message.startswith(_MALFORMED):
             return error.message.removeprefix(_MALFORMED).strip()[:80]
@@ -153,10 +146,7 @@ class SmtpConnection(SMTPProtocol):
         return _LONG_WORD.sub(self._hide_part, line)
 
     def _hide_part(self, word: re.Match[str]) -> str:
-        """Return a word with any part of a secret removed.
-
-        A server may echo the credentials that it received.
-        """
+        """Return a word without parts of a secret, which a server may echo."""
         part = word[0].rstrip(".")
         return (
             word[0].replace(part, _UNSAID)

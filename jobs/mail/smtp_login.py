@@ -48,7 +48,6 @@ class SmtpProbe:
 
     @property
     def seen(self) -> Text:
-        """Return the server's text, with the phase in which the login failed."""
         if self.instead:
             return Text("seen.login_instead", {"reply": self.reply, "username": self.instead})
         if self.ok:
@@ -59,12 +58,10 @@ class SmtpProbe:
 
     @property
     def lines(self) -> tuple[Evidence, ...]:
-        """Return the transcript as evidence."""
         return tuple(Evidence("transcript", line) for line in self.transcript)
 
     @property
     def evidence(self) -> tuple[Evidence, ...]:
-        """Return the reply to the login and the transcript as evidence."""
         return (Evidence("smtp", self.reply), *self.lines)
 
 
@@ -108,10 +105,7 @@ async def login_with(
 
 
 async def hello_probe(server: str, seconds: float = 10.0) -> SmtpProbe:
-    """Check only whether XOAUTH2 is offered, which needs no token.
-
-    Otherwise it is like :func:`login_probe`.
-    """
+    """Check like :func:`login_probe` only whether XOAUTH2 is offered: that needs no token."""
     return await _with_one_retry(lambda: _Login(server, "", "", logs_in=False), seconds)
 
 
@@ -150,8 +144,6 @@ def _outcome_of(probe: SmtpProbe) -> str:
 
 
 class _Login:
-    """Phases of one login, in order, and the result of the last phase."""
-
     def __init__(
         self, server: str, username: str, access_token: str, *, logs_in: bool = True
     ) -> None:
@@ -167,7 +159,6 @@ class _Login:
         self.talk = SmtpConnection(self._host, (self._credentials, access_token) if logs_in else ())
 
     async def run(self) -> None:
-        """Run the phases in order until one fails."""
         steps: tuple[tuple[str, Callable[[], Awaitable[str]]], ...] = (
             ("connect", self._connect),
             ("banner", self._banner),
@@ -187,7 +178,6 @@ class _Login:
         self._cause, self._reply = cause, reply
 
     def result(self) -> SmtpProbe:
-        """Return the result of the login so far."""
         failed = self._name if self._cause else ""
         return SmtpProbe(
             not self._cause, failed, self._cause, self._reply, tuple(self.talk.transcript)
@@ -219,7 +209,6 @@ class _Login:
         return text
 
     async def _offered(self) -> str:
-        """Check that the server offers XOAUTH2."""
         if not any(
             offer.startswith("AUTH") and "XOAUTH2" in offer.replace("=", " ").split()
             for offer in self._offers
@@ -250,7 +239,6 @@ class _Login:
 
 
 async def _outcome(step: Callable[[], Awaitable[str]]) -> tuple[str, str]:
-    """Return the cause, which is empty on success, and the text."""
     try:
         return "", await step()
     except _FailedError as failed:
@@ -264,15 +252,10 @@ async def _outcome(step: Callable[[], Awaitable[str]]) -> tuple[str, str]:
 
 
 def _good(reply: SMTPResponse, challenge_status: str = "") -> str:
-    text = _text(reply)
+    text = " ".join((str(reply.code), *reply.message.split("\n"))).strip()
     if reply.code // 100 != 2:  # noqa: PLR2004  the class of SMTP's successful replies
         raise _FailedError(meaning_of(reply.code, text, challenge_status).cause, text)
     return text
-
-
-def _text(reply: SMTPResponse) -> str:
-    """Return the code and the text of a reply on one line."""
-    return " ".join((str(reply.code), *reply.message.split("\n"))).strip()
 
 
 def _challenge_status(challenge: SMTPResponse | None) -> str:

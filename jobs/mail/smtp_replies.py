@@ -32,24 +32,19 @@ def meaning_of(status: int, text: str, challenge_status: str = "") -> Meaning:
 
 
 def _by_challenge(status: str) -> Meaning | None:
-    """Return the meaning of the status in an error challenge, or None if it has none."""
     if status.startswith("5"):
         return _BUSY
     return _SCOPE if status == "403" else None
 
 
 def _by_code(status: int) -> Meaning:
-    """Return the meaning of a reply's code alone."""
     if status < _PERMANENT:
         return _BUSY
     return {530: _NO_LOGIN, 535: _TOKEN_REFUSED}.get(status, _REFUSED)
 
 
 def _once(text: str) -> str:
-    """Return the text of a multi-line reply with the enhanced code only once.
-
-    Each line repeats the code, possibly in the middle of a sentence.
-    """
+    """Return a multi-line reply's text with the code once, which each line repeats."""
     code = enhanced_code(text)
     if not code:
         return text

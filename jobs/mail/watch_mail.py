@@ -21,10 +21,7 @@ from jobs.storage import codec, watch_keys
 HEADER = "X-Webex-Email-Watch"
 """Header of the watch's test mails. Its value is the ID of the mail."""
 MARK = "[Webex email watch]"
-"""Beginning of the subject of the watch's test mails.
-
-An answer, an automatic reply and a bounce repeat it.
-"""
+"""Beginning of the test mails' subject, which answers, automatic replies and bounces repeat."""
 NO_REPLY = ("X-Auto-Response-Suppress", "OOF, AutoReply")
 """Header with which Exchange sends no automatic reply to test mails ([MS-OXCMAIL] 2.2.3.2.14).
 
@@ -35,7 +32,7 @@ _ID = "<email-watch."
 KEPT = timedelta(hours=50)
 """Age at which test mails are forgotten. The message trace of a look reaches 48 hours back."""
 MOST = 3
-"""Number of a channel's test mails that are remembered. They are the newest ones."""
+"""Number of a channel's newest test mails that are remembered."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,16 +95,12 @@ def with_proofs(rows: Iterable[TraceRow]) -> tuple[TraceRow, ...]:
 
 
 def claim(redis: Redis, mailbox: str, every: timedelta) -> bool:
-    """Return whether a test mail may be sent now; no other one may be sent for the time ``every``.
-
-    Redis decides, so it is never sent twice: not by two workers or hosts, and not after a restart.
-    """
+    """Return whether a test mail may be sent now; Redis decides, so none is sent twice."""
     key = watch_keys.watch_mail_claim(mailbox)
     return bool(redis.set(key, "1", nx=True, ex=round(every.total_seconds())))
 
 
 def newest(redis: Redis, mailbox: str) -> tuple[WatchMail, ...]:
-    """Return the newest test mails of a channel, newest first."""
     raw: Any = redis.get(watch_keys.watch_mails(mailbox))
     return codec.load(raw, _Known).mails if raw is not None else ()
 
@@ -124,10 +117,7 @@ def save(redis: Redis, mailbox: str, mail: WatchMail) -> None:
 
 
 def note_arrival(redis: Redis, mailbox: str, at: datetime) -> None:
-    """Record when a test mail came to the mailbox.
-
-    That shows that the sending server sent mail on at that time.
-    """
+    """Record that a test mail arrived: the sending server sent mail on at that time."""
     with redis.pipeline() as pipe:
         _note(pipe, watch_keys.watch_mails_arrived(), mailbox, at)
         pipe.execute()
@@ -144,7 +134,6 @@ def others_sent(redis: Redis, mailbox: str, since: datetime) -> bool:
 
 
 def with_result(mail: WatchMail, *, sent: datetime | None = None, refused: str = "") -> WatchMail:
-    """Return the mail with the result of its sending: when it was taken, or why it was refused."""
     return replace(mail, sent=sent, refused=refused)
 
 

@@ -27,12 +27,10 @@ def unique_name(mailbox: str) -> str:
 
 
 def display_name(mailbox: str) -> str:
-    """Return the app's name as administrators see it."""
     return f"Webex Connect email ({mailbox})"
 
 
 def redirect_uris(app: Json | None) -> tuple[str, ...]:
-    """Return the redirect URIs that are registered under Web."""
     return tuple(_registered(app, "web"))
 
 
@@ -73,20 +71,15 @@ def _registered(app: Json | None, platform: str) -> list[str]:
 
 
 def _part(whole: Json | None, name: str) -> Json:
-    """Return the object with that name in ``whole``, or an empty object if it is missing."""
     return (whole or {}).get(name) or {}
 
 
 def _list(whole: Json | None, name: str) -> list[Any]:
-    """Return the list with that name in ``whole``, or an empty list if it is missing."""
     return list((whole or {}).get(name) or ())
 
 
 def web(app: Json | None) -> Json:
-    """Return the Web platform in a form that can be written back.
-
-    ``redirectUriSettings`` is left out: it repeats the addresses and would contradict new ones.
-    """
+    """Return the Web platform without ``redirectUriSettings``, which would contradict it."""
     return {
         name: value
         for name, value in _part(app, "web").items()
@@ -108,10 +101,7 @@ def declares(app: Json | None, resource: str, permission: str) -> bool:
 
 
 def with_permission(app: Json | None, resource: str, permission: str, kind: str) -> list[Json]:
-    """Return ``requiredResourceAccess`` with one more permission.
-
-    All other entries are kept, because a PATCH replaces the whole list.
-    """
+    """Return ``requiredResourceAccess`` with one more permission: a PATCH replaces the list."""
     entries = [dict(entry) for entry in _list(app, "requiredResourceAccess")]
     if declares(app, resource, permission):
         return entries
@@ -124,7 +114,6 @@ def with_permission(app: Json | None, resource: str, permission: str, kind: str)
 
 
 def without_permission(app: Json | None, resource: str, permission: str) -> list[Json]:
-    """Return ``requiredResourceAccess`` without that permission."""
     unwanted, kept = (resource.lower(), permission.lower()), []
     for entry in _list(app, "requiredResourceAccess"):
         number = lower_of(entry, "resourceAppId")
@@ -139,10 +128,7 @@ def without_permission(app: Json | None, resource: str, permission: str) -> list
 
 
 def declared(app: Json | None) -> Iterator[tuple[str, str, str]]:
-    """Yield every permission that the app requests, as (resource, id, kind) in lower case.
-
-    The resource is an appId. The kind is ``scope`` or ``role``.
-    """
+    """Yield every permission that the app requests: its resource's appId, its id, its kind."""
     for entry in _list(app, "requiredResourceAccess"):
         for access in _list(entry, "resourceAccess"):
             yield lower_of(entry, "resourceAppId"), lower_of(access, "id"), lower_of(access, "type")
@@ -172,24 +158,17 @@ def _exposed(principal: Json) -> set[tuple[str, str]]:
 
 
 def merged(there: Iterable[str], wanted: Iterable[str]) -> list[str]:
-    """Return all values of ``there`` in order, then the missing ones of ``wanted``.
-
-    Values are compared byte for byte.
-    """
+    """Return ``there`` in order, then the missing ones of ``wanted``, compared byte for byte."""
     there = list(there)
     return there + [value for value in wanted if value not in there]
 
 
 def permission_id(principal: Json | None, value: str, *, role: bool = False) -> str:
-    """Return the id of a permission in the tenant's service principal, or an empty string.
-
-    The ids are read from the tenant and never hard-coded (facts 1.4).
-    """
+    """Return a permission's id as the tenant has it, never hard-coded (facts 1.4), or ''."""
     entries = _list(principal, "appRoles" if role else "oauth2PermissionScopes")
-    ids = (text_of(entry, "id") for entry in entries if _offers(entry, value))
+    ids = (
+        text_of(entry, "id")
+        for entry in entries
+        if str(entry.get("value")).lower() == value.lower() and entry.get("isEnabled") is not False
+    )
     return next(filter(None, ids), "")
-
-
-def _offers(entry: Json, value: str) -> bool:
-    """Return whether ``entry`` is the permission with that name and can be granted."""
-    return str(entry.get("value")).lower() == value.lower() and entry.get("isEnabled") is not False

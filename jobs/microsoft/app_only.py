@@ -18,10 +18,7 @@ from jobs.microsoft.exchange import ExchangeRow, InvokeCommand
 from jobs.microsoft.graph import Graph
 
 AT_HAND_S = 1200
-"""Seconds for which a token is used before another one is requested.
-
-A token is valid for at least an hour and keeps its roles that long.
-"""
+"""Seconds for which a token is used; it is valid for at least an hour and keeps its roles."""
 _GONE = frozenset(
     {Cause.APP_DISABLED, Cause.APP_NOT_FOUND, Cause.APP_ROLES_MISSING, Cause.CONSENT_MISSING}
 )
@@ -61,10 +58,7 @@ def missing_in(token: str, needed: Sequence[str]) -> tuple[str, ...]:
 
 
 def withdrawn(error: CloudError) -> bool:
-    """Return whether the tenant has withdrawn the access, because the app or its consent is gone.
-
-    Any other error may be temporary.
-    """
+    """Return whether the app or its consent is gone; any other error may be temporary."""
     return error.cause in _GONE
 
 
@@ -84,7 +78,6 @@ class AppTokens:
         self.ended: Forbidden | None = None
 
     def source(self, scope: str) -> TokenSource:
-        """Return a token source for one resource (``scope``)."""
 
         async def token() -> str:
             async with self._alone[scope]:

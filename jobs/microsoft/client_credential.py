@@ -25,7 +25,6 @@ from jobs.settings import CLIENT_CREDENTIALS, Settings
 CERTIFICATE, TOKEN_FILE = CLIENT_CREDENTIALS[1:]
 EXPIRES = "MICROSOFT_CLIENT_SECRET_EXPIRES"
 Credential = str | Mapping[str, str] | Mapping[str, Callable[[], str]]
-"""Credential in the form that msal takes."""
 _KEY = re.compile(
     r"-----BEGIN (?P<kind>(?:RSA |EC |ENCRYPTED )?PRIVATE KEY)-----.+?-----END (?P=kind)-----",
     re.DOTALL,
@@ -39,17 +38,14 @@ class CredentialError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class KeyPair:
-    """Private key and certificate from one PEM file, both as PEM, and the certificate's end.
-
-    The key is not shown in the repr.
-    """
+    """Private key and certificate from one PEM file, both as PEM, and the certificate's end."""
 
     key: str
     certificate: str
     ends: datetime
 
     def __repr__(self) -> str:
-        """Return a text with the time when the certificate expires, but without the key."""
+        """Return a text without the key."""
         return f"KeyPair(ends={self.ends!r})"
 
 

@@ -13,9 +13,9 @@ from jobs.microsoft.msal_http import entra_error
 
 @dataclass(frozen=True, slots=True)
 class Granted:
-    """Claim of the redirect that consent was granted.
+    """Claim of the redirect: never proof, and ``tenant`` never an authorization.
 
-    It is never proof, and ``tenant`` is never an authorization: read the grants.
+    Read the grants.
     """
 
     tenant: str

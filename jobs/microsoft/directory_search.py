@@ -42,15 +42,13 @@ async def grants_for_all(graph: Graph, resource_sp_id: str) -> list[Json]:
 
 
 async def principal(graph: Graph, sp_id: str) -> Json | None:
-    """Return a service principal by its object id, or None."""
     return await graph.find(f"/servicePrincipals/{segment(sp_id)}", {"$select": _PRINCIPAL})
 
 
 async def signed_in_apps(graph: Graph, user_id: str, since: datetime) -> list[Json]:
-    """Return a user's newest sign-ins, interactive and non-interactive (facts/microsoft.md 5).
+    """Return a user's newest sign-ins; only beta lists non-interactive ones (facts/microsoft.md 5).
 
-    Only beta lists the non-interactive ones. If beta does not answer, only the interactive ones are
-    returned.
+    If beta does not answer, only the interactive ones are returned.
     """
     wanted = f"userId eq {text(user_id)} and createdDateTime ge {instant(since)}"
     renewed = f"{wanted} and signInEventTypes/any(t:t eq 'nonInteractiveUser')"
@@ -75,10 +73,7 @@ async def apps_named(graph: Graph, word: str) -> list[Json]:
 
 
 async def _advanced(graph: Graph, wanted: dict[str, str]) -> list[Json]:
-    """Return the first page of the apps that an advanced query finds.
-
-    The list is empty if the directory does not support the query.
-    """
+    """Return the first page of an advanced query; none if the directory does not support it."""
     query = {**wanted, "$count": "true", "$select": _APP, "$top": _MOST}
     try:
         return await graph.collection("/applications", query, pages=1, headers=ADVANCED)

@@ -25,7 +25,6 @@ class DiscoveryCache:
         self._here: dict[str, tuple[float, Json]] = {}
 
     def get(self, url: str) -> Json | None:
-        """Return the cached document, or None if it has to be requested."""
         kept = self._here.get(url)
         if kept is not None and time.monotonic() - kept[0] < LIFE_S:
             return kept[1]
@@ -33,7 +32,6 @@ class DiscoveryCache:
         return json.loads(sealed) if sealed else None
 
     def put(self, url: str, document: Json) -> None:
-        """Keep a document for :data:`LIFE_S` seconds."""
         self._here[url] = (time.monotonic(), document)
         if self._vault:
             self._vault.put(_name(url), json.dumps(document), LIFE_S)

@@ -1,17 +1,19 @@
 """Exchange Online cmdlets over HTTP (facts section 3).
 
 The endpoint is the undocumented one that Microsoft's own PowerShell module uses. Callers therefore
-know only :class:`CmdletRunner`, so that another backend (pwsh) can replace it.
+know only :class:`CmdletRunner`, so that another backend (pwsh) can replace it. A further page is a
+POST of the same body to ``@odata.nextLink`` (facts/microsoft.md 3.4).
 """
 
 from __future__ import annotations
 
 import asyncio
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Protocol
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 import httpx
 
@@ -25,11 +27,10 @@ from jobs.clouds.errors import (
     Rejected,
 )
 from jobs.clouds.http import EXCHANGE_READ_SECONDS, Call, Response, request
-from jobs.clouds.json_values import as_dict
+from jobs.clouds.json_values import as_dict, text_of
 from jobs.clouds.rate_limit import RateLimiter, Throttle
 from jobs.clouds.single_flight import SingleFlight
 from jobs.clouds.token_source import TokenSource, with_token
-from jobs.microsoft.exchange_pages import MOST_PAGES, cut_short, is_page_of, next_page, says_cut
 from jobs.microsoft.responses import judge_exchange, judge_reported_errors
 
 #: Microsoft publishes no limit, and no Retry-After was ever seen (facts 3.5). A run makes six reads at once.
@@ -68,16 +69,11 @@ class ExchangeRow(dict[str, Any]):
         return isinstance(name, str) and name.lower() in self._names
 
     def get(self, name: str, default: Any = None) -> Any:
-        """Return the property, or ``default`` if it is absent.
-
-        A null property is None, not the default.
-        """
+        """Return the property, or ``default`` if it is absent; a null property is None."""
         return super().get(self._names.get(name.lower(), name), default)
 
 
 class CmdletRunner(Protocol):
-    """Interface that runs an Exchange cmdlet."""
-
     async def run(
         self, cmdlet: str, parameters: Mapping[str, Any], *, select: Sequence[str] = ()
     ) -> list[ExchangeRow]:
@@ -154,12 +150,19 @@ class InvokeCommand:
             return await self._with_pages(cmdlet, call, answer, rows) if reads(cmdlet) else rows
 
     async def _ask(self, cmdlet: str, call: Call) -> Response:
-        """Send one request with a valid token."""
 
         async def send(token: str) -> Response:
             return await request(
                 self._http,
-                replace(call, headers=self._headers(cmdlet, token)),
+                replace(
+                    call,
+                    headers={
+                        "Authorization": f"Bearer {token}",
+                        "X-AnchorMailbox": self._anchor,
+                        "X-CmdletName": cmdlet,
+                        "Prefer": "odata.maxpagesize=1000",
+                    },
+                ),
                 judge_exchange,
                 turn=self._spacing.slot,
                 reported=_reported_error,
@@ -200,22 +203,12 @@ class InvokeCommand:
         except (Forbidden, NotFound, Rejected) as refused:
             raise cut_short(before, refused.words or refused.cause) from refused
 
-    def _headers(self, cmdlet: str, token: str) -> dict[str, str]:
-        return {
-            "Authorization": f"Bearer {token}",
-            "X-AnchorMailbox": self._anchor,
-            "X-CmdletName": cmdlet,
-            "Prefer": "odata.maxpagesize=1000",
-        }
-
 
 def reads(cmdlet: str) -> bool:
-    """Return whether a cmdlet only reads."""
     return cmdlet.lower().startswith("get-")
 
 
 def _reported_error(answer: Response) -> CloudError | None:
-    """Return the error that an answer with a 2xx status reports, or None."""
     told = as_dict(answer.data).get("@adminapi.errors")
     return judge_reported_errors(told, answer.status, answer.ids)
 
@@ -254,10 +247,7 @@ def _wrapped(data: Any) -> Any:
 
 
 def _value(data: Any) -> Any:
-    """Return the list in an answer.
-
-    A single object, in ``value`` or instead of it, becomes a list of one.
-    """
+    """Return the list in an answer; a single object, in ``value`` or instead of it, becomes one."""
     if not isinstance(data, dict):
         return None
     alone = {name: each for name, each in data.items() if "@" not in name}
@@ -266,5 +256,37 @@ def _value(data: Any) -> Any:
 
 
 def _are_objects(value: object) -> bool:
-    """Return whether the value is a list of objects."""
     return isinstance(value, list) and all(isinstance(each, dict) for each in value)
+
+
+MOST_PAGES = 20
+"""Number of pages after the first one that are read. A page has a thousand rows."""
+_CUT = re.compile(r"more results|ResultSize|only the first \d+", re.IGNORECASE)
+"""Words of Exchange's warning that rows are missing. Any other warning is not about the rows."""
+
+
+def next_page(data: Any) -> str:
+    return text_of(as_dict(data), "@odata.nextLink")
+
+
+def is_page_of(url: str, link: str) -> bool:
+    """Return whether a link stays below the cmdlets' path: the token goes to no other host."""
+    ours, theirs = urlsplit(url), urlsplit(link)
+    return (ours.scheme, ours.netloc.lower()) == (theirs.scheme, theirs.netloc.lower()) and (
+        theirs.path.lower().startswith("/adminapi/")
+    )
+
+
+def says_cut(data: Any) -> str:
+    """Return the warning that rows are missing, or an empty string."""
+    told = as_dict(data).get("@adminapi.warnings")
+    warnings = map(str, told if isinstance(told, list) else [told or ""])
+    return next(filter(_CUT.search, warnings), "")
+
+
+def cut_short(answer: Response, words: str) -> MalformedAnswer:
+    """Return the error for an answer from which rows are missing."""
+    return MalformedAnswer(
+        Cause.EXCHANGE_ANSWER_CUT,
+        CloudReply("exchange", answer.status, message=words, ids=answer.ids),
+    )

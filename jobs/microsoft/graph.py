@@ -49,7 +49,7 @@ _USER_FIELDS = (
 
 @dataclass(frozen=True, slots=True)
 class NewPassword:
-    """Newly created client secret. Graph shows ``secret`` this one time only."""
+    """Newly created client secret, which Graph shows this one time only."""
 
     key_id: str
     secret: str = field(repr=False)
@@ -69,7 +69,6 @@ class TraceFilter:
     subject: str = ""
 
     def odata(self) -> str:
-        """Return the ``$filter`` expression, with single quotes doubled."""
         parts = (
             ("recipientAddress eq {}", self.recipient),
             ("senderAddress eq {}", self.sender),
@@ -89,11 +88,10 @@ class Graph(GraphCalls):
     # --- the email app ----------------------------------------------------------------------------
 
     async def application_by_unique_name(self, unique_name: str) -> Json | None:
-        """Return the application with that ``uniqueName``, or None."""
         return await self.find(f"/applications(uniqueName={key(unique_name)})")
 
     async def application(self, unique_name: str) -> Json:
-        """Return the application with that ``uniqueName``, which must exist.
+        """Return the application with that ``uniqueName``.
 
         Raises:
             NotFound: it does not exist, or this replica does not know it yet.
@@ -101,20 +99,15 @@ class Graph(GraphCalls):
         return await self.get(f"/applications(uniqueName={key(unique_name)})")
 
     async def application_by_id(self, object_id: str) -> Json | None:
-        """Return the application with that object id, or None."""
         return await self.find(f"/applications/{segment(object_id)}")
 
     async def applications(self) -> list[Json]:
-        """Return the tenant's applications (2,000 at most).
-
-        Each has only the fields that show which mailbox it belongs to.
-        """
+        """Return the applications (2,000 at most) with the fields that show their mailbox."""
         return await self.collection(
             "/applications", {"$select": "id,appId,displayName,uniqueName,web"}
         )
 
     async def application_by_app_id(self, app_id: str) -> Json | None:
-        """Return the application with that Application (client) ID, or None."""
         return await self.find(f"/applications(appId={key(app_id)})")
 
     async def upsert_application(self, unique_name: str, body: Json) -> Json:
@@ -129,11 +122,10 @@ class Graph(GraphCalls):
         return as_object(written) if written else await self.get(path)
 
     async def update_application(self, object_id: str, body: Json) -> None:
-        """Update an application."""
         await self.send("PATCH", f"/applications/{segment(object_id)}", body)
 
     async def delete_application(self, object_id: str) -> None:
-        """Delete an application. It stays in the recycle bin for 30 days."""
+        """Delete an application, which stays in the recycle bin for 30 days."""
         await self.remove(f"/applications/{segment(object_id)}")
 
     async def add_password(self, object_id: str, display_name: str, end: datetime) -> NewPassword:
@@ -155,7 +147,6 @@ class Graph(GraphCalls):
         return NewPassword(str(made.get("keyId", "")), str(secret))
 
     async def remove_password(self, object_id: str, key_id: str) -> None:
-        """Remove a client secret by its key id."""
         await self.send(
             "POST",
             f"/applications/{segment(object_id)}/removePassword",
@@ -191,28 +182,20 @@ class Graph(GraphCalls):
         )
 
     async def update_service_principal(self, sp_id: str, body: Json) -> None:
-        """Update a service principal (facts 1.3).
-
-        Callers set whether it is enabled and whether it requires assignment.
-        """
+        """Update whether it is enabled and whether it requires assignment (facts 1.3)."""
         await self.send("PATCH", f"/servicePrincipals/{segment(sp_id)}", body)
 
     async def delete_service_principal(self, sp_id: str) -> None:
-        """Delete a service principal together with its grants."""
         await self.remove(f"/servicePrincipals/{segment(sp_id)}")
 
     async def grants(self, client_sp_id: str) -> list[Json]:
-        """Return the delegated permissions granted to an app."""
         found = await self.collection(
             "/oauth2PermissionGrants", {"$filter": f"clientId eq {text(client_sp_id)}"}
         )
         return [grant for grant in found if _is_of(grant, "clientId", client_sp_id)]
 
     async def all_grants(self) -> list[Json] | None:
-        """Return the delegated permissions of every app of the tenant.
-
-        The result is None if they do not fit on one page.
-        """
+        """Return the delegated permissions of every app, or None if they do not fit on one page."""
         page = await self.get("/oauth2PermissionGrants", {"$top": LARGEST_PAGE}, has="value")
         return None if "@odata.nextLink" in page else rows_of(page)
 
@@ -236,15 +219,13 @@ class Graph(GraphCalls):
         return as_object(await self.send("POST", "/oauth2PermissionGrants", body, repeatable=True))
 
     async def update_grant(self, grant_id: str, scope: str) -> None:
-        """Replace a grant's scopes. The caller has to merge them with the present ones first."""
+        """Replace a grant's scopes; the caller merges them with the present ones first."""
         await self.send("PATCH", f"/oauth2PermissionGrants/{segment(grant_id)}", {"scope": scope})
 
     async def delete_grant(self, grant_id: str) -> None:
-        """Revoke a grant."""
         await self.remove(f"/oauth2PermissionGrants/{segment(grant_id)}")
 
     async def app_role_assignments(self, sp_id: str) -> list[Json]:
-        """Return the application permissions granted to an app."""
         return await self.collection(f"/servicePrincipals/{segment(sp_id)}/appRoleAssignments")
 
     async def app_role_assigned_to(self, sp_id: str) -> list[Json]:
@@ -254,10 +235,7 @@ class Graph(GraphCalls):
     # --- the tenant and its people ----------------------------------------------------------------
 
     async def user(self, address: str) -> Json | None:
-        """Return a user by UPN, or else by any address of the mailbox.
-
-        None means that no user, or more than one, has that address.
-        """
+        """Return a user by UPN, or else by any address; None without exactly one."""
         found = await self.find(f"/users/{segment(address)}", {"$select": _USER_FIELDS})
         if found is not None:
             return found
@@ -274,7 +252,6 @@ class Graph(GraphCalls):
         return await self.collection("/users", {"$filter": wanted, "$select": _USER_FIELDS})
 
     async def organization(self) -> Json:
-        """Return the tenant's id, displayName and verifiedDomains."""
         found = await self.collection(
             "/organization", {"$select": "id,displayName,verifiedDomains"}
         )
@@ -306,10 +283,7 @@ class Graph(GraphCalls):
         return bool(policy.get("isEnabled"))
 
     async def conditional_access_policies(self) -> list[Json]:
-        """Return the tenant's Conditional Access policies (facts 2.1).
-
-        The rate limit is one request a second, without a Retry-After header (facts 7).
-        """
+        """Return the Conditional Access policies (facts 2.1; one request a second, facts 7)."""
         return await self.collection("/identity/conditionalAccess/policies")
 
     async def sign_ins(self, app_id: str, since: datetime, version: str = "v1.0") -> list[Json]:
@@ -321,19 +295,13 @@ class Graph(GraphCalls):
         return await self._sign_ins(app_id, since, version=version)
 
     async def renewals(self, app_id: str, since: datetime) -> list[Json]:
-        """Return the non-interactive sign-ins to an app, such as token renewals.
-
-        Only beta lists them (facts 5).
-        """
+        """Return non-interactive sign-ins to an app, which only beta lists (facts 5)."""
         return await self._sign_ins(
             app_id, since, " and signInEventTypes/any(t:t eq 'nonInteractiveUser')", "beta"
         )
 
     async def sign_ins_and_renewals(self, app_id: str, since: datetime) -> list[Json]:
-        """Return the sign-ins of both kinds in one list, each row with its ``signInEventTypes``.
-
-        Only beta lists them (facts 5).
-        """
+        """Return both kinds, by ``signInEventTypes``; only beta lists them (facts 5)."""
         either = "t eq 'interactiveUser' or t eq 'nonInteractiveUser'"
         return await self._sign_ins(app_id, since, f" and signInEventTypes/any(t:{either})", "beta")
 
@@ -362,10 +330,7 @@ class Graph(GraphCalls):
     # --- message trace ----------------------------------------------------------------------------
 
     async def message_traces(self, wanted: TraceFilter) -> list[Json]:
-        """Return trace rows, newest first as Graph sorts them.
-
-        The rate limit is 100 requests in 5 minutes (facts 2.5).
-        """
+        """Return trace rows, newest first (100 requests in 5 minutes, facts 2.5)."""
         return await self.collection(
             "/admin/exchange/tracing/messageTraces", {"$filter": wanted.odata()}
         )
@@ -380,9 +345,5 @@ class Graph(GraphCalls):
 
 
 def _is_of(row: Json, name: str, wanted: str) -> bool:
-    """Return whether a row's ``name`` field equals ``wanted``.
-
-    A row without the field counts as a match. Graph may ignore a filter, so its answer is filtered
-    again here.
-    """
+    """Return whether a row's field is ``wanted`` or missing, because Graph may ignore a filter."""
     return str(row.get(name) or wanted).lower() == wanted.lower()

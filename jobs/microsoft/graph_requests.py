@@ -148,10 +148,7 @@ class GraphCalls:
         )
 
     async def remove(self, path: str) -> None:
-        """Delete an object.
-
-        A 404 is success, because the answer to an earlier attempt may have been lost.
-        """
+        """Delete an object; a 404 is success, as an earlier answer may have been lost."""
         with suppress(NotFound):
             await self.send("DELETE", path)
 

@@ -47,22 +47,17 @@ class Expected:
     tenant: str = ""
 
     def takes(self, tenant: str) -> bool:
-        """Return whether a token of this tenant is accepted."""
         return self.tenant.lower() in {"", tenant.lower()}
 
 
 class SigningKeys:
-    """Signing keys of one discovery document.
-
-    The keys are read once more if a key id is unknown, because keys roll over.
-    """
+    """Signing keys of one discovery document, read again for an unknown id: keys roll over."""
 
     def __init__(self, http: MsalHttp, uri: str) -> None:
         self._http = http
         self._uri = uri
 
     def find(self, key_id: str) -> jwt.PyJWK:
-        """Return the key with that id."""
         for fresh in (False, True):
             keys = jwt.PyJWKSet.from_dict(self._http.document(self._uri, fresh=fresh)).keys
             if found := _of_id(keys, key_id) or _only_key(keys, key_id):
@@ -71,7 +66,6 @@ class SigningKeys:
 
 
 def _of_id(keys: list[jwt.PyJWK], key_id: str) -> jwt.PyJWK | None:
-    """Return the key with that id, or None."""
     return next((key for key in keys if key.key_id == key_id), None)
 
 

@@ -44,10 +44,7 @@ _MSAL_CONFUSED = (ValueError, KeyError, IndexError, TypeError, AttributeError)
 
 @dataclass(frozen=True, slots=True)
 class SignedIn:
-    """Validated sign-in.
-
-    ``cache`` is msal's token cache. Seal it, because it holds the refresh token.
-    """
+    """Validated sign-in. Seal ``cache``, msal's token cache: it holds the refresh token."""
 
     account: Account
     cache: str = field(repr=False)
@@ -87,10 +84,7 @@ class Identity:
         *,
         documents: DiscoveryCache | None = None,
     ) -> None:
-        """Prepare the sign-ins to an app in a tenant.
-
-        ``documents`` is the cache of discovery documents and signing keys, or None for a new cache.
-        """
+        """Prepare the sign-ins to an app; without ``documents`` nothing is cached yet."""
         self.tenant = tenant
         self.client_id = client_id
         self._credential = credential
@@ -182,7 +176,13 @@ class Identity:
             str(result.get("id_token", "")),
             *self._expectation(str(flow.get("nonce", "")), tenant_id),
         )
-        account = _account(claims)
+        roles = claims.get("wids")
+        account = Account(
+            tenant_id=str(claims["tid"]),
+            object_id=str(claims["oid"]),
+            upn=account_name(claims),
+            roles=tuple(str(role) for role in roles) if isinstance(roles, list) else (),
+        )
         if self.tenant in SHARED_TENANTS:
             cache.file_under(self.tenant, account.tenant_id)
         return SignedIn(account, cache.serialize(), str(result["access_token"]))
@@ -268,7 +268,9 @@ class Identity:
                 ``bot_credential_refused``, because only the bot's operator can act on it.
         """
         try:
-            return _access_token(result)
+            if "access_token" not in result:
+                raise entra_error(result, httpx.codes.BAD_REQUEST)
+            return str(result["access_token"])
         except CloudError as error:
             if not self._of_bot or error.cause not in _OF_CREDENTIAL:
                 raise
@@ -320,24 +322,3 @@ def _understood() -> Iterator[None]:
         raise MalformedAnswer(
             Cause.ANSWER_UNREADABLE, CloudReply("entra", message=type(error).__name__)
         ) from None
-
-
-def _access_token(result: Mapping[str, Any]) -> str:
-    """Return the access token that msal received.
-
-    Raises:
-        CloudError: Entra returned an error instead.
-    """
-    if "access_token" not in result:
-        raise entra_error(result, httpx.codes.BAD_REQUEST)
-    return str(result["access_token"])
-
-
-def _account(claims: Mapping[str, Any]) -> Account:
-    roles = claims.get("wids")
-    return Account(
-        tenant_id=str(claims["tid"]),
-        object_id=str(claims["oid"]),
-        upn=account_name(claims),
-        roles=tuple(str(role) for role in roles) if isinstance(roles, list) else (),
-    )

@@ -71,10 +71,7 @@ def entra_error(answer: Mapping[str, Any], status: int = 0) -> CloudError:
 
 
 def _words(answer: Mapping[str, Any], *, known: bool) -> str:
-    """Return the answer's text.
-
-    For an unknown error number, the address of Microsoft's page about it is added.
-    """
+    """Return the answer's text, with Microsoft's page about an unknown error number."""
     words = text_of(answer, "error_description", "error")
     return words if known else " ".join(filter(None, (words, _read_on(answer))))
 
@@ -87,7 +84,11 @@ def _unnumbered(answer: Mapping[str, Any], numbers: list[int]) -> Meaning:
 
 
 def _by_word(answer: Mapping[str, Any]) -> Meaning:
-    if _cancelled(answer):
+    told = f"{text_of(answer, 'error_subcode')} {text_of(answer, 'error_description')}"
+    if (
+        answer.get("error") == "access_denied"
+        and re.search(r"\bcancel", told, re.IGNORECASE) is not None
+    ):
         return _CANCELLED
     words = patterns().oauth
     return words.get(text_of(answer, "suberror")) or words.get(
@@ -96,20 +97,9 @@ def _by_word(answer: Mapping[str, Any]) -> Meaning:
 
 
 def _read_on(answer: Mapping[str, Any]) -> str:
-    """Return the address of Microsoft's page about a code, or an empty string.
-
-    Anybody can forge a redirect's query, so only an address of exactly that form is accepted.
-    """
+    """Return the address of a code's page, in exactly its form: anybody can forge a query."""
     found = _ERROR_URI.fullmatch(text_of(answer, "error_uri"))
     return found[0] if found else ""
-
-
-def _cancelled(answer: Mapping[str, Any]) -> bool:
-    told = f"{text_of(answer, 'error_subcode')} {text_of(answer, 'error_description')}"
-    return (
-        answer.get("error") == "access_denied"
-        and re.search(r"\bcancel", told, re.IGNORECASE) is not None
-    )
 
 
 def _numbers(answer: Mapping[str, Any], description: str) -> list[str]:
@@ -144,10 +134,7 @@ class MsalResponse:
 
 
 class MsalHttp:
-    """``http_client`` for msal, and reader of discovery documents and signing keys.
-
-    The documents and keys are cached for an hour.
-    """
+    """``http_client`` for msal; it caches discovery documents and signing keys for an hour."""
 
     def __init__(
         self, http: httpx.Client, login_url: str, documents: DiscoveryCache | None = None
@@ -180,10 +167,7 @@ class MsalHttp:
         return found
 
     def get(self, url: str, **_: object) -> MsalResponse:
-        """Return a discovery document, which is the only thing that msal gets.
-
-        If the login URL is http, the endpoints in the document look like https.
-        """
+        """Return a discovery document; its endpoints look like https for an http login URL, too."""
         text = json.dumps(self.document(url))
         return MsalResponse(
             httpx.codes.OK, text.replace('"http://', '"https://') if self._plain else text, {}
@@ -197,12 +181,11 @@ class MsalHttp:
         headers: Any = None,
         **_: object,
     ) -> MsalResponse:
-        """Send a token request.
-
-        msal gives an assertion as bytes. They are decoded, because httpx would send them in
-        Python's notation for bytes.
-        """
-        form = {name: _as_text(value) for name, value in _without_nulls(data or {}).items()}
+        """Send a token request. httpx would send msal's bytes in Python's notation for bytes."""
+        form = {
+            name: value.decode() if isinstance(value, bytes) else value
+            for name, value in _without_nulls(data or {}).items()
+        }
         reply = self._exchange("POST", url, params=params or None, data=form, headers=headers)
         answer: dict[str, Any] = json.loads(reply.text)
         if reply.status_code == httpx.codes.OK and not _is_token(answer):
@@ -288,21 +271,15 @@ def _is_token(answer: Mapping[str, Any]) -> bool:
 
     An error answer also returns True; :func:`entra_error` handles it.
     """
-    return "error" in answer or (
-        is_filled_text(answer.get("access_token")) and _has_texts(answer) and _has_numbers(answer)
-    )
-
-
-def _has_texts(answer: Mapping[str, Any]) -> bool:
-    """Return whether the present fields that msal reads as text are text."""
-    return all(
+    has_texts = all(
         isinstance(answer.get(name) or "", str) for name in ("refresh_token", "id_token", "scope")
     )
-
-
-def _has_numbers(answer: Mapping[str, Any]) -> bool:
-    """Return whether the present fields that msal reads as seconds are numbers."""
-    return all(_is_number(answer[name]) for name in ("expires_in", "refresh_in") if name in answer)
+    has_numbers = all(
+        _is_number(answer[name]) for name in ("expires_in", "refresh_in") if name in answer
+    )
+    return "error" in answer or (
+        is_filled_text(answer.get("access_token")) and has_texts and has_numbers
+    )
 
 
 def _is_number(value: object) -> bool:
@@ -311,31 +288,19 @@ def _is_number(value: object) -> bool:
 
 
 def _with_asked(answer: dict[str, Any], asked: str) -> dict[str, Any]:
-    """Return the answer with ``.default`` among its scopes, if it was requested.
-
-    Entra lists the scopes that ``.default`` expands to, and msal finds a token again only by the
-    requested scope.
-    """
+    """Return the answer with a requested ``.default`` among its scopes, as msal looks for it."""
     missing = [scope for scope in asked.split() if scope.endswith("/.default")]
     if not missing or "scope" not in answer:
         return answer
     return {**answer, "scope": " ".join(merged(str(answer["scope"]).split(), missing))}
 
 
-def _as_text(value: Any) -> Any:
-    return value.decode() if isinstance(value, bytes) else value
-
-
 def _without_nulls(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the values that are not null."""
     return {name: value for name, value in values.items() if value is not None}
 
 
 def _json_text(response: httpx.Response) -> str:
-    """Return the body, which must be a JSON object whatever the status is.
-
-    Microsoft's code is also taken from an HTML error page.
-    """
+    """Return the body, which must be a JSON object; from an HTML error page, Microsoft's code."""
     if isinstance(parsed(response.text), dict):
         return response.text
     if response.is_error and (words := _of_page(response.text)):

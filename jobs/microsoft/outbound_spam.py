@@ -19,10 +19,7 @@ CARRIED = (
     "BccSuspiciousOutboundMail",
     "BccSuspiciousOutboundAdditionalRecipients",
 )
-"""Settings that are copied from the policy that applied before.
-
-A custom policy would silently replace them for its senders.
-"""
+"""Settings that a custom policy would silently replace for its senders, so they are copied."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,15 +36,11 @@ class EffectivePolicy:
 
     @property
     def forwards(self) -> bool:
-        """Return whether automatic external forwarding is allowed.
-
-        ``Automatic`` counts as off (facts 0.4).
-        """
+        """Return whether forwarding is allowed; ``Automatic`` counts as off (facts 0.4)."""
         return self.mode.lower() == "on"
 
     @property
     def mode(self) -> str:
-        """Return ``On``, ``Off`` or ``Automatic``."""
         return text_of(self._settings, "AutoForwardingMode") or "Automatic"
 
     @property
@@ -62,7 +55,6 @@ class EffectivePolicy:
 
     @property
     def _settings(self) -> ExchangeRow:
-        """Return the policy's properties, which are empty if there is no policy."""
         return self.policy or ExchangeRow({})
 
 
@@ -87,7 +79,9 @@ def applies_to(
     """
     unsure: list[EffectivePolicy] = []
     own = [bare(address) for address in senders]
-    for rule in _that_count(rules, own):
+    for rule in sorted(
+        (rule for rule in rules if enabled(rule) and not _excepts(rule, own)), key=_priority
+    ):
         matched, found = (
             _matches(rule, own),
             EffectivePolicy(named(policies, str(rule.get("HostedOutboundSpamFilterPolicy"))), rule),
@@ -96,20 +90,9 @@ def applies_to(
             return _beside(found, unsure)
         if matched is None:
             unsure.append(found)
-    return _beside(EffectivePolicy(_default(policies), None), unsure)
-
-
-def _that_count(rules: Iterable[ExchangeRow], own: Sequence[str]) -> list[ExchangeRow]:
-    """Return the enabled rules that do not except the sender, by priority."""
-    return sorted(
-        (rule for rule in rules if enabled(rule) and not _excepts(rule, own)), key=_priority
-    )
-
-
-def _default(policies: Sequence[ExchangeRow]) -> ExchangeRow | None:
-    """Return the policy that applies if no rule does."""
-    marked = (policy for policy in policies if _true(policy.get("IsDefault")))
-    return next(marked, None) or named(policies, "Default")
+    marked = (policy for policy in policies if str(policy.get("IsDefault")).lower() == "true")
+    default = next(marked, None) or named(policies, "Default")
+    return _beside(EffectivePolicy(default, None), unsure)
 
 
 def _beside(found: EffectivePolicy, unsure: Iterable[EffectivePolicy]) -> EffectivePolicy:
@@ -151,19 +134,12 @@ def addresses_of(mailbox: ExchangeRow) -> tuple[str, ...]:
 
 
 def _is_smtp(address: str) -> bool:
-    """Return whether this is an email address.
-
-    Exchange also lists addresses of other kinds, each with its kind and a colon before it.
-    """
+    """Return whether this is an email address: Exchange lists other kinds with a colon, too."""
     return bool(address) and (":" not in address or address.lower().startswith("smtp:"))
 
 
 def needs_addresses(rules: Iterable[ExchangeRow], known: Sequence[str]) -> bool:
-    """Return whether more of the mailbox's addresses are needed to judge the rules.
-
-    That is so if a rule has a domain condition, or names senders not in ``known``, which may be
-    other addresses of the mailbox.
-    """
+    """Return whether a rule has a domain, or senders that may be the mailbox's other addresses."""
     mine = {bare(address) for address in known}
     return any(_names_others(rule, mine) for rule in rules)
 
@@ -176,10 +152,7 @@ def _names_others(rule: ExchangeRow, mine: set[str]) -> bool:
 
 
 def moved_down(rules: Iterable[ExchangeRow], name: str) -> int:
-    """Return how many rules move down one priority when one is moved to the top.
-
-    ``name`` is the name of the rule on top, which may be new.
-    """
+    """Return how many rules move down when the one of this name is moved to the top."""
     others = list(rules)
     own = named(others, name)
     if own is None:
@@ -228,10 +201,7 @@ def _exceptions_of_others(rule: ExchangeRow, own: Sequence[str]) -> dict[str, li
 
 
 def alike(one: ExchangeRow, other: ExchangeRow) -> bool:
-    """Return whether two rules cover the same senders with the same conditions.
-
-    Differences in how Exchange writes them do not matter.
-    """
+    """Return whether two rules cover the same senders, however Exchange writes them."""
     return all(
         sorted(_bare(one, name)) == sorted(_bare(other, name)) for name in ("From", *NARROWING)
     )
@@ -267,12 +237,8 @@ def _matches(rule: ExchangeRow, own: Sequence[str]) -> bool | None:
         return False
     if domains and not _in_domain(own, domains):
         return False
-    return None if _goes_by_group(rule) else bool(senders or domains)
-
-
-def _goes_by_group(rule: ExchangeRow) -> bool:
-    """Return whether the rule depends on a group, as a condition or as an exception."""
-    return bool(_texts(rule, "FromMemberOf") or _texts(rule, "ExceptIfFromMemberOf"))
+    by_group = bool(_texts(rule, "FromMemberOf") or _texts(rule, "ExceptIfFromMemberOf"))
+    return None if by_group else bool(senders or domains)
 
 
 def _excepts(rule: ExchangeRow, own: Sequence[str]) -> bool:
@@ -292,7 +258,6 @@ def _in_domain(own: Sequence[str], domains: Sequence[str]) -> bool:
 
 
 def enabled(rule: ExchangeRow) -> bool:
-    """Return whether the rule is enabled."""
     return str(rule.get("State", "Enabled")).lower() == "enabled"
 
 
@@ -304,18 +269,15 @@ def _priority(rule: ExchangeRow) -> int:
 
 
 def named(rows: Iterable[ExchangeRow], name: str) -> ExchangeRow | None:
-    """Return the row with that name, or None."""
     wanted = name.lower()
     return next((row for row in rows if wanted in _names(row)), None)
 
 
 def _names(row: ExchangeRow) -> set[str]:
-    """Return the names and ids of a row, in lower case."""
     return {lower_of(row, key) for key in ("Name", "Identity", "Id")}
 
 
 def _texts(row: ExchangeRow, name: str) -> list[str]:
-    """Return the values of a property as Exchange writes them."""
     return [str(each) for each in _listed(row.get(name))]
 
 
@@ -329,7 +291,3 @@ def _listed(value: object) -> list[object]:
     return (
         [] if value in (None, "") else list(value) if isinstance(value, list | tuple) else [value]
     )
-
-
-def _true(value: object) -> bool:
-    return str(value).lower() == "true"

@@ -40,18 +40,12 @@ def by_status(status: int) -> Meaning:
 
 
 def _unexplained(status: int, error: dict[str, Any]) -> Meaning:
-    """Return the meaning of an error answer by its status alone.
-
-    A 404 without an ``error`` comes from a gateway and does not say that the object does not exist.
-    """
+    """Return the meaning by the status; a 404 without an ``error`` comes from a gateway."""
     return by_status(status) if error or status != httpx.codes.NOT_FOUND else _UNREADABLE
 
 
 def error_body(response: httpx.Response) -> dict[str, Any]:
-    """Return the ``error`` object of an answer.
-
-    It is empty if the body is HTML, NUL bytes or anything else.
-    """
+    """Return the ``error`` object of an answer, or an empty one for HTML or NUL bytes."""
     body = as_dict(parsed(response.content))
     error = as_dict(body.get("error") or body.get("odata.error"))
     words = error.get("message")  # OData's older form nests the message in an object
@@ -59,10 +53,7 @@ def error_body(response: httpx.Response) -> dict[str, Any]:
 
 
 def judge_graph(response: httpx.Response, ids: RequestIds) -> CloudError:
-    """Return the error for an error answer of Microsoft Graph.
-
-    A known code or phrase takes precedence over the status, except at 429 and 5xx.
-    """
+    """Return Graph's error: a known code or phrase precedes the status, except at 429 and 5xx."""
     error = error_body(response)
     code, message = text_of(error, "code"), text_of(error, "message")
     meaning = _unexplained(response.status_code, error)
@@ -134,7 +125,6 @@ def _listed(value: Any) -> list[Any]:
 
 
 def _as_text(value: Any) -> str:
-    """Return a text as it is, and anything else as JSON."""
     return value if isinstance(value, str) else json.dumps(value)
 
 

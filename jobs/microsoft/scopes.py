@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Collection
 from urllib.parse import urlsplit
 
+from jobs.model import Account
+
 #: Setup, signed in as an administrator: the fewest permissions that the steps need.
 GRAPH_SETUP_SCOPES: tuple[str, ...] = (
     "Application.ReadWrite.All",
@@ -69,10 +71,7 @@ _GLOBAL_ONLY = frozenset({"ExchangeMessageTrace.Read.All"})
 
 
 def graph_scopes(graph_url: str, names: tuple[str, ...] = GRAPH_SETUP_SCOPES) -> list[str]:
-    """Return the Graph scopes by short name, or with the resource prefix in a national cloud.
-
-    In a national cloud, a short name would mean the public Graph.
-    """
+    """Return the Graph scopes; in a national cloud a short name would mean the public Graph."""
     host = _host(graph_url)
     return (
         [f"https://{host}/{name}" for name in names_in(graph_url, names)]
@@ -82,15 +81,11 @@ def graph_scopes(graph_url: str, names: tuple[str, ...] = GRAPH_SETUP_SCOPES) ->
 
 
 def with_included(names: Collection[str]) -> frozenset[str]:
-    """Return the permissions together with those that they include."""
     return frozenset(names).union(*(INCLUDED.get(name, ()) for name in names))
 
 
 def minimal(names: Collection[str]) -> tuple[str, ...]:
-    """Return the permissions without those that another of them includes, sorted.
-
-    The sign-in log needs ``Directory.Read.All`` next to its own permission (facts/microsoft.md 5).
-    """
+    """Return the permissions without those that another includes, sorted (facts/microsoft.md 5)."""
     included = frozenset().union(*(INCLUDED.get(name, ()) for name in names))
     kept = LOG_NEEDS if SIGN_IN_LOG in names else frozenset()
     return tuple(sorted(frozenset(names) - (included - kept)))
@@ -103,10 +98,7 @@ def names_in(graph_url: str, names: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def smtp_scope(exchange_url: str) -> str:
-    """Return the channel's only scope, ``SMTP.Send``.
-
-    In a national cloud the scope is that of the cloud's Outlook, which hosts Exchange.
-    """
+    """Return the channel's only scope, ``SMTP.Send``, in the cloud whose Outlook hosts Exchange."""
     host = _host(exchange_url)
     return (
         f"https://{host}/SMTP.Send"
@@ -116,10 +108,7 @@ def smtp_scope(exchange_url: str) -> str:
 
 
 def graph_default(graph_url: str) -> str:
-    """Return the scope for everything that the app is granted at Graph.
-
-    A host outside the national clouds counts as the public cloud.
-    """
+    """Return the scope for all that the app is granted at Graph; unknown hosts are public."""
     host = _host(graph_url)
     return f"https://{host}/.default" if host.endswith(_NATIONAL) else GRAPH_SCOPE
 
@@ -134,10 +123,7 @@ def app_may_read(reads: tuple[str, ...]) -> bool:
 
 
 def exchange_scope(exchange_url: str) -> str:
-    """Return the scope for Exchange cmdlets.
-
-    A host that is not Microsoft's (a loopback) counts as the public cloud.
-    """
+    """Return the scope for Exchange cmdlets; a host that is not Microsoft's counts as public."""
     host = _host(exchange_url)
     return f"https://{host}/.default" if host in _EXCHANGE_HOSTS else EXCHANGE_SCOPE
 
@@ -153,3 +139,24 @@ def exchange_permission(exchange_url: str) -> str:
 
 def _host(url: str) -> str:
     return urlsplit(url).hostname or ""
+
+
+SETS_UP = {
+    "62e90394-69f5-4237-9190-012177145e10": "Global Administrator",
+    "29232cdf-9323-42fd-ade2-1d097af3e4de": "Exchange Administrator",
+    "31392ffb-586c-42d1-9346-e59415a2cc4e": "Exchange Recipient Administrator",
+    "9b895d92-2cd3-44c7-9d02-a6ac2d5ea5c3": "Application Administrator",
+    "158c047a-c907-4556-b7ef-446551a6b5f7": "Cloud Application Administrator",
+    "194ae4cb-b126-40b2-bd5b-6091b380977d": "Security Administrator",
+    "e8611ab8-c189-46e8-94e1-60213ab1f814": "Privileged Role Administrator",
+}
+"""Directory roles that can set up at least a part, by template ID (facts/microsoft.md 6.2)."""
+
+
+def lacks_all(account: Account) -> bool:
+    """Return whether the sign-in lists the account's roles (``wids``) and none is useful here.
+
+    A sign-in without roles says nothing, and Exchange's own role groups are never listed, so this
+    is a hint and not proof.
+    """
+    return bool(account.roles) and not {role.lower() for role in account.roles} & SETS_UP.keys()

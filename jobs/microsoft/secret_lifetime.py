@@ -24,11 +24,7 @@ _CLOCKS_DIFFER = timedelta(minutes=5)
 
 @dataclass(frozen=True, slots=True)
 class SecretRules:
-    """Rules for new secrets of an app.
-
-    ``forbidden`` says whether no new secret is allowed. ``longest`` is the longest lifetime; None
-    means unlimited.
-    """
+    """Rules for new secrets of an app; ``longest`` is their longest lifetime, None is unlimited."""
 
     forbidden: bool = False
     longest: timedelta | None = None
@@ -83,7 +79,6 @@ def _in_force(policy: Json, made: datetime) -> Iterator[Json]:
 
 
 def _reaches(rule: Json, made: datetime) -> bool:
-    """Return whether a restriction applies to an app created at ``made``."""
     since = parse(rule.get("restrictForAppsCreatedAfterDateTime"))
     return since is None or since <= made
 
@@ -93,10 +88,7 @@ def _kind(rule: Json) -> str:
 
 
 def _duration(text: str) -> timedelta | None:
-    """Return an ISO 8601 duration, or None if the text is not one or exceeds the calendar.
-
-    Years count as 365 days and months as 30 days; Edm.Duration has neither.
-    """
+    """Return an ISO 8601 duration, or None; years have 365 days and months 30."""
     found = _LONG.match(text)
     if found is None:
         return None

@@ -26,10 +26,7 @@ EXCHANGE = "exchange online"
 """Part of the name of the resource of Webex Connect's tokens (facts/microsoft.md 1.4)."""
 _UNDESCRIBED = Meaning(Cause.REQUEST_REJECTED, ErrorKind.REJECTED)
 _ABANDONED = frozenset({16000, 50058, 50072, 50074, 50076, 50079, 50089, 50140, 50199, 65004})
-"""Codes that are logged if a person was prompted during the sign-in.
-
-The sign-in continues in another row, or was abandoned.
-"""
+"""Codes of a prompt: the sign-in continues in another row, or was abandoned."""
 _OF_THE_FORM = frozenset(
     {
         Cause.APP_NOT_FOUND,
@@ -44,10 +41,7 @@ _OF_THE_FORM = frozenset(
         Cause.TENANT_NOT_FOUND,
     }
 )
-"""Causes that come from the fields of Webex Connect's form.
-
-They fail the next renewal as well as a person's attempt.
-"""
+"""Causes from Webex Connect's form, which fail the next renewal as well."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,56 +66,38 @@ class SignInRow:
 
     @property
     def good(self) -> bool:
-        """Return whether a token was issued."""
         return self.code == 0
 
     @property
     def meaning(self) -> Meaning:
-        """Return the meaning of the error number and its reason.
-
-        An unknown error is a plain refusal.
-        """
+        """Return the meaning of the number and its reason; an unknown one is a plain refusal."""
         return meaning_of_number(self.code, f": {self.reason}") or _UNDESCRIBED
 
     @property
     def passing(self) -> bool:
-        """Return whether the sign-in failed because the service was busy.
-
-        Then only the next row shows whether a token can be issued.
-        """
+        """Return whether the service was busy, so only the next row shows something."""
         return self.meaning.kind is ErrorKind.TRANSIENT
 
     @property
     def personal(self) -> bool:
-        """Return whether the row is a person's own failed attempt.
-
-        An attempt does not count if it failed for a reason that also affects a renewal.
-        """
+        """Return whether a person's own attempt failed, for no reason that affects a renewal."""
         return self.interactive and not self.good and self.meaning.cause not in _OF_THE_FORM
 
     @property
     def abandoned(self) -> bool:
-        """Return whether a person did not finish the sign-in, or has not finished it yet."""
         return self.interactive and self.code in _ABANDONED
 
     @property
     def conclusive(self) -> bool:
-        """Return whether the attempt was completed, and so shows whether a token can be issued.
-
-        An attempt that a busy service refused, or that a person did not finish, shows nothing.
-        """
+        """Return whether the attempt was completed and the service not busy."""
         return not self.passing and not self.abandoned
 
     @property
     def renewal(self) -> bool:
-        """Return whether a token was issued without a person."""
         return self.good and not self.interactive
 
     def concerns(self, users: frozenset[str]) -> bool:
-        """Return whether the row says something about these users' token.
-
-        A success always says something. If no user is known, every row does.
-        """
+        """Return whether the row is about these users' token, as a success always is."""
         return self.good or not users or self.user_id in {"", *users}
 
 
@@ -169,11 +145,13 @@ def _read(row: dict[str, Any]) -> SignInRow | None:
     if at is None:
         return None
     status = as_dict(row.get("status"))
+    code = text_of(status, "errorCode") or "0"
+    kinds = {str(kind).lower() for kind in row.get("signInEventTypes") or []}
     return SignInRow(
         at=at,
-        code=_code(status),
+        code=int(code) if code.isdecimal() else -1,
         reason=text_of(status, "failureReason"),
-        interactive=_is_interactive(row),
+        interactive=row.get("isInteractive") is not False and "noninteractiveuser" not in kinds,
         user_id=lower_of(row, "userId"),
         user=text_of(row, "userPrincipalName", "userId"),
         correlation_id=text_of(row, "correlationId"),
@@ -183,22 +161,7 @@ def _read(row: dict[str, Any]) -> SignInRow | None:
     )
 
 
-def _code(status: dict[str, Any]) -> int:
-    """Return the AADSTS number, or -1 if it cannot be read."""
-    code = text_of(status, "errorCode") or "0"
-    return int(code) if code.isdecimal() else -1
-
-
-def _is_interactive(row: dict[str, Any]) -> bool:
-    """Return whether a person signed in; a row that does not say so counts as interactive."""
-    kinds = {str(kind).lower() for kind in row.get("signInEventTypes") or []}
-    return row.get("isInteractive") is not False and "noninteractiveuser" not in kinds
-
-
 def _refusing(applied: object) -> tuple[str, ...]:
-    """Return the names of the policies that were not satisfied.
-
-    The list is empty if the reader may not read policies.
-    """
+    """Return the names of the policies that were not satisfied, if the reader may read them."""
     failed = (each for each in dicts_in(applied) if lower_of(each, "result") == "failure")
     return tuple(text_of(each, "displayName", "id") for each in failed)

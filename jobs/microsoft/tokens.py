@@ -13,17 +13,11 @@ from dataclasses import dataclass
 from jobs.microsoft.identity import Identity
 
 AT_HAND_S = 240
-"""Seconds for which a token is used without asking msal.
-
-msal never returns a token that expires within five minutes.
-"""
+"""Seconds for which a token is used; msal returns none that expires within five minutes."""
 
 
 class Tokens:
-    """Token sources that share one msal cache.
-
-    ``save`` is called with the cache each time the cache changes, to seal and store it.
-    """
+    """Token sources that share one msal cache; ``save`` seals and stores each change of it."""
 
     def __init__(self, identity: Identity, cache: str, save: Callable[[str], None]) -> None:
         self._identity = identity
@@ -34,18 +28,13 @@ class Tokens:
         self._spent: set[tuple[str, ...]] = set()
 
     def source(self, *scopes: str) -> Source:
-        """Return a token source for one resource's scopes."""
         return Source(self, scopes)
 
     async def token(self, scopes: tuple[str, ...]) -> str:
-        """Return a token for these scopes."""
         return self._kept(scopes) or await self._fetched(scopes)
 
     def spend(self, scopes: tuple[str, ...], token: str) -> None:
-        """Discard a token that a cloud refused.
-
-        If many callers report the token at once, it is renewed only once.
-        """
+        """Discard a refused token; if many callers report it at once, it is renewed only once."""
         if self._kept(scopes) == token:
             del self._at_hand[scopes]
             self._spent.add(scopes)
@@ -79,9 +68,7 @@ class Source:
     scopes: tuple[str, ...]
 
     async def __call__(self) -> str:
-        """Return a token that is valid now."""
         return await self.tokens.token(self.scopes)
 
     def spend(self, token: str) -> None:
-        """Discard a token that was refused."""
         self.tokens.spend(self.scopes, token)

@@ -1,4 +1,7 @@
-"""Probe for the user's authentication policy, or else the organization's default one."""
+"""Probes for the authentication policy that applies to the user, and for security defaults.
+
+The documents do not settle whether either of them stops SMTP AUTH.
+"""
 
 from __future__ import annotations
 
@@ -10,10 +13,9 @@ from jobs.clouds.json_values import text_of
 from jobs.engine.context import StepContext
 from jobs.engine.diagnosis import Diagnosis
 from jobs.engine.step import Probe
-from jobs.microsoft.exchange import ExchangeRow
 from jobs.microsoft.outbound_spam import named
 from jobs.model import Finding, Signals, Text
-from jobs.probes._reach import FRESH
+from jobs.probes.smtp_server import FRESH
 
 
 class AuthenticationPolicy(Probe):
@@ -35,17 +37,22 @@ class AuthenticationPolicy(Probe):
     )
 
     async def inspect(self, ctx: StepContext) -> Finding:
-        """Read the user's own policy, which takes precedence over the organization's.
-
-        When many channels are checked, no user is read in an organization that has no policy.
-        """
+        """Read the user's policy, before the organization's; for many channels, only the latter."""
         if ctx.many and not await ctx.exchange.run("Get-AuthenticationPolicy", {}):
             return self.ok(Text("seen.no_authentication_policy"))
-        name = await _policy_name(ctx)
+        who = ctx.fact("delegate") or ctx.channel.mailbox
+        (user, *_), (organization, *_) = await asyncio.gather(
+            ctx.exchange.run("Get-User", {"Identity": who}),
+            ctx.exchange.run("Get-OrganizationConfig", {}),
+        )
+        name = text_of(user, "AuthenticationPolicy") or text_of(
+            organization, "DefaultAuthenticationPolicy"
+        )
         if not name:
             return self.ok(Text("seen.no_authentication_policy"))
         policy = named(await ctx.exchange.run("Get-AuthenticationPolicy", {}), name)
-        if not _forbids_passwords(policy):
+        forbids = policy is not None and str(policy.get("AllowBasicAuthSmtp")).lower() == "false"
+        if not forbids:
             return self.ok(Text("seen.authentication_policy", {"name": name}))
         proof = Signals(harmless_after=now() - FRESH, token_lives=True)
         return self.possible(
@@ -55,18 +62,21 @@ class AuthenticationPolicy(Probe):
         )
 
 
-async def _policy_name(ctx: StepContext) -> str:
-    """Return the name of the user's policy, else of the organization's, or an empty string."""
-    who = ctx.fact("delegate") or ctx.channel.mailbox
-    (user, *_), (organization, *_) = await asyncio.gather(
-        ctx.exchange.run("Get-User", {"Identity": who}),
-        ctx.exchange.run("Get-OrganizationConfig", {}),
-    )
-    return text_of(user, "AuthenticationPolicy") or text_of(
-        organization, "DefaultAuthenticationPolicy"
+class SecurityDefaults(Probe):
+    """Probe for security defaults, which may make SMTP AUTH fail if they are on.
+
+    The reports contradict each other (facts/microsoft.md 2.1), so only a login decides.
+    """
+
+    name = "security_defaults"
+    article_row = "SD"
+    reads = ("Policy.Read.All",)
+    diagnosis = Diagnosis(
+        explains=frozenset({Cause.BLOCKED_BY_SECURITY_DEFAULTS}),
+        disproved_by=("smtp_login",),
     )
 
-
-def _forbids_passwords(policy: ExchangeRow | None) -> bool:
-    """Return whether the policy exists and turns off SMTP with a password."""
-    return policy is not None and str(policy.get("AllowBasicAuthSmtp")).lower() == "false"
+    async def inspect(self, ctx: StepContext) -> Finding:
+        if await ctx.graph.security_defaults():
+            return self.possible(Text("seen.on"), cause=Cause.BLOCKED_BY_SECURITY_DEFAULTS)
+        return self.ok(Text("seen.off"))

@@ -15,17 +15,11 @@ from jobs.microsoft.graph import EXCHANGE_APP_ID
 from jobs.model import Finding, Signals, Text
 
 MODERN = {"all", "browser", "mobileappsanddesktopclients"}
-"""Client types that sign in as Webex Connect does.
-
-A policy for legacy clients alone does not affect OAuth (facts/microsoft.md 2.1).
-"""
+"""Client types of Webex Connect; legacy ones do no OAuth (facts/microsoft.md 2.1)."""
 EXCHANGE = {"office365", EXCHANGE_APP_ID}
 RESOURCES = EXCHANGE | {"all"}
 BY_ANSWERS = ("answers",)
-"""Findings that disprove a policy that depends on the location.
-
-The bot's own login comes from another location.
-"""
+"""Findings that disprove a policy of a location, which the bot's login does not share."""
 
 
 class ConditionalAccess(Probe):
@@ -45,11 +39,7 @@ class ConditionalAccess(Probe):
     )
 
     async def inspect(self, ctx: StepContext) -> Finding:
-        """Read and match the policies.
-
-        Locations, groups and devices cannot be evaluated from here, so a match is only a possible
-        cause.
-        """
+        """Match the policies; places, groups and devices are unknown here: at most possible."""
         policies = await ctx.graph.conditional_access_policies()
         user_id = ctx.fact("delegate_id") or ctx.fact("user_id")
         return self._judged([policy for policy in policies if touches(policy, user_id)])
@@ -76,7 +66,6 @@ def _is_in_force(policy: dict[str, Any]) -> bool:
 
 
 def _covers(conditions: dict[str, Any], user_id: str) -> bool:
-    """Return whether the conditions are met by this user's sign-in to Exchange."""
     users, apps = part_of(conditions, "users"), part_of(conditions, "applications")
     return _is_for_oauth(conditions) and _covers_user(users, user_id) and _covers_exchange(apps)
 
@@ -112,7 +101,8 @@ def _proof(policies: list[dict[str, Any]]) -> Signals:
     another one. ``elsewhere_since`` is then the time from which a success of Webex Connect shows
     that only the bot's location is refused.
     """
-    newest = _newest_change(policies)
+    changed = list(map(_changed_at, policies))
+    newest = max(filter(None, changed), default=None) if all(changed) else None
     if not any(part_of(policy, "conditions").get("locations") for policy in policies):
         return Signals(harmless_after=newest)
     return Signals(
@@ -120,21 +110,12 @@ def _proof(policies: list[dict[str, Any]]) -> Signals:
     )
 
 
-def _newest_change(policies: list[dict[str, Any]]) -> datetime | None:
-    """Return when one of the policies was last changed, or None if one of them has no date."""
-    changed = list(map(_changed_at, policies))
-    return max(filter(None, changed), default=None) if all(changed) else None
-
-
 def _changed_at(policy: dict[str, Any]) -> datetime | None:
     return parse(policy.get("modifiedDateTime") or policy.get("createdDateTime"))
 
 
 def _demands(policy: dict[str, Any]) -> bool:
-    """Return whether the policy demands something at sign-in.
-
-    A new sign-in after some time also counts (AADSTS70043).
-    """
+    """Return whether the policy demands something, be it a new sign-in (AADSTS70043)."""
     frequency = part_of(part_of(policy, "sessionControls"), "signInFrequency")
     return bool(policy.get("grantControls")) or (
         bool(frequency) and frequency.get("isEnabled") is not False
@@ -142,6 +123,6 @@ def _demands(policy: dict[str, Any]) -> bool:
 
 
 def _flows(conditions: dict[str, Any]) -> set[str]:
-    """Return the authentication flows that a policy is limited to, or an empty set for all."""
+    """Return the authentication flows that a policy is limited to; none for all."""
     named = text_of(part_of(conditions, "authenticationFlows"), "transferMethods")
     return {each.strip().lower() for each in named.split(",")} - {"", "none"}

@@ -6,7 +6,7 @@ at most possible, and nothing makes it certain.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -34,7 +34,7 @@ from jobs.model import (
 
 BACK_DAYS = 7
 MOST = 30
-"""Number of changes that a finding keeps. They are the newest ones."""
+"""Number of the newest changes that a finding keeps."""
 ENDS = ("agent_tasks", "answers")
 """Findings with the newest mail on the way into Webex Connect and on the way out."""
 WITHOUT = ("mail_to_task", "sign_ins")
@@ -115,40 +115,22 @@ class ConnectChanges(Probe):
         try:
             found: Changes = await ctx.reads.read("connect audit", lambda: _read(ctx))
         except CloudError as error:
-            return self._unread(error)
-        return self._later_changes(found, _set_up(ctx))
-
-    def _unread(self, error: CloudError) -> Finding:
-        lasting = REASONS.get(error.status or 0)
-        why = Text(f"skipped.{lasting}") if lasting else Reason.LOG_AWAY
-        return replace(self.skipped(why), evidence=(Evidence("connect-audit", str(error)),))
+            lasting = REASONS.get(error.status or 0)
+            why = Text(f"skipped.{lasting}") if lasting else Reason.LOG_AWAY
+            return replace(self.skipped(why), evidence=(Evidence("connect-audit", str(error)),))
+        # until a setup or a fix ends, the channel's people change the app, which they register last
+        token = ctx.run.brief.token_at
+        proven = ctx.channels.record(ctx.channel.mailbox) if token else None
+        return self._later_changes(found, max(token, proven.at) if token and proven else token)
 
     def _later_changes(self, found: Changes, since: datetime | None) -> Finding:
         """Return the finding with the changes that were made after the channel's own setup."""
-        later = _made_after(since, found.rows)
+        later = tuple(change for change in found.rows if since is None or change.at > since)
         if not later:
             return self.ok(Text("seen.connect_unchanged", {"days": str(BACK_DAYS)}))
         values = {"count": str(len(later)), "at": second_of(later[0].at)}
         seen = Text("seen.connect_changed" if found.whole else "seen.connect_changed_cut", values)
         return self.ok(seen, signals=Signals(changes=later[:MOST]))
-
-
-def _made_after(
-    since: datetime | None, changes: Iterable[ConnectChange]
-) -> tuple[ConnectChange, ...]:
-    """Return the changes after the time ``since``, or all of them if it is None."""
-    return tuple(change for change in changes if since is None or change.at > since)
-
-
-def _set_up(ctx: StepContext) -> datetime | None:
-    """Return when a setup or a fix by the bot ended, or None if the bot did not set the channel up.
-
-    Until then, the channel's people changed the app themselves. They register the app after they
-    have saved its token.
-    """
-    token = ctx.run.brief.token_at
-    proven = ctx.channels.record(ctx.channel.mailbox) if token else None
-    return max(token, proven.at) if token and proven else token
 
 
 async def _read(ctx: StepContext) -> Changes:
@@ -185,11 +167,7 @@ def _bad_signs(findings: Mapping[str, Finding]) -> Iterator[datetime]:
     answers = findings["answers"].signals
     signs = [answers.unanswered, answers.unproven]
     for name in (*WITHOUT, "answers"):
-        signals = _failure(findings.get(name))
+        finding = findings.get(name)
+        signals = finding.signals if finding and finding.state is State.WRONG else NO_SIGNALS
         signs += [signals.missed_since or signals.since]
     yield from filter(None, signs)
-
-
-def _failure(finding: Finding | None) -> Signals:
-    """Return the signals of a wrong finding, and no signals for any other finding."""
-    return finding.signals if finding and finding.state is State.WRONG else NO_SIGNALS

@@ -17,7 +17,7 @@ from jobs.engine.diagnosis import Diagnosis
 from jobs.engine.step import Probe
 from jobs.mail.flow import LARGEST
 from jobs.mail.message_trace import TraceRow
-from jobs.model import Access, Finding, Signals, Station, Text, second_of
+from jobs.model import Access, Finding, Signals, State, Station, Text, second_of
 from jobs.probes.traces import BACK
 
 SLACK = timedelta(seconds=5)
@@ -41,10 +41,7 @@ class AgentTasks(Probe):
     )
 
     async def inspect(self, ctx: StepContext) -> Finding:
-        """Read the tasks if a token is configured.
-
-        The absence of a task says nothing, because perhaps no mail was sent.
-        """
+        """Read the tasks with a token; no task says nothing, as perhaps no mail was sent."""
         if not ctx.settings.contact_center_url:
             return self.skipped(Text("skipped.no_contact_center"))
         tasks = await read_tasks(ctx)
@@ -76,14 +73,15 @@ class MailToTask(Probe):
     )
 
     async def inspect(self, ctx: StepContext) -> Finding:
-        """Compare the trace with the tasks.
-
-        A later task proves the path if it names the mailbox or the mail's sender.
-        """
+        """Compare trace and tasks; a later task of mailbox or sender proves the path."""
         if not ctx.settings.contact_center_url:
             return self.skipped(Text("skipped.no_contact_center"))
         copies, tasks = await asyncio.gather(copies_since(ctx, now() - BACK), read_tasks(ctx))
-        handed = _handed(copies, ctx.channel.mailbox, tasks.since)
+        handed = [
+            row
+            for row in copies
+            if row.received >= tasks.since and _makes_a_task(row, ctx.channel.mailbox)
+        ]
         if not handed:
             return self.skipped(Text("skipped.no_mail"))
         return self._judged(
@@ -91,7 +89,6 @@ class MailToTask(Probe):
         )
 
     def _judged(self, handed: list[TraceRow], left: list[TraceRow]) -> Finding:
-        """Return the finding for the mails that were handed over and those left without a task."""
         if not left:
             return self.ok(Text("seen.mail_to_task", {"at": second_of(handed[0].received)}))
         if now() - left[-1].received < GRACE:
@@ -106,10 +103,7 @@ class MailToTask(Probe):
 
 
 class EmailEntryPoint(Probe):
-    """Probe for an active entry point of type Email that names the Webex Connect app.
-
-    The app is the entry point's ``assetId``. Source: facts/connect.md 3.2.
-    """
+    """Probe for an entry point whose ``assetId`` is the app (facts/connect.md 3.2)."""
 
     name = "entry_point"
     article_row = "EP"
@@ -121,7 +115,6 @@ class EmailEntryPoint(Probe):
     )
 
     async def inspect(self, ctx: StepContext) -> Finding:
-        """Check that an active entry point exists, and report those that are found."""
         if not (ctx.settings.contact_center_url and ctx.settings.contact_center_org):
             return self.skipped(Text("skipped.no_contact_center_org"))
         found = [point for point in await _entry_points(ctx) if point.asset != ""]
@@ -135,7 +128,8 @@ class EmailEntryPoint(Probe):
             return self.wrong(
                 Text("seen.entry_points_off", names), cause=Cause.ENTRY_POINT_INACTIVE
             )
-        return self.ok(Text("seen.entry_points", names), facts=_asset(found))
+        asset = _only_asset(found)
+        return self.ok(Text("seen.entry_points", names), facts={"asset_id": asset} if asset else {})
 
 
 async def read_tasks(ctx: StepContext) -> Tasks:
@@ -149,10 +143,7 @@ async def read_tasks(ctx: StepContext) -> Tasks:
 
 
 def _why_none(tasks: Tasks) -> Text:
-    """Return why no task is known to be the mailbox's.
-
-    Either some tasks do not name their mailbox, or there are no tasks.
-    """
+    """Return why no task is the mailbox's: some are nameless, or there are none."""
     nameless = any(task.names_nobody for task in tasks.rows)
     return Text("skipped.task_of_whom" if nameless else "skipped.no_task")
 
@@ -165,10 +156,7 @@ async def _entry_points(ctx: StepContext) -> tuple[EntryPoint, ...]:
 
 
 async def only_app(ctx: StepContext) -> str:
-    """Return the app of the only email entry point, whose tasks can only be this channel's.
-
-    Return an empty string if there are several, or if none can be read.
-    """
+    """Return the app of the only email entry point, or '' if that is not readable."""
     if not ctx.settings.contact_center_org:
         return ""
     try:
@@ -178,16 +166,8 @@ async def only_app(ctx: StepContext) -> str:
 
 
 def _only_asset(points: Sequence[EntryPoint]) -> str:
-    """Return the app of the only entry point.
-
-    The result is empty if there is not exactly one entry point, or if it names no app.
-    """
+    """Return the app of the only entry point, if it names one, else ''."""
     return (points[0].asset or "") if len(points) == 1 else ""
-
-
-def _handed(copies: Sequence[TraceRow], mailbox: str, since: datetime) -> list[TraceRow]:
-    """Return the copies handed to Webex Connect from ``since`` on that must become tasks."""
-    return [row for row in copies if row.received >= since and _makes_a_task(row, mailbox)]
 
 
 def _without_task(handed: list[TraceRow], tasks: Tasks, mailbox: str, app: str) -> list[TraceRow]:
@@ -213,11 +193,25 @@ def _makes_a_task(row: TraceRow, mailbox: str) -> bool:
     return row.status.went_on and row.sender.lower() != mailbox and row.size <= LARGEST
 
 
-def _asset(found: list[EntryPoint]) -> dict[str, str]:
-    """Return the resource id that Cisco TAC asks for, if it is unambiguous."""
-    asset = _only_asset(found)
-    return {"asset_id": asset} if asset else {}
-
-
 def _shown(point: EntryPoint) -> str:
     return f"{point.name} ({point.asset})" if point.asset else point.name
+
+
+class AssetWorkload(MailToTask):
+    """Probe of the asset's workload, which no API shows, but a task proves.
+
+    Since August 2026 an email asset serves one workload. If it is assigned to Webex Connect, Webex
+    Contact Center cannot use it at the same time (facts/update-2026-11.md 1.2, v6.21).
+    """
+
+    name = "asset_workload"
+    article_row = "CC"
+    diagnosis = Diagnosis(station=Station.CONNECT)
+
+    async def inspect(self, ctx: StepContext) -> Finding:
+        found = await super().inspect(ctx)
+        if found.state is not State.WRONG:
+            return found
+        return self.possible(
+            Text("seen.asset_workload"), cause=Cause.ASSET_OF_OTHER_WORKLOAD, signals=found.signals
+        )

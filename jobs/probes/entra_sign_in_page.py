@@ -39,7 +39,7 @@ class Entra(Probe):
     )
 
     async def inspect(self, ctx: StepContext) -> Finding:
-        """Request the discovery document. An unavailable Entra is a finding too."""
+        """Request the discovery document; an unavailable Entra is a finding too."""
         found: Finding = await ctx.reads.read(
             f"entra {ctx.channel.tenant_id}", lambda: self._seen(ctx)
         )

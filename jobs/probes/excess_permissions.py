@@ -10,17 +10,14 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
-from jobs.channel.granted import grants_of_app, role_assignments
+from jobs.channel.email_app import grants_of_app, role_assignments
 from jobs.clouds.json_values import lower_of, text_of
 from jobs.engine.context import StepContext
 from jobs.engine.step import Probe
 from jobs.model import Finding, Profile, State, Text
 
 NEEDED = frozenset({"smtp.send", "offline_access", "openid", "profile", "email", "user.read"})
-"""Delegated permissions that are expected.
-
-They are the form's scope, those of a sign-in, and those that the portal gives every new app.
-"""
+"""Permissions of the form, of a sign-in, and those that the portal gives every app."""
 DEFAULT_ACCESS = "00000000-0000-0000-0000-000000000000"
 MOST_NAMES = 6
 
@@ -34,10 +31,7 @@ class Surplus(Probe):
     reads = ("Application.Read.All", "Directory.Read.All")
 
     async def inspect(self, ctx: StepContext) -> Finding:
-        """Read the granted permissions, not the declared ones.
-
-        Only granted permissions can be used.
-        """
+        """Read the granted permissions: declared ones cannot be used."""
         grants, assignments = await asyncio.gather(grants_of_app(ctx), role_assignments(ctx))
         allowed = {DEFAULT_ACCESS} | (
             {ctx.fact("mail_send").lower()} if ctx.channel.profile is Profile.ARTICLE else set()
@@ -57,10 +51,7 @@ def _scopes(grants: Iterable[dict[str, Any]]) -> set[str]:
 
 
 def _roles(assignments: Iterable[dict[str, Any]], allowed: set[str]) -> set[str]:
-    """Return the extra application permissions as API name and id.
-
-    Their names are not available here.
-    """
+    """Return further application permissions as API and id; no names are here."""
     return {
         f"{each.get('resourceDisplayName') or 'API'} {each.get('appRoleId')}"
         for each in assignments

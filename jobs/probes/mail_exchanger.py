@@ -75,11 +75,7 @@ class MailExchanger(Probe):
         return self.ok(Text("seen.mx", hosts))
 
     async def _none(self, domain: str) -> Finding:
-        """Return the finding for a domain without MX.
-
-        A resolver that does not know Microsoft either, as in a closed network, says nothing about
-        this domain.
-        """
+        """Judge a domain without MX; a resolver that lacks Microsoft's, too, says nothing."""
         if not await _exchangers(KNOWN):
             return self.skipped(Text("skipped.no_dns"))
         return self._maybe(
@@ -91,7 +87,6 @@ class MailExchanger(Probe):
 
 
 async def _exchangers(domain: str) -> list[str] | None:
-    """Return the sorted MX hosts, or None if no name server answers."""
     try:
         answer = await dns.asyncresolver.resolve(domain, "MX", lifetime=TIMEOUT_S)
     except _NOT_THERE:
@@ -102,10 +97,7 @@ async def _exchangers(domain: str) -> list[str] | None:
 
 
 async def _discoverable(domain: str) -> bool | None:
-    """Return whether autodiscover has an address, through a CNAME or not, or a service record.
-
-    None means that no name server answers.
-    """
+    """Return whether autodiscover has an address or a service, or None without an answer."""
     try:
         await dns.asyncresolver.resolve(f"autodiscover.{domain}", "A", lifetime=TIMEOUT_S)
     except dns.resolver.NXDOMAIN:

@@ -17,10 +17,7 @@ from jobs.model import Finding, Station, Text
 
 
 class RemoteDomain(Probe):
-    """Probe for ``AutoForwardEnabled`` of the most specific entry, which may be ``*``.
-
-    Source: facts/microsoft.md 2.3, "the block wins".
-    """
+    """Probe for forwarding of the most specific entry or ``*`` (facts/microsoft.md 2.3)."""
 
     name = "remote_domain"
     article_row = "M4"
@@ -31,7 +28,6 @@ class RemoteDomain(Probe):
     )
 
     async def inspect(self, ctx: StepContext) -> Finding:
-        """Read all remote domains, which are few."""
         found = covering(
             await ctx.exchange.run("Get-RemoteDomain", {}),
             ctx.channel.forwarding_address.rpartition("@")[2],
@@ -45,7 +41,6 @@ class RemoteDomain(Probe):
 
 
 def covering(rows: list[ExchangeRow], domain: str) -> ExchangeRow | None:
-    """Return the entry for the domain, which is the longest pattern that matches, or None."""
     matching = [row for row in rows if _matches(lower_of(row, "DomainName"), domain.lower())]
     return max(matching, key=lambda row: len(str(row.get("DomainName"))), default=None)
 

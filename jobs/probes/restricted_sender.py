@@ -5,7 +5,6 @@ While it lasts, no copy and no answer leaves the mailbox.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import replace
 
 from jobs.causes.cause import Cause
@@ -14,15 +13,11 @@ from jobs.clouds.json_values import lower_of, text_of
 from jobs.engine.context import StepContext
 from jobs.engine.diagnosis import Diagnosis
 from jobs.engine.step import Probe
-from jobs.microsoft.exchange import ExchangeRow
 from jobs.model import Evidence, Finding, Station, Text
 
 
 class RestrictedSender(Probe):
-    """Probe that checks whether the mailbox is among the restricted entities.
-
-    Source: facts/microsoft.md 2.3: 550 5.1.8.
-    """
+    """Probe for the restricted entities: 550 5.1.8 (facts/microsoft.md 2.3)."""
 
     name = "restricted_sender"
     article_row = "RS"
@@ -34,22 +29,15 @@ class RestrictedSender(Probe):
     )
 
     async def inspect(self, ctx: StepContext) -> Finding:
-        """Read all restricted senders. Without permission, the finding says so.
-
-        A query for one sender answers "not found" for a sender in good standing.
-        """
+        """Read all of them, because for one in good standing Exchange says "not found"."""
         try:
             rows = await ctx.exchange.run("Get-BlockedSenderAddress", {})
         except (Forbidden, NotFound, Rejected):
             return self.skipped(Text("skipped.restricted_sender"))
-        found = _entry_of(rows, {ctx.channel.mailbox, ctx.fact("upn").lower()})
+        own = {ctx.channel.mailbox, ctx.fact("upn").lower()}
+        found = next((row for row in rows if lower_of(row, "SenderAddress") in own), None)
         if found is None:
             return self.ok(Text("seen.not_restricted"))
         reason = text_of(found, "Reason")
         wrong = self.wrong(Text("seen.restricted"), cause=Cause.SENDER_RESTRICTED)
         return replace(wrong, evidence=(Evidence("exchange", reason),) if reason else ())
-
-
-def _entry_of(rows: Iterable[ExchangeRow], own: set[str]) -> ExchangeRow | None:
-    """Return the restricted entity with one of these addresses."""
-    return next((row for row in rows if lower_of(row, "SenderAddress") in own), None)

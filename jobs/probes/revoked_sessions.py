@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Any
 
 from jobs.causes.cause import Cause
@@ -47,9 +46,6 @@ class Sessions(Probe):
         )
         if valid_from is None or token_at is None:
             return self.skipped(Text("skipped.moment_unknown"))
-        return self._compared(valid_from, token_at)
-
-    def _compared(self, valid_from: datetime, token_at: datetime) -> Finding:
         values = {
             "revoked": minute_of(valid_from),
             "token": minute_of(token_at),
@@ -64,22 +60,10 @@ class Sessions(Probe):
 
 
 async def _user(ctx: StepContext) -> dict[str, Any]:
-    """Return the user who signs in, or an empty object if the directory knows none.
-
-    When many channels are checked, the mailbox's own user was read with its address before, and is
-    in memory.
-    """
-    known = _who_signs_in(ctx)
+    """Return the user who signs in; for many channels, the mailbox's own is in memory."""
+    known = ctx.fact("delegate_id") or ctx.fact("user_id") or ctx.channel.mailbox
     if ctx.many:
         read = await ctx.graph.user(ctx.channel.mailbox) or {}
         if text_of(read, "id") == known:
             return read
     return await ctx.graph.user(known) or {}
-
-
-def _who_signs_in(ctx: StepContext) -> str:
-    """Return the id of the delegate or else of the mailbox user.
-
-    If no id is known, the address of the mailbox is returned.
-    """
-    return ctx.fact("delegate_id") or ctx.fact("user_id") or ctx.channel.mailbox

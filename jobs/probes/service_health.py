@@ -1,20 +1,43 @@
-"""Microsoft's own report on its services in this tenant.
+"""Reports of Microsoft on its services in this tenant, and of Webex on its public status page.
 
-It shows whether the problem is on Microsoft's side.
+An incident alone is only a possible cause, because some incident is nearly always open while mail
+flows. The verdict makes it the cause if it explains something that is wrong
+(:func:`jobs.checks.verdict.promote_possible`).
 """
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import ClassVar
+from urllib.parse import urlsplit
 
 from jobs.causes.cause import Cause
-from jobs.clouds.errors import Forbidden, NotFound, Rejected
-from jobs.contact_center.incidents import microsoft_incidents
+from jobs.clouds.errors import CloudError, Forbidden, NotFound, Rejected
+from jobs.contact_center.incidents import Incident, microsoft_incidents, webex_incidents
 from jobs.engine.context import StepContext
 from jobs.engine.diagnosis import Diagnosis
-from jobs.engine.step import Probe
-from jobs.model import Finding, Station, Text
-from jobs.probes._health import health_finding
+from jobs.engine.step import Probe, Step
+from jobs.model import Access, Evidence, Finding, Signals, Station, Text
+
+
+def health_finding(step: Step, found: tuple[Incident, ...], cause: str) -> Finding:
+    """Return a finding with the newest incident's id, title and start, and the number of others."""
+    if not found:
+        return step.ok(Text("seen.no_incident"))
+    newest, more = found[0], len(found) - 1
+    evidence = tuple(
+        Evidence(step.name, " ".join(filter(None, (each.id, each.title)))) for each in found
+    )
+    values = {"id": newest.id, "title": newest.title}
+    seen = (
+        Text("seen.incidents", values | {"count": str(more)})
+        if more
+        else Text("seen.incident", values)
+    )
+    return replace(
+        step.possible(seen, cause=cause, signals=Signals(since=newest.since)),
+        evidence=evidence,
+    )
 
 
 class _Health(Probe):
@@ -43,8 +66,6 @@ class _Health(Probe):
 
 
 class ExchangeHealth(_Health):
-    """Probe for open incidents of Exchange Online."""
-
     name = "exchange_health"
     services = frozenset({"exchange online", "exchange"})
     cause = Cause.EXCHANGE_INCIDENT
@@ -93,3 +114,37 @@ class EntraHealth(_Health):
             }
         )
     )
+
+
+class WebexStatus(Probe):
+    """Probe for open incidents on status.webex.com/api."""
+
+    name = "webex_status"
+    article_row = "WX"
+    diagnosis = Diagnosis(
+        access=Access.NONE,
+        station=Station.CONNECT,
+        explains=frozenset(
+            {
+                Cause.NO_TASK,
+                Cause.CONNECT_SMTP_FAILED,
+                Cause.CONNECT_SEND_FAILED,
+                Cause.CONNECT_NOT_REACHED,
+                Cause.WEBEX_UNAVAILABLE,
+            }
+        ),
+    )
+
+    async def inspect(self, ctx: StepContext) -> Finding:
+        """Read the page in three seconds; unreadable, it says nothing about the channel."""
+        if not urlsplit(ctx.settings.status_url).hostname:
+            return self.skipped(Text("skipped.status_off"))
+        found: Finding = await ctx.reads.read("webex_status", lambda: self._seen(ctx))
+        return found
+
+    async def _seen(self, ctx: StepContext) -> Finding:
+        try:
+            found = await webex_incidents(ctx.settings)
+        except CloudError:
+            return self.skipped(Text("skipped.status_page"))
+        return health_finding(self, found, Cause.WEBEX_INCIDENT)

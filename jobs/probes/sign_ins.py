@@ -58,7 +58,7 @@ class SignIns(Probe):
     )
 
     async def inspect(self, ctx: StepContext) -> Finding:
-        """Judge the sign-ins by the newest meaningful row. Without one, the result is unknown."""
+        """Judge by the newest meaningful row. Without one, the result is unknown."""
         try:
             rows = await self._rows(ctx)
         except (Forbidden, NotFound, Rejected):
@@ -80,14 +80,11 @@ class SignIns(Probe):
         return _of_others(ctx, [*renewed, *signed_in])
 
     def _users(self, ctx: StepContext, rows: Sequence[SignInRow]) -> frozenset[str]:
-        """Return the ids of users whose failures count: the mailbox user and the token's holder.
-
-        An empty set means all users, because the holder may be a delegate.
-        """
+        """Return the users whose failures count; none for a delegate means all."""
         user = ctx.fact("user_id").lower()
         if not user or ctx.fact("shared"):
             return frozenset()
-        holder = next((row.user_id for row in rows if _is_renewal(row)), "")
+        holder = next((row.user_id for row in rows if row.good and not row.interactive), "")
         return frozenset({user, holder} - {""})
 
     def _judged(self, ctx: StepContext, rows: Sequence[SignInRow]) -> Finding:
@@ -95,17 +92,15 @@ class SignIns(Probe):
             return self.skipped(Reason.NO_SIGN_IN)
         newest = rows[0]
         if not newest.good:
-            return self._failed(newest, _failing_since(rows))
+            streak = list(takewhile(lambda row: not row.good, rows))
+            return self._failed(newest, streak[-1].at if len(streak) < len(rows) else None)
         if _is_another(ctx, newest.user_id):
             return self._of_another(newest)
         signals = Signals(at=newest.at, generated_at=_generated_at(rows))
         return self.ok(Text("seen.sign_in_ok", {"at": minute_of(newest.at)}), signals=signals)
 
     def _failed(self, newest: SignInRow, since: datetime | None) -> Finding:
-        """Return the finding for a failed sign-in.
-
-        The start of the failure is known only if an earlier sign-in succeeded.
-        """
+        """Judge a failed sign-in; only an earlier success shows when that began."""
         code = f"AADSTS{newest.code}"
         known = meaning_of_number(newest.code, f": {newest.reason}")
         cause = known.cause if known else Cause.SIGN_IN_FAILED
@@ -136,23 +131,10 @@ class SignIns(Probe):
         return self.wrong(seen, cause=Cause.WRONG_MAILBOX_USER, signals=signals)
 
 
-def _is_renewal(row: SignInRow) -> bool:
-    return row.good and not row.interactive
-
-
 def _is_another(ctx: StepContext, user_id: str) -> bool:
-    """Return whether a user other than the mailbox user signed in.
-
-    For a shared mailbox that is expected.
-    """
+    """Return whether another user signed in, as expected of a shared mailbox alone."""
     expected = ctx.fact("user_id").lower()
     return "" not in {user_id, expected} and user_id != expected and not ctx.fact("shared")
-
-
-def _failing_since(rows: Sequence[SignInRow]) -> datetime | None:
-    """Return when the newest failures began, or None if no row shows an earlier success."""
-    streak = list(takewhile(lambda row: not row.good, rows))
-    return streak[-1].at if len(streak) < len(rows) else None
 
 
 def _generated_at(rows: Sequence[SignInRow]) -> datetime | None:
@@ -165,11 +147,7 @@ def _of_others(ctx: StepContext, rows: Sequence[dict[str, Any]]) -> list[SignInR
 
 
 async def _both(ctx: StepContext, client: str, since: datetime) -> list[dict[str, Any]] | None:
-    """Return the sign-ins of both kinds in one request, or None if two requests show more.
-
-    That is so if beta does not answer, if there are more rows than are read, and if a row does not
-    say which kind it is.
-    """
+    """Return both kinds in one request; None if beta fails, a kind is missing, or too many rows."""
     try:
         rows = await ctx.graph.sign_ins_and_renewals(client, since)
     except CloudError:

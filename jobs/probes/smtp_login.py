@@ -18,7 +18,7 @@ from jobs.engine.context import StepContext
 from jobs.engine.diagnosis import Diagnosis
 from jobs.engine.step import Probe
 from jobs.model import NO_SIGNALS, Access, Finding, Reason, Signals, State, Text, verbatim
-from jobs.probes._reach import finding_from_probe
+from jobs.probes.smtp_server import finding_from_probe
 
 OWN: Mapping[str, tuple[str, ...]] = {
     **dict.fromkeys(
@@ -47,10 +47,7 @@ show a policy to concern only the bot's location show the same for this cause. A
 the account was locked shows nothing.
 """
 GRANT = Cause.GRANT_INVALID
-"""Cause that Entra reports for one token, regardless of the user's other tokens.
-
-Source: facts/microsoft.md 4, 5 (AADSTS70000).
-"""
+"""Cause of one token, whatever the user's others (facts/microsoft.md 4, 5: AADSTS70000)."""
 OF_THE_USER = frozenset({Cause.SESSION_REVOKED, GRANT, Cause.REFRESH_TOKEN_EXPIRED})
 """Causes that end both tokens, the bot's and Webex Connect's, which share the user and the app.
 
@@ -60,10 +57,7 @@ successful renewal may be older than that end. ``GRANT`` is disproved by a later
 that the bot has not used for 90 days has expired for that reason alone.
 """
 SAME = timedelta(days=1)
-"""Time after the rehearsal within which Generate Token is normally pressed.
-
-It is assumed that sign-ins are not revoked in between.
-"""
+"""Time from the rehearsal to Generate Token, in which no sign-in is revoked as a rule."""
 OF_THE_ACCOUNT = frozenset({Cause.ACCOUNT_AT_RISK, Cause.ACCOUNT_DISABLED})
 """Causes that concern the account from any location (facts/microsoft.md 5).
 
@@ -80,18 +74,14 @@ OF_THE_PLACE = frozenset(
         Cause.SIGN_IN_FREQUENCY,
     }
 )
-"""Causes that a location policy may apply to the bot alone, which signs in from another location
-(facts/microsoft.md 2.1).
-"""
+"""Causes of a location policy, perhaps for the bot alone (facts/microsoft.md 2.1)."""
 BY_LOG, BY_LOG_OR_ANSWERS = ("sign_ins",), ("sign_ins", "answers")
 """Findings that show a success of Webex Connect: the sign-in log, or an answer that leaves."""
 POLICIES = "conditional_access"
 """Name of the probe that finds out whether a policy depends on the location."""
 BEGINNING = datetime.min.replace(tzinfo=UTC)
 RENEWED = timedelta(minutes=90)
-"""Time within which Webex Connect renews its token (facts/microsoft.md 4). A sign-in that succeeded
-since is still valid.
-"""
+"""Time within which Connect renews its token, so a success is valid (facts/microsoft.md 4)."""
 
 
 class LoginDiagnosis(Diagnosis):
@@ -107,17 +97,21 @@ class LoginDiagnosis(Diagnosis):
         if finding.cause in OF_THE_PLACE:
             return not _everywhere(findings.get(POLICIES))
         if finding.cause == GRANT:
-            return _unread(findings.get("sign_ins"))
+            log = findings.get("sign_ins")
+            return (
+                log is None
+                or log.state is State.UNKNOWN
+                or (
+                    log.state is State.SKIPPED
+                    and log.reason not in {Reason.NO_SIGN_IN_LOG, Reason.NO_SIGN_IN}
+                )
+            )
         return finding.cause in OF_THE_ACCOUNT and _of_another(
             finding.cause, findings.get("mailbox_user")
         )
 
     def disproved(self, finding: Finding) -> Finding:
-        """Return the finding as skipped.
-
-        The failure of the bot's own login does not concern the channel. Entra's own text stays as
-        evidence.
-        """
+        """Return that the login does not concern the channel; Entra's text stays as evidence."""
         why = "skipped.own_place" if finding.cause in OF_THE_PLACE else "skipped.own_sign_in"
         return replace(super().disproved(finding), seen=Text(why))
 
@@ -226,23 +220,8 @@ def _everywhere(policies: Finding | None) -> bool:
     )
 
 
-def _unread(log: Finding | None) -> bool:
-    """Return whether a sign-in log may exist that was not read."""
-    return (
-        log is None
-        or log.state is State.UNKNOWN
-        or (
-            log.state is State.SKIPPED
-            and log.reason not in {Reason.NO_SIGN_IN_LOG, Reason.NO_SIGN_IN}
-        )
-    )
-
-
 def _of_another(cause: str, user: Finding | None) -> bool:
-    """Return whether the directory contradicts the cause.
-
-    That is so if the mailbox is shared, or if the account may sign in.
-    """
+    """Return whether the directory contradicts: the mailbox is shared, or may sign in."""
     return user is not None and (
         "shared" in user.facts or (cause == Cause.ACCOUNT_DISABLED and user.state is State.OK)
     )
@@ -263,6 +242,5 @@ def _speaks_for_both(ctx: StepContext) -> bool:
 
 
 def _newest(ctx: StepContext) -> datetime:
-    """Return when the bot's own login or Generate Token last succeeded, as far as is known."""
     known = (last_success(ctx.store.redis, ctx.channel.mailbox), ctx.run.brief.token_at)
     return max(filter(None, known), default=BEGINNING)

@@ -1,23 +1,25 @@
-"""Probe for the SMTP server, phase by phase, without a token."""
+"""Probe for the SMTP server, phase by phase, without a token.
+
+If the connection fails, Webex Connect connects from elsewhere and may reach the server, and the next
+connection may succeed.
+"""
 
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 
 from jobs.causes.cause import Cause
+from jobs.clock import now
 from jobs.engine.context import StepContext
 from jobs.engine.diagnosis import Diagnosis
-from jobs.engine.step import Probe
-from jobs.mail.smtp_login import hello_probe
-from jobs.model import Access, Finding, Text
-from jobs.probes._reach import finding_from_probe
+from jobs.engine.step import Probe, Step
+from jobs.mail.smtp_login import SmtpProbe, hello_probe
+from jobs.model import Access, Finding, Signals, Text
 
 
 class SmtpServer(Probe):
-    """Probe that checks whether the server can be reached and offers STARTTLS and then XOAUTH2.
-
-    The server must greet, and its certificate must be valid. Source: facts/microsoft.md 4.
-    """
+    """Probe of greeting, certificate, STARTTLS and XOAUTH2 (facts/microsoft.md 4)."""
 
     name = "smtp_server"
     article_row = "TLS"
@@ -40,7 +42,31 @@ class SmtpServer(Probe):
     )
 
     async def inspect(self, ctx: StepContext) -> Finding:
-        """Run the phases connect, banner, EHLO, STARTTLS, certificate, EHLO."""
         probe = await ctx.reads.read("smtp_server", lambda: hello_probe(ctx.settings.smtp_server))
         answers = Text("seen.smtp_answers", {"server": ctx.settings.smtp_server})
         return replace(finding_from_probe(self, probe, answers), evidence=probe.lines)
+
+
+FRESH = timedelta(hours=1)
+"""Time within which an answer shows that the server can be reached, if no mail waits."""
+
+
+def finding_from_probe(step: Step, probe: SmtpProbe, good: Text) -> Finding:
+    """Return ``good`` if the connection worked, else the server's words and the failed phase."""
+    return (
+        step.ok(good)
+        if probe.ok
+        else step.wrong(probe.seen, cause=probe.cause, signals=signals_of(probe))
+    )
+
+
+def signals_of(probe: SmtpProbe) -> Signals:
+    """Return the signals that say which later success shows that the failure is harmless.
+
+    If the connection itself fails, for example behind our own firewall, an answer that left shows
+    that only the bot is affected. A later failure is the server's own reply, so only a success from
+    now on is newer.
+    """
+    if probe.failed_phase != "connect":
+        return Signals(harmless_after=now())
+    return Signals(harmless_after=now() - FRESH, token_lives=True)

@@ -1,21 +1,33 @@
 """Message traces of the last hours.
 
-They show what arrived, what was forwarded, which answers left, and why others failed.
+They show what arrived, what was forwarded, which answers left, and why others failed: a known code,
+or the mail-flow rule that the text names.
 """
 
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+from jobs.causes.reader import BY_A_RULE
 from jobs.channel.traced_mail import all_copies_since, answers_among, copies_since, evidence_of
 from jobs.clock import now
+from jobs.clouds.errors import CloudError
+from jobs.clouds.json_values import text_of
 from jobs.engine.context import StepContext
 from jobs.engine.diagnosis import Diagnosis
 from jobs.engine.step import Probe
-from jobs.mail.bounce import AT_CONNECT, LOST, OF_THE_SENDER, cause_of_copy, unknown_recipient
+from jobs.mail.bounce import (
+    AT_CONNECT,
+    LOST,
+    OF_THE_SENDER,
+    cause_at,
+    cause_of_copy,
+    unknown_recipient,
+)
 from jobs.mail.flow import (
     ENOUGH,
     LARGEST,
@@ -28,9 +40,73 @@ from jobs.mail.flow import (
 )
 from jobs.mail.message_trace import TraceRow
 from jobs.mail.watch_mail import with_proofs, without_watch_mails
+from jobs.microsoft.exchange import ExchangeRow
 from jobs.model import NO_SIGNALS, Finding, Signals, State, Station, Text, second_of
-from jobs.probes._trace_reason import Why, why
-from jobs.probes._transport_rules import BLOCKS
+from jobs.probes.transport_rules import BLOCKS, stopping_rules
+
+_SHORTEST = 4
+"""Fewest characters of a name or reason to search for. Sentences contain shorter ones by chance."""
+_ITS_OWN = "5.7.9"
+"""Prefix of 5.7.900 to 5.7.999, which only a mail-flow rule returns, unlike 5.7.1."""
+_MARKS = ("Name", "Identity", "Guid", "ImmutableId", "RejectMessageReasonText")
+
+
+@dataclass(frozen=True, slots=True)
+class Why:
+    """Text of the trace, and the cause that it names (empty if none)."""
+
+    words: tuple[str, ...]
+    cause: str = ""
+
+
+async def why(ctx: StepContext, row: TraceRow) -> Why:
+    """Return the reason in a row's details; empty if they cannot be read."""
+    try:
+        words = await ctx.trace().details(row)
+    except CloudError:
+        return Why(())
+    places = {
+        ctx.channel.mailbox.lower(): Station.MAILBOX,
+        ctx.channel.forwarding_address.lower(): Station.FORWARD,
+    }
+    return Why(words, await _cause(ctx, places.get(row.recipient.lower(), Station.ANSWER), words))
+
+
+async def _cause(ctx: StepContext, place: Station, words: Sequence[str]) -> str:
+    """Return the cause that the words name, or that of a rule at this place, or ''."""
+    known = cause_at(place, words)
+    if known == BY_A_RULE:
+        return BLOCKS[place]
+    if known or not words:
+        return known
+    return BLOCKS[place] if names_one(" ".join(words), await _stopping(ctx)) else ""
+
+
+async def _stopping(ctx: StepContext) -> list[ExchangeRow]:
+    try:
+        return await stopping_rules(ctx)
+    except CloudError:
+        return []
+
+
+def names_one(words: str, rules: Sequence[ExchangeRow]) -> bool:
+    """Return whether the text has a rule's name, id, reason, or a code of its own."""
+    return any(_names(words, mark) for rule in rules for mark in _marks_of(rule))
+
+
+def _marks_of(rule: ExchangeRow) -> list[str]:
+    """Return the texts that name the rule, and its code if no other rule has it."""
+    marks = [text_of(rule, field) for field in _MARKS]
+    code = text_of(rule, "RejectMessageEnhancedStatusCode")
+    return [*marks, code] if code.startswith(_ITS_OWN) else marks
+
+
+def _names(words: str, mark: str) -> bool:
+    return (
+        len(mark) >= _SHORTEST
+        and re.search(rf"(?<!\w){re.escape(mark)}(?!\w)", words, re.IGNORECASE) is not None
+    )
+
 
 BACK = timedelta(hours=48)
 GRACE = timedelta(hours=4)
@@ -40,14 +116,9 @@ NO_CHANCE = 3
 correctly.
 """
 MOST_READ = 5
-"""Number of recipients whose details are read.
-
-The number is small because Microsoft allows few traces in five minutes.
-"""
+"""Number of recipients whose details are read: Microsoft allows few traces."""
 OF_THE_MAILBOX = OF_THE_SENDER | {BLOCKS[Station.ANSWER]}
-"""Causes of a failed answer that concern the mailbox itself. Any other reply of a remote server
-concerns its own recipient.
-"""
+"""Causes of a failed answer that concern the mailbox, and not its recipient."""
 
 
 class _Traced(Probe):
@@ -64,7 +135,6 @@ class _Traced(Probe):
         )
 
     def _failed(self, passage: MailFlow, told: Why) -> Finding:
-        """Return the finding for the newest failure, with the trace's text."""
         seen = Text("seen.trace_failed", {"at": second_of(passage.failures[0].received)})
         finding = self.wrong(seen, cause=told.cause or LOST, signals=_signals(passage))
         return replace(finding, evidence=evidence_of(told.words[-3:]))
@@ -81,11 +151,7 @@ class Arrivals(_Traced):
     )
 
     async def inspect(self, ctx: StepContext) -> Finding:
-        """Trace mail to the mailbox from any sender.
-
-        Mail that a filter withholds is not a failure, and neither is one mail that fails for its
-        own reason.
-        """
+        """Trace mail to the mailbox; what a filter withholds, or one alone, is no failure."""
         found = await ctx.trace().find(now() - BACK, recipient=ctx.channel.mailbox)
         passage = MailFlow.of(with_proofs(found))
         if passage.good and not passage.refused:
@@ -95,10 +161,7 @@ class Arrivals(_Traced):
         )
 
     async def _judged(self, ctx: StepContext, passage: MailFlow) -> Finding:
-        """Judge the arrivals by the newest failure.
-
-        One failure alone is only a warning, unless the trace names a cause.
-        """
+        """Judge the newest failure, a warning if it is one alone without a cause."""
         if not passage.failures:
             return self._went(passage.good)
         told = await why(ctx, passage.failures[0])
@@ -112,10 +175,11 @@ class Arrivals(_Traced):
         proven any more. The finding has a cause if their traces name the same one.
         """
         found, held = self._went(passage.good), passage.failures
-        if len(_senders(held)) < ENOUGH:
+        if len({row.sender.lower() for row in held}) < ENOUGH:
             return found
         told = await _why_each(ctx, held[:ENOUGH])
-        if _name_one_cause(told):
+        causes = {each.cause for each in told}
+        if len(causes) == 1 and "" not in causes:
             return self._failed(passage, told[0])
         seen = Text("seen.held_back", {"count": str(len(held)), "at": second_of(held[0].received)})
         return _doubtful(found, seen, held[-1].received) if len(held) >= NO_CHANCE else found
@@ -142,10 +206,7 @@ class Copies(_Traced):
     )
 
     async def inspect(self, ctx: StepContext) -> Finding:
-        """Trace mail to the forwarding address, and arrived mail without a copy.
-
-        The arrived mail without a copy is the damage if something stops mail.
-        """
+        """Trace copies, and mail without one, which is the damage if something stops mail."""
         if not ctx.channel.forwarding_address:
             return self.skipped(Text("skipped.no_forwarding_address"))
         trace, since = ctx.trace(), now() - BACK
@@ -181,10 +242,7 @@ class Copies(_Traced):
         return await self._put_off(ctx, passage) or self._under_way(passage.good, lost, copies)
 
     async def _put_off(self, ctx: StepContext, passage: MailFlow) -> Finding | None:
-        """Return the finding for several delayed copies, with the cause in the newest one's trace.
-
-        The result is None if fewer are delayed, or if the trace names no cause.
-        """
+        """Return why several copies are delayed; None if fewer are, or without a cause."""
         if len(passage.begun) < ENOUGH:
             return None
         found = await self._stopped(ctx, replace(passage, failures=passage.begun))
@@ -193,13 +251,16 @@ class Copies(_Traced):
     def _under_way(
         self, good: TraceRow | None, lost: Sequence[TraceRow], copies: Sequence[TraceRow]
     ) -> Finding:
-        """Judge the copies if none is known to have failed.
-
-        The first copies ever may still be due.
-        """
+        """Judge copies none of which failed; the first ever may be due, late ones prove nothing."""
         if good is None and lost:
             return self.skipped(Text("skipped.copy_due", {"at": second_of(lost[0].received)}))
-        return self._late(good, overdue(lost, copies))
+        late = overdue(lost, copies)
+        if not late:
+            return self._went(good)
+        seen = Text(
+            "seen.copies_late", {"count": str(len(late)), "at": second_of(late[-1].received)}
+        )
+        return _doubtful(self._went(good), seen, late[-1].received)
 
     async def _stopped(self, ctx: StepContext, passage: MailFlow) -> Finding:
         """Return the finding with the cause and the station that the newest trace names."""
@@ -208,15 +269,6 @@ class Copies(_Traced):
         found = self._failed(passage, told)
         at_connect = found.signals | Signals(station=Station.CONNECT)
         return replace(found, signals=at_connect) if told.cause in AT_CONNECT else found
-
-    def _late(self, good: TraceRow | None, late: Sequence[TraceRow]) -> Finding:
-        """Return the finding for late copies. Nothing is proven while copies are late."""
-        if not late:
-            return self._went(good)
-        seen = Text(
-            "seen.copies_late", {"count": str(len(late)), "at": second_of(late[-1].received)}
-        )
-        return _doubtful(self._went(good), seen, late[-1].received)
 
     def _missing(self, good: TraceRow | None, missing: Sequence[TraceRow]) -> Finding:
         seen = Text(
@@ -287,10 +339,7 @@ class Answers(_Traced):
         return _warning_unless(found, certain=bool(ours) or await self._several(ctx, passage))
 
     async def _several(self, ctx: StepContext, passage: MailFlow) -> bool:
-        """Return whether answers to several recipients fail.
-
-        Recipients that do not exist do not count.
-        """
+        """Return whether answers to several recipients fail, who all exist."""
         newest = {row.recipient.lower(): row for row in reversed(passage.failures)}
         if len(newest) < ENOUGH:
             return False
@@ -322,44 +371,23 @@ async def _why_each(ctx: StepContext, rows: Sequence[TraceRow]) -> list[Why]:
     return await asyncio.gather(*(why(ctx, row) for row in rows))
 
 
-def _name_one_cause(told: Sequence[Why]) -> bool:
-    """Return whether all traces name a cause, and the same one."""
-    causes = {each.cause for each in told}
-    return len(causes) == 1 and "" not in causes
-
-
-def _senders(rows: Sequence[TraceRow]) -> set[str]:
-    return {row.sender.lower() for row in rows}
-
-
 def _is_takeable(copy: TraceRow) -> bool:
-    """Return whether the copy is evidence of the mail flow.
-
-    A copy that failed and is too large for Webex Connect is no evidence, because such a copy always
-    fails.
-    """
+    """Return whether the copy is evidence; one too large for Connect always fails."""
     return copy.status.went_on or copy.size <= LARGEST
 
 
 def _warning_unless(found: Finding, *, certain: bool) -> Finding:
-    """Return the finding, as a warning if it is not certain."""
     return found if certain else replace(found, state=State.WARNING)
 
 
 def _doubtful(found: Finding, seen: Text, since: datetime) -> Finding:
-    """Return a warning that earlier mail passed, but later mail has not passed yet.
-
-    No error is known, and nothing is proven.
-    """
+    """Return a warning that later mail has not passed yet: nothing is proven."""
     signals = found.signals | Signals(unproven=since)
     return replace(found, state=State.WARNING, seen=seen, signals=signals)
 
 
 def _signals(passage: MailFlow) -> Signals:
-    """Return how many mails have failed since the last success, and since when.
-
-    Without a success the time is unknown.
-    """
+    """Return how many mails failed since the last success, and since when if known."""
     if passage.good is None:
         return Signals(failed=len(passage.failures))
     first = min(row.received for row in passage.failures)

@@ -1,32 +1,246 @@
-"""Mail-flow rules that may stop mail before the mailbox, or the copy for Webex Connect."""
+"""Mail-flow rules that may stop mail before the mailbox, or the copy for Webex Connect.
+
+What a rule does and to which mail is judged as far as its properties say (facts/microsoft.md 2.3).
+"""
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from itertools import filterfalse
 
 from jobs.causes.cause import Cause
-from jobs.clouds.json_values import text_of
+from jobs.clock import now, parse
+from jobs.clouds.json_values import lower_of, text_of
 from jobs.engine.context import StepContext
 from jobs.engine.diagnosis import Diagnosis
 from jobs.engine.step import Probe
 from jobs.mail.bounce import LOST
 from jobs.microsoft.exchange import ExchangeRow
 from jobs.model import Channel, Finding, Signals, Station, Text
-from jobs.probes._transport_rules import (
-    BLOCKS,
-    inside,
-    may_match,
-    may_name,
-    names,
-    stopping_rules,
-    unevaluated,
+
+BLOCKS = {
+    Station.MAILBOX: Cause.TRANSPORT_RULE_BLOCKS_ARRIVALS,
+    Station.FORWARD: Cause.TRANSPORT_RULE_BLOCKS,
+    Station.ANSWER: Cause.TRANSPORT_RULE_BLOCKS_ANSWERS,
+}
+"""Causes of a rule that removes mail, by station, in the order of the mail's path."""
+STOPS = (
+    "DeleteMessage",
+    "RejectMessageReasonText",
+    "RejectMessageEnhancedStatusCode",
+    "RedirectMessageTo",
+    "Quarantine",
+    "RouteMessageOutboundConnector",
+    "ModerateMessageByUser",
+    "ModerateMessageByManager",
 )
+_WHOLE = ("SentTo", "AnyOfToHeader")
+_DOMAINS = ("RecipientDomainIs",)
+_WORDS = ("RecipientAddressContainsWords", "AnyOfRecipientAddressContainsWords")
+_PATTERNS = ("RecipientAddressMatchesPatterns", "AnyOfRecipientAddressMatchesPatterns")
+"""Conditions on the recipient, by how they are compared; no groups here."""
+_ON_RECIPIENT = (*_WHOLE, *_DOMAINS, *_WORDS, *_PATTERNS)
+_EVALUATED = frozenset({*_WHOLE, *_DOMAINS, *_WORDS, "SentToScope"})
+"""Conditions that are evaluated without doubt; patterns are Exchange's to interpret."""
+_CONDITION_WORDS = """From FromMemberOf FromScope SentTo SentToMemberOf SentToScope BetweenMemberOf1
+BetweenMemberOf2 ManagerAddresses ManagerForEvaluatedUser SenderManagementRelationship
+ADComparisonAttribute ADComparisonOperator SenderADAttributeContainsWords
+SenderADAttributeMatchesPatterns RecipientADAttributeContainsWords
+RecipientADAttributeMatchesPatterns AnyOfToHeader AnyOfToHeaderMemberOf AnyOfCcHeader
+AnyOfCcHeaderMemberOf AnyOfToCcHeader AnyOfToCcHeaderMemberOf HasClassification HasNoClassification
+SubjectContainsWords SubjectOrBodyContainsWords HeaderContainsMessageHeader HeaderContainsWords
+FromAddressContainsWords SenderDomainIs RecipientDomainIs SubjectMatchesPatterns
+SubjectOrBodyMatchesPatterns HeaderMatchesMessageHeader HeaderMatchesPatterns
+FromAddressMatchesPatterns AttachmentNameMatchesPatterns AttachmentExtensionMatchesWords
+AttachmentPropertyContainsWords ContentCharacterSetContainsWords HasSenderOverride
+MessageContainsDataClassifications MessageContainsAllDataClassifications SenderIpRanges SCLOver
+AttachmentSizeOver MessageSizeOver WithImportance MessageTypeMatches ContentMatchesPrompt
+ContentMatchesPromptVerdict RecipientAddressContainsWords RecipientAddressMatchesPatterns
+SenderInRecipientList RecipientInSenderList AttachmentContainsWords AttachmentMatchesPatterns
+AttachmentIsUnsupported AttachmentProcessingLimitExceeded AttachmentHasExecutableContent
+AttachmentIsPasswordProtected AnyOfRecipientAddressContainsWords
+AnyOfRecipientAddressMatchesPatterns"""
+CONDITIONS = tuple(_CONDITION_WORDS.split())
+"""Properties that are conditions; ``ExceptIf`` before a name makes an exception."""
+_EXCEPT = "ExceptIf"
+_DOCUMENTED = (*CONDITIONS, *(f"{_EXCEPT}{name}" for name in CONDITIONS))
+_ACTIONS_WITH_LISTS = frozenset(
+    {
+        *STOPS,
+        "AddToRecipients",
+        "BlindCopyTo",
+        "CopyTo",
+        "IncidentReportContent",
+        "ObjectClass",
+    }
+)
+_TYPE_LISTS = ("Conditions", "Exceptions")
+"""Properties with the type of each condition and exception, such as ``...Tasks.SentToPredicate``.
+
+Exchange fills them for every rule. A row with neither of them shows only a part of the rule.
+"""
+Rule = Mapping[str, object]
+Within = Callable[[str, str], bool]
+
+
+async def stopping_rules(ctx: StepContext) -> list[ExchangeRow]:
+    """Return the tenant's rules that take mail away (:func:`stops`).
+
+    Raises:
+        CloudError: Exchange could not be asked.
+    """
+    return list(filter(stops, await ctx.exchange.run("Get-TransportRule", {})))
+
+
+def stops(rule: Rule) -> bool:
+    """Return whether the rule is enabled, enforced, in force today, and removes mail.
+
+    The condition MessageTypeMatches AutoForward does not match mailbox forwarding, so such a rule
+    is harmless here.
+    """
+    autoforward = "autoforward" in _values(rule, "MessageTypeMatches")
+    return _is_enforced(rule) and not autoforward and _today(rule) and _sets_any(rule, STOPS)
+
+
+def _is_enforced(rule: Rule) -> bool:
+    """Return whether the rule is on and not in test mode, or does not say so."""
+    return lower_of(rule, "State") in {"", "enabled"} and lower_of(rule, "Mode") in {"", "enforce"}
+
+
+def inside(rule: Rule) -> bool:
+    """Return whether the rule is only for mail inside, and so not for the copy."""
+    return lower_of(rule, "SentToScope") == "inorganization"
+
+
+def names(rule: Rule, address: str) -> bool:
+    """Return whether the rule names this recipient and no recipient condition excludes it.
+
+    One value of a condition is enough (OR), but all conditions must match (AND).
+    """
+    return _named(rule, address, _domain_is)
+
+
+def may_name(rule: Rule, address: str) -> bool:
+    """Return the result of :func:`names` with subdomains, which Microsoft does not specify."""
+    return _named(rule, address, lambda domain, value: f".{domain}".endswith(f".{value}"))
+
+
+def may_match(rule: Rule, address: str) -> bool:
+    """Return whether the rule names the recipient, or has no condition on it."""
+    open_to_all = not _sets_any(rule, _ON_RECIPIENT)
+    return may_name(rule, address) or (open_to_all and not _excepts(rule, address))
+
+
+def unevaluated(rule: Rule) -> tuple[str, ...]:
+    """Return the conditions and exceptions of the rule that are not evaluated here, by name.
+
+    A rule without any certainly applies to the recipients that it names. The conditions are those
+    with a value and those in the rule's lists of types, so that a condition that is new in Exchange
+    is not missed, and a property that is no condition does not count.
+    """
+    known = list(filter(partial(_set, rule), _condition_names(rule)))
+    strange = [name for name in known if name not in _EVALUATED]
+    shown = str(rule.get("IsRuleConfigurationSupported")).lower() != "false"
+    hidden = [] if shown else ["IsRuleConfigurationSupported"]
+    return (*strange, *_types_beyond(rule, known), *hidden)
+
+
+def _condition_names(rule: Rule) -> list[str]:
+    """Return the names of the properties of the rule that are conditions or exceptions.
+
+    In a row without the lists of types, that is also every property with a list that is no action.
+    """
+    if any(name in rule for name in _TYPE_LISTS):
+        return list(_DOCUMENTED)
+    lists = (name for name, value in rule.items() if isinstance(value, list | tuple))
+    others = filterfalse(_ACTIONS_WITH_LISTS.__contains__, lists)
+    return list(dict.fromkeys((*_DOCUMENTED, *others)))
+
+
+def _types_beyond(rule: Rule, known: list[str]) -> list[str]:
+    """Return the types in the rule's lists that belong to no property that is known.
+
+    Most types have the name of their property. Each of the others may belong to one of the
+    properties that have no type.
+    """
+    types = {_plain(kind).lower(): _plain(kind) for kind in _types(rule)}
+    names = {name.lower().removeprefix("exceptif") for name in known}
+    strange = [name for low, name in types.items() if low not in names]
+    return strange if len(strange) > len(names - set(types)) else []
+
+
+def _types(rule: Rule) -> list[str]:
+    lists = (rule.get(name) for name in _TYPE_LISTS)
+    return [str(kind) for each in lists if isinstance(each, list | tuple) for kind in each]
+
+
+def _plain(kind: str) -> str:
+    return kind.rpartition(".")[2].removesuffix("Predicate")
+
+
+def _named(rule: Rule, address: str, within: Within) -> bool:
+    asked = list(filter(partial(_set, rule), _ON_RECIPIENT))
+    return (
+        bool(asked)
+        and not _excepts(rule, address)
+        and all(_holds(name, _values(rule, name), address.lower(), within) for name in asked)
+    )
+
+
+def _excepts(rule: Rule, address: str) -> bool:
+    """Return whether an exception certainly names the recipient."""
+    return any(
+        _holds(name, _values(rule, f"ExceptIf{name}"), address.lower(), _domain_is)
+        for name in ("SentTo", *_DOMAINS, *_WORDS)
+    )
+
+
+def _holds(name: str, wanted: list[str], address: str, within: Within) -> bool:
+    return any(_fits(name, value, address, within) for value in wanted)
+
+
+def _fits(name: str, value: str, address: str, within: Within) -> bool:
+    """Return whether the address matches one value of the condition ``name``."""
+    if name in _DOMAINS:
+        return within(address.rpartition("@")[2], value)
+    if name in _WORDS:
+        return value != "" and value in address
+    if name in _PATTERNS:
+        try:
+            return re.search(value, address) is not None
+        except re.error:
+            return True  # Exchange's own dialect, so the result is unknown
+    return value == address
+
+
+def _domain_is(domain: str, value: str) -> bool:
+    return domain == value
+
+
+def _values(rule: Rule, name: str) -> list[str]:
+    """Return a property's values in lower case; a single value becomes a list of one."""
+    values = rule.get(name) if _set(rule, name) else []
+    return [
+        str(value).lower() for value in (values if isinstance(values, list | tuple) else [values])
+    ]
+
+
+def _today(rule: Rule) -> bool:
+    begins, ends = parse(rule.get("ActivationDate")), parse(rule.get("ExpiryDate"))
+    return (begins is None or begins <= now()) and (ends is None or ends > now())
+
+
+def _sets_any(rule: Rule, names: Iterable[str]) -> bool:
+    return any(map(partial(_set, rule), names))
+
+
+def _set(rule: Rule, name: str) -> bool:
+    return rule.get(name) not in (None, "", [], (), {}, False, "False", "false", "None")
 
 
 class RuleDiagnosis(Diagnosis):
-    """Diagnosis that depends on the station where a rule removes mail."""
-
     def causes_elsewhere(self, cause: str) -> frozenset[Cause]:
         """Return the causes in other steps that ``cause`` explains.
 
@@ -77,10 +291,7 @@ class TransportRules(Probe):
 
 
 def _naming(channel: Channel, stopping: list[ExchangeRow]) -> dict[Station, list[ExchangeRow]]:
-    """Return the rules that name the mailbox or the forwarding address, by the station.
-
-    The station is the place where the rule stops mail.
-    """
+    """Return the rules that name an address, by the station where they stop mail."""
     arriving = filter(partial(names, address=channel.mailbox), stopping)
     outside = filterfalse(inside, stopping) if channel.forwarding_address else ()
     copies = filter(partial(names, address=channel.forwarding_address), outside)
@@ -88,7 +299,7 @@ def _naming(channel: Channel, stopping: list[ExchangeRow]) -> dict[Station, list
 
 
 def _possible(channel: Channel, stopping: list[ExchangeRow]) -> list[ExchangeRow]:
-    """Return the rules that may match the copy or the arriving mail, those for the copy first."""
+    """Return the rules that may match, those for the copy first."""
     outside = filterfalse(inside, stopping) if channel.forwarding_address else ()
     copies = list(filter(partial(may_match, address=channel.forwarding_address), outside))
     arriving = filter(partial(may_name, address=channel.mailbox), stopping)
@@ -96,7 +307,6 @@ def _possible(channel: Channel, stopping: list[ExchangeRow]) -> list[ExchangeRow
 
 
 def _may_match(rules: list[ExchangeRow]) -> Text:
-    """Return the names of the rules, each with the conditions that only Exchange can evaluate."""
     if not any(map(unevaluated, rules)):
         return Text("seen.rules", {"names": _names(rules)})
     named = (f"{_name(rule)}{_in_brackets(unevaluated(rule))}" for rule in rules)

@@ -26,9 +26,8 @@ from jobs.mail.flow import COPIED_WITHIN, stopped, withheld
 from jobs.mail.message_trace import TraceRow
 from jobs.mail.watch_mail import WatchMail
 from jobs.model import Access, Finding, Reason, Signals, Station, Text, second_of
-from jobs.probes._trace_reason import Why, why
 from jobs.probes.contact_center import GRACE, came_of, only_app, read_tasks
-from jobs.probes.traces import BACK
+from jobs.probes.traces import BACK, Why, why
 
 PASSED = {
     Station.MAILBOX: ("arrivals", "copies"),
@@ -123,14 +122,10 @@ class WatchMailProbe(Probe):
         ways = _telling_ways(ctx, mails, seen)
         known = [way for way in ways if way.fate is not Fate.UNDER_WAY]
         if not known:
-            return self._undecided(mails[0], under_way=bool(ways))
+            key = "watch_mail_under_way" if ways else "watch_mail_says_nothing"
+            return self.skipped(Text(f"skipped.{key}", {"at": second_of(mails[0].at)}))
         found = await self._judged(ctx, known, seen)
         return replace(found, facts=_arrival(known[0]))
-
-    def _undecided(self, newest: WatchMail, *, under_way: bool) -> Finding:
-        """Return the finding that no mail's fate is known yet, or that no mail says anything."""
-        key = "watch_mail_under_way" if under_way else "watch_mail_says_nothing"
-        return self.skipped(Text(f"skipped.{key}", {"at": second_of(newest.at)}))
 
     async def _judged(self, ctx: StepContext, known: Sequence[Way], seen: Sightings) -> Finding:
         way = known[0]
@@ -176,15 +171,11 @@ class WatchMailProbe(Probe):
 
 
 def _arrival(way: Way) -> dict[str, str]:
-    """Return the fact of when the mail came to the mailbox, if that is known."""
     return {"watch_mail_arrived": way.arrived.isoformat()} if way.arrived else {}
 
 
 def _explained(station: Station, told: Why) -> tuple[Station, str]:
-    """Return the station and the cause of a stop.
-
-    The trace of a copy may show them more exactly.
-    """
+    """Return station and cause, which the trace of a copy may show more exactly."""
     if station is not Station.FORWARD:
         return station, Cause.NO_TASK if station is Station.CONNECT else told.cause
     cause = told.cause or cause_of_copy(told.words) or LOST
@@ -238,10 +229,7 @@ def _way(ctx: StepContext, mail: WatchMail, seen: Sightings) -> Way:
 
 
 def _held_up(mail: WatchMail, rows: Iterable[TraceRow]) -> Way:
-    """Return the way of a mail that has not failed.
-
-    The mail may still go on, unless a filter withholds it.
-    """
+    """Return the way of a mail that may go on, unless a filter withholds it."""
     return Way(mail, Fate.NOTHING if all(map(withheld, rows)) else Fate.UNDER_WAY)
 
 
@@ -256,10 +244,7 @@ def _before_the_copy(ctx: StepContext, mail: WatchMail, seen: Sightings) -> Way:
 
 
 def _without_copy(ctx: StepContext, mail: WatchMail, good: TraceRow, seen: Sightings) -> Way:
-    """Return how far a mail has come that is in the mailbox.
-
-    The copy of the mail is due, late, or cannot be read.
-    """
+    """Return how far an arrived mail has come: its copy is due, late, or unreadable."""
     at = good.received
     if seen.copies is None:
         way = _to_task(ctx, mail, good, seen) if seen.tasks else Way(mail, Fate.THROUGH, at)
@@ -277,29 +262,20 @@ def _never_seen(ctx: StepContext, mail: WatchMail, seen: Sightings) -> Way:
         return Way(mail, Fate.THROUGH, task, task)
     if now() - mail.sent <= ARRIVES_WITHIN + GRACE:
         return Way(mail, Fate.UNDER_WAY)
-    if _gets_mail_since(mail.sent, seen):
+    later = watch_mail.without_watch_mails(seen.arrived or ())
+    if any(row.received > mail.sent and row.status.went_on for row in later):
         return Way(mail, Fate.NOTHING)  # so the sending server is to blame
     return Way(mail, Fate.MISSING)
 
 
 def _untraced_task(ctx: StepContext, sent: datetime, seen: Sightings) -> datetime | None:
-    """Return when a task was made of a mail whose trace cannot be read, or None."""
     if seen.arrived is not None or seen.tasks is None:
         return None
     return next(_tasks_of(ctx, seen.tasks, ctx.settings.probe_from, sent, seen.app), None)
 
 
-def _gets_mail_since(sent: datetime, seen: Sightings) -> bool:
-    """Return whether mail of somebody else has arrived in the mailbox since ``sent``."""
-    later = watch_mail.without_watch_mails(seen.arrived or ())
-    return any(row.received > sent and row.status.went_on for row in later)
-
-
 def _to_task(ctx: StepContext, mail: WatchMail, handed: TraceRow, seen: Sightings) -> Way:
-    """Return the fate of a mail that was handed to Webex Connect.
-
-    The tasks show the fate if they can be read.
-    """
+    """Return the fate of a mail handed over, as readable tasks show it."""
     at = handed.received
     if seen.tasks is None or seen.tasks.since > at:
         return Way(mail, Fate.THROUGH, at)

@@ -5,7 +5,6 @@ They are discovered automatically: to add a step, add a module here.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from functools import cache
 
 from jobs.engine.registry import by_name, found_in, require_steps, verified
@@ -49,10 +48,7 @@ WHERE_SKIPPED = "unused_secret"
 WHERE_REPLACED = "old_secret"
 """Step that is used only in a fix whose plan contains the step."""
 CHECK_LOGIN = "check_login"
-"""Question whether checks may log in as the mailbox by themselves.
-
-A run without an answer has the rehearsal, as for a channel that is set up again.
-"""
+"""Question whether checks may log in by themselves; without an answer they rehearse."""
 SECRET_SHOWN = "secret_shown"  # noqa: S105  the name of a question
 """Answer of the one-time page: the key ID of the client secret that it has shown."""
 TOKEN_FAILED = "token_failed"  # noqa: S105  the name of a question
@@ -84,7 +80,6 @@ def all_steps() -> dict[str, Step]:
 
 
 def steps_for(profile: Profile) -> dict[str, Step]:
-    """Return the steps of a permission profile."""
     return {
         name: step
         for name, step in all_steps().items()
@@ -108,17 +103,12 @@ def steps_of(run: Run) -> dict[str, Step]:
 def _of_its_kind(run: Run) -> frozenset[str]:
     steps = steps_for(run.channel.profile)
     if run.kind is RunKind.FIX:
-        return _of_a_fix(run, steps)
+        fixable = {
+            name for name, step in steps.items() if step.automatic and not step.required_answer
+        }
+        planned = frozenset(change.step for change in run.plan.changes) if run.plan else frozenset()
+        return _beside(planned, run.brief.fix or FixBrief()) | fixable
     return frozenset(steps) if rehearses(run) else frozenset(steps) - WHERE_REHEARSED
-
-
-def _of_a_fix(run: Run, steps: Mapping[str, Step]) -> frozenset[str]:
-    """Return the names of the steps of a fix.
-
-    They are the steps that it may change without a question, and those that its plan adds.
-    """
-    fixable = {name for name, step in steps.items() if _is_fixable(step)}
-    return _beside(_planned(run), run.brief.fix or FixBrief()) | fixable
 
 
 def rehearses(run: Run) -> bool:
@@ -133,46 +123,25 @@ def rehearses(run: Run) -> bool:
 
 
 def _has_token_failed(run: Run) -> bool:
-    """Return whether somebody pasted the error of Generate Token, or Entra's sign-in log has it."""
     token = run.findings.get("token")
     return bool(run.answer(TOKEN_FAILED)) or (token is not None and token.cause != "")
 
 
-def _planned(run: Run) -> frozenset[str]:
-    """Return the steps that the run's plan changes."""
-    return frozenset(change.step for change in run.plan.changes) if run.plan else frozenset()
-
-
-def _is_fixable(step: Step) -> bool:
-    """Return whether a fix may change the step's fact with no other question than the approval."""
-    return step.automatic and not step.required_answer
-
-
 def _secrets_removed(run: Run) -> frozenset[str]:
-    """Return the names of the steps that remove a client secret which is not used any more.
-
-    Such a secret was lost, or made for a rehearsal that somebody skipped.
-    """
+    """Return the steps that remove a secret, lost or of a skipped rehearsal."""
     lost = {WHERE_LOST} if run.answer("new_secret") else set()
     return frozenset(lost | {WHERE_SKIPPED} if _unused(run) else lost)
 
 
 def _unused(run: Run) -> bool:
-    """Return whether the bot's own secret was made and the rehearsal was skipped.
-
-    An attempt to make the secret also counts.
-    """
+    """Return whether the bot's own secret was made, or tried, and the rehearsal was skipped."""
     found = run.findings.get("check_secret")
     made = "check_secret" in run.changed or (found is not None and found.state is State.OK)
     return made and run.answer("rehearse").startswith("skip")
 
 
 def _beside(changed: frozenset[str], told: FixBrief) -> frozenset[str]:
-    """Return the names of the extra steps of a fix.
-
-    These are the form for a new secret or token, the consent, and the proof of the path that was
-    broken.
-    """
+    """Return a fix's extra steps: form, consent, and proof of the path that was broken."""
     new_token = bool(told.token_cause)
     needed = {
         PROOF: new_token or _carry_answers(changed),
@@ -185,5 +154,4 @@ def _beside(changed: frozenset[str], told: FixBrief) -> frozenset[str]:
 
 
 def _carry_answers(changed: frozenset[str]) -> bool:
-    """Return whether agents' answers depend on one of the steps that are changed."""
     return any(step.carries_answers for name, step in all_steps().items() if name in changed)

@@ -20,33 +20,21 @@ PREFIX = "Webex Connect "
 LOST = "new_secret"
 """Question whose answer is the comma-separated key ids of secrets that were shown and then lost."""
 LOOKS_S = (0.0, 1, 2, 4)
-"""Pauses, in seconds, between looks for a secret whose answer never arrived.
-
-The worker may have been killed while the request was on its way.
-"""
+"""Pauses, in seconds, between looks for a secret whose answer a killed worker never got."""
 
 
 def label_of(run_id: str) -> str:
-    """Return the name of the run's client secret, which administrators see.
-
-    The name contains the run id, so that the secret is found again.
-    """
+    """Return the name of the run's secret, whose run id finds it again."""
     return f"{PREFIX}{run_id}"
 
 
 def manually_created(app: dict[str, Any] | None) -> bool:
-    """Return whether the app has a valid client secret that a person made.
-
-    Webex Connect may have this secret; its name does not say.
-    """
+    """Return whether a person made a valid secret, which Webex Connect may have."""
     return any(end_of(secret) >= now() for secret in foreign_secrets(app))
 
 
 def earlier(ctx: StepContext, app: dict[str, Any] | None) -> list[dict[str, Any]]:
-    """Return the app's client secrets that earlier runs of this mailbox made.
-
-    A secret that a person made is never included, whatever its name begins with.
-    """
+    """Return the secrets of earlier runs of this mailbox, and never a person's."""
     labels = {
         label_of(run.id)
         for run in ctx.store.runs_of_mailbox(ctx.channel.mailbox)
@@ -56,27 +44,20 @@ def earlier(ctx: StepContext, app: dict[str, Any] | None) -> list[dict[str, Any]
 
 
 def is_persons(ctx: StepContext, secret: dict[str, Any]) -> bool:
-    """Return whether a person made the secret, whatever its name begins with.
-
-    The secrets of this mailbox's runs have names of their own, and so does the bot's for checks.
-    """
+    """Return whether no run, and no check, gave the secret its name."""
     name = text_of(secret, "displayName")
     runs = {run.id for run in ctx.store.runs_of_mailbox(ctx.channel.mailbox)} | {ctx.run.id}
     return not name.startswith(SECRETS[1:]) and name not in set(map(label_of, runs))
 
 
 def tries(ctx: StepContext, step: str) -> int:
-    """Return how often this run has begun to change the step since the change was last requested.
-
-    The current attempt is included.
-    """
+    """Return how often, with this time, the run began the change since the last request."""
     return sum(
         event.kind is Kind.CHANGING and event.step == step for event in _events_since_asked(ctx)
     )
 
 
 def _events_since_asked(ctx: StepContext) -> list[Event]:
-    """Return the run's events since somebody last asked for a new secret; all if nobody has."""
     asked = ctx.run.answers.get(LOST)
     return [
         event for event in ctx.store.events(ctx.run.id) if asked is None or event.at >= asked.at
@@ -84,16 +65,11 @@ def _events_since_asked(ctx: StepContext) -> list[Event]:
 
 
 def lost(ctx: StepContext) -> set[str]:
-    """Return the key ids of this run's secrets that were shown and then lost."""
     return set(filter(None, ctx.run.answer(LOST).split(",")))
 
 
 def unrecorded(ctx: StepContext, app: dict[str, Any] | None) -> list[dict[str, Any]]:
-    """Return the app's valid secrets whose names are those of runs that the bot does not know.
-
-    The bot does not know a run any more after Redis has lost its data. Nobody can show such a
-    secret again.
-    """
+    """Return valid secrets of runs that Redis has lost, which nobody can show again."""
     return [
         secret
         for secret in secrets_of(app)
@@ -117,10 +93,7 @@ def described(secret: dict[str, Any]) -> str:
 async def remove_orphans(
     ctx: StepContext, pauses: tuple[float, ...], is_orphan: Callable[[dict[str, Any]], bool]
 ) -> None:
-    """Remove the secrets that can no longer be used by anybody, as soon as some are found.
-
-    ``pauses`` are the seconds to wait before each look.
-    """
+    """Remove secrets that nobody can use as soon as some are found, after these pauses."""
     for pause in pauses:
         await asyncio.sleep(pause)
         orphans = list(filter(is_orphan, secrets_of(await find_app(ctx))))
@@ -130,14 +103,13 @@ async def remove_orphans(
 
 
 async def remove(ctx: StepContext, secrets: list[dict[str, Any]]) -> None:
-    """Remove these secrets of the app. A secret that is already gone counts as removed."""
+    """Remove these secrets; one that is already gone counts as removed."""
     for secret in secrets:
         with suppress(NotFound):
             await ctx.graph.remove_password(ctx.fact("object_id"), promised(secret, "keyId"))
 
 
 async def labelled(ctx: StepContext, labels: Collection[str]) -> list[dict[str, Any]]:
-    """Return the app's remaining secrets with these names."""
     return _with_labels(await app_of_run(ctx), labels)
 
 
@@ -146,8 +118,5 @@ def _with_labels(app: dict[str, Any] | None, labels: Collection[str]) -> list[di
 
 
 def end_of(secret: dict[str, Any]) -> datetime:
-    """Return the secret's expiry.
-
-    An unreadable expiry counts as the far future, so it causes no renewal.
-    """
+    """Return the secret's expiry; an unreadable one is far away, so it causes no renewal."""
     return parse(secret.get("endDateTime")) or datetime.max.replace(tzinfo=UTC)

@@ -8,7 +8,6 @@ from jobs.channel.traced_mail import answers_among, evidence_of, newest_delivere
 from jobs.engine.context import StepContext
 from jobs.engine.step import Step
 from jobs.mail.bounce import LOST, cause_at
-from jobs.mail.message_trace import TraceRow
 from jobs.model import Finding, State, Station, Text, Turn
 from jobs.steps.test_mail import FAILED, subject_of
 
@@ -26,11 +25,9 @@ class AgentHasIt(Step):
     automatic = False
 
     async def inspect(self, ctx: StepContext) -> Finding:
-        """Look for the agent's answer, which is better proof than the agent's word.
-
-        An answer that was stopped on its way counts too.
-        """
-        if _is_answered(ctx.run.findings.get("agent_answer")):
+        """Look for the agent's answer, even one that was stopped: better proof than a word."""
+        found = ctx.run.findings.get("agent_answer")
+        if found is not None and (found.state is State.OK or "answer_failed_at" in found.facts):
             return self.ok(Text("seen.shown_by_answer"))
         if ctx.run.answer("agent_has_it"):
             return self.ok(Text("seen.said_by_agent"))
@@ -48,10 +45,7 @@ class AgentAnswer(Step):
     automatic = False
 
     async def inspect(self, ctx: StepContext) -> Finding:
-        """Follow the agent's answer in the message trace until it leaves.
-
-        Neither the forwarded copy nor a mail from the mailbox to itself counts as an answer.
-        """
+        """Follow the agent's answer; a copy or a mail from the mailbox to itself is none."""
         rows = await ctx.trace().find(
             ctx.run.opened, sender=ctx.channel.mailbox, subject=subject_of(ctx)
         )
@@ -64,25 +58,17 @@ class AgentAnswer(Step):
             )
         failed = next((row for row in answers if row.status in FAILED), None)
         if failed is not None:
-            return await self._failed(ctx, failed)
+            words = await ctx.trace().details(failed)
+            cause = cause_at(Station.ANSWER, words) or LOST
+            at = failed.received.isoformat()
+            finding = self.waits_for(
+                Turn.AGENT,
+                Text("seen.mail_failed"),
+                cause=cause,
+                again_s=PAUSES_S[-1],
+                facts={"answer_failed_at": at},
+            )
+            return replace(finding, evidence=evidence_of(words))
         return self.waits_for(
             Turn.AGENT, Text("seen.no_answer"), again_s=ctx.pause(self.name, PAUSES_S)
         )
-
-    async def _failed(self, ctx: StepContext, row: TraceRow) -> Finding:
-        words = await ctx.trace().details(row)
-        cause = cause_at(Station.ANSWER, words) or LOST
-        at = row.received.isoformat()
-        finding = self.waits_for(
-            Turn.AGENT,
-            Text("seen.mail_failed"),
-            cause=cause,
-            again_s=PAUSES_S[-1],
-            facts={"answer_failed_at": at},
-        )
-        return replace(finding, evidence=evidence_of(words))
-
-
-def _is_answered(found: Finding | None) -> bool:
-    """Return whether an agent's answer was seen, be it delivered or not."""
-    return found is not None and (found.state is State.OK or "answer_failed_at" in found.facts)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
 from dataclasses import replace
 from typing import Any
 
@@ -56,8 +56,6 @@ Json = dict[str, Any]
 
 
 class AppDiagnosis(Diagnosis):
-    """Diagnosis of the app registration, which depends on the app's own problem."""
-
     def causes_elsewhere(self, cause: str) -> frozenset[Cause]:
         """Return the causes in other steps that ``cause`` explains.
 
@@ -102,14 +100,18 @@ class Application(Undoable):
     )
 
     async def inspect(self, ctx: StepContext) -> Finding:
-        """Find the app, and compare its values byte for byte, as Entra does."""
         if is_by_hand(ctx) and not known_ids(ctx):
             return self.skipped(Text("skipped.app_not_found"))
         app, offered = await _look_up(ctx)
-        found = self._judged(ctx, app, _ids(await unexposed(ctx, app)))
+        permissions = await unexposed(ctx, app)
+        found = self._judged(ctx, app, ", ".join(each for _, each in permissions))
         found = await self._unless_replaced(ctx, app, found)
+        # an app that a setup has made has the name of its mailbox, so it has only one channel
+        client_id = "" if "unique_name" in found.facts else found.facts.get("client_id", "")
         return replace(
-            found, values=self._values(ctx, app), evidence=(*offered, *_in_use(ctx, found))
+            found,
+            values=self._values(ctx, app),
+            evidence=(*offered, *(channels_with_app(ctx, client_id) if client_id else ())),
         )
 
     async def _unless_replaced(self, ctx: StepContext, app: Json | None, found: Finding) -> Finding:
@@ -121,10 +123,7 @@ class Application(Undoable):
         return self.wrong(seen, cause=Cause.APP_NOT_FOUND, facts=found.facts)
 
     def plan(self, ctx: StepContext, finding: Finding) -> tuple[Change, ...]:
-        """Plan one upsert by ``uniqueName``, or one update of the existing app.
-
-        Both are idempotent. A deactivated app has no plan: a person activates it first.
-        """
+        """Plan one idempotent upsert or update; a person activates a deactivated app first."""
         if finding.cause in DEACTIVATED:
             return ()
         before = finding.seen or Text("seen.none")
@@ -146,11 +145,7 @@ class Application(Undoable):
         await (create(ctx) if app is None else update(ctx, app))
 
     async def inspect_undo(self, ctx: StepContext, past: RecordedChange) -> Finding:
-        """Check that the app is removed or restored.
-
-        It must be gone if a run created it and no other content was added. Otherwise it must be as
-        it was before.
-        """
+        """Check that a created app without other content is gone, or else as it was."""
         judge = self._restored if past.values_before["object_id"] else self._removed
         return judge(ctx, past, await app_of_run(ctx))
 
@@ -204,16 +199,6 @@ class Application(Undoable):
             )
         if self._is_to_be_adopted(ctx, facts):
             return self.wrong(Text("seen.by_hand", {"name": facts["app_name"]}), facts=facts)
-        return self._compared(ctx, app, unknown, facts)
-
-    def _is_to_be_adopted(self, ctx: StepContext, facts: dict[str, str]) -> bool:
-        """Return whether a person chose this app, made by hand, and this run has not changed it."""
-        chosen = facts["client_id"] == ctx.run.answer(ADOPT)
-        return chosen and "unique_name" not in facts and not ctx.run.change_applied(self.name)
-
-    def _compared(
-        self, ctx: StepContext, app: Json, unknown: str, facts: dict[str, str]
-    ) -> Finding:
         wrong = (
             self._addresses(ctx, app, facts)
             or self._audience(ctx, app, facts)
@@ -222,6 +207,11 @@ class Application(Undoable):
         return wrong or self.ok(
             Text("seen.application", {"client_id": facts["client_id"]}), facts=facts
         )
+
+    def _is_to_be_adopted(self, ctx: StepContext, facts: dict[str, str]) -> bool:
+        """Return whether a person chose this app, made by hand, and this run has not changed it."""
+        chosen = facts["client_id"] == ctx.run.answer(ADOPT)
+        return chosen and "unique_name" not in facts and not ctx.run.change_applied(self.name)
 
     def _audience(self, ctx: StepContext, app: Json, facts: dict[str, str]) -> Finding | None:
         """Return a finding if accounts of other tenants may sign in too, or None.
@@ -263,7 +253,7 @@ class Application(Undoable):
         """
         if is_by_hand(ctx) and not ctx.channel.callback_url:
             return self._without_callback(app, facts)
-        missing = _missing_uris(ctx, app)
+        missing = [uri for uri in wanted_uris(ctx) if uri not in redirect_uris(app)]
         platform, moved = next(iter(elsewhere(app, wanted_uris(ctx)).items()), ("", []))
         if _moved_counts_first(ctx.channel.callback_url, moved, missing):
             seen, cause = Text(SEEN[platform], {"uris": ", ".join(moved)}), OTHERS[platform]
@@ -301,14 +291,10 @@ async def _look_up(ctx: StepContext) -> tuple[Json | None, tuple[Evidence, ...]]
     app = await find_app(ctx)
     if app is not None:
         return app, ()
-    apps = await ctx.graph.applications() if _may_list_apps(ctx) else []
+    may_list = ctx.looking or (ctx.run.kind is RunKind.CHECK and not is_by_hand(ctx))
+    apps = await ctx.graph.applications() if may_list else []
     app = fallback_app(ctx, apps)
     return app, () if app else _offered(manually_created(ctx, apps))
-
-
-def _may_list_apps(ctx: StepContext) -> bool:
-    """Return whether the tenant's apps may be listed, to find an app that the bot has not named."""
-    return ctx.looking or (ctx.run.kind is RunKind.CHECK and not is_by_hand(ctx))
 
 
 def _noted(line: Change, finding: Finding) -> Change:
@@ -320,10 +306,7 @@ def _noted(line: Change, finding: Finding) -> Change:
 
 
 def _before(ctx: StepContext, app: Json, was: dict[str, str]) -> Json:
-    """Return the request body that restores the app's addresses, audience and declared permissions.
-
-    The earlier values are merged into the present ones.
-    """
+    """Return the earlier values, merged into the present ones."""
     kept = (
         app.get("requiredResourceAccess")
         if was["declared"]
@@ -354,13 +337,7 @@ def _facts(app: Json, unknown: str) -> dict[str, str]:
 
 
 def _cause_without(app: Json) -> Cause:
-    """Return the cause of a missing redirect URI: the app has other URIs, or none at all."""
     return Cause.REDIRECT_URI_MISMATCH if redirect_uris(app) else Cause.REPLY_ADDRESS_MISSING
-
-
-def _missing_uris(ctx: StepContext, app: Json) -> list[str]:
-    """Return the wanted redirect URIs that are not registered under the platform Web."""
-    return [uri for uri in wanted_uris(ctx) if uri not in redirect_uris(app)]
 
 
 def _moved_counts_first(
@@ -378,22 +355,9 @@ def _are_ours_alone(ctx: StepContext, uris: set[str]) -> bool:
     return ctx.run.kind is RunKind.CHECK and uris == {ctx.settings.callback}
 
 
-def _ids(permissions: Iterable[tuple[str, str]]) -> str:
-    return ", ".join(each for _, each in permissions)
-
-
 def _offered(app: Json | None) -> tuple[Evidence, ...]:
-    """Return a manually created app as evidence. The app is used only if a person agrees."""
+    """Return a manually created app as evidence, which is used if a person agrees."""
     return (Evidence(BY_HAND, promised(app, "appId")),) if app else ()
-
-
-def _in_use(ctx: StepContext, found: Finding) -> tuple[Evidence, ...]:
-    """Return the other channels that use the app, as evidence.
-
-    An app that a setup has made has the name of its mailbox, so it has only one channel.
-    """
-    client_id = "" if "unique_name" in found.facts else found.facts.get("client_id", "")
-    return channels_with_app(ctx, client_id) if client_id else ()
 
 
 def _uris(values: dict[str, str]) -> list[str]:

@@ -41,25 +41,16 @@ from jobs.steps._app_secrets import (
 from jobs.storage.vault import Sealed
 
 SEALED_S = 7 * 24 * 3600
-"""Seconds that the sealed secret waits to be shown.
-
-The page that shows the secret has its own, shorter limit.
-"""
+"""Seconds that the sealed secret waits; the page that shows it has a shorter limit."""
 ENOUGH = timedelta(days=30)
-"""Time before a secret's end at which the secret is renewed.
-
-If the tenant allows less than three months, this time is a third of the lifetime.
-"""
+"""Time before its end at which a secret is renewed; if the tenant allows less, a third of it."""
 PLANNED = frozenset({RunKind.SETUP, RunKind.FIX})
 MOST_NAMED = 3
 """Maximum number of unrecorded secrets that a plan names."""
 
 
 class ClientSecret(Undoable):
-    """Step E3: a client secret exists that Webex Connect has, or that this run can still show once.
-
-    Source: facts/microsoft.md 1.2.
-    """
+    """Step E3: Webex Connect has a secret, or this run can show one (facts/microsoft.md 1.2)."""
 
     name = "client_secret"
     article_row = "E3"
@@ -89,17 +80,21 @@ class ClientSecret(Undoable):
         was made by hand, every secret counts, because it is not known which one is in use.
         """
         app, policy = await asyncio.gather(find_app(ctx), self._policy(ctx))
-        newest = None if await gone_client_id(ctx, app) else self._newest(ctx, app)
-        rules = rules_for(policy, parse(text_of(app, "createdDateTime")) or now())
-        found = replace(self._judged(ctx, newest, rules), values=_values(newest))
-        return self._of_the_run(ctx, app, found) if found.state is State.WRONG else found
-
-    def _newest(self, ctx: StepContext, app: dict[str, Any] | None) -> dict[str, Any] | None:
-        return max(
-            (secret for secret in secrets_of(app) if self._known(ctx, secret)),
-            key=end_of,
-            default=None,
+        newest = (
+            None
+            if await gone_client_id(ctx, app)
+            else max(
+                (secret for secret in secrets_of(app) if self._known(ctx, secret)),
+                key=end_of,
+                default=None,
+            )
         )
+        rules = rules_for(policy, parse(text_of(app, "createdDateTime")) or now())
+        found = replace(
+            self._judged(ctx, newest, rules),
+            values={"key_id": promised(newest, "keyId") if newest else ""},
+        )
+        return self._of_the_run(ctx, app, found) if found.state is State.WRONG else found
 
     def _of_the_run(self, ctx: StepContext, app: dict[str, Any] | None, found: Finding) -> Finding:
         """Add the facts that depend on the run to the finding.
@@ -110,7 +105,8 @@ class ClientSecret(Undoable):
         if ctx.run.kind is RunKind.CHECK and manually_created(app):
             return replace(found, state=State.POSSIBLE)
         if ctx.run.kind is RunKind.FIX:
-            found = _counting(earlier(ctx, app), found)
+            old = len(earlier(ctx, app))
+            found = replace(found, facts=found.facts | {"old": str(old)}) if old else found
         return _naming(unrecorded(ctx, app), found) if ctx.run.kind in PLANNED else found
 
     def _judged(
@@ -126,13 +122,18 @@ class ClientSecret(Undoable):
             return self._missing(ctx, rules, renewal)
         if end_of(secret) >= now():
             return self._still_good(ctx, secret, rules, renewal)
-        return self._expired(secret, rules, renewal)
+        expired = self.wrong(
+            Text("seen.secret_expired", _day(secret)),
+            cause=Cause.CLIENT_SECRET_EXPIRED,
+            facts=renewal,
+            signals=Signals(since=end_of(secret)),
+        )
+        return (
+            replace(expired, cause=Cause.SECRET_FORBIDDEN_BY_POLICY) if rules.forbidden else expired
+        )
 
     def _missing(self, ctx: StepContext, rules: SecretRules, renewal: dict[str, str]) -> Finding:
-        """Return the finding for an app without a usable secret.
-
-        A channel that was proven or made by hand had a secret before, so its secret counts as gone.
-        """
+        """Return that no secret is usable; a channel that was proven or made by hand had one."""
         gone = is_by_hand(ctx) or ctx.channels.record(ctx.channel.mailbox) is not None
         found = self.wrong(
             Reason.ABSENT, cause=Cause.CLIENT_SECRET_GONE if gone else "", facts=renewal
@@ -148,26 +149,10 @@ class ClientSecret(Undoable):
             else found
         )
 
-    def _expired(
-        self, secret: dict[str, Any], rules: SecretRules, renewal: dict[str, str]
-    ) -> Finding:
-        expired = self.wrong(
-            Text("seen.secret_expired", _day(secret)),
-            cause=Cause.CLIENT_SECRET_EXPIRED,
-            facts=renewal,
-            signals=Signals(since=end_of(secret)),
-        )
-        return (
-            replace(expired, cause=Cause.SECRET_FORBIDDEN_BY_POLICY) if rules.forbidden else expired
-        )
-
     def _still_good(
         self, ctx: StepContext, secret: dict[str, Any], rules: SecretRules, renewal: dict[str, str]
     ) -> Finding:
-        """Return the finding for a secret that is valid now.
-
-        A policy that forbids another secret is an error only if one is needed.
-        """
+        """Judge a valid secret; a policy against another one matters only if one is needed."""
         facts = {
             "key_id": promised(secret, "keyId"),
             "hint": text_of(secret, "hint"),
@@ -193,22 +178,18 @@ class ClientSecret(Undoable):
         )
 
     def _ends_soon(self, ctx: StepContext, secret: dict[str, Any], new_end: datetime) -> bool:
-        """Return whether the secret expires soon enough to replace it.
-
-        The secret of this run is never replaced, because the next one would expire no later.
-        """
+        """Return whether to replace the secret, but not this run's: the next ends no later."""
         own = secret.get("displayName") == self._label(ctx)
         return not own and end_of(secret) < now() + min(ENOUGH, (new_end - now()) / 3)
 
     def plan(self, ctx: StepContext, finding: Finding) -> tuple[Change, ...]:
-        """Plan one more client secret.
-
-        In a fix, the secret that it replaces is removed once the new one is proven
-        (``old_secret``). Other secrets stay.
-        """
+        """Plan one more secret; the replaced one goes once it is proven (``old_secret``)."""
         if finding.cause == Cause.SECRET_FORBIDDEN_BY_POLICY:
             return ()
-        end = _renewed_until(ctx, finding)
+        end = (
+            finding.facts.get("renew_until")
+            or expiry(now(), ctx.channel.lifetime_months, None).isoformat()
+        )
         after = Text("after.client_secret", {"expires": day_of(datetime.fromisoformat(end))})
         line = self.change(
             finding.seen or Text("seen.none"),
@@ -221,13 +202,15 @@ class ClientSecret(Undoable):
             if finding.facts.get("clamped")
             else line
         )
-        return (made, *_removal(finding))
+        removal = (
+            (replaced(Text("seen.old_secret", {"count": finding.facts["old"]})),)
+            if "old" in finding.facts
+            else ()
+        )
+        return (made, *removal)
 
     async def apply(self, ctx: StepContext, finding: Finding) -> None:
-        """Create the client secret and seal it at once.
-
-        addPassword is not idempotent, so the secret of an interrupted attempt is removed first.
-        """
+        """Create and seal it, without an interrupted one: addPassword is not idempotent."""
         if tries(ctx, self.name) > 1:
             await remove_orphans(ctx, LOOKS_S, lambda secret: self._is_orphan(ctx, secret))
             if (await self.inspect(ctx)).state in {State.OK, State.WARNING}:
@@ -238,16 +221,13 @@ class ClientSecret(Undoable):
         ctx.vault.put(Sealed.CLIENT_SECRET_ID.of(ctx.run.id), made.key_id, SEALED_S)
 
     async def inspect_undo(self, ctx: StepContext, past: RecordedChange) -> Finding:
-        """Check that the client secrets with the labels of the channel's runs are gone."""
         left = await labelled(ctx, _labels(past))
         return self.wrong(past.change.after) if left else self.ok(Text("seen.undo_removed"))
 
     def undo_command(self, ctx: StepContext, past: RecordedChange) -> str:
-        """Return the Graph command that removes a secret, which is called once for each secret."""
         return f"Graph POST /applications/{ctx.fact('object_id')}/removePassword"
 
     async def undo(self, ctx: StepContext, past: RecordedChange) -> None:
-        """Remove the runs' client secrets, and any that are still sealed in the vault."""
         await remove(ctx, await labelled(ctx, _labels(past)))
         for run in past.runs:
             ctx.vault.drop(Sealed.CLIENT_SECRET.of(run))
@@ -285,12 +265,6 @@ def _labels(past: RecordedChange) -> set[str]:
     return {label_of(run) for run in past.runs}
 
 
-def _counting(replaced_ones: Sequence[dict[str, Any]], found: Finding) -> Finding:
-    """Return the finding with the number of the secrets that a fix replaces, if there are any."""
-    old = len(replaced_ones)
-    return replace(found, facts=found.facts | {"old": str(old)}) if old else found
-
-
 def _naming(lost_ones: Sequence[dict[str, Any]], found: Finding) -> Finding:
     """Return the finding with the names of the secrets whose runs the bot does not know.
 
@@ -302,35 +276,15 @@ def _naming(lost_ones: Sequence[dict[str, Any]], found: Finding) -> Finding:
     return replace(found, seen=Text("seen.secret_orphans", {"names": names}))
 
 
-def _renewed_until(ctx: StepContext, finding: Finding) -> str:
-    """Return the end of the secret that would be made, in ISO 8601."""
-    return (
-        finding.facts.get("renew_until")
-        or expiry(now(), ctx.channel.lifetime_months, None).isoformat()
-    )
-
-
-def _removal(finding: Finding) -> tuple[Change, ...]:
-    """Return the plan's line for the secrets that a fix replaces, if any."""
-    return (
-        (replaced(Text("seen.old_secret", {"count": finding.facts["old"]})),)
-        if "old" in finding.facts
-        else ()
-    )
-
-
 def _is_mine(ctx: StepContext, key_id: str) -> bool:
-    """Return whether this run has made the secret."""
     return ctx.vault.get(Sealed.CLIENT_SECRET_ID.of(ctx.run.id)) == key_id
 
 
 def _is_sealed(ctx: StepContext, key_id: str) -> bool:
-    """Return whether the bot can still show the secret."""
     return _is_mine(ctx, key_id) and ctx.vault.holds(Sealed.CLIENT_SECRET.of(ctx.run.id))
 
 
 def _was_shown(ctx: StepContext, key_id: str) -> bool:
-    """Return whether somebody has the secret for this channel."""
     in_use = (
         ctx.fact("key_id") == key_id
         or ctx.channels.record(ctx.channel.mailbox) is not None
@@ -340,10 +294,7 @@ def _was_shown(ctx: StepContext, key_id: str) -> bool:
 
 
 def replaced(before: Text) -> Change:
-    """Return the plan's line for the secrets that a fix replaces.
-
-    A removed secret cannot be restored.
-    """
+    """Return the plan's line for the secrets that a fix replaces, which cannot be restored."""
     after, command = Text("after.old_secret"), "Graph POST /applications/{id}/removePassword"
     return Change(
         "old_secret",
@@ -355,10 +306,6 @@ def replaced(before: Text) -> Change:
         command,
         reversible=False,
     )
-
-
-def _values(secret: dict[str, Any] | None) -> dict[str, str]:
-    return {"key_id": promised(secret, "keyId") if secret else ""}
 
 
 def _day(secret: dict[str, Any]) -> dict[str, str]:

@@ -59,19 +59,15 @@ class Customization(Step):
         The tenant needs no customization if M4 has nothing to save.
         """
         if applies.forwards:
-            return self._unneeded(ctx)
+            unneeded = self.ok(Text("seen.customization_not_needed"))
+            checks = ctx.run.kind is RunKind.CHECK
+            return replace(unneeded, state=State.WARNING) if checks else unneeded
         return self._needed(Text("seen.not_customized"))
-
-    def _unneeded(self, ctx: StepContext) -> Finding:
-        """Return that M4 has nothing to save, which is a warning in a check."""
-        unneeded = self.ok(Text("seen.customization_not_needed"))
-        return replace(unneeded, state=State.WARNING) if ctx.run.kind is RunKind.CHECK else unneeded
 
     def _needed(self, seen: Text | Reason) -> Finding:
         return replace(self.wrong(seen, cause=Cause.CUSTOMIZATION_NEEDED), values={"enabled": "no"})
 
     def plan(self, ctx: StepContext, finding: Finding) -> tuple[Change, ...]:
-        """Plan the one change that affects the whole tenant: its customization."""
         demanded = finding.reason is Reason.DEMANDED
         before = Reason.DEMANDED.text() if demanded else Text("seen.not_customized")
         line = self.change(
@@ -80,15 +76,11 @@ class Customization(Step):
         return (replace(line, reversible=False, note=Text("note.customization"), warning=True),)
 
     async def apply(self, ctx: StepContext, finding: Finding) -> None:
-        """Run the cmdlet Enable-OrganizationCustomization.
-
-        Its error on a second run means success.
-        """
+        """Run Enable-OrganizationCustomization, whose error on a second run means success."""
         await ctx.exchange.run("Enable-OrganizationCustomization", {})
 
 
 async def _dehydrated(ctx: StepContext) -> bool | None:
-    """Return ``IsDehydrated``, or None if the tenant does not reveal it to this caller."""
     try:
         organization, *_ = await ctx.exchange.run("Get-OrganizationConfig", {})
     except Forbidden:

@@ -48,10 +48,7 @@ class Delegate(Step):
     )
 
     async def inspect(self, ctx: StepContext) -> Finding:
-        """Find the user who signs in for a shared mailbox.
-
-        For any other mailbox its own user signs in.
-        """
+        """Find the delegate of a shared mailbox; any other mailbox's own user signs in."""
         if not ctx.fact("shared"):
             return self.ok(Text("seen.delegate_not_needed"))
         name = delegate_of(ctx.run)
@@ -65,7 +62,6 @@ class Delegate(Step):
         return self._judged(ctx, user, name)
 
     def _judged(self, ctx: StepContext, user: dict[str, Any], name: str) -> Finding:
-        """Judge whether the user with this name may sign in and has a license."""
         upn = text_of(user, "userPrincipalName") or name
         facts, values = {"delegate": upn, "delegate_id": promised(user, "id")}, {"upn": upn}
         if sign_in_blocked(user):
@@ -80,10 +76,7 @@ class Delegate(Step):
         return self.ok(seen, facts=facts)
 
     def _nobody_named(self, ctx: StepContext) -> Finding:
-        """Return that the user is not known.
-
-        A check asks nobody for the user, and goes on with the facts that it can read.
-        """
+        """Return that the user is not known; a check asks nobody and goes on."""
         if ctx.run.kind is RunKind.CHECK:
             skipped = self.skipped(Text("skipped.delegate_unknown"))
             return replace(skipped, facts={"delegate_named": "no"})

@@ -37,7 +37,6 @@ class Forwarding(Undoable):
     )
 
     async def inspect(self, ctx: StepContext) -> Finding:
-        """Read the mailbox's two forwarding addresses and whether it keeps a copy."""
         smtp, internal, keeps = forwarding_of(await mailbox_row(ctx))
         by_hand = await self._by_hand(ctx, smtp, internal) if is_by_hand(ctx) else None
         return replace(
@@ -64,7 +63,7 @@ class Forwarding(Undoable):
         return self._judged_detour(ctx, found, "seen.forwarding_rule")
 
     def _judged_detour(self, ctx: StepContext, address: str, key: str) -> Finding | None:
-        """Return that mail reaches the channel's address in another way, or None if it does not."""
+        """Return that mail takes another way to the channel's address, or None."""
         right = address and ctx.channel.forwarding_address.lower() in {"", address}
         return self.ok(Text(key, {"address": address})) if right else None
 
@@ -76,13 +75,6 @@ class Forwarding(Undoable):
                 Text("seen.forwards_to", {"address": smtp}) if smtp else Reason.ABSENT,
                 cause=Cause.NOT_FORWARDED,
             )
-        return self._judged_copy(ctx, keeps=keeps)
-
-    def _judged_copy(self, ctx: StepContext, *, keeps: bool) -> Finding:
-        """Judge whether a copy stays in the mailbox as asked.
-
-        The forwarding address is already known to be right.
-        """
         if keeps is not ctx.channel.keep_copy:
             return self.wrong(
                 Text("seen.keeps_copy" if keeps else "seen.keeps_none"), cause=Cause.COPY_DIFFERS
@@ -90,10 +82,7 @@ class Forwarding(Undoable):
         return self.ok(Text("seen.forwarding_keeps" if keeps else "seen.forwarding"))
 
     def plan(self, ctx: StepContext, finding: Finding) -> tuple[Change, ...]:
-        """Plan both forwarding addresses and the copy setting at once.
-
-        An internal forwarding address that stayed would silently win.
-        """
+        """Plan all settings at once, since an internal address that stayed would silently win."""
         target, keep = ctx.channel.forwarding_address, ctx.channel.keep_copy
         after = Text("after.forwarding_keeps" if keep else "after.forwarding", {"address": target})
         forward = (
@@ -109,10 +98,6 @@ class Forwarding(Undoable):
         )
 
     async def apply(self, ctx: StepContext, finding: Finding) -> None:
-        """Set the forwarding, with or without a copy, and clear an internal forwarding address.
-
-        The call is safe to repeat.
-        """
         parameters = {
             "Identity": ctx.channel.mailbox,
             "ForwardingAddress": None,
@@ -122,7 +107,6 @@ class Forwarding(Undoable):
         await ctx.exchange.run("Set-Mailbox", parameters)
 
     async def inspect_undo(self, ctx: StepContext, past: RecordedChange) -> Finding:
-        """Compare the two forwarding addresses and the copy setting with the recorded values."""
         smtp, internal, keeps = forwarding_of(await mailbox_row(ctx))
         made = _values(ctx.channel.forwarding_address.lower(), "", keeps=ctx.channel.keep_copy)
         return self.compare_with_recorded(
@@ -130,7 +114,6 @@ class Forwarding(Undoable):
         )
 
     def undo_command(self, ctx: StepContext, past: RecordedChange) -> str:
-        """Return the PowerShell command that restores the earlier forwarding."""
         smtp, internal = (
             quoted(past.values_before[name]) if past.values_before[name] else "$null"
             for name in ("smtp", "internal")
@@ -154,10 +137,7 @@ class Forwarding(Undoable):
 
 
 def _overridden(ctx: StepContext, internal: str, smtp: str) -> Text:
-    """Return the text with the internal address that overrides the forwarding.
-
-    The external address is named as well if the internal address overrides a foreign one.
-    """
+    """Return the internal address that wins, and a foreign external one."""
     if smtp in {"", ctx.channel.forwarding_address.lower()}:
         return Text("seen.forwarding_overridden", {"address": internal})
     return Text("seen.forwarding_overridden_two", {"address": internal, "external": smtp})
@@ -168,10 +148,7 @@ def _values(smtp: str, internal: str, *, keeps: bool) -> dict[str, str]:
 
 
 def forwarding_of(mailbox: ExchangeRow) -> tuple[str, str, bool]:
-    """Return the mailbox's external and internal forwarding address, and whether it keeps a copy.
-
-    The external address is in lower case without ``smtp:``. A missing address is an empty string.
-    """
+    """Return both forwarding addresses, without ``smtp:`` or empty, and whether a copy stays."""
     smtp = str(mailbox.get("ForwardingSmtpAddress") or "").lower().removeprefix("smtp:")
     return (
         smtp,

@@ -32,19 +32,17 @@ class ImplicitGrant(Undoable):
     diagnosis = Diagnosis(stops_mail=False)
 
     async def inspect(self, ctx: StepContext) -> Finding:
-        """Read whether the box "Access tokens" is ticked in the app."""
         app = await find_app(ctx)
         return replace(self._judged(ctx, on=issues_access_tokens(app)), values=_values(app))
 
     def _judged(self, ctx: StepContext, *, on: bool) -> Finding:
-        """Judge the box "Access tokens". Nobody asked for it on a channel that was made by hand."""
+        """Judge "Access tokens", which nobody asked for on a channel made by hand."""
         if on:
             return self.ok(Text("seen.implicit_on"))
         seen = Text("seen.implicit_off")
         return self.ok(seen) if is_by_hand(ctx) else self.wrong(seen)
 
     def plan(self, ctx: StepContext, finding: Finding) -> tuple[Change, ...]:
-        """Plan to set the app's property ``enableAccessTokenIssuance``."""
         return (
             self.change(
                 Text("seen.off"),
@@ -55,11 +53,7 @@ class ImplicitGrant(Undoable):
         )
 
     async def apply(self, ctx: StepContext, finding: Finding) -> None:
-        """Write the app's property ``web`` as a whole, with its existing content.
-
-        The wanted redirect URIs are merged in, because a stale read must not drop URIs that were
-        written a moment ago.
-        """
+        """Write ``web`` as a whole, with the wanted URIs, which a stale read must not drop."""
         app = await present_app(ctx)
         await _write(
             ctx,
@@ -68,7 +62,6 @@ class ImplicitGrant(Undoable):
         )
 
     async def inspect_undo(self, ctx: StepContext, past: RecordedChange) -> Finding:
-        """Compare the app's box "Access tokens" with the recorded value."""
         app = await app_of_run(ctx)
         return self.compare_with_recorded(
             past,
@@ -78,7 +71,6 @@ class ImplicitGrant(Undoable):
         )
 
     def undo_command(self, ctx: StepContext, past: RecordedChange) -> str:
-        """Return the text of the change that clears the box "Access tokens"."""
         return "web.implicitGrantSettings.enableAccessTokenIssuance = false"
 
     async def undo(self, ctx: StepContext, past: RecordedChange) -> None:
@@ -100,8 +92,5 @@ async def _write(ctx: StepContext, app: Json, *, on: bool) -> None:
 
 
 def _values(app: Json | None) -> dict[str, str]:
-    """Return whether the app issues access tokens, as a value for the record.
-
-    A deleted app issues no tokens, so it counts as off.
-    """
+    """Return the value for the record: a deleted app issues no tokens."""
     return {"access_tokens": "on" if issues_access_tokens(app) else "off"}

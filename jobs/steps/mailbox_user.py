@@ -61,7 +61,6 @@ class MailboxUser(Step):
     )
 
     async def inspect(self, ctx: StepContext) -> Finding:
-        """Find the user in the directory and the mailbox in Exchange."""
         user, mailbox = await asyncio.gather(
             ctx.graph.user(ctx.channel.mailbox), self._mailbox(ctx)
         )
@@ -72,7 +71,10 @@ class MailboxUser(Step):
                 Text(await self._why_nobody(ctx), {"mailbox": ctx.channel.mailbox}),
                 cause=Cause.MAILBOX_NOT_FOUND,
             )
-        facts = _facts(ctx, user)
+        facts = {
+            "user_id": promised(user, "id"),
+            "upn": text_of(user, "userPrincipalName") or ctx.channel.mailbox,
+        }
         if isinstance(mailbox, CloudError):
             return self._by_the_directory(ctx, user, mailbox, facts)
         return _with_sender(ctx, mailbox, self._judged(ctx, user, mailbox, facts))
@@ -90,10 +92,7 @@ class MailboxUser(Step):
         return self._found(ctx, facts) if licensed(user) else self._unlicensed(upn, facts)
 
     def _of_others(self, ctx: StepContext, user: Json, facts: dict[str, str]) -> Finding:
-        """Judge a shared mailbox.
-
-        A shared mailbox needs no license, and its own account is blocked as a rule.
-        """
+        """Judge a shared mailbox: no license needed, and its own account is blocked as a rule."""
         if licensed(user):
             facts |= {"shared_licensed": "yes"}
         if sign_in_blocked(user):
@@ -115,10 +114,7 @@ class MailboxUser(Step):
         return self.wrong(Text("seen.no_licence", upn), cause=Cause.LICENCE_MISSING, facts=facts)
 
     def _without_mailbox(self, user: Json, upn: dict[str, str], facts: dict[str, str]) -> Finding:
-        """Return why Exchange knows no mailbox of this user.
-
-        In a plan ``facts`` are empty, so that the steps that need them show nothing.
-        """
+        """Return why there is no mailbox; a plan has no ``facts``, so later steps show nothing."""
         if licensed(user):
             return self.wrong(
                 Text("seen.no_mailbox", upn), cause=Cause.MAILBOX_NOT_FOUND, facts=facts
@@ -134,10 +130,7 @@ class MailboxUser(Step):
     def _by_the_directory(
         self, ctx: StepContext, user: Json, error: CloudError, facts: dict[str, str]
     ) -> Finding:
-        """Judge the user by the directory alone.
-
-        Exchange does not show the mailbox to this caller.
-        """
+        """Judge by the directory alone if Exchange does not show this caller the mailbox."""
         if sign_in_blocked(user) or not licensed(user):  # true for the account of a shared mailbox
             facts |= {"shared": "unknown"}
         if sign_in_blocked(user):
@@ -149,15 +142,13 @@ class MailboxUser(Step):
         return replace(self._unread(ctx, error), facts=facts)
 
     def _unread(self, ctx: StepContext, error: CloudError) -> Finding:
-        if _refuses_the_bot(ctx, error):
+        # the bot has no role in Exchange, which says nothing about the channel
+        if ctx.access is Access.APP and isinstance(error, Forbidden | SignInNeeded):
             return not_readable(self, error)
         return finding_from_error(self, error, ctx.run)
 
     async def _mailbox(self, ctx: StepContext) -> ExchangeRow | CloudError | None:
-        """Return the mailbox as Exchange shows it, or None if it does not exist.
-
-        In a check, return the error that prevented reading it.
-        """
+        """Return the mailbox, None if there is none, or in a check the error that hid it."""
         try:
             return await mailbox_row(ctx)
         except NotFound:
@@ -168,10 +159,7 @@ class MailboxUser(Step):
             return error
 
     async def _owner(self, ctx: StepContext, mailbox: ExchangeRow) -> Json | None:
-        """Return the mailbox's owner according to Exchange, or None.
-
-        The directory may not find a user by every address of the mailbox.
-        """
+        """Return the mailbox's owner by Exchange: the directory may not know every address."""
         names = [
             text_of(mailbox, name) for name in ("UserPrincipalName", "ExternalDirectoryObjectId")
         ]
@@ -183,10 +171,7 @@ class MailboxUser(Step):
         return next(filter(None, owners), None)
 
     async def _why_nobody(self, ctx: StepContext) -> str:
-        """Return the key of the text that says why no user was found.
-
-        The address may be a group's. On an error the general key is used.
-        """
+        """Return the text's key: the address may be a group's, or in an error the general one."""
         try:
             rows = await ctx.exchange.run("Get-Recipient", {"Identity": ctx.channel.mailbox})
         except CloudError:
@@ -213,15 +198,11 @@ def _with_sender(ctx: StepContext, mailbox: ExchangeRow | None, found: Finding) 
 
 
 def sign_in_blocked(user: Json) -> bool:
-    """Return whether the user's account is blocked from signing in."""
     return user.get("accountEnabled") is False
 
 
 def licensed(user: Json) -> bool:
-    """Return whether the user has an Exchange plan enabled.
-
-    It is True if the directory does not show plans.
-    """
+    """Return whether an Exchange plan is enabled; True if the directory shows none."""
     return user.get("assignedPlans") is None or any(map(_is_exchange_plan, user["assignedPlans"]))
 
 
@@ -231,18 +212,3 @@ def _is_exchange_plan(plan: Json) -> bool:
         "enabled",
         "warning",
     }
-
-
-def _facts(ctx: StepContext, user: Json) -> dict[str, str]:
-    return {
-        "user_id": promised(user, "id"),
-        "upn": text_of(user, "userPrincipalName") or ctx.channel.mailbox,
-    }
-
-
-def _refuses_the_bot(ctx: StepContext, error: CloudError) -> bool:
-    """Return whether the error means that the bot's own access has no role in Exchange.
-
-    Such an error says nothing about the channel.
-    """
-    return ctx.access is Access.APP and isinstance(error, Forbidden | SignInNeeded)

@@ -1,13 +1,16 @@
-"""Step M4: automatic external forwarding is allowed for this one sender."""
+"""Step M4: automatic external forwarding is allowed for this one sender.
+
+The plan names the other senders, the removed conditions and the parameters of the commands.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from types import MappingProxyType
-from typing import Any
 
 from jobs.causes.cause import Cause
 from jobs.channel.mailbox import mailbox_row
@@ -25,8 +28,10 @@ from jobs.microsoft.outbound_spam import (
     alike,
     applies_to,
     bare,
+    covers,
     enabled,
     fields_to_cover,
+    gone,
     moved_down,
     named,
     narrowed,
@@ -36,30 +41,20 @@ from jobs.microsoft.outbound_spam import (
 from jobs.microsoft.powershell import quoted
 from jobs.model import Change, Finding, RunKind, Scope, State, Station, Text, Turn
 from jobs.runs.run import RecordedChange
-from jobs.steps._outbound_texts import move_note, parameters_text, recorded_row, text_after
 
 POLICY, RULE = "HostedOutboundSpamFilterPolicy", "HostedOutboundSpamFilterRule"
 CUSTOMIZATION_S = (5.0, 10, 20, 40, 60, 120, 300, 600, 1800, 3600)
-"""Pauses, in seconds, while Microsoft enables customization in the organization.
-
-Microsoft says that it takes up to 24 hours (facts/microsoft.md 2.4).
-"""
+"""Pauses, in seconds, for a customization of up to 24 hours (facts/microsoft.md 2.4)."""
 DAY_TRIES = 32
 MOVED = "rules_moved"
 """Fact with the number of other rules that move down by one when a rule is put on top."""
 REPAIRED, LIMITS = "rule_repaired", "policy_limits"
-"""Facts for the plan: settings to change in an existing rule, and limits of a new policy.
-
-The settings are those of the channel's own rule, apart from its priority.
-"""
+"""Facts for the plan: settings of the channel's rule to change, and a new policy's limits."""
 
 
 @dataclass(frozen=True, slots=True)
 class Outbound:
-    """Outbound policy that applies to the mailbox, with all policies and rules of the tenant.
-
-    ``own`` are the mailbox's addresses, beginning with the sending address.
-    """
+    """Applying policy, with all policies and rules; ``own`` begins with the sending address."""
 
     applies: EffectivePolicy
     policies: list[ExchangeRow]
@@ -89,7 +84,6 @@ class OutboundPolicy(Undoable):
     )
 
     async def inspect(self, ctx: StepContext) -> Finding:
-        """Evaluate the tenant's outbound rules by priority."""
         there = await outbound(ctx)
         found = self._judged(ctx, there.applies)
         facts = _foreseen(there, ctx.channel.mailbox) if found.state is State.WRONG else {}
@@ -104,10 +98,7 @@ class OutboundPolicy(Undoable):
         )
 
     def _unsure(self, ctx: StepContext, applies: EffectivePolicy) -> Finding:
-        """Return the finding for a higher rule with a group condition.
-
-        That rule may block the copy or allow it. A rule for this mailbox on top removes the doubt.
-        """
+        """Judge a higher rule with a group; a rule for this mailbox on top removes the doubt."""
         above = applies.unsure[0]
         values = {
             "policy": applies.name,
@@ -143,7 +134,6 @@ class OutboundPolicy(Undoable):
         await _apply_rule(ctx, finding)
 
     async def inspect_undo(self, ctx: StepContext, past: RecordedChange) -> Finding:
-        """Compare the policy and the rule with this channel's name to the recorded ones."""
         there = await outbound(ctx)
         seen = f"{_shown(there.applies)}: {there.applies.mode}"
         values = _values(policy_name(ctx.channel.mailbox), there)
@@ -152,10 +142,7 @@ class OutboundPolicy(Undoable):
         )
 
     def undo_command(self, ctx: StepContext, past: RecordedChange) -> str:
-        """Return the PowerShell commands of the undo, the rule first.
-
-        A policy without a rule applies to no sender, but a rule without a policy is broken.
-        """
+        """Return the commands, the rule first: a rule without a policy is broken."""
         name = quoted(policy_name(ctx.channel.mailbox))
         rule = (
             f"Set-{RULE} {name}{parameters_text(_rule_before(past))}"
@@ -199,7 +186,6 @@ class OutboundPolicy(Undoable):
 
 
 async def outbound(ctx: StepContext) -> Outbound:
-    """Return the outbound policies and rules for the mailbox, under any of its addresses."""
     policies, rules = await asyncio.gather(
         ctx.exchange.run(f"Get-{POLICY}", {}), ctx.exchange.run(f"Get-{RULE}", {})
     )
@@ -212,11 +198,7 @@ async def outbound(ctx: StepContext) -> Outbound:
 
 
 def _foreseen(there: Outbound, mailbox: str) -> dict[str, str]:
-    """Return the facts for the plan of the outbound policy.
-
-    They are the number of rules that move, the changes to the channel's own rule, and the limits of
-    a new policy.
-    """
+    """Return for the plan how many rules move, what changes, and a new policy's limits."""
     name = policy_name(mailbox)
     facts, rule = {MOVED: str(moved_down(there.rules, name))}, named(there.rules, name)
     if rule is not None:
@@ -247,7 +229,7 @@ def _shown(applies: EffectivePolicy) -> str:
 
 
 async def _addresses(ctx: StepContext) -> tuple[str, ...]:
-    """Return all addresses of the mailbox, the sending address first; empty if unreadable."""
+    """Return the mailbox's addresses, the sending one first; none if unreadable."""
     try:
         return addresses_of(await mailbox_row(ctx))
     except (Forbidden, NotFound):
@@ -296,10 +278,7 @@ async def _remove(ctx: StepContext, what: str, name: str) -> None:
 
 
 def _values(name: str, there: Outbound) -> dict[str, str]:
-    """Return the settings of the channel's own policy and rule, as far as they exist.
-
-    The priority is left out, because other rules change it.
-    """
+    """Return the channel's policy and rule; a priority is left out, as others change it."""
     policy, rule = named(there.policies, name), named(there.rules, name)
     narrowing = narrowed(rule) if rule else ()
     return {
@@ -309,21 +288,16 @@ def _values(name: str, there: Outbound) -> dict[str, str]:
 
 
 def _commands(mailbox: str, finding: Finding) -> list[str]:
-    """Return the PowerShell commands: Set- for existing objects, New- for missing ones."""
     name, rule = quoted(policy_name(mailbox)), finding.values.get("rule")
     limits, repaired = (json.loads(finding.facts.get(fact, "{}")) for fact in (LIMITS, REPAIRED))
-    policy = _policy_command(name, limits, exists=bool(finding.values.get("policy")))
+    verb = "Set" if finding.values.get("policy") else "New"
+    policy = f"{verb}-{POLICY} {name} -AutoForwardingMode On{parameters_text(limits)}"
     if not rule:
         return [policy, f"New-{RULE} {name} -{POLICY} {name} -From {quoted(mailbox)} -Priority 0"]
     commands = [policy, f"Set-{RULE} {name}{parameters_text(repaired)} -Priority 0"]
     return (
         commands if enabled(ExchangeRow(json.loads(rule))) else [*commands, f"Enable-{RULE} {name}"]
     )
-
-
-def _policy_command(name: str, limits: dict[str, object], *, exists: bool) -> str:
-    verb = "Set" if exists else "New"
-    return f"{verb}-{POLICY} {name} -AutoForwardingMode On{parameters_text(limits)}"
 
 
 def _mode_text(row: ExchangeRow | None, properties: tuple[str, ...]) -> str:
@@ -360,27 +334,59 @@ def _mode(past: RecordedChange) -> str:
 
 
 def _rule_before(past: RecordedChange) -> dict[str, object]:
-    """Return the rule's earlier parameters.
-
-    They include its policy only if that was a different one.
-    """
+    """Return the rule's earlier parameters, and its policy if that was another."""
     was = json.loads(past.values_before["rule"])
     other = was.get(POLICY) not in {None, recorded_row(past.values_after.get("rule")).get(POLICY)}
     policy = {POLICY: was[POLICY]} if other else {}
+    senders = was["From"]
     return {
-        "From": _senders(was),
+        "From": ([senders] if isinstance(senders, str) else senders) or None,
         **policy,
         **{name: was[name] for name in NARROWING if name in was},
     }
-
-
-def _senders(rule: dict[str, Any]) -> list[str] | None:
-    """Return the senders of a recorded rule as the cmdlet takes them; None if there are none."""
-    senders = rule["From"]
-    return ([senders] if isinstance(senders, str) else senders) or None
 
 
 def _was_off(past: RecordedChange) -> bool:
     return bool(past.values_before["rule"]) and not enabled(
         ExchangeRow(json.loads(past.values_before["rule"]))
     )
+
+
+def text_after(mailbox: str, rule: str, repaired: dict[str, object]) -> Text:
+    """Return the rule after the change: its other senders, and the conditions that go."""
+    before = recorded_row(rule)
+    senders = covers(ExchangeRow({**before, **repaired}))
+    if cleared := "; ".join(
+        f"{name} {', '.join(values)}" for name, values in gone(before, repaired).items()
+    ):
+        return Text(
+            "after.outbound_policy_cleared", {"senders": ", ".join(senders), "cleared": cleared}
+        )
+    alone = not before or list(map(bare, senders)) == [mailbox.lower()]
+    return (
+        Text("after.outbound_policy")
+        if alone
+        else Text("after.outbound_policy_shared", {"senders": ", ".join(senders)})
+    )
+
+
+def recorded_row(recorded: str | None) -> ExchangeRow:
+    return ExchangeRow(json.loads(recorded or "{}"))
+
+
+def move_note(rules: int) -> Text | None:
+    """Return a note that a rule on top moves others down, or None (facts/microsoft.md 2.3)."""
+    if not rules:
+        return None
+    return Text("note.rules_move", {"count": str(rules)})
+
+
+def parameters_text(parameters: Mapping[str, object]) -> str:
+    return "".join(f" -{name} {_value(value)}" for name, value in parameters.items())
+
+
+def _value(value: object) -> str:
+    if value is None or isinstance(value, bool):
+        return {None: "$null", True: "$true", False: "$false"}[value]
+    values = value if isinstance(value, list) else [value]
+    return ", ".join(quoted(str(each)) for each in values)

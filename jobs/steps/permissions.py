@@ -34,7 +34,6 @@ class Permissions(Step):
     diagnosis = Diagnosis()
 
     async def inspect(self, ctx: StepContext) -> Finding:
-        """Read the service principals of Exchange and Graph, and the ids of their permissions."""
         exchange, graph = await asyncio.gather(
             ctx.graph.service_principal(EXCHANGE_APP_ID), ctx.graph.service_principal(GRAPH_APP_ID)
         )
@@ -55,10 +54,7 @@ class Permissions(Step):
         return self.ok(Text("seen.permissions"), facts=facts)
 
     def plan(self, ctx: StepContext, finding: Finding) -> tuple[Change, ...]:
-        """Plan the service principal of Exchange Online, Microsoft's own service.
-
-        Without it the app could not even request SMTP.Send (AADSTS500011).
-        """
+        """Plan Microsoft's service principal; else no app can request SMTP.Send (AADSTS500011)."""
         if finding.cause != Cause.EXCHANGE_SERVICE_MISSING:
             return ()
         command = f'Graph POST /servicePrincipals {{"appId": "{EXCHANGE_APP_ID}"}}'
@@ -67,14 +63,11 @@ class Permissions(Step):
         )
 
     async def apply(self, ctx: StepContext, finding: Finding) -> None:
-        """Create the service principal of Exchange Online.
-
-        The call is safe to repeat, because a second one is impossible.
-        """
+        """Create the service principal; the call is safe to repeat, as a second is impossible."""
         await ctx.graph.create_service_principal(EXCHANGE_APP_ID)
 
     def explain_error(self, ctx: StepContext, error: CloudError) -> Finding | None:
-        """Report a refusal as "no Exchange Online in this tenant", together with Graph's text."""
+        """Report a refusal as "no Exchange Online in this tenant", with Graph's text."""
         return (
             replace(finding_from_error(self, error, ctx.run), cause=Cause.EXCHANGE_SERVICE_MISSING)
             if isinstance(error, Rejected | NotFound)

@@ -44,7 +44,7 @@ class CheckSecret(Undoable):
     repeat_on = "rehearse"
 
     async def inspect(self, ctx: StepContext) -> Finding:
-        """Check that this run made the secret, or that the secret for checks is still the app's."""
+        """Check that this run made the secret, or that the kept one is still the app's."""
         if ctx.run.answer("rehearse").startswith("skip"):
             return self.skipped(Text("skipped.rehearsal"))
         if ctx.vault.holds(Sealed.REHEARSAL_SECRET.of(ctx.run.id)) or _is_kept(ctx):
@@ -54,10 +54,7 @@ class CheckSecret(Undoable):
         return replace(self.wrong(Reason.ABSENT), values={"made": ""})
 
     def plan(self, ctx: StepContext, finding: Finding) -> tuple[Change, ...]:
-        """Plan the bot's own secret with the other changes.
-
-        The secret is created only if a person rehearses.
-        """
+        """Plan the bot's own secret, which is created only if a person rehearses."""
         line = self.change(
             Text("seen.none"),
             Text("after.check_secret"),
@@ -67,10 +64,7 @@ class CheckSecret(Undoable):
         return (replace(line, note=Text("note.check_secret")),)
 
     async def apply(self, ctx: StepContext, finding: Finding) -> None:
-        """Create the bot's own secret and seal it at once.
-
-        The secret of an interrupted attempt is removed first.
-        """
+        """Create and seal the secret, after removing that of an interrupted attempt."""
         looks = LOOKS_S if tries(ctx, self.name) > 1 else LOOKS_S[:1]
         await remove_orphans(ctx, looks, lambda secret: secret.get("displayName") == LABEL)
         end = expiry(now(), ctx.channel.lifetime_months, None)
@@ -84,7 +78,6 @@ class CheckSecret(Undoable):
         )
 
     async def inspect_undo(self, ctx: StepContext, past: RecordedChange) -> Finding:
-        """Check that the bot's own secret is neither at Microsoft nor in the vault."""
         if await labelled(ctx, {LABEL}) or ctx.vault.holds(
             Sealed.CHECK_SECRET.of(ctx.channel.mailbox)
         ):
@@ -92,7 +85,6 @@ class CheckSecret(Undoable):
         return self.ok(Text("seen.undo_removed"))
 
     def undo_command(self, ctx: StepContext, past: RecordedChange) -> str:
-        """Return the Graph command that removes the secret. The vault's copy is removed too."""
         return f"Graph POST /applications/{ctx.fact('object_id')}/removePassword"
 
     async def undo(self, ctx: StepContext, past: RecordedChange) -> None:

@@ -39,13 +39,12 @@ class SendAs(Undoable):
     diagnosis = Diagnosis(explains=frozenset({Cause.SEND_AS_DENIED}), disproved_by=("answers",))
 
     async def inspect(self, ctx: StepContext) -> Finding:
-        """Read the Send As right of the delegate.
-
-        A group's right may be the delegate's too, which only an answer shows.
-        """
+        """Read the delegate's right; whether a group's is the delegate's, only an answer shows."""
         delegate = _delegate(ctx)
         if not delegate:
-            return self._without_delegate(ctx)
+            if ctx.fact("shared") and not ctx.fact("delegate"):
+                return self.skipped(Text("skipped.delegate_unknown"))
+            return self.ok(Text("seen.send_as_own"))
         if await _has(ctx, delegate):
             seen = Text("seen.send_as", {"user": delegate})
             return replace(self.ok(seen), values={delegate: "yes"})
@@ -54,13 +53,7 @@ class SendAs(Undoable):
             missing = self.possible(Text("seen.send_as_others"), cause=Cause.SEND_AS_MISSING)
         return replace(missing, values={delegate: ""})
 
-    def _without_delegate(self, ctx: StepContext) -> Finding:
-        if ctx.fact("shared") and not ctx.fact("delegate"):
-            return self.skipped(Text("skipped.delegate_unknown"))
-        return self.ok(Text("seen.send_as_own"))
-
     def plan(self, ctx: StepContext, finding: Finding) -> tuple[Change, ...]:
-        """Plan the Send As right of the delegate; nothing before the delegate is known."""
         delegate = _delegate(ctx)
         if not delegate:
             return ()
@@ -69,11 +62,9 @@ class SendAs(Undoable):
         return (self.change(Text("seen.none"), after, Scope.MAILBOX, command),)
 
     async def apply(self, ctx: StepContext, finding: Finding) -> None:
-        """Add the Send As right; a right that exists already stays as it is."""
         await _write(ctx, "Add", _delegate(ctx))
 
     async def inspect_undo(self, ctx: StepContext, past: RecordedChange) -> Finding:
-        """Read the Send As right of each trustee that the runs have recorded."""
         values = {
             trustee: "yes" if await _has(ctx, trustee) else "" for trustee in past.values_before
         }
@@ -81,33 +72,27 @@ class SendAs(Undoable):
         return self.compare_with_recorded(past, values, seen, dict.fromkeys(values, "yes"))
 
     def undo_command(self, ctx: StepContext, past: RecordedChange) -> str:
-        """Return one PowerShell command for each trustee who had no Send As right before."""
         mailbox = ctx.channel.mailbox
         return "\n".join(_command("Remove", mailbox, each) for each in _added(past))
 
     async def undo(self, ctx: StepContext, past: RecordedChange) -> None:
-        """Remove the Send As right of each trustee to whom a run has given it, and no other."""
+        """Remove the right of each trustee to whom a run has given it, and no other."""
         for trustee in _added(past):
             if await _has(ctx, trustee):
                 await _write(ctx, "Remove", trustee)
 
 
 def _delegate(ctx: StepContext) -> str:
-    """Return the delegate of a shared mailbox.
-
-    It is empty if the mailbox's own account signs in, or if no delegate is known.
-    """
+    """Return the delegate of a shared mailbox, if it is one and known, else ''."""
     own = ctx.fact("delegate_id").lower() == ctx.fact("user_id").lower()
     return "" if own else ctx.fact("delegate").lower()
 
 
 def _added(past: RecordedChange) -> list[str]:
-    """Return the trustees who had no Send As right before the runs."""
     return [trustee for trustee, had in past.values_before.items() if not had]
 
 
 async def _has(ctx: StepContext, trustee: str) -> bool:
-    """Return whether the user has the Send As right under the user's own name."""
     rows = await ctx.exchange.run(
         "Get-RecipientPermission", {"Identity": ctx.channel.mailbox, "Trustee": trustee}
     )
@@ -115,13 +100,11 @@ async def _has(ctx: StepContext, trustee: str) -> bool:
 
 
 async def _others_have(ctx: StepContext) -> bool:
-    """Return whether anybody else has the Send As right, for example a group."""
     rows = await ctx.exchange.run("Get-RecipientPermission", {"Identity": ctx.channel.mailbox})
     return any(_allows(row) and lower_of(row, "Trustee") != OWN for row in rows)
 
 
 def _allows(row: ExchangeRow) -> bool:
-    """Return whether the permission row allows sending as the mailbox, and does not deny it."""
     return RIGHT.lower() in _rights(row.get("AccessRights")) and lower_of(
         row, "AccessControlType"
     ) in {"", "allow"}

@@ -23,7 +23,6 @@ from jobs.runs.run import RecordedChange
 
 ENABLED, ASSIGNMENT = "accountEnabled", "appRoleAssignmentRequired"
 OPEN = {ENABLED: True, ASSIGNMENT: False}
-"""Property values with which Graph creates a service principal."""
 LINES = {
     ENABLED: (Text("seen.sp_disabled"), Text("after.sp_enabled")),
     ASSIGNMENT: (Text("seen.sp_assignment"), Text("after.sp_open")),
@@ -34,10 +33,7 @@ NOT_DISABLED = {"", "notdisabled"}
 
 
 class ServicePrincipal(Undoable):
-    """Step E1: the app has an enabled service principal that admits the mailbox user.
-
-    Source: facts/microsoft.md 1.3.
-    """
+    """Step E1: an enabled service principal admits the mailbox user (facts/microsoft.md 1.3)."""
 
     name = "service_principal"
     article_row = "E1"
@@ -61,10 +57,7 @@ class ServicePrincipal(Undoable):
     )
 
     async def inspect(self, ctx: StepContext) -> Finding:
-        """Find the service principal by the app's client id.
-
-        The assignments are read only if assignment is required.
-        """
+        """Find it by client id; assignments are read only if assignment is required."""
         principal = await ctx.graph.service_principal(ctx.fact("client_id"), with_roles=ctx.many)
         if principal is None:
             return replace(
@@ -97,7 +90,8 @@ class ServicePrincipal(Undoable):
         return None
 
     def _judged(self, sp_id: str, lets_in: State, *, disabled: bool) -> Finding:
-        shut = _named({ENABLED: disabled, ASSIGNMENT: lets_in is State.WRONG})
+        flags = {ENABLED: disabled, ASSIGNMENT: lets_in is State.WRONG}
+        shut = " ".join(name for name, is_set in flags.items() if is_set)
         if disabled:
             return self.wrong(
                 Text("seen.sp_disabled"),
@@ -119,10 +113,7 @@ class ServicePrincipal(Undoable):
         return self.ok(Text("seen.service_principal"), facts={"sp_id": sp_id})
 
     def plan(self, ctx: StepContext, finding: Finding) -> tuple[Change, ...]:
-        """Plan to create the service principal, or to reset each of its blocking properties.
-
-        The plan has one line for each blocking property.
-        """
+        """Plan to create it, or to reset each of its blocking properties in a line."""
         if "sp_id" not in finding.facts:
             return (
                 self.change(
@@ -136,16 +127,12 @@ class ServicePrincipal(Undoable):
         return tuple(self._opening(name, sp_id) for name in shut)
 
     def _opening(self, name: str, sp_id: str) -> Change:
-        """Return the plan's line that resets one blocking property."""
         before, after = LINES[name]
         command = f"Graph PATCH /servicePrincipals/{sp_id}, {name} {str(OPEN[name]).lower()}"
         return self.change(before, after, Scope.APP, command)
 
     async def apply(self, ctx: StepContext, finding: Finding) -> None:
-        """Create the service principal, or reset its blocking properties.
-
-        Creating is safe to repeat, because an app cannot have a second one.
-        """
+        """Create it, safely since an app has one at most, or reset what blocks."""
         if "sp_id" not in finding.facts:
             await ctx.graph.create_service_principal(ctx.fact("client_id"))
         elif shut := finding.facts.get("shut", "").split():
@@ -167,7 +154,7 @@ class ServicePrincipal(Undoable):
             return self.compare_with_recorded(
                 past, _values(principal), _principal_text(principal), opened
             )
-        if strange := _others_content(ctx, principal, app):
+        if strange := foreign_content(ctx, app, redirect_uris(app)) if principal and app else "":
             return self.left_alone(Text("seen.undo_principal_in_use", {"what": strange}))
         return self._removed(ctx, past, principal)
 
@@ -181,10 +168,7 @@ class ServicePrincipal(Undoable):
         return replace(found, facts=there) if found.state is State.WRONG else found
 
     def undo_command(self, ctx: StepContext, past: RecordedChange) -> str:
-        """Return the Graph command with the object id.
-
-        Exactly the created or changed object is affected.
-        """
+        """Return the Graph command with the object id, for exactly that object."""
         if not past.values_before["sp_id"]:
             return f"Graph DELETE /servicePrincipals/{ctx.fact('sp_id')}"
         shut = [
@@ -195,7 +179,6 @@ class ServicePrincipal(Undoable):
         return f"Graph PATCH /servicePrincipals/{past.values_before['sp_id']}, {', '.join(shut)}"
 
     async def undo(self, ctx: StepContext, past: RecordedChange) -> None:
-        """Restore the service principal's earlier properties, or delete it with its grants."""
         if past.values_before["sp_id"]:
             await ctx.graph.update_service_principal(
                 past.values_before["sp_id"],
@@ -212,40 +195,17 @@ async def _lets_in(ctx: StepContext, sp_id: str) -> State:
     user signs in.
     """
     assigned = await ctx.graph.app_role_assigned_to(sp_id)
-    user_id = await _user_id(ctx)
+    user_id = ctx.fact("user_id") or text_of(await ctx.graph.user(ctx.channel.mailbox), "id")
     if user_id.lower() in _lower(assigned, "principalId") - {""}:
         return State.OK
     if "group" in _lower(assigned, "principalType"):
         return State.POSSIBLE
-    return State.POSSIBLE if assigned and await _may_be_another(ctx, user_id) else State.WRONG
-
-
-async def _user_id(ctx: StepContext) -> str:
-    """Return the id of the mailbox user, or an empty string if the directory knows none."""
-    return ctx.fact("user_id") or text_of(await ctx.graph.user(ctx.channel.mailbox), "id")
-
-
-async def _may_be_another(ctx: StepContext, user_id: str) -> bool:
-    """Return whether the user who signs in for the mailbox may be one of the assigned users."""
-    return not user_id or await may_be_shared(ctx)
-
-
-def _others_content(ctx: StepContext, principal: Json | None, app: Json | None) -> str:
-    """Return the content that other people added to the app, in words, or an empty string."""
-    return foreign_content(ctx, app, redirect_uris(app)) if principal and app else ""
+    return State.POSSIBLE if assigned and (not user_id or await may_be_shared(ctx)) else State.WRONG
 
 
 def _sp_id_of(values: dict[str, str]) -> dict[str, str]:
-    """Return the service principal's object id in recorded values.
-
-    The result is empty if no values were read back.
-    """
+    """Return the object id in recorded values, if any were read back."""
     return {"sp_id": values.get("sp_id", "")} if values else {}
-
-
-def _named(flags: dict[str, bool]) -> str:
-    """Return the names of the flags that are set, separated by spaces."""
-    return " ".join(name for name, is_set in flags.items() if is_set)
 
 
 def _lower(rows: Iterable[Json], name: str) -> set[str]:

@@ -21,7 +21,6 @@ from jobs.runs.run import Run
 from jobs.steps import SOMETIMES, all_steps, steps_of
 
 OPTIONAL = LOG_NEEDS | {SIGN_IN_LOG}
-"""Permissions that may be missing without stopping a run."""
 
 
 def permissions_for(run: Run) -> tuple[str, ...]:
@@ -39,8 +38,11 @@ def permissions_for(run: Run) -> tuple[str, ...]:
         return GRAPH_READ_SCOPES
     steps = steps_of(run)
     writing = frozenset(steps) if run.kind is RunKind.UNDO else _writing(run)
-    looks = {**steps, **_looks_of_new_secret(run, writing)}
-    return minimal(_graph(_needed(looks.values(), writing)) | {*all_steps()["tenant"].reads})
+    new = run.kind is RunKind.FIX and "client_secret" in writing
+    looks = {**steps, **({"token": all_steps()["token"]} if new else {})}
+    names = _needed(looks.values(), writing)
+    # names without a dot are roles in Exchange
+    return minimal({name for name in names if "." in name} | {*all_steps()["tenant"].reads})
 
 
 def missing_permissions(run: Run) -> tuple[str, ...]:
@@ -54,12 +56,6 @@ def missing_permissions(run: Run) -> tuple[str, ...]:
     return tuple(name for name in permissions_for(run) if name not in have | OPTIONAL)
 
 
-def _looks_of_new_secret(run: Run, writing: Collection[str]) -> dict[str, Step]:
-    """Return the step that looks for the new token in Entra's log, if a fix makes a new secret."""
-    new = run.kind is RunKind.FIX and "client_secret" in writing
-    return {"token": all_steps()["token"]} if new else {}
-
-
 def _writing(run: Run) -> frozenset[str]:
     """Return the names of the steps that a fix will change, as far as it is known.
 
@@ -71,14 +67,8 @@ def _writing(run: Run) -> frozenset[str]:
 
 
 def _needed(steps: Iterable[Step], writing: Collection[str]) -> set[str]:
-    """Return the permissions that the steps need to read, and those in ``writing`` to write."""
     return {
         name
         for step in steps
         for name in (*step.reads, *(step.writes if step.name in writing else ()))
     }
-
-
-def _graph(names: Iterable[str]) -> set[str]:
-    """Return the names that are Graph permissions; names without a dot are roles in Exchange."""
-    return {name for name in names if "." in name}

@@ -22,11 +22,7 @@ from jobs.runs.run import RecordedChange
 
 PROPERTY = "SmtpClientAuthenticationDisabled"
 VALUE = "disabled"
-"""Name of the recorded value.
-
-It stands alone for the channel's mailbox, and has ``:`` and the address behind it for another
-mailbox.
-"""
+"""Name of the recorded value, followed for another mailbox by ``:`` and its address."""
 _BY_TEXT = {"true": True, "false": False}
 
 
@@ -65,18 +61,16 @@ class SmtpAuth(Undoable):
     )
 
     async def inspect(self, ctx: StepContext) -> Finding:
-        """Read the SMTP AUTH switches of the mailboxes and of the organization.
-
-        The organization's switch counts only if the mailbox's own is not set.
-        """
+        """Read the switches; the organization's counts only if the mailbox's is not set."""
         own, everybody = await asyncio.gather(_switches(ctx, _mailboxes(ctx)), _organization(ctx))
         if None in own.values() and isinstance(everybody, CloudError):
             raise everybody
         return replace(self._judged(ctx, own, everybody is False), values=_values(ctx, own))
 
     def _judged(self, ctx: StepContext, own: Switches, everybody_on: bool) -> Finding:  # noqa: FBT001  as read
-        """Return the finding of the first mailbox that is off, or of the first one if none is."""
-        off = _off_among(own, everybody_on=everybody_on)
+        off = [
+            name for name, is_off in own.items() if is_off or (is_off is None and not everybody_on)
+        ]
         mailbox = next(iter(off or own))
         if not off:
             return self.ok(
@@ -103,13 +97,11 @@ class SmtpAuth(Undoable):
         return (self.change(before, after, Scope.MAILBOX, command),)
 
     async def apply(self, ctx: StepContext, finding: Finding) -> None:
-        """Switch SMTP AUTH on for each mailbox that logs in, unless it is on already."""
         was = finding.values
         off = [each for each in _mailboxes(ctx) if was.get(_value_name(ctx, each)) != "false"]
         await _set(ctx, dict.fromkeys(off, False))
 
     async def inspect_undo(self, ctx: StepContext, past: RecordedChange) -> Finding:
-        """Read the switches of the mailboxes that the runs changed, never the organization's."""
         own = await _switches(ctx, _before(ctx, past))
         seen = {True: "key:seen.off", False: "key:seen.on", None: "key:seen.not_set"}
         first = next(iter(own.values()))
@@ -117,20 +109,15 @@ class SmtpAuth(Undoable):
         return self.compare_with_recorded(past, _values(ctx, own), seen[first], made)
 
     def undo_command(self, ctx: StepContext, past: RecordedChange) -> str:
-        """Return the PowerShell commands that restore the earlier switches.
-
-        "Not set" is a value too and is restored as ``$null``.
-        """
+        """Return the commands; "not set" is a value too and is restored as ``$null``."""
         was = _before(ctx, past)
         return "\n".join(_command(each, _text(off) or "null") for each, off in was.items())
 
     async def undo(self, ctx: StepContext, past: RecordedChange) -> None:
-        """Restore the earlier SMTP AUTH switch of each mailbox."""
         await _set(ctx, _before(ctx, past))
 
 
 def _mailboxes(ctx: StepContext) -> tuple[str, ...]:
-    """Return the mailboxes whose SMTP AUTH switch counts, the mailbox that logs in first."""
     delegate = ctx.fact("delegate").lower()
     if not ctx.fact("shared") or delegate in {"", ctx.channel.mailbox}:
         return (ctx.channel.mailbox,)
@@ -154,11 +141,6 @@ async def _set(ctx: StepContext, switches: Switches) -> None:
         await ctx.exchange.run("Set-CASMailbox", {"Identity": mailbox, PROPERTY: off})
 
 
-def _off_among(own: Switches, *, everybody_on: bool) -> list[str]:
-    """Return the mailboxes for which SMTP AUTH is off."""
-    return [name for name, off in own.items() if off or (off is None and not everybody_on)]
-
-
 def _seen(ctx: StepContext, mailbox: str, key: str) -> Text:
     """Return the text for a mailbox, which is named if it is not the channel's."""
     if mailbox == ctx.channel.mailbox:
@@ -167,10 +149,7 @@ def _seen(ctx: StepContext, mailbox: str, key: str) -> Text:
 
 
 def _on_for(ctx: StepContext, mailboxes: tuple[str, ...]) -> Text:
-    """Return the text of the switches after the change.
-
-    A mailbox that is not the channel's is named.
-    """
+    """Return the switches' text; a mailbox that is not the channel's is named."""
     if mailboxes == (ctx.channel.mailbox,):
         return Text("seen.on")
     return Text("after.smtp_auth_shared", {"mailboxes": " and ".join(mailboxes)})
@@ -181,10 +160,7 @@ def _command(mailbox: str, off: str) -> str:
 
 
 async def _organization(ctx: StepContext) -> bool | CloudError | None:
-    """Return the organization's SMTP AUTH switch, or the error that prevented reading it.
-
-    True means off, and None means not set.
-    """
+    """Return the organization's switch (True is off, None not set), or the error."""
     try:
         return _off((await ctx.exchange.run("Get-TransportConfig", {}))[0])
     except CloudError as error:
@@ -192,10 +168,7 @@ async def _organization(ctx: StepContext) -> bool | CloudError | None:
 
 
 def _values(ctx: StepContext, own: Switches) -> dict[str, str]:
-    """Return the SMTP AUTH switches as values for the record.
-
-    The name of a value contains the mailbox if it is not the channel's.
-    """
+    """Return the switches for the record, with another mailbox in the name."""
     return {_value_name(ctx, mailbox): _text(off) for mailbox, off in own.items()}
 
 
@@ -204,7 +177,6 @@ def _value_name(ctx: StepContext, mailbox: str) -> str:
 
 
 def _before(ctx: StepContext, past: RecordedChange) -> dict[str, bool | None]:
-    """Return the SMTP AUTH switches from before the runs, by mailbox."""
     return {
         name.partition(":")[2] or ctx.channel.mailbox: _BY_TEXT.get(value)
         for name, value in past.values_before.items()

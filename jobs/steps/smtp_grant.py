@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from jobs.causes.cause import Cause
-from jobs.channel.granted import grants_of_app
+from jobs.channel.email_app import grants_of_app
 from jobs.channel.hand_made import is_by_hand
 from jobs.clouds.errors import AlreadyExists
 from jobs.clouds.json_values import lower_of, text_of
@@ -29,10 +29,9 @@ OF = "principal"
 
 
 class SmtpGrant(Undoable):
-    """Step E5: a delegated grant (oauth2PermissionGrants) for the user who signs in only.
+    """Step E5: a Principal grant for the user who signs in only (facts/microsoft.md 1.5).
 
-    Both profiles have this step. The grant's consentType is Principal (facts/microsoft.md 1.5). For
-    a shared mailbox the delegate signs in. Exchange decides who may send as the mailbox.
+    For a shared mailbox the delegate signs in. Exchange decides who may send as the mailbox.
     """
 
     name = "smtp_grant"
@@ -54,7 +53,6 @@ class SmtpGrant(Undoable):
     )
 
     async def inspect(self, ctx: StepContext) -> Finding:
-        """Read the app's grants for this user or for all users."""
         grants = await grants_of_app(ctx)
         missing = self._missing(ctx, grants)
         known = bool(_grantee(ctx))
@@ -65,13 +63,11 @@ class SmtpGrant(Undoable):
         found = (
             self.wrong(Reason.ABSENT, cause=Cause.CONSENT_MISSING) if missing else self.ok(granted)
         )
-        return replace(found, values=self._values(ctx, grants, _marks(ctx)))
+        marks = {OF: ctx.fact("delegate_id")} if ctx.fact("shared") else {}
+        return replace(found, values=self._values(ctx, grants, marks))
 
     def plan(self, ctx: StepContext, finding: Finding) -> tuple[Change, ...]:
-        """Plan a grant for one user, so that no other user can send with the app.
-
-        Nothing is planned before the delegate of a shared mailbox is known.
-        """
+        """Plan a grant for one user, once the delegate is known, so that nobody else can send."""
         if not _grantee(ctx) and ctx.fact("shared"):
             return ()
         user = ctx.fact("delegate") or ctx.channel.mailbox
@@ -80,10 +76,7 @@ class SmtpGrant(Undoable):
         return (self.change(Text("seen.none"), after, Scope.APP, command),)
 
     async def apply(self, ctx: StepContext, finding: Finding) -> None:
-        """Create one grant per resource, or merge the scopes into an existing grant.
-
-        A PATCH replaces the scopes, so the existing ones are included.
-        """
+        """Create a grant per resource, or merge the scopes, which a PATCH replaces."""
         grants = await ctx.graph.grants(ctx.fact("sp_id"))
         missing = self._missing(ctx, grants)
         await asyncio.gather(
@@ -91,7 +84,6 @@ class SmtpGrant(Undoable):
         )
 
     async def inspect_undo(self, ctx: StepContext, past: RecordedChange) -> Finding:
-        """Compare the scopes of the grants that a run changed with the recorded ones."""
         marks = _recorded_marks(past)
         values = self._values(ctx, await ctx.graph.grants(ctx.fact("sp_id")), marks)
         made = {
@@ -102,19 +94,18 @@ class SmtpGrant(Undoable):
         return self.compare_with_recorded(past, values, scopes or "key:seen.none", made | marks)
 
     def undo_command(self, ctx: StepContext, past: RecordedChange) -> str:
-        """Return the Graph command of the undo.
-
-        A grant that existed before gets its old scopes back.
-        """
         existed = any(past.values_before[name] for name in RESOURCES)
         return f"Graph {'PATCH' if existed else 'DELETE'} /oauth2PermissionGrants/{{id}}"
 
     async def undo(self, ctx: StepContext, past: RecordedChange) -> None:
-        """Restore each grant's old scopes, or delete the grant."""
         grants = await ctx.graph.grants(ctx.fact("sp_id"))
         mine = self._mine(ctx, grants, _recorded_marks(past))
         for name, grant in mine.items():
-            await _put_back(ctx, grant, past.values_before[name])
+            scopes = past.values_before[name]
+            if not scopes:
+                await ctx.graph.delete_grant(promised(grant, "id"))
+            elif grant.get("scope") != scopes:
+                await ctx.graph.update_grant(promised(grant, "id"), scopes)
 
     async def _grant(
         self,
@@ -142,9 +133,11 @@ class SmtpGrant(Undoable):
     ) -> dict[str, dict[str, object]]:
         user = marks.get(OF) or ctx.fact("user_id")
         mine = _with(grants, "principalId", user)
+        resources = {"exchange": ctx.fact("exchange_sp_id"), "graph": ctx.fact("graph_sp_id")}
         return {
             name: grant
-            for name, resource in _resources(ctx).items()
+            for name, resource in resources.items()
+            if resource
             for grant in _with(mine, "resourceId", resource)
         }
 
@@ -167,7 +160,6 @@ class SmtpGrant(Undoable):
     def _missing(
         self, ctx: StepContext, grants: list[dict[str, object]]
     ) -> list[tuple[str, frozenset[str]]]:
-        """Return the scopes that are wanted and not granted, as (resource, scopes)."""
         return [need for need in self._wanted(ctx) if not self._granted(ctx, grants, *need)]
 
     def _granted(
@@ -193,44 +185,19 @@ class SmtpGrant(Undoable):
 
 
 def _grantee(ctx: StepContext) -> str:
-    """Return the ID of the user who signs in; empty while the delegate is not known."""
+    """Return the user who signs in; empty while the delegate is not known."""
     return ctx.fact("delegate_id") if ctx.fact("shared") else ctx.fact("user_id")
 
 
-def _marks(ctx: StepContext) -> dict[str, str]:
-    """Return the mark that the grants in the values are the delegate's.
-
-    There is no mark if the mailbox's own user signs in.
-    """
-    return {OF: ctx.fact("delegate_id")} if ctx.fact("shared") else {}
-
-
 def _recorded_marks(past: RecordedChange) -> dict[str, str]:
-    """Return the marks that a run has recorded with its values."""
     return {name: value for name, value in past.values_before.items() if name == OF}
 
 
-async def _put_back(ctx: StepContext, grant: dict[str, object], scopes: str) -> None:
-    """Give the grant its old scopes; delete the grant if it had none."""
-    if not scopes:
-        await ctx.graph.delete_grant(promised(grant, "id"))
-    elif grant.get("scope") != scopes:
-        await ctx.graph.update_grant(promised(grant, "id"), scopes)
-
-
-def _resources(ctx: StepContext) -> dict[str, str]:
-    """Return the service principals in the tenant, by their names in the recorded values."""
-    resources = {"exchange": ctx.fact("exchange_sp_id"), "graph": ctx.fact("graph_sp_id")}
-    return {name: resource for name, resource in resources.items() if resource}
-
-
 def _with(grants: list[dict[str, object]], name: str, wanted: str) -> list[dict[str, object]]:
-    """Return the grants whose property ``name`` is the wanted id."""
     return [grant for grant in grants if _is(grant, name, wanted)]
 
 
 def _is(grant: dict[str, object], name: str, wanted: str) -> bool:
-    """Return whether the grant's property ``name`` equals ``wanted``, ignoring case."""
     return lower_of(grant, name) == wanted.lower()
 
 

@@ -22,10 +22,7 @@ class Tenant(Step):
     diagnosis = Diagnosis(station=Station.MAILBOX)
 
     async def inspect(self, ctx: StepContext) -> Finding:
-        """Compare the mailbox's domain with the tenant's verified domains.
-
-        If those may not be read, the step ``mailbox_user`` decides.
-        """
+        """Compare the verified domains; if they are hidden, ``mailbox_user`` decides."""
         account = ctx.run.account
         values = {
             "domain": ctx.channel.domain,
@@ -40,7 +37,6 @@ class Tenant(Step):
 
 
 async def _domains(ctx: StepContext) -> set[str]:
-    """Return the tenant's verified domains in lower case; none if they may not be read."""
     try:
         organization = await ctx.graph.organization()
     except (Forbidden, NotFound, Rejected):

@@ -1,4 +1,4 @@
-"""Step V1: a mail with a unique subject arrives, and its copy reaches the forwarding address."""
+"""Step V1: the trace can be read, and shows a mail with a unique subject and its forwarded copy."""
 
 from __future__ import annotations
 
@@ -13,38 +13,30 @@ from jobs.causes.cause import Cause
 from jobs.channel.mailbox import own_addresses
 from jobs.channel.traced_mail import evidence_of, newest_delivered
 from jobs.clock import now
+from jobs.clouds.errors import Forbidden, NotFound, Rejected, SignInNeeded
 from jobs.engine.context import StepContext
 from jobs.engine.step import Step
 from jobs.mail.bounce import LOST, cause_at, cause_of_copy
 from jobs.mail.message_trace import TraceRow, TraceStatus
 from jobs.mail.send import OutgoingMail, send_test_mail
-from jobs.model import Finding, Reason, Station, Text, Turn
+from jobs.microsoft.graph import MESSAGE_TRACE_APP_ID
+from jobs.model import Change, Finding, Reason, Scope, Station, Text, Turn
 from jobs.runs.run import Changed
 
 PAUSES_S = (1.0, 1, 2, 3, 5, 8, 13, 20, 30, 60)
 LATE = 20
 LATE_AFTER = timedelta(minutes=10)
-"""Time after sending at which a person is asked to look.
-
-It counts if enough looks have not shown the whole path.
-"""
+"""Time after sending at which, after enough looks, a person is asked to look."""
 SPREADS_FOR = timedelta(hours=1)
 RESENDS_AFTER = timedelta(seconds=20)
-"""Time for which the bot looks for a mail whose sending was interrupted.
-
-After that time the mail is sent again, with the same Message-ID.
-"""
+"""Time until a mail of interrupted sending is sent again, with the same Message-ID."""
 CLOCKS = timedelta(seconds=2)
 """Tolerance for trace times, which are in whole seconds, and for two slightly different clocks."""
 FAILED = frozenset({TraceStatus.FAILED, TraceStatus.QUARANTINED, TraceStatus.FILTERED_AS_SPAM})
 
 
 class TestMail(Step):
-    """Step V1: the message trace shows the test mail twice.
-
-    The trace shows the mail once for the mailbox, and once for the forwarding address. The copy for
-    the forwarding address must be delivered (facts/microsoft.md 2.5).
-    """
+    """Step V1: the trace shows the test mail, and its delivered copy (facts/microsoft.md 2.5)."""
 
     name = "test_mail"
     article_row = "V1"
@@ -56,7 +48,6 @@ class TestMail(Step):
     passes = ("forwarding", "outbound_policy")
 
     async def inspect(self, ctx: StepContext) -> Finding:
-        """Follow the test mail by its subject."""
         subject, trace, since = subject_of(ctx), ctx.trace(), ctx.run.opened - timedelta(minutes=5)
         arrived, copies = await asyncio.gather(
             trace.find(since, recipient=ctx.channel.mailbox, subject=subject),
@@ -67,13 +58,12 @@ class TestMail(Step):
             seen = seen.since(too_early)
         delivered = newest_delivered(seen.copies)
         if delivered is not None:
-            return self._through(ctx, seen, delivered.received)
+            facts = _facts(subject_of(ctx), seen.arrived or seen.copies)
+            return self.ok(
+                Text("seen.copy_delivered"),
+                facts={**facts, "forwarded_at": delivered.received.isoformat()},
+            )
         return await self._not_through(ctx, seen, again=too_early is not None)
-
-    def _through(self, ctx: StepContext, seen: _Seen, at: datetime) -> Finding:
-        """Return that a copy was delivered, with the times of the mail and its copy."""
-        facts = _facts(subject_of(ctx), seen.arrived or seen.copies)
-        return self.ok(Text("seen.copy_delivered"), facts={**facts, "forwarded_at": at.isoformat()})
 
     async def apply(self, ctx: StepContext, finding: Finding) -> None:
         """Send the test mail from an address other than the mailbox's.
@@ -99,15 +89,23 @@ class TestMail(Step):
         more anyway.
         """
         asked, newer = ctx.run.answers.get("look_again"), self._asked_since_sent(ctx)
-        wanted = newer and self._needs_another(ctx, seen)
+        wanted = newer and (_stuck(ctx.run.findings.get(self.name)) or seen.failed is not None)
         if asked is not None and (wanted or not newer):
             seen = seen.since(asked.at - CLOCKS)
         if seen.failed is not None:
             return await self._failed(ctx, seen.failed, seen.arrived)
-        return self._not_failed(ctx, seen, again=again or wanted)
+        if seen.is_from_itself_alone and not self._sends(ctx):
+            words, pause = Text("seen.from_itself"), ctx.pause(self.name, PAUSES_S)
+            return self.waits_for(
+                Turn.REQUESTER,
+                words,
+                cause=Cause.TEST_MAIL_FROM_ITSELF,
+                again_s=pause,
+                facts={"subject": subject_of(ctx)},
+            )
+        return self._underway(ctx, seen.arrived, again=again or wanted)
 
     def _asked_since_sent(self, ctx: StepContext) -> bool:
-        """Return whether somebody has pressed Look again since the mail was sent last."""
         asked, sent = ctx.run.answers.get("look_again"), self._last_sent(ctx)
         return asked is not None and (sent is None or asked.at > sent)
 
@@ -123,32 +121,18 @@ class TestMail(Step):
         since = max((*made, *([told.at] if told else [])), default=None)
         return since if since and sent and since > sent else None
 
-    def _needs_another(self, ctx: StepContext, seen: _Seen) -> bool:
-        """Return whether another mail is needed, because the one that was sent will not arrive."""
-        return _stuck(ctx.run.findings.get(self.name)) or seen.failed is not None
-
-    def _not_failed(self, ctx: StepContext, seen: _Seen, *, again: bool) -> Finding:
-        if seen.is_from_itself_alone and not self._sends(ctx):
-            words, pause = Text("seen.from_itself"), ctx.pause(self.name, PAUSES_S)
-            return self.waits_for(
-                Turn.REQUESTER,
-                words,
-                cause=Cause.TEST_MAIL_FROM_ITSELF,
-                again_s=pause,
-                facts={"subject": subject_of(ctx)},
-            )
-        return self._underway(ctx, seen.arrived, again=again)
-
     def _underway(self, ctx: StepContext, arrived: tuple[TraceRow, ...], *, again: bool) -> Finding:
         facts = _facts(subject_of(ctx), arrived)
         if not arrived and (again or not self._sent(ctx)):
-            return self._not_sent(ctx, facts, again=again)
+            if self._sends(ctx):
+                return self.wrong(Text("seen.not_sent"), facts=facts)
+            words = Reason.SEND_AGAIN if again else Text("seen.send_it")
+            return self.waits_for(Turn.REQUESTER, words, again_s=PAUSES_S[-1], facts=facts)
         return self._waits(ctx, arrived, facts)
 
     def _waits(
         self, ctx: StepContext, arrived: tuple[TraceRow, ...], facts: dict[str, str]
     ) -> Finding:
-        """Wait for the copy: by the clock, and for a person once the copy is late."""
         turn, cause = (
             (Turn.REQUESTER, Cause.TEST_MAIL_LATE) if self._late(ctx, arrived) else (Turn.TIME, "")
         )
@@ -156,12 +140,6 @@ class TestMail(Step):
         return self.waits_for(
             turn, words, cause=cause, again_s=ctx.pause(self.name, PAUSES_S), facts=facts
         )
-
-    def _not_sent(self, ctx: StepContext, facts: dict[str, str], *, again: bool) -> Finding:
-        if self._sends(ctx):
-            return self.wrong(Text("seen.not_sent"), facts=facts)
-        words = Reason.SEND_AGAIN if again else Text("seen.send_it")
-        return self.waits_for(Turn.REQUESTER, words, again_s=PAUSES_S[-1], facts=facts)
 
     def _late(self, ctx: StepContext, arrived: tuple[TraceRow, ...]) -> bool:
         """Return whether the mail was looked for so often and so long that a person has to look."""
@@ -182,17 +160,18 @@ class TestMail(Step):
         cause = _cause(ctx, row, words)
         facts = _facts(subject_of(ctx), arrived)
         spreading = cause == Cause.FORWARDING_BLOCKED and _policy_spreads(ctx)
-        if spreading and self._may_send_again(ctx):
+        if (
+            spreading
+            and self._sends(ctx)
+            and ctx.run.waits.get(self.name, 0) > 0
+            and self._due(ctx)
+        ):
             return self.wrong(Text("seen.not_sent"), cause=cause, facts=facts)
         turn = Turn.TIME if spreading else Turn.ADMINISTRATOR
         finding = self.waits_for(
             turn, Text("seen.mail_failed"), cause=cause, again_s=60, facts=facts
         )
         return replace(finding, evidence=evidence_of(words))
-
-    def _may_send_again(self, ctx: StepContext) -> bool:
-        """Return whether the bot sends the mail, has waited, and has not just sent it."""
-        return self._sends(ctx) and ctx.run.waits.get(self.name, 0) > 0 and self._due(ctx)
 
     def _due(self, ctx: StepContext) -> bool:
         sent = ctx.run.changed.get(self.name)
@@ -204,29 +183,19 @@ class TestMail(Step):
         )
 
     def _last_sent(self, ctx: StepContext) -> datetime | None:
-        """Return when the mail was last sent, or None.
-
-        The bot sent the mail, or a person said that it was sent.
-        """
+        """Return when the bot, or as told a person, last sent the mail, or None."""
         sent, told = ctx.run.changed.get(self.name), ctx.run.answers.get("test_sent")
         return max([*([sent.begun] if sent else []), *([told.at] if told else [])], default=None)
 
     def _sent(self, ctx: StepContext) -> bool:
-        """Return whether the mail is on its way.
-
-        If the sending was interrupted, the mail may be on its way, so it is looked for before it is
-        sent again.
-        """
+        """Return whether the mail is on its way, or may be if its sending was interrupted."""
         sent = ctx.run.changed.get(self.name)
         return (sent is not None and not _is_cut_off(sent)) or bool(ctx.run.answer("test_sent"))
 
 
 @dataclass(frozen=True, slots=True)
 class _Seen:
-    """Trace rows of the test mail, newest first.
-
-    Mail from the mailbox to itself proves nothing and is kept apart in ``from_itself``.
-    """
+    """Trace rows of the test mail, newest first; mail to itself, which proves nothing, is apart."""
 
     arrived: tuple[TraceRow, ...]
     copies: tuple[TraceRow, ...]
@@ -249,18 +218,15 @@ class _Seen:
 
     @property
     def is_from_itself_alone(self) -> bool:
-        """Return whether the only mail that arrived was sent by the mailbox to itself."""
         return bool(self.from_itself) and not self.arrived
 
     @property
     def failed(self) -> TraceRow | None:
-        """Return the newest trace row of a mail that will not come through, or None."""
         return next(
             (row for row in (*self.copies, *self.arrived) if _has_failed(row, self.arrived)), None
         )
 
     def since(self, moment: datetime) -> _Seen:
-        """Return only the rows that were received at or after ``moment``."""
         return _Seen(
             *(
                 tuple(row for row in rows if row.received >= moment)
@@ -270,17 +236,13 @@ class _Seen:
 
 
 def _is_from(own: frozenset[str], row: TraceRow) -> bool:
-    """Return whether the mail's sender is one of the mailbox's own addresses."""
     return row.sender.lower() in own
 
 
 def _copies_of(
     others: tuple[TraceRow, ...], copies: tuple[TraceRow, ...], own: frozenset[str]
 ) -> tuple[TraceRow, ...]:
-    """Return the copies of other people's mails.
-
-    A copy is known by its message ID, or by a sender other than the mailbox.
-    """
+    """Return the copies of other people's mails, by message ID or by sender."""
     known = {row.message_id for row in others}
     return tuple(row for row in copies if row.message_id in known or not _is_from(own, row))
 
@@ -313,18 +275,52 @@ def _stuck(finding: Finding | None) -> bool:
 
 
 def _is_junk(row: TraceRow, arrived: tuple[TraceRow, ...]) -> bool:
-    """Return whether the mail is in the junk folder.
-
-    Exchange forwards such a mail a moment later.
-    """
+    """Return whether the mail is junk, which Exchange forwards a moment later."""
     return row in arrived and row.status is TraceStatus.FILTERED_AS_SPAM
 
 
 def subject_of(ctx: StepContext) -> str:
-    """Return the unique subject of the run's test mail."""
     return f"Webex email test {ctx.run.id}"
 
 
 def _facts(subject: str, arrived: tuple[TraceRow, ...]) -> dict[str, str]:
     first = min(arrived, key=lambda row: row.received, default=None)
     return {"subject": subject, **({"arrived_at": first.received.isoformat()} if first else {})}
+
+
+class TraceAccess(Step):
+    """Step V1: the account may trace; only Graph needs a principal (facts/microsoft.md 2.5)."""
+
+    name = "trace_access"
+    article_row = "V1"
+    group = "connect"
+    shown_in = "test_mail"
+    needs = ("mailbox_user",)
+    reads = ("ExchangeMessageTrace.Read.All",)
+    writes = ("Application.ReadWrite.All",)
+
+    async def inspect(self, ctx: StepContext) -> Finding:
+        """Try a message trace.
+
+        If neither Graph nor the cmdlet works, check whether the service principal is missing. Graph
+        may report a missing service principal with a 401, and signing in would not help. If the
+        sign-in itself is no longer valid, reading the service principal reports that.
+        """
+        try:
+            await ctx.trace().find(now() - timedelta(hours=1), recipient=ctx.channel.mailbox)
+        except (Forbidden, NotFound, Rejected, SignInNeeded):
+            if await ctx.graph.service_principal(MESSAGE_TRACE_APP_ID) is None:
+                return replace(
+                    self.wrong(Text("seen.trace_service_missing"), facts={"missing": "yes"}),
+                    values={"present": "no"},
+                )
+            raise
+        return self.ok(Text("seen.trace_readable"))
+
+    def plan(self, ctx: StepContext, finding: Finding) -> tuple[Change, ...]:
+        command = f'Graph POST /servicePrincipals {{"appId": "{MESSAGE_TRACE_APP_ID}"}}'
+        return (self.change(Text("seen.none"), Text("after.trace_access"), Scope.APP, command),)
+
+    async def apply(self, ctx: StepContext, finding: Finding) -> None:
+        """Create the service principal; the call is safe to repeat, as a second is impossible."""
+        await ctx.graph.create_service_principal(MESSAGE_TRACE_APP_ID)

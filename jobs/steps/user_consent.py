@@ -40,7 +40,7 @@ class UserConsent(Step):
     diagnosis = Diagnosis(stops_mail=False)
 
     async def inspect(self, ctx: StepContext) -> Finding:
-        """Read the tenant's policy of user consent. The channel does not depend on it."""
+        """Read the policy of user consent, on which the channel does not depend."""
         try:
             mine = assigned(await ctx.graph.authorization_policy())
         except (Forbidden, NotFound, Rejected):
@@ -51,10 +51,7 @@ class UserConsent(Step):
         )
 
     async def _left_out(self, ctx: StepContext) -> bool:
-        """Return whether the consent policy that Microsoft manages now excludes SMTP.Send.
-
-        It is False, as documented, if the policy cannot be read.
-        """
+        """Return whether Microsoft's own policy excludes SMTP.Send now; False if unreadable."""
         try:
             return leaves_out(
                 await ctx.graph.consent_policy_excludes(RECOMMENDED), *smtp_send_permission(ctx)
@@ -64,10 +61,7 @@ class UserConsent(Step):
 
 
 def assigned(policy: dict[str, Any]) -> frozenset[str]:
-    """Return the names of the policies for users' own consent.
-
-    Microsoft's documents capitalize the prefix of these names in two ways.
-    """
+    """Return the policies for users' own consent; their prefix has two spellings."""
     role = policy.get("defaultUserRolePermissions")
     names = (
         lower_set(role.get("permissionGrantPoliciesAssigned")) if isinstance(role, dict) else set()
@@ -76,10 +70,7 @@ def assigned(policy: dict[str, Any]) -> frozenset[str]:
 
 
 def allows(policies: frozenset[str]) -> str:
-    """Return how widely the policies allow consent: ``yes``, ``classified``, ``custom`` or ``no``.
-
-    ``classified`` means low-risk permissions only.
-    """
+    """Return ``yes``, ``classified`` (low-risk permissions only), ``custom`` or ``no``."""
     found = {ALLOWS.get(name, "custom") for name in policies} or {"no"}
     return next(answer for answer in ("yes", "classified", "custom", "no") if answer in found)
 
@@ -90,7 +81,6 @@ def leaves_out(sets: Iterable[dict[str, Any]], resource: str, permission: str) -
 
 
 def _holds(condition_set: dict[str, Any], resource: str, permission: str) -> bool:
-    """Return whether the condition set covers the resource's delegated permission for every app."""
     return (
         lower_of(condition_set, "permissionType").startswith("delegated")
         and lower_of(condition_set, "resourceApplication") in {"", "any", resource}

@@ -18,8 +18,8 @@ import msgspec
 
 from jobs.redact import Redactor
 from jobs.tac import pages
-from jobs.tac.case import RunHistory, Say, TacCase
-from jobs.tac.summary import summary
+from jobs.tac.case import Say, TacCase
+from jobs.tac.pages import summary
 
 TYPE = "application/zip"
 
@@ -34,11 +34,7 @@ class Bundle:
 
 
 def bundle(matter: TacCase, say: Say, redactor: Redactor) -> Bundle:
-    """Return the archive for Cisco TAC.
-
-    Every text passes through the redactor, which removes secrets. The screenshot is included as it
-    is.
-    """
+    """Return the archive; a redactor removes secrets from texts, not from a screenshot."""
     files = {name: text.encode() for name, text in _texts(matter, say, redactor).items()}
     if matter.picture is not None:
         files[f"screenshot.{matter.picture.ending}"] = matter.picture.content
@@ -52,7 +48,10 @@ def _texts(matter: TacCase, say: Say, redactor: Redactor) -> dict[str, str]:
     findings = {
         name: past and pages.found(past.run, say) for name, past in matter.histories.items()
     }
-    history = {name: past and _history(past) for name, past in matter.histories.items()}
+    history = {
+        name: past and {"run": past.run.id, "events": msgspec.to_builtins(past.events)}
+        for name, past in matter.histories.items()
+    }
     written = {
         "summary.md": summary(matter, say),
         "findings.md": pages.findings(matter, say),
@@ -63,11 +62,6 @@ def _texts(matter: TacCase, say: Say, redactor: Redactor) -> dict[str, str]:
         "findings.json": _json(redactor.data(findings)),
         "history.json": _json(redactor.data(history)),
     }
-
-
-def _history(past: RunHistory) -> dict[str, Any]:
-    """Return a run's events as data for a machine."""
-    return {"run": past.run.id, "events": msgspec.to_builtins(past.events)}
 
 
 def _json(value: Any) -> str:

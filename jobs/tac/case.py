@@ -33,8 +33,6 @@ class Report:
 
 @dataclass(frozen=True, slots=True)
 class RunHistory:
-    """Run of the bot with all its events."""
-
     run: Run
     events: tuple[Event, ...]
 
@@ -56,10 +54,8 @@ class TacCase:
 
     @property
     def histories(self) -> dict[str, RunHistory | None]:
-        """Return the check and the setup by their names in the file; None for a missing run."""
         return {"check": self.check, "setup": self.setup}
 
     @property
     def runs(self) -> dict[str, Run]:
-        """Return the existing runs of the case by their names in the file."""
         return {name: past.run for name, past in self.histories.items() if past}

@@ -9,11 +9,13 @@ from typing import Any
 import msgspec
 
 from jobs.checks import check
-from jobs.engine.step import Step
-from jobs.model import Finding, State, Text
+from jobs.checks.fix_context import verdict_of
+from jobs.contact_center.webex_org_id import normalize
+from jobs.model import ConnectChange, Finding, State, Text
 from jobs.runs.run import Run
 from jobs.steps import steps_of
-from jobs.tac.case import Say, TacCase
+from jobs.steps.connect_form import token_at
+from jobs.tac.case import RunHistory, Say, TacCase
 
 WORST_FIRST = (
     State.WRONG,
@@ -27,7 +29,6 @@ WORST_FIRST = (
 
 
 def findings(matter: TacCase, say: Say) -> str:
-    """Return every finding of the newest check and of the setup, with its evidence."""
     parts: list[str] = []
     for name in matter.histories:
         run = matter.runs.get(name)
@@ -48,7 +49,6 @@ def transcripts(matter: TacCase, say: Say) -> str:
 
 
 def _dialogues(name: str, run: Run) -> Iterator[str]:
-    """Yield each SMTP dialogue of a run, below a heading."""
     for finding in run.findings.values():
         if lines := [item.text for item in finding.evidence if item.kind == "transcript"]:
             yield (
@@ -118,22 +118,16 @@ def _cause_and_remedy(cause: str, say: Say) -> dict[str, str]:
 
 
 def _filled(values: Mapping[str, str]) -> dict[str, str]:
-    """Return the values that are not empty."""
     return {name: value for name, value in values.items() if value}
-
-
-def _step(run: Run, finding: Finding) -> Step | None:
-    return (check.steps_of(run) | steps_of(run)).get(finding.step)
 
 
 def article_row(run: Run, finding: Finding) -> str:
     """Return the row of the article to which the finding belongs, or a hyphen."""
-    step = _step(run, finding)
+    step = (check.steps_of(run) | steps_of(run)).get(finding.step)
     return step.article_row if step else "-"
 
 
 def title(finding: Finding, say: Say) -> str:
-    """Return the name of the step that was inspected, in words."""
     return say(Text(f"step.{finding.step}")) or finding.step
 
 
@@ -142,5 +136,101 @@ def _text_or_key(words: Text | None, say: Say) -> str:
 
 
 def one_line(text: str) -> str:
-    """Return the text with all its line breaks replaced by spaces."""
     return " ".join(text.split())
+
+
+def summary(matter: TacCase, say: Say) -> str:
+    """Return the first page: who, which channel, when, and which symptoms."""
+    none = say(Text("tac.file.none"))
+    told, channel = matter.reported, matter.channel
+    ids = (run.fact("client_id") or run.brief.client_id for run in reversed(matter.runs.values()))
+    values = {
+        "mailbox": channel.mailbox,
+        "resource_id": told.resource_id,
+        "transaction_id": told.transaction_id,
+        "org_id": _organization(told.by.org_id),
+        "tenant_id": _fact(matter, "tenant_id") or channel.tenant_id,
+        "client_id": next(filter(None, ids), ""),
+        "app_name": _fact(matter, "app_name"),
+        "forwarding_address": channel.forwarding_address,
+        "callback_url": channel.callback_url,
+        "asked_by": told.by.email,
+        "screenshot": f"screenshot.{matter.picture.ending}" if matter.picture else "",
+    }
+    lines = [
+        f"- {say(Text(f'tac.file.{name}'))}: {one_line(value) or none}"
+        for name, value in values.items()
+    ]
+    parts = [
+        f"# {say(Text('tac.file.title', {'mailbox': matter.channel.mailbox}))}",
+        "\n".join(lines),
+        f"## {say(Text('tac.file.said'))}",
+        "\n".join(f"> {each}" for each in matter.reported.seen.strip().splitlines()) or none,
+        f"## {say(Text('tac.file.verdict'))}",
+        "\n".join(_verdict(matter.check, say)),
+        f"## {say(Text('tac.file.changed'))}",
+        "\n".join(_changed(matter.check, say)),
+        f"## {say(Text('tac.file.times'))}",
+        "\n".join(
+            f"- {say(Text(f'tac.file.{name}'))}: {_moment(at) or none}"
+            for name, at in _times(matter).items()
+        ),
+        say(Text("tac.file.redacted")),
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def _moment(at: datetime | None) -> str:
+    return utc_text(at) if at else ""
+
+
+def _verdict(past: RunHistory | None, say: Say) -> list[str]:
+    """Return the causes that the newest check found, or why there are none."""
+    if past is None or past.run.checked is None:
+        return [say(Text("tac.file.no_check"))]
+    lines = [
+        _cause_line(past.run, past.run.findings[name], say) for name in verdict_of(past.run).causes
+    ]
+    return lines or [say(Text("tac.file.no_cause"))]
+
+
+def _cause_line(run: Run, finding: Finding, say: Say) -> str:
+    """Return a cause in one line, with its row of the article and its code."""
+    words = say(Text(f"cause.{finding.cause}")) or title(finding, say)
+    return f"- {article_row(run, finding)} {words} ({finding.cause or finding.step})"
+
+
+def _changed(past: RunHistory | None, say: Say) -> list[str]:
+    """Return the changes in Webex Connect that the newest check read, newest first."""
+    found = past.run.findings.get("connect_changes") if past else None
+    changes = found.signals.changes if found else ()
+    return [f"- {_change_line(change, say)}" for change in changes] or [
+        say(Text("tac.file.no_changes"))
+    ]
+
+
+def _change_line(change: ConnectChange, say: Say) -> str:
+    key = "changed_failed_line" if change.failed else "changed_line"
+    values = {"at": utc_text(change.at), "event": change.event, "by": change.by}
+    return one_line(say(Text(f"tac.file.{key}", values | {"told": change.told})))
+
+
+def _times(matter: TacCase) -> dict[str, datetime | None]:
+    checked = matter.check.run.checked if matter.check else None
+    return {"made": matter.at, "checked": checked} | _times_of_setup(matter.runs.get("setup"))
+
+
+def _times_of_setup(setup: Run | None) -> dict[str, datetime | None]:
+    if setup is None:
+        return {"connected": None, "token_saved": None}
+    return {"connected": setup.ended_at, "token_saved": token_at(setup)}
+
+
+def _fact(matter: TacCase, name: str) -> str:
+    return next(filter(None, (run.fact(name) for run in reversed(matter.runs.values()))), "")
+
+
+def _organization(org_id: str) -> str:
+    """Return Webex's organization ID, and the UUID that Control Hub and TAC use for it."""
+    found = normalize(org_id)
+    return org_id if found == org_id else f"{found} ({org_id})"

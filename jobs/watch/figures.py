@@ -33,8 +33,6 @@ class DayState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class DayFigures:
-    """Figures of one day: its state, the broken time, and the number of arrived mails."""
-
     date: date
     state: DayState
     broken: timedelta
@@ -74,7 +72,6 @@ class Figures:
 
     @property
     def first_day(self) -> date | None:
-        """Return the first day on which the channel was looked at, or None."""
         return next((each.date for each in self.days if each.looks), None)
 
 
@@ -87,9 +84,14 @@ def figures(
 ) -> Figures:
     """Return the channel's figures from ``since`` to ``until``, or to ``at`` if that is earlier."""
     end = min(until, at)
-    touching = _touching(incidents, since, end, at)
+    found = (each for each in incidents if each.since < end and (each.ended or at) > since)
+    touching = sorted(found, key=lambda each: each.since)
     breaks, blind = _of_sight(Sight.BROKEN, touching), _of_sight(Sight.CANNOT_LOOK, touching)
-    counted = _counted(days, breaks, blind, since, end)
+    counted = tuple(
+        _of_day(each, breaks, blind, since, end)
+        for each in days
+        if midnight(each.date) < end and midnight(each.date) + DAY > since
+    )
     watched, broken = _watched_and_broken(counted, since, end)
     late, bounced = _damage(breaks)
     return Figures(
@@ -104,7 +106,7 @@ def figures(
         late=late,
         bounced=bounced,
         to_notice=_median([each.time_to_notice for each in breaks]),
-        to_fix=_median(_times_to_fix(breaks)),
+        to_fix=_median([known for each in breaks if (known := time_to_fix(each)) is not None]),
     )
 
 
@@ -115,41 +117,16 @@ def _of_sight(sight: Sight, incidents: Iterable[Incident]) -> tuple[Incident, ..
 def _watched_and_broken(
     days: Sequence[DayFigures], since: datetime, end: datetime
 ) -> tuple[timedelta, timedelta]:
-    """Return for how long the channel was watched, and for how long of that it was broken."""
     seen = [each for each in days if each.looks]
-    watched = _total(_within(each.date, since, end) for each in seen)
+    watched = _total(
+        min(midnight(each.date) + DAY, end) - max(midnight(each.date), since) for each in seen
+    )
     return watched, _total(each.broken for each in seen)
 
 
 def _damage(breaks: Sequence[Incident]) -> tuple[int, int]:
-    """Return how many mails were late in these breaks, and how many bounced."""
     late = sum(each.damage.late for each in breaks)
     return late, sum(each.damage.bounced for each in breaks)
-
-
-def _counted(
-    days: Sequence[Day],
-    breaks: Sequence[Incident],
-    blind: Sequence[Incident],
-    since: datetime,
-    end: datetime,
-) -> tuple[DayFigures, ...]:
-    """Return the figures of each day between ``since`` and ``end``."""
-    return tuple(
-        _of_day(each, breaks, blind, since, end) for each in days if _touches(each.date, since, end)
-    )
-
-
-def _touches(day: date, since: datetime, end: datetime) -> bool:
-    return midnight(day) < end and midnight(day) + DAY > since
-
-
-def _touching(
-    incidents: Iterable[Incident], since: datetime, end: datetime, at: datetime
-) -> list[Incident]:
-    """Return the incidents that went on between ``since`` and ``end``, the oldest first."""
-    found = (each for each in incidents if each.since < end and (each.ended or at) > since)
-    return sorted(found, key=lambda each: each.since)
 
 
 def _total(times: Iterable[timedelta]) -> timedelta:
@@ -166,13 +143,7 @@ def time_to_fix(incident: Incident) -> timedelta | None:
     return max(incident.ended - incident.confirmed, timedelta(0))
 
 
-def _times_to_fix(breaks: Sequence[Incident]) -> list[timedelta]:
-    """Return the times to fix of the breaks that have one."""
-    return [known for each in breaks if (known := time_to_fix(each)) is not None]
-
-
 def last_days(at: datetime, count: int) -> tuple[datetime, datetime]:
-    """Return the beginning and the end of the last ``count`` days, including today."""
     end = midnight(at.astimezone(UTC).date()) + DAY
     return end - count * DAY, end
 
@@ -189,7 +160,6 @@ def month(year: int, number: int) -> tuple[datetime, datetime]:
 
 
 def midnight(day: date) -> datetime:
-    """Return the beginning of a day in UTC."""
     return datetime.combine(day, time(0), UTC)
 
 
@@ -219,10 +189,6 @@ def _state(day: Day, broken: timedelta, *, unseen: bool) -> DayState:
         return DayState.BROKEN
     answered = day.total.healthy + day.total.broken
     return DayState.BLIND if unseen or not answered else DayState.WELL
-
-
-def _within(day: date, since: datetime, end: datetime) -> timedelta:
-    return min(midnight(day) + DAY, end) - max(midnight(day), since)
 
 
 def _overlap(incident: Incident, first: datetime, last: datetime) -> timedelta:

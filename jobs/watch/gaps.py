@@ -59,10 +59,7 @@ def note(watching: Watching, group: str, at: datetime) -> int:
 
 
 def _keep(redis: Redis, room: str, gap: Gap) -> None:
-    """Keep a gap in Redis until its space is told.
-
-    The space is told when the other groups have looked again too.
-    """
+    """Keep a gap until its space is told, when the other groups have looked again."""
     key, when = watch_keys.watch_gaps(room), gap.until + COLLECT
     with redis.pipeline() as pipe:
         pipe.hset(key, gap.mailbox, codec.dump(gap))
@@ -72,19 +69,16 @@ def _keep(redis: Redis, room: str, gap: Gap) -> None:
 
 
 def due(redis: Redis, at: datetime) -> tuple[str, ...]:
-    """Return the spaces that are to be told now of a time without looks."""
     rows: Any = redis.zrangebyscore(watch_keys.watch_gaps_due(), "-inf", at.timestamp())
     return tuple(row.decode() for row in rows)
 
 
 def of_room(redis: Redis, room: str) -> tuple[Gap, ...]:
-    """Return the gaps of which a space was not told yet, ordered by the channel's address."""
     rows: Any = redis.hgetall(watch_keys.watch_gaps(room))
     return tuple(codec.load(rows[name], Gap) for name in sorted(rows))
 
 
 def forget_told(redis: Redis, room: str) -> None:
-    """Forget the gaps of a space that was told of them."""
     with redis.pipeline() as pipe:
         pipe.delete(watch_keys.watch_gaps(room))
         pipe.zrem(watch_keys.watch_gaps_due(), room)

@@ -37,11 +37,9 @@ class Tally:
 
     @property
     def looks(self) -> int:
-        """Return the number of looks, whatever each of them saw."""
         return self.healthy + self.broken + self.cannot_look + self.unsure
 
     def plus(self, other: Tally) -> Tally:
-        """Return the sum of both tallies."""
         return Tally(*(getattr(self, name) + getattr(other, name) for name in _NAMES))
 
 
@@ -59,10 +57,7 @@ class Day:
 
 
 def days(redis: Redis, mailbox: str, at: datetime, most: int = 90) -> tuple[Day, ...]:
-    """Return the last days of a channel's history up to ``at``, oldest first, at most ``most``.
-
-    Days without a look are empty.
-    """
+    """Return the last days up to ``at``, oldest first; those without a look are empty."""
     raw = redis.hgetall(watch_keys.watch_history(mailbox))
     known = {codec.as_bytes(name).decode(): _decoded(value) for name, value in raw.items()}
     last = at.astimezone(UTC).date()
@@ -87,7 +82,9 @@ def add(
         return changed[name]
 
     today = of_day(moment.date().isoformat())
-    today[moment.hour] = today.get(moment.hour, EMPTY).plus(_of_look(outcome))
+    today[moment.hour] = today.get(moment.hour, EMPTY).plus(
+        Tally(**{str(outcome.sight): 1}, calls=outcome.calls)
+    )
     for hour, mails in outcome.mails.items():
         then = datetime.fromisoformat(hour).astimezone(UTC)
         if timedelta(0) <= moment - then < HOURS_KEPT:
@@ -96,13 +93,11 @@ def add(
 
 
 def _raise_mails(hours: dict[int, Tally], hour: int, mails: int) -> None:
-    """Set an hour's number of mails to ``mails`` if this is larger than the known number."""
     known = hours.get(hour, EMPTY)
     hours[hour] = replace(known, mails=max(known.mails, mails))
 
 
 def write(pipe: Pipeline, mailbox: str, changed: Iterable[tuple[str, bytes]]) -> None:
-    """Add the write of the changed history fields to a transaction."""
     key = watch_keys.watch_history(mailbox)
     for name, value in changed:
         pipe.hset(key, name, value)
@@ -148,10 +143,6 @@ def _sum(hours: Mapping[int, Tally]) -> Tally:
     for one in hours.values():
         total = total.plus(one)
     return total
-
-
-def _of_look(outcome: LookOutcome) -> Tally:
-    return Tally(**{str(outcome.sight): 1}, calls=outcome.calls)
 
 
 def _decoded(raw: object) -> dict[int, Tally]:

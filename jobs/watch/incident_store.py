@@ -31,15 +31,14 @@ from jobs.watch.model import (
 from jobs.watch.transitions import Present, apply, with_news
 
 KEPT = timedelta(days=100)
-"""Time for which an ended incident is kept. The history shows 90 days."""
+"""Time for which an ended incident is kept; the history shows 90 days."""
 MOST = 500
-"""Number of incidents of a channel that are kept. They are the newest ones."""
+"""Number of a channel's newest incidents that are kept."""
 FixedBy = Callable[[Incident, datetime], str]
 log = structlog.get_logger(__name__)
 
 
 def nothing_fixed(_incident: Incident, _at: datetime) -> str:
-    """Return the empty string, because no run has ended the incident."""
     return ""
 
 
@@ -58,15 +57,13 @@ class IncidentStore:
         self._operator_room = operator_room
 
     def state(self, mailbox: str) -> ChannelState:
-        """Return the channel's state; an empty state if the channel was never looked at."""
         return self._state(mailbox, self.redis.get(watch_keys.watch_state(mailbox)))
 
     def load(self, incident_id: str) -> Incident | None:
-        """Return the incident with this id; None if it is gone, or this bot did not write it."""
+        """Return the incident; None if it is gone, or this bot did not write it."""
         return self._incident(incident_id, self.redis.get(watch_keys.incident(incident_id)))
 
     def open_incidents(self) -> tuple[Incident, ...]:
-        """Return every incident that has not ended, oldest first."""
         return self._loaded(self.redis.zrange(watch_keys.incidents_open(), 0, -1))
 
     def of_channel(self, mailbox: str, since: datetime | None = None) -> tuple[Incident, ...]:
@@ -76,17 +73,15 @@ class IncidentStore:
         return self._loaded(self.redis.zrangebyscore(key, first, "+inf"))
 
     def open_of_channel(self, mailbox: str) -> Incident | None:
-        """Return the channel's incident that has not ended, or None."""
         known = self.load(self.state(mailbox).incident)
         return known if known is not None and known.is_open else None
 
     def card(self, card_id: str) -> IncidentCard | None:
-        """Return the card with this id; None if it is gone, or this bot did not write it."""
+        """Return the card; None if it is gone, or this bot did not write it."""
         raw = self.redis.get(watch_keys.incident_card(card_id))
         return records.verified(self._authenticator, _card_context(card_id), raw, IncidentCard)
 
     def of_card(self, card_id: str) -> tuple[Incident, ...]:
-        """Return the incidents that a card shows, oldest first."""
         return self._loaded(self.redis.zrange(watch_keys.incidents_of_card(card_id), 0, -1))
 
     def record(
@@ -109,7 +104,9 @@ class IncidentStore:
             if _is_stale(state, at) or not _is_watched(pipe, mailbox) or _is_lost(held, pipe):
                 pipe.multi()
                 return ()
-            present = self._present(pipe, watched, state, at, fixed_by)
+            incident = self._read(pipe, state.incident)
+            ended_by = fixed_by(incident, at) if incident is not None and incident.is_open else ""
+            present = Present(watched, state, incident, new_id() + new_id(), ended_by)
             return self._write_effect(pipe, present, outcome, at)
 
         keys = [watch_keys.watch_state(mailbox), watch_keys.watched(mailbox)]
@@ -118,23 +115,9 @@ class IncidentStore:
         self._release_cards(changed)
         return changed
 
-    def _present(
-        self,
-        pipe: Pipeline,
-        watched: WatchedChannel,
-        state: ChannelState,
-        at: datetime,
-        fixed_by: FixedBy,
-    ) -> Present:
-        """Return the known facts of the channel at the end of a look, before ``pipe.multi()``."""
-        incident = self._read(pipe, state.incident)
-        ended_by = fixed_by(incident, at) if incident is not None and incident.is_open else ""
-        return Present(watched, state, incident, new_id() + new_id(), ended_by)
-
     def _write_effect(
         self, pipe: Pipeline, present: Present, outcome: LookOutcome, at: datetime
     ) -> tuple[Incident, ...]:
-        """Write the effect of a look, and return the incidents that it changed."""
         watched, mailbox = present.watched, present.watched.mailbox
         effect = apply(present, outcome, at)
         cards = [self._cards_of(pipe, watched, each) for each in effect.incidents]
@@ -185,10 +168,7 @@ class IncidentStore:
         self.redis.transaction(attempt, watch_keys.watch_state(mailbox))
 
     def take_on(self, incident_id: str, person: str, at: datetime) -> Incident | None:
-        """Record that a person acts on the incident.
-
-        The result is None if the incident is over, or if that person acts already.
-        """
+        """Record that a person acts; None if the incident is over or that person acts."""
         return self._change_open(
             incident_id,
             lambda each: (
@@ -197,10 +177,7 @@ class IncidentStore:
         )
 
     def release(self, incident_id: str) -> Incident | None:
-        """Record that nobody acts on the incident any more.
-
-        The result is None if the incident is over, or if nobody acts anyway.
-        """
+        """Record that nobody acts any more; None if it is over or nobody acts."""
         return self._change_open(
             incident_id,
             lambda each: replace(each, acting="", acting_since=None) if each.acting else None,
@@ -222,7 +199,7 @@ class IncidentStore:
     def _change_open(
         self, incident_id: str, change: Callable[[Incident], Incident | None]
     ) -> Incident | None:
-        """Change an incident that has not ended; an incident that is over stays as it is."""
+        """Change an incident, unless it has ended."""
         return self.change(incident_id, lambda each: change(each) if each.is_open else None)
 
     def _cards_of(
@@ -255,7 +232,7 @@ class IncidentStore:
     def _write(
         self, pipe: Pipeline, incident: Incident, cards: Iterable[IncidentCard] = ()
     ) -> None:
-        """Add the write of an incident, its places in the lists and its cards to a transaction."""
+        """Add the write of an incident, its lists and cards to a transaction."""
         self._set(pipe, incident)
         moment = {incident.id: incident.noticed.timestamp()}
         key = watch_keys.incidents_of_channel(incident.mailbox)
@@ -268,48 +245,34 @@ class IncidentStore:
         pipe.zadd(watch_keys.incidents_open(), moment)
         for card in cards:
             pipe.zadd(watch_keys.incidents_of_card(card.id), moment)
-            self._write_card(pipe, card)
-
-    def _write_card(self, pipe: Pipeline, card: IncidentCard) -> None:
-        """Add the write of a card to a transaction.
-
-        The card is kept as long as its incidents. A shared card is also recorded under its name.
-        """
-        body = self._authenticator.protect(_card_context(card.id), codec.dump(card))
-        pipe.expire(watch_keys.incidents_of_card(card.id), KEPT)
-        pipe.set(watch_keys.incident_card(card.id), body, ex=KEPT)
-        if card.shared:
-            pipe.set(watch_keys.shared_card(card.room, card.shared), card.id, ex=KEPT)
+            body = self._authenticator.protect(_card_context(card.id), codec.dump(card))
+            pipe.expire(watch_keys.incidents_of_card(card.id), KEPT)
+            pipe.set(watch_keys.incident_card(card.id), body, ex=KEPT)
+            if card.shared:
+                pipe.set(watch_keys.shared_card(card.room, card.shared), card.id, ex=KEPT)
 
     def _release_cards(self, changed: Iterable[Incident]) -> None:
         """Release the shared cards of the incidents that are over now."""
-        for card_id in _cards_of_ended(changed):
+        for card_id in {card_id for each in changed if not each.is_open for card_id in each.cards}:
             card = self.card(card_id)
             if card is not None and card.shared:
                 self._release_card(card)
 
     def _release_card(self, card: IncidentCard) -> None:
-        """Have the next incident with the same shared cause make a new card.
-
-        This is done only if none of the card's incidents goes on.
-        """
+        """Have the next incident make a new card, if none of this card's goes on."""
         name = watch_keys.shared_card(card.room, card.shared)
         shown = watch_keys.incidents_of_card(card.id)
 
         def attempt(pipe: Pipeline) -> None:
             is_newest = pipe.get(name) == card.id.encode()
-            goes_on = self._any_goes_on(pipe, shown)
+            listed: Any = pipe.zrange(shown, 0, -1)
+            known = (self._read(pipe, each.decode()) for each in listed)
+            goes_on = any(each is not None and each.is_open for each in known)
             pipe.multi()
             if is_newest and not goes_on:
                 pipe.delete(name)
 
         self.redis.transaction(attempt, name, shown)
-
-    def _any_goes_on(self, pipe: Pipeline, shown: str) -> bool:
-        """Return whether an incident in the list has not ended, before ``pipe.multi()``."""
-        listed: Any = pipe.zrange(shown, 0, -1)
-        known = (self._read(pipe, each.decode()) for each in listed)
-        return any(each is not None and each.is_open for each in known)
 
     def _set(self, pipe: Pipeline, incident: Incident) -> None:
         body = self._authenticator.protect(("incident", incident.id), codec.dump(incident))
@@ -344,7 +307,6 @@ class IncidentStore:
 
 
 def _is_stale(state: ChannelState, at: datetime) -> bool:
-    """Return whether a look that ended at ``at`` or later was recorded before."""
     return state.looked is not None and state.looked >= at
 
 
@@ -353,18 +315,12 @@ def _is_watched(pipe: Pipeline, mailbox: str) -> bool:
 
 
 def _is_lost(held: RenewedLock | None, pipe: Pipeline) -> bool:
-    """Return whether the worker had a lock and has it no more."""
     return held is not None and not held.is_current(pipe)
 
 
 def _shown_on(incident: Incident, cards: Iterable[IncidentCard]) -> Incident:
-    """Return the incident with the cards that show it; a card that showed it before stays."""
     ids = (*incident.cards, *(card.id for card in cards))
     return replace(incident, cards=tuple(dict.fromkeys(ids)))
-
-
-def _cards_of_ended(incidents: Iterable[Incident]) -> set[str]:
-    return {card_id for each in incidents if not each.is_open for card_id in each.cards}
 
 
 def _card_context(card_id: str) -> tuple[str, ...]:

@@ -65,7 +65,6 @@ class CloudLook:
     began: float = field(default_factory=time.monotonic)
 
     async def __call__(self, channels: tuple[WatchedChannel, ...]) -> AsyncIterator[Found]:
-        """Yield the outcomes of the looks in the order in which they become known."""
         done: asyncio.Queue[Found | None] = asyncio.Queue()
         work = asyncio.create_task(self._all(channels, done))
         try:
@@ -95,30 +94,20 @@ class CloudLook:
         at_once: asyncio.Semaphore,
         done: asyncio.Queue[Found | None],
     ) -> None:
-        """Look at one channel, unless the time of this turn is over.
-
-        The remaining channels follow in the next turn.
-        """
+        """Look at one channel in this turn's time; the others follow in the next."""
         async with at_once:
-            if self._may_go_on():
+            late = time.monotonic() - self.began > SLICE_S
+            if not late and self.holds() and not self.runtime.shutdown.requested():
                 with count_calls() as count:
                     outcome, context = await self._outcome(seen, watched, count)
                 done.put_nowait((watched, outcome))
                 if context is not None:
                     await self._send_test_mail(context, watched, outcome)
 
-    def _may_go_on(self) -> bool:
-        """Return whether this turn has time left, and this worker may still look."""
-        late = time.monotonic() - self.began > SLICE_S
-        return not late and self.holds() and not self.runtime.shutdown.requested()
-
     async def _outcome(
         self, seen: TenantReader, watched: WatchedChannel, count: CallCount
     ) -> tuple[LookOutcome, StepContext | None]:
-        """Return the outcome of a look, and its context if the look came to its end.
-
-        An error of the bot in one channel does not stop the others.
-        """
+        """Return the outcome, and the context if the look ended; an error stops no others."""
         try:
             return await self._looked(seen, watched, count)
         except (AttemptOverError, RedisError):
@@ -131,10 +120,7 @@ class CloudLook:
     async def _send_test_mail(
         self, context: StepContext, watched: WatchedChannel, outcome: LookOutcome
     ) -> None:
-        """Send a test mail if one is needed and due.
-
-        None is sent while a run goes on, because the run has mails of its own.
-        """
+        """Send a due test mail, unless a run goes on, which has mails of its own."""
         if self.mails is None or not self._wants_test_mail(self.mails.every, context, outcome):
             return
         if await asyncio.to_thread(self.runtime.channels.running, watched.mailbox):
@@ -166,32 +152,23 @@ class CloudLook:
         context.trace = lambda: trace
         engine = Engine(context, steps_of(run), NoListener(), self.holds, self.runtime.shutdown)
         await engine.check(seen.allowed)
-        extras = Extras(app=_has_access(seen), calls=count.calls, mails=trace.hours)
+        access = seen.granted is not None and (seen.tokens is None or seen.tokens.ended is None)
+        extras = Extras(app=access, calls=count.calls, mails=trace.hours)
         return await asyncio.to_thread(self._judged, draft, watched, extras), context
 
     def _judged(self, draft: CheckBuffer, watched: WatchedChannel, extras: Extras) -> LookOutcome:
         """Return the outcome of a look; its findings are kept only if they say something new."""
         state = self.state(watched.mailbox)
-        self._note_arrival(draft.run, watched.mailbox)
+        if arrived := parse(draft.run.fact("watch_mail_arrived")):
+            note_arrival(self.runtime.store.redis, watched.mailbox, arrived)
         outcome = outcome_of(draft.run, state.eyes, extras)
         if outcome.sight is Sight.BROKEN and self._under_work(watched.mailbox):
             return LookOutcome(Sight.UNSURE, UNDER_WORK, eyes=outcome.eyes, calls=outcome.calls)
         return replace(outcome, check=_check_to_show(outcome, state.last, draft))
 
-    def _note_arrival(self, run: Run, mailbox: str) -> None:
-        """Record when the watch's last test mail arrived, if the look saw it."""
-        if arrived := parse(run.fact("watch_mail_arrived")):
-            note_arrival(self.runtime.store.redis, mailbox, arrived)
-
     def _under_work(self, mailbox: str) -> bool:
-        """Return whether a run that has not ended has just changed something of the channel."""
         run_id = self.runtime.channels.running(mailbox)
         return bool(run_id) and wrote_within(self.runtime.store.load(run_id), SETTLES_FOR)
-
-
-def _has_access(seen: TenantReader) -> bool:
-    """Return whether the tenant's read access is granted, and has not ended during the look."""
-    return seen.granted is not None and (seen.tokens is None or seen.tokens.ended is None)
 
 
 def _check_to_show(outcome: LookOutcome, last: LookOutcome | None, draft: CheckBuffer) -> str:
@@ -208,11 +185,7 @@ def _check_to_show(outcome: LookOutcome, last: LookOutcome | None, draft: CheckB
 
 
 class CountingTrace:
-    """Message trace that counts the mails to a mailbox by the hour of their arrival.
-
-    The watch's own test mails do not count. ``hours`` has the beginning of each hour (ISO, UTC) and
-    the number of its mails.
-    """
+    """Message trace that counts customers' mails by the hour of arrival (ISO, UTC)."""
 
     def __init__(self, trace: Trace, mailbox: str) -> None:
         self._trace = trace
@@ -222,10 +195,7 @@ class CountingTrace:
     async def find(
         self, since: datetime, *, recipient: str = "", sender: str = "", subject: str = ""
     ) -> tuple[TraceRow, ...]:
-        """Find mails in the message trace, as :meth:`jobs.mail.message_trace.Trace.find` does.
-
-        The found mails are counted.
-        """
+        """Find mails as :meth:`jobs.mail.message_trace.Trace.find` does, and count them."""
         rows = await self._trace.find(since, recipient=recipient, sender=sender, subject=subject)
         if recipient.lower() == self._mailbox and not sender and not subject:
             found = _by_hour(without_watch_mails(rows))
@@ -233,21 +203,16 @@ class CountingTrace:
         return rows
 
     async def details(self, row: TraceRow) -> tuple[str, ...]:
-        """Return the details of a row, as :meth:`jobs.mail.message_trace.Trace.details` does."""
         return await self._trace.details(row)
 
 
 def _by_hour(rows: Iterable[TraceRow]) -> Counter[str]:
-    """Return the number of mails for each hour (ISO, UTC) in which a mail arrived."""
     hours = (row.received.replace(minute=0, second=0, microsecond=0) for row in rows)
     return Counter(each.isoformat() for each in hours)
 
 
 def ended_by(runtime: Runtime, mailbox: str, since: datetime) -> str:
-    """Return the id of the newest run that changed the mailbox's channel and has ended since then.
-
-    Only a setup or a fix counts. It is empty if there is none.
-    """
+    """Return the newest setup or fix that changed the channel and ended since, or ''."""
     runs = runtime.store.runs_of_mailbox(mailbox)
     return next((run.id for run in reversed(runs) if _repaired(run, since)), "")
 

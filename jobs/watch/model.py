@@ -45,25 +45,18 @@ class WatchedChannel:
 
     @property
     def mailbox(self) -> str:
-        """Return the address of the channel's mailbox."""
         return self.channel.mailbox
 
     @property
     def group(self) -> str:
-        """Return the name of the group of channels that are looked at together.
-
-        The name is the tenant in lower case. Channels whose tenant is not known are a group of
-        their own.
-        """
+        """Return the tenant, whose channels are looked at together; unknown ones are a group."""
         return self.channel.tenant_id.lower() or "unknown"
 
     @property
     def interval(self) -> timedelta:
-        """Return the time between two looks at the channel."""
         return timedelta(seconds=self.interval_s)
 
     def is_paused(self, at: datetime) -> bool:
-        """Return whether the watch of the channel is paused at the moment ``at``."""
         return self.paused_until is not None and at < self.paused_until
 
 
@@ -108,11 +101,9 @@ class Damage:
 
     @property
     def mails(self) -> int:
-        """Return how many mails are affected, late or bounced."""
         return self.late + self.bounced
 
     def most(self, other: Damage) -> Damage:
-        """Return the larger numbers of the two damages, and the earlier time."""
         times = [each for each in (self.since, other.since) if each is not None]
         return Damage(
             max(self.late, other.late),
@@ -157,18 +148,12 @@ class LookOutcome:
 
 
 class Look(Protocol):
-    """Inspection of the channels of one group.
-
-    The product asks the clouds (:mod:`jobs.watch.look`). A simulation returns made-up outcomes.
-    """
+    """Inspection of one group's channels: by the clouds (:mod:`jobs.watch.look`), or made up."""
 
     def __call__(
         self, channels: tuple[WatchedChannel, ...]
     ) -> AsyncIterator[tuple[WatchedChannel, LookOutcome]]:
-        """Yield each channel with the outcome of a look at it, as soon as it is known.
-
-        A channel that could not be looked at any more, because the process stops, is missing.
-        """
+        """Yield each channel with its outcome; one is missing if the process stops before."""
         ...
 
 
@@ -238,7 +223,6 @@ class Incident:
 
     @property
     def is_open(self) -> bool:
-        """Return whether the incident has not ended."""
         return self.ended is None
 
     @property
@@ -248,12 +232,10 @@ class Incident:
 
     @property
     def time_to_notice(self) -> timedelta:
-        """Return the time from the incident's beginning to the look that confirmed it."""
         return max(self.confirmed - self.since, timedelta(0))
 
     @property
     def duration(self) -> timedelta | None:
-        """Return the time from the incident's beginning to its end, or None while it goes on."""
         return None if self.ended is None else max(self.ended - self.since, timedelta(0))
 
 
@@ -276,10 +258,7 @@ class IncidentCard:
 
 @dataclass(frozen=True, slots=True)
 class Suspicion:
-    """Bad look that no second look has confirmed yet.
-
-    ``unsure`` is the number of looks since then that gave no usable answer.
-    """
+    """Bad look without a second one; ``unsure`` looks since gave no usable answer."""
 
     sight: Sight
     cause: str

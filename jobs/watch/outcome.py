@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime
 
 from jobs.causes.cause import Cause
 from jobs.checks import remedies
@@ -19,10 +18,7 @@ EYES = {
     Eye.CONNECT: ("connect_changes",),
     Eye.TASKS: ("agent_tasks",),
 }
-"""Steps that are read with each kind of access.
-
-The steps that are read with the tenant's read access need no entry.
-"""
+"""Steps that are read with each access; those of the tenant's need no entry."""
 LOST = {
     Eye.LOGIN: Cause.SIGN_IN_MISSING,
     Eye.APP: Cause.APP_ACCESS_WITHDRAWN,
@@ -36,7 +32,6 @@ _GIVES = {
     Eye.CONNECT: Turn.OPERATOR,
     Eye.TASKS: Turn.OPERATOR,
 }
-"""Person who can restore each kind of access."""
 _READ = frozenset({State.OK, State.WRONG, State.WARNING, State.WAITING})
 _MOST_UNKNOWN = 0.5
 """Largest share of findings without an answer with which a look still counts."""
@@ -66,7 +61,7 @@ def outcome_of(run: Run, had: Iterable[Eye] = (), extras: Extras | None = None) 
     steps = steps_of(run)
     found = {name: finding for name, finding in run.findings.items() if name in steps}
     verdict = judge(steps, found)
-    eyes = _eyes(verdict.weighed, app=more.app)
+    eyes = tuple(eye for eye in Eye if _has(eye, verdict.weighed, app=more.app))
     known = LookOutcome(
         Sight.HEALTHY,
         unseen=_unseen(verdict.weighed),
@@ -91,16 +86,11 @@ def _unseen(weighed: Mapping[str, Finding]) -> tuple[str, ...]:
     A test mail is not missed if other mail was seen to go on, because that shows the same. So an
     incident that only a test mail has seen can end without another test mail.
     """
-    not_missed = TEST_MAIL_STEP if _goes_on(weighed) else ""
+    copies = weighed.get("copies")
+    not_missed = TEST_MAIL_STEP if copies is not None and copies.state is State.OK else ""
     return tuple(
         name for name, each in weighed.items() if each.state not in _READ and name != not_missed
     )
-
-
-def _goes_on(weighed: Mapping[str, Finding]) -> bool:
-    """Return whether other mail was seen to be forwarded from the mailbox."""
-    copies = weighed.get("copies")
-    return copies is not None and copies.state is State.OK
 
 
 def _broken(run: Run, verdict: Verdict, known: LookOutcome) -> LookOutcome:
@@ -130,37 +120,23 @@ def _broken(run: Run, verdict: Verdict, known: LookOutcome) -> LookOutcome:
 
 
 def damage_of(found: Mapping[str, Finding]) -> Damage:
-    """Return the damage: the mails that are late and the mails that bounced.
-
-    The message trace and the contact center show these mails.
-    """
+    """Return the late and bounced mails that trace and contact center show."""
     late = [each for each in _signals(found, "copies", "mail_to_task") if each.missed]
     bounced = [each for each in _signals(found, "arrivals", "answers") if each.failed]
+    times = [each.missed_since or each.since for each in late]
+    times += [each.since for each in bounced]
     return Damage(
         late=max((each.missed for each in late), default=0),
         bounced=sum(each.failed for each in bounced),
-        since=_earliest(late, bounced),
+        since=min(filter(None, times), default=None),
     )
 
 
-def _earliest(late: Iterable[Signals], bounced: Iterable[Signals]) -> datetime | None:
-    """Return since when the first of the mails is late or has bounced, or None if unknown."""
-    times = [each.missed_since or each.since for each in late]
-    times += [each.since for each in bounced]
-    return min(filter(None, times), default=None)
-
-
 def _signals(found: Mapping[str, Finding], *names: str) -> list[Signals]:
-    """Return the measurements of these steps, without the steps that the look did not inspect."""
     return [found[name].signals for name in names if name in found]
 
 
-def _eyes(weighed: Mapping[str, Finding], *, app: bool) -> tuple[Eye, ...]:
-    return tuple(eye for eye in Eye if _has(eye, weighed, app=app))
-
-
 def _has(eye: Eye, weighed: Mapping[str, Finding], *, app: bool) -> bool:
-    """Return whether the look has read something with this kind of access."""
     if eye is Eye.APP:
         return app
     return any(each.state in _READ for each in _of(eye, weighed))

@@ -41,13 +41,11 @@ class Pulse:
 
 
 def beat(redis: Redis, group: str, result: Round, at: datetime) -> None:
-    """Record the end of a round of the watch."""
     newest = Pulse(group, at, result.looks, result.calls)
     redis.set(watch_keys.watch_beat(), codec.dump(newest))
 
 
 def newest(redis: Redis) -> Pulse | None:
-    """Return the newest round of the watch; None before the first round."""
     raw: Any = redis.get(watch_keys.watch_beat())
     return codec.load(raw, Pulse) if raw is not None else None
 
@@ -73,10 +71,7 @@ def ping(url: str, redis: Redis) -> bool:
 
 
 def ping_if_late(url: str, watching: Watching, at: datetime) -> bool:
-    """Inform the monitoring service if the watch is late, and say why.
-
-    Return whether the service was informed.
-    """
+    """Tell the monitoring service that the watch is late; return whether it was told."""
     late = lateness(watching, at)
     if not url or late <= LATE:
         return False

@@ -68,7 +68,10 @@ async def run_round(  # noqa: PLR0913  what a round is made of
             result.incidents += incidents
             for incident in incidents:
                 changed(incident)
-            _fold_once_a_day(watching, watched, states[watched.mailbox], clock())
+            before = states[watched.mailbox]
+            at = clock()
+            if before.looked is None or before.looked.date() != at.date():
+                history.fold(watching.incidents.redis, watched.mailbox, at)
     result.left = len(due) - result.looks
     return result
 
@@ -85,7 +88,6 @@ def _in_order(
 
 
 def _place(mailbox: str, state: ChannelState) -> tuple[bool, int]:
-    """Return the sort key of a channel in the order of the looks."""
     calm = state.suspicion is None and not state.incident
     turn = f"{state.looked} {mailbox}"
     return calm, zlib.crc32(turn.encode())
@@ -98,13 +100,4 @@ def next_of(watching: Watching, group: str, at: datetime) -> datetime | None:
 
 
 def _states(watching: Watching, channels: Iterable[WatchedChannel]) -> dict[str, ChannelState]:
-    """Return the states that earlier looks have left, by the channel's address."""
     return {each.mailbox: watching.incidents.state(each.mailbox) for each in channels}
-
-
-def _fold_once_a_day(
-    watching: Watching, watched: WatchedChannel, before: ChannelState, at: datetime
-) -> None:
-    """Add up the old hours of a channel's history at the first look of a day."""
-    if before.looked is None or before.looked.date() != at.date():
-        history.fold(watching.incidents.redis, watched.mailbox, at)

@@ -46,7 +46,6 @@ def read_mail_interval(typed: str) -> timedelta | None:
 
 
 def _limited(typed: str, shortest: timedelta) -> timedelta | None:
-    """Return the typed span; None if the text is not a span from ``shortest`` to the longest."""
     span = read_span(typed)
     return span if span is not None and shortest <= span <= LONGEST else None
 

@@ -21,7 +21,7 @@ from jobs.clouds.errors import CloudError
 from jobs.engine.context import StepContext
 from jobs.mail import watch_mail
 from jobs.mail.send import OutgoingMail, send_test_mail
-from jobs.model import Finding, State
+from jobs.model import State
 from jobs.watch.model import TEST_MAIL_STEP, Eye, LookOutcome, Sight, WatchedChannel
 
 log = structlog.get_logger(__name__)
@@ -29,28 +29,20 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class MailText:
-    """Words of a test mail for the agent who gets it: the rest of the subject, and the body."""
-
     subject: str
     body: str
 
 
 @dataclass(frozen=True, slots=True)
 class MailPlan:
-    """Plan of the test mails: how often the watch sends one, and its words for a channel.
-
-    ``every`` is at least an hour; zero means never.
-    """
+    """How often a test mail is sent, at least an hour or zero for never, and its words."""
 
     every: timedelta
     text_for: Callable[[WatchedChannel], MailText]
 
 
 def is_needed(ctx: StepContext, outcome: LookOutcome, every: timedelta, at: datetime) -> bool:
-    """Return whether the watch needs to send a test mail.
-
-    That is so if the look leaves open whether mail goes the whole way, and a mail would show it.
-    """
+    """Return whether a mail would show what the look leaves open: the whole way."""
     return (
         _has_sender(ctx)
         and _is_open(outcome)
@@ -60,7 +52,7 @@ def is_needed(ctx: StepContext, outcome: LookOutcome, every: timedelta, at: date
 
 
 def _has_sender(ctx: StepContext) -> bool:
-    """Return whether the bot can send mail from an address that is not one of the channel's own."""
+    """Return whether the bot can send from an address that is not the channel's."""
     sender = ctx.settings.probe_from.lower()
     return ctx.settings.sends_probe and sender not in own_addresses(ctx)
 
@@ -74,13 +66,12 @@ def _is_open(outcome: LookOutcome) -> bool:
 def _can_be_followed(ctx: StepContext, outcome: LookOutcome) -> bool:
     """Return whether the trace or the tasks can be read, so that the bot can follow the mail."""
     tasks = ctx.run.findings.get("agent_tasks")
-    reads_tasks = bool(ctx.settings.contact_center_url) and _was_asked(tasks)
+    reads_tasks = (
+        bool(ctx.settings.contact_center_url)
+        and tasks is not None
+        and tasks.state in {State.OK, State.SKIPPED}
+    )
     return Eye.APP in outcome.eyes or reads_tasks
-
-
-def _was_asked(finding: Finding | None) -> bool:
-    """Return whether the contact center has answered, if only that there are no tasks."""
-    return finding is not None and finding.state in {State.OK, State.SKIPPED}
 
 
 def _is_proven(ctx: StepContext, since: datetime) -> bool:
@@ -115,7 +106,14 @@ async def send(ctx: StepContext, watched: WatchedChannel, mails: MailPlan) -> bo
         return False
     mail, text = watch_mail.new_mail(now()), mails.text_for(watched)
     await asyncio.to_thread(watch_mail.save, redis, mailbox, mail)
-    outgoing = _outgoing(mail, text, sender, mailbox)
+    outgoing = OutgoingMail(
+        sender,
+        mailbox,
+        f"{mail.subject} {text.subject}",
+        text.body,
+        mail.message_id(sender),
+        ((watch_mail.HEADER, mail.id), watch_mail.NO_REPLY),
+    )
     try:
         await send_test_mail(ctx.settings.probe_smtp_url, outgoing)
     except CloudError as error:
@@ -125,16 +123,3 @@ async def send(ctx: StepContext, watched: WatchedChannel, mails: MailPlan) -> bo
         result = watch_mail.with_result(mail, sent=now())
     await asyncio.to_thread(watch_mail.save, redis, mailbox, result)
     return not result.refused
-
-
-def _outgoing(
-    mail: watch_mail.WatchMail, text: MailText, sender: str, mailbox: str
-) -> OutgoingMail:
-    return OutgoingMail(
-        sender,
-        mailbox,
-        f"{mail.subject} {text.subject}",
-        text.body,
-        mail.message_id(sender),
-        ((watch_mail.HEADER, mail.id), watch_mail.NO_REPLY),
-    )

@@ -42,7 +42,7 @@ NO_ANSWER = "clouds_silent"
 GROWS_BY = 2
 """Factor by which the number of affected mails must grow before it is reported again."""
 MOST_NEWS = 40
-"""Number of changes that an incident keeps. They are the first one and the newest ones."""
+"""Number of changes that an incident keeps: the first and the newest."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +70,6 @@ class Present:
 
 
 def apply(present: Present, outcome: LookOutcome, at: datetime) -> Effect:
-    """Return the effect of a look that ended at ``at``."""
     state = replace(
         present.state,
         looked=at,
@@ -95,27 +94,17 @@ def _unsure(present: Present, state: ChannelState, outcome: LookOutcome, at: dat
     since = state.unsure_since or at
     state = replace(state, unsure_since=since)
     if at - since >= BLIND_AFTER:
-        return _silent(present, state, outcome, since, at)
+        silent = replace(outcome, sight=Sight.CANNOT_LOOK, cause=NO_ANSWER)
+        if _is_known(present.incident, silent):
+            return Effect(state)
+        known = Suspicion(Sight.CANNOT_LOOK, NO_ANSWER, since)
+        return _confirmed(present, replace(state, suspicion=known), silent, at)
     if state.suspicion is None:
         return Effect(state)
     suspicion = replace(state.suspicion, unsure=state.suspicion.unsure + 1)
     soon = suspicion.unsure <= MOST_UNSURE
     next_look = _soon(present.watched, at) if soon else state.next_look
     return Effect(replace(state, suspicion=suspicion, next_look=next_look))
-
-
-def _silent(
-    present: Present, state: ChannelState, outcome: LookOutcome, since: datetime, at: datetime
-) -> Effect:
-    """Return the effect of a look after the clouds have given no usable answer for long.
-
-    The watch cannot look, and people are told so once.
-    """
-    silent = replace(outcome, sight=Sight.CANNOT_LOOK, cause=NO_ANSWER)
-    if _is_known(present.incident, silent):
-        return Effect(state)
-    known = Suspicion(Sight.CANNOT_LOOK, NO_ANSWER, since)
-    return _confirmed(present, replace(state, suspicion=known), silent, at)
 
 
 def _healthy(present: Present, state: ChannelState, outcome: LookOutcome, at: datetime) -> Effect:
@@ -129,20 +118,12 @@ def _healthy(present: Present, state: ChannelState, outcome: LookOutcome, at: da
     if incident.ended is not None:
         over = at - incident.ended > FLAPS_WITHIN
         return Effect(replace(state, incident="" if over else state.incident))
-    if _is_unread(incident, outcome) or _is_unsteady(incident, state):
+    unread = incident.sight is Sight.BROKEN and incident.step in outcome.unseen
+    unsteady = incident.flaps > 0 and state.healthy_looks < STEADY_LOOKS
+    if unread or unsteady:
         return Effect(state)
     ended = replace(incident, ended=at, blind_since=None, fixed_by=present.fixed_by)
     return Effect(state, (with_news(ended, NewsKind.RECOVERED, at),))
-
-
-def _is_unread(incident: Incident, outcome: LookOutcome) -> bool:
-    """Return whether the look could not read the step that saw the incident's cause."""
-    return incident.sight is Sight.BROKEN and incident.step in outcome.unseen
-
-
-def _is_unsteady(incident: Incident, state: ChannelState) -> bool:
-    """Return whether the channel comes and goes, and has not been healthy for long enough."""
-    return incident.flaps > 0 and state.healthy_looks < STEADY_LOOKS
 
 
 def _bad(present: Present, state: ChannelState, outcome: LookOutcome, at: datetime) -> Effect:
@@ -161,7 +142,6 @@ def _bad(present: Present, state: ChannelState, outcome: LookOutcome, at: dateti
 
 
 def _soon(watched: WatchedChannel, at: datetime) -> datetime:
-    """Return when a channel with a suspicion is looked at again."""
     return at + min(CONFIRM, watched.interval)
 
 
@@ -194,13 +174,9 @@ def _updated(incident: Incident, outcome: LookOutcome, at: datetime) -> Incident
         check=outcome.check or incident.check,
         since=min(incident.since, outcome.since or incident.since),
     )
-    return with_news(grown, NewsKind.WORSE, at) if _has_grown(grown) else grown
-
-
-def _has_grown(incident: Incident) -> bool:
-    """Return whether many more mails are affected than at the last change that people were told."""
-    told = max(incident.told_mails, 1)
-    return incident.damage.mails >= max(told * GROWS_BY, told + GROWS_BY)
+    told = max(grown.told_mails, 1)
+    has_grown = grown.damage.mails >= max(told * GROWS_BY, told + GROWS_BY)
+    return with_news(grown, NewsKind.WORSE, at) if has_grown else grown
 
 
 def _confirmed(present: Present, state: ChannelState, outcome: LookOutcome, at: datetime) -> Effect:
@@ -216,7 +192,14 @@ def _confirmed(present: Present, state: ChannelState, outcome: LookOutcome, at: 
             return Effect(after, (_changed(present.watched, incident, outcome, at),))
         ended = (with_news(replace(incident, ended=at), NewsKind.SEES_AGAIN, at),)
     elif incident is not None and _continues(incident, outcome, at):
-        return Effect(after, (_continued(present.watched, incident, outcome, at),))
+        again = replace(
+            _with_outcome(incident, outcome),
+            ended=None,
+            fixed_by="",
+            flaps=incident.flaps + 1,
+            shared=_shared_name(present.watched, outcome.cause),
+        )
+        return Effect(after, (with_news(again, NewsKind.FLAPS, at),))
     opened = _opened(present, state, outcome, at)
     return Effect(replace(after, incident=opened.id), (*ended, opened))
 
@@ -226,20 +209,6 @@ def _continues(incident: Incident, outcome: LookOutcome, at: datetime) -> bool:
     ended = incident.ended
     same = (incident.sight, incident.cause) == (outcome.sight, outcome.cause)
     return same and ended is not None and at - ended <= FLAPS_WITHIN
-
-
-def _continued(
-    watched: WatchedChannel, incident: Incident, outcome: LookOutcome, at: datetime
-) -> Incident:
-    """Return an incident that had ended and was opened again."""
-    again = replace(
-        _with_outcome(incident, outcome),
-        ended=None,
-        fixed_by="",
-        flaps=incident.flaps + 1,
-        shared=_shared_name(watched, outcome.cause),
-    )
-    return with_news(again, NewsKind.FLAPS, at)
 
 
 def _opened(present: Present, state: ChannelState, outcome: LookOutcome, at: datetime) -> Incident:
@@ -313,10 +282,7 @@ def next_round(at: datetime, group: str, interval: timedelta) -> datetime:
 
 
 def _shared_name(watched: WatchedChannel, cause: str) -> str:
-    """Return a name that is equal for all channels that share this cause.
-
-    It is empty for a cause that concerns only this channel.
-    """
+    """Return a name equal for all channels with this cause; empty for one's own."""
     shared = "everybody" if cause == NO_ANSWER else known(cause).shared
     whose = {"everybody": "everybody", "tenant": f"tenant/{watched.group}"}.get(shared)
     return f"{whose}/{cause}" if whose else ""

@@ -72,10 +72,7 @@ class WatchStore:
         self.redis.transaction(attempt, watch_keys.watched(watched.mailbox))
 
     def update_channel(self, mailbox: str, channel: Channel) -> None:
-        """Replace the channel by the version that its newest run has left.
-
-        Nothing is done if the channel is not watched.
-        """
+        """Replace the channel by its newest run's, if it is watched."""
         known = self.load(mailbox)
         if known is not None:
             self.save(replace(known, channel=channel))
@@ -98,15 +95,12 @@ class WatchStore:
         return records.in_transaction(self.redis, attempt, watch_keys.watched(mailbox))
 
     def all(self) -> tuple[WatchedChannel, ...]:
-        """Return every watched channel, ordered by address."""
         return self._loaded(self.redis.hkeys(watch_keys.watched_channels()))
 
     def of_space(self, room: str) -> tuple[WatchedChannel, ...]:
-        """Return the channels whose cards go to a space, ordered by address."""
         return self._loaded(self.redis.smembers(watch_keys.watched_in_space(room)))
 
     def of_group(self, group: str) -> tuple[WatchedChannel, ...]:
-        """Return the channels that are looked at together, ordered by address."""
         return self._loaded(self.redis.smembers(watch_keys.watched_group(group)))
 
     def _loaded(self, raw: Any) -> tuple[WatchedChannel, ...]:
@@ -118,22 +112,18 @@ class WatchStore:
 
 
 def due_now(state: ChannelState, watched: WatchedChannel, at: datetime) -> bool:
-    """Return whether the channel is to be looked at at the moment ``at``."""
+    """Return whether the channel is to be looked at at ``at``."""
     return _due_at(state, watched, at) <= at
 
 
 def next_due(
     channels: tuple[WatchedChannel, ...], states: dict[str, ChannelState], at: datetime
 ) -> datetime | None:
-    """Return when the first of the channels is due, or None if there is none."""
     return min((_due_at(states[each.mailbox], each, at) for each in channels), default=None)
 
 
 def _due_at(state: ChannelState, watched: WatchedChannel, at: datetime) -> datetime:
-    """Return when the channel is to be looked at.
-
-    That is after its pause, and at ``at`` if nothing else is known.
-    """
+    """Return when to look: after a pause, and at ``at`` if nothing is known."""
     return max(state.next_look or at, watched.paused_until or at)
 
 

@@ -23,19 +23,13 @@ class Watching:
 
     @classmethod
     def of(cls, store: RunStore, operator_room: str = "") -> Watching:
-        """Return the stores of the watch.
-
-        ``operator_room`` is the setting WATCH_SPACE, or empty.
-        """
+        """Return the stores; ``operator_room`` is the setting WATCH_SPACE, or empty."""
         return cls(
             WatchStore(store.redis, store.authenticator),
             IncidentStore(store.redis, store.authenticator, operator_room),
         )
 
     def end(self, mailbox: str, at: datetime) -> tuple[bool, Incident | None]:
-        """End the watch of a channel. The channel's history stays.
-
-        Return whether the channel was watched, and its incident that had not ended, or None.
-        """
+        """End the watch; return whether it was on, and its incident if open."""
         watched = self.channels.remove(mailbox)
         return watched, self.incidents.end_watch(mailbox, at)

@@ -13,7 +13,7 @@ from jobs.mail.message_trace import CmdletTrace
 from jobs.microsoft.exchange import ExchangeRow, InvokeCommand
 from jobs.microsoft.identity import Identity
 from jobs.microsoft.outbound_spam import addresses_of, applies_to
-from jobs.probes import _transport_rules as rules
+from jobs.probes import transport_rules as rules
 from tests.contract.reading import at, hold, token
 from tests.contract.recordings import Json, Player, cases, entries, entry, has_answer, needed
 

@@ -23,7 +23,7 @@ from jobs.engine.step import Probe
 from jobs.model import Access, Channel, Finding, Person, RunKind, State
 from jobs.probes.connect_changes import ConnectChanges
 from jobs.probes.contact_center import AgentTasks, EmailEntryPoint
-from jobs.probes.webex_status import WebexStatus
+from jobs.probes.service_health import WebexStatus
 from jobs.runs.origin import Origin
 from jobs.runs.run import Run
 from jobs.runs.run_store import RunStore

@@ -16,7 +16,7 @@ from bot.cards.presenters._common import code_of, texts_of
 from bot.cards.presenters.card_state import THREAD, DesiredCard, desired_card
 from bot.services import Services
 from jobs.causes.cause import known
-from jobs.microsoft.roles import lacks_all
+from jobs.microsoft.scopes import lacks_all
 from jobs.model import Change, Finding, RunKind, Scope, State, Text, Turn, minute_of
 from jobs.next_action import blocking_steps, next_action, planned_changes, unplanned_steps
 from jobs.runs.origin import FixBrief

@@ -8,8 +8,13 @@ from adaptive_cards.cards.plan_view import Address, ForeignHosts
 from adaptive_cards.times import clock
 from bot.cards.presenters._common import texts_of
 from jobs.channel import spelling
-from jobs.channel.connect_hosts import callback_host, forwarding_host
-from jobs.channel.foreign_hosts import confirmation, foreign_hosts, unconfirmed_hosts
+from jobs.channel.connect_hosts import (
+    callback_host,
+    confirmation,
+    foreign_hosts,
+    forwarding_host,
+    unconfirmed_hosts,
+)
 from jobs.channel.in_use import ADDRESS_IN_USE, APP_IN_USE
 from jobs.model import RunKind, State, Text
 from jobs.next_action import planned_changes

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from jobs.channel.foreign_hosts import confirmation, foreign_hosts, unconfirmed_hosts
+from jobs.channel.connect_hosts import confirmation, foreign_hosts, unconfirmed_hosts
 from jobs.model import Channel, Person, RunKind
 from jobs.runs.plan import FOREIGN_HOSTS
 from jobs.runs.run import Reply, Run

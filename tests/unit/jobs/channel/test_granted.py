@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from jobs.channel.granted import grants_of_app, role_assignments
+from jobs.channel.email_app import grants_of_app, role_assignments
 from jobs.clouds.single_flight import ReadCache
 from jobs.engine.context import StepContext
 

@@ -15,7 +15,7 @@ from jobs.model import Channel, Evidence, Finding, State
 from jobs.runs.channel_index import Record
 from jobs.runs.run import Event, Kind
 from jobs.runs.run_store import RunStore
-from jobs.steps.addresses import Addresses
+from jobs.steps.connect_form import Addresses
 from tests.unit.jobs.steps.app_states import APP, FACTS, STEP
 
 Given = Callable[..., StepContext]

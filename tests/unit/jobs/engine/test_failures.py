@@ -23,8 +23,8 @@ from jobs.engine.context import StepContext
 from jobs.engine.failures import AGAIN_S, LONGEST_PAUSE_S, finding_from_error, may_be_replication
 from jobs.model import Account, Finding, State, Text, Turn, verbatim
 from jobs.runs.run import Event, Kind
+from jobs.steps.connect_form import ConnectIds
 from jobs.steps.forwarding import Forwarding
-from jobs.steps.ids import ConnectIds
 from jobs.steps.outbound_policy import OutboundPolicy
 
 SAID = CloudReply("graph", 503, "ServiceUnavailable", "Try later")

@@ -19,7 +19,7 @@ from jobs.clouds.errors import (
     RequestIds,
     Transient,
 )
-from jobs.microsoft.exchange_pages import MOST_PAGES
+from jobs.microsoft.exchange import MOST_PAGES
 from jobs.microsoft.responses import judge_exchange
 from jobs.settings import Settings
 from tests.unit.jobs.microsoft.test_exchange import TENANT, run

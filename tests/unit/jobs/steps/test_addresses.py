@@ -10,7 +10,7 @@ import pytest
 
 from jobs.engine.context import StepContext
 from jobs.model import Channel, Finding, State, Text, Turn
-from jobs.steps.addresses import Addresses
+from jobs.steps.connect_form import Addresses
 
 STEP = Addresses()
 

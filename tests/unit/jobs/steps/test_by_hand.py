@@ -14,9 +14,9 @@ from jobs.engine.context import StepContext
 from jobs.engine.step import Step
 from jobs.model import Channel, State, Text
 from jobs.runs.origin import Brief, FixBrief
-from jobs.steps.addresses import Addresses
 from jobs.steps.application import Application
 from jobs.steps.client_secret import ClientSecret
+from jobs.steps.connect_form import Addresses
 from jobs.steps.forwarding import Forwarding
 from jobs.steps.implicit_grant import ImplicitGrant
 from jobs.steps.smtp_grant import SmtpGrant

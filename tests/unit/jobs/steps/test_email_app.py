@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from jobs.engine.context import StepContext
 from jobs.model import Channel, Finding, State, Text, Turn
-from jobs.steps.email_app import EmailApp
+from jobs.steps.connect_form import EmailApp
 
 STEP = EmailApp()
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from jobs.engine.context import StepContext
 from jobs.model import Finding, State, Text
-from jobs.steps.ids import ConnectIds
+from jobs.steps.connect_form import ConnectIds
 
 
 async def test_the_ids_are_the_apps_and_the_accounts(given: Callable[..., StepContext]):

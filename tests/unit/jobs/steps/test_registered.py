@@ -16,7 +16,7 @@ from jobs.engine.context import StepContext
 from jobs.model import Finding, State, Text, Turn, minute_of
 from jobs.runs.run import Event, Kind
 from jobs.settings import Settings
-from jobs.steps.registered import Registered
+from jobs.steps.connect_form import Registered
 
 STEP = Registered()
 

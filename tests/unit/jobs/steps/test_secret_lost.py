@@ -13,7 +13,7 @@ from jobs.runs.run import Event, Kind
 from jobs.runs.run_store import RunStore
 from jobs.steps import steps_of
 from jobs.steps.client_secret import ClientSecret
-from jobs.steps.secret_lost import LostSecret
+from jobs.steps.secrets_removed import LostSecret
 from jobs.storage.vault import Vault
 
 OLD, NEW = ClientSecret(), LostSecret()

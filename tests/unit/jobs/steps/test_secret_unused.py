@@ -15,7 +15,7 @@ from jobs.model import Channel, Finding, State, Text
 from jobs.runs.run import Event, Kind
 from jobs.steps import steps_of
 from jobs.steps.secret_for_checks import LABEL
-from jobs.steps.secret_unused import UnusedSecret
+from jobs.steps.secrets_removed import UnusedSecret
 
 STEP = UnusedSecret()
 BY_ID, BY_NAME = (

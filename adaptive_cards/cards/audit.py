@@ -59,7 +59,16 @@ def audit(view: AuditView) -> Card:
     )
     rows = [_row(line) for line in view.lines[:_LINES_MOST]]
     body = [section("audit.newest"), *rows, small_print(_file(view))] if rows else []
-    body += button_rows(_channels(view), "Small")
+    body += button_rows(
+        [
+            press(
+                fit_title("choice.button.audit", mailbox),
+                {"do": "typed", "command": "audit", "mailbox_meant": mailbox},
+            )
+            for mailbox in view.channels[:_CHANNELS_MOST]
+        ],
+        "Small",
+    )
     return finished(kicker_of(about, day_clock(view.at)), _band(view), body)
 
 
@@ -87,16 +96,6 @@ def _band(view: AuditView) -> Band:
     )
 
 
-def _channels(view: AuditView) -> list[Element]:
-    return [
-        press(
-            fit_title("choice.button.audit", mailbox),
-            {"do": "typed", "command": "audit", "mailbox_meant": mailbox},
-        )
-        for mailbox in view.channels[:_CHANNELS_MOST]
-    ]
-
-
 def _file(view: AuditView) -> Text:
     cut = view.filed < view.count
     return Text(
@@ -107,10 +106,6 @@ def _file(view: AuditView) -> Text:
 def _row(line: AuditLine) -> Element:
     by = line.by or text("audit.the_bot")
     who = rich(run(by, **BOLD), run(f"  {day_clock(line.at)}", **SUBTLE))
-    return container("", who, said(line.what, spacing="None"), note(_about(line)), spacing="Small")
-
-
-def _about(line: AuditLine) -> Text:
     key = (
         "audit.about"
         if line.mailbox and line.run
@@ -118,4 +113,5 @@ def _about(line: AuditLine) -> Text:
         if line.run
         else "audit.about_entry"
     )
-    return Text(key, {"mailbox": line.mailbox, "run": line.run, "entry": str(line.entry)})
+    about = Text(key, {"mailbox": line.mailbox, "run": line.run, "entry": str(line.entry)})
+    return container("", who, said(line.what, spacing="None"), note(about), spacing="Small")

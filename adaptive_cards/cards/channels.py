@@ -62,7 +62,12 @@ def channels(view: ChannelsView) -> Card:
     shown = lines[:_CHANNELS_MOST]
     body = [part for at, line in enumerate(shown) for part in _part(line, view, at, len(shown))]
     body += _commands(shown, view) if view.every else _others(shown, view)
-    body += count_line("channels.more", len(lines) - _CHANNELS_MOST, sum=_sum(lines))
+    counts = {
+        f"channels.sum_{state or 'never'}": sum(line.state is state for line in lines)
+        for state in _WORST_FIRST
+    }
+    counted = ", ".join(with_counts(counts))
+    body += count_line("channels.more", len(lines) - _CHANNELS_MOST, sum=counted)
     body += count_line("channels.withdrawn", view.withdrawn)
     return finished(
         kicker_of(_of_place("channels.kicker", view), day_clock(view.at)),
@@ -82,7 +87,11 @@ def _band(view: ChannelsView) -> Band:
     if wrong:
         return _broken(view, wrong)
     if view.checking:
-        return _calm(_checking(view), Text("channels.turn_checking"), glyphs.RUNNING)
+        done = Text(
+            "channels.checking",
+            {"done": str(len(view.channels) - view.checking), "all": _all(view)},
+        )
+        return _calm(done, Text("channels.turn_checking"), glyphs.RUNNING)
     if not view.channels:
         return persons_turn(
             _of_place("channels.none", view),
@@ -122,12 +131,6 @@ def _calm(title: Text, told: Text, mark: Mark, style: str = "emphasis") -> Band:
     return Band(style, mark, said(title, **TITLE), (turn_line(Turn.NOBODY, told),))
 
 
-def _checking(view: ChannelsView) -> Text:
-    return Text(
-        "channels.checking", {"done": str(len(view.channels) - view.checking), "all": _all(view)}
-    )
-
-
 def _of_all(key: str, count: int, view: ChannelsView) -> Text:
     """Return the words for ``count`` of the channels; a single channel has words of its own."""
     if len(view.channels) == 1:
@@ -137,15 +140,6 @@ def _of_all(key: str, count: int, view: ChannelsView) -> Text:
 
 def _all(view: ChannelsView) -> str:
     return str(len(view.channels))
-
-
-def _sum(lines: list[ChannelLine]) -> str:
-    """Return the number of channels of each state, worst first."""
-    counts = {
-        f"channels.sum_{state or 'never'}": sum(line.state is state for line in lines)
-        for state in _WORST_FIRST
-    }
-    return ", ".join(with_counts(counts))
 
 
 def _row(line: ChannelLine, view: ChannelsView) -> Element:

@@ -32,7 +32,15 @@ def consent(view: ConsentView) -> Card:
     body = [
         section("consent.asks_for"),
         *(_permission(*permission) for permission in view.permissions),
-        facts(_facts(view)),
+        facts(
+            [
+                (text("consent.app"), view.app_name),
+                (text("consent.publisher"), text("consent.publisher_which", domain=view.domain)),
+                (text("label.client_id"), view.client_id),
+                (text("consent.for"), text("consent.for_which")),
+                (text("consent.who"), text("consent.who_which")),
+            ]
+        ),
         *problem_box(view.problem, view.problem_code, view.problem_at),
         buttons(grant, cancel(run_id, of_run=True)),
     ]
@@ -49,16 +57,6 @@ def _permission(name: str, kind: str, why: str, risky: bool) -> Element:  # noqa
     kinds = [run(f", {text(kind)}")] if kind else []
     reason = [note(Text(why))] if why else []
     return marked(glyphs.WARNING if risky else glyphs.OK, rich(run(name, **BOLD), *kinds), *reason)
-
-
-def _facts(view: ConsentView) -> list[tuple[str, str]]:
-    return [
-        (text("consent.app"), view.app_name),
-        (text("consent.publisher"), text("consent.publisher_which", domain=view.domain)),
-        (text("label.client_id"), view.client_id),
-        (text("consent.for"), text("consent.for_which")),
-        (text("consent.who"), text("consent.who_which")),
-    ]
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from adaptive_cards.actions import buttons, cancel, submit, text_input
 from adaptive_cards.card import Card, finished
 from adaptive_cards.components import correction, kicker, persons_turn, turn_line
-from adaptive_cards.elements import Element, own
+from adaptive_cards.elements import own
 from adaptive_cards.texts import text
 from adaptive_cards.views import Asked, Header
 from jobs.model import Text, Turn
@@ -20,14 +20,11 @@ def delegate(view: DelegateView) -> Card:
         turn_line(Turn.REQUESTER, Text("delegate.turn")),
     )
     send = submit(text("button.continue"), "delegate", main=True, reads=True, run=view.header.run)
-    body = [own("delegate.why", spacing="Small"), _field(view), buttons(send, spacing="Small")]
+    asked = text_input("delegate", "field.delegate", style="email", error="field.delegate_error")
+    asked["placeholder"] = text("field.delegate_example")
+    typed = correction(asked, view.asked) if view.asked else asked
+    body = [own("delegate.why", spacing="Small"), typed, buttons(send, spacing="Small")]
     return finished(kicker(view.header), band, body, [cancel(view.header.run)])
-
-
-def _field(view: DelegateView) -> Element:
-    field = text_input("delegate", "field.delegate", style="email", error="field.delegate_error")
-    field["placeholder"] = text("field.delegate_example")
-    return correction(field, view.asked) if view.asked else field
 
 
 @dataclass(frozen=True, slots=True)

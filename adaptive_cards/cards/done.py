@@ -40,50 +40,58 @@ def done(view: DoneView) -> Card:
     """
     title = Text(_title(view), {"mailbox": view.header.mailbox})
     told = turn_line(Turn.NOBODY, Text("done.finished", {"at": clock(view.at)}))
-    body = [
-        *_proofs(view),
-        *_skipped(view),
-        section("done.to_know"),
-        facts(_to_know(view), "Small"),
-        _incident(view),
-    ]
-    actions = [
-        submit(text("button.check_now"), "check", channel=view.header.mailbox),
-        *_watch(view),
-        *_steps(view),
-    ]
-    body += button_rows(actions)
-    band = Band("good", glyphs.OK, said(title, **TITLE), (told,))
-    return finished(kicker(view.header), band, body)
-
-
-def _proofs(view: DoneView) -> list[Element]:
     rows = [
         row(glyphs.OK, proof.row, said(proof.words), right=aside_time(proof.at))
         for proof in view.proofs
     ]
-    return titled("done.proven", rows)
-
-
-def _skipped(view: DoneView) -> list[Element]:
-    rows = [marked(glyphs.SKIPPED, said(words)) for words in view.skipped]
-    return titled("done.skipped", rows)
-
-
-def _to_know(view: DoneView) -> list[tuple[str, str]]:
     expires = (
         text("done.expires", day=day(view.secret_expires))
         if view.secret_expires
         else text("done.expires_unknown")
     )
     watched = [(text("watch.kicker"), text("watch.is_watched", interval=view.watched))]
-    return [
+    to_know = [
         *(watched if view.watched else []),
         (text("done.secret"), expires),
         (text("done.changes"), _changes(view)),
         (text("done.permissions"), text(f"done.profile_{view.profile}")),
         (text("done.run"), _run(view)),
     ]
+    hint = own("done.if_mail_stops", **BOLD)
+    command = rich(
+        run(text("done.check_command", mailbox=view.header.mailbox), **MONO), spacing="Small"
+    )
+    body = [
+        *titled("done.proven", rows),
+        *_skipped(view),
+        section("done.to_know"),
+        facts(to_know, "Small"),
+        container("emphasis", hint, command),
+    ]
+    # Only the card of a setup offers to watch the channel, or to end its watch.
+    watch = (
+        []
+        if view.header.kind is not RunKind.SETUP
+        else watch_button(view.header.mailbox, watched=bool(view.watched))
+    )
+    steps = [
+        (f"{glyphs.of_state(state).glyph}{_NO_BREAK}{name}", render(words))
+        for name, words, state in view.steps
+    ]
+    every_step = [show_card(text("button.every_step"), [facts(steps, "")])] if steps else []
+    actions = [
+        submit(text("button.check_now"), "check", channel=view.header.mailbox),
+        *watch,
+        *every_step,
+    ]
+    body += button_rows(actions)
+    band = Band("good", glyphs.OK, said(title, **TITLE), (told,))
+    return finished(kicker(view.header), band, body)
+
+
+def _skipped(view: DoneView) -> list[Element]:
+    rows = [marked(glyphs.SKIPPED, said(words)) for words in view.skipped]
+    return titled("done.skipped", rows)
 
 
 def _changes(view: DoneView) -> str:
@@ -104,32 +112,6 @@ def _run(view: DoneView) -> str:
     if not view.approved_by:
         return text("done.run_alone", run=view.header.run, span=span)
     return text("done.run_approved", run=view.header.run, span=span, who=view.approved_by)
-
-
-def _incident(view: DoneView) -> Element:
-    hint = own("done.if_mail_stops", **BOLD)
-    command = rich(
-        run(text("done.check_command", mailbox=view.header.mailbox), **MONO), spacing="Small"
-    )
-    return container("emphasis", hint, command)
-
-
-def _watch(view: DoneView) -> list[Element]:
-    """Return the button that has the channel watched, or ends its watch.
-
-    Only the card of a setup has this button.
-    """
-    if view.header.kind is not RunKind.SETUP:
-        return []
-    return watch_button(view.header.mailbox, watched=bool(view.watched))
-
-
-def _steps(view: DoneView) -> list[Element]:
-    rows = [
-        (f"{glyphs.of_state(state).glyph}{_NO_BREAK}{name}", render(words))
-        for name, words, state in view.steps
-    ]
-    return [show_card(text("button.every_step"), [facts(rows, "")])] if rows else []
 
 
 @dataclass(frozen=True, slots=True)

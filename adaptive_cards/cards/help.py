@@ -41,17 +41,14 @@ def help_card(view: HelpView) -> Card:
     if view.left_out:
         body.append(small_print(Text("help.not_listed")))
     actions = [submit(text("button.setup"), "setup"), submit(text("button.check"), "check")]
-    return finished(_kicker(direct=view.direct), _band(view), body, actions)
+    title = Text("help.unknown", {"typed": view.typed}) if view.typed else Text("help.title")
+    band = Band("emphasis", None, said(title, **TITLE), (_how(view),))
+    return finished(_kicker(direct=view.direct), band, body, actions)
 
 
 def _kicker(*, direct: bool) -> Element:
     here = text("help.here_direct" if direct else "help.here_space")
     return kicker_of(Text("help.kicker"), here)
-
-
-def _band(view: HelpView) -> Band:
-    title = Text("help.unknown", {"typed": view.typed}) if view.typed else Text("help.title")
-    return Band("emphasis", None, said(title, **TITLE), (_how(view),))
 
 
 def _how(view: HelpView) -> Element:

@@ -71,7 +71,8 @@ def incident(view: IncidentView) -> Card:
     """Return the card of an incident, which is edited in place as the incident goes on."""
     style, mark = _STYLES[view.look]
     lines = [said(view.cause, spacing="Small")]
-    if _goes_on(view):
+    goes_on = view.look not in {IncidentLook.ENDED, IncidentLook.UNWATCHED}
+    if goes_on:
         lines.append(turn_line(view.turn, view.remedy or verbatim("")))
     band = Band(style, mark, said(view.title, **TITLE), tuple(lines))
     body = [labeled(view.rows)] if view.rows else []
@@ -86,10 +87,6 @@ def incident(view: IncidentView) -> Card:
         ],
         told=1,
     )
-
-
-def _goes_on(view: IncidentView) -> bool:
-    return view.look not in {IncidentLook.ENDED, IncidentLook.UNWATCHED}
 
 
 def _mailboxes(view: IncidentView) -> list[Element]:
@@ -121,14 +118,9 @@ def _buttons(view: IncidentView) -> list[Element]:
         return [] if view.direct else _check(view)
     if view.direct:
         return [_on_it(view)]
-    return [*_remedies(view), _on_it(view), *_check(view)]
-
-
-def _remedies(view: IncidentView) -> list[Element]:
-    """Return the buttons that open a plan, and the page on which a person fixes the problem."""
     fix = [press(text(view.fix[0]), view.fix[1], main=True)] if view.fix else []
     page = [open_url(text(view.page[0]), view.page[1])] if view.page else []
-    return [*fix, *page]
+    return [*fix, *page, _on_it(view), *_check(view)]
 
 
 def _on_it(view: IncidentView) -> Element:

@@ -50,11 +50,16 @@ def intake(view: IntakeView) -> Card:
         submit(text("button.continue"), "intake", main=True, reads=True, run=run_id),
         cancel(run_id),
     ]
+    field = optional_input(
+        "delegate", "field.delegate", style="email", example="field.delegate_example"
+    )
     body = [
         *_mailbox(view),
         *_from_connect(view),
         *_administrator(view),
-        *_delegate(view),
+        section("intake.delegate"),
+        own("intake.delegate_why", **SMALL, spacing="None"),
+        _checked(view, field),
         *_choices(view),
         small_print(Text("intake.nothing_yet")),
     ]
@@ -107,18 +112,6 @@ def _administrator(view: IntakeView) -> list[Element]:
     return [
         section("intake.administrator"),
         own("intake.administrator_why", **SMALL, spacing="None"),
-        _checked(view, field),
-    ]
-
-
-def _delegate(view: IntakeView) -> list[Element]:
-    """Return the field for the user who signs in for a shared mailbox; others leave it empty."""
-    field = optional_input(
-        "delegate", "field.delegate", style="email", example="field.delegate_example"
-    )
-    return [
-        section("intake.delegate"),
-        own("intake.delegate_why", **SMALL, spacing="None"),
         _checked(view, field),
     ]
 

@@ -27,11 +27,18 @@ def plan(view: PlanView) -> Card:
 
     Tenant-wide changes are in a box with their own approval. A blocked plan has no approve button.
     """
+    # The band of a long plan is out of sight above its buttons, so whose turn it is comes once
+    # more.
+    turn_again = (
+        []
+        if len(view.changes) <= _SHORT_MOST or not _may_approve(view)
+        else [marked(glyphs.PERSON, approvers_turn(view), spacing="Medium")]
+    )
     body = [
         *lines(view.people),
         *addresses(view),
         *_right(view),
-        *_warnings(view),
+        *[marked(glyphs.WARNING, said(words)) for words in view.warnings],
         *(
             []
             if view.closed
@@ -45,7 +52,7 @@ def plan(view: PlanView) -> Card:
         *_tenant(view),
         *granted(view),
         *foreign(view),
-        *_turn_again(view),
+        *turn_again,
         *button_rows(_main(view)),
     ]
     return finished(
@@ -67,10 +74,6 @@ def _right(view: PlanView) -> list[Element]:
     else:
         told = text("plan.right", held=held)
     return [marked(glyphs.OK, rich(run(told)), spacing="Medium")]
-
-
-def _warnings(view: PlanView) -> list[Element]:
-    return [marked(glyphs.WARNING, said(words)) for words in view.warnings]
 
 
 def _marked(title: str, lines: tuple[Text, ...]) -> list[Element]:
@@ -104,16 +107,6 @@ def _tenant_lines(change: Change) -> list[Element]:
     named = [run(f"{change.row}  ", isSubtle=True), run(f"{render(change.object)}: ")]
     noted = [said(change.note, size="Small", spacing="Small")] if change.note else []
     return [rich(*named, *changed(change), spacing="Small"), *noted]
-
-
-def _turn_again(view: PlanView) -> list[Element]:
-    """Return the line with whose turn it is once more, above the buttons of a long plan.
-
-    The band of a plan that is longer than a screen is out of sight there.
-    """
-    if len(view.changes) <= _SHORT_MOST or not _may_approve(view):
-        return []
-    return [marked(glyphs.PERSON, approvers_turn(view), spacing="Medium")]
 
 
 def _may_approve(view: PlanView) -> bool:

@@ -17,12 +17,17 @@ def band(view: PlanView) -> Band:
     The band says what blocks the plan, or what is left to approve, or that everything is approved
     or already right.
     """
-    signed_in = _signed_in(view)
+    signed_in = (
+        [said(Text("plan.signed_in", {"account": view.signed_in}), spacing="Small")]
+        if view.signed_in
+        else []
+    )
     if view.closed:
         return _closed(view, signed_in)
     if view.blocking:
+        blocked = Text("plan.blocked_title", {"count": str(len(view.blocking))})
         return persons_turn(
-            _blocked(view), turn_line(Turn.ADMINISTRATOR, Text("plan.blocked_turn")), *signed_in
+            blocked, turn_line(Turn.ADMINISTRATOR, Text("plan.blocked_turn")), *signed_in
         )
     left = _changes_to_approve(view)
     if not any(left):
@@ -36,15 +41,6 @@ def band(view: PlanView) -> Band:
 def approvers_turn(view: PlanView) -> Element:
     """Return the line that asks an approver to approve the changes, with their number and place."""
     return turn_line(Turn.APPROVER, _reach(*_changes_to_approve(view), _where(view)))
-
-
-def _signed_in(view: PlanView) -> list[Element]:
-    """Return the line that says who is signed in, or an empty list if nobody is."""
-    return (
-        [said(Text("plan.signed_in", {"account": view.signed_in}), spacing="Small")]
-        if view.signed_in
-        else []
-    )
 
 
 def _changes_to_approve(view: PlanView) -> tuple[int, int]:
@@ -76,10 +72,6 @@ def _closed(view: PlanView, signed_in: list[Element]) -> Band:
     return Band(
         "emphasis", mark, ended, (turn_line(Turn.NOBODY, Text("plan.closed_next")), *signed_in)
     )
-
-
-def _blocked(view: PlanView) -> Text:
-    return Text("plan.blocked_title", {"count": str(len(view.blocking))})
 
 
 def _title(view: PlanView, local: int, tenant: int) -> Text:

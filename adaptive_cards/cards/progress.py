@@ -60,20 +60,17 @@ def _band(view: ProgressView) -> Band:
     style, mark = _ENDED.get(view.ended) or _of_turn(view.turn)
     waits = (said(view.waits, **SMALL, spacing="None"),) if view.waits else ()
     lines = (turn_line(view.turn, view.turn_words), *waits)
-    return Band(style, mark, said(_title(view), **TITLE), lines)
+    key = f"progress.title_{view.ended}" if view.ended in _ENDED else "progress.title"
+    named = Text(
+        key, {"counts": ", ".join(_counts([line for _, group in view.groups for line in group]))}
+    )
+    return Band(style, mark, said(named, **TITLE), lines)
 
 
 def _of_turn(turn: Turn) -> tuple[str, Mark]:
     if glyphs.is_person(turn):
         return "accent", glyphs.PERSON
     return "emphasis", glyphs.TIME if turn is Turn.TIME else glyphs.RUNNING
-
-
-def _title(view: ProgressView) -> Text:
-    key = f"progress.title_{view.ended}" if view.ended in _ENDED else "progress.title"
-    return Text(
-        key, {"counts": ", ".join(_counts([line for _, group in view.groups for line in group]))}
-    )
 
 
 def _counts(rows: list[Row]) -> list[str]:
@@ -114,14 +111,12 @@ def _right(line: Row) -> Text | None:
     if line.running:
         return Text("state.running")
     if line.state is State.WAITING:
-        return _waits(line)
+        return Text(
+            "state.waits_person" if glyphs.is_person(line.waiting_for) else "state.waits_time"
+        )
     if line.right or line.state in {None, State.OK}:
         return line.right
     return Text(f"state.{line.state}")
-
-
-def _waits(line: Row) -> Text:
-    return Text("state.waits_person" if glyphs.is_person(line.waiting_for) else "state.waits_time")
 
 
 def _buttons(view: ProgressView) -> list[Element]:

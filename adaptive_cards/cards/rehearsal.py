@@ -139,17 +139,13 @@ def _transcript(view: RehearsalView) -> list[Element]:
     if not lines:
         return []
     shown = [
-        literal(line, size="Small", spacing="Small" if first else "None")
-        for first, line in _first(lines)
+        literal(line, size="Small", spacing="None" if number else "Small")
+        for number, line in enumerate(lines)
     ]
     return [
         own("rehearsal.transcript", **BOLD, spacing="Medium"),
         container("", *shown, spacing="Small"),
     ]
-
-
-def _first(lines: tuple[str, ...]) -> list[tuple[bool, str]]:
-    return [(number == 0, line) for number, line in enumerate(lines)]
 
 
 def _skip(view: RehearsalView) -> Element:

@@ -27,7 +27,15 @@ def signin(view: SignInView) -> Card:
         turn_line(Turn.ADMINISTRATOR, told, direct=view.direct),
     )
     body = [
-        facts(_facts(view)),
+        facts(
+            [
+                (text("signin.account"), text("signin.account_which", domain=view.domain)),
+                (text("signin.roles"), text("signin.roles_which")),
+                (text("signin.allows"), text("signin.allows_what")),
+                (text("signin.ends"), text("signin.ends_when")),
+                (text("signin.link"), text("signin.link_until", until=day_clock(view.until))),
+            ]
+        ),
         *problem_box(view.problem, view.problem_code, view.problem_at),
         buttons(open_url(text("button.sign_in"), view.url, main=view.waits is None)),
     ]
@@ -40,16 +48,6 @@ def signin(view: SignInView) -> Card:
     return finished(
         kicker(view.header), band, [*body, *field], [*opens, *more, cancel(view.header.run)]
     )
-
-
-def _facts(view: SignInView) -> list[tuple[str, str]]:
-    return [
-        (text("signin.account"), text("signin.account_which", domain=view.domain)),
-        (text("signin.roles"), text("signin.roles_which")),
-        (text("signin.allows"), text("signin.allows_what")),
-        (text("signin.ends"), text("signin.ends_when")),
-        (text("signin.link"), text("signin.link_until", until=day_clock(view.until))),
-    ]
 
 
 @dataclass(frozen=True, slots=True)

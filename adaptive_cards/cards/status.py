@@ -76,17 +76,11 @@ def _title(going: int) -> Text:
 
 def _row(line: RunLine) -> Element:
     about = rich(run(line.run, **SUBTLE), run(f"  {_state(line)}", **SUBTLE), spacing="None")
-    told = column("stretch", _mailbox(line), about, *_notes(line), spacing="Small")
+    # A run that was begun without an address has no mailbox yet. Webex rejects a card with an
+    # empty line.
+    address = rich(run(line.mailbox)) if line.mailbox else own("kicker.new")
+    told = column("stretch", address, about, *_notes(line), spacing="Small")
     return columns(glyph(_mark(line)), told, spacing="Small")
-
-
-def _mailbox(line: RunLine) -> Element:
-    """Return the mailbox of a run, or a text instead of it.
-
-    A run that was begun without an address has no mailbox yet. Webex rejects a card with an empty
-    line.
-    """
-    return rich(run(line.mailbox)) if line.mailbox else own("kicker.new")
 
 
 def _notes(line: RunLine) -> list[Element]:

@@ -37,7 +37,25 @@ def tac(view: TacView) -> Card:
     band = persons_turn(
         Text("tac.title"), turn_line(Turn.REQUESTER, Text("tac.turn"), direct=view.direct)
     )
-    body = [*_guide(view), small_print(Text("tac.whole")), section("tac.inputs"), *_fields()]
+    identifier = said(
+        Text("tac.identifier", {"mailbox": view.mailbox}),
+        size="Small",
+        isSubtle=True,
+        spacing="None",
+    )
+    picture = "tac.console_t3_direct" if view.direct else "tac.console_t3"
+    body = [
+        section("tac.console"),
+        row(glyphs.PERSON, "T1", own("tac.console_t1"), identifier),
+        row(glyphs.PERSON, "T2", own("tac.console_t2")),
+        row(glyphs.PERSON, "T3", own(picture)),
+        small_print(Text("tac.whole")),
+        section("tac.inputs"),
+        _field("resource_id", _ID_MOST) | {"placeholder": text("tac.resource_id_example")},
+        _field("transaction_id", _ID_MOST),
+        _field("seen_text", _SEEN_MOST)
+        | {"isMultiline": True, "placeholder": text("tac.seen_text_example")},
+    ]
     make = submit(text("tac.make"), "tac", main=True, reads=True, channel=view.mailbox)
     return finished(_kicker(view), band, body, [make])
 
@@ -48,43 +66,32 @@ def tac_file(view: TacFileView) -> Card:
         Text("tac.ready", {"name": view.name}),
         turn_line(Turn.REQUESTER, Text("tac.ready_turn"), direct=view.direct),
     )
+    picture = any(name.startswith("screenshot.") for name in view.files)
+    keys = [
+        *([] if picture else ["tac.no_picture"]),
+        *([] if view.checked else ["tac.never_checked"]),
+    ]
+    missing = [
+        columns(
+            glyph(glyphs.SKIPPED), column("stretch", own(key), spacing="Small"), spacing="Small"
+        )
+        for key in keys
+    ]
+    ids = {"tac.resource": view.resource_id, "tac.transaction": view.transaction_id}
+    lines = [row(glyphs.PERSON, "T3", own(key)) for key in _CASE]
     body = [
         section("tac.inside"),
         *(_part(name) for name in view.files),
-        *_missing(view),
+        *missing,
         section("tac.case"),
-        *_case(view),
+        *lines,
+        facts((text(label), value or text("tac.not_given")) for label, value in ids.items()),
     ]
     return finished(_kicker(view), band, body)
 
 
 def _kicker(view: TacView | TacFileView) -> Element:
     return kicker_of(Text("tac.kicker", {"mailbox": view.mailbox}), day_clock(view.at))
-
-
-def _guide(view: TacView) -> list[Element]:
-    identifier = said(
-        Text("tac.identifier", {"mailbox": view.mailbox}),
-        size="Small",
-        isSubtle=True,
-        spacing="None",
-    )
-    picture = "tac.console_t3_direct" if view.direct else "tac.console_t3"
-    return [
-        section("tac.console"),
-        row(glyphs.PERSON, "T1", own("tac.console_t1"), identifier),
-        row(glyphs.PERSON, "T2", own("tac.console_t2")),
-        row(glyphs.PERSON, "T3", own(picture)),
-    ]
-
-
-def _fields() -> list[Element]:
-    return [
-        _field("resource_id", _ID_MOST) | {"placeholder": text("tac.resource_id_example")},
-        _field("transaction_id", _ID_MOST),
-        _field("seen_text", _SEEN_MOST)
-        | {"isMultiline": True, "placeholder": text("tac.seen_text_example")},
-    ]
 
 
 def _field(name: str, most: int) -> Element:
@@ -102,29 +109,6 @@ def _part(name: str) -> Element:
         column("stretch", rich(run(name)), note(Text(key)), spacing="Small"),
         spacing="Small",
     )
-
-
-def _missing(view: TacFileView) -> list[Element]:
-    picture = any(name.startswith("screenshot.") for name in view.files)
-    keys = [
-        *([] if picture else ["tac.no_picture"]),
-        *([] if view.checked else ["tac.never_checked"]),
-    ]
-    return [
-        columns(
-            glyph(glyphs.SKIPPED), column("stretch", own(key), spacing="Small"), spacing="Small"
-        )
-        for key in keys
-    ]
-
-
-def _case(view: TacFileView) -> list[Element]:
-    ids = {"tac.resource": view.resource_id, "tac.transaction": view.transaction_id}
-    lines = [row(glyphs.PERSON, "T3", own(key)) for key in _CASE]
-    return [
-        *lines,
-        facts((text(label), value or text("tac.not_given")) for label, value in ids.items()),
-    ]
 
 
 @dataclass(frozen=True, slots=True)

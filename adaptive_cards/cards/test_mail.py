@@ -81,9 +81,23 @@ def test_mail(view: TestMailView) -> Card:
         column("stretch", value_line(view.subject), spacing="Small"),
         spacing="Medium",
     )
-    body = [subject, *_from_elsewhere(view), section("mail.way"), *_stations(view)]
+    seen = (
+        ("V1", view.arrived_at),
+        ("M3", view.forwarded_at),
+        ("V2", view.agent_at),
+        ("V3", view.answered_at),
+    )
+    reached = sum(at is not None for _, at in seen)
+    stations = [_station(view, name, at, place - reached) for place, (name, at) in enumerate(seen)]
+    body = [subject, *_from_elsewhere(view), section("mail.way"), *stations]
     body += problem_box(view.problem, view.problem_code, remedy=view.remedy)
-    typed, opens = _ask_agent(view)
+    typed, opens = (
+        ([], [])
+        if view.direct or view.over or view.problem or not _is_for_agent(view)
+        else ask_someone(
+            text("button.ask_agent"), "ask_agent", view.header.run, view.asked, who="agent"
+        )
+    )
     rows = button_rows([*_buttons(view), *opens])
     return finished(kicker(view.header), _band(view), [*body, *typed, *rows])
 
@@ -136,15 +150,6 @@ def _stopped(view: TestMailView) -> Band:
     )
 
 
-def _ask_agent(view: TestMailView) -> tuple[list[Element], list[Element]]:
-    """Return the part that asks an agent 1:1, who may not be in the space."""
-    if view.direct or view.over or view.problem or not _is_for_agent(view):
-        return [], []
-    return ask_someone(
-        text("button.ask_agent"), "ask_agent", view.header.run, view.asked, who="agent"
-    )
-
-
 def _machine(title: Text, told: Text) -> Band:
     return Band("emphasis", glyphs.RUNNING, said(title, **TITLE), (turn_line(Turn.NOBODY, told),))
 
@@ -163,17 +168,6 @@ def _from_elsewhere(view: TestMailView) -> list[Element]:
         return []
     warning = said(Text("connect.to_itself", {"mailbox": view.header.mailbox}))
     return [box("warning", glyphs.WARNING, own("mail.from_elsewhere", **BOLD), warning)]
-
-
-def _stations(view: TestMailView) -> list[Element]:
-    seen = (
-        ("V1", view.arrived_at),
-        ("M3", view.forwarded_at),
-        ("V2", view.agent_at),
-        ("V3", view.answered_at),
-    )
-    reached = sum(at is not None for _, at in seen)
-    return [_station(view, name, at, place - reached) for place, (name, at) in enumerate(seen)]
 
 
 def _station(view: TestMailView, name: str, at: datetime | None, ahead: int) -> Element:

@@ -37,6 +37,11 @@ def typed_wrong(view: TypedWrongView) -> Card:
     One button runs the command with the suggested address, and the field accepts any other.
     """
     band = persons_turn(Text("typed.title"), turn_line(Turn.REQUESTER, Text("typed.turn")))
+    why = (
+        own("field.mailbox_error")
+        if not view.suggestion
+        else said(Text("typed.meant", {"address": view.suggestion}))
+    )
     body = [
         _label_row(
             "typed.typed", rich(run(f"/{view.command} {view.value}".rstrip(), **MONO)), "Medium"
@@ -47,7 +52,7 @@ def typed_wrong(view: TypedWrongView) -> Card:
             _field(view),
             columns(
                 glyph(glyphs.WRONG),
-                column("stretch", _meant(view), spacing="None"),
+                column("stretch", why, spacing="None"),
                 spacing="Small",
             ),
         ),
@@ -85,12 +90,6 @@ def _field(view: TypedWrongView) -> Element:
         "mailbox", "field.mailbox_address", style="email", error="field.mailbox_error"
     )
     return field | ({"value": plain(view.value, ADDRESS_MOST)} if view.value else {})
-
-
-def _meant(view: TypedWrongView) -> Element:
-    if not view.suggestion:
-        return own("field.mailbox_error")
-    return said(Text("typed.meant", {"address": view.suggestion}))
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,7 @@ from adaptive_cards.components import (
     turn_line,
 )
 from adaptive_cards.elements import TITLE, Element, column, columns, rich, run, said
-from adaptive_cards.glyphs import Mark, glyph
+from adaptive_cards.glyphs import glyph
 from adaptive_cards.texts import plural, text
 from adaptive_cards.times import day_clock
 from jobs.model import State, Text, Turn, verbatim
@@ -104,14 +104,11 @@ def _row(line: WatchLine, at: datetime) -> Element:
     if line.unseen is not None:
         named.append(note(line.unseen))
     age = aside(verbatim(time_since(line.looked, at))) if line.looked else None
-    cells = [glyph(_mark(line)), column("stretch", *named, spacing="Small")]
+    mark = glyphs.TIME if line.state is State.WAITING else glyphs.of_state(line.state)
+    cells = [glyph(mark), column("stretch", *named, spacing="Small")]
     if age:
         cells.append(column("auto", age, spacing="Default"))
     return columns(*cells, spacing="Small")
-
-
-def _mark(line: WatchLine) -> Mark:
-    return glyphs.TIME if line.state is State.WAITING else glyphs.of_state(line.state)
 
 
 def _buttons(view: WatchListView) -> list[Element]:

@@ -26,7 +26,9 @@ _NAMED_MOST = 4
 def band(view: VerdictView) -> Band:
     """Return the band; a certain cause is shown at once, even before the other findings arrive."""
     if view.fixed is not None:
-        return _fixed(view, view.fixed)
+        cause = rich(run(sentence(view.causes[0].title)), spacing="Small")
+        turn = turn_line(Turn.NOBODY, Text("verdict.fixed_next"))
+        return Band("emphasis", glyphs.OK, said(view.fixed, **TITLE), (cause, turn))
     if view.causes:
         return _broken(view)
     if view.looking:
@@ -37,7 +39,8 @@ def band(view: VerdictView) -> Band:
             said(title, **TITLE),
             (*_paragraph(_silent(view)), turn_line(Turn.NOBODY, Text("verdict.looking_next"))),
         )
-    return _well(view) if _both_ways(view) else _unproven(view)
+    both_ways = bool(view.proofs) and {Station.MAILBOX, *ENDS} <= _passed(view)
+    return _well(view) if both_ways else _unproven(view)
 
 
 def total(view: VerdictView) -> int:
@@ -59,21 +62,16 @@ def names(lines: tuple[CheckLine, ...], most: int = _NAMED_MOST) -> str:
     return text("verdict.and_more", what=", ".join(named), count=str(left))
 
 
-def _fixed(view: VerdictView, fixed: Text) -> Band:
-    """Return the band of a check whose causes a later run has fixed: the cause is history."""
-    cause = rich(run(sentence(view.causes[0].title)), spacing="Small")
-    turn = turn_line(Turn.NOBODY, Text("verdict.fixed_next"))
-    return Band("emphasis", glyphs.OK, said(fixed, **TITLE), (cause, turn))
-
-
 def _broken(view: VerdictView) -> Band:
     title = rich(run(sentence(view.causes[0].title), **TITLE))
+    others = len(view.causes) - 1
+    more = plural("verdict.others", others) if others else ""
     return Band(
         "attention",
         glyphs.WRONG,
         title,
         (
-            *_paragraph(_when(view), _others(view), _progress(view)),
+            *_paragraph(_when(view), more, _progress(view)),
             turn_line(view.turn, _click(view)),
         ),
     )
@@ -115,11 +113,6 @@ def _dated(key: str, at: datetime, now: datetime, **values: str) -> str:
     return text(key, at=day_clock(at), **values)
 
 
-def _others(view: VerdictView) -> str:
-    others = len(view.causes) - 1
-    return plural("verdict.others", others) if others else ""
-
-
 def _progress(view: VerdictView) -> str:
     if not view.looking:
         return ""
@@ -139,22 +132,12 @@ def _click(view: VerdictView) -> Text:
     if view.may_keep and view.turn is Turn.REQUESTER:
         return Text("verdict.turn_keep")
     if view.fix is None:
-        return _without_fix(view)
+        if view.sign_in_url and view.causes[0].title in SIGN_IN_TELLS:
+            return _sign_in(view)
+        return Text("verdict.turn_remedy")
     if "url" in view.fix[1]:
         return Text("verdict.turn_page")
     return Text("verdict.turn_fix" if view.turn is Turn.APPROVER else "verdict.turn_fix_other")
-
-
-def _without_fix(view: VerdictView) -> Text:
-    """Return the text for the next step if no button fixes the first cause."""
-    if view.sign_in_url and view.causes[0].title in SIGN_IN_TELLS:
-        return _sign_in(view)
-    return Text("verdict.turn_remedy")
-
-
-def _both_ways(view: VerdictView) -> bool:
-    """Return whether mail was seen at both ends of the path."""
-    return bool(view.proofs) and {Station.MAILBOX, *ENDS} <= _passed(view)
 
 
 def _passed(view: VerdictView) -> set[Station]:

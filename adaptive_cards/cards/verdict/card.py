@@ -56,18 +56,12 @@ def _drawn(view: VerdictView, room: Budget) -> tuple[list[Element], list[Element
         *problem_box(view.problem, view.problem_code, view.problem_at),
         *button_rows(again),
     ]
-    if not _has_list(view):
+    # While nothing is certain yet, the findings are shown directly instead.
+    has_list = bool(view.causes) or not view.looking
+    if not has_list:
         return [*body, *found(view, room), *rows], []
     free = ACTIONS_MOST - len(again) - len(_fix(view))
     return [*body, *rows], _lists(view, room, apart=free > 1)
-
-
-def _has_list(view: VerdictView) -> bool:
-    """Return whether the card has a part that opens with all findings.
-
-    While nothing is certain yet, the findings are shown directly instead.
-    """
-    return bool(view.causes) or not view.looking
 
 
 def _fix(view: VerdictView) -> list[Element]:
@@ -88,42 +82,29 @@ def _again(view: VerdictView) -> list[Element]:
 
     One action is left free for the list of findings.
     """
-    deeper = _sign_in(view)
+    title = text("button.find" if view.is_unknown else "button.see_more")
+    deeper = [open_url(title, view.sign_in_url)] if view.sign_in_url else []
     granted = [open_url(text("button.let_read"), view.grant_url)] if view.grant_url else []
     if view.looking:
         return [*deeper, *granted]
     again = submit(text("button.check_again"), "check", channel=view.mailbox)
     if not view.is_ours:
-        return [*_keep(view), again, *deeper]
-    every = [*_watch(view), again, *deeper, *granted, _missing(view)]
+        keep = [submit(text("button.keep"), "keep", run=view.run)] if view.may_keep else []
+        return [*keep, again, *deeper]
+    # Only the card of a channel that was kept from this card offers to watch it.
+    watch = (
+        []
+        if view.found is None or not view.found.kept
+        else watch_button(view.mailbox, watched=bool(view.found.watched))
+    )
+    every = [*watch, again, *deeper, *granted, _missing(view)]
     return every[: ACTIONS_MOST - 1 - len(_fix(view))]
-
-
-def _sign_in(view: VerdictView) -> list[Element]:
-    """Return the button to sign in, which lets the check see more."""
-    title = text("button.find" if view.is_unknown else "button.see_more")
-    return [open_url(title, view.sign_in_url)] if view.sign_in_url else []
 
 
 def _missing(view: VerdictView) -> Element:
     """Return the button for missing mail, which leads to the file for TAC."""
     title = text("button.bundle" if view.causes else "button.mail_missing")
     return submit(title, "missing", channel=view.mailbox)
-
-
-def _keep(view: VerdictView) -> list[Element]:
-    """Return the button that keeps a channel which the check found by itself."""
-    return [submit(text("button.keep"), "keep", run=view.run)] if view.may_keep else []
-
-
-def _watch(view: VerdictView) -> list[Element]:
-    """Return the button that has the channel watched, or ends its watch.
-
-    Only the card of a channel that was kept from this card has that button.
-    """
-    if view.found is None or not view.found.kept:
-        return []
-    return watch_button(view.mailbox, watched=bool(view.found.watched))
 
 
 def _lists(view: VerdictView, room: Budget, *, apart: bool) -> list[Element]:

@@ -41,7 +41,13 @@ def _title(view: VerdictView, line: CheckLine) -> str:
 
 def _details(view: VerdictView, line: CheckLine) -> list[Element]:
     """Return the facts of a cause, and the link to the page about it."""
-    told = _cause_facts(view, line)
+    values = {
+        "verdict.expected": render_if_any(line.expected),
+        "verdict.seen": render_if_any(line.seen),
+        "verdict.evidence": in_words(view, line),
+        "verdict.remedy": "" if _is_the_button(view, line) else render_if_any(line.remedy),
+    }
+    told = [(text(key), value) for key, value in values.items() if value]
     return [*([facts(told, "Small")] if told else []), *learn_more(line.page)]
 
 
@@ -59,13 +65,3 @@ def _is_the_button(view: VerdictView, line: CheckLine) -> bool:
         return True
     planned = view.fix is not None and "url" not in view.fix[1]
     return planned and view.turn is Turn.APPROVER and line == view.causes[0]
-
-
-def _cause_facts(view: VerdictView, line: CheckLine) -> list[tuple[str, str]]:
-    values = {
-        "verdict.expected": render_if_any(line.expected),
-        "verdict.seen": render_if_any(line.seen),
-        "verdict.evidence": in_words(view, line),
-        "verdict.remedy": "" if _is_the_button(view, line) else render_if_any(line.remedy),
-    }
-    return [(text(key), value) for key, value in values.items() if value]

@@ -11,7 +11,6 @@ from adaptive_cards.cards.verdict.view import VerdictView
 from adaptive_cards.components import section, titled
 from adaptive_cards.elements import SMALL, Element, facts, literal, own, rich, run
 from adaptive_cards.escape import clip
-from adaptive_cards.glyphs import Mark
 from adaptive_cards.texts import render, text, with_counts
 from adaptive_cards.views import CheckLine
 from jobs.model import Access, State
@@ -24,16 +23,12 @@ _LEFT_OUT = {State.SKIPPED, State.UNKNOWN}
 
 def findings(view: VerdictView, room: Budget) -> list[Element]:
     """Return the summary, the causes' evidence as written, then one list per kind of access."""
-    return [rich(run(_sum(view), **SMALL)), *_written(view, room), *found(view, room)]
-
-
-def _written(view: VerdictView, room: Budget) -> list[Element]:
-    """Return the evidence of the causes as the services wrote it; empty if there is none."""
     drawn = [
         literal(clip(line, _WRITTEN_SIGNS), size="Small", spacing="Small")
         for line in itertools.islice(details(view), room.written)
     ]
-    return titled("verdict.as_written", drawn)
+    written = titled("verdict.as_written", drawn)
+    return [rich(run(_sum(view), **SMALL)), *written, *found(view, room)]
 
 
 def found(view: VerdictView, room: Budget) -> list[Element]:
@@ -112,15 +107,11 @@ def _pairs(view: VerdictView, lines: list[CheckLine], room: Budget) -> list[tupl
     above = {(line.row, line.evidence) for line in (*view.causes, *view.symptoms)}
     return [
         (
-            label(_mark(line), line.row),
+            label(EXPLAINED if line.explained_by else glyphs.of_state(line.state), line.row),
             _sentence(line, room.list, has_evidence=(line.row, line.evidence) not in above),
         )
         for line in lines
     ]
-
-
-def _mark(line: CheckLine) -> Mark:
-    return EXPLAINED if line.explained_by else glyphs.of_state(line.state)
 
 
 def _sentence(line: CheckLine, told: Detail, *, has_evidence: bool) -> str:

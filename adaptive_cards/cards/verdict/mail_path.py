@@ -7,7 +7,6 @@ column.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import datetime
 
 from adaptive_cards import glyphs
 from adaptive_cards.cards.verdict.view import Stop, VerdictView
@@ -33,23 +32,23 @@ def _stations(view: VerdictView) -> Iterator[Element]:
     came, stopped = True, False
     for stop in view.way:
         goes_on = came and stop.passes is True
+        mark = _mark(view, stop, stopped=stopped)
+        before, after = (
+            (_WENT if (came and stop.passes is not None) else _WENT_NOT)[0],
+            (_WENT if goes_on else _WENT_NOT)[1],
+        )
+        drawn = rich(
+            run(before, **SUBTLE),
+            run(mark.glyph, **BOLD, **mark.look),
+            run(after, **SUBTLE),
+            **_CENTRE,
+        )
         yield _station(
             view,
             stop,
-            _drawn(
-                _mark(view, stop, stopped=stopped),
-                came=came and stop.passes is not None,
-                goes_on=goes_on,
-            ),
+            drawn,
         )
         came, stopped = goes_on, stopped or stop.passes is False
-
-
-def _drawn(mark: Mark, *, came: bool, goes_on: bool) -> Element:
-    before, after = (_WENT if came else _WENT_NOT)[0], (_WENT if goes_on else _WENT_NOT)[1]
-    return rich(
-        run(before, **SUBTLE), run(mark.glyph, **BOLD, **mark.look), run(after, **SUBTLE), **_CENTRE
-    )
 
 
 def _station(view: VerdictView, stop: Stop, drawn: Element) -> Element:
@@ -76,12 +75,5 @@ def _stop_text(view: VerdictView, stop: Stop) -> str:
         return text("verdict.stops")
     if stop.at is None:
         return text("verdict.unseen") if stop.passes is None and not view.looking else ""
-    return _short(stop.at, view.at)
-
-
-def _short(at: datetime, now: datetime) -> str:
-    """Return the time without its zone, which the kicker names, or the date without its year.
-
-    The date is used for a day other than today.
-    """
-    return minutes(at) if day(at) == day(now) else day_month(at)
+    # The kicker names the zone. Another day than today is shown as a date.
+    return minutes(stop.at) if day(stop.at) == day(view.at) else day_month(stop.at)

@@ -26,10 +26,12 @@ def matter(view: VerdictView, room: Budget) -> list[Element]:
 
     The findings that were not checked appear only after the check ended.
     """
+    drawn = _section("verdict.changed", list(map(_change, view.changes)), room)
+    changed = [*drawn, small_print(Text("verdict.changed_next"))] if drawn else []
     parts = [
         *causes(view, room),
         *_symptoms(view, room),
-        *_changed(view, room),
+        *changed,
         *_noticed(view, room),
     ]
     if view.looking:
@@ -61,12 +63,6 @@ def _symptoms(view: VerdictView, room: Budget) -> list[Element]:
         for title, items in groups
         for part in (said(title, **BOLD, spacing="Medium"), *rows(items, room))
     ]
-
-
-def _changed(view: VerdictView, room: Budget) -> list[Element]:
-    """Return the changes in Webex Connect shortly before mail stopped, as suspects."""
-    drawn = _section("verdict.changed", list(map(_change, view.changes)), room)
-    return [*drawn, small_print(Text("verdict.changed_next"))] if drawn else []
 
 
 def _change(line: ChangeLine) -> Item:

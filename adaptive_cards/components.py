@@ -52,6 +52,11 @@ class Band:
     title: Element
     lines: tuple[Element, ...]
 
+    @classmethod
+    def of(cls, style: str, mark: Mark | None, title: Text, *lines: Element) -> Band:
+        """Return a band with a text as its title."""
+        return cls(style, mark, said(title, **TITLE), lines)
+
     @property
     def element(self) -> Element:
         """Return the band as an element."""
@@ -64,7 +69,7 @@ class Band:
 
 def persons_turn(title: Text, *lines: Element) -> Band:
     """Return a band that asks a person to act."""
-    return Band("accent", glyphs.PERSON, said(title, **TITLE), lines)
+    return Band.of("accent", glyphs.PERSON, title, *lines)
 
 
 def kicker(header: Header) -> Element:

@@ -9,7 +9,7 @@ from adaptive_cards import glyphs
 from adaptive_cards.actions import button_rows, fit_title, press
 from adaptive_cards.card import Card, finished
 from adaptive_cards.components import Band, kicker_of, note, section, small_print, turn_line
-from adaptive_cards.elements import BOLD, SUBTLE, TITLE, Element, container, rich, run, said
+from adaptive_cards.elements import BOLD, SUBTLE, Element, container, rich, run, said
 from adaptive_cards.texts import plural, text
 from adaptive_cards.times import day_clock
 from jobs.model import Text, Turn, verbatim
@@ -75,24 +75,21 @@ def audit(view: AuditView) -> Card:
 def _band(view: AuditView) -> Band:
     if view.broken_at:
         title = Text("audit.broken", {"entry": str(view.broken_at)})
-        return Band(
-            "attention",
-            glyphs.WRONG,
-            said(title, **TITLE),
-            (turn_line(Turn.REQUESTER, Text("audit.broken_next")),),
+        return Band.of(
+            "attention", glyphs.WRONG, title, turn_line(Turn.REQUESTER, Text("audit.broken_next"))
         )
     if not view.count:
-        return Band(
+        return Band.of(
             "emphasis",
             glyphs.NOT_YET,
-            said(Text("audit.none"), **TITLE),
-            (turn_line(Turn.NOBODY, Text("audit.none_next")),),
+            Text("audit.none"),
+            turn_line(Turn.NOBODY, Text("audit.none_next")),
         )
-    return Band(
+    return Band.of(
         "good",
         glyphs.OK,
-        said(verbatim(plural("audit.whole", view.count)), **TITLE),
-        (turn_line(Turn.NOBODY, Text("audit.next")),),
+        verbatim(plural("audit.whole", view.count)),
+        turn_line(Turn.NOBODY, Text("audit.next")),
     )
 
 

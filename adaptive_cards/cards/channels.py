@@ -18,7 +18,7 @@ from adaptive_cards.components import (
     persons_turn,
     turn_line,
 )
-from adaptive_cards.elements import TITLE, Element, column, columns, rich, run, said
+from adaptive_cards.elements import Element, column, columns, rich, run, said
 from adaptive_cards.escape import plain, shorten
 from adaptive_cards.glyphs import Mark, glyph
 from adaptive_cards.texts import plural, text, with_counts
@@ -110,7 +110,7 @@ def _broken(view: ChannelsView, wrong: int) -> Band:
             )
         )
     title = _of_all("channels.wrong", wrong, view)
-    return Band("attention", glyphs.WRONG, said(title, **TITLE), tuple(lines))
+    return Band.of("attention", glyphs.WRONG, title, *lines)
 
 
 def _settled(view: ChannelsView) -> Band:
@@ -128,7 +128,7 @@ def _settled(view: ChannelsView) -> Band:
 
 
 def _calm(title: Text, told: Text, mark: Mark, style: str = "emphasis") -> Band:
-    return Band(style, mark, said(title, **TITLE), (turn_line(Turn.NOBODY, told),))
+    return Band.of(style, mark, title, turn_line(Turn.NOBODY, told))
 
 
 def _of_all(key: str, count: int, view: ChannelsView) -> Text:

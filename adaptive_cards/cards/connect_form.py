@@ -12,7 +12,6 @@ from adaptive_cards.components import Band, box, kicker, persons_turn, section, 
 from adaptive_cards.elements import (
     BOLD,
     SUBTLE,
-    TITLE,
     Element,
     column,
     columns,
@@ -76,7 +75,7 @@ def _is_to_register(view: ConnectFormView) -> bool:
 def _band(view: ConnectFormView) -> Band:
     if view.token_saved and not _is_to_register(view):
         turn = turn_line(view.next_turn, view.next_words or Text("connect.filled_in_next"))
-        return Band("emphasis", glyphs.RUNNING, said(Text("connect.filled_in"), **TITLE), (turn,))
+        return Band.of("emphasis", glyphs.RUNNING, Text("connect.filled_in"), turn)
     saved = "connect.turn_save" if view.token_read else "connect.turn_register"
     told = saved if view.token_saved else "connect.turn"
     title = "connect.title_token" if view.secret_stays else "connect.title"

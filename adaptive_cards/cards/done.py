@@ -12,18 +12,7 @@ from adaptive_cards import glyphs
 from adaptive_cards.actions import button_rows, show_card, submit, watch_button
 from adaptive_cards.card import Card, finished
 from adaptive_cards.components import Band, aside_time, kicker, row, section, titled, turn_line
-from adaptive_cards.elements import (
-    BOLD,
-    MONO,
-    TITLE,
-    Element,
-    container,
-    facts,
-    own,
-    rich,
-    run,
-    said,
-)
+from adaptive_cards.elements import BOLD, MONO, Element, container, facts, own, rich, run, said
 from adaptive_cards.glyphs import marked
 from adaptive_cards.texts import render, text
 from adaptive_cards.times import clock, day, lasted
@@ -85,7 +74,7 @@ def done(view: DoneView) -> Card:
         *every_step,
     ]
     body += button_rows(actions)
-    band = Band("good", glyphs.OK, said(title, **TITLE), (told,))
+    band = Band.of("good", glyphs.OK, title, told)
     return finished(kicker(view.header), band, body)
 
 

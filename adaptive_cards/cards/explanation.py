@@ -17,7 +17,7 @@ from adaptive_cards.components import (
     titled,
     turn_line,
 )
-from adaptive_cards.elements import MONO, TITLE, Element, column, columns, rich, run, said
+from adaptive_cards.elements import MONO, Element, column, columns, rich, run, said
 from adaptive_cards.glyphs import glyph
 from adaptive_cards.texts import text
 from adaptive_cards.times import day_clock
@@ -79,7 +79,7 @@ def _band(view: ExplanationView) -> Band:
     direct = view.direct and view.turn is Turn.REQUESTER
     nobody = not glyphs.is_person(view.turn)
     turns = [] if nobody else [turn_line(view.turn, verbatim(""), direct=direct)]
-    return Band(tone, mark, said(view.title, **TITLE), (said(view.words, spacing="Small"), *turns))
+    return Band.of(tone, mark, view.title, said(view.words, spacing="Small"), *turns)
 
 
 def _list(key: str, lines: tuple[CauseLine, ...]) -> list[Element]:

@@ -8,19 +8,7 @@ from itertools import groupby
 from adaptive_cards.actions import press, submit
 from adaptive_cards.card import Card, finished
 from adaptive_cards.components import Band, kicker_of, section, small_print
-from adaptive_cards.elements import (
-    BOLD,
-    MONO,
-    SUBTLE,
-    TITLE,
-    Element,
-    container,
-    facts,
-    own,
-    rich,
-    run,
-    said,
-)
+from adaptive_cards.elements import BOLD, MONO, SUBTLE, Element, container, facts, own, rich, run
 from adaptive_cards.locale import current
 from adaptive_cards.texts import own_text, text
 from jobs.model import Text, verbatim
@@ -42,7 +30,7 @@ def help_card(view: HelpView) -> Card:
         body.append(small_print(Text("help.not_listed")))
     actions = [submit(text("button.setup"), "setup"), submit(text("button.check"), "check")]
     title = Text("help.unknown", {"typed": view.typed}) if view.typed else Text("help.title")
-    band = Band("emphasis", None, said(title, **TITLE), (_how(view),))
+    band = Band.of("emphasis", None, title, _how(view))
     return finished(_kicker(direct=view.direct), band, body, actions)
 
 
@@ -76,12 +64,7 @@ def command_help(view: CommandHelpView) -> Card:
     """Return the card about a command: its effect, how to type it, and a button that runs it."""
     entry = view.entry
     typed = _as_typed(entry)
-    band = Band(
-        "emphasis",
-        None,
-        said(verbatim(typed), **TITLE),
-        (own(f"command.{entry.name}", spacing="Small"),),
-    )
+    band = Band.of("emphasis", None, verbatim(typed), own(f"command.{entry.name}", spacing="Small"))
     body = [own(f"help.about.{entry.name}", spacing="Medium"), facts(_ways_to_type(view, typed))]
     actions = [*_run_button(entry.name), submit(text("button.commands"), "help")]
     return finished(_kicker(direct=view.direct), band, body, actions)

@@ -20,7 +20,7 @@ from adaptive_cards.components import (
     small_print,
     titled,
 )
-from adaptive_cards.elements import MONO, SUBTLE, TITLE, Element, column, columns, rich, run, said
+from adaptive_cards.elements import MONO, SUBTLE, Element, column, columns, rich, run
 from adaptive_cards.glyphs import Mark
 from adaptive_cards.texts import text
 from adaptive_cards.times import day_clock, written_date
@@ -93,7 +93,7 @@ class HistoryView:
 
 def history(view: HistoryView) -> Card:
     """Return the card; at most five incidents are on it, and the page has all of them."""
-    band = Band(_STYLES[view.state], _MARKS[view.state], said(view.title, **TITLE), ())
+    band = Band.of(_STYLES[view.state], _MARKS[view.state], view.title)
     address, until = view.page
     incidents = [_incident(each) for each in view.incidents[:_INCIDENTS_MOST]]
     body = [

@@ -10,7 +10,7 @@ from adaptive_cards import glyphs
 from adaptive_cards.actions import button_rows, open_url, press
 from adaptive_cards.card import Card, finished
 from adaptive_cards.components import Band, count_line, kicker_of, labeled, section, turn_line
-from adaptive_cards.elements import SUBTLE, TITLE, Element, rich, run, said
+from adaptive_cards.elements import SUBTLE, Element, rich, run, said
 from adaptive_cards.glyphs import Mark
 from adaptive_cards.texts import render, text
 from adaptive_cards.times import day_clock
@@ -74,7 +74,7 @@ def incident(view: IncidentView) -> Card:
     goes_on = view.look not in {IncidentLook.ENDED, IncidentLook.UNWATCHED}
     if goes_on:
         lines.append(turn_line(view.turn, view.remedy or verbatim("")))
-    band = Band(style, mark, said(view.title, **TITLE), tuple(lines))
+    band = Band.of(style, mark, view.title, *lines)
     body = [labeled(view.rows)] if view.rows else []
     return finished(
         kicker_of(Text("watch.kicker"), day_clock(view.at)),

@@ -8,7 +8,7 @@ from datetime import datetime
 from adaptive_cards.actions import TITLE_MOST, buttons, in_rows, press, submit, text_input
 from adaptive_cards.card import Card, finished
 from adaptive_cards.components import Band, kicker_of, turn_line
-from adaptive_cards.elements import TITLE, Element, rich, run, said
+from adaptive_cards.elements import Element, rich, run, said
 from adaptive_cards.escape import plain, shorten
 from adaptive_cards.texts import render, text
 from adaptive_cards.times import day_clock
@@ -29,7 +29,7 @@ def offer(view: OfferView) -> Card:
     lines = [said(line, spacing="Small") for line in view.lines]
     if view.turn is not None:
         lines.insert(0, turn_line(Turn.REQUESTER, view.turn))
-    band = Band("emphasis", None, said(view.title, **TITLE), tuple(lines))
+    band = Band.of("emphasis", None, view.title, *lines)
     body = _offers(view.offers)
     actions: list[Element] = []
     if view.field:

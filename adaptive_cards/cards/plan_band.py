@@ -114,6 +114,4 @@ def _nothing_left(view: PlanView, signed_in: list[Element]) -> Band:
             return persons_turn(
                 title, turn_line(view.turn, Text("plan.fix_nothing_named")), *signed_in
             )
-    return Band(
-        "emphasis", glyphs.RUNNING, said(title, **TITLE), (turn_line(Turn.NOBODY, told), *signed_in)
-    )
+    return Band.of("emphasis", glyphs.RUNNING, title, turn_line(Turn.NOBODY, told), *signed_in)

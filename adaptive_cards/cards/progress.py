@@ -19,7 +19,7 @@ from adaptive_cards.components import (
     small_print,
     turn_line,
 )
-from adaptive_cards.elements import SMALL, TITLE, Element, said
+from adaptive_cards.elements import SMALL, Element, said
 from adaptive_cards.glyphs import Mark
 from adaptive_cards.texts import text, with_counts
 from adaptive_cards.times import clock_seconds
@@ -64,7 +64,7 @@ def _band(view: ProgressView) -> Band:
     named = Text(
         key, {"counts": ", ".join(_counts([line for _, group in view.groups for line in group]))}
     )
-    return Band(style, mark, said(named, **TITLE), lines)
+    return Band.of(style, mark, named, *lines)
 
 
 def _of_turn(turn: Turn) -> tuple[str, Mark]:

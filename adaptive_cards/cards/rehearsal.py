@@ -13,7 +13,7 @@ from adaptive_cards.actions import buttons, cancel, open_url, show_card, submit
 from adaptive_cards.card import Card, finished
 from adaptive_cards.cards._ask_someone_else import ask_someone
 from adaptive_cards.components import Band, kicker, persons_turn, problem_box, turn_line
-from adaptive_cards.elements import BOLD, TITLE, Element, container, facts, literal, own, said
+from adaptive_cards.elements import BOLD, Element, container, facts, literal, own, said
 from adaptive_cards.texts import has_text, remedy_within, text
 from adaptive_cards.times import day_clock
 from adaptive_cards.views import Asked, Header
@@ -89,7 +89,7 @@ def _failed(view: RehearsalView) -> Card:
     if view.settling:
         # Somebody may be asked elsewhere meanwhile, so it does not say that nobody has to act.
         waits = own("rehearsal.settling_turn", spacing="Small")
-        band = Band("emphasis", glyphs.TIME, said(Text("rehearsal.settling"), **TITLE), (waits,))
+        band = Band.of("emphasis", glyphs.TIME, Text("rehearsal.settling"), waits)
     again = submit(text("button.try_again"), "rehearse", main=True, run=view.header.run)
     body = [*problem_box(view.problem, view.problem_code), *_remedy(view), *_transcript(view)]
     stop = [] if view.direct else [cancel(view.header.run)]
@@ -111,7 +111,7 @@ def _remedy(view: RehearsalView) -> list[Element]:
 
 
 def _ended(view: RehearsalView, style: str, mark: glyphs.Mark, title: Text, told: Text) -> Card:
-    band = Band(style, mark, said(title, **TITLE), (turn_line(Turn.NOBODY, told),))
+    band = Band.of(style, mark, title, turn_line(Turn.NOBODY, told))
     return finished(kicker(view.header), band, _transcript(view))
 
 

@@ -17,7 +17,7 @@ from adaptive_cards.components import (
     stage,
     turn_line,
 )
-from adaptive_cards.elements import SUBTLE, TITLE, Element, column, columns, own, rich, run, said
+from adaptive_cards.elements import SUBTLE, Element, column, columns, own, rich, run
 from adaptive_cards.glyphs import Mark, glyph
 from adaptive_cards.texts import render, text
 from adaptive_cards.times import day_clock
@@ -65,7 +65,7 @@ def _nobodys_turn(going: int) -> Band:
     """
     mark = glyphs.RUNNING if going else glyphs.SKIPPED
     told = Text("status.nobody" if going else "status.nothing_next")
-    return Band("emphasis", mark, said(_title(going), **TITLE), (turn_line(Turn.NOBODY, told),))
+    return Band.of("emphasis", mark, _title(going), turn_line(Turn.NOBODY, told))
 
 
 def _title(going: int) -> Text:

@@ -24,7 +24,6 @@ from adaptive_cards.components import (
 from adaptive_cards.elements import (
     BOLD,
     SUBTLE,
-    TITLE,
     Element,
     column,
     columns,
@@ -104,11 +103,8 @@ def test_mail(view: TestMailView) -> Card:
 
 def _band(view: TestMailView) -> Band:
     if view.over:
-        return Band(
-            "good",
-            glyphs.OK,
-            said(Text("mail.over"), **TITLE),
-            (turn_line(Turn.NOBODY, Text("mail.over_next")),),
+        return Band.of(
+            "good", glyphs.OK, Text("mail.over"), turn_line(Turn.NOBODY, Text("mail.over_next"))
         )
     if _to_be_sent(view):
         told = Text("mail.send_turn", {"mailbox": view.header.mailbox})
@@ -145,13 +141,11 @@ def _stopped(view: TestMailView) -> Band:
             "mail.stopped",
             "mail.stopped_turn" if glyphs.is_person(view.turn) else "mail.stopped_time",
         )
-    return Band(
-        "attention", glyphs.WRONG, said(Text(title), **TITLE), (turn_line(view.turn, Text(told)),)
-    )
+    return Band.of("attention", glyphs.WRONG, Text(title), turn_line(view.turn, Text(told)))
 
 
 def _machine(title: Text, told: Text) -> Band:
-    return Band("emphasis", glyphs.RUNNING, said(title, **TITLE), (turn_line(Turn.NOBODY, told),))
+    return Band.of("emphasis", glyphs.RUNNING, title, turn_line(Turn.NOBODY, told))
 
 
 def _is_for_agent(view: TestMailView) -> bool:

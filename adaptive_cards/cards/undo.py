@@ -9,7 +9,7 @@ from adaptive_cards import glyphs
 from adaptive_cards.actions import press
 from adaptive_cards.card import Card, finished
 from adaptive_cards.components import Band, kicker, note, row, section, titled, turn_line
-from adaptive_cards.elements import TITLE, Element, facts, said
+from adaptive_cards.elements import Element, facts, said
 from adaptive_cards.glyphs import Mark, marked
 from adaptive_cards.texts import text
 from adaptive_cards.times import clock, lasted
@@ -47,11 +47,11 @@ def undone(view: UndoneView) -> Card:
     values = {"mailbox": view.header.mailbox, "run": view.undoes}
     title = Text(done if view.restored else "undone.nothing", values)
     told = turn_line(Turn.NOBODY, Text("undone.finished", {"at": clock(view.at)}))
-    band = Band(
+    band = Band.of(
         "good" if view.restored else "emphasis",
         glyphs.OK if view.restored else glyphs.SKIPPED,
-        said(title, **TITLE),
-        (told,),
+        title,
+        told,
     )
     body = [
         *_lines("undone.back", glyphs.OK, view.restored),

@@ -19,7 +19,7 @@ from adaptive_cards.components import (
     titled,
     turn_line,
 )
-from adaptive_cards.elements import TITLE, Element, column, columns, rich, run, said
+from adaptive_cards.elements import Element, column, columns, rich, run, said
 from adaptive_cards.glyphs import glyph
 from adaptive_cards.texts import plural, text
 from adaptive_cards.times import day_clock
@@ -79,24 +79,21 @@ def watch_list(view: WatchListView) -> Card:
 
 def _band(view: WatchListView) -> Band:
     if not view.lines:
-        return Band(
-            "emphasis",
-            glyphs.NOT_YET,
-            said(Text("watch.none"), **TITLE),
-            (said(Text("watch.how"), spacing="Small"),),
+        return Band.of(
+            "emphasis", glyphs.NOT_YET, Text("watch.none"), said(Text("watch.how"), spacing="Small")
         )
     bad = sum(line.state is State.WRONG for line in view.lines)
     values = {"all": str(len(view.lines))}
     if bad:
         title = verbatim(plural("watch.list_broken", bad, **values))
         line = turn_line(Turn.NOBODY, Text("watch.list_broken_words"))
-        return Band("attention", glyphs.WRONG, said(title, **TITLE), (line,))
+        return Band.of("attention", glyphs.WRONG, title, line)
     if partly := sum(line.unseen is not None for line in view.lines):
         title = verbatim(plural("watch.list_partly", partly, **values))
         words = (said(Text("watch.list_partly_words"), spacing="Small"),)
-        return Band("accent", glyphs.WARNING, said(title, **TITLE), words)
+        return Band.of("accent", glyphs.WARNING, title, *words)
     title = verbatim(plural("watch.list_well", len(view.lines)))
-    return Band("good", glyphs.OK, said(title, **TITLE), (said(Text("watch.list_words")),))
+    return Band.of("good", glyphs.OK, title, said(Text("watch.list_words")))
 
 
 def _row(line: WatchLine, at: datetime) -> Element:

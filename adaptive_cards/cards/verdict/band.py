@@ -8,7 +8,7 @@ from adaptive_cards import glyphs
 from adaptive_cards.cards.verdict.age import time_since
 from adaptive_cards.cards.verdict.view import VerdictView
 from adaptive_cards.components import Band, turn_line
-from adaptive_cards.elements import TITLE, Element, rich, run, said
+from adaptive_cards.elements import TITLE, Element, rich, run
 from adaptive_cards.escape import clip
 from adaptive_cards.texts import listed, plural, render, text
 from adaptive_cards.times import clock, day, day_clock, minutes
@@ -28,16 +28,17 @@ def band(view: VerdictView) -> Band:
     if view.fixed is not None:
         cause = rich(run(sentence(view.causes[0].title)), spacing="Small")
         turn = turn_line(Turn.NOBODY, Text("verdict.fixed_next"))
-        return Band("emphasis", glyphs.OK, said(view.fixed, **TITLE), (cause, turn))
+        return Band.of("emphasis", glyphs.OK, view.fixed, cause, turn)
     if view.causes:
         return _broken(view)
     if view.looking:
         title = Text("verdict.looking", {"done": str(len(view.lines)), "all": str(total(view))})
-        return Band(
+        return Band.of(
             "emphasis",
             glyphs.RUNNING,
-            said(title, **TITLE),
-            (*_paragraph(_silent(view)), turn_line(Turn.NOBODY, Text("verdict.looking_next"))),
+            title,
+            *_paragraph(_silent(view)),
+            turn_line(Turn.NOBODY, Text("verdict.looking_next")),
         )
     both_ways = bool(view.proofs) and {Station.MAILBOX, *ENDS} <= _passed(view)
     return _well(view) if both_ways else _unproven(view)
@@ -156,7 +157,7 @@ def _well(view: VerdictView) -> Band:
         return _ending(view, view.secret_ends)
     if view.unread:
         return _unproven(view)
-    return Band("good", glyphs.OK, said(Text("verdict.well"), **TITLE), told)
+    return Band.of("good", glyphs.OK, Text("verdict.well"), *told)
 
 
 def _ending(view: VerdictView, ends: datetime) -> Band:
@@ -165,7 +166,7 @@ def _ending(view: VerdictView, ends: datetime) -> Band:
     title = Text("verdict.secret_ends", {"count": str(left), "day": day_of(ends)})
     turn = turn_line(Turn.APPROVER, Text("verdict.turn_fix"))
     told = f"{render(_not_proven(view))}." if view.unread else text("verdict.still_flows")
-    return Band("warning", glyphs.WARNING, said(title, **TITLE), (turn, *_paragraph(told)))
+    return Band.of("warning", glyphs.WARNING, title, turn, *_paragraph(told))
 
 
 def _unproven(view: VerdictView) -> Band:
@@ -173,12 +174,7 @@ def _unproven(view: VerdictView) -> Band:
     unread = Turn.REQUESTER if view.unread else Turn.NOBODY
     turn = Turn.ADMINISTRATOR if view.sign_in_url else unread
     style = "accent" if glyphs.is_person(turn) else "emphasis"
-    return Band(
-        style,
-        glyphs.UNKNOWN,
-        said(_not_proven(view), **TITLE),
-        (*told, turn_line(turn, _next(view))),
-    )
+    return Band.of(style, glyphs.UNKNOWN, _not_proven(view), *told, turn_line(turn, _next(view)))
 
 
 def _not_proven(view: VerdictView) -> Text:

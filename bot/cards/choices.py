@@ -124,19 +124,15 @@ def _with_left(slot: str, left: Sequence[Run]) -> DesiredCard:
 
 def _ended_card(slot: str, offered: Sequence[Run | None]) -> DesiredCard:
     """Return the last edit of a card whose runs have all ended: a single line without buttons."""
-    title = _over_title(offered[0] if len(offered) == 1 else None)
+    run = offered[0] if len(offered) == 1 else None
+    # For several runs the title says that none of them is in progress any more.
+    title = (
+        Text("notice.cancel_over_title")
+        if run is None
+        else end_title(run, {"run": run.id, "mailbox": run.channel.mailbox})
+    )
     line = NoticeView(KICKER, title, Text("living.over_words"), glyph=SKIPPED.glyph)
     return desired_card(slot, line, notice(line), final=True, retires=True, prompt="")
-
-
-def _over_title(run: Run | None) -> Text:
-    """Return the title that says how the only offered run ended.
-
-    For several runs the title says that none of them is in progress any more.
-    """
-    if run is None:
-        return Text("notice.cancel_over_title")
-    return end_title(run, {"run": run.id, "mailbox": run.channel.mailbox})
 
 
 def _load(services: Services, run_id: str) -> Run | None:

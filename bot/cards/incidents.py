@@ -91,20 +91,16 @@ def _living(
     record = services.channels.record(shown[0].mailbox)
     channel = record.channel if record else None
     cards = []
-    for place in _places(card, shown):
+    # A card that only counts channels is in its space alone.
+    places = (
+        [THREAD]
+        if card.counts
+        else [THREAD, *dict.fromkeys(name for each in shown for name in each.told)]
+    )
+    for place in places:
         with drawn_for(preferences.locale_of_card(services, run, place)):
             cards.append(presenter.living_card(card, shown, at, channel, place))
     return cards
-
-
-def _places(card: IncidentCard, shown: Sequence[Incident]) -> list[str]:
-    """Return the places of the card: its space, and the people who were told about it 1:1.
-
-    A card that only counts channels is in its space alone.
-    """
-    if card.counts:
-        return [THREAD]
-    return [THREAD, *dict.fromkeys(name for each in shown for name in each.told)]
 
 
 def _escalated(
@@ -154,14 +150,9 @@ def _waits_for_somebody(card: IncidentCard, shown: Sequence[Incident]) -> Incide
 
     The result is None if somebody acts already, or if the card only counts channels.
     """
-    if card.counts or _is_acted_on(shown):
+    if card.counts or any(each.acting for each in shown if each.is_open):
         return None
     return next((each for each in shown if _is_broken(each)), None)
-
-
-def _is_acted_on(shown: Sequence[Incident]) -> bool:
-    """Return whether a person acts on one of the incidents that go on."""
-    return any(each.acting for each in shown if each.is_open)
 
 
 def _is_broken(incident: Incident) -> bool:

@@ -151,7 +151,16 @@ def _placed(card: DesiredCard) -> DesiredCard:
 def _with_lines(run: Run, card: DesiredCard) -> DesiredCard:
     """Return the thread's card with the answered requests and those that are open elsewhere."""
     before = () if card.slot == "intake" else (*_steps_done(run, card), *run_history.lines(run))
-    also = (*run_history.doubts([run]), *_elsewhere(run, card))
+    elsewhere = (
+        ()
+        if run.ended or run.plan is None
+        else tuple(
+            (Text(f"turn.{each.turn}"), each.words)
+            for each in open_requests(run)
+            if not _asks_for(run, card, each)
+        )
+    )
+    also = (*run_history.doubts([run]), *elsewhere)
     if not before and not also:
         return _placed(card)
     drawn = with_lines(card.card, before, also)
@@ -174,17 +183,6 @@ def _steps_done(run: Run, card: DesiredCard) -> tuple[Text, ...]:
         return ()
     resumed = (Text("progress.resumed"),) if run.resumed else ()
     return (progress.steps_done(run), *resumed)
-
-
-def _elsewhere(run: Run, card: DesiredCard) -> tuple[tuple[Text, Text], ...]:
-    """Return each open request that this card does not make: whose turn it is, and the words."""
-    if run.ended or run.plan is None:
-        return ()
-    return tuple(
-        (Text(f"turn.{each.turn}"), each.words)
-        for each in open_requests(run)
-        if not _asks_for(run, card, each)
-    )
 
 
 def _asks_for(run: Run, card: DesiredCard, action: NextAction) -> bool:

@@ -34,9 +34,11 @@ def draw_again(services: Services, run: Run) -> None:
     """Have the cards drawn again, once, that the end of this run may have made untrue."""
     if not _may_have_changed_something(run) or services.redis.hexists(keys.cards(run.id), OTHERS):
         return
-    others = _checks_shown(services, run.channel.mailbox)
+    checks = services.redis.smembers(keys.checks_shown(run.channel.mailbox))
+    others = {codec.as_bytes(raw).decode() for raw in checks}
     if run.kind is RunKind.UNDO:
-        others |= _cancelled(services, run.channel.mailbox)
+        runs = services.store.runs_of_mailbox(run.channel.mailbox)
+        others |= {each.id for each in runs if each.ended is Kind.CANCELLED}
     for other in others:
         services.cards.request(other)
     services.redis.hset(keys.cards(run.id), OTHERS, "drawn")
@@ -45,15 +47,3 @@ def draw_again(services: Services, run: Run) -> None:
 def _may_have_changed_something(run: Run) -> bool:
     """Return whether the run has succeeded and is not a mere check."""
     return run.ended is Kind.FINISHED and run.kind not in {RunKind.CHECK, RunKind.BULK_CHECK}
-
-
-def _checks_shown(services: Services, mailbox: str) -> set[str]:
-    """Return the ids of the noted checks of the mailbox."""
-    checks = services.redis.smembers(keys.checks_shown(mailbox))
-    return {codec.as_bytes(raw).decode() for raw in checks}
-
-
-def _cancelled(services: Services, mailbox: str) -> set[str]:
-    """Return the ids of the canceled runs of the mailbox."""
-    runs = services.store.runs_of_mailbox(mailbox)
-    return {each.id for each in runs if each.ended is Kind.CANCELLED}

@@ -22,7 +22,6 @@ from bot.services import Services
 from bot.webex.errors import WebexError, passes
 from jobs.clock import now
 from jobs.model import RunKind, Text, day_of
-from jobs.runs.channel_index import Record
 from jobs.runs.run import Kind, Run
 from jobs.runs.run_store import RunStore
 from jobs.steps.client_secret import ENOUGH
@@ -68,14 +67,9 @@ def remind(services: Services, clock: Callable[[], datetime] = now) -> None:
     at = clock()
     for record in services.channels.connected():
         if _first(services, keys.reminder_look(record.channel.mailbox, f"{at:%Y-%m-%d}"), KEPT):
-            _look_at(services, record, at)
-
-
-def _look_at(services: Services, record: Record, at: datetime) -> None:
-    """Post a reminder in the channel's space if one is due for the channel's client secret."""
-    ending = ending_of(services.store, record.channel.mailbox)
-    if ending is not None and (days := ending.due(at)):
-        _tell(services, services.store.load(record.run), ending, days, at)
+            ending = ending_of(services.store, record.channel.mailbox)
+            if ending is not None and (days := ending.due(at)):
+                _tell(services, services.store.load(record.run), ending, days, at)
 
 
 def ending_of(store: RunStore, mailbox: str) -> Ending | None:

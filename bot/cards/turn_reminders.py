@@ -73,27 +73,19 @@ def _due_hours(age: timedelta) -> int:
 
 
 def _remind_once(services: Services, run: Run, wait: Wait, person: str, due: int) -> None:
-    mark = keys.reminder_given(f"{run.id} {wait.kind} {person}", _stamp(wait.since), due)
+    stamp = f"{wait.since:%Y-%m-%dT%H:%M:%S}"
+    mark = keys.reminder_given(f"{run.id} {wait.kind} {person}", stamp, due)
     first = bool(services.redis.set(mark, "1", nx=True, ex=KEPT))
     if first and not _tell(services, run, wait, person):
         services.redis.delete(mark)
 
 
-def _stamp(at: datetime) -> str:
-    return f"{at:%Y-%m-%dT%H:%M:%S}"
-
-
 def _people(services: Services, run: Run, wait: Wait) -> tuple[str, ...]:
     """Return whom to remind: the person asked, the approvers, or otherwise the requester."""
     if wait.turn is Turn.APPROVER and services.bot.approvers:
-        return _reachable_approvers(services)
+        domains = services.bot.allowed_email_domains
+        return tuple(each for each in services.bot.approvers if each.rpartition("@")[2] in domains)
     return (wait.who or run.requester.email,)
-
-
-def _reachable_approvers(services: Services) -> tuple[str, ...]:
-    """Return the approvers whom the bot serves: it tells nobody else about a channel."""
-    domains = services.bot.allowed_email_domains
-    return tuple(each for each in services.bot.approvers if each.rpartition("@")[2] in domains)
 
 
 def _tell(services: Services, run: Run, wait: Wait, person: str) -> bool:
@@ -116,9 +108,10 @@ def card_of(run: Run, wait: Wait, *, own: bool) -> NoticeView:
     """
     named = bool(wait.who) or wait.turn is Turn.APPROVER
     key = "turn_words" if named else "turn_words_nobody"
+    here = run.origin.direct or _is_asked_direct(wait, own=own)
     facts = (
         ("label.since", Text("time.at", {"at": minute_of(wait.since)})),
-        ("reminder.where", _where(run, wait, own=own)),
+        ("reminder.where", Text("reminder.in_this_chat" if here else "reminder.in_the_space")),
     )
     return NoticeView(
         Text("reminder.turn_kicker"),
@@ -131,12 +124,6 @@ def card_of(run: Run, wait: Wait, *, own: bool) -> NoticeView:
         glyphs.PERSON.glyph,
         facts=facts,
     )
-
-
-def _where(run: Run, wait: Wait, *, own: bool) -> Text:
-    """Return the text that says in which conversation the card with the button is."""
-    here = run.origin.direct or _is_asked_direct(wait, own=own)
-    return Text("reminder.in_this_chat" if here else "reminder.in_the_space")
 
 
 def _is_asked_direct(wait: Wait, *, own: bool) -> bool:

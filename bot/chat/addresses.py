@@ -48,13 +48,11 @@ def _read(argument: str) -> str:
     try:
         return read_address(argument)
     except InvalidInputError:
-        found = _before_words(argument) or lone_address(argument)
+        first, _, words = argument.strip().partition(" ")
+        before_words = (
+            address_or_empty(first.rstrip(",;:")) if _WORDS.fullmatch(words.strip()) else ""
+        )
+        found = before_words or lone_address(argument)
         if found:
             return found
         raise
-
-
-def _before_words(argument: str) -> str:
-    """Return the address before other words, or an empty string if it is not followed by words."""
-    first, _, words = argument.strip().partition(" ")
-    return address_or_empty(first.rstrip(",;:")) if _WORDS.fullmatch(words.strip()) else ""

@@ -134,21 +134,21 @@ def _unknown_as_json(code: UnknownCode) -> Json:
 
 def as_lines(reading: Reading) -> list[str]:
     """Return the explanation as lines of text, for a terminal."""
+    title, words, turn = _headline(reading, within=False)
+    page = _page_lines(reading.certain[0]) if reading.certain else ()
+    codes = ", ".join(dict.fromkeys(without_secrets(each.code) for each in reading.certain))
+    code_lines = ["", codes] if codes else []
     return [
-        *_headlines(reading),
+        render(title),
+        text(f"turn.{turn}") + ".",
+        text(words.key),
+        *page,
         *(line for each in reading.certain[1:] for line in ("", *_cause_and_remedy(each))),
         *_possible_lines(reading),
         *_unknown_lines(reading),
-        *_code_lines(reading),
+        *code_lines,
         *([text("explain.cut")] if reading.cut else []),
     ]
-
-
-def _headlines(reading: Reading) -> list[str]:
-    """Return what the error text means, whose turn it is, the next step, and the page about it."""
-    title, words, turn = _headline(reading, within=False)
-    page = _page_lines(reading.certain[0]) if reading.certain else ()
-    return [render(title), text(f"turn.{turn}") + ".", text(words.key), *page]
 
 
 def _possible_lines(reading: Reading) -> list[str]:
@@ -169,12 +169,6 @@ def _unknown_lines(reading: Reading) -> list[str]:
         return []
     lines = (f"- {each.code}: {without_secrets(each.line)} {each.page}" for each in reading.unknown)
     return ["", text("explain.unknown_codes"), *lines]
-
-
-def _code_lines(reading: Reading) -> list[str]:
-    """Return the codes of the certain causes, each once."""
-    codes = ", ".join(dict.fromkeys(without_secrets(each.code) for each in reading.certain))
-    return ["", codes] if codes else []
 
 
 def _cause_and_remedy(found: FoundCause) -> tuple[str, ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import re
 import unicodedata
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 from dataclasses import dataclass
 from html.parser import HTMLParser
 
@@ -95,17 +95,12 @@ def _without_name(text: str, me: WebexPerson) -> str:
     """
     text = text.removeprefix("@").lstrip()
     first = me.display_name.partition(" ")[0]
-    for name in _names(me, first):
+    before_at = (email.partition("@")[0] for email in me.emails)
+    for name in filter(None, map(_one_line, (*me.emails, me.display_name, first, *before_at))):
         said, rest = text[: len(name)], text[len(name) :]
         if said.lower() == name.lower() and rest[:1] in AFTER_NAME:
             return (INITIAL.sub("", rest) if name == first else rest).lstrip(" :,")
     return text
-
-
-def _names(me: WebexPerson, first: str) -> Iterator[str]:
-    """Return how people name the bot: by an address, whole or before its @, or by its name."""
-    before_at = (email.partition("@")[0] for email in me.emails)
-    return filter(None, map(_one_line, (*me.emails, me.display_name, first, *before_at)))
 
 
 class _Reader(HTMLParser):

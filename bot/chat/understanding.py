@@ -43,7 +43,9 @@ def meaning_of(text: str) -> Meaning:
     """
     words = _words(text)
     typed, others = addresses_and_others(words)
-    trouble = _is_trouble(others)
+    trouble = _has(others, _listed("no_mail")) or (
+        _has(others, _listed("mail")) and _has(others, _listed("stopped"))
+    )
     if len(set(typed)) == 1 and (trouble or _listed("around").issuperset(others)):
         return Meaning(address=address_or_empty(typed[0]), trouble=trouble)
     if trouble:
@@ -78,13 +80,6 @@ def _words(text: str) -> list[str]:
     """Return the words in lower case, without the punctuation around them."""
     small = text.lower().replace("\N{RIGHT SINGLE QUOTATION MARK}", "'")
     return [word for each in small.split() if (word := each.strip(_MARKS))]
-
-
-def _is_trouble(words: list[str]) -> bool:
-    """Return whether the words say that there is no mail, or that mail does something wrong."""
-    return _has(words, _listed("no_mail")) or (
-        _has(words, _listed("mail")) and _has(words, _listed("stopped"))
-    )
 
 
 def _is_greeting(words: list[str]) -> bool:

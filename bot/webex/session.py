@@ -149,7 +149,9 @@ def restrict_to_origin(session: Session, api_url: str) -> None:
     session.max_redirects = 0
     for scheme in ("https://", "http://"):
         session.mount(scheme, BlockedAdapter())
-    session.mount(f"{_origin(urlsplit(api_url))}/", ApiAdapter(api_url))
+    parts = urlsplit(api_url)
+    origin = f"{parts.scheme}://{parts.netloc}"
+    session.mount(f"{origin}/", ApiAdapter(api_url))
 
 
 def own_url(url: str, api_url: str, *, beside: str | None = None) -> str:
@@ -177,10 +179,6 @@ def _place(parts: SplitResult) -> tuple[str, str, int | None]:
         "localhost" if host in LOOPBACK else host,
         parts.port or PORTS.get(parts.scheme),
     )
-
-
-def _origin(parts: SplitResult) -> str:
-    return f"{parts.scheme}://{parts.netloc}"
 
 
 def _trust(session: Session) -> None:

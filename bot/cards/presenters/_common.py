@@ -12,7 +12,7 @@ from bot.cards.presenters.card_state import THREAD
 from jobs.channel.mailbox import login_of
 from jobs.clouds.errors import with_ids
 from jobs.model import Evidence, Finding, State, Text, minute_of
-from jobs.runs.run import Problem, Reply, Run
+from jobs.runs.run import Problem, Run
 
 IDS = frozenset({"request-id", "client-request-id", "correlation-id", "trace-id"})
 
@@ -125,15 +125,10 @@ def waits_for_person(run: Run, to: str, *questions: str) -> Text | None:
     The first of the questions that was answered with an address counts. The result is None if
     nobody was asked 1:1, and for every card outside the thread.
     """
-    asked = _first_answer(run, questions)
+    asked = next((run.answers[each] for each in questions if run.answer(each)), None)
     if asked is None or to != THREAD:
         return None
     return Text("living.waits", {"who": asked.value, "at": minute_of(asked.at)})
-
-
-def _first_answer(run: Run, questions: Iterable[str]) -> Reply | None:
-    """Return the answer to the first of the questions that has one, or None."""
-    return next((run.answers[each] for each in questions if run.answer(each)), None)
 
 
 def urgency(run: Run, *questions: str) -> str:

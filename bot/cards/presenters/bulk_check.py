@@ -52,14 +52,9 @@ def view(run: Run) -> ChannelsView:
         channels=tuple(_channel_line(run, mailbox) for mailbox in bulk.mailboxes(run)),
         at=run.checked or now(),
         checking=0 if _is_over(run) else len(bulk.mailboxes(run)) - len(run.findings),
-        withdrawn=_withdrawn(run),
+        withdrawn=sum(question.startswith("app_access") for question in run.problems),
         direct=run.origin.direct,
     )
-
-
-def _withdrawn(run: Run) -> int:
-    """Return the number of tenants that turned out not to let the bot read any more."""
-    return sum(question.startswith("app_access") for question in run.problems)
 
 
 def line_of(mailbox: str, last: Run | None) -> ChannelLine:

@@ -126,13 +126,9 @@ def desired_card(  # noqa: PLR0913  what a card is made of
 
 def marked(before: str, view: object) -> str:
     """Return a mark that differs if the view, its language or the earlier mark does."""
-    return hashlib.sha256(_language() + before.encode() + codec.dump(view)).hexdigest()[:16]
-
-
-def _language() -> bytes:
-    """Return the language and time zone of the card, or nothing if they are the usual ones."""
     here = locale.current()
-    return b"" if here == locale.DEFAULT else f"{here.language} {here.zone} ".encode()
+    language = b"" if here == locale.DEFAULT else f"{here.language} {here.zone} ".encode()
+    return hashlib.sha256(language + before.encode() + codec.dump(view)).hexdigest()[:16]
 
 
 def posted_card(services: Services, run_id: str, slot: str) -> PostedCard | None:

@@ -71,7 +71,7 @@ def form(run: Run, services: Services) -> ConnectFormView:
         secret_url=link.url,
         secret_until=link.until,
         secret_gone=not services.vault.holds(Sealed.CLIENT_SECRET.of(run.id)),
-        secret_making=_is_secret_made(run),
+        secret_making=bool(run.answer("new_secret")) and not run.settled("client_secret"),
         token_saved=_is_known(run, "token_saved", "token"),
         token_read=_is_read(run, "token_saved", "token")
         and not _is_known(run, "registered", "registered"),
@@ -101,11 +101,6 @@ def _is_known(run: Run, question: str, step: str) -> bool:
 def _is_read(run: Run, question: str, step: str) -> bool:
     """Return whether only a log shows that the step was done, and no agent's mail proves it."""
     return run.settled(step) and not run.answer(question) and not run.settled("agent_has_it")
-
-
-def _is_secret_made(run: Run) -> bool:
-    """Return whether another client secret was asked for and has not been made yet."""
-    return bool(run.answer("new_secret")) and not run.settled("client_secret")
 
 
 def _login_id(run: Run) -> str:

@@ -54,29 +54,18 @@ def left(run: Run) -> Text:
 
 
 def _left(run: Run) -> Text:
-    names = _changed_steps(run)
+    # Steps that the run does not know come last.
+    places = {name: place for place, name in enumerate(steps_of(run))}
+    names = sorted(run.changed, key=lambda name: places.get(name, len(places)))
     done = [run.changed[name] for name in names if run.change_applied(name)]
     late = [run.changed[name] for name in names if _is_under_way(run, name)]
     if late:
-        return _late_words(done, late)
+        # The words say what stays changed, if anything does, and what may still change.
+        key = "notice.cancelled_late_words" if done else "notice.cancelled_only_late_words"
+        return Text(key, {"done": _objects(done), "late": _objects(late)})
     if not done:
         return Text("living.cancelled_words")
     return Text("notice.cancelled_words", {"done": _objects(done)})
-
-
-def _changed_steps(run: Run) -> list[str]:
-    """Return the steps whose change was begun, in the run's order. Unknown steps come last."""
-    places = {name: place for place, name in enumerate(steps_of(run))}
-    return sorted(run.changed, key=lambda name: places.get(name, len(places)))
-
-
-def _late_words(done: list[Changed], late: list[Changed]) -> Text:
-    """Return the words for a run that was canceled while a change was under way.
-
-    The words say what stays changed, if anything does, and what may still change.
-    """
-    key = "notice.cancelled_late_words" if done else "notice.cancelled_only_late_words"
-    return Text(key, {"done": _objects(done), "late": _objects(late)})
 
 
 def _is_under_way(run: Run, step: str) -> bool:

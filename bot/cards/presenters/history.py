@@ -71,19 +71,16 @@ def _worst(found: Figures, incidents: Sequence[Incident]) -> State:
 
 def rows_of(found: Figures) -> tuple[Row, ...]:
     """Return the figures as (label key, value); a figure that is not known is left out."""
+    broken = [("history.row_broken", span(found.broken))] if found.broken else []
+    blind = [("history.row_blind", verbatim(number(found.blind)))] if found.blind else []
     return (
-        *_broken(found),
+        *broken,
         *_times(found),
         *_mails(found),
         *_hit(found),
-        *_blind(found),
+        *blind,
         *_first_day(found),
     )
-
-
-def _broken(found: Figures) -> list[Row]:
-    """Return how long the channel was broken, if it was."""
-    return [("history.row_broken", span(found.broken))] if found.broken else []
 
 
 def _times(found: Figures) -> list[Row]:
@@ -107,11 +104,6 @@ def _hit(found: Figures) -> list[Row]:
         return []
     values = {"late": number(found.late), "bounced": number(found.bounced)}
     return [("history.row_hit", Text("watch.mails", values))]
-
-
-def _blind(found: Figures) -> list[Row]:
-    """Return how often the watch could not look, if ever."""
-    return [("history.row_blind", verbatim(number(found.blind)))] if found.blind else []
 
 
 def _first_day(found: Figures) -> list[Row]:

@@ -52,31 +52,20 @@ def living_card(
     A message takes ten edits (facts/webex.md 2).
     """
     found = view(card, incidents, at, channel, direct=to != THREAD)
-    part, over = _part(card, incidents), not open_ones(incidents)
+    # On a shared card the number grows ever more slowly, so that 200 channels that break one
+    # after the other take eight edits, and not 200.
+    changes = sum(len(each.news) for each in incidents)
+    part, over = changes.bit_length() if card.shared else changes, not open_ones(incidents)
     acting = sorted(each.acting for each in incidents)
     drawn = desired_card(SLOT, (card.id, part, acting, over), draw(found))
     return DesiredCard(
-        _slot(to),
+        SLOT if to == THREAD else f"notify:{to}",
         drawn.card,
         drawn.fingerprint,
         to,
         urgency=f"{over} {part} {sorted(set(acting))}",
         final=over,
     )
-
-
-def _slot(to: str) -> str:
-    """Return the slot of the card in the space, or in the 1:1 with this address."""
-    return SLOT if to == THREAD else f"notify:{to}"
-
-
-def _part(card: IncidentCard, incidents: Sequence[Incident]) -> int:
-    """Return a number that grows with the changes; on a shared card ever more slowly.
-
-    So 200 channels that break one after the other take eight edits, and not 200.
-    """
-    changes = sum(len(each.news) for each in incidents)
-    return changes.bit_length() if card.shared else changes
 
 
 def news_cards(
@@ -169,10 +158,6 @@ def _mailboxes(incidents: Sequence[Incident]) -> set[str]:
     return {each.mailbox for each in incidents}
 
 
-def _rooms(incidents: Sequence[Incident]) -> set[str]:
-    return {each.room for each in incidents}
-
-
 def _is_of_one_mailbox(card: IncidentCard, incidents: Sequence[Incident]) -> bool:
     """Return whether the card names one mailbox; the operator's card only counts them."""
     return not card.counts and len(_mailboxes(incidents)) == 1
@@ -215,7 +200,8 @@ def _title(card: IncidentCard, look: IncidentLook, incidents: Sequence[Incident]
     values = {"count": str(len(_mailboxes(incidents)))}
     if not card.counts:
         return Text(f"watch.many_{look}", values)
-    return Text(f"watch.counts_{look}", values | {"spaces": str(len(_rooms(incidents)))})
+    rooms = {each.room for each in incidents}
+    return Text(f"watch.counts_{look}", values | {"spaces": str(len(rooms))})
 
 
 def cause_of(incident: Incident) -> Text:
@@ -268,28 +254,19 @@ def _fixes(card: IncidentCard, incidents: Sequence[Incident]) -> tuple[str, dict
 
 def _rows(incidents: Sequence[Incident], at: datetime) -> list[Row]:
     """Return the facts of the incidents: since when, until when, which mails, and who acts."""
-    return [
-        *_begun(incidents),
-        *_end_rows(incidents),
-        *_seen_by(min(incidents, key=lambda each: each.since)),
-        *_mails(incidents),
-        *_acting(incidents, at),
-        *_notified_people(incidents),
-    ]
-
-
-def _begun(incidents: Sequence[Incident]) -> list[Row]:
-    """Return when the first of the incidents began, and when one was first noticed."""
+    end = _end_of(incidents)
+    end_rows = [] if end is None else [("watch.row_ended", verbatim_moment(end))]
+    told = sorted({name for each in incidents for name in each.told})
+    notified_people = [("watch.row_told", verbatim(", ".join(told)))] if told else []
     return [
         ("watch.row_since", verbatim_moment(min(each.since for each in incidents))),
         ("watch.row_noticed", verbatim_moment(min(each.noticed for each in incidents))),
+        *end_rows,
+        *_seen_by(min(incidents, key=lambda each: each.since)),
+        *_mails(incidents),
+        *_acting(incidents, at),
+        *notified_people,
     ]
-
-
-def _end_rows(incidents: Sequence[Incident]) -> list[Row]:
-    """Return when the last of the incidents ended, or no row while one goes on."""
-    end = _end_of(incidents)
-    return [] if end is None else [("watch.row_ended", verbatim_moment(end))]
 
 
 def _end_of(incidents: Sequence[Incident]) -> datetime | None:
@@ -300,18 +277,13 @@ def _end_of(incidents: Sequence[Incident]) -> datetime | None:
 
 def _mails(incidents: Sequence[Incident]) -> list[Row]:
     """Return how many mails are late and how many bounced, if any."""
-    damage = _damage(incidents)
+    damage = Damage(
+        sum(each.damage.late for each in incidents), sum(each.damage.bounced for each in incidents)
+    )
     if not damage.mails:
         return []
     values = {"late": str(damage.late), "bounced": str(damage.bounced)}
     return [("watch.row_mails", Text("watch.mails", values))]
-
-
-def _damage(incidents: Sequence[Incident]) -> Damage:
-    """Return the damage of all the incidents together."""
-    return Damage(
-        sum(each.damage.late for each in incidents), sum(each.damage.bounced for each in incidents)
-    )
 
 
 def _acting(incidents: Sequence[Incident], at: datetime) -> list[Row]:
@@ -326,12 +298,6 @@ def _acting(incidents: Sequence[Incident], at: datetime) -> list[Row]:
 def _acted_on(incidents: Sequence[Incident]) -> Incident | None:
     """Return the first incident that a person acts on, or None."""
     return next((each for each in incidents if each.acting), None)
-
-
-def _notified_people(incidents: Sequence[Incident]) -> list[Row]:
-    """Return who was told 1:1 because nobody acted on the incidents."""
-    told = sorted({name for each in incidents for name in each.told})
-    return [("watch.row_told", verbatim(", ".join(told)))] if told else []
 
 
 def _seen_by(incident: Incident) -> list[Row]:

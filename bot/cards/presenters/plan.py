@@ -89,20 +89,34 @@ def view(run: Run, connect_hosts: Sequence[str] = ()) -> PlanView:
     ``connect_hosts`` are the patterns of the setting CONNECT_HOSTS.
     """
     told = run.brief.fix or FixBrief()
+    # The approver sees this before anything is changed (facts/microsoft.md 6.1).
+    no_role = (
+        (Text("plan.no_role", {"account": run.account.upn}),)
+        if run.account and lacks_all(run.account)
+        else ()
+    )
+    unchanged_facts = _stays(run) if run.kind is RunKind.UNDO else _noted(run)
+    all_named = tuple(
+        _named(cause, told.checked_at) for cause in told.manual_causes if told.checked_at
+    )
+    left = LEFT if run.kind is RunKind.UNDO else NOTED | {State.SKIPPED}
+    right = tuple(
+        _right_line(run, finding.step) for finding in _standing(run) if finding.state not in left
+    )
     return PlanView(
         header=Header(run.id, run.channel.mailbox, 3, run.kind),
         plan_id=run.plan.id if run.plan else "",
-        signed_in=_signed_in(run),
-        changes=_changes(run),
-        right=_right(run),
-        warnings=(*_no_role(run), *plan_addresses.in_use(run), *_unchanged_facts(run)),
+        signed_in=run.account.upn if run.account else "",
+        changes=tuple(change for change in planned_changes(run) if _is_listed(run, change)),
+        right=right,
+        warnings=(*no_role, *plan_addresses.in_use(run), *unchanged_facts),
         blocking=() if run.has_begun else _blocked(run),
         profile=run.channel.profile,
         approved=Scope.MAILBOX in run.approvals,
         approved_tenant=Scope.TENANT in run.approvals,
         manually_created="" if run.has_begun else made_by_hand(run),
-        named=_all_named(told),
-        turn=_turn(told),
+        named=all_named,
+        turn=known(told.manual_causes[0]).acts if told.manual_causes else Turn.NOBODY,
         has_begun=run.has_begun,
         addresses=plan_addresses.addresses(run),
         foreign=plan_addresses.foreign(run, connect_hosts),
@@ -112,29 +126,9 @@ def view(run: Run, connect_hosts: Sequence[str] = ()) -> PlanView:
     )
 
 
-def _signed_in(run: Run) -> str:
-    """Return the UPN of the account that is signed in, or the empty string."""
-    return run.account.upn if run.account else ""
-
-
-def _unchanged_facts(run: Run) -> tuple[Text, ...]:
-    """Return a line for each fact that the plan leaves as it is although it is not right."""
-    return _stays(run) if run.kind is RunKind.UNDO else _noted(run)
-
-
 def _blocked(run: Run) -> tuple[Text, ...]:
     """Return a line for each step that keeps the plan from being carried out."""
     return tuple(_stop(run, run.findings[name]) for name in blocking_steps(run))
-
-
-def _all_named(told: FixBrief) -> tuple[Text, ...]:
-    """Return a line for each cause that the newest check found and no plan changes."""
-    return tuple(_named(cause, told.checked_at) for cause in told.manual_causes if told.checked_at)
-
-
-def _turn(told: FixBrief) -> Turn:
-    """Return the role that acts on the first cause that no plan changes, or nobody without one."""
-    return known(told.manual_causes[0]).acts if told.manual_causes else Turn.NOBODY
 
 
 def _named(cause: str, at: datetime) -> Text:
@@ -142,21 +136,9 @@ def _named(cause: str, at: datetime) -> Text:
     return Text("plan.named_line", values | {"at": minute_of(at)})
 
 
-def _changes(run: Run) -> tuple[Change, ...]:
-    """Return all changes, or only the remaining ones if the plan must be approved again."""
-    return tuple(change for change in planned_changes(run) if _is_listed(run, change))
-
-
 def _is_listed(run: Run, change: Change) -> bool:
     """Return whether the change was approved, or is still to be made."""
     return word_for(change.scope) in run.approvals or not run.change_applied(change.step)
-
-
-def _right(run: Run) -> tuple[Text, ...]:
-    left = LEFT if run.kind is RunKind.UNDO else NOTED | {State.SKIPPED}
-    return tuple(
-        _right_line(run, finding.step) for finding in _standing(run) if finding.state not in left
-    )
 
 
 def _right_line(run: Run, step: str) -> Text:
@@ -189,18 +171,6 @@ def made_by_hand(run: Run) -> str:
     return next(iter(texts_of(found.evidence, BY_HAND)), "") if found else ""
 
 
-def _no_role(run: Run) -> tuple[Text, ...]:
-    """Return a warning if the account seems to have no role that allows the changes.
-
-    The approver sees it before anything is changed (facts/microsoft.md 6.1).
-    """
-    return (
-        (Text("plan.no_role", {"account": run.account.upn}),)
-        if run.account and lacks_all(run.account)
-        else ()
-    )
-
-
 def _stays(run: Run) -> tuple[Text, ...]:
     """Return a line for each thing that an undo leaves as it is, with the reason.
 
@@ -225,20 +195,16 @@ def _stands(run: Run, finding: Finding) -> Text:
 def _stop(run: Run, finding: Finding) -> Text:
     step = steps_of(run)[finding.step]
     remedy = f"key:{remedy_within(finding.cause)}" if finding.cause else ""
+    reason = (code_of(finding) if finding.state is State.UNKNOWN else "") or _seen_fragment(finding)
     return Text(
         "plan.stop",
         {
             "row": step.article_row,
             "step": f"key:step.{step.name}",
-            "seen": _reason(finding),
+            "seen": reason,
             "remedy": remedy,
         },
     )
-
-
-def _reason(finding: Finding) -> str:
-    """Return the cloud's own words if the state is unknown, otherwise the text of the finding."""
-    return (code_of(finding) if finding.state is State.UNKNOWN else "") or _seen_fragment(finding)
 
 
 def _seen_fragment(finding: Finding) -> str:

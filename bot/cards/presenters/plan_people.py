@@ -40,34 +40,25 @@ def for_approver(run: Run, services: Services, address: str) -> PlanPeople:
 
 
 def _people(run: Run, services: Services) -> PlanPeople:
-    people = PlanPeople(asked_by=run.requester.email, decided=_decided(run))
-    if not _waits(run):
-        return people
-    asked = _asked(run, services)
-    others = tuple(each for each in _approvers(run, services) if each not in asked)
-    return replace(people, waits_for=asked, unreachable=others)
-
-
-def _asked(run: Run, services: Services) -> tuple[str, ...]:
-    """Return the approvers whose 1:1 copy of the plan Webex has not refused."""
-    return tuple(
-        address
-        for address in _reachable(run, services)
-        if not was_refused(services, run.id, slot_of(address))
-    )
-
-
-def _waits(run: Run) -> bool:
-    return not run.ended and next_action(run).turn is Turn.APPROVER
-
-
-def _decided(run: Run) -> tuple[Text, ...]:
-    """Return a line for each approval of the plan in force."""
-    return tuple(
+    decided = tuple(
         Text(f"plan.approved_by_{scope}", {"who": given.by, "at": clock(given.at)})
         for scope in Scope
         if (given := run.approvals.get(scope))
     )
+    people = PlanPeople(asked_by=run.requester.email, decided=decided)
+    if not _waits(run):
+        return people
+    asked = tuple(
+        address
+        for address in _reachable(run, services)
+        if not was_refused(services, run.id, slot_of(address))
+    )
+    others = tuple(each for each in _approvers(run, services) if each not in asked)
+    return replace(people, waits_for=asked, unreachable=others)
+
+
+def _waits(run: Run) -> bool:
+    return not run.ended and next_action(run).turn is Turn.APPROVER
 
 
 def _approvers(run: Run, services: Services) -> tuple[str, ...]:

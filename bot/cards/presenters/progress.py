@@ -46,7 +46,11 @@ def cards(run: Run, services: Services) -> list[DesiredCard]:
     """
     if not _is_begun(run) and run.ended is not Kind.FAILED:
         return []
-    unsent = _unsent(run, services)
+    unsent = (
+        "unsent"
+        if was_refused(services, run.id, slot_of(run.requester.email)) and not run.ended
+        else ""
+    )
     found = _with_unsent(view(run), run) if unsent else view(run)
     rehearsed = "rehearsed" if run.state_of("rehearsal") is State.OK else ""
     turn = f"{_turn(next_action(run))}{found.ended}{unsent}{rehearsed}"
@@ -70,15 +74,6 @@ def _is_begun(run: Run) -> bool:
     )
 
 
-def _unsent(run: Run, services: Services) -> str:
-    """Return ``unsent`` if the run is open and Webex refused the form's 1:1 card, else ''."""
-    return (
-        "unsent"
-        if was_refused(services, run.id, slot_of(run.requester.email)) and not run.ended
-        else ""
-    )
-
-
 def _with_unsent(found: ProgressView, run: Run) -> ProgressView:
     """Return the view with the refused form as its problem, if it has no other."""
     return replace(
@@ -93,12 +88,9 @@ def _asks(run: Run, found: ProgressView, turn: str) -> str:
     of the press even if nothing changed.
     """
     pressed = run.answers["look_again"].at if "look_again" in run.answers else ""
-    return f"{turn}{_why(_persons_finding(run))}{pressed}"
-
-
-def _why(finding: Finding | None) -> str:
-    """Return the finding's cause or, without a known one, its step."""
-    return finding.cause or finding.step if finding else ""
+    finding = _persons_finding(run)
+    why = finding.cause or finding.step if finding else ""
+    return f"{turn}{why}{pressed}"
 
 
 def _stopped(run: Run) -> str:
@@ -109,7 +101,8 @@ def _stopped(run: Run) -> str:
 def view(run: Run) -> ProgressView:
     """Return the view of the run: its steps as rows, whose turn it is, and the problem, if any."""
     turn = next_action(run)
-    stuck = _stuck(run)
+    # A finding that waits for a person comes first, and then any other that is stuck.
+    stuck = _persons_finding(run) or next(filter(_is_stuck, run.findings.values()), None)
     return ProgressView(
         header=Header(run.id, run.channel.mailbox, stage_of(run), run.kind),
         groups=_groups(run),
@@ -145,14 +138,6 @@ def steps_done(run: Run) -> Text:
 def _persons_finding(run: Run) -> Finding | None:
     """Return the first finding that stays as it is until a person acts, or None."""
     return next(filter(_is_a_persons, run.findings.values()), None)
-
-
-def _stuck(run: Run) -> Finding | None:
-    """Return the finding that the card shows as its problem, or None.
-
-    A finding that waits for a person comes first, and then any other that is stuck.
-    """
-    return _persons_finding(run) or next(filter(_is_stuck, run.findings.values()), None)
 
 
 def _told_finding(run: Run, stuck: Finding | None) -> Finding | None:
@@ -235,10 +220,12 @@ def _in_line(run: Run, line: Step) -> list[Step]:
 
 def _row(run: Run, line: Step, steps: list[Step]) -> Row:
     """Return the row of a line; its first unsettled step determines how the row looks."""
-    title = _title(run, line)
+    # In an undo the title names the step. Otherwise the title names the line, which represents
+    # all its steps.
+    title = Text(f"step.{line.name}") if run.kind is RunKind.UNDO else Text(f"line.{line.name}")
     if _is_running(run, steps):
         return Row(line.article_row, title, running=True)
-    step = _first_unsettled(run, steps) or line
+    step = next((each for each in steps if not run.settled(each.name)), None) or line
     finding = run.findings.get(step.name)
     if finding is None or _is_to_come(run, step, finding):
         return Row(line.article_row, title, right=_after(run, step))
@@ -251,22 +238,9 @@ def _row(run: Run, line: Step, steps: list[Step]) -> Row:
     )
 
 
-def _first_unsettled(run: Run, steps: list[Step]) -> Step | None:
-    return next((each for each in steps if not run.settled(each.name)), None)
-
-
 def _is_running(run: Run, steps: list[Step]) -> bool:
     """Return whether one of the steps is under way."""
     return not steps_under_way(run).isdisjoint(step.name for step in steps)
-
-
-def _title(run: Run, line: Step) -> Text:
-    """Return the title of a line.
-
-    In an undo the title names the step. Otherwise the title names the line, which represents all
-    its steps.
-    """
-    return Text(f"step.{line.name}") if run.kind is RunKind.UNDO else Text(f"line.{line.name}")
 
 
 def _is_to_come(run: Run, step: Step, finding: Finding) -> bool:
@@ -276,31 +250,21 @@ def _is_to_come(run: Run, step: Step, finding: Finding) -> bool:
     A step that waited for an approval runs later if the approval was given after the finding.
     """
     if finding.waiting_for is Turn.APPROVER:
-        return _is_approved(run, step)
+        lines = [change for change in planned_changes(run) if change.step == step.name]
+        return bool(lines) and all(map(run.approved, lines))
     return finding.waiting_for is Turn.NOBODY or (
         finding.state is State.WRONG and step.name not in run.changed
     )
 
 
-def _is_approved(run: Run, step: Step) -> bool:
-    """Return whether every line of the step on the plan in force is approved."""
-    lines = [change for change in planned_changes(run) if change.step == step.name]
-    return bool(lines) and all(map(run.approved, lines))
-
-
 def _after(run: Run, step: Step) -> Text | None:
-    open_needs = _open_needs(run, step)
+    open_needs = [
+        need
+        for need in (*step.after, *step.needs)
+        if need in steps_of(run) and not run.settled(need)
+    ]
     return (
         Text("progress.after", {"row": steps_of(run)[open_needs[-1]].article_row})
         if open_needs
         else None
     )
-
-
-def _open_needs(run: Run, step: Step) -> list[str]:
-    """Return the steps that this one comes after and that are not settled."""
-    return [
-        need
-        for need in (*step.after, *step.needs)
-        if need in steps_of(run) and not run.settled(need)
-    ]

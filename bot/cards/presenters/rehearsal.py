@@ -108,7 +108,7 @@ def _failed(base: RehearsalView, finding: Finding) -> RehearsalView:
     told = replace(
         base,
         problem=cause_text(finding),
-        problem_code=_code(finding),
+        problem_code=texts_of(finding.evidence, "smtp")[0] if finding.evidence else "",
         cause=finding.cause,
         transcript=_transcript(finding),
     )
@@ -130,10 +130,6 @@ def _is_bots_turn(run: Run) -> bool:
 def _is_asked_for(run: Run) -> bool:
     """Return whether somebody asked for the rehearsal and it is still waiting."""
     return run.answer("rehearse") == "yes" and run.state_of("rehearsal") is State.WAITING
-
-
-def _code(finding: Finding) -> str:
-    return texts_of(finding.evidence, "smtp")[0] if finding.evidence else ""
 
 
 def _transcript(finding: Finding) -> tuple[str, ...]:

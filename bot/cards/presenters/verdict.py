@@ -101,7 +101,7 @@ def view(run: Run, services: Services) -> VerdictView:
         run=run.id,
         mailbox=run.channel.mailbox,
         at=run.checked or now(),
-        looking=_still_to_come(run, steps),
+        looking=0 if run.checked else max(1, len(steps) - len(run.findings)),
         silent=tuple(map(_cloud, run.silent)),
         causes=_mark_fixed(_causes(run.channel, steps, counted, verdict.causes), verdict, fixed),
         symptoms=_symptoms(steps, counted, verdict.symptoms),
@@ -109,7 +109,7 @@ def view(run: Run, services: Services) -> VerdictView:
         changes=verdict_extras.changes(verdict),
         warnings=_lines(steps, counted, verdict.warnings),
         skipped=_lines(steps, counted, verdict.skipped),
-        lines=_lines(steps, counted, _in_order(steps, found)),
+        lines=_lines(steps, counted, [name for name in steps if name in found]),
         way=_way(verdict, found),
         since=verdict.since,
         turn=_turn(run, services, verdict),
@@ -136,11 +136,6 @@ def _found(run: Run, steps: Mapping[str, Step]) -> dict[str, Finding]:
         for name, finding in run.findings.items()
         if name in steps and finding.reason is not Reason.NO_WATCH_MAIL
     }
-
-
-def _in_order(steps: Iterable[str], found: Mapping[str, Finding]) -> list[str]:
-    """Return the steps that have a finding, in the order of the steps."""
-    return [name for name in steps if name in found]
 
 
 def _secret_ends(
@@ -265,11 +260,6 @@ def _grant_url(run: Run, services: Services, *, has_fix: bool) -> str:
     return links.link(services, "access", run.id).url
 
 
-def _still_to_come(run: Run, steps: Mapping[str, Step]) -> int:
-    """Return the number of findings that a check still waits for: at least 1 until its end."""
-    return 0 if run.checked else max(1, len(steps) - len(run.findings))
-
-
 def _symptoms(
     steps: Mapping[str, Step], found: Mapping[str, Finding], causes: Mapping[str, str]
 ) -> tuple[CheckLine, ...]:
@@ -305,7 +295,7 @@ def _cause(channel: Channel, step: Step, finding: Finding) -> CheckLine:
     command = f"command_of.{step.name}"
     return CheckLine(
         step.article_row,
-        _sentence(finding),
+        known_text(f"cause.{finding.cause}") or Text(f"step.{finding.step}"),
         finding.state,
         _access(step, finding),
         seen=finding.seen,
@@ -350,26 +340,17 @@ def _history(finding: Finding) -> Finding:
     return replace(finding, state=State.WARNING)
 
 
-def _sentence(finding: Finding) -> Text:
-    return known_text(f"cause.{finding.cause}") or Text(f"step.{finding.step}")
-
-
 def _way(verdict: Verdict, found: dict[str, Finding]) -> tuple[Stop, ...]:
     """Return the stations of the mail path, up to the place at which mail stops.
 
     The state of the stations behind that place is unknown.
     """
-    reports = _reports(found)
+    reports = {station: found[name] for name, station in SEEN_AT.items() if name in found}
     last = {station: finding.signals.at for station, finding in reports.items()}
     passed = _passed(reports, stop_of(verdict))
     return tuple(
         Stop(each, _passes(each, verdict.stops, passed), last.get(each)) for each in MAIL_PATH
     )
-
-
-def _reports(found: Mapping[str, Finding]) -> dict[Station, Finding]:
-    """Return each checked station with the finding that says whether mail was seen there."""
-    return {station: found[name] for name, station in SEEN_AT.items() if name in found}
 
 
 def _stations(reports: Mapping[Station, Finding], tells: Callable[[Finding], bool]) -> set[Station]:

@@ -56,7 +56,9 @@ def _damage_of_copies(
 ) -> Damage:
     """Return the damage of mail that has reached the mailbox, but no agent."""
     bounced = min(_signals(found, "copies").failed, mails)
-    return Damage(mails, since, kept=_keeps_copies(run, found), bounced=bounced)
+    return Damage(
+        mails, since, kept=run.channel.keep_copy and is_ok(found, "forwarding"), bounced=bounced
+    )
 
 
 def stop_of(verdict: Verdict) -> int:
@@ -75,11 +77,6 @@ def _lost(found: Mapping[str, Finding], *, before: bool) -> tuple[int, datetime]
 def _first_missed(found: Mapping[str, Finding]) -> tuple[int, datetime] | None:
     """Return the number of missed mails and since when, from the earliest step that knows it."""
     return next(filter(None, (_missed(_signals(found, name)) for name in COUNTED)), None)
-
-
-def _keeps_copies(run: Run, found: Mapping[str, Finding]) -> bool:
-    """Return whether the mailbox is known to keep a copy of each mail."""
-    return run.channel.keep_copy and is_ok(found, "forwarding")
 
 
 def _signals(found: Mapping[str, Finding], step: str) -> Signals:
@@ -160,8 +157,7 @@ def changes(verdict: Verdict) -> tuple[ChangeLine, ...]:
     if CHANGES not in verdict.possible:
         return ()
     found = verdict.weighed[CHANGES].signals.changes
-    return tuple(ChangeLine(each, _would_explain(each.event)) for each in found)
-
-
-def _would_explain(event: str) -> Text | None:
-    return known_text(f"cause.{EXPLAINED.get(event.lower(), '')}")
+    return tuple(
+        ChangeLine(each, known_text(f"cause.{EXPLAINED.get(each.event.lower(), '')}"))
+        for each in found
+    )

@@ -49,7 +49,6 @@ def press(title: str, data: dict[str, str], *, main: bool = False) -> Element:
 
 
 def open_url(title: str, url: str, *, main: bool = False) -> Element:
-    """Return a button that opens a page."""
     return {
         "type": "Action.OpenUrl",
         "title": title,
@@ -86,7 +85,6 @@ def in_rows(actions: list[Element]) -> list[list[Element]]:
 
 
 def button_rows(actions: list[Element], spacing: str = "Medium") -> list[Element]:
-    """Return the buttons as rows for the body of a card (see :func:`in_rows`)."""
     return [buttons(*row, spacing=spacing) for row in in_rows(actions)]
 
 

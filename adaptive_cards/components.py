@@ -54,12 +54,10 @@ class Band:
 
     @classmethod
     def of(cls, style: str, mark: Mark | None, title: Text, *lines: Element) -> Band:
-        """Return a band with a text as its title."""
         return cls(style, mark, said(title, **TITLE), lines)
 
     @property
     def element(self) -> Element:
-        """Return the band as an element."""
         words = column("stretch", self.title, *self.lines, spacing="None")
         glyph = (
             [column("24px", sign(self.mark.glyph, **TITLE, **self.mark.look))] if self.mark else []
@@ -68,12 +66,10 @@ class Band:
 
 
 def persons_turn(title: Text, *lines: Element) -> Band:
-    """Return a band that asks a person to act."""
     return Band.of("accent", glyphs.PERSON, title, *lines)
 
 
 def kicker(header: Header) -> Element:
-    """Return the kicker with the run's mailbox and stage."""
     if header.kind in {RunKind.FIX, RunKind.UNDO}:
         return kicker_of(Text(f"kicker.{header.kind}", {"mailbox": header.mailbox}), "")
     about = (
@@ -122,7 +118,6 @@ def _capital(told: str) -> str:
 
 
 def in_error(field: Element, why: Element) -> Element:
-    """Return a red box with the field to correct and the reason below it."""
     reason = columns(
         glyphs.glyph(glyphs.WRONG), column("stretch", why, spacing="None"), spacing="Small"
     )
@@ -130,7 +125,6 @@ def in_error(field: Element, why: Element) -> Element:
 
 
 def correction(field: Element, asked: Asked) -> Element:
-    """Return a field in a red box, with the address that was typed and why it was rejected."""
     kept = {"value": plain(asked.typed, ADDRESS_MOST)} if asked.typed else {}
     return in_error(field | kept, rich(run(render(asked.reason))))
 
@@ -144,7 +138,6 @@ def section(key: str, right: str = "") -> Element:
 
 
 def titled(key: str, rows: Sequence[Element]) -> list[Element]:
-    """Return the rows below their section title; an empty list if there are no rows."""
     return [section(key), *rows] if rows else []
 
 
@@ -180,37 +173,30 @@ def found_values(pairs: Iterable[tuple[str, str]]) -> list[Element]:
 
 
 def labeled(pairs: Iterable[tuple[str, Text]]) -> Element:
-    """Return a FactSet of labels, given by their keys, and texts."""
     return facts((text(key), render(words)) for key, words in pairs)
 
 
 def aside(words: Text) -> Element:
-    """Return the right end of a row, with the row's state as a word."""
     return said(words, **SUBTLE, horizontalAlignment="Right")
 
 
 def aside_time(at: datetime) -> Element:
-    """Return the right end of a row, with the time of the observation."""
     return sign(seconds(at), **SUBTLE, horizontalAlignment="Right")
 
 
 def note(words: Text) -> Element:
-    """Return a small line below its element."""
     return said(words, **SMALL, spacing="None")
 
 
 def small_print(words: Text) -> Element:
-    """Return the small last line of the body."""
     return said(words, **SMALL, spacing="Medium")
 
 
 def count_line(key: str, count: int, **values: str) -> list[Element]:
-    """Return a small line with a count in its plural form; an empty list for 0 or less."""
     return [small_print(verbatim(plural(key, count, **values)))] if count > 0 else []
 
 
 def learn_more(page: str, **look: Look) -> list[Element]:
-    """Return the line that opens the page about a cause; an empty list if there is no page."""
     return [link("link.learn_more", page, **SMALL, **look)] if page else []
 
 

@@ -20,7 +20,6 @@ class Mark:
 
     @property
     def look(self) -> dict[str, Look]:
-        """Return the color as properties of a TextBlock or TextRun."""
         return {"color": self.color} if self.color else {"isSubtle": True}
 
 
@@ -49,7 +48,6 @@ _BY_GLYPH = {
 
 
 def is_person(turn: Turn | None) -> bool:
-    """Return whether a person must act."""
     return turn not in {Turn.TIME, Turn.NOBODY, None}
 
 
@@ -61,7 +59,6 @@ def of_state(state: State, waiting_for: Turn | None = None) -> Mark:
 
 
 def of_glyph(glyph: str) -> Mark:
-    """Return the mark with this glyph, in its usual color."""
     return _BY_GLYPH.get(glyph, Mark(glyph))
 
 

@@ -54,7 +54,6 @@ class Services(Runtime):
 
     @classmethod
     def of(cls, bot: BotSettings, settings: Settings, redis: Redis, webex: Webex) -> Services:
-        """Return a container with its parts made from the settings and the connections."""
         METER.redis = redis
         vault, cards = Vault(redis, settings.encryption_keys), CardQueue(redis)
         return cls(
@@ -90,12 +89,10 @@ class Services(Runtime):
 
     @cached_property
     def watching(self) -> Watching:
-        """Return the watched channels and their incidents."""
         return Watching.of(self.store, self.bot.watch_space)
 
     @cached_property
     def rounds(self) -> Doorbell:
-        """Return the doorbell that wakes a worker to look at a group of watched channels."""
         return Doorbell(make_queue(self.redis, WATCH), LOOK)
 
     @cached_property

@@ -183,7 +183,6 @@ def _addresses(lines: list[ChannelLine]) -> list[str]:
 
 
 def _pick(label: str, addresses: list[str]) -> Element:
-    """Return a list of channels, of which one is chosen."""
     return {
         "type": "Input.ChoiceSet",
         "id": "mailbox",
@@ -212,7 +211,6 @@ def _commands(shown: list[ChannelLine], view: ChannelsView) -> list[Element]:
 
 
 def _commands_of(mailbox: str) -> list[Element]:
-    """Return the buttons of several commands for the only channel."""
     meant = {"do": "typed", "mailbox_meant": mailbox}
     pressed = [press(_title(each), meant | {"command": each}) for each in _COMMANDS]
     return button_rows(pressed, "Small")

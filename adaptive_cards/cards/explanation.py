@@ -63,7 +63,6 @@ def heading_of(*, open_: bool, condition: bool) -> str:
 
 
 def _remarks(view: ExplanationView) -> list[Element]:
-    """Return the remarks that a check finds the right cause, and that the person's text was cut."""
     remarks: list[Element] = []
     if view.checks and (view.possible or view.certain):
         remarks.append(small_print(Text("explain.check_turn")))

@@ -61,7 +61,6 @@ def _as_typed(entry: HelpEntry) -> str:
 
 
 def command_help(view: CommandHelpView) -> Card:
-    """Return the card about a command: its effect, how to type it, and a button that runs it."""
     entry = view.entry
     typed = _as_typed(entry)
     band = Band.of("emphasis", None, verbatim(typed), own(f"command.{entry.name}", spacing="Small"))
@@ -71,7 +70,6 @@ def command_help(view: CommandHelpView) -> Card:
 
 
 def _ways_to_type(view: CommandHelpView, typed: str) -> list[tuple[str, str]]:
-    """Return the text to type for the command here, and the command's other names if it has any."""
     mentioned = (
         typed if view.direct else text("help.how_space_example", bot=view.bot, command=typed)
     )
@@ -81,7 +79,6 @@ def _ways_to_type(view: CommandHelpView, typed: str) -> list[tuple[str, str]]:
 
 
 def _run_button(name: str) -> list[Element]:
-    """Return the button that runs the command; an empty list for a command that has none."""
     if name in _NOT_ALONE:
         return []
     title = text("help.run", value=f"/{shown_name(name)}")

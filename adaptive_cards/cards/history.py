@@ -139,7 +139,6 @@ def _row_of_days(days: tuple[HistoryDay, ...]) -> list[Element]:
 
 
 def _legend() -> str:
-    """Return each glyph with its meaning."""
     return "  ".join(
         f"{_MARKS[state].glyph} {text(f'history.state_{name}')}" for state, name in _NAMES.items()
     )

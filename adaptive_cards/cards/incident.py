@@ -68,7 +68,6 @@ class IncidentView:
 
 
 def incident(view: IncidentView) -> Card:
-    """Return the card of an incident, which is edited in place as the incident goes on."""
     style, mark = _STYLES[view.look]
     lines = [said(view.cause, spacing="Small")]
     goes_on = view.look not in {IncidentLook.ENDED, IncidentLook.UNWATCHED}
@@ -129,7 +128,6 @@ def _on_it(view: IncidentView) -> Element:
 
 
 def _check(view: IncidentView) -> list[Element]:
-    """Return the button that checks the channel; an empty list if the card is about several."""
     if len(view.mailboxes) > 1:
         return []
     return [press(text("button.check_now"), {"do": "check", "channel": view.mailboxes[0]})]

@@ -94,7 +94,6 @@ def _tenant(view: PlanView) -> list[Element]:
 
 
 def _approve_tenant(view: PlanView) -> list[Element]:
-    """Return the button that approves the tenant-wide changes, if they can be approved now."""
     if view.waits_for_hosts or not view.is_open:
         return []
     button = submit(

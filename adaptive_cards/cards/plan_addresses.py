@@ -16,7 +16,6 @@ from jobs.model import Text
 
 
 def addresses(view: PlanView) -> list[Element]:
-    """Return the plan's addresses in full, each below its label and as wide as the card."""
     return titled("plan.addresses", [line for each in view.addresses for line in _lines(each)])
 
 
@@ -32,7 +31,6 @@ def _lines(address: Address) -> list[Element]:
 
 
 def granted(view: PlanView) -> list[Element]:
-    """Return the line with the users for whom permissions are granted; all users are a warning."""
     if view.consent is None:
         return []
     mark = glyphs.WARNING if view.for_all else glyphs.OK

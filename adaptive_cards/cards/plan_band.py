@@ -39,7 +39,6 @@ def band(view: PlanView) -> Band:
 
 
 def approvers_turn(view: PlanView) -> Element:
-    """Return the line that asks an approver to approve the changes, with their number and place."""
     return turn_line(Turn.APPROVER, _reach(*_changes_to_approve(view), _where(view)))
 
 
@@ -75,7 +74,6 @@ def _closed(view: PlanView, signed_in: list[Element]) -> Band:
 
 
 def _title(view: PlanView, local: int, tenant: int) -> Text:
-    """Return how much is left to approve, or what an undo does to the mail."""
     if view.header.kind is RunKind.UNDO:
         values = {"mailbox": view.header.mailbox, "run": view.undoes}
         return Text("plan.undo_run" if view.undoes else "plan.disconnect", values)

@@ -11,7 +11,6 @@ from jobs.model import Change, Scope, Text
 
 
 def of_scope(changes: tuple[Change, ...], scope: Scope) -> tuple[Change, ...]:
-    """Return the changes of this scope, in the order given."""
     return tuple(change for change in changes if change.scope is scope)
 
 

@@ -29,7 +29,6 @@ class PlanPeople:
 
 
 def lines(people: PlanPeople | None) -> list[Element]:
-    """Return the lines about people; none if the card's readers approve the plan themselves."""
     if people is None:
         return []
     return [said(words, spacing="Small") for words in _texts(people)]
@@ -48,5 +47,4 @@ def _texts(people: PlanPeople) -> list[Text]:
 
 
 def may_press(people: PlanPeople | None) -> bool:
-    """Return whether the card has the buttons that approve the plan."""
     return people is None or people.may_approve

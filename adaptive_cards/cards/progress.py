@@ -44,7 +44,6 @@ _ENDED = {
 
 
 def progress(view: ProgressView) -> Card:
-    """Return the card: how far the run is, who must act, and every step with its state."""
     rows = _groups(view, every_note=True)
     if size({"rows": rows}) > _ROWS_MOST_BYTES:
         rows = _groups(view, every_note=False)

@@ -74,7 +74,6 @@ def _ready(view: RehearsalView) -> Card:
 
 
 def _ask_mailbox_user(view: RehearsalView) -> list[Element]:
-    """Return the field for another address if the request could not reach the mailbox's user."""
     if view.direct or view.asked is None:
         return []
     do, who = "ask_mailbox_user", "mailbox_user"
@@ -130,7 +129,6 @@ def _what(view: RehearsalView) -> Element:
 
 
 def _values(view: RehearsalView) -> dict[str, str]:
-    """Return the mailbox or its user, and the user who signs in for it."""
     return {"username": view.username, "login": view.login}
 
 

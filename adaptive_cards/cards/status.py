@@ -90,7 +90,6 @@ def _notes(line: RunLine) -> list[Element]:
 
 
 def _state(line: RunLine) -> str:
-    """Return how the run ended, or what kind of run it is, or the stage of a setup."""
     if line.ended in _ENDED:
         return text(f"status.ended_{line.ended}")
     if line.kind is not RunKind.SETUP:

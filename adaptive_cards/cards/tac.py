@@ -61,7 +61,6 @@ def tac(view: TacView) -> Card:
 
 
 def tac_file(view: TacFileView) -> Card:
-    """Return a card that says what the file contains, what is missing, and how to open the case."""
     band = persons_turn(
         Text("tac.ready", {"name": view.name}),
         turn_line(Turn.REQUESTER, Text("tac.ready_turn"), direct=view.direct),
@@ -99,7 +98,6 @@ def _field(name: str, most: int) -> Element:
 
 
 def _part(name: str) -> Element:
-    """Return a line for a file: its name and its purpose."""
     stem, _, ending = name.rpartition(".")
     key = (
         f"tac.part.{stem}_{ending}" if has_text(f"tac.part.{stem}_{ending}") else f"tac.part.{stem}"

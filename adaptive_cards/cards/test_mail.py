@@ -74,7 +74,6 @@ class TestMailView:
 
 
 def test_mail(view: TestMailView) -> Card:
-    """Return the card: who must send or answer the mail, its subject, and its times at stations."""
     subject = columns(
         column("80px", own("mail.subject", **SUBTLE)),
         column("stretch", value_line(view.subject), spacing="Small"),

@@ -109,7 +109,6 @@ def _row(line: WatchLine, at: datetime) -> Element:
 
 
 def _buttons(view: WatchListView) -> list[Element]:
-    """Return the buttons: to watch what nobody watches, and to let the watch see more."""
     watch = [
         press(fit_title("watch.add_one", each), {"do": "watch", "channel": each})
         for each in view.unwatched[:_UNWATCHED_MOST]

@@ -20,13 +20,11 @@ from jobs.runs.run import Event, Kind, Run
 
 @on_run
 def approve(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
-    """Approve the changes to the app and the mailbox."""
     _approve(ctx, inputs, run, Scope.MAILBOX)
 
 
 @on_run
 def approve_tenant(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
-    """Approve the change to the whole tenant, which needs its own approval."""
     _approve(ctx, inputs, run, Scope.TENANT)
 
 
@@ -95,23 +93,16 @@ def _approve(ctx: ChatContext, inputs: dict[str, str], run: Run, scope: Scope) -
 
 
 def _may_approve(ctx: ChatContext, inputs: dict[str, str], run: Run) -> bool:
-    """Return whether this person may approve the plan of the card; if not, the press is refused."""
     return _is_approver(ctx, run) and _current(ctx, inputs, run)
 
 
 def _is_approver(ctx: ChatContext, run: Run) -> bool:
-    """Return whether the person may approve the run's plan; if not, the press is refused."""
     may = AccessPolicy(ctx.services.bot, ctx.services.webex).may_approve(ctx.person, run)
     if not may:
-        ctx.refuse(_not_approver(ctx, run), title="refused.button")
+        who = ", ".join(ctx.services.bot.approvers) or run.requester.email
+        key = "refused.not_approver_direct" if ctx.direct else "refused.not_approver"
+        ctx.refuse(Text(key, {"who": who}), title="refused.button")
     return may
-
-
-def _not_approver(ctx: ChatContext, run: Run) -> Text:
-    """Return the text on who may press the button: the approvers, or the person who asked."""
-    who = ", ".join(ctx.services.bot.approvers) or run.requester.email
-    key = "refused.not_approver_direct" if ctx.direct else "refused.not_approver"
-    return Text(key, {"who": who})
 
 
 def _current(ctx: ChatContext, inputs: dict[str, str], run: Run) -> bool:

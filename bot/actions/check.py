@@ -16,12 +16,10 @@ def check_again(ctx: ChatContext, inputs: dict[str, str]) -> None:
 
 
 def start_fix(ctx: ChatContext, inputs: dict[str, str]) -> None:
-    """Do the same as the typed command ``/fix``."""
     fix.run(ctx, inputs.get("channel", ""))
 
 
 def open_tac(ctx: ChatContext, inputs: dict[str, str]) -> None:
-    """Do the same as the typed command ``/tac``, which is the next step if a check is no help."""
     tac.run(ctx, inputs.get("channel", ""))
 
 

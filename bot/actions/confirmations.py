@@ -18,25 +18,21 @@ from jobs.storage.vault import Sealed
 
 @on_run
 def ask_administrator(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
-    """Send the sign-in card 1:1 to the administrator, if the run is waiting for a sign-in."""
     _ask(ctx, inputs, run, "administrator", waits=sign_in.waits_for_sign_in(run))
 
 
 @on_run
 def ask_consent(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
-    """Send the consent card 1:1 to a person who may grant consent, if the run waits for consent."""
     _ask(ctx, inputs, run, "consent_administrator", waits=consent.waits_for_consent(run))
 
 
 @for_everybody
 def ask_mailbox_user(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
-    """Send the rehearsal's card 1:1 to the person who signs in for the mailbox."""
     _ask(ctx, inputs, run, rehearsal.MAILBOX_USER, waits=rehearsal.waits_for_sign_in(run))
 
 
 @for_everybody
 def ask_agent(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
-    """Send the test mail's card 1:1 to an agent, who may not be in the space."""
     waits = run.state_of("test_mail") is State.OK and not run.settled("agent_has_it")
     _ask(ctx, inputs, run, proof.AGENT, waits=waits)
 
@@ -44,7 +40,10 @@ def ask_agent(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
 @on_run
 def consent_again(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
     """Post the card that the run waits for again, as the newest in the thread and in the 1:1."""
-    for place in thread_and_person(_asked(run)):
+    asked = (run.answer("consent_administrator") if run.account else "") or run.answer(
+        "administrator"
+    )
+    for place in thread_and_person(asked):
         delivery.repost(ctx.services, run.id, slot_of(place))
     ctx.services.record(run.id)
 
@@ -71,7 +70,6 @@ def look_again(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
 
 @on_run
 def token_saved(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
-    """Record that Generate Token and Save were pressed in Webex Connect."""
     record(ctx, run, "token_saved", "yes")
 
 
@@ -99,24 +97,15 @@ def _unsent(run: Run) -> Event:
 
 @for_everybody
 def test_sent(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
-    """Record that a person sent the test mail."""
     record(ctx, run, "test_sent", "yes")
 
 
 @for_everybody
 def agent_has_it(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
-    """Record that the test mail arrived on an agent's desktop."""
     record(ctx, run, "agent_has_it", "yes")
 
 
-def _asked(run: Run) -> str:
-    return (run.answer("consent_administrator") if run.account else "") or run.answer(
-        "administrator"
-    )
-
-
 def _ask(ctx: ChatContext, inputs: dict[str, str], run: Run, question: str, *, waits: bool) -> None:
-    """Ask the person 1:1, or refuse the press if the run is not waiting for the answer."""
     if waits:
         _send(ctx, inputs, run, question)
     else:

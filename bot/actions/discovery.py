@@ -14,7 +14,6 @@ from jobs.runs.run import Run
 
 @for_everybody
 def answered(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
-    """Continue the check with the answers that the person has chosen or typed."""
     try:
         given = {question: _read(run, question, inputs) for question in open_questions(run)}
     except InvalidInputError as wrong:
@@ -25,7 +24,6 @@ def answered(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
 
 @for_everybody
 def without(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
-    """Continue the check without the values that were not found."""
     _go_on(ctx, run, {})
 
 
@@ -59,21 +57,14 @@ def _read(run: Run, question: str, inputs: dict[str, str]) -> str:
 
 
 def _app(run: Run, inputs: dict[str, str]) -> str:
-    """Return the client ID of the chosen app, or the typed one if the check has found no app."""
     given = inputs.get("client_id", "").strip()
-    known = _found_apps(run)
+    known = {app.client_id for app in run.search.apps} if run.search else set()
     if given not in known if known else not is_client_id(given):
         raise InvalidInputError(Text("typed.client_id"))
     return given
 
 
-def _found_apps(run: Run) -> set[str]:
-    """Return the client IDs of the apps that the check has found."""
-    return {app.client_id for app in run.search.apps} if run.search else set()
-
-
 def _forwarding(run: Run, inputs: dict[str, str]) -> str:
-    """Return the typed forwarding address, which must not be the mailbox itself."""
     given = read_address(inputs.get("forwarding_address", ""))
     if given == run.channel.mailbox:
         raise InvalidInputError(Text("typed.forwarding_is_mailbox"))

@@ -24,7 +24,6 @@ FIELDS = (
 
 
 def setup(ctx: ChatContext, inputs: dict[str, str]) -> None:
-    """Do the same as the command ``/setup-email`` with the address of the button or the field."""
     setup_email.run(ctx, _typed_address(inputs))
 
 
@@ -41,7 +40,6 @@ def rerun_command(ctx: ChatContext, inputs: dict[str, str]) -> None:
 
 
 def _typed_address(inputs: dict[str, str]) -> str:
-    """Return the address of the button, or else that of the field."""
     return (inputs.get("mailbox_meant") or inputs.get("mailbox") or "").strip()
 
 
@@ -81,7 +79,6 @@ def _on_connected(
 
 @on_run
 def submit_intake(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
-    """Save the details if they are valid; otherwise show the same card with the errors."""
     if run.detailed:
         ctx.refuse(Text("refused.old"), title="refused.nothing")
         return
@@ -95,11 +92,11 @@ def submit_intake(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
         return
     given = Event(Kind.DETAILS, now(), by=ctx.person.email, channel=found.channel)
     asked = {"administrator": administrator, CHECK_LOGIN: values.get("check_login", "")}
-    finish(ctx, run, given, *_answers(ctx, asked), *note_absent(ctx))
+    answers = [answered(ctx, question, value) for question, value in asked.items() if value]
+    finish(ctx, run, given, *answers, *note_absent(ctx))
 
 
 def _claim(ctx: ChatContext, run: Run, channel: Channel | None) -> dict[str, Text]:
-    """Claim the mailbox of valid details for the run; return the error if another run has it."""
     if channel is None:
         return {}
     try:
@@ -127,11 +124,6 @@ def _administrator(ctx: ChatContext, values: dict[str, str], errors: dict[str, T
     return "" if address in ctx.person.emails else address
 
 
-def _answers(ctx: ChatContext, given: dict[str, str]) -> list[Event]:
-    """Return an event for each of the given questions that has an answer."""
-    return [answered(ctx, question, value) for question, value in given.items() if value]
-
-
 @to_cancel
 def cancelled(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
     """Cancel the run, and edit the card that offered to cancel it.
@@ -144,7 +136,6 @@ def cancelled(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
 
 @to_cancel
 def begun_again(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
-    """Cancel the run, and run its command again for its mailbox, as if it were typed."""
     if cancel.cancel(ctx, run):
         cancel.end_choice(ctx, run)
         rerun_command(ctx, {**inputs, "mailbox_meant": run.channel.mailbox})

@@ -27,7 +27,8 @@ def new_secret(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
         answered(ctx, "new_secret", lost),
         Event(Kind.FOUND, now(), step="client_secret", finding=gone),
     ]
-    if not _plans_secret(run):
+    changes = run.plan.changes if run.plan else ()
+    if not any(change.step == "client_secret" for change in changes):
         events.append(Event(Kind.DETAILS, now(), by=ctx.person.email, channel=run.channel))
     finish(ctx, run, *events)
 
@@ -36,12 +37,6 @@ def _is_lost(ctx: ChatContext, run: Run) -> bool:
     """Return whether nobody has the secret: the bot has deleted it, and it was not used."""
     used = run.answer("token_saved") or run.settled("token")
     return not used and not ctx.services.vault.holds(Sealed.CLIENT_SECRET.of(run.id))
-
-
-def _plans_secret(run: Run) -> bool:
-    """Return whether the current plan contains a client secret."""
-    changes = run.plan.changes if run.plan else ()
-    return any(change.step == "client_secret" for change in changes)
 
 
 ACTIONS = {"new_secret": new_secret}

@@ -44,7 +44,6 @@ def rehearse(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
 
 
 def _drop_own_secret(ctx: ChatContext, run: Run) -> Event:
-    """Drop the bot's own secret, and return the event after which another one is made."""
     ctx.services.vault.drop(Sealed.REHEARSAL_SECRET.of(run.id))
     mailbox_login.drop(ctx.services.vault, run.channel.mailbox)
     gone = Finding("check_secret", State.WRONG, Reason.ABSENT.text(), reason=Reason.ABSENT)
@@ -64,7 +63,6 @@ def _ask_mailbox_user(ctx: ChatContext, run: Run) -> list[Event]:
 
 
 def _mailbox_user(ctx: ChatContext, login: str) -> Event:
-    """Return the event that names the user, or that says why the user cannot be asked."""
     try:
         return answered(ctx, MAILBOX_USER, resolve_recipient(ctx, login, greets=False))
     except InvalidInputError as wrong:
@@ -112,7 +110,6 @@ def _note_failure(ctx: ChatContext, inputs: dict[str, str], cause: str) -> None:
 
 
 def _lacks_token(run: Run) -> bool:
-    """Return whether the run waits for Generate Token and has no rehearsal yet."""
     open_setup = run.kind is RunKind.SETUP and not run.ended
     untried = "mailbox_fields" in run.findings and not rehearses(run)
     return open_setup and untried and not run.settled("token")
@@ -130,7 +127,6 @@ def _in_run(ctx: ChatContext, inputs: dict[str, str], cause: str) -> str:
 
 
 def _run_of_theirs(ctx: ChatContext, inputs: dict[str, str]) -> Run | None:
-    """Return the run of the form if it belongs to this person or to this space, or else None."""
     try:
         run = ctx.services.store.load(inputs.get("run", ""))
     except LookupError:

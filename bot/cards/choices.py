@@ -54,7 +54,6 @@ def shows(runs: Sequence[Run]) -> tuple[str, str]:
 
 
 def post(ctx: ChatContext, card: Card, runs: Sequence[Run]) -> None:
-    """Answer with a card that offers to cancel the runs."""
     slot = shows(runs)
     posted = ctx.say(card, shows=slot)
     if posted.id:
@@ -98,7 +97,6 @@ def _undrawn(services: Services, run: Run) -> Iterator[tuple[str, str]]:
 
 
 def cards(run: Run, services: Services) -> list[DesiredCard]:
-    """Return the new look of each card that this run owns and that offers an ended run."""
     slots = [slot for slot in posted_cards(services, run.id) if slot.startswith(CHOICE)]
     return [card for slot in slots if (card := _now(services, slot)) is not None]
 
@@ -116,14 +114,12 @@ def _now(services: Services, slot: str) -> DesiredCard | None:
 
 
 def _with_left(slot: str, left: Sequence[Run]) -> DesiredCard:
-    """Return the card that offers the runs that have not ended."""
     title = Text("notice.cancel_left_title", {"count": str(len(left))})
     offers = view(title, left)
     return desired_card(slot, offers, offer(offers), retires=True, prompt="")
 
 
 def _ended_card(slot: str, offered: Sequence[Run | None]) -> DesiredCard:
-    """Return the last edit of a card whose runs have all ended: a single line without buttons."""
     run = offered[0] if len(offered) == 1 else None
     # For several runs the title says that none of them is in progress any more.
     title = (
@@ -136,7 +132,6 @@ def _ended_card(slot: str, offered: Sequence[Run | None]) -> DesiredCard:
 
 
 def _load(services: Services, run_id: str) -> Run | None:
-    """Return the run, or None if it is no longer kept."""
     try:
         return services.store.load(run_id)
     except RunGoneError:

@@ -69,7 +69,6 @@ def tell_requester(services: Services, run: Run, status: int, lasted_s: float) -
 
 
 def _is_closed(status: int, lasted_s: float) -> bool:
-    """Return whether a refusal with this status, for this long, means that the space is closed."""
     return status in CLOSED and lasted_s >= LASTS_S
 
 
@@ -94,7 +93,6 @@ def cards(run: Run, services: Services) -> list[DesiredCard]:
 
 
 def _ended_notice(run: Run) -> NoticeView:
-    """Return the last edit of the message: the run has ended, or its space takes cards again."""
     values = {"mailbox": run.channel.mailbox or run.id, "run": run.id}
     if run.ended:
         title, words = end_title(run, values), Text("living.over_words", values)
@@ -108,7 +106,6 @@ def _request_key(run: Run) -> str:
 
 
 def card_of_watch(run: Run) -> NoticeView:
-    """Return the card for the person of a watched channel whose space does not show an incident."""
     values = {"mailbox": run.channel.mailbox}
     return NoticeView(
         Text("watch.kicker"),
@@ -121,7 +118,6 @@ def card_of_watch(run: Run) -> NoticeView:
 
 
 def card_of(run: Run) -> NoticeView:
-    """Return the card that says what Webex refuses, what the run waits for, and how to go on."""
     name = run.channel.mailbox or run.id
     return NoticeView(
         Text("notice.closed_kicker"),

@@ -50,7 +50,6 @@ class LossWatch:
         self._data_id = ""
 
     def __call__(self) -> None:
-        """Look for a loss of data once, post waiting notices, and remember the present spaces."""
         if lost := self._generation.look():
             self._data_id = lost
             self._collect()
@@ -71,7 +70,6 @@ class LossWatch:
         log.error("spaces that lost data", count=len(self._pending))
 
     def _gone(self) -> Iterator[tuple[str, Run]]:
-        """Yield the mailbox and the run of each run and channel that Redis has lost."""
         store = self._services.store
         for run in self._runs.values():
             if not store.length(run.id):
@@ -81,7 +79,6 @@ class LossWatch:
                 yield mailbox, run
 
     def _remember(self) -> None:
-        """Remember the open runs, and every few minutes the connected channels."""
         self._remember_runs()
         if self._clock() >= self._channels_due:
             self._channels_due = self._clock() + CHANNELS_EVERY_S
@@ -120,7 +117,6 @@ class LossWatch:
 
 
 def card_of(runs: list[Run]) -> NoticeView:
-    """Return the card that says what is lost, what stays, and what to type."""
     mailboxes = listed(sorted({run.channel.mailbox for run in runs} - {""}))
     about = Text("loss.title_of", {"mailboxes": mailboxes})
     return NoticeView(

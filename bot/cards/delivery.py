@@ -81,12 +81,10 @@ def sync(services: Services, run: Run, wanted: DesiredCard) -> float:
 
 
 def is_up_to_date(wanted: DesiredCard, shown: PostedCard | None) -> bool:
-    """Return whether Webex shows the card as wanted now; ``shown`` is None if it shows none."""
     return shown is not None and shown.fingerprint == wanted.fingerprint
 
 
 def _update(services: Services, run: Run, wanted: DesiredCard, shown: PostedCard) -> float:
-    """Update a card that Webex shows; a minor update waits until the card may be edited again."""
     urgent = _must_not_wait(wanted, shown)
     minor = not (urgent or wanted.retires)
     if minor and not (shown.minor < MINOR_MOST and _has_edit_left(wanted, shown)):
@@ -224,14 +222,12 @@ def _note_refusal(services: Services, run: Run, wanted: DesiredCard, error: Webe
 
 
 def _posted(wanted: DesiredCard, message: str, room: str, edits: int) -> PostedCard:
-    """Return the state of the card as Webex shows it after this post or edit."""
     return PostedCard(
         message, room, wanted.fingerprint, wanted.urgency, now(), edits, wanted.prompt or ""
     )
 
 
 def _send_to(services: Services, run: Run, wanted: DesiredCard) -> tuple[str, str]:
-    """Send the card and return the ids of the message and its room."""
     if wanted.to != "thread":
         posted = send_direct(services, run, wanted.to, wanted.card)
         return posted.id, posted.room_id

@@ -148,7 +148,6 @@ def _cards(services: Services, run: Run) -> list[DesiredCard]:
 
 
 def _cards_in(wanted: Locale, services: Services, run: Run) -> list[DesiredCard]:
-    """Return every card of the run, drawn in one language and time zone."""
     with drawn_for(wanted):
         presenters = LOOKS.get(run.kind, PRESENTERS)
         found = [card for present in presenters for card in present(run, services)]
@@ -212,5 +211,4 @@ def _show_now(services: Services, run: Run, card: DesiredCard) -> float:
 
 
 def _is_up_to_date(services: Services, run: Run, card: DesiredCard) -> bool:
-    """Return whether Webex shows the card as it should look now."""
     return delivery.is_up_to_date(card, posted_card(services, run.id, card.slot))

@@ -86,7 +86,6 @@ def _by_place(wanted: list[DesiredCard], kept: set[str]) -> dict[str, dict[str, 
 def _of_place(
     run: Run, to: str, cards: dict[str, DesiredCard], kept: set[str]
 ) -> DesiredCard | None:
-    """Return the card of a place, or None if there is nothing to show there."""
     if to != THREAD:
         return _of_person(run, to, cards, kept)
     card = _of_thread(run, cards)
@@ -104,7 +103,6 @@ def _of_person(
 
 
 def _first(run: Run, asking: list[DesiredCard]) -> DesiredCard | None:
-    """Return the card that asks for the run's earliest open request, or None if there is none."""
     if run.ended or not asking:
         return None
     by_slot = {card.slot: card for card in asking}
@@ -113,7 +111,6 @@ def _first(run: Run, asking: list[DesiredCard]) -> DesiredCard | None:
 
 
 def _first_of(cards: dict[str, DesiredCard], slots: Iterable[str]) -> DesiredCard | None:
-    """Return the card of the first of these slots that has one, or None."""
     return next((cards[slot] for slot in slots if slot in cards), None)
 
 
@@ -139,7 +136,6 @@ def _marked(cards: dict[str, DesiredCard]) -> DesiredCard | None:
 
 
 def _slot_of_action(action: NextAction) -> str:
-    """Return the name of the presenter's card that asks for the action, or an empty string."""
     return SHOWS.get(action.kind, "")
 
 
@@ -149,7 +145,6 @@ def _placed(card: DesiredCard) -> DesiredCard:
 
 
 def _with_lines(run: Run, card: DesiredCard) -> DesiredCard:
-    """Return the thread's card with the answered requests and those that are open elsewhere."""
     before = () if card.slot == "intake" else (*_steps_done(run, card), *run_history.lines(run))
     elsewhere = (
         ()
@@ -193,7 +188,6 @@ def _asks_for(run: Run, card: DesiredCard, action: NextAction) -> bool:
 
 
 def _idle(run: Run, to: str) -> DesiredCard:
-    """Return the 1:1 card of a person who was asked and now is not, or of a run that has ended."""
     about = {"mailbox": run.channel.mailbox, "run": run.id}
     kicker = Text("living.idle_kicker", about)
     mark = OK if run.ended is Kind.FINISHED else SKIPPED
@@ -209,7 +203,6 @@ def _idle(run: Run, to: str) -> DesiredCard:
 
 
 def _below(run: Run, slot: str) -> DesiredCard:
-    """Return the last edit of a message, which says that a newer message below replaces it."""
     view = NoticeView(
         Text("living.idle_kicker", {"mailbox": run.channel.mailbox}),
         Text("living.below_title"),

@@ -33,7 +33,6 @@ def post_in_space(
 
 
 def end_title(run: Run, about: dict[str, str]) -> Text:
-    """Return the title of a notice that the run has ended; ``about`` are the values of the text."""
     if run.ended is Kind.FINISHED:
         return Text("living.over_done", about)
     return Text(f"notice.over_{ENDED[run.ended]}", about)

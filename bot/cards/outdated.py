@@ -16,7 +16,6 @@ CHECKS = frozenset({RunKind.CHECK})
 
 
 def remember(services: Services, run: Run) -> None:
-    """Note the run under its mailbox if it is a check whose card may become untrue."""
     if _card_may_become_untrue(run):
         key = keys.checks_shown(run.channel.mailbox)
         with services.redis.pipeline() as pipe:
@@ -26,7 +25,6 @@ def remember(services: Services, run: Run) -> None:
 
 
 def _card_may_become_untrue(run: Run) -> bool:
-    """Return whether the run is a check of a mailbox, and has its result."""
     return run.kind in CHECKS and bool(run.checked and run.channel.mailbox)
 
 
@@ -45,5 +43,4 @@ def draw_again(services: Services, run: Run) -> None:
 
 
 def _may_have_changed_something(run: Run) -> bool:
-    """Return whether the run has succeeded and is not a mere check."""
     return run.ended is Kind.FINISHED and run.kind not in {RunKind.CHECK, RunKind.BULK_CHECK}

@@ -71,7 +71,6 @@ def _tell(services: Services, approver: str, ends: datetime, days: int, at: date
 
 
 def card_of_own(ends: datetime, at: datetime) -> NoticeView:
-    """Return the card that says when the credential ends, and who has to do what."""
     left = max((ends.date() - at.date()).days, 0)
     titles = {0: Text("reminder.own_today"), 1: Text("reminder.own_tomorrow")}
     title = titles.get(left) or Text("reminder.own_days", {"days": str(left)})

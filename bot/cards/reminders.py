@@ -87,7 +87,6 @@ def ending_of(store: RunStore, mailbox: str) -> Ending | None:
 
 
 def _knows_end(run: Run) -> bool:
-    """Return whether the run proved a channel and found the end of its secret."""
     return run.ended is Kind.FINISHED and run.kind is not RunKind.UNDO and run.fact("expires") != ""
 
 

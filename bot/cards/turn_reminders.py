@@ -54,7 +54,6 @@ def remind_of_turns(services: Services, clock: Callable[[], datetime] = now) -> 
 
 
 def _remind(services: Services, run: Run, at: datetime) -> None:
-    """Post the reminders that are due about the run's present turn."""
     wait = wait_of(run) if run.kind in KINDS else None
     if wait is None or not (due := _due_hours(at - wait.since)):
         return
@@ -81,7 +80,6 @@ def _remind_once(services: Services, run: Run, wait: Wait, person: str, due: int
 
 
 def _people(services: Services, run: Run, wait: Wait) -> tuple[str, ...]:
-    """Return whom to remind: the person asked, the approvers, or otherwise the requester."""
     if wait.turn is Turn.APPROVER and services.bot.approvers:
         domains = services.bot.allowed_email_domains
         return tuple(each for each in services.bot.approvers if each.rpartition("@")[2] in domains)

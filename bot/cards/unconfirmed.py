@@ -52,13 +52,11 @@ class UnconfirmedPost:
 
 
 def load(services: Services, run_id: str, slot: str) -> UnconfirmedPost | None:
-    """Return the post of this slot that is not confirmed, or None."""
     raw = services.redis.hget(keys.cards(run_id), unconfirmed_field(slot))
     return codec.load(raw, UnconfirmedPost) if isinstance(raw, bytes) else None
 
 
 def save(services: Services, run_id: str, slot: str, post: UnconfirmedPost | None) -> None:
-    """Save the unconfirmed post of this slot, or delete it if ``post`` is None."""
     if post is None:
         services.redis.hdel(keys.cards(run_id), unconfirmed_field(slot))
     else:

@@ -28,7 +28,6 @@ log = structlog.get_logger(__name__)
 
 
 def tell_spaces(services: Services, clock: Callable[[], datetime] = now) -> None:
-    """Post each notice that is due about a time in which a space's channels were not looked at."""
     at = clock()
     for room in gaps.due(services.redis, at):
         try:
@@ -50,7 +49,6 @@ def _tell_space(services: Services, room: str, at: datetime) -> None:
 
 
 def _run_of(services: Services, room: str, found: tuple[Gap, ...]) -> Run | None:
-    """Return a run to post the notice for, or None if nothing of the space is watched any more."""
     watched = next(
         filter(None, (services.watching.channels.load(each.mailbox) for each in found)), None
     )
@@ -61,7 +59,6 @@ def _run_of(services: Services, room: str, found: tuple[Gap, ...]) -> Run | None
 
 
 def card_of(found: tuple[Gap, ...], at: datetime) -> NoticeView:
-    """Return the card that says which channels were not looked at, and from when to when."""
     lines = (
         ("watch.row_since", Text("time.at", {"at": minute_of(min(each.since for each in found))})),
         ("watch.row_ended", Text("time.at", {"at": minute_of(max(each.until for each in found))})),
@@ -73,5 +70,4 @@ def card_of(found: tuple[Gap, ...], at: datetime) -> NoticeView:
 
 
 def ping_if_late(services: Services, clock: Callable[[], datetime] = now) -> None:
-    """Tell the service that waits for the watch's pulse if the watch is late."""
     pulse.ping_if_late(services.bot.watch_ping_url, services.watching, clock())

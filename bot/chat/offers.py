@@ -23,7 +23,6 @@ It holds for the name and for the domain. The value 1.0 means the same text
 
 
 def typed(command: str, mailbox: str) -> dict[str, str]:
-    """Return the data of a button that runs a command with an address, as if it were typed."""
     return {"do": "typed", "command": command, "mailbox_meant": mailbox}
 
 
@@ -33,7 +32,6 @@ def of_channels(ctx: ChatContext, command: str, mailboxes: Iterable[str]) -> tup
 
 
 def of_channel(command: str, mailbox: str) -> Offer:
-    """Return the button that runs a command for a channel and names both."""
     return Offer(Text(f"choice.button.{command}", {"value": mailbox}), typed(command, mailbox))
 
 
@@ -97,7 +95,6 @@ def nearest_channel(ctx: ChatContext, mailbox: str) -> str:
 
 
 def _likeness(one: str, other: str) -> float:
-    """Return the likeness of the two names or of the two domains, whichever is less."""
     pairs = zip(one.rsplit("@", 1), other.rsplit("@", 1), strict=False)
     return min(SequenceMatcher(None, *pair, autojunk=False).ratio() for pair in pairs)
 
@@ -120,6 +117,5 @@ def unknown_channel(ctx: ChatContext, command: str, kicker: Text, mailbox: str) 
 
 
 def unknown_words(ctx: ChatContext) -> Text:
-    """Return the text on what to do about a channel that is not known here."""
     key = "notice.unknown_channel_words"
     return Text(f"{key}_direct" if ctx.direct else key)

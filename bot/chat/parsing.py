@@ -59,7 +59,6 @@ def argument_of(text: str) -> str:
 
 
 def nearest(name: str, known: Collection[str]) -> str:
-    """Return the known command most similar to the typed one, or an empty string."""
     starts = [command for command in known if name.startswith(command)]
     return max(starts, key=len, default="") or next(
         iter(difflib.get_close_matches(name, known, n=1, cutoff=NEAR)), ""
@@ -114,7 +113,6 @@ class _Reader(HTMLParser):
         self._begun = False
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        """Handle the start of a mention or of a line."""
         if tag == "spark-mention":
             self._mentions.append(dict(attrs).get("data-object-id") == self._me)
             self._parts.append(" ")
@@ -122,7 +120,6 @@ class _Reader(HTMLParser):
             self._parts.append(" ")
 
     def handle_endtag(self, tag: str) -> None:
-        """Handle the end of a mention."""
         if tag == "spark-mention" and self._mentions:
             self._mentions.pop()
 
@@ -138,5 +135,4 @@ class _Reader(HTMLParser):
         return at_start or any(self._mentions)
 
     def text(self) -> str:
-        """Return the text read so far."""
         return _one_line("".join(self._parts)).lstrip(" :,")

@@ -30,7 +30,6 @@ def may_read_audit(ctx: ChatContext) -> bool:
 
 
 def visible_entries(ctx: ChatContext, facts: Sequence[AuditEntry]) -> list[AuditEntry]:
-    """Return the audit entries that this person may see here."""
     if ctx.direct and ctx.services.bot.approvers:
         return list(facts)
     known_here = set(visible_channels(ctx))

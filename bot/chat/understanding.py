@@ -63,13 +63,11 @@ def lone_address(text: str) -> str:
 
 
 def addresses_and_others(words: list[str]) -> tuple[list[str], list[str]]:
-    """Return the words that look like addresses, and the other words."""
     addresses = [word for word in words if "@" in word]
     return addresses, [word for word in words if "@" not in word]
 
 
 def address_or_empty(typed: str) -> str:
-    """Return the address that was typed, or an empty string if it is not valid."""
     try:
         return read_address(typed)
     except InvalidInputError:
@@ -77,7 +75,6 @@ def address_or_empty(typed: str) -> str:
 
 
 def _words(text: str) -> list[str]:
-    """Return the words in lower case, without the punctuation around them."""
     small = text.lower().replace("\N{RIGHT SINGLE QUOTATION MARK}", "'")
     return [word for each in small.split() if (word := each.strip(_MARKS))]
 

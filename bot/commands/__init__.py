@@ -19,7 +19,6 @@ GROUPS = ("setup", "trouble", "runs", "more")
 
 
 def everybody(_talk: ChatContext) -> bool:
-    """Allow everybody that the bot serves."""
     return True
 
 

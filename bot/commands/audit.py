@@ -64,7 +64,6 @@ def _visible(ctx: ChatContext) -> list[AuditEntry]:
 
 
 def show(ctx: ChatContext, mailbox: str, mine: Sequence[AuditEntry]) -> None:
-    """Record the export, post the entries as a file, and then post the card."""
     checked, at = ctx.services.store.audit.checkpoint(), now()
     name = f"audit-{mailbox.replace('@', '-at-') or 'trail'}-{at:%Y%m%d-%H%M}Z.jsonl"
     filed = mine[-FILE_MOST:]
@@ -77,7 +76,6 @@ def show(ctx: ChatContext, mailbox: str, mine: Sequence[AuditEntry]) -> None:
 
 
 def _post_file(ctx: ChatContext, mailbox: str, name: str, filed: Sequence[AuditEntry]) -> None:
-    """Record the export, and post the entries as a file."""
     about = About("", mailbox=mailbox, room=ctx.room)
     ctx.services.store.audit.add(
         entry("exported", about, by=ctx.person.email, person=ctx.person.id, entries=len(filed))

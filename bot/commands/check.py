@@ -28,7 +28,6 @@ BULK_CHECK_S = 3600
 
 
 def run(ctx: ChatContext, argument: str) -> None:
-    """Check one channel by its address or ``all`` of them, or list the channels of this space."""
     first, _, rest = argument.partition(" ")
     if not argument:
         listed(ctx)
@@ -46,7 +45,6 @@ def every_words() -> set[str]:
 
 
 def _after_all(ctx: ChatContext, argument: str, rest: str) -> None:
-    """Ask which is meant if an address follows ``all``, which is a contradiction."""
     mailbox = lone_address(rest)
     if mailbox:
         _all_or_one(ctx, mailbox)
@@ -84,7 +82,6 @@ def _check(ctx: ChatContext, mailbox: str) -> None:
 
 
 def _which(ctx: ChatContext, mailbox: str, near: str) -> None:
-    """Ask whether a channel known here was meant, before an administrator is asked to sign in."""
     offered = (offers.of_channel("check", near), offers.check_exactly(mailbox))
     kicker, title = Text("notice.check_kicker"), Text("understood.meant", {"meant": near})
     turn = Text("understood.meant_check_turn")
@@ -92,7 +89,6 @@ def _which(ctx: ChatContext, mailbox: str, near: str) -> None:
 
 
 def _all_or_one(ctx: ChatContext, mailbox: str) -> None:
-    """Ask whether every channel or only one should be checked."""
     offered = (
         offers.check_exactly(mailbox),
         Offer(Text("button.check_all"), {"do": "check", "channel": "all"}),
@@ -114,7 +110,6 @@ def discover(ctx: ChatContext, mailbox: str, *, keep: bool = False) -> None:
 
 
 def begin(ctx: ChatContext, mailbox: str) -> None:
-    """Open the check of a channel, show that it has begun, and let a worker carry it out."""
     record = ctx.services.channels.record(mailbox)
     channel = record.channel if record else Channel(mailbox)
     brief = check.brief_for(ctx.services.store, mailbox)
@@ -140,7 +135,6 @@ def everything(ctx: ChatContext) -> None:
 
 
 def _under_way(ctx: ChatContext, key: Key) -> str:
-    """Return the id of the space's bulk check that has not ended, or an empty string."""
     before = ctx.services.redis.get(key)
     try:
         run = ctx.services.store.load(before.decode() if isinstance(before, bytes) else "")

@@ -74,16 +74,11 @@ def _place(ctx: ChatContext, told: str, channels: tuple[str, ...]) -> Place:
 
 
 def _text_to_explain(ctx: ChatContext, message: Message, argument: str) -> FileText:
-    typed = _typed(ctx, message, argument)
+    whole = not ctx.action_id and "/explain" in message.text.lower()
+    typed = _TYPED.sub("", message.text, count=1) if whole else argument
     if typed.strip() or message.files:
         return _with_file(ctx, typed, message)
     return _of_parent(ctx, message)
-
-
-def _typed(ctx: ChatContext, message: Message, argument: str) -> str:
-    """Return the whole text behind the command, or the argument that a button sends."""
-    whole = not ctx.action_id and "/explain" in message.text.lower()
-    return _TYPED.sub("", message.text, count=1) if whole else argument
 
 
 def _with_file(ctx: ChatContext, typed: str, message: Message) -> FileText:

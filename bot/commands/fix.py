@@ -60,7 +60,6 @@ def _brief(store: RunStore, mailbox: str) -> Brief:
 
 
 def _recent_check(store: RunStore, mailbox: str) -> Run | None:
-    """Return the newest check of the channel, or None if it has no results of the last day."""
     check = store.last_check(mailbox)
     recent = check is not None and check.checked is not None and now() - check.checked <= RECENT
     return check if recent else None

@@ -46,7 +46,6 @@ def show(ctx: ChatContext, *, typed: str = "") -> None:
 
 
 def explain(ctx: ChatContext, command: Command) -> None:
-    """Explain one command, if this person may run it."""
     name = shown_name(command.name)
     if not command.may(ctx):
         title = Text("help.only_approvers", {"command": f"/{name}"})
@@ -58,7 +57,6 @@ def explain(ctx: ChatContext, command: Command) -> None:
 
 
 def _typed_names(command: Command) -> list[str]:
-    """Return the names by which the command may be typed, in any language of the bot."""
     return [typed for typed, each in commands.by_typed_name().items() if each is command]
 
 

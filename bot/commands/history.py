@@ -47,7 +47,6 @@ def run(ctx: ChatContext, argument: str) -> None:
 
 
 def _month(ctx: ChatContext, typed: str, at: datetime) -> tuple[datetime, datetime] | None:
-    """Return the beginning and end of the month, or answer why it cannot be shown."""
     oldest = midnight((at - KEPT).date() + DAY)
     try:
         since, until = month_of(*map(int, typed.split("-")))
@@ -78,7 +77,6 @@ def _show(ctx: ChatContext, mailbox: str, at: datetime, since: datetime, until: 
 
 
 def _none(ctx: ChatContext, mailbox: str, *, watched: bool) -> None:
-    """Say that the channel has no history yet, and how one begins."""
     title = Text("history.empty", {"mailbox": mailbox})
     words = Text("history.empty_watched" if watched else "history.empty_words")
     button = () if watched else (("watch.add_button", {"do": "watch", "channel": mailbox}),)

@@ -15,13 +15,12 @@ KICKER = Text("language.kicker")
 
 
 def run(ctx: ChatContext, argument: str) -> None:
-    """Choose the language by its code or name; without one, offer the languages as buttons."""
     choose(ctx, argument) if argument else _offer(ctx)
 
 
 def choose(ctx: ChatContext, typed: str) -> None:
-    """Save the language and confirm it in that language; an unknown language changes nothing."""
-    language = _known(typed)
+    wanted = typed.strip().lower()
+    language = next((each for each in languages() if wanted in {each, *_names(each)}), "")
     if not language:
         _offer(ctx, typed)
         return
@@ -36,24 +35,17 @@ def choose(ctx: ChatContext, typed: str) -> None:
 def _offer(ctx: ChatContext, typed: str = "") -> None:
     title = Text("language.unknown", {"typed": typed}) if typed else Text("language.title")
     buttons = tuple(
-        (verbatim(_own_name(language)), {"do": "language", "language": language})
+        (
+            verbatim(str(Locale(language).babel.languages[language]).capitalize()),
+            {"do": "language", "language": language},
+        )
         for language in languages()
     )
     ctx.notify(NoticeView(KICKER, title, Text("language.which"), buttons=buttons, at=now()))
 
 
-def _known(typed: str) -> str:
-    """Return the language typed as its code, or as its name in one of the bot's languages."""
-    wanted = typed.strip().lower()
-    return next((each for each in languages() if wanted in {each, *_names(each)}), "")
-
-
 def _names(language: str) -> set[str]:
     return {str(Locale(each).babel.languages[language]).lower() for each in languages()}
-
-
-def _own_name(language: str) -> str:
-    return str(Locale(language).babel.languages[language]).capitalize()
 
 
 COMMAND = Command("language", "more", run, argument="de")

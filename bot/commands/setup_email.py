@@ -25,7 +25,6 @@ _COMMANDS = {RunKind.SETUP: "setup-email", RunKind.FIX: "fix", RunKind.UNDO: "un
 
 
 def run(ctx: ChatContext, argument: str) -> None:
-    """Show the first card of a setup, or refer to a setup that is done or in progress."""
     if not argument:
         begin(ctx, "")
         return
@@ -35,7 +34,6 @@ def run(ctx: ChatContext, argument: str) -> None:
 
 
 def setup(ctx: ChatContext, mailbox: str) -> None:
-    """Set up a mailbox, unless it is connected already and this person may know that."""
     if ctx.services.channels.running(mailbox) or not tell_if_connected(ctx, mailbox):
         begin(ctx, mailbox)
 
@@ -133,7 +131,6 @@ def tell_if_connected(ctx: ChatContext, mailbox: str) -> bool:
 
 
 def elsewhere(ctx: ChatContext, mailbox: str, space: str = "") -> None:
-    """Say that another space has this channel, with its name for a member of that space."""
     words = (
         Text("notice.elsewhere_words_space", {"space": space})
         if space
@@ -151,7 +148,6 @@ def _space_of_record(ctx: ChatContext, record: Record) -> str:
 
 
 def _already(ctx: ChatContext, mailbox: str, record: Record) -> None:
-    """Say since when the mailbox has been connected, and change nothing."""
     key = "notice.done_words_kept" if _is_kept(ctx, record) else "notice.done_words"
     words = Text(key, {"day": day_of(record.at), "run": record.run})
     buttons = tuple(
@@ -195,7 +191,13 @@ def point_to(ctx: ChatContext, other: Run) -> None:
     if _may_cancel(ctx, other):
         again = {"do": "begin_again", "run": other.id, "command": _COMMANDS[other.kind]}
         offers.append(Offer(Text("button.begin_again"), again))
-    lines = (_where(space), Text("notice.running_since", {"at": minute_of(other.opened)}))
+    # Webex documents no link to a space, so the space is named.
+    where = (
+        Text("notice.running_words_space", {"space": space})
+        if space
+        else Text("notice.running_words")
+    )
+    lines = (where, Text("notice.running_since", {"at": minute_of(other.opened)}))
     kicker = Text("notice.running_kicker")
     card = offer(OfferView(kicker, title, tuple(offers), now(), lines=lines))
     choices.post(ctx, card, [other])
@@ -216,18 +218,6 @@ def _is_known_here(ctx: ChatContext, other: Run) -> bool:
         other.origin.room == ctx.room
         or other.requester.id == ctx.person.id
         or other.channel.mailbox in permissions.visible_channels(ctx)
-    )
-
-
-def _where(space: str) -> Text:
-    """Return the text that says where the run's newest card is.
-
-    Webex documents no link to a space, so the space is named.
-    """
-    return (
-        Text("notice.running_words_space", {"space": space})
-        if space
-        else Text("notice.running_words")
     )
 
 

@@ -47,13 +47,11 @@ def run(ctx: ChatContext, argument: str) -> None:
 
 
 def asked(ctx: ChatContext) -> Case | None:
-    """Return the open case of this thread, or None."""
     raw = ctx.services.redis.get(keys.tac_case(_where(ctx)))
     return codec.load(raw, Case) if isinstance(raw, bytes) else None
 
 
 def screenshot_name(ctx: ChatContext) -> VaultName:
-    """Return the name under which the vault keeps the thread's screenshot."""
     return Sealed.TAC_SCREENSHOT.of(_where(ctx))
 
 

@@ -32,7 +32,6 @@ def run(ctx: ChatContext, argument: str) -> None:
 
 
 def _say_how(ctx: ChatContext, typed: str) -> None:
-    """Say which zone is in use, or that no zone has the typed name, and how to choose one."""
     title = (
         Text("timezone.unknown", {"typed": typed})
         if typed

@@ -63,7 +63,6 @@ def plan(ctx: ChatContext, mailbox: str, only: str) -> None:
 
 
 def _choose(ctx: ChatContext, fix: Run, changes: Sequence[RecordedChange]) -> None:
-    """Ask whether the fix is to be undone, or the channel disconnected."""
     mailbox = fix.channel.mailbox
     values = {
         "mailbox": mailbox,
@@ -86,24 +85,20 @@ def _choose(ctx: ChatContext, fix: Run, changes: Sequence[RecordedChange]) -> No
 
 
 def _known_here(ctx: ChatContext) -> tuple[str, ...]:
-    """Return the channels of this place, and the mailboxes of its runs that changed something."""
     runs = ctx.services.store.runs_in_space(ctx.room)
     changed = {run.channel.mailbox for run in runs if run.changed and run.channel.mailbox}
     return tuple(sorted({*permissions.visible_channels(ctx), *changed}))
 
 
 def _may_ask(ctx: ChatContext, mailbox: str, runs: tuple[Run, ...]) -> bool:
-    """Return whether the channel is known here, or one of its runs was requested here."""
     return mailbox in permissions.visible_channels(ctx) or any(_here(ctx, each) for each in runs)
 
 
 def _here(ctx: ChatContext, run: Run) -> bool:
-    """Return whether the run was requested in this space, or by this person in a 1:1 space."""
     return run.origin.room == ctx.room or (ctx.direct and run.requester.id == ctx.person.id)
 
 
 def _nothing(ctx: ChatContext, mailbox: str, runs: tuple[Run, ...]) -> None:
-    """Say that the runs of the channel have changed nothing that could be undone."""
     title = Text("notice.undo_nothing_title", {"mailbox": mailbox})
     kept = any(each.kept for each in runs)
     words = Text("notice.undo_kept_words" if kept else "notice.undo_nothing_words")
@@ -113,14 +108,9 @@ def _nothing(ctx: ChatContext, mailbox: str, runs: tuple[Run, ...]) -> None:
 def _channel(ctx: ChatContext, runs: tuple[Run, ...]) -> Channel:
     """Return the channel of the newest run with a change, bound to the tenant of the change."""
     newest = next(each for each in reversed(runs) if each.changed)
-    return replace(newest.channel, tenant_id=_tenant(ctx, newest))
-
-
-def _tenant(ctx: ChatContext, run: Run) -> str:
-    """Return the tenant of the channel from its record, or else as the run has seen it."""
-    record = ctx.services.channels.record(run.channel.mailbox)
+    record = ctx.services.channels.record(newest.channel.mailbox)
     recorded = record.channel.tenant_id if record else ""
-    return recorded or run.channel.tenant_id or run.tenant
+    return replace(newest.channel, tenant_id=recorded or newest.channel.tenant_id or newest.tenant)
 
 
 COMMAND = Command("undo", "runs", run, "ADDRESS")

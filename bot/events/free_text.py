@@ -38,7 +38,7 @@ def answer(ctx: ChatContext, typed: ParsedCommand) -> None:
         title = Text("understood.trouble")
         offers.choose_channel(ctx, "check", visible_channels(ctx), title)
     elif meaning.greeting:
-        _greeting(ctx)
+        ctx.say(offer(OfferView(Text("help.kicker"), Text("understood.hello"), _begin(), now())))
     else:
         _without_slash(ctx, typed.text)
 
@@ -62,7 +62,6 @@ def _without_slash(ctx: ChatContext, text: str) -> None:
 
 
 def _fits(command: Command, argument: str) -> bool:
-    """Return whether a text may be the argument of the command."""
     if not argument or command.name == "explain":
         return True
     if command.name in _ONE_WORD:
@@ -75,7 +74,6 @@ def _is_check_of_all(command: Command, argument: str) -> bool:
 
 
 def _mistyped(ctx: ChatContext, typed: ParsedCommand) -> None:
-    """Offer the command whose name is nearest to the typed one, with the typed argument."""
     near = RENAMED.get(typed.name) or nearest(typed.name, by_typed_name())
     if not near:
         help.show(ctx, typed=typed.name)
@@ -90,7 +88,6 @@ def _as_typed(name: str, argument: str) -> str:
 
 
 def _offer_command(ctx: ChatContext, name: str, argument: str, title: Text, words: Text) -> None:
-    """Offer one command with its argument as a button."""
     data = {"do": "run_command", "command": by_typed_name()[name].name, "argument": argument}
     button = verbatim(shorten(plain(_as_typed(name, argument)), TITLE_MOST))
     ctx.notify(
@@ -105,7 +102,6 @@ def _offer_command(ctx: ChatContext, name: str, argument: str, title: Text, word
 
 
 def _address(ctx: ChatContext, mailbox: str) -> None:
-    """Offer to check the typed address, and the known channel whose address is nearly the same."""
     near = offers.nearest_channel(ctx, mailbox)
     title = Text("understood.meant", {"meant": near}) if near else Text("understood.check_title")
     first = (offers.of_channel("check", near),) if near else ()
@@ -122,12 +118,7 @@ def _address(ctx: ChatContext, mailbox: str) -> None:
     )
 
 
-def _greeting(ctx: ChatContext) -> None:
-    ctx.say(offer(OfferView(Text("help.kicker"), Text("understood.hello"), _begin(), now())))
-
-
 def greet_space(ctx: ChatContext) -> None:
-    """Post the first commands to type to a space that has added the bot."""
     bot = ctx.services.me.display_name
     lines = (
         Text("understood.first_setup", {"bot": bot}),

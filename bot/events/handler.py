@@ -199,7 +199,6 @@ def _run_command(ctx: ChatContext, message: Message) -> None:
 
 
 def _is_screenshot(ctx: ChatContext, message: Message) -> bool:
-    """Return whether the message brings a file to the open TAC case of its thread."""
     return bool(message.files) and tac.asked(ctx) is not None
 
 
@@ -223,13 +222,9 @@ def _action(services: Services, action_id: str, actor: str, room: str) -> None:
         if answer is None:
             return
         refusal = _refusal(ctx, asked, "refused.button") or limits.too_many(ctx, action.id)
-    inputs = _without_word_joiners(action.inputs)
+    inputs = {name: value.replace(WORD_JOINER, "") for name, value in action.inputs.items()}
     _answer(ctx, f"{action_id}:press", refusal or (lambda speaking: answer(speaking, inputs)))
     put_off.draw_refused(services, ctx.room, *ctx.person.emails)
-
-
-def _without_word_joiners(inputs: dict[str, str]) -> dict[str, str]:
-    return {name: value.replace(WORD_JOINER, "") for name, value in inputs.items()}
 
 
 def _membership(services: Services, membership_id: str, _actor: str, room: str) -> None:

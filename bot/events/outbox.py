@@ -102,14 +102,11 @@ class Outbox(Messenger):
     def _post_kept(self, post: Post) -> None:
         posted = self.post(post)
         if posted.id and post.shows:
-            self._mark_posted(post.shows, posted.id, post.fields["roomId"])
-
-    def _mark_posted(self, shows: tuple[str, str], message: str, room: str) -> None:
-        """Record the card of a run, or a card that offers runs, as posted."""
-        if shows[1].startswith(CHOICE):
-            choices.mark_posted(self._services, shows, message, room)
-        else:
-            delivery.mark_posted(self._services, shows[0], message, room)
+            room = post.fields["roomId"]
+            if post.shows[1].startswith(CHOICE):
+                choices.mark_posted(self._services, post.shows, posted.id, room)
+            else:
+                delivery.mark_posted(self._services, post.shows[0], posted.id, room)
 
     def _found(self, post: Post) -> Message | None:
         """Return the message if the bot can read the room and finds the message there, or None.
@@ -209,7 +206,6 @@ def _run_safely(ctx: ChatContext, act: Handler) -> None:
 
 
 def _is_shut_out(ctx: ChatContext, error: WebexError) -> bool:
-    """Return whether a person asked for something in a space in which the bot may not write."""
     by_person = ctx.person.id != ctx.services.me.id
     return error.status == FORBIDDEN and not ctx.direct and by_person
 

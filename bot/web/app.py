@@ -63,7 +63,6 @@ log = structlog.get_logger(__name__)
 
 
 def create_app(settings: BotSettings, redis: Redis, pages: Iterable[Blueprint] = ()) -> Flask:
-    """Return the application: the webhook, its health pages, and those for people's browsers."""
     app = Flask(__name__, static_folder=None)
     app.url_map.merge_slashes = False  # it would redirect to a host that the client has chosen
     app.config.update(
@@ -109,7 +108,11 @@ class DataGate:
         if request.path in {health_pages.ALIVE, health_pages.READY}:
             return
         try:
-            why = self._problem()
+            why = (
+                schema.problem(self._redis)
+                if self._was_open
+                else kind_problem(self._redis) or schema.ensure(self._redis)
+            )
         except RedisError:
             if not self._was_open:
                 raise
@@ -118,11 +121,6 @@ class DataGate:
             log.critical("data refused", why=why)
             raise ServiceUnavailable
         self._was_open, self._good_until = True, time.monotonic() + LAYOUT_S
-
-    def _problem(self) -> str:
-        if self._was_open:
-            return schema.problem(self._redis)
-        return kind_problem(self._redis) or schema.ensure(self._redis)
 
 
 def on_error(error: Exception) -> Response:
@@ -135,7 +133,10 @@ def on_error(error: Exception) -> Response:
         and error.code
         and error.code < HTTPStatus.INTERNAL_SERVER_ERROR
     ):
-        response = Response(status=error.code, headers=_without_type(error))
+        without_type = [
+            (name, value) for name, value in error.get_headers() if name.lower() != "content-type"
+        ]
+        response = Response(status=error.code, headers=without_type)
     else:
         response = Response(status=_server_error(error))
     if request.path != PATH:
@@ -246,7 +247,3 @@ def _server_error(error: Exception) -> int:
         exc_info=code == HTTPStatus.INTERNAL_SERVER_ERROR and error,
     )
     return code
-
-
-def _without_type(error: HTTPException) -> list[tuple[str, str]]:
-    return [(name, value) for name, value in error.get_headers() if name.lower() != "content-type"]

@@ -34,12 +34,10 @@ def _is_https(settings: BotSettings) -> bool:
 
 
 def cookie_name(settings: BotSettings) -> str:
-    """Return the name of the cookie at this bot's address."""
     return HOST_COOKIE if _is_https(settings) else LOOPBACK_COOKIE
 
 
 def read_browser(settings: BotSettings, request: Request) -> str:
-    """Return the secret in the browser's cookie, or an empty string without a cookie of the bot."""
     value = request.cookies.get(cookie_name(settings), "")
     return value if _VALUE.fullmatch(value) else ""
 
@@ -72,15 +70,12 @@ def form_token(browser: str, link: str) -> str:
 
 
 def is_form_token(given: str, browser: str, link: str) -> bool:
-    """Return whether the form's token is that of this browser's page for this link."""
     return browser != "" and hmac.compare_digest(given.encode(), form_token(browser, link).encode())
 
 
 def fingerprint(browser: str) -> str:
-    """Return the hash under which a flow knows its browser, or an empty string for no browser."""
     return hashlib.sha256(browser.encode()).hexdigest() if browser else ""
 
 
 def is_browser_of(known: str, browser: str) -> bool:
-    """Return whether a flow with this fingerprint began in this browser."""
     return known != "" and hmac.compare_digest(known.encode(), fingerprint(browser).encode())

@@ -34,7 +34,6 @@ class CountsToRedis:
         return response
 
     def stop(self) -> None:
-        """End the thread, before its next flush."""
         self._stopped.set()
 
     def _run(self) -> None:
@@ -44,5 +43,4 @@ class CountsToRedis:
 
 
 def send_last_counts(redis: Redis) -> None:
-    """Add the last counts of a web process that ends."""
     COUNTERS.flush(redis)

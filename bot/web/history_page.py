@@ -129,7 +129,6 @@ def take_along(token: str) -> Response:
 
 
 def _is_on(incident: Incident, day: DayFigures, at: datetime) -> bool:
-    """Return whether the incident went on during a part of the day."""
     begin = midnight(day.date)
     return incident.since < begin + DAY and (incident.ended or at) > begin
 
@@ -175,7 +174,6 @@ def _history_page(services: Services, ticket: PageToken, path: str) -> Response:
 
 
 def _description(found: Figures) -> str:
-    """Return the chart in words, for people who do not see it."""
     states = Counter(each.state for each in found.days)
     return text(
         "page.history_chart_desc",
@@ -204,7 +202,6 @@ def _cells(day: DayFigures) -> tuple[str, ...]:
 
 
 def _box(incident: Incident) -> IncidentBox:
-    """Return the box of an incident: its cause, the place where mail stopped, who had to act."""
     ended = incident.ended
     rows: list[tuple[str, Text | str | None]] = [
         ("begin", day_clock(incident.since)),

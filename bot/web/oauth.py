@@ -53,7 +53,6 @@ class Consent:
         return run.settled("admin_consent")
 
     def values(self, run: Run) -> dict[str, str]:
-        """Return the name of the app that gets the consent."""
         return {"app": run.fact("app_name")}
 
     def start(self, services: Services, run: Run, state: str) -> AuthorizationRequest:
@@ -98,11 +97,9 @@ class AppAccessConsent:
     arrived: str = "readable"
 
     def is_complete(self, run: Run) -> bool:
-        """Return whether tokens with the permissions were seen."""
         return bool(run.answer("app_access"))
 
     def values(self, run: Run) -> dict[str, str]:
-        """Return the mailbox, whose tenant grants the access."""
         return {"mailbox": run.channel.mailbox}
 
     def start(self, services: Services, run: Run, state: str) -> AuthorizationRequest:
@@ -162,11 +159,9 @@ class RehearsalSignIn:
     arrived = "rehearsed"
 
     def is_complete(self, run: Run) -> bool:
-        """Return whether the login was rehearsed or skipped."""
         return run.settled("rehearsal")
 
     def values(self, run: Run) -> dict[str, str]:
-        """Return the mailbox, and the user who signs in for it."""
         return {
             "upn": run.fact("upn"),
             "login": login_of(run) or SOMEBODY,
@@ -252,7 +247,6 @@ class RehearsalSignIn:
 
 
 def _is_expected(run: Run, account: Account) -> bool:
-    """Return whether the account is the one that signs in for the mailbox."""
     expected = run.fact("delegate_id" if run.fact("shared") else "user_id")
     return account.object_id.lower() == expected.lower()
 

@@ -45,9 +45,7 @@ class OAuthFlow(Protocol):
     question: str
     arrived: str
 
-    def is_complete(self, run: Run) -> bool:
-        """Return whether the flow is no longer needed."""
-        ...
+    def is_complete(self, run: Run) -> bool: ...
 
     def values(self, run: Run) -> dict[str, str]:
         """Return the values in the texts of the flow's first page. No network is used."""

@@ -24,7 +24,7 @@ from jobs.clouds.http import sync_client
 from jobs.microsoft.identity import Identity, SignedIn
 from jobs.microsoft.roles import lacks_all
 from jobs.microsoft.scopes import exchange_permission, exchange_scope, graph_scopes
-from jobs.model import Account, RunKind
+from jobs.model import RunKind
 from jobs.runs.run import Event, Kind, Run
 from jobs.steps.sign_in_permissions import permissions_for
 from jobs.storage.vault import Sealed
@@ -63,7 +63,6 @@ class AdminSignIn:
         return run.account is not None and not (run.kind is RunKind.CHECK and may_sign_in(run))
 
     def values(self, run: Run) -> dict[str, str]:
-        """Return the mailbox that the run is about."""
         return {"mailbox": run.channel.mailbox}
 
     def start(self, services: Services, run: Run, state: str) -> AuthorizationRequest:
@@ -72,7 +71,8 @@ class AdminSignIn:
         Microsoft asks which account is meant if nobody was asked, or after a sign-in that did not
         help.
         """
-        names, hint = permissions_for(run), _expected_account(run)
+        tried = "sign_in" in run.problems or run.signed_in is not None
+        names, hint = permissions_for(run), "" if tried else run.answer("administrator")
         scopes = self.first(services, names)
         if self.both:
             scopes.append(exchange_permission(services.settings.exchange_url))
@@ -121,10 +121,14 @@ class AdminSignIn:
         session = (Sealed.ADMIN_SESSION.of(run.id), cache, SESSION_S)
         data = {PERMISSIONS: " ".join(names)}
         event = Event(Kind.SIGNED_IN, now(), by=account.upn, account=account, data=data)
-        return CallbackResult(event, account.upn, page=_arrival(run, account), sealed=(session,))
+        # An account to which Microsoft lists no useful role gets a page that says so. The account
+        # may still do the work with a role group of Exchange, so it is not refused.
+        arrival = (
+            "signed_in_roleless" if run.kind is not RunKind.CHECK and lacks_all(account) else ""
+        )
+        return CallbackResult(event, account.upn, page=arrival, sealed=(session,))
 
     def first(self, services: Services, names: tuple[str, ...]) -> list[str]:
-        """Return the scopes of the resource that is requested in the browser."""
         return graph_scopes(services.settings.graph_url, names)
 
     def second(self, services: Services, names: tuple[str, ...]) -> list[str]:
@@ -163,7 +167,6 @@ class SignInExchange(AdminSignIn):
     both = False
 
     def first(self, services: Services, names: tuple[str, ...]) -> list[str]:
-        """Return the scopes of Exchange."""
         return [exchange_scope(services.settings.exchange_url)]
 
     def second(self, services: Services, names: tuple[str, ...]) -> list[str]:
@@ -174,21 +177,6 @@ class SignInExchange(AdminSignIn):
         self, services: Services, run: Run, signed_in: SignedIn
     ) -> Callable[[str], None]:
         return partial(require_own_tenant, services.settings, run.channel, signed_in.account)
-
-
-def _expected_account(run: Run) -> str:
-    """Return the account to sign in with: the administrator who was asked, on the first try."""
-    tried = "sign_in" in run.problems or run.signed_in is not None
-    return "" if tried else run.answer("administrator")
-
-
-def _arrival(run: Run, account: Account) -> str:
-    """Return the name of the page for this account, or an empty string for the usual page.
-
-    An account to which Microsoft lists no useful role gets a page that says so. The account may
-    still do the work with a role group of Exchange, so it is not refused.
-    """
-    return "signed_in_roleless" if run.kind is not RunKind.CHECK and lacks_all(account) else ""
 
 
 def _bot(services: Services, http: httpx.Client, tenant: str = "organizations") -> Identity:

@@ -33,7 +33,6 @@ class Flow:
 
     @property
     def msal(self) -> dict[str, Any]:
-        """Return MSAL's own dictionary."""
         loaded: dict[str, Any] = json.loads(self.flow)
         return loaded
 
@@ -44,7 +43,6 @@ def new_state() -> str:
 
 
 def save(services: Services, state: str, flow: Flow) -> None:
-    """Encrypt the flow and save it under its state."""
     services.vault.put(Sealed.OAUTH_FLOW.of(state), codec.dump(flow).decode(), LIFE_S)
 
 

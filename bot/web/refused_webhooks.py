@@ -27,7 +27,6 @@ class RefusedWebhooks:
     """
 
     def __init__(self, redis: Redis, every_s: float = EVERY_S) -> None:
-        """Create the counter, with ``every_s`` seconds between two lines in the log."""
         self._redis, self._every_s = redis, every_s
         self._lock = threading.Lock()
         self._count = 0
@@ -35,7 +34,6 @@ class RefusedWebhooks:
         self._timer: threading.Timer | None = None
 
     def add(self) -> None:
-        """Count one more refused webhook, and log it now or with the others of this minute."""
         with self._lock:
             self._count += 1
             left = self._quiet_until - time.monotonic()
@@ -45,7 +43,6 @@ class RefusedWebhooks:
         self._report()
 
     def _report_in(self, seconds: float) -> None:
-        """Have the count logged after some seconds, unless a timer for that is already set."""
         if self._timer is None:
             self._timer = threading.Timer(seconds, self._report)
             self._timer.daemon = True

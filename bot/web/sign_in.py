@@ -29,7 +29,7 @@ from bot.web.browser_cookie import (
 )
 from bot.web.microsoft_slots import microsoft_slot
 from bot.web.oauth import FLOWS
-from bot.web.oauth_flow import AuthorizationRequest, CallbackResult
+from bot.web.oauth_flow import AuthorizationRequest
 from bot.web.oauth_state import Flow
 from bot.web.pages import plain, web_services
 from bot.web.sign_in_pages import (
@@ -126,7 +126,6 @@ class FinishedError(Exception):
 
 
 def _finish(services: Services, state: str) -> Response:
-    """Use up the state of an OAuth flow, and finish the flow unless it is over."""
     flow = oauth_state.pop(services, state)
     if flow is None:
         return plain("over", status=HTTPStatus.BAD_REQUEST)
@@ -168,9 +167,14 @@ def _finish_flow(services: Services, run: Run, flow: Flow) -> Response:
         for name, value, seconds in arrival.sealed:
             services.vault.put(name, value, seconds, pipe)
 
-    services.store.append(run.id, _with_calls(arrival.event, made), along=keep)
+    with_calls = replace(
+        arrival.event, data=arrival.event.data | ({"calls": "; ".join(made)} if made else {})
+    )
+    services.store.append(run.id, with_calls, along=keep)
     services.record(run.id)
-    return _arrived(journey.arrived, arrival, run)
+    return plain(
+        arrival.page or journey.arrived, account=arrival.account, domain=run.channel.domain
+    )
 
 
 def _too_late(run: Run, kind: str) -> Response:
@@ -189,7 +193,6 @@ def _too_late(run: Run, kind: str) -> Response:
 
 
 def _opened(services: Services, kind: str, token: str) -> OpenedLink | Response:
-    """Return the link with its run, or a page that says why the link leads nowhere now."""
     ticket = links.read(services, kind, token)
     if ticket is None:
         return plain("unknown", status=HTTPStatus.NOT_FOUND)
@@ -215,16 +218,6 @@ def _start(services: Services, kind: str, run: Run, browser: str) -> Authorizati
 
 def _to_microsoft(url: str) -> Response:
     return Response(status=HTTPStatus.SEE_OTHER, headers={"Location": url})
-
-
-def _arrived(key: str, arrival: CallbackResult, run: Run) -> Response:
-    """Return the page after a flow that succeeded."""
-    return plain(arrival.page or key, account=arrival.account, domain=run.channel.domain)
-
-
-def _with_calls(event: Event, made: list[str]) -> Event:
-    """Return the event with the calls to Microsoft that led to it."""
-    return replace(event, data=event.data | ({"calls": "; ".join(made)} if made else {}))
 
 
 def _problem(services: Services, run: Run, question: str, error: CloudError) -> None:

@@ -40,7 +40,6 @@ class OpenedLink:
 
 
 def request_page(opened: OpenedLink, browser: str) -> Response:
-    """Return the page that says who asked, in which space and for what, with one button."""
     return respond(_request(opened, browser))
 
 
@@ -59,7 +58,6 @@ def busy_page(opened: OpenedLink, browser: str) -> Response:
 
 
 def busy_callback_page(address: str) -> Response:
-    """Return the page of a callback that has to wait; its link repeats the same request."""
     page = Page(
         Text("page.busy_title"),
         Text("page.busy_back_words"),
@@ -81,23 +79,18 @@ def failure_page(
     button = "page.busy_back_button"
     if error.cause in NAMED and "@" in error.code:
         button = "page.again_button"
+        login = login_of(run) or "key:connect.login_of_user"
+        expected = {"domain": run.channel.domain, "mailbox": run.channel.mailbox, "login": login}
         page = Page(
             Text("page.refused_title", {"account": error.code}),
-            Text(f"page.refused_words_{error.cause}", _expected(run)),
+            Text(f"page.refused_words_{error.cause}", expected),
         )
     else:
         page = Page(Text("page.failed_title"), _failure(run, error.cause), code=error.words)
     return respond(replace(page, button=button if back else "", link=back, status=status))
 
 
-def _expected(run: Run) -> dict[str, str]:
-    """Return the values for the texts that say which account must sign in."""
-    login = login_of(run) or "key:connect.login_of_user"
-    return {"domain": run.channel.domain, "mailbox": run.channel.mailbox, "login": login}
-
-
 def _failure(run: Run, cause: str) -> Text:
-    """Return why the flow failed, and the next step if it differs from that of the card."""
     values = {"words": f"key:cause.{cause}", "way_back": "key:page.way_back"}
     if not has_text(f"page.next_{cause}"):
         return Text("page.failed_words", values)
@@ -109,6 +102,7 @@ def _request(opened: OpenedLink, browser: str) -> Page:
     ticket, run = opened.ticket, opened.run
     kind, variant = ticket.kind, _variant(run, ticket.kind)
     values = FLOWS[kind].values(run)
+    parts = urlsplit(web_services().settings.login_url)
     return Page(
         Text(f"page.{kind}_title", values),
         Text(f"page.{kind}_words{variant}", values),
@@ -118,7 +112,7 @@ def _request(opened: OpenedLink, browser: str) -> Page:
         hidden=((FORM, form_token(browser, opened.path)),),
         facts=tuple((text(label), value) for label, value in _facts(ticket, run)),
         note=Text("page.request_note"),
-        leads_to=_origin(web_services().settings.login_url),
+        leads_to=f"{parts.scheme}://{parts.netloc}",
     )
 
 
@@ -148,11 +142,6 @@ def _variant(run: Run, kind: str) -> str:
     if kind == "signin" and run.brief.discover:
         return "_discover"
     return f"_{run.kind}" if kind == "signin" and run.kind in {RunKind.CHECK, RunKind.UNDO} else ""
-
-
-def _origin(url: str) -> str:
-    parts = urlsplit(url)
-    return f"{parts.scheme}://{parts.netloc}"
 
 
 def _later(response: Response) -> Response:

@@ -25,7 +25,7 @@ from werkzeug.exceptions import (
     UnsupportedMediaType,
 )
 
-from bot.queue.events import EventQueue, WebhookEvent
+from bot.queue.events import WebhookEvent
 from bot.webex.webhook_registration import PATH, RESOURCES
 from jobs.storage.counters import COUNTERS, EVENTS_REFUSED
 
@@ -59,7 +59,10 @@ def _accept() -> None:
         current_app.config["REFUSED"].add()
         raise Unauthorized
     if event := read(_parse(body)):
-        _add(current_app.config["EVENTS"], event)
+        try:
+            current_app.config["EVENTS"].add(event)
+        except RedisError:
+            raise ServiceUnavailable from None
 
 
 def is_signed(body: bytes, signature: str, secrets: tuple[str, ...]) -> bool:
@@ -118,13 +121,6 @@ def _parse(body: bytes) -> Mapping[str, Any]:
     if not isinstance(envelope, dict):
         raise BadRequest
     return envelope
-
-
-def _add(events: EventQueue, event: WebhookEvent) -> None:
-    try:
-        events.add(event)
-    except RedisError:
-        raise ServiceUnavailable from None
 
 
 def _text(data: Mapping[str, Any], key: str) -> str:

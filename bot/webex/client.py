@@ -84,11 +84,9 @@ class Webex(Messenger):
         self._calls = Caller(policy)
 
     def me(self) -> WebexPerson:
-        """Return the bot's own account."""
         return WebexPerson.of(self._object(self._api.people.me))
 
     def person(self, person_id: str) -> WebexPerson:
-        """Return a person by id."""
         return WebexPerson.of(self._object(lambda: self._api.people.get(_segment(person_id))))
 
     def people(self, email: str) -> tuple[WebexPerson, ...]:
@@ -118,7 +116,6 @@ class Webex(Messenger):
         )
 
     def membership(self, room_id: str, person_id: str) -> Membership | None:
-        """Return a person's membership of a space, or None if there is none."""
         found = self._calls.get(
             lambda: [
                 item.json_data
@@ -145,7 +142,6 @@ class Webex(Messenger):
     def latest_of_person(
         self, *, person_id: str | None = None, email: str | None = None
     ) -> tuple[Message, ...]:
-        """Return the newest messages of the 1:1 with one person, including the bot's own."""
         found = self._calls.get(
             lambda: [
                 item.json_data
@@ -161,7 +157,6 @@ class Webex(Messenger):
         return self._of_room(room_id, "type").lower()
 
     def room_title(self, room_id: str) -> str:
-        """Return the title of the space."""
         return self._of_room(room_id, "title")
 
     def members(self, room_id: str, *, fresh: bool = False) -> tuple[Membership, ...]:
@@ -207,7 +202,6 @@ class Webex(Messenger):
             )
 
     def webhooks(self) -> tuple[Webhook, ...]:
-        """Return the bot's webhooks, from all pages."""
         found = self._calls.get(
             lambda: [hook.json_data for hook in self._api.webhooks.list(max=PAGE)]
         )
@@ -216,7 +210,6 @@ class Webex(Messenger):
     def create_webhook(
         self, *, name: str, target_url: str, resource: str, event: str, secret: str
     ) -> Webhook:
-        """Register a webhook and return it."""
         create = partial(
             self._create_webhook,
             name=name,

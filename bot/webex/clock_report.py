@@ -41,5 +41,4 @@ def _shared(redis: Redis) -> dict[str, float]:
 
 
 def _worse(*seconds: float | None) -> float | None:
-    """Return the larger of the known skews, or None if none is known."""
     return max((each for each in seconds if each is not None), key=abs, default=None)

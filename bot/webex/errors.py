@@ -108,7 +108,6 @@ def sdk_errors() -> tuple[type[Exception], ...]:
 
 
 def translate(error: Exception) -> WebexError:
-    """Return the bot's own exception for an error of the SDK."""
     from webexteamssdk import ApiError  # noqa: PLC0415  the SDK has raised the error
 
     if isinstance(error, ApiError):

@@ -44,12 +44,10 @@ class Message:
 
     @property
     def is_direct(self) -> bool:
-        """Return whether the message is in a 1:1 space."""
         return self.room_type == "direct"
 
     @classmethod
     def of(cls, data: Mapping[str, Any]) -> Message:
-        """Create a message from the API's JSON."""
         return cls(
             id=text(data, "id"),
             room_id=text(data, "roomId"),
@@ -91,7 +89,6 @@ class Post:
 
     @property
     def below_the_thread(self) -> Post:
-        """Return the same post outside the thread, in the space itself."""
         return replace(
             self, fields={name: value for name, value in self.fields.items() if name != "parentId"}
         )
@@ -112,7 +109,6 @@ class CardAction:
 
     @classmethod
     def of(cls, data: Mapping[str, Any]) -> CardAction:
-        """Create a card submission from the API's JSON."""
         inputs = data.get("inputs")
         return cls(
             id=text(data, "id"),
@@ -142,12 +138,10 @@ class WebexPerson:
 
     @property
     def emails(self) -> tuple[str, ...]:
-        """Return every address of the person."""
         return tuple(filter(None, (self.email, *self.others)))
 
     @classmethod
     def of(cls, data: Mapping[str, Any]) -> WebexPerson:
-        """Create a person from the API's JSON."""
         first, *others = (each.lower() for each in texts(data, "emails") or ("",))
         return cls(
             text(data, "id"),
@@ -172,7 +166,6 @@ class Membership:
 
     @classmethod
     def of(cls, data: Mapping[str, Any]) -> Membership:
-        """Create a membership from the API's JSON."""
         keys = ("id", "personId", "personEmail", "personOrgId", "roomType", "created")
         member, person, email, org, kind, created = (text(data, key) for key in keys)
         return cls(member, person, email.lower(), org, kind.lower(), created)
@@ -192,7 +185,6 @@ class Webhook:
 
     @classmethod
     def of(cls, data: Mapping[str, Any]) -> Webhook:
-        """Create a webhook from the API's JSON."""
         keys = ("id", "name", "targetUrl", "resource", "event", "filter", "status")
         return cls(*(text(data, key) for key in keys))
 

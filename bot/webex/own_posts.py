@@ -13,7 +13,6 @@ SKEW = timedelta(seconds=10)
 
 
 def is_own(message: Message, bot_id: str, since: datetime) -> bool:
-    """Return whether the bot posted the message at that time or later."""
     return message.person_id == bot_id and not models.is_older_than(
         message.created, now() - since + SKEW
     )

@@ -108,7 +108,6 @@ def _since(view: VerdictView) -> str:
 
 
 def _dated(key: str, at: datetime, now: datetime, **values: str) -> str:
-    """Return a text with a time of today, or with a date and time of another day."""
     if day(at) == day(now):
         return text(f"{key}_today", clock=clock(at), **values)
     return text(key, at=day_clock(at), **values)
@@ -122,7 +121,6 @@ def _progress(view: VerdictView) -> str:
 
 
 def _silent(view: VerdictView) -> str:
-    """Return the sentence about clouds that give no answer so far, or an empty string."""
     clouds = listed(map(render, view.silent))
     return text("verdict.silent", clouds=clouds) if clouds else ""
 
@@ -161,7 +159,6 @@ def _well(view: VerdictView) -> Band:
 
 
 def _ending(view: VerdictView, ends: datetime) -> Band:
-    """Return the band of a channel that works, and whose client secret is to be renewed."""
     left = max((ends - view.at).days, 0)
     title = Text("verdict.secret_ends", {"count": str(left), "day": day_of(ends)})
     turn = turn_line(Turn.APPROVER, Text("verdict.turn_fix"))
@@ -189,7 +186,6 @@ def _not_proven(view: VerdictView) -> Text:
 
 
 def _why(view: VerdictView) -> str:
-    """Return what is known of the mail flow if the first line does not say it."""
     if view.is_unknown:
         return text("verdict.unknown_why")
     proven = _last_proven(view, "last_proven")
@@ -212,7 +208,6 @@ def _last_proven(view: VerdictView, key: str) -> Text | None:
 
 
 def _left_out(view: VerdictView) -> str:
-    """Return the findings that were not looked at by name, or an empty string if they are many."""
     if len(view.skipped) > _NAMED_MOST:
         return ""
     return text("verdict.not_looked_at", what=names(view.skipped)) if view.skipped else ""

@@ -39,7 +39,6 @@ _TOLD_LINES = 2
 
 
 def verdict(view: VerdictView) -> Card:
-    """Return the card: the cause, its fix, the path of the mail, the details, and all findings."""
     kicker = kicker_of(Text("verdict.kicker", {"mailbox": view.mailbox}), day_clock(view.at))
     head = band(view)
     left = MOST_BYTES - _FRAME_BYTES - size({"head": [kicker, head.element]})
@@ -102,7 +101,6 @@ def _again(view: VerdictView) -> list[Element]:
 
 
 def _missing(view: VerdictView) -> Element:
-    """Return the button for missing mail, which leads to the file for TAC."""
     title = text("button.bundle" if view.causes else "button.mail_missing")
     return submit(title, "missing", channel=view.mailbox)
 

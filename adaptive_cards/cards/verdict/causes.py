@@ -17,7 +17,6 @@ _CAUSES_MOST = 6
 
 
 def causes(view: VerdictView, room: Budget) -> list[Element]:
-    """Return all causes by name, the first ones with their facts."""
     if not view.causes:
         return []
     drawn = [
@@ -40,7 +39,6 @@ def _title(view: VerdictView, line: CheckLine) -> str:
 
 
 def _details(view: VerdictView, line: CheckLine) -> list[Element]:
-    """Return the facts of a cause, and the link to the page about it."""
     values = {
         "verdict.expected": render_if_any(line.expected),
         "verdict.seen": render_if_any(line.seen),

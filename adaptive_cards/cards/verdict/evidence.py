@@ -46,7 +46,6 @@ def in_words(view: VerdictView, cause: CheckLine) -> str:
 
 
 def details(view: VerdictView) -> Iterator[str]:
-    """Yield the evidence of causes and of their symptoms, as the services wrote it."""
     shown: dict[str, None] = {}
     for line in (*view.causes, *view.symptoms):
         shown |= dict.fromkeys(
@@ -115,7 +114,6 @@ def _moment(item: Evidence) -> datetime | None:
 
 
 def _traced(item: Evidence, at: datetime) -> str:
-    """Return a sentence about a message trace's event, with its time and the server's reply."""
     event = _event(item)
     named = f"trace_event.{event}"
     values = {
@@ -129,7 +127,6 @@ def _traced(item: Evidence, at: datetime) -> str:
 
 
 def _sentence(told: str) -> str:
-    """Return the first sentence of a reply, without a link and without values that are missing."""
     first = _END.split(_PLACEHOLDER.sub("", told), maxsplit=1)[0]
     return clip(first.strip().removesuffix("."), _SENTENCE_MOST)
 

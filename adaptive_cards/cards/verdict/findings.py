@@ -22,7 +22,6 @@ _LEFT_OUT = {State.SKIPPED, State.UNKNOWN}
 
 
 def findings(view: VerdictView, room: Budget) -> list[Element]:
-    """Return the summary, the causes' evidence as written, then one list per kind of access."""
     drawn = [
         literal(clip(line, _WRITTEN_SIGNS), size="Small", spacing="Small")
         for line in itertools.islice(details(view), room.written)
@@ -56,13 +55,11 @@ def _wrong_first(view: VerdictView) -> list[CheckLine]:
 
 
 def _groups(lines: list[CheckLine]) -> list[tuple[str, list[CheckLine]]]:
-    """Return the findings by access, then the skipped ones, each group with its title's key."""
     seen = [(f"access.{access}", _seen_by(access, lines)) for access in reversed(Access)]
     return [*seen, ("verdict.skipped_group", [line for line in lines if line.state in _LEFT_OUT])]
 
 
 def _seen_by(access: Access, lines: list[CheckLine]) -> list[CheckLine]:
-    """Return the findings that were made with one kind of access and not left out."""
     return [line for line in lines if line.access is access and line.state not in _LEFT_OUT]
 
 
@@ -72,7 +69,6 @@ def _explained(view: VerdictView, line: CheckLine) -> CheckLine:
 
 
 def commands(view: VerdictView, room: Budget) -> list[Element]:
-    """Return the equivalent commands, those of the causes first; empty if there are none."""
     lines = (*view.causes, *view.possible, *view.symptoms, *view.warnings, *view.lines)
     named = dict.fromkeys((line.row, command) for line in lines for command in _commands(line))
     drawn = [
@@ -127,7 +123,6 @@ def _title(line: CheckLine) -> str:
 
 
 def _seen_and_expected(line: CheckLine) -> str:
-    """Return a finding with the value that was seen, and the expected value if it is not right."""
     words = _title(line)
     if line.seen:
         words = text("verdict.line_seen", title=words, seen=render(line.seen).removesuffix("."))

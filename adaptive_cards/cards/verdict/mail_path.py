@@ -22,7 +22,6 @@ _CENTRE: dict[str, Look] = {"horizontalAlignment": "Center"}
 
 
 def way(view: VerdictView) -> list[Element]:
-    """Return the path of the mail, or an empty list while nothing is known of any station."""
     drawn = list(_stations(view))
     rows = [drawn[at : at + _IN_A_ROW] for at in range(0, len(drawn), _IN_A_ROW)]
     return [columns(*row, spacing="Small" if at else "Medium") for at, row in enumerate(rows)]

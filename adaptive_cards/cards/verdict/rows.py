@@ -82,12 +82,10 @@ def row(mark: Mark, name: str, *content: Element, right: str = "") -> Element:
 
 
 def label(mark: Mark, name: str) -> str:
-    """Return glyph and id as the title of a fact in a FactSet."""
     return f"{mark.glyph}{NO_BREAK}{name}" if name else mark.glyph
 
 
 def more(count: int) -> list[Element]:
-    """Return a line with the number of items left out, or an empty list if there are none."""
     return [small_print(Text("verdict.more_rows", {"count": str(count)}))] if count > 0 else []
 
 

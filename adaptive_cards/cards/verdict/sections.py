@@ -46,7 +46,6 @@ def matter(view: VerdictView, room: Budget) -> list[Element]:
 
 
 def _found(view: VerdictView) -> list[Element]:
-    """Return the section with the values that the check found, and a note about keeping them."""
     if view.found is None or not view.found.values:
         return []
     told = [small_print(view.found.told)] if view.found.told else []

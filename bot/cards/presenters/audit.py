@@ -41,7 +41,6 @@ def _event(entry: AuditEntry) -> Text:
 
 
 def _values(entry: AuditEntry) -> dict[str, str]:
-    """Return the values of an entry that the texts of the events show."""
     data = entry.get("data") or {}
     return {name: str(data.get(name, "")) for name in _COPIED} | {
         "what": str(entry.get("what", "")),
@@ -64,12 +63,10 @@ def _answer(values: dict[str, str]) -> Text:
 
 
 def _key_or(key: str, other: str) -> str:
-    """Return the key, or the other one if the catalog has no such text."""
     return key if has_text(key) else other
 
 
 def _cause(code: str) -> str:
-    """Return the key of the sentence for a cause, or of the reason why an address was refused."""
     for key in (f"cause.{code}", f"typed.{code}"):
         if has_text(key) and "{" not in own_text(key, SOURCE):
             return f"key:{key}"
@@ -77,7 +74,6 @@ def _cause(code: str) -> str:
 
 
 def _named(key: str) -> str:
-    """Return the key for a card, or only the name at its end if the catalog has no such text."""
     return f"key:{key}" if has_text(key) else key.rpartition(".")[2]
 
 

@@ -42,12 +42,10 @@ def cards(run: Run, _: Services) -> list[DesiredCard]:
 
 
 def _is_over(run: Run) -> bool:
-    """Return whether every channel was checked, or the run has ended before that."""
     return run.checked is not None or bool(run.ended)
 
 
 def view(run: Run) -> ChannelsView:
-    """Return the view of all channels with the verdicts so far."""
     return ChannelsView(
         channels=tuple(_channel_line(run, mailbox) for mailbox in bulk.mailboxes(run)),
         at=run.checked or now(),
@@ -58,7 +56,6 @@ def view(run: Run) -> ChannelsView:
 
 
 def line_of(mailbox: str, last: Run | None) -> ChannelLine:
-    """Return a list line for a channel with its newest verdict."""
     if last is None or last.checked is None:
         return ChannelLine(mailbox, None, Text("channels.never"))
     judged = bulk.summarize(last)
@@ -66,7 +63,6 @@ def line_of(mailbox: str, last: Run | None) -> ChannelLine:
 
 
 def words_of(judged: Finding) -> Text:
-    """Return the verdict on a channel in one sentence."""
     if judged.state is not State.WRONG:
         return judged.seen or Text("channels.nothing_wrong")
     return known_text(f"cause.{judged.cause}") or Text(f"step.{judged.facts['step']}")

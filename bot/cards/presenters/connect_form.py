@@ -53,7 +53,6 @@ def _is_filled_in(run: Run, view: ConnectFormView) -> bool:
 
 
 def form(run: Run, services: Services) -> ConnectFormView:
-    """Return the view of the form: the fields of Webex Connect with their exact values."""
     host, _, port = services.settings.smtp_server.rpartition(":")
     link = links.link(services, "handover", run.id)
     base = f"{services.settings.login_url}/{run.tenant}/oauth2/v2.0"
@@ -87,7 +86,6 @@ def form(run: Run, services: Services) -> ConnectFormView:
 
 
 def _after_form(run: Run) -> NextAction | None:
-    """Return the next action of a person once the app is registered, or None if there is none."""
     action = next_action(run)
     known = _is_known(run, "registered", "registered")
     return action if known and action.turn not in {Turn.NOBODY, Turn.TIME} else None

@@ -17,7 +17,6 @@ SLOT = "delegate"
 
 
 def cards(run: Run, _: Services) -> list[DesiredCard]:
-    """Return the card while the run needs the address of the user who signs in."""
     asks = not run.ended and run.account is not None and delegate.needs_delegate(run)
     return [_ask(run)] if asks else []
 

@@ -22,7 +22,6 @@ KEPT = Text("verdict.kept_here")
 
 
 def cards(run: Run, questions: tuple[str, ...]) -> list[DesiredCard]:
-    """Return the card that asks for what the search did not find, and later shows the verdict."""
     search = run.search or Search()
     mailbox = {"found.forwarding": search.forwarding_address, "found.user": search.upn}
     view = DiscoveryView(
@@ -52,7 +51,6 @@ def found_channel(run: Run, services: Services) -> FoundChannel | None:
 
 
 def _discovered(run: Run, services: Services) -> FoundChannel:
-    """Return the channel that the check knows now, and whether it may be kept."""
     values = (
         ("found.app", run.fact("app_name") or run.fact("client_id")),
         ("found.callback", run.channel.callback_url),
@@ -74,7 +72,6 @@ def may_keep(run: Run, services: Services) -> bool:
 
 
 def _text_about_keeping(run: Run, services: Services) -> Text:
-    """Return the text on what keeping the channel means, that it is kept, or why it cannot be."""
     if run.kept:
         return _kept(watched.interval_of(run, services))
     if lacks := adoption.missing(run):
@@ -97,5 +94,4 @@ def _app(found: Search) -> dict[str, str]:
 
 
 def _known(values: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
-    """Return the values that are not empty."""
     return tuple((key, value) for key, value in values.items() if value)

@@ -33,7 +33,6 @@ def cards(run: Run, services: Services) -> list[DesiredCard]:
 
 
 def undo_button(run: Run) -> tuple[tuple[str, dict[str, str]], ...]:
-    """Return a button that undoes what only this run has changed; none if that is nothing."""
     if not run.changed:
         return ()
     pressed = {"do": "undo", "mailbox_meant": run.channel.mailbox, "undoes": run.id}
@@ -76,5 +75,4 @@ def _is_under_way(run: Run, step: str) -> bool:
 
 
 def _objects(changes: Iterable[Changed]) -> str:
-    """Return the changed objects as a list in words."""
     return listed(render(change.object) for changed in changes for change in changed.changes)

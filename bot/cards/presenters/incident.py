@@ -71,7 +71,6 @@ def living_card(
 def news_cards(
     card: IncidentCard, incidents: Sequence[Incident], at: datetime
 ) -> list[DesiredCard]:
-    """Return the short cards below the living card: what has just changed, and the end."""
     if card.shared:
         return _shared_end(card, incidents, at)
     one = incidents[0]
@@ -97,7 +96,6 @@ def _shared_end(
 
 
 def _is_posted(news: News, at: datetime) -> bool:
-    """Return whether the change has a card of its own below the living card."""
     return news.kind in _POSTED and at - news.at <= NEWS_FOR
 
 
@@ -113,7 +111,6 @@ def _news_view(incident: Incident, news: News) -> NoticeView:
 
 
 def reminder_card(card: IncidentCard, incidents: Sequence[Incident], number: int) -> DesiredCard:
-    """Return the reminder below the living card, which says that nobody acts on the incident."""
     first = incidents[0]
     title = Text("watch.reminder_title", {"since": minute_of(first.since)})
     shown = NoticeView(Text("watch.kicker"), title, cause_of(first), "accent", "◆")
@@ -128,7 +125,6 @@ def view(
     *,
     direct: bool = False,
 ) -> IncidentView:
-    """Return the view of the incidents that one card shows, oldest first."""
     current = open_ones(incidents) or incidents
     first, look = current[0], look_of(incidents)
     shown = IncidentView(
@@ -150,7 +146,6 @@ def view(
 
 
 def open_ones(incidents: Sequence[Incident]) -> list[Incident]:
-    """Return the incidents that go on, in the same order."""
     return [each for each in incidents if each.is_open]
 
 
@@ -164,7 +159,6 @@ def _is_of_one_mailbox(card: IncidentCard, incidents: Sequence[Incident]) -> boo
 
 
 def _of_one(shown: IncidentView, incident: Incident, channel: Channel | None) -> IncidentView:
-    """Return the view of a single incident: with its result, its changes, and the way to end it."""
     changes = tuple((each.at, _change(each)) for each in incident.news)
     cause = _result(incident) if shown.look is IncidentLook.ENDED else shown.cause
     return replace(
@@ -173,7 +167,6 @@ def _of_one(shown: IncidentView, incident: Incident, channel: Channel | None) ->
 
 
 def look_of(incidents: Sequence[Incident]) -> IncidentLook:
-    """Return the look of the card, which follows from its open incidents or else the ended ones."""
     current = open_ones(incidents)
     return _look_of_open(current) if current else _look_of_ended(incidents)
 
@@ -185,7 +178,6 @@ def _look_of_open(incidents: Sequence[Incident]) -> IncidentLook:
 
 
 def _is_blind(incident: Incident) -> bool:
-    """Return whether the watch cannot look at the channel now."""
     return incident.sight is Sight.CANNOT_LOOK or incident.blind_since is not None
 
 
@@ -205,7 +197,6 @@ def _title(card: IncidentCard, look: IncidentLook, incidents: Sequence[Incident]
 
 
 def cause_of(incident: Incident) -> Text:
-    """Return the cause of the incident as a sentence."""
     return _cause_text(incident.cause)
 
 
@@ -214,14 +205,12 @@ def _cause_text(cause: str) -> Text:
 
 
 def _wrong_step(name: str) -> Text:
-    """Return the sentence that this step is wrong, for a cause that is only the name of a step."""
     if has_text(f"step.{name}"):
         return Text("watch.step_wrong", {"step": f"key:step.{name}"})
     return Text("watch.cause_unknown")
 
 
 def _fix(incident: Incident) -> tuple[str, dict[str, str]] | None:
-    """Return the button that opens a plan, or None if no plan of the bot ends the incident."""
     if not _is_ended_by_plan(incident):
         return None
     return incident.fix, {"do": "fix", "channel": incident.mailbox}
@@ -233,7 +222,6 @@ def _is_ended_by_plan(incident: Incident) -> bool:
 
 
 def _page(incident: Incident, channel: Channel | None) -> tuple[str, str] | None:
-    """Return the button to the page where a person makes a new token, or None."""
     if incident.fix != _GENERATE or channel is None:
         return None
     page = page_of(channel)
@@ -241,19 +229,16 @@ def _page(incident: Incident, channel: Channel | None) -> tuple[str, str] | None
 
 
 def fixable(incidents: Sequence[Incident]) -> list[Incident]:
-    """Return the incidents that a plan of the bot would end, in the same order."""
     return [each for each in open_ones(incidents) if _is_ended_by_plan(each)]
 
 
 def _fixes(card: IncidentCard, incidents: Sequence[Incident]) -> tuple[str, dict[str, str]] | None:
-    """Return the button that leads to each channel's repair, or None if no plan repairs any."""
     if not fixable(incidents):
         return None
     return "watch.fix_each", {"do": "watch_fix", "card": card.id}
 
 
 def _rows(incidents: Sequence[Incident], at: datetime) -> list[Row]:
-    """Return the facts of the incidents: since when, until when, which mails, and who acts."""
     end = _end_of(incidents)
     end_rows = [] if end is None else [("watch.row_ended", verbatim_moment(end))]
     told = sorted({name for each in incidents for name in each.told})
@@ -270,13 +255,11 @@ def _rows(incidents: Sequence[Incident], at: datetime) -> list[Row]:
 
 
 def _end_of(incidents: Sequence[Incident]) -> datetime | None:
-    """Return when the last of the incidents ended, or None while one goes on."""
     ends = [each.ended for each in incidents if each.ended is not None]
     return max(ends) if len(ends) == len(incidents) else None
 
 
 def _mails(incidents: Sequence[Incident]) -> list[Row]:
-    """Return how many mails are late and how many bounced, if any."""
     damage = Damage(
         sum(each.damage.late for each in incidents), sum(each.damage.bounced for each in incidents)
     )
@@ -287,7 +270,6 @@ def _mails(incidents: Sequence[Incident]) -> list[Row]:
 
 
 def _acting(incidents: Sequence[Incident], at: datetime) -> list[Row]:
-    """Return who acts on the incidents, or that nobody does while one goes on."""
     incident = _acted_on(incidents)
     if incident is not None:
         values = {"who": incident.acting, "since": minute_of(incident.acting_since or at)}
@@ -296,7 +278,6 @@ def _acting(incidents: Sequence[Incident], at: datetime) -> list[Row]:
 
 
 def _acted_on(incidents: Sequence[Incident]) -> Incident | None:
-    """Return the first incident that a person acts on, or None."""
     return next((each for each in incidents if each.acting), None)
 
 
@@ -309,7 +290,6 @@ def _seen_by(incident: Incident) -> list[Row]:
 
 
 def _has_stopped_test_mail(incident: Incident) -> bool:
-    """Return whether a test mail showed the incident and the station where it stopped is known."""
     shown = incident.step == TEST_MAIL_STEP and incident.sight is not Sight.CANNOT_LOOK
     return shown and incident.station is not None
 
@@ -326,7 +306,6 @@ def _change(news: News) -> Text:
 
 
 def _result(incident: Incident) -> Text:
-    """Return in one sentence how long the incident lasted, and which run has ended it, if any."""
     length = lasted(incident.duration or timedelta(0))
     if incident.fixed_by:
         return Text("watch.result_fixed", {"lasted": length, "run": incident.fixed_by})

@@ -26,18 +26,15 @@ class TypedInputs:
 
 
 def cards(run: Run, services: Services) -> list[DesiredCard]:
-    """Return the card from the moment Webex shows it until the details are given."""
     shown = _lacks_details(run) and posted_card(services, run.id, LIVING) is not None
     return [card(run, services)] if shown else []
 
 
 def _lacks_details(run: Run) -> bool:
-    """Return whether the run is an open setup that waits for its details."""
     return run.kind is RunKind.SETUP and not run.detailed and not run.ended
 
 
 def card(run: Run, services: Services) -> DesiredCard:
-    """Return the first card, filled in with what was typed, and with the errors in it."""
     raw = services.redis.hget(keys.cards(run.id), _FIELD)
     kept = services.store.authenticator.verify(_context(run.id), raw)
     typed = codec.load(kept, TypedInputs) if kept is not None else TypedInputs()
@@ -53,7 +50,6 @@ def card(run: Run, services: Services) -> DesiredCard:
 
 
 def keep(services: Services, run_id: str, typed: TypedInputs) -> None:
-    """Keep what was typed, for the next time the card is drawn."""
     told = services.store.authenticator.protect(_context(run_id), codec.dump(typed))
     services.redis.hset(keys.cards(run_id), _FIELD, told)
 

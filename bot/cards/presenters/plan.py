@@ -60,7 +60,6 @@ def _is_shown(run: Run) -> bool:
 
 
 def _copies(run: Run, services: Services, found: PlanView) -> dict[str, PlanView]:
-    """Return the plan as the thread shows it, and as each approver gets it 1:1."""
     asker = replace(found, people=plan_people.for_asker(run, services))
     approvers = {
         to: replace(found, people=plan_people.for_approver(run, services, to))
@@ -70,7 +69,6 @@ def _copies(run: Run, services: Services, found: PlanView) -> dict[str, PlanView
 
 
 def _asks(run: Run, found: PlanView) -> bool:
-    """Return whether the plan needs a person: to approve it, or to act on a cause that it shows."""
     return bool(found.blocking) or next_action(run).turn is Turn.APPROVER or _is_named(run, found)
 
 
@@ -127,7 +125,6 @@ def view(run: Run, connect_hosts: Sequence[str] = ()) -> PlanView:
 
 
 def _blocked(run: Run) -> tuple[Text, ...]:
-    """Return a line for each step that keeps the plan from being carried out."""
     return tuple(_stop(run, run.findings[name]) for name in blocking_steps(run))
 
 

@@ -58,7 +58,6 @@ def _address(key: str, value: str, host: str) -> Address:
 
 
 def foreign(run: Run, connect_hosts: Sequence[str]) -> ForeignHosts | None:
-    """Return the hosts that are not Webex Connect's, or None if all are."""
     hosts = foreign_hosts(run, connect_hosts)
     if not hosts:
         return None
@@ -68,12 +67,10 @@ def foreign(run: Run, connect_hosts: Sequence[str]) -> ForeignHosts | None:
 
 
 def _what(run: Run, host: str) -> Text:
-    """Return what goes to the host: sign-ins, mail, or both."""
     return _GOES_TO[host == callback_host(run.channel), host == forwarding_host(run.channel)]
 
 
 def _confirmed(run: Run, connect_hosts: Sequence[str]) -> Text | None:
-    """Return who has confirmed the hosts, or None while one of them is not confirmed."""
     by = confirmation(run)
     if by is None or unconfirmed_hosts(run, connect_hosts):
         return None
@@ -93,7 +90,6 @@ def consent(run: Run) -> Text | None:
 
 
 def _one_user(run: Run) -> Text | None:
-    """Return the user whom the planned grant is for, or None if no grant is planned."""
     if not any(change.step == "smtp_grant" for change in planned_changes(run)):
         return None
     return Text("plan.one_user", {"user": run.fact("delegate") or run.channel.mailbox})
@@ -109,7 +105,6 @@ def for_all(run: Run) -> bool:
 
 
 def in_use(run: Run) -> tuple[Text, ...]:
-    """Return a warning for each address or app that another channel has as well."""
     return tuple(
         Text(key, {"mailboxes": ", ".join(mailboxes)})
         for step, kind, key in _IN_USE
@@ -118,5 +113,4 @@ def in_use(run: Run) -> tuple[Text, ...]:
 
 
 def _others(run: Run, step: str, kind: str) -> tuple[str, ...]:
-    """Return the mailboxes of the other channels that the step's finding names."""
     return texts_of(run.findings[step].evidence, kind) if step in run.findings else ()

@@ -20,7 +20,6 @@ from jobs.runs.run import Run
 
 
 def copies(run: Run, services: Services) -> tuple[str, ...]:
-    """Return the addresses of approvers who get the plan 1:1, while it waits for an approval."""
     return _reachable(run, services) if _waits(run) else ()
 
 
@@ -33,7 +32,6 @@ def for_asker(run: Run, services: Services) -> PlanPeople | None:
 
 
 def for_approver(run: Run, services: Services, address: str) -> PlanPeople:
-    """Return the people to name on an approver's copy, among them the other approvers."""
     found = _people(run, services)
     others = tuple(each for each in found.waits_for if each != address)
     return replace(found, waits_for=others, unreachable=(), may_approve=True)

@@ -63,7 +63,6 @@ def cards(run: Run, services: Services) -> list[DesiredCard]:
 
 
 def _turn(action: NextAction) -> str:
-    """Return whose turn it is and for what, or an empty string if no person has to act."""
     return f"{action.turn}{action.kind}" if is_person(action.turn) else ""
 
 
@@ -75,7 +74,6 @@ def _is_begun(run: Run) -> bool:
 
 
 def _with_unsent(found: ProgressView, run: Run) -> ProgressView:
-    """Return the view with the refused form as its problem, if it has no other."""
     return replace(
         found, problem=found.problem or Text("progress.form_unsent", {"who": run.requester.email})
     )
@@ -94,12 +92,10 @@ def _asks(run: Run, found: ProgressView, turn: str) -> str:
 
 
 def _stopped(run: Run) -> str:
-    """Return how the run ended, or an empty string if another card shows the end."""
     return str(run.ended) if run.ended and run.ended is not Kind.FINISHED else ""
 
 
 def view(run: Run) -> ProgressView:
-    """Return the view of the run: its steps as rows, whose turn it is, and the problem, if any."""
     turn = next_action(run)
     # A finding that waits for a person comes first, and then any other that is stuck.
     stuck = _persons_finding(run) or next(filter(_is_stuck, run.findings.values()), None)
@@ -129,14 +125,12 @@ def _waits(run: Run) -> Text | None:
 
 
 def steps_done(run: Run) -> Text:
-    """Return how many of the run's steps are done, for a card that does not list them."""
     rows = [row for _, group in _groups(run) for row in group]
     done = sum(row.done for row in rows)
     return Text("progress.count", {"done": str(done), "all": str(len(rows))})
 
 
 def _persons_finding(run: Run) -> Finding | None:
-    """Return the first finding that stays as it is until a person acts, or None."""
     return next(filter(_is_a_persons, run.findings.values()), None)
 
 
@@ -151,7 +145,6 @@ def _told_finding(run: Run, stuck: Finding | None) -> Finding | None:
 
 
 def _groups(run: Run) -> tuple[tuple[str, tuple[Row, ...]], ...]:
-    """Return the title and the rows of each group that has rows."""
     return tuple((f"progress.group.{name}", rows) for name in GROUPS if (rows := _rows(run, name)))
 
 
@@ -162,7 +155,6 @@ def _is_stuck(finding: Finding) -> bool:
 
 
 def _is_a_persons(finding: Finding) -> bool:
-    """Return whether the finding stays as it is until a person acts."""
     return _is_stuck(finding) and (
         not finding.until if finding.state is State.UNKNOWN else is_person(finding.waiting_for)
     )
@@ -184,13 +176,11 @@ def _buttons(run: Run, turn: NextAction) -> tuple[str, ...]:
 
 
 def _may_look_again(run: Run, turn: NextAction) -> bool:
-    """Return whether an account is signed in and the run has something to look at again."""
     waits = turn.kind is ActionKind.LOOK or any(map(is_unread, run.findings.values()))
     return run.account is not None and waits
 
 
 def _may_ask_again(run: Run, turn: NextAction) -> bool:
-    """Return whether an administrator must sign in or consent, so that another can be asked."""
     return turn.turn is Turn.ADMINISTRATOR and (
         sign_in.waits_for_sign_in(run) or consent.waits_for_consent(run)
     )
@@ -203,18 +193,15 @@ def _problem(finding: Finding | None) -> Text | None:
 
 
 def _rows(run: Run, group: str) -> tuple[Row, ...]:
-    """Return one row for each step that has a line; the row covers all the steps shown in it."""
     return tuple(_row(run, line, _in_line(run, line)) for line in _lines(run, group))
 
 
 def _lines(run: Run, group: str) -> list[Step]:
-    """Return the steps of the group that have a line of their own."""
     steps = steps_of(run)
     return [step for step in steps.values() if step.group == group and step.shown_in not in steps]
 
 
 def _in_line(run: Run, line: Step) -> list[Step]:
-    """Return the steps that the line of this step represents, including the step itself."""
     return [step for step in steps_of(run).values() if line.name in {step.name, step.shown_in}]
 
 
@@ -239,7 +226,6 @@ def _row(run: Run, line: Step, steps: list[Step]) -> Row:
 
 
 def _is_running(run: Run, steps: list[Step]) -> bool:
-    """Return whether one of the steps is under way."""
     return not steps_under_way(run).isdisjoint(step.name for step in steps)
 
 

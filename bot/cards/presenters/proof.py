@@ -38,7 +38,6 @@ The answer is the address of the person asked 1:1.
 
 
 def cards(run: Run, services: Services) -> list[DesiredCard]:
-    """Return the test mail's card during the test, and the done card when the run has finished."""
     if run.kind is RunKind.UNDO:
         return []
     if run.ended is Kind.FINISHED:
@@ -54,7 +53,6 @@ def cards(run: Run, services: Services) -> list[DesiredCard]:
 
 
 def _agent(run: Run, mail: TestMailView) -> str:
-    """Return the address of the agent who was asked, or '' while the mail waits for no agent."""
     return run.answer(AGENT) if _is_an_agents(mail) or mail.answers else ""
 
 
@@ -68,22 +66,18 @@ def _mail(mail: TestMailView, to: str) -> DesiredCard:
 
 
 def _a_persons(mail: TestMailView) -> bool:
-    """Return whether a person must act: the mail must be sent, or an agent gets or answers it."""
     return _is_to_be_sent(mail) or _is_an_agents(mail) or mail.answers
 
 
 def _is_to_be_sent(mail: TestMailView) -> bool:
-    """Return whether a person is to send the mail and has not."""
     return not mail.sent_by_bot and mail.sent_at is None
 
 
 def _is_an_agents(mail: TestMailView) -> bool:
-    """Return whether the mail was forwarded and no agent has it yet."""
     return mail.forwarded_at is not None and mail.agent_at is None
 
 
 def mail_view(run: Run, services: Services) -> TestMailView:
-    """Return how far the test mail has come, as a view."""
     arrival, answer = run.findings["test_mail"], run.findings.get("agent_answer")
     stuck = next(filter(_is_stuck, (arrival, answer)), None)
     asked = arrival.waiting_for is Turn.REQUESTER and arrival.cause != Cause.TEST_MAIL_LATE
@@ -111,7 +105,6 @@ def mail_view(run: Run, services: Services) -> TestMailView:
 
 
 def _is_stuck(finding: Finding | None) -> bool:
-    """Return whether it is known what stops the mail or its answer."""
     return finding is not None and finding.cause != "" and finding.state is not State.OK
 
 
@@ -130,7 +123,6 @@ def _answer_at(answer: Finding | None) -> datetime | None:
 
 
 def done_view(run: Run) -> DoneView:
-    """Return the view of a finished run: its proofs, steps and changes."""
     made = list(chain.from_iterable(changed.changes for changed in run.changed.values()))
     steps = steps_of(run)
     skipped = (
@@ -168,12 +160,10 @@ def _has_new_token(run: Run) -> bool:
 
 
 def _step_line(step: Step, finding: Finding) -> tuple[str, Text, State]:
-    """Return the step's row, the words for its finding and the state."""
     return step.article_row, finding.seen or Text(f"expected.{step.name}"), finding.state
 
 
 def _login_proof(run: Run) -> list[Proof]:
-    """Return the proof of the SMTP login, if the rehearsal or the bot's own login succeeded."""
     login = run.findings.get("rehearsal") or run.findings.get("own_login")
     if login is None or login.state is not State.OK:
         return []
@@ -181,5 +171,4 @@ def _login_proof(run: Run) -> list[Proof]:
 
 
 def time_or_none(text: str) -> datetime | None:
-    """Return a fact as a time, or None if it is not known."""
     return datetime.fromisoformat(text) if text else None

@@ -46,7 +46,6 @@ def cards(run: Run, services: Services) -> list[DesiredCard]:
 
 
 def _card(found: RehearsalView, to: str) -> DesiredCard:
-    """Return the rehearsal as the card of the thread, or of the 1:1 with this address."""
     turn = f"{bool(found.url)}{found.problem}{found.settling}{found.asked}"
     asks = "" if found.settling else turn
     copy = replace(found, direct=to != THREAD)
@@ -54,12 +53,10 @@ def _card(found: RehearsalView, to: str) -> DesiredCard:
 
 
 def waits_for_sign_in(run: Run) -> bool:
-    """Return whether somebody asked for the rehearsal and the mailbox user must sign in for it."""
     return not run.ended and "rehearsal" in steps_of(run) and _is_asked_for(run)
 
 
 def view(run: Run, services: Services) -> RehearsalView:
-    """Return the state of the rehearsal as a view."""
     answer, base = run.answer("rehearse"), _offer(run)
     if answer.startswith("skip"):
         return replace(base, skipped=answer.partition(":")[2])
@@ -73,7 +70,6 @@ def view(run: Run, services: Services) -> RehearsalView:
 
 
 def _offer(run: Run) -> RehearsalView:
-    """Return the view of a rehearsal that is only offered, with the user who signs in for it."""
     header = Header(run.id, run.channel.mailbox, 6, run.kind)
     if not run.fact("shared"):
         return RehearsalView(header, username(run))
@@ -88,7 +84,6 @@ def _sign_in_problem(run: Run) -> Problem | None:
 
 
 def _in_progress(base: RehearsalView, run: Run, services: Services) -> RehearsalView:
-    """Return the view of a rehearsal that failed, waits for a sign-in, or is only offered."""
     finding = run.findings.get("rehearsal")
     if finding is not None and finding.cause:
         return _failed(base, finding)
@@ -118,7 +113,6 @@ def _failed(base: RehearsalView, finding: Finding) -> RehearsalView:
 
 
 def _is_open(run: Run) -> bool:
-    """Return whether the run is open and an account is signed in."""
     return not run.ended and run.account is not None
 
 
@@ -128,7 +122,6 @@ def _is_bots_turn(run: Run) -> bool:
 
 
 def _is_asked_for(run: Run) -> bool:
-    """Return whether somebody asked for the rehearsal and it is still waiting."""
     return run.answer("rehearse") == "yes" and run.state_of("rehearsal") is State.WAITING
 
 

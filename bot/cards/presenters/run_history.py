@@ -15,12 +15,10 @@ from jobs.steps import steps_of
 
 
 def lines(run: Run) -> tuple[Text, ...]:
-    """Return the lines in the order of time: what was given, allowed and done, by whom and when."""
     return tuple(words for _, words in sorted(_moments(run), key=lambda line: line[0]))
 
 
 def doubts(runs: Iterable[Run]) -> tuple[tuple[Text, Text], ...]:
-    """Return each run whose history is in doubt, and the sentence about it."""
     found = ((run, doubt(run)) for run in runs)
     return tuple(
         (verbatim(f"{run.id} {run.channel.mailbox}".strip()), why) for run, why in found if why
@@ -28,7 +26,6 @@ def doubts(runs: Iterable[Run]) -> tuple[tuple[Text, Text], ...]:
 
 
 def with_doubts(card: Card, runs: Iterable[Run]) -> Card:
-    """Return the card with a line for each run whose history is in doubt."""
     lines = doubts(runs)
     return with_lines(card, (), lines) if lines else card
 
@@ -75,7 +72,6 @@ def _signed_in(run: Run) -> Iterator[tuple[datetime, Text]]:
 
 
 def _planned_nothing(run: Run) -> Iterator[tuple[datetime, Text]]:
-    """Yield the line that the plan has nothing to approve, unless the run has begun its changes."""
     if run.plan and not run.plan.changes and not run.has_begun:
         yield run.plan.at, _entry("nothing", run.plan.at)
 
@@ -86,7 +82,6 @@ def _consented(run: Run) -> Iterator[tuple[datetime, Text]]:
 
 
 def _confirmed(run: Run) -> Iterator[tuple[datetime, Text]]:
-    """Yield a line if a person said that the token is saved, and one for the registered app."""
     for question in ("token_saved", "registered"):
         if question in run.answers:
             given = run.answers[question]

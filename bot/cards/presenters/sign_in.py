@@ -39,7 +39,6 @@ def cards(run: Run, services: Services) -> list[DesiredCard]:
 
 
 def waits_for_sign_in(run: Run) -> bool:
-    """Return whether the run is waiting for a sign-in."""
     return run.detailed and not run.ended and run.account is None
 
 

@@ -15,7 +15,6 @@ from jobs.steps import steps_of
 
 
 def cards(run: Run, services: Services) -> list[DesiredCard]:
-    """Return the card once an undo has finished, and only then."""
     if run.kind is not RunKind.UNDO or run.ended is not Kind.FINISHED:
         return []
     found = view(run)
@@ -23,7 +22,6 @@ def cards(run: Run, services: Services) -> list[DesiredCard]:
 
 
 def view(run: Run) -> UndoneView:
-    """Return the result of every change of the channel's runs, as a view."""
     return UndoneView(
         header=Header(run.id, run.channel.mailbox, 7, run.kind),
         at=ended_at(run),
@@ -37,7 +35,6 @@ def view(run: Run) -> UndoneView:
 
 
 def _is_app_deleted(run: Run) -> bool:
-    """Return whether the undo deleted an app that the channel's runs had made."""
     app = run.past.get("application")
     return (
         app is not None
@@ -47,7 +44,6 @@ def _is_app_deleted(run: Run) -> bool:
 
 
 def _lines(run: Run, states: frozenset[State]) -> tuple[tuple[str, Text, Text], ...]:
-    """Return a line for each step that the undo left in one of the states."""
     steps = steps_of(run).items()
     return tuple(
         _undo_line(step.article_row, run.findings[name])

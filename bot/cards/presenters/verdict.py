@@ -69,7 +69,6 @@ def cards(run: Run, services: Services) -> list[DesiredCard]:
 
 
 def _asks_nothing_new(run: Run, services: Services, card: DesiredCard) -> bool:
-    """Return whether the channel was kept and the card makes no request that is new."""
     shown = posted_card(services, run.id, card.slot) if run.kept else None
     return shown is not None and shown.prompt == card.prompt
 
@@ -87,7 +86,6 @@ def _urgency(run: Run, found: VerdictView) -> str:
 
 
 def view(run: Run, services: Services) -> VerdictView:
-    """Return the findings so far and the verdict on them, as a view."""
     steps = check.steps_of(run)
     found = _found(run, steps)
     verdict = judge(steps, found, done=run.checked is not None)
@@ -141,7 +139,6 @@ def _found(run: Run, steps: Mapping[str, Step]) -> dict[str, Finding]:
 def _secret_ends(
     run: Run, found: Mapping[str, Finding], fixed: Mapping[str, Run]
 ) -> datetime | None:
-    """Return the end of a client secret that the bot is to renew now, or None."""
     return verdict_extras.secret_ends(found) if not fixed and _is_ours(run) else None
 
 
@@ -152,14 +149,12 @@ def _later(run: Run, services: Services, verdict: Verdict) -> tuple[Run, ...]:
 
 
 def _without(verdict: Verdict, fixed: Mapping[str, Run]) -> Verdict:
-    """Return the verdict without the causes that later runs have fixed."""
     return replace(
         verdict, causes=tuple(name for name in verdict.causes if name not in _done(verdict, fixed))
     )
 
 
 def _done(verdict: Verdict, fixed: Mapping[str, Run]) -> dict[str, Run]:
-    """Return each cause that a later run has fixed, with that run."""
     return {
         name: run
         for name in verdict.causes
@@ -186,7 +181,6 @@ def _mark_fixed(
 
 
 def _all_fixed(verdict: Verdict, fixed: Mapping[str, Run]) -> Text | None:
-    """Return the words that name the run which fixed the last cause, once all causes are fixed."""
     done = _done(verdict, fixed)
     if not done or done.keys() != set(verdict.causes):
         return None
@@ -212,17 +206,14 @@ def _is_ours(run: Run) -> bool:
 
 
 def _cloud(service: str) -> Text:
-    """Return the name of a cloud as people know it."""
     return known_text(f"evidence.{service}") or verbatim(service)
 
 
 def _sign_in_url(run: Run, services: Services) -> str:
-    """Return the sign-in link of a finished check, or an empty string."""
     return links.link(services, "signin", run.id).url if _is_sign_in_offered(run) else ""
 
 
 def _is_sign_in_offered(run: Run) -> bool:
-    """Return whether the check is finished, and a sign-in would let it read more."""
     return run.checked is not None and not run.ended and more_access.may_sign_in(run)
 
 
@@ -242,7 +233,6 @@ def _counted(verdict: Verdict, found: Mapping[str, Finding]) -> dict[str, Findin
 
 
 def _fix(run: Run, verdict: Verdict, sign_in_url: str) -> tuple[str, dict[str, str]] | None:
-    """Return the button of a finished check that fixes a cause, if there is such a fix."""
     return (
         remedies.fix(run, verdict, whole=not sign_in_url or run.account is not None)
         if run.checked and _is_ours(run)
@@ -263,7 +253,6 @@ def _grant_url(run: Run, services: Services, *, has_fix: bool) -> str:
 def _symptoms(
     steps: Mapping[str, Step], found: Mapping[str, Finding], causes: Mapping[str, str]
 ) -> tuple[CheckLine, ...]:
-    """Return a line for each symptom, with the row of the cause that explains it."""
     return tuple(
         _check_line(steps[name], found[name], steps[cause].article_row)
         for name, cause in causes.items()
@@ -291,7 +280,6 @@ def _looked(found: VerdictView) -> bool:
 
 
 def _cause(channel: Channel, step: Step, finding: Finding) -> CheckLine:
-    """Return the line of a cause: its sentence, the remedy, and the command that applies it."""
     command = f"command_of.{step.name}"
     return CheckLine(
         step.article_row,
@@ -354,7 +342,6 @@ def _way(verdict: Verdict, found: dict[str, Finding]) -> tuple[Stop, ...]:
 
 
 def _stations(reports: Mapping[Station, Finding], tells: Callable[[Finding], bool]) -> set[Station]:
-    """Return the stations whose finding satisfies ``tells``."""
     return {station for station, finding in reports.items() if tells(finding)}
 
 
@@ -372,7 +359,6 @@ def _passed(reports: Mapping[Station, Finding], stop: int) -> set[Station]:
 
 
 def _passes(station: Station, stops: Station | None, passed: set[Station]) -> bool | None:
-    """Return whether mail passes this station, or None if that is unknown."""
     if station is stops:
         return False
     return True if station in passed else None

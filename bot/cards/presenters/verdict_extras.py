@@ -75,12 +75,10 @@ def _lost(found: Mapping[str, Finding], *, before: bool) -> tuple[int, datetime]
 
 
 def _first_missed(found: Mapping[str, Finding]) -> tuple[int, datetime] | None:
-    """Return the number of missed mails and since when, from the earliest step that knows it."""
     return next(filter(None, (_missed(_signals(found, name)) for name in COUNTED)), None)
 
 
 def _signals(found: Mapping[str, Finding], step: str) -> Signals:
-    """Return the signals of the step's finding, or empty ones if the step was not looked at."""
     return found[step].signals if step in found else NO_SIGNALS
 
 
@@ -97,7 +95,6 @@ def _refused(found: Mapping[str, Finding]) -> tuple[int, datetime] | None:
 
 
 def _has_copied(found: Mapping[str, Finding], since: datetime) -> bool:
-    """Return whether a copy of a mail was forwarded at that moment or later."""
     copied = _signals(found, "copies").at
     return copied is not None and copied >= since
 
@@ -129,7 +126,6 @@ def secret_expires(found: Mapping[str, Finding]) -> datetime | None:
 
 
 def secret_ends(found: Mapping[str, Finding]) -> datetime | None:
-    """Return the end of a client secret that is to be renewed now, or None."""
     secret = found.get("client_secret")
     if secret is None or secret.cause != Cause.CLIENT_SECRET_EXPIRES_SOON:
         return None
@@ -137,13 +133,11 @@ def secret_ends(found: Mapping[str, Finding]) -> datetime | None:
 
 
 def _expiry(secret: Finding) -> datetime | None:
-    """Return when the client secret of the finding expires, or None if the finding does not say."""
     known = secret.facts.get("expires")
     return parse(known) if known else None
 
 
 def renewal(run: Run, ends: datetime | None) -> tuple[str, dict[str, str]] | None:
-    """Return the button of a fix that renews the client secret, or None if no renewal is due."""
     return ("button.renew_secret", {"do": "fix", "channel": run.channel.mailbox}) if ends else None
 
 
@@ -153,7 +147,6 @@ def others(verdict: Verdict) -> tuple[str, ...]:
 
 
 def changes(verdict: Verdict) -> tuple[ChangeLine, ...]:
-    """Return the changes in Webex Connect that may have stopped mail, newest first."""
     if CHANGES not in verdict.possible:
         return ()
     found = verdict.weighed[CHANGES].signals.changes

@@ -24,7 +24,6 @@ The key is the set of accesses that the watch has: to the app, as the mailbox, b
 
 
 def line_of(services: Services, watched: WatchedChannel, at: datetime) -> WatchLine:
-    """Return the line of a channel: its state, the last look, and what the watch cannot see."""
     state = services.watching.incidents.state(watched.mailbox)
     incident = services.watching.incidents.open_of_channel(watched.mailbox)
     unseen = _unseen(state)
@@ -36,13 +35,11 @@ def line_of(services: Services, watched: WatchedChannel, at: datetime) -> WatchL
 
 
 def _incident_line(incident: Incident) -> tuple[State, Text]:
-    """Return the state of a channel with an incident, and the cause in words."""
     state = State.UNKNOWN if incident.sight is Sight.CANNOT_LOOK else State.WRONG
     return state, cause_of(incident)
 
 
 def _quiet_line(watched: WatchedChannel, state: ChannelState) -> tuple[State, Text]:
-    """Return the state and the words of a channel without an incident."""
     every = {"interval": span_of(watched.interval)}
     if state.last is None:
         return State.WAITING, Text("watch.line_never", every)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from adaptive_cards import glyphs
-from adaptive_cards.actions import ADDRESS_MOST
+from adaptive_cards.actions import ADDRESS_MOST, buttons, show_card, submit, text_input
 from adaptive_cards.elements import (
     BOLD,
     MONO,
@@ -222,3 +222,53 @@ def box(style: str, mark: Mark, *lines: Element) -> Element:
     """Return a tinted box with a glyph, less prominent than the band."""
     glyph = column("24px", sign(mark.glyph, weight="Bolder", **mark.look))
     return container(style, columns(glyph, column("stretch", *lines, spacing="None")))
+
+
+def ask_someone(  # noqa: PLR0913  a button, a field, and what was typed before
+    title: str,
+    do: str,
+    run_id: str,
+    asked: Asked | None,
+    *,
+    hint: str = "",
+    who: str = "administrator",
+) -> tuple[list[Element], list[Element]]:
+    """Return the elements for the body and the actions of the card.
+
+    ``who`` is the person whom the field's texts name. The field is in a part that opens. If an
+    invalid address was typed, the field is shown open and in red.
+    """
+    field = text_input("administrator", f"field.{who}", style="email", error=f"field.{who}_error")
+    field["placeholder"] = text(f"field.{who}_example")
+    send = submit(text("button.send_direct"), do, reads=True, run=run_id)
+    if asked is None:
+        told = [own(hint, size="Small", isSubtle=True)] if hint else []
+        return [], [show_card(title, [*told, field], send)]
+    return [correction(field, asked), buttons(send, spacing="Small")], []
+
+
+_UNITS = (("seconds", 1, 120), ("minutes", 60, 120), ("hours", 3600, 48))
+_DAY_S = 86_400
+_MONTH_DAYS = 30.4
+
+
+def time_until(at: datetime, now: datetime) -> str:
+    """Return the time until ``at`` as ``in 12 days``, or from two months on as ``in 12 months``."""
+    days = max(0, (at - now).days)
+    if days < _MONTH_DAYS * 2:
+        return text("age.in_days", count=str(days))
+    return text("age.in_months", count=str(round(days / _MONTH_DAYS)))
+
+
+def time_since(at: datetime, now: datetime) -> str:
+    """Return the age as ``now``, ``4 s ago``, ``11 min ago``, ``5 h ago`` or ``3 days ago``.
+
+    A time in the future, from a clock that is fast, gives ``now``.
+    """
+    passed = (now - at).total_seconds()
+    if passed < 1:
+        return text("age.now")
+    for unit, length, most in _UNITS:
+        if passed < length * most:
+            return text(f"age.{unit}", count=str(int(passed // length)))
+    return text("age.days", count=str(int(passed // _DAY_S)))

@@ -8,7 +8,6 @@ from datetime import datetime
 from adaptive_cards import glyphs
 from adaptive_cards.actions import ADDRESS_MOST, button_rows, buttons, fit_title, press, submit
 from adaptive_cards.card import Card, finished
-from adaptive_cards.cards.verdict.age import time_since
 from adaptive_cards.components import (
     Band,
     aside,
@@ -16,6 +15,7 @@ from adaptive_cards.components import (
     kicker_of,
     note,
     persons_turn,
+    time_since,
     turn_line,
 )
 from adaptive_cards.elements import Element, column, columns, rich, run, said

@@ -1,6 +1,6 @@
-"""Card for a channel that works.
+"""Cards that end a run: a channel that works, and an undo.
 
-It shows every fact with its evidence, when the secret expires, and what to type in an incident.
+The first shows every fact with its evidence, when the secret expires, and what to type in an incident.
 """
 
 from __future__ import annotations
@@ -9,11 +9,20 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from adaptive_cards import glyphs
-from adaptive_cards.actions import button_rows, show_card, submit, watch_button
+from adaptive_cards.actions import button_rows, press, show_card, submit, watch_button
 from adaptive_cards.card import Card, finished
-from adaptive_cards.components import Band, aside_time, kicker, row, section, titled, turn_line
+from adaptive_cards.components import (
+    Band,
+    aside_time,
+    kicker,
+    note,
+    row,
+    section,
+    titled,
+    turn_line,
+)
 from adaptive_cards.elements import BOLD, MONO, Element, container, facts, own, rich, run, said
-from adaptive_cards.glyphs import marked
+from adaptive_cards.glyphs import Mark, marked
 from adaptive_cards.texts import render, text
 from adaptive_cards.times import clock, day, lasted
 from adaptive_cards.views import Header, Proof
@@ -124,3 +133,68 @@ class DoneView:
     skipped: tuple[Text, ...] = ()
     already: bool = False
     watched: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class UndoneView:
+    """Result of an undo.
+
+    ``restored`` and ``left_alone`` are (row, object, what was seen). ``binned`` means that the app is in the
+    recycle bin. ``undoes`` is the only run that was reversed, or empty if the channel was disconnected.
+    """
+
+    header: Header
+    at: datetime
+    started: datetime
+    restored: tuple[tuple[str, Text, Text], ...]
+    left_alone: tuple[tuple[str, Text, Text], ...]
+    approved_by: str
+    binned: bool = False
+    undoes: str = ""
+
+
+Line = tuple[str, Text, Text]
+
+
+def undone(view: UndoneView) -> Card:
+    """Return the card: what was restored, what was left, and what to know.
+
+    If nothing was restored, the channel is unchanged.
+    """
+    done = "undone.title_run" if view.undoes else "undone.title"
+    values = {"mailbox": view.header.mailbox, "run": view.undoes}
+    title = Text(done if view.restored else "undone.nothing", values)
+    told = turn_line(Turn.NOBODY, Text("undone.finished", {"at": clock(view.at)}))
+    band = Band.of(
+        "good" if view.restored else "emphasis",
+        glyphs.OK if view.restored else glyphs.SKIPPED,
+        title,
+        told,
+    )
+    body = [
+        *_lines("undone.back", glyphs.OK, view.restored),
+        *_lines("undone.left", glyphs.WARNING, view.left_alone),
+        section("done.to_know"),
+        *([] if view.undoes else [marked(glyphs.SKIPPED, said(Text("plan.undo_asset")))]),
+        facts(_to_know(view), "Small"),
+    ]
+    again = press(text("button.setup_new"), {"do": "setup", "mailbox_meant": view.header.mailbox})
+    return finished(
+        kicker(view.header), band, body, [again] if view.restored and not view.undoes else []
+    )
+
+
+def _lines(title: str, mark: Mark, lines: tuple[Line, ...]) -> list[Element]:
+    rows = [row(mark, name, said(what), note(seen)) for name, what, seen in lines]
+    return titled(title, rows)
+
+
+def _to_know(view: UndoneView) -> list[tuple[str, str]]:
+    who = {"run": view.header.run, "span": lasted(view.at - view.started), "who": view.approved_by}
+    told = (
+        text("done.run_approved", **who)
+        if view.approved_by
+        else text("done.run_alone", run=who["run"], span=who["span"])
+    )
+    binned = [(text("undone.app"), text("undone.binned"))] if view.binned else []
+    return [*binned, (text("done.run"), told)]

@@ -11,8 +11,14 @@ from datetime import datetime
 from adaptive_cards import glyphs
 from adaptive_cards.actions import buttons, cancel, open_url, show_card, submit
 from adaptive_cards.card import Card, finished
-from adaptive_cards.cards._ask_someone_else import ask_someone
-from adaptive_cards.components import Band, kicker, persons_turn, problem_box, turn_line
+from adaptive_cards.components import (
+    Band,
+    ask_someone,
+    kicker,
+    persons_turn,
+    problem_box,
+    turn_line,
+)
 from adaptive_cards.elements import BOLD, Element, container, facts, literal, own, said
 from adaptive_cards.texts import has_text, remedy_within, text
 from adaptive_cards.times import day_clock

@@ -8,11 +8,11 @@ from datetime import datetime
 from adaptive_cards import glyphs
 from adaptive_cards.actions import button_rows, cancel, submit
 from adaptive_cards.card import Card, finished
-from adaptive_cards.cards._ask_someone_else import ask_someone
 from adaptive_cards.components import (
     Band,
     aside,
     aside_time,
+    ask_someone,
     box,
     kicker,
     persons_turn,

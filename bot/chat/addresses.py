@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 
 from adaptive_cards import typed_wrong
-from adaptive_cards.cards.typed_wrong import TypedWrongView
+from adaptive_cards.cards.offer import TypedWrongView
 from bot.chat import offers
 from bot.chat.context import ChatContext
 from bot.chat.understanding import address_or_empty, lone_address

@@ -5,9 +5,8 @@ from __future__ import annotations
 from datetime import datetime
 
 from adaptive_cards import glyphs
-from adaptive_cards.cards.verdict.age import time_since
 from adaptive_cards.cards.verdict.view import VerdictView
-from adaptive_cards.components import Band, turn_line
+from adaptive_cards.components import Band, time_since, turn_line
 from adaptive_cards.elements import TITLE, Element, rich, run
 from adaptive_cards.escape import clip
 from adaptive_cards.texts import listed, plural, render, text

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 
 from adaptive_cards import glyphs
-from adaptive_cards.cards.verdict.evidence import details, of_finding
+from adaptive_cards.cards.verdict.causes import details, of_finding
 from adaptive_cards.cards.verdict.rows import EXPLAINED, Budget, Detail, label, more
 from adaptive_cards.cards.verdict.view import VerdictView
 from adaptive_cards.components import section, titled

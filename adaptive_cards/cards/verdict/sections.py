@@ -7,12 +7,18 @@ were not checked.
 from __future__ import annotations
 
 from adaptive_cards import glyphs
-from adaptive_cards.cards.verdict.age import time_since, time_until
 from adaptive_cards.cards.verdict.band import names, sentence
 from adaptive_cards.cards.verdict.causes import causes
 from adaptive_cards.cards.verdict.rows import EXPLAINED, Budget, Item, rows
 from adaptive_cards.cards.verdict.view import VerdictView
-from adaptive_cards.components import found_values, section, small_print, titled
+from adaptive_cards.components import (
+    found_values,
+    section,
+    small_print,
+    time_since,
+    time_until,
+    titled,
+)
 from adaptive_cards.elements import BOLD, Element, said
 from adaptive_cards.glyphs import Mark
 from adaptive_cards.texts import render, render_if_any, text

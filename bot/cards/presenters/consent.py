@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from adaptive_cards import consent as draw
-from adaptive_cards.cards.consent import ConsentView
+from adaptive_cards.cards.sign_in import ConsentView
 from adaptive_cards.views import Header
 from bot import links
 from bot.cards.presenters._common import (

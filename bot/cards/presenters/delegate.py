@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from adaptive_cards import delegate as draw
-from adaptive_cards.cards.delegate import DelegateView
+from adaptive_cards.cards.intake import DelegateView
 from adaptive_cards.views import Asked, Header
 from bot.cards.presenters._common import unreachable_recipient
 from bot.cards.presenters._common import urgency as news_of

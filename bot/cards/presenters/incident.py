@@ -8,8 +8,8 @@ from datetime import datetime, timedelta
 
 from adaptive_cards import incident as draw
 from adaptive_cards import notice
-from adaptive_cards.cards.incident import IncidentLook, IncidentView
 from adaptive_cards.cards.notice import NoticeView
+from adaptive_cards.cards.watch import IncidentLook, IncidentView
 from adaptive_cards.texts import has_text
 from adaptive_cards.times import lasted
 from bot.cards.presenters._common import known_text

@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from adaptive_cards import plan as draw
-from adaptive_cards.cards.plan_view import PlanView
+from adaptive_cards.cards.plan import PlanView
 from adaptive_cards.glyphs import is_person
 from adaptive_cards.texts import remedy_within, render
 from adaptive_cards.views import Header

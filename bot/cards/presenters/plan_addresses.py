@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from adaptive_cards.cards.plan_view import Address, ForeignHosts
+from adaptive_cards.cards.plan import Address, ForeignHosts
 from adaptive_cards.times import clock
 from bot.cards.presenters._common import texts_of
 from jobs.channel import spelling

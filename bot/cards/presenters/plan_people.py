@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from adaptive_cards.cards.plan_people import PlanPeople
+from adaptive_cards.cards.plan import PlanPeople
 from adaptive_cards.times import clock
 from bot.cards.presenters.card_state import slot_of, was_refused
 from bot.chat.absent_approvers import ABSENT

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from adaptive_cards import undone as draw
-from adaptive_cards.cards.undo import UndoneView
+from adaptive_cards.cards.done import UndoneView
 from adaptive_cards.views import Header
 from bot.cards.presenters._common import approver, ended_at, is_ok
 from bot.cards.presenters.card_state import DesiredCard, desired_card

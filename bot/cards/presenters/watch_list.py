@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime
 
-from adaptive_cards.cards.watch_list import WatchLine
+from adaptive_cards.cards.watch import WatchLine
 from bot.cards.presenters.incident import cause_of
 from bot.services import Services
 from jobs.model import State, Text, minute_of, span_of

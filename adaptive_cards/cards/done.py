@@ -1,6 +1,7 @@
 """Cards that end a run: a channel that works, and an undo.
 
-The first shows every fact with its evidence, when the secret expires, and what to type in an incident.
+The first shows every fact with its evidence, when the secret expires, and what to type in an
+incident.
 """
 
 from __future__ import annotations

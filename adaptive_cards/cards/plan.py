@@ -1,7 +1,7 @@
 """Card of the plan: the changes, how far each one reaches, and who approves it.
 
-The addresses, foreign hosts and grants, which no change shows, decide where mail and sign-ins go. So
-they are never shortened.
+The addresses, foreign hosts and grants, which no change shows, decide where mail and sign-ins go.
+So they are never shortened.
 """
 
 from __future__ import annotations

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bot.actions._guard import answered, finish, for_everybody, on_run, record
 from bot.cards import delivery
-from bot.cards.presenters import consent, proof, rehearsal, sign_in
+from bot.cards.presenters import proof, rehearsal, sign_in
 from bot.cards.presenters._common import thread_and_person
 from bot.cards.presenters.card_state import slot_of
 from bot.chat.context import ChatContext
@@ -23,7 +23,7 @@ def ask_administrator(ctx: ChatContext, inputs: dict[str, str], run: Run) -> Non
 
 @on_run
 def ask_consent(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
-    _ask(ctx, inputs, run, "consent_administrator", waits=consent.waits_for_consent(run))
+    _ask(ctx, inputs, run, "consent_administrator", waits=sign_in.waits_for_consent(run))
 
 
 @for_everybody

@@ -7,7 +7,7 @@ from dataclasses import replace
 from adaptive_cards import offer
 from adaptive_cards.cards.notice import NoticeView
 from adaptive_cards.cards.offer import OFFERS_MOST, Offer, OfferView
-from bot.cards.presenters.incident import fixable
+from bot.cards.presenters.watch import fixable
 from bot.chat.context import ChatContext
 from bot.chat.permissions import AccessPolicy, visible_channels
 from bot.commands import fix, watch

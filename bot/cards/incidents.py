@@ -15,7 +15,7 @@ from functools import partial
 from itertools import chain
 
 from adaptive_cards.locale import drawn_for
-from bot.cards.presenters import incident as presenter
+from bot.cards.presenters import watch as presenter
 from bot.cards.presenters.card_state import DesiredCard, posted_card
 from bot.chat import preferences
 from bot.chat.preferences import THREAD

@@ -1,8 +1,12 @@
-"""Reminders in a channel's space that the client secret of Webex Connect expires.
+"""Reminders that the client secret of Webex Connect expires, and the bot's own credential.
 
-They are posted 60, 30, 14, 7 and 1 days before, once each. No cloud is asked: the expiry date is
-the one that the newest finished run recorded. Redis records what was posted, so a restart posts
-nothing twice. A channel that was undone is no longer a channel and gets no reminders.
+Those of a channel are posted in its space 60, 30, 14, 7 and 1 days before, once each. No cloud is
+asked: the expiry date is the one that the newest finished run recorded. Redis records what was
+posted, so a restart posts nothing twice. A channel that was undone is no longer a channel and gets
+no reminders.
+
+Those of the bot's own Entra app are posted to the approvers 1:1, on the same days. Without the
+setting APPROVERS the bot does not know who operates it, so the reminder is only in the log.
 """
 
 from __future__ import annotations
@@ -14,12 +18,15 @@ from functools import partial
 
 import structlog
 
-from adaptive_cards import glyphs
+from adaptive_cards import glyphs, notice
 from adaptive_cards.cards.notice import NoticeView
+from adaptive_cards.locale import drawn_for
 from bot.cards.notices import post_in_space
-from bot.chat.preferences import THREAD, locale_of_card
+from bot.chat.preferences import THREAD, locale_of_card, locale_of_person
 from bot.services import Services
 from bot.webex.errors import WebexError, passes
+from jobs.access.app_access import all_grants
+from jobs.access.own_credential import own_credential
 from jobs.clock import now
 from jobs.model import RunKind, Text, day_of
 from jobs.runs.run import Kind, Run
@@ -144,3 +151,57 @@ def card_of(mailbox: str, ending: Ending, at: datetime) -> NoticeView:
 
 def _first(services: Services, key: Key, keep: timedelta) -> bool:
     return bool(services.redis.set(key, "1", nx=True, ex=keep))
+
+
+WHOSE = "the bot's own app"
+"""Name of the bot's own app in the keys of reminders, which otherwise name a mailbox."""
+LIFE = timedelta(days=3650)
+"""Assumed lifetime of the bot's own credential, because its beginning is not known."""
+
+
+def remind_of_own(services: Services, clock: Callable[[], datetime] = now) -> None:
+    """Look once a day whether the bot's credential ends soon, and tell each approver once."""
+    at = clock()
+    look = keys.reminder_look(WHOSE, f"{at:%Y-%m-%d}")
+    if services.redis.set(look, "1", nx=True, ex=KEPT):
+        _look_at_own(services, look, at)
+
+
+def _look_at_own(services: Services, look: Key, at: datetime) -> None:
+    """Tell each approver if a reminder is due; delete ``look`` if one must be tried again."""
+    ends = own_credential(services.settings, all_grants(services.redis), at).ends
+    if ends is None or not (days := Ending(ends - LIFE, ends).due(at)):
+        return
+    log.warning("the credential of the bot's own app ends", days=days, end=f"{ends:%Y-%m-%d}")
+    for approver in services.bot.approvers:
+        if not _tell_approver(services, approver, ends, days, at):
+            services.redis.delete(look)
+
+
+def _tell_approver(
+    services: Services, approver: str, ends: datetime, days: int, at: datetime
+) -> bool:
+    """Post the reminder to one approver, once; return False if it is to be tried again."""
+    told = keys.reminder_given(f"{WHOSE} {approver}", f"{ends:%Y-%m-%d}", days)
+    if not services.redis.set(told, "1", nx=True, ex=ends - at + KEPT):
+        return True
+    with drawn_for(locale_of_person(services, approver)):
+        card = notice(card_of_own(ends, at))
+    try:
+        services.messenger.send(to_email=approver, text=card.text, card=card.content)
+    except WebexError as error:
+        log.warning("reminder not posted", tracking_id=error.tracking_id, error=str(error))
+        if not passes(error):
+            return True
+        services.redis.delete(told)
+        return False
+    return True
+
+
+def card_of_own(ends: datetime, at: datetime) -> NoticeView:
+    left = max((ends.date() - at.date()).days, 0)
+    titles = {0: Text("reminder.own_today"), 1: Text("reminder.own_tomorrow")}
+    title = titles.get(left) or Text("reminder.own_days", {"days": str(left)})
+    words = Text("reminder.own_words", {"end": day_of(ends)})
+    warning = glyphs.WARNING.glyph
+    return NoticeView(Text("reminder.own_kicker"), title, words, "accent", warning, at=at)

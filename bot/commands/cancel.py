@@ -10,9 +10,9 @@ from adaptive_cards.card import Card
 from adaptive_cards.cards.notice import NoticeView
 from adaptive_cards.glyphs import SKIPPED
 from bot.cards import choices
+from bot.cards.living import with_doubts
 from bot.cards.presenters.card_state import posted_cards
 from bot.cards.presenters.ended import left, undo_button
-from bot.cards.presenters.run_history import with_doubts
 from bot.chat.context import ChatContext
 from bot.chat.permissions import AccessPolicy
 from bot.commands import Command

@@ -8,8 +8,8 @@ from adaptive_cards.cards.offer import Offer, OfferView
 from adaptive_cards.locale import languages
 from adaptive_cards.texts import own_text
 from bot.cards import delivery
+from bot.cards.living import with_doubts
 from bot.cards.presenters.bulk_check import line_of
-from bot.cards.presenters.run_history import with_doubts
 from bot.chat import offers
 from bot.chat.addresses import read_mailbox
 from bot.chat.context import ChatContext

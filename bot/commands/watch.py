@@ -11,8 +11,8 @@ from adaptive_cards.cards.notice import NoticeView
 from adaptive_cards.cards.watch import WatchListView
 from adaptive_cards.locale import languages
 from adaptive_cards.texts import own_text
-from bot.cards.presenters import watch_list as presenter
-from bot.cards.presenters.watched import request_cards
+from bot.cards.presenters import watch as presenter
+from bot.cards.presenters.watch import request_cards
 from bot.chat import preferences
 from bot.chat.addresses import read_mailbox
 from bot.chat.context import ChatContext

@@ -66,7 +66,7 @@ def _web(settings: BotSettings, work: Settings) -> int:
 
 
 def _worker(settings: BotSettings, work: Settings) -> int:
-    from bot.cards import data_loss, own_reminders, reminders, turn_reminders, watch_gaps  # noqa: PLC0415  the other commands need no RQ worker
+    from bot.cards import data_loss, reminders, turn_reminders, watch_gaps  # noqa: PLC0415  the other commands need no RQ worker
     from bot.cards.data_loss import LossWatch  # noqa: PLC0415  same
     from bot.chat import limits  # noqa: PLC0415  same
     from bot.processes import measure, worker  # noqa: PLC0415  the other commands need no RQ worker
@@ -90,7 +90,7 @@ def _worker(settings: BotSettings, work: Settings) -> int:
     )
     slow: dict[Callable[[], None], float] = {
         partial(reminders.remind, services): reminders.EVERY_S,
-        partial(own_reminders.remind_of_own, services): reminders.EVERY_S,
+        partial(reminders.remind_of_own, services): reminders.EVERY_S,
         partial(turn_reminders.remind_of_turns, services): turn_reminders.EVERY_S,
         partial(limits.record_ended, services): limits.EVERY_S,
         LossWatch(services): data_loss.EVERY_S,

@@ -22,7 +22,7 @@ from adaptive_cards.times import day_clock, lasted, written_date
 from bot import links
 from bot.cards.presenters import history as presenter
 from bot.cards.presenters._common import known_text
-from bot.cards.presenters.incident import cause_of
+from bot.cards.presenters.watch import cause_of
 from bot.links import PageToken
 from bot.services import Services
 from bot.web.browser_cookie import (

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 from adaptive_cards import discovery as draw
 from adaptive_cards.cards.discovery import AppChoice, DiscoveryView
 from adaptive_cards.cards.verdict.view import FoundChannel
-from bot.cards.presenters import watched
+from bot.cards.presenters import watch
 from bot.cards.presenters.card_state import DesiredCard, desired_card
 from bot.services import Services
 from jobs.checks import adoption
@@ -61,7 +61,7 @@ def _discovered(run: Run, services: Services) -> FoundChannel:
         values=values,
         may_keep=may_keep(run, services),
         kept=run.kept,
-        watched=watched.interval_of(run, services) if run.kept else "",
+        watched=watch.interval_of(run, services) if run.kept else "",
         told=_text_about_keeping(run, services) if run.checked else None,
     )
 
@@ -73,7 +73,7 @@ def may_keep(run: Run, services: Services) -> bool:
 
 def _text_about_keeping(run: Run, services: Services) -> Text:
     if run.kept:
-        return _kept(watched.interval_of(run, services))
+        return _kept(watch.interval_of(run, services))
     if lacks := adoption.missing(run):
         return Text("verdict.keep_lacks", {"what": f"key:found.lacks_{lacks[0]}"})
     if not may_keep(run, services):

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from adaptive_cards.cards.history import HistoryDay, HistoryView, IncidentLine
 from adaptive_cards.numbers import number, percent
 from adaptive_cards.times import lasted
-from bot.cards.presenters.incident import Row, cause_of, open_ones
+from bot.cards.presenters.watch import Row, cause_of, open_ones
 from bot.links import Link
 from jobs.model import State, Text, verbatim
 from jobs.watch.figures import DayState, Figures

@@ -1,21 +1,31 @@
-"""Presenter of the plan: what is already right, and each change to approve before it is made."""
+"""Presenter of the plan: what is already right, and each change to approve before it is made.
+
+A plan may be asked for in a place in which nobody can approve it. Such a place is a 1:1 message of
+a person without the right to approve, or a space without any approver. Each approver gets the plan
+1:1, with the buttons. Every copy says who is waited for, and who has decided.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
 from adaptive_cards import plan as draw
-from adaptive_cards.cards.plan import PlanView
+from adaptive_cards.cards.plan import Address, ForeignHosts, PlanPeople, PlanView
 from adaptive_cards.glyphs import is_person
 from adaptive_cards.texts import remedy_within, render
+from adaptive_cards.times import clock
 from adaptive_cards.views import Header
-from bot.cards.presenters import plan_addresses, plan_people
 from bot.cards.presenters._common import code_of, texts_of
-from bot.cards.presenters.card_state import THREAD, DesiredCard, desired_card
+from bot.cards.presenters.card_state import THREAD, DesiredCard, desired_card, slot_of, was_refused
+from bot.chat.absent_approvers import ABSENT
 from bot.services import Services
 from jobs.causes.cause import known
+from jobs.channel import spelling
+from jobs.channel.connect_hosts import callback_host, forwarding_host
+from jobs.channel.foreign_hosts import confirmation, foreign_hosts, unconfirmed_hosts
+from jobs.channel.in_use import ADDRESS_IN_USE, APP_IN_USE
 from jobs.microsoft.roles import lacks_all
 from jobs.model import Change, Finding, RunKind, Scope, State, Text, Turn, minute_of
 from jobs.next_action import blocking_steps, next_action, planned_changes, unplanned_steps
@@ -24,6 +34,168 @@ from jobs.runs.plan import word_for
 from jobs.runs.run import Run
 from jobs.steps import steps_of
 from jobs.steps.application import BY_HAND
+
+
+def copies(run: Run, services: Services) -> tuple[str, ...]:
+    return _reachable(run, services) if _waits(run) else ()
+
+
+def for_asker(run: Run, services: Services) -> PlanPeople | None:
+    """Return the people to name on the card of the person who asked, or None.
+
+    The result is None if that person may approve the plan, or if an approver is in the same space.
+    """
+    return replace(_people(run, services), asked_by="") if _approvers(run, services) else None
+
+
+def for_approver(run: Run, services: Services, address: str) -> PlanPeople:
+    found = _people(run, services)
+    others = tuple(each for each in found.waits_for if each != address)
+    return replace(found, waits_for=others, unreachable=(), may_approve=True)
+
+
+def _people(run: Run, services: Services) -> PlanPeople:
+    decided = tuple(
+        Text(f"plan.approved_by_{scope}", {"who": given.by, "at": clock(given.at)})
+        for scope in Scope
+        if (given := run.approvals.get(scope))
+    )
+    people = PlanPeople(asked_by=run.requester.email, decided=decided)
+    if not _waits(run):
+        return people
+    asked = tuple(
+        address
+        for address in _reachable(run, services)
+        if not was_refused(services, run.id, slot_of(address))
+    )
+    others = tuple(each for each in _approvers(run, services) if each not in asked)
+    return replace(people, waits_for=asked, unreachable=others)
+
+
+def _waits(run: Run) -> bool:
+    return not run.ended and next_action(run).turn is Turn.APPROVER
+
+
+def _approvers(run: Run, services: Services) -> tuple[str, ...]:
+    """Return the approvers in the settings.
+
+    The result is empty if they can press the button in the place in which the run began.
+    """
+    approvers = services.bot.approvers
+    asks_them = _are_approvers_elsewhere(run) and run.requester.email not in approvers
+    return approvers if asks_them else ()
+
+
+def _are_approvers_elsewhere(run: Run) -> bool:
+    """Return whether the run began in a place without an approver: a 1:1 message or a space."""
+    return run.origin.direct or bool(run.answer(ABSENT))
+
+
+def _reachable(run: Run, services: Services) -> tuple[str, ...]:
+    """Return the approvers whom the bot serves: it tells nobody else about a channel."""
+    domains = services.bot.allowed_email_domains
+    return tuple(each for each in _approvers(run, services) if each.rpartition("@")[2] in domains)
+
+
+_IN_USE = (
+    ("addresses", ADDRESS_IN_USE, "plan.address_in_use"),
+    ("application", APP_IN_USE, "plan.app_in_use"),
+)
+"""Steps that find an address or app which another channel also uses.
+
+Each has the kind of its evidence and the text for the plan.
+"""
+_GOES_TO: Mapping[tuple[bool, bool], Text] = {
+    (True, False): Text("plan.foreign_callback"),
+    (False, True): Text("plan.foreign_forwarding"),
+    (True, True): Text("plan.foreign_both"),
+}
+"""Texts about a foreign host.
+
+The key says whether the host is in the Call Back URL, and whether it is in the forwarding address.
+"""
+
+
+def addresses(run: Run) -> tuple[Address, ...]:
+    """Return the channel's addresses; none for an undo, which takes them away."""
+    if run.kind is RunKind.UNDO:
+        return ()
+    channel = run.channel
+    named = (
+        ("field.mailbox", channel.mailbox, channel.domain),
+        ("field.callback_url", channel.callback_url, callback_host(channel)),
+        ("field.forwarding_address", channel.forwarding_address, forwarding_host(channel)),
+    )
+    return tuple(_address(key, value, host) for key, value, host in named if value)
+
+
+def _address(key: str, value: str, host: str) -> Address:
+    """Return the address, with the other spelling of its host if ASCII and display form differ."""
+    ascii_host, displayed = spelling.as_ascii(host), spelling.as_displayed(host)
+    other = displayed if displayed != host else ascii_host if ascii_host != host else ""
+    local = value.rpartition("@")[0]
+    letters = spelling.letters_beyond_ascii(local + displayed)
+    return Address(key, value, other, letters)
+
+
+def foreign(run: Run, connect_hosts: Sequence[str]) -> ForeignHosts | None:
+    hosts = foreign_hosts(run, connect_hosts)
+    if not hosts:
+        return None
+    return ForeignHosts(
+        tuple((host, _what(run, host)) for host in hosts), _confirmed(run, connect_hosts)
+    )
+
+
+def _what(run: Run, host: str) -> Text:
+    return _GOES_TO[host == callback_host(run.channel), host == forwarding_host(run.channel)]
+
+
+def _confirmed(run: Run, connect_hosts: Sequence[str]) -> Text | None:
+    by = confirmation(run)
+    if by is None or unconfirmed_hosts(run, connect_hosts):
+        return None
+    return Text("plan.foreign_confirmed", {"who": by.by, "at": clock(by.at)})
+
+
+def consent(run: Run) -> Text | None:
+    """Return for whom the run's permissions will be granted, or None if it grants none.
+
+    In the article's profile the consent page covers all that the app declares. So it gives SMTP.Send
+    for every user (consentType AllPrincipals, facts/microsoft.md 1.5 and 1.6), besides Mail.Send. The
+    least-privilege profile has no consent page: its grant is for one user.
+    """
+    if run.kind is RunKind.UNDO or not planned_changes(run):
+        return None
+    return Text("plan.everyone") if for_all(run) else _one_user(run)
+
+
+def _one_user(run: Run) -> Text | None:
+    if not any(change.step == "smtp_grant" for change in planned_changes(run)):
+        return None
+    return Text("plan.one_user", {"user": run.fact("delegate") or run.channel.mailbox})
+
+
+def for_all(run: Run) -> bool:
+    """Return whether the run asks for an admin consent, which holds for all users."""
+    return (
+        "admin_consent" in steps_of(run)
+        and run.state_of("mail_send") is not State.SKIPPED
+        and run.state_of("admin_consent") is not State.OK
+    )
+
+
+def in_use(run: Run) -> tuple[Text, ...]:
+    return tuple(
+        Text(key, {"mailboxes": ", ".join(mailboxes)})
+        for step, kind, key in _IN_USE
+        if (mailboxes := _others(run, step, kind))
+    )
+
+
+def _others(run: Run, step: str, kind: str) -> tuple[str, ...]:
+    return texts_of(run.findings[step].evidence, kind) if step in run.findings else ()
+
 
 SLOT = "plan"
 LEFT = frozenset({State.WARNING, State.SKIPPED})
@@ -60,10 +232,9 @@ def _is_shown(run: Run) -> bool:
 
 
 def _copies(run: Run, services: Services, found: PlanView) -> dict[str, PlanView]:
-    asker = replace(found, people=plan_people.for_asker(run, services))
+    asker = replace(found, people=for_asker(run, services))
     approvers = {
-        to: replace(found, people=plan_people.for_approver(run, services, to))
-        for to in plan_people.copies(run, services)
+        to: replace(found, people=for_approver(run, services, to)) for to in copies(run, services)
     }
     return {THREAD: asker, **approvers}
 
@@ -107,7 +278,7 @@ def view(run: Run, connect_hosts: Sequence[str] = ()) -> PlanView:
         signed_in=run.account.upn if run.account else "",
         changes=tuple(change for change in planned_changes(run) if _is_listed(run, change)),
         right=right,
-        warnings=(*no_role, *plan_addresses.in_use(run), *unchanged_facts),
+        warnings=(*no_role, *in_use(run), *unchanged_facts),
         blocking=() if run.has_begun else _blocked(run),
         profile=run.channel.profile,
         approved=Scope.MAILBOX in run.approvals,
@@ -116,10 +287,10 @@ def view(run: Run, connect_hosts: Sequence[str] = ()) -> PlanView:
         named=all_named,
         turn=known(told.manual_causes[0]).acts if told.manual_causes else Turn.NOBODY,
         has_begun=run.has_begun,
-        addresses=plan_addresses.addresses(run),
-        foreign=plan_addresses.foreign(run, connect_hosts),
-        consent=plan_addresses.consent(run),
-        for_all=plan_addresses.for_all(run),
+        addresses=addresses(run),
+        foreign=foreign(run, connect_hosts),
+        consent=consent(run),
+        for_all=for_all(run),
         undoes=run.undoes,
     )
 

@@ -11,7 +11,7 @@ from adaptive_cards import progress as draw
 from adaptive_cards.cards.progress import ProgressView, Row
 from adaptive_cards.glyphs import is_person
 from adaptive_cards.views import Header
-from bot.cards.presenters import consent, sign_in
+from bot.cards.presenters import sign_in
 from bot.cards.presenters._common import cause_text, code_of, remedy_of
 from bot.cards.presenters.card_state import DesiredCard, desired_card, slot_of, was_refused
 from bot.services import Services
@@ -182,7 +182,7 @@ def _may_look_again(run: Run, turn: NextAction) -> bool:
 
 def _may_ask_again(run: Run, turn: NextAction) -> bool:
     return turn.turn is Turn.ADMINISTRATOR and (
-        sign_in.waits_for_sign_in(run) or consent.waits_for_consent(run)
+        sign_in.waits_for_sign_in(run) or sign_in.waits_for_consent(run)
     )
 
 

@@ -11,7 +11,7 @@ from adaptive_cards import test_mail as draw_mail
 from adaptive_cards.cards.done import DoneView
 from adaptive_cards.cards.test_mail import TestMailView
 from adaptive_cards.views import Header, Proof
-from bot.cards.presenters import watched
+from bot.cards.presenters import watch
 from bot.cards.presenters._common import (
     approver,
     cause_text,
@@ -41,9 +41,9 @@ def cards(run: Run, services: Services) -> list[DesiredCard]:
     if run.kind is RunKind.UNDO:
         return []
     if run.ended is Kind.FINISHED:
-        done = replace(done_view(run), watched=watched.interval_of(run, services))
+        done = replace(done_view(run), watched=watch.interval_of(run, services))
         card = desired_card("done", done, draw_done(done), final=True)
-        return [replace(card, retires=watched.only_edit(services, run, card, slot_of(THREAD)))]
+        return [replace(card, retires=watch.only_edit(services, run, card, slot_of(THREAD)))]
     if "test_mail" not in run.findings or run.ended:
         return []
     mail = mail_view(run, services)

@@ -1,14 +1,16 @@
-"""Presenter of the sign-in card, in the thread and, if another person was asked, 1:1."""
+"""Presenter of the cards that lead an administrator to Microsoft: the sign-in and the consent."""
 
 from __future__ import annotations
 
+from adaptive_cards import consent as draw_consent
 from adaptive_cards import notice
 from adaptive_cards import signin as draw
 from adaptive_cards.cards.notice import NoticeView
-from adaptive_cards.cards.sign_in import SignInView
+from adaptive_cards.cards.sign_in import ConsentView, SignInView
 from adaptive_cards.views import Header
 from bot import links
 from bot.cards.presenters._common import (
+    ProblemFields,
     problem_fields,
     thread_and_person,
     unreachable_recipient,
@@ -18,8 +20,9 @@ from bot.cards.presenters._common import (
 from bot.cards.presenters.card_state import DesiredCard, desired_card
 from bot.services import Services
 from jobs.engine.failures import lacks_role
-from jobs.model import Account, Text
-from jobs.next_action import is_blocked
+from jobs.engine.made_objects import is_deleted
+from jobs.model import Account, State, Text, Turn
+from jobs.next_action import has_returned, is_blocked
 from jobs.runs.run import Run
 
 SLOT = "signin"
@@ -77,3 +80,71 @@ def _signed_in(account: Account) -> DesiredCard:
         glyph="✓",
     )
     return desired_card(SLOT, view, notice(view), urgency="signed in", prompt="")
+
+
+PERMISSIONS = (
+    ("Mail.Send", "permission.application", "permission.mail_send", True),
+    ("SMTP.Send", "permission.delegated", "permission.smtp_send", False),
+    ("offline_access", "", "permission.offline_access", False),
+)
+
+
+def consent_cards(run: Run, services: Services) -> list[DesiredCard]:
+    """Return the consent_cards, from when the run waits for the administrator until consent is granted.
+
+    There are no consent_cards if somebody has deleted the app, because its consent page leads nowhere.
+    """
+    if not waits_for_consent(run) or is_deleted(run):
+        return []
+    return [_ask_consent(run, services, to) for to in thread_and_person(_administrator(run))]
+
+
+def _administrator(run: Run) -> str:
+    """Return the address of the administrator who was asked for consent.
+
+    If nobody was asked, return the administrator who was asked to sign in.
+    """
+    return run.answer("consent_administrator") or run.answer("administrator")
+
+
+def waits_for_consent(run: Run) -> bool:
+    """Return whether the run is waiting for an administrator to grant consent.
+
+    The run is not waiting while it reads a grant that was made a moment ago.
+    """
+    if run.ended or run.state_of("admin_consent") is not State.WAITING:
+        return False
+    if has_returned(run, "admin_consent"):
+        return False
+    return run.findings["admin_consent"].waiting_for is Turn.ADMINISTRATOR
+
+
+def _not_granted(run: Run) -> ProblemFields | None:
+    """Return the problem that the run found no consent after Already granted was pressed, or None.
+
+    The result is None before the press, and if a newer problem is known.
+    """
+    pressed, read = run.answers.get("look_again"), run.found_at["admin_consent"]
+    problem = run.problems.get("consent")
+    if pressed is None or read < pressed.at or (problem and problem.at > read):
+        return None
+    told = Text("consent.not_granted", {"name": PERMISSIONS[0][0]})
+    return {"problem": told, "problem_code": "", "problem_at": read}
+
+
+def _ask_consent(run: Run, services: Services, to: str) -> DesiredCard:
+    missing = _not_granted(run)
+    view = ConsentView(
+        header=Header(run.id, run.channel.mailbox, 5, run.kind),
+        url=links.link(services, "consent", run.id).url,
+        app_name=run.fact("app_name"),
+        domain=run.channel.domain,
+        client_id=run.fact("client_id"),
+        permissions=PERMISSIONS,
+        direct=to != "thread" or run.origin.direct,
+        **(missing or problem_fields(run.problems.get("consent"))),
+        asked=unreachable_recipient(run, "consent_administrator"),
+        waits=waits_for_person(run, to, "consent_administrator", "administrator"),
+    )
+    news = urgency(run, "consent", "consent_administrator", *(("look_again",) if missing else ()))
+    return desired_card("consent", view, draw_consent(view), to=to, urgency=news, prompt=news)

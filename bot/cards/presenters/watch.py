@@ -1,22 +1,35 @@
-"""Presenter of incidents: the view of the card that shows them, and the news below that card."""
+"""Presenter of the watch: its incidents and their news, its list, and its lines on other cards."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
 from adaptive_cards import incident as draw
 from adaptive_cards import notice
 from adaptive_cards.cards.notice import NoticeView
-from adaptive_cards.cards.watch import IncidentLook, IncidentView
+from adaptive_cards.cards.watch import IncidentLook, IncidentView, WatchLine
 from adaptive_cards.texts import has_text
 from adaptive_cards.times import lasted
 from bot.cards.presenters._common import known_text
-from bot.cards.presenters.card_state import THREAD, DesiredCard, desired_card
+from bot.cards.presenters.card_state import THREAD, DesiredCard, desired_card, posted_card
+from bot.services import Services
 from jobs.checks.remedies import page_of
-from jobs.model import Channel, Text, minute_of, verbatim
-from jobs.watch.model import TEST_MAIL_STEP, Damage, Incident, IncidentCard, News, NewsKind, Sight
+from jobs.model import Channel, State, Text, minute_of, span_of, verbatim
+from jobs.runs.run import Run
+from jobs.watch.model import (
+    TEST_MAIL_STEP,
+    ChannelState,
+    Damage,
+    Eye,
+    Incident,
+    IncidentCard,
+    News,
+    NewsKind,
+    Sight,
+    WatchedChannel,
+)
 
 Row = tuple[str, Text]
 SLOT = "incident"
@@ -310,3 +323,81 @@ def _result(incident: Incident) -> Text:
     if incident.fixed_by:
         return Text("watch.result_fixed", {"lasted": length, "run": incident.fixed_by})
     return Text("watch.result", {"lasted": length})
+
+
+_UNSEEN: Mapping[frozenset[Eye], Text | None] = {
+    frozenset({Eye.APP, Eye.LOGIN}): None,
+    frozenset({Eye.APP}): Text("watch.unseen_login"),
+    frozenset({Eye.LOGIN}): Text("watch.unseen_app"),
+    frozenset(): Text("watch.unseen_both"),
+}
+"""Text about the failures that the watch cannot see.
+
+The key is the set of accesses that the watch has: to the app, as the mailbox, both or none.
+"""
+
+
+def line_of(services: Services, watched: WatchedChannel, at: datetime) -> WatchLine:
+    state = services.watching.incidents.state(watched.mailbox)
+    incident = services.watching.incidents.open_of_channel(watched.mailbox)
+    unseen = _unseen(state)
+    if watched.is_paused(at) and watched.paused_until is not None:
+        words = Text("watch.line_paused", {"until": minute_of(watched.paused_until)})
+        return WatchLine(watched.mailbox, State.WAITING, words, state.looked)
+    shown = _quiet_line(watched, state) if incident is None else _incident_line(incident)
+    return WatchLine(watched.mailbox, *shown, state.looked, unseen)
+
+
+def _incident_line(incident: Incident) -> tuple[State, Text]:
+    state = State.UNKNOWN if incident.sight is Sight.CANNOT_LOOK else State.WRONG
+    return state, cause_of(incident)
+
+
+def _quiet_line(watched: WatchedChannel, state: ChannelState) -> tuple[State, Text]:
+    every = {"interval": span_of(watched.interval)}
+    if state.last is None:
+        return State.WAITING, Text("watch.line_never", every)
+    if state.suspicion is not None:
+        return State.WARNING, Text("watch.line_suspected", every)
+    if state.last.sight is Sight.UNSURE:
+        return State.WARNING, Text("watch.line_unsure", every)
+    if _unseen(state) is not None:
+        return State.WARNING, Text("watch.line_partly", every)
+    return State.OK, Text("watch.line_healthy", every)
+
+
+def _unseen(state: ChannelState) -> Text | None:
+    """Return what the watch cannot see of the channel, or None if it sees all that it could."""
+    if state.last is None:
+        return None
+    return _UNSEEN[frozenset({Eye.APP, Eye.LOGIN}.intersection(state.last.eyes))]
+
+
+def interval_of(run: Run, services: Services) -> str:
+    """Return how often the run's channel is watched, as a value of a text, or an empty string.
+
+    The string is empty for a channel whose cards go to another space, and for a run that is not the
+    one by which the channel is known.
+    """
+    record = services.channels.record(run.channel.mailbox)
+    watched = services.watching.channels.load(run.channel.mailbox)
+    if record is None or record.run != run.id or watched is None:
+        return ""
+    return span_of(watched.interval) if watched.room == run.origin.room else ""
+
+
+def only_edit(services: Services, run: Run, wanted: DesiredCard, slot: str) -> bool:
+    """Return whether a card has shown everything but the watch, so that it is edited or left alone.
+
+    A card that Webex does not let the bot edit is not posted again for a watch that begins or ends.
+    ``slot`` is the slot of its place in the thread (:mod:`bot.cards.living`).
+    """
+    shown = posted_card(services, run.id, slot)
+    return shown is not None and shown.urgency == f"{wanted.slot} {wanted.urgency}"
+
+
+def request_cards(services: Services, mailbox: str) -> None:
+    """Have the cards of the channel's run drawn, because the channel's watch has begun or ended."""
+    record = services.channels.record(mailbox)
+    if record is not None:
+        services.cards.request(record.run)

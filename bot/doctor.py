@@ -21,7 +21,6 @@ from bot import program
 from bot.queue import connect_for_web, redis_report, watch_report
 from bot.queue.redis_report import Report
 from bot.settings import NO_APPROVERS, BotSettings
-from bot.webex import clock_report
 from bot.webex.client import Webex, WebexError, WebexUnauthorizedError
 from bot.webex.webhook_registration import RESOURCES, WebhookRegistrar
 from jobs.access import app_access
@@ -30,6 +29,7 @@ from jobs.access.own_credential import own_credential
 from jobs.causes.cause import Cause
 from jobs.clock import now
 from jobs.clouds import tls, unconnected
+from jobs.clouds.clock_skew import METER, NAMES, REFUSED_FROM_S, TOLD_FROM_S, shared, words
 from jobs.clouds.errors import CloudError
 from jobs.clouds.http import sync_client
 from jobs.contact_center.connect_audit import read_changes
@@ -105,7 +105,7 @@ def checks(bot: BotSettings, work: Settings) -> Iterator[Check]:
     yield Check("webhooks", lambda: _webhooks(WebhookRegistrar(webex, redis, bot)))
     yield Check("refused webhooks", lambda: _reported(redis_report.on_refused_webhooks(redis)))
     yield Check("Microsoft", lambda: _microsoft(work))
-    yield Check("clock", lambda: _reported(clock_report.on_clock(redis)))
+    yield Check("clock", lambda: _reported(on_clock(redis)))
     yield Check("the bot's own app", lambda: _own_app(work, redis))
     yield Check("test mail", lambda: _test_mail(work))
     if work.connect_audit_url:
@@ -376,3 +376,38 @@ def _microsoft(settings: Settings) -> str:
             " proxy, SSL_CERT_FILE and the clock"
         ) from None
     return f"{settings.login_url} answers"
+
+
+def on_clock(redis: Redis) -> Report:
+    """Report how far the clock is from Webex's and Microsoft's.
+
+    Half a minute is a doubt, and five minutes are wrong. This process has just asked the clouds. A
+    worse result of another process is used instead, because that process may run on another
+    machine.
+    """
+    seen = {cloud: _worse(METER.ahead_s(cloud), _shared(redis).get(cloud)) for cloud in NAMES}
+    known = {cloud: ahead for cloud, ahead in seen.items() if ahead is not None}
+    if not known:
+        return Report(doubt="no answer of Webex or Microsoft told the time")
+    off = {cloud: ahead for cloud, ahead in known.items() if abs(ahead) >= TOLD_FROM_S}
+    if not off:
+        told = ", ".join(
+            f"{abs(ahead):.0f} s from {NAMES[name]}'s" for name, ahead in known.items()
+        )
+        return Report(good=f"right, {told}")
+    said = ", and ".join(words(cloud, ahead) for cloud, ahead in off.items())
+    told = f"{said}: correct the clock and keep it in sync with NTP"
+    if any(abs(ahead) >= REFUSED_FROM_S for ahead in off.values()):
+        return Report(wrong=f"{told}. Sign-ins fail until then")
+    return Report(doubt=told)
+
+
+def _shared(redis: Redis) -> dict[str, float]:
+    try:
+        return shared(redis)
+    except RedisError:
+        return {}  # reported by an earlier check
+
+
+def _worse(*seconds: float | None) -> float | None:
+    return max((each for each in seconds if each is not None), key=abs, default=None)

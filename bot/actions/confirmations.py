@@ -1,4 +1,4 @@
-"""Buttons that ask another person, or confirm that something was done outside the bot."""
+"""Buttons that ask another person, or say what was done outside the bot, or lost."""
 
 from __future__ import annotations
 
@@ -136,6 +136,35 @@ def _send(ctx: ChatContext, inputs: dict[str, str], run: Run, question: str) -> 
     record(ctx, run, question, address)
 
 
+@on_run
+def new_secret(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
+    """Record that the client secret is lost and that a new one must be created.
+
+    If the current plan contains a client secret, its approval covers the new one. Otherwise the run
+    makes a new plan first.
+    """
+    key_id = run.fact("key_id")
+    if not key_id or not _is_lost(ctx, run):
+        ctx.refuse(Text("refused.old"), title="refused.nothing")
+        return
+    lost = ",".join(filter(None, (run.answer("new_secret"), key_id)))
+    gone = Finding("client_secret", State.WRONG, seen=Text("seen.secret_lost"))
+    events = [
+        answered(ctx, "new_secret", lost),
+        Event(Kind.FOUND, now(), step="client_secret", finding=gone),
+    ]
+    changes = run.plan.changes if run.plan else ()
+    if not any(change.step == "client_secret" for change in changes):
+        events.append(Event(Kind.DETAILS, now(), by=ctx.person.email, channel=run.channel))
+    finish(ctx, run, *events)
+
+
+def _is_lost(ctx: ChatContext, run: Run) -> bool:
+    """Return whether nobody has the secret: the bot has deleted it, and it was not used."""
+    used = run.answer("token_saved") or run.settled("token")
+    return not used and not ctx.services.vault.holds(Sealed.CLIENT_SECRET.of(run.id))
+
+
 ACTIONS = {
     "ask_administrator": ask_administrator,
     "ask_consent": ask_consent,
@@ -148,4 +177,5 @@ ACTIONS = {
     "registered": registered,
     "test_sent": test_sent,
     "agent_has_it": agent_has_it,
+    "new_secret": new_secret,
 }

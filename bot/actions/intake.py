@@ -1,4 +1,4 @@
-"""Buttons of the first cards: a corrected address, the details, and shortcuts for commands."""
+"""Buttons of the first cards: a corrected address, the details, the delegate, and shortcuts for commands."""
 
 from __future__ import annotations
 
@@ -6,16 +6,17 @@ from collections.abc import Callable
 
 from bot.actions._guard import answered, finish, on_run, to_cancel
 from bot.cards.presenters import intake
-from bot.chat.absent_approvers import note_absent
+from bot.chat.audience import note_absent
 from bot.chat.context import ChatContext
 from bot.chat.recipients import resolve_recipient
 from bot.commands import cancel, commands, help, setup_email, status, undo  # noqa: A004  a command's name
-from jobs.channel.form import InvalidInputError, read_address, read_details
+from jobs.channel.form import LONGEST, InvalidInputError, read_address, read_details
+from jobs.channel.mailbox import DELEGATE
 from jobs.clock import now
 from jobs.model import Channel, Text
 from jobs.runs.channel_index import AlreadyRunningError
 from jobs.runs.run import Event, Kind, Run
-from jobs.steps import CHECK_LOGIN
+from jobs.steps import CHECK_LOGIN, delegate
 
 FIELDS = (
     *("mailbox", "callback_url", "forwarding_address", "delegate"),
@@ -141,6 +142,28 @@ def begun_again(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
         rerun_command(ctx, {**inputs, "mailbox_meant": run.channel.mailbox})
 
 
+@on_run
+def name_delegate(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
+    """Save the address of the user who signs in, and let the run look again with it.
+
+    An address that cannot be read is kept on the card with the reason.
+    """
+    if not delegate.needs_delegate(run):
+        ctx.refuse(Text("refused.old"), title="refused.nothing")
+        return
+    typed = inputs.get("delegate", "")
+    try:
+        address = read_address(typed)
+    except InvalidInputError as wrong:
+        data = {"question": DELEGATE, "cause": wrong.fault, "code": typed.strip()[:LONGEST]}
+        problem = Event(Kind.PROBLEM, now(), by=ctx.person.email, data=data)
+        ctx.services.store.append(run.id, problem)
+        ctx.services.cards.request(run.id)
+        return
+    looks = Event(Kind.LOOK_AGAIN, now(), by=ctx.person.email)
+    finish(ctx, run, looks, answered(ctx, DELEGATE, address))
+
+
 ACTIONS = {
     "setup": setup,
     "typed": rerun_command,
@@ -152,4 +175,5 @@ ACTIONS = {
     "begin_again": begun_again,
     "help": lambda ctx, _: help.show(ctx),
     "status": lambda ctx, _: status.run(ctx, ""),
+    "delegate": name_delegate,
 }

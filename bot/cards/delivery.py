@@ -45,9 +45,8 @@ from bot.webex.client import (
     WebexError,
     WebexNotFoundError,
 )
-from bot.webex.errors import FORBIDDEN, NOT_FOUND, passes
-from bot.webex.own_posts import is_own, may_be_of_run, plain
-from bot.webex.retry import UNCONFIRMED
+from bot.webex.errors import FORBIDDEN, NOT_FOUND, UNCONFIRMED, passes
+from bot.webex.models import is_own, may_be_of_run, plain
 from jobs.clock import now
 from jobs.runs.run import Run
 from jobs.storage import codec, keys

@@ -1,7 +1,7 @@
 """Language and time zone that a space or a person has chosen for the bot's cards.
 
-A choice made in a 1:1 conversation belongs to the person, and one made in a space to the space. A 1:1
-message about a run follows the person's choice, or else that of the space of the run.
+A choice made in a 1:1 conversation belongs to the person, and one made in a space to the space. A
+1:1 message about a run follows the person's choice, or else that of the space of the run.
 """
 
 from __future__ import annotations

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from bot.chat.addresses import read_mailbox
 from bot.chat.context import ChatContext
+from bot.chat.parsing import read_mailbox
 from bot.commands import Command, check
 from bot.commands.setup_email import tell_if_connected
 

@@ -11,9 +11,9 @@ from adaptive_cards import audit
 from adaptive_cards.cards.audit import AuditView
 from adaptive_cards.texts import text
 from bot.cards.presenters.audit import audit_line
-from bot.chat.addresses import read_mailbox
 from bot.chat.context import ChatContext
 from bot.chat.offers import first_channels, unknown_channel
+from bot.chat.parsing import read_mailbox
 from bot.chat.permissions import (
     entries_of_mailbox,
     may_read_audit,

@@ -11,10 +11,9 @@ from bot.cards import delivery
 from bot.cards.living import with_doubts
 from bot.cards.presenters.bulk_check import line_of
 from bot.chat import offers
-from bot.chat.addresses import read_mailbox
 from bot.chat.context import ChatContext
+from bot.chat.parsing import lone_address, read_mailbox
 from bot.chat.permissions import visible_channels
-from bot.chat.understanding import lone_address
 from bot.commands import Command
 from jobs.checks import check
 from jobs.clock import now

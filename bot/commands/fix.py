@@ -7,9 +7,9 @@ from datetime import timedelta
 
 from bot.cards.reminders import ending_of
 from bot.chat import permissions
-from bot.chat.addresses import read_mailbox
 from bot.chat.context import ChatContext
 from bot.chat.offers import unknown_channel
+from bot.chat.parsing import read_mailbox
 from bot.commands import Command
 from bot.commands.setup_email import begin_known
 from jobs.checks import fix_context

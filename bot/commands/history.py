@@ -8,9 +8,9 @@ from adaptive_cards import history
 from adaptive_cards.cards.notice import NoticeView
 from bot import links
 from bot.cards.presenters import history as presenter
-from bot.chat.addresses import read_mailbox
 from bot.chat.context import ChatContext
 from bot.chat.offers import choose_channel, unknown_channel
+from bot.chat.parsing import read_mailbox
 from bot.chat.permissions import is_known_or_watched_here, visible_channels
 from bot.commands import Command
 from jobs.clock import now

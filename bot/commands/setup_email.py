@@ -10,9 +10,9 @@ from bot.cards import choices, delivery
 from bot.cards.presenters import intake
 from bot.cards.presenters.card_state import LIVING, was_posted
 from bot.chat import permissions
-from bot.chat.absent_approvers import note_absent
-from bot.chat.addresses import read_mailbox
+from bot.chat.audience import note_absent
 from bot.chat.context import ChatContext
+from bot.chat.parsing import read_mailbox
 from bot.commands import Command
 from bot.webex.client import WebexAnswerError
 from jobs.clock import now

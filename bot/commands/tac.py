@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from adaptive_cards import tac
 from adaptive_cards.cards.tac import TacView
 from bot.chat import permissions
-from bot.chat.addresses import read_mailbox
 from bot.chat.context import ChatContext
 from bot.chat.offers import unknown_channel
+from bot.chat.parsing import read_mailbox
 from bot.commands import Command
 from jobs.clock import now
 from jobs.model import Text

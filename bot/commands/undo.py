@@ -10,9 +10,9 @@ from adaptive_cards.cards.notice import NoticeView
 from adaptive_cards.cards.offer import Offer, OfferView
 from adaptive_cards.texts import listed, render
 from bot.chat import permissions
-from bot.chat.addresses import read_mailbox
 from bot.chat.context import ChatContext
 from bot.chat.offers import unknown_channel
+from bot.chat.parsing import read_mailbox
 from bot.commands import Command
 from bot.commands.setup_email import begin_known
 from jobs.clock import now

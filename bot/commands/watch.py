@@ -14,9 +14,9 @@ from adaptive_cards.texts import own_text
 from bot.cards.presenters import watch as presenter
 from bot.cards.presenters.watch import request_cards
 from bot.chat import preferences
-from bot.chat.addresses import read_mailbox
 from bot.chat.context import ChatContext
 from bot.chat.offers import unknown_channel
+from bot.chat.parsing import read_mailbox
 from bot.chat.permissions import is_known_or_watched_here, visible_channels
 from bot.chat.recipients import resolve_recipient
 from bot.commands import Command

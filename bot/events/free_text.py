@@ -9,9 +9,8 @@ from adaptive_cards.cards.offer import Offer, OfferView
 from adaptive_cards.escape import plain, shorten
 from bot.chat import offers
 from bot.chat.context import ChatContext
-from bot.chat.parsing import ParsedCommand, nearest
+from bot.chat.parsing import ParsedCommand, lone_address, meaning_of, nearest
 from bot.chat.permissions import visible_channels
-from bot.chat.understanding import lone_address, meaning_of
 from bot.commands import Command, by_typed_name, check, help  # noqa: A004  the module has the name of its command
 from jobs.clock import now
 from jobs.model import Text, verbatim

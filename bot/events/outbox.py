@@ -24,10 +24,9 @@ from bot.chat import preferences
 from bot.chat.context import ChatContext
 from bot.services import Services
 from bot.webex.client import Message, Post, WebexBadRequestError, WebexError
-from bot.webex.errors import FORBIDDEN, passes
+from bot.webex.errors import FORBIDDEN, UNCONFIRMED, passes
 from bot.webex.messenger import Json, Messenger
-from bot.webex.own_posts import is_own, may_be_of_run, plain
-from bot.webex.retry import UNCONFIRMED
+from bot.webex.models import is_own, may_be_of_run, plain
 from jobs.clock import now
 from jobs.model import Text, verbatim
 from jobs.runs.reference import new_reference

@@ -1,7 +1,11 @@
 """Page with the last 90 days of a channel, behind a one-time link.
 
-Opening the link uses nothing up, so previews and scanners may look. Pressing its button binds the link
-to that browser, which may then read the page and take its files along for an hour.
+Opening the link uses nothing up, so previews and scanners may look. Pressing its button binds the
+link to that browser, which may then read the page and take its files along for an hour.
+
+In the chart, an inline SVG, a day is one unit wide. The bar is as high as the day's mails. Above
+the bars, a sign shows the day's state by its form as well as by its color: a broken day fills the
+whole height, a day without sight is an outline, and a day without a look is a low mark.
 """
 
 from __future__ import annotations
@@ -34,13 +38,48 @@ from bot.web.browser_cookie import (
     read_browser,
     remember_browser,
 )
-from bot.web.history_chart import HEIGHT, bars
 from bot.web.pages import Page, plain, respond, respond_with, web_services
 from jobs.clock import now
 from jobs.model import Text
 from jobs.watch.figures import DAY, DayFigures, DayState, Figures, figures, last_days, midnight
 from jobs.watch.history import days
 from jobs.watch.model import Incident, Sight
+
+HEIGHT, STRIP, GAP = 100.0, 12.0, 4.0
+"""Height of the chart, of the strip of states at its top, and of the gap below the strip."""
+_STRIP_HEIGHT = {
+    DayState.WELL: STRIP / 2,
+    DayState.BROKEN: STRIP,
+    DayState.BLIND: STRIP,
+    DayState.NONE: STRIP / 6,
+}
+
+
+def bars(days: Sequence[DayFigures], words: Sequence[str]) -> list[dict[str, object]]:
+    """Return one bar for each day, as a mapping with the names that the template uses.
+
+    A bar has its place and that of its sign, the day's state, and the ``words`` that are shown when
+    a pointer rests on it.
+    """
+    most = max((each.mails for each in days), default=0)
+    room = HEIGHT - STRIP - GAP
+    found = []
+    for place, (day, told) in enumerate(zip(days, words, strict=True)):
+        height = round(room * day.mails / most, 2) if most else 0.0
+        sign = _STRIP_HEIGHT[day.state]
+        found.append(
+            {
+                "x": place + 0.1,
+                "top": round(HEIGHT - height, 2),
+                "height": height,
+                "state": str(day.state),
+                "sign_top": round(STRIP - sign, 2),
+                "sign_height": round(sign, 2),
+                "words": told,
+            }
+        )
+    return found
+
 
 pages = Blueprint("history", __name__, url_prefix="/history")
 KIND = "history"

@@ -15,10 +15,15 @@ from dataclasses import dataclass
 import httpx
 
 from bot.services import Services
-from bot.web.microsoft_slots import CALLBACK_READ_S, PRESS_READ_S
-from bot.web.oauth_flow import AuthorizationRequest, CallbackResult, OAuthFlow
+from bot.web.oauth_flow import (
+    CALLBACK_READ_S,
+    PRESS_READ_S,
+    AuthorizationRequest,
+    CallbackResult,
+    Flow,
+    OAuthFlow,
+)
 from bot.web.oauth_sign_in import AdminSignIn, SignInApart, SignInExchange
-from bot.web.oauth_state import Flow
 from jobs.access import app_access
 from jobs.access.app_access import AppAccess
 from jobs.access.mailbox_login import record_beginning, record_sign_in, record_success

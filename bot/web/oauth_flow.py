@@ -1,15 +1,90 @@
-"""Interface of an OAuth flow with Microsoft, and the values that go in and out of it."""
+"""Interface of an OAuth flow with Microsoft, and the values that go in and out of it.
+
+The web process has a few threads (:data:`bot.web.app.THREADS`). Webex disables a webhook that is
+answered late (facts/webex.md 1), so pages that wait for Microsoft must not take all of them.
+
+A state is 256 random bits, is stored encrypted with everything the flow needs, is used only once,
+and expires after ten minutes.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import json
+import secrets
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Protocol
+from threading import BoundedSemaphore
+from typing import Any, Protocol
 
 from bot.services import Services
-from bot.web.oauth_state import Flow
 from jobs.runs.run import Event, Run
-from jobs.storage.vault import VaultName
+from jobs.storage import codec
+from jobs.storage.vault import Sealed, VaultName
+
+SLOTS = 3
+PRESS_READ_S = 5.0
+"""Longest pause between two bytes of the discovery document after a press, in seconds."""
+CALLBACK_READ_S = 10.0
+"""Longest pause between two bytes at the callback, which redeems a code, in seconds."""
+_slots = BoundedSemaphore(SLOTS)
+
+
+@contextmanager
+def microsoft_slot() -> Iterator[bool]:
+    """Hold one of the slots within the context, which gets False at once if all are taken."""
+    got = _slots.acquire(blocking=False)
+    try:
+        yield got
+    finally:
+        if got:
+            _slots.release()
+
+
+LIFE_S = 600
+
+
+@dataclass(frozen=True, slots=True)
+class Flow:
+    """Meaning of a state: the kind of flow, the run, and MSAL's flow as JSON.
+
+    MSAL's flow contains the PKCE verifier and the nonce. ``browser`` is the fingerprint of the
+    browser in which the flow began (:mod:`bot.web.browser_cookie`). An empty one fits no browser.
+    """
+
+    kind: str
+    run: str
+    flow: str = field(default="", repr=False)
+    browser: str = field(default="", repr=False)
+
+    @property
+    def msal(self) -> dict[str, Any]:
+        loaded: dict[str, Any] = json.loads(self.flow)
+        return loaded
+
+
+def new_state() -> str:
+    """Return a state that cannot be guessed (CHECKLIST O1)."""
+    return secrets.token_urlsafe(32)
+
+
+def save(services: Services, state: str, flow: Flow) -> None:
+    services.vault.put(Sealed.OAUTH_FLOW.of(state), codec.dump(flow).decode(), LIFE_S)
+
+
+def read(services: Services, state: str) -> Flow | None:
+    """Return the flow without using up its state, or None for an unknown or used state."""
+    sealed = services.vault.get(Sealed.OAUTH_FLOW.of(state)) if state else None
+    return codec.load(sealed, Flow) if sealed else None
+
+
+def pop(services: Services, state: str) -> Flow | None:
+    """Return the flow for the first callback.
+
+    The result is None for a second callback and for an unknown state.
+    """
+    sealed = services.vault.take(Sealed.OAUTH_FLOW.of(state)) if state else None
+    return codec.load(sealed, Flow) if sealed else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,9 +11,13 @@ from functools import partial
 import httpx
 
 from bot.services import Services
-from bot.web.microsoft_slots import CALLBACK_READ_S, PRESS_READ_S
-from bot.web.oauth_flow import AuthorizationRequest, CallbackResult
-from bot.web.oauth_state import Flow
+from bot.web.oauth_flow import (
+    CALLBACK_READ_S,
+    PRESS_READ_S,
+    AuthorizationRequest,
+    CallbackResult,
+    Flow,
+)
 from jobs.access.admin_session import SESSION_S
 from jobs.access.sign_in_tenant import require_own_tenant
 from jobs.causes.cause import Cause

@@ -8,8 +8,7 @@ from bot.queue import connect_for_web
 from bot.services import Services
 from bot.settings import BotSettings, log_advice
 from bot.web import history_page, metrics_page, pages, secret_page, sign_in
-from bot.web.app import DataGate, create_app
-from bot.web.counts import CountsToRedis
+from bot.web.app import CountsToRedis, DataGate, create_app
 from bot.webex.client import HURRIED, Webex
 from jobs.settings import Settings
 

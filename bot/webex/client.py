@@ -15,8 +15,10 @@ from urllib.parse import quote, unquote, urlsplit
 
 from requests import Response
 
-from bot.webex.deadline import CHUNK
 from bot.webex.errors import (
+    HURRIED,
+    PATIENT,
+    Caller,
     WebexAnswerError,
     WebexBadRequestError,
     WebexError,
@@ -37,8 +39,7 @@ from bot.webex.models import (
     Webhook,
     as_text,
 )
-from bot.webex.retry import HURRIED, PATIENT, Caller
-from bot.webex.session import ApiSession, own_url
+from bot.webex.session import CHUNK, ApiSession, own_url
 from jobs.clouds.json_values import is_filled_text
 from jobs.clouds.retry import RetryPolicy
 from jobs.storage.counters import CARDS, COUNTERS
@@ -76,7 +77,7 @@ class Webex(Messenger):
     """Webex API with the bot's own account.
 
     An instance may be created before a fork (:class:`bot.webex.session.ApiSession`). Every method
-    raises :class:`bot.webex.errors.WebexError` when its retries end (:mod:`bot.webex.retry`).
+    raises :class:`bot.webex.errors.WebexError` when its retries end (:mod:`bot.webex.errors`).
     """
 
     def __init__(self, access_token: str, api_url: str, policy: RetryPolicy = PATIENT) -> None:

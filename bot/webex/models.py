@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
+from jobs.clock import now
 from jobs.clouds.clock_skew import webex_now
 
 
@@ -239,3 +240,25 @@ def _time(text: str) -> datetime | None:
     except ValueError:
         return None
     return when if when.tzinfo else None
+
+
+SKEW = timedelta(seconds=10)
+"""Maximum error of the measurement of Webex's clock (:mod:`jobs.clouds.clock_skew`)."""
+
+
+def is_own(message: Message, bot_id: str, since: datetime) -> bool:
+    return message.person_id == bot_id and not is_older_than(message.created, now() - since + SKEW)
+
+
+def may_be_of_run(message: Message, run_id: str) -> bool:
+    """Return whether the message may show a card that names this run.
+
+    A card of another run may have the same text and be a few seconds older. Webex does not show the
+    card of every message.
+    """
+    return not message.card or run_id in message.card
+
+
+def plain(text: str) -> str:
+    """Return the text with single spaces, because Webex may return other spaces than were sent."""
+    return " ".join(text.split())

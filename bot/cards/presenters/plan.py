@@ -19,7 +19,7 @@ from adaptive_cards.times import clock
 from adaptive_cards.views import Header
 from bot.cards.presenters._common import code_of, texts_of
 from bot.cards.presenters.card_state import THREAD, DesiredCard, desired_card, slot_of, was_refused
-from bot.chat.absent_approvers import ABSENT
+from bot.chat.audience import ABSENT
 from bot.services import Services
 from jobs.causes.cause import known
 from jobs.channel import spelling

@@ -115,10 +115,7 @@ def optional_input(name: str, label: str, *, style: str, example: str) -> Elemen
 
 
 def watch_button(mailbox: str, *, watched: bool) -> list[Element]:
-    """Return the button that has a channel watched, or the one that ends its watch.
-
-    The list is empty for an address that is too long for a button.
-    """
+    # The list is empty for an address that is too long for a button.
     if len(mailbox) > ADDRESS_MOST:
         return []
     name, verb = ("watch.off_button", "watch_off") if watched else ("watch.add_button", "watch")

@@ -31,11 +31,6 @@ ERROR_MOST = 8000
 
 
 def connect_form(view: ConnectFormView) -> Card:
-    """Return the card with the Webex Connect form.
-
-    The card has the values to copy, a link that shows the secret once, and warnings before
-    irreversible steps.
-    """
     registers = _registers(view)
     values = {
         "connect.email_id": view.channel.mailbox,
@@ -104,10 +99,7 @@ def _secret(view: ConnectFormView) -> list[Element]:
 
 
 def _shown_before(view: ConnectFormView) -> list[Element]:
-    """Return the note that the secret is in use, or the button that asks for a new secret.
-
-    A secret is shown only once.
-    """
+    # A secret is shown only once.
     if view.token_saved:
         return [own("connect.secret_used", spacing="None")]
     another = submit(text("button.new_secret"), "new_secret", run=view.header.run)
@@ -115,10 +107,7 @@ def _shown_before(view: ConnectFormView) -> list[Element]:
 
 
 def _login(view: ConnectFormView) -> list[Element]:
-    """Return the elements that say who signs in, if that differs from the Email ID.
-
-    Webex Connect has a check box and a field for it (facts/connect.md 1.2).
-    """
+    # Webex Connect has a check box and a field for it (facts/connect.md 1.2).
     if not view.login_id:
         return [own("connect.tick_boxes", **SUBTLE, spacing="Small")]
     return [

@@ -158,10 +158,6 @@ Line = tuple[str, Text, Text]
 
 
 def undone(view: UndoneView) -> Card:
-    """Return the card: what was restored, what was left, and what to know.
-
-    If nothing was restored, the channel is unchanged.
-    """
     done = "undone.title_run" if view.undoes else "undone.title"
     values = {"mailbox": view.header.mailbox, "run": view.undoes}
     title = Text(done if view.restored else "undone.nothing", values)

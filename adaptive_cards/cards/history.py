@@ -120,10 +120,7 @@ _STYLES = {
 
 
 def _row_of_days(days: tuple[HistoryDay, ...]) -> list[Element]:
-    """Return the days as glyphs, and their mails below.
-
-    The glyphs are in groups of ten, between which a narrow card breaks the line.
-    """
+    # The glyphs are in groups of ten, between which a narrow card breaks the line.
     marks = rich(*_glyphs(days), spacing="Medium")
     most = max((each.mails for each in days), default=0)
     mails = [_block(each.mails, most) for each in days]

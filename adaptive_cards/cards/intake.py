@@ -42,10 +42,6 @@ This keeps the choice when another field must be corrected.
 
 
 def intake(view: IntakeView) -> Card:
-    """Return the card that asks for two addresses, who signs in, and four choices.
-
-    A field with an error is shown in a red box with its value kept.
-    """
     run_id = view.header.run
     actions = [
         submit(text("button.continue"), "intake", main=True, reads=True, run=run_id),

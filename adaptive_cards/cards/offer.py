@@ -44,10 +44,7 @@ A card takes five buttons in all.
 
 
 def offer(view: OfferView) -> Card:
-    """Return the card. Each button names the command or the channel that it stands for.
-
-    If a name is too long for a button, it is written in full above the button.
-    """
+    # If a name is too long for a button, it is written in full above the button.
     lines = [said(line, spacing="Small") for line in view.lines]
     if view.turn is not None:
         lines.insert(0, turn_line(Turn.REQUESTER, view.turn))
@@ -108,10 +105,6 @@ class OfferView:
 
 
 def typed_wrong(view: TypedWrongView) -> Card:
-    """Return the card for an address that cannot be read, after which nothing was started.
-
-    One button runs the command with the suggested address, and the field accepts any other.
-    """
     band = persons_turn(Text("typed.title"), turn_line(Turn.REQUESTER, Text("typed.turn")))
     why = (
         own("field.mailbox_error")

@@ -159,10 +159,6 @@ class PlanView:
 
     @property
     def is_open(self) -> bool:
-        """Return whether the card's readers may decide.
-
-        They may if the plan is neither closed nor blocked, and if the decision is theirs.
-        """
         return not self.closed and not self.blocking and _may_press(self.people)
 
     @property
@@ -179,11 +175,8 @@ def _of_scope(changes: tuple[Change, ...], scope: Scope) -> tuple[Change, ...]:
 
 
 def _group(title: str, changes: tuple[Change, ...]) -> list[Element]:
-    """Return a section of changes.
-
-    "reversible" appears once if it applies to all of them, otherwise on each line that it applies
-    to.
-    """
+    # "reversible" appears once if it applies to all of them, otherwise on each line that it applies
+    # to.
     if not changes:
         return []
     whole = all(change.reversible for change in changes)
@@ -194,10 +187,7 @@ def _group(title: str, changes: tuple[Change, ...]) -> list[Element]:
 
 
 def _changed(change: Change) -> list[Element]:
-    """Return the value before (subtle) and after (plain).
-
-    Long values are shortened in the middle. The Commands part shows them in full.
-    """
+    # Long values are shortened in the middle. The Commands part shows them in full.
     return [run(_short(change.before), **SUBTLE), run(glyphs.ARROW + _short(change.after))]
 
 
@@ -229,11 +219,6 @@ def _short(words: Text) -> str:
 
 
 def _band(view: PlanView) -> Band:
-    """Return the band with the state of the plan.
-
-    The band says what blocks the plan, or what is left to approve, or that everything is approved
-    or already right.
-    """
     signed_in = (
         [said(Text("plan.signed_in", {"account": view.signed_in}), spacing="Small")]
         if view.signed_in
@@ -270,10 +255,7 @@ def _changes_to_approve(view: PlanView) -> tuple[int, int]:
 
 
 def _closed(view: PlanView, signed_in: list[Element]) -> Band:
-    """Return the band of a plan that can no longer be approved.
-
-    Either the run has ended, or a person must sign in again, after which there is another plan.
-    """
+    # Either the run has ended, or a person must sign in again, after which there is another plan.
     if view.closed == "signed_out":
         return persons_turn(
             Text("plan.closed_signed_out"),
@@ -357,10 +339,6 @@ def _granted(view: PlanView) -> list[Element]:
 
 
 def _foreign(view: PlanView) -> list[Element]:
-    """Return the warning about hosts that are not Webex Connect's, with its own button.
-
-    After the confirmation, the warning shows who confirmed the hosts.
-    """
     if view.foreign is None:
         return []
     title = said(Text("plan.foreign", {"count": str(len(view.foreign.hosts))}), weight="Bolder")
@@ -373,10 +351,6 @@ def _foreign(view: PlanView) -> list[Element]:
 
 
 def _confirmed(view: PlanView, found: ForeignHosts) -> list[Element]:
-    """Return the line with who confirmed the hosts, or the button that confirms them.
-
-    The list is empty if nobody has confirmed them and a press would have no effect.
-    """
     if found.confirmed is not None:
         return [said(found.confirmed, spacing="Small")]
     if not view.waits_for_hosts or not view.is_open:
@@ -397,10 +371,8 @@ _NAMED_MOST = 4
 
 
 def plan(view: PlanView) -> Card:
-    """Return the card with the plan's changes by scope.
-
-    Tenant-wide changes are in a box with their own approval. A blocked plan has no approve button.
-    """
+    # Tenant-wide changes are in a box with their own approval. A blocked plan has no approve
+    # button.
     # The band of a long plan is out of sight above its buttons, so whose turn it is comes once
     # more.
     turn_again = (
@@ -544,10 +516,7 @@ def _lines(command: str) -> list[tuple[bool, str]]:
 
 
 def _adopt(view: PlanView) -> list[Element]:
-    """Return the button to adopt a manually created app, if there is one.
-
-    It replaces the least-privilege button, because a card allows only five buttons.
-    """
+    # This button replaces the least-privilege one, because a card allows only five buttons.
     if not view.manually_created or view.approved or view.blocking:
         return []
     return [

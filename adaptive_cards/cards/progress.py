@@ -73,10 +73,7 @@ def _of_turn(turn: Turn) -> tuple[str, Mark]:
 
 
 def _counts(rows: list[Row]) -> list[str]:
-    """Return how many rows are done, are running and were skipped, in words.
-
-    Running and skipped rows are left out if there are none.
-    """
+    # Running and skipped rows are left out if there are none.
     done = sum(line.done for line in rows)
     counts = {
         "progress.count_running": sum(line.running for line in rows),

@@ -32,10 +32,6 @@ _REASON_MOST = 500
 
 
 def rehearsal(view: RehearsalView) -> Card:
-    """Return the card of the rehearsal in its present state, with the one next step.
-
-    The states are offered, ready, failed, done and skipped.
-    """
     if view.done:
         return _done(view)
     if view.skipped:
@@ -102,10 +98,7 @@ def _failed(view: RehearsalView) -> Card:
 
 
 def _remedy(view: RehearsalView) -> list[Element]:
-    """Return the remedy for a failed rehearsal, if the catalog has one.
-
-    A problem that resolves itself needs none. For a shared mailbox the user may lack permissions.
-    """
+    # A problem that resolves itself needs none. For a shared mailbox the user may lack permissions.
     if view.shared and view.cause == "smtp_token_refused":
         return [said(Text("rehearsal.refused_shared", _values(view)), spacing="Small")]
     return (

@@ -26,10 +26,6 @@ from jobs.model import Text, Turn
 
 
 def signin(view: SignInView) -> Card:
-    """Return the card: who must sign in, what that allows, and when it expires.
-
-    An earlier failed attempt is described above the button.
-    """
     told = view.waits or Text("signin.turn_direct" if view.direct else "signin.turn")
     band = persons_turn(
         Text("signin.title", {"domain": view.domain}),
@@ -82,11 +78,6 @@ class SignInView:
 
 
 def consent(view: ConsentView) -> Card:
-    """Return the card that asks for admin consent.
-
-    The card lists every permission with its kind and reason, and marks the risky ones. An earlier
-    refusal is shown above the button.
-    """
     band = persons_turn(
         Text("consent.title"),
         turn_line(Turn.ADMINISTRATOR, view.waits or Text("consent.turn"), direct=view.direct),

@@ -30,10 +30,6 @@ _ENDED = {"done": glyphs.OK, "failed": glyphs.WRONG, "cancelled": glyphs.SKIPPED
 
 
 def status(view: StatusView) -> Card:
-    """Return the card with one row per run, ten at most.
-
-    The band names the person who must act first.
-    """
     body = [_row(line) for line in view.runs[:_RUNS_MOST]]
     body += count_line("status.more", view.more + max(len(view.runs) - _RUNS_MOST, 0))
     again = submit(text("button.look_again"), "status")
@@ -59,10 +55,6 @@ def _band(view: StatusView) -> Band:
 
 
 def _nobodys_turn(going: int) -> Band:
-    """Return the band for the case that no run waits for a person.
-
-    ``going`` is the number of runs that are still active.
-    """
     mark = glyphs.RUNNING if going else glyphs.SKIPPED
     told = Text("status.nobody" if going else "status.nothing_next")
     return Band.of("emphasis", mark, _title(going), turn_line(Turn.NOBODY, told))
@@ -107,10 +99,7 @@ def _mark(line: RunLine) -> Mark:
 
 @dataclass(frozen=True, slots=True)
 class RunLine:
-    """Run in the list of a space.
-
-    Only a setup has stages; for other runs the ``kind`` is shown.
-    """
+    """Run in the list of a space. Only a setup has stages; for other runs the ``kind`` is shown."""
 
     run: str
     mailbox: str

@@ -121,10 +121,6 @@ def _band(view: TestMailView) -> Band:
 
 
 def _agents(view: TestMailView) -> Band:
-    """Return the band of a mail that an agent has.
-
-    Either the agent is still to answer the mail, or the bot looks for the answer.
-    """
     if view.answers:
         return persons_turn(Text("mail.answered"), turn_line(Turn.AGENT, Text("turn_words.answer")))
     return _machine(Text("mail.answered"), Text("mail.answered_next"))
@@ -190,10 +186,7 @@ def _buttons(view: TestMailView) -> list[Element]:
 
 
 def _main(view: TestMailView) -> list[Element]:
-    """Return the green button for the next step, or an empty list.
-
-    An agent has no button for a problem, because an agent cannot fix it.
-    """
+    # An agent has no button for a problem, because an agent cannot fix it.
     run_id = view.header.run
     if _to_be_sent(view):
         return [submit(text("button.sent"), "test_sent", main=True, run=run_id)]

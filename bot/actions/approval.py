@@ -30,10 +30,7 @@ def approve_tenant(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
 
 @on_run
 def confirm_hosts(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
-    """Confirm the hosts of the plan's addresses that are not Webex Connect's.
-
-    The press approves nothing yet. The confirmation counts for these hosts only.
-    """
+    # The press approves nothing yet. The confirmation counts for these hosts only.
     if not _may_approve(ctx, inputs, run):
         return
     hosts = unconfirmed_hosts(run, ctx.services.settings.connect_hosts)
@@ -45,11 +42,8 @@ def confirm_hosts(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
 
 @on_run
 def least_privilege(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
-    """Ask for a new plan for the same channel with fewer permissions.
-
-    Nothing is approved in the new plan. The smaller profile can also resolve a plan that is
-    blocked.
-    """
+    # Nothing is approved in the new plan. The smaller profile can also resolve a plan that is
+    # blocked.
     if run.has_begun or not _in_force(inputs, run):
         ctx.refuse(Text("refused.old"), title="refused.nothing")
         return
@@ -59,10 +53,7 @@ def least_privilege(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
 
 @on_run
 def adopt(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
-    """Use an app that was created manually instead of creating a new one.
-
-    The run then makes a new plan in which nothing is approved.
-    """
+    # The run then makes a new plan in which nothing is approved.
     if not _current(ctx, inputs, run):
         return
     if run.has_begun or not _offers_app(run, inputs.get("app", "")):
@@ -106,10 +97,7 @@ def _is_approver(ctx: ChatContext, run: Run) -> bool:
 
 
 def _current(ctx: ChatContext, inputs: dict[str, str], run: Run) -> bool:
-    """Return whether the card shows the current plan and that plan can be approved.
-
-    If the answer is no, the press is refused as outdated.
-    """
+    # If the answer is no, the press is refused as outdated.
     current = _in_force(inputs, run) and (run.has_begun or not blocking_steps(run))
     if not current:
         ctx.refuse(Text("refused.old"), title="refused.nothing")

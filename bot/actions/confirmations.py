@@ -60,10 +60,7 @@ def sign_in_other(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
 
 @on_run
 def look_again(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
-    """Check at once everything that failed.
-
-    If nothing is approved yet, read the settings again as well.
-    """
+    # If nothing is approved yet, read the settings again as well.
     looks = Event(Kind.LOOK_AGAIN, now(), by=ctx.person.email)
     finish(ctx, run, looks, answered(ctx, "look_again", now().isoformat()))
 
@@ -75,11 +72,9 @@ def token_saved(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
 
 @on_run
 def registered(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
-    """Record that Register To Webex Engage was pressed.
-
-    A channel must be saved before it is registered, so this also records that the token was saved.
-    A test mail that was sent before is sent once more, because Webex Connect has dropped it.
-    """
+    # A channel must be saved before it is registered, so this also records that the token was
+    # saved. A test mail that was sent before is sent once more, because Webex Connect has dropped
+    # it.
     events = []
     if not run.answer("token_saved") and not run.settled("token"):
         events.append(answered(ctx, "token_saved", "yes"))
@@ -113,11 +108,8 @@ def _ask(ctx: ChatContext, inputs: dict[str, str], run: Run, question: str, *, w
 
 
 def _send(ctx: ChatContext, inputs: dict[str, str], run: Run, question: str) -> None:
-    """Send the card to the typed address once it is known that the recipient can get it.
-
-    If the address is not accepted, the cards show the reason next to the typed text. If the address
-    is accepted, the card in the thread says to whom and when the card was sent.
-    """
+    # If the address is not accepted, the cards show the reason next to the typed text. If the
+    # address is accepted, the card in the thread says to whom and when the card was sent.
     typed = inputs.get("administrator", "").strip()
     try:
         address = resolve_recipient(ctx, typed)
@@ -138,11 +130,8 @@ def _send(ctx: ChatContext, inputs: dict[str, str], run: Run, question: str) -> 
 
 @on_run
 def new_secret(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
-    """Record that the client secret is lost and that a new one must be created.
-
-    If the current plan contains a client secret, its approval covers the new one. Otherwise the run
-    makes a new plan first.
-    """
+    # If the current plan contains a client secret, its approval covers the new one. Otherwise the
+    # run makes a new plan first.
     key_id = run.fact("key_id")
     if not key_id or not _is_lost(ctx, run):
         ctx.refuse(Text("refused.old"), title="refused.nothing")

@@ -29,10 +29,7 @@ def setup(ctx: ChatContext, inputs: dict[str, str]) -> None:
 
 
 def rerun_command(ctx: ChatContext, inputs: dict[str, str]) -> None:
-    """Run the command of the button again with the address of the button or the field.
-
-    The command itself checks whether the person may use it.
-    """
+    # The command itself checks whether the person may use it.
     command = commands().get(inputs.get("command", ""))
     if command is None or not command.argument:  # none of the bot's own cards sends this
         ctx.refuse(Text("refused.old"), title="refused.nothing")
@@ -45,18 +42,12 @@ def _typed_address(inputs: dict[str, str]) -> str:
 
 
 def setup_again(ctx: ChatContext, inputs: dict[str, str]) -> None:
-    """Check a connected channel again with the addresses that are already known.
-
-    Settings that are already correct stay as they are.
-    """
+    # Settings that are already correct stay as they are.
     _on_connected(ctx, inputs, setup_email.inspect_again)
 
 
 def setup_change(ctx: ChatContext, inputs: dict[str, str]) -> None:
-    """Show the first card again for a connected channel.
-
-    The person can enter other addresses, another lifetime or another profile.
-    """
+    # The person can enter other addresses, another lifetime or another profile.
     _on_connected(ctx, inputs, setup_email.begin)
 
 
@@ -127,10 +118,7 @@ def _administrator(ctx: ChatContext, values: dict[str, str], errors: dict[str, T
 
 @to_cancel
 def cancelled(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
-    """Cancel the run, and edit the card that offered to cancel it.
-
-    The run's own card says that the run was canceled.
-    """
+    # The run's own card says that the run was canceled.
     if cancel.cancel(ctx, run):
         cancel.end_choice(ctx, run)
 
@@ -144,10 +132,7 @@ def begun_again(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
 
 @on_run
 def name_delegate(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
-    """Save the address of the user who signs in, and let the run look again with it.
-
-    An address that cannot be read is kept on the card with the reason.
-    """
+    # An address that cannot be read is kept on the card with the reason.
     if not delegate.needs_delegate(run):
         ctx.refuse(Text("refused.old"), title="refused.nothing")
         return

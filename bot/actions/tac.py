@@ -114,10 +114,7 @@ def _mine(ctx: ChatContext) -> Case | None:
 
 
 def _keep(ctx: ChatContext, case: Case, content: bytes) -> None:
-    """Save the screenshot if its first bytes are those of an image.
-
-    The file name and the content type from the sender are not trusted.
-    """
+    # The file name and the content type from the sender are not trusted.
     ending = next((ending for head, ending in HEADS.items() if content.startswith(head)), "")
     if not ending:
         ctx.refuse(Text("tac.refused.no_image"), title="refused.nothing")

@@ -37,11 +37,8 @@ def _on_it(ctx: ChatContext, inputs: dict[str, str]) -> None:
 
 
 def _not_on_it(ctx: ChatContext, inputs: dict[str, str]) -> None:
-    """Record that nobody acts any more, so that the reminders go on.
-
-    Everybody who may press "I'm on it" may press this button too, because the person who pressed
-    "I'm on it" may be away.
-    """
+    # Everybody who may press "I'm on it" may press this button too, because the person who pressed
+    # "I'm on it" may be away.
     open_ones = _open_ones(ctx, inputs)
     for each in open_ones:
         ctx.services.watching.incidents.release(each.id)
@@ -85,10 +82,7 @@ def _fix(ctx: ChatContext, inputs: dict[str, str]) -> None:
 
 
 def _offer_fixes(ctx: ChatContext, card: str, mailboxes: list[str]) -> None:
-    """Post a button for each of the first four channels.
-
-    The card also has a field in which any channel of this space can be typed.
-    """
+    # The card also has a field in which any channel of this space can be typed.
     offers = tuple(
         Offer(
             Text("choice.button.fix", {"value": each}),
@@ -148,11 +142,8 @@ def _may_command(ctx: ChatContext, room: str) -> bool:
 
 
 def _may_act(ctx: ChatContext, card: IncidentCard, shown: tuple[Incident, ...]) -> bool:
-    """Return whether the person may act on the incidents of the card.
-
-    Everybody may in the card's own space, and so may people to whom the card was sent 1:1 or who
-    may see one of the channels here.
-    """
+    # Everybody may in the card's own space, and so may people to whom the card was sent 1:1 or who
+    # may see one of the channels here.
     known = set(visible_channels(ctx))
     return (
         ctx.room == card.room

@@ -33,10 +33,7 @@ KICKER = Text("notice.cancel_kicker")
 
 
 def view(title: Text, runs: Sequence[Run]) -> OfferView:
-    """Return the card that offers the runs as buttons, with their ids.
-
-    A run may have no mailbox yet.
-    """
+    # A run may have no mailbox yet.
     offers = tuple(
         Offer(
             Text("choice.button.cancel", {"value": f"{each.id} {each.channel.mailbox}".rstrip()}),
@@ -102,10 +99,7 @@ def cards(run: Run, services: Services) -> list[DesiredCard]:
 
 
 def _now(services: Services, slot: str) -> DesiredCard | None:
-    """Return the card without the runs that have ended, or None while none of them has ended.
-
-    The card only withdraws buttons. So no new card is posted if Webex refuses the edit.
-    """
+    # The card only withdraws buttons. So no new card is posted if Webex refuses the edit.
     offered = [_load(services, each) for each in _runs_of(slot)]
     left = [each for each in offered if each is not None and not each.ended]
     if len(left) == len(offered):

@@ -73,11 +73,8 @@ def _is_closed(status: int, lasted_s: float) -> bool:
 
 
 def cards(run: Run, services: Services) -> list[DesiredCard]:
-    """Return the message to the requester as it should look now, if it was posted.
-
-    The message is edited while the space accepts no cards, and for the last time when the space
-    accepts them again or the run has ended.
-    """
+    # The message is edited while the space accepts no cards, and for the last time when the space
+    # accepts them again or the run has ended.
     if posted_card(services, run.id, SLOT) is None:
         return []
     to, refused = run.requester.email, f"{run.id}:{slot_of(THREAD)}"

@@ -139,10 +139,7 @@ def _message_of(
 
 
 def _is_of_run(services: Services, run: Run, post: UnconfirmedPost, message: Message) -> bool:
-    """Return whether the message may be a card of this run.
-
-    The message itself is read, because a list of 1:1 messages does not show their cards.
-    """
+    # The message itself is read, because a list of 1:1 messages does not show their cards.
     whole = message if message.card else services.webex.message(message.id, fresh=False)
     return not post.names_run or may_be_of_run(whole, run.id)
 
@@ -240,10 +237,7 @@ def _calm_field(slot: str) -> str:
 
 
 def _has_edit_left(wanted: DesiredCard, shown: PostedCard) -> bool:
-    """Return whether the card has an edit left.
-
-    The last edit that Webex allows is reserved for the final state.
-    """
+    # The last edit that Webex allows is reserved for the final state.
     return shown.edits < (EDITS if wanted.final else EDITS - 1)
 
 
@@ -330,10 +324,7 @@ def _send(
 
 
 def _note_refusal(services: Services, run: Run, wanted: DesiredCard, error: WebexError) -> None:
-    """Record that Webex refused a 1:1 message.
-
-    After the first refusal the cards are drawn again, because another card may have to report it.
-    """
+    # After the first refusal the cards are drawn again, because another card may have to report it.
     field = refused_field(wanted.slot)
     if wanted.to != "thread" and services.redis.hset(keys.cards(run.id), field, error.tracking_id):
         services.cards.request(run.id)
@@ -406,11 +397,8 @@ def _edit_is_refused(error: WebexError) -> bool:
 
 
 def _edit_counts(error: WebexError, shown: PostedCard) -> bool:
-    """Return whether a failed edit counts as one of the edits that Webex allows.
-
-    A failed edit counts if Webex may have made it. An error answer to a second try does not count
-    again, and a refusal never counts.
-    """
+    # A failed edit counts if Webex may have made it. An error answer to a second try does not count
+    # again, and a refusal never counts.
     again = isinstance(error, WebexAnswerError) and shown.tried
     return error.accepted and not (again or _edit_is_refused(error))
 
@@ -469,11 +457,8 @@ def _skip_update(services: Services, run: Run, wanted: DesiredCard, shown: Poste
 
 
 def _must_not_wait(wanted: DesiredCard, shown: PostedCard) -> bool:
-    """Return whether this update is urgent.
-
-    In a room that does not allow edits every update is a new message, so only updates that ask
-    somebody to act are urgent.
-    """
+    # In a room that does not allow edits every update is a new message, so only updates that ask
+    # somebody to act are urgent.
     if wanted.retires:
         return False
     if shown.never_edited and wanted.prompt is not None:

@@ -88,10 +88,7 @@ def draw(run_id: str) -> None:
 
 
 def _schedule_next(services: Services, run_id: str, due: float, wait: float) -> None:
-    """Have newer updates drawn at once, and the rest after ``wait`` seconds.
-
-    If nothing is left to draw, the run's cards are up to date.
-    """
+    # If nothing is left to draw, the run's cards are up to date.
     if services.cards.due(run_id) != due:
         services.cards.request(run_id)
     elif wait:
@@ -133,10 +130,7 @@ def _deliver(
 
 
 def _cards(services: Services, run: Run) -> list[DesiredCard]:
-    """Return every card that the run has now, in the order of drawing.
-
-    Each card is drawn in the language and time zone of the place it goes to.
-    """
+    # Each card is drawn in the language and time zone of the place it goes to.
     locale_of = cache(partial(preferences.locale_of_card, services, run))
     usual = locale_of(preferences.THREAD)
     cards = _cards_in(usual, services, run)
@@ -154,11 +148,8 @@ def _cards_in(wanted: Locale, services: Services, run: Run) -> list[DesiredCard]
 
 
 def _queues(services: Services, run: Run, cards: list[DesiredCard]) -> list[list[DesiredCard]]:
-    """Return the groups of cards that can be delivered at the same time.
-
-    Each edit is a group of its own. The new cards for one place are a group and are posted in
-    order.
-    """
+    # Each edit is a group of its own. The new cards for one place are a group and are posted in
+    # order.
     new: dict[str, list[DesiredCard]] = {}
     edits: list[list[DesiredCard]] = []
     for card in cards:
@@ -187,10 +178,7 @@ def _show(services: Services, run: Run, held: RenewedLock, card: DesiredCard) ->
 
 
 def _show_now(services: Services, run: Run, card: DesiredCard) -> float:
-    """Show one card; return the seconds until the next try, or 0.
-
-    If Webex accepts a card after a refusal, the cards that wait for that are drawn as well.
-    """
+    # If Webex accepts a card after a refusal, the cards that wait for that are drawn as well.
     waiting = put_off.any_refused(services) and not _is_up_to_date(services, run, card)
     try:
         wait = delivery.sync(services, run, card)

@@ -140,10 +140,6 @@ def _reminders(
 
 
 def _waits_for_somebody(card: IncidentCard, shown: Sequence[Incident]) -> Incident | None:
-    """Return the first open incident that stops mail.
-
-    The result is None if somebody acts already, or if the card only counts channels.
-    """
     if card.counts or any(each.acting for each in shown if each.is_open):
         return None
     return next((each for each in shown if _is_broken(each)), None)

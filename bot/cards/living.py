@@ -171,10 +171,7 @@ def living_cards(run: Run, services: Services, wanted: list[DesiredCard]) -> lis
 
 
 def _by_place(wanted: list[DesiredCard], kept: set[str]) -> dict[str, dict[str, DesiredCard]]:
-    """Return the wanted cards of each place, by slot.
-
-    A place that shows a card already is included even if no card is wanted there any more.
-    """
+    # A place that shows a card already is included even if no card is wanted there any more.
     by_place: dict[str, dict[str, DesiredCard]] = {THREAD: {}}
     for card in wanted:
         by_place.setdefault(card.to, {})[card.slot] = card
@@ -216,10 +213,6 @@ def _first_of(cards: dict[str, DesiredCard], slots: Iterable[str]) -> DesiredCar
 
 
 def _of_thread(run: Run, cards: dict[str, DesiredCard]) -> DesiredCard | None:
-    """Return the card that asks for what the run waits for now.
-
-    If no card asks for that, return the card that best shows the state of the run.
-    """
     turn = next_action(run)
     if (card := cards.get(_slot_of_action(turn))) and card.prompt != "":
         return card
@@ -271,10 +264,7 @@ def _with_lines(run: Run, card: DesiredCard) -> DesiredCard:
 
 
 def _steps_done(run: Run, card: DesiredCard) -> tuple[Text, ...]:
-    """Return how far the run is, if its steps have begun and the card does not list them.
-
-    If the run was resumed after an interruption, a second line says so.
-    """
+    # If the run was resumed after an interruption, a second line says so.
     if run.ended or not run.has_begun or card.slot in {"progress", "plan"}:
         return ()
     resumed = (Text("progress.resumed"),) if run.resumed else ()

@@ -111,10 +111,7 @@ def draw_refused(services: Services, *places: str) -> None:
 
 
 def _refused(services: Services, run: Run, card: DesiredCard, error: WebexError) -> float:
-    """Save the refusal, and return the seconds until the next try.
-
-    If the run's space refuses its cards for long, the requester is told.
-    """
+    # If the run's space refuses its cards for long, the requester is told.
     moment, field = now().timestamp(), _own(run, card)
     raw = services.redis.hget(keys.cards_refused(), field)
     since = codec.load(raw, Refusal).since if isinstance(raw, bytes) else moment

@@ -51,10 +51,7 @@ class Ending:
     end: datetime
 
     def due(self, at: datetime) -> int:
-        """Return the smallest number of days in :data:`BEFORE_DAYS` that is due, or 0.
-
-        The result is 0 before the first reminder, after the expiry, and for a new secret.
-        """
+        # The result is 0 before the first reminder, after the expiry, and for a new secret.
         life, left = self.end - self.made, self.end - at
         if left <= timedelta(0):
             return 0
@@ -67,10 +64,7 @@ class Ending:
 
 
 def remind(services: Services, clock: Callable[[], datetime] = now) -> None:
-    """Check every proven channel not yet checked today, and post the reminders that are due.
-
-    If Webex is unavailable, the reminder is retried at the next check.
-    """
+    # If Webex is unavailable, the reminder is retried at the next check.
     at = clock()
     for record in services.channels.connected():
         if _first(services, keys.reminder_look(record.channel.mailbox, f"{at:%Y-%m-%d}"), KEPT):
@@ -98,10 +92,7 @@ def _knows_end(run: Run) -> bool:
 
 
 def _tell(services: Services, run: Run, ending: Ending, days: int, at: datetime) -> None:
-    """Post the reminder in the space in which the channel was set up.
-
-    Nothing is posted while an outsider is in that space (:mod:`bot.chat.audience`).
-    """
+    # Nothing is posted while an outsider is in that space (:mod:`bot.chat.audience`).
     told = keys.reminder_given(run.channel.mailbox, f"{ending.end:%Y-%m-%d}", days)
     if not _first(services, told, ending.end - at + KEPT):
         return
@@ -119,11 +110,8 @@ def _tell(services: Services, run: Run, ending: Ending, days: int, at: datetime)
 
 
 def card_of(mailbox: str, ending: Ending, at: datetime) -> NoticeView:
-    """Return the card that says what expires when, and what to do next.
-
-    Until a fix can renew the secret, the card names the date from which a fix can. After that the
-    card offers the fix.
-    """
+    # Until a fix can renew the secret, the card names the date from which a fix can. After that the
+    # card offers the fix.
     left = max((ending.end.date() - at.date()).days, 0)
     titles = {
         0: Text("reminder.today", {"mailbox": mailbox}),

@@ -40,10 +40,7 @@ log = structlog.get_logger(__name__)
 
 
 def remind_of_turns(services: Services, clock: Callable[[], datetime] = now) -> None:
-    """Remind everybody for whom an open run has waited for an hour or a day.
-
-    If Webex is unavailable, the reminder is retried at the next round.
-    """
+    # If Webex is unavailable, the reminder is retried at the next round.
     at = clock()
     for run_id in services.channels.open_runs(MOST_RUNS):
         try:
@@ -62,10 +59,7 @@ def _remind(services: Services, run: Run, at: datetime) -> None:
 
 
 def _due_hours(age: timedelta) -> int:
-    """Return the newest reminder that is due, in hours after the turn began, or 0.
-
-    An older reminder that was missed is left out.
-    """
+    # An older reminder that was missed is left out.
     if age > LATEST:
         return 0
     return next((hours for hours in AFTER_HOURS if age >= timedelta(hours=hours)), 0)
@@ -100,10 +94,7 @@ def _tell(services: Services, run: Run, wait: Wait, person: str) -> bool:
 
 
 def card_of(run: Run, wait: Wait, *, own: bool) -> NoticeView:
-    """Return the card that says what waits for whom, since when, and where the button is.
-
-    ``own`` is true for the requester, who may be the one who has to find another person.
-    """
+    # ``own`` is true for the requester, who may be the one who has to find another person.
     named = bool(wait.who) or wait.turn is Turn.APPROVER
     key = "turn_words" if named else "turn_words_nobody"
     here = run.origin.direct or _is_asked_direct(wait, own=own)

@@ -65,10 +65,7 @@ def choose_channel(
 
 
 def first_channels(ctx: ChatContext, mailboxes: tuple[str, ...]) -> tuple[str, ...]:
-    """Return the channels that get a button.
-
-    If there are too many, the channels that were checked last come first.
-    """
+    # If there are too many, the channels that were checked last come first.
     if len(mailboxes) <= OFFERS_MOST:
         return mailboxes
     checked = {each: _checked_at(ctx, each) for each in mailboxes}
@@ -82,10 +79,7 @@ def _checked_at(ctx: ChatContext, mailbox: str) -> float:
 
 
 def nearest_channel(ctx: ChatContext, mailbox: str) -> str:
-    """Return the channel known here that was probably meant, or an empty string.
-
-    An address that is a channel here is not a mistyped one.
-    """
+    # An address that is a channel here is not a mistyped one.
     known = visible_channels(ctx)
     if mailbox in known:
         return ""
@@ -100,10 +94,7 @@ def _likeness(one: str, other: str) -> float:
 
 
 def unknown_channel(ctx: ChatContext, command: str, kicker: Text, mailbox: str) -> None:
-    """Answer that nothing is known of the mailbox here, even if it is known elsewhere.
-
-    A channel of this space with nearly the same address is offered.
-    """
+    # A channel of this space with nearly the same address is offered.
     title = Text("notice.unknown_channel_title", {"mailbox": mailbox})
     if ctx.direct:
         title = Text("notice.unknown_channel_title_direct", {"mailbox": mailbox})

@@ -54,10 +54,7 @@ class ParsedCommand:
 
 
 def parse_command(message: Message, me: WebexPerson) -> ParsedCommand:
-    """Return the message as a command.
-
-    Only a text that begins with a slash is a command. A mention of the bot before it is ignored.
-    """
+    # Only a text that begins with a slash is a command. A mention of the bot before it is ignored.
     text = _without_name(_one_line(_text(message.html, me) if message.html else message.text), me)[
         :LONGEST
     ]
@@ -80,10 +77,7 @@ def nearest(name: str, known: Collection[str]) -> str:
 
 
 def _text(html: str, me: WebexPerson) -> str:
-    """Return the text of the HTML version of a message.
-
-    Names change and repeat, but ``<spark-mention>`` is reliable (facts/webex.md 1).
-    """
+    # Names change and repeat, but ``<spark-mention>`` is reliable (facts/webex.md 1).
     reader = _Reader(me.id)
     reader.feed(html[:HTML_MOST])
     reader.close()
@@ -91,21 +85,15 @@ def _text(html: str, me: WebexPerson) -> str:
 
 
 def _one_line(text: str) -> str:
-    """Return the text in one line.
-
-    Zero-width characters and unusual spaces, which people do not type on purpose, are removed. A
-    letter and its accent become one character, because some keyboards send two.
-    """
+    # Zero-width characters and unusual spaces, which people do not type on purpose, are removed. A
+    # letter and its accent become one character, because some keyboards send two.
     whole = unicodedata.normalize("NFC", text)
     return " ".join("".join(sign for sign in whole if unicodedata.category(sign) != "Cf").split())
 
 
 def _without_name(text: str, me: WebexPerson) -> str:
-    """Return the text without the bot's name at its start.
-
-    Some clients do not mark up a mention. The text then begins with the bot's address, its name or
-    the first word of its name. People also type the name in a 1:1 space.
-    """
+    # Some clients do not mark up a mention. The text then begins with the bot's address, its name
+    # or the first word of its name. People also type the name in a 1:1 space.
     text = text.removeprefix("@").lstrip()
     first = me.display_name.partition(" ")[0]
     before_at = (email.partition("@")[0] for email in me.emails)
@@ -174,11 +162,8 @@ class Meaning:
 
 
 def meaning_of(text: str) -> Meaning:
-    """Return the meaning of a text that is not a command.
-
-    An address counts if it is the only one, and if the words around it say that it should be
-    checked or that mail does not arrive.
-    """
+    # An address counts if it is the only one, and if the words around it say that it should be
+    # checked or that mail does not arrive.
     words = _words(text)
     typed, others = addresses_and_others(words)
     trouble = _has(others, _listed("no_mail")) or (
@@ -192,10 +177,7 @@ def meaning_of(text: str) -> Meaning:
 
 
 def lone_address(text: str) -> str:
-    """Return the only address in the text, or an empty string.
-
-    All other words in the text must be words that people put around an address, such as "please".
-    """
+    # All other words in the text must be words that people put around an address, such as "please".
     typed, others = map(set, addresses_and_others(_words(text)))
     return address_or_empty(*typed) if len(typed) == 1 and others <= _listed("around") else ""
 

@@ -79,11 +79,8 @@ def _cancel_only(ctx: ChatContext, run: Run, known: Iterable[Run]) -> None:
 
 
 def end_choice(ctx: ChatContext, run: Run) -> None:
-    """Edit the card whose button canceled the run, unless a draw of a run's cards edits it.
-
-    Otherwise the buttons would still offer to cancel the run. If Webex refuses the edit, nothing
-    else changes.
-    """
+    # Without this edit the buttons would still offer to cancel the run. If Webex refuses the edit, nothing
+    # else changes.
     own = {shown.message for shown in posted_cards(ctx.services, run.id).values()}
     if ctx.message in own or choices.is_choice(ctx.services, run.id, ctx.message):
         return

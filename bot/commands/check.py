@@ -1,4 +1,4 @@
-"""Command /check: what is broken, who can fix it, and how."""
+"""Commands /check and /channels: what is broken, who can fix it, and how."""
 
 from __future__ import annotations
 
@@ -52,10 +52,7 @@ def _after_all(ctx: ChatContext, argument: str, rest: str) -> None:
 
 
 def one(ctx: ChatContext, argument: str) -> None:
-    """Check one channel.
-
-    A channel that is not known here is found first, with the help of an administrator's sign-in.
-    """
+    # A channel that is not known here is found first, with the help of an administrator's sign-in.
     mailbox = read_mailbox(ctx, "check", argument)
     if not mailbox:
         return
@@ -117,10 +114,7 @@ def begin(ctx: ChatContext, mailbox: str) -> None:
 
 
 def everything(ctx: ChatContext) -> None:
-    """Check every channel that this person may ask about here.
-
-    Only one bulk check runs in a space at a time. If one is under way, its card is posted again.
-    """
+    # Only one bulk check runs in a space at a time. If one is under way, its card is posted again.
     store, key = ctx.services.store, keys.space_bulk_check(ctx.room)
     under_way = _under_way(ctx, key)
     if under_way:
@@ -153,4 +147,10 @@ def listed(ctx: ChatContext, *, every: bool = False) -> None:
     ctx.say(with_doubts(card, store.runs_in_space(ctx.room)))
 
 
+def list_channels(ctx: ChatContext, _argument: str) -> None:
+    # ``/check`` without an address lists the channels too, but only to check them.
+    listed(ctx, every=True)
+
+
 COMMAND = Command("check", "trouble", run, "ADDRESS")
+OTHER_COMMANDS = (Command("channels", "trouble", list_channels),)

@@ -14,11 +14,8 @@ from jobs.model import Text
 
 
 def run(ctx: ChatContext, argument: str) -> None:
-    """Show the commands that this person may run, or explain the command that is named.
-
-    The name may be of any language, with or without its slash. For a mistyped name the nearest
-    command is explained.
-    """
+    # The name may be of any language, with or without its slash. For a mistyped name the nearest
+    # command is explained.
     name = argument.partition(" ")[0].removeprefix("/").lower()
     every = commands.by_typed_name()
     near = nearest(name, every)

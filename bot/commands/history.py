@@ -23,10 +23,7 @@ KICKER = Text("history.plain_kicker")
 
 
 def run(ctx: ChatContext, argument: str) -> None:
-    """Show the channel's last 30 days, or a month of it, to people who may see the channel here.
-
-    A word that begins with a digit and has no ``@`` is the month.
-    """
+    # A word that begins with a digit and has no ``@`` is the month.
     words, at = argument.split(), now()
     month = " ".join(word for word in words if word[0].isdigit() and "@" not in word)
     address = " ".join(word for word in words if not word[0].isdigit() or "@" in word)

@@ -1,4 +1,4 @@
-"""Command /setup-email: connect a mailbox to Webex Contact Center."""
+"""Commands /setup-email and /adopt: connect a mailbox, or keep a channel that was made by hand."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from bot.chat import permissions
 from bot.chat.audience import note_absent
 from bot.chat.context import ChatContext
 from bot.chat.parsing import read_mailbox
-from bot.commands import Command
+from bot.commands import Command, check
 from bot.webex.client import WebexAnswerError
 from jobs.clock import now
 from jobs.model import Channel, RunKind, Text, day_of, minute_of
@@ -39,10 +39,7 @@ def setup(ctx: ChatContext, mailbox: str) -> None:
 
 
 def inspect_again(ctx: ChatContext, mailbox: str) -> None:
-    """Check a connected channel again with the known addresses.
-
-    If the channel is not known here, none of its data is used, and a new setup begins.
-    """
+    # If the channel is not known here, none of its data is used, and a new setup begins.
     record = permissions.visible_record(ctx, mailbox)
     if record is None:
         begin(ctx, mailbox)
@@ -73,10 +70,7 @@ def begin_known(
 
 
 def begin(ctx: ChatContext, mailbox: str) -> None:
-    """Open a run and ask for the details that only Webex Connect knows.
-
-    The same message or press opens only one run, however often it is delivered.
-    """
+    # The same message or press opens only one run, however often it is delivered.
     opened = _opened(ctx, mailbox)
     if opened is not None:
         intake.keep(ctx.services, opened.id, intake.TypedInputs(_known(ctx, mailbox)))
@@ -114,10 +108,7 @@ def _is_own_unseen_setup(ctx: ChatContext, other: Run) -> bool:
 
 
 def tell_if_connected(ctx: ChatContext, mailbox: str) -> bool:
-    """Tell the people of the channel's space that it is connected, and return whether that is so.
-
-    To everybody else, a connected mailbox is like any other.
-    """
+    # To everybody else, a connected mailbox is like any other.
     record = ctx.services.channels.record(mailbox)
     if record is None:
         return False
@@ -222,10 +213,7 @@ def _is_known_here(ctx: ChatContext, other: Run) -> bool:
 
 
 def _space_of(ctx: ChatContext, other: Run) -> str:
-    """Return the title of the other space that asked for the run, or an empty string.
-
-    The title is empty for a person who is not a member of that space.
-    """
+    # The title is empty for a person who is not a member of that space.
     room = other.origin.room
     if room == ctx.room or other.origin.direct:
         return ""
@@ -237,10 +225,7 @@ def _space_of(ctx: ChatContext, other: Run) -> str:
 
 
 def _known(ctx: ChatContext, mailbox: str) -> dict[str, str]:
-    """Return the details from an earlier run of the channel, so that they need not be typed again.
-
-    The result is empty if this person may not see the channel.
-    """
+    # The result is empty if this person may not see the channel.
     record = permissions.visible_record(ctx, mailbox)
     if record is None:
         return {}
@@ -257,4 +242,12 @@ def _known(ctx: ChatContext, mailbox: str) -> dict[str, str]:
     }
 
 
+def adopt(ctx: ChatContext, argument: str) -> None:
+    """Open a check that keeps the channel once it is found; nothing changes in the tenant."""
+    mailbox = read_mailbox(ctx, "adopt", argument)
+    if mailbox and not tell_if_connected(ctx, mailbox):
+        check.discover(ctx, mailbox, keep=True)
+
+
 COMMAND = Command("setup-email", "setup", run, "ADDRESS")
+OTHER_COMMANDS = (Command("adopt", "setup", adopt, "ADDRESS"),)

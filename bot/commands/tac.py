@@ -29,10 +29,7 @@ class Case:
 
 
 def run(ctx: ChatContext, argument: str) -> None:
-    """Show the guide to the debug console and wait for the answers in this thread.
-
-    If the channel is not known here, the answer reveals nothing about it.
-    """
+    # If the channel is not known here, the answer reveals nothing about it.
     mailbox = read_mailbox(ctx, "tac", argument, permissions.visible_channels)
     if not mailbox:
         return
@@ -56,10 +53,7 @@ def screenshot_name(ctx: ChatContext) -> VaultName:
 
 
 def _where(ctx: ChatContext) -> str:
-    """Return the place to which a case belongs: the room of a 1:1 space, otherwise the thread.
-
-    A 1:1 space counts as a whole, because people do not reply in threads there.
-    """
+    # A 1:1 space counts as a whole, because people do not reply in threads there.
     return ctx.room if ctx.direct else ctx.thread
 
 

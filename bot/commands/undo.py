@@ -23,10 +23,7 @@ from jobs.steps import all_steps
 
 
 def run(ctx: ChatContext, argument: str) -> None:
-    """Plan the undo of the channel; after a fix, ask whether only the fix is meant.
-
-    A setup that was canceled halfway can be undone too.
-    """
+    # A setup that was canceled halfway can be undone too.
     mailbox = read_mailbox(ctx, "undo", argument, _known_here)
     if not mailbox:
         return
@@ -45,11 +42,8 @@ def run(ctx: ChatContext, argument: str) -> None:
 
 
 def plan(ctx: ChatContext, mailbox: str, only: str) -> None:
-    """Open a run that plans the undo of the run ``only``, or of the channel if that is empty.
-
-    A button may name any run and mailbox. So nothing is planned for a mailbox that is not known
-    here, or for a run of another mailbox.
-    """
+    # A button may name any run and mailbox. So nothing is planned for a mailbox that is not known
+    # here, or for a run of another mailbox.
     runs = ctx.services.store.runs_of_mailbox(mailbox)
     runs = runs if _may_ask(ctx, mailbox, runs) else ()
     past = recall(runs, all_steps(), only)

@@ -148,10 +148,7 @@ def begin(ctx: ChatContext, mailbox: str, interval: timedelta | None = None) -> 
 def _watched_here(
     ctx: ChatContext, channel: Channel, before: WatchedChannel | None, interval: timedelta | None
 ) -> WatchedChannel:
-    """Return the channel as it is watched in this space from now on.
-
-    The interval and the people of an earlier watch are kept.
-    """
+    # The interval and the people of an earlier watch are kept.
     usual = ctx.services.bot.watch_interval_s
     watched = WatchedChannel(channel, ctx.room, ctx.asker, now(), usual, direct=ctx.direct)
     if before is not None:
@@ -176,10 +173,7 @@ def _buttons(mailbox: str) -> tuple[tuple[str | Text, dict[str, str]], ...]:
 
 
 def off(ctx: ChatContext, mailbox: str) -> None:
-    """End the watch of a channel, and the channel's open incident with it.
-
-    The card of the incident then says that nobody looks any more.
-    """
+    # The card of the incident then says that nobody looks any more.
     watched, incident = ctx.services.watching.end(mailbox, now())
     for card_id in incident.cards if incident else ():
         ctx.services.cards.request(card_id)
@@ -221,10 +215,7 @@ def _pause(ctx: ChatContext, mailbox: str, typed: str) -> None:
 
 
 def _notify(ctx: ChatContext, mailbox: str, typed: Words) -> None:
-    """Name the people who get the card 1:1 if nobody acts.
-
-    If one address is not accepted, nothing is changed.
-    """
+    # If one address is not accepted, nothing is changed.
     watched = _known(ctx, mailbox)
     if watched is None:
         return
@@ -254,10 +245,7 @@ def _addresses(typed: Words) -> Words | None:
 
 
 def _recipients(ctx: ChatContext, addresses: Sequence[str]) -> list[str] | None:
-    """Return the addresses as Webex knows them.
-
-    If one of the people cannot get a message, say so and return None.
-    """
+    # If one of the people cannot get a message, say so and return None.
     people: list[str] = []
     for address in addresses:
         try:

@@ -23,10 +23,7 @@ RENAMED = {"report": "history", "bericht": "verlauf"}
 
 
 def answer(ctx: ChatContext, typed: ParsedCommand) -> None:
-    """Offer the probable meaning of a message as buttons, and run nothing.
-
-    A message without a probable meaning is answered with help.
-    """
+    # A message without a probable meaning is answered with help.
     if typed.name:
         _mistyped(ctx, typed)
         return
@@ -43,11 +40,8 @@ def answer(ctx: ChatContext, typed: ParsedCommand) -> None:
 
 
 def _without_slash(ctx: ChatContext, text: str) -> None:
-    """Offer the command that was typed without its slash.
-
-    A text counts as a command if it is only a command's name, or if a fitting argument follows the
-    name. Any other text, such as "check this", is a sentence and is answered with help.
-    """
+    # A text counts as a command if it is only a command's name, or if a fitting argument follows
+    # the name. Any other text, such as "check this", is a sentence and is answered with help.
     name, _, argument = text.partition(" ")
     name = name.rstrip(".,:;!?").lower()
     command = by_typed_name().get(name)

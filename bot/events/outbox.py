@@ -86,10 +86,7 @@ class Outbox(Messenger):
         self._webex.edit(message_id, room_id, text, card)
 
     def post_all(self, posts: Iterable[Post]) -> None:
-        """Post the kept messages.
-
-        A card of a run is skipped if the requester has already got it by asking again.
-        """
+        # A card of a run is skipped if the requester has already got it by asking again.
         for each in posts:
             if not self._is_shown(each):
                 self._post_kept(each)
@@ -144,10 +141,7 @@ def _is(message: Message, post: Post) -> bool:
 
 
 def _remaining(post: Post, error: WebexError, began: datetime) -> tuple[Post, ...]:
-    """Return the posts that are still to be made after the error.
-
-    If Webex may have posted the message, the retry delay in ``error`` is extended.
-    """
+    # If Webex may have posted the message, the retry delay in ``error`` is extended.
     if not error.accepted:
         return (post,)
     if post.file or post.doubts >= len(UNCONFIRMED.seconds):
@@ -186,11 +180,8 @@ def run_once(ctx: ChatContext, part: str, act: Handler) -> None:
 
 
 def _run_safely(ctx: ChatContext, act: Handler) -> None:
-    """Run ``act`` and report an error in the bot's code with a reference.
-
-    A card that Webex rejects (400) is such an error, because it would be rejected again. Other
-    errors of Webex and Redis are raised.
-    """
+    # A card that Webex rejects (400) is an error in the bot's code, because it would be rejected
+    # again. Other errors of Webex and Redis are raised.
     try:
         act(ctx)
     except Exception as error:
@@ -210,10 +201,7 @@ def _is_shut_out(ctx: ChatContext, error: WebexError) -> bool:
 
 
 def _is_of_webex_or_redis(error: Exception) -> bool:
-    """Return whether Webex or Redis has failed.
-
-    A card that Webex rejects is an error of the bot.
-    """
+    # A card that Webex rejects is an error of the bot.
     rejected = isinstance(error, WebexBadRequestError)
     return isinstance(error, WebexError | RedisError) and not rejected
 
@@ -233,11 +221,8 @@ def _report_failure(ctx: ChatContext, reference: str) -> None:
 
 
 def _report_failure_in_person(ctx: ChatContext, error: WebexError) -> None:
-    """Tell the person in the 1:1 space that there is no answer, and why.
-
-    The bot may not write in the space of the question, because only moderators may or because
-    posting is disabled.
-    """
+    # The bot may not write in the space of the question, because only moderators may or because
+    # posting is disabled.
     log.warning("the bot may not write in the space", room=ctx.room, tracking_id=error.tracking_id)
     kicker, title, words = (
         Text(f"notice.unposted_{part}") for part in ("kicker", "title", "words")

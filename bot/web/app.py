@@ -195,10 +195,7 @@ class DataGate:
 
 
 def on_error(error: Exception) -> Response:
-    """Return a plain page with the standard text for the status.
-
-    The cause goes only to the log. Webhooks get no body.
-    """
+    # The cause goes only to the log. Webhooks get no body.
     if (
         isinstance(error, HTTPException)
         and error.code
@@ -224,10 +221,7 @@ def add_headers(response: Response) -> Response:
 
 
 def add_transport_security(response: Response) -> Response:
-    """Make browsers use https for this host only (RFC 6797).
-
-    Other hosts of the domain are not ours.
-    """
+    # Browsers use https for this host only (RFC 6797). Other hosts of the domain are not ours.
     response.headers["Strict-Transport-Security"] = f"max-age={HTTPS_ONLY_S}"
     return response
 

@@ -98,12 +98,9 @@ def respond_with(
 
 
 def _form_targets(page: Page) -> str:
-    """Return the sources to which the page's form may lead.
-
-    Chromium checks every redirect after a form against them. Microsoft's page may redirect on to the
-    sign-in page of the person's own organization, whose host is not known here, so every https host
-    is allowed. The page has one form, with a fixed address.
-    """
+    # Chromium checks every redirect after a form against these sources. Microsoft's page may redirect on to
+    # the sign-in page of the person's own organization, whose host is not known here, so every
+    # https host is allowed. The page has one form, with a fixed address.
     return f"'self' https: {page.leads_to}".strip() if page.leads_to else "'self'"
 
 

@@ -65,10 +65,7 @@ def request_page(opened: OpenedLink, browser: str) -> Response:
 
 
 def busy_page(opened: OpenedLink, browser: str) -> Response:
-    """Return the page of the request again, with the words that Microsoft does not answer now.
-
-    The page still has its button.
-    """
+    # The page still has its button.
     page = replace(
         _request(opened, browser),
         title=Text("page.busy_title"),
@@ -92,10 +89,7 @@ def busy_callback_page(address: str) -> Response:
 def failure_page(
     services: Services, kind: str, run: Run, error: CloudError, status: int
 ) -> Response:
-    """Return the page of a flow that did not work: the account, the reason, and the next step.
-
-    Its button leads back to the flow's first page.
-    """
+    # The button leads back to the flow's first page.
     back = links.path_of(services, kind, run.id)
     button = "page.busy_back_button"
     if error.cause in NAMED and "@" in error.code:
@@ -177,11 +171,8 @@ KINDS = "<any(signin, access, consent, rehearsal):kind>"
 
 @pages.get(f"/{KINDS}/<token>")
 def landing_page(kind: str, token: str) -> Response:
-    """Return the bot's own page before Microsoft's page, with one button.
-
-    It says who asked, in which space, and for what. It makes no call to another host and uses
-    nothing up, so link previews and scanners may open it as often as they like.
-    """
+    # The page says who asked, in which space, and for what. It makes no call to another host and uses
+    # nothing up, so link previews and scanners may open it as often as they like.
     services = web_services()
     opened = _opened(services, kind, token)
     if isinstance(opened, Response):
@@ -193,10 +184,7 @@ def landing_page(kind: str, token: str) -> Response:
 
 @pages.post(f"/{KINDS}/<token>")
 def press(kind: str, token: str) -> Response:
-    """Begin the flow in this browser, and send it to Microsoft.
-
-    The form's token proves that the person saw the page: another site cannot press the button.
-    """
+    # The form's token proves that the person saw the page: another site cannot press the button.
     services = web_services()
     opened = _opened(services, kind, token)
     if isinstance(opened, Response):
@@ -302,10 +290,7 @@ def _finish_flow(services: Services, run: Run, flow: Flow) -> Response:
 
 
 def _too_late(run: Run, kind: str) -> Response:
-    """Return the page of a flow whose run has ended.
-
-    Microsoft has granted a consent that was accepted, so the page says how to revoke it.
-    """
+    # Microsoft has granted a consent that was accepted, so the page says how to revoke it.
     if kind != "consent" or "error" in request.args:
         return plain("over", status=HTTPStatus.GONE)
     app, way = run.fact("app_name"), "undo" if ends_consent(run) else "entra"

@@ -21,10 +21,7 @@ PAGES = (
 
 
 def whole_site(settings: BotSettings, work: Settings) -> Flask:
-    """Return the application.
-
-    It makes no connection before its first request, so a fork is safe.
-    """
+    # The application makes no connection before its first request, so a fork is safe.
     log_advice(settings)
     webex = Webex(settings.webex_access_token, settings.webex_api_url, HURRIED)
     services = Services.of(settings, work, connect_for_web(settings.redis_url), webex)

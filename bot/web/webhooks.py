@@ -180,9 +180,6 @@ def _parse(body: bytes) -> Mapping[str, Any]:
 
 
 def _text(data: Mapping[str, Any], key: str) -> str:
-    """Return a text of the event.
-
-    Half a surrogate pair, which is valid in JSON but not in UTF-8, becomes a question mark.
-    """
+    # Half a surrogate pair, which is valid in JSON but not in UTF-8, becomes a question mark.
     value = data.get(key)
     return value.encode("utf-8", "replace").decode() if isinstance(value, str) else ""

@@ -91,10 +91,7 @@ class Webex(Messenger):
         return WebexPerson.of(self._object(lambda: self._api.people.get(_segment(person_id))))
 
     def people(self, email: str) -> tuple[WebexPerson, ...]:
-        """Return the people with this address that the bot can see.
-
-        Outside its own organization the bot can see almost nobody.
-        """
+        # Outside its own organization the bot can see almost nobody.
         found = self._calls.get(
             lambda: [item.json_data for item in self._api.people.list(email=email)]
         )
@@ -174,11 +171,8 @@ class Webex(Messenger):
         return tuple(map(Membership.of, self._calls.get(read, fresh=fresh)))
 
     def post(self, post: Post) -> Message:
-        """Post in the thread, or outside it if Webex does not accept the thread.
-
-        That happens if the root message is deleted or is not the root of a thread (facts/webex.md
-        2).
-        """
+        # Webex does not accept a thread whose root message is deleted or is not the root of one
+        # (facts/webex.md 2).
         with _counted("posted", is_card="attachments" in post.fields):
             try:
                 return Message.of(self._calls.post(lambda: self._posted(post)))

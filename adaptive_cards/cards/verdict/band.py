@@ -78,10 +78,7 @@ def _broken(view: VerdictView) -> Band:
 
 
 def _when(view: VerdictView) -> str:
-    """Return the time since which the problem exists, and the damage.
-
-    If both have the same start, the start is given only once.
-    """
+    # If both have the same start, the start is given only once.
     if view.damage is None:
         return _since(view)
     damage = _missed(view, view.damage)
@@ -194,10 +191,7 @@ def _why(view: VerdictView) -> str:
 
 
 def _last_proven(view: VerdictView, key: str) -> Text | None:
-    """Return a text with the last mail at the end of the path where it is older.
-
-    The result is None if no mail is known at one of the two ends.
-    """
+    # The result is None if no mail is known at one of the two ends.
     seen = [(stop.at, stop.station) for stop in view.way if stop.at and stop.station in ENDS]
     if len(seen) < len(ENDS):
         return None

@@ -146,10 +146,7 @@ def _fix(view: VerdictView) -> list[Element]:
 
 
 def _again(view: VerdictView) -> list[Element]:
-    """Return the next actions, the most useful first.
-
-    One action is left free for the list of findings.
-    """
+    # One action is left free for the list of findings.
     title = text("button.find" if view.is_unknown else "button.see_more")
     deeper = [open_url(title, view.sign_in_url)] if view.sign_in_url else []
     granted = [open_url(text("button.let_read"), view.grant_url)] if view.grant_url else []
@@ -175,10 +172,7 @@ def _missing(view: VerdictView) -> Element:
 
 
 def _lists(view: VerdictView, room: Budget, *, apart: bool) -> list[Element]:
-    """Return the parts that open: all findings, and the commands.
-
-    If no button is left, both are in the same part.
-    """
+    # If no button is left, both are in the same part.
     lists, lines = findings(view, room) if view.lines else [], commands(view, room)
     title = plural("button.findings", len(view.lines))
     if lists and not apart:

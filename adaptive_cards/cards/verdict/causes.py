@@ -179,10 +179,7 @@ def _details(view: VerdictView, line: CheckLine) -> list[Element]:
 
 
 def _fact(view: VerdictView, cause: CheckLine) -> Text:
-    """Return the wrong fact of a cause.
-
-    A single cause is already shown in the band, and the same sentence should not appear twice.
-    """
+    # A single cause is already shown in the band, and the same sentence should not appear twice.
     return next((line.title for line in view.lines if line.step == cause.step), cause.title)
 
 

@@ -31,11 +31,6 @@ def findings(view: VerdictView, room: Budget) -> list[Element]:
 
 
 def found(view: VerdictView, room: Budget) -> list[Element]:
-    """Return only the lists of findings, with wrong findings first.
-
-    There is one list each for the administrator's sign-in, the bot's own read access and no
-    sign-in, and a separate one for skipped steps.
-    """
     lists = [
         part
         for key, group in _groups(_wrong_first(view))
@@ -46,10 +41,7 @@ def found(view: VerdictView, room: Budget) -> list[Element]:
 
 
 def _wrong_first(view: VerdictView) -> list[CheckLine]:
-    """Return as many findings as fit, with those that are right last.
-
-    A finding that is a symptom is returned as one.
-    """
+    # A finding that is a symptom is returned as one.
     lines = [_explained(view, line) for line in view.lines[:_LINES_MOST]]
     return sorted(lines, key=lambda line: (line.state is State.OK, line.row))
 
@@ -96,10 +88,7 @@ def _sum(view: VerdictView) -> str:
 
 
 def _pairs(view: VerdictView, lines: list[CheckLine], room: Budget) -> list[tuple[str, str]]:
-    """Return each finding as a label and a sentence.
-
-    Evidence that is shown above the findings is not repeated.
-    """
+    # Evidence that is shown above the findings is not repeated.
     above = {(line.row, line.evidence) for line in (*view.causes, *view.symptoms)}
     return [
         (

@@ -67,10 +67,7 @@ def rows(items: Sequence[Item], room: Budget, *, aligned: bool = False) -> list[
 
 
 def row(mark: Mark, name: str, *content: Element, right: str = "") -> Element:
-    """Return a row with glyph, id, content and text at the right.
-
-    The columns on the left are 20 and 36 px wide, because ids have up to three letters here.
-    """
+    # The columns on the left are 20 and 36 px wide, because ids have up to three letters here.
     cells = [
         glyphs.glyph(mark),
         *([column("36px", sign(name, **SUBTLE), spacing="None")] if name else []),

@@ -28,10 +28,7 @@ from jobs.model import State, Text
 
 
 def matter(view: VerdictView, room: Budget) -> list[Element]:
-    """Return the sections in their order.
-
-    The findings that were not checked appear only after the check ended.
-    """
+    # The findings that were not checked appear only after the check ended.
     drawn = _section("verdict.changed", list(map(_change, view.changes)), room)
     changed = [*drawn, small_print(Text("verdict.changed_next"))] if drawn else []
     parts = [
@@ -132,10 +129,7 @@ def _next_date(view: VerdictView, room: Budget) -> list[Element]:
 
 
 def _skipped(view: VerdictView, room: Budget) -> list[Element]:
-    """Return one row per reason.
-
-    After a check without a sign-in, a dozen findings share the same reason.
-    """
+    # After a check without a sign-in, a dozen findings share the same reason.
     reasons: dict[tuple[State, str], list[CheckLine]] = {}
     for line in view.skipped:
         reasons.setdefault((line.state, _seen(line)), []).append(line)

@@ -18,10 +18,7 @@ _COPIED = ("question", "value", "most", "last", "event", "entry")
 
 
 def audit_line(entry: AuditEntry) -> AuditLine:
-    """Return the line of an entry.
-
-    An event that the catalog does not know is shown by its name, and so is a cause.
-    """
+    # An event that the catalog does not know is shown by its name, and so is a cause.
     by = str(entry.get("by", BOT))
     return AuditLine(
         _time(entry),

@@ -23,10 +23,7 @@ A message takes ten edits (facts/webex.md 2).
 
 
 def cards(run: Run, _: Services) -> list[DesiredCard]:
-    """Return the card with the verdict on each channel, from the start of the run on.
-
-    Progress is shown in ``EDITS`` parts.
-    """
+    # Progress is shown in ``EDITS`` parts.
     found = view(run)
     part = len(run.findings) * EDITS // max(len(found.channels), 1)
     done = _is_over(run)

@@ -39,10 +39,7 @@ def cards(run: Run, services: Services) -> list[DesiredCard]:
 
 
 def _is_shown(run: Run) -> bool:
-    """Return whether the run is open, an account is signed in and the fields' values are known.
-
-    The values are not shown if somebody has deleted the app, because they lead nowhere.
-    """
+    # The values are not shown if somebody has deleted the app, because they lead nowhere.
     shown = "mailbox_fields" in run.findings and not run.ended and run.account is not None
     return shown and not is_deleted(run)
 
@@ -102,10 +99,7 @@ def _is_read(run: Run, question: str, step: str) -> bool:
 
 
 def _login_id(run: Run) -> str:
-    """Return the address that signs in.
-
-    For a shared mailbox the result is a description of the person until the address is known.
-    """
+    # For a shared mailbox the result is a description of the person until the address is known.
     return _login(run) or (text("connect.login_of_user") if run.fact("shared") else "")
 
 

@@ -81,10 +81,7 @@ def _ask_delegate(run: Run) -> DesiredCard:
 
 
 def _wrong(run: Run) -> Asked | None:
-    """Return the last answer and why it is wrong, or None if there is no wrong answer.
-
-    The answer may be no address, or an address that nobody in the tenant has.
-    """
+    # The answer may be no address, or an address that nobody in the tenant has.
     if typed := unreachable_recipient(run, DELEGATE):
         return typed
     named, seen = delegate_of(run), run.findings[DELEGATE_SLOT].seen

@@ -77,10 +77,7 @@ def _waits(run: Run) -> bool:
 
 
 def _approvers(run: Run, services: Services) -> tuple[str, ...]:
-    """Return the approvers in the settings.
-
-    The result is empty if they can press the button in the place in which the run began.
-    """
+    # The result is empty if they can press the button in the place in which the run began.
     approvers = services.bot.approvers
     asks_them = _are_approvers_elsewhere(run) and run.requester.email not in approvers
     return approvers if asks_them else ()
@@ -320,10 +317,7 @@ def _noted(run: Run) -> tuple[Text, ...]:
 
 
 def _standing(run: Run) -> list[Finding]:
-    """Return the findings that the plan leaves as they are.
-
-    Later findings are excluded, because the run's own changes may have caused them.
-    """
+    # Later findings are excluded, because the run's own changes may have caused them.
     if run.plan is None:
         return []
     settled = filter(run.settled, unplanned_steps(run))
@@ -331,19 +325,12 @@ def _standing(run: Run) -> list[Finding]:
 
 
 def made_by_hand(run: Run) -> str:
-    """Return the client id of a manually created app for the same Call Back URL.
-
-    The result is an empty string if there is none.
-    """
     found = run.findings.get("application")
     return next(iter(texts_of(found.evidence, BY_HAND)), "") if found else ""
 
 
 def _stays(run: Run) -> tuple[Text, ...]:
-    """Return a line for each thing that an undo leaves as it is, with the reason.
-
-    If the channel is disconnected, the Webex Connect asset always has such a line.
-    """
+    # If the channel is disconnected, the Webex Connect asset always has such a line.
     left = [run.findings[name] for name in steps_of(run) if run.state_of(name) in LEFT]
     return (*_stand(run, left), *(() if run.undoes else (Text("plan.undo_asset"),)))
 

@@ -39,11 +39,8 @@ GROUPS = ("entra", "microsoft", "connect")
 
 
 def cards(run: Run, services: Services) -> list[DesiredCard]:
-    """Return the card, from the first approval to the end of the run.
-
-    If the plan has nothing to approve, the card starts with the plan. A failure is shown at any
-    time.
-    """
+    # If the plan has nothing to approve, the card starts with the plan. A failure is shown at any
+    # time.
     if not _is_begun(run) and run.ended is not Kind.FAILED:
         return []
     unsent = (
@@ -80,11 +77,8 @@ def _with_unsent(found: ProgressView, run: Run) -> ProgressView:
 
 
 def _asks(run: Run, found: ProgressView, turn: str) -> str:
-    """Return a value that identifies the request to a person.
-
-    The value includes the time of the last press of Look again, so that the person sees the result
-    of the press even if nothing changed.
-    """
+    # The value includes the time of the last press of Look again, so that the person sees the
+    # result of the press even if nothing changed.
     pressed = run.answers["look_again"].at if "look_again" in run.answers else ""
     finding = _persons_finding(run)
     why = finding.cause or finding.step if finding else ""
@@ -135,11 +129,8 @@ def _persons_finding(run: Run) -> Finding | None:
 
 
 def _told_finding(run: Run, stuck: Finding | None) -> Finding | None:
-    """Return the finding whose remedy the card shows, or None.
-
-    A missing connection may end without anybody in the tenant. But the bot's operator can help, so
-    its remedy is shown as well.
-    """
+    # A missing connection may end without anybody in the tenant. But the bot's operator can help,
+    # so its remedy is shown as well.
     unconnected = stuck if stuck and stuck.cause in UNCONNECTED else None
     return _persons_finding(run) or unconnected
 
@@ -161,10 +152,7 @@ def _is_a_persons(finding: Finding) -> bool:
 
 
 def _buttons(run: Run, turn: NextAction) -> tuple[str, ...]:
-    """Return the verbs of the buttons that lead on from here.
-
-    No text mentions a button that is missing, and no button is shown that does nothing.
-    """
+    # No text mentions a button that is missing, and no button is shown that does nothing.
     if run.ended:
         return ()
     there = {

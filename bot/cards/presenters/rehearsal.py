@@ -33,10 +33,7 @@ The answer is the address of the person asked 1:1.
 
 
 def cards(run: Run, services: Services) -> list[DesiredCard]:
-    """Return the card, from the moment the rehearsal can begin until it is done or skipped.
-
-    A fix has no rehearsal, because the bot's own login is the proof there.
-    """
+    # A fix has no rehearsal, because the bot's own login is the proof there.
     if not _is_open(run) or not may_rehearse(run) or _is_bots_turn(run):
         return []
     found = view(run, services)
@@ -95,11 +92,8 @@ def _in_progress(base: RehearsalView, run: Run, services: Services) -> Rehearsal
 
 
 def _failed(base: RehearsalView, finding: Finding) -> RehearsalView:
-    """Return the view with the phase that failed.
-
-    A rehearsal that is tried again automatically is shown as settling. If the mailbox itself is
-    lost, an administrator acts, and not the person who signs in.
-    """
+    # A rehearsal that is tried again automatically is shown as settling. If the mailbox itself is
+    # lost, an administrator acts, and not the person who signs in.
     told = replace(
         base,
         problem=cause_text(finding),

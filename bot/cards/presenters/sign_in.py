@@ -29,10 +29,7 @@ SLOT = "signin"
 
 
 def cards(run: Run, services: Services) -> list[DesiredCard]:
-    """Return the cards that ask for a sign-in.
-
-    After the sign-in there is one card, which names the account until there is a plan.
-    """
+    # After the sign-in there is one card, which names the account until there is a plan.
     if not run.detailed or run.ended:
         return []
     if run.account is None:
@@ -46,10 +43,7 @@ def waits_for_sign_in(run: Run) -> bool:
 
 
 def another_may(run: Run) -> bool:
-    """Return whether another person may sign in because the current account is stuck.
-
-    An account is stuck if the plan is blocked, or if a step needs another role.
-    """
+    # An account is stuck if the plan is blocked, or if a step needs another role.
     if run.account is None or run.ended:
         return False
     return lacks_role(run) if run.has_begun else is_blocked(run)
@@ -90,28 +84,19 @@ PERMISSIONS = (
 
 
 def consent_cards(run: Run, services: Services) -> list[DesiredCard]:
-    """Return the consent_cards, from when the run waits for the administrator until consent is granted.
-
-    There are no consent_cards if somebody has deleted the app, because its consent page leads nowhere.
-    """
+    # There are no cards if somebody has deleted the app, because its consent page leads nowhere.
     if not waits_for_consent(run) or is_deleted(run):
         return []
     return [_ask_consent(run, services, to) for to in thread_and_person(_administrator(run))]
 
 
 def _administrator(run: Run) -> str:
-    """Return the address of the administrator who was asked for consent.
-
-    If nobody was asked, return the administrator who was asked to sign in.
-    """
+    # If nobody was asked, return the administrator who was asked to sign in.
     return run.answer("consent_administrator") or run.answer("administrator")
 
 
 def waits_for_consent(run: Run) -> bool:
-    """Return whether the run is waiting for an administrator to grant consent.
-
-    The run is not waiting while it reads a grant that was made a moment ago.
-    """
+    # The run is not waiting while it reads a grant that was made a moment ago.
     if run.ended or run.state_of("admin_consent") is not State.WAITING:
         return False
     if has_returned(run, "admin_consent"):
@@ -120,10 +105,7 @@ def waits_for_consent(run: Run) -> bool:
 
 
 def _not_granted(run: Run) -> ProblemFields | None:
-    """Return the problem that the run found no consent after Already granted was pressed, or None.
-
-    The result is None before the press, and if a newer problem is known.
-    """
+    # The result is None before the press, and if a newer problem is known.
     pressed, read = run.answers.get("look_again"), run.found_at["admin_consent"]
     problem = run.problems.get("consent")
     if pressed is None or read < pressed.at or (problem and problem.at > read):

@@ -51,10 +51,7 @@ ENDS = (Station.FORWARD, Station.ANSWER)
 
 
 def cards(run: Run, services: Services) -> list[DesiredCard]:
-    """Return the card, from the start of the check on; it is edited as findings arrive.
-
-    While the check must ask for something about the channel, the card is that question.
-    """
+    # While the check must ask for something about the channel, the card is that question.
     if questions := open_questions(run):
         return discovery.cards(run, questions)
     found = view(run, services)
@@ -75,10 +72,7 @@ def _asks_nothing_new(run: Run, services: Services, card: DesiredCard) -> bool:
 
 
 def _urgency(run: Run, found: VerdictView) -> str:
-    """Return the urgent part of the view: the end, the first real result, the causes and a problem.
-
-    That a cloud gives no answer is a problem. That the cloud answers again is not urgent.
-    """
+    # That a cloud gives no answer is a problem. That the cloud answers again is not urgent.
     return (
         f"{bool(run.checked)}{_looked(found)}{found.fixed}{found.fix is not None}"
         f"{[line.title for line in found.causes]}{found.problem_at or ''}"
@@ -164,10 +158,7 @@ def _done(verdict: Verdict, fixed: Mapping[str, Run]) -> dict[str, Run]:
 
 
 def _fixing_run(verdict: Verdict, name: str, fixed: Mapping[str, Run]) -> Run | None:
-    """Return the later run that has fixed a cause, or None.
-
-    A cause is fixed by the step whose plan fixes it, or else by the step that found it.
-    """
+    # A cause is fixed by the step whose plan fixes it, or else by the step that found it.
     return fixed.get(remedies.fixing_step(verdict, name)) or fixed.get(name)
 
 
@@ -219,11 +210,8 @@ def _is_sign_in_offered(run: Run) -> bool:
 
 
 def _counted(verdict: Verdict, found: Mapping[str, Finding]) -> dict[str, Finding]:
-    """Return each finding as the verdict weighed it.
-
-    A finding that did not count is shown as a warning. Mail that passed a station is shown as
-    unknown if newer mail is overdue there, or stops there.
-    """
+    # A finding that did not count is shown as a warning. Mail that passed a station is shown as
+    # unknown if newer mail is overdue there, or stops there.
     counted = {name: verdict.weighed.get(name, _history(found[name])) for name in found}
     past = [
         name
@@ -242,10 +230,7 @@ def _fix(run: Run, verdict: Verdict, sign_in_url: str) -> tuple[str, dict[str, s
 
 
 def _grant_url(run: Run, services: Services, *, has_fix: bool) -> str:
-    """Return the link with which an administrator lets the bot read on its own, or ''.
-
-    The link is shown after a finished check that offers no fix and whose tenant can grant access.
-    """
+    # The link is shown after a finished check that offers no fix and whose tenant can grant access.
     if run.checked is None or has_fix or not more_access.may_be_granted(services.redis, run):
         return ""
     return links.link(services, "access", run.id).url
@@ -273,10 +258,7 @@ def _lines(
 
 
 def _looked(found: VerdictView) -> bool:
-    """Return whether anything was actually checked.
-
-    The first finding of this kind is an urgent update; skipped steps are not.
-    """
+    # The first finding of this kind is an urgent update; skipped steps are not.
     return any(line.state not in {State.SKIPPED, State.UNKNOWN} for line in found.lines)
 
 
@@ -322,18 +304,12 @@ def _access(step: Step, finding: Finding) -> Access:
 
 
 def _history(finding: Finding) -> Finding:
-    """Return the finding as a warning.
-
-    A failure that has been followed by a success stays in the list, but not as an error.
-    """
+    # A failure that has been followed by a success stays in the list, but not as an error.
     return replace(finding, state=State.WARNING)
 
 
 def _way(verdict: Verdict, found: dict[str, Finding]) -> tuple[Stop, ...]:
-    """Return the stations of the mail path, up to the place at which mail stops.
-
-    The state of the stations behind that place is unknown.
-    """
+    # The state of the stations behind that place is unknown.
     reports = {station: found[name] for name, station in SEEN_AT.items() if name in found}
     last = {station: finding.signals.at for station, finding in reports.items()}
     passed = _passed(reports, stop_of(verdict))
@@ -347,12 +323,9 @@ def _stations(reports: Mapping[Station, Finding], tells: Callable[[Finding], boo
 
 
 def _passed(reports: Mapping[Station, Finding], stop: int) -> set[Station]:
-    """Return the stations that mail is seen to pass, and those that it passes on the way there.
-
-    An answer may leave even though copies no longer arrive, and a task may belong to an older mail.
-    So neither end of the path is proven by another station. A station at which newer mail is stuck
-    is not proven either.
-    """
+    # An answer may leave even though copies no longer arrive, and a task may belong to an older
+    # mail. So neither end of the path is proven by another station. A station at which newer mail
+    # is stuck is not proven either.
     known = _stations(reports, proves)
     seen = max(map(MAIL_PATH.index, known - {Station.ANSWER}), default=-1)
     unclear = _stations(reports, has_overdue_mail).union(ENDS)
@@ -401,10 +374,7 @@ An update of an app may explain many causes.
 
 
 def damage(run: Run, verdict: Verdict, found: Mapping[str, Finding]) -> Damage | None:
-    """Return how much mail was missed and since when, or None if that is unknown.
-
-    The damage is known only if mail stops before an agent and the message trace was read.
-    """
+    # The damage is known only if mail stops before an agent and the message trace was read.
     stop = stop_of(verdict)
     if stop > MAIL_PATH.index(Station.AGENT):
         return None
@@ -431,10 +401,7 @@ def stop_of(verdict: Verdict) -> int:
 
 
 def _lost(found: Mapping[str, Finding], *, before: bool) -> tuple[int, datetime] | None:
-    """Return the number of lost mails and since when, or None.
-
-    ``before`` means that mail stops before the mailbox, so refused mail counts first.
-    """
+    # ``before`` means that mail stops before the mailbox, so refused mail counts first.
     return (_refused(found) if before else None) or _first_missed(found)
 
 
@@ -447,11 +414,8 @@ def _signals(found: Mapping[str, Finding], step: str) -> Signals:
 
 
 def _refused(found: Mapping[str, Finding]) -> tuple[int, datetime] | None:
-    """Return the number of mails that reached no mailbox and the start, or None.
-
-    It is not documented whether a full mailbox still forwards. A copy that was forwarded since then
-    shows that agents have the mails, so nothing is reported.
-    """
+    # It is not documented whether a full mailbox still forwards. A copy that was forwarded since
+    # then shows that agents have the mails, so nothing is reported.
     refused = _signals(found, "arrivals")
     if not refused.failed or refused.since is None or _has_copied(found, refused.since):
         return None
@@ -482,10 +446,7 @@ def no_incident(run: Run, found: Mapping[str, Finding]) -> list[Proof]:
 
 
 def secret_expires(found: Mapping[str, Finding]) -> datetime | None:
-    """Return the date on which the client secret expires, or None.
-
-    A date that is near is left out, because the card shows it as a warning already.
-    """
+    # A date that is near is left out, because the card shows it as a warning already.
     return _expiry(found["client_secret"]) if is_ok(found, "client_secret") else None
 
 

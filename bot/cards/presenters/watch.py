@@ -59,11 +59,8 @@ def living_card(
     channel: Channel | None,
     to: str = "thread",
 ) -> DesiredCard:
-    """Return the card as it should look now, for the space or for a person's address.
-
-    The card is edited only for a change that a person must see, and shows the newest numbers then.
-    A message takes ten edits (facts/webex.md 2).
-    """
+    # The card is edited only for a change that a person must see, and shows the newest numbers
+    # then. A message takes ten edits (facts/webex.md 2).
     found = view(card, incidents, at, channel, direct=to != THREAD)
     # On a shared card the number grows ever more slowly, so that 200 channels that break one
     # after the other take eight edits, and not 200.
@@ -389,8 +386,8 @@ def interval_of(run: Run, services: Services) -> str:
 def only_edit(services: Services, run: Run, wanted: DesiredCard, slot: str) -> bool:
     """Return whether a card has shown everything but the watch, so that it is edited or left alone.
 
-    A card that Webex does not let the bot edit is not posted again for a watch that begins or ends.
-    ``slot`` is the slot of its place in the thread (:mod:`bot.cards.living`).
+    A card that Webex does not let the bot edit is not posted again for a watch that begins or
+    ends. ``slot`` is the slot of its place in the thread (:mod:`bot.cards.living`).
     """
     shown = posted_card(services, run.id, slot)
     return shown is not None and shown.urgency == f"{wanted.slot} {wanted.urgency}"

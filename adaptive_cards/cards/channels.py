@@ -204,16 +204,12 @@ def _commands(shown: list[ChannelLine], view: ChannelsView) -> list[Element]:
     if view.checking or not addresses:
         return []
     if len(addresses) == 1:
-        return _commands_of(addresses[0])
+        meant = {"do": "typed", "mailbox_meant": addresses[0]}
+        of_channel = [press(_title(each), meant | {"command": each}) for each in _COMMANDS]
+        return button_rows(of_channel, "Small")
     pick = _pick("choice.picked", addresses) | {"value": addresses[0]}
     pressed = [submit(_title(each), "typed", reads=True, command=each) for each in _COMMANDS]
     return [pick, *button_rows(pressed, "Small")]
-
-
-def _commands_of(mailbox: str) -> list[Element]:
-    meant = {"do": "typed", "mailbox_meant": mailbox}
-    pressed = [press(_title(each), meant | {"command": each}) for each in _COMMANDS]
-    return button_rows(pressed, "Small")
 
 
 def _title(command: str) -> str:

@@ -41,7 +41,14 @@ def connect_form(view: ConnectFormView) -> Card:
     }
     body = [
         section("connect.c3"),
-        *(_label_row(label, value) for label, value in values.items()),
+        *(
+            columns(
+                column("136px", own(label, **SUBTLE)),
+                column("stretch", value_line(value), spacing="Small"),
+                spacing="Small",
+            )
+            for label, value in values.items()
+        ),
         section("connect.c4"),
         *_below("label.client_id", view.client_id),
         own("connect.client_secret", **SUBTLE, spacing="Small"),
@@ -75,14 +82,6 @@ def _band(view: ConnectFormView) -> Band:
     told = saved if view.token_saved else "connect.turn"
     title = "connect.title_token" if view.secret_stays else "connect.title"
     return persons_turn(Text(title), turn_line(Turn.REQUESTER, Text(told), direct=True))
-
-
-def _label_row(label: str, value: str) -> Element:
-    return columns(
-        column("136px", own(label, **SUBTLE)),
-        column("stretch", value_line(value), spacing="Small"),
-        spacing="Small",
-    )
 
 
 def _secret(view: ConnectFormView) -> list[Element]:

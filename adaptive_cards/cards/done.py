@@ -60,9 +60,10 @@ def done(view: DoneView) -> Card:
     command = rich(
         run(text("done.check_command", mailbox=view.header.mailbox), **MONO), spacing="Small"
     )
+    skipped = [marked(glyphs.SKIPPED, said(words)) for words in view.skipped]
     body = [
         *titled("done.proven", rows),
-        *_skipped(view),
+        *titled("done.skipped", skipped),
         section("done.to_know"),
         facts(to_know, "Small"),
         container("emphasis", hint, command),
@@ -86,11 +87,6 @@ def done(view: DoneView) -> Card:
     body += button_rows(actions)
     band = Band.of("good", glyphs.OK, title, told)
     return finished(kicker(view.header), band, body)
-
-
-def _skipped(view: DoneView) -> list[Element]:
-    rows = [marked(glyphs.SKIPPED, said(words)) for words in view.skipped]
-    return titled("done.skipped", rows)
 
 
 def _changes(view: DoneView) -> str:

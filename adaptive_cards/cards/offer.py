@@ -111,6 +111,9 @@ def typed_wrong(view: TypedWrongView) -> Card:
         if not view.suggestion
         else said(Text("typed.meant", {"address": view.suggestion}))
     )
+    typed_field = text_input(
+        "mailbox", "field.mailbox_address", style="email", error="field.mailbox_error"
+    )
     body = [
         _label_row(
             "typed.typed", rich(run(f"/{view.command} {view.value}".rstrip(), **MONO)), "Medium"
@@ -118,7 +121,7 @@ def typed_wrong(view: TypedWrongView) -> Card:
         _label_row("typed.why", said(view.reason), "Small"),
         container(
             "attention",
-            _field(view),
+            typed_field | ({"value": plain(view.value, ADDRESS_MOST)} if view.value else {}),
             columns(
                 glyph(glyphs.WRONG),
                 column("stretch", why, spacing="None"),
@@ -152,13 +155,6 @@ def _label_row(label: str, value: Element, spacing: str) -> Element:
         column("stretch", value, spacing="Small"),
         spacing=spacing,
     )
-
-
-def _field(view: TypedWrongView) -> Element:
-    field = text_input(
-        "mailbox", "field.mailbox_address", style="email", error="field.mailbox_error"
-    )
-    return field | ({"value": plain(view.value, ADDRESS_MOST)} if view.value else {})
 
 
 @dataclass(frozen=True, slots=True)

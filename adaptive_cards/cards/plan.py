@@ -64,12 +64,6 @@ class PlanPeople:
     may_approve: bool = False
 
 
-def _people(people: PlanPeople | None) -> list[Element]:
-    if people is None:
-        return []
-    return [said(words, spacing="Small") for words in _texts(people)]
-
-
 def _texts(people: PlanPeople) -> list[Text]:
     found = list(people.decided)
     if people.asked_by:
@@ -314,12 +308,6 @@ def _nothing_left(view: PlanView, signed_in: list[Element]) -> Band:
     return Band.of("emphasis", glyphs.RUNNING, title, turn_line(Turn.NOBODY, told), *signed_in)
 
 
-def _addresses(view: PlanView) -> list[Element]:
-    return titled(
-        "plan.addresses", [line for each in view.addresses for line in _address_lines(each)]
-    )
-
-
 def _address_lines(address: Address) -> list[Element]:
     lines = [own(address.key, **SMALL, spacing="Small"), literal(address.value, spacing="None")]
     if address.other:
@@ -380,9 +368,17 @@ def plan(view: PlanView) -> Card:
         if len(view.changes) <= _SHORT_MOST or not _may_approve(view)
         else [marked(glyphs.PERSON, _approvers_turn(view), spacing="Medium")]
     )
+    people_lines = (
+        []
+        if view.people is None
+        else [said(words, spacing="Small") for words in _texts(view.people)]
+    )
+    shown = titled(
+        "plan.addresses", [line for each in view.addresses for line in _address_lines(each)]
+    )
     body = [
-        *_people(view.people),
-        *_addresses(view),
+        *people_lines,
+        *shown,
         *_right(view),
         *[marked(glyphs.WARNING, said(words)) for words in view.warnings],
         *(
@@ -497,22 +493,15 @@ def _is_decided(view: PlanView, own_approval: int) -> bool:
 
 def _commands(view: PlanView) -> list[Element]:
     lines = [
-        literal(f"{change.row}  {command}" if first else command, size="Small", spacing="Small")
+        literal(command if number else f"{change.row}  {command}", size="Small", spacing="Small")
         for change in view.changes
-        for first, command in _lines(change.command)
+        for number, command in enumerate(filter(None, map(str.strip, change.command.splitlines())))
     ]
     return (
         [show_card(text("button.commands"), [own("plan.commands", **SMALL), *lines])]
         if lines
         else []
     )
-
-
-def _lines(command: str) -> list[tuple[bool, str]]:
-    return [
-        (number == 0, line)
-        for number, line in enumerate(filter(None, map(str.strip, command.splitlines())))
-    ]
 
 
 def _adopt(view: PlanView) -> list[Element]:

@@ -71,14 +71,17 @@ def _row(line: RunLine) -> Element:
     # A run that was begun without an address has no mailbox yet. Webex rejects a card with an
     # empty line.
     address = rich(run(line.mailbox)) if line.mailbox else own("kicker.new")
-    told = column("stretch", address, about, *_notes(line), spacing="Small")
-    return columns(glyph(_mark(line)), told, spacing="Small")
-
-
-def _notes(line: RunLine) -> list[Element]:
-    told = Text("status.line", {"turn": f"key:turn.{line.turn}", "words": render(line.words)})
+    turn = Text("status.line", {"turn": f"key:turn.{line.turn}", "words": render(line.words)})
     started = Text("status.started", {"at": day_clock(line.started)})
-    return [*([] if line.ended else [note(told)]), note(started)]
+    told = column(
+        "stretch",
+        address,
+        about,
+        *([] if line.ended else [note(turn)]),
+        note(started),
+        spacing="Small",
+    )
+    return columns(glyph(_mark(line)), told, spacing="Small")
 
 
 def _state(line: RunLine) -> str:

@@ -217,16 +217,11 @@ def _of_thread(run: Run, cards: dict[str, DesiredCard]) -> DesiredCard | None:
     if (card := cards.get(_slot_of_action(turn))) and card.prompt != "":
         return card
     if turn.kind is ActionKind.LOOK:
-        return _marked(cards)
+        marked_ones = [slot for slot in ("mail", "plan") if slot in cards and cards[slot].prompt]
+        return _first_of(cards, (*marked_ones, *CALM))
     asking = [card for card in cards.values() if card.prompt and card.slot != "progress"]
     settling = "rehearsal"  # one that failed and is tried again by itself keeps its buttons
     return _first(run, asking) or _first_of(cards, (settling, *CALM))
-
-
-def _marked(cards: dict[str, DesiredCard]) -> DesiredCard | None:
-    """Return the card that shows what an administrator has to look at."""
-    asking = [slot for slot in ("mail", "plan") if slot in cards and cards[slot].prompt]
-    return _first_of(cards, (*asking, *CALM))
 
 
 def _slot_of_action(action: NextAction) -> str:

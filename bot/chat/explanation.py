@@ -102,7 +102,10 @@ def _tell(found: FoundCause) -> Text:
 def as_json(reading: Reading) -> Json:
     more: Json = {"cut": True} if reading.cut else {}
     if reading.unknown:
-        more["unknown"] = [_unknown_as_json(each) for each in reading.unknown]
+        more["unknown"] = [
+            {"code": each.code, "line": without_secrets(each.line), "page": each.page}
+            for each in reading.unknown
+        ]
     causes = [_as_json(each) for each in reading.causes]
     who = {"ours": reading.ours, "strange": reading.strange}
     return {**who, "causes": causes, "codes": list(reading.codes), **more}
@@ -121,10 +124,6 @@ def _as_json(found: FoundCause) -> Json:
         **told,
         **({"page": page} if page else {}),
     }
-
-
-def _unknown_as_json(code: UnknownCode) -> Json:
-    return {"code": code.code, "line": without_secrets(code.line), "page": code.page}
 
 
 def as_lines(reading: Reading) -> list[str]:

@@ -48,13 +48,13 @@ def explain(ctx: ChatContext, command: Command) -> None:
         title = Text("help.only_approvers", {"command": f"/{name}"})
         ctx.notify(NoticeView(Text("help.kicker"), title, Text("refused.next_approver"), at=now()))
         return
-    others = tuple(typed for typed in _typed_names(command) if typed != name)
+    others = tuple(
+        typed
+        for typed, each in commands.by_typed_name().items()
+        if each is command and typed != name
+    )
     bot = ctx.services.me.display_name
     ctx.say(command_help(CommandHelpView(_entry(command), others, direct=ctx.direct, bot=bot)))
-
-
-def _typed_names(command: Command) -> list[str]:
-    return [typed for typed, each in commands.by_typed_name().items() if each is command]
 
 
 def _entry(command: Command) -> HelpEntry:

@@ -162,13 +162,10 @@ def _again(view: VerdictView) -> list[Element]:
         if view.found is None or not view.found.kept
         else watch_button(view.mailbox, watched=bool(view.found.watched))
     )
-    every = [*watch, again, *deeper, *granted, _missing(view)]
+    missing_title = text("button.bundle" if view.causes else "button.mail_missing")
+    missing = submit(missing_title, "missing", channel=view.mailbox)
+    every = [*watch, again, *deeper, *granted, missing]
     return every[: ACTIONS_MOST - 1 - len(_fix(view))]
-
-
-def _missing(view: VerdictView) -> Element:
-    title = text("button.bundle" if view.causes else "button.mail_missing")
-    return submit(title, "missing", channel=view.mailbox)
 
 
 def _lists(view: VerdictView, room: Budget, *, apart: bool) -> list[Element]:

@@ -159,12 +159,9 @@ def causes(view: VerdictView, room: Budget) -> list[Element]:
 def _cause(view: VerdictView, line: CheckLine, *, whole: bool) -> Element:
     mark = glyphs.OK if line.fixed else glyphs.WRONG
     details = _details(view, line) if whole else []
-    return row(mark, line.row, rich(run(_title(view, line), **BOLD)), *details)
-
-
-def _title(view: VerdictView, line: CheckLine) -> str:
     title = sentence(_fact(view, line) if len(view.causes) == 1 else line.title)
-    return f"{title}. {render(line.fixed)}" if line.fixed else title
+    named = f"{title}. {render(line.fixed)}" if line.fixed else title
+    return row(mark, line.row, rich(run(named, **BOLD)), *details)
 
 
 def _details(view: VerdictView, line: CheckLine) -> list[Element]:

@@ -27,7 +27,17 @@ def findings(view: VerdictView, room: Budget) -> list[Element]:
         for line in itertools.islice(details(view), room.written)
     ]
     written = titled("verdict.as_written", drawn)
-    return [rich(run(_sum(view), **SMALL)), *written, *found(view, room)]
+    counts = {
+        "verdict.count.causes": len(view.causes),
+        "verdict.count.symptoms": len(view.symptoms),
+        "verdict.count.warnings": len(view.warnings),
+        "verdict.count.possible": len(view.possible),
+        "verdict.count.ok": sum(line.state is State.OK for line in view.lines),
+        "verdict.count.skipped": sum(line.state in _LEFT_OUT for line in view.lines),
+    }
+    key = "verdict.sum_skipped" if counts["verdict.count.skipped"] else "verdict.sum"
+    summary = text(key, counts=", ".join(with_counts(counts)))
+    return [rich(run(summary, **SMALL)), *written, *found(view, room)]
 
 
 def found(view: VerdictView, room: Budget) -> list[Element]:
@@ -62,29 +72,16 @@ def _explained(view: VerdictView, line: CheckLine) -> CheckLine:
 
 def commands(view: VerdictView, room: Budget) -> list[Element]:
     lines = (*view.causes, *view.possible, *view.symptoms, *view.warnings, *view.lines)
-    named = dict.fromkeys((line.row, command) for line in lines for command in _commands(line))
+    named = dict.fromkeys(
+        (line.row, command)
+        for line in lines
+        for command in filter(None, map(str.strip, line.command.splitlines()))
+    )
     drawn = [
         literal(f"{row}  {command}", size="Small", spacing="Small")
         for row, command in list(named)[: room.commands]
     ]
     return [own("verdict.by_hand", **SMALL), *drawn] if drawn else []
-
-
-def _commands(line: CheckLine) -> list[str]:
-    return [command for command in map(str.strip, line.command.splitlines()) if command]
-
-
-def _sum(view: VerdictView) -> str:
-    counts = {
-        "verdict.count.causes": len(view.causes),
-        "verdict.count.symptoms": len(view.symptoms),
-        "verdict.count.warnings": len(view.warnings),
-        "verdict.count.possible": len(view.possible),
-        "verdict.count.ok": sum(line.state is State.OK for line in view.lines),
-        "verdict.count.skipped": sum(line.state in _LEFT_OUT for line in view.lines),
-    }
-    key = "verdict.sum_skipped" if counts["verdict.count.skipped"] else "verdict.sum"
-    return text(key, counts=", ".join(with_counts(counts)))
 
 
 def _pairs(view: VerdictView, lines: list[CheckLine], room: Budget) -> list[tuple[str, str]]:

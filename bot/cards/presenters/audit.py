@@ -31,15 +31,8 @@ def audit_line(entry: AuditEntry) -> AuditLine:
 
 
 def _event(entry: AuditEntry) -> Text:
-    what, values = str(entry.get("what", "")), _values(entry)
-    if what == "answered":
-        return _answer(values)
-    return Text(_key_or(f"audit.what.{what}", "audit.what.other"), values)
-
-
-def _values(entry: AuditEntry) -> dict[str, str]:
     data = entry.get("data") or {}
-    return {name: str(data.get(name, "")) for name in _COPIED} | {
+    values = {name: str(data.get(name, "")) for name in _COPIED} | {
         "what": str(entry.get("what", "")),
         "running": str(entry.get("running", "")),
         "kind": _named(f"audit.kind.{entry.get('kind', '')}"),
@@ -48,6 +41,10 @@ def _values(entry: AuditEntry) -> dict[str, str]:
         "cause": _cause(str(data.get("cause", ""))),
         "count": str(data.get("count", len(entry.get("changes") or ()))),
     }
+    what = values["what"]
+    if what == "answered":
+        return _answer(values)
+    return Text(_key_or(f"audit.what.{what}", "audit.what.other"), values)
 
 
 def _answer(values: dict[str, str]) -> Text:

@@ -261,13 +261,22 @@ def view(run: Run, connect_hosts: Sequence[str] = ()) -> PlanView:
         if run.account and lacks_all(run.account)
         else ()
     )
-    unchanged_facts = _stays(run) if run.kind is RunKind.UNDO else _noted(run)
+    unchanged_facts = (
+        _stays(run)
+        if run.kind is RunKind.UNDO
+        else _stand(run, [finding for finding in _standing(run) if finding.state in NOTED])
+    )
     all_named = tuple(
         _named(cause, told.checked_at) for cause in told.manual_causes if told.checked_at
     )
     left = LEFT if run.kind is RunKind.UNDO else NOTED | {State.SKIPPED}
     right = tuple(
-        _right_line(run, finding.step) for finding in _standing(run) if finding.state not in left
+        Text(
+            "plan.right_line",
+            {"row": steps_of(run)[finding.step].article_row, "step": f"key:step.{finding.step}"},
+        )
+        for finding in _standing(run)
+        if finding.state not in left
     )
     return PlanView(
         header=Header(run.id, run.channel.mailbox, 3, run.kind),
@@ -276,7 +285,9 @@ def view(run: Run, connect_hosts: Sequence[str] = ()) -> PlanView:
         changes=tuple(change for change in planned_changes(run) if _is_listed(run, change)),
         right=right,
         warnings=(*no_role, *in_use(run), *unchanged_facts),
-        blocking=() if run.has_begun else _blocked(run),
+        blocking=()
+        if run.has_begun
+        else tuple(_stop(run, run.findings[name]) for name in blocking_steps(run)),
         profile=run.channel.profile,
         approved=Scope.MAILBOX in run.approvals,
         approved_tenant=Scope.TENANT in run.approvals,
@@ -292,10 +303,6 @@ def view(run: Run, connect_hosts: Sequence[str] = ()) -> PlanView:
     )
 
 
-def _blocked(run: Run) -> tuple[Text, ...]:
-    return tuple(_stop(run, run.findings[name]) for name in blocking_steps(run))
-
-
 def _named(cause: str, at: datetime) -> Text:
     values = {"cause": f"key:cause.{cause}", "remedy": f"key:{remedy_within(cause)}"}
     return Text("plan.named_line", values | {"at": minute_of(at)})
@@ -304,16 +311,6 @@ def _named(cause: str, at: datetime) -> Text:
 def _is_listed(run: Run, change: Change) -> bool:
     """Return whether the change was approved, or is still to be made."""
     return word_for(change.scope) in run.approvals or not run.change_applied(change.step)
-
-
-def _right_line(run: Run, step: str) -> Text:
-    return Text(
-        "plan.right_line", {"row": steps_of(run)[step].article_row, "step": f"key:step.{step}"}
-    )
-
-
-def _noted(run: Run) -> tuple[Text, ...]:
-    return _stand(run, [finding for finding in _standing(run) if finding.state in NOTED])
 
 
 def _standing(run: Run) -> list[Finding]:

@@ -50,17 +50,15 @@ def cards(run: Run, services: Services) -> list[DesiredCard]:
     )
     found = _with_unsent(view(run), run) if unsent else view(run)
     rehearsed = "rehearsed" if run.state_of("rehearsal") is State.OK else ""
-    turn = f"{_turn(next_action(run))}{found.ended}{unsent}{rehearsed}"
+    action = next_action(run)
+    asked = f"{action.turn}{action.kind}" if is_person(action.turn) else ""
+    turn = f"{asked}{found.ended}{unsent}{rehearsed}"
     asks = _asks(run, found, turn) if unsent or is_person(found.turn) else _stopped(run)
     return [
         desired_card(
             "progress", found, draw(found), urgency=turn, final=bool(run.ended), prompt=asks
         )
     ]
-
-
-def _turn(action: NextAction) -> str:
-    return f"{action.turn}{action.kind}" if is_person(action.turn) else ""
 
 
 def _is_begun(run: Run) -> bool:

@@ -402,11 +402,8 @@ def stop_of(verdict: Verdict) -> int:
 
 def _lost(found: Mapping[str, Finding], *, before: bool) -> tuple[int, datetime] | None:
     # ``before`` means that mail stops before the mailbox, so refused mail counts first.
-    return (_refused(found) if before else None) or _first_missed(found)
-
-
-def _first_missed(found: Mapping[str, Finding]) -> tuple[int, datetime] | None:
-    return next(filter(None, (_missed(_signals(found, name)) for name in COUNTED)), None)
+    first_missed = next(filter(None, (_missed(_signals(found, name)) for name in COUNTED)), None)
+    return (_refused(found) if before else None) or first_missed
 
 
 def _signals(found: Mapping[str, Finding], step: str) -> Signals:

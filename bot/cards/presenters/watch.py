@@ -84,7 +84,11 @@ def news_cards(
     if card.shared:
         return _shared_end(card, incidents, at)
     one = incidents[0]
-    return [_news_card(card, one, each) for each in one.news if _is_posted(each, at)]
+    return [
+        DesiredCard(f"news:{each.at.isoformat()}", notice(_news_view(one, each)), card.id)
+        for each in one.news
+        if _is_posted(each, at)
+    ]
 
 
 def _shared_end(
@@ -107,10 +111,6 @@ def _shared_end(
 
 def _is_posted(news: News, at: datetime) -> bool:
     return news.kind in _POSTED and at - news.at <= NEWS_FOR
-
-
-def _news_card(card: IncidentCard, incident: Incident, news: News) -> DesiredCard:
-    return DesiredCard(f"news:{news.at.isoformat()}", notice(_news_view(incident, news)), card.id)
 
 
 def _news_view(incident: Incident, news: News) -> NoticeView:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from adaptive_cards.card import Card
 from adaptive_cards.cards.audit import audit
-from adaptive_cards.cards.channels import channels
+from adaptive_cards.cards.channels import channels, status
 from adaptive_cards.cards.connect_form import connect_form
 from adaptive_cards.cards.discovery import discovery
 from adaptive_cards.cards.done import done, undone
@@ -18,7 +18,6 @@ from adaptive_cards.cards.plan import plan
 from adaptive_cards.cards.progress import progress
 from adaptive_cards.cards.rehearsal import rehearsal
 from adaptive_cards.cards.sign_in import consent, signin
-from adaptive_cards.cards.status import status
 from adaptive_cards.cards.tac import tac, tac_file
 from adaptive_cards.cards.test_mail import test_mail
 from adaptive_cards.cards.verdict.card import verdict

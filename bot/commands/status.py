@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from adaptive_cards import status
-from adaptive_cards.cards.status import RunLine, StatusView
+from adaptive_cards.cards.channels import RunLine, StatusView
 from bot.cards.living import with_doubts
 from bot.chat.context import ChatContext
 from bot.commands import Command

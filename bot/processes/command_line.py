@@ -66,7 +66,7 @@ def _web(settings: BotSettings, work: Settings) -> int:
 
 
 def _worker(settings: BotSettings, work: Settings) -> int:
-    from bot.cards import notices, reminders, turn_reminders  # noqa: PLC0415  the other commands need no RQ worker
+    from bot.cards import notices, reminders  # noqa: PLC0415  the other commands need no RQ worker
     from bot.cards.notices import LossWatch  # noqa: PLC0415  same
     from bot.chat import limits  # noqa: PLC0415  same
     from bot.processes import measure, worker  # noqa: PLC0415  the other commands need no RQ worker
@@ -91,7 +91,7 @@ def _worker(settings: BotSettings, work: Settings) -> int:
     slow: dict[Callable[[], None], float] = {
         partial(reminders.remind, services): reminders.EVERY_S,
         partial(reminders.remind_of_own, services): reminders.EVERY_S,
-        partial(turn_reminders.remind_of_turns, services): turn_reminders.EVERY_S,
+        partial(reminders.remind_of_turns, services): reminders.TURNS_EVERY_S,
         partial(limits.record_ended, services): limits.EVERY_S,
         LossWatch(services): notices.LOOK_EVERY_S,
         old_data: retention.EVERY_S,

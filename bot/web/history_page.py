@@ -29,7 +29,7 @@ from bot.cards.presenters._common import known_text
 from bot.cards.presenters.watch import cause_of
 from bot.links import PageToken
 from bot.services import Services
-from bot.web.browser_cookie import (
+from bot.web.oauth_flow import (
     fingerprint,
     form_token,
     is_browser_of,

@@ -1,6 +1,6 @@
 """Pages for Microsoft sign-in, admin consent and the rehearsal's sign-in, and the redirect URI.
 
-A flow belongs to the browser in which its button was pressed (:mod:`bot.web.browser_cookie`).
+A flow belongs to the browser in which its button was pressed (:mod:`bot.web.oauth_flow`).
 Nothing is changed here. An event is appended, and a worker continues. Nothing happens in a tenant
 before an approver has approved it in Webex.
 """
@@ -21,17 +21,19 @@ from bot import links
 from bot.links import PageToken
 from bot.services import Services
 from bot.web import oauth_flow
-from bot.web.browser_cookie import (
+from bot.web.oauth import FLOWS
+from bot.web.oauth_flow import (
+    AuthorizationRequest,
+    Flow,
     fingerprint,
     form_token,
     is_browser_of,
     is_form_token,
+    microsoft_slot,
     new_browser,
     read_browser,
     remember_browser,
 )
-from bot.web.oauth import FLOWS
-from bot.web.oauth_flow import AuthorizationRequest, Flow, microsoft_slot
 from bot.web.pages import Page, plain, respond, web_services
 from jobs.causes.cause import Cause
 from jobs.channel.mailbox import login_of

@@ -29,8 +29,7 @@ from bot.services import Services
 from bot.settings import BotSettings
 from bot.web import oauth_flow, secret_page, sign_in
 from bot.web.app import create_app
-from bot.web.browser_cookie import cookie_name, fingerprint, new_browser
-from bot.web.oauth_flow import Flow
+from bot.web.oauth_flow import Flow, cookie_name, fingerprint, new_browser
 from bot.webex.client import CardAction, Message, Webex, WebexPerson
 from jobs.causes import reader
 from jobs.channel.form import InvalidInputError, read_address, read_callback, read_details

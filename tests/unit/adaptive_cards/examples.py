@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import adaptive_cards as cards
 from adaptive_cards.cards import test_mail
+from adaptive_cards.cards.channels import RunLine, StatusView
 from adaptive_cards.cards.connect_form import ConnectFormView
 from adaptive_cards.cards.done import DoneView
 from adaptive_cards.cards.help import CommandHelpView, HelpEntry, HelpView
@@ -21,7 +22,6 @@ from adaptive_cards.cards.plan import PlanView
 from adaptive_cards.cards.progress import ProgressView, Row
 from adaptive_cards.cards.rehearsal import RehearsalView
 from adaptive_cards.cards.sign_in import ConsentView, SignInView
-from adaptive_cards.cards.status import RunLine, StatusView
 from adaptive_cards.texts import render
 from adaptive_cards.views import Asked, Header, Proof
 from jobs.model import (

@@ -56,6 +56,11 @@ class Band:
     def of(cls, style: str, mark: Mark | None, title: Text, *lines: Element) -> Band:
         return cls(style, mark, said(title, **TITLE), lines)
 
+    @classmethod
+    def calm(cls, style: str, mark: Mark, title: Text, told: Text, *lines: Element) -> Band:
+        """Return a band that asks nobody for anything."""
+        return cls.of(style, mark, title, turn_line(Turn.NOBODY, told), *lines)
+
     @property
     def element(self) -> Element:
         words = column("stretch", self.title, *self.lines, spacing="None")

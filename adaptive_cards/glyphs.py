@@ -62,9 +62,12 @@ def of_glyph(glyph: str) -> Mark:
     return _BY_GLYPH.get(glyph, Mark(glyph))
 
 
-def marked(mark: Mark, *items: Element, spacing: str = "Small") -> Element:
-    """Return a glyph of 20 px with its content to the right."""
-    return columns(glyph(mark), column("stretch", *items, spacing="Small"), spacing=spacing)
+def marked(
+    mark: Mark, *items: Element, spacing: str = "Small", right: Element | None = None
+) -> Element:
+    """Return a row: a glyph of 20 px, its content, and an element at the right end."""
+    ends = [column("auto", right, spacing="Default")] if right else []
+    return columns(glyph(mark), column("stretch", *items, spacing="Small"), *ends, spacing=spacing)
 
 
 def glyph(mark: Mark) -> Element:

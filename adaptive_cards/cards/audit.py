@@ -79,17 +79,17 @@ def _band(view: AuditView) -> Band:
             "attention", glyphs.WRONG, title, turn_line(Turn.REQUESTER, Text("audit.broken_next"))
         )
     if not view.count:
-        return Band.of(
+        return Band.calm(
             "emphasis",
             glyphs.NOT_YET,
             Text("audit.none"),
-            turn_line(Turn.NOBODY, Text("audit.none_next")),
+            Text("audit.none_next"),
         )
-    return Band.of(
+    return Band.calm(
         "good",
         glyphs.OK,
         verbatim(plural("audit.whole", view.count)),
-        turn_line(Turn.NOBODY, Text("audit.next")),
+        Text("audit.next"),
     )
 
 

@@ -19,9 +19,9 @@ from adaptive_cards.components import (
     time_since,
     turn_line,
 )
-from adaptive_cards.elements import SUBTLE, Element, column, columns, own, rich, run, said
+from adaptive_cards.elements import SUBTLE, Element, own, rich, run, said
 from adaptive_cards.escape import plain, shorten
-from adaptive_cards.glyphs import Mark, glyph
+from adaptive_cards.glyphs import Mark
 from adaptive_cards.texts import plural, render, text, with_counts
 from adaptive_cards.times import day_clock
 from jobs.model import RunKind, State, Text, Turn, verbatim
@@ -92,7 +92,7 @@ def _band(view: ChannelsView) -> Band:
             "channels.checking",
             {"done": str(len(view.channels) - view.checking), "all": _all(view)},
         )
-        return _calm(done, Text("channels.turn_checking"), glyphs.RUNNING)
+        return Band.calm("emphasis", glyphs.RUNNING, done, Text("channels.turn_checking"))
     if not view.channels:
         return persons_turn(
             _of_place("channels.none", view),
@@ -118,18 +118,11 @@ def _settled(view: ChannelsView) -> Band:
     doubtful = [line for line in view.channels if line.state not in _RIGHT]
     if not doubtful:
         title = verbatim(plural("channels.well", len(view.channels)))
-        return _calm(title, Text("channels.turn_well"), glyphs.OK, "good")
+        return Band.calm("good", glyphs.OK, title, Text("channels.turn_well"))
     unchecked = all(line.state is None for line in doubtful)
     title = _of_all("channels.open", len(doubtful), view)
-    return _calm(
-        title,
-        Text("channels.turn_unchecked" if unchecked else "channels.turn_look"),
-        glyphs.UNKNOWN,
-    )
-
-
-def _calm(title: Text, told: Text, mark: Mark, style: str = "emphasis") -> Band:
-    return Band.of(style, mark, title, turn_line(Turn.NOBODY, told))
+    told = Text("channels.turn_unchecked" if unchecked else "channels.turn_look")
+    return Band.calm("emphasis", glyphs.UNKNOWN, title, told)
 
 
 def _of_all(key: str, count: int, view: ChannelsView) -> Text:
@@ -145,13 +138,8 @@ def _all(view: ChannelsView) -> str:
 
 def _row(line: ChannelLine, view: ChannelsView) -> Element:
     mark = glyphs.of_state(line.state) if line.state else glyphs.NOT_YET
-    named = column("stretch", rich(run(line.mailbox)), note(line.words), spacing="Small")
-    age = (
-        [column("auto", aside(verbatim(time_since(line.at, view.at))), spacing="Default")]
-        if line.at
-        else []
-    )
-    return columns(glyph(mark), named, *age, spacing="Small")
+    age = aside(verbatim(time_since(line.at, view.at))) if line.at else None
+    return glyphs.marked(mark, rich(run(line.mailbox)), note(line.words), right=age)
 
 
 def _buttons_most(shown: int) -> int:
@@ -286,7 +274,7 @@ def _runs_band(view: StatusView) -> Band:
 def _nobodys_turn(going: int) -> Band:
     mark = glyphs.RUNNING if going else glyphs.SKIPPED
     told = Text("status.nobody" if going else "status.nothing_next")
-    return Band.of("emphasis", mark, _runs_title(going), turn_line(Turn.NOBODY, told))
+    return Band.calm("emphasis", mark, _runs_title(going), told)
 
 
 def _runs_title(going: int) -> Text:
@@ -302,15 +290,8 @@ def _run_row(line: RunLine) -> Element:
     address = rich(run(line.mailbox)) if line.mailbox else own("kicker.new")
     turn = Text("status.line", {"turn": f"key:turn.{line.turn}", "words": render(line.words)})
     started = Text("status.started", {"at": day_clock(line.started)})
-    told = column(
-        "stretch",
-        address,
-        about,
-        *([] if line.ended else [note(turn)]),
-        note(started),
-        spacing="Small",
-    )
-    return columns(glyph(_mark(line)), told, spacing="Small")
+    notes = [note(started)] if line.ended else [note(turn), note(started)]
+    return glyphs.marked(_mark(line), address, about, *notes)
 
 
 def _state(line: RunLine) -> str:

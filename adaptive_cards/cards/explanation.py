@@ -17,8 +17,7 @@ from adaptive_cards.components import (
     titled,
     turn_line,
 )
-from adaptive_cards.elements import MONO, Element, column, columns, rich, run, said
-from adaptive_cards.glyphs import glyph
+from adaptive_cards.elements import MONO, Element, rich, run, said
 from adaptive_cards.texts import text
 from adaptive_cards.times import day_clock
 from jobs.model import Text, Turn, verbatim
@@ -88,8 +87,8 @@ def _list(key: str, lines: tuple[CauseLine, ...]) -> list[Element]:
 def _cause_line(line: CauseLine) -> Element:
     told = [note(line.tell)] if line.tell else []
     page = learn_more(line.page, spacing="None")
-    words = column("stretch", said(line.sentence), *told, *page, spacing="Small")
-    return columns(glyph(glyphs.UNKNOWN if line.tell else glyphs.OK), words, spacing="Small")
+    mark = glyphs.UNKNOWN if line.tell else glyphs.OK
+    return glyphs.marked(mark, said(line.sentence), *told, *page)
 
 
 @dataclass(frozen=True, slots=True)

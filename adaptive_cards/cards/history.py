@@ -20,7 +20,7 @@ from adaptive_cards.components import (
     small_print,
     titled,
 )
-from adaptive_cards.elements import MONO, SUBTLE, Element, column, columns, rich, run
+from adaptive_cards.elements import MONO, SUBTLE, Element, rich, run
 from adaptive_cards.glyphs import Mark
 from adaptive_cards.texts import text
 from adaptive_cards.times import day_clock, written_date
@@ -167,13 +167,8 @@ def _block(mails: int, most: int) -> str:
 
 def _incident(line: IncidentLine) -> Element:
     mark: Mark = _MARKS[line.state]
-    words = column("stretch", rich(run(day_clock(line.at))), note(line.cause), spacing="Small")
-    return columns(
-        glyphs.glyph(mark),
-        words,
-        column("auto", aside(line.lasted), spacing="Default"),
-        spacing="Small",
-    )
+    when = rich(run(day_clock(line.at)))
+    return glyphs.marked(mark, when, note(line.cause), right=aside(line.lasted))
 
 
 def _buttons(view: HistoryView, address: str) -> list[Element]:

@@ -305,7 +305,7 @@ def _nothing_left(view: PlanView, signed_in: list[Element]) -> Band:
             return persons_turn(
                 title, turn_line(view.turn, Text("plan.fix_nothing_named")), *signed_in
             )
-    return Band.of("emphasis", glyphs.RUNNING, title, turn_line(Turn.NOBODY, told), *signed_in)
+    return Band.calm("emphasis", glyphs.RUNNING, title, told, *signed_in)
 
 
 def _address_lines(address: Address) -> list[Element]:

@@ -109,7 +109,7 @@ def _remedy(view: RehearsalView) -> list[Element]:
 
 
 def _ended(view: RehearsalView, style: str, mark: glyphs.Mark, title: Text, told: Text) -> Card:
-    band = Band.of(style, mark, title, turn_line(Turn.NOBODY, told))
+    band = Band.calm(style, mark, title, told)
     return finished(kicker(view.header), band, _transcript(view))
 
 

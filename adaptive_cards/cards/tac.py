@@ -17,8 +17,7 @@ from adaptive_cards.components import (
     small_print,
     turn_line,
 )
-from adaptive_cards.elements import Element, column, columns, facts, own, rich, run, said
-from adaptive_cards.glyphs import glyph
+from adaptive_cards.elements import Element, facts, own, rich, run, said
 from adaptive_cards.texts import has_text, text
 from adaptive_cards.times import day_clock
 from jobs.model import Text, Turn
@@ -70,12 +69,7 @@ def tac_file(view: TacFileView) -> Card:
         *([] if picture else ["tac.no_picture"]),
         *([] if view.checked else ["tac.never_checked"]),
     ]
-    missing = [
-        columns(
-            glyph(glyphs.SKIPPED), column("stretch", own(key), spacing="Small"), spacing="Small"
-        )
-        for key in keys
-    ]
+    missing = [glyphs.marked(glyphs.SKIPPED, own(key)) for key in keys]
     ids = {"tac.resource": view.resource_id, "tac.transaction": view.transaction_id}
     lines = [row(glyphs.PERSON, "T3", own(key)) for key in _CASE]
     body = [
@@ -102,11 +96,7 @@ def _part(name: str) -> Element:
     key = (
         f"tac.part.{stem}_{ending}" if has_text(f"tac.part.{stem}_{ending}") else f"tac.part.{stem}"
     )
-    return columns(
-        glyph(glyphs.OK),
-        column("stretch", rich(run(name)), note(Text(key)), spacing="Small"),
-        spacing="Small",
-    )
+    return glyphs.marked(glyphs.OK, rich(run(name)), note(Text(key)))
 
 
 @dataclass(frozen=True, slots=True)

@@ -102,9 +102,7 @@ def test_mail(view: TestMailView) -> Card:
 
 def _band(view: TestMailView) -> Band:
     if view.over:
-        return Band.of(
-            "good", glyphs.OK, Text("mail.over"), turn_line(Turn.NOBODY, Text("mail.over_next"))
-        )
+        return Band.calm("good", glyphs.OK, Text("mail.over"), Text("mail.over_next"))
     if _to_be_sent(view):
         told = Text("mail.send_turn", {"mailbox": view.header.mailbox})
         return persons_turn(
@@ -117,13 +115,15 @@ def _band(view: TestMailView) -> Band:
         return _agents(view)
     if view.forwarded_at:
         return persons_turn(Text("mail.forwarded"), turn_line(Turn.AGENT, Text("mail.agent_turn")))
-    return _machine(Text("mail.on_its_way"), Text("mail.on_its_way_next"))
+    return Band.calm(
+        "emphasis", glyphs.RUNNING, Text("mail.on_its_way"), Text("mail.on_its_way_next")
+    )
 
 
 def _agents(view: TestMailView) -> Band:
     if view.answers:
         return persons_turn(Text("mail.answered"), turn_line(Turn.AGENT, Text("turn_words.answer")))
-    return _machine(Text("mail.answered"), Text("mail.answered_next"))
+    return Band.calm("emphasis", glyphs.RUNNING, Text("mail.answered"), Text("mail.answered_next"))
 
 
 def _stopped(view: TestMailView) -> Band:
@@ -137,10 +137,6 @@ def _stopped(view: TestMailView) -> Band:
             "mail.stopped_turn" if glyphs.is_person(view.turn) else "mail.stopped_time",
         )
     return Band.of("attention", glyphs.WRONG, Text(title), turn_line(view.turn, Text(told)))
-
-
-def _machine(title: Text, told: Text) -> Band:
-    return Band.of("emphasis", glyphs.RUNNING, title, turn_line(Turn.NOBODY, told))
 
 
 def _is_for_agent(view: TestMailView) -> bool:

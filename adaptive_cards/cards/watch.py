@@ -22,8 +22,8 @@ from adaptive_cards.components import (
     titled,
     turn_line,
 )
-from adaptive_cards.elements import SUBTLE, Element, column, columns, rich, run, said
-from adaptive_cards.glyphs import Mark, glyph
+from adaptive_cards.elements import SUBTLE, Element, rich, run, said
+from adaptive_cards.glyphs import Mark
 from adaptive_cards.texts import plural, render, text
 from adaptive_cards.times import day_clock
 from jobs.model import State, Text, Turn, verbatim
@@ -222,10 +222,7 @@ def _row(line: WatchLine, at: datetime) -> Element:
         named.append(note(line.unseen))
     age = aside(verbatim(time_since(line.looked, at))) if line.looked else None
     mark = glyphs.TIME if line.state is State.WAITING else glyphs.of_state(line.state)
-    cells = [glyph(mark), column("stretch", *named, spacing="Small")]
-    if age:
-        cells.append(column("auto", age, spacing="Default"))
-    return columns(*cells, spacing="Small")
+    return glyphs.marked(mark, *named, right=age)
 
 
 def _list_buttons(view: WatchListView) -> list[Element]:

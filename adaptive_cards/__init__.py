@@ -4,30 +4,24 @@ from __future__ import annotations
 
 from adaptive_cards.card import Card
 from adaptive_cards.cards.audit import audit
-from adaptive_cards.cards.channels import channels
+from adaptive_cards.cards.channels import channels, status
 from adaptive_cards.cards.connect_form import connect_form
-from adaptive_cards.cards.consent import consent
-from adaptive_cards.cards.delegate import delegate
 from adaptive_cards.cards.discovery import discovery
-from adaptive_cards.cards.done import done
+from adaptive_cards.cards.done import done, undone
 from adaptive_cards.cards.explanation import explanation
 from adaptive_cards.cards.help import command_help, help_card
 from adaptive_cards.cards.history import history
-from adaptive_cards.cards.incident import incident
-from adaptive_cards.cards.intake import intake
+from adaptive_cards.cards.intake import delegate, intake
 from adaptive_cards.cards.notice import notice
-from adaptive_cards.cards.offer import offer
+from adaptive_cards.cards.offer import offer, typed_wrong
 from adaptive_cards.cards.plan import plan
 from adaptive_cards.cards.progress import progress
 from adaptive_cards.cards.rehearsal import rehearsal
-from adaptive_cards.cards.sign_in import signin
-from adaptive_cards.cards.status import status
+from adaptive_cards.cards.sign_in import consent, signin
 from adaptive_cards.cards.tac import tac, tac_file
 from adaptive_cards.cards.test_mail import test_mail
-from adaptive_cards.cards.typed_wrong import typed_wrong
-from adaptive_cards.cards.undo import undone
 from adaptive_cards.cards.verdict.card import verdict
-from adaptive_cards.cards.watch_list import watch_list
+from adaptive_cards.cards.watch import incident, watch_list
 
 __all__ = [
     "Card",

@@ -49,7 +49,6 @@ def press(title: str, data: dict[str, str], *, main: bool = False) -> Element:
 
 
 def open_url(title: str, url: str, *, main: bool = False) -> Element:
-    """Return a button that opens a page."""
     return {
         "type": "Action.OpenUrl",
         "title": title,
@@ -86,7 +85,6 @@ def in_rows(actions: list[Element]) -> list[list[Element]]:
 
 
 def button_rows(actions: list[Element], spacing: str = "Medium") -> list[Element]:
-    """Return the buttons as rows for the body of a card (see :func:`in_rows`)."""
     return [buttons(*row, spacing=spacing) for row in in_rows(actions)]
 
 
@@ -117,10 +115,7 @@ def optional_input(name: str, label: str, *, style: str, example: str) -> Elemen
 
 
 def watch_button(mailbox: str, *, watched: bool) -> list[Element]:
-    """Return the button that has a channel watched, or the one that ends its watch.
-
-    The list is empty for an address that is too long for a button.
-    """
+    # The list is empty for an address that is too long for a button.
     if len(mailbox) > ADDRESS_MOST:
         return []
     name, verb = ("watch.off_button", "watch_off") if watched else ("watch.add_button", "watch")

@@ -77,21 +77,18 @@ def with_lines(card: Card, before: Sequence[Text], also: Sequence[tuple[Text, Te
         for turn, words in also
     ]
     for first in range(len(before) + 1):
-        content = card.content | {"body": [kicker, band, *asked, *body, *_answered(before[first:])]}
+        lines = before[first:]
+        answered = [
+            rich(
+                run(f"{OK.glyph}  {render(words)}", **SMALL),
+                spacing="Medium" if place == 0 else "None",
+            )
+            for place, words in enumerate(lines)
+        ]
+        content = card.content | {"body": [kicker, band, *asked, *body, *answered]}
         if size(content) <= MOST_BYTES:
             break
     return Card(fit(_mapped(content, _inert)), card.text)
-
-
-def _answered(lines: Sequence[Text]) -> list[Element]:
-    """Return a small line for each answered request."""
-    return [
-        rich(
-            run(f"{OK.glyph}  {render(words)}", **SMALL),
-            spacing="Medium" if place == 0 else "None",
-        )
-        for place, words in enumerate(lines)
-    ]
 
 
 def size(content: Element) -> int:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from adaptive_cards import glyphs
-from adaptive_cards.actions import ADDRESS_MOST
+from adaptive_cards.actions import ADDRESS_MOST, buttons, show_card, submit, text_input
 from adaptive_cards.elements import (
     BOLD,
     MONO,
@@ -52,9 +52,17 @@ class Band:
     title: Element
     lines: tuple[Element, ...]
 
+    @classmethod
+    def of(cls, style: str, mark: Mark | None, title: Text, *lines: Element) -> Band:
+        return cls(style, mark, said(title, **TITLE), lines)
+
+    @classmethod
+    def calm(cls, style: str, mark: Mark, title: Text, told: Text, *lines: Element) -> Band:
+        """Return a band that asks nobody for anything."""
+        return cls.of(style, mark, title, turn_line(Turn.NOBODY, told), *lines)
+
     @property
     def element(self) -> Element:
-        """Return the band as an element."""
         words = column("stretch", self.title, *self.lines, spacing="None")
         glyph = (
             [column("24px", sign(self.mark.glyph, **TITLE, **self.mark.look))] if self.mark else []
@@ -63,12 +71,10 @@ class Band:
 
 
 def persons_turn(title: Text, *lines: Element) -> Band:
-    """Return a band that asks a person to act."""
-    return Band("accent", glyphs.PERSON, said(title, **TITLE), lines)
+    return Band.of("accent", glyphs.PERSON, title, *lines)
 
 
 def kicker(header: Header) -> Element:
-    """Return the kicker with the run's mailbox and stage."""
     if header.kind in {RunKind.FIX, RunKind.UNDO}:
         return kicker_of(Text(f"kicker.{header.kind}", {"mailbox": header.mailbox}), "")
     about = (
@@ -117,7 +123,6 @@ def _capital(told: str) -> str:
 
 
 def in_error(field: Element, why: Element) -> Element:
-    """Return a red box with the field to correct and the reason below it."""
     reason = columns(
         glyphs.glyph(glyphs.WRONG), column("stretch", why, spacing="None"), spacing="Small"
     )
@@ -125,7 +130,6 @@ def in_error(field: Element, why: Element) -> Element:
 
 
 def correction(field: Element, asked: Asked) -> Element:
-    """Return a field in a red box, with the address that was typed and why it was rejected."""
     kept = {"value": plain(asked.typed, ADDRESS_MOST)} if asked.typed else {}
     return in_error(field | kept, rich(run(render(asked.reason))))
 
@@ -139,7 +143,6 @@ def section(key: str, right: str = "") -> Element:
 
 
 def titled(key: str, rows: Sequence[Element]) -> list[Element]:
-    """Return the rows below their section title; an empty list if there are no rows."""
     return [section(key), *rows] if rows else []
 
 
@@ -175,37 +178,30 @@ def found_values(pairs: Iterable[tuple[str, str]]) -> list[Element]:
 
 
 def labeled(pairs: Iterable[tuple[str, Text]]) -> Element:
-    """Return a FactSet of labels, given by their keys, and texts."""
     return facts((text(key), render(words)) for key, words in pairs)
 
 
 def aside(words: Text) -> Element:
-    """Return the right end of a row, with the row's state as a word."""
     return said(words, **SUBTLE, horizontalAlignment="Right")
 
 
 def aside_time(at: datetime) -> Element:
-    """Return the right end of a row, with the time of the observation."""
     return sign(seconds(at), **SUBTLE, horizontalAlignment="Right")
 
 
 def note(words: Text) -> Element:
-    """Return a small line below its element."""
     return said(words, **SMALL, spacing="None")
 
 
 def small_print(words: Text) -> Element:
-    """Return the small last line of the body."""
     return said(words, **SMALL, spacing="Medium")
 
 
 def count_line(key: str, count: int, **values: str) -> list[Element]:
-    """Return a small line with a count in its plural form; an empty list for 0 or less."""
     return [small_print(verbatim(plural(key, count, **values)))] if count > 0 else []
 
 
 def learn_more(page: str, **look: Look) -> list[Element]:
-    """Return the line that opens the page about a cause; an empty list if there is no page."""
     return [link("link.learn_more", page, **SMALL, **look)] if page else []
 
 
@@ -231,3 +227,53 @@ def box(style: str, mark: Mark, *lines: Element) -> Element:
     """Return a tinted box with a glyph, less prominent than the band."""
     glyph = column("24px", sign(mark.glyph, weight="Bolder", **mark.look))
     return container(style, columns(glyph, column("stretch", *lines, spacing="None")))
+
+
+def ask_someone(  # noqa: PLR0913  a button, a field, and what was typed before
+    title: str,
+    do: str,
+    run_id: str,
+    asked: Asked | None,
+    *,
+    hint: str = "",
+    who: str = "administrator",
+) -> tuple[list[Element], list[Element]]:
+    """Return the elements for the body and the actions of the card.
+
+    ``who`` is the person whom the field's texts name. The field is in a part that opens. If an
+    invalid address was typed, the field is shown open and in red.
+    """
+    field = text_input("administrator", f"field.{who}", style="email", error=f"field.{who}_error")
+    field["placeholder"] = text(f"field.{who}_example")
+    send = submit(text("button.send_direct"), do, reads=True, run=run_id)
+    if asked is None:
+        told = [own(hint, size="Small", isSubtle=True)] if hint else []
+        return [], [show_card(title, [*told, field], send)]
+    return [correction(field, asked), buttons(send, spacing="Small")], []
+
+
+_UNITS = (("seconds", 1, 120), ("minutes", 60, 120), ("hours", 3600, 48))
+_DAY_S = 86_400
+_MONTH_DAYS = 30.4
+
+
+def time_until(at: datetime, now: datetime) -> str:
+    """Return the time until ``at`` as ``in 12 days``, or from two months on as ``in 12 months``."""
+    days = max(0, (at - now).days)
+    if days < _MONTH_DAYS * 2:
+        return text("age.in_days", count=str(days))
+    return text("age.in_months", count=str(round(days / _MONTH_DAYS)))
+
+
+def time_since(at: datetime, now: datetime) -> str:
+    """Return the age as ``now``, ``4 s ago``, ``11 min ago``, ``5 h ago`` or ``3 days ago``.
+
+    A time in the future, from a clock that is fast, gives ``now``.
+    """
+    passed = (now - at).total_seconds()
+    if passed < 1:
+        return text("age.now")
+    for unit, length, most in _UNITS:
+        if passed < length * most:
+            return text(f"age.{unit}", count=str(int(passed // length)))
+    return text("age.days", count=str(int(passed // _DAY_S)))

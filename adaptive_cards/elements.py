@@ -50,7 +50,6 @@ def run(value: str, **look: Look) -> Element:
 
 
 def rich(*runs: Element, **look: Look) -> Element:
-    """Return a line of TextRuns."""
     return {"type": "RichTextBlock", **look, "inlines": list(runs)}
 
 
@@ -97,7 +96,6 @@ def column(width: str, *items: Element, spacing: str = "") -> Element:
 
 
 def columns(*cells: Element, spacing: str = "") -> Element:
-    """Return a ColumnSet."""
     return {"type": "ColumnSet", **_spacing(spacing), "columns": list(cells)}
 
 

@@ -20,7 +20,6 @@ class Mark:
 
     @property
     def look(self) -> dict[str, Look]:
-        """Return the color as properties of a TextBlock or TextRun."""
         return {"color": self.color} if self.color else {"isSubtle": True}
 
 
@@ -49,7 +48,6 @@ _BY_GLYPH = {
 
 
 def is_person(turn: Turn | None) -> bool:
-    """Return whether a person must act."""
     return turn not in {Turn.TIME, Turn.NOBODY, None}
 
 
@@ -61,13 +59,15 @@ def of_state(state: State, waiting_for: Turn | None = None) -> Mark:
 
 
 def of_glyph(glyph: str) -> Mark:
-    """Return the mark with this glyph, in its usual color."""
     return _BY_GLYPH.get(glyph, Mark(glyph))
 
 
-def marked(mark: Mark, *items: Element, spacing: str = "Small") -> Element:
-    """Return a glyph of 20 px with its content to the right."""
-    return columns(glyph(mark), column("stretch", *items, spacing="Small"), spacing=spacing)
+def marked(
+    mark: Mark, *items: Element, spacing: str = "Small", right: Element | None = None
+) -> Element:
+    """Return a row: a glyph of 20 px, its content, and an element at the right end."""
+    ends = [column("auto", right, spacing="Default")] if right else []
+    return columns(glyph(mark), column("stretch", *items, spacing="Small"), *ends, spacing=spacing)
 
 
 def glyph(mark: Mark) -> Element:

@@ -38,12 +38,10 @@ class Locale:
 
     @property
     def babel(self) -> babel.Locale:
-        """Return Babel's locale, which has plural forms, month names and lists."""
         return _babel(self.language)
 
     @property
     def tz(self) -> ZoneInfo:
-        """Return the time zone."""
         return ZoneInfo(self.zone)
 
 
@@ -79,7 +77,6 @@ def use(locale: Locale) -> None:
 
 @cache
 def languages() -> tuple[str, ...]:
-    """Return the languages that have a folder of texts, sorted."""
     return tuple(sorted(path.name for path in FOLDER.iterdir() if any(path.glob("*.toml"))))
 
 

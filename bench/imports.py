@@ -25,7 +25,7 @@ MODULES = {
     "worker": (
         "bot.__main__",
         "bot.processes.command_line",
-        "bot.cards.data_loss",
+        "bot.cards.notices",
         "bot.cards.reminders",
         "bot.processes.dispatcher",
         "bot.processes.measure",

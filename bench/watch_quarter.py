@@ -29,7 +29,7 @@ from bench.watch_world import (
     midsummer,
 )
 from bot.cards import incidents as drawn_cards
-from bot.cards.presenters.incident import SLOT
+from bot.cards.presenters.watch import SLOT
 from bot.processes import watch
 from bot.services import Services
 from bot.settings import BotSettings

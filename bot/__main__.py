@@ -55,7 +55,6 @@ def _redis(options: argparse.Namespace, env: Mapping[str, str]) -> int:
 
 
 def _explain(*, as_json: bool) -> int:
-    """Print what the text on standard input means."""
     from bot.chat import explanation  # noqa: PLC0415  the other commands explain no text
     from jobs.causes.files import LARGEST, NoTextError, text_of  # noqa: PLC0415  same
     from jobs.causes.reader import read  # noqa: PLC0415  same

@@ -21,7 +21,6 @@ from bot import program
 from bot.queue import connect_for_web, redis_report, watch_report
 from bot.queue.redis_report import Report
 from bot.settings import NO_APPROVERS, BotSettings
-from bot.webex import clock_report
 from bot.webex.client import Webex, WebexError, WebexUnauthorizedError
 from bot.webex.webhook_registration import RESOURCES, WebhookRegistrar
 from jobs.access import app_access
@@ -30,6 +29,7 @@ from jobs.access.own_credential import own_credential
 from jobs.causes.cause import Cause
 from jobs.clock import now
 from jobs.clouds import tls, unconnected
+from jobs.clouds.clock_skew import METER, NAMES, REFUSED_FROM_S, TOLD_FROM_S, shared, words
 from jobs.clouds.errors import CloudError
 from jobs.clouds.http import sync_client
 from jobs.contact_center.connect_audit import read_changes
@@ -90,7 +90,6 @@ def examine(checks: Iterator[Check], say: Callable[[str], None]) -> int:
 
 
 def checks(bot: BotSettings, work: Settings) -> Iterator[Check]:
-    """Yield the checks, beginning with the bot's own settings and ending with the audit trail."""
     redis = connect_for_web(bot.redis_url)
     webex = Webex(bot.webex_access_token, bot.webex_api_url)
     yield Check(
@@ -106,7 +105,7 @@ def checks(bot: BotSettings, work: Settings) -> Iterator[Check]:
     yield Check("webhooks", lambda: _webhooks(WebhookRegistrar(webex, redis, bot)))
     yield Check("refused webhooks", lambda: _reported(redis_report.on_refused_webhooks(redis)))
     yield Check("Microsoft", lambda: _microsoft(work))
-    yield Check("clock", lambda: _reported(clock_report.on_clock(redis)))
+    yield Check("clock", lambda: _reported(on_clock(redis)))
     yield Check("the bot's own app", lambda: _own_app(work, redis))
     yield Check("test mail", lambda: _test_mail(work))
     if work.connect_audit_url:
@@ -136,7 +135,6 @@ def settings_problems(env: Mapping[str, str], unread: tuple[str, ...] = ()) -> t
 
 
 def _problems(half: type[BotSettings | Settings], env: Mapping[str, str]) -> tuple[str, ...]:
-    """Return every problem that one settings class finds in the environment."""
     try:
         half.from_env(env)
     except SettingsError as error:
@@ -145,14 +143,12 @@ def _problems(half: type[BotSettings | Settings], env: Mapping[str, str]) -> tup
 
 
 def _approvers(bot: BotSettings) -> str:
-    """Return who approves changes, or raise :class:`DoubtError` if the requester approves them."""
     if not bot.approvers:
         raise DoubtError(NO_APPROVERS)
     return f"changes are approved by {', '.join(bot.approvers)}"
 
 
 def _own_app(settings: Settings, redis: Redis) -> str:
-    """Return the credential with which the bot's own Entra app signs in, and when it ends."""
     found = own_credential(settings, _granted(redis))
     if told := found.problem or found.doubt:
         raise (WrongError if found.problem else DoubtError)(told)
@@ -178,7 +174,6 @@ def _test_mail(settings: Settings) -> str:
 
 
 def _audit_log(settings: Settings) -> str:
-    """Check that Webex Connect's audit log of the last day can be read."""
     try:
         found = asyncio.run(read_changes(settings, now() - timedelta(days=1), now()))
     except CloudError as error:
@@ -211,7 +206,6 @@ def _require_lasting_login(settings: Settings) -> None:
 
 
 def _contact_center(settings: Settings) -> str:
-    """Check that the token of the contact center belongs to the organization of the settings."""
     if not settings.contact_center_org:
         return "email tasks are read; CONTACT_CENTER_ORG_ID lets the bot read the entry points, too"
     try:
@@ -228,7 +222,6 @@ def _contact_center(settings: Settings) -> str:
 
 
 def _why_not(error: CloudError, settings: Settings) -> str:
-    """Return why the contact center's organization could not be read, and what to do."""
     if error.status == httpx.codes.UNAUTHORIZED:
         return (
             "CONTACT_CENTER_TOKEN is not accepted: it is good for about 14 days, so set a new one"
@@ -245,21 +238,15 @@ def _why_not(error: CloudError, settings: Settings) -> str:
 def _read_access(redis: Redis, settings: Settings) -> str:
     """Check the tokens of every tenant that lets the bot read on its own, and drop no access."""
     seen = [(access.tenant, *_looked_into(settings, access)) for access in _granted(redis)]
-    _require_access(seen)
-    return f"{len(seen)} tenants let the bot read by itself{_surplus(seen)}"
-
-
-def _require_access(seen: Iterable[tuple[str, str, tuple[str, ...]]]) -> None:
-    """Raise :class:`WrongError` if the bot's read access to one of the tenants is lost."""
     if lost := [f"{tenant} ({why})" for tenant, why, _ in seen if why]:
         raise WrongError(
             f"not any more by {', '.join(lost)}: an administrator grants it again"
             " from the card of /check, or checks need a sign-in"
         )
+    return f"{len(seen)} tenants let the bot read by itself{_surplus(seen)}"
 
 
 def _surplus(seen: Iterable[tuple[str, str, tuple[str, ...]]]) -> str:
-    """Return the advice for tenants that grant more than the bot needs, or an empty string."""
     more = [f"{tenant} ({', '.join(names)})" for tenant, _, names in seen if names]
     if not more:
         return ""
@@ -281,16 +268,12 @@ def _looked_into(settings: Settings, access: AppAccess) -> tuple[str, tuple[str,
     try:
         return "", app_access.prove(settings, access.tenant, access.by).surplus
     except CloudError as error:
-        return _loss(error), ()
-
-
-def _loss(error: CloudError) -> str:
-    """Return the reason why the bot's read access to a tenant was lost."""
-    return (
-        f"lacks {error.code}"
-        if error.cause == Cause.APP_ROLES_MISSING
-        else error.words or error.cause
-    )
+        loss = (
+            f"lacks {error.code}"
+            if error.cause == Cause.APP_ROLES_MISSING
+            else error.words or error.cause
+        )
+        return loss, ()
 
 
 def _variable(line: str) -> str:
@@ -298,7 +281,6 @@ def _variable(line: str) -> str:
 
 
 def _reported(report: Report) -> str:
-    """Return the sentence of a good report, or raise an error with the problem or the doubt."""
     if report.wrong:
         raise WrongError(report.wrong)
     if report.doubt:
@@ -325,7 +307,12 @@ def _organizations(listed: tuple[str, ...], webex: Webex) -> str:
 
     An id of an unknown form would be compared literally and match almost nobody, so it is an error.
     """
-    _require_org_ids(listed)
+    if odd := [*filterfalse(is_org_id, listed)]:
+        raise WrongError(
+            f"ALLOWED_ORG_IDS holds {', '.join(map(repr, odd))}, which is no organization's id:"
+            " write the Organization ID that Control Hub shows under Account,"
+            " or the orgId that the Webex API gives for a person"
+        )
     known = list(map(normalize, listed))
     try:
         mine = normalize(webex.me().org_id)
@@ -333,16 +320,6 @@ def _organizations(listed: tuple[str, ...], webex: Webex) -> str:
         return ", ".join(known)  # a problem with Webex is reported by an earlier check
     place = "one of them" if mine in known else "not listed"
     return f"{', '.join(known)}; the bot's own account is of {mine or 'none'}, which is {place}"
-
-
-def _require_org_ids(listed: tuple[str, ...]) -> None:
-    """Raise :class:`WrongError` if one of the listed ids is not an organization's id."""
-    if odd := [*filterfalse(is_org_id, listed)]:
-        raise WrongError(
-            f"ALLOWED_ORG_IDS holds {', '.join(map(repr, odd))}, which is no organization's id:"
-            " write the Organization ID that Control Hub shows under Account,"
-            " or the orgId that the Webex API gives for a person"
-        )
 
 
 def _webhooks(subscriptions: WebhookRegistrar) -> str:
@@ -356,7 +333,6 @@ def _webhooks(subscriptions: WebhookRegistrar) -> str:
 
 
 def _active_resources(subscriptions: WebhookRegistrar) -> set[str]:
-    """Return the resources, in small letters, for which a webhook calls this instance."""
     try:
         return {
             hook.resource.lower() for hook in subscriptions.own() if subscriptions.is_good(hook)
@@ -383,7 +359,6 @@ def _audit(trail: Trail) -> str:
 
 
 def _verified(trail: Trail) -> Verified:
-    """Return the result of verifying the audit trail from its last checkpoint."""
     try:
         return trail.verify()
     except RedisError as error:
@@ -401,3 +376,38 @@ def _microsoft(settings: Settings) -> str:
             " proxy, SSL_CERT_FILE and the clock"
         ) from None
     return f"{settings.login_url} answers"
+
+
+def on_clock(redis: Redis) -> Report:
+    """Report how far the clock is from Webex's and Microsoft's.
+
+    Half a minute is a doubt, and five minutes are wrong. This process has just asked the clouds. A
+    worse result of another process is used instead, because that process may run on another
+    machine.
+    """
+    seen = {cloud: _worse(METER.ahead_s(cloud), _shared(redis).get(cloud)) for cloud in NAMES}
+    known = {cloud: ahead for cloud, ahead in seen.items() if ahead is not None}
+    if not known:
+        return Report(doubt="no answer of Webex or Microsoft told the time")
+    off = {cloud: ahead for cloud, ahead in known.items() if abs(ahead) >= TOLD_FROM_S}
+    if not off:
+        told = ", ".join(
+            f"{abs(ahead):.0f} s from {NAMES[name]}'s" for name, ahead in known.items()
+        )
+        return Report(good=f"right, {told}")
+    said = ", and ".join(words(cloud, ahead) for cloud, ahead in off.items())
+    told = f"{said}: correct the clock and keep it in sync with NTP"
+    if any(abs(ahead) >= REFUSED_FROM_S for ahead in off.values()):
+        return Report(wrong=f"{told}. Sign-ins fail until then")
+    return Report(doubt=told)
+
+
+def _shared(redis: Redis) -> dict[str, float]:
+    try:
+        return shared(redis)
+    except RedisError:
+        return {}  # reported by an earlier check
+
+
+def _worse(*seconds: float | None) -> float | None:
+    return max((each for each in seconds if each is not None), key=abs, default=None)

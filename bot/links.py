@@ -55,7 +55,6 @@ class PageToken:
 
     @property
     def is_expired(self) -> bool:
-        """Return whether the link has expired."""
         return now() > self.until
 
 
@@ -115,14 +114,12 @@ def _keep(services: Services, token: str, ticket: PageToken) -> None:
 
 
 def read(services: Services, kind: str, token: str) -> PageToken | None:
-    """Return the purpose of a token, or None if it is unknown or has another purpose."""
     sealed = services.vault.get(_name(token))
     ticket = codec.load(sealed, PageToken) if sealed else None
     return ticket if ticket and ticket.kind == kind else None
 
 
 def path_of(services: Services, kind: str, run_id: str) -> str:
-    """Return the path of the run's link of this kind, or an empty string if there is none now."""
     token = services.vault.get(Sealed.PAGE_TOKEN.of(kind, run_id))
     return f"/{kind}/{token}" if token else ""
 
@@ -151,7 +148,6 @@ def _request_of(services: Services, run_id: str) -> tuple[str, str]:
 
 
 def _name_in_webex(services: Services, whose: str, ask: Callable[[], str]) -> str:
-    """Return the remembered or Webex's name of a person or a space; empty if there is none."""
     remembered = Sealed.WEBEX_NAME.of(whose)
     name = services.vault.get(remembered)
     if name is None:

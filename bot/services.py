@@ -55,7 +55,6 @@ class Services(Runtime):
 
     @classmethod
     def of(cls, bot: BotSettings, settings: Settings, redis: Redis, webex: Webex) -> Services:
-        """Return a container with its parts made from the settings and the connections."""
         METER.redis = redis
         vault, cards = Vault(redis, settings.encryption_keys), CardQueue(redis)
         return cls(
@@ -91,7 +90,6 @@ class Services(Runtime):
 
     @cached_property
     def watching(self) -> Watching:
-        """Return the watched channels and their incidents."""
         return Watching.of(self.store, self.bot.watch_space)
 
     @cached_property

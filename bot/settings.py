@@ -70,7 +70,6 @@ log = structlog.get_logger(__name__)
 
 
 def log_advice(settings: BotSettings) -> None:
-    """Log a warning at the start of a process about settings that are allowed but unwise."""
     if not settings.approvers:
         log.warning("no approvers", why=NO_APPROVERS)
 
@@ -118,7 +117,7 @@ class BotSettings:
         Raises:
             SettingsError: A required variable is missing, or a value cannot be right.
         """
-        values = _set_values(env)
+        values = {name: value.strip() for name, value in env.items() if value.strip()}
         if problems := tuple(_problems(values)):
             raise SettingsError(problems)
         return cls(
@@ -143,11 +142,6 @@ class BotSettings:
             watch_ping_url=values.get("WATCH_PING_URL", ""),
             **{name.lower(): int(values[name]) for name in NUMBERS if name in values},
         )
-
-
-def _set_values(env: Mapping[str, str]) -> dict[str, str]:
-    """Return the variables that are set, without the space around their values."""
-    return {name: value.strip() for name, value in env.items() if value.strip()}
 
 
 def _domains(values: Mapping[str, str]) -> tuple[str, ...]:
@@ -271,7 +265,6 @@ def _listening_problems(values: Mapping[str, str]) -> Iterator[str]:
 
 
 def _bare_host(host: str) -> str:
-    """Return the address without the brackets that IPv6 has in a URL."""
     return host[1:-1] if host.startswith("[") and host.endswith("]") else host
 
 
@@ -332,7 +325,6 @@ def _number_problems(values: Mapping[str, str]) -> Iterator[str]:
 
 
 def _metrics_problems(values: Mapping[str, str]) -> Iterator[str]:
-    """Yield the problems of the metrics: a port that is invalid, or a token that can be guessed."""
     port, token = values.get("METRICS_PORT"), values.get("METRICS_TOKEN")
     if port is not None and (not _is_port(port) or port == values.get("PORT", PORT)):
         yield f"METRICS_PORT is no port number from 1 to {LAST_PORT} other than PORT"
@@ -354,7 +346,6 @@ def _watch_test_mail_s(values: Mapping[str, str]) -> int | None:
 
 
 def _watch_problems(values: Mapping[str, str]) -> Iterator[str]:
-    """Yield the problems of the watch: its two intervals, and the address to call after a round."""
     if not _watch_interval_s(values):
         yield (
             f"WATCH_INTERVAL is no time from {spans.written(spans.SHORTEST)} to {spans.written(spans.LONGEST)}:"
@@ -371,7 +362,6 @@ def _watch_problems(values: Mapping[str, str]) -> Iterator[str]:
 
 
 def _is_empty_list(values: Mapping[str, str], name: str) -> bool:
-    """Return whether the list is set and holds nothing."""
     return name in values and not listed(values[name])
 
 
@@ -397,5 +387,4 @@ def _is_bare(url: str) -> bool:
 
 
 def _is_readable(url: str) -> bool:
-    """Return whether others could read the traffic: it is plain http and leaves this machine."""
     return parts_of(url).scheme != "https" and not is_loopback(parts_of(url).hostname or "")

@@ -9,7 +9,7 @@ from adaptive_cards import glyphs
 from adaptive_cards.actions import button_rows, fit_title, press
 from adaptive_cards.card import Card, finished
 from adaptive_cards.components import Band, kicker_of, note, section, small_print, turn_line
-from adaptive_cards.elements import BOLD, SUBTLE, TITLE, Element, container, rich, run, said
+from adaptive_cards.elements import BOLD, SUBTLE, Element, container, rich, run, said
 from adaptive_cards.texts import plural, text
 from adaptive_cards.times import day_clock
 from jobs.model import Text, Turn, verbatim
@@ -59,42 +59,38 @@ def audit(view: AuditView) -> Card:
     )
     rows = [_row(line) for line in view.lines[:_LINES_MOST]]
     body = [section("audit.newest"), *rows, small_print(_file(view))] if rows else []
-    body += button_rows(_channels(view), "Small")
+    body += button_rows(
+        [
+            press(
+                fit_title("choice.button.audit", mailbox),
+                {"do": "typed", "command": "audit", "mailbox_meant": mailbox},
+            )
+            for mailbox in view.channels[:_CHANNELS_MOST]
+        ],
+        "Small",
+    )
     return finished(kicker_of(about, day_clock(view.at)), _band(view), body)
 
 
 def _band(view: AuditView) -> Band:
     if view.broken_at:
         title = Text("audit.broken", {"entry": str(view.broken_at)})
-        return Band(
-            "attention",
-            glyphs.WRONG,
-            said(title, **TITLE),
-            (turn_line(Turn.REQUESTER, Text("audit.broken_next")),),
+        return Band.of(
+            "attention", glyphs.WRONG, title, turn_line(Turn.REQUESTER, Text("audit.broken_next"))
         )
     if not view.count:
-        return Band(
+        return Band.calm(
             "emphasis",
             glyphs.NOT_YET,
-            said(Text("audit.none"), **TITLE),
-            (turn_line(Turn.NOBODY, Text("audit.none_next")),),
+            Text("audit.none"),
+            Text("audit.none_next"),
         )
-    return Band(
+    return Band.calm(
         "good",
         glyphs.OK,
-        said(verbatim(plural("audit.whole", view.count)), **TITLE),
-        (turn_line(Turn.NOBODY, Text("audit.next")),),
+        verbatim(plural("audit.whole", view.count)),
+        Text("audit.next"),
     )
-
-
-def _channels(view: AuditView) -> list[Element]:
-    return [
-        press(
-            fit_title("choice.button.audit", mailbox),
-            {"do": "typed", "command": "audit", "mailbox_meant": mailbox},
-        )
-        for mailbox in view.channels[:_CHANNELS_MOST]
-    ]
 
 
 def _file(view: AuditView) -> Text:
@@ -107,10 +103,6 @@ def _file(view: AuditView) -> Text:
 def _row(line: AuditLine) -> Element:
     by = line.by or text("audit.the_bot")
     who = rich(run(by, **BOLD), run(f"  {day_clock(line.at)}", **SUBTLE))
-    return container("", who, said(line.what, spacing="None"), note(_about(line)), spacing="Small")
-
-
-def _about(line: AuditLine) -> Text:
     key = (
         "audit.about"
         if line.mailbox and line.run
@@ -118,4 +110,5 @@ def _about(line: AuditLine) -> Text:
         if line.run
         else "audit.about_entry"
     )
-    return Text(key, {"mailbox": line.mailbox, "run": line.run, "entry": str(line.entry)})
+    about = Text(key, {"mailbox": line.mailbox, "run": line.run, "entry": str(line.entry)})
+    return container("", who, said(line.what, spacing="None"), note(about), spacing="Small")

@@ -1,4 +1,4 @@
-"""Card with the channels of a space, worst first."""
+"""Cards with the channels of a space, worst first, and with its runs."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from datetime import datetime
 from adaptive_cards import glyphs
 from adaptive_cards.actions import ADDRESS_MOST, button_rows, buttons, fit_title, press, submit
 from adaptive_cards.card import Card, finished
-from adaptive_cards.cards.verdict.age import time_since
 from adaptive_cards.components import (
     Band,
     aside,
@@ -16,14 +15,16 @@ from adaptive_cards.components import (
     kicker_of,
     note,
     persons_turn,
+    stage,
+    time_since,
     turn_line,
 )
-from adaptive_cards.elements import TITLE, Element, column, columns, rich, run, said
+from adaptive_cards.elements import SUBTLE, Element, own, rich, run, said
 from adaptive_cards.escape import plain, shorten
-from adaptive_cards.glyphs import Mark, glyph
-from adaptive_cards.texts import plural, text, with_counts
+from adaptive_cards.glyphs import Mark
+from adaptive_cards.texts import plural, render, text, with_counts
 from adaptive_cards.times import day_clock
-from jobs.model import State, Text, Turn, verbatim
+from jobs.model import RunKind, State, Text, Turn, verbatim
 
 _CHANNELS_MOST = 16
 _PICK_MOST = 80
@@ -62,7 +63,12 @@ def channels(view: ChannelsView) -> Card:
     shown = lines[:_CHANNELS_MOST]
     body = [part for at, line in enumerate(shown) for part in _part(line, view, at, len(shown))]
     body += _commands(shown, view) if view.every else _others(shown, view)
-    body += count_line("channels.more", len(lines) - _CHANNELS_MOST, sum=_sum(lines))
+    counts = {
+        f"channels.sum_{state or 'never'}": sum(line.state is state for line in lines)
+        for state in _WORST_FIRST
+    }
+    counted = ", ".join(with_counts(counts))
+    body += count_line("channels.more", len(lines) - _CHANNELS_MOST, sum=counted)
     body += count_line("channels.withdrawn", view.withdrawn)
     return finished(
         kicker_of(_of_place("channels.kicker", view), day_clock(view.at)),
@@ -82,7 +88,11 @@ def _band(view: ChannelsView) -> Band:
     if wrong:
         return _broken(view, wrong)
     if view.checking:
-        return _calm(_checking(view), Text("channels.turn_checking"), glyphs.RUNNING)
+        done = Text(
+            "channels.checking",
+            {"done": str(len(view.channels) - view.checking), "all": _all(view)},
+        )
+        return Band.calm("emphasis", glyphs.RUNNING, done, Text("channels.turn_checking"))
     if not view.channels:
         return persons_turn(
             _of_place("channels.none", view),
@@ -101,31 +111,18 @@ def _broken(view: ChannelsView, wrong: int) -> Band:
             )
         )
     title = _of_all("channels.wrong", wrong, view)
-    return Band("attention", glyphs.WRONG, said(title, **TITLE), tuple(lines))
+    return Band.of("attention", glyphs.WRONG, title, *lines)
 
 
 def _settled(view: ChannelsView) -> Band:
     doubtful = [line for line in view.channels if line.state not in _RIGHT]
     if not doubtful:
         title = verbatim(plural("channels.well", len(view.channels)))
-        return _calm(title, Text("channels.turn_well"), glyphs.OK, "good")
+        return Band.calm("good", glyphs.OK, title, Text("channels.turn_well"))
     unchecked = all(line.state is None for line in doubtful)
     title = _of_all("channels.open", len(doubtful), view)
-    return _calm(
-        title,
-        Text("channels.turn_unchecked" if unchecked else "channels.turn_look"),
-        glyphs.UNKNOWN,
-    )
-
-
-def _calm(title: Text, told: Text, mark: Mark, style: str = "emphasis") -> Band:
-    return Band(style, mark, said(title, **TITLE), (turn_line(Turn.NOBODY, told),))
-
-
-def _checking(view: ChannelsView) -> Text:
-    return Text(
-        "channels.checking", {"done": str(len(view.channels) - view.checking), "all": _all(view)}
-    )
+    told = Text("channels.turn_unchecked" if unchecked else "channels.turn_look")
+    return Band.calm("emphasis", glyphs.UNKNOWN, title, told)
 
 
 def _of_all(key: str, count: int, view: ChannelsView) -> Text:
@@ -139,24 +136,10 @@ def _all(view: ChannelsView) -> str:
     return str(len(view.channels))
 
 
-def _sum(lines: list[ChannelLine]) -> str:
-    """Return the number of channels of each state, worst first."""
-    counts = {
-        f"channels.sum_{state or 'never'}": sum(line.state is state for line in lines)
-        for state in _WORST_FIRST
-    }
-    return ", ".join(with_counts(counts))
-
-
 def _row(line: ChannelLine, view: ChannelsView) -> Element:
     mark = glyphs.of_state(line.state) if line.state else glyphs.NOT_YET
-    named = column("stretch", rich(run(line.mailbox)), note(line.words), spacing="Small")
-    age = (
-        [column("auto", aside(verbatim(time_since(line.at, view.at))), spacing="Default")]
-        if line.at
-        else []
-    )
-    return columns(glyph(mark), named, *age, spacing="Small")
+    age = aside(verbatim(time_since(line.at, view.at))) if line.at else None
+    return glyphs.marked(mark, rich(run(line.mailbox)), note(line.words), right=age)
 
 
 def _buttons_most(shown: int) -> int:
@@ -189,7 +172,6 @@ def _addresses(lines: list[ChannelLine]) -> list[str]:
 
 
 def _pick(label: str, addresses: list[str]) -> Element:
-    """Return a list of channels, of which one is chosen."""
     return {
         "type": "Input.ChoiceSet",
         "id": "mailbox",
@@ -211,17 +193,12 @@ def _commands(shown: list[ChannelLine], view: ChannelsView) -> list[Element]:
     if view.checking or not addresses:
         return []
     if len(addresses) == 1:
-        return _commands_of(addresses[0])
+        meant = {"do": "typed", "mailbox_meant": addresses[0]}
+        of_channel = [press(_title(each), meant | {"command": each}) for each in _COMMANDS]
+        return button_rows(of_channel, "Small")
     pick = _pick("choice.picked", addresses) | {"value": addresses[0]}
     pressed = [submit(_title(each), "typed", reads=True, command=each) for each in _COMMANDS]
     return [pick, *button_rows(pressed, "Small")]
-
-
-def _commands_of(mailbox: str) -> list[Element]:
-    """Return the buttons of several commands for the only channel."""
-    meant = {"do": "typed", "mailbox_meant": mailbox}
-    pressed = [press(_title(each), meant | {"command": each}) for each in _COMMANDS]
-    return button_rows(pressed, "Small")
 
 
 def _title(command: str) -> str:
@@ -261,3 +238,97 @@ class ChannelsView:
     withdrawn: int = 0
     direct: bool = False
     every: bool = False
+
+
+_RUNS_MOST = 10
+
+
+_ENDED = {"done": glyphs.OK, "failed": glyphs.WRONG, "cancelled": glyphs.SKIPPED}
+
+
+def status(view: StatusView) -> Card:
+    body = [_run_row(line) for line in view.runs[:_RUNS_MOST]]
+    body += count_line("status.more", view.more + max(len(view.runs) - _RUNS_MOST, 0))
+    again = submit(text("button.look_again"), "status")
+    actions = [again] if view.runs else [submit(text("button.setup"), "setup", main=True)]
+    return finished(
+        kicker_of(
+            Text("status.kicker_direct" if view.direct else "status.kicker"), day_clock(view.at)
+        ),
+        _runs_band(view),
+        body,
+        actions,
+    )
+
+
+def _runs_band(view: StatusView) -> Band:
+    going = [line for line in view.runs if not line.ended]
+    waiting = [line for line in going if glyphs.is_person(line.turn)]
+    if waiting:
+        first = waiting[0]
+        told = Text("status.turn", {"run": first.run, "words": render(first.words)})
+        return persons_turn(_runs_title(len(going)), turn_line(first.turn, told))
+    return _nobodys_turn(len(going))
+
+
+def _nobodys_turn(going: int) -> Band:
+    mark = glyphs.RUNNING if going else glyphs.SKIPPED
+    told = Text("status.nobody" if going else "status.nothing_next")
+    return Band.calm("emphasis", mark, _runs_title(going), told)
+
+
+def _runs_title(going: int) -> Text:
+    if not going:
+        return Text("status.none")
+    return Text("status.title", {"count": str(going)})
+
+
+def _run_row(line: RunLine) -> Element:
+    about = rich(run(line.run, **SUBTLE), run(f"  {_state(line)}", **SUBTLE), spacing="None")
+    # A run that was begun without an address has no mailbox yet. Webex rejects a card with an
+    # empty line.
+    address = rich(run(line.mailbox)) if line.mailbox else own("kicker.new")
+    turn = Text("status.line", {"turn": f"key:turn.{line.turn}", "words": render(line.words)})
+    started = Text("status.started", {"at": day_clock(line.started)})
+    notes = [note(started)] if line.ended else [note(turn), note(started)]
+    return glyphs.marked(_mark(line), address, about, *notes)
+
+
+def _state(line: RunLine) -> str:
+    if line.ended in _ENDED:
+        return text(f"status.ended_{line.ended}")
+    if line.kind is not RunKind.SETUP:
+        return text(f"status.kind_{line.kind}")
+    return stage(line.stage)
+
+
+def _mark(line: RunLine) -> Mark:
+    if line.ended:
+        return _ENDED.get(line.ended, glyphs.SKIPPED)
+    if glyphs.is_person(line.turn):
+        return glyphs.PERSON
+    return glyphs.TIME if line.turn is Turn.TIME else glyphs.RUNNING
+
+
+@dataclass(frozen=True, slots=True)
+class RunLine:
+    """Run in the list of a space. Only a setup has stages; for other runs the ``kind`` is shown."""
+
+    run: str
+    mailbox: str
+    stage: int
+    turn: Turn
+    words: Text
+    started: datetime
+    ended: str = ""
+    kind: RunKind = RunKind.SETUP
+
+
+@dataclass(frozen=True, slots=True)
+class StatusView:
+    """Runs of a space, and the number of runs not listed (``more``); ``direct`` is a 1:1 space."""
+
+    runs: tuple[RunLine, ...]
+    at: datetime
+    more: int = 0
+    direct: bool = False

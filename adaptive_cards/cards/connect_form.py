@@ -12,7 +12,6 @@ from adaptive_cards.components import Band, box, kicker, persons_turn, section, 
 from adaptive_cards.elements import (
     BOLD,
     SUBTLE,
-    TITLE,
     Element,
     column,
     columns,
@@ -32,16 +31,33 @@ ERROR_MOST = 8000
 
 
 def connect_form(view: ConnectFormView) -> Card:
-    """Return the card with the Webex Connect form.
-
-    The card has the values to copy, a link that shows the secret once, and warnings before
-    irreversible steps.
-    """
     registers = _registers(view)
+    values = {
+        "connect.email_id": view.channel.mailbox,
+        "connect.authentication": text("connect.authentication_value"),
+        "connect.smtp_server": view.smtp_host,
+        "connect.username": view.username,
+        "connect.port": text("connect.port_value", port=str(view.smtp_port)),
+    }
     body = [
-        *_server(view),
-        *_app(view),
-        *_addresses(view),
+        section("connect.c3"),
+        *(
+            columns(
+                column("136px", own(label, **SUBTLE)),
+                column("stretch", value_line(value), spacing="Small"),
+                spacing="Small",
+            )
+            for label, value in values.items()
+        ),
+        section("connect.c4"),
+        *_below("label.client_id", view.client_id),
+        own("connect.client_secret", **SUBTLE, spacing="Small"),
+        *_secret(view),
+        section("connect.c5"),
+        *_below("connect.authorize_url", view.authorize_url),
+        *_below("connect.scope", view.scope),
+        *_below("connect.token_url", view.token_url),
+        *_login(view),
         *_press(view),
         *([_before(view)] if registers else []),
         *_confirm_buttons(view),
@@ -61,39 +77,11 @@ def _is_to_register(view: ConnectFormView) -> bool:
 def _band(view: ConnectFormView) -> Band:
     if view.token_saved and not _is_to_register(view):
         turn = turn_line(view.next_turn, view.next_words or Text("connect.filled_in_next"))
-        return Band("emphasis", glyphs.RUNNING, said(Text("connect.filled_in"), **TITLE), (turn,))
+        return Band.of("emphasis", glyphs.RUNNING, Text("connect.filled_in"), turn)
     saved = "connect.turn_save" if view.token_read else "connect.turn_register"
     told = saved if view.token_saved else "connect.turn"
     title = "connect.title_token" if view.secret_stays else "connect.title"
     return persons_turn(Text(title), turn_line(Turn.REQUESTER, Text(told), direct=True))
-
-
-def _server(view: ConnectFormView) -> list[Element]:
-    values = {
-        "connect.email_id": view.channel.mailbox,
-        "connect.authentication": text("connect.authentication_value"),
-        "connect.smtp_server": view.smtp_host,
-        "connect.username": view.username,
-        "connect.port": text("connect.port_value", port=str(view.smtp_port)),
-    }
-    return [section("connect.c3"), *(_label_row(label, value) for label, value in values.items())]
-
-
-def _label_row(label: str, value: str) -> Element:
-    return columns(
-        column("136px", own(label, **SUBTLE)),
-        column("stretch", value_line(value), spacing="Small"),
-        spacing="Small",
-    )
-
-
-def _app(view: ConnectFormView) -> list[Element]:
-    return [
-        section("connect.c4"),
-        *_below("label.client_id", view.client_id),
-        own("connect.client_secret", **SUBTLE, spacing="Small"),
-        *_secret(view),
-    ]
 
 
 def _secret(view: ConnectFormView) -> list[Element]:
@@ -110,31 +98,15 @@ def _secret(view: ConnectFormView) -> list[Element]:
 
 
 def _shown_before(view: ConnectFormView) -> list[Element]:
-    """Return the note that the secret is in use, or the button that asks for a new secret.
-
-    A secret is shown only once.
-    """
+    # A secret is shown only once.
     if view.token_saved:
         return [own("connect.secret_used", spacing="None")]
     another = submit(text("button.new_secret"), "new_secret", run=view.header.run)
     return [own("connect.secret_gone", spacing="None"), buttons(another, spacing="Small")]
 
 
-def _addresses(view: ConnectFormView) -> list[Element]:
-    return [
-        section("connect.c5"),
-        *_below("connect.authorize_url", view.authorize_url),
-        *_below("connect.scope", view.scope),
-        *_below("connect.token_url", view.token_url),
-        *_login(view),
-    ]
-
-
 def _login(view: ConnectFormView) -> list[Element]:
-    """Return the elements that say who signs in, if that differs from the Email ID.
-
-    Webex Connect has a check box and a field for it (facts/connect.md 1.2).
-    """
+    # Webex Connect has a check box and a field for it (facts/connect.md 1.2).
     if not view.login_id:
         return [own("connect.tick_boxes", **SUBTLE, spacing="Small")]
     return [
@@ -148,7 +120,12 @@ def _below(label: str, value: str) -> list[Element]:
 
 
 def _press(view: ConnectFormView) -> list[Element]:
-    token = _to_do(_sign_in(view), is_done=view.token_saved)
+    sign_in = (
+        own("connect.sign_in_user")
+        if view.login_id and view.login_open
+        else said(Text("connect.sign_in_as", {"username": view.login_id or view.username}))
+    )
+    token = _to_do(sign_in, is_done=view.token_saved)
     if not _registers(view):
         return [section("connect.then_press_token"), token, *_page(view)]
     register = _to_do(own("connect.register"), is_done=view.registered)
@@ -157,13 +134,6 @@ def _press(view: ConnectFormView) -> list[Element]:
 
 def _to_do(words: Element, *, is_done: bool) -> Element:
     return marked(glyphs.OK if is_done else glyphs.NOT_YET, words)
-
-
-def _sign_in(view: ConnectFormView) -> Element:
-    """Return who signs in at Microsoft once Generate Token is pressed."""
-    if view.login_id and view.login_open:
-        return own("connect.sign_in_user")
-    return said(Text("connect.sign_in_as", {"username": view.login_id or view.username}))
 
 
 def _page(view: ConnectFormView) -> list[Element]:

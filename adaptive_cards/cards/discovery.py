@@ -26,7 +26,6 @@ _TITLE_MOST = 80
 
 
 def discovery(view: DiscoveryView) -> Card:
-    """Return the card that lists the values found so far, and asks for the rest in fields."""
     band = persons_turn(_title(view), turn_line(Turn.REQUESTER, Text("discovery.turn")))
     body = [
         *([section("verdict.found"), *found_values(view.found)] if view.found else []),
@@ -51,7 +50,6 @@ def _title(view: DiscoveryView) -> Text:
 
 
 def _app(view: DiscoveryView) -> list[Element]:
-    """Return the choice among the apps that were found, or the field for a client ID."""
     if not view.ask_app:
         return []
     if view.apps:

@@ -1,6 +1,7 @@
-"""Card for a channel that works.
+"""Cards that end a run: a channel that works, and an undo.
 
-It shows every fact with its evidence, when the secret expires, and what to type in an incident.
+The first shows every fact with its evidence, when the secret expires, and what to type in an
+incident.
 """
 
 from __future__ import annotations
@@ -9,22 +10,20 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from adaptive_cards import glyphs
-from adaptive_cards.actions import button_rows, show_card, submit, watch_button
+from adaptive_cards.actions import button_rows, press, show_card, submit, watch_button
 from adaptive_cards.card import Card, finished
-from adaptive_cards.components import Band, aside_time, kicker, row, section, titled, turn_line
-from adaptive_cards.elements import (
-    BOLD,
-    MONO,
-    TITLE,
-    Element,
-    container,
-    facts,
-    own,
-    rich,
-    run,
-    said,
+from adaptive_cards.components import (
+    Band,
+    aside_time,
+    kicker,
+    note,
+    row,
+    section,
+    titled,
+    turn_line,
 )
-from adaptive_cards.glyphs import marked
+from adaptive_cards.elements import BOLD, MONO, Element, container, facts, own, rich, run, said
+from adaptive_cards.glyphs import Mark, marked
 from adaptive_cards.texts import render, text
 from adaptive_cards.times import clock, day, lasted
 from adaptive_cards.views import Header, Proof
@@ -40,50 +39,54 @@ def done(view: DoneView) -> Card:
     """
     title = Text(_title(view), {"mailbox": view.header.mailbox})
     told = turn_line(Turn.NOBODY, Text("done.finished", {"at": clock(view.at)}))
-    body = [
-        *_proofs(view),
-        *_skipped(view),
-        section("done.to_know"),
-        facts(_to_know(view), "Small"),
-        _incident(view),
-    ]
-    actions = [
-        submit(text("button.check_now"), "check", channel=view.header.mailbox),
-        *_watch(view),
-        *_steps(view),
-    ]
-    body += button_rows(actions)
-    band = Band("good", glyphs.OK, said(title, **TITLE), (told,))
-    return finished(kicker(view.header), band, body)
-
-
-def _proofs(view: DoneView) -> list[Element]:
     rows = [
         row(glyphs.OK, proof.row, said(proof.words), right=aside_time(proof.at))
         for proof in view.proofs
     ]
-    return titled("done.proven", rows)
-
-
-def _skipped(view: DoneView) -> list[Element]:
-    rows = [marked(glyphs.SKIPPED, said(words)) for words in view.skipped]
-    return titled("done.skipped", rows)
-
-
-def _to_know(view: DoneView) -> list[tuple[str, str]]:
     expires = (
         text("done.expires", day=day(view.secret_expires))
         if view.secret_expires
         else text("done.expires_unknown")
     )
     watched = [(text("watch.kicker"), text("watch.is_watched", interval=view.watched))]
-    return [
+    to_know = [
         *(watched if view.watched else []),
         (text("done.secret"), expires),
         (text("done.changes"), _changes(view)),
         (text("done.permissions"), text(f"done.profile_{view.profile}")),
         (text("done.run"), _run(view)),
     ]
+    hint = own("done.if_mail_stops", **BOLD)
+    command = rich(
+        run(text("done.check_command", mailbox=view.header.mailbox), **MONO), spacing="Small"
+    )
+    skipped = [marked(glyphs.SKIPPED, said(words)) for words in view.skipped]
+    body = [
+        *titled("done.proven", rows),
+        *titled("done.skipped", skipped),
+        section("done.to_know"),
+        facts(to_know, "Small"),
+        container("emphasis", hint, command),
+    ]
+    # Only the card of a setup offers to watch the channel, or to end its watch.
+    watch = (
+        []
+        if view.header.kind is not RunKind.SETUP
+        else watch_button(view.header.mailbox, watched=bool(view.watched))
+    )
+    steps = [
+        (f"{glyphs.of_state(state).glyph}{_NO_BREAK}{name}", render(words))
+        for name, words, state in view.steps
+    ]
+    every_step = [show_card(text("button.every_step"), [facts(steps, "")])] if steps else []
+    actions = [
+        submit(text("button.check_now"), "check", channel=view.header.mailbox),
+        *watch,
+        *every_step,
+    ]
+    body += button_rows(actions)
+    band = Band.of("good", glyphs.OK, title, told)
+    return finished(kicker(view.header), band, body)
 
 
 def _changes(view: DoneView) -> str:
@@ -104,32 +107,6 @@ def _run(view: DoneView) -> str:
     if not view.approved_by:
         return text("done.run_alone", run=view.header.run, span=span)
     return text("done.run_approved", run=view.header.run, span=span, who=view.approved_by)
-
-
-def _incident(view: DoneView) -> Element:
-    hint = own("done.if_mail_stops", **BOLD)
-    command = rich(
-        run(text("done.check_command", mailbox=view.header.mailbox), **MONO), spacing="Small"
-    )
-    return container("emphasis", hint, command)
-
-
-def _watch(view: DoneView) -> list[Element]:
-    """Return the button that has the channel watched, or ends its watch.
-
-    Only the card of a setup has this button.
-    """
-    if view.header.kind is not RunKind.SETUP:
-        return []
-    return watch_button(view.header.mailbox, watched=bool(view.watched))
-
-
-def _steps(view: DoneView) -> list[Element]:
-    rows = [
-        (f"{glyphs.of_state(state).glyph}{_NO_BREAK}{name}", render(words))
-        for name, words, state in view.steps
-    ]
-    return [show_card(text("button.every_step"), [facts(rows, "")])] if rows else []
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,3 +130,64 @@ class DoneView:
     skipped: tuple[Text, ...] = ()
     already: bool = False
     watched: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class UndoneView:
+    """Result of an undo.
+
+    ``restored`` and ``left_alone`` are (row, object, what was seen). ``binned`` means that the app is in the
+    recycle bin. ``undoes`` is the only run that was reversed, or empty if the channel was disconnected.
+    """
+
+    header: Header
+    at: datetime
+    started: datetime
+    restored: tuple[tuple[str, Text, Text], ...]
+    left_alone: tuple[tuple[str, Text, Text], ...]
+    approved_by: str
+    binned: bool = False
+    undoes: str = ""
+
+
+Line = tuple[str, Text, Text]
+
+
+def undone(view: UndoneView) -> Card:
+    done = "undone.title_run" if view.undoes else "undone.title"
+    values = {"mailbox": view.header.mailbox, "run": view.undoes}
+    title = Text(done if view.restored else "undone.nothing", values)
+    told = turn_line(Turn.NOBODY, Text("undone.finished", {"at": clock(view.at)}))
+    band = Band.of(
+        "good" if view.restored else "emphasis",
+        glyphs.OK if view.restored else glyphs.SKIPPED,
+        title,
+        told,
+    )
+    body = [
+        *_lines("undone.back", glyphs.OK, view.restored),
+        *_lines("undone.left", glyphs.WARNING, view.left_alone),
+        section("done.to_know"),
+        *([] if view.undoes else [marked(glyphs.SKIPPED, said(Text("plan.undo_asset")))]),
+        facts(_to_know(view), "Small"),
+    ]
+    again = press(text("button.setup_new"), {"do": "setup", "mailbox_meant": view.header.mailbox})
+    return finished(
+        kicker(view.header), band, body, [again] if view.restored and not view.undoes else []
+    )
+
+
+def _lines(title: str, mark: Mark, lines: tuple[Line, ...]) -> list[Element]:
+    rows = [row(mark, name, said(what), note(seen)) for name, what, seen in lines]
+    return titled(title, rows)
+
+
+def _to_know(view: UndoneView) -> list[tuple[str, str]]:
+    who = {"run": view.header.run, "span": lasted(view.at - view.started), "who": view.approved_by}
+    told = (
+        text("done.run_approved", **who)
+        if view.approved_by
+        else text("done.run_alone", run=who["run"], span=who["span"])
+    )
+    binned = [(text("undone.app"), text("undone.binned"))] if view.binned else []
+    return [*binned, (text("done.run"), told)]

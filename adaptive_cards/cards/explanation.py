@@ -17,8 +17,7 @@ from adaptive_cards.components import (
     titled,
     turn_line,
 )
-from adaptive_cards.elements import MONO, TITLE, Element, column, columns, rich, run, said
-from adaptive_cards.glyphs import glyph
+from adaptive_cards.elements import MONO, Element, rich, run, said
 from adaptive_cards.texts import text
 from adaptive_cards.times import day_clock
 from jobs.model import Text, Turn, verbatim
@@ -28,13 +27,28 @@ _MORE_MOST, _UNKNOWN_MOST, _CHECKS_MOST, _LINE_MOST = 6, 4, 2, 300
 
 def explanation(view: ExplanationView) -> Card:
     """Return the card; the button to /check is there if a channel is known in the space."""
+    codes = [rich(run(view.code, **MONO), spacing="Small")] if view.code else []
+    check_buttons = [
+        submit(fit_title("explain.check", mailbox), "check", channel=mailbox)
+        for mailbox in view.checks[:_CHECKS_MOST]
+    ]
+    lines = [
+        rich(run(f"{each.code}  ", **MONO), run(each.line[:_LINE_MOST]), spacing="Small")
+        for each in view.unknown[:_UNKNOWN_MOST]
+    ]
+    known = [open_url(text("button.learn_more"), view.page)] if view.page else []
+    pages = known + [
+        open_url(fit_title("explain.look_up", each.code), each.page)
+        for each in view.unknown[:_CHECKS_MOST]
+        if each.page
+    ]
     body = [
-        *_code(view.code),
+        *codes,
         *_list("explain.also", view.certain),
         *_list(heading_of(open_=view.open, condition=view.condition), view.possible),
-        *_strange(view),
+        *titled("explain.unknown_codes", lines),
         *_remarks(view),
-        *button_rows([*_pages(view), *_checks(view)]),
+        *button_rows([*pages, *check_buttons]),
     ]
     kicker = kicker_of(Text("notice.explained_kicker"), day_clock(view.at))
     return finished(kicker, _band(view), body, told=2)
@@ -48,7 +62,6 @@ def heading_of(*, open_: bool, condition: bool) -> str:
 
 
 def _remarks(view: ExplanationView) -> list[Element]:
-    """Return the remarks that a check finds the right cause, and that the person's text was cut."""
     remarks: list[Element] = []
     if view.checks and (view.possible or view.certain):
         remarks.append(small_print(Text("explain.check_turn")))
@@ -60,23 +73,11 @@ def _remarks(view: ExplanationView) -> list[Element]:
 def _band(view: ExplanationView) -> Band:
     mark = glyphs.OK if view.known else glyphs.UNKNOWN
     tone = "accent" if view.known else "emphasis"
-    return Band(
-        tone, mark, said(view.title, **TITLE), (said(view.words, spacing="Small"), *_turn(view))
-    )
-
-
-def _turn(view: ExplanationView) -> list[Element]:
-    """Return the line with whose turn it is, or an empty list if nobody has to act.
-
-    A remedy that needs nobody says so itself.
-    """
+    # A remedy that needs nobody says so itself.
     direct = view.direct and view.turn is Turn.REQUESTER
     nobody = not glyphs.is_person(view.turn)
-    return [] if nobody else [turn_line(view.turn, verbatim(""), direct=direct)]
-
-
-def _code(code: str) -> list[Element]:
-    return [rich(run(code, **MONO), spacing="Small")] if code else []
+    turns = [] if nobody else [turn_line(view.turn, verbatim(""), direct=direct)]
+    return Band.of(tone, mark, view.title, said(view.words, spacing="Small"), *turns)
 
 
 def _list(key: str, lines: tuple[CauseLine, ...]) -> list[Element]:
@@ -86,33 +87,8 @@ def _list(key: str, lines: tuple[CauseLine, ...]) -> list[Element]:
 def _cause_line(line: CauseLine) -> Element:
     told = [note(line.tell)] if line.tell else []
     page = learn_more(line.page, spacing="None")
-    words = column("stretch", said(line.sentence), *told, *page, spacing="Small")
-    return columns(glyph(glyphs.UNKNOWN if line.tell else glyphs.OK), words, spacing="Small")
-
-
-def _strange(view: ExplanationView) -> list[Element]:
-    lines = [
-        rich(run(f"{each.code}  ", **MONO), run(each.line[:_LINE_MOST]), spacing="Small")
-        for each in view.unknown[:_UNKNOWN_MOST]
-    ]
-    return titled("explain.unknown_codes", lines)
-
-
-def _pages(view: ExplanationView) -> list[Element]:
-    """Return the buttons to the page of the cause, and to the pages of unknown codes."""
-    known = [open_url(text("button.learn_more"), view.page)] if view.page else []
-    return known + [
-        open_url(fit_title("explain.look_up", each.code), each.page)
-        for each in view.unknown[:_CHECKS_MOST]
-        if each.page
-    ]
-
-
-def _checks(view: ExplanationView) -> list[Element]:
-    return [
-        submit(fit_title("explain.check", mailbox), "check", channel=mailbox)
-        for mailbox in view.checks[:_CHECKS_MOST]
-    ]
+    mark = glyphs.UNKNOWN if line.tell else glyphs.OK
+    return glyphs.marked(mark, said(line.sentence), *told, *page)
 
 
 @dataclass(frozen=True, slots=True)

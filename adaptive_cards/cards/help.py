@@ -8,19 +8,7 @@ from itertools import groupby
 from adaptive_cards.actions import press, submit
 from adaptive_cards.card import Card, finished
 from adaptive_cards.components import Band, kicker_of, section, small_print
-from adaptive_cards.elements import (
-    BOLD,
-    MONO,
-    SUBTLE,
-    TITLE,
-    Element,
-    container,
-    facts,
-    own,
-    rich,
-    run,
-    said,
-)
+from adaptive_cards.elements import BOLD, MONO, SUBTLE, Element, container, facts, own, rich, run
 from adaptive_cards.locale import current
 from adaptive_cards.texts import own_text, text
 from jobs.model import Text, verbatim
@@ -41,17 +29,14 @@ def help_card(view: HelpView) -> Card:
     if view.left_out:
         body.append(small_print(Text("help.not_listed")))
     actions = [submit(text("button.setup"), "setup"), submit(text("button.check"), "check")]
-    return finished(_kicker(direct=view.direct), _band(view), body, actions)
+    title = Text("help.unknown", {"typed": view.typed}) if view.typed else Text("help.title")
+    band = Band.of("emphasis", None, title, _how(view))
+    return finished(_kicker(direct=view.direct), band, body, actions)
 
 
 def _kicker(*, direct: bool) -> Element:
     here = text("help.here_direct" if direct else "help.here_space")
     return kicker_of(Text("help.kicker"), here)
-
-
-def _band(view: HelpView) -> Band:
-    title = Text("help.unknown", {"typed": view.typed}) if view.typed else Text("help.title")
-    return Band("emphasis", None, said(title, **TITLE), (_how(view),))
 
 
 def _how(view: HelpView) -> Element:
@@ -76,22 +61,15 @@ def _as_typed(entry: HelpEntry) -> str:
 
 
 def command_help(view: CommandHelpView) -> Card:
-    """Return the card about a command: its effect, how to type it, and a button that runs it."""
     entry = view.entry
     typed = _as_typed(entry)
-    band = Band(
-        "emphasis",
-        None,
-        said(verbatim(typed), **TITLE),
-        (own(f"command.{entry.name}", spacing="Small"),),
-    )
+    band = Band.of("emphasis", None, verbatim(typed), own(f"command.{entry.name}", spacing="Small"))
     body = [own(f"help.about.{entry.name}", spacing="Medium"), facts(_ways_to_type(view, typed))]
     actions = [*_run_button(entry.name), submit(text("button.commands"), "help")]
     return finished(_kicker(direct=view.direct), band, body, actions)
 
 
 def _ways_to_type(view: CommandHelpView, typed: str) -> list[tuple[str, str]]:
-    """Return the text to type for the command here, and the command's other names if it has any."""
     mentioned = (
         typed if view.direct else text("help.how_space_example", bot=view.bot, command=typed)
     )
@@ -101,7 +79,6 @@ def _ways_to_type(view: CommandHelpView, typed: str) -> list[tuple[str, str]]:
 
 
 def _run_button(name: str) -> list[Element]:
-    """Return the button that runs the command; an empty list for a command that has none."""
     if name in _NOT_ALONE:
         return []
     title = text("help.run", value=f"/{shown_name(name)}")

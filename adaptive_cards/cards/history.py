@@ -20,7 +20,7 @@ from adaptive_cards.components import (
     small_print,
     titled,
 )
-from adaptive_cards.elements import MONO, SUBTLE, TITLE, Element, column, columns, rich, run, said
+from adaptive_cards.elements import MONO, SUBTLE, Element, rich, run
 from adaptive_cards.glyphs import Mark
 from adaptive_cards.texts import text
 from adaptive_cards.times import day_clock, written_date
@@ -93,7 +93,7 @@ class HistoryView:
 
 def history(view: HistoryView) -> Card:
     """Return the card; at most five incidents are on it, and the page has all of them."""
-    band = Band(_STYLES[view.state], _MARKS[view.state], said(view.title, **TITLE), ())
+    band = Band.of(_STYLES[view.state], _MARKS[view.state], view.title)
     address, until = view.page
     incidents = [_incident(each) for each in view.incidents[:_INCIDENTS_MOST]]
     body = [
@@ -120,10 +120,7 @@ _STYLES = {
 
 
 def _row_of_days(days: tuple[HistoryDay, ...]) -> list[Element]:
-    """Return the days as glyphs, and their mails below.
-
-    The glyphs are in groups of ten, between which a narrow card breaks the line.
-    """
+    # The glyphs are in groups of ten, between which a narrow card breaks the line.
     marks = rich(*_glyphs(days), spacing="Medium")
     most = max((each.mails for each in days), default=0)
     mails = [_block(each.mails, most) for each in days]
@@ -139,7 +136,6 @@ def _row_of_days(days: tuple[HistoryDay, ...]) -> list[Element]:
 
 
 def _legend() -> str:
-    """Return each glyph with its meaning."""
     return "  ".join(
         f"{_MARKS[state].glyph} {text(f'history.state_{name}')}" for state, name in _NAMES.items()
     )
@@ -171,13 +167,8 @@ def _block(mails: int, most: int) -> str:
 
 def _incident(line: IncidentLine) -> Element:
     mark: Mark = _MARKS[line.state]
-    words = column("stretch", rich(run(day_clock(line.at))), note(line.cause), spacing="Small")
-    return columns(
-        glyphs.glyph(mark),
-        words,
-        column("auto", aside(line.lasted), spacing="Default"),
-        spacing="Small",
-    )
+    when = rich(run(day_clock(line.at)))
+    return glyphs.marked(mark, when, note(line.cause), right=aside(line.lasted))
 
 
 def _buttons(view: HistoryView, address: str) -> list[Element]:

@@ -1,13 +1,14 @@
-"""First card of a run: the details that only Webex Connect knows, and the requester's choices."""
+"""Cards that ask for the details that only people know: the first card of a run, and the delegate."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from adaptive_cards.actions import ADDRESS_MOST, cancel, optional_input, submit, text_input
+from adaptive_cards.actions import ADDRESS_MOST, buttons, cancel, optional_input, submit, text_input
 from adaptive_cards.card import Card, finished
 from adaptive_cards.components import (
     Band,
+    correction,
     in_error,
     kicker,
     persons_turn,
@@ -18,7 +19,7 @@ from adaptive_cards.components import (
 from adaptive_cards.elements import SMALL, Element, column, columns, own, rich, run
 from adaptive_cards.escape import plain
 from adaptive_cards.texts import render, text
-from adaptive_cards.views import Header
+from adaptive_cards.views import Asked, Header
 from jobs.model import Text, Turn
 
 _LIFETIMES = ("6", "12", "24")
@@ -41,20 +42,21 @@ This keeps the choice when another field must be corrected.
 
 
 def intake(view: IntakeView) -> Card:
-    """Return the card that asks for two addresses, who signs in, and four choices.
-
-    A field with an error is shown in a red box with its value kept.
-    """
     run_id = view.header.run
     actions = [
         submit(text("button.continue"), "intake", main=True, reads=True, run=run_id),
         cancel(run_id),
     ]
+    field = optional_input(
+        "delegate", "field.delegate", style="email", example="field.delegate_example"
+    )
     body = [
         *_mailbox(view),
         *_from_connect(view),
         *_administrator(view),
-        *_delegate(view),
+        section("intake.delegate"),
+        own("intake.delegate_why", **SMALL, spacing="None"),
+        _checked(view, field),
         *_choices(view),
         small_print(Text("intake.nothing_yet")),
     ]
@@ -111,18 +113,6 @@ def _administrator(view: IntakeView) -> list[Element]:
     ]
 
 
-def _delegate(view: IntakeView) -> list[Element]:
-    """Return the field for the user who signs in for a shared mailbox; others leave it empty."""
-    field = optional_input(
-        "delegate", "field.delegate", style="email", example="field.delegate_example"
-    )
-    return [
-        section("intake.delegate"),
-        own("intake.delegate_why", **SMALL, spacing="None"),
-        _checked(view, field),
-    ]
-
-
 def _choices(view: IntakeView) -> list[Element]:
     lifetime = _checked(view, _choice(view, "lifetime", _LIFETIMES, "12"))
     copy = _checked(view, _choice(view, "keep_copy", _COPY, "yes"))
@@ -174,3 +164,25 @@ class IntakeView:
     values: dict[str, str] = field(default_factory=dict)
     errors: dict[str, Text] = field(default_factory=dict)
     ask_mailbox: bool = False
+
+
+def delegate(view: DelegateView) -> Card:
+    """Return the card with one field. A wrong address is kept in it, with the reason in red."""
+    band = persons_turn(
+        Text("delegate.title", {"mailbox": view.header.mailbox}),
+        turn_line(Turn.REQUESTER, Text("delegate.turn")),
+    )
+    send = submit(text("button.continue"), "delegate", main=True, reads=True, run=view.header.run)
+    asked = text_input("delegate", "field.delegate", style="email", error="field.delegate_error")
+    asked["placeholder"] = text("field.delegate_example")
+    typed = correction(asked, view.asked) if view.asked else asked
+    body = [own("delegate.why", spacing="Small"), typed, buttons(send, spacing="Small")]
+    return finished(kicker(view.header), band, body, [cancel(view.header.run)])
+
+
+@dataclass(frozen=True, slots=True)
+class DelegateView:
+    """Question for the user who signs in. ``asked`` is the last address given, if it was wrong."""
+
+    header: Header
+    asked: Asked | None = None

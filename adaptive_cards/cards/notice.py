@@ -9,7 +9,7 @@ from adaptive_cards import glyphs
 from adaptive_cards.actions import press
 from adaptive_cards.card import Card, finished
 from adaptive_cards.components import Band, kicker_of, labeled
-from adaptive_cards.elements import MONO, SUBTLE, TITLE, Element, container, rich, run, said
+from adaptive_cards.elements import MONO, SUBTLE, container, rich, run, said
 from adaptive_cards.texts import render, text
 from adaptive_cards.times import day_clock
 from jobs.model import Evidence, Text
@@ -23,24 +23,20 @@ _EVIDENCE_MOST = 8
 def notice(view: NoticeView) -> Card:
     """Return the card; refusals, receipts and small failures all have this form."""
     mark = glyphs.of_glyph(view.glyph) if view.glyph else None
-    band = Band(view.tone, mark, said(view.title, **TITLE), (said(view.words, spacing="Small"),))
-    body = [*([labeled(view.facts)] if view.facts else []), *_evidence(view)]
-    actions = [press(_title(key), data) for key, data in view.buttons[:_BUTTONS_MOST]]
-    return finished(
-        kicker_of(view.kicker, day_clock(view.at) if view.at else ""), band, body, actions
-    )
-
-
-def _title(words: str | Text) -> str:
-    return text(words) if isinstance(words, str) else render(words)
-
-
-def _evidence(view: NoticeView) -> list[Element]:
+    band = Band.of(view.tone, mark, view.title, said(view.words, spacing="Small"))
     lines = [
         rich(run(f"{item.kind}  ", **SUBTLE), run(item.text, **MONO))
         for item in view.evidence[:_EVIDENCE_MOST]
     ]
-    return [container("", *lines)] if lines else []
+    written = [container("", *lines)] if lines else []
+    body = [*([labeled(view.facts)] if view.facts else []), *written]
+    actions = [
+        press(text(key) if isinstance(key, str) else render(key), data)
+        for key, data in view.buttons[:_BUTTONS_MOST]
+    ]
+    return finished(
+        kicker_of(view.kicker, day_clock(view.at) if view.at else ""), band, body, actions
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,7 @@ from adaptive_cards.components import (
     small_print,
     turn_line,
 )
-from adaptive_cards.elements import SMALL, TITLE, Element, said
+from adaptive_cards.elements import SMALL, Element, said
 from adaptive_cards.glyphs import Mark
 from adaptive_cards.texts import text, with_counts
 from adaptive_cards.times import clock_seconds
@@ -44,7 +44,6 @@ _ENDED = {
 
 
 def progress(view: ProgressView) -> Card:
-    """Return the card: how far the run is, who must act, and every step with its state."""
     rows = _groups(view, every_note=True)
     if size({"rows": rows}) > _ROWS_MOST_BYTES:
         rows = _groups(view, every_note=False)
@@ -60,7 +59,11 @@ def _band(view: ProgressView) -> Band:
     style, mark = _ENDED.get(view.ended) or _of_turn(view.turn)
     waits = (said(view.waits, **SMALL, spacing="None"),) if view.waits else ()
     lines = (turn_line(view.turn, view.turn_words), *waits)
-    return Band(style, mark, said(_title(view), **TITLE), lines)
+    key = f"progress.title_{view.ended}" if view.ended in _ENDED else "progress.title"
+    named = Text(
+        key, {"counts": ", ".join(_counts([line for _, group in view.groups for line in group]))}
+    )
+    return Band.of(style, mark, named, *lines)
 
 
 def _of_turn(turn: Turn) -> tuple[str, Mark]:
@@ -69,18 +72,8 @@ def _of_turn(turn: Turn) -> tuple[str, Mark]:
     return "emphasis", glyphs.TIME if turn is Turn.TIME else glyphs.RUNNING
 
 
-def _title(view: ProgressView) -> Text:
-    key = f"progress.title_{view.ended}" if view.ended in _ENDED else "progress.title"
-    return Text(
-        key, {"counts": ", ".join(_counts([line for _, group in view.groups for line in group]))}
-    )
-
-
 def _counts(rows: list[Row]) -> list[str]:
-    """Return how many rows are done, are running and were skipped, in words.
-
-    Running and skipped rows are left out if there are none.
-    """
+    # Running and skipped rows are left out if there are none.
     done = sum(line.done for line in rows)
     counts = {
         "progress.count_running": sum(line.running for line in rows),
@@ -114,14 +107,12 @@ def _right(line: Row) -> Text | None:
     if line.running:
         return Text("state.running")
     if line.state is State.WAITING:
-        return _waits(line)
+        return Text(
+            "state.waits_person" if glyphs.is_person(line.waiting_for) else "state.waits_time"
+        )
     if line.right or line.state in {None, State.OK}:
         return line.right
     return Text(f"state.{line.state}")
-
-
-def _waits(line: Row) -> Text:
-    return Text("state.waits_person" if glyphs.is_person(line.waiting_for) else "state.waits_time")
 
 
 def _buttons(view: ProgressView) -> list[Element]:

@@ -11,9 +11,15 @@ from datetime import datetime
 from adaptive_cards import glyphs
 from adaptive_cards.actions import buttons, cancel, open_url, show_card, submit
 from adaptive_cards.card import Card, finished
-from adaptive_cards.cards._ask_someone_else import ask_someone
-from adaptive_cards.components import Band, kicker, persons_turn, problem_box, turn_line
-from adaptive_cards.elements import BOLD, TITLE, Element, container, facts, literal, own, said
+from adaptive_cards.components import (
+    Band,
+    ask_someone,
+    kicker,
+    persons_turn,
+    problem_box,
+    turn_line,
+)
+from adaptive_cards.elements import BOLD, Element, container, facts, literal, own, said
 from adaptive_cards.texts import has_text, remedy_within, text
 from adaptive_cards.times import day_clock
 from adaptive_cards.views import Asked, Header
@@ -26,10 +32,6 @@ _REASON_MOST = 500
 
 
 def rehearsal(view: RehearsalView) -> Card:
-    """Return the card of the rehearsal in its present state, with the one next step.
-
-    The states are offered, ready, failed, done and skipped.
-    """
     if view.done:
         return _done(view)
     if view.skipped:
@@ -74,7 +76,6 @@ def _ready(view: RehearsalView) -> Card:
 
 
 def _ask_mailbox_user(view: RehearsalView) -> list[Element]:
-    """Return the field for another address if the request could not reach the mailbox's user."""
     if view.direct or view.asked is None:
         return []
     do, who = "ask_mailbox_user", "mailbox_user"
@@ -89,7 +90,7 @@ def _failed(view: RehearsalView) -> Card:
     if view.settling:
         # Somebody may be asked elsewhere meanwhile, so it does not say that nobody has to act.
         waits = own("rehearsal.settling_turn", spacing="Small")
-        band = Band("emphasis", glyphs.TIME, said(Text("rehearsal.settling"), **TITLE), (waits,))
+        band = Band.of("emphasis", glyphs.TIME, Text("rehearsal.settling"), waits)
     again = submit(text("button.try_again"), "rehearse", main=True, run=view.header.run)
     body = [*problem_box(view.problem, view.problem_code), *_remedy(view), *_transcript(view)]
     stop = [] if view.direct else [cancel(view.header.run)]
@@ -97,10 +98,7 @@ def _failed(view: RehearsalView) -> Card:
 
 
 def _remedy(view: RehearsalView) -> list[Element]:
-    """Return the remedy for a failed rehearsal, if the catalog has one.
-
-    A problem that resolves itself needs none. For a shared mailbox the user may lack permissions.
-    """
+    # A problem that resolves itself needs none. For a shared mailbox the user may lack permissions.
     if view.shared and view.cause == "smtp_token_refused":
         return [said(Text("rehearsal.refused_shared", _values(view)), spacing="Small")]
     return (
@@ -111,7 +109,7 @@ def _remedy(view: RehearsalView) -> list[Element]:
 
 
 def _ended(view: RehearsalView, style: str, mark: glyphs.Mark, title: Text, told: Text) -> Card:
-    band = Band(style, mark, said(title, **TITLE), (turn_line(Turn.NOBODY, told),))
+    band = Band.calm(style, mark, title, told)
     return finished(kicker(view.header), band, _transcript(view))
 
 
@@ -130,7 +128,6 @@ def _what(view: RehearsalView) -> Element:
 
 
 def _values(view: RehearsalView) -> dict[str, str]:
-    """Return the mailbox or its user, and the user who signs in for it."""
     return {"username": view.username, "login": view.login}
 
 
@@ -139,17 +136,13 @@ def _transcript(view: RehearsalView) -> list[Element]:
     if not lines:
         return []
     shown = [
-        literal(line, size="Small", spacing="Small" if first else "None")
-        for first, line in _first(lines)
+        literal(line, size="Small", spacing="None" if number else "Small")
+        for number, line in enumerate(lines)
     ]
     return [
         own("rehearsal.transcript", **BOLD, spacing="Medium"),
         container("", *shown, spacing="Small"),
     ]
-
-
-def _first(lines: tuple[str, ...]) -> list[tuple[bool, str]]:
-    return [(number == 0, line) for number, line in enumerate(lines)]
 
 
 def _skip(view: RehearsalView) -> Element:

@@ -17,8 +17,7 @@ from adaptive_cards.components import (
     small_print,
     turn_line,
 )
-from adaptive_cards.elements import Element, column, columns, facts, own, rich, run, said
-from adaptive_cards.glyphs import glyph
+from adaptive_cards.elements import Element, facts, own, rich, run, said
 from adaptive_cards.texts import has_text, text
 from adaptive_cards.times import day_clock
 from jobs.model import Text, Turn
@@ -37,23 +36,49 @@ def tac(view: TacView) -> Card:
     band = persons_turn(
         Text("tac.title"), turn_line(Turn.REQUESTER, Text("tac.turn"), direct=view.direct)
     )
-    body = [*_guide(view), small_print(Text("tac.whole")), section("tac.inputs"), *_fields()]
+    identifier = said(
+        Text("tac.identifier", {"mailbox": view.mailbox}),
+        size="Small",
+        isSubtle=True,
+        spacing="None",
+    )
+    picture = "tac.console_t3_direct" if view.direct else "tac.console_t3"
+    body = [
+        section("tac.console"),
+        row(glyphs.PERSON, "T1", own("tac.console_t1"), identifier),
+        row(glyphs.PERSON, "T2", own("tac.console_t2")),
+        row(glyphs.PERSON, "T3", own(picture)),
+        small_print(Text("tac.whole")),
+        section("tac.inputs"),
+        _field("resource_id", _ID_MOST) | {"placeholder": text("tac.resource_id_example")},
+        _field("transaction_id", _ID_MOST),
+        _field("seen_text", _SEEN_MOST)
+        | {"isMultiline": True, "placeholder": text("tac.seen_text_example")},
+    ]
     make = submit(text("tac.make"), "tac", main=True, reads=True, channel=view.mailbox)
     return finished(_kicker(view), band, body, [make])
 
 
 def tac_file(view: TacFileView) -> Card:
-    """Return a card that says what the file contains, what is missing, and how to open the case."""
     band = persons_turn(
         Text("tac.ready", {"name": view.name}),
         turn_line(Turn.REQUESTER, Text("tac.ready_turn"), direct=view.direct),
     )
+    picture = any(name.startswith("screenshot.") for name in view.files)
+    keys = [
+        *([] if picture else ["tac.no_picture"]),
+        *([] if view.checked else ["tac.never_checked"]),
+    ]
+    missing = [glyphs.marked(glyphs.SKIPPED, own(key)) for key in keys]
+    ids = {"tac.resource": view.resource_id, "tac.transaction": view.transaction_id}
+    lines = [row(glyphs.PERSON, "T3", own(key)) for key in _CASE]
     body = [
         section("tac.inside"),
         *(_part(name) for name in view.files),
-        *_missing(view),
+        *missing,
         section("tac.case"),
-        *_case(view),
+        *lines,
+        facts((text(label), value or text("tac.not_given")) for label, value in ids.items()),
     ]
     return finished(_kicker(view), band, body)
 
@@ -62,69 +87,16 @@ def _kicker(view: TacView | TacFileView) -> Element:
     return kicker_of(Text("tac.kicker", {"mailbox": view.mailbox}), day_clock(view.at))
 
 
-def _guide(view: TacView) -> list[Element]:
-    identifier = said(
-        Text("tac.identifier", {"mailbox": view.mailbox}),
-        size="Small",
-        isSubtle=True,
-        spacing="None",
-    )
-    picture = "tac.console_t3_direct" if view.direct else "tac.console_t3"
-    return [
-        section("tac.console"),
-        row(glyphs.PERSON, "T1", own("tac.console_t1"), identifier),
-        row(glyphs.PERSON, "T2", own("tac.console_t2")),
-        row(glyphs.PERSON, "T3", own(picture)),
-    ]
-
-
-def _fields() -> list[Element]:
-    return [
-        _field("resource_id", _ID_MOST) | {"placeholder": text("tac.resource_id_example")},
-        _field("transaction_id", _ID_MOST),
-        _field("seen_text", _SEEN_MOST)
-        | {"isMultiline": True, "placeholder": text("tac.seen_text_example")},
-    ]
-
-
 def _field(name: str, most: int) -> Element:
     return {"type": "Input.Text", "id": name, "label": text(f"tac.{name}"), "maxLength": most}
 
 
 def _part(name: str) -> Element:
-    """Return a line for a file: its name and its purpose."""
     stem, _, ending = name.rpartition(".")
     key = (
         f"tac.part.{stem}_{ending}" if has_text(f"tac.part.{stem}_{ending}") else f"tac.part.{stem}"
     )
-    return columns(
-        glyph(glyphs.OK),
-        column("stretch", rich(run(name)), note(Text(key)), spacing="Small"),
-        spacing="Small",
-    )
-
-
-def _missing(view: TacFileView) -> list[Element]:
-    picture = any(name.startswith("screenshot.") for name in view.files)
-    keys = [
-        *([] if picture else ["tac.no_picture"]),
-        *([] if view.checked else ["tac.never_checked"]),
-    ]
-    return [
-        columns(
-            glyph(glyphs.SKIPPED), column("stretch", own(key), spacing="Small"), spacing="Small"
-        )
-        for key in keys
-    ]
-
-
-def _case(view: TacFileView) -> list[Element]:
-    ids = {"tac.resource": view.resource_id, "tac.transaction": view.transaction_id}
-    lines = [row(glyphs.PERSON, "T3", own(key)) for key in _CASE]
-    return [
-        *lines,
-        facts((text(label), value or text("tac.not_given")) for label, value in ids.items()),
-    ]
+    return glyphs.marked(glyphs.OK, rich(run(name)), note(Text(key)))
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,11 +8,11 @@ from datetime import datetime
 from adaptive_cards import glyphs
 from adaptive_cards.actions import button_rows, cancel, submit
 from adaptive_cards.card import Card, finished
-from adaptive_cards.cards._ask_someone_else import ask_someone
 from adaptive_cards.components import (
     Band,
     aside,
     aside_time,
+    ask_someone,
     box,
     kicker,
     persons_turn,
@@ -24,7 +24,6 @@ from adaptive_cards.components import (
 from adaptive_cards.elements import (
     BOLD,
     SUBTLE,
-    TITLE,
     Element,
     column,
     columns,
@@ -75,27 +74,35 @@ class TestMailView:
 
 
 def test_mail(view: TestMailView) -> Card:
-    """Return the card: who must send or answer the mail, its subject, and its times at stations."""
     subject = columns(
         column("80px", own("mail.subject", **SUBTLE)),
         column("stretch", value_line(view.subject), spacing="Small"),
         spacing="Medium",
     )
-    body = [subject, *_from_elsewhere(view), section("mail.way"), *_stations(view)]
+    seen = (
+        ("V1", view.arrived_at),
+        ("M3", view.forwarded_at),
+        ("V2", view.agent_at),
+        ("V3", view.answered_at),
+    )
+    reached = sum(at is not None for _, at in seen)
+    stations = [_station(view, name, at, place - reached) for place, (name, at) in enumerate(seen)]
+    body = [subject, *_from_elsewhere(view), section("mail.way"), *stations]
     body += problem_box(view.problem, view.problem_code, remedy=view.remedy)
-    typed, opens = _ask_agent(view)
+    typed, opens = (
+        ([], [])
+        if view.direct or view.over or view.problem or not _is_for_agent(view)
+        else ask_someone(
+            text("button.ask_agent"), "ask_agent", view.header.run, view.asked, who="agent"
+        )
+    )
     rows = button_rows([*_buttons(view), *opens])
     return finished(kicker(view.header), _band(view), [*body, *typed, *rows])
 
 
 def _band(view: TestMailView) -> Band:
     if view.over:
-        return Band(
-            "good",
-            glyphs.OK,
-            said(Text("mail.over"), **TITLE),
-            (turn_line(Turn.NOBODY, Text("mail.over_next")),),
-        )
+        return Band.calm("good", glyphs.OK, Text("mail.over"), Text("mail.over_next"))
     if _to_be_sent(view):
         told = Text("mail.send_turn", {"mailbox": view.header.mailbox})
         return persons_turn(
@@ -108,17 +115,15 @@ def _band(view: TestMailView) -> Band:
         return _agents(view)
     if view.forwarded_at:
         return persons_turn(Text("mail.forwarded"), turn_line(Turn.AGENT, Text("mail.agent_turn")))
-    return _machine(Text("mail.on_its_way"), Text("mail.on_its_way_next"))
+    return Band.calm(
+        "emphasis", glyphs.RUNNING, Text("mail.on_its_way"), Text("mail.on_its_way_next")
+    )
 
 
 def _agents(view: TestMailView) -> Band:
-    """Return the band of a mail that an agent has.
-
-    Either the agent is still to answer the mail, or the bot looks for the answer.
-    """
     if view.answers:
         return persons_turn(Text("mail.answered"), turn_line(Turn.AGENT, Text("turn_words.answer")))
-    return _machine(Text("mail.answered"), Text("mail.answered_next"))
+    return Band.calm("emphasis", glyphs.RUNNING, Text("mail.answered"), Text("mail.answered_next"))
 
 
 def _stopped(view: TestMailView) -> Band:
@@ -131,22 +136,7 @@ def _stopped(view: TestMailView) -> Band:
             "mail.stopped",
             "mail.stopped_turn" if glyphs.is_person(view.turn) else "mail.stopped_time",
         )
-    return Band(
-        "attention", glyphs.WRONG, said(Text(title), **TITLE), (turn_line(view.turn, Text(told)),)
-    )
-
-
-def _ask_agent(view: TestMailView) -> tuple[list[Element], list[Element]]:
-    """Return the part that asks an agent 1:1, who may not be in the space."""
-    if view.direct or view.over or view.problem or not _is_for_agent(view):
-        return [], []
-    return ask_someone(
-        text("button.ask_agent"), "ask_agent", view.header.run, view.asked, who="agent"
-    )
-
-
-def _machine(title: Text, told: Text) -> Band:
-    return Band("emphasis", glyphs.RUNNING, said(title, **TITLE), (turn_line(Turn.NOBODY, told),))
+    return Band.of("attention", glyphs.WRONG, Text(title), turn_line(view.turn, Text(told)))
 
 
 def _is_for_agent(view: TestMailView) -> bool:
@@ -163,17 +153,6 @@ def _from_elsewhere(view: TestMailView) -> list[Element]:
         return []
     warning = said(Text("connect.to_itself", {"mailbox": view.header.mailbox}))
     return [box("warning", glyphs.WARNING, own("mail.from_elsewhere", **BOLD), warning)]
-
-
-def _stations(view: TestMailView) -> list[Element]:
-    seen = (
-        ("V1", view.arrived_at),
-        ("M3", view.forwarded_at),
-        ("V2", view.agent_at),
-        ("V3", view.answered_at),
-    )
-    reached = sum(at is not None for _, at in seen)
-    return [_station(view, name, at, place - reached) for place, (name, at) in enumerate(seen)]
 
 
 def _station(view: TestMailView, name: str, at: datetime | None, ahead: int) -> Element:
@@ -203,10 +182,7 @@ def _buttons(view: TestMailView) -> list[Element]:
 
 
 def _main(view: TestMailView) -> list[Element]:
-    """Return the green button for the next step, or an empty list.
-
-    An agent has no button for a problem, because an agent cannot fix it.
-    """
+    # An agent has no button for a problem, because an agent cannot fix it.
     run_id = view.header.run
     if _to_be_sent(view):
         return [submit(text("button.sent"), "test_sent", main=True, run=run_id)]

@@ -48,12 +48,10 @@ def render(words: Text) -> str:
 
 
 def render_if_any(words: Text | None) -> str:
-    """Return the text of ``words``, or an empty string if ``words`` is None."""
     return render(words) if words else ""
 
 
 def text(key: str, **values: str) -> str:
-    """Return the text for a key and its values (see :func:`render`)."""
     return render(Text(key, values))
 
 
@@ -96,7 +94,6 @@ def has_text(key: str) -> bool:
 
 
 def keys(language: str = locale.SOURCE) -> frozenset[str]:
-    """Return all keys of a language, with table names joined by dots."""
     return frozenset(_catalogue(language))
 
 

@@ -17,7 +17,6 @@ Action = Callable[[ChatContext, dict[str, str]], None]
 
 @cache
 def actions() -> dict[str, Action]:
-    """Return the function of every verb, collected from all modules of this package."""
     modules = [
         importlib.import_module(f"{__name__}.{found.name}")
         for found in pkgutil.iter_modules(__path__)

@@ -129,7 +129,6 @@ def _only_press(ctx: ChatContext, run: Run) -> Iterator[Run]:
 
 @contextmanager
 def _refusing_if_over(ctx: ChatContext) -> Iterator[None]:
-    """Refuse the press if the run has ended since it was read."""
     try:
         yield
     except RunEndedError:
@@ -142,7 +141,6 @@ def record(ctx: ChatContext, run: Run, question: str, value: str) -> None:
 
 
 def answered(ctx: ChatContext, question: str, value: str) -> Event:
-    """Return the event of the person's answer to a question."""
     data = {"question": question, "value": value}
     return Event(Kind.ANSWERED, now(), by=ctx.person.email, data=data)
 

@@ -20,22 +20,17 @@ from jobs.runs.run import Event, Kind, Run
 
 @on_run
 def approve(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
-    """Approve the changes to the app and the mailbox."""
     _approve(ctx, inputs, run, Scope.MAILBOX)
 
 
 @on_run
 def approve_tenant(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
-    """Approve the change to the whole tenant, which needs its own approval."""
     _approve(ctx, inputs, run, Scope.TENANT)
 
 
 @on_run
 def confirm_hosts(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
-    """Confirm the hosts of the plan's addresses that are not Webex Connect's.
-
-    The press approves nothing yet. The confirmation counts for these hosts only.
-    """
+    # The press approves nothing yet. The confirmation counts for these hosts only.
     if not _may_approve(ctx, inputs, run):
         return
     hosts = unconfirmed_hosts(run, ctx.services.settings.connect_hosts)
@@ -47,11 +42,8 @@ def confirm_hosts(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
 
 @on_run
 def least_privilege(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
-    """Ask for a new plan for the same channel with fewer permissions.
-
-    Nothing is approved in the new plan. The smaller profile can also resolve a plan that is
-    blocked.
-    """
+    # Nothing is approved in the new plan. The smaller profile can also resolve a plan that is
+    # blocked.
     if run.has_begun or not _in_force(inputs, run):
         ctx.refuse(Text("refused.old"), title="refused.nothing")
         return
@@ -61,10 +53,7 @@ def least_privilege(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
 
 @on_run
 def adopt(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
-    """Use an app that was created manually instead of creating a new one.
-
-    The run then makes a new plan in which nothing is approved.
-    """
+    # The run then makes a new plan in which nothing is approved.
     if not _current(ctx, inputs, run):
         return
     if run.has_begun or not _offers_app(run, inputs.get("app", "")):
@@ -95,30 +84,20 @@ def _approve(ctx: ChatContext, inputs: dict[str, str], run: Run, scope: Scope) -
 
 
 def _may_approve(ctx: ChatContext, inputs: dict[str, str], run: Run) -> bool:
-    """Return whether this person may approve the plan of the card; if not, the press is refused."""
     return _is_approver(ctx, run) and _current(ctx, inputs, run)
 
 
 def _is_approver(ctx: ChatContext, run: Run) -> bool:
-    """Return whether the person may approve the run's plan; if not, the press is refused."""
     may = AccessPolicy(ctx.services.bot, ctx.services.webex).may_approve(ctx.person, run)
     if not may:
-        ctx.refuse(_not_approver(ctx, run), title="refused.button")
+        who = ", ".join(ctx.services.bot.approvers) or run.requester.email
+        key = "refused.not_approver_direct" if ctx.direct else "refused.not_approver"
+        ctx.refuse(Text(key, {"who": who}), title="refused.button")
     return may
 
 
-def _not_approver(ctx: ChatContext, run: Run) -> Text:
-    """Return the text on who may press the button: the approvers, or the person who asked."""
-    who = ", ".join(ctx.services.bot.approvers) or run.requester.email
-    key = "refused.not_approver_direct" if ctx.direct else "refused.not_approver"
-    return Text(key, {"who": who})
-
-
 def _current(ctx: ChatContext, inputs: dict[str, str], run: Run) -> bool:
-    """Return whether the card shows the current plan and that plan can be approved.
-
-    If the answer is no, the press is refused as outdated.
-    """
+    # If the answer is no, the press is refused as outdated.
     current = _in_force(inputs, run) and (run.has_begun or not blocking_steps(run))
     if not current:
         ctx.refuse(Text("refused.old"), title="refused.nothing")

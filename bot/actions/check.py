@@ -1,9 +1,17 @@
-"""Buttons of the verdict card and of the channel list."""
+"""Buttons that do the same as a typed command, and answers to the questions of a check."""
 
 from __future__ import annotations
 
+from bot.actions._guard import finish, for_everybody
 from bot.chat.context import ChatContext
-from bot.commands import check, fix, tac
+from bot.chat.parsing import argument_of
+from bot.commands import check, commands, fix, language, tac
+from bot.commands.setup_email import elsewhere
+from jobs.channel.form import InvalidInputError, read_address
+from jobs.checks import adoption
+from jobs.checks.discovering import APP, FORWARDING, answers_to, is_client_id, open_questions
+from jobs.model import Text
+from jobs.runs.run import Run
 
 
 def check_again(ctx: ChatContext, inputs: dict[str, str]) -> None:
@@ -16,17 +24,96 @@ def check_again(ctx: ChatContext, inputs: dict[str, str]) -> None:
 
 
 def start_fix(ctx: ChatContext, inputs: dict[str, str]) -> None:
-    """Do the same as the typed command ``/fix``."""
     fix.run(ctx, inputs.get("channel", ""))
 
 
 def open_tac(ctx: ChatContext, inputs: dict[str, str]) -> None:
-    """Do the same as the typed command ``/tac``, which is the next step if a check is no help."""
     tac.run(ctx, inputs.get("channel", ""))
+
+
+def run_command(ctx: ChatContext, inputs: dict[str, str]) -> None:
+    """Run the command with the argument, as if the person who pressed had typed both.
+
+    The data of the button is trusted no more than typed text. The argument is cleaned in the same
+    way, and the command itself checks whether the person may use it.
+    """
+    command = commands().get(inputs.get("command", ""))
+    if command is None:  # none of the bot's own cards sends this
+        ctx.refuse(Text("refused.old"), title="refused.nothing")
+        return
+    command.run(ctx, argument_of(inputs.get("argument", "")))
+
+
+def _choose(ctx: ChatContext, inputs: dict[str, str]) -> None:
+    language.choose(ctx, inputs.get("language", ""))
+
+
+@for_everybody
+def answered(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
+    try:
+        given = {question: _read(run, question, inputs) for question in open_questions(run)}
+    except InvalidInputError as wrong:
+        ctx.refuse(wrong.reason, title="refused.nothing")
+        return
+    _go_on(ctx, run, given)
+
+
+@for_everybody
+def without(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
+    _go_on(ctx, run, {})
+
+
+@for_everybody
+def keep(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
+    """Record the channel that the check has found, without any change in the tenant."""
+    is_kept = ctx.services.channels.record(run.channel.mailbox) is not None
+    if adoption.keep(ctx.services.store, run, ctx.person.email, ctx.action_id):
+        ctx.services.cards.request(run.id)
+    elif is_kept:
+        elsewhere(ctx, run.channel.mailbox)
+    else:
+        ctx.refuse(Text("refused.old"), title="refused.nothing")
+
+
+def _go_on(ctx: ChatContext, run: Run, given: dict[str, str]) -> None:
+    events = answers_to(run, given, ctx.person.email)
+    if not events:
+        ctx.refuse(Text("refused.twice"), title="refused.nothing")
+        return
+    finish(ctx, run, *events)
+
+
+def _read(run: Run, question: str, inputs: dict[str, str]) -> str:
+    """Return the value that the person gave for a question.
+
+    Raises:
+        InvalidInputError: the value cannot be read.
+    """
+    return {APP: _app, FORWARDING: _forwarding}[question](run, inputs)
+
+
+def _app(run: Run, inputs: dict[str, str]) -> str:
+    given = inputs.get("client_id", "").strip()
+    known = {app.client_id for app in run.search.apps} if run.search else set()
+    if given not in known if known else not is_client_id(given):
+        raise InvalidInputError(Text("typed.client_id"))
+    return given
+
+
+def _forwarding(run: Run, inputs: dict[str, str]) -> str:
+    given = read_address(inputs.get("forwarding_address", ""))
+    if given == run.channel.mailbox:
+        raise InvalidInputError(Text("typed.forwarding_is_mailbox"))
+    return given
 
 
 ACTIONS = {
     "check": check_again,
     "fix": start_fix,
     "missing": open_tac,
+    "run_command": run_command,
+    "language": _choose,
+    "discovered": answered,
+    "discovered_without": without,
+    "keep": keep,
 }

@@ -1,10 +1,10 @@
-"""Buttons that ask another person, or confirm that something was done outside the bot."""
+"""Buttons that ask another person, or say what was done outside the bot, or lost."""
 
 from __future__ import annotations
 
 from bot.actions._guard import answered, finish, for_everybody, on_run, record
 from bot.cards import delivery
-from bot.cards.presenters import consent, proof, rehearsal, sign_in
+from bot.cards.presenters import proof, rehearsal, sign_in
 from bot.cards.presenters._common import thread_and_person
 from bot.cards.presenters.card_state import slot_of
 from bot.chat.context import ChatContext
@@ -18,25 +18,21 @@ from jobs.storage.vault import Sealed
 
 @on_run
 def ask_administrator(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
-    """Send the sign-in card 1:1 to the administrator, if the run is waiting for a sign-in."""
     _ask(ctx, inputs, run, "administrator", waits=sign_in.waits_for_sign_in(run))
 
 
 @on_run
 def ask_consent(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
-    """Send the consent card 1:1 to a person who may grant consent, if the run waits for consent."""
-    _ask(ctx, inputs, run, "consent_administrator", waits=consent.waits_for_consent(run))
+    _ask(ctx, inputs, run, "consent_administrator", waits=sign_in.waits_for_consent(run))
 
 
 @for_everybody
 def ask_mailbox_user(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
-    """Send the rehearsal's card 1:1 to the person who signs in for the mailbox."""
     _ask(ctx, inputs, run, rehearsal.MAILBOX_USER, waits=rehearsal.waits_for_sign_in(run))
 
 
 @for_everybody
 def ask_agent(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
-    """Send the test mail's card 1:1 to an agent, who may not be in the space."""
     waits = run.state_of("test_mail") is State.OK and not run.settled("agent_has_it")
     _ask(ctx, inputs, run, proof.AGENT, waits=waits)
 
@@ -44,7 +40,10 @@ def ask_agent(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
 @on_run
 def consent_again(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
     """Post the card that the run waits for again, as the newest in the thread and in the 1:1."""
-    for place in thread_and_person(_asked(run)):
+    asked = (run.answer("consent_administrator") if run.account else "") or run.answer(
+        "administrator"
+    )
+    for place in thread_and_person(asked):
         delivery.repost(ctx.services, run.id, slot_of(place))
     ctx.services.record(run.id)
 
@@ -61,27 +60,21 @@ def sign_in_other(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
 
 @on_run
 def look_again(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
-    """Check at once everything that failed.
-
-    If nothing is approved yet, read the settings again as well.
-    """
+    # If nothing is approved yet, read the settings again as well.
     looks = Event(Kind.LOOK_AGAIN, now(), by=ctx.person.email)
     finish(ctx, run, looks, answered(ctx, "look_again", now().isoformat()))
 
 
 @on_run
 def token_saved(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
-    """Record that Generate Token and Save were pressed in Webex Connect."""
     record(ctx, run, "token_saved", "yes")
 
 
 @on_run
 def registered(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
-    """Record that Register To Webex Engage was pressed.
-
-    A channel must be saved before it is registered, so this also records that the token was saved.
-    A test mail that was sent before is sent once more, because Webex Connect has dropped it.
-    """
+    # A channel must be saved before it is registered, so this also records that the token was
+    # saved. A test mail that was sent before is sent once more, because Webex Connect has dropped
+    # it.
     events = []
     if not run.answer("token_saved") and not run.settled("token"):
         events.append(answered(ctx, "token_saved", "yes"))
@@ -99,24 +92,15 @@ def _unsent(run: Run) -> Event:
 
 @for_everybody
 def test_sent(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
-    """Record that a person sent the test mail."""
     record(ctx, run, "test_sent", "yes")
 
 
 @for_everybody
 def agent_has_it(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
-    """Record that the test mail arrived on an agent's desktop."""
     record(ctx, run, "agent_has_it", "yes")
 
 
-def _asked(run: Run) -> str:
-    return (run.answer("consent_administrator") if run.account else "") or run.answer(
-        "administrator"
-    )
-
-
 def _ask(ctx: ChatContext, inputs: dict[str, str], run: Run, question: str, *, waits: bool) -> None:
-    """Ask the person 1:1, or refuse the press if the run is not waiting for the answer."""
     if waits:
         _send(ctx, inputs, run, question)
     else:
@@ -124,11 +108,8 @@ def _ask(ctx: ChatContext, inputs: dict[str, str], run: Run, question: str, *, w
 
 
 def _send(ctx: ChatContext, inputs: dict[str, str], run: Run, question: str) -> None:
-    """Send the card to the typed address once it is known that the recipient can get it.
-
-    If the address is not accepted, the cards show the reason next to the typed text. If the address
-    is accepted, the card in the thread says to whom and when the card was sent.
-    """
+    # If the address is not accepted, the cards show the reason next to the typed text. If the
+    # address is accepted, the card in the thread says to whom and when the card was sent.
     typed = inputs.get("administrator", "").strip()
     try:
         address = resolve_recipient(ctx, typed)
@@ -147,6 +128,32 @@ def _send(ctx: ChatContext, inputs: dict[str, str], run: Run, question: str) -> 
     record(ctx, run, question, address)
 
 
+@on_run
+def new_secret(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
+    # If the current plan contains a client secret, its approval covers the new one. Otherwise the
+    # run makes a new plan first.
+    key_id = run.fact("key_id")
+    if not key_id or not _is_lost(ctx, run):
+        ctx.refuse(Text("refused.old"), title="refused.nothing")
+        return
+    lost = ",".join(filter(None, (run.answer("new_secret"), key_id)))
+    gone = Finding("client_secret", State.WRONG, seen=Text("seen.secret_lost"))
+    events = [
+        answered(ctx, "new_secret", lost),
+        Event(Kind.FOUND, now(), step="client_secret", finding=gone),
+    ]
+    changes = run.plan.changes if run.plan else ()
+    if not any(change.step == "client_secret" for change in changes):
+        events.append(Event(Kind.DETAILS, now(), by=ctx.person.email, channel=run.channel))
+    finish(ctx, run, *events)
+
+
+def _is_lost(ctx: ChatContext, run: Run) -> bool:
+    """Return whether nobody has the secret: the bot has deleted it, and it was not used."""
+    used = run.answer("token_saved") or run.settled("token")
+    return not used and not ctx.services.vault.holds(Sealed.CLIENT_SECRET.of(run.id))
+
+
 ACTIONS = {
     "ask_administrator": ask_administrator,
     "ask_consent": ask_consent,
@@ -159,4 +166,5 @@ ACTIONS = {
     "registered": registered,
     "test_sent": test_sent,
     "agent_has_it": agent_has_it,
+    "new_secret": new_secret,
 }

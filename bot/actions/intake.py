@@ -1,4 +1,4 @@
-"""Buttons of the first cards: a corrected address, the details, and shortcuts for commands."""
+"""Buttons of the first cards: a corrected address, the details, the delegate, and shortcuts for commands."""
 
 from __future__ import annotations
 
@@ -6,16 +6,17 @@ from collections.abc import Callable
 
 from bot.actions._guard import answered, finish, on_run, to_cancel
 from bot.cards.presenters import intake
-from bot.chat.absent_approvers import note_absent
+from bot.chat.audience import note_absent
 from bot.chat.context import ChatContext
 from bot.chat.recipients import resolve_recipient
 from bot.commands import cancel, commands, help, setup_email, status, undo  # noqa: A004  a command's name
-from jobs.channel.form import InvalidInputError, read_address, read_details
+from jobs.channel.form import LONGEST, InvalidInputError, read_address, read_details
+from jobs.channel.mailbox import DELEGATE
 from jobs.clock import now
 from jobs.model import Channel, Text
 from jobs.runs.channel_index import AlreadyRunningError
 from jobs.runs.run import Event, Kind, Run
-from jobs.steps import CHECK_LOGIN
+from jobs.steps import CHECK_LOGIN, delegate
 
 FIELDS = (
     *("mailbox", "callback_url", "forwarding_address", "delegate"),
@@ -24,15 +25,11 @@ FIELDS = (
 
 
 def setup(ctx: ChatContext, inputs: dict[str, str]) -> None:
-    """Do the same as the command ``/setup-email`` with the address of the button or the field."""
     setup_email.run(ctx, _typed_address(inputs))
 
 
 def rerun_command(ctx: ChatContext, inputs: dict[str, str]) -> None:
-    """Run the command of the button again with the address of the button or the field.
-
-    The command itself checks whether the person may use it.
-    """
+    # The command itself checks whether the person may use it.
     command = commands().get(inputs.get("command", ""))
     if command is None or not command.argument:  # none of the bot's own cards sends this
         ctx.refuse(Text("refused.old"), title="refused.nothing")
@@ -41,23 +38,16 @@ def rerun_command(ctx: ChatContext, inputs: dict[str, str]) -> None:
 
 
 def _typed_address(inputs: dict[str, str]) -> str:
-    """Return the address of the button, or else that of the field."""
     return (inputs.get("mailbox_meant") or inputs.get("mailbox") or "").strip()
 
 
 def setup_again(ctx: ChatContext, inputs: dict[str, str]) -> None:
-    """Check a connected channel again with the addresses that are already known.
-
-    Settings that are already correct stay as they are.
-    """
+    # Settings that are already correct stay as they are.
     _on_connected(ctx, inputs, setup_email.inspect_again)
 
 
 def setup_change(ctx: ChatContext, inputs: dict[str, str]) -> None:
-    """Show the first card again for a connected channel.
-
-    The person can enter other addresses, another lifetime or another profile.
-    """
+    # The person can enter other addresses, another lifetime or another profile.
     _on_connected(ctx, inputs, setup_email.begin)
 
 
@@ -81,7 +71,6 @@ def _on_connected(
 
 @on_run
 def submit_intake(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
-    """Save the details if they are valid; otherwise show the same card with the errors."""
     if run.detailed:
         ctx.refuse(Text("refused.old"), title="refused.nothing")
         return
@@ -95,11 +84,11 @@ def submit_intake(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
         return
     given = Event(Kind.DETAILS, now(), by=ctx.person.email, channel=found.channel)
     asked = {"administrator": administrator, CHECK_LOGIN: values.get("check_login", "")}
-    finish(ctx, run, given, *_answers(ctx, asked), *note_absent(ctx))
+    answers = [answered(ctx, question, value) for question, value in asked.items() if value]
+    finish(ctx, run, given, *answers, *note_absent(ctx))
 
 
 def _claim(ctx: ChatContext, run: Run, channel: Channel | None) -> dict[str, Text]:
-    """Claim the mailbox of valid details for the run; return the error if another run has it."""
     if channel is None:
         return {}
     try:
@@ -127,27 +116,37 @@ def _administrator(ctx: ChatContext, values: dict[str, str], errors: dict[str, T
     return "" if address in ctx.person.emails else address
 
 
-def _answers(ctx: ChatContext, given: dict[str, str]) -> list[Event]:
-    """Return an event for each of the given questions that has an answer."""
-    return [answered(ctx, question, value) for question, value in given.items() if value]
-
-
 @to_cancel
 def cancelled(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
-    """Cancel the run, and edit the card that offered to cancel it.
-
-    The run's own card says that the run was canceled.
-    """
+    # The run's own card says that the run was canceled.
     if cancel.cancel(ctx, run):
         cancel.end_choice(ctx, run)
 
 
 @to_cancel
 def begun_again(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
-    """Cancel the run, and run its command again for its mailbox, as if it were typed."""
     if cancel.cancel(ctx, run):
         cancel.end_choice(ctx, run)
         rerun_command(ctx, {**inputs, "mailbox_meant": run.channel.mailbox})
+
+
+@on_run
+def name_delegate(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
+    # An address that cannot be read is kept on the card with the reason.
+    if not delegate.needs_delegate(run):
+        ctx.refuse(Text("refused.old"), title="refused.nothing")
+        return
+    typed = inputs.get("delegate", "")
+    try:
+        address = read_address(typed)
+    except InvalidInputError as wrong:
+        data = {"question": DELEGATE, "cause": wrong.fault, "code": typed.strip()[:LONGEST]}
+        problem = Event(Kind.PROBLEM, now(), by=ctx.person.email, data=data)
+        ctx.services.store.append(run.id, problem)
+        ctx.services.cards.request(run.id)
+        return
+    looks = Event(Kind.LOOK_AGAIN, now(), by=ctx.person.email)
+    finish(ctx, run, looks, answered(ctx, DELEGATE, address))
 
 
 ACTIONS = {
@@ -161,4 +160,5 @@ ACTIONS = {
     "begin_again": begun_again,
     "help": lambda ctx, _: help.show(ctx),
     "status": lambda ctx, _: status.run(ctx, ""),
+    "delegate": name_delegate,
 }

@@ -29,10 +29,7 @@ LONGEST_REASON = 200
 
 @for_everybody
 def rehearse(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
-    """Begin or repeat the rehearsal, and drop the data of an earlier sign-in.
-
-    If Microsoft has refused the bot's own secret, another is made: somebody may have removed it.
-    """
+    # If Microsoft has refused the bot's own secret, another is made: somebody may have removed it.
     events = []
     refused = run.problems.get("mailbox_sign_in")
     if refused is not None and refused.cause == Cause.OWN_SECRET_REFUSED:
@@ -44,7 +41,6 @@ def rehearse(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
 
 
 def _drop_own_secret(ctx: ChatContext, run: Run) -> Event:
-    """Drop the bot's own secret, and return the event after which another one is made."""
     ctx.services.vault.drop(Sealed.REHEARSAL_SECRET.of(run.id))
     mailbox_login.drop(ctx.services.vault, run.channel.mailbox)
     gone = Finding("check_secret", State.WRONG, Reason.ABSENT.text(), reason=Reason.ABSENT)
@@ -52,11 +48,8 @@ def _drop_own_secret(ctx: ChatContext, run: Run) -> Event:
 
 
 def _ask_mailbox_user(ctx: ChatContext, run: Run) -> list[Event]:
-    """Return an event that notes the mailbox user as asked 1:1, or why that is impossible.
-
-    The user who signs in is known from the directory and is noted only once. Webex often has nobody
-    with a mailbox's address. The card then asks for another address.
-    """
+    # The user who signs in is known from the directory and is noted only once. Webex often has
+    # nobody with a mailbox's address. The card then asks for another address.
     login = login_of(run) or run.fact("upn")
     if not login or run.answer(MAILBOX_USER) or MAILBOX_USER in run.problems:
         return []
@@ -64,7 +57,6 @@ def _ask_mailbox_user(ctx: ChatContext, run: Run) -> list[Event]:
 
 
 def _mailbox_user(ctx: ChatContext, login: str) -> Event:
-    """Return the event that names the user, or that says why the user cannot be asked."""
     try:
         return answered(ctx, MAILBOX_USER, resolve_recipient(ctx, login, greets=False))
     except InvalidInputError as wrong:
@@ -74,10 +66,7 @@ def _mailbox_user(ctx: ChatContext, login: str) -> Event:
 
 @for_everybody
 def skip_rehearsal(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
-    """Skip the rehearsal, record the reason, and keep no sign-in data.
-
-    The step ``unused_secret`` removes the bot's own secret at Microsoft.
-    """
+    # The step ``unused_secret`` removes the bot's own secret at Microsoft.
     reason = " ".join(inputs.get("skip_reason", "").split())[:LONGEST_REASON]
     if not reason:
         ctx.refuse(Text("notice.reason_needed"), title="refused.nothing")
@@ -89,10 +78,7 @@ def skip_rehearsal(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
 
 
 def explained(ctx: ChatContext, inputs: dict[str, str]) -> None:
-    """Explain a pasted error and how to fix it.
-
-    The error was seen in Webex Connect's form, so a bare code counts as one of Webex Connect.
-    """
+    # The error was seen in Webex Connect's form, so a bare code counts as one of Webex Connect.
     told = inputs.get("error_text", "")
     reading = read(told, Place.FORM, cut=len(told) >= ERROR_MOST)
     causes = tuple(replace(each, cause=_in_run(ctx, inputs, each.cause)) for each in reading.causes)
@@ -102,35 +88,27 @@ def explained(ctx: ChatContext, inputs: dict[str, str]) -> None:
 
 
 def _note_failure(ctx: ChatContext, inputs: dict[str, str], cause: str) -> None:
-    """Note in the run that Generate Token failed, so that the rehearsal is offered.
-
-    Nothing changes in a run that has the rehearsal already, or whose token is known to be there.
-    """
+    # Nothing changes in a run that has the rehearsal already, or whose token is known to be there.
     run = _run_of_theirs(ctx, inputs)
     if run is not None and _lacks_token(run):
         record(ctx, run, TOKEN_FAILED, cause)
 
 
 def _lacks_token(run: Run) -> bool:
-    """Return whether the run waits for Generate Token and has no rehearsal yet."""
     open_setup = run.kind is RunKind.SETUP and not run.ended
     untried = "mailbox_fields" in run.findings and not rehearses(run)
     return open_setup and untried and not run.settled("token")
 
 
 def _in_run(ctx: ChatContext, inputs: dict[str, str], cause: str) -> str:
-    """Return the most probable cause of an error in this run.
-
-    A bare 5.7.3 of a shared mailbox most probably means a wrong user name: eight of the known
-    reports say so (facts/update-2026-11.md 0.1, 7).
-    """
+    # A bare 5.7.3 of a shared mailbox most probably means a wrong user name: eight of the known
+    # reports say so (facts/update-2026-11.md 0.1, 7).
     run = _run_of_theirs(ctx, inputs)
     shared = run is not None and bool(run.fact("shared"))
     return Cause.FORM_USERNAME_SHARED if shared and cause == REFUSED else cause
 
 
 def _run_of_theirs(ctx: ChatContext, inputs: dict[str, str]) -> Run | None:
-    """Return the run of the form if it belongs to this person or to this space, or else None."""
     try:
         run = ctx.services.store.load(inputs.get("run", ""))
     except LookupError:

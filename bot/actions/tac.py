@@ -23,7 +23,7 @@ from jobs.clock import now
 from jobs.model import Channel, Text
 from jobs.redact import Redactor
 from jobs.runs.fold import fold
-from jobs.storage.vault import Sealed, Vault
+from jobs.storage.vault import Sealed
 from jobs.tac.bundle import TYPE, bundle
 from jobs.tac.case import Report, RunHistory, Screenshot, TacCase
 
@@ -59,7 +59,6 @@ def keep_screenshot(ctx: ChatContext, message: Message) -> None:
 
 
 def make_file(ctx: ChatContext, inputs: dict[str, str]) -> None:
-    """Create the file from the known and the typed data, post it, and list its contents."""
     case = _mine(ctx)
     if case is None:
         return
@@ -74,7 +73,16 @@ def make_file(ctx: ChatContext, inputs: dict[str, str]) -> None:
 def _make(ctx: ChatContext, mailbox: str, typed: list[str]) -> None:
     redactor = Redactor(_known_secrets(ctx.services, mailbox))
     told = Report(ctx.asker, *map(redactor.text, typed))
-    matter = _matter(ctx, mailbox, told)
+    store = ctx.services.store
+    record, last = store.channels.record(mailbox), store.last_check(mailbox)
+    matter = TacCase(
+        channel=record.channel if record else Channel(mailbox),
+        reported=told,
+        at=now(),
+        setup=_past(ctx, record.run) if record else None,
+        check=_past(ctx, last.id) if last else None,
+        picture=_picture(ctx),
+    )
     with drawn_for(DEFAULT):  # Cisco TAC reads English and UTC, whatever the space has chosen
         made = bundle(matter, _spoken, redactor)
     send = partial(
@@ -96,7 +104,6 @@ def _make(ctx: ChatContext, mailbox: str, typed: list[str]) -> None:
 
 
 def _mine(ctx: ChatContext) -> Case | None:
-    """Return the case of this thread if this person opened it, or else refuse and return None."""
     case = asked(ctx)
     if case is not None and case.person == ctx.person.id:
         return case
@@ -107,10 +114,7 @@ def _mine(ctx: ChatContext) -> Case | None:
 
 
 def _keep(ctx: ChatContext, case: Case, content: bytes) -> None:
-    """Save the screenshot if its first bytes are those of an image.
-
-    The file name and the content type from the sender are not trusted.
-    """
+    # The file name and the content type from the sender are not trusted.
     ending = next((ending for head, ending in HEADS.items() if content.startswith(head)), "")
     if not ending:
         ctx.refuse(Text("tac.refused.no_image"), title="refused.nothing")
@@ -127,19 +131,6 @@ def _keep(ctx: ChatContext, case: Case, content: bytes) -> None:
 def _picture(ctx: ChatContext) -> Screenshot | None:
     ending, _, content = (ctx.services.vault.get(screenshot_name(ctx)) or "").partition(":")
     return Screenshot(ending, base64.b64decode(content)) if content else None
-
-
-def _matter(ctx: ChatContext, mailbox: str, told: Report) -> TacCase:
-    store = ctx.services.store
-    record, last = store.channels.record(mailbox), store.last_check(mailbox)
-    return TacCase(
-        channel=record.channel if record else Channel(mailbox),
-        reported=told,
-        at=now(),
-        setup=_past(ctx, record.run) if record else None,
-        check=_past(ctx, last.id) if last else None,
-        picture=_picture(ctx),
-    )
 
 
 def _past(ctx: ChatContext, run_id: str) -> RunHistory | None:
@@ -161,28 +152,22 @@ def _spoken(words: Text) -> str:
 def _known_secrets(services: Services, mailbox: str) -> list[str]:
     """Return every secret of the bot that could appear in a text about this channel."""
     running = services.channels.running(mailbox)
-    return [*services.own_secrets, *_secrets_in_vault(services.vault, mailbox, running)]
-
-
-def _secrets_in_vault(vault: Vault, mailbox: str, running: str) -> list[str]:
-    """Return the secrets and tokens that the vault has of the channel and of its open run."""
     secrets = (Sealed.CHECK_SECRET.of(mailbox), Sealed.REHEARSAL_SECRET.of(running))
     caches = (Sealed.CHECK_SESSION.of(mailbox), Sealed.REHEARSAL_SESSION.of(running))
     return [
-        *(vault.get(name) or "" for name in secrets),
-        *(token for name in caches for token in _tokens(vault.get(name) or "{}")),
+        *services.own_secrets,
+        *(services.vault.get(name) or "" for name in secrets),
+        *(token for name in caches for token in _tokens(services.vault.get(name) or "{}")),
     ]
 
 
 def _tokens(cache: str) -> list[str]:
-    """Return the tokens in an MSAL cache."""
     kinds = _objects(json.loads(cache).values())
     entries = _objects(entry for kind in kinds for entry in kind.values())
     return [str(entry["secret"]) for entry in entries if "secret" in entry]
 
 
 def _objects(values: Iterable[Any]) -> list[dict[str, Any]]:
-    """Return the values that are JSON objects."""
     return [value for value in values if isinstance(value, dict)]
 
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 from adaptive_cards import offer
 from adaptive_cards.cards.notice import NoticeView
 from adaptive_cards.cards.offer import OFFERS_MOST, Offer, OfferView
-from bot.cards.presenters.incident import fixable
+from bot.cards.presenters.watch import fixable
 from bot.chat.context import ChatContext
 from bot.chat.permissions import AccessPolicy, visible_channels
 from bot.commands import fix, watch
@@ -18,12 +18,10 @@ from jobs.watch.model import Incident, IncidentCard
 
 
 def _watch(ctx: ChatContext, inputs: dict[str, str]) -> None:
-    """Do the same as the typed command ``/watch ADDRESS``."""
     watch.run(ctx, inputs.get("channel", ""))
 
 
 def _off(ctx: ChatContext, inputs: dict[str, str]) -> None:
-    """Do the same as the typed command ``/watch ADDRESS off``."""
     watch.run(ctx, f"{inputs.get('channel', '')} off")
 
 
@@ -32,7 +30,6 @@ def _list(ctx: ChatContext, _inputs: dict[str, str]) -> None:
 
 
 def _on_it(ctx: ChatContext, inputs: dict[str, str]) -> None:
-    """Record that the person acts on every incident of the card, which stops the reminders."""
     open_ones = _open_ones(ctx, inputs)
     for each in open_ones:
         ctx.services.watching.incidents.take_on(each.id, ctx.person.email, now())
@@ -40,11 +37,8 @@ def _on_it(ctx: ChatContext, inputs: dict[str, str]) -> None:
 
 
 def _not_on_it(ctx: ChatContext, inputs: dict[str, str]) -> None:
-    """Record that nobody acts any more, so that the reminders go on.
-
-    Everybody who may press "I'm on it" may press this button too, because the person who pressed
-    "I'm on it" may be away.
-    """
+    # Everybody who may press "I'm on it" may press this button too, because the person who pressed
+    # "I'm on it" may be away.
     open_ones = _open_ones(ctx, inputs)
     for each in open_ones:
         ctx.services.watching.incidents.release(each.id)
@@ -52,7 +46,6 @@ def _not_on_it(ctx: ChatContext, inputs: dict[str, str]) -> None:
 
 
 def _open_ones(ctx: ChatContext, inputs: dict[str, str]) -> list[Incident]:
-    """Return the open incidents of the card; if the person can act on none, answer why not."""
     incidents = ctx.services.watching.incidents
     card = incidents.card(inputs.get("card", ""))
     if card is None:
@@ -74,7 +67,6 @@ def _draw(ctx: ChatContext, changed: list[Incident]) -> None:
 
 
 def _fix(ctx: ChatContext, inputs: dict[str, str]) -> None:
-    """Begin the repair of the chosen channel, or offer a button for each channel of the card."""
     open_ones = _open_ones(ctx, inputs)
     if not open_ones:
         return
@@ -90,10 +82,7 @@ def _fix(ctx: ChatContext, inputs: dict[str, str]) -> None:
 
 
 def _offer_fixes(ctx: ChatContext, card: str, mailboxes: list[str]) -> None:
-    """Post a button for each of the first four channels.
-
-    The card also has a field in which any channel of this space can be typed.
-    """
+    # The card also has a field in which any channel of this space can be typed.
     offers = tuple(
         Offer(
             Text("choice.button.fix", {"value": each}),
@@ -117,7 +106,6 @@ def _offer_fixes(ctx: ChatContext, card: str, mailboxes: list[str]) -> None:
 
 
 def _begin_fix(ctx: ChatContext, incident: Incident) -> None:
-    """Begin the repair in the channel's own space, if the person may use the bot there."""
     mailbox = incident.mailbox
     if mailbox in visible_channels(ctx):
         fix.run(ctx, mailbox)
@@ -154,11 +142,8 @@ def _may_command(ctx: ChatContext, room: str) -> bool:
 
 
 def _may_act(ctx: ChatContext, card: IncidentCard, shown: tuple[Incident, ...]) -> bool:
-    """Return whether the person may act on the incidents of the card.
-
-    Everybody may in the card's own space, and so may people to whom the card was sent 1:1 or who
-    may see one of the channels here.
-    """
+    # Everybody may in the card's own space, and so may people to whom the card was sent 1:1 or who
+    # may see one of the channels here.
     known = set(visible_channels(ctx))
     return (
         ctx.room == card.room
@@ -168,7 +153,6 @@ def _may_act(ctx: ChatContext, card: IncidentCard, shown: tuple[Incident, ...]) 
 
 
 def _was_told(ctx: ChatContext, shown: tuple[Incident, ...]) -> bool:
-    """Return whether one of the incidents was sent to this person 1:1."""
     told = {name for each in shown for name in each.told}
     return ctx.direct and not told.isdisjoint(ctx.person.emails)
 

@@ -33,10 +33,7 @@ KICKER = Text("notice.cancel_kicker")
 
 
 def view(title: Text, runs: Sequence[Run]) -> OfferView:
-    """Return the card that offers the runs as buttons, with their ids.
-
-    A run may have no mailbox yet.
-    """
+    # A run may have no mailbox yet.
     offers = tuple(
         Offer(
             Text("choice.button.cancel", {"value": f"{each.id} {each.channel.mailbox}".rstrip()}),
@@ -54,7 +51,6 @@ def shows(runs: Sequence[Run]) -> tuple[str, str]:
 
 
 def post(ctx: ChatContext, card: Card, runs: Sequence[Run]) -> None:
-    """Answer with a card that offers to cancel the runs."""
     slot = shows(runs)
     posted = ctx.say(card, shows=slot)
     if posted.id:
@@ -98,16 +94,12 @@ def _undrawn(services: Services, run: Run) -> Iterator[tuple[str, str]]:
 
 
 def cards(run: Run, services: Services) -> list[DesiredCard]:
-    """Return the new look of each card that this run owns and that offers an ended run."""
     slots = [slot for slot in posted_cards(services, run.id) if slot.startswith(CHOICE)]
     return [card for slot in slots if (card := _now(services, slot)) is not None]
 
 
 def _now(services: Services, slot: str) -> DesiredCard | None:
-    """Return the card without the runs that have ended, or None while none of them has ended.
-
-    The card only withdraws buttons. So no new card is posted if Webex refuses the edit.
-    """
+    # The card only withdraws buttons. So no new card is posted if Webex refuses the edit.
     offered = [_load(services, each) for each in _runs_of(slot)]
     left = [each for each in offered if each is not None and not each.ended]
     if len(left) == len(offered):
@@ -116,31 +108,24 @@ def _now(services: Services, slot: str) -> DesiredCard | None:
 
 
 def _with_left(slot: str, left: Sequence[Run]) -> DesiredCard:
-    """Return the card that offers the runs that have not ended."""
     title = Text("notice.cancel_left_title", {"count": str(len(left))})
     offers = view(title, left)
     return desired_card(slot, offers, offer(offers), retires=True, prompt="")
 
 
 def _ended_card(slot: str, offered: Sequence[Run | None]) -> DesiredCard:
-    """Return the last edit of a card whose runs have all ended: a single line without buttons."""
-    title = _over_title(offered[0] if len(offered) == 1 else None)
+    run = offered[0] if len(offered) == 1 else None
+    # For several runs the title says that none of them is in progress any more.
+    title = (
+        Text("notice.cancel_over_title")
+        if run is None
+        else end_title(run, {"run": run.id, "mailbox": run.channel.mailbox})
+    )
     line = NoticeView(KICKER, title, Text("living.over_words"), glyph=SKIPPED.glyph)
     return desired_card(slot, line, notice(line), final=True, retires=True, prompt="")
 
 
-def _over_title(run: Run | None) -> Text:
-    """Return the title that says how the only offered run ended.
-
-    For several runs the title says that none of them is in progress any more.
-    """
-    if run is None:
-        return Text("notice.cancel_over_title")
-    return end_title(run, {"run": run.id, "mailbox": run.channel.mailbox})
-
-
 def _load(services: Services, run_id: str) -> Run | None:
-    """Return the run, or None if it is no longer kept."""
     try:
         return services.store.load(run_id)
     except RunGoneError:

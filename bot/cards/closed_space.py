@@ -68,11 +68,8 @@ def tell_requester(services: Services, run: Run, status: int, lasted_s: float) -
 
 
 def cards(run: Run, services: Services) -> list[DesiredCard]:
-    """Return the message to the requester as it should look now, if it was posted.
-
-    The message is edited while the space accepts no cards, and for the last time when the space
-    accepts them again or the run has ended.
-    """
+    # The message is edited while the space accepts no cards, and for the last time when the space
+    # accepts them again or the run has ended.
     if posted_card(services, run.id, SLOT) is None:
         return []
     to, refused = run.requester.email, f"{run.id}:{slot_of(THREAD)}"
@@ -88,7 +85,6 @@ def cards(run: Run, services: Services) -> list[DesiredCard]:
 
 
 def _ended_notice(run: Run) -> NoticeView:
-    """Return the last edit of the message: the run has ended, or its space takes cards again."""
     values = {"mailbox": run.channel.mailbox or run.id, "run": run.id}
     if run.ended:
         title, words = end_title(run, values), Text("living.over_words", values)
@@ -102,7 +98,6 @@ def _request_key(run: Run) -> str:
 
 
 def card_of_watch(run: Run) -> NoticeView:
-    """Return the card for the person of a watched channel whose space does not show an incident."""
     values = {"mailbox": run.channel.mailbox}
     return NoticeView(
         Text("watch.kicker"),
@@ -115,7 +110,6 @@ def card_of_watch(run: Run) -> NoticeView:
 
 
 def card_of(run: Run) -> NoticeView:
-    """Return the card that says what Webex refuses, what the run waits for, and how to go on."""
     name = run.channel.mailbox or run.id
     return NoticeView(
         Text("notice.closed_kicker"),

@@ -4,18 +4,23 @@ A card is posted once and edited in place. Webex allows ten edits of a message (
 so updates are combined. The last edit is reserved for the end of the run, or for saying that a
 newer message replaces the card. If Webex refuses an edit, only a card that asks a person for
 something is posted again.
+
+The answer to a post can be lost, and a process can die before it has the answer. In a 1:1 the bot
+can read what it has posted, so there each post is noted before it is made, and its message is
+looked for later. In a space Webex shows a bot only the messages that mention it (facts/webex.md 1).
 """
 
 from __future__ import annotations
 
-from dataclasses import replace
-from datetime import timedelta
+import hashlib
+import json
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 
 import structlog
 from redis.client import Pipeline
 
 from adaptive_cards import Card
-from bot.cards import unconfirmed
 from bot.cards.presenters.card_state import (
     EDITS,
     FIRST,
@@ -25,12 +30,12 @@ from bot.cards.presenters.card_state import (
     PostedCard,
     earlier_slot,
     posted_card,
+    posted_cards,
     protected,
     refused_field,
     slot_of,
     unconfirmed_field,
 )
-from bot.cards.unconfirmed import UnconfirmedPost
 from bot.chat import audience
 from bot.services import Services
 from bot.webex.client import (
@@ -40,10 +45,120 @@ from bot.webex.client import (
     WebexError,
     WebexNotFoundError,
 )
-from bot.webex.errors import FORBIDDEN, NOT_FOUND, passes
+from bot.webex.errors import FORBIDDEN, NOT_FOUND, UNCONFIRMED, passes
+from bot.webex.models import is_own, may_be_of_run, plain
 from jobs.clock import now, paced
 from jobs.runs.run import Run
-from jobs.storage import keys
+from jobs.storage import codec, keys
+
+
+@dataclass(frozen=True, slots=True)
+class UnconfirmedPost:
+    """Card that Webex may have posted without confirming it.
+
+    ``posts`` is the number of lost answers, ``at`` the time of the last post. ``card`` is the card
+    as that post would show it, without its message, and ``text`` a mark of its text. Both are
+    missing for a room in which the bot cannot look. ``names_run`` is whether the card shows the
+    run's id.
+    """
+
+    posts: int
+    at: datetime
+    card: PostedCard | None = None
+    text: str = ""
+    names_run: bool = False
+
+    @property
+    def wait_s(self) -> float:
+        """Return the seconds that the next post still has to wait; 0 or less if it may be made."""
+        return (self.at - now()).total_seconds() + UNCONFIRMED.after(max(self.posts, 1))
+
+
+def load_unconfirmed(services: Services, run_id: str, slot: str) -> UnconfirmedPost | None:
+    raw = services.redis.hget(keys.cards(run_id), unconfirmed_field(slot))
+    return codec.load(raw, UnconfirmedPost) if isinstance(raw, bytes) else None
+
+
+def save_unconfirmed(
+    services: Services, run_id: str, slot: str, post: UnconfirmedPost | None
+) -> None:
+    if post is None:
+        services.redis.hdel(keys.cards(run_id), unconfirmed_field(slot))
+    else:
+        services.redis.hset(keys.cards(run_id), unconfirmed_field(slot), codec.dump(post))
+
+
+def may_be_posted(error: WebexError) -> bool:
+    """Return whether Webex may show a card although the request to post it failed."""
+    return passes(error) and error.accepted
+
+
+def begin_post(
+    services: Services, run: Run, wanted: DesiredCard, card: PostedCard, posts: int
+) -> UnconfirmedPost:
+    """Note a card that is posted now, if its room can be read later; return the note."""
+    post = UnconfirmedPost(posts, now())
+    if _is_direct(run, wanted):
+        named = run.id in json.dumps(wanted.card.content)
+        post = replace(post, card=card, text=_mark(wanted.card.text), names_run=named)
+        save_unconfirmed(services, run.id, wanted.slot, post)
+    return post
+
+
+def find_unconfirmed(
+    services: Services, run: Run, wanted: DesiredCard, post: UnconfirmedPost
+) -> PostedCard | None:
+    """Return the card with its message if Webex shows it, or else None.
+
+    The result is None as well if the bot cannot read the room.
+
+    Raises:
+        WebexError: Webex is unavailable, and nothing was posted.
+    """
+    if post.card is None or not _is_direct(run, wanted):
+        return None
+    try:
+        found = _message_of(services, run, wanted, post)
+    except WebexError as error:
+        if not passes(error):
+            return None
+        error.accepted = False
+        raise
+    return replace(post.card, message=found.id, room=found.room_id) if found else None
+
+
+def _message_of(
+    services: Services, run: Run, wanted: DesiredCard, post: UnconfirmedPost
+) -> Message | None:
+    """Return the message that the post made and that none of the run's known cards has, or None."""
+    known = {each.message for each in posted_cards(services, run.id).values()}
+    newest = (each for each in _newest(services, run, wanted) if each.id not in known)
+    alike = (each for each in newest if _mark(each.text) == post.text)
+    own = (each for each in alike if is_own(each, services.me.id, post.at))
+    return next((each for each in own if _is_of_run(services, run, post, each)), None)
+
+
+def _is_of_run(services: Services, run: Run, post: UnconfirmedPost, message: Message) -> bool:
+    # The message itself is read, because a list of 1:1 messages does not show their cards.
+    whole = message if message.card else services.webex.message(message.id, fresh=False)
+    return not post.names_run or may_be_of_run(whole, run.id)
+
+
+def _newest(services: Services, run: Run, wanted: DesiredCard) -> tuple[Message, ...]:
+    if wanted.to == THREAD:
+        return services.webex.latest_messages(run.origin.room)
+    if wanted.to == run.requester.email:
+        return services.webex.latest_of_person(person_id=run.requester.id)
+    return services.webex.latest_of_person(email=wanted.to)
+
+
+def _is_direct(run: Run, wanted: DesiredCard) -> bool:
+    return wanted.to != THREAD or run.origin.direct
+
+
+def _mark(text: str) -> str:
+    return hashlib.sha256(plain(text).encode()).hexdigest()[:16]
+
 
 MIN_EDIT_INTERVAL = timedelta(seconds=paced(2))
 MINOR_INTERVAL_S = paced(6.0)
@@ -81,12 +196,10 @@ def sync(services: Services, run: Run, wanted: DesiredCard) -> float:
 
 
 def is_up_to_date(wanted: DesiredCard, shown: PostedCard | None) -> bool:
-    """Return whether Webex shows the card as wanted now; ``shown`` is None if it shows none."""
     return shown is not None and shown.fingerprint == wanted.fingerprint
 
 
 def _update(services: Services, run: Run, wanted: DesiredCard, shown: PostedCard) -> float:
-    """Update a card that Webex shows; a minor update waits until the card may be edited again."""
     urgent = _must_not_wait(wanted, shown)
     minor = not (urgent or wanted.retires)
     if minor and not (shown.minor < MINOR_MOST and _has_edit_left(wanted, shown)):
@@ -124,10 +237,7 @@ def _calm_field(slot: str) -> str:
 
 
 def _has_edit_left(wanted: DesiredCard, shown: PostedCard) -> bool:
-    """Return whether the card has an edit left.
-
-    The last edit that Webex allows is reserved for the final state.
-    """
+    # The last edit that Webex allows is reserved for the final state.
     return shown.edits < (EDITS if wanted.final else EDITS - 1)
 
 
@@ -165,16 +275,16 @@ def _post(
     message is in.
 
     Webex may have accepted an earlier post although its answer was lost. The message of that post
-    is then looked for (:mod:`bot.cards.unconfirmed`). If it is not found, the next post is delayed,
+    is then looked for (:mod:`bot.cards.delivery`). If it is not found, the next post is delayed,
     and longer after each answer that was lost. A card that only withdraws a request is not posted.
     """
-    doubt = unconfirmed.load(services, run.id, wanted.slot)
-    posted = unconfirmed.find(services, run, wanted, doubt) if doubt else None
+    doubt = load_unconfirmed(services, run.id, wanted.slot)
+    posted = find_unconfirmed(services, run, wanted, doubt) if doubt else None
     if posted is None:
         if doubt and (wait := doubt.wait_s) > 0:
             return wait
         if wanted.retires:
-            unconfirmed.save(services, run.id, wanted.slot, None)
+            save_unconfirmed(services, run.id, wanted.slot, None)
             return 0
         # What replaces a card that Webex never allowed to be edited counts as not editable either.
         edits = NO_EDITS if shown and shown.never_edited else 0
@@ -201,38 +311,33 @@ def _send(
     before it is made, because this process may die before Webex answers.
     """
     card = _posted(wanted, "", "", edits)
-    begun = unconfirmed.begin(services, run, wanted, card, doubt.posts if doubt else 0)
+    begun = begin_post(services, run, wanted, card, doubt.posts if doubt else 0)
     try:
         message, room = _send_to(services, run, wanted)
     except WebexError as error:
         if not passes(error):
             _note_refusal(services, run, wanted, error)
-        lost = unconfirmed.may_be_posted(error)
+        lost = may_be_posted(error)
         kept = replace(begun, posts=begun.posts + 1) if lost else doubt
-        unconfirmed.save(services, run.id, wanted.slot, kept)
+        save_unconfirmed(services, run.id, wanted.slot, kept)
         raise
     return replace(card, message=message, room=room)
 
 
 def _note_refusal(services: Services, run: Run, wanted: DesiredCard, error: WebexError) -> None:
-    """Record that Webex refused a 1:1 message.
-
-    After the first refusal the cards are drawn again, because another card may have to report it.
-    """
+    # After the first refusal the cards are drawn again, because another card may have to report it.
     field = refused_field(wanted.slot)
     if wanted.to != "thread" and services.redis.hset(keys.cards(run.id), field, error.tracking_id):
         services.cards.request(run.id)
 
 
 def _posted(wanted: DesiredCard, message: str, room: str, edits: int) -> PostedCard:
-    """Return the state of the card as Webex shows it after this post or edit."""
     return PostedCard(
         message, room, wanted.fingerprint, wanted.urgency, now(), edits, wanted.prompt or ""
     )
 
 
 def _send_to(services: Services, run: Run, wanted: DesiredCard) -> tuple[str, str]:
-    """Send the card and return the ids of the message and its room."""
     if wanted.to != "thread":
         posted = send_direct(services, run, wanted.to, wanted.card)
         return posted.id, posted.room_id
@@ -293,11 +398,8 @@ def _edit_is_refused(error: WebexError) -> bool:
 
 
 def _edit_counts(error: WebexError, shown: PostedCard) -> bool:
-    """Return whether a failed edit counts as one of the edits that Webex allows.
-
-    A failed edit counts if Webex may have made it. An error answer to a second try does not count
-    again, and a refusal never counts.
-    """
+    # A failed edit counts if Webex may have made it. An error answer to a second try does not count
+    # again, and a refusal never counts.
     again = isinstance(error, WebexAnswerError) and shown.tried
     return error.accepted and not (again or _edit_is_refused(error))
 
@@ -356,11 +458,8 @@ def _skip_update(services: Services, run: Run, wanted: DesiredCard, shown: Poste
 
 
 def _must_not_wait(wanted: DesiredCard, shown: PostedCard) -> bool:
-    """Return whether this update is urgent.
-
-    In a room that does not allow edits every update is a new message, so only updates that ask
-    somebody to act are urgent.
-    """
+    # In a room that does not allow edits every update is a new message, so only updates that ask
+    # somebody to act are urgent.
     if wanted.retires:
         return False
     if shown.never_edited and wanted.prompt is not None:

@@ -1,6 +1,9 @@
 """RQ entry point that draws the cards of a run in its current state.
 
 Every draw shows the newest state, so a late or lost draw does no harm.
+
+The end of a later run may make cards of earlier runs untrue, which are then drawn again. A fix ends
+the causes on the cards of earlier checks. An undo ends the button of a canceled run.
 """
 
 from __future__ import annotations
@@ -12,49 +15,44 @@ from functools import cache, partial
 from itertools import chain
 
 from adaptive_cards.locale import Locale, drawn_for
-from bot.cards import choices, closed_space, delivery, incidents, outdated, put_off
+from bot.cards import choices, closed_space, delivery, incidents, put_off
 from bot.cards.living import living_cards
 from bot.cards.presenters import (
     bulk_check,
     connect_form,
-    consent,
-    delegate,
     ended,
     intake,
     plan,
     proof,
     rehearsal,
     sign_in,
-    undo,
     verdict,
 )
 from bot.cards.presenters import progress as steps
-from bot.cards.presenters.card_state import DesiredCard, posted_card
+from bot.cards.presenters.card_state import OTHERS, DesiredCard, posted_card
 from bot.chat import preferences
 from bot.services import Services
 from bot.webex.client import WebexError
 from jobs.clock import now, paced
 from jobs.model import RunKind
-from jobs.runs.run import Run, RunGoneError
+from jobs.runs.run import Kind, Run, RunGoneError
 from jobs.runtime import current
+from jobs.storage import codec, keys
 from jobs.storage.locks import LockKind, LockName, RenewedLock, renewed_lock
 
 Presenter = Callable[[Run, Services], list[DesiredCard]]
-PRESENTERS: tuple[Presenter, ...] = tuple(
-    module.cards
-    for module in (
-        intake,
-        sign_in,
-        plan,
-        delegate,
-        steps,
-        consent,
-        connect_form,
-        rehearsal,
-        proof,
-        undo,
-        ended,
-    )
+PRESENTERS: tuple[Presenter, ...] = (
+    intake.cards,
+    sign_in.cards,
+    plan.cards,
+    intake.delegate_cards,
+    steps.cards,
+    sign_in.consent_cards,
+    connect_form.cards,
+    rehearsal.cards,
+    proof.cards,
+    ended.undone_cards,
+    ended.cards,
 )
 """Presenters in the order of drawing."""
 LOOKS: dict[RunKind, tuple[Presenter, ...]] = {
@@ -90,10 +88,7 @@ def draw(run_id: str) -> None:
 
 
 def _schedule_next(services: Services, run_id: str, due: float, wait: float) -> None:
-    """Have newer updates drawn at once, and the rest after ``wait`` seconds.
-
-    If nothing is left to draw, the run's cards are up to date.
-    """
+    # If nothing is left to draw, the run's cards are up to date.
     if services.cards.schedule.due(run_id) != due:
         services.cards.request(run_id)
     elif wait:
@@ -114,8 +109,8 @@ def _drawn(services: Services, run_id: str, held: RenewedLock) -> float:
         if found is None:
             return 0
         return _deliver(services, found.run, held, found.cards, found.wait_s)
-    outdated.remember(services, run)
-    outdated.draw_again(services, run)
+    remember(services, run)
+    draw_again(services, run)
     choices.draw_at_end(services, run)
     return _deliver(services, run, held, _cards(services, run))
 
@@ -135,10 +130,7 @@ def _deliver(
 
 
 def _cards(services: Services, run: Run) -> list[DesiredCard]:
-    """Return every card that the run has now, in the order of drawing.
-
-    Each card is drawn in the language and time zone of the place it goes to.
-    """
+    # Each card is drawn in the language and time zone of the place it goes to.
     locale_of = cache(partial(preferences.locale_of_card, services, run))
     usual = locale_of(preferences.THREAD)
     cards = _cards_in(usual, services, run)
@@ -148,7 +140,6 @@ def _cards(services: Services, run: Run) -> list[DesiredCard]:
 
 
 def _cards_in(wanted: Locale, services: Services, run: Run) -> list[DesiredCard]:
-    """Return every card of the run, drawn in one language and time zone."""
     with drawn_for(wanted):
         presenters = LOOKS.get(run.kind, PRESENTERS)
         found = [card for present in presenters for card in present(run, services)]
@@ -157,11 +148,8 @@ def _cards_in(wanted: Locale, services: Services, run: Run) -> list[DesiredCard]
 
 
 def _queues(services: Services, run: Run, cards: list[DesiredCard]) -> list[list[DesiredCard]]:
-    """Return the groups of cards that can be delivered at the same time.
-
-    Each edit is a group of its own. The new cards for one place are a group and are posted in
-    order.
-    """
+    # Each edit is a group of its own. The new cards for one place are a group and are posted in
+    # order.
     new: dict[str, list[DesiredCard]] = {}
     edits: list[list[DesiredCard]] = []
     for card in cards:
@@ -190,10 +178,7 @@ def _show(services: Services, run: Run, held: RenewedLock, card: DesiredCard) ->
 
 
 def _show_now(services: Services, run: Run, card: DesiredCard) -> float:
-    """Show one card; return the seconds until the next try, or 0.
-
-    If Webex accepts a card after a refusal, the cards that wait for that are drawn as well.
-    """
+    # If Webex accepts a card after a refusal, the cards that wait for that are drawn as well.
     waiting = put_off.any_refused(services) and not _is_up_to_date(services, run, card)
     try:
         wait = delivery.sync(services, run, card)
@@ -212,5 +197,39 @@ def _show_now(services: Services, run: Run, card: DesiredCard) -> float:
 
 
 def _is_up_to_date(services: Services, run: Run, card: DesiredCard) -> bool:
-    """Return whether Webex shows the card as it should look now."""
     return delivery.is_up_to_date(card, posted_card(services, run.id, card.slot))
+
+
+KEPT_S = 60 * 24 * 3600
+CHECKS = frozenset({RunKind.CHECK})
+
+
+def remember(services: Services, run: Run) -> None:
+    if _card_may_become_untrue(run):
+        key = keys.checks_shown(run.channel.mailbox)
+        with services.redis.pipeline() as pipe:
+            pipe.sadd(key, run.id)
+            pipe.expire(key, KEPT_S)
+            pipe.execute()
+
+
+def _card_may_become_untrue(run: Run) -> bool:
+    return run.kind in CHECKS and bool(run.checked and run.channel.mailbox)
+
+
+def draw_again(services: Services, run: Run) -> None:
+    """Have the cards drawn again, once, that the end of this run may have made untrue."""
+    if not _may_have_changed_something(run) or services.redis.hexists(keys.cards(run.id), OTHERS):
+        return
+    checks = services.redis.smembers(keys.checks_shown(run.channel.mailbox))
+    others = {codec.as_bytes(raw).decode() for raw in checks}
+    if run.kind is RunKind.UNDO:
+        runs = services.store.runs_of_mailbox(run.channel.mailbox)
+        others |= {each.id for each in runs if each.ended is Kind.CANCELLED}
+    for other in others:
+        services.cards.request(other)
+    services.redis.hset(keys.cards(run.id), OTHERS, "drawn")
+
+
+def _may_have_changed_something(run: Run) -> bool:
+    return run.ended is Kind.FINISHED and run.kind not in {RunKind.CHECK, RunKind.BULK_CHECK}

@@ -15,7 +15,7 @@ from functools import partial
 from itertools import chain
 
 from adaptive_cards.locale import drawn_for
-from bot.cards.presenters import incident as presenter
+from bot.cards.presenters import watch as presenter
 from bot.cards.presenters.card_state import DesiredCard, posted_card
 from bot.chat import preferences
 from bot.chat.preferences import THREAD
@@ -52,7 +52,6 @@ class Drawing:
 
 
 def drawing(services: Services, card_id: str) -> Drawing | None:
-    """Return the cards to draw for the incidents of this card, or None if there is no such card."""
     incidents = services.watching.incidents
     card = incidents.card(card_id)
     if card is None or not (shown := incidents.of_card(card_id)):
@@ -87,30 +86,24 @@ def _living(
     shown: Sequence[Incident],
     at: datetime,
 ) -> list[DesiredCard]:
-    """Return the living card in the space, and its copies for the people who were told 1:1."""
     record = services.channels.record(shown[0].mailbox)
     channel = record.channel if record else None
     cards = []
-    for place in _places(card, shown):
+    # A card that only counts channels is in its space alone.
+    places = (
+        [THREAD]
+        if card.counts
+        else [THREAD, *dict.fromkeys(name for each in shown for name in each.told)]
+    )
+    for place in places:
         with drawn_for(preferences.locale_of_card(services, run, place)):
             cards.append(presenter.living_card(card, shown, at, channel, place))
     return cards
 
 
-def _places(card: IncidentCard, shown: Sequence[Incident]) -> list[str]:
-    """Return the places of the card: its space, and the people who were told about it 1:1.
-
-    A card that only counts channels is in its space alone.
-    """
-    if card.counts:
-        return [THREAD]
-    return [THREAD, *dict.fromkeys(name for each in shown for name in each.told)]
-
-
 def _escalated(
     services: Services, incident: Incident, at: datetime, quiet_until: datetime | None
 ) -> Incident:
-    """Return the incident, with the people of its watch added if nobody has acted for too long."""
     people = _untold(services, incident)
     if not people or at < incident.confirmed + NOTIFY_AFTER or quiet_until is not None:
         return incident
@@ -119,7 +112,6 @@ def _escalated(
 
 
 def _untold(services: Services, incident: Incident) -> tuple[str, ...]:
-    """Return the people of the watch who must be told 1:1 if nobody acts and are not told yet."""
     watched = services.watching.channels.load(incident.mailbox)
     if watched is None or not _needs_somebody(incident):
         return ()
@@ -132,7 +124,6 @@ def _needs_somebody(incident: Incident) -> bool:
 
 
 def _with_notified_people(incident: Incident, people: tuple[str, ...]) -> Incident | None:
-    """Return the incident with these people as told; None if somebody acts or all were told."""
     if not _needs_somebody(incident) or set(people) <= set(incident.told):
         return None
     return replace(incident, told=tuple(dict.fromkeys((*incident.told, *people))))
@@ -141,7 +132,6 @@ def _with_notified_people(incident: Incident, people: tuple[str, ...]) -> Incide
 def _reminders(
     card: IncidentCard, shown: Sequence[Incident], at: datetime, quiet_until: datetime | None
 ) -> list[DesiredCard]:
-    """Return the newest reminder that is due, or nothing during quiet hours."""
     first = _waits_for_somebody(card, shown)
     if first is None or quiet_until is not None:
         return []
@@ -150,22 +140,12 @@ def _reminders(
 
 
 def _waits_for_somebody(card: IncidentCard, shown: Sequence[Incident]) -> Incident | None:
-    """Return the first open incident that stops mail.
-
-    The result is None if somebody acts already, or if the card only counts channels.
-    """
-    if card.counts or _is_acted_on(shown):
+    if card.counts or any(each.acting for each in shown if each.is_open):
         return None
     return next((each for each in shown if _is_broken(each)), None)
 
 
-def _is_acted_on(shown: Sequence[Incident]) -> bool:
-    """Return whether a person acts on one of the incidents that go on."""
-    return any(each.acting for each in shown if each.is_open)
-
-
 def _is_broken(incident: Incident) -> bool:
-    """Return whether the incident goes on and stops mail."""
     return incident.is_open and incident.sight is Sight.BROKEN
 
 
@@ -180,7 +160,6 @@ def _wait_s(
 
 
 def _times(services: Services, incident: Incident) -> list[datetime]:
-    """Return when the space is reminded of the incident, and when its watch's people are told."""
     if not _needs_somebody(incident):
         return []
     notices = (NOTIFY_AFTER,) if _untold(services, incident) else ()

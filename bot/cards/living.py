@@ -8,15 +8,18 @@ is asked elsewhere at the same time.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from datetime import datetime
+from urllib.parse import urlsplit
 
 from adaptive_cards import notice
-from adaptive_cards.card import with_lines
+from adaptive_cards.card import Card, with_lines
 from adaptive_cards.cards.notice import NoticeView
 from adaptive_cards.glyphs import OK, SKIPPED
 from bot.cards.notices import end_title
-from bot.cards.presenters import progress, run_history
+from bot.cards.presenters import progress
+from bot.cards.presenters._common import username
 from bot.cards.presenters.card_state import (
     EARLIER,
     LIVING,
@@ -29,9 +32,107 @@ from bot.cards.presenters.card_state import (
     slots_in_doubt,
 )
 from bot.services import Services
-from jobs.model import Text
+from jobs.model import RunKind, State, Text, minute_of, verbatim
 from jobs.next_action import ActionKind, NextAction, next_action, open_requests
+from jobs.runs.event_log import doubt
 from jobs.runs.run import Kind, Run
+from jobs.steps import steps_of
+
+
+def lines(run: Run) -> tuple[Text, ...]:
+    return tuple(words for _, words in sorted(_moments(run), key=lambda line: line[0]))
+
+
+def doubts(runs: Iterable[Run]) -> tuple[tuple[Text, Text], ...]:
+    found = ((run, doubt(run)) for run in runs)
+    return tuple(
+        (verbatim(f"{run.id} {run.channel.mailbox}".strip()), why) for run, why in found if why
+    )
+
+
+def with_doubts(card: Card, runs: Iterable[Run]) -> Card:
+    lines = doubts(runs)
+    return with_lines(card, (), lines) if lines else card
+
+
+def approvals(run: Run) -> tuple[Text, ...]:
+    """Return only the lines of the approvals, for the cards of the other approvers."""
+    return tuple(words for _, words in _approved(run))
+
+
+def _approved(run: Run) -> Iterator[tuple[datetime, Text]]:
+    for scope, given in run.approvals.items():
+        yield given.at, _entry(f"approved_{scope}", given.at, given.by)
+
+
+def _moments(run: Run) -> Iterator[tuple[datetime, Text]]:
+    yield from _given(run)
+    yield from _signed_in(run)
+    yield from _approved(run)
+    yield from _planned_nothing(run)
+    yield from _consented(run)
+    yield from _rehearsed(run)
+    yield from _confirmed(run)
+    yield from _test_sent(run)
+
+
+def _given(run: Run) -> Iterator[tuple[datetime, Text]]:
+    """Yield the line of the details from the first card; an adopted or known channel has none."""
+    if run.detailed_at is None or run.kind is not RunKind.SETUP or not run.channel.callback_url:
+        return
+    channel = run.channel
+    values = {
+        "at": minute_of(run.detailed_at),
+        "host": urlsplit(channel.callback_url).netloc,
+        "forwarding": channel.forwarding_address,
+        "months": str(channel.lifetime_months),
+    }
+    kept = "kept" if channel.keep_copy else "moved"
+    yield run.detailed_at, Text(f"history.given_{kept}", values)
+
+
+def _signed_in(run: Run) -> Iterator[tuple[datetime, Text]]:
+    if run.account is not None and run.signed_in is not None:
+        yield run.signed_in, _entry("signed_in", run.signed_in, run.account.upn)
+
+
+def _planned_nothing(run: Run) -> Iterator[tuple[datetime, Text]]:
+    if run.plan and not run.plan.changes and not run.has_begun:
+        yield run.plan.at, _entry("nothing", run.plan.at)
+
+
+def _consented(run: Run) -> Iterator[tuple[datetime, Text]]:
+    if run.state_of("admin_consent") is State.OK and "admin_consent" in steps_of(run):
+        yield run.found_at["admin_consent"], _entry("consent", run.found_at["admin_consent"])
+
+
+def _confirmed(run: Run) -> Iterator[tuple[datetime, Text]]:
+    for question in ("token_saved", "registered"):
+        if question in run.answers:
+            given = run.answers[question]
+            yield given.at, _entry(question, given.at, given.by)
+
+
+def _test_sent(run: Run) -> Iterator[tuple[datetime, Text]]:
+    if sent := run.changed.get("test_mail"):
+        yield sent.begun, _entry("test_sent", sent.begun)
+
+
+def _rehearsed(run: Run) -> Iterator[tuple[datetime, Text]]:
+    answer = run.answers.get("rehearse")
+    if answer is None:
+        return
+    if answer.value.startswith("skip"):
+        reason = answer.value.partition(":")[2]
+        yield answer.at, Text("history.skipped", {"reason": reason})
+    elif run.state_of("rehearsal") is State.OK:
+        at = run.found_at["rehearsal"]
+        yield at, _entry("rehearsed", at, username(run))
+
+
+def _entry(key: str, at: datetime, who: str = "") -> Text:
+    return Text(f"history.{key}", {"at": minute_of(at), "who": who})
+
 
 SHOWS = {
     ActionKind.DETAILS: "intake",
@@ -70,10 +171,7 @@ def living_cards(run: Run, services: Services, wanted: list[DesiredCard]) -> lis
 
 
 def _by_place(wanted: list[DesiredCard], kept: set[str]) -> dict[str, dict[str, DesiredCard]]:
-    """Return the wanted cards of each place, by slot.
-
-    A place that shows a card already is included even if no card is wanted there any more.
-    """
+    # A place that shows a card already is included even if no card is wanted there any more.
     by_place: dict[str, dict[str, DesiredCard]] = {THREAD: {}}
     for card in wanted:
         by_place.setdefault(card.to, {})[card.slot] = card
@@ -86,7 +184,6 @@ def _by_place(wanted: list[DesiredCard], kept: set[str]) -> dict[str, dict[str, 
 def _of_place(
     run: Run, to: str, cards: dict[str, DesiredCard], kept: set[str]
 ) -> DesiredCard | None:
-    """Return the card of a place, or None if there is nothing to show there."""
     if to != THREAD:
         return _of_person(run, to, cards, kept)
     card = _of_thread(run, cards)
@@ -104,7 +201,6 @@ def _of_person(
 
 
 def _first(run: Run, asking: list[DesiredCard]) -> DesiredCard | None:
-    """Return the card that asks for the run's earliest open request, or None if there is none."""
     if run.ended or not asking:
         return None
     by_slot = {card.slot: card for card in asking}
@@ -113,33 +209,22 @@ def _first(run: Run, asking: list[DesiredCard]) -> DesiredCard | None:
 
 
 def _first_of(cards: dict[str, DesiredCard], slots: Iterable[str]) -> DesiredCard | None:
-    """Return the card of the first of these slots that has one, or None."""
     return next((cards[slot] for slot in slots if slot in cards), None)
 
 
 def _of_thread(run: Run, cards: dict[str, DesiredCard]) -> DesiredCard | None:
-    """Return the card that asks for what the run waits for now.
-
-    If no card asks for that, return the card that best shows the state of the run.
-    """
     turn = next_action(run)
     if (card := cards.get(_slot_of_action(turn))) and card.prompt != "":
         return card
     if turn.kind is ActionKind.LOOK:
-        return _marked(cards)
+        marked_ones = [slot for slot in ("mail", "plan") if slot in cards and cards[slot].prompt]
+        return _first_of(cards, (*marked_ones, *CALM))
     asking = [card for card in cards.values() if card.prompt and card.slot != "progress"]
     settling = "rehearsal"  # one that failed and is tried again by itself keeps its buttons
     return _first(run, asking) or _first_of(cards, (settling, *CALM))
 
 
-def _marked(cards: dict[str, DesiredCard]) -> DesiredCard | None:
-    """Return the card that shows what an administrator has to look at."""
-    asking = [slot for slot in ("mail", "plan") if slot in cards and cards[slot].prompt]
-    return _first_of(cards, (*asking, *CALM))
-
-
 def _slot_of_action(action: NextAction) -> str:
-    """Return the name of the presenter's card that asks for the action, or an empty string."""
     return SHOWS.get(action.kind, "")
 
 
@@ -149,9 +234,17 @@ def _placed(card: DesiredCard) -> DesiredCard:
 
 
 def _with_lines(run: Run, card: DesiredCard) -> DesiredCard:
-    """Return the thread's card with the answered requests and those that are open elsewhere."""
-    before = () if card.slot == "intake" else (*_steps_done(run, card), *run_history.lines(run))
-    also = (*run_history.doubts([run]), *_elsewhere(run, card))
+    before = () if card.slot == "intake" else (*_steps_done(run, card), *lines(run))
+    elsewhere = (
+        ()
+        if run.ended or run.plan is None
+        else tuple(
+            (Text(f"turn.{each.turn}"), each.words)
+            for each in open_requests(run)
+            if not _asks_for(run, card, each)
+        )
+    )
+    also = (*doubts([run]), *elsewhere)
     if not before and not also:
         return _placed(card)
     drawn = with_lines(card.card, before, also)
@@ -166,25 +259,11 @@ def _with_lines(run: Run, card: DesiredCard) -> DesiredCard:
 
 
 def _steps_done(run: Run, card: DesiredCard) -> tuple[Text, ...]:
-    """Return how far the run is, if its steps have begun and the card does not list them.
-
-    If the run was resumed after an interruption, a second line says so.
-    """
+    # If the run was resumed after an interruption, a second line says so.
     if run.ended or not run.has_begun or card.slot in {"progress", "plan"}:
         return ()
     resumed = (Text("progress.resumed"),) if run.resumed else ()
     return (progress.steps_done(run), *resumed)
-
-
-def _elsewhere(run: Run, card: DesiredCard) -> tuple[tuple[Text, Text], ...]:
-    """Return each open request that this card does not make: whose turn it is, and the words."""
-    if run.ended or run.plan is None:
-        return ()
-    return tuple(
-        (Text(f"turn.{each.turn}"), each.words)
-        for each in open_requests(run)
-        if not _asks_for(run, card, each)
-    )
 
 
 def _asks_for(run: Run, card: DesiredCard, action: NextAction) -> bool:
@@ -195,7 +274,6 @@ def _asks_for(run: Run, card: DesiredCard, action: NextAction) -> bool:
 
 
 def _idle(run: Run, to: str) -> DesiredCard:
-    """Return the 1:1 card of a person who was asked and now is not, or of a run that has ended."""
     about = {"mailbox": run.channel.mailbox, "run": run.id}
     kicker = Text("living.idle_kicker", about)
     mark = OK if run.ended is Kind.FINISHED else SKIPPED
@@ -204,14 +282,13 @@ def _idle(run: Run, to: str) -> DesiredCard:
     else:
         title, words = Text("living.idle_title"), Text("living.idle_words", about)
     view = NoticeView(kicker, title, words, glyph=mark.glyph)
-    decided = run_history.approvals(run)
+    decided = approvals(run)
     card = with_lines(notice(view), decided)
     idle = desired_card("idle", view, card, to=to, final=bool(run.ended), retires=True, prompt="")
     return replace(idle, fingerprint=marked(idle.fingerprint, decided))
 
 
 def _below(run: Run, slot: str) -> DesiredCard:
-    """Return the last edit of a message, which says that a newer message below replaces it."""
     view = NoticeView(
         Text("living.idle_kicker", {"mailbox": run.channel.mailbox}),
         Text("living.below_title"),

@@ -1,17 +1,41 @@
-"""Common parts of notices: short cards that tell a space or a person one thing."""
+"""Common parts of notices: short cards that tell a space or a person one thing.
+
+They also say that the bot has lost its data about a space (:mod:`jobs.storage.generation`), or did
+not look at its channels for a while (:mod:`jobs.watch.gaps`). After a loss of data Redis does not
+know the spaces any more. So this process remembers those with a run that goes on or
+with a connected channel, and tells each of them once. A worker that is started after the loss
+remembers none, and tells nobody.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from datetime import datetime, timedelta
+from functools import partial
+
+import structlog
 
 from adaptive_cards import notice
 from adaptive_cards.cards.notice import NoticeView
 from adaptive_cards.locale import Locale, drawn_for
+from adaptive_cards.texts import listed
 from bot.chat import audience
+from bot.chat.preferences import THREAD, locale_of_card
 from bot.services import Services
-from jobs.model import Text
+from bot.webex.errors import WebexError, passes
+from jobs.clock import now
+from jobs.model import Channel, Evidence, RunKind, Text, minute_of
 from jobs.next_action import ENDED
-from jobs.runs.run import Kind, Run
+from jobs.runs.fold import fold
+from jobs.runs.origin import Origin
+from jobs.runs.run import Kind, Run, RunGoneError, opening
+from jobs.storage import keys
+from jobs.storage.generation import Generation
+from jobs.watch import gaps, pulse
+from jobs.watch.gaps import Gap
 
 
 def post_in_space(
@@ -33,7 +57,159 @@ def post_in_space(
 
 
 def end_title(run: Run, about: dict[str, str]) -> Text:
-    """Return the title of a notice that the run has ended; ``about`` are the values of the text."""
     if run.ended is Kind.FINISHED:
         return Text("living.over_done", about)
     return Text(f"notice.over_{ENDED[run.ended]}", about)
+
+
+LOOK_EVERY_S = 10.0
+CHANNELS_EVERY_S = 300.0
+"""Seconds between two reads of the connected channels."""
+MOST = 1000
+"""Number of runs and of channels that are remembered. They are the newest runs."""
+TOLD_S = 30 * 24 * 3600
+log = structlog.get_logger(__name__)
+
+
+class LossWatch:
+    """Memory of the spaces of this process, and the notices that wait for Webex."""
+
+    def __init__(self, services: Services, clock: Callable[[], float] = time.monotonic) -> None:
+        """Start without any remembered space; ``clock`` counts seconds and never goes back."""
+        self._services, self._clock = services, clock
+        self._generation = Generation(services.redis, clock)
+        self._runs: dict[str, Run] = {}
+        self._channels: dict[str, Run] = {}
+        self._channels_due = -CHANNELS_EVERY_S
+        self._pending: dict[str, list[Run]] = {}
+        self._data_id = ""
+
+    def __call__(self) -> None:
+        if lost := self._generation.look():
+            self._data_id = lost
+            self._collect()
+        for room in list(self._pending):
+            self._tell(room, self._pending[room])
+        self._remember()
+
+    def _collect(self) -> None:
+        # Runs and channels that an older backup contains are not gone, and go on.
+        spaces: dict[str, dict[str, Run]] = defaultdict(dict)
+        for mailbox, run in self._gone():
+            spaces[run.origin.room][mailbox] = run
+        self._pending = {room: list(runs.values()) for room, runs in spaces.items()}
+        self._runs, self._channels, self._channels_due = {}, {}, self._clock()
+        log.error("spaces that lost data", count=len(self._pending))
+
+    def _gone(self) -> Iterator[tuple[str, Run]]:
+        store = self._services.store
+        for run in self._runs.values():
+            if not store.length(run.id):
+                yield run.channel.mailbox, run
+        for mailbox, run in self._channels.items():
+            if store.channels.record(mailbox) is None:
+                yield mailbox, run
+
+    def _remember(self) -> None:
+        self._remember_runs()
+        if self._clock() >= self._channels_due:
+            self._channels_due = self._clock() + CHANNELS_EVERY_S
+            self._remember_channels()
+
+    def _remember_runs(self) -> None:
+        store = self._services.store
+        going_on = store.channels.open_runs(MOST)
+        known = {key: run for key, run in self._runs.items() if run.channel.mailbox}
+        self._runs = {}
+        for run_id in going_on:
+            with suppress(RunGoneError):
+                self._runs[run_id] = known.get(run_id) or store.load(run_id)
+
+    def _remember_channels(self) -> None:
+        store = self._services.store
+        known = {run.id: run for run in self._channels.values()}
+        self._channels = {}
+        for record in store.channels.connected(MOST):
+            with suppress(RunGoneError):
+                self._channels[record.channel.mailbox] = known.get(record.run) or store.load(
+                    record.run
+                )
+
+    def _tell(self, room: str, runs: list[Run]) -> None:
+        """Post the notice, once for each space and loss; retry later if Webex is unavailable."""
+        services, told = self._services, keys.loss_told(self._data_id, room)
+        del self._pending[room]
+        if not services.redis.set(told, "1", nx=True, ex=TOLD_S):
+            return
+        try:
+            locale = locale_of_card(services, runs[0], THREAD)
+            post_in_space(services, runs[0], locale, partial(card_of_loss, runs))
+        except WebexError as error:
+            log.warning("loss not told", tracking_id=error.tracking_id, error=str(error))
+            if passes(error):
+                services.redis.delete(told)
+                self._pending[room] = runs
+
+
+def card_of_loss(runs: list[Run]) -> NoticeView:
+    mailboxes = listed(sorted({run.channel.mailbox for run in runs} - {""}))
+    about = Text("loss.title_of", {"mailboxes": mailboxes})
+    return NoticeView(
+        Text("loss.kicker"),
+        about if mailboxes else Text("loss.title"),
+        Text("loss.words"),
+        "attention",
+        "✗",
+        at=now(),
+    )
+
+
+GAPS_EVERY_S = 20.0
+RETRY = timedelta(minutes=5)
+CHANNELS_MOST = 8
+
+
+def tell_spaces(services: Services, clock: Callable[[], datetime] = now) -> None:
+    at = clock()
+    for room in gaps.due(services.redis, at):
+        try:
+            _tell_space(services, room, at)
+        except WebexError as error:
+            log.warning("gap not told", tracking_id=error.tracking_id, error=str(error))
+            if passes(error):
+                gaps.put_off(services.redis, room, at + RETRY)
+                continue
+        gaps.forget_told(services.redis, room)
+
+
+def _tell_space(services: Services, room: str, at: datetime) -> None:
+    found = gaps.of_room(services.redis, room)
+    run = _run_of(services, room, found)
+    if run is not None:
+        locale = locale_of_card(services, run, THREAD)
+        post_in_space(services, run, locale, partial(card_of_gaps, found, at))
+
+
+def _run_of(services: Services, room: str, found: tuple[Gap, ...]) -> Run | None:
+    watched = next(
+        filter(None, (services.watching.channels.load(each.mailbox) for each in found)), None
+    )
+    if watched is None:
+        return None
+    origin = Origin(room, direct=watched.direct)
+    return fold("", [opening(Channel(watched.mailbox), watched.by, RunKind.CHECK, origin, None)])
+
+
+def card_of_gaps(found: tuple[Gap, ...], at: datetime) -> NoticeView:
+    lines = (
+        ("watch.row_since", Text("time.at", {"at": minute_of(min(each.since for each in found))})),
+        ("watch.row_ended", Text("time.at", {"at": minute_of(max(each.until for each in found))})),
+    )
+    title = Text("watch.gap_title", {"count": str(len(found))})
+    names = tuple(Evidence("·", each.mailbox) for each in found[:CHANNELS_MOST])
+    words = Text("watch.gap_words")
+    return NoticeView(Text("watch.kicker"), title, words, "accent", "▲", lines, names, at=at)
+
+
+def ping_if_late(services: Services, clock: Callable[[], datetime] = now) -> None:
+    pulse.ping_if_late(services.bot.watch_ping_url, services.watching, clock())

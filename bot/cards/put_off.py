@@ -74,7 +74,6 @@ def place_of(run: Run, card: DesiredCard) -> str:
 
 
 def left_s(services: Services, run: Run, card: DesiredCard) -> float:
-    """Return the seconds that must pass before this card may be sent to Webex again, or 0."""
     scopes = ("all", place_of(run, card), _own(run, card))
     with services.redis.pipeline(transaction=False) as pipe:
         for scope in scopes:
@@ -83,7 +82,6 @@ def left_s(services: Services, run: Run, card: DesiredCard) -> float:
 
 
 def put_off(services: Services, run: Run, card: DesiredCard, error: WebexError) -> float:
-    """Note that Webex did not accept the card, and return the seconds until the next try."""
     if not passes(error):
         return _refused(services, run, card, error)
     wait = max(RETRY_S, min(error.retry_after or 0.0, LONGEST_S))
@@ -93,12 +91,10 @@ def put_off(services: Services, run: Run, card: DesiredCard, error: WebexError) 
 
 
 def any_refused(services: Services) -> bool:
-    """Return whether any card waits after a refusal."""
     return bool(services.redis.exists(keys.cards_refused()))
 
 
 def taken(services: Services, run: Run, card: DesiredCard) -> None:
-    """Note that Webex accepted the card, and have the cards drawn that waited for that."""
     if services.redis.hdel(keys.cards_refused(), _own(run, card)):
         services.cards.request(run.id)  # a message that said otherwise is edited
     draw_refused(services, place_of(run, card))
@@ -115,10 +111,7 @@ def draw_refused(services: Services, *places: str) -> None:
 
 
 def _refused(services: Services, run: Run, card: DesiredCard, error: WebexError) -> float:
-    """Save the refusal, and return the seconds until the next try.
-
-    If the run's space refuses its cards for long, the requester is told.
-    """
+    # If the run's space refuses its cards for long, the requester is told.
     moment, field = now().timestamp(), _own(run, card)
     raw = services.redis.hget(keys.cards_refused(), field)
     since = codec.load(raw, Refusal).since if isinstance(raw, bytes) else moment

@@ -1,8 +1,17 @@
-"""Reminders in a channel's space that the client secret of Webex Connect expires.
+"""Reminders that the client secret of Webex Connect expires, of the bot's own credential, and of turns.
 
-They are posted 60, 30, 14, 7 and 1 days before, once each. No cloud is asked: the expiry date is
-the one that the newest finished run recorded. Redis records what was posted, so a restart posts
-nothing twice. A channel that was undone is no longer a channel and gets no reminders.
+Those of a channel are posted in its space 60, 30, 14, 7 and 1 days before, once each. No cloud is
+asked: the expiry date is the one that the newest finished run recorded. Redis records what was
+posted, so a restart posts nothing twice. A channel that was undone is no longer a channel and gets
+no reminders.
+
+Those of the bot's own Entra app are posted to the approvers 1:1, on the same days. Without the
+setting APPROVERS the bot does not know who operates it, so the reminder is only in the log.
+
+The person whose turn it is gets a reminder 1:1 after an hour, and one after a day, once each for
+every turn. A check has no reminders, because nothing waits for its sign-in. A turn that began more
+than three days ago gets none, so that an update or a long outage of the bot does not remind people
+of old runs.
 """
 
 from __future__ import annotations
@@ -14,15 +23,19 @@ from functools import partial
 
 import structlog
 
-from adaptive_cards import glyphs
+from adaptive_cards import glyphs, notice
 from adaptive_cards.cards.notice import NoticeView
+from adaptive_cards.locale import drawn_for
+from bot.cards.delivery import send_direct
 from bot.cards.notices import post_in_space
-from bot.chat.preferences import THREAD, locale_of_card
+from bot.chat.preferences import THREAD, locale_of_card, locale_of_person
 from bot.services import Services
 from bot.webex.errors import WebexError, passes
+from jobs.access.app_access import all_grants
+from jobs.access.own_credential import own_credential
 from jobs.clock import now
-from jobs.model import RunKind, Text, day_of
-from jobs.runs.channel_index import Record
+from jobs.model import RunKind, Text, Turn, day_of, minute_of
+from jobs.next_action import ActionKind, Wait, wait_of
 from jobs.runs.run import Kind, Run
 from jobs.runs.run_store import RunStore
 from jobs.steps.client_secret import ENOUGH
@@ -45,10 +58,7 @@ class Ending:
     end: datetime
 
     def due(self, at: datetime) -> int:
-        """Return the smallest number of days in :data:`BEFORE_DAYS` that is due, or 0.
-
-        The result is 0 before the first reminder, after the expiry, and for a new secret.
-        """
+        # The result is 0 before the first reminder, after the expiry, and for a new secret.
         life, left = self.end - self.made, self.end - at
         if left <= timedelta(0):
             return 0
@@ -61,21 +71,13 @@ class Ending:
 
 
 def remind(services: Services, clock: Callable[[], datetime] = now) -> None:
-    """Check every proven channel not yet checked today, and post the reminders that are due.
-
-    If Webex is unavailable, the reminder is retried at the next check.
-    """
+    # If Webex is unavailable, the reminder is retried at the next check.
     at = clock()
     for record in services.channels.connected():
         if _first(services, keys.reminder_look(record.channel.mailbox, f"{at:%Y-%m-%d}"), KEPT):
-            _look_at(services, record, at)
-
-
-def _look_at(services: Services, record: Record, at: datetime) -> None:
-    """Post a reminder in the channel's space if one is due for the channel's client secret."""
-    ending = ending_of(services.store, record.channel.mailbox)
-    if ending is not None and (days := ending.due(at)):
-        _tell(services, services.store.load(record.run), ending, days, at)
+            ending = ending_of(services.store, record.channel.mailbox)
+            if ending is not None and (days := ending.due(at)):
+                _tell(services, services.store.load(record.run), ending, days, at)
 
 
 def ending_of(store: RunStore, mailbox: str) -> Ending | None:
@@ -93,15 +95,11 @@ def ending_of(store: RunStore, mailbox: str) -> Ending | None:
 
 
 def _knows_end(run: Run) -> bool:
-    """Return whether the run proved a channel and found the end of its secret."""
     return run.ended is Kind.FINISHED and run.kind is not RunKind.UNDO and run.fact("expires") != ""
 
 
 def _tell(services: Services, run: Run, ending: Ending, days: int, at: datetime) -> None:
-    """Post the reminder in the space in which the channel was set up.
-
-    Nothing is posted while an outsider is in that space (:mod:`bot.chat.audience`).
-    """
+    # Nothing is posted while an outsider is in that space (:mod:`bot.chat.audience`).
     told = keys.reminder_given(run.channel.mailbox, f"{ending.end:%Y-%m-%d}", days)
     if not _first(services, told, ending.end - at + KEPT):
         return
@@ -119,11 +117,8 @@ def _tell(services: Services, run: Run, ending: Ending, days: int, at: datetime)
 
 
 def card_of(mailbox: str, ending: Ending, at: datetime) -> NoticeView:
-    """Return the card that says what expires when, and what to do next.
-
-    Until a fix can renew the secret, the card names the date from which a fix can. After that the
-    card offers the fix.
-    """
+    # Until a fix can renew the secret, the card names the date from which a fix can. After that the
+    # card offers the fix.
     left = max((ending.end.date() - at.date()).days, 0)
     titles = {
         0: Text("reminder.today", {"mailbox": mailbox}),
@@ -151,3 +146,151 @@ def card_of(mailbox: str, ending: Ending, at: datetime) -> NoticeView:
 
 def _first(services: Services, key: Key, keep: timedelta) -> bool:
     return bool(services.redis.set(key, "1", nx=True, ex=keep))
+
+
+WHOSE = "the bot's own app"
+"""Name of the bot's own app in the keys of reminders, which otherwise name a mailbox."""
+LIFE = timedelta(days=3650)
+"""Assumed lifetime of the bot's own credential, because its beginning is not known."""
+
+
+def remind_of_own(services: Services, clock: Callable[[], datetime] = now) -> None:
+    """Look once a day whether the bot's credential ends soon, and tell each approver once."""
+    at = clock()
+    look = keys.reminder_look(WHOSE, f"{at:%Y-%m-%d}")
+    if services.redis.set(look, "1", nx=True, ex=KEPT):
+        _look_at_own(services, look, at)
+
+
+def _look_at_own(services: Services, look: Key, at: datetime) -> None:
+    """Tell each approver if a reminder is due; delete ``look`` if one must be tried again."""
+    ends = own_credential(services.settings, all_grants(services.redis), at).ends
+    if ends is None or not (days := Ending(ends - LIFE, ends).due(at)):
+        return
+    log.warning("the credential of the bot's own app ends", days=days, end=f"{ends:%Y-%m-%d}")
+    for approver in services.bot.approvers:
+        if not _tell_approver(services, approver, ends, days, at):
+            services.redis.delete(look)
+
+
+def _tell_approver(
+    services: Services, approver: str, ends: datetime, days: int, at: datetime
+) -> bool:
+    """Post the reminder to one approver, once; return False if it is to be tried again."""
+    told = keys.reminder_given(f"{WHOSE} {approver}", f"{ends:%Y-%m-%d}", days)
+    if not services.redis.set(told, "1", nx=True, ex=ends - at + KEPT):
+        return True
+    with drawn_for(locale_of_person(services, approver)):
+        card = notice(card_of_own(ends, at))
+    try:
+        services.messenger.send(to_email=approver, text=card.text, card=card.content)
+    except WebexError as error:
+        log.warning("reminder not posted", tracking_id=error.tracking_id, error=str(error))
+        if not passes(error):
+            return True
+        services.redis.delete(told)
+        return False
+    return True
+
+
+def card_of_own(ends: datetime, at: datetime) -> NoticeView:
+    left = max((ends.date() - at.date()).days, 0)
+    titles = {0: Text("reminder.own_today"), 1: Text("reminder.own_tomorrow")}
+    title = titles.get(left) or Text("reminder.own_days", {"days": str(left)})
+    words = Text("reminder.own_words", {"end": day_of(ends)})
+    warning = glyphs.WARNING.glyph
+    return NoticeView(Text("reminder.own_kicker"), title, words, "accent", warning, at=at)
+
+
+TURNS_EVERY_S = 300
+"""Seconds between two rounds of reminders."""
+AFTER_HOURS = (24, 1)
+LATEST = timedelta(days=3)
+TURNS_KEPT = timedelta(days=4)
+"""Time for which a given reminder is remembered. It is longer than :data:`LATEST`."""
+MOST_RUNS = 1000
+"""Number of open runs in one round. They are the newest ones."""
+KINDS = frozenset({RunKind.SETUP, RunKind.FIX, RunKind.UNDO})
+FORMS = frozenset({ActionKind.FORM, ActionKind.TOKEN, ActionKind.REGISTER})
+"""Turns whose card is always a 1:1 message."""
+
+
+def remind_of_turns(services: Services, clock: Callable[[], datetime] = now) -> None:
+    # If Webex is unavailable, the reminder is retried at the next round.
+    at = clock()
+    for run_id in services.channels.open_runs(MOST_RUNS):
+        try:
+            run = services.store.load(run_id)
+        except LookupError:  # deleted meanwhile, or not this bot's
+            continue
+        _remind(services, run, at)
+
+
+def _remind(services: Services, run: Run, at: datetime) -> None:
+    wait = wait_of(run) if run.kind in KINDS else None
+    if wait is None or not (due := _due_hours(at - wait.since)):
+        return
+    for person in _people(services, run, wait):
+        _remind_once(services, run, wait, person, due)
+
+
+def _due_hours(age: timedelta) -> int:
+    # An older reminder that was missed is left out.
+    if age > LATEST:
+        return 0
+    return next((hours for hours in AFTER_HOURS if age >= timedelta(hours=hours)), 0)
+
+
+def _remind_once(services: Services, run: Run, wait: Wait, person: str, due: int) -> None:
+    stamp = f"{wait.since:%Y-%m-%dT%H:%M:%S}"
+    mark = keys.reminder_given(f"{run.id} {wait.kind} {person}", stamp, due)
+    first = bool(services.redis.set(mark, "1", nx=True, ex=TURNS_KEPT))
+    if first and not _tell_turn(services, run, wait, person):
+        services.redis.delete(mark)
+
+
+def _people(services: Services, run: Run, wait: Wait) -> tuple[str, ...]:
+    if wait.turn is Turn.APPROVER and services.bot.approvers:
+        domains = services.bot.allowed_email_domains
+        return tuple(each for each in services.bot.approvers if each.rpartition("@")[2] in domains)
+    return (wait.who or run.requester.email,)
+
+
+def _tell_turn(services: Services, run: Run, wait: Wait, person: str) -> bool:
+    """Post the reminder 1:1; return False if it is to be tried again."""
+    own = person == run.requester.email
+    with drawn_for(locale_of_card(services, run, person)):
+        card = notice(card_of_turn(run, wait, own=own))
+    try:
+        send_direct(services, run, person, card)
+    except WebexError as error:
+        log.warning("reminder not posted", tracking_id=error.tracking_id, error=str(error))
+        return not passes(error)
+    return True
+
+
+def card_of_turn(run: Run, wait: Wait, *, own: bool) -> NoticeView:
+    # ``own`` is true for the requester, who may be the one who has to find another person.
+    named = bool(wait.who) or wait.turn is Turn.APPROVER
+    key = "turn_words" if named else "turn_words_nobody"
+    here = run.origin.direct or _is_asked_direct(wait, own=own)
+    facts = (
+        ("label.since", Text("time.at", {"at": minute_of(wait.since)})),
+        ("reminder.where", Text("reminder.in_this_chat" if here else "reminder.in_the_space")),
+    )
+    return NoticeView(
+        Text("reminder.turn_kicker"),
+        Text("reminder.turn_title", {"mailbox": run.channel.mailbox, "run": run.id}),
+        Text(
+            f"reminder.{key}",
+            {"who": f"key:turn.{wait.turn}", "words": f"key:turn_words.{wait.kind}"},
+        ),
+        "accent",
+        glyphs.PERSON.glyph,
+        facts=facts,
+    )
+
+
+def _is_asked_direct(wait: Wait, *, own: bool) -> bool:
+    """Return whether the person has the card in a 1:1 conversation, even for a run in a space."""
+    return wait.kind in FORMS or not (own or wait.turn is Turn.APPROVER)

@@ -1,4 +1,4 @@
-"""Check for outsiders in a space before a card is posted there.
+"""People of a space: outsiders, before a card is posted there, and approvers who are absent.
 
 A card is drawn later than it was requested, and a person from another organization may have joined
 in the meantime. The run's cards in the space then stay as they are, and those in 1:1 messages
@@ -11,12 +11,14 @@ from __future__ import annotations
 from adaptive_cards import notice
 from adaptive_cards.cards.notice import NoticeView
 from adaptive_cards.locale import drawn_for
+from bot.chat.context import ChatContext
 from bot.chat.permissions import AccessPolicy
 from bot.chat.preferences import THREAD, locale_of_card
 from bot.services import Services
+from bot.webex.client import WebexAnswerError
 from jobs.clock import now
 from jobs.model import Text
-from jobs.runs.run import Run
+from jobs.runs.run import Event, Kind, Run
 from jobs.storage import keys
 
 CHECKED_FOR_S = 30
@@ -62,3 +64,34 @@ def _tell(services: Services, run: Run, room: str) -> None:
         services.messenger.send(
             room_id=room, text=card.text, card=card.content, parent_id=run.origin.thread
         )
+
+
+ABSENT = "approvers_absent"
+"""Question of whether no approver is in the run's space. The answer is ``yes`` or missing."""
+
+
+def note_absent(ctx: ChatContext) -> list[Event]:
+    """Return the event that no approver is in this space, or no event.
+
+    The members are read once, when the run gets its details. A space whose members cannot be read
+    counts as one in which an approver can press the button.
+
+    Raises:
+        WebexError: Webex does not answer; the press or message is retried.
+    """
+    approvers = set(ctx.services.bot.approvers)
+    if ctx.direct or not approvers or not approvers.isdisjoint(ctx.person.emails):
+        return []
+    if _may_have_member(ctx, approvers):
+        return []
+    data = {"question": ABSENT, "value": "yes"}
+    return [Event(Kind.ANSWERED, now(), by=ctx.person.email, data=data)]
+
+
+def _may_have_member(ctx: ChatContext, approvers: set[str]) -> bool:
+    """Return whether an approver is a member of this space, or its members cannot be read."""
+    try:
+        members = ctx.services.webex.members(ctx.room)
+    except WebexAnswerError:
+        return True
+    return not approvers.isdisjoint(member.person_email.lower() for member in members)

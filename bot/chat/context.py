@@ -45,7 +45,6 @@ class ChatContext:
 
     @property
     def origin(self) -> Origin:
-        """Return the place of a run that begins here, and the message or press that began it."""
         return Origin(
             self.room,
             self.thread,
@@ -55,7 +54,6 @@ class ChatContext:
 
     @property
     def asker(self) -> Person:
-        """Return the person in the form that a run stores."""
         return Person(self.person.id, self.person.email, self.person.org_id)
 
     def say(self, card: Card, *, shows: tuple[str, str] | None = None) -> Message:
@@ -69,7 +67,6 @@ class ChatContext:
         )
 
     def notify(self, view: NoticeView) -> None:
-        """Post a short card as the answer."""
         self.say(notice(view))
 
     def refuse(self, words: Text, *, title: str = "refused.message", then: str = "") -> None:

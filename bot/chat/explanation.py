@@ -46,7 +46,6 @@ def as_view(
 
 
 def _possible(reading: Reading) -> tuple[FoundCause, ...]:
-    """Return the causes that are not certain."""
     return tuple(each for each in reading.causes if not each.certain)
 
 
@@ -63,7 +62,6 @@ def _unknown_line(code: UnknownCode) -> UnknownLine:
 
 
 def _headline(reading: Reading, *, within: bool) -> tuple[Text, Text, Turn]:
-    """Return what the error text means, the next step, and whose turn it is."""
     first = reading.causes[0] if reading.causes else None
     if first is None:
         kind = "strange" if reading.strange else "unknown"
@@ -80,7 +78,6 @@ def _headline(reading: Reading, *, within: bool) -> tuple[Text, Text, Turn]:
 
 
 def _remedy(found: FoundCause, *, within: bool = False) -> Text:
-    """Return the remedy for a cause in a text that a person pasted."""
     key = remedy_within(found.cause)
     return Text(key if within and key.startswith("remedy_within.") else remedy_pasted(found.cause))
 
@@ -98,16 +95,17 @@ def _sentence(found: FoundCause) -> Text:
 
 
 def _tell(found: FoundCause) -> Text:
-    """Return the text that helps to recognize a possible cause, or else the remedy of the cause."""
     key = f"tell.{found.cause}"
     return Text(key) if has_text(key) else _remedy(found)
 
 
 def as_json(reading: Reading) -> Json:
-    """Return the explanation as a JSON object, for a machine."""
     more: Json = {"cut": True} if reading.cut else {}
     if reading.unknown:
-        more["unknown"] = [_unknown_as_json(each) for each in reading.unknown]
+        more["unknown"] = [
+            {"code": each.code, "line": without_secrets(each.line), "page": each.page}
+            for each in reading.unknown
+        ]
     causes = [_as_json(each) for each in reading.causes]
     who = {"ours": reading.ours, "strange": reading.strange}
     return {**who, "causes": causes, "codes": list(reading.codes), **more}
@@ -128,31 +126,25 @@ def _as_json(found: FoundCause) -> Json:
     }
 
 
-def _unknown_as_json(code: UnknownCode) -> Json:
-    return {"code": code.code, "line": without_secrets(code.line), "page": code.page}
-
-
 def as_lines(reading: Reading) -> list[str]:
-    """Return the explanation as lines of text, for a terminal."""
+    title, words, turn = _headline(reading, within=False)
+    page = _page_lines(reading.certain[0]) if reading.certain else ()
+    codes = ", ".join(dict.fromkeys(without_secrets(each.code) for each in reading.certain))
+    code_lines = ["", codes] if codes else []
     return [
-        *_headlines(reading),
+        render(title),
+        text(f"turn.{turn}") + ".",
+        text(words.key),
+        *page,
         *(line for each in reading.certain[1:] for line in ("", *_cause_and_remedy(each))),
         *_possible_lines(reading),
         *_unknown_lines(reading),
-        *_code_lines(reading),
+        *code_lines,
         *([text("explain.cut")] if reading.cut else []),
     ]
 
 
-def _headlines(reading: Reading) -> list[str]:
-    """Return what the error text means, whose turn it is, the next step, and the page about it."""
-    title, words, turn = _headline(reading, within=False)
-    page = _page_lines(reading.certain[0]) if reading.certain else ()
-    return [render(title), text(f"turn.{turn}") + ".", text(words.key), *page]
-
-
 def _possible_lines(reading: Reading) -> list[str]:
-    """Return the causes that are not certain, each with the text that helps to recognize it."""
     possible = _possible(reading)
     if not possible:
         return []
@@ -164,17 +156,10 @@ def _possible_lines(reading: Reading) -> list[str]:
 
 
 def _unknown_lines(reading: Reading) -> list[str]:
-    """Return the codes that are not known, each with the person's own line and its page."""
     if not reading.unknown:
         return []
     lines = (f"- {each.code}: {without_secrets(each.line)} {each.page}" for each in reading.unknown)
     return ["", text("explain.unknown_codes"), *lines]
-
-
-def _code_lines(reading: Reading) -> list[str]:
-    """Return the codes of the certain causes, each once."""
-    codes = ", ".join(dict.fromkeys(without_secrets(each.code) for each in reading.certain))
-    return ["", codes] if codes else []
 
 
 def _cause_and_remedy(found: FoundCause) -> tuple[str, ...]:
@@ -186,6 +171,5 @@ def _cause_and_remedy(found: FoundCause) -> tuple[str, ...]:
 
 
 def _page_lines(found: FoundCause) -> tuple[str, ...]:
-    """Return the line with the page that explains the cause, if one is known."""
     page = page_of(found.cause)
     return (text("link.learn_more_at", page=page),) if page else ()

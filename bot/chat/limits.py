@@ -172,7 +172,6 @@ def _ignore(_talk: ChatContext) -> None:
 
 
 def _tell(ctx: ChatContext, most: int, again: datetime) -> None:
-    """Tell the person that the limit is reached, and record it."""
     who = {"by": ctx.person.email, "person": ctx.person.id, "org": ctx.person.org_id}
     data = {"most": str(most), "again": again.isoformat()}
     ctx.services.store.audit.add(entry("limited", None, room=ctx.room, data=data, **who))
@@ -183,7 +182,6 @@ def _tell(ctx: ChatContext, most: int, again: datetime) -> None:
 
 
 def _record(services: Services, person: str, past: list[bytes]) -> None:
-    """Record the refusals of an hour that were not recorded one by one."""
     found = _refused(person, past)
     if found is None:
         return
@@ -195,7 +193,6 @@ def _record(services: Services, person: str, past: list[bytes]) -> None:
 
 
 def _refused(person: str, past: list[bytes]) -> Refused | None:
-    """Return the refusals that these fields of Redis describe, or None if a field is missing."""
     if not past or None in past:
         return None
     count, since, by, org = (raw.decode() for raw in past)

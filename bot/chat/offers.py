@@ -23,7 +23,6 @@ It holds for the name and for the domain. The value 1.0 means the same text
 
 
 def typed(command: str, mailbox: str) -> dict[str, str]:
-    """Return the data of a button that runs a command with an address, as if it were typed."""
     return {"do": "typed", "command": command, "mailbox_meant": mailbox}
 
 
@@ -33,7 +32,6 @@ def of_channels(ctx: ChatContext, command: str, mailboxes: Iterable[str]) -> tup
 
 
 def of_channel(command: str, mailbox: str) -> Offer:
-    """Return the button that runs a command for a channel and names both."""
     return Offer(Text(f"choice.button.{command}", {"value": mailbox}), typed(command, mailbox))
 
 
@@ -67,10 +65,7 @@ def choose_channel(
 
 
 def first_channels(ctx: ChatContext, mailboxes: tuple[str, ...]) -> tuple[str, ...]:
-    """Return the channels that get a button.
-
-    If there are too many, the channels that were checked last come first.
-    """
+    # If there are too many, the channels that were checked last come first.
     if len(mailboxes) <= OFFERS_MOST:
         return mailboxes
     checked = {each: _checked_at(ctx, each) for each in mailboxes}
@@ -84,10 +79,7 @@ def _checked_at(ctx: ChatContext, mailbox: str) -> float:
 
 
 def nearest_channel(ctx: ChatContext, mailbox: str) -> str:
-    """Return the channel known here that was probably meant, or an empty string.
-
-    An address that is a channel here is not a mistyped one.
-    """
+    # An address that is a channel here is not a mistyped one.
     known = visible_channels(ctx)
     if mailbox in known:
         return ""
@@ -97,16 +89,12 @@ def nearest_channel(ctx: ChatContext, mailbox: str) -> str:
 
 
 def _likeness(one: str, other: str) -> float:
-    """Return the likeness of the two names or of the two domains, whichever is less."""
     pairs = zip(one.rsplit("@", 1), other.rsplit("@", 1), strict=False)
     return min(SequenceMatcher(None, *pair, autojunk=False).ratio() for pair in pairs)
 
 
 def unknown_channel(ctx: ChatContext, command: str, kicker: Text, mailbox: str) -> None:
-    """Answer that nothing is known of the mailbox here, even if it is known elsewhere.
-
-    A channel of this space with nearly the same address is offered.
-    """
+    # A channel of this space with nearly the same address is offered.
     title = Text("notice.unknown_channel_title", {"mailbox": mailbox})
     if ctx.direct:
         title = Text("notice.unknown_channel_title_direct", {"mailbox": mailbox})
@@ -120,6 +108,5 @@ def unknown_channel(ctx: ChatContext, command: str, kicker: Text, mailbox: str) 
 
 
 def unknown_words(ctx: ChatContext) -> Text:
-    """Return the text on what to do about a channel that is not known here."""
     key = "notice.unknown_channel_words"
     return Text(f"{key}_direct" if ctx.direct else key)

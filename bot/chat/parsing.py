@@ -1,15 +1,29 @@
-"""Parser of typed messages, which removes the mention and finds the exact or nearest command."""
+"""Parser of typed messages: the command or the nearest one, an address, or what else was meant.
+
+The words without a command are lists in the texts of each language, in the table ``heard``. A
+message is compared with the lists of all languages, because people write in their own. Nothing is
+run because of a message. The meaning only decides which buttons are offered.
+"""
 
 from __future__ import annotations
 
 import difflib
 import re
 import unicodedata
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
+from functools import cache
 from html.parser import HTMLParser
 
+from adaptive_cards import typed_wrong
+from adaptive_cards.cards.offer import TypedWrongView
+from adaptive_cards.locale import languages
+from adaptive_cards.texts import own_text
+from bot.chat import offers
+from bot.chat.context import ChatContext
 from bot.webex.client import Message, WebexPerson
+from jobs.channel.form import InvalidInputError, read_address
+from jobs.clock import now
 
 NEAR = 0.6
 LONGEST = 2000
@@ -40,10 +54,7 @@ class ParsedCommand:
 
 
 def parse_command(message: Message, me: WebexPerson) -> ParsedCommand:
-    """Return the message as a command.
-
-    Only a text that begins with a slash is a command. A mention of the bot before it is ignored.
-    """
+    # Only a text that begins with a slash is a command. A mention of the bot before it is ignored.
     text = _without_name(_one_line(_text(message.html, me) if message.html else message.text), me)[
         :LONGEST
     ]
@@ -59,7 +70,6 @@ def argument_of(text: str) -> str:
 
 
 def nearest(name: str, known: Collection[str]) -> str:
-    """Return the known command most similar to the typed one, or an empty string."""
     starts = [command for command in known if name.startswith(command)]
     return max(starts, key=len, default="") or next(
         iter(difflib.get_close_matches(name, known, n=1, cutoff=NEAR)), ""
@@ -67,10 +77,7 @@ def nearest(name: str, known: Collection[str]) -> str:
 
 
 def _text(html: str, me: WebexPerson) -> str:
-    """Return the text of the HTML version of a message.
-
-    Names change and repeat, but ``<spark-mention>`` is reliable (facts/webex.md 1).
-    """
+    # Names change and repeat, but ``<spark-mention>`` is reliable (facts/webex.md 1).
     reader = _Reader(me.id)
     reader.feed(html[:HTML_MOST])
     reader.close()
@@ -78,34 +85,23 @@ def _text(html: str, me: WebexPerson) -> str:
 
 
 def _one_line(text: str) -> str:
-    """Return the text in one line.
-
-    Zero-width characters and unusual spaces, which people do not type on purpose, are removed. A
-    letter and its accent become one character, because some keyboards send two.
-    """
+    # Zero-width characters and unusual spaces, which people do not type on purpose, are removed. A
+    # letter and its accent become one character, because some keyboards send two.
     whole = unicodedata.normalize("NFC", text)
     return " ".join("".join(sign for sign in whole if unicodedata.category(sign) != "Cf").split())
 
 
 def _without_name(text: str, me: WebexPerson) -> str:
-    """Return the text without the bot's name at its start.
-
-    Some clients do not mark up a mention. The text then begins with the bot's address, its name or
-    the first word of its name. People also type the name in a 1:1 space.
-    """
+    # Some clients do not mark up a mention. The text then begins with the bot's address, its name
+    # or the first word of its name. People also type the name in a 1:1 space.
     text = text.removeprefix("@").lstrip()
     first = me.display_name.partition(" ")[0]
-    for name in _names(me, first):
+    before_at = (email.partition("@")[0] for email in me.emails)
+    for name in filter(None, map(_one_line, (*me.emails, me.display_name, first, *before_at))):
         said, rest = text[: len(name)], text[len(name) :]
         if said.lower() == name.lower() and rest[:1] in AFTER_NAME:
             return (INITIAL.sub("", rest) if name == first else rest).lstrip(" :,")
     return text
-
-
-def _names(me: WebexPerson, first: str) -> Iterator[str]:
-    """Return how people name the bot: by an address, whole or before its @, or by its name."""
-    before_at = (email.partition("@")[0] for email in me.emails)
-    return filter(None, map(_one_line, (*me.emails, me.display_name, first, *before_at)))
 
 
 class _Reader(HTMLParser):
@@ -119,7 +115,6 @@ class _Reader(HTMLParser):
         self._begun = False
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        """Handle the start of a mention or of a line."""
         if tag == "spark-mention":
             self._mentions.append(dict(attrs).get("data-object-id") == self._me)
             self._parts.append(" ")
@@ -127,7 +122,6 @@ class _Reader(HTMLParser):
             self._parts.append(" ")
 
     def handle_endtag(self, tag: str) -> None:
-        """Handle the end of a mention."""
         if tag == "spark-mention" and self._mentions:
             self._mentions.pop()
 
@@ -143,5 +137,128 @@ class _Reader(HTMLParser):
         return at_start or any(self._mentions)
 
     def text(self) -> str:
-        """Return the text read so far."""
         return _one_line("".join(self._parts)).lstrip(" :,")
+
+
+GREETING_WORDS_MOST = 4
+"""Maximum number of words in a greeting.
+
+A longer text that begins with a greeting asks for more than that.
+"""
+_MARKS = ".,;:!?()\"'<>"
+
+
+@dataclass(frozen=True, slots=True)
+class Meaning:
+    """Meaning of a message.
+
+    ``address`` is the one address to check, or an empty string. ``trouble`` means that mail does
+    not arrive. A message with none of the three was not understood.
+    """
+
+    address: str = ""
+    trouble: bool = False
+    greeting: bool = False
+
+
+def meaning_of(text: str) -> Meaning:
+    # An address counts if it is the only one, and if the words around it say that it should be
+    # checked or that mail does not arrive.
+    words = _words(text)
+    typed, others = addresses_and_others(words)
+    trouble = _has(others, _listed("no_mail")) or (
+        _has(others, _listed("mail")) and _has(others, _listed("stopped"))
+    )
+    if len(set(typed)) == 1 and (trouble or _listed("around").issuperset(others)):
+        return Meaning(address=address_or_empty(typed[0]), trouble=trouble)
+    if trouble:
+        return Meaning(trouble=True)
+    return Meaning(greeting=not typed and _is_greeting(words))
+
+
+def lone_address(text: str) -> str:
+    # All other words in the text must be words that people put around an address, such as "please".
+    typed, others = map(set, addresses_and_others(_words(text)))
+    return address_or_empty(*typed) if len(typed) == 1 and others <= _listed("around") else ""
+
+
+def addresses_and_others(words: list[str]) -> tuple[list[str], list[str]]:
+    addresses = [word for word in words if "@" in word]
+    return addresses, [word for word in words if "@" not in word]
+
+
+def address_or_empty(typed: str) -> str:
+    try:
+        return read_address(typed)
+    except InvalidInputError:
+        return ""
+
+
+def _words(text: str) -> list[str]:
+    small = text.lower().replace("\N{RIGHT SINGLE QUOTATION MARK}", "'")
+    return [word for each in small.split() if (word := each.strip(_MARKS))]
+
+
+def _is_greeting(words: list[str]) -> bool:
+    return len(words) <= GREETING_WORDS_MOST and _begins(words, _listed("greeting"))
+
+
+def _has(words: list[str], phrases: frozenset[str]) -> bool:
+    spaced = f" {' '.join(words)} "
+    return any(f" {phrase} " in spaced for phrase in phrases)
+
+
+def _begins(words: list[str], phrases: frozenset[str]) -> bool:
+    return any(f"{' '.join(words)} ".startswith(f"{phrase} ") for phrase in phrases)
+
+
+@cache
+def _listed(kind: str) -> frozenset[str]:
+    """Return the phrases of a list in the texts of all languages, where commas separate them."""
+    every = (own_text(f"heard.{kind}", language).split(",") for language in languages())
+    return frozenset(phrase.strip() for phrases in every for phrase in phrases if phrase.strip())
+
+
+Known = Callable[[ChatContext], tuple[str, ...]]
+_WORDS = re.compile(r"[^\W\d_]{2}[^@]*")
+"""Words after an address that are not part of it, such as "please"."""
+
+
+def read_mailbox(
+    ctx: ChatContext, command: str, argument: str, known: Known = lambda _ctx: ()
+) -> str:
+    """Return the typed address of a mailbox, without the words around it.
+
+    If the address is invalid, post a card for correcting it and return an empty string. The buttons
+    of the card run the same command. If no address was typed and ``known`` returns channels, these
+    are offered instead.
+    """
+    if not argument and (channels := known(ctx)):
+        offers.choose_channel(ctx, command, channels)
+        return ""
+    try:
+        return _read(argument)
+    except InvalidInputError as wrong:
+        ctx.say(
+            typed_wrong(TypedWrongView(command, argument, wrong.reason, wrong.suggestion, now()))
+        )
+        return ""
+
+
+def _read(argument: str) -> str:
+    """Return the typed address, without the words after it and known ones before it.
+
+    Raises:
+        InvalidInputError: the text contains no valid address.
+    """
+    try:
+        return read_address(argument)
+    except InvalidInputError:
+        first, _, words = argument.strip().partition(" ")
+        before_words = (
+            address_or_empty(first.rstrip(",;:")) if _WORDS.fullmatch(words.strip()) else ""
+        )
+        found = before_words or lone_address(argument)
+        if found:
+            return found
+        raise

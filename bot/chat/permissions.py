@@ -20,17 +20,13 @@ from jobs.runs.run import Run
 
 
 def may_read_audit(ctx: ChatContext) -> bool:
-    """Return whether this person may read the audit trail.
-
-    Only the approvers in the settings may read it. If none are set, everybody that the bot serves
-    may see their own entries.
-    """
+    # Only the approvers in the settings may read it. If none are set, everybody that the bot serves
+    # may see their own entries.
     approvers = ctx.services.bot.approvers
     return not approvers or not set(approvers).isdisjoint(ctx.person.emails)
 
 
 def visible_entries(ctx: ChatContext, facts: Sequence[AuditEntry]) -> list[AuditEntry]:
-    """Return the audit entries that this person may see here."""
     if ctx.direct and ctx.services.bot.approvers:
         return list(facts)
     known_here = set(visible_channels(ctx))
@@ -76,11 +72,8 @@ PEOPLE = frozenset({"person", ""})
 
 
 def is_bot(person: WebexPerson) -> bool:
-    """Return whether this account is another bot.
-
-    An account is a bot if its type says so, or if it has an address that only bots have. Webex does
-    not always report the type.
-    """
+    # An account is a bot if its type says so, or if it has an address that only bots have. Webex
+    # does not always report the type.
     return person.type == "bot" or any(email.endswith(BOTS) for email in person.emails)
 
 
@@ -119,20 +112,14 @@ class AccessPolicy:
         return not email.endswith(BOTS) and not self._ours(email, member.person_org_id)
 
     def may_approve(self, person: WebexPerson, run: Run) -> bool:
-        """Return whether this person may approve the run's plan.
-
-        Only the approvers in the settings may approve it. If none are set, the requester may.
-        """
+        # Only the approvers in the settings may approve it. If none are set, the requester may.
         if not self.settings.approvers:
             return person.id == run.requester.id
         return not set(self.settings.approvers).isdisjoint(person.emails)
 
     def is_participant(self, person: WebexPerson, run: Run) -> bool:
-        """Return whether this person takes part in the run.
-
-        Participants are the requester, the approvers, and the people asked 1:1 to sign in or to
-        consent.
-        """
+        # Participants are the requester, the approvers, and the people asked 1:1 to sign in or to
+        # consent.
         asked = {run.answer("administrator"), run.answer("consent_administrator")} - {""}
         return (
             person.id == run.requester.id
@@ -173,10 +160,7 @@ class AccessPolicy:
 
 
 def visible_channels(ctx: ChatContext) -> tuple[str, ...]:
-    """Return the channels that this person may ask about here.
-
-    They are the channels of the space and, in a 1:1 space, also the person's own.
-    """
+    # The channels of the space count and, in a 1:1 space, also the person's own.
     return ctx.services.channels.of_space(ctx.room, ctx.person.id if ctx.direct else "")
 
 
@@ -186,9 +170,6 @@ def visible_record(ctx: ChatContext, mailbox: str) -> Record | None:
 
 
 def is_known_or_watched_here(ctx: ChatContext, mailbox: str) -> bool:
-    """Return whether this person may ask about the watch of a channel here.
-
-    The channel must be one of the space, or the cards of its watch must come to the space.
-    """
+    # The channel must be one of the space, or the cards of its watch must come to the space.
     watched = ctx.services.watching.channels.load(mailbox)
     return mailbox in visible_channels(ctx) or (watched is not None and watched.room == ctx.room)

@@ -1,7 +1,7 @@
 """Language and time zone that a space or a person has chosen for the bot's cards.
 
-A choice made in a 1:1 conversation belongs to the person, and one made in a space to the space. A 1:1
-message about a run follows the person's choice, or else that of the space of the run.
+A choice made in a 1:1 conversation belongs to the person, and one made in a space to the space. A
+1:1 message about a run follows the person's choice, or else that of the space of the run.
 """
 
 from __future__ import annotations
@@ -32,7 +32,6 @@ class Preference(StrEnum):
 
 
 def locale_of_chat(ctx: ChatContext) -> Locale:
-    """Return the locale in which the bot answers in the present conversation."""
     return _locale(ctx.services, place_of(ctx))
 
 
@@ -47,12 +46,10 @@ def locale_of_card(services: Services, run: Run, to: str) -> Locale:
 
 
 def locale_of_space(services: Services, room: str) -> Locale:
-    """Return the locale of a space."""
     return _locale(services, room)
 
 
 def locale_of_person(services: Services, address: str) -> Locale:
-    """Return the locale of a person's 1:1 conversation."""
     return _locale(services, address.lower())
 
 
@@ -79,7 +76,6 @@ def quiet_until(services: Services, room: str, locale: Locale, at: datetime) -> 
 
 
 def read_quiet_hours(typed: str) -> tuple[time, time] | None:
-    """Return the beginning and the end, or None if the text is no span such as 22:00-07:00."""
     found = _HOURS.fullmatch(typed.strip())
     if found is None:
         return None
@@ -104,7 +100,6 @@ def _is_between(begin: time, end: time, clock: time) -> bool:
 
 
 def choose(ctx: ChatContext, preference: Preference, value: str) -> None:
-    """Keep the choice for this space, or for this person in a 1:1 conversation."""
     ctx.services.redis.hset(keys.locale(place_of(ctx)), preference, value)
 
 
@@ -131,5 +126,4 @@ def _locale(services: Services, *places: str) -> Locale:
 
 
 def _text_or(kept: object, usual: str) -> str:
-    """Return the text of a field in Redis, or the usual one if the field is missing."""
     return kept.decode() if isinstance(kept, bytes) else usual

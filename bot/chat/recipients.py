@@ -43,14 +43,9 @@ def resolve_recipient(ctx: ChatContext, typed: str, *, greets: bool = True) -> s
             raise InvalidInputError(Text("typed.nobody_in_webex"))
         _greet(ctx, address)
         return address
-    _require_served(ctx, person)
-    return person.email
-
-
-def _require_served(ctx: ChatContext, person: WebexPerson) -> None:
-    """Raise :class:`InvalidInputError` if the bot does not serve the person."""
     if (why := AccessPolicy(ctx.services.bot, ctx.services.webex).denial(person)) is not None:
         raise InvalidInputError(Text(WHY[why]))
+    return person.email
 
 
 def _looked_up(ctx: ChatContext, address: str) -> WebexPerson | None:

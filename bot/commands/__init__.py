@@ -1,6 +1,7 @@
-"""Slash commands, one module each, discovered automatically.
+"""Slash commands, which are discovered automatically.
 
-The registry, ``/help`` and the permission checks are based on them.
+The registry, ``/help`` and the permission checks are based on them. A module has one ``COMMAND``,
+and may have ``OTHER_COMMANDS``.
 """
 
 from __future__ import annotations
@@ -19,7 +20,6 @@ GROUPS = ("setup", "trouble", "runs", "more")
 
 
 def everybody(_talk: ChatContext) -> bool:
-    """Allow everybody that the bot serves."""
     return True
 
 
@@ -57,9 +57,14 @@ def by_typed_name() -> dict[str, Command]:
 @cache
 def commands() -> dict[str, Command]:
     """Return every command by its name, in the order of help."""
+    modules = [
+        importlib.import_module(f"{__name__}.{found.name}")
+        for found in pkgutil.iter_modules(__path__)
+    ]
     found: list[Command] = [
-        importlib.import_module(f"{__name__}.{module.name}").COMMAND
-        for module in pkgutil.iter_modules(__path__)
+        each
+        for module in modules
+        for each in (module.COMMAND, *getattr(module, "OTHER_COMMANDS", ()))
     ]
     found.sort(key=lambda each: (GROUPS.index(each.group), each.name != "setup-email", each.name))
     return {command.name: command for command in found}

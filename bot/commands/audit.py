@@ -1,6 +1,7 @@
 """Command /audit: who asked, approved and signed in, and what was changed.
 
-The answer says whether the trail is intact, and the file ends with a seal (:mod:`jobs.runs.audit_file`).
+The answer says whether the trail is intact, and the file ends with a seal
+(:mod:`jobs.runs.audit_file`).
 """
 
 from __future__ import annotations
@@ -11,9 +12,9 @@ from adaptive_cards import audit
 from adaptive_cards.cards.audit import AuditView
 from adaptive_cards.texts import text
 from bot.cards.presenters.audit import audit_line
-from bot.chat.addresses import read_mailbox
 from bot.chat.context import ChatContext
 from bot.chat.offers import first_channels, unknown_channel
+from bot.chat.parsing import read_mailbox
 from bot.chat.permissions import (
     entries_of_mailbox,
     may_read_audit,
@@ -35,11 +36,8 @@ TYPE = "application/jsonl"
 
 
 def run(ctx: ChatContext, argument: str) -> None:
-    """Show the audit entries of this space, or everything that the person may see.
-
-    If an address is given, only the entries of that channel are shown. Otherwise the card offers the
-    channels known here.
-    """
+    # If an address is given, only the entries of that channel are shown. Otherwise the card offers
+    # the channels known here.
     if not may_read_audit(ctx):
         ctx.refuse(Text("audit.not_yours"), then="next_approver")
     elif argument:
@@ -64,7 +62,6 @@ def _visible(ctx: ChatContext) -> list[AuditEntry]:
 
 
 def show(ctx: ChatContext, mailbox: str, mine: Sequence[AuditEntry]) -> None:
-    """Record the export, post the entries as a file, and then post the card."""
     checked, at = ctx.services.store.audit.checkpoint(), now()
     name = f"audit-{mailbox.replace('@', '-at-') or 'trail'}-{at:%Y%m%d-%H%M}Z.jsonl"
     filed = mine[-FILE_MOST:]
@@ -77,7 +74,6 @@ def show(ctx: ChatContext, mailbox: str, mine: Sequence[AuditEntry]) -> None:
 
 
 def _post_file(ctx: ChatContext, mailbox: str, name: str, filed: Sequence[AuditEntry]) -> None:
-    """Record the export, and post the entries as a file."""
     about = About("", mailbox=mailbox, room=ctx.room)
     ctx.services.store.audit.add(
         entry("exported", about, by=ctx.person.email, person=ctx.person.id, entries=len(filed))
@@ -93,11 +89,8 @@ def _post_file(ctx: ChatContext, mailbox: str, name: str, filed: Sequence[AuditE
 
 
 def _file(ctx: ChatContext, facts: Sequence[AuditEntry]) -> bytes:
-    """Return the entries as they are chained in the audit trail, one on each line, and a seal.
-
-    Anything that looks like a secret was removed when the entries were written. The secrets that
-    this bot holds are removed here.
-    """
+    # Anything that looks like a secret was removed when the entries were written. The secrets that
+    # this bot holds are removed here.
     content = b"".join(line + b"\n" for line in map(canonical, facts))
     for secret in ctx.services.own_secrets:
         content = content.replace(secret.encode(), GONE.encode())

@@ -10,9 +10,9 @@ from adaptive_cards.card import Card
 from adaptive_cards.cards.notice import NoticeView
 from adaptive_cards.glyphs import SKIPPED
 from bot.cards import choices
+from bot.cards.living import with_doubts
 from bot.cards.presenters.card_state import posted_cards
 from bot.cards.presenters.ended import left, undo_button
-from bot.cards.presenters.run_history import with_doubts
 from bot.chat.context import ChatContext
 from bot.chat.permissions import AccessPolicy
 from bot.commands import Command
@@ -21,7 +21,7 @@ from jobs.access import mailbox_login
 from jobs.clock import now
 from jobs.model import Text
 from jobs.runs.run import Event, Kind, Run
-from jobs.storage.vault import Sealed, Vault
+from jobs.storage.vault import Sealed
 
 RUNS_MOST = 5
 """Number of runs that are offered as buttons.
@@ -49,22 +49,17 @@ def run(ctx: ChatContext, argument: str) -> None:
     elif open_runs:
         _choose(ctx, Text("notice.cancel_unknown_title", {"typed": named}), open_runs, runs)
     else:
-        _nothing(ctx, runs)
+        view = NoticeView(
+            Text("notice.cancel_kicker"),
+            Text("notice.cancel_nothing_title"),
+            Text("notice.cancel_nothing_words"),
+        )
+        ctx.say(with_doubts(notice(view), runs))
 
 
 def _is_named(run: Run, named: str) -> bool:
     """Return whether the word is the run's mailbox or id; without a word, every run is meant."""
     return not named or named in {run.channel.mailbox, run.id.lower()}
-
-
-def _nothing(ctx: ChatContext, known: Iterable[Run]) -> None:
-    """Say that no run of this space is open, and name the runs in doubt."""
-    view = NoticeView(
-        Text("notice.cancel_kicker"),
-        Text("notice.cancel_nothing_title"),
-        Text("notice.cancel_nothing_words"),
-    )
-    ctx.say(with_doubts(notice(view), known))
 
 
 def _choose(ctx: ChatContext, title: Text, runs: list[Run], known: Iterable[Run]) -> None:
@@ -84,11 +79,8 @@ def _cancel_only(ctx: ChatContext, run: Run, known: Iterable[Run]) -> None:
 
 
 def end_choice(ctx: ChatContext, run: Run) -> None:
-    """Edit the card whose button canceled the run, unless a draw of a run's cards edits it.
-
-    Otherwise the buttons would still offer to cancel the run. If Webex refuses the edit, nothing
-    else changes.
-    """
+    # Without this edit the buttons would still offer to cancel the run. If Webex refuses the edit, nothing
+    # else changes.
     own = {shown.message for shown in posted_cards(ctx.services, run.id).values()}
     if ctx.message in own or choices.is_choice(ctx.services, run.id, ctx.message):
         return
@@ -128,22 +120,16 @@ def cancel(ctx: ChatContext, run: Run) -> bool:
     if not (ctx.request in run.requests or _end(ctx, run)):
         ctx.refuse(Text("refused.over"), title="refused.nothing")
         return False
-    _drop_secrets(services.vault, run.id)
+    services.vault.drop(Sealed.ADMIN_SESSION.of(run.id))
+    services.vault.drop(Sealed.CLIENT_SECRET.of(run.id))
+    mailbox_login.close(services.vault, run.id)
     services.cards.request(run.id)
     return True
 
 
 def _end(ctx: ChatContext, run: Run) -> bool:
-    """End the run, and return whether it was open until now."""
     event = Event(Kind.CANCELLED, now(), by=ctx.person.email, request=ctx.request)
     return ctx.services.store.end(run, event)
-
-
-def _drop_secrets(vault: Vault, run_id: str) -> None:
-    """Drop the client secret that was shown, and both sign-ins of the run."""
-    vault.drop(Sealed.ADMIN_SESSION.of(run_id))
-    vault.drop(Sealed.CLIENT_SECRET.of(run_id))
-    mailbox_login.close(vault, run_id)
 
 
 COMMAND = Command("cancel", "runs", run, "[ADDRESS]")

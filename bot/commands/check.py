@@ -1,4 +1,4 @@
-"""Command /check: what is broken, who can fix it, and how."""
+"""Commands /check and /channels: what is broken, who can fix it, and how."""
 
 from __future__ import annotations
 
@@ -8,13 +8,12 @@ from adaptive_cards.cards.offer import Offer, OfferView
 from adaptive_cards.locale import languages
 from adaptive_cards.texts import own_text
 from bot.cards import delivery
+from bot.cards.living import with_doubts
 from bot.cards.presenters.bulk_check import line_of
-from bot.cards.presenters.run_history import with_doubts
 from bot.chat import offers
-from bot.chat.addresses import read_mailbox
 from bot.chat.context import ChatContext
+from bot.chat.parsing import lone_address, read_mailbox
 from bot.chat.permissions import visible_channels
-from bot.chat.understanding import lone_address
 from bot.commands import Command
 from jobs.checks import check
 from jobs.clock import now
@@ -28,7 +27,6 @@ BULK_CHECK_S = 3600
 
 
 def run(ctx: ChatContext, argument: str) -> None:
-    """Check one channel by its address or ``all`` of them, or list the channels of this space."""
     first, _, rest = argument.partition(" ")
     if not argument:
         listed(ctx)
@@ -46,7 +44,6 @@ def every_words() -> set[str]:
 
 
 def _after_all(ctx: ChatContext, argument: str, rest: str) -> None:
-    """Ask which is meant if an address follows ``all``, which is a contradiction."""
     mailbox = lone_address(rest)
     if mailbox:
         _all_or_one(ctx, mailbox)
@@ -55,10 +52,7 @@ def _after_all(ctx: ChatContext, argument: str, rest: str) -> None:
 
 
 def one(ctx: ChatContext, argument: str) -> None:
-    """Check one channel.
-
-    A channel that is not known here is found first, with the help of an administrator's sign-in.
-    """
+    # A channel that is not known here is found first, with the help of an administrator's sign-in.
     mailbox = read_mailbox(ctx, "check", argument)
     if not mailbox:
         return
@@ -84,7 +78,6 @@ def _check(ctx: ChatContext, mailbox: str) -> None:
 
 
 def _which(ctx: ChatContext, mailbox: str, near: str) -> None:
-    """Ask whether a channel known here was meant, before an administrator is asked to sign in."""
     offered = (offers.of_channel("check", near), offers.check_exactly(mailbox))
     kicker, title = Text("notice.check_kicker"), Text("understood.meant", {"meant": near})
     turn = Text("understood.meant_check_turn")
@@ -92,7 +85,6 @@ def _which(ctx: ChatContext, mailbox: str, near: str) -> None:
 
 
 def _all_or_one(ctx: ChatContext, mailbox: str) -> None:
-    """Ask whether every channel or only one should be checked."""
     offered = (
         offers.check_exactly(mailbox),
         Offer(Text("button.check_all"), {"do": "check", "channel": "all"}),
@@ -114,7 +106,6 @@ def discover(ctx: ChatContext, mailbox: str, *, keep: bool = False) -> None:
 
 
 def begin(ctx: ChatContext, mailbox: str) -> None:
-    """Open the check of a channel, show that it has begun, and let a worker carry it out."""
     record = ctx.services.channels.record(mailbox)
     channel = record.channel if record else Channel(mailbox)
     brief = check.brief_for(ctx.services.store, mailbox)
@@ -123,10 +114,7 @@ def begin(ctx: ChatContext, mailbox: str) -> None:
 
 
 def everything(ctx: ChatContext) -> None:
-    """Check every channel that this person may ask about here.
-
-    Only one bulk check runs in a space at a time. If one is under way, its card is posted again.
-    """
+    # Only one bulk check runs in a space at a time. If one is under way, its card is posted again.
     store, key = ctx.services.store, keys.space_bulk_check(ctx.room)
     under_way = _under_way(ctx, key)
     if under_way:
@@ -140,7 +128,6 @@ def everything(ctx: ChatContext) -> None:
 
 
 def _under_way(ctx: ChatContext, key: Key) -> str:
-    """Return the id of the space's bulk check that has not ended, or an empty string."""
     before = ctx.services.redis.get(key)
     try:
         run = ctx.services.store.load(before.decode() if isinstance(before, bytes) else "")
@@ -161,4 +148,10 @@ def listed(ctx: ChatContext, *, every: bool = False) -> None:
     ctx.say(with_doubts(card, store.runs_in_space(ctx.room)))
 
 
+def list_channels(ctx: ChatContext, _argument: str) -> None:
+    # ``/check`` without an address lists the channels too, but only to check them.
+    listed(ctx, every=True)
+
+
 COMMAND = Command("check", "trouble", run, "ADDRESS")
+OTHER_COMMANDS = (Command("channels", "trouble", list_channels),)

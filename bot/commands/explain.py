@@ -62,10 +62,7 @@ def _view(ctx: ChatContext, told: FileText) -> ExplanationView:
 
 
 def _place(ctx: ChatContext, told: str, channels: tuple[str, ...]) -> Place:
-    """Return whether the text is about a known channel.
-
-    It is if it has the channel's address, or was typed in the thread of a channel's run.
-    """
+    # A text is about a channel if it has the channel's address, or was typed in the thread of a channel's run.
     words = told.lower()
     named = any(mailbox in words for mailbox in channels)
     runs = ctx.services.store.runs_in_space(ctx.room)
@@ -74,16 +71,11 @@ def _place(ctx: ChatContext, told: str, channels: tuple[str, ...]) -> Place:
 
 
 def _text_to_explain(ctx: ChatContext, message: Message, argument: str) -> FileText:
-    typed = _typed(ctx, message, argument)
+    whole = not ctx.action_id and "/explain" in message.text.lower()
+    typed = _TYPED.sub("", message.text, count=1) if whole else argument
     if typed.strip() or message.files:
         return _with_file(ctx, typed, message)
     return _of_parent(ctx, message)
-
-
-def _typed(ctx: ChatContext, message: Message, argument: str) -> str:
-    """Return the whole text behind the command, or the argument that a button sends."""
-    whole = not ctx.action_id and "/explain" in message.text.lower()
-    return _TYPED.sub("", message.text, count=1) if whole else argument
 
 
 def _with_file(ctx: ChatContext, typed: str, message: Message) -> FileText:
@@ -94,10 +86,7 @@ def _with_file(ctx: ChatContext, typed: str, message: Message) -> FileText:
 
 
 def _of_parent(ctx: ChatContext, message: Message) -> FileText:
-    """Return the text of the message to which this one replies, with the text of its file.
-
-    In a space Webex shows a bot only the messages that mention it (facts/webex.md 1).
-    """
+    # In a space Webex shows a bot only the messages that mention it (facts/webex.md 1).
     if not message.parent_id:
         return FileText("")
     try:

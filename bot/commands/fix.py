@@ -7,9 +7,9 @@ from datetime import timedelta
 
 from bot.cards.reminders import ending_of
 from bot.chat import permissions
-from bot.chat.addresses import read_mailbox
 from bot.chat.context import ChatContext
 from bot.chat.offers import unknown_channel
+from bot.chat.parsing import read_mailbox
 from bot.commands import Command
 from bot.commands.setup_email import begin_known
 from jobs.checks import fix_context
@@ -60,7 +60,6 @@ def _brief(store: RunStore, mailbox: str) -> Brief:
 
 
 def _recent_check(store: RunStore, mailbox: str) -> Run | None:
-    """Return the newest check of the channel, or None if it has no results of the last day."""
     check = store.last_check(mailbox)
     recent = check is not None and check.checked is not None and now() - check.checked <= RECENT
     return check if recent else None

@@ -14,11 +14,8 @@ from jobs.model import Text
 
 
 def run(ctx: ChatContext, argument: str) -> None:
-    """Show the commands that this person may run, or explain the command that is named.
-
-    The name may be of any language, with or without its slash. For a mistyped name the nearest
-    command is explained.
-    """
+    # The name may be of any language, with or without its slash. For a mistyped name the nearest
+    # command is explained.
     name = argument.partition(" ")[0].removeprefix("/").lower()
     every = commands.by_typed_name()
     near = nearest(name, every)
@@ -46,20 +43,18 @@ def show(ctx: ChatContext, *, typed: str = "") -> None:
 
 
 def explain(ctx: ChatContext, command: Command) -> None:
-    """Explain one command, if this person may run it."""
     name = shown_name(command.name)
     if not command.may(ctx):
         title = Text("help.only_approvers", {"command": f"/{name}"})
         ctx.notify(NoticeView(Text("help.kicker"), title, Text("refused.next_approver"), at=now()))
         return
-    others = tuple(typed for typed in _typed_names(command) if typed != name)
+    others = tuple(
+        typed
+        for typed, each in commands.by_typed_name().items()
+        if each is command and typed != name
+    )
     bot = ctx.services.me.display_name
     ctx.say(command_help(CommandHelpView(_entry(command), others, direct=ctx.direct, bot=bot)))
-
-
-def _typed_names(command: Command) -> list[str]:
-    """Return the names by which the command may be typed, in any language of the bot."""
-    return [typed for typed, each in commands.by_typed_name().items() if each is command]
 
 
 def _entry(command: Command) -> HelpEntry:

@@ -8,9 +8,9 @@ from adaptive_cards import history
 from adaptive_cards.cards.notice import NoticeView
 from bot import links
 from bot.cards.presenters import history as presenter
-from bot.chat.addresses import read_mailbox
 from bot.chat.context import ChatContext
 from bot.chat.offers import choose_channel, unknown_channel
+from bot.chat.parsing import read_mailbox
 from bot.chat.permissions import is_known_or_watched_here, visible_channels
 from bot.commands import Command
 from jobs.clock import now
@@ -23,10 +23,7 @@ KICKER = Text("history.plain_kicker")
 
 
 def run(ctx: ChatContext, argument: str) -> None:
-    """Show the channel's last 30 days, or a month of it, to people who may see the channel here.
-
-    A word that begins with a digit and has no ``@`` is the month.
-    """
+    # A word that begins with a digit and has no ``@`` is the month.
     words, at = argument.split(), now()
     month = " ".join(word for word in words if word[0].isdigit() and "@" not in word)
     address = " ".join(word for word in words if not word[0].isdigit() or "@" in word)
@@ -47,7 +44,6 @@ def run(ctx: ChatContext, argument: str) -> None:
 
 
 def _month(ctx: ChatContext, typed: str, at: datetime) -> tuple[datetime, datetime] | None:
-    """Return the beginning and end of the month, or answer why it cannot be shown."""
     oldest = midnight((at - KEPT).date() + DAY)
     try:
         since, until = month_of(*map(int, typed.split("-")))
@@ -78,7 +74,6 @@ def _show(ctx: ChatContext, mailbox: str, at: datetime, since: datetime, until: 
 
 
 def _none(ctx: ChatContext, mailbox: str, *, watched: bool) -> None:
-    """Say that the channel has no history yet, and how one begins."""
     title = Text("history.empty", {"mailbox": mailbox})
     words = Text("history.empty_watched" if watched else "history.empty_words")
     button = () if watched else (("watch.add_button", {"do": "watch", "channel": mailbox}),)

@@ -1,9 +1,10 @@
-"""Command /language: the language of the bot's cards in this space, or for this person in a 1:1."""
+"""Commands /language and /timezone: how cards are drawn in this space, or for a person in a 1:1."""
 
 from __future__ import annotations
 
 from adaptive_cards.cards.notice import NoticeView
-from adaptive_cards.locale import Locale, current, drawn_for, languages
+from adaptive_cards.locale import Locale, current, drawn_for, find_zone, languages
+from adaptive_cards.times import day_clock
 from bot.chat import preferences
 from bot.chat.context import ChatContext
 from bot.chat.preferences import Preference
@@ -15,13 +16,12 @@ KICKER = Text("language.kicker")
 
 
 def run(ctx: ChatContext, argument: str) -> None:
-    """Choose the language by its code or name; without one, offer the languages as buttons."""
     choose(ctx, argument) if argument else _offer(ctx)
 
 
 def choose(ctx: ChatContext, typed: str) -> None:
-    """Save the language and confirm it in that language; an unknown language changes nothing."""
-    language = _known(typed)
+    wanted = typed.strip().lower()
+    language = next((each for each in languages() if wanted in {each, *_names(each)}), "")
     if not language:
         _offer(ctx, typed)
         return
@@ -36,24 +36,43 @@ def choose(ctx: ChatContext, typed: str) -> None:
 def _offer(ctx: ChatContext, typed: str = "") -> None:
     title = Text("language.unknown", {"typed": typed}) if typed else Text("language.title")
     buttons = tuple(
-        (verbatim(_own_name(language)), {"do": "language", "language": language})
+        (
+            verbatim(str(Locale(language).babel.languages[language]).capitalize()),
+            {"do": "language", "language": language},
+        )
         for language in languages()
     )
     ctx.notify(NoticeView(KICKER, title, Text("language.which"), buttons=buttons, at=now()))
-
-
-def _known(typed: str) -> str:
-    """Return the language typed as its code, or as its name in one of the bot's languages."""
-    wanted = typed.strip().lower()
-    return next((each for each in languages() if wanted in {each, *_names(each)}), "")
 
 
 def _names(language: str) -> set[str]:
     return {str(Locale(each).babel.languages[language]).lower() for each in languages()}
 
 
-def _own_name(language: str) -> str:
-    return str(Locale(language).babel.languages[language]).capitalize()
+ZONE_KICKER = Text("timezone.kicker")
+
+
+def choose_zone(ctx: ChatContext, argument: str) -> None:
+    # A name that no zone has changes nothing.
+    zone = find_zone(argument)
+    if not zone:
+        _say_how(ctx, argument)
+        return
+    preferences.choose(ctx, Preference.ZONE, zone)
+    with drawn_for(Locale(current().language, zone)):
+        title = Text("timezone.chosen", {"zone": zone, "now": day_clock(now())})
+        where = Text("language.chosen_direct" if ctx.direct else "language.chosen_space")
+        ctx.notify(NoticeView(ZONE_KICKER, title, where, tone="good", glyph="✓", at=now()))
+
+
+def _say_how(ctx: ChatContext, typed: str) -> None:
+    title = (
+        Text("timezone.unknown", {"typed": typed})
+        if typed
+        else Text("timezone.title", {"zone": current().zone})
+    )
+    ctx.notify(NoticeView(ZONE_KICKER, title, Text("timezone.how"), at=now()))
 
 
 COMMAND = Command("language", "more", run, argument="de")
+OTHER_COMMANDS = (Command("timezone", "more", choose_zone, argument="Europe/Berlin"),)

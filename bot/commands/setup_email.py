@@ -1,4 +1,4 @@
-"""Command /setup-email: connect a mailbox to Webex Contact Center."""
+"""Commands /setup-email and /adopt: connect a mailbox, or keep a channel that was made by hand."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from bot.cards import choices, delivery
 from bot.cards.presenters import intake
 from bot.cards.presenters.card_state import LIVING, was_posted
 from bot.chat import permissions
-from bot.chat.absent_approvers import note_absent
-from bot.chat.addresses import read_mailbox
+from bot.chat.audience import note_absent
 from bot.chat.context import ChatContext
-from bot.commands import Command
+from bot.chat.parsing import read_mailbox
+from bot.commands import Command, check
 from bot.webex.client import WebexAnswerError
 from jobs.clock import now
 from jobs.model import Channel, RunKind, Text, day_of, minute_of
@@ -25,7 +25,6 @@ _COMMANDS = {RunKind.SETUP: "setup-email", RunKind.FIX: "fix", RunKind.UNDO: "un
 
 
 def run(ctx: ChatContext, argument: str) -> None:
-    """Show the first card of a setup, or refer to a setup that is done or in progress."""
     if not argument:
         begin(ctx, "")
         return
@@ -35,16 +34,12 @@ def run(ctx: ChatContext, argument: str) -> None:
 
 
 def setup(ctx: ChatContext, mailbox: str) -> None:
-    """Set up a mailbox, unless it is connected already and this person may know that."""
     if ctx.services.channels.running(mailbox) or not tell_if_connected(ctx, mailbox):
         begin(ctx, mailbox)
 
 
 def inspect_again(ctx: ChatContext, mailbox: str) -> None:
-    """Check a connected channel again with the known addresses.
-
-    If the channel is not known here, none of its data is used, and a new setup begins.
-    """
+    # If the channel is not known here, none of its data is used, and a new setup begins.
     record = permissions.visible_record(ctx, mailbox)
     if record is None:
         begin(ctx, mailbox)
@@ -75,10 +70,7 @@ def begin_known(
 
 
 def begin(ctx: ChatContext, mailbox: str) -> None:
-    """Open a run and ask for the details that only Webex Connect knows.
-
-    The same message or press opens only one run, however often it is delivered.
-    """
+    # The same message or press opens only one run, however often it is delivered.
     opened = _opened(ctx, mailbox)
     if opened is not None:
         intake.keep(ctx.services, opened.id, intake.TypedInputs(_known(ctx, mailbox)))
@@ -116,10 +108,7 @@ def _is_own_unseen_setup(ctx: ChatContext, other: Run) -> bool:
 
 
 def tell_if_connected(ctx: ChatContext, mailbox: str) -> bool:
-    """Tell the people of the channel's space that it is connected, and return whether that is so.
-
-    To everybody else, a connected mailbox is like any other.
-    """
+    # To everybody else, a connected mailbox is like any other.
     record = ctx.services.channels.record(mailbox)
     if record is None:
         return False
@@ -133,7 +122,6 @@ def tell_if_connected(ctx: ChatContext, mailbox: str) -> bool:
 
 
 def elsewhere(ctx: ChatContext, mailbox: str, space: str = "") -> None:
-    """Say that another space has this channel, with its name for a member of that space."""
     words = (
         Text("notice.elsewhere_words_space", {"space": space})
         if space
@@ -151,7 +139,6 @@ def _space_of_record(ctx: ChatContext, record: Record) -> str:
 
 
 def _already(ctx: ChatContext, mailbox: str, record: Record) -> None:
-    """Say since when the mailbox has been connected, and change nothing."""
     key = "notice.done_words_kept" if _is_kept(ctx, record) else "notice.done_words"
     words = Text(key, {"day": day_of(record.at), "run": record.run})
     buttons = tuple(
@@ -195,7 +182,13 @@ def point_to(ctx: ChatContext, other: Run) -> None:
     if _may_cancel(ctx, other):
         again = {"do": "begin_again", "run": other.id, "command": _COMMANDS[other.kind]}
         offers.append(Offer(Text("button.begin_again"), again))
-    lines = (_where(space), Text("notice.running_since", {"at": minute_of(other.opened)}))
+    # Webex documents no link to a space, so the space is named.
+    where = (
+        Text("notice.running_words_space", {"space": space})
+        if space
+        else Text("notice.running_words")
+    )
+    lines = (where, Text("notice.running_since", {"at": minute_of(other.opened)}))
     kicker = Text("notice.running_kicker")
     card = offer(OfferView(kicker, title, tuple(offers), now(), lines=lines))
     choices.post(ctx, card, [other])
@@ -219,23 +212,8 @@ def _is_known_here(ctx: ChatContext, other: Run) -> bool:
     )
 
 
-def _where(space: str) -> Text:
-    """Return the text that says where the run's newest card is.
-
-    Webex documents no link to a space, so the space is named.
-    """
-    return (
-        Text("notice.running_words_space", {"space": space})
-        if space
-        else Text("notice.running_words")
-    )
-
-
 def _space_of(ctx: ChatContext, other: Run) -> str:
-    """Return the title of the other space that asked for the run, or an empty string.
-
-    The title is empty for a person who is not a member of that space.
-    """
+    # The title is empty for a person who is not a member of that space.
     room = other.origin.room
     if room == ctx.room or other.origin.direct:
         return ""
@@ -247,10 +225,7 @@ def _space_of(ctx: ChatContext, other: Run) -> str:
 
 
 def _known(ctx: ChatContext, mailbox: str) -> dict[str, str]:
-    """Return the details from an earlier run of the channel, so that they need not be typed again.
-
-    The result is empty if this person may not see the channel.
-    """
+    # The result is empty if this person may not see the channel.
     record = permissions.visible_record(ctx, mailbox)
     if record is None:
         return {}
@@ -267,4 +242,12 @@ def _known(ctx: ChatContext, mailbox: str) -> dict[str, str]:
     }
 
 
+def adopt(ctx: ChatContext, argument: str) -> None:
+    """Open a check that keeps the channel once it is found; nothing changes in the tenant."""
+    mailbox = read_mailbox(ctx, "adopt", argument)
+    if mailbox and not tell_if_connected(ctx, mailbox):
+        check.discover(ctx, mailbox, keep=True)
+
+
 COMMAND = Command("setup-email", "setup", run, "ADDRESS")
+OTHER_COMMANDS = (Command("adopt", "setup", adopt, "ADDRESS"),)

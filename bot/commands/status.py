@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from adaptive_cards import status
-from adaptive_cards.cards.status import RunLine, StatusView
-from bot.cards.presenters.run_history import with_doubts
+from adaptive_cards.cards.channels import RunLine, StatusView
+from bot.cards.living import with_doubts
 from bot.chat.context import ChatContext
 from bot.commands import Command
 from jobs.clock import now

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from adaptive_cards import tac
 from adaptive_cards.cards.tac import TacView
 from bot.chat import permissions
-from bot.chat.addresses import read_mailbox
 from bot.chat.context import ChatContext
 from bot.chat.offers import unknown_channel
+from bot.chat.parsing import read_mailbox
 from bot.commands import Command
 from jobs.clock import now
 from jobs.model import Text
@@ -29,10 +29,7 @@ class Case:
 
 
 def run(ctx: ChatContext, argument: str) -> None:
-    """Show the guide to the debug console and wait for the answers in this thread.
-
-    If the channel is not known here, the answer reveals nothing about it.
-    """
+    # If the channel is not known here, the answer reveals nothing about it.
     mailbox = read_mailbox(ctx, "tac", argument, permissions.visible_channels)
     if not mailbox:
         return
@@ -47,21 +44,16 @@ def run(ctx: ChatContext, argument: str) -> None:
 
 
 def asked(ctx: ChatContext) -> Case | None:
-    """Return the open case of this thread, or None."""
     raw = ctx.services.redis.get(keys.tac_case(_where(ctx)))
     return codec.load(raw, Case) if isinstance(raw, bytes) else None
 
 
 def screenshot_name(ctx: ChatContext) -> VaultName:
-    """Return the name under which the vault keeps the thread's screenshot."""
     return Sealed.TAC_SCREENSHOT.of(_where(ctx))
 
 
 def _where(ctx: ChatContext) -> str:
-    """Return the place to which a case belongs: the room of a 1:1 space, otherwise the thread.
-
-    A 1:1 space counts as a whole, because people do not reply in threads there.
-    """
+    # A 1:1 space counts as a whole, because people do not reply in threads there.
     return ctx.room if ctx.direct else ctx.thread
 
 

@@ -10,9 +10,9 @@ from adaptive_cards.cards.notice import NoticeView
 from adaptive_cards.cards.offer import Offer, OfferView
 from adaptive_cards.texts import listed, render
 from bot.chat import permissions
-from bot.chat.addresses import read_mailbox
 from bot.chat.context import ChatContext
 from bot.chat.offers import unknown_channel
+from bot.chat.parsing import read_mailbox
 from bot.commands import Command
 from bot.commands.setup_email import begin_known
 from jobs.clock import now
@@ -23,10 +23,7 @@ from jobs.steps import all_steps
 
 
 def run(ctx: ChatContext, argument: str) -> None:
-    """Plan the undo of the channel; after a fix, ask whether only the fix is meant.
-
-    A setup that was canceled halfway can be undone too.
-    """
+    # A setup that was canceled halfway can be undone too.
     mailbox = read_mailbox(ctx, "undo", argument, _known_here)
     if not mailbox:
         return
@@ -45,11 +42,8 @@ def run(ctx: ChatContext, argument: str) -> None:
 
 
 def plan(ctx: ChatContext, mailbox: str, only: str) -> None:
-    """Open a run that plans the undo of the run ``only``, or of the channel if that is empty.
-
-    A button may name any run and mailbox. So nothing is planned for a mailbox that is not known
-    here, or for a run of another mailbox.
-    """
+    # A button may name any run and mailbox. So nothing is planned for a mailbox that is not known
+    # here, or for a run of another mailbox.
     runs = ctx.services.store.runs_of_mailbox(mailbox)
     runs = runs if _may_ask(ctx, mailbox, runs) else ()
     past = recall(runs, all_steps(), only)
@@ -63,7 +57,6 @@ def plan(ctx: ChatContext, mailbox: str, only: str) -> None:
 
 
 def _choose(ctx: ChatContext, fix: Run, changes: Sequence[RecordedChange]) -> None:
-    """Ask whether the fix is to be undone, or the channel disconnected."""
     mailbox = fix.channel.mailbox
     values = {
         "mailbox": mailbox,
@@ -86,24 +79,20 @@ def _choose(ctx: ChatContext, fix: Run, changes: Sequence[RecordedChange]) -> No
 
 
 def _known_here(ctx: ChatContext) -> tuple[str, ...]:
-    """Return the channels of this place, and the mailboxes of its runs that changed something."""
     runs = ctx.services.store.runs_in_space(ctx.room)
     changed = {run.channel.mailbox for run in runs if run.changed and run.channel.mailbox}
     return tuple(sorted({*permissions.visible_channels(ctx), *changed}))
 
 
 def _may_ask(ctx: ChatContext, mailbox: str, runs: tuple[Run, ...]) -> bool:
-    """Return whether the channel is known here, or one of its runs was requested here."""
     return mailbox in permissions.visible_channels(ctx) or any(_here(ctx, each) for each in runs)
 
 
 def _here(ctx: ChatContext, run: Run) -> bool:
-    """Return whether the run was requested in this space, or by this person in a 1:1 space."""
     return run.origin.room == ctx.room or (ctx.direct and run.requester.id == ctx.person.id)
 
 
 def _nothing(ctx: ChatContext, mailbox: str, runs: tuple[Run, ...]) -> None:
-    """Say that the runs of the channel have changed nothing that could be undone."""
     title = Text("notice.undo_nothing_title", {"mailbox": mailbox})
     kept = any(each.kept for each in runs)
     words = Text("notice.undo_kept_words" if kept else "notice.undo_nothing_words")
@@ -113,14 +102,9 @@ def _nothing(ctx: ChatContext, mailbox: str, runs: tuple[Run, ...]) -> None:
 def _channel(ctx: ChatContext, runs: tuple[Run, ...]) -> Channel:
     """Return the channel of the newest run with a change, bound to the tenant of the change."""
     newest = next(each for each in reversed(runs) if each.changed)
-    return replace(newest.channel, tenant_id=_tenant(ctx, newest))
-
-
-def _tenant(ctx: ChatContext, run: Run) -> str:
-    """Return the tenant of the channel from its record, or else as the run has seen it."""
-    record = ctx.services.channels.record(run.channel.mailbox)
+    record = ctx.services.channels.record(newest.channel.mailbox)
     recorded = record.channel.tenant_id if record else ""
-    return recorded or run.channel.tenant_id or run.tenant
+    return replace(newest.channel, tenant_id=recorded or newest.channel.tenant_id or newest.tenant)
 
 
 COMMAND = Command("undo", "runs", run, "ADDRESS")

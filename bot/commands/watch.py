@@ -8,15 +8,15 @@ from datetime import timedelta
 
 from adaptive_cards import glyphs, watch_list
 from adaptive_cards.cards.notice import NoticeView
-from adaptive_cards.cards.watch_list import WatchListView
+from adaptive_cards.cards.watch import WatchListView
 from adaptive_cards.locale import languages
 from adaptive_cards.texts import own_text
-from bot.cards.presenters import watch_list as presenter
-from bot.cards.presenters.watched import request_cards
+from bot.cards.presenters import watch as presenter
+from bot.cards.presenters.watch import request_cards
 from bot.chat import preferences
-from bot.chat.addresses import read_mailbox
 from bot.chat.context import ChatContext
 from bot.chat.offers import unknown_channel
+from bot.chat.parsing import read_mailbox
 from bot.chat.permissions import is_known_or_watched_here, visible_channels
 from bot.chat.recipients import resolve_recipient
 from bot.commands import Command
@@ -35,7 +35,6 @@ Words = list[str]
 
 
 def run(ctx: ChatContext, argument: str) -> None:
-    """Watch a channel, change or end its watch, or list what is watched here."""
     words = argument.split()
     if not words:
         listed(ctx)
@@ -48,21 +47,23 @@ def run(ctx: ChatContext, argument: str) -> None:
 
 
 def _typed(name: str) -> set[str]:
-    """Return the forms of a word of the command, in English and the other languages of the bot."""
     return {name, *(own_text(f"typed_argument.{name}", language) for language in languages())} - {
         ""
     }
 
 
 def listed(ctx: ChatContext) -> None:
-    """List the channels whose cards come to this space, with their state and last look."""
     watched = ctx.services.watching.channels.of_space(ctx.room)
     quiet = preferences.quiet_hours(ctx.services, ctx.room)
-    _show(ctx, watched, _unwatched(ctx, watched), quiet)
+    known = {each.mailbox for each in watched}
+    load = ctx.services.watching.channels.load
+    unwatched = tuple(
+        each for each in visible_channels(ctx) if each not in known and load(each) is None
+    )
+    _show(ctx, watched, unwatched, quiet)
 
 
 def everything(ctx: ChatContext) -> None:
-    """List every watched channel, for the approvers in a 1:1 conversation."""
     approvers = ctx.services.bot.approvers
     if not ctx.direct or set(approvers).isdisjoint(ctx.person.emails):
         ctx.refuse(Text("watch.all_refused"), title="refused.nothing")
@@ -81,15 +82,7 @@ def _show(
     ctx.say(watch_list(WatchListView(lines, unwatched, at, quiet)))
 
 
-def _unwatched(ctx: ChatContext, watched: tuple[WatchedChannel, ...]) -> tuple[str, ...]:
-    """Return the channels of this space that nobody watches anywhere."""
-    known = {each.mailbox for each in watched}
-    load = ctx.services.watching.channels.load
-    return tuple(each for each in visible_channels(ctx) if each not in known and load(each) is None)
-
-
 def _one(ctx: ChatContext, address: str, words: Words) -> None:
-    """Carry out the command for one channel, which must be one of this space."""
     mailbox = read_mailbox(ctx, "watch", address)
     if not mailbox:
         return
@@ -102,7 +95,6 @@ def _one(ctx: ChatContext, address: str, words: Words) -> None:
 
 
 def _change(ctx: ChatContext, mailbox: str, words: Words) -> None:
-    """End, pause or change the watch, as the words after the address say."""
     verb = words[0].lower()
     if verb in _typed("off"):
         off(ctx, mailbox)
@@ -115,7 +107,6 @@ def _change(ctx: ChatContext, mailbox: str, words: Words) -> None:
 
 
 def _begin_every(ctx: ChatContext, mailbox: str, words: Words) -> None:
-    """Watch the channel with the interval that was typed, such as ``15m`` or ``15 minutes``."""
     interval = read_interval(" ".join(words))
     if interval is None:
         _not_understood(ctx, mailbox, " ".join(words))
@@ -124,7 +115,6 @@ def _begin_every(ctx: ChatContext, mailbox: str, words: Words) -> None:
 
 
 def begin(ctx: ChatContext, mailbox: str, interval: timedelta | None = None) -> None:
-    """Watch the channel from this space, with the interval if one is given, and confirm it."""
     services = ctx.services
     record = services.channels.record(mailbox)
     if record is None:
@@ -158,10 +148,7 @@ def begin(ctx: ChatContext, mailbox: str, interval: timedelta | None = None) -> 
 def _watched_here(
     ctx: ChatContext, channel: Channel, before: WatchedChannel | None, interval: timedelta | None
 ) -> WatchedChannel:
-    """Return the channel as it is watched in this space from now on.
-
-    The interval and the people of an earlier watch are kept.
-    """
+    # The interval and the people of an earlier watch are kept.
     usual = ctx.services.bot.watch_interval_s
     watched = WatchedChannel(channel, ctx.room, ctx.asker, now(), usual, direct=ctx.direct)
     if before is not None:
@@ -172,7 +159,6 @@ def _watched_here(
 
 
 def _test_mail_line(ctx: ChatContext) -> Iterator[tuple[str, Text]]:
-    """Yield the line that an agent gets test mails of the watch, if such mails are sent."""
     every = timedelta(seconds=ctx.services.bot.watch_test_mail_s)
     if every and ctx.services.settings.sends_probe:
         values = {"interval": span_of(every)}
@@ -187,10 +173,7 @@ def _buttons(mailbox: str) -> tuple[tuple[str | Text, dict[str, str]], ...]:
 
 
 def off(ctx: ChatContext, mailbox: str) -> None:
-    """End the watch of a channel, and the channel's open incident with it.
-
-    The card of the incident then says that nobody looks any more.
-    """
+    # The card of the incident then says that nobody looks any more.
     watched, incident = ctx.services.watching.end(mailbox, now())
     for card_id in incident.cards if incident else ():
         ctx.services.cards.request(card_id)
@@ -212,7 +195,6 @@ def off(ctx: ChatContext, mailbox: str) -> None:
 
 
 def _record(ctx: ChatContext, what: str, mailbox: str) -> None:
-    """Record in the audit trail who has begun or ended the watch of a channel, and where."""
     who = {"by": ctx.person.email, "person": ctx.person.id, "mailbox": mailbox}
     ctx.services.store.audit.add(entry(what, None, room=ctx.room, **who))
 
@@ -233,10 +215,7 @@ def _pause(ctx: ChatContext, mailbox: str, typed: str) -> None:
 
 
 def _notify(ctx: ChatContext, mailbox: str, typed: Words) -> None:
-    """Name the people who get the card 1:1 if nobody acts.
-
-    If one address is not accepted, nothing is changed.
-    """
+    # If one address is not accepted, nothing is changed.
     watched = _known(ctx, mailbox)
     if watched is None:
         return
@@ -266,10 +245,7 @@ def _addresses(typed: Words) -> Words | None:
 
 
 def _recipients(ctx: ChatContext, addresses: Sequence[str]) -> list[str] | None:
-    """Return the addresses as Webex knows them.
-
-    If one of the people cannot get a message, say so and return None.
-    """
+    # If one of the people cannot get a message, say so and return None.
     people: list[str] = []
     for address in addresses:
         try:
@@ -282,7 +258,6 @@ def _recipients(ctx: ChatContext, addresses: Sequence[str]) -> list[str] | None:
 
 
 def _known(ctx: ChatContext, mailbox: str) -> WatchedChannel | None:
-    """Return the watched channel, or say that the channel is not watched and return None."""
     watched = ctx.services.watching.channels.load(mailbox)
     if watched is None:
         title = Text("watch.not_watched", {"mailbox": mailbox})
@@ -292,7 +267,6 @@ def _known(ctx: ChatContext, mailbox: str) -> WatchedChannel | None:
 
 
 def _quiet(ctx: ChatContext, typed: str) -> None:
-    """Set the hours in which this space gets no reminders."""
     if typed.lower() in _typed("off"):
         _choose_quiet(ctx, "", Text("watch.quiet_off"))
     elif preferences.read_quiet_hours(typed) is not None:
@@ -308,7 +282,6 @@ def _choose_quiet(ctx: ChatContext, hours: str, title: Text) -> None:
 
 
 def _not_understood(ctx: ChatContext, mailbox: str, typed: str) -> None:
-    """Say that nothing was changed, and what can be typed."""
     values = {"typed": typed}
     limits = {"shortest": written(SHORTEST), "longest": written(LONGEST), "mailbox": mailbox}
     facts = (("watch.how_label", Text("watch.how_words", limits)),)

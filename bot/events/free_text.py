@@ -9,9 +9,8 @@ from adaptive_cards.cards.offer import Offer, OfferView
 from adaptive_cards.escape import plain, shorten
 from bot.chat import offers
 from bot.chat.context import ChatContext
-from bot.chat.parsing import ParsedCommand, nearest
+from bot.chat.parsing import ParsedCommand, lone_address, meaning_of, nearest
 from bot.chat.permissions import visible_channels
-from bot.chat.understanding import lone_address, meaning_of
 from bot.commands import Command, by_typed_name, check, help  # noqa: A004  the module has the name of its command
 from jobs.clock import now
 from jobs.model import Text, verbatim
@@ -24,10 +23,7 @@ RENAMED = {"report": "history", "bericht": "verlauf"}
 
 
 def answer(ctx: ChatContext, typed: ParsedCommand) -> None:
-    """Offer the probable meaning of a message as buttons, and run nothing.
-
-    A message without a probable meaning is answered with help.
-    """
+    # A message without a probable meaning is answered with help.
     if typed.name:
         _mistyped(ctx, typed)
         return
@@ -38,17 +34,14 @@ def answer(ctx: ChatContext, typed: ParsedCommand) -> None:
         title = Text("understood.trouble")
         offers.choose_channel(ctx, "check", visible_channels(ctx), title)
     elif meaning.greeting:
-        _greeting(ctx)
+        ctx.say(offer(OfferView(Text("help.kicker"), Text("understood.hello"), _begin(), now())))
     else:
         _without_slash(ctx, typed.text)
 
 
 def _without_slash(ctx: ChatContext, text: str) -> None:
-    """Offer the command that was typed without its slash.
-
-    A text counts as a command if it is only a command's name, or if a fitting argument follows the
-    name. Any other text, such as "check this", is a sentence and is answered with help.
-    """
+    # A text counts as a command if it is only a command's name, or if a fitting argument follows
+    # the name. Any other text, such as "check this", is a sentence and is answered with help.
     name, _, argument = text.partition(" ")
     name = name.rstrip(".,:;!?").lower()
     command = by_typed_name().get(name)
@@ -62,7 +55,6 @@ def _without_slash(ctx: ChatContext, text: str) -> None:
 
 
 def _fits(command: Command, argument: str) -> bool:
-    """Return whether a text may be the argument of the command."""
     if not argument or command.name == "explain":
         return True
     if command.name in _ONE_WORD:
@@ -75,7 +67,6 @@ def _is_check_of_all(command: Command, argument: str) -> bool:
 
 
 def _mistyped(ctx: ChatContext, typed: ParsedCommand) -> None:
-    """Offer the command whose name is nearest to the typed one, with the typed argument."""
     near = RENAMED.get(typed.name) or nearest(typed.name, by_typed_name())
     if not near:
         help.show(ctx, typed=typed.name)
@@ -90,7 +81,6 @@ def _as_typed(name: str, argument: str) -> str:
 
 
 def _offer_command(ctx: ChatContext, name: str, argument: str, title: Text, words: Text) -> None:
-    """Offer one command with its argument as a button."""
     data = {"do": "run_command", "command": by_typed_name()[name].name, "argument": argument}
     button = verbatim(shorten(plain(_as_typed(name, argument)), TITLE_MOST))
     ctx.notify(
@@ -105,7 +95,6 @@ def _offer_command(ctx: ChatContext, name: str, argument: str, title: Text, word
 
 
 def _address(ctx: ChatContext, mailbox: str) -> None:
-    """Offer to check the typed address, and the known channel whose address is nearly the same."""
     near = offers.nearest_channel(ctx, mailbox)
     title = Text("understood.meant", {"meant": near}) if near else Text("understood.check_title")
     first = (offers.of_channel("check", near),) if near else ()
@@ -122,12 +111,7 @@ def _address(ctx: ChatContext, mailbox: str) -> None:
     )
 
 
-def _greeting(ctx: ChatContext) -> None:
-    ctx.say(offer(OfferView(Text("help.kicker"), Text("understood.hello"), _begin(), now())))
-
-
 def greet_space(ctx: ChatContext) -> None:
-    """Post the first commands to type to a space that has added the bot."""
     bot = ctx.services.me.display_name
     lines = (
         Text("understood.first_setup", {"bot": bot}),

@@ -3,12 +3,20 @@
 The worker fetches the object that the event refers to, authorizes the person, parses the text and
 calls the command or action. Fetching proves that the event is real (facts/webex.md 1). Nothing in
 the payload is trusted.
+
+The person and the members are requested while the subject of the event is fetched, which takes one
+round trip instead of three. The event only suggests these requests. The fetched
+subject decides what is needed, and an answer to a different request is not used.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from datetime import datetime
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from contextvars import copy_context
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from functools import partial
 from typing import TypeVar
 
@@ -27,22 +35,146 @@ from bot.chat.context import ChatContext
 from bot.chat.parsing import parse_command
 from bot.chat.permissions import AccessPolicy, is_bot
 from bot.commands import by_typed_name, explain, tac
-from bot.events import free_text, retry
+from bot.events import free_text
 from bot.events.outbox import KEPT_S, Handler, run_once
-from bot.events.prefetch import Prefetch, prefetch
 from bot.queue.events import PendingEvent, WebhookEvent
 from bot.services import Services
 from bot.webex import models
-from bot.webex.client import Membership, Message, WebexError, WebexNotFoundError, WebexPerson
-from bot.webex.errors import NOT_FOUND
+from bot.webex.client import (
+    Membership,
+    Message,
+    Webex,
+    WebexError,
+    WebexNotFoundError,
+    WebexPerson,
+    WebexUnauthorizedError,
+)
+from bot.webex.errors import NOT_FOUND, passes
+from bot.webex.models import MAX_EVENT_AGE, _time
 from jobs.clock import now
 from jobs.clouds.clock_skew import METER, WEBEX
+from jobs.clouds.retry import Pauses
 from jobs.model import Text
 from jobs.runtime import current
+from jobs.storage.counters import COUNTERS, EVENTS_HANDLED
 from jobs.storage.vault import Sealed
 
-T = TypeVar("T")
+API_LAG = timedelta(seconds=60)
+"""Time for which an object may be missing although its event has arrived (facts/webex.md 1)."""
+
+
+BACK_OFF = Pauses((2, 5, 10, 20, 40, 60))
+"""Pauses before each retry, in seconds."""
+
+
 log = structlog.get_logger(__name__)
+
+
+def retry_event(
+    error: WebexError, pending: PendingEvent, *, unread: bool = False
+) -> datetime | None:
+    """Return when the event is tried again (:func:`retry_before_deadline`), or None.
+
+    None means that the event is given up, which is logged.
+    """
+    when = retry_before_deadline(error, pending, unread=unread)
+    if when is None:
+        COUNTERS.add(EVENTS_HANDLED, "given_up")
+        log.warning(
+            "event given up",
+            tries=pending.tries + 1,
+            tracking_id=error.tracking_id,
+            error=str(error),
+        )
+    return when
+
+
+def retry_before_deadline(
+    error: WebexError, pending: PendingEvent, *, unread: bool = False
+) -> datetime | None:
+    """Return when the event is tried again, or None if no retry would be in time or would help.
+
+    The time is not earlier than Webex asked for. A rejected token (401) may be in the middle of a
+    replacement, and a missing object (404) may only be late. If the event is still ``unread``,
+    nothing was done yet, so it is tried again after any other answer as well.
+    """
+    wait = BACK_OFF.after(pending.tries + 1, error.retry_after)
+    if now().timestamp() + wait > _helps_until(error, pending, unread=unread):
+        return None
+    log.info(
+        "event is tried again",
+        tries=pending.tries + 1,
+        seconds=wait,
+        tracking_id=error.tracking_id,
+        error=str(error),
+    )
+    return now() + timedelta(seconds=wait)
+
+
+def _helps_until(error: WebexError, pending: PendingEvent, *, unread: bool) -> float:
+    """Return the timestamp until which a retry may help, or 0 if none does."""
+    began = _began(pending)
+    if isinstance(error, WebexNotFoundError):
+        return (began + API_LAG).timestamp()
+    return (
+        (began + MAX_EVENT_AGE).timestamp()
+        if unread or passes(error) or isinstance(error, WebexUnauthorizedError)
+        else 0.0
+    )
+
+
+def _began(pending: PendingEvent) -> datetime:
+    """Return when the event happened, by this machine's clock.
+
+    The time of arrival is used if the event has no time, or while it is unknown how far this clock
+    is from Webex's.
+    """
+    created, ahead = _time(pending.event.created), METER.ahead_s(WEBEX)
+    if created is None or ahead is None:
+        return pending.arrived
+    return created + timedelta(seconds=ahead)
+
+
+@dataclass(frozen=True, slots=True)
+class Prefetch:
+    """Two pending requests: the person who acted, and the members of the room."""
+
+    webex: Webex
+    actor: str
+    room: str
+    asked_person: Future[WebexPerson] | None
+    asked_members: Future[tuple[Membership, ...]] | None
+
+    def person(self, person_id: str) -> WebexPerson:
+        """Return a person by id, from the request that was made ahead if it fits."""
+        return (
+            self.asked_person.result()
+            if self.asked_person and person_id == self.actor
+            else self.webex.person(person_id)
+        )
+
+    def members(self, room_id: str) -> tuple[Membership, ...]:
+        """Return all members of a space, from the request that was made ahead if it fits."""
+        return (
+            self.asked_members.result()
+            if self.asked_members and room_id == self.room
+            else self.webex.members(room_id)
+        )
+
+
+@contextmanager
+def prefetch(webex: Webex, actor: str, room: str) -> Iterator[Prefetch]:
+    # A result that is not needed is discarded.
+    with_threads = ThreadPoolExecutor(2, "ahead")
+    try:
+        person = with_threads.submit(copy_context().run, webex.person, actor) if actor else None
+        members = with_threads.submit(copy_context().run, webex.members, room) if room else None
+        yield Prefetch(webex, actor, room, person, members)
+    finally:
+        with_threads.shutdown(wait=False, cancel_futures=True)
+
+
+T = TypeVar("T")
 
 
 class _TooOldError(Exception):
@@ -80,7 +212,7 @@ def handle(services: Services, pending: PendingEvent) -> datetime | None:
 
     Returns:
         The time of the next try if Webex is unavailable or the object of the event does not exist
-        yet (:mod:`bot.events.retry`), otherwise None.
+        yet (:mod:`bot.events.handler`), otherwise None.
     """
     event = pending.event
     try:
@@ -88,14 +220,14 @@ def handle(services: Services, pending: PendingEvent) -> datetime | None:
     except _TooOldError:
         log.info("event about something old", resource=event.resource, id=event.id)
     except _NotThereError as missing:
-        retry_at = retry.retry_before_deadline(missing.error, pending)
+        retry_at = retry_before_deadline(missing.error, pending)
         if retry_at is None:
             log.info("event about something that is gone", resource=event.resource, id=event.id)
         return retry_at
     except _UnansweredError as failed:
-        return retry.retry_event(failed.error, pending)
+        return retry_event(failed.error, pending)
     except WebexError as error:
-        retry_at = retry.retry_event(error, pending, unread=True)
+        retry_at = retry_event(error, pending, unread=True)
         if retry_at is None and not isinstance(error, WebexNotFoundError):
             _tell_unread(services, event)
         return retry_at
@@ -170,10 +302,7 @@ def _message(services: Services, message_id: str, actor: str, room: str) -> None
 
 
 def _direct(services: Services, message: Message) -> bool:
-    """Return whether the message is in a 1:1 space.
-
-    No field of a message is guaranteed. If the room type is missing, Webex is asked.
-    """
+    # No field of a message is guaranteed. If the room type is missing, Webex is asked.
     return (
         message.is_direct
         if message.room_type
@@ -199,7 +328,6 @@ def _run_command(ctx: ChatContext, message: Message) -> None:
 
 
 def _is_screenshot(ctx: ChatContext, message: Message) -> bool:
-    """Return whether the message brings a file to the open TAC case of its thread."""
     return bool(message.files) and tac.asked(ctx) is not None
 
 
@@ -223,13 +351,9 @@ def _action(services: Services, action_id: str, actor: str, room: str) -> None:
         if answer is None:
             return
         refusal = _refusal(ctx, asked, "refused.button") or limits.too_many(ctx, action.id)
-    inputs = _without_word_joiners(action.inputs)
+    inputs = {name: value.replace(WORD_JOINER, "") for name, value in action.inputs.items()}
     _answer(ctx, f"{action_id}:press", refusal or (lambda speaking: answer(speaking, inputs)))
     put_off.draw_refused(services, ctx.room, *ctx.person.emails)
-
-
-def _without_word_joiners(inputs: dict[str, str]) -> dict[str, str]:
-    return {name: value.replace(WORD_JOINER, "") for name, value in inputs.items()}
 
 
 def _membership(services: Services, membership_id: str, _actor: str, room: str) -> None:

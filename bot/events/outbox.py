@@ -24,10 +24,9 @@ from bot.chat import preferences
 from bot.chat.context import ChatContext
 from bot.services import Services
 from bot.webex.client import Message, Post, WebexBadRequestError, WebexError
-from bot.webex.errors import FORBIDDEN, passes
+from bot.webex.errors import FORBIDDEN, UNCONFIRMED, passes
 from bot.webex.messenger import Json, Messenger
-from bot.webex.own_posts import is_own, may_be_of_run, plain
-from bot.webex.retry import UNCONFIRMED
+from bot.webex.models import is_own, may_be_of_run, plain
 from jobs.clock import now
 from jobs.model import Text, verbatim
 from jobs.runs.reference import new_reference
@@ -87,10 +86,7 @@ class Outbox(Messenger):
         self._webex.edit(message_id, room_id, text, card)
 
     def post_all(self, posts: Iterable[Post]) -> None:
-        """Post the kept messages.
-
-        A card of a run is skipped if the requester has already got it by asking again.
-        """
+        # A card of a run is skipped if the requester has already got it by asking again.
         for each in posts:
             if not self._is_shown(each):
                 self._post_kept(each)
@@ -102,14 +98,11 @@ class Outbox(Messenger):
     def _post_kept(self, post: Post) -> None:
         posted = self.post(post)
         if posted.id and post.shows:
-            self._mark_posted(post.shows, posted.id, post.fields["roomId"])
-
-    def _mark_posted(self, shows: tuple[str, str], message: str, room: str) -> None:
-        """Record the card of a run, or a card that offers runs, as posted."""
-        if shows[1].startswith(CHOICE):
-            choices.mark_posted(self._services, shows, message, room)
-        else:
-            delivery.mark_posted(self._services, shows[0], message, room)
+            room = post.fields["roomId"]
+            if post.shows[1].startswith(CHOICE):
+                choices.mark_posted(self._services, post.shows, posted.id, room)
+            else:
+                delivery.mark_posted(self._services, post.shows[0], posted.id, room)
 
     def _found(self, post: Post) -> Message | None:
         """Return the message if the bot can read the room and finds the message there, or None.
@@ -148,10 +141,7 @@ def _is(message: Message, post: Post) -> bool:
 
 
 def _remaining(post: Post, error: WebexError, began: datetime) -> tuple[Post, ...]:
-    """Return the posts that are still to be made after the error.
-
-    If Webex may have posted the message, the retry delay in ``error`` is extended.
-    """
+    # If Webex may have posted the message, the retry delay in ``error`` is extended.
     if not error.accepted:
         return (post,)
     if post.file or post.doubts >= len(UNCONFIRMED.seconds):
@@ -190,11 +180,8 @@ def run_once(ctx: ChatContext, part: str, act: Handler) -> None:
 
 
 def _run_safely(ctx: ChatContext, act: Handler) -> None:
-    """Run ``act`` and report an error in the bot's code with a reference.
-
-    A card that Webex rejects (400) is such an error, because it would be rejected again. Other
-    errors of Webex and Redis are raised.
-    """
+    # A card that Webex rejects (400) is an error in the bot's code, because it would be rejected
+    # again. Other errors of Webex and Redis are raised.
     try:
         act(ctx)
     except Exception as error:
@@ -209,16 +196,12 @@ def _run_safely(ctx: ChatContext, act: Handler) -> None:
 
 
 def _is_shut_out(ctx: ChatContext, error: WebexError) -> bool:
-    """Return whether a person asked for something in a space in which the bot may not write."""
     by_person = ctx.person.id != ctx.services.me.id
     return error.status == FORBIDDEN and not ctx.direct and by_person
 
 
 def _is_of_webex_or_redis(error: Exception) -> bool:
-    """Return whether Webex or Redis has failed.
-
-    A card that Webex rejects is an error of the bot.
-    """
+    # A card that Webex rejects is an error of the bot.
     rejected = isinstance(error, WebexBadRequestError)
     return isinstance(error, WebexError | RedisError) and not rejected
 
@@ -238,11 +221,8 @@ def _report_failure(ctx: ChatContext, reference: str) -> None:
 
 
 def _report_failure_in_person(ctx: ChatContext, error: WebexError) -> None:
-    """Tell the person in the 1:1 space that there is no answer, and why.
-
-    The bot may not write in the space of the question, because only moderators may or because
-    posting is disabled.
-    """
+    # The bot may not write in the space of the question, because only moderators may or because
+    # posting is disabled.
     log.warning("the bot may not write in the space", room=ctx.room, tracking_id=error.tracking_id)
     kicker, title, words = (
         Text(f"notice.unposted_{part}") for part in ("kicker", "title", "words")

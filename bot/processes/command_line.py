@@ -69,8 +69,8 @@ def _web(settings: BotSettings, work: Settings) -> int:
 
 
 def _worker(settings: BotSettings, work: Settings) -> int:
-    from bot.cards import data_loss, own_reminders, reminders, turn_reminders, watch_gaps  # noqa: PLC0415  the other commands need no RQ worker
-    from bot.cards.data_loss import LossWatch  # noqa: PLC0415  same
+    from bot.cards import notices, reminders  # noqa: PLC0415  the other commands need no RQ worker
+    from bot.cards.notices import LossWatch  # noqa: PLC0415  same
     from bot.chat import limits  # noqa: PLC0415  same
     from bot.processes import measure, worker  # noqa: PLC0415  the other commands need no RQ worker
     from bot.processes.dispatcher import PAUSE_S, Dispatcher  # noqa: PLC0415  same
@@ -97,14 +97,14 @@ def _worker(settings: BotSettings, work: Settings) -> int:
     )
     slow: dict[Callable[[], None], float] = {
         partial(reminders.remind, services): reminders.EVERY_S,
-        partial(own_reminders.remind_of_own, services): reminders.EVERY_S,
-        partial(turn_reminders.remind_of_turns, services): turn_reminders.EVERY_S,
+        partial(reminders.remind_of_own, services): reminders.EVERY_S,
+        partial(reminders.remind_of_turns, services): reminders.TURNS_EVERY_S,
         partial(limits.record_ended, services): limits.EVERY_S,
-        LossWatch(services): data_loss.EVERY_S,
+        LossWatch(services): notices.LOOK_EVERY_S,
         old_data: retention.EVERY_S,
         partial(measure.measure_runs, services): measure.RUNS_EVERY_S,
-        partial(watch_gaps.tell_spaces, services): watch_gaps.EVERY_S,
-        partial(watch_gaps.ping_if_late, services): pulse.PING_EVERY_S,
+        partial(notices.tell_spaces, services): notices.GAPS_EVERY_S,
+        partial(notices.ping_if_late, services): pulse.PING_EVERY_S,
         partial(measure.measure_secrets, services): measure.SECRETS_EVERY_S,
     }
     return worker.main(settings, services.shutdown, timers, slow, dispatcher.recover)

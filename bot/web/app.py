@@ -1,13 +1,16 @@
 """Web process: a Flask application behind waitress.
 
-Stalled clients cannot block waitress (facts/parts.md G).
+The parser follows RFC 9112 more strictly than waitress: one length and one host. Stalled clients
+cannot block waitress (facts/parts.md G).
 """
 
 from __future__ import annotations
 
 import errno
+import os
 import signal
 import socket
+import threading
 import time
 from collections.abc import Iterable
 from http import HTTPStatus
@@ -18,6 +21,8 @@ import structlog
 from flask import Blueprint, Flask, Response, request
 from redis import Redis
 from redis.exceptions import RedisError
+from waitress.channel import HTTPChannel  # type: ignore[import-untyped]  # waitress has no types
+from waitress.parser import HTTPRequestParser, ParsingError  # type: ignore[import-untyped]  # same
 from waitress.server import create_server  # type: ignore[import-untyped]  # waitress has no types
 from werkzeug.exceptions import HTTPException, ServiceUnavailable
 
@@ -25,12 +30,78 @@ from bot.queue import kind_problem
 from bot.queue.events import EventQueue
 from bot.settings import BotSettings
 from bot.web import health_pages, webhooks
-from bot.web.counts import send_last_counts
 from bot.web.health_pages import Readiness
-from bot.web.refused_webhooks import RefusedWebhooks
-from bot.web.strict_http import StrictChannel
+from bot.web.webhooks import RefusedWebhooks
 from bot.webex.webhook_registration import PATH
 from jobs.runs import schema
+from jobs.storage.counters import COUNTERS, FLUSH_S
+
+
+class StrictParser(HTTPRequestParser):  # type: ignore[misc]  # same
+    """Parser that refuses a request with both Content-Length and Transfer-Encoding.
+
+    It also refuses a request with two hosts, and one of HTTP/1.1 without a host (RFC 9112, 3.2). A proxy that believes the other of the two would see other requests on the connection (RFC 9112,
+    6.1 and 11.2). HTTP/1.0 has no Transfer-Encoding, so a request that names one is refused, too.
+    """
+
+    def parse_header(self, header_plus: bytes) -> None:
+        """Parse the first line and the headers of a request.
+
+        Raises:
+            ParsingError: The request names Transfer-Encoding and another length, or not one host.
+                waitress then answers 400 and closes the connection.
+        """
+        super().parse_header(header_plus)
+        # of HTTP/1.1 the parser has taken Transfer-Encoding out of the headers
+        if "TRANSFER_ENCODING" in self.headers or (
+            self.chunked and "CONTENT_LENGTH" in self.headers
+        ):
+            raise ParsingError("Transfer-Encoding with another length")
+        host = self.headers.get("HOST", "" if self.version == "1.0" else None)
+        if host is None or ", " in host:  # the parser joins headers of one name
+            raise ParsingError("not one host")
+
+
+class StrictChannel(HTTPChannel):  # type: ignore[misc]  # same
+    """Connection whose requests are parsed with :class:`StrictParser`."""
+
+    parser_class = StrictParser
+
+
+class CountsToRedis:
+    """Starter of the thread that adds a process's counts to Redis.
+
+    The thread starts after the first response of a process, because a server may fork after the
+    import.
+    """
+
+    def __init__(self, redis: Redis, every_s: float = FLUSH_S) -> None:
+        self._redis, self._every_s = redis, every_s
+        self._lock = threading.Lock()
+        self._process = 0
+        self._stopped = threading.Event()
+
+    def __call__(self, response: Response) -> Response:
+        """Return the response as it is, and start the thread if this process has none."""
+        if self._process != os.getpid():
+            with self._lock:
+                if self._process != os.getpid():
+                    self._process = os.getpid()
+                    threading.Thread(target=self._run, name="counts", daemon=True).start()
+        return response
+
+    def stop(self) -> None:
+        self._stopped.set()
+
+    def _run(self) -> None:
+        while not self._stopped.is_set():
+            COUNTERS.flush(self._redis)
+            self._stopped.wait(self._every_s)
+
+
+def send_last_counts(redis: Redis) -> None:
+    COUNTERS.flush(redis)
+
 
 THREADS = 8
 CLIENTS = 800
@@ -63,7 +134,6 @@ log = structlog.get_logger(__name__)
 
 
 def create_app(settings: BotSettings, redis: Redis, pages: Iterable[Blueprint] = ()) -> Flask:
-    """Return the application: the webhook, its health pages, and those for people's browsers."""
     app = Flask(__name__, static_folder=None)
     app.url_map.merge_slashes = False  # it would redirect to a host that the client has chosen
     app.config.update(
@@ -109,7 +179,11 @@ class DataGate:
         if request.path in {health_pages.ALIVE, health_pages.READY}:
             return
         try:
-            why = self._problem()
+            why = (
+                schema.problem(self._redis)
+                if self._was_open
+                else kind_problem(self._redis) or schema.ensure(self._redis)
+            )
         except RedisError:
             if not self._was_open:
                 raise
@@ -119,23 +193,18 @@ class DataGate:
             raise ServiceUnavailable
         self._was_open, self._good_until = True, time.monotonic() + LAYOUT_S
 
-    def _problem(self) -> str:
-        if self._was_open:
-            return schema.problem(self._redis)
-        return kind_problem(self._redis) or schema.ensure(self._redis)
-
 
 def on_error(error: Exception) -> Response:
-    """Return a plain page with the standard text for the status.
-
-    The cause goes only to the log. Webhooks get no body.
-    """
+    # The cause goes only to the log. Webhooks get no body.
     if (
         isinstance(error, HTTPException)
         and error.code
         and error.code < HTTPStatus.INTERNAL_SERVER_ERROR
     ):
-        response = Response(status=error.code, headers=_without_type(error))
+        without_type = [
+            (name, value) for name, value in error.get_headers() if name.lower() != "content-type"
+        ]
+        response = Response(status=error.code, headers=without_type)
     else:
         response = Response(status=_server_error(error))
     if request.path != PATH:
@@ -152,10 +221,7 @@ def add_headers(response: Response) -> Response:
 
 
 def add_transport_security(response: Response) -> Response:
-    """Make browsers use https for this host only (RFC 6797).
-
-    Other hosts of the domain are not ours.
-    """
+    # Browsers use https for this host only (RFC 6797). Other hosts of the domain are not ours.
     response.headers["Strict-Transport-Security"] = f"max-age={HTTPS_ONLY_S}"
     return response
 
@@ -246,7 +312,3 @@ def _server_error(error: Exception) -> int:
         exc_info=code == HTTPStatus.INTERNAL_SERVER_ERROR and error,
     )
     return code
-
-
-def _without_type(error: HTTPException) -> list[tuple[str, str]]:
-    return [(name, value) for name, value in error.get_headers() if name.lower() != "content-type"]

@@ -1,7 +1,11 @@
 """Page with the last 90 days of a channel, behind a one-time link.
 
-Opening the link uses nothing up, so previews and scanners may look. Pressing its button binds the link
-to that browser, which may then read the page and take its files along for an hour.
+Opening the link uses nothing up, so previews and scanners may look. Pressing its button binds the
+link to that browser, which may then read the page and take its files along for an hour.
+
+In the chart, an inline SVG, a day is one unit wide. The bar is as high as the day's mails. Above
+the bars, a sign shows the day's state by its form as well as by its color: a broken day fills the
+whole height, a day without sight is an outline, and a day without a look is a low mark.
 """
 
 from __future__ import annotations
@@ -22,10 +26,10 @@ from adaptive_cards.times import day_clock, lasted, written_date
 from bot import links
 from bot.cards.presenters import history as presenter
 from bot.cards.presenters._common import known_text
-from bot.cards.presenters.incident import cause_of
+from bot.cards.presenters.watch import cause_of
 from bot.links import PageToken
 from bot.services import Services
-from bot.web.browser_cookie import (
+from bot.web.oauth_flow import (
     fingerprint,
     form_token,
     is_browser_of,
@@ -34,13 +38,48 @@ from bot.web.browser_cookie import (
     read_browser,
     remember_browser,
 )
-from bot.web.history_chart import HEIGHT, bars
 from bot.web.pages import Page, plain, respond, respond_with, web_services
 from jobs.clock import now
 from jobs.model import Text
 from jobs.watch.figures import DAY, DayFigures, DayState, Figures, figures, last_days, midnight
 from jobs.watch.history import days
 from jobs.watch.model import Incident, Sight
+
+HEIGHT, STRIP, GAP = 100.0, 12.0, 4.0
+"""Height of the chart, of the strip of states at its top, and of the gap below the strip."""
+_STRIP_HEIGHT = {
+    DayState.WELL: STRIP / 2,
+    DayState.BROKEN: STRIP,
+    DayState.BLIND: STRIP,
+    DayState.NONE: STRIP / 6,
+}
+
+
+def bars(days: Sequence[DayFigures], words: Sequence[str]) -> list[dict[str, object]]:
+    """Return one bar for each day, as a mapping with the names that the template uses.
+
+    A bar has its place and that of its sign, the day's state, and the ``words`` that are shown when
+    a pointer rests on it.
+    """
+    most = max((each.mails for each in days), default=0)
+    room = HEIGHT - STRIP - GAP
+    found = []
+    for place, (day, told) in enumerate(zip(days, words, strict=True)):
+        height = round(room * day.mails / most, 2) if most else 0.0
+        sign = _STRIP_HEIGHT[day.state]
+        found.append(
+            {
+                "x": place + 0.1,
+                "top": round(HEIGHT - height, 2),
+                "height": height,
+                "state": str(day.state),
+                "sign_top": round(STRIP - sign, 2),
+                "sign_height": round(sign, 2),
+                "words": told,
+            }
+        )
+    return found
+
 
 pages = Blueprint("history", __name__, url_prefix="/history")
 KIND = "history"
@@ -129,7 +168,6 @@ def take_along(token: str) -> Response:
 
 
 def _is_on(incident: Incident, day: DayFigures, at: datetime) -> bool:
-    """Return whether the incident went on during a part of the day."""
     begin = midnight(day.date)
     return incident.since < begin + DAY and (incident.ended or at) > begin
 
@@ -175,7 +213,6 @@ def _history_page(services: Services, ticket: PageToken, path: str) -> Response:
 
 
 def _description(found: Figures) -> str:
-    """Return the chart in words, for people who do not see it."""
     states = Counter(each.state for each in found.days)
     return text(
         "page.history_chart_desc",
@@ -204,7 +241,6 @@ def _cells(day: DayFigures) -> tuple[str, ...]:
 
 
 def _box(incident: Incident) -> IncidentBox:
-    """Return the box of an incident: its cause, the place where mail stopped, who had to act."""
     ended = incident.ended
     rows: list[tuple[str, Text | str | None]] = [
         ("begin", day_clock(incident.since)),

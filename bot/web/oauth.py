@@ -1,6 +1,6 @@
 """OAuth flows with Microsoft, by name.
 
-They are an administrator's sign-in (:mod:`bot.web.oauth_sign_in`), admin consent for the email app
+They are an administrator's sign-in, admin consent for the email app
 or for the bot's own app, and the mailbox user's rehearsal.
 """
 
@@ -10,31 +10,202 @@ import json
 import time
 import uuid
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from dataclasses import dataclass
+from functools import partial
 
 import httpx
 
 from bot.services import Services
-from bot.web.microsoft_slots import CALLBACK_READ_S, PRESS_READ_S
-from bot.web.oauth_flow import AuthorizationRequest, CallbackResult, OAuthFlow
-from bot.web.oauth_sign_in import AdminSignIn, SignInApart, SignInExchange
-from bot.web.oauth_state import Flow
+from bot.web.oauth_flow import (
+    CALLBACK_READ_S,
+    PRESS_READ_S,
+    AuthorizationRequest,
+    CallbackResult,
+    Flow,
+    OAuthFlow,
+)
 from jobs.access import app_access
+from jobs.access.admin_session import SESSION_S, require_own_tenant
 from jobs.access.app_access import AppAccess
 from jobs.access.mailbox_login import record_beginning, record_sign_in, record_success
 from jobs.causes.cause import Cause
 from jobs.channel.mailbox import login_of
+from jobs.checks.more_access import may_sign_in
 from jobs.clock import now, paced
 from jobs.clouds import call_log
-from jobs.clouds.errors import CloudError, CloudReply, Forbidden, Rejected
+from jobs.clouds.errors import CloudError, CloudReply, Forbidden, Rejected, SignInNeeded
 from jobs.clouds.http import sync_client
 from jobs.engine.failures import may_be_replication
 from jobs.microsoft.consent import Granted, admin_consent_url, read_consent_answer
 from jobs.microsoft.identity import Identity, SignedIn
-from jobs.microsoft.scopes import exchange_scope, graph_default, smtp_scope
-from jobs.model import Account
+from jobs.microsoft.scopes import (
+    exchange_permission,
+    exchange_scope,
+    graph_default,
+    graph_scopes,
+    lacks_all,
+    smtp_scope,
+)
+from jobs.model import Account, RunKind
 from jobs.runs.run import Event, Kind, Run
+from jobs.steps.sign_in_permissions import permissions_for
 from jobs.storage.vault import Sealed
+
+APART = "signin_apart"
+"""Name of the flow that asks for Graph and Exchange one after the other."""
+ONE_AT_A_TIME = frozenset({Cause.SCOPE_WRONG, Cause.SCOPE_MISSING})
+"""Causes with which Entra may refuse a request for scopes of two resources at once.
+
+The codes are AADSTS28000 and 70011.
+"""
+PERMISSIONS = "permissions"
+"""Name of the requested Graph permissions, in the flow and in the event of the sign-in."""
+
+
+class AdminSignIn:
+    """Sign-in of an administrator with the bot's own app, for Graph.
+
+    One page asks for the consent to Graph and to Exchange (msal's documentation of
+    ``acquire_token_by_auth_code_flow``). The code gets a token for Graph, and the same refresh token
+    one for Exchange (facts/microsoft.md 6.2). Graph is asked only for the permissions of the run's
+    own steps (:mod:`jobs.steps.sign_in_permissions`). An Entra that refuses scopes of two resources
+    is asked for one at a time.
+    """
+
+    question = "sign_in"
+    arrived = "signed_in"
+    then = "signin_exchange"
+    both = True
+
+    def is_complete(self, run: Run) -> bool:
+        """Return whether a person is signed in.
+
+        A check may still accept a later sign-in of a person with more roles.
+        """
+        return run.account is not None and not (run.kind is RunKind.CHECK and may_sign_in(run))
+
+    def values(self, run: Run) -> dict[str, str]:
+        return {"mailbox": run.channel.mailbox}
+
+    def start(self, services: Services, run: Run, state: str) -> AuthorizationRequest:
+        """Build a request for the permissions, as the administrator who was asked 1:1.
+
+        Microsoft asks which account is meant if nobody was asked, or after a sign-in that did not
+        help.
+        """
+        tried = "sign_in" in run.problems or run.signed_in is not None
+        names, hint = permissions_for(run), "" if tried else run.answer("administrator")
+        scopes = self.first(services, names)
+        if self.both:
+            scopes.append(exchange_permission(services.settings.exchange_url))
+        with sync_client(services.settings, read_seconds=PRESS_READ_S) as http:
+            flow = _bot(services, http).begin(
+                scopes,
+                services.settings.callback,
+                state,
+                hint,
+                None if hint else "select_account",
+            )
+        return AuthorizationRequest(flow["auth_uri"], json.dumps({**flow, PERMISSIONS: names}))
+
+    def handle_callback(
+        self, services: Services, run: Run, flow: Flow, query: Mapping[str, str]
+    ) -> CallbackResult:
+        """Validate the sign-in, prove that it works for the other resource too, and encrypt it.
+
+        A run stays in the tenant that its plan was approved for. An account whose tenant does not
+        own the mailbox's domain is refused here, before it is recorded.
+        """
+        names = tuple(flow.msal[PERMISSIONS])
+        with sync_client(services.settings, read_seconds=CALLBACK_READ_S) as http:
+            try:
+                signed_in = _bot(services, http).finish(
+                    flow.msal, query, run.required_tenant, self.first(services, names)
+                )
+            except CloudError as error:
+                if self.both and error.cause in ONE_AT_A_TIME:
+                    return CallbackResult(then=APART)
+                raise
+            account = signed_in.account
+            finish_tenant_check = self._tenant_check(services, run, signed_in)
+            try:
+                token, cache = _bot(services, http, account.tenant_id).token(
+                    signed_in.cache, self.second(services, names)
+                )
+            except CloudError as error:
+                if not self.then or not (
+                    error.cause == Cause.CONSENT_MISSING or isinstance(error, SignInNeeded)
+                ):
+                    raise
+                finish_tenant_check("")
+                return CallbackResult(then=self.then)
+        finish_tenant_check(token)
+        session = (Sealed.ADMIN_SESSION.of(run.id), cache, SESSION_S)
+        data = {PERMISSIONS: " ".join(names)}
+        event = Event(Kind.SIGNED_IN, now(), by=account.upn, account=account, data=data)
+        # An account to which Microsoft lists no useful role gets a page that says so. The account
+        # may still do the work with a role group of Exchange, so it is not refused.
+        arrival = (
+            "signed_in_roleless" if run.kind is not RunKind.CHECK and lacks_all(account) else ""
+        )
+        return CallbackResult(event, account.upn, page=arrival, sealed=(session,))
+
+    def first(self, services: Services, names: tuple[str, ...]) -> list[str]:
+        return graph_scopes(services.settings.graph_url, names)
+
+    def second(self, services: Services, names: tuple[str, ...]) -> list[str]:
+        """Return the scopes of the resource whose token needs no prompt if consent exists."""
+        return [exchange_scope(services.settings.exchange_url)]
+
+    def _tenant_check(
+        self, services: Services, run: Run, signed_in: SignedIn
+    ) -> Callable[[str], None]:
+        """Begin to read the tenant's domains, and return a function that judges them.
+
+        The function takes the token for the second resource, and raises Rejected for an account of
+        another tenant than the mailbox's. Graph is asked while Entra is asked for that token.
+        """
+        check = partial(require_own_tenant, services.settings, run.channel, signed_in.account)
+        pool = ThreadPoolExecutor(1, "tenant")
+        judged = pool.submit(copy_context().run, check, signed_in.access_token)
+        pool.shutdown(wait=False)
+        return lambda _: judged.result()
+
+
+class SignInApart(AdminSignIn):
+    """Sign-in that asks for Graph alone, after Entra refused scopes of two resources."""
+
+    both = False
+
+
+class SignInExchange(AdminSignIn):
+    """Second part of the sign-in, in which the browser goes to Microsoft once more.
+
+    It is needed if the tenant has no consent for Exchange yet, or if Exchange requires more than
+    Graph does, for example a second factor.
+    """
+
+    then = ""
+    both = False
+
+    def first(self, services: Services, names: tuple[str, ...]) -> list[str]:
+        return [exchange_scope(services.settings.exchange_url)]
+
+    def second(self, services: Services, names: tuple[str, ...]) -> list[str]:
+        """Return the scopes of Graph, which got consent in the first part."""
+        return graph_scopes(services.settings.graph_url, names)
+
+    def _tenant_check(
+        self, services: Services, run: Run, signed_in: SignedIn
+    ) -> Callable[[str], None]:
+        return partial(require_own_tenant, services.settings, run.channel, signed_in.account)
+
+
+def _bot(services: Services, http: httpx.Client, tenant: str = "organizations") -> Identity:
+    return Identity.of_bot(services.settings, http, tenant, services.documents)
+
 
 TOKEN_S = 3600
 SETTLE_S = (1, 2, 3, 5, 8)
@@ -53,7 +224,6 @@ class Consent:
         return run.settled("admin_consent")
 
     def values(self, run: Run) -> dict[str, str]:
-        """Return the name of the app that gets the consent."""
         return {"app": run.fact("app_name")}
 
     def start(self, services: Services, run: Run, state: str) -> AuthorizationRequest:
@@ -98,11 +268,9 @@ class AppAccessConsent:
     arrived: str = "readable"
 
     def is_complete(self, run: Run) -> bool:
-        """Return whether tokens with the permissions were seen."""
         return bool(run.answer("app_access"))
 
     def values(self, run: Run) -> dict[str, str]:
-        """Return the mailbox, whose tenant grants the access."""
         return {"mailbox": run.channel.mailbox}
 
     def start(self, services: Services, run: Run, state: str) -> AuthorizationRequest:
@@ -162,11 +330,9 @@ class RehearsalSignIn:
     arrived = "rehearsed"
 
     def is_complete(self, run: Run) -> bool:
-        """Return whether the login was rehearsed or skipped."""
         return run.settled("rehearsal")
 
     def values(self, run: Run) -> dict[str, str]:
-        """Return the mailbox, and the user who signs in for it."""
         return {
             "upn": run.fact("upn"),
             "login": login_of(run) or SOMEBODY,
@@ -252,16 +418,13 @@ class RehearsalSignIn:
 
 
 def _is_expected(run: Run, account: Account) -> bool:
-    """Return whether the account is the one that signs in for the mailbox."""
     expected = run.fact("delegate_id" if run.fact("shared") else "user_id")
     return account.object_id.lower() == expected.lower()
 
 
 def _of_own_secret(error: CloudError) -> CloudError:
-    """Return the error of a sign-in with the bot's own secret.
-
-    A refused secret gets a cause of its own, because the secret is not that of Webex Connect here.
-    """
+    # A refused secret gets a cause of its own, because the secret is not that of Webex Connect
+    # here.
     if error.cause != Cause.CLIENT_SECRET_WRONG:
         return error
     said = CloudReply(error.service, error.status, error.code, error.message, error.ids)
@@ -279,11 +442,8 @@ def _required_tenant(run: Run) -> str:
 
 
 def _granted(query: Mapping[str, str]) -> Granted:
-    """Return the browser's consent answer.
-
-    A refusal gets its own cause, because Graph's application permissions require a higher role than
-    others (facts/microsoft.md 1.5).
-    """
+    # A refusal gets its own cause, because Graph's application permissions require a higher role
+    # than others (facts/microsoft.md 1.5).
     try:
         return read_consent_answer(query)
     except Forbidden as error:

@@ -1,15 +1,166 @@
-"""Interface of an OAuth flow with Microsoft, and the values that go in and out of it."""
+"""Interface of an OAuth flow with Microsoft, and the values that go in and out of it.
+
+The web process has a few threads (:data:`bot.web.app.THREADS`). Webex disables a webhook that is
+answered late (facts/webex.md 1), so pages that wait for Microsoft must not take all of them.
+
+A state is 256 random bits, is stored encrypted with everything the flow needs, is used only once,
+and expires after ten minutes.
+
+A cookie binds a flow to the browser in which it began. A sign-in link may be forwarded, and so may
+the address at Microsoft to which the link leads. Without the cookie, one person could begin a flow
+and have another finish it.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import hashlib
+import hmac
+import json
+import re
+import secrets
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Protocol
+from threading import BoundedSemaphore
+from typing import Any, Protocol
+
+from flask import Request, Response
 
 from bot.services import Services
-from bot.web.oauth_state import Flow
+from bot.settings import BotSettings
 from jobs.runs.run import Event, Run
-from jobs.storage.vault import VaultName
+from jobs.storage import codec
+from jobs.storage.vault import Sealed, VaultName
+
+HOST_COOKIE = "__Host-sign-in"
+"""Name of the cookie for https.
+
+Browsers accept a cookie with this prefix only from this very host over https (RFC 6265bis 4.1.3).
+"""
+LOOPBACK_COOKIE = "sign-in"
+"""Name of the cookie for plain http, which ``PUBLIC_URL`` may use only on this machine.
+
+Chromium and Firefox accept a Secure cookie from http://localhost. Other clients, such as Safari, do
+not.
+"""
+_VALUE = re.compile(r"[A-Za-z0-9_-]{43}")
+
+
+def _is_https(settings: BotSettings) -> bool:
+    return settings.public_url.startswith("https://")
+
+
+def cookie_name(settings: BotSettings) -> str:
+    return HOST_COOKIE if _is_https(settings) else LOOPBACK_COOKIE
+
+
+def read_browser(settings: BotSettings, request: Request) -> str:
+    value = request.cookies.get(cookie_name(settings), "")
+    return value if _VALUE.fullmatch(value) else ""
+
+
+def new_browser() -> str:
+    """Return a new secret of 256 random bits for a browser."""
+    return secrets.token_urlsafe(32)
+
+
+def remember_browser(settings: BotSettings, response: Response, browser: str) -> Response:
+    """Add the cookie to a response; the browser drops it when it is closed."""
+    response.set_cookie(
+        cookie_name(settings),
+        browser,
+        path="/",
+        secure=_is_https(settings),
+        httponly=True,
+        samesite="Lax",
+    )
+    return response
+
+
+def form_token(browser: str, link: str) -> str:
+    """Return the token of a page's form.
+
+    Another site cannot know it, because it depends on the cookie. So another site cannot press the
+    button in a person's browser (OWASP ASVS 5.0, 3.5.1).
+    """
+    return hmac.new(browser.encode(), link.encode(), hashlib.sha256).hexdigest()
+
+
+def is_form_token(given: str, browser: str, link: str) -> bool:
+    return browser != "" and hmac.compare_digest(given.encode(), form_token(browser, link).encode())
+
+
+def fingerprint(browser: str) -> str:
+    return hashlib.sha256(browser.encode()).hexdigest() if browser else ""
+
+
+def is_browser_of(known: str, browser: str) -> bool:
+    return known != "" and hmac.compare_digest(known.encode(), fingerprint(browser).encode())
+
+
+SLOTS = 3
+PRESS_READ_S = 5.0
+"""Longest pause between two bytes of the discovery document after a press, in seconds."""
+CALLBACK_READ_S = 10.0
+"""Longest pause between two bytes at the callback, which redeems a code, in seconds."""
+_slots = BoundedSemaphore(SLOTS)
+
+
+@contextmanager
+def microsoft_slot() -> Iterator[bool]:
+    """Hold one of the slots within the context, which gets False at once if all are taken."""
+    got = _slots.acquire(blocking=False)
+    try:
+        yield got
+    finally:
+        if got:
+            _slots.release()
+
+
+LIFE_S = 600
+
+
+@dataclass(frozen=True, slots=True)
+class Flow:
+    """Meaning of a state: the kind of flow, the run, and MSAL's flow as JSON.
+
+    MSAL's flow contains the PKCE verifier and the nonce. ``browser`` is the fingerprint of the
+    browser in which the flow began (:mod:`bot.web.oauth_flow`). An empty one fits no browser.
+    """
+
+    kind: str
+    run: str
+    flow: str = field(default="", repr=False)
+    browser: str = field(default="", repr=False)
+
+    @property
+    def msal(self) -> dict[str, Any]:
+        loaded: dict[str, Any] = json.loads(self.flow)
+        return loaded
+
+
+def new_state() -> str:
+    """Return a state that cannot be guessed (CHECKLIST O1)."""
+    return secrets.token_urlsafe(32)
+
+
+def save(services: Services, state: str, flow: Flow) -> None:
+    services.vault.put(Sealed.OAUTH_FLOW.of(state), codec.dump(flow).decode(), LIFE_S)
+
+
+def read(services: Services, state: str) -> Flow | None:
+    """Return the flow without using up its state, or None for an unknown or used state."""
+    sealed = services.vault.get(Sealed.OAUTH_FLOW.of(state)) if state else None
+    return codec.load(sealed, Flow) if sealed else None
+
+
+def pop(services: Services, state: str) -> Flow | None:
+    """Return the flow for the first callback.
+
+    The result is None for a second callback and for an unknown state.
+    """
+    sealed = services.vault.take(Sealed.OAUTH_FLOW.of(state)) if state else None
+    return codec.load(sealed, Flow) if sealed else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,9 +196,7 @@ class OAuthFlow(Protocol):
     question: str
     arrived: str
 
-    def is_complete(self, run: Run) -> bool:
-        """Return whether the flow is no longer needed."""
-        ...
+    def is_complete(self, run: Run) -> bool: ...
 
     def values(self, run: Run) -> dict[str, str]:
         """Return the values in the texts of the flow's first page. No network is used."""

@@ -60,12 +60,11 @@ class Page:
 
 
 def respond(page: Page) -> Response:
-    """Return the page as a response."""
     account = web_services().known_account
     return respond_with(
         "page.html",
         status=page.status,
-        policy=_policy(page),
+        policy=POLICY.format(targets=_form_targets(page)) + ("; connect-src 'self'" * page.here),
         title=render(page.title),
         words=render(page.words),
         kicker=page.kicker or (account.display_name if account else text("page.title")),
@@ -98,17 +97,10 @@ def respond_with(
     )
 
 
-def _policy(page: Page) -> str:
-    return POLICY.format(targets=_form_targets(page)) + ("; connect-src 'self'" * page.here)
-
-
 def _form_targets(page: Page) -> str:
-    """Return the sources to which the page's form may lead.
-
-    Chromium checks every redirect after a form against them. Microsoft's page may redirect on to the
-    sign-in page of the person's own organization, whose host is not known here, so every https host
-    is allowed. The page has one form, with a fixed address.
-    """
+    # Chromium checks every redirect after a form against these sources. Microsoft's page may redirect on to
+    # the sign-in page of the person's own organization, whose host is not known here, so every
+    # https host is allowed. The page has one form, with a fixed address.
     return f"'self' https: {page.leads_to}".strip() if page.leads_to else "'self'"
 
 
@@ -125,26 +117,22 @@ def plain(key: str, *, status: int = HTTPStatus.OK, code: str = "", **values: st
 
 
 def web_services() -> Services:
-    """Return the container of the web process."""
     services: Services = current_app.config["SERVICES"]
     return services
 
 
 @assets.get("/page.css")
 def style() -> Response:
-    """Return the style sheet of every page."""
     return Response((FOLDER / "page.css").read_text(encoding="utf-8"), mimetype="text/css")
 
 
 @assets.get("/history.css")
 def history_style() -> Response:
-    """Return the style sheet that only the page of a channel's history has."""
     return Response((FOLDER / "history.css").read_text(encoding="utf-8"), mimetype="text/css")
 
 
 @assets.get("/copy.js")
 def script() -> Response:
-    """Return the script that copies a field."""
     return Response((FOLDER / "copy.js").read_text(encoding="utf-8"), mimetype="text/javascript")
 
 
@@ -161,7 +149,6 @@ def _template(name: str) -> Template:
 
 
 def use_browsers_language() -> None:
-    """Draw the page of this request in the browser's preferred language, if the bot has it."""
     settings: BotSettings = current_app.config["SERVICES"].bot
     wanted = request.accept_languages.best_match(
         locale.languages(), default=settings.default_language

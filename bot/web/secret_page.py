@@ -31,10 +31,7 @@ pages = Blueprint("handover", __name__, url_prefix="/handover")
 
 @pages.get("/<token>")
 def landing_page(token: str) -> Response:
-    """Return a page with a button.
-
-    Link previews and mail scanners see no secret and use nothing up.
-    """
+    # Link previews and mail scanners see no secret and use nothing up.
     services = web_services()
     ticket = links.read(services, "handover", token)
     if ticket is None:
@@ -76,10 +73,7 @@ def reveal(token: str) -> Response:
 
 @pages.post("/<token>/renew")
 def renew(token: str) -> Response:
-    """Post the card with a new link 1:1 to the requester of the run, and nowhere else.
-
-    While the newest link of the run is still good, nothing is posted.
-    """
+    # While the newest link of the run is still good, nothing is posted.
     services = web_services()
     ticket = links.read(services, "handover", token)
     run = ticket.run if ticket else ""
@@ -95,10 +89,8 @@ def renew(token: str) -> Response:
 
 
 def _continue(services: Services, run: Run, key_id: str) -> None:
-    """Record that the secret was shown, so that the run goes on.
-
-    From now on the run looks for Generate Token, and removes a secret that was shown and then lost.
-    """
+    # From now on the run looks for Generate Token, and removes a secret that was shown and then
+    # lost.
     data = {"question": SECRET_SHOWN, "value": key_id}
     with suppress(RunEndedError):
         services.record(run.id, Event(Kind.ANSWERED, now(), data=data))

@@ -1,50 +1,170 @@
 """Pages for Microsoft sign-in, admin consent and the rehearsal's sign-in, and the redirect URI.
 
-A flow belongs to the browser in which its button was pressed (:mod:`bot.web.browser_cookie`). Nothing
-is changed here. An event is appended, and a worker continues. Nothing happens in a tenant before an
-approver has approved it in Webex.
+A flow belongs to the browser in which its button was pressed (:mod:`bot.web.oauth_flow`).
+Nothing is changed here. An event is appended, and a worker continues. Nothing happens in a tenant
+before an approver has approved it in Webex.
 """
 
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from http import HTTPStatus
+from urllib.parse import urlsplit
 
 import structlog
 from flask import Blueprint, Response, request
 from redis.client import Pipeline
 
-from adaptive_cards.texts import text
+from adaptive_cards.texts import has_text, text
 from bot import links
+from bot.links import PageToken
 from bot.services import Services
-from bot.web import oauth_state
-from bot.web.browser_cookie import (
+from bot.web import oauth_flow
+from bot.web.oauth import FLOWS
+from bot.web.oauth_flow import (
+    AuthorizationRequest,
+    Flow,
     fingerprint,
+    form_token,
     is_browser_of,
     is_form_token,
+    microsoft_slot,
     new_browser,
     read_browser,
     remember_browser,
 )
-from bot.web.microsoft_slots import microsoft_slot
-from bot.web.oauth import FLOWS
-from bot.web.oauth_flow import AuthorizationRequest, CallbackResult
-from bot.web.oauth_state import Flow
-from bot.web.pages import plain, web_services
-from bot.web.sign_in_pages import (
-    FORM,
-    OpenedLink,
-    busy_callback_page,
-    busy_page,
-    failure_page,
-    request_page,
-)
+from bot.web.pages import Page, plain, respond, web_services
+from jobs.causes.cause import Cause
+from jobs.channel.mailbox import login_of
 from jobs.clock import now
 from jobs.clouds import call_log
 from jobs.clouds.errors import CloudError, Transient
+from jobs.model import RunKind, Text
 from jobs.runs.later import ends_consent
 from jobs.runs.run import Event, Kind, Run, RunEndedError
+
+FORM = "form"
+"""Field of the page's form that holds the form's token."""
+SHARED = "_shared"
+AGAIN_S = "5"
+"""Seconds after which a browser or a proxy may try again, for the Retry-After header."""
+NAMED = (Cause.WRONG_TENANT, Cause.WRONG_MAILBOX_USER)
+"""Causes for which the page names the account that signed in."""
+
+
+@dataclass(frozen=True, slots=True)
+class OpenedLink:
+    """Link that leads somewhere: its purpose, its run and its path."""
+
+    ticket: PageToken
+    run: Run
+    path: str
+
+
+def request_page(opened: OpenedLink, browser: str) -> Response:
+    return respond(_request(opened, browser))
+
+
+def busy_page(opened: OpenedLink, browser: str) -> Response:
+    # The page still has its button.
+    page = replace(
+        _request(opened, browser),
+        title=Text("page.busy_title"),
+        words=Text("page.busy_words"),
+        status=HTTPStatus.SERVICE_UNAVAILABLE,
+    )
+    return _later(respond(page))
+
+
+def busy_callback_page(address: str) -> Response:
+    page = Page(
+        Text("page.busy_title"),
+        Text("page.busy_back_words"),
+        button="page.busy_back_button",
+        link=address,
+        status=HTTPStatus.SERVICE_UNAVAILABLE,
+    )
+    return _later(respond(page))
+
+
+def failure_page(
+    services: Services, kind: str, run: Run, error: CloudError, status: int
+) -> Response:
+    # The button leads back to the flow's first page.
+    back = links.path_of(services, kind, run.id)
+    button = "page.busy_back_button"
+    if error.cause in NAMED and "@" in error.code:
+        button = "page.again_button"
+        login = login_of(run) or "key:connect.login_of_user"
+        expected = {"domain": run.channel.domain, "mailbox": run.channel.mailbox, "login": login}
+        page = Page(
+            Text("page.refused_title", {"account": error.code}),
+            Text(f"page.refused_words_{error.cause}", expected),
+        )
+    else:
+        page = Page(Text("page.failed_title"), _failure(run, error.cause), code=error.words)
+    return respond(replace(page, button=button if back else "", link=back, status=status))
+
+
+def _failure(run: Run, cause: str) -> Text:
+    values = {"words": f"key:cause.{cause}", "way_back": "key:page.way_back"}
+    if not has_text(f"page.next_{cause}"):
+        return Text("page.failed_words", values)
+    step = text(f"page.next_{cause}", domain=run.channel.domain)
+    return Text("page.failed_next_words", values | {"next": step})
+
+
+def _request(opened: OpenedLink, browser: str) -> Page:
+    ticket, run = opened.ticket, opened.run
+    kind, variant = ticket.kind, _variant(run, ticket.kind)
+    values = FLOWS[kind].values(run)
+    parts = urlsplit(web_services().settings.login_url)
+    return Page(
+        Text(f"page.{kind}_title", values),
+        Text(f"page.{kind}_words{variant}", values),
+        run.channel.mailbox,
+        button=f"page.{kind}_button{SHARED if variant == SHARED else ''}",
+        post=opened.path,
+        hidden=((FORM, form_token(browser, opened.path)),),
+        facts=tuple((text(label), value) for label, value in _facts(ticket, run)),
+        note=Text("page.request_note"),
+        leads_to=f"{parts.scheme}://{parts.netloc}",
+    )
+
+
+def _facts(ticket: PageToken, run: Run) -> tuple[tuple[str, str], ...]:
+    """Return who asked, where and for what, because a link can be forwarded."""
+    email = run.requester.email
+    asker = f"{ticket.asker} ({email})" if ticket.asker else email
+    place = "page.place_direct" if run.origin.direct else "page.place_unnamed"
+    purpose = f"page.for_{run.kind}{'_run' if run.undoes else ''}"
+    return (
+        ("page.asked_by", asker),
+        ("page.asked_in", ticket.space or text(place)),
+        ("page.asked_for", text(purpose, mailbox=run.channel.mailbox, run=run.undoes)),
+        ("page.asked_run", run.id),
+    )
+
+
+def _variant(run: Run, kind: str) -> str:
+    """Return the suffix of the page's text for this kind of run.
+
+    The text of a check says that it only reads, and that of an undo says what is undone. For a
+    shared mailbox, the rehearsal says who must sign in. A check that must find its channel may keep
+    the sign-in for longer.
+    """
+    if kind == "rehearsal" and run.fact("shared"):
+        return SHARED
+    if kind == "signin" and run.brief.discover:
+        return "_discover"
+    return f"_{run.kind}" if kind == "signin" and run.kind in {RunKind.CHECK, RunKind.UNDO} else ""
+
+
+def _later(response: Response) -> Response:
+    response.headers["Retry-After"] = AGAIN_S
+    return response
+
 
 pages = Blueprint("signin", __name__)
 log = structlog.get_logger(__name__)
@@ -53,11 +173,8 @@ KINDS = "<any(signin, access, consent, rehearsal):kind>"
 
 @pages.get(f"/{KINDS}/<token>")
 def landing_page(kind: str, token: str) -> Response:
-    """Return the bot's own page before Microsoft's page, with one button.
-
-    It says who asked, in which space, and for what. It makes no call to another host and uses
-    nothing up, so link previews and scanners may open it as often as they like.
-    """
+    # The page says who asked, in which space, and for what. It makes no call to another host and uses
+    # nothing up, so link previews and scanners may open it as often as they like.
     services = web_services()
     opened = _opened(services, kind, token)
     if isinstance(opened, Response):
@@ -69,10 +186,7 @@ def landing_page(kind: str, token: str) -> Response:
 
 @pages.post(f"/{KINDS}/<token>")
 def press(kind: str, token: str) -> Response:
-    """Begin the flow in this browser, and send it to Microsoft.
-
-    The form's token proves that the person saw the page: another site cannot press the button.
-    """
+    # The form's token proves that the person saw the page: another site cannot press the button.
     services = web_services()
     opened = _opened(services, kind, token)
     if isinstance(opened, Response):
@@ -109,7 +223,7 @@ def callback() -> Response:
     """
     services = web_services()
     state = request.args.get("state", "")
-    flow = oauth_state.read(services, state)
+    flow = oauth_flow.read(services, state)
     if flow is None:
         return plain("over", status=HTTPStatus.BAD_REQUEST)
     if not is_browser_of(flow.browser, read_browser(services.bot, request)):
@@ -126,8 +240,7 @@ class FinishedError(Exception):
 
 
 def _finish(services: Services, state: str) -> Response:
-    """Use up the state of an OAuth flow, and finish the flow unless it is over."""
-    flow = oauth_state.pop(services, state)
+    flow = oauth_flow.pop(services, state)
     if flow is None:
         return plain("over", status=HTTPStatus.BAD_REQUEST)
     run = services.store.load(flow.run)
@@ -168,16 +281,18 @@ def _finish_flow(services: Services, run: Run, flow: Flow) -> Response:
         for name, value, seconds in arrival.sealed:
             services.vault.put(name, value, seconds, pipe)
 
-    services.store.append(run.id, _with_calls(arrival.event, made), along=keep)
+    with_calls = replace(
+        arrival.event, data=arrival.event.data | ({"calls": "; ".join(made)} if made else {})
+    )
+    services.store.append(run.id, with_calls, along=keep)
     services.record(run.id)
-    return _arrived(journey.arrived, arrival, run)
+    return plain(
+        arrival.page or journey.arrived, account=arrival.account, domain=run.channel.domain
+    )
 
 
 def _too_late(run: Run, kind: str) -> Response:
-    """Return the page of a flow whose run has ended.
-
-    Microsoft has granted a consent that was accepted, so the page says how to revoke it.
-    """
+    # Microsoft has granted a consent that was accepted, so the page says how to revoke it.
     if kind != "consent" or "error" in request.args:
         return plain("over", status=HTTPStatus.GONE)
     app, way = run.fact("app_name"), "undo" if ends_consent(run) else "entra"
@@ -189,7 +304,6 @@ def _too_late(run: Run, kind: str) -> Response:
 
 
 def _opened(services: Services, kind: str, token: str) -> OpenedLink | Response:
-    """Return the link with its run, or a page that says why the link leads nowhere now."""
     ticket = links.read(services, kind, token)
     if ticket is None:
         return plain("unknown", status=HTTPStatus.NOT_FOUND)
@@ -207,24 +321,14 @@ def _start(services: Services, kind: str, run: Run, browser: str) -> Authorizati
     Raises:
         CloudError: Microsoft's addresses could not be read.
     """
-    state = oauth_state.new_state()
+    state = oauth_flow.new_state()
     departure = FLOWS[kind].start(services, run, state)
-    oauth_state.save(services, state, Flow(kind, run.id, departure.flow, fingerprint(browser)))
+    oauth_flow.save(services, state, Flow(kind, run.id, departure.flow, fingerprint(browser)))
     return departure
 
 
 def _to_microsoft(url: str) -> Response:
     return Response(status=HTTPStatus.SEE_OTHER, headers={"Location": url})
-
-
-def _arrived(key: str, arrival: CallbackResult, run: Run) -> Response:
-    """Return the page after a flow that succeeded."""
-    return plain(arrival.page or key, account=arrival.account, domain=run.channel.domain)
-
-
-def _with_calls(event: Event, made: list[str]) -> Event:
-    """Return the event with the calls to Microsoft that led to it."""
-    return replace(event, data=event.data | ({"calls": "; ".join(made)} if made else {}))
 
 
 def _problem(services: Services, run: Run, question: str, error: CloudError) -> None:

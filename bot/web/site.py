@@ -8,8 +8,7 @@ from bot.queue import connect_for_web
 from bot.services import Services
 from bot.settings import BotSettings, log_advice
 from bot.web import history_page, metrics_page, pages, secret_page, sign_in
-from bot.web.app import DataGate, create_app
-from bot.web.counts import CountsToRedis
+from bot.web.app import CountsToRedis, DataGate, create_app
 from bot.webex.client import HURRIED, Webex
 from jobs.settings import Settings
 
@@ -22,10 +21,7 @@ PAGES = (
 
 
 def whole_site(settings: BotSettings, work: Settings) -> Flask:
-    """Return the application.
-
-    It makes no connection before its first request, so a fork is safe.
-    """
+    # The application makes no connection before its first request, so a fork is safe.
     log_advice(settings)
     webex = Webex(settings.webex_access_token, settings.webex_api_url, HURRIED)
     services = Services.of(settings, work, connect_for_web(settings.redis_url), webex)

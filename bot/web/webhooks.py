@@ -3,6 +3,9 @@
 Only Redis is called here. Webex disables a webhook after 100 failures within 5 minutes and does not
 say how often it delivers an event (facts/webex.md 1). So the answer is quick, and an event that
 arrives twice is handled once.
+
+With a wrong WEBEX_WEBHOOK_SECRET every webhook is refused and the bot says nothing. The count of
+refused webhooks shows the bot's operator why. The log has one line a minute at most.
 """
 
 from __future__ import annotations
@@ -10,11 +13,16 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
+import threading
+import time
 from collections.abc import Mapping
+from contextlib import suppress
 from http import HTTPStatus
 from typing import Any
 
+import structlog
 from flask import Blueprint, Response, current_app, request
+from redis import Redis
 from redis.exceptions import RedisError
 from werkzeug.exceptions import (
     BadRequest,
@@ -25,9 +33,57 @@ from werkzeug.exceptions import (
     UnsupportedMediaType,
 )
 
-from bot.queue.events import EventQueue, WebhookEvent
+from bot.queue import refusals
+from bot.queue.events import WebhookEvent
 from bot.webex.webhook_registration import PATH, RESOURCES
 from jobs.storage.counters import COUNTERS, EVENTS_REFUSED
+
+EVERY_S = 60.0
+log = structlog.get_logger(__name__)
+
+
+class RefusedWebhooks:
+    """Counter of this process.
+
+    The first refusal is logged at once, and those after it once a minute.
+    """
+
+    def __init__(self, redis: Redis, every_s: float = EVERY_S) -> None:
+        self._redis, self._every_s = redis, every_s
+        self._lock = threading.Lock()
+        self._count = 0
+        self._quiet_until = -every_s
+        self._timer: threading.Timer | None = None
+
+    def add(self) -> None:
+        with self._lock:
+            self._count += 1
+            left = self._quiet_until - time.monotonic()
+            if left > 0:
+                self._report_in(left)
+                return
+        self._report()
+
+    def _report_in(self, seconds: float) -> None:
+        if self._timer is None:
+            self._timer = threading.Timer(seconds, self._report)
+            self._timer.daemon = True
+            self._timer.start()
+
+    def _report(self) -> None:
+        with self._lock:
+            count, self._count, self._timer = self._count, 0, None
+            self._quiet_until = time.monotonic() + self._every_s
+        if not count:
+            return
+        log.warning(
+            "webhooks refused: wrong signature",
+            count=count,
+            to_do="compare WEBEX_WEBHOOK_SECRET of web and worker; nothing in between may change the body",
+        )
+        with suppress(RedisError):
+            refusals.add(self._redis, count)
+
 
 LARGEST_BODY = 65_536
 REASONS: dict[int, str] = {
@@ -59,7 +115,10 @@ def _accept() -> None:
         current_app.config["REFUSED"].add()
         raise Unauthorized
     if event := read(_parse(body)):
-        _add(current_app.config["EVENTS"], event)
+        try:
+            current_app.config["EVENTS"].add(event)
+        except RedisError:
+            raise ServiceUnavailable from None
 
 
 def is_signed(body: bytes, signature: str, secrets: tuple[str, ...]) -> bool:
@@ -120,17 +179,7 @@ def _parse(body: bytes) -> Mapping[str, Any]:
     return envelope
 
 
-def _add(events: EventQueue, event: WebhookEvent) -> None:
-    try:
-        events.add(event)
-    except RedisError:
-        raise ServiceUnavailable from None
-
-
 def _text(data: Mapping[str, Any], key: str) -> str:
-    """Return a text of the event.
-
-    Half a surrogate pair, which is valid in JSON but not in UTF-8, becomes a question mark.
-    """
+    # Half a surrogate pair, which is valid in JSON but not in UTF-8, becomes a question mark.
     value = data.get(key)
     return value.encode("utf-8", "replace").decode() if isinstance(value, str) else ""

@@ -15,8 +15,10 @@ from urllib.parse import quote, unquote, urlsplit
 
 from requests import Response
 
-from bot.webex.deadline import CHUNK
 from bot.webex.errors import (
+    HURRIED,
+    PATIENT,
+    Caller,
     WebexAnswerError,
     WebexBadRequestError,
     WebexError,
@@ -37,8 +39,7 @@ from bot.webex.models import (
     Webhook,
     as_text,
 )
-from bot.webex.retry import HURRIED, PATIENT, Caller
-from bot.webex.session import ApiSession, own_url
+from bot.webex.session import CHUNK, ApiSession, own_url
 from jobs.clouds.json_values import is_filled_text
 from jobs.clouds.retry import RetryPolicy
 from jobs.storage.counters import CARDS, COUNTERS
@@ -76,7 +77,7 @@ class Webex(Messenger):
     """Webex API with the bot's own account.
 
     An instance may be created before a fork (:class:`bot.webex.session.ApiSession`). Every method
-    raises :class:`bot.webex.errors.WebexError` when its retries end (:mod:`bot.webex.retry`).
+    raises :class:`bot.webex.errors.WebexError` when its retries end (:mod:`bot.webex.errors`).
     """
 
     def __init__(self, access_token: str, api_url: str, policy: RetryPolicy = PATIENT) -> None:
@@ -84,18 +85,13 @@ class Webex(Messenger):
         self._calls = Caller(policy)
 
     def me(self) -> WebexPerson:
-        """Return the bot's own account."""
         return WebexPerson.of(self._object(self._api.people.me))
 
     def person(self, person_id: str) -> WebexPerson:
-        """Return a person by id."""
         return WebexPerson.of(self._object(lambda: self._api.people.get(_segment(person_id))))
 
     def people(self, email: str) -> tuple[WebexPerson, ...]:
-        """Return the people with this address that the bot can see.
-
-        Outside its own organization the bot can see almost nobody.
-        """
+        # Outside its own organization the bot can see almost nobody.
         found = self._calls.get(
             lambda: [item.json_data for item in self._api.people.list(email=email)]
         )
@@ -118,7 +114,6 @@ class Webex(Messenger):
         )
 
     def membership(self, room_id: str, person_id: str) -> Membership | None:
-        """Return a person's membership of a space, or None if there is none."""
         found = self._calls.get(
             lambda: [
                 item.json_data
@@ -145,7 +140,6 @@ class Webex(Messenger):
     def latest_of_person(
         self, *, person_id: str | None = None, email: str | None = None
     ) -> tuple[Message, ...]:
-        """Return the newest messages of the 1:1 with one person, including the bot's own."""
         found = self._calls.get(
             lambda: [
                 item.json_data
@@ -161,7 +155,6 @@ class Webex(Messenger):
         return self._of_room(room_id, "type").lower()
 
     def room_title(self, room_id: str) -> str:
-        """Return the title of the space."""
         return self._of_room(room_id, "title")
 
     def members(self, room_id: str, *, fresh: bool = False) -> tuple[Membership, ...]:
@@ -178,11 +171,8 @@ class Webex(Messenger):
         return tuple(map(Membership.of, self._calls.get(read, fresh=fresh)))
 
     def post(self, post: Post) -> Message:
-        """Post in the thread, or outside it if Webex does not accept the thread.
-
-        That happens if the root message is deleted or is not the root of a thread (facts/webex.md
-        2).
-        """
+        # Webex does not accept a thread whose root message is deleted or is not the root of one
+        # (facts/webex.md 2).
         with _counted("posted", is_card="attachments" in post.fields):
             try:
                 return Message.of(self._calls.post(lambda: self._posted(post)))
@@ -207,7 +197,6 @@ class Webex(Messenger):
             )
 
     def webhooks(self) -> tuple[Webhook, ...]:
-        """Return the bot's webhooks, from all pages."""
         found = self._calls.get(
             lambda: [hook.json_data for hook in self._api.webhooks.list(max=PAGE)]
         )
@@ -216,7 +205,6 @@ class Webex(Messenger):
     def create_webhook(
         self, *, name: str, target_url: str, resource: str, event: str, secret: str
     ) -> Webhook:
-        """Register a webhook and return it."""
         create = partial(
             self._create_webhook,
             name=name,

@@ -75,5 +75,4 @@ class Messenger(Protocol):
 
 
 def attachments(card: Json) -> list[Json]:
-    """Return a card in the form in which the API takes it."""
     return [{"contentType": CARD, "content": card}]

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
+from jobs.clock import now
 from jobs.clouds.clock_skew import webex_now
 
 
@@ -44,12 +45,10 @@ class Message:
 
     @property
     def is_direct(self) -> bool:
-        """Return whether the message is in a 1:1 space."""
         return self.room_type == "direct"
 
     @classmethod
     def of(cls, data: Mapping[str, Any]) -> Message:
-        """Create a message from the API's JSON."""
         return cls(
             id=text(data, "id"),
             room_id=text(data, "roomId"),
@@ -91,7 +90,6 @@ class Post:
 
     @property
     def below_the_thread(self) -> Post:
-        """Return the same post outside the thread, in the space itself."""
         return replace(
             self, fields={name: value for name, value in self.fields.items() if name != "parentId"}
         )
@@ -112,7 +110,6 @@ class CardAction:
 
     @classmethod
     def of(cls, data: Mapping[str, Any]) -> CardAction:
-        """Create a card submission from the API's JSON."""
         inputs = data.get("inputs")
         return cls(
             id=text(data, "id"),
@@ -142,12 +139,10 @@ class WebexPerson:
 
     @property
     def emails(self) -> tuple[str, ...]:
-        """Return every address of the person."""
         return tuple(filter(None, (self.email, *self.others)))
 
     @classmethod
     def of(cls, data: Mapping[str, Any]) -> WebexPerson:
-        """Create a person from the API's JSON."""
         first, *others = (each.lower() for each in texts(data, "emails") or ("",))
         return cls(
             text(data, "id"),
@@ -172,7 +167,6 @@ class Membership:
 
     @classmethod
     def of(cls, data: Mapping[str, Any]) -> Membership:
-        """Create a membership from the API's JSON."""
         keys = ("id", "personId", "personEmail", "personOrgId", "roomType", "created")
         member, person, email, org, kind, created = (text(data, key) for key in keys)
         return cls(member, person, email.lower(), org, kind.lower(), created)
@@ -192,7 +186,6 @@ class Webhook:
 
     @classmethod
     def of(cls, data: Mapping[str, Any]) -> Webhook:
-        """Create a webhook from the API's JSON."""
         keys = ("id", "name", "targetUrl", "resource", "event", "filter", "status")
         return cls(*(text(data, key) for key in keys))
 
@@ -247,3 +240,25 @@ def _time(text: str) -> datetime | None:
     except ValueError:
         return None
     return when if when.tzinfo else None
+
+
+SKEW = timedelta(seconds=10)
+"""Maximum error of the measurement of Webex's clock (:mod:`jobs.clouds.clock_skew`)."""
+
+
+def is_own(message: Message, bot_id: str, since: datetime) -> bool:
+    return message.person_id == bot_id and not is_older_than(message.created, now() - since + SKEW)
+
+
+def may_be_of_run(message: Message, run_id: str) -> bool:
+    """Return whether the message may show a card that names this run.
+
+    A card of another run may have the same text and be a few seconds older. Webex does not show the
+    card of every message.
+    """
+    return not message.card or run_id in message.card
+
+
+def plain(text: str) -> str:
+    """Return the text with single spaces, because Webex may return other spaces than were sent."""
+    return " ".join(text.split())

@@ -1,7 +1,12 @@
-"""HTTP session of the SDK, restricted to the Webex API.
+"""HTTP session of the SDK, restricted to the Webex API, with a deadline.
 
 The session follows no redirect, and no link to a next page elsewhere (CHECKLIST A7). The bot's
 token is in a header of every request of that session, wherever the request goes.
+
+The timeout of requests limits only the pause between two bytes, which a slowly dripping body never
+exceeds. So the clock is read between two reads of the body. ``http.client`` reads the status line,
+the headers and the size of a chunk in one call. If these drip, only the timeout between two bytes
+applies, and in a worker RQ's own timeout ends the job (:data:`bot.queue.JOB_TIMEOUT_S`).
 """
 
 from __future__ import annotations
@@ -9,23 +14,60 @@ from __future__ import annotations
 import os
 import ssl
 import time
+from collections.abc import Iterator
 from functools import cache
 from math import ceil
 from typing import TYPE_CHECKING, Any, NoReturn
 from urllib.parse import SplitResult, urljoin, urlsplit
 
-from requests import PreparedRequest, Response, Session
+from requests import PreparedRequest, ReadTimeout, Response, Session
 from requests.adapters import HTTPAdapter
 from requests.exceptions import InvalidURL
 from requests.utils import DEFAULT_CA_BUNDLE_PATH
+from urllib3 import HTTPResponse
 from urllib3.util.ssl_ import create_urllib3_context
 
-from bot.webex import deadline
-from bot.webex.deadline import TimedBody
 from bot.webex.errors import retry_after_s
 from jobs.clouds.call_metrics import measured
 from jobs.clouds.clock_skew import METER, WEBEX
 from jobs.settings import LOOPBACK
+
+TOTAL_S = 20.0
+"""Seconds for one request and its whole answer. The last read may add its own timeout."""
+CHUNK = 65_536
+
+
+class TimedBody:
+    """Body of an answer, as requests reads it.
+
+    Each read returns the available bytes, and none begins after the deadline. All other attributes
+    are those of the original body.
+    """
+
+    def __init__(self, body: HTTPResponse, end: float) -> None:
+        self._body = body
+        self._end = end
+
+    def stream(
+        self,
+        _size: int | None = None,
+        decode_content: bool | None = None,  # noqa: FBT001  as urllib3 has it
+    ) -> Iterator[bytes]:
+        """Yield the body in pieces.
+
+        Raises:
+            requests.ReadTimeout: The body was not complete in time. Do not use the part that was
+                read, because without a length it looks complete.
+        """
+        while piece := self._body.read1(CHUNK, decode_content=decode_content):
+            if time.monotonic() > self._end:
+                self._body.close()
+                raise ReadTimeout(f"no whole answer in {TOTAL_S:g} seconds")
+            yield piece
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._body, name)
+
 
 if TYPE_CHECKING:
     from webexteamssdk import WebexTeamsAPI
@@ -33,7 +75,7 @@ if TYPE_CHECKING:
 TIMEOUT_S = 12
 """Longest pause between two bytes, in seconds.
 
-The module :mod:`bot.webex.deadline` limits the total time.
+The module :mod:`bot.webex.session` limits the total time.
 """
 PORTS = {"https": 443, "http": 80}
 
@@ -120,7 +162,7 @@ class ApiAdapter(HTTPAdapter):
             answer = super().send(request, *args, **kwargs)
             noted.status = answer.status_code
         METER.note(WEBEX, answer.headers, time.monotonic() - began)
-        answer.raw = TimedBody(answer.raw, began + deadline.TOTAL_S)
+        answer.raw = TimedBody(answer.raw, began + TOTAL_S)
         following = answer.links.get("next", {}).get("url", "")
         if following and (address := own_url(following, self._api_url, beside=request.url)):
             answer.headers["Link"] = f'<{address}>; rel="next"'
@@ -149,7 +191,9 @@ def restrict_to_origin(session: Session, api_url: str) -> None:
     session.max_redirects = 0
     for scheme in ("https://", "http://"):
         session.mount(scheme, BlockedAdapter())
-    session.mount(f"{_origin(urlsplit(api_url))}/", ApiAdapter(api_url))
+    parts = urlsplit(api_url)
+    origin = f"{parts.scheme}://{parts.netloc}"
+    session.mount(f"{origin}/", ApiAdapter(api_url))
 
 
 def own_url(url: str, api_url: str, *, beside: str | None = None) -> str:
@@ -177,10 +221,6 @@ def _place(parts: SplitResult) -> tuple[str, str, int | None]:
         "localhost" if host in LOOPBACK else host,
         parts.port or PORTS.get(parts.scheme),
     )
-
-
-def _origin(parts: SplitResult) -> str:
-    return f"{parts.scheme}://{parts.netloc}"
 
 
 def _trust(session: Session) -> None:

@@ -99,14 +99,12 @@ class WebhookRegistrar:
             return self._reconcile(self.own(), all_of_them=False)
 
     def own(self) -> tuple[Webhook, ...]:
-        """Return the webhooks of this instance at its address."""
         return tuple(filter(self._is_named_ours, self._webex.webhooks()))
 
     def _is_named_ours(self, hook: Webhook) -> bool:
         return hook.name.startswith(self._prefix)
 
     def is_good(self, hook: Webhook) -> bool:
-        """Return whether a webhook is active and calls this instance."""
         return hook.status.lower() == "active" and hook.target_url == self._target
 
     def _locked(self) -> AbstractContextManager[RenewedLock | None]:
@@ -133,7 +131,6 @@ class WebhookRegistrar:
         return _logged(Outcome(missing, updated, len(surplus)))
 
     def _measure(self, found: Iterable[Webhook | None]) -> None:
-        """Store for the metrics how many webhooks were found good, wrong and missing."""
         words = ["missing" if each is None else STATES[self.is_good(each)] for each in found]
         states: dict[tuple[str, ...], float] = {
             (state,): float(words.count(state)) for state in ("missing", *STATES.values())
@@ -173,7 +170,6 @@ class WebhookRegistrar:
 
 
 def _others(hooks: Iterable[Webhook], kept: Iterable[Webhook | None]) -> list[Webhook]:
-    """Return the webhooks that are not among those to keep."""
     keep = {hook.id for hook in kept if hook}
     return [hook for hook in hooks if hook.id not in keep]
 

@@ -17,7 +17,7 @@ from bot import links
 from bot.services import Services
 from bot.web import secret_page, sign_in
 from bot.web.app import create_app
-from bot.web.browser_cookie import HOST_COOKIE, LOOPBACK_COOKIE
+from bot.web.oauth_flow import HOST_COOKIE, LOOPBACK_COOKIE
 from bot.web.pages import assets
 from jobs.runs.run import Kind, Run
 from tests.browser.conftest import axe, picture

@@ -24,7 +24,7 @@ from redis import Redis
 from bot import links
 from bot.services import Services
 from bot.web.app import THREADS
-from bot.web.microsoft_slots import SLOTS
+from bot.web.oauth_flow import SLOTS
 from jobs.runs.run import Run
 from tests.fixtures.bot_pages import hidden_fields
 from tests.fixtures.waiting import LIMIT_S, until

@@ -14,7 +14,7 @@ from redis import Redis
 from rq import Worker
 from rq.job import Job
 
-from bot.events import retry
+from bot.events import handler
 from bot.processes.worker import WORKERS, queues_of, wait_for_redis
 from bot.queue import CARDS, NAME, RUNS, WATCH, make_queue
 from bot.queue.events import EventQueue, WebhookEvent
@@ -63,7 +63,7 @@ def worker(
 
 def a_while_ago() -> str:
     """Return a time so long ago that Webex would show its events by now."""
-    return (now() - retry.API_LAG).isoformat()
+    return (now() - handler.API_LAG).isoformat()
 
 
 def test_a_worker_leaves_data_of_a_newer_layout(

@@ -27,10 +27,9 @@ from redis import Redis
 from bot.chat.parsing import nearest, parse_command
 from bot.services import Services
 from bot.settings import BotSettings
-from bot.web import oauth_state, secret_page, sign_in
+from bot.web import oauth_flow, secret_page, sign_in
 from bot.web.app import create_app
-from bot.web.browser_cookie import cookie_name, fingerprint, new_browser
-from bot.web.oauth_state import Flow
+from bot.web.oauth_flow import Flow, cookie_name, fingerprint, new_browser
 from bot.webex.client import CardAction, Message, Webex, WebexPerson
 from jobs.causes import reader
 from jobs.channel.form import InvalidInputError, read_address, read_callback, read_details
@@ -184,8 +183,8 @@ def test_callbacks(browser: FlaskClient, services: Services, query: dict[str, st
     secret = new_browser()
     browser.set_cookie(cookie_name(services.bot), secret)
     for kind in ("signin", "consent", "rehearsal"):
-        state = oauth_state.new_state()
-        oauth_state.save(
+        state = oauth_flow.new_state()
+        oauth_flow.save(
             services,
             state,
             Flow(

@@ -5,10 +5,9 @@ from __future__ import annotations
 from datetime import datetime
 
 from adaptive_cards import glyphs
-from adaptive_cards.cards.verdict.age import time_since
 from adaptive_cards.cards.verdict.view import VerdictView
-from adaptive_cards.components import Band, turn_line
-from adaptive_cards.elements import TITLE, Element, rich, run, said
+from adaptive_cards.components import Band, time_since, turn_line
+from adaptive_cards.elements import TITLE, Element, rich, run
 from adaptive_cards.escape import clip
 from adaptive_cards.texts import listed, plural, render, text
 from adaptive_cards.times import clock, day, day_clock, minutes
@@ -26,18 +25,22 @@ _NAMED_MOST = 4
 def band(view: VerdictView) -> Band:
     """Return the band; a certain cause is shown at once, even before the other findings arrive."""
     if view.fixed is not None:
-        return _fixed(view, view.fixed)
+        cause = rich(run(sentence(view.causes[0].title)), spacing="Small")
+        turn = turn_line(Turn.NOBODY, Text("verdict.fixed_next"))
+        return Band.of("emphasis", glyphs.OK, view.fixed, cause, turn)
     if view.causes:
         return _broken(view)
     if view.looking:
         title = Text("verdict.looking", {"done": str(len(view.lines)), "all": str(total(view))})
-        return Band(
+        return Band.of(
             "emphasis",
             glyphs.RUNNING,
-            said(title, **TITLE),
-            (*_paragraph(_silent(view)), turn_line(Turn.NOBODY, Text("verdict.looking_next"))),
+            title,
+            *_paragraph(_silent(view)),
+            turn_line(Turn.NOBODY, Text("verdict.looking_next")),
         )
-    return _well(view) if _both_ways(view) else _unproven(view)
+    both_ways = bool(view.proofs) and {Station.MAILBOX, *ENDS} <= _passed(view)
+    return _well(view) if both_ways else _unproven(view)
 
 
 def total(view: VerdictView) -> int:
@@ -59,31 +62,23 @@ def names(lines: tuple[CheckLine, ...], most: int = _NAMED_MOST) -> str:
     return text("verdict.and_more", what=", ".join(named), count=str(left))
 
 
-def _fixed(view: VerdictView, fixed: Text) -> Band:
-    """Return the band of a check whose causes a later run has fixed: the cause is history."""
-    cause = rich(run(sentence(view.causes[0].title)), spacing="Small")
-    turn = turn_line(Turn.NOBODY, Text("verdict.fixed_next"))
-    return Band("emphasis", glyphs.OK, said(fixed, **TITLE), (cause, turn))
-
-
 def _broken(view: VerdictView) -> Band:
     title = rich(run(sentence(view.causes[0].title), **TITLE))
+    others = len(view.causes) - 1
+    more = plural("verdict.others", others) if others else ""
     return Band(
         "attention",
         glyphs.WRONG,
         title,
         (
-            *_paragraph(_when(view), _others(view), _progress(view)),
+            *_paragraph(_when(view), more, _progress(view)),
             turn_line(view.turn, _click(view)),
         ),
     )
 
 
 def _when(view: VerdictView) -> str:
-    """Return the time since which the problem exists, and the damage.
-
-    If both have the same start, the start is given only once.
-    """
+    # If both have the same start, the start is given only once.
     if view.damage is None:
         return _since(view)
     damage = _missed(view, view.damage)
@@ -109,15 +104,9 @@ def _since(view: VerdictView) -> str:
 
 
 def _dated(key: str, at: datetime, now: datetime, **values: str) -> str:
-    """Return a text with a time of today, or with a date and time of another day."""
     if day(at) == day(now):
         return text(f"{key}_today", clock=clock(at), **values)
     return text(key, at=day_clock(at), **values)
-
-
-def _others(view: VerdictView) -> str:
-    others = len(view.causes) - 1
-    return plural("verdict.others", others) if others else ""
 
 
 def _progress(view: VerdictView) -> str:
@@ -128,7 +117,6 @@ def _progress(view: VerdictView) -> str:
 
 
 def _silent(view: VerdictView) -> str:
-    """Return the sentence about clouds that give no answer so far, or an empty string."""
     clouds = listed(map(render, view.silent))
     return text("verdict.silent", clouds=clouds) if clouds else ""
 
@@ -139,22 +127,12 @@ def _click(view: VerdictView) -> Text:
     if view.may_keep and view.turn is Turn.REQUESTER:
         return Text("verdict.turn_keep")
     if view.fix is None:
-        return _without_fix(view)
+        if view.sign_in_url and view.causes[0].title in SIGN_IN_TELLS:
+            return _sign_in(view)
+        return Text("verdict.turn_remedy")
     if "url" in view.fix[1]:
         return Text("verdict.turn_page")
     return Text("verdict.turn_fix" if view.turn is Turn.APPROVER else "verdict.turn_fix_other")
-
-
-def _without_fix(view: VerdictView) -> Text:
-    """Return the text for the next step if no button fixes the first cause."""
-    if view.sign_in_url and view.causes[0].title in SIGN_IN_TELLS:
-        return _sign_in(view)
-    return Text("verdict.turn_remedy")
-
-
-def _both_ways(view: VerdictView) -> bool:
-    """Return whether mail was seen at both ends of the path."""
-    return bool(view.proofs) and {Station.MAILBOX, *ENDS} <= _passed(view)
 
 
 def _passed(view: VerdictView) -> set[Station]:
@@ -173,16 +151,15 @@ def _well(view: VerdictView) -> Band:
         return _ending(view, view.secret_ends)
     if view.unread:
         return _unproven(view)
-    return Band("good", glyphs.OK, said(Text("verdict.well"), **TITLE), told)
+    return Band.of("good", glyphs.OK, Text("verdict.well"), *told)
 
 
 def _ending(view: VerdictView, ends: datetime) -> Band:
-    """Return the band of a channel that works, and whose client secret is to be renewed."""
     left = max((ends - view.at).days, 0)
     title = Text("verdict.secret_ends", {"count": str(left), "day": day_of(ends)})
     turn = turn_line(Turn.APPROVER, Text("verdict.turn_fix"))
     told = f"{render(_not_proven(view))}." if view.unread else text("verdict.still_flows")
-    return Band("warning", glyphs.WARNING, said(title, **TITLE), (turn, *_paragraph(told)))
+    return Band.of("warning", glyphs.WARNING, title, turn, *_paragraph(told))
 
 
 def _unproven(view: VerdictView) -> Band:
@@ -190,12 +167,7 @@ def _unproven(view: VerdictView) -> Band:
     unread = Turn.REQUESTER if view.unread else Turn.NOBODY
     turn = Turn.ADMINISTRATOR if view.sign_in_url else unread
     style = "accent" if glyphs.is_person(turn) else "emphasis"
-    return Band(
-        style,
-        glyphs.UNKNOWN,
-        said(_not_proven(view), **TITLE),
-        (*told, turn_line(turn, _next(view))),
-    )
+    return Band.of(style, glyphs.UNKNOWN, _not_proven(view), *told, turn_line(turn, _next(view)))
 
 
 def _not_proven(view: VerdictView) -> Text:
@@ -210,7 +182,6 @@ def _not_proven(view: VerdictView) -> Text:
 
 
 def _why(view: VerdictView) -> str:
-    """Return what is known of the mail flow if the first line does not say it."""
     if view.is_unknown:
         return text("verdict.unknown_why")
     proven = _last_proven(view, "last_proven")
@@ -220,10 +191,7 @@ def _why(view: VerdictView) -> str:
 
 
 def _last_proven(view: VerdictView, key: str) -> Text | None:
-    """Return a text with the last mail at the end of the path where it is older.
-
-    The result is None if no mail is known at one of the two ends.
-    """
+    # The result is None if no mail is known at one of the two ends.
     seen = [(stop.at, stop.station) for stop in view.way if stop.at and stop.station in ENDS]
     if len(seen) < len(ENDS):
         return None
@@ -233,7 +201,6 @@ def _last_proven(view: VerdictView, key: str) -> Text | None:
 
 
 def _left_out(view: VerdictView) -> str:
-    """Return the findings that were not looked at by name, or an empty string if they are many."""
     if len(view.skipped) > _NAMED_MOST:
         return ""
     return text("verdict.not_looked_at", what=names(view.skipped)) if view.skipped else ""

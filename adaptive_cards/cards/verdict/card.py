@@ -1,6 +1,12 @@
-"""Card of a check: what is broken, who can fix it and how, during the check and after it."""
+"""Card of a check: what is broken, who can fix it and how, during the check and after it.
+
+A dash shows that mail passed, dots show that it did not. The time of the last mail is under each
+column.
+"""
 
 from __future__ import annotations
+
+from collections.abc import Iterator
 
 from adaptive_cards import glyphs
 from adaptive_cards.actions import (
@@ -16,15 +22,78 @@ from adaptive_cards.actions import (
 from adaptive_cards.card import MOST_BYTES, Card, finished, size
 from adaptive_cards.cards.verdict.band import band
 from adaptive_cards.cards.verdict.findings import commands, findings, found
-from adaptive_cards.cards.verdict.mail_path import way
 from adaptive_cards.cards.verdict.rows import Budget, Detail
 from adaptive_cards.cards.verdict.sections import matter
-from adaptive_cards.cards.verdict.view import VerdictView
+from adaptive_cards.cards.verdict.view import Stop, VerdictView
 from adaptive_cards.components import kicker_of, problem_box
-from adaptive_cards.elements import Element
+from adaptive_cards.elements import BOLD, SMALL, SUBTLE, Element, Look, column, columns, rich, run
+from adaptive_cards.glyphs import Mark
 from adaptive_cards.texts import plural, text
-from adaptive_cards.times import day_clock
+from adaptive_cards.times import day, day_clock, day_month, minutes
 from jobs.model import Text
+
+_NOBODY_KNOWS = Mark("?")
+_IN_A_ROW = 3
+_WENT, _WENT_NOT = ("\u2014 ", " \u2014"), ("\u00b7  ", "  \u00b7")
+_CENTRE: dict[str, Look] = {"horizontalAlignment": "Center"}
+
+
+def way(view: VerdictView) -> list[Element]:
+    drawn = list(_stations(view))
+    rows = [drawn[at : at + _IN_A_ROW] for at in range(0, len(drawn), _IN_A_ROW)]
+    return [columns(*row, spacing="Small" if at else "Medium") for at, row in enumerate(rows)]
+
+
+def _stations(view: VerdictView) -> Iterator[Element]:
+    came, stopped = True, False
+    for stop in view.way:
+        goes_on = came and stop.passes is True
+        mark = _mark(view, stop, stopped=stopped)
+        before, after = (
+            (_WENT if (came and stop.passes is not None) else _WENT_NOT)[0],
+            (_WENT if goes_on else _WENT_NOT)[1],
+        )
+        drawn = rich(
+            run(before, **SUBTLE),
+            run(mark.glyph, **BOLD, **mark.look),
+            run(after, **SUBTLE),
+            **_CENTRE,
+        )
+        yield _station(
+            view,
+            stop,
+            drawn,
+        )
+        came, stopped = goes_on, stopped or stop.passes is False
+
+
+def _station(view: VerdictView, stop: Stop, drawn: Element) -> Element:
+    name = rich(run(text(f"station.{stop.station}"), **_look(stop)), spacing="None", **_CENTRE)
+    told = _stop_text(view, stop)
+    below = [rich(run(told, **SMALL), spacing="None", **_CENTRE)] if told else []
+    return column("stretch", drawn, name, *below, spacing="None")
+
+
+def _look(stop: Stop) -> dict[str, Look]:
+    if stop.passes is None:
+        return SMALL
+    return {"size": "Small"} if stop.passes else {"size": "Small", **BOLD}
+
+
+def _mark(view: VerdictView, stop: Stop, *, stopped: bool) -> Mark:
+    if stop.passes is None:
+        return glyphs.NOT_YET if stopped or view.looking else _NOBODY_KNOWS
+    return glyphs.OK if stop.passes else glyphs.WRONG
+
+
+def _stop_text(view: VerdictView, stop: Stop) -> str:
+    if stop.passes is False:
+        return text("verdict.stops")
+    if stop.at is None:
+        return text("verdict.unseen") if stop.passes is None and not view.looking else ""
+    # The kicker names the zone. Another day than today is shown as a date.
+    return minutes(stop.at) if day(stop.at) == day(view.at) else day_month(stop.at)
+
 
 # Removed in this order if space is short: list evidence, row colors, list values, rows.
 _ROOMS = (
@@ -39,7 +108,6 @@ _TOLD_LINES = 2
 
 
 def verdict(view: VerdictView) -> Card:
-    """Return the card: the cause, its fix, the path of the mail, the details, and all findings."""
     kicker = kicker_of(Text("verdict.kicker", {"mailbox": view.mailbox}), day_clock(view.at))
     head = band(view)
     left = MOST_BYTES - _FRAME_BYTES - size({"head": [kicker, head.element]})
@@ -56,18 +124,12 @@ def _drawn(view: VerdictView, room: Budget) -> tuple[list[Element], list[Element
         *problem_box(view.problem, view.problem_code, view.problem_at),
         *button_rows(again),
     ]
-    if not _has_list(view):
+    # While nothing is certain yet, the findings are shown directly instead.
+    has_list = bool(view.causes) or not view.looking
+    if not has_list:
         return [*body, *found(view, room), *rows], []
     free = ACTIONS_MOST - len(again) - len(_fix(view))
     return [*body, *rows], _lists(view, room, apart=free > 1)
-
-
-def _has_list(view: VerdictView) -> bool:
-    """Return whether the card has a part that opens with all findings.
-
-    While nothing is certain yet, the findings are shown directly instead.
-    """
-    return bool(view.causes) or not view.looking
 
 
 def _fix(view: VerdictView) -> list[Element]:
@@ -84,53 +146,30 @@ def _fix(view: VerdictView) -> list[Element]:
 
 
 def _again(view: VerdictView) -> list[Element]:
-    """Return the next actions, the most useful first.
-
-    One action is left free for the list of findings.
-    """
-    deeper = _sign_in(view)
+    # One action is left free for the list of findings.
+    title = text("button.find" if view.is_unknown else "button.see_more")
+    deeper = [open_url(title, view.sign_in_url)] if view.sign_in_url else []
     granted = [open_url(text("button.let_read"), view.grant_url)] if view.grant_url else []
     if view.looking:
         return [*deeper, *granted]
     again = submit(text("button.check_again"), "check", channel=view.mailbox)
     if not view.is_ours:
-        return [*_keep(view), again, *deeper]
-    every = [*_watch(view), again, *deeper, *granted, _missing(view)]
+        keep = [submit(text("button.keep"), "keep", run=view.run)] if view.may_keep else []
+        return [*keep, again, *deeper]
+    # Only the card of a channel that was kept from this card offers to watch it.
+    watch = (
+        []
+        if view.found is None or not view.found.kept
+        else watch_button(view.mailbox, watched=bool(view.found.watched))
+    )
+    missing_title = text("button.bundle" if view.causes else "button.mail_missing")
+    missing = submit(missing_title, "missing", channel=view.mailbox)
+    every = [*watch, again, *deeper, *granted, missing]
     return every[: ACTIONS_MOST - 1 - len(_fix(view))]
 
 
-def _sign_in(view: VerdictView) -> list[Element]:
-    """Return the button to sign in, which lets the check see more."""
-    title = text("button.find" if view.is_unknown else "button.see_more")
-    return [open_url(title, view.sign_in_url)] if view.sign_in_url else []
-
-
-def _missing(view: VerdictView) -> Element:
-    """Return the button for missing mail, which leads to the file for TAC."""
-    title = text("button.bundle" if view.causes else "button.mail_missing")
-    return submit(title, "missing", channel=view.mailbox)
-
-
-def _keep(view: VerdictView) -> list[Element]:
-    """Return the button that keeps a channel which the check found by itself."""
-    return [submit(text("button.keep"), "keep", run=view.run)] if view.may_keep else []
-
-
-def _watch(view: VerdictView) -> list[Element]:
-    """Return the button that has the channel watched, or ends its watch.
-
-    Only the card of a channel that was kept from this card has that button.
-    """
-    if view.found is None or not view.found.kept:
-        return []
-    return watch_button(view.mailbox, watched=bool(view.found.watched))
-
-
 def _lists(view: VerdictView, room: Budget, *, apart: bool) -> list[Element]:
-    """Return the parts that open: all findings, and the commands.
-
-    If no button is left, both are in the same part.
-    """
+    # If no button is left, both are in the same part.
     lists, lines = findings(view, room) if view.lines else [], commands(view, room)
     title = plural("button.findings", len(view.lines))
     if lists and not apart:

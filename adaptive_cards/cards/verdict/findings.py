@@ -5,13 +5,12 @@ from __future__ import annotations
 import itertools
 
 from adaptive_cards import glyphs
-from adaptive_cards.cards.verdict.evidence import details, of_finding
+from adaptive_cards.cards.verdict.causes import details, of_finding
 from adaptive_cards.cards.verdict.rows import EXPLAINED, Budget, Detail, label, more
 from adaptive_cards.cards.verdict.view import VerdictView
 from adaptive_cards.components import section, titled
 from adaptive_cards.elements import SMALL, Element, facts, literal, own, rich, run
 from adaptive_cards.escape import clip
-from adaptive_cards.glyphs import Mark
 from adaptive_cards.texts import render, text, with_counts
 from adaptive_cards.views import CheckLine
 from jobs.model import Access, State
@@ -23,25 +22,25 @@ _LEFT_OUT = {State.SKIPPED, State.UNKNOWN}
 
 
 def findings(view: VerdictView, room: Budget) -> list[Element]:
-    """Return the summary, the causes' evidence as written, then one list per kind of access."""
-    return [rich(run(_sum(view), **SMALL)), *_written(view, room), *found(view, room)]
-
-
-def _written(view: VerdictView, room: Budget) -> list[Element]:
-    """Return the evidence of the causes as the services wrote it; empty if there is none."""
     drawn = [
         literal(clip(line, _WRITTEN_SIGNS), size="Small", spacing="Small")
         for line in itertools.islice(details(view), room.written)
     ]
-    return titled("verdict.as_written", drawn)
+    written = titled("verdict.as_written", drawn)
+    counts = {
+        "verdict.count.causes": len(view.causes),
+        "verdict.count.symptoms": len(view.symptoms),
+        "verdict.count.warnings": len(view.warnings),
+        "verdict.count.possible": len(view.possible),
+        "verdict.count.ok": sum(line.state is State.OK for line in view.lines),
+        "verdict.count.skipped": sum(line.state in _LEFT_OUT for line in view.lines),
+    }
+    key = "verdict.sum_skipped" if counts["verdict.count.skipped"] else "verdict.sum"
+    summary = text(key, counts=", ".join(with_counts(counts)))
+    return [rich(run(summary, **SMALL)), *written, *found(view, room)]
 
 
 def found(view: VerdictView, room: Budget) -> list[Element]:
-    """Return only the lists of findings, with wrong findings first.
-
-    There is one list each for the administrator's sign-in, the bot's own read access and no
-    sign-in, and a separate one for skipped steps.
-    """
     lists = [
         part
         for key, group in _groups(_wrong_first(view))
@@ -52,22 +51,17 @@ def found(view: VerdictView, room: Budget) -> list[Element]:
 
 
 def _wrong_first(view: VerdictView) -> list[CheckLine]:
-    """Return as many findings as fit, with those that are right last.
-
-    A finding that is a symptom is returned as one.
-    """
+    # A finding that is a symptom is returned as one.
     lines = [_explained(view, line) for line in view.lines[:_LINES_MOST]]
     return sorted(lines, key=lambda line: (line.state is State.OK, line.row))
 
 
 def _groups(lines: list[CheckLine]) -> list[tuple[str, list[CheckLine]]]:
-    """Return the findings by access, then the skipped ones, each group with its title's key."""
     seen = [(f"access.{access}", _seen_by(access, lines)) for access in reversed(Access)]
     return [*seen, ("verdict.skipped_group", [line for line in lines if line.state in _LEFT_OUT])]
 
 
 def _seen_by(access: Access, lines: list[CheckLine]) -> list[CheckLine]:
-    """Return the findings that were made with one kind of access and not left out."""
     return [line for line in lines if line.access is access and line.state not in _LEFT_OUT]
 
 
@@ -77,9 +71,12 @@ def _explained(view: VerdictView, line: CheckLine) -> CheckLine:
 
 
 def commands(view: VerdictView, room: Budget) -> list[Element]:
-    """Return the equivalent commands, those of the causes first; empty if there are none."""
     lines = (*view.causes, *view.possible, *view.symptoms, *view.warnings, *view.lines)
-    named = dict.fromkeys((line.row, command) for line in lines for command in _commands(line))
+    named = dict.fromkeys(
+        (line.row, command)
+        for line in lines
+        for command in filter(None, map(str.strip, line.command.splitlines()))
+    )
     drawn = [
         literal(f"{row}  {command}", size="Small", spacing="Small")
         for row, command in list(named)[: room.commands]
@@ -87,40 +84,16 @@ def commands(view: VerdictView, room: Budget) -> list[Element]:
     return [own("verdict.by_hand", **SMALL), *drawn] if drawn else []
 
 
-def _commands(line: CheckLine) -> list[str]:
-    return [command for command in map(str.strip, line.command.splitlines()) if command]
-
-
-def _sum(view: VerdictView) -> str:
-    counts = {
-        "verdict.count.causes": len(view.causes),
-        "verdict.count.symptoms": len(view.symptoms),
-        "verdict.count.warnings": len(view.warnings),
-        "verdict.count.possible": len(view.possible),
-        "verdict.count.ok": sum(line.state is State.OK for line in view.lines),
-        "verdict.count.skipped": sum(line.state in _LEFT_OUT for line in view.lines),
-    }
-    key = "verdict.sum_skipped" if counts["verdict.count.skipped"] else "verdict.sum"
-    return text(key, counts=", ".join(with_counts(counts)))
-
-
 def _pairs(view: VerdictView, lines: list[CheckLine], room: Budget) -> list[tuple[str, str]]:
-    """Return each finding as a label and a sentence.
-
-    Evidence that is shown above the findings is not repeated.
-    """
+    # Evidence that is shown above the findings is not repeated.
     above = {(line.row, line.evidence) for line in (*view.causes, *view.symptoms)}
     return [
         (
-            label(_mark(line), line.row),
+            label(EXPLAINED if line.explained_by else glyphs.of_state(line.state), line.row),
             _sentence(line, room.list, has_evidence=(line.row, line.evidence) not in above),
         )
         for line in lines
     ]
-
-
-def _mark(line: CheckLine) -> Mark:
-    return EXPLAINED if line.explained_by else glyphs.of_state(line.state)
 
 
 def _sentence(line: CheckLine, told: Detail, *, has_evidence: bool) -> str:
@@ -136,7 +109,6 @@ def _title(line: CheckLine) -> str:
 
 
 def _seen_and_expected(line: CheckLine) -> str:
-    """Return a finding with the value that was seen, and the expected value if it is not right."""
     words = _title(line)
     if line.seen:
         words = text("verdict.line_seen", title=words, seen=render(line.seen).removesuffix("."))

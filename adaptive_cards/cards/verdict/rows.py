@@ -67,10 +67,7 @@ def rows(items: Sequence[Item], room: Budget, *, aligned: bool = False) -> list[
 
 
 def row(mark: Mark, name: str, *content: Element, right: str = "") -> Element:
-    """Return a row with glyph, id, content and text at the right.
-
-    The columns on the left are 20 and 36 px wide, because ids have up to three letters here.
-    """
+    # The columns on the left are 20 and 36 px wide, because ids have up to three letters here.
     cells = [
         glyphs.glyph(mark),
         *([column("36px", sign(name, **SUBTLE), spacing="None")] if name else []),
@@ -82,12 +79,10 @@ def row(mark: Mark, name: str, *content: Element, right: str = "") -> Element:
 
 
 def label(mark: Mark, name: str) -> str:
-    """Return glyph and id as the title of a fact in a FactSet."""
     return f"{mark.glyph}{NO_BREAK}{name}" if name else mark.glyph
 
 
 def more(count: int) -> list[Element]:
-    """Return a line with the number of items left out, or an empty list if there are none."""
     return [small_print(Text("verdict.more_rows", {"count": str(count)}))] if count > 0 else []
 
 

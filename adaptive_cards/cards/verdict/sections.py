@@ -7,12 +7,18 @@ were not checked.
 from __future__ import annotations
 
 from adaptive_cards import glyphs
-from adaptive_cards.cards.verdict.age import time_since, time_until
 from adaptive_cards.cards.verdict.band import names, sentence
 from adaptive_cards.cards.verdict.causes import causes
 from adaptive_cards.cards.verdict.rows import EXPLAINED, Budget, Item, rows
 from adaptive_cards.cards.verdict.view import VerdictView
-from adaptive_cards.components import found_values, section, small_print, titled
+from adaptive_cards.components import (
+    found_values,
+    section,
+    small_print,
+    time_since,
+    time_until,
+    titled,
+)
 from adaptive_cards.elements import BOLD, Element, said
 from adaptive_cards.glyphs import Mark
 from adaptive_cards.texts import render, render_if_any, text
@@ -22,14 +28,13 @@ from jobs.model import State, Text
 
 
 def matter(view: VerdictView, room: Budget) -> list[Element]:
-    """Return the sections in their order.
-
-    The findings that were not checked appear only after the check ended.
-    """
+    # The findings that were not checked appear only after the check ended.
+    drawn = _section("verdict.changed", list(map(_change, view.changes)), room)
+    changed = [*drawn, small_print(Text("verdict.changed_next"))] if drawn else []
     parts = [
         *causes(view, room),
         *_symptoms(view, room),
-        *_changed(view, room),
+        *changed,
         *_noticed(view, room),
     ]
     if view.looking:
@@ -44,7 +49,6 @@ def matter(view: VerdictView, room: Budget) -> list[Element]:
 
 
 def _found(view: VerdictView) -> list[Element]:
-    """Return the section with the values that the check found, and a note about keeping them."""
     if view.found is None or not view.found.values:
         return []
     told = [small_print(view.found.told)] if view.found.told else []
@@ -61,12 +65,6 @@ def _symptoms(view: VerdictView, room: Budget) -> list[Element]:
         for title, items in groups
         for part in (said(title, **BOLD, spacing="Medium"), *rows(items, room))
     ]
-
-
-def _changed(view: VerdictView, room: Budget) -> list[Element]:
-    """Return the changes in Webex Connect shortly before mail stopped, as suspects."""
-    drawn = _section("verdict.changed", list(map(_change, view.changes)), room)
-    return [*drawn, small_print(Text("verdict.changed_next"))] if drawn else []
 
 
 def _change(line: ChangeLine) -> Item:
@@ -131,10 +129,7 @@ def _next_date(view: VerdictView, room: Budget) -> list[Element]:
 
 
 def _skipped(view: VerdictView, room: Budget) -> list[Element]:
-    """Return one row per reason.
-
-    After a check without a sign-in, a dozen findings share the same reason.
-    """
+    # After a check without a sign-in, a dozen findings share the same reason.
     reasons: dict[tuple[State, str], list[CheckLine]] = {}
     for line in view.skipped:
         reasons.setdefault((line.state, _seen(line)), []).append(line)

@@ -98,7 +98,6 @@ class VerdictView:
 
     @property
     def may_keep(self) -> bool:
-        """Return whether the check found the channel by itself, and the card offers to keep it."""
         return self.found is not None and self.found.may_keep
 
     @property

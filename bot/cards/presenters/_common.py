@@ -12,7 +12,7 @@ from bot.cards.presenters.card_state import THREAD
 from jobs.channel.mailbox import login_of
 from jobs.clouds.errors import with_ids
 from jobs.model import Evidence, Finding, State, Text, minute_of
-from jobs.runs.run import Problem, Reply, Run
+from jobs.runs.run import Problem, Run
 
 IDS = frozenset({"request-id", "client-request-id", "correlation-id", "trace-id"})
 
@@ -26,34 +26,28 @@ class ProblemFields(TypedDict):
 
 
 def problem_fields(problem: Problem | None) -> ProblemFields:
-    """Return the fields of a view for this problem, or empty fields if there is no problem."""
     if problem is None:
         return {"problem": None, "problem_code": "", "problem_at": None}
     return {"problem": cause_text(problem), "problem_code": problem.code, "problem_at": problem.at}
 
 
 def cause_text(failure: Finding | Problem | None) -> Text | None:
-    """Return the sentence for a failure's cause, or None without a failure."""
     return Text(f"cause.{failure.cause}") if failure else None
 
 
 def known_text(key: str) -> Text | None:
-    """Return the text with that key, or None if the catalog has none."""
     return Text(key) if has_text(key) else None
 
 
 def is_ok(found: Mapping[str, Finding], step: str) -> bool:
-    """Return whether the step was checked and its finding is good."""
     return step in found and found[step].state is State.OK
 
 
 def texts_of(evidence: Iterable[Evidence], kind: str) -> tuple[str, ...]:
-    """Return the texts of the evidence of that kind."""
     return tuple(item.text for item in evidence if item.kind == kind)
 
 
 def thread_and_person(person: str) -> list[str]:
-    """Return the places of a card: the thread and, unless it is empty, the address of a person."""
     return list(filter(None, (THREAD, person)))
 
 
@@ -78,7 +72,6 @@ def shared_mailbox_login(run: Run) -> str:
 
 
 def approver(run: Run) -> str:
-    """Return the address of the run's first approver, or the empty string."""
     approval = next(iter(run.approvals.values()), None)
     return approval.by if approval else ""
 
@@ -125,15 +118,10 @@ def waits_for_person(run: Run, to: str, *questions: str) -> Text | None:
     The first of the questions that was answered with an address counts. The result is None if
     nobody was asked 1:1, and for every card outside the thread.
     """
-    asked = _first_answer(run, questions)
+    asked = next((run.answers[each] for each in questions if run.answer(each)), None)
     if asked is None or to != THREAD:
         return None
     return Text("living.waits", {"who": asked.value, "at": minute_of(asked.at)})
-
-
-def _first_answer(run: Run, questions: Iterable[str]) -> Reply | None:
-    """Return the answer to the first of the questions that has one, or None."""
-    return next((run.answers[each] for each in questions if run.answer(each)), None)
 
 
 def urgency(run: Run, *questions: str) -> str:

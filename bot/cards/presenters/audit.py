@@ -18,10 +18,7 @@ _COPIED = ("question", "value", "most", "last", "event", "entry")
 
 
 def audit_line(entry: AuditEntry) -> AuditLine:
-    """Return the line of an entry.
-
-    An event that the catalog does not know is shown by its name, and so is a cause.
-    """
+    # An event that the catalog does not know is shown by its name, and so is a cause.
     by = str(entry.get("by", BOT))
     return AuditLine(
         _time(entry),
@@ -34,16 +31,8 @@ def audit_line(entry: AuditEntry) -> AuditLine:
 
 
 def _event(entry: AuditEntry) -> Text:
-    what, values = str(entry.get("what", "")), _values(entry)
-    if what == "answered":
-        return _answer(values)
-    return Text(_key_or(f"audit.what.{what}", "audit.what.other"), values)
-
-
-def _values(entry: AuditEntry) -> dict[str, str]:
-    """Return the values of an entry that the texts of the events show."""
     data = entry.get("data") or {}
-    return {name: str(data.get(name, "")) for name in _COPIED} | {
+    values = {name: str(data.get(name, "")) for name in _COPIED} | {
         "what": str(entry.get("what", "")),
         "running": str(entry.get("running", "")),
         "kind": _named(f"audit.kind.{entry.get('kind', '')}"),
@@ -52,6 +41,10 @@ def _values(entry: AuditEntry) -> dict[str, str]:
         "cause": _cause(str(data.get("cause", ""))),
         "count": str(data.get("count", len(entry.get("changes") or ()))),
     }
+    what = values["what"]
+    if what == "answered":
+        return _answer(values)
+    return Text(_key_or(f"audit.what.{what}", "audit.what.other"), values)
 
 
 def _answer(values: dict[str, str]) -> Text:
@@ -64,12 +57,10 @@ def _answer(values: dict[str, str]) -> Text:
 
 
 def _key_or(key: str, other: str) -> str:
-    """Return the key, or the other one if the catalog has no such text."""
     return key if has_text(key) else other
 
 
 def _cause(code: str) -> str:
-    """Return the key of the sentence for a cause, or of the reason why an address was refused."""
     for key in (f"cause.{code}", f"typed.{code}"):
         if has_text(key) and "{" not in own_text(key, SOURCE):
             return f"key:{key}"
@@ -77,7 +68,6 @@ def _cause(code: str) -> str:
 
 
 def _named(key: str) -> str:
-    """Return the key for a card, or only the name at its end if the catalog has no such text."""
     return f"key:{key}" if has_text(key) else key.rpartition(".")[2]
 
 

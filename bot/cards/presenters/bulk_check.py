@@ -23,10 +23,7 @@ A message takes ten edits (facts/webex.md 2).
 
 
 def cards(run: Run, _: Services) -> list[DesiredCard]:
-    """Return the card with the verdict on each channel, from the start of the run on.
-
-    Progress is shown in ``EDITS`` parts.
-    """
+    # Progress is shown in ``EDITS`` parts.
     found = view(run)
     part = len(run.findings) * EDITS // max(len(found.channels), 1)
     done = _is_over(run)
@@ -42,28 +39,20 @@ def cards(run: Run, _: Services) -> list[DesiredCard]:
 
 
 def _is_over(run: Run) -> bool:
-    """Return whether every channel was checked, or the run has ended before that."""
     return run.checked is not None or bool(run.ended)
 
 
 def view(run: Run) -> ChannelsView:
-    """Return the view of all channels with the verdicts so far."""
     return ChannelsView(
         channels=tuple(_channel_line(run, mailbox) for mailbox in bulk.mailboxes(run)),
         at=run.checked or now(),
         checking=0 if _is_over(run) else len(bulk.mailboxes(run)) - len(run.findings),
-        withdrawn=_withdrawn(run),
+        withdrawn=sum(question.startswith("app_access") for question in run.problems),
         direct=run.origin.direct,
     )
 
 
-def _withdrawn(run: Run) -> int:
-    """Return the number of tenants that turned out not to let the bot read any more."""
-    return sum(question.startswith("app_access") for question in run.problems)
-
-
 def line_of(mailbox: str, last: Run | None) -> ChannelLine:
-    """Return a list line for a channel with its newest verdict."""
     if last is None or last.checked is None:
         return ChannelLine(mailbox, None, Text("channels.never"))
     judged = bulk.summarize(last)
@@ -71,7 +60,6 @@ def line_of(mailbox: str, last: Run | None) -> ChannelLine:
 
 
 def words_of(judged: Finding) -> Text:
-    """Return the verdict on a channel in one sentence."""
     if judged.state is not State.WRONG:
         return judged.seen or Text("channels.nothing_wrong")
     return known_text(f"cause.{judged.cause}") or Text(f"step.{judged.facts['step']}")

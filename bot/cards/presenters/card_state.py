@@ -34,7 +34,6 @@ OFFERED = ":offered"
 
 
 def slot_of(to: str) -> str:
-    """Return the slot of the run's card in the thread, or in the 1:1 with this address."""
     return LIVING if to == THREAD else f"{LIVING}-direct:{to}"
 
 
@@ -95,7 +94,6 @@ class PostedCard:
 
     @property
     def never_edited(self) -> bool:
-        """Return whether Webex has never let this card be edited."""
         return self.edits == NO_EDITS
 
 
@@ -126,13 +124,9 @@ def desired_card(  # noqa: PLR0913  what a card is made of
 
 def marked(before: str, view: object) -> str:
     """Return a mark that differs if the view, its language or the earlier mark does."""
-    return hashlib.sha256(_language() + before.encode() + codec.dump(view)).hexdigest()[:16]
-
-
-def _language() -> bytes:
-    """Return the language and time zone of the card, or nothing if they are the usual ones."""
     here = locale.current()
-    return b"" if here == locale.DEFAULT else f"{here.language} {here.zone} ".encode()
+    language = b"" if here == locale.DEFAULT else f"{here.language} {here.zone} ".encode()
+    return hashlib.sha256(language + before.encode() + codec.dump(view)).hexdigest()[:16]
 
 
 def posted_card(services: Services, run_id: str, slot: str) -> PostedCard | None:
@@ -147,22 +141,18 @@ def posted_card(services: Services, run_id: str, slot: str) -> PostedCard | None
 
 
 def protected(services: Services, run_id: str, slot: str, shown: PostedCard) -> bytes:
-    """Return the state of a card in the form in which it is stored, protected against forgery."""
     return services.store.authenticator.protect(_context(run_id, slot), codec.dump(shown))
 
 
 def was_posted(services: Services, run_id: str, slot: str) -> bool:
-    """Return whether Webex has accepted the card."""
     return bool(services.redis.hexists(keys.cards(run_id), slot))
 
 
 def was_refused(services: Services, run_id: str, slot: str) -> bool:
-    """Return whether Webex refused the card at the last post."""
     return bool(services.redis.hexists(keys.cards(run_id), refused_field(slot)))
 
 
 def posted_cards(services: Services, run_id: str) -> dict[str, PostedCard]:
-    """Return every card of the run that Webex has confirmed, by its slot."""
     return {
         slot: card
         for slot in _slots(services, run_id)
@@ -192,12 +182,10 @@ NOTES = (DOUBT, ":refused", ":edits", ":typed", ":calm", OFFERED, OTHERS)
 
 
 def refused_field(slot: str) -> str:
-    """Return the field of a run's cards that notes a refusal of this slot."""
     return f"{slot}:refused"
 
 
 def unconfirmed_field(slot: str) -> str:
-    """Return the field of a run's cards that notes a post of this slot that is not confirmed."""
     return f"{slot}{DOUBT}"
 
 

@@ -39,10 +39,7 @@ def cards(run: Run, services: Services) -> list[DesiredCard]:
 
 
 def _is_shown(run: Run) -> bool:
-    """Return whether the run is open, an account is signed in and the fields' values are known.
-
-    The values are not shown if somebody has deleted the app, because they lead nowhere.
-    """
+    # The values are not shown if somebody has deleted the app, because they lead nowhere.
     shown = "mailbox_fields" in run.findings and not run.ended and run.account is not None
     return shown and not is_deleted(run)
 
@@ -53,7 +50,6 @@ def _is_filled_in(run: Run, view: ConnectFormView) -> bool:
 
 
 def form(run: Run, services: Services) -> ConnectFormView:
-    """Return the view of the form: the fields of Webex Connect with their exact values."""
     host, _, port = services.settings.smtp_server.rpartition(":")
     link = links.link(services, "handover", run.id)
     base = f"{services.settings.login_url}/{run.tenant}/oauth2/v2.0"
@@ -71,7 +67,7 @@ def form(run: Run, services: Services) -> ConnectFormView:
         secret_url=link.url,
         secret_until=link.until,
         secret_gone=not services.vault.holds(Sealed.CLIENT_SECRET.of(run.id)),
-        secret_making=_is_secret_made(run),
+        secret_making=bool(run.answer("new_secret")) and not run.settled("client_secret"),
         token_saved=_is_known(run, "token_saved", "token"),
         token_read=_is_read(run, "token_saved", "token")
         and not _is_known(run, "registered", "registered"),
@@ -87,7 +83,6 @@ def form(run: Run, services: Services) -> ConnectFormView:
 
 
 def _after_form(run: Run) -> NextAction | None:
-    """Return the next action of a person once the app is registered, or None if there is none."""
     action = next_action(run)
     known = _is_known(run, "registered", "registered")
     return action if known and action.turn not in {Turn.NOBODY, Turn.TIME} else None
@@ -103,16 +98,8 @@ def _is_read(run: Run, question: str, step: str) -> bool:
     return run.settled(step) and not run.answer(question) and not run.settled("agent_has_it")
 
 
-def _is_secret_made(run: Run) -> bool:
-    """Return whether another client secret was asked for and has not been made yet."""
-    return bool(run.answer("new_secret")) and not run.settled("client_secret")
-
-
 def _login_id(run: Run) -> str:
-    """Return the address that signs in.
-
-    For a shared mailbox the result is a description of the person until the address is known.
-    """
+    # For a shared mailbox the result is a description of the person until the address is known.
     return _login(run) or (text("connect.login_of_user") if run.fact("shared") else "")
 
 

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 from adaptive_cards import discovery as draw
 from adaptive_cards.cards.discovery import AppChoice, DiscoveryView
 from adaptive_cards.cards.verdict.view import FoundChannel
-from bot.cards.presenters import watched
+from bot.cards.presenters import watch
 from bot.cards.presenters.card_state import DesiredCard, desired_card
 from bot.services import Services
 from jobs.checks import adoption
@@ -22,8 +22,8 @@ KEPT = Text("verdict.kept_here")
 
 
 def cards(run: Run, questions: tuple[str, ...]) -> list[DesiredCard]:
-    """Return the card that asks for what the search did not find, and later shows the verdict."""
     search = run.search or Search()
+    mailbox = {"found.forwarding": search.forwarding_address, "found.user": search.upn}
     view = DiscoveryView(
         run=run.id,
         mailbox=run.channel.mailbox,
@@ -34,7 +34,7 @@ def cards(run: Run, questions: tuple[str, ...]) -> list[DesiredCard]:
             for app in search.apps
         ),
         ask_forwarding=FORWARDING in questions,
-        found=_found_so_far(search),
+        found=_known(_app(search) | mailbox),
     )
     asked = ",".join(questions)
     return [desired_card("verdict", view, draw(view), urgency=asked, prompt=asked)]
@@ -51,23 +51,18 @@ def found_channel(run: Run, services: Services) -> FoundChannel | None:
 
 
 def _discovered(run: Run, services: Services) -> FoundChannel:
-    """Return the channel that the check knows now, and whether it may be kept."""
-    return FoundChannel(
-        values=_values(run),
-        may_keep=may_keep(run, services),
-        kept=run.kept,
-        watched=watched.interval_of(run, services) if run.kept else "",
-        told=_text_about_keeping(run, services) if run.checked else None,
-    )
-
-
-def _values(run: Run) -> tuple[tuple[str, str], ...]:
-    """Return what was found; an app or an address that was not found has an empty value."""
-    return (
+    values = (
         ("found.app", run.fact("app_name") or run.fact("client_id")),
         ("found.callback", run.channel.callback_url),
         ("found.forwarding", run.channel.forwarding_address),
         *_known({"found.user": run.fact("upn"), "found.delegate": run.fact("delegate")}),
+    )
+    return FoundChannel(
+        values=values,
+        may_keep=may_keep(run, services),
+        kept=run.kept,
+        watched=watch.interval_of(run, services) if run.kept else "",
+        told=_text_about_keeping(run, services) if run.checked else None,
     )
 
 
@@ -77,9 +72,8 @@ def may_keep(run: Run, services: Services) -> bool:
 
 
 def _text_about_keeping(run: Run, services: Services) -> Text:
-    """Return the text on what keeping the channel means, that it is kept, or why it cannot be."""
     if run.kept:
-        return _kept(watched.interval_of(run, services))
+        return _kept(watch.interval_of(run, services))
     if lacks := adoption.missing(run):
         return Text("verdict.keep_lacks", {"what": f"key:found.lacks_{lacks[0]}"})
     if not may_keep(run, services):
@@ -91,12 +85,6 @@ def _kept(interval: str) -> Text:
     return Text("verdict.kept_watched", {"interval": interval}) if interval else KEPT
 
 
-def _found_so_far(found: Search) -> tuple[tuple[str, str], ...]:
-    """Return the values that the search found, so that the card need not ask for them."""
-    mailbox = {"found.forwarding": found.forwarding_address, "found.user": found.upn}
-    return _known(_app(found) | mailbox)
-
-
 def _app(found: Search) -> dict[str, str]:
     """Return the values of the found app, or none if several apps may be the channel's."""
     if not found.certain:
@@ -106,5 +94,4 @@ def _app(found: Search) -> dict[str, str]:
 
 
 def _known(values: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
-    """Return the values that are not empty."""
     return tuple((key, value) for key, value in values.items() if value)

@@ -1,16 +1,21 @@
-"""Presenter of the card that ends a canceled run: what stays changed, and the button to undo it."""
+"""Presenter of the cards that end a canceled run and an undo: what stays changed, and what is back."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
 from adaptive_cards import notice
+from adaptive_cards import undone as draw
+from adaptive_cards.cards.done import UndoneView
 from adaptive_cards.cards.notice import NoticeView
 from adaptive_cards.glyphs import SKIPPED
 from adaptive_cards.texts import listed, render
+from adaptive_cards.views import Header
+from bot.cards.presenters._common import approver, ended_at, is_ok
 from bot.cards.presenters.card_state import DesiredCard, desired_card
+from bot.cards.presenters.plan import LEFT
 from bot.services import Services
-from jobs.model import State, Text
+from jobs.model import Finding, RunKind, State, Text
 from jobs.runs.later import ends_consent, undone_by
 from jobs.runs.run import Changed, Kind, Run
 from jobs.steps import steps_of
@@ -33,7 +38,6 @@ def cards(run: Run, services: Services) -> list[DesiredCard]:
 
 
 def undo_button(run: Run) -> tuple[tuple[str, dict[str, str]], ...]:
-    """Return a button that undoes what only this run has changed; none if that is nothing."""
     if not run.changed:
         return ()
     pressed = {"do": "undo", "mailbox_meant": run.channel.mailbox, "undoes": run.id}
@@ -54,29 +58,18 @@ def left(run: Run) -> Text:
 
 
 def _left(run: Run) -> Text:
-    names = _changed_steps(run)
+    # Steps that the run does not know come last.
+    places = {name: place for place, name in enumerate(steps_of(run))}
+    names = sorted(run.changed, key=lambda name: places.get(name, len(places)))
     done = [run.changed[name] for name in names if run.change_applied(name)]
     late = [run.changed[name] for name in names if _is_under_way(run, name)]
     if late:
-        return _late_words(done, late)
+        # The words say what stays changed, if anything does, and what may still change.
+        key = "notice.cancelled_late_words" if done else "notice.cancelled_only_late_words"
+        return Text(key, {"done": _objects(done), "late": _objects(late)})
     if not done:
         return Text("living.cancelled_words")
     return Text("notice.cancelled_words", {"done": _objects(done)})
-
-
-def _changed_steps(run: Run) -> list[str]:
-    """Return the steps whose change was begun, in the run's order. Unknown steps come last."""
-    places = {name: place for place, name in enumerate(steps_of(run))}
-    return sorted(run.changed, key=lambda name: places.get(name, len(places)))
-
-
-def _late_words(done: list[Changed], late: list[Changed]) -> Text:
-    """Return the words for a run that was canceled while a change was under way.
-
-    The words say what stays changed, if anything does, and what may still change.
-    """
-    key = "notice.cancelled_late_words" if done else "notice.cancelled_only_late_words"
-    return Text(key, {"done": _objects(done), "late": _objects(late)})
 
 
 def _is_under_way(run: Run, step: str) -> bool:
@@ -87,5 +80,46 @@ def _is_under_way(run: Run, step: str) -> bool:
 
 
 def _objects(changes: Iterable[Changed]) -> str:
-    """Return the changed objects as a list in words."""
     return listed(render(change.object) for changed in changes for change in changed.changes)
+
+
+def undone_cards(run: Run, services: Services) -> list[DesiredCard]:
+    if run.kind is not RunKind.UNDO or run.ended is not Kind.FINISHED:
+        return []
+    found = undone_view(run)
+    return [desired_card("undone", found, draw(found), final=True)]
+
+
+def undone_view(run: Run) -> UndoneView:
+    return UndoneView(
+        header=Header(run.id, run.channel.mailbox, 7, run.kind),
+        at=ended_at(run),
+        started=run.opened,
+        restored=_lines(run, frozenset({State.OK})),
+        left_alone=_lines(run, LEFT),
+        approved_by=approver(run),
+        binned=_is_app_deleted(run),
+        undoes=run.undoes,
+    )
+
+
+def _is_app_deleted(run: Run) -> bool:
+    app = run.past.get("application")
+    return (
+        app is not None
+        and not app.values_before["object_id"]
+        and is_ok(run.findings, "application")
+    )
+
+
+def _lines(run: Run, states: frozenset[State]) -> tuple[tuple[str, Text, Text], ...]:
+    steps = steps_of(run).items()
+    return tuple(
+        _undo_line(step.article_row, run.findings[name])
+        for name, step in steps
+        if run.findings[name].state in states
+    )
+
+
+def _undo_line(row: str, finding: Finding) -> tuple[str, Text, Text]:
+    return row, Text(f"step.{finding.step}"), finding.seen or Text("seen.undo_removed")

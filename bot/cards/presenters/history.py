@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from adaptive_cards.cards.history import HistoryDay, HistoryView, IncidentLine
 from adaptive_cards.numbers import number, percent
 from adaptive_cards.times import lasted
-from bot.cards.presenters.incident import Row, cause_of, open_ones
+from bot.cards.presenters.watch import Row, cause_of, open_ones
 from bot.links import Link
 from jobs.model import State, Text, verbatim
 from jobs.watch.figures import DayState, Figures
@@ -51,7 +51,6 @@ def history_view(  # noqa: PLR0913  everything that the card shows
 
 
 def title_of(found: Figures) -> Text:
-    """Return the result in a few words: the availability, or that the watch did not look."""
     if found.availability is None:
         return Text("history.title_none")
     return Text(
@@ -70,30 +69,24 @@ def _worst(found: Figures, incidents: Sequence[Incident]) -> State:
 
 
 def rows_of(found: Figures) -> tuple[Row, ...]:
-    """Return the figures as (label key, value); a figure that is not known is left out."""
+    broken = [("history.row_broken", span(found.broken))] if found.broken else []
+    blind = [("history.row_blind", verbatim(number(found.blind)))] if found.blind else []
     return (
-        *_broken(found),
+        *broken,
         *_times(found),
         *_mails(found),
         *_hit(found),
-        *_blind(found),
+        *blind,
         *_first_day(found),
     )
 
 
-def _broken(found: Figures) -> list[Row]:
-    """Return how long the channel was broken, if it was."""
-    return [("history.row_broken", span(found.broken))] if found.broken else []
-
-
 def _times(found: Figures) -> list[Row]:
-    """Return the time until a break was noticed and the time until it was fixed, if known."""
     pairs = (("notice", found.to_notice), ("fix", found.to_fix))
     return [(f"history.row_{name}", span(value)) for name, value in pairs if value is not None]
 
 
 def _mails(found: Figures) -> list[Row]:
-    """Return how many mails arrived, in all and on average on a day on which the watch looked."""
     days = sum(bool(each.looks) for each in found.days)
     if not found.mails or not days:
         return []
@@ -102,20 +95,13 @@ def _mails(found: Figures) -> list[Row]:
 
 
 def _hit(found: Figures) -> list[Row]:
-    """Return how many mails were late or bounced because of a break, if any were."""
     if not found.late and not found.bounced:
         return []
     values = {"late": number(found.late), "bounced": number(found.bounced)}
     return [("history.row_hit", Text("watch.mails", values))]
 
 
-def _blind(found: Figures) -> list[Row]:
-    """Return how often the watch could not look, if ever."""
-    return [("history.row_blind", verbatim(number(found.blind)))] if found.blind else []
-
-
 def _first_day(found: Figures) -> list[Row]:
-    """Return the first day on which the watch looked, if it is not the first day of the history."""
     first = found.first_day
     if first is None or found.days[0].date == first:
         return []
@@ -123,12 +109,10 @@ def _first_day(found: Figures) -> list[Row]:
 
 
 def span(value: timedelta) -> Text:
-    """Return a length of time in words."""
     return verbatim(lasted(value))
 
 
 def lasted_of(incident: Incident) -> Text:
-    """Return how long an incident lasted, that it goes on, or that its watch has ended."""
     if incident.duration is None:
         return Text("history.goes_on")
     return Text("history.unwatched") if incident.is_unwatched else span(incident.duration)
@@ -140,7 +124,6 @@ def _incident_line(incident: Incident) -> IncidentLine:
 
 
 def ended_by(incident: Incident) -> Text:
-    """Return what has ended the incident: a run of the bot, somebody else, or nothing yet."""
     if incident.is_open:
         return Text("history.goes_on")
     if incident.fixed_by:

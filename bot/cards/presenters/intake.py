@@ -7,13 +7,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from adaptive_cards import delegate as draw_delegate
 from adaptive_cards import intake as draw
-from adaptive_cards.cards.intake import IntakeView
-from adaptive_cards.views import Header
+from adaptive_cards.cards.intake import DelegateView, IntakeView
+from adaptive_cards.views import Asked, Header
+from bot.cards.presenters._common import unreachable_recipient
+from bot.cards.presenters._common import urgency as news_of
 from bot.cards.presenters.card_state import FIRST, LIVING, DesiredCard, desired_card, posted_card
 from bot.services import Services
+from jobs.channel.mailbox import DELEGATE, delegate_of
 from jobs.model import RunKind, Text
 from jobs.runs.run import Run
+from jobs.steps import delegate
 from jobs.storage import codec, keys
 
 
@@ -26,18 +31,15 @@ class TypedInputs:
 
 
 def cards(run: Run, services: Services) -> list[DesiredCard]:
-    """Return the card from the moment Webex shows it until the details are given."""
     shown = _lacks_details(run) and posted_card(services, run.id, LIVING) is not None
     return [card(run, services)] if shown else []
 
 
 def _lacks_details(run: Run) -> bool:
-    """Return whether the run is an open setup that waits for its details."""
     return run.kind is RunKind.SETUP and not run.detailed and not run.ended
 
 
 def card(run: Run, services: Services) -> DesiredCard:
-    """Return the first card, filled in with what was typed, and with the errors in it."""
     raw = services.redis.hget(keys.cards(run.id), _FIELD)
     kept = services.store.authenticator.verify(_context(run.id), raw)
     typed = codec.load(kept, TypedInputs) if kept is not None else TypedInputs()
@@ -53,7 +55,6 @@ def card(run: Run, services: Services) -> DesiredCard:
 
 
 def keep(services: Services, run_id: str, typed: TypedInputs) -> None:
-    """Keep what was typed, for the next time the card is drawn."""
     told = services.store.authenticator.protect(_context(run_id), codec.dump(typed))
     services.redis.hset(keys.cards(run_id), _FIELD, told)
 
@@ -63,3 +64,25 @@ def _context(run_id: str) -> tuple[str, ...]:
 
 
 _FIELD = f"{FIRST}:typed"
+
+
+DELEGATE_SLOT = "delegate"
+
+
+def delegate_cards(run: Run, _: Services) -> list[DesiredCard]:
+    asks = not run.ended and run.account is not None and delegate.needs_delegate(run)
+    return [_ask_delegate(run)] if asks else []
+
+
+def _ask_delegate(run: Run) -> DesiredCard:
+    view = DelegateView(Header(run.id, run.channel.mailbox, 3, run.kind), _wrong(run))
+    news = f"{news_of(run, DELEGATE)}{delegate_of(run)}"
+    return desired_card(DELEGATE_SLOT, view, draw_delegate(view), urgency=news, prompt=news)
+
+
+def _wrong(run: Run) -> Asked | None:
+    # The answer may be no address, or an address that nobody in the tenant has.
+    if typed := unreachable_recipient(run, DELEGATE):
+        return typed
+    named, seen = delegate_of(run), run.findings[DELEGATE_SLOT].seen
+    return Asked(named, seen) if named and seen else None

@@ -1,21 +1,36 @@
-"""Presenter of the plan: what is already right, and each change to approve before it is made."""
+"""Presenter of the plan: what is already right, and each change to approve before it is made.
+
+A plan may be asked for in a place in which nobody can approve it. Such a place is a 1:1 message of
+a person without the right to approve, or a space without any approver. Each approver gets the plan
+1:1, with the buttons. Every copy says who is waited for, and who has decided.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
 from adaptive_cards import plan as draw
-from adaptive_cards.cards.plan_view import PlanView
+from adaptive_cards.cards.plan import Address, ForeignHosts, PlanPeople, PlanView
 from adaptive_cards.glyphs import is_person
 from adaptive_cards.texts import remedy_within, render
+from adaptive_cards.times import clock
 from adaptive_cards.views import Header
-from bot.cards.presenters import plan_addresses, plan_people
 from bot.cards.presenters._common import code_of, texts_of
-from bot.cards.presenters.card_state import THREAD, DesiredCard, desired_card
+from bot.cards.presenters.card_state import THREAD, DesiredCard, desired_card, slot_of, was_refused
+from bot.chat.audience import ABSENT
 from bot.services import Services
 from jobs.causes.cause import known
+from jobs.channel import spelling
+from jobs.channel.connect_hosts import (
+    callback_host,
+    confirmation,
+    foreign_hosts,
+    forwarding_host,
+    unconfirmed_hosts,
+)
+from jobs.channel.in_use import ADDRESS_IN_USE, APP_IN_USE
 from jobs.microsoft.scopes import lacks_all
 from jobs.model import Change, Finding, RunKind, Scope, State, Text, Turn, minute_of
 from jobs.next_action import blocking_steps, next_action, planned_changes, unplanned_steps
@@ -24,6 +39,165 @@ from jobs.runs.plan import word_for
 from jobs.runs.run import Run
 from jobs.steps import steps_of
 from jobs.steps.application import BY_HAND
+
+
+def copies(run: Run, services: Services) -> tuple[str, ...]:
+    return _reachable(run, services) if _waits(run) else ()
+
+
+def for_asker(run: Run, services: Services) -> PlanPeople | None:
+    """Return the people to name on the card of the person who asked, or None.
+
+    The result is None if that person may approve the plan, or if an approver is in the same space.
+    """
+    return replace(_people(run, services), asked_by="") if _approvers(run, services) else None
+
+
+def for_approver(run: Run, services: Services, address: str) -> PlanPeople:
+    found = _people(run, services)
+    others = tuple(each for each in found.waits_for if each != address)
+    return replace(found, waits_for=others, unreachable=(), may_approve=True)
+
+
+def _people(run: Run, services: Services) -> PlanPeople:
+    decided = tuple(
+        Text(f"plan.approved_by_{scope}", {"who": given.by, "at": clock(given.at)})
+        for scope in Scope
+        if (given := run.approvals.get(scope))
+    )
+    people = PlanPeople(asked_by=run.requester.email, decided=decided)
+    if not _waits(run):
+        return people
+    asked = tuple(
+        address
+        for address in _reachable(run, services)
+        if not was_refused(services, run.id, slot_of(address))
+    )
+    others = tuple(each for each in _approvers(run, services) if each not in asked)
+    return replace(people, waits_for=asked, unreachable=others)
+
+
+def _waits(run: Run) -> bool:
+    return not run.ended and next_action(run).turn is Turn.APPROVER
+
+
+def _approvers(run: Run, services: Services) -> tuple[str, ...]:
+    # The result is empty if they can press the button in the place in which the run began.
+    approvers = services.bot.approvers
+    asks_them = _are_approvers_elsewhere(run) and run.requester.email not in approvers
+    return approvers if asks_them else ()
+
+
+def _are_approvers_elsewhere(run: Run) -> bool:
+    """Return whether the run began in a place without an approver: a 1:1 message or a space."""
+    return run.origin.direct or bool(run.answer(ABSENT))
+
+
+def _reachable(run: Run, services: Services) -> tuple[str, ...]:
+    """Return the approvers whom the bot serves: it tells nobody else about a channel."""
+    domains = services.bot.allowed_email_domains
+    return tuple(each for each in _approvers(run, services) if each.rpartition("@")[2] in domains)
+
+
+_IN_USE = (
+    ("addresses", ADDRESS_IN_USE, "plan.address_in_use"),
+    ("application", APP_IN_USE, "plan.app_in_use"),
+)
+"""Steps that find an address or app which another channel also uses.
+
+Each has the kind of its evidence and the text for the plan.
+"""
+_GOES_TO: Mapping[tuple[bool, bool], Text] = {
+    (True, False): Text("plan.foreign_callback"),
+    (False, True): Text("plan.foreign_forwarding"),
+    (True, True): Text("plan.foreign_both"),
+}
+"""Texts about a foreign host.
+
+The key says whether the host is in the Call Back URL, and whether it is in the forwarding address.
+"""
+
+
+def addresses(run: Run) -> tuple[Address, ...]:
+    """Return the channel's addresses; none for an undo, which takes them away."""
+    if run.kind is RunKind.UNDO:
+        return ()
+    channel = run.channel
+    named = (
+        ("field.mailbox", channel.mailbox, channel.domain),
+        ("field.callback_url", channel.callback_url, callback_host(channel)),
+        ("field.forwarding_address", channel.forwarding_address, forwarding_host(channel)),
+    )
+    return tuple(_address(key, value, host) for key, value, host in named if value)
+
+
+def _address(key: str, value: str, host: str) -> Address:
+    """Return the address, with the other spelling of its host if ASCII and display form differ."""
+    ascii_host, displayed = spelling.as_ascii(host), spelling.as_displayed(host)
+    other = displayed if displayed != host else ascii_host if ascii_host != host else ""
+    local = value.rpartition("@")[0]
+    letters = spelling.letters_beyond_ascii(local + displayed)
+    return Address(key, value, other, letters)
+
+
+def foreign(run: Run, connect_hosts: Sequence[str]) -> ForeignHosts | None:
+    hosts = foreign_hosts(run, connect_hosts)
+    if not hosts:
+        return None
+    return ForeignHosts(
+        tuple((host, _what(run, host)) for host in hosts), _confirmed(run, connect_hosts)
+    )
+
+
+def _what(run: Run, host: str) -> Text:
+    return _GOES_TO[host == callback_host(run.channel), host == forwarding_host(run.channel)]
+
+
+def _confirmed(run: Run, connect_hosts: Sequence[str]) -> Text | None:
+    by = confirmation(run)
+    if by is None or unconfirmed_hosts(run, connect_hosts):
+        return None
+    return Text("plan.foreign_confirmed", {"who": by.by, "at": clock(by.at)})
+
+
+def consent(run: Run) -> Text | None:
+    """Return for whom the run's permissions will be granted, or None if it grants none.
+
+    In the article's profile the consent page covers all that the app declares. So it gives SMTP.Send
+    for every user (consentType AllPrincipals, facts/microsoft.md 1.5 and 1.6), besides Mail.Send. The
+    least-privilege profile has no consent page: its grant is for one user.
+    """
+    if run.kind is RunKind.UNDO or not planned_changes(run):
+        return None
+    return Text("plan.everyone") if for_all(run) else _one_user(run)
+
+
+def _one_user(run: Run) -> Text | None:
+    if not any(change.step == "smtp_grant" for change in planned_changes(run)):
+        return None
+    return Text("plan.one_user", {"user": run.fact("delegate") or run.channel.mailbox})
+
+
+def for_all(run: Run) -> bool:
+    """Return whether the run asks for an admin consent, which holds for all users."""
+    return (
+        "admin_consent" in steps_of(run)
+        and run.state_of("mail_send") is not State.SKIPPED
+        and run.state_of("admin_consent") is not State.OK
+    )
+
+
+def in_use(run: Run) -> tuple[Text, ...]:
+    return tuple(
+        Text(key, {"mailboxes": ", ".join(mailboxes)})
+        for step, kind, key in _IN_USE
+        if (mailboxes := _others(run, step, kind))
+    )
+
+
+def _others(run: Run, step: str, kind: str) -> tuple[str, ...]:
+    return texts_of(run.findings[step].evidence, kind) if step in run.findings else ()
+
 
 SLOT = "plan"
 LEFT = frozenset({State.WARNING, State.SKIPPED})
@@ -60,17 +234,14 @@ def _is_shown(run: Run) -> bool:
 
 
 def _copies(run: Run, services: Services, found: PlanView) -> dict[str, PlanView]:
-    """Return the plan as the thread shows it, and as each approver gets it 1:1."""
-    asker = replace(found, people=plan_people.for_asker(run, services))
+    asker = replace(found, people=for_asker(run, services))
     approvers = {
-        to: replace(found, people=plan_people.for_approver(run, services, to))
-        for to in plan_people.copies(run, services)
+        to: replace(found, people=for_approver(run, services, to)) for to in copies(run, services)
     }
     return {THREAD: asker, **approvers}
 
 
 def _asks(run: Run, found: PlanView) -> bool:
-    """Return whether the plan needs a person: to approve it, or to act on a cause that it shows."""
     return bool(found.blocking) or next_action(run).turn is Turn.APPROVER or _is_named(run, found)
 
 
@@ -89,52 +260,52 @@ def view(run: Run, connect_hosts: Sequence[str] = ()) -> PlanView:
     ``connect_hosts`` are the patterns of the setting CONNECT_HOSTS.
     """
     told = run.brief.fix or FixBrief()
+    # The approver sees this before anything is changed (facts/microsoft.md 6.1).
+    no_role = (
+        (Text("plan.no_role", {"account": run.account.upn}),)
+        if run.account and lacks_all(run.account)
+        else ()
+    )
+    unchanged_facts = (
+        _stays(run)
+        if run.kind is RunKind.UNDO
+        else _stand(run, [finding for finding in _standing(run) if finding.state in NOTED])
+    )
+    all_named = tuple(
+        _named(cause, told.checked_at) for cause in told.manual_causes if told.checked_at
+    )
+    left = LEFT if run.kind is RunKind.UNDO else NOTED | {State.SKIPPED}
+    right = tuple(
+        Text(
+            "plan.right_line",
+            {"row": steps_of(run)[finding.step].article_row, "step": f"key:step.{finding.step}"},
+        )
+        for finding in _standing(run)
+        if finding.state not in left
+    )
     return PlanView(
         header=Header(run.id, run.channel.mailbox, 3, run.kind),
         plan_id=run.plan.id if run.plan else "",
-        signed_in=_signed_in(run),
-        changes=_changes(run),
-        right=_right(run),
-        warnings=(*_no_role(run), *plan_addresses.in_use(run), *_unchanged_facts(run)),
-        blocking=() if run.has_begun else _blocked(run),
+        signed_in=run.account.upn if run.account else "",
+        changes=tuple(change for change in planned_changes(run) if _is_listed(run, change)),
+        right=right,
+        warnings=(*no_role, *in_use(run), *unchanged_facts),
+        blocking=()
+        if run.has_begun
+        else tuple(_stop(run, run.findings[name]) for name in blocking_steps(run)),
         profile=run.channel.profile,
         approved=Scope.MAILBOX in run.approvals,
         approved_tenant=Scope.TENANT in run.approvals,
         manually_created="" if run.has_begun else made_by_hand(run),
-        named=_all_named(told),
-        turn=_turn(told),
+        named=all_named,
+        turn=known(told.manual_causes[0]).acts if told.manual_causes else Turn.NOBODY,
         has_begun=run.has_begun,
-        addresses=plan_addresses.addresses(run),
-        foreign=plan_addresses.foreign(run, connect_hosts),
-        consent=plan_addresses.consent(run),
-        for_all=plan_addresses.for_all(run),
+        addresses=addresses(run),
+        foreign=foreign(run, connect_hosts),
+        consent=consent(run),
+        for_all=for_all(run),
         undoes=run.undoes,
     )
-
-
-def _signed_in(run: Run) -> str:
-    """Return the UPN of the account that is signed in, or the empty string."""
-    return run.account.upn if run.account else ""
-
-
-def _unchanged_facts(run: Run) -> tuple[Text, ...]:
-    """Return a line for each fact that the plan leaves as it is although it is not right."""
-    return _stays(run) if run.kind is RunKind.UNDO else _noted(run)
-
-
-def _blocked(run: Run) -> tuple[Text, ...]:
-    """Return a line for each step that keeps the plan from being carried out."""
-    return tuple(_stop(run, run.findings[name]) for name in blocking_steps(run))
-
-
-def _all_named(told: FixBrief) -> tuple[Text, ...]:
-    """Return a line for each cause that the newest check found and no plan changes."""
-    return tuple(_named(cause, told.checked_at) for cause in told.manual_causes if told.checked_at)
-
-
-def _turn(told: FixBrief) -> Turn:
-    """Return the role that acts on the first cause that no plan changes, or nobody without one."""
-    return known(told.manual_causes[0]).acts if told.manual_causes else Turn.NOBODY
 
 
 def _named(cause: str, at: datetime) -> Text:
@@ -142,38 +313,13 @@ def _named(cause: str, at: datetime) -> Text:
     return Text("plan.named_line", values | {"at": minute_of(at)})
 
 
-def _changes(run: Run) -> tuple[Change, ...]:
-    """Return all changes, or only the remaining ones if the plan must be approved again."""
-    return tuple(change for change in planned_changes(run) if _is_listed(run, change))
-
-
 def _is_listed(run: Run, change: Change) -> bool:
     """Return whether the change was approved, or is still to be made."""
     return word_for(change.scope) in run.approvals or not run.change_applied(change.step)
 
 
-def _right(run: Run) -> tuple[Text, ...]:
-    left = LEFT if run.kind is RunKind.UNDO else NOTED | {State.SKIPPED}
-    return tuple(
-        _right_line(run, finding.step) for finding in _standing(run) if finding.state not in left
-    )
-
-
-def _right_line(run: Run, step: str) -> Text:
-    return Text(
-        "plan.right_line", {"row": steps_of(run)[step].article_row, "step": f"key:step.{step}"}
-    )
-
-
-def _noted(run: Run) -> tuple[Text, ...]:
-    return _stand(run, [finding for finding in _standing(run) if finding.state in NOTED])
-
-
 def _standing(run: Run) -> list[Finding]:
-    """Return the findings that the plan leaves as they are.
-
-    Later findings are excluded, because the run's own changes may have caused them.
-    """
+    # Later findings are excluded, because the run's own changes may have caused them.
     if run.plan is None:
         return []
     settled = filter(run.settled, unplanned_steps(run))
@@ -181,31 +327,12 @@ def _standing(run: Run) -> list[Finding]:
 
 
 def made_by_hand(run: Run) -> str:
-    """Return the client id of a manually created app for the same Call Back URL.
-
-    The result is an empty string if there is none.
-    """
     found = run.findings.get("application")
     return next(iter(texts_of(found.evidence, BY_HAND)), "") if found else ""
 
 
-def _no_role(run: Run) -> tuple[Text, ...]:
-    """Return a warning if the account seems to have no role that allows the changes.
-
-    The approver sees it before anything is changed (facts/microsoft.md 6.1).
-    """
-    return (
-        (Text("plan.no_role", {"account": run.account.upn}),)
-        if run.account and lacks_all(run.account)
-        else ()
-    )
-
-
 def _stays(run: Run) -> tuple[Text, ...]:
-    """Return a line for each thing that an undo leaves as it is, with the reason.
-
-    If the channel is disconnected, the Webex Connect asset always has such a line.
-    """
+    # If the channel is disconnected, the Webex Connect asset always has such a line.
     left = [run.findings[name] for name in steps_of(run) if run.state_of(name) in LEFT]
     return (*_stand(run, left), *(() if run.undoes else (Text("plan.undo_asset"),)))
 
@@ -225,20 +352,16 @@ def _stands(run: Run, finding: Finding) -> Text:
 def _stop(run: Run, finding: Finding) -> Text:
     step = steps_of(run)[finding.step]
     remedy = f"key:{remedy_within(finding.cause)}" if finding.cause else ""
+    reason = (code_of(finding) if finding.state is State.UNKNOWN else "") or _seen_fragment(finding)
     return Text(
         "plan.stop",
         {
             "row": step.article_row,
             "step": f"key:step.{step.name}",
-            "seen": _reason(finding),
+            "seen": reason,
             "remedy": remedy,
         },
     )
-
-
-def _reason(finding: Finding) -> str:
-    """Return the cloud's own words if the state is unknown, otherwise the text of the finding."""
-    return (code_of(finding) if finding.state is State.UNKNOWN else "") or _seen_fragment(finding)
 
 
 def _seen_fragment(finding: Finding) -> str:

@@ -11,7 +11,7 @@ from adaptive_cards import progress as draw
 from adaptive_cards.cards.progress import ProgressView, Row
 from adaptive_cards.glyphs import is_person
 from adaptive_cards.views import Header
-from bot.cards.presenters import consent, sign_in
+from bot.cards.presenters import sign_in
 from bot.cards.presenters._common import cause_text, code_of, remedy_of
 from bot.cards.presenters.card_state import DesiredCard, desired_card, slot_of, was_refused
 from bot.services import Services
@@ -39,28 +39,26 @@ GROUPS = ("entra", "microsoft", "connect")
 
 
 def cards(run: Run, services: Services) -> list[DesiredCard]:
-    """Return the card, from the first approval to the end of the run.
-
-    If the plan has nothing to approve, the card starts with the plan. A failure is shown at any
-    time.
-    """
+    # If the plan has nothing to approve, the card starts with the plan. A failure is shown at any
+    # time.
     if not _is_begun(run) and run.ended is not Kind.FAILED:
         return []
-    unsent = _unsent(run, services)
+    unsent = (
+        "unsent"
+        if was_refused(services, run.id, slot_of(run.requester.email)) and not run.ended
+        else ""
+    )
     found = _with_unsent(view(run), run) if unsent else view(run)
     rehearsed = "rehearsed" if run.state_of("rehearsal") is State.OK else ""
-    turn = f"{_turn(next_action(run))}{found.ended}{unsent}{rehearsed}"
+    action = next_action(run)
+    asked = f"{action.turn}{action.kind}" if is_person(action.turn) else ""
+    turn = f"{asked}{found.ended}{unsent}{rehearsed}"
     asks = _asks(run, found, turn) if unsent or is_person(found.turn) else _stopped(run)
     return [
         desired_card(
             "progress", found, draw(found), urgency=turn, final=bool(run.ended), prompt=asks
         )
     ]
-
-
-def _turn(action: NextAction) -> str:
-    """Return whose turn it is and for what, or an empty string if no person has to act."""
-    return f"{action.turn}{action.kind}" if is_person(action.turn) else ""
 
 
 def _is_begun(run: Run) -> bool:
@@ -70,46 +68,29 @@ def _is_begun(run: Run) -> bool:
     )
 
 
-def _unsent(run: Run, services: Services) -> str:
-    """Return ``unsent`` if the run is open and Webex refused the form's 1:1 card, else ''."""
-    return (
-        "unsent"
-        if was_refused(services, run.id, slot_of(run.requester.email)) and not run.ended
-        else ""
-    )
-
-
 def _with_unsent(found: ProgressView, run: Run) -> ProgressView:
-    """Return the view with the refused form as its problem, if it has no other."""
     return replace(
         found, problem=found.problem or Text("progress.form_unsent", {"who": run.requester.email})
     )
 
 
 def _asks(run: Run, found: ProgressView, turn: str) -> str:
-    """Return a value that identifies the request to a person.
-
-    The value includes the time of the last press of Look again, so that the person sees the result
-    of the press even if nothing changed.
-    """
+    # The value includes the time of the last press of Look again, so that the person sees the
+    # result of the press even if nothing changed.
     pressed = run.answers["look_again"].at if "look_again" in run.answers else ""
-    return f"{turn}{_why(_persons_finding(run))}{pressed}"
-
-
-def _why(finding: Finding | None) -> str:
-    """Return the finding's cause or, without a known one, its step."""
-    return finding.cause or finding.step if finding else ""
+    finding = _persons_finding(run)
+    why = finding.cause or finding.step if finding else ""
+    return f"{turn}{why}{pressed}"
 
 
 def _stopped(run: Run) -> str:
-    """Return how the run ended, or an empty string if another card shows the end."""
     return str(run.ended) if run.ended and run.ended is not Kind.FINISHED else ""
 
 
 def view(run: Run) -> ProgressView:
-    """Return the view of the run: its steps as rows, whose turn it is, and the problem, if any."""
     turn = next_action(run)
-    stuck = _stuck(run)
+    # A finding that waits for a person comes first, and then any other that is stuck.
+    stuck = _persons_finding(run) or next(filter(_is_stuck, run.findings.values()), None)
     return ProgressView(
         header=Header(run.id, run.channel.mailbox, stage_of(run), run.kind),
         groups=_groups(run),
@@ -136,37 +117,23 @@ def _waits(run: Run) -> Text | None:
 
 
 def steps_done(run: Run) -> Text:
-    """Return how many of the run's steps are done, for a card that does not list them."""
     rows = [row for _, group in _groups(run) for row in group]
     done = sum(row.done for row in rows)
     return Text("progress.count", {"done": str(done), "all": str(len(rows))})
 
 
 def _persons_finding(run: Run) -> Finding | None:
-    """Return the first finding that stays as it is until a person acts, or None."""
     return next(filter(_is_a_persons, run.findings.values()), None)
 
 
-def _stuck(run: Run) -> Finding | None:
-    """Return the finding that the card shows as its problem, or None.
-
-    A finding that waits for a person comes first, and then any other that is stuck.
-    """
-    return _persons_finding(run) or next(filter(_is_stuck, run.findings.values()), None)
-
-
 def _told_finding(run: Run, stuck: Finding | None) -> Finding | None:
-    """Return the finding whose remedy the card shows, or None.
-
-    A missing connection may end without anybody in the tenant. But the bot's operator can help, so
-    its remedy is shown as well.
-    """
+    # A missing connection may end without anybody in the tenant. But the bot's operator can help,
+    # so its remedy is shown as well.
     unconnected = stuck if stuck and stuck.cause in UNCONNECTED else None
     return _persons_finding(run) or unconnected
 
 
 def _groups(run: Run) -> tuple[tuple[str, tuple[Row, ...]], ...]:
-    """Return the title and the rows of each group that has rows."""
     return tuple((f"progress.group.{name}", rows) for name in GROUPS if (rows := _rows(run, name)))
 
 
@@ -177,17 +144,13 @@ def _is_stuck(finding: Finding) -> bool:
 
 
 def _is_a_persons(finding: Finding) -> bool:
-    """Return whether the finding stays as it is until a person acts."""
     return _is_stuck(finding) and (
         not finding.until if finding.state is State.UNKNOWN else is_person(finding.waiting_for)
     )
 
 
 def _buttons(run: Run, turn: NextAction) -> tuple[str, ...]:
-    """Return the verbs of the buttons that lead on from here.
-
-    No text mentions a button that is missing, and no button is shown that does nothing.
-    """
+    # No text mentions a button that is missing, and no button is shown that does nothing.
     if run.ended:
         return ()
     there = {
@@ -199,15 +162,13 @@ def _buttons(run: Run, turn: NextAction) -> tuple[str, ...]:
 
 
 def _may_look_again(run: Run, turn: NextAction) -> bool:
-    """Return whether an account is signed in and the run has something to look at again."""
     waits = turn.kind is ActionKind.LOOK or any(map(is_unread, run.findings.values()))
     return run.account is not None and waits
 
 
 def _may_ask_again(run: Run, turn: NextAction) -> bool:
-    """Return whether an administrator must sign in or consent, so that another can be asked."""
     return turn.turn is Turn.ADMINISTRATOR and (
-        sign_in.waits_for_sign_in(run) or consent.waits_for_consent(run)
+        sign_in.waits_for_sign_in(run) or sign_in.waits_for_consent(run)
     )
 
 
@@ -218,27 +179,26 @@ def _problem(finding: Finding | None) -> Text | None:
 
 
 def _rows(run: Run, group: str) -> tuple[Row, ...]:
-    """Return one row for each step that has a line; the row covers all the steps shown in it."""
     return tuple(_row(run, line, _in_line(run, line)) for line in _lines(run, group))
 
 
 def _lines(run: Run, group: str) -> list[Step]:
-    """Return the steps of the group that have a line of their own."""
     steps = steps_of(run)
     return [step for step in steps.values() if step.group == group and step.shown_in not in steps]
 
 
 def _in_line(run: Run, line: Step) -> list[Step]:
-    """Return the steps that the line of this step represents, including the step itself."""
     return [step for step in steps_of(run).values() if line.name in {step.name, step.shown_in}]
 
 
 def _row(run: Run, line: Step, steps: list[Step]) -> Row:
     """Return the row of a line; its first unsettled step determines how the row looks."""
-    title = _title(run, line)
+    # In an undo the title names the step. Otherwise the title names the line, which represents
+    # all its steps.
+    title = Text(f"step.{line.name}") if run.kind is RunKind.UNDO else Text(f"line.{line.name}")
     if _is_running(run, steps):
         return Row(line.article_row, title, running=True)
-    step = _first_unsettled(run, steps) or line
+    step = next((each for each in steps if not run.settled(each.name)), None) or line
     finding = run.findings.get(step.name)
     if finding is None or _is_to_come(run, step, finding):
         return Row(line.article_row, title, right=_after(run, step))
@@ -251,22 +211,8 @@ def _row(run: Run, line: Step, steps: list[Step]) -> Row:
     )
 
 
-def _first_unsettled(run: Run, steps: list[Step]) -> Step | None:
-    return next((each for each in steps if not run.settled(each.name)), None)
-
-
 def _is_running(run: Run, steps: list[Step]) -> bool:
-    """Return whether one of the steps is under way."""
     return not steps_under_way(run).isdisjoint(step.name for step in steps)
-
-
-def _title(run: Run, line: Step) -> Text:
-    """Return the title of a line.
-
-    In an undo the title names the step. Otherwise the title names the line, which represents all
-    its steps.
-    """
-    return Text(f"step.{line.name}") if run.kind is RunKind.UNDO else Text(f"line.{line.name}")
 
 
 def _is_to_come(run: Run, step: Step, finding: Finding) -> bool:
@@ -276,31 +222,21 @@ def _is_to_come(run: Run, step: Step, finding: Finding) -> bool:
     A step that waited for an approval runs later if the approval was given after the finding.
     """
     if finding.waiting_for is Turn.APPROVER:
-        return _is_approved(run, step)
+        lines = [change for change in planned_changes(run) if change.step == step.name]
+        return bool(lines) and all(map(run.approved, lines))
     return finding.waiting_for is Turn.NOBODY or (
         finding.state is State.WRONG and step.name not in run.changed
     )
 
 
-def _is_approved(run: Run, step: Step) -> bool:
-    """Return whether every line of the step on the plan in force is approved."""
-    lines = [change for change in planned_changes(run) if change.step == step.name]
-    return bool(lines) and all(map(run.approved, lines))
-
-
 def _after(run: Run, step: Step) -> Text | None:
-    open_needs = _open_needs(run, step)
+    open_needs = [
+        need
+        for need in (*step.after, *step.needs)
+        if need in steps_of(run) and not run.settled(need)
+    ]
     return (
         Text("progress.after", {"row": steps_of(run)[open_needs[-1]].article_row})
         if open_needs
         else None
     )
-
-
-def _open_needs(run: Run, step: Step) -> list[str]:
-    """Return the steps that this one comes after and that are not settled."""
-    return [
-        need
-        for need in (*step.after, *step.needs)
-        if need in steps_of(run) and not run.settled(need)
-    ]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime
 from itertools import chain
@@ -12,7 +11,7 @@ from adaptive_cards import test_mail as draw_mail
 from adaptive_cards.cards.done import DoneView
 from adaptive_cards.cards.test_mail import TestMailView
 from adaptive_cards.views import Header, Proof
-from bot.cards.presenters import watched
+from bot.cards.presenters import watch
 from bot.cards.presenters._common import (
     approver,
     cause_text,
@@ -26,7 +25,7 @@ from bot.cards.presenters.card_state import THREAD, DesiredCard, desired_card, s
 from bot.services import Services
 from jobs.causes.cause import Cause
 from jobs.engine.step import Step
-from jobs.model import Change, Finding, RunKind, State, Text, Turn
+from jobs.model import Finding, RunKind, State, Text, Turn
 from jobs.runs.run import Kind, Run
 from jobs.steps import steps_of
 from jobs.steps.connect_form import token_at
@@ -39,11 +38,12 @@ The answer is the address of the person asked 1:1.
 
 
 def cards(run: Run, services: Services) -> list[DesiredCard]:
-    """Return the test mail's card during the test, and the done card when the run has finished."""
     if run.kind is RunKind.UNDO:
         return []
     if run.ended is Kind.FINISHED:
-        return _finished(run, services)
+        done = replace(done_view(run), watched=watch.interval_of(run, services))
+        card = desired_card("done", done, draw_done(done), final=True)
+        return [replace(card, retires=watch.only_edit(services, run, card, slot_of(THREAD)))]
     if "test_mail" not in run.findings or run.ended:
         return []
     mail = mail_view(run, services)
@@ -53,15 +53,7 @@ def cards(run: Run, services: Services) -> list[DesiredCard]:
 
 
 def _agent(run: Run, mail: TestMailView) -> str:
-    """Return the address of the agent who was asked, or '' while the mail waits for no agent."""
     return run.answer(AGENT) if _is_an_agents(mail) or mail.answers else ""
-
-
-def _finished(run: Run, services: Services) -> list[DesiredCard]:
-    """Return the card that ends a successful run and says how often the channel is watched."""
-    done = replace(done_view(run), watched=watched.interval_of(run, services))
-    card = desired_card("done", done, draw_done(done), final=True)
-    return [replace(card, retires=watched.only_edit(services, run, card, slot_of(THREAD)))]
 
 
 def _mail(mail: TestMailView, to: str) -> DesiredCard:
@@ -74,25 +66,23 @@ def _mail(mail: TestMailView, to: str) -> DesiredCard:
 
 
 def _a_persons(mail: TestMailView) -> bool:
-    """Return whether a person must act: the mail must be sent, or an agent gets or answers it."""
     return _is_to_be_sent(mail) or _is_an_agents(mail) or mail.answers
 
 
 def _is_to_be_sent(mail: TestMailView) -> bool:
-    """Return whether a person is to send the mail and has not."""
     return not mail.sent_by_bot and mail.sent_at is None
 
 
 def _is_an_agents(mail: TestMailView) -> bool:
-    """Return whether the mail was forwarded and no agent has it yet."""
     return mail.forwarded_at is not None and mail.agent_at is None
 
 
 def mail_view(run: Run, services: Services) -> TestMailView:
-    """Return how far the test mail has come, as a view."""
     arrival, answer = run.findings["test_mail"], run.findings.get("agent_answer")
     stuck = next(filter(_is_stuck, (arrival, answer)), None)
-    asked = _is_asked_for(arrival)
+    asked = arrival.waiting_for is Turn.REQUESTER and arrival.cause != Cause.TEST_MAIL_LATE
+    # An agent's confirmation counts. So does an answer to the mail, even one that was stopped.
+    told = run.answers.get("agent_has_it")
     return TestMailView(
         header=Header(run.id, run.channel.mailbox, 7, run.kind),
         subject=run.fact("subject"),
@@ -100,11 +90,11 @@ def mail_view(run: Run, services: Services) -> TestMailView:
         sent_at=None if asked else _sent_at(run),
         arrived_at=time_or_none(run.fact("arrived_at")),
         forwarded_at=time_or_none(run.fact("forwarded_at")),
-        agent_at=_agent_at(run, answer),
+        agent_at=told.at if told else _answer_at(answer),
         problem=cause_text(stuck),
         problem_code=code_of(stuck),
         remedy=remedy_of(stuck),
-        turn=_turn(stuck),
+        turn=stuck.waiting_for or Turn.ADMINISTRATOR if stuck else Turn.NOBODY,
         late=arrival.cause == Cause.TEST_MAIL_LATE,
         of_answer=stuck is not None and stuck is answer,
         answered_at=time_or_none(run.fact("answered_at")),
@@ -115,32 +105,12 @@ def mail_view(run: Run, services: Services) -> TestMailView:
 
 
 def _is_stuck(finding: Finding | None) -> bool:
-    """Return whether it is known what stops the mail or its answer."""
     return finding is not None and finding.cause != "" and finding.state is not State.OK
-
-
-def _is_asked_for(arrival: Finding) -> bool:
-    """Return whether a person is asked to send the mail for the first time."""
-    return arrival.waiting_for is Turn.REQUESTER and arrival.cause != Cause.TEST_MAIL_LATE
-
-
-def _turn(stuck: Finding | None) -> Turn:
-    """Return the role that acts on the finding that stops the mail; nobody if nothing stops it."""
-    return stuck.waiting_for or Turn.ADMINISTRATOR if stuck else Turn.NOBODY
 
 
 def _sent_at(run: Run) -> datetime | None:
     sent, told = run.changed.get("test_mail"), run.answers.get("test_sent")
     return sent.begun if sent else (told.at if told else None)
-
-
-def _agent_at(run: Run, answer: Finding | None) -> datetime | None:
-    """Return when an agent got the mail, or None if that is not known.
-
-    An agent's confirmation counts. So does an answer to the mail, even one that was stopped.
-    """
-    told = run.answers.get("agent_has_it")
-    return told.at if told else _answer_at(answer)
 
 
 def _answer_at(answer: Finding | None) -> datetime | None:
@@ -153,20 +123,33 @@ def _answer_at(answer: Finding | None) -> datetime | None:
 
 
 def done_view(run: Run) -> DoneView:
-    """Return the view of a finished run: its proofs, steps and changes."""
-    made = list(_made(run))
+    made = list(chain.from_iterable(changed.changes for changed in run.changed.values()))
+    steps = steps_of(run)
+    skipped = (
+        f.seen for f in run.findings.values() if f.state is State.SKIPPED and f.step in steps
+    )
+    lines = (
+        ("V1", Text("station.v1"), time_or_none(run.fact("arrived_at"))),
+        ("M3", Text("station.m3"), time_or_none(run.fact("forwarded_at"))),
+        ("V2", Text("station.v2"), run.found_at.get("agent_has_it")),
+        ("V3", Text("station.v3"), time_or_none(run.fact("answered_at"))),
+    )
+    proofs = [
+        *(Proof(row, words, at) for row, words, at in lines if at is not None),
+        *_login_proof(run),
+    ]
     return DoneView(
         header=Header(run.id, run.channel.mailbox, 7, run.kind),
         at=ended_at(run),
         started=run.opened,
-        proofs=tuple(_proofs(run)),
+        proofs=tuple(proofs),
         steps=tuple(_step_line(step, run.findings[name]) for name, step in steps_of(run).items()),
         secret_expires=time_or_none(run.fact("expires")),
         changes=len(made),
         reversible=sum(change.reversible for change in made),
         profile=run.channel.profile,
         approved_by=approver(run),
-        skipped=_skipped(run),
+        skipped=tuple(filter(None, skipped)),
         already=not made and not _has_new_token(run),
     )
 
@@ -176,40 +159,11 @@ def _has_new_token(run: Run) -> bool:
     return run.kind is RunKind.FIX and token_at(run) is not None
 
 
-def _made(run: Run) -> Iterable[Change]:
-    """Return every change that the run has begun or made."""
-    return chain.from_iterable(changed.changes for changed in run.changed.values())
-
-
 def _step_line(step: Step, finding: Finding) -> tuple[str, Text, State]:
-    """Return the step's row, the words for its finding and the state."""
     return step.article_row, finding.seen or Text(f"expected.{step.name}"), finding.state
 
 
-def _skipped(run: Run) -> tuple[Text, ...]:
-    """Return the reason of each step that was left out."""
-    steps = steps_of(run)
-    skipped = (
-        f.seen for f in run.findings.values() if f.state is State.SKIPPED and f.step in steps
-    )
-    return tuple(filter(None, skipped))
-
-
-def _proofs(run: Run) -> list[Proof]:
-    lines = (
-        ("V1", Text("station.v1"), time_or_none(run.fact("arrived_at"))),
-        ("M3", Text("station.m3"), time_or_none(run.fact("forwarded_at"))),
-        ("V2", Text("station.v2"), run.found_at.get("agent_has_it")),
-        ("V3", Text("station.v3"), time_or_none(run.fact("answered_at"))),
-    )
-    return [
-        *(Proof(row, words, at) for row, words, at in lines if at is not None),
-        *_login_proof(run),
-    ]
-
-
 def _login_proof(run: Run) -> list[Proof]:
-    """Return the proof of the SMTP login, if the rehearsal or the bot's own login succeeded."""
     login = run.findings.get("rehearsal") or run.findings.get("own_login")
     if login is None or login.state is not State.OK:
         return []
@@ -217,5 +171,4 @@ def _login_proof(run: Run) -> list[Proof]:
 
 
 def time_or_none(text: str) -> datetime | None:
-    """Return a fact as a time, or None if it is not known."""
     return datetime.fromisoformat(text) if text else None

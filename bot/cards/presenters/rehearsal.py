@@ -33,10 +33,7 @@ The answer is the address of the person asked 1:1.
 
 
 def cards(run: Run, services: Services) -> list[DesiredCard]:
-    """Return the card, from the moment the rehearsal can begin until it is done or skipped.
-
-    A fix has no rehearsal, because the bot's own login is the proof there.
-    """
+    # A fix has no rehearsal, because the bot's own login is the proof there.
     if not _is_open(run) or not may_rehearse(run) or _is_bots_turn(run):
         return []
     found = view(run, services)
@@ -46,7 +43,6 @@ def cards(run: Run, services: Services) -> list[DesiredCard]:
 
 
 def _card(found: RehearsalView, to: str) -> DesiredCard:
-    """Return the rehearsal as the card of the thread, or of the 1:1 with this address."""
     turn = f"{bool(found.url)}{found.problem}{found.settling}{found.asked}"
     asks = "" if found.settling else turn
     copy = replace(found, direct=to != THREAD)
@@ -54,12 +50,10 @@ def _card(found: RehearsalView, to: str) -> DesiredCard:
 
 
 def waits_for_sign_in(run: Run) -> bool:
-    """Return whether somebody asked for the rehearsal and the mailbox user must sign in for it."""
     return not run.ended and "rehearsal" in steps_of(run) and _is_asked_for(run)
 
 
 def view(run: Run, services: Services) -> RehearsalView:
-    """Return the state of the rehearsal as a view."""
     answer, base = run.answer("rehearse"), _offer(run)
     if answer.startswith("skip"):
         return replace(base, skipped=answer.partition(":")[2])
@@ -73,7 +67,6 @@ def view(run: Run, services: Services) -> RehearsalView:
 
 
 def _offer(run: Run) -> RehearsalView:
-    """Return the view of a rehearsal that is only offered, with the user who signs in for it."""
     header = Header(run.id, run.channel.mailbox, 6, run.kind)
     if not run.fact("shared"):
         return RehearsalView(header, username(run))
@@ -88,7 +81,6 @@ def _sign_in_problem(run: Run) -> Problem | None:
 
 
 def _in_progress(base: RehearsalView, run: Run, services: Services) -> RehearsalView:
-    """Return the view of a rehearsal that failed, waits for a sign-in, or is only offered."""
     finding = run.findings.get("rehearsal")
     if finding is not None and finding.cause:
         return _failed(base, finding)
@@ -100,15 +92,12 @@ def _in_progress(base: RehearsalView, run: Run, services: Services) -> Rehearsal
 
 
 def _failed(base: RehearsalView, finding: Finding) -> RehearsalView:
-    """Return the view with the phase that failed.
-
-    A rehearsal that is tried again automatically is shown as settling. If the mailbox itself is
-    lost, an administrator acts, and not the person who signs in.
-    """
+    # A rehearsal that is tried again automatically is shown as settling. If the mailbox itself is
+    # lost, an administrator acts, and not the person who signs in.
     told = replace(
         base,
         problem=cause_text(finding),
-        problem_code=_code(finding),
+        problem_code=texts_of(finding.evidence, "smtp")[0] if finding.evidence else "",
         cause=finding.cause,
         transcript=_transcript(finding),
     )
@@ -118,7 +107,6 @@ def _failed(base: RehearsalView, finding: Finding) -> RehearsalView:
 
 
 def _is_open(run: Run) -> bool:
-    """Return whether the run is open and an account is signed in."""
     return not run.ended and run.account is not None
 
 
@@ -128,12 +116,7 @@ def _is_bots_turn(run: Run) -> bool:
 
 
 def _is_asked_for(run: Run) -> bool:
-    """Return whether somebody asked for the rehearsal and it is still waiting."""
     return run.answer("rehearse") == "yes" and run.state_of("rehearsal") is State.WAITING
-
-
-def _code(finding: Finding) -> str:
-    return texts_of(finding.evidence, "smtp")[0] if finding.evidence else ""
 
 
 def _transcript(finding: Finding) -> tuple[str, ...]:

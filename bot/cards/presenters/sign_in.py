@@ -1,14 +1,16 @@
-"""Presenter of the sign-in card, in the thread and, if another person was asked, 1:1."""
+"""Presenter of the cards that lead an administrator to Microsoft: the sign-in and the consent."""
 
 from __future__ import annotations
 
+from adaptive_cards import consent as draw_consent
 from adaptive_cards import notice
 from adaptive_cards import signin as draw
 from adaptive_cards.cards.notice import NoticeView
-from adaptive_cards.cards.sign_in import SignInView
+from adaptive_cards.cards.sign_in import ConsentView, SignInView
 from adaptive_cards.views import Header
 from bot import links
 from bot.cards.presenters._common import (
+    ProblemFields,
     problem_fields,
     thread_and_person,
     unreachable_recipient,
@@ -18,18 +20,16 @@ from bot.cards.presenters._common import (
 from bot.cards.presenters.card_state import DesiredCard, desired_card
 from bot.services import Services
 from jobs.engine.failures import lacks_role
-from jobs.model import Account, Text
-from jobs.next_action import is_blocked
+from jobs.engine.made_objects import is_deleted
+from jobs.model import Account, State, Text, Turn
+from jobs.next_action import has_returned, is_blocked
 from jobs.runs.run import Run
 
 SLOT = "signin"
 
 
 def cards(run: Run, services: Services) -> list[DesiredCard]:
-    """Return the cards that ask for a sign-in.
-
-    After the sign-in there is one card, which names the account until there is a plan.
-    """
+    # After the sign-in there is one card, which names the account until there is a plan.
     if not run.detailed or run.ended:
         return []
     if run.account is None:
@@ -39,15 +39,11 @@ def cards(run: Run, services: Services) -> list[DesiredCard]:
 
 
 def waits_for_sign_in(run: Run) -> bool:
-    """Return whether the run is waiting for a sign-in."""
     return run.detailed and not run.ended and run.account is None
 
 
 def another_may(run: Run) -> bool:
-    """Return whether another person may sign in because the current account is stuck.
-
-    An account is stuck if the plan is blocked, or if a step needs another role.
-    """
+    # An account is stuck if the plan is blocked, or if a step needs another role.
     if run.account is None or run.ended:
         return False
     return lacks_role(run) if run.has_begun else is_blocked(run)
@@ -78,3 +74,59 @@ def _signed_in(account: Account) -> DesiredCard:
         glyph="✓",
     )
     return desired_card(SLOT, view, notice(view), urgency="signed in", prompt="")
+
+
+PERMISSIONS = (
+    ("Mail.Send", "permission.application", "permission.mail_send", True),
+    ("SMTP.Send", "permission.delegated", "permission.smtp_send", False),
+    ("offline_access", "", "permission.offline_access", False),
+)
+
+
+def consent_cards(run: Run, services: Services) -> list[DesiredCard]:
+    # There are no cards if somebody has deleted the app, because its consent page leads nowhere.
+    if not waits_for_consent(run) or is_deleted(run):
+        return []
+    return [_ask_consent(run, services, to) for to in thread_and_person(_administrator(run))]
+
+
+def _administrator(run: Run) -> str:
+    # If nobody was asked, return the administrator who was asked to sign in.
+    return run.answer("consent_administrator") or run.answer("administrator")
+
+
+def waits_for_consent(run: Run) -> bool:
+    # The run is not waiting while it reads a grant that was made a moment ago.
+    if run.ended or run.state_of("admin_consent") is not State.WAITING:
+        return False
+    if has_returned(run, "admin_consent"):
+        return False
+    return run.findings["admin_consent"].waiting_for is Turn.ADMINISTRATOR
+
+
+def _not_granted(run: Run) -> ProblemFields | None:
+    # The result is None before the press, and if a newer problem is known.
+    pressed, read = run.answers.get("look_again"), run.found_at["admin_consent"]
+    problem = run.problems.get("consent")
+    if pressed is None or read < pressed.at or (problem and problem.at > read):
+        return None
+    told = Text("consent.not_granted", {"name": PERMISSIONS[0][0]})
+    return {"problem": told, "problem_code": "", "problem_at": read}
+
+
+def _ask_consent(run: Run, services: Services, to: str) -> DesiredCard:
+    missing = _not_granted(run)
+    view = ConsentView(
+        header=Header(run.id, run.channel.mailbox, 5, run.kind),
+        url=links.link(services, "consent", run.id).url,
+        app_name=run.fact("app_name"),
+        domain=run.channel.domain,
+        client_id=run.fact("client_id"),
+        permissions=PERMISSIONS,
+        direct=to != "thread" or run.origin.direct,
+        **(missing or problem_fields(run.problems.get("consent"))),
+        asked=unreachable_recipient(run, "consent_administrator"),
+        waits=waits_for_person(run, to, "consent_administrator", "administrator"),
+    )
+    news = urgency(run, "consent", "consent_administrator", *(("look_again",) if missing else ()))
+    return desired_card("consent", view, draw_consent(view), to=to, urgency=news, prompt=news)

@@ -9,25 +9,26 @@ from datetime import datetime
 from adaptive_cards import verdict as draw
 from adaptive_cards.cards.verdict.view import Stop, VerdictView
 from adaptive_cards.texts import has_text, text
-from adaptive_cards.views import CheckLine, Proof
+from adaptive_cards.views import ChangeLine, CheckLine, Damage, Proof
 from bot import links
-from bot.cards.presenters import discovery, verdict_extras
+from bot.cards.presenters import discovery
 from bot.cards.presenters._common import ended_at, is_ok, known_text, problem_fields
 from bot.cards.presenters.card_state import DesiredCard, desired_card, posted_card
-from bot.cards.presenters.verdict_extras import stop_of
 from bot.services import Services
-from jobs.causes.cause import page_of
+from jobs.causes.cause import Cause, page_of
 from jobs.checks import check, more_access, remedies
 from jobs.checks.discovering import open_questions
 from jobs.checks.gaps import gaps
 from jobs.checks.verdict import MAIL_PATH, Verdict, has_overdue_mail, judge, proves
-from jobs.clock import now
+from jobs.clock import now, parse
 from jobs.engine.step import Step
 from jobs.model import (
+    NO_SIGNALS,
     Access,
     Channel,
     Finding,
     Reason,
+    Signals,
     State,
     Station,
     Text,
@@ -50,10 +51,7 @@ ENDS = (Station.FORWARD, Station.ANSWER)
 
 
 def cards(run: Run, services: Services) -> list[DesiredCard]:
-    """Return the card, from the start of the check on; it is edited as findings arrive.
-
-    While the check must ask for something about the channel, the card is that question.
-    """
+    # While the check must ask for something about the channel, the card is that question.
     if questions := open_questions(run):
         return discovery.cards(run, questions)
     found = view(run, services)
@@ -69,16 +67,12 @@ def cards(run: Run, services: Services) -> list[DesiredCard]:
 
 
 def _asks_nothing_new(run: Run, services: Services, card: DesiredCard) -> bool:
-    """Return whether the channel was kept and the card makes no request that is new."""
     shown = posted_card(services, run.id, card.slot) if run.kept else None
     return shown is not None and shown.prompt == card.prompt
 
 
 def _urgency(run: Run, found: VerdictView) -> str:
-    """Return the urgent part of the view: the end, the first real result, the causes and a problem.
-
-    That a cloud gives no answer is a problem. That the cloud answers again is not urgent.
-    """
+    # That a cloud gives no answer is a problem. That the cloud answers again is not urgent.
     return (
         f"{bool(run.checked)}{_looked(found)}{found.fixed}{found.fix is not None}"
         f"{[line.title for line in found.causes]}{found.problem_at or ''}"
@@ -87,7 +81,6 @@ def _urgency(run: Run, found: VerdictView) -> str:
 
 
 def view(run: Run, services: Services) -> VerdictView:
-    """Return the findings so far and the verdict on them, as a view."""
     steps = check.steps_of(run)
     found = _found(run, steps)
     verdict = judge(steps, found, done=run.checked is not None)
@@ -101,26 +94,26 @@ def view(run: Run, services: Services) -> VerdictView:
         run=run.id,
         mailbox=run.channel.mailbox,
         at=run.checked or now(),
-        looking=_still_to_come(run, steps),
+        looking=0 if run.checked else max(1, len(steps) - len(run.findings)),
         silent=tuple(map(_cloud, run.silent)),
         causes=_mark_fixed(_causes(run.channel, steps, counted, verdict.causes), verdict, fixed),
         symptoms=_symptoms(steps, counted, verdict.symptoms),
-        possible=_causes(run.channel, steps, counted, verdict_extras.others(verdict)),
-        changes=verdict_extras.changes(verdict),
+        possible=_causes(run.channel, steps, counted, others(verdict)),
+        changes=changes(verdict),
         warnings=_lines(steps, counted, verdict.warnings),
         skipped=_lines(steps, counted, verdict.skipped),
-        lines=_lines(steps, counted, _in_order(steps, found)),
+        lines=_lines(steps, counted, [name for name in steps if name in found]),
         way=_way(verdict, found),
         since=verdict.since,
         turn=_turn(run, services, verdict),
-        fix=fix or verdict_extras.renewal(run, ends),
+        fix=fix or renewal(run, ends),
         proofs=tuple(_proofs(run, steps, found)),
         sign_in_url=sign_in,
         lacks_role=bool(sign_in) and run.account is not None,
         grant_url=_grant_url(run, services, has_fix=fix is not None),
         **problem_fields(run.problems.get("app_access")),
-        damage=verdict_extras.damage(run, verdict, found),
-        secret_expires=verdict_extras.secret_expires(found),
+        damage=damage(run, verdict, found),
+        secret_expires=secret_expires(found),
         found=discovery.found_channel(run, services),
         unread=left.count,
         needs_administrator=left.by_sign_in,
@@ -138,16 +131,10 @@ def _found(run: Run, steps: Mapping[str, Step]) -> dict[str, Finding]:
     }
 
 
-def _in_order(steps: Iterable[str], found: Mapping[str, Finding]) -> list[str]:
-    """Return the steps that have a finding, in the order of the steps."""
-    return [name for name in steps if name in found]
-
-
 def _secret_ends(
     run: Run, found: Mapping[str, Finding], fixed: Mapping[str, Run]
 ) -> datetime | None:
-    """Return the end of a client secret that the bot is to renew now, or None."""
-    return verdict_extras.secret_ends(found) if not fixed and _is_ours(run) else None
+    return secret_ends(found) if not fixed and _is_ours(run) else None
 
 
 def _later(run: Run, services: Services, verdict: Verdict) -> tuple[Run, ...]:
@@ -157,14 +144,12 @@ def _later(run: Run, services: Services, verdict: Verdict) -> tuple[Run, ...]:
 
 
 def _without(verdict: Verdict, fixed: Mapping[str, Run]) -> Verdict:
-    """Return the verdict without the causes that later runs have fixed."""
     return replace(
         verdict, causes=tuple(name for name in verdict.causes if name not in _done(verdict, fixed))
     )
 
 
 def _done(verdict: Verdict, fixed: Mapping[str, Run]) -> dict[str, Run]:
-    """Return each cause that a later run has fixed, with that run."""
     return {
         name: run
         for name in verdict.causes
@@ -173,10 +158,7 @@ def _done(verdict: Verdict, fixed: Mapping[str, Run]) -> dict[str, Run]:
 
 
 def _fixing_run(verdict: Verdict, name: str, fixed: Mapping[str, Run]) -> Run | None:
-    """Return the later run that has fixed a cause, or None.
-
-    A cause is fixed by the step whose plan fixes it, or else by the step that found it.
-    """
+    # A cause is fixed by the step whose plan fixes it, or else by the step that found it.
     return fixed.get(remedies.fixing_step(verdict, name)) or fixed.get(name)
 
 
@@ -191,7 +173,6 @@ def _mark_fixed(
 
 
 def _all_fixed(verdict: Verdict, fixed: Mapping[str, Run]) -> Text | None:
-    """Return the words that name the run which fixed the last cause, once all causes are fixed."""
     done = _done(verdict, fixed)
     if not done or done.keys() != set(verdict.causes):
         return None
@@ -217,26 +198,20 @@ def _is_ours(run: Run) -> bool:
 
 
 def _cloud(service: str) -> Text:
-    """Return the name of a cloud as people know it."""
     return known_text(f"evidence.{service}") or verbatim(service)
 
 
 def _sign_in_url(run: Run, services: Services) -> str:
-    """Return the sign-in link of a finished check, or an empty string."""
     return links.link(services, "signin", run.id).url if _is_sign_in_offered(run) else ""
 
 
 def _is_sign_in_offered(run: Run) -> bool:
-    """Return whether the check is finished, and a sign-in would let it read more."""
     return run.checked is not None and not run.ended and more_access.may_sign_in(run)
 
 
 def _counted(verdict: Verdict, found: Mapping[str, Finding]) -> dict[str, Finding]:
-    """Return each finding as the verdict weighed it.
-
-    A finding that did not count is shown as a warning. Mail that passed a station is shown as
-    unknown if newer mail is overdue there, or stops there.
-    """
+    # A finding that did not count is shown as a warning. Mail that passed a station is shown as
+    # unknown if newer mail is overdue there, or stops there.
     counted = {name: verdict.weighed.get(name, _history(found[name])) for name in found}
     past = [
         name
@@ -247,7 +222,6 @@ def _counted(verdict: Verdict, found: Mapping[str, Finding]) -> dict[str, Findin
 
 
 def _fix(run: Run, verdict: Verdict, sign_in_url: str) -> tuple[str, dict[str, str]] | None:
-    """Return the button of a finished check that fixes a cause, if there is such a fix."""
     return (
         remedies.fix(run, verdict, whole=not sign_in_url or run.account is not None)
         if run.checked and _is_ours(run)
@@ -256,24 +230,15 @@ def _fix(run: Run, verdict: Verdict, sign_in_url: str) -> tuple[str, dict[str, s
 
 
 def _grant_url(run: Run, services: Services, *, has_fix: bool) -> str:
-    """Return the link with which an administrator lets the bot read on its own, or ''.
-
-    The link is shown after a finished check that offers no fix and whose tenant can grant access.
-    """
+    # The link is shown after a finished check that offers no fix and whose tenant can grant access.
     if run.checked is None or has_fix or not more_access.may_be_granted(services.redis, run):
         return ""
     return links.link(services, "access", run.id).url
 
 
-def _still_to_come(run: Run, steps: Mapping[str, Step]) -> int:
-    """Return the number of findings that a check still waits for: at least 1 until its end."""
-    return 0 if run.checked else max(1, len(steps) - len(run.findings))
-
-
 def _symptoms(
     steps: Mapping[str, Step], found: Mapping[str, Finding], causes: Mapping[str, str]
 ) -> tuple[CheckLine, ...]:
-    """Return a line for each symptom, with the row of the cause that explains it."""
     return tuple(
         _check_line(steps[name], found[name], steps[cause].article_row)
         for name, cause in causes.items()
@@ -293,19 +258,15 @@ def _lines(
 
 
 def _looked(found: VerdictView) -> bool:
-    """Return whether anything was actually checked.
-
-    The first finding of this kind is an urgent update; skipped steps are not.
-    """
+    # The first finding of this kind is an urgent update; skipped steps are not.
     return any(line.state not in {State.SKIPPED, State.UNKNOWN} for line in found.lines)
 
 
 def _cause(channel: Channel, step: Step, finding: Finding) -> CheckLine:
-    """Return the line of a cause: its sentence, the remedy, and the command that applies it."""
     command = f"command_of.{step.name}"
     return CheckLine(
         step.article_row,
-        _sentence(finding),
+        known_text(f"cause.{finding.cause}") or Text(f"step.{finding.step}"),
         finding.state,
         _access(step, finding),
         seen=finding.seen,
@@ -343,23 +304,13 @@ def _access(step: Step, finding: Finding) -> Access:
 
 
 def _history(finding: Finding) -> Finding:
-    """Return the finding as a warning.
-
-    A failure that has been followed by a success stays in the list, but not as an error.
-    """
+    # A failure that has been followed by a success stays in the list, but not as an error.
     return replace(finding, state=State.WARNING)
 
 
-def _sentence(finding: Finding) -> Text:
-    return known_text(f"cause.{finding.cause}") or Text(f"step.{finding.step}")
-
-
 def _way(verdict: Verdict, found: dict[str, Finding]) -> tuple[Stop, ...]:
-    """Return the stations of the mail path, up to the place at which mail stops.
-
-    The state of the stations behind that place is unknown.
-    """
-    reports = _reports(found)
+    # The state of the stations behind that place is unknown.
+    reports = {station: found[name] for name, station in SEEN_AT.items() if name in found}
     last = {station: finding.signals.at for station, finding in reports.items()}
     passed = _passed(reports, stop_of(verdict))
     return tuple(
@@ -367,23 +318,14 @@ def _way(verdict: Verdict, found: dict[str, Finding]) -> tuple[Stop, ...]:
     )
 
 
-def _reports(found: Mapping[str, Finding]) -> dict[Station, Finding]:
-    """Return each checked station with the finding that says whether mail was seen there."""
-    return {station: found[name] for name, station in SEEN_AT.items() if name in found}
-
-
 def _stations(reports: Mapping[Station, Finding], tells: Callable[[Finding], bool]) -> set[Station]:
-    """Return the stations whose finding satisfies ``tells``."""
     return {station for station, finding in reports.items() if tells(finding)}
 
 
 def _passed(reports: Mapping[Station, Finding], stop: int) -> set[Station]:
-    """Return the stations that mail is seen to pass, and those that it passes on the way there.
-
-    An answer may leave even though copies no longer arrive, and a task may belong to an older mail.
-    So neither end of the path is proven by another station. A station at which newer mail is stuck
-    is not proven either.
-    """
+    # An answer may leave even though copies no longer arrive, and a task may belong to an older
+    # mail. So neither end of the path is proven by another station. A station at which newer mail
+    # is stuck is not proven either.
     known = _stations(reports, proves)
     seen = max(map(MAIL_PATH.index, known - {Station.ANSWER}), default=-1)
     unclear = _stations(reports, has_overdue_mail).union(ENDS)
@@ -391,7 +333,6 @@ def _passed(reports: Mapping[Station, Finding], stop: int) -> set[Station]:
 
 
 def _passes(station: Station, stops: Station | None, passed: set[Station]) -> bool | None:
-    """Return whether mail passes this station, or None if that is unknown."""
     if station is stops:
         return False
     return True if station in passed else None
@@ -399,11 +340,139 @@ def _passes(station: Station, stops: Station | None, passed: set[Station]) -> bo
 
 def _proofs(run: Run, steps: dict[str, Step], found: dict[str, Finding]) -> list[Proof]:
     proofs = [_proof(run, steps[name], found[name]) for name in PROVING if is_ok(found, name)]
-    return proofs + (verdict_extras.no_incident(run, found) if proofs else [])
+    return proofs + (no_incident(run, found) if proofs else [])
 
 
 def _proof(run: Run, step: Step, finding: Finding) -> Proof:
     """Return the step's success with its time, or with the time of the check if that is unknown."""
     return Proof(
         step.article_row, Text(f"step.{step.name}"), finding.signals.at or run.found_at[step.name]
+    )
+
+
+OUTSIDE = frozenset({"exchange_health", "entra_health", "webex_status"})
+"""Steps that report the status that the providers publish about themselves."""
+COUNTED = ("copies", "mail_to_task")
+"""Steps that count missed mails, with the facts for the number and the start.
+
+The earliest step on the mail path comes first.
+"""
+
+CHANGES = "connect_changes"
+"""Step whose suspected changes have a section of their own on the card."""
+EXPLAINED = {
+    "deleteapp": Cause.CONNECT_ADDRESS_GONE,
+    "deleteflow": Cause.CONNECT_FLOW_NOT_LIVE,
+    "deleterule": Cause.CONNECT_FLOW_NOT_LIVE,
+    "updaterulestatus": Cause.CONNECT_FLOW_NOT_LIVE,
+    "updatewfstatusonupdaterule": Cause.CONNECT_FLOW_NOT_LIVE,
+}
+"""Cause inside Webex Connect that an action in the audit log explains.
+
+An update of an app may explain many causes.
+"""
+
+
+def damage(run: Run, verdict: Verdict, found: Mapping[str, Finding]) -> Damage | None:
+    # The damage is known only if mail stops before an agent and the message trace was read.
+    stop = stop_of(verdict)
+    if stop > MAIL_PATH.index(Station.AGENT):
+        return None
+    before = stop <= MAIL_PATH.index(Station.MAILBOX)
+    told = _lost(found, before=before)
+    if told is None:
+        return None
+    return Damage(*told) if before else _damage_of_copies(run, found, *told)
+
+
+def _damage_of_copies(
+    run: Run, found: Mapping[str, Finding], mails: int, since: datetime
+) -> Damage:
+    """Return the damage of mail that has reached the mailbox, but no agent."""
+    bounced = min(_signals(found, "copies").failed, mails)
+    return Damage(
+        mails, since, kept=run.channel.keep_copy and is_ok(found, "forwarding"), bounced=bounced
+    )
+
+
+def stop_of(verdict: Verdict) -> int:
+    """Return the index in MAIL_PATH at which mail stops, or its length if none is known."""
+    return MAIL_PATH.index(verdict.stops) if verdict.stops else len(MAIL_PATH)
+
+
+def _lost(found: Mapping[str, Finding], *, before: bool) -> tuple[int, datetime] | None:
+    # ``before`` means that mail stops before the mailbox, so refused mail counts first.
+    first_missed = next(filter(None, (_missed(_signals(found, name)) for name in COUNTED)), None)
+    return (_refused(found) if before else None) or first_missed
+
+
+def _signals(found: Mapping[str, Finding], step: str) -> Signals:
+    return found[step].signals if step in found else NO_SIGNALS
+
+
+def _refused(found: Mapping[str, Finding]) -> tuple[int, datetime] | None:
+    # It is not documented whether a full mailbox still forwards. A copy that was forwarded since
+    # then shows that agents have the mails, so nothing is reported.
+    refused = _signals(found, "arrivals")
+    if not refused.failed or refused.since is None or _has_copied(found, refused.since):
+        return None
+    return refused.failed, refused.since
+
+
+def _has_copied(found: Mapping[str, Finding], since: datetime) -> bool:
+    copied = _signals(found, "copies").at
+    return copied is not None and copied >= since
+
+
+def _missed(signals: Signals) -> tuple[int, datetime] | None:
+    since = signals.missed_since or signals.since
+    return (signals.missed, since) if signals.missed and since else None
+
+
+def no_incident(run: Run, found: Mapping[str, Finding]) -> list[Proof]:
+    """Return one line if all three sources of service status were read without an incident."""
+    if not all(is_ok(found, name) for name in OUTSIDE):
+        return []
+    return [
+        Proof(
+            "MS",
+            Text("verdict.no_incident"),
+            min(run.found_at[found[name].step] for name in OUTSIDE),
+        )
+    ]
+
+
+def secret_expires(found: Mapping[str, Finding]) -> datetime | None:
+    # A date that is near is left out, because the card shows it as a warning already.
+    return _expiry(found["client_secret"]) if is_ok(found, "client_secret") else None
+
+
+def secret_ends(found: Mapping[str, Finding]) -> datetime | None:
+    secret = found.get("client_secret")
+    if secret is None or secret.cause != Cause.CLIENT_SECRET_EXPIRES_SOON:
+        return None
+    return _expiry(secret)
+
+
+def _expiry(secret: Finding) -> datetime | None:
+    known = secret.facts.get("expires")
+    return parse(known) if known else None
+
+
+def renewal(run: Run, ends: datetime | None) -> tuple[str, dict[str, str]] | None:
+    return ("button.renew_secret", {"do": "fix", "channel": run.channel.mailbox}) if ends else None
+
+
+def others(verdict: Verdict) -> tuple[str, ...]:
+    """Return the possible causes, without the changes in Webex Connect."""
+    return tuple(name for name in verdict.possible if name != CHANGES)
+
+
+def changes(verdict: Verdict) -> tuple[ChangeLine, ...]:
+    if CHANGES not in verdict.possible:
+        return ()
+    found = verdict.weighed[CHANGES].signals.changes
+    return tuple(
+        ChangeLine(each, known_text(f"cause.{EXPLAINED.get(each.event.lower(), '')}"))
+        for each in found
     )

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import adaptive_cards as cards
+from adaptive_cards.cards.channels import RunLine, StatusView
 from adaptive_cards.cards.help import CommandHelpView, HelpEntry, HelpView
 from adaptive_cards.cards.notice import NoticeView
-from adaptive_cards.cards.status import RunLine, StatusView
 from jobs.model import Evidence, Text, Turn, verbatim
 from tests.unit.adaptive_cards.examples import AT, MAILBOX
 

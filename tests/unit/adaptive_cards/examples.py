@@ -11,18 +11,17 @@ from typing import TYPE_CHECKING
 
 import adaptive_cards as cards
 from adaptive_cards.cards import test_mail
+from adaptive_cards.cards.channels import RunLine, StatusView
 from adaptive_cards.cards.connect_form import ConnectFormView
-from adaptive_cards.cards.consent import ConsentView
 from adaptive_cards.cards.done import DoneView
 from adaptive_cards.cards.help import CommandHelpView, HelpEntry, HelpView
 from adaptive_cards.cards.intake import IntakeView
 from adaptive_cards.cards.notice import NoticeView
-from adaptive_cards.cards.plan_view import PlanView
+from adaptive_cards.cards.offer import TypedWrongView
+from adaptive_cards.cards.plan import PlanView
 from adaptive_cards.cards.progress import ProgressView, Row
 from adaptive_cards.cards.rehearsal import RehearsalView
-from adaptive_cards.cards.sign_in import SignInView
-from adaptive_cards.cards.status import RunLine, StatusView
-from adaptive_cards.cards.typed_wrong import TypedWrongView
+from adaptive_cards.cards.sign_in import ConsentView, SignInView
 from adaptive_cards.texts import render
 from adaptive_cards.views import Asked, Header, Proof
 from jobs.model import (

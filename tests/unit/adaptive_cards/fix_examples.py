@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 import adaptive_cards as cards
-from adaptive_cards.cards.plan_view import PlanView
+from adaptive_cards.cards.plan import PlanView
 from adaptive_cards.views import Header
 from jobs.model import RunKind, Text, Turn, minute_of, verbatim
 

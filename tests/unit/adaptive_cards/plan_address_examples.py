@@ -6,7 +6,7 @@ They are those of Webex Connect, foreign ones, and ones in other alphabets.
 from __future__ import annotations
 
 import adaptive_cards as cards
-from adaptive_cards.cards.plan_view import Address, ForeignHosts, PlanView
+from adaptive_cards.cards.plan import Address, ForeignHosts, PlanView
 from adaptive_cards.views import Header
 from jobs.model import Profile, Text
 from tests.unit.adaptive_cards.examples import CHANGES, HOSTILE, MAILBOX

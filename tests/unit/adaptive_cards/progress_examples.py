@@ -6,18 +6,11 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import adaptive_cards as cards
-from adaptive_cards.cards import undo
+from adaptive_cards.cards import done
 from adaptive_cards.cards.done import DoneView
 from adaptive_cards.cards.progress import ProgressView, Row
 from adaptive_cards.views import Proof
-from jobs.model import (
-    Profile,
-    RunKind,
-    State,
-    Text,
-    Turn,
-    verbatim,
-)
+from jobs.model import Profile, RunKind, State, Text, Turn, verbatim
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -127,7 +120,7 @@ def _undone() -> Iterator[tuple[str, cards.Card]]:
             Text("seen.undo_changed_since", {"seen": "key:seen.off"}),
         ),
     )
-    whole = undo.UndoneView(
+    whole = done.UndoneView(
         replace(header(7), kind=RunKind.UNDO),
         later(minutes=3),
         AT,

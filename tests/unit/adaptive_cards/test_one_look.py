@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 import adaptive_cards as cards
-from adaptive_cards.cards.plan_view import PlanView
+from adaptive_cards.cards.plan import PlanView
 from adaptive_cards.cards.verdict.card import _ROOMS
 from adaptive_cards.cards.verdict.rows import Budget
 from adaptive_cards.cards.verdict.sections import matter

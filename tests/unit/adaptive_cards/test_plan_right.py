@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 import adaptive_cards as cards
-from adaptive_cards.cards.plan_view import PlanView
+from adaptive_cards.cards.plan import PlanView
 from jobs.model import Text, verbatim
 from practice import cardtext
 from tests.unit.adaptive_cards.examples import CHANGES, header

@@ -10,7 +10,7 @@ import pytest
 
 from adaptive_cards import channels
 from adaptive_cards.cards.channels import ChannelLine, ChannelsView
-from adaptive_cards.cards.verdict.age import time_since, time_until
+from adaptive_cards.components import time_since, time_until
 from adaptive_cards.texts import keys, text
 from jobs.model import Access, State, Station, Text
 from tests.unit.adaptive_cards.verdict_rows import BLOCKED, MAILBOX, Cards, Nodes

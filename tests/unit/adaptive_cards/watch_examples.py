@@ -6,8 +6,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import adaptive_cards as cards
-from adaptive_cards.cards.incident import IncidentLook, IncidentView
-from adaptive_cards.cards.watch_list import WatchLine, WatchListView
+from adaptive_cards.cards.watch import IncidentLook, IncidentView, WatchLine, WatchListView
 from jobs.model import State, Text, Turn, minute_of, span_of, verbatim
 
 AT = datetime(2026, 11, 27, 3, 15, tzinfo=UTC)

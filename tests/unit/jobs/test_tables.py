@@ -11,7 +11,6 @@ from typing import Any
 import pytest
 
 from bot.cards.presenters import verdict as presenter
-from bot.cards.presenters import verdict_extras
 from jobs.causes import patterns, reader
 from jobs.causes.cause import Cause
 from jobs.checks import check, verdict
@@ -46,9 +45,9 @@ STEPS: dict[str, Iterable[str]] = {
     "POLICIES": (smtp_login.POLICIES,),
     "BY_ANSWERS": conditional_access.BY_ANSWERS,
     "SEEN_AT": presenter.SEEN_AT,
-    "OUTSIDE": verdict_extras.OUTSIDE,
-    "COUNTED": verdict_extras.COUNTED,
-    "CHANGES": (verdict_extras.CHANGES,),
+    "OUTSIDE": presenter.OUTSIDE,
+    "COUNTED": presenter.COUNTED,
+    "CHANGES": (presenter.CHANGES,),
     "connect_changes.ENDS": connect_changes.ENDS,
     "connect_changes.WITHOUT": connect_changes.WITHOUT,
 }

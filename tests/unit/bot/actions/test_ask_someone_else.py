@@ -12,7 +12,7 @@ from adaptive_cards.texts import text
 from adaptive_cards.views import Asked
 from bot.actions import actions
 from bot.cards.draw import draw
-from bot.cards.presenters import consent, sign_in
+from bot.cards.presenters import sign_in
 from bot.cards.presenters._common import unreachable_recipient
 from bot.cards.presenters.card_state import LIVING, posted_card
 from bot.chat.context import ChatContext
@@ -328,4 +328,4 @@ def test_each_card_asks_while_it_is_its_turn(
 ):
     """The sign-in card and the consent card each ask only while it is their turn."""
     run = begin(*events)
-    assert (sign_in.waits_for_sign_in(run), consent.waits_for_consent(run)) == asks
+    assert (sign_in.waits_for_sign_in(run), sign_in.waits_for_consent(run)) == asks

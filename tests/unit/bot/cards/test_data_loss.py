@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from redis import Redis
 
-from bot.cards.data_loss import LossWatch
+from bot.cards.notices import LossWatch
 from bot.chat.audience import mark_members_checked
 from bot.services import Services
 from jobs.clock import now

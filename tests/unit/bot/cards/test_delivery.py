@@ -9,12 +9,8 @@ from typing import Any
 
 import pytest
 
-from bot.cards import delivery, unconfirmed
-from bot.cards.presenters.card_state import (
-    EDITS,
-    NO_EDITS,
-    posted_card,
-)
+from bot.cards import delivery
+from bot.cards.presenters.card_state import EDITS, NO_EDITS, posted_card
 from bot.services import Services
 from bot.webex.client import WebexAnswerError, WebexBadRequestError, WebexError
 from jobs.clock import now
@@ -267,8 +263,7 @@ def test_an_edit_too_many(services: Services, run: Run, said: Said, webex_script
 
 def later(monkeypatch: pytest.MonkeyPatch, seconds: float) -> None:
     """Set the clock of the cards this many seconds ahead."""
-    for module in (delivery, unconfirmed):
-        monkeypatch.setattr(module, "now", lambda: now() + timedelta(seconds=seconds))
+    monkeypatch.setattr(delivery, "now", lambda: now() + timedelta(seconds=seconds))
 
 
 @pytest.mark.parametrize("lost", [(502, {}), (0, {})], ids=["502", "no answer"])

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from adaptive_cards.texts import text
-from bot.cards.turn_reminders import remind_of_turns
+from bot.cards.reminders import remind_of_turns
 from bot.services import Services
 from jobs.clock import now
 from jobs.model import Account, Change, Finding, Scope, State, Text, Turn, verbatim

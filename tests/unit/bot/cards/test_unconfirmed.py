@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from bot.cards import delivery, unconfirmed
+from bot.cards import delivery
 from bot.cards.living import living_cards
 from bot.cards.presenters.card_state import DesiredCard, PostedCard, posted_card, slot_of
 from bot.services import Services
@@ -39,7 +39,7 @@ def died(services: Services, run: Run) -> None:
     """Leave the record of a process that noted a post to Carl and died before the answer."""
     wanted = card("a", to=CARL)
     shown = PostedCard("", "", wanted.fingerprint, wanted.urgency, now())
-    unconfirmed.begin(services, run, wanted, shown, 0)
+    delivery.begin_post(services, run, wanted, shown, 0)
 
 
 @pytest.mark.usefixtures("died")
@@ -89,11 +89,11 @@ def test_another_runs_card_with_the_same_text_is_not_taken_over(
     """
     wanted = with_button(run.id)
     noted = PostedCard("", "", wanted.fingerprint, wanted.urgency, now())
-    post = unconfirmed.begin(services, run, wanted, noted, 0)
+    post = delivery.begin_post(services, run, wanted, noted, 0)
     named = {"own": run.id}.get(shown, shown)
     cards = {"attachments": attachments(with_button(named).card.content)} if named else {}
     shows(webex_script, reply, message(services), cards)
-    assert bool(unconfirmed.find(services, run, wanted, post)) is found
+    assert bool(delivery.find_unconfirmed(services, run, wanted, post)) is found
 
 
 def shows(webex_script: Any, reply: Any, listed: Any, more: Any | None = None) -> None:
@@ -134,7 +134,7 @@ def test_a_room_that_cannot_be_read_only_delays_the_post(
     """If Webex refuses the list, the card is posted five seconds after the process died."""
     webex_script.on("GET", "/messages/direct", reply(403, {"message": "no"}))
     assert 0 < delivery.sync(services, run, card("a", to=CARL)) <= 5
-    monkeypatch.setattr(unconfirmed, "now", lambda: now() + timedelta(seconds=6))
+    monkeypatch.setattr(delivery, "now", lambda: now() + timedelta(seconds=6))
     assert (delivery.sync(services, run, card("a", to=CARL)), methods(said)) == (0, ["POST"])
 
 
@@ -148,7 +148,7 @@ def test_a_card_whose_answer_was_lost_is_taken_over(
         delivery.sync(services, run, card("a", to=CARL))
     shows(webex_script, reply, message(services))
     assert (delivery.sync(services, run, card("a", to=CARL)), methods(said)) == (0, ["POST"])
-    assert unconfirmed.load(services, run.id, "plan") is None
+    assert delivery.load_unconfirmed(services, run.id, "plan") is None
 
 
 def test_a_refused_card_leaves_no_doubt(
@@ -158,7 +158,7 @@ def test_a_refused_card_leaves_no_doubt(
     webex_script.on("POST", "/messages", reply(404, {"message": "nobody"}))
     with suppress(WebexError):
         delivery.sync(services, run, card("a", to=CARL))
-    assert unconfirmed.load(services, run.id, "plan") is None
+    assert delivery.load_unconfirmed(services, run.id, "plan") is None
 
 
 @pytest.mark.parametrize("found", [True, False])
@@ -172,11 +172,11 @@ def test_a_request_that_is_over_is_withdrawn_if_webex_shows_it(
     asked = replace(with_button(run.id), slot=slot_of(CARL))
     before = now() - timedelta(seconds=6)
     noted = PostedCard("", "", asked.fingerprint, asked.urgency, before)
-    post = replace(unconfirmed.begin(services, run, asked, noted, 0), at=before)
-    unconfirmed.save(services, run.id, asked.slot, post)
+    post = replace(delivery.begin_post(services, run, asked, noted, 0), at=before)
+    delivery.save_unconfirmed(services, run.id, asked.slot, post)
     shows(webex_script, reply, message(services, **({} if found else {"personId": CARL})))
     webex_script.on("PUT", "/messages/found-1", reply(body={"id": "found-1"}))
     for wanted in living_cards(run, services, []) * 2:
         delivery.sync(services, run, wanted)
     assert methods(said) == (["PUT"] if found else [])
-    assert unconfirmed.load(services, run.id, asked.slot) is None
+    assert delivery.load_unconfirmed(services, run.id, asked.slot) is None

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from bot.cards import watch_gaps
+from bot.cards import notices
 from bot.chat.audience import mark_members_checked
 from bot.services import Services
 from jobs.clock import now
@@ -37,7 +37,7 @@ def gap(services: Services) -> Services:
 def test_a_space_is_told_once(gap: Services, said: Said):
     """A space is told once from when to when nobody looked at its channels."""
     for _ in range(2):
-        watch_gaps.tell_spaces(gap)
+        notices.tell_spaces(gap)
     ((method, words),) = said()
     assert (method, "1 channel was not looked at for a while" in words) == ("POST", True)
 
@@ -47,13 +47,13 @@ def test_nothing_is_lost_while_webex_is_away(
 ):
     """If Webex does not answer, the notice of the gap is sent five minutes later."""
     webex_script.on("POST", "/messages", reply(503))
-    watch_gaps.tell_spaces(gap)
+    notices.tell_spaces(gap)
     refused = len(said())
-    watch_gaps.tell_spaces(gap)
+    notices.tell_spaces(gap)
     assert len(said()) == refused
     webex_script.on("POST", "/messages", reply(body={"id": "posted-1"}))
     mark_members_checked(gap, "room-1")
-    watch_gaps.tell_spaces(gap, lambda: now() + timedelta(minutes=6))
+    notices.tell_spaces(gap, lambda: now() + timedelta(minutes=6))
     assert len(said()) == refused + 1
     assert gaps.of_room(gap.redis, "room-1") == ()
 
@@ -61,5 +61,5 @@ def test_nothing_is_lost_while_webex_is_away(
 def test_a_space_without_watched_channels_is_not_told(gap: Services, said: Said):
     """A space whose watch has ended meanwhile is not told of the gap."""
     gap.watching.end(MAILBOX, now())
-    watch_gaps.tell_spaces(gap)
+    notices.tell_spaces(gap)
     assert said() == []

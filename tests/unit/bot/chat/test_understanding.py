@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given as drawn
 from hypothesis import strategies as st
 
-from bot.chat.understanding import Meaning, lone_address, meaning_of
+from bot.chat.parsing import Meaning, lone_address, meaning_of
 from tests.unit.bot.commands.typed_commands import MAILBOX
 
 TROUBLE = Meaning(trouble=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from bot.events.prefetch import prefetch
+from bot.events.handler import prefetch
 from bot.webex.client import Webex
 from tests.fixtures.waiting import until
 

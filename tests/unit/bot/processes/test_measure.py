@@ -15,13 +15,7 @@ from jobs.clock import now
 from jobs.model import Finding, State
 from jobs.runs.run import Event, Kind, Run
 from jobs.storage import keys
-from jobs.storage.counters import (
-    CHANNELS,
-    DAYS_LEFT,
-    RUNS_OPEN,
-    SECRETS_ENDING,
-    measured,
-)
+from jobs.storage.counters import CHANNELS, DAYS_LEFT, RUNS_OPEN, SECRETS_ENDING, measured
 
 Begin = Callable[..., Run]
 

@@ -14,8 +14,7 @@ from redis import Redis
 from bot.queue import connect_for_web
 from bot.settings import BotSettings
 from bot.web import metrics_page
-from bot.web.app import AddressError
-from bot.web.counts import CountsToRedis
+from bot.web.app import AddressError, CountsToRedis
 from bot.web.site import whole_site
 from jobs.settings import Settings
 from jobs.storage.counters import CARDS, COUNTERS, FLUSH_S, read

@@ -15,9 +15,9 @@ from flask.testing import FlaskClient
 from adaptive_cards.texts import text
 from bot.cards.presenters import verdict
 from bot.services import Services
-from bot.web import oauth_state
+from bot.web import oauth_flow
 from bot.web.oauth import AppAccessConsent
-from bot.web.oauth_state import Flow
+from bot.web.oauth_flow import Flow
 from jobs.access import app_access
 from jobs.clock import now
 from jobs.clouds.errors import Forbidden
@@ -211,14 +211,14 @@ def test_a_state_of_another_check(services: Services, browser: FlaskClient, run:
     The state is bound to the person, the tenant and the channel.
     """
     state = depart(services, browser, run)["state"]
-    flow = oauth_state.pop(services, state)
+    flow = oauth_flow.pop(services, state)
     assert flow is not None
     other = services.store.check(
         Channel("other@example.test", tenant_id=TENANT),
         Person("bob", "bob@example.test"),
         Origin("room-1"),
     )
-    oauth_state.save(services, state, replace(flow, run=other.id))
+    oauth_flow.save(services, state, replace(flow, run=other.id))
     browser.get(BACK, query_string={"admin_consent": "True", "tenant": TENANT, "state": state})
     assert services.store.load(other.id).problems["app_access"].cause == "state_mismatch"
     assert app_access.grant_for(services.redis, TENANT) is None

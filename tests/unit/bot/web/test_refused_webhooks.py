@@ -11,7 +11,7 @@ from structlog.testing import capture_logs
 from bot.queue import connect_for_web, refusals
 from bot.settings import BotSettings
 from bot.web.app import create_app
-from bot.web.refused_webhooks import RefusedWebhooks
+from bot.web.webhooks import RefusedWebhooks
 from tests.fixtures.waiting import until
 
 BODY = b'{"resource": "messages", "event": "created", "data": {"id": "made-up-words"}}'

@@ -14,8 +14,8 @@ from flask.testing import FlaskClient
 from adaptive_cards.texts import text
 from bot import links
 from bot.services import Services
-from bot.web import oauth_state
-from bot.web.oauth_state import Flow
+from bot.web import oauth_flow
+from bot.web.oauth_flow import Flow
 from jobs.clock import now
 from jobs.model import Account, Finding, State
 from jobs.runs.run import Event, Kind, Run
@@ -388,12 +388,12 @@ def test_a_state_is_sealed_and_ends(services: Services, redis: Any):
 
     Both are unreadable in Redis and in a repr.
     """
-    oauth_state.save(services, "state-1", Flow("signin", "R1", '{"code_verifier": "verifier-1"}'))
+    oauth_flow.save(services, "state-1", Flow("signin", "R1", '{"code_verifier": "verifier-1"}'))
     assert 0 < redis.ttl("sealed:flow:state-1") <= 600
     assert b"verifier-1" not in redis.get("sealed:flow:state-1")
-    flow = oauth_state.pop(services, "state-1")
+    flow = oauth_flow.pop(services, "state-1")
     assert flow is not None
-    assert (flow.msal, "verifier-1" in repr(flow), oauth_state.pop(services, "state-1")) == (
+    assert (flow.msal, "verifier-1" in repr(flow), oauth_flow.pop(services, "state-1")) == (
         {"code_verifier": "verifier-1"},
         False,
         None,

@@ -16,7 +16,7 @@ from bot import links
 from bot.services import Services
 from bot.web import secret_page, sign_in
 from bot.web.app import create_app
-from bot.web.browser_cookie import HOST_COOKIE, LOOPBACK_COOKIE, form_token, is_browser_of
+from bot.web.oauth_flow import HOST_COOKIE, LOOPBACK_COOKIE, form_token, is_browser_of
 from bot.web.pages import assets
 from jobs.clock import now
 from jobs.model import Account, Finding, State
@@ -320,7 +320,7 @@ def test_all_slots_are_taken(
     query = signed(services, browser, provider, run)
     asked = len(provider.requests)
     with monkeypatch.context() as full:
-        full.setattr("bot.web.microsoft_slots._slots.acquire", lambda **_: False)
+        full.setattr("bot.web.oauth_flow._slots.acquire", lambda **_: False)
         pressed = press(services, browser, run)
         back = browser.get(BACK, query_string=query)
     assert (pressed.status_code, back.status_code, len(provider.requests)) == (503, 503, asked)

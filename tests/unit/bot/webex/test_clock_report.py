@@ -8,7 +8,7 @@ from email.utils import formatdate
 import pytest
 from redis import Redis
 
-from bot.webex import clock_report
+from bot import doctor
 from jobs.clock import now
 from jobs.clouds.clock_skew import METER, MICROSOFT, WEBEX, Meter
 
@@ -38,7 +38,7 @@ def test_the_skew_is_named(redis: Redis, ahead: float, doubtful: bool, wrong: bo
     """
     for cloud in (WEBEX, MICROSOFT):
         measure(METER, cloud, ahead)
-    found = clock_report.on_clock(redis)
+    found = doctor.on_clock(redis)
     said = (found.doubt, found.wrong, found.good)
     assert ([bool(each) for each in said[:2]], words in "".join(said)) == ([doubtful, wrong], True)
 
@@ -47,16 +47,16 @@ def test_another_machines_clock_is_named_too(redis: Redis):
     """The report names a worker's wrong clock, even if the doctor's own clock is right."""
     measure(METER, WEBEX, 0)
     measure(Meter(redis), WEBEX, 660)
-    assert "11 minutes ahead of Webex's" in clock_report.on_clock(redis).wrong
+    assert "11 minutes ahead of Webex's" in doctor.on_clock(redis).wrong
 
 
 def test_without_an_answer_it_is_not_known(redis: Redis):
     """A clock whose skew is not known is reported as a doubt, and not as right."""
-    assert clock_report.on_clock(redis).doubt
+    assert doctor.on_clock(redis).doubt
 
 
 def test_a_redis_that_is_away_is_left_out():
     """The line about the clock does not report a Redis that is away; another line reports it."""
     measure(METER, WEBEX, 0)
     gone = Redis(port=1, socket_connect_timeout=0.1, retry=None)
-    assert clock_report.on_clock(gone).good.startswith("right")
+    assert doctor.on_clock(gone).good.startswith("right")

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from bot.webex import deadline
+from bot.webex import session
 from bot.webex.client import Webex, WebexUnreachableError
 from jobs.clouds.retry import RetryPolicy
 
@@ -82,7 +82,7 @@ def dripping(
     real_pauses: None,
 ) -> Iterator[tuple[Dripping, Webex, str]]:
     """Dripping server, over http and over TLS, and a client whose calls have 0.4 seconds."""
-    monkeypatch.setattr(deadline, "TOTAL_S", 0.4)
+    monkeypatch.setattr(session, "TOTAL_S", 0.4)
     for name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("SSL_CERT_FILE", str(certificate.cert))
@@ -121,7 +121,7 @@ def test_a_call_that_is_over_is_not_cut(
     dripping: tuple[Dripping, Webex, str], monkeypatch: pytest.MonkeyPatch
 ):
     """The connection of a finished call serves the next call, however much later."""
-    monkeypatch.setattr(deadline, "TOTAL_S", 2.0)
+    monkeypatch.setattr(session, "TOTAL_S", 2.0)
     server, webex, _ = dripping
     server.at_once = WHOLE
     names = [webex.me().id]

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from adaptive_cards.cards.plan_view import Address, ForeignHosts
+from adaptive_cards.cards.plan import Address, ForeignHosts
 from bot.cards.presenters import plan as presenter
 from bot.services import Services
 from jobs.channel.in_use import ADDRESS_IN_USE, APP_IN_USE

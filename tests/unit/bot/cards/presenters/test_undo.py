@@ -12,7 +12,7 @@ from adaptive_cards import plan as draw_plan
 from adaptive_cards import undone
 from adaptive_cards.texts import has_text, text
 from bot.cards import draw
-from bot.cards.presenters import plan, undo
+from bot.cards.presenters import ended, plan
 from bot.cards.presenters import progress as steps
 from bot.commands.status import _run_line
 from bot.services import Services
@@ -116,7 +116,7 @@ def test_the_end_of_the_undo_of_one_run(begin: Begin):
     """The undo of one run does not say that the channel is disconnected."""
     recalled = replace(RECALLED, data={UNDOES: "R1"})
     events = (recalled, SIGNED_IN, *FOUND, PLANNED, APPROVED, BACK, FINISHED)
-    card = undone(undo.view(begin(*events, kind="undo")))
+    card = undone(ended.undone_view(begin(*events, kind="undo")))
     assert "Run R1 is undone" in card.text
     assert list(actions({"card": card.content})) == []
 
@@ -144,7 +144,7 @@ def test_the_end_of_an_undo(begin: Begin, services: Services):
     No other card of a setup is shown.
     """
     run = begin(RECALLED, SIGNED_IN, *FOUND, PLANNED, APPROVED, BACK, FINISHED, kind="undo")
-    found = undo.view(run)
+    found = ended.undone_view(run)
     assert [row for row, _, _ in found.restored] == ["E1", "M3"]
     assert [(row, words.key) for row, words, _ in found.left_alone] == [
         ("M2", "step.smtp_auth"),

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from adaptive_cards.views import Damage
-from bot.cards.presenters import verdict_extras as extras
+from bot.cards.presenters import verdict as extras
 from bot.cards.presenters.verdict import view
 from bot.services import Services
 from jobs.checks import check

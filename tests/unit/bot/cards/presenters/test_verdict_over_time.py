@@ -9,7 +9,7 @@ from datetime import timedelta
 from adaptive_cards import verdict as draw
 from adaptive_cards.texts import text
 from adaptive_cards.views import Damage
-from bot.cards import outdated
+from bot.cards.draw import draw_again, remember
 from bot.cards.presenters.verdict import cards, view
 from bot.services import Services
 from jobs.clock import now
@@ -69,13 +69,13 @@ def test_the_end_of_a_fix_draws_the_check_again(services: Services, begin: Begin
     setup = begin()
     services.store.end(setup, Event(Kind.CANCELLED, now()))
     check = checked(services, setup, OFF)
-    outdated.remember(services, check)
+    remember(services, check)
     done = fix(services, check)
     services.redis.delete(keys.due())
-    outdated.draw_again(services, done)
+    draw_again(services, done)
     assert services.cards.schedule.due(check.id) > 0
     services.redis.delete(keys.due())
-    outdated.draw_again(services, done)
+    draw_again(services, done)
     assert services.cards.schedule.due(check.id) == 0
 
 

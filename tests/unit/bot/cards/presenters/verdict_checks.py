@@ -5,13 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from jobs.model import (
-    Channel,
-    Finding,
-    Person,
-    RunKind,
-    State,
-)
+from jobs.model import Channel, Finding, Person, RunKind, State
 from jobs.runs.run import Run
 
 AT = datetime(2026, 11, 25, 9, 0, tzinfo=UTC)

@@ -1,22 +1,35 @@
-"""Presenter of incidents: the view of the card that shows them, and the news below that card."""
+"""Presenter of the watch: its incidents and their news, its list, and its lines on other cards."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
 from adaptive_cards import incident as draw
 from adaptive_cards import notice
-from adaptive_cards.cards.incident import IncidentLook, IncidentView
 from adaptive_cards.cards.notice import NoticeView
+from adaptive_cards.cards.watch import IncidentLook, IncidentView, WatchLine
 from adaptive_cards.texts import has_text
 from adaptive_cards.times import lasted
 from bot.cards.presenters._common import known_text
-from bot.cards.presenters.card_state import THREAD, DesiredCard, desired_card
+from bot.cards.presenters.card_state import THREAD, DesiredCard, desired_card, posted_card
+from bot.services import Services
 from jobs.checks.remedies import page_of
-from jobs.model import Channel, Text, minute_of, verbatim
-from jobs.watch.model import TEST_MAIL_STEP, Damage, Incident, IncidentCard, News, NewsKind, Sight
+from jobs.model import Channel, State, Text, minute_of, span_of, verbatim
+from jobs.runs.run import Run
+from jobs.watch.model import (
+    TEST_MAIL_STEP,
+    ChannelState,
+    Damage,
+    Eye,
+    Incident,
+    IncidentCard,
+    News,
+    NewsKind,
+    Sight,
+    WatchedChannel,
+)
 
 Row = tuple[str, Text]
 SLOT = "incident"
@@ -46,17 +59,17 @@ def living_card(
     channel: Channel | None,
     to: str = "thread",
 ) -> DesiredCard:
-    """Return the card as it should look now, for the space or for a person's address.
-
-    The card is edited only for a change that a person must see, and shows the newest numbers then.
-    A message takes ten edits (facts/webex.md 2).
-    """
+    # The card is edited only for a change that a person must see, and shows the newest numbers
+    # then. A message takes ten edits (facts/webex.md 2).
     found = view(card, incidents, at, channel, direct=to != THREAD)
-    part, over = _part(card, incidents), not open_ones(incidents)
+    # On a shared card the number grows ever more slowly, so that 200 channels that break one
+    # after the other take eight edits, and not 200.
+    changes = sum(len(each.news) for each in incidents)
+    part, over = changes.bit_length() if card.shared else changes, not open_ones(incidents)
     acting = sorted(each.acting for each in incidents)
     drawn = desired_card(SLOT, (card.id, part, acting, over), draw(found))
     return DesiredCard(
-        _slot(to),
+        SLOT if to == THREAD else f"notify:{to}",
         drawn.card,
         drawn.fingerprint,
         to,
@@ -65,28 +78,17 @@ def living_card(
     )
 
 
-def _slot(to: str) -> str:
-    """Return the slot of the card in the space, or in the 1:1 with this address."""
-    return SLOT if to == THREAD else f"notify:{to}"
-
-
-def _part(card: IncidentCard, incidents: Sequence[Incident]) -> int:
-    """Return a number that grows with the changes; on a shared card ever more slowly.
-
-    So 200 channels that break one after the other take eight edits, and not 200.
-    """
-    changes = sum(len(each.news) for each in incidents)
-    return changes.bit_length() if card.shared else changes
-
-
 def news_cards(
     card: IncidentCard, incidents: Sequence[Incident], at: datetime
 ) -> list[DesiredCard]:
-    """Return the short cards below the living card: what has just changed, and the end."""
     if card.shared:
         return _shared_end(card, incidents, at)
     one = incidents[0]
-    return [_news_card(card, one, each) for each in one.news if _is_posted(each, at)]
+    return [
+        DesiredCard(f"news:{each.at.isoformat()}", notice(_news_view(one, each)), card.id)
+        for each in one.news
+        if _is_posted(each, at)
+    ]
 
 
 def _shared_end(
@@ -108,12 +110,7 @@ def _shared_end(
 
 
 def _is_posted(news: News, at: datetime) -> bool:
-    """Return whether the change has a card of its own below the living card."""
     return news.kind in _POSTED and at - news.at <= NEWS_FOR
-
-
-def _news_card(card: IncidentCard, incident: Incident, news: News) -> DesiredCard:
-    return DesiredCard(f"news:{news.at.isoformat()}", notice(_news_view(incident, news)), card.id)
 
 
 def _news_view(incident: Incident, news: News) -> NoticeView:
@@ -124,7 +121,6 @@ def _news_view(incident: Incident, news: News) -> NoticeView:
 
 
 def reminder_card(card: IncidentCard, incidents: Sequence[Incident], number: int) -> DesiredCard:
-    """Return the reminder below the living card, which says that nobody acts on the incident."""
     first = incidents[0]
     title = Text("watch.reminder_title", {"since": minute_of(first.since)})
     shown = NoticeView(Text("watch.kicker"), title, cause_of(first), "accent", "◆")
@@ -139,7 +135,6 @@ def view(
     *,
     direct: bool = False,
 ) -> IncidentView:
-    """Return the view of the incidents that one card shows, oldest first."""
     current = open_ones(incidents) or incidents
     first, look = current[0], look_of(incidents)
     shown = IncidentView(
@@ -161,16 +156,11 @@ def view(
 
 
 def open_ones(incidents: Sequence[Incident]) -> list[Incident]:
-    """Return the incidents that go on, in the same order."""
     return [each for each in incidents if each.is_open]
 
 
 def _mailboxes(incidents: Sequence[Incident]) -> set[str]:
     return {each.mailbox for each in incidents}
-
-
-def _rooms(incidents: Sequence[Incident]) -> set[str]:
-    return {each.room for each in incidents}
 
 
 def _is_of_one_mailbox(card: IncidentCard, incidents: Sequence[Incident]) -> bool:
@@ -179,7 +169,6 @@ def _is_of_one_mailbox(card: IncidentCard, incidents: Sequence[Incident]) -> boo
 
 
 def _of_one(shown: IncidentView, incident: Incident, channel: Channel | None) -> IncidentView:
-    """Return the view of a single incident: with its result, its changes, and the way to end it."""
     changes = tuple((each.at, _change(each)) for each in incident.news)
     cause = _result(incident) if shown.look is IncidentLook.ENDED else shown.cause
     return replace(
@@ -188,7 +177,6 @@ def _of_one(shown: IncidentView, incident: Incident, channel: Channel | None) ->
 
 
 def look_of(incidents: Sequence[Incident]) -> IncidentLook:
-    """Return the look of the card, which follows from its open incidents or else the ended ones."""
     current = open_ones(incidents)
     return _look_of_open(current) if current else _look_of_ended(incidents)
 
@@ -200,7 +188,6 @@ def _look_of_open(incidents: Sequence[Incident]) -> IncidentLook:
 
 
 def _is_blind(incident: Incident) -> bool:
-    """Return whether the watch cannot look at the channel now."""
     return incident.sight is Sight.CANNOT_LOOK or incident.blind_since is not None
 
 
@@ -215,11 +202,11 @@ def _title(card: IncidentCard, look: IncidentLook, incidents: Sequence[Incident]
     values = {"count": str(len(_mailboxes(incidents)))}
     if not card.counts:
         return Text(f"watch.many_{look}", values)
-    return Text(f"watch.counts_{look}", values | {"spaces": str(len(_rooms(incidents)))})
+    rooms = {each.room for each in incidents}
+    return Text(f"watch.counts_{look}", values | {"spaces": str(len(rooms))})
 
 
 def cause_of(incident: Incident) -> Text:
-    """Return the cause of the incident as a sentence."""
     return _cause_text(incident.cause)
 
 
@@ -228,14 +215,12 @@ def _cause_text(cause: str) -> Text:
 
 
 def _wrong_step(name: str) -> Text:
-    """Return the sentence that this step is wrong, for a cause that is only the name of a step."""
     if has_text(f"step.{name}"):
         return Text("watch.step_wrong", {"step": f"key:step.{name}"})
     return Text("watch.cause_unknown")
 
 
 def _fix(incident: Incident) -> tuple[str, dict[str, str]] | None:
-    """Return the button that opens a plan, or None if no plan of the bot ends the incident."""
     if not _is_ended_by_plan(incident):
         return None
     return incident.fix, {"do": "fix", "channel": incident.mailbox}
@@ -247,7 +232,6 @@ def _is_ended_by_plan(incident: Incident) -> bool:
 
 
 def _page(incident: Incident, channel: Channel | None) -> tuple[str, str] | None:
-    """Return the button to the page where a person makes a new token, or None."""
     if incident.fix != _GENERATE or channel is None:
         return None
     page = page_of(channel)
@@ -255,67 +239,47 @@ def _page(incident: Incident, channel: Channel | None) -> tuple[str, str] | None
 
 
 def fixable(incidents: Sequence[Incident]) -> list[Incident]:
-    """Return the incidents that a plan of the bot would end, in the same order."""
     return [each for each in open_ones(incidents) if _is_ended_by_plan(each)]
 
 
 def _fixes(card: IncidentCard, incidents: Sequence[Incident]) -> tuple[str, dict[str, str]] | None:
-    """Return the button that leads to each channel's repair, or None if no plan repairs any."""
     if not fixable(incidents):
         return None
     return "watch.fix_each", {"do": "watch_fix", "card": card.id}
 
 
 def _rows(incidents: Sequence[Incident], at: datetime) -> list[Row]:
-    """Return the facts of the incidents: since when, until when, which mails, and who acts."""
-    return [
-        *_begun(incidents),
-        *_end_rows(incidents),
-        *_seen_by(min(incidents, key=lambda each: each.since)),
-        *_mails(incidents),
-        *_acting(incidents, at),
-        *_notified_people(incidents),
-    ]
-
-
-def _begun(incidents: Sequence[Incident]) -> list[Row]:
-    """Return when the first of the incidents began, and when one was first noticed."""
+    end = _end_of(incidents)
+    end_rows = [] if end is None else [("watch.row_ended", verbatim_moment(end))]
+    told = sorted({name for each in incidents for name in each.told})
+    notified_people = [("watch.row_told", verbatim(", ".join(told)))] if told else []
     return [
         ("watch.row_since", verbatim_moment(min(each.since for each in incidents))),
         ("watch.row_noticed", verbatim_moment(min(each.noticed for each in incidents))),
+        *end_rows,
+        *_seen_by(min(incidents, key=lambda each: each.since)),
+        *_mails(incidents),
+        *_acting(incidents, at),
+        *notified_people,
     ]
 
 
-def _end_rows(incidents: Sequence[Incident]) -> list[Row]:
-    """Return when the last of the incidents ended, or no row while one goes on."""
-    end = _end_of(incidents)
-    return [] if end is None else [("watch.row_ended", verbatim_moment(end))]
-
-
 def _end_of(incidents: Sequence[Incident]) -> datetime | None:
-    """Return when the last of the incidents ended, or None while one goes on."""
     ends = [each.ended for each in incidents if each.ended is not None]
     return max(ends) if len(ends) == len(incidents) else None
 
 
 def _mails(incidents: Sequence[Incident]) -> list[Row]:
-    """Return how many mails are late and how many bounced, if any."""
-    damage = _damage(incidents)
+    damage = Damage(
+        sum(each.damage.late for each in incidents), sum(each.damage.bounced for each in incidents)
+    )
     if not damage.mails:
         return []
     values = {"late": str(damage.late), "bounced": str(damage.bounced)}
     return [("watch.row_mails", Text("watch.mails", values))]
 
 
-def _damage(incidents: Sequence[Incident]) -> Damage:
-    """Return the damage of all the incidents together."""
-    return Damage(
-        sum(each.damage.late for each in incidents), sum(each.damage.bounced for each in incidents)
-    )
-
-
 def _acting(incidents: Sequence[Incident], at: datetime) -> list[Row]:
-    """Return who acts on the incidents, or that nobody does while one goes on."""
     incident = _acted_on(incidents)
     if incident is not None:
         values = {"who": incident.acting, "since": minute_of(incident.acting_since or at)}
@@ -324,14 +288,7 @@ def _acting(incidents: Sequence[Incident], at: datetime) -> list[Row]:
 
 
 def _acted_on(incidents: Sequence[Incident]) -> Incident | None:
-    """Return the first incident that a person acts on, or None."""
     return next((each for each in incidents if each.acting), None)
-
-
-def _notified_people(incidents: Sequence[Incident]) -> list[Row]:
-    """Return who was told 1:1 because nobody acted on the incidents."""
-    told = sorted({name for each in incidents for name in each.told})
-    return [("watch.row_told", verbatim(", ".join(told)))] if told else []
 
 
 def _seen_by(incident: Incident) -> list[Row]:
@@ -343,7 +300,6 @@ def _seen_by(incident: Incident) -> list[Row]:
 
 
 def _has_stopped_test_mail(incident: Incident) -> bool:
-    """Return whether a test mail showed the incident and the station where it stopped is known."""
     shown = incident.step == TEST_MAIL_STEP and incident.sight is not Sight.CANNOT_LOOK
     return shown and incident.station is not None
 
@@ -360,8 +316,85 @@ def _change(news: News) -> Text:
 
 
 def _result(incident: Incident) -> Text:
-    """Return in one sentence how long the incident lasted, and which run has ended it, if any."""
     length = lasted(incident.duration or timedelta(0))
     if incident.fixed_by:
         return Text("watch.result_fixed", {"lasted": length, "run": incident.fixed_by})
     return Text("watch.result", {"lasted": length})
+
+
+_UNSEEN: Mapping[frozenset[Eye], Text | None] = {
+    frozenset({Eye.APP, Eye.LOGIN}): None,
+    frozenset({Eye.APP}): Text("watch.unseen_login"),
+    frozenset({Eye.LOGIN}): Text("watch.unseen_app"),
+    frozenset(): Text("watch.unseen_both"),
+}
+"""Text about the failures that the watch cannot see.
+
+The key is the set of accesses that the watch has: to the app, as the mailbox, both or none.
+"""
+
+
+def line_of(services: Services, watched: WatchedChannel, at: datetime) -> WatchLine:
+    state = services.watching.incidents.state(watched.mailbox)
+    incident = services.watching.incidents.open_of_channel(watched.mailbox)
+    unseen = _unseen(state)
+    if watched.is_paused(at) and watched.paused_until is not None:
+        words = Text("watch.line_paused", {"until": minute_of(watched.paused_until)})
+        return WatchLine(watched.mailbox, State.WAITING, words, state.looked)
+    shown = _quiet_line(watched, state) if incident is None else _incident_line(incident)
+    return WatchLine(watched.mailbox, *shown, state.looked, unseen)
+
+
+def _incident_line(incident: Incident) -> tuple[State, Text]:
+    state = State.UNKNOWN if incident.sight is Sight.CANNOT_LOOK else State.WRONG
+    return state, cause_of(incident)
+
+
+def _quiet_line(watched: WatchedChannel, state: ChannelState) -> tuple[State, Text]:
+    every = {"interval": span_of(watched.interval)}
+    if state.last is None:
+        return State.WAITING, Text("watch.line_never", every)
+    if state.suspicion is not None:
+        return State.WARNING, Text("watch.line_suspected", every)
+    if state.last.sight is Sight.UNSURE:
+        return State.WARNING, Text("watch.line_unsure", every)
+    if _unseen(state) is not None:
+        return State.WARNING, Text("watch.line_partly", every)
+    return State.OK, Text("watch.line_healthy", every)
+
+
+def _unseen(state: ChannelState) -> Text | None:
+    """Return what the watch cannot see of the channel, or None if it sees all that it could."""
+    if state.last is None:
+        return None
+    return _UNSEEN[frozenset({Eye.APP, Eye.LOGIN}.intersection(state.last.eyes))]
+
+
+def interval_of(run: Run, services: Services) -> str:
+    """Return how often the run's channel is watched, as a value of a text, or an empty string.
+
+    The string is empty for a channel whose cards go to another space, and for a run that is not the
+    one by which the channel is known.
+    """
+    record = services.channels.record(run.channel.mailbox)
+    watched = services.watching.channels.load(run.channel.mailbox)
+    if record is None or record.run != run.id or watched is None:
+        return ""
+    return span_of(watched.interval) if watched.room == run.origin.room else ""
+
+
+def only_edit(services: Services, run: Run, wanted: DesiredCard, slot: str) -> bool:
+    """Return whether a card has shown everything but the watch, so that it is edited or left alone.
+
+    A card that Webex does not let the bot edit is not posted again for a watch that begins or
+    ends. ``slot`` is the slot of its place in the thread (:mod:`bot.cards.living`).
+    """
+    shown = posted_card(services, run.id, slot)
+    return shown is not None and shown.urgency == f"{wanted.slot} {wanted.urgency}"
+
+
+def request_cards(services: Services, mailbox: str) -> None:
+    """Have the cards of the channel's run drawn, because the channel's watch has begun or ended."""
+    record = services.channels.record(mailbox)
+    if record is not None:
+        services.cards.request(record.run)

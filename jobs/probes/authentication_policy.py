@@ -37,7 +37,10 @@ class AuthenticationPolicy(Probe):
     )
 
     async def inspect(self, ctx: StepContext) -> Finding:
-        """Read the user's policy, before the organization's; for many channels, only the latter."""
+        """Read the user's policy, which precedes the organization's.
+
+        When many channels are checked, no user is read in an organization that has no policy.
+        """
         if ctx.many and not await ctx.exchange.run("Get-AuthenticationPolicy", {}):
             return self.ok(Text("seen.no_authentication_policy"))
         who = ctx.fact("delegate") or ctx.channel.mailbox

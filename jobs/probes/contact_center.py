@@ -103,7 +103,7 @@ class MailToTask(Probe):
 
 
 class EmailEntryPoint(Probe):
-    """Probe for an entry point whose ``assetId`` is the app (facts/connect.md 3.2)."""
+    """Probe for an active Email entry point whose ``assetId`` is the app (facts/connect.md 3.2)."""
 
     name = "entry_point"
     article_row = "EP"

@@ -17,7 +17,10 @@ from jobs.model import Finding, Station, Text
 
 
 class RemoteDomain(Probe):
-    """Probe for forwarding of the most specific entry or ``*`` (facts/microsoft.md 2.3)."""
+    """Probe for ``AutoForwardEnabled`` of the most specific entry, which may be ``*``.
+
+    Source: facts/microsoft.md 2.3, "the block wins".
+    """
 
     name = "remote_domain"
     article_row = "M4"

@@ -80,7 +80,7 @@ class SignIns(Probe):
         return _of_others(ctx, [*renewed, *signed_in])
 
     def _users(self, ctx: StepContext, rows: Sequence[SignInRow]) -> frozenset[str]:
-        """Return the users whose failures count; none for a delegate means all."""
+        """Return the users whose failures count; an empty set, for a delegate, means all."""
         user = ctx.fact("user_id").lower()
         if not user or ctx.fact("shared"):
             return frozenset()

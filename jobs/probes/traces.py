@@ -339,7 +339,7 @@ class Answers(_Traced):
         return _warning_unless(found, certain=bool(ours) or await self._several(ctx, passage))
 
     async def _several(self, ctx: StepContext, passage: MailFlow) -> bool:
-        """Return whether answers to several recipients fail, who all exist."""
+        """Return whether answers to several recipients fail, without those that do not exist."""
         newest = {row.recipient.lower(): row for row in reversed(passage.failures)}
         if len(newest) < ENOUGH:
             return False

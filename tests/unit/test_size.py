@@ -22,15 +22,15 @@ FUNCTIONS = ast.FunctionDef | ast.AsyncFunctionDef
 PRODUCT = ("bot", "jobs", "adaptive_cards")
 RATCHETS: dict[tuple[str, ...], dict[str, float]] = {
     PRODUCT: {
-        "files": 468,
-        "code": 38_291,
-        "functions": 4_430,
-        "used once, %": 21.7,
-        "borders, %": 27.9,
-        "docstrings, %": 32.9,
+        "files": 368,
+        "code": 35_958,
+        "functions": 4_017,
+        "used once, %": 19.5,
+        "borders, %": 26.8,
+        "docstrings, %": 25.3,
     },
-    ("practice",): {"code": 16_454},
-    ("tests",): {"code": 65_184},
+    ("practice",): {"code": 16_453},
+    ("tests",): {"code": 65_153},
     ("bench", "tools"): {"code": 3_805},
 }
 """Greatest value of each figure, by the folders that it counts."""

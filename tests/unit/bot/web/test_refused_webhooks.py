@@ -34,6 +34,7 @@ def test_the_first_is_logged_at_once_and_the_others_together(redis: Redis):
         for _ in range(5):
             counter.add()
         until(lambda: sum(lines(log)) == 5, "the others")
+        until(lambda: (found := refusals.read(redis)) and found.count == 5, "their count")
         assert lines(log)[0] == 1
         assert len(lines(log)) <= 3
     found = refusals.read(redis)

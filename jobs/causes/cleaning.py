@@ -57,7 +57,7 @@ _LONG = 40
 _SOFT = re.compile(r"=[ \t]*\r?\n")
 _LAST_BLANK = re.compile(r"=20(?=\r?\n)")
 _QUOTED_PRINTABLE = re.compile(r"=[0-9A-F]{2}")
-_ENCODED = re.compile(r"=3D|=[C-F][0-9A-F]=[89AB][0-9A-F]")
+_QUOTED_LETTER = re.compile(r"=3D|=[C-F][0-9A-F]=[89AB][0-9A-F]")
 """An equals sign or a letter in UTF-8. Anything else may be a value, such as ``code=50126``."""
 _FEW = 3
 _BASE64 = re.compile(r"(?:^[ \t>]*[A-Za-z0-9+/]{40,}={0,2}[ \t]*$\n?){2,}", re.MULTILINE)
@@ -94,7 +94,7 @@ def clean(text: str) -> CleanText:
 def _without_quoted_printable(text: str) -> str:
     labeled = "quoted-printable" in text.lower()
     many = _SOFT.search(text) and len(_QUOTED_PRINTABLE.findall(text)) >= _FEW
-    if many or (labeled and _ENCODED.search(text)):
+    if many or (labeled and _QUOTED_LETTER.search(text)):
         return quopri.decodestring(text.encode("utf-8")).decode("utf-8", "replace")
     return _SOFT.sub("", _LAST_BLANK.sub(" ", text)) if labeled else text
 

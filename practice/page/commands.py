@@ -1,6 +1,6 @@
 """Words for the page in its language: the bot's commands and causes, and the names of the faults.
 
-The words are read as data, from the bot's modules and catalog and from ``faults.de.toml``.
+The words are read as data, from the bot's catalog and from ``faults.de.toml``.
 """
 
 from __future__ import annotations
@@ -19,12 +19,10 @@ def known(language: str = "en") -> list[dict[str, str]]:
 
     The name is the one under which the help shows the command in that language.
     """
-    there = {path.stem.replace("_", "-") for path in (ROOT / "bot" / "commands").glob("[a-z]*.py")}
     typed_as = _table("typed_as", language)
     return [
         {"name": typed_as.get(name, name).partition(" ")[0], "words": words}
         for name, words in (_table("command", "en") | _table("command", language)).items()
-        if name in there
     ]
 
 

@@ -46,7 +46,11 @@ def stations(mail: list[Json], log: list[Json], tasks: list[Json], forwarding: s
 
     Mails count as stopped since the last mail that came through.
     """
-    inward = [copy for copy in mail if _from_outside(copy)]
+    inward = [
+        copy
+        for copy in mail
+        if not (copy["sender"].startswith("postmaster@") or copy["subject"].startswith("Re:"))
+    ]
     last = inward[-1]["message_id"] if inward else ""
     copies = [copy for copy in inward if copy["message_id"] == last]
     stations = [*_inward(copies, log, tasks, forwarding), _answer(log, mail)]
@@ -62,12 +66,6 @@ def stations(mail: list[Json], log: list[Json], tasks: list[Json], forwarding: s
 def _newest_lines(mail: list[Json], log: list[Json]) -> list[Line]:
     lines = [*map(_copy_line, mail), *map(_logged, log)]
     return sorted(lines, key=lambda line: line.at, reverse=True)[:LINES]
-
-
-def _from_outside(copy: Json) -> bool:
-    return not str(copy["sender"]).startswith("postmaster@") and not str(
-        copy["subject"]
-    ).startswith("Re:")
 
 
 def _inward(

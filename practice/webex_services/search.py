@@ -45,13 +45,9 @@ def search(query: str, tasks: list[Json]) -> ResponseReturnValue:
             f" Field '{unknown[0]}' in type 'Task' is undefined"
         )
     first, last = map(int, span.groups())
-    found = [{name: row[name] for name in wanted} for row in _created(tasks, first, last)]
+    there = (task for task in tasks if first <= task["attributes"]["createdTime"] <= last)
+    found = [{name: row[name] for name in wanted} for row in map(_row, there)]
     return jsonify({"data": {"taskDetails": {"tasks": found}}})
-
-
-def _created(tasks: list[Json], first: int, last: int) -> list[Json]:
-    """Return the tasks that were created in the interval, both ends included."""
-    return [_row(task) for task in tasks if first <= task["attributes"]["createdTime"] <= last]
 
 
 def _selected(query: str) -> list[str]:

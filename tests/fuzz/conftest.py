@@ -13,7 +13,6 @@ from random import Random
 import pytest
 
 from practice.client import People
-from practice.scenario import Scenario
 from practice.stack import Stack
 
 SEED = int(os.environ.get("SEED") or secrets.randbelow(1_000_000))
@@ -29,15 +28,6 @@ def pytest_report_header() -> str:
 def random(request: pytest.FixtureRequest) -> Random:
     """Return a source of random values that depends only on the seed and the test."""
     return Random(f"{SEED} {request.node.name}")  # noqa: S311  the values are no secrets
-
-
-@pytest.fixture(scope="module")
-def channel(stack: Stack, people: People) -> People:
-    """People of a stack with a channel that is set up and proven, in the demo's space."""
-    story = Scenario(people, lambda _: None)
-    for _, scene in story.scenes()[:11]:
-        scene()
-    return people
 
 
 @pytest.fixture

@@ -10,21 +10,11 @@ import pytest
 from practice.actors import ADMIN, MAILBOX, REQUESTER, SPACE
 from practice.client import People, does, has, links
 from practice.conversation import band, words
-from practice.scenario import SECRET, Scenario
-from practice.stack import Stack
+from practice.scenario import SECRET
 
 MEASURED = True
 CHANGING = ("graph.", "exchange.")
 Json = dict[str, Any]
-
-
-@pytest.fixture(scope="module")
-def channel(stack: Stack, people: People) -> People:
-    """People of a stack with a channel that is set up and proven, in the demo's space."""
-    story = Scenario(people, lambda _: None)
-    for _, scene in story.scenes()[:11]:
-        scene()
-    return people
 
 
 def verdict(people: People, *, signed_in: bool = True) -> Json:

@@ -6,7 +6,7 @@ const STOPS = [
   ["Ask for a channel.", "You are the requester. Type /setup-email support@contoso.com into the box and press Enter. A card answers in the thread.", "text"],
   ["Fill in the card.", "It asks for two addresses that Webex Connect generates: copy them from the panel Webex Connect. Name admin@contoso.com as the person who signs in.", "clouds"],
   ["Be somebody else.", "Choose Administrator at the top: the link waits in the 1:1. Sign in, or decline, or try the wrong account. Then approve as the requester.", "people"],
-  ["Connect it.", "The cards say whose turn it is: the administrator consents, then the requester finds the form and its secret 1:1. Registered, the test mail runs through the drawing.", "customer"],
+  ["Connect it.", "The cards say whose turn it is: the administrator consents, the requester finds the form and its secret 1:1, and the mailbox user signs in once. Then the test mail runs through the drawing.", "customer"],
   ["Break it.", "Turn on a fault, send another mail, and type /check support@contoso.com. The card, the drawing and the portal show the same place.", "find"],
 ];
 // The condition that ends each stop. The next stop then appears without a click.

@@ -127,6 +127,6 @@ def _divert_under_a_fix(people: People, walk: Any) -> None:
     elsewhere = {"forwarding_smtp_address": "smtp:helpdesk@partner.example"}
     _change(people, users={walk.mailbox: {"mailbox": elsewhere}})
     walk.approve(plan)
-    anew = walk.saying("helpdesk@partner.example", 60)
+    anew = walk.wait("what is left", lambda each: "1 change still to approve" in band(each), 60)
     assert "Not in the plan that was approved" in words(anew)
-    assert "1 change still to approve" in band(anew)
+    assert "helpdesk@partner.example" in words(anew)

@@ -99,7 +99,10 @@ def _ids(row: SignInRow) -> frozenset[str]:
 def record_sign_in(redis: Redis, mailbox: str, made: Iterable[str]) -> None:
     """Store the request IDs of the calls to Entra that ``call_log`` has collected."""
     calls = [line for line in made if line.startswith("entra ")]
-    _record(redis, mailbox, {(id_, _result(line)) for line in calls for id_ in _ID.findall(line)})
+    results = ((line, REFUSED if _STATUS.search(line) else GOOD) for line in calls)
+    _record(
+        redis, mailbox, {(id_, result) for line, result in results for id_ in _ID.findall(line)}
+    )
 
 
 def record_beginning(redis: Redis, mailbox: str, request_id: str) -> None:
@@ -117,10 +120,6 @@ def _record(redis: Redis, mailbox: str, results: Iterable[tuple[str, str]]) -> N
         together.zremrangebyscore(keys.own_sign_ins(mailbox), 0, at - KEPT.total_seconds())
         together.expire(keys.own_sign_ins(mailbox), KEPT)
         together.execute()
-
-
-def _result(line: str) -> str:
-    return REFUSED if _STATUS.search(line) else GOOD
 
 
 def own_sign_ins(redis: Redis, mailbox: str) -> OwnSignIns:

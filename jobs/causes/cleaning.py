@@ -157,7 +157,8 @@ def _with_whole_addresses(text: str) -> str:
     for line in text.split("\n"):
         last = lines[-1].rpartition(" ")[2] if lines else ""
         first = line.lstrip().partition(" ")[0]
-        if _is_one_address(last, first) or _is_one_host(last, first):
+        one_host = _HOST_BEGUN.search(last) and _HOST_ENDED.match(first)
+        if one_host or _is_one_address(last, first):
             lines[-1] += line.lstrip()
         else:
             lines.append(line)
@@ -168,11 +169,6 @@ def _is_one_address(last: str, first: str) -> bool:
     """Return whether a line ends within an encoded address and the next one goes on with it."""
     begun = len(last) >= _LONG or len(_ENCODED.findall(last)) > 1
     return begun and _ENCODED.search(first) is not None
-
-
-def _is_one_host(last: str, first: str) -> bool:
-    """Return whether a line ends within the host of an address and the next one goes on with it."""
-    return _HOST_BEGUN.search(last) is not None and _HOST_ENDED.match(first) is not None
 
 
 def _unquoted(address: re.Match[str]) -> str:

@@ -260,26 +260,33 @@ def meaning_of_reply(status: str, words: str, code: str = "") -> Said | None:
 
 
 def _by_number(status: str, code: str, words: str) -> Said | None:
+    if code == "5.7.3" and status.startswith("5"):
+        return (_meaning(_UNTOLD), Strength.USUAL) if status == "535" else None
+    return _by_code(status, code, words) or _by_status(status, code)
+
+
+def _by_code(status: str, code: str, words: str) -> Said | None:
     codes, named = patterns().codes, patterns().named
     permanent = not status.startswith("4")
-    found: Said | None = None
-    if code in codes["smtp"] and (permanent or code.startswith("4")):
-        of_mail = bool(status) or named["of_mail"].search(words[:_SHORT])
-        meaning = codes["smtp"][code]._replace(kind=ErrorKind.REJECTED)
-        found = meaning, Strength.OWN if of_mail else Strength.SHARED
-    elif code == "5.7.3" and status.startswith("5"):
-        found = (_meaning(_UNTOLD), Strength.USUAL) if status == "535" else None
-    elif code in codes["smtp_shared"] and (permanent or code.startswith("4")):
-        found = codes["smtp_shared"][code], Strength.SHARED
-    elif status and named["other_server"].match(code):
-        found = _meaning(Cause.MAIL_NOT_DELIVERED), Strength.OWN
-    elif permanent and named["expired"].search(code):
-        found = _meaning(Cause.MAIL_NOT_DELIVERED), Strength.SHARED
-    elif status == "530" or (status in _BY_STATUS and code in {"", "5.7.0"}):
-        found = _meaning(_BY_STATUS[status]), Strength.SHARED
-    elif status in _TEMPORARY and code[:3] in _PASSING:
-        found = _meaning(Cause.SMTP_BUSY), Strength.SHARED
-    return found
+    if permanent or code.startswith("4"):
+        if code in codes["smtp"]:
+            of_mail = bool(status) or named["of_mail"].search(words[:_SHORT])
+            meaning = codes["smtp"][code]._replace(kind=ErrorKind.REJECTED)
+            return meaning, Strength.OWN if of_mail else Strength.SHARED
+        if code in codes["smtp_shared"]:
+            return codes["smtp_shared"][code], Strength.SHARED
+    if status and named["other_server"].match(code):
+        return _meaning(Cause.MAIL_NOT_DELIVERED), Strength.OWN
+    expired = permanent and named["expired"].search(code)
+    return (_meaning(Cause.MAIL_NOT_DELIVERED), Strength.SHARED) if expired else None
+
+
+def _by_status(status: str, code: str) -> Said | None:
+    if status == "530" or (status in _BY_STATUS and code in {"", "5.7.0"}):
+        return _meaning(_BY_STATUS[status]), Strength.SHARED
+    if status in _TEMPORARY and code[:3] in _PASSING:
+        return _meaning(Cause.SMTP_BUSY), Strength.SHARED
+    return None
 
 
 class _Reader:
@@ -287,8 +294,11 @@ class _Reader:
         self._cleaned, self._text = cleaned, cleaned.flat
         self._known: Patterns = patterns()
         self._signs: Signs = signs_in(self._text, place)
-        self._numbers = entra_tokens(self._text)
-        self._numbers = [each for each in self._numbers if each.named or self._heard(each.at)]
+        self._numbers = [
+            each
+            for each in entra_tokens(self._text)
+            if each.named or self._signs.who(each.at) is not Who.STRANGER
+        ]
         self._replies = smtp_tokens(self._text)
 
     def reading(self) -> Reading:
@@ -306,9 +316,6 @@ class _Reader:
             self._cleaned.cut,
             strange,
         )
-
-    def _heard(self, at: int) -> bool:
-        return self._signs.who(at) is not Who.STRANGER
 
     def _speaks(self) -> bool:
         """Return whether a service of this channel speaks in the text.
@@ -475,7 +482,7 @@ class _Reader:
         told = _NAMED.search(self._text[max(at - 24, 0) : at]) or named["connect_words"].search(
             around
         )
-        return bool(told) and self._signs.connect and self._heard(at)
+        return bool(told and self._signs.connect) and self._signs.who(at) is not Who.STRANGER
 
     def _codes(self, connected: list[FoundCause]) -> tuple[str, ...]:
         codes = [

@@ -189,7 +189,7 @@ def foreign_content(ctx: StepContext, app: Json, uris: Collection[str]) -> str:
     }
     strange = [
         *(uri for uri in redirect_uris(app) if uri not in uris),
-        *map(_secret_name, foreign_secrets(app)),
+        *(text_of(each, "displayName") or "key:seen.app_secret" for each in foreign_secrets(app)),
         *filter(unnamed.get, unnamed),
     ]
     return next(iter(strange), "")
@@ -209,10 +209,6 @@ def foreign_secrets(app: Json | None) -> list[Json]:
         for secret in secrets_of(app)
         if not text_of(secret, "displayName").startswith(SECRETS)
     ]
-
-
-def _secret_name(secret: Json) -> str:
-    return text_of(secret, "displayName") or "key:seen.app_secret"
 
 
 OURS = "AzureADMyOrg"

@@ -24,7 +24,7 @@ Webex Connect renews its token about every hour.
 """
 EXCHANGE = "exchange online"
 """Part of the name of the resource of Webex Connect's tokens (facts/microsoft.md 1.4)."""
-_UNDESCRIBED = Meaning(Cause.REQUEST_REJECTED, ErrorKind.REJECTED)
+_UNDESCRIBED = Meaning(Cause.SIGN_IN_FAILED, ErrorKind.REJECTED)
 _ABANDONED = frozenset({16000, 50058, 50072, 50074, 50076, 50079, 50089, 50140, 50199, 65004})
 """Codes of a prompt: the sign-in continues in another row, or was abandoned."""
 _OF_THE_FORM = frozenset(
@@ -70,7 +70,7 @@ class SignInRow:
 
     @property
     def meaning(self) -> Meaning:
-        """Return the meaning of the number and its reason; an unknown one is a plain refusal."""
+        """Return the meaning of the number and its reason; an unknown one is only a failure."""
         return meaning_of_number(self.code, f": {self.reason}") or _UNDESCRIBED
 
     @property

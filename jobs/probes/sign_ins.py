@@ -14,7 +14,6 @@ from typing import Any
 
 from jobs.access import mailbox_login
 from jobs.causes.cause import Cause
-from jobs.causes.reader import meaning_of_number
 from jobs.clock import now
 from jobs.clouds.errors import CloudError, Forbidden, NotFound, Rejected
 from jobs.engine.context import StepContext
@@ -102,8 +101,6 @@ class SignIns(Probe):
     def _failed(self, newest: SignInRow, since: datetime | None) -> Finding:
         """Judge a failed sign-in; only an earlier success shows when that began."""
         code = f"AADSTS{newest.code}"
-        known = meaning_of_number(newest.code, f": {newest.reason}")
-        cause = known.cause if known else Cause.SIGN_IN_FAILED
         signals = Signals(harmless_after=newest.at, since=since, token_lives=newest.personal)
         policies = (
             (Evidence("conditional-access", ", ".join(newest.policies)),) if newest.policies else ()
@@ -115,7 +112,7 @@ class SignIns(Probe):
         )
         wrong = self.wrong(
             Text("seen.sign_in_failed", {"code": code, "at": minute_of(newest.at)}),
-            cause=cause,
+            cause=newest.meaning.cause,
             signals=signals,
         )
         return replace(wrong, evidence=evidence)

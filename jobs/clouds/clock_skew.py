@@ -114,7 +114,7 @@ class Meter:
         ahead = self.wrong_by_s(cloud)
         if ahead is None:
             return
-        if redis.set(keys.clock_skew(cloud, "told"), "1", nx=True, ex=TOLD_EVERY_S):
+        if redis.set(keys.clock_skew_told(cloud), "1", nx=True, ex=TOLD_EVERY_S):
             log.warning(
                 "the clock is wrong",
                 cloud=cloud,

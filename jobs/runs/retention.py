@@ -66,14 +66,14 @@ class Retention:
             return
         if not self._scans:
             self._passed = now()
-            self._scans = {keys.every_run_events(): 0, keys.every_cards(): 0}
+            self._scans = {keys.run_events("*"): 0, keys.cards("*"): 0}
         for pattern, cursor in tuple(self._scans.items()):
             following, found = self._redis.scan(cursor, match=pattern, count=KEYS_AT_ONCE)
             first, _, last = pattern.partition("*")
             for raw in found:
                 name = codec.as_text(raw)
                 run_id = name.removeprefix(first).removesuffix(last)
-                if pattern == keys.every_cards():
+                if pattern == keys.cards("*"):
                     self._keep_cards(run_id)
                 else:
                     self._keep_run(run_id)

@@ -227,7 +227,7 @@ class Rekeying:
 
     def _look_at_trail(self) -> Found:
         """Verify every entry of the audit trail: its sealed end vouches for all of them."""
-        seen = self._trail.verify(full=True)
+        seen = self._trail.verify()
         if seen.broken_at:
             return Found(foreign=(f"{keys.audit_entries()}, entry {seen.broken_at}: {seen.why}",))
         if not seen.entries:

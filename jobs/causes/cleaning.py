@@ -54,6 +54,11 @@ _HOST_BEGUN = re.compile(r"https?://(?!localhost$)[\w.-]*(?<!\.com)(?<!\.net)(?<
 _HOST_ENDED = re.compile(r"[\w-]*\.[\w.-]*/")
 _LONG = 40
 """Length of a word at the end of a line from which it may be the beginning of a split address."""
+_MISREAD = re.compile(
+    r"(?<=[a-z])1(?=[a-z])|(?<![\w.])[45]\.\d\.(?=[lIoO]*\d)[\dlIoO]{2,3}(?![\w.])"
+)
+"""Word with a digit in it, and code with a letter in it, as text recognition reads a picture."""
+AS_DIGITS = str.maketrans("OoIl", "0011")
 _SOFT = re.compile(r"=[ \t]*\r?\n")
 _LAST_BLANK = re.compile(r"=20(?=\r?\n)")
 _QUOTED_PRINTABLE = re.compile(r"=[0-9A-F]{2}")
@@ -119,6 +124,7 @@ def _marked_down(text: str) -> str:
         if "<" in text or "&" in text:
             text = unescape(_BLOCK.sub("\n", _INLINE.sub("", _without_silent(text))))
     text = _INVISIBLE.sub("", _BLANK.sub(" ", text.translate(_PLAIN)))
+    text = _MISREAD.sub(lambda each: "l" if each[0] == "1" else each[0].translate(AS_DIGITS), text)
     text = _SLASHED.sub("", _ESCAPED.sub(lambda each: chr(int(each[1], 16)), text))
     text = _with_whole_addresses(text)
     text = _PLUS.sub(lambda each: each[0].replace("+", " "), _PERCENT.sub(_unquoted, text))

@@ -13,15 +13,13 @@ from dataclasses import dataclass, replace
 from itertools import pairwise, zip_longest
 
 from jobs.causes.cause import ENTRA_CODE_PAGE, Cause
-from jobs.causes.cleaning import CleanText, clean
+from jobs.causes.cleaning import AS_DIGITS, CleanText, clean
 from jobs.causes.meaning import Certainty, ErrorKind, FoundCause, Meaning, Reading, UnknownCode
 from jobs.causes.patterns import Patterns, Strength, Words, patterns
 from jobs.causes.patterns import meaning_of as _meaning
 from jobs.causes.speaker import Place, Signs, Who, signs_in
 
-_AADSTS = re.compile(r"AADSTS[\s:#_-]{0,3}0*([1-9][0-9OoIl]{3,7})(?![a-z])", re.IGNORECASE)
-_AS_DIGITS = str.maketrans("OoIl", "0011")
-"""Letters that text recognition in a screenshot may return in place of digits."""
+_AADSTS = re.compile(r"AADST[S5][\s:#_-]{0,3}0*([1-9][0-9OoIl]{3,7})(?![a-z])", re.IGNORECASE)
 _STATUS = r"(?<![\w.:/-])(?P<status>[45]\d\d)"
 _CODE = r"#?(?P<code>[45]\.\d{1,3}\.\d{1,3})(?![\w]|\.\d)"
 _AFTER_A_STATUS = (
@@ -38,8 +36,8 @@ _REPLIES = tuple(
 )
 _VERSION = re.compile(
     r"(?:version|release|mysql|mariadb|php|wordpress|laravel|kernel|linux|server|thunderbird|"
-    r"nodemailer|phpmailer|mailkit|roundcube|postfix|node|python|java|django|\bv|\bversion:)"
-    r"[\s:=@/v-]{0,3}$",
+    r"nodemailer|phpmailer|mailkit|roundcube|postfix|node|python|java|django|\bv|\bversion:|firmware|(?:up|down)grad\w+|updat\w+|\d\.\d+(?= (?:to|auf) ))"
+    r"(?: (?:from|to|von|auf))?[\s:=@/v-]{0,3}$",
     re.IGNORECASE,
 )
 _STATUS_MOST, _REPLIES_MOST = 12, 500
@@ -92,7 +90,7 @@ class SmtpToken:
 def entra_tokens(text: str) -> list[EntraToken]:
     """Return the AADSTS numbers of a text, also those that only an error code field names."""
     found = [
-        (each.start(), each.end(), int(each[1].translate(_AS_DIGITS)), True)
+        (each.start(), each.end(), int(each[1].translate(AS_DIGITS)), True)
         for each in _AADSTS.finditer(text)
     ]
     named = {number for _, _, number, _ in found}
@@ -174,7 +172,7 @@ _AT_CONNECT: Mapping[str, str] = {
 """Causes about a recipient, and the cause if the recipient is an address of Webex Connect."""
 _CONNECT_CODE = re.compile(r"(?<![\w.:/-])7\d{3}(?!\w|[.:]\d|-\d)")
 _NAMED = re.compile(
-    r"(?:code|status|error|reason|failure|fehler)\w*[\"']?[\s:=#(\[\"'-]{0,5}$", re.IGNORECASE
+    r"(?:code|status|error|reason|fail|fehler)\w*[\"']?[\s:=#(\[\"',;|-]{0,5}$", re.IGNORECASE
 )
 _CONDITIONS_MOST = 3
 _SYMPTOMS = frozenset(

@@ -24,13 +24,9 @@ _QUOTED = re.compile(r"^[ \t]*(?:(?:>|&gt;)[ \t]?)+", re.MULTILINE)
 _BOX = re.compile(r"^[ \t]*[|│┃║*#][ \t]+", re.MULTILINE)
 _HYPHEN = re.compile(r"(?<=[A-Za-z])-\n[ \t]*(?=[A-Za-z])")
 _SPACES = re.compile(r"\s+")
-_SILENT = re.compile(r"<(style|script|head)\b|<!--", re.IGNORECASE)
-_SILENT_ENDS = {
-    "": re.compile("-->"),
-    "style": re.compile(r"</style\s*>", re.IGNORECASE),
-    "script": re.compile(r"</script\s*>", re.IGNORECASE),
-    "head": re.compile(r"</head\s*>", re.IGNORECASE),
-}
+_SILENT = re.compile(
+    r"<(style|script|head)\b|</(?P<end>style|script|head)\s*>|<!--|-->", re.IGNORECASE
+)
 _SILENT_MOST = 20_000
 """Longest invisible part of HTML that is removed, such as a comment, in characters."""
 _INLINE = re.compile(
@@ -134,27 +130,24 @@ def _marked_down(text: str) -> str:
 def _without_silent(text: str) -> str:
     """Return the text with a blank in place of each comment, style, script and head.
 
-    Each end is looked for once, so that many beginnings without an end take no longer than as many
-    other characters.
+    The marks are read once from the last to the first, so that many beginnings without an end take
+    no longer than as many other characters.
     """
-    parts: list[str] = []
     ends: dict[str, tuple[int, int]] = {}
-    done = place = 0
-    while begun := _SILENT.search(text, place):
-        kind, place = (begun[1] or "").lower(), begun.end()
-        if ends.get(kind, (-1, -1))[0] < place:
-            ends[kind] = _end_of_silent(kind, text, place)
-        first, last = ends[kind]
-        if first - place <= _SILENT_MOST:
-            parts += (text[done : begun.start()], " ")
-            done = place = last
-    return "".join([*parts, text[done:]])
-
-
-def _end_of_silent(kind: str, text: str, place: int) -> tuple[int, int]:
-    """Return where the mark that ends a hidden part begins and ends; too far away without one."""
-    found = _SILENT_ENDS[kind].search(text, place)
-    return found.span() if found else (len(text) + _SILENT_MOST + 1, 0)
+    hidden: list[tuple[int, int]] = []
+    shown: list[str] = []
+    done = 0
+    for mark in reversed(list(_SILENT.finditer(text))):
+        kind = (mark[1] or mark["end"] or "").lower()
+        if mark["end"] or mark[0] == "-->":
+            ends[kind] = mark.span()
+        elif kind in ends and ends[kind][0] - mark.end() <= _SILENT_MOST:
+            hidden.append((mark.start(), ends[kind][1]))
+    for first, last in reversed(hidden):
+        if first >= done:
+            shown.append(text[done:first])
+            done = last
+    return " ".join([*shown, text[done:]])
 
 
 def _with_whole_addresses(text: str) -> str:

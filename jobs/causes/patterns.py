@@ -15,7 +15,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from jobs.causes.cause import CAUSES, known
+from jobs.causes.cause import CAUSES
 from jobs.causes.meaning import ErrorKind, Meaning
 
 _FILES = Path(__file__).with_name("texts")
@@ -93,7 +93,7 @@ def patterns() -> Patterns:
 
 def meaning_of(cause: str, kind: str = "") -> Meaning:
     """Return the meaning of a cause, whose kind is that of its entry unless given."""
-    return Meaning(cause, ErrorKind(kind) if kind else known(cause).kind)
+    return Meaning(cause, ErrorKind(kind) if kind else CAUSES[cause].kind)
 
 
 def answer_of(service: str, *texts: str) -> Meaning | None:

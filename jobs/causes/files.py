@@ -84,9 +84,8 @@ def _decoded(content: bytes) -> str:
 
 
 def _is_mail(content: bytes) -> bool:
-    return len(_HEADERS.findall(content[:_HEAD])) >= _HEADERS_FEWEST and b"\n\n" in content.replace(
-        b"\r\n", b"\n"
-    )
+    headers = _HEADERS.findall(content[:_HEAD])
+    return len(headers) >= _HEADERS_FEWEST and re.search(rb"\n\r?\n", content) is not None
 
 
 def _of_mail(content: bytes) -> FileText:

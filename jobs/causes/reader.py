@@ -14,9 +14,9 @@ from itertools import pairwise, zip_longest
 from typing import NamedTuple
 
 from jobs.causes.cause import ENTRA_CODE_PAGE, Cause
-from jobs.causes.cleaning import AS_DIGITS, CleanText, clean
+from jobs.causes.cleaning import AS_DIGITS, LONGEST, CleanText, clean
 from jobs.causes.meaning import Certainty, ErrorKind, FoundCause, Meaning, Reading, UnknownCode
-from jobs.causes.patterns import Patterns, Strength, Words, patterns
+from jobs.causes.patterns import Strength, Words, patterns
 from jobs.causes.patterns import meaning_of as _meaning
 from jobs.causes.speaker import Place, Signs, Who, signs_in
 
@@ -28,74 +28,65 @@ _BEGINNING = 20
 """Number of characters after an error number within which its sentence begins."""
 
 
-class EntraToken(NamedTuple):
-    """AADSTS number with its sentence, which ends at the next number or at the ids for support.
+class Token(NamedTuple):
+    """AADSTS number or SMTP reply in a text, with the words up to the next or to ids for support.
 
-    Without ``named`` a field such as errorCode is written before the number.
+    A reply that gives only its enhanced code has no ``status``. A number that is not ``named`` has
+    a field such as errorCode before it.
     """
 
-    number: int
     at: int
-    sentence: str
-    named: bool
-
-    @property
-    def code(self) -> str:
-        return f"AADSTS{self.number}"
-
-    @property
-    def explained(self) -> bool:
-        """Return whether words follow the number. After a closing quote they are other words."""
-        closed = self.sentence[:1] in {'"', "'"} and self.sentence[1:2] != ":"
-        return not closed and any(sign.isalpha() for sign in self.sentence[:_BEGINNING])
-
-
-class SmtpToken(NamedTuple):
-    """SMTP reply in a text; its status is empty if only the enhanced code is there."""
-
-    status: str
     code: str
-    at: int
     words: str
+    status: str = ""
+    number: int = 0
+    named: bool = True
 
     @property
     def shown(self) -> str:
         return f"{self.status} {self.code}".strip()
 
+    @property
+    def explained(self) -> bool:
+        """Return whether words follow the number. After a closing quote they are other words."""
+        closed = self.words[:1] in {'"', "'"} and self.words[1:2] != ":"
+        return not closed and any(sign.isalpha() for sign in self.words[:_BEGINNING])
 
-def entra_tokens(text: str) -> list[EntraToken]:
+
+def entra_tokens(text: str) -> list[Token]:
     """Return the AADSTS numbers of a text, also those that only an error code field names."""
     found = sorted(
         (each.start(), each.end(), int(each[1].translate(AS_DIGITS)), pattern == "aadsts")
         for pattern in ("aadsts", "entra_field")
         for each in _named(pattern).finditer(text)
     )
-    fields = patterns().numbers.keys() - {number for *_, number, named in found if named}
+    fields = patterns().codes["entra"].keys() - {number for *_, number, named in found if named}
     places = [each for each in found if each[3] or each[2] in fields]
     return [
-        EntraToken(
-            number, at, _named("ids").split(text[end : min(after, end + _SENTENCE_MOST)])[0], named
-        )
+        Token(at, f"AADSTS{number}", _named("ids").split(words)[0], number=number, named=named)
         for (at, end, number, named), (after, *_) in pairwise([*places, (len(text), 0, 0, False)])
+        for words in (text[end : min(after, end + _SENTENCE_MOST)],)
     ]
 
 
-def smtp_tokens(text: str) -> list[SmtpToken]:
+def smtp_tokens(text: str) -> list[Token]:
     """Return the SMTP replies of a text, in order, each with the words up to the next.
 
     A reply of another server that Exchange only quotes is left out, as in ``450 4.4.317 Cannot
     connect to remote server [Message=451 4.4.0 ...]``.
     """
-    found: dict[int, tuple[int, str, str]] = {}
+    found: dict[int, re.Match[str]] = {}
     for each in (each for name in _REPLIES for each in _named(name).finditer(text)):
         at = each.start("code") if each["code"] else each.start()
         version = not each["status"] and _named("version").search(_before(text, each.start(), 30))
         if not version and not any(at + more in found for more in range(_STATUS_MOST)):
-            found[at] = (each.end(), each["status"], each["code"])
-    ordered = sorted(found.items())[:_REPLIES_MOST]
+            found[at] = each
+    places = [*sorted(found)[:_REPLIES_MOST], len(text)]
     tokens = [
-        SmtpToken(status, code, at, text[end : min(after, end + _SENTENCE_MOST)])
-        for (at, (end, status, code)), (after, _) in pairwise([*ordered, (len(text), (0, "", ""))])
+        Token(at, each["code"], text[each.end() : min(after, end)], each["status"])
+        for at, after in pairwise(places)
+        for each in (found[at],)
+        for end in (each.end() + _SENTENCE_MOST,)
     ]
     return tokens[:1] + [
         each
@@ -127,21 +118,12 @@ _OWN_MOST = 240
 _SHORT, _REPEATED, _NEAR = 120, 12, 200
 _PASSING = frozenset({"", "4.2", "4.3", "4.4", "4.7"})
 """Beginnings of codes with which a temporary status means that the server is busy."""
-_ONLY_WITH_A_CODE = frozenset({Cause.SMTP_BUSY, _UNTOLD})
-"""Causes whose words are too common to count without a code, such as "try again later"."""
-_CERTAIN_OAUTH = frozenset(
-    {"consent_required", "invalid_scope", "server_error", "temporarily_unavailable"}
-)
 _AT_CONNECT: Mapping[str, str] = {
     Cause.MAILBOX_NOT_FOUND: Cause.CONNECT_ADDRESS_GONE,
     Cause.MAIL_NOT_DELIVERED: Cause.CONNECT_NOT_REACHED,
 }
 """Causes about a recipient, and the cause if the recipient is an address of Webex Connect."""
 _CONDITIONS_MOST = 3
-_SYMPTOMS = frozenset(
-    {Cause.CONNECT_LOGIN_FAILED, Cause.CONNECT_SMTP_FAILED, Cause.CONNECT_SEND_FAILED}
-)
-"""Causes with which Webex Connect only says that a mail did not leave."""
 _BARE = (Cause.SMTP_PASSWORD_LOGIN, Cause.SMTP_AUTH_OFF_FOR_MAILBOX)
 """Further causes of a 5.7.3 if the text does not show how the login was made."""
 Said = tuple[Meaning, Strength]
@@ -149,8 +131,7 @@ Said = tuple[Meaning, Strength]
 
 def read(text: str, place: Place = Place.ANYWHERE, *, cut: bool = False) -> Reading:
     """Return the meaning of a text; ``cut`` is whether a part of it is missing already."""
-    cleaned = clean(text)
-    return _Reader(replace(cleaned, cut=cleaned.cut or cut), place).reading()
+    return _Reader(clean(text), place).reading()._replace(cut=cut or len(text) > LONGEST)
 
 
 def meaning_of_number(number: int, sentence: str = "") -> Meaning | None:
@@ -162,15 +143,16 @@ def meaning_of_number(number: int, sentence: str = "") -> Meaning | None:
     """
     if number in _OF_OTHER_PROTOCOLS or _named("other_resource").search(sentence):
         return None
-    known = patterns().numbers.get(number)
+    known = patterns().codes["entra"].get(number)
     own = next((each.meaning for each in _pages(sentence[:_OWN_MOST])), known)
     if known is None:
         return own
     said = {each.meaning.cause: each.meaning for each in _pages(sentence)}
     narrower = patterns().narrower.get(known.cause, frozenset())
-    if special := next((said[cause] for cause in said if cause in narrower), None):
-        return special
-    return known if known.cause in said or not sentence.startswith(":") else own
+    special = next((meaning for cause, meaning in said.items() if cause in narrower), None)
+    if special or known.cause in said or not sentence.startswith(":"):
+        return special or known
+    return own
 
 
 def most_telling(numbers: Iterable[int], description: str) -> tuple[int, Meaning] | None:
@@ -179,18 +161,12 @@ def most_telling(numbers: Iterable[int], description: str) -> tuple[int, Meaning
     The last number with a meaning of its own comes first, because an answer begins with the general
     one: ``AADSTS70002: Error validating credentials. AADSTS50126: ...``.
     """
-    general = frozenset().union(*patterns().general.values())
-    known = [(each, meaning_of_number(each, _sentence_of(each, description))) for each in numbers]
+    general = patterns().groups["vague"] | patterns().groups["prompts"]
+    said = {each.number: each.words for each in entra_tokens(description) if each.named}
+    rest = "" if said else f": {description}"
+    known = [(each, meaning_of_number(each, said.get(each, rest))) for each in numbers]
     ordered = sorted(known, key=lambda pair: pair[0] not in general)
     return next(((each, meaning) for each, meaning in reversed(ordered) if meaning), None)
-
-
-def _sentence_of(number: int, description: str) -> str:
-    """Return the sentence of a number in a description; the whole text if it names no number."""
-    _, named, rest = description.partition(f"AADSTS{number}")
-    if named:
-        return rest.partition("AADSTS")[0]
-    return "" if "AADSTS" in description else f": {description}"
 
 
 def _pages(sentence: str) -> Iterator[Words]:
@@ -254,7 +230,6 @@ def _by_status(status: str, code: str) -> Said | None:
 class _Reader:
     def __init__(self, cleaned: CleanText, place: Place) -> None:
         self._cleaned, self._text = cleaned, cleaned.flat
-        self._known: Patterns = patterns()
         self._signs: Signs = signs_in(self._text, place)
         self._numbers = [
             each
@@ -270,14 +245,9 @@ class _Reader:
         kept = _ranked(claimed or causes[:_CONDITIONS_MOST], self._text)
         strange = self._signs.strange and not claimed and not self._speaks()
         ours = bool(claimed or self._numbers) or self._speaks()
-        return Reading(
-            ours,
-            kept,
-            self._codes(connected) if ours or kept else (),
-            self._unknown(bool(kept)) if ours else (),
-            self._cleaned.cut,
-            strange,
-        )
+        codes = self._codes(connected) if ours or kept else ()
+        unknown = self._unknown(bool(kept)) if ours else ()
+        return Reading(ours, kept, codes, unknown, strange=strange)
 
     def _speaks(self) -> bool:
         """Return whether a service of this channel speaks in the text.
@@ -287,15 +257,13 @@ class _Reader:
         near = any(self._signs.who(each.at) is Who.OURS for each in self._replies)
         return self._signs.ours and (near or not self._signs.strange)
 
-    def _found(
-        self, meaning: Meaning, strength: Strength, code: str, at: int, *, open_: bool = False
-    ) -> Iterator[FoundCause]:
-        """Yield the cause with its certainty, if the words count at this place."""
+    def _found(self, said: Said, code: str, at: int, *, open_: bool = False) -> list[FoundCause]:
+        """Return the cause with its certainty, or nothing if the words do not count at this place."""
+        meaning, strength = said
         certainty = self._signs.certainty(strength, at)
         if certainty is Certainty.CERTAIN and open_:
             certainty = Certainty.POSSIBLE
-        if certainty is not None:
-            yield FoundCause(meaning.cause, code, certainty, at, meaning.kind)
+        return [FoundCause(meaning.cause, code, certainty, at, meaning.kind)] if certainty else []
 
     def _causes(self) -> list[FoundCause]:
         """Return the causes of codes and unmistakable words, or else those that softer words name.
@@ -309,7 +277,7 @@ class _Reader:
         causes = [*told, *softer, *self._first_of("network")]
         if not causes and not self._numbers:
             causes = list(self._of_oauth())
-        return causes or [found for each in self._known.words["open"] for found in self._said(each)]
+        return causes or [found for each in patterns().words["open"] for found in self._said(each)]
 
     def _said(self, words: Words) -> list[FoundCause]:
         """Return the cause of the first of these words that count in the text, or nothing."""
@@ -317,13 +285,13 @@ class _Reader:
             around = self._text[max(match.start() - _NEAR, 0) : match.end() + _NEAR]
             alone = not words.near or not self._signs.at
             if alone or _named(words.near).search(around):
-                code, at = match[0].strip(), match.start()
-                if found := list(self._found(words.meaning, words.strength, code, at)):
+                said = words.meaning, words.strength
+                if found := self._found(said, match[0].strip(), match.start()):
                     return found
         return []
 
     def _first_of(self, group: str) -> list[FoundCause]:
-        return next((said for each in self._known.words[group] if (said := self._said(each))), [])
+        return next((said for each in patterns().words[group] if (said := self._said(each))), [])
 
     def _of_numbers(self) -> Iterator[FoundCause]:
         """Yield the cause of each error; a vague number counts only if no other one is known.
@@ -333,18 +301,19 @@ class _Reader:
         known = [
             (each, meaning)
             for each in self._numbers
-            if (meaning := meaning_of_number(each.number, each.sentence))
+            if (meaning := meaning_of_number(each.number, each.words))
         ]
-        vague, prompts = self._known.general["vague"], self._known.general["prompts"]
-        for left_out in (vague | prompts, prompts):
-            if rest := [pair for pair in known if pair[0].number not in left_out]:
-                known = rest
-                break
+        vague, prompts = (patterns().groups[name] for name in ("vague", "prompts"))
+        told = (
+            [pair for pair in known if pair[0].number not in out]
+            for out in (vague | prompts, prompts)
+        )
+        known = next(filter(None, told), known)
         explained = any(each.explained for each, _ in known)
         for each, meaning in known:
             strength = Strength.OWN if each.named else Strength.SHARED
             open_ = explained and not each.explained
-            yield from self._found(meaning, strength, each.code, each.at, open_=open_)
+            yield from self._found((meaning, strength), each.code, each.at, open_=open_)
 
     def _of_replies(self) -> list[FoundCause]:
         """Return the causes of the SMTP replies, and of known words without a code."""
@@ -352,14 +321,14 @@ class _Reader:
             found
             for each in self._with_words()
             if (said := meaning_of_reply(each.status, each.words, each.code))
-            for found in self._found(*said, each.shown, each.at, open_=_is_open(each, said[0]))
+            for found in self._found(said, each.shown, each.at, open_=_is_open(each, said[0]))
         ]
         causes += self._of_words(causes)
         if not _named("connect_address").search(self._text):
             return causes
         return [replace(each, cause=_AT_CONNECT.get(each.cause, each.cause)) for each in causes]
 
-    def _with_words(self) -> list[SmtpToken]:
+    def _with_words(self) -> list[Token]:
         """Return the replies without a code that is only repeated: ``#5.7.520 smtp;550 5.7.520 ...``.
 
         A report names the code once more in its heading. If the same code has known words
@@ -380,9 +349,9 @@ class _Reader:
         If a reply has named a cause, only unmistakable words name another one.
         """
         known = {BY_A_RULE, *(each.cause for each in causes)}
-        for each in self._known.words["reply"]:
+        for each in patterns().words["reply"]:
             own, cause = each.strength.own, each.meaning.cause
-            alone = own or cause not in _ONLY_WITH_A_CODE
+            alone = own or cause not in patterns().groups["common"]
             if (own and cause not in known) if causes else alone:
                 yield from self._said(each)
 
@@ -394,21 +363,21 @@ class _Reader:
         if _named("other_resource").search(self._text):
             return []
         causes: list[FoundCause] = []
-        for words in self._known.words["page"]:
-            for found in self._said(words):
-                end = found.at + len(found.code)
-                if not any(
-                    found.at < each.at + len(each.code) and each.at < end for each in causes
-                ):
-                    causes.append(found)
+        for found in (each for words in patterns().words["page"] for each in self._said(words)):
+            end = found.at + len(found.code)
+            if not any(found.at < each.at + len(each.code) and each.at < end for each in causes):
+                causes.append(found)
         return causes if any(each.certain for each in causes) else causes[:2]
 
     def _of_oauth(self) -> Iterator[FoundCause]:
         """Yield the causes that OAuth's own words name; Google and others use the same words."""
         text = _named("refused_client").sub("invalid_client", self._text)
         for each in _named("oauth_word").finditer(text):
-            strength = Strength.SHARED if each[0] in _CERTAIN_OAUTH else Strength.LOOSE
-            yield from self._found(self._known.oauth[each[0]], strength, each[0], each.start())
+            strength = (
+                Strength.SHARED if each[0] in patterns().groups["plain_oauth"] else Strength.LOOSE
+            )
+            said = patterns().codes["oauth"][each[0]], strength
+            yield from self._found(said, each[0], each.start())
 
     def _of_connect(self) -> list[FoundCause]:
         """Return the causes of Webex Connect's codes, and of its own descriptions without a code."""
@@ -444,9 +413,8 @@ class _Reader:
         return bool(told and self._signs.connect) and self._signs.who(at) is not Who.STRANGER
 
     def _codes(self, connected: list[FoundCause]) -> tuple[str, ...]:
-        named: list[EntraToken | FoundCause] = [*self._numbers, *connected]
-        codes = [(each.at, each.code) for each in named]
-        codes += [(each.at, each.shown) for each in self._replies]
+        codes = [(each.at, each.shown) for each in (*self._numbers, *self._replies)]
+        codes += [(each.at, each.code) for each in connected]
         return tuple(dict.fromkeys(code for _, code in sorted(codes)))
 
     def _unknown(self, known: bool) -> tuple[UnknownCode, ...]:  # noqa: FBT001  private
@@ -454,7 +422,7 @@ class _Reader:
         found = [
             UnknownCode(each.code, self._line(each.code), f"{ENTRA_CODE_PAGE}{each.number}")
             for each in self._numbers
-            if meaning_of_number(each.number, each.sentence) is None
+            if meaning_of_number(each.number, each.words) is None
         ]
         found += [
             UnknownCode(each.shown, self._line(each.code or each.status), NDR_PAGE)
@@ -469,7 +437,7 @@ class _Reader:
         return next((line for line in lines if code.lower() in line.lower()), "")
 
 
-def _is_open(token: SmtpToken, meaning: Meaning) -> bool:
+def _is_open(token: Token, meaning: Meaning) -> bool:
     """Return whether only the number says the meaning, and the number has several senses."""
     blocked = meaning.cause == Cause.SMTP_LOGIN_BLOCKED and token.code == _NOT_TOLD_APART
     return blocked and "criteria" not in token.words
@@ -478,9 +446,16 @@ def _is_open(token: SmtpToken, meaning: Meaning) -> bool:
 def _ranked(causes: Iterable[FoundCause], text: str) -> tuple[FoundCause, ...]:
     """Return each cause once, certain ones first, and then the other causes that are possible.
 
-    A cause that is only the consequence of another cause in the text is left out.
+    A cause that is only the consequence of another cause in the text is left out. A refused
+    password takes the place of a token if the text shows one.
     """
-    once = _once(_by_login(causes, text))
+    refused = _shows("password", text) and not _shows("token", text)
+    once = _once(
+        replace(each, cause=Cause.SMTP_PASSWORD_LOGIN)
+        if refused and each.cause == Cause.SMTP_TOKEN_REFUSED
+        else each
+        for each in causes
+    )
     certain = {each.cause for each in once if each.certain}
     kept = [each for each in once if not _follows(each.cause, certain)]
     rivals = [
@@ -499,14 +474,6 @@ def _once(causes: Iterable[FoundCause]) -> list[FoundCause]:
     return list(kept.values())
 
 
-def _by_login(causes: Iterable[FoundCause], text: str) -> Iterator[FoundCause]:
-    """Yield the causes; a refused password takes the place of a token if the text shows one."""
-    password = _shows("password", text) and not _shows("token", text)
-    for each in causes:
-        refused = password and each.cause == Cause.SMTP_TOKEN_REFUSED
-        yield replace(each, cause=Cause.SMTP_PASSWORD_LOGIN) if refused else each
-
-
 def _shows(name: str, text: str) -> bool:
     """Return whether the login was made so. A server's list of the ways says nothing about it."""
     return _named(name).search(_named("offered").sub(" ", text)) is not None
@@ -515,8 +482,9 @@ def _shows(name: str, text: str) -> bool:
 def _follows(cause: str, certain: set[str]) -> bool:
     """Return whether the cause is only the consequence of another one in the text."""
     others = certain - {cause}
-    if cause in _SYMPTOMS:
-        return bool(others - _SYMPTOMS)
+    symptoms = patterns().groups["symptoms"]
+    if cause in symptoms:
+        return bool(others - symptoms)
     return bool(patterns().follows.get(cause, frozenset()) & others)
 
 

@@ -58,7 +58,7 @@ CAUSES: dict[str, Iterable[str]] = {
     "lists": [cause for pair in LISTS.items() for cause in (pair[0], *pair[1])],
     "_AT_CONNECT": [each for pair in vars(reader)["_AT_CONNECT"].items() for each in pair],
     "_BARE": vars(reader)["_BARE"],
-    "_SYMPTOMS": vars(reader)["_SYMPTOMS"],
+    "groups": [each for name in ("symptoms", "common") for each in KNOWN.groups[name]],
 }
 KNOBS: dict[str, Any] = {
     "needs": ("mailbox_usr",),

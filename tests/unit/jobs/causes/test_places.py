@@ -100,8 +100,7 @@ def test_another_product_must_be_named(told: str, kind: str):
 def test_a_pasted_text_promises_nothing():
     """No remedy for a pasted text says that the bot does something, or that nobody has to act."""
     known = patterns()
-    tables = (known.numbers, known.oauth, *known.codes.values())
-    causes = {each.cause for table in tables for each in table.values()}
+    causes = {each.cause for table in known.codes.values() for each in table.values()}
     causes |= {each.meaning.cause for words in known.words.values() for each in words}
     for cause in sorted(causes):
         (told,) = as_json(Reading(ours=True, causes=(FoundCause(cause, "1"),)))["causes"]

@@ -60,15 +60,11 @@ def test_every_report_has_the_same_cause_everywhere():
 def test_the_command_line_says_the_same(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ):
-    """The command line gives for every report the causes, the certainty and the codes of the chat."""
-    other = []
+    """The command line gives for every report all that the chat gives."""
     for each in reports():
         monkeypatch.setattr("sys.stdin", TextIOWrapper(BytesIO(each.text.encode())))
         assert main(["explain", "--json"], {}) == 0
-        told, same = json.loads(capsys.readouterr().out), as_json(read(each.text))
-        if (told["causes"], told["codes"]) != (same["causes"], list(same["codes"])):
-            other.append(each.id)
-    assert other == []
+        assert json.loads(capsys.readouterr().out) == as_json(read(each.text)), each.id
 
 
 @pytest.mark.parametrize(("told", "cause"), INCIDENT.items())

@@ -110,6 +110,5 @@ def test_each_kind_has_its_class():
         if meaning.kind is kind
     }
     assert made == {kind: kind for kind in made}
-    assert isinstance(
-        error_for(patterns().codes["entra"][650051], CloudReply("entra")), NotReplicatedYet
-    )
+    waits = patterns().codes["entra"][650051]
+    assert isinstance(error_for(waits, CloudReply("entra")), NotReplicatedYet)

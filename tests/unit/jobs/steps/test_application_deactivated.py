@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from jobs.engine.context import StepContext
-from jobs.model import Finding, State, Text
+from jobs.model import Finding, State
 from jobs.steps.service_principal import ServicePrincipal
 from tests.unit.jobs.steps.app_states import APP, FACTS, KNOWN, READ, STEP, URIS
 
@@ -27,9 +27,5 @@ async def test_a_deactivated_app_is_shown_besides_its_other_trouble(
     app = await STEP.inspect(ctx)
     assert (app.cause, app.facts) == ("redirect_uri_is_spa", handed_on)
     principal: Finding = await ServicePrincipal().inspect(ctx)
-    assert (principal.state, principal.cause, principal.seen) == (
-        State.WRONG,
-        "app_deactivated",
-        Text("seen.app_deactivated"),
-    )
+    assert (principal.state, principal.cause) == (State.WRONG, "app_deactivated")
     assert ServicePrincipal().plan(ctx, principal) == ()

@@ -38,7 +38,7 @@ def page(language: str = "en") -> str:
     """Return the whole troubleshooting page in a language."""
     words = sentences(language)
     codes: dict[str, list[int]] = {}
-    for number, meaning in patterns().numbers.items():
+    for number, meaning in patterns().codes["entra"].items():
         codes.setdefault(meaning.cause, []).append(number)
     families: dict[str, list[str]] = {name: [] for name in ("sign_in", *dict(FAMILIES))}
     for key in sorted(keys()):

@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterable, Sequence
 
 from jobs.causes.cause import Cause
+from jobs.causes.meaning import ErrorKind
 from jobs.causes.patterns import patterns
 from jobs.causes.reader import read
 from jobs.causes.speaker import Place
@@ -51,7 +52,7 @@ def cause_at(place: Station, words: Iterable[str]) -> str:
             each.cause
             for line in words
             for each in read(line, Place.EXCHANGE).certain
-            if not each.passes and each.cause not in _BY_PLACE
+            if each.kind is not ErrorKind.TRANSIENT and each.cause not in _BY_PLACE
         ),
         "",
     )

@@ -90,7 +90,7 @@ def _by_word(answer: Mapping[str, Any]) -> Meaning:
         and re.search(r"\bcancel", told, re.IGNORECASE) is not None
     ):
         return _CANCELLED
-    words = patterns().oauth
+    words = patterns().codes["oauth"]
     return words.get(text_of(answer, "suberror")) or words.get(
         text_of(answer, "error"), _UNDESCRIBED
     )

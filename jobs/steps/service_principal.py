@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from jobs.causes.cause import Cause
-from jobs.channel.email_app import Json, app_of_run, foreign_content
+from jobs.channel.email_app import DEACTIVATED, Json, app_of_run, foreign_content
 from jobs.channel.mailbox import may_be_shared
 from jobs.clouds.json_values import lower_of, text_of
 from jobs.engine.context import StepContext
@@ -68,13 +68,16 @@ class ServicePrincipal(Undoable):
         lets_in = await _lets_in(ctx, sp_id) if principal.get(ASSIGNMENT) else State.OK
         disabled = principal.get(ENABLED) is False
         judged = self._judged(sp_id, lets_in, disabled=disabled)
-        return replace(self._out_of_reach(principal, judged) or judged, values=_values(principal))
+        return replace(
+            self._out_of_reach(ctx, principal, judged) or judged, values=_values(principal)
+        )
 
-    def _out_of_reach(self, principal: Json, judged: Finding) -> Finding | None:
+    def _out_of_reach(self, ctx: StepContext, principal: Json, judged: Finding) -> Finding | None:
         """Return a finding that no change of the enterprise application repairs, or None.
 
-        The app itself is deactivated, or Microsoft has disabled it (facts/microsoft.md 5,
-        AADSTS7000112). Other blocking properties stay in the plan.
+        Microsoft has disabled the app (facts/microsoft.md 5, AADSTS7000112), or it is deactivated,
+        also if only its registration says so (facts/update-2026-11.md 4, row 3). Other blocking
+        properties stay in the plan.
         """
         status = text_of(principal, BY_MICROSOFT)
         if status.lower() not in NOT_DISABLED:
@@ -83,7 +86,7 @@ class ServicePrincipal(Undoable):
                 cause=Cause.APP_DISABLED_BY_MICROSOFT,
                 facts=judged.facts,
             )
-        if principal.get("isDisabled"):
+        if principal.get("isDisabled") or ctx.fact(DEACTIVATED):
             return self.wrong(
                 Text("seen.app_deactivated"), cause=Cause.APP_DEACTIVATED, facts=judged.facts
             )

@@ -15,6 +15,8 @@ from functools import partial
 from itertools import chain
 
 from adaptive_cards.locale import drawn_for
+from bot.cards import superseded
+from bot.cards.living import earlier_cards
 from bot.cards.presenters import watch as presenter
 from bot.cards.presenters.card_state import DesiredCard, posted_card
 from bot.chat import preferences
@@ -24,7 +26,7 @@ from jobs.clock import now
 from jobs.model import Channel, RunKind
 from jobs.runs.fold import fold
 from jobs.runs.origin import Origin
-from jobs.runs.run import Run, opening
+from jobs.runs.run import Run, RunGoneError, opening
 from jobs.storage import keys
 from jobs.watch.incident_store import KEPT
 from jobs.watch.model import Incident, IncidentCard, Sight
@@ -63,13 +65,23 @@ def drawing(services: Services, card_id: str) -> Drawing | None:
     locale = preferences.locale_of_card(services, run, THREAD)
     quiet_until = preferences.quiet_until(services, card.room, locale, at)
     shown = tuple(_escalated(services, each, at, quiet_until) for each in shown)
-    cards = _living(services, run, card, shown, at)
+    cards = [*_living(services, run, card, shown, at), *earlier_cards(run, services)]
     if living is None:
         return Drawing(run, cards, POSTED_SOON_S)
     with drawn_for(locale):
-        cards += presenter.news_cards(card, shown, at)
+        told = _is_told_by_run(services, card, shown)
+        cards += presenter.news_cards(card, shown, at, told=told)
         cards += _reminders(card, shown, at, quiet_until)
     return Drawing(run, cards, _wait_s(services, shown, at, quiet_until))
+
+
+def _is_told_by_run(services: Services, card: IncidentCard, shown: Sequence[Incident]) -> bool:
+    """Return whether a run with a card in the same space has fixed the only incident."""
+    fixed_by = shown[-1].fixed_by if len(shown) == 1 else ""
+    try:
+        return bool(fixed_by) and services.store.load(fixed_by).origin.room == card.room
+    except RunGoneError:
+        return False
 
 
 def _run_of(card: IncidentCard, first: Incident, thread: str) -> Run:
@@ -88,7 +100,11 @@ def _living(
 ) -> list[DesiredCard]:
     record = services.channels.record(shown[0].mailbox)
     channel = record.channel if record else None
-    cards = []
+    cards: list[DesiredCard] = []
+    speaker = None
+    if presenter.is_of_one_mailbox(card, shown):
+        speaker = superseded.of_incident(card, shown[-1], presenter.cause_of(shown[-1]))
+        superseded.note(services, speaker)
     # A card that only counts channels is in its space alone.
     places = (
         [THREAD]
@@ -97,7 +113,8 @@ def _living(
     )
     for place in places:
         with drawn_for(preferences.locale_of_card(services, run, place)):
-            cards.append(presenter.living_card(card, shown, at, channel, place))
+            drawn = [presenter.living_card(card, shown, at, channel, place)]
+            cards += superseded.applied(services, speaker, drawn) if speaker else drawn
     return cards
 
 

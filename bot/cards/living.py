@@ -156,18 +156,20 @@ CALM = ("undone", "done", "ended", "mail", "progress", "plan", "signin")
 
 
 def living_cards(run: Run, services: Services, wanted: list[DesiredCard]) -> list[DesiredCard]:
-    """Return the card of every place, and the last edit of each message that has a successor.
+    """Return the card of every place.
 
     A post that Webex has not confirmed counts as a card that is shown.
     """
     posted = posted_cards(services, run.id)
     kept = posted.keys() | slots_in_doubt(services, run.id)
     places = _by_place(wanted, kept).items()
-    shown = [_of_place(run, to, cards, kept) for to, cards in places]
-    return [
-        *filter(None, shown),
-        *(_below(run, slot) for slot in posted if slot.startswith(f"{EARLIER}:")),
-    ]
+    return list(filter(None, (_of_place(run, to, cards, kept) for to, cards in places)))
+
+
+def earlier_cards(run: Run, services: Services) -> list[DesiredCard]:
+    """Return the last edit of each message that has a successor."""
+    posted = posted_cards(services, run.id)
+    return [_below(run, slot) for slot in posted if slot.startswith(f"{EARLIER}:")]
 
 
 def _by_place(wanted: list[DesiredCard], kept: set[str]) -> dict[str, dict[str, DesiredCard]]:

@@ -11,8 +11,8 @@ from adaptive_cards.cards.notice import NoticeView
 from adaptive_cards.cards.watch import WatchListView
 from adaptive_cards.locale import languages
 from adaptive_cards.texts import own_text
+from bot.cards import superseded
 from bot.cards.presenters import watch as presenter
-from bot.cards.presenters.watch import request_cards
 from bot.chat import preferences
 from bot.chat.context import ChatContext
 from bot.chat.offers import unknown_channel
@@ -125,7 +125,7 @@ def begin(ctx: ChatContext, mailbox: str, interval: timedelta | None = None) -> 
     services.watching.channels.save(watched)
     services.watching.incidents.look_soon(mailbox, fresh=True)
     _record(ctx, "watched", mailbox)
-    request_cards(services, mailbox)
+    superseded.request(services, mailbox)
     moved = before is not None and before.room != ctx.room
     words = Text("watch.moved" if moved else "watch.begun_words", {"mailbox": mailbox})
     title = Text("watch.begun", {"mailbox": mailbox, "interval": span_of(watched.interval)})
@@ -179,7 +179,7 @@ def off(ctx: ChatContext, mailbox: str) -> None:
         ctx.services.cards.request(card_id)
     if watched:
         _record(ctx, "unwatched", mailbox)
-        request_cards(ctx.services, mailbox)
+        superseded.request(ctx.services, mailbox)
     title = Text("watch.ended" if watched else "watch.not_watched", {"mailbox": mailbox})
     again = ((Text("watch.again_button"), {"do": "watch", "channel": mailbox}),)
     ctx.notify(

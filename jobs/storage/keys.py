@@ -226,9 +226,9 @@ def every_cards() -> Key:
     return cards("*")
 
 
-def checks_shown(mailbox: str) -> Key:
-    """Return the key of the set of a mailbox's checks whose verdict is on a card."""
-    return _key("channel", mailbox, "checks_shown")
+def cards_about(mailbox: str) -> Key:
+    """Return the key of the set of runs and incidents whose cards speak of a mailbox."""
+    return _key("channel", mailbox, "cards_about")
 
 
 def draw_queued(run_id: str) -> Key:

@@ -11,6 +11,7 @@ from bot.cards.presenters._common import known_text
 from bot.cards.presenters.card_state import DesiredCard
 from bot.services import Services
 from jobs.checks import bulk
+from jobs.checks.assessment import summarize
 from jobs.clock import now
 from jobs.model import Finding, State, Text
 from jobs.runs.run import Run
@@ -55,7 +56,7 @@ def view(run: Run) -> ChannelsView:
 def line_of(mailbox: str, last: Run | None) -> ChannelLine:
     if last is None or last.checked is None:
         return ChannelLine(mailbox, None, Text("channels.never"))
-    judged = bulk.summarize(last)
+    judged = summarize(last)
     return ChannelLine(mailbox, judged.state, words_of(judged), last.checked)
 
 

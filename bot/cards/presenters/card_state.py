@@ -25,6 +25,10 @@ FIRST = "intake"
 """Mark of a setup's first card, which answers the command."""
 OTHERS = "others"
 """Field of a run's cards which notes that the cards of other runs were drawn again."""
+HISTORY = "history"
+"""Field of a run's cards with the fact that has superseded them (:mod:`bot.cards.superseded`)."""
+NOTIFY = "notify:"
+"""Beginning of the slots of the cards of an incident in 1:1 conversations."""
 EARLIER = "earlier"
 """Beginning of the slots of cards that another card has replaced."""
 CHOICE = "choice:"
@@ -177,7 +181,7 @@ def _fields(services: Services, run_id: str) -> list[str]:
 
 
 DOUBT = ":doubt"
-NOTES = (DOUBT, ":refused", ":edits", ":typed", ":calm", OFFERED, OTHERS)
+NOTES = (DOUBT, ":refused", ":edits", ":typed", ":calm", OFFERED, OTHERS, HISTORY)
 """Endings of the fields that hold a note about a card and not a card itself."""
 
 

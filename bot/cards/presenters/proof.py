@@ -42,7 +42,7 @@ def cards(run: Run, services: Services) -> list[DesiredCard]:
         return []
     if run.ended is Kind.FINISHED:
         done = replace(done_view(run), watched=watch.interval_of(run, services))
-        card = desired_card("done", done, draw_done(done), final=True)
+        card = desired_card("done", done, draw_done(done))
         return [replace(card, retires=watch.only_edit(services, run, card, slot_of(THREAD)))]
     if "test_mail" not in run.findings or run.ended:
         return []

@@ -13,7 +13,7 @@ from adaptive_cards.cards.watch import IncidentLook, IncidentView, WatchLine
 from adaptive_cards.texts import has_text
 from adaptive_cards.times import lasted
 from bot.cards.presenters._common import known_text
-from bot.cards.presenters.card_state import THREAD, DesiredCard, desired_card, posted_card
+from bot.cards.presenters.card_state import NOTIFY, THREAD, DesiredCard, desired_card, posted_card
 from bot.services import Services
 from jobs.checks.remedies import page_of
 from jobs.model import Channel, State, Text, minute_of, span_of, verbatim
@@ -69,18 +69,20 @@ def living_card(
     acting = sorted(each.acting for each in incidents)
     drawn = desired_card(SLOT, (card.id, part, acting, over), draw(found))
     return DesiredCard(
-        SLOT if to == THREAD else f"notify:{to}",
+        SLOT if to == THREAD else f"{NOTIFY}{to}",
         drawn.card,
         drawn.fingerprint,
         to,
         urgency=f"{over} {part} {sorted(set(acting))}",
-        final=over,
     )
 
 
 def news_cards(
-    card: IncidentCard, incidents: Sequence[Incident], at: datetime
+    card: IncidentCard, incidents: Sequence[Incident], at: datetime, *, told: bool = False
 ) -> list[DesiredCard]:
+    # ``told`` means that the card of the run that fixed it, in the same space, says the same.
+    if told:
+        return []
     if card.shared:
         return _shared_end(card, incidents, at)
     one = incidents[0]
@@ -150,7 +152,7 @@ def view(
         acts=_acted_on(current) is None,
         direct=direct,
     )
-    if _is_of_one_mailbox(card, current):
+    if is_of_one_mailbox(card, current):
         return _of_one(shown, first, channel)
     return replace(shown, fix=_fixes(card, incidents))
 
@@ -163,7 +165,7 @@ def _mailboxes(incidents: Sequence[Incident]) -> set[str]:
     return {each.mailbox for each in incidents}
 
 
-def _is_of_one_mailbox(card: IncidentCard, incidents: Sequence[Incident]) -> bool:
+def is_of_one_mailbox(card: IncidentCard, incidents: Sequence[Incident]) -> bool:
     """Return whether the card names one mailbox; the operator's card only counts them."""
     return not card.counts and len(_mailboxes(incidents)) == 1
 
@@ -197,7 +199,7 @@ def _look_of_ended(incidents: Sequence[Incident]) -> IncidentLook:
 
 
 def _title(card: IncidentCard, look: IncidentLook, incidents: Sequence[Incident]) -> Text:
-    if _is_of_one_mailbox(card, incidents):
+    if is_of_one_mailbox(card, incidents):
         return Text(f"watch.title_{look}", {"mailbox": incidents[0].mailbox})
     values = {"count": str(len(_mailboxes(incidents)))}
     if not card.counts:
@@ -373,14 +375,12 @@ def _unseen(state: ChannelState) -> Text | None:
 def interval_of(run: Run, services: Services) -> str:
     """Return how often the run's channel is watched, as a value of a text, or an empty string.
 
-    The string is empty for a channel whose cards go to another space, and for a run that is not the
-    one by which the channel is known.
+    The string is empty for a channel whose cards go to another space.
     """
-    record = services.channels.record(run.channel.mailbox)
     watched = services.watching.channels.load(run.channel.mailbox)
-    if record is None or record.run != run.id or watched is None:
+    if watched is None or watched.room != run.origin.room:
         return ""
-    return span_of(watched.interval) if watched.room == run.origin.room else ""
+    return span_of(watched.interval)
 
 
 def only_edit(services: Services, run: Run, wanted: DesiredCard, slot: str) -> bool:
@@ -391,10 +391,3 @@ def only_edit(services: Services, run: Run, wanted: DesiredCard, slot: str) -> b
     """
     shown = posted_card(services, run.id, slot)
     return shown is not None and shown.urgency == f"{wanted.slot} {wanted.urgency}"
-
-
-def request_cards(services: Services, mailbox: str) -> None:
-    """Have the cards of the channel's run drawn, because the channel's watch has begun or ended."""
-    record = services.channels.record(mailbox)
-    if record is not None:
-        services.cards.request(record.run)

@@ -14,7 +14,8 @@ from adaptive_cards.texts import render, text
 from bot.cards.presenters import bulk_check as face
 from bot.chat.context import ChatContext
 from bot.commands import check
-from jobs.checks.bulk import mailboxes, summarize
+from jobs.checks.assessment import summarize
+from jobs.checks.bulk import mailboxes
 from jobs.clock import now
 from jobs.model import Channel, Finding, Profile, Reason, State, Text
 from jobs.runs.channel_index import Record

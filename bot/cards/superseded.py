@@ -14,6 +14,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
+from itertools import takewhile
 
 from adaptive_cards import notice
 from adaptive_cards.card import held
@@ -129,10 +131,22 @@ def assessment(services: Services, mailbox: str) -> Assessment:
     """Return what is known of the channel now, whatever space saw it."""
     check = services.store.last_check(mailbox)
     seen = fact_of(check) if check else None
-    runs = services.store.runs_of_mailbox(mailbox)
     incident = services.watching.incidents.open_of_channel(mailbox)
     facts = [*([seen] if seen else []), *(_of_incident(incident) if incident else ())]
+    runs = list[Run]()
+    for run in _runs(services, mailbox):
+        runs.append(run)
+        if fact_of(run):
+            break
     return assess(runs, facts)
+
+
+def _runs(services: Services, mailbox: str) -> Iterator[Run]:
+    """Yield the runs of the mailbox, newest first. They end in the order in which they begin."""
+    for name in reversed(services.channels.runs_of_mailbox(mailbox)):
+        run = _load(services, name)
+        if run is not None and run.channel.mailbox == mailbox:
+            yield run
 
 
 def applied(services: Services, speaker: Speaker, cards: list[DesiredCard]) -> list[DesiredCard]:
@@ -165,6 +179,12 @@ def in_progress(found: Assessment) -> Text | None:
     return Text(f"superseded.{found.standing}", values | {"by": found.run.requester.email})
 
 
+def known_by(fact: Fact) -> Text:
+    """Return in one sentence what the newest fact says of a channel that works."""
+    key = "well" if fact.finding else fact.kind
+    return Text(f"result.{key}", {"run": fact.run, "at": minute_of(fact.at)})
+
+
 def words_of(fact: Fact) -> Text:
     values = {"run": fact.run, "at": minute_of(fact.at), "by": fact.by}
     return Text(f"superseded.{fact.kind}", values)
@@ -190,7 +210,7 @@ def superseded_by(services: Services, speaker: Speaker) -> Fact | None:
 
 def _facts(services: Services, speaker: Speaker) -> Iterator[Fact]:
     """Yield what other cards say of the channel, as far as it concerns the card's space."""
-    runs = services.store.runs_of_mailbox(speaker.mailbox)
+    runs = list(takewhile(partial(_is_later, speaker), _runs(services, speaker.mailbox)))
     listed = services.redis.smembers(keys.cards_about(speaker.mailbox))
     names = {codec.as_bytes(raw).decode() for raw in listed} - {run.id for run in runs}
     checks = (_load(services, name) for name in names)
@@ -199,6 +219,10 @@ def _facts(services: Services, speaker: Speaker) -> Iterator[Fact]:
     for fact in (*filter(None, known), *seen):
         if fact.run != speaker.id and fact.room in {"", speaker.room}:
             yield fact
+
+
+def _is_later(speaker: Speaker, run: Run) -> bool:
+    return run.ended_at is None or run.ended_at > speaker.at
 
 
 def _load(services: Services, run_id: str) -> Run | None:
@@ -218,7 +242,8 @@ def _of_incident(incident: Incident) -> Iterator[Fact]:
     """Yield when a channel broke, and when it worked again without a run of the bot."""
     if incident.sight is not Sight.BROKEN:
         return
-    seen = Finding(incident.mailbox, State.WRONG, cause=incident.cause)
+    facts = {"step": incident.step or incident.cause}
+    seen = Finding(incident.mailbox, State.WRONG, cause=incident.cause, facts=facts)
     yield Fact(FactKind.BROKE, incident.confirmed, incident.id, room=incident.room, finding=seen)
     if incident.ended and not (incident.is_unwatched or incident.fixed_by):
         yield Fact(FactKind.RECOVERED, incident.ended, incident.id, room=incident.room)

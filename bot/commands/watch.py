@@ -29,6 +29,7 @@ from jobs.watch.model import WatchedChannel
 from jobs.watch.spans import LONGEST, LONGEST_PAUSE, SHORTEST, read_interval, read_span, written
 
 KICKER = Text("watch.kicker")
+LIST = (("watch.list_button", {"do": "watch_list"}),)
 MOST_PEOPLE = 10
 """Maximum number of people who can be named for the watch of one channel."""
 Words = list[str]
@@ -129,7 +130,7 @@ def begin(ctx: ChatContext, mailbox: str, interval: timedelta | None = None) -> 
     moved = before is not None and before.room != ctx.room
     words = Text("watch.moved" if moved else "watch.begun_words", {"mailbox": mailbox})
     title = Text("watch.begun", {"mailbox": mailbox, "interval": span_of(watched.interval)})
-    facts, buttons = tuple(_test_mail_line(ctx)), _buttons(mailbox)
+    facts, buttons = tuple(_test_mail_line(ctx)), LIST
     view = NoticeView(KICKER, title, words, "good", "✓", facts, buttons=buttons, at=now())
     if app_access.grant_for(services.redis, record.channel.tenant_id) is None:
         facts = (("watch.cards_label", words), *facts)
@@ -163,13 +164,6 @@ def _test_mail_line(ctx: ChatContext) -> Iterator[tuple[str, Text]]:
     if every and ctx.services.settings.sends_probe:
         values = {"interval": span_of(every)}
         yield "step.watch_mail", Text("watch.begun_test_mail", values)
-
-
-def _buttons(mailbox: str) -> tuple[tuple[str | Text, dict[str, str]], ...]:
-    return (
-        ("watch.list_button", {"do": "watch_list"}),
-        ("watch.off_button", {"do": "watch_off", "channel": mailbox}),
-    )
 
 
 def off(ctx: ChatContext, mailbox: str) -> None:
@@ -211,7 +205,7 @@ def _pause(ctx: ChatContext, mailbox: str, typed: str) -> None:
     ctx.services.watching.channels.save(replace(watched, paused_until=until))
     title = Text("watch.paused", {"mailbox": mailbox, "until": minute_of(until)})
     words = Text("watch.paused_words", {"mailbox": mailbox})
-    ctx.notify(NoticeView(KICKER, title, words, buttons=_buttons(mailbox), glyph="◇", at=now()))
+    ctx.notify(NoticeView(KICKER, title, words, buttons=LIST, glyph="◇", at=now()))
 
 
 def _notify(ctx: ChatContext, mailbox: str, typed: Words) -> None:

@@ -101,7 +101,7 @@ def assess(runs: Iterable[Run], others: Iterable[Fact] = ()) -> Assessment:
     known = tuple(runs)
     facts = [*filter(None, map(fact_of, known)), *others]
     newest = max(facts, key=lambda each: each.at, default=None)
-    going_on = next((run for run in reversed(known) if not run.ended), None)
+    going_on = next((run for run in known if not run.ended), None)
     if going_on is not None and going_on.kind in _OF_RUN:
         standing = _OF_RUN[going_on.kind][0]
         if going_on.undoes:

@@ -12,6 +12,7 @@ from adaptive_cards.cards.notice import NoticeView
 from adaptive_cards.cards.watch import IncidentLook, IncidentView, WatchLine
 from adaptive_cards.texts import has_text
 from adaptive_cards.times import lasted
+from bot.cards import superseded
 from bot.cards.presenters._common import known_text
 from bot.cards.presenters.card_state import NOTIFY, THREAD, DesiredCard, desired_card, posted_card
 from bot.services import Services
@@ -340,6 +341,8 @@ def line_of(services: Services, watched: WatchedChannel, at: datetime) -> WatchL
     state = services.watching.incidents.state(watched.mailbox)
     incident = services.watching.incidents.open_of_channel(watched.mailbox)
     unseen = _unseen(state)
+    if words := superseded.in_progress(superseded.assessment(services, watched.mailbox)):
+        return WatchLine(watched.mailbox, State.WAITING, words, state.looked, unseen)
     if watched.is_paused(at) and watched.paused_until is not None:
         words = Text("watch.line_paused", {"until": minute_of(watched.paused_until)})
         return WatchLine(watched.mailbox, State.WAITING, words, state.looked)

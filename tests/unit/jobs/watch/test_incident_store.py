@@ -226,7 +226,7 @@ def test_the_end_of_a_run_is_a_look(redis: Redis, watch: Callable[..., WatchedCh
     assert watching.finish(runs.load(fix.id), AT + 9 * MINUTE) == ()
     runs.end(fix, Event(Kind.FINISHED, AT))
     undo = runs.open(channel, who, replace(origin, message="typed-2"), RunKind.UNDO)
-    change = Change("smtp_auth", "M2", Text("a"), Text("b"), Text("c"), Scope.MAILBOX)
+    change = Change("smtp_auth", "M2", Text("a"), Text("b"), Text("c"), Scope.MAILBOX, "Set")
     past = RecordedChange("smtp_auth", change, Text("seen.off"), {}, {}, (fix.id,))
     back = Event(Kind.FOUND, AT, step="smtp_auth", finding=Finding("smtp_auth", State.OK))
     runs.append(undo.id, Event(Kind.RECALLED, AT, past=(past,)), back)

@@ -18,7 +18,7 @@ from adaptive_cards.locale import drawn_for
 from bot.cards import superseded
 from bot.cards.living import earlier_cards
 from bot.cards.presenters import watch as presenter
-from bot.cards.presenters.card_state import DesiredCard, posted_card
+from bot.cards.presenters.card_state import DesiredCard, posted_card, posted_cards
 from bot.chat import preferences
 from bot.chat.preferences import THREAD
 from bot.services import Services
@@ -71,7 +71,7 @@ def drawing(services: Services, card_id: str) -> Drawing | None:
     with drawn_for(locale):
         told = _is_told_by_run(services, card, shown)
         cards += presenter.news_cards(card, shown, at, told=told)
-        cards += _reminders(card, shown, at, quiet_until)
+        cards += _reminders(services, card, shown, at, quiet_until)
     return Drawing(run, cards, _wait_s(services, shown, at, quiet_until))
 
 
@@ -147,10 +147,18 @@ def _with_notified_people(incident: Incident, people: tuple[str, ...]) -> Incide
 
 
 def _reminders(
-    card: IncidentCard, shown: Sequence[Incident], at: datetime, quiet_until: datetime | None
+    services: Services,
+    card: IncidentCard,
+    shown: Sequence[Incident],
+    at: datetime,
+    quiet_until: datetime | None,
 ) -> list[DesiredCard]:
     first = _waits_for_somebody(card, shown)
-    if first is None or quiet_until is not None:
+    if first is None:
+        posted = posted_cards(services, card.id)
+        given = [slot for slot in posted if slot.startswith(presenter.NOBODY)]
+        return [presenter.reminder_over(slot, shown) for slot in given]
+    if quiet_until is not None:
         return []
     due = bisect_right(REMINDERS, at - first.confirmed)
     return [presenter.reminder_card(card, [first], due - 1)] if due else []

@@ -16,13 +16,14 @@ from urllib.parse import urlsplit
 from adaptive_cards import notice
 from adaptive_cards.card import Card, with_lines
 from adaptive_cards.cards.notice import NoticeView
-from adaptive_cards.glyphs import OK, SKIPPED
+from adaptive_cards.glyphs import OK, SKIPPED, is_person
 from bot.cards.notices import end_title
 from bot.cards.presenters import progress
 from bot.cards.presenters._common import username
 from bot.cards.presenters.card_state import (
     EARLIER,
     LIVING,
+    REMINDER,
     THREAD,
     DesiredCard,
     desired_card,
@@ -33,7 +34,7 @@ from bot.cards.presenters.card_state import (
 )
 from bot.services import Services
 from jobs.model import RunKind, State, Text, minute_of, verbatim
-from jobs.next_action import ActionKind, NextAction, next_action, open_requests
+from jobs.next_action import ActionKind, NextAction, next_action, open_requests, wait_of
 from jobs.runs.event_log import doubt
 from jobs.runs.run import Kind, Run
 from jobs.steps import steps_of
@@ -151,6 +152,8 @@ SHOWS = {
     ActionKind.ANSWER_AGAIN: "mail",
 }
 """The presenter's card that asks for a next action."""
+BELOW = Text("living.below_title"), Text("living.below_words")
+OVER = Text("reminder.over_title"), Text("reminder.over_words")
 CALM = ("undone", "done", "ended", "mail", "progress", "plan", "signin")
 """Cards of a thread in which nobody is asked for anything, the most informative card first."""
 
@@ -167,9 +170,15 @@ def living_cards(run: Run, services: Services, wanted: list[DesiredCard]) -> lis
 
 
 def earlier_cards(run: Run, services: Services) -> list[DesiredCard]:
-    """Return the last edit of each message that has a successor."""
-    posted = posted_cards(services, run.id)
-    return [_below(run, slot) for slot in posted if slot.startswith(f"{EARLIER}:")]
+    """Return the last edit of each message that has a successor, and of each reminder that is over."""
+    posted, wait = posted_cards(services, run.id), wait_of(run)
+    goes_on = f"{REMINDER}{wait.kind}:" if wait else REMINDER * 2
+    over = (each for each in posted if each.startswith(REMINDER) and not each.startswith(goes_on))
+    below = [each for each in posted if each.startswith(f"{EARLIER}:")]
+    return [
+        *(_last(run, slot, slot.split(":")[1], *BELOW) for slot in below),
+        *(_last(run, slot, slot.split(":")[2], *OVER) for slot in over),
+    ]
 
 
 def _by_place(wanted: list[DesiredCard], kept: set[str]) -> dict[str, dict[str, DesiredCard]]:
@@ -243,7 +252,7 @@ def _with_lines(run: Run, card: DesiredCard) -> DesiredCard:
         else tuple(
             (Text(f"turn.{each.turn}"), each.words)
             for each in open_requests(run)
-            if not _asks_for(run, card, each)
+            if is_person(each.turn) and not _asks_for(run, card, each)
         )
     )
     also = (*doubts([run]), *elsewhere)
@@ -262,7 +271,7 @@ def _with_lines(run: Run, card: DesiredCard) -> DesiredCard:
 
 def _steps_done(run: Run, card: DesiredCard) -> tuple[Text, ...]:
     # If the run was resumed after an interruption, a second line says so.
-    if run.ended or not run.has_begun or card.slot in {"progress", "plan"}:
+    if run.ended or not run.has_begun or card.slot == "progress":
         return ()
     resumed = (Text("progress.resumed"),) if run.resumed else ()
     return (progress.steps_done(run), *resumed)
@@ -290,20 +299,10 @@ def _idle(run: Run, to: str) -> DesiredCard:
     return replace(idle, fingerprint=marked(idle.fingerprint, decided))
 
 
-def _below(run: Run, slot: str) -> DesiredCard:
-    view = NoticeView(
-        Text("living.idle_kicker", {"mailbox": run.channel.mailbox}),
-        Text("living.below_title"),
-        Text("living.below_words"),
-        glyph=SKIPPED.glyph,
-    )
+def _last(run: Run, slot: str, to: str, title: Text, words: Text) -> DesiredCard:
+    kicker = Text("living.idle_kicker", {"mailbox": run.channel.mailbox})
+    view = NoticeView(kicker, title, words, glyph=SKIPPED.glyph)
+    drawn = notice(view)
     return desired_card(
-        slot,
-        view,
-        notice(view),
-        to=slot.split(":")[1],
-        urgency="below",
-        final=True,
-        retires=True,
-        prompt="",
+        slot, view, drawn, to=to, urgency="below", final=True, retires=True, prompt=""
     )

@@ -128,11 +128,12 @@ def done_view(run: Run) -> DoneView:
     skipped = (
         f.seen for f in run.findings.values() if f.state is State.SKIPPED and f.step in steps
     )
+    shown, answered = run.found_at.get("agent_has_it"), time_or_none(run.fact("answered_at"))
     lines = (
         ("V1", Text("station.v1"), time_or_none(run.fact("arrived_at"))),
         ("M3", Text("station.m3"), time_or_none(run.fact("forwarded_at"))),
-        ("V2", Text("station.v2"), run.found_at.get("agent_has_it")),
-        ("V3", Text("station.v3"), time_or_none(run.fact("answered_at"))),
+        ("V2", Text("station.v2"), min(filter(None, (shown, answered)), default=None)),
+        ("V3", Text("station.v3"), answered),
     )
     proofs = [
         *(Proof(row, words, at) for row, words, at in lines if at is not None),

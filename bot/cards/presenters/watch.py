@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+from adaptive_cards import glyphs, notice
 from adaptive_cards import incident as draw
-from adaptive_cards import notice
 from adaptive_cards.cards.notice import NoticeView
 from adaptive_cards.cards.watch import IncidentLook, IncidentView, WatchLine
 from adaptive_cards.texts import has_text
@@ -33,7 +33,7 @@ from jobs.watch.model import (
 )
 
 Row = tuple[str, Text]
-SLOT = "incident"
+SLOT, NOBODY = "incident", "nobody:"
 NEWS_FOR = timedelta(hours=1)
 """Age up to which a change of an incident is posted below its card.
 
@@ -127,7 +127,18 @@ def reminder_card(card: IncidentCard, incidents: Sequence[Incident], number: int
     first = incidents[0]
     title = Text("watch.reminder_title", {"since": minute_of(first.since)})
     shown = NoticeView(Text("watch.kicker"), title, cause_of(first), "accent", "◆")
-    return DesiredCard(f"nobody:{number}", notice(shown), card.id)
+    return DesiredCard(f"{NOBODY}{number}", notice(shown), card.id)
+
+
+def reminder_over(slot: str, incidents: Sequence[Incident]) -> DesiredCard:
+    """Return a reminder as it is once somebody acts, or the incident is over."""
+    shown = NoticeView(
+        Text("watch.kicker"),
+        Text("reminder.over_title"),
+        cause_of(incidents[0]),
+        glyph=glyphs.SKIPPED.glyph,
+    )
+    return desired_card(slot, shown, notice(shown), final=True, retires=True, prompt="")
 
 
 def view(

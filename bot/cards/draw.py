@@ -110,7 +110,6 @@ def _drawn(services: Services, run_id: str, held: RenewedLock) -> float:
         return _deliver(services, found.run, held, found.cards, found.wait_s)
     if speaker := superseded.of_run(run):
         superseded.note(services, speaker)
-    choices.draw_at_end(services, run)
     return _deliver(services, run, held, _cards(services, run))
 
 

@@ -13,9 +13,7 @@ from dataclasses import replace
 from datetime import datetime
 from urllib.parse import urlsplit
 
-from adaptive_cards import notice
 from adaptive_cards.card import Card, with_lines
-from adaptive_cards.cards.notice import NoticeView
 from adaptive_cards.glyphs import OK, SKIPPED, is_person
 from bot.cards.notices import end_title
 from bot.cards.presenters import progress
@@ -26,7 +24,7 @@ from bot.cards.presenters.card_state import (
     REMINDER,
     THREAD,
     DesiredCard,
-    desired_card,
+    last_look,
     marked,
     posted_cards,
     slot_of,
@@ -174,10 +172,11 @@ def earlier_cards(run: Run, services: Services) -> list[DesiredCard]:
     posted, wait = posted_cards(services, run.id), wait_of(run)
     goes_on = f"{REMINDER}{wait.kind}:" if wait else REMINDER * 2
     over = (each for each in posted if each.startswith(REMINDER) and not each.startswith(goes_on))
+    kicker = Text("living.idle_kicker", {"mailbox": run.channel.mailbox})
     below = [each for each in posted if each.startswith(f"{EARLIER}:")]
     return [
-        *(_last(run, slot, slot.split(":")[1], *BELOW) for slot in below),
-        *(_last(run, slot, slot.split(":")[2], *OVER) for slot in over),
+        *(last_look(slot, kicker, *BELOW, to=slot.split(":")[1]) for slot in below),
+        *(last_look(slot, kicker, *OVER, to=slot.split(":")[2]) for slot in over),
     ]
 
 
@@ -292,17 +291,7 @@ def _idle(run: Run, to: str) -> DesiredCard:
         title, words = end_title(run, about), Text("living.over_words")
     else:
         title, words = Text("living.idle_title"), Text("living.idle_words", about)
-    view = NoticeView(kicker, title, words, glyph=mark.glyph)
     decided = approvals(run)
-    card = with_lines(notice(view), decided)
-    idle = desired_card("idle", view, card, to=to, final=bool(run.ended), retires=True, prompt="")
-    return replace(idle, fingerprint=marked(idle.fingerprint, decided))
-
-
-def _last(run: Run, slot: str, to: str, title: Text, words: Text) -> DesiredCard:
-    kicker = Text("living.idle_kicker", {"mailbox": run.channel.mailbox})
-    view = NoticeView(kicker, title, words, glyph=SKIPPED.glyph)
-    drawn = notice(view)
-    return desired_card(
-        slot, view, drawn, to=to, urgency="below", final=True, retires=True, prompt=""
-    )
+    idle = last_look("idle", kicker, title, words, to=to, final=bool(run.ended), mark=mark)
+    drawn = with_lines(idle.card, decided)
+    return replace(idle, card=drawn, fingerprint=marked(idle.fingerprint, decided))

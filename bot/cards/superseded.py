@@ -17,9 +17,7 @@ from datetime import datetime
 from functools import partial
 from itertools import takewhile
 
-from adaptive_cards import notice
 from adaptive_cards.card import held
-from adaptive_cards.cards.notice import NoticeView
 from adaptive_cards.glyphs import OK, SKIPPED
 from bot.cards.presenters._common import known_text
 from bot.cards.presenters.card_state import (
@@ -28,7 +26,7 @@ from bot.cards.presenters.card_state import (
     NOTIFY,
     OTHERS,
     DesiredCard,
-    desired_card,
+    last_look,
     marked,
 )
 from bot.services import Services
@@ -263,15 +261,15 @@ def _history(services: Services, speaker: Speaker, fact: Fact, card: DesiredCard
     if not again:
         services.redis.srem(keys.cards_about(speaker.mailbox), speaker.id)
     setup = ("button.setup_new", {"do": "setup", "mailbox_meant": speaker.mailbox})
-    view = NoticeView(
+    return last_look(
+        card.slot,
         Text("living.idle_kicker", {"mailbox": speaker.mailbox}),
         words_of(fact),
         speaker.result,
-        glyph=(OK if fact.kind in GOOD else SKIPPED).glyph,
+        to=card.to,
+        final=not again,
+        mark=OK if fact.kind in GOOD else SKIPPED,
         buttons=(setup,) if again else (),
-    )
-    return desired_card(
-        card.slot, view, notice(view), to=card.to, final=not again, retires=True, prompt=""
     )
 
 

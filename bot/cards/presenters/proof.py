@@ -21,7 +21,7 @@ from bot.cards.presenters._common import (
     thread_and_person,
     unreachable_recipient,
 )
-from bot.cards.presenters.card_state import THREAD, DesiredCard, desired_card, slot_of
+from bot.cards.presenters.card_state import THREAD, DesiredCard, desired_card
 from bot.services import Services
 from jobs.causes.cause import Cause
 from jobs.engine.step import Step
@@ -42,8 +42,7 @@ def cards(run: Run, services: Services) -> list[DesiredCard]:
         return []
     if run.ended is Kind.FINISHED:
         done = replace(done_view(run), watched=watch.interval_of(run, services))
-        card = desired_card("done", done, draw_done(done))
-        return [replace(card, retires=watch.only_edit(services, run, card, slot_of(THREAD)))]
+        return [desired_card("done", done, draw_done(done))]
     if "test_mail" not in run.findings or run.ended:
         return []
     mail = mail_view(run, services)

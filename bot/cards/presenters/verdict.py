@@ -13,7 +13,7 @@ from adaptive_cards.views import ChangeLine, CheckLine, Damage, Proof
 from bot import links
 from bot.cards.presenters import discovery
 from bot.cards.presenters._common import is_ok, known_text, problem_fields
-from bot.cards.presenters.card_state import DesiredCard, desired_card, posted_card
+from bot.cards.presenters.card_state import DesiredCard, desired_card
 from bot.services import Services
 from jobs.causes.cause import Cause, page_of
 from jobs.checks import check, more_access, remedies
@@ -60,12 +60,7 @@ def cards(run: Run, services: Services) -> list[DesiredCard]:
         urgency=_urgency(run, found),
         prompt=f"{run.checked}{found.problem_at}{run.ended}" if run.checked else "",
     )
-    return [replace(card, retires=_asks_nothing_new(run, services, card), first_at_once=True)]
-
-
-def _asks_nothing_new(run: Run, services: Services, card: DesiredCard) -> bool:
-    shown = posted_card(services, run.id, card.slot) if run.kept else None
-    return shown is not None and shown.prompt == card.prompt
+    return [replace(card, first_at_once=True)]
 
 
 def _urgency(run: Run, found: VerdictView) -> str:

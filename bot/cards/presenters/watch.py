@@ -6,15 +6,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from adaptive_cards import glyphs, notice
 from adaptive_cards import incident as draw
+from adaptive_cards import notice
 from adaptive_cards.cards.notice import NoticeView
 from adaptive_cards.cards.watch import IncidentLook, IncidentView, WatchLine
 from adaptive_cards.texts import has_text
 from adaptive_cards.times import lasted
 from bot.cards import superseded
 from bot.cards.presenters._common import known_text
-from bot.cards.presenters.card_state import NOTIFY, THREAD, DesiredCard, desired_card, posted_card
+from bot.cards.presenters.card_state import NOTIFY, THREAD, DesiredCard, desired_card, last_look
 from bot.services import Services
 from jobs.checks.remedies import page_of
 from jobs.model import Channel, State, Text, minute_of, span_of, verbatim
@@ -132,13 +132,8 @@ def reminder_card(card: IncidentCard, incidents: Sequence[Incident], number: int
 
 def reminder_over(slot: str, incidents: Sequence[Incident]) -> DesiredCard:
     """Return a reminder as it is once somebody acts, or the incident is over."""
-    shown = NoticeView(
-        Text("watch.kicker"),
-        Text("reminder.over_title"),
-        cause_of(incidents[0]),
-        glyph=glyphs.SKIPPED.glyph,
-    )
-    return desired_card(slot, shown, notice(shown), final=True, retires=True, prompt="")
+    title, cause = Text("reminder.over_title"), cause_of(incidents[0])
+    return last_look(slot, Text("watch.kicker"), title, cause)
 
 
 def view(
@@ -395,13 +390,3 @@ def interval_of(run: Run, services: Services) -> str:
     if watched is None or watched.room != run.origin.room:
         return ""
     return span_of(watched.interval)
-
-
-def only_edit(services: Services, run: Run, wanted: DesiredCard, slot: str) -> bool:
-    """Return whether a card has shown everything but the watch, so that it is edited or left alone.
-
-    A card that Webex does not let the bot edit is not posted again for a watch that begins or
-    ends. ``slot`` is the slot of its place in the thread (:mod:`bot.cards.living`).
-    """
-    shown = posted_card(services, run.id, slot)
-    return shown is not None and shown.urgency == f"{wanted.slot} {wanted.urgency}"

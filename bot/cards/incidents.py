@@ -15,6 +15,7 @@ from functools import partial
 from itertools import chain
 
 from adaptive_cards.locale import drawn_for
+from adaptive_cards.texts import render
 from bot.cards import superseded
 from bot.cards.living import earlier_cards
 from bot.cards.presenters import watch as presenter
@@ -101,10 +102,9 @@ def _living(
     record = services.channels.record(shown[0].mailbox)
     channel = record.channel if record else None
     cards: list[DesiredCard] = []
-    speaker = None
-    if presenter.is_of_one_mailbox(card, shown):
-        speaker = superseded.of_incident(card, shown[-1], presenter.cause_of(shown[-1]))
-        superseded.note(services, speaker)
+    one = presenter.is_of_one_mailbox(card, shown)
+    if one:
+        superseded.note(services, superseded.of_incident(card, shown[-1], ""))
     # A card that only counts channels is in its space alone.
     places = (
         [THREAD]
@@ -114,7 +114,9 @@ def _living(
     for place in places:
         with drawn_for(preferences.locale_of_card(services, run, place)):
             drawn = [presenter.living_card(card, shown, at, channel, place)]
-            cards += superseded.applied(services, speaker, drawn) if speaker else drawn
+            cause = render(presenter.cause_of(shown[-1]))
+            speaker = superseded.of_incident(card, shown[-1], cause)
+            cards += superseded.applied(services, speaker, drawn) if one else drawn
     return cards
 
 

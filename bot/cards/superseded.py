@@ -51,7 +51,8 @@ class Speaker:
 
     ``at`` is the moment of what it says. A run or an incident that ``goes_on`` is no history yet.
     ``mark`` differs as soon as the cards of the other speakers may be untrue. ``result`` is what is
-    left of it as history.
+    left of it as history. A check of a channel that is not known in its space is ``apart``: it says
+    nothing of the runs of other spaces.
     """
 
     id: str
@@ -61,6 +62,7 @@ class Speaker:
     goes_on: bool
     mark: str
     result: Text
+    apart: bool = False
 
 
 def of_run(run: Run) -> Speaker | None:
@@ -73,8 +75,8 @@ def of_run(run: Run) -> Speaker | None:
         return None
     at = max(filter(None, (run.checked, run.ended_at)), default=run.opened)
     goes_on = not (is_check or run.ended)
-    mark = f"{run.ended or ''} {at}"
-    return Speaker(run.id, run.channel.mailbox, room, at, goes_on, mark, _result(run, at))
+    mark, apart = f"{run.ended or ''} {at}", run.brief.discover and not run.kept
+    return Speaker(run.id, run.channel.mailbox, room, at, goes_on, mark, _result(run, at), apart)
 
 
 def _result(run: Run, at: datetime) -> Text:
@@ -96,9 +98,9 @@ def _cause(seen: Finding) -> str:
     return known.key if known else f"step.{seen.facts['step']}"
 
 
-def of_incident(card: IncidentCard, incident: Incident, cause: Text) -> Speaker:
+def of_incident(card: IncidentCard, incident: Incident, cause: str) -> Speaker:
     at, goes_on = incident.ended or incident.confirmed, incident.is_open
-    values = {"from": minute_of(incident.since), "at": minute_of(at), "cause": f"key:{cause.key}"}
+    values = {"from": minute_of(incident.since), "at": minute_of(at), "cause": cause}
     mark, result = f"{len(incident.news)} {goes_on}", Text("result.incident", values)
     return Speaker(card.id, incident.mailbox, card.room, at, goes_on, mark, result)
 
@@ -162,7 +164,8 @@ def applied(services: Services, speaker: Speaker, cards: list[DesiredCard]) -> l
 def _held_by(services: Services, speaker: Speaker) -> Text | None:
     """Return the words about the run that is in progress, or about a check of an open incident."""
     if services.channels.running(speaker.mailbox) not in {"", speaker.id}:
-        return in_progress(assessment(services, speaker.mailbox))
+        found = assessment(services, speaker.mailbox)
+        return in_progress(found) if found.run and _is_heard(speaker, found.run) else None
     if not (speaker.goes_on and services.watching.incidents.card(speaker.id)):
         return None
     later = (each for each in _facts(services, speaker) if each.kind is FactKind.CHECKED)
@@ -212,11 +215,16 @@ def _facts(services: Services, speaker: Speaker) -> Iterator[Fact]:
     listed = services.redis.smembers(keys.cards_about(speaker.mailbox))
     names = {codec.as_bytes(raw).decode() for raw in listed} - {run.id for run in runs}
     checks = (_load(services, name) for name in names)
-    known = (fact_of(run) for run in (*runs, *filter(None, checks)))
+    heard = (run for run in (*runs, *filter(None, checks)) if _is_heard(speaker, run))
+    known = map(fact_of, heard)
     seen = (fact for each in _incidents(services, speaker) for fact in _of_incident(each))
     for fact in (*filter(None, known), *seen):
         if fact.run != speaker.id and fact.room in {"", speaker.room}:
             yield fact
+
+
+def _is_heard(speaker: Speaker, run: Run) -> bool:
+    return not speaker.apart or run.origin.room == speaker.room
 
 
 def _is_later(speaker: Speaker, run: Run) -> bool:

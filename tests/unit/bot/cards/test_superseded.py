@@ -13,7 +13,7 @@ from bot.cards.presenters.card_state import DesiredCard
 from bot.services import Services
 from jobs.clock import now
 from jobs.model import Channel, Finding, Person, RunKind, State
-from jobs.runs.origin import Origin
+from jobs.runs.origin import Brief, Origin
 from jobs.runs.run import Event, Kind, Run
 from jobs.steps import steps_for
 from jobs.storage import keys
@@ -239,3 +239,21 @@ def test_a_fact_that_the_bot_did_not_record_counts_for_nothing(
     services.redis.hset(keys.cards(verdict.id), "history", b'{"kind":"fixed"}')
     assert not is_history(shown(services, verdict))
     assert text("result.asked", at="") not in words(shown(services, verdict))
+
+
+def test_a_check_of_a_channel_that_is_not_known_here_tells_nothing_of_others(
+    services: Services, start: Callable[..., Run], pass_time: Callable[[float], None]
+):
+    """A check that searches a channel of another space shows no run and no person of that space."""
+    brief = Brief(by_hand=True, discover=True)
+    opened = services.store.check(CHANNEL, WHO, Origin("room-2", "t"), brief=brief)
+    services.store.append(opened.id, OFF, Event(Kind.CHECKED, now()))
+    pass_time(60)
+    verdict = tell(services, opened.id)
+    before = words(shown(services, verdict))
+    fix = start(RunKind.FIX, *CHANGES)
+    assert words(shown(services, verdict)) == before
+    stop(services, fix, Kind.FINISHED, pass_time)
+    assert words(shown(services, verdict)) == before
+    start(RunKind.FIX, *CHANGES, end=Kind.FINISHED, room="room-2")
+    assert is_history(shown(services, verdict))

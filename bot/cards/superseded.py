@@ -195,7 +195,7 @@ def superseded_by(services: Services, speaker: Speaker) -> Fact | None:
     """Return the first fact after the card's own, which is recorded, or None."""
     if speaker.goes_on:
         return None
-    own, context = keys.cards(speaker.id), ("history", speaker.id)
+    own, context = keys.cards(speaker.id), ("card", speaker.id, HISTORY)
     raw = services.store.authenticator.verify(context, services.redis.hget(own, HISTORY))
     if raw is not None and (known := codec.load(raw, Fact)).at > speaker.at:
         return known

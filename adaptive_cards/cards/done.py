@@ -68,12 +68,7 @@ def done(view: DoneView) -> Card:
         facts(to_know, "Small"),
         container("emphasis", hint, command),
     ]
-    # Only the card of a setup offers to watch the channel, or to end its watch.
-    watch = (
-        []
-        if view.header.kind is not RunKind.SETUP
-        else watch_button(view.header.mailbox, watched=bool(view.watched))
-    )
+    watch = watch_button(view.header.mailbox, watched=bool(view.watched))
     steps = [
         (f"{glyphs.of_state(state).glyph}{_NO_BREAK}{name}", render(words))
         for name, words, state in view.steps
@@ -190,4 +185,6 @@ def _to_know(view: UndoneView) -> list[tuple[str, str]]:
         else text("done.run_alone", run=who["run"], span=who["span"])
     )
     binned = [(text("undone.app"), text("undone.binned"))] if view.binned else []
-    return [*binned, (text("done.run"), told)]
+    gone = bool(view.restored) and not view.undoes
+    watch = [(text("watch.kicker"), text("undone.unwatched"))] if gone else []
+    return [*binned, *watch, (text("done.run"), told)]

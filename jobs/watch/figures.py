@@ -48,8 +48,8 @@ class Figures:
     long of it an incident went on. ``incidents`` are the breaks that touch the span, oldest first.
     ``blind`` is how often the watch could not look. ``late`` and ``bounced`` are the mails that met
     a break. ``to_notice`` is the median time from the beginning of a break to the confirmed look,
-    and ``to_fix`` the median time from there to its end. Each is None without a break, or without
-    an end.
+    and ``to_fix`` the median time from there to its end. Each is None without a break whose
+    beginning, or end, is known.
     """
 
     since: datetime
@@ -105,7 +105,7 @@ def figures(
         mails=sum(each.mails for each in counted),
         late=late,
         bounced=bounced,
-        to_notice=_median([each.time_to_notice for each in breaks]),
+        to_notice=_median([known for each in breaks if (known := each.time_to_notice) is not None]),
         to_fix=_median([known for each in breaks if (known := time_to_fix(each)) is not None]),
     )
 

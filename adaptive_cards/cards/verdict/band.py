@@ -24,10 +24,6 @@ _NAMED_MOST = 4
 
 def band(view: VerdictView) -> Band:
     """Return the band; a certain cause is shown at once, even before the other findings arrive."""
-    if view.fixed is not None:
-        cause = rich(run(sentence(view.causes[0].title)), spacing="Small")
-        turn = turn_line(Turn.NOBODY, Text("verdict.fixed_next"))
-        return Band.of("emphasis", glyphs.OK, view.fixed, cause, turn)
     if view.causes:
         return _broken(view)
     if view.looking:

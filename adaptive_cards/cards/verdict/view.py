@@ -57,7 +57,7 @@ class VerdictView:
 
     ``unread`` is the number of findings that could not be read, and ``needs_administrator`` is true
     if a sign-in reads all of them. ``secret_ends`` is the end of a client secret that is to be renewed
-    now. ``fixed`` says by what run all causes were fixed since.
+    now.
     """
 
     run: str
@@ -87,7 +87,6 @@ class VerdictView:
     secret_ends: datetime | None = None
     unread: int = 0
     needs_administrator: bool = False
-    fixed: Text | None = None
     silent: tuple[Text, ...] = ()
     found: FoundChannel | None = None
 

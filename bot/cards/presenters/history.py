@@ -82,8 +82,9 @@ def rows_of(found: Figures) -> tuple[Row, ...]:
 
 
 def _times(found: Figures) -> list[Row]:
-    pairs = (("notice", found.to_notice), ("fix", found.to_fix))
-    return [(f"history.row_{name}", span(value)) for name, value in pairs if value is not None]
+    pairs = (("notice", found.to_notice), ("fix", found.to_fix)) if found.incidents else ()
+    unknown = Text("history.not_known")
+    return [(f"history.row_{name}", span(value) if value else unknown) for name, value in pairs]
 
 
 def _mails(found: Figures) -> list[Row]:

@@ -128,10 +128,9 @@ TEXTS = {
         "Not fully checked: 2 of 9 could not be read. Last proven 4 min ago (answer 10:38). "
         "Requester's turn: read what is listed below, then press Check again."
     ),
-    "channels-checking": "Checking: 1 of 3. Nobody has to act. The verdicts appear as they arrive.",
+    "channels-checking": "Checking: 1 of 3. The verdicts appear as they arrive.",
     "channels-many": (
-        "Mail is broken in one of 501 channels. Requester's turn: type /check ADDRESS to "
-        "see the cause and the fix."
+        "Mail is broken in one of 501 channels. Type /check ADDRESS to see the cause and the fix."
     ),
 }
 

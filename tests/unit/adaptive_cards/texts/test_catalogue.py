@@ -157,7 +157,7 @@ def test_no_remedy_names_the_scope_of_one_cloud_alone():
 def test_say_fills_in_values_and_looks_up_nested_keys():
     """A value of a text may be a key itself. Braces and unknown keys in a value stay as typed."""
     assert (
-        render(Text("status.line", {"turn": "key:turn.agent", "words": "key:no.such {0} {turn}"}))
+        render(Text("status.line", {"who": "key:turn.agent", "words": "key:no.such {0} {turn}"}))
         == "Agent's turn: key:no.such {0} {turn}"
     )
 

@@ -77,7 +77,8 @@ class HistoryView:
 
     ``days`` are in order, without a gap. ``title`` is the result in a few words. ``rows`` are (label
     key, value). ``incidents`` are the newest first. ``page`` is (address, end) of the link to the
-    page with everything. ``watched`` is false if nobody watches the channel now.
+    page with everything. ``watched`` is false if nobody watches the channel now. ``blind`` means that the
+    newest looks did not measure whether mail flows.
     """
 
     mailbox: str
@@ -89,6 +90,7 @@ class HistoryView:
     incidents: tuple[IncidentLine, ...]
     page: tuple[str, datetime]
     watched: bool = True
+    blind: bool = False
 
 
 def history(view: HistoryView) -> Card:
@@ -123,7 +125,7 @@ def _row_of_days(days: tuple[HistoryDay, ...]) -> list[Element]:
     # The glyphs are in groups of ten, between which a narrow card breaks the line.
     marks = rich(*_glyphs(days), spacing="Medium")
     most = max((each.mails for each in days), default=0)
-    mails = [_block(each.mails, most) for each in days]
+    mails = [_block(each, most) for each in days]
     first, last = written_date(days[0].on), written_date(days[-1].on)
     lines = [marks, rich(run(_legend(), **SUBTLE), spacing="None")]
     if most:
@@ -158,11 +160,11 @@ def _spaced(number: int, glyph: str) -> str:
     return f" {glyph}" if number and number % _A_LINE == 0 else glyph
 
 
-def _block(mails: int, most: int) -> str:
+def _block(day: HistoryDay, most: int) -> str:
     """Return a block as high as the day's share of the largest day."""
-    if not mails:
-        return _NO_MAIL
-    return _BLOCKS[min(len(_BLOCKS) - 1, mails * len(_BLOCKS) // (most + 1))]
+    if not day.mails:
+        return glyphs.UNKNOWN.glyph if day.state is State.UNKNOWN else _NO_MAIL
+    return _BLOCKS[min(len(_BLOCKS) - 1, day.mails * len(_BLOCKS) // (most + 1))]
 
 
 def _incident(line: IncidentLine) -> Element:
@@ -175,4 +177,5 @@ def _buttons(view: HistoryView, address: str) -> list[Element]:
     shown = [open_url(text("history.page_button"), address)] if address else []
     check = press(text("button.check_now"), {"do": "check", "channel": view.mailbox})
     watch = press(text("watch.add_button"), {"do": "watch", "channel": view.mailbox})
-    return [*shown, check if view.watched else watch]
+    more = press(text("watch.see_more"), {"do": "check", "channel": view.mailbox})
+    return [*([more] if view.blind else []), *shown, check if view.watched else watch]

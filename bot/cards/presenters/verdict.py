@@ -14,6 +14,7 @@ from bot import links
 from bot.cards.presenters import discovery
 from bot.cards.presenters._common import ended_at, is_ok, known_text, problem_fields
 from bot.cards.presenters.card_state import DesiredCard, desired_card, posted_card
+from bot.cards.presenters.proof import time_or_none
 from bot.services import Services
 from jobs.causes.cause import Cause, page_of
 from jobs.checks import check, more_access, remedies
@@ -119,7 +120,19 @@ def view(run: Run, services: Services) -> VerdictView:
         needs_administrator=left.by_sign_in,
         secret_ends=ends,
         fixed=_all_fixed(verdict, fixed),
+        proven=_proven_at(run, services, found),
+        login=is_ok(found, "smtp_login"),
     )
+
+
+def _proven_at(run: Run, services: Services, found: Mapping[str, Finding]) -> datetime | None:
+    """Return when the newest test mail of a run or of the watch went the whole way, if any did."""
+    if run.brief.discover:
+        return None
+    runs = services.store.runs_of_mailbox(run.channel.mailbox)
+    proofs = (each.fact("answered_at") or each.fact("forwarded_at") for each in runs if each.ended)
+    watched = [found["watch_mail"].signals.at] if is_ok(found, "watch_mail") else []
+    return max(filter(None, [*map(time_or_none, proofs), *watched]), default=None)
 
 
 def _found(run: Run, steps: Mapping[str, Step]) -> dict[str, Finding]:

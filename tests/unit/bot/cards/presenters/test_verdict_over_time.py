@@ -6,6 +6,8 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 
+import pytest
+
 from adaptive_cards import verdict as draw
 from adaptive_cards.texts import text
 from adaptive_cards.views import Damage
@@ -87,6 +89,21 @@ def test_a_check_that_could_not_see_is_not_calm(services: Services, begin: Begin
     ]
     told = draw(view(checked(services, begin(), *unread, found("entra")), services)).text
     assert told.startswith("Not fully checked: 2 of 3 need an administrator.")
+
+
+@pytest.mark.parametrize(
+    ("login", "told"),
+    [(State.OK, "The login works. Last proven now"), (State.SKIPPED, "Last proven now")],
+)
+def test_a_proven_channel_is_told_first(services: Services, begin: Begin, login: State, told: str):
+    """Without a sign-in, the first line says what the bot's own login and test mail have proven."""
+    at = now()
+    setup = begin(found("test_mail", facts={"forwarded_at": at.isoformat()}))
+    services.store.end(setup, Event(Kind.FINISHED, at))
+    unread = found("smtp_auth", State.SKIPPED, reason=Reason.NEEDS_SIGN_IN)
+    seen = view(checked(services, setup, unread, found("smtp_login", login)), services)
+    assert (seen.proven, seen.login) == (at, login is State.OK)
+    assert draw(seen).text.startswith(f"{told} (test mail ")
 
 
 def test_a_secret_that_ends_soon_is_amber_with_a_button(services: Services, begin: Begin):

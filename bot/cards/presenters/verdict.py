@@ -101,7 +101,7 @@ def view(run: Run, services: Services) -> VerdictView:
         symptoms=_symptoms(steps, counted, verdict.symptoms),
         possible=_causes(run.channel, steps, counted, others(verdict)),
         changes=changes(verdict),
-        warnings=_lines(steps, counted, verdict.warnings),
+        warnings=_lines(steps, counted, (*verdict.warnings, *_waiting(found))),
         skipped=_lines(steps, counted, verdict.skipped),
         lines=_lines(steps, counted, [name for name in steps if name in found]),
         way=_way(verdict, found),
@@ -133,6 +133,10 @@ def _proven_at(run: Run, services: Services, found: Mapping[str, Finding]) -> da
     proofs = (each.fact("answered_at") or each.fact("forwarded_at") for each in runs if each.ended)
     watched = [found["watch_mail"].signals.at] if is_ok(found, "watch_mail") else []
     return max(filter(None, [*map(time_or_none, proofs), *watched]), default=None)
+
+
+def _waiting(found: Mapping[str, Finding]) -> list[str]:
+    return [n for n, each in found.items() if each.cause == Cause.NOBODY_LOGGED_IN]
 
 
 def _found(run: Run, steps: Mapping[str, Step]) -> dict[str, Finding]:

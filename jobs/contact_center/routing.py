@@ -20,7 +20,7 @@ from jobs.clouds.http import Call
 from jobs.clouds.json_values import dicts_in, lower_of, text_of
 from jobs.clouds.single_flight import SingleFlight
 from jobs.contact_center.client import ask
-from jobs.contact_center.tasks import milliseconds, rows_of_channel
+from jobs.contact_center.tasks import milliseconds, rows_in, rows_of_channel, unreadable
 from jobs.settings import Settings
 
 Json = dict[str, Any]
@@ -149,17 +149,20 @@ class ContactCenter:
         has_skill = bool(skilled & ids) if skilled is not None else None
         return Routing(queue, teams, agents, has_skill)
 
-    async def _teams(self, ids: Iterable[str]) -> tuple[Json, ...]:
-        """Return the teams that are in service; a deleted one is left out."""
+    async def _teams(self, ids: Iterable[str]) -> tuple[Json, ...] | None:
+        """Return the teams that are in service, or None if there is none and some were not found."""
         rows = [await self._item(f"team/{each}") for each in ids]
-        return tuple(
+        found = tuple(
             row
             for row in rows
             if row and row.get("active") is not False and row.get("teamStatus") != "NOT_AVAILABLE"
         )
+        return None if not found and None in rows else found
 
-    async def _agents(self, ids: Iterable[str], teams: Iterable[Json]) -> tuple[Agent, ...]:
+    async def _agents(self, ids: set[str], teams: Iterable[Json]) -> tuple[Agent, ...] | None:
         users = await self._by_ids("v2/user", ids)
+        if ids and not users:
+            return None
         of_team = {
             each: text_of(team, "multiMediaProfileId") for team in teams for each in _members(team)
         }
@@ -220,13 +223,15 @@ class ContactCenter:
             if error.status != 404:  # noqa: PLR2004  not found
                 raise
             return None
-        return found if isinstance(found, dict) else None
+        if not text_of(found if isinstance(found, dict) else None, "id"):
+            raise unreadable("no resource")
+        row: Json = found
+        return row
 
     async def _rows(
         self, path: str, params: Mapping[str, str], body: Json | None = None
     ) -> list[Json]:
-        found = await self._read(path, params, body)
-        return dicts_in(found.get("data") if isinstance(found, dict) else found)
+        return rows_in(await self._read(path, params, body))
 
     def _path(self, path: str) -> str:
         return f"/organization/{quote(self.settings.contact_center_org, safe='')}/{path}"

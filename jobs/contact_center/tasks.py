@@ -205,12 +205,26 @@ async def _rows(settings: Settings, path: str, params: dict[str, str]) -> list[d
     body = await ask(
         settings, Call("contact-center", "GET", settings.contact_center_url + path, params, headers)
     )
+    return rows_in(body)
+
+
+def rows_in(body: object) -> list[dict[str, Any]]:
+    """Return the rows of a list's answer.
+
+    Raises:
+        MalformedAnswer: the answer has no list.
+    """
     rows = body.get("data") if isinstance(body, dict) else body
     if not isinstance(rows, list):
-        raise MalformedAnswer(
-            Cause.ANSWER_UNREADABLE, CloudReply("contact-center", 200, message="no list")
-        )
+        raise unreadable("no list")
     return dicts_in(rows)
+
+
+def unreadable(words: str) -> MalformedAnswer:
+    """Return the error for an answer that is not as documented."""
+    return MalformedAnswer(
+        Cause.ANSWER_UNREADABLE, CloudReply("contact-center", 200, message=words)
+    )
 
 
 def _task(row: dict[str, Any]) -> Task | None:

@@ -15,7 +15,7 @@ from practice.mail.connect import Task
 from practice.mail.contact_center import PROFILES, QUEUE, SKILL, USER
 from practice.microsoft.world import new_id
 
-SOURCE: Final = "Webex Contact Center API (contact-service-queue, team, user)"
+SOURCE: Final = "update-2026-11.md 6; Webex Contact Center API (queue, team, user)"
 
 
 def _set(rows: str, **values: Any) -> Callable[[FaultContext], None]:
@@ -122,11 +122,14 @@ FAULTS: Final = (
         "queue_of_other_channel",
     ),
     _fault("queue_full", "the queue has reached its limit", _full, "contact_limit_reached"),
-    _fault(
+    Fault(
         "entry_point_full",
+        SOURCE,
         "the entry point has reached its limit",
         _entry_point_full,
-        "contact_limit_reached",
+        ("contact_limit_reached",),
+        "connect",
+        "queue",
     ),
     _fault(
         "agents_not_enabled",

@@ -161,6 +161,12 @@ class Connect:
                 "The contact center has no active entry point for the app: no task is made",
             )
         )
+        open_ones = sum(task.status != "completed" for task in self.tasks)
+        yield (
+            ("7007", "The entry point has reached its limit of active contacts: no task is made")
+            if all(open_ones >= point.most for point in self.entry_points)
+            else None
+        )
         yield (
             ("7535", "The attachments are larger than 25 MB: the mail goes back to its sender")
             if mail.size > MOST_BYTES

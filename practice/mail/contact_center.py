@@ -104,7 +104,10 @@ class ContactCenter:
         return [user for user in self.users if ids <= {*self.skills.get(user["id"], ())}]
 
     def takes(self, active: int) -> bool:
-        """Return whether an agent can get a task if so many others are active."""
+        """Return whether an agent can get a task if so many others are active.
+
+        An agent who is not logged in gets the task later.
+        """
         queue = self.queue()
         if queue is None or not queue["active"] or queue["channelType"] != "EMAIL":
             return False
@@ -124,9 +127,7 @@ class ContactCenter:
             filter(None, (team.get("multiMediaProfileId") for team in teams)),
             _of(self.sites, user["siteId"])["multimediaProfileId"],
         )
-        enabled = (
-            user["active"] and user["contactCenterEnabled"] and user["email"] in self.logged_in
-        )
+        enabled = user["active"] and user["contactCenterEnabled"]
         return bool(serves and enabled and _of(self.profiles, profile)["email"])
 
 

@@ -99,7 +99,7 @@ def test_nothing_is_asked_without_an_organization(given: Any, name: str):
             {"team": {"teamStatus": "NOT_AVAILABLE"}},
             (State.WRONG, "seen.queue_no_team", "queue_without_teams"),
         ),
-        ({"team": None}, (State.WRONG, "seen.queue_no_team", "queue_without_teams")),
+        ({"team": None}, (State.OK, "seen.queue", "")),
         (
             {"queue": {"callDistributionGroups": [], "agents": [{"id": "u-1"}]}},
             (State.OK, "seen.queue", ""),
@@ -155,7 +155,7 @@ def test_one_good_queue_of_several_is_enough(center: Any, outside: Any):
         ({}, ""),
         ({"user": {"contactCenterEnabled": False}}, "agents_not_enabled"),
         ({"user": {"active": False}}, "agents_not_enabled"),
-        ({"user": None}, "agents_not_enabled"),
+        ({"team": {"userIds": []}}, "agents_not_enabled"),
         ({"allowed": "none"}, "profile_without_email"),
         ({"user": {"multimediaProfileId": "p-user"}}, "profile_without_email"),
         ({"user": {"multimediaProfileId": "p-user"}, "allowed": "p-user"}, ""),
@@ -240,6 +240,29 @@ def test_forbidden_profiles_and_logins_blame_nobody(center: Any, outside: Any):
         outside.on(f"GET {path}", {"error": {}}, 403)
     assert look("queue_agents", ctx).state is State.OK
     assert look("waiting_tasks", ctx).cause == "tasks_wait"
+
+
+@pytest.mark.parametrize("part", ["team", "user"])
+def test_what_is_not_found_is_not_seen(center: Any, part: str):
+    """A team or a user that the queue names and the API does not show blames nobody."""
+    assert told(look("queue_agents", center(**{part: None})))[1] == "skipped.agents_unseen"
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        f"GET {ORG}/v2/contact-service-queue",
+        f"GET {ORG}/v2/contact-service-queue/q-1",
+        f"GET {ORG}/team/t-1",
+        f"GET {ORG}/v2/user",
+    ],
+)
+def test_an_answer_of_another_shape_is_no_verdict(center: Any, outside: Any, path: str):
+    """An answer that is not as documented is an error, and not an empty list."""
+    ctx = center()
+    outside.on(path, {})
+    with pytest.raises(CloudError):
+        look("queue_agents", ctx)
 
 
 def test_a_wrong_token_is_no_verdict(center: Any, outside: Any):

@@ -35,7 +35,7 @@ class ContactQueue(Probe):
     diagnosis = Diagnosis(access=Access.NONE, station=Station.AGENT)
 
     async def inspect(self, ctx: StepContext) -> Finding:
-        if not (ctx.settings.contact_center_url and ctx.settings.contact_center_org):
+        if not _has_organization(ctx):
             return self.skipped(Text("skipped.no_contact_center_org"))
         routings = await _routings(ctx)
         if routings is None:
@@ -74,7 +74,7 @@ class QueueAgents(Probe):
     diagnosis = Diagnosis(access=Access.NONE, station=Station.AGENT, caused_by=("contact_queue",))
 
     async def inspect(self, ctx: StepContext) -> Finding:
-        if not (ctx.settings.contact_center_url and ctx.settings.contact_center_org):
+        if not _has_organization(ctx):
             return self.skipped(Text("skipped.no_contact_center_org"))
         found = [self._judged(each) for each in await _routings(ctx) or ()]
         by_state = {each.state: each for each in reversed(found)}
@@ -92,6 +92,8 @@ class QueueAgents(Probe):
             return self.wrong(Text("seen.nobody_enabled", count), cause=Cause.AGENTS_NOT_ENABLED)
         if all(agent.most == 0 for agent in enabled):
             return self.wrong(Text("seen.profile_zero", count), cause=Cause.PROFILE_WITHOUT_EMAIL)
+        if not any(agent.most for agent in enabled):
+            return self.skipped(Text("skipped.agents_unseen"))
         return self.ok(Text("seen.agents", count))
 
 
@@ -107,16 +109,21 @@ class WaitingTasks(Probe):
     diagnosis = Diagnosis(access=Access.NONE, station=Station.AGENT, stops_mail=False)
 
     async def inspect(self, ctx: StepContext) -> Finding:
-        if not (ctx.settings.contact_center_url and ctx.settings.contact_center_org):
+        if not _has_organization(ctx):
             return self.skipped(Text("skipped.no_contact_center_org"))
         waiting = [task for task in await own_tasks(ctx) if task.waits]
         if not waiting or now() - waiting[-1].created < WAITS_LONG:
             return self.ok(Text("seen.no_waiting"))
+        return await self._waits(ctx, waiting)
+
+    async def _waits(self, ctx: StepContext, waiting: Sequence[Task]) -> Finding:
         told = {"count": str(len(waiting)), "at": second_of(waiting[-1].created)}
         center = ContactCenter(ctx.settings, ctx.reads, CHANNEL)
         routings = await _routings(ctx) or ()
         logged_in = [await center.logged_in(each) for each in routings]
-        if logged_in and all(each == 0 for each in logged_in):
+        if None in logged_in or not logged_in:
+            return self.skipped(Text("skipped.logins_unseen", told))
+        if not any(logged_in):
             return self.waits_for(
                 Turn.TIME, Text("seen.nobody_logged_in", told), cause=Cause.NOBODY_LOGGED_IN
             )
@@ -127,6 +134,10 @@ class WaitingTasks(Probe):
             return self.wrong(Text("seen.waiting", told), cause=Cause.TASKS_WAIT)
         told |= {"accepted": str(offers[0]), "rejected": str(offers[1])}
         return self.wrong(Text("seen.waiting_offers", told), cause=Cause.TASKS_WAIT)
+
+
+def _has_organization(ctx: StepContext) -> bool:
+    return bool(ctx.settings.contact_center_url and ctx.settings.contact_center_org)
 
 
 async def _routings(ctx: StepContext) -> tuple[Routing, ...] | None:

@@ -161,7 +161,6 @@ def test_one_good_queue_of_several_is_enough(center: Any, outside: Any):
         ({"user": {"multimediaProfileId": "p-user"}, "allowed": "p-user"}, ""),
         ({"team": {"multiMediaProfileId": "p-team"}}, "profile_without_email"),
         ({"team": {"multiMediaProfileId": "p-team"}, "allowed": "p-team"}, ""),
-        ({"user": {"multimediaProfileId": "p-unknown"}}, ""),
         ({"queue": {"queueSkillRequirements": [SKILL]}}, "skill_missing"),
         ({"queue": {"queueSkillRequirements": [SKILL]}, "able": ["u-2"]}, "skill_missing"),
         ({"queue": {"queueSkillRequirements": [SKILL]}, "able": ["u-1"]}, ""),
@@ -170,8 +169,7 @@ def test_one_good_queue_of_several_is_enough(center: Any, outside: Any):
 def test_agents_of_the_queue(center: Any, changed: dict[str, Any], found: str):
     """An agent must be enabled, have the skill, and have a profile that allows email.
 
-    The profile of the user comes before that of the team, and that before the site's. An unknown
-    profile is not called zero.
+    The profile of the user comes before that of the team, and that before the site's.
     """
     finding = look("queue_agents", center(**changed))
     assert (finding.cause, finding.state) == (found, State.WRONG if found else State.OK)
@@ -224,22 +222,23 @@ def test_tasks_that_wait(
         (f"GET {ORG}/v2/contact-service-queue", "queue_agents", "agents_unseen"),
         (f"GET {ORG}/team/t-1", "queue_agents", "agents_unseen"),
         (f"GET {ORG}/v2/user", "queue_agents", "agents_unseen"),
+        (f"GET {ORG}/v2/site", "queue_agents", "agents_unseen"),
+        (f"GET {ORG}/v2/multimedia-profile", "queue_agents", "agents_unseen"),
+        ("GET /cc/v1/agents/activities", "waiting_tasks", "logins_unseen"),
     ],
 )
 def test_a_forbidden_read_is_not_seen(center: Any, outside: Any, path: str, name: str, why: str):
     """What the token may not read is not seen, and never called broken."""
-    ctx = center()
+    ctx = center([] if name == "contact_queue" else [task(90)])
     outside.on(path, {"error": {}}, 403)
     assert told(look(name, ctx)) == (State.SKIPPED, f"skipped.{why}", "")
 
 
-def test_forbidden_profiles_and_logins_blame_nobody(center: Any, outside: Any):
-    """Without the profiles and the logins, an agent counts as able, and a task as waiting."""
+def test_offers_that_are_not_seen_are_left_out(center: Any, outside: Any):
+    """Without the statistics of the queue, a task that waits for too long is told all the same."""
     ctx = center([task(90, **ROUTED)])
-    for path in (f"{ORG}/v2/multimedia-profile", f"{ORG}/v2/site", "/cc/v1/agents/activities"):
-        outside.on(f"GET {path}", {"error": {}}, 403)
-    assert look("queue_agents", ctx).state is State.OK
-    assert look("waiting_tasks", ctx).cause == "tasks_wait"
+    outside.on("GET /cc/v1/queues/statistics", {"error": {}}, 403)
+    assert told(look("waiting_tasks", ctx))[1:] == ("seen.waiting", "tasks_wait")
 
 
 @pytest.mark.parametrize("part", ["team", "user"])

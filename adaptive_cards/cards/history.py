@@ -20,7 +20,7 @@ from adaptive_cards.components import (
     small_print,
     titled,
 )
-from adaptive_cards.elements import MONO, SUBTLE, Element, rich, run
+from adaptive_cards.elements import MONO, SUBTLE, Element, rich, run, said
 from adaptive_cards.glyphs import Mark
 from adaptive_cards.texts import text
 from adaptive_cards.times import day_clock, written_date
@@ -77,8 +77,8 @@ class HistoryView:
 
     ``days`` are in order, without a gap. ``title`` is the result in a few words. ``rows`` are (label
     key, value). ``incidents`` are the newest first. ``page`` is (address, end) of the link to the
-    page with everything. ``watched`` is false if nobody watches the channel now. ``blind`` means that the
-    newest looks did not measure whether mail flows.
+    page with everything. ``watched`` is false if nobody watches the channel now. ``unseen`` says what
+    the newest looks could not see, or is None.
     """
 
     mailbox: str
@@ -90,12 +90,13 @@ class HistoryView:
     incidents: tuple[IncidentLine, ...]
     page: tuple[str, datetime]
     watched: bool = True
-    blind: bool = False
+    unseen: Text | None = None
 
 
 def history(view: HistoryView) -> Card:
     """Return the card; at most five incidents are on it, and the page has all of them."""
-    band = Band.of(_STYLES[view.state], _MARKS[view.state], view.title)
+    unseen = [said(view.unseen, spacing="Small")] if view.unseen else []
+    band = Band.of(_STYLES[view.state], _MARKS[view.state], view.title, *unseen)
     address, until = view.page
     incidents = [_incident(each) for each in view.incidents[:_INCIDENTS_MOST]]
     body = [
@@ -178,4 +179,4 @@ def _buttons(view: HistoryView, address: str) -> list[Element]:
     check = press(text("button.check_now"), {"do": "check", "channel": view.mailbox})
     watch = press(text("watch.add_button"), {"do": "watch", "channel": view.mailbox})
     more = press(text("watch.see_more"), {"do": "check", "channel": view.mailbox})
-    return [*([more] if view.blind else []), *shown, check if view.watched else watch]
+    return [*([more] if view.unseen else []), *shown, check if view.watched else watch]

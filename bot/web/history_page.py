@@ -21,7 +21,7 @@ from http import HTTPStatus
 from flask import Blueprint, Response, request
 
 from adaptive_cards.numbers import number
-from adaptive_cards.texts import render, text
+from adaptive_cards.texts import render, render_if_any, text
 from adaptive_cards.times import day_clock, lasted, written_date
 from bot import links
 from bot.cards.presenters import history as presenter
@@ -192,15 +192,13 @@ def _history_page(services: Services, ticket: PageToken, path: str) -> Response:
     found = _found(services, ticket.run)
     chosen = found.figures.days
     words = [_day_words(each) for each in chosen]
+    unseen = presenter.unseen_of(found.mailbox, found.figures)
     return respond_with(
         "history.html",
         title=text("page.history_title", mailbox=found.mailbox),
-        result=render(presenter.title_of(found.figures)),
+        result=f"{render(presenter.title_of(found.figures))}. {render_if_any(unseen)}".strip(),
         at=day_clock(found.at),
-        facts=[
-            (text(key), render(value))
-            for key, value in presenter.rows_of(found.mailbox, found.figures)
-        ],
+        facts=[(text(key), render(value)) for key, value in presenter.rows_of(found.figures)],
         bars=bars(chosen, words),
         width=len(chosen),
         height=int(HEIGHT),

@@ -44,11 +44,11 @@ def history_view(  # noqa: PLR0913  everything that the card shows
         title=title_of(found),
         state=_worst(found, incidents),
         days=tuple(HistoryDay(each.date, _STATES[each.state], each.mails) for each in found.days),
-        rows=rows_of(mailbox, found),
+        rows=rows_of(found),
         incidents=tuple(_incident_line(each) for each in reversed(incidents)),
         page=(page.url, page.until),
         watched=watched,
-        blind=found.is_blind_now,
+        unseen=unseen_of(mailbox, found),
     )
 
 
@@ -70,12 +70,15 @@ def _worst(found: Figures, incidents: Sequence[Incident]) -> State:
     return State.UNKNOWN if open_sights else State.OK
 
 
-def rows_of(mailbox: str, found: Figures) -> tuple[Row, ...]:
-    unseen = Text("history.unseen", {"mailbox": mailbox})
+def unseen_of(mailbox: str, found: Figures) -> Text | None:
+    """Return what the newest looks could not see, or None."""
+    return Text("history.unseen", {"mailbox": mailbox}) if found.is_blind_now else None
+
+
+def rows_of(found: Figures) -> tuple[Row, ...]:
     broken = [("history.row_broken", span(found.broken))] if found.broken else []
     blind = [("history.row_blind", verbatim(number(found.blind)))] if found.blind else []
     return (
-        *([("history.row_unseen", unseen)] if found.is_blind_now else []),
         *broken,
         *_times(found),
         *_mails(found),

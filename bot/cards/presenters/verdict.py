@@ -120,7 +120,7 @@ def view(run: Run, services: Services) -> VerdictView:
         needs_administrator=left.by_sign_in,
         secret_ends=ends,
         fixed=_all_fixed(verdict, fixed),
-        proven=_proven_at(run, services, found),
+        proven=_proven_at(run, services, found) if run.checked and left.count else None,
         login=is_ok(found, "smtp_login"),
     )
 

@@ -79,12 +79,9 @@ def examples() -> dict[str, cards.Card]:
         title=seen,
         state=State.SKIPPED,
         days=days("-" * 20 + "?" * 10, 0),
-        rows=(
-            ("history.row_unseen", Text("history.unseen", {"mailbox": MAILBOX})),
-            ("history.row_mails", Text("history.not_seen")),
-        ),
+        rows=(("history.row_mails", Text("history.not_seen")),),
         incidents=(),
-        blind=True,
+        unseen=Text("history.unseen", {"mailbox": MAILBOX}),
     )
     hostile = HistoryView(
         HOSTILE,

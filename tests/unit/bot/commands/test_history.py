@@ -52,7 +52,7 @@ def test_what_was_not_seen_is_not_called_available(anna: ChatContext, webex_scri
     type_(anna, "history", MAILBOX)
     posted = cards(webex_script)
     assert "No incident seen since" in posted
-    assert "A changed forwarding, policy or secret." in posted
+    assert "Would not notice a changed forwarding, policy or secret." in posted
     assert ("not seen" in posted, "Let the watch see more" in posted) == (True, True)
     assert "Available" not in posted
 

@@ -25,7 +25,10 @@ FAMILIES = (
         "smtp",
         r"smtp_|send|mail_loop|mailbox|forward|tenant_sending|trans\w+_rule|remote_domain|not_forw",
     ),
-    ("webex", r"connect_|asset_|entry_point|form_|webex_|no_task|copy_"),
+    (
+        "webex",
+        r"connect_|asset_|entry_point|form_|webex_|no_task|copy_|queue_|agents_|profile_|skill_|tasks_|contact_|nobody_",
+    ),
     ("other", r""),
 )
 """Sections after the sign-in section, each with a pattern for the names of its causes.

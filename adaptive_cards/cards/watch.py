@@ -218,9 +218,8 @@ def _band(view: WatchListView) -> Band:
 
 
 def _row(line: WatchLine, at: datetime) -> Element:
-    named = [rich(run(line.mailbox)), note(line.words)]
-    if line.unseen is not None:
-        named.append(note(line.unseen))
+    told = filter(None, (line.unseen, line.words))
+    named = [rich(run(line.mailbox)), *map(note, told)]
     age = aside(verbatim(time_since(line.looked, at))) if line.looked else None
     mark = glyphs.TIME if line.state is State.WAITING else glyphs.of_state(line.state)
     return glyphs.marked(mark, *named, right=age)

@@ -23,6 +23,7 @@ from bot.cards.presenters._common import (
 )
 from bot.cards.presenters.card_state import THREAD, DesiredCard, desired_card
 from bot.services import Services
+from jobs.access import app_access
 from jobs.causes.cause import Cause
 from jobs.engine.step import Step
 from jobs.model import Finding, RunKind, State, Text, Turn
@@ -41,7 +42,13 @@ def cards(run: Run, services: Services) -> list[DesiredCard]:
     if run.kind is RunKind.UNDO:
         return []
     if run.ended is Kind.FINISHED:
-        done = replace(done_view(run), watched=watch.interval_of(run, services))
+        record = services.channels.record(run.channel.mailbox)
+        tenant = record.channel.tenant_id if record else ""
+        done = replace(
+            done_view(run),
+            watched=watch.interval_of(run, services),
+            blind=bool(tenant) and app_access.grant_for(services.redis, tenant) is None,
+        )
         return [desired_card("done", done, draw_done(done))]
     if "test_mail" not in run.findings or run.ended:
         return []

@@ -14,6 +14,7 @@ from bot import links
 from bot.cards.presenters import discovery
 from bot.cards.presenters._common import is_ok, known_text, problem_fields
 from bot.cards.presenters.card_state import DesiredCard, desired_card
+from bot.cards.presenters.proof import time_or_none
 from bot.services import Services
 from jobs.causes.cause import Cause, page_of
 from jobs.checks import check, more_access, remedies
@@ -91,7 +92,7 @@ def view(run: Run, services: Services) -> VerdictView:
         symptoms=_symptoms(steps, counted, verdict.symptoms),
         possible=_causes(run.channel, steps, counted, others(verdict)),
         changes=changes(verdict),
-        warnings=_lines(steps, counted, verdict.warnings),
+        warnings=_lines(steps, counted, (*verdict.warnings, *_waiting(found))),
         skipped=_lines(steps, counted, verdict.skipped),
         lines=_lines(steps, counted, [name for name in steps if name in found]),
         way=_way(verdict, found),
@@ -109,7 +110,23 @@ def view(run: Run, services: Services) -> VerdictView:
         unread=left.count,
         needs_administrator=left.by_sign_in,
         secret_ends=ends,
+        proven=_proven_at(run, services, found) if run.checked and left.count else None,
+        login=is_ok(found, "smtp_login"),
     )
+
+
+def _proven_at(run: Run, services: Services, found: Mapping[str, Finding]) -> datetime | None:
+    """Return when the newest test mail of a run or of the watch went the whole way, if any did."""
+    if run.brief.discover:
+        return None
+    runs = services.store.runs_of_mailbox(run.channel.mailbox)
+    proofs = (each.fact("answered_at") or each.fact("forwarded_at") for each in runs if each.ended)
+    watched = [found["watch_mail"].signals.at] if is_ok(found, "watch_mail") else []
+    return max(filter(None, [*map(time_or_none, proofs), *watched]), default=None)
+
+
+def _waiting(found: Mapping[str, Finding]) -> list[str]:
+    return [n for n, each in found.items() if each.cause == Cause.NOBODY_LOGGED_IN]
 
 
 def _found(run: Run, steps: Mapping[str, Step]) -> dict[str, Finding]:

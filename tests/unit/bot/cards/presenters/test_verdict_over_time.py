@@ -6,6 +6,8 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 
+import pytest
+
 from adaptive_cards import verdict as draw
 from adaptive_cards.texts import text
 from adaptive_cards.views import Damage
@@ -36,6 +38,30 @@ def test_a_check_that_could_not_see_is_not_calm(services: Services, begin: Begin
     ]
     told = draw(view(checked(services, begin(), *unread, found("entra")), services)).text
     assert told.startswith("Not fully checked: 2 of 3 need an administrator.")
+
+
+@pytest.mark.parametrize(
+    ("login", "told"),
+    [(State.OK, "The login works. Last proven now"), (State.SKIPPED, "Last proven now")],
+)
+def test_a_proven_channel_is_told_first(services: Services, begin: Begin, login: State, told: str):
+    """Without a sign-in, the first line says what the bot's own login and test mail have proven."""
+    at = now()
+    setup = begin(found("test_mail", facts={"forwarded_at": at.isoformat()}))
+    services.store.end(setup, Event(Kind.FINISHED, at))
+    unread = found("smtp_auth", State.SKIPPED, reason=Reason.NEEDS_SIGN_IN)
+    seen = view(checked(services, setup, unread, found("smtp_login", login)), services)
+    assert (seen.proven, seen.login) == (at, login is State.OK)
+    assert draw(seen).text.startswith(f"{told} (test mail ")
+
+
+def test_a_night_without_agents_is_told_and_is_no_fault(services: Services, begin: Begin):
+    """Tasks that wait because nobody is logged in are noticed, with the mark of time, and no cause."""
+    seen = Text("seen.nobody_logged_in", {"count": "2", "at": second_of(now())})
+    night = found("waiting_tasks", State.WAITING, cause="nobody_logged_in", seen=seen)
+    shown = view(checked(services, begin(), night), services)
+    assert (shown.causes, [line.state for line in shown.warnings]) == ((), [State.WAITING])
+    assert "No agent of the queue is logged in" in str(draw(shown).content)
 
 
 def test_a_secret_that_ends_soon_is_amber_with_a_button(services: Services, begin: Begin):

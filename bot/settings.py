@@ -55,7 +55,7 @@ NUMBERS = {
     "COMMANDS_PER_HOUR": (10, 100_000),
     "RUN_RETENTION_DAYS": (30, 36_500),
     "AUDIT_RETENTION_DAYS": (30, 36_500),
-    "WORKERS": (4, 64),
+    "WORKERS": (2, 64),
 }
 """Settings that are whole numbers, with the smallest and the largest that is accepted."""
 DOMAIN = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*")
@@ -102,7 +102,7 @@ class BotSettings:
     commands_per_hour: int = 120
     run_retention_days: int = 180
     audit_retention_days: int = 730
-    workers: int = 4
+    workers: int = 2
     metrics_port: int = 0
     metrics_token: str = field(default="", repr=False)
     watch_interval_s: int = 900

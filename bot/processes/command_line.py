@@ -81,17 +81,18 @@ def _worker(settings: BotSettings, work: Settings) -> int:
     from jobs.watch import pulse  # noqa: PLC0415  same
 
     webex = Webex(settings.webex_access_token, settings.webex_api_url, HURRIED)
+    hurried = Services.of(settings, work, connect_for_web(settings.redis_url), webex)
     services = Services.of(
         settings, work, connect(settings.redis_url), webex
     )  # connect inside the process that uses the connection
     runtime.install(services)
     log_advice(settings)
     timers = Timers()
-    timers.every(TRAIL_S, services.store.audit.look)
-    dispatcher = Dispatcher(services)
+    timers.every(TRAIL_S, hurried.store.audit.look)
+    dispatcher = Dispatcher(hurried)
     timers.every(PAUSE_S, dispatcher.dispatch_due)
     timers.every(RECOVER_S, dispatcher.recover)
-    timers.every(RECALL_S, partial(due_queue.recall, services.redis))
+    timers.every(RECALL_S, partial(due_queue.recall, hurried.redis))
     old_data = retention.Retention(
         services.store, settings.run_retention_days, settings.audit_retention_days
     )

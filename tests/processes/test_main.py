@@ -2,29 +2,24 @@ from __future__ import annotations
 
 import base64
 import json
-import logging
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
-from io import BytesIO, TextIOWrapper
 from pathlib import Path
 from typing import Any
 
 import pytest
-import structlog
 from cryptography.fernet import Fernet
 from redis import Redis
 
-from bot.__main__ import main
 from bot.processes import redis_server
 from jobs.runs import schema
 from jobs.runs.audit import Trail
 from tests.fixtures.queue_state import alive
 from tests.fixtures.waiting import LIMIT_S
+from tests.processes.conftest import Here
 
-Here = Callable[..., subprocess.CompletedProcess[str]]
 MICROSOFT = {
     "MICROSOFT_CLIENT_ID": "client",
     "MICROSOFT_CLIENT_SECRET": "secret-of-the-app",
@@ -58,28 +53,6 @@ def run(command: str, env: dict[str, str], *options: str) -> subprocess.Complete
     return subprocess.run(  # noqa: S603  our own
         line, env=env, capture_output=True, text=True, timeout=LIMIT_S, check=False
     )
-
-
-@pytest.fixture
-def here(
-    capfdbinary: pytest.CaptureFixture[bytes], monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Here]:
-    """Return a function that runs a command in this process, which takes a tenth of the time."""
-    root = logging.getLogger()
-    handlers, level = root.handlers[:], root.level
-
-    def run_here(
-        command: str, env: dict[str, str], *options: str, given: bytes = b""
-    ) -> subprocess.CompletedProcess[str]:
-        monkeypatch.setattr("sys.stdin", TextIOWrapper(BytesIO(given)))
-        capfdbinary.readouterr()
-        code = main([command, *options], env)
-        told = capfdbinary.readouterr()
-        return subprocess.CompletedProcess(command, code, told.out.decode(), told.err.decode())
-
-    yield run_here
-    structlog.reset_defaults()
-    logging.basicConfig(level=level, handlers=handlers, force=True)
 
 
 @pytest.mark.parametrize("command", ["web", "doctor"])

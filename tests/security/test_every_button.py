@@ -32,8 +32,6 @@ from tests.security.verbs import (
     TAKES_PART,
 )
 
-SHARES_STACK = True
-
 OUTSIDER, COLLEAGUE = "outsider@evil.example", "colleague@contoso.com"
 
 Json = dict[str, Any]

@@ -9,6 +9,8 @@ import pytest
 from practice.client import People
 from practice.conversation import band, words
 
+SHARES_STACK = True
+
 LOST = "The user has no Exchange license."
 CHANGES = {"exchange.Set-CASMailbox", "exchange.Set-Mailbox"}
 REMEDY = "A Microsoft 365 administrator assigns a license with Exchange Online"

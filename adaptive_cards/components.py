@@ -75,15 +75,15 @@ def persons_turn(title: Text, *lines: Element) -> Band:
 
 
 def kicker(header: Header) -> Element:
-    if header.kind in {RunKind.FIX, RunKind.UNDO}:
-        return kicker_of(Text(f"kicker.{header.kind}", {"mailbox": header.mailbox}), "")
-    about = (
-        Text("kicker.run", {"mailbox": header.mailbox}) if header.mailbox else Text("kicker.new")
+    key = header.kind if header.kind in {RunKind.FIX, RunKind.UNDO} else "run"
+    about = Text(f"kicker.{key}" if header.mailbox else "kicker.new", {"mailbox": header.mailbox})
+    right = stage(header.stage) if key == "run" else ""
+    return kicker_of(
+        about, right, [said(header.told, **SMALL, spacing="None")] if header.told else []
     )
-    return kicker_of(about, stage(header.stage))
 
 
-def kicker_of(left: Text, right: str) -> Element:
+def kicker_of(left: Text, right: str, below: Sequence[Element] = ()) -> Element:
     """Return a kicker with the subject and, at the right, a place or time.
 
     ``right`` must be the bot's own text and may be empty. A time in two zones is so long that it would
@@ -92,7 +92,7 @@ def kicker_of(left: Text, right: str) -> Element:
     if len(right) > _BESIDE_MOST:
         lines = said(left, **SMALL), sign(right, **SMALL, spacing="None")
         return columns(column("stretch", *lines))
-    cells = [column("stretch", said(left, **SMALL))]
+    cells = [column("stretch", said(left, **SMALL), *below)]
     if right:
         cells.append(column("auto", sign(right, **SMALL, horizontalAlignment="Right")))
     return columns(*cells)
@@ -104,17 +104,29 @@ def stage(number: int) -> str:
     return text("stage.of", number=str(known), all=str(STAGES), stage=text(f"stage.{known}"))
 
 
-def turn_line(turn: Turn, words: Text, *, direct: bool = False) -> Element:
+def turn_line(turn: Turn, words: Text, *, direct: bool = False, who: str = "") -> Element:
     """Return a line such as ``Approver's turn: ...``, or ``Your turn`` in a 1:1 message.
 
-    If the run waits for time or for nobody, it is ``Nobody has to act.``
+    ``who`` is the person's address, if it is known. If the run waits for time or for nobody, the
+    line is ``Nobody has to act.``
     """
     told = render(words)
     if not glyphs.is_person(turn):
         rest = f" {_capital(told)}" if told else ""
         return rich(run(text("turn.nobody"), **BOLD), run(f".{rest}"), spacing="Small")
-    who = text("turn.you") if direct else text(f"turn.{turn}")
-    return rich(run(who, **BOLD), run(f": {told}" if told else "."), spacing="Small")
+    whose = text("turn.you") if direct else render(whose_turn(turn, who))
+    return rich(run(whose, **BOLD), run(f": {told}" if told else "."), spacing="Small")
+
+
+def run_turn(header: Header, turn: Turn, words: Text, *, direct: bool = False) -> Element:
+    """Return the line of a run's turn, which names the person if the run knows who acts."""
+    return turn_line(turn, words, direct=direct, who=header.people.get(turn, ""))
+
+
+def whose_turn(turn: Turn, who: str = "") -> Text:
+    if not glyphs.is_person(turn):
+        return Text("turn.nobody")
+    return Text("turn.of", {"who": who or f"key:turn.{turn}"})
 
 
 def _capital(told: str) -> str:

@@ -18,6 +18,7 @@ from adaptive_cards.components import (
     stage,
     time_since,
     turn_line,
+    whose_turn,
 )
 from adaptive_cards.elements import SUBTLE, Element, own, rich, run, said
 from adaptive_cards.escape import plain, shorten
@@ -288,7 +289,7 @@ def _run_row(line: RunLine) -> Element:
     # A run that was begun without an address has no mailbox yet. Webex rejects a card with an
     # empty line.
     address = rich(run(line.mailbox)) if line.mailbox else own("kicker.new")
-    turn = Text("status.line", {"turn": f"key:turn.{line.turn}", "words": render(line.words)})
+    turn = Text("status.line", {"turn": render(whose_turn(line.turn)), "words": render(line.words)})
     started = Text("status.started", {"at": day_clock(line.started)})
     notes = [note(started)] if line.ended else [note(turn), note(started)]
     return glyphs.marked(_mark(line), address, about, *notes)

@@ -12,9 +12,9 @@ from adaptive_cards.components import (
     in_error,
     kicker,
     persons_turn,
+    run_turn,
     section,
     small_print,
-    turn_line,
 )
 from adaptive_cards.elements import SMALL, Element, column, columns, own, rich, run
 from adaptive_cards.escape import plain
@@ -70,7 +70,7 @@ def _band(view: IntakeView) -> Band:
     else:
         values = {"count": str(count)}
         title, told = Text("intake.error", values), Text("intake.error_turn", values)
-    return persons_turn(title, turn_line(Turn.REQUESTER, told))
+    return persons_turn(title, run_turn(view.header, Turn.REQUESTER, told))
 
 
 def _mailbox(view: IntakeView) -> list[Element]:
@@ -170,7 +170,7 @@ def delegate(view: DelegateView) -> Card:
     """Return the card with one field. A wrong address is kept in it, with the reason in red."""
     band = persons_turn(
         Text("delegate.title", {"mailbox": view.header.mailbox}),
-        turn_line(Turn.REQUESTER, Text("delegate.turn")),
+        run_turn(view.header, Turn.REQUESTER, Text("delegate.turn")),
     )
     send = submit(text("button.continue"), "delegate", main=True, reads=True, run=view.header.run)
     asked = text_input("delegate", "field.delegate", style="email", error="field.delegate_error")

@@ -14,8 +14,8 @@ from adaptive_cards.components import (
     note,
     persons_turn,
     problem_box,
+    run_turn,
     section,
-    turn_line,
 )
 from adaptive_cards.elements import BOLD, Element, facts, rich, run
 from adaptive_cards.glyphs import marked
@@ -29,7 +29,7 @@ def signin(view: SignInView) -> Card:
     told = view.waits or Text("signin.turn_direct" if view.direct else "signin.turn")
     band = persons_turn(
         Text("signin.title", {"domain": view.domain}),
-        turn_line(Turn.ADMINISTRATOR, told, direct=view.direct),
+        run_turn(view.header, Turn.ADMINISTRATOR, told, direct=view.direct),
     )
     body = [
         facts(
@@ -80,7 +80,9 @@ class SignInView:
 def consent(view: ConsentView) -> Card:
     band = persons_turn(
         Text("consent.title"),
-        turn_line(Turn.ADMINISTRATOR, view.waits or Text("consent.turn"), direct=view.direct),
+        run_turn(
+            view.header, Turn.ADMINISTRATOR, view.waits or Text("consent.turn"), direct=view.direct
+        ),
     )
     run_id = view.header.run
     grant = open_url(text("button.grant"), view.url, main=view.waits is None)

@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 from adaptive_cards import notice
 from adaptive_cards.card import Card, with_lines
 from adaptive_cards.cards.notice import NoticeView
+from adaptive_cards.components import whose_turn
 from adaptive_cards.glyphs import OK, SKIPPED
 from bot.cards.notices import end_title
 from bot.cards.presenters import progress
@@ -239,7 +240,7 @@ def _with_lines(run: Run, card: DesiredCard) -> DesiredCard:
         ()
         if run.ended or run.plan is None
         else tuple(
-            (Text(f"turn.{each.turn}"), each.words)
+            (whose_turn(each.turn), each.words)
             for each in open_requests(run)
             if not _asks_for(run, card, each)
         )

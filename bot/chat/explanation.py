@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from adaptive_cards.cards.explanation import CauseLine, ExplanationView, UnknownLine, heading_of
+from adaptive_cards.components import whose_turn
 from adaptive_cards.texts import has_text, remedy_pasted, remedy_within, render, text
 from jobs.causes.cause import known, page_of
 from jobs.causes.meaning import Certainty, FoundCause, Reading, UnknownCode
@@ -133,7 +134,7 @@ def as_lines(reading: Reading) -> list[str]:
     code_lines = ["", codes] if codes else []
     return [
         render(title),
-        text(f"turn.{turn}") + ".",
+        render(whose_turn(turn)) + ".",
         text(words.key),
         *page,
         *(line for each in reading.certain[1:] for line in ("", *_cause_and_remedy(each))),

@@ -186,7 +186,7 @@ def _why(view: VerdictView) -> str:
         return text("verdict.unknown_why")
     proven = _last_proven(view, "last_proven")
     if proven is None:
-        return text("verdict.unproven_why")
+        return "" if view.unread else text("verdict.unproven_why")
     return f"{render(proven)}." if view.unread else text("verdict.newer_unproven")
 
 

@@ -23,7 +23,7 @@ const GERMAN = {
   "Customer": "Kunde", "Mailbox": "Postfach", "Forwarding": "Weiterleitung", "Forward": "Weiterl.", "Answer": "Antwort", "waits": "wartet", ": waits": ": wartet",
   " Customer": " Kunde", " Mailbox": " Postfach", " Forwarding": " Weiterleitung",
   "SMTP with OAuth 2.0": "SMTP mit OAuth 2.0", " SMTP with OAuth 2.0": " SMTP mit OAuth 2.0",
-  "not yet": "noch nicht", "wrote": "schrieb", "no answer yet": "noch keine Antwort", "stops here": "endet hier", "no such mailbox": "kein solches Postfach", "keeps a copy": "behält eine Kopie", "keeps no copy": "behält keine Kopie",
+  "not yet": "noch nicht", "wrote": "schrieb", "no answer yet": "noch keine Antwort", "stops here": "stoppt hier", "no such mailbox": "kein solches Postfach", "keeps a copy": "behält eine Kopie", "keeps no copy": "behält keine Kopie",
   "passed on": "weitergeleitet", "another address": "andere Adresse", "not set": "nicht gesetzt", "starts no flow": "startet keinen Flow", "task created": "Aufgabe erstellt", "answered": "beantwortet", "has the task": "hat die Aufgabe", "left by SMTP": "per SMTP gesendet",
   "The mailbox forwards to no address outside.": "Das Postfach leitet an keine externe Adresse weiter.",
   "No mail has been sent yet.": "Noch wurde keine E-Mail gesendet.",
@@ -36,28 +36,28 @@ const GERMAN = {
   "The answer is on its way ...": "Die Antwort ist unterwegs ...",
   "Faults": "Fehler", "Find a fault": "Fehler suchen", "All off": "Alle aus", "On": "Ein", "Off": "Aus", "none known yet": "noch keine bekannt",
   "turning it on ...": "wird eingeschaltet ...", "turning it off ...": "wird ausgeschaltet ...",
-  "Mail goes on.": "E-Mails laufen weiter.", "Mail stops at the sender.": "E-Mails enden beim Absender.", "Mail stops at the mailbox.": "E-Mails enden am Postfach.", "Mail stops at forwarding.": "E-Mails enden bei der Weiterleitung.", "Mail stops at Webex Connect.": "E-Mails enden bei Webex Connect.", "Mail stops before the agent.": "E-Mails enden vor dem Agenten.", "The answer stops.": "Die Antwort bleibt stehen.",
+  "Mail goes on.": "E-Mails laufen weiter.", "Mail stops at the sender.": "E-Mails stoppen beim Absender.", "Mail stops at the mailbox.": "E-Mails stoppen am Postfach.", "Mail stops at forwarding.": "E-Mails stoppen bei der Weiterleitung.", "Mail stops at Webex Connect.": "E-Mails stoppen bei Webex Connect.", "Mail stops before the agent.": "E-Mails stoppen vor dem Agenten.", "The answer stops.": "Die Antwort stoppt.",
   "No fault has these words.": "Kein Fehler enthält diese Wörter.", "The faults are not known yet.": "Die Fehler sind noch nicht bekannt.",
-  "Weather": "Wetter", "Slow clouds": "Langsame Clouds", "How slow": "Wie langsam", "Throttled, 429": "Gedrosselt, 429", "How often": "Wie oft",
+  "Weather": "Netz und Last", "Slow clouds": "Langsame Clouds", "How slow": "Wie langsam", "Throttled, 429": "Gedrosselt, 429", "How often": "Wie oft",
   "Crashes": "Abstürze", "Kill the worker": "Worker beenden", "Kill the web process": "Webprozess beenden", "Then": "Danach",
   "Watch": "Überwachung", "Type ": "Geben Sie ", "Let 15 minutes pass": "15 Minuten vergehen lassen", "The watch looks ...": "Die Überwachung prüft ...",
   ". The watch looks every 15 minutes, and once more a minute after a bad look. Here that time is skipped.": " ein. Die Überwachung prüft alle 15 Minuten, und nach einem schlechten Ergebnis eine Minute später noch einmal. Hier wird diese Zeit übersprungen.",
   "No channel is watched, or the watch is paused.": "Kein Kanal wird überwacht, oder die Überwachung ist angehalten.",
   "With a fault on, send a mail, type ": "Senden Sie bei eingeschaltetem Fehler eine E-Mail, geben Sie ",
-  " and compare the verdict with the switch. All off puts the clouds and the mail back as they were before the first fault, and the weather too.": " ein und vergleichen Sie das Ergebnis mit dem Schalter. „Alle aus“ setzt Clouds, E-Mails und Wetter auf den Stand vor dem ersten Fehler zurück.",
+  " and compare the verdict with the switch. All off puts the clouds and the mail back as they were before the first fault, and the weather too.": " ein und vergleichen Sie das Ergebnis mit dem Schalter. „Alle aus“ setzt Clouds, E-Mails, Netz und Last auf den Stand vor dem ersten Fehler zurück.",
   "Chat": "Chat", "Mail": "E-Mail", "Starting up. This takes some seconds.": "Der Start dauert einige Sekunden.", "Processes on this machine: ": "Prozesse auf diesem Rechner: ",
   "The practice space does not answer. It is stopped, or starting again.": "Der Übungsraum antwortet nicht. Er ist angehalten oder startet neu.",
   "Tour": "Tour", "Show me": "Zeigen", "Next": "Weiter", "Done": "Fertig", "End tour": "Tour beenden",
-  "You are the requester. Type /setup-email support@contoso.com into the box and press Enter. A card answers in the thread.": "Sie sind der Anforderer. Geben Sie /einrichten support@contoso.com in das Feld ein und drücken Sie die Eingabetaste. Eine Karte antwortet im Thread. Deutsche Karten: /sprache de.",
+  "You are the requester. Type /setup-email support@contoso.com into the box and press Enter. A card answers in the thread.": "Sie sind der Anforderer. Geben Sie /einrichten support@contoso.com in das Feld ein und drücken Sie die Eingabetaste. Die Antwort erscheint als Karte im Thread. Deutsche Karten: /sprache de.",
   "It asks for two addresses that Webex Connect generates: copy them from the panel Webex Connect. Name admin@contoso.com as the person who signs in.": "Sie fragt nach zwei Adressen, die Webex Connect erzeugt: Kopieren Sie beide aus dem Bereich Webex Connect. Nennen Sie admin@contoso.com als die Person, die sich anmeldet.",
   "Choose Administrator at the top: the link waits in the 1:1. Sign in, or decline, or try the wrong account. Then approve as the requester.": "Wählen Sie oben Administrator: Der Link wartet im 1:1. Melden Sie sich an, lehnen Sie ab oder versuchen Sie das falsche Konto. Genehmigen Sie dann als Anforderer.",
-  "The cards say whose turn it is: the administrator consents, the requester finds the form and its secret 1:1, and the mailbox user signs in once. Then the test mail runs through the drawing.": "Die Karten sagen, wer an der Reihe ist: Der Administrator willigt ein, der Anforderer findet im 1:1 das Formular und den Schlüssel, und der Postfachbenutzer meldet sich einmal an. Dann läuft die Test-E-Mail durch die Zeichnung.",
+  "The cards say whose turn it is: the administrator consents, the requester finds the form and its secret 1:1, and the mailbox user signs in once. Then the test mail runs through the drawing.": "Die Karten sagen, wer am Zug ist: Der Administrator willigt ein, der Anforderer findet im 1:1 das Formular und den geheimen Clientschlüssel, und der Postfachbenutzer meldet sich einmal an. Die Test-E-Mail ist dann in der Zeichnung zu verfolgen.",
   "Turn on a fault, send another mail, and type /check support@contoso.com. The card, the drawing and the portal show the same place.": "Schalten Sie einen Fehler ein, senden Sie noch eine E-Mail und geben Sie /prüfen support@contoso.com ein. Karte, Zeichnung und Portal zeigen dieselbe Stelle.",
 };
 const HEADS = { "Ask for a channel.": "Einen Kanal anfordern.", "Fill in the card.": "Die Karte ausfüllen.", "Be somebody else.": "Jemand anderes sein.", "Connect it.": "Verbinden.", "Break it.": "Stören." };
 const FAMILIES = {
   "SMTP AUTH": "SMTP AUTH", "Forwarding": "Weiterleitung", "Policies and rules": "Richtlinien und Regeln", "Client secret": "Geheimer Clientschlüssel", "Token": "Token", "Consent": "Einwilligung",
-  "App registration": "App-Registrierung", "Access": "Zugriff", "Mailbox": "Postfach", "Webex Connect": "Webex Connect", "Services": "Dienste", "Healthy variations": "Gesunde Varianten", "More": "Weitere",
+  "App registration": "App-Registrierung", "Access": "Zugriff", "Mailbox": "Postfach", "Webex Connect": "Webex Connect", "Services": "Dienste", "Healthy variations": "Fehlerfreie Varianten", "More": "Weitere",
 };
 // Sentences with a value in them.
 const PATTERNS = [
@@ -73,7 +73,7 @@ const PATTERNS = [
   [/^(\S+), edited once$/, "$1, einmal bearbeitet"], [/^(\S+), edited (\d+) times$/, "$1, $2-mal bearbeitet"],
   [/^(.+) \(you\)$/, (_, who) => `${GERMAN[who] || who} (Sie)`], [/^(You: .+) \((\d+) new\)$/, (_, you, count) => `${GERMAN[you] || you} (${count} neu)`],
   [/^Message as (.+)$/, (_, who) => `Nachricht als ${(GERMAN[`You: ${who}`] || who).replace("Sie: ", "")}`], [/^Download file (\d+)$/, "Datei $1 herunterladen"],
-  [/^each cloud call takes (\d+) ms$/, "jeder Aufruf einer Cloud dauert $1 ms"], [/^1 of (\d+) API calls is told to come back in a second$/, "1 von $1 API-Aufrufen soll in einer Sekunde wiederkommen"],
+  [/^each cloud call takes (\d+) ms$/, "jeder Aufruf einer Cloud dauert $1 ms"], [/^1 of (\d+) API calls is told to come back in a second$/, "von je $1 API-Aufrufen wird einer um eine Sekunde vertröstet"],
   [/^Channels that the watch has looked at: (\d+)\. What has changed has a card in its space\.$/, "Von der Überwachung geprüfte Kanäle: $1. Was sich geändert hat, hat eine Karte in seinem Bereich."],
   [/^The (\w+) process was killed and started again at (\S+)\. What it was doing goes on\.$/, "Der Prozess $1 wurde beendet und um $2 neu gestartet. Seine Arbeit geht weiter."],
 ];

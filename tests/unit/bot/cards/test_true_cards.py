@@ -8,13 +8,14 @@ from typing import Any
 
 import pytest
 
-from adaptive_cards.texts import keys, own_text
+from adaptive_cards.components import whose_turn
+from adaptive_cards.texts import keys, own_text, render
 from bot.cards import draw
 from bot.cards.living import living_cards
 from bot.services import Services
 from jobs.checks import check
 from jobs.clock import now
-from jobs.model import Channel, Finding, RunKind, State
+from jobs.model import Channel, Finding, RunKind, State, Turn
 from jobs.runs.origin import Origin
 from jobs.runs.run import Event, Kind, Run
 from tests.fixtures.true_cards import CLAIMS, TURNS, Shown, untrue
@@ -130,7 +131,13 @@ def test_a_fix_button_of_a_fixed_cause_is_found(services: Services, begin: Begin
     assert "fixes what run" in str(wrong([message], checked, (done,)))
 
 
-@pytest.mark.parametrize("words", [*TURNS, *(words for words, _ in CLAIMS)])
+@pytest.mark.parametrize(("words", "turn"), TURNS.items())
+def test_the_checker_knows_the_turns_of_the_cards(words: str, turn: Turn):
+    """A turn that the checker looks for is written as the cards write it."""
+    assert render(whose_turn(turn)) == words
+
+
+@pytest.mark.parametrize("words", [words for words, _ in CLAIMS])
 def test_the_checker_knows_the_words_of_the_cards(words: str):
     """The sentences of the checker are in the bot's texts; others would never be found."""
     assert any(words in own_text(key, "en") for key in keys())

@@ -45,12 +45,16 @@ On a phone they leave room for the kicker's subject.
 
 @dataclass(frozen=True, slots=True)
 class Band:
-    """Tinted band of a card: what happened, then whose turn it is."""
+    """Tinted band of a card: what happened, then whose turn it is.
+
+    ``asked`` is who asks the reader; the text for a notification begins with it.
+    """
 
     style: str
     mark: Mark | None
     title: Element
     lines: tuple[Element, ...]
+    asked: tuple[Element, ...] = ()
 
     @classmethod
     def of(cls, style: str, mark: Mark | None, title: Text, *lines: Element) -> Band:
@@ -70,17 +74,17 @@ class Band:
         return container(self.style, columns(*glyph, words), spacing="Small")
 
 
-def persons_turn(title: Text, *lines: Element) -> Band:
-    return Band.of("accent", glyphs.PERSON, title, *lines)
+def persons_turn(title: Text, *lines: Element, asked: Text | None = None) -> Band:
+    first = (said(asked),) if asked else ()
+    return Band("accent", glyphs.PERSON, said(title, **TITLE), lines, first)
 
 
 def kicker(header: Header) -> Element:
     key = header.kind if header.kind in {RunKind.FIX, RunKind.UNDO} else "run"
     about = Text(f"kicker.{key}" if header.mailbox else "kicker.new", {"mailbox": header.mailbox})
     right = stage(header.stage) if key == "run" else ""
-    return kicker_of(
-        about, right, [said(header.told, **SMALL, spacing="None")] if header.told else []
-    )
+    told = header.asked or header.started
+    return kicker_of(about, right, [said(told, **SMALL, spacing="None")] if told else [])
 
 
 def kicker_of(left: Text, right: str, below: Sequence[Element] = ()) -> Element:

@@ -28,7 +28,8 @@ class Header:
 
     The stages are 1 to 7: details, sign-in, plan, changes, consent, connect, proof. ``kind`` is
     ``setup``, ``fix`` or ``undo``. Only a setup has stages. ``people`` are the addresses of those who
-    are known to act for the run. ``told`` says who started it, or who asks the reader and where.
+    are known to act for the run. ``started`` says who started it, and ``asked`` who asks the reader
+    and where; only one of them is set.
     """
 
     run: str
@@ -36,7 +37,8 @@ class Header:
     stage: int
     kind: RunKind = RunKind.SETUP
     people: dict[Turn, str] = field(default_factory=dict)
-    told: Text | None = None
+    started: Text | None = None
+    asked: Text | None = None
 
 
 @dataclass(frozen=True, slots=True)

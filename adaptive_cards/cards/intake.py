@@ -47,16 +47,11 @@ def intake(view: IntakeView) -> Card:
         submit(text("button.continue"), "intake", main=True, reads=True, run=run_id),
         cancel(run_id),
     ]
-    field = optional_input(
-        "delegate", "field.delegate", style="email", example="field.delegate_example"
-    )
     body = [
         *_mailbox(view),
         *_from_connect(view),
         *_administrator(view),
-        section("intake.delegate"),
-        own("intake.delegate_why", **SMALL, spacing="None"),
-        _checked(view, field),
+        *_delegate(view),
         *_choices(view),
         small_print(Text("intake.nothing_yet")),
     ]
@@ -109,6 +104,20 @@ def _administrator(view: IntakeView) -> list[Element]:
     return [
         section("intake.administrator"),
         own("intake.administrator_why", **SMALL, spacing="None"),
+        _checked(view, field),
+    ]
+
+
+def _delegate(view: IntakeView) -> list[Element]:
+    """Return the field for a shared mailbox if it was filled in before; else the run asks later."""
+    if not view.values.get("delegate"):
+        return []
+    field = optional_input(
+        "delegate", "field.delegate", style="email", example="field.delegate_example"
+    )
+    return [
+        section("intake.delegate"),
+        own("intake.delegate_why", **SMALL, spacing="None"),
         _checked(view, field),
     ]
 

@@ -115,7 +115,8 @@ def _band(view: TestMailView) -> Band:
         return _agents(view)
     if view.forwarded_at:
         return persons_turn(
-            Text("mail.forwarded"), run_turn(view.header, Turn.AGENT, Text("mail.agent_turn"))
+            Text("mail.forwarded"),
+            run_turn(view.header, Turn.AGENT, Text("mail.agent_turn"), direct=view.direct),
         )
     return Band.calm(
         "emphasis", glyphs.RUNNING, Text("mail.on_its_way"), Text("mail.on_its_way_next")
@@ -125,7 +126,8 @@ def _band(view: TestMailView) -> Band:
 def _agents(view: TestMailView) -> Band:
     if view.answers:
         return persons_turn(
-            Text("mail.answered"), run_turn(view.header, Turn.AGENT, Text("turn_words.answer"))
+            Text("mail.answered"),
+            run_turn(view.header, Turn.AGENT, Text("turn_words.answer"), direct=view.direct),
         )
     return Band.calm("emphasis", glyphs.RUNNING, Text("mail.answered"), Text("mail.answered_next"))
 

@@ -59,8 +59,11 @@ def header(
     link: Link | None = None,
 ) -> Header:
     """Return the header of a run's card in a place; ``link`` knows the names of who asks and where."""
-    people, told = _people(run, services), _told(run, to, link)
-    return Header(run.id, run.channel.mailbox, stage, run.kind, people, told)
+    who, about = run.requester.email, (run.id, run.channel.mailbox, stage, run.kind)
+    if to not in {THREAD, who}:
+        return Header(*about, _people(run, services), asked=_asked(run, link))
+    started = Text("kicker.started", {"who": who, "at": minute_of(run.opened)})
+    return Header(*about, _people(run, services), started)
 
 
 def _people(run: Run, services: Services | None) -> dict[Turn, str]:
@@ -74,10 +77,8 @@ def _people(run: Run, services: Services | None) -> dict[Turn, str]:
     return {turn: who for turn, who in people.items() if who}
 
 
-def _told(run: Run, to: str, link: Link | None) -> Text:
+def _asked(run: Run, link: Link | None) -> Text:
     who = run.requester.email
-    if to in {THREAD, who}:
-        return Text("kicker.started", {"who": who, "at": minute_of(run.opened)})
     if link is None or not link.space:
         return Text("kicker.asked_direct", {"who": who})
     return Text("kicker.asked", {"who": link.asker or who, "space": link.space})

@@ -73,6 +73,7 @@ def form(run: Run, services: Services) -> ConnectFormView:
         registered=_is_known(run, "registered", "registered"),
         registered_read=_is_read(run, "registered", "registered"),
         secret_stays=stays,
+        one_field=run.kind is RunKind.FIX and "application" not in run.changed,
         page_url=page_of(run.channel) if stays else "",
         login_id=_login_id(run),
         login_open=not _login(run),

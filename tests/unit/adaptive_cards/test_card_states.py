@@ -64,6 +64,7 @@ BUTTONS = {
     "connect-token-read": ["explain", "registered", "token_saved"],
     "connect-filled-in": ["explain"],
     "connect-registered-read": ["explain", "registered"],
+    "connect-new-secret": ["explain", "open", "token_saved"],
     "connect-new-token": ["explain", "open", "token_saved"],
     "connect-new-token-saved": ["explain", "open"],
     "connect-new-token-read": ["explain", "open", "token_saved"],
@@ -331,7 +332,6 @@ def test_intake_keeps_what_was_typed(examples: Cards, nodes: Nodes):
     assert fields == {
         "callback_url": "https://contoso.us.webexconnect.io",
         "forwarding_address": "4475e4a8d1f03b6c8a108d26d8beea04@mail-us.imiconnect.io",
-        "delegate": "",
         "lifetime": "12",
         "keep_copy": "yes",
         "profile": "article",

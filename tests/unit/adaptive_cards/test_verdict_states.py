@@ -15,6 +15,8 @@ from adaptive_cards.texts import keys, text
 from jobs.model import Access, State, Station, Text
 from tests.unit.adaptive_cards.verdict_rows import BLOCKED, MAILBOX, Cards, Nodes
 
+EFFECT = text("effect.forward")
+
 FIX = ("Fix: allow forwarding", {"do": "fix", "channel": MAILBOX, "cause": "outbound_policy"})
 
 AGAIN = ("Check again", {"do": "check", "channel": MAILBOX})
@@ -82,12 +84,16 @@ PRESS = (
 )
 
 TEXTS = {
-    "verdict-broken": f"{BLOCKED} Since 08:14 UTC today. Approver's turn: {PRESS}",
+    "verdict-broken": f"{BLOCKED} {EFFECT} Since 08:14 UTC today. Approver's turn: {PRESS}",
     "verdict-two-causes": (
-        f"{BLOCKED} Since 20 Nov 10:42 UTC. One more cause is listed below. Approver's "
+        f"{BLOCKED} {EFFECT} Since 20 Nov 10:42 UTC. One more cause is listed below. Approver's "
         f"turn: {PRESS}"
     ),
-    "verdict-early": f"{BLOCKED} Since 08:14 UTC today. Still looking at 19 of 23. Approver's turn: {PRESS}",
+    "verdict-early": f"{BLOCKED} {EFFECT} Since 08:14 UTC today. Still looking at 19 of 23. Approver's turn: {PRESS}",
+    "verdict-stranger": (
+        "Mail is not forwarded to Webex Connect. Mail goes to helpdesk@partner.example, and no "
+        f"agent gets it. Approver's turn: {PRESS}"
+    ),
     "verdict-by-hand": (
         "The client secret has expired. Administrator's turn: follow the steps under Remedy, "
         "then press Check again."

@@ -60,6 +60,14 @@ POLICY = line(
     ),
 )
 
+STRANGER = line(
+    "M3",
+    "Forwarding",
+    State.WRONG,
+    seen=Text("seen.forwards_to", {"address": "helpdesk@partner.example"}),
+    remedy=Text("remedy.not_forwarded"),
+)
+
 ENTRA = (
     "401 invalid_client AADSTS7000222: The provided client secret keys for app "
     "'5d1e8a90-7c44-4f0b-a2b6-91c3f0d47e28' are expired."

@@ -1,7 +1,7 @@
 // The page's own words in German: for a browser that asks for German, or with ?lang=de.
-// The panels that imitate a portal, and what people and the bot write, stay as they are. The names of the faults come translated.
-const KEPT = ".cardbox, .words, #clouds, #faults .what, #ask input, #ask textarea, #ask select, #coverlist, .proc";
-const ATTRIBUTES = ["aria-label", "placeholder", "title"];
+// What people and the bot write stays as it is, and so do the names of Webex Connect, which has no German page. The names of the faults come translated.
+const KEPT = ".cardbox, .words, #faults .what, #ask input, #ask textarea, #ask select, #coverlist";
+const ATTRIBUTES = ["aria-label", "data-head", "placeholder", "title"];
 const GERMAN = {
   "Practice space": "Übungsraum",
   "Practice space: try the bot without an account": "Übungsraum: den Bot ohne Konto ausprobieren",
@@ -53,6 +53,23 @@ const GERMAN = {
   "Choose Administrator at the top: the link waits in the 1:1. Sign in, or decline, or try the wrong account. Then approve as the requester.": "Wählen Sie oben Administrator: Der Link wartet im 1:1. Melden Sie sich an, lehnen Sie ab oder versuchen Sie das falsche Konto. Genehmigen Sie dann als Anforderer.",
   "The cards say whose turn it is: the administrator consents, the requester finds the form and its secret 1:1, and the mailbox user signs in once. Then the test mail runs through the drawing.": "Die Karten sagen, wer am Zug ist: Der Administrator willigt ein, der Anforderer findet im 1:1 das Formular und den geheimen Clientschlüssel, und der Postfachbenutzer meldet sich einmal an. Die Test-E-Mail ist dann in der Zeichnung zu verfolgen.",
   "Turn on a fault, send another mail, and type /check support@contoso.com. The card, the drawing and the portal show the same place.": "Schalten Sie einen Fehler ein, senden Sie noch eine E-Mail und geben Sie /prüfen support@contoso.com ein. Karte, Zeichnung und Portal zeigen dieselbe Stelle.",
+  // The portals, with the names of their German pages.
+  "Microsoft Entra admin center": "Microsoft Entra Admin Center", "Contoso › App registrations": "Contoso › App-Registrierungen", "Policies › Anti-spam policies › Outbound": "Richtlinien › Antispamrichtlinien › Ausgehend",
+  "Microsoft 365 admin center": "Microsoft 365 Admin Center", "No app registration yet. The bot makes one after Approve.": "Noch keine App-Registrierung. Der Bot erstellt sie nach der Genehmigung.",
+  "Display name": "Anzeigename", "Redirect URIs": "Umleitungs-URIs", "Sign-in": "Anmeldung", "✗ disabled": "✗ deaktiviert", "Client secrets": "Geheime Clientschlüssel",
+  "Client secret": "Geheimer Clientschlüssel", "Expires": "Gültig bis", "Value": "Wert", "(no name)": "(kein Name)", "API permissions": "API-Berechtigungen",
+  "Permission": "Berechtigung", "Type": "Typ", "Application": "Anwendung", "Delegated": "Delegiert", "Granted": "Erteilt", "Granted for all": "Für alle erteilt",
+  "Not granted": "Nicht erteilt", "Outbound policies by priority": "Ausgehende Richtlinien nach Priorität", "For": "Für", "by group": "nach Gruppe", "all others": "alle anderen",
+  "Automatic": "Automatisch", "The lowest number that matches a sender decides.": "Es gilt die niedrigste Nummer, die zum Absender passt.", "Automatic means Off: no mailbox may forward outside.": "„Automatisch“ wirkt wie „Aus“: Kein Postfach darf nach außen weiterleiten.",
+  "Authenticated SMTP": "Authentifiziertes SMTP", "Forward all email sent to this mailbox": "Alle an dieses Postfach gesendeten E-Mails weiterleiten",
+  "Keep a copy of forwarded email in this mailbox": "Kopie der weitergeleiteten E-Mails in diesem Postfach behalten", ", ticked": ", aktiviert", ", not ticked": ", nicht aktiviert",
+  "none": "nicht vorhanden", "there": "vorhanden", "yes": "ja", "no": "nein", "not registered": "nicht registriert", "set, not shown": "gesetzt, wird nicht angezeigt",
+  "only the one-time page shows it": "steht nur auf der Einmalseite", "Copy from the bot's card": "Aus der Karte des Bots kopieren", "Copy": "Kopieren",
+  "The bot has sent no card for this form yet. It comes 1:1 to the requester.": "Der Bot hat für dieses Formular noch keine Karte gesendet. Sie kommt im 1:1 an den Anforderer.",
+  "Copied from the card. The Client Secret is on the one-time page that the card links to.": "Aus der Karte kopiert. Client Secret steht auf der Einmalseite, auf die die Karte verweist.",
+  "Webex Connect asks Microsoft for tokens ...": "Webex Connect fordert bei Microsoft Token an ...", "Access Token and Refresh Token are there. Press Save.": "Access Token und Refresh Token sind da. Klicken Sie auf Save.",
+  "Saved.": "Gespeichert.", "The service cannot be changed afterwards.": "Der Service kann später nicht geändert werden.", "Registered. The bot reads it in the audit log.": "Registriert. Der Bot liest es im Überwachungsprotokoll.",
+  "the switchboard": "die Schalttafel",
 };
 const HEADS = { "Ask for a channel.": "Einen Kanal anfordern.", "Fill in the card.": "Die Karte ausfüllen.", "Be somebody else.": "Jemand anderes sein.", "Connect it.": "Verbinden.", "Break it.": "Stören." };
 const FAMILIES = {
@@ -60,7 +77,16 @@ const FAMILIES = {
   "App registration": "App-Registrierung", "Access": "Zugriff", "Mailbox": "Postfach", "Webex Connect": "Webex Connect", "Services": "Dienste", "Healthy variations": "Fehlerfreie Varianten", "More": "Weitere",
 };
 // Sentences with a value in them.
+const STATES = { running: "läuft", starting: "startet", stopped: "angehalten", "not yet": "noch nicht gestartet" };
+const who = (name) => GERMAN[name[0].toUpperCase() + name.slice(1)] || name;
 const PATTERNS = [
+  [/^Active users › (\S+) › Mail$/, "Aktive Benutzer › $1 › E-Mail"], [/^(\S+@\S+) has no mailbox\.$/, "$1 hat kein Postfach."], [/^expired (.+)$/, "abgelaufen $1"], [/^(\d+) users?$/, "$1 Benutzer"],
+  [/^Authenticated SMTP \(as the organization\)$/, "Authentifiziertes SMTP (wie in der Organisation)"], [/^(\w+), rule off$/, (_, mode) => `${GERMAN[mode] || mode}, Regel aus`],
+  [/^Remote domains without automatic forwarding: (.+)$/, "Remotedomänen ohne automatische Weiterleitung: $1"], [/^Transport rules: (.+)$/, "Nachrichtenflussregeln: $1"],
+  [/^registered, (.+)$/, "registriert, $1"], [/^Copy (Call Back URL|Forwarding Address)$/, "$1 kopieren"], [/^(Call Back URL|Forwarding Address) copied\.$/, "$1 kopiert."],
+  [/^(.*) (\d\d:\d\d) by $/, (_, what, at) => `${what === "everything put back as it was" ? "alles wie zuvor" : what.replace(/^fault: /, "Fehler: ")} ${at} durch `],
+  [/^the bot, for itself$/, "den Bot, für sich selbst"], [/^the bot, for the (.+)$/, (_, name) => `den Bot, für ${who(name)}`], [/^the (requester|administrator|mailbox user|agent|outsider|customer)$/, (_, name) => who(name)],
+  [/^(\w+) (\d*) (running|starting|stopped|not yet)$/, (_, name, pid, state) => `${name} ${pid} ${STATES[state]}`],
   [/^Tour, (\d) of (\d)\. (.*?) $/, (_, at, all, head) => `Tour, ${at} von ${all}. ${HEADS[head] || head} `],
   [/^(\d+) of (\d+) on$/, "$1 von $2 ein"], [/^Faults, (\d+) on$/, "Fehler, $1 ein"],
   [/^([\w ]+), (?:(\d+) of )?(\d+)( on)?$/, (all, name, on, many, some) => (Object.hasOwn(FAMILIES, name) ? `${FAMILIES[name]}, ${on ? `${on} von ` : ""}${many}${some ? " ein" : ""}` : all)],

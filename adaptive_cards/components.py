@@ -82,12 +82,14 @@ def persons_turn(title: Text, *lines: Element, asked: Text | None = None) -> Ban
 def kicker(header: Header) -> Element:
     key = header.kind if header.kind in {RunKind.FIX, RunKind.UNDO} else "run"
     about = Text(f"kicker.{key}" if header.mailbox else "kicker.new", {"mailbox": header.mailbox})
-    right = stage(header.stage) if key == "run" else ""
-    told = header.asked or header.started
-    return kicker_of(about, right, [said(told, **SMALL, spacing="None")] if told else [])
+    head = kicker_of(about, stage(header.stage) if key == "run" else "")
+    if header.asked:
+        return container("", said(header.asked, **BOLD), head)
+    told = [said(header.started, **SMALL, spacing="None")] if header.started else []
+    return container("", head, *told) if told else head
 
 
-def kicker_of(left: Text, right: str, below: Sequence[Element] = ()) -> Element:
+def kicker_of(left: Text, right: str) -> Element:
     """Return a kicker with the subject and, at the right, a place or time.
 
     ``right`` must be the bot's own text and may be empty. A time in two zones is so long that it would
@@ -96,7 +98,7 @@ def kicker_of(left: Text, right: str, below: Sequence[Element] = ()) -> Element:
     if len(right) > _BESIDE_MOST:
         lines = said(left, **SMALL), sign(right, **SMALL, spacing="None")
         return columns(column("stretch", *lines))
-    cells = [column("stretch", said(left, **SMALL), *below)]
+    cells = [column("stretch", said(left, **SMALL))]
     if right:
         cells.append(column("auto", sign(right, **SMALL, horizontalAlignment="Right")))
     return columns(*cells)

@@ -10,6 +10,7 @@ from adaptive_cards import done as draw_done
 from adaptive_cards import test_mail as draw_mail
 from adaptive_cards.cards.done import DoneView
 from adaptive_cards.cards.test_mail import TestMailView
+from adaptive_cards.texts import render
 from adaptive_cards.views import Proof
 from bot.cards.presenters import watch
 from bot.cards.presenters._common import (
@@ -162,7 +163,9 @@ def _has_new_token(run: Run) -> bool:
 
 
 def _step_line(step: Step, finding: Finding) -> tuple[str, Text, State]:
-    return step.article_row, finding.seen or Text(f"expected.{step.name}"), finding.state
+    seen = render(finding.seen or Text(f"expected.{step.name}"))
+    words = Text("verdict.line_seen", {"title": f"key:step.{step.name}", "seen": seen})
+    return step.article_row, words, finding.state
 
 
 def _login_proof(run: Run) -> list[Proof]:

@@ -68,7 +68,7 @@ const GERMAN = {
   "The bot has sent no card for this form yet. It comes 1:1 to the requester.": "Der Bot hat für dieses Formular noch keine Karte gesendet. Sie kommt im 1:1 an den Anforderer.",
   "Copied from the card. The Client Secret is on the one-time page that the card links to.": "Aus der Karte kopiert. Client Secret steht auf der Einmalseite, auf die die Karte verweist.",
   "Webex Connect asks Microsoft for tokens ...": "Webex Connect fordert bei Microsoft Token an ...", "Access Token and Refresh Token are there. Press Save.": "Access Token und Refresh Token sind da. Klicken Sie auf Save.",
-  "Saved.": "Gespeichert.", "The service cannot be changed afterwards.": "Der Service kann später nicht geändert werden.", "Registered. The bot reads it in the audit log.": "Registriert. Der Bot liest es im Überwachungsprotokoll.",
+  "Save the app first": "Speichern Sie die App zuerst mit Save.", "Saved.": "Gespeichert.", "The service cannot be changed afterwards.": "Der Service kann später nicht geändert werden.", "Registered. The bot reads it in the audit log.": "Registriert. Der Bot liest es im Überwachungsprotokoll.",
   "the switchboard": "die Schalttafel",
 };
 const HEADS = { "Ask for a channel.": "Einen Kanal anfordern.", "Fill in the card.": "Die Karte ausfüllen.", "Be somebody else.": "Jemand anderes sein.", "Connect it.": "Verbinden.", "Break it.": "Stören." };

@@ -67,7 +67,7 @@ def test_what_may_explain_it_says_what_would_prove_it(examples: Cards, nodes: No
 
     If there is a proven cause, the possible ones come last, and otherwise first.
     """
-    expires = "\u25b2 E3 Client secret 1, expires 6 Dec 2026"
+    expires = "\u25b2 E3 Client secret expires 6 Dec 2026"
     rule = (
         "? M3 Mail-flow rules Large mail. Possible. To prove it: A message trace "
         "that names the rule."

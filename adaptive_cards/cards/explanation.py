@@ -71,7 +71,7 @@ def _remarks(view: ExplanationView) -> list[Element]:
 
 
 def _band(view: ExplanationView) -> Band:
-    mark = glyphs.OK if view.known else glyphs.UNKNOWN
+    mark = glyphs.WARNING if view.known else glyphs.UNKNOWN
     tone = "accent" if view.known else "emphasis"
     # A remedy that needs nobody says so itself.
     direct = view.direct and view.turn is Turn.REQUESTER
@@ -87,7 +87,7 @@ def _list(key: str, lines: tuple[CauseLine, ...]) -> list[Element]:
 def _cause_line(line: CauseLine) -> Element:
     told = [note(line.tell)] if line.tell else []
     page = learn_more(line.page, spacing="None")
-    mark = glyphs.UNKNOWN if line.tell else glyphs.OK
+    mark = glyphs.UNKNOWN if line.tell else glyphs.WARNING
     return glyphs.marked(mark, said(line.sentence), *told, *page)
 
 

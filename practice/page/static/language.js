@@ -68,7 +68,7 @@ const GERMAN = {
   "The bot has sent no card for this form yet. It comes 1:1 to the requester.": "Der Bot hat für dieses Formular noch keine Karte gesendet. Sie kommt im 1:1 an den Anforderer.",
   "Copied from the card. The Client Secret is on the one-time page that the card links to.": "Aus der Karte kopiert. Client Secret steht auf der Einmalseite, auf die die Karte verweist.",
   "Webex Connect asks Microsoft for tokens ...": "Webex Connect fordert bei Microsoft Token an ...", "Access Token and Refresh Token are there. Press Save.": "Access Token und Refresh Token sind da. Klicken Sie auf Save.",
-  "Save the app first": "Speichern Sie die App zuerst mit Save.", "Saved.": "Gespeichert.", "The service cannot be changed afterwards.": "Der Service kann später nicht geändert werden.", "Registered. The bot reads it in the audit log.": "Registriert. Der Bot liest es im Überwachungsprotokoll.",
+  "Saved.": "Gespeichert.", "The service cannot be changed afterwards.": "Der Service kann später nicht geändert werden.", "Registered. The bot reads it in the audit log.": "Registriert. Der Bot liest es im Überwachungsprotokoll.",
   "the switchboard": "die Schalttafel",
 };
 const HEADS = { "Ask for a channel.": "Einen Kanal anfordern.", "Fill in the card.": "Die Karte ausfüllen.", "Be somebody else.": "Jemand anderes sein.", "Connect it.": "Verbinden.", "Break it.": "Stören." };
@@ -83,7 +83,7 @@ const PATTERNS = [
   [/^Active users › (\S+) › Mail$/, "Aktive Benutzer › $1 › E-Mail"], [/^(\S+@\S+) has no mailbox\.$/, "$1 hat kein Postfach."], [/^expired (.+)$/, "abgelaufen $1"], [/^(\d+) users?$/, "$1 Benutzer"],
   [/^Authenticated SMTP \(as the organization\)$/, "Authentifiziertes SMTP (wie in der Organisation)"], [/^(\w+), rule off$/, (_, mode) => `${GERMAN[mode] || mode}, Regel aus`],
   [/^Remote domains without automatic forwarding: (.+)$/, "Remotedomänen ohne automatische Weiterleitung: $1"], [/^Transport rules: (.+)$/, "Nachrichtenflussregeln: $1"],
-  [/^registered, (.+)$/, "registriert, $1"], [/^Copy (Call Back URL|Forwarding Address)$/, "$1 kopieren"], [/^(Call Back URL|Forwarding Address) copied\.$/, "$1 kopiert."],
+  [/^Save the app first$/, "Speichern Sie die App zuerst mit Save."], [/^registered, (.+)$/, "registriert, $1"], [/^Copy (Call Back URL|Forwarding Address)$/, "$1 kopieren"], [/^(Call Back URL|Forwarding Address) copied\.$/, "$1 kopiert."],
   [/^(.*) (\d\d:\d\d) by $/, (_, what, at) => `${what === "everything put back as it was" ? "alles wie zuvor" : what.replace(/^fault: /, "Fehler: ")} ${at} durch `],
   [/^the bot, for itself$/, "den Bot, für sich selbst"], [/^the bot, for the (.+)$/, (_, name) => `den Bot, für ${who(name)}`], [/^the (requester|administrator|mailbox user|agent|outsider|customer)$/, (_, name) => who(name)],
   [/^(\w+) (\d*) (running|starting|stopped|not yet)$/, (_, name, pid, state) => `${name} ${pid} ${STATES[state]}`],
@@ -100,7 +100,7 @@ const PATTERNS = [
   [/^(.+) \(you\)$/, (_, who) => `${GERMAN[who] || who} (Sie)`], [/^(You: .+) \((\d+) new\)$/, (_, you, count) => `${GERMAN[you] || you} (${count} neu)`],
   [/^Message as (.+)$/, (_, who) => `Nachricht als ${(GERMAN[`You: ${who}`] || who).replace("Sie: ", "")}`], [/^Download file (\d+)$/, "Datei $1 herunterladen"],
   [/^each cloud call takes (\d+) ms$/, "jeder Aufruf einer Cloud dauert $1 ms"], [/^1 of (\d+) API calls is told to come back in a second$/, "von je $1 API-Aufrufen wird einer um eine Sekunde vertröstet"],
-  [/^Channels that the watch has looked at: (\d+)\. What has changed has a card in its space\.$/, "Von der Überwachung geprüfte Kanäle: $1. Was sich geändert hat, hat eine Karte in seinem Bereich."],
+  [/^Channels that the watch has looked at: (\d+)\. If something changed, the space of the channel has a card\.$/, "Von der Überwachung geprüfte Kanäle: $1. Hat sich etwas geändert, ist eine Karte im Bereich des Kanals."],
   [/^The (\w+) process was killed and started again at (\S+)\. What it was doing goes on\.$/, "Der Prozess $1 wurde beendet und um $2 neu gestartet. Seine Arbeit geht weiter."],
 ];
 

@@ -86,12 +86,12 @@ def _band(view: ConnectFormView) -> Band:
     if view.token_saved and not _is_to_register(view):
         turn = turn_line(view.next_turn, view.next_words or Text("connect.filled_in_next"))
         return Band.of("emphasis", glyphs.RUNNING, Text("connect.filled_in"), turn)
-    saved = "connect.turn_save" if view.token_read else "connect.turn_register"
-    told = saved if view.token_saved else "connect.turn"
-    title = "connect.title_token" if view.secret_stays else "connect.title"
-    if view.one_field and not view.secret_stays:
-        title = "connect.title_secret"
-        told = told if view.token_saved else "connect.turn_secret"
+    kind = "token" if view.secret_stays else "secret"
+    title, told = ("connect.title", "connect.turn")
+    if view.one_field:
+        title, told = f"connect.title_{kind}", f"connect.turn_{kind}"
+    if view.token_saved:
+        told = "connect.turn_save" if view.token_read else "connect.turn_register"
     return persons_turn(Text(title), turn_line(Turn.REQUESTER, Text(told), direct=True))
 
 

@@ -43,6 +43,8 @@ from jobs.model import Change, Finding, RunKind, Scope, State, Station, Text, Tu
 from jobs.runs.run import RecordedChange
 
 POLICY, RULE = "HostedOutboundSpamFilterPolicy", "HostedOutboundSpamFilterRule"
+MODES = frozenset({"Automatic", "On", "Off"})
+"""Values of AutoForwardingMode for which the catalog has the portal's words."""
 CUSTOMIZATION_S = (5.0, 10, 20, 40, 60, 120, 300, 600, 1800, 3600)
 """Pauses, in seconds, for a customization of up to 24 hours (facts/microsoft.md 2.4)."""
 DAY_TRIES = 32
@@ -92,7 +94,7 @@ class OutboundPolicy(Undoable):
     def _judged(self, ctx: StepContext, applies: EffectivePolicy) -> Finding:
         if applies.unsure:
             return self._unsure(ctx, applies)
-        seen = Text("seen.outbound", {"mode": applies.mode, "policy": _shown(applies)})
+        seen = Text("seen.outbound", {"mode": _named(applies), "policy": _shown(applies)})
         return (
             self.ok(seen) if applies.forwards else self.wrong(seen, cause=Cause.FORWARDING_BLOCKED)
         )
@@ -102,7 +104,7 @@ class OutboundPolicy(Undoable):
         above = applies.unsure[0]
         values = {
             "policy": applies.name,
-            "mode": applies.mode,
+            "mode": _named(applies),
             "rule": text_of(above, "Name") or text_of(above, "Identity"),
         }
         seen = Text("seen.outbound_unsure", values)
@@ -298,6 +300,10 @@ def _commands(mailbox: str, finding: Finding) -> list[str]:
     return (
         commands if enabled(ExchangeRow(json.loads(rule))) else [*commands, f"Enable-{RULE} {name}"]
     )
+
+
+def _named(applies: EffectivePolicy) -> str:
+    return f"key:forwarding_mode.{applies.mode}" if applies.mode in MODES else applies.mode
 
 
 def _mode_text(row: ExchangeRow | None, properties: tuple[str, ...]) -> str:

@@ -155,6 +155,7 @@ def view(
         turn=first.turn,
         at=max(each.news[-1].at for each in incidents),
         remedy=known_text(f"remedy.{first.cause}"),
+        effect=None if look is IncidentLook.BLIND else known_text(f"effect.{first.station}"),
         rows=tuple(_rows(incidents, at)),
         acts=_acted_on(current) is None,
         direct=direct,

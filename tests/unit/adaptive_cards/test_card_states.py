@@ -36,12 +36,14 @@ def test_plan_counts_what_each_approval_covers(examples: Cards):
     """
     assert '"Approve 8 changes"' in json.dumps(examples["plan"].content)
     assert examples["plan"].text.startswith(
-        "9 changes to approve. Nothing is changed yet. Approver's turn: 8 changes to one "
-        "app and one mailbox, and 1 to"
+        "9 changes to approve. Nothing is changed yet. Approver's turn: approve both "
+        "below. 8 changes to one app and one mailbox, and 1 to"
     )
     assert "Nothing is changed yet" not in examples["plan-approved"].text
     assert "1 change still to approve" in examples["plan-anew"].text
-    assert examples["plan-mixed"].text.endswith("Approver's turn: 2 changes to one mailbox.")
+    assert examples["plan-mixed"].text.endswith(
+        "Approver's turn: approve 2 changes to one mailbox."
+    )
 
 
 def test_intake_keeps_what_was_typed(examples: Cards, nodes: Nodes):
@@ -57,7 +59,6 @@ def test_intake_keeps_what_was_typed(examples: Cards, nodes: Nodes):
     assert fields == {
         "callback_url": "https://contoso.us.webexconnect.io",
         "forwarding_address": "4475e4a8d1f03b6c8a108d26d8beea04@mail-us.imiconnect.io",
-        "delegate": "",
         "lifetime": "12",
         "keep_copy": "yes",
         "profile": "article",

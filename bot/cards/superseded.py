@@ -292,6 +292,6 @@ def _held(card: DesiredCard, words: Text) -> DesiredCard:
         card,
         card=held(card.card, words, GOES_ON),
         fingerprint=marked(card.fingerprint, words),
-        final=False,
+        urgency="held",
         retires=True,
     )

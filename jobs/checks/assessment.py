@@ -49,8 +49,7 @@ class Standing(StrEnum):
 class Fact:
     """Something that happened to a channel.
 
-    ``run`` is the run behind it and ``by`` who started that run. ``room`` is the only space that it
-    concerns, or empty for all: what a run does concerns every space, what was seen only its own.
+    ``run`` is the run or incident behind it, ``by`` who started that run, and ``room`` its space.
     ``finding`` is what a check or the watch saw.
     """
 
@@ -60,6 +59,14 @@ class Fact:
     by: str = ""
     room: str = ""
     finding: Finding | None = None
+
+    @property
+    def is_done(self) -> bool:
+        """Return whether a run did it, so that it concerns every space that knows the channel.
+
+        What was only seen concerns the space in which it was seen.
+        """
+        return self.kind not in {FactKind.CHECKED, FactKind.BROKE, FactKind.RECOVERED}
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +135,7 @@ def fact_of(run: Run) -> Fact | None:
         if not run.undoes:
             return None
         kind = FactKind.UNDONE
-    return Fact(kind, run.ended_at, run.id, run.requester.email)
+    return Fact(kind, run.ended_at, run.id, run.requester.email, run.origin.room)
 
 
 def _seen_by(check: Run) -> Fact | None:

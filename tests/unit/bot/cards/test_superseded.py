@@ -17,6 +17,7 @@ from jobs.runs.origin import Brief, Origin
 from jobs.runs.run import Event, Kind, Run
 from jobs.steps import steps_for
 from jobs.storage import keys
+from jobs.watch.facts import assessment
 from jobs.watch.model import LookOutcome, Sight, WatchedChannel
 from practice import cardtext
 from practice.client import actions
@@ -131,7 +132,7 @@ def test_a_finished_fix_makes_the_verdict_one_line(
     assert CAUSE in words(over)
     start(RunKind.FIX, *CHANGES, end=Kind.FINISHED)
     assert words(shown(services, verdict)) == words(over)
-    assert superseded.assessment(services, MAILBOX).needs_no_fix
+    assert assessment(services.store, MAILBOX).needs_no_fix
 
 
 def test_a_run_in_progress_has_the_turn(

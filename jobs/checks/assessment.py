@@ -15,7 +15,6 @@ from jobs.checks.check import findings_of, steps_of
 from jobs.checks.gaps import gaps
 from jobs.checks.verdict import judge, mail_flows
 from jobs.model import Finding, RunKind, State, Text
-from jobs.next_action import Wait, wait_of
 from jobs.runs.run import Kind, Run, undid
 
 
@@ -73,14 +72,12 @@ class Fact:
 class Assessment:
     """What is known of a channel now.
 
-    ``fact`` is the newest fact, and ``run`` the run in progress. ``wait`` is whose turn it is
-    there, by name. All three may be None.
+    ``fact`` is the newest fact, and ``run`` the run in progress. Both may be None.
     """
 
     standing: Standing
     fact: Fact | None = None
     run: Run | None = None
-    wait: Wait | None = None
 
     @property
     def needs_no_fix(self) -> bool:
@@ -113,7 +110,7 @@ def assess(runs: Iterable[Run], others: Iterable[Fact] = ()) -> Assessment:
         standing = _OF_RUN[going_on.kind][0]
         if going_on.undoes:
             standing = Standing.BEING_FIXED
-        return Assessment(standing, newest, going_on, wait_of(going_on))
+        return Assessment(standing, newest, going_on)
     if newest is None:
         return Assessment(Standing.UNKNOWN)
     found = _SEEN.get(newest.finding.state) if newest.finding else None

@@ -44,7 +44,7 @@ def test_wide_page_can_be_used_by_everybody(
         assert (field.input_value(), changed) == ("half of it", True)
     finally:
         visitor.say(f"/cancel {mailbox}@contoso.com")  # a second try would find the run going on
-        visitor.sees("is canceled")
+        visitor.sees("was canceled")
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])

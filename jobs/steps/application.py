@@ -1,17 +1,23 @@
-"""Step E1: the app registration, with both redirect URIs and ``SMTP.Send`` declared."""
+"""Steps E1, E2, E4 and E5: the app registration, and what the article adds to it.
+
+The mail flow uses neither the "Access tokens" box (facts/microsoft.md 0.2) nor Exchange
+``Mail.Send`` as an application permission (0.1). The admin consent is given on Microsoft's own
+page, through a card's button; only grants that really exist count.
+"""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Collection
 from dataclasses import replace
-from typing import Any
+from datetime import timedelta
 
 from jobs.causes.cause import Cause
 from jobs.channel.email_app import (
     ADOPT,
     OURS,
     OWN_SECRET,
+    Json,
     app_key,
     app_of_run,
     create,
@@ -23,6 +29,7 @@ from jobs.channel.email_app import (
     known_ids,
     manually_created,
     present_app,
+    role_assignments,
     smtp_send_permission,
     unexposed,
     update,
@@ -30,29 +37,33 @@ from jobs.channel.email_app import (
 )
 from jobs.channel.hand_made import is_by_hand
 from jobs.channel.in_use import channels_with_app
-from jobs.clouds.json_values import text_of
+from jobs.clock import now
+from jobs.clouds.json_values import lower_of, text_of
 from jobs.engine.context import StepContext
 from jobs.engine.diagnosis import Diagnosis
+from jobs.engine.step import Step
 from jobs.engine.undoable import Undoable
 from jobs.microsoft.app_manifest import (
     OTHERS,
     declares,
     elsewhere,
+    issues_access_tokens,
     merged,
     moved_back,
     redirect_uris,
     web,
+    with_permission,
     without_permission,
 )
+from jobs.microsoft.graph import EXCHANGE_APP_ID
 from jobs.microsoft.graph_requests import promised
-from jobs.model import Change, Evidence, Finding, Reason, RunKind, Scope, State, Text
+from jobs.model import Change, Evidence, Finding, Profile, Reason, RunKind, Scope, State, Text, Turn
 from jobs.runs.run import RecordedChange
 
 BY_HAND = "by_hand"
 ADDRESSES = frozenset({Cause.REDIRECT_URI_MISMATCH, Cause.REPLY_ADDRESS_MISSING, *OTHERS.values()})
 DEACTIVATED = frozenset({Cause.APP_DEACTIVATED, Cause.APP_DISABLED})
 SEEN = {"spa": "seen.redirects_spa", "publicClient": "seen.redirects_public"}
-Json = dict[str, Any]
 
 
 class AppDiagnosis(Diagnosis):
@@ -363,3 +374,183 @@ def _offered(app: Json | None) -> tuple[Evidence, ...]:
 def _uris(values: dict[str, str]) -> list[str]:
     found: list[str] = json.loads(values.get("uris", "[]"))
     return found
+
+
+class ImplicitGrant(Undoable):
+    """Step E2: ``enableAccessTokenIssuance`` is on in the app, in the article profile only."""
+
+    name = "implicit_grant"
+    article_row = "E2"
+    group = "entra"
+    carries_answers = True
+    needs = ("application",)
+    after = ("mail_send",)
+    profiles = frozenset({Profile.ARTICLE})
+    reads = ("Application.Read.All",)
+    writes = ("Application.ReadWrite.All",)
+    diagnosis = Diagnosis(stops_mail=False)
+
+    async def inspect(self, ctx: StepContext) -> Finding:
+        app = await find_app(ctx)
+        return replace(self._judged(ctx, on=issues_access_tokens(app)), values=_values(app))
+
+    def _judged(self, ctx: StepContext, *, on: bool) -> Finding:
+        """Judge "Access tokens", which nobody asked for on a channel made by hand."""
+        if on:
+            return self.ok(Text("seen.implicit_on"))
+        seen = Text("seen.implicit_off")
+        return self.ok(seen) if is_by_hand(ctx) else self.wrong(seen)
+
+    def plan(self, ctx: StepContext, finding: Finding) -> tuple[Change, ...]:
+        return (
+            self.change(
+                Text("seen.off"),
+                Text("seen.on"),
+                Scope.APP,
+                "web.implicitGrantSettings.enableAccessTokenIssuance = true",
+            ),
+        )
+
+    async def apply(self, ctx: StepContext, finding: Finding) -> None:
+        """Write ``web`` as a whole, with the wanted URIs, which a stale read must not drop."""
+        app = await present_app(ctx)
+        await _write(
+            ctx,
+            {"web": {**web(app), "redirectUris": merged(redirect_uris(app), wanted_uris(ctx))}},
+            on=True,
+        )
+
+    async def inspect_undo(self, ctx: StepContext, past: RecordedChange) -> Finding:
+        app = await app_of_run(ctx)
+        return self.compare_with_recorded(
+            past,
+            _values(app),
+            "key:seen.on" if issues_access_tokens(app) else "key:seen.off",
+            {"access_tokens": "on"},
+        )
+
+    def undo_command(self, ctx: StepContext, past: RecordedChange) -> str:
+        return "web.implicitGrantSettings.enableAccessTokenIssuance = false"
+
+    async def undo(self, ctx: StepContext, past: RecordedChange) -> None:
+        """Clear the box "Access tokens", which a run only ever ticks."""
+        if app := await app_of_run(ctx):
+            await _write(ctx, app, on=False)
+
+
+async def _write(ctx: StepContext, app: Json, *, on: bool) -> None:
+    platform = web(app)
+    boxes = {
+        "enableIdTokenIssuance": False,
+        **(platform.get("implicitGrantSettings") or {}),
+        "enableAccessTokenIssuance": on,
+    }
+    await ctx.graph.update_application(
+        ctx.fact("object_id"), {"web": {**platform, "implicitGrantSettings": boxes}}
+    )
+
+
+def _values(app: Json | None) -> dict[str, str]:
+    """Return the value for the record: a deleted app issues no tokens."""
+    return {"access_tokens": "on" if issues_access_tokens(app) else "off"}
+
+
+class MailSend(Undoable):
+    """Step E4: the app declares ``Mail.Send`` (Role) for E5, in the article profile only."""
+
+    name = "mail_send"
+    article_row = "E4"
+    group = "entra"
+    carries_answers = True
+    undo_note = True
+    needs = ("application",)
+    profiles = frozenset({Profile.ARTICLE})
+    reads = ("Application.Read.All",)
+    writes = ("Application.ReadWrite.All",)
+    diagnosis = Diagnosis(stops_mail=False)
+
+    async def inspect(self, ctx: StepContext) -> Finding:
+        if not ctx.fact("mail_send"):
+            return self.skipped(Text("skipped.mail_send_not_exposed"))
+        app = await find_app(ctx)
+        declared = declares(app, EXCHANGE_APP_ID, ctx.fact("mail_send"))
+        found = self.ok(Text("seen.mail_send")) if declared else self.wrong(Reason.ABSENT)
+        return replace(found, values=self._values(ctx, app))
+
+    def plan(self, ctx: StepContext, finding: Finding) -> tuple[Change, ...]:
+        line = self.change(
+            Text("seen.none"),
+            Text("after.mail_send"),
+            Scope.APP,
+            "requiredResourceAccess + Exchange Mail.Send (Role)",
+        )
+        return (replace(line, note=Text("note.mail_send"), warning=True),)
+
+    async def apply(self, ctx: StepContext, finding: Finding) -> None:
+        """Write the whole list, with ``SMTP.Send``, which a stale read must not drop."""
+        declared = {
+            "requiredResourceAccess": with_permission(
+                await present_app(ctx), *smtp_send_permission(ctx), "Scope"
+            )
+        }
+        access = with_permission(declared, EXCHANGE_APP_ID, ctx.fact("mail_send"), "Role")
+        await ctx.graph.update_application(
+            ctx.fact("object_id"), {"requiredResourceAccess": access}
+        )
+
+    async def inspect_undo(self, ctx: StepContext, past: RecordedChange) -> Finding:
+        values = self._values(ctx, await app_of_run(ctx))
+        found = self.compare_with_recorded(
+            past,
+            values,
+            "key:seen.mail_send" if values["declared"] else "key:seen.none",
+            {"declared": "yes"},
+        )
+        return replace(found, seen=Text("seen.mail_send")) if found.state is State.WRONG else found
+
+    def undo_command(self, ctx: StepContext, past: RecordedChange) -> str:
+        """Return the change's text; the grant goes with the app, or in the portal."""
+        return "requiredResourceAccess - Exchange Mail.Send (Role)"
+
+    async def undo(self, ctx: StepContext, past: RecordedChange) -> None:
+        if app := await app_of_run(ctx):
+            access = without_permission(app, EXCHANGE_APP_ID, ctx.fact("mail_send"))
+            await ctx.graph.update_application(str(app["id"]), {"requiredResourceAccess": access})
+
+    def _values(self, ctx: StepContext, app: Json | None) -> dict[str, str]:
+        return {"declared": "yes" if declares(app, EXCHANGE_APP_ID, ctx.fact("mail_send")) else ""}
+
+
+SHOWS_WITHIN = timedelta(minutes=5)
+PAUSES_S = (1.0, 2, 2, 4, 8, 16, 30)
+
+
+class AdminConsent(Step):
+    """Step E5: ``Mail.Send`` is granted, in the article profile only (facts/microsoft.md 1.6)."""
+
+    name = "admin_consent"
+    article_row = "E5"
+    group = "entra"
+    needs = ("service_principal", "mail_send")
+    profiles = frozenset({Profile.ARTICLE})
+    reads = ("Application.Read.All",)
+    automatic = False
+    returns_with = "consent"
+    diagnosis = Diagnosis(stops_mail=False)
+
+    async def inspect(self, ctx: StepContext) -> Finding:
+        """Read the assignments: the redirect is never trusted, and a check never waits."""
+        if not ctx.fact("mail_send"):
+            return self.skipped(Text("skipped.mail_send_not_exposed"))
+        assigned = {lower_of(each, "appRoleId") for each in await role_assignments(ctx)}
+        if ctx.fact("mail_send").lower() in assigned:
+            return self.ok(Text("seen.consent"))
+        if ctx.run.kind is RunKind.CHECK:
+            return self.wrong(Text("seen.no_consent"))
+        answer = ctx.run.answers.get("consent")
+        settling = answer is not None and now() - answer.at < SHOWS_WITHIN
+        if settling:
+            return self.waits_for(
+                Turn.TIME, Text("seen.consent_settles"), again_s=ctx.pause(self.name, PAUSES_S)
+            )
+        return self.waits_for(Turn.ADMINISTRATOR, Text("seen.no_consent"))

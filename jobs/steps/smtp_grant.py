@@ -1,25 +1,89 @@
-"""Step E5: ``SMTP.Send`` for the mailbox user, granted in advance.
+"""Steps E4, E5 and E7: ``SMTP.Send``, its IDs in the tenant, and its grant in advance.
 
-The tenant's user-consent policy therefore does not matter.
+The IDs are read and never hard-coded. The grant makes the tenant's policy on user consent
+irrelevant, so the policy, which is tenant-wide, is only read.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from typing import Any
 
 from jobs.causes.cause import Cause
-from jobs.channel.email_app import grants_of_app
+from jobs.channel.email_app import grants_of_app, smtp_send_permission
 from jobs.channel.hand_made import is_by_hand
-from jobs.clouds.errors import AlreadyExists
-from jobs.clouds.json_values import lower_of, text_of
+from jobs.clouds.errors import AlreadyExists, CloudError, Forbidden, NotFound, Rejected
+from jobs.clouds.json_values import lower_of, lower_set, text_of
 from jobs.engine.context import StepContext
 from jobs.engine.diagnosis import Diagnosis
+from jobs.engine.failures import finding_from_error
+from jobs.engine.step import Step
 from jobs.engine.undoable import Undoable
+from jobs.microsoft.app_manifest import permission_id
+from jobs.microsoft.graph import EXCHANGE_APP_ID, GRAPH_APP_ID
 from jobs.microsoft.graph_requests import promised
 from jobs.model import Change, Finding, Reason, RunKind, Scope, Text
 from jobs.runs.run import RecordedChange
+
+
+class Permissions(Step):
+    """Step E4: Office 365 Exchange Online is in the tenant and exposes ``SMTP.Send``.
+
+    A tenant with the service but without its service principal gets one. If the service itself is
+    missing, Graph refuses. Source: facts/microsoft.md 1.3 and 1.4.
+    """
+
+    name = "permissions"
+    article_row = "E4"
+    group = "entra"
+    shown_in = "application"
+    reads = ("Application.Read.All",)
+    writes = ("Application.ReadWrite.All",)
+    diagnosis = Diagnosis()
+
+    async def inspect(self, ctx: StepContext) -> Finding:
+        exchange, graph = await asyncio.gather(
+            ctx.graph.service_principal(EXCHANGE_APP_ID), ctx.graph.service_principal(GRAPH_APP_ID)
+        )
+        if exchange is None:
+            return replace(
+                self.wrong(Text("seen.no_exchange"), cause=Cause.EXCHANGE_SERVICE_MISSING),
+                values={"present": "no"},
+            )
+        facts = {
+            "exchange_sp_id": promised(exchange, "id"),
+            "graph_sp_id": text_of(graph, "id"),
+            "exchange_smtp_send": permission_id(exchange, "SMTP.Send"),
+            "graph_smtp_send": permission_id(graph, "SMTP.Send"),
+            "mail_send": permission_id(exchange, "Mail.Send", role=True),
+        }
+        if not (facts["exchange_smtp_send"] or facts["graph_smtp_send"]):
+            return self.wrong(Text("seen.no_smtp_send"), cause=Cause.PERMISSION_ID_UNKNOWN)
+        return self.ok(Text("seen.permissions"), facts=facts)
+
+    def plan(self, ctx: StepContext, finding: Finding) -> tuple[Change, ...]:
+        """Plan Microsoft's service principal; else no app can request SMTP.Send (AADSTS500011)."""
+        if finding.cause != Cause.EXCHANGE_SERVICE_MISSING:
+            return ()
+        command = f'Graph POST /servicePrincipals {{"appId": "{EXCHANGE_APP_ID}"}}'
+        return (
+            self.change(Text("seen.no_exchange"), Text("after.permissions"), Scope.APP, command),
+        )
+
+    async def apply(self, ctx: StepContext, finding: Finding) -> None:
+        """Create the service principal; the call is safe to repeat, as a second is impossible."""
+        await ctx.graph.create_service_principal(EXCHANGE_APP_ID)
+
+    def explain_error(self, ctx: StepContext, error: CloudError) -> Finding | None:
+        """Report a refusal as "no Exchange Online in this tenant", with Graph's text."""
+        return (
+            replace(finding_from_error(self, error, ctx.run), cause=Cause.EXCHANGE_SERVICE_MISSING)
+            if isinstance(error, Rejected | NotFound)
+            else None
+        )
+
 
 SMTP = frozenset({"SMTP.Send"})
 SIGN_IN = frozenset({"offline_access", "openid", "profile"})
@@ -207,3 +271,76 @@ def _plain(scopes: frozenset[str]) -> frozenset[str]:
 
 def _scopes(grant: dict[str, object]) -> frozenset[str]:
     return frozenset(text_of(grant, "scope").split())
+
+
+OWN = "managepermissiongrantsforself."
+RECOMMENDED = "microsoft-user-default-recommended"
+ALLOWS = {
+    "microsoft-user-default-legacy": "yes",
+    RECOMMENDED: "yes",
+    "microsoft-user-default-low": "classified",
+    "microsoft-user-default-allow-consent-apps": "no",
+}
+"""Meaning of each of Microsoft's own policies for SMTP.Send, as documented. The recommended one's
+exclusions may change.
+"""
+
+
+class UserConsent(Step):
+    """Step E7: the tenant's user-consent policy, in words (facts/microsoft.md 0.3 and 1.7)."""
+
+    name = "user_consent"
+    article_row = "E7"
+    group = "entra"
+    needs = ("permissions",)
+    reads = ("Policy.Read.All",)
+    diagnosis = Diagnosis(stops_mail=False)
+
+    async def inspect(self, ctx: StepContext) -> Finding:
+        """Read the policy of user consent, on which the channel does not depend."""
+        try:
+            mine = assigned(await ctx.graph.authorization_policy())
+        except (Forbidden, NotFound, Rejected):
+            return self.skipped(Text("skipped.policy_not_readable"))
+        left_out = RECOMMENDED in mine and await self._left_out(ctx)
+        return self.ok(
+            Text(f"seen.user_consent_{allows(mine - {RECOMMENDED} if left_out else mine)}")
+        )
+
+    async def _left_out(self, ctx: StepContext) -> bool:
+        """Return whether Microsoft's own policy excludes SMTP.Send now; False if unreadable."""
+        try:
+            return leaves_out(
+                await ctx.graph.consent_policy_excludes(RECOMMENDED), *smtp_send_permission(ctx)
+            )
+        except (Forbidden, NotFound, Rejected):
+            return False
+
+
+def assigned(policy: dict[str, Any]) -> frozenset[str]:
+    """Return the policies for users' own consent; their prefix has two spellings."""
+    role = policy.get("defaultUserRolePermissions")
+    names = (
+        lower_set(role.get("permissionGrantPoliciesAssigned")) if isinstance(role, dict) else set()
+    )
+    return frozenset(name.removeprefix(OWN) for name in names if name.startswith(OWN))
+
+
+def allows(policies: frozenset[str]) -> str:
+    """Return ``yes``, ``classified`` (low-risk permissions only), ``custom`` or ``no``."""
+    found = {ALLOWS.get(name, "custom") for name in policies} or {"no"}
+    return next(answer for answer in ("yes", "classified", "custom", "no") if answer in found)
+
+
+def leaves_out(sets: Iterable[dict[str, Any]], resource: str, permission: str) -> bool:
+    """Return whether a condition set contains this delegated permission for every client app."""
+    return any(_holds(each, resource.lower(), permission.lower()) for each in sets)
+
+
+def _holds(condition_set: dict[str, Any], resource: str, permission: str) -> bool:
+    return (
+        lower_of(condition_set, "permissionType").startswith("delegated")
+        and lower_of(condition_set, "resourceApplication") in {"", "any", resource}
+        and bool(lower_set(condition_set.get("permissions")) & {"all", permission})
+        and lower_set(condition_set.get("clientApplicationIds")) <= {"all"}
+    )

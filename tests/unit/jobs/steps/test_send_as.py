@@ -10,7 +10,7 @@ import pytest
 from jobs.engine.context import StepContext
 from jobs.model import Change, Finding, Scope, State, Text
 from jobs.runs.run import RecordedChange
-from jobs.steps.send_as import SendAs
+from jobs.steps.smtp_auth import SendAs
 
 STEP = SendAs()
 MAILBOX, AGENT = "support@contoso.com", "agent@contoso.com"

@@ -9,7 +9,7 @@ import pytest
 
 from jobs.engine.context import StepContext
 from jobs.model import Finding, State, Text
-from jobs.steps.tenant import Tenant
+from jobs.steps.mailbox_user import Tenant
 
 VALUES = {"domain": "contoso.com", "account": "admin@contoso.com"}
 STEP = Tenant()

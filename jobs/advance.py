@@ -15,10 +15,10 @@ from jobs.access import admin_session, mailbox_login
 from jobs.causes.cause import Cause
 from jobs.checks import bulk, check
 from jobs.clock import now
-from jobs.clouds import warm_loop, write_guard
+from jobs.clouds import calls, warm_loop
 from jobs.clouds.errors import CloudReply, SignInNeeded
 from jobs.engine.engine import Engine
-from jobs.engine.readiness import is_due
+from jobs.engine.graph import is_due
 from jobs.engine.recorder import StoppingError
 from jobs.model import RunKind, State
 from jobs.next_action import blocking_steps
@@ -158,7 +158,7 @@ def _work_until_blocked(runtime: Runtime, lease: RenewedLock, run_id: str) -> in
     version up to which all events were taken into account.
     """
     try:
-        with write_guard.guarded(lambda: runtime.store.confirm(run_id)):
+        with calls.guarded(lambda: runtime.store.confirm(run_id)):
             return warm_loop.run(_advance(runtime, lease, run_id))
     finally:
         lease.stop_renewing()

@@ -28,8 +28,13 @@ from jobs.microsoft.app_manifest import (
     with_permission,
     without_permission,
 )
-from jobs.microsoft.graph import EXCHANGE_APP_ID, GRAPH_APP_ID, MOST_EXPANDED, ROLE_ASSIGNMENTS
-from jobs.microsoft.graph_requests import promised
+from jobs.microsoft.graph import (
+    EXCHANGE_APP_ID,
+    GRAPH_APP_ID,
+    MOST_EXPANDED,
+    ROLE_ASSIGNMENTS,
+    promised,
+)
 
 ADOPT = "adopt"
 """Name of the question that is answered with the client ID of a manually created app."""

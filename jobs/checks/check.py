@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime
 
-from jobs.access import admin_session, tenant_reader
+from jobs.access import admin_session, app_access
 from jobs.channel.mailbox import delegate_of
 from jobs.checks import adoption
 from jobs.checks.discovering import discover, open_questions
@@ -80,7 +80,7 @@ async def _signed_in(runtime: Runtime, run: Run, holds: Callable[[], bool]) -> b
 
 async def _by_itself(runtime: Runtime, run: Run, holds: Callable[[], bool]) -> None:
     """Check without a sign-in, using the bot's own read access if the tenant grants it."""
-    async with tenant_reader.open_reader(runtime, run.channel.tenant_id) as seen:
+    async with app_access.open_reader(runtime, run.channel.tenant_id) as seen:
         await Engine(
             seen.context(run, runtime.store),
             steps_of(run),

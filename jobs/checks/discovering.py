@@ -12,7 +12,7 @@ from uuid import UUID
 import structlog
 
 from jobs.channel import discovery
-from jobs.channel.app_search import candidate
+from jobs.channel.discovery import candidate
 from jobs.clock import now
 from jobs.engine.checker import DATA_ERRORS
 from jobs.engine.context import StepContext

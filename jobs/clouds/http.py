@@ -1,16 +1,23 @@
-"""HTTP clients for the clouds: every request to Graph and Exchange goes through :func:`request`."""
+"""HTTP clients for the clouds: every request to Graph and Exchange goes through :func:`request`.
+
+HTTP, msal and SMTP trust the same certificates. A token that should be valid but is refused is
+renewed once before a person is asked to sign in again.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import json
+import os
+import ssl
 import time
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from dataclasses import dataclass, field
-from functools import partial
+from functools import cache, partial
 from http.cookiejar import CookieJar, DefaultCookiePolicy
-from typing import Any
+from pathlib import Path
+from typing import Any, TypeVar
 from urllib.parse import quote, urlencode
 from uuid import uuid4
 
@@ -18,8 +25,8 @@ import httpx
 import structlog
 
 from jobs.causes.cause import Cause
-from jobs.clouds import call_log, silence, warm_loop, write_guard
-from jobs.clouds.call_metrics import measured
+from jobs.clouds import calls, warm_loop
+from jobs.clouds.calls import measured
 from jobs.clouds.clock_skew import DateHeaders
 from jobs.clouds.errors import (
     CloudError,
@@ -27,8 +34,10 @@ from jobs.clouds.errors import (
     MalformedAnswer,
     Rejected,
     RequestIds,
+    SignInNeeded,
     Transient,
     TruncatedAnswer,
+    why_unconnected,
 )
 from jobs.clouds.retry import (
     PATIENCE,
@@ -37,9 +46,94 @@ from jobs.clouds.retry import (
     parse_rate_limit_reset,
     parse_retry_after,
 )
-from jobs.clouds.tls import http_context
-from jobs.clouds.unconnected import why_unconnected
 from jobs.settings import Settings
+
+
+def ssl_context() -> ssl.SSLContext:
+    """Return a client context from httpx that also trusts ``REQUESTS_CA_BUNDLE``.
+
+    httpx honors ``SSL_CERT_FILE``. TLS 1.2 is the lowest version that Microsoft accepts (facts
+    section 4).
+    """
+    context = httpx.create_ssl_context()
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    bundle = os.environ.get("REQUESTS_CA_BUNDLE", "")
+    if bundle:
+        kind = "capath" if Path(bundle).is_dir() else "cafile"
+        context.load_verify_locations(**{kind: bundle})
+    return context
+
+
+AUTHORITIES = ("SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
+"""Variables that name certificate authorities, for httpx and for requests."""
+
+
+def authority_problems(env: Mapping[str, str]) -> tuple[str, ...]:
+    """Return a sentence for each variable whose certificate authorities cannot be read."""
+    named = [(name, Path(env[name])) for name in AUTHORITIES if env.get(name)]
+    return tuple(
+        f"{name} names {path}, which cannot be used ({why}): name a file of certificates in PEM"
+        for name, path in named
+        if (why := _unusable(path))
+    )
+
+
+def _unusable(path: Path) -> str:
+    """Return why no authority can be read from the file or folder, or an empty string."""
+    try:
+        if path.is_dir():
+            next(path.iterdir(), None)
+        else:
+            ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(cafile=path)
+    except ssl.SSLError:
+        return "it holds no certificate"
+    except OSError as error:
+        return str(error.strerror)
+    return ""
+
+
+def http_context() -> ssl.SSLContext:
+    """Return the shared context of all HTTP clients, because reading the certificates takes 10 ms.
+
+    It is not for SMTP: httpx makes it offer ``http/1.1``.
+    """
+    return _kept_context(
+        *(
+            os.environ.get(name, "")
+            for name in ("SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE")
+        )
+    )
+
+
+@cache
+def _kept_context(*_where: str) -> ssl.SSLContext:
+    return ssl_context()
+
+
+T = TypeVar("T")
+#: Returns a token that is valid now; called before every request.
+TokenSource = Callable[[], Awaitable[str]]
+
+
+async def with_token(source: TokenSource, send: Callable[[str], Awaitable[T]]) -> T:
+    """Call ``send`` with a token, and after a 401 once more with a new token.
+
+    Tokens can end early because of a policy or a clock difference. A source that can give another
+    token has a method ``spend``, which takes the refused token.
+
+    Raises:
+        CloudError: as ``send``; also when the new token gets a 401.
+    """
+    token = await source()
+    try:
+        return await send(token)
+    except SignInNeeded as refused:
+        spend = getattr(source, "spend", None)
+        if refused.status != httpx.codes.UNAUTHORIZED or spend is None:
+            raise
+        spend(token)
+    return await send(await source())
+
 
 log = structlog.get_logger(__name__)
 #: Longest pause between two bytes of an answer, in seconds.
@@ -214,7 +308,7 @@ async def request(  # noqa: PLR0913  what is sent, how its answer is read, and h
 
     async def attempt() -> Response:
         async with turn():
-            with silence.request_to(call.service, Transient):
+            with calls.request_to(call.service, Transient):
                 answer = await _once(client, call, judge)
             if error := reported(answer):
                 error.unsent = error.cause == Cause.THROTTLED
@@ -232,7 +326,7 @@ async def request(  # noqa: PLR0913  what is sent, how its answer is read, and h
 
 
 async def _once(client: httpx.AsyncClient, call: Call, judge: Judge) -> Response:
-    """Send the request once, guarded if it changes something (:mod:`jobs.clouds.write_guard`)."""
+    """Send the request once, guarded if it changes something (:mod:`jobs.clouds.calls`)."""
     _ask_write_guard(call)
     sent = RequestIds(client_request_id=str(uuid4()))
     outgoing = _outgoing(client, call, sent)
@@ -266,7 +360,7 @@ async def _once(client: httpx.AsyncClient, call: Call, judge: Judge) -> Response
 
 def _ask_write_guard(call: Call) -> None:
     if call.changes:
-        write_guard.check()
+        calls.check_guard()
 
 
 def _outgoing(client: httpx.AsyncClient, call: Call, ids: RequestIds) -> httpx.Request:
@@ -276,7 +370,7 @@ def _outgoing(client: httpx.AsyncClient, call: Call, ids: RequestIds) -> httpx.R
         **call.headers,
         "client-request-id": ids.client_request_id,
     }
-    trace = partial(write_guard.trace, has_body=call.body is not None)
+    trace = partial(calls.guard_trace, has_body=call.body is not None)
     return client.build_request(
         call.method,
         call.address,
@@ -290,7 +384,7 @@ def _outgoing(client: httpx.AsyncClient, call: Call, ids: RequestIds) -> httpx.R
 def _note(call: Call, status: int, ids: RequestIds) -> None:
     """Log a call that may have changed something, even if its answer was lost (status 0)."""
     if call.changes:
-        call_log.record(call.service, call.name, status, ids)
+        calls.record(call.service, call.name, status, ids)
 
 
 async def _send(

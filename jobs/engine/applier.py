@@ -1,8 +1,13 @@
-"""Applier of the approved changes of a setup, which inspects until each change is proven."""
+"""Planner and applier of the changes of a setup.
+
+The planner inspects every automatic step, changes nothing, and records the plan that follows. The
+applier makes the approved changes, and inspects until each is proven.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
@@ -10,19 +15,93 @@ from datetime import timedelta
 import structlog
 
 from jobs.clock import now
-from jobs.clouds import call_log, write_guard
+from jobs.clouds import calls
 from jobs.clouds.errors import AlreadyExists, CloudError
-from jobs.engine.failures import SETTLES_FOR, never_effective
-from jobs.engine.graph import StepGraph
-from jobs.engine.inspector import Inspector
+from jobs.engine.context import StepContext
+from jobs.engine.graph import NOT_INSPECTABLE, StepGraph, is_due, why_not_inspectable
+from jobs.engine.inspector import SETTLES_FOR, Inspector, never_effective
 from jobs.engine.made_objects import still_deleted
-from jobs.engine.planner import digest
 from jobs.engine.recorder import Recorder
 from jobs.engine.step import Step
 from jobs.model import Change, Finding, Reason, State, Text, Turn
 from jobs.runs import trust
-from jobs.runs.plan import Plan
+from jobs.runs.plan import Plan, identity
 from jobs.runs.run import AttemptOverError, Event, Kind, Run
+
+
+@dataclass(slots=True)
+class Planner:
+    recorder: Recorder
+    steps: Mapping[str, Step]
+
+    async def make_plan(self) -> None:
+        """Inspect the automatic steps in the order of their needs, then record the plan.
+
+        A second call inspects only steps that are due again or could not be inspected, and the
+        steps that need them.
+
+        Raises:
+            SignInNeeded: the sign-in has ended.
+            LeaseLostError: another worker has the run.
+        """
+        ctx = self.recorder.ctx
+        automatic = {name: step for name, step in self.steps.items() if step.automatic}
+        again = {
+            name
+            for name, found in ctx.run.findings.items()
+            if is_due(found) or found.reason in NOT_INSPECTABLE
+        }
+
+        async def inspect(step: Step) -> None:
+            why = why_not_inspectable(step, self.recorder.run, self.steps)
+            self.recorder.queue(
+                step, step.wrong(why) if why else await Inspector(self.recorder).inspect(step)
+            )
+            again.discard(step.name)
+
+        ctx.looking = True
+        await StepGraph(
+            automatic, inspect, lambda run, name: name in run.findings and name not in again
+        ).run(self.recorder)
+        ctx.looking = False
+        self._record_plan()
+
+    def _record_plan(self) -> None:
+        ctx = self.recorder.ctx
+        changes = planned_changes(self.steps, ctx)
+        self.recorder.append(
+            Event(Kind.PLANNED, now(), data={"plan": digest(changes, ctx.run)}, changes=changes)
+        )
+
+
+def planned_changes(steps: Mapping[str, Step], ctx: StepContext) -> tuple[Change, ...]:
+    """Return the changes that would make the wrong findings right, in the order of the article."""
+    found = ctx.run.findings
+    return tuple(
+        _without_guess(change, found[name])
+        for name, step in steps.items()
+        if ctx.run.state_of(name) is State.WRONG
+        for change in step.plan(ctx, found[name])
+    )
+
+
+def _without_guess(change: Change, finding: Finding) -> Change:
+    unknown = finding.reason is Reason.NOT_KNOWN
+    return replace(change, before=Reason.NOT_KNOWN.text()) if unknown else change
+
+
+def digest(changes: tuple[Change, ...], run: Run) -> str:
+    """Return the id of a plan with these changes, so that a press on an old card approves nothing.
+
+    The channel's addresses and the account that makes the changes are part of it. Most lines of a
+    plan do not name them, and an approval for one of them must not count for another.
+    """
+    channel = run.channel
+    addresses = (channel.mailbox, channel.callback_url, channel.forwarding_address)
+    lines = [(c.step, c.object, c.before, c.after, c.scope) for c in changes]
+    text = repr((addresses, identity(run.account), lines))
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
 
 log = structlog.get_logger(__name__)
 
@@ -179,7 +258,7 @@ class Applier:
         self._record_begin(step, finding, changes)
         inspector = Inspector(self.recorder)
         try:
-            with call_log.record_calls() as made:
+            with calls.record_calls() as made:
                 await inspector.retry_while_replicating(step, lambda: self._apply(step, finding))
         except AlreadyExists:
             pass  # made by somebody else or by an earlier try: inspect decides
@@ -223,7 +302,7 @@ class Applier:
         Raises:
             AttemptOverError: another worker has the run, or it has ended.
         """
-        write_guard.check()
+        calls.check_guard()
         await step.apply(self.recorder.ctx, finding)
 
     def _leave_if_over(self, step: Step, made: Sequence[str]) -> None:
@@ -235,7 +314,7 @@ class Applier:
             AttemptOverError: another worker has the run, or it has ended.
         """
         try:
-            write_guard.check()
+            calls.check_guard()
         except AttemptOverError:
             self._tell_late(step, made)
             raise
@@ -285,7 +364,7 @@ def _for_reapproval(line: Change) -> Change:
 def _is_over() -> bool:
     """Return whether this worker may change nothing more; the other steps have ended too."""
     try:
-        write_guard.check()
+        calls.check_guard()
     except AttemptOverError:
         return True
     return False

@@ -11,11 +11,10 @@ import structlog
 
 from jobs.causes.cause import Cause
 from jobs.clock import now, paced
-from jobs.clouds import silence
+from jobs.clouds import calls
 from jobs.clouds.errors import CloudError, CloudReply, Forbidden, MalformedAnswer, SignInNeeded
-from jobs.engine.failures import SETTLES_FOR, finding_from_error, not_readable, wrote_within
-from jobs.engine.graph import TICK_S, StepGraph
-from jobs.engine.readiness import required_access
+from jobs.engine.graph import TICK_S, StepGraph, required_access
+from jobs.engine.inspector import SETTLES_FOR, finding_from_error, not_readable, wrote_within
 from jobs.engine.recorder import Recorder
 from jobs.engine.step import Step
 from jobs.model import Access, Finding, Reason, State
@@ -47,7 +46,7 @@ class Checker:
             [step for step in self.steps.values() if required_access(step, self.allowed) is None]
         )
         graph = StepGraph(self.steps, self._check, lambda run, name: name in run.findings)
-        with silence.watched() as watch:
+        with calls.watch_silence() as watch:
             teller = asyncio.ensure_future(self._tell(watch))
             try:
                 await graph.run(self.recorder)
@@ -56,7 +55,7 @@ class Checker:
                 with suppress(asyncio.CancelledError, AttemptOverError):
                     await teller
 
-    async def _tell(self, watch: silence.Watch) -> None:
+    async def _tell(self, watch: calls.SilenceWatch) -> None:
         """Save which clouds give no answer so far, except in a check of many channels."""
         told: tuple[str, ...] = ()
         while not self.recorder.ctx.many:

@@ -9,11 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 
-from jobs.engine.applier import Applier
+from jobs.engine.applier import Applier, Planner
 from jobs.engine.checker import Checker
 from jobs.engine.context import StepContext
 from jobs.engine.made_objects import MadeObjects
-from jobs.engine.planner import Planner
 from jobs.engine.recorder import Recorder
 from jobs.engine.step import Step
 from jobs.model import Access

@@ -36,7 +36,7 @@ class Step(ABC):
     """Fact about a channel that must be true, as a step of a run.
 
     A subclass defines the fact; only :meth:`inspect` may report it as done. A step that can be
-    undone derives from :class:`jobs.engine.undoable.Undoable`, and a step that only a check
+    undone derives from :class:`jobs.engine.undo.Undoable`, and a step that only a check
     inspects from :class:`Probe`. The attribute :attr:`diagnosis` says how a check weighs its
     findings.
     """

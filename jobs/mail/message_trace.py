@@ -13,8 +13,7 @@ from jobs.clock import now, parse
 from jobs.clouds.errors import CloudError, CloudReply, MalformedAnswer, Transient
 from jobs.clouds.json_values import text_of
 from jobs.microsoft.exchange import CmdletRunner, ExchangeRow
-from jobs.microsoft.graph import Graph, TraceFilter
-from jobs.microsoft.graph_requests import instant
+from jobs.microsoft.graph import Graph, TraceFilter, instant
 
 #: Both backends search at most 10 days per request; the minute allows for rounding to seconds.
 _LONGEST_INTERVAL = timedelta(days=10) - timedelta(minutes=1)

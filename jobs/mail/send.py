@@ -13,10 +13,10 @@ import aiosmtplib
 
 from jobs.causes.cause import Cause
 from jobs.causes.meaning import ErrorKind, Meaning
-from jobs.clouds import write_guard
+from jobs.clouds import calls
 from jobs.clouds.errors import CloudError, CloudReply, Rejected, Transient, error_for
-from jobs.clouds.tls import ssl_context
-from jobs.mail.smtp_replies import enhanced_code, meaning_of
+from jobs.clouds.http import ssl_context
+from jobs.mail.smtp_login import enhanced_code, meaning_of
 
 _PORTS = {"smtp": 587, "smtps": 465}
 _STARTTLS = {"always": True, "true": True, "1": True, "never": False, "false": False, "0": False}
@@ -63,7 +63,7 @@ async def send_test_mail(url: str, probe: OutgoingMail) -> None:
     message.set_content(probe.body)
     try:
         async with aiosmtplib.SMTP(**_options(url)) as server:
-            write_guard.check()  # a connection and a login may take seconds
+            calls.check_guard()  # a connection and a login may take seconds
             await server.send_message(message, sender=probe.sender, recipients=[probe.recipient])
     except aiosmtplib.SMTPRecipientsRefused as refused:
         raise _refusal(refused.recipients[0].code, refused.recipients[0].message) from None

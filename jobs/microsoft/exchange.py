@@ -26,11 +26,9 @@ from jobs.clouds.errors import (
     NotFound,
     Rejected,
 )
-from jobs.clouds.http import EXCHANGE_READ_SECONDS, Call, Response, request
+from jobs.clouds.http import EXCHANGE_READ_SECONDS, Call, Response, TokenSource, request, with_token
 from jobs.clouds.json_values import as_dict, text_of
-from jobs.clouds.rate_limit import RateLimiter, Throttle
-from jobs.clouds.single_flight import SingleFlight
-from jobs.clouds.token_source import TokenSource, with_token
+from jobs.clouds.rate_limit import RateLimiter, SingleFlight, Throttle
 from jobs.microsoft.responses import judge_exchange, judge_reported_errors
 
 #: Microsoft publishes no limit, and no Retry-After was ever seen (facts 3.5). A run makes six reads at once.
@@ -289,4 +287,18 @@ def cut_short(answer: Response, words: str) -> MalformedAnswer:
     return MalformedAnswer(
         Cause.EXCHANGE_ANSWER_CUT,
         CloudReply("exchange", answer.status, message=words, ids=answer.ids),
+    )
+
+
+_PLAIN = re.compile(r"[\w.][\w.:+@-]*")
+_QUOTES = re.compile("['\u2018\u2019\u201a\u201b]")
+"""Characters that end a single-quoted string in PowerShell. Doubling one escapes it."""
+
+
+def quoted(value: str) -> str:
+    """Return the value unchanged if PowerShell reads it literally, otherwise in single quotes."""
+    return (
+        value
+        if _PLAIN.fullmatch(value)
+        else f"'{_QUOTES.sub(lambda found: found.group() * 2, value)}'"
     )

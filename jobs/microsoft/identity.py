@@ -1,4 +1,4 @@
-"""Microsoft sign-in as a confidential app of a tenant.
+"""Microsoft sign-in as a confidential app of a tenant, and admin consent in a browser.
 
 The app is the bot's own, or in the rehearsal the email app. Nothing here is asynchronous, because
 msal is not. See :mod:`jobs.microsoft.tokens` for tokens inside the engine.
@@ -12,20 +12,83 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
+from urllib.parse import quote, urlencode
 
 import httpx
 import msal
 
 from jobs.causes.cause import Cause
-from jobs.clouds.errors import CloudError, CloudReply, MalformedAnswer, Rejected, SignInNeeded
+from jobs.clouds.errors import (
+    AlreadyExists,
+    CloudError,
+    CloudReply,
+    MalformedAnswer,
+    Rejected,
+    SignInNeeded,
+)
 from jobs.clouds.json_values import text_of
 from jobs.clouds.retry import RetryPolicy, may_repeat
 from jobs.microsoft.client_credential import Credential, credential_of
-from jobs.microsoft.discovery_cache import DiscoveryCache
 from jobs.microsoft.id_token import SHARED_TENANTS, Expected, SigningKeys, account_name, validate
-from jobs.microsoft.msal_http import MsalHttp, entra_error
+from jobs.microsoft.msal_http import DiscoveryCache, MsalHttp, entra_error
 from jobs.model import Account
 from jobs.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Granted:
+    """Claim of the redirect: never proof, and ``tenant`` never an authorization.
+
+    Read the grants.
+    """
+
+    tenant: str
+
+
+def admin_consent_url(  # noqa: PLR0913, PLR0917  one for each part of the URL
+    login_url: str,
+    tenant: str,
+    client_id: str,
+    scopes: Sequence[str],
+    redirect_uri: str,
+    state: str,
+) -> str:
+    """Return the URL where an administrator grants the scopes.
+
+    ``tenant`` is an id or ``organizations``, never ``common``.
+    """
+    query = {
+        "client_id": client_id,
+        "scope": " ".join(scopes),
+        "redirect_uri": redirect_uri,
+        "state": state,
+    }
+    return (
+        f"{login_url.rstrip('/')}/{quote(tenant, safe='')}/v2.0/adminconsent"
+        f"?{urlencode(query, quote_via=quote)}"
+    )
+
+
+def read_consent_answer(query: Mapping[str, str]) -> Granted:
+    """Read the query of the consent redirect.
+
+    A refusal also contains ``admin_consent=True``, so ``error`` decides. An error that says the
+    grant exists already is not a refusal.
+
+    Raises:
+        CloudError: the administrator declined, or is not allowed to grant consent.
+    """
+    if "error" in query:
+        error = entra_error(query)
+        if isinstance(error, AlreadyExists):
+            return Granted(query.get("tenant", ""))
+        raise error
+    if query.get("admin_consent", "").lower() != "true":
+        raise Rejected(
+            Cause.CONSENT_DECLINED, CloudReply("entra", message="no admin_consent in the answer")
+        )
+    return Granted(query.get("tenant", ""))
+
 
 T = TypeVar("T")
 _OF_CREDENTIAL = frozenset(

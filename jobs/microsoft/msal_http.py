@@ -3,12 +3,18 @@
 They are raised before msal can garble them. msal needs only plain ``get`` and ``post``. 429 and 5xx
 are raised here, because msal would replay them from memory (facts 6.4). msal insists on https. If
 ``MICROSOFT_LOGIN_URL`` is http on a loopback host, msal sees https and the URL is corrected here.
+
+Discovery documents and signing keys are cached for an hour in this process and, sealed, in Redis.
+Every job is a new process (facts/parts.md B), so without Redis each job would request them again.
+They are sealed because a client secret is sent to the address in a discovery document: write access
+to Redis must not be enough to change one.
 """
 
 from __future__ import annotations
 
 import json
 import re
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from html import unescape
@@ -23,8 +29,8 @@ from jobs.causes.cause import Cause
 from jobs.causes.meaning import ErrorKind, Meaning
 from jobs.causes.patterns import patterns
 from jobs.causes.reader import most_telling
-from jobs.clouds import call_log, silence
-from jobs.clouds.call_metrics import measured
+from jobs.clouds import calls
+from jobs.clouds.calls import measured
 from jobs.clouds.errors import (
     CloudError,
     CloudReply,
@@ -37,9 +43,37 @@ from jobs.clouds.http import no_answer
 from jobs.clouds.json_values import is_filled_text, parsed, text_of
 from jobs.clouds.retry import parse_retry_after
 from jobs.microsoft.app_manifest import merged
-from jobs.microsoft.discovery_cache import DiscoveryCache
 from jobs.microsoft.responses import by_status
 from jobs.settings import is_loopback
+from jobs.storage.vault import Sealed, Vault, VaultName
+
+Json = dict[str, Any]
+LIFE_S = 3600
+
+
+class DiscoveryCache:
+    """Cache of JSON documents by URL. Without a vault, the documents stay in this process."""
+
+    def __init__(self, vault: Vault | None = None) -> None:
+        self._vault = vault
+        self._here: dict[str, tuple[float, Json]] = {}
+
+    def get(self, url: str) -> Json | None:
+        kept = self._here.get(url)
+        if kept is not None and time.monotonic() - kept[0] < LIFE_S:
+            return kept[1]
+        sealed = self._vault.get(_name(url)) if self._vault else None
+        return json.loads(sealed) if sealed else None
+
+    def put(self, url: str, document: Json) -> None:
+        self._here[url] = (time.monotonic(), document)
+        if self._vault:
+            self._vault.put(_name(url), json.dumps(document), LIFE_S)
+
+
+def _name(url: str) -> VaultName:
+    return Sealed.DOCUMENT.of(url)
+
 
 log = structlog.get_logger(__name__)
 _UNDESCRIBED = Meaning(Cause.REQUEST_REJECTED, ErrorKind.REJECTED)
@@ -200,7 +234,7 @@ class MsalHttp:
         """Do nothing, because the client belongs to its creator."""
 
     def _exchange(self, method: str, url: str, **options: Any) -> MsalResponse:
-        with silence.request_to("entra", Transient):
+        with calls.request_to("entra", Transient):
             return self._once(method, url, **options)
 
     def _once(self, method: str, url: str, **options: Any) -> MsalResponse:
@@ -213,7 +247,7 @@ class MsalHttp:
             ids = RequestIds(
                 response.headers.get("x-ms-request-id", ""), headers["client-request-id"]
             )
-            call_log.record("entra", f"POST {urlsplit(url).path}", response.status_code, ids)
+            calls.record("entra", f"POST {urlsplit(url).path}", response.status_code, ids)
         meaning = by_status(response.status_code)
         if response.is_error and meaning.kind is ErrorKind.TRANSIENT:
             raise _busy(meaning, response, headers["client-request-id"])

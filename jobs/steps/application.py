@@ -42,7 +42,7 @@ from jobs.clouds.json_values import lower_of, text_of
 from jobs.engine.context import StepContext
 from jobs.engine.diagnosis import Diagnosis
 from jobs.engine.step import Step
-from jobs.engine.undoable import Undoable
+from jobs.engine.undo import Undoable
 from jobs.microsoft.app_manifest import (
     OTHERS,
     declares,
@@ -55,8 +55,7 @@ from jobs.microsoft.app_manifest import (
     with_permission,
     without_permission,
 )
-from jobs.microsoft.graph import EXCHANGE_APP_ID
-from jobs.microsoft.graph_requests import promised
+from jobs.microsoft.graph import EXCHANGE_APP_ID, promised
 from jobs.model import Change, Evidence, Finding, Profile, Reason, RunKind, Scope, State, Text, Turn
 from jobs.runs.run import RecordedChange
 

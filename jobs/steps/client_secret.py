@@ -33,9 +33,9 @@ from jobs.clouds.json_values import text_of
 from jobs.engine.context import StepContext
 from jobs.engine.diagnosis import Diagnosis
 from jobs.engine.step import Step
-from jobs.engine.undoable import Undoable
-from jobs.microsoft.graph_requests import promised
-from jobs.microsoft.secret_lifetime import SecretRules, expiry, rules_for
+from jobs.engine.undo import Undoable
+from jobs.microsoft.app_manifest import SecretRules, expiry, rules_for
+from jobs.microsoft.graph import promised
 from jobs.model import Change, Finding, Reason, RunKind, Scope, Signals, State, Text, Turn, day_of
 from jobs.runs.run import Kind, RecordedChange
 from jobs.storage.vault import Sealed

@@ -6,14 +6,12 @@ from dataclasses import replace
 
 from jobs.causes.cause import Cause
 from jobs.channel.hand_made import is_by_hand
-from jobs.channel.mailbox import mailbox_row
-from jobs.channel.redirects import redirected_to, through
+from jobs.channel.mailbox import mailbox_row, redirected_to, through
 from jobs.clouds.errors import Forbidden, NotFound, Rejected
 from jobs.engine.context import StepContext
 from jobs.engine.diagnosis import Diagnosis
-from jobs.engine.undoable import Undoable
-from jobs.microsoft.exchange import ExchangeRow
-from jobs.microsoft.powershell import quoted
+from jobs.engine.undo import Undoable
+from jobs.microsoft.exchange import ExchangeRow, quoted
 from jobs.model import Change, Finding, Reason, Scope, Station, Text
 from jobs.runs.run import RecordedChange
 

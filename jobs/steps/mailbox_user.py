@@ -12,10 +12,10 @@ from jobs.clouds.errors import CloudError, Forbidden, NotFound, Rejected, SignIn
 from jobs.clouds.json_values import lower_of, text_of
 from jobs.engine.context import StepContext
 from jobs.engine.diagnosis import Diagnosis
-from jobs.engine.failures import finding_from_error, not_readable
+from jobs.engine.inspector import finding_from_error, not_readable
 from jobs.engine.step import Step
 from jobs.microsoft.exchange import ExchangeRow
-from jobs.microsoft.graph_requests import promised
+from jobs.microsoft.graph import promised
 from jobs.model import Access, Finding, RunKind, Signals, State, Station, Text, Turn
 from jobs.runs.run import Run
 

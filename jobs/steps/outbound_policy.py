@@ -20,8 +20,8 @@ from jobs.clouds.json_values import text_of
 from jobs.engine.context import StepContext
 from jobs.engine.diagnosis import Diagnosis
 from jobs.engine.step import Step
-from jobs.engine.undoable import Undoable
-from jobs.microsoft.exchange import ExchangeRow
+from jobs.engine.undo import Undoable
+from jobs.microsoft.exchange import ExchangeRow, quoted
 from jobs.microsoft.outbound_spam import (
     CARRIED,
     NARROWING,
@@ -40,7 +40,6 @@ from jobs.microsoft.outbound_spam import (
     needs_addresses,
     policy_name,
 )
-from jobs.microsoft.powershell import quoted
 from jobs.model import Change, Finding, Reason, RunKind, Scope, State, Station, Text, Turn
 from jobs.runs.run import RecordedChange
 

@@ -16,7 +16,7 @@ from jobs.channel.mailbox import SIGNED_IN, login_name, other_names
 from jobs.clock import now
 from jobs.clouds.errors import Rejected, SignInNeeded
 from jobs.engine.context import StepContext
-from jobs.engine.failures import ERRORS_SETTLE_FOR, wrote_within
+from jobs.engine.inspector import ERRORS_SETTLE_FOR, wrote_within
 from jobs.engine.step import Step
 from jobs.mail.smtp_login import BUSY, SmtpProbe, login_with
 from jobs.model import Finding, Text, Turn

@@ -15,9 +15,9 @@ from jobs.channel.mailbox import may_be_shared
 from jobs.clouds.json_values import lower_of, text_of
 from jobs.engine.context import StepContext
 from jobs.engine.diagnosis import Diagnosis
-from jobs.engine.undoable import Undoable
+from jobs.engine.undo import Undoable
 from jobs.microsoft.app_manifest import redirect_uris
-from jobs.microsoft.graph_requests import promised
+from jobs.microsoft.graph import promised
 from jobs.model import Change, Finding, Reason, Scope, State, Text
 from jobs.runs.run import RecordedChange
 

@@ -15,9 +15,8 @@ from jobs.clouds.errors import CloudError
 from jobs.clouds.json_values import lower_of
 from jobs.engine.context import StepContext
 from jobs.engine.diagnosis import Diagnosis
-from jobs.engine.undoable import Undoable
-from jobs.microsoft.exchange import ExchangeRow
-from jobs.microsoft.powershell import quoted
+from jobs.engine.undo import Undoable
+from jobs.microsoft.exchange import ExchangeRow, quoted
 from jobs.model import Change, Finding, Reason, RunKind, Scope, Text
 from jobs.runs.run import RecordedChange
 

@@ -18,12 +18,11 @@ from jobs.clouds.errors import AlreadyExists, CloudError, Forbidden, NotFound, R
 from jobs.clouds.json_values import lower_of, lower_set, text_of
 from jobs.engine.context import StepContext
 from jobs.engine.diagnosis import Diagnosis
-from jobs.engine.failures import finding_from_error
+from jobs.engine.inspector import finding_from_error
 from jobs.engine.step import Step
-from jobs.engine.undoable import Undoable
+from jobs.engine.undo import Undoable
 from jobs.microsoft.app_manifest import permission_id
-from jobs.microsoft.graph import EXCHANGE_APP_ID, GRAPH_APP_ID
-from jobs.microsoft.graph_requests import promised
+from jobs.microsoft.graph import EXCHANGE_APP_ID, GRAPH_APP_ID, promised
 from jobs.model import Change, Finding, Reason, RunKind, Scope, Text
 from jobs.runs.run import RecordedChange
 

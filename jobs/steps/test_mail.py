@@ -13,13 +13,12 @@ from functools import partial
 from itertools import filterfalse
 
 from jobs.causes.cause import Cause
-from jobs.channel.mailbox import own_addresses
-from jobs.channel.traced_mail import answers_among, evidence_of, newest_delivered
+from jobs.channel.mailbox import answers_among, evidence_of, newest_delivered, own_addresses
 from jobs.clock import now
 from jobs.clouds.errors import Forbidden, NotFound, Rejected, SignInNeeded
 from jobs.engine.context import StepContext
 from jobs.engine.step import Step
-from jobs.mail.bounce import LOST, cause_at, cause_of_copy
+from jobs.mail.flow import LOST, cause_at, cause_of_copy
 from jobs.mail.message_trace import TraceRow, TraceStatus
 from jobs.mail.send import OutgoingMail, send_test_mail
 from jobs.microsoft.graph import MESSAGE_TRACE_APP_ID

@@ -17,8 +17,8 @@ import pytest
 from jobs.clouds.errors import CloudError
 from jobs.clouds.http import async_client
 from jobs.microsoft import app_manifest, sign_in_log
+from jobs.microsoft.app_manifest import rules_for
 from jobs.microsoft.graph import Graph
-from jobs.microsoft.secret_lifetime import rules_for
 from jobs.probes.conditional_access import touches
 from jobs.steps.smtp_grant import allows, assigned
 from tests.contract.reading import at, hold, token

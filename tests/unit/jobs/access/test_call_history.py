@@ -7,7 +7,7 @@ import time
 import pytest
 from redis import Redis
 
-from jobs.access.tenant_reader import TenantCallHistory
+from jobs.access.app_access import TenantCallHistory
 from jobs.clouds.errors import Transient
 from jobs.clouds.rate_limit import Limit, RateLimiter
 

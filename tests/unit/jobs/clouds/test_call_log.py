@@ -8,7 +8,7 @@ from collections.abc import Callable
 import httpx
 import pytest
 
-from jobs.clouds import call_log
+from jobs.clouds import calls
 from jobs.clouds.errors import RequestIds, Transient
 from jobs.clouds.http import Call, async_client, request
 from jobs.microsoft.responses import judge_graph
@@ -30,7 +30,7 @@ async def test_writes_are_noted_and_reads_are_not(make_settings: Callable[..., S
         return httpx.Response(204, headers={"request-id": "r-1"})
 
     async with async_client(make_settings(), httpx.MockTransport(cloud)) as client:
-        with call_log.record_calls() as made:
+        with calls.record_calls() as made:
             await request(client, Call("graph", "GET", URL), judge_graph)
             await request(client, Call("graph", "PATCH", URL), judge_graph)
             await request(
@@ -52,7 +52,7 @@ async def test_writes_are_noted_and_reads_are_not(make_settings: Callable[..., S
 
 def test_outside_nobody_keeps_them():
     """A call that is made outside of a recording is not kept."""
-    call_log.record("graph", "PATCH /x", 200, RequestIds("r"))
-    with call_log.record_calls() as made:
+    calls.record("graph", "PATCH /x", 200, RequestIds("r"))
+    with calls.record_calls() as made:
         pass
     assert made == []

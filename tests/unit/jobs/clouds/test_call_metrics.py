@@ -8,7 +8,7 @@ import httpx
 import pytest
 from redis import Redis
 
-from jobs.clouds.call_metrics import measured, outcome
+from jobs.clouds.calls import measured, outcome
 from jobs.clouds.errors import CloudError
 from jobs.clouds.retry import RetryPolicy
 from jobs.mail.smtp_login import SmtpProbe, _outcome_of

@@ -10,7 +10,7 @@ import httpx
 import pytest
 import stamina
 
-from jobs.clouds import silence
+from jobs.clouds import calls
 from jobs.clouds.errors import CloudError, CloudReply, Rejected, Transient
 from jobs.clouds.http import sync_client
 from jobs.microsoft.identity import Identity
@@ -28,11 +28,11 @@ class Clock:
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     """Clock of the watch, which a test can move."""
     made = Clock()
-    monkeypatch.setattr(silence, "time", SimpleNamespace(monotonic=lambda: made.now))
+    monkeypatch.setattr(calls, "time", SimpleNamespace(monotonic=lambda: made.now))
     return made
 
 
-def failed(watch: silence.Watch, service: str) -> None:
+def failed(watch: calls.SilenceWatch, service: str) -> None:
     """Record a request that gets no answer."""
     watch.end(watch.begin(service), answered=False)
 
@@ -42,14 +42,14 @@ def test_a_cloud_that_waits_or_fails_for_some_time_is_silent(clock: Clock):
 
     A single failure of a moment says nothing.
     """
-    watch = silence.Watch()
+    watch = calls.SilenceWatch()
     failed(watch, "exchange")
     waiting = watch.begin("graph")
     assert watch.silent() == ()
-    clock.now += silence.FAILING_S
+    clock.now += calls.FAILING_S
     failed(watch, "exchange")
     assert watch.silent() == ("exchange",)
-    clock.now += silence.WAITING_S - silence.FAILING_S
+    clock.now += calls.WAITING_S - calls.FAILING_S
     assert watch.silent() == ("exchange", "graph")
     watch.end(watch.begin("exchange"), answered=True)
     watch.end(waiting, answered=True)
@@ -58,12 +58,12 @@ def test_a_cloud_that_waits_or_fails_for_some_time_is_silent(clock: Clock):
 
 def test_a_slow_request_among_answers_is_no_silence(clock: Clock):
     """A cloud that answers other requests is not silent, even if one request is slow."""
-    watch = silence.Watch()
+    watch = calls.SilenceWatch()
     watch.begin("graph")
-    clock.now += silence.WAITING_S
+    clock.now += calls.WAITING_S
     assert watch.silent() == ("graph",)
     watch.end(watch.begin("graph"), answered=True)
-    clock.now += silence.WAITING_S
+    clock.now += calls.WAITING_S
     assert watch.silent() == ()
 
 
@@ -77,10 +77,10 @@ def test_a_slow_request_among_answers_is_no_silence(clock: Clock):
 )
 def test_a_refusal_is_an_answer(clock: Clock, error: CloudError, silent: tuple[str, ...]):
     """A refusal counts as an answer of the cloud, and so does a 429."""
-    with silence.watched() as watch:
-        with pytest.raises(CloudError), silence.request_to("graph", Transient):
+    with calls.watch_silence() as watch:
+        with pytest.raises(CloudError), calls.request_to("graph", Transient):
             raise error
-        clock.now += silence.FAILING_S
+        clock.now += calls.FAILING_S
         assert watch.silent() == silent
 
 
@@ -94,12 +94,12 @@ async def test_requests_to_graph_and_exchange_are_watched(
     seen: list[tuple[str, ...]] = []
 
     def answer(request: httpx.Request) -> httpx.Response:
-        clock.now += silence.FAILING_S
+        clock.now += calls.FAILING_S
         seen.append(watch.silent())
         return cloud(request)
 
     cloud = Cloud(httpx.Response(503), httpx.Response(503), OK)
-    with silence.watched() as watch:
+    with calls.watch_silence() as watch:
         await ask(make_settings(), answer)
         assert watch.silent() == ()
     assert seen == [(), ("graph",), ("graph",)]
@@ -114,16 +114,16 @@ def test_requests_to_entra_are_watched(
     settings = make_settings(login_url=provider.base)
     with (
         sync_client(settings) as http,
-        silence.watched() as watch,
+        calls.watch_silence() as watch,
         stamina.set_testing(True, attempts=1),
     ):
         with pytest.raises(Transient):
             Identity.of_bot(settings, http).discover()
-        clock.now += silence.FAILING_S
+        clock.now += calls.FAILING_S
         assert watch.silent() == ("entra",)
 
 
 def test_nobody_watches_by_itself():
     """Without a watch, a request is made as usual and its error is raised."""
-    with pytest.raises(ValueError, match="x"), silence.request_to("graph", Transient):
+    with pytest.raises(ValueError, match="x"), calls.request_to("graph", Transient):
         raise ValueError("x")

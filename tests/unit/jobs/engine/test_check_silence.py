@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from jobs.clouds import silence
+from jobs.clouds import calls
 from jobs.clouds.errors import Transient
-from jobs.clouds.single_flight import ReadCache
+from jobs.clouds.rate_limit import ReadCache
 from jobs.engine.context import StepContext
 from jobs.engine.diagnosis import Diagnosis
 from jobs.engine.engine import Engine
@@ -34,7 +34,7 @@ class Slow(Step):
 
     async def inspect(self, ctx: StepContext) -> Finding:
         """Wait for the cloud."""
-        with silence.request_to("exchange", Transient):
+        with calls.request_to("exchange", Transient):
             await asyncio.sleep(self.seconds)
         return self.ok()
 
@@ -43,7 +43,7 @@ class Slow(Step):
 def loops_time(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let the watch for silent clouds use the event loop's clock, which skips pauses."""
     time = SimpleNamespace(monotonic=lambda: asyncio.get_running_loop().time())
-    monkeypatch.setattr(silence, "time", time)
+    monkeypatch.setattr(calls, "time", time)
 
 
 def told(ctx: StepContext) -> list[str]:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from jobs.clock import now
-from jobs.clouds.single_flight import ReadCache
+from jobs.clouds.rate_limit import ReadCache
 from jobs.engine.checker import STALE_S
 from jobs.engine.context import StepContext
 from jobs.engine.diagnosis import Diagnosis

@@ -12,8 +12,7 @@ from typing import Any
 
 import pytest
 
-from jobs.mail.smtp_login import login_probe
-from jobs.mail.smtp_replies import meaning_of
+from jobs.mail.smtp_login import login_probe, meaning_of
 
 USER = "support@contoso.com"
 GOOD = "token-that-is-good"

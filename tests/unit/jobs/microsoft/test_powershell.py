@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from jobs.microsoft.powershell import quoted
+from jobs.microsoft.exchange import quoted
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from jobs.microsoft.secret_lifetime import SecretRules, expiry, rules_for
+from jobs.microsoft.app_manifest import SecretRules, expiry, rules_for
 
 MADE = datetime(2026, 6, 1, tzinfo=UTC)
 LIFETIME, ADDITION = (

@@ -11,8 +11,7 @@ import pytest
 from adaptive_cards.texts import render
 from jobs.clouds.errors import CloudReply, NotFound
 from jobs.engine.context import StepContext
-from jobs.engine.undo import Reversal, reversals
-from jobs.engine.undoable import Undoable
+from jobs.engine.undo import Reversal, Undoable, reversals
 from jobs.microsoft.graph import EXCHANGE_APP_ID
 from jobs.model import Finding, State, Text
 from jobs.runs.run import RecordedChange

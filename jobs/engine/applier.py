@@ -64,10 +64,6 @@ class Planner:
             automatic, inspect, lambda run, name: name in run.findings and name not in again
         ).run(self.recorder)
         ctx.looking = False
-        self._record_plan()
-
-    def _record_plan(self) -> None:
-        ctx = self.recorder.ctx
         changes = planned_changes(self.steps, ctx)
         self.recorder.append(
             Event(Kind.PLANNED, now(), data={"plan": digest(changes, ctx.run)}, changes=changes)
@@ -77,17 +73,13 @@ class Planner:
 def planned_changes(steps: Mapping[str, Step], ctx: StepContext) -> tuple[Change, ...]:
     """Return the changes that would make the wrong findings right, in the order of the article."""
     found = ctx.run.findings
+    not_known = Reason.NOT_KNOWN
     return tuple(
-        _without_guess(change, found[name])
+        replace(line, before=not_known.text()) if found[name].reason is not_known else line
         for name, step in steps.items()
         if ctx.run.state_of(name) is State.WRONG
-        for change in step.plan(ctx, found[name])
+        for line in step.plan(ctx, found[name])
     )
-
-
-def _without_guess(change: Change, finding: Finding) -> Change:
-    unknown = finding.reason is Reason.NOT_KNOWN
-    return replace(change, before=Reason.NOT_KNOWN.text()) if unknown else change
 
 
 def digest(changes: tuple[Change, ...], run: Run) -> str:
@@ -141,9 +133,11 @@ class Applier:
         if other := await self._changed_since(step, finding):
             finding = _waits_for_step(step, other)
         elif finding.state is State.WRONG:
-            finding = await self._apply_unless_deleted(step, finding)
+            finding = await self._apply_if_allowed(step, finding)
         finding = await self._or_lost(step, finding)
-        if finding != before or _is_awaited(self.recorder.run, step):
+        run = self.recorder.run
+        answered = run.answered_since(step.name, step.returns_with)
+        if finding != before or answered or step.name in run.running:
             self.recorder.found(step, finding)
 
     async def _changed_since(self, step: Step, finding: Finding) -> str:
@@ -155,14 +149,9 @@ class Applier:
         for other in (self.steps[name] for name in passed if self.recorder.run.settled(name)):
             seen = await Inspector(self.recorder).inspect(other)
             if seen.state is State.WRONG:
-                self.recorder.found(other, await self._apply_unless_deleted(other, seen))
+                self.recorder.found(other, await self._apply_if_allowed(other, seen))
                 return other.name
         return ""
-
-    async def _apply_unless_deleted(self, step: Step, finding: Finding) -> Finding:
-        """Make the change, unless its object was deleted and nobody wants it made again."""
-        kept = still_deleted(self.recorder.ctx, step)
-        return kept or await self._apply_if_allowed(step, finding)
 
     async def _or_lost(self, step: Step, finding: Finding) -> Finding:
         """Return the finding, or that of an earlier step that has ceased to hold and explains it.
@@ -191,9 +180,12 @@ class Applier:
     async def _apply_if_allowed(self, step: Step, finding: Finding) -> Finding:
         """Make the change if it may be made now, or return a finding about its wait.
 
-        A plan may show a step's own lines together with lines that another step applies later. All
-        of them must be approved; only the step's own are applied here.
+        An object that was deleted stays so if nobody wants it made again. A plan may show a step's
+        own lines together with lines that another step applies later. All of them must be approved;
+        only the step's own are applied here.
         """
+        if deleted := still_deleted(self.recorder.ctx, step):
+            return deleted
         changes = step.plan(self.recorder.ctx, finding)
         if not changes and not step.unapproved:
             return finding
@@ -202,30 +194,25 @@ class Applier:
         return self._blocker(step, changes) or await self._change(step, finding, changes)
 
     def _finding_after_change(self, step: Step) -> Finding | None:
-        """Return a finding if the change may still show or never will, or None to make it."""
-        if self._is_replicating(step):
-            return Inspector(self.recorder).wait_for_replication(step)
-        made = self.recorder.run.changed.get(step.name)
-        return never_effective(step) if made and made.unseen >= MAX_UNSEEN_CHANGES else None
+        """Return a finding if the change may still show or never will, or None to make it.
 
-    def _is_replicating(self, step: Step) -> bool:
-        """Return whether a change of the last five minutes may not show yet.
-
-        A newer answer to the question in ``repeat_on`` requests the change again.
+        A change of the last five minutes may not show yet. A newer answer to the question in
+        ``repeat_on`` requests the change again.
         """
-        made, repeat = (
-            self.recorder.run.changed.get(step.name),
-            self.recorder.run.answers.get(step.repeat_on),
-        )
-        if made is None or made.done is None:
-            return False
-        return (
-            not (repeat is not None and repeat.at > made.done) and now() - made.done < SETTLES_FOR
-        )
+        run = self.recorder.run
+        made, repeat = run.changed.get(step.name), run.answers.get(step.repeat_on)
+        if made is None:
+            return None
+        settling = made.done is not None and now() - made.done < SETTLES_FOR
+        repeated = repeat is not None and made.done is not None and repeat.at > made.done
+        if settling and not repeated:
+            return Inspector(self.recorder).wait_for_replication(step)
+        return never_effective(step) if made.unseen >= MAX_UNSEEN_CHANGES else None
 
     def _blocker(self, step: Step, changes: tuple[Change, ...]) -> Finding | None:
         run = self.recorder.run
-        if other := self._first_open(step):
+        before = (name for name in step.after if name in self.steps and not run.settled(name))
+        if other := next(before, ""):
             return _waits_for_step(step, other)
         unanswered = step.required_answer != "" and not run.answer(step.required_answer)
         if unanswered and not _shows_all(run.plan, changes):
@@ -236,18 +223,13 @@ class Applier:
         trust.require_audited(self.recorder.ctx.store, run)
         return _waits_for_answer(step) if unanswered else None
 
-    def _first_open(self, step: Step) -> str:
-        """Return the first step that must be settled before this one, or an empty string."""
-        run = self.recorder.run
-        return next(
-            (name for name in step.after if name in self.steps and not run.settled(name)), ""
-        )
-
     def _replan(self, step: Step, changes: tuple[Change, ...]) -> None:
         """Show the lines that differ from the approved ones on the plan, for another approval."""
         plan = self.recorder.run.plan
         if plan is not None and not _shows_all(plan, changes):
-            lines = tuple(map(_for_reapproval, changes))
+            lines = tuple(
+                replace(line, note=line.note or REAPPROVAL_NOTE, warning=True) for line in changes
+            )
             data = {"plan": digest(plan.with_lines(lines), self.recorder.run)}
             self.recorder.append(
                 Event(Kind.DIFFERS, now(), step=step.name, data=data, changes=lines)
@@ -255,11 +237,21 @@ class Applier:
 
     async def _change(self, step: Step, finding: Finding, changes: tuple[Change, ...]) -> Finding:
         self.recorder.stop_if_requested()
-        self._record_begin(step, finding, changes)
+        # the step's own lines are recorded first, so that the next worker knows of a call
+        self._begun.add(step.name)
+        own = tuple(line for line in changes if line.step == step.name)
+        self.recorder.append(
+            Event(Kind.CHANGING, now(), step=step.name, finding=finding, changes=own)
+        )
         inspector = Inspector(self.recorder)
+
+        async def apply() -> None:
+            calls.check_guard()
+            await step.apply(self.recorder.ctx, finding)
+
         try:
             with calls.record_calls() as made:
-                await inspector.retry_while_replicating(step, lambda: self._apply(step, finding))
+                await inspector.retry_while_replicating(step, apply)
         except AlreadyExists:
             pass  # made by somebody else or by an earlier try: inspect decides
         except (AttemptOverError, asyncio.CancelledError) as over:
@@ -277,14 +269,6 @@ class Applier:
             raise
         return await inspector.verify(step)
 
-    def _record_begin(self, step: Step, finding: Finding, changes: tuple[Change, ...]) -> None:
-        """Record the step's own lines first, so that the next worker knows of a call."""
-        self._begun.add(step.name)
-        own = tuple(line for line in changes if line.step == step.name)
-        self.recorder.append(
-            Event(Kind.CHANGING, now(), step=step.name, finding=finding, changes=own)
-        )
-
     def _refused(self, step: Step, error: CloudError, made: Sequence[str]) -> Finding:
         """Record a refusal, and return the finding about its error."""
         ctx = self.recorder.ctx
@@ -295,15 +279,6 @@ class Applier:
             or step.explain_error(ctx, error)
             or Inspector(self.recorder).finding_from(step, error)
         )
-
-    async def _apply(self, step: Step, finding: Finding) -> None:
-        """Ask for the lease and make the change.
-
-        Raises:
-            AttemptOverError: another worker has the run, or it has ended.
-        """
-        calls.check_guard()
-        await step.apply(self.recorder.ctx, finding)
 
     def _leave_if_over(self, step: Step, made: Sequence[str]) -> None:
         """Record the calls of a change that failed because this worker was stopped for too long.
@@ -331,34 +306,17 @@ class Applier:
         run, other = self.recorder.run, self.steps.get(step.prerequisites.get(error.cause, ""))
         if other is None or run.change_applied(other.name):
             return None
-        lines = self._unplanned_lines(other)
-        data = {"plan": digest((*_planned(run), *lines), run)}
+        planned = run.plan.changes if run.plan else ()
+        lines: tuple[Change, ...] = ()
+        if all(line.step != other.name for line in planned):
+            lines = other.plan(self.recorder.ctx, other.wrong(Reason.DEMANDED))
+        data = {"plan": digest((*planned, *lines), run)}
         self.recorder.append(Event(Kind.DEMANDED, now(), step=other.name, data=data, changes=lines))
         return _waits_for_step(step, other.name)
-
-    def _unplanned_lines(self, other: Step) -> tuple[Change, ...]:
-        """Return the changes of a step that the plan does not show yet; none if it shows some."""
-        if any(line.step == other.name for line in _planned(self.recorder.run)):
-            return ()
-        return other.plan(self.recorder.ctx, other.wrong(Reason.DEMANDED))
-
-
-def _is_awaited(run: Run, step: Step) -> bool:
-    """Return whether to record an unchanged finding: the step runs, or was answered."""
-    return step.name in run.running or run.answered_since(step.name, step.returns_with)
-
-
-def _planned(run: Run) -> tuple[Change, ...]:
-    return run.plan.changes if run.plan else ()
 
 
 def _shows_all(plan: Plan | None, changes: Iterable[Change]) -> bool:
     return plan is not None and all(map(plan.shows, changes))
-
-
-def _for_reapproval(line: Change) -> Change:
-    """Return the plan line with a note that it must be approved once more."""
-    return replace(line, note=line.note or REAPPROVAL_NOTE, warning=True)
 
 
 def _is_over() -> bool:

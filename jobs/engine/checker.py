@@ -68,18 +68,9 @@ class Checker:
     def _skip(self, steps: Sequence[Step]) -> None:
         """Save the skipped steps in one write: single ones would delay the first real finding."""
         left = [step for step in steps if step.name not in self.recorder.run.findings]
-        if left:
-            self.recorder.append(
-                *(
-                    Event(
-                        Kind.FOUND,
-                        now(),
-                        step=step.name,
-                        finding=step.skipped(Reason.NEEDS_SIGN_IN),
-                    )
-                    for step in left
-                )
-            )
+        for step in left:
+            self.recorder.queue(step, step.skipped(Reason.NEEDS_SIGN_IN))
+        self.recorder.flush()
 
     async def _check(self, step: Step) -> None:
         if unmet := self._unmet_need(step):
@@ -94,10 +85,16 @@ class Checker:
         self.recorder.queue(step, replace(step.diagnosis.as_check_result(finding), access=access))
 
     def _unmet_need(self, step: Step) -> str:
-        """Return the first need without which the step cannot be inspected, or an empty string."""
+        """Return the first need that prevents a look at the step, or an empty string.
+
+        A fact that does not hold prevents none if its IDs are known.
+        """
         found = self.recorder.run.findings
-        needs = (need for need in step.needs if need in self.steps)
-        return next((need for need in needs if not _is_enough(found[need])), "")
+        for need in step.needs:
+            holds = need not in self.steps or found[need].state in {State.OK, State.WARNING}
+            if not holds and not found[need].facts:
+                return need
+        return ""
 
     def _may_be_stale(self, step: Step) -> bool:
         """Return whether the channel's newest change may not show; never for many channels."""
@@ -133,8 +130,3 @@ class Checker:
             raise MalformedAnswer(
                 Cause.ANSWER_UNREADABLE, CloudReply("answer", message=type(odd).__name__)
             ) from odd
-
-
-def _is_enough(finding: Finding) -> bool:
-    """Return whether dependent steps can be inspected: the fact holds, or its IDs are known."""
-    return finding.state in {State.OK, State.WARNING} or bool(finding.facts)

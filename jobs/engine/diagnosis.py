@@ -51,11 +51,9 @@ class Diagnosis:
     def as_check_result(self, finding: Finding) -> Finding:
         """Return the finding as a check counts it: what does not stop mail is a warning."""
         flows = not self.stops_mail or finding.cause in self.warnings
-        return (
-            replace(finding, state=State.WARNING)
-            if flows and finding.state is State.WRONG
-            else finding
-        )
+        if flows and finding.state is State.WRONG:
+            return replace(finding, state=State.WARNING)
+        return finding
 
     def causes_elsewhere(self, cause: str) -> frozenset[Cause]:
         """Return the causes of other steps that this one explains if it is wrong for ``cause``."""

@@ -114,15 +114,12 @@ def may_be_replication(error: CloudError, run: Run, step: Step | None = None) ->
         moments = filter(None, (run.signed_in, *(change.done for change in run.changed.values())))
         return any(now() - moment < ERRORS_SETTLE_FOR for moment in moments)
     if error.service == "exchange":
-        return isinstance(error, NotFound) and _has_just_made(step, run)
+        made = run.changed.get(step.name) if step and step.replicates else None
+        just_made = made is not None and now() - made.written < SETTLES_FOR
+        return just_made and isinstance(error, NotFound)
     return wrote_within(
         run, SETTLES_FOR if isinstance(error, NotReplicatedYet) else ERRORS_SETTLE_FOR
     )
-
-
-def _has_just_made(step: Step | None, run: Run) -> bool:
-    made = run.changed.get(step.name) if step and step.replicates else None
-    return made is not None and now() - made.written < SETTLES_FOR
 
 
 def wrote_within(run: Run, time: timedelta) -> bool:

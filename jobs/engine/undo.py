@@ -70,19 +70,12 @@ class Undoable(Step):
         :meth:`apply` sets; they are used if no run read back the values that it had left. A mix of
         values from before and after the runs is an interrupted undo, not another person's change.
         """
-        left = past.values_after or made
-        if values == past.values_before:
+        left, before = past.values_after or made, past.values_before
+        if values == before:
             return self.ok(Text("seen.undo_back", {"seen": seen}))
-        if not _all_recorded(values, left, past.values_before):
+        if any(value not in {left.get(name), before.get(name)} for name, value in values.items()):
             return self.left_alone(Text("seen.undo_changed_since", {"seen": seen}))
         return self.wrong(past.change.after if past.values_after else verbatim(seen))
-
-
-def _all_recorded(
-    values: Mapping[str, str], after: Mapping[str, str], before: Mapping[str, str]
-) -> bool:
-    """Return whether each of the values is as the runs left it, or as it was before them."""
-    return all(value in {after.get(name), before.get(name)} for name, value in values.items())
 
 
 CALL_LASTS = timedelta(seconds=paced(PATIENCE.total_s))
@@ -141,19 +134,15 @@ class Remains(_Past):
 
 def reversals(run: Run, steps: Mapping[str, Step]) -> dict[str, Step]:
     """Return the steps of an undo; each waits for those that depend on it."""
-    return {
-        name: _reversal(steps[name], past, _on_top(name, run, steps))
-        for name, past in run.past.items()
-        if name in steps
-    }
-
-
-def _on_top(name: str, run: Run, steps: Mapping[str, Step]) -> tuple[str, ...]:
-    return tuple(sorted(other for other in run.past if name in _below(other, steps)))
-
-
-def _reversal(step: Step, past: RecordedChange, after: tuple[str, ...]) -> Step:
-    return Reversal(step, past, after) if isinstance(step, Undoable) else Remains(step, past, after)
+    found: dict[str, Step] = {}
+    below = {name: _below(name, steps) for name in run.past}
+    for name, past in run.past.items():
+        step, after = steps.get(name), tuple(sorted(each for each in below if name in below[each]))
+        if isinstance(step, Undoable):
+            found[name] = Reversal(step, past, after)
+        elif step:
+            found[name] = Remains(step, past, after)
+    return found
 
 
 def _below(name: str, steps: Mapping[str, Step]) -> set[str]:
@@ -200,25 +189,14 @@ def _past(name: str, runs: Sequence[Run]) -> RecordedChange | None:
             if not run.undoes or (past and past.values_before != run.past[name].values_before):
                 break
             later = run.past[name]
-        changed = _recorded(run, name)
-        if changed is None or run.id in undone:
+        changed = None if run.kind is RunKind.UNDO else run.changed.get(name)
+        if not (changed and changed.changes and changed.before.values) or run.id in undone:
             continue
-        if (
-            later is not None
-            and changed.values_after
-            and changed.values_after != later.values_before
-        ):
+        left = changed.values_after
+        if later is not None and left and left != later.values_before:
             break
         past = later = _before(past, run, changed)
     return past
-
-
-def _recorded(run: Run, name: str) -> Changed | None:
-    """Return the change with the values before it, if the run is no undo, or None."""
-    if run.kind is RunKind.UNDO:
-        return None
-    changed = run.changed.get(name)
-    return changed if changed and changed.changes and changed.before.values else None
 
 
 def _was_put_back(run: Run, name: str) -> bool:
@@ -229,15 +207,8 @@ def _was_put_back(run: Run, name: str) -> bool:
 def _before(later: RecordedChange | None, run: Run, changed: Changed) -> RecordedChange:
     first, was = changed.changes[0], changed.before.values
     if later is None:
-        return RecordedChange(
-            first.step,
-            first,
-            first.before,
-            was,
-            changed.values_after,
-            (run.id,),
-            changed.interrupted,
-        )
+        left, interrupted = changed.values_after, changed.interrupted
+        return RecordedChange(first.step, first, first.before, was, left, (run.id,), interrupted)
     return replace(
         later,
         before=first.before,

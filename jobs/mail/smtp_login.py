@@ -214,11 +214,9 @@ class SmtpConnection(SMTPProtocol):
     def _hide_part(self, word: re.Match[str]) -> str:
         """Return a word without parts of a secret, which a server may echo."""
         part = word[0].rstrip(".")
-        return (
-            word[0].replace(part, _UNSAID)
-            if part and any(part in secret for secret in self._secrets)
-            else word[0]
-        )
+        if part and any(part in secret for secret in self._secrets):
+            return word[0].replace(part, _UNSAID)
+        return word[0]
 
 
 BUSY = frozenset({Cause.SMTP_BUSY, Cause.SMTP_TOO_MANY_CONNECTIONS})
@@ -432,11 +430,9 @@ class _Login:
         if len(line) <= _LONGEST_COMMAND:
             return await self.talk.command(line)
         reply = await self.talk.command("AUTH XOAUTH2")
-        return (
-            await self.talk.command(self._credentials)
-            if reply.code == SMTPStatus.auth_continue
-            else reply
-        )
+        if reply.code == SMTPStatus.auth_continue:
+            return await self.talk.command(self._credentials)
+        return reply
 
 
 async def _outcome(step: Callable[[], Awaitable[str]]) -> tuple[str, str]:

@@ -219,11 +219,9 @@ def expiry(start: datetime, months: int, limit: timedelta | None) -> datetime:
         day=min(start.day, calendar.monthrange(year, month)[1]),
         microsecond=0,
     )
-    return (
-        end
-        if limit is None or limit > end - start
-        else (start + limit - _CLOCKS_DIFFER).replace(microsecond=0)
-    )
+    if limit is None or limit > end - start:
+        return end
+    return (start + limit - _CLOCKS_DIFFER).replace(microsecond=0)
 
 
 def _in_force(policy: Json, made: datetime) -> Iterator[Json]:

@@ -297,8 +297,6 @@ _QUOTES = re.compile("['\u2018\u2019\u201a\u201b]")
 
 def quoted(value: str) -> str:
     """Return the value unchanged if PowerShell reads it literally, otherwise in single quotes."""
-    return (
-        value
-        if _PLAIN.fullmatch(value)
-        else f"'{_QUOTES.sub(lambda found: found.group() * 2, value)}'"
-    )
+    if _PLAIN.fullmatch(value):
+        return value
+    return f"'{_QUOTES.sub(lambda found: found.group() * 2, value)}'"

@@ -73,11 +73,9 @@ _GLOBAL_ONLY = frozenset({"ExchangeMessageTrace.Read.All"})
 def graph_scopes(graph_url: str, names: tuple[str, ...] = GRAPH_SETUP_SCOPES) -> list[str]:
     """Return the Graph scopes; in a national cloud a short name would mean the public Graph."""
     host = _host(graph_url)
-    return (
-        [f"https://{host}/{name}" for name in names_in(graph_url, names)]
-        if host.endswith(_NATIONAL)
-        else list(names)
-    )
+    if host.endswith(_NATIONAL):
+        return [f"https://{host}/{name}" for name in names_in(graph_url, names)]
+    return list(names)
 
 
 def with_included(names: Collection[str]) -> frozenset[str]:
@@ -100,11 +98,9 @@ def names_in(graph_url: str, names: tuple[str, ...]) -> tuple[str, ...]:
 def smtp_scope(exchange_url: str) -> str:
     """Return the channel's only scope, ``SMTP.Send``, in the cloud whose Outlook hosts Exchange."""
     host = _host(exchange_url)
-    return (
-        f"https://{host}/SMTP.Send"
-        if host in _EXCHANGE_HOSTS and host.endswith(_NATIONAL)
-        else SMTP_SCOPE
-    )
+    if host in _EXCHANGE_HOSTS and host.endswith(_NATIONAL):
+        return f"https://{host}/SMTP.Send"
+    return SMTP_SCOPE
 
 
 def graph_default(graph_url: str) -> str:

@@ -176,11 +176,9 @@ class Application(Undoable):
         if app is None:
             return self.ok(Text("seen.undo_removed"))
         strange = foreign_content(ctx, app, _uris(past.values_after) or wanted_uris(ctx))
-        return (
-            self.left_alone(Text("seen.undo_app_in_use", {"what": strange}))
-            if strange
-            else self.wrong(past.change.after)
-        )
+        if strange:
+            return self.left_alone(Text("seen.undo_app_in_use", {"what": strange}))
+        return self.wrong(past.change.after)
 
     def undo_command(self, ctx: StepContext, past: RecordedChange) -> str:
         """Return the Graph command with the object id, so that only the created app is deleted."""

@@ -211,11 +211,9 @@ class MailboxUser(Step):
             rows = await ctx.exchange.run("Get-Recipient", {"Identity": ctx.channel.mailbox})
         except CloudError:
             return "seen.nobody"
-        return (
-            "seen.group"
-            if "group" in lower_of(next(iter(rows), None), "RecipientTypeDetails")
-            else "seen.nobody"
-        )
+        if "group" in lower_of(next(iter(rows), None), "RecipientTypeDetails"):
+            return "seen.group"
+        return "seen.nobody"
 
 
 def _with_sender(ctx: StepContext, mailbox: ExchangeRow | None, found: Finding) -> Finding:

@@ -107,11 +107,9 @@ class OutboundPolicy(Undoable):
             "rule": text_of(above, "Name") or text_of(above, "Identity"),
         }
         seen = Text("seen.outbound_unsure", values)
-        return (
-            self.possible(seen, cause=Cause.FORWARDING_BLOCKED)
-            if ctx.run.kind is RunKind.CHECK
-            else self.wrong(seen, cause=Cause.FORWARDING_BLOCKED)
-        )
+        if ctx.run.kind is RunKind.CHECK:
+            return self.possible(seen, cause=Cause.FORWARDING_BLOCKED)
+        return self.wrong(seen, cause=Cause.FORWARDING_BLOCKED)
 
     def plan(self, ctx: StepContext, finding: Finding) -> tuple[Change, ...]:
         """Plan an outbound policy and a rule for this one sender, above the other rules.
@@ -204,11 +202,9 @@ def _foreseen(there: Outbound, mailbox: str) -> dict[str, str]:
     facts, rule = {MOVED: str(moved_down(there.rules, name))}, named(there.rules, name)
     if rule is not None:
         facts |= {REPAIRED: json.dumps(_repaired(rule, there.own, mailbox))}
-    return (
-        facts
-        if named(there.policies, name)
-        else facts | {LIMITS: json.dumps(there.applies.limits())}
-    )
+    if named(there.policies, name):
+        return facts
+    return facts | {LIMITS: json.dumps(there.applies.limits())}
 
 
 def _repaired(rule: ExchangeRow, own: tuple[str, ...], mailbox: str) -> dict[str, object]:
@@ -364,11 +360,9 @@ def text_after(mailbox: str, rule: str, repaired: dict[str, object]) -> Text:
             "after.outbound_policy_cleared", {"senders": ", ".join(senders), "cleared": cleared}
         )
     alone = not before or list(map(bare, senders)) == [mailbox.lower()]
-    return (
-        Text("after.outbound_policy")
-        if alone
-        else Text("after.outbound_policy_shared", {"senders": ", ".join(senders)})
-    )
+    if alone:
+        return Text("after.outbound_policy")
+    return Text("after.outbound_policy_shared", {"senders": ", ".join(senders)})
 
 
 def recorded_row(recorded: str | None) -> ExchangeRow:
@@ -425,11 +419,9 @@ class Customization(Step):
         dehydrated, there = await asyncio.gather(_dehydrated(ctx), outbound(ctx))
         if dehydrated:
             return self._not_customized(ctx, there.applies)
-        return (
-            self.skipped(Text("skipped.customization_untold"))
-            if dehydrated is None
-            else self.ok(Text("seen.customized"))
-        )
+        if dehydrated is None:
+            return self.skipped(Text("skipped.customization_untold"))
+        return self.ok(Text("seen.customized"))
 
     def _not_customized(self, ctx: StepContext, applies: EffectivePolicy) -> Finding:
         """Return the finding for a tenant that is not customized.

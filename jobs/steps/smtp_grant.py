@@ -77,11 +77,11 @@ class Permissions(Step):
 
     def explain_error(self, ctx: StepContext, error: CloudError) -> Finding | None:
         """Report a refusal as "no Exchange Online in this tenant", with Graph's text."""
-        return (
-            replace(finding_from_error(self, error, ctx.run), cause=Cause.EXCHANGE_SERVICE_MISSING)
-            if isinstance(error, Rejected | NotFound)
-            else None
-        )
+        if isinstance(error, Rejected | NotFound):
+            return replace(
+                finding_from_error(self, error, ctx.run), cause=Cause.EXCHANGE_SERVICE_MISSING
+            )
+        return None
 
 
 SMTP = frozenset({"SMTP.Send"})

@@ -214,6 +214,14 @@ class MalformedAnswer(CloudError):
     kind = ErrorKind.MALFORMED
 
 
+def unreadable(
+    service: str, message: str, status: int = 0, ids: RequestIds = RequestIds()
+) -> MalformedAnswer:
+    """Return the error for an answer of another form, which ``message`` describes."""
+    said = CloudReply(service, status, message=message, ids=ids)
+    return MalformedAnswer(Cause.ANSWER_UNREADABLE, said)
+
+
 class TruncatedAnswer(MalformedAnswer):
     """Error because the connection ended inside the answer."""
 

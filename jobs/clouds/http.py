@@ -31,12 +31,12 @@ from jobs.clouds.clock_skew import DateHeaders
 from jobs.clouds.errors import (
     CloudError,
     CloudReply,
-    MalformedAnswer,
     Rejected,
     RequestIds,
     SignInNeeded,
     Transient,
     TruncatedAnswer,
+    unreadable,
     why_unconnected,
 )
 from jobs.clouds.retry import (
@@ -197,10 +197,7 @@ def sync_client(
         verify=http_context(),
         timeout=_timeout(read_seconds),
         transport=transport,
-        event_hooks={
-            "request": [_Guard.of(settings), dates.begin],
-            "response": [dates.measure],
-        },
+        event_hooks={"request": [_Guard.of(settings), dates.begin], "response": [dates.measure]},
     )
 
 
@@ -459,7 +456,6 @@ def _json(response: httpx.Response, call: Call, ids: RequestIds) -> Any:
         return json.loads(response.content)
     except (ValueError, RecursionError) as error:
         kind = response.headers.get("content-type", "no content type")
-        raise MalformedAnswer(
-            Cause.ANSWER_UNREADABLE,
-            CloudReply(call.service, response.status_code, message=f"{kind}: not JSON", ids=ids),
+        raise unreadable(
+            call.service, f"{kind}: not JSON", response.status_code, ids=ids
         ) from error

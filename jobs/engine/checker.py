@@ -9,10 +9,9 @@ from dataclasses import dataclass, replace
 
 import structlog
 
-from jobs.causes.cause import Cause
 from jobs.clock import now, paced
 from jobs.clouds import calls
-from jobs.clouds.errors import CloudError, CloudReply, Forbidden, MalformedAnswer, SignInNeeded
+from jobs.clouds.errors import CloudError, Forbidden, SignInNeeded, unreadable
 from jobs.engine.graph import TICK_S, StepGraph, required_access
 from jobs.engine.inspector import SETTLES_FOR, finding_from_error, not_readable, wrote_within
 from jobs.engine.recorder import Recorder
@@ -127,6 +126,4 @@ class Checker:
             return await step.inspect(self.recorder.ctx)
         except DATA_ERRORS as odd:
             log.exception("an answer that the step cannot read", run=self.recorder.run.id)
-            raise MalformedAnswer(
-                Cause.ANSWER_UNREADABLE, CloudReply("answer", message=type(odd).__name__)
-            ) from odd
+            raise unreadable("answer", type(odd).__name__) from odd

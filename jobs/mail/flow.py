@@ -52,15 +52,9 @@ def cause_at(place: Station, words: Iterable[str]) -> str:
     Causes that concern others are ignored, for example a customer's full mailbox or a colleague's
     limit. Deferrals do not count, because they pass.
     """
-    cause = next(
-        (
-            each.cause
-            for line in words
-            for each in read(line, Place.EXCHANGE).certain
-            if not each.passes and each.cause not in _BY_PLACE
-        ),
-        "",
-    )
+    certain = (each for line in words for each in read(line, Place.EXCHANGE).certain)
+    named = (each.cause for each in certain if not each.passes and each.cause not in _BY_PLACE)
+    cause = next(named, "")
     others = OF_THE_SENDER if place is Station.MAILBOX else _OF_THE_RECIPIENT
     return "" if cause in others else cause
 
@@ -155,12 +149,9 @@ def without_copy(
     handed = _ids(_that_went_on(copies))
     good = MailFlow.of(copies).good
     last = max(filter(None, (good.received if good else None, since)), default=None)
-    lost = (
-        row
-        for row in _that_went_on(arrived)
-        if row.message_id not in handed and _of_others(row, mailbox)
-    )
-    return tuple(row for row in lost if last is None or row.received > last)
+    lost = [row for row in _that_went_on(arrived) if row.message_id not in handed]
+    new = (row for row in lost if last is None or row.received > last)
+    return tuple(row for row in new if _of_others(row, mailbox))
 
 
 def _that_went_on(rows: Sequence[TraceRow]) -> list[TraceRow]:
@@ -199,7 +190,13 @@ def overdue(lost: Sequence[TraceRow], copies: Sequence[TraceRow]) -> tuple[Trace
 def unanswered(answers: Sequence[TraceRow], copies: Sequence[TraceRow]) -> tuple[TraceRow, ...]:
     """Return the mails handed over since the newest answer left; none if the newest has one."""
     handed = _that_went_on(copies)
-    left = [row for row in handed if not any(_answers(answer, row) for answer in answers)]
+    newest = max((answer.received for answer in answers), default=None)  # exact to a second
+    left = [
+        row
+        for row in handed
+        if (newest is None or newest <= row.received)
+        and not any(_is_about(answer, row) for answer in answers)
+    ]
     return tuple(left) if left and left[0] is handed[0] else ()
 
 
@@ -220,11 +217,6 @@ def _waits(mail: TraceRow, answers: Sequence[TraceRow]) -> list[timedelta]:
 def _of_others(row: TraceRow, mailbox: str) -> bool:
     sender = row.sender.lower()
     return sender not in {mailbox, "", "<>"} and not sender.startswith(REPORTS)
-
-
-def _answers(row: TraceRow, mail: TraceRow) -> bool:
-    """Return whether the row is newer, or an answer by subject: traces are exact to a second."""
-    return row.received > mail.received or _is_about(row, mail)
 
 
 def _is_about(row: TraceRow, mail: TraceRow) -> bool:

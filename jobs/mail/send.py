@@ -52,11 +52,8 @@ async def send_test_mail(url: str, probe: OutgoingMail) -> None:
             recipient or the mail.
     """
     message = EmailMessage()
-    message["From"], message["To"], message["Subject"] = (
-        probe.sender,
-        probe.recipient,
-        probe.subject,
-    )
+    message["From"], message["To"] = probe.sender, probe.recipient
+    message["Subject"] = probe.subject
     message["Date"], message["Message-ID"] = formatdate(), probe.message_id
     for name, value in probe.headers:
         message[name] = value

@@ -47,18 +47,12 @@ def meaning_of(status: int, text: str, challenge_status: str = "") -> Meaning:
     known = said[0] if said else None
     if known is not None and known != _TOKEN_REFUSED:
         return known
-    return _by_challenge(challenge_status) or known or _by_code(status)
-
-
-def _by_challenge(status: str) -> Meaning | None:
-    if status.startswith("5"):
+    if challenge_status.startswith("5"):
         return _BUSY
-    return _SCOPE if status == "403" else None
-
-
-def _by_code(status: int) -> Meaning:
-    if status < _PERMANENT:
-        return _BUSY
+    if challenge_status == "403":
+        return _SCOPE
+    if known is not None or status < _PERMANENT:
+        return known or _BUSY
     return {530: _NO_LOGIN, 535: _TOKEN_REFUSED}.get(status, _REFUSED)
 
 
@@ -141,7 +135,8 @@ class SmtpConnection(SMTPProtocol):
             reply = await self.start_tls(context, self._host)
         except SMTPResponseException as refused:
             return SMTPResponse(refused.code, refused.message)
-        self.transcript.append(f"-- {self._tls_version}")
+        tls: Any = self.transport.get_extra_info("ssl_object") if self.transport else None
+        self.transcript.append(f"-- {tls.version() if tls else 'TLS'}")
         return reply
 
     async def read_response(
@@ -158,11 +153,9 @@ class SmtpConnection(SMTPProtocol):
         except SMTPServerDisconnected as lost:
             if isinstance(lost.__cause__, OSError):
                 raise lost.__cause__ from None
-            raise NotSmtpError(
-                "a reply without an end"
-                if (bool(self._replied) and self._replied[-1][3:4] == b"-")
-                else "the connection was closed"
-            ) from None
+            begun = bool(self._replied) and self._replied[-1][3:4] == b"-"
+            why = "a reply without an end" if begun else "the connection was closed"
+            raise NotSmtpError(why) from None
         except SMTPResponseException as error:
             raise NotSmtpError(self._hide(self._why(error))) from None
         words = self._hide(reply.message.encode(errors="surrogateescape").decode(errors="replace"))
@@ -192,11 +185,6 @@ class SmtpConnection(SMTPProtocol):
         self.transport.close()
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._lost.wait(), 1.0)
-
-    @property
-    def _tls_version(self) -> str:
-        tls: Any = self.transport.get_extra_info("ssl_object") if self.transport else None
-        return str(tls.version() if tls else "TLS")
 
     def _why(self, error: SMTPResponseException) -> str:
         if error.message.startswith(_MALFORMED):
@@ -254,6 +242,11 @@ class SmtpProbe:
         return Text(
             "seen.smtp_failed", {"phase": f"key:phase.{self.failed_phase}", "reply": self.reply}
         )
+
+    @property
+    def outcome(self) -> str:
+        """Return how the login ended, in the words of :mod:`jobs.clouds.calls`."""
+        return "ok" if self.ok else "lost" if self.cause in CUT_OFF else "refused"
 
     @property
     def lines(self) -> tuple[Evidence, ...]:
@@ -331,15 +324,8 @@ async def _carried_out(login: _Login, seconds: float) -> SmtpProbe:
         finally:
             await login.talk.close()
         probe = login.result()
-        noted.outcome = _outcome_of(probe)
+        noted.outcome = probe.outcome
     return probe
-
-
-def _outcome_of(probe: SmtpProbe) -> str:
-    """Return how the login ended, in the words of :mod:`jobs.clouds.calls`."""
-    if probe.ok:
-        return "ok"
-    return "lost" if probe.cause in CUT_OFF else "refused"
 
 
 class _Login:
@@ -408,22 +394,20 @@ class _Login:
         return text
 
     async def _offered(self) -> str:
-        if not any(
-            offer.startswith("AUTH") and "XOAUTH2" in offer.replace("=", " ").split()
-            for offer in self._offers
-        ):
+        logins = (
+            each.replace("=", " ").split() for each in self._offers if each.startswith("AUTH")
+        )
+        if not any("XOAUTH2" in each for each in logins):
             raise _FailedError(Cause.SMTP_NO_OAUTH, ", ".join(self._offers))
         return "XOAUTH2"
 
     async def _auth(self) -> str:
         await self._offered()
         reply = await self._send_credentials()
-        challenge = reply if reply.code == SMTPStatus.auth_continue else None
-        if challenge:
-            reply = await self.talk.command(
-                ""
-            )  # the error challenge must be answered, or the final reply never comes
-        return _good(reply, _challenge_status(challenge))
+        if reply.code != SMTPStatus.auth_continue:
+            return _good(reply)
+        # the error challenge must be answered, or the final reply never comes
+        return _good(await self.talk.command(""), _challenge_status(reply))
 
     async def _send_credentials(self) -> SMTPResponse:
         line = f"AUTH XOAUTH2 {self._credentials}"
@@ -455,10 +439,10 @@ def _good(reply: SMTPResponse, challenge_status: str = "") -> str:
     return text
 
 
-def _challenge_status(challenge: SMTPResponse | None) -> str:
+def _challenge_status(challenge: SMTPResponse) -> str:
     """Return the ``status`` in a 334 error challenge; Exchange's own challenge has none."""
     try:
-        text = base64.b64decode(challenge.message.replace("\n", "") if challenge else "")
+        text = base64.b64decode(challenge.message.replace("\n", ""))
     except (ValueError, binascii.Error):
         return ""
     return str(as_dict(parsed(text)).get("status", ""))

@@ -17,7 +17,7 @@ import msgspec
 
 from jobs.causes.cause import Cause
 from jobs.clock import parse
-from jobs.clouds.json_values import as_dict, lower_of, text_of
+from jobs.clouds.json_values import as_dict, lower_of, part_of, text_of
 
 Json = dict[str, Any]
 OTHERS = {"spa": Cause.REDIRECT_URI_IS_SPA, "publicClient": Cause.PUBLIC_CLIENT_WITH_SECRET}
@@ -47,13 +47,9 @@ def platform_uris(app: Json | None) -> tuple[str, ...]:
 
 def elsewhere(app: Json | None, uris: Iterable[str]) -> dict[str, list[str]]:
     """Return those of ``uris`` that are registered under a platform other than Web, by platform."""
-    found = {name: _shared(uris, _registered(app, name)) for name in OTHERS}
+    there = {name: set(_registered(app, name)) for name in OTHERS}
+    found = {name: [uri for uri in uris if uri in there[name]] for name in OTHERS}
     return {name: here for name, here in found.items() if here}
-
-
-def _shared(uris: Iterable[str], registered: list[str]) -> list[str]:
-    """Return those of ``uris`` that are among the ``registered`` ones."""
-    return [uri for uri in uris if uri in registered]
 
 
 def moved_away(app: Json | None, uris: Iterable[str]) -> dict[str, Json]:
@@ -73,11 +69,7 @@ def moved_back(app: Json | None, was: Mapping[str, Iterable[str]]) -> dict[str, 
 
 
 def _registered(app: Json | None, platform: str) -> list[str]:
-    return _list(_part(app, platform), "redirectUris")
-
-
-def _part(whole: Json | None, name: str) -> Json:
-    return (whole or {}).get(name) or {}
+    return _list(part_of(app, platform), "redirectUris")
 
 
 def _list(whole: Json | None, name: str) -> list[Any]:
@@ -88,14 +80,14 @@ def web(app: Json | None) -> Json:
     """Return the Web platform without ``redirectUriSettings``, which would contradict it."""
     return {
         name: value
-        for name, value in _part(app, "web").items()
+        for name, value in part_of(app, "web").items()
         if value is not None and name != "redirectUriSettings"
     }
 
 
 def issues_access_tokens(app: Json | None) -> bool:
     """Return whether "Access tokens" is ticked under implicit grant."""
-    grants = _part(_part(app, "web"), "implicitGrantSettings")
+    grants = part_of(part_of(app, "web"), "implicitGrantSettings")
     return bool(grants.get("enableAccessTokenIssuance"))
 
 
@@ -232,15 +224,10 @@ def _in_force(policy: Json, made: datetime) -> Iterator[Json]:
     """
     if policy.get("isEnabled") is False:
         return
-    rules = as_dict(policy.get("applicationRestrictions")).get("passwordCredentials") or ()
-    yield from (
-        rule for rule in rules if lower_of(rule, "state") != "disabled" and _reaches(rule, made)
-    )
-
-
-def _reaches(rule: Json, made: datetime) -> bool:
-    since = parse(rule.get("restrictForAppsCreatedAfterDateTime"))
-    return since is None or since <= made
+    for rule in as_dict(policy.get("applicationRestrictions")).get("passwordCredentials") or ():
+        since = parse(rule.get("restrictForAppsCreatedAfterDateTime"))
+        if lower_of(rule, "state") != "disabled" and (since is None or since <= made):
+            yield rule
 
 
 def _kind(rule: Json) -> str:

@@ -25,6 +25,7 @@ from jobs.clouds.errors import (
     MalformedAnswer,
     NotFound,
     Rejected,
+    unreadable,
 )
 from jobs.clouds.http import EXCHANGE_READ_SECONDS, Call, Response, TokenSource, request, with_token
 from jobs.clouds.json_values import as_dict, text_of
@@ -121,7 +122,7 @@ class InvokeCommand:
 
         Only ``Get-`` and ``Set-`` cmdlets are retried after a timeout (facts 7, "Retry safety").
         """
-        if cmdlet.lower().startswith("get-"):
+        if reads(cmdlet):
             key = json.dumps([cmdlet, dict(parameters), list(select)], default=str)
             rows: list[ExchangeRow] = await self._reads.read(
                 key, lambda: self._sent(cmdlet, parameters, select)
@@ -180,7 +181,7 @@ class InvokeCommand:
             MalformedAnswer: ``exchange_answer_cut``, when rows are missing and cannot be requested.
         """
         seen: set[str] = set()
-        while link := next_page(answer.data):
+        while link := text_of(as_dict(answer.data), "@odata.nextLink"):
             if link in seen or len(seen) == MOST_PAGES or not is_page_of(self._url, link):
                 raise cut_short(answer, link)
             seen.add(link)
@@ -218,16 +219,11 @@ def _rows(cmdlet: str, answer: Response) -> list[ExchangeRow]:
         MalformedAnswer: the answer is no list of objects, or has nothing that was read and does not
             say that nothing exists.
     """
-    value = _value(_wrapped(answer.data))
-    if not _are_objects(value) or (reads(cmdlet) and not any(value) and not _none(cmdlet, answer)):
-        raise MalformedAnswer(
-            Cause.ANSWER_UNREADABLE,
-            CloudReply(
-                "exchange",
-                answer.status,
-                message="an answer without a list of objects",
-                ids=answer.ids,
-            ),
+    value = _value(answer.data)
+    are_objects = isinstance(value, list) and all(isinstance(each, dict) for each in value)
+    if not are_objects or (reads(cmdlet) and not any(value) and not _none(cmdlet, answer)):
+        raise unreadable(
+            "exchange", "an answer without a list of objects", answer.status, ids=answer.ids
         )
     return [ExchangeRow(each) for each in value]
 
@@ -237,15 +233,10 @@ def _none(cmdlet: str, answer: Response) -> bool:
     return cmdlet.lower() not in _OF_ONE_OBJECT and as_dict(answer.data).get("value") == []
 
 
-def _wrapped(data: Any) -> Any:
-    """Return the answer as an object: a list becomes its ``value``, and None an empty object."""
-    if data is None:
-        return {}
-    return {"value": data} if isinstance(data, list) else data
-
-
 def _value(data: Any) -> Any:
     """Return the list in an answer; a single object, in ``value`` or instead of it, becomes one."""
+    if data is None or isinstance(data, list):
+        return data or []
     if not isinstance(data, dict):
         return None
     alone = {name: each for name, each in data.items() if "@" not in name}
@@ -253,18 +244,10 @@ def _value(data: Any) -> Any:
     return [found] if isinstance(found, dict) else found or []
 
 
-def _are_objects(value: object) -> bool:
-    return isinstance(value, list) and all(isinstance(each, dict) for each in value)
-
-
 MOST_PAGES = 20
 """Number of pages after the first one that are read. A page has a thousand rows."""
 _CUT = re.compile(r"more results|ResultSize|only the first \d+", re.IGNORECASE)
 """Words of Exchange's warning that rows are missing. Any other warning is not about the rows."""
-
-
-def next_page(data: Any) -> str:
-    return text_of(as_dict(data), "@odata.nextLink")
 
 
 def is_page_of(url: str, link: str) -> bool:

@@ -15,8 +15,7 @@ from urllib.parse import quote
 
 import httpx
 
-from jobs.causes.cause import Cause
-from jobs.clouds.errors import CloudReply, MalformedAnswer, NotFound, Rejected
+from jobs.clouds.errors import NotFound, Rejected, unreadable
 from jobs.clouds.http import Call, TokenSource, request, with_token
 from jobs.clouds.json_values import dicts_in, is_filled_text, text_of
 from jobs.clouds.rate_limit import RateLimiter, SingleFlight
@@ -120,12 +119,7 @@ class GraphCalls:
             return ""
         _, found, rest = link.partition(f"/{version}/")
         if not found:
-            raise MalformedAnswer(
-                Cause.ANSWER_UNREADABLE,
-                CloudReply(
-                    "graph", httpx.codes.OK, message="a next page that is no page of Graph's"
-                ),
-            )
+            raise unreadable("graph", "a next page that is no page of Graph's", httpx.codes.OK)
         return f"{self._root}/{version}/{rest}"
 
     async def send(
@@ -178,10 +172,7 @@ def as_object(data: Any) -> Json:
         MalformedAnswer: it is anything else.
     """
     if not isinstance(data, dict):
-        raise MalformedAnswer(
-            Cause.ANSWER_UNREADABLE,
-            CloudReply("graph", httpx.codes.OK, message="not a JSON object"),
-        )
+        raise unreadable("graph", "not a JSON object", httpx.codes.OK)
     return data
 
 
@@ -192,10 +183,7 @@ def promised(row: Json, name: str) -> str:
         MalformedAnswer: the value is missing, which says nothing about the tenant.
     """
     if row.get(name) in (None, ""):
-        raise MalformedAnswer(
-            Cause.ANSWER_UNREADABLE,
-            CloudReply("graph", httpx.codes.OK, message=f"an object without {name}"),
-        )
+        raise unreadable("graph", f"an object without {name}", httpx.codes.OK)
     return str(row[name])
 
 
@@ -207,10 +195,7 @@ def rows_of(page: Json) -> list[Json]:
     """
     rows = page.get("value")
     if not isinstance(rows, list) or dicts_in(rows) != rows:
-        raise MalformedAnswer(
-            Cause.ANSWER_UNREADABLE,
-            CloudReply("graph", httpx.codes.OK, message="a page without a list of objects"),
-        )
+        raise unreadable("graph", "a page without a list of objects", httpx.codes.OK)
     return rows
 
 
@@ -328,10 +313,7 @@ class Graph(GraphCalls):
         )
         secret = made.get("secretText")
         if not is_filled_text(secret):
-            raise MalformedAnswer(
-                Cause.ANSWER_UNREADABLE,
-                CloudReply("graph", httpx.codes.OK, message="addPassword without secretText"),
-            )
+            raise unreadable("graph", "addPassword without secretText", httpx.codes.OK)
         return NewPassword(str(made.get("keyId", "")), str(secret))
 
     async def remove_password(self, object_id: str, key_id: str) -> None:

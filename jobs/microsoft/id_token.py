@@ -46,9 +46,6 @@ class Expected:
     nonce: str
     tenant: str = ""
 
-    def takes(self, tenant: str) -> bool:
-        return self.tenant.lower() in {"", tenant.lower()}
-
 
 class SigningKeys:
     """Signing keys of one discovery document, read again for an unknown id: keys roll over."""
@@ -60,18 +57,12 @@ class SigningKeys:
     def find(self, key_id: str) -> jwt.PyJWK:
         for fresh in (False, True):
             keys = jwt.PyJWKSet.from_dict(self._http.document(self._uri, fresh=fresh)).keys
-            if found := _of_id(keys, key_id) or _only_key(keys, key_id):
-                return found
+            found = [key for key in keys if key.key_id == key_id]
+            if not found and len(keys) == 1 and not (key_id and keys[0].key_id):
+                found = keys  # the only key, and the token or the key has no id
+            if found:
+                return found[0]
         raise jwt.InvalidSignatureError(f"no signing key {key_id!r}")
-
-
-def _of_id(keys: list[jwt.PyJWK], key_id: str) -> jwt.PyJWK | None:
-    return next((key for key in keys if key.key_id == key_id), None)
-
-
-def _only_key(keys: list[jwt.PyJWK], key_id: str) -> jwt.PyJWK | None:
-    """Return the only key if the token or the key has no key id, and otherwise None."""
-    return keys[0] if len(keys) == 1 and not (key_id and keys[0].key_id) else None
 
 
 def validate(token: str, keys: SigningKeys, expected: Expected) -> dict[str, Any]:
@@ -103,7 +94,7 @@ def _check(claims: Mapping[str, Any], expected: Expected) -> None:
     tenant = str(claims.get("tid", ""))
     if not tenant or not is_filled_text(claims.get("oid")):
         raise _refused(Cause.ID_TOKEN_INVALID, "no tid or no oid")
-    if not expected.takes(tenant):
+    if expected.tenant.lower() not in {"", tenant.lower()}:
         raise Rejected(Cause.WRONG_TENANT, CloudReply("entra", code=account_name(claims)))
     if str(claims["iss"]).rstrip("/") != _ANY_TENANT.sub(tenant, expected.issuer).rstrip("/"):
         raise _refused(Cause.ID_TOKEN_ISSUER, f"issuer {claims['iss']}")

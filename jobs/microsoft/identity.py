@@ -22,9 +22,9 @@ from jobs.clouds.errors import (
     AlreadyExists,
     CloudError,
     CloudReply,
-    MalformedAnswer,
     Rejected,
     SignInNeeded,
+    unreadable,
 )
 from jobs.clouds.json_values import text_of
 from jobs.clouds.retry import RetryPolicy, may_repeat
@@ -365,10 +365,7 @@ class Identity:
                 http_client=self._http,
             )
         except _MSAL_CONFUSED as error:
-            raise MalformedAnswer(
-                Cause.ANSWER_UNREADABLE,
-                CloudReply("entra", message="the discovery document lacks an endpoint"),
-            ) from error
+            raise unreadable("entra", "the discovery document lacks an endpoint") from error
 
 
 def _retry_if_busy(ask: Callable[[], T]) -> T:
@@ -382,6 +379,4 @@ def _understood() -> Iterator[None]:
     try:
         yield
     except _MSAL_CONFUSED as error:
-        raise MalformedAnswer(
-            Cause.ANSWER_UNREADABLE, CloudReply("entra", message=type(error).__name__)
-        ) from None
+        raise unreadable("entra", type(error).__name__) from None

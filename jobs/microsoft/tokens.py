@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from jobs.causes.cause import Cause
-from jobs.clouds.errors import CloudError, CloudReply, Forbidden, MalformedAnswer
+from jobs.clouds.errors import CloudError, CloudReply, Forbidden, unreadable
 from jobs.clouds.http import Call, TokenSource
 from jobs.microsoft.exchange import ExchangeRow, InvokeCommand
 from jobs.microsoft.graph import Graph
@@ -49,10 +49,7 @@ def roles_in(token: str) -> frozenset[str]:
         claims = json.loads(base64.urlsafe_b64decode(body + "=" * (-len(body) % 4)))
         roles = claims.get("roles")
     except (IndexError, ValueError, AttributeError, binascii.Error):
-        raise MalformedAnswer(
-            Cause.ANSWER_UNREADABLE,
-            CloudReply("entra", message="an access token that is no JSON Web Token"),
-        ) from None
+        raise unreadable("entra", "an access token that is no JSON Web Token") from None
     return frozenset(map(str, roles)) if isinstance(roles, list) else frozenset()
 
 

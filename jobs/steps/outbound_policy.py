@@ -402,10 +402,7 @@ class Customization(Step):
     needs = ("mailbox_user",)
     reads = ("View-Only Configuration",)
     writes = ("Organization Management",)
-    diagnosis = Diagnosis(
-        stops_mail=False,
-        station=Station.FORWARD,
-    )
+    diagnosis = Diagnosis(stops_mail=False, station=Station.FORWARD)
 
     async def inspect(self, ctx: StepContext) -> Finding:
         """Read ``IsDehydrated``, and whether M4 has anything to save at all.

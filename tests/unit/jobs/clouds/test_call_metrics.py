@@ -11,7 +11,7 @@ from redis import Redis
 from jobs.clouds.calls import measured, outcome
 from jobs.clouds.errors import CloudError
 from jobs.clouds.retry import RetryPolicy
-from jobs.mail.smtp_login import SmtpProbe, _outcome_of
+from jobs.mail.smtp_login import SmtpProbe
 from jobs.settings import Settings
 from jobs.storage.counters import COUNTERS, read
 from tests.unit.jobs.clouds.scripted_cloud import OK, Cloud, ask
@@ -85,4 +85,4 @@ def test_words():
         SmtpProbe(not cause, "auth", cause, "", ())
         for cause in ("", "timed_out", "smtp_token_refused")
     ]
-    assert [_outcome_of(probe) for probe in probes] == ["ok", "lost", "refused"]
+    assert [probe.outcome for probe in probes] == ["ok", "lost", "refused"]

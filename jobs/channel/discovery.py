@@ -214,11 +214,16 @@ class Apps:
         return list(dict.fromkeys([own, *hosts]))[:LABELS]
 
     async def _add_clients(self, clients: Iterable[str], evidence: Evidence) -> None:
-        """Add the apps of these service principals, if they are registered in this tenant."""
+        """Add the apps of these service principals, if they are registered in this tenant.
+
+        An app that the user does not use must show a Call Back URL, or no URL at all.
+        """
         for client in list(clients)[:PRINCIPALS]:
             found = await principal_by_id(self.ctx.graph, client)
+            urls = lower_set((found or {}).get("replyUrls"))
+            may_redirect = not urls or any(map(_hosts(self.ctx).is_callback, urls))
             client_id = text_of(found, "appId")
-            if client_id and (evidence is Evidence.THE_USER or _may_redirect(self.ctx, found)):
+            if client_id and (evidence is Evidence.THE_USER or may_redirect):
                 self._add(await self.ctx.graph.application_by_app_id(client_id), evidence)
 
     def _add(self, app: Json | None, evidence: Evidence) -> None:
@@ -240,12 +245,8 @@ def certain_of(found: Sequence[FoundApp]) -> AppCandidate | None:
     strongest = [each.app for each in found if each.evidence == found[0].evidence]
     if len(strongest) != 1:
         return None
-    return strongest[0] if _is_for_webex(strongest[0]) else None
-
-
-def _is_for_webex(app: AppCandidate) -> bool:
-    """Return whether the app redirects to Webex Connect, or has the word Webex in its name."""
-    return bool(app.callback_url) or NAMED in app.name.lower()
+    app = strongest[0]
+    return app if app.callback_url or NAMED in app.name.lower() else None
 
 
 def candidate(ctx: StepContext, app: Json, mail_send: str) -> AppCandidate:
@@ -262,19 +263,8 @@ def candidate(ctx: StepContext, app: Json, mail_send: str) -> AppCandidate:
 
 def _clients(grants: Iterable[Json]) -> list[str]:
     """Return the service principals that have SMTP.Send, each once."""
-    return list(
-        dict.fromkeys(
-            text_of(grant, "clientId")
-            for grant in grants
-            if SMTP in text_of(grant, "scope").lower().split()
-        )
-    )
-
-
-def _may_redirect(ctx: StepContext, principal: Json | None) -> bool:
-    """Return whether the enterprise application shows a Call Back URL, or does not show any URL."""
-    urls = lower_set((principal or {}).get("replyUrls"))
-    return not urls or any(map(_hosts(ctx).is_callback, urls))
+    sending = (grant for grant in grants if SMTP in lower_of(grant, "scope").split())
+    return list(dict.fromkeys(text_of(grant, "clientId") for grant in sending))
 
 
 def _hosts(ctx: StepContext) -> ConnectHosts:
@@ -313,7 +303,9 @@ class Discovery:
             self._or_none(self.ctx.graph.user(self.ctx.channel.mailbox)),
         )
         shared = mailbox is not None and is_shared(mailbox)
-        self.users = await self._who_signs_in(user, shared=shared)
+        self.users = [text_of(user, "id")] if user else []
+        if shared:
+            self.users += await self._delegates()
         forwarding = await self._forwarding(mailbox)
         apps = Apps(self.ctx, self.users)
         await self._or_none(apps.search())
@@ -329,11 +321,6 @@ class Discovery:
             delegate=apps.delegate if shared else "",
             unread=self.unread or mailbox is None,
         )
-
-    async def _who_signs_in(self, user: Json | None, *, shared: bool) -> list[str]:
-        """Return the ids of the users who may sign in: the mailbox user, or some delegates."""
-        own = [text_of(user, "id")] if user else []
-        return [*own, *await self._delegates()] if shared else own
 
     async def _delegates(self) -> list[str]:
         """Return the ids of the first ``DELEGATES`` users who may send as the mailbox."""
@@ -351,16 +338,13 @@ class Discovery:
         named = text_of(mailbox, "ForwardingSmtpAddress").lower().removeprefix("smtp:")
         if ConnectHosts(self.ctx.settings.connect_hosts).is_forwarding_address(named):
             return named
+        internal = text_of(mailbox, "ForwardingAddress")
         return (
-            await self._contact(text_of(mailbox, "ForwardingAddress"))
+            (await if_readable(through(self.ctx, internal)) if internal else None)
             or await if_readable(redirected_to(self.ctx))
             or await if_readable(self._copied())
             or ""
         )
-
-    async def _contact(self, internal: str) -> str | None:
-        """Return the Webex Connect address behind an internal recipient, or nothing without one."""
-        return await if_readable(through(self.ctx, internal)) if internal else None
 
     async def _copied(self) -> str:
         """Return the Webex Connect address that recently got a copy, or an empty string."""

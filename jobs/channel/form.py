@@ -15,9 +15,10 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from ipaddress import ip_address
+from itertools import chain
 from urllib.parse import SplitResult, unquote, urlsplit
 
 import email_validator
@@ -58,8 +59,11 @@ def mixed_label(text: str) -> str:
     A label is the text between two dots, or between a dot and ``@``. A label in Punycode counts as
     the letters that a program displays for it.
     """
-    labels = map(_displayed, re.split(r"[.@]", text))
-    return next((label for label in labels if _is_mixed(scripts_of(label))), "")
+    for label in map(_displayed, re.split(r"[.@]", text)):
+        scripts = scripts_of(label)
+        if len(scripts) > 1 and not any(scripts <= allowed for allowed in _TOGETHER):
+            return label
+    return ""
 
 
 def strange_letters(label: str) -> str:
@@ -119,10 +123,6 @@ def _script(sign: str) -> str:
     return _NAMED.get(word, word)
 
 
-def _is_mixed(scripts: frozenset[str]) -> bool:
-    return len(scripts) > 1 and not any(scripts <= allowed for allowed in _TOGETHER)
-
-
 LONGEST_URL = 200
 _LABEL = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
 _NUMBER = re.compile(r"\d+|0x[0-9a-f]*")
@@ -139,7 +139,7 @@ def fault_in(url: str) -> Text | None:
         parts = urlsplit(url)
     except ValueError:
         return Text("typed.callback_ip" if "[" in url else "typed.callback_no_url")
-    return next(filter(None, (check(parts, url) for check in _CHECKS)), None)
+    return next(chain(_faults_of_host(parts), _faults_after_host(parts, url)), None)
 
 
 def _in_text(url: str) -> Text | None:
@@ -149,53 +149,30 @@ def _in_text(url: str) -> Text | None:
         return Text("typed.callback_long", {"most": str(LONGEST_URL)})
     if any(unicodedata.category(sign)[0] in "CZ" for sign in url):
         return Text("typed.callback_spaces" if "://" in url else "typed.callback_no_url")
-    return _lookalikes(url)
-
-
-def _lookalikes(url: str) -> Text | None:
-    """Return the text about characters that represent others, with what was probably meant."""
     if signs := stand_ins(url):
-        named = {"signs": listed_signs(signs), "meant": plain(url)}
-        return Text("typed.callback_lookalike", named)
+        meant = {"signs": listed_signs(signs), "meant": plain(url)}
+        return Text("typed.callback_lookalike", meant)
     return None
 
 
-def _scheme(parts: SplitResult, _: str) -> Text | None:
-    """Return the text about a wrong scheme; Entra takes http only for the local machine."""
-    schemes = {"https", "http"} if is_loopback(_host_of(parts)) else {"https"}
-    return None if parts.scheme in schemes else Text("typed.callback_https")
-
-
-def _no_host(parts: SplitResult, _: str) -> Text | None:
-    missing = not parts.hostname and "@" not in parts.netloc
-    return Text("typed.callback_no_url") if missing else None
-
-
-def _user(parts: SplitResult, _: str) -> Text | None:
-    return Text("typed.callback_user") if "@" in parts.netloc else None
-
-
-def _ip(parts: SplitResult, _: str) -> Text | None:
-    number = "[" in parts.netloc or _is_number(_host_of(parts))
-    return Text("typed.callback_ip") if number else None
-
-
-def _mixed_scripts(parts: SplitResult, _: str) -> Text | None:
-    if mixed := mixed_label(_host_of(parts)):
-        letters = {"label": mixed, "letters": strange_letters(mixed)}
-        return Text("typed.callback_mixed", letters)
-    return None
-
-
-def _host(parts: SplitResult, _: str) -> Text | None:
-    host = _host_of(parts)
+def _faults_of_host(parts: SplitResult) -> Iterator[Text]:
+    """Yield the faults of the scheme and the host, in the order in which they are reported."""
+    host = parts.hostname or ""
+    schemes = {"https", "http"} if is_loopback(host) else {"https"}  # as Entra takes them
+    if parts.scheme not in schemes:
+        yield Text("typed.callback_https")
+    if "@" in parts.netloc:
+        yield Text("typed.callback_user")
+    elif not host:
+        yield Text("typed.callback_no_url")
+    if "[" in parts.netloc or _is_number(host):
+        yield Text("typed.callback_ip")
+    if mixed := mixed_label(host):
+        yield Text("typed.callback_mixed", {"label": mixed, "letters": strange_letters(mixed)})
     labels = as_ascii(host).split(".")
     whole = all(map(_LABEL.fullmatch, labels)) and (len(labels) > 1 or is_loopback(host))
-    return None if whole else Text("typed.callback_host", {"host": host})
-
-
-def _host_of(parts: SplitResult) -> str:
-    return parts.hostname or ""
+    if not whole:
+        yield Text("typed.callback_host", {"host": host})
 
 
 def _is_number(host: str) -> bool:
@@ -207,42 +184,24 @@ def _is_number(host: str) -> bool:
     return True
 
 
-def _port(parts: SplitResult, _: str) -> Text | None:
+def _faults_after_host(parts: SplitResult, url: str) -> Iterator[Text]:
+    """Yield the faults of the port and the path, and of a query or fragment, even an empty one."""
     try:
         good = parts.port != 0 and not parts.netloc.endswith(":")
     except ValueError:
         good = False
-    return None if good else Text("typed.callback_port")
-
-
-def _end(_: SplitResult, url: str) -> Text | None:
-    """Return the text about a query or a fragment after the path, even an empty one, or None."""
+    if not good:
+        yield Text("typed.callback_port")
     if "?" in url:
-        return Text("typed.callback_query")
-    return Text("typed.callback_fragment") if "#" in url else None
-
-
-def _path(parts: SplitResult, _: str) -> Text | None:
-    """Return the text about a strange character, a dot segment, or no ``/callback`` at the end."""
+        yield Text("typed.callback_query")
+    if "#" in url:
+        yield Text("typed.callback_fragment")
     if rest := _PATH.sub("", parts.path, count=1):
-        return Text("typed.callback_signs", {"sign": rest[0]})
+        yield Text("typed.callback_signs", {"sign": rest[0]})
     if {".", ".."} & set(re.split(r"[/\\]", unquote(parts.path))):
-        return Text("typed.callback_dots")
-    return None if parts.path.endswith("/callback") else Text("typed.callback_path")
-
-
-_CHECKS: tuple[Callable[[SplitResult, str], Text | None], ...] = (
-    _scheme,
-    _no_host,
-    _user,
-    _ip,
-    _mixed_scripts,
-    _host,
-    _port,
-    _end,
-    _path,
-)
-"""Checks of the parts of the address, in the order in which they are reported."""
+        yield Text("typed.callback_dots")
+    if not parts.path.endswith("/callback"):
+        yield Text("typed.callback_path")
 
 
 LIFETIMES = ("6", "12", "24")
@@ -297,7 +256,13 @@ def read_address(text: str) -> str:
             malformed, has characters that represent others, or mixes scripts in one label.
     """
     typed = text.strip().removeprefix("mailto:").strip("<>").strip()
-    _require_plain(typed)
+    if not typed:
+        raise InvalidInputError(Text("typed.no_address"))
+    if len(typed) > LONGEST:
+        raise InvalidInputError(Text("typed.too_long"))
+    if signs := stand_ins(typed):
+        lookalike = Text("typed.lookalike", {"signs": listed_signs(signs)})
+        raise InvalidInputError(lookalike, _meant(plain(typed)))
     address = _valid(typed)
     if not address:
         raise InvalidInputError(_why(typed), _meant(typed))
@@ -307,49 +272,39 @@ def read_address(text: str) -> str:
     return address
 
 
-def _require_plain(typed: str) -> None:
-    """Require a text with the length of an address, without characters that represent others.
-
-    Raises:
-        InvalidInputError: when the text is empty, too long, or has such a character.
-    """
-    if not typed:
-        raise InvalidInputError(Text("typed.no_address"))
-    if len(typed) > LONGEST:
-        raise InvalidInputError(Text("typed.too_long"))
-    if signs := stand_ins(typed):
-        named = Text("typed.lookalike", {"signs": listed_signs(signs)})
-        raise InvalidInputError(named, _meant(plain(typed)))
-
-
 def read_details(channel: Channel, values: Mapping[str, str]) -> ChannelForm:
     """Read the inputs of the first card, including the mailbox if the command did not name it."""
     errors: dict[str, Text] = {}
-    mailbox = channel.mailbox or _try(
-        lambda: read_address(values.get("mailbox", "")), "mailbox", errors
-    )
-    callback = _try(lambda: read_callback(values.get("callback_url", "")), "callback_url", errors)
-    forwarding = _try(
-        lambda: read_address(values.get("forwarding_address", "")), "forwarding_address", errors
-    )
+
+    def read(field: str, reader: Callable[[str], str] = read_address) -> str:
+        try:
+            return reader(values.get(field, ""))
+        except InvalidInputError as wrong:
+            errors[field] = wrong.reason
+            return ""
+
+    mailbox = channel.mailbox or read("mailbox")
+    callback, forwarding = read("callback_url", read_callback), read("forwarding_address")
     if mailbox and forwarding == mailbox:
         errors["forwarding_address"] = Text("typed.forwarding_is_mailbox")
     chosen = {**_DEFAULTS, **values}
     errors |= {
         field: why for field, (choices, why) in _CHOICES.items() if chosen[field] not in choices
     }
-    text = values.get("delegate", "")
-    delegate = _try(lambda: read_address(text), "delegate", errors) if text.strip() else ""
+    delegate = read("delegate") if values.get("delegate", "").strip() else ""
     if errors:
         return ChannelForm(None, errors)
-    months, profile, keep = (
-        int(chosen["lifetime"]),
-        Profile(chosen["profile"]),
-        KEEP_COPY[chosen["keep_copy"]],
+    asked = replace(
+        channel,
+        mailbox=mailbox,
+        callback_url=callback,
+        forwarding_address=forwarding,
+        delegate=delegate,
+        keep_copy=KEEP_COPY[chosen["keep_copy"]],
+        lifetime_months=int(chosen["lifetime"]),
+        profile=Profile(chosen["profile"]),
     )
-    asked = replace(channel, mailbox=mailbox, callback_url=callback, forwarding_address=forwarding)
-    asked = replace(asked, delegate=delegate)
-    return ChannelForm(replace(asked, keep_copy=keep, lifetime_months=months, profile=profile), {})
+    return ChannelForm(asked, {})
 
 
 def read_callback(text: str) -> str:
@@ -362,14 +317,6 @@ def read_callback(text: str) -> str:
     if fault := fault_in(typed):
         raise InvalidInputError(fault)
     return typed
-
-
-def _try(read: Callable[[], str], field: str, errors: dict[str, Text]) -> str:
-    try:
-        return read()
-    except InvalidInputError as wrong:
-        errors[field] = wrong.reason
-        return ""
 
 
 def _valid(typed: str) -> str:
@@ -393,19 +340,15 @@ def _why(typed: str) -> Text:
 
 def _meant(typed: str) -> str:
     """Return the only address in the text as typed, corrected, or without blanks; else ''."""
-    right = _without_slips(typed)
+    right = typed
+    for slip, better in _SLIPS:
+        right = right.replace(slip, better)
     for text in (typed, right, re.sub(r"\s*([@.])\s*", r"\1", right)):
         words = (word.strip("<>,;").rstrip(".") for word in text.split())
         valid = list(dict.fromkeys(filter(None, map(_readable, words))))
         if len(valid) == 1:
             return valid[0]
     return ""
-
-
-def _without_slips(typed: str) -> str:
-    for slip, better in _SLIPS:
-        typed = typed.replace(slip, better)
-    return typed
 
 
 def _readable(word: str) -> str:

@@ -12,7 +12,7 @@ from typing import Any
 
 from jobs.channel.connect_hosts import ConnectHosts
 from jobs.clouds.errors import CloudError, NotFound
-from jobs.clouds.json_values import lower_of, text_of
+from jobs.clouds.json_values import lower_of
 from jobs.engine.context import StepContext
 from jobs.mail.flow import automatic
 from jobs.mail.message_trace import TraceRow
@@ -125,20 +125,13 @@ async def redirected_to(ctx: StepContext) -> str:
     Raises:
         CloudError: Exchange could not be asked.
     """
-    return await _by_inbox_rule(ctx) or await _by_transport_rule(ctx)
-
-
-async def _by_inbox_rule(ctx: StepContext) -> str:
-    rules = await ctx.exchange.run("Get-InboxRule", {"Mailbox": ctx.channel.mailbox})
+    mailbox = ctx.channel.mailbox
+    rules = await ctx.exchange.run("Get-InboxRule", {"Mailbox": mailbox})
     enabled = [rule for rule in rules if rule.get("Enabled") is not False]
-    return next(iter(_connect_addresses(ctx, enabled, _INBOX)), "")
-
-
-async def _by_transport_rule(ctx: StepContext) -> str:
+    if found := _connect_addresses(ctx, enabled, _INBOX):
+        return found[0]
     rules = await ctx.exchange.run("Get-TransportRule", {})
-    mine = [
-        rule for rule in rules if _is_in_force(rule) and _names_mailbox(rule, ctx.channel.mailbox)
-    ]
+    mine = [rule for rule in rules if _is_in_force(rule) and _names_mailbox(rule, mailbox)]
     return next(iter(_connect_addresses(ctx, mine, _TRANSPORT)), "")
 
 
@@ -155,10 +148,7 @@ def _joined(value: Any) -> str:
 
 
 def _is_in_force(rule: ExchangeRow) -> bool:
-    return text_of(rule, "State").lower() != "disabled" and text_of(rule, "Mode").lower() in {
-        "",
-        "enforce",
-    }
+    return lower_of(rule, "State") != "disabled" and lower_of(rule, "Mode") in {"", "enforce"}
 
 
 def _names_mailbox(rule: ExchangeRow, mailbox: str) -> bool:

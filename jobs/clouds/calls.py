@@ -18,16 +18,27 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from http import HTTPStatus
+from typing import TypeVar
 
 from jobs.causes.cause import Cause
 from jobs.clouds.errors import RequestIds
 from jobs.storage.counters import CALLS, COUNTERS, THROTTLED
 
+T = TypeVar("T")
 _MADE: ContextVar[list[str] | None] = ContextVar("calls_made", default=None)
+
+
+@contextmanager
+def _set(variable: ContextVar[T | None], value: T) -> Iterator[T]:
+    token = variable.set(value)
+    try:
+        yield value
+    finally:
+        variable.reset(token)
 
 
 @contextmanager
@@ -36,24 +47,19 @@ def record_calls() -> Iterator[list[str]]:
 
     At the end, a surrounding context gets the same lines as well.
     """
-    made: list[str] = []
-    outer, token = _MADE.get(), _MADE.set(made)
-    try:
-        yield made
-    finally:
-        _MADE.reset(token)
-        if outer is not None:
-            outer += made
+    outer = _MADE.get()
+    with _set(_MADE, list[str]()) as made:
+        try:
+            yield made
+        finally:
+            if outer is not None:
+                outer += made
 
 
 def record(service: str, what: str, status: int, ids: RequestIds) -> None:
-    made = _MADE.get()
-    if made is not None:
-        made.append(
-            " ".join(
-                (service, what, str(status), *(f"{name}={value}" for name, value in ids.items()))
-            )
-        )
+    if (made := _MADE.get()) is not None:
+        named = (f"{name}={value}" for name, value in ids.items())
+        made.append(" ".join((service, what, str(status), *named)))
 
 
 @dataclass(slots=True)
@@ -77,18 +83,12 @@ class CallCount:
 _COUNT: ContextVar[CallCount | None] = ContextVar("call_count", default=None)
 
 
-@contextmanager
-def count_calls() -> Iterator[CallCount]:
+def count_calls() -> AbstractContextManager[CallCount]:
     """Count the requests that this task makes inside the context, and the tasks that it starts.
 
     A read that several pieces of work share counts for the piece of work that began it.
     """
-    count = CallCount()
-    token = _COUNT.set(count)
-    try:
-        yield count
-    finally:
-        _COUNT.reset(token)
+    return _set(_COUNT, CallCount())
 
 
 @contextmanager
@@ -166,15 +166,9 @@ class SilenceWatch:
 _WATCH: ContextVar[SilenceWatch | None] = ContextVar("silence_watch", default=None)
 
 
-@contextmanager
-def watch_silence() -> Iterator[SilenceWatch]:
+def watch_silence() -> AbstractContextManager[SilenceWatch]:
     """Watch the requests of this task, and of the tasks and threads that it starts."""
-    watch = SilenceWatch()
-    token = _WATCH.set(watch)
-    try:
-        yield watch
-    finally:
-        _WATCH.reset(token)
+    return _set(_WATCH, SilenceWatch())
 
 
 @contextmanager
@@ -201,14 +195,9 @@ HEAD, BODY = ".send_request_headers.started", ".send_request_body.started"
 _GUARD: ContextVar[Guard | None] = ContextVar("write_guard", default=None)
 
 
-@contextmanager
-def guarded(guard: Guard) -> Iterator[None]:
+def guarded(guard: Guard) -> AbstractContextManager[Guard]:
     """Ask the guard before every changing call inside the context, in all tasks started there."""
-    token = _GUARD.set(guard)
-    try:
-        yield
-    finally:
-        _GUARD.reset(token)
+    return _set(_GUARD, guard)
 
 
 def check_guard() -> None:

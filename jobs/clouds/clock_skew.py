@@ -92,7 +92,9 @@ class Meter:
 
     def _share(self, cloud: str, seconds: float) -> None:
         """Write the measurement to Redis if Redis answers, and warn once an hour."""
-        if self.redis is None or self._has_just_shared(cloud):
+        last = self._shared_at.get(cloud)
+        just = last is not None and time.monotonic() - last < SHARED_EVERY_S
+        if self.redis is None or just:
             return
         self._shared_at[cloud] = time.monotonic()
         try:
@@ -106,15 +108,9 @@ class Meter:
         except RedisError:
             log.debug("clock skew not shared", cloud=cloud)
 
-    def _has_just_shared(self, cloud: str) -> bool:
-        last = self._shared_at.get(cloud)
-        return last is not None and time.monotonic() - last < SHARED_EVERY_S
-
     def _warn(self, redis: Redis, cloud: str) -> None:
-        ahead = self.wrong_by_s(cloud)
-        if ahead is None:
-            return
-        if redis.set(keys.clock_skew(cloud, "told"), "1", nx=True, ex=TOLD_EVERY_S):
+        ahead, key = self.wrong_by_s(cloud), keys.clock_skew(cloud, "told")
+        if ahead is not None and redis.set(key, "1", nx=True, ex=TOLD_EVERY_S):
             log.warning(
                 "the clock is wrong",
                 cloud=cloud,

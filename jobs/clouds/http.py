@@ -97,12 +97,7 @@ def http_context() -> ssl.SSLContext:
 
     It is not for SMTP: httpx makes it offer ``http/1.1``.
     """
-    return _kept_context(
-        *(
-            os.environ.get(name, "")
-            for name in ("SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE")
-        )
-    )
+    return _kept_context(*(os.environ.get(name, "") for name in AUTHORITIES[:3]))
 
 
 @cache
@@ -166,7 +161,7 @@ async def async_client(
 def _async_client(
     settings: Settings, transport: httpx.AsyncBaseTransport | None
 ) -> httpx.AsyncClient:
-    guard, dates = _Guard.of(settings), DateHeaders.of(settings)
+    guard, dates = _Guard(settings.hosts), DateHeaders.of(settings)
 
     async def check(request: httpx.Request) -> None:
         guard(request)
@@ -197,7 +192,7 @@ def sync_client(
         verify=http_context(),
         timeout=_timeout(read_seconds),
         transport=transport,
-        event_hooks={"request": [_Guard.of(settings), dates.begin], "response": [dates.measure]},
+        event_hooks={"request": [_Guard(settings.hosts), dates.begin], "response": [dates.measure]},
     )
 
 
@@ -216,10 +211,6 @@ class _Guard:
     """Check that refuses hosts that are not configured (CHECKLIST A7)."""
 
     hosts: frozenset[str]
-
-    @classmethod
-    def of(cls, settings: Settings) -> _Guard:
-        return cls(settings.hosts)
 
     def __call__(self, request: httpx.Request) -> None:
         if request.url.host.lower() not in self.hosts:

@@ -50,6 +50,14 @@ class StepContext:
         return self.store.channels
 
     @property
+    def by_hand(self) -> bool:
+        """Return whether the channel was made by hand and not set up here since.
+
+        Facts that only a setup records are unknown for such a channel, and are never called wrong.
+        """
+        return self.run.brief.by_hand
+
+    @property
     def many(self) -> bool:
         """Return whether many channels are checked in one round, so each must need few requests."""
         return isinstance(self.reads, ReadCache)

@@ -35,7 +35,6 @@ from jobs.channel.email_app import (
     update,
     wanted_uris,
 )
-from jobs.channel.hand_made import is_by_hand
 from jobs.channel.in_use import channels_with_app
 from jobs.clock import now
 from jobs.clouds.json_values import lower_of, text_of
@@ -110,7 +109,7 @@ class Application(Undoable):
     )
 
     async def inspect(self, ctx: StepContext) -> Finding:
-        if is_by_hand(ctx) and not known_ids(ctx):
+        if ctx.by_hand and not known_ids(ctx):
             return self.skipped(Text("skipped.app_not_found"))
         app, offered = await _look_up(ctx)
         permissions = await unexposed(ctx, app)
@@ -227,9 +226,7 @@ class Application(Undoable):
         A fix leaves the audience of an app that was made by hand, which nobody asked it to narrow.
         """
         audience = text_of(app, "signInAudience")
-        if audience.lower() in {"", OURS.lower()} or (
-            is_by_hand(ctx) and ctx.run.kind is RunKind.FIX
-        ):
+        if audience.lower() in {"", OURS.lower()} or (ctx.by_hand and ctx.run.kind is RunKind.FIX):
             return None
         return self.wrong(Text("seen.audience", {"audience": audience}), facts=facts)
 
@@ -242,7 +239,7 @@ class Application(Undoable):
         article declares only Mail.Send, so an app that was made by hand may lack ``SMTP.Send``: the
         user of the app agrees to this permission at Generate Token.
         """
-        if not is_by_hand(ctx) and not declares(app, *smtp_send_permission(ctx)):
+        if not ctx.by_hand and not declares(app, *smtp_send_permission(ctx)):
             return self.wrong(
                 Text("seen.not_declared"), cause=Cause.PERMISSION_NOT_DECLARED, facts=facts
             )
@@ -259,7 +256,7 @@ class Application(Undoable):
 
         A URI is missing under Web, or is registered under another platform.
         """
-        if is_by_hand(ctx) and not ctx.channel.callback_url:
+        if ctx.by_hand and not ctx.channel.callback_url:
             return self._without_callback(app, facts)
         missing = [uri for uri in wanted_uris(ctx) if uri not in redirect_uris(app)]
         platform, moved = next(iter(elsewhere(app, wanted_uris(ctx)).items()), ("", []))
@@ -299,7 +296,7 @@ async def _look_up(ctx: StepContext) -> tuple[Json | None, tuple[Evidence, ...]]
     app = await find_app(ctx)
     if app is not None:
         return app, ()
-    may_list = ctx.looking or (ctx.run.kind is RunKind.CHECK and not is_by_hand(ctx))
+    may_list = ctx.looking or (ctx.run.kind is RunKind.CHECK and not ctx.by_hand)
     apps = await ctx.graph.applications() if may_list else []
     app = fallback_app(ctx, apps)
     return app, () if app else _offered(manually_created(ctx, apps))
@@ -396,7 +393,7 @@ class ImplicitGrant(Undoable):
         if on:
             return self.ok(Text("seen.implicit_on"))
         seen = Text("seen.implicit_off")
-        return self.ok(seen) if is_by_hand(ctx) else self.wrong(seen)
+        return self.ok(seen) if ctx.by_hand else self.wrong(seen)
 
     def plan(self, ctx: StepContext, finding: Finding) -> tuple[Change, ...]:
         return (

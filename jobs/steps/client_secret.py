@@ -26,7 +26,6 @@ from jobs.channel.email_app import (
     gone_client_id,
     secrets_of,
 )
-from jobs.channel.hand_made import is_by_hand
 from jobs.clock import now, parse
 from jobs.clouds.errors import CloudError, Forbidden, NotFound, Rejected
 from jobs.clouds.json_values import text_of
@@ -232,7 +231,7 @@ class ClientSecret(Undoable):
 
     def _missing(self, ctx: StepContext, rules: SecretRules, renewal: dict[str, str]) -> Finding:
         """Return that no secret is usable; a channel that was proven or made by hand had one."""
-        gone = is_by_hand(ctx) or ctx.channels.record(ctx.channel.mailbox) is not None
+        gone = ctx.by_hand or ctx.channels.record(ctx.channel.mailbox) is not None
         if rules.forbidden:
             seen, cause = Text("seen.secrets_forbidden"), Cause.SECRET_FORBIDDEN_BY_POLICY
             return self.wrong(seen, cause=cause, facts=renewal)
@@ -323,7 +322,7 @@ class ClientSecret(Undoable):
         return mine and not shown and not self._known(ctx, secret)
 
     def _known(self, ctx: StepContext, secret: Json) -> bool:
-        if is_by_hand(ctx) and is_persons(ctx, secret):
+        if ctx.by_hand and is_persons(ctx, secret):
             return True  # Webex Connect may have any of them
         if not text_of(secret, "displayName").startswith(PREFIX):
             return False

@@ -16,7 +16,6 @@ import structlog
 
 from jobs.access import mailbox_login
 from jobs.causes.cause import Cause
-from jobs.channel.hand_made import is_found_by_check
 from jobs.channel.in_use import channels_with_address
 from jobs.clock import now
 from jobs.clouds.errors import CloudError
@@ -131,7 +130,7 @@ class Addresses(Step):
 
     def _partly(self, ctx: StepContext) -> Finding:
         """Return that a setup waits; a check of a channel made by hand goes on without it."""
-        if not is_found_by_check(ctx):
+        if not (ctx.by_hand and ctx.run.kind is RunKind.CHECK):
             return self.waits_for(Turn.REQUESTER)
         return replace(self.skipped(Text("skipped.not_found")), facts={"addresses": "partly"})
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 
 from jobs.causes.cause import Cause
-from jobs.channel.hand_made import is_by_hand
 from jobs.channel.mailbox import mailbox_row, redirected_to, through
 from jobs.clouds.errors import Forbidden, NotFound, Rejected
 from jobs.engine.context import StepContext
@@ -36,7 +35,7 @@ class Forwarding(Undoable):
 
     async def inspect(self, ctx: StepContext) -> Finding:
         smtp, internal, keeps = forwarding_of(await mailbox_row(ctx))
-        by_hand = await self._by_hand(ctx, smtp, internal) if is_by_hand(ctx) else None
+        by_hand = await self._by_hand(ctx, smtp, internal) if ctx.by_hand else None
         return replace(
             by_hand or self._judged(ctx, smtp, internal, keeps=keeps),
             values=_values(smtp, internal, keeps=keeps),

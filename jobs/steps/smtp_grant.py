@@ -13,7 +13,6 @@ from typing import Any
 
 from jobs.causes.cause import Cause
 from jobs.channel.email_app import grants_of_app, smtp_send_permission
-from jobs.channel.hand_made import is_by_hand
 from jobs.clouds.errors import AlreadyExists, CloudError, Forbidden, NotFound, Rejected
 from jobs.clouds.json_values import lower_of, lower_set, text_of
 from jobs.engine.context import StepContext
@@ -216,7 +215,7 @@ class SmtpGrant(Undoable):
 
     def _wanted(self, ctx: StepContext) -> list[tuple[str, frozenset[str]]]:
         wanted = [(ctx.fact("exchange_sp_id"), SMTP), (ctx.fact("graph_sp_id"), SIGN_IN)]
-        if ctx.run.kind is RunKind.CHECK or is_by_hand(ctx):
+        if ctx.run.kind is RunKind.CHECK or ctx.by_hand:
             wanted = wanted[:1]  # a sign-in's permissions are implied (facts/microsoft.md 1.5)
         return [(resource, scopes) for resource, scopes in wanted if resource]
 

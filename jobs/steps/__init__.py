@@ -15,28 +15,11 @@ from jobs.runs.origin import FixBrief
 from jobs.runs.run import Run
 
 ORDER = (
-    "C1",
-    "C2",
-    "E1",
-    "E2",
-    "E3",
-    "E4",
-    "E5",
-    "E6",
-    "E7",
-    "M1",
-    "M2",
-    "M3",
-    "M4",
-    "M5",
-    "C3",
-    "C4",
-    "C5",
-    "C6",
-    "C7",
-    "V1",
-    "V2",
-    "V3",
+    *("C1", "C2"),
+    *("E1", "E2", "E3", "E4", "E5", "E6", "E7"),
+    *("M1", "M2", "M3", "M4", "M5"),
+    *("C3", "C4", "C5", "C6", "C7"),
+    *("V1", "V2", "V3"),
 )
 """Rows of the article in the article's order. Every row from C1 to V3 has at least one step."""
 FIX_ONLY = frozenset({"own_login"})
@@ -96,19 +79,18 @@ def steps_of(run: Run) -> dict[str, Step]:
     """
     if run.kind is RunKind.UNDO:
         return reversals(run, all_steps())
-    names = frozenset({*_of_its_kind(run), *_secrets_removed(run)})
-    return {name: step for name, step in all_steps().items() if name in names}
-
-
-def _of_its_kind(run: Run) -> frozenset[str]:
     steps = steps_for(run.channel.profile)
+    names = set(steps) if rehearses(run) else set(steps) - WHERE_REHEARSED
     if run.kind is RunKind.FIX:
-        fixable = {
-            name for name, step in steps.items() if step.automatic and not step.required_answer
-        }
+        names = {n for n, step in steps.items() if step.automatic and not step.required_answer}
         planned = frozenset(change.step for change in run.plan.changes) if run.plan else frozenset()
-        return _beside(planned, run.brief.fix or FixBrief()) | fixable
-    return frozenset(steps) if rehearses(run) else frozenset(steps) - WHERE_REHEARSED
+        names |= _beside(planned, run.brief.fix or FixBrief())
+    if run.answer("new_secret"):
+        names.add(WHERE_LOST)
+    made = "check_secret" in run.changed or run.state_of("check_secret") is State.OK
+    if made and run.answer("rehearse").startswith("skip"):
+        names.add(WHERE_SKIPPED)
+    return {name: step for name, step in all_steps().items() if name in names}
 
 
 def rehearses(run: Run) -> bool:
@@ -119,39 +101,20 @@ def rehearses(run: Run) -> bool:
     the test: Generate Token is the same sign-in.
     """
     wanted = run.answer(CHECK_LOGIN) != "no" or bool(run.answer("rehearse"))
-    return wanted or (not run.settled("token") and _has_token_failed(run))
-
-
-def _has_token_failed(run: Run) -> bool:
     token = run.findings.get("token")
-    return bool(run.answer(TOKEN_FAILED)) or (token is not None and token.cause != "")
-
-
-def _secrets_removed(run: Run) -> frozenset[str]:
-    """Return the steps that remove a secret, lost or of a skipped rehearsal."""
-    lost = {WHERE_LOST} if run.answer("new_secret") else set()
-    return frozenset(lost | {WHERE_SKIPPED} if _unused(run) else lost)
-
-
-def _unused(run: Run) -> bool:
-    """Return whether the bot's own secret was made, or tried, and the rehearsal was skipped."""
-    found = run.findings.get("check_secret")
-    made = "check_secret" in run.changed or (found is not None and found.state is State.OK)
-    return made and run.answer("rehearse").startswith("skip")
+    failed = bool(run.answer(TOKEN_FAILED)) or (token is not None and token.cause != "")
+    return wanted or (failed and not run.settled("token"))
 
 
 def _beside(changed: frozenset[str], told: FixBrief) -> frozenset[str]:
     """Return a fix's extra steps: form, consent, and proof of the path that was broken."""
     new_token = bool(told.token_cause)
+    carry = any(step.carries_answers for name, step in all_steps().items() if name in changed)
     needed = {
-        PROOF: new_token or _carry_answers(changed),
+        PROOF: new_token or carry,
         FORM: new_token or "client_secret" in changed,
         CONSENT: told.consent_missing or CARRIES_MAIL_SEND in changed,
     }
     return frozenset({"test_mail"}).union(
         changed & {WHERE_REPLACED}, *(steps for steps, wanted in needed.items() if wanted)
     )
-
-
-def _carry_answers(changed: frozenset[str]) -> bool:
-    return any(step.carries_answers for name, step in all_steps().items() if name in changed)

@@ -8,7 +8,6 @@ page, through a card's button; only grants that really exist count.
 from __future__ import annotations
 
 import json
-from collections.abc import Collection
 from dataclasses import replace
 from datetime import timedelta
 
@@ -111,7 +110,7 @@ class Application(Undoable):
     async def inspect(self, ctx: StepContext) -> Finding:
         if ctx.by_hand and not known_ids(ctx):
             return self.skipped(Text("skipped.app_not_found"))
-        app, offered = await _look_up(ctx)
+        app, offered = await self._look_up(ctx)
         permissions = await unexposed(ctx, app)
         found = self._judged(ctx, app, ", ".join(each for _, each in permissions))
         found = await self._unless_replaced(ctx, app, found)
@@ -122,6 +121,17 @@ class Application(Undoable):
             values=self._values(ctx, app),
             evidence=(*offered, *(channels_with_app(ctx, client_id) if client_id else ())),
         )
+
+    async def _look_up(self, ctx: StepContext) -> tuple[Json | None, tuple[Evidence, ...]]:
+        """Return the mailbox's app, or as evidence one made by hand, which needs an agreement."""
+        if app := await find_app(ctx):
+            return app, ()
+        may_list = ctx.looking or (ctx.run.kind is RunKind.CHECK and not ctx.by_hand)
+        apps = await ctx.graph.applications() if may_list else []
+        if app := fallback_app(ctx, apps):
+            return app, ()
+        offered = manually_created(ctx, apps)
+        return None, (Evidence(BY_HAND, promised(offered, "appId")),) if offered else ()
 
     async def _unless_replaced(self, ctx: StepContext, app: Json | None, found: Finding) -> Finding:
         """Return the finding; another in a check if Webex Connect has a deleted app's client ID."""
@@ -161,12 +171,8 @@ class Application(Undoable):
     def _restored(self, ctx: StepContext, past: RecordedChange, app: Json | None) -> Finding:
         """Judge an app that was there before the runs changed it."""
         uris = json.dumps(merged(_uris(past.values_before), wanted_uris(ctx)))
-        made = {
-            "object_id": past.values_before["object_id"],
-            "uris": uris,
-            "audience": OURS,
-            "declared": "yes",
-        }
+        object_id = past.values_before["object_id"]
+        made = {"object_id": object_id, "uris": uris, "audience": OURS, "declared": "yes"}
         seen = "key:seen.none" if app is None else "key:seen.app_present"
         return self.compare_with_recorded(past, self._values(ctx, app), seen, made)
 
@@ -190,9 +196,8 @@ class Application(Undoable):
         if app is None:
             return
         if past.values_before["object_id"]:
-            await ctx.graph.update_application(
-                str(app["id"]), _before(ctx, app, past.values_before)
-            )
+            before = _before(ctx, app, past.values_before)
+            await ctx.graph.update_application(str(app["id"]), before)
         else:
             await ctx.graph.delete_application(str(app["id"]))
 
@@ -204,7 +209,8 @@ class Application(Undoable):
             return self.wrong(
                 Text("seen.app_deactivated"), cause=Cause.APP_DEACTIVATED, facts=facts
             )
-        if self._is_to_be_adopted(ctx, facts):
+        chosen = facts["client_id"] == ctx.run.answer(ADOPT) and "unique_name" not in facts
+        if chosen and not ctx.run.change_applied(self.name):
             return self.wrong(Text("seen.by_hand", {"name": facts["app_name"]}), facts=facts)
         wrong = (
             self._addresses(ctx, app, facts)
@@ -214,11 +220,6 @@ class Application(Undoable):
         return wrong or self.ok(
             Text("seen.application", {"client_id": facts["client_id"]}), facts=facts
         )
-
-    def _is_to_be_adopted(self, ctx: StepContext, facts: dict[str, str]) -> bool:
-        """Return whether a person chose this app, made by hand, and this run has not changed it."""
-        chosen = facts["client_id"] == ctx.run.answer(ADOPT)
-        return chosen and "unique_name" not in facts and not ctx.run.change_applied(self.name)
 
     def _audience(self, ctx: StepContext, app: Json, facts: dict[str, str]) -> Finding | None:
         """Return a finding if accounts of other tenants may sign in too, or None.
@@ -254,31 +255,27 @@ class Application(Undoable):
     def _addresses(self, ctx: StepContext, app: Json, facts: dict[str, str]) -> Finding | None:
         """Return the finding for wrong redirect URIs, Webex Connect's first, or None.
 
-        A URI is missing under Web, or is registered under another platform.
+        A URI is missing under Web, or is registered under another platform. The missing ones come
+        first if the Call Back URL is missing and is not the URI that moved. Mail flows without the
+        bot's own URI, which is therefore only a warning in a check.
         """
-        if ctx.by_hand and not ctx.channel.callback_url:
-            return self._without_callback(app, facts)
-        missing = [uri for uri in wanted_uris(ctx) if uri not in redirect_uris(app)]
+        uris, callback = redirect_uris(app), ctx.channel.callback_url
+        cause = Cause.REDIRECT_URI_MISMATCH if uris else Cause.REPLY_ADDRESS_MISSING
+        if ctx.by_hand and not callback:
+            seen = Text("seen.redirects_elsewhere", {"uris": ", ".join(uris)})
+            return self.wrong(seen if uris else Text("seen.no_redirects"), cause=cause, facts=facts)
+        missing = [uri for uri in wanted_uris(ctx) if uri not in uris]
         platform, moved = next(iter(elsewhere(app, wanted_uris(ctx)).items()), ("", []))
-        if _moved_counts_first(ctx.channel.callback_url, moved, missing):
+        if moved and (callback in moved or callback not in missing):
             seen, cause = Text(SEEN[platform], {"uris": ", ".join(moved)}), OTHERS[platform]
         elif missing:
             seen = Text("seen.redirects_missing", {"missing": ", ".join(missing)})
-            cause = _cause_without(app)
         else:
             return None
         found = self.wrong(seen, cause=cause, facts=facts)
-        if _are_ours_alone(ctx, {*missing, *moved}):
-            return replace(found, state=State.WARNING)
-        return found
-
-    def _without_callback(self, app: Json, facts: dict[str, str]) -> Finding:
-        """Return the finding for an app made by hand that does not redirect to Webex Connect."""
-        uris = redirect_uris(app)
-        seen = Text("seen.redirects_elsewhere", {"uris": ", ".join(uris)})
-        return self.wrong(
-            seen if uris else Text("seen.no_redirects"), cause=_cause_without(app), facts=facts
-        )
+        ours_alone = {*missing, *moved} == {ctx.settings.callback}
+        checks = ctx.run.kind is RunKind.CHECK
+        return replace(found, state=State.WARNING) if checks and ours_alone else found
 
     def _values(self, ctx: StepContext, app: Json | None) -> dict[str, str]:
         there = elsewhere(app, wanted_uris(ctx))
@@ -291,17 +288,6 @@ class Application(Undoable):
         }
 
 
-async def _look_up(ctx: StepContext) -> tuple[Json | None, tuple[Evidence, ...]]:
-    """Return the mailbox's app; without one, a manually created app is offered as evidence."""
-    app = await find_app(ctx)
-    if app is not None:
-        return app, ()
-    may_list = ctx.looking or (ctx.run.kind is RunKind.CHECK and not ctx.by_hand)
-    apps = await ctx.graph.applications() if may_list else []
-    app = fallback_app(ctx, apps)
-    return app, () if app else _offered(manually_created(ctx, apps))
-
-
 def _noted(line: Change, finding: Finding) -> Change:
     """Return the plan's line, with a note on removed permissions or on a manually created app."""
     if unknown := finding.facts.get("unknown_ids"):
@@ -312,15 +298,12 @@ def _noted(line: Change, finding: Finding) -> Change:
 
 def _before(ctx: StepContext, app: Json, was: dict[str, str]) -> Json:
     """Return the earlier values, merged into the present ones."""
-    kept = (
-        app.get("requiredResourceAccess")
-        if was["declared"]
-        else without_permission(app, *smtp_send_permission(ctx))
-    )
-    platform = {**web(app), "redirectUris": _uris(was)}
+    kept = app.get("requiredResourceAccess")
+    if not was["declared"]:
+        kept = without_permission(app, *smtp_send_permission(ctx))
     body = {
         "signInAudience": was["audience"] or OURS,
-        "web": platform,
+        "web": {**web(app), "redirectUris": _uris(was)},
         "requiredResourceAccess": kept,
     }
     return body | moved_back(app, json.loads(was.get("elsewhere", "{}")))
@@ -339,30 +322,6 @@ def _facts(app: Json, unknown: str) -> dict[str, str]:
         "app_name": text_of(app, "displayName"),
     }
     return facts | {name: value for name, value in optional.items() if value}
-
-
-def _cause_without(app: Json) -> Cause:
-    return Cause.REDIRECT_URI_MISMATCH if redirect_uris(app) else Cause.REPLY_ADDRESS_MISSING
-
-
-def _moved_counts_first(
-    callback_url: str, moved: Collection[str], missing: Collection[str]
-) -> bool:
-    """Return whether a URI on the wrong platform is reported before the missing URIs.
-
-    The missing URIs come first if the Call Back URL is missing and is not the URI that moved.
-    """
-    return bool(moved) and (callback_url in moved or callback_url not in missing)
-
-
-def _are_ours_alone(ctx: StepContext, uris: set[str]) -> bool:
-    """Return whether only the bot's own redirect URI is wrong in a check: mail flows without it."""
-    return ctx.run.kind is RunKind.CHECK and uris == {ctx.settings.callback}
-
-
-def _offered(app: Json | None) -> tuple[Evidence, ...]:
-    """Return a manually created app as evidence, which is used if a person agrees."""
-    return (Evidence(BY_HAND, promised(app, "appId")),) if app else ()
 
 
 def _uris(values: dict[str, str]) -> list[str]:
@@ -385,43 +344,27 @@ class ImplicitGrant(Undoable):
     diagnosis = Diagnosis(stops_mail=False)
 
     async def inspect(self, ctx: StepContext) -> Finding:
+        """Look at "Access tokens", which nobody asked for on a channel made by hand."""
         app = await find_app(ctx)
-        return replace(self._judged(ctx, on=issues_access_tokens(app)), values=_values(app))
-
-    def _judged(self, ctx: StepContext, *, on: bool) -> Finding:
-        """Judge "Access tokens", which nobody asked for on a channel made by hand."""
-        if on:
-            return self.ok(Text("seen.implicit_on"))
-        seen = Text("seen.implicit_off")
-        return self.ok(seen) if ctx.by_hand else self.wrong(seen)
+        on = issues_access_tokens(app)
+        seen = Text("seen.implicit_on" if on else "seen.implicit_off")
+        found = self.ok(seen) if on or ctx.by_hand else self.wrong(seen)
+        return replace(found, values=_values(app))
 
     def plan(self, ctx: StepContext, finding: Finding) -> tuple[Change, ...]:
-        return (
-            self.change(
-                Text("seen.off"),
-                Text("seen.on"),
-                Scope.APP,
-                "web.implicitGrantSettings.enableAccessTokenIssuance = true",
-            ),
-        )
+        command = "web.implicitGrantSettings.enableAccessTokenIssuance = true"
+        return (self.change(Text("seen.off"), Text("seen.on"), Scope.APP, command),)
 
     async def apply(self, ctx: StepContext, finding: Finding) -> None:
         """Write ``web`` as a whole, with the wanted URIs, which a stale read must not drop."""
         app = await present_app(ctx)
-        await _write(
-            ctx,
-            {"web": {**web(app), "redirectUris": merged(redirect_uris(app), wanted_uris(ctx))}},
-            on=True,
-        )
+        uris = merged(redirect_uris(app), wanted_uris(ctx))
+        await _write(ctx, {"web": {**web(app), "redirectUris": uris}}, on=True)
 
     async def inspect_undo(self, ctx: StepContext, past: RecordedChange) -> Finding:
         app = await app_of_run(ctx)
-        return self.compare_with_recorded(
-            past,
-            _values(app),
-            "key:seen.on" if issues_access_tokens(app) else "key:seen.off",
-            {"access_tokens": "on"},
-        )
+        seen = "key:seen.on" if issues_access_tokens(app) else "key:seen.off"
+        return self.compare_with_recorded(past, _values(app), seen, {"access_tokens": "on"})
 
     def undo_command(self, ctx: StepContext, past: RecordedChange) -> str:
         return "web.implicitGrantSettings.enableAccessTokenIssuance = false"
@@ -472,34 +415,22 @@ class MailSend(Undoable):
         return replace(found, values=self._values(ctx, app))
 
     def plan(self, ctx: StepContext, finding: Finding) -> tuple[Change, ...]:
-        line = self.change(
-            Text("seen.none"),
-            Text("after.mail_send"),
-            Scope.APP,
-            "requiredResourceAccess + Exchange Mail.Send (Role)",
-        )
+        line = self.creation("requiredResourceAccess + Exchange Mail.Send (Role)")
         return (replace(line, note=Text("note.mail_send"), warning=True),)
 
     async def apply(self, ctx: StepContext, finding: Finding) -> None:
         """Write the whole list, with ``SMTP.Send``, which a stale read must not drop."""
-        declared = {
-            "requiredResourceAccess": with_permission(
-                await present_app(ctx), *smtp_send_permission(ctx), "Scope"
-            )
-        }
-        access = with_permission(declared, EXCHANGE_APP_ID, ctx.fact("mail_send"), "Role")
-        await ctx.graph.update_application(
-            ctx.fact("object_id"), {"requiredResourceAccess": access}
-        )
+        app = await present_app(ctx)
+        access = with_permission(app, *smtp_send_permission(ctx), "Scope")
+        app = {"requiredResourceAccess": access}
+        access = with_permission(app, EXCHANGE_APP_ID, ctx.fact("mail_send"), "Role")
+        body = {"requiredResourceAccess": access}
+        await ctx.graph.update_application(ctx.fact("object_id"), body)
 
     async def inspect_undo(self, ctx: StepContext, past: RecordedChange) -> Finding:
         values = self._values(ctx, await app_of_run(ctx))
-        found = self.compare_with_recorded(
-            past,
-            values,
-            "key:seen.mail_send" if values["declared"] else "key:seen.none",
-            {"declared": "yes"},
-        )
+        seen = "key:seen.mail_send" if values["declared"] else "key:seen.none"
+        found = self.compare_with_recorded(past, values, seen, {"declared": "yes"})
         return replace(found, seen=Text("seen.mail_send")) if found.state is State.WRONG else found
 
     def undo_command(self, ctx: StepContext, past: RecordedChange) -> str:
@@ -542,9 +473,7 @@ class AdminConsent(Step):
         if ctx.run.kind is RunKind.CHECK:
             return self.wrong(Text("seen.no_consent"))
         answer = ctx.run.answers.get("consent")
-        settling = answer is not None and now() - answer.at < SHOWS_WITHIN
-        if settling:
-            return self.waits_for(
-                Turn.TIME, Text("seen.consent_settles"), again_s=ctx.pause(self.name, PAUSES_S)
-            )
+        if answer is not None and now() - answer.at < SHOWS_WITHIN:
+            again = ctx.pause(self.name, PAUSES_S)
+            return self.waits_for(Turn.TIME, Text("seen.consent_settles"), again_s=again)
         return self.waits_for(Turn.ADMINISTRATOR, Text("seen.no_consent"))

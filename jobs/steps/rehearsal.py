@@ -73,7 +73,7 @@ class Rehearsal(Step):
         if not probe.ok:
             return self._failed(ctx, probe)
         mailbox_login.save(ctx.vault, ctx.run)
-        return self.ok(probe.seen, facts={"username": probe.instead} if probe.instead else None)
+        return self.ok(probe.seen, facts={"username": probe.instead} if probe.instead else {})
 
     def _is_passing(self, ctx: StepContext, probe: SmtpProbe) -> bool:
         return probe.cause in PASSES and ctx.run.waits.get(self.name, 0) < len(PAUSES_S)

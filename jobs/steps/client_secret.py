@@ -391,12 +391,7 @@ class CheckSecret(Undoable):
 
     def plan(self, ctx: StepContext, finding: Finding) -> tuple[Change, ...]:
         """Plan the bot's own secret, which is created only if a person rehearses."""
-        line = self.change(
-            Text("seen.none"),
-            Text("after.check_secret"),
-            Scope.APP,
-            "Graph POST /applications/{id}/addPassword",
-        )
+        line = self.creation("Graph POST /applications/{id}/addPassword")
         return (replace(line, note=Text("note.check_secret")),)
 
     async def apply(self, ctx: StepContext, finding: Finding) -> None:

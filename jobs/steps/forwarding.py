@@ -65,43 +65,32 @@ class Forwarding(Undoable):
         return self.ok(Text(key, {"address": address})) if right else None
 
     def _judged(self, ctx: StepContext, smtp: str, internal: str, *, keeps: bool) -> Finding:
-        if internal:
-            return self.wrong(_overridden(ctx, internal, smtp), cause=Cause.FORWARDING_ADDRESS_WINS)
-        if not smtp or smtp != ctx.channel.forwarding_address.lower():
-            return self.wrong(
-                Text("seen.forwards_to", {"address": smtp}) if smtp else Reason.ABSENT,
-                cause=Cause.NOT_FORWARDED,
-            )
+        wanted = ctx.channel.forwarding_address.lower()
+        if internal:  # it wins, and a foreign external address is named as well
+            seen = Text("seen.forwarding_overridden", {"address": internal})
+            if smtp not in {"", wanted}:
+                two = {"address": internal, "external": smtp}
+                seen = Text("seen.forwarding_overridden_two", two)
+            return self.wrong(seen, cause=Cause.FORWARDING_ADDRESS_WINS)
+        if not smtp or smtp != wanted:
+            elsewhere = Text("seen.forwards_to", {"address": smtp}) if smtp else Reason.ABSENT
+            return self.wrong(elsewhere, cause=Cause.NOT_FORWARDED)
         if keeps is not ctx.channel.keep_copy:
-            return self.wrong(
-                Text("seen.keeps_copy" if keeps else "seen.keeps_none"), cause=Cause.COPY_DIFFERS
-            )
+            seen = Text("seen.keeps_copy" if keeps else "seen.keeps_none")
+            return self.wrong(seen, cause=Cause.COPY_DIFFERS)
         return self.ok(Text("seen.forwarding_keeps" if keeps else "seen.forwarding"))
 
     def plan(self, ctx: StepContext, finding: Finding) -> tuple[Change, ...]:
         """Plan all settings at once, since an internal address that stayed would silently win."""
         target, keep = ctx.channel.forwarding_address, ctx.channel.keep_copy
         after = Text("after.forwarding_keeps" if keep else "after.forwarding", {"address": target})
-        forward = (
-            f"-ForwardingAddress $null -ForwardingSmtpAddress {quoted(target)}"
-            f" -DeliverToMailboxAndForward ${str(keep).lower()}"
-        )
-        command = f"Set-Mailbox {quoted(ctx.channel.mailbox)} {forward}"
+        command = _command(ctx, _values(target, "", keeps=keep))
         line = self.change(finding.seen or Text("seen.none"), after, Scope.MAILBOX, command)
-        return (
-            replace(
-                line, overwrites=bool(finding.values.get("smtp") or finding.values.get("internal"))
-            ),
-        )
+        overwrites = bool(finding.values.get("smtp") or finding.values.get("internal"))
+        return (replace(line, overwrites=overwrites),)
 
     async def apply(self, ctx: StepContext, finding: Finding) -> None:
-        parameters = {
-            "Identity": ctx.channel.mailbox,
-            "ForwardingAddress": None,
-            "ForwardingSmtpAddress": f"smtp:{ctx.channel.forwarding_address}",
-            "DeliverToMailboxAndForward": ctx.channel.keep_copy,
-        }
-        await ctx.exchange.run("Set-Mailbox", parameters)
+        await _set(ctx, ctx.channel.forwarding_address, "", keeps=ctx.channel.keep_copy)
 
     async def inspect_undo(self, ctx: StepContext, past: RecordedChange) -> Finding:
         smtp, internal, keeps = forwarding_of(await mailbox_row(ctx))
@@ -111,33 +100,32 @@ class Forwarding(Undoable):
         )
 
     def undo_command(self, ctx: StepContext, past: RecordedChange) -> str:
-        smtp, internal = (
-            quoted(past.values_before[name]) if past.values_before[name] else "$null"
-            for name in ("smtp", "internal")
-        )
-        where = f"-ForwardingAddress {internal} -ForwardingSmtpAddress {smtp}"
-        return (
-            f"Set-Mailbox {quoted(ctx.channel.mailbox)} {where}"
-            f" -DeliverToMailboxAndForward ${past.values_before['keeps']}"
-        )
+        return _command(ctx, past.values_before)
 
     async def undo(self, ctx: StepContext, past: RecordedChange) -> None:
         """Restore the earlier forwarding addresses and copy setting (facts/microsoft.md 2.2)."""
-        smtp, internal = past.values_before["smtp"], past.values_before["internal"]
-        parameters = {
-            "Identity": ctx.channel.mailbox,
-            "ForwardingAddress": internal or None,
-            "ForwardingSmtpAddress": f"smtp:{smtp}" if smtp else None,
-            "DeliverToMailboxAndForward": past.values_before["keeps"] == "true",
-        }
-        await ctx.exchange.run("Set-Mailbox", parameters)
+        was = past.values_before
+        await _set(ctx, was["smtp"], was["internal"], keeps=was["keeps"] == "true")
 
 
-def _overridden(ctx: StepContext, internal: str, smtp: str) -> Text:
-    """Return the internal address that wins, and a foreign external one."""
-    if smtp in {"", ctx.channel.forwarding_address.lower()}:
-        return Text("seen.forwarding_overridden", {"address": internal})
-    return Text("seen.forwarding_overridden_two", {"address": internal, "external": smtp})
+async def _set(ctx: StepContext, smtp: str, internal: str, *, keeps: bool) -> None:
+    parameters = {
+        "Identity": ctx.channel.mailbox,
+        "ForwardingAddress": internal or None,
+        "ForwardingSmtpAddress": f"smtp:{smtp}" if smtp else None,
+        "DeliverToMailboxAndForward": keeps,
+    }
+    await ctx.exchange.run("Set-Mailbox", parameters)
+
+
+def _command(ctx: StepContext, values: dict[str, str]) -> str:
+    smtp, internal = (
+        quoted(values[name]) if values[name] else "$null" for name in ("smtp", "internal")
+    )
+    return (
+        f"Set-Mailbox {quoted(ctx.channel.mailbox)} -ForwardingAddress {internal}"
+        f" -ForwardingSmtpAddress {smtp} -DeliverToMailboxAndForward ${values['keeps']}"
+    )
 
 
 def _values(smtp: str, internal: str, *, keeps: bool) -> dict[str, str]:

@@ -102,14 +102,10 @@ class MailboxUser(Step):
         if not user and isinstance(mailbox, ExchangeRow):
             user = await self._owner(ctx, mailbox)
         if user is None:
-            return self.wrong(
-                Text(await self._why_nobody(ctx), {"mailbox": ctx.channel.mailbox}),
-                cause=Cause.MAILBOX_NOT_FOUND,
-            )
-        facts = {
-            "user_id": promised(user, "id"),
-            "upn": text_of(user, "userPrincipalName") or ctx.channel.mailbox,
-        }
+            why = Text(await self._why_nobody(ctx), {"mailbox": ctx.channel.mailbox})
+            return self.wrong(why, cause=Cause.MAILBOX_NOT_FOUND)
+        upn = text_of(user, "userPrincipalName") or ctx.channel.mailbox
+        facts = {"user_id": promised(user, "id"), "upn": upn}
         if isinstance(mailbox, CloudError):
             return self._by_the_directory(ctx, user, mailbox, facts)
         return _with_sender(ctx, mailbox, self._judged(ctx, user, mailbox, facts))
@@ -132,18 +128,14 @@ class MailboxUser(Step):
             facts |= {"shared_licensed": "yes"}
         if sign_in_blocked(user):
             seen = Text("seen.shared_blocked", {"upn": facts["upn"]})
-            return self.possible(
-                seen, cause=Cause.ACCOUNT_DISABLED, facts={"shared": "blocked", **facts}
-            )
+            facts |= {"shared": "blocked"}
+            return self.possible(seen, cause=Cause.ACCOUNT_DISABLED, facts=facts)
         return self._found(ctx, {**facts, "shared": "yes"})
 
     def _found(self, ctx: StepContext, facts: dict[str, str]) -> Finding:
-        key = (
-            "seen.mailbox"
-            if facts["upn"].lower() == ctx.channel.mailbox
-            else "seen.mailbox_other_upn"
-        )
-        return self.ok(Text(key, {"upn": facts["upn"]}), facts=facts)
+        own = facts["upn"].lower() == ctx.channel.mailbox
+        seen = Text("seen.mailbox" if own else "seen.mailbox_other_upn", {"upn": facts["upn"]})
+        return self.ok(seen, facts=facts)
 
     def _unlicensed(self, upn: dict[str, str], facts: dict[str, str]) -> Finding:
         return self.wrong(Text("seen.no_licence", upn), cause=Cause.LICENCE_MISSING, facts=facts)
@@ -169,18 +161,12 @@ class MailboxUser(Step):
         if sign_in_blocked(user) or not licensed(user):  # true for the account of a shared mailbox
             facts |= {"shared": "unknown"}
         if sign_in_blocked(user):
-            return self.possible(
-                Text("seen.disabled", {"upn": facts["upn"]}),
-                cause=Cause.ACCOUNT_DISABLED,
-                facts=facts,
-            )
-        return replace(self._unread(ctx, error), facts=facts)
-
-    def _unread(self, ctx: StepContext, error: CloudError) -> Finding:
+            seen = Text("seen.disabled", {"upn": facts["upn"]})
+            return self.possible(seen, cause=Cause.ACCOUNT_DISABLED, facts=facts)
         # the bot has no role in Exchange, which says nothing about the channel
         if ctx.access is Access.APP and isinstance(error, Forbidden | SignInNeeded):
-            return not_readable(self, error)
-        return finding_from_error(self, error, ctx.run)
+            return replace(not_readable(self, error), facts=facts)
+        return replace(finding_from_error(self, error, ctx.run), facts=facts)
 
     async def _mailbox(self, ctx: StepContext) -> ExchangeRow | CloudError | None:
         """Return the mailbox, None if there is none, or in a check the error that hid it."""
@@ -195,14 +181,11 @@ class MailboxUser(Step):
 
     async def _owner(self, ctx: StepContext, mailbox: ExchangeRow) -> Json | None:
         """Return the mailbox's owner by Exchange: the directory may not know every address."""
-        names = [
-            text_of(mailbox, name) for name in ("UserPrincipalName", "ExternalDirectoryObjectId")
-        ]
-        owners = [
-            await ctx.graph.user(name)
-            for name in names
-            if name.lower() not in {"", ctx.channel.mailbox}
-        ]
+        owners = []
+        for field in ("UserPrincipalName", "ExternalDirectoryObjectId"):
+            name = text_of(mailbox, field)
+            if name.lower() not in {"", ctx.channel.mailbox}:
+                owners.append(await ctx.graph.user(name))
         return next(filter(None, owners), None)
 
     async def _why_nobody(self, ctx: StepContext) -> str:
@@ -236,15 +219,11 @@ def sign_in_blocked(user: Json) -> bool:
 
 def licensed(user: Json) -> bool:
     """Return whether an Exchange plan is enabled; True if the directory shows none."""
-    return user.get("assignedPlans") is None or any(map(_is_exchange_plan, user["assignedPlans"]))
-
-
-def _is_exchange_plan(plan: Json) -> bool:
-    """Return whether the plan gives the user a mailbox, and is in force."""
-    return lower_of(plan, "service") == "exchange" and lower_of(plan, "capabilityStatus") in {
-        "enabled",
-        "warning",
-    }
+    in_force, plans = {"enabled", "warning"}, user.get("assignedPlans")
+    return plans is None or any(
+        lower_of(plan, "service") == "exchange" and lower_of(plan, "capabilityStatus") in in_force
+        for plan in plans
+    )
 
 
 ASKED = frozenset({Cause.DELEGATE_UNKNOWN, Cause.DELEGATE_NOT_FOUND})
@@ -283,35 +262,28 @@ class Delegate(Step):
         if not ctx.fact("shared"):
             return self.ok(Text("seen.delegate_not_needed"))
         name = delegate_of(ctx.run)
+        if not name and ctx.run.kind is RunKind.CHECK:  # which asks nobody and goes on
+            skipped = self.skipped(Text("skipped.delegate_unknown"))
+            return replace(skipped, facts={"delegate_named": "no"})
         if not name:
-            return self._nobody_named(ctx)
+            return self._asked(ctx, Text("seen.delegate_unknown"), Cause.DELEGATE_UNKNOWN)
         user = await ctx.graph.user(name)
         if user is None:
-            return self._asked(
-                ctx, Text("seen.nobody", {"mailbox": name}), Cause.DELEGATE_NOT_FOUND
-            )
+            nobody = Text("seen.nobody", {"mailbox": name})
+            return self._asked(ctx, nobody, Cause.DELEGATE_NOT_FOUND)
         return self._judged(ctx, user, name)
 
     def _judged(self, ctx: StepContext, user: dict[str, Any], name: str) -> Finding:
         upn = text_of(user, "userPrincipalName") or name
         facts, values = {"delegate": upn, "delegate_id": promised(user, "id")}, {"upn": upn}
         if sign_in_blocked(user):
-            return self.wrong(
-                Text("seen.disabled", values), cause=Cause.ACCOUNT_DISABLED, facts=facts
-            )
+            seen = Text("seen.disabled", values)
+            return self.wrong(seen, cause=Cause.ACCOUNT_DISABLED, facts=facts)
         if not licensed(user):
-            return self.wrong(
-                Text("seen.no_licence", values), cause=Cause.LICENCE_MISSING, facts=facts
-            )
+            seen = Text("seen.no_licence", values)
+            return self.wrong(seen, cause=Cause.LICENCE_MISSING, facts=facts)
         seen = Text("seen.delegate", {"user": upn, "mailbox": ctx.channel.mailbox})
         return self.ok(seen, facts=facts)
-
-    def _nobody_named(self, ctx: StepContext) -> Finding:
-        """Return that the user is not known; a check asks nobody and goes on."""
-        if ctx.run.kind is RunKind.CHECK:
-            skipped = self.skipped(Text("skipped.delegate_unknown"))
-            return replace(skipped, facts={"delegate_named": "no"})
-        return self._asked(ctx, Text("seen.delegate_unknown"), Cause.DELEGATE_UNKNOWN)
 
     def _asked(self, ctx: StepContext, seen: Text, cause: str) -> Finding:
         """Block a plan, or let a run that has begun wait for the requester, whom a card asks."""

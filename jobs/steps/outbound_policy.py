@@ -107,9 +107,8 @@ class OutboundPolicy(Undoable):
             "rule": text_of(above, "Name") or text_of(above, "Identity"),
         }
         seen = Text("seen.outbound_unsure", values)
-        if ctx.run.kind is RunKind.CHECK:
-            return self.possible(seen, cause=Cause.FORWARDING_BLOCKED)
-        return self.wrong(seen, cause=Cause.FORWARDING_BLOCKED)
+        judge = self.possible if ctx.run.kind is RunKind.CHECK else self.wrong
+        return judge(seen, cause=Cause.FORWARDING_BLOCKED)
 
     def plan(self, ctx: StepContext, finding: Finding) -> tuple[Change, ...]:
         """Plan an outbound policy and a rule for this one sender, above the other rules.
@@ -129,8 +128,22 @@ class OutboundPolicy(Undoable):
         The two writes are not atomic. A second attempt may create the policy again and is told that
         it exists, so this attempt completes the first one.
         """
-        await _apply_policy(ctx, finding)
-        await _apply_rule(ctx, finding)
+        name, mailbox = policy_name(ctx.channel.mailbox), ctx.channel.mailbox
+        policy, rule = (recorded_row(finding.values[part]) for part in ("policy", "rule"))
+        if not policy:
+            with suppress(AlreadyExists):  # made by an earlier attempt, maybe without its rule
+                limits = json.loads(finding.facts[LIMITS])
+                values = {**limits, "Name": name, "AutoForwardingMode": "On"}
+                await ctx.exchange.run(f"New-{POLICY}", values)
+        elif policy.get("AutoForwardingMode") != "On":
+            await _set(ctx, POLICY, name, AutoForwardingMode="On")
+        if not rule:
+            values = {"Name": name, POLICY: name, "From": [mailbox], "Priority": 0}
+            await ctx.exchange.run(f"New-{RULE}", values)
+            return
+        await _set(ctx, RULE, name, **json.loads(finding.facts[REPAIRED]), Priority=0)
+        if not enabled(rule):
+            await ctx.exchange.run(f"Enable-{RULE}", {"Identity": name})
 
     async def inspect_undo(self, ctx: StepContext, past: RecordedChange) -> Finding:
         there = await outbound(ctx)
@@ -142,19 +155,15 @@ class OutboundPolicy(Undoable):
 
     def undo_command(self, ctx: StepContext, past: RecordedChange) -> str:
         """Return the commands, the rule first: a rule without a policy is broken."""
-        name = quoted(policy_name(ctx.channel.mailbox))
-        rule = (
-            f"Set-{RULE} {name}{parameters_text(_rule_before(past))}"
-            if past.values_before["rule"]
-            else f"Remove-{RULE} {name}"
-        )
-        parts = (
-            f"{rule}; Disable-{RULE} {name}" if _was_off(past) else rule,
-            f"Set-{POLICY} {name} -AutoForwardingMode {_mode(past)}"
-            if past.values_before["policy"]
-            else f"Remove-{POLICY} {name}",
-        )
-        return "; ".join(parts)
+        name, was = quoted(policy_name(ctx.channel.mailbox)), past.values_before
+        rule, policy = f"Remove-{RULE} {name}", f"Remove-{POLICY} {name}"
+        if was["rule"]:
+            rule = f"Set-{RULE} {name}{parameters_text(_rule_before(past))}"
+        if _was_off(past):
+            rule = f"{rule}; Disable-{RULE} {name}"
+        if was["policy"]:
+            policy = f"Set-{POLICY} {name} -AutoForwardingMode {_mode(past)}"
+        return f"{rule}; {policy}"
 
     async def undo(self, ctx: StepContext, past: RecordedChange) -> None:
         """Restore or remove the rule, then the policy.
@@ -163,25 +172,26 @@ class OutboundPolicy(Undoable):
         priority is left as it is.
         """
         name = policy_name(ctx.channel.mailbox)
-        there = await outbound(ctx)
+        there, was = await outbound(ctx), past.values_before
         if named(there.rules, name) is not None:
-            await _undo_rule(ctx, past, name)
+            if was["rule"]:
+                await _set(ctx, RULE, name, **_rule_before(past))
+            else:
+                await _remove(ctx, RULE, name)
+            if _was_off(past):
+                await ctx.exchange.run(f"Disable-{RULE}", {"Identity": name})
         if named(there.policies, name) is not None:
-            await (
-                _set(ctx, POLICY, name, AutoForwardingMode=_mode(past))
-                if past.values_before["policy"]
-                else _remove(ctx, POLICY, name)
-            )
+            if was["policy"]:
+                await _set(ctx, POLICY, name, AutoForwardingMode=_mode(past))
+            else:
+                await _remove(ctx, POLICY, name)
 
     def explain_error(self, ctx: StepContext, error: CloudError) -> Finding | None:
         """Wait up to a day if Exchange says "not customized" although M5 reports success."""
         if error.cause != Cause.CUSTOMIZATION_NEEDED or ctx.run.waits.get(self.name, 0) > DAY_TRIES:
             return None
-        return self.waits_for(
-            Turn.TIME,
-            Text("seen.customization_takes"),
-            again_s=ctx.pause(self.name, CUSTOMIZATION_S),
-        )
+        again = ctx.pause(self.name, CUSTOMIZATION_S)
+        return self.waits_for(Turn.TIME, Text("seen.customization_takes"), again_s=again)
 
 
 async def outbound(ctx: StepContext) -> Outbound:
@@ -231,39 +241,6 @@ async def _addresses(ctx: StepContext) -> tuple[str, ...]:
         return addresses_of(await mailbox_row(ctx))
     except (Forbidden, NotFound):
         return ()
-
-
-async def _apply_policy(ctx: StepContext, finding: Finding) -> None:
-    name, policy = policy_name(ctx.channel.mailbox), recorded_row(finding.values["policy"])
-    if not policy:
-        with suppress(AlreadyExists):  # an earlier attempt made it; its rule may still be missing
-            limits = json.loads(finding.facts[LIMITS])
-            values = {**limits, "Name": name, "AutoForwardingMode": "On"}
-            await ctx.exchange.run(f"New-{POLICY}", values)
-    elif policy.get("AutoForwardingMode") != "On":
-        await _set(ctx, POLICY, name, AutoForwardingMode="On")
-
-
-async def _apply_rule(ctx: StepContext, finding: Finding) -> None:
-    name, rule = policy_name(ctx.channel.mailbox), recorded_row(finding.values["rule"])
-    if not rule:
-        values = {"Name": name, POLICY: name, "From": [ctx.channel.mailbox], "Priority": 0}
-        await ctx.exchange.run(f"New-{RULE}", values)
-        return
-    await _set(ctx, RULE, name, **json.loads(finding.facts[REPAIRED]), Priority=0)
-    if not enabled(rule):
-        await ctx.exchange.run(f"Enable-{RULE}", {"Identity": name})
-
-
-async def _undo_rule(ctx: StepContext, past: RecordedChange, name: str) -> None:
-    """Restore the rule, also whether it was on; remove a rule that a run made."""
-    await (
-        _set(ctx, RULE, name, **_rule_before(past))
-        if past.values_before["rule"]
-        else _remove(ctx, RULE, name)
-    )
-    if _was_off(past):
-        await ctx.exchange.run(f"Disable-{RULE}", {"Identity": name})
 
 
 async def _set(ctx: StepContext, what: str, name: str, **values: object) -> None:
@@ -371,9 +348,7 @@ def recorded_row(recorded: str | None) -> ExchangeRow:
 
 def move_note(rules: int) -> Text | None:
     """Return a note that a rule on top moves others down, or None (facts/microsoft.md 2.3)."""
-    if not rules:
-        return None
-    return Text("note.rules_move", {"count": str(rules)})
+    return Text("note.rules_move", {"count": str(rules)}) if rules else None
 
 
 def parameters_text(parameters: Mapping[str, object]) -> str:

@@ -60,17 +60,30 @@ class ServicePrincipal(Undoable):
         """Find it by client id; assignments are read only if assignment is required."""
         principal = await ctx.graph.service_principal(ctx.fact("client_id"), with_roles=ctx.many)
         if principal is None:
-            return replace(
-                self.wrong(Reason.ABSENT, cause=Cause.SERVICE_PRINCIPAL_MISSING),
-                values=_values(None),
-            )
+            absent = self.wrong(Reason.ABSENT, cause=Cause.SERVICE_PRINCIPAL_MISSING)
+            return replace(absent, values=_values(None))
         sp_id = promised(principal, "id")
         lets_in = await _lets_in(ctx, sp_id) if principal.get(ASSIGNMENT) else State.OK
-        disabled = principal.get(ENABLED) is False
-        judged = self._judged(sp_id, lets_in, disabled=disabled)
-        return replace(self._out_of_reach(principal, judged) or judged, values=_values(principal))
+        facts, shut = {"sp_id": sp_id}, {ENABLED: principal.get(ENABLED) is False}
+        shut[ASSIGNMENT] = lets_in is State.WRONG
+        if any(shut.values()):
+            facts["shut"] = " ".join(name for name, is_set in shut.items() if is_set)
+        judged = self._out_of_reach(principal, facts)
+        if judged is None and shut[ENABLED]:
+            judged = self.wrong(Text("seen.sp_disabled"), cause=Cause.APP_DISABLED, facts=facts)
+        elif judged is None and lets_in is not State.OK:
+            judged = self._not_let_in(lets_in, facts)
+        found = judged or self.ok(Text("seen.service_principal"), facts=facts)
+        return replace(found, values=_values(principal))
 
-    def _out_of_reach(self, principal: Json, judged: Finding) -> Finding | None:
+    def _not_let_in(self, lets_in: State, facts: dict[str, str]) -> Finding:
+        if lets_in is State.WRONG:
+            seen, judge = Text("seen.sp_assignment"), self.wrong
+        else:
+            seen, judge = Text("seen.sp_assigned_others"), self.possible
+        return judge(seen, cause=Cause.USER_NOT_ASSIGNED, facts=facts)
+
+    def _out_of_reach(self, principal: Json, facts: dict[str, str]) -> Finding | None:
         """Return a finding that no change of the enterprise application repairs, or None.
 
         The app itself is deactivated, or Microsoft has disabled it (facts/microsoft.md 5,
@@ -78,67 +91,34 @@ class ServicePrincipal(Undoable):
         """
         status = text_of(principal, BY_MICROSOFT)
         if status.lower() not in NOT_DISABLED:
-            return self.wrong(
+            seen, cause = (
                 Text("seen.app_by_microsoft", {"status": status}),
-                cause=Cause.APP_DISABLED_BY_MICROSOFT,
-                facts=judged.facts,
+                Cause.APP_DISABLED_BY_MICROSOFT,
             )
+            return self.wrong(seen, cause=cause, facts=facts)
         if principal.get("isDisabled"):
-            return self.wrong(
-                Text("seen.app_deactivated"), cause=Cause.APP_DEACTIVATED, facts=judged.facts
-            )
+            seen = Text("seen.app_deactivated")
+            return self.wrong(seen, cause=Cause.APP_DEACTIVATED, facts=facts)
         return None
-
-    def _judged(self, sp_id: str, lets_in: State, *, disabled: bool) -> Finding:
-        flags = {ENABLED: disabled, ASSIGNMENT: lets_in is State.WRONG}
-        shut = " ".join(name for name, is_set in flags.items() if is_set)
-        if disabled:
-            return self.wrong(
-                Text("seen.sp_disabled"),
-                cause=Cause.APP_DISABLED,
-                facts={"sp_id": sp_id, "shut": shut},
-            )
-        if lets_in is State.WRONG:
-            return self.wrong(
-                Text("seen.sp_assignment"),
-                cause=Cause.USER_NOT_ASSIGNED,
-                facts={"sp_id": sp_id, "shut": shut},
-            )
-        if lets_in is State.POSSIBLE:
-            return self.possible(
-                Text("seen.sp_assigned_others"),
-                cause=Cause.USER_NOT_ASSIGNED,
-                facts={"sp_id": sp_id},
-            )
-        return self.ok(Text("seen.service_principal"), facts={"sp_id": sp_id})
 
     def plan(self, ctx: StepContext, finding: Finding) -> tuple[Change, ...]:
         """Plan to create it, or to reset each of its blocking properties in a line."""
         if "sp_id" not in finding.facts:
-            return (
-                self.change(
-                    Text("seen.none"),
-                    Text("after.service_principal"),
-                    Scope.APP,
-                    "Graph POST /servicePrincipals",
-                ),
-            )
-        shut, sp_id = finding.facts.get("shut", "").split(), finding.facts["sp_id"]
-        return tuple(self._opening(name, sp_id) for name in shut)
-
-    def _opening(self, name: str, sp_id: str) -> Change:
-        before, after = LINES[name]
-        command = f"Graph PATCH /servicePrincipals/{sp_id}, {name} {str(OPEN[name]).lower()}"
-        return self.change(before, after, Scope.APP, command)
+            return (self.creation("Graph POST /servicePrincipals"),)
+        path = f"/servicePrincipals/{finding.facts['sp_id']}"
+        commands = {
+            name: f"Graph PATCH {path}, {name} {str(OPEN[name]).lower()}"
+            for name in finding.facts.get("shut", "").split()
+        }
+        return tuple(self.change(*LINES[name], Scope.APP, each) for name, each in commands.items())
 
     async def apply(self, ctx: StepContext, finding: Finding) -> None:
         """Create it, safely since an app has one at most, or reset what blocks."""
         if "sp_id" not in finding.facts:
             await ctx.graph.create_service_principal(ctx.fact("client_id"))
         elif shut := finding.facts.get("shut", "").split():
-            await ctx.graph.update_service_principal(
-                finding.facts["sp_id"], {name: OPEN[name] for name in shut}
-            )
+            body = {name: OPEN[name] for name in shut}
+            await ctx.graph.update_service_principal(finding.facts["sp_id"], body)
 
     async def inspect_undo(self, ctx: StepContext, past: RecordedChange) -> Finding:
         """Check that the service principal is removed or restored.
@@ -151,9 +131,8 @@ class ServicePrincipal(Undoable):
         )
         if past.values_before["sp_id"]:
             opened = {"sp_id": past.values_before["sp_id"], ENABLED: "true", ASSIGNMENT: "false"}
-            return self.compare_with_recorded(
-                past, _values(principal), _principal_text(principal), opened
-            )
+            seen = _principal_text(principal)
+            return self.compare_with_recorded(past, _values(principal), seen, opened)
         if strange := foreign_content(ctx, app, redirect_uris(app)) if principal and app else "":
             return self.left_alone(Text("seen.undo_principal_in_use", {"what": strange}))
         return self._removed(ctx, past, principal)
@@ -161,10 +140,10 @@ class ServicePrincipal(Undoable):
     def _removed(self, ctx: StepContext, past: RecordedChange, principal: Json | None) -> Finding:
         """Judge a service principal that a run made, by its object id alone."""
         there = {"sp_id": _values(principal)["sp_id"]}  # an app has one at most, so this is ours
-        made = replace(past, values_before={"sp_id": ""}, values_after=_sp_id_of(past.values_after))
-        found = self.compare_with_recorded(
-            made, there, _principal_text(principal), {"sp_id": ctx.fact("sp_id") or there["sp_id"]}
-        )
+        left = {"sp_id": past.values_after.get("sp_id", "")} if past.values_after else {}
+        ours = replace(past, values_before={"sp_id": ""}, values_after=left)
+        made = {"sp_id": ctx.fact("sp_id") or there["sp_id"]}
+        found = self.compare_with_recorded(ours, there, _principal_text(principal), made)
         return replace(found, facts=there) if found.state is State.WRONG else found
 
     def undo_command(self, ctx: StepContext, past: RecordedChange) -> str:
@@ -201,11 +180,6 @@ async def _lets_in(ctx: StepContext, sp_id: str) -> State:
     if "group" in _lower(assigned, "principalType"):
         return State.POSSIBLE
     return State.POSSIBLE if assigned and (not user_id or await may_be_shared(ctx)) else State.WRONG
-
-
-def _sp_id_of(values: dict[str, str]) -> dict[str, str]:
-    """Return the object id in recorded values, if any were read back."""
-    return {"sp_id": values.get("sp_id", "")} if values else {}
 
 
 def _lower(rows: Iterable[Json], name: str) -> set[str]:

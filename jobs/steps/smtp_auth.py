@@ -73,16 +73,12 @@ class SmtpAuth(Undoable):
         ]
         mailbox = next(iter(off or own))
         if not off:
-            return self.ok(
-                _seen(ctx, mailbox, "smtp_inherits_on" if own[mailbox] is None else "smtp_on")
-            )
+            key = "smtp_inherits_on" if own[mailbox] is None else "smtp_on"
+            return self.ok(_seen(ctx, mailbox, key))
+        key, cause = "smtp_inherits_off", Cause.SMTP_AUTH_OFF_FOR_TENANT
         if own[mailbox]:
-            return self.wrong(
-                _seen(ctx, mailbox, "smtp_off"), cause=Cause.SMTP_AUTH_OFF_FOR_MAILBOX
-            )
-        return self.wrong(
-            _seen(ctx, mailbox, "smtp_inherits_off"), cause=Cause.SMTP_AUTH_OFF_FOR_TENANT
-        )
+            key, cause = "smtp_off", Cause.SMTP_AUTH_OFF_FOR_MAILBOX
+        return self.wrong(_seen(ctx, mailbox, key), cause=cause)
 
     def plan(self, ctx: StepContext, finding: Finding) -> tuple[Change, ...]:
         """Plan Microsoft's own recipe: leave the organization as it is and enable the mailbox.
@@ -93,8 +89,10 @@ class SmtpAuth(Undoable):
             return ()
         mailboxes = _mailboxes(ctx)
         command = "\n".join(_command(each, "false") for each in mailboxes)
-        before, after = finding.seen or Text("seen.off"), _on_for(ctx, mailboxes)
-        return (self.change(before, after, Scope.MAILBOX, command),)
+        after = Text("after.smtp_auth_shared", {"mailboxes": " and ".join(mailboxes)})
+        if mailboxes == (ctx.channel.mailbox,):
+            after = Text("seen.on")
+        return (self.change(finding.seen or Text("seen.off"), after, Scope.MAILBOX, command),)
 
     async def apply(self, ctx: StepContext, finding: Finding) -> None:
         was = finding.values
@@ -146,13 +144,6 @@ def _seen(ctx: StepContext, mailbox: str, key: str) -> Text:
     if mailbox == ctx.channel.mailbox:
         return Text(f"seen.{key}")
     return Text(f"seen.{key}_of", {"mailbox": mailbox})
-
-
-def _on_for(ctx: StepContext, mailboxes: tuple[str, ...]) -> Text:
-    """Return the switches' text; a mailbox that is not the channel's is named."""
-    if mailboxes == (ctx.channel.mailbox,):
-        return Text("seen.on")
-    return Text("after.smtp_auth_shared", {"mailboxes": " and ".join(mailboxes)})
 
 
 def _command(mailbox: str, off: str) -> str:
@@ -269,10 +260,8 @@ def _added(past: RecordedChange) -> list[str]:
 
 
 async def _has(ctx: StepContext, trustee: str) -> bool:
-    rows = await ctx.exchange.run(
-        "Get-RecipientPermission", {"Identity": ctx.channel.mailbox, "Trustee": trustee}
-    )
-    return any(map(_allows, rows))
+    wanted = {"Identity": ctx.channel.mailbox, "Trustee": trustee}
+    return any(map(_allows, await ctx.exchange.run("Get-RecipientPermission", wanted)))
 
 
 async def _others_have(ctx: StepContext) -> bool:
@@ -281,15 +270,10 @@ async def _others_have(ctx: StepContext) -> bool:
 
 
 def _allows(row: ExchangeRow) -> bool:
-    return RIGHT.lower() in _rights(row.get("AccessRights")) and lower_of(
-        row, "AccessControlType"
-    ) in {"", "allow"}
-
-
-def _rights(value: object) -> set[str]:
-    """Return the access rights in lower case; Exchange writes them as a list or as one text."""
-    each: Iterable[object] = value if isinstance(value, list) else str(value).split(",")
-    return {str(name).strip().lower() for name in each}
+    rights = row.get("AccessRights")  # a list, or one text
+    names = map(str, rights if isinstance(rights, list) else str(rights).split(","))
+    has_right = RIGHT.lower() in {name.strip().lower() for name in names}
+    return has_right and lower_of(row, "AccessControlType") in {"", "allow"}
 
 
 async def _write(ctx: StepContext, verb: str, trustee: str) -> None:

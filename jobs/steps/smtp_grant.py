@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
@@ -21,7 +22,7 @@ from jobs.engine.inspector import finding_from_error
 from jobs.engine.step import Step
 from jobs.engine.undo import Undoable
 from jobs.microsoft.app_manifest import permission_id
-from jobs.microsoft.graph import EXCHANGE_APP_ID, GRAPH_APP_ID, promised
+from jobs.microsoft.graph import EXCHANGE_APP_ID, GRAPH_APP_ID, Json, promised
 from jobs.model import Change, Finding, Reason, RunKind, Scope, Text
 from jobs.runs.run import RecordedChange
 
@@ -118,13 +119,10 @@ class SmtpGrant(Undoable):
         grants = await grants_of_app(ctx)
         missing = self._missing(ctx, grants)
         known = bool(_grantee(ctx))
-        granted = Text(
-            "seen.smtp_grant" if known else "seen.smtp_grant_delegate",
-            {"user": ctx.fact("delegate") or ctx.fact("upn")},
-        )
-        found = (
-            self.wrong(Reason.ABSENT, cause=Cause.CONSENT_MISSING) if missing else self.ok(granted)
-        )
+        found = self.wrong(Reason.ABSENT, cause=Cause.CONSENT_MISSING)
+        if not missing:
+            user = {"user": ctx.fact("delegate") or ctx.fact("upn")}
+            found = self.ok(Text("seen.smtp_grant" if known else "seen.smtp_grant_delegate", user))
         marks = {OF: ctx.fact("delegate_id")} if ctx.fact("shared") else {}
         return replace(found, values=self._values(ctx, grants, marks))
 
@@ -170,29 +168,20 @@ class SmtpGrant(Undoable):
                 await ctx.graph.update_grant(promised(grant, "id"), scopes)
 
     async def _grant(
-        self,
-        ctx: StepContext,
-        grants: list[dict[str, object]],
-        resource: str,
-        scopes: frozenset[str],
+        self, ctx: StepContext, grants: list[Json], resource: str, scopes: frozenset[str]
     ) -> None:
         user = _grantee(ctx)
         mine = _with(_with(grants, "resourceId", resource), "principalId", user)
+        wanted = " ".join(sorted(scopes.union(*map(_scopes, mine[:1]))))
         if mine:
-            await ctx.graph.update_grant(
-                promised(mine[0], "id"), " ".join(sorted(_scopes(mine[0]) | scopes))
-            )
+            await ctx.graph.update_grant(promised(mine[0], "id"), wanted)
             return
-        try:
-            await ctx.graph.create_grant(
-                ctx.fact("sp_id"), resource, " ".join(sorted(scopes)), user
-            )
-        except AlreadyExists:
-            return  # an earlier attempt of ours that is not replicated yet: inspect decides
+        with suppress(AlreadyExists):  # an earlier attempt that is not replicated: inspect decides
+            await ctx.graph.create_grant(ctx.fact("sp_id"), resource, wanted, user)
 
     def _mine(
-        self, ctx: StepContext, grants: list[dict[str, object]], marks: Mapping[str, str]
-    ) -> dict[str, dict[str, object]]:
+        self, ctx: StepContext, grants: list[Json], marks: Mapping[str, str]
+    ) -> dict[str, Json]:
         user = marks.get(OF) or ctx.fact("user_id")
         mine = _with(grants, "principalId", user)
         resources = {"exchange": ctx.fact("exchange_sp_id"), "graph": ctx.fact("graph_sp_id")}
@@ -204,7 +193,7 @@ class SmtpGrant(Undoable):
         }
 
     def _values(
-        self, ctx: StepContext, grants: list[dict[str, object]], marks: Mapping[str, str]
+        self, ctx: StepContext, grants: list[Json], marks: Mapping[str, str]
     ) -> dict[str, str]:
         mine = self._mine(ctx, grants, marks)
         scopes = {
@@ -213,30 +202,22 @@ class SmtpGrant(Undoable):
         }
         return scopes | dict(marks)
 
-    def _wanted(self, ctx: StepContext) -> list[tuple[str, frozenset[str]]]:
+    def _missing(self, ctx: StepContext, grants: list[Json]) -> list[tuple[str, frozenset[str]]]:
+        """Return the scopes that nobody has granted, by the ID of their resource."""
         wanted = [(ctx.fact("exchange_sp_id"), SMTP), (ctx.fact("graph_sp_id"), SIGN_IN)]
         if ctx.run.kind is RunKind.CHECK or ctx.by_hand:
             wanted = wanted[:1]  # a sign-in's permissions are implied (facts/microsoft.md 1.5)
-        return [(resource, scopes) for resource, scopes in wanted if resource]
-
-    def _missing(
-        self, ctx: StepContext, grants: list[dict[str, object]]
-    ) -> list[tuple[str, frozenset[str]]]:
-        return [need for need in self._wanted(ctx) if not self._granted(ctx, grants, *need)]
+        needs = (need for need in wanted if need[0])
+        return [need for need in needs if not self._granted(ctx, grants, *need)]
 
     def _granted(
-        self,
-        ctx: StepContext,
-        grants: list[dict[str, object]],
-        resource: str,
-        scopes: frozenset[str],
+        self, ctx: StepContext, grants: list[Json], resource: str, scopes: frozenset[str]
     ) -> bool:
-        mine = [
-            grant for grant in _with(grants, "resourceId", resource) if self._counts(ctx, grant)
-        ]
+        there = _with(grants, "resourceId", resource)
+        mine = [grant for grant in there if self._counts(ctx, grant)]
         return _plain(scopes) <= _plain(frozenset().union(*(_scopes(grant) for grant in mine)))
 
-    def _counts(self, ctx: StepContext, grant: dict[str, object]) -> bool:
+    def _counts(self, ctx: StepContext, grant: Json) -> bool:
         """Return whether the grant is for all users or for the user who signs in.
 
         Any user's grant counts while the delegate of a shared mailbox is not known, which happens
@@ -255,11 +236,11 @@ def _recorded_marks(past: RecordedChange) -> dict[str, str]:
     return {name: value for name, value in past.values_before.items() if name == OF}
 
 
-def _with(grants: list[dict[str, object]], name: str, wanted: str) -> list[dict[str, object]]:
+def _with(grants: list[Json], name: str, wanted: str) -> list[Json]:
     return [grant for grant in grants if _is(grant, name, wanted)]
 
 
-def _is(grant: dict[str, object], name: str, wanted: str) -> bool:
+def _is(grant: Json, name: str, wanted: str) -> bool:
     return lower_of(grant, name) == wanted.lower()
 
 
@@ -267,7 +248,7 @@ def _plain(scopes: frozenset[str]) -> frozenset[str]:
     return frozenset(scope.lower() for scope in scopes)
 
 
-def _scopes(grant: dict[str, object]) -> frozenset[str]:
+def _scopes(grant: Json) -> frozenset[str]:
     return frozenset(text_of(grant, "scope").split())
 
 

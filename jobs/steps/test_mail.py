@@ -9,8 +9,6 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from functools import partial
-from itertools import filterfalse
 
 from jobs.causes.cause import Cause
 from jobs.channel.mailbox import answers_among, evidence_of, newest_delivered, own_addresses
@@ -22,8 +20,7 @@ from jobs.mail.flow import LOST, cause_at, cause_of_copy
 from jobs.mail.message_trace import TraceRow, TraceStatus
 from jobs.mail.send import OutgoingMail, send_test_mail
 from jobs.microsoft.graph import MESSAGE_TRACE_APP_ID
-from jobs.model import Change, Finding, Reason, Scope, State, Station, Text, Turn
-from jobs.runs.run import Changed
+from jobs.model import Change, Finding, Reason, State, Station, Text, Turn
 
 PAUSES_S = (1.0, 1, 2, 3, 5, 8, 13, 20, 30, 60)
 LATE = 20
@@ -90,26 +87,24 @@ class TestMail(Step):
         The mail is then sent once more. With ``again``, a mail that has not arrived is sent once
         more anyway.
         """
-        asked, newer = ctx.run.answers.get("look_again"), self._asked_since_sent(ctx)
-        wanted = newer and (_stuck(ctx.run.findings.get(self.name)) or seen.failed is not None)
+        asked, sent = ctx.run.answers.get("look_again"), self._last_sent(ctx)
+        newer = asked is not None and (sent is None or asked.at > sent)
+        last = ctx.run.findings.get(self.name)
+        stuck = last is not None and (last.cause or last.reason is Reason.SEND_AGAIN)
+        wanted = newer and (bool(stuck) or seen.failed is not None)
         if asked is not None and (wanted or not newer):
             seen = seen.since(asked.at - CLOCKS)
         if seen.failed is not None:
             return await self._failed(ctx, seen.failed, seen.arrived)
         if seen.is_from_itself_alone and not self._sends(ctx):
-            words, pause = Text("seen.from_itself"), ctx.pause(self.name, PAUSES_S)
             return self.waits_for(
                 Turn.REQUESTER,
-                words,
+                Text("seen.from_itself"),
                 cause=Cause.TEST_MAIL_FROM_ITSELF,
-                again_s=pause,
+                again_s=ctx.pause(self.name, PAUSES_S),
                 facts={"subject": subject_of(ctx)},
             )
         return self._underway(ctx, seen.arrived, again=again or wanted)
-
-    def _asked_since_sent(self, ctx: StepContext) -> bool:
-        asked, sent = ctx.run.answers.get("look_again"), self._last_sent(ctx)
-        return asked is not None and (sent is None or asked.at > sent)
 
     def _open_since_sent(self, ctx: StepContext) -> datetime | None:
         """Return when the mail's way was made right after the mail was sent, or None.
@@ -130,25 +125,14 @@ class TestMail(Step):
                 return self.wrong(Text("seen.not_sent"), facts=facts)
             words = Reason.SEND_AGAIN if again else Text("seen.send_it")
             return self.waits_for(Turn.REQUESTER, words, again_s=PAUSES_S[-1], facts=facts)
-        return self._waits(ctx, arrived, facts)
-
-    def _waits(
-        self, ctx: StepContext, arrived: tuple[TraceRow, ...], facts: dict[str, str]
-    ) -> Finding:
-        turn, cause = (
-            (Turn.REQUESTER, Cause.TEST_MAIL_LATE) if self._late(ctx, arrived) else (Turn.TIME, "")
-        )
-        words = Text("seen.arrived" if arrived else "seen.on_its_way")
-        return self.waits_for(
-            turn, words, cause=cause, again_s=ctx.pause(self.name, PAUSES_S), facts=facts
-        )
-
-    def _late(self, ctx: StepContext, arrived: tuple[TraceRow, ...]) -> bool:
-        """Return whether the mail was looked for so often and so long that a person has to look."""
+        seen = Text("seen.arrived" if arrived else "seen.on_its_way")
+        pause = ctx.pause(self.name, PAUSES_S)
         sent = self._last_sent(ctx) or (arrived[0].received if arrived else None)
-        return ctx.run.waits.get(self.name, 0) > LATE and (
-            sent is None or now() - sent > LATE_AFTER
-        )
+        long_ago = sent is None or now() - sent > LATE_AFTER
+        if long_ago and ctx.run.waits.get(self.name, 0) > LATE:
+            cause = Cause.TEST_MAIL_LATE
+            return self.waits_for(Turn.REQUESTER, seen, cause=cause, again_s=pause, facts=facts)
+        return self.waits_for(Turn.TIME, seen, again_s=pause, facts=facts)
 
     async def _failed(
         self, ctx: StepContext, row: TraceRow, arrived: tuple[TraceRow, ...]
@@ -161,13 +145,11 @@ class TestMail(Step):
         words = await ctx.trace().details(row)
         cause = _cause(ctx, row, words)
         facts = _facts(subject_of(ctx), arrived)
-        spreading = cause == Cause.FORWARDING_BLOCKED and _policy_spreads(ctx)
-        if (
-            spreading
-            and self._sends(ctx)
-            and ctx.run.waits.get(self.name, 0) > 0
-            and self._due(ctx)
-        ):
+        policy = ctx.run.changed.get("outbound_policy")
+        recent = policy is not None and now() - policy.begun < SPREADS_FOR
+        spreading = recent and cause == Cause.FORWARDING_BLOCKED
+        due = ctx.run.waits.get(self.name, 0) > 0 and self._due(ctx)
+        if spreading and due and self._sends(ctx):
             return self.wrong(Text("seen.not_sent"), cause=cause, facts=facts)
         turn = Turn.TIME if spreading else Turn.ADMINISTRATOR
         finding = self.waits_for(
@@ -192,7 +174,8 @@ class TestMail(Step):
     def _sent(self, ctx: StepContext) -> bool:
         """Return whether the mail is on its way, or may be if its sending was interrupted."""
         sent = ctx.run.changed.get(self.name)
-        return (sent is not None and not _is_cut_off(sent)) or bool(ctx.run.answer("test_sent"))
+        cut_off = sent and sent.done is None and now() - sent.begun > RESENDS_AFTER
+        return bool((sent and not cut_off) or ctx.run.answer("test_sent"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,11 +195,14 @@ class _Seen:
         If the mailbox wrote to itself, a copy is identified by its message id, because the
         forwarding mailbox may appear as the sender of the copy.
         """
-        itself = tuple(filter(partial(_is_from, own), arrived))
-        others = tuple(filterfalse(partial(_is_from, own), arrived))
-        return cls(
-            others, copies if others and not itself else _copies_of(others, copies, own), itself
-        )
+        itself = tuple(row for row in arrived if row.sender.lower() in own)
+        others = tuple(row for row in arrived if row not in itself)
+        known = {row.message_id for row in others}
+        if itself or not others:
+            copies = tuple(
+                row for row in copies if row.message_id in known or row.sender.lower() not in own
+            )
+        return cls(others, copies, itself)
 
     @property
     def is_from_itself_alone(self) -> bool:
@@ -224,9 +210,9 @@ class _Seen:
 
     @property
     def failed(self) -> TraceRow | None:
-        return next(
-            (row for row in (*self.copies, *self.arrived) if _has_failed(row, self.arrived)), None
-        )
+        """Return the newest row that failed; junk is none, as Exchange forwards it a moment later."""
+        junk = (row for row in self.arrived if row.status is not TraceStatus.FILTERED_AS_SPAM)
+        return next((row for row in (*self.copies, *junk) if row.status in FAILED), None)
 
     def since(self, moment: datetime) -> _Seen:
         return _Seen(
@@ -237,48 +223,11 @@ class _Seen:
         )
 
 
-def _is_from(own: frozenset[str], row: TraceRow) -> bool:
-    return row.sender.lower() in own
-
-
-def _copies_of(
-    others: tuple[TraceRow, ...], copies: tuple[TraceRow, ...], own: frozenset[str]
-) -> tuple[TraceRow, ...]:
-    """Return the copies of other people's mails, by message ID or by sender."""
-    known = {row.message_id for row in others}
-    return tuple(row for row in copies if row.message_id in known or not _is_from(own, row))
-
-
-def _has_failed(row: TraceRow, arrived: tuple[TraceRow, ...]) -> bool:
-    return row.status in FAILED and not _is_junk(row, arrived)
-
-
-def _is_cut_off(sent: Changed) -> bool:
-    """Return whether the sending never ended, and the mail has been looked for long enough."""
-    return sent.done is None and now() - sent.begun > RESENDS_AFTER
-
-
 def _cause(ctx: StepContext, row: TraceRow, words: Sequence[str]) -> str:
     """Return the cause that the trace's words name, for the mail itself or for its copy."""
     if row.recipient.lower() == ctx.channel.forwarding_address.lower():
         return cause_at(Station.FORWARD, words) or cause_of_copy(words)
     return cause_at(Station.MAILBOX, words) or LOST
-
-
-def _policy_spreads(ctx: StepContext) -> bool:
-    """Return whether this run's change of the outbound policy may not have reached every server."""
-    policy = ctx.run.changed.get("outbound_policy")
-    return policy is not None and now() - policy.begun < SPREADS_FOR
-
-
-def _stuck(finding: Finding | None) -> bool:
-    """Return whether the last look found that the mail did not come through or was sent again."""
-    return finding is not None and (bool(finding.cause) or finding.reason is Reason.SEND_AGAIN)
-
-
-def _is_junk(row: TraceRow, arrived: tuple[TraceRow, ...]) -> bool:
-    """Return whether the mail is junk, which Exchange forwards a moment later."""
-    return row in arrived and row.status is TraceStatus.FILTERED_AS_SPAM
 
 
 def subject_of(ctx: StepContext) -> str:
@@ -321,7 +270,7 @@ class TraceAccess(Step):
 
     def plan(self, ctx: StepContext, finding: Finding) -> tuple[Change, ...]:
         command = f'Graph POST /servicePrincipals {{"appId": "{MESSAGE_TRACE_APP_ID}"}}'
-        return (self.change(Text("seen.none"), Text("after.trace_access"), Scope.APP, command),)
+        return (self.creation(command),)
 
     async def apply(self, ctx: StepContext, finding: Finding) -> None:
         """Create the service principal; the call is safe to repeat, as a second is impossible."""

@@ -183,9 +183,6 @@ async def log_in(ctx: StepContext, login: Login) -> SmtpProbe | None:
 
     Returns None if no rehearsal was made, because then no secret or sign-in is stored. The renewed
     refresh token replaces the old one, which would expire after 90 days.
-
-    Raises:
-        CloudError: when no token can be obtained.
     """
     secret, cache = (
         ctx.vault.get(sealed.of(ctx.channel.mailbox))

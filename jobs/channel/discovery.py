@@ -41,7 +41,6 @@ _MOST = "50"
 
 
 async def grants_of_user(graph: Graph, user_id: str) -> list[Json]:
-    """Return the delegated permissions that one user has given to apps."""
     return await graph.collection(
         "/oauth2PermissionGrants", {"$filter": f"principalId eq {text(user_id)}"}, pages=3
     )
@@ -88,7 +87,6 @@ async def apps_that_redirect_to(graph: Graph, beginning: str) -> list[Json]:
 
 
 async def apps_named(graph: Graph, word: str) -> list[Json]:
-    """Return the apps whose display name has a word that begins with this text."""
     return await _advanced(graph, {"$search": f'"displayName:{word}"'})
 
 
@@ -143,11 +141,7 @@ class Apps:
     _known: dict[str, FoundApp] = field(default_factory=dict)
 
     async def search(self) -> None:
-        """Look in further sources only while those before do not settle which app it is.
-
-        Raises:
-            CloudError: the directory could not be asked.
-        """
+        """Look in further sources only while those before do not settle which app it is."""
         exchange = await self.ctx.graph.service_principal(EXCHANGE_APP_ID)
         self._mail_send = permission_id(exchange, "Mail.Send", role=True)
         for source in (self._granted_by_user, self._signed_in, self._granted_for_all, self._named):
@@ -293,11 +287,7 @@ class Discovery:
     users: list[str] = field(default_factory=list)
 
     async def search(self) -> Search:
-        """Return the channel's app, addresses and users, as far as they were found.
-
-        Raises:
-            SignInNeeded: the sign-in is over.
-        """
+        """Return the channel's app, addresses and users, as far as they were found."""
         mailbox, user = await asyncio.gather(
             self._or_none(mailbox_row(self.ctx)),
             self._or_none(self.ctx.graph.user(self.ctx.channel.mailbox)),
@@ -383,20 +373,12 @@ class Discovery:
 
 
 async def search(ctx: StepContext) -> Search:
-    """Return all that Microsoft shows of the channel of the run's mailbox.
-
-    Raises:
-        SignInNeeded: the sign-in is over.
-    """
+    """Return all that Microsoft shows of the channel of the run's mailbox."""
     return await Discovery(ctx).search()
 
 
 async def if_readable(asked: Awaitable[T]) -> T | None:
-    """Return the answer, or None if the cloud refuses it, because there are other sources.
-
-    Raises:
-        SignInNeeded: the sign-in is over.
-    """
+    """Return the answer, or None if the cloud refuses it, because there are other sources."""
     try:
         return await asked
     except SignInNeeded:

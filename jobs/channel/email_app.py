@@ -215,11 +215,7 @@ TAKEN_S = (0.0, 1, 2, 4)
 
 
 async def create(ctx: StepContext) -> None:
-    """Create the app with one upsert by ``uniqueName``, which is safe to repeat.
-
-    Raises:
-        CloudError: when Graph refuses.
-    """
+    """Create the app with one upsert by ``uniqueName``, which is safe to repeat."""
     try:
         await ctx.graph.upsert_application(app_key(ctx), _new(ctx))
     except AlreadyExists:
@@ -247,9 +243,6 @@ async def update(ctx: StepContext, app: Json) -> None:
     manually created app gets the unique name by which every later run finds it. If Entra refuses
     that name or does not store it, the app is still found by its client ID
     (:func:`jobs.channel.email_app.known_ids`).
-
-    Raises:
-        CloudError: when Graph refuses.
     """
     object_id, body = promised(app, "id"), _body(ctx, app, await unexposed(ctx, app))
     if app.get("appId") in known_ids(ctx) and not app.get("uniqueName"):

@@ -30,12 +30,7 @@ OTHERS_SIGN_IN = ("shared", "room", "equipment")
 async def mailbox_row(
     ctx: StepContext, cmdlet: str = "Get-Mailbox", mailbox: str = ""
 ) -> ExchangeRow:
-    """Return the row that the cmdlet reports for the channel's mailbox, or for another one.
-
-    Raises:
-        NotFound: when the mailbox does not exist.
-        CloudError: when Exchange cannot be asked.
-    """
+    """Return the row that the cmdlet reports for the channel's mailbox, or for another one."""
     return (await ctx.exchange.run(cmdlet, {"Identity": mailbox or ctx.channel.mailbox}))[0]
 
 
@@ -105,9 +100,6 @@ async def through(ctx: StepContext, internal: str) -> str:
     """Return the address of Webex Connect behind an internal recipient, or an empty string.
 
     A mail contact has one in ExternalEmailAddress.
-
-    Raises:
-        CloudError: Exchange could not be asked.
     """
     try:
         rows = await ctx.exchange.run("Get-Recipient", {"Identity": internal})
@@ -121,9 +113,6 @@ async def redirected_to(ctx: StepContext) -> str:
     """Return the address of Webex Connect that a rule sends the mailbox's mail to, or ''.
 
     An inbox rule counts while it is enabled, and a mail-flow rule if it names the mailbox.
-
-    Raises:
-        CloudError: Exchange could not be asked.
     """
     mailbox = ctx.channel.mailbox
     rules = await ctx.exchange.run("Get-InboxRule", {"Mailbox": mailbox})

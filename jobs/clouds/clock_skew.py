@@ -159,7 +159,6 @@ def _recent(lines: Iterable[bytes | str]) -> list[float]:
 
 
 def _length(seconds: float) -> str:
-    """Return a duration in the unit in which a person reads it."""
     minutes = round(seconds / 60)
     if minutes < 2:  # noqa: PLR2004  in seconds it is exact enough
         return f"{round(seconds)} seconds"

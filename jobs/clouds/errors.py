@@ -13,6 +13,8 @@
      └── MalformedAnswer       invalid JSON, HTML, NUL bytes
           └── TruncatedAnswer  half a body; a repeatable request is sent again
 
+Each function that asks a cloud raises one of these if the cloud refuses or does not answer.
+
 ``error.settles`` is wider than :class:`NotReplicatedYet`. It is true for every cause that one of
 our own writes can bring about for some minutes (a 404 after a create, AADSTS7000215 after
 addPassword). Outside the window after such a write the same error is permanent, and only the caller
@@ -242,7 +244,6 @@ _CLASSES: dict[ErrorKind, type[CloudError]] = {
 
 
 def error_for(meaning: Meaning, said: CloudReply) -> CloudError:
-    """Return an error of the class that ``meaning`` requires."""
     return _CLASSES[meaning.kind](meaning.cause, said)
 
 

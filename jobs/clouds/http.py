@@ -289,9 +289,6 @@ async def request(  # noqa: PLR0913  what is sent, how its answer is read, and h
     """Send a request, and repeat it if the policy allows; each attempt runs in its ``turn``.
 
     ``reported`` finds the error in an answer of 2xx that reports one.
-
-    Raises:
-        CloudError: the error of the last attempt.
     """
 
     async def attempt() -> Response:

@@ -39,10 +39,6 @@ class Planner:
 
         A second call inspects only steps that are due again or could not be inspected, and the
         steps that need them.
-
-        Raises:
-            SignInNeeded: the sign-in has ended.
-            LeaseLostError: another worker has the run.
         """
         ctx = self.recorder.ctx
         automatic = {name: step for name, step in self.steps.items() if step.automatic}
@@ -115,13 +111,7 @@ class Applier:
     _begun: set[str] = field(default_factory=set)
 
     async def apply_plan(self) -> None:
-        """Apply the approved changes, until everything left waits for a person or for time.
-
-        Raises:
-            SignInNeeded: the sign-in has ended.
-            LeaseLostError: another worker has the run.
-            UntrustedError: the audit trail contradicts the run.
-        """
+        """Apply the approved changes, until everything left waits for a person or for time."""
         await StepGraph(self.steps, self._advance, Run.settled).run(self.recorder)
 
     async def _advance(self, step: Step) -> None:
@@ -284,9 +274,6 @@ class Applier:
         """Record the calls of a change that failed because this worker was stopped for too long.
 
         Its timeouts have passed meanwhile, so it is unknown whether the change was made.
-
-        Raises:
-            AttemptOverError: another worker has the run, or it has ended.
         """
         try:
             calls.check_guard()

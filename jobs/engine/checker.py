@@ -37,9 +37,6 @@ class Checker:
         """Inspect every step that may be read, and skip the others with the reason.
 
         Every finding records the access that it was read with.
-
-        Raises:
-            LeaseLostError: another worker has the run.
         """
         self._skip(
             [step for step in self.steps.values() if required_access(step, self.allowed) is None]

@@ -91,10 +91,6 @@ class StepGraph:
         """Start each step once its needs are met, and return when no step can go on.
 
         A step that did not settle is started again when something it depends on has changed.
-
-        Raises:
-            StoppingError: a shutdown was requested; running steps are allowed to end first.
-            LeaseLostError: another worker has the run.
         """
         tried: dict[str, object] = {}
         tasks: dict[asyncio.Future[None], str] = {}

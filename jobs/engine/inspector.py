@@ -123,7 +123,6 @@ def may_be_replication(error: CloudError, run: Run, step: Step | None = None) ->
 
 
 def wrote_within(run: Run, time: timedelta) -> bool:
-    """Return whether the run wrote something, or tried to, within the given time."""
     return any(now() - change.written < time for change in run.changed.values())
 
 
@@ -158,11 +157,7 @@ class Inspector:
     recorder: Recorder
 
     async def inspect(self, step: Step) -> Finding:
-        """Return the finding of ``step``, or a finding with the reason why it could not be read.
-
-        Raises:
-            SignInNeeded: the sign-in has ended.
-        """
+        """Return the finding of ``step``, or a finding with the reason why it could not be read."""
         try:
             return await self.retry_while_replicating(step, lambda: step.inspect(self.recorder.ctx))
         except CloudError as error:
@@ -182,9 +177,6 @@ class Inspector:
 
         Role and consent errors are not repeated here, because a new role takes longer to arrive
         than a worker should wait.
-
-        Raises:
-            CloudError: the last error of ``call``.
         """
         for pause in SETTLE_S:
             try:
@@ -200,9 +192,6 @@ class Inspector:
 
         An error that replication may cause becomes a finding that waits. A role error keeps the
         cloud's own words.
-
-        Raises:
-            SignInNeeded: the sign-in has ended.
         """
         if self._may_be_replication(step, error):
             if error.cause in ROLE_CAUSES:

@@ -47,7 +47,6 @@ def watched(run: Run, steps: Mapping[str, Step]) -> list[Step]:
 
 
 def is_deleted(run: Run, step: str = "application") -> bool:
-    """Return whether a look has found that the object of the step was deleted."""
     found = run.findings.get(step)
     return found is not None and found.cause in DELETED
 
@@ -81,9 +80,6 @@ class MadeObjects:
         There is one look after each answer of a person. An object that was just made is left out.
         An object that is not found is read twice, because Microsoft's directory may answer from a
         copy that does not have it yet.
-
-        Raises:
-            LeaseLostError: another worker has the run.
         """
         run, redis = self.recorder.run, self.recorder.ctx.store.redis
         made = list(filter(self._is_settled, watched(run, self.steps)))

@@ -22,6 +22,9 @@ class StoppingError(LeaseLostError):
 class Recorder:
     """Recorder of one run's events, while ``holds()`` says that this worker still has the lease.
 
+    Each write raises LeaseLostError if another worker has the run, and RunEndedError if it has
+    ended. A request to shut down raises StoppingError.
+
     ``holds`` answers from the knowledge of this process, without asking Redis. The context's store
     asks Redis, in the transaction of each event (:meth:`jobs.runs.run_store.RunStore.held_by`).
     ``written`` is the number of events that this recorder has added.
@@ -39,12 +42,7 @@ class Recorder:
         return self.ctx.run
 
     def append(self, *events: Event) -> None:
-        """Save the events together, read the run again and notify the listener.
-
-        Raises:
-            LeaseLostError: another worker has the run.
-            RunEndedError: the run has ended.
-        """
+        """Save the events together, read the run again and notify the listener."""
         if not self.holds():
             raise LeaseLostError
         self.ctx.store.append(self.run.id, *events)
@@ -53,11 +51,6 @@ class Recorder:
         self.listener.run_changed(self.run.id)
 
     def found(self, step: Step, finding: Finding) -> None:
-        """Save a finding now.
-
-        Raises:
-            LeaseLostError: another worker has the run.
-        """
         self.append(Event(Kind.FOUND, now(), step=step.name, finding=finding))
 
     def queue(self, step: Step, finding: Finding) -> None:
@@ -65,11 +58,6 @@ class Recorder:
         self._pending.append(Event(Kind.FOUND, now(), step=step.name, finding=finding))
 
     def flush(self) -> None:
-        """Save the queued findings.
-
-        Raises:
-            LeaseLostError: another worker has the run.
-        """
         if self._pending:
             self.append(*self._pending)
             self._pending.clear()
@@ -79,10 +67,5 @@ class Recorder:
         self.ctx.run = self.ctx.store.refresh(self.run)
 
     def stop_if_requested(self) -> None:
-        """Stop the work if this process is shutting down.
-
-        Raises:
-            StoppingError: a shutdown was requested.
-        """
         if self.shutdown.requested():
             raise StoppingError

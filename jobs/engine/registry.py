@@ -59,9 +59,6 @@ def verified(steps: Mapping[str, Step]) -> dict[str, Step]:
     """Return the steps, if each step that they name exists.
 
     Diagnoses are not checked here, because they may also name probes.
-
-    Raises:
-        UnknownNameError: a step names a step that does not exist.
     """
     for step in steps.values():
         for attribute in ("needs", "after"):

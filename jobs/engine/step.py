@@ -103,9 +103,6 @@ class Step(ABC):
         """Make the fact true.
 
         The method is idempotent: it looks first, and uses natural keys.
-
-        Raises:
-            CloudError: as for :meth:`inspect`.
         """
         raise NotImplementedError
 

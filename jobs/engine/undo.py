@@ -42,9 +42,6 @@ class Undoable(Step):
         The state is OK if the value is as it was, and wrong if :meth:`undo` would restore it. It is
         a warning if somebody else has changed it since, and skipped if it cannot or must not be
         restored: in both cases it stays as it is.
-
-        Raises:
-            CloudError: as for :meth:`inspect`.
         """
 
     @abstractmethod
@@ -56,9 +53,6 @@ class Undoable(Step):
         """Restore the value from before the change, or remove the created object.
 
         The method is idempotent, like :meth:`apply`.
-
-        Raises:
-            CloudError: as for :meth:`inspect`.
         """
 
     def compare_with_recorded(

@@ -107,19 +107,11 @@ class SmtpConnection(SMTPProtocol):
         self.ready = False
 
     async def connect(self, port: int) -> None:
-        """Open the connection.
-
-        Raises:
-            OSError: when the connection cannot be opened.
-        """
+        """Open the connection."""
         await asyncio.get_running_loop().create_connection(lambda: self, self._host, port)
 
     async def command(self, line: str) -> SMTPResponse:
-        """Send a line and read the reply to it.
-
-        Raises:
-            NotSmtpError: there is no reply.
-        """
+        """Send a line and read the reply to it."""
         return await self.execute_command(line.encode())
 
     async def secure(self, context: ssl.SSLContext) -> SMTPResponse:

@@ -86,7 +86,6 @@ def web(app: Json | None) -> Json:
 
 
 def issues_access_tokens(app: Json | None) -> bool:
-    """Return whether "Access tokens" is ticked under implicit grant."""
     grants = part_of(part_of(app, "web"), "implicitGrantSettings")
     return bool(grants.get("enableAccessTokenIssuance"))
 

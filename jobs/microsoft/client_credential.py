@@ -45,7 +45,6 @@ class KeyPair:
     ends: datetime
 
     def __repr__(self) -> str:
-        """Return a text without the key."""
         return f"KeyPair(ends={self.ends!r})"
 
 

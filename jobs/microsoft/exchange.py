@@ -266,7 +266,6 @@ def says_cut(data: Any) -> str:
 
 
 def cut_short(answer: Response, words: str) -> MalformedAnswer:
-    """Return the error for an answer from which rows are missing."""
     return MalformedAnswer(
         Cause.EXCHANGE_ANSWER_CUT,
         CloudReply("exchange", answer.status, message=words, ids=answer.ids),

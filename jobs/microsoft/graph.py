@@ -131,7 +131,6 @@ class GraphCalls:
         headers: Mapping[str, str] | None = None,
         repeatable: bool | None = None,
     ) -> Any:
-        """Send a write request and return the answer's JSON, or None if it has no body."""
         return await self._call(
             Call(
                 "graph",
@@ -166,11 +165,7 @@ class GraphCalls:
 
 
 def as_object(data: Any) -> Json:
-    """Return the answer as a JSON object.
-
-    Raises:
-        MalformedAnswer: it is anything else.
-    """
+    """Return the answer as a JSON object."""
     if not isinstance(data, dict):
         raise unreadable("graph", "not a JSON object", httpx.codes.OK)
     return data
@@ -352,7 +347,6 @@ class Graph(GraphCalls):
         )
 
     async def update_service_principal(self, sp_id: str, body: Json) -> None:
-        """Update whether it is enabled and whether it requires assignment (facts 1.3)."""
         await self.send("PATCH", f"/servicePrincipals/{segment(sp_id)}", body)
 
     async def delete_service_principal(self, sp_id: str) -> None:

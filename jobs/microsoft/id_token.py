@@ -105,7 +105,6 @@ def _check(claims: Mapping[str, Any], expected: Expected) -> None:
 
 
 def account_name(claims: Mapping[str, Any]) -> str:
-    """Return the name with which the account signs in, or an empty string."""
     return text_of(claims, "preferred_username", "upn", "unique_name", "email")
 
 

@@ -369,7 +369,6 @@ class Identity:
 
 
 def _retry_if_busy(ask: Callable[[], T]) -> T:
-    """Return the result of ``ask``, with retries while Entra is only busy."""
     return _PATIENCE.call(ask, lambda error: may_repeat(error, repeatable=True))
 
 

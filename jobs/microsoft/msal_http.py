@@ -221,11 +221,7 @@ class MsalHttp:
         return MsalResponse(response.status_code, _json_text(response), dict(response.headers))
 
     def _sent(self, method: str, url: str, **options: Any) -> httpx.Response:
-        """Return the answer to a request.
-
-        Raises:
-            Transient: no answer came.
-        """
+        """Return the answer to a request."""
         try:
             with measured("entra") as noted:
                 answer = self._http.request(method, self.outside(url), **options)

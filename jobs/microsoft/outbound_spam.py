@@ -45,7 +45,6 @@ class EffectivePolicy:
 
     @property
     def name(self) -> str:
-        """Return the policy's name, or an empty string if no policy is known."""
         return text_of(self._settings, "Name", "Identity")
 
     def limits(self) -> dict[str, object]:

@@ -289,7 +289,6 @@ class Application(Undoable):
 
 
 def _noted(line: Change, finding: Finding) -> Change:
-    """Return the plan's line, with a note on removed permissions or on a manually created app."""
     if unknown := finding.facts.get("unknown_ids"):
         return replace(line, note=Text("note.permission_unknown", {"ids": unknown}), warning=True)
     by_hand = [each.text for each in finding.evidence if each.kind == BY_HAND]
@@ -310,7 +309,6 @@ def _before(ctx: StepContext, app: Json, was: dict[str, str]) -> Json:
 
 
 def _facts(app: Json, unknown: str) -> dict[str, str]:
-    """Return the app's facts for later steps, with the permissions unknown to the tenant."""
     optional = {
         "unique_name": text_of(app, "uniqueName"),
         "unknown_ids": unknown,

@@ -103,7 +103,6 @@ class Forwarding(Undoable):
         return _command(ctx, past.values_before)
 
     async def undo(self, ctx: StepContext, past: RecordedChange) -> None:
-        """Restore the earlier forwarding addresses and copy setting (facts/microsoft.md 2.2)."""
         was = past.values_before
         await _set(ctx, was["smtp"], was["internal"], keeps=was["keeps"] == "true")
 

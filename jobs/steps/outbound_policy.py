@@ -297,7 +297,6 @@ def _made(
 
 
 def _is_ours(rule: ExchangeRow, mailbox: str) -> bool:
-    """Return whether the rule exists, is enabled, and has the channel's own policy."""
     return (
         bool(rule) and enabled(rule) and bare(text_of(rule, POLICY)) == policy_name(mailbox).lower()
     )

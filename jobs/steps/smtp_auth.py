@@ -123,12 +123,6 @@ def _mailboxes(ctx: StepContext) -> tuple[str, ...]:
 
 
 async def _switches(ctx: StepContext, mailboxes: Iterable[str]) -> dict[str, bool | None]:
-    """Return each mailbox's own SMTP AUTH switch.
-
-    Raises:
-        NotFound: when a mailbox does not exist.
-        CloudError: when Exchange cannot be asked.
-    """
     names = tuple(mailboxes)
     rows = await asyncio.gather(*(mailbox_row(ctx, "Get-CASMailbox", each) for each in names))
     return {name: _off(row) for name, row in zip(names, rows, strict=True)}

@@ -28,8 +28,7 @@ from jobs.runs.reference import new_reference
 from jobs.runs.run import AttemptOverError, Event, ForeignRunError, Kind, Run, RunGoneError
 from jobs.runs.run_store import RunStore
 from jobs.runtime import Runtime, current
-from jobs.steps import steps_of
-from jobs.steps.sign_in_permissions import missing_permissions
+from jobs.steps import missing_permissions, steps_of
 from jobs.storage.locks import RenewedLock
 
 BUSY_S = 1

@@ -55,7 +55,7 @@ from jobs.microsoft.scopes import (
 )
 from jobs.model import Account, RunKind
 from jobs.runs.run import Event, Kind, Run
-from jobs.steps.sign_in_permissions import permissions_for
+from jobs.steps import permissions_for
 from jobs.storage.vault import Sealed
 
 APART = "signin_apart"
@@ -75,7 +75,7 @@ class AdminSignIn:
     One page asks for the consent to Graph and to Exchange (msal's documentation of
     ``acquire_token_by_auth_code_flow``). The code gets a token for Graph, and the same refresh token
     one for Exchange (facts/microsoft.md 6.2). Graph is asked only for the permissions of the run's
-    own steps (:mod:`jobs.steps.sign_in_permissions`). An Entra that refuses scopes of two resources
+    own steps (:mod:`jobs.steps`). An Entra that refuses scopes of two resources
     is asked for one at a time.
     """
 

@@ -1,6 +1,7 @@
-"""Steps for the article's rows, one module each.
+"""Steps for the article's rows, and the Graph permissions that a run's sign-in asks for.
 
-They are discovered automatically: to add a step, add a module here.
+Steps are discovered automatically: to add a step, add a module here. They declare the permissions
+(``reads`` and ``writes``), and docs/permissions.md lists them.
 """
 
 from __future__ import annotations
@@ -10,6 +11,14 @@ from functools import cache
 from jobs.engine.registry import by_name, found_in, require_steps, verified
 from jobs.engine.step import Step
 from jobs.engine.undo import reversals
+from jobs.microsoft.scopes import (
+    GRAPH_READ_SCOPES,
+    GRAPH_SETUP_SCOPES,
+    LOG_NEEDS,
+    SIGN_IN_LOG,
+    minimal,
+    with_included,
+)
 from jobs.model import Profile, RunKind, State
 from jobs.runs.origin import FixBrief
 from jobs.runs.run import Run
@@ -118,3 +127,52 @@ def _beside(changed: frozenset[str], told: FixBrief) -> frozenset[str]:
     return frozenset({"test_mail"}).union(
         changed & {WHERE_REPLACED}, *(steps for steps, wanted in needed.items() if wanted)
     )
+
+
+def permissions_for(run: Run) -> tuple[str, ...]:
+    """Return the short names of the Graph permissions for a sign-in at this moment, sorted.
+
+    A setup asks for the permissions of all its steps, because a second sign-in would cost the
+    administrator more than it protects: nothing is written before the approval. An undo asks for
+    those of the steps that it puts back. A fix reads with all its steps, and asks to write only for
+    its plan. Before there is a plan, the steps that the newest check found wrong count. Every run
+    reads the tenant's domains.
+    """
+    if run.kind is RunKind.SETUP:
+        return GRAPH_SETUP_SCOPES
+    if run.kind not in {RunKind.FIX, RunKind.UNDO}:
+        return GRAPH_READ_SCOPES
+    steps = steps_of(run)
+    writing = frozenset(steps) if run.kind is RunKind.UNDO else _writing(run)
+    new = run.kind is RunKind.FIX and "client_secret" in writing
+    looks = {**steps, **({"token": all_steps()["token"]} if new else {})}
+    names = {
+        name
+        for step in looks.values()
+        for name in (*step.reads, *(step.writes if step.name in writing else ()))
+    }
+    # names without a dot are roles in Exchange
+    return minimal({name for name in names if "." in name} | {*all_steps()["tenant"].reads})
+
+
+def missing_permissions(run: Run) -> tuple[str, ...]:
+    """Return the permissions that the plan of a fix needs and its sign-in did not ask for.
+
+    Without the sign-in log the requester confirms the token, so nobody signs in once more for it.
+    """
+    if run.kind is not RunKind.FIX:
+        return ()
+    have = with_included(run.permissions)
+    return tuple(
+        name for name in permissions_for(run) if name not in have | LOG_NEEDS | {SIGN_IN_LOG}
+    )
+
+
+def _writing(run: Run) -> frozenset[str]:
+    """Return the names of the steps that a fix will change, as far as it is known.
+
+    Steps that only some fixes have are in a run's steps only if they are needed.
+    """
+    if run.plan is None:
+        return frozenset(run.brief.fix.wrong if run.brief.fix else ())
+    return frozenset(change.step for change in run.plan.changes) | SOMETIMES

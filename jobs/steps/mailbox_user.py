@@ -113,14 +113,21 @@ class MailboxUser(Step):
     def _judged(
         self, ctx: StepContext, user: Json, mailbox: ExchangeRow | None, facts: dict[str, str]
     ) -> Finding:
-        upn = {"upn": facts["upn"]}
-        if mailbox is None:
-            return self._without_mailbox(user, upn, facts if ctx.run.kind is RunKind.CHECK else {})
-        if is_shared(mailbox):
+        if mailbox is not None and is_shared(mailbox):
             return self._of_others(ctx, user, facts)
+        upn = {"upn": facts["upn"]}
+        if mailbox is None and ctx.run.kind is not RunKind.CHECK:
+            facts = {}  # so that a plan shows nothing of later steps
+        if mailbox is None and licensed(user):
+            seen = Text("seen.no_mailbox", upn)
+            return self.wrong(seen, cause=Cause.MAILBOX_NOT_FOUND, facts=facts)
         if sign_in_blocked(user):
-            return self._disabled(upn, facts)
-        return self._found(ctx, facts) if licensed(user) else self._unlicensed(upn, facts)
+            seen, stopped = Text("seen.disabled", upn), Signals(station=Station.ANSWER)
+            return self.wrong(seen, cause=Cause.ACCOUNT_DISABLED, facts=facts, signals=stopped)
+        if not licensed(user):
+            seen = Text("seen.no_licence", upn)
+            return self.wrong(seen, cause=Cause.LICENCE_MISSING, facts=facts)
+        return self._found(ctx, facts)
 
     def _of_others(self, ctx: StepContext, user: Json, facts: dict[str, str]) -> Finding:
         """Judge a shared mailbox: no license needed, and its own account is blocked as a rule."""
@@ -136,23 +143,6 @@ class MailboxUser(Step):
         own = facts["upn"].lower() == ctx.channel.mailbox
         seen = Text("seen.mailbox" if own else "seen.mailbox_other_upn", {"upn": facts["upn"]})
         return self.ok(seen, facts=facts)
-
-    def _unlicensed(self, upn: dict[str, str], facts: dict[str, str]) -> Finding:
-        return self.wrong(Text("seen.no_licence", upn), cause=Cause.LICENCE_MISSING, facts=facts)
-
-    def _without_mailbox(self, user: Json, upn: dict[str, str], facts: dict[str, str]) -> Finding:
-        """Return why there is no mailbox; a plan has no ``facts``, so later steps show nothing."""
-        if licensed(user):
-            return self.wrong(
-                Text("seen.no_mailbox", upn), cause=Cause.MAILBOX_NOT_FOUND, facts=facts
-            )
-        return self._disabled(upn, facts) if sign_in_blocked(user) else self._unlicensed(upn, facts)
-
-    def _disabled(self, upn: dict[str, str], facts: dict[str, str]) -> Finding:
-        stopped = Signals(station=Station.ANSWER)
-        return self.wrong(
-            Text("seen.disabled", upn), cause=Cause.ACCOUNT_DISABLED, facts=facts, signals=stopped
-        )
 
     def _by_the_directory(
         self, ctx: StepContext, user: Json, error: CloudError, facts: dict[str, str]

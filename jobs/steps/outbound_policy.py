@@ -91,23 +91,15 @@ class OutboundPolicy(Undoable):
         return replace(found, facts=facts, values=_values(policy_name(ctx.channel.mailbox), there))
 
     def _judged(self, ctx: StepContext, applies: EffectivePolicy) -> Finding:
+        """Judge the policy; a rule for this mailbox on top removes the doubt of a group's rule."""
+        judge, seen = self.wrong, Text("seen.outbound", _policy_and_mode(applies))
         if applies.unsure:
-            return self._unsure(ctx, applies)
-        seen = Text("seen.outbound", {"mode": applies.mode, "policy": _shown(applies)})
-        return (
-            self.ok(seen) if applies.forwards else self.wrong(seen, cause=Cause.FORWARDING_BLOCKED)
-        )
-
-    def _unsure(self, ctx: StepContext, applies: EffectivePolicy) -> Finding:
-        """Judge a higher rule with a group; a rule for this mailbox on top removes the doubt."""
-        above = applies.unsure[0]
-        values = {
-            "policy": applies.name,
-            "mode": applies.mode,
-            "rule": text_of(above, "Name") or text_of(above, "Identity"),
-        }
-        seen = Text("seen.outbound_unsure", values)
-        judge = self.possible if ctx.run.kind is RunKind.CHECK else self.wrong
+            rule = text_of(applies.unsure[0], "Name", "Identity")
+            values = {"policy": applies.name, "mode": applies.mode, "rule": rule}
+            seen = Text("seen.outbound_unsure", values)
+            judge = self.possible if ctx.run.kind is RunKind.CHECK else self.wrong
+        elif applies.forwards:
+            return self.ok(seen)
         return judge(seen, cause=Cause.FORWARDING_BLOCKED)
 
     def plan(self, ctx: StepContext, finding: Finding) -> tuple[Change, ...]:
@@ -147,7 +139,7 @@ class OutboundPolicy(Undoable):
 
     async def inspect_undo(self, ctx: StepContext, past: RecordedChange) -> Finding:
         there = await outbound(ctx)
-        seen = f"{_shown(there.applies)}: {there.applies.mode}"
+        seen = "{policy}: {mode}".format_map(_policy_and_mode(there.applies))
         values = _values(policy_name(ctx.channel.mailbox), there)
         return self.compare_with_recorded(
             past, values, seen, _made(ctx.channel.mailbox, there.own, past.values_before, values)
@@ -211,28 +203,18 @@ def _foreseen(there: Outbound, mailbox: str) -> dict[str, str]:
     name = policy_name(mailbox)
     facts, rule = {MOVED: str(moved_down(there.rules, name))}, named(there.rules, name)
     if rule is not None:
-        facts |= {REPAIRED: json.dumps(_repaired(rule, there.own, mailbox))}
+        fields = fields_to_cover(rule, there.own, mailbox)
+        repaired: dict[str, object] = {what: values or None for what, values in fields.items()}
+        if bare(rule.get(POLICY) or name) != name.lower():
+            repaired[POLICY] = name
+        facts |= {REPAIRED: json.dumps(repaired)}
     if named(there.policies, name):
         return facts
     return facts | {LIMITS: json.dumps(there.applies.limits())}
 
 
-def _repaired(rule: ExchangeRow, own: tuple[str, ...], mailbox: str) -> dict[str, object]:
-    """Return the settings that repair the channel's own rule.
-
-    The rule then covers this mailbox in addition to its other senders, and uses the channel's
-    policy.
-    """
-    name = policy_name(mailbox)
-    policy = {} if bare(rule.get(POLICY) or name) == name.lower() else {POLICY: name}
-    return {
-        **{what: values or None for what, values in fields_to_cover(rule, own, mailbox).items()},
-        **policy,
-    }
-
-
-def _shown(applies: EffectivePolicy) -> str:
-    return applies.name or "Default"
+def _policy_and_mode(applies: EffectivePolicy) -> dict[str, str]:
+    return {"mode": applies.mode, "policy": applies.name or "Default"}
 
 
 async def _addresses(ctx: StepContext) -> tuple[str, ...]:
@@ -287,9 +269,9 @@ def _made(
     """
     limits = json.loads(was["policy"] or now["policy"] or "{}")
     rule, before = recorded_row(now["rule"]), recorded_row(was["rule"])
-    whole = _is_ours(rule, mailbox) and alike(
-        rule, ExchangeRow({**before, **fields_to_cover(before, own, mailbox)})
-    )
+    covering = ExchangeRow({**before, **fields_to_cover(before, own, mailbox)})
+    ours = bool(rule) and bare(text_of(rule, POLICY)) == policy_name(mailbox).lower()
+    whole = ours and enabled(rule) and alike(rule, covering)
     return {
         "policy": json.dumps({**limits, "AutoForwardingMode": "On"}),
         "rule": now["rule"] if whole else was["rule"],

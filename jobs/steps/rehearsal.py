@@ -59,9 +59,8 @@ class Rehearsal(Step):
         """Log in phase by phase without sending; only a success is kept for checks."""
         answer = ctx.run.answer("rehearse")
         if answer.startswith("skip"):
-            return self.skipped(
-                Text("skipped.rehearsal_because", {"reason": answer.partition(":")[2]})
-            )
+            reason = {"reason": answer.partition(":")[2]}
+            return self.skipped(Text("skipped.rehearsal_because", reason))
         token = ctx.vault.get(Sealed.REHEARSAL_TOKEN.of(ctx.run.id))
         if token is None:
             return self.waits_for(Turn.MAILBOX_USER, Text("seen.rehearsal_open"))
@@ -70,19 +69,13 @@ class Rehearsal(Step):
         return replace(self._judged(ctx, probe), evidence=probe.evidence)
 
     def _judged(self, ctx: StepContext, probe: SmtpProbe) -> Finding:
-        if not probe.ok:
-            return self._failed(ctx, probe)
-        mailbox_login.save(ctx.vault, ctx.run)
-        return self.ok(probe.seen, facts={"username": probe.instead} if probe.instead else {})
-
-    def _is_passing(self, ctx: StepContext, probe: SmtpProbe) -> bool:
-        return probe.cause in PASSES and ctx.run.waits.get(self.name, 0) < len(PAUSES_S)
-
-    def _failed(self, ctx: StepContext, probe: SmtpProbe) -> Finding:
-        if self._is_passing(ctx, probe) or spreading(ctx, probe):
-            return self.waits_for(
-                Turn.TIME, probe.seen, cause=probe.cause, again_s=ctx.pause(self.name, PAUSES_S)
-            )
+        if probe.ok:
+            mailbox_login.save(ctx.vault, ctx.run)
+            return self.ok(probe.seen, facts={"username": probe.instead} if probe.instead else {})
+        passes = probe.cause in PASSES and ctx.run.waits.get(self.name, 0) < len(PAUSES_S)
+        if passes or spreading(ctx, probe):
+            again = ctx.pause(self.name, PAUSES_S)
+            return self.waits_for(Turn.TIME, probe.seen, cause=probe.cause, again_s=again)
         return self.waits_for(Turn.MAILBOX_USER, probe.seen, cause=probe.cause)
 
 
@@ -124,21 +117,14 @@ class OwnLogin(Step):
         """Wait if a change may still spread, or skip: the bot's own sign-in says nothing."""
         if error.can_be_replication and wrote_within(ctx.run, ERRORS_SETTLE_FOR):
             seen = Text("seen.login_settles", {"reply": error.words})
-            return self.waits_for(
-                Turn.TIME, seen, cause=error.cause, again_s=ctx.pause(self.name, PAUSES_S)
-            )
+            again = ctx.pause(self.name, PAUSES_S)
+            return self.waits_for(Turn.TIME, seen, cause=error.cause, again_s=again)
         return replace(self.skipped(Text("skipped.own_sign_in")), evidence=error.evidence())
 
     def _judged(self, ctx: StepContext, probe: SmtpProbe) -> Finding:
         if probe.ok:
             return self.ok(probe.seen)
+        turn, again = Turn.ADMINISTRATOR, 300.0
         if spreading(ctx, probe):
-            return self.waits_for(
-                Turn.TIME, probe.seen, cause=probe.cause, again_s=ctx.pause(self.name, PAUSES_S)
-            )
-        return self.waits_for(
-            Turn.ADMINISTRATOR,
-            probe.seen,
-            cause=probe.cause,
-            again_s=timedelta(minutes=5).total_seconds(),
-        )
+            turn, again = Turn.TIME, ctx.pause(self.name, PAUSES_S)
+        return self.waits_for(turn, probe.seen, cause=probe.cause, again_s=again)

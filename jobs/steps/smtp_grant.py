@@ -15,7 +15,7 @@ from typing import Any
 from jobs.causes.cause import Cause
 from jobs.channel.email_app import grants_of_app, smtp_send_permission
 from jobs.clouds.errors import AlreadyExists, CloudError, Forbidden, NotFound, Rejected
-from jobs.clouds.json_values import lower_of, lower_set, text_of
+from jobs.clouds.json_values import as_dict, lower_of, lower_set, text_of
 from jobs.engine.context import StepContext
 from jobs.engine.diagnosis import Diagnosis
 from jobs.engine.inspector import finding_from_error
@@ -203,28 +203,25 @@ class SmtpGrant(Undoable):
         return scopes | dict(marks)
 
     def _missing(self, ctx: StepContext, grants: list[Json]) -> list[tuple[str, frozenset[str]]]:
-        """Return the scopes that nobody has granted, by the ID of their resource."""
+        """Return the scopes that the user who signs in does not have, by the ID of their resource.
+
+        A grant for all users counts, and any user's while the delegate of a shared mailbox is not
+        known, which happens only in a check.
+        """
         wanted = [(ctx.fact("exchange_sp_id"), SMTP), (ctx.fact("graph_sp_id"), SIGN_IN)]
         if ctx.run.kind is RunKind.CHECK or ctx.by_hand:
             wanted = wanted[:1]  # a sign-in's permissions are implied (facts/microsoft.md 1.5)
-        needs = (need for need in wanted if need[0])
-        return [need for need in needs if not self._granted(ctx, grants, *need)]
-
-    def _granted(
-        self, ctx: StepContext, grants: list[Json], resource: str, scopes: frozenset[str]
-    ) -> bool:
-        there = _with(grants, "resourceId", resource)
-        mine = [grant for grant in there if self._counts(ctx, grant)]
-        return _plain(scopes) <= _plain(frozenset().union(*(_scopes(grant) for grant in mine)))
-
-    def _counts(self, ctx: StepContext, grant: Json) -> bool:
-        """Return whether the grant is for all users or for the user who signs in.
-
-        Any user's grant counts while the delegate of a shared mailbox is not known, which happens
-        only in a check.
-        """
-        user = _grantee(ctx)
-        return not grant.get("principalId") or not user or _is(grant, "principalId", user)
+        user, missing = _grantee(ctx), []
+        for resource, scopes in wanted:
+            there = _with(grants, "resourceId", resource)
+            if user:
+                there = [
+                    each for each in there if lower_of(each, "principalId") in {"", user.lower()}
+                ]
+            granted = {scope.lower() for grant in there for scope in _scopes(grant)}
+            if resource and not {scope.lower() for scope in scopes} <= granted:
+                missing.append((resource, scopes))
+        return missing
 
 
 def _grantee(ctx: StepContext) -> str:
@@ -237,15 +234,7 @@ def _recorded_marks(past: RecordedChange) -> dict[str, str]:
 
 
 def _with(grants: list[Json], name: str, wanted: str) -> list[Json]:
-    return [grant for grant in grants if _is(grant, name, wanted)]
-
-
-def _is(grant: Json, name: str, wanted: str) -> bool:
-    return lower_of(grant, name) == wanted.lower()
-
-
-def _plain(scopes: frozenset[str]) -> frozenset[str]:
-    return frozenset(scope.lower() for scope in scopes)
+    return [grant for grant in grants if lower_of(grant, name) == wanted.lower()]
 
 
 def _scopes(grant: Json) -> frozenset[str]:
@@ -281,27 +270,23 @@ class UserConsent(Step):
             mine = assigned(await ctx.graph.authorization_policy())
         except (Forbidden, NotFound, Rejected):
             return self.skipped(Text("skipped.policy_not_readable"))
-        left_out = RECOMMENDED in mine and await self._left_out(ctx)
-        return self.ok(
-            Text(f"seen.user_consent_{allows(mine - {RECOMMENDED} if left_out else mine)}")
-        )
+        if RECOMMENDED in mine and await self._left_out(ctx):
+            mine -= {RECOMMENDED}
+        return self.ok(Text(f"seen.user_consent_{allows(mine)}"))
 
     async def _left_out(self, ctx: StepContext) -> bool:
         """Return whether Microsoft's own policy excludes SMTP.Send now; False if unreadable."""
         try:
-            return leaves_out(
-                await ctx.graph.consent_policy_excludes(RECOMMENDED), *smtp_send_permission(ctx)
-            )
+            excludes = await ctx.graph.consent_policy_excludes(RECOMMENDED)
         except (Forbidden, NotFound, Rejected):
             return False
+        return leaves_out(excludes, *smtp_send_permission(ctx))
 
 
 def assigned(policy: dict[str, Any]) -> frozenset[str]:
     """Return the policies for users' own consent; their prefix has two spellings."""
     role = policy.get("defaultUserRolePermissions")
-    names = (
-        lower_set(role.get("permissionGrantPoliciesAssigned")) if isinstance(role, dict) else set()
-    )
+    names = lower_set(as_dict(role).get("permissionGrantPoliciesAssigned"))
     return frozenset(name.removeprefix(OWN) for name in names if name.startswith(OWN))
 
 

@@ -285,9 +285,5 @@ def _chain(error: BaseException) -> Iterator[BaseException]:
             continue
         seen.add(id(each))
         yield each
-        waiting += _wrapped_in(each)
-
-
-def _wrapped_in(error: BaseException) -> list[BaseException]:
-    inner = (error.__cause__, error.__context__, getattr(error, "reason", None), *error.args)
-    return [each for each in inner if isinstance(each, BaseException)]
+        wrapped = (each.__cause__, each.__context__, getattr(each, "reason", None), *each.args)
+        waiting += [inner for inner in wrapped if isinstance(inner, BaseException)]

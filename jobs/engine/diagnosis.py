@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Literal
@@ -35,7 +36,7 @@ class Diagnosis:
     """Causes that are only warnings; the empty code is a failure without a code."""
     caused_by: tuple[str, ...] = ()
     """Steps whose failure may explain a failure of this one."""
-    explains: frozenset[Cause] = frozenset()
+    explains: AbstractSet[Cause] = frozenset()
     """Causes of other steps that a failure of this one brings about."""
     superseded_by: tuple[str, ...] = ()
     """Steps whose later success shows that a failure of this step is over."""
@@ -55,7 +56,7 @@ class Diagnosis:
             return replace(finding, state=State.WARNING)
         return finding
 
-    def causes_elsewhere(self, cause: str) -> frozenset[Cause]:
+    def causes_elsewhere(self, cause: str) -> AbstractSet[Cause]:
         """Return the causes of other steps that this one explains if it is wrong for ``cause``."""
         return self.explains
 

@@ -109,13 +109,10 @@ class MailFlow:
     @classmethod
     def of(cls, rows: Sequence[TraceRow]) -> MailFlow:
         """Return the flow of rows, newest first; mail in transit under an hour says nothing."""
-        done = list(filter(_is_settled, rows))
-        begun = takewhile(_is_begun, rows)
-        return cls(
-            next((row for row in done if row.status.went_on), None),
-            tuple(takewhile(stopped, done)),
-            tuple(begun),
-        )
+        done = [row for row in rows if row.status.went_on or stopped(row)]
+        good = next((row for row in done if row.status.went_on), None)
+        begun = takewhile(lambda row: row.status in _UNDER_WAY and not stopped(row), rows)
+        return cls(good, tuple(takewhile(stopped, done)), tuple(begun))
 
     @property
     def refused(self) -> tuple[TraceRow, ...]:
@@ -132,14 +129,6 @@ def stopped(row: TraceRow) -> bool:
 def withheld(row: TraceRow) -> bool:
     """Return whether a filter withheld the mail as spam or malware."""
     return row.status in _WITHHELD
-
-
-def _is_settled(row: TraceRow) -> bool:
-    return row.status.went_on or stopped(row)
-
-
-def _is_begun(row: TraceRow) -> bool:
-    return row.status in _UNDER_WAY and not stopped(row)
 
 
 def without_copy(

@@ -221,16 +221,12 @@ def _rows(cmdlet: str, answer: Response) -> list[ExchangeRow]:
     """
     value = _value(answer.data)
     are_objects = isinstance(value, list) and all(isinstance(each, dict) for each in value)
-    if not are_objects or (reads(cmdlet) and not any(value) and not _none(cmdlet, answer)):
+    says_none = cmdlet.lower() not in _OF_ONE_OBJECT and as_dict(answer.data).get("value") == []
+    if not are_objects or (reads(cmdlet) and not any(value) and not says_none):
         raise unreadable(
             "exchange", "an answer without a list of objects", answer.status, ids=answer.ids
         )
     return [ExchangeRow(each) for each in value]
-
-
-def _none(cmdlet: str, answer: Response) -> bool:
-    """Return whether the answer says that no object of a list exists."""
-    return cmdlet.lower() not in _OF_ONE_OBJECT and as_dict(answer.data).get("value") == []
 
 
 def _value(data: Any) -> Any:

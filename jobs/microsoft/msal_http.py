@@ -69,6 +69,7 @@ _UNDESCRIBED = Meaning(Cause.REQUEST_REJECTED, ErrorKind.REJECTED)
 _CANCELLED = Meaning(Cause.CONSENT_CANCELLED, ErrorKind.REJECTED)
 """Meaning of ``access_denied`` without AADSTS65004: a person may have left the page (facts 1.6)."""
 _AADSTS = re.compile(r"AADSTS(\d+)", re.IGNORECASE)
+_NUMBER = re.compile(r"\d{1,9}")
 _ERROR_URI = re.compile(r"https://login\.[a-z.-]+/error\?code=\d+")
 _IN_DESCRIPTION = re.compile(
     r"(Trace ID|Correlation ID|Timestamp): *([0-9a-zA-Z:. -]+?)"
@@ -256,22 +257,13 @@ def _of_page(page: str) -> str:
 def _is_token(answer: Mapping[str, Any]) -> bool:
     """Return whether msal can parse the answer: a token, with texts and numbers of the right types.
 
-    An error answer also returns True; :func:`entra_error` handles it.
+    An error answer also returns True; :func:`entra_error` handles it. Entra's older answers write
+    numbers as strings.
     """
-    has_texts = all(
-        isinstance(answer.get(name) or "", str) for name in ("refresh_token", "id_token", "scope")
-    )
-    has_numbers = all(
-        _is_number(answer[name]) for name in ("expires_in", "refresh_in") if name in answer
-    )
-    return "error" in answer or (
-        is_filled_text(answer.get("access_token")) and has_texts and has_numbers
-    )
-
-
-def _is_number(value: object) -> bool:
-    """Return whether the value is a number. Entra's older answers write numbers as strings."""
-    return not isinstance(value, bool) and re.fullmatch(r"\d{1,9}", str(value)) is not None
+    texts = (answer.get(name) or "" for name in ("refresh_token", "id_token", "scope"))
+    numbers = (str(answer[name]) for name in ("expires_in", "refresh_in") if name in answer)
+    right = all(isinstance(text, str) for text in texts) and all(map(_NUMBER.fullmatch, numbers))
+    return "error" in answer or (right and is_filled_text(answer.get("access_token")))
 
 
 def _with_asked(answer: dict[str, Any], asked: str) -> dict[str, Any]:

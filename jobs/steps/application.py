@@ -8,6 +8,7 @@ page, through a card's button; only grants that really exist count.
 from __future__ import annotations
 
 import json
+from collections.abc import Set as AbstractSet
 from dataclasses import replace
 from datetime import timedelta
 
@@ -64,7 +65,7 @@ SEEN = {"spa": "seen.redirects_spa", "publicClient": "seen.redirects_public"}
 
 
 class AppDiagnosis(Diagnosis):
-    def causes_elsewhere(self, cause: str) -> frozenset[Cause]:
+    def causes_elsewhere(self, cause: str) -> AbstractSet[Cause]:
         """Return the causes in other steps that ``cause`` explains.
 
         A missing app explains every refusal. A redirect URI that is missing or on another platform

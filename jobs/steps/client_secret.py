@@ -168,9 +168,11 @@ class ClientSecret(Undoable):
     repeat_on = LOST
     diagnosis = Diagnosis(
         caused_by=("application",),
-        explains=frozenset(
-            {Cause.CLIENT_SECRET_EXPIRED, Cause.CLIENT_SECRET_WRONG, Cause.CLIENT_SECRET_MISSING}
-        ),
+        explains={
+            Cause.CLIENT_SECRET_EXPIRED,
+            Cause.CLIENT_SECRET_WRONG,
+            Cause.CLIENT_SECRET_MISSING,
+        },
     )
 
     async def inspect(self, ctx: StepContext) -> Finding:

@@ -28,7 +28,7 @@ class Forwarding(Undoable):
     reads = ("View-Only Recipients",)
     writes = ("Mail Recipients",)
     diagnosis = Diagnosis(
-        explains=frozenset({Cause.MAIL_NOT_DELIVERED}),
+        explains={Cause.MAIL_NOT_DELIVERED},
         warnings=frozenset({Cause.COPY_DIFFERS}),
         station=Station.FORWARD,
     )

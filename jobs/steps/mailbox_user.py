@@ -82,16 +82,14 @@ class MailboxUser(Step):
         }
     )
     diagnosis = Diagnosis(
-        explains=frozenset(
-            {
-                Cause.ACCOUNT_DISABLED,
-                Cause.USER_UNKNOWN,
-                Cause.LICENCE_MISSING,
-                Cause.SMTP_TOKEN_REFUSED,
-                Cause.SMTP_LOGIN_BLOCKED,
-                Cause.SMTP_REFUSED,
-            }
-        ),
+        explains={
+            Cause.ACCOUNT_DISABLED,
+            Cause.USER_UNKNOWN,
+            Cause.LICENCE_MISSING,
+            Cause.SMTP_TOKEN_REFUSED,
+            Cause.SMTP_LOGIN_BLOCKED,
+            Cause.SMTP_REFUSED,
+        },
         station=Station.MAILBOX,
     )
 
@@ -236,15 +234,13 @@ class Delegate(Step):
     shown_in = "mailbox_user"
     doubted_by = frozenset({Cause.SMTP_LOGIN_BLOCKED, Cause.SMTP_REFUSED, Cause.SMTP_TOKEN_REFUSED})
     diagnosis = Diagnosis(
-        explains=frozenset(
-            {
-                Cause.ACCOUNT_DISABLED,
-                Cause.LICENCE_MISSING,
-                Cause.SMTP_TOKEN_REFUSED,
-                Cause.SMTP_LOGIN_BLOCKED,
-                Cause.SMTP_REFUSED,
-            }
-        )
+        explains={
+            Cause.ACCOUNT_DISABLED,
+            Cause.LICENCE_MISSING,
+            Cause.SMTP_TOKEN_REFUSED,
+            Cause.SMTP_LOGIN_BLOCKED,
+            Cause.SMTP_REFUSED,
+        }
     )
 
     async def inspect(self, ctx: StepContext) -> Finding:

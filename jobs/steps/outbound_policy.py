@@ -79,7 +79,7 @@ class OutboundPolicy(Undoable):
     prerequisites = MappingProxyType({Cause.CUSTOMIZATION_NEEDED: "customization"})
     replicates = True
     diagnosis = Diagnosis(
-        explains=frozenset({Cause.FORWARDING_BLOCKED, Cause.MAIL_NOT_DELIVERED}),
+        explains={Cause.FORWARDING_BLOCKED, Cause.MAIL_NOT_DELIVERED},
         settling={Cause.FORWARDING_BLOCKED: Cause.FORWARDING_SETTLING},
         station=Station.FORWARD,
     )

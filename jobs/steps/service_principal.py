@@ -44,15 +44,13 @@ class ServicePrincipal(Undoable):
     reads = ("Application.Read.All", "User.Read.All")
     writes = ("Application.ReadWrite.All",)
     diagnosis = Diagnosis(
-        explains=frozenset(
-            {
-                Cause.APP_NOT_FOUND,
-                Cause.APP_DISABLED,
-                Cause.USER_NOT_ASSIGNED,
-                Cause.SERVICE_PRINCIPAL_NOT_READY,
-                Cause.CONSENT_MISSING,
-            }
-        ),
+        explains={
+            Cause.APP_NOT_FOUND,
+            Cause.APP_DISABLED,
+            Cause.USER_NOT_ASSIGNED,
+            Cause.SERVICE_PRINCIPAL_NOT_READY,
+            Cause.CONSENT_MISSING,
+        },
         disproved_by=("smtp_login",),
     )
 
@@ -68,38 +66,29 @@ class ServicePrincipal(Undoable):
         shut[ASSIGNMENT] = lets_in is State.WRONG
         if any(shut.values()):
             facts["shut"] = " ".join(name for name, is_set in shut.items() if is_set)
-        judged = self._out_of_reach(principal, facts)
-        if judged is None and shut[ENABLED]:
-            judged = self.wrong(Text("seen.sp_disabled"), cause=Cause.APP_DISABLED, facts=facts)
-        elif judged is None and lets_in is not State.OK:
-            judged = self._not_let_in(lets_in, facts)
-        found = judged or self.ok(Text("seen.service_principal"), facts=facts)
-        return replace(found, values=_values(principal))
+        return replace(self._judged(principal, lets_in, facts), values=_values(principal))
 
-    def _not_let_in(self, lets_in: State, facts: dict[str, str]) -> Finding:
-        if lets_in is State.WRONG:
-            seen, judge = Text("seen.sp_assignment"), self.wrong
-        else:
-            seen, judge = Text("seen.sp_assigned_others"), self.possible
-        return judge(seen, cause=Cause.USER_NOT_ASSIGNED, facts=facts)
+    def _judged(self, principal: Json, lets_in: State, facts: dict[str, str]) -> Finding:
+        """Return the first obstacle; no change of the enterprise application repairs the first two.
 
-    def _out_of_reach(self, principal: Json, facts: dict[str, str]) -> Finding | None:
-        """Return a finding that no change of the enterprise application repairs, or None.
-
-        The app itself is deactivated, or Microsoft has disabled it (facts/microsoft.md 5,
-        AADSTS7000112). Other blocking properties stay in the plan.
+        Microsoft has disabled the app (facts/microsoft.md 5, AADSTS7000112), or it is deactivated.
+        Other blocking properties stay in the plan.
         """
         status = text_of(principal, BY_MICROSOFT)
-        if status.lower() not in NOT_DISABLED:
-            seen, cause = (
-                Text("seen.app_by_microsoft", {"status": status}),
-                Cause.APP_DISABLED_BY_MICROSOFT,
-            )
-            return self.wrong(seen, cause=cause, facts=facts)
-        if principal.get("isDisabled"):
-            seen = Text("seen.app_deactivated")
-            return self.wrong(seen, cause=Cause.APP_DEACTIVATED, facts=facts)
-        return None
+        by_microsoft = Text("seen.app_by_microsoft", {"status": status})
+        obstacles = (
+            (status.lower() not in NOT_DISABLED, by_microsoft, Cause.APP_DISABLED_BY_MICROSOFT),
+            (principal.get("isDisabled"), Text("seen.app_deactivated"), Cause.APP_DEACTIVATED),
+            (principal.get(ENABLED) is False, Text("seen.sp_disabled"), Cause.APP_DISABLED),
+            (lets_in is State.WRONG, Text("seen.sp_assignment"), Cause.USER_NOT_ASSIGNED),
+        )
+        for blocks, seen, cause in obstacles:
+            if blocks:
+                return self.wrong(seen, cause=cause, facts=facts)
+        if lets_in is State.POSSIBLE:
+            others = Text("seen.sp_assigned_others")
+            return self.possible(others, cause=Cause.USER_NOT_ASSIGNED, facts=facts)
+        return self.ok(Text("seen.service_principal"), facts=facts)
 
     def plan(self, ctx: StepContext, finding: Finding) -> tuple[Change, ...]:
         """Plan to create it, or to reset each of its blocking properties in a line."""

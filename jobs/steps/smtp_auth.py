@@ -46,14 +46,12 @@ class SmtpAuth(Undoable):
     reads = ("View-Only Recipients", "View-Only Configuration")
     writes = ("Mail Recipients",)
     diagnosis = Diagnosis(
-        explains=frozenset(
-            {
-                Cause.SMTP_AUTH_OFF_FOR_MAILBOX,
-                Cause.SMTP_AUTH_OFF_FOR_TENANT,
-                Cause.SMTP_TOKEN_REFUSED,
-                Cause.SMTP_LOGIN_BLOCKED,
-            }
-        ),
+        explains={
+            Cause.SMTP_AUTH_OFF_FOR_MAILBOX,
+            Cause.SMTP_AUTH_OFF_FOR_TENANT,
+            Cause.SMTP_TOKEN_REFUSED,
+            Cause.SMTP_LOGIN_BLOCKED,
+        },
         settling=dict.fromkeys(
             (Cause.SMTP_AUTH_OFF_FOR_MAILBOX, Cause.SMTP_AUTH_OFF_FOR_TENANT),
             Cause.SMTP_AUTH_SETTLING,
@@ -197,7 +195,7 @@ class SendAs(Undoable):
     shown_in = "smtp_auth"
     reads = ("View-Only Recipients",)
     writes = ("Mail Recipients",)
-    diagnosis = Diagnosis(explains=frozenset({Cause.SEND_AS_DENIED}), disproved_by=("answers",))
+    diagnosis = Diagnosis(explains={Cause.SEND_AS_DENIED}, disproved_by=("answers",))
 
     async def inspect(self, ctx: StepContext) -> Finding:
         """Read the delegate's right; whether a group's is the delegate's, only an answer shows."""

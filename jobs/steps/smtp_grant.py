@@ -105,14 +105,12 @@ class SmtpGrant(Undoable):
     reads = ("Directory.Read.All",)
     writes = ("DelegatedPermissionGrant.ReadWrite.All",)
     diagnosis = Diagnosis(
-        explains=frozenset(
-            {
-                Cause.CONSENT_MISSING,
-                Cause.CONSENT_DECLINED,
-                Cause.ADMIN_CONSENT_REQUIRED,
-                Cause.SMTP_TOKEN_REFUSED,
-            }
-        )
+        explains={
+            Cause.CONSENT_MISSING,
+            Cause.CONSENT_DECLINED,
+            Cause.ADMIN_CONSENT_REQUIRED,
+            Cause.SMTP_TOKEN_REFUSED,
+        }
     )
 
     async def inspect(self, ctx: StepContext) -> Finding:

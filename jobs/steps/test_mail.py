@@ -148,18 +148,16 @@ class TestMail(Step):
         policy = ctx.run.changed.get("outbound_policy")
         recent = policy is not None and now() - policy.begun < SPREADS_FOR
         spreading = recent and cause == Cause.FORWARDING_BLOCKED
-        due = ctx.run.waits.get(self.name, 0) > 0 and self._due(ctx)
-        if spreading and due and self._sends(ctx):
+        sent = ctx.run.changed.get(self.name)
+        due = sent is None or now() - sent.begun > timedelta(seconds=55)
+        waited = ctx.run.waits.get(self.name, 0) > 0
+        if spreading and waited and due and self._sends(ctx):
             return self.wrong(Text("seen.not_sent"), cause=cause, facts=facts)
         turn = Turn.TIME if spreading else Turn.ADMINISTRATOR
         finding = self.waits_for(
             turn, Text("seen.mail_failed"), cause=cause, again_s=60, facts=facts
         )
         return replace(finding, evidence=evidence_of(words))
-
-    def _due(self, ctx: StepContext) -> bool:
-        sent = ctx.run.changed.get(self.name)
-        return sent is None or now() - sent.begun > timedelta(seconds=55)
 
     def _sends(self, ctx: StepContext) -> bool:
         return ctx.settings.sends_probe and ctx.settings.probe_from.lower() not in own_addresses(

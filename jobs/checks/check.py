@@ -12,7 +12,7 @@ from jobs.checks.discovering import discover, open_questions
 from jobs.clock import now
 from jobs.clouds.errors import SignInNeeded
 from jobs.engine.engine import Engine
-from jobs.engine.recorder import Recorder
+from jobs.engine.graph import Recorder
 from jobs.engine.step import Step
 from jobs.model import Access, Finding
 from jobs.probes import checks_for

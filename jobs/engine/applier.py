@@ -18,10 +18,9 @@ from jobs.clock import now
 from jobs.clouds import calls
 from jobs.clouds.errors import AlreadyExists, CloudError
 from jobs.engine.context import StepContext
-from jobs.engine.graph import NOT_INSPECTABLE, StepGraph, is_due, why_not_inspectable
+from jobs.engine.graph import NOT_INSPECTABLE, Recorder, StepGraph, is_due, why_not_inspectable
 from jobs.engine.inspector import SETTLES_FOR, Inspector, never_effective
 from jobs.engine.made_objects import still_deleted
-from jobs.engine.recorder import Recorder
 from jobs.engine.step import Step
 from jobs.model import Change, Finding, Reason, State, Text, Turn
 from jobs.runs import trust

@@ -23,7 +23,7 @@ from jobs.clouds.errors import (
     SignInNeeded,
     Transient,
 )
-from jobs.engine.recorder import Recorder
+from jobs.engine.graph import Recorder
 from jobs.engine.step import Step
 from jobs.model import Finding, Reason, State, Text, Turn, verbatim
 from jobs.runs.run import Run

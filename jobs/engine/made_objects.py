@@ -18,7 +18,7 @@ from jobs.causes.cause import Cause
 from jobs.clock import now
 from jobs.clouds.errors import CloudError
 from jobs.engine.context import StepContext
-from jobs.engine.recorder import Recorder
+from jobs.engine.graph import Recorder
 from jobs.engine.step import Step
 from jobs.model import Finding, Reason, State, Text, Turn
 from jobs.runs.run import Run

@@ -1,17 +1,46 @@
-"""Step M3: all incoming mail is forwarded to Webex Connect."""
+"""Steps M3 to M5: all incoming mail is forwarded to Webex Connect, and this is allowed.
+
+The plan of M4 names the other senders, the removed conditions and the parameters of the commands.
+Without M5, the organization's customization, M4 cannot be saved.
+"""
 
 from __future__ import annotations
 
-from dataclasses import replace
+import asyncio
+import json
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from types import MappingProxyType
 
 from jobs.causes.cause import Cause
 from jobs.channel.mailbox import mailbox_row, redirected_to, through
-from jobs.clouds.errors import Forbidden, NotFound, Rejected
+from jobs.clouds.errors import AlreadyExists, CloudError, Forbidden, NotFound, Rejected
+from jobs.clouds.json_values import text_of
 from jobs.engine.context import StepContext
 from jobs.engine.diagnosis import Diagnosis
+from jobs.engine.step import Step
 from jobs.engine.undo import Undoable
 from jobs.microsoft.exchange import ExchangeRow, quoted
-from jobs.model import Change, Finding, Reason, Scope, Station, Text
+from jobs.microsoft.outbound_spam import (
+    CARRIED,
+    NARROWING,
+    EffectivePolicy,
+    addresses_of,
+    alike,
+    applies_to,
+    bare,
+    covers,
+    enabled,
+    fields_to_cover,
+    gone,
+    moved_down,
+    named,
+    narrowed,
+    needs_addresses,
+    policy_name,
+)
+from jobs.model import Change, Finding, Reason, RunKind, Scope, State, Station, Text, Turn
 from jobs.runs.run import RecordedChange
 
 
@@ -38,7 +67,7 @@ class Forwarding(Undoable):
         by_hand = await self._by_hand(ctx, smtp, internal) if ctx.by_hand else None
         return replace(
             by_hand or self._judged(ctx, smtp, internal, keeps=keeps),
-            values=_values(smtp, internal, keeps=keeps),
+            values=_addresses_and_copy(smtp, internal, keeps=keeps),
         )
 
     async def _by_hand(self, ctx: StepContext, smtp: str, internal: str) -> Finding | None:
@@ -84,19 +113,24 @@ class Forwarding(Undoable):
         """Plan all settings at once, since an internal address that stayed would silently win."""
         target, keep = ctx.channel.forwarding_address, ctx.channel.keep_copy
         after = Text("after.forwarding_keeps" if keep else "after.forwarding", {"address": target})
-        command = _command(ctx, _values(target, "", keeps=keep))
+        command = _command(ctx, _addresses_and_copy(target, "", keeps=keep))
         line = self.change(finding.seen or Text("seen.none"), after, Scope.MAILBOX, command)
         overwrites = bool(finding.values.get("smtp") or finding.values.get("internal"))
         return (replace(line, overwrites=overwrites),)
 
     async def apply(self, ctx: StepContext, finding: Finding) -> None:
-        await _set(ctx, ctx.channel.forwarding_address, "", keeps=ctx.channel.keep_copy)
+        await _set_mailbox(ctx, ctx.channel.forwarding_address, "", keeps=ctx.channel.keep_copy)
 
     async def inspect_undo(self, ctx: StepContext, past: RecordedChange) -> Finding:
         smtp, internal, keeps = forwarding_of(await mailbox_row(ctx))
-        made = _values(ctx.channel.forwarding_address.lower(), "", keeps=ctx.channel.keep_copy)
+        made = _addresses_and_copy(
+            ctx.channel.forwarding_address.lower(), "", keeps=ctx.channel.keep_copy
+        )
         return self.compare_with_recorded(
-            past, _values(smtp, internal, keeps=keeps), internal or smtp or "key:seen.none", made
+            past,
+            _addresses_and_copy(smtp, internal, keeps=keeps),
+            internal or smtp or "key:seen.none",
+            made,
         )
 
     def undo_command(self, ctx: StepContext, past: RecordedChange) -> str:
@@ -104,10 +138,10 @@ class Forwarding(Undoable):
 
     async def undo(self, ctx: StepContext, past: RecordedChange) -> None:
         was = past.values_before
-        await _set(ctx, was["smtp"], was["internal"], keeps=was["keeps"] == "true")
+        await _set_mailbox(ctx, was["smtp"], was["internal"], keeps=was["keeps"] == "true")
 
 
-async def _set(ctx: StepContext, smtp: str, internal: str, *, keeps: bool) -> None:
+async def _set_mailbox(ctx: StepContext, smtp: str, internal: str, *, keeps: bool) -> None:
     parameters = {
         "Identity": ctx.channel.mailbox,
         "ForwardingAddress": internal or None,
@@ -127,7 +161,7 @@ def _command(ctx: StepContext, values: dict[str, str]) -> str:
     )
 
 
-def _values(smtp: str, internal: str, *, keeps: bool) -> dict[str, str]:
+def _addresses_and_copy(smtp: str, internal: str, *, keeps: bool) -> dict[str, str]:
     return {"smtp": smtp, "internal": internal, "keeps": str(keeps).lower()}
 
 
@@ -139,3 +173,371 @@ def forwarding_of(mailbox: ExchangeRow) -> tuple[str, str, bool]:
         str(mailbox.get("ForwardingAddress") or ""),
         str(mailbox.get("DeliverToMailboxAndForward")).lower() == "true",
     )
+
+
+POLICY, RULE = "HostedOutboundSpamFilterPolicy", "HostedOutboundSpamFilterRule"
+CUSTOMIZATION_S = (5.0, 10, 20, 40, 60, 120, 300, 600, 1800, 3600)
+"""Pauses, in seconds, for a customization of up to 24 hours (facts/microsoft.md 2.4)."""
+DAY_TRIES = 32
+MOVED = "rules_moved"
+"""Fact with the number of other rules that move down by one when a rule is put on top."""
+REPAIRED, LIMITS = "rule_repaired", "policy_limits"
+"""Facts for the plan: settings of the channel's rule to change, and a new policy's limits."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outbound:
+    """Applying policy, with all policies and rules; ``own`` begins with the sending address."""
+
+    applies: EffectivePolicy
+    policies: list[ExchangeRow]
+    rules: list[ExchangeRow]
+    own: tuple[str, ...]
+
+
+class OutboundPolicy(Undoable):
+    """Step M4: the outbound policy that actually applies says ``On``; ``Automatic`` counts as off.
+
+    The Default policy is never changed (facts/microsoft.md 2.3).
+    """
+
+    name = "outbound_policy"
+    article_row = "M4"
+    group = "microsoft"
+    needs = ("mailbox_user",)
+    after = ("customization",)
+    reads = ("Security Reader",)
+    writes = ("Security Administrator",)
+    prerequisites = MappingProxyType({Cause.CUSTOMIZATION_NEEDED: "customization"})
+    replicates = True
+    diagnosis = Diagnosis(
+        explains={Cause.FORWARDING_BLOCKED, Cause.MAIL_NOT_DELIVERED},
+        settling={Cause.FORWARDING_BLOCKED: Cause.FORWARDING_SETTLING},
+        station=Station.FORWARD,
+    )
+
+    async def inspect(self, ctx: StepContext) -> Finding:
+        there = await outbound(ctx)
+        found = self._judged(ctx, there.applies)
+        facts = _foreseen(there, ctx.channel.mailbox) if found.state is State.WRONG else {}
+        return replace(found, facts=facts, values=_values(policy_name(ctx.channel.mailbox), there))
+
+    def _judged(self, ctx: StepContext, applies: EffectivePolicy) -> Finding:
+        """Judge the policy; a rule for this mailbox on top removes the doubt of a group's rule."""
+        judge, seen = self.wrong, Text("seen.outbound", _policy_and_mode(applies))
+        if applies.unsure:
+            rule = text_of(applies.unsure[0], "Name", "Identity")
+            values = {"policy": applies.name, "mode": applies.mode, "rule": rule}
+            seen = Text("seen.outbound_unsure", values)
+            judge = self.possible if ctx.run.kind is RunKind.CHECK else self.wrong
+        elif applies.forwards:
+            return self.ok(seen)
+        return judge(seen, cause=Cause.FORWARDING_BLOCKED)
+
+    def plan(self, ctx: StepContext, finding: Finding) -> tuple[Change, ...]:
+        """Plan an outbound policy and a rule for this one sender, above the other rules.
+
+        For an existing rule the plan shows which other senders it covers and which conditions are
+        removed.
+        """
+        repaired = json.loads(finding.facts.get(REPAIRED, "{}"))
+        command = "; ".join(_commands(ctx.channel.mailbox, finding))
+        after = text_after(ctx.channel.mailbox, finding.values.get("rule", ""), repaired)
+        line = self.change(finding.seen or Text("seen.none"), after, Scope.MAILBOX, command)
+        return (replace(line, note=move_note(int(finding.facts.get(MOVED, "0")))),)
+
+    async def apply(self, ctx: StepContext, finding: Finding) -> None:
+        """Create or update the outbound policy, then the rule, as the finding describes them.
+
+        The two writes are not atomic. A second attempt may create the policy again and is told that
+        it exists, so this attempt completes the first one.
+        """
+        name, mailbox = policy_name(ctx.channel.mailbox), ctx.channel.mailbox
+        policy, rule = (recorded_row(finding.values[part]) for part in ("policy", "rule"))
+        if not policy:
+            with suppress(AlreadyExists):  # made by an earlier attempt, maybe without its rule
+                limits = json.loads(finding.facts[LIMITS])
+                values = {**limits, "Name": name, "AutoForwardingMode": "On"}
+                await ctx.exchange.run(f"New-{POLICY}", values)
+        elif policy.get("AutoForwardingMode") != "On":
+            await _set(ctx, POLICY, name, AutoForwardingMode="On")
+        if not rule:
+            values = {"Name": name, POLICY: name, "From": [mailbox], "Priority": 0}
+            await ctx.exchange.run(f"New-{RULE}", values)
+            return
+        await _set(ctx, RULE, name, **json.loads(finding.facts[REPAIRED]), Priority=0)
+        if not enabled(rule):
+            await ctx.exchange.run(f"Enable-{RULE}", {"Identity": name})
+
+    async def inspect_undo(self, ctx: StepContext, past: RecordedChange) -> Finding:
+        there = await outbound(ctx)
+        seen = "{policy}: {mode}".format_map(_policy_and_mode(there.applies))
+        values = _values(policy_name(ctx.channel.mailbox), there)
+        return self.compare_with_recorded(
+            past, values, seen, _made(ctx.channel.mailbox, there.own, past.values_before, values)
+        )
+
+    def undo_command(self, ctx: StepContext, past: RecordedChange) -> str:
+        """Return the commands, the rule first: a rule without a policy is broken."""
+        name, was = quoted(policy_name(ctx.channel.mailbox)), past.values_before
+        rule, policy = f"Remove-{RULE} {name}", f"Remove-{POLICY} {name}"
+        if was["rule"]:
+            rule = f"Set-{RULE} {name}{parameters_text(_rule_before(past))}"
+        if _was_off(past):
+            rule = f"{rule}; Disable-{RULE} {name}"
+        if was["policy"]:
+            policy = f"Set-{POLICY} {name} -AutoForwardingMode {_mode(past)}"
+        return f"{rule}; {policy}"
+
+    async def undo(self, ctx: StepContext, past: RecordedChange) -> None:
+        """Restore or remove the rule, then the policy.
+
+        The bot first looks up each of them, so a second attempt completes the first. A rule's
+        priority is left as it is.
+        """
+        name = policy_name(ctx.channel.mailbox)
+        there, was = await outbound(ctx), past.values_before
+        if named(there.rules, name) is not None:
+            if was["rule"]:
+                await _set(ctx, RULE, name, **_rule_before(past))
+            else:
+                await _remove(ctx, RULE, name)
+            if _was_off(past):
+                await ctx.exchange.run(f"Disable-{RULE}", {"Identity": name})
+        if named(there.policies, name) is not None:
+            if was["policy"]:
+                await _set(ctx, POLICY, name, AutoForwardingMode=_mode(past))
+            else:
+                await _remove(ctx, POLICY, name)
+
+    def explain_error(self, ctx: StepContext, error: CloudError) -> Finding | None:
+        """Wait up to a day if Exchange says "not customized" although M5 reports success."""
+        if error.cause != Cause.CUSTOMIZATION_NEEDED or ctx.run.waits.get(self.name, 0) > DAY_TRIES:
+            return None
+        again = ctx.pause(self.name, CUSTOMIZATION_S)
+        return self.waits_for(Turn.TIME, Text("seen.customization_takes"), again_s=again)
+
+
+async def outbound(ctx: StepContext) -> Outbound:
+    policies, rules = await asyncio.gather(
+        ctx.exchange.run(f"Get-{POLICY}", {}), ctx.exchange.run(f"Get-{RULE}", {})
+    )
+    senders = [ctx.channel.mailbox, *filter(None, [ctx.fact("upn")])]
+    if needs_addresses(rules, senders):
+        senders = [*await _addresses(ctx), *senders]
+    return Outbound(
+        applies_to(senders, policies, rules), policies, rules, tuple(map(bare, senders))
+    )
+
+
+def _foreseen(there: Outbound, mailbox: str) -> dict[str, str]:
+    """Return for the plan how many rules move, what changes, and a new policy's limits."""
+    name = policy_name(mailbox)
+    facts, rule = {MOVED: str(moved_down(there.rules, name))}, named(there.rules, name)
+    if rule is not None:
+        fields = fields_to_cover(rule, there.own, mailbox)
+        repaired: dict[str, object] = {what: values or None for what, values in fields.items()}
+        if bare(rule.get(POLICY) or name) != name.lower():
+            repaired[POLICY] = name
+        facts |= {REPAIRED: json.dumps(repaired)}
+    if named(there.policies, name):
+        return facts
+    return facts | {LIMITS: json.dumps(there.applies.limits())}
+
+
+def _policy_and_mode(applies: EffectivePolicy) -> dict[str, str]:
+    return {"mode": applies.mode, "policy": applies.name or "Default"}
+
+
+async def _addresses(ctx: StepContext) -> tuple[str, ...]:
+    """Return the mailbox's addresses, the sending one first; none if unreadable."""
+    try:
+        return addresses_of(await mailbox_row(ctx))
+    except (Forbidden, NotFound):
+        return ()
+
+
+async def _set(ctx: StepContext, what: str, name: str, **values: object) -> None:
+    await ctx.exchange.run(f"Set-{what}", {"Identity": name, **values})
+
+
+async def _remove(ctx: StepContext, what: str, name: str) -> None:
+    await ctx.exchange.run(f"Remove-{what}", {"Identity": name, "Confirm": False})
+
+
+def _values(name: str, there: Outbound) -> dict[str, str]:
+    """Return the channel's policy and rule; a priority is left out, as others change it."""
+    policy, rule = named(there.policies, name), named(there.rules, name)
+    narrowing = narrowed(rule) if rule else ()
+    return {
+        "policy": _mode_text(policy, ("AutoForwardingMode", *CARRIED)),
+        "rule": _mode_text(rule, ("From", "State", POLICY, *narrowing)),
+    }
+
+
+def _commands(mailbox: str, finding: Finding) -> list[str]:
+    name, rule = quoted(policy_name(mailbox)), finding.values.get("rule")
+    limits, repaired = (json.loads(finding.facts.get(fact, "{}")) for fact in (LIMITS, REPAIRED))
+    verb = "Set" if finding.values.get("policy") else "New"
+    policy = f"{verb}-{POLICY} {name} -AutoForwardingMode On{parameters_text(limits)}"
+    if not rule:
+        return [policy, f"New-{RULE} {name} -{POLICY} {name} -From {quoted(mailbox)} -Priority 0"]
+    commands = [policy, f"Set-{RULE} {name}{parameters_text(repaired)} -Priority 0"]
+    return (
+        commands if enabled(ExchangeRow(json.loads(rule))) else [*commands, f"Enable-{RULE} {name}"]
+    )
+
+
+def _mode_text(row: ExchangeRow | None, properties: tuple[str, ...]) -> str:
+    return "" if row is None else json.dumps({name: row.get(name) for name in properties})
+
+
+def _made(
+    mailbox: str, own: tuple[str, ...], was: dict[str, str], now: dict[str, str]
+) -> dict[str, str]:
+    """Return the current values as far as they match those of :meth:`OutboundPolicy.apply`.
+
+    The limits of a new policy are those that applied before.
+    """
+    limits = json.loads(was["policy"] or now["policy"] or "{}")
+    rule, before = recorded_row(now["rule"]), recorded_row(was["rule"])
+    covering = ExchangeRow({**before, **fields_to_cover(before, own, mailbox)})
+    ours = bool(rule) and bare(text_of(rule, POLICY)) == policy_name(mailbox).lower()
+    whole = ours and enabled(rule) and alike(rule, covering)
+    return {
+        "policy": json.dumps({**limits, "AutoForwardingMode": "On"}),
+        "rule": now["rule"] if whole else was["rule"],
+    }
+
+
+def _is_ours(rule: ExchangeRow, mailbox: str) -> bool:
+    return (
+        bool(rule) and enabled(rule) and bare(text_of(rule, POLICY)) == policy_name(mailbox).lower()
+    )
+
+
+def _mode(past: RecordedChange) -> str:
+    return str(json.loads(past.values_before["policy"])["AutoForwardingMode"])
+
+
+def _rule_before(past: RecordedChange) -> dict[str, object]:
+    """Return the rule's earlier parameters, and its policy if that was another."""
+    was = json.loads(past.values_before["rule"])
+    other = was.get(POLICY) not in {None, recorded_row(past.values_after.get("rule")).get(POLICY)}
+    policy = {POLICY: was[POLICY]} if other else {}
+    senders = was["From"]
+    return {
+        "From": ([senders] if isinstance(senders, str) else senders) or None,
+        **policy,
+        **{name: was[name] for name in NARROWING if name in was},
+    }
+
+
+def _was_off(past: RecordedChange) -> bool:
+    return bool(past.values_before["rule"]) and not enabled(
+        ExchangeRow(json.loads(past.values_before["rule"]))
+    )
+
+
+def text_after(mailbox: str, rule: str, repaired: dict[str, object]) -> Text:
+    """Return the rule after the change: its other senders, and the conditions that go."""
+    before = recorded_row(rule)
+    senders = covers(ExchangeRow({**before, **repaired}))
+    if cleared := "; ".join(
+        f"{name} {', '.join(values)}" for name, values in gone(before, repaired).items()
+    ):
+        return Text(
+            "after.outbound_policy_cleared", {"senders": ", ".join(senders), "cleared": cleared}
+        )
+    alone = not before or list(map(bare, senders)) == [mailbox.lower()]
+    if alone:
+        return Text("after.outbound_policy")
+    return Text("after.outbound_policy_shared", {"senders": ", ".join(senders)})
+
+
+def recorded_row(recorded: str | None) -> ExchangeRow:
+    return ExchangeRow(json.loads(recorded or "{}"))
+
+
+def move_note(rules: int) -> Text | None:
+    """Return a note that a rule on top moves others down, or None (facts/microsoft.md 2.3)."""
+    return Text("note.rules_move", {"count": str(rules)}) if rules else None
+
+
+def parameters_text(parameters: Mapping[str, object]) -> str:
+    return "".join(f" -{name} {_value(value)}" for name, value in parameters.items())
+
+
+def _value(value: object) -> str:
+    if value is None or isinstance(value, bool):
+        return {None: "$null", True: "$true", False: "$false"}[value]
+    values = value if isinstance(value, list) else [value]
+    return ", ".join(quoted(str(each)) for each in values)
+
+
+class Customization(Step):
+    """Step M5: ``Enable-OrganizationCustomization`` has run, or M4 does not need it.
+
+    The change is tenant-wide and irreversible, so it has its own approval. ``IsDehydrated`` is not
+    proof. If it is false and M4 is refused anyway, this step is required. If it is true after the
+    cmdlet has run, or has said that it is not required, nothing is left to run. M4 itself waits
+    until the change has taken effect everywhere (facts/microsoft.md 2.4).
+    """
+
+    name = "customization"
+    article_row = "M5"
+    group = "microsoft"
+    needs = ("mailbox_user",)
+    reads = ("View-Only Configuration",)
+    writes = ("Organization Management",)
+    diagnosis = Diagnosis(stops_mail=False, station=Station.FORWARD)
+
+    async def inspect(self, ctx: StepContext) -> Finding:
+        """Read ``IsDehydrated``, and whether M4 has anything to save at all.
+
+        If the tenant does not reveal ``IsDehydrated``, M4 shows whether customization is needed.
+        """
+        if ctx.run.change_applied(self.name):
+            return self.ok(Text("seen.customized"))
+        if self.name in ctx.run.demanded:
+            return self._needed(Reason.DEMANDED)
+        dehydrated, there = await asyncio.gather(_dehydrated(ctx), outbound(ctx))
+        if dehydrated:
+            return self._not_customized(ctx, there.applies)
+        if dehydrated is None:
+            return self.skipped(Text("skipped.customization_untold"))
+        return self.ok(Text("seen.customized"))
+
+    def _not_customized(self, ctx: StepContext, applies: EffectivePolicy) -> Finding:
+        """Return the finding for a tenant that is not customized.
+
+        The tenant needs no customization if M4 has nothing to save.
+        """
+        if applies.forwards:
+            unneeded = self.ok(Text("seen.customization_not_needed"))
+            checks = ctx.run.kind is RunKind.CHECK
+            return replace(unneeded, state=State.WARNING) if checks else unneeded
+        return self._needed(Text("seen.not_customized"))
+
+    def _needed(self, seen: Text | Reason) -> Finding:
+        return replace(self.wrong(seen, cause=Cause.CUSTOMIZATION_NEEDED), values={"enabled": "no"})
+
+    def plan(self, ctx: StepContext, finding: Finding) -> tuple[Change, ...]:
+        demanded = finding.reason is Reason.DEMANDED
+        before = Reason.DEMANDED.text() if demanded else Text("seen.not_customized")
+        line = self.change(
+            before, Text("after.customization"), Scope.TENANT, "Enable-OrganizationCustomization"
+        )
+        return (replace(line, reversible=False, note=Text("note.customization"), warning=True),)
+
+    async def apply(self, ctx: StepContext, finding: Finding) -> None:
+        """Run Enable-OrganizationCustomization, whose error on a second run means success."""
+        await ctx.exchange.run("Enable-OrganizationCustomization", {})
+
+
+async def _dehydrated(ctx: StepContext) -> bool | None:
+    try:
+        organization, *_ = await ctx.exchange.run("Get-OrganizationConfig", {})
+    except Forbidden:
+        return None
+    return {"true": True, "false": False}.get(str(organization.get("IsDehydrated")).lower())

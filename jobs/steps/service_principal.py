@@ -1,24 +1,31 @@
-"""Step E1, second half: the enterprise application.
+"""Steps E1, E4, E5 and E7: the enterprise application, and ``SMTP.Send`` granted in advance.
 
-The portal creates it automatically; Graph does not.
+The portal creates the enterprise application automatically; Graph does not. The IDs of permissions
+are read in the tenant and never hard-coded. The grant makes the tenant's policy on user consent
+irrelevant, so the policy, which is tenant-wide, is only read.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import replace
+from typing import Any
 
 from jobs.causes.cause import Cause
-from jobs.channel.email_app import Json, app_of_run, foreign_content
+from jobs.channel.email_app import app_of_run, foreign_content, grants_of_app, smtp_send_permission
 from jobs.channel.mailbox import may_be_shared
-from jobs.clouds.json_values import lower_of, text_of
+from jobs.clouds.errors import AlreadyExists, CloudError, Forbidden, NotFound, Rejected
+from jobs.clouds.json_values import as_dict, lower_of, lower_set, text_of
 from jobs.engine.context import StepContext
 from jobs.engine.diagnosis import Diagnosis
+from jobs.engine.inspector import finding_from_error
+from jobs.engine.step import Step
 from jobs.engine.undo import Undoable
-from jobs.microsoft.app_manifest import redirect_uris
-from jobs.microsoft.graph import promised
-from jobs.model import Change, Finding, Reason, Scope, State, Text
+from jobs.microsoft.app_manifest import permission_id, redirect_uris
+from jobs.microsoft.graph import EXCHANGE_APP_ID, GRAPH_APP_ID, Json, promised
+from jobs.model import Change, Finding, Reason, RunKind, Scope, State, Text
 from jobs.runs.run import RecordedChange
 
 ENABLED, ASSIGNMENT = "accountEnabled", "appRoleAssignmentRequired"
@@ -194,3 +201,284 @@ def _principal_text(principal: Json | None) -> str:
     if principal.get(ENABLED) is False:
         return "key:seen.sp_disabled"
     return "key:seen.sp_assignment" if principal.get(ASSIGNMENT) else "key:seen.service_principal"
+
+
+class Permissions(Step):
+    """Step E4: Office 365 Exchange Online is in the tenant and exposes ``SMTP.Send``.
+
+    A tenant with the service but without its service principal gets one. If the service itself is
+    missing, Graph refuses. Source: facts/microsoft.md 1.3 and 1.4.
+    """
+
+    name = "permissions"
+    article_row = "E4"
+    group = "entra"
+    shown_in = "application"
+    reads = ("Application.Read.All",)
+    writes = ("Application.ReadWrite.All",)
+    diagnosis = Diagnosis()
+
+    async def inspect(self, ctx: StepContext) -> Finding:
+        exchange, graph = await asyncio.gather(
+            ctx.graph.service_principal(EXCHANGE_APP_ID), ctx.graph.service_principal(GRAPH_APP_ID)
+        )
+        if exchange is None:
+            return replace(
+                self.wrong(Text("seen.no_exchange"), cause=Cause.EXCHANGE_SERVICE_MISSING),
+                values={"present": "no"},
+            )
+        facts = {
+            "exchange_sp_id": promised(exchange, "id"),
+            "graph_sp_id": text_of(graph, "id"),
+            "exchange_smtp_send": permission_id(exchange, "SMTP.Send"),
+            "graph_smtp_send": permission_id(graph, "SMTP.Send"),
+            "mail_send": permission_id(exchange, "Mail.Send", role=True),
+        }
+        if not (facts["exchange_smtp_send"] or facts["graph_smtp_send"]):
+            return self.wrong(Text("seen.no_smtp_send"), cause=Cause.PERMISSION_ID_UNKNOWN)
+        return self.ok(Text("seen.permissions"), facts=facts)
+
+    def plan(self, ctx: StepContext, finding: Finding) -> tuple[Change, ...]:
+        """Plan Microsoft's service principal; else no app can request SMTP.Send (AADSTS500011)."""
+        if finding.cause != Cause.EXCHANGE_SERVICE_MISSING:
+            return ()
+        command = f'Graph POST /servicePrincipals {{"appId": "{EXCHANGE_APP_ID}"}}'
+        return (
+            self.change(Text("seen.no_exchange"), Text("after.permissions"), Scope.APP, command),
+        )
+
+    async def apply(self, ctx: StepContext, finding: Finding) -> None:
+        """Create the service principal; the call is safe to repeat, as a second is impossible."""
+        await ctx.graph.create_service_principal(EXCHANGE_APP_ID)
+
+    def explain_error(self, ctx: StepContext, error: CloudError) -> Finding | None:
+        """Report a refusal as "no Exchange Online in this tenant", with Graph's text."""
+        if isinstance(error, Rejected | NotFound):
+            return replace(
+                finding_from_error(self, error, ctx.run), cause=Cause.EXCHANGE_SERVICE_MISSING
+            )
+        return None
+
+
+SMTP = frozenset({"SMTP.Send"})
+SIGN_IN = frozenset({"offline_access", "openid", "profile"})
+RESOURCES = ("exchange", "graph")
+OF = "principal"
+"""Mark in a recorded change: the grants are those of the user with this ID, the delegate's."""
+
+
+class SmtpGrant(Undoable):
+    """Step E5: a Principal grant for the user who signs in only (facts/microsoft.md 1.5).
+
+    For a shared mailbox the delegate signs in. Exchange decides who may send as the mailbox.
+    """
+
+    name = "smtp_grant"
+    article_row = "E5"
+    group = "entra"
+    carries_answers = True
+    needs = ("service_principal", "mailbox_user", "delegate", "permissions")
+    reads = ("Directory.Read.All",)
+    writes = ("DelegatedPermissionGrant.ReadWrite.All",)
+    diagnosis = Diagnosis(
+        explains={
+            Cause.CONSENT_MISSING,
+            Cause.CONSENT_DECLINED,
+            Cause.ADMIN_CONSENT_REQUIRED,
+            Cause.SMTP_TOKEN_REFUSED,
+        }
+    )
+
+    async def inspect(self, ctx: StepContext) -> Finding:
+        grants = await grants_of_app(ctx)
+        missing = self._missing(ctx, grants)
+        known = bool(_grantee(ctx))
+        found = self.wrong(Reason.ABSENT, cause=Cause.CONSENT_MISSING)
+        if not missing:
+            user = {"user": ctx.fact("delegate") or ctx.fact("upn")}
+            found = self.ok(Text("seen.smtp_grant" if known else "seen.smtp_grant_delegate", user))
+        marks = {OF: ctx.fact("delegate_id")} if ctx.fact("shared") else {}
+        return replace(found, values=self._values(ctx, grants, marks))
+
+    def plan(self, ctx: StepContext, finding: Finding) -> tuple[Change, ...]:
+        """Plan a grant for one user, once the delegate is known, so that nobody else can send."""
+        if not _grantee(ctx) and ctx.fact("shared"):
+            return ()
+        user = ctx.fact("delegate") or ctx.channel.mailbox
+        after = Text("after.smtp_grant", {"user": user})
+        command = "Graph POST /oauth2PermissionGrants, consentType Principal, scope SMTP.Send"
+        return (self.change(Text("seen.none"), after, Scope.APP, command),)
+
+    async def apply(self, ctx: StepContext, finding: Finding) -> None:
+        """Create a grant per resource, or merge the scopes, which a PATCH replaces."""
+        grants = await ctx.graph.grants(ctx.fact("sp_id"))
+        missing = self._missing(ctx, grants)
+        await asyncio.gather(
+            *(self._grant(ctx, grants, resource, scopes) for resource, scopes in missing)
+        )
+
+    async def inspect_undo(self, ctx: StepContext, past: RecordedChange) -> Finding:
+        marks = _recorded_marks(past)
+        values = self._values(ctx, await ctx.graph.grants(ctx.fact("sp_id")), marks)
+        made = {
+            name: " ".join(sorted({*past.values_before[name].split(), *scopes}))
+            for name, scopes in zip(RESOURCES, (SMTP, SIGN_IN), strict=True)
+        }
+        scopes = " ".join(values[name] for name in RESOURCES).strip()
+        return self.compare_with_recorded(past, values, scopes or "key:seen.none", made | marks)
+
+    def undo_command(self, ctx: StepContext, past: RecordedChange) -> str:
+        existed = any(past.values_before[name] for name in RESOURCES)
+        return f"Graph {'PATCH' if existed else 'DELETE'} /oauth2PermissionGrants/{{id}}"
+
+    async def undo(self, ctx: StepContext, past: RecordedChange) -> None:
+        grants = await ctx.graph.grants(ctx.fact("sp_id"))
+        mine = self._mine(ctx, grants, _recorded_marks(past))
+        for name, grant in mine.items():
+            scopes = past.values_before[name]
+            if not scopes:
+                await ctx.graph.delete_grant(promised(grant, "id"))
+            elif grant.get("scope") != scopes:
+                await ctx.graph.update_grant(promised(grant, "id"), scopes)
+
+    async def _grant(
+        self, ctx: StepContext, grants: list[Json], resource: str, scopes: frozenset[str]
+    ) -> None:
+        user = _grantee(ctx)
+        mine = _with(_with(grants, "resourceId", resource), "principalId", user)
+        wanted = " ".join(sorted(scopes.union(*map(_scopes, mine[:1]))))
+        if mine:
+            await ctx.graph.update_grant(promised(mine[0], "id"), wanted)
+            return
+        with suppress(AlreadyExists):  # an earlier attempt that is not replicated: inspect decides
+            await ctx.graph.create_grant(ctx.fact("sp_id"), resource, wanted, user)
+
+    def _mine(
+        self, ctx: StepContext, grants: list[Json], marks: Mapping[str, str]
+    ) -> dict[str, Json]:
+        user = marks.get(OF) or ctx.fact("user_id")
+        mine = _with(grants, "principalId", user)
+        resources = {"exchange": ctx.fact("exchange_sp_id"), "graph": ctx.fact("graph_sp_id")}
+        return {
+            name: grant
+            for name, resource in resources.items()
+            if resource
+            for grant in _with(mine, "resourceId", resource)
+        }
+
+    def _values(
+        self, ctx: StepContext, grants: list[Json], marks: Mapping[str, str]
+    ) -> dict[str, str]:
+        mine = self._mine(ctx, grants, marks)
+        scopes = {
+            name: " ".join(sorted(_scopes(mine[name]))) if name in mine else ""
+            for name in RESOURCES
+        }
+        return scopes | dict(marks)
+
+    def _missing(self, ctx: StepContext, grants: list[Json]) -> list[tuple[str, frozenset[str]]]:
+        """Return the scopes that the user who signs in does not have, by the ID of their resource.
+
+        A grant for all users counts, and any user's while the delegate of a shared mailbox is not
+        known, which happens only in a check.
+        """
+        wanted = [(ctx.fact("exchange_sp_id"), SMTP), (ctx.fact("graph_sp_id"), SIGN_IN)]
+        if ctx.run.kind is RunKind.CHECK or ctx.by_hand:
+            wanted = wanted[:1]  # a sign-in's permissions are implied (facts/microsoft.md 1.5)
+        user, missing = _grantee(ctx), []
+        for resource, scopes in wanted:
+            there = _with(grants, "resourceId", resource)
+            if user:
+                there = [
+                    each for each in there if lower_of(each, "principalId") in {"", user.lower()}
+                ]
+            granted = {scope.lower() for grant in there for scope in _scopes(grant)}
+            if resource and not {scope.lower() for scope in scopes} <= granted:
+                missing.append((resource, scopes))
+        return missing
+
+
+def _grantee(ctx: StepContext) -> str:
+    """Return the user who signs in; empty while the delegate is not known."""
+    return ctx.fact("delegate_id") if ctx.fact("shared") else ctx.fact("user_id")
+
+
+def _recorded_marks(past: RecordedChange) -> dict[str, str]:
+    return {name: value for name, value in past.values_before.items() if name == OF}
+
+
+def _with(grants: list[Json], name: str, wanted: str) -> list[Json]:
+    return [grant for grant in grants if lower_of(grant, name) == wanted.lower()]
+
+
+def _scopes(grant: Json) -> frozenset[str]:
+    return frozenset(text_of(grant, "scope").split())
+
+
+OWN = "managepermissiongrantsforself."
+RECOMMENDED = "microsoft-user-default-recommended"
+ALLOWS = {
+    "microsoft-user-default-legacy": "yes",
+    RECOMMENDED: "yes",
+    "microsoft-user-default-low": "classified",
+    "microsoft-user-default-allow-consent-apps": "no",
+}
+"""Meaning of each of Microsoft's own policies for SMTP.Send, as documented. The recommended one's
+exclusions may change.
+"""
+
+
+class UserConsent(Step):
+    """Step E7: the tenant's user-consent policy, in words (facts/microsoft.md 0.3 and 1.7)."""
+
+    name = "user_consent"
+    article_row = "E7"
+    group = "entra"
+    needs = ("permissions",)
+    reads = ("Policy.Read.All",)
+    diagnosis = Diagnosis(stops_mail=False)
+
+    async def inspect(self, ctx: StepContext) -> Finding:
+        """Read the policy of user consent, on which the channel does not depend."""
+        try:
+            mine = assigned(await ctx.graph.authorization_policy())
+        except (Forbidden, NotFound, Rejected):
+            return self.skipped(Text("skipped.policy_not_readable"))
+        if RECOMMENDED in mine and await self._left_out(ctx):
+            mine -= {RECOMMENDED}
+        return self.ok(Text(f"seen.user_consent_{allows(mine)}"))
+
+    async def _left_out(self, ctx: StepContext) -> bool:
+        """Return whether Microsoft's own policy excludes SMTP.Send now; False if unreadable."""
+        try:
+            excludes = await ctx.graph.consent_policy_excludes(RECOMMENDED)
+        except (Forbidden, NotFound, Rejected):
+            return False
+        return leaves_out(excludes, *smtp_send_permission(ctx))
+
+
+def assigned(policy: dict[str, Any]) -> frozenset[str]:
+    """Return the policies for users' own consent; their prefix has two spellings."""
+    role = policy.get("defaultUserRolePermissions")
+    names = lower_set(as_dict(role).get("permissionGrantPoliciesAssigned"))
+    return frozenset(name.removeprefix(OWN) for name in names if name.startswith(OWN))
+
+
+def allows(policies: frozenset[str]) -> str:
+    """Return ``yes``, ``classified`` (low-risk permissions only), ``custom`` or ``no``."""
+    found = {ALLOWS.get(name, "custom") for name in policies} or {"no"}
+    return next(answer for answer in ("yes", "classified", "custom", "no") if answer in found)
+
+
+def leaves_out(sets: Iterable[dict[str, Any]], resource: str, permission: str) -> bool:
+    """Return whether a condition set contains this delegated permission for every client app."""
+    return any(_holds(each, resource.lower(), permission.lower()) for each in sets)
+
+
+def _holds(condition_set: dict[str, Any], resource: str, permission: str) -> bool:
+    return (
+        lower_of(condition_set, "permissionType").startswith("delegated")
+        and lower_of(condition_set, "resourceApplication") in {"", "any", resource}
+        and bool(lower_set(condition_set.get("permissions")) & {"all", permission})
+        and lower_set(condition_set.get("clientApplicationIds")) <= {"all"}
+    )

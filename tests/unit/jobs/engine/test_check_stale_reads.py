@@ -10,10 +10,9 @@ import pytest
 
 from jobs.clock import now
 from jobs.clouds.rate_limit import ReadCache
-from jobs.engine.checker import STALE_S
 from jobs.engine.context import StepContext
 from jobs.engine.diagnosis import Diagnosis
-from jobs.engine.engine import Engine
+from jobs.engine.engine import STALE_S, Engine
 from jobs.engine.step import Step
 from jobs.model import Access, Finding, State, Text
 from jobs.runs.run import Event, Kind

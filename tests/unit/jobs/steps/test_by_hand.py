@@ -18,7 +18,7 @@ from jobs.steps.application import Application, ImplicitGrant
 from jobs.steps.client_secret import ClientSecret
 from jobs.steps.connect_form import Addresses
 from jobs.steps.forwarding import Forwarding
-from jobs.steps.smtp_grant import SmtpGrant
+from jobs.steps.service_principal import SmtpGrant
 from tests.unit.jobs.steps.app_states import APP, FACTS, KNOWN
 
 ADDRESS = "ab12@mail-us.imiconnect.io"

@@ -16,7 +16,7 @@ from jobs.microsoft.graph import EXCHANGE_APP_ID
 from jobs.model import Finding, State, Text
 from jobs.runs.run import RecordedChange
 from jobs.steps import all_steps
-from jobs.steps.outbound_policy import POLICY, RULE
+from jobs.steps.forwarding import POLICY, RULE
 from jobs.storage.vault import Vault
 from tests.unit.jobs.steps.undo_states import (
     APP,

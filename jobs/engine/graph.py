@@ -102,11 +102,19 @@ def why_not_inspectable(step: Step, run: Run, steps: Collection[str]) -> Reason 
     It can be inspected if its needs hold, or exist with the facts that lead further. A part of a
     missing object is missing too, but that is never said of something that is only unknown.
     """
-    found = [run.findings.get(n) for n in step.needs if n in steps and not run.settled(n)]
-    open_needs = [each for each in found if each is None or not each.facts]
+    open_needs = _open_needs(step, run, steps)
     if any(f and f.state is State.WRONG and f.reason in NOT_THERE for f in open_needs):
         return None if step.inspect_unmet else Reason.NOTHING_YET
     return Reason.NOT_KNOWN if open_needs else None
+
+
+def _open_needs(step: Step, run: Run, steps: Collection[str]) -> list[Finding | None]:
+    """Return the findings of those needs that do not hold and lead no further.
+
+    A need that was never inspected counts as None.
+    """
+    found = (run.findings.get(n) for n in step.needs if n in steps and not run.settled(n))
+    return [each for each in found if each is None or not each.facts]
 
 
 def is_due(finding: Finding) -> bool:

@@ -183,14 +183,20 @@ def _past(name: str, runs: Sequence[Run]) -> RecordedChange | None:
             if not run.undoes or (past and past.values_before != run.past[name].values_before):
                 break
             later = run.past[name]
-        changed = None if run.kind is RunKind.UNDO else run.changed.get(name)
-        if not (changed and changed.changes and changed.before.values) or run.id in undone:
+        changed = _recorded(run, name)
+        if changed is None or run.id in undone:
             continue
         left = changed.values_after
         if later is not None and left and left != later.values_before:
             break
         past = later = _before(past, run, changed)
     return past
+
+
+def _recorded(run: Run, name: str) -> Changed | None:
+    """Return the change with the values before it, if the run is no undo, or None."""
+    changed = None if run.kind is RunKind.UNDO else run.changed.get(name)
+    return changed if changed and changed.changes and changed.before.values else None
 
 
 def _was_put_back(run: Run, name: str) -> bool:

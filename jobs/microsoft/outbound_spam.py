@@ -158,11 +158,8 @@ def fields_to_cover(rule: ExchangeRow, own: Sequence[str], mailbox: str) -> dict
     would exclude the rest of the domain.
     """
     there = {name: _texts(rule, name) for name in ("From", *NARROWING)}
-    in_domain = _in_domain(own, _bare(rule, "SenderDomainIs"))
-    by_domain_alone = in_domain and not there["From"] and not there["FromMemberOf"]
-    senders, domains = there["From"], there["SenderDomainIs"] if in_domain else []
-    if not by_domain_alone and not _shares(own, rule, "From"):
-        senders = [*senders, mailbox]
+    senders = there["From"] if _covers(rule, own) else [*there["From"], mailbox]
+    domains = there["SenderDomainIs"] if _in_domain(own, _bare(rule, "SenderDomainIs")) else []
     free, foreign = there["ExceptIfFrom"], there["ExceptIfSenderDomainIs"]
     wanted = {
         "From": senders,
@@ -171,6 +168,13 @@ def fields_to_cover(rule: ExchangeRow, own: Sequence[str], mailbox: str) -> dict
         "ExceptIfSenderDomainIs": [each for each in foreign if not _in_domain(own, [bare(each)])],
     }
     return {name: wanted.get(name, []) for name in there if wanted.get(name, []) != there[name]}
+
+
+def _covers(rule: ExchangeRow, own: Sequence[str]) -> bool:
+    """Return whether a rule names the mailbox, either as a sender or only with its domain."""
+    named = _texts(rule, "From") or _texts(rule, "FromMemberOf")
+    by_domain = not named and _in_domain(own, _bare(rule, "SenderDomainIs"))
+    return by_domain or _shares(own, rule, "From")
 
 
 def alike(one: ExchangeRow, other: ExchangeRow) -> bool:

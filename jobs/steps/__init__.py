@@ -6,6 +6,7 @@ Steps are discovered automatically: to add a step, add a module here. They decla
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cache
 
 from jobs.engine.registry import by_name, found_in, require_steps, verified
@@ -91,15 +92,28 @@ def steps_of(run: Run) -> dict[str, Step]:
     steps = steps_for(run.channel.profile)
     names = set(steps) if rehearses(run) else set(steps) - WHERE_REHEARSED
     if run.kind is RunKind.FIX:
-        names = {n for n, step in steps.items() if step.automatic and not step.required_answer}
-        planned = frozenset(change.step for change in run.plan.changes) if run.plan else frozenset()
-        names |= _beside(planned, run.brief.fix or FixBrief())
+        names = _of_a_fix(run, steps)
     if run.answer("new_secret"):
         names.add(WHERE_LOST)
     made = "check_secret" in run.changed or run.state_of("check_secret") is State.OK
     if made and run.answer("rehearse").startswith("skip"):
         names.add(WHERE_SKIPPED)
     return {name: step for name, step in all_steps().items() if name in names}
+
+
+def _of_a_fix(run: Run, steps: Mapping[str, Step]) -> set[str]:
+    """Return the steps that can be repaired, and the form, consent and proof of what was broken."""
+    changed, told = _planned(run), run.brief.fix or FixBrief()
+    new_token = bool(told.token_cause)
+    carry = any(step.carries_answers for name, step in all_steps().items() if name in changed)
+    needed = {
+        PROOF: new_token or carry,
+        FORM: new_token or "client_secret" in changed,
+        CONSENT: told.consent_missing or CARRIES_MAIL_SEND in changed,
+    }
+    names = {name for name, step in steps.items() if step.automatic and not step.required_answer}
+    names |= {"test_mail"} | (changed & {WHERE_REPLACED})
+    return names.union(*(group for group, wanted in needed.items() if wanted))
 
 
 def rehearses(run: Run) -> bool:
@@ -113,20 +127,6 @@ def rehearses(run: Run) -> bool:
     token = run.findings.get("token")
     failed = bool(run.answer(TOKEN_FAILED)) or (token is not None and token.cause != "")
     return wanted or (failed and not run.settled("token"))
-
-
-def _beside(changed: frozenset[str], told: FixBrief) -> frozenset[str]:
-    """Return a fix's extra steps: form, consent, and proof of the path that was broken."""
-    new_token = bool(told.token_cause)
-    carry = any(step.carries_answers for name, step in all_steps().items() if name in changed)
-    needed = {
-        PROOF: new_token or carry,
-        FORM: new_token or "client_secret" in changed,
-        CONSENT: told.consent_missing or CARRIES_MAIL_SEND in changed,
-    }
-    return frozenset({"test_mail"}).union(
-        changed & {WHERE_REPLACED}, *(steps for steps, wanted in needed.items() if wanted)
-    )
 
 
 def permissions_for(run: Run) -> tuple[str, ...]:
@@ -175,4 +175,8 @@ def _writing(run: Run) -> frozenset[str]:
     """
     if run.plan is None:
         return frozenset(run.brief.fix.wrong if run.brief.fix else ())
-    return frozenset(change.step for change in run.plan.changes) | SOMETIMES
+    return _planned(run) | SOMETIMES
+
+
+def _planned(run: Run) -> frozenset[str]:
+    return frozenset(change.step for change in run.plan.changes) if run.plan else frozenset()

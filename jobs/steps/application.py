@@ -261,22 +261,29 @@ class Application(Undoable):
         bot's own URI, which is therefore only a warning in a check.
         """
         uris, callback = redirect_uris(app), ctx.channel.callback_url
-        cause = Cause.REDIRECT_URI_MISMATCH if uris else Cause.REPLY_ADDRESS_MISSING
         if ctx.by_hand and not callback:
-            seen = Text("seen.redirects_elsewhere", {"uris": ", ".join(uris)})
-            return self.wrong(seen if uris else Text("seen.no_redirects"), cause=cause, facts=facts)
+            return self._without_callback(uris, facts)
         missing = [uri for uri in wanted_uris(ctx) if uri not in uris]
         platform, moved = next(iter(elsewhere(app, wanted_uris(ctx)).items()), ("", []))
         if moved and (callback in moved or callback not in missing):
             seen, cause = Text(SEEN[platform], {"uris": ", ".join(moved)}), OTHERS[platform]
         elif missing:
             seen = Text("seen.redirects_missing", {"missing": ", ".join(missing)})
+            cause = Cause.REDIRECT_URI_MISMATCH if uris else Cause.REPLY_ADDRESS_MISSING
         else:
             return None
         found = self.wrong(seen, cause=cause, facts=facts)
         ours_alone = {*missing, *moved} == {ctx.settings.callback}
         checks = ctx.run.kind is RunKind.CHECK
         return replace(found, state=State.WARNING) if checks and ours_alone else found
+
+    def _without_callback(self, uris: tuple[str, ...], facts: dict[str, str]) -> Finding:
+        """Return the finding for an app made by hand that does not redirect to Webex Connect."""
+        if uris:
+            seen = Text("seen.redirects_elsewhere", {"uris": ", ".join(uris)})
+            return self.wrong(seen, cause=Cause.REDIRECT_URI_MISMATCH, facts=facts)
+        cause = Cause.REPLY_ADDRESS_MISSING
+        return self.wrong(Text("seen.no_redirects"), cause=cause, facts=facts)
 
     def _values(self, ctx: StepContext, app: Json | None) -> dict[str, str]:
         there = elsewhere(app, wanted_uris(ctx))

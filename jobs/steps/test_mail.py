@@ -89,9 +89,7 @@ class TestMail(Step):
         """
         asked, sent = ctx.run.answers.get("look_again"), self._last_sent(ctx)
         newer = asked is not None and (sent is None or asked.at > sent)
-        last = ctx.run.findings.get(self.name)
-        stuck = last is not None and (last.cause or last.reason is Reason.SEND_AGAIN)
-        wanted = newer and (bool(stuck) or seen.failed is not None)
+        wanted = newer and (_stuck(ctx.run.findings.get(self.name)) or seen.failed is not None)
         if asked is not None and (wanted or not newer):
             seen = seen.since(asked.at - CLOCKS)
         if seen.failed is not None:
@@ -219,6 +217,11 @@ class _Seen:
                 for rows in (self.arrived, self.copies, self.from_itself)
             )
         )
+
+
+def _stuck(finding: Finding | None) -> bool:
+    """Return whether the last look found that the mail did not come through or was sent again."""
+    return finding is not None and (bool(finding.cause) or finding.reason is Reason.SEND_AGAIN)
 
 
 def _cause(ctx: StepContext, row: TraceRow, words: Sequence[str]) -> str:

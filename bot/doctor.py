@@ -27,7 +27,7 @@ from jobs.access import app_access
 from jobs.access.app_access import AppAccess, own_credential
 from jobs.causes.cause import Cause
 from jobs.clock import now
-from jobs.clouds import errors, http
+from jobs.clouds import errors, tls
 from jobs.clouds.clock_skew import METER, NAMES, REFUSED_FROM_S, TOLD_FROM_S, shared, words
 from jobs.clouds.errors import CloudError
 from jobs.clouds.http import sync_client
@@ -126,7 +126,7 @@ def settings_problems(env: Mapping[str, str], unread: tuple[str, ...] = ()) -> t
     of certificate authorities. ``unread`` are the problems of the files of secrets.
     """
     said: list[str] = []
-    files = (credential_problems(env), http.authority_problems(env))
+    files = (credential_problems(env), tls.problems(env))
     for lines in (unread, _problems(BotSettings, env), _problems(Settings, env), *files):
         known = set(map(_variable, said))
         said += [line for line in lines if _variable(line) not in known]

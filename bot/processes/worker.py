@@ -59,7 +59,7 @@ from jobs import probes, steps
 from jobs.causes.patterns import patterns
 from jobs.clock import now
 from jobs.clouds import warm_loop
-from jobs.clouds.http import http_context
+from jobs.clouds.tls import http_context
 from jobs.runs import schema
 from jobs.runs.channel_index import Record
 from jobs.runs.run import Event

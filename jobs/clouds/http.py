@@ -1,6 +1,6 @@
 """HTTP clients for the clouds: every request to Graph and Exchange goes through :func:`request`.
 
-HTTP, msal and SMTP trust the same certificates. A token that should be valid but is refused is
+A token that should be valid but is refused is
 renewed once before a person is asked to sign in again.
 """
 
@@ -8,15 +8,12 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
-import ssl
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from dataclasses import dataclass, field
-from functools import cache, partial
+from functools import partial
 from http.cookiejar import CookieJar, DefaultCookiePolicy
-from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import quote, urlencode
 from uuid import uuid4
@@ -46,64 +43,8 @@ from jobs.clouds.retry import (
     parse_rate_limit_reset,
     parse_retry_after,
 )
+from jobs.clouds.tls import http_context
 from jobs.settings import Settings
-
-
-def ssl_context() -> ssl.SSLContext:
-    """Return a client context from httpx that also trusts ``REQUESTS_CA_BUNDLE``.
-
-    httpx honors ``SSL_CERT_FILE``. TLS 1.2 is the lowest version that Microsoft accepts (facts
-    section 4).
-    """
-    context = httpx.create_ssl_context()
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    bundle = os.environ.get("REQUESTS_CA_BUNDLE", "")
-    if bundle:
-        kind = "capath" if Path(bundle).is_dir() else "cafile"
-        context.load_verify_locations(**{kind: bundle})
-    return context
-
-
-AUTHORITIES = ("SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
-"""Variables that name certificate authorities, for httpx and for requests."""
-
-
-def authority_problems(env: Mapping[str, str]) -> tuple[str, ...]:
-    """Return a sentence for each variable whose certificate authorities cannot be read."""
-    named = [(name, Path(env[name])) for name in AUTHORITIES if env.get(name)]
-    return tuple(
-        f"{name} names {path}, which cannot be used ({why}): name a file of certificates in PEM"
-        for name, path in named
-        if (why := _unusable(path))
-    )
-
-
-def _unusable(path: Path) -> str:
-    """Return why no authority can be read from the file or folder, or an empty string."""
-    try:
-        if path.is_dir():
-            next(path.iterdir(), None)
-        else:
-            ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(cafile=path)
-    except ssl.SSLError:
-        return "it holds no certificate"
-    except OSError as error:
-        return str(error.strerror)
-    return ""
-
-
-def http_context() -> ssl.SSLContext:
-    """Return the shared context of all HTTP clients, because reading the certificates takes 10 ms.
-
-    It is not for SMTP: httpx makes it offer ``http/1.1``.
-    """
-    return _kept_context(*(os.environ.get(name, "") for name in AUTHORITIES[:3]))
-
-
-@cache
-def _kept_context(*_where: str) -> ssl.SSLContext:
-    return ssl_context()
-
 
 T = TypeVar("T")
 #: Returns a token that is valid now; called before every request.

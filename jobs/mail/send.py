@@ -15,7 +15,7 @@ from jobs.causes.cause import Cause
 from jobs.causes.meaning import ErrorKind, Meaning
 from jobs.clouds import calls
 from jobs.clouds.errors import CloudError, CloudReply, Rejected, Transient, error_for
-from jobs.clouds.http import ssl_context
+from jobs.clouds.tls import ssl_context
 from jobs.mail.smtp_login import enhanced_code, meaning_of
 
 _PORTS = {"smtp": 587, "smtps": 465}

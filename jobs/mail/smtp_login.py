@@ -23,8 +23,8 @@ from jobs.causes.cause import Cause
 from jobs.causes.meaning import ErrorKind, Meaning
 from jobs.causes.reader import meaning_of_reply
 from jobs.clouds.calls import measured
-from jobs.clouds.http import ssl_context
 from jobs.clouds.json_values import as_dict, parsed
+from jobs.clouds.tls import ssl_context
 from jobs.model import Evidence, Text
 
 _ENHANCED = re.compile(r"\b[245]\.\d{1,3}\.\d{1,3}\b")

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from jobs.clouds.http import AUTHORITIES, authority_problems
+from jobs.clouds.tls import AUTHORITIES, problems
 
 
 @pytest.mark.parametrize("name", AUTHORITIES)
@@ -17,7 +17,7 @@ def test_what_cannot_be_read_is_named(name: str, tmp_path: Path):
     empty.write_text("no certificate", encoding="utf-8")
     gone = tmp_path / "gone.pem"
     told = "names {}, which cannot be used ({}): name a file of certificates in PEM"
-    assert (authority_problems({name: str(gone)}), authority_problems({name: str(empty)})) == (
+    assert (problems({name: str(gone)}), problems({name: str(empty)})) == (
         (f"{name} {told.format(gone, 'No such file or directory')}",),
         (f"{name} {told.format(empty, 'it holds no certificate')}",),
     )
@@ -26,6 +26,4 @@ def test_what_cannot_be_read_is_named(name: str, tmp_path: Path):
 @pytest.mark.parametrize("name", AUTHORITIES)
 def test_what_can_be_read_is_fine(name: str, certificate: Any, tmp_path: Path):
     """A variable may name a file of certificates or a folder, or it may be empty."""
-    assert [
-        authority_problems({name: str(value)}) for value in (certificate.cert, tmp_path, "")
-    ] == [()] * 3
+    assert [problems({name: str(value)}) for value in (certificate.cert, tmp_path, "")] == [()] * 3

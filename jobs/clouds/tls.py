@@ -1,0 +1,72 @@
+"""Trusted certificates: the same for HTTP, msal and SMTP."""
+
+from __future__ import annotations
+
+import os
+import ssl
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+
+import httpx
+
+
+def ssl_context() -> ssl.SSLContext:
+    """Return a client context from httpx that also trusts ``REQUESTS_CA_BUNDLE``.
+
+    httpx honors ``SSL_CERT_FILE``. TLS 1.2 is the lowest version that Microsoft accepts (facts
+    section 4).
+    """
+    context = httpx.create_ssl_context()
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    bundle = os.environ.get("REQUESTS_CA_BUNDLE", "")
+    if bundle:
+        kind = "capath" if Path(bundle).is_dir() else "cafile"
+        context.load_verify_locations(**{kind: bundle})
+    return context
+
+
+AUTHORITIES = ("SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
+"""Variables that name certificate authorities, for httpx and for requests."""
+
+
+def problems(env: Mapping[str, str]) -> tuple[str, ...]:
+    """Return a sentence for each variable whose certificate authorities cannot be read."""
+    named = [(name, Path(env[name])) for name in AUTHORITIES if env.get(name)]
+    return tuple(
+        f"{name} names {path}, which cannot be used ({why}): name a file of certificates in PEM"
+        for name, path in named
+        if (why := _unusable(path))
+    )
+
+
+def _unusable(path: Path) -> str:
+    """Return why no authority can be read from the file or folder, or an empty string."""
+    try:
+        if path.is_dir():
+            next(path.iterdir(), None)
+        else:
+            ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(cafile=path)
+    except ssl.SSLError:
+        return "it holds no certificate"
+    except OSError as error:
+        return str(error.strerror)
+    return ""
+
+
+def http_context() -> ssl.SSLContext:
+    """Return the shared context of all HTTP clients, because reading the certificates takes 10 ms.
+
+    It is not for SMTP: httpx makes it offer ``http/1.1``.
+    """
+    return _kept(
+        *(
+            os.environ.get(name, "")
+            for name in ("SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE")
+        )
+    )
+
+
+@cache
+def _kept(*_where: str) -> ssl.SSLContext:
+    return ssl_context()

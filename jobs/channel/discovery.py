@@ -25,7 +25,7 @@ from urllib.parse import urlsplit
 from jobs.channel.connect_hosts import ConnectHosts
 from jobs.channel.mailbox import is_shared, mailbox_row, redirected_to, through
 from jobs.clock import now
-from jobs.clouds.errors import CloudError, Forbidden, NotFound, Rejected, SignInNeeded
+from jobs.clouds.errors import CloudError, NotFound, Rejected, SignInNeeded, unless_refused
 from jobs.clouds.json_values import lower_of, lower_set, text_of
 from jobs.engine.context import StepContext
 from jobs.microsoft.app_manifest import declares, permission_id, platform_uris
@@ -174,9 +174,8 @@ class Apps:
     async def _signed_in(self, _exchange: Json | None) -> None:
         """Find apps in the users' newest sign-ins; the log needs a role and a license."""
         for user in self.users:
-            try:
-                rows = await signed_in_apps(self.ctx.graph, user, now() - LOGGED)
-            except (Forbidden, NotFound, Rejected):
+            rows = await unless_refused(signed_in_apps(self.ctx.graph, user, now() - LOGGED))
+            if rows is None:
                 return
             apps = list(dict.fromkeys(filter(None, (text_of(row, "appId") for row in rows))))
             for client_id in apps[:LOGGED_APPS]:

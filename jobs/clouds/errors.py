@@ -27,9 +27,9 @@ from __future__ import annotations
 import re
 import socket
 import ssl
-from collections.abc import Iterable, Iterator
+from collections.abc import Awaitable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, TypeVar
 
 from jobs.causes.cause import Cause, known
 from jobs.causes.meaning import ErrorKind, Meaning
@@ -38,6 +38,7 @@ from jobs.causes.speaker import Place
 from jobs.model import Evidence
 from jobs.redact import without_secrets
 
+T = TypeVar("T")
 _LONGEST_MESSAGE = 600
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f]+")
 _HEARD = {
@@ -241,6 +242,14 @@ _CLASSES: dict[ErrorKind, type[CloudError]] = {
         MalformedAnswer,
     )
 }
+
+
+async def unless_refused(asked: Awaitable[T]) -> T | None:
+    """Return the answer, or None if the cloud refuses it for good: something else decides then."""
+    try:
+        return await asked
+    except (Forbidden, NotFound, Rejected):
+        return None
 
 
 def error_for(meaning: Meaning, said: CloudReply) -> CloudError:

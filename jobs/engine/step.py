@@ -18,14 +18,16 @@ from jobs.clock import now
 from jobs.clouds.errors import CloudError
 from jobs.engine.context import StepContext
 from jobs.engine.diagnosis import NOT_CHECKED, Diagnosis
-from jobs.model import Change, Finding, Profile, Reason, Scope, Signals, State, Text, Turn
+from jobs.model import Change, Evidence, Finding, Profile, Reason, Scope, Signals, State, Text, Turn
 
 
 class _Facts(TypedDict, total=False):
     """Further parts of a finding."""
 
     cause: str
+    evidence: tuple[Evidence, ...]
     facts: dict[str, str]
+    values: dict[str, str]
     signals: Signals
 
 
@@ -150,9 +152,9 @@ class Step(ABC):
         found = self._finding(State.WAITING, seen, **more)
         return replace(found, waiting_for=turn, until=until)
 
-    def skipped(self, why: Text | Reason) -> Finding:
+    def skipped(self, why: Text | Reason, **more: Unpack[_Facts]) -> Finding:
         """Return the finding that the step was skipped; it never counts as OK."""
-        return self._finding(State.SKIPPED, why)
+        return self._finding(State.SKIPPED, why, **more)
 
     def left_alone(self, seen: Text) -> Finding:
         """Return a warning that an object stays: somebody changed it, or it may not be removed."""

@@ -27,7 +27,7 @@ from jobs.channel.email_app import (
     secrets_of,
 )
 from jobs.clock import now, parse
-from jobs.clouds.errors import CloudError, Forbidden, NotFound, Rejected
+from jobs.clouds.errors import CloudError, Forbidden, NotFound, Rejected, unless_refused
 from jobs.clouds.json_values import text_of
 from jobs.engine.context import StepContext
 from jobs.engine.diagnosis import Diagnosis
@@ -182,11 +182,12 @@ class ClientSecret(Undoable):
         another app has replaced the app in Webex Connect, none of its secrets count. If a channel
         was made by hand, every secret counts, because it is not known which one is in use.
         """
-        app, policy = await asyncio.gather(find_app(ctx), self._policy(ctx))
+        policy_read = unless_refused(ctx.graph.app_management_policy())
+        app, policy = await asyncio.gather(find_app(ctx), policy_read)
         gone = await gone_client_id(ctx, app)
         known = [each for each in secrets_of(app) if not gone and self._known(ctx, each)]
         newest = max(known, key=end_of, default=None)
-        rules = rules_for(policy, parse(text_of(app, "createdDateTime")) or now())
+        rules = rules_for(policy or {}, parse(text_of(app, "createdDateTime")) or now())
         found = replace(
             self._judged(ctx, newest, rules),
             values={"key_id": promised(newest, "keyId") if newest else ""},
@@ -338,12 +339,6 @@ class ClientSecret(Undoable):
         in_use = mine or proven or ctx.fact("key_id") == key_id
         return in_use and ctx.store.was_secret_shown(key_id)
 
-    async def _policy(self, ctx: StepContext) -> Json:
-        try:
-            return await ctx.graph.app_management_policy()
-        except (Forbidden, NotFound, Rejected):
-            return {}
-
 
 def _labels(past: RecordedChange) -> set[str]:
     return {label_of(run) for run in past.runs}
@@ -386,10 +381,10 @@ class CheckSecret(Undoable):
         if ctx.run.answer("rehearse").startswith("skip"):
             return self.skipped(Text("skipped.rehearsal"))
         if ctx.vault.holds(Sealed.REHEARSAL_SECRET.of(ctx.run.id)) or self._is_kept(ctx):
-            return replace(self.ok(Text("seen.check_secret")), values={"made": "yes"})
+            return self.ok(Text("seen.check_secret"), values={"made": "yes"})
         if ctx.channels.record(ctx.channel.mailbox) is not None:
             return self.skipped(Text("skipped.proven_before"))
-        return replace(self.wrong(Reason.ABSENT), values={"made": ""})
+        return self.wrong(Reason.ABSENT, values={"made": ""})
 
     def plan(self, ctx: StepContext, finding: Finding) -> tuple[Change, ...]:
         """Plan the bot's own secret, which is created only if a person rehearses."""

@@ -129,9 +129,9 @@ class Addresses(Step):
         callback, forwarding = ctx.channel.callback_url, ctx.channel.forwarding_address
         if callback and forwarding:
             seen = Text("seen.addresses", {"callback": callback, "forwarding": forwarding})
-            return replace(self.ok(seen), evidence=channels_with_address(ctx))
+            return self.ok(seen, evidence=channels_with_address(ctx))
         if ctx.by_hand and ctx.run.kind is RunKind.CHECK:
-            return replace(self.skipped(Text("skipped.not_found")), facts={"addresses": "partly"})
+            return self.skipped(Text("skipped.not_found"), facts={"addresses": "partly"})
         return self.waits_for(Turn.REQUESTER)
 
 
@@ -386,7 +386,7 @@ class OwnLogin(Step):
             seen = Text("seen.login_settles", {"reply": error.words})
             again = ctx.pause(self.name, LOGIN_PAUSES_S)
             return self.waits_for(Turn.TIME, seen, cause=error.cause, again_s=again)
-        return replace(self.skipped(Text("skipped.own_sign_in")), evidence=error.evidence())
+        return self.skipped(Text("skipped.own_sign_in"), evidence=error.evidence())
 
     def _judged(self, ctx: StepContext, probe: SmtpProbe) -> Finding:
         if probe.ok:

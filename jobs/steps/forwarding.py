@@ -15,7 +15,7 @@ from types import MappingProxyType
 
 from jobs.causes.cause import Cause
 from jobs.channel.mailbox import mailbox_row, redirected_to, through
-from jobs.clouds.errors import AlreadyExists, CloudError, Forbidden, NotFound, Rejected
+from jobs.clouds.errors import AlreadyExists, CloudError, Forbidden, NotFound, unless_refused
 from jobs.clouds.json_values import text_of
 from jobs.engine.context import StepContext
 from jobs.engine.diagnosis import Diagnosis
@@ -82,9 +82,8 @@ class Forwarding(Undoable):
         if smtp:
             seen = Text("seen.forwards_to", {"address": smtp})
             return None if wanted else self.possible(seen, cause=Cause.NOT_FORWARDED)
-        try:
-            found = await redirected_to(ctx)
-        except (Forbidden, NotFound, Rejected):
+        found = await unless_refused(redirected_to(ctx))
+        if found is None:
             return self.possible(Reason.ABSENT, cause=Cause.NOT_FORWARDED)
         return self._judged_detour(ctx, found, "seen.forwarding_rule")
 
@@ -520,7 +519,7 @@ class Customization(Step):
         return self._needed(Text("seen.not_customized"))
 
     def _needed(self, seen: Text | Reason) -> Finding:
-        return replace(self.wrong(seen, cause=Cause.CUSTOMIZATION_NEEDED), values={"enabled": "no"})
+        return self.wrong(seen, cause=Cause.CUSTOMIZATION_NEEDED, values={"enabled": "no"})
 
     def plan(self, ctx: StepContext, finding: Finding) -> tuple[Change, ...]:
         demanded = finding.reason is Reason.DEMANDED

@@ -8,7 +8,7 @@ from typing import Any
 
 from jobs.causes.cause import Cause
 from jobs.channel.mailbox import delegate_of, is_shared, mailbox_row
-from jobs.clouds.errors import CloudError, Forbidden, NotFound, Rejected, SignInNeeded
+from jobs.clouds.errors import CloudError, Forbidden, NotFound, SignInNeeded, unless_refused
 from jobs.clouds.json_values import lower_of, text_of
 from jobs.engine.context import StepContext
 from jobs.engine.diagnosis import Diagnosis
@@ -37,20 +37,14 @@ class Tenant(Step):
             "domain": ctx.channel.domain,
             "account": account.upn if account else "key:seen.the_bot",
         }
-        domains = await _domains(ctx)
+        organization = await unless_refused(ctx.graph.organization()) or {}
+        verified = organization.get("verifiedDomains") or ()
+        domains = {lower_of(domain, "name") for domain in verified}
         if not domains:
             return self.ok(Text("seen.tenant_unread", values))
         if ctx.channel.domain not in domains:
             return self.wrong(Text("seen.other_tenant", values), cause=Cause.WRONG_TENANT)
         return self.ok(Text("seen.tenant", values))
-
-
-async def _domains(ctx: StepContext) -> set[str]:
-    try:
-        organization = await ctx.graph.organization()
-    except (Forbidden, NotFound, Rejected):
-        return set()
-    return {lower_of(domain, "name") for domain in organization.get("verifiedDomains") or ()}
 
 
 Json = dict[str, Any]

@@ -16,7 +16,7 @@ from typing import Any
 from jobs.causes.cause import Cause
 from jobs.channel.email_app import app_of_run, foreign_content, grants_of_app, smtp_send_permission
 from jobs.channel.mailbox import may_be_shared
-from jobs.clouds.errors import AlreadyExists, CloudError, Forbidden, NotFound, Rejected
+from jobs.clouds.errors import AlreadyExists, CloudError, NotFound, Rejected, unless_refused
 from jobs.clouds.json_values import as_dict, lower_of, lower_set, text_of
 from jobs.engine.context import StepContext
 from jobs.engine.diagnosis import Diagnosis
@@ -65,8 +65,8 @@ class ServicePrincipal(Undoable):
         """Find it by client id; assignments are read only if assignment is required."""
         principal = await ctx.graph.service_principal(ctx.fact("client_id"), with_roles=ctx.many)
         if principal is None:
-            absent = self.wrong(Reason.ABSENT, cause=Cause.SERVICE_PRINCIPAL_MISSING)
-            return replace(absent, values=_values(None))
+            cause = Cause.SERVICE_PRINCIPAL_MISSING
+            return self.wrong(Reason.ABSENT, cause=cause, values=_values(None))
         sp_id = promised(principal, "id")
         lets_in = await _lets_in(ctx, sp_id) if principal.get(ASSIGNMENT) else State.OK
         facts, shut = {"sp_id": sp_id}, {ENABLED: principal.get(ENABLED) is False}
@@ -223,10 +223,8 @@ class Permissions(Step):
             ctx.graph.service_principal(EXCHANGE_APP_ID), ctx.graph.service_principal(GRAPH_APP_ID)
         )
         if exchange is None:
-            return replace(
-                self.wrong(Text("seen.no_exchange"), cause=Cause.EXCHANGE_SERVICE_MISSING),
-                values={"present": "no"},
-            )
+            cause, values = Cause.EXCHANGE_SERVICE_MISSING, {"present": "no"}
+            return self.wrong(Text("seen.no_exchange"), cause=cause, values=values)
         facts = {
             "exchange_sp_id": promised(exchange, "id"),
             "graph_sp_id": text_of(graph, "id"),
@@ -440,21 +438,15 @@ class UserConsent(Step):
 
     async def inspect(self, ctx: StepContext) -> Finding:
         """Read the policy of user consent, on which the channel does not depend."""
-        try:
-            mine = assigned(await ctx.graph.authorization_policy())
-        except (Forbidden, NotFound, Rejected):
+        policy = await unless_refused(ctx.graph.authorization_policy())
+        if policy is None:
             return self.skipped(Text("skipped.policy_not_readable"))
-        if RECOMMENDED in mine and await self._left_out(ctx):
-            mine -= {RECOMMENDED}
+        mine = assigned(policy)
+        if RECOMMENDED in mine:
+            excludes = await unless_refused(ctx.graph.consent_policy_excludes(RECOMMENDED))
+            if leaves_out(excludes or (), *smtp_send_permission(ctx)):
+                mine -= {RECOMMENDED}
         return self.ok(Text(f"seen.user_consent_{allows(mine)}"))
-
-    async def _left_out(self, ctx: StepContext) -> bool:
-        """Return whether Microsoft's own policy excludes SMTP.Send now; False if unreadable."""
-        try:
-            excludes = await ctx.graph.consent_policy_excludes(RECOMMENDED)
-        except (Forbidden, NotFound, Rejected):
-            return False
-        return leaves_out(excludes, *smtp_send_permission(ctx))
 
 
 def assigned(policy: dict[str, Any]) -> frozenset[str]:

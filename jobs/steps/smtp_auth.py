@@ -205,12 +205,11 @@ class SendAs(Undoable):
                 return self.skipped(Text("skipped.delegate_unknown"))
             return self.ok(Text("seen.send_as_own"))
         if await _has(ctx, delegate):
-            seen = Text("seen.send_as", {"user": delegate})
-            return replace(self.ok(seen), values={delegate: "yes"})
-        missing = self.wrong(Reason.ABSENT, cause=Cause.SEND_AS_MISSING)
+            return self.ok(Text("seen.send_as", {"user": delegate}), values={delegate: "yes"})
+        cause, values = Cause.SEND_AS_MISSING, {delegate: ""}
         if ctx.run.kind is RunKind.CHECK and await _others_have(ctx):
-            missing = self.possible(Text("seen.send_as_others"), cause=Cause.SEND_AS_MISSING)
-        return replace(missing, values={delegate: ""})
+            return self.possible(Text("seen.send_as_others"), cause=cause, values=values)
+        return self.wrong(Reason.ABSENT, cause=cause, values=values)
 
     def plan(self, ctx: StepContext, finding: Finding) -> tuple[Change, ...]:
         delegate = _delegate(ctx)

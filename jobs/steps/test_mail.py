@@ -262,10 +262,9 @@ class TraceAccess(Step):
             await ctx.trace().find(now() - timedelta(hours=1), recipient=ctx.channel.mailbox)
         except (Forbidden, NotFound, Rejected, SignInNeeded):
             if await ctx.graph.service_principal(MESSAGE_TRACE_APP_ID) is None:
-                return replace(
-                    self.wrong(Text("seen.trace_service_missing"), facts={"missing": "yes"}),
-                    values={"present": "no"},
-                )
+                facts, values = {"missing": "yes"}, {"present": "no"}
+                seen = Text("seen.trace_service_missing")
+                return self.wrong(seen, facts=facts, values=values)
             raise
         return self.ok(Text("seen.trace_readable"))
 

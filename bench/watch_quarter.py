@@ -38,7 +38,7 @@ from jobs import clock, runtime
 from jobs.model import Channel, Person
 from jobs.runs.channel_index import Record
 from jobs.settings import Settings
-from jobs.storage import codec, due_queue, keys, watch_keys
+from jobs.storage import codec, due_queue, keys
 from jobs.watch import gaps
 from jobs.watch.model import LookOutcome, WatchedChannel
 from jobs.watch.watch_store import LEASE_S
@@ -207,7 +207,7 @@ class Quarter:
         """
         if lost:
             self.hosts_lost += 1
-            self.redis.set(watch_keys.watch_lock(group), "another-host.0")
+            self.redis.set(keys.watch_lock(group), "another-host.0")
             self.locks[group] = VirtualClock.at + timedelta(seconds=LEASE_S)
         else:
             self.killed += 1
@@ -216,7 +216,7 @@ class Quarter:
     def _free_lost_locks(self) -> None:
         for group, ends in tuple(self.locks.items()):
             if ends <= VirtualClock.at:
-                self.redis.delete(watch_keys.watch_lock(group))
+                self.redis.delete(keys.watch_lock(group))
                 del self.locks[group]
 
     def _tell_gaps(self) -> None:
@@ -232,13 +232,13 @@ class Quarter:
         total, boxes = 0, [each for some in self.world.tenants.values() for each in some]
         for mailbox in boxes:
             own = [
-                watch_keys.watched(mailbox),
-                watch_keys.watch_state(mailbox),
-                watch_keys.watch_history(mailbox),
-                watch_keys.incidents_of_channel(mailbox),
+                keys.watched(mailbox),
+                keys.watch_state(mailbox),
+                keys.watch_history(mailbox),
+                keys.incidents_of_channel(mailbox),
             ]
-            raw: Any = self.redis.zrange(watch_keys.incidents_of_channel(mailbox), 0, -1)
-            own += [watch_keys.incident(each.decode()) for each in raw]
+            raw: Any = self.redis.zrange(keys.incidents_of_channel(mailbox), 0, -1)
+            own += [keys.incident(each.decode()) for each in raw]
             total += sum(int(self.redis.memory_usage(key, samples=0) or 0) for key in own)
         return total / len(boxes)
 

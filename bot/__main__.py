@@ -98,7 +98,7 @@ def _parser() -> argparse.ArgumentParser:
     audit.add_argument(
         "--full",
         action="store_true",
-        help="verify every entry, also those that were verified before",
+        help="also compare every run with the trail",
     )
     audit.add_argument("--file", type=Path, help="verify a file of the trail instead")
     commands.add_parser(

@@ -353,8 +353,7 @@ def _audit(trail: Trail) -> str:
         if found.newest_key
         else "an older key, until the next entry: keep that key"
     )
-    earlier = f", up to number {found.earlier} verified earlier" if found.earlier else ""
-    return f"whole, {found.entries} entries since {found.since[:16]}Z{earlier}, sealed with {key}"
+    return f"whole, {found.entries} entries since {found.since[:16]}Z, sealed with {key}"
 
 
 def _verified(trail: Trail) -> Verified:

@@ -1,7 +1,7 @@
 """Command /audit: who asked, approved and signed in, and what was changed.
 
 The answer says whether the trail is intact, and the file ends with a seal
-(:mod:`jobs.runs.audit_file`).
+(:func:`jobs.runs.audit_entries.sealed`).
 """
 
 from __future__ import annotations
@@ -62,7 +62,9 @@ def _visible(ctx: ChatContext) -> list[AuditEntry]:
 
 
 def show(ctx: ChatContext, mailbox: str, mine: Sequence[AuditEntry]) -> None:
-    checked, at = ctx.services.store.audit.checkpoint(), now()
+    trail, at = ctx.services.store.audit, now()
+    trail.look()
+    found = trail.verify()
     name = f"audit-{mailbox.replace('@', '-at-') or 'trail'}-{at:%Y%m%d-%H%M}Z.jsonl"
     filed = mine[-FILE_MOST:]
     if filed:
@@ -70,7 +72,7 @@ def show(ctx: ChatContext, mailbox: str, mine: Sequence[AuditEntry]) -> None:
     lines = tuple(map(audit_line, reversed(mine[-SHOWN:])))
     known = () if mailbox else first_channels(ctx, visible_channels(ctx))
     counts = (len(mine), len(filed))
-    ctx.say(audit(AuditView(mailbox, at, lines, *counts, name, checked.broken_at, known)))
+    ctx.say(audit(AuditView(mailbox, at, lines, *counts, name, found.broken_at, known)))
 
 
 def _post_file(ctx: ChatContext, mailbox: str, name: str, filed: Sequence[AuditEntry]) -> None:

@@ -140,8 +140,8 @@ def _doctor(settings: BotSettings, work: Settings) -> int:
 def _audit(options: argparse.Namespace, settings: BotSettings, work: Settings) -> int:
     """Print every audit entry to stdout as stored in Redis, and any break in the chain to stderr.
 
-    The chain is verified from its last checkpoint, or with ``--full`` from the first entry, and then
-    each run in Redis is compared with it. With ``--file`` a file of the trail is verified instead.
+    With ``--full`` each run in Redis is compared with the trail, too. With ``--file`` a file of the
+    trail is verified instead.
     Return 1 if something is wrong or Redis fails, otherwise 0.
     """
     store = RunStore(connect(settings.redis_url), work.encryption_keys)
@@ -151,7 +151,7 @@ def _audit(options: argparse.Namespace, settings: BotSettings, work: Settings) -
         lines = (line.decode(errors="backslashreplace") for line in store.audit.entries())
         content = "".join(f"{line}\n" for line in lines).encode()
         sys.stdout.write(audit_file.sealed(store, content).decode())
-        found = store.audit.verify(full=options.full)
+        found = store.audit.verify()
         wrong = (
             [f"Somebody has set back {run}" for run in older_runs(store)] if options.full else []
         )

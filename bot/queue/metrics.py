@@ -28,7 +28,7 @@ from jobs.clock import now
 from jobs.clouds.clock_skew import shared
 from jobs.model import RunKind
 from jobs.runs.run import ENDS, Kind
-from jobs.storage import keys, watch_keys
+from jobs.storage import keys
 from jobs.storage.counters import (
     BUCKETS_S,
     CALLS,
@@ -172,11 +172,11 @@ def _waiting(redis: Redis) -> Iterator[Metric]:
         "runs_unfinished": ("Runs that have not ended.", redis.zcard(keys.runs_open())),
         "watched_channels": (
             "Channels that are watched.",
-            redis.hlen(watch_keys.watched_channels()),
+            redis.hlen(keys.watched_channels()),
         ),
         "incidents_open": (
             "Incidents of watched channels that go on.",
-            redis.zcard(watch_keys.incidents_open()),
+            redis.zcard(keys.incidents_open()),
         ),
         "watch_late_seconds": (
             "Seconds for which the group of watched channels that is due for longest has waited.",

@@ -109,7 +109,7 @@ class Meter:
             log.debug("clock skew not shared", cloud=cloud)
 
     def _warn(self, redis: Redis, cloud: str) -> None:
-        ahead, key = self.wrong_by_s(cloud), keys.clock_skew(cloud, "told")
+        ahead, key = self.wrong_by_s(cloud), keys.clock_skew_told(cloud)
         if ahead is not None and redis.set(key, "1", nx=True, ex=TOLD_EVERY_S):
             log.warning(
                 "the clock is wrong",

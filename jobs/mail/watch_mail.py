@@ -16,7 +16,7 @@ from typing import Any
 from redis import Redis
 
 from jobs.mail.message_trace import TraceRow
-from jobs.storage import codec, watch_keys
+from jobs.storage import codec, keys
 
 HEADER = "X-Webex-Email-Watch"
 """Header of the watch's test mails. Its value is the ID of the mail."""
@@ -96,12 +96,12 @@ def with_proofs(rows: Iterable[TraceRow]) -> tuple[TraceRow, ...]:
 
 def claim(redis: Redis, mailbox: str, every: timedelta) -> bool:
     """Return whether a test mail may be sent now; Redis decides, so none is sent twice."""
-    key = watch_keys.watch_mail_claim(mailbox)
+    key = keys.watch_mail_claim(mailbox)
     return bool(redis.set(key, "1", nx=True, ex=round(every.total_seconds())))
 
 
 def newest(redis: Redis, mailbox: str) -> tuple[WatchMail, ...]:
-    raw: Any = redis.get(watch_keys.watch_mails(mailbox))
+    raw: Any = redis.get(keys.watch_mails(mailbox))
     return codec.load(raw, _Known).mails if raw is not None else ()
 
 
@@ -110,27 +110,27 @@ def save(redis: Redis, mailbox: str, mail: WatchMail) -> None:
     others = tuple(each for each in newest(redis, mailbox) if each.id != mail.id)
     body = codec.dump(_Known((mail, *others)[:MOST]))
     with redis.pipeline() as pipe:
-        pipe.set(watch_keys.watch_mails(mailbox), body, ex=KEPT)
+        pipe.set(keys.watch_mails(mailbox), body, ex=KEPT)
         if mail.sent is not None:
-            _note(pipe, watch_keys.watch_mails_sent(), mailbox, mail.sent)
+            _note(pipe, keys.watch_mails_sent(), mailbox, mail.sent)
         pipe.execute()
 
 
 def note_arrival(redis: Redis, mailbox: str, at: datetime) -> None:
     """Record that a test mail arrived: the sending server sent mail on at that time."""
     with redis.pipeline() as pipe:
-        _note(pipe, watch_keys.watch_mails_arrived(), mailbox, at)
+        _note(pipe, keys.watch_mails_arrived(), mailbox, at)
         pipe.execute()
 
 
 def others_arrived(redis: Redis, mailbox: str, since: datetime) -> bool:
     """Return whether a test mail of another channel arrived since the given time."""
-    return bool(_others(redis, watch_keys.watch_mails_arrived(), mailbox, since))
+    return bool(_others(redis, keys.watch_mails_arrived(), mailbox, since))
 
 
 def others_sent(redis: Redis, mailbox: str, since: datetime) -> bool:
     """Return whether another channel was sent a test mail since the given time."""
-    return bool(_others(redis, watch_keys.watch_mails_sent(), mailbox, since))
+    return bool(_others(redis, keys.watch_mails_sent(), mailbox, since))
 
 
 def with_result(mail: WatchMail, *, sent: datetime | None = None, refused: str = "") -> WatchMail:

@@ -4,8 +4,8 @@
 own canonical JSON, so no entry can be changed, moved or removed without breaking the chain.
 ``audit:head`` holds the last entry's number and hash under an HMAC, whose key is derived from
 ENCRYPTION_KEYS. An attacker with write access to Redis alone can recompute the chain or cut off its
-end, but cannot seal it. The same seal covers the checkpoint, up to which the chain was verified
-before, and the start, up to which retention has removed entries. docs/audit.md has more.
+end, but cannot seal it. The same seal covers the start, up to which retention has removed entries.
+docs/audit.md has more.
 """
 
 from __future__ import annotations
@@ -13,14 +13,14 @@ from __future__ import annotations
 import hashlib
 import hmac
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 
 import structlog
 from redis import Redis
 from redis.client import Pipeline
 
-from jobs.clock import now
+from jobs.clock import now, paced
 from jobs.runs.audit_chain import (
     BEGINNING,
     DOUBTED,
@@ -37,7 +37,7 @@ from jobs.runs.audit_chain import (
     read_head,
     walk,
 )
-from jobs.runs.audit_memory import Memory
+from jobs.runs.run import Kind
 from jobs.storage import codec, keys
 from jobs.storage.keys import Key
 
@@ -47,6 +47,21 @@ LABEL = b"audit trail: sealed events"
 """Purpose of the keys that seal the audit trail."""
 SLICE = 5_000
 """Number of entries that are read from Redis, or removed, at a time."""
+NEWEST = 500
+"""Number of entries that are read at a time from the end back."""
+TRIES = 3
+"""Number of searches before it counts as proven that the run's first entry is not there.
+
+Retention may move all entries during a search.
+"""
+SETTLES = timedelta(seconds=paced(30))
+"""Time after which Redis itself loses an entry no more.
+
+An append-only file loses the last second, and a failover a few. So an entry is settled if it was
+seen again after this time.
+"""
+LATEST = 1_000
+"""Number of newest entries among which another process's entry about the loss is looked for."""
 log = structlog.get_logger(__name__)
 
 Along = Callable[[Pipeline], object]
@@ -58,8 +73,7 @@ class Verified:
 
     ``broken_at`` is the first entry that is not as the bot wrote it, or 0 if the trail is intact.
     ``why`` is the reason, for the operator. ``newest_key`` says that the end is sealed with the
-    first of ENCRYPTION_KEYS. ``earlier`` is the last entry that was verified before and not read
-    now, or 0 if every entry was read. ``end`` is the sealed end, if the trail is intact.
+    first of ENCRYPTION_KEYS.
     """
 
     entries: int
@@ -67,8 +81,6 @@ class Verified:
     broken_at: int = 0
     why: str = ""
     newest_key: bool = True
-    earlier: int = 0
-    end: Mark = field(default=START, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +97,57 @@ class _Seen:
     def trusted(self) -> Head:
         """Return the head if the bot has sealed it, otherwise that of an empty trail."""
         return self.head if self.head and self.key is not None else Head(0, BEGINNING, "")
+
+
+class Memory:
+    """Places in the chain that this process has seen: the newest one, and the newest settled one.
+
+    They reveal that the trail was set back: an earlier end with its true seal is as good as the
+    present one to a process that has seen neither.
+    """
+
+    def __init__(self) -> None:
+        self.newest, self._settled = START, START
+        self._waiting, self._since = START, datetime.min.replace(tzinfo=UTC)
+        self._looked = self._since
+
+    def saw(self, end: Mark, *, settled: bool = False) -> None:
+        """Remember the end of the trail, which continues from everything that was seen before.
+
+        With ``settled`` it counts as settled at once, and nothing before it is remembered.
+        """
+        moment = now()
+        if settled or moment - self._since >= SETTLES:
+            self._settled = end if settled else self._waiting
+            self._waiting, self._since = end, moment
+        self.newest, self._looked = end, moment
+
+    def doubt(self, reader: Redis | Pipeline, head: Head) -> list[AuditEntry]:
+        """Return the entry to add if the trail with this head lacks an entry that was seen.
+
+        There is none if another process has added it since this one last looked. A settled entry
+        can only be set back by somebody, and then no entry before the added one is believed.
+        """
+
+        def holds(mark: Mark) -> bool:
+            if mark.n <= head.cleared.n or mark == head.end:
+                return True
+            line = reader.lindex(keys.audit_entries(), mark.n - head.n - 1)
+            return mark.n < head.n and read(codec.as_bytes(line or b"")).get("hash") == mark.hash
+
+        if holds(self.newest):
+            return []
+        latest = map(codec.as_bytes, reader.lrange(keys.audit_entries(), -LATEST, -1))
+        if any(map(self._is_told_by, map(read, latest))):
+            self.saw(head.end, settled=True)
+            return []
+        what = LOST if holds(self._settled) else DOUBTED
+        data = {"entry": str(self.newest.n), "hash": self.newest.hash}
+        return [{"at": now().isoformat(), "by": "bot", "what": what, "data": data}]
+
+    def _is_told_by(self, entry: AuditEntry) -> bool:
+        told = entry.get("what") in {DOUBTED, LOST}
+        return told and str(entry.get("at")) > self._looked.isoformat()
 
 
 class Trail:
@@ -167,58 +230,19 @@ class Trail:
         """Return every line, oldest first."""
         return tuple(map(codec.as_bytes, self._redis.lrange(keys.audit_entries(), 0, -1)))
 
-    def verify(self, *, full: bool = False) -> Verified:
-        """Verify the chain from the last checkpoint to the sealed end.
-
-        With ``full`` it is verified from the first entry, so that a change before the checkpoint is
-        found, too. Nothing is written.
-        """
+    def verify(self) -> Verified:
+        """Verify the chain from its first entry to the sealed end. Nothing is written."""
         seen = self._seen()
-        found = self._verified(seen, full=full)
+        found = self._verified(seen)
         # retention moves every entry to another place in the list, so the wrong ones may have been read
         moved = self._seen().trusted.cleared != seen.trusted.cleared
-        return self.verify(full=full) if moved else found
-
-    def checkpoint(self) -> Verified:
-        """Verify the chain from the last checkpoint, and make its end the new one if intact."""
-        self.look()
-        found = self.verify()
-
-        def attempt(pipe: Pipeline) -> None:
-            head = read_head(pipe.get(keys.audit_head()))
-            pipe.multi()
-            if head and self._key_of(head) is not None and head.checked.n < found.end.n <= head.n:
-                pipe.set(
-                    keys.audit_head(), codec.dump(self._sealed(replace(head, checked=found.end)))
-                )
-
-        if not found.broken_at:
-            self._redis.transaction(attempt, keys.audit_head())
-        return found
-
-    def examine(self) -> Verified:
-        """Verify every entry.
-
-        If one is wrong that only this verification finds, the trail is marked as doubted, so that
-        every later verification names it.
-        """
-        self.look()
-        found = self.verify(full=True)
-        if found.broken_at and not self.verify().broken_at:
-            self.add(
-                {
-                    "at": now().isoformat(),
-                    "what": DOUBTED,
-                    "data": {"entry": str(found.broken_at), "why": found.why},
-                }
-            )
-        return found
+        return self.verify() if moved else found
 
     def clear(self, before: datetime, most: int = SLICE) -> int:
         """Remove up to ``most`` of the oldest entries that are from before a time; return how many.
 
-        Only verified entries are removed, and none of a trail whose end is in doubt. An entry says
-        which ones were removed, and the seal covers the place up to which they were.
+        None of a trail whose end is in doubt is removed, and none that does not continue the chain.
+        An entry says which ones were removed, and the seal covers the place up to which they were.
         """
         removed: list[AuditEntry] = []
         if not _is_before(self._since(), before):
@@ -230,10 +254,7 @@ class Trail:
             if head is None or self._key_of(head) is None:
                 pipe.multi()
                 return
-            reach = max(min(most, head.checked.n - head.cleared.n), 0)
-            lines = [codec.as_bytes(raw) for raw in pipe.lrange(keys.audit_entries(), 0, reach)][
-                :reach
-            ]
+            lines = list(map(codec.as_bytes, pipe.lrange(keys.audit_entries(), 0, most - 1)))
             old = list(_older(lines, before))
             wrong, end = walk(lines[: len(old)], head.cleared)
             pipe.multi()
@@ -260,30 +281,27 @@ class Trail:
         head = read_head(raw)
         return _Seen(raw, length, head, self._key_of(head) if head else None)
 
-    def _verified(self, read: _Seen, *, full: bool) -> Verified:
-        head = read.trusted
-        start = head.cleared if full else max(head.checked, head.cleared, key=lambda mark: mark.n)
-        wrong, last = walk(self._lines(start.n - head.cleared.n, read.length), start)
-        known = Verified(
-            read.length, self._since(), earlier=start.n if start.n > head.cleared.n else 0
-        )
+    def _verified(self, state: _Seen) -> Verified:
+        head = state.trusted
+        wrong, last = walk(self._lines(state.length), head.cleared)
+        known = Verified(state.length, self._since())
         if wrong:
             why = "the entry is not as the bot wrote it, or one before it is missing"
             return replace(known, broken_at=wrong, why=why)
-        if read.head is None:
-            found = bool(read.length or read.raw)
+        if state.head is None:
+            found = bool(state.length or state.raw)
             why = "the seal of the end is missing" if found else ""
-            return replace(known, broken_at=read.length, why=why)
+            return replace(known, broken_at=state.length, why=why)
         at, why = (
             _end_break(head, last)
-            if read.key is not None
-            else (read.length, "the end is not sealed by this bot")
+            if state.key is not None
+            else (state.length, "the end is not sealed by this bot")
         )
-        return replace(known, broken_at=at, why=why, newest_key=read.key == 0, end=head.end)
+        return replace(known, broken_at=at, why=why, newest_key=state.key == 0)
 
-    def _lines(self, first: int, length: int) -> Iterator[bytes]:
-        """Yield the lines from a place of the list to its end as it was, a slice at a time."""
-        for place in range(max(first, 0), length, SLICE):
+    def _lines(self, length: int) -> Iterator[bytes]:
+        """Yield the lines of the list, which had this length, a slice at a time."""
+        for place in range(0, length, SLICE):
             last = min(place + SLICE, length) - 1
             yield from map(codec.as_bytes, self._redis.lrange(keys.audit_entries(), place, last))
 
@@ -291,10 +309,49 @@ class Trail:
         first = self._redis.lindex(keys.audit_entries(), 0)
         return str(read(codec.as_bytes(first)).get("at", "")) if first else ""
 
-    def is_end(self, raw: object, line: bytes) -> bool:
-        """Return whether this bot sealed a head, as it is in Redis, with this line as the end."""
+    def of_run(self, run_id: str) -> list[AuditEntry]:
+        """Return the run's believed entries, newest first, back to the one that opened it."""
+        found: list[AuditEntry] = []
+        for _ in range(TRIES):
+            found.clear()
+            for entry in self.believed():
+                if entry.get("run") == run_id:
+                    found.append(entry)
+                    if entry.get("what") == Kind.OPENED:
+                        return found
+        return found
+
+    def believed(self) -> Iterator[AuditEntry]:
+        """Yield the entries, newest first, from the sealed end back.
+
+        It ends at the first entry that is not as the bot wrote it, or that says that the end was in
+        doubt, because no entry before that is believed. A run may change something only if the trail
+        agrees with it (:mod:`jobs.runs.trust`), so the whole trail is not verified first.
+        """
+        self.look()
+        expected = ""
+        for line in self._newest_first():
+            entry = read(line)
+            wrong, own = walk([line], Mark(number_of(line) - 1, str(entry.get("prev"))))
+            if wrong or expected not in {"", own.hash}:
+                return
+            yield entry
+            expected = str(entry["prev"])
+
+    def _newest_first(self) -> Iterator[bytes]:
+        """Yield the lines, beginning with the sealed end; none if this bot has not sealed it."""
+        with self._redis.pipeline() as pipe:
+            pipe.get(keys.audit_head())
+            pipe.llen(keys.audit_entries())
+            pipe.lrange(keys.audit_entries(), -NEWEST, -1)
+            raw, length, lines = pipe.execute()
         head = read_head(raw)
-        return head is not None and self._key_of(head) is not None and hash_of(line) == head.hash
+        if not lines or not head or self._key_of(head) is None or hash_of(lines[-1]) != head.hash:
+            return
+        yield from reversed(lines)
+        for stop in range(length - NEWEST, 0, -NEWEST):
+            older = self._redis.lrange(keys.audit_entries(), max(stop - NEWEST, 0), stop - 1)
+            yield from map(codec.as_bytes, reversed(older))
 
     def reseal(self) -> None:
         """Seal the end with the first key; do nothing if none of the keys has sealed it."""

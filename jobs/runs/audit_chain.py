@@ -37,14 +37,12 @@ START = Mark()
 class Head:
     """End of the trail: the last entry's number and hash, and the seal over everything in it.
 
-    ``checked`` is the checkpoint: the last entry that was verified, with all entries before it.
     ``cleared`` is the last entry that retention has removed, with all entries before it.
     """
 
     n: int
     hash: str
     seal: str
-    checked: Mark = START
     cleared: Mark = START
 
     @property
@@ -56,10 +54,9 @@ class Head:
     def sealed_text(self) -> bytes:
         """Return the text under the seal.
 
-        Without a checkpoint and a removal, the text is that of a trail which has never had either.
+        Without a removal, the text is that of a trail which has never had one.
         """
-        marks = (self.end, self.checked, self.cleared)
-        told = marks if any(mark.n for mark in marks[1:]) else marks[:1]
+        told = (self.end, self.cleared) if self.cleared.n else (self.end,)
         return ":".join(f"{mark.n}:{mark.hash}" for mark in told).encode()
 
 

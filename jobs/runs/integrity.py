@@ -26,7 +26,7 @@ class Doubts:
 def doubts(store: RunStore) -> Doubts:
     """Return each key whose content is in doubt, with the place in it and the run's mailbox."""
     found = Doubts()
-    for key, run_id in _keys(store, keys.every_run_events()):
+    for key, run_id in _keys(store, keys.run_events("*")):
         try:
             run = store.load(run_id)
         except ForeignRunError:

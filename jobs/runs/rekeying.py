@@ -22,7 +22,7 @@ from jobs.runs.audit import Trail
 from jobs.runs.audit_entries import entry
 from jobs.runs.channel_index import ChannelIndex
 from jobs.runs.event_log import EventLog
-from jobs.storage import codec, keys, watch_keys
+from jobs.storage import codec, keys
 from jobs.storage.keys import Key
 from jobs.storage.mac import Authenticator
 from jobs.storage.vault import Vault, VaultName
@@ -81,10 +81,10 @@ class Result:
 
 
 _OF_THE_WATCH = (
-    (What.WATCHED, watch_keys.every_watched(), "watched"),
-    (What.WATCHED, watch_keys.every_watch_state(), "watch state"),
-    (What.INCIDENTS, watch_keys.every_incident(), "incident"),
-    (What.INCIDENTS, watch_keys.every_incident_card(), "incident card"),
+    (What.WATCHED, keys.watched("*"), "watched"),
+    (What.WATCHED, keys.watch_state("*"), "watch state"),
+    (What.INCIDENTS, keys.incident("*"), "incident"),
+    (What.INCIDENTS, keys.incident_card("*"), "incident card"),
 )
 """Key patterns of the watch's values, with the purpose of each MAC (:mod:`jobs.watch`)."""
 Look = Callable[[Reader, bytes, str], Found]
@@ -115,11 +115,11 @@ class Rekeying:
         self._channels = ChannelIndex(redis, self._authenticator)
         self._trail = Trail(redis, encryption_keys)
         self._places = (
-            _Place(What.RUNS, keys.every_run_events(), b"list", self._run),
+            _Place(What.RUNS, keys.run_events("*"), b"list", self._run),
             _Place(What.DESCRIPTIONS, keys.run_about("*"), b"string", _text(self._of_run("about"))),
             _Place(What.STOPS, keys.run_stopped("*"), b"string", _text(self._of_run("stopped"))),
             _Place(What.CHANNELS, keys.channel_record("*"), b"string", self._channel),
-            _Place(What.CARDS, keys.every_cards(), b"hash", self._cards),
+            _Place(What.CARDS, keys.cards("*"), b"hash", self._cards),
             *(
                 _Place(what, pattern, b"string", _text(self._of_run(purpose)))
                 for what, pattern, purpose in _OF_THE_WATCH
@@ -227,7 +227,7 @@ class Rekeying:
 
     def _look_at_trail(self) -> Found:
         """Verify every entry of the audit trail: its sealed end vouches for all of them."""
-        seen = self._trail.verify(full=True)
+        seen = self._trail.verify()
         if seen.broken_at:
             return Found(foreign=(f"{keys.audit_entries()}, entry {seen.broken_at}: {seen.why}",))
         if not seen.entries:

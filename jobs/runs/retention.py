@@ -16,7 +16,7 @@ import structlog
 from redis.client import Pipeline
 
 from jobs.clock import now, paced
-from jobs.runs.audit import Verified
+from jobs.runs.audit import SLICE, Verified
 from jobs.runs.run import ENDS, Event, Kind, Run, RunGoneError, undid
 from jobs.runs.run_store import RunStore
 from jobs.storage import codec, keys
@@ -29,7 +29,7 @@ KEYS_AT_ONCE = 200
 PASS = timedelta(days=1)
 """Time from the beginning of one pass over all keys to the beginning of the next pass.
 
-Two full verifications of the audit trail are as far apart.
+Two verifications of the audit trail are as far apart.
 """
 ORPHAN_S = 24 * 3600
 """Seconds for which the cards of a deleted run are kept."""
@@ -49,7 +49,7 @@ class Retention:
         self._audit_age = timedelta(days=audit_days)
         self._scans: dict[Key, int] = {}
         self._passed: datetime | None = None
-        self._examined: datetime | None = None
+        self._verified: datetime | None = None
         self._reported = 0
 
     def __call__(self) -> None:
@@ -66,14 +66,14 @@ class Retention:
             return
         if not self._scans:
             self._passed = now()
-            self._scans = {keys.every_run_events(): 0, keys.every_cards(): 0}
+            self._scans = {keys.run_events("*"): 0, keys.cards("*"): 0}
         for pattern, cursor in tuple(self._scans.items()):
             following, found = self._redis.scan(cursor, match=pattern, count=KEYS_AT_ONCE)
             first, _, last = pattern.partition("*")
             for raw in found:
                 name = codec.as_text(raw)
                 run_id = name.removeprefix(first).removesuffix(last)
-                if pattern == keys.every_cards():
+                if pattern == keys.cards("*"):
                     self._keep_cards(run_id)
                 else:
                     self._keep_run(run_id)
@@ -154,16 +154,19 @@ class Retention:
     def _keep_trail(self) -> None:
         """Verify the audit trail, and remove entries that are older than ``audit_days``.
 
-        The age is counted from midnight, so at most one entry a day is written about removed ones.
+        The age is counted from midnight, so that one entry a day is written about removed ones.
         """
-        trail, moment = self._store.audit, now()
-        if self._examined is None or moment - self._examined >= PASS:
-            self._report(trail.examine())
-            self._examined = moment
-        else:
-            self._report(trail.checkpoint())
-        midnight = moment.replace(hour=0, minute=0, second=0, microsecond=0)
-        trail.clear(midnight - self._audit_age)
+        moment = now()
+        if self._verified is not None and moment - self._verified < PASS:
+            return
+        self._verified = moment
+        trail = self._store.audit
+        trail.look()
+        self._report(found := trail.verify())
+        if not found.broken_at:
+            midnight = moment.replace(hour=0, minute=0, second=0, microsecond=0)
+            while trail.clear(midnight - self._audit_age) == SLICE:
+                pass
 
     def _report(self, found: Verified) -> None:
         """Log the wrong entry of the audit trail, once for each such entry."""

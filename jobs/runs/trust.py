@@ -13,7 +13,6 @@ import structlog
 from redis.client import Pipeline
 
 from jobs.runs.audit_chain import AuditEntry
-from jobs.runs.audit_search import believed, entries_of_run
 from jobs.runs.event_log import FOREIGN_EVENT, NOT_AUDITED, SET_BACK
 from jobs.runs.run import Kind, Run
 from jobs.runs.run_store import ABOUT_S, RunStore
@@ -64,7 +63,7 @@ def require_newest(store: RunStore, run_id: str) -> list[AuditEntry]:
     Raises:
         UntrustedError: the run has lost an event, so that this is an older state of it.
     """
-    told = entries_of_run(store.redis, store.audit, run_id)
+    told = store.audit.of_run(run_id)
     if lost := _lost(store, run_id, told):
         raise UntrustedError(SET_BACK, str(lost))
     return told
@@ -91,7 +90,7 @@ def older_runs(store: RunStore) -> Iterator[str]:
     """Yield each run in Redis that is older than its entries in the audit trail, in words."""
     told: dict[str, list[AuditEntry]] = defaultdict(list)
     opened: set[str] = set()
-    for entry in believed(store.redis, store.audit):
+    for entry in store.audit.believed():
         run_id = str(entry.get("run", ""))
         if run_id not in opened:
             told[run_id].append(entry)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Callable
 from typing import NewType
 
 Key = NewType("Key", str)
@@ -37,319 +38,198 @@ def rq_prefix() -> str:
     return f"{PREFIX}rq"
 
 
-def _key(*parts: str) -> Key:
-    return Key(PREFIX + ":".join(parts))
+def _named(template: str) -> Callable[..., Key]:
+    """Return the function that fills one name into each ``{}`` of the template."""
+    places = template.count("{}")
+
+    def key(*names: object) -> Key:
+        if len(names) != places:
+            raise TypeError(f"{template} takes {places} names")
+        return Key(PREFIX + template.format(*names))
+
+    return key
 
 
-def schema() -> Key:
-    """Return the key of the number of the layout in which the data is stored."""
-    return _key("schema")
-
-
-def write_test() -> Key:
-    """Return the key of a value that is written only to see whether Redis takes writes."""
-    return _key("write", "test")
-
-
-def generation() -> Key:
-    """Return the key of the data's random id and rising number (:mod:`jobs.storage.generation`)."""
-    return _key("generation")
-
-
-def loss_told(data_id: str, room: str) -> Key:
-    """Return the key that marks that the space was told of the loss of data before this id."""
-    return _key("generation", data_id, room)
-
-
-def figures(name: str) -> Key:
-    """Return the key of the numbers for the bot's operator: all counters, or the named gauge."""
-    return _key("figures", name)
-
-
-def due() -> Key:
-    """Return the key of the queue of all work by the time at which each is handed to a worker."""
-    return _key("due")
-
+schema = _named("schema")
+"""Number of the layout in which the data is stored."""
+write_test = _named("write:test")
+"""Value that is written only to see whether Redis takes writes."""
+generation = _named("generation")
+"""Data's random id and rising number (:mod:`jobs.storage.generation`)."""
+loss_told = _named("generation:{}:{}")
+"""Mark that the space was told of the loss of data before this id."""
+figures = _named("figures:{}")
+"""Numbers for the bot's operator: all counters, or the named gauge."""
+due = _named("due")
+"""Queue of all work by the time at which each is handed to a worker."""
 
 # Runs
 
-
-def run_events(run_id: str) -> Key:
-    """Return the key of the list of everything that happened in a run."""
-    return _key("run", run_id, "events")
-
-
-def every_run_events() -> Key:
-    """Return a pattern that matches the keys of the event lists of all runs."""
-    return run_events("*")
-
-
-def run_about(run_id: str) -> Key:
-    """Return the key of the data of a run that its audit entries contain."""
-    return _key("run", run_id, "about")
-
-
-def run_stopped(run_id: str) -> Key:
-    """Return the key that marks a run as stopped, because one of its events is not the bot's."""
-    return _key("run", run_id, "stopped")
-
-
-def run_mark(run_id: str, *name: str) -> Key:
-    """Return the key of a run's ``deaths``, ``closed`` space, or ``look`` (``due`` or ``done``)."""
-    return _key("run", run_id, *name)
-
-
-def runs_open() -> Key:
-    """Return the key of the list of runs that have not ended, by the time at which they began."""
-    return _key("runs", "open")
-
+run_events = _named("run:{}:events")
+"""List of everything that happened in a run."""
+run_about = _named("run:{}:about")
+"""Data of a run that its audit entries contain."""
+run_stopped = _named("run:{}:stopped")
+"""Mark that a run is stopped, because one of its events is not the bot's."""
+run_mark = _named("run:{}:{}")
+"""Run's ``deaths``, ``closed`` space, or ``look``."""
+runs_open = _named("runs:open")
+"""List of runs that have not ended, by the time at which they began."""
 
 # Channels, spaces and persons
 
-
-def channel_record(mailbox: str) -> Key:
-    """Return the key of a channel's proof: the run that proved that it works, and the time."""
-    return _key("channel", mailbox)
-
-
-def channel_claim(holder: str) -> Key:
-    """Return the key of the run that holds a mailbox, or that a message or a button press began."""
-    return _key("channel", holder, "run")
-
-
-def channel_runs(mailbox: str) -> Key:
-    """Return the key of the list of a mailbox's runs without its checks, by their beginning."""
-    return _key("channel", mailbox, "runs")
-
-
-def channel_check(mailbox: str) -> Key:
-    """Return the key of the newest check of a mailbox."""
-    return _key("channel", mailbox, "check")
-
-
-def space_runs(room: str) -> Key:
-    """Return the key of the list of runs that were asked for in a space, by their beginning."""
-    return _key("space", room, "runs")
-
-
-def space_channels(room: str) -> Key:
-    """Return the key of the set of mailboxes that were connected from a space."""
-    return _key("space", room, "channels")
-
-
-def channels() -> Key:
-    """Return the key of the set of all connected mailboxes."""
-    return _key("channels")
-
-
-def person_channels(person: str) -> Key:
-    """Return the key of the set of mailboxes that a person has connected."""
-    return _key("person", person, "channels")
-
-
-def space_bulk_check(room: str) -> Key:
-    """Return the key of the newest ``/check all`` of a space."""
-    return _key("space", room, "bulk_check")
-
-
-def space_members_checked(room: str) -> Key:
-    """Return the key that marks that a space had no member of another organization a moment ago."""
-    return _key("space", room, "ours")
-
-
-def space_hold_announced(room: str) -> Key:
-    """Return the key that marks that a space was told that its cards are held back."""
-    return _key("space", room, "told")
-
+channel_record = _named("channel:{}")
+"""Channel's proof: the run that proved that it works, and the time."""
+channel_claim = _named("channel:{}:run")
+"""Run that holds a mailbox, or that a message or a button press began."""
+channel_runs = _named("channel:{}:runs")
+"""List of a mailbox's runs without its checks, by their beginning."""
+channel_check = _named("channel:{}:check")
+"""Newest check of a mailbox."""
+space_runs = _named("space:{}:runs")
+"""List of runs that were asked for in a space, by their beginning."""
+space_channels = _named("space:{}:channels")
+"""Set of mailboxes that were connected from a space."""
+channels = _named("channels")
+"""Set of all connected mailboxes."""
+person_channels = _named("person:{}:channels")
+"""Set of mailboxes that a person has connected."""
+space_bulk_check = _named("space:{}:bulk_check")
+"""Newest ``/check all`` of a space."""
+space_members_checked = _named("space:{}:ours")
+"""Mark that a space had no member of another organization a moment ago."""
+space_hold_announced = _named("space:{}:told")
+"""Mark that a space was told that its cards are held back."""
 
 # Access to Microsoft
 
-
-def app_access() -> Key:
-    """Return the key of the tenants that let the bot read by itself, each with its grant."""
-    return _key("tenants", "app-access")
-
-
-def tenant_calls(tenant: str, kind: str) -> Key:
-    """Return the key of a tenant's calls of a kind, by time (:mod:`jobs.clouds.rate_limit`)."""
-    return _key("tenant", tenant, "calls", kind)
-
-
-def own_sign_ins(mailbox: str) -> Key:
-    """Return the key of the numbers of the bot's own sign-ins as a mailbox, by time."""
-    return _key("channel", mailbox, "own-sign-ins")
-
-
-def own_login(mailbox: str) -> Key:
-    """Return the key of the time at which the bot last got a token as a mailbox."""
-    return _key("channel", mailbox, "own-login")
-
+app_access = _named("tenants:app-access")
+"""Tenants that let the bot read by itself, each with its grant."""
+tenant_calls = _named("tenant:{}:calls:{}")
+"""Tenant's calls of a kind, by time (:mod:`jobs.clouds.rate_limit`)."""
+own_sign_ins = _named("channel:{}:own-sign-ins")
+"""Numbers of the bot's own sign-ins as a mailbox, by time."""
+own_login = _named("channel:{}:own-login")
+"""Time at which the bot last got a token as a mailbox."""
 
 # Secrets, links, and the audit trail
 
-
-def sealed(name: str) -> Key:
-    """Return the key of a sealed value of the vault (:mod:`jobs.storage.vault`)."""
-    return _key("sealed", name)
-
-
-def secrets_shown() -> Key:
-    """Return the key of the key ids of the client secrets that somebody has seen."""
-    return _key("secrets", "handed-over")
-
-
-def audit_entries() -> Key:
-    """Return the key of the entries of the audit trail, oldest first."""
-    return _key("audit", "entries")
-
-
-def audit_head() -> Key:
-    """Return the key of the sealed end of the audit trail."""
-    return _key("audit", "head")
-
+sealed = _named("sealed:{}")
+"""Sealed value of the vault (:mod:`jobs.storage.vault`)."""
+secrets_shown = _named("secrets:handed-over")
+"""Key ids of the client secrets that somebody has seen."""
+audit_entries = _named("audit:entries")
+"""Entries of the audit trail, oldest first."""
+audit_head = _named("audit:head")
+"""Sealed end of the audit trail."""
 
 # Events
 
-
-def event(event_id: str) -> Key:
-    """Return the key of a webhook event, which is emptied when handled and kept for an hour."""
-    return _key("event", event_id)
-
-
-def cards(run_id: str) -> Key:
-    """Return the key of a run's cards and of the messages that show them."""
-    return _key("cards", run_id)
-
-
-def every_cards() -> Key:
-    """Return a pattern that matches the keys of the cards of all runs."""
-    return cards("*")
-
-
-def checks_shown(mailbox: str) -> Key:
-    """Return the key of the set of a mailbox's checks whose verdict is on a card."""
-    return _key("channel", mailbox, "checks_shown")
-
-
-def draw_queued(run_id: str) -> Key:
-    """Return the key that marks that a draw of the run's cards waits in the queue."""
-    return _key("draw", run_id, "queued")
-
-
-def webex_wait(scope: str) -> Key:
-    """Return the key that marks that Webex asked to be left alone: with a card, a place, or all."""
-    return _key("webex", "wait", scope)
-
-
-def cards_refused() -> Key:
-    """Return the key of the cards that Webex refused, each by its run and its place."""
-    return _key("draws", "refused")
-
-
-def clock_skew(cloud: str, *mark: str) -> Key:
-    """Return the key of a cloud's clock measurements, or of ``told``: the log named a skew."""
-    return _key("skew", cloud, *mark)
-
-
-def tac_case(conversation: str) -> Key:
-    """Return the key of the case for which a thread collects a file for Cisco TAC."""
-    return _key("tac", conversation)
-
-
-def reminder_look(mailbox: str, day: str) -> Key:
-    """Return the key that marks that a mailbox's secret was checked on a day (``YYYY-MM-DD``)."""
-    return _key("reminder", mailbox, day)
-
-
-def reminder_given(mailbox: str, end: str, days: int) -> Key:
-    """Return the key that marks the reminder ``days`` before ``end`` (``YYYY-MM-DD``) as given."""
-    return _key("reminder", mailbox, end, str(days))
-
-
-def locale(place: str) -> Key:
-    """Return the key of the language and time zone of a space (room id) or a person (address)."""
-    return _key("locale", place)
-
-
-def bot_account(digest: str) -> Key:
-    """Return the key of the bot's own Webex account, by the hash of its access token."""
-    return _key("bot", "me", digest)
-
+event = _named("event:{}")
+"""Webhook event, which is emptied when handled and kept for an hour."""
+cards = _named("cards:{}")
+"""Run's cards and of the messages that show them."""
+checks_shown = _named("channel:{}:checks_shown")
+"""Set of a mailbox's checks whose verdict is on a card."""
+draw_queued = _named("draw:{}:queued")
+"""Mark that a draw of the run's cards waits in the queue."""
+webex_wait = _named("webex:wait:{}")
+"""Mark that Webex asked to be left alone: with a card, a place, or all."""
+cards_refused = _named("draws:refused")
+"""Cards that Webex refused, each by its run and its place."""
+clock_skew = _named("skew:{}")
+"""Cloud's clock measurements."""
+clock_skew_told = _named("skew:{}:told")
+"""Mark that the log named a cloud's skew a moment ago."""
+tac_case = _named("tac:{}")
+"""Case for which a thread collects a file for Cisco TAC."""
+reminder_look = _named("reminder:{}:{}")
+"""Mark that a mailbox's secret was checked on a day (``YYYY-MM-DD``)."""
+reminder_given = _named("reminder:{}:{}:{}")
+"""Mark the reminder ``days`` before ``end`` (``YYYY-MM-DD``) as given."""
+locale = _named("locale:{}")
+"""Language and time zone of a space (room id) or a person (address)."""
+bot_account = _named("bot:me:{}")
+"""Bot's own Webex account, by the hash of its access token."""
 
 # Limits by person
 
-
-def refusals(person: str) -> Key:
-    """Return the key of a person's refusals in this hour: their number, first time, and address."""
-    return _key("refusals", person)
-
-
-def refusals_ending() -> Key:
-    """Return the key of the persons with refusals, by the end of the hour in which they count."""
-    return _key("refusals-ending")
-
-
-def commands(person: str) -> Key:
-    """Return the key of a person's commands and button presses of the last hour, by time."""
-    return _key("commands", person)
-
-
-def commands_limit_told(person: str) -> Key:
-    """Return the key of the event that was answered with the limit, and of the limit's end."""
-    return _key("commands", person, "told")
-
+refusals = _named("refusals:{}")
+"""Person's refusals in this hour: their number, first time, and address."""
+refusals_ending = _named("refusals-ending")
+"""Persons with refusals, by the end of the hour in which they count."""
+commands = _named("commands:{}")
+"""Person's commands and button presses of the last hour, by time."""
+commands_limit_told = _named("commands:{}:told")
+"""Event that was answered with the limit, and of the limit's end."""
 
 # Webhooks
 
-
-def webhooks_ours() -> Key:
-    """Return the key of the ids of webhooks that this installation has created or taken over."""
-    return _key("webhooks", "ours")
-
-
-def webhooks_refused() -> Key:
-    """Return the key of the number of webhooks with a wrong signature, with first and last time."""
-    return _key("webhooks", "refused")
-
-
-def webhook_repaired(webhook: str) -> Key:
-    """Return the key that marks that the webhook was switched on again a moment ago."""
-    return _key("webhooks", "repaired", webhook)
-
+webhooks_ours = _named("webhooks:ours")
+"""Ids of webhooks that this installation has created or taken over."""
+webhooks_refused = _named("webhooks:refused")
+"""Number of webhooks with a wrong signature, with first and last time."""
+webhook_repaired = _named("webhooks:repaired:{}")
+"""Mark that the webhook was switched on again a moment ago."""
 
 # Locks (:mod:`jobs.storage.locks`)
 
+locks_held = _named("locks:held")
+"""Processes that hold locks, by the name of the lock."""
+lock_numbers = _named("locks:number")
+"""Number of the newest lock, which only grows."""
+run_lock = _named("run:{}:lease")
+"""Lock of the worker that works on a run."""
+press_lock = _named("run:{}:press")
+"""Lock that is held while a button press on a run is carried out."""
+draw_lock = _named("draw:{}")
+"""Lock that is held while a run's cards are drawn."""
+event_lock = _named("event:{}:lock")
+"""Lock of the worker that handles an event."""
+webhooks_lock = _named("webhooks:lock")
+"""Lock that is held while the webhooks are registered."""
 
-def locks_held() -> Key:
-    """Return the key of the processes that hold locks, by the name of the lock."""
-    return _key("locks", "held")
+# The watch (:mod:`jobs.watch`)
 
-
-def lock_numbers() -> Key:
-    """Return the key of the number of the newest lock, which only grows."""
-    return _key("locks", "number")
-
-
-def run_lock(run_id: str) -> Key:
-    """Return the key of the lock of the worker that works on a run."""
-    return _key("run", run_id, "lease")
-
-
-def press_lock(run_id: str) -> Key:
-    """Return the key of the lock that is held while a button press on a run is carried out."""
-    return _key("run", run_id, "press")
-
-
-def draw_lock(run_id: str) -> Key:
-    """Return the key of the lock that is held while a run's cards are drawn."""
-    return _key("draw", run_id)
-
-
-def event_lock(event_id: str) -> Key:
-    """Return the key of the lock of the worker that handles an event."""
-    return _key("event", event_id, "lock")
-
-
-def webhooks_lock() -> Key:
-    """Return the key of the lock that is held while the webhooks are registered."""
-    return _key("webhooks", "lock")
+watched = _named("watch:channel:{}")
+"""Watched channel: its space, its interval and the people who are told."""
+watched_channels = _named("watch:channels")
+"""Addresses of all watched channels, each with its group."""
+watched_group = _named("watch:group:{}")
+"""Addresses of the watched channels that are looked at together."""
+watched_in_space = _named("watch:space:{}")
+"""Addresses of the watched channels whose cards go to a space."""
+watch_state = _named("watch:state:{}")
+"""State of a channel: the last look at it, and when the next is due."""
+incident = _named("incident:{}")
+"""Incident of a watched channel."""
+incidents_of_channel = _named("incidents:channel:{}")
+"""Incidents of a channel, by the time of their first bad look."""
+incidents_open = _named("incidents:open")
+"""Incidents that have not ended, by the time of their first bad look."""
+incident_card = _named("incidents:card:{}")
+"""Card that shows incidents in one space."""
+incidents_of_card = _named("incidents:shown:{}")
+"""Incidents that a card shows, by the time of their first bad look."""
+shared_card = _named("incidents:shared:{}:{}")
+"""Space's card for the incidents with a shared cause, while one goes on."""
+watch_history = _named("watch:history:{}")
+"""History of a channel: its looks and its mails, by hour and by day."""
+watch_mails = _named("watch:mails:{}")
+"""Newest test mails that the watch has sent to a channel."""
+watch_mail_claim = _named("watch:mail-claim:{}")
+"""Mark that a worker sent the channel a test mail and none is due yet."""
+watch_mails_sent = _named("watch:mails-sent")
+"""Channels by the time at which the watch last sent them a test mail."""
+watch_mails_arrived = _named("watch:mails-arrived")
+"""Channels by the time at which a test mail was seen to arrive."""
+watch_beat = _named("watch:beat")
+"""Newest round of the watch: its beginning, its end and its result."""
+watch_pinged = _named("watch:pinged")
+"""Mark that the monitoring service was told of a round a moment ago."""
+watch_gaps = _named("watch:gaps:{}")
+"""Times without looks that a space was not told yet, by channel."""
+watch_gaps_due = _named("watch:gaps-due")
+"""Spaces by the time at which they are told of a time without looks."""
+watch_lock = _named("watch:lock:{}")
+"""Lock of the worker that looks at a group of channels."""

@@ -30,7 +30,7 @@ from redis.exceptions import LockError, RedisError
 from redis.lock import Lock
 
 from jobs.clock import seconds_since_boot
-from jobs.storage import codec, keys, watch_keys
+from jobs.storage import codec, keys
 from jobs.storage.counters import COUNTERS, TAKEN_OVER
 from jobs.storage.keys import Key
 
@@ -71,7 +71,7 @@ _KEYS: dict[LockKind, Callable[[str], Key]] = {
     LockKind.DRAW: keys.draw_lock,
     LockKind.EVENT: keys.event_lock,
     LockKind.WEBHOOKS: lambda _: keys.webhooks_lock(),
-    LockKind.WATCH: watch_keys.watch_lock,
+    LockKind.WATCH: keys.watch_lock,
 }
 
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from redis import Redis
 
-from jobs.storage import codec, watch_keys
+from jobs.storage import codec, keys
 from jobs.watch.model import ChannelState, WatchedChannel
 from jobs.watch.watching import Watching
 
@@ -60,31 +60,31 @@ def note(watching: Watching, group: str, at: datetime) -> int:
 
 def _keep(redis: Redis, room: str, gap: Gap) -> None:
     """Keep a gap until its space is told, when the other groups have looked again."""
-    key, when = watch_keys.watch_gaps(room), gap.until + COLLECT
+    key, when = keys.watch_gaps(room), gap.until + COLLECT
     with redis.pipeline() as pipe:
         pipe.hset(key, gap.mailbox, codec.dump(gap))
         pipe.expire(key, KEPT_S)
-        pipe.zadd(watch_keys.watch_gaps_due(), {room: when.timestamp()}, nx=True)
+        pipe.zadd(keys.watch_gaps_due(), {room: when.timestamp()}, nx=True)
         pipe.execute()
 
 
 def due(redis: Redis, at: datetime) -> tuple[str, ...]:
-    rows: Any = redis.zrangebyscore(watch_keys.watch_gaps_due(), "-inf", at.timestamp())
+    rows: Any = redis.zrangebyscore(keys.watch_gaps_due(), "-inf", at.timestamp())
     return tuple(row.decode() for row in rows)
 
 
 def of_room(redis: Redis, room: str) -> tuple[Gap, ...]:
-    rows: Any = redis.hgetall(watch_keys.watch_gaps(room))
+    rows: Any = redis.hgetall(keys.watch_gaps(room))
     return tuple(codec.load(rows[name], Gap) for name in sorted(rows))
 
 
 def forget_told(redis: Redis, room: str) -> None:
     with redis.pipeline() as pipe:
-        pipe.delete(watch_keys.watch_gaps(room))
-        pipe.zrem(watch_keys.watch_gaps_due(), room)
+        pipe.delete(keys.watch_gaps(room))
+        pipe.zrem(keys.watch_gaps_due(), room)
         pipe.execute()
 
 
 def put_off(redis: Redis, room: str, when: datetime) -> None:
     """Have a space told of its gaps later, because Webex did not take the message."""
-    redis.zadd(watch_keys.watch_gaps_due(), {room: when.timestamp()}, xx=True)
+    redis.zadd(keys.watch_gaps_due(), {room: when.timestamp()}, xx=True)

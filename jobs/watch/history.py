@@ -14,7 +14,7 @@ import msgspec
 from redis import Redis
 from redis.client import Pipeline
 
-from jobs.storage import codec, watch_keys
+from jobs.storage import codec, keys
 from jobs.watch import records
 from jobs.watch.model import LookOutcome
 
@@ -58,7 +58,7 @@ class Day:
 
 def days(redis: Redis, mailbox: str, at: datetime, most: int = 90) -> tuple[Day, ...]:
     """Return the last days up to ``at``, oldest first; those without a look are empty."""
-    raw = redis.hgetall(watch_keys.watch_history(mailbox))
+    raw = redis.hgetall(keys.watch_history(mailbox))
     known = {codec.as_bytes(name).decode(): _decoded(value) for name, value in raw.items()}
     last = at.astimezone(UTC).date()
     wanted = [last - timedelta(days=back) for back in range(most - 1, -1, -1)]
@@ -73,7 +73,7 @@ def add(
     The fields are read in a transaction before ``pipe.multi()``. Mails are not added up but
     replaced by the larger number, because two looks see the same mails.
     """
-    key, moment = watch_keys.watch_history(mailbox), at.astimezone(UTC)
+    key, moment = keys.watch_history(mailbox), at.astimezone(UTC)
     changed: dict[str, dict[int, Tally]] = {}
 
     def of_day(name: str) -> dict[int, Tally]:
@@ -98,7 +98,7 @@ def _raise_mails(hours: dict[int, Tally], hour: int, mails: int) -> None:
 
 
 def write(pipe: Pipeline, mailbox: str, changed: Iterable[tuple[str, bytes]]) -> None:
-    key = watch_keys.watch_history(mailbox)
+    key = keys.watch_history(mailbox)
     for name, value in changed:
         pipe.hset(key, name, value)
     pipe.expire(key, KEPT)
@@ -109,7 +109,7 @@ def fold(redis: Redis, mailbox: str, at: datetime) -> int:
 
     It is called at most once a day for each channel, at the first look of a day.
     """
-    key, today = watch_keys.watch_history(mailbox), at.astimezone(UTC).date()
+    key, today = keys.watch_history(mailbox), at.astimezone(UTC).date()
     changed = 0
     for name, value in redis.hgetall(key).items():
         changed += _fold_day(redis, key, codec.as_bytes(name).decode(), value, today)

@@ -16,7 +16,7 @@ from redis import Redis
 from redis.client import Pipeline
 
 from jobs.runs.reference import new_id
-from jobs.storage import codec, watch_keys
+from jobs.storage import codec, keys
 from jobs.storage.locks import RenewedLock
 from jobs.storage.mac import Authenticator
 from jobs.watch import history, records
@@ -57,19 +57,19 @@ class IncidentStore:
         self._operator_room = operator_room
 
     def state(self, mailbox: str) -> ChannelState:
-        return self._state(mailbox, self.redis.get(watch_keys.watch_state(mailbox)))
+        return self._state(mailbox, self.redis.get(keys.watch_state(mailbox)))
 
     def load(self, incident_id: str) -> Incident | None:
         """Return the incident; None if it is gone, or this bot did not write it."""
-        return self._incident(incident_id, self.redis.get(watch_keys.incident(incident_id)))
+        return self._incident(incident_id, self.redis.get(keys.incident(incident_id)))
 
     def open_incidents(self) -> tuple[Incident, ...]:
-        return self._loaded(self.redis.zrange(watch_keys.incidents_open(), 0, -1))
+        return self._loaded(self.redis.zrange(keys.incidents_open(), 0, -1))
 
     def of_channel(self, mailbox: str, since: datetime | None = None) -> tuple[Incident, ...]:
         """Return the channel's incidents, oldest first: those noticed since ``since``, or all."""
         first = "-inf" if since is None else since.timestamp()
-        key = watch_keys.incidents_of_channel(mailbox)
+        key = keys.incidents_of_channel(mailbox)
         return self._loaded(self.redis.zrangebyscore(key, first, "+inf"))
 
     def open_of_channel(self, mailbox: str) -> Incident | None:
@@ -78,11 +78,11 @@ class IncidentStore:
 
     def card(self, card_id: str) -> IncidentCard | None:
         """Return the card; None if it is gone, or this bot did not write it."""
-        raw = self.redis.get(watch_keys.incident_card(card_id))
+        raw = self.redis.get(keys.incident_card(card_id))
         return records.verified(self._authenticator, _card_context(card_id), raw, IncidentCard)
 
     def of_card(self, card_id: str) -> tuple[Incident, ...]:
-        return self._loaded(self.redis.zrange(watch_keys.incidents_of_card(card_id), 0, -1))
+        return self._loaded(self.redis.zrange(keys.incidents_of_card(card_id), 0, -1))
 
     def record(
         self,
@@ -100,7 +100,7 @@ class IncidentStore:
         mailbox = watched.mailbox
 
         def attempt(pipe: Pipeline) -> tuple[Incident, ...]:
-            state = self._state(mailbox, pipe.get(watch_keys.watch_state(mailbox)))
+            state = self._state(mailbox, pipe.get(keys.watch_state(mailbox)))
             if _is_stale(state, at) or not _is_watched(pipe, mailbox) or _is_lost(held, pipe):
                 pipe.multi()
                 return ()
@@ -109,9 +109,9 @@ class IncidentStore:
             present = Present(watched, state, incident, new_id() + new_id(), ended_by)
             return self._write_effect(pipe, present, outcome, at)
 
-        keys = [watch_keys.watch_state(mailbox), watch_keys.watched(mailbox)]
-        keys += [held.key] if held is not None else []
-        changed = records.in_transaction(self.redis, attempt, *keys)
+        locked = [keys.watch_state(mailbox), keys.watched(mailbox)]
+        locked += [held.key] if held is not None else []
+        changed = records.in_transaction(self.redis, attempt, *locked)
         self._release_cards(changed)
         return changed
 
@@ -146,7 +146,7 @@ class IncidentStore:
                 self._write(pipe, new)
             return new
 
-        key = watch_keys.incident(incident_id)
+        key = keys.incident(incident_id)
         changed = records.in_transaction(self.redis, attempt, key)
         if changed is not None:
             self._release_cards((changed,))
@@ -160,12 +160,12 @@ class IncidentStore:
         """
 
         def attempt(pipe: Pipeline) -> None:
-            state = self._state(mailbox, pipe.get(watch_keys.watch_state(mailbox)))
+            state = self._state(mailbox, pipe.get(keys.watch_state(mailbox)))
             pipe.multi()
             eyes = () if fresh else state.eyes
             self._write_state(pipe, mailbox, replace(state, next_look=None, eyes=eyes))
 
-        self.redis.transaction(attempt, watch_keys.watch_state(mailbox))
+        self.redis.transaction(attempt, keys.watch_state(mailbox))
 
     def take_on(self, incident_id: str, person: str, at: datetime) -> Incident | None:
         """Record that a person acts; None if the incident is over or that person acts."""
@@ -189,7 +189,7 @@ class IncidentStore:
         Return the incident if it had not ended before. Whether the channel works is then not known.
         """
         known = self.open_of_channel(mailbox)
-        self.redis.delete(watch_keys.watch_state(mailbox))
+        self.redis.delete(keys.watch_state(mailbox))
         if known is None:
             return None
         return self._change_open(
@@ -224,7 +224,7 @@ class IncidentStore:
         return shared, replace(counts, direct=False, counts=True)
 
     def _shared_id(self, pipe: Pipeline, room: str, incident: Incident) -> str:
-        name = watch_keys.shared_card(room, incident.shared)
+        name = keys.shared_card(room, incident.shared)
         pipe.watch(name)  # type: ignore[no-untyped-call]  # untyped in redis-py
         known = pipe.get(name)
         return known.decode() if isinstance(known, bytes) else new_id() + new_id()
@@ -235,21 +235,21 @@ class IncidentStore:
         """Add the write of an incident, its lists and cards to a transaction."""
         self._set(pipe, incident)
         moment = {incident.id: incident.noticed.timestamp()}
-        key = watch_keys.incidents_of_channel(incident.mailbox)
+        key = keys.incidents_of_channel(incident.mailbox)
         pipe.zadd(key, moment)
         pipe.zremrangebyrank(key, 0, -MOST - 1)
         pipe.expire(key, KEPT)
         if not incident.is_open:
-            pipe.zrem(watch_keys.incidents_open(), incident.id)
+            pipe.zrem(keys.incidents_open(), incident.id)
             return
-        pipe.zadd(watch_keys.incidents_open(), moment)
+        pipe.zadd(keys.incidents_open(), moment)
         for card in cards:
-            pipe.zadd(watch_keys.incidents_of_card(card.id), moment)
+            pipe.zadd(keys.incidents_of_card(card.id), moment)
             body = self._authenticator.protect(_card_context(card.id), codec.dump(card))
-            pipe.expire(watch_keys.incidents_of_card(card.id), KEPT)
-            pipe.set(watch_keys.incident_card(card.id), body, ex=KEPT)
+            pipe.expire(keys.incidents_of_card(card.id), KEPT)
+            pipe.set(keys.incident_card(card.id), body, ex=KEPT)
             if card.shared:
-                pipe.set(watch_keys.shared_card(card.room, card.shared), card.id, ex=KEPT)
+                pipe.set(keys.shared_card(card.room, card.shared), card.id, ex=KEPT)
 
     def _release_cards(self, changed: Iterable[Incident]) -> None:
         """Release the shared cards of the incidents that are over now."""
@@ -260,8 +260,8 @@ class IncidentStore:
 
     def _release_card(self, card: IncidentCard) -> None:
         """Have the next incident make a new card, if none of this card's goes on."""
-        name = watch_keys.shared_card(card.room, card.shared)
-        shown = watch_keys.incidents_of_card(card.id)
+        name = keys.shared_card(card.room, card.shared)
+        shown = keys.incidents_of_card(card.id)
 
         def attempt(pipe: Pipeline) -> None:
             is_newest = pipe.get(name) == card.id.encode()
@@ -276,17 +276,17 @@ class IncidentStore:
 
     def _set(self, pipe: Pipeline, incident: Incident) -> None:
         body = self._authenticator.protect(("incident", incident.id), codec.dump(incident))
-        pipe.set(watch_keys.incident(incident.id), body, ex=None if incident.is_open else KEPT)
+        pipe.set(keys.incident(incident.id), body, ex=None if incident.is_open else KEPT)
 
     def _write_state(self, pipe: Pipeline, mailbox: str, state: ChannelState) -> None:
         body = self._authenticator.protect(("watch state", mailbox), codec.dump(state))
-        pipe.set(watch_keys.watch_state(mailbox), body)
+        pipe.set(keys.watch_state(mailbox), body)
 
     def _read(self, pipe: Pipeline, incident_id: str) -> Incident | None:
         if not incident_id:
             return None
-        pipe.watch(watch_keys.incident(incident_id))  # type: ignore[no-untyped-call]  # untyped in redis-py
-        return self._incident(incident_id, pipe.get(watch_keys.incident(incident_id)))
+        pipe.watch(keys.incident(incident_id))  # type: ignore[no-untyped-call]  # untyped in redis-py
+        return self._incident(incident_id, pipe.get(keys.incident(incident_id)))
 
     def _state(self, mailbox: str, raw: object) -> ChannelState:
         if raw is None:
@@ -303,7 +303,7 @@ class IncidentStore:
 
     def _loaded(self, raw: Any) -> tuple[Incident, ...]:
         names = [each.decode() for each in raw]
-        return records.all_named(self.redis, names, watch_keys.incident, self._incident)
+        return records.all_named(self.redis, names, keys.incident, self._incident)
 
 
 def _is_stale(state: ChannelState, at: datetime) -> bool:
@@ -311,7 +311,7 @@ def _is_stale(state: ChannelState, at: datetime) -> bool:
 
 
 def _is_watched(pipe: Pipeline, mailbox: str) -> bool:
-    return bool(pipe.exists(watch_keys.watched(mailbox)))
+    return bool(pipe.exists(keys.watched(mailbox)))
 
 
 def _is_lost(held: RenewedLock | None, pipe: Pipeline) -> bool:

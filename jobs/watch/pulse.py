@@ -15,7 +15,7 @@ import structlog
 from redis import Redis
 
 from jobs.clouds.http import client_for
-from jobs.storage import codec, watch_keys
+from jobs.storage import codec, keys
 from jobs.watch.round import Round
 from jobs.watch.watching import Watching
 
@@ -42,11 +42,11 @@ class Pulse:
 
 def beat(redis: Redis, group: str, result: Round, at: datetime) -> None:
     newest = Pulse(group, at, result.looks, result.calls)
-    redis.set(watch_keys.watch_beat(), codec.dump(newest))
+    redis.set(keys.watch_beat(), codec.dump(newest))
 
 
 def newest(redis: Redis) -> Pulse | None:
-    raw: Any = redis.get(watch_keys.watch_beat())
+    raw: Any = redis.get(keys.watch_beat())
     return codec.load(raw, Pulse) if raw is not None else None
 
 
@@ -65,7 +65,7 @@ def ping(url: str, redis: Redis) -> bool:
     Nothing is sent without an address, or if the service was informed less than a minute ago. A
     service that does not answer changes nothing.
     """
-    if not url or not redis.set(watch_keys.watch_pinged(), "1", nx=True, ex=PING_EVERY_S):
+    if not url or not redis.set(keys.watch_pinged(), "1", nx=True, ex=PING_EVERY_S):
         return False
     return _send("GET", url)
 

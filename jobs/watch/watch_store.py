@@ -16,7 +16,7 @@ from redis.client import Pipeline
 
 from jobs.clock import now
 from jobs.model import Channel
-from jobs.storage import codec, watch_keys
+from jobs.storage import codec, keys
 from jobs.storage.due_queue import DueQueue
 from jobs.storage.locks import LockKind
 from jobs.storage.mac import Authenticator
@@ -42,7 +42,7 @@ class WatchStore:
 
     def load(self, mailbox: str) -> WatchedChannel | None:
         """Return the watched channel; None if it is not watched, or this bot did not write it."""
-        return self._read(mailbox, self.redis.get(watch_keys.watched(mailbox)))
+        return self._read(mailbox, self.redis.get(keys.watched(mailbox)))
 
     def _read(self, mailbox: str, raw: object) -> WatchedChannel | None:
         known = self._decoded(mailbox, raw)
@@ -58,18 +58,18 @@ class WatchStore:
         """
 
         def attempt(pipe: Pipeline) -> None:
-            before = self._decoded(watched.mailbox, pipe.get(watch_keys.watched(watched.mailbox)))
+            before = self._decoded(watched.mailbox, pipe.get(keys.watched(watched.mailbox)))
             pipe.multi()
             _unlist(pipe, before)
             mailbox, group = watched.mailbox, watched.group
             body = self._authenticator.protect(_context(mailbox), codec.dump(watched))
-            pipe.set(watch_keys.watched(mailbox), body)
-            pipe.hset(watch_keys.watched_channels(), mailbox, group)
-            pipe.sadd(watch_keys.watched_group(group), mailbox)
-            pipe.sadd(watch_keys.watched_in_space(watched.room), mailbox)
+            pipe.set(keys.watched(mailbox), body)
+            pipe.hset(keys.watched_channels(), mailbox, group)
+            pipe.sadd(keys.watched_group(group), mailbox)
+            pipe.sadd(keys.watched_in_space(watched.room), mailbox)
             self.schedule.add(group, at or now(), pipe, sooner=True)
 
-        self.redis.transaction(attempt, watch_keys.watched(watched.mailbox))
+        self.redis.transaction(attempt, keys.watched(watched.mailbox))
 
     def update_channel(self, mailbox: str, channel: Channel) -> None:
         """Replace the channel by its newest run's, if it is watched."""
@@ -84,28 +84,28 @@ class WatchStore:
         """
 
         def attempt(pipe: Pipeline) -> bool:
-            raw = pipe.get(watch_keys.watched(mailbox))
+            raw = pipe.get(keys.watched(mailbox))
             before = self._decoded(mailbox, raw)
             pipe.multi()
-            pipe.delete(watch_keys.watched(mailbox))
-            pipe.hdel(watch_keys.watched_channels(), mailbox)
+            pipe.delete(keys.watched(mailbox))
+            pipe.hdel(keys.watched_channels(), mailbox)
             _unlist(pipe, before)
             return raw is not None
 
-        return records.in_transaction(self.redis, attempt, watch_keys.watched(mailbox))
+        return records.in_transaction(self.redis, attempt, keys.watched(mailbox))
 
     def all(self) -> tuple[WatchedChannel, ...]:
-        return self._loaded(self.redis.hkeys(watch_keys.watched_channels()))
+        return self._loaded(self.redis.hkeys(keys.watched_channels()))
 
     def of_space(self, room: str) -> tuple[WatchedChannel, ...]:
-        return self._loaded(self.redis.smembers(watch_keys.watched_in_space(room)))
+        return self._loaded(self.redis.smembers(keys.watched_in_space(room)))
 
     def of_group(self, group: str) -> tuple[WatchedChannel, ...]:
-        return self._loaded(self.redis.smembers(watch_keys.watched_group(group)))
+        return self._loaded(self.redis.smembers(keys.watched_group(group)))
 
     def _loaded(self, raw: Any) -> tuple[WatchedChannel, ...]:
         names = sorted(each.decode() for each in raw)
-        return records.all_named(self.redis, names, watch_keys.watched, self._read)
+        return records.all_named(self.redis, names, keys.watched, self._read)
 
     def _decoded(self, mailbox: str, raw: object) -> WatchedChannel | None:
         return records.verified(self._authenticator, _context(mailbox), raw, WatchedChannel)
@@ -130,8 +130,8 @@ def _due_at(state: ChannelState, watched: WatchedChannel, at: datetime) -> datet
 def _unlist(pipe: Pipeline, watched: WatchedChannel | None) -> None:
     """Add to a transaction that a channel is taken off all lists, if it was recorded."""
     if watched is not None:
-        pipe.srem(watch_keys.watched_group(watched.group), watched.mailbox)
-        pipe.srem(watch_keys.watched_in_space(watched.room), watched.mailbox)
+        pipe.srem(keys.watched_group(watched.group), watched.mailbox)
+        pipe.srem(keys.watched_in_space(watched.room), watched.mailbox)
 
 
 def _context(mailbox: str) -> tuple[str, ...]:

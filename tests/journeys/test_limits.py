@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from typing import Any
 
@@ -78,21 +77,6 @@ def _let_the_hour_pass(redis: Redis, key: bytes) -> None:
     (person,) = redis.zrange("refusals-ending", 0, -1)
     redis.hset(key, "since", float(redis.hget(key, "since") or 0) - AN_HOUR_S)
     redis.zincrby("refusals-ending", -AN_HOUR_S, person)
-
-
-def test_the_worker_keeps_the_trail_verified(people: People, redis: Redis) -> None:
-    """The real worker sets a checkpoint after the written entries of the audit trail.
-
-    No entry is lost.
-    """
-    length = redis.llen("audit:entries")
-    people.until("a checkpoint", lambda: _checked(redis) >= length > 0, 90)
-    assert redis.llen("audit:entries") >= length
-
-
-def _checked(redis: Redis) -> int:
-    head = json.loads(redis.get("audit:head") or b"{}")
-    return int(head.get("checked", {}).get("n", 0))
 
 
 def test_a_loop_of_commands(people: People, redis: Redis) -> None:

@@ -247,27 +247,6 @@ def test_the_doctor_reads_the_organizations(
     assert line in run("doctor", env | {"ALLOWED_ORG_IDS": listed}).stdout.splitlines()
 
 
-def test_audit_in_full(env: dict[str, str], redis: Redis):
-    """``audit --full`` finds a change before the checkpoint; ``audit`` and ``doctor`` pass over it.
-
-    ``doctor`` says up to which entry the trail was verified earlier.
-    """
-    trail = Trail(redis, [env["ENCRYPTION_KEYS"]])
-    at = "2026-11-25T09:00:00+00:00"
-    trail.add(*({"at": at, "what": "said", "value": n} for n in range(3)))
-    trail.checkpoint()
-    trail.add({"at": at, "what": "later"})
-    assert [run("audit", env).returncode, run("audit", env, "--full").returncode] == [0, 0]
-    assert (
-        "ok     audit trail: whole, 4 entries since 2026-11-25T09:00Z, up to number 3 verified"
-        " earlier, sealed with the newest key"
-    ) in run("doctor", env).stdout
-    redis.lset("audit:entries", 1, redis.lindex("audit:entries", 0) or "")
-    quick, full = run("audit", env), run("audit", env, "--full")
-    assert (quick.returncode, full.returncode, "broken at entry 2" in full.stderr) == (0, 1, True)
-    assert len(full.stdout.splitlines()) == 4 + 1  # with the seal
-
-
 def test_the_audit_trail_is_written_out_and_verified(
     env: dict[str, str], redis: Redis, tmp_path: Path
 ):

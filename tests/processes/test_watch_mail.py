@@ -15,7 +15,7 @@ from redis import Redis
 
 from bench.crowd import fill
 from bench.watch_faults import SETTINGS, Eye, WatchedFaults
-from jobs.storage import watch_keys
+from jobs.storage import keys
 from jobs.watch.model import Sight
 from practice.actors import MAILBOX, REQUESTER, SPACE
 from practice.client import People
@@ -75,7 +75,7 @@ def test_a_mail_goes_the_whole_way_and_is_no_customers(played: Played) -> None:
     assert (first["sight"], second["sight"]) == (Sight.HEALTHY, Sight.HEALTHY)
     assert second["mails"] == first["mails"] > 0
     with Redis(port=played.stack.ports.redis) as redis:
-        assert redis.zscore(watch_keys.watch_mails_arrived(), MAILBOX) is not None
+        assert redis.zscore(keys.watch_mails_arrived(), MAILBOX) is not None
 
 
 def test_a_break_that_only_the_mail_sees(played: Played) -> None:

@@ -50,11 +50,6 @@ class Writer:
         found = [codec.load(raw, dict) for raw in self.redis.lrange("audit:entries", 0, -1)]
         return [each for each in found if each["what"] == what and run in ("", each.get("run"))]
 
-    def is_checked(self, number: int) -> bool:
-        """Return whether the trail was verified up to the entry with this number."""
-        head = codec.load(self.redis.get("audit:head") or b"{}", dict)
-        return bool(head.get("checked", {}).get("n", 0) >= number)
-
     def command(self, *name: str) -> subprocess.CompletedProcess[str]:
         """Run one of the operator's commands."""
         return subprocess.run(  # noqa: S603  our own

@@ -287,7 +287,7 @@ def test_nothing_is_kept_that_nobody_reads():
     ] == []
 
 
-KEYS = (ROOT / "jobs/storage/keys.py", ROOT / "jobs/storage/watch_keys.py")
+KEYS = ROOT / "jobs/storage/keys.py"
 COMMANDS = ("redis", "_redis", "pipe", "together", "both")
 """Names of variables that hold a connection or a pipeline of Redis."""
 
@@ -301,13 +301,12 @@ def spelled(node: ast.AST) -> str:
 @cache
 def heads_of_keys() -> tuple[str, ...]:
     """Return the beginnings of the keys of Redis, up to the first colon."""
-    calls = [
-        node
-        for path in KEYS
-        for node in nodes(path)
-        if isinstance(node, ast.Call) and ast.unparse(node.func) == "_key"
+    templates = [
+        spelled(node.args[0])
+        for node in nodes(KEYS)
+        if isinstance(node, ast.Call) and ast.unparse(node.func) == "_named"
     ]
-    return tuple({f"{spelled(call.args[0])}:" for call in calls if spelled(call.args[0])})
+    return tuple({f"{each.partition(':')[0]}:" for each in templates})
 
 
 def is_given_to_redis(node: ast.AST) -> bool:
@@ -331,7 +330,7 @@ def test_one_place_spells_the_keys_of_redis():
         f"{told(path)}:{node.lineno}"
         for path in files("bot", "jobs")
         for node in nodes(path)
-        if path not in KEYS
+        if path != KEYS
         and (
             re.match(rf"({'|'.join(heads_of_keys())})(\\S|$)", spelled(node))
             or is_given_to_redis(node)

@@ -348,6 +348,5 @@ def test_a_file_may_be_older_than_the_trail(
     commands()["audit"].run(anna, "")
     content = next(body["files"] for _, _, body in webex_script.asked if "files" in body)
     store = anna.services.store
-    store.audit.checkpoint()
     assert store.audit.clear(now() + timedelta(days=1)) == 6
     assert missing(store, content) == ""

@@ -11,7 +11,7 @@ from redis import Redis
 from jobs.clock import now
 from jobs.mail import watch_mail
 from jobs.mail.message_trace import TraceRow, TraceStatus
-from jobs.storage import watch_keys
+from jobs.storage import keys
 
 MAILBOX, OTHER, SENDER = "support@contoso.com", "sales@contoso.com", "probe@fabrikam.com"
 HOUR = timedelta(hours=1)
@@ -32,7 +32,7 @@ def test_only_one_worker_may_send_in_an_hour(redis: Redis):
     with ThreadPoolExecutor(20) as pool:
         allowed = list(pool.map(lambda _: watch_mail.claim(redis, MAILBOX, HOUR), range(20)))
     assert sum(allowed) == 1
-    assert 3590 < redis.ttl(watch_keys.watch_mail_claim(MAILBOX)) <= 3600
+    assert 3590 < redis.ttl(keys.watch_mail_claim(MAILBOX)) <= 3600
     assert watch_mail.claim(redis, OTHER, HOUR)
 
 
@@ -87,7 +87,7 @@ def test_the_newest_mails_are_kept_with_the_result_of_their_sending(redis: Redis
     sent = watch_mail.with_result(mails[3], sent=mails[3].at)
     watch_mail.save(redis, MAILBOX, sent)
     assert watch_mail.newest(redis, MAILBOX) == (sent, mails[2], mails[1])
-    assert 0 < redis.ttl(watch_keys.watch_mails(MAILBOX)) <= watch_mail.KEPT.total_seconds()
+    assert 0 < redis.ttl(keys.watch_mails(MAILBOX)) <= watch_mail.KEPT.total_seconds()
 
 
 def test_the_mails_of_other_channels_prove_the_server(redis: Redis):

@@ -11,9 +11,8 @@ from jobs import advance
 from jobs.clock import now
 from jobs.model import Account, Channel, Person, Text
 from jobs.next_action import next_action
-from jobs.runs.audit import Trail
+from jobs.runs.audit import SETTLES, Trail
 from jobs.runs.audit_chain import DOUBTED, LOST, read
-from jobs.runs.audit_memory import SETTLES
 from jobs.runs.origin import Origin
 from jobs.runs.run import Event, Kind
 from jobs.runs.run_store import RunStore
@@ -81,13 +80,11 @@ def filled(trail: Trail, pass_time: PassTime, *names: str) -> None:
     trail.add(*({"what": name} for name in names))
     for _ in range(2):
         pass_time(LATER_S)
-        trail.checkpoint()
+        trail.look()
 
 
 LOOKS: dict[str, Callable[[Trail], object]] = {
     "add": lambda trail: trail.add({"what": "next"}),
-    "checkpoint": Trail.checkpoint,
-    "examine": Trail.examine,
     "look": Trail.look,
 }
 
@@ -108,12 +105,12 @@ def test_a_trail_that_was_set_back(
     filled(trail, pass_time, "three")
     for _ in range(2):
         before()
-        assert Trail(redis, KEYS).verify(full=True).broken_at == 0
+        assert Trail(redis, KEYS).verify().broken_at == 0
         LOOKS[look](trail)
         assert whats(redis)[left] == DOUBTED
         told = read(redis.lindex(keys.audit_entries(), left) or b"")["data"]
         assert int(told["entry"]) > left
-        assert Trail(redis, KEYS).verify(full=True).broken_at == left + 1
+        assert Trail(redis, KEYS).verify().broken_at == left + 1
 
 
 def test_a_trail_that_has_grown_since_it_was_set_back(
@@ -125,7 +122,8 @@ def test_a_trail_that_has_grown_since_it_was_set_back(
     filled(trail, pass_time, "two", "three")
     before()
     Trail(redis, KEYS).add(*({"what": "later"} for _ in range(5)))
-    assert trail.checkpoint().broken_at == 7
+    trail.look()
+    assert trail.verify().broken_at == 7
     assert whats(redis)[-1] == DOUBTED
 
 
@@ -137,7 +135,7 @@ def test_what_redis_loses_by_itself(trail: Trail, redis: Redis, pass_time: PassT
     before()
     trail.add({"what": "three"})
     assert whats(redis) == ["one", LOST, "three"]
-    assert trail.verify(full=True).broken_at == 0
+    assert trail.verify().broken_at == 0
     before()  # the entry about the loss cannot be lost in the same way
     trail.look()
     assert whats(redis) == ["one", DOUBTED]
@@ -167,9 +165,9 @@ def test_an_intact_trail_is_not_doubted(trail: Trail, redis: Redis, pass_time: P
         for each in (trail, other):
             each.add({"at": now().isoformat(), "what": "said"})
             pass_time(LATER_S / 2)
-            each.checkpoint()
+            each.look()
     assert other.clear(now()) == 8
     for each in (trail, other):
-        each.checkpoint()
+        each.look()
         each.add({"what": "later"})
     assert whats(redis) == ["cleared", "later", "later"]

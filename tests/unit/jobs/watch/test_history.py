@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from redis import Redis
 
-from jobs.storage import watch_keys
+from jobs.storage import keys
 from jobs.watch import history
 from jobs.watch.history import Tally
 from jobs.watch.model import LookOutcome, Sight
@@ -19,7 +19,7 @@ AT = datetime(2026, 11, 27, 3, 10, tzinfo=UTC)
 def add(redis: Redis, outcome: LookOutcome, at: datetime) -> None:
     """Record one look in the history."""
     with redis.pipeline() as pipe:
-        pipe.watch(watch_keys.watch_history(MAILBOX))
+        pipe.watch(keys.watch_history(MAILBOX))
         fields = history.add(pipe, MAILBOX, outcome, at)
         pipe.multi()
         history.write(pipe, MAILBOX, fields)
@@ -70,7 +70,7 @@ def test_a_quarter_of_a_channel_is_small(redis: Redis):
             add(redis, LookOutcome(Sight.HEALTHY, calls=6, mails={at.isoformat(): 12}), at)
         if at.hour == 0:
             history.fold(redis, MAILBOX, at)
-    used = redis.memory_usage(watch_keys.watch_history(MAILBOX), samples=0)
-    assert redis.hlen(watch_keys.watch_history(MAILBOX)) <= 91
+    used = redis.memory_usage(keys.watch_history(MAILBOX), samples=0)
+    assert redis.hlen(keys.watch_history(MAILBOX)) <= 91
     assert used is not None
     assert int(used) < 12_000

@@ -10,7 +10,7 @@ import pytest
 from redis import Redis
 
 from jobs.model import Channel, Person
-from jobs.storage import watch_keys
+from jobs.storage import keys
 from jobs.storage.locks import LockKind, LockName, renewed_lock
 from jobs.storage.mac import Authenticator
 from jobs.watch import history
@@ -179,10 +179,10 @@ def test_what_this_bot_did_not_write_is_not_believed(
         store.record(watched, BROKEN, AT + number * MINUTE)
     (incident,) = store.open_incidents()
     forged = Authenticator(("other",)).protect(("incident", incident.id), b'{"id":"x"}')
-    store.redis.set(watch_keys.incident(incident.id), forged)
+    store.redis.set(keys.incident(incident.id), forged)
     assert store.load(incident.id) is None
-    other = watch_keys.watch_state("b@contoso.com")
-    store.redis.copy(watch_keys.watch_state("a@contoso.com"), other)
+    other = keys.watch_state("b@contoso.com")
+    store.redis.copy(keys.watch_state("a@contoso.com"), other)
     assert store.state("b@contoso.com").looked is None
 
 

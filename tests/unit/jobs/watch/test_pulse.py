@@ -16,7 +16,7 @@ from redis import Redis
 from jobs.clock import now
 from jobs.model import Channel, Person
 from jobs.runs.run_store import RunStore
-from jobs.storage import watch_keys
+from jobs.storage import keys
 from jobs.watch import pulse
 from jobs.watch.model import WatchedChannel
 from jobs.watch.pulse import Pulse
@@ -79,7 +79,7 @@ def test_a_round_is_told_at_most_once_a_minute(redis: Redis, url: str, asked: As
     The groups of many tenants end their rounds one after the other.
     """
     assert (pulse.ping(url, redis), pulse.ping(url, redis)) == (True, False)
-    redis.delete(watch_keys.watch_pinged())
+    redis.delete(keys.watch_pinged())
     assert pulse.ping(url, redis)
     assert asked == [("GET", "/ping", "")] * 2
 

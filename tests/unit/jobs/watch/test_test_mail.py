@@ -18,7 +18,7 @@ from aiosmtpd.smtp import SMTP, Envelope, Session
 from jobs.clock import now
 from jobs.mail import watch_mail
 from jobs.model import Channel, Finding, Person, Signals, State
-from jobs.storage import watch_keys
+from jobs.storage import keys
 from jobs.watch import test_mail
 from jobs.watch.model import Eye, LookOutcome, Sight, WatchedChannel
 from jobs.watch.test_mail import MailPlan, MailText, is_needed
@@ -182,7 +182,7 @@ def test_the_mail_is_told_apart_and_sent_once_in_an_hour(ctx: Any, server: Serve
 def test_after_an_hour_the_next_one_is_sent(ctx: Any, server: Server):
     """After an hour the mark of the last test mail expires in Redis, and another mail is sent."""
     assert asyncio.run(test_mail.send(ctx, WATCHED, MAILS))
-    ctx.store.redis.delete(watch_keys.watch_mail_claim(MAILBOX))
+    ctx.store.redis.delete(keys.watch_mail_claim(MAILBOX))
     assert asyncio.run(test_mail.send(ctx, WATCHED, MAILS))
     assert len({mail["Message-ID"] for mail in server.took}) == 2
 

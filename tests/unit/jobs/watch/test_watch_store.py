@@ -9,7 +9,7 @@ import pytest
 from redis import Redis
 
 from jobs.model import Channel, Person
-from jobs.storage import watch_keys
+from jobs.storage import keys
 from jobs.storage.mac import Authenticator
 from jobs.watch.model import ChannelState, WatchedChannel
 from jobs.watch.watch_store import WatchStore, due_now, next_due
@@ -98,5 +98,5 @@ def test_a_paused_channel_is_not_due():
 def test_the_key_of_a_record_names_its_channel(store: WatchStore):
     """A record that was copied to the key of another channel is ignored."""
     store.save(watched("a@contoso.com"))
-    store.redis.copy(watch_keys.watched("a@contoso.com"), watch_keys.watched("b@contoso.com"))
+    store.redis.copy(keys.watched("a@contoso.com"), keys.watched("b@contoso.com"))
     assert store.load("b@contoso.com") is None

@@ -116,7 +116,6 @@ def _displayed(label: str) -> str:
 
 
 def _script(sign: str) -> str:
-    """Return the script of a letter, or an empty string for anything else."""
     if not unicodedata.category(sign).startswith("L"):
         return ""
     word = unicodedata.name(sign, "?").partition(" ")[0]
@@ -352,6 +351,5 @@ def _meant(typed: str) -> str:
 
 
 def _readable(word: str) -> str:
-    """Return the address that the word would be read as, or an empty string if it is refused."""
     address = "" if stand_ins(word) else _valid(word)
     return "" if mixed_label(address) else address

@@ -259,7 +259,6 @@ class Applier:
         return await inspector.verify(step)
 
     def _refused(self, step: Step, error: CloudError, made: Sequence[str]) -> Finding:
-        """Record a refusal, and return the finding about its error."""
         ctx = self.recorder.ctx
         data = {"cause": error.cause, "calls": "; ".join(made)}
         ctx.store.not_changed(ctx.run.id, step.name, data)

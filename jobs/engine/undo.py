@@ -194,7 +194,6 @@ def _past(name: str, runs: Sequence[Run]) -> RecordedChange | None:
 
 
 def _recorded(run: Run, name: str) -> Changed | None:
-    """Return the change with the values before it, if the run is no undo, or None."""
     changed = None if run.kind is RunKind.UNDO else run.changed.get(name)
     return changed if changed and changed.changes and changed.before.values else None
 

@@ -135,7 +135,6 @@ def _unusable_now(values: Mapping[str, str]) -> str:
 
 
 def _undated(text: str) -> str:
-    """Return why the setting is not a date, or an empty string if it is a date or is not set."""
     try:
         date.fromisoformat(text or "2027-05-31")
     except ValueError:

@@ -273,6 +273,19 @@ _QUOTES = re.compile("['\u2018\u2019\u201a\u201b]")
 """Characters that end a single-quoted string in PowerShell. Doubling one escapes it."""
 
 
+def command_text(cmdlet: str, identity: str, parameters: Mapping[str, object]) -> str:
+    """Return a command as a person may paste it, without the parameter that answers a question."""
+    given = "".join(f" -{name} {_text(value)}" for name, value in parameters.items())
+    return f"{cmdlet} {quoted(identity)}{given}".removesuffix(" -Confirm $false")
+
+
+def _text(value: object) -> str:
+    if value is None or isinstance(value, bool):
+        return {None: "$null", True: "$true", False: "$false"}[value]
+    values = value if isinstance(value, list) else [value]
+    return ", ".join(quoted(str(each)) for each in values)
+
+
 def quoted(value: str) -> str:
     """Return the value unchanged if PowerShell reads it literally, otherwise in single quotes."""
     if _PLAIN.fullmatch(value):

@@ -125,7 +125,6 @@ def _exchange_words(error: dict[str, Any]) -> tuple[str, str]:
 
 
 def _unwrapped(text: str) -> str:
-    """Return the ``Message`` of a text that is a JSON object, or the text itself."""
     inner = with_low_keys(parsed(text)) if text.startswith("{") else {}
     return text_of(inner, "message") or text
 
@@ -137,7 +136,6 @@ def _split(text: str) -> tuple[str, str]:
 
 
 def _plain_text(response: httpx.Response) -> str:
-    """Return the body if it is plain text or a JSON string, else an empty string."""
     told = parsed(response.content)
     text = told if isinstance(told, str) else response.text.strip()
     return text if _PLAIN_TEXT.fullmatch(text) else ""

@@ -128,7 +128,6 @@ def telling(rows: Iterable[SignInRow], users: frozenset[str], now: datetime) -> 
 
 
 def _for_another(row: dict[str, Any]) -> bool:
-    """Return whether the row names a resource other than Exchange, for which the app was used."""
     number, name = lower_of(row, "resourceId"), lower_of(row, "resourceDisplayName")
     return number != EXCHANGE_APP_ID if number else bool(name) and EXCHANGE not in name
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from types import MappingProxyType
@@ -21,7 +20,7 @@ from jobs.engine.context import StepContext
 from jobs.engine.diagnosis import Diagnosis
 from jobs.engine.step import Step
 from jobs.engine.undo import Undoable
-from jobs.microsoft.exchange import ExchangeRow, quoted
+from jobs.microsoft.exchange import ExchangeRow, command_text
 from jobs.microsoft.outbound_spam import (
     CARRIED,
     NARROWING,
@@ -88,7 +87,6 @@ class Forwarding(Undoable):
         return self._judged_detour(ctx, found, "seen.forwarding_rule")
 
     def _judged_detour(self, ctx: StepContext, address: str, key: str) -> Finding | None:
-        """Return that mail takes another way to the channel's address, or None."""
         right = address and ctx.channel.forwarding_address.lower() in {"", address}
         return self.ok(Text(key, {"address": address})) if right else None
 
@@ -151,13 +149,12 @@ async def _set_mailbox(ctx: StepContext, smtp: str, internal: str, *, keeps: boo
 
 
 def _command(ctx: StepContext, values: dict[str, str]) -> str:
-    smtp, internal = (
-        quoted(values[name]) if values[name] else "$null" for name in ("smtp", "internal")
-    )
-    return (
-        f"Set-Mailbox {quoted(ctx.channel.mailbox)} -ForwardingAddress {internal}"
-        f" -ForwardingSmtpAddress {smtp} -DeliverToMailboxAndForward ${values['keeps']}"
-    )
+    parameters = {
+        "ForwardingAddress": values["internal"] or None,
+        "ForwardingSmtpAddress": values["smtp"] or None,
+        "DeliverToMailboxAndForward": values["keeps"] == "true",
+    }
+    return command_text("Set-Mailbox", ctx.channel.mailbox, parameters)
 
 
 def _addresses_and_copy(smtp: str, internal: str, *, keeps: bool) -> dict[str, str]:
@@ -239,8 +236,12 @@ class OutboundPolicy(Undoable):
         For an existing rule the plan shows which other senders it covers and which conditions are
         removed.
         """
-        repaired = json.loads(finding.facts.get(REPAIRED, "{}"))
-        command = "; ".join(_commands(ctx.channel.mailbox, finding))
+        repaired, name = (
+            json.loads(finding.facts.get(REPAIRED, "{}")),
+            policy_name(ctx.channel.mailbox),
+        )
+        writes = _writes(ctx.channel.mailbox, finding)
+        command = "; ".join(command_text(cmdlet, name, given) for cmdlet, given in writes)
         after = text_after(ctx.channel.mailbox, finding.values.get("rule", ""), repaired)
         line = self.change(finding.seen or Text("seen.none"), after, Scope.MAILBOX, command)
         return (replace(line, note=move_note(int(finding.facts.get(MOVED, "0")))),)
@@ -251,22 +252,14 @@ class OutboundPolicy(Undoable):
         The two writes are not atomic. A second attempt may create the policy again and is told that
         it exists, so this attempt completes the first one.
         """
-        name, mailbox = policy_name(ctx.channel.mailbox), ctx.channel.mailbox
-        policy, rule = (recorded_row(finding.values[part]) for part in ("policy", "rule"))
-        if not policy:
+        writes = _writes(ctx.channel.mailbox, finding)
+        if recorded_row(finding.values["policy"]).get("AutoForwardingMode") == "On":
+            writes = writes[1:]
+        for cmdlet, given in writes:
+            named_by = "Name" if cmdlet.startswith("New-") else "Identity"
             with suppress(AlreadyExists):  # made by an earlier attempt, maybe without its rule
-                limits = json.loads(finding.facts[LIMITS])
-                values = {**limits, "Name": name, "AutoForwardingMode": "On"}
-                await ctx.exchange.run(f"New-{POLICY}", values)
-        elif policy.get("AutoForwardingMode") != "On":
-            await _set(ctx, POLICY, name, AutoForwardingMode="On")
-        if not rule:
-            values = {"Name": name, POLICY: name, "From": [mailbox], "Priority": 0}
-            await ctx.exchange.run(f"New-{RULE}", values)
-            return
-        await _set(ctx, RULE, name, **json.loads(finding.facts[REPAIRED]), Priority=0)
-        if not enabled(rule):
-            await ctx.exchange.run(f"Enable-{RULE}", {"Identity": name})
+                name = policy_name(ctx.channel.mailbox)
+                await ctx.exchange.run(cmdlet, {named_by: name, **given})
 
     async def inspect_undo(self, ctx: StepContext, past: RecordedChange) -> Finding:
         there = await outbound(ctx)
@@ -277,16 +270,8 @@ class OutboundPolicy(Undoable):
         )
 
     def undo_command(self, ctx: StepContext, past: RecordedChange) -> str:
-        """Return the commands, the rule first: a rule without a policy is broken."""
-        name, was = quoted(policy_name(ctx.channel.mailbox)), past.values_before
-        rule, policy = f"Remove-{RULE} {name}", f"Remove-{POLICY} {name}"
-        if was["rule"]:
-            rule = f"Set-{RULE} {name}{parameters_text(_rule_before(past))}"
-        if _was_off(past):
-            rule = f"{rule}; Disable-{RULE} {name}"
-        if was["policy"]:
-            policy = f"Set-{POLICY} {name} -AutoForwardingMode {_mode(past)}"
-        return f"{rule}; {policy}"
+        name = policy_name(ctx.channel.mailbox)
+        return "; ".join(command_text(cmdlet, name, given) for cmdlet, given in _undo_writes(past))
 
     async def undo(self, ctx: StepContext, past: RecordedChange) -> None:
         """Restore or remove the rule, then the policy.
@@ -294,20 +279,11 @@ class OutboundPolicy(Undoable):
         The bot first looks up each of them, so a second attempt completes the first. A rule's
         priority is left as it is.
         """
-        name = policy_name(ctx.channel.mailbox)
-        there, was = await outbound(ctx), past.values_before
-        if named(there.rules, name) is not None:
-            if was["rule"]:
-                await _set(ctx, RULE, name, **_rule_before(past))
-            else:
-                await _remove(ctx, RULE, name)
-            if _was_off(past):
-                await ctx.exchange.run(f"Disable-{RULE}", {"Identity": name})
-        if named(there.policies, name) is not None:
-            if was["policy"]:
-                await _set(ctx, POLICY, name, AutoForwardingMode=_mode(past))
-            else:
-                await _remove(ctx, POLICY, name)
+        name, there = policy_name(ctx.channel.mailbox), await outbound(ctx)
+        for cmdlet, given in _undo_writes(past):
+            rows = there.rules if cmdlet.endswith(RULE) else there.policies
+            if named(rows, name) is not None:
+                await ctx.exchange.run(cmdlet, {"Identity": name, **given})
 
     def explain_error(self, ctx: StepContext, error: CloudError) -> Finding | None:
         """Wait up to a day if Exchange says "not customized" although M5 reports success."""
@@ -356,14 +332,6 @@ async def _addresses(ctx: StepContext) -> tuple[str, ...]:
         return ()
 
 
-async def _set(ctx: StepContext, what: str, name: str, **values: object) -> None:
-    await ctx.exchange.run(f"Set-{what}", {"Identity": name, **values})
-
-
-async def _remove(ctx: StepContext, what: str, name: str) -> None:
-    await ctx.exchange.run(f"Remove-{what}", {"Identity": name, "Confirm": False})
-
-
 def _values(name: str, there: Outbound) -> dict[str, str]:
     """Return the channel's policy and rule; a priority is left out, as others change it."""
     policy, rule = named(there.policies, name), named(there.rules, name)
@@ -374,17 +342,29 @@ def _values(name: str, there: Outbound) -> dict[str, str]:
     }
 
 
-def _commands(mailbox: str, finding: Finding) -> list[str]:
-    name, rule = quoted(policy_name(mailbox)), finding.values.get("rule")
+def _writes(mailbox: str, finding: Finding) -> list[tuple[str, dict[str, object]]]:
+    """Return the cmdlets of the change with their parameters, the policy's first."""
+    rule = recorded_row(finding.values.get("rule"))
     limits, repaired = (json.loads(finding.facts.get(fact, "{}")) for fact in (LIMITS, REPAIRED))
     verb = "Set" if finding.values.get("policy") else "New"
-    policy = f"{verb}-{POLICY} {name} -AutoForwardingMode On{parameters_text(limits)}"
+    policy = (f"{verb}-{POLICY}", {"AutoForwardingMode": "On", **limits})
     if not rule:
-        return [policy, f"New-{RULE} {name} -{POLICY} {name} -From {quoted(mailbox)} -Priority 0"]
-    commands = [policy, f"Set-{RULE} {name}{parameters_text(repaired)} -Priority 0"]
-    return (
-        commands if enabled(ExchangeRow(json.loads(rule))) else [*commands, f"Enable-{RULE} {name}"]
-    )
+        new = {POLICY: policy_name(mailbox), "From": [mailbox], "Priority": 0}
+        return [policy, (f"New-{RULE}", new)]
+    writes = [policy, (f"Set-{RULE}", {**repaired, "Priority": 0})]
+    return writes if enabled(rule) else [*writes, (f"Enable-{RULE}", {})]
+
+
+def _undo_writes(past: RecordedChange) -> list[tuple[str, dict[str, object]]]:
+    """Return the cmdlets that restore or remove the rule and then the policy."""
+    was, gone = past.values_before, dict[str, object](Confirm=False)
+    rule = (f"Set-{RULE}", _rule_before(past)) if was["rule"] else (f"Remove-{RULE}", gone)
+    off = bool(was["rule"]) and not enabled(recorded_row(was["rule"]))
+    mode = recorded_row(was["policy"]).get("AutoForwardingMode")
+    policy = (f"Remove-{POLICY}", gone)
+    if was["policy"]:
+        policy = (f"Set-{POLICY}", {"AutoForwardingMode": str(mode)})
+    return [rule, *([(f"Disable-{RULE}", {})] if off else []), policy]
 
 
 def _mode_text(row: ExchangeRow | None, properties: tuple[str, ...]) -> str:
@@ -415,10 +395,6 @@ def _is_ours(rule: ExchangeRow, mailbox: str) -> bool:
     )
 
 
-def _mode(past: RecordedChange) -> str:
-    return str(json.loads(past.values_before["policy"])["AutoForwardingMode"])
-
-
 def _rule_before(past: RecordedChange) -> dict[str, object]:
     """Return the rule's earlier parameters, and its policy if that was another."""
     was = json.loads(past.values_before["rule"])
@@ -430,12 +406,6 @@ def _rule_before(past: RecordedChange) -> dict[str, object]:
         **policy,
         **{name: was[name] for name in NARROWING if name in was},
     }
-
-
-def _was_off(past: RecordedChange) -> bool:
-    return bool(past.values_before["rule"]) and not enabled(
-        ExchangeRow(json.loads(past.values_before["rule"]))
-    )
 
 
 def text_after(mailbox: str, rule: str, repaired: dict[str, object]) -> Text:
@@ -461,17 +431,6 @@ def recorded_row(recorded: str | None) -> ExchangeRow:
 def move_note(rules: int) -> Text | None:
     """Return a note that a rule on top moves others down, or None (facts/microsoft.md 2.3)."""
     return Text("note.rules_move", {"count": str(rules)}) if rules else None
-
-
-def parameters_text(parameters: Mapping[str, object]) -> str:
-    return "".join(f" -{name} {_value(value)}" for name, value in parameters.items())
-
-
-def _value(value: object) -> str:
-    if value is None or isinstance(value, bool):
-        return {None: "$null", True: "$true", False: "$false"}[value]
-    values = value if isinstance(value, list) else [value]
-    return ", ".join(quoted(str(each)) for each in values)
 
 
 class Customization(Step):

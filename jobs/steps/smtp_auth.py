@@ -16,7 +16,7 @@ from jobs.clouds.json_values import lower_of
 from jobs.engine.context import StepContext
 from jobs.engine.diagnosis import Diagnosis
 from jobs.engine.undo import Undoable
-from jobs.microsoft.exchange import ExchangeRow, quoted
+from jobs.microsoft.exchange import ExchangeRow, command_text
 from jobs.model import Change, Finding, Reason, RunKind, Scope, Text
 from jobs.runs.run import RecordedChange
 
@@ -86,7 +86,7 @@ class SmtpAuth(Undoable):
         if ctx.fact("shared") and not ctx.fact("delegate"):
             return ()
         mailboxes = _mailboxes(ctx)
-        command = "\n".join(_command(each, "false") for each in mailboxes)
+        command = "\n".join(_command(each, off=False) for each in mailboxes)
         after = Text("after.smtp_auth_shared", {"mailboxes": " and ".join(mailboxes)})
         if mailboxes == (ctx.channel.mailbox,):
             after = Text("seen.on")
@@ -107,7 +107,7 @@ class SmtpAuth(Undoable):
     def undo_command(self, ctx: StepContext, past: RecordedChange) -> str:
         """Return the commands; "not set" is a value too and is restored as ``$null``."""
         was = _before(ctx, past)
-        return "\n".join(_command(each, _text(off) or "null") for each, off in was.items())
+        return "\n".join(_command(each, off=off) for each, off in was.items())
 
     async def undo(self, ctx: StepContext, past: RecordedChange) -> None:
         await _set(ctx, _before(ctx, past))
@@ -138,8 +138,8 @@ def _seen(ctx: StepContext, mailbox: str, key: str) -> Text:
     return Text(f"seen.{key}_of", {"mailbox": mailbox})
 
 
-def _command(mailbox: str, off: str) -> str:
-    return f"Set-CASMailbox {quoted(mailbox)} -{PROPERTY} ${off}"
+def _command(mailbox: str, *, off: bool | None) -> str:
+    return command_text("Set-CASMailbox", mailbox, {PROPERTY: off})
 
 
 async def _organization(ctx: StepContext) -> bool | CloudError | None:
@@ -268,10 +268,13 @@ def _allows(row: ExchangeRow) -> bool:
 
 
 async def _write(ctx: StepContext, verb: str, trustee: str) -> None:
-    parameters = {"Identity": ctx.channel.mailbox, "Trustee": trustee, "AccessRights": [RIGHT]}
-    await ctx.exchange.run(f"{verb}-RecipientPermission", {**parameters, "Confirm": False})
+    parameters = {"Identity": ctx.channel.mailbox, **_right_of(trustee)}
+    await ctx.exchange.run(f"{verb}-RecipientPermission", parameters)
 
 
 def _right_command(verb: str, mailbox: str, trustee: str) -> str:
-    what = f"{verb}-RecipientPermission {quoted(mailbox)}"
-    return f"{what} -Trustee {quoted(trustee)} -AccessRights {RIGHT}"
+    return command_text(f"{verb}-RecipientPermission", mailbox, _right_of(trustee))
+
+
+def _right_of(trustee: str) -> dict[str, object]:
+    return {"Trustee": trustee, "AccessRights": [RIGHT], "Confirm": False}

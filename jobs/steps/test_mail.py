@@ -220,7 +220,6 @@ class _Seen:
 
 
 def _stuck(finding: Finding | None) -> bool:
-    """Return whether the last look found that the mail did not come through or was sent again."""
     return finding is not None and (bool(finding.cause) or finding.reason is Reason.SEND_AGAIN)
 
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from email.utils import parsedate_to_datetime
@@ -136,8 +136,13 @@ def shared(redis: Redis) -> dict[str, float]:
     Raises:
         redis.RedisError: Redis does not answer.
     """
-    found = {cloud: _recent(redis.lrange(keys.clock_skew(cloud), 0, -1)) for cloud in NAMES}
-    return {cloud: median(seen) for cloud, seen in found.items() if seen}
+    moment, longest, found = now().timestamp(), SHARED_FOR.total_seconds(), dict[str, float]()
+    for cloud in NAMES:
+        lines = redis.lrange(keys.clock_skew(cloud), 0, -1)
+        pairs = (codec.as_bytes(line).decode().split(" ") for line in lines)
+        if seen := [float(skew) for at, skew in pairs if abs(moment - float(at)) <= longest]:
+            found[cloud] = median(seen)
+    return found
 
 
 def words(cloud: str, ahead_s: float) -> str:
@@ -150,12 +155,6 @@ def excuse() -> str:
     """Return why a time that Microsoft has set does not hold; empty if the clock is right."""
     ahead = METER.wrong_by_s(MICROSOFT)
     return words(MICROSOFT, ahead) if ahead is not None else ""
-
-
-def _recent(lines: Iterable[bytes | str]) -> list[float]:
-    pairs = (codec.as_bytes(line).decode().split(" ") for line in lines)
-    moment, longest = now().timestamp(), SHARED_FOR.total_seconds()
-    return [float(seconds) for at, seconds in pairs if abs(moment - float(at)) <= longest]
 
 
 def _length(seconds: float) -> str:

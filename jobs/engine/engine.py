@@ -8,7 +8,7 @@ inspects every readable fact about a channel, and changes nothing.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
@@ -47,9 +47,11 @@ class Checker:
 
         Every finding records the access that it was read with.
         """
-        self._skip(
-            [step for step in self.steps.values() if required_access(step, self.allowed) is None]
-        )
+        for step in self.steps.values():
+            unread = step.name not in self.recorder.run.findings
+            if unread and required_access(step, self.allowed) is None:
+                self.recorder.queue(step, step.skipped(Reason.NEEDS_SIGN_IN))
+        self.recorder.flush()  # one write: single ones would delay the first real finding
         graph = StepGraph(self.steps, self._check, lambda run, name: name in run.findings)
         with calls.watch_silence() as watch:
             teller = asyncio.ensure_future(self._tell(watch))
@@ -69,13 +71,6 @@ class Checker:
             if silent != told:
                 told = silent
                 self.recorder.append(Event(Kind.SILENT, now(), data={"services": " ".join(silent)}))
-
-    def _skip(self, steps: Sequence[Step]) -> None:
-        """Save the skipped steps in one write: single ones would delay the first real finding."""
-        left = [step for step in steps if step.name not in self.recorder.run.findings]
-        for step in left:
-            self.recorder.queue(step, step.skipped(Reason.NEEDS_SIGN_IN))
-        self.recorder.flush()
 
     async def _check(self, step: Step) -> None:
         if unmet := self._unmet_need(step):

@@ -190,7 +190,12 @@ class FirstThatCan:
         except CloudError as cannot:
             if cannot.status not in _GRAPH_CANNOT:
                 raise
-            rows = await self._instead(cannot, since, **wanted)
+            try:
+                rows = await self._second.find(since, **wanted)
+            except Transient:
+                raise
+            except CloudError:
+                raise cannot from None
         self._first = None
         return rows
 
@@ -202,16 +207,6 @@ class FirstThatCan:
             if cannot.status not in _GRAPH_CANNOT:
                 raise
             return ()
-
-    async def _instead(
-        self, cannot: CloudError, since: datetime, **wanted: str
-    ) -> tuple[TraceRow, ...]:
-        try:
-            return await self._second.find(since, **wanted)
-        except Transient:
-            raise
-        except CloudError:
-            raise cannot from None
 
 
 def open_trace(graph: Graph, runner: CmdletRunner) -> Trace:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from email.message import EmailMessage
 from email.utils import formatdate
 from typing import Any
-from urllib.parse import SplitResult, parse_qs, unquote, urlsplit
+from urllib.parse import parse_qs, unquote, urlsplit
 
 import aiosmtplib
 
@@ -79,23 +79,18 @@ def _options(url: str) -> dict[str, Any]:
             Cause.SMTP_UNREACHABLE,
             CloudReply("smtp", message="PROBE_SMTP_URL is not smtp://host or smtps://host"),
         )
+    at_once = parts.scheme == "smtps"
+    starttls = _STARTTLS.get(parse_qs(parts.query).get("starttls", [""])[0].lower())
     return {
         "hostname": parts.hostname,
         "port": parts.port or _PORTS[parts.scheme],
         "username": _unquoted(parts.username),
         "password": _unquoted(parts.password),
-        **_encryption(parts),
+        "use_tls": at_once,
+        "start_tls": False if at_once else starttls,  # None: if offered
         "tls_context": ssl_context(),
         "timeout": 30.0,
     }
-
-
-def _encryption(parts: SplitResult) -> dict[str, bool | None]:
-    """Return whether TLS begins at once, and whether STARTTLS is required; None: if offered."""
-    if parts.scheme == "smtps":
-        return {"use_tls": True, "start_tls": False}
-    wish = parse_qs(parts.query).get("starttls", [""])[0].lower()
-    return {"use_tls": False, "start_tls": _STARTTLS.get(wish)}
 
 
 def _unquoted(text: str | None) -> str | None:

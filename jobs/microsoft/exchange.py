@@ -185,22 +185,14 @@ class InvokeCommand:
             if link in seen or len(seen) == MOST_PAGES or not is_page_of(self._url, link):
                 raise cut_short(answer, link)
             seen.add(link)
-            answer = await self._page(cmdlet, replace(call, url=link, params={}), answer)
+            try:
+                answer = await self._ask(cmdlet, replace(call, url=link, params={}))
+            except (Forbidden, NotFound, Rejected) as refused:
+                raise cut_short(answer, refused.words or refused.cause) from refused
             rows = [*rows, *_rows(cmdlet, answer)]
         if missing := says_cut(answer.data):
             raise cut_short(answer, missing)
         return rows
-
-    async def _page(self, cmdlet: str, call: Call, before: Response) -> Response:
-        """Return the next page.
-
-        Raises:
-            MalformedAnswer: ``exchange_answer_cut``, when Exchange refuses it.
-        """
-        try:
-            return await self._ask(cmdlet, call)
-        except (Forbidden, NotFound, Rejected) as refused:
-            raise cut_short(before, refused.words or refused.cause) from refused
 
 
 def reads(cmdlet: str) -> bool:

@@ -332,10 +332,12 @@ class Identity:
             raise entra_error(query)
         cache = _SignInCache()
         result = self._redeem(flow, query, cache, scopes)
-        claims = validate(
-            str(result.get("id_token", "")),
-            *self._expectation(str(flow.get("nonce", "")), tenant_id),
-        )
+        document = self._http.document(self._discovery)
+        named = "" if self.tenant in SHARED_TENANTS or "." in self.tenant else self.tenant
+        issuer, nonce = str(document.get("issuer", "")), str(flow.get("nonce", ""))
+        expected = Expected(self.client_id, issuer, nonce, tenant_id or named)
+        keys = SigningKeys(self._http, str(document.get("jwks_uri", "")))
+        claims = validate(str(result.get("id_token", "")), keys, expected)
         roles = claims.get("wids")
         account = Account(
             tenant_id=str(claims["tid"]),
@@ -436,14 +438,6 @@ class Identity:
                 raise
             said = CloudReply("entra", error.status, error.code, error.message, error.ids)
             raise Rejected(Cause.BOT_CREDENTIAL_REFUSED, said) from None
-
-    def _expectation(self, nonce: str, tenant_id: str) -> tuple[SigningKeys, Expected]:
-        document = self._http.document(self._discovery)
-        named = "" if self.tenant in SHARED_TENANTS or "." in self.tenant else self.tenant
-        expected = Expected(
-            self.client_id, str(document.get("issuer", "")), nonce, tenant_id or named
-        )
-        return SigningKeys(self._http, str(document.get("jwks_uri", ""))), expected
 
     @property
     def _discovery(self) -> str:

@@ -79,8 +79,10 @@ def applies_to(
     """
     unsure: list[EffectivePolicy] = []
     own = [bare(address) for address in senders]
-    in_force = (rule for rule in rules if enabled(rule) and not _excepts(rule, own))
+    in_force = [rule for rule in rules if enabled(rule) and not _shares(own, rule, "ExceptIfFrom")]
     for rule in sorted(in_force, key=_priority):
+        if _in_domain(own, _bare(rule, "ExceptIfSenderDomainIs")):
+            continue
         policy = named(policies, str(rule.get("HostedOutboundSpamFilterPolicy")))
         matched, found = _matches(rule, own), EffectivePolicy(policy, rule)
         if matched:
@@ -211,12 +213,6 @@ def _matches(rule: ExchangeRow, own: Sequence[str]) -> bool | None:
         return False
     by_group = bool(_texts(rule, "FromMemberOf") or _texts(rule, "ExceptIfFromMemberOf"))
     return None if by_group else bool(senders or domains)
-
-
-def _excepts(rule: ExchangeRow, own: Sequence[str]) -> bool:
-    return _shares(own, rule, "ExceptIfFrom") or _in_domain(
-        own, _bare(rule, "ExceptIfSenderDomainIs")
-    )
 
 
 def _shares(own: Sequence[str], rule: ExchangeRow, name: str) -> bool:

@@ -97,22 +97,17 @@ class AppTokens:
         try:
             token = await asyncio.to_thread(self._ask, scope)
             if lacking := missing_in(token, self._needed[scope]):
-                raise Forbidden(
-                    Cause.APP_ROLES_MISSING, CloudReply("entra", code=", ".join(lacking))
-                )
+                said = CloudReply("entra", code=", ".join(lacking))
+                raise Forbidden(Cause.APP_ROLES_MISSING, said)
         except CloudError as error:
-            self._failed[scope] = self._as_withdrawn(error)
+            self._failed[scope] = error
+            if withdrawn(error):
+                said = CloudReply("entra", error.status, error.words)
+                self.ended = self.ended or Forbidden(Cause.APP_ACCESS_WITHDRAWN, said)
+                self._failed[scope] = self.ended
             raise self._failed[scope] from None
         self._at_hand[scope] = (time.monotonic(), token)
         return token
-
-    def _as_withdrawn(self, error: CloudError) -> CloudError:
-        if not withdrawn(error):
-            return error
-        self.ended = self.ended or Forbidden(
-            Cause.APP_ACCESS_WITHDRAWN, CloudReply("entra", error.status, error.words)
-        )
-        return self.ended
 
 
 class ReadingGraph(Graph):
@@ -168,9 +163,8 @@ class Tokens:
         return token if time.monotonic() - looked < TOKEN_S else ""
 
     async def _fetched(self, scopes: tuple[str, ...]) -> str:
-        async with (
-            self._one_at_a_time
-        ):  # use replaces the refresh token, so two refreshes must not overlap
+        # use replaces the refresh token, so two refreshes must not overlap
+        async with self._one_at_a_time:
             if token := self._kept(scopes):
                 return token
             token, cache = await asyncio.to_thread(

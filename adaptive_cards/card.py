@@ -9,7 +9,7 @@ from functools import partial
 from typing import Any
 
 from adaptive_cards.components import Band
-from adaptive_cards.elements import BOLD, SMALL, Element, is_link, read, rich, run
+from adaptive_cards.elements import BOLD, SMALL, Element, is_link, read, rich, run, said
 from adaptive_cards.escape import clip, no_template, repair_cut, shorten, tame
 from adaptive_cards.glyphs import OK
 from adaptive_cards.texts import render, text
@@ -89,6 +89,47 @@ def with_lines(card: Card, before: Sequence[Text], also: Sequence[tuple[Text, Te
         if size(content) <= MOST_BYTES:
             break
     return Card(fit(_mapped(content, _inert)), card.text)
+
+
+def held(card: Card, words: Text, keep: Sequence[str]) -> Card:
+    """Return the card while another card has the turn: ``words`` replace its turn and its buttons.
+
+    ``keep`` are the verbs of the buttons that stay. Parts that open stay, too.
+    """
+    kicker, band, *body = card.content["body"]
+    (row,) = band["items"]
+    *glyph, told = row["columns"]
+    title, *lines = told["items"]
+    lines = [*(line for line in lines if not _is_turn(line)), said(words, spacing="Small")]
+    row = {**row, "columns": [*glyph, {**told, "items": [title, *lines]}]}
+    content = card.content | {"body": [kicker, {**band, "items": [row]}, *body]}
+    return Card(
+        fit(_unpressable(content, keep)), clip(f"{read(title)}. {render(words)}", TEXT_MOST)
+    )
+
+
+def _is_turn(line: Element) -> bool:
+    """Return whether a line of a band is a turn, which alone begins in bold."""
+    first: Element = next(iter(line.get("inlines", ())), {})
+    return bool(first.get("weight") == BOLD["weight"])
+
+
+def _unpressable(node: Any, keep: Sequence[str]) -> Any:
+    if isinstance(node, list):
+        return [_unpressable(item, keep) for item in node if not _is_empty(item, keep)]
+    if not isinstance(node, dict):
+        return node
+    return {name: _unpressable(value, keep) for name, value in node.items()}
+
+
+def _is_empty(node: Any, keep: Sequence[str]) -> bool:
+    """Return whether nothing is left of an element without the buttons that send or open."""
+    if not isinstance(node, dict):
+        return False
+    if node.get("type") == "ActionSet":
+        return all(_is_empty(action, keep) for action in node["actions"])
+    pressed = node.get("type") in {"Action.Submit", "Action.OpenUrl"}
+    return pressed and node.get("data", {}).get("do") not in keep
 
 
 def size(content: Element) -> int:

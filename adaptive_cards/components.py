@@ -117,6 +117,11 @@ def turn_line(turn: Turn, words: Text, *, direct: bool = False) -> Element:
     return rich(run(who, **BOLD), run(f": {told}" if told else "."), spacing="Small")
 
 
+def answer_line(words: Text) -> Element:
+    """Return what to do next, for an answer. It names no turn, because nobody edits an answer."""
+    return rich(run(_capital(render(words))), spacing="Small")
+
+
 def _capital(told: str) -> str:
     # An address or a command at the beginning keeps its case.
     return told[:1].upper() + told[1:] if told.split(maxsplit=1)[0].isalpha() else told

@@ -66,8 +66,8 @@ class CheckLine:
     """One finding of a check.
 
     ``explained_by`` is the row of its cause if it is a symptom. ``proof`` is what would prove a
-    possible cause. ``page`` is the address of a page that explains the cause, or empty. ``fixed``
-    says which later run has fixed it, and when. ``step`` is the name of the finding's step.
+    possible cause. ``page`` is the address of a page that explains the cause, or empty.
+    ``step`` is the name of the finding's step.
     """
 
     row: str
@@ -81,6 +81,5 @@ class CheckLine:
     remedy: Text | None = None
     proof: Text | None = None
     command: str = ""
-    fixed: Text | None = None
     page: str = ""
     step: str = ""

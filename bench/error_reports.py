@@ -1,6 +1,6 @@
-"""Error reports: how many public reports of strangers the reader of error texts reads right.
+"""Error reports: how many reports of strangers the reader of error texts reads right.
 
-Every report in tests/data has its public source, the cause that was stated there, and the causes
+Every report in tests/data has its source, the cause that was stated there, and the causes
 that are right for its text. The target is that 97 % of the clear reports are read right, that
 nothing is read wrong, and that no cause is named for an error that has nothing to do with this
 channel.

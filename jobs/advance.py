@@ -29,6 +29,7 @@ from jobs.runs.run_store import RunStore
 from jobs.runtime import Runtime, current
 from jobs.steps import missing_permissions, steps_of
 from jobs.storage.locks import RenewedLock
+from jobs.watch.watching import Watching
 
 BUSY_S = 1
 
@@ -262,6 +263,8 @@ def finish_or_reschedule(runtime: Runtime, run_id: str, seen: int) -> None:
     """
     run = runtime.store.load(run_id)
     if _is_finished(run):
+        for card in Watching.of(runtime.store).finish(run, now()):
+            runtime.listener.run_changed(card)
         runtime.store.end(run, Event(Kind.FINISHED, now()))
         admin_session.drop(runtime, run_id)
     else:

@@ -12,10 +12,11 @@ from typing import Final
 
 SHARED: Final = Path(os.environ.get("SHARED_DOCUMENTS") or Path(__file__).parents[2] / "shared")
 FACTS, SKETCHES, SPECS = SHARED / "facts", SHARED / "sketches", SHARED / "specs"
-CARDS, GRAPH, WEBEX = (
+CARDS, GRAPH, WEBEX, CONTACT_CENTER = (
     SPECS / "adaptive-card-1.3.json",
     SPECS / "graph-openapi-subset.json",
     SPECS / "webex-messaging.json",
+    SPECS / "webex-contact-center.json",
 )
 ABSENT: Final = "the documents that the project was built from are not here (docs/architecture.md, Where things are)"
 """Reason for skipping a test if a document that it needs is missing."""

@@ -60,6 +60,7 @@ class Snapshots:
             kept = copy.deepcopy(self._kept)
             world.tenants, world.secrets, world.smtp_mood = kept["tenants"], kept["secrets"], ""
             vault.codes, vault.refresh = kept["codes"], self._later_tokens() | kept["refresh"]
+            connect.center = kept["center"]
             connect.tasks[:], connect.entry_points[:] = kept["tasks"], kept["entry_points"]
             for name in FORM:
                 setattr(connect.app, name, kept["form"][name])
@@ -74,6 +75,7 @@ class Snapshots:
             "secrets": world.secrets,
             "codes": self._cloud.vault.codes,
             "refresh": self._cloud.vault.refresh,
+            "center": connect.center,
             "tasks": connect.tasks,
             "entry_points": connect.entry_points,
             "form": {name: getattr(connect.app, name) for name in FORM},

@@ -23,7 +23,16 @@ BAND: Final = "▌"
 MARKS: Final = " ✓✗✔✘!?•…→⚠▲·\u2013\u2014\u00a0"
 
 
-CALM: Final = ("well", "nothing_wrong", "last_proven", "unproven", "not_checked", "not_read")
+CALM: Final = (
+    "well",
+    "nothing_wrong",
+    "last_proven",
+    "login_works",
+    "login_only",
+    "unproven",
+    "not_checked",
+    "not_read",
+)
 """Last parts of the text keys of first lines that name no fault."""
 AMBER: Final = {"client_secret_expires_soon": "secret_ends"}
 """Text key of the first line, by the cause, if the cause does not stop mail yet."""

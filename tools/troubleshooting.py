@@ -25,7 +25,10 @@ FAMILIES = (
         "smtp",
         r"smtp_|send|mail_loop|mailbox|forward|tenant_sending|trans\w+_rule|remote_domain|not_forw",
     ),
-    ("webex", r"connect_|asset_|entry_point|form_|webex_|no_task|copy_"),
+    (
+        "webex",
+        r"connect_|asset_|entry_point|form_|webex_|no_task|copy_|queue_|agents_|profile_|skill_|tasks_|contact_|nobody_",
+    ),
     ("other", r""),
 )
 """Sections after the sign-in section, each with a pattern for the names of its causes.
@@ -38,7 +41,7 @@ def page(language: str = "en") -> str:
     """Return the whole troubleshooting page in a language."""
     words = sentences(language)
     codes: dict[str, list[int]] = {}
-    for number, meaning in patterns().numbers.items():
+    for number, meaning in patterns().codes["entra"].items():
         codes.setdefault(meaning.cause, []).append(number)
     families: dict[str, list[str]] = {name: [] for name in ("sign_in", *dict(FAMILIES))}
     for key in sorted(keys()):

@@ -8,11 +8,11 @@ from datetime import datetime
 from adaptive_cards import glyphs
 from adaptive_cards.actions import button_rows, fit_title, press
 from adaptive_cards.card import Card, finished
-from adaptive_cards.components import Band, kicker_of, note, section, small_print, turn_line
+from adaptive_cards.components import Band, answer_line, kicker_of, note, section, small_print
 from adaptive_cards.elements import BOLD, SUBTLE, Element, container, rich, run, said
 from adaptive_cards.texts import plural, text
 from adaptive_cards.times import day_clock
-from jobs.model import Text, Turn, verbatim
+from jobs.model import Text, verbatim
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,22 +75,12 @@ def audit(view: AuditView) -> Card:
 def _band(view: AuditView) -> Band:
     if view.broken_at:
         title = Text("audit.broken", {"entry": str(view.broken_at)})
-        return Band.of(
-            "attention", glyphs.WRONG, title, turn_line(Turn.REQUESTER, Text("audit.broken_next"))
-        )
+        return Band.of("attention", glyphs.WRONG, title, answer_line(Text("audit.broken_next")))
     if not view.count:
-        return Band.calm(
-            "emphasis",
-            glyphs.NOT_YET,
-            Text("audit.none"),
-            Text("audit.none_next"),
-        )
-    return Band.calm(
-        "good",
-        glyphs.OK,
-        verbatim(plural("audit.whole", view.count)),
-        Text("audit.next"),
-    )
+        told = answer_line(Text("audit.none_next"))
+        return Band.of("emphasis", glyphs.NOT_YET, Text("audit.none"), told)
+    whole = verbatim(plural("audit.whole", view.count))
+    return Band.of("good", glyphs.OK, whole, answer_line(Text("audit.next")))
 
 
 def _file(view: AuditView) -> Text:

@@ -10,6 +10,7 @@ from adaptive_cards.actions import ADDRESS_MOST, button_rows, buttons, fit_title
 from adaptive_cards.card import Card, finished
 from adaptive_cards.components import (
     Band,
+    answer_line,
     aside,
     count_line,
     kicker_of,
@@ -17,7 +18,6 @@ from adaptive_cards.components import (
     persons_turn,
     stage,
     time_since,
-    turn_line,
 )
 from adaptive_cards.elements import SUBTLE, Element, own, rich, run, said
 from adaptive_cards.escape import plain, shorten
@@ -92,17 +92,18 @@ def _band(view: ChannelsView) -> Band:
             "channels.checking",
             {"done": str(len(view.channels) - view.checking), "all": _all(view)},
         )
-        return Band.calm("emphasis", glyphs.RUNNING, done, Text("channels.turn_checking"))
+        return Band.of(
+            "emphasis", glyphs.RUNNING, done, answer_line(Text("channels.turn_checking"))
+        )
     if not view.channels:
         return persons_turn(
-            _of_place("channels.none", view),
-            turn_line(Turn.REQUESTER, Text("channels.none_next"), direct=view.direct),
+            _of_place("channels.none", view), answer_line(Text("channels.none_next"))
         )
     return _settled(view)
 
 
 def _broken(view: ChannelsView, wrong: int) -> Band:
-    lines = [turn_line(Turn.REQUESTER, Text("channels.turn_wrong"))]
+    lines = [answer_line(Text("channels.turn_wrong"))]
     if view.checking:
         lines.append(
             said(
@@ -118,11 +119,11 @@ def _settled(view: ChannelsView) -> Band:
     doubtful = [line for line in view.channels if line.state not in _RIGHT]
     if not doubtful:
         title = verbatim(plural("channels.well", len(view.channels)))
-        return Band.calm("good", glyphs.OK, title, Text("channels.turn_well"))
+        return Band.of("good", glyphs.OK, title, answer_line(Text("channels.turn_well")))
     unchecked = all(line.state is None for line in doubtful)
     title = _of_all("channels.open", len(doubtful), view)
     told = Text("channels.turn_unchecked" if unchecked else "channels.turn_look")
-    return Band.calm("emphasis", glyphs.UNKNOWN, title, told)
+    return Band.of("emphasis", glyphs.UNKNOWN, title, answer_line(told))
 
 
 def _of_all(key: str, count: int, view: ChannelsView) -> Text:
@@ -263,18 +264,11 @@ def status(view: StatusView) -> Card:
 
 def _runs_band(view: StatusView) -> Band:
     going = [line for line in view.runs if not line.ended]
-    waiting = [line for line in going if glyphs.is_person(line.turn)]
-    if waiting:
-        first = waiting[0]
-        told = Text("status.turn", {"run": first.run, "words": render(first.words)})
-        return persons_turn(_runs_title(len(going)), turn_line(first.turn, told))
-    return _nobodys_turn(len(going))
-
-
-def _nobodys_turn(going: int) -> Band:
-    mark = glyphs.RUNNING if going else glyphs.SKIPPED
-    told = Text("status.nobody" if going else "status.nothing_next")
-    return Band.calm("emphasis", mark, _runs_title(going), told)
+    if not any(glyphs.is_person(line.turn) for line in going):
+        mark = glyphs.RUNNING if going else glyphs.SKIPPED
+        told = Text("status.nobody" if going else "status.nothing_next")
+        return Band.of("emphasis", mark, _runs_title(len(going)), answer_line(told))
+    return persons_turn(_runs_title(len(going)), answer_line(Text("status.waits")))
 
 
 def _runs_title(going: int) -> Text:
@@ -288,7 +282,8 @@ def _run_row(line: RunLine) -> Element:
     # A run that was begun without an address has no mailbox yet. Webex rejects a card with an
     # empty line.
     address = rich(run(line.mailbox)) if line.mailbox else own("kicker.new")
-    turn = Text("status.line", {"turn": f"key:turn.{line.turn}", "words": render(line.words)})
+    who = {"who": f"key:who.{line.turn}", "name": line.who, "words": render(line.words)}
+    turn = Text("status.line_named" if line.who else "status.line", who)
     started = Text("status.started", {"at": day_clock(line.started)})
     notes = [note(started)] if line.ended else [note(turn), note(started)]
     return glyphs.marked(_mark(line), address, about, *notes)
@@ -312,7 +307,10 @@ def _mark(line: RunLine) -> Mark:
 
 @dataclass(frozen=True, slots=True)
 class RunLine:
-    """Run in the list of a space. Only a setup has stages; for other runs the ``kind`` is shown."""
+    """Run in the list of a space. Only a setup has stages; for other runs the ``kind`` is shown.
+
+    ``who`` is the address of the person whose turn it is, or empty.
+    """
 
     run: str
     mailbox: str
@@ -322,6 +320,7 @@ class RunLine:
     started: datetime
     ended: str = ""
     kind: RunKind = RunKind.SETUP
+    who: str = ""
 
 
 @dataclass(frozen=True, slots=True)

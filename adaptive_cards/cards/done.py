@@ -49,7 +49,9 @@ def done(view: DoneView) -> Card:
         else text("done.expires_unknown")
     )
     watched = [(text("watch.kicker"), text("watch.is_watched", interval=view.watched))]
+    blind = [(text("done.automatic"), text("done.automatic_blind"))] if view.blind else []
     to_know = [
+        *blind,
         *(watched if view.watched else []),
         (text("done.secret"), expires),
         (text("done.changes"), _changes(view)),
@@ -68,19 +70,16 @@ def done(view: DoneView) -> Card:
         facts(to_know, "Small"),
         container("emphasis", hint, command),
     ]
-    # Only the card of a setup offers to watch the channel, or to end its watch.
-    watch = (
-        []
-        if view.header.kind is not RunKind.SETUP
-        else watch_button(view.header.mailbox, watched=bool(view.watched))
-    )
+    watch = watch_button(view.header.mailbox, watched=bool(view.watched))
     steps = [
         (f"{glyphs.of_state(state).glyph}{_NO_BREAK}{name}", render(words))
         for name, words, state in view.steps
     ]
     every_step = [show_card(text("button.every_step"), [facts(steps, "")])] if steps else []
+    check = {"do": "check", "channel": view.header.mailbox}
     actions = [
         submit(text("button.check_now"), "check", channel=view.header.mailbox),
+        *([press(text("button.let_read"), check)] if view.blind else []),
         *watch,
         *every_step,
     ]
@@ -114,7 +113,8 @@ class DoneView:
     """Data of a channel that works.
 
     It has every fact with its evidence, when the secret expires, and what to type in an incident.
-    ``watched`` is how often the channel is watched, such as ``15m``; empty if it is not.
+    ``watched`` is how often the channel is watched, such as ``15m``; empty if it is not. ``blind`` means
+    that the tenant does not allow automatic checks yet.
     """
 
     header: Header
@@ -130,6 +130,7 @@ class DoneView:
     skipped: tuple[Text, ...] = ()
     already: bool = False
     watched: str = ""
+    blind: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,4 +191,6 @@ def _to_know(view: UndoneView) -> list[tuple[str, str]]:
         else text("done.run_alone", run=who["run"], span=who["span"])
     )
     binned = [(text("undone.app"), text("undone.binned"))] if view.binned else []
-    return [*binned, (text("done.run"), told)]
+    gone = bool(view.restored) and not view.undoes
+    watch = [(text("watch.kicker"), text("undone.unwatched"))] if gone else []
+    return [*binned, *watch, (text("done.run"), told)]

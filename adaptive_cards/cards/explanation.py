@@ -10,17 +10,17 @@ from adaptive_cards.actions import button_rows, fit_title, open_url, submit
 from adaptive_cards.card import Card, finished
 from adaptive_cards.components import (
     Band,
+    answer_line,
     kicker_of,
     learn_more,
     note,
     small_print,
     titled,
-    turn_line,
 )
 from adaptive_cards.elements import MONO, Element, rich, run, said
 from adaptive_cards.texts import text
 from adaptive_cards.times import day_clock
-from jobs.model import Text, Turn, verbatim
+from jobs.model import Text, Turn
 
 _MORE_MOST, _UNKNOWN_MOST, _CHECKS_MOST, _LINE_MOST = 6, 4, 2, 300
 
@@ -71,12 +71,11 @@ def _remarks(view: ExplanationView) -> list[Element]:
 
 
 def _band(view: ExplanationView) -> Band:
-    mark = glyphs.OK if view.known else glyphs.UNKNOWN
+    mark = glyphs.WARNING if view.known else glyphs.UNKNOWN
     tone = "accent" if view.known else "emphasis"
     # A remedy that needs nobody says so itself.
-    direct = view.direct and view.turn is Turn.REQUESTER
-    nobody = not glyphs.is_person(view.turn)
-    turns = [] if nobody else [turn_line(view.turn, verbatim(""), direct=direct)]
+    acts = answer_line(Text("explain.who", {"who": f"key:who.{view.turn}"}))
+    turns = [acts] if glyphs.is_person(view.turn) else []
     return Band.of(tone, mark, view.title, said(view.words, spacing="Small"), *turns)
 
 

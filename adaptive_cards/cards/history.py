@@ -20,7 +20,7 @@ from adaptive_cards.components import (
     small_print,
     titled,
 )
-from adaptive_cards.elements import MONO, SUBTLE, Element, rich, run
+from adaptive_cards.elements import MONO, SUBTLE, Element, rich, run, said
 from adaptive_cards.glyphs import Mark
 from adaptive_cards.texts import text
 from adaptive_cards.times import day_clock, written_date
@@ -77,7 +77,8 @@ class HistoryView:
 
     ``days`` are in order, without a gap. ``title`` is the result in a few words. ``rows`` are (label
     key, value). ``incidents`` are the newest first. ``page`` is (address, end) of the link to the
-    page with everything. ``watched`` is false if nobody watches the channel now.
+    page with everything. ``watched`` is false if nobody watches the channel now. ``unseen`` says what
+    the newest looks could not see, or is None.
     """
 
     mailbox: str
@@ -89,11 +90,13 @@ class HistoryView:
     incidents: tuple[IncidentLine, ...]
     page: tuple[str, datetime]
     watched: bool = True
+    unseen: Text | None = None
 
 
 def history(view: HistoryView) -> Card:
     """Return the card; at most five incidents are on it, and the page has all of them."""
-    band = Band.of(_STYLES[view.state], _MARKS[view.state], view.title)
+    unseen = [said(view.unseen, spacing="Small")] if view.unseen else []
+    band = Band.of(_STYLES[view.state], _MARKS[view.state], view.title, *unseen)
     address, until = view.page
     incidents = [_incident(each) for each in view.incidents[:_INCIDENTS_MOST]]
     body = [
@@ -123,7 +126,7 @@ def _row_of_days(days: tuple[HistoryDay, ...]) -> list[Element]:
     # The glyphs are in groups of ten, between which a narrow card breaks the line.
     marks = rich(*_glyphs(days), spacing="Medium")
     most = max((each.mails for each in days), default=0)
-    mails = [_block(each.mails, most) for each in days]
+    mails = [_block(each, most) for each in days]
     first, last = written_date(days[0].on), written_date(days[-1].on)
     lines = [marks, rich(run(_legend(), **SUBTLE), spacing="None")]
     if most:
@@ -158,11 +161,11 @@ def _spaced(number: int, glyph: str) -> str:
     return f" {glyph}" if number and number % _A_LINE == 0 else glyph
 
 
-def _block(mails: int, most: int) -> str:
+def _block(day: HistoryDay, most: int) -> str:
     """Return a block as high as the day's share of the largest day."""
-    if not mails:
-        return _NO_MAIL
-    return _BLOCKS[min(len(_BLOCKS) - 1, mails * len(_BLOCKS) // (most + 1))]
+    if not day.mails:
+        return glyphs.UNKNOWN.glyph if day.state is State.UNKNOWN else _NO_MAIL
+    return _BLOCKS[min(len(_BLOCKS) - 1, day.mails * len(_BLOCKS) // (most + 1))]
 
 
 def _incident(line: IncidentLine) -> Element:
@@ -175,4 +178,5 @@ def _buttons(view: HistoryView, address: str) -> list[Element]:
     shown = [open_url(text("history.page_button"), address)] if address else []
     check = press(text("button.check_now"), {"do": "check", "channel": view.mailbox})
     watch = press(text("watch.add_button"), {"do": "watch", "channel": view.mailbox})
-    return [*shown, check if view.watched else watch]
+    more = press(text("watch.see_more"), {"do": "check", "channel": view.mailbox})
+    return [*([more] if view.unseen else []), *shown, check if view.watched else watch]

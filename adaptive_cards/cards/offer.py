@@ -17,7 +17,7 @@ from adaptive_cards.actions import (
     text_input,
 )
 from adaptive_cards.card import Card, finished
-from adaptive_cards.components import Band, kicker_of, persons_turn, turn_line
+from adaptive_cards.components import Band, answer_line, kicker_of, persons_turn
 from adaptive_cards.elements import (
     MONO,
     SUBTLE,
@@ -34,7 +34,7 @@ from adaptive_cards.escape import plain, shorten
 from adaptive_cards.glyphs import glyph
 from adaptive_cards.texts import render, text
 from adaptive_cards.times import day_clock
-from jobs.model import Text, Turn
+from jobs.model import Text
 
 OFFERS_MOST = 4
 """Number of buttons of a card that also has a field with its own button.
@@ -47,7 +47,7 @@ def offer(view: OfferView) -> Card:
     # If a name is too long for a button, it is written in full above the button.
     lines = [said(line, spacing="Small") for line in view.lines]
     if view.turn is not None:
-        lines.insert(0, turn_line(Turn.REQUESTER, view.turn))
+        lines.insert(0, answer_line(view.turn))
     band = Band.of("emphasis", None, view.title, *lines)
     body = _offers(view.offers)
     actions: list[Element] = []
@@ -105,7 +105,7 @@ class OfferView:
 
 
 def typed_wrong(view: TypedWrongView) -> Card:
-    band = persons_turn(Text("typed.title"), turn_line(Turn.REQUESTER, Text("typed.turn")))
+    band = persons_turn(Text("typed.title"), answer_line(Text("typed.turn")))
     why = (
         own("field.mailbox_error")
         if not view.suggestion

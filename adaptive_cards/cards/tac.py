@@ -9,18 +9,18 @@ from adaptive_cards import glyphs
 from adaptive_cards.actions import submit
 from adaptive_cards.card import Card, finished
 from adaptive_cards.components import (
+    answer_line,
     kicker_of,
     note,
     persons_turn,
     row,
     section,
     small_print,
-    turn_line,
 )
 from adaptive_cards.elements import Element, facts, own, rich, run, said
 from adaptive_cards.texts import has_text, text
 from adaptive_cards.times import day_clock
-from jobs.model import Text, Turn
+from jobs.model import Text
 
 _ID_MOST = 100
 
@@ -33,9 +33,7 @@ _CASE = ("tac.case_1", "tac.case_2", "tac.case_3")
 
 def tac(view: TacView) -> Card:
     """Return the guide to the debug console, with three fields and one button."""
-    band = persons_turn(
-        Text("tac.title"), turn_line(Turn.REQUESTER, Text("tac.turn"), direct=view.direct)
-    )
+    band = persons_turn(Text("tac.title"), answer_line(Text("tac.turn")))
     identifier = said(
         Text("tac.identifier", {"mailbox": view.mailbox}),
         size="Small",
@@ -62,7 +60,7 @@ def tac(view: TacView) -> Card:
 def tac_file(view: TacFileView) -> Card:
     band = persons_turn(
         Text("tac.ready", {"name": view.name}),
-        turn_line(Turn.REQUESTER, Text("tac.ready_turn"), direct=view.direct),
+        answer_line(Text("tac.ready_turn")),
     )
     picture = any(name.startswith("screenshot.") for name in view.files)
     keys = [

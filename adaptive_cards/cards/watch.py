@@ -11,6 +11,7 @@ from adaptive_cards.actions import button_rows, fit_title, open_url, press
 from adaptive_cards.card import Card, finished
 from adaptive_cards.components import (
     Band,
+    answer_line,
     aside,
     count_line,
     kicker_of,
@@ -206,7 +207,7 @@ def _band(view: WatchListView) -> Band:
     values = {"all": str(len(view.lines))}
     if bad:
         title = verbatim(plural("watch.list_broken", bad, **values))
-        line = turn_line(Turn.NOBODY, Text("watch.list_broken_words"))
+        line = answer_line(Text("watch.list_broken_words"))
         return Band.of("attention", glyphs.WRONG, title, line)
     if partly := sum(line.unseen is not None for line in view.lines):
         title = verbatim(plural("watch.list_partly", partly, **values))
@@ -217,9 +218,8 @@ def _band(view: WatchListView) -> Band:
 
 
 def _row(line: WatchLine, at: datetime) -> Element:
-    named = [rich(run(line.mailbox)), note(line.words)]
-    if line.unseen is not None:
-        named.append(note(line.unseen))
+    told = filter(None, (line.unseen, line.words))
+    named = [rich(run(line.mailbox)), *map(note, told)]
     age = aside(verbatim(time_since(line.looked, at))) if line.looked else None
     mark = glyphs.TIME if line.state is State.WAITING else glyphs.of_state(line.state)
     return glyphs.marked(mark, *named, right=age)

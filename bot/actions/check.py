@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from bot.actions._guard import finish, for_everybody
+from bot.chat import offers
 from bot.chat.context import ChatContext
 from bot.chat.parsing import argument_of
+from bot.chat.permissions import visible_channels
 from bot.commands import check, commands, fix, language, tac
 from bot.commands.setup_email import elsewhere
 from jobs.channel.form import InvalidInputError, read_address
@@ -16,15 +18,17 @@ from jobs.runs.run import Run
 
 def check_again(ctx: ChatContext, inputs: dict[str, str]) -> None:
     """Do the same as the typed command ``/check``, but always for exactly the button's address."""
-    channel = inputs.get("channel", "")
+    channel, kicker = inputs.get("channel", ""), Text("notice.check_kicker")
     if channel in {"", "all"}:
         check.run(ctx, channel)
-    else:
+    elif channel in visible_channels(ctx) or not offers.tell_if_disconnected(ctx, kicker, channel):
         check.exactly(ctx, channel)
 
 
 def start_fix(ctx: ChatContext, inputs: dict[str, str]) -> None:
-    fix.run(ctx, inputs.get("channel", ""))
+    mailbox = inputs.get("channel", "")
+    if not fix.tell_if_right(ctx, mailbox):
+        fix.run(ctx, mailbox)
 
 
 def open_tac(ctx: ChatContext, inputs: dict[str, str]) -> None:

@@ -84,7 +84,7 @@ def explained(ctx: ChatContext, inputs: dict[str, str]) -> None:
     causes = tuple(replace(each, cause=_in_run(ctx, inputs, each.cause)) for each in reading.causes)
     if causes:
         _note_failure(ctx, inputs, causes[0].cause)
-    ctx.say(explanation(as_view(replace(reading, causes=causes), now(), within=True)))
+    ctx.say(explanation(as_view(reading._replace(causes=causes), now(), within=True)))
 
 
 def _note_failure(ctx: ChatContext, inputs: dict[str, str], cause: str) -> None:

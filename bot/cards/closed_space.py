@@ -13,7 +13,6 @@ import structlog
 
 from adaptive_cards import notice
 from adaptive_cards.cards.notice import NoticeView
-from adaptive_cards.glyphs import SKIPPED
 from adaptive_cards.locale import drawn_for
 from bot.cards.notices import end_title
 from bot.cards.presenters.card_state import (
@@ -21,6 +20,7 @@ from bot.cards.presenters.card_state import (
     DesiredCard,
     PostedCard,
     desired_card,
+    last_look,
     posted_card,
     protected,
     slot_of,
@@ -80,17 +80,12 @@ def cards(run: Run, services: Services) -> list[DesiredCard]:
                 SLOT, replace(view, at=None), notice(view), to=to, urgency=_request_key(run)
             )
         ]
-    over = _ended_notice(run)
-    return [desired_card(SLOT, over, notice(over), to=to, final=True, retires=True, prompt="")]
-
-
-def _ended_notice(run: Run) -> NoticeView:
     values = {"mailbox": run.channel.mailbox or run.id, "run": run.id}
     if run.ended:
         title, words = end_title(run, values), Text("living.over_words", values)
     else:
         title, words = Text("living.reopened_title", values), Text("living.reopened_words", values)
-    return NoticeView(Text("notice.closed_kicker"), title, words, glyph=SKIPPED.glyph)
+    return [last_look(SLOT, Text("notice.closed_kicker"), title, words, to=to)]
 
 
 def _request_key(run: Run) -> str:

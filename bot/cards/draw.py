@@ -2,8 +2,8 @@
 
 Every draw shows the newest state, so a late or lost draw does no harm.
 
-The end of a later run may make cards of earlier runs untrue, which are then drawn again. A fix ends
-the causes on the cards of earlier checks. An undo ends the button of a canceled run.
+What happens to a channel makes its older cards history, which are then drawn again
+(:mod:`bot.cards.superseded`).
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from functools import cache, partial
 from itertools import chain
 
 from adaptive_cards.locale import Locale, drawn_for
-from bot.cards import choices, closed_space, delivery, incidents, put_off
-from bot.cards.living import living_cards
+from bot.cards import choices, closed_space, delivery, incidents, put_off, superseded
+from bot.cards.living import earlier_cards, living_cards
 from bot.cards.presenters import (
     bulk_check,
     connect_form,
@@ -29,15 +29,14 @@ from bot.cards.presenters import (
     verdict,
 )
 from bot.cards.presenters import progress as steps
-from bot.cards.presenters.card_state import OTHERS, DesiredCard, posted_card
+from bot.cards.presenters.card_state import DesiredCard, posted_card
 from bot.chat import preferences
 from bot.services import Services
 from bot.webex.client import WebexError
 from jobs.clock import now, paced
 from jobs.model import RunKind
-from jobs.runs.run import Kind, Run, RunGoneError
+from jobs.runs.run import Run, RunGoneError
 from jobs.runtime import current
-from jobs.storage import codec, keys
 from jobs.storage.locks import LockKind, LockName, RenewedLock, renewed_lock
 
 Presenter = Callable[[Run, Services], list[DesiredCard]]
@@ -109,9 +108,8 @@ def _drawn(services: Services, run_id: str, held: RenewedLock) -> float:
         if found is None:
             return 0
         return _deliver(services, found.run, held, found.cards, found.wait_s)
-    remember(services, run)
-    draw_again(services, run)
-    choices.draw_at_end(services, run)
+    if speaker := superseded.of_run(run):
+        superseded.note(services, speaker)
     return _deliver(services, run, held, _cards(services, run))
 
 
@@ -144,7 +142,10 @@ def _cards_in(wanted: Locale, services: Services, run: Run) -> list[DesiredCard]
         presenters = LOOKS.get(run.kind, PRESENTERS)
         found = [card for present in presenters for card in present(run, services)]
         shown = found if run.kind in LOOKS else living_cards(run, services, found)
-        return [*shown, *closed_space.cards(run, services), *choices.cards(run, services)]
+        if speaker := superseded.of_run(run):
+            shown = superseded.applied(services, speaker, shown)
+        every = (*shown, *earlier_cards(run, services), *closed_space.cards(run, services))
+        return [*every, *choices.cards(run, services)]
 
 
 def _queues(services: Services, run: Run, cards: list[DesiredCard]) -> list[list[DesiredCard]]:
@@ -198,38 +199,3 @@ def _show_now(services: Services, run: Run, card: DesiredCard) -> float:
 
 def _is_up_to_date(services: Services, run: Run, card: DesiredCard) -> bool:
     return delivery.is_up_to_date(card, posted_card(services, run.id, card.slot))
-
-
-KEPT_S = 60 * 24 * 3600
-CHECKS = frozenset({RunKind.CHECK})
-
-
-def remember(services: Services, run: Run) -> None:
-    if _card_may_become_untrue(run):
-        key = keys.checks_shown(run.channel.mailbox)
-        with services.redis.pipeline() as pipe:
-            pipe.sadd(key, run.id)
-            pipe.expire(key, KEPT_S)
-            pipe.execute()
-
-
-def _card_may_become_untrue(run: Run) -> bool:
-    return run.kind in CHECKS and bool(run.checked and run.channel.mailbox)
-
-
-def draw_again(services: Services, run: Run) -> None:
-    """Have the cards drawn again, once, that the end of this run may have made untrue."""
-    if not _may_have_changed_something(run) or services.redis.hexists(keys.cards(run.id), OTHERS):
-        return
-    checks = services.redis.smembers(keys.checks_shown(run.channel.mailbox))
-    others = {codec.as_bytes(raw).decode() for raw in checks}
-    if run.kind is RunKind.UNDO:
-        runs = services.store.runs_of_mailbox(run.channel.mailbox)
-        others |= {each.id for each in runs if each.ended is Kind.CANCELLED}
-    for other in others:
-        services.cards.request(other)
-    services.redis.hset(keys.cards(run.id), OTHERS, "drawn")
-
-
-def _may_have_changed_something(run: Run) -> bool:
-    return run.ended is Kind.FINISHED and run.kind not in {RunKind.CHECK, RunKind.BULK_CHECK}

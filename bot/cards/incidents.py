@@ -15,8 +15,11 @@ from functools import partial
 from itertools import chain
 
 from adaptive_cards.locale import drawn_for
+from adaptive_cards.texts import render
+from bot.cards import superseded
+from bot.cards.living import earlier_cards
 from bot.cards.presenters import watch as presenter
-from bot.cards.presenters.card_state import DesiredCard, posted_card
+from bot.cards.presenters.card_state import DesiredCard, posted_card, posted_cards
 from bot.chat import preferences
 from bot.chat.preferences import THREAD
 from bot.services import Services
@@ -24,7 +27,7 @@ from jobs.clock import now
 from jobs.model import Channel, RunKind
 from jobs.runs.fold import fold
 from jobs.runs.origin import Origin
-from jobs.runs.run import Run, opening
+from jobs.runs.run import Run, RunGoneError, opening
 from jobs.storage import keys
 from jobs.watch.incident_store import KEPT
 from jobs.watch.model import Incident, IncidentCard, Sight
@@ -63,13 +66,23 @@ def drawing(services: Services, card_id: str) -> Drawing | None:
     locale = preferences.locale_of_card(services, run, THREAD)
     quiet_until = preferences.quiet_until(services, card.room, locale, at)
     shown = tuple(_escalated(services, each, at, quiet_until) for each in shown)
-    cards = _living(services, run, card, shown, at)
+    cards = [*_living(services, run, card, shown, at), *earlier_cards(run, services)]
     if living is None:
         return Drawing(run, cards, POSTED_SOON_S)
     with drawn_for(locale):
-        cards += presenter.news_cards(card, shown, at)
-        cards += _reminders(card, shown, at, quiet_until)
+        told = _is_told_by_run(services, card, shown)
+        cards += presenter.news_cards(card, shown, at, told=told)
+        cards += _reminders(services, card, shown, at, quiet_until)
     return Drawing(run, cards, _wait_s(services, shown, at, quiet_until))
+
+
+def _is_told_by_run(services: Services, card: IncidentCard, shown: Sequence[Incident]) -> bool:
+    """Return whether a run with a card in the same space has fixed the only incident."""
+    fixed_by = shown[-1].fixed_by if len(shown) == 1 else ""
+    try:
+        return bool(fixed_by) and services.store.load(fixed_by).origin.room == card.room
+    except RunGoneError:
+        return False
 
 
 def _run_of(card: IncidentCard, first: Incident, thread: str) -> Run:
@@ -88,7 +101,10 @@ def _living(
 ) -> list[DesiredCard]:
     record = services.channels.record(shown[0].mailbox)
     channel = record.channel if record else None
-    cards = []
+    cards: list[DesiredCard] = []
+    one = presenter.is_of_one_mailbox(card, shown)
+    if one:
+        superseded.note(services, superseded.of_incident(card, shown[-1], ""))
     # A card that only counts channels is in its space alone.
     places = (
         [THREAD]
@@ -97,7 +113,10 @@ def _living(
     )
     for place in places:
         with drawn_for(preferences.locale_of_card(services, run, place)):
-            cards.append(presenter.living_card(card, shown, at, channel, place))
+            drawn = [presenter.living_card(card, shown, at, channel, place)]
+            cause = render(presenter.cause_of(shown[-1]))
+            speaker = superseded.of_incident(card, shown[-1], cause)
+            cards += superseded.applied(services, speaker, drawn) if one else drawn
     return cards
 
 
@@ -130,10 +149,18 @@ def _with_notified_people(incident: Incident, people: tuple[str, ...]) -> Incide
 
 
 def _reminders(
-    card: IncidentCard, shown: Sequence[Incident], at: datetime, quiet_until: datetime | None
+    services: Services,
+    card: IncidentCard,
+    shown: Sequence[Incident],
+    at: datetime,
+    quiet_until: datetime | None,
 ) -> list[DesiredCard]:
     first = _waits_for_somebody(card, shown)
-    if first is None or quiet_until is not None:
+    if first is None:
+        posted = posted_cards(services, card.id)
+        given = [slot for slot in posted if slot.startswith(presenter.NOBODY)]
+        return [presenter.reminder_over(slot, shown) for slot in given]
+    if quiet_until is not None:
         return []
     due = bisect_right(REMINDERS, at - first.confirmed)
     return [presenter.reminder_card(card, [first], due - 1)] if due else []

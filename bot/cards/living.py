@@ -13,19 +13,18 @@ from dataclasses import replace
 from datetime import datetime
 from urllib.parse import urlsplit
 
-from adaptive_cards import notice
 from adaptive_cards.card import Card, with_lines
-from adaptive_cards.cards.notice import NoticeView
-from adaptive_cards.glyphs import OK, SKIPPED
+from adaptive_cards.glyphs import OK, SKIPPED, is_person
 from bot.cards.notices import end_title
 from bot.cards.presenters import progress
 from bot.cards.presenters._common import username
 from bot.cards.presenters.card_state import (
     EARLIER,
     LIVING,
+    REMINDER,
     THREAD,
     DesiredCard,
-    desired_card,
+    last_look,
     marked,
     posted_cards,
     slot_of,
@@ -33,7 +32,7 @@ from bot.cards.presenters.card_state import (
 )
 from bot.services import Services
 from jobs.model import RunKind, State, Text, minute_of, verbatim
-from jobs.next_action import ActionKind, NextAction, next_action, open_requests
+from jobs.next_action import ActionKind, NextAction, next_action, open_requests, wait_of
 from jobs.runs.event_log import doubt
 from jobs.runs.run import Kind, Run
 from jobs.steps import steps_of
@@ -151,22 +150,33 @@ SHOWS = {
     ActionKind.ANSWER_AGAIN: "mail",
 }
 """The presenter's card that asks for a next action."""
+BELOW = Text("living.below_title"), Text("living.below_words")
+OVER = Text("reminder.over_title"), Text("reminder.over_words")
 CALM = ("undone", "done", "ended", "mail", "progress", "plan", "signin")
 """Cards of a thread in which nobody is asked for anything, the most informative card first."""
 
 
 def living_cards(run: Run, services: Services, wanted: list[DesiredCard]) -> list[DesiredCard]:
-    """Return the card of every place, and the last edit of each message that has a successor.
+    """Return the card of every place.
 
     A post that Webex has not confirmed counts as a card that is shown.
     """
     posted = posted_cards(services, run.id)
     kept = posted.keys() | slots_in_doubt(services, run.id)
     places = _by_place(wanted, kept).items()
-    shown = [_of_place(run, to, cards, kept) for to, cards in places]
+    return list(filter(None, (_of_place(run, to, cards, kept) for to, cards in places)))
+
+
+def earlier_cards(run: Run, services: Services) -> list[DesiredCard]:
+    """Return the last edit of each message that has a successor, and of each reminder that is over."""
+    posted, wait = posted_cards(services, run.id), wait_of(run)
+    goes_on = f"{REMINDER}{wait.kind}:" if wait else REMINDER * 2
+    over = (each for each in posted if each.startswith(REMINDER) and not each.startswith(goes_on))
+    kicker = Text("living.idle_kicker", {"mailbox": run.channel.mailbox})
+    below = [each for each in posted if each.startswith(f"{EARLIER}:")]
     return [
-        *filter(None, shown),
-        *(_below(run, slot) for slot in posted if slot.startswith(f"{EARLIER}:")),
+        *(last_look(slot, kicker, *BELOW, to=slot.split(":")[1]) for slot in below),
+        *(last_look(slot, kicker, *OVER, to=slot.split(":")[2]) for slot in over),
     ]
 
 
@@ -241,7 +251,7 @@ def _with_lines(run: Run, card: DesiredCard) -> DesiredCard:
         else tuple(
             (Text(f"turn.{each.turn}"), each.words)
             for each in open_requests(run)
-            if not _asks_for(run, card, each)
+            if is_person(each.turn) and not _asks_for(run, card, each)
         )
     )
     also = (*doubts([run]), *elsewhere)
@@ -260,7 +270,7 @@ def _with_lines(run: Run, card: DesiredCard) -> DesiredCard:
 
 def _steps_done(run: Run, card: DesiredCard) -> tuple[Text, ...]:
     # If the run was resumed after an interruption, a second line says so.
-    if run.ended or not run.has_begun or card.slot in {"progress", "plan"}:
+    if run.ended or not run.has_begun or card.slot == "progress":
         return ()
     resumed = (Text("progress.resumed"),) if run.resumed else ()
     return (progress.steps_done(run), *resumed)
@@ -281,27 +291,7 @@ def _idle(run: Run, to: str) -> DesiredCard:
         title, words = end_title(run, about), Text("living.over_words")
     else:
         title, words = Text("living.idle_title"), Text("living.idle_words", about)
-    view = NoticeView(kicker, title, words, glyph=mark.glyph)
     decided = approvals(run)
-    card = with_lines(notice(view), decided)
-    idle = desired_card("idle", view, card, to=to, final=bool(run.ended), retires=True, prompt="")
-    return replace(idle, fingerprint=marked(idle.fingerprint, decided))
-
-
-def _below(run: Run, slot: str) -> DesiredCard:
-    view = NoticeView(
-        Text("living.idle_kicker", {"mailbox": run.channel.mailbox}),
-        Text("living.below_title"),
-        Text("living.below_words"),
-        glyph=SKIPPED.glyph,
-    )
-    return desired_card(
-        slot,
-        view,
-        notice(view),
-        to=slot.split(":")[1],
-        urgency="below",
-        final=True,
-        retires=True,
-        prompt="",
-    )
+    idle = last_look("idle", kicker, title, words, to=to, final=bool(run.ended), mark=mark)
+    drawn = with_lines(idle.card, decided)
+    return replace(idle, card=drawn, fingerprint=marked(idle.fingerprint, decided))

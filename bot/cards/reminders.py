@@ -28,6 +28,7 @@ from adaptive_cards.cards.notice import NoticeView
 from adaptive_cards.locale import drawn_for
 from bot.cards.delivery import send_direct
 from bot.cards.notices import post_in_space
+from bot.cards.presenters.card_state import REMINDER, PostedCard, protected
 from bot.chat.preferences import THREAD, locale_of_card, locale_of_person
 from bot.services import Services
 from bot.webex.errors import WebexError, passes
@@ -244,7 +245,7 @@ def _remind_once(services: Services, run: Run, wait: Wait, person: str, due: int
     stamp = f"{wait.since:%Y-%m-%dT%H:%M:%S}"
     mark = keys.reminder_given(f"{run.id} {wait.kind} {person}", stamp, due)
     first = bool(services.redis.set(mark, "1", nx=True, ex=TURNS_KEPT))
-    if first and not _tell_turn(services, run, wait, person):
+    if first and not _tell_turn(services, run, wait, person, due):
         services.redis.delete(mark)
 
 
@@ -255,16 +256,19 @@ def _people(services: Services, run: Run, wait: Wait) -> tuple[str, ...]:
     return (wait.who or run.requester.email,)
 
 
-def _tell_turn(services: Services, run: Run, wait: Wait, person: str) -> bool:
+def _tell_turn(services: Services, run: Run, wait: Wait, person: str, due: int) -> bool:
     """Post the reminder 1:1; return False if it is to be tried again."""
     own = person == run.requester.email
     with drawn_for(locale_of_card(services, run, person)):
         card = notice(card_of_turn(run, wait, own=own))
     try:
-        send_direct(services, run, person, card)
+        sent = send_direct(services, run, person, card)
     except WebexError as error:
         log.warning("reminder not posted", tracking_id=error.tracking_id, error=str(error))
         return not passes(error)
+    slot = f"{REMINDER}{wait.kind}:{person}:{due}"
+    shown = PostedCard(sent.id, sent.room_id, slot, slot, now())
+    services.redis.hset(keys.cards(run.id), slot, protected(services, run.id, slot, shown))
     return True
 
 

@@ -5,13 +5,14 @@ The explanation needs no settings, no Redis and no network.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
 from adaptive_cards.cards.explanation import CauseLine, ExplanationView, UnknownLine, heading_of
 from adaptive_cards.texts import has_text, remedy_pasted, remedy_within, render, text
 from jobs.causes.cause import known, page_of
-from jobs.causes.meaning import Certainty, FoundCause, Reading, UnknownCode
+from jobs.causes.meaning import Certainty, FoundCause, Reading
 from jobs.model import Text, Turn
 from jobs.redact import without_secrets
 
@@ -36,9 +37,14 @@ def as_view(
         known=bool(certain),
         open=bool(possible) and not certain,
         condition=bool(reading.of(Certainty.CONDITIONAL)),
-        certain=tuple(map(_certain_line, certain[1:])),
-        possible=tuple(map(_possible_line, possible)),
-        unknown=tuple(map(_unknown_line, reading.unknown)),
+        certain=tuple(CauseLine(_sentence(each), page=page_of(each.cause)) for each in certain[1:]),
+        possible=tuple(
+            CauseLine(_sentence(each), _tell(each), page_of(each.cause)) for each in possible
+        ),
+        unknown=tuple(
+            UnknownLine(each.code, without_secrets(each.line), each.page)
+            for each in reading.unknown
+        ),
         checks=checks,
         cut=reading.cut,
         page=page_of(certain[0].cause) if certain else "",
@@ -47,18 +53,6 @@ def as_view(
 
 def _possible(reading: Reading) -> tuple[FoundCause, ...]:
     return tuple(each for each in reading.causes if not each.certain)
-
-
-def _certain_line(found: FoundCause) -> CauseLine:
-    return CauseLine(_sentence(found), page=page_of(found.cause))
-
-
-def _possible_line(found: FoundCause) -> CauseLine:
-    return CauseLine(_sentence(found), _tell(found), page_of(found.cause))
-
-
-def _unknown_line(code: UnknownCode) -> UnknownLine:
-    return UnknownLine(code.code, without_secrets(code.line), code.page)
 
 
 def _headline(reading: Reading, *, within: bool) -> tuple[Text, Text, Turn]:
@@ -128,48 +122,23 @@ def _as_json(found: FoundCause) -> Json:
 
 def as_lines(reading: Reading) -> list[str]:
     title, words, turn = _headline(reading, within=False)
-    page = _page_lines(reading.certain[0]) if reading.certain else ()
-    codes = ", ".join(dict.fromkeys(without_secrets(each.code) for each in reading.certain))
-    code_lines = ["", codes] if codes else []
-    return [
-        render(title),
-        text(f"turn.{turn}") + ".",
-        text(words.key),
-        *page,
-        *(line for each in reading.certain[1:] for line in ("", *_cause_and_remedy(each))),
-        *_possible_lines(reading),
-        *_unknown_lines(reading),
-        *code_lines,
-        *([text("explain.cut")] if reading.cut else []),
-    ]
+    certain, possible = reading.certain, _possible(reading)
+    lines = [render(title), f"{text(f'turn.{turn}')}.", text(words.key), *_page_lines(certain[:1])]
+    for each in certain[1:]:
+        lines += ["", text(_sentence(each).key), text(_remedy(each).key), *_page_lines([each])]
+    if possible:
+        condition = bool(reading.of(Certainty.CONDITIONAL))
+        lines += ["", text(heading_of(open_=not certain, condition=condition))]
+        lines += [f"- {text(_sentence(each).key)} {text(_tell(each).key)}" for each in possible]
+    if reading.unknown:
+        lines += ["", text("explain.unknown_codes")]
+        lines += [f"- {e.code}: {without_secrets(e.line)} {e.page}" for e in reading.unknown]
+    if certain:
+        codes = dict.fromkeys(without_secrets(each.code) for each in certain)
+        lines += ["", ", ".join(codes)]
+    return [*lines, text("explain.cut")] if reading.cut else lines
 
 
-def _possible_lines(reading: Reading) -> list[str]:
-    possible = _possible(reading)
-    if not possible:
-        return []
-    title = text(
-        heading_of(open_=not reading.certain, condition=bool(reading.of(Certainty.CONDITIONAL)))
-    )
-    lines = (f"- {text(_sentence(each).key)} {text(_tell(each).key)}" for each in possible)
-    return ["", title, *lines]
-
-
-def _unknown_lines(reading: Reading) -> list[str]:
-    if not reading.unknown:
-        return []
-    lines = (f"- {each.code}: {without_secrets(each.line)} {each.page}" for each in reading.unknown)
-    return ["", text("explain.unknown_codes"), *lines]
-
-
-def _cause_and_remedy(found: FoundCause) -> tuple[str, ...]:
-    return (
-        text(f"cause.{found.cause}"),
-        text(_remedy(found).key),
-        *_page_lines(found),
-    )
-
-
-def _page_lines(found: FoundCause) -> tuple[str, ...]:
-    page = page_of(found.cause)
-    return (text("link.learn_more_at", page=page),) if page else ()
+def _page_lines(causes: Iterable[FoundCause]) -> list[str]:
+    pages = filter(None, (page_of(each.cause) for each in causes))
+    return [text("link.learn_more_at", page=page) for page in pages]

@@ -9,10 +9,12 @@ from adaptive_cards import offer
 from adaptive_cards.actions import fit_title
 from adaptive_cards.cards.notice import NoticeView
 from adaptive_cards.cards.offer import OFFERS_MOST, Offer, OfferView
+from bot.chat import permissions
 from bot.chat.context import ChatContext
 from bot.chat.permissions import visible_channels
+from jobs.checks.assessment import FactKind, assess
 from jobs.clock import now
-from jobs.model import Text, verbatim
+from jobs.model import Text, minute_of, verbatim
 
 NEAR = 0.8
 """Similarity from which an address may be a mistyped form of another one.
@@ -95,6 +97,8 @@ def _likeness(one: str, other: str) -> float:
 
 def unknown_channel(ctx: ChatContext, command: str, kicker: Text, mailbox: str) -> None:
     # A channel of this space with nearly the same address is offered.
+    if tell_if_disconnected(ctx, kicker, mailbox):
+        return
     title = Text("notice.unknown_channel_title", {"mailbox": mailbox})
     if ctx.direct:
         title = Text("notice.unknown_channel_title_direct", {"mailbox": mailbox})
@@ -105,6 +109,23 @@ def unknown_channel(ctx: ChatContext, command: str, kicker: Text, mailbox: str) 
     button = (verbatim(fit_title("button.use", near)), typed(command, near))
     words = Text("understood.meant", {"meant": near})
     ctx.notify(NoticeView(kicker, title, words, buttons=(button,), at=now()))
+
+
+def tell_if_disconnected(ctx: ChatContext, kicker: Text, mailbox: str) -> bool:
+    """Say when and by whom the channel was disconnected here; return False if it was not."""
+    runs = [
+        run
+        for run in ctx.services.store.runs_of_mailbox(mailbox)
+        if permissions.was_asked_here(ctx, run)
+    ]
+    fact = assess(runs).fact
+    if fact is None or fact.kind is not FactKind.DISCONNECTED:
+        return False
+    values = {"mailbox": mailbox, "at": minute_of(fact.at), "by": fact.by, "run": fact.run}
+    setup = ("button.setup_new", {"do": "setup", "mailbox_meant": mailbox})
+    title, words = Text("notice.disconnected_title", values), Text("notice.disconnected_words")
+    ctx.notify(NoticeView(kicker, title, words, buttons=(setup,), at=now()))
+    return True
 
 
 def unknown_words(ctx: ChatContext) -> Text:

@@ -169,6 +169,10 @@ def visible_record(ctx: ChatContext, mailbox: str) -> Record | None:
     return ctx.services.channels.record(mailbox) if mailbox in visible_channels(ctx) else None
 
 
+def was_asked_here(ctx: ChatContext, run: Run) -> bool:
+    return run.origin.room == ctx.room or (ctx.direct and run.requester.id == ctx.person.id)
+
+
 def is_known_or_watched_here(ctx: ChatContext, mailbox: str) -> bool:
     # The channel must be one of the space, or the cards of its watch must come to the space.
     watched = ctx.services.watching.channels.load(mailbox)

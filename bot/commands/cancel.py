@@ -12,7 +12,6 @@ from adaptive_cards.glyphs import SKIPPED
 from bot.cards import choices
 from bot.cards.living import with_doubts
 from bot.cards.presenters.card_state import posted_cards
-from bot.cards.presenters.ended import left, undo_button
 from bot.chat.context import ChatContext
 from bot.chat.permissions import AccessPolicy
 from bot.commands import Command
@@ -75,7 +74,7 @@ def _choose(ctx: ChatContext, title: Text, runs: list[Run], known: Iterable[Run]
 def _cancel_only(ctx: ChatContext, run: Run, known: Iterable[Run]) -> None:
     """Cancel the run, and answer in the thread, because the run's own card may be far away."""
     if cancel(ctx, run):
-        ctx.say(_answer(ctx, run, known))
+        ctx.say(_answer(run, known))
 
 
 def end_choice(ctx: ChatContext, run: Run) -> None:
@@ -84,24 +83,21 @@ def end_choice(ctx: ChatContext, run: Run) -> None:
     own = {shown.message for shown in posted_cards(ctx.services, run.id).values()}
     if ctx.message in own or choices.is_choice(ctx.services, run.id, ctx.message):
         return
-    card = _answer(ctx, run, [run])
+    card = _answer(run, [run])
     with suppress(WebexError):
         ctx.services.messenger.edit(ctx.message, ctx.room, card.text, card.content)
 
 
-def _answer(ctx: ChatContext, run: Run, known: Iterable[Run]) -> Card:
-    """Return the card that says what stays changed, with the button that undoes it.
+def _answer(run: Run, known: Iterable[Run]) -> Card:
+    """Return the card that points to the run's own, which says what stays changed as long as it does.
 
     The card also names those of the ``known`` runs that are in doubt.
-    In another room ``/undo`` does not know the channel, so there is no button.
     """
-    run = ctx.services.store.refresh(run)
     view = NoticeView(
         Text("notice.cancel_kicker"),
-        Text("notice.cancelled_title", {"run": run.id}),
-        left(run),
+        Text("notice.over_cancelled", {"run": run.id}),
+        Text("notice.cancelled_see"),
         glyph=SKIPPED.glyph,
-        buttons=undo_button(run) if ctx.room == run.origin.room else (),
         at=now(),
     )
     return with_doubts(notice(view), known)

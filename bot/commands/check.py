@@ -143,7 +143,7 @@ def listed(ctx: ChatContext, *, every: bool = False) -> None:
     """
     store = ctx.services.store
     mailboxes = visible_channels(ctx)
-    lines = tuple(map(line_of, mailboxes, store.last_checks(mailboxes)))
+    lines = tuple(line_of(ctx.services, mailbox) for mailbox in mailboxes)
     card = channels(ChannelsView(lines, now(), direct=ctx.direct, every=every))
     ctx.say(with_doubts(card, store.runs_in_space(ctx.room)))
 

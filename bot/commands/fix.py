@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import timedelta
 
+from adaptive_cards.cards.notice import NoticeView
+from bot.cards import superseded
 from bot.cards.reminders import ending_of
 from bot.chat import permissions
 from bot.chat.context import ChatContext
@@ -37,6 +39,27 @@ def run(ctx: ChatContext, argument: str) -> None:
         unknown_channel(ctx, "fix", Text("notice.check_kicker"), mailbox)
         return
     begin_known(ctx, record.channel, RunKind.FIX, brief=_brief(ctx.services.store, mailbox))
+
+
+def tell_if_right(ctx: ChatContext, mailbox: str) -> bool:
+    """Say what is known of a channel that needs no fix, for the button of an old card.
+
+    Return False if it may need one, or is not known here.
+    """
+    services, fact = ctx.services, None
+    if permissions.visible_record(ctx, mailbox) is not None:
+        found = superseded.assessment(services, mailbox)
+        fact = found.fact if found.needs_no_fix else None
+    broken = services.watching.incidents.open_of_channel(mailbox)
+    if fact is None or broken or _ending(services.store, mailbox):
+        return False
+    kicker, title = Text("notice.check_kicker"), Text("notice.right_title", {"mailbox": mailbox})
+    buttons = (
+        ("button.check_now", {"do": "check", "channel": mailbox}),
+        ("button.fix_anyway", {"do": "typed", "command": "fix", "mailbox_meant": mailbox}),
+    )
+    ctx.notify(NoticeView(kicker, title, superseded.known_by(fact), buttons=buttons, at=now()))
+    return True
 
 
 def _brief(store: RunStore, mailbox: str) -> Brief:

@@ -8,7 +8,7 @@ from bot.cards.living import with_doubts
 from bot.chat.context import ChatContext
 from bot.commands import Command
 from jobs.clock import now
-from jobs.next_action import ENDED, next_action, stage_of
+from jobs.next_action import ENDED, next_action, stage_of, wait_of
 from jobs.runs.run import Run
 
 
@@ -21,7 +21,7 @@ def run(ctx: ChatContext, _argument: str) -> None:
 
 
 def _run_line(run: Run) -> RunLine:
-    turn = next_action(run)
+    turn, wait = next_action(run), wait_of(run)
     return RunLine(
         run.id,
         run.channel.mailbox,
@@ -31,6 +31,7 @@ def _run_line(run: Run) -> RunLine:
         run.opened,
         ENDED[run.ended],
         run.kind,
+        wait.who if wait else "",
     )
 
 

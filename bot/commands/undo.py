@@ -85,11 +85,8 @@ def _known_here(ctx: ChatContext) -> tuple[str, ...]:
 
 
 def _may_ask(ctx: ChatContext, mailbox: str, runs: tuple[Run, ...]) -> bool:
-    return mailbox in permissions.visible_channels(ctx) or any(_here(ctx, each) for each in runs)
-
-
-def _here(ctx: ChatContext, run: Run) -> bool:
-    return run.origin.room == ctx.room or (ctx.direct and run.requester.id == ctx.person.id)
+    here = (permissions.was_asked_here(ctx, each) for each in runs)
+    return mailbox in permissions.visible_channels(ctx) or any(here)
 
 
 def _nothing(ctx: ChatContext, mailbox: str, runs: tuple[Run, ...]) -> None:

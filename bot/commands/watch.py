@@ -11,8 +11,8 @@ from adaptive_cards.cards.notice import NoticeView
 from adaptive_cards.cards.watch import WatchListView
 from adaptive_cards.locale import languages
 from adaptive_cards.texts import own_text
+from bot.cards import superseded
 from bot.cards.presenters import watch as presenter
-from bot.cards.presenters.watch import request_cards
 from bot.chat import preferences
 from bot.chat.context import ChatContext
 from bot.chat.offers import unknown_channel
@@ -29,6 +29,7 @@ from jobs.watch.model import WatchedChannel
 from jobs.watch.spans import LONGEST, LONGEST_PAUSE, SHORTEST, read_interval, read_span, written
 
 KICKER = Text("watch.kicker")
+LIST = (("watch.list_button", {"do": "watch_list"}),)
 MOST_PEOPLE = 10
 """Maximum number of people who can be named for the watch of one channel."""
 Words = list[str]
@@ -125,11 +126,11 @@ def begin(ctx: ChatContext, mailbox: str, interval: timedelta | None = None) -> 
     services.watching.channels.save(watched)
     services.watching.incidents.look_soon(mailbox, fresh=True)
     _record(ctx, "watched", mailbox)
-    request_cards(services, mailbox)
+    superseded.request(services, mailbox)
     moved = before is not None and before.room != ctx.room
     words = Text("watch.moved" if moved else "watch.begun_words", {"mailbox": mailbox})
     title = Text("watch.begun", {"mailbox": mailbox, "interval": span_of(watched.interval)})
-    facts, buttons = tuple(_test_mail_line(ctx)), _buttons(mailbox)
+    facts, buttons = tuple(_test_mail_line(ctx)), LIST
     view = NoticeView(KICKER, title, words, "good", "✓", facts, buttons=buttons, at=now())
     if app_access.grant_for(services.redis, record.channel.tenant_id) is None:
         facts = (("watch.cards_label", words), *facts)
@@ -165,13 +166,6 @@ def _test_mail_line(ctx: ChatContext) -> Iterator[tuple[str, Text]]:
         yield "step.watch_mail", Text("watch.begun_test_mail", values)
 
 
-def _buttons(mailbox: str) -> tuple[tuple[str | Text, dict[str, str]], ...]:
-    return (
-        ("watch.list_button", {"do": "watch_list"}),
-        ("watch.off_button", {"do": "watch_off", "channel": mailbox}),
-    )
-
-
 def off(ctx: ChatContext, mailbox: str) -> None:
     # The card of the incident then says that nobody looks any more.
     watched, incident = ctx.services.watching.end(mailbox, now())
@@ -179,7 +173,7 @@ def off(ctx: ChatContext, mailbox: str) -> None:
         ctx.services.cards.request(card_id)
     if watched:
         _record(ctx, "unwatched", mailbox)
-        request_cards(ctx.services, mailbox)
+        superseded.request(ctx.services, mailbox)
     title = Text("watch.ended" if watched else "watch.not_watched", {"mailbox": mailbox})
     again = ((Text("watch.again_button"), {"do": "watch", "channel": mailbox}),)
     ctx.notify(
@@ -211,7 +205,7 @@ def _pause(ctx: ChatContext, mailbox: str, typed: str) -> None:
     ctx.services.watching.channels.save(replace(watched, paused_until=until))
     title = Text("watch.paused", {"mailbox": mailbox, "until": minute_of(until)})
     words = Text("watch.paused_words", {"mailbox": mailbox})
-    ctx.notify(NoticeView(KICKER, title, words, buttons=_buttons(mailbox), glyph="◇", at=now()))
+    ctx.notify(NoticeView(KICKER, title, words, buttons=LIST, glyph="◇", at=now()))
 
 
 def _notify(ctx: ChatContext, mailbox: str, typed: Words) -> None:

@@ -21,11 +21,12 @@ from http import HTTPStatus
 from flask import Blueprint, Response, request
 
 from adaptive_cards.numbers import number
-from adaptive_cards.texts import render, text
+from adaptive_cards.texts import render, render_if_any, text
 from adaptive_cards.times import day_clock, lasted, written_date
 from bot import links
 from bot.cards.presenters import history as presenter
 from bot.cards.presenters._common import known_text
+from bot.cards.presenters.history import mails_of
 from bot.cards.presenters.watch import cause_of
 from bot.links import PageToken
 from bot.services import Services
@@ -161,8 +162,9 @@ def take_along(token: str) -> Response:
     table.writerow(("day", "state", "broken_s", "mails", "looks", "causes"))
     for day in found.figures.days:
         causes = sorted({each.cause for each in found.incidents if _is_on(each, day, found.at)})
-        broken_s = round(day.broken.total_seconds())
-        table.writerow((day.date, day.state, broken_s, day.mails, day.looks, " ".join(causes)))
+        broken_s = round(day.broken.total_seconds()) if day.measured or day.broken else ""
+        mails = day.mails if day.measured or day.mails else ""
+        table.writerow((day.date, day.state, broken_s, mails, day.looks, " ".join(causes)))
     headers = {"Content-Disposition": 'attachment; filename="history.csv"'}
     return Response(written.getvalue(), content_type="text/csv; charset=utf-8", headers=headers)
 
@@ -190,17 +192,18 @@ def _history_page(services: Services, ticket: PageToken, path: str) -> Response:
     found = _found(services, ticket.run)
     chosen = found.figures.days
     words = [_day_words(each) for each in chosen]
+    unseen = presenter.unseen_of(found.mailbox, found.figures)
     return respond_with(
         "history.html",
         title=text("page.history_title", mailbox=found.mailbox),
-        result=render(presenter.title_of(found.figures)),
+        result=f"{render(presenter.title_of(found.figures))}. {render_if_any(unseen)}".strip(),
         at=day_clock(found.at),
         facts=[(text(key), render(value)) for key, value in presenter.rows_of(found.figures)],
         bars=bars(chosen, words),
         width=len(chosen),
         height=int(HEIGHT),
         chart_desc=_description(found.figures),
-        most=text("page.history_most", most=number(_most(chosen))),
+        most=text("page.history_most", most=_seen(found.figures, _most(chosen))),
         first=written_date(chosen[0].date),
         last=written_date(chosen[-1].date),
         states=[(str(each), text(f"history.state_{each}")) for each in DayState],
@@ -219,10 +222,14 @@ def _description(found: Figures) -> str:
         days=str(len(found.days)),
         first=written_date(found.days[0].date),
         last=written_date(found.days[-1].date),
-        mails=number(found.mails),
-        most=number(_most(found.days)),
+        mails=_seen(found, found.mails),
+        most=_seen(found, _most(found.days)),
         **{str(state): str(states[state]) for state in DayState},
     )
+
+
+def _seen(found: Figures, mails: int) -> str:
+    return number(mails) if mails or not found.is_blind_now else text("history.not_seen")
 
 
 def _most(chosen: Sequence[DayFigures]) -> int:
@@ -231,13 +238,13 @@ def _most(chosen: Sequence[DayFigures]) -> int:
 
 def _day_words(day: DayFigures) -> str:
     state = text(f"history.state_{day.state}")
-    return f"{written_date(day.date)}: {state}, {text('page.history_most', most=number(day.mails))}"
+    return f"{written_date(day.date)}: {state}, {text('page.history_most', most=mails_of(day))}"
 
 
 def _cells(day: DayFigures) -> tuple[str, ...]:
     broken = lasted(day.broken) if day.broken else ""
     state = text(f"history.state_{day.state}")
-    return written_date(day.date), state, broken, number(day.mails)
+    return written_date(day.date), state, broken, mails_of(day)
 
 
 def _box(incident: Incident) -> IncidentBox:

@@ -41,8 +41,7 @@ from jobs.clock import now
 from jobs.clouds import calls
 from jobs.clouds.errors import CloudError, Transient
 from jobs.model import RunKind, Text
-from jobs.runs.later import ends_consent
-from jobs.runs.run import Event, Kind, Run, RunEndedError
+from jobs.runs.run import Event, Kind, Run, RunEndedError, ends_consent
 
 FORM = "form"
 """Field of the page's form that holds the form's token."""

@@ -6,15 +6,13 @@ import base64
 import binascii
 import quopri
 import re
-from dataclasses import dataclass
 from html import unescape
+from typing import NamedTuple
 from urllib.parse import unquote, unquote_plus
 
 LONGEST = 64 * 1024
 """Maximum number of characters of an error text that are read."""
-_BLANK = re.compile(
-    r"[\u00a0\u1680\u2000-\u200a\u202f\u205f\u3000\t\x00-\x08\x0b\x0c\x0e-\x1f\x7f]"
-)
+_BLANK = re.compile(r"[^\S\n]|[\x00-\x08\x0e-\x1f\x7f]")
 _INVISIBLE = re.compile("[\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufeff]")
 _PLAIN = str.maketrans(
     "\u2018\u2019\u201a\u201b\u201c\u201d\u201e\u00ab\u00bb\u2010\u2011\u2012\u2013\u2014\u00b4`",
@@ -24,24 +22,16 @@ _QUOTED = re.compile(r"^[ \t]*(?:(?:>|&gt;)[ \t]?)+", re.MULTILINE)
 _BOX = re.compile(r"^[ \t]*[|│┃║*#][ \t]+", re.MULTILINE)
 _HYPHEN = re.compile(r"(?<=[A-Za-z])-\n[ \t]*(?=[A-Za-z])")
 _SPACES = re.compile(r"\s+")
-_SILENT = re.compile(r"<(style|script|head)\b|<!--", re.IGNORECASE)
-_SILENT_ENDS = {
-    "": re.compile("-->"),
-    "style": re.compile(r"</style\s*>", re.IGNORECASE),
-    "script": re.compile(r"</script\s*>", re.IGNORECASE),
-    "head": re.compile(r"</head\s*>", re.IGNORECASE),
-}
+_SILENT = re.compile(
+    r"<(style|script|head)\b|</(?P<end>style|script|head)\s*>|<!--|-->", re.IGNORECASE
+)
 _SILENT_MOST = 20_000
 """Longest invisible part of HTML that is removed, such as a comment, in characters."""
-_INLINE = re.compile(
-    r"</?(?:a|abbr|b|bdi|code|em|font|i|kbd|mark|s|samp|small|span|strong|sub|sup|tt|u|wbr)"
-    r"(?:\s[^<>]{0,2000})?/?>",
-    re.IGNORECASE,
-)
-_BLOCK = re.compile(
-    r"</?(?:address|article|blockquote|body|br|center|dd|details|div|dl|dt|footer|form|h[1-6]|header|"
-    r"hr|html|img|input|li|link|main|meta|o:p|ol|p|pre|section|summary|table|tbody|td|tfoot|th|thead|"
-    r"title|tr|ul|!doctype)(?:\s[^<>]{0,2000})?/?>",
+_TAG = re.compile(
+    r"</?(?:(?P<inline>a|abbr|b|bdi|code|em|font|i|kbd|mark|s|samp|small|span|strong|sub|sup|tt|u|wbr)|"
+    r"address|article|blockquote|body|br|center|dd|details|div|dl|dt|footer|form|h[1-6]|header|hr|html|"
+    r"img|input|li|link|main|meta|o:p|ol|p|pre|section|summary|table|tbody|td|tfoot|th|thead|title|tr|ul|"
+    r"!doctype)(?:\s[^<>]{0,2000})?/?>",
     re.IGNORECASE,
 )
 _NEW_LINE = re.compile(r"(?<!\\)(?:\\{1,9}[rn])+(?=\W|[A-Z]|$)")
@@ -54,6 +44,11 @@ _HOST_BEGUN = re.compile(r"https?://(?!localhost$)[\w.-]*(?<!\.com)(?<!\.net)(?<
 _HOST_ENDED = re.compile(r"[\w-]*\.[\w.-]*/")
 _LONG = 40
 """Length of a word at the end of a line from which it may be the beginning of a split address."""
+_MISREAD = re.compile(
+    r"(?<=[a-z])1(?=[a-z])|(?<![\w.])[45]\.\d\.(?=[lIoO]*\d)[\dlIoO]{2,3}(?![\w.])"
+)
+"""Word with a digit in it, and code with a letter in it, as text recognition reads a picture."""
+AS_DIGITS = str.maketrans("OoIl", "0011")
 _SOFT = re.compile(r"=[ \t]*\r?\n")
 _LAST_BLANK = re.compile(r"=20(?=\r?\n)")
 _QUOTED_PRINTABLE = re.compile(r"=[0-9A-F]{2}")
@@ -70,24 +65,20 @@ _REPLY_MOST = 600
 """Number of characters within which the next line of a mail server's reply is looked for."""
 
 
-@dataclass(frozen=True, slots=True)
-class CleanText:
-    """Text in one line, its lines as the person sees them, and whether its end was left out."""
+class CleanText(NamedTuple):
+    """Text in one line, and its lines as the person sees them."""
 
     flat: str
     lines: tuple[str, ...]
-    cut: bool
 
 
 def clean(text: str) -> CleanText:
     """Return the text without quotes, wrapping, escapes and markup; at most 64 kB are read."""
-    cut = len(text) > LONGEST
     plain = _QUOTED.sub("", text[:LONGEST].replace("\r\n", "\n").replace("\r", "\n"))
     lines = _marked_down(_with_base64(_without_quoted_printable(plain)))
     return CleanText(
         _once(_SPACES.sub(" ", _HYPHEN.sub("-", lines)).strip()),
         tuple(filter(None, (" ".join(line.split()) for line in lines.split("\n")))),
-        cut,
     )
 
 
@@ -117,8 +108,10 @@ def _decoded(block: str) -> str:
 def _marked_down(text: str) -> str:
     for _ in range(2):
         if "<" in text or "&" in text:
-            text = unescape(_BLOCK.sub("\n", _INLINE.sub("", _without_silent(text))))
+            shown = _TAG.sub(lambda tag: "" if tag["inline"] else "\n", _without_silent(text))
+            text = unescape(shown)
     text = _INVISIBLE.sub("", _BLANK.sub(" ", text.translate(_PLAIN)))
+    text = _MISREAD.sub(lambda each: "l" if each[0] == "1" else each[0].translate(AS_DIGITS), text)
     text = _SLASHED.sub("", _ESCAPED.sub(lambda each: chr(int(each[1], 16)), text))
     text = _with_whole_addresses(text)
     text = _PLUS.sub(lambda each: each[0].replace("+", " "), _PERCENT.sub(_unquoted, text))
@@ -128,27 +121,24 @@ def _marked_down(text: str) -> str:
 def _without_silent(text: str) -> str:
     """Return the text with a blank in place of each comment, style, script and head.
 
-    Each end is looked for once, so that many beginnings without an end take no longer than as many
-    other characters.
+    The marks are read once from the last to the first, so that many beginnings without an end take
+    no longer than as many other characters.
     """
-    parts: list[str] = []
     ends: dict[str, tuple[int, int]] = {}
-    done = place = 0
-    while begun := _SILENT.search(text, place):
-        kind, place = (begun[1] or "").lower(), begun.end()
-        if ends.get(kind, (-1, -1))[0] < place:
-            ends[kind] = _end_of_silent(kind, text, place)
-        first, last = ends[kind]
-        if first - place <= _SILENT_MOST:
-            parts += (text[done : begun.start()], " ")
-            done = place = last
-    return "".join([*parts, text[done:]])
-
-
-def _end_of_silent(kind: str, text: str, place: int) -> tuple[int, int]:
-    """Return where the mark that ends a hidden part begins and ends; too far away without one."""
-    found = _SILENT_ENDS[kind].search(text, place)
-    return found.span() if found else (len(text) + _SILENT_MOST + 1, 0)
+    hidden: list[tuple[int, int]] = []
+    shown: list[str] = []
+    done = 0
+    for mark in reversed(list(_SILENT.finditer(text))):
+        kind = (mark[1] or mark["end"] or "").lower()
+        if mark["end"] or mark[0] == "-->":
+            ends[kind] = mark.span()
+        elif kind in ends and ends[kind][0] - mark.end() <= _SILENT_MOST:
+            hidden.append((mark.start(), ends[kind][1]))
+    for first, last in reversed(hidden):
+        if first >= done:
+            shown.append(text[done:first])
+            done = last
+    return " ".join([*shown, text[done:]])
 
 
 def _with_whole_addresses(text: str) -> str:
@@ -157,18 +147,14 @@ def _with_whole_addresses(text: str) -> str:
     for line in text.split("\n"):
         last = lines[-1].rpartition(" ")[2] if lines else ""
         first = line.lstrip().partition(" ")[0]
-        one_host = _HOST_BEGUN.search(last) and _HOST_ENDED.match(first)
-        if one_host or _is_one_address(last, first):
+        encoded = len(last) >= _LONG or len(_ENCODED.findall(last)) > 1
+        if (_HOST_BEGUN.search(last) and _HOST_ENDED.match(first)) or (
+            encoded and _ENCODED.search(first)
+        ):
             lines[-1] += line.lstrip()
         else:
             lines.append(line)
     return "\n".join(lines)
-
-
-def _is_one_address(last: str, first: str) -> bool:
-    """Return whether a line ends within an encoded address and the next one goes on with it."""
-    begun = len(last) >= _LONG or len(_ENCODED.findall(last)) > 1
-    return begun and _ENCODED.search(first) is not None
 
 
 def _unquoted(address: re.Match[str]) -> str:

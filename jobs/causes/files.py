@@ -13,16 +13,10 @@ LARGEST = 1024 * 1024
 """Maximum number of bytes of a file that are read; of a mail, the first 128 kB."""
 MAIL_S = 10
 """Seconds after which the reading of a mail is stopped."""
-_PICTURES = (
-    b"\x89PNG",
-    b"\xff\xd8\xff",
-    b"GIF8",
-    b"BM",
-    b"II*\x00",
-    b"MM\x00*",
-    b"\x00\x00\x01\x00",
+_PICTURE = re.compile(
+    rb"\x89PNG|\xff\xd8\xff|GIF8|BM|II\*\x00|MM\x00\*|\x00\x00\x01\x00|RIFF.{4}WEBP|.{4}ftyp(?:heic|mif1|avif)",
+    re.DOTALL,
 )
-_PICTURE_BRANDS = frozenset({b"ftypheic", b"ftypmif1", b"ftypavif"})
 _OTHER_KINDS = (b"PK\x03\x04", b"%PDF", b"\x1f\x8b", b"7z\xbc\xaf", b"Rar!", b"{\\rtf")
 _OUTLOOK = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 _HEADERS = re.compile(
@@ -57,18 +51,13 @@ def text_of(content: bytes) -> FileText:
         NoTextError: the file is a picture, another kind of file, has no text in it, or is a mail whose
             reading took too much time or memory.
     """
-    if _is_picture(content):
+    if _PICTURE.match(content):
         raise NoTextError("picture")
     if content.startswith(_OTHER_KINDS):
         raise NoTextError("kind")
     if content.startswith(_OUTLOOK):
         return FileText(_readable(_of_outlook(content)))
     return _of_mail(content) if _is_mail(content) else FileText(_readable(_decoded(content)))
-
-
-def _is_picture(content: bytes) -> bool:
-    webp = content[:4] == b"RIFF" and content[8:12] == b"WEBP"
-    return webp or content.startswith(_PICTURES) or content[4:12] in _PICTURE_BRANDS
 
 
 def _readable(text: str) -> str:
@@ -95,9 +84,8 @@ def _decoded(content: bytes) -> str:
 
 
 def _is_mail(content: bytes) -> bool:
-    return len(_HEADERS.findall(content[:_HEAD])) >= _HEADERS_FEWEST and b"\n\n" in content.replace(
-        b"\r\n", b"\n"
-    )
+    headers = _HEADERS.findall(content[:_HEAD])
+    return len(headers) >= _HEADERS_FEWEST and re.search(rb"\n\r?\n", content) is not None
 
 
 def _of_mail(content: bytes) -> FileText:

@@ -66,8 +66,7 @@ def _texts(part: Message) -> Iterator[bytes]:
     elif part.get_content_type() == "message/delivery-status":
         blocks = part.get_payload() or ()  # one of the mail, and one of each recipient
         lines = (pair for each in blocks if isinstance(each, Message) for pair in each.raw_items())
-        text = "\n".join(f"{name}: {value}" for name, value in lines)
-        yield text.encode("utf-8", "surrogateescape")
+        yield _utf8("\n".join(f"{name}: {value}" for name, value in lines))
 
 
 def _subject(mail: Message) -> bytes:
@@ -76,14 +75,12 @@ def _subject(mail: Message) -> bytes:
         pieces = decode_header(raw)
     except (HeaderParseError, ValueError):
         pieces = [(raw, None)]
-    told = (
-        each.encode("utf-8", "surrogateescape") if isinstance(each, str) else _utf8(each, charset)
-        for each, charset in pieces
-    )
-    return b"Subject: " + b"".join(told)
+    return b"Subject: " + b"".join(_utf8(each, charset) for each, charset in pieces)
 
 
-def _utf8(text: bytes, charset: str | None) -> bytes:
+def _utf8(text: bytes | str, charset: str | None = None) -> bytes:
+    if isinstance(text, str):
+        return text.encode("utf-8", "surrogateescape")
     try:
         return text.decode(charset or "utf-8", "replace").encode("utf-8", "replace")
     except (LookupError, ValueError):

@@ -57,14 +57,8 @@ class FoundCause:
     def certain(self) -> bool:
         return self.certainty is Certainty.CERTAIN
 
-    @property
-    def passes(self) -> bool:
-        """Return whether the error passes by itself."""
-        return self.kind is ErrorKind.TRANSIENT
 
-
-@dataclass(frozen=True, slots=True)
-class UnknownCode:
+class UnknownCode(NamedTuple):
     """Code of a service of this channel that the tables do not describe.
 
     ``line`` is the person's own line with it, and ``page`` Microsoft's page about it, or empty.
@@ -75,8 +69,7 @@ class UnknownCode:
     page: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Reading:
+class Reading(NamedTuple):
     """Meaning of a text.
 
     ``ours`` is whether a service of this channel speaks in it, and ``strange`` whether another

@@ -9,16 +9,16 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-from jobs.causes.cause import CAUSES, known
+from jobs.causes.cause import CAUSES
 from jobs.causes.meaning import ErrorKind, Meaning
 
 _FILES = Path(__file__).with_name("texts")
+_CODES = ("entra", "smtp", "smtp_shared", "connect", "oauth")
 _GROUPS = ("page", "reply", "cloud", "network", "open")
 
 
@@ -37,8 +37,7 @@ class Strength(StrEnum):
         return self not in {Strength.SHARED, Strength.LOOSE}
 
 
-@dataclass(frozen=True, slots=True)
-class Words:
+class Words(NamedTuple):
     """Words with their meaning.
 
     ``answer`` is the service whose own answers they also judge, and ``near`` the name of a pattern
@@ -52,17 +51,14 @@ class Words:
     near: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Patterns:
+class Patterns(NamedTuple):
     """Content of the files; the names are those of their tables."""
 
     signs: re.Pattern[str]
     words: Mapping[str, tuple[Words, ...]]
     named: Mapping[str, re.Pattern[str]]
-    numbers: Mapping[int, Meaning]
-    codes: Mapping[str, Mapping[str, Meaning]]
-    oauth: Mapping[str, Meaning]
-    general: Mapping[str, frozenset[int]]
+    codes: Mapping[str, Mapping[Any, Meaning]]
+    groups: Mapping[str, frozenset[Any]]
     beside: Mapping[str, tuple[str, ...]]
     follows: Mapping[str, frozenset[str]]
     narrower: Mapping[str, frozenset[str]]
@@ -81,10 +77,8 @@ def patterns() -> Patterns:
         signs=_either(f"(?P<{who}>{'|'.join(each)})" for who, each in data["signs"].items()),
         words={name: tuple(_words(data[name])) for name in _GROUPS},
         named={name: _either(each) for name, each in data["named"].items()},
-        numbers=_by_code("entra"),
-        codes={name: _by_code(name) for name in ("smtp", "smtp_shared", "connect")},
-        oauth=_by_code("oauth"),
-        general={name: frozenset(each) for name, each in data["general"].items()},
+        codes={name: _by_code(name) for name in _CODES},
+        groups={name: frozenset(each) for name, each in data["groups"].items()},
         beside={name: tuple(each) for name, each in data["beside"].items()},
         follows={name: frozenset(each) for name, each in data["follows"].items()},
         narrower={name: frozenset(each) for name, each in data["narrower"].items()},
@@ -93,27 +87,20 @@ def patterns() -> Patterns:
 
 def meaning_of(cause: str, kind: str = "") -> Meaning:
     """Return the meaning of a cause, whose kind is that of its entry unless given."""
-    return Meaning(cause, ErrorKind(kind) if kind else known(cause).kind)
+    return Meaning(cause, ErrorKind(kind) if kind else CAUSES[cause].kind)
 
 
 def answer_of(service: str, *texts: str) -> Meaning | None:
     """Return the meaning of the words in an answer of Graph or Exchange, or None."""
-    return next(
-        (
-            each.meaning
-            for each in patterns().words["cloud"]
-            if each.answer == service and any(map(each.pattern.search, texts))
-        ),
-        None,
-    )
+    known = (each for each in patterns().words["cloud"] if each.answer == service)
+    return next((each.meaning for each in known if any(map(each.pattern.search, texts))), None)
 
 
 @cache
 def _data() -> dict[str, Any]:
-    files = sorted(_FILES.glob("*.toml"))
     return {
         name: table
-        for file in files
+        for file in sorted(_FILES.glob("*.toml"))
         for name, table in tomllib.loads(file.read_text(encoding="utf-8")).items()
     }
 
@@ -130,11 +117,10 @@ def _words(rows: list[dict[str, Any]]) -> Iterable[Words]:
             message = f"{causes[0]}: {', '.join(sorted(unknown))}"
             raise ValueError(message)
         named = [row.get(name, "") for name in ("answer", "near")]
-        for strength in Strength:
-            if strength in row:
-                pattern = _either(row[strength])
-                for cause in causes:
-                    yield Words(pattern, meaning_of(cause, row.get("kind", "")), strength, *named)
+        for strength in filter(row.get, Strength):
+            pattern = _either(row[strength])
+            for cause in causes:
+                yield Words(pattern, meaning_of(cause, row.get("kind", "")), strength, *named)
 
 
 def _by_code(field: str) -> dict[Any, Meaning]:

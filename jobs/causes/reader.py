@@ -9,140 +9,99 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import pairwise, zip_longest
+from typing import NamedTuple
 
 from jobs.causes.cause import ENTRA_CODE_PAGE, Cause
-from jobs.causes.cleaning import CleanText, clean
+from jobs.causes.cleaning import AS_DIGITS, LONGEST, CleanText, clean
 from jobs.causes.meaning import Certainty, ErrorKind, FoundCause, Meaning, Reading, UnknownCode
-from jobs.causes.patterns import Patterns, Strength, Words, patterns
+from jobs.causes.patterns import Strength, Words, patterns
 from jobs.causes.patterns import meaning_of as _meaning
 from jobs.causes.speaker import Place, Signs, Who, signs_in
 
-_AADSTS = re.compile(r"AADSTS[\s:#_-]{0,3}0*([1-9][0-9OoIl]{3,7})(?![a-z])", re.IGNORECASE)
-_AS_DIGITS = str.maketrans("OoIl", "0011")
-"""Letters that text recognition in a screenshot may return in place of digits."""
-_STATUS = r"(?<![\w.:/-])(?P<status>[45]\d\d)"
-_CODE = r"#?(?P<code>[45]\.\d{1,3}\.\d{1,3})(?![\w]|\.\d)"
-_AFTER_A_STATUS = (
-    r"(?:\\d\\.\\d\\.x|SMTP|auth|client|must|service|server|temporar|too many|error|sorry|requested|"
-    r"mailbox|relay|the |not |access|message)"
-)
-_REPLIES = tuple(
-    re.compile(pattern, re.IGNORECASE)
-    for pattern in (
-        rf"{_STATUS}[\"']?(?:\W{{1,3}}|\W{{0,3}}b?['\"(])(?:smtp;\s?)?{_CODE}",
-        rf"(?<![\w.])(?<!v)(?P<status>){_CODE}(?!-\d)",
-        rf"{_STATUS}(?P<code>)(?=$|[ -]+{_AFTER_A_STATUS})",
-    )
-)
-_VERSION = re.compile(
-    r"(?:version|release|mysql|mariadb|php|wordpress|laravel|kernel|linux|server|thunderbird|"
-    r"nodemailer|phpmailer|mailkit|roundcube|postfix|node|python|java|django|\bv|\bversion:)"
-    r"[\s:=@/v-]{0,3}$",
-    re.IGNORECASE,
-)
+_REPLIES = ("reply", "reply_code", "reply_status")
 _STATUS_MOST, _REPLIES_MOST = 12, 500
 _SENTENCE_MOST = 420
 """Maximum number of characters after an error number that belong to its sentence."""
 _BEGINNING = 20
 """Number of characters after an error number within which its sentence begins."""
-_END = re.compile(
-    r"\b(?:Trace ID|Correlation ID|Timestamp|Request ID|trace_id|correlation_id)\b", re.IGNORECASE
-)
 
 
-@dataclass(frozen=True, slots=True)
-class EntraToken:
-    """AADSTS number with its sentence, which ends at the next number or at the ids for support.
+class Token(NamedTuple):
+    """AADSTS number or SMTP reply in a text, with the words up to the next or to ids for support.
 
-    Without ``named`` a field such as errorCode is written before the number.
+    A reply that gives only its enhanced code has no ``status``. A number that is not ``named`` has
+    a field such as errorCode before it.
     """
 
-    number: int
     at: int
-    sentence: str
-    named: bool
+    code: str
+    words: str
+    status: str = ""
+    number: int = 0
+    named: bool = True
 
     @property
-    def code(self) -> str:
-        return f"AADSTS{self.number}"
+    def shown(self) -> str:
+        return f"{self.status} {self.code}".strip()
 
     @property
     def explained(self) -> bool:
         """Return whether words follow the number. After a closing quote they are other words."""
-        closed = self.sentence[:1] in {'"', "'"} and self.sentence[1:2] != ":"
-        return not closed and any(sign.isalpha() for sign in self.sentence[:_BEGINNING])
+        closed = self.words[:1] in {'"', "'"} and self.words[1:2] != ":"
+        return not closed and any(sign.isalpha() for sign in self.words[:_BEGINNING])
 
 
-@dataclass(frozen=True, slots=True)
-class SmtpToken:
-    """SMTP reply in a text; its status is empty if only the enhanced code is there."""
-
-    status: str
-    code: str
-    at: int
-    words: str
-
-    @property
-    def shown(self) -> str:
-        return " ".join(filter(None, (self.status, self.code)))
-
-
-def entra_tokens(text: str) -> list[EntraToken]:
+def entra_tokens(text: str) -> list[Token]:
     """Return the AADSTS numbers of a text, also those that only an error code field names."""
-    found = [
-        (each.start(), each.end(), int(each[1].translate(_AS_DIGITS)), True)
-        for each in _AADSTS.finditer(text)
-    ]
-    named = {number for _, _, number, _ in found}
-    found += [
-        (each.start(), each.end(), int(each[1]), False)
-        for each in patterns().named["entra_field"].finditer(text)
-        if int(each[1]) in patterns().numbers.keys() - named
-    ]
-    places = sorted(found)
+    found = sorted(
+        (each.start(), each.end(), int(each[1].translate(AS_DIGITS)), pattern == "aadsts")
+        for pattern in ("aadsts", "entra_field")
+        for each in _named(pattern).finditer(text)
+    )
+    fields = patterns().codes["entra"].keys() - {number for *_, number, named in found if named}
+    places = [each for each in found if each[3] or each[2] in fields]
     return [
-        EntraToken(number, at, _END.split(text[end : min(after, end + _SENTENCE_MOST)])[0], known)
-        for (at, end, number, known), (after, *_) in pairwise([*places, (len(text), 0, 0, False)])
+        Token(at, f"AADSTS{number}", _named("ids").split(words)[0], number=number, named=named)
+        for (at, end, number, named), (after, *_) in pairwise([*places, (len(text), 0, 0, False)])
+        for words in (text[end : min(after, end + _SENTENCE_MOST)],)
     ]
 
 
-def smtp_tokens(text: str) -> list[SmtpToken]:
-    """Return the SMTP replies of a text, in order, each with the words up to the next."""
-    found: dict[int, tuple[int, str, str]] = {}
-    for pattern in _REPLIES:
-        for each in pattern.finditer(text):
-            at = each.start("code") if each["code"] else each.start()
-            known = any(at + more in found for more in range(_STATUS_MOST))
-            if not known and not _is_version(text, each):
-                found[at] = (each.end(), each["status"], each["code"])
-    ordered = sorted(found.items())[:_REPLIES_MOST]
-    tokens = [
-        SmtpToken(status, code, at, text[end : min(after, end + _SENTENCE_MOST)])
-        for (at, (end, status, code)), (after, _) in pairwise([*ordered, (len(text), (0, "", ""))])
-    ]
-    return _own(tokens, text)
+def smtp_tokens(text: str) -> list[Token]:
+    """Return the SMTP replies of a text, in order, each with the words up to the next.
 
-
-def _is_version(text: str, each: re.Match[str]) -> bool:
-    """Return whether the number is a version of a program and not a code."""
-    before = text[max(each.start() - 20, 0) : each.start()]
-    return not each["status"] and _VERSION.search(before) is not None
-
-
-def _own(tokens: list[SmtpToken], text: str) -> list[SmtpToken]:
-    """Return the replies without those of another server that Exchange only quotes.
-
-    An example is ``450 4.4.317 Cannot connect to remote server [Message=451 4.4.0 ...]``.
+    A reply of another server that Exchange only quotes is left out, as in ``450 4.4.317 Cannot
+    connect to remote server [Message=451 4.4.0 ...]``.
     """
-    named = patterns().named
+    found: dict[int, re.Match[str]] = {}
+    for each in (each for name in _REPLIES for each in _named(name).finditer(text)):
+        at = each.start("code") if each["code"] else each.start()
+        version = not each["status"] and _named("version").search(_before(text, each.start(), 30))
+        if not version and not any(at + more in found for more in range(_STATUS_MOST)):
+            found[at] = each
+    places = [*sorted(found)[:_REPLIES_MOST], len(text)]
+    tokens = [
+        Token(at, each["code"], text[each.end() : min(after, end)], each["status"])
+        for at, after in pairwise(places)
+        for each in (found[at],)
+        for end in (each.end() + _SENTENCE_MOST,)
+    ]
     return tokens[:1] + [
         each
         for before, each in pairwise(tokens)
-        if not named["other_server"].match(before.code)
-        or not named["quoted_reply"].search(text[max(each.at - _BEGINNING, 0) : each.at])
+        if not _named("other_server").match(before.code)
+        or not _named("quoted_reply").search(_before(text, each.at, _BEGINNING))
     ]
+
+
+def _named(name: str) -> re.Pattern[str]:
+    return patterns().named[name]
+
+
+def _before(text: str, at: int, most: int) -> str:
+    return text[max(at - most, 0) : at]
 
 
 NDR_PAGE = "https://learn.microsoft.com/exchange/mail-flow-best-practices/non-delivery-reports-in-exchange-online/non-delivery-reports-in-exchange-online"
@@ -159,28 +118,12 @@ _OWN_MOST = 240
 _SHORT, _REPEATED, _NEAR = 120, 12, 200
 _PASSING = frozenset({"", "4.2", "4.3", "4.4", "4.7"})
 """Beginnings of codes with which a temporary status means that the server is busy."""
-_TEMPORARY = frozenset({"421", "432", "451", "452", "454"})
-_BY_STATUS = {"530": Cause.SMTP_NOT_AUTHENTICATED, "535": _UNTOLD}
-"""Causes of a status whose code says nothing more."""
-_ONLY_WITH_A_CODE = frozenset({Cause.SMTP_BUSY, _UNTOLD})
-"""Causes whose words are too common to count without a code, such as "try again later"."""
-_CERTAIN_OAUTH = frozenset(
-    {"consent_required", "invalid_scope", "server_error", "temporarily_unavailable"}
-)
 _AT_CONNECT: Mapping[str, str] = {
     Cause.MAILBOX_NOT_FOUND: Cause.CONNECT_ADDRESS_GONE,
     Cause.MAIL_NOT_DELIVERED: Cause.CONNECT_NOT_REACHED,
 }
 """Causes about a recipient, and the cause if the recipient is an address of Webex Connect."""
-_CONNECT_CODE = re.compile(r"(?<![\w.:/-])7\d{3}(?!\w|[.:]\d|-\d)")
-_NAMED = re.compile(
-    r"(?:code|status|error|reason|failure|fehler)\w*[\"']?[\s:=#(\[\"'-]{0,5}$", re.IGNORECASE
-)
 _CONDITIONS_MOST = 3
-_SYMPTOMS = frozenset(
-    {Cause.CONNECT_LOGIN_FAILED, Cause.CONNECT_SMTP_FAILED, Cause.CONNECT_SEND_FAILED}
-)
-"""Causes with which Webex Connect only says that a mail did not leave."""
 _BARE = (Cause.SMTP_PASSWORD_LOGIN, Cause.SMTP_AUTH_OFF_FOR_MAILBOX)
 """Further causes of a 5.7.3 if the text does not show how the login was made."""
 Said = tuple[Meaning, Strength]
@@ -188,8 +131,7 @@ Said = tuple[Meaning, Strength]
 
 def read(text: str, place: Place = Place.ANYWHERE, *, cut: bool = False) -> Reading:
     """Return the meaning of a text; ``cut`` is whether a part of it is missing already."""
-    cleaned = clean(text)
-    return _Reader(replace(cleaned, cut=cleaned.cut or cut), place).reading()
+    return _Reader(clean(text), place).reading()._replace(cut=cut or len(text) > LONGEST)
 
 
 def meaning_of_number(number: int, sentence: str = "") -> Meaning | None:
@@ -199,19 +141,18 @@ def meaning_of_number(number: int, sentence: str = "") -> Meaning | None:
     something else. ``sentence`` is the text after the number, with its colon. Words far behind the
     number, or behind a number without a colon, are a person's own.
     """
-    known = patterns().numbers.get(number)
-    other = patterns().named["other_resource"].search(sentence)
-    if number in _OF_OTHER_PROTOCOLS or other:
+    if number in _OF_OTHER_PROTOCOLS or _named("other_resource").search(sentence):
         return None
-    said = [each.meaning for each in _pages(sentence)]
+    known = patterns().codes["entra"].get(number)
+    own = next((each.meaning for each in _pages(sentence[:_OWN_MOST])), known)
     if known is None:
-        return next((each.meaning for each in _pages(sentence[:_OWN_MOST])), None)
+        return own
+    said = {each.meaning.cause: each.meaning for each in _pages(sentence)}
     narrower = patterns().narrower.get(known.cause, frozenset())
-    if special := next((each for each in said if each.cause in narrower), None):
-        return special
-    if known.cause in {each.cause for each in said} or not sentence.startswith(":"):
-        return known
-    return next((each.meaning for each in _pages(sentence[:_OWN_MOST])), known)
+    special = next((meaning for cause, meaning in said.items() if cause in narrower), None)
+    if special or known.cause in said or not sentence.startswith(":"):
+        return special or known
+    return own
 
 
 def most_telling(numbers: Iterable[int], description: str) -> tuple[int, Meaning] | None:
@@ -220,18 +161,12 @@ def most_telling(numbers: Iterable[int], description: str) -> tuple[int, Meaning
     The last number with a meaning of its own comes first, because an answer begins with the general
     one: ``AADSTS70002: Error validating credentials. AADSTS50126: ...``.
     """
-    general = frozenset().union(*patterns().general.values())
-    known = [(each, meaning_of_number(each, _sentence_of(each, description))) for each in numbers]
+    general = patterns().groups["vague"] | patterns().groups["prompts"]
+    said = {each.number: each.words for each in entra_tokens(description) if each.named}
+    rest = "" if said else f": {description}"
+    known = [(each, meaning_of_number(each, said.get(each, rest))) for each in numbers]
     ordered = sorted(known, key=lambda pair: pair[0] not in general)
     return next(((each, meaning) for each, meaning in reversed(ordered) if meaning), None)
-
-
-def _sentence_of(number: int, description: str) -> str:
-    """Return the sentence of a number in a description; the whole text if it names no number."""
-    _, named, rest = description.partition(f"AADSTS{number}")
-    if named:
-        return rest.partition("AADSTS")[0]
-    return "" if "AADSTS" in description else f": {description}"
 
 
 def _pages(sentence: str) -> Iterator[Words]:
@@ -246,17 +181,22 @@ def meaning_of_reply(status: str, words: str, code: str = "") -> Said | None:
     words.
     """
     said = f"{status} {code} {words}"
-    by_words = next((each for each in patterns().words["reply"] if each.pattern.search(said)), None)
-    if _NOT_TOLD_APART in said and (by_words is None or by_words.meaning.cause == _UNTOLD):
+    by_words = _in_reply(said)
+    if _NOT_TOLD_APART in said and (by_words is None or by_words[0].cause == _UNTOLD):
         return _meaning(Cause.SMTP_LOGIN_BLOCKED), Strength.OWN
-    permanent = (status or code).startswith("5")
-    for found in (
-        by_words and (by_words.meaning, by_words.strength),
-        _by_number(status, code, words),
-    ):
-        if found and not (permanent and found[0].kind is ErrorKind.TRANSIENT):
-            return found
-    return None
+    found = filter(None, (by_words, _by_number(status, code, words)))
+    final = (status or code).startswith("5")
+    return next(
+        (each for each in found if not (final and each[0].kind is ErrorKind.TRANSIENT)), None
+    )
+
+
+def _in_reply(said: str) -> Said | None:
+    """Return the meaning of the first known words of a reply and their strength, or None."""
+    known = patterns().words["reply"]
+    return next(
+        ((each.meaning, each.strength) for each in known if each.pattern.search(said)), None
+    )
 
 
 def _by_number(status: str, code: str, words: str) -> Said | None:
@@ -266,33 +206,30 @@ def _by_number(status: str, code: str, words: str) -> Said | None:
 
 
 def _by_code(status: str, code: str, words: str) -> Said | None:
-    codes, named = patterns().codes, patterns().named
+    own, shared = patterns().codes["smtp"], patterns().codes["smtp_shared"]
     permanent = not status.startswith("4")
-    if permanent or code.startswith("4"):
-        if code in codes["smtp"]:
-            of_mail = bool(status) or named["of_mail"].search(words[:_SHORT])
-            meaning = codes["smtp"][code]._replace(kind=ErrorKind.REJECTED)
-            return meaning, Strength.OWN if of_mail else Strength.SHARED
-        if code in codes["smtp_shared"]:
-            return codes["smtp_shared"][code], Strength.SHARED
-    if status and named["other_server"].match(code):
+    if (permanent or code.startswith("4")) and code in own:
+        of_mail = bool(status) or _named("of_mail").search(words[:_SHORT])
+        meaning = own[code]._replace(kind=ErrorKind.REJECTED)
+        return meaning, Strength.OWN if of_mail else Strength.SHARED
+    if (permanent or code.startswith("4")) and code in shared:
+        return shared[code], Strength.SHARED
+    if status and _named("other_server").match(code):
         return _meaning(Cause.MAIL_NOT_DELIVERED), Strength.OWN
-    expired = permanent and named["expired"].search(code)
+    expired = permanent and _named("expired").search(code)
     return (_meaning(Cause.MAIL_NOT_DELIVERED), Strength.SHARED) if expired else None
 
 
 def _by_status(status: str, code: str) -> Said | None:
-    if status == "530" or (status in _BY_STATUS and code in {"", "5.7.0"}):
-        return _meaning(_BY_STATUS[status]), Strength.SHARED
-    if status in _TEMPORARY and code[:3] in _PASSING:
-        return _meaning(Cause.SMTP_BUSY), Strength.SHARED
-    return None
+    """Return the meaning of a status whose code says nothing more."""
+    general = code[:3] in _PASSING if status.startswith("4") else code in {"", "5.7.0"}
+    meaning = patterns().codes["smtp_shared"].get(status)
+    return (meaning, Strength.SHARED) if meaning and (general or status == "530") else None
 
 
 class _Reader:
     def __init__(self, cleaned: CleanText, place: Place) -> None:
         self._cleaned, self._text = cleaned, cleaned.flat
-        self._known: Patterns = patterns()
         self._signs: Signs = signs_in(self._text, place)
         self._numbers = [
             each
@@ -302,20 +239,15 @@ class _Reader:
         self._replies = smtp_tokens(self._text)
 
     def reading(self) -> Reading:
-        connected = list(self._of_connect())
+        connected = self._of_connect()
         causes = [*self._causes(), *connected]
         claimed = [each for each in causes if each.certainty is not Certainty.CONDITIONAL]
         kept = _ranked(claimed or causes[:_CONDITIONS_MOST], self._text)
         strange = self._signs.strange and not claimed and not self._speaks()
         ours = bool(claimed or self._numbers) or self._speaks()
-        return Reading(
-            ours,
-            kept,
-            self._codes(connected) if ours or kept else (),
-            self._unknown(bool(kept)) if ours else (),
-            self._cleaned.cut,
-            strange,
-        )
+        codes = self._codes(connected) if ours or kept else ()
+        unknown = self._unknown(bool(kept)) if ours else ()
+        return Reading(ours, kept, codes, unknown, strange=strange)
 
     def _speaks(self) -> bool:
         """Return whether a service of this channel speaks in the text.
@@ -325,15 +257,13 @@ class _Reader:
         near = any(self._signs.who(each.at) is Who.OURS for each in self._replies)
         return self._signs.ours and (near or not self._signs.strange)
 
-    def _found(
-        self, meaning: Meaning, strength: Strength, code: str, at: int, *, open_: bool = False
-    ) -> Iterator[FoundCause]:
-        """Yield the cause with its certainty, if the words count at this place."""
+    def _found(self, said: Said, code: str, at: int, *, open_: bool = False) -> list[FoundCause]:
+        """Return the cause with its certainty, or nothing if the words do not count at this place."""
+        meaning, strength = said
         certainty = self._signs.certainty(strength, at)
         if certainty is Certainty.CERTAIN and open_:
             certainty = Certainty.POSSIBLE
-        if certainty is not None:
-            yield FoundCause(meaning.cause, code, certainty, at, meaning.kind)
+        return [FoundCause(meaning.cause, code, certainty, at, meaning.kind)] if certainty else []
 
     def _causes(self) -> list[FoundCause]:
         """Return the causes of codes and unmistakable words, or else those that softer words name.
@@ -347,21 +277,21 @@ class _Reader:
         causes = [*told, *softer, *self._first_of("network")]
         if not causes and not self._numbers:
             causes = list(self._of_oauth())
-        return causes or [found for each in self._known.words["open"] for found in self._said(each)]
+        return causes or [found for each in patterns().words["open"] for found in self._said(each)]
 
     def _said(self, words: Words) -> list[FoundCause]:
         """Return the cause of the first of these words that count in the text, or nothing."""
         for match in words.pattern.finditer(self._text):
             around = self._text[max(match.start() - _NEAR, 0) : match.end() + _NEAR]
             alone = not words.near or not self._signs.at
-            if alone or self._known.named[words.near].search(around):
-                code, at = match[0].strip(), match.start()
-                if found := list(self._found(words.meaning, words.strength, code, at)):
+            if alone or _named(words.near).search(around):
+                said = words.meaning, words.strength
+                if found := self._found(said, match[0].strip(), match.start()):
                     return found
         return []
 
     def _first_of(self, group: str) -> list[FoundCause]:
-        return next((said for each in self._known.words[group] if (said := self._said(each))), [])
+        return next((said for each in patterns().words[group] if (said := self._said(each))), [])
 
     def _of_numbers(self) -> Iterator[FoundCause]:
         """Yield the cause of each error; a vague number counts only if no other one is known.
@@ -371,20 +301,19 @@ class _Reader:
         known = [
             (each, meaning)
             for each in self._numbers
-            if (meaning := meaning_of_number(each.number, each.sentence))
+            if (meaning := meaning_of_number(each.number, each.words))
         ]
-        vague, prompts = self._known.general["vague"], self._known.general["prompts"]
-        for left_out in (vague | prompts, prompts):
-            if rest := [pair for pair in known if pair[0].number not in left_out]:
-                known = rest
-                break
+        vague, prompts = (patterns().groups[name] for name in ("vague", "prompts"))
+        told = (
+            [pair for pair in known if pair[0].number not in out]
+            for out in (vague | prompts, prompts)
+        )
+        known = next(filter(None, told), known)
         explained = any(each.explained for each, _ in known)
         for each, meaning in known:
             strength = Strength.OWN if each.named else Strength.SHARED
             open_ = explained and not each.explained
-            certain = each.named or self._signs.certainty(strength, each.at)
-            if certain:
-                yield from self._found(meaning, strength, each.code, each.at, open_=open_)
+            yield from self._found((meaning, strength), each.code, each.at, open_=open_)
 
     def _of_replies(self) -> list[FoundCause]:
         """Return the causes of the SMTP replies, and of known words without a code."""
@@ -392,30 +321,27 @@ class _Reader:
             found
             for each in self._with_words()
             if (said := meaning_of_reply(each.status, each.words, each.code))
-            for found in self._found(*said, each.shown, each.at, open_=_is_open(each, said[0]))
+            for found in self._found(said, each.shown, each.at, open_=_is_open(each, said[0]))
         ]
         causes += self._of_words(causes)
-        if not self._known.named["connect_address"].search(self._text):
+        if not _named("connect_address").search(self._text):
             return causes
         return [replace(each, cause=_AT_CONNECT.get(each.cause, each.cause)) for each in causes]
 
-    def _with_words(self) -> list[SmtpToken]:
+    def _with_words(self) -> list[Token]:
         """Return the replies without a code that is only repeated: ``#5.7.520 smtp;550 5.7.520 ...``.
 
         A report names the code once more in its heading. If the same code has known words
         elsewhere, the heading says nothing.
         """
-        worded = {each.code for each in self._replies if each.code and self._has_words(each)}
+        worded = [each for each in self._replies if _in_reply(f"{each.shown} {each.words}")]
+        codes = {each.code for each in worded} - {""}
         return [
             each
             for each, after in zip_longest(self._replies, self._replies[1:])
-            if (each.code not in worded or self._has_words(each))
+            if (each.code not in codes or each in worded)
             and not (after and each.code == after.code and len(each.words) <= _REPEATED)
         ]
-
-    def _has_words(self, token: SmtpToken) -> bool:
-        said = f"{token.shown} {token.words}"
-        return any(each.pattern.search(said) for each in self._known.words["reply"])
 
     def _of_words(self, causes: list[FoundCause]) -> Iterator[FoundCause]:
         """Yield the causes of words without a code, as in a log or in a person's account.
@@ -423,9 +349,9 @@ class _Reader:
         If a reply has named a cause, only unmistakable words name another one.
         """
         known = {BY_A_RULE, *(each.cause for each in causes)}
-        for each in self._known.words["reply"]:
+        for each in patterns().words["reply"]:
             own, cause = each.strength.own, each.meaning.cause
-            alone = own or cause not in _ONLY_WITH_A_CODE
+            alone = own or cause not in patterns().groups["common"]
             if (own and cause not in known) if causes else alone:
                 yield from self._said(each)
 
@@ -434,39 +360,42 @@ class _Reader:
 
         A sentence within another one, which is more specific, is left out.
         """
-        if self._known.named["other_resource"].search(self._text):
+        if _named("other_resource").search(self._text):
             return []
         causes: list[FoundCause] = []
-        for words in self._known.words["page"]:
-            for found in self._said(words):
-                end = found.at + len(found.code)
-                if not any(
-                    found.at < each.at + len(each.code) and each.at < end for each in causes
-                ):
-                    causes.append(found)
+        for found in (each for words in patterns().words["page"] for each in self._said(words)):
+            end = found.at + len(found.code)
+            if not any(found.at < each.at + len(each.code) and each.at < end for each in causes):
+                causes.append(found)
         return causes if any(each.certain for each in causes) else causes[:2]
 
     def _of_oauth(self) -> Iterator[FoundCause]:
         """Yield the causes that OAuth's own words name; Google and others use the same words."""
-        named, oauth = self._known.named, self._known.oauth
-        text = named["refused_client"].sub("invalid_client", self._text)
-        for each in named["oauth_word"].finditer(text):
-            strength = Strength.SHARED if each[0] in _CERTAIN_OAUTH else Strength.LOOSE
-            yield from self._found(oauth[each[0]], strength, each[0], each.start())
+        text = _named("refused_client").sub("invalid_client", self._text)
+        for each in _named("oauth_word").finditer(text):
+            strength = (
+                Strength.SHARED if each[0] in patterns().groups["plain_oauth"] else Strength.LOOSE
+            )
+            said = patterns().codes["oauth"][each[0]], strength
+            yield from self._found(said, each[0], each.start())
 
-    def _of_connect(self) -> Iterator[FoundCause]:
-        """Yield the causes of Webex Connect's codes, and of its own descriptions without a code."""
-        codes, by_words = self._known.codes["connect"], self._known.named["connect_described"]
-        for each in _CONNECT_CODE.finditer(self._text):
-            if each[0] in codes and self._counts(each.start()):
-                meaning = codes[each[0]]
-                yield FoundCause(
-                    meaning.cause, each[0], Certainty.CERTAIN, each.start(), meaning.kind
-                )
+    def _of_connect(self) -> list[FoundCause]:
+        """Return the causes of Webex Connect's codes, and of its own descriptions without a code."""
+        codes = patterns().codes["connect"]
+        found = [
+            (each.start(), each[0])
+            for each in _named("connect_code").finditer(self._text)
+            if each[0] in codes and self._counts(each.start())
+        ]
         if self._signs.connect:
-            for each in by_words.finditer(self._text):
-                code = "7553" if "auth" in each[0].lower() else "7554"
-                yield FoundCause(codes[code].cause, code, Certainty.CERTAIN, each.start())
+            found += [
+                (each.start(), "7553" if "auth" in each[0].lower() else "7554")
+                for each in _named("connect_described").finditer(self._text)
+            ]
+        return [
+            FoundCause(codes[code].cause, code, Certainty.CERTAIN, at, codes[code].kind)
+            for at, code in found
+        ]
 
     def _counts(self, at: int) -> bool:
         """Return whether the number at this place is a code of Webex Connect.
@@ -475,21 +404,17 @@ class _Reader:
         needs a word such as "code" before it as well as Webex Connect, or Webex Connect's own
         description next to it.
         """
-        named, around = self._known.named, self._text[max(at - 60, 0) : at + 100]
-        by_place = self._signs.place in {Place.FORM, Place.CONNECT}
-        if (by_place and self._signs.connect) or named["connect_described"].search(around):
+        around = self._text[max(at - 60, 0) : at + 100]
+        by_place = self._signs.place in {Place.FORM, Place.CONNECT} and self._signs.connect
+        if by_place or _named("connect_described").search(around):
             return True
-        told = _NAMED.search(self._text[max(at - 24, 0) : at]) or named["connect_words"].search(
-            around
-        )
+        called = _named("before_code").search(_before(self._text, at, 24))
+        told = called or _named("connect_words").search(around)
         return bool(told and self._signs.connect) and self._signs.who(at) is not Who.STRANGER
 
     def _codes(self, connected: list[FoundCause]) -> tuple[str, ...]:
-        codes = [
-            *((each.at, each.code) for each in self._numbers),
-            *((each.at, each.shown) for each in self._replies),
-            *((each.at, each.code) for each in connected),
-        ]
+        codes = [(each.at, each.shown) for each in (*self._numbers, *self._replies)]
+        codes += [(each.at, each.code) for each in connected]
         return tuple(dict.fromkeys(code for _, code in sorted(codes)))
 
     def _unknown(self, known: bool) -> tuple[UnknownCode, ...]:  # noqa: FBT001  private
@@ -497,7 +422,7 @@ class _Reader:
         found = [
             UnknownCode(each.code, self._line(each.code), f"{ENTRA_CODE_PAGE}{each.number}")
             for each in self._numbers
-            if meaning_of_number(each.number, each.sentence) is None
+            if meaning_of_number(each.number, each.words) is None
         ]
         found += [
             UnknownCode(each.shown, self._line(each.code or each.status), NDR_PAGE)
@@ -512,7 +437,7 @@ class _Reader:
         return next((line for line in lines if code.lower() in line.lower()), "")
 
 
-def _is_open(token: SmtpToken, meaning: Meaning) -> bool:
+def _is_open(token: Token, meaning: Meaning) -> bool:
     """Return whether only the number says the meaning, and the number has several senses."""
     blocked = meaning.cause == Cause.SMTP_LOGIN_BLOCKED and token.code == _NOT_TOLD_APART
     return blocked and "criteria" not in token.words
@@ -521,57 +446,55 @@ def _is_open(token: SmtpToken, meaning: Meaning) -> bool:
 def _ranked(causes: Iterable[FoundCause], text: str) -> tuple[FoundCause, ...]:
     """Return each cause once, certain ones first, and then the other causes that are possible.
 
-    A cause that is only the consequence of another cause in the text is left out.
+    A cause that is only the consequence of another cause in the text is left out. A refused
+    password takes the place of a token if the text shows one.
     """
-    once = _once(_by_login(causes, text))
+    refused = _shows("password", text) and not _shows("token", text)
+    once = _once(
+        replace(each, cause=Cause.SMTP_PASSWORD_LOGIN)
+        if refused and each.cause == Cause.SMTP_TOKEN_REFUSED
+        else each
+        for each in causes
+    )
     certain = {each.cause for each in once if each.certain}
     kept = [each for each in once if not _follows(each.cause, certain)]
-    beside = [
-        replace(each, cause=rival, certainty=max(each.certainty, Certainty.POSSIBLE, key=_rank))
+    rivals = [
+        replace(each, cause=rival, certainty=Certainty.POSSIBLE if each.certain else each.certainty)
         for each in kept
         for rival in _rivals(each, text)
     ]
-    return tuple(_once([*kept, *beside]))
-
-
-def _rank(certainty: Certainty) -> int:
-    return list(Certainty).index(certainty)
+    return tuple(_once([*kept, *rivals]))
 
 
 def _once(causes: Iterable[FoundCause]) -> list[FoundCause]:
+    order = list(Certainty)
     kept: dict[str, FoundCause] = {}
-    for each in sorted(causes, key=lambda each: (_rank(each.certainty), each.at)):
+    for each in sorted(causes, key=lambda each: (order.index(each.certainty), each.at)):
         kept.setdefault(each.cause, each)
     return list(kept.values())
 
 
-def _by_login(causes: Iterable[FoundCause], text: str) -> Iterator[FoundCause]:
-    """Yield the causes; a refused password takes the place of a token if the text shows one."""
-    said = patterns().named["offered"].sub(" ", text)
-    named = patterns().named
-    password = named["password"].search(said) and not named["token"].search(said)
-    for each in causes:
-        refused = password and each.cause == Cause.SMTP_TOKEN_REFUSED
-        yield replace(each, cause=Cause.SMTP_PASSWORD_LOGIN) if refused else each
+def _shows(name: str, text: str) -> bool:
+    """Return whether the login was made so. A server's list of the ways says nothing about it."""
+    return _named(name).search(_named("offered").sub(" ", text)) is not None
 
 
 def _follows(cause: str, certain: set[str]) -> bool:
     """Return whether the cause is only the consequence of another one in the text."""
     others = certain - {cause}
-    if cause in _SYMPTOMS:
-        return bool(others - _SYMPTOMS)
+    symptoms = patterns().groups["symptoms"]
+    if cause in symptoms:
+        return bool(others - symptoms)
     return bool(patterns().follows.get(cause, frozenset()) & others)
 
 
 def _rivals(each: FoundCause, text: str) -> tuple[str, ...]:
     """Return the other causes that may be behind an error with this cause."""
     rivals = patterns().beside.get(each.cause, ())
-    named = patterns().named
     if each.cause == Cause.SMTP_TOKEN_REFUSED:
-        if named["shared_mailbox"].search(text):
+        if _named("shared_mailbox").search(text):
             return (Cause.FORM_USERNAME_SHARED, *rivals[1:])
-        token = named["token"].search(named["offered"].sub(" ", text))
-        return rivals if token else (*rivals, *_BARE)
+        return rivals if _shows("token", text) else (*rivals, *_BARE)
     if each.cause == Cause.SMTP_PASSWORD_LOGIN and "5.7.3" not in each.code.split():
         return ()
     if each.cause == Cause.SMTP_LOGIN_BLOCKED and each.certainty is Certainty.POSSIBLE:

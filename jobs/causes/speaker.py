@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_left
-from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 from jobs.causes.meaning import Certainty
 from jobs.causes.patterns import Strength, patterns
@@ -45,8 +45,7 @@ class Who(StrEnum):
     STRANGER = "stranger"
 
 
-@dataclass(frozen=True, slots=True)
-class Signs:
+class Signs(NamedTuple):
     """Signs of services in a text, each with its place and its service, in order."""
 
     at: tuple[int, ...]
@@ -85,10 +84,9 @@ class Signs:
         if not self.at:
             return {Place.FORM: Who.OURS, Place.CHANNEL: Who.LIKELY}.get(self.place, Who.UNKNOWN)
         after = bisect_left(self.at, at)
-        distance, nearest = min(
-            (abs(self.at[each] - at), self.named[each])
-            for each in range(max(after - 1, 0), min(after + 1, len(self.at)))
-        )
+        near = slice(max(after - 1, 0), after + 1)
+        distances = (abs(each - at) for each in self.at[near])
+        distance, nearest = min(zip(distances, self.named[near], strict=True))
         far = distance > _NEAR and self.strange
         if nearest == "program":
             return Who.PROGRAM

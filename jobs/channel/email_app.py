@@ -43,6 +43,8 @@ SECRETS = ("Webex Connect ", "Webex email bot, ")
 """Prefixes of the names of client secrets that this bot creates: Webex Connect's, and its own."""
 OWN_SECRET = "own_secret"  # noqa: S105  the name of a fact
 """Fact: the app has a client secret of the bot's own, even if the vault has lost its value."""
+DEACTIVATED = "deactivated"
+"""Fact: the app registration is deactivated. Microsoft mirrors it to the enterprise application."""
 
 
 Json = dict[str, Any]

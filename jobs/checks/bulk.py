@@ -16,9 +16,8 @@ from redis.exceptions import RedisError
 
 from jobs.access import app_access
 from jobs.access.app_access import TenantReader
-from jobs.checks.check import brief_for, findings_of, steps_of
-from jobs.checks.gaps import gaps
-from jobs.checks.verdict import judge, mail_flows
+from jobs.checks.assessment import summarize
+from jobs.checks.check import brief_for, steps_of
 from jobs.clock import now
 from jobs.clouds.rate_limit import ReadCache
 from jobs.engine.engine import Engine
@@ -156,31 +155,6 @@ def by_tenant(runtime: Runtime, wanted: Iterable[str]) -> dict[str, list[Channel
         channel = record.channel if record else Channel(mailbox)
         found.setdefault(channel.tenant_id.lower(), []).append(channel)
     return found
-
-
-def summarize(run: Run) -> Finding:
-    """Return the result of a check as one finding: the first cause, or how much is known.
-
-    Checks that were skipped, because access or an answer was missing, do not count as good. The
-    state is OK only if mail was seen to flow.
-    """
-    steps, found, mailbox = steps_of(run), findings_of(run), run.channel.mailbox
-    verdict = judge(steps, found)
-    if verdict.causes:
-        step = verdict.causes[0]
-        cause = verdict.weighed[step].cause
-        return Finding(mailbox, State.WRONG, cause=cause, facts={"step": step})
-    if verdict.possible:
-        return Finding(mailbox, State.POSSIBLE, seen=Text("channels.noticed"))
-    if (left := gaps(steps, found)).count:
-        key = "not_looked_at" if left.by_sign_in else "not_read"
-        values = {"count": str(left.count), "all": str(len(found))}
-        return Finding(mailbox, State.UNKNOWN, seen=Text(f"channels.{key}", values))
-    if verdict.warnings:
-        return Finding(mailbox, State.WARNING, seen=Text("channels.noticed"))
-    if not mail_flows(found):
-        return Finding(mailbox, State.UNKNOWN, seen=Text("channels.not_proven"))
-    return Finding(mailbox, State.OK, seen=Text("channels.nothing_wrong"))
 
 
 class CheckBuffer(RunStore):

@@ -24,8 +24,8 @@ _LONGEST = timedelta(days=184)
 
 It may begin at most 12 months ago.
 """
-_EMAIL = {"filter": 'channelType=="EMAIL"'}
-_POINTS = 100
+_EMAIL, _ROWS = "EMAIL", 100
+_WAITING = frozenset({"created", "queued", "offered"})
 _ASSET = "a_"
 _REWRITTEN = re.compile(r"(?:^SRS[01]|\+SRS)[=+-]", re.IGNORECASE)
 """Pattern of a sender that the Sender Rewriting Scheme has replaced."""
@@ -37,7 +37,7 @@ class Task:
 
     ``destination`` is the mailbox or the ID of the app in Webex Connect: the documentation is
     inconsistent. If it is an app of an unknown owner, a task is recognized by its sender and time
-    (facts/connect.md 3.1).
+    (facts/connect.md 3.1). ``queue`` is the ID of its last queue, or empty.
     """
 
     id: str
@@ -45,6 +45,16 @@ class Task:
     destination: str
     status: str
     created: datetime
+    queue: str = ""
+
+    @property
+    def waits(self) -> bool:
+        """Return whether no agent has accepted the task yet."""
+        return self.status.lower() in _WAITING
+
+    @property
+    def is_open(self) -> bool:
+        return self.waits or self.status.lower() == "assigned"
 
     def is_for(self, mailbox: str, app: str = "") -> bool:
         """Return whether the destination is this mailbox, or the app known to belong to it."""
@@ -81,12 +91,14 @@ class Tasks:
 class EntryPoint:
     """Entry point of type Email, with the Webex Connect app that it receives mail from.
 
-    ``asset`` is empty if it has no app, and None if the service does not report it.
+    ``asset`` is empty if it has no app, and None if the service does not report it. ``most`` is the
+    limit of active contacts, or 0 for none.
     """
 
     name: str
     asset: str | None
     active: bool
+    most: int = 0
 
 
 async def email_tasks(settings: Settings, since: datetime) -> Tasks:
@@ -125,8 +137,8 @@ async def _pages(settings: Settings, since: datetime) -> tuple[tuple[Task, ...],
 
 async def _page(settings: Settings, since: datetime) -> list[Task]:
     span = {
-        "from": _milliseconds(since),
-        "to": _milliseconds(now()),
+        "from": milliseconds(since),
+        "to": milliseconds(now()),
         "channelTypes": "email",
         "pageSize": str(_MOST),
     }
@@ -138,31 +150,44 @@ async def _page(settings: Settings, since: datetime) -> list[Task]:
 async def email_entry_points(settings: Settings) -> tuple[EntryPoint, ...]:
     """Return the entry points of type Email.
 
+    Raises:
+        CloudError: as for :func:`email_tasks`.
+    """
+    return tuple(
+        EntryPoint(
+            value(row, "name"),
+            _asset(row),
+            value(row, "active").lower() != "false",
+            int(most) if (most := value(row, "maximumActiveContacts")).isdecimal() else 0,
+        )
+        for row in await rows_of_channel(settings, "v2/entry-point", _EMAIL)
+    )
+
+
+async def rows_of_channel(settings: Settings, resource: str, channel: str) -> list[dict[str, Any]]:
+    """Return the organization's resources of one kind that are for the channel type.
+
     Only filters by id and name are proven (facts/update-2026-11.md 6). If the filter by channel is
-    refused or finds nothing, every entry point is listed and compared here.
+    refused or finds nothing, everything is listed and compared here.
 
     Raises:
         CloudError: as for :func:`email_tasks`.
     """
+    path = f"/organization/{quote(settings.contact_center_org, safe='')}/{resource}"
     try:
-        rows = await _entry_points(settings, _EMAIL)
+        rows = await _pages_of(settings, path, {"filter": f'channelType=="{channel}"'})
     except Rejected:
         rows = []
-    rows = rows or await _entry_points(settings, {})
-    mine = [row for row in rows if value(row, "channelType").upper() in {"EMAIL", ""}]
-    return tuple(
-        EntryPoint(value(row, "name"), _asset(row), value(row, "active").lower() != "false")
-        for row in mine
-    )
+    rows = rows or await _pages_of(settings, path, {})
+    return [row for row in rows if value(row, "channelType").upper() in {channel, ""}]
 
 
-async def _entry_points(settings: Settings, wanted: dict[str, str]) -> list[dict[str, Any]]:
-    path = f"/organization/{quote(settings.contact_center_org, safe='')}/v2/entry-point"
+async def _pages_of(settings: Settings, path: str, wanted: dict[str, str]) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = []
     for page in range(_MOST_PAGES):
-        rows = await _rows(settings, path, {**wanted, "page": str(page), "pageSize": str(_POINTS)})
+        rows = await _rows(settings, path, {**wanted, "page": str(page), "pageSize": str(_ROWS)})
         found += rows
-        if len(rows) < _POINTS:
+        if len(rows) < _ROWS:
             break
     return found
 
@@ -180,12 +205,26 @@ async def _rows(settings: Settings, path: str, params: dict[str, str]) -> list[d
     body = await ask(
         settings, Call("contact-center", "GET", settings.contact_center_url + path, params, headers)
     )
+    return rows_in(body)
+
+
+def rows_in(body: object) -> list[dict[str, Any]]:
+    """Return the rows of a list's answer.
+
+    Raises:
+        MalformedAnswer: the answer has no list.
+    """
     rows = body.get("data") if isinstance(body, dict) else body
     if not isinstance(rows, list):
-        raise MalformedAnswer(
-            Cause.ANSWER_UNREADABLE, CloudReply("contact-center", 200, message="no list")
-        )
+        raise unreadable("no list")
     return dicts_in(rows)
+
+
+def unreadable(words: str) -> MalformedAnswer:
+    """Return the error for an answer that is not as documented."""
+    return MalformedAnswer(
+        Cause.ANSWER_UNREADABLE, CloudReply("contact-center", 200, message=words)
+    )
 
 
 def _task(row: dict[str, Any]) -> Task | None:
@@ -197,7 +236,8 @@ def _task(row: dict[str, Any]) -> Task | None:
     origin, destination, status = (
         value(values, name) for name in ("origin", "destination", "status")
     )
-    return Task(value(row, "id"), origin, destination, status, created)
+    queue = value(as_dict(values.get("queue") or values.get("lastQueue")), "id")
+    return Task(value(row, "id"), origin, destination, status, created, queue)
 
 
 def _moment(milliseconds: object) -> datetime | None:
@@ -207,5 +247,5 @@ def _moment(milliseconds: object) -> datetime | None:
         return None
 
 
-def _milliseconds(moment: datetime) -> str:
+def milliseconds(moment: datetime) -> str:
     return str(int(moment.timestamp() * 1000))

@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 from itertools import takewhile
 
 from jobs.causes.cause import Cause
+from jobs.causes.meaning import ErrorKind
 from jobs.causes.patterns import patterns
 from jobs.causes.reader import read
 from jobs.causes.speaker import Place
@@ -52,8 +53,9 @@ def cause_at(place: Station, words: Iterable[str]) -> str:
     Causes that concern others are ignored, for example a customer's full mailbox or a colleague's
     limit. Deferrals do not count, because they pass.
     """
-    certain = (each for line in words for each in read(line, Place.EXCHANGE).certain)
-    named = (each.cause for each in certain if not each.passes and each.cause not in _BY_PLACE)
+    said = (each for line in words for each in read(line, Place.EXCHANGE).certain)
+    lasting = (each.cause for each in said if each.kind is not ErrorKind.TRANSIENT)
+    named = (cause for cause in lasting if cause not in _BY_PLACE)
     cause = next(named, "")
     others = OF_THE_SENDER if place is Station.MAILBOX else _OF_THE_RECIPIENT
     return "" if cause in others else cause

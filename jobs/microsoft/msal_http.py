@@ -105,7 +105,8 @@ def _by_word(answer: Mapping[str, Any]) -> Meaning:
     told = f"{text_of(answer, 'error_subcode')} {text_of(answer, 'error_description')}"
     if answer.get("error") == "access_denied" and re.search(r"\bcancel", told, re.IGNORECASE):
         return _CANCELLED
-    known = map(patterns().oauth.get, (text_of(answer, "suberror"), text_of(answer, "error")))
+    words = patterns().codes["oauth"]
+    known = map(words.get, (text_of(answer, "suberror"), text_of(answer, "error")))
     return next(filter(None, known), _UNDESCRIBED)
 
 

@@ -20,6 +20,8 @@ from jobs.mail.message_trace import TraceRow
 from jobs.model import Access, Finding, Signals, State, Station, Text, second_of
 from jobs.probes.traces import BACK
 
+CHANNEL = "EMAIL"
+"""Channel type of the entry points, queues and tasks that a check reads."""
 SLACK = timedelta(seconds=5)
 """Largest expected difference between the two clouds' clocks."""
 GRACE = timedelta(minutes=3)
@@ -44,10 +46,8 @@ class AgentTasks(Probe):
         """Read the tasks with a token; no task says nothing, as perhaps no mail was sent."""
         if not ctx.settings.contact_center_url:
             return self.skipped(Text("skipped.no_contact_center"))
-        tasks = await read_tasks(ctx)
-        app = await only_app(ctx)
-        mine = [task for task in tasks.rows if task.is_for(ctx.channel.mailbox, app)]
-        return self._judged(mine) if mine else self.skipped(_why_none(tasks))
+        mine = await own_tasks(ctx)
+        return self._judged(mine) if mine else self.skipped(_why_none(await read_tasks(ctx)))
 
     def _judged(self, mine: list[Task]) -> Finding:
         newest = mine[0].created
@@ -120,7 +120,16 @@ class EmailEntryPoint(Probe):
         found = [point for point in await _entry_points(ctx) if point.asset != ""]
         if not found:
             return self.wrong(Text("seen.no_entry_point"), cause=Cause.ENTRY_POINT_MISSING)
-        return self._judged(found)
+        return await self._full(ctx, found) or self._judged(found)
+
+    async def _full(self, ctx: StepContext, found: list[EntryPoint]) -> Finding | None:
+        """Return that the only entry point takes no more tasks, if it has a limit that is reached."""
+        most = found[0].most if len(found) == 1 else 0
+        taken = sum(task.is_open for task in await own_tasks(ctx)) if most else 0
+        if not most or taken < most:
+            return None
+        full = {"name": found[0].name, "count": str(taken), "most": str(most)}
+        return self.wrong(Text("seen.queue_full", full), cause=Cause.CONTACT_LIMIT_REACHED)
 
     def _judged(self, found: list[EntryPoint]) -> Finding:
         names = {"names": ", ".join(map(_shown, found))}
@@ -140,6 +149,16 @@ async def read_tasks(ctx: StepContext) -> Tasks:
     """
     known: Tasks = await ctx.reads.read("tasks", lambda: email_tasks(ctx.settings, now() - BACK))
     return known
+
+
+async def own_tasks(ctx: StepContext) -> list[Task]:
+    """Return the mailbox's email tasks of the last days, newest first.
+
+    Raises:
+        CloudError: the contact center cannot be asked.
+    """
+    tasks, app = await read_tasks(ctx), await only_app(ctx)
+    return [task for task in tasks.rows if task.is_for(ctx.channel.mailbox, app)]
 
 
 def _why_none(tasks: Tasks) -> Text:

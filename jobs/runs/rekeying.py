@@ -211,7 +211,7 @@ class Rekeying:
         writes: list[Write] = []
         for raw_slot, raw in reader.hgetall(key).items():
             slot, value = codec.as_bytes(raw_slot), codec.as_bytes(raw)
-            if not _has_message(value):
+            if not _has_mac(value):
                 continue
             name = slot.decode(errors="replace")
             own = self._authenticator.renewed(("card", run_id, name), value)
@@ -241,13 +241,13 @@ def _owner(key: bytes, pattern: Key) -> str:
     return key.decode(errors="replace").removeprefix(first).removesuffix(last)
 
 
-def _has_message(value: bytes) -> bool:
-    """Return whether a field of a run's cards is the state of a posted card."""
+def _has_mac(value: bytes) -> bool:
+    """Return whether a field of a run's cards is a posted card, or the fact that superseded it."""
     try:
         card = msgspec.json.decode(value)
     except msgspec.MsgspecError:
         return False
-    return isinstance(card, dict) and "message" in card
+    return isinstance(card, dict) and not card.keys().isdisjoint({"message", "kind"})
 
 
 def _text(renew: Renew) -> Look:

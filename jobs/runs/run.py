@@ -343,3 +343,9 @@ def undid(run: Run) -> bool:
     return not run.undoes and any(
         run.findings[name].state is State.OK for name in run.past if name in run.findings
     )
+
+
+def ends_consent(run: Run) -> bool:
+    """Return whether an undo of the run revokes a consent, because it deletes the app."""
+    made = run.changed.get("application")
+    return made is not None and not made.before.values.get("object_id")

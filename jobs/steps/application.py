@@ -15,6 +15,7 @@ from datetime import timedelta
 from jobs.causes.cause import Cause
 from jobs.channel.email_app import (
     ADOPT,
+    DEACTIVATED,
     OURS,
     OWN_SECRET,
     Json,
@@ -60,7 +61,6 @@ from jobs.runs.run import RecordedChange
 
 BY_HAND = "by_hand"
 ADDRESSES = frozenset({Cause.REDIRECT_URI_MISMATCH, Cause.REPLY_ADDRESS_MISSING, *OTHERS.values()})
-DEACTIVATED = frozenset({Cause.APP_DEACTIVATED, Cause.APP_DISABLED})
 SEEN = {"spa": "seen.redirects_spa", "publicClient": "seen.redirects_public"}
 
 
@@ -69,11 +69,8 @@ class AppDiagnosis(Diagnosis):
         """Return the causes in other steps that ``cause`` explains.
 
         A missing app explains every refusal. A redirect URI that is missing or on another platform
-        explains only its own errors. So does a deactivated app, whose state the enterprise
-        application mirrors (facts/update-2026-11.md 4, row 3).
+        explains only its own errors.
         """
-        if cause in DEACTIVATED:
-            return DEACTIVATED
         return ADDRESSES if cause in ADDRESSES else self.explains
 
 
@@ -143,9 +140,7 @@ class Application(Undoable):
         return self.wrong(seen, cause=Cause.APP_NOT_FOUND, facts=found.facts)
 
     def plan(self, ctx: StepContext, finding: Finding) -> tuple[Change, ...]:
-        """Plan one idempotent upsert or update; a person activates a deactivated app first."""
-        if finding.cause in DEACTIVATED:
-            return ()
+        """Plan one idempotent upsert or update."""
         before = finding.seen or Text("seen.none")
         path = (
             f"/{finding.facts['object_id']}" if finding.facts else f"(uniqueName='{app_key(ctx)}')"
@@ -206,10 +201,6 @@ class Application(Undoable):
         if app is None:
             return self.wrong(Reason.ABSENT, cause=Cause.APP_NOT_FOUND)
         facts = _facts(app, unknown)
-        if app.get("isDisabled"):
-            return self.wrong(
-                Text("seen.app_deactivated"), cause=Cause.APP_DEACTIVATED, facts=facts
-            )
         chosen = facts["client_id"] == ctx.run.answer(ADOPT) and "unique_name" not in facts
         if chosen and not ctx.run.change_applied(self.name):
             return self.wrong(Text("seen.by_hand", {"name": facts["app_name"]}), facts=facts)
@@ -321,6 +312,7 @@ def _facts(app: Json, unknown: str) -> dict[str, str]:
         "unique_name": text_of(app, "uniqueName"),
         "unknown_ids": unknown,
         OWN_SECRET: "yes" if has_own_secret(app) else "",
+        DEACTIVATED: "yes" if app.get("isDisabled") else "",
     }
     facts = {
         "client_id": promised(app, "appId"),

@@ -14,7 +14,13 @@ from dataclasses import replace
 from typing import Any
 
 from jobs.causes.cause import Cause
-from jobs.channel.email_app import app_of_run, foreign_content, grants_of_app, smtp_send_permission
+from jobs.channel.email_app import (
+    DEACTIVATED,
+    app_of_run,
+    foreign_content,
+    grants_of_app,
+    smtp_send_permission,
+)
 from jobs.channel.mailbox import may_be_shared
 from jobs.clouds.errors import AlreadyExists, CloudError, NotFound, Rejected, unless_refused
 from jobs.clouds.json_values import as_dict, lower_of, lower_set, text_of
@@ -73,19 +79,23 @@ class ServicePrincipal(Undoable):
         shut[ASSIGNMENT] = lets_in is State.WRONG
         if any(shut.values()):
             facts["shut"] = " ".join(name for name, is_set in shut.items() if is_set)
-        return replace(self._judged(principal, lets_in, facts), values=_values(principal))
+        return replace(self._judged(ctx, principal, lets_in, facts), values=_values(principal))
 
-    def _judged(self, principal: Json, lets_in: State, facts: dict[str, str]) -> Finding:
+    def _judged(
+        self, ctx: StepContext, principal: Json, lets_in: State, facts: dict[str, str]
+    ) -> Finding:
         """Return the first obstacle; no change of the enterprise application repairs the first two.
 
-        Microsoft has disabled the app (facts/microsoft.md 5, AADSTS7000112), or it is deactivated.
-        Other blocking properties stay in the plan.
+        Microsoft has disabled the app (facts/microsoft.md 5, AADSTS7000112), or it is deactivated,
+        also if only its registration says so (facts/update-2026-11.md 4, row 3). Other blocking
+        properties stay in the plan.
         """
         status = text_of(principal, BY_MICROSOFT)
         by_microsoft = Text("seen.app_by_microsoft", {"status": status})
+        deactivated = principal.get("isDisabled") or ctx.fact(DEACTIVATED)
         obstacles = (
             (status.lower() not in NOT_DISABLED, by_microsoft, Cause.APP_DISABLED_BY_MICROSOFT),
-            (principal.get("isDisabled"), Text("seen.app_deactivated"), Cause.APP_DEACTIVATED),
+            (deactivated, Text("seen.app_deactivated"), Cause.APP_DEACTIVATED),
             (principal.get(ENABLED) is False, Text("seen.sp_disabled"), Cause.APP_DISABLED),
             (lets_in is State.WRONG, Text("seen.sp_assignment"), Cause.USER_NOT_ASSIGNED),
         )

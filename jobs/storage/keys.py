@@ -128,9 +128,9 @@ audit_head = _named("audit:head")
 event = _named("event:{}")
 """Webhook event, which is emptied when handled and kept for an hour."""
 cards = _named("cards:{}")
-"""Run's cards and of the messages that show them."""
-checks_shown = _named("channel:{}:checks_shown")
-"""Set of a mailbox's checks whose verdict is on a card."""
+"""Cards of a run, and the messages that show them."""
+cards_about = _named("channel:{}:cards_about")
+"""Set of the runs and incidents whose cards speak of a mailbox."""
 draw_queued = _named("draw:{}:queued")
 """Mark that a draw of the run's cards waits in the queue."""
 webex_wait = _named("webex:wait:{}")
@@ -146,7 +146,7 @@ tac_case = _named("tac:{}")
 reminder_look = _named("reminder:{}:{}")
 """Mark that a mailbox's secret was checked on a day (``YYYY-MM-DD``)."""
 reminder_given = _named("reminder:{}:{}:{}")
-"""Mark the reminder ``days`` before ``end`` (``YYYY-MM-DD``) as given."""
+"""Mark that the reminder so many days before an end (``YYYY-MM-DD``) was given."""
 locale = _named("locale:{}")
 """Language and time zone of a space (room id) or a person (address)."""
 bot_account = _named("bot:me:{}")

@@ -22,7 +22,7 @@ class DayState(StrEnum):
     """State of a channel on one day, which is the worst state that was seen on it.
 
     WELL: looked at, and no break. BROKEN: an incident went on. BLIND: the watch could not look for
-    a part of the day, or no look gave an answer. NONE: nobody looked.
+    a part of the day, or no look measured whether mail flows. NONE: nobody looked.
     """
 
     WELL = "well"
@@ -38,18 +38,19 @@ class DayFigures:
     broken: timedelta
     mails: int
     looks: int
+    measured: bool = True
 
 
 @dataclass(frozen=True, slots=True)
 class Figures:
     """Figures of a channel over a span of time.
 
-    ``watched`` is the length of the days with a look, up to the end of the span. ``broken`` is how
+    ``watched`` is the length of the measured days, up to the end of the span. ``broken`` is how
     long of it an incident went on. ``incidents`` are the breaks that touch the span, oldest first.
     ``blind`` is how often the watch could not look. ``late`` and ``bounced`` are the mails that met
     a break. ``to_notice`` is the median time from the beginning of a break to the confirmed look,
-    and ``to_fix`` the median time from there to its end. Each is None without a break, or without
-    an end.
+    and ``to_fix`` the median time from there to its end. Each is None without a break whose
+    beginning, or end, is known.
     """
 
     since: datetime
@@ -67,12 +68,17 @@ class Figures:
 
     @property
     def availability(self) -> float | None:
-        """Return the share of the watched time without a break (0 to 1); None if not watched."""
+        """Return the share of the watched time without a break (0 to 1); None if not measured."""
         return 1 - self.broken / self.watched if self.watched else None
 
     @property
     def first_day(self) -> date | None:
         return next((each.date for each in self.days if each.looks), None)
+
+    @property
+    def is_blind_now(self) -> bool:
+        """Return whether the newest looks did not measure whether mail flows."""
+        return not next((each.measured for each in reversed(self.days) if each.looks), True)
 
 
 def figures(
@@ -105,7 +111,7 @@ def figures(
         mails=sum(each.mails for each in counted),
         late=late,
         bounced=bounced,
-        to_notice=_median([each.time_to_notice for each in breaks]),
+        to_notice=_median([known for each in breaks if (known := each.time_to_notice) is not None]),
         to_fix=_median([known for each in breaks if (known := time_to_fix(each)) is not None]),
     )
 
@@ -117,7 +123,7 @@ def _of_sight(sight: Sight, incidents: Iterable[Incident]) -> tuple[Incident, ..
 def _watched_and_broken(
     days: Sequence[DayFigures], since: datetime, end: datetime
 ) -> tuple[timedelta, timedelta]:
-    seen = [each for each in days if each.looks]
+    seen = [each for each in days if each.measured]
     watched = _total(
         min(midnight(each.date) + DAY, end) - max(midnight(each.date), since) for each in seen
     )
@@ -179,6 +185,7 @@ def _of_day(
         min(broken, last - first),
         day.total.mails,
         day.total.looks,
+        _is_measured(day),
     )
 
 
@@ -187,8 +194,11 @@ def _state(day: Day, broken: timedelta, *, unseen: bool) -> DayState:
         return DayState.NONE
     if broken:
         return DayState.BROKEN
-    answered = day.total.healthy + day.total.broken
-    return DayState.BLIND if unseen or not answered else DayState.WELL
+    return DayState.BLIND if unseen or not _is_measured(day) else DayState.WELL
+
+
+def _is_measured(day: Day) -> bool:
+    return day.total.healthy + day.total.broken > day.total.partly
 
 
 def _overlap(incident: Incident, first: datetime, last: datetime) -> timedelta:

@@ -16,7 +16,7 @@ from redis.client import Pipeline
 
 from jobs.storage import codec, keys
 from jobs.watch import records
-from jobs.watch.model import LookOutcome
+from jobs.watch.model import Eye, LookOutcome, Sight
 
 HOURS_KEPT = timedelta(days=7)
 """Age of a day at which its hours are added up."""
@@ -26,7 +26,11 @@ KEPT = timedelta(days=90)
 
 @dataclass(frozen=True, slots=True)
 class Tally:
-    """Numbers of an hour or a day: looks by their result, arrived mails, and requests to clouds."""
+    """Numbers of an hour or a day: looks by their result, arrived mails, and requests to clouds.
+
+    ``partly`` looks got an answer without the tenant's read access, so they do not measure that mail
+    flows.
+    """
 
     healthy: int = 0
     broken: int = 0
@@ -34,6 +38,7 @@ class Tally:
     unsure: int = 0
     mails: int = 0
     calls: int = 0
+    partly: int = 0
 
     @property
     def looks(self) -> int:
@@ -83,13 +88,17 @@ def add(
 
     today = of_day(moment.date().isoformat())
     today[moment.hour] = today.get(moment.hour, EMPTY).plus(
-        Tally(**{str(outcome.sight): 1}, calls=outcome.calls)
+        Tally(**{str(outcome.sight): 1}, calls=outcome.calls, partly=_is_partly(outcome))
     )
     for hour, mails in outcome.mails.items():
         then = datetime.fromisoformat(hour).astimezone(UTC)
         if timedelta(0) <= moment - then < HOURS_KEPT:
             _raise_mails(of_day(then.date().isoformat()), then.hour, mails)
     return [(name, _encoded(hours)) for name, hours in changed.items()]
+
+
+def _is_partly(outcome: LookOutcome) -> bool:
+    return outcome.sight in {Sight.HEALTHY, Sight.BROKEN} and Eye.APP not in outcome.eyes
 
 
 def _raise_mails(hours: dict[int, Tally], hour: int, mails: int) -> None:

@@ -26,6 +26,7 @@ from jobs.watch.model import (
     IncidentCard,
     LookOutcome,
     NewsKind,
+    Sight,
     WatchedChannel,
 )
 from jobs.watch.transitions import Present, apply, with_news
@@ -181,6 +182,25 @@ class IncidentStore:
         return self._change_open(
             incident_id,
             lambda each: replace(each, acting="", acting_since=None) if each.acting else None,
+        )
+
+    def prove(self, mailbox: str, run_id: str, at: datetime) -> Incident | None:
+        """End the channel's break at ``at``, when a mail of the run was seen to go both ways.
+
+        Return the incident; None if nothing was broken. The next look follows soon.
+        """
+        known = self.open_of_channel(mailbox)
+        if known is None or known.sight is not Sight.BROKEN:
+            return None
+        self.look_soon(mailbox)
+        end = max(at, known.confirmed)
+        return self._change_open(
+            known.id,
+            lambda each: with_news(
+                replace(each, ended=end, blind_since=None, fixed_by=run_id),
+                NewsKind.RECOVERED,
+                end,
+            ),
         )
 
     def end_watch(self, mailbox: str, at: datetime) -> Incident | None:

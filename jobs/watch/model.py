@@ -231,8 +231,9 @@ class Incident:
         return bool(self.news) and self.news[-1].kind is NewsKind.UNWATCHED
 
     @property
-    def time_to_notice(self) -> timedelta:
-        return max(self.confirmed - self.since, timedelta(0))
+    def time_to_notice(self) -> timedelta | None:
+        """Return None if no cloud says when it began, so that it began unseen before a look."""
+        return self.confirmed - self.since if self.since < self.noticed else None
 
     @property
     def duration(self) -> timedelta | None:

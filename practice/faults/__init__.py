@@ -6,6 +6,7 @@ from typing import Final
 
 from practice.faults import (
     access,
+    agents,
     application,
     connect,
     consent,
@@ -40,10 +41,11 @@ FAMILIES: Final[dict[str, tuple[Fault, ...]]] = {
         shared_mailbox,
         service,
         outside,
+        agents,
         hand_made,
     )
 }
-HEALTHY: Final = (*OF_A_SETUP, *hand_made.HEALTHY)
+HEALTHY: Final = (*OF_A_SETUP, *agents.HEALTHY, *hand_made.HEALTHY)
 FAULTS: Final = tuple(fault for family in FAMILIES.values() for fault in family)
 NOT_APPLICABLE: Final = {
     "microsoft.md 9 row 11": (

@@ -17,6 +17,7 @@ from typing import Any, Final
 
 from practice.mail.connect_app import CONTACT_CENTER, ConnectApp, FormError, Transaction
 from practice.mail.connect_oauth import ConnectOAuth
+from practice.mail.contact_center import ContactCenter
 from practice.mail.store import Mail, MailStore
 from practice.microsoft.world import World, new_id
 
@@ -41,6 +42,7 @@ class Task:
     message_id: str
     at: datetime
     status: str = "queued"
+    queue: Json | None = None
 
     def public(self) -> Json:
         """Return the task for the control API; ``from`` and ``to`` are named as in a mail."""
@@ -54,10 +56,14 @@ class Task:
 
 @dataclass(slots=True)
 class EntryPoint:
-    """Entry point of the contact center, which receives email from the app of Webex Connect."""
+    """Entry point of the contact center, which receives email from the app of Webex Connect.
+
+    ``most`` is its limit of active contacts.
+    """
 
     name: str
     active: bool = True
+    most: int = 1000
 
 
 class Connect:
@@ -68,6 +74,7 @@ class Connect:
         self.app = ConnectApp()
         self.tasks: list[Task] = []
         self.entry_points = [EntryPoint("Email support")]
+        self.center = ContactCenter()
         self.oauth: ConnectOAuth | None = None
         self.context: ssl.SSLContext | None = None
 
@@ -107,9 +114,17 @@ class Connect:
                 mail.body,
                 mail.message_id,
                 self._world.now(),
+                *self._routed(),
             )
         )
         return "received", "A task was created"
+
+    def _routed(self) -> tuple[str, Json | None]:
+        """Return the status and the queue of a new task, which has none if the queue was deleted."""
+        queue = self.center.queue()
+        if queue is None:
+            return "created", None
+        return "queued", {"id": queue["id"], "name": queue["name"]}
 
     def _stops(self, mail: Mail, own: set[str]) -> Iterator[tuple[str, str] | None]:
         """Yield each reason that keeps a mail from becoming a task, in the order of the checks.
@@ -146,6 +161,12 @@ class Connect:
                 "The contact center has no active entry point for the app: no task is made",
             )
         )
+        open_ones = sum(task.status != "completed" for task in self.tasks)
+        yield (
+            ("7007", "The entry point has reached its limit of active contacts: no task is made")
+            if all(open_ones >= point.most for point in self.entry_points)
+            else None
+        )
         yield (
             ("7535", "The attachments are larger than 25 MB: the mail goes back to its sender")
             if mail.size > MOST_BYTES
@@ -156,10 +177,13 @@ class Connect:
         """Answer a task as the agent and return the receipt with code 7501, 7553 or 7554.
 
         Raises:
-            LookupError: when the task does not exist.
+            LookupError: when the task does not exist, or no agent can have it.
         """
         with self._world.lock:
             task = self._task(subject, task_id)
+            others = sum(each.status != "completed" for each in self.tasks if each is not task)
+            if not self.center.takes(others):
+                raise LookupError("no agent has the task")
         code, text = self._send(self._answer_to(task, body), task.customer)
         if code == "7501":
             task.status = "completed"

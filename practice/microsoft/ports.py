@@ -49,6 +49,7 @@ class SettingsPort(Protocol):
     limits: int
     bot_client_id: str
     bot_client_secret: str
+    contact_center_org: str
 
     def public(self) -> dict[str, Any]:
         """Return all settings except the credentials."""

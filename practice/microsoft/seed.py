@@ -145,6 +145,7 @@ def _contoso() -> Tenant:
     admins = {ids.CLOUD_APPLICATION_ADMINISTRATOR, ids.EXCHANGE_ADMINISTRATOR}
     people = [
         _user("admin@contoso.com", "Ada Admin", roles=admins),
+        _user("global@contoso.com", "Gina Global", roles={ids.GLOBAL_ADMINISTRATOR}),
         _user("helpdesk@contoso.com", "Hugo Helpdesk"),
         _user("support@contoso.com", "Contoso Support"),
         _user("agent@contoso.com", "Alex Agent"),

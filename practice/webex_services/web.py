@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import hmac
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
-from flask import Blueprint, Response, jsonify, request
+from flask import Blueprint, jsonify, request
 from flask.typing import ResponseReturnValue
 
 from practice.mail.connect import Connect, Task
-from practice.microsoft.world import World, new_id
+from practice.microsoft.world import World
 from practice.settings import PracticeSettings
+from practice.webex_services.access import bad, refused
 from practice.webex_services.audit_log import AuditLog
+from practice.webex_services.routing import Routing
 from practice.webex_services.search import search
 from practice.webex_services.world import HOTLINE, OutsideWorld, entry_point_json
 
@@ -45,7 +46,9 @@ class Outside:
         pages.add_url_rule(
             "/contact-center/organization/<org>/v2/entry-point", view_func=self.entry_points
         )
-        return [pages, AuditLog(self.state, self._connect.app, self._settings).blueprint()]
+        routing = Routing(self.state, self._world, self._connect, self._settings)
+        log = AuditLog(self.state, self._connect.app, self._settings)
+        return [pages, log.blueprint(), routing.blueprint()]
 
     def control(self) -> Blueprint:
         """Return the control route ``/practice/outside``.
@@ -75,11 +78,11 @@ class Outside:
         Times are in milliseconds. Times in seconds name an interval in 1970, so the answer is
         empty.
         """
-        if (refused := self._unauthorized()) is not None:
-            return refused
+        if (no := refused(self._settings)) is not None:
+            return no
         first, last = (_moment(request.args.get(name, "0")) for name in ("from", "to"))
         if last - first > LONGEST:
-            return _bad("The time window must not be longer than 184 days")
+            return bad("The time window must not be longer than 184 days")
         mine = [task for task in list(self._connect.tasks) if first <= task.at <= last]
         return jsonify(
             {
@@ -90,11 +93,11 @@ class Outside:
 
     def entry_points(self, org: str) -> ResponseReturnValue:
         """Return the entry points, or those of one channel if the filter is accepted."""
-        if (refused := self._unauthorized() or self._other(org)) is not None:
-            return refused
+        if (no := refused(self._settings, org)) is not None:
+            return no
         wanted = request.args.get("filter", "")
         if wanted and not self.state.channel_filter:
-            return _bad(f"Invalid filter {wanted}: filter on id or name")
+            return bad(f"Invalid filter {wanted}: filter on id or name")
         points = [
             entry_point_json(number, point, self._connect.app.app_id)
             for number, point in enumerate(self._connect.entry_points)
@@ -105,39 +108,16 @@ class Outside:
 
     def organization(self, org: str) -> ResponseReturnValue:
         """Return the token's own organization; any other organization is not found."""
-        if (refused := self._unauthorized() or self._other(org)) is not None:
-            return refused
+        if (no := refused(self._settings, org)) is not None:
+            return no
         return jsonify({"id": org, "name": "Contoso"})
 
     def search(self) -> ResponseReturnValue:
         """Answer a GraphQL query about tasks."""
-        if (refused := self._unauthorized()) is not None:
-            return refused
+        if (no := refused(self._settings)) is not None:
+            return no
         body = request.get_json(silent=True, force=True) or {}
         return search(str(body.get("query", "")), [_task(task) for task in self._connect.tasks])
-
-    def _other(self, org: str) -> Response | None:
-        """Return the refusal of a call about another organization than the token's, or None."""
-        if org == self._settings.contact_center_org:
-            return None
-        answer = jsonify(
-            {"error": {"key": "404", "message": [{"description": "Organization not found"}]}}
-        )
-        answer.status_code = 404
-        return answer
-
-    def _unauthorized(self) -> Response | None:
-        right = f"Bearer {self._settings.contact_center_token}"
-        if hmac.compare_digest(request.headers.get("Authorization", "").encode(), right.encode()):
-            return None
-        answer = jsonify(
-            {
-                "trackingId": new_id(),
-                "error": {"key": "401", "message": [{"description": "Unauthorized"}]},
-            }
-        )
-        answer.status_code = 401
-        return answer
 
 
 def _task(task: Task) -> Json:
@@ -154,16 +134,12 @@ def _task(task: Task) -> Json:
         "owner": None,
     }
     values |= {
-        "queue": {"id": "q1", "name": "Email"},
+        "queue": task.queue,
         "origin": task.customer,
         "destination": task.mailbox,
         "direction": "inbound",
     }
     return {"id": task.id, "attributes": values | {"captureRequested": None, "reasonCode": ""}}
-
-
-def _bad(words: str) -> ResponseReturnValue:
-    return jsonify({"error": {"key": "400", "message": [{"description": words}]}}), 400
 
 
 def _moment(text: str) -> datetime:

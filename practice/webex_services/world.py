@@ -52,7 +52,7 @@ def entry_point_json(number: int, point: EntryPoint, asset: str) -> Json:
         "channelType": "EMAIL",
         "active": point.active,
         "serviceLevelThreshold": 3600,
-        "maximumActiveContacts": 1000,
+        "maximumActiveContacts": point.most,
         "imiOrgType": "MIXED_MODE",
         "assetId": asset,
         "timezone": "Europe/Berlin",

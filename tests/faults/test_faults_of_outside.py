@@ -21,6 +21,7 @@ from jobs.engine.context import StepContext
 from jobs.engine.engine import Engine
 from jobs.engine.step import Probe
 from jobs.model import Access, Channel, Finding, Person, RunKind, State
+from jobs.probes.agents import ContactQueue, QueueAgents, WaitingTasks
 from jobs.probes.connect_changes import ConnectChanges
 from jobs.probes.contact_center import AgentTasks, EmailEntryPoint
 from jobs.probes.service_health import WebexStatus
@@ -46,12 +47,20 @@ SETTINGS = Settings(
     connect_audit_url=f"{BASE}/connectapi/v1/auditlogs",
     connect_audit_token="token",
 )
+QUEUE, TEAM = (f"5e000000-0000-4000-8000-{each:012d}" for each in range(2))
 FOR_GOOD = 1_000_000
 BLIND = {State.UNKNOWN, State.SKIPPED}
 AUDIT = "/connectapi/v1/auditlogs"
 ASKS: dict[str, type[Probe]] = {
     "GET /contact-center/organization/*/v2/entry-point": EmailEntryPoint,
     "GET /contact-center/v1/tasks": AgentTasks,
+    "GET /contact-center/organization/*/v2/contact-service-queue": ContactQueue,
+    "GET /contact-center/organization/*/v2/contact-service-queue/*": ContactQueue,
+    "GET /contact-center/organization/*/team/*": QueueAgents,
+    "GET /contact-center/organization/*/v2/user": QueueAgents,
+    "GET /contact-center/organization/*/v2/site": QueueAgents,
+    "GET /contact-center/organization/*/v2/multimedia-profile": QueueAgents,
+    "GET /contact-center/v1/agents/activities": WaitingTasks,
     "GET /status/unresolved-incidents.json": WebexStatus,
     f"GET {AUDIT}": ConnectChanges,
     f"POST {AUDIT}": ConnectChanges,
@@ -65,10 +74,11 @@ LONGEST_S = 60.0
 class Services:
     """Services outside Microsoft as their documents describe them.
 
-    The audit log accepts only one HTTP method.
+    The audit log accepts only one HTTP method. If the task is not ``routed``, it names no queue.
     """
 
     audit_method: str = "POST"
+    routed: bool = True
 
     def __call__(self, request: httpx.Request) -> httpx.Response:
         """Answer a request as httpx.MockTransport's handler."""
@@ -77,17 +87,29 @@ class Services:
             return httpx.Response(200 if kind == self.audit_method else 405, json={"auditLogs": []})
         task = {
             "channelType": "email",
-            "createdTime": now().timestamp() * 1000,
+            "createdTime": (now().timestamp() - 1200) * 1000,
             "origin": "a@b.c",
             "destination": MAILBOX,
-            "status": "ended",
+            "status": "queued" if self.routed else "completed",
+            "queue": {"id": QUEUE} if self.routed else None,
         }
+        queue = {"id": QUEUE, "channelType": "EMAIL", "serviceLevelThreshold": 3600}
+        groups = [{"agentGroups": [{"teamId": TEAM}]}]
+        login = {"active": True, "agentLogin": "agent@contoso.com", "teamId": TEAM}
+        base = f"/contact-center/organization/{ORG}"
         known: dict[str, Any] = {
             "/contact-center/v1/tasks": {"data": [{"id": "task-1", "attributes": task}]},
             f"/contact-center/organization/{ORG}/v2/entry-point": {
                 "data": [{"name": "Support", "assetId": "a_1", "channelType": "EMAIL"}]
             },
             "/status/unresolved-incidents.json": {"incidents": []},
+            f"{base}/v2/contact-service-queue": {"data": [queue]},
+            f"{base}/v2/contact-service-queue/{QUEUE}": queue | {"callDistributionGroups": groups},
+            f"{base}/team/{TEAM}": {"id": TEAM, "userIds": ["u-1"]},
+            f"{base}/v2/user": {"data": [{"id": "u-1", "siteId": "s-1"}]},
+            f"{base}/v2/site": {"data": [{"id": "s-1", "multimediaProfileId": "p-1"}]},
+            f"{base}/v2/multimedia-profile": {"data": [{"id": "p-1", "email": 3}]},
+            "/contact-center/v1/agents/activities": {"data": [login]},
         }
         return httpx.Response(200, json=known[path])
 
@@ -137,6 +159,7 @@ def look(
             lambda settings: async_client(settings, httpx.MockTransport(weather)),
         )
         services.audit_method = call.partition(" ")[0]
+        services.routed = not call.endswith("contact-service-queue")
         run = opened(store)
         found, seconds = [], 0.0
         for _ in range(looks):

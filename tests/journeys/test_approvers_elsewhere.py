@@ -63,8 +63,8 @@ def test_an_approver_decides_in_another_conversation(people: People, new_walk: A
             _mine(people, who, told, copies[who]["change"] if who in copies else since)
         )
     walk.form(60)
-    cancelled = walk.type(f"/cancel {walk.mailbox}")
-    assert "Undo" in str(cancelled["card"])
+    walk.type(f"/cancel {walk.mailbox}")
+    cancelled = walk.card("the canceled run", "undo")
     people.look()
     before = people.change
     people.press(REQUESTER, cancelled, "undo")

@@ -7,7 +7,7 @@ from typing import Any
 
 from adaptive_cards.texts import text
 from practice.actors import ADMIN
-from practice.client import People, does
+from practice.client import People, does, is_done_card
 from practice.conversation import Walk, band, fresh, words
 
 SETUP_MOST = 5
@@ -88,7 +88,7 @@ def _fix(people: People, walk: Walk, verdict: dict[str, Any]) -> None:
     walk.approve(walk.card("the plan of the fix", "approve", after=since))
     later = Walk(people, walk.mailbox, walk.room)
     later.answer()
-    walk.wait("the end", lambda each: does(each) == {"check"}, 60, since)
+    walk.wait("the end", is_done_card, 60, since)
     assert len(posted(people, before)) <= FIX_MOST
     fixed = walk.wait(
         "the verdict as it is now",

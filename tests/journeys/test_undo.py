@@ -94,7 +94,8 @@ def _undo_a_fix(people: People, walk: Walk) -> None:
     walk.approve(walk.card("the plan of the fix", "approve"))
     box = "users", MAILBOX, "mailbox", "smtp_auth_disabled"
     people.until("SMTP AUTH is on", lambda: reduce(getitem, box, tenant(people)) is False, 60)
-    cancelled = walk.type(f"/cancel {MAILBOX}")
+    walk.type(f"/cancel {MAILBOX}")
+    cancelled = walk.saying("These changes remain")
     which = walk.type(f"/undo {MAILBOX}")
     assert f"Disconnect: after this no mail of {MAILBOX} reaches an agent" in words(which)
     people.look()

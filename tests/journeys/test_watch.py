@@ -192,7 +192,7 @@ def test_the_list_and_the_end(people: People, watch: WatchedChannels) -> None:
     ended = said(people, f"/watch {OTHER} off", f"{OTHER} is not watched any more")
     assert watch.channels.load(OTHER) is None
     people.press(REQUESTER, ended, "watch")
-    people.wait_for("it is watched again", has("watch_off"))
+    people.wait_for("it is watched again", has("watch_list"))
     watch.wait(lambda: watch.channels.load(OTHER) is not None)
 
 

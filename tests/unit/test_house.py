@@ -35,7 +35,8 @@ ORDER = {
         "__init__",
     ),
     "jobs": (
-        "advance tac watch",
+        "advance",
+        "tac watch",
         "checks",
         "next_action",
         "probes",

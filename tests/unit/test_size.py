@@ -23,14 +23,14 @@ PRODUCT = ("bot", "jobs", "adaptive_cards")
 RATCHETS: dict[tuple[str, ...], dict[str, float]] = {
     PRODUCT: {
         "files": 368,
-        "code": 35_958,
-        "functions": 4_017,
-        "used once, %": 19.5,
+        "code": 35_674,
+        "functions": 4_002,
+        "used once, %": 19.3,
         "borders, %": 26.8,
         "docstrings, %": 25.3,
     },
     ("practice",): {"code": 16_450},
-    ("tests",): {"code": 65_153},
+    ("tests",): {"code": 65_149},
     ("bench", "tools"): {"code": 3_805},
 }
 """Greatest value of each figure, by the folders that it counts."""

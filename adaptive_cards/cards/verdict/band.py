@@ -24,10 +24,6 @@ _NAMED_MOST = 4
 
 def band(view: VerdictView) -> Band:
     """Return the band; a certain cause is shown at once, even before the other findings arrive."""
-    if view.fixed is not None:
-        cause = rich(run(sentence(view.causes[0].title)), spacing="Small")
-        turn = turn_line(Turn.NOBODY, Text("verdict.fixed_next"))
-        return Band.of("emphasis", glyphs.OK, view.fixed, cause, turn)
     if view.causes:
         return _broken(view)
     if view.looking:
@@ -175,16 +171,30 @@ def _not_proven(view: VerdictView) -> Text:
     if view.is_unknown:
         return Text("verdict.unknown")
     if view.unread:
-        key = "not_checked" if view.needs_administrator else "not_read"
-        return Text(f"verdict.{key}", {"count": str(view.unread), "all": str(total(view))})
+        return _own_proof(view) or _unread(view)
     known = "last_proven" if view.possible or view.changes else "nothing_wrong"
     return _last_proven(view, known) or Text("verdict.unproven")
+
+
+def _unread(view: VerdictView) -> Text:
+    key = "not_checked" if view.needs_administrator else "not_read"
+    return Text(f"verdict.{key}", {"count": str(view.unread), "all": str(total(view))})
+
+
+def _own_proof(view: VerdictView) -> Text | None:
+    if view.proven is None:
+        return Text("verdict.login_only") if view.login else None
+    key = "login_works" if view.login else "last_proven"
+    return _proven_at(view, key, view.proven, "test_mail")
 
 
 def _why(view: VerdictView) -> str:
     if view.is_unknown:
         return text("verdict.unknown_why")
     proven = _last_proven(view, "last_proven")
+    if view.unread and _own_proof(view) is not None:
+        told = filter(None, (_unread(view), proven))
+        return " ".join(f"{render(each)}." for each in told)
     if proven is None:
         return text("verdict.unproven_why")
     return f"{render(proven)}." if view.unread else text("verdict.newer_unproven")
@@ -195,7 +205,10 @@ def _last_proven(view: VerdictView, key: str) -> Text | None:
     seen = [(stop.at, stop.station) for stop in view.way if stop.at and stop.station in ENDS]
     if len(seen) < len(ENDS):
         return None
-    at, end = min(seen)
+    return _proven_at(view, key, *min(seen))
+
+
+def _proven_at(view: VerdictView, key: str, at: datetime, end: str) -> Text:
     named = {"end": text(f"verdict.end.{end}"), "clock": minutes(at)}
     return Text(f"verdict.{key}", {"age": time_since(at, view.at), **named})
 

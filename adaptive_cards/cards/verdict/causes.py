@@ -14,7 +14,7 @@ from adaptive_cards.cards.verdict.view import VerdictView
 from adaptive_cards.components import learn_more, section
 from adaptive_cards.elements import BOLD, Element, facts, rich, run
 from adaptive_cards.escape import clip, plain, shorten
-from adaptive_cards.texts import has_text, render, render_if_any, text
+from adaptive_cards.texts import has_text, render_if_any, text
 from adaptive_cards.views import CheckLine
 from jobs.model import Evidence, Text, Turn, second_of
 
@@ -157,11 +157,9 @@ def causes(view: VerdictView, room: Budget) -> list[Element]:
 
 
 def _cause(view: VerdictView, line: CheckLine, *, whole: bool) -> Element:
-    mark = glyphs.OK if line.fixed else glyphs.WRONG
     details = _details(view, line) if whole else []
     title = sentence(_fact(view, line) if len(view.causes) == 1 else line.title)
-    named = f"{title}. {render(line.fixed)}" if line.fixed else title
-    return row(mark, line.row, rich(run(named, **BOLD)), *details)
+    return row(glyphs.WRONG, line.row, rich(run(title, **BOLD)), *details)
 
 
 def _details(view: VerdictView, line: CheckLine) -> list[Element]:
@@ -181,8 +179,6 @@ def _fact(view: VerdictView, cause: CheckLine) -> Text:
 
 
 def _is_the_button(view: VerdictView, line: CheckLine) -> bool:
-    """Return whether the card's button is the remedy of the cause, or a run has fixed the cause."""
-    if line.fixed is not None:
-        return True
+    """Return whether the card's button is the remedy of the cause."""
     planned = view.fix is not None and "url" not in view.fix[1]
     return planned and view.turn is Turn.APPROVER and line == view.causes[0]

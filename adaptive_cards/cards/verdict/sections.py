@@ -80,11 +80,15 @@ def _change(line: ChangeLine) -> Item:
 
 
 def _noticed(view: VerdictView, room: Budget) -> list[Element]:
-    warned = [_item(glyphs.WARNING, line, _seen(line)) for line in view.warnings]
+    warned = [_item(_warned(line), line, _seen(line)) for line in view.warnings]
     possible = [_item(glyphs.UNKNOWN, line, _proof(line)) for line in view.possible]
     # Without a known cause, possible obstacles to mail come before the rest.
     items = [*warned, *possible] if view.causes else [*possible, *warned]
     return _section("verdict.noticed" if view.causes else "verdict.noticed_alone", items, room)
+
+
+def _warned(line: CheckLine) -> Mark:
+    return glyphs.TIME if line.state is State.WAITING else glyphs.WARNING
 
 
 def _proof(line: CheckLine) -> str:

@@ -57,7 +57,8 @@ class VerdictView:
 
     ``unread`` is the number of findings that could not be read, and ``needs_administrator`` is true
     if a sign-in reads all of them. ``secret_ends`` is the end of a client secret that is to be renewed
-    now. ``fixed`` says by what run all causes were fixed since.
+    now. ``proven`` is when the bot's own test mail last went the whole way, and ``login`` is whether
+    its login as the mailbox works now.
     """
 
     run: str
@@ -87,7 +88,8 @@ class VerdictView:
     secret_ends: datetime | None = None
     unread: int = 0
     needs_administrator: bool = False
-    fixed: Text | None = None
+    proven: datetime | None = None
+    login: bool = False
     silent: tuple[Text, ...] = ()
     found: FoundChannel | None = None
 

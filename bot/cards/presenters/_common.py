@@ -115,13 +115,15 @@ def unreachable_recipient(run: Run, question: str) -> Asked | None:
 def waits_for_person(run: Run, to: str, *questions: str) -> Text | None:
     """Return who was asked 1:1 and since when, for the card in the thread.
 
-    The first of the questions that was answered with an address counts. The result is None if
-    nobody was asked 1:1, and for every card outside the thread.
+    The first of the questions that was answered with an address counts. After an approval
+    the bot has waited only since then. The result is None if nobody was asked 1:1, and for every card
+    outside the thread.
     """
     asked = next((run.answers[each] for each in questions if run.answer(each)), None)
     if asked is None or to != THREAD:
         return None
-    return Text("living.waits", {"who": asked.value, "at": minute_of(asked.at)})
+    since = max((asked.at, *(given.at for given in run.approvals.values())))
+    return Text("living.waits", {"who": asked.value, "at": minute_of(since)})
 
 
 def urgency(run: Run, *questions: str) -> str:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from adaptive_cards import channels as draw
 from adaptive_cards.cards.channels import ChannelLine, ChannelsView
+from bot.cards import superseded
 from bot.cards.presenters._common import known_text
 from bot.cards.presenters.card_state import DesiredCard
 from bot.services import Services
@@ -52,11 +53,17 @@ def view(run: Run) -> ChannelsView:
     )
 
 
-def line_of(mailbox: str, last: Run | None) -> ChannelLine:
-    if last is None or last.checked is None:
+def line_of(services: Services, mailbox: str) -> ChannelLine:
+    found = superseded.assessment(services, mailbox)
+    fact, words = found.fact, superseded.in_progress(found)
+    if words is not None:
+        return ChannelLine(mailbox, State.WAITING, words)
+    if fact is None:
         return ChannelLine(mailbox, None, Text("channels.never"))
-    judged = bulk.summarize(last)
-    return ChannelLine(mailbox, judged.state, words_of(judged), last.checked)
+    if fact.finding is not None:
+        return ChannelLine(mailbox, fact.finding.state, words_of(fact.finding), fact.at)
+    state = State.OK if found.needs_no_fix else State.UNKNOWN
+    return ChannelLine(mailbox, state, superseded.words_of(fact), fact.at)
 
 
 def words_of(judged: Finding) -> Text:

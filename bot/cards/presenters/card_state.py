@@ -6,8 +6,11 @@ import hashlib
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
-from adaptive_cards import Card, locale
+from adaptive_cards import Card, locale, notice
+from adaptive_cards.cards.notice import NoticeView
+from adaptive_cards.glyphs import SKIPPED, Mark
 from bot.services import Services
+from jobs.model import Text
 from jobs.storage import codec, keys
 
 EDITS = 10
@@ -25,12 +28,16 @@ FIRST = "intake"
 """Mark of a setup's first card, which answers the command."""
 OTHERS = "others"
 """Field of a run's cards which notes that the cards of other runs were drawn again."""
+HISTORY = "history"
+"""Field of a run's cards with the fact that has superseded them (:mod:`bot.cards.superseded`)."""
+NOTIFY = "notify:"
+"""Beginning of the slots of the cards of an incident in 1:1 conversations."""
+REMINDER = "turn:"
+"""Beginning of the slots of 1:1 reminders of a turn: its kind and the person follow."""
 EARLIER = "earlier"
 """Beginning of the slots of cards that another card has replaced."""
 CHOICE = "choice:"
 """Beginning of the slots of cards that offer runs to be canceled (:mod:`bot.cards.choices`)."""
-OFFERED = ":offered"
-"""Ending of the fields that note a card with a button for the run."""
 
 
 def slot_of(to: str) -> str:
@@ -122,6 +129,22 @@ def desired_card(  # noqa: PLR0913  what a card is made of
     )
 
 
+def last_look(  # noqa: PLR0913  what a short card is made of
+    slot: str,
+    kicker: Text,
+    title: Text,
+    words: Text,
+    *,
+    to: str = THREAD,
+    final: bool = True,
+    mark: Mark = SKIPPED,
+    buttons: tuple[tuple[str, dict[str, str]], ...] = (),
+) -> DesiredCard:
+    """Return a card of one sentence, which withdraws what the card asked for."""
+    view = NoticeView(kicker, title, words, glyph=mark.glyph, buttons=buttons)
+    return desired_card(slot, view, notice(view), to=to, final=final, retires=True, prompt="")
+
+
 def marked(before: str, view: object) -> str:
     """Return a mark that differs if the view, its language or the earlier mark does."""
     here = locale.current()
@@ -177,7 +200,7 @@ def _fields(services: Services, run_id: str) -> list[str]:
 
 
 DOUBT = ":doubt"
-NOTES = (DOUBT, ":refused", ":edits", ":typed", ":calm", OFFERED, OTHERS)
+NOTES = (DOUBT, ":refused", ":edits", ":typed", ":calm", OTHERS, HISTORY)
 """Endings of the fields that hold a note about a card and not a card itself."""
 
 

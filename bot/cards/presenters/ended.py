@@ -16,28 +16,25 @@ from bot.cards.presenters.card_state import DesiredCard, desired_card
 from bot.cards.presenters.plan import LEFT
 from bot.services import Services
 from jobs.model import Finding, RunKind, State, Text
-from jobs.runs.later import ends_consent, undone_by
-from jobs.runs.run import Changed, Kind, Run
+from jobs.runs.run import Changed, Kind, Run, ends_consent
 from jobs.steps import steps_of
 
 
-def cards(run: Run, services: Services) -> list[DesiredCard]:
+def cards(run: Run, _: Services) -> list[DesiredCard]:
     """Return the card of a canceled run; the progress card shows the end of a failed run."""
     if run.ended is not Kind.CANCELLED:
         return []
-    undone = undone_by(run, services.store.runs_of_mailbox(run.channel.mailbox))
-    words = Text("living.undone_words") if undone else left(run)
     view = NoticeView(
         Text("living.idle_kicker", {"mailbox": run.channel.mailbox}),
         Text("notice.over_cancelled", {"run": run.id}),
-        words,
+        left(run),
         glyph=SKIPPED.glyph,
-        buttons=() if undone else undo_button(run),
+        buttons=_undo_button(run),
     )
-    return [desired_card("ended", view, notice(view), final=True)]
+    return [desired_card("ended", view, notice(view))]
 
 
-def undo_button(run: Run) -> tuple[tuple[str, dict[str, str]], ...]:
+def _undo_button(run: Run) -> tuple[tuple[str, dict[str, str]], ...]:
     if not run.changed:
         return ()
     pressed = {"do": "undo", "mailbox_meant": run.channel.mailbox, "undoes": run.id}
@@ -83,11 +80,11 @@ def _objects(changes: Iterable[Changed]) -> str:
     return listed(render(change.object) for changed in changes for change in changed.changes)
 
 
-def undone_cards(run: Run, services: Services) -> list[DesiredCard]:
+def undone_cards(run: Run, _: Services) -> list[DesiredCard]:
     if run.kind is not RunKind.UNDO or run.ended is not Kind.FINISHED:
         return []
     found = undone_view(run)
-    return [desired_card("undone", found, draw(found), final=True)]
+    return [desired_card("undone", found, draw(found))]
 
 
 def undone_view(run: Run) -> UndoneView:

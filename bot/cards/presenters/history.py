@@ -7,11 +7,12 @@ from datetime import datetime, timedelta
 
 from adaptive_cards.cards.history import HistoryDay, HistoryView, IncidentLine
 from adaptive_cards.numbers import number, percent
+from adaptive_cards.texts import text
 from adaptive_cards.times import lasted
 from bot.cards.presenters.watch import Row, cause_of, open_ones
 from bot.links import Link
 from jobs.model import State, Text, verbatim
-from jobs.watch.figures import DayState, Figures
+from jobs.watch.figures import DayFigures, DayState, Figures
 from jobs.watch.model import Incident, Sight
 
 DAYS, PAGE_DAYS = 30, 90
@@ -47,25 +48,31 @@ def history_view(  # noqa: PLR0913  everything that the card shows
         incidents=tuple(_incident_line(each) for each in reversed(incidents)),
         page=(page.url, page.until),
         watched=watched,
+        unseen=unseen_of(mailbox, found),
     )
 
 
 def title_of(found: Figures) -> Text:
-    if found.availability is None:
+    if found.first_day is None:
         return Text("history.title_none")
-    return Text(
-        "history.title",
-        {"share": percent(found.availability), "count": str(len(found.incidents))},
-    )
+    seen = {"count": str(len(found.incidents)), "day": f"day:{found.first_day.isoformat()}"}
+    if found.availability is not None:
+        return Text("history.title", {"share": percent(found.availability), **seen})
+    return Text("history.title_seen" if found.incidents else "history.title_unmeasured", seen)
 
 
 def _worst(found: Figures, incidents: Sequence[Incident]) -> State:
-    if found.availability is None:
-        return State.SKIPPED
     open_sights = {each.sight for each in open_ones(incidents)}
     if Sight.BROKEN in open_sights:
         return State.WRONG
+    if found.availability is None:
+        return State.SKIPPED
     return State.UNKNOWN if open_sights else State.OK
+
+
+def unseen_of(mailbox: str, found: Figures) -> Text | None:
+    """Return what the newest looks could not see, or None."""
+    return Text("history.unseen", {"mailbox": mailbox}) if found.is_blind_now else None
 
 
 def rows_of(found: Figures) -> tuple[Row, ...]:
@@ -82,12 +89,15 @@ def rows_of(found: Figures) -> tuple[Row, ...]:
 
 
 def _times(found: Figures) -> list[Row]:
-    pairs = (("notice", found.to_notice), ("fix", found.to_fix))
-    return [(f"history.row_{name}", span(value)) for name, value in pairs if value is not None]
+    pairs = (("notice", found.to_notice), ("fix", found.to_fix)) if found.incidents else ()
+    unknown = Text("history.not_known")
+    return [(f"history.row_{name}", span(value) if value else unknown) for name, value in pairs]
 
 
 def _mails(found: Figures) -> list[Row]:
-    days = sum(bool(each.looks) for each in found.days)
+    days = sum(each.measured for each in found.days)
+    if found.first_day and not days and not found.mails:
+        return [("history.row_mails", Text("history.not_seen"))]
     if not found.mails or not days:
         return []
     values = {"mails": number(found.mails), "each": number(round(found.mails / days))}
@@ -106,6 +116,11 @@ def _first_day(found: Figures) -> list[Row]:
     if first is None or found.days[0].date == first:
         return []
     return [("history.row_since", Text("history.day", {"day": f"day:{first.isoformat()}"}))]
+
+
+def mails_of(day: DayFigures) -> str:
+    """Return the number of the day's mails; that of a day that was not measured is not known."""
+    return number(day.mails) if day.measured or day.mails else text("history.not_seen")
 
 
 def span(value: timedelta) -> Text:

@@ -54,11 +54,7 @@ def cards(run: Run, services: Services) -> list[DesiredCard]:
     asked = f"{action.turn}{action.kind}" if is_person(action.turn) else ""
     turn = f"{asked}{found.ended}{unsent}{rehearsed}"
     asks = _asks(run, found, turn) if unsent or is_person(found.turn) else _stopped(run)
-    return [
-        desired_card(
-            "progress", found, draw(found), urgency=turn, final=bool(run.ended), prompt=asks
-        )
-    ]
+    return [desired_card("progress", found, draw(found), urgency=turn, prompt=asks)]
 
 
 def _is_begun(run: Run) -> bool:

@@ -21,8 +21,9 @@ from bot.cards.presenters._common import (
     thread_and_person,
     unreachable_recipient,
 )
-from bot.cards.presenters.card_state import THREAD, DesiredCard, desired_card, slot_of
+from bot.cards.presenters.card_state import THREAD, DesiredCard, desired_card
 from bot.services import Services
+from jobs.access import app_access
 from jobs.causes.cause import Cause
 from jobs.engine.step import Step
 from jobs.model import Finding, RunKind, State, Text, Turn
@@ -41,9 +42,14 @@ def cards(run: Run, services: Services) -> list[DesiredCard]:
     if run.kind is RunKind.UNDO:
         return []
     if run.ended is Kind.FINISHED:
-        done = replace(done_view(run), watched=watch.interval_of(run, services))
-        card = desired_card("done", done, draw_done(done), final=True)
-        return [replace(card, retires=watch.only_edit(services, run, card, slot_of(THREAD)))]
+        record = services.channels.record(run.channel.mailbox)
+        tenant = record.channel.tenant_id if record else ""
+        done = replace(
+            done_view(run),
+            watched=watch.interval_of(run, services),
+            blind=bool(tenant) and app_access.grant_for(services.redis, tenant) is None,
+        )
+        return [desired_card("done", done, draw_done(done))]
     if "test_mail" not in run.findings or run.ended:
         return []
     mail = mail_view(run, services)
@@ -128,11 +134,12 @@ def done_view(run: Run) -> DoneView:
     skipped = (
         f.seen for f in run.findings.values() if f.state is State.SKIPPED and f.step in steps
     )
+    shown, answered = run.found_at.get("agent_has_it"), time_or_none(run.fact("answered_at"))
     lines = (
         ("V1", Text("station.v1"), time_or_none(run.fact("arrived_at"))),
         ("M3", Text("station.m3"), time_or_none(run.fact("forwarded_at"))),
-        ("V2", Text("station.v2"), run.found_at.get("agent_has_it")),
-        ("V3", Text("station.v3"), time_or_none(run.fact("answered_at"))),
+        ("V2", Text("station.v2"), min(filter(None, (shown, answered)), default=None)),
+        ("V3", Text("station.v3"), answered),
     )
     proofs = [
         *(Proof(row, words, at) for row, words, at in lines if at is not None),

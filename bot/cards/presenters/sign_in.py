@@ -79,7 +79,6 @@ def _signed_in(account: Account) -> DesiredCard:
 PERMISSIONS = (
     ("Mail.Send", "permission.application", "permission.mail_send", True),
     ("SMTP.Send", "permission.delegated", "permission.smtp_send", False),
-    ("offline_access", "", "permission.offline_access", False),
 )
 
 

@@ -12,8 +12,9 @@ from adaptive_cards.texts import has_text, text
 from adaptive_cards.views import ChangeLine, CheckLine, Damage, Proof
 from bot import links
 from bot.cards.presenters import discovery
-from bot.cards.presenters._common import ended_at, is_ok, known_text, problem_fields
-from bot.cards.presenters.card_state import DesiredCard, desired_card, posted_card
+from bot.cards.presenters._common import is_ok, known_text, problem_fields
+from bot.cards.presenters.card_state import DesiredCard, desired_card
+from bot.cards.presenters.proof import time_or_none
 from bot.services import Services
 from jobs.causes.cause import Cause, page_of
 from jobs.checks import check, more_access, remedies
@@ -33,10 +34,8 @@ from jobs.model import (
     Station,
     Text,
     Turn,
-    minute_of,
     verbatim,
 )
-from jobs.runs.later import fixed_by
 from jobs.runs.run import Run
 
 SEEN_AT = {
@@ -60,21 +59,15 @@ def cards(run: Run, services: Services) -> list[DesiredCard]:
         found,
         draw(found),
         urgency=_urgency(run, found),
-        final=run.checked is not None,
         prompt=f"{run.checked}{found.problem_at}{run.ended}" if run.checked else "",
     )
-    return [replace(card, retires=_asks_nothing_new(run, services, card), first_at_once=True)]
-
-
-def _asks_nothing_new(run: Run, services: Services, card: DesiredCard) -> bool:
-    shown = posted_card(services, run.id, card.slot) if run.kept else None
-    return shown is not None and shown.prompt == card.prompt
+    return [replace(card, first_at_once=True)]
 
 
 def _urgency(run: Run, found: VerdictView) -> str:
     # That a cloud gives no answer is a problem. That the cloud answers again is not urgent.
     return (
-        f"{bool(run.checked)}{_looked(found)}{found.fixed}{found.fix is not None}"
+        f"{bool(run.checked)}{run.kept}{_looked(found)}{found.fix is not None}"
         f"{[line.title for line in found.causes]}{found.problem_at or ''}"
         f"{sorted(run.once_silent)}"
     )
@@ -86,21 +79,20 @@ def view(run: Run, services: Services) -> VerdictView:
     verdict = judge(steps, found, done=run.checked is not None)
     sign_in = _sign_in_url(run, services)
     counted = _counted(verdict, found)
-    fixed = fixed_by(run, _later(run, services, verdict))
-    fix = _fix(run, _without(verdict, fixed), sign_in)
+    fix = _fix(run, verdict, sign_in)
     left = gaps(steps, found)
-    ends = _secret_ends(run, found, fixed)
+    ends = secret_ends(found) if _is_ours(run) else None
     return VerdictView(
         run=run.id,
         mailbox=run.channel.mailbox,
         at=run.checked or now(),
         looking=0 if run.checked else max(1, len(steps) - len(run.findings)),
         silent=tuple(map(_cloud, run.silent)),
-        causes=_mark_fixed(_causes(run.channel, steps, counted, verdict.causes), verdict, fixed),
+        causes=_causes(run.channel, steps, counted, verdict.causes),
         symptoms=_symptoms(steps, counted, verdict.symptoms),
         possible=_causes(run.channel, steps, counted, others(verdict)),
         changes=changes(verdict),
-        warnings=_lines(steps, counted, verdict.warnings),
+        warnings=_lines(steps, counted, (*verdict.warnings, *_waiting(found))),
         skipped=_lines(steps, counted, verdict.skipped),
         lines=_lines(steps, counted, [name for name in steps if name in found]),
         way=_way(verdict, found),
@@ -118,8 +110,23 @@ def view(run: Run, services: Services) -> VerdictView:
         unread=left.count,
         needs_administrator=left.by_sign_in,
         secret_ends=ends,
-        fixed=_all_fixed(verdict, fixed),
+        proven=_proven_at(run, services, found) if run.checked and left.count else None,
+        login=is_ok(found, "smtp_login"),
     )
+
+
+def _proven_at(run: Run, services: Services, found: Mapping[str, Finding]) -> datetime | None:
+    """Return when the newest test mail of a run or of the watch went the whole way, if any did."""
+    if run.brief.discover:
+        return None
+    runs = services.store.runs_of_mailbox(run.channel.mailbox)
+    proofs = (each.fact("answered_at") or each.fact("forwarded_at") for each in runs if each.ended)
+    watched = [found["watch_mail"].signals.at] if is_ok(found, "watch_mail") else []
+    return max(filter(None, [*map(time_or_none, proofs), *watched]), default=None)
+
+
+def _waiting(found: Mapping[str, Finding]) -> list[str]:
+    return [n for n, each in found.items() if each.cause == Cause.NOBODY_LOGGED_IN]
 
 
 def _found(run: Run, steps: Mapping[str, Step]) -> dict[str, Finding]:
@@ -129,59 +136,6 @@ def _found(run: Run, steps: Mapping[str, Step]) -> dict[str, Finding]:
         for name, finding in run.findings.items()
         if name in steps and finding.reason is not Reason.NO_WATCH_MAIL
     }
-
-
-def _secret_ends(
-    run: Run, found: Mapping[str, Finding], fixed: Mapping[str, Run]
-) -> datetime | None:
-    return secret_ends(found) if not fixed and _is_ours(run) else None
-
-
-def _later(run: Run, services: Services, verdict: Verdict) -> tuple[Run, ...]:
-    """Return the runs that may have fixed what this check found, or none if nothing was wrong."""
-    ended = run.checked is not None and (verdict.causes or verdict.warnings)
-    return services.store.runs_of_mailbox(run.channel.mailbox) if ended else ()
-
-
-def _without(verdict: Verdict, fixed: Mapping[str, Run]) -> Verdict:
-    return replace(
-        verdict, causes=tuple(name for name in verdict.causes if name not in _done(verdict, fixed))
-    )
-
-
-def _done(verdict: Verdict, fixed: Mapping[str, Run]) -> dict[str, Run]:
-    return {
-        name: run
-        for name in verdict.causes
-        if (run := _fixing_run(verdict, name, fixed)) is not None
-    }
-
-
-def _fixing_run(verdict: Verdict, name: str, fixed: Mapping[str, Run]) -> Run | None:
-    # A cause is fixed by the step whose plan fixes it, or else by the step that found it.
-    return fixed.get(remedies.fixing_step(verdict, name)) or fixed.get(name)
-
-
-def _mark_fixed(
-    lines: tuple[CheckLine, ...], verdict: Verdict, fixed: Mapping[str, Run]
-) -> tuple[CheckLine, ...]:
-    done = _done(verdict, fixed)
-    return tuple(
-        replace(line, fixed=_fixed_words("verdict.fixed", done[name])) if name in done else line
-        for name, line in zip(verdict.causes, lines, strict=True)
-    )
-
-
-def _all_fixed(verdict: Verdict, fixed: Mapping[str, Run]) -> Text | None:
-    done = _done(verdict, fixed)
-    if not done or done.keys() != set(verdict.causes):
-        return None
-    last = max(done.values(), key=ended_at)
-    return _fixed_words("verdict.fixed_title", last)
-
-
-def _fixed_words(key: str, run: Run) -> Text:
-    return Text(key, {"at": minute_of(ended_at(run)), "run": run.id})
 
 
 def _turn(run: Run, services: Services, verdict: Verdict) -> Turn:

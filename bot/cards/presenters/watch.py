@@ -12,8 +12,9 @@ from adaptive_cards.cards.notice import NoticeView
 from adaptive_cards.cards.watch import IncidentLook, IncidentView, WatchLine
 from adaptive_cards.texts import has_text
 from adaptive_cards.times import lasted
+from bot.cards import superseded
 from bot.cards.presenters._common import known_text
-from bot.cards.presenters.card_state import THREAD, DesiredCard, desired_card, posted_card
+from bot.cards.presenters.card_state import NOTIFY, THREAD, DesiredCard, desired_card, last_look
 from bot.services import Services
 from jobs.checks.remedies import page_of
 from jobs.model import Channel, State, Text, minute_of, span_of, verbatim
@@ -32,7 +33,7 @@ from jobs.watch.model import (
 )
 
 Row = tuple[str, Text]
-SLOT = "incident"
+SLOT, NOBODY = "incident", "nobody:"
 NEWS_FOR = timedelta(hours=1)
 """Age up to which a change of an incident is posted below its card.
 
@@ -69,18 +70,20 @@ def living_card(
     acting = sorted(each.acting for each in incidents)
     drawn = desired_card(SLOT, (card.id, part, acting, over), draw(found))
     return DesiredCard(
-        SLOT if to == THREAD else f"notify:{to}",
+        SLOT if to == THREAD else f"{NOTIFY}{to}",
         drawn.card,
         drawn.fingerprint,
         to,
         urgency=f"{over} {part} {sorted(set(acting))}",
-        final=over,
     )
 
 
 def news_cards(
-    card: IncidentCard, incidents: Sequence[Incident], at: datetime
+    card: IncidentCard, incidents: Sequence[Incident], at: datetime, *, told: bool = False
 ) -> list[DesiredCard]:
+    # ``told`` means that the card of the run that fixed it, in the same space, says the same.
+    if told:
+        return []
     if card.shared:
         return _shared_end(card, incidents, at)
     one = incidents[0]
@@ -124,7 +127,13 @@ def reminder_card(card: IncidentCard, incidents: Sequence[Incident], number: int
     first = incidents[0]
     title = Text("watch.reminder_title", {"since": minute_of(first.since)})
     shown = NoticeView(Text("watch.kicker"), title, cause_of(first), "accent", "◆")
-    return DesiredCard(f"nobody:{number}", notice(shown), card.id)
+    return DesiredCard(f"{NOBODY}{number}", notice(shown), card.id)
+
+
+def reminder_over(slot: str, incidents: Sequence[Incident]) -> DesiredCard:
+    """Return a reminder as it is once somebody acts, or the incident is over."""
+    title, cause = Text("reminder.over_title"), cause_of(incidents[0])
+    return last_look(slot, Text("watch.kicker"), title, cause)
 
 
 def view(
@@ -150,7 +159,7 @@ def view(
         acts=_acted_on(current) is None,
         direct=direct,
     )
-    if _is_of_one_mailbox(card, current):
+    if is_of_one_mailbox(card, current):
         return _of_one(shown, first, channel)
     return replace(shown, fix=_fixes(card, incidents))
 
@@ -163,7 +172,7 @@ def _mailboxes(incidents: Sequence[Incident]) -> set[str]:
     return {each.mailbox for each in incidents}
 
 
-def _is_of_one_mailbox(card: IncidentCard, incidents: Sequence[Incident]) -> bool:
+def is_of_one_mailbox(card: IncidentCard, incidents: Sequence[Incident]) -> bool:
     """Return whether the card names one mailbox; the operator's card only counts them."""
     return not card.counts and len(_mailboxes(incidents)) == 1
 
@@ -197,7 +206,7 @@ def _look_of_ended(incidents: Sequence[Incident]) -> IncidentLook:
 
 
 def _title(card: IncidentCard, look: IncidentLook, incidents: Sequence[Incident]) -> Text:
-    if _is_of_one_mailbox(card, incidents):
+    if is_of_one_mailbox(card, incidents):
         return Text(f"watch.title_{look}", {"mailbox": incidents[0].mailbox})
     values = {"count": str(len(_mailboxes(incidents)))}
     if not card.counts:
@@ -338,6 +347,8 @@ def line_of(services: Services, watched: WatchedChannel, at: datetime) -> WatchL
     state = services.watching.incidents.state(watched.mailbox)
     incident = services.watching.incidents.open_of_channel(watched.mailbox)
     unseen = _unseen(state)
+    if words := superseded.in_progress(superseded.assessment(services, watched.mailbox)):
+        return WatchLine(watched.mailbox, State.WAITING, words, state.looked, unseen)
     if watched.is_paused(at) and watched.paused_until is not None:
         words = Text("watch.line_paused", {"until": minute_of(watched.paused_until)})
         return WatchLine(watched.mailbox, State.WAITING, words, state.looked)
@@ -373,28 +384,9 @@ def _unseen(state: ChannelState) -> Text | None:
 def interval_of(run: Run, services: Services) -> str:
     """Return how often the run's channel is watched, as a value of a text, or an empty string.
 
-    The string is empty for a channel whose cards go to another space, and for a run that is not the
-    one by which the channel is known.
+    The string is empty for a channel whose cards go to another space.
     """
-    record = services.channels.record(run.channel.mailbox)
     watched = services.watching.channels.load(run.channel.mailbox)
-    if record is None or record.run != run.id or watched is None:
+    if watched is None or watched.room != run.origin.room:
         return ""
-    return span_of(watched.interval) if watched.room == run.origin.room else ""
-
-
-def only_edit(services: Services, run: Run, wanted: DesiredCard, slot: str) -> bool:
-    """Return whether a card has shown everything but the watch, so that it is edited or left alone.
-
-    A card that Webex does not let the bot edit is not posted again for a watch that begins or
-    ends. ``slot`` is the slot of its place in the thread (:mod:`bot.cards.living`).
-    """
-    shown = posted_card(services, run.id, slot)
-    return shown is not None and shown.urgency == f"{wanted.slot} {wanted.urgency}"
-
-
-def request_cards(services: Services, mailbox: str) -> None:
-    """Have the cards of the channel's run drawn, because the channel's watch has begun or ended."""
-    record = services.channels.record(mailbox)
-    if record is not None:
-        services.cards.request(record.run)
+    return span_of(watched.interval)

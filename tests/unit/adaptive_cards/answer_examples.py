@@ -86,7 +86,7 @@ def _notices() -> Iterator[tuple[str, cards.Card]]:
         cards.notice(
             NoticeView(
                 Text("notice.cancel_kicker"),
-                Text("notice.cancelled_title", {"run": "7Q4K"}),
+                Text("notice.over_cancelled", {"run": "7Q4K"}),
                 Text("refused.nothing"),
                 tone="accent",
             )

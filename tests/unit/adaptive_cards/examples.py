@@ -125,7 +125,6 @@ def _details() -> Iterator[tuple[str, cards.Card]]:
     permissions = (
         ("Mail.Send", "permission.application", "permission.mail_send", True),
         ("SMTP.Send", "permission.delegated", "permission.smtp_send", False),
-        ("offline_access", "", "permission.offline_access", False),
     )
     about = (
         f"{BASE}/consent/7Q4K",

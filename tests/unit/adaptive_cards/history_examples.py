@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 import adaptive_cards as cards
@@ -72,6 +73,16 @@ def examples() -> dict[str, cards.Card]:
     none = HistoryView(
         MAILBOX, AT, Text("history.title_none"), State.SKIPPED, days("-" * 30, 0), (), (), PAGE
     )
+    seen = Text("history.title_unmeasured", {"day": f"day:{AT.date().isoformat()}"})
+    blind = replace(
+        plain,
+        title=seen,
+        state=State.SKIPPED,
+        days=days("-" * 20 + "?" * 10, 0),
+        rows=(("history.row_mails", Text("history.not_seen")),),
+        incidents=(),
+        unseen=Text("history.unseen", {"mailbox": MAILBOX}),
+    )
     hostile = HistoryView(
         HOSTILE,
         AT,
@@ -82,7 +93,7 @@ def examples() -> dict[str, cards.Card]:
         (IncidentLine(AT, verbatim(HOSTILE), verbatim(HOSTILE)),),
         PAGE,
     )
-    histories = {"well": plain, "broken": bad, "none": none}
+    histories = {"well": plain, "broken": bad, "none": none, "blind": blind}
     return {f"history-{name}": cards.history(view) for name, view in histories.items()} | {
         "hostile-history": cards.history(hostile)
     }

@@ -162,6 +162,7 @@ def _ends() -> Iterator[tuple[str, cards.Card]]:
         (told("The signed-in account may not read policies"),),
     )
     yield "done", cards.done(done)
+    yield "done-blind", cards.done(replace(done, blind=True))
     yield "done-watched", cards.done(replace(done, watched="span:900.0"))
     yield (
         "done-already",

@@ -24,22 +24,16 @@ def test_the_band_says_whether_it_is_whole(examples: dict[str, Card]):
     """
     bands = {name: card.text for name, card in examples.items() if name.startswith("audit")}
     assert bands == {
-        "audit": (
-            "41 entries here. The trail is intact. Nobody has to act. The file in this "
-            "thread has all of them."
-        ),
+        "audit": ("41 entries here. The trail is intact. The file in this thread has all of them."),
         "audit-space": (
-            "30000 entries here. The trail is intact. Nobody has to act. The file in this "
-            "thread has all of them."
+            "30000 entries here. The trail is intact. The file in this thread has all of them."
         ),
         "audit-one": (
-            "1 entry here. The trail is intact. Nobody has to act. The file in this "
-            "thread has all of them."
+            "1 entry here. The trail is intact. The file in this thread has all of them."
         ),
-        "audit-none": "Nothing is recorded here yet. Nobody has to act. The trail begins with the first run.",
+        "audit-none": "Nothing is recorded here yet. The trail begins with the first run.",
         "audit-broken": (
-            "The trail is broken at entry 17. Requester's turn: ask the bot's operator to "
-            "run python -m bot doctor."
+            "The trail is broken at entry 17. Ask the bot's operator to run python -m bot doctor."
         ),
     }
 

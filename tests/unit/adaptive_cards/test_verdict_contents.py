@@ -345,4 +345,4 @@ def test_a_tenant_may_let_the_bot_read(examples: Cards, nodes: Nodes):
     told = " ".join(words(card.content, nodes))
     assert "The bot lacks permissions that it needs to read without a sign-in." in told
     assert "ExchangeMessageTrace.Read.All, Policy.Read.All, Exchange.ManageAsApp" in told
-    assert "or allow automatic checks" in told
+    assert "a Global Administrator or a Privileged Role Administrator presses Allow" in told

@@ -116,6 +116,12 @@ TEXTS = {
         "confirmed. No fault was found in what was checked. "
         "Administrator's turn: sign in with the button below to run the remaining tests."
     ),
+    "verdict-own-proof": (
+        "The login works. Last proven 4 min ago (test mail 10:38). Not fully checked: 7 of 9 need an "
+        "administrator. Administrator's turn: to run the remaining tests, a Global Administrator or a "
+        "Privileged Role Administrator presses Allow automatic checks once. Or an administrator signs "
+        "in for this check."
+    ),
     "verdict-last-proven": (
         "Last proven 2 h ago (answer 08:12). Nothing wrong was found. Newer mail is not confirmed "
         "yet. Nobody has to act. The tests that ran are listed below."
@@ -128,10 +134,9 @@ TEXTS = {
         "Not fully checked: 2 of 9 could not be read. Last proven 4 min ago (answer 10:38). "
         "Requester's turn: read what is listed below, then press Check again."
     ),
-    "channels-checking": "Checking: 1 of 3. Nobody has to act. The verdicts appear as they arrive.",
+    "channels-checking": "Checking: 1 of 3. The verdicts appear as they arrive.",
     "channels-many": (
-        "Mail is broken in one of 501 channels. Requester's turn: type /check ADDRESS to "
-        "see the cause and the fix."
+        "Mail is broken in one of 501 channels. Type /check ADDRESS to see the cause and the fix."
     ),
 }
 

@@ -202,6 +202,18 @@ def _well() -> dict[str, cards.Card]:
             unread=7,
             needs_administrator=True,
         ),
+        "verdict-own-proof": checked(
+            0,
+            lines=(*RIGHT[-2:], *SKIPPED),
+            way=way("......", last=None),
+            skipped=SKIPPED,
+            sign_in_url=SIGN_IN,
+            grant_url=SIGN_IN.replace("signin", "access"),
+            unread=7,
+            needs_administrator=True,
+            proven=ago(minutes=4),
+            login=True,
+        ),
         "verdict-changed": checked(
             0,
             lines=(*RIGHT[-2:], *SKIPPED),

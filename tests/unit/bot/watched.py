@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from bot.services import Services
 from jobs.clock import now
 from jobs.model import Channel, Person, Station, Turn
-from jobs.watch.model import Damage, LookOutcome, Sight, WatchedChannel
+from jobs.watch.model import Damage, Eye, LookOutcome, Sight, WatchedChannel
 
 MAILBOX = "support@contoso.com"
-GOOD = LookOutcome(Sight.HEALTHY)
+GOOD = LookOutcome(Sight.HEALTHY, eyes=(Eye.APP,))
 BROKEN = LookOutcome(
     Sight.BROKEN,
     "not_forwarded",
@@ -18,6 +19,7 @@ BROKEN = LookOutcome(
     station=Station.FORWARD,
     turn=Turn.ADMINISTRATOR,
     damage=Damage(late=3, bounced=1),
+    eyes=(Eye.APP,),
 )
 
 
@@ -41,7 +43,7 @@ def with_incident(services: Services, mailbox: str = MAILBOX) -> WatchedChannel:
     """
     watched = watch(services, mailbox)
     began = (now() - timedelta(days=2)).replace(hour=12, minute=0, second=0, microsecond=0)
-    look(services, watched, LookOutcome(Sight.HEALTHY, mails={began.isoformat(): 12}), began)
+    look(services, watched, replace(GOOD, mails={began.isoformat(): 12}), began)
     for minutes, outcome in ((60, BROKEN), (61, BROKEN), (180, GOOD), (195, GOOD), (210, GOOD)):
         look(services, watched, outcome, began + timedelta(minutes=minutes))
     look(services, watched, GOOD, now() - timedelta(minutes=5))

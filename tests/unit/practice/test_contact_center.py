@@ -15,6 +15,7 @@ from flask.testing import FlaskClient
 
 from practice import tls
 from practice.mail.connect import Task
+from practice.mail.contact_center import QUEUE
 from practice.webex_services.web import Outside
 from tests.fixtures.practice_cloud import practice_cloud
 
@@ -29,7 +30,16 @@ def outside(certificates: tls.Tls) -> Iterator[tuple[Outside, FlaskClient]]:
     """Yield the practice services with one task, and a client for them."""
     with practice_cloud(certificates) as (cloud, _http):
         cloud.connect.tasks.append(
-            Task("t-1", "kim@customer.example", "support@contoso.com", "Hello", "", "<1>", AT)
+            Task(
+                "t-1",
+                "kim@customer.example",
+                "support@contoso.com",
+                "Hello",
+                "",
+                "<1>",
+                AT,
+                queue={"id": QUEUE, "name": "Email"},
+            )
         )
         found = Outside(cloud.world, cloud.connect, cloud.world.settings)  # type: ignore[arg-type]
         app = flask.Flask("outside")
@@ -82,7 +92,7 @@ def test_the_field_is_last_queue(outside: tuple[Outside, FlaskClient]):
     assert found["data"]["taskDetails"]["tasks"] == [
         {
             "id": "t-1",
-            "lastQueue": {"id": "q1", "name": "Email"},
+            "lastQueue": {"id": QUEUE, "name": "Email"},
             "createdTime": int(AT.timestamp()) * 1000,
         }
     ]

@@ -1,8 +1,9 @@
-"""Button on a check's result that leads to Cisco TAC."""
+"""Buttons of a check's result, and what they answer on a card that is not the newest one."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
@@ -10,8 +11,8 @@ from adaptive_cards.texts import text
 from bot.actions import actions
 from bot.chat.context import ChatContext
 from jobs.clock import now
-from jobs.model import Channel
-from jobs.runs.run import Event, Kind
+from jobs.model import Change, Channel, Finding, RunKind, Scope, State, Text
+from jobs.runs.run import Event, Kind, RecordedChange
 
 MAILBOX = "support@contoso.com"
 Said = Callable[[], list[tuple[str, str]]]
@@ -30,3 +31,44 @@ def test_mail_still_missing_leads_to_tac(channel: ChatContext, said: Said):
     """A press of "Mail still missing" opens the TAC card, as if ``/tac`` had been typed."""
     actions()["missing"](channel, {"channel": MAILBOX})
     assert text("tac.title") in said()[0][1]
+
+
+def test_an_old_fix_button_says_what_fixed_it(channel: ChatContext, said: Said):
+    """The Fix button of an old card opens no run if the newest fact says that the channel works.
+
+    The answer names the fact, and offers to fix it all the same.
+    """
+    actions()["fix"](channel, {"channel": MAILBOX})
+    (setup,) = channel.services.store.runs_of_mailbox(MAILBOX)
+    assert f"Run {setup.id} connected it" in said()[0][1]
+    check = channel.services.store.check(Channel(MAILBOX), channel.asker, channel.origin)
+    off = Finding("smtp_auth", State.WRONG, cause="smtp_auth_off_for_mailbox")
+    found = Event(Kind.FOUND, now(), step="smtp_auth", finding=off)
+    channel.services.store.append(check.id, found, Event(Kind.CHECKED, now()))
+    channel.services.channels.set_last_check(MAILBOX, check.id)
+    actions()["fix"](channel, {"channel": MAILBOX})
+    assert [run.kind for run in channel.services.store.runs_of_mailbox(MAILBOX)][1:] == [
+        RunKind.FIX
+    ]
+
+
+@pytest.mark.parametrize("button", ["check", "fix", "watch_off"])
+def test_an_old_button_of_a_disconnected_channel_says_who_did_it(
+    channel: ChatContext, said: Said, button: str
+):
+    """Buttons of old cards say when and by whom the channel was disconnected here."""
+    store = channel.services.store
+    origin = replace(channel.origin, message="typed-2")
+    undo = store.open(Channel(MAILBOX), channel.asker, origin, RunKind.UNDO)
+    change = Change("smtp_auth", "M2", Text("a"), Text("b"), Text("c"), Scope.MAILBOX, "Set")
+    past = RecordedChange("smtp_auth", change, Text("seen.off"), {}, {}, ("R",))
+    back = Finding("smtp_auth", State.OK)
+    store.append(
+        undo.id,
+        Event(Kind.RECALLED, now(), past=(past,)),
+        Event(Kind.FOUND, now(), step="smtp_auth", finding=back),
+    )
+    store.end(store.load(undo.id), Event(Kind.FINISHED, now()))
+    actions()[button](channel, {"channel": MAILBOX})
+    assert f"{MAILBOX} was disconnected here" in said()[0][1]
+    assert f"by {channel.person.email}, in run {undo.id}" in said()[0][1]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from adaptive_cards.texts import text
+from bot.cards.presenters import ended
 from bot.chat.context import ChatContext
 from bot.chat.permissions import AccessPolicy
 from bot.commands import cancel
@@ -84,9 +85,11 @@ def test_a_cancellation_that_comes_too_late(anna: ChatContext, begin: Begin, sai
 def test_a_change_under_way_is_named(
     anna: ChatContext, begin: Begin, said: Said, then: tuple[Event, ...], late: bool
 ):
-    """A call under way may still take effect, so ``/cancel`` says so and points to ``/undo``."""
+    """A call under way may still take effect, so the run's card says so and points to ``/undo``."""
     run = begin(SIGNED_IN, PLANNED, CHANGING, *then)
     cancel.run(anna, run.id)
-    told = said()[0][1]
+    assert text("notice.cancelled_see") in said()[0][1]
+    (card,) = ended.cards(anna.services.store.load(run.id), anna.services)
+    told = card.card.text
     assert ("may still take effect: Authenticated SMTP" in told) is late
     assert not late or "/undo restores the earlier settings" in told

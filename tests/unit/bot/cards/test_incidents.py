@@ -173,6 +173,25 @@ def test_the_space_is_reminded_while_nobody_acts(
     assert reminders(webex_script) == 3
 
 
+def test_a_reminder_is_over_once_somebody_acts(
+    look: Look, services: Services, pass_time: Callable[[float], None]
+):
+    """A reminder that nobody acts says that it is over, as soon as somebody acts."""
+    card = look(BROKEN, BROKEN)
+    pass_time(3700)
+    show(services, card)
+    assert over_reminders(services, card) == []
+    services.watching.incidents.take_on(card, "anna@example.test", now())
+    assert over_reminders(services, card) == ["nobody:0"]
+
+
+def over_reminders(services: Services, card: str) -> list[str]:
+    """Return the reminders whose card takes its last edit."""
+    drawn = incidents.drawing(services, card)
+    assert drawn is not None
+    return [each.slot for each in drawn.cards if each.slot.startswith("nobody:") and each.final]
+
+
 def test_a_shared_cause_is_one_card(look: Look, said: Said, services: Services):
     """A shared cause is one card, which names a single channel, or counts several channels."""
     first = look(POLICY, POLICY)

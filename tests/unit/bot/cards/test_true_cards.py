@@ -17,7 +17,7 @@ from jobs.clock import now
 from jobs.model import Channel, Finding, RunKind, State
 from jobs.runs.origin import Origin
 from jobs.runs.run import Event, Kind, Run
-from tests.fixtures.true_cards import CLAIMS, TURNS, Shown, untrue
+from tests.fixtures.true_cards import CLAIMS, Shown, untrue
 from tests.unit.bot.cards.presenters.stage_events import (
     ADMIN,
     APPROVED,
@@ -130,7 +130,20 @@ def test_a_fix_button_of_a_fixed_cause_is_found(services: Services, begin: Begin
     assert "fixes what run" in str(wrong([message], checked, (done,)))
 
 
-@pytest.mark.parametrize("words", [*TURNS, *(words for words, _ in CLAIMS)])
+def test_a_turn_of_an_answer_and_of_an_older_card_is_found():
+    """An answer has no turn, and an older card has no turn and no button, in any language."""
+    for words in ("Approver's turn: press it.", own_text("turn.approver", "de")):
+        line = {"type": "TextBlock", "text": words}
+        press = {"type": "Action.Submit", "title": "Fix", "data": {"do": "fix"}}
+        card = {"type": "AdaptiveCard", "body": [line], "actions": [press]}
+        message = {"id": "m", "room": "thread", "members": [], "card": card}
+        answer = Shown(message, None, is_answer=True)
+        assert ["an answer" in each for each in untrue([answer], lambda _: None)] == [True]
+        older = Shown(message, None, newer="run R")
+        assert len(untrue([older], lambda _: None)) == 2
+
+
+@pytest.mark.parametrize("words", [*(words for words, _ in CLAIMS)])
 def test_the_checker_knows_the_words_of_the_cards(words: str):
     """The sentences of the checker are in the bot's texts; others would never be found."""
     assert any(words in own_text(key, "en") for key in keys())

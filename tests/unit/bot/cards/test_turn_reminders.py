@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from adaptive_cards.texts import text
+from bot.cards.living import earlier_cards
 from bot.cards.reminders import remind_of_turns
 from bot.services import Services
 from jobs.clock import now
@@ -71,6 +72,17 @@ def test_the_person_who_was_asked_is_reminded_twice(
     assert people(webex_script) == [ADMIN, ADMIN]
     title = text("reminder.turn_title", mailbox=run.channel.mailbox)
     assert all(title in words for _, words in said())
+
+
+def test_a_reminder_says_when_its_turn_is_over(services: Services, begin: Begin):
+    """A reminder is edited once somebody has done what it asks for."""
+    run = begin(asked())
+    after(services, 2)
+    assert earlier_cards(run, services) == []
+    services.store.append(run.id, signed_in())
+    (card,) = earlier_cards(services.store.load(run.id), services)
+    assert (card.to, card.final) == (ADMIN, True)
+    assert text("reminder.over_title") in card.card.text
 
 
 def test_a_bot_that_was_away_reminds_once(services: Services, begin: Begin, webex_script: Any):

@@ -81,19 +81,19 @@ def test_the_card_says_that_it_is_watched_and_ends_it(
     show(anna, run)
     if run.checked:
         actions()["keep"](anna, {"run": run.id})
-        pass_time(3)
+        pass_time(30)
         show(anna, run)
     card = posts(webex_script)[-1][1]
     assert "'do': 'watch', 'channel'" in card
     assert "watched" not in card or "every 15 minutes" not in card
     actions()["watch"](anna, {"channel": MAILBOX})
     assert anna.services.cards.schedule.due(run.id) > 0
-    pass_time(3)
+    pass_time(30)
     show(anna, run)
     method, card = posts(webex_script)[-1]
     assert (method, "'do': 'watch_off'" in card, "every 15 minutes" in card) == ("PUT", True, True)
     actions()["watch_off"](anna, {"channel": MAILBOX})
-    pass_time(3)
+    pass_time(30)
     show(anna, run)
     method, card = posts(webex_script)[-1]
     assert (method, "'do': 'watch_off'" in card, "every 15 minutes" in card) == (
@@ -116,7 +116,7 @@ def test_a_card_that_webex_does_not_let_edit_is_not_posted_again(
     before = len(posts(webex_script))
     anna.services.watching.channels.save(_watched(anna))
     for _ in range(2):
-        pass_time(3)
+        pass_time(30)
         show(anna, run)
     assert [method for method, _ in posts(webex_script)[before:]] == ["PUT"]
 

@@ -14,7 +14,8 @@ from adaptive_cards.texts import render, text
 from bot.cards.presenters import bulk_check as face
 from bot.chat.context import ChatContext
 from bot.commands import check
-from jobs.checks.bulk import mailboxes, summarize
+from jobs.checks.assessment import summarize
+from jobs.checks.bulk import mailboxes
 from jobs.clock import now
 from jobs.model import Channel, Finding, Profile, Reason, State, Text
 from jobs.runs.channel_index import Record
@@ -219,8 +220,9 @@ def test_a_list_shows_the_newest_check(anna: ChatContext, known: Known, said: An
     broken = Finding("smtp_auth", State.WRONG, cause="smtp_auth_off_for_mailbox")
     checked(anna, broken, mailbox=mailbox)
     run = checked(anna, Finding("entra", State.OK), mailbox=mailbox)
-    assert face.line_of(mailbox, run).at == run.checked
-    assert face.line_of(mailbox, None).state is None
+    anna.services.channels.set_last_check(mailbox, run.id)
+    assert face.line_of(anna.services, mailbox).at == run.checked
+    assert face.line_of(anna.services, "nobody@example.test").state is None
     check.run(anna, "")
     ((_, words),) = said()
     assert text("cause.smtp_auth_off_for_mailbox") not in words

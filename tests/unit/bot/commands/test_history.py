@@ -12,7 +12,7 @@ from bot.chat.context import ChatContext
 from bot.chat.parsing import ParsedCommand
 from bot.events.free_text import answer
 from jobs.clock import now
-from jobs.watch.model import WatchedChannel
+from jobs.watch.model import LookOutcome, Sight, WatchedChannel
 from tests.unit.bot.commands.typed_commands import cards, pressed, proven, type_
 from tests.unit.bot.watched import BROKEN, GOOD, MAILBOX, look, watch, with_incident
 
@@ -43,6 +43,18 @@ def test_each_history_has_a_link_of_its_own(anna: ChatContext, webex_script: Any
     type_(anna, "history", MAILBOX)
     assert (len(first), len(set(anna.services.redis.scan_iter("sealed:page:*")))) == (1, 2)
     assert links_in(cards(webex_script))
+
+
+def test_what_was_not_seen_is_not_called_available(anna: ChatContext, webex_script: Any):
+    """Without the tenant's read access, nothing is measured, and the card says what is not seen."""
+    watched = watch(anna.services)
+    look(anna.services, watched, LookOutcome(Sight.HEALTHY), now() - timedelta(minutes=5))
+    type_(anna, "history", MAILBOX)
+    posted = cards(webex_script)
+    assert "No incident seen since" in posted
+    assert "Would not notice a changed forwarding, policy or secret." in posted
+    assert ("not seen" in posted, "Let the watch see more" in posted) == (True, True)
+    assert "Available" not in posted
 
 
 def test_an_open_incident_says_that_it_goes_on(anna: ChatContext, webex_script: Any):

@@ -36,7 +36,7 @@ def test_cancel_is_carried_out_once(
     tries = [typed("/cancel"), typed("/cancel"), typed("/cancel")]
     ended = [each for each in busy.store.events(run.id) if each.kind is Kind.CANCELLED]
     assert ([each is not None for each in tries], len(ended)) == ([True, False, False], 1)
-    assert [text("notice.cancelled_title", run=run.id) in words for _, words in said()] == [
+    assert [text("notice.over_cancelled", run=run.id) in words for _, words in said()] == [
         True,
         True,
     ]

@@ -97,7 +97,8 @@ def test_missing_mail_where_no_channel_is_known(anna: ChatContext, webex_script:
     """If no channel is known, the answer to a complaint about missing mail asks for the address."""
     say(anna, "no mail since this morning")
     assert pressed(webex_script) == [{"do": "typed", "command": "check"}]
-    assert text("choice.turn_type") in cards(webex_script)
+    told = text("choice.turn_type")
+    assert f"{told[0].upper()}{told[1:]}" in cards(webex_script)
 
 
 @pytest.mark.parametrize("words", ["hello", "Hi", "hallo", "guten Morgen"])

@@ -72,7 +72,7 @@ def exchange_body(row: dict[str, Any]) -> bytes:
 
 def test_every_aadsts_code_has_a_cause_with_a_remedy():
     """Every AADSTS code on the list has a cause with a remedy."""
-    numbers, listed = patterns().numbers, {*CODES["entra"], *CODES["entra_beyond_the_facts"]}
+    numbers, listed = patterns().codes["entra"], {*CODES["entra"], *CODES["entra_beyond_the_facts"]}
     assert listed - numbers.keys() == set()
     assert {numbers[each].cause for each in listed} - REMEDIES.keys() == set()
 

@@ -106,8 +106,9 @@ def test_each_kind_has_its_class():
     made = {
         kind: type(error_for(meaning, CloudReply("entra"))).kind
         for kind in ErrorKind
-        for meaning in patterns().numbers.values()
+        for meaning in patterns().codes["entra"].values()
         if meaning.kind is kind
     }
     assert made == {kind: kind for kind in made}
-    assert isinstance(error_for(patterns().numbers[650051], CloudReply("entra")), NotReplicatedYet)
+    waits = patterns().codes["entra"][650051]
+    assert isinstance(error_for(waits, CloudReply("entra")), NotReplicatedYet)

@@ -6,32 +6,26 @@ from collections.abc import Callable
 from typing import Any
 
 from jobs.engine.context import StepContext
-from jobs.model import State, Text
-from tests.unit.jobs.steps.app_states import APP, FACTS, KNOWN, READ, STEP
+from jobs.model import Finding, State
+from jobs.steps.service_principal import ServicePrincipal
+from tests.unit.jobs.steps.app_states import APP, FACTS, KNOWN, READ, STEP, URIS
 
 
-async def test_a_deactivated_app_has_no_plan(given: Callable[..., StepContext], cloud: Any):
-    """A deactivated app has no plan, because a person has to activate it first.
+async def test_a_deactivated_app_is_shown_besides_its_other_trouble(
+    given: Callable[..., StepContext], cloud: Any
+):
+    """A deactivated registration is named even if its enterprise application does not show it.
 
-    This holds whatever else is wrong with the app (facts/update-2026-11.md 4, row 3).
+    The step of the registration hands it on, and names its own trouble, such as a redirect URI of
+    a single-page application (facts/update-2026-11.md 4, row 3).
     """
-    cloud.on(READ, APP | {"isDisabled": True, "web": {"redirectUris": []}})
-    ctx = given(facts=FACTS)
-    found = await STEP.inspect(ctx)
-    assert (found.state, found.seen, found.cause, found.facts) == (
-        State.WRONG,
-        Text("seen.app_deactivated"),
-        "app_deactivated",
-        KNOWN,
-    )
-    assert STEP.plan(ctx, found) == ()
-
-
-def test_a_deactivated_app_explains_what_follows_from_it_alone():
-    """A deactivated app explains a disabled enterprise application and refused sign-ins.
-
-    Another trouble of the app, such as a missing app, does not explain them.
-    """
-    explained = STEP.diagnosis.causes_elsewhere("app_deactivated")
-    assert explained == {"app_deactivated", "app_disabled"}
-    assert "app_disabled" not in STEP.diagnosis.causes_elsewhere("app_not_found")
+    spa = {"redirectUris": URIS[:1]}
+    cloud.on(READ, APP | {"isDisabled": True, "spa": spa})
+    cloud.on("GET /servicePrincipals(appId='client-1')", {"id": "sp-1"})
+    handed_on = KNOWN | {"deactivated": "yes"}
+    ctx = given(facts=FACTS | handed_on)
+    app = await STEP.inspect(ctx)
+    assert (app.cause, app.facts) == ("redirect_uri_is_spa", handed_on)
+    principal: Finding = await ServicePrincipal().inspect(ctx)
+    assert (principal.state, principal.cause) == (State.WRONG, "app_deactivated")
+    assert ServicePrincipal().plan(ctx, principal) == ()

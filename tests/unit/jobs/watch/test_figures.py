@@ -105,17 +105,19 @@ def test_a_time_without_sight_is_no_break():
     [
         (Tally(), DayState.NONE),
         (Tally(unsure=4), DayState.BLIND),
+        (Tally(healthy=96, partly=96), DayState.BLIND),
         (Tally(healthy=1, unsure=95), DayState.WELL),
     ],
 )
 def test_a_day_without_an_answer_is_not_called_well(tally: Tally, state: DayState):
-    """A day is called well only if a look got an answer.
+    """A day is called well only if a look with the tenant's read access got an answer.
 
-    A day without a look does not count for the availability.
+    A day without such a look does not count for the availability.
     """
     only = found(tallies=(Tally(), Tally(), tally))
     assert only.days[-1].state is state
-    assert (only.availability is None) is (state is DayState.NONE)
+    assert (only.availability is None) is (state is not DayState.WELL)
+    assert only.is_blind_now is (state is DayState.BLIND)
 
 
 def test_a_break_before_the_first_look_is_not_counted():

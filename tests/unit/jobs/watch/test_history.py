@@ -10,7 +10,7 @@ from redis import Redis
 from jobs.storage import keys
 from jobs.watch import history
 from jobs.watch.history import Tally
-from jobs.watch.model import LookOutcome, Sight
+from jobs.watch.model import Eye, LookOutcome, Sight
 
 MAILBOX = "support@contoso.com"
 AT = datetime(2026, 11, 27, 3, 10, tzinfo=UTC)
@@ -28,13 +28,14 @@ def add(redis: Redis, outcome: LookOutcome, at: datetime) -> None:
 
 def test_looks_are_counted_by_hour(redis: Redis):
     """The history counts the outcomes of the looks and their requests, for each hour of a day."""
-    add(redis, LookOutcome(Sight.HEALTHY, calls=3), AT)
+    add(redis, LookOutcome(Sight.HEALTHY, calls=3, eyes=(Eye.APP,)), AT)
     add(redis, LookOutcome(Sight.BROKEN, calls=2), AT + timedelta(minutes=1))
     add(redis, LookOutcome(Sight.UNSURE), AT + timedelta(hours=2))
     (today,) = history.days(redis, MAILBOX, AT, 1)
     assert today.date == AT.date()
-    assert today.hours == {3: Tally(healthy=1, broken=1, calls=5), 5: Tally(unsure=1)}
-    assert (today.total, today.total.looks) == (Tally(healthy=1, broken=1, unsure=1, calls=5), 3)
+    assert today.hours == {3: Tally(healthy=1, broken=1, calls=5, partly=1), 5: Tally(unsure=1)}
+    counted = Tally(healthy=1, broken=1, unsure=1, calls=5, partly=1)
+    assert (today.total, today.total.looks) == (counted, 3)
 
 
 def test_the_same_mails_count_once(redis: Redis):
@@ -56,7 +57,7 @@ def test_old_hours_are_added_up_and_old_days_are_dropped(redis: Redis):
     seen = history.days(redis, MAILBOX, AT, 120)
     kept = {(AT.date() - day.date).days: day for day in seen if day.total.looks}
     assert sorted(kept) == [0, 3, 8, 89]
-    assert (kept[8].hours, kept[8].total) == ({}, Tally(healthy=3))
+    assert (kept[8].hours, kept[8].total) == ({}, Tally(healthy=3, partly=3))
     assert len(kept[3].hours) == 3
 
 

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from redis import Redis
 
-from jobs.model import Channel, Person
+from jobs.model import Change, Channel, Finding, Person, RunKind, Scope, State, Text
+from jobs.runs.origin import Origin
+from jobs.runs.run import Event, Kind, RecordedChange
+from jobs.runs.run_store import RunStore
 from jobs.storage import keys
 from jobs.storage.locks import LockKind, LockName, renewed_lock
 from jobs.storage.mac import Authenticator
@@ -201,3 +205,30 @@ def test_a_person_changes_an_incident_in_a_transaction(
     assert store.take_on(incident.id, "bob@contoso.com", AT + 3 * MINUTE) is None
     assert store.change(incident.id, lambda _each: None) is None
     assert store.change("gone", lambda each: each) is None
+
+
+def test_the_end_of_a_run_is_a_look(redis: Redis, watch: Callable[..., WatchedChannel]):
+    """A proven fix ends the incident at its proof, and an undo of the channel ends the watch."""
+    runs, channel = RunStore(redis, ("key",)), Channel("a@contoso.com")
+    watching = Watching.of(runs)
+    watched = watch(channel.mailbox)
+    for minute in range(2):
+        watching.incidents.record(watched, BROKEN, AT + minute * MINUTE)
+    who, origin = watched.by, Origin("room-1", message="typed-1")
+    fix = runs.open(channel, who, origin, RunKind.FIX)
+    proof = (AT + 5 * MINUTE).isoformat()
+    seen = Finding("agent_answer", State.OK, facts={"answered_at": proof})
+    runs.append(fix.id, Event(Kind.FOUND, AT, step="agent_answer", finding=seen))
+    (card,) = watching.finish(runs.load(fix.id), AT + 9 * MINUTE)
+    (incident,) = watching.incidents.of_channel(channel.mailbox)
+    assert (incident.ended, incident.fixed_by) == (AT + 5 * MINUTE, fix.id)
+    assert (incident.cards, watching.incidents.open_incidents()) == ((card,), ())
+    assert watching.finish(runs.load(fix.id), AT + 9 * MINUTE) == ()
+    runs.end(fix, Event(Kind.FINISHED, AT))
+    undo = runs.open(channel, who, replace(origin, message="typed-2"), RunKind.UNDO)
+    change = Change("smtp_auth", "M2", Text("a"), Text("b"), Text("c"), Scope.MAILBOX, "Set")
+    past = RecordedChange("smtp_auth", change, Text("seen.off"), {}, {}, (fix.id,))
+    back = Event(Kind.FOUND, AT, step="smtp_auth", finding=Finding("smtp_auth", State.OK))
+    runs.append(undo.id, Event(Kind.RECALLED, AT, past=(past,)), back)
+    watching.finish(runs.load(undo.id), AT)
+    assert watching.channels.load(channel.mailbox) is None

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ssl
 from collections.abc import Iterator
+from http import HTTPStatus
 from typing import Any
 
 import httpx
@@ -58,7 +59,10 @@ class Channel:
             return "mailbox"
         if not any(task["subject"] == subject for task in self.tasks()):
             return "connect" if self._reached_connect(subject, places) else "forward"
-        code = self.post("agent/answer", subject=subject, body="We are here").json()["code"]
+        answer = self.post("agent/answer", subject=subject, body="We are here")
+        if answer.status_code == HTTPStatus.NOT_FOUND:
+            return "agent"
+        code = answer.json()["code"]
         answered = any(
             mail["subject"] == f"Re: {subject}" and mail["place"] == "internet"
             for mail in self.mails()

@@ -49,7 +49,7 @@ def test_two_faults_stop_mail_where_the_first_of_them_does(channel: Any, pair: t
     """With two faults at once, mail stops at the station of the fault that is first on its way."""
     for fault in pair:
         assert channel.post(f"fault/{fault.name}").status_code == 200
-    order = ["mailbox", "forward", "connect", "answer", ""]
+    order = ["mailbox", "forward", "connect", "agent", "answer", ""]
     assert channel.stops("After") == min((fault.stops for fault in pair), key=order.index)
 
 

@@ -1,4 +1,4 @@
-"""Cards of a check that stay true: fixed causes, secrets that end soon, and unread settings."""
+"""Cards of a check that stay true: secrets that end soon, and unread settings."""
 
 from __future__ import annotations
 
@@ -6,22 +6,21 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 
+import pytest
+
 from adaptive_cards import verdict as draw
 from adaptive_cards.texts import text
 from adaptive_cards.views import Damage
-from bot.cards.draw import draw_again, remember
-from bot.cards.presenters.verdict import cards, view
+from bot.cards.presenters.verdict import view
 from bot.services import Services
 from jobs.clock import now
-from jobs.model import Finding, Reason, RunKind, State, Text, second_of
+from jobs.model import Reason, State, Text, second_of
 from jobs.runs.origin import Origin
 from jobs.runs.run import Event, Kind, Run
-from jobs.storage import keys
-from tests.unit.bot.cards.presenters.stage_events import APPROVED, LINE, PLANNED, SIGNED_IN, found
+from tests.unit.bot.cards.presenters.stage_events import found
 
 Begin = Callable[..., Run]
 OFF = found("smtp_auth", State.WRONG, cause="smtp_auth_off_for_mailbox")
-WRONG = Finding("smtp_auth", State.WRONG)
 
 
 def checked(services: Services, setup: Run, *events: Event) -> Run:
@@ -29,54 +28,6 @@ def checked(services: Services, setup: Run, *events: Event) -> Run:
     run = services.store.check(setup.channel, setup.requester, Origin("room-1", "t"))
     services.store.append(run.id, *events, Event(Kind.CHECKED, now()))
     return services.store.load(run.id)
-
-
-def fix(services: Services, check: Run) -> Run:
-    """Return a finished fix that has changed the setting that the check found wrong."""
-    run = services.store.open(check.channel, check.requester, check.origin, RunKind.FIX)
-    services.store.append(
-        run.id,
-        SIGNED_IN,
-        PLANNED,
-        APPROVED,
-        Event(Kind.CHANGING, now(), step="smtp_auth", finding=WRONG, changes=(LINE,)),
-        Event(Kind.CHANGED, now(), step="smtp_auth"),
-    )
-    run = services.store.load(run.id)
-    services.store.end(run, Event(Kind.FINISHED, now()))
-    return services.store.load(run.id)
-
-
-def test_a_fixed_cause_says_so_and_its_button_goes(services: Services, begin: Begin):
-    """A fixed cause names the run that has fixed it, and has no button any more.
-
-    Before the end of that run, the button is there.
-    """
-    setup = begin()
-    services.store.end(setup, Event(Kind.CANCELLED, now()))
-    check = checked(services, setup, OFF)
-    before = view(check, services)
-    assert (before.fix is not None, before.fixed) == (True, None)
-    done = fix(services, check)
-    after = view(check, services)
-    assert (after.fix, after.fixed is not None, done.id in draw(after).text) == (None, True, True)
-    (card,) = cards(check, services)
-    assert '"fix"' not in str(card.card.content).replace("'", '"')
-
-
-def test_the_end_of_a_fix_draws_the_check_again(services: Services, begin: Begin):
-    """The end of a fix draws the checks of its mailbox again, once, and no other checks."""
-    setup = begin()
-    services.store.end(setup, Event(Kind.CANCELLED, now()))
-    check = checked(services, setup, OFF)
-    remember(services, check)
-    done = fix(services, check)
-    services.redis.delete(keys.due())
-    draw_again(services, done)
-    assert services.cards.schedule.due(check.id) > 0
-    services.redis.delete(keys.due())
-    draw_again(services, done)
-    assert services.cards.schedule.due(check.id) == 0
 
 
 def test_a_check_that_could_not_see_is_not_calm(services: Services, begin: Begin):
@@ -87,6 +38,30 @@ def test_a_check_that_could_not_see_is_not_calm(services: Services, begin: Begin
     ]
     told = draw(view(checked(services, begin(), *unread, found("entra")), services)).text
     assert told.startswith("Not fully checked: 2 of 3 need an administrator.")
+
+
+@pytest.mark.parametrize(
+    ("login", "told"),
+    [(State.OK, "The login works. Last proven now"), (State.SKIPPED, "Last proven now")],
+)
+def test_a_proven_channel_is_told_first(services: Services, begin: Begin, login: State, told: str):
+    """Without a sign-in, the first line says what the bot's own login and test mail have proven."""
+    at = now()
+    setup = begin(found("test_mail", facts={"forwarded_at": at.isoformat()}))
+    services.store.end(setup, Event(Kind.FINISHED, at))
+    unread = found("smtp_auth", State.SKIPPED, reason=Reason.NEEDS_SIGN_IN)
+    seen = view(checked(services, setup, unread, found("smtp_login", login)), services)
+    assert (seen.proven, seen.login) == (at, login is State.OK)
+    assert draw(seen).text.startswith(f"{told} (test mail ")
+
+
+def test_a_night_without_agents_is_told_and_is_no_fault(services: Services, begin: Begin):
+    """Tasks that wait because nobody is logged in are noticed, with the mark of time, and no cause."""
+    seen = Text("seen.nobody_logged_in", {"count": "2", "at": second_of(now())})
+    night = found("waiting_tasks", State.WAITING, cause="nobody_logged_in", seen=seen)
+    shown = view(checked(services, begin(), night), services)
+    assert (shown.causes, [line.state for line in shown.warnings]) == ((), [State.WAITING])
+    assert "No agent of the queue is logged in" in str(draw(shown).content)
 
 
 def test_a_secret_that_ends_soon_is_amber_with_a_button(services: Services, begin: Begin):

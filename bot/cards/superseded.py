@@ -1,0 +1,297 @@
+"""Rule for the cards that speak of a channel: the newest one lives, and the others are history.
+
+A card that says something of a channel is a speaker. Each mailbox has a list of the speakers whose
+cards are not history yet. When something happens to the channel, all of them are drawn again, and
+this module decides what is left of each:
+
+- After a newer fact, the card is one line with its own result and the fact. It has no turn and no
+  buttons. The fact is recorded once, so a later one never rewrites the line.
+- While a run is in progress, the card keeps what it found, and that run has the turn.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import datetime
+from functools import partial
+from itertools import takewhile
+
+from adaptive_cards.card import held
+from adaptive_cards.glyphs import OK, SKIPPED
+from bot.cards.presenters._common import known_text
+from bot.cards.presenters.card_state import (
+    HISTORY,
+    LIVING,
+    NOTIFY,
+    OTHERS,
+    DesiredCard,
+    last_look,
+    marked,
+)
+from bot.services import Services
+from jobs.checks.assessment import Assessment, Fact, FactKind, assess, fact_of
+from jobs.checks.discovering import open_questions
+from jobs.model import Finding, RunKind, State, Text, minute_of
+from jobs.runs.run import Kind, Run, RunGoneError
+from jobs.storage import codec, keys
+from jobs.watch.model import Incident, IncidentCard, Sight
+
+KEPT_S = 60 * 24 * 3600
+SPEAKS = frozenset({"verdict", "incident", LIVING})
+"""Slots of the cards that speak of a channel, in addition to the 1:1 copies of an incident."""
+GOOD = frozenset({FactKind.CONNECTED, FactKind.FIXED, FactKind.RECOVERED})
+GOES_ON = ("watch_on_it", "watch_not_on_it")
+"""Buttons of an incident that have an effect as long as it goes on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Speaker:
+    """Card of a run or an incident that says something of a channel.
+
+    ``at`` is the moment of what it says. A run or an incident that ``goes_on`` is no history yet.
+    ``mark`` differs as soon as the cards of the other speakers may be untrue. ``result`` is what is
+    left of it as history. A check of a channel that is not known in its space is ``apart``: it says
+    nothing of the runs of other spaces.
+    """
+
+    id: str
+    mailbox: str
+    room: str
+    at: datetime
+    goes_on: bool
+    mark: str
+    result: Text
+    apart: bool = False
+
+
+def of_run(run: Run) -> Speaker | None:
+    """Return None for a run without a mailbox, and for a check that is not finished."""
+    is_check, room = run.kind is RunKind.CHECK, run.origin.room
+    asks = is_check and bool(open_questions(run))
+    if not run.channel.mailbox or run.kind is RunKind.BULK_CHECK:
+        return None
+    if is_check and run.checked is None and not asks:
+        return None
+    at = max(filter(None, (run.checked, run.ended_at)), default=run.opened)
+    goes_on = not (is_check or run.ended)
+    mark, apart = f"{run.ended or ''} {at}", run.brief.discover and not run.kept
+    return Speaker(run.id, run.channel.mailbox, room, at, goes_on, mark, _result(run, at), apart)
+
+
+def _result(run: Run, at: datetime) -> Text:
+    values = {"at": minute_of(at), "run": run.id}
+    fact = fact_of(run)
+    if fact is None or fact.kind is FactKind.STOPPED:
+        stopped = "failed" if run.ended is Kind.FAILED else "canceled"
+        return Text("result.asked" if run.kind is RunKind.CHECK else f"result.{stopped}", values)
+    if fact.finding is None:
+        return Text(f"result.{fact.kind}", values | {"undone": run.undoes})
+    if fact.finding.state is State.WRONG:
+        return Text("result.broken", values | {"cause": f"key:{_cause(fact.finding)}"})
+    return Text("result.well" if fact.finding.state is State.OK else "result.unclear", values)
+
+
+def _cause(seen: Finding) -> str:
+    """Return the key of the text about what was seen to be wrong."""
+    known = known_text(f"cause.{seen.cause}")
+    return known.key if known else f"step.{seen.facts['step']}"
+
+
+def of_incident(card: IncidentCard, incident: Incident, cause: str) -> Speaker:
+    at, goes_on = incident.ended or incident.confirmed, incident.is_open
+    values = {"from": minute_of(incident.since), "at": minute_of(at), "cause": cause}
+    mark, result = f"{len(incident.news)} {goes_on}", Text("result.incident", values)
+    return Speaker(card.id, incident.mailbox, card.room, at, goes_on, mark, result)
+
+
+def note(services: Services, speaker: Speaker) -> None:
+    """Put the card on its mailbox's list, and have the others drawn again if they may be untrue."""
+    key, own = keys.cards_about(speaker.mailbox), keys.cards(speaker.id)
+    known = services.redis.hget(own, OTHERS)
+    if known == speaker.mark.encode():
+        return
+    if not services.redis.hexists(own, HISTORY):
+        with services.redis.pipeline() as pipe:
+            pipe.sadd(key, speaker.id)
+            pipe.expire(key, KEPT_S)
+            pipe.execute()
+    request(services, speaker.mailbox, speaker.id)
+    services.redis.hset(own, OTHERS, speaker.mark)
+
+
+def request(services: Services, mailbox: str, but: str = "") -> None:
+    """Have the cards that speak of the mailbox drawn, because something has happened to it."""
+    for raw in services.redis.smembers(keys.cards_about(mailbox)):
+        if (other := codec.as_bytes(raw).decode()) != but:
+            services.cards.request(other)
+
+
+def assessment(services: Services, mailbox: str) -> Assessment:
+    """Return what is known of the channel now, whatever space saw it."""
+    check = services.store.last_check(mailbox)
+    seen = fact_of(check) if check else None
+    incident = services.watching.incidents.open_of_channel(mailbox)
+    facts = [*([seen] if seen else []), *(_of_incident(incident) if incident else ())]
+    runs = list[Run]()
+    for run in _runs(services, mailbox):
+        runs.append(run)
+        if fact_of(run):
+            break
+    return assess(runs, facts)
+
+
+def _runs(services: Services, mailbox: str) -> Iterator[Run]:
+    """Yield the runs of the mailbox, newest first. They end in the order in which they begin."""
+    for name in reversed(services.channels.runs_of_mailbox(mailbox)):
+        run = _load(services, name)
+        if run is not None and run.channel.mailbox == mailbox:
+            yield run
+
+
+def applied(services: Services, speaker: Speaker, cards: list[DesiredCard]) -> list[DesiredCard]:
+    """Return the cards as history, or held by what has the turn now, or as they are."""
+    if not any(map(_speaks, cards)):
+        return cards
+    if (fact := superseded_by(services, speaker)) is not None:
+        return [
+            _history(services, speaker, fact, each) if _speaks(each) else each for each in cards
+        ]
+    words = _held_by(services, speaker)
+    return [_held(each, words) if words and _speaks(each) else each for each in cards]
+
+
+def _held_by(services: Services, speaker: Speaker) -> Text | None:
+    """Return the words about the run that is in progress, or about a check of an open incident."""
+    if services.channels.running(speaker.mailbox) not in {"", speaker.id}:
+        found = assessment(services, speaker.mailbox)
+        return in_progress(found) if found.run and _is_heard(speaker, found.run) else None
+    if not (speaker.goes_on and services.watching.incidents.card(speaker.id)):
+        return None
+    later = (each for each in _facts(services, speaker) if each.kind is FactKind.CHECKED)
+    return next((words_of(each) for each in later if each.at > speaker.at), None)
+
+
+def in_progress(found: Assessment) -> Text | None:
+    """Return the sentence about the run that is in progress, or None if there is none."""
+    if found.run is None:
+        return None
+    values = {"run": found.run.id, "at": minute_of(found.run.opened)}
+    return Text(f"superseded.{found.standing}", values | {"by": found.run.requester.email})
+
+
+def known_by(fact: Fact) -> Text:
+    """Return in one sentence what the newest fact says of a channel that works."""
+    key = "well" if fact.finding else fact.kind
+    return Text(f"result.{key}", {"run": fact.run, "at": minute_of(fact.at)})
+
+
+def words_of(fact: Fact) -> Text:
+    values = {"run": fact.run, "at": minute_of(fact.at), "by": fact.by}
+    return Text(f"superseded.{fact.kind}", values)
+
+
+def superseded_by(services: Services, speaker: Speaker) -> Fact | None:
+    """Return the first fact after the card's own, which is recorded, or None."""
+    if speaker.goes_on:
+        return None
+    own, context = keys.cards(speaker.id), ("card", speaker.id, HISTORY)
+    raw = services.store.authenticator.verify(context, services.redis.hget(own, HISTORY))
+    if raw is not None and (known := codec.load(raw, Fact)).at > speaker.at:
+        return known
+    later = (each for each in _facts(services, speaker) if each.at > speaker.at)
+    first = min(later, key=lambda each: each.at, default=None)
+    if first is not None:
+        body = services.store.authenticator.protect(
+            context, codec.dump(replace(first, finding=None))
+        )
+        services.redis.hset(own, HISTORY, body)
+    return first
+
+
+def _facts(services: Services, speaker: Speaker) -> Iterator[Fact]:
+    """Yield what other cards say of the channel, as far as it concerns the card's space."""
+    runs = list(takewhile(partial(_is_later, speaker), _runs(services, speaker.mailbox)))
+    listed = services.redis.smembers(keys.cards_about(speaker.mailbox))
+    names = {codec.as_bytes(raw).decode() for raw in listed} - {run.id for run in runs}
+    checks = (_load(services, name) for name in names)
+    heard = (run for run in (*runs, *filter(None, checks)) if _is_heard(speaker, run))
+    known = map(fact_of, heard)
+    seen = (fact for each in _incidents(services, speaker) for fact in _of_incident(each))
+    for fact in (*filter(None, known), *seen):
+        if fact.run != speaker.id and fact.room in {"", speaker.room}:
+            yield fact
+
+
+def _is_heard(speaker: Speaker, run: Run) -> bool:
+    return not speaker.apart or run.origin.room == speaker.room
+
+
+def _is_later(speaker: Speaker, run: Run) -> bool:
+    return run.ended_at is None or run.ended_at > speaker.at
+
+
+def _load(services: Services, run_id: str) -> Run | None:
+    try:
+        return services.store.load(run_id)
+    except RunGoneError:  # the id is that of a card of an incident, or the check has expired
+        return None
+
+
+def _incidents(services: Services, speaker: Speaker) -> tuple[Incident, ...]:
+    store = services.watching.incidents
+    newest = store.load(store.state(speaker.mailbox).incident)
+    return (*store.of_channel(speaker.mailbox, speaker.at), *([newest] if newest else []))
+
+
+def _of_incident(incident: Incident) -> Iterator[Fact]:
+    """Yield when a channel broke, and when it worked again without a run of the bot."""
+    if incident.sight is not Sight.BROKEN:
+        return
+    facts = {"step": incident.step or incident.cause}
+    seen = Finding(incident.mailbox, State.WRONG, cause=incident.cause, facts=facts)
+    yield Fact(FactKind.BROKE, incident.confirmed, incident.id, room=incident.room, finding=seen)
+    if incident.ended and not (incident.is_unwatched or incident.fixed_by):
+        yield Fact(FactKind.RECOVERED, incident.ended, incident.id, room=incident.room)
+
+
+def _speaks(card: DesiredCard) -> bool:
+    return card.slot in SPEAKS or card.slot.startswith(NOTIFY)
+
+
+def _history(services: Services, speaker: Speaker, fact: Fact, card: DesiredCard) -> DesiredCard:
+    """Return the last look of a card. It takes no more edits, unless it offers a new setup."""
+    again = (
+        fact.kind is FactKind.DISCONNECTED
+        and card.to == "thread"
+        and _is_gone(services, speaker.mailbox)
+    )
+    if not again:
+        services.redis.srem(keys.cards_about(speaker.mailbox), speaker.id)
+    setup = ("button.setup_new", {"do": "setup", "mailbox_meant": speaker.mailbox})
+    return last_look(
+        card.slot,
+        Text("living.idle_kicker", {"mailbox": speaker.mailbox}),
+        words_of(fact),
+        speaker.result,
+        to=card.to,
+        final=not again,
+        mark=OK if fact.kind in GOOD else SKIPPED,
+        buttons=(setup,) if again else (),
+    )
+
+
+def _is_gone(services: Services, mailbox: str) -> bool:
+    """Return whether the channel is still disconnected, and nobody sets it up again."""
+    is_known = services.channels.record(mailbox) is not None
+    return not (is_known or services.channels.running(mailbox))
+
+
+def _held(card: DesiredCard, words: Text) -> DesiredCard:
+    return replace(
+        card,
+        card=held(card.card, words, GOES_ON),
+        fingerprint=marked(card.fingerprint, words),
+        final=False,
+        retires=True,
+    )

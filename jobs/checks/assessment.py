@@ -1,0 +1,164 @@
+"""Assessment of a channel: one answer to what is known of it now.
+
+Everything that happened to a channel is a fact with a time. The newest fact decides, unless a run
+is in progress. So no two places of the bot give two answers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from jobs.checks.check import findings_of, steps_of
+from jobs.checks.gaps import gaps
+from jobs.checks.verdict import judge, mail_flows
+from jobs.model import Finding, RunKind, State, Text
+from jobs.next_action import Wait, wait_of
+from jobs.runs.run import Kind, Run, undid
+
+
+class FactKind(StrEnum):
+    """Kind of a fact. STOPPED is a run that ended early, after changes."""
+
+    CONNECTED = "connected"
+    FIXED = "fixed"
+    DISCONNECTED = "disconnected"
+    UNDONE = "undone"
+    STOPPED = "stopped"
+    CHECKED = "checked"
+    BROKE = "broke"
+    RECOVERED = "recovered"
+
+
+class Standing(StrEnum):
+    """State of a channel. NOT_SEEN: it was connected, and whether it works cannot be seen."""
+
+    UNKNOWN = "unknown"
+    BEING_SET_UP = "being_set_up"
+    CONNECTED = "connected"
+    BROKEN = "broken"
+    BEING_FIXED = "being_fixed"
+    BEING_DISCONNECTED = "being_disconnected"
+    DISCONNECTED = "disconnected"
+    NOT_SEEN = "not_seen"
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """Something that happened to a channel.
+
+    ``run`` is the run behind it and ``by`` who started that run. ``room`` is the only space that it
+    concerns, or empty for all: what a run does concerns every space, what was seen only its own.
+    ``finding`` is what a check or the watch saw.
+    """
+
+    kind: FactKind
+    at: datetime
+    run: str = ""
+    by: str = ""
+    room: str = ""
+    finding: Finding | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Assessment:
+    """What is known of a channel now.
+
+    ``fact`` is the newest fact, and ``run`` the run in progress. ``wait`` is whose turn it is
+    there, by name. All three may be None.
+    """
+
+    standing: Standing
+    fact: Fact | None = None
+    run: Run | None = None
+    wait: Wait | None = None
+
+    @property
+    def needs_no_fix(self) -> bool:
+        """Return whether the newest fact says that the channel works."""
+        return self.standing is Standing.CONNECTED
+
+
+_OF_RUN = {
+    RunKind.SETUP: (Standing.BEING_SET_UP, FactKind.CONNECTED),
+    RunKind.FIX: (Standing.BEING_FIXED, FactKind.FIXED),
+    RunKind.UNDO: (Standing.BEING_DISCONNECTED, FactKind.DISCONNECTED),
+}
+_AFTER = {
+    FactKind.CONNECTED: Standing.CONNECTED,
+    FactKind.FIXED: Standing.CONNECTED,
+    FactKind.RECOVERED: Standing.CONNECTED,
+    FactKind.BROKE: Standing.BROKEN,
+    FactKind.DISCONNECTED: Standing.DISCONNECTED,
+}
+_SEEN = {State.OK: Standing.CONNECTED, State.WRONG: Standing.BROKEN}
+
+
+def assess(runs: Iterable[Run], others: Iterable[Fact] = ()) -> Assessment:
+    """Return what is known of a channel from its runs, and from what checks and the watch saw."""
+    known = tuple(runs)
+    facts = [*filter(None, map(fact_of, known)), *others]
+    newest = max(facts, key=lambda each: each.at, default=None)
+    going_on = next((run for run in known if not run.ended), None)
+    if going_on is not None and going_on.kind in _OF_RUN:
+        standing = _OF_RUN[going_on.kind][0]
+        if going_on.undoes:
+            standing = Standing.BEING_FIXED
+        return Assessment(standing, newest, going_on, wait_of(going_on))
+    if newest is None:
+        return Assessment(Standing.UNKNOWN)
+    found = _SEEN.get(newest.finding.state) if newest.finding else None
+    return Assessment(found or _AFTER.get(newest.kind, Standing.NOT_SEEN), newest)
+
+
+def fact_of(run: Run) -> Fact | None:
+    """Return what a run made true of its channel; None if it goes on, or has changed nothing."""
+    if run.kind is RunKind.CHECK:
+        return _seen_by(run)
+    if run.ended_at is None or run.kind not in _OF_RUN:
+        return None
+    kind = _OF_RUN[run.kind][1]
+    if run.ended is not Kind.FINISHED:
+        if not run.changed:
+            return None
+        kind = FactKind.STOPPED
+    elif run.kind is RunKind.UNDO and not undid(run):
+        if not run.undoes:
+            return None
+        kind = FactKind.UNDONE
+    return Fact(kind, run.ended_at, run.id, run.requester.email)
+
+
+def _seen_by(check: Run) -> Fact | None:
+    if check.checked is None:
+        return None
+    at = max(check.checked, check.ended_at or check.checked)
+    by, room = check.requester.email, check.origin.room
+    return Fact(FactKind.CHECKED, at, check.id, by, room, summarize(check))
+
+
+def summarize(run: Run) -> Finding:
+    """Return the result of a check as one finding: the first cause, or how much is known.
+
+    Checks that were skipped, because access or an answer was missing, do not count as good. The
+    state is OK only if mail was seen to flow.
+    """
+    steps, found, mailbox = steps_of(run), findings_of(run), run.channel.mailbox
+    verdict = judge(steps, found)
+    if verdict.causes:
+        step = verdict.causes[0]
+        cause = verdict.weighed[step].cause
+        return Finding(mailbox, State.WRONG, cause=cause, facts={"step": step})
+    if verdict.possible:
+        return Finding(mailbox, State.POSSIBLE, seen=Text("channels.noticed"))
+    if (left := gaps(steps, found)).count:
+        key = "not_looked_at" if left.by_sign_in else "not_read"
+        values = {"count": str(left.count), "all": str(len(found))}
+        return Finding(mailbox, State.UNKNOWN, seen=Text(f"channels.{key}", values))
+    if verdict.warnings:
+        return Finding(mailbox, State.WARNING, seen=Text("channels.noticed"))
+    if not mail_flows(found):
+        return Finding(mailbox, State.UNKNOWN, seen=Text("channels.not_proven"))
+    return Finding(mailbox, State.OK, seen=Text("channels.nothing_wrong"))

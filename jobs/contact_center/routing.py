@@ -1,0 +1,311 @@
+"""Routing of a task to an agent: its queue, the queue's teams, and the people in them.
+
+Source: Cisco's OpenAPI of Webex Contact Center. Lists leave out array fields, so a queue and a team
+are read by their ID. The path of an item has no version, except a queue's. Only filters by ID are
+proven (facts/update-2026-11.md 6). A resource that the token may not read is None here: it says
+nothing about the channel.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, TypeVar
+from urllib.parse import quote
+
+from jobs.clock import now
+from jobs.clouds.errors import CloudError
+from jobs.clouds.http import Call
+from jobs.clouds.json_values import dicts_in, lower_of, text_of
+from jobs.clouds.rate_limit import SingleFlight
+from jobs.contact_center.client import ask
+from jobs.contact_center.tasks import milliseconds, rows_in, rows_of_channel, unreadable
+from jobs.settings import Settings
+
+Json = dict[str, Any]
+Found = TypeVar("Found")
+LIMITS = {"EMAIL": "email", "CHAT": "chat", "SOCIAL_CHANNEL": "social", "TELEPHONY": "telephony"}
+"""Field of a multimedia profile with the number of tasks at a time, by channel type."""
+UNSEEN = frozenset({400, 403, 404, 422})
+"""Statuses of a request that this token or this organization does not allow."""
+MOST_QUEUES = 5
+"""Number of queues that are read if no task shows which of them is the channel's."""
+MOST_IDS, MOST_ROWS, MOST_PAGES = 100, 1000, 5
+DAY = timedelta(hours=23, minutes=59)
+"""Longest interval of agents' activities and of statistics: less than 24 hours."""
+_QUEUES = "v2/contact-service-queue"
+_LOGGED_OUT = frozenset({"logged-out", "loggedout", "logout"})
+
+
+@dataclass(frozen=True, slots=True)
+class Queue:
+    """Queue of the contact center.
+
+    ``most`` is its limit of active contacts, or 0 for none. ``threshold`` is the time in which an
+    agent should have a task.
+    """
+
+    id: str
+    name: str
+    channel: str
+    active: bool
+    by_skill: bool
+    most: int
+    threshold: timedelta
+    teams: tuple[str, ...]
+    agents: tuple[str, ...]
+    skills: tuple[Json, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Agent:
+    """Agent whom a queue serves; ``most`` is the tasks of the channel at a time, None if unseen."""
+
+    email: str
+    enabled: bool
+    most: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Routing:
+    """Queue with its active teams, its agents, and whether one of them has the queue's skills."""
+
+    queue: Queue
+    teams: tuple[Json, ...] | None = None
+    agents: tuple[Agent, ...] | None = None
+    skilled: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ContactCenter:
+    """Reader of one organization, whose resources are read once for all channels of a round."""
+
+    settings: Settings
+    reads: SingleFlight
+    channel: str = "EMAIL"
+
+    async def routings(self, queue_id: str) -> tuple[Routing, ...] | None:
+        """Return the routing of the queue, or of every queue of the channel type.
+
+        ``queue_id`` is empty if it is not known. The result is None if the queues are not readable,
+        or too many of them may be the channel's.
+
+        Raises:
+            CloudError: when the contact center does not answer, or refuses the token.
+        """
+        queues = await _seen(self._queues(queue_id))
+        return None if queues is None else tuple([await self._routing(each) for each in queues])
+
+    async def logged_in(self, routing: Routing) -> int | None:
+        """Return how many agents of the queue are logged in for the channel, or None if unseen."""
+        rows = await _seen(self._activities())
+        if rows is None:
+            return None
+        emails = {each.email for each in routing.agents or ()}
+        teams = {text_of(each, "id") for each in routing.teams or ()}
+        return len(
+            {
+                lower_of(row, "agentLogin", "agentId")
+                for row in rows
+                if row.get("active") is True and lower_of(row, "currentState") not in _LOGGED_OUT
+                if lower_of(row, "agentLogin") in emails or text_of(row, "teamId") in teams
+            }
+        )
+
+    async def offers(self, queue: Queue) -> tuple[int, int] | None:
+        """Return how often tasks were accepted and rejected in the last day, or None if unseen."""
+        span = {"from": milliseconds(now() - DAY), "to": milliseconds(now())}
+        rows = await _seen(self._rows("/v1/queues/statistics", span | {"queueIds": queue.id}))
+        if rows is None:
+            return None
+        names = ("totalAcceptedTasks", "totalRejectedTasks")
+        accepted, rejected = (sum(_number(row.get(name)) for row in rows) for name in names)
+        return accepted, rejected
+
+    async def _queues(self, queue_id: str) -> tuple[Queue, ...] | None:
+        found = await self._item(f"{_QUEUES}/{queue_id}") if queue_id else None
+        if found is not None:
+            return (_queue(found),)
+        rows = await self._once(
+            f"{_QUEUES} {self.channel}",
+            lambda: rows_of_channel(self.settings, _QUEUES, self.channel),
+        )
+        inbound = [text_of(row, "id") for row in rows if lower_of(row, "queueType") != "outbound"]
+        if len(inbound) > MOST_QUEUES:
+            return None
+        items = [await self._item(f"{_QUEUES}/{each}") for each in inbound]
+        return tuple(_queue(each) for each in items if each is not None)
+
+    async def _routing(self, queue: Queue) -> Routing:
+        skilled = await _seen(self._skilled(queue)) if queue.skills else None
+        teams = await _seen(self._teams(queue.teams))
+        ids = {*queue.agents, *(each for team in teams or () for each in _members(team))}
+        if queue.by_skill:
+            ids = set(skilled or ())
+        if teams is None or (queue.by_skill and skilled is None):
+            return Routing(queue, teams)
+        agents = await _seen(self._agents(ids, teams))
+        has_skill = bool(skilled & ids) if skilled is not None else None
+        return Routing(queue, teams, agents, has_skill)
+
+    async def _teams(self, ids: Iterable[str]) -> tuple[Json, ...] | None:
+        """Return the teams that are in service, or None if there is none and some were not found."""
+        rows = [await self._item(f"team/{each}") for each in ids]
+        found = tuple(
+            row
+            for row in rows
+            if row and row.get("active") is not False and row.get("teamStatus") != "NOT_AVAILABLE"
+        )
+        return None if not found and None in rows else found
+
+    async def _agents(self, ids: set[str], teams: Iterable[Json]) -> tuple[Agent, ...] | None:
+        users = await self._by_ids("v2/user", ids)
+        if ids and not users:
+            return None
+        of_team = {
+            each: text_of(team, "multiMediaProfileId") for team in teams for each in _members(team)
+        }
+        own = {
+            text_of(user, "id"): text_of(user, "multimediaProfileId")
+            or of_team.get(text_of(user, "id"), "")
+            for user in users
+        }
+        sites = {text_of(user, "siteId") for user in users if not own[text_of(user, "id")]}
+        of_site = _profiles_of(await _seen(self._by_ids("v2/site", sites)) or ())
+        wanted = {*own.values(), *of_site.values()}
+        rows = await _seen(self._by_ids("v2/multimedia-profile", wanted)) or ()
+        limits = {text_of(row, "id"): row.get(LIMITS[self.channel]) for row in rows}
+        return tuple(
+            Agent(
+                lower_of(user, "email"),
+                user.get("active") is not False and user.get("contactCenterEnabled") is not False,
+                limits.get(own[text_of(user, "id")] or of_site.get(text_of(user, "siteId"), "")),
+            )
+            for user in users
+        )
+
+    async def _skilled(self, queue: Queue) -> set[str]:
+        """Return the IDs of the agents who have the skills that the queue asks for."""
+        path = self._path("user/fetch-by-skill-requirements")
+        body = {"skillRequirements": list(queue.skills)}
+        return {text_of(row, "id") for row in await self._rows(path, {}, body)}
+
+    async def _activities(self) -> list[Json]:
+        """Return the channel's activities of the last day, which are listed oldest first.
+
+        Raises:
+            CloudError: as for :meth:`routings`.
+        """
+        span = {"from": milliseconds(now() - DAY), "channelTypes": LIMITS[self.channel]}
+        found: list[Json] = []
+        for page in range(MOST_PAGES):
+            more = {"pageSize": str(MOST_ROWS), "page": str(page)}
+            rows = await self._rows("/v1/agents/activities", span | more)
+            found += rows
+            if len(rows) < MOST_ROWS:
+                break
+        return found
+
+    async def _by_ids(self, resource: str, ids: Iterable[str]) -> list[Json]:
+        wanted, found = sorted(filter(None, ids)), list[Json]()
+        for first in range(0, len(wanted), MOST_IDS):
+            named = ",".join(f'"{each}"' for each in wanted[first : first + MOST_IDS])
+            params = {"filter": f"id=in=({named})", "page": "0", "pageSize": str(MOST_IDS)}
+            found += await self._rows(self._path(resource), params)
+        return [row for row in found if text_of(row, "id") in wanted]
+
+    async def _item(self, path: str) -> Json | None:
+        """Return one resource, or None if it does not exist."""
+        try:
+            found = await self._read(self._path(path))
+        except CloudError as error:
+            if error.status != 404:  # noqa: PLR2004  not found
+                raise
+            return None
+        if not text_of(found if isinstance(found, dict) else None, "id"):
+            raise unreadable("no resource")
+        row: Json = found
+        return row
+
+    async def _rows(
+        self, path: str, params: Mapping[str, str], body: Json | None = None
+    ) -> list[Json]:
+        return rows_in(await self._read(path, params, body))
+
+    def _path(self, path: str) -> str:
+        return f"/organization/{quote(self.settings.contact_center_org, safe='')}/{path}"
+
+    async def _read(
+        self, path: str, params: Mapping[str, str] | None = None, body: Json | None = None
+    ) -> Any:
+        given = dict(params or {})
+        if path.startswith("/v1/"):
+            given["orgId"] = self.settings.contact_center_org
+        call = Call(
+            "contact-center",
+            "POST" if body else "GET",
+            self.settings.contact_center_url + path,
+            given,
+            {"Authorization": f"Bearer {self.settings.contact_center_token}"},
+            body,
+            repeatable=True,
+        )
+        spans = {"from", "to"}
+        named = {name: value for name, value in given.items() if name not in spans}
+        return await self._once(f"{path} {named} {body}", lambda: ask(self.settings, call))
+
+    async def _once(self, key: str, make: Callable[[], Awaitable[Any]]) -> Any:
+        """Return what was read for any channel of the round; a refusal is not asked for again."""
+
+        async def read() -> Any:
+            try:
+                return await make()
+            except CloudError as error:
+                if error.status not in UNSEEN:
+                    raise
+                return error
+
+        found = await self.reads.read(f"contact center {key}", read)
+        if isinstance(found, CloudError):
+            raise found
+        return found
+
+
+async def _seen(reading: Awaitable[Found]) -> Found | None:
+    try:
+        return await reading
+    except CloudError as error:
+        if error.status not in UNSEEN:
+            raise
+        return None
+
+
+def _queue(row: Json) -> Queue:
+    groups = dicts_in(row.get("callDistributionGroups"))
+    teams = (each for group in groups for each in dicts_in(group.get("agentGroups")))
+    return Queue(
+        id=text_of(row, "id"),
+        name=text_of(row, "name"),
+        channel=text_of(row, "channelType"),
+        active=row.get("active") is not False,
+        by_skill=row.get("queueRoutingType") == "SKILL_BASED",
+        most=_number(row.get("maxActiveContacts")),
+        threshold=timedelta(seconds=_number(row.get("serviceLevelThreshold"))),
+        teams=tuple(dict.fromkeys(filter(None, (text_of(each, "teamId") for each in teams)))),
+        agents=tuple(text_of(each, "id") for each in dicts_in(row.get("agents"))),
+        skills=tuple(dicts_in(row.get("queueSkillRequirements"))),
+    )
+
+
+def _members(team: Json) -> list[str]:
+    members = team.get("userIds")
+    return [str(each) for each in members] if isinstance(members, list) else []
+
+
+def _profiles_of(sites: Iterable[Json]) -> dict[str, str]:
+    return {text_of(site, "id"): text_of(site, "multimediaProfileId") for site in sites}
+
+
+def _number(value: object) -> int:
+    return value if isinstance(value, int) else 0

@@ -1,0 +1,145 @@
+"""One channel through everything that happens to a channel, in both languages.
+
+After each wait, no card in any room may be untrue (tests/fixtures/true_cards.py). So the story waits
+for buttons and not for words.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from redis import Redis
+
+from adaptive_cards.texts import own_text
+from practice.actors import ADMIN, REQUESTER
+from practice.client import Json, People, does
+from practice.conversation import Walk, fresh, words
+from practice.stack import Stack
+from tests.fixtures.stacks import forget
+from tests.fixtures.watched import WatchedChannels
+
+MAILBOX = "support@contoso.com"
+COLLEAGUE = "colleague@contoso.com"
+LANGUAGES = {"en": "english", "de": "deutsch"}
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_nothing_on_the_screen_is_over(
+    people: People, stack: Stack, new_walk: Any, language: str
+) -> None:
+    """A channel is set up, broken, fixed twice, watched, disconnected and set up again.
+
+    Its newest card is the only one that asks for something. A button of an old card that is pressed
+    all the same says what happened.
+    """
+    forget(stack, MAILBOX)
+    walk = new_walk()
+    walk.type(f"/language {LANGUAGES[language]}")
+    walk.approve(walk.plan())
+    done = walk.to_the_proof()
+    verdict = _check(people, walk, off=True)
+    _three_press_fix(people, walk, verdict)
+    _fix(people, walk, _check(people, walk, off=True))
+    with Redis(port=stack.ports.redis) as redis:
+        _incident(people, walk, WatchedChannels.of(stack, redis))
+    _disconnect(people, walk, language)
+    _press_old(people, walk, done, language)
+    _again(people, walk)
+
+
+def _set(people: People, *, off: bool | None) -> None:
+    """Turn SMTP AUTH of the mailbox off or on, as an administrator does by hand."""
+    box = {"users": {MAILBOX: {"mailbox": {"smtp_auth_disabled": off}}}}
+    people.control("PATCH", "tenants/contoso.com", box)
+
+
+def _begin(people: People, walk: Walk) -> None:
+    """Ignore the cards so far."""
+    people.look()
+    walk.since = people.change
+
+
+def _check(people: People, walk: Walk, *, off: bool) -> Json:
+    """Break or repair the mailbox by hand, and return the verdict."""
+    _set(people, off=off)
+    _begin(people, walk)
+    walk.type(f"/check {MAILBOX}")
+    return walk.card("the verdict", "check", *(["fix"] if off else []), seconds=40)
+
+
+def _three_press_fix(people: People, walk: Walk, verdict: Json) -> None:
+    """Let three people press Fix, repair it by hand, and cancel the fix before it changes anything."""
+    _begin(people, walk)
+    for who in (REQUESTER, ADMIN, COLLEAGUE):
+        people.press(who, verdict, "fix")
+    walk.open(walk.card("a sign-in card", "ask_administrator", link=True))
+    walk.card("the plan", "approve")
+    _set(people, off=None)
+    walk.type(f"/cancel {MAILBOX}")
+    walk.wait(
+        "the verdict, as it was",
+        lambda each: each["id"] == verdict["id"] and "fix" in does(each),
+        40,
+    )
+    _check(people, walk, off=False)
+    walk.wait("the old verdict", lambda each: each["id"] == verdict["id"] and not does(each), 40)
+
+
+def _fix(people: People, walk: Walk, card: Json) -> None:
+    """Fix the channel from this card, which is history after the proof."""
+    _begin(people, walk)
+    later = Walk(people, MAILBOX, walk.room)
+    people.press(REQUESTER, card, "fix")
+    walk.open(walk.card("a sign-in card", "ask_administrator", link=True))
+    walk.approve(walk.card("the plan of the fix", "approve"))
+    later.answer()
+    walk.wait("the old card", lambda each: each["id"] == card["id"] and not does(each), 60)
+
+
+def _incident(people: People, walk: Walk, watch: WatchedChannels) -> None:
+    """Watch the channel, break it, and fix it from the card of the incident."""
+    walk.type(f"/watch {MAILBOX}")
+    watch.wait(lambda: watch.incidents.state(MAILBOX).looked)
+    _begin(people, walk)
+    _set(people, off=True)
+    for _ in range(2):
+        watch.look(MAILBOX)
+    card = walk.card("the incident", "fix", "watch_on_it", seconds=40)
+    people.press(REQUESTER, card, "watch_on_it")
+    walk.card("who acts", "watch_not_on_it")
+    _fix(people, walk, card)
+    (*_, incident) = watch.incidents.of_channel(MAILBOX)
+    assert incident.ended is not None
+    assert incident.fixed_by
+    walk.type("/channels")
+    walk.type("/watch")
+    walk.type("/status")
+
+
+def _disconnect(people: People, walk: Walk, language: str) -> None:
+    """Disconnect the channel."""
+    which = walk.type(f"/undo {MAILBOX}")
+    _begin(people, walk)
+    people.press(REQUESTER, which, title=own_text("button.disconnect", language))
+    walk.open(walk.card("a sign-in card", "ask_administrator", link=True))
+    walk.approve(walk.card("the plan of the undo", "approve"))
+    walk.wait("the end", lambda each: does(each) == {"setup"} and bool(each["edits"]), 60)
+
+
+def _press_old(people: People, walk: Walk, done: Json, language: str) -> None:
+    """Press a button that the done card had."""
+    assert "check" not in does(people.messages[done["id"]])
+    told = walk.press(done, "check", force=True)
+    title = own_text("notice.disconnected_title", language)
+    assert title.partition("{at}")[0].format(mailbox=MAILBOX) in words(told)
+
+
+def _again(people: People, walk: Walk) -> None:
+    """Set the channel up again."""
+    fresh(people)
+    _begin(people, walk)
+    walk.revealed = False
+    walk.worked = len(walk._tasks())  # noqa: SLF001  the tasks so far
+    walk.approve(walk.plan())
+    walk.to_the_proof()

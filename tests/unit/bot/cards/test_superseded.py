@@ -1,0 +1,259 @@
+"""Cards that speak of a channel: the newest one lives, and the older ones are one line."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from adaptive_cards.texts import text
+from bot.cards import draw, superseded
+from bot.cards.presenters.card_state import DesiredCard
+from bot.services import Services
+from jobs.clock import now
+from jobs.model import Channel, Finding, Person, RunKind, State
+from jobs.runs.origin import Brief, Origin
+from jobs.runs.run import Event, Kind, Run
+from jobs.steps import steps_for
+from jobs.storage import keys
+from jobs.watch.model import LookOutcome, Sight, WatchedChannel
+from practice import cardtext
+from practice.client import actions
+from tests.unit.bot.cards.presenters.stage_events import APPROVED, LINE, PLANNED, SIGNED_IN, found
+
+MAILBOX = "support@example.test"
+CHANNEL = Channel(MAILBOX)
+WHO = Person("anna", "anna@example.test", "org-1")
+OFF = found("smtp_auth", State.WRONG, cause="smtp_auth_off_for_mailbox")
+CAUSE = "SMTP AUTH is off for the mailbox"
+TURNS = ("'s turn", "Your turn")
+CHANGES = (
+    SIGNED_IN,
+    PLANNED,
+    APPROVED,
+    Event(
+        Kind.CHANGING,
+        now(),
+        step="smtp_auth",
+        finding=Finding("smtp_auth", State.WRONG),
+        changes=(LINE,),
+    ),
+    Event(Kind.CHANGED, now(), step="smtp_auth"),
+)
+
+
+@pytest.fixture
+def check(services: Services, pass_time: Callable[[float], None]) -> Callable[..., Run]:
+    """Return a function that makes a finished check that found SMTP AUTH off."""
+
+    def made(room: str = "room-1", *events: Event) -> Run:
+        opened = services.store.check(CHANNEL, WHO, Origin(room, "t"))
+        services.store.append(opened.id, *(events or (OFF,)), Event(Kind.CHECKED, now()))
+        services.channels.set_last_check(MAILBOX, opened.id)
+        pass_time(60)
+        return tell(services, opened.id)
+
+    return made
+
+
+@pytest.fixture
+def start(services: Services, pass_time: Callable[[float], None]) -> Callable[..., Run]:
+    """Return a function that begins a run of the mailbox, and ends it with ``end`` if given."""
+
+    def made(kind: RunKind, *events: Event, end: Kind | None = None, room: str = "room-1") -> Run:
+        request = f"typed-{now().timestamp()}"
+        run = services.store.open(CHANNEL, WHO, Origin(room, "t", message=request), kind)
+        services.store.append(run.id, Event(Kind.DETAILS, now(), channel=CHANNEL), *events)
+        pass_time(60)
+        return stop(services, run, end, pass_time) if end else tell(services, run.id)
+
+    return made
+
+
+def stop(services: Services, run: Run, end: Kind, pass_time: Callable[[float], None]) -> Run:
+    """End the run."""
+    finish(services, run, end)
+    pass_time(60)
+    return tell(services, run.id)
+
+
+def finish(services: Services, run: Run, end: Kind = Kind.FINISHED) -> None:
+    """End the run, after every step of one that finishes was seen to be right."""
+    if end is Kind.FINISHED:
+        services.store.append(run.id, *map(found, (*steps_for(CHANNEL.profile), "own_login")))
+    services.store.end(services.store.load(run.id), Event(end, now()))
+
+
+def tell(services: Services, run_id: str) -> Run:
+    """Return the run as it is now, on the list of its mailbox."""
+    run = services.store.load(run_id)
+    if speaker := superseded.of_run(run):
+        superseded.note(services, speaker)
+    return run
+
+
+def shown(services: Services, run: Run) -> DesiredCard:
+    """Return the run's card in its thread as it is now."""
+    current = services.store.load(run.id)
+    cards = draw._cards(services, current)  # noqa: SLF001  what a draw shows
+    return next(card for card in cards if card.slot in superseded.SPEAKS)
+
+
+def words(card: DesiredCard) -> str:
+    """Return the text of a card."""
+    return "\n".join(cardtext.lines(card.card.content))
+
+
+def verbs(card: DesiredCard) -> set[str]:
+    """Return what the card's buttons do; a link is an empty string."""
+    message: dict[str, Any] = {"card": card.card.content}
+    every = (each for each in actions(message) if each["type"] != "Action.ShowCard")
+    return {str(each.get("data", {}).get("do", "")) for each in every}
+
+
+def is_history(card: DesiredCard) -> bool:
+    """Return whether the card has no turn and no buttons, and takes no further edit."""
+    turn = any(each in words(card) for each in TURNS)
+    return card.retires and card.final and not turn and not verbs(card)
+
+
+def test_a_finished_fix_makes_the_verdict_one_line(
+    services: Services, check: Callable[..., Run], start: Callable[..., Run]
+):
+    """A verdict says what it found and which run fixed it. A later fix does not rewrite that."""
+    verdict = check()
+    assert "fix" in verbs(shown(services, verdict))
+    first = start(RunKind.FIX, *CHANGES, end=Kind.FINISHED)
+    over = shown(services, verdict)
+    assert is_history(over)
+    assert f"by run {first.id} ({WHO.email})" in words(over)
+    assert CAUSE in words(over)
+    start(RunKind.FIX, *CHANGES, end=Kind.FINISHED)
+    assert words(shown(services, verdict)) == words(over)
+    assert superseded.assessment(services, MAILBOX).needs_no_fix
+
+
+def test_a_run_in_progress_has_the_turn(
+    services: Services,
+    check: Callable[..., Run],
+    start: Callable[..., Run],
+    pass_time: Callable[[float], None],
+):
+    """While a fix runs, the verdict keeps its cause, in another space as well, but not its button.
+
+    A fix that is canceled before it changes anything gives the button back.
+    """
+    verdicts = check("room-1"), check("room-2")
+    before = [words(shown(services, each)) for each in verdicts]
+    fix = start(RunKind.FIX)
+    for each in verdicts:
+        card = shown(services, each)
+        assert (fix.id in words(card), CAUSE in words(card), verbs(card)) == (True, True, set())
+        assert not any(turn in words(card) for turn in TURNS)
+        assert not card.final
+    stop(services, fix, Kind.CANCELLED, pass_time)
+    assert [words(shown(services, each)) for each in verdicts] == before
+
+
+def test_a_fix_that_is_canceled_after_changes_makes_history(
+    services: Services, check: Callable[..., Run], start: Callable[..., Run]
+):
+    """After a change nobody knows whether the verdict still holds, so it is history."""
+    verdict = check()
+    start(RunKind.FIX, *CHANGES, end=Kind.CANCELLED)
+    assert is_history(shown(services, verdict))
+
+
+def test_a_newer_check_is_newer_only_in_its_space(
+    services: Services, check: Callable[..., Run], start: Callable[..., Run]
+):
+    """A check makes older cards of its own space history, the done card included."""
+    done = start(RunKind.FIX, *CHANGES, end=Kind.FINISHED)
+    elsewhere, older = check("room-2"), check()
+    assert not is_history(shown(services, elsewhere))
+    newer = check()
+    cards = [shown(services, each) for each in (done, older, newer, elsewhere)]
+    assert [is_history(each) for each in cards] == [True, True, False, False]
+    assert f"Run {done.id} fixed it" in words(cards[0])
+
+
+def test_the_cards_of_an_incident(
+    services: Services, check: Callable[..., Run], start: Callable[..., Run]
+):
+    """An incident makes older cards history.
+
+    It keeps "I'm on it" while a newer check or a run has the turn, and is history after the fix.
+    """
+    before = check("room-1", *(found(name) for name in ("arrivals", "copies", "answers")))
+    watching = services.watching
+    watched = WatchedChannel(CHANNEL, "room-1", WHO, now())
+    watching.channels.save(watched)
+    broken = LookOutcome(Sight.BROKEN, "smtp_auth_off_for_mailbox", fix="fix.smtp_auth")
+    for _ in range(2):
+        changed = watching.incidents.record(watched, broken, now())
+    (card_id,) = changed[0].cards
+    assert is_history(shown(services, before))
+    assert verbs(incident(services, card_id)) == {"fix", "watch_on_it", "check"}
+    check()
+    assert verbs(incident(services, card_id)) == {"watch_on_it"}
+    fix = start(RunKind.FIX, *CHANGES)
+    assert verbs(incident(services, card_id)) == {"watch_on_it"}
+    finish(services, fix)
+    watching.incidents.record(watched, LookOutcome(Sight.HEALTHY), now())
+    over = incident(services, card_id)
+    assert "fix" not in verbs(over)
+
+
+def incident(services: Services, card_id: str) -> DesiredCard:
+    """Return the card of an incident as it is now."""
+    drawn = draw.incidents.drawing(services, card_id)
+    assert drawn is not None
+    return drawn.cards[0]
+
+
+def test_something_new_draws_the_others_once(
+    services: Services, check: Callable[..., Run], start: Callable[..., Run]
+):
+    """The beginning and the end of a run draw the mailbox's other cards again, once each."""
+    verdict = check()
+    services.redis.delete(keys.due())
+    run = start(RunKind.FIX)
+    assert services.cards.schedule.due(verdict.id) > 0
+    services.redis.delete(keys.due())
+    tell(services, run.id)
+    assert services.cards.schedule.due(verdict.id) == 0
+    services.store.append(run.id, *CHANGES)
+    finish(services, run)
+    tell(services, run.id)
+    assert services.cards.schedule.due(verdict.id) > 0
+    assert is_history(shown(services, verdict))
+    assert services.redis.smembers(keys.cards_about(MAILBOX)) == {run.id.encode()}
+
+
+def test_a_fact_that_the_bot_did_not_record_counts_for_nothing(
+    services: Services, check: Callable[..., Run]
+):
+    """A line in Redis that this bot did not write makes no card history."""
+    verdict = check()
+    services.redis.hset(keys.cards(verdict.id), "history", b'{"kind":"fixed"}')
+    assert not is_history(shown(services, verdict))
+    assert text("result.asked", at="") not in words(shown(services, verdict))
+
+
+def test_a_check_of_a_channel_that_is_not_known_here_tells_nothing_of_others(
+    services: Services, start: Callable[..., Run], pass_time: Callable[[float], None]
+):
+    """A check that searches a channel of another space shows no run and no person of that space."""
+    brief = Brief(by_hand=True, discover=True)
+    opened = services.store.check(CHANNEL, WHO, Origin("room-2", "t"), brief=brief)
+    services.store.append(opened.id, OFF, Event(Kind.CHECKED, now()))
+    pass_time(60)
+    verdict = tell(services, opened.id)
+    before = words(shown(services, verdict))
+    fix = start(RunKind.FIX, *CHANGES)
+    assert words(shown(services, verdict)) == before
+    stop(services, fix, Kind.FINISHED, pass_time)
+    assert words(shown(services, verdict)) == before
+    start(RunKind.FIX, *CHANGES, end=Kind.FINISHED, room="room-2")
+    assert is_history(shown(services, verdict))

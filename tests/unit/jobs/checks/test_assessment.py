@@ -1,0 +1,59 @@
+"""Assessment of a channel, from its runs and from what checks and the watch saw."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from jobs.checks.assessment import Fact, FactKind, Standing, assess, fact_of
+from jobs.model import Channel, Finding, Person, RunKind, State
+from jobs.runs.run import UNDOES, Kind, Run
+
+AT = datetime(2026, 11, 27, 3, 0, tzinfo=UTC)
+WHO = Person("anna", "anna@example.test")
+CHANNEL = Channel("support@contoso.com")
+
+
+def run(kind: RunKind, minute: int, end: Kind | None = Kind.FINISHED, only: str = "") -> Run:
+    """Return a run that began at a minute and ended, if at all, a minute later."""
+    known = {UNDOES: only} if only else {}
+    ended = AT + timedelta(minutes=minute + 1) if end else None
+    begun = AT + timedelta(minutes=minute)
+    return Run("R", CHANNEL, WHO, begun, kind, known=known, ended=end, ended_at=ended)
+
+
+def checked(minute: int, state: State) -> Fact:
+    """Return a check at this minute."""
+    at = AT + timedelta(minutes=minute)
+    return Fact(FactKind.CHECKED, at, "C", finding=Finding(CHANNEL.mailbox, state))
+
+
+@pytest.mark.parametrize(
+    ("runs", "facts", "standing"),
+    [
+        ([], [], Standing.UNKNOWN),
+        ([run(RunKind.SETUP, 0, None)], [], Standing.BEING_SET_UP),
+        ([run(RunKind.SETUP, 0)], [], Standing.CONNECTED),
+        ([run(RunKind.SETUP, 0)], [checked(5, State.WRONG)], Standing.BROKEN),
+        ([run(RunKind.SETUP, 0)], [checked(5, State.UNKNOWN)], Standing.NOT_SEEN),
+        ([run(RunKind.SETUP, 0), run(RunKind.FIX, 9)], [checked(5, State.WRONG)], "connected"),
+        ([run(RunKind.FIX, 9, Kind.CANCELLED)], [checked(5, State.WRONG)], Standing.BROKEN),
+        ([run(RunKind.FIX, 9, None)], [checked(15, State.OK)], Standing.BEING_FIXED),
+        ([run(RunKind.UNDO, 9, None)], [], Standing.BEING_DISCONNECTED),
+        ([run(RunKind.UNDO, 9, None, "F")], [], Standing.BEING_FIXED),
+    ],
+)
+def test_the_newest_fact_or_the_run_in_progress_decides(
+    runs: list[Run], facts: list[Fact], standing: Standing
+):
+    """The newest fact decides, unless a run is in progress."""
+    assert assess(runs, facts).standing == standing
+
+
+def test_an_undo_of_one_run_is_no_end_of_the_channel():
+    """An undo that restored nothing is no fact, and the undo of one run does not disconnect."""
+    assert fact_of(run(RunKind.UNDO, 9)) is None
+    undone = fact_of(run(RunKind.UNDO, 9, only="F"))
+    assert undone is not None
+    assert (undone.kind, undone.by) == (FactKind.UNDONE, WHO.email)

@@ -145,7 +145,7 @@ docs: $(STAMP)
 	@PYTHONPATH="$(CURDIR)" $(RUN) tools/glossary.py
 	@PYTHONPATH="$(CURDIR)" $(RUN) tools/troubleshooting.py
 	@$(RUN) tools/architecture.py
-	@$(RUN) -m practice.faults.page
+	@$(RUN) -m practice.faults.page --write
 
 # MkDocs and its packages are in an environment of their own, because neither the product nor the tests need them.
 site: .venv/site/.installed

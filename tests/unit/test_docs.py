@@ -26,7 +26,6 @@ ROW = re.compile(r"^\| `([A-Z][A-Z_]+)` \|", re.MULTILINE)
 COMMAND = re.compile(r"^\| `/([a-z-]+)", re.MULTILINE)
 LINK = re.compile(r"\]\((?!https?:)([^)#]+)")
 TARGET = re.compile(r"`make ([a-z-]+)`")
-HELD = re.compile(r"`([\w/]+\.py)::(\w+)`")
 OPTIONAL = {
     "ALLOWED_ORG_IDS",
     "APPROVERS",
@@ -223,31 +222,6 @@ def test_what_is_imported_is_asked_for():
     run, dev = wanted(project["dependencies"]), wanted(project["optional-dependencies"]["dev"])
     assert imported("bot", "jobs", "adaptive_cards") == run
     assert imported("practice", "bench", "tools", "tests") - run - dev == set()
-
-
-def test_every_row_of_the_recovery_page_is_held():
-    """Every row of the recovery page names an existing test or a Makefile target."""
-    rows = [
-        line.rsplit("|", 2)[1]
-        for line in text("docs/recovery.md").splitlines()
-        if re.match(r"\| (?!failure)[a-zA-Z]", line)
-    ]
-    named = [HELD.findall(row) for row in rows]
-    gone = {
-        f"{file}::{name}"
-        for row in named
-        for file, name in row
-        if not re.search(rf"def {name}\(", text(f"tests/{file}"))
-    }
-    assert (
-        [
-            row
-            for row, tests in zip(rows, named, strict=True)
-            if not tests and not TARGET.findall(row)
-        ],
-        gone,
-    ) == ([], set())
-    assert len(rows) > 20
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

@@ -1,7 +1,7 @@
-"""Location of the documents from which the project was built.
+"""Location of recorded traffic, published specifications and sketches of cards.
 
-The documents are not part of the project. They are next to it, or in the folder that
-``SHARED_DOCUMENTS`` names.
+They are not part of the project. They are next to it, or in the folder that ``SHARED_DOCUMENTS``
+names.
 """
 
 from __future__ import annotations
@@ -11,11 +11,13 @@ from pathlib import Path
 from typing import Final
 
 SHARED: Final = Path(os.environ.get("SHARED_DOCUMENTS") or Path(__file__).parents[2] / "shared")
-FACTS, SKETCHES, SPECS = SHARED / "facts", SHARED / "sketches", SHARED / "specs"
+SKETCHES, SPECS = SHARED / "sketches", SHARED / "specs"
 CARDS, GRAPH, WEBEX = (
     SPECS / "adaptive-card-1.3.json",
     SPECS / "graph-openapi-subset.json",
     SPECS / "webex-messaging.json",
 )
-ABSENT: Final = "the documents that the project was built from are not here (docs/architecture.md, Where things are)"
+ABSENT: Final = (
+    "the recordings and specifications are not here (docs/architecture.md, Where things are)"
+)
 """Reason for skipping a test if a document that it needs is missing."""

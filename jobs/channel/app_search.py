@@ -129,7 +129,7 @@ class Apps:
     def _beginnings(self) -> list[str]:
         """Return at most ``LABELS`` beginnings: the organization's and known Call Back URLs'.
 
-        The first label of a host is the tenant's name at Webex Connect (facts/connect.md 1.4).
+        The first label of a host is the tenant's name at Webex Connect (platforms/connect.md 1.4).
         """
         known = (record.channel.callback_url for record in self.ctx.channels.connected())
         hosts = [f"https://{urlsplit(url).netloc}/" for url in known if url]

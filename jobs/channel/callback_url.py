@@ -1,7 +1,7 @@
 """Check of a Call Back URL that a person types, with one sentence about its fault.
 
 Sign-ins of the email app go to this address, so nothing in it may be read in two ways. Entra
-compares the address byte by byte (facts/connect.md 1.4), so the bot never changes it.
+compares the address byte by byte (platforms/connect.md 1.4), so the bot never changes it.
 """
 
 from __future__ import annotations

@@ -115,7 +115,7 @@ def fallback_app(ctx: StepContext, apps: Iterable[Json]) -> Json | None:
 
 
 def manually_created(ctx: StepContext, apps: Iterable[Json]) -> Json | None:
-    """Return the only app made in the portal for this Call Back URL (facts/microsoft.md 1.1)."""
+    """Return the only app made in the portal for this Call Back URL (microsoft.md 1.1)."""
     found = [app for app in apps if _is_manual(app, ctx.channel.callback_url)]
     return found[0] if len(found) == 1 else None
 
@@ -130,7 +130,7 @@ def app_key(ctx: StepContext) -> str:
 
 
 def fallback_name(ctx: StepContext) -> str:
-    """Return the name to use while a deleted app reserves the first (facts/microsoft.md 1.1)."""
+    """Return the name to use while a deleted app reserves the first (microsoft.md 1.1)."""
     return f"{unique_name(ctx.channel.mailbox)}-{ctx.run.id.lower()}"
 
 

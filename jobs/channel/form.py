@@ -126,7 +126,7 @@ def read_details(channel: Channel, values: Mapping[str, str]) -> ChannelForm:
 
 
 def read_callback(text: str) -> str:
-    """Return the Call Back URL as typed: Entra compares it byte by byte (facts/connect.md 1.4).
+    """Return the Call Back URL as typed: Entra compares it byte by byte (platforms/connect.md 1.4).
 
     Raises:
         InvalidInputError: when it cannot be a Call Back URL (:mod:`jobs.channel.callback_url`).

@@ -1,6 +1,6 @@
 """Other ways in which mail of a mailbox may reach Webex Connect: a mail contact, or a rule.
 
-A setup of this bot uses none of them (facts/microsoft.md 2.2), but people do.
+A setup of this bot uses none of them (platforms/microsoft.md 2.2), but people do.
 """
 
 from __future__ import annotations

@@ -122,7 +122,7 @@ def _timeout(read_seconds: float) -> httpx.Timeout:
 
 @dataclass(frozen=True, slots=True)
 class _Guard:
-    """Check that refuses hosts that are not configured (CHECKLIST A7)."""
+    """Check that refuses hosts that are not configured (checklist.toml A7)."""
 
     hosts: frozenset[str]
 

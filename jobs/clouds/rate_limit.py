@@ -1,6 +1,6 @@
 """Rate limits for the calls to one tenant, so that Microsoft does not answer 429.
 
-The limits are from facts/microsoft.md 2.5, 5 and 7.
+The limits are from platforms/microsoft.md 2.5, 5 and 7.
 """
 
 from __future__ import annotations
@@ -111,7 +111,7 @@ class _Window:
 
 
 class Throttle:
-    """Throttle for a cloud that publishes no limit and requests no pause (facts/microsoft.md 3.5).
+    """Throttle for a cloud that publishes no limit and requests no pause (microsoft.md 3.5).
 
     Calls may overlap freely until the cloud reports too many requests. From then on they start one
     at a time, until ``quiet_s`` seconds have passed without such an answer.

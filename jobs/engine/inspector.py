@@ -21,7 +21,7 @@ SETTLE_S = (0.2, 0.5, 1, 2, 4)
 longer, the run is parked.
 """
 PARK_S = (8.0, 16, 30, 30, 30, 60)
-"""Pauses of a parked run, in seconds, after ``SETTLE_S`` (facts/microsoft.md section 7)."""
+"""Pauses of a parked run, in seconds, after ``SETTLE_S`` (platforms/microsoft.md 7)."""
 SHOWN_AFTER_S = 1
 """A pause of this many seconds or more is shown on the card."""
 LET_IN = Text("seen.let_in")

@@ -1,6 +1,6 @@
 """Meaning of non-delivery reports, and who they are about.
 
-Sources: facts/microsoft.md 2.3, facts/connect.md 1.5.
+Sources: platforms/microsoft.md 2.3, platforms/connect.md 1.5.
 """
 
 from __future__ import annotations

@@ -22,7 +22,7 @@ def meaning_of(status: int, text: str, challenge_status: str = "") -> Meaning:
 
     ``challenge_status`` is the ``status`` in the JSON of a 334 error challenge, which Exchange does
     not send. It distinguishes a provider that is down (5xx) and a token without the scope (403)
-    from a refused token (facts parts.md E), if the text does not.
+    from a refused token, if the text does not.
     """
     said = meaning_of_reply(str(status), _once(text), enhanced_code(text))
     known = said[0] if said else None

@@ -1,6 +1,6 @@
 """The email app's registration as plain data: its name, and merging wanted values into it.
 
-Source: facts/microsoft.md 1.1.
+Source: platforms/microsoft.md 1.1.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from jobs.clouds.json_values import lower_of, text_of
 Json = dict[str, Any]
 OTHERS = {"spa": Cause.REDIRECT_URI_IS_SPA, "publicClient": Cause.PUBLIC_CLIENT_WITH_SECRET}
 """Platforms other than Web, with the cause that a Call Back URL registered there leads to
-(facts/microsoft.md 4 and 5).
+(platforms/microsoft.md 4 and 5).
 """
 
 

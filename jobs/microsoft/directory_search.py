@@ -46,7 +46,7 @@ async def principal(graph: Graph, sp_id: str) -> Json | None:
 
 
 async def signed_in_apps(graph: Graph, user_id: str, since: datetime) -> list[Json]:
-    """Return a user's newest sign-ins; only beta lists non-interactive ones (facts/microsoft.md 5).
+    """Return a user's newest sign-ins; only beta lists non-interactive ones (microsoft.md 5).
 
     If beta does not answer, only the interactive ones are returned.
     """

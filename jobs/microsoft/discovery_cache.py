@@ -1,6 +1,6 @@
 """Discovery documents and signing keys, cached for an hour in this process and, sealed, in Redis.
 
-Every job is a new process (facts/parts.md B), so without Redis each job would request them again.
+Without Redis each process would request them again.
 They are sealed because a client secret is sent to the address in a discovery document: write access
 to Redis must not be enough to change one.
 """

@@ -2,7 +2,7 @@
 
 The endpoint is the undocumented one that Microsoft's own PowerShell module uses. Callers therefore
 know only :class:`CmdletRunner`, so that another backend (pwsh) can replace it. A further page is a
-POST of the same body to ``@odata.nextLink`` (facts/microsoft.md 3.4).
+POST of the same body to ``@odata.nextLink`` (platforms/microsoft.md 3.4).
 """
 
 from __future__ import annotations

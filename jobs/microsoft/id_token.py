@@ -1,4 +1,4 @@
-"""Validation of ID tokens, which msal no longer does itself (facts/parts.md D).
+"""Validation of ID tokens, which msal no longer does itself (platforms/microsoft.md 6.3).
 
 Before any claim is used, the signature (RS256, with the keys of the discovery document), audience,
 expiry, tenant, issuer and nonce are checked.

@@ -1,4 +1,4 @@
-"""Outbound spam policies: which one actually applies to a sender (facts/microsoft.md 2.3)."""
+"""Outbound spam policies: which one actually applies to a sender (platforms/microsoft.md 2.3)."""
 
 from __future__ import annotations
 

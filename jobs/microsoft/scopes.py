@@ -85,7 +85,7 @@ def with_included(names: Collection[str]) -> frozenset[str]:
 
 
 def minimal(names: Collection[str]) -> tuple[str, ...]:
-    """Return the permissions without those that another includes, sorted (facts/microsoft.md 5)."""
+    """Return the permissions without those that another includes, sorted (microsoft.md 5)."""
     included = frozenset().union(*(INCLUDED.get(name, ()) for name in names))
     kept = LOG_NEEDS if SIGN_IN_LOG in names else frozenset()
     return tuple(sorted(frozenset(names) - (included - kept)))
@@ -150,7 +150,7 @@ SETS_UP = {
     "194ae4cb-b126-40b2-bd5b-6091b380977d": "Security Administrator",
     "e8611ab8-c189-46e8-94e1-60213ab1f814": "Privileged Role Administrator",
 }
-"""Directory roles that can set up at least a part, by template ID (facts/microsoft.md 6.2)."""
+"""Directory roles that can set up at least a part, by template ID (platforms/microsoft.md 6.2)."""
 
 
 def lacks_all(account: Account) -> bool:

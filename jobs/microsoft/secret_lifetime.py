@@ -1,6 +1,6 @@
 """Rules of the tenant's app-management policy for new client secrets of one app.
 
-Source: facts/microsoft.md 1.2.
+Source: platforms/microsoft.md 1.2.
 """
 
 from __future__ import annotations

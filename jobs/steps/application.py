@@ -61,7 +61,7 @@ class AppDiagnosis(Diagnosis):
 
         A missing app explains every refusal. A redirect URI that is missing or on another platform
         explains only its own errors. So does a deactivated app, whose state the enterprise
-        application mirrors (facts/update-2026-11.md 4, row 3).
+        application mirrors (platforms/microsoft.md 1.1).
         """
         if cause in DEACTIVATED:
             return DEACTIVATED
@@ -69,7 +69,7 @@ class AppDiagnosis(Diagnosis):
 
 
 class Application(Undoable):
-    """Step E1: single-tenant app per mailbox, found by ``uniqueName`` (facts/microsoft.md 1.1)."""
+    """Step E1: single-tenant app per mailbox, found by ``uniqueName`` (microsoft.md 1.1)."""
 
     name = "application"
     article_row = "E1"
@@ -95,7 +95,7 @@ class Application(Undoable):
                 Cause.GRANT_INVALID,
             }
         ),
-        # A wider audience, and what a consent makes up for (facts/microsoft.md 1.4).
+        # A wider audience, and what a consent makes up for (platforms/microsoft.md 1.4).
         warnings=frozenset({Cause.PERMISSION_ID_UNKNOWN, Cause.PERMISSION_NOT_DECLARED}) | {""},
     )
 

@@ -50,7 +50,7 @@ MOST_NAMED = 3
 
 
 class ClientSecret(Undoable):
-    """Step E3: Webex Connect has a secret, or this run can show one (facts/microsoft.md 1.2)."""
+    """Step E3: Webex Connect has a secret, or this run can show one (microsoft.md 1.2)."""
 
     name = "client_secret"
     article_row = "E3"

@@ -21,7 +21,7 @@ class Customization(Step):
     The change is tenant-wide and irreversible, so it has its own approval. ``IsDehydrated`` is not
     proof. If it is false and M4 is refused anyway, this step is required. If it is true after the
     cmdlet has run, or has said that it is not required, nothing is left to run. M4 itself waits
-    until the change has taken effect everywhere (facts/microsoft.md 2.4).
+    until the change has taken effect everywhere (platforms/microsoft.md 2.4).
     """
 
     name = "customization"

@@ -24,7 +24,7 @@ class Delegate(Step):
     """Step M1: the delegate is a user who may sign in and has a license, and with it SMTP.
 
     The SMTP server accepts only the token's own user as the user name, so the mailbox's rights,
-    SMTP AUTH and grants that count are this user's (facts/update-2026-11.md 0.1). The facts are
+    SMTP AUTH and grants that count are this user's (platforms/microsoft.md 2.6). The facts are
     ``delegate``, the user's UPN, and ``delegate_id``.
     """
 

@@ -21,7 +21,7 @@ from jobs.runs.run import RecordedChange
 class Forwarding(Undoable):
     """Step M3: ``ForwardingSmtpAddress`` is the Forwarding Address, and nothing overrides it.
 
-    Whether a copy stays in the mailbox is as requested. Source: facts/microsoft.md 2.2.
+    Whether a copy stays in the mailbox is as requested. Source: platforms/microsoft.md 2.2.
     """
 
     name = "forwarding"
@@ -125,7 +125,7 @@ class Forwarding(Undoable):
         )
 
     async def undo(self, ctx: StepContext, past: RecordedChange) -> None:
-        """Restore the earlier forwarding addresses and copy setting (facts/microsoft.md 2.2)."""
+        """Restore the earlier forwarding addresses and copy setting (microsoft.md 2.2)."""
         smtp, internal = past.values_before["smtp"], past.values_before["internal"]
         parameters = {
             "Identity": ctx.channel.mailbox,

@@ -1,6 +1,6 @@
 """Step E2: the "Access tokens" box of the app, ticked as in the article.
 
-The code flow does not need this box (facts/microsoft.md 0.2).
+The code flow does not need this box (platforms/microsoft.md 1.8).
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Steps E4 and E5: Exchange ``Mail.Send`` as an application permission, as in the article.
 
-The mail flow does not use this permission (facts/microsoft.md 0.1). The admin consent is given on
+The mail flow does not use this permission (microsoft.md 1.8). The admin consent is given on
 Microsoft's own page, through a card's button; only grants that really exist count.
 """
 
@@ -100,7 +100,7 @@ PAUSES_S = (1.0, 2, 2, 4, 8, 16, 30)
 
 
 class AdminConsent(Step):
-    """Step E5: ``Mail.Send`` is granted, in the article profile only (facts/microsoft.md 1.6)."""
+    """Step E5: ``Mail.Send`` is granted, in the article profile only (microsoft.md 1.6)."""
 
     name = "admin_consent"
     article_row = "E5"

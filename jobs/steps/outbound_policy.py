@@ -44,7 +44,7 @@ from jobs.runs.run import RecordedChange
 
 POLICY, RULE = "HostedOutboundSpamFilterPolicy", "HostedOutboundSpamFilterRule"
 CUSTOMIZATION_S = (5.0, 10, 20, 40, 60, 120, 300, 600, 1800, 3600)
-"""Pauses, in seconds, for a customization of up to 24 hours (facts/microsoft.md 2.4)."""
+"""Pauses, in seconds, for a customization of up to 24 hours (platforms/microsoft.md 2.4)."""
 DAY_TRIES = 32
 MOVED = "rules_moved"
 """Fact with the number of other rules that move down by one when a rule is put on top."""
@@ -65,7 +65,7 @@ class Outbound:
 class OutboundPolicy(Undoable):
     """Step M4: the outbound policy that actually applies says ``On``; ``Automatic`` counts as off.
 
-    The Default policy is never changed (facts/microsoft.md 2.3).
+    The Default policy is never changed (platforms/microsoft.md 2.3).
     """
 
     name = "outbound_policy"
@@ -375,7 +375,7 @@ def recorded_row(recorded: str | None) -> ExchangeRow:
 
 
 def move_note(rules: int) -> Text | None:
-    """Return a note that a rule on top moves others down, or None (facts/microsoft.md 2.3)."""
+    """Return a note that a rule on top moves others down, or None (platforms/microsoft.md 2.3)."""
     if not rules:
         return None
     return Text("note.rules_move", {"count": str(rules)})

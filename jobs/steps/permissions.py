@@ -22,7 +22,7 @@ class Permissions(Step):
     """Step E4: Office 365 Exchange Online is in the tenant and exposes ``SMTP.Send``.
 
     A tenant with the service but without its service principal gets one. If the service itself is
-    missing, Graph refuses. Source: facts/microsoft.md 1.3 and 1.4.
+    missing, Graph refuses. Source: platforms/microsoft.md 1.3 and 1.4.
     """
 
     name = "permissions"

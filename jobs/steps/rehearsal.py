@@ -31,9 +31,9 @@ SPREADS = frozenset(
     }
 )
 PASSES = BUSY | frozenset({Cause.SMTP_UNREACHABLE, Cause.TIMED_OUT})
-"""Causes that say nothing about the login, which is retried first (facts/microsoft.md 4.1)."""
+"""Causes that say nothing about the login, which is retried first (platforms/microsoft.md 4.1)."""
 SPREADS_FOR = timedelta(hours=1)
-"""Time for a mailbox's SMTP AUTH to reach every server: minutes to an hour (facts/microsoft.md 2.1,
+"""Time for a mailbox's SMTP AUTH to reach every server: minutes to an hour (microsoft.md 2.1,
 not confirmed).
 """
 PAUSES_S = (2.0, 5, 10, 20, 40, 60, 120, 300)
@@ -43,7 +43,7 @@ class Rehearsal(Step):
     """Step C6: the mailbox user's token logs in at the SMTP server using XOAUTH2.
 
     For a shared mailbox it is the delegate's token, and the delegate is the user name. A login does
-    not prove the right to send as the mailbox (facts/microsoft.md 4): ``send_as`` and the agent's
+    not prove the right to send as the mailbox (microsoft.md 4): ``send_as`` and the agent's
     answer do. The fact ``username`` is set if the server takes only another name: the form then
     needs it.
     """

@@ -25,7 +25,7 @@ LABEL = "Webex email bot, rehearsal and check"
 class CheckSecret(Undoable):
     """Step C6: a second client secret, with which the bot can sign the mailbox user in.
 
-    With this secret ``/check`` can log in by SMTP. See DESIGN.md, decisions. The secret belongs to
+    With this secret ``/check`` can log in by SMTP. The secret belongs to
     the run until the mailbox user has signed in and that login has succeeded
     (:func:`jobs.access.mailbox_login.keep`).
     """

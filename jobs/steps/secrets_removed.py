@@ -2,7 +2,7 @@
 
 E3: a lost secret is removed once its successor was shown, and one that a fix replaced once an
 answer has left with the new one. C6: the bot's own secret is removed if its rehearsal is skipped.
-Source: facts/microsoft.md 4, rotation order.
+Source: platforms/microsoft.md 4, rotation order.
 """
 
 from __future__ import annotations

@@ -24,7 +24,7 @@ class SendAs(Undoable):
     """Step M2: the delegate may send as the mailbox; the user of any other mailbox needs no right.
 
     Without this right Exchange takes the login and refuses each mail with 5.2.252 or 5.7.60. Full
-    Access is not needed (facts/update-2026-11.md 0.1). The recorded values name the trustee of the
+    Access is not needed (platforms/microsoft.md 2.6). The recorded values name the trustee of the
     right, so an undo takes the right from the very user who got it from a run.
     """
 

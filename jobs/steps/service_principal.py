@@ -33,7 +33,7 @@ NOT_DISABLED = {"", "notdisabled"}
 
 
 class ServicePrincipal(Undoable):
-    """Step E1: an enabled service principal admits the mailbox user (facts/microsoft.md 1.3)."""
+    """Step E1: an enabled service principal admits the mailbox user (microsoft.md 1.3)."""
 
     name = "service_principal"
     article_row = "E1"
@@ -73,7 +73,7 @@ class ServicePrincipal(Undoable):
     def _out_of_reach(self, principal: Json, judged: Finding) -> Finding | None:
         """Return a finding that no change of the enterprise application repairs, or None.
 
-        The app itself is deactivated, or Microsoft has disabled it (facts/microsoft.md 5,
+        The app itself is deactivated, or Microsoft has disabled it (platforms/microsoft.md 5,
         AADSTS7000112). Other blocking properties stay in the plan.
         """
         status = text_of(principal, BY_MICROSOFT)

@@ -33,9 +33,9 @@ Switches = Mapping[str, bool | None]
 class SmtpAuth(Undoable):
     """Step M2: SMTP AUTH is on for the mailbox, or not set there and on in the organization.
 
-    The property has three states (facts/microsoft.md 2.1). For a shared mailbox the delegate logs
+    The property has three states (microsoft.md 2.1). For a shared mailbox the delegate logs
     in, so the delegate's mailbox counts. A shared mailbox with a license is switched on as well,
-    because its switch was seen to cause a refusal too (facts/update-2026-11.md 0.1).
+    because its switch was seen to cause a refusal too (platforms/microsoft.md 2.6).
     """
 
     name = "smtp_auth"

@@ -29,7 +29,7 @@ OF = "principal"
 
 
 class SmtpGrant(Undoable):
-    """Step E5: a Principal grant for the user who signs in only (facts/microsoft.md 1.5).
+    """Step E5: a Principal grant for the user who signs in only (platforms/microsoft.md 1.5).
 
     For a shared mailbox the delegate signs in. Exchange decides who may send as the mailbox.
     """
@@ -154,7 +154,7 @@ class SmtpGrant(Undoable):
     def _wanted(self, ctx: StepContext) -> list[tuple[str, frozenset[str]]]:
         wanted = [(ctx.fact("exchange_sp_id"), SMTP), (ctx.fact("graph_sp_id"), SIGN_IN)]
         if ctx.run.kind is RunKind.CHECK or is_by_hand(ctx):
-            wanted = wanted[:1]  # a sign-in's permissions are implied (facts/microsoft.md 1.5)
+            wanted = wanted[:1]  # a sign-in's permissions are implied (platforms/microsoft.md 1.5)
         return [(resource, scopes) for resource, scopes in wanted if resource]
 
     def _missing(

@@ -30,7 +30,7 @@ exclusions may change.
 
 
 class UserConsent(Step):
-    """Step E7: the tenant's user-consent policy, in words (facts/microsoft.md 0.3 and 1.7)."""
+    """Step E7: the tenant's user-consent policy, in words (platforms/microsoft.md 1.7)."""
 
     name = "user_consent"
     article_row = "E7"

@@ -39,17 +39,16 @@ def page() -> str:
         names = ", ".join(f"`{fault.name}`" for fault in faults)
         parts.append(f"## {_title(name)}\n\n{fill(names, 110, break_on_hyphens=False)}\n")
     parts.append("## Left out\n")
-    items = (_item(f"{source}: {why}") for source, why in NOT_APPLICABLE.items())
-    return "\n".join([*parts, *items]) + "\n"
+    return "\n".join([*parts, *map(_item, NOT_APPLICABLE.items())]) + "\n"
 
 
 def _title(name: str) -> str:
     return name.replace("_", " ").capitalize().replace("Smtp auth", "SMTP AUTH")
 
 
-def _item(text: str) -> str:
+def _item(left_out: tuple[str, str]) -> str:
     """Return an item of a Markdown list, wrapped at 110 characters."""
-    return fill(f"* {text}", 110, subsequent_indent="  ", break_on_hyphens=False)
+    return fill(f"* {': '.join(left_out)}", 110, subsequent_indent="  ", break_on_hyphens=False)
 
 
 def _table(faults: tuple[Fault, ...]) -> str:

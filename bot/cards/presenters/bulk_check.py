@@ -18,7 +18,7 @@ from jobs.runs.run import Run
 EDITS = 7
 """Number of intermediate edits of the card, however many channels there are.
 
-A message takes ten edits (facts/webex.md 2).
+A message takes ten edits (platforms/webex.md 2).
 """
 
 

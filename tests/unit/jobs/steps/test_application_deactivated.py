@@ -13,7 +13,7 @@ from tests.unit.jobs.steps.app_states import APP, FACTS, KNOWN, READ, STEP
 async def test_a_deactivated_app_has_no_plan(given: Callable[..., StepContext], cloud: Any):
     """A deactivated app has no plan, because a person has to activate it first.
 
-    This holds whatever else is wrong with the app (facts/update-2026-11.md 4, row 3).
+    This holds whatever else is wrong with the app (platforms/microsoft.md 1.1).
     """
     cloud.on(READ, APP | {"isDisabled": True, "web": {"redirectUris": []}})
     ctx = given(facts=FACTS)

@@ -61,7 +61,7 @@ def test_the_routes_list_and_refuse(channel: Any):
     assert [item["name"] for item in listed["healthy"]] == [fault.name for fault in HEALTHY]
     assert listed["items"][0] == {
         "name": "smtp_auth_off_mailbox",
-        "source": "microsoft.md 9 row 1, 2.1",
+        "source": "microsoft.md 8 row 1, 2.1",
         "what": "somebody turned SMTP AUTH off for the mailbox",
         "expects": ["smtp_auth_off_for_mailbox"],
         "stops": "answer",

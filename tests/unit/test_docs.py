@@ -18,6 +18,7 @@ from bot.commands import commands
 from jobs.probes import all_probes
 from jobs.steps import all_steps
 from practice.environment import Ports, product_env
+from tests.browser.walks import BY_HAND, FORM, MOST, NEW_APP
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
@@ -84,6 +85,17 @@ def test_one_list_of_settings():
     page = set(ROW.findall(text("docs/settings.md")))
     assert page == set(NAME.findall(text(".env.example")))
     assert page == known | OPTIONAL
+
+
+def test_the_actions_in_the_readme_are_those_that_a_test_counts():
+    """README.md compares sums that are counted in the same way, and names those without the form."""
+    part = text("README.md").partition("### How many actions?")[2].partition("\n## ")[0]
+    same = [MOST[profile] + NEW_APP + len(FORM) for profile in ("article", "least")]
+    assert [int(number) for number in re.findall(r"\| (\d+) \|$", part, re.MULTILINE)] == [
+        BY_HAND,
+        *same,
+    ]
+    assert f"{MOST['article']} and {MOST['least']}" in part
 
 
 def test_the_table_of_commands_is_the_registry():

@@ -259,7 +259,7 @@ class Consent:
 class AppAccessConsent:
     """Admin consent for the bot's own app: application permissions to read.
 
-    With them ``/check`` works without a sign-in (microsoft.md 1.6, 6.2 b). ``settles_s`` are
+    With them ``/check`` works without a sign-in (microsoft.md 1.6, 6.2). ``settles_s`` are
     the pauses between tries, in seconds, during Entra's replication delay (facts 7).
     """
 

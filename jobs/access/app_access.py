@@ -2,7 +2,7 @@
 
 A grant is stored for each tenant, verified at every use, and deleted when it ends. The stored
 record holds no secret: only when it was granted, through whose card, and which roles the token
-carried (platforms/microsoft.md 6.2 b).
+carried (platforms/microsoft.md 6.2).
 """
 
 from __future__ import annotations

@@ -35,6 +35,11 @@ BY_HAND = 78
 """Actions of Cisco's article for a setup."""
 MOST = {"article": 41, "least": 35}
 """Maximum number of human actions for a setup, by permission profile."""
+READ = {
+    "Generate Token": "connect.turn_save",
+    "Register To Webex Engage": "connect.registered_read",
+}
+"""Texts of the card that say what the bot has read of a press in Webex Connect."""
 NEW_APP = 5
 """Actions of Configure New App in Webex Connect, which the article counts and the walk does not."""
 
@@ -253,6 +258,8 @@ class Setup(Walk):
             if name != "Save":
                 hands.activate(hands.page.locator("#ask .btn.main"))
             form.get_by_text(told).first.wait_for()
+            if name != "Save":
+                hands.sees(self.said(READ[name]))
 
     def answer(self) -> None:
         """Answer the test mail as the agent, which proves the whole channel."""

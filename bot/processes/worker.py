@@ -1,4 +1,4 @@
-"""Worker: two RQ workers or more, under a supervisor that is the dispatcher (facts/parts.md B).
+"""Worker: two RQ workers or more, under a supervisor that is the dispatcher.
 
 Each of them is a process. The RQ workers read different queues. One reads runs and no events or
 draws, so that a Webex that hangs in every other job delays no run. One reads no runs, so that long
@@ -194,8 +194,8 @@ def work(
 def wait_for_redis(url: str) -> Redis:
     """Return a connection to Redis once it takes writes and its data has the layout of this version.
 
-    RQ gives up at the first failure, but at start all processes start together (facts/parts.md
-    H). The layout is that of :mod:`jobs.runs.schema`.
+    RQ gives up at the first failure, but at start all processes start together.
+    The layout is that of :mod:`jobs.runs.schema`.
 
     Raises:
         SystemExit: Redis refuses the bot, or this version cannot use the data.
@@ -282,9 +282,8 @@ class _Webhooks:
 def preload() -> None:
     """Load code, texts and certificates, so that a job starts within 9 ms instead of 182.
 
-    See facts/parts.md B. Some libraries do part of their work only at first use: httpx and anyio
-    import modules, and msgspec inspects the types. docs/scale.md lists the time that a job still
-    takes.
+    Some libraries do part of their work only at first use: httpx and anyio
+    import modules, and msgspec inspects the types.
     """
     for module in (*sorted(function.rpartition(".")[0] for function in ALLOWED), *AT_FIRST_USE):
         importlib.import_module(module)

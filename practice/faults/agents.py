@@ -1,6 +1,6 @@
 """Faults between the task and an agent: the queue, its teams, and the people in them.
 
-Source: Cisco's OpenAPI of Webex Contact Center; facts/update-2026-11.md 6.
+Source: Cisco's OpenAPI of Webex Contact Center; platforms/connect.md 3.3.
 """
 
 from __future__ import annotations

@@ -14,7 +14,7 @@ SETUP_MOST = 5
 CHECK_MOST = 1
 FIX_MOST = 2
 EDITS_MOST = 10
-"""Maximum number of edits that Webex takes of one message (facts/webex.md 2)."""
+"""Maximum number of edits that Webex takes of one message (platforms/webex.md 2)."""
 HELP = "What the bot can do"
 
 

@@ -106,7 +106,7 @@ profile leaves it out. Both profiles grant the delegated permissions for the one
 article's admin consent then grants `SMTP.Send` for all users of the tenant as well, because Microsoft's page
 covers everything that the app declares. The plan and the consent card say so.
 
-For a shared mailbox another user signs in, whom the first card names. The user logs in by SMTP under the
+For a shared mailbox another user signs in, whom the run asks for. The user logs in by SMTP under the
 user's own name, so SMTP AUTH of the user's own mailbox counts, and the user sends as the mailbox with Send
 As. Full Access is not needed.
 """

@@ -55,7 +55,7 @@ def test_few_messages(people: People, new_walk: Any) -> None:
     walk.ask()
     asked = walk.details()
     walk.press(asked, "ask_administrator", {"administrator": ADMIN})
-    walk.saying(f"waits for {ADMIN} since")
+    walk.saying(f"{ADMIN}'s turn: asked in a 1:1 message")
     walk.open(walk.card("the administrator's card", link=True, member=ADMIN))
     walk.approve(walk.card("a plan card", "approve"))
     walk.to_the_proof()

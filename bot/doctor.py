@@ -25,11 +25,10 @@ from bot.settings import NO_APPROVERS, BotSettings
 from bot.webex.client import Webex, WebexError, WebexUnauthorizedError
 from bot.webex.webhook_registration import WebhookRegistrar
 from jobs.access import app_access
-from jobs.access.app_access import AppAccess
-from jobs.access.own_credential import own_credential
+from jobs.access.app_access import AppAccess, own_credential
 from jobs.causes.cause import Cause
 from jobs.clock import now
-from jobs.clouds import unconnected
+from jobs.clouds import errors
 from jobs.clouds.clock_skew import METER, NAMES, REFUSED_FROM_S, TOLD_FROM_S, shared, words
 from jobs.clouds.errors import CloudError
 from jobs.clouds.http import sync_client
@@ -345,7 +344,7 @@ def _microsoft(settings: Settings) -> str:
             client.get(url).raise_for_status()
     except httpx.HTTPError as error:
         raise WrongError(
-            f"{url} does not answer ({unconnected.words_of(error, url)}): look at MICROSOFT_LOGIN_URL, DNS, the"
+            f"{url} does not answer ({errors.words_of(error, url)}): look at MICROSOFT_LOGIN_URL, DNS, the"
             " proxy, SSL_CERT_FILE and the clock"
         ) from None
     return f"{settings.login_url} answers"

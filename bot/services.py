@@ -16,7 +16,7 @@ from bot.settings import BotSettings
 from bot.webex.client import Webex, WebexPerson
 from bot.webex.messenger import Messenger
 from jobs.clouds.clock_skew import METER
-from jobs.microsoft.discovery_cache import DiscoveryCache
+from jobs.microsoft.msal_http import DiscoveryCache
 from jobs.redact import SHORTEST_KNOWN
 from jobs.runs.run import Event
 from jobs.runs.run_store import RunStore

@@ -15,11 +15,10 @@ from jobs.access import admin_session, mailbox_login
 from jobs.causes.cause import Cause
 from jobs.checks import bulk, check
 from jobs.clock import now
-from jobs.clouds import warm_loop, write_guard
+from jobs.clouds import calls, warm_loop
 from jobs.clouds.errors import CloudReply, SignInNeeded
 from jobs.engine.engine import Engine
-from jobs.engine.readiness import is_due
-from jobs.engine.recorder import StoppingError
+from jobs.engine.graph import StoppingError, is_due
 from jobs.model import RunKind, State
 from jobs.next_action import blocking_steps
 from jobs.runs import deaths, trust
@@ -28,8 +27,7 @@ from jobs.runs.reference import new_reference
 from jobs.runs.run import AttemptOverError, Event, ForeignRunError, Kind, Run, RunGoneError
 from jobs.runs.run_store import RunStore
 from jobs.runtime import Runtime, current
-from jobs.steps import steps_of
-from jobs.steps.sign_in_permissions import missing_permissions
+from jobs.steps import missing_permissions, steps_of
 from jobs.storage.locks import RenewedLock
 from jobs.watch.watching import Watching
 
@@ -159,7 +157,7 @@ def _work_until_blocked(runtime: Runtime, lease: RenewedLock, run_id: str) -> in
     version up to which all events were taken into account.
     """
     try:
-        with write_guard.guarded(lambda: runtime.store.confirm(run_id)):
+        with calls.guarded(lambda: runtime.store.confirm(run_id)):
             return warm_loop.run(_advance(runtime, lease, run_id))
     finally:
         lease.stop_renewing()

@@ -11,12 +11,12 @@ from datetime import datetime
 from enum import StrEnum
 
 from jobs.causes.cause import Cause
-from jobs.engine.readiness import NOT_INSPECTABLE
+from jobs.engine.graph import NOT_INSPECTABLE
 from jobs.model import Change, Finding, RunKind, Scope, State, Text, Turn
 from jobs.runs.event_log import distrust
 from jobs.runs.plan import word_for
 from jobs.runs.run import Kind, Run
-from jobs.steps import delegate, steps_of
+from jobs.steps import mailbox_user, steps_of
 
 
 class ActionKind(StrEnum):
@@ -152,7 +152,7 @@ def _before_plan(run: Run) -> NextAction | None:
 
 def _unblocking(run: Run) -> NextAction:
     """Return the action that must come before the blocked plan can be carried out."""
-    if delegate.needs_delegate(run):
+    if mailbox_user.needs_delegate(run):
         return NextAction(Turn.REQUESTER, ActionKind.DELEGATE)
     return NextAction(Turn.ADMINISTRATOR, ActionKind.LOOK)
 

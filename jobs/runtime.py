@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import Protocol, TypeVar
 
-from jobs.microsoft.discovery_cache import DiscoveryCache
+from jobs.microsoft.msal_http import DiscoveryCache
 from jobs.runs.channel_index import ChannelIndex
 from jobs.runs.run_store import RunStore
 from jobs.settings import Settings

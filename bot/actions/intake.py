@@ -16,7 +16,7 @@ from jobs.clock import now
 from jobs.model import Channel, Text
 from jobs.runs.channel_index import AlreadyRunningError
 from jobs.runs.run import Event, Kind, Run
-from jobs.steps import CHECK_LOGIN, delegate
+from jobs.steps import CHECK_LOGIN, mailbox_user
 
 FIELDS = (
     *("mailbox", "callback_url", "forwarding_address", "delegate"),
@@ -133,7 +133,7 @@ def begun_again(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
 @on_run
 def name_delegate(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
     # An address that cannot be read is kept on the card with the reason.
-    if not delegate.needs_delegate(run):
+    if not mailbox_user.needs_delegate(run):
         ctx.refuse(Text("refused.old"), title="refused.nothing")
         return
     typed = inputs.get("delegate", "")

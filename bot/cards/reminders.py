@@ -32,8 +32,7 @@ from bot.cards.presenters.card_state import REMINDER, PostedCard, protected
 from bot.chat.preferences import THREAD, locale_of_card, locale_of_person
 from bot.services import Services
 from bot.webex.errors import WebexError, passes
-from jobs.access.app_access import all_grants
-from jobs.access.own_credential import own_credential
+from jobs.access.app_access import all_grants, own_credential
 from jobs.clock import now
 from jobs.model import RunKind, Text, Turn, day_of, minute_of
 from jobs.next_action import ActionKind, Wait, wait_of

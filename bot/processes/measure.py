@@ -13,8 +13,7 @@ from datetime import datetime, timedelta
 
 from bot.cards.reminders import BEFORE_DAYS, ending_of
 from bot.services import Services
-from jobs.access.app_access import all_grants
-from jobs.access.own_credential import own_credential
+from jobs.access.app_access import all_grants, own_credential
 from jobs.clock import now
 from jobs.next_action import next_action
 from jobs.runs.channel_index import Record

@@ -34,12 +34,17 @@ from jobs.causes.cause import Cause
 from jobs.channel.mailbox import login_of
 from jobs.checks.more_access import may_sign_in
 from jobs.clock import now, paced
-from jobs.clouds import call_log
+from jobs.clouds import calls
 from jobs.clouds.errors import CloudError, CloudReply, Forbidden, Rejected, SignInNeeded
 from jobs.clouds.http import sync_client
-from jobs.engine.failures import may_be_replication
-from jobs.microsoft.consent import Granted, admin_consent_url, read_consent_answer
-from jobs.microsoft.identity import Identity, SignedIn
+from jobs.engine.inspector import may_be_replication
+from jobs.microsoft.identity import (
+    Granted,
+    Identity,
+    SignedIn,
+    admin_consent_url,
+    read_consent_answer,
+)
 from jobs.microsoft.scopes import (
     exchange_permission,
     exchange_scope,
@@ -50,7 +55,7 @@ from jobs.microsoft.scopes import (
 )
 from jobs.model import Account, RunKind
 from jobs.runs.run import Event, Kind, Run
-from jobs.steps.sign_in_permissions import permissions_for
+from jobs.steps import permissions_for
 from jobs.storage.vault import Sealed
 
 APART = "signin_apart"
@@ -70,7 +75,7 @@ class AdminSignIn:
     One page asks for the consent to Graph and to Exchange (msal's documentation of
     ``acquire_token_by_auth_code_flow``). The code gets a token for Graph, and the same refresh token
     one for Exchange (facts/microsoft.md 6.2). Graph is asked only for the permissions of the run's
-    own steps (:mod:`jobs.steps.sign_in_permissions`). An Entra that refuses scopes of two resources
+    own steps (:mod:`jobs.steps`). An Entra that refuses scopes of two resources
     is asked for one at a time.
     """
 
@@ -392,7 +397,7 @@ class RehearsalSignIn:
         """
         with (
             sync_client(services.settings, read_seconds=CALLBACK_READ_S) as http,
-            call_log.record_calls() as made,
+            calls.record_calls() as made,
         ):
             try:
                 return _retry_until_known(

@@ -38,7 +38,7 @@ from bot.web.pages import Page, plain, respond, web_services
 from jobs.causes.cause import Cause
 from jobs.channel.mailbox import login_of
 from jobs.clock import now
-from jobs.clouds import call_log
+from jobs.clouds import calls
 from jobs.clouds.errors import CloudError, Transient
 from jobs.model import RunKind, Text
 from jobs.runs.run import Event, Kind, Run, RunEndedError, ends_consent
@@ -264,7 +264,7 @@ def _finish_flow(services: Services, run: Run, flow: Flow) -> Response:
     if journey.is_complete(run):
         raise FinishedError
     try:
-        with call_log.record_calls() as made:
+        with calls.record_calls() as made:
             arrival = journey.handle_callback(services, run, flow, request.args.to_dict())
         if arrival.event is None:
             browser = read_browser(services.bot, request)

@@ -11,8 +11,8 @@ from requests import ConnectionError as RequestsConnectionError
 from requests import ConnectTimeout, RequestException, Response, TooManyRedirects
 from urllib3.exceptions import HTTPError, MaxRetryError, NewConnectionError
 
+from jobs.clouds.errors import why_unconnected, words_of
 from jobs.clouds.retry import Pauses, RetryPolicy, parse_retry_after
-from jobs.clouds.unconnected import why_unconnected, words_of
 
 if TYPE_CHECKING:
     from webexteamssdk import ApiError

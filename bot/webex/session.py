@@ -28,7 +28,7 @@ from urllib3 import HTTPResponse
 from urllib3.util.ssl_ import create_urllib3_context
 
 from bot.webex.errors import retry_after_s
-from jobs.clouds.call_metrics import measured
+from jobs.clouds.calls import measured
 from jobs.clouds.clock_skew import METER, WEBEX
 from jobs.settings import LOOPBACK
 

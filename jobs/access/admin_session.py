@@ -10,7 +10,7 @@ from functools import partial
 
 from jobs.causes.cause import Cause
 from jobs.clock import now
-from jobs.clouds import write_guard
+from jobs.clouds import calls
 from jobs.clouds.errors import CloudError, CloudReply, Rejected, SignInNeeded
 from jobs.clouds.http import async_client, sync_client
 from jobs.clouds.json_values import lower_of
@@ -46,7 +46,7 @@ def save(runtime: Runtime, run: Run, cache: str) -> None:
 
 def _keep(runtime: Runtime, run: Run, renewed: str) -> None:
     """Save renewed tokens, unless the run has ended or another worker has it."""
-    write_guard.check()
+    calls.check_guard()
     save(runtime, run, renewed)
 
 

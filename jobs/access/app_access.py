@@ -2,24 +2,34 @@
 
 A grant is stored for each tenant, verified at every use, and deleted when it ends. The stored
 record holds no secret: only when it was granted, through whose card, and which roles the token
-carried (facts/microsoft.md 6.2 b).
+carried (facts/microsoft.md 6.2 b). The clients only read, and keep within Microsoft's limits for
+the tenant. The app's credential ends some day, which the doctor tells.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import datetime
+import asyncio
+import time
+from collections.abc import AsyncIterator, Collection, Iterable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from functools import partial
+from typing import Any
 
 from redis import Redis
 
 from jobs.causes.cause import Cause
-from jobs.clock import now
-from jobs.clouds.errors import CloudReply, Forbidden
-from jobs.clouds.http import sync_client
-from jobs.microsoft.app_only import AppTokens, Ask, missing_in, roles_in
-from jobs.microsoft.discovery_cache import DiscoveryCache
+from jobs.clock import now, parse
+from jobs.clouds.errors import CloudError, CloudReply, Forbidden, SignInNeeded
+from jobs.clouds.http import TokenSource, async_client, sync_client
+from jobs.clouds.json_values import text_of
+from jobs.clouds.rate_limit import LIMITS, Limit, RateLimiter, SingleFlight
+from jobs.engine.context import StepContext
+from jobs.mail.message_trace import Trace, open_trace
+from jobs.microsoft.client_credential import CredentialError, credential_end
 from jobs.microsoft.identity import Identity
+from jobs.microsoft.msal_http import DiscoveryCache
 from jobs.microsoft.scopes import (
     EXCHANGE_APP_ROLES,
     GRAPH_APP_ROLES,
@@ -28,8 +38,22 @@ from jobs.microsoft.scopes import (
     graph_default,
     names_in,
 )
+from jobs.microsoft.tokens import (
+    AppTokens,
+    Ask,
+    ReadingExchange,
+    ReadingGraph,
+    missing_in,
+    roles_in,
+)
+from jobs.model import Access
+from jobs.runs.reference import new_id
+from jobs.runs.run import Event, Kind, Run
+from jobs.runs.run_store import RunStore
+from jobs.runtime import Runtime
 from jobs.settings import Settings
 from jobs.storage import codec, keys
+from jobs.storage.keys import Key
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,3 +154,215 @@ def tokens_of(
     settings: Settings, tenant: str, documents: DiscoveryCache | None = None
 ) -> AppTokens:
     return AppTokens(asker(settings, tenant, documents), needed(settings))
+
+
+@dataclass(frozen=True, slots=True)
+class TenantCallHistory:
+    """Times of a tenant's calls under one limit, shared by all workers.
+
+    Microsoft limits them per tenant: a second look must not begin as if nobody had asked a moment
+    ago. Implements :class:`jobs.clouds.rate_limit.CallHistory`.
+    """
+
+    redis: Redis
+    tenant: str
+    limit: Limit
+
+    def ages(self) -> list[float]:
+        now = time.time()
+        since = now - self.limit.seconds
+        rows: Any = self.redis.zrangebyscore(self._key, since, "+inf", withscores=True)
+        return [now - float(score) for _, score in rows]
+
+    def record(self) -> None:
+        now = time.time()
+        with self.redis.pipeline() as together:
+            together.zadd(self._key, {new_id() + new_id(): now})
+            together.zremrangebyscore(self._key, 0, now - self.limit.seconds)
+            together.pexpire(self._key, round(self.limit.seconds * 1000))
+            together.execute()
+
+    @property
+    def _key(self) -> Key:
+        return keys.tenant_calls(self.tenant.lower(), self.limit.kind)
+
+
+@dataclass(slots=True)
+class TenantReader:
+    """Read-only view of one tenant, whose channels share clients, reads and rate limits."""
+
+    runtime: Runtime
+    graph: ReadingGraph
+    exchange: ReadingExchange
+    trace: Trace
+    granted: AppAccess | None
+    tokens: AppTokens | None
+    reads: SingleFlight = field(default_factory=SingleFlight)
+
+    @property
+    def allowed(self) -> Collection[Access]:
+        return {Access.NONE, Access.APP} if self.granted else {Access.NONE}
+
+    def context(self, run: Run, store: RunStore) -> StepContext:
+        settings, vault = self.runtime.settings, self.runtime.vault
+        access = Access.APP if self.granted else Access.NONE
+        return StepContext(
+            run,
+            settings,
+            store,
+            vault,
+            self.graph,
+            self.exchange,
+            lambda: self.trace,
+            access=access,
+            reads=self.reads,
+            documents=self.runtime.documents,
+        )
+
+    def revoked_event(self) -> Event | None:
+        """Delete the grant that this reader saw revoked and return an event of it, else None."""
+        if self.granted is None or self.tokens is None or self.tokens.ended is None:
+            return None
+        drop(self.runtime.store.redis, self.granted)
+        data = {
+            "question": "app_access",
+            "cause": Cause.APP_ACCESS_WITHDRAWN,
+            "code": self.tokens.ended.code,
+        }
+        return Event(Kind.PROBLEM, now(), data=data)
+
+
+@asynccontextmanager
+async def open_reader(
+    runtime: Runtime,
+    tenant: str,
+    reads: tuple[SingleFlight, SingleFlight, SingleFlight] | None = None,
+) -> AsyncIterator[TenantReader]:
+    """Open the read-only clients of a tenant; ``tenant`` is empty if it is not known.
+
+    ``reads`` are the caches for answers of Graph, of Exchange and of other services, shared by many
+    channels. Without them only reads that are made at the same time are shared.
+    """
+    settings = runtime.settings
+    granted = grant_for(runtime.store.redis, tenant)
+    tokens = tokens_of(settings, tenant, runtime.documents) if granted else None
+    at_graph, at_exchange, once = reads or (SingleFlight(), SingleFlight(), SingleFlight())
+    pace = RateLimiter(LIMITS, partial(TenantCallHistory, runtime.store.redis, tenant))
+    async with async_client(settings) as http:
+        graph = ReadingGraph(
+            http,
+            _source(tokens, graph_default(settings.graph_url)),
+            settings.graph_url,
+            at_graph,
+            pace,
+        )
+        source = _source(tokens, exchange_scope(settings.exchange_url))
+        exchange = ReadingExchange(
+            http, source, settings.exchange_url, tenant, "", at_exchange, pace
+        )
+        yield TenantReader(
+            runtime, graph, exchange, open_trace(graph, exchange), granted, tokens, once
+        )
+
+
+def _source(tokens: AppTokens | None, scope: str) -> TokenSource:
+    if tokens is not None:
+        return tokens.source(scope)
+
+    async def nobody() -> str:
+        raise SignInNeeded(Cause.SIGN_IN_MISSING, CloudReply("entra"))
+
+    return nobody
+
+
+SOON = timedelta(days=30)
+"""Time before a credential's end from which the doctor warns about that end."""
+LOOK_S = 20.0
+"""Longest time to wait for the answer of one tenant, in seconds."""
+HINT = 3
+"""Number of a secret's first characters that Graph shows (passwordCredential, ``hint``)."""
+
+
+@dataclass(frozen=True, slots=True)
+class OwnCredential:
+    """Known facts about the credential of the bot's own Entra app.
+
+    ``words`` describe the credential. ``ends`` is None if its end is not known. ``problem`` says
+    why the credential cannot be used, and ``doubt`` why it may stop working; both are empty if
+    there is nothing to do.
+    """
+
+    words: str
+    ends: datetime | None = None
+    problem: str = ""
+    doubt: str = ""
+
+
+def own_credential(
+    settings: Settings, granted: Iterable[AppAccess], at: datetime | None = None
+) -> OwnCredential:
+    """Return the known facts about the bot's credential, at the moment ``at`` or now.
+
+    The end of a client secret is the setting MICROSOFT_CLIENT_SECRET_EXPIRES. Without it, Graph is
+    asked in each tenant that lets the bot read by itself (``granted``), because the bot's app may
+    be registered in one of them.
+    """
+    kind = "a certificate" if settings.microsoft_client_certificate else "a client secret"
+    if settings.microsoft_federated_token_file:
+        return OwnCredential("signs in with a federated token, which its platform renews")
+    try:
+        ends = credential_end(settings)
+    except CredentialError as error:
+        return OwnCredential(f"signs in with {kind}", problem=str(error))
+    ends = ends or asyncio.run(_end_at_graph(settings, granted))
+    return _credential_until(f"signs in with {kind}", ends, at or now())
+
+
+def _credential_until(words: str, ends: datetime | None, at: datetime) -> OwnCredential:
+    if ends is None:
+        doubt = (
+            f"{words} whose end is not known: set MICROSOFT_CLIENT_SECRET_EXPIRES to the day that"
+            " Entra shows, and the approvers are reminded of it"
+        )
+        return OwnCredential(words, doubt=doubt)
+    words = f"{words} until {ends:%d %b %Y}"
+    if ends > at + SOON:
+        return OwnCredential(words, ends)
+    told = f"{words}: make a new one in Entra, Certificates & secrets, and set it here"
+    return OwnCredential(words, ends, **{"doubt" if ends > at else "problem": told})
+
+
+async def _end_at_graph(settings: Settings, granted: Iterable[AppAccess]) -> datetime | None:
+    for access in granted:
+        if app := await _own_app(settings, access.tenant):
+            return end_of_secret(app, settings.microsoft_client_secret)
+    return None
+
+
+async def _own_app(settings: Settings, tenant: str) -> Mapping[str, Any]:
+    """Return the bot's app registration in this tenant, or an empty object if it cannot be read."""
+    scope = graph_default(settings.graph_url)
+    source = tokens_of(settings, tenant).source(scope)
+    try:
+        async with asyncio.timeout(LOOK_S), async_client(settings) as http:
+            graph = ReadingGraph(http, source, settings.graph_url)
+            found = await graph.collection(
+                "/applications",
+                {
+                    "$filter": f"appId eq '{settings.microsoft_client_id}'",
+                    "$select": "appId,passwordCredentials",
+                },
+            )
+    except (CloudError, TimeoutError):
+        return {}
+    return found[0] if found else {}
+
+
+def end_of_secret(app: Mapping[str, Any], secret: str) -> datetime | None:
+    """Return when the secret ends, or None if the app's registration does not make that clear.
+
+    Graph shows the first three characters of each secret. An app's only secret needs no comparison.
+    """
+    listed = [each for each in app.get("passwordCredentials") or () if isinstance(each, dict)]
+    mine = [each for each in listed if text_of(each, "hint") == secret[:HINT]] or listed
+    return parse(mine[0].get("endDateTime")) if len(mine) == 1 else None

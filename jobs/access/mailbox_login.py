@@ -19,7 +19,7 @@ from typing import Any
 from redis import Redis
 
 from jobs.clock import now
-from jobs.clouds import call_log
+from jobs.clouds import calls
 from jobs.clouds.http import sync_client
 from jobs.engine.context import StepContext
 from jobs.mail.smtp_login import SmtpProbe, login_with
@@ -183,9 +183,6 @@ async def log_in(ctx: StepContext, login: Login) -> SmtpProbe | None:
 
     Returns None if no rehearsal was made, because then no secret or sign-in is stored. The renewed
     refresh token replaces the old one, which would expire after 90 days.
-
-    Raises:
-        CloudError: when no token can be obtained.
     """
     secret, cache = (
         ctx.vault.get(sealed.of(ctx.channel.mailbox))
@@ -210,7 +207,7 @@ def last_success(redis: Redis, mailbox: str) -> datetime | None:
 
 
 def _token(ctx: StepContext, login: Login, secret: str, cache: str) -> str:
-    with sync_client(ctx.settings) as http, call_log.record_calls() as made:
+    with sync_client(ctx.settings) as http, calls.record_calls() as made:
         try:
             identity = Identity(
                 ctx.settings.login_url,

@@ -62,12 +62,10 @@ class ConnectHosts:
 
 
 def callback_host(channel: Channel) -> str:
-    """Return the host of the Call Back URL in lower case, or an empty string without one."""
     return (parts_of(channel.callback_url).hostname or "").lower()
 
 
 def forwarding_host(channel: Channel) -> str:
-    """Return the host of the Forwarding Address in lower case, or an empty string without one."""
     return channel.forwarding_address.rpartition("@")[2].lower()
 
 

@@ -2,29 +2,267 @@
 
 The forwarding address is the mailbox's own, or that of an earlier copy in the message trace. The
 app is found by the grants of SMTP.Send, by the sign-in log of the mailbox user, and by redirect
-URIs on a Webex Connect host. The discovery takes few reads and writes nothing.
+URIs on a Webex Connect host. A grant or a sign-in of the mailbox user is stronger evidence than a
+grant for all users, and that is stronger than a redirect URI alone.
+
+The discovery takes few reads and writes nothing. A directory may have thousands of apps, so none of
+the requests lists it. Filters are those that Graph documents: ``eq`` on the ids of a grant, and
+``startsWith`` on redirect URIs as an advanced query, which needs the header ConsistencyLevel and
+``$count``. ``endsWith`` is not supported there.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Mapping
+from collections.abc import Awaitable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from enum import IntEnum
 from itertools import pairwise
 from typing import TypeVar
+from urllib.parse import urlsplit
 
-from jobs.channel.app_search import Apps, certain_of
 from jobs.channel.connect_hosts import ConnectHosts
-from jobs.channel.mailbox import is_shared, mailbox_row
-from jobs.channel.redirects import redirected_to, through
+from jobs.channel.mailbox import is_shared, mailbox_row, redirected_to, through
 from jobs.clock import now
-from jobs.clouds.errors import CloudError, NotFound, SignInNeeded
-from jobs.clouds.json_values import lower_of, text_of
+from jobs.clouds.errors import CloudError, NotFound, Rejected, SignInNeeded, unless_refused
+from jobs.clouds.json_values import lower_of, lower_set, text_of
 from jobs.engine.context import StepContext
+from jobs.microsoft.app_manifest import declares, permission_id, platform_uris
 from jobs.microsoft.exchange import ExchangeRow
-from jobs.microsoft.graph_requests import Json, instant
-from jobs.runs.search import Search
+from jobs.microsoft.graph import EXCHANGE_APP_ID, Graph, Json, instant, segment, text
+from jobs.model import Profile
+from jobs.runs.search import AppCandidate, Search
+
+ADVANCED = {"ConsistencyLevel": "eventual"}
+_APP_FIELDS = "id,appId,displayName,uniqueName,web,spa,publicClient,requiredResourceAccess"
+_PRINCIPAL_FIELDS = "id,appId,displayName,appOwnerOrganizationId,replyUrls"
+_MOST = "50"
+
+
+async def grants_of_user(graph: Graph, user_id: str) -> list[Json]:
+    return await graph.collection(
+        "/oauth2PermissionGrants", {"$filter": f"principalId eq {text(user_id)}"}, pages=3
+    )
+
+
+async def grants_for_all(graph: Graph, resource_sp_id: str) -> list[Json]:
+    """Return the delegated permissions of a resource that apps have for every user."""
+    resource = f"resourceId eq {text(resource_sp_id)}"
+    try:
+        found = await graph.collection(
+            "/oauth2PermissionGrants",
+            {"$filter": f"{resource} and consentType eq 'AllPrincipals'"},
+            pages=3,
+        )
+    except Rejected:  # a directory that does not combine the two
+        found = await graph.collection("/oauth2PermissionGrants", {"$filter": resource}, pages=3)
+    return [grant for grant in found if lower_of(grant, "consentType") == "allprincipals"]
+
+
+async def principal_by_id(graph: Graph, sp_id: str) -> Json | None:
+    return await graph.find(f"/servicePrincipals/{segment(sp_id)}", {"$select": _PRINCIPAL_FIELDS})
+
+
+async def signed_in_apps(graph: Graph, user_id: str, since: datetime) -> list[Json]:
+    """Return a user's newest sign-ins; only beta lists non-interactive ones (facts/microsoft.md 5).
+
+    If beta does not answer, only the interactive ones are returned.
+    """
+    wanted = f"userId eq {text(user_id)} and createdDateTime ge {instant(since)}"
+    renewed = f"{wanted} and signInEventTypes/any(t:t eq 'nonInteractiveUser')"
+    rows = await graph.collection("/auditLogs/signIns", {"$filter": wanted, "$top": "100"}, pages=1)
+    try:
+        return rows + await graph.collection(
+            "/auditLogs/signIns", {"$filter": renewed, "$top": "100"}, pages=1, version="beta"
+        )
+    except CloudError:
+        return rows
+
+
+async def apps_that_redirect_to(graph: Graph, beginning: str) -> list[Json]:
+    """Return the apps with a redirect URI under Web that begins with this text."""
+    wanted = f"web/redirectUris/any(p:startswith(p,{text(beginning)}))"
+    return await _advanced(graph, {"$filter": wanted})
+
+
+async def apps_named(graph: Graph, word: str) -> list[Json]:
+    return await _advanced(graph, {"$search": f'"displayName:{word}"'})
+
+
+async def _advanced(graph: Graph, wanted: dict[str, str]) -> list[Json]:
+    """Return the first page of an advanced query; none if the directory does not support it."""
+    query = {**wanted, "$count": "true", "$select": _APP_FIELDS, "$top": _MOST}
+    try:
+        return await graph.collection("/applications", query, pages=1, headers=ADVANCED)
+    except Rejected:
+        return []
+
+
+LOGGED = timedelta(days=7)
+"""Age up to which entries of the sign-in log are read."""
+PRINCIPALS, LOGGED_APPS, LABELS = 20, 10, 5
+"""Maximum numbers of apps with a grant, and of apps in the sign-in log, that are read.
+
+``LABELS`` is the number of beginnings of a redirect URI that are looked for.
+"""
+SMTP = "smtp.send"
+NAMED = "webex"
+"""Word by which an app made for Webex Connect is found."""
+
+
+class Evidence(IntEnum):
+    """Strength of the evidence that an app belongs to the channel."""
+
+    REDIRECT = 1
+    ALL_USERS = 2
+    THE_USER = 3
+
+
+@dataclass(frozen=True, slots=True)
+class FoundApp:
+    """App that may belong to the channel, with the strongest evidence for that."""
+
+    app: AppCandidate
+    evidence: Evidence
+
+
+@dataclass(slots=True)
+class Apps:
+    """Search for the channel's app, which starts with the users who may sign in.
+
+    ``delegate`` is the UPN of the user who has granted SMTP.Send, if exactly one user has.
+    """
+
+    ctx: StepContext
+    users: Sequence[str]
+    delegate: str = ""
+    _mail_send: str = ""
+    _known: dict[str, FoundApp] = field(default_factory=dict)
+
+    async def search(self) -> None:
+        """Look in further sources only while those before do not settle which app it is."""
+        exchange = await self.ctx.graph.service_principal(EXCHANGE_APP_ID)
+        self._mail_send = permission_id(exchange, "Mail.Send", role=True)
+        for source in (self._granted_by_user, self._signed_in, self._granted_for_all, self._named):
+            await source(exchange)
+            if certain_of(self.found()) is not None:
+                return
+
+    def found(self) -> list[FoundApp]:
+        """Return the apps that may be the channel's, the strongest evidence first.
+
+        Apps without a Call Back URL count only if there are no others. An app that the mailbox user
+        does not use, and that has no Call Back URL, never counts.
+        """
+        every = sorted(self._known.values(), key=lambda each: -each.evidence)
+        redirecting = [each for each in every if each.app.callback_url]
+        used = [each for each in every if each.evidence is Evidence.THE_USER]
+        return redirecting or used
+
+    async def _granted_by_user(self, _exchange: Json | None) -> None:
+        holders = []
+        for user in self.users:
+            grants = await grants_of_user(self.ctx.graph, user)
+            clients = _clients(grants)
+            holders += [user] if clients else []
+            await self._add_clients(clients, Evidence.THE_USER)
+        if len(holders) == 1:
+            holder = await self.ctx.graph.user(holders[0])
+            self.delegate = text_of(holder, "userPrincipalName")
+
+    async def _signed_in(self, _exchange: Json | None) -> None:
+        """Find apps in the users' newest sign-ins; the log needs a role and a license."""
+        for user in self.users:
+            rows = await unless_refused(signed_in_apps(self.ctx.graph, user, now() - LOGGED))
+            if rows is None:
+                return
+            apps = list(dict.fromkeys(filter(None, (text_of(row, "appId") for row in rows))))
+            for client_id in apps[:LOGGED_APPS]:
+                self._add(await self.ctx.graph.application_by_app_id(client_id), Evidence.THE_USER)
+
+    async def _granted_for_all(self, exchange: Json | None) -> None:
+        if exchange is None:
+            return
+        grants = await grants_for_all(self.ctx.graph, text_of(exchange, "id"))
+        await self._add_clients(_clients(grants), Evidence.ALL_USERS)
+
+    async def _named(self, _exchange: Json | None) -> None:
+        """Find apps by the beginning of their redirect URI, and by the word Webex in their name."""
+        graph = self.ctx.graph
+        rows = await apps_named(graph, NAMED)
+        for beginning in self._beginnings():
+            rows += await apps_that_redirect_to(graph, beginning)
+        for app in rows:
+            self._add(app, Evidence.REDIRECT)
+
+    def _beginnings(self) -> list[str]:
+        """Return at most ``LABELS`` beginnings: the organization's and known Call Back URLs'.
+
+        The first label of a host is the tenant's name at Webex Connect (facts/connect.md 1.4).
+        """
+        known = (record.channel.callback_url for record in self.ctx.channels.connected())
+        hosts = [f"https://{urlsplit(url).netloc}/" for url in known if url]
+        own = f"https://{self.ctx.channel.domain.partition('.')[0]}"
+        return list(dict.fromkeys([own, *hosts]))[:LABELS]
+
+    async def _add_clients(self, clients: Iterable[str], evidence: Evidence) -> None:
+        """Add the apps of these service principals, if they are registered in this tenant.
+
+        An app that the user does not use must show a Call Back URL, or no URL at all.
+        """
+        for client in list(clients)[:PRINCIPALS]:
+            found = await principal_by_id(self.ctx.graph, client)
+            urls = lower_set((found or {}).get("replyUrls"))
+            may_redirect = not urls or any(map(_hosts(self.ctx).is_callback, urls))
+            client_id = text_of(found, "appId")
+            if client_id and (evidence is Evidence.THE_USER or may_redirect):
+                self._add(await self.ctx.graph.application_by_app_id(client_id), evidence)
+
+    def _add(self, app: Json | None, evidence: Evidence) -> None:
+        """Add an app, or replace its evidence if the new evidence is stronger."""
+        client_id = lower_of(app, "appId")
+        if app is None or not client_id:
+            return
+        known = self._known.get(client_id)
+        if known is None or known.evidence < evidence:
+            self._known[client_id] = FoundApp(candidate(self.ctx, app, self._mail_send), evidence)
+
+
+def certain_of(found: Sequence[FoundApp]) -> AppCandidate | None:
+    """Return the channel's app if it is certain which app that is, or None.
+
+    An app is certain if no other one has the strongest evidence. Without a Call Back URL, the app's
+    name must also say that it is made for Webex, because the user may use another app to send mail.
+    """
+    strongest = [each.app for each in found if each.evidence == found[0].evidence]
+    if len(strongest) != 1:
+        return None
+    app = strongest[0]
+    return app if app.callback_url or NAMED in app.name.lower() else None
+
+
+def candidate(ctx: StepContext, app: Json, mail_send: str) -> AppCandidate:
+    """Return the facts about an app; only the article's profile declares ``mail_send``."""
+    callback = next(filter(_hosts(ctx).is_callback, platform_uris(app)), "")
+    article = bool(mail_send) and declares(app, EXCHANGE_APP_ID, mail_send)
+    return AppCandidate(
+        client_id=text_of(app, "appId"),
+        name=text_of(app, "displayName"),
+        callback_url=callback,
+        profile=Profile.ARTICLE if article else Profile.LEAST,
+    )
+
+
+def _clients(grants: Iterable[Json]) -> list[str]:
+    """Return the service principals that have SMTP.Send, each once."""
+    sending = (grant for grant in grants if SMTP in lower_of(grant, "scope").split())
+    return list(dict.fromkeys(text_of(grant, "clientId") for grant in sending))
+
+
+def _hosts(ctx: StepContext) -> ConnectHosts:
+    return ConnectHosts(ctx.settings.connect_hosts)
+
 
 T = TypeVar("T")
 WINDOWS = (timedelta(0), timedelta(days=1), timedelta(days=5), timedelta(days=10, minutes=-1))
@@ -48,17 +286,15 @@ class Discovery:
     users: list[str] = field(default_factory=list)
 
     async def search(self) -> Search:
-        """Return the channel's app, addresses and users, as far as they were found.
-
-        Raises:
-            SignInNeeded: the sign-in is over.
-        """
+        """Return the channel's app, addresses and users, as far as they were found."""
         mailbox, user = await asyncio.gather(
             self._or_none(mailbox_row(self.ctx)),
             self._or_none(self.ctx.graph.user(self.ctx.channel.mailbox)),
         )
         shared = mailbox is not None and is_shared(mailbox)
-        self.users = await self._who_signs_in(user, shared=shared)
+        self.users = [text_of(user, "id")] if user else []
+        if shared:
+            self.users += await self._delegates()
         forwarding = await self._forwarding(mailbox)
         apps = Apps(self.ctx, self.users)
         await self._or_none(apps.search())
@@ -74,11 +310,6 @@ class Discovery:
             delegate=apps.delegate if shared else "",
             unread=self.unread or mailbox is None,
         )
-
-    async def _who_signs_in(self, user: Json | None, *, shared: bool) -> list[str]:
-        """Return the ids of the users who may sign in: the mailbox user, or some delegates."""
-        own = [text_of(user, "id")] if user else []
-        return [*own, *await self._delegates()] if shared else own
 
     async def _delegates(self) -> list[str]:
         """Return the ids of the first ``DELEGATES`` users who may send as the mailbox."""
@@ -96,16 +327,13 @@ class Discovery:
         named = text_of(mailbox, "ForwardingSmtpAddress").lower().removeprefix("smtp:")
         if ConnectHosts(self.ctx.settings.connect_hosts).is_forwarding_address(named):
             return named
+        internal = text_of(mailbox, "ForwardingAddress")
         return (
-            await self._contact(text_of(mailbox, "ForwardingAddress"))
+            (await if_readable(through(self.ctx, internal)) if internal else None)
             or await if_readable(redirected_to(self.ctx))
             or await if_readable(self._copied())
             or ""
         )
-
-    async def _contact(self, internal: str) -> str | None:
-        """Return the Webex Connect address behind an internal recipient, or nothing without one."""
-        return await if_readable(through(self.ctx, internal)) if internal else None
 
     async def _copied(self) -> str:
         """Return the Webex Connect address that recently got a copy, or an empty string."""
@@ -144,20 +372,12 @@ class Discovery:
 
 
 async def search(ctx: StepContext) -> Search:
-    """Return all that Microsoft shows of the channel of the run's mailbox.
-
-    Raises:
-        SignInNeeded: the sign-in is over.
-    """
+    """Return all that Microsoft shows of the channel of the run's mailbox."""
     return await Discovery(ctx).search()
 
 
 async def if_readable(asked: Awaitable[T]) -> T | None:
-    """Return the answer, or None if the cloud refuses it, because there are other sources.
-
-    Raises:
-        SignInNeeded: the sign-in is over.
-    """
+    """Return the answer, or None if the cloud refuses it, because there are other sources."""
     try:
         return await asked
     except SignInNeeded:

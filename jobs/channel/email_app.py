@@ -11,7 +11,6 @@ from collections.abc import Collection, Iterable
 from contextlib import suppress
 from typing import Any
 
-from jobs.channel.hand_made import is_by_hand, needs_own_redirect
 from jobs.clock import paced
 from jobs.clouds.errors import AlreadyExists, Rejected
 from jobs.clouds.json_values import dicts_in, lower_of, text_of
@@ -28,8 +27,13 @@ from jobs.microsoft.app_manifest import (
     with_permission,
     without_permission,
 )
-from jobs.microsoft.graph import EXCHANGE_APP_ID, GRAPH_APP_ID, MOST_EXPANDED, ROLE_ASSIGNMENTS
-from jobs.microsoft.graph_requests import promised
+from jobs.microsoft.graph import (
+    EXCHANGE_APP_ID,
+    GRAPH_APP_ID,
+    MOST_EXPANDED,
+    ROLE_ASSIGNMENTS,
+    promised,
+)
 
 ADOPT = "adopt"
 """Name of the question that is answered with the client ID of a manually created app."""
@@ -54,17 +58,13 @@ async def find_app(ctx: StepContext) -> Json | None:
     earlier run finds it (:func:`jobs.checks.check.brief_for`). The app of a channel that was made
     by hand is known by its client ID alone.
     """
-    app = None if is_by_hand(ctx) else await _app_by_name(ctx)
+    app = None
+    if not ctx.by_hand:
+        app = await ctx.graph.application_by_unique_name(app_key(ctx))
+        if app is None and "application" in ctx.run.changed:
+            app = await ctx.graph.application_by_unique_name(fallback_name(ctx))
     for client_id in known_ids(ctx):
         app = app or await ctx.graph.application_by_app_id(client_id)
-    return app
-
-
-async def _app_by_name(ctx: StepContext) -> Json | None:
-    """Return the app with the channel's name, or one that this run made with the fallback name."""
-    app = await ctx.graph.application_by_unique_name(app_key(ctx))
-    if app is None and "application" in ctx.run.changed:
-        return await ctx.graph.application_by_unique_name(fallback_name(ctx))
     return app
 
 
@@ -76,21 +76,14 @@ def known_ids(ctx: StepContext) -> tuple[str, ...]:
 async def gone_client_id(ctx: StepContext, app: Json | None) -> str:
     """Return the client ID given to Webex Connect if its app was replaced, else ''.
 
-    A setup gives out the client ID of the app it finds, so only a check and a fix ask.
+    A setup gives out the client ID of the app it finds, so only a check and a fix ask. Together
+    with a new secret Webex Connect gets the new client ID.
     """
     given = ctx.run.brief.client_id
-    if app is None or not _is_outdated(ctx, given, app):
+    current = app is None or given.lower() in {"", lower_of(app, "appId")}
+    if current or "client_secret" in ctx.run.changed:
         return ""
     return given if await ctx.graph.application_by_app_id(given) is None else ""
-
-
-def _is_outdated(ctx: StepContext, given: str, app: Json) -> bool:
-    """Return whether Webex Connect has another app's client ID, and gets none with a new secret."""
-    return (
-        bool(given)
-        and "client_secret" not in ctx.run.changed
-        and given.lower() != lower_of(app, "appId")
-    )
 
 
 async def present_app(ctx: StepContext) -> Json:
@@ -117,14 +110,13 @@ def fallback_app(ctx: StepContext, apps: Iterable[Json]) -> Json | None:
 
 
 def manually_created(ctx: StepContext, apps: Iterable[Json]) -> Json | None:
-    """Return the only app made in the portal for this Call Back URL (facts/microsoft.md 1.1)."""
-    found = [app for app in apps if _is_manual(app, ctx.channel.callback_url)]
+    """Return the only app made in the portal for this Call Back URL (facts/microsoft.md 1.1).
+
+    It has no ``uniqueName``, which the bot sets.
+    """
+    unnamed = (app for app in apps if not app.get("uniqueName"))
+    found = [app for app in unnamed if ctx.channel.callback_url in redirect_uris(app)]
     return found[0] if len(found) == 1 else None
-
-
-def _is_manual(app: Json, callback_url: str) -> bool:
-    """Return whether the app has this Call Back URL, but no ``uniqueName``, which the bot sets."""
-    return not app.get("uniqueName") and callback_url in redirect_uris(app)
 
 
 def app_key(ctx: StepContext) -> str:
@@ -137,9 +129,14 @@ def fallback_name(ctx: StepContext) -> str:
 
 
 def wanted_uris(ctx: StepContext) -> tuple[str, ...]:
-    """Return the redirect URIs that the app needs: Webex Connect's and the bot's own."""
-    own = ctx.settings.callback if needs_own_redirect(ctx) else ""
-    return tuple(filter(None, (ctx.channel.callback_url, own)))
+    """Return the redirect URIs that the app needs: Webex Connect's and the bot's own.
+
+    A setup needs its own for its consent button and the rehearsal. A fix of a channel that was made
+    by hand needs it only if it asks for consent.
+    """
+    fix = ctx.run.brief.fix
+    own = not ctx.by_hand or (fix is not None and fix.consent_missing)
+    return tuple(filter(None, (ctx.channel.callback_url, ctx.settings.callback if own else "")))
 
 
 def smtp_send_permission(ctx: StepContext) -> tuple[str, str]:
@@ -158,14 +155,12 @@ async def unexposed(ctx: StepContext, app: Json | None) -> tuple[tuple[str, str]
     Each is a pair (resource, id). The service principals are read only for permissions that are not
     the bot's own.
     """
-    resources = sorted(
-        {resource for resource, _ in _foreign_permissions(ctx, app)}
-        & {EXCHANGE_APP_ID, GRAPH_APP_ID}
-    )
-    return unknown_to(
-        app,
-        {each: found for each in resources if (found := await ctx.graph.service_principal(each))},
-    )
+    named = {resource for resource, _ in _foreign_permissions(ctx, app)}
+    principals: dict[str, Json] = {}
+    for resource in sorted(named & {EXCHANGE_APP_ID, GRAPH_APP_ID}):
+        if found := await ctx.graph.service_principal(resource):
+            principals[resource] = found
+    return unknown_to(app, principals)
 
 
 def _foreign_permissions(ctx: StepContext, app: Json | None) -> list[tuple[str, str]]:
@@ -222,11 +217,7 @@ TAKEN_S = (0.0, 1, 2, 4)
 
 
 async def create(ctx: StepContext) -> None:
-    """Create the app with one upsert by ``uniqueName``, which is safe to repeat.
-
-    Raises:
-        CloudError: when Graph refuses.
-    """
+    """Create the app with one upsert by ``uniqueName``, which is safe to repeat."""
     try:
         await ctx.graph.upsert_application(app_key(ctx), _new(ctx))
     except AlreadyExists:
@@ -254,9 +245,6 @@ async def update(ctx: StepContext, app: Json) -> None:
     manually created app gets the unique name by which every later run finds it. If Entra refuses
     that name or does not store it, the app is still found by its client ID
     (:func:`jobs.channel.email_app.known_ids`).
-
-    Raises:
-        CloudError: when Graph refuses.
     """
     object_id, body = promised(app, "id"), _body(ctx, app, await unexposed(ctx, app))
     if app.get("appId") in known_ids(ctx) and not app.get("uniqueName"):

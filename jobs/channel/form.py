@@ -2,21 +2,206 @@
 
 A value is either valid, or it is reported with an error text that has the reason and the value that
 was probably meant.
+
+Characters that look like others and labels that mix scripts are refused by the rules of UTS 39
+(Unicode Security Mechanisms). Python knows no character's script, so it is taken from the first
+word of the character's name, which is the script's for every letter that a host's name may have.
+
+Sign-ins of the email app go to the Call Back URL, so nothing in it may be read in two ways. Entra
+compares it byte by byte (facts/connect.md 1.4), so the bot never changes it.
 """
 
 from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from ipaddress import ip_address
+from itertools import chain
+from urllib.parse import SplitResult, unquote, urlsplit
 
 import email_validator
+import idna
 from email_validator import EmailNotValidError, validate_email
 
-from jobs.channel import spelling
-from jobs.channel.callback_url import fault_in
 from jobs.model import Channel, Profile, Text
+from jobs.settings import is_loopback
+
+_STOPS = str.maketrans("\u3002\uff61\uff0e", "...")
+"""Full stops of East Asia, which browsers read as dots (UTS 46, section 2.3)."""
+_TOGETHER = (
+    frozenset({"LATIN", "CJK", "HIRAGANA", "KATAKANA"}),
+    frozenset({"LATIN", "CJK", "BOPOMOFO"}),
+    frozenset({"LATIN", "CJK", "HANGUL"}),
+)
+"""Scripts that one label may mix ("highly restrictive" identifiers, UTS 39, section 5.2)."""
+_NAMED = {"IDEOGRAPHIC": "CJK", "KATAKANA-HIRAGANA": "KATAKANA"}
+"""First words of the names of letters that are not their script's name, with the script."""
+
+
+def plain(text: str) -> str:
+    """Return the text with what full-width letters, ligatures and the like represent (NFKC)."""
+    return unicodedata.normalize("NFKC", text.translate(_STOPS))
+
+
+def stand_ins(text: str) -> str:
+    """Return the characters of the text that represent others, each once, without spaces."""
+    whole = unicodedata.normalize("NFC", text)
+    return "".join(
+        dict.fromkeys(sign for sign in whole if not sign.isspace() and plain(sign) != sign)
+    )
+
+
+def mixed_label(text: str) -> str:
+    """Return the first label of a host or an address that mixes scripts, or an empty string.
+
+    A label is the text between two dots, or between a dot and ``@``. A label in Punycode counts as
+    the letters that a program displays for it.
+    """
+    for label in map(_displayed, re.split(r"[.@]", text)):
+        scripts = scripts_of(label)
+        if len(scripts) > 1 and not any(scripts <= allowed for allowed in _TOGETHER):
+            return label
+    return ""
+
+
+def strange_letters(label: str) -> str:
+    """Return the letters outside the label's most frequent script, with their Unicode numbers."""
+    scripts = [_script(sign) for sign in label if unicodedata.category(sign).startswith("L")]
+    usual = max(scripts, key=scripts.count, default="")
+    return listed_signs(sign for sign in label if _script(sign) not in {usual, ""})
+
+
+def letters_beyond_ascii(text: str) -> str:
+    """Return the non-ASCII characters with their Unicode numbers, or an empty string."""
+    return listed_signs(sign for sign in text if not sign.isascii())
+
+
+def listed_signs(signs: Iterable[str]) -> str:
+    """Return each of the characters once, with its script or name and its number in Unicode."""
+    return ", ".join(
+        f"{sign} ({(_script(sign) or unicodedata.name(sign, '?')).title()} U+{ord(sign):04X})"
+        for sign in dict.fromkeys(signs)
+    )
+
+
+def scripts_of(label: str) -> frozenset[str]:
+    """Return the scripts of the letters in a label; digits and marks belong to every script."""
+    return frozenset(filter(None, map(_script, label)))
+
+
+def as_ascii(host: str) -> str:
+    """Return the host with labels in Punycode (``xn--``), or as it is if that cannot be."""
+    if host.isascii():
+        return host
+    try:
+        return idna.encode(host, uts46=True).decode()
+    except idna.IDNAError:
+        return host
+
+
+def as_displayed(host: str) -> str:
+    """Return the host as a program may display it, with letters in place of Punycode."""
+    return ".".join(map(_displayed, host.split(".")))
+
+
+def _displayed(label: str) -> str:
+    if not label.lower().startswith("xn--"):
+        return label
+    try:
+        return idna.decode(label)
+    except idna.IDNAError:
+        return label
+
+
+def _script(sign: str) -> str:
+    if not unicodedata.category(sign).startswith("L"):
+        return ""
+    word = unicodedata.name(sign, "?").partition(" ")[0]
+    return _NAMED.get(word, word)
+
+
+LONGEST_URL = 200
+_LABEL = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
+_NUMBER = re.compile(r"\d+|0x[0-9a-f]*")
+"""Last label of a host that browsers read as an IPv4 address (WHATWG URL, "ends in a number")."""
+_PATH = re.compile(r"(?:[A-Za-z0-9._~!$&'()*+,;=:@/-]|%[0-9A-Fa-f]{2})*")
+"""Characters that the path of a URL may contain (RFC 3986, section 3.3)."""
+
+
+def fault_in(url: str) -> Text | None:
+    """Return the text about the address's fault, or None if it can be a Call Back URL."""
+    if fault := _in_text(url):
+        return fault
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return Text("typed.callback_ip" if "[" in url else "typed.callback_no_url")
+    return next(chain(_faults_of_host(parts), _faults_after_host(parts, url)), None)
+
+
+def _in_text(url: str) -> Text | None:
+    if not url:
+        return Text("typed.callback_missing")
+    if len(url) > LONGEST_URL:
+        return Text("typed.callback_long", {"most": str(LONGEST_URL)})
+    if any(unicodedata.category(sign)[0] in "CZ" for sign in url):
+        return Text("typed.callback_spaces" if "://" in url else "typed.callback_no_url")
+    if signs := stand_ins(url):
+        meant = {"signs": listed_signs(signs), "meant": plain(url)}
+        return Text("typed.callback_lookalike", meant)
+    return None
+
+
+def _faults_of_host(parts: SplitResult) -> Iterator[Text]:
+    """Yield the faults of the scheme and the host, in the order in which they are reported."""
+    host = parts.hostname or ""
+    schemes = {"https", "http"} if is_loopback(host) else {"https"}  # as Entra takes them
+    if parts.scheme not in schemes:
+        yield Text("typed.callback_https")
+    if "@" in parts.netloc:
+        yield Text("typed.callback_user")
+    elif not host:
+        yield Text("typed.callback_no_url")
+    if "[" in parts.netloc or _is_number(host):
+        yield Text("typed.callback_ip")
+    if mixed := mixed_label(host):
+        yield Text("typed.callback_mixed", {"label": mixed, "letters": strange_letters(mixed)})
+    labels = as_ascii(host).split(".")
+    whole = all(map(_LABEL.fullmatch, labels)) and (len(labels) > 1 or is_loopback(host))
+    if not whole:
+        yield Text("typed.callback_host", {"host": host})
+
+
+def _is_number(host: str) -> bool:
+    """Return whether the host is an IP address, also in the forms that only browsers know."""
+    try:
+        ip_address(host)
+    except ValueError:
+        return _NUMBER.fullmatch(host.rpartition(".")[2]) is not None
+    return True
+
+
+def _faults_after_host(parts: SplitResult, url: str) -> Iterator[Text]:
+    """Yield the faults of the port and the path, and of a query or fragment, even an empty one."""
+    try:
+        good = parts.port != 0 and not parts.netloc.endswith(":")
+    except ValueError:
+        good = False
+    if not good:
+        yield Text("typed.callback_port")
+    if "?" in url:
+        yield Text("typed.callback_query")
+    if "#" in url:
+        yield Text("typed.callback_fragment")
+    if rest := _PATH.sub("", parts.path, count=1):
+        yield Text("typed.callback_signs", {"sign": rest[0]})
+    if {".", ".."} & set(re.split(r"[/\\]", unquote(parts.path))):
+        yield Text("typed.callback_dots")
+    if not parts.path.endswith("/callback"):
+        yield Text("typed.callback_path")
+
 
 LIFETIMES = ("6", "12", "24")
 KEEP_COPY = {"yes": True, "no": False, "true": True, "false": False}
@@ -70,79 +255,67 @@ def read_address(text: str) -> str:
             malformed, has characters that represent others, or mixes scripts in one label.
     """
     typed = text.strip().removeprefix("mailto:").strip("<>").strip()
-    _require_plain(typed)
-    address = _valid(typed)
-    if not address:
-        raise InvalidInputError(_why(typed), _meant(typed))
-    if mixed := spelling.mixed_label(address):
-        letters = {"label": mixed, "letters": spelling.strange_letters(mixed)}
-        raise InvalidInputError(Text("typed.mixed_scripts", letters))
-    return address
-
-
-def _require_plain(typed: str) -> None:
-    """Require a text with the length of an address, without characters that represent others.
-
-    Raises:
-        InvalidInputError: when the text is empty, too long, or has such a character.
-    """
     if not typed:
         raise InvalidInputError(Text("typed.no_address"))
     if len(typed) > LONGEST:
         raise InvalidInputError(Text("typed.too_long"))
-    if signs := spelling.stand_ins(typed):
-        named = Text("typed.lookalike", {"signs": spelling.named(signs)})
-        raise InvalidInputError(named, _meant(spelling.plain(typed)))
+    if signs := stand_ins(typed):
+        lookalike = Text("typed.lookalike", {"signs": listed_signs(signs)})
+        raise InvalidInputError(lookalike, _meant(plain(typed)))
+    address = _valid(typed)
+    if not address:
+        raise InvalidInputError(_why(typed), _meant(typed))
+    if mixed := mixed_label(address):
+        letters = {"label": mixed, "letters": strange_letters(mixed)}
+        raise InvalidInputError(Text("typed.mixed_scripts", letters))
+    return address
 
 
 def read_details(channel: Channel, values: Mapping[str, str]) -> ChannelForm:
     """Read the inputs of the first card, including the mailbox if the command did not name it."""
     errors: dict[str, Text] = {}
-    mailbox = channel.mailbox or _try(
-        lambda: read_address(values.get("mailbox", "")), "mailbox", errors
-    )
-    callback = _try(lambda: read_callback(values.get("callback_url", "")), "callback_url", errors)
-    forwarding = _try(
-        lambda: read_address(values.get("forwarding_address", "")), "forwarding_address", errors
-    )
+
+    def read(field: str, reader: Callable[[str], str] = read_address) -> str:
+        try:
+            return reader(values.get(field, ""))
+        except InvalidInputError as wrong:
+            errors[field] = wrong.reason
+            return ""
+
+    mailbox = channel.mailbox or read("mailbox")
+    callback, forwarding = read("callback_url", read_callback), read("forwarding_address")
     if mailbox and forwarding == mailbox:
         errors["forwarding_address"] = Text("typed.forwarding_is_mailbox")
     chosen = {**_DEFAULTS, **values}
     errors |= {
         field: why for field, (choices, why) in _CHOICES.items() if chosen[field] not in choices
     }
-    text = values.get("delegate", "")
-    delegate = _try(lambda: read_address(text), "delegate", errors) if text.strip() else ""
+    delegate = read("delegate") if values.get("delegate", "").strip() else ""
     if errors:
         return ChannelForm(None, errors)
-    months, profile, keep = (
-        int(chosen["lifetime"]),
-        Profile(chosen["profile"]),
-        KEEP_COPY[chosen["keep_copy"]],
+    asked = replace(
+        channel,
+        mailbox=mailbox,
+        callback_url=callback,
+        forwarding_address=forwarding,
+        delegate=delegate,
+        keep_copy=KEEP_COPY[chosen["keep_copy"]],
+        lifetime_months=int(chosen["lifetime"]),
+        profile=Profile(chosen["profile"]),
     )
-    asked = replace(channel, mailbox=mailbox, callback_url=callback, forwarding_address=forwarding)
-    asked = replace(asked, delegate=delegate)
-    return ChannelForm(replace(asked, keep_copy=keep, lifetime_months=months, profile=profile), {})
+    return ChannelForm(asked, {})
 
 
 def read_callback(text: str) -> str:
     """Return the Call Back URL as typed: Entra compares it byte by byte (facts/connect.md 1.4).
 
     Raises:
-        InvalidInputError: when it cannot be a Call Back URL (:mod:`jobs.channel.callback_url`).
+        InvalidInputError: when it cannot be a Call Back URL (:mod:`jobs.channel.form`).
     """
     typed = text.strip()
     if fault := fault_in(typed):
         raise InvalidInputError(fault)
     return typed
-
-
-def _try(read: Callable[[], str], field: str, errors: dict[str, Text]) -> str:
-    try:
-        return read()
-    except InvalidInputError as wrong:
-        errors[field] = wrong.reason
-        return ""
 
 
 def _valid(typed: str) -> str:
@@ -166,7 +339,9 @@ def _why(typed: str) -> Text:
 
 def _meant(typed: str) -> str:
     """Return the only address in the text as typed, corrected, or without blanks; else ''."""
-    right = _without_slips(typed)
+    right = typed
+    for slip, better in _SLIPS:
+        right = right.replace(slip, better)
     for text in (typed, right, re.sub(r"\s*([@.])\s*", r"\1", right)):
         words = (word.strip("<>,;").rstrip(".") for word in text.split())
         valid = list(dict.fromkeys(filter(None, map(_readable, words))))
@@ -175,13 +350,6 @@ def _meant(typed: str) -> str:
     return ""
 
 
-def _without_slips(typed: str) -> str:
-    for slip, better in _SLIPS:
-        typed = typed.replace(slip, better)
-    return typed
-
-
 def _readable(word: str) -> str:
-    """Return the address that the word would be read as, or an empty string if it is refused."""
-    address = "" if spelling.stand_ins(word) else _valid(word)
-    return "" if spelling.mixed_label(address) else address
+    address = "" if stand_ins(word) else _valid(word)
+    return "" if mixed_label(address) else address

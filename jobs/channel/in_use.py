@@ -40,7 +40,6 @@ def channels_with_app(ctx: StepContext, client_id: str) -> tuple[Evidence, ...]:
 
 
 def _others(ctx: StepContext) -> list[Record]:
-    """Return the other channels if the run makes a plan; none otherwise."""
     connected = ctx.channels.connected() if ctx.looking else ()
     return [each for each in connected if each.channel.mailbox != ctx.channel.mailbox]
 

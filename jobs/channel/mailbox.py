@@ -1,11 +1,24 @@
-"""Channel's mailbox as Exchange reports it."""
+"""Channel's mailbox as Exchange reports it, the ways of its mail, and its mail in the trace.
+
+Mail may reach Webex Connect through a mail contact or a rule. A setup of this bot uses none of them
+(facts/microsoft.md 2.2), but people do.
+"""
 
 from __future__ import annotations
 
-from jobs.clouds.errors import CloudError
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Any
+
+from jobs.channel.connect_hosts import ConnectHosts
+from jobs.clouds.errors import CloudError, NotFound
 from jobs.clouds.json_values import lower_of
 from jobs.engine.context import StepContext
+from jobs.mail.flow import automatic
+from jobs.mail.message_trace import TraceRow
+from jobs.mail.watch_mail import without_watch_mails
 from jobs.microsoft.exchange import ExchangeRow
+from jobs.model import Evidence
 from jobs.runs.run import Run
 
 DELEGATE, SIGNED_IN = "delegate", "mailbox_sign_in"
@@ -17,12 +30,7 @@ OTHERS_SIGN_IN = ("shared", "room", "equipment")
 async def mailbox_row(
     ctx: StepContext, cmdlet: str = "Get-Mailbox", mailbox: str = ""
 ) -> ExchangeRow:
-    """Return the row that the cmdlet reports for the channel's mailbox, or for another one.
-
-    Raises:
-        NotFound: when the mailbox does not exist.
-        CloudError: when Exchange cannot be asked.
-    """
+    """Return the row that the cmdlet reports for the channel's mailbox, or for another one."""
     return (await ctx.exchange.run(cmdlet, {"Identity": mailbox or ctx.channel.mailbox}))[0]
 
 
@@ -81,3 +89,81 @@ async def may_be_shared(ctx: StepContext) -> bool:
         return is_shared(await mailbox_row(ctx))
     except CloudError:
         return True
+
+
+_INBOX = ("RedirectTo", "ForwardTo", "ForwardAsAttachmentTo")
+_TRANSPORT = ("RedirectMessageTo", "BlindCopyTo", "CopyTo", "AddToRecipients")
+_FOR = ("SentTo", "AnyOfToHeader", "AnyOfToCcHeader", "AnyOfRecipientAddressContainsWords")
+
+
+async def through(ctx: StepContext, internal: str) -> str:
+    """Return the address of Webex Connect behind an internal recipient, or an empty string.
+
+    A mail contact has one in ExternalEmailAddress.
+    """
+    try:
+        rows = await ctx.exchange.run("Get-Recipient", {"Identity": internal})
+    except NotFound:
+        return ""
+    names = ("ExternalEmailAddress", "PrimarySmtpAddress")
+    return next(iter(_connect_addresses(ctx, rows, names)), "")
+
+
+async def redirected_to(ctx: StepContext) -> str:
+    """Return the address of Webex Connect that a rule sends the mailbox's mail to, or ''.
+
+    An inbox rule counts while it is enabled, and a mail-flow rule if it names the mailbox.
+    """
+    mailbox = ctx.channel.mailbox
+    rules = await ctx.exchange.run("Get-InboxRule", {"Mailbox": mailbox})
+    enabled = [rule for rule in rules if rule.get("Enabled") is not False]
+    if found := _connect_addresses(ctx, enabled, _INBOX):
+        return found[0]
+    rules = await ctx.exchange.run("Get-TransportRule", {})
+    mine = [rule for rule in rules if _is_in_force(rule) and _names_mailbox(rule, mailbox)]
+    return next(iter(_connect_addresses(ctx, mine, _TRANSPORT)), "")
+
+
+def _connect_addresses(
+    ctx: StepContext, rows: Iterable[ExchangeRow], names: Iterable[str]
+) -> list[str]:
+    hosts = ConnectHosts(ctx.settings.connect_hosts)
+    texts = [_joined(row.get(name)) for row in rows for name in names]
+    return [address for text in texts for address in hosts.addresses_in(text)]
+
+
+def _joined(value: Any) -> str:
+    return " ".join(map(str, value)) if isinstance(value, list) else str(value or "")
+
+
+def _is_in_force(rule: ExchangeRow) -> bool:
+    return lower_of(rule, "State") != "disabled" and lower_of(rule, "Mode") in {"", "enforce"}
+
+
+def _names_mailbox(rule: ExchangeRow, mailbox: str) -> bool:
+    return any(mailbox in _joined(rule.get(name)).lower() for name in _FOR)
+
+
+def answers_among(ctx: StepContext, sent: Iterable[TraceRow]) -> list[TraceRow]:
+    """Return the mails that a person sent to others, without copies and automatic replies."""
+    no_answer = {*own_addresses(ctx), ctx.channel.forwarding_address.lower()}
+    return [row for row in sent if row.recipient.lower() not in no_answer and not automatic(row)]
+
+
+async def copies_since(ctx: StepContext, since: datetime) -> tuple[TraceRow, ...]:
+    """Return the copies of customers' mail, newest first; none while the address is not known."""
+    return without_watch_mails(await all_copies_since(ctx, since))
+
+
+async def all_copies_since(ctx: StepContext, since: datetime) -> tuple[TraceRow, ...]:
+    """Return all copies to Webex Connect, also those of the watch's test mails, newest first."""
+    address = ctx.channel.forwarding_address
+    return await ctx.trace().find(since, recipient=address) if address else ()
+
+
+def newest_delivered(rows: Iterable[TraceRow]) -> TraceRow | None:
+    return next((row for row in rows if row.status.went_on), None)
+
+
+def evidence_of(words: Sequence[str]) -> tuple[Evidence, ...]:
+    return tuple(Evidence("trace", line) for line in words)

@@ -14,12 +14,12 @@ from dataclasses import dataclass, field, replace
 import structlog
 from redis.exceptions import RedisError
 
-from jobs.access import tenant_reader
-from jobs.access.tenant_reader import TenantReader
+from jobs.access import app_access
+from jobs.access.app_access import TenantReader
 from jobs.checks.assessment import summarize
 from jobs.checks.check import brief_for, steps_of
 from jobs.clock import now
-from jobs.clouds.single_flight import ReadCache
+from jobs.clouds.rate_limit import ReadCache
 from jobs.engine.engine import Engine
 from jobs.model import Channel, Finding, RunKind, State, Text
 from jobs.runs.audit import Along
@@ -69,7 +69,7 @@ class BulkCheck:
         async with self.tenants:
             if self.over(SLICE_S):
                 return
-            async with tenant_reader.open_reader(
+            async with app_access.open_reader(
                 self.runtime, name, (ReadCache(), ReadCache(), self.reads)
             ) as seen:
                 at_once = asyncio.Semaphore(CHANNELS_AT_ONCE)

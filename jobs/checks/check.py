@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime
 
-from jobs.access import admin_session, tenant_reader
+from jobs.access import admin_session, app_access
 from jobs.channel.mailbox import delegate_of
 from jobs.checks import adoption
 from jobs.checks.discovering import discover, open_questions
 from jobs.clock import now
 from jobs.clouds.errors import SignInNeeded
 from jobs.engine.engine import Engine
-from jobs.engine.recorder import Recorder
+from jobs.engine.graph import Recorder
 from jobs.engine.step import Step
 from jobs.model import Access, Finding
 from jobs.probes import checks_for
@@ -80,7 +80,7 @@ async def _signed_in(runtime: Runtime, run: Run, holds: Callable[[], bool]) -> b
 
 async def _by_itself(runtime: Runtime, run: Run, holds: Callable[[], bool]) -> None:
     """Check without a sign-in, using the bot's own read access if the tenant grants it."""
-    async with tenant_reader.open_reader(runtime, run.channel.tenant_id) as seen:
+    async with app_access.open_reader(runtime, run.channel.tenant_id) as seen:
         await Engine(
             seen.context(run, runtime.store),
             steps_of(run),

@@ -12,11 +12,11 @@ from uuid import UUID
 import structlog
 
 from jobs.channel import discovery
-from jobs.channel.app_search import candidate
+from jobs.channel.discovery import candidate
 from jobs.clock import now
-from jobs.engine.checker import DATA_ERRORS
 from jobs.engine.context import StepContext
-from jobs.engine.recorder import Recorder
+from jobs.engine.engine import DATA_ERRORS
+from jobs.engine.graph import Recorder
 from jobs.runs.run import Event, Kind, Run
 from jobs.runs.search import AppCandidate, Search
 

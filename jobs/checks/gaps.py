@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from jobs.engine.failures import GO_WITH_SIGN_IN
+from jobs.engine.inspector import GO_WITH_SIGN_IN
 from jobs.engine.step import Step
 from jobs.microsoft.scopes import app_may_read
 from jobs.model import Finding, Reason, State

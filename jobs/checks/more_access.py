@@ -8,7 +8,7 @@ from __future__ import annotations
 from redis import Redis
 
 from jobs.access import app_access
-from jobs.engine.failures import lacks_role, needs_sign_in
+from jobs.engine.inspector import lacks_role, needs_sign_in
 from jobs.runs.run import Run
 
 

@@ -12,7 +12,7 @@ from functools import cache
 
 from jobs.causes.cause import Cause
 from jobs.checks.weighing import pending, weigh
-from jobs.engine.failures import needs_sign_in
+from jobs.engine.inspector import needs_sign_in
 from jobs.engine.step import Step
 from jobs.model import Finding, Signals, State, Station
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from email.utils import parsedate_to_datetime
@@ -92,7 +92,9 @@ class Meter:
 
     def _share(self, cloud: str, seconds: float) -> None:
         """Write the measurement to Redis if Redis answers, and warn once an hour."""
-        if self.redis is None or self._has_just_shared(cloud):
+        last = self._shared_at.get(cloud)
+        just = last is not None and time.monotonic() - last < SHARED_EVERY_S
+        if self.redis is None or just:
             return
         self._shared_at[cloud] = time.monotonic()
         try:
@@ -106,15 +108,9 @@ class Meter:
         except RedisError:
             log.debug("clock skew not shared", cloud=cloud)
 
-    def _has_just_shared(self, cloud: str) -> bool:
-        last = self._shared_at.get(cloud)
-        return last is not None and time.monotonic() - last < SHARED_EVERY_S
-
     def _warn(self, redis: Redis, cloud: str) -> None:
-        ahead = self.wrong_by_s(cloud)
-        if ahead is None:
-            return
-        if redis.set(keys.clock_skew_told(cloud), "1", nx=True, ex=TOLD_EVERY_S):
+        ahead, key = self.wrong_by_s(cloud), keys.clock_skew_told(cloud)
+        if ahead is not None and redis.set(key, "1", nx=True, ex=TOLD_EVERY_S):
             log.warning(
                 "the clock is wrong",
                 cloud=cloud,
@@ -140,8 +136,13 @@ def shared(redis: Redis) -> dict[str, float]:
     Raises:
         redis.RedisError: Redis does not answer.
     """
-    found = {cloud: _recent(redis.lrange(keys.clock_skew(cloud), 0, -1)) for cloud in NAMES}
-    return {cloud: median(seen) for cloud, seen in found.items() if seen}
+    moment, longest, found = now().timestamp(), SHARED_FOR.total_seconds(), dict[str, float]()
+    for cloud in NAMES:
+        lines = redis.lrange(keys.clock_skew(cloud), 0, -1)
+        pairs = (codec.as_bytes(line).decode().split(" ") for line in lines)
+        if seen := [float(skew) for at, skew in pairs if abs(moment - float(at)) <= longest]:
+            found[cloud] = median(seen)
+    return found
 
 
 def words(cloud: str, ahead_s: float) -> str:
@@ -156,14 +157,7 @@ def excuse() -> str:
     return words(MICROSOFT, ahead) if ahead is not None else ""
 
 
-def _recent(lines: Iterable[bytes | str]) -> list[float]:
-    pairs = (codec.as_bytes(line).decode().split(" ") for line in lines)
-    moment, longest = now().timestamp(), SHARED_FOR.total_seconds()
-    return [float(seconds) for at, seconds in pairs if abs(moment - float(at)) <= longest]
-
-
 def _length(seconds: float) -> str:
-    """Return a duration in the unit in which a person reads it."""
     minutes = round(seconds / 60)
     if minutes < 2:  # noqa: PLR2004  in seconds it is exact enough
         return f"{round(seconds)} seconds"

@@ -13,6 +13,8 @@
      └── MalformedAnswer       invalid JSON, HTML, NUL bytes
           └── TruncatedAnswer  half a body; a repeatable request is sent again
 
+Each function that asks a cloud raises one of these if the cloud refuses or does not answer.
+
 ``error.settles`` is wider than :class:`NotReplicatedYet`. It is true for every cause that one of
 our own writes can bring about for some minutes (a 404 after a create, AADSTS7000215 after
 addPassword). Outside the window after such a write the same error is permanent, and only the caller
@@ -23,34 +25,20 @@ from __future__ import annotations
 
 # ruff: noqa: N818  the classes are named after the reaction, and the tree shows that they are errors
 import re
-from collections.abc import Iterable, Iterator
+import socket
+import ssl
+from collections.abc import Awaitable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, TypeVar
 
-from jobs.causes.cause import known
+from jobs.causes.cause import Cause, known
 from jobs.causes.meaning import ErrorKind, Meaning
 from jobs.causes.reader import read
 from jobs.causes.speaker import Place
 from jobs.model import Evidence
 from jobs.redact import without_secrets
 
-__all__ = [
-    "AlreadyExists",
-    "CloudError",
-    "CloudReply",
-    "Forbidden",
-    "MalformedAnswer",
-    "NotFound",
-    "NotReplicatedYet",
-    "Rejected",
-    "RequestIds",
-    "SignInNeeded",
-    "Transient",
-    "TruncatedAnswer",
-    "error_for",
-    "with_ids",
-]
-
+T = TypeVar("T")
 _LONGEST_MESSAGE = 600
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f]+")
 _HEARD = {
@@ -229,6 +217,14 @@ class MalformedAnswer(CloudError):
     kind = ErrorKind.MALFORMED
 
 
+def unreadable(
+    service: str, message: str, status: int = 0, ids: RequestIds = RequestIds()
+) -> MalformedAnswer:
+    """Return the error for an answer of another form, which ``message`` describes."""
+    said = CloudReply(service, status, message=message, ids=ids)
+    return MalformedAnswer(Cause.ANSWER_UNREADABLE, said)
+
+
 class TruncatedAnswer(MalformedAnswer):
     """Error because the connection ended inside the answer."""
 
@@ -248,6 +244,55 @@ _CLASSES: dict[ErrorKind, type[CloudError]] = {
 }
 
 
+async def unless_refused(asked: Awaitable[T]) -> T | None:
+    """Return the answer, or None if the cloud refuses it for good: something else decides then."""
+    try:
+        return await asked
+    except (Forbidden, NotFound, Rejected):
+        return None
+
+
 def error_for(meaning: Meaning, said: CloudReply) -> CloudError:
-    """Return an error of the class that ``meaning`` requires."""
     return _CLASSES[meaning.kind](meaning.cause, said)
+
+
+UNCONNECTED = frozenset({Cause.CERTIFICATE_INVALID, Cause.HOST_NAME_UNKNOWN})
+"""Causes that can end without any action in the tenant, so the bot keeps trying."""
+_DEEPEST = 12
+
+
+@dataclass(frozen=True, slots=True)
+class Unconnected:
+    """Cause code, and one line that names the host with the words of the resolver or of OpenSSL."""
+
+    cause: str
+    words: str
+
+
+def why_unconnected(error: BaseException, host: str) -> Unconnected | None:
+    """Return why no connection to the host was made, or None if the error has another reason."""
+    for each in _chain(error):
+        if isinstance(each, socket.gaierror):
+            return Unconnected(Cause.HOST_NAME_UNKNOWN, f"{host}: {each.strerror or each}")
+        if isinstance(each, ssl.SSLCertVerificationError):
+            return Unconnected(Cause.CERTIFICATE_INVALID, f"{host}: {each.verify_message or each}")
+    return None
+
+
+def words_of(error: BaseException, host: str) -> str:
+    """Return why no connection was made, in one line, or the name of any other error."""
+    why = why_unconnected(error, host)
+    return why.words if why else type(error).__name__
+
+
+def _chain(error: BaseException) -> Iterator[BaseException]:
+    """Yield the error and everything that it wraps, each once."""
+    waiting, seen = [error], set[int]()
+    while waiting and len(seen) < _DEEPEST:
+        each = waiting.pop(0)
+        if id(each) in seen:
+            continue
+        seen.add(id(each))
+        yield each
+        wrapped = (each.__cause__, each.__context__, getattr(each, "reason", None), *each.args)
+        waiting += [inner for inner in wrapped if isinstance(inner, BaseException)]

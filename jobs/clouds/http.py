@@ -1,16 +1,20 @@
-"""HTTP clients for the clouds: every request to Graph and Exchange goes through :func:`request`."""
+"""HTTP clients for the clouds: every request to Graph and Exchange goes through :func:`request`.
+
+A token that should be valid but is refused is
+renewed once before a person is asked to sign in again.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import json
 import time
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from dataclasses import dataclass, field
 from functools import partial
 from http.cookiejar import CookieJar, DefaultCookiePolicy
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import quote, urlencode
 from uuid import uuid4
 
@@ -18,17 +22,19 @@ import httpx
 import structlog
 
 from jobs.causes.cause import Cause
-from jobs.clouds import call_log, silence, warm_loop, write_guard
-from jobs.clouds.call_metrics import measured
+from jobs.clouds import calls, warm_loop
+from jobs.clouds.calls import measured
 from jobs.clouds.clock_skew import DateHeaders
 from jobs.clouds.errors import (
     CloudError,
     CloudReply,
-    MalformedAnswer,
     Rejected,
     RequestIds,
+    SignInNeeded,
     Transient,
     TruncatedAnswer,
+    unreadable,
+    why_unconnected,
 )
 from jobs.clouds.retry import (
     PATIENCE,
@@ -38,8 +44,32 @@ from jobs.clouds.retry import (
     parse_retry_after,
 )
 from jobs.clouds.tls import http_context
-from jobs.clouds.unconnected import why_unconnected
 from jobs.settings import Settings
+
+T = TypeVar("T")
+#: Returns a token that is valid now; called before every request.
+TokenSource = Callable[[], Awaitable[str]]
+
+
+async def with_token(source: TokenSource, send: Callable[[str], Awaitable[T]]) -> T:
+    """Call ``send`` with a token, and after a 401 once more with a new token.
+
+    Tokens can end early because of a policy or a clock difference. A source that can give another
+    token has a method ``spend``, which takes the refused token.
+
+    Raises:
+        CloudError: as ``send``; also when the new token gets a 401.
+    """
+    token = await source()
+    try:
+        return await send(token)
+    except SignInNeeded as refused:
+        spend = getattr(source, "spend", None)
+        if refused.status != httpx.codes.UNAUTHORIZED or spend is None:
+            raise
+        spend(token)
+    return await send(await source())
+
 
 log = structlog.get_logger(__name__)
 #: Longest pause between two bytes of an answer, in seconds.
@@ -72,7 +102,7 @@ async def async_client(
 def _async_client(
     settings: Settings, transport: httpx.AsyncBaseTransport | None
 ) -> httpx.AsyncClient:
-    guard, dates = _Guard.of(settings), DateHeaders.of(settings)
+    guard, dates = _Guard(settings.hosts), DateHeaders.of(settings)
 
     async def check(request: httpx.Request) -> None:
         guard(request)
@@ -103,10 +133,7 @@ def sync_client(
         verify=http_context(),
         timeout=_timeout(read_seconds),
         transport=transport,
-        event_hooks={
-            "request": [_Guard.of(settings), dates.begin],
-            "response": [dates.measure],
-        },
+        event_hooks={"request": [_Guard(settings.hosts), dates.begin], "response": [dates.measure]},
     )
 
 
@@ -125,10 +152,6 @@ class _Guard:
     """Check that refuses hosts that are not configured (CHECKLIST A7)."""
 
     hosts: frozenset[str]
-
-    @classmethod
-    def of(cls, settings: Settings) -> _Guard:
-        return cls(settings.hosts)
 
     def __call__(self, request: httpx.Request) -> None:
         if request.url.host.lower() not in self.hosts:
@@ -207,14 +230,11 @@ async def request(  # noqa: PLR0913  what is sent, how its answer is read, and h
     """Send a request, and repeat it if the policy allows; each attempt runs in its ``turn``.
 
     ``reported`` finds the error in an answer of 2xx that reports one.
-
-    Raises:
-        CloudError: the error of the last attempt.
     """
 
     async def attempt() -> Response:
         async with turn():
-            with silence.request_to(call.service, Transient):
+            with calls.request_to(call.service, Transient):
                 answer = await _once(client, call, judge)
             if error := reported(answer):
                 error.unsent = error.cause == Cause.THROTTLED
@@ -232,7 +252,7 @@ async def request(  # noqa: PLR0913  what is sent, how its answer is read, and h
 
 
 async def _once(client: httpx.AsyncClient, call: Call, judge: Judge) -> Response:
-    """Send the request once, guarded if it changes something (:mod:`jobs.clouds.write_guard`)."""
+    """Send the request once, guarded if it changes something (:mod:`jobs.clouds.calls`)."""
     _ask_write_guard(call)
     sent = RequestIds(client_request_id=str(uuid4()))
     outgoing = _outgoing(client, call, sent)
@@ -266,7 +286,7 @@ async def _once(client: httpx.AsyncClient, call: Call, judge: Judge) -> Response
 
 def _ask_write_guard(call: Call) -> None:
     if call.changes:
-        write_guard.check()
+        calls.check_guard()
 
 
 def _outgoing(client: httpx.AsyncClient, call: Call, ids: RequestIds) -> httpx.Request:
@@ -276,7 +296,7 @@ def _outgoing(client: httpx.AsyncClient, call: Call, ids: RequestIds) -> httpx.R
         **call.headers,
         "client-request-id": ids.client_request_id,
     }
-    trace = partial(write_guard.trace, has_body=call.body is not None)
+    trace = partial(calls.guard_trace, has_body=call.body is not None)
     return client.build_request(
         call.method,
         call.address,
@@ -290,7 +310,7 @@ def _outgoing(client: httpx.AsyncClient, call: Call, ids: RequestIds) -> httpx.R
 def _note(call: Call, status: int, ids: RequestIds) -> None:
     """Log a call that may have changed something, even if its answer was lost (status 0)."""
     if call.changes:
-        call_log.record(call.service, call.name, status, ids)
+        calls.record(call.service, call.name, status, ids)
 
 
 async def _send(
@@ -365,7 +385,6 @@ def _json(response: httpx.Response, call: Call, ids: RequestIds) -> Any:
         return json.loads(response.content)
     except (ValueError, RecursionError) as error:
         kind = response.headers.get("content-type", "no content type")
-        raise MalformedAnswer(
-            Cause.ANSWER_UNREADABLE,
-            CloudReply(call.service, response.status_code, message=f"{kind}: not JSON", ids=ids),
+        raise unreadable(
+            call.service, f"{kind}: not JSON", response.status_code, ids=ids
         ) from error

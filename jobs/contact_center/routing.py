@@ -18,7 +18,7 @@ from jobs.clock import now
 from jobs.clouds.errors import CloudError
 from jobs.clouds.http import Call
 from jobs.clouds.json_values import dicts_in, lower_of, text_of
-from jobs.clouds.single_flight import SingleFlight
+from jobs.clouds.rate_limit import SingleFlight
 from jobs.contact_center.client import ask
 from jobs.contact_center.tasks import milliseconds, rows_in, rows_of_channel, unreadable
 from jobs.settings import Settings

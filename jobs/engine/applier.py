@@ -1,8 +1,13 @@
-"""Applier of the approved changes of a setup, which inspects until each change is proven."""
+"""Planner and applier of the changes of a setup.
+
+The planner inspects every automatic step, changes nothing, and records the plan that follows. The
+applier makes the approved changes, and inspects until each is proven.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
@@ -10,19 +15,80 @@ from datetime import timedelta
 import structlog
 
 from jobs.clock import now
-from jobs.clouds import call_log, write_guard
+from jobs.clouds import calls
 from jobs.clouds.errors import AlreadyExists, CloudError
-from jobs.engine.failures import SETTLES_FOR, never_effective
-from jobs.engine.graph import StepGraph
-from jobs.engine.inspector import Inspector
+from jobs.engine.context import StepContext
+from jobs.engine.graph import NOT_INSPECTABLE, Recorder, StepGraph, is_due, why_not_inspectable
+from jobs.engine.inspector import SETTLES_FOR, Inspector, never_effective
 from jobs.engine.made_objects import still_deleted
-from jobs.engine.planner import digest
-from jobs.engine.recorder import Recorder
 from jobs.engine.step import Step
 from jobs.model import Change, Finding, Reason, State, Text, Turn
 from jobs.runs import trust
-from jobs.runs.plan import Plan
+from jobs.runs.plan import Plan, identity
 from jobs.runs.run import AttemptOverError, Event, Kind, Run
+
+
+@dataclass(slots=True)
+class Planner:
+    recorder: Recorder
+    steps: Mapping[str, Step]
+
+    async def make_plan(self) -> None:
+        """Inspect the automatic steps in the order of their needs, then record the plan.
+
+        A second call inspects only steps that are due again or could not be inspected, and the
+        steps that need them.
+        """
+        ctx = self.recorder.ctx
+        automatic = {name: step for name, step in self.steps.items() if step.automatic}
+        again = {
+            name
+            for name, found in ctx.run.findings.items()
+            if is_due(found) or found.reason in NOT_INSPECTABLE
+        }
+
+        async def inspect(step: Step) -> None:
+            why = why_not_inspectable(step, self.recorder.run, self.steps)
+            self.recorder.queue(
+                step, step.wrong(why) if why else await Inspector(self.recorder).inspect(step)
+            )
+            again.discard(step.name)
+
+        ctx.looking = True
+        await StepGraph(
+            automatic, inspect, lambda run, name: name in run.findings and name not in again
+        ).run(self.recorder)
+        ctx.looking = False
+        changes = planned_changes(self.steps, ctx)
+        self.recorder.append(
+            Event(Kind.PLANNED, now(), data={"plan": digest(changes, ctx.run)}, changes=changes)
+        )
+
+
+def planned_changes(steps: Mapping[str, Step], ctx: StepContext) -> tuple[Change, ...]:
+    """Return the changes that would make the wrong findings right, in the order of the article."""
+    found = ctx.run.findings
+    not_known = Reason.NOT_KNOWN
+    return tuple(
+        replace(line, before=not_known.text()) if found[name].reason is not_known else line
+        for name, step in steps.items()
+        if ctx.run.state_of(name) is State.WRONG
+        for line in step.plan(ctx, found[name])
+    )
+
+
+def digest(changes: tuple[Change, ...], run: Run) -> str:
+    """Return the id of a plan with these changes, so that a press on an old card approves nothing.
+
+    The channel's addresses and the account that makes the changes are part of it. Most lines of a
+    plan do not name them, and an approval for one of them must not count for another.
+    """
+    channel = run.channel
+    addresses = (channel.mailbox, channel.callback_url, channel.forwarding_address)
+    lines = [(c.step, c.object, c.before, c.after, c.scope) for c in changes]
+    text = repr((addresses, identity(run.account), lines))
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
 
 log = structlog.get_logger(__name__)
 
@@ -44,13 +110,7 @@ class Applier:
     _begun: set[str] = field(default_factory=set)
 
     async def apply_plan(self) -> None:
-        """Apply the approved changes, until everything left waits for a person or for time.
-
-        Raises:
-            SignInNeeded: the sign-in has ended.
-            LeaseLostError: another worker has the run.
-            UntrustedError: the audit trail contradicts the run.
-        """
+        """Apply the approved changes, until everything left waits for a person or for time."""
         await StepGraph(self.steps, self._advance, Run.settled).run(self.recorder)
 
     async def _advance(self, step: Step) -> None:
@@ -62,9 +122,11 @@ class Applier:
         if other := await self._changed_since(step, finding):
             finding = _waits_for_step(step, other)
         elif finding.state is State.WRONG:
-            finding = await self._apply_unless_deleted(step, finding)
+            finding = await self._apply_if_allowed(step, finding)
         finding = await self._or_lost(step, finding)
-        if finding != before or _is_awaited(self.recorder.run, step):
+        run = self.recorder.run
+        answered = run.answered_since(step.name, step.returns_with)
+        if finding != before or answered or step.name in run.running:
             self.recorder.found(step, finding)
 
     async def _changed_since(self, step: Step, finding: Finding) -> str:
@@ -76,14 +138,9 @@ class Applier:
         for other in (self.steps[name] for name in passed if self.recorder.run.settled(name)):
             seen = await Inspector(self.recorder).inspect(other)
             if seen.state is State.WRONG:
-                self.recorder.found(other, await self._apply_unless_deleted(other, seen))
+                self.recorder.found(other, await self._apply_if_allowed(other, seen))
                 return other.name
         return ""
-
-    async def _apply_unless_deleted(self, step: Step, finding: Finding) -> Finding:
-        """Make the change, unless its object was deleted and nobody wants it made again."""
-        kept = still_deleted(self.recorder.ctx, step)
-        return kept or await self._apply_if_allowed(step, finding)
 
     async def _or_lost(self, step: Step, finding: Finding) -> Finding:
         """Return the finding, or that of an earlier step that has ceased to hold and explains it.
@@ -112,9 +169,12 @@ class Applier:
     async def _apply_if_allowed(self, step: Step, finding: Finding) -> Finding:
         """Make the change if it may be made now, or return a finding about its wait.
 
-        A plan may show a step's own lines together with lines that another step applies later. All
-        of them must be approved; only the step's own are applied here.
+        An object that was deleted stays so if nobody wants it made again. A plan may show a step's
+        own lines together with lines that another step applies later. All of them must be approved;
+        only the step's own are applied here.
         """
+        if deleted := still_deleted(self.recorder.ctx, step):
+            return deleted
         changes = step.plan(self.recorder.ctx, finding)
         if not changes and not step.unapproved:
             return finding
@@ -123,30 +183,25 @@ class Applier:
         return self._blocker(step, changes) or await self._change(step, finding, changes)
 
     def _finding_after_change(self, step: Step) -> Finding | None:
-        """Return a finding if the change may still show or never will, or None to make it."""
-        if self._is_replicating(step):
-            return Inspector(self.recorder).wait_for_replication(step)
-        made = self.recorder.run.changed.get(step.name)
-        return never_effective(step) if made and made.unseen >= MAX_UNSEEN_CHANGES else None
+        """Return a finding if the change may still show or never will, or None to make it.
 
-    def _is_replicating(self, step: Step) -> bool:
-        """Return whether a change of the last five minutes may not show yet.
-
-        A newer answer to the question in ``repeat_on`` requests the change again.
+        A change of the last five minutes may not show yet. A newer answer to the question in
+        ``repeat_on`` requests the change again.
         """
-        made, repeat = (
-            self.recorder.run.changed.get(step.name),
-            self.recorder.run.answers.get(step.repeat_on),
-        )
-        if made is None or made.done is None:
-            return False
-        return (
-            not (repeat is not None and repeat.at > made.done) and now() - made.done < SETTLES_FOR
-        )
+        run = self.recorder.run
+        made, repeat = run.changed.get(step.name), run.answers.get(step.repeat_on)
+        if made is None:
+            return None
+        settling = made.done is not None and now() - made.done < SETTLES_FOR
+        repeated = repeat is not None and made.done is not None and repeat.at > made.done
+        if settling and not repeated:
+            return Inspector(self.recorder).wait_for_replication(step)
+        return never_effective(step) if made.unseen >= MAX_UNSEEN_CHANGES else None
 
     def _blocker(self, step: Step, changes: tuple[Change, ...]) -> Finding | None:
         run = self.recorder.run
-        if other := self._first_open(step):
+        before = (name for name in step.after if name in self.steps and not run.settled(name))
+        if other := next(before, ""):
             return _waits_for_step(step, other)
         unanswered = step.required_answer != "" and not run.answer(step.required_answer)
         if unanswered and not _shows_all(run.plan, changes):
@@ -157,18 +212,13 @@ class Applier:
         trust.require_audited(self.recorder.ctx.store, run)
         return _waits_for_answer(step) if unanswered else None
 
-    def _first_open(self, step: Step) -> str:
-        """Return the first step that must be settled before this one, or an empty string."""
-        run = self.recorder.run
-        return next(
-            (name for name in step.after if name in self.steps and not run.settled(name)), ""
-        )
-
     def _replan(self, step: Step, changes: tuple[Change, ...]) -> None:
         """Show the lines that differ from the approved ones on the plan, for another approval."""
         plan = self.recorder.run.plan
         if plan is not None and not _shows_all(plan, changes):
-            lines = tuple(map(_for_reapproval, changes))
+            lines = tuple(
+                replace(line, note=line.note or REAPPROVAL_NOTE, warning=True) for line in changes
+            )
             data = {"plan": digest(plan.with_lines(lines), self.recorder.run)}
             self.recorder.append(
                 Event(Kind.DIFFERS, now(), step=step.name, data=data, changes=lines)
@@ -176,11 +226,21 @@ class Applier:
 
     async def _change(self, step: Step, finding: Finding, changes: tuple[Change, ...]) -> Finding:
         self.recorder.stop_if_requested()
-        self._record_begin(step, finding, changes)
+        # the step's own lines are recorded first, so that the next worker knows of a call
+        self._begun.add(step.name)
+        own = tuple(line for line in changes if line.step == step.name)
+        self.recorder.append(
+            Event(Kind.CHANGING, now(), step=step.name, finding=finding, changes=own)
+        )
         inspector = Inspector(self.recorder)
+
+        async def apply() -> None:
+            calls.check_guard()
+            await step.apply(self.recorder.ctx, finding)
+
         try:
-            with call_log.record_calls() as made:
-                await inspector.retry_while_replicating(step, lambda: self._apply(step, finding))
+            with calls.record_calls() as made:
+                await inspector.retry_while_replicating(step, apply)
         except AlreadyExists:
             pass  # made by somebody else or by an earlier try: inspect decides
         except (AttemptOverError, asyncio.CancelledError) as over:
@@ -198,16 +258,7 @@ class Applier:
             raise
         return await inspector.verify(step)
 
-    def _record_begin(self, step: Step, finding: Finding, changes: tuple[Change, ...]) -> None:
-        """Record the step's own lines first, so that the next worker knows of a call."""
-        self._begun.add(step.name)
-        own = tuple(line for line in changes if line.step == step.name)
-        self.recorder.append(
-            Event(Kind.CHANGING, now(), step=step.name, finding=finding, changes=own)
-        )
-
     def _refused(self, step: Step, error: CloudError, made: Sequence[str]) -> Finding:
-        """Record a refusal, and return the finding about its error."""
         ctx = self.recorder.ctx
         data = {"cause": error.cause, "calls": "; ".join(made)}
         ctx.store.not_changed(ctx.run.id, step.name, data)
@@ -217,25 +268,13 @@ class Applier:
             or Inspector(self.recorder).finding_from(step, error)
         )
 
-    async def _apply(self, step: Step, finding: Finding) -> None:
-        """Ask for the lease and make the change.
-
-        Raises:
-            AttemptOverError: another worker has the run, or it has ended.
-        """
-        write_guard.check()
-        await step.apply(self.recorder.ctx, finding)
-
     def _leave_if_over(self, step: Step, made: Sequence[str]) -> None:
         """Record the calls of a change that failed because this worker was stopped for too long.
 
         Its timeouts have passed meanwhile, so it is unknown whether the change was made.
-
-        Raises:
-            AttemptOverError: another worker has the run, or it has ended.
         """
         try:
-            write_guard.check()
+            calls.check_guard()
         except AttemptOverError:
             self._tell_late(step, made)
             raise
@@ -252,40 +291,23 @@ class Applier:
         run, other = self.recorder.run, self.steps.get(step.prerequisites.get(error.cause, ""))
         if other is None or run.change_applied(other.name):
             return None
-        lines = self._unplanned_lines(other)
-        data = {"plan": digest((*_planned(run), *lines), run)}
+        planned = run.plan.changes if run.plan else ()
+        lines: tuple[Change, ...] = ()
+        if all(line.step != other.name for line in planned):
+            lines = other.plan(self.recorder.ctx, other.wrong(Reason.DEMANDED))
+        data = {"plan": digest((*planned, *lines), run)}
         self.recorder.append(Event(Kind.DEMANDED, now(), step=other.name, data=data, changes=lines))
         return _waits_for_step(step, other.name)
-
-    def _unplanned_lines(self, other: Step) -> tuple[Change, ...]:
-        """Return the changes of a step that the plan does not show yet; none if it shows some."""
-        if any(line.step == other.name for line in _planned(self.recorder.run)):
-            return ()
-        return other.plan(self.recorder.ctx, other.wrong(Reason.DEMANDED))
-
-
-def _is_awaited(run: Run, step: Step) -> bool:
-    """Return whether to record an unchanged finding: the step runs, or was answered."""
-    return step.name in run.running or run.answered_since(step.name, step.returns_with)
-
-
-def _planned(run: Run) -> tuple[Change, ...]:
-    return run.plan.changes if run.plan else ()
 
 
 def _shows_all(plan: Plan | None, changes: Iterable[Change]) -> bool:
     return plan is not None and all(map(plan.shows, changes))
 
 
-def _for_reapproval(line: Change) -> Change:
-    """Return the plan line with a note that it must be approved once more."""
-    return replace(line, note=line.note or REAPPROVAL_NOTE, warning=True)
-
-
 def _is_over() -> bool:
     """Return whether this worker may change nothing more; the other steps have ended too."""
     try:
-        write_guard.check()
+        calls.check_guard()
     except AttemptOverError:
         return True
     return False

@@ -6,11 +6,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from jobs.clock import paced
-from jobs.clouds.single_flight import ReadCache, SingleFlight
+from jobs.clouds.rate_limit import ReadCache, SingleFlight
 from jobs.mail.message_trace import Trace
-from jobs.microsoft.discovery_cache import DiscoveryCache
 from jobs.microsoft.exchange import CmdletRunner
 from jobs.microsoft.graph import Graph
+from jobs.microsoft.msal_http import DiscoveryCache
 from jobs.model import Access, Channel
 from jobs.runs.channel_index import ChannelIndex
 from jobs.runs.run import Run
@@ -48,6 +48,14 @@ class StepContext:
     def channels(self) -> ChannelIndex:
         """Return the index of the run that holds each channel, and of the proven channels."""
         return self.store.channels
+
+    @property
+    def by_hand(self) -> bool:
+        """Return whether the channel was made by hand and not set up here since.
+
+        Facts that only a setup records are unknown for such a channel, and are never called wrong.
+        """
+        return self.run.brief.by_hand
 
     @property
     def many(self) -> bool:

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Literal
@@ -35,7 +36,7 @@ class Diagnosis:
     """Causes that are only warnings; the empty code is a failure without a code."""
     caused_by: tuple[str, ...] = ()
     """Steps whose failure may explain a failure of this one."""
-    explains: frozenset[Cause] = frozenset()
+    explains: AbstractSet[Cause] = frozenset()
     """Causes of other steps that a failure of this one brings about."""
     superseded_by: tuple[str, ...] = ()
     """Steps whose later success shows that a failure of this step is over."""
@@ -51,13 +52,11 @@ class Diagnosis:
     def as_check_result(self, finding: Finding) -> Finding:
         """Return the finding as a check counts it: what does not stop mail is a warning."""
         flows = not self.stops_mail or finding.cause in self.warnings
-        return (
-            replace(finding, state=State.WARNING)
-            if flows and finding.state is State.WRONG
-            else finding
-        )
+        if flows and finding.state is State.WRONG:
+            return replace(finding, state=State.WARNING)
+        return finding
 
-    def causes_elsewhere(self, cause: str) -> frozenset[Cause]:
+    def causes_elsewhere(self, cause: str) -> AbstractSet[Cause]:
         """Return the causes of other steps that this one explains if it is wrong for ``cause``."""
         return self.explains
 

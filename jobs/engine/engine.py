@@ -1,24 +1,133 @@
 """Engine of a run: makes a plan, applies it, or checks a channel.
 
 All three run every step whose needs are met at the same time. A step that waits for a person or for
-time stops only the steps that need it. Every event is saved before the next side effect.
+time stops only the steps that need it. Every event is saved before the next side effect. A check
+inspects every readable fact about a channel, and changes nothing.
 """
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, field
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 
-from jobs.engine.applier import Applier
-from jobs.engine.checker import Checker
+import structlog
+
+from jobs.clock import now, paced
+from jobs.clouds import calls
+from jobs.clouds.errors import CloudError, Forbidden, SignInNeeded, unreadable
+from jobs.engine.applier import Applier, Planner
 from jobs.engine.context import StepContext
+from jobs.engine.graph import TICK_S, Recorder, StepGraph, required_access
+from jobs.engine.inspector import SETTLES_FOR, finding_from_error, not_readable, wrote_within
 from jobs.engine.made_objects import MadeObjects
-from jobs.engine.planner import Planner
-from jobs.engine.recorder import Recorder
 from jobs.engine.step import Step
-from jobs.model import Access
+from jobs.model import Access, Finding, Reason, State
+from jobs.runs.run import AttemptOverError, Event, Kind
 from jobs.runtime import Listener
 from jobs.shutdown import Shutdown
+
+log = structlog.get_logger(__name__)
+
+STALE_S = 1.0
+"""Seconds before a check repeats a read, because the directory may lag (facts/microsoft.md 7)."""
+DATA_ERRORS = (AttributeError, IndexError, KeyError, OverflowError, TypeError, ValueError)
+"""Errors of code that meets a missing value, a value of another type, or a date out of range."""
+
+
+@dataclass(slots=True)
+class Checker:
+    recorder: Recorder
+    steps: Mapping[str, Step]
+    allowed: Collection[Access]
+
+    async def check(self) -> None:
+        """Inspect every step that may be read, and skip the others with the reason.
+
+        Every finding records the access that it was read with.
+        """
+        for step in self.steps.values():
+            unread = step.name not in self.recorder.run.findings
+            if unread and required_access(step, self.allowed) is None:
+                self.recorder.queue(step, step.skipped(Reason.NEEDS_SIGN_IN))
+        self.recorder.flush()  # one write: single ones would delay the first real finding
+        graph = StepGraph(self.steps, self._check, lambda run, name: name in run.findings)
+        with calls.watch_silence() as watch:
+            teller = asyncio.ensure_future(self._tell(watch))
+            try:
+                await graph.run(self.recorder)
+            finally:
+                teller.cancel()
+                with suppress(asyncio.CancelledError, AttemptOverError):
+                    await teller
+
+    async def _tell(self, watch: calls.SilenceWatch) -> None:
+        """Save which clouds give no answer so far, except in a check of many channels."""
+        told: tuple[str, ...] = ()
+        while not self.recorder.ctx.many:
+            await asyncio.sleep(TICK_S)
+            silent = watch.silent()
+            if silent != told:
+                told = silent
+                self.recorder.append(Event(Kind.SILENT, now(), data={"services": " ".join(silent)}))
+
+    async def _check(self, step: Step) -> None:
+        if unmet := self._unmet_need(step):
+            words = Reason.NEEDS_OTHER.text(step=f"key:step.{unmet}")
+            self.recorder.queue(step, replace(step.skipped(Reason.NEEDS_OTHER), seen=words))
+            return
+        access = required_access(step, self.allowed)
+        finding = await self._inspect(step, access)
+        if finding.state is State.WRONG and self._may_be_stale(step):
+            await asyncio.sleep(paced(STALE_S))
+            finding = await self._inspect(step, access)
+        self.recorder.queue(step, replace(step.diagnosis.as_check_result(finding), access=access))
+
+    def _unmet_need(self, step: Step) -> str:
+        """Return the first need that prevents a look at the step, or an empty string.
+
+        A fact that does not hold prevents none if its IDs are known.
+        """
+        found = self.recorder.run.findings
+        for need in step.needs:
+            holds = need not in self.steps or found[need].state in {State.OK, State.WARNING}
+            if not holds and not found[need].facts:
+                return need
+        return ""
+
+    def _may_be_stale(self, step: Step) -> bool:
+        """Return whether the channel's newest change may not show; never for many channels."""
+        ctx = self.recorder.ctx
+        recently = (
+            wrote_within(run, SETTLES_FOR) for run in ctx.store.runs_of_mailbox(ctx.channel.mailbox)
+        )
+        replicates = step.group == "entra" or step.replicates
+        return replicates and not ctx.many and any(recently)
+
+    async def _inspect(self, step: Step, access: Access | None) -> Finding:
+        try:
+            return await self._read(step)
+        except CloudError as error:
+            if access is Access.APP and isinstance(error, Forbidden | SignInNeeded):
+                return not_readable(step, error)
+            return finding_from_error(step, error, self.recorder.run)
+
+    async def _read(self, step: Step) -> Finding:
+        """Return the step's finding.
+
+        An answer of another shape than documented becomes an error of this step only. In a setup
+        such an answer ends the run with a reference instead (:func:`jobs.advance.advance`).
+
+        Raises:
+            CloudError: as for :meth:`jobs.engine.step.Step.inspect`.
+            MalformedAnswer: the step could not read the cloud's answer.
+        """
+        try:
+            return await step.inspect(self.recorder.ctx)
+        except DATA_ERRORS as odd:
+            log.exception("an answer that the step cannot read", run=self.recorder.run.id)
+            raise unreadable("answer", type(odd).__name__) from odd
 
 
 @dataclass(slots=True)

@@ -1,17 +1,150 @@
-"""Graph of steps that run concurrently, each as soon as the steps it needs are met."""
+"""Graph of steps that run concurrently, each as soon as the steps it needs are met.
+
+The recorder is the only writer of a run's events while a worker holds the run's lease.
+"""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import structlog
 
-from jobs.engine.readiness import must_wait, retry_key, waits_for_time
-from jobs.engine.recorder import Recorder, StoppingError
+from jobs.clock import now
+from jobs.engine.context import StepContext
 from jobs.engine.step import Step
-from jobs.runs.run import Run
+from jobs.microsoft.scopes import app_may_read
+from jobs.model import Access, Finding, Reason, State, Turn
+from jobs.runs.run import Event, Kind, LeaseLostError, Run
+from jobs.runtime import Listener
+from jobs.shutdown import Shutdown
+
+
+class StoppingError(LeaseLostError):
+    """Error because this process is shutting down; another worker goes on from what is saved."""
+
+
+@dataclass(slots=True)
+class Recorder:
+    """Recorder of one run's events, while ``holds()`` says that this worker still has the lease.
+
+    Each write raises LeaseLostError if another worker has the run, and RunEndedError if it has
+    ended. A request to shut down raises StoppingError.
+
+    ``holds`` answers from the knowledge of this process, without asking Redis. The context's store
+    asks Redis, in the transaction of each event (:meth:`jobs.runs.run_store.RunStore.held_by`).
+    ``written`` is the number of events that this recorder has added.
+    """
+
+    ctx: StepContext
+    listener: Listener
+    holds: Callable[[], bool]
+    shutdown: Shutdown = field(default_factory=Shutdown)
+    written: int = 0
+    _pending: list[Event] = field(default_factory=list)
+
+    @property
+    def run(self) -> Run:
+        return self.ctx.run
+
+    def append(self, *events: Event) -> None:
+        """Save the events together, read the run again and notify the listener."""
+        if not self.holds():
+            raise LeaseLostError
+        self.ctx.store.append(self.run.id, *events)
+        self.written += len(events)
+        self.refresh()
+        self.listener.run_changed(self.run.id)
+
+    def found(self, step: Step, finding: Finding) -> None:
+        self.append(Event(Kind.FOUND, now(), step=step.name, finding=finding))
+
+    def queue(self, step: Step, finding: Finding) -> None:
+        """Keep a finding for the next :meth:`flush`: those of one moment become one write."""
+        self._pending.append(Event(Kind.FOUND, now(), step=step.name, finding=finding))
+
+    def flush(self) -> None:
+        if self._pending:
+            self.append(*self._pending)
+            self._pending.clear()
+
+    def refresh(self) -> None:
+        """Read the events that were added since the last read, by this worker or anybody else."""
+        self.ctx.run = self.ctx.store.refresh(self.run)
+
+    def stop_if_requested(self) -> None:
+        if self.shutdown.requested():
+            raise StoppingError
+
+
+NOT_INSPECTABLE = frozenset({Reason.NOTHING_YET, Reason.NOT_KNOWN})
+NOT_THERE = frozenset({Reason.ABSENT, Reason.NOTHING_YET})
+
+
+def retry_key(step: Step, run: Run) -> object:
+    """Return a value that must change before a step that could not continue is tried again."""
+    settled = tuple(run.settled(name) for name in step.after)
+    answered = frozenset((question, answer.at) for question, answer in run.answers.items())
+    return (
+        settled,
+        answered,
+        frozenset(run.approvals),
+        run.signed_in,
+        run.plan and run.plan.id,
+        step.name in run.demanded,
+    )
+
+
+def why_not_inspectable(step: Step, run: Run, steps: Collection[str]) -> Reason | None:
+    """Return why a step cannot be inspected for a plan, or None if it can.
+
+    It can be inspected if its needs hold, or exist with the facts that lead further. A part of a
+    missing object is missing too, but that is never said of something that is only unknown.
+    """
+    open_needs = _open_needs(step, run, steps)
+    if any(f and f.state is State.WRONG and f.reason in NOT_THERE for f in open_needs):
+        return None if step.inspect_unmet else Reason.NOTHING_YET
+    return Reason.NOT_KNOWN if open_needs else None
+
+
+def _open_needs(step: Step, run: Run, steps: Collection[str]) -> list[Finding | None]:
+    """Return the findings of those needs that do not hold and lead no further.
+
+    A need that was never inspected counts as None.
+    """
+    found = (run.findings.get(n) for n in step.needs if n in steps and not run.settled(n))
+    return [each for each in found if each is None or not each.facts]
+
+
+def is_due(finding: Finding) -> bool:
+    return finding.until is not None and finding.until <= now()
+
+
+def must_wait(run: Run, step: str) -> bool:
+    """Return whether a cloud may not be asked again yet, even if the run wakes for another step."""
+    found = run.findings.get(step)
+    if found is None or found.state is not State.UNKNOWN:
+        return False
+    return found.until is not None and not is_due(found)
+
+
+def waits_for_time(run: Run, step: str) -> bool:
+    found = run.findings.get(step)
+    return found is not None and found.waiting_for is Turn.TIME and not is_due(found)
+
+
+def required_access(step: Step, allowed: Collection[Access]) -> Access | None:
+    """Return the least access that suffices, or None.
+
+    No access comes before a sign-in, and a sign-in before the bot's own, which may be enough.
+    """
+    if step.diagnosis.access is Access.NONE:
+        return Access.NONE
+    if Access.ADMIN in allowed:
+        return Access.ADMIN
+    return Access.APP if Access.APP in allowed and app_may_read(step.reads) else None
+
 
 TICK_S = 0.5
 """Seconds between two looks that find out whether another step has become ready."""
@@ -29,10 +162,6 @@ class StepGraph:
         """Start each step once its needs are met, and return when no step can go on.
 
         A step that did not settle is started again when something it depends on has changed.
-
-        Raises:
-            StoppingError: a shutdown was requested; running steps are allowed to end first.
-            LeaseLostError: another worker has the run.
         """
         tried: dict[str, object] = {}
         tasks: dict[asyncio.Future[None], str] = {}

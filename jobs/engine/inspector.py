@@ -1,18 +1,141 @@
-"""Inspector of the steps of a setup, which waits until a recent write becomes visible."""
+"""Inspector of the steps of a setup, and the meaning of a cloud's error for a step.
+
+The inspector waits until a recent write becomes visible. After an error the bot tries again
+automatically, or asks a person to act.
+"""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from typing import TypeVar
 
-from jobs.clock import paced
-from jobs.clouds.errors import CloudError, SignInNeeded
-from jobs.engine.failures import ROLE_CAUSES, finding_from_error, may_be_replication
-from jobs.engine.recorder import Recorder
+from jobs.causes.cause import Cause
+from jobs.clock import now, paced
+from jobs.clouds.errors import (
+    UNCONNECTED,
+    CloudError,
+    MalformedAnswer,
+    NotFound,
+    NotReplicatedYet,
+    SignInNeeded,
+    Transient,
+)
+from jobs.engine.graph import Recorder
 from jobs.engine.step import Step
-from jobs.model import Finding, Reason, State, Text, Turn
+from jobs.model import Finding, Reason, State, Text, Turn, verbatim
+from jobs.runs.run import Run
+from jobs.storage.due_queue import LONGEST_PAUSE_S
+
+AGAIN_S = (5, 15, 30, 60, 120, 300, 600)
+"""Pauses between retries of a step without an answer, in seconds; then a person is asked."""
+SETTLES_FOR = timedelta(minutes=5)
+"""Time after a write in which a read may not show it yet."""
+ERRORS_SETTLE_FOR = timedelta(seconds=120)
+"""Time after a write in which an error may result from that write (CHECKLIST J7).
+
+After that time the error is real. Errors that the directory itself reports as replication may last
+longer.
+"""
+ROLE_CAUSES = frozenset(
+    {
+        Cause.DIRECTORY_ROLE_MISSING,
+        Cause.EXCHANGE_CONSENT_MISSING,
+        Cause.EXCHANGE_ROLE_MISSING,
+        Cause.NOT_ALLOWED,
+    }
+)
+"""Causes that a new role or consent has until it is everywhere (facts/microsoft.md 3.5, 7)."""
+GO_WITH_SIGN_IN = frozenset({Reason.NEEDS_SIGN_IN, Reason.NOT_BY_ITSELF, Reason.NOT_AT_EXCHANGE})
+"""Reasons for skipping a step that no longer apply after a sign-in."""
+
+
+def needs_sign_in(finding: Finding) -> bool:
+    return finding.state is State.SKIPPED and finding.reason in GO_WITH_SIGN_IN
+
+
+def lacks_role(run: Run) -> bool:
+    """Return whether the signed-in user lacks a role or consent that another may have."""
+    return any(
+        f.state is State.UNKNOWN and f.cause in ROLE_CAUSES and not f.until
+        for f in run.findings.values()
+    )
+
+
+def finding_from_error(step: Step, error: CloudError, run: Run) -> Finding:
+    """Return the finding for a step that could not be inspected or changed.
+
+    The state is unknown, with the cloud's own text as evidence. A temporary error is retried a
+    limited number of times, and never earlier than the cloud asked for, up to an hour: a longer
+    value is treated as a mistake. If no connection was made because of DNS or a certificate, it is
+    retried until there is one, because nobody in the tenant can act. For all other errors the
+    administrator must act.
+    """
+    waited = run.waits.get(step.name, 0)
+    passing = isinstance(error, Transient | MalformedAnswer)
+    again = passing and (waited < len(AGAIN_S) or error.cause in UNCONNECTED)
+    pause = max(
+        AGAIN_S[min(waited, len(AGAIN_S) - 1)], min(error.retry_after or 0, LONGEST_PAUSE_S)
+    )
+    own = error.message or error.code
+    return Finding(
+        step.name,
+        State.UNKNOWN,
+        seen=verbatim(own) if own else Text(f"cause.{error.cause}"),
+        cause=error.cause,
+        evidence=error.evidence(),
+        waiting_for=Turn.TIME if again else Turn.ADMINISTRATOR,
+        until=now() + timedelta(seconds=pause) if again else None,
+    )
+
+
+def not_readable(step: Step, error: CloudError) -> Finding:
+    """Return a skipped finding: what the bot may not read says nothing about the channel."""
+    if error.cause == Cause.APP_ACCESS_WITHDRAWN:
+        return step.skipped(Reason.NEEDS_SIGN_IN)
+    why = Reason.NOT_AT_EXCHANGE if error.service == "exchange" else Reason.NOT_BY_ITSELF
+    return replace(step.skipped(why), evidence=error.evidence())
+
+
+def may_be_replication(error: CloudError, run: Run, step: Step | None = None) -> bool:
+    """Return whether the error may result from a recent change that has not been replicated yet.
+
+    That is possible for a missing role or consent for two minutes after the sign-in, which may have
+    just granted it, or after a change of this run. It is possible for any other error for the same
+    time after a write of this run, including a write whose answer was lost. If the directory itself
+    reports a replication delay, the time is five minutes. Exchange replicates only an object that
+    ``step`` has just made with a New- cmdlet (measured: a 404 for minutes).
+    """
+    if not error.can_be_replication:
+        return False
+    if error.cause in ROLE_CAUSES:
+        moments = filter(None, (run.signed_in, *(change.done for change in run.changed.values())))
+        return any(now() - moment < ERRORS_SETTLE_FOR for moment in moments)
+    if error.service == "exchange":
+        made = run.changed.get(step.name) if step and step.replicates else None
+        just_made = made is not None and now() - made.written < SETTLES_FOR
+        return just_made and isinstance(error, NotFound)
+    return wrote_within(
+        run, SETTLES_FOR if isinstance(error, NotReplicatedYet) else ERRORS_SETTLE_FOR
+    )
+
+
+def wrote_within(run: Run, time: timedelta) -> bool:
+    return any(now() - change.written < time for change in run.changed.values())
+
+
+def never_effective(step: Step) -> Finding:
+    """Return the finding of a change that MAX_UNSEEN_CHANGES attempts did not make visible."""
+    return Finding(
+        step.name,
+        State.UNKNOWN,
+        seen=Text("seen.never_shown"),
+        cause=Cause.CHANGE_NEVER_SHOWN,
+        waiting_for=Turn.ADMINISTRATOR,
+    )
+
 
 T = TypeVar("T")
 
@@ -34,11 +157,7 @@ class Inspector:
     recorder: Recorder
 
     async def inspect(self, step: Step) -> Finding:
-        """Return the finding of ``step``, or a finding with the reason why it could not be read.
-
-        Raises:
-            SignInNeeded: the sign-in has ended.
-        """
+        """Return the finding of ``step``, or a finding with the reason why it could not be read."""
         try:
             return await self.retry_while_replicating(step, lambda: step.inspect(self.recorder.ctx))
         except CloudError as error:
@@ -58,9 +177,6 @@ class Inspector:
 
         Role and consent errors are not repeated here, because a new role takes longer to arrive
         than a worker should wait.
-
-        Raises:
-            CloudError: the last error of ``call``.
         """
         for pause in SETTLE_S:
             try:
@@ -76,9 +192,6 @@ class Inspector:
 
         An error that replication may cause becomes a finding that waits. A role error keeps the
         cloud's own words.
-
-        Raises:
-            SignInNeeded: the sign-in has ended.
         """
         if self._may_be_replication(step, error):
             if error.cause in ROLE_CAUSES:

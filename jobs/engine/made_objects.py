@@ -18,7 +18,7 @@ from jobs.causes.cause import Cause
 from jobs.clock import now
 from jobs.clouds.errors import CloudError
 from jobs.engine.context import StepContext
-from jobs.engine.recorder import Recorder
+from jobs.engine.graph import Recorder
 from jobs.engine.step import Step
 from jobs.model import Finding, Reason, State, Text, Turn
 from jobs.runs.run import Run
@@ -47,7 +47,6 @@ def watched(run: Run, steps: Mapping[str, Step]) -> list[Step]:
 
 
 def is_deleted(run: Run, step: str = "application") -> bool:
-    """Return whether a look has found that the object of the step was deleted."""
     found = run.findings.get(step)
     return found is not None and found.cause in DELETED
 
@@ -62,13 +61,10 @@ def still_deleted(ctx: StepContext, step: Step) -> Finding | None:
     before = ctx.run.findings.get(step.name)
     if before is None or before.cause not in DELETED:
         return None
-    wanted_again = any(
-        ctx.run.answered_since(step.name, name) for name in ("look_again", step.repeat_on)
-    )
-    in_use = step.name == "application" and (
-        bool(ctx.run.answer(TOKEN_SAVED)) or ctx.run.settled("token")
-    )
-    if wanted_again and not in_use:
+    answers = ("look_again", step.repeat_on)
+    wanted_again = any(ctx.run.answered_since(step.name, name) for name in answers)
+    given_out = bool(ctx.run.answer(TOKEN_SAVED)) or ctx.run.settled("token")
+    if wanted_again and not (given_out and step.name == "application"):
         return None
     return replace(before, until=now() + timedelta(seconds=ctx.pause(step.name, AGAIN_S)))
 
@@ -84,13 +80,12 @@ class MadeObjects:
         There is one look after each answer of a person. An object that was just made is left out.
         An object that is not found is read twice, because Microsoft's directory may answer from a
         copy that does not have it yet.
-
-        Raises:
-            LeaseLostError: another worker has the run.
         """
         run, redis = self.recorder.run, self.recorder.ctx.store.redis
         made = list(filter(self._is_settled, watched(run, self.steps)))
-        mark, answered = keys.run_mark(run.id, "look"), _newest_answer(run)
+        times = [answer.at for answer in run.answers.values()]
+        newest = max(filter(None, (*times, run.signed_in)), default="")
+        mark, answered = keys.run_mark(run.id, "look"), str(newest).encode()
         if not made or redis.get(mark) == answered:
             return
         for step in made:
@@ -145,8 +140,3 @@ class MadeObjects:
 
 def _is_gone(finding: Finding) -> bool:
     return finding.state is State.WRONG and finding.reason is Reason.ABSENT
-
-
-def _newest_answer(run: Run) -> bytes:
-    times = [answer.at for answer in run.answers.values()]
-    return str(max(filter(None, (*times, run.signed_in)), default="")).encode()

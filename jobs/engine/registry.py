@@ -18,16 +18,10 @@ def found_in(package: str, path: Iterable[str]) -> Iterator[Step]:
     """Yield a module's steps; a class with an underscore is a base class for others."""
     for each in pkgutil.iter_modules(path):
         module = importlib.import_module(f"{package}.{each.name}")
-        yield from (kind() for kind in vars(module).values() if _is_step(kind, module.__name__))
-
-
-def _is_step(kind: object, module: str) -> bool:
-    return (
-        isinstance(kind, type)
-        and issubclass(kind, Step)
-        and kind.__module__ == module
-        and not kind.__name__.startswith("_")
-    )
+        for kind in vars(module).values():
+            is_step = isinstance(kind, type) and issubclass(kind, Step)
+            if is_step and kind.__module__ == module.__name__ and kind.__name__[0] != "_":
+                yield kind()
 
 
 def by_name(steps: Iterable[Step]) -> dict[str, Step]:
@@ -53,33 +47,24 @@ def _unknown_attributes(kind: type[Step]) -> set[str]:
     """Return the public values that a class sets without declaring them by a type."""
     *bases, _object = kind.__mro__
     declared = {name for base in bases for name in base.__annotations__}
-    return {name for name, value in vars(kind).items() if _is_value(name, value)} - declared
-
-
-def _is_value(name: str, value: object) -> bool:
-    is_code = callable(value) or isinstance(value, property | classmethod | staticmethod)
-    return not name.startswith("_") and not is_code
+    code = (property, classmethod, staticmethod)
+    return {
+        name
+        for name, value in vars(kind).items()
+        if not (name.startswith("_") or callable(value) or isinstance(value, code))
+    } - declared
 
 
 def verified(steps: Mapping[str, Step]) -> dict[str, Step]:
     """Return the steps, if each step that they name exists.
 
     Diagnoses are not checked here, because they may also name probes.
-
-    Raises:
-        UnknownNameError: a step names a step that does not exist.
     """
     for step in steps.values():
-        _require(
-            step,
-            {
-                "needs": step.needs,
-                "after": step.after,
-                "shown_in": {step.shown_in} - {""},
-                "prerequisites": step.prerequisites.values(),
-            },
-            steps,
-        )
+        for attribute in ("needs", "after"):
+            require_steps(f"{step.name}.{attribute}", getattr(step, attribute), steps)
+        require_steps(f"{step.name}.shown_in", {step.shown_in} - {""}, steps)
+        require_steps(f"{step.name}.prerequisites", step.prerequisites.values(), steps)
     return dict(steps)
 
 
@@ -90,24 +75,13 @@ def verified_diagnoses(steps: Mapping[str, Step]) -> dict[str, Step]:
         UnknownNameError: a diagnosis or a cause names a step that does not exist.
     """
     for step in steps.values():
-        _require(
-            step,
-            {
-                "caused_by": step.diagnosis.caused_by,
-                "superseded_by": step.diagnosis.superseded_by,
-                "disproved_by": step.diagnosis.disproved_by,
-            },
-            steps,
-        )
+        for attribute in ("caused_by", "superseded_by", "disproved_by"):
+            names = getattr(step.diagnosis, attribute)
+            require_steps(f"{step.name}.{attribute}", names, steps)
     for cause, entry in CAUSES.items():
         require_steps(f"{cause}.shown_by", entry.shown_by, steps)
         require_steps(f"{cause}.fixed_by", entry.fixed_by, steps)
     return dict(steps)
-
-
-def _require(step: Step, named: Mapping[str, Iterable[str]], known: Collection[str]) -> None:
-    for attribute, names in named.items():
-        require_steps(f"{step.name}.{attribute}", names, known)
 
 
 def require_steps(place: str, names: Iterable[str], known: Collection[str]) -> None:

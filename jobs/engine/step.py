@@ -11,32 +11,31 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import timedelta
 from types import MappingProxyType
-from typing import Literal
+from typing import Literal, TypedDict, Unpack
 
 from jobs.causes.cause import Cause
 from jobs.clock import now
 from jobs.clouds.errors import CloudError
 from jobs.engine.context import StepContext
 from jobs.engine.diagnosis import NOT_CHECKED, Diagnosis
-from jobs.model import (
-    NO_SIGNALS,
-    Change,
-    Finding,
-    Profile,
-    Reason,
-    Scope,
-    Signals,
-    State,
-    Text,
-    Turn,
-)
+from jobs.model import Change, Evidence, Finding, Profile, Reason, Scope, Signals, State, Text, Turn
+
+
+class _Facts(TypedDict, total=False):
+    """Further parts of a finding."""
+
+    cause: str
+    evidence: tuple[Evidence, ...]
+    facts: dict[str, str]
+    values: dict[str, str]
+    signals: Signals
 
 
 class Step(ABC):
     """Fact about a channel that must be true, as a step of a run.
 
     A subclass defines the fact; only :meth:`inspect` may report it as done. A step that can be
-    undone derives from :class:`jobs.engine.undoable.Undoable`, and a step that only a check
+    undone derives from :class:`jobs.engine.undo.Undoable`, and a step that only a check
     inspects from :class:`Probe`. The attribute :attr:`diagnosis` says how a check weighs its
     findings.
     """
@@ -106,9 +105,6 @@ class Step(ABC):
         """Make the fact true.
 
         The method is idempotent: it looks first, and uses natural keys.
-
-        Raises:
-            CloudError: as for :meth:`inspect`.
         """
         raise NotImplementedError
 
@@ -121,84 +117,48 @@ class Step(ABC):
             self.name, self.article_row, Text(f"step.{self.name}"), before, after, scope, command
         )
 
-    def ok(
-        self,
-        seen: Text | None = None,
-        *,
-        facts: Mapping[str, str] | None = None,
-        signals: Signals = NO_SIGNALS,
-    ) -> Finding:
-        return Finding(self.name, State.OK, seen=seen, facts=dict(facts or {}), signals=signals)
+    def creation(self, command: str) -> Change:
+        """Return the line for an object of the app that is not there yet."""
+        return self.change(Text("seen.none"), Text(f"after.{self.name}"), Scope.APP, command)
 
-    def wrong(
-        self,
-        seen: Text | Reason,
-        *,
-        cause: str = "",
-        facts: Mapping[str, str] | None = None,
-        signals: Signals = NO_SIGNALS,
-    ) -> Finding:
+    def _finding(self, state: State, seen: Text | Reason | None, **more: Unpack[_Facts]) -> Finding:
+        reason = seen if isinstance(seen, Reason) else None
+        words = seen.text() if isinstance(seen, Reason) else seen
+        more["facts"] = dict(more.get("facts", {}))
+        return Finding(self.name, state, words, reason=reason, **more)
+
+    def ok(self, seen: Text | None = None, **more: Unpack[_Facts]) -> Finding:
+        return self._finding(State.OK, seen, **more)
+
+    def wrong(self, seen: Text | Reason, **more: Unpack[_Facts]) -> Finding:
         """Return that the fact does not hold; the catalog expects it by the step's name."""
-        words, reason = _told(seen)
-        return Finding(
-            self.name,
-            State.WRONG,
-            words,
-            Text(f"expected.{self.name}"),
-            cause,
-            facts=dict(facts or {}),
-            signals=signals,
-            reason=reason,
-        )
+        found = self._finding(State.WRONG, seen, **more)
+        return replace(found, expected=Text(f"expected.{self.name}"))
 
-    def possible(
-        self,
-        seen: Text | Reason,
-        *,
-        cause: str,
-        facts: Mapping[str, str] | None = None,
-        signals: Signals = NO_SIGNALS,
-    ) -> Finding:
+    def possible(self, seen: Text | Reason, **more: Unpack[_Facts]) -> Finding:
         """Return that the fact may stop mail: a setup goes on, and a check looks for proof."""
-        return replace(
-            self.wrong(seen, cause=cause, facts=facts, signals=signals), state=State.POSSIBLE
-        )
+        return replace(self.wrong(seen, **more), state=State.POSSIBLE)
 
     def waits_for(
         self,
         turn: Turn,
         seen: Text | Reason | None = None,
         *,
-        cause: str = "",
         again_s: float = 0,
-        facts: Mapping[str, str] | None = None,
+        **more: Unpack[_Facts],
     ) -> Finding:
         """Return that the step waits, to be read again in ``again_s`` seconds; 0 means not."""
         until = now() + timedelta(seconds=again_s) if again_s else None
-        words, reason = _told(seen)
-        return Finding(
-            self.name,
-            State.WAITING,
-            seen=words,
-            cause=cause,
-            waiting_for=turn,
-            until=until,
-            facts=dict(facts or {}),
-            reason=reason,
-        )
+        found = self._finding(State.WAITING, seen, **more)
+        return replace(found, waiting_for=turn, until=until)
 
-    def skipped(self, why: Text | Reason) -> Finding:
+    def skipped(self, why: Text | Reason, **more: Unpack[_Facts]) -> Finding:
         """Return the finding that the step was skipped; it never counts as OK."""
-        words, reason = _told(why)
-        return Finding(self.name, State.SKIPPED, seen=words, reason=reason)
+        return self._finding(State.SKIPPED, why, **more)
 
     def left_alone(self, seen: Text) -> Finding:
         """Return a warning that an object stays: somebody changed it, or it may not be removed."""
-        return Finding(self.name, State.WARNING, seen=seen)
-
-
-def _told(seen: Text | Reason | None) -> tuple[Text | None, Reason | None]:
-    return (seen.text(), seen) if isinstance(seen, Reason) else (seen, None)
+        return self._finding(State.WARNING, seen)
 
 
 class Probe(Step):

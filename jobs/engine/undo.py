@@ -9,6 +9,7 @@ value that is as before is looked at once more, :data:`CALL_LASTS` after that ch
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
@@ -18,9 +19,58 @@ from jobs.clouds.errors import NotFound
 from jobs.clouds.retry import PATIENCE
 from jobs.engine.context import StepContext
 from jobs.engine.step import Step
-from jobs.engine.undoable import Undoable
-from jobs.model import Change, Finding, RunKind, State, Text, Turn
+from jobs.model import Change, Finding, RunKind, State, Text, Turn, verbatim
 from jobs.runs.run import Changed, RecordedChange, Run
+
+
+class Undoable(Step):
+    """Step whose change can be undone.
+
+    Its ``inspect`` writes the values that ``apply`` changes into the finding. The recorded values
+    show whether a value is still as the runs left it, and the value before the change.
+    """
+
+    irreversible: bool = False
+    """True if the object can be made again, but never exactly as it was."""
+    undo_note: bool = False
+    """True if the line of the plan carries the text ``note.undo_NAME``."""
+
+    @abstractmethod
+    async def inspect_undo(self, ctx: StepContext, past: RecordedChange) -> Finding:
+        """Return whether the changes of the channel's runs are undone.
+
+        The state is OK if the value is as it was, and wrong if :meth:`undo` would restore it. It is
+        a warning if somebody else has changed it since, and skipped if it cannot or must not be
+        restored: in both cases it stays as it is.
+        """
+
+    @abstractmethod
+    def undo_command(self, ctx: StepContext, past: RecordedChange) -> str:
+        """Return the PowerShell or Graph command that :meth:`undo` runs, for the plan."""
+
+    @abstractmethod
+    async def undo(self, ctx: StepContext, past: RecordedChange) -> None:
+        """Restore the value from before the change, or remove the created object.
+
+        The method is idempotent, like :meth:`apply`.
+        """
+
+    def compare_with_recorded(
+        self, past: RecordedChange, values: dict[str, str], seen: str, made: dict[str, str]
+    ) -> Finding:
+        """Compare the current values with the recorded ones, for :meth:`inspect_undo`.
+
+        ``values`` are the current values, and ``seen`` is their text. ``made`` are the values that
+        :meth:`apply` sets; they are used if no run read back the values that it had left. A mix of
+        values from before and after the runs is an interrupted undo, not another person's change.
+        """
+        left, before = past.values_after or made, past.values_before
+        if values == before:
+            return self.ok(Text("seen.undo_back", {"seen": seen}))
+        if any(value not in {left.get(name), before.get(name)} for name, value in values.items()):
+            return self.left_alone(Text("seen.undo_changed_since", {"seen": seen}))
+        return self.wrong(past.change.after if past.values_after else verbatim(seen))
+
 
 CALL_LASTS = timedelta(seconds=paced(PATIENCE.total_s))
 """Longest duration of a call. Its worker gives up a longer one (:mod:`jobs.clouds.retry`)."""
@@ -78,19 +128,15 @@ class Remains(_Past):
 
 def reversals(run: Run, steps: Mapping[str, Step]) -> dict[str, Step]:
     """Return the steps of an undo; each waits for those that depend on it."""
-    return {
-        name: _reversal(steps[name], past, _on_top(name, run, steps))
-        for name, past in run.past.items()
-        if name in steps
-    }
-
-
-def _on_top(name: str, run: Run, steps: Mapping[str, Step]) -> tuple[str, ...]:
-    return tuple(sorted(other for other in run.past if name in _below(other, steps)))
-
-
-def _reversal(step: Step, past: RecordedChange, after: tuple[str, ...]) -> Step:
-    return Reversal(step, past, after) if isinstance(step, Undoable) else Remains(step, past, after)
+    found: dict[str, Step] = {}
+    below = {name: _below(name, steps) for name in run.past}
+    for name, past in run.past.items():
+        step, after = steps.get(name), tuple(sorted(each for each in below if name in below[each]))
+        if isinstance(step, Undoable):
+            found[name] = Reversal(step, past, after)
+        elif step:
+            found[name] = Remains(step, past, after)
+    return found
 
 
 def _below(name: str, steps: Mapping[str, Step]) -> set[str]:
@@ -140,21 +186,15 @@ def _past(name: str, runs: Sequence[Run]) -> RecordedChange | None:
         changed = _recorded(run, name)
         if changed is None or run.id in undone:
             continue
-        if (
-            later is not None
-            and changed.values_after
-            and changed.values_after != later.values_before
-        ):
+        left = changed.values_after
+        if later is not None and left and left != later.values_before:
             break
         past = later = _before(past, run, changed)
     return past
 
 
 def _recorded(run: Run, name: str) -> Changed | None:
-    """Return the change with the values before it, if the run is no undo, or None."""
-    if run.kind is RunKind.UNDO:
-        return None
-    changed = run.changed.get(name)
+    changed = None if run.kind is RunKind.UNDO else run.changed.get(name)
     return changed if changed and changed.changes and changed.before.values else None
 
 
@@ -166,15 +206,8 @@ def _was_put_back(run: Run, name: str) -> bool:
 def _before(later: RecordedChange | None, run: Run, changed: Changed) -> RecordedChange:
     first, was = changed.changes[0], changed.before.values
     if later is None:
-        return RecordedChange(
-            first.step,
-            first,
-            first.before,
-            was,
-            changed.values_after,
-            (run.id,),
-            changed.interrupted,
-        )
+        left, interrupted = changed.values_after, changed.interrupted
+        return RecordedChange(first.step, first, first.before, was, left, (run.id,), interrupted)
     return replace(
         later,
         before=first.before,

@@ -1,14 +1,82 @@
-"""State of mail at one point of its path, from a message trace: passed, failed, or never seen."""
+"""State of mail at one point of its path: passed, failed, or never seen.
+
+A message trace shows it, and non-delivery reports say who they are about. Sources:
+facts/microsoft.md 2.3, facts/connect.md 1.5.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import takewhile
 
+from jobs.causes.cause import Cause
+from jobs.causes.meaning import ErrorKind
+from jobs.causes.patterns import patterns
+from jobs.causes.reader import read
+from jobs.causes.speaker import Place
 from jobs.clock import now
 from jobs.mail.message_trace import TraceRow, TraceStatus
+from jobs.model import Station
+
+GONE = Cause.CONNECT_ADDRESS_GONE
+"""Cause if the forwarding address has no email app, or a different one now."""
+UNANSWERED = Cause.CONNECT_NOT_REACHED
+"""Cause if the destination server did not answer, or kept deferring, until the copy was old."""
+AT_CONNECT = frozenset({GONE, UNANSWERED})
+"""Causes with which the copy left Exchange and is stopped at Webex Connect."""
+LOST = Cause.MAIL_NOT_DELIVERED
+"""Cause if it is known only that the mail did not arrive."""
+OF_THE_SENDER = frozenset(
+    {
+        Cause.DOMAIN_NOT_REGISTERED,
+        Cause.SEND_AS_DENIED,
+        Cause.SENDER_RESTRICTED,
+        Cause.SENDING_LIMIT_REACHED,
+        Cause.SENDS_AS_ONMICROSOFT,
+        Cause.TENANT_SENDING_BLOCKED,
+    }
+)
+_OF_THE_RECIPIENT = frozenset(
+    {Cause.MAILBOX_FULL, Cause.MAILBOX_INTERNAL_ONLY, Cause.MAILBOX_SENDERS_LISTED}
+)
+_BY_PLACE = frozenset({GONE, UNANSWERED, LOST, Cause.MAILBOX_NOT_FOUND})
+"""Causes for which a mail's place on its way counts, and not the words of a trace."""
+_FINAL = re.compile(r"\b5\d\d[ -][45]\.\d{1,3}\.\d{1,3}\b|(?<![\w.])5\.\d{1,3}\.\d{1,3}(?!\w|\.\d)")
+
+
+def cause_at(place: Station, words: Iterable[str]) -> str:
+    """Return the cause in a bounce, for a mail at this point of its path; empty if none is named.
+
+    Causes that concern others are ignored, for example a customer's full mailbox or a colleague's
+    limit. Deferrals do not count, because they pass.
+    """
+    said = (each for line in words for each in read(line, Place.EXCHANGE).certain)
+    lasting = (each.cause for each in said if each.kind is not ErrorKind.TRANSIENT)
+    named = (cause for cause in lasting if cause not in _BY_PLACE)
+    cause = next(named, "")
+    others = OF_THE_SENDER if place is Station.MAILBOX else _OF_THE_RECIPIENT
+    return "" if cause in others else cause
+
+
+def unknown_recipient(words: Iterable[str]) -> bool:
+    """Return whether the address is unknown, which says nothing about sender and path."""
+    return _says("unknown_recipient", words)
+
+
+def cause_of_copy(words: Sequence[str]) -> str:
+    """Return why a copy failed, without a known code; a deferral counts if no line is final."""
+    if unknown_recipient(words):
+        return GONE
+    final = list(filter(_FINAL.search, words))
+    return UNANSWERED if _says("expired", final or words) else LOST
+
+
+def _says(name: str, words: Iterable[str]) -> bool:
+    return any(map(patterns().named[name].search, words))
+
 
 STUCK_AFTER = timedelta(hours=1)
 """Age at which mail that is still in transit counts as not delivered."""
@@ -43,13 +111,10 @@ class MailFlow:
     @classmethod
     def of(cls, rows: Sequence[TraceRow]) -> MailFlow:
         """Return the flow of rows, newest first; mail in transit under an hour says nothing."""
-        done = list(filter(_is_settled, rows))
-        begun = takewhile(_is_begun, rows)
-        return cls(
-            next((row for row in done if row.status.went_on), None),
-            tuple(takewhile(stopped, done)),
-            tuple(begun),
-        )
+        done = [row for row in rows if row.status.went_on or stopped(row)]
+        good = next((row for row in done if row.status.went_on), None)
+        begun = takewhile(lambda row: row.status in _UNDER_WAY and not stopped(row), rows)
+        return cls(good, tuple(takewhile(stopped, done)), tuple(begun))
 
     @property
     def refused(self) -> tuple[TraceRow, ...]:
@@ -68,14 +133,6 @@ def withheld(row: TraceRow) -> bool:
     return row.status in _WITHHELD
 
 
-def _is_settled(row: TraceRow) -> bool:
-    return row.status.went_on or stopped(row)
-
-
-def _is_begun(row: TraceRow) -> bool:
-    return row.status in _UNDER_WAY and not stopped(row)
-
-
 def without_copy(
     arrived: Sequence[TraceRow], copies: Sequence[TraceRow], mailbox: str, since: datetime | None
 ) -> tuple[TraceRow, ...]:
@@ -83,12 +140,9 @@ def without_copy(
     handed = _ids(_that_went_on(copies))
     good = MailFlow.of(copies).good
     last = max(filter(None, (good.received if good else None, since)), default=None)
-    lost = (
-        row
-        for row in _that_went_on(arrived)
-        if row.message_id not in handed and _of_others(row, mailbox)
-    )
-    return tuple(row for row in lost if last is None or row.received > last)
+    lost = [row for row in _that_went_on(arrived) if row.message_id not in handed]
+    new = (row for row in lost if last is None or row.received > last)
+    return tuple(row for row in new if _of_others(row, mailbox))
 
 
 def _that_went_on(rows: Sequence[TraceRow]) -> list[TraceRow]:
@@ -127,7 +181,13 @@ def overdue(lost: Sequence[TraceRow], copies: Sequence[TraceRow]) -> tuple[Trace
 def unanswered(answers: Sequence[TraceRow], copies: Sequence[TraceRow]) -> tuple[TraceRow, ...]:
     """Return the mails handed over since the newest answer left; none if the newest has one."""
     handed = _that_went_on(copies)
-    left = [row for row in handed if not any(_answers(answer, row) for answer in answers)]
+    newest = max((answer.received for answer in answers), default=None)  # exact to a second
+    left = [
+        row
+        for row in handed
+        if (newest is None or newest <= row.received)
+        and not any(_is_about(answer, row) for answer in answers)
+    ]
     return tuple(left) if left and left[0] is handed[0] else ()
 
 
@@ -148,11 +208,6 @@ def _waits(mail: TraceRow, answers: Sequence[TraceRow]) -> list[timedelta]:
 def _of_others(row: TraceRow, mailbox: str) -> bool:
     sender = row.sender.lower()
     return sender not in {mailbox, "", "<>"} and not sender.startswith(REPORTS)
-
-
-def _answers(row: TraceRow, mail: TraceRow) -> bool:
-    """Return whether the row is newer, or an answer by subject: traces are exact to a second."""
-    return row.received > mail.received or _is_about(row, mail)
 
 
 def _is_about(row: TraceRow, mail: TraceRow) -> bool:

@@ -10,11 +10,10 @@ from typing import Any, Protocol
 
 from jobs.causes.cause import Cause
 from jobs.clock import now, parse
-from jobs.clouds.errors import CloudError, CloudReply, MalformedAnswer, Transient
+from jobs.clouds.errors import CloudError, MalformedAnswer, Transient, unreadable
 from jobs.clouds.json_values import text_of
 from jobs.microsoft.exchange import CmdletRunner, ExchangeRow
-from jobs.microsoft.graph import Graph, TraceFilter
-from jobs.microsoft.graph_requests import instant
+from jobs.microsoft.graph import Graph, TraceFilter, instant
 
 #: Both backends search at most 10 days per request; the minute allows for rounding to seconds.
 _LONGEST_INTERVAL = timedelta(days=10) - timedelta(minutes=1)
@@ -114,10 +113,8 @@ class GraphTrace:
 
     async def details(self, row: TraceRow) -> tuple[str, ...]:
         events = await self._graph.message_trace_details(row.id, row.recipient)
-        return tuple(
-            _event_text(event, ("dateTime", "event", "action", "description", "data"))
-            for event in events
-        )
+        names = ("dateTime", "event", "action", "description", "data")
+        return tuple(_event_text(event, names) for event in events)
 
 
 class CmdletTrace:
@@ -132,13 +129,9 @@ class CmdletTrace:
     async def find(
         self, since: datetime, *, recipient: str = "", sender: str = "", subject: str = ""
     ) -> tuple[TraceRow, ...]:
-        start, end = _interval(since)
-        wanted = {"RecipientAddress": recipient, "SenderAddress": sender}
-        return _tidy(
-            _CMDLET_NAMES,
-            await self._all({name: value for name, value in wanted.items() if value}, start, end),
-            subject,
-        )
+        addresses = {"RecipientAddress": recipient, "SenderAddress": sender}
+        wanted = {name: value for name, value in addresses.items() if value}
+        return _tidy(_CMDLET_NAMES, await self._all(wanted, *_interval(since)), subject)
 
     async def _all(
         self, wanted: dict[str, str], start: datetime, end: datetime
@@ -168,13 +161,10 @@ class CmdletTrace:
         return found
 
     async def details(self, row: TraceRow) -> tuple[str, ...]:
-        events = await self._runner.run(
-            "Get-MessageTraceDetailV2",
-            {"MessageTraceId": row.id, "RecipientAddress": row.recipient},
-        )
-        return tuple(
-            _event_text(event, ("Date", "Event", "Action", "Detail", "Data")) for event in events
-        )
+        wanted = {"MessageTraceId": row.id, "RecipientAddress": row.recipient}
+        events = await self._runner.run("Get-MessageTraceDetailV2", wanted)
+        names = ("Date", "Event", "Action", "Detail", "Data")
+        return tuple(_event_text(event, names) for event in events)
 
 
 class FirstThatCan:
@@ -192,20 +182,20 @@ class FirstThatCan:
         self, since: datetime, *, recipient: str = "", sender: str = "", subject: str = ""
     ) -> tuple[TraceRow, ...]:
         """Return the rows, read in the first way that can trace here (:meth:`Trace.find`)."""
+        wanted = {"recipient": recipient, "sender": sender, "subject": subject}
         if self._first is None:
-            return await self._second.find(
-                since, recipient=recipient, sender=sender, subject=subject
-            )
+            return await self._second.find(since, **wanted)
         try:
-            return await self._first.find(
-                since, recipient=recipient, sender=sender, subject=subject
-            )
+            return await self._first.find(since, **wanted)
         except CloudError as cannot:
             if cannot.status not in _GRAPH_CANNOT:
                 raise
-            rows = await self._instead(
-                cannot, since, recipient=recipient, sender=sender, subject=subject
-            )
+            try:
+                rows = await self._second.find(since, **wanted)
+            except Transient:
+                raise
+            except CloudError:
+                raise cannot from None
         self._first = None
         return rows
 
@@ -217,16 +207,6 @@ class FirstThatCan:
             if cannot.status not in _GRAPH_CANNOT:
                 raise
             return ()
-
-    async def _instead(
-        self, cannot: CloudError, since: datetime, **wanted: str
-    ) -> tuple[TraceRow, ...]:
-        try:
-            return await self._second.find(since, **wanted)
-        except Transient:
-            raise
-        except CloudError:
-            raise cannot from None
 
 
 def open_trace(graph: Graph, runner: CmdletRunner) -> Trace:
@@ -246,12 +226,8 @@ def _tidy(
 
     A row without a time is ignored. If no row has a time, the error is raised.
     """
-    rows = _readable(names, found)
-    once = {
-        (row.id, row.recipient.lower()): row
-        for row in rows
-        if subject.lower() in row.subject.lower()
-    }
+    rows = (row for row in _readable(names, found) if subject.lower() in row.subject.lower())
+    once = {(row.id, row.recipient.lower()): row for row in rows}
     return tuple(sorted(once.values(), key=lambda row: row.received, reverse=True))
 
 
@@ -272,21 +248,16 @@ def _readable(names: Mapping[str, str], found: Sequence[Mapping[str, Any]]) -> l
 
 
 def _following(last: ExchangeRow) -> dict[str, str]:
-    """Return the filter for the next rows: from this one's time and address on."""
-    return {
-        "StartingRecipientAddress": text_of(last, "RecipientAddress"),
-        "EndDate": _exactly(_moment(last.get("Received"))),
-    }
-
-
-def _exactly(moment: datetime) -> str:
-    """Return a time with its fraction of a second, if it has one.
+    """Return the filter for the next rows: from this one's time and address on.
 
     Exchange's times have seven digits. With whole seconds, the rows of the same second before this
     one would be left out.
     """
-    whole = instant(moment)
-    return f"{whole[:-1]}.{moment.microsecond:06}Z" if moment.microsecond else whole
+    moment, address = _moment(last.get("Received")), text_of(last, "RecipientAddress")
+    end = instant(moment)
+    if moment.microsecond:
+        end = f"{end[:-1]}.{moment.microsecond:06}Z"
+    return {"StartingRecipientAddress": address, "EndDate": end}
 
 
 def _row(names: Mapping[str, str], row: Mapping[str, Any]) -> TraceRow:
@@ -307,9 +278,7 @@ def _moment(text: object) -> datetime:
     """Return the time in UTC; the cmdlet omits the zone."""
     found = parse(text)
     if found is None:
-        raise MalformedAnswer(
-            Cause.ANSWER_UNREADABLE, CloudReply("exchange", message=f"{text!r} is not a time")
-        )
+        raise unreadable("exchange", f"{text!r} is not a time")
     return found
 
 

@@ -7,16 +7,16 @@ from dataclasses import dataclass
 from email.message import EmailMessage
 from email.utils import formatdate
 from typing import Any
-from urllib.parse import SplitResult, parse_qs, unquote, urlsplit
+from urllib.parse import parse_qs, unquote, urlsplit
 
 import aiosmtplib
 
 from jobs.causes.cause import Cause
 from jobs.causes.meaning import ErrorKind, Meaning
-from jobs.clouds import write_guard
+from jobs.clouds import calls
 from jobs.clouds.errors import CloudError, CloudReply, Rejected, Transient, error_for
 from jobs.clouds.tls import ssl_context
-from jobs.mail.smtp_replies import enhanced_code, meaning_of
+from jobs.mail.smtp_login import enhanced_code, meaning_of
 
 _PORTS = {"smtp": 587, "smtps": 465}
 _STARTTLS = {"always": True, "true": True, "1": True, "never": False, "false": False, "0": False}
@@ -52,18 +52,15 @@ async def send_test_mail(url: str, probe: OutgoingMail) -> None:
             recipient or the mail.
     """
     message = EmailMessage()
-    message["From"], message["To"], message["Subject"] = (
-        probe.sender,
-        probe.recipient,
-        probe.subject,
-    )
+    message["From"], message["To"] = probe.sender, probe.recipient
+    message["Subject"] = probe.subject
     message["Date"], message["Message-ID"] = formatdate(), probe.message_id
     for name, value in probe.headers:
         message[name] = value
     message.set_content(probe.body)
     try:
         async with aiosmtplib.SMTP(**_options(url)) as server:
-            write_guard.check()  # a connection and a login may take seconds
+            calls.check_guard()  # a connection and a login may take seconds
             await server.send_message(message, sender=probe.sender, recipients=[probe.recipient])
     except aiosmtplib.SMTPRecipientsRefused as refused:
         raise _refusal(refused.recipients[0].code, refused.recipients[0].message) from None
@@ -82,23 +79,18 @@ def _options(url: str) -> dict[str, Any]:
             Cause.SMTP_UNREACHABLE,
             CloudReply("smtp", message="PROBE_SMTP_URL is not smtp://host or smtps://host"),
         )
+    at_once = parts.scheme == "smtps"
+    starttls = _STARTTLS.get(parse_qs(parts.query).get("starttls", [""])[0].lower())
     return {
         "hostname": parts.hostname,
         "port": parts.port or _PORTS[parts.scheme],
         "username": _unquoted(parts.username),
         "password": _unquoted(parts.password),
-        **_encryption(parts),
+        "use_tls": at_once,
+        "start_tls": False if at_once else starttls,  # None: if offered
         "tls_context": ssl_context(),
         "timeout": 30.0,
     }
-
-
-def _encryption(parts: SplitResult) -> dict[str, bool | None]:
-    """Return whether TLS begins at once, and whether STARTTLS is required; None: if offered."""
-    if parts.scheme == "smtps":
-        return {"use_tls": True, "start_tls": False}
-    wish = parse_qs(parts.query).get("starttls", [""])[0].lower()
-    return {"use_tls": False, "start_tls": _STARTTLS.get(wish)}
 
 
 def _unquoted(text: str | None) -> str | None:

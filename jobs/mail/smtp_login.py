@@ -1,24 +1,203 @@
-"""Probe of an SMTP login with a user's token, phase by phase (C3 to C6; facts 4)."""
+"""Probe of an SMTP login with a user's token, phase by phase, and the meaning of SMTP replies.
+
+Source: C3 to C6; facts 4 and 4.1.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import base64
 import binascii
+import contextlib
+import re
 import ssl
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, replace
+from typing import Any
 from urllib.parse import urlsplit
 
-from aiosmtplib import SMTPResponse, SMTPStatus
+from aiosmtplib import SMTPResponse, SMTPResponseException, SMTPServerDisconnected, SMTPStatus
+from aiosmtplib.protocol import SMTPProtocol
 
 from jobs.causes.cause import Cause
-from jobs.clouds.call_metrics import measured
+from jobs.causes.meaning import ErrorKind, Meaning
+from jobs.causes.reader import meaning_of_reply
+from jobs.clouds.calls import measured
 from jobs.clouds.json_values import as_dict, parsed
 from jobs.clouds.tls import ssl_context
-from jobs.mail.smtp_connection import NotSmtpError, SmtpConnection
-from jobs.mail.smtp_replies import meaning_of
 from jobs.model import Evidence, Text
+
+_ENHANCED = re.compile(r"\b[245]\.\d{1,3}\.\d{1,3}\b")
+_TOKEN_REFUSED = Meaning(Cause.SMTP_TOKEN_REFUSED, ErrorKind.SIGN_IN_NEEDED)
+_BUSY = Meaning(Cause.SMTP_BUSY, ErrorKind.TRANSIENT)
+_SCOPE = Meaning(Cause.SCOPE_WRONG, ErrorKind.REJECTED)
+_REFUSED = Meaning(Cause.SMTP_REFUSED, ErrorKind.REJECTED)
+_NO_LOGIN = Meaning(Cause.SMTP_NOT_AUTHENTICATED, ErrorKind.REJECTED)
+_PERMANENT = 500
+
+
+def meaning_of(status: int, text: str, challenge_status: str = "") -> Meaning:
+    """Return the meaning of a reply that is not a success.
+
+    ``challenge_status`` is the ``status`` in the JSON of a 334 error challenge, which Exchange does
+    not send. It distinguishes a provider that is down (5xx) and a token without the scope (403)
+    from a refused token (facts parts.md E), if the text does not.
+    """
+    said = meaning_of_reply(str(status), _once(text), enhanced_code(text))
+    known = said[0] if said else None
+    if known is not None and known != _TOKEN_REFUSED:
+        return known
+    if challenge_status.startswith("5"):
+        return _BUSY
+    if challenge_status == "403":
+        return _SCOPE
+    if known is not None or status < _PERMANENT:
+        return known or _BUSY
+    return {530: _NO_LOGIN, 535: _TOKEN_REFUSED}.get(status, _REFUSED)
+
+
+def _once(text: str) -> str:
+    """Return a multi-line reply's text with the code once, which each line repeats."""
+    code = enhanced_code(text)
+    if not code:
+        return text
+    first, _, rest = text.partition(code)
+    return first + code + re.sub(rf"\s*{re.escape(code)}(?![\d.])", "", rest)
+
+
+def enhanced_code(text: str) -> str:
+    """Return the enhanced status code in a reply (``5.7.139``), or an empty string."""
+    found = _ENHANCED.search(text)
+    return found[0] if found else ""
+
+
+_MOST_LINES = 100
+_LEAST_CODE = 100
+"""Lowest SMTP reply code; aiosmtplib takes any number of Python's, such as ``+22``."""
+_MALFORMED = "Malformed SMTP response line: "
+"""Beginning of aiosmtplib's message about a line without a code."""
+_END = "\r\n"
+_UNSAID = "(token)"
+_LONG_WORD = re.compile(r"[A-Za-z0-9+/=._~-]{12,}")
+
+
+class NotSmtpError(Exception):
+    """Error because the server closed the connection, or does not speak SMTP."""
+
+
+class SmtpConnection(SMTPProtocol):
+    """aiosmtplib's connection, with a transcript of both sides.
+
+    ``secrets`` are removed from everything that is kept. ``aiosmtplib.SMTP`` keeps neither the
+    lines of an unfinished reply nor those of a failed STARTTLS, so the layer below it is used.
+
+    Attributes:
+        transcript: every line with ``C: `` or ``S: `` before it, at most 100 of each reply.
+        ready: whether the server's last reply let the TLS handshake begin.
+    """
+
+    def __init__(self, host: str, secrets: tuple[str, ...]) -> None:
+        self._lost = asyncio.Event()
+        super().__init__(connection_lost_callback=lambda _: self._lost.set())
+        self._host = host
+        self._secrets = secrets
+        self._rest = b""
+        self._replied: list[bytes] = []
+        self.transcript: list[str] = []
+        self.ready = False
+
+    async def connect(self, port: int) -> None:
+        """Open the connection."""
+        await asyncio.get_running_loop().create_connection(lambda: self, self._host, port)
+
+    async def command(self, line: str) -> SMTPResponse:
+        """Send a line and read the reply to it."""
+        return await self.execute_command(line.encode())
+
+    async def secure(self, context: ssl.SSLContext) -> SMTPResponse:
+        """Request TLS, make the handshake, and return the server's reply.
+
+        There is no handshake if the reply is not 220.
+
+        Raises:
+            NotSmtpError: there is no reply.
+            ssl.SSLError: the handshake failed, or the certificate is invalid.
+        """
+        try:
+            reply = await self.start_tls(context, self._host)
+        except SMTPResponseException as refused:
+            return SMTPResponse(refused.code, refused.message)
+        tls: Any = self.transport.get_extra_info("ssl_object") if self.transport else None
+        self.transcript.append(f"-- {tls.version() if tls else 'TLS'}")
+        return reply
+
+    async def read_response(
+        self,
+        timeout: float | None = None,  # noqa: ASYNC109  aiosmtplib's signature
+    ) -> SMTPResponse:
+        """Read a reply with all its lines.
+
+        Raises:
+            NotSmtpError: when it is not a reply, or it does not end.
+        """
+        try:
+            reply = await super().read_response(timeout)
+        except SMTPServerDisconnected as lost:
+            if isinstance(lost.__cause__, OSError):
+                raise lost.__cause__ from None
+            begun = bool(self._replied) and self._replied[-1][3:4] == b"-"
+            why = "a reply without an end" if begun else "the connection was closed"
+            raise NotSmtpError(why) from None
+        except SMTPResponseException as error:
+            raise NotSmtpError(self._hide(self._why(error))) from None
+        words = self._hide(reply.message.encode(errors="surrogateescape").decode(errors="replace"))
+        if reply.code < _LEAST_CODE:
+            raise NotSmtpError(words[:80])
+        self.ready = reply.code == SMTPStatus.ready
+        return SMTPResponse(reply.code, words)
+
+    def write(self, data: bytes) -> None:
+        self._replied.clear()
+        self.ready = False
+        self._note("C", data)
+        super().write(data)
+
+    def data_received(self, data: bytes) -> None:
+        *lines, self._rest = (self._rest + data).split(b"\n")
+        for line in lines[: _MOST_LINES - len(self._replied)]:
+            self._note("S", line)
+            self._replied.append(line)
+        super().data_received(data)
+
+    async def close(self) -> None:
+        """Close the connection, with QUIT if the server is still connected."""
+        if not self.is_connected or self.transport is None:
+            return
+        super().write(b"QUIT\r\n")
+        self.transport.close()
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._lost.wait(), 1.0)
+
+    def _why(self, error: SMTPResponseException) -> str:
+        if error.message.startswith(_MALFORMED):
+            return error.message.removeprefix(_MALFORMED).strip()[:80]
+        return "a line without an end" if self._rest else "a reply without an end"
+
+    def _note(self, who: str, line: bytes) -> None:
+        self.transcript.append(f"{who}: {self._hide(line.decode(errors='replace').rstrip(_END))}")
+
+    def _hide(self, line: str) -> str:
+        for secret in self._secrets:
+            line = line.replace(secret, _UNSAID)
+        return _LONG_WORD.sub(self._hide_part, line)
+
+    def _hide_part(self, word: re.Match[str]) -> str:
+        """Return a word without parts of a secret, which a server may echo."""
+        part = word[0].rstrip(".")
+        if part and any(part in secret for secret in self._secrets):
+            return word[0].replace(part, _UNSAID)
+        return word[0]
+
 
 BUSY = frozenset({Cause.SMTP_BUSY, Cause.SMTP_TOO_MANY_CONNECTIONS})
 CUT_OFF = frozenset({Cause.SMTP_UNREACHABLE, Cause.SMTP_TLS_FAILED, Cause.TIMED_OUT})
@@ -55,6 +234,11 @@ class SmtpProbe:
         return Text(
             "seen.smtp_failed", {"phase": f"key:phase.{self.failed_phase}", "reply": self.reply}
         )
+
+    @property
+    def outcome(self) -> str:
+        """Return how the login ended, in the words of :mod:`jobs.clouds.calls`."""
+        return "ok" if self.ok else "lost" if self.cause in CUT_OFF else "refused"
 
     @property
     def lines(self) -> tuple[Evidence, ...]:
@@ -132,15 +316,8 @@ async def _carried_out(login: _Login, seconds: float) -> SmtpProbe:
         finally:
             await login.talk.close()
         probe = login.result()
-        noted.outcome = _outcome_of(probe)
+        noted.outcome = probe.outcome
     return probe
-
-
-def _outcome_of(probe: SmtpProbe) -> str:
-    """Return how the login ended, in the words of :mod:`jobs.clouds.call_metrics`."""
-    if probe.ok:
-        return "ok"
-    return "lost" if probe.cause in CUT_OFF else "refused"
 
 
 class _Login:
@@ -209,33 +386,29 @@ class _Login:
         return text
 
     async def _offered(self) -> str:
-        if not any(
-            offer.startswith("AUTH") and "XOAUTH2" in offer.replace("=", " ").split()
-            for offer in self._offers
-        ):
+        logins = (
+            each.replace("=", " ").split() for each in self._offers if each.startswith("AUTH")
+        )
+        if not any("XOAUTH2" in each for each in logins):
             raise _FailedError(Cause.SMTP_NO_OAUTH, ", ".join(self._offers))
         return "XOAUTH2"
 
     async def _auth(self) -> str:
         await self._offered()
         reply = await self._send_credentials()
-        challenge = reply if reply.code == SMTPStatus.auth_continue else None
-        if challenge:
-            reply = await self.talk.command(
-                ""
-            )  # the error challenge must be answered, or the final reply never comes
-        return _good(reply, _challenge_status(challenge))
+        if reply.code != SMTPStatus.auth_continue:
+            return _good(reply)
+        # the error challenge must be answered, or the final reply never comes
+        return _good(await self.talk.command(""), _challenge_status(reply))
 
     async def _send_credentials(self) -> SMTPResponse:
         line = f"AUTH XOAUTH2 {self._credentials}"
         if len(line) <= _LONGEST_COMMAND:
             return await self.talk.command(line)
         reply = await self.talk.command("AUTH XOAUTH2")
-        return (
-            await self.talk.command(self._credentials)
-            if reply.code == SMTPStatus.auth_continue
-            else reply
-        )
+        if reply.code == SMTPStatus.auth_continue:
+            return await self.talk.command(self._credentials)
+        return reply
 
 
 async def _outcome(step: Callable[[], Awaitable[str]]) -> tuple[str, str]:
@@ -258,10 +431,10 @@ def _good(reply: SMTPResponse, challenge_status: str = "") -> str:
     return text
 
 
-def _challenge_status(challenge: SMTPResponse | None) -> str:
+def _challenge_status(challenge: SMTPResponse) -> str:
     """Return the ``status`` in a 334 error challenge; Exchange's own challenge has none."""
     try:
-        text = base64.b64decode(challenge.message.replace("\n", "") if challenge else "")
+        text = base64.b64decode(challenge.message.replace("\n", ""))
     except (ValueError, binascii.Error):
         return ""
     return str(as_dict(parsed(text)).get("status", ""))

@@ -1,17 +1,23 @@
-"""The email app's registration as plain data: its name, and merging wanted values into it.
+"""The email app's registration as plain data, and the tenant's rules for its client secrets.
 
-Source: facts/microsoft.md 1.1.
+Wanted values are merged into the registration. Source: facts/microsoft.md 1.1 and 1.2.
 """
 
 from __future__ import annotations
 
+import calendar
 import hashlib
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any
 
+import msgspec
+
 from jobs.causes.cause import Cause
-from jobs.clouds.json_values import lower_of, text_of
+from jobs.clock import parse
+from jobs.clouds.json_values import as_dict, lower_of, part_of, text_of
 
 Json = dict[str, Any]
 OTHERS = {"spa": Cause.REDIRECT_URI_IS_SPA, "publicClient": Cause.PUBLIC_CLIENT_WITH_SECRET}
@@ -41,13 +47,9 @@ def platform_uris(app: Json | None) -> tuple[str, ...]:
 
 def elsewhere(app: Json | None, uris: Iterable[str]) -> dict[str, list[str]]:
     """Return those of ``uris`` that are registered under a platform other than Web, by platform."""
-    found = {name: _shared(uris, _registered(app, name)) for name in OTHERS}
+    there = {name: set(_registered(app, name)) for name in OTHERS}
+    found = {name: [uri for uri in uris if uri in there[name]] for name in OTHERS}
     return {name: here for name, here in found.items() if here}
-
-
-def _shared(uris: Iterable[str], registered: list[str]) -> list[str]:
-    """Return those of ``uris`` that are among the ``registered`` ones."""
-    return [uri for uri in uris if uri in registered]
 
 
 def moved_away(app: Json | None, uris: Iterable[str]) -> dict[str, Json]:
@@ -67,11 +69,7 @@ def moved_back(app: Json | None, was: Mapping[str, Iterable[str]]) -> dict[str, 
 
 
 def _registered(app: Json | None, platform: str) -> list[str]:
-    return _list(_part(app, platform), "redirectUris")
-
-
-def _part(whole: Json | None, name: str) -> Json:
-    return (whole or {}).get(name) or {}
+    return _list(part_of(app, platform), "redirectUris")
 
 
 def _list(whole: Json | None, name: str) -> list[Any]:
@@ -82,14 +80,13 @@ def web(app: Json | None) -> Json:
     """Return the Web platform without ``redirectUriSettings``, which would contradict it."""
     return {
         name: value
-        for name, value in _part(app, "web").items()
+        for name, value in part_of(app, "web").items()
         if value is not None and name != "redirectUriSettings"
     }
 
 
 def issues_access_tokens(app: Json | None) -> bool:
-    """Return whether "Access tokens" is ticked under implicit grant."""
-    grants = _part(_part(app, "web"), "implicitGrantSettings")
+    grants = part_of(part_of(app, "web"), "implicitGrantSettings")
     return bool(grants.get("enableAccessTokenIssuance"))
 
 
@@ -172,3 +169,78 @@ def permission_id(principal: Json | None, value: str, *, role: bool = False) -> 
         if str(entry.get("value")).lower() == value.lower() and entry.get("isEnabled") is not False
     )
     return next(filter(None, ids), "")
+
+
+_LONG = re.compile(r"P(?:(\d+)Y)?(?:(\d+)M)?(.*)")
+_CLOCKS_DIFFER = timedelta(minutes=5)
+
+
+@dataclass(frozen=True, slots=True)
+class SecretRules:
+    """Rules for new secrets of an app; ``longest`` is their longest lifetime, None is unlimited."""
+
+    forbidden: bool = False
+    longest: timedelta | None = None
+
+
+def rules_for(policy: Json, made: datetime) -> SecretRules:
+    """Return the policy's restrictions that are enabled and apply to an app created at ``made``."""
+    rules = list(_in_force(policy, made))
+    limits = (
+        _duration(text_of(rule, "maxLifetime"))
+        for rule in rules
+        if _kind(rule) == "passwordlifetime"
+    )
+    return SecretRules(
+        any(_kind(rule) == "passwordaddition" for rule in rules),
+        min(filter(None, limits), default=None),
+    )
+
+
+def expiry(start: datetime, months: int, limit: timedelta | None) -> datetime:
+    """Return the moment ``months`` after the start, on the same day of the month.
+
+    It is cut to the limit less five minutes, because clocks differ.
+    """
+    year, month = divmod(start.month - 1 + months, 12)
+    year, month = start.year + year, month + 1
+    end = start.replace(
+        year=year,
+        month=month,
+        day=min(start.day, calendar.monthrange(year, month)[1]),
+        microsecond=0,
+    )
+    if limit is None or limit > end - start:
+        return end
+    return (start + limit - _CLOCKS_DIFFER).replace(microsecond=0)
+
+
+def _in_force(policy: Json, made: datetime) -> Iterator[Json]:
+    """Yield the restrictions that apply to an app created at ``made``.
+
+    A restriction may exempt apps created before a date. Only ``disabled`` is off; null is Graph's
+    word for the default.
+    """
+    if policy.get("isEnabled") is False:
+        return
+    for rule in as_dict(policy.get("applicationRestrictions")).get("passwordCredentials") or ():
+        since = parse(rule.get("restrictForAppsCreatedAfterDateTime"))
+        if lower_of(rule, "state") != "disabled" and (since is None or since <= made):
+            yield rule
+
+
+def _kind(rule: Json) -> str:
+    return lower_of(rule, "restrictionType")
+
+
+def _duration(text: str) -> timedelta | None:
+    """Return an ISO 8601 duration, or None; years have 365 days and months 30."""
+    found = _LONG.match(text)
+    if found is None:
+        return None
+    years, months, rest = found.groups("0")
+    try:
+        short = msgspec.convert(f"P{rest}", timedelta) if rest else timedelta()
+        return short + timedelta(days=365 * int(years) + 30 * int(months)) or None
+    except (msgspec.ValidationError, OverflowError, ValueError):
+        return None

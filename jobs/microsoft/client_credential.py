@@ -8,7 +8,7 @@ SHA-256 thumbprint, as Microsoft's page "certificate credentials" says).
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
@@ -46,7 +46,6 @@ class KeyPair:
     ends: datetime
 
     def __repr__(self) -> str:
-        """Return a text without the key."""
         return f"KeyPair(ends={self.ends!r})"
 
 
@@ -79,14 +78,9 @@ def read_key_pair(path: Path) -> KeyPair:
     """
     text = _read(CERTIFICATE, path)
     key, certificates = _KEY.search(text), _CHAIN.findall(text)
-    if key is None:
+    if key is None or not certificates:
         raise CredentialError(
-            f"{CERTIFICATE} names {path}, which holds no private key:"
-            " put the key and the certificate into one PEM file"
-        )
-    if not certificates:
-        raise CredentialError(
-            f"{CERTIFICATE} names {path}, which holds no certificate:"
+            f"{CERTIFICATE} names {path}, which holds no {'certificate' if key else 'private key'}:"
             " put the key and the certificate into one PEM file"
         )
     certificate = _certificate(path, certificates[0])
@@ -114,15 +108,14 @@ def credential_problems(env: Mapping[str, str]) -> tuple[str, ...]:
     """Return every problem of the settings with which the bot's own Entra app signs in."""
     values = {name: env.get(name, "").strip() for name in (*CLIENT_CREDENTIALS, EXPIRES)}
     given = [name for name in CLIENT_CREDENTIALS if values[name]]
-    said = _several(given) if len(given) > 1 else _unusable_now(values)
+    if len(given) > 1:
+        said = (
+            f"{given[0]} is set, and so is {' and '.join(given[1:])}: keep one,"
+            " because the bot's Entra app signs in with exactly one credential"
+        )
+    else:
+        said = _unusable_now(values)
     return tuple(filter(None, (said, _undated(values[EXPIRES]))))
-
-
-def _several(given: Sequence[str]) -> str:
-    return (
-        f"{given[0]} is set, and so is {' and '.join(given[1:])}: keep one,"
-        " because the bot's Entra app signs in with exactly one credential"
-    )
 
 
 def _unusable_now(values: Mapping[str, str]) -> str:
@@ -143,7 +136,6 @@ def _unusable_now(values: Mapping[str, str]) -> str:
 
 
 def _undated(text: str) -> str:
-    """Return why the setting is not a date, or an empty string if it is a date or is not set."""
     try:
         date.fromisoformat(text or "2027-05-31")
     except ValueError:

@@ -25,12 +25,11 @@ from jobs.clouds.errors import (
     MalformedAnswer,
     NotFound,
     Rejected,
+    unreadable,
 )
-from jobs.clouds.http import EXCHANGE_READ_SECONDS, Call, Response, request
+from jobs.clouds.http import EXCHANGE_READ_SECONDS, Call, Response, TokenSource, request, with_token
 from jobs.clouds.json_values import as_dict, text_of
-from jobs.clouds.rate_limit import RateLimiter, Throttle
-from jobs.clouds.single_flight import SingleFlight
-from jobs.clouds.token_source import TokenSource, with_token
+from jobs.clouds.rate_limit import RateLimiter, SingleFlight, Throttle
 from jobs.microsoft.responses import judge_exchange, judge_reported_errors
 
 #: Microsoft publishes no limit, and no Retry-After was ever seen (facts 3.5). A run makes six reads at once.
@@ -123,7 +122,7 @@ class InvokeCommand:
 
         Only ``Get-`` and ``Set-`` cmdlets are retried after a timeout (facts 7, "Retry safety").
         """
-        if cmdlet.lower().startswith("get-"):
+        if reads(cmdlet):
             key = json.dumps([cmdlet, dict(parameters), list(select)], default=str)
             rows: list[ExchangeRow] = await self._reads.read(
                 key, lambda: self._sent(cmdlet, parameters, select)
@@ -182,26 +181,18 @@ class InvokeCommand:
             MalformedAnswer: ``exchange_answer_cut``, when rows are missing and cannot be requested.
         """
         seen: set[str] = set()
-        while link := next_page(answer.data):
+        while link := text_of(as_dict(answer.data), "@odata.nextLink"):
             if link in seen or len(seen) == MOST_PAGES or not is_page_of(self._url, link):
                 raise cut_short(answer, link)
             seen.add(link)
-            answer = await self._page(cmdlet, replace(call, url=link, params={}), answer)
+            try:
+                answer = await self._ask(cmdlet, replace(call, url=link, params={}))
+            except (Forbidden, NotFound, Rejected) as refused:
+                raise cut_short(answer, refused.words or refused.cause) from refused
             rows = [*rows, *_rows(cmdlet, answer)]
         if missing := says_cut(answer.data):
             raise cut_short(answer, missing)
         return rows
-
-    async def _page(self, cmdlet: str, call: Call, before: Response) -> Response:
-        """Return the next page.
-
-        Raises:
-            MalformedAnswer: ``exchange_answer_cut``, when Exchange refuses it.
-        """
-        try:
-            return await self._ask(cmdlet, call)
-        except (Forbidden, NotFound, Rejected) as refused:
-            raise cut_short(before, refused.words or refused.cause) from refused
 
 
 def reads(cmdlet: str) -> bool:
@@ -220,34 +211,20 @@ def _rows(cmdlet: str, answer: Response) -> list[ExchangeRow]:
         MalformedAnswer: the answer is no list of objects, or has nothing that was read and does not
             say that nothing exists.
     """
-    value = _value(_wrapped(answer.data))
-    if not _are_objects(value) or (reads(cmdlet) and not any(value) and not _none(cmdlet, answer)):
-        raise MalformedAnswer(
-            Cause.ANSWER_UNREADABLE,
-            CloudReply(
-                "exchange",
-                answer.status,
-                message="an answer without a list of objects",
-                ids=answer.ids,
-            ),
+    value = _value(answer.data)
+    are_objects = isinstance(value, list) and all(isinstance(each, dict) for each in value)
+    says_none = cmdlet.lower() not in _OF_ONE_OBJECT and as_dict(answer.data).get("value") == []
+    if not are_objects or (reads(cmdlet) and not any(value) and not says_none):
+        raise unreadable(
+            "exchange", "an answer without a list of objects", answer.status, ids=answer.ids
         )
     return [ExchangeRow(each) for each in value]
 
 
-def _none(cmdlet: str, answer: Response) -> bool:
-    """Return whether the answer says that no object of a list exists."""
-    return cmdlet.lower() not in _OF_ONE_OBJECT and as_dict(answer.data).get("value") == []
-
-
-def _wrapped(data: Any) -> Any:
-    """Return the answer as an object: a list becomes its ``value``, and None an empty object."""
-    if data is None:
-        return {}
-    return {"value": data} if isinstance(data, list) else data
-
-
 def _value(data: Any) -> Any:
     """Return the list in an answer; a single object, in ``value`` or instead of it, becomes one."""
+    if data is None or isinstance(data, list):
+        return data or []
     if not isinstance(data, dict):
         return None
     alone = {name: each for name, each in data.items() if "@" not in name}
@@ -255,18 +232,10 @@ def _value(data: Any) -> Any:
     return [found] if isinstance(found, dict) else found or []
 
 
-def _are_objects(value: object) -> bool:
-    return isinstance(value, list) and all(isinstance(each, dict) for each in value)
-
-
 MOST_PAGES = 20
 """Number of pages after the first one that are read. A page has a thousand rows."""
 _CUT = re.compile(r"more results|ResultSize|only the first \d+", re.IGNORECASE)
 """Words of Exchange's warning that rows are missing. Any other warning is not about the rows."""
-
-
-def next_page(data: Any) -> str:
-    return text_of(as_dict(data), "@odata.nextLink")
 
 
 def is_page_of(url: str, link: str) -> bool:
@@ -285,8 +254,32 @@ def says_cut(data: Any) -> str:
 
 
 def cut_short(answer: Response, words: str) -> MalformedAnswer:
-    """Return the error for an answer from which rows are missing."""
     return MalformedAnswer(
         Cause.EXCHANGE_ANSWER_CUT,
         CloudReply("exchange", answer.status, message=words, ids=answer.ids),
     )
+
+
+_PLAIN = re.compile(r"[\w.][\w.:+@-]*")
+_QUOTES = re.compile("['\u2018\u2019\u201a\u201b]")
+"""Characters that end a single-quoted string in PowerShell. Doubling one escapes it."""
+
+
+def command_text(cmdlet: str, identity: str, parameters: Mapping[str, object]) -> str:
+    """Return a command as a person may paste it, without the parameter that answers a question."""
+    given = "".join(f" -{name} {_text(value)}" for name, value in parameters.items())
+    return f"{cmdlet} {quoted(identity)}{given}".removesuffix(" -Confirm $false")
+
+
+def _text(value: object) -> str:
+    if value is None or isinstance(value, bool):
+        return {None: "$null", True: "$true", False: "$false"}[value]
+    values = value if isinstance(value, list) else [value]
+    return ", ".join(quoted(str(each)) for each in values)
+
+
+def quoted(value: str) -> str:
+    """Return the value unchanged if PowerShell reads it literally, otherwise in single quotes."""
+    if _PLAIN.fullmatch(value):
+        return value
+    return f"'{_QUOTES.sub(lambda found: found.group() * 2, value)}'"

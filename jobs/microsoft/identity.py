@@ -1,31 +1,191 @@
-"""Microsoft sign-in as a confidential app of a tenant.
+"""Microsoft sign-in as a confidential app of a tenant, and admin consent in a browser.
 
 The app is the bot's own, or in the rehearsal the email app. Nothing here is asynchronous, because
 msal is not. See :mod:`jobs.microsoft.tokens` for tokens inside the engine.
+
+msal no longer validates ID tokens itself (facts/parts.md D). Before any claim is used, the
+signature (RS256, with the keys of the discovery document), audience, expiry, tenant, issuer and
+nonce are checked.
 """
 
 from __future__ import annotations
 
 import hmac
+import re
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from hashlib import sha256
 from typing import Any, TypeVar
+from urllib.parse import quote, urlencode
 
 import httpx
+import jwt
 import msal
 
 from jobs.causes.cause import Cause
-from jobs.clouds.errors import CloudError, CloudReply, MalformedAnswer, Rejected, SignInNeeded
-from jobs.clouds.json_values import text_of
+from jobs.clouds import clock_skew
+from jobs.clouds.errors import (
+    AlreadyExists,
+    CloudError,
+    CloudReply,
+    Rejected,
+    SignInNeeded,
+    unreadable,
+)
+from jobs.clouds.json_values import is_filled_text, text_of
 from jobs.clouds.retry import RetryPolicy, may_repeat
 from jobs.microsoft.client_credential import Credential, credential_of
-from jobs.microsoft.discovery_cache import DiscoveryCache
-from jobs.microsoft.id_token import SHARED_TENANTS, Expected, SigningKeys, account_name, validate
-from jobs.microsoft.msal_http import MsalHttp, entra_error
+from jobs.microsoft.msal_http import DiscoveryCache, MsalHttp, entra_error
 from jobs.model import Account
 from jobs.settings import Settings
+
+LEEWAY_SECONDS = 300
+SHARED_TENANTS = frozenset({"organizations", "common", "consumers"})
+
+#: Tenant part of the issuer in a multi-tenant document: a placeholder, or the name in the request.
+_ANY_TENANT = re.compile(r"\{\w+\}|(?<=/)(?:organizations|common)(?=/|$)")
+
+_CAUSES: tuple[tuple[type[jwt.PyJWTError], str], ...] = (
+    (jwt.ExpiredSignatureError, Cause.ID_TOKEN_EXPIRED),
+    (jwt.ImmatureSignatureError, Cause.ID_TOKEN_EXPIRED),
+    (jwt.InvalidAudienceError, Cause.ID_TOKEN_AUDIENCE),
+    (jwt.InvalidSignatureError, Cause.ID_TOKEN_SIGNATURE),
+    (jwt.PyJWKSetError, Cause.ID_TOKEN_SIGNATURE),
+    (jwt.PyJWTError, Cause.ID_TOKEN_INVALID),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """Values that the token must contain. An empty ``tenant`` accepts any tenant."""
+
+    audience: str
+    issuer: str
+    nonce: str
+    tenant: str = ""
+
+
+class SigningKeys:
+    """Signing keys of one discovery document, read again for an unknown id: keys roll over."""
+
+    def __init__(self, http: MsalHttp, uri: str) -> None:
+        self._http = http
+        self._uri = uri
+
+    def find(self, key_id: str) -> jwt.PyJWK:
+        for fresh in (False, True):
+            keys = jwt.PyJWKSet.from_dict(self._http.document(self._uri, fresh=fresh)).keys
+            found = [key for key in keys if key.key_id == key_id]
+            if not found and len(keys) == 1 and not (key_id and keys[0].key_id):
+                found = keys  # the only key, and the token or the key has no id
+            if found:
+                return found[0]
+        raise jwt.InvalidSignatureError(f"no signing key {key_id!r}")
+
+
+def validate(token: str, keys: SigningKeys, expected: Expected) -> dict[str, Any]:
+    """Return the claims of a token that passes every check.
+
+    Raises:
+        Rejected: a check failed. The cause says which (``id_token_signature``, ``wrong_tenant``).
+            If the token's times do not hold and this machine's clock is off, it is ``clock_wrong``.
+    """
+    try:
+        key = keys.find(str(jwt.get_unverified_header(token).get("kid", "")))
+        claims = jwt.decode(
+            token,
+            key,
+            algorithms=["RS256"],
+            audience=expected.audience,
+            leeway=LEEWAY_SECONDS,
+            options={"require": ["exp", "iss", "aud"], "strict_aud": True},
+        )
+    except jwt.PyJWTError as error:
+        cause = next(cause for kind, cause in _CAUSES if isinstance(error, kind))
+        skew = clock_skew.excuse() if cause == Cause.ID_TOKEN_EXPIRED else ""
+        raise _refused(Cause.CLOCK_WRONG if skew else cause, skew or str(error)) from error
+    _check_claims(claims, expected)
+    return claims
+
+
+def _check_claims(claims: Mapping[str, Any], expected: Expected) -> None:
+    tenant = str(claims.get("tid", ""))
+    if not tenant or not is_filled_text(claims.get("oid")):
+        raise _refused(Cause.ID_TOKEN_INVALID, "no tid or no oid")
+    if expected.tenant.lower() not in {"", tenant.lower()}:
+        raise Rejected(Cause.WRONG_TENANT, CloudReply("entra", code=account_name(claims)))
+    if str(claims["iss"]).rstrip("/") != _ANY_TENANT.sub(tenant, expected.issuer).rstrip("/"):
+        raise _refused(Cause.ID_TOKEN_ISSUER, f"issuer {claims['iss']}")
+    if not hmac.compare_digest(
+        str(claims.get("nonce", "")).encode(), sha256(expected.nonce.encode()).hexdigest().encode()
+    ):
+        raise _refused(Cause.ID_TOKEN_NONCE, "the nonce is not the one of this sign-in")
+
+
+def account_name(claims: Mapping[str, Any]) -> str:
+    return text_of(claims, "preferred_username", "upn", "unique_name", "email")
+
+
+def _refused(cause: str, message: str) -> Rejected:
+    return Rejected(cause, CloudReply("entra", message=message))
+
+
+@dataclass(frozen=True, slots=True)
+class Granted:
+    """Claim of the redirect: never proof, and ``tenant`` never an authorization.
+
+    Read the grants.
+    """
+
+    tenant: str
+
+
+def admin_consent_url(  # noqa: PLR0913, PLR0917  one for each part of the URL
+    login_url: str,
+    tenant: str,
+    client_id: str,
+    scopes: Sequence[str],
+    redirect_uri: str,
+    state: str,
+) -> str:
+    """Return the URL where an administrator grants the scopes.
+
+    ``tenant`` is an id or ``organizations``, never ``common``.
+    """
+    query = {
+        "client_id": client_id,
+        "scope": " ".join(scopes),
+        "redirect_uri": redirect_uri,
+        "state": state,
+    }
+    return (
+        f"{login_url.rstrip('/')}/{quote(tenant, safe='')}/v2.0/adminconsent"
+        f"?{urlencode(query, quote_via=quote)}"
+    )
+
+
+def read_consent_answer(query: Mapping[str, str]) -> Granted:
+    """Read the query of the consent redirect.
+
+    A refusal also contains ``admin_consent=True``, so ``error`` decides. An error that says the
+    grant exists already is not a refusal.
+
+    Raises:
+        CloudError: the administrator declined, or is not allowed to grant consent.
+    """
+    if "error" in query:
+        error = entra_error(query)
+        if isinstance(error, AlreadyExists):
+            return Granted(query.get("tenant", ""))
+        raise error
+    if query.get("admin_consent", "").lower() != "true":
+        raise Rejected(
+            Cause.CONSENT_DECLINED, CloudReply("entra", message="no admin_consent in the answer")
+        )
+    return Granted(query.get("tenant", ""))
+
 
 T = TypeVar("T")
 _OF_CREDENTIAL = frozenset(
@@ -172,10 +332,12 @@ class Identity:
             raise entra_error(query)
         cache = _SignInCache()
         result = self._redeem(flow, query, cache, scopes)
-        claims = validate(
-            str(result.get("id_token", "")),
-            *self._expectation(str(flow.get("nonce", "")), tenant_id),
-        )
+        document = self._http.document(self._discovery)
+        named = "" if self.tenant in SHARED_TENANTS or "." in self.tenant else self.tenant
+        issuer, nonce = str(document.get("issuer", "")), str(flow.get("nonce", ""))
+        expected = Expected(self.client_id, issuer, nonce, tenant_id or named)
+        keys = SigningKeys(self._http, str(document.get("jwks_uri", "")))
+        claims = validate(str(result.get("id_token", "")), keys, expected)
         roles = claims.get("wids")
         account = Account(
             tenant_id=str(claims["tid"]),
@@ -277,14 +439,6 @@ class Identity:
             said = CloudReply("entra", error.status, error.code, error.message, error.ids)
             raise Rejected(Cause.BOT_CREDENTIAL_REFUSED, said) from None
 
-    def _expectation(self, nonce: str, tenant_id: str) -> tuple[SigningKeys, Expected]:
-        document = self._http.document(self._discovery)
-        named = "" if self.tenant in SHARED_TENANTS or "." in self.tenant else self.tenant
-        expected = Expected(
-            self.client_id, str(document.get("issuer", "")), nonce, tenant_id or named
-        )
-        return SigningKeys(self._http, str(document.get("jwks_uri", ""))), expected
-
     @property
     def _discovery(self) -> str:
         return f"{self._login_url}/{self.tenant}/v2.0/.well-known/openid-configuration"
@@ -302,14 +456,10 @@ class Identity:
                 http_client=self._http,
             )
         except _MSAL_CONFUSED as error:
-            raise MalformedAnswer(
-                Cause.ANSWER_UNREADABLE,
-                CloudReply("entra", message="the discovery document lacks an endpoint"),
-            ) from error
+            raise unreadable("entra", "the discovery document lacks an endpoint") from error
 
 
 def _retry_if_busy(ask: Callable[[], T]) -> T:
-    """Return the result of ``ask``, with retries while Entra is only busy."""
     return _PATIENCE.call(ask, lambda error: may_repeat(error, repeatable=True))
 
 
@@ -319,6 +469,4 @@ def _understood() -> Iterator[None]:
     try:
         yield
     except _MSAL_CONFUSED as error:
-        raise MalformedAnswer(
-            Cause.ANSWER_UNREADABLE, CloudReply("entra", message=type(error).__name__)
-        ) from None
+        raise unreadable("entra", type(error).__name__) from None

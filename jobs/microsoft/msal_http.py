@@ -3,12 +3,18 @@
 They are raised before msal can garble them. msal needs only plain ``get`` and ``post``. 429 and 5xx
 are raised here, because msal would replay them from memory (facts 6.4). msal insists on https. If
 ``MICROSOFT_LOGIN_URL`` is http on a loopback host, msal sees https and the URL is corrected here.
+
+Discovery documents and signing keys are cached for an hour in this process and, sealed, in Redis.
+Every job is a new process (facts/parts.md B), so without Redis each job would request them again.
+They are sealed because a client secret is sent to the address in a discovery document: write access
+to Redis must not be enough to change one.
 """
 
 from __future__ import annotations
 
 import json
 import re
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from html import unescape
@@ -23,29 +29,47 @@ from jobs.causes.cause import Cause
 from jobs.causes.meaning import ErrorKind, Meaning
 from jobs.causes.patterns import patterns
 from jobs.causes.reader import most_telling
-from jobs.clouds import call_log, silence
-from jobs.clouds.call_metrics import measured
-from jobs.clouds.errors import (
-    CloudError,
-    CloudReply,
-    MalformedAnswer,
-    RequestIds,
-    Transient,
-    error_for,
-)
+from jobs.clouds import calls
+from jobs.clouds.calls import measured
+from jobs.clouds.errors import CloudError, CloudReply, RequestIds, Transient, error_for, unreadable
 from jobs.clouds.http import no_answer
-from jobs.clouds.json_values import is_filled_text, parsed, text_of
+from jobs.clouds.json_values import as_dict, is_filled_text, parsed, text_of
 from jobs.clouds.retry import parse_retry_after
 from jobs.microsoft.app_manifest import merged
-from jobs.microsoft.discovery_cache import DiscoveryCache
 from jobs.microsoft.responses import by_status
 from jobs.settings import is_loopback
+from jobs.storage.vault import Sealed, Vault
+
+Json = dict[str, Any]
+LIFE_S = 3600
+
+
+class DiscoveryCache:
+    """Cache of JSON documents by URL. Without a vault, the documents stay in this process."""
+
+    def __init__(self, vault: Vault | None = None) -> None:
+        self._vault = vault
+        self._here: dict[str, tuple[float, Json]] = {}
+
+    def get(self, url: str) -> Json | None:
+        kept = self._here.get(url)
+        if kept is not None and time.monotonic() - kept[0] < LIFE_S:
+            return kept[1]
+        sealed = self._vault.get(Sealed.DOCUMENT.of(url)) if self._vault else None
+        return json.loads(sealed) if sealed else None
+
+    def put(self, url: str, document: Json) -> None:
+        self._here[url] = (time.monotonic(), document)
+        if self._vault:
+            self._vault.put(Sealed.DOCUMENT.of(url), json.dumps(document), LIFE_S)
+
 
 log = structlog.get_logger(__name__)
 _UNDESCRIBED = Meaning(Cause.REQUEST_REJECTED, ErrorKind.REJECTED)
 _CANCELLED = Meaning(Cause.CONSENT_CANCELLED, ErrorKind.REJECTED)
 """Meaning of ``access_denied`` without AADSTS65004: a person may have left the page (facts 1.6)."""
 _AADSTS = re.compile(r"AADSTS(\d+)", re.IGNORECASE)
+_NUMBER = re.compile(r"\d{1,9}")
 _ERROR_URI = re.compile(r"https://login\.[a-z.-]+/error\?code=\d+")
 _IN_DESCRIPTION = re.compile(
     r"(Trace ID|Correlation ID|Timestamp): *([0-9a-zA-Z:. -]+?)"
@@ -65,41 +89,25 @@ def entra_error(answer: Mapping[str, Any], status: int = 0) -> CloudError:
     known = most_telling(numbers, description)
     number = known[0] if known else next(iter(numbers), None)
     code = text_of(answer, "error") if number is None else f"AADSTS{number}"
-    words = _words(answer, known=known is not None)
-    said = CloudReply("entra", status, code, words, _ids(answer, description))
-    return error_for(known[1] if known else _unnumbered(answer, numbers), said)
-
-
-def _words(answer: Mapping[str, Any], *, known: bool) -> str:
-    """Return the answer's text, with Microsoft's page about an unknown error number."""
-    words = text_of(answer, "error_description", "error")
-    return words if known else " ".join(filter(None, (words, _read_on(answer))))
-
-
-def _unnumbered(answer: Mapping[str, Any], numbers: list[int]) -> Meaning:
-    """Return the meaning of an answer without an AADSTS number, or without a known one."""
-    meaning = _by_word(answer)
-    strange = bool(numbers) and meaning.kind is not ErrorKind.TRANSIENT
-    return _UNDESCRIBED._replace(kind=meaning.kind) if strange else meaning
+    words, meaning = text_of(answer, "error_description", "error"), _by_word(answer)
+    if known:
+        meaning = known[1]
+    else:
+        if numbers and meaning.kind is not ErrorKind.TRANSIENT:
+            meaning = _UNDESCRIBED._replace(kind=meaning.kind)
+        # the address must have exactly Microsoft's form: anybody can forge a query
+        page = _ERROR_URI.fullmatch(text_of(answer, "error_uri"))
+        words = " ".join(filter(None, (words, page[0] if page else "")))
+    return error_for(meaning, CloudReply("entra", status, code, words, _ids(answer, description)))
 
 
 def _by_word(answer: Mapping[str, Any]) -> Meaning:
     told = f"{text_of(answer, 'error_subcode')} {text_of(answer, 'error_description')}"
-    if (
-        answer.get("error") == "access_denied"
-        and re.search(r"\bcancel", told, re.IGNORECASE) is not None
-    ):
+    if answer.get("error") == "access_denied" and re.search(r"\bcancel", told, re.IGNORECASE):
         return _CANCELLED
     words = patterns().codes["oauth"]
-    return words.get(text_of(answer, "suberror")) or words.get(
-        text_of(answer, "error"), _UNDESCRIBED
-    )
-
-
-def _read_on(answer: Mapping[str, Any]) -> str:
-    """Return the address of a code's page, in exactly its form: anybody can forge a query."""
-    found = _ERROR_URI.fullmatch(text_of(answer, "error_uri"))
-    return found[0] if found else ""
+    known = map(words.get, (text_of(answer, "suberror"), text_of(answer, "error")))
+    return next(filter(None, known), _UNDESCRIBED)
 
 
 def _numbers(answer: Mapping[str, Any], description: str) -> list[str]:
@@ -182,17 +190,12 @@ class MsalHttp:
         **_: object,
     ) -> MsalResponse:
         """Send a token request. httpx would send msal's bytes in Python's notation for bytes."""
-        form = {
-            name: value.decode() if isinstance(value, bytes) else value
-            for name, value in _without_nulls(data or {}).items()
-        }
+        given = _without_nulls(data or {}).items()
+        form = {name: each.decode() if isinstance(each, bytes) else each for name, each in given}
         reply = self._exchange("POST", url, params=params or None, data=form, headers=headers)
         answer: dict[str, Any] = json.loads(reply.text)
         if reply.status_code == httpx.codes.OK and not _is_token(answer):
-            raise MalformedAnswer(
-                Cause.ANSWER_UNREADABLE,
-                CloudReply("entra", reply.status_code, message="a token answer without a token"),
-            )
+            raise unreadable("entra", "a token answer without a token", reply.status_code)
         told = _with_asked(_without_nulls(answer), str(form.get("scope", "")))
         return MsalResponse(reply.status_code, json.dumps(told), reply.headers)
 
@@ -200,7 +203,7 @@ class MsalHttp:
         """Do nothing, because the client belongs to its creator."""
 
     def _exchange(self, method: str, url: str, **options: Any) -> MsalResponse:
-        with silence.request_to("entra", Transient):
+        with calls.request_to("entra", Transient):
             return self._once(method, url, **options)
 
     def _once(self, method: str, url: str, **options: Any) -> MsalResponse:
@@ -213,18 +216,14 @@ class MsalHttp:
             ids = RequestIds(
                 response.headers.get("x-ms-request-id", ""), headers["client-request-id"]
             )
-            call_log.record("entra", f"POST {urlsplit(url).path}", response.status_code, ids)
+            calls.record("entra", f"POST {urlsplit(url).path}", response.status_code, ids)
         meaning = by_status(response.status_code)
         if response.is_error and meaning.kind is ErrorKind.TRANSIENT:
             raise _busy(meaning, response, headers["client-request-id"])
         return MsalResponse(response.status_code, _json_text(response), dict(response.headers))
 
     def _sent(self, method: str, url: str, **options: Any) -> httpx.Response:
-        """Return the answer to a request.
-
-        Raises:
-            Transient: no answer came.
-        """
+        """Return the answer to a request."""
         try:
             with measured("entra") as noted:
                 answer = self._http.request(method, self.outside(url), **options)
@@ -236,7 +235,9 @@ class MsalHttp:
 
 def _busy(meaning: Meaning, response: httpx.Response, number: str) -> Transient:
     """Return the error for an answer of 429 or 5xx, with its text and its ids for support."""
-    told = _response_error(response)
+    # JSON, or an HTML page of which only Microsoft's own code and ids are taken
+    body = as_dict(parsed(response.text)) or {"error_description": _of_page(response.text)}
+    told = entra_error(body, response.status_code)
     ids = {"request_id": response.headers.get("x-ms-request-id", ""), "client_request_id": number}
     said = CloudReply(
         "entra", response.status_code, told.code, told.message, replace(told.ids, **ids)
@@ -244,18 +245,6 @@ def _busy(meaning: Meaning, response: httpx.Response, number: str) -> Transient:
     cause = told.cause if isinstance(told, Transient) else meaning.cause
     return Transient(
         cause, said, retry_after=parse_retry_after(response.headers.get("retry-after"))
-    )
-
-
-def _response_error(response: httpx.Response) -> CloudError:
-    """Return the error of an answer that may be JSON or HTML.
-
-    From an HTML page only Microsoft's own code and ids are taken.
-    """
-    body = parsed(response.text)
-    return entra_error(
-        body if isinstance(body, dict) else {"error_description": _of_page(response.text)},
-        response.status_code,
     )
 
 
@@ -269,22 +258,13 @@ def _of_page(page: str) -> str:
 def _is_token(answer: Mapping[str, Any]) -> bool:
     """Return whether msal can parse the answer: a token, with texts and numbers of the right types.
 
-    An error answer also returns True; :func:`entra_error` handles it.
+    An error answer also returns True; :func:`entra_error` handles it. Entra's older answers write
+    numbers as strings.
     """
-    has_texts = all(
-        isinstance(answer.get(name) or "", str) for name in ("refresh_token", "id_token", "scope")
-    )
-    has_numbers = all(
-        _is_number(answer[name]) for name in ("expires_in", "refresh_in") if name in answer
-    )
-    return "error" in answer or (
-        is_filled_text(answer.get("access_token")) and has_texts and has_numbers
-    )
-
-
-def _is_number(value: object) -> bool:
-    """Return whether the value is a number. Entra's older answers write numbers as strings."""
-    return not isinstance(value, bool) and re.fullmatch(r"\d{1,9}", str(value)) is not None
+    texts = (answer.get(name) or "" for name in ("refresh_token", "id_token", "scope"))
+    numbers = (str(answer[name]) for name in ("expires_in", "refresh_in") if name in answer)
+    right = all(isinstance(text, str) for text in texts) and all(map(_NUMBER.fullmatch, numbers))
+    return "error" in answer or (right and is_filled_text(answer.get("access_token")))
 
 
 def _with_asked(answer: dict[str, Any], asked: str) -> dict[str, Any]:
@@ -305,7 +285,4 @@ def _json_text(response: httpx.Response) -> str:
         return response.text
     if response.is_error and (words := _of_page(response.text)):
         return json.dumps({"error": "", "error_description": words})
-    raise MalformedAnswer(
-        Cause.ANSWER_UNREADABLE,
-        CloudReply("entra", response.status_code, message="not a JSON object"),
-    )
+    raise unreadable("entra", "not a JSON object", response.status_code)

@@ -45,7 +45,6 @@ class EffectivePolicy:
 
     @property
     def name(self) -> str:
-        """Return the policy's name, or an empty string if no policy is known."""
         return text_of(self._settings, "Name", "Identity")
 
     def limits(self) -> dict[str, object]:
@@ -63,6 +62,7 @@ NARROWING = ("FromMemberOf", "SenderDomainIs", *EXCEPTIONS)
 """Properties that can keep a rule from matching a sender in its ``From``: different conditions are
 AND, and exceptions win.
 """
+_SENDERS, _DOMAINS = ("From", "ExceptIfFrom"), ("SenderDomainIs", "ExceptIfSenderDomainIs")
 LONGEST_NAME = 64
 _DASHES = str.maketrans(dict.fromkeys('\\%&*+/=?{}|<>();:[],"', "-"))
 """Translation table that puts a dash in place of each character that Exchange refuses in a name."""
@@ -79,13 +79,12 @@ def applies_to(
     """
     unsure: list[EffectivePolicy] = []
     own = [bare(address) for address in senders]
-    for rule in sorted(
-        (rule for rule in rules if enabled(rule) and not _excepts(rule, own)), key=_priority
-    ):
-        matched, found = (
-            _matches(rule, own),
-            EffectivePolicy(named(policies, str(rule.get("HostedOutboundSpamFilterPolicy"))), rule),
-        )
+    in_force = [rule for rule in rules if enabled(rule) and not _shares(own, rule, "ExceptIfFrom")]
+    for rule in sorted(in_force, key=_priority):
+        if _in_domain(own, _bare(rule, "ExceptIfSenderDomainIs")):
+            continue
+        policy = named(policies, str(rule.get("HostedOutboundSpamFilterPolicy")))
+        matched, found = _matches(rule, own), EffectivePolicy(policy, rule)
         if matched:
             return _beside(found, unsure)
         if matched is None:
@@ -97,12 +96,8 @@ def applies_to(
 
 def _beside(found: EffectivePolicy, unsure: Iterable[EffectivePolicy]) -> EffectivePolicy:
     """Return ``found`` with the higher rules that may apply instead with the opposite effect."""
-    return replace(
-        found,
-        unsure=tuple(
-            each.rule for each in unsure if each.rule and each.forwards is not found.forwards
-        ),
-    )
+    opposite = (each.rule for each in unsure if each.forwards is not found.forwards)
+    return replace(found, unsure=tuple(filter(None, opposite)))
 
 
 def policy_name(mailbox: str) -> str:
@@ -130,25 +125,16 @@ def addresses_of(mailbox: ExchangeRow) -> tuple[str, ...]:
         _texts(mailbox, "EmailAddresses"), key=lambda each: not each.startswith("SMTP:")
     )
     every = (text_of(mailbox, "PrimarySmtpAddress"), *primary_first)
-    return tuple(dict.fromkeys(bare(each) for each in every if _is_smtp(each)))
+    # Exchange lists other kinds of addresses with a colon, too
+    smtp = (each for each in every if ":" not in each or each.lower().startswith("smtp:"))
+    return tuple(dict.fromkeys(map(bare, filter(None, smtp))))
 
 
-def _is_smtp(address: str) -> bool:
-    """Return whether this is an email address: Exchange lists other kinds with a colon, too."""
-    return bool(address) and (":" not in address or address.lower().startswith("smtp:"))
-
-
-def needs_addresses(rules: Iterable[ExchangeRow], known: Sequence[str]) -> bool:
+def needs_addresses(rules: Sequence[ExchangeRow], known: Sequence[str]) -> bool:
     """Return whether a rule has a domain, or senders that may be the mailbox's other addresses."""
-    mine = {bare(address) for address in known}
-    return any(_names_others(rule, mine) for rule in rules)
-
-
-def _names_others(rule: ExchangeRow, mine: set[str]) -> bool:
-    """Return whether a rule names a domain, or a sender that is not in ``mine``."""
-    senders = {*_bare(rule, "From"), *_bare(rule, "ExceptIfFrom")}
-    domains = {*_bare(rule, "SenderDomainIs"), *_bare(rule, "ExceptIfSenderDomainIs")}
-    return bool((senders - mine) | domains)
+    senders = {sender for rule in rules for name in _SENDERS for sender in _bare(rule, name)}
+    domains = any(_bare(rule, name) for rule in rules for name in _DOMAINS)
+    return domains or not senders <= {bare(address) for address in known}
 
 
 def moved_down(rules: Iterable[ExchangeRow], name: str) -> int:
@@ -176,28 +162,21 @@ def fields_to_cover(rule: ExchangeRow, own: Sequence[str], mailbox: str) -> dict
     there = {name: _texts(rule, name) for name in ("From", *NARROWING)}
     senders = there["From"] if _covers(rule, own) else [*there["From"], mailbox]
     domains = there["SenderDomainIs"] if _in_domain(own, _bare(rule, "SenderDomainIs")) else []
-    wanted = {"From": senders, "SenderDomainIs": domains, **_exceptions_of_others(rule, own)}
+    free, foreign = there["ExceptIfFrom"], there["ExceptIfSenderDomainIs"]
+    wanted = {
+        "From": senders,
+        "SenderDomainIs": domains,
+        "ExceptIfFrom": [each for each in free if bare(each) not in own],
+        "ExceptIfSenderDomainIs": [each for each in foreign if not _in_domain(own, [bare(each)])],
+    }
     return {name: wanted.get(name, []) for name in there if wanted.get(name, []) != there[name]}
 
 
 def _covers(rule: ExchangeRow, own: Sequence[str]) -> bool:
     """Return whether a rule names the mailbox, either as a sender or only with its domain."""
-    by_domain_alone = not _texts(rule, "From") and not _texts(rule, "FromMemberOf")
-    return _shares(own, rule, "From") or (
-        by_domain_alone and _in_domain(own, _bare(rule, "SenderDomainIs"))
-    )
-
-
-def _exceptions_of_others(rule: ExchangeRow, own: Sequence[str]) -> dict[str, list[str]]:
-    """Return the senders and domains that a rule excepts, without those of the mailbox."""
-    return {
-        "ExceptIfFrom": [each for each in _texts(rule, "ExceptIfFrom") if bare(each) not in own],
-        "ExceptIfSenderDomainIs": [
-            each
-            for each in _texts(rule, "ExceptIfSenderDomainIs")
-            if not _in_domain(own, [bare(each)])
-        ],
-    }
+    named = _texts(rule, "From") or _texts(rule, "FromMemberOf")
+    by_domain = not named and _in_domain(own, _bare(rule, "SenderDomainIs"))
+    return by_domain or _shares(own, rule, "From")
 
 
 def alike(one: ExchangeRow, other: ExchangeRow) -> bool:
@@ -209,16 +188,11 @@ def alike(one: ExchangeRow, other: ExchangeRow) -> bool:
 
 def gone(rule: ExchangeRow, repaired: Mapping[str, object]) -> dict[str, list[str]]:
     """Return the values of a rule that disappear once the new settings are applied."""
+    kept = {name: _listed(repaired[name]) for name in NARROWING if name in repaired}
     return {
-        name: _left_out(rule, name, _listed(repaired[name]))
-        for name in NARROWING
-        if name in repaired
+        name: [str(each) for each in _listed(rule.get(name)) if each not in left]
+        for name, left in kept.items()
     }
-
-
-def _left_out(rule: ExchangeRow, name: str, kept: Sequence[object]) -> list[str]:
-    """Return the values of the rule's condition ``name`` that are not in ``kept``."""
-    return [str(each) for each in _listed(rule.get(name)) if each not in kept]
 
 
 def covers(rule: ExchangeRow) -> list[str]:
@@ -239,12 +213,6 @@ def _matches(rule: ExchangeRow, own: Sequence[str]) -> bool | None:
         return False
     by_group = bool(_texts(rule, "FromMemberOf") or _texts(rule, "ExceptIfFromMemberOf"))
     return None if by_group else bool(senders or domains)
-
-
-def _excepts(rule: ExchangeRow, own: Sequence[str]) -> bool:
-    return _shares(own, rule, "ExceptIfFrom") or _in_domain(
-        own, _bare(rule, "ExceptIfSenderDomainIs")
-    )
 
 
 def _shares(own: Sequence[str], rule: ExchangeRow, name: str) -> bool:
@@ -269,12 +237,12 @@ def _priority(rule: ExchangeRow) -> int:
 
 
 def named(rows: Iterable[ExchangeRow], name: str) -> ExchangeRow | None:
-    wanted = name.lower()
-    return next((row for row in rows if wanted in _names(row)), None)
-
-
-def _names(row: ExchangeRow) -> set[str]:
-    return {lower_of(row, key) for key in ("Name", "Identity", "Id")}
+    named_so = (
+        row
+        for row in rows
+        if name.lower() in {lower_of(row, key) for key in ("Name", "Identity", "Id")}
+    )
+    return next(named_so, None)
 
 
 def _texts(row: ExchangeRow, name: str) -> list[str]:
@@ -288,6 +256,6 @@ def _bare(row: ExchangeRow, name: str) -> list[str]:
 
 def _listed(value: object) -> list[object]:
     """Return the value as a list; a single value becomes a list of one."""
-    return (
-        [] if value in (None, "") else list(value) if isinstance(value, list | tuple) else [value]
-    )
+    if isinstance(value, list | tuple):
+        return list(value)
+    return [] if value in (None, "") else [value]

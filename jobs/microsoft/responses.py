@@ -89,16 +89,9 @@ def judge_exchange(response: httpx.Response, ids: RequestIds) -> CloudError:
     kind, message = _exchange_words(error)
     kind = kind or response.headers.get("x-exceptiontype", "")
     message = message or ("" if error else _plain_text(response))
-    meaning = (
-        None
-        if response.status_code == httpx.codes.TOO_MANY_REQUESTS
-        else answer_of("exchange", kind, message)
-    )
-    meaning = (
-        meaning
-        or _EXCHANGE_BY_STATUS.get(response.status_code)
-        or _unexplained(response.status_code, error)
-    )
+    status = response.status_code
+    told = status != httpx.codes.TOO_MANY_REQUESTS and answer_of("exchange", kind, message)
+    meaning = told or _EXCHANGE_BY_STATUS.get(status) or _unexplained(status, error)
     code = kind.rpartition(".")[2] or str(error.get("code", ""))
     return error_for(meaning, CloudReply("exchange", response.status_code, code, message, ids))
 
@@ -109,7 +102,9 @@ def judge_reported_errors(errors: Any, status: int, ids: RequestIds) -> CloudErr
     ``errors`` is the answer's ``@adminapi.errors``, a list of texts. Microsoft's own module takes
     each of them as a failure of the cmdlet.
     """
-    texts = [_split(_unwrapped(_as_text(each))) for each in _listed(errors)]
+    listed = filter(None, errors if isinstance(errors, list) else [errors])
+    plain = (each if isinstance(each, str) else json.dumps(each) for each in listed)
+    texts = [_split(_unwrapped(each)) for each in plain]
     if not texts:
         return None
     kind, _ = texts[0]
@@ -117,15 +112,6 @@ def judge_reported_errors(errors: Any, status: int, ids: RequestIds) -> CloudErr
     meaning = answer_of("exchange", kind, message) or _REJECTED
     code = kind.rpartition(".")[2]
     return error_for(meaning, CloudReply("exchange", status, code, message, ids))
-
-
-def _listed(value: Any) -> list[Any]:
-    """Return the filled values of a list; a single value becomes a list of one."""
-    return list(filter(None, value if isinstance(value, list) else [value]))
-
-
-def _as_text(value: Any) -> str:
-    return value if isinstance(value, str) else json.dumps(value)
 
 
 def _exchange_words(error: dict[str, Any]) -> tuple[str, str]:
@@ -139,7 +125,6 @@ def _exchange_words(error: dict[str, Any]) -> tuple[str, str]:
 
 
 def _unwrapped(text: str) -> str:
-    """Return the ``Message`` of a text that is a JSON object, or the text itself."""
     inner = with_low_keys(parsed(text)) if text.startswith("{") else {}
     return text_of(inner, "message") or text
 
@@ -151,7 +136,6 @@ def _split(text: str) -> tuple[str, str]:
 
 
 def _plain_text(response: httpx.Response) -> str:
-    """Return the body if it is plain text or a JSON string, else an empty string."""
     told = parsed(response.content)
     text = told if isinstance(told, str) else response.text.strip()
     return text if _PLAIN_TEXT.fullmatch(text) else ""

@@ -10,16 +10,6 @@ from urllib.parse import urlsplit
 
 from jobs.model import Account
 
-#: Setup, signed in as an administrator: the fewest permissions that the steps need.
-GRAPH_SETUP_SCOPES: tuple[str, ...] = (
-    "Application.ReadWrite.All",
-    "AuditLog.Read.All",
-    "DelegatedPermissionGrant.ReadWrite.All",
-    "Directory.Read.All",
-    "ExchangeMessageTrace.Read.All",
-    "Policy.Read.All",
-    "User.Read.All",
-)
 #: Check, signed in: read-only (6.2 b).
 GRAPH_READ_SCOPES: tuple[str, ...] = (
     "Application.Read.All",
@@ -38,16 +28,10 @@ INCLUDED: dict[str, frozenset[str]] = {
 SIGN_IN_LOG = "AuditLog.Read.All"
 LOG_NEEDS = frozenset({"Directory.Read.All"})
 #: Check without a sign-in: read-only app roles of the bot's own app, exactly those of facts 6.2 b.
-GRAPH_APP_ROLES: tuple[str, ...] = (
-    "Application.Read.All",
-    "Directory.Read.All",
-    "ExchangeMessageTrace.Read.All",
-    "Policy.Read.All",
-    "User.Read.All",
-)
+GRAPH_APP_ROLES = tuple(name for name in GRAPH_READ_SCOPES if name != SIGN_IN_LOG)
 #: Optional: the sign-in log, which answers only with Entra ID P1. Nothing beyond facts 6.2 b is requested, so
 #: anything that needs another permission, such as service health, requires a sign-in.
-OPTIONAL_APP_ROLES: tuple[str, ...] = ("AuditLog.Read.All",)
+OPTIONAL_APP_ROLES: tuple[str, ...] = (SIGN_IN_LOG,)
 #: Gives the app access to Exchange. An Entra role on its service principal lets it read (facts 3.3).
 EXCHANGE_APP_ROLES: tuple[str, ...] = ("Exchange.ManageAsApp",)
 
@@ -70,25 +54,27 @@ _NATIONAL = (".us", ".cn")
 _GLOBAL_ONLY = frozenset({"ExchangeMessageTrace.Read.All"})
 
 
-def graph_scopes(graph_url: str, names: tuple[str, ...] = GRAPH_SETUP_SCOPES) -> list[str]:
-    """Return the Graph scopes; in a national cloud a short name would mean the public Graph."""
-    host = _host(graph_url)
-    return (
-        [f"https://{host}/{name}" for name in names_in(graph_url, names)]
-        if host.endswith(_NATIONAL)
-        else list(names)
-    )
-
-
-def with_included(names: Collection[str]) -> frozenset[str]:
-    return frozenset(names).union(*(INCLUDED.get(name, ()) for name in names))
-
-
 def minimal(names: Collection[str]) -> tuple[str, ...]:
     """Return the permissions without those that another includes, sorted (facts/microsoft.md 5)."""
     included = frozenset().union(*(INCLUDED.get(name, ()) for name in names))
     kept = LOG_NEEDS if SIGN_IN_LOG in names else frozenset()
     return tuple(sorted(frozenset(names) - (included - kept)))
+
+
+#: Setup, signed in as an administrator: the fewest permissions that the steps need.
+GRAPH_SETUP_SCOPES = minimal({*GRAPH_READ_SCOPES, *INCLUDED})
+
+
+def graph_scopes(graph_url: str, names: tuple[str, ...] = GRAPH_SETUP_SCOPES) -> list[str]:
+    """Return the Graph scopes; in a national cloud a short name would mean the public Graph."""
+    host = _host(graph_url)
+    if host.endswith(_NATIONAL):
+        return [f"https://{host}/{name}" for name in names_in(graph_url, names)]
+    return list(names)
+
+
+def with_included(names: Collection[str]) -> frozenset[str]:
+    return frozenset(names).union(*(INCLUDED.get(name, ()) for name in names))
 
 
 def names_in(graph_url: str, names: tuple[str, ...]) -> tuple[str, ...]:
@@ -100,11 +86,9 @@ def names_in(graph_url: str, names: tuple[str, ...]) -> tuple[str, ...]:
 def smtp_scope(exchange_url: str) -> str:
     """Return the channel's only scope, ``SMTP.Send``, in the cloud whose Outlook hosts Exchange."""
     host = _host(exchange_url)
-    return (
-        f"https://{host}/SMTP.Send"
-        if host in _EXCHANGE_HOSTS and host.endswith(_NATIONAL)
-        else SMTP_SCOPE
-    )
+    if host in _EXCHANGE_HOSTS and host.endswith(_NATIONAL):
+        return f"https://{host}/SMTP.Send"
+    return SMTP_SCOPE
 
 
 def graph_default(graph_url: str) -> str:

@@ -109,7 +109,7 @@ def read(rows: Iterable[dict[str, Any]]) -> list[SignInRow]:
     as the later, and so does an interactive sign-in, because a person reacts to the state before.
     """
     found: dict[object, SignInRow] = {}
-    for sign_in in filter(None, map(_read_own, rows)):
+    for sign_in in filter(None, map(_read, rows)):
         found.setdefault(sign_in.id or sign_in, sign_in)
     return sorted(
         found.values(), key=lambda each: (each.at, not each.good, each.interactive), reverse=True
@@ -128,24 +128,18 @@ def telling(rows: Iterable[SignInRow], users: frozenset[str], now: datetime) -> 
 
 
 def _for_another(row: dict[str, Any]) -> bool:
-    """Return whether the row names a resource other than Exchange, for which the app was used."""
     number, name = lower_of(row, "resourceId"), lower_of(row, "resourceDisplayName")
     return number != EXCHANGE_APP_ID if number else bool(name) and EXCHANGE not in name
 
 
-def _read_own(row: dict[str, Any]) -> SignInRow | None:
-    """Return the row, or None if it has no time or its token was not for Exchange."""
-    sign_in = _read(row)
-    foreign = sign_in is not None and sign_in.good and _for_another(row)
-    return None if foreign else sign_in
-
-
 def _read(row: dict[str, Any]) -> SignInRow | None:
-    at = parse(row.get("createdDateTime"))
-    if at is None:
-        return None
-    status = as_dict(row.get("status"))
+    """Return the row, or None if it has no time or its token was not for Exchange."""
+    at, status = parse(row.get("createdDateTime")), as_dict(row.get("status"))
     code = text_of(status, "errorCode") or "0"
+    if at is None or (code == "0" and _for_another(row)):
+        return None
+    applied = dicts_in(row.get("appliedConditionalAccessPolicies"))  # if the reader may read them
+    failed = (each for each in applied if lower_of(each, "result") == "failure")
     kinds = {str(kind).lower() for kind in row.get("signInEventTypes") or []}
     return SignInRow(
         at=at,
@@ -156,12 +150,6 @@ def _read(row: dict[str, Any]) -> SignInRow | None:
         user=text_of(row, "userPrincipalName", "userId"),
         correlation_id=text_of(row, "correlationId"),
         id=text_of(row, "id"),
-        policies=_refusing(row.get("appliedConditionalAccessPolicies")),
+        policies=tuple(text_of(each, "displayName", "id") for each in failed),
         key_id=lower_of(row, "servicePrincipalCredentialKeyId"),
     )
-
-
-def _refusing(applied: object) -> tuple[str, ...]:
-    """Return the names of the policies that were not satisfied, if the reader may read them."""
-    failed = (each for each in dicts_in(applied) if lower_of(each, "result") == "failure")
-    return tuple(text_of(each, "displayName", "id") for each in failed)

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from itertools import takewhile
 
 from jobs.causes.cause import Cause
-from jobs.channel.traced_mail import copies_since
+from jobs.channel.mailbox import copies_since
 from jobs.clock import now
 from jobs.clouds.errors import CloudError
 from jobs.contact_center.tasks import EntryPoint, Task, Tasks, email_entry_points, email_tasks

@@ -13,29 +13,27 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from jobs.causes.reader import BY_A_RULE
-from jobs.channel.traced_mail import all_copies_since, answers_among, copies_since, evidence_of
+from jobs.channel.mailbox import all_copies_since, answers_among, copies_since, evidence_of
 from jobs.clock import now
 from jobs.clouds.errors import CloudError
 from jobs.clouds.json_values import text_of
 from jobs.engine.context import StepContext
 from jobs.engine.diagnosis import Diagnosis
 from jobs.engine.step import Probe
-from jobs.mail.bounce import (
-    AT_CONNECT,
-    LOST,
-    OF_THE_SENDER,
-    cause_at,
-    cause_of_copy,
-    unknown_recipient,
-)
 from jobs.mail.flow import (
+    AT_CONNECT,
     ENOUGH,
     LARGEST,
+    LOST,
+    OF_THE_SENDER,
     MailFlow,
+    cause_at,
+    cause_of_copy,
     habit,
     never_copied,
     overdue,
     unanswered,
+    unknown_recipient,
     without_copy,
 )
 from jobs.mail.message_trace import TraceRow

@@ -16,7 +16,7 @@ from jobs.clouds.json_values import lower_of, text_of
 from jobs.engine.context import StepContext
 from jobs.engine.diagnosis import Diagnosis
 from jobs.engine.step import Probe
-from jobs.mail.bounce import LOST
+from jobs.mail.flow import LOST
 from jobs.microsoft.exchange import ExchangeRow
 from jobs.model import Channel, Finding, Signals, Station, Text
 

@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from jobs.causes.cause import Cause
-from jobs.channel.traced_mail import evidence_of, newest_delivered
+from jobs.channel.mailbox import evidence_of, newest_delivered
 from jobs.clock import now
 from jobs.clouds.errors import CloudError
 from jobs.contact_center.tasks import Tasks
@@ -21,8 +21,7 @@ from jobs.engine.context import StepContext
 from jobs.engine.diagnosis import Diagnosis
 from jobs.engine.step import Probe
 from jobs.mail import watch_mail
-from jobs.mail.bounce import AT_CONNECT, LOST, cause_of_copy
-from jobs.mail.flow import COPIED_WITHIN, stopped, withheld
+from jobs.mail.flow import AT_CONNECT, COPIED_WITHIN, LOST, cause_of_copy, stopped, withheld
 from jobs.mail.message_trace import TraceRow
 from jobs.mail.watch_mail import WatchMail
 from jobs.model import Access, Finding, Reason, Signals, Station, Text, second_of

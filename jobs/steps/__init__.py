@@ -1,42 +1,35 @@
-"""Steps for the article's rows, one module each.
+"""Steps for the article's rows, and the Graph permissions that a run's sign-in asks for.
 
-They are discovered automatically: to add a step, add a module here.
+Steps are discovered automatically: to add a step, add a module here. They declare the permissions
+(``reads`` and ``writes``), and docs/permissions.md lists them.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cache
 
 from jobs.engine.registry import by_name, found_in, require_steps, verified
 from jobs.engine.step import Step
 from jobs.engine.undo import reversals
+from jobs.microsoft.scopes import (
+    GRAPH_READ_SCOPES,
+    GRAPH_SETUP_SCOPES,
+    LOG_NEEDS,
+    SIGN_IN_LOG,
+    minimal,
+    with_included,
+)
 from jobs.model import Profile, RunKind, State
 from jobs.runs.origin import FixBrief
 from jobs.runs.run import Run
 
 ORDER = (
-    "C1",
-    "C2",
-    "E1",
-    "E2",
-    "E3",
-    "E4",
-    "E5",
-    "E6",
-    "E7",
-    "M1",
-    "M2",
-    "M3",
-    "M4",
-    "M5",
-    "C3",
-    "C4",
-    "C5",
-    "C6",
-    "C7",
-    "V1",
-    "V2",
-    "V3",
+    *("C1", "C2"),
+    *("E1", "E2", "E3", "E4", "E5", "E6", "E7"),
+    *("M1", "M2", "M3", "M4", "M5"),
+    *("C3", "C4", "C5", "C6", "C7"),
+    *("V1", "V2", "V3"),
 )
 """Rows of the article in the article's order. Every row from C1 to V3 has at least one step."""
 FIX_ONLY = frozenset({"own_login"})
@@ -96,19 +89,31 @@ def steps_of(run: Run) -> dict[str, Step]:
     """
     if run.kind is RunKind.UNDO:
         return reversals(run, all_steps())
-    names = frozenset({*_of_its_kind(run), *_secrets_removed(run)})
+    steps = steps_for(run.channel.profile)
+    names = set(steps) if rehearses(run) else set(steps) - WHERE_REHEARSED
+    if run.kind is RunKind.FIX:
+        names = _of_a_fix(run, steps)
+    if run.answer("new_secret"):
+        names.add(WHERE_LOST)
+    made = "check_secret" in run.changed or run.state_of("check_secret") is State.OK
+    if made and run.answer("rehearse").startswith("skip"):
+        names.add(WHERE_SKIPPED)
     return {name: step for name, step in all_steps().items() if name in names}
 
 
-def _of_its_kind(run: Run) -> frozenset[str]:
-    steps = steps_for(run.channel.profile)
-    if run.kind is RunKind.FIX:
-        fixable = {
-            name for name, step in steps.items() if step.automatic and not step.required_answer
-        }
-        planned = frozenset(change.step for change in run.plan.changes) if run.plan else frozenset()
-        return _beside(planned, run.brief.fix or FixBrief()) | fixable
-    return frozenset(steps) if rehearses(run) else frozenset(steps) - WHERE_REHEARSED
+def _of_a_fix(run: Run, steps: Mapping[str, Step]) -> set[str]:
+    """Return the steps that can be repaired, and the form, consent and proof of what was broken."""
+    changed, told = _planned(run), run.brief.fix or FixBrief()
+    new_token = bool(told.token_cause)
+    carry = any(step.carries_answers for name, step in all_steps().items() if name in changed)
+    needed = {
+        PROOF: new_token or carry,
+        FORM: new_token or "client_secret" in changed,
+        CONSENT: told.consent_missing or CARRIES_MAIL_SEND in changed,
+    }
+    names = {name for name, step in steps.items() if step.automatic and not step.required_answer}
+    names |= {"test_mail"} | (changed & {WHERE_REPLACED})
+    return names.union(*(group for group, wanted in needed.items() if wanted))
 
 
 def rehearses(run: Run) -> bool:
@@ -119,39 +124,59 @@ def rehearses(run: Run) -> bool:
     the test: Generate Token is the same sign-in.
     """
     wanted = run.answer(CHECK_LOGIN) != "no" or bool(run.answer("rehearse"))
-    return wanted or (not run.settled("token") and _has_token_failed(run))
-
-
-def _has_token_failed(run: Run) -> bool:
     token = run.findings.get("token")
-    return bool(run.answer(TOKEN_FAILED)) or (token is not None and token.cause != "")
+    failed = bool(run.answer(TOKEN_FAILED)) or (token is not None and token.cause != "")
+    return wanted or (failed and not run.settled("token"))
 
 
-def _secrets_removed(run: Run) -> frozenset[str]:
-    """Return the steps that remove a secret, lost or of a skipped rehearsal."""
-    lost = {WHERE_LOST} if run.answer("new_secret") else set()
-    return frozenset(lost | {WHERE_SKIPPED} if _unused(run) else lost)
+def permissions_for(run: Run) -> tuple[str, ...]:
+    """Return the short names of the Graph permissions for a sign-in at this moment, sorted.
 
-
-def _unused(run: Run) -> bool:
-    """Return whether the bot's own secret was made, or tried, and the rehearsal was skipped."""
-    found = run.findings.get("check_secret")
-    made = "check_secret" in run.changed or (found is not None and found.state is State.OK)
-    return made and run.answer("rehearse").startswith("skip")
-
-
-def _beside(changed: frozenset[str], told: FixBrief) -> frozenset[str]:
-    """Return a fix's extra steps: form, consent, and proof of the path that was broken."""
-    new_token = bool(told.token_cause)
-    needed = {
-        PROOF: new_token or _carry_answers(changed),
-        FORM: new_token or "client_secret" in changed,
-        CONSENT: told.consent_missing or CARRIES_MAIL_SEND in changed,
+    A setup asks for the permissions of all its steps, because a second sign-in would cost the
+    administrator more than it protects: nothing is written before the approval. An undo asks for
+    those of the steps that it puts back. A fix reads with all its steps, and asks to write only for
+    its plan. Before there is a plan, the steps that the newest check found wrong count. Every run
+    reads the tenant's domains.
+    """
+    if run.kind is RunKind.SETUP:
+        return GRAPH_SETUP_SCOPES
+    if run.kind not in {RunKind.FIX, RunKind.UNDO}:
+        return GRAPH_READ_SCOPES
+    steps = steps_of(run)
+    writing = frozenset(steps) if run.kind is RunKind.UNDO else _writing(run)
+    new = run.kind is RunKind.FIX and "client_secret" in writing
+    looks = {**steps, **({"token": all_steps()["token"]} if new else {})}
+    names = {
+        name
+        for step in looks.values()
+        for name in (*step.reads, *(step.writes if step.name in writing else ()))
     }
-    return frozenset({"test_mail"}).union(
-        changed & {WHERE_REPLACED}, *(steps for steps, wanted in needed.items() if wanted)
+    # names without a dot are roles in Exchange
+    return minimal({name for name in names if "." in name} | {*all_steps()["tenant"].reads})
+
+
+def missing_permissions(run: Run) -> tuple[str, ...]:
+    """Return the permissions that the plan of a fix needs and its sign-in did not ask for.
+
+    Without the sign-in log the requester confirms the token, so nobody signs in once more for it.
+    """
+    if run.kind is not RunKind.FIX:
+        return ()
+    have = with_included(run.permissions)
+    return tuple(
+        name for name in permissions_for(run) if name not in have | LOG_NEEDS | {SIGN_IN_LOG}
     )
 
 
-def _carry_answers(changed: frozenset[str]) -> bool:
-    return any(step.carries_answers for name, step in all_steps().items() if name in changed)
+def _writing(run: Run) -> frozenset[str]:
+    """Return the names of the steps that a fix will change, as far as it is known.
+
+    Steps that only some fixes have are in a run's steps only if they are needed.
+    """
+    if run.plan is None:
+        return frozenset(run.brief.fix.wrong if run.brief.fix else ())
+    return _planned(run) | SOMETIMES
+
+
+def _planned(run: Run) -> frozenset[str]:
+    return frozenset(change.step for change in run.plan.changes) if run.plan else frozenset()

@@ -1,11 +1,16 @@
-"""Step E1: the app registration, with both redirect URIs and ``SMTP.Send`` declared."""
+"""Steps E1, E2, E4 and E5: the app registration, and what the article adds to it.
+
+The mail flow uses neither the "Access tokens" box (facts/microsoft.md 0.2) nor Exchange
+``Mail.Send`` as an application permission (0.1). The admin consent is given on Microsoft's own
+page, through a card's button; only grants that really exist count.
+"""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Collection
+from collections.abc import Set as AbstractSet
 from dataclasses import replace
-from typing import Any
+from datetime import timedelta
 
 from jobs.causes.cause import Cause
 from jobs.channel.email_app import (
@@ -13,6 +18,7 @@ from jobs.channel.email_app import (
     DEACTIVATED,
     OURS,
     OWN_SECRET,
+    Json,
     app_key,
     app_of_run,
     create,
@@ -24,39 +30,42 @@ from jobs.channel.email_app import (
     known_ids,
     manually_created,
     present_app,
+    role_assignments,
     smtp_send_permission,
     unexposed,
     update,
     wanted_uris,
 )
-from jobs.channel.hand_made import is_by_hand
 from jobs.channel.in_use import channels_with_app
-from jobs.clouds.json_values import text_of
+from jobs.clock import now
+from jobs.clouds.json_values import lower_of, text_of
 from jobs.engine.context import StepContext
 from jobs.engine.diagnosis import Diagnosis
-from jobs.engine.undoable import Undoable
+from jobs.engine.step import Step
+from jobs.engine.undo import Undoable
 from jobs.microsoft.app_manifest import (
     OTHERS,
     declares,
     elsewhere,
+    issues_access_tokens,
     merged,
     moved_back,
     redirect_uris,
     web,
+    with_permission,
     without_permission,
 )
-from jobs.microsoft.graph_requests import promised
-from jobs.model import Change, Evidence, Finding, Reason, RunKind, Scope, State, Text
+from jobs.microsoft.graph import EXCHANGE_APP_ID, promised
+from jobs.model import Change, Evidence, Finding, Profile, Reason, RunKind, Scope, State, Text, Turn
 from jobs.runs.run import RecordedChange
 
 BY_HAND = "by_hand"
 ADDRESSES = frozenset({Cause.REDIRECT_URI_MISMATCH, Cause.REPLY_ADDRESS_MISSING, *OTHERS.values()})
 SEEN = {"spa": "seen.redirects_spa", "publicClient": "seen.redirects_public"}
-Json = dict[str, Any]
 
 
 class AppDiagnosis(Diagnosis):
-    def causes_elsewhere(self, cause: str) -> frozenset[Cause]:
+    def causes_elsewhere(self, cause: str) -> AbstractSet[Cause]:
         """Return the causes in other steps that ``cause`` explains.
 
         A missing app explains every refusal. A redirect URI that is missing or on another platform
@@ -97,9 +106,9 @@ class Application(Undoable):
     )
 
     async def inspect(self, ctx: StepContext) -> Finding:
-        if is_by_hand(ctx) and not known_ids(ctx):
+        if ctx.by_hand and not known_ids(ctx):
             return self.skipped(Text("skipped.app_not_found"))
-        app, offered = await _look_up(ctx)
+        app, offered = await self._look_up(ctx)
         permissions = await unexposed(ctx, app)
         found = self._judged(ctx, app, ", ".join(each for _, each in permissions))
         found = await self._unless_replaced(ctx, app, found)
@@ -110,6 +119,17 @@ class Application(Undoable):
             values=self._values(ctx, app),
             evidence=(*offered, *(channels_with_app(ctx, client_id) if client_id else ())),
         )
+
+    async def _look_up(self, ctx: StepContext) -> tuple[Json | None, tuple[Evidence, ...]]:
+        """Return the mailbox's app, or as evidence one made by hand, which needs an agreement."""
+        if app := await find_app(ctx):
+            return app, ()
+        may_list = ctx.looking or (ctx.run.kind is RunKind.CHECK and not ctx.by_hand)
+        apps = await ctx.graph.applications() if may_list else []
+        if app := fallback_app(ctx, apps):
+            return app, ()
+        offered = manually_created(ctx, apps)
+        return None, (Evidence(BY_HAND, promised(offered, "appId")),) if offered else ()
 
     async def _unless_replaced(self, ctx: StepContext, app: Json | None, found: Finding) -> Finding:
         """Return the finding; another in a check if Webex Connect has a deleted app's client ID."""
@@ -147,12 +167,8 @@ class Application(Undoable):
     def _restored(self, ctx: StepContext, past: RecordedChange, app: Json | None) -> Finding:
         """Judge an app that was there before the runs changed it."""
         uris = json.dumps(merged(_uris(past.values_before), wanted_uris(ctx)))
-        made = {
-            "object_id": past.values_before["object_id"],
-            "uris": uris,
-            "audience": OURS,
-            "declared": "yes",
-        }
+        object_id = past.values_before["object_id"]
+        made = {"object_id": object_id, "uris": uris, "audience": OURS, "declared": "yes"}
         seen = "key:seen.none" if app is None else "key:seen.app_present"
         return self.compare_with_recorded(past, self._values(ctx, app), seen, made)
 
@@ -161,11 +177,9 @@ class Application(Undoable):
         if app is None:
             return self.ok(Text("seen.undo_removed"))
         strange = foreign_content(ctx, app, _uris(past.values_after) or wanted_uris(ctx))
-        return (
-            self.left_alone(Text("seen.undo_app_in_use", {"what": strange}))
-            if strange
-            else self.wrong(past.change.after)
-        )
+        if strange:
+            return self.left_alone(Text("seen.undo_app_in_use", {"what": strange}))
+        return self.wrong(past.change.after)
 
     def undo_command(self, ctx: StepContext, past: RecordedChange) -> str:
         """Return the Graph command with the object id, so that only the created app is deleted."""
@@ -178,9 +192,8 @@ class Application(Undoable):
         if app is None:
             return
         if past.values_before["object_id"]:
-            await ctx.graph.update_application(
-                str(app["id"]), _before(ctx, app, past.values_before)
-            )
+            before = _before(ctx, app, past.values_before)
+            await ctx.graph.update_application(str(app["id"]), before)
         else:
             await ctx.graph.delete_application(str(app["id"]))
 
@@ -188,7 +201,8 @@ class Application(Undoable):
         if app is None:
             return self.wrong(Reason.ABSENT, cause=Cause.APP_NOT_FOUND)
         facts = _facts(app, unknown)
-        if self._is_to_be_adopted(ctx, facts):
+        chosen = facts["client_id"] == ctx.run.answer(ADOPT) and "unique_name" not in facts
+        if chosen and not ctx.run.change_applied(self.name):
             return self.wrong(Text("seen.by_hand", {"name": facts["app_name"]}), facts=facts)
         wrong = (
             self._addresses(ctx, app, facts)
@@ -199,20 +213,13 @@ class Application(Undoable):
             Text("seen.application", {"client_id": facts["client_id"]}), facts=facts
         )
 
-    def _is_to_be_adopted(self, ctx: StepContext, facts: dict[str, str]) -> bool:
-        """Return whether a person chose this app, made by hand, and this run has not changed it."""
-        chosen = facts["client_id"] == ctx.run.answer(ADOPT)
-        return chosen and "unique_name" not in facts and not ctx.run.change_applied(self.name)
-
     def _audience(self, ctx: StepContext, app: Json, facts: dict[str, str]) -> Finding | None:
         """Return a finding if accounts of other tenants may sign in too, or None.
 
         A fix leaves the audience of an app that was made by hand, which nobody asked it to narrow.
         """
         audience = text_of(app, "signInAudience")
-        if audience.lower() in {"", OURS.lower()} or (
-            is_by_hand(ctx) and ctx.run.kind is RunKind.FIX
-        ):
+        if audience.lower() in {"", OURS.lower()} or (ctx.by_hand and ctx.run.kind is RunKind.FIX):
             return None
         return self.wrong(Text("seen.audience", {"audience": audience}), facts=facts)
 
@@ -225,7 +232,7 @@ class Application(Undoable):
         article declares only Mail.Send, so an app that was made by hand may lack ``SMTP.Send``: the
         user of the app agrees to this permission at Generate Token.
         """
-        if not is_by_hand(ctx) and not declares(app, *smtp_send_permission(ctx)):
+        if not ctx.by_hand and not declares(app, *smtp_send_permission(ctx)):
             return self.wrong(
                 Text("seen.not_declared"), cause=Cause.PERMISSION_NOT_DECLARED, facts=facts
             )
@@ -240,31 +247,34 @@ class Application(Undoable):
     def _addresses(self, ctx: StepContext, app: Json, facts: dict[str, str]) -> Finding | None:
         """Return the finding for wrong redirect URIs, Webex Connect's first, or None.
 
-        A URI is missing under Web, or is registered under another platform.
+        A URI is missing under Web, or is registered under another platform. The missing ones come
+        first if the Call Back URL is missing and is not the URI that moved. Mail flows without the
+        bot's own URI, which is therefore only a warning in a check.
         """
-        if is_by_hand(ctx) and not ctx.channel.callback_url:
-            return self._without_callback(app, facts)
-        missing = [uri for uri in wanted_uris(ctx) if uri not in redirect_uris(app)]
+        uris, callback = redirect_uris(app), ctx.channel.callback_url
+        if ctx.by_hand and not callback:
+            return self._without_callback(uris, facts)
+        missing = [uri for uri in wanted_uris(ctx) if uri not in uris]
         platform, moved = next(iter(elsewhere(app, wanted_uris(ctx)).items()), ("", []))
-        if _moved_counts_first(ctx.channel.callback_url, moved, missing):
+        if moved and (callback in moved or callback not in missing):
             seen, cause = Text(SEEN[platform], {"uris": ", ".join(moved)}), OTHERS[platform]
         elif missing:
             seen = Text("seen.redirects_missing", {"missing": ", ".join(missing)})
-            cause = _cause_without(app)
+            cause = Cause.REDIRECT_URI_MISMATCH if uris else Cause.REPLY_ADDRESS_MISSING
         else:
             return None
         found = self.wrong(seen, cause=cause, facts=facts)
-        if _are_ours_alone(ctx, {*missing, *moved}):
-            return replace(found, state=State.WARNING)
-        return found
+        ours_alone = {*missing, *moved} == {ctx.settings.callback}
+        checks = ctx.run.kind is RunKind.CHECK
+        return replace(found, state=State.WARNING) if checks and ours_alone else found
 
-    def _without_callback(self, app: Json, facts: dict[str, str]) -> Finding:
+    def _without_callback(self, uris: tuple[str, ...], facts: dict[str, str]) -> Finding:
         """Return the finding for an app made by hand that does not redirect to Webex Connect."""
-        uris = redirect_uris(app)
-        seen = Text("seen.redirects_elsewhere", {"uris": ", ".join(uris)})
-        return self.wrong(
-            seen if uris else Text("seen.no_redirects"), cause=_cause_without(app), facts=facts
-        )
+        if uris:
+            seen = Text("seen.redirects_elsewhere", {"uris": ", ".join(uris)})
+            return self.wrong(seen, cause=Cause.REDIRECT_URI_MISMATCH, facts=facts)
+        cause = Cause.REPLY_ADDRESS_MISSING
+        return self.wrong(Text("seen.no_redirects"), cause=cause, facts=facts)
 
     def _values(self, ctx: StepContext, app: Json | None) -> dict[str, str]:
         there = elsewhere(app, wanted_uris(ctx))
@@ -277,19 +287,7 @@ class Application(Undoable):
         }
 
 
-async def _look_up(ctx: StepContext) -> tuple[Json | None, tuple[Evidence, ...]]:
-    """Return the mailbox's app; without one, a manually created app is offered as evidence."""
-    app = await find_app(ctx)
-    if app is not None:
-        return app, ()
-    may_list = ctx.looking or (ctx.run.kind is RunKind.CHECK and not is_by_hand(ctx))
-    apps = await ctx.graph.applications() if may_list else []
-    app = fallback_app(ctx, apps)
-    return app, () if app else _offered(manually_created(ctx, apps))
-
-
 def _noted(line: Change, finding: Finding) -> Change:
-    """Return the plan's line, with a note on removed permissions or on a manually created app."""
     if unknown := finding.facts.get("unknown_ids"):
         return replace(line, note=Text("note.permission_unknown", {"ids": unknown}), warning=True)
     by_hand = [each.text for each in finding.evidence if each.kind == BY_HAND]
@@ -298,22 +296,18 @@ def _noted(line: Change, finding: Finding) -> Change:
 
 def _before(ctx: StepContext, app: Json, was: dict[str, str]) -> Json:
     """Return the earlier values, merged into the present ones."""
-    kept = (
-        app.get("requiredResourceAccess")
-        if was["declared"]
-        else without_permission(app, *smtp_send_permission(ctx))
-    )
-    platform = {**web(app), "redirectUris": _uris(was)}
+    kept = app.get("requiredResourceAccess")
+    if not was["declared"]:
+        kept = without_permission(app, *smtp_send_permission(ctx))
     body = {
         "signInAudience": was["audience"] or OURS,
-        "web": platform,
+        "web": {**web(app), "redirectUris": _uris(was)},
         "requiredResourceAccess": kept,
     }
     return body | moved_back(app, json.loads(was.get("elsewhere", "{}")))
 
 
 def _facts(app: Json, unknown: str) -> dict[str, str]:
-    """Return the app's facts for later steps, with the permissions unknown to the tenant."""
     optional = {
         "unique_name": text_of(app, "uniqueName"),
         "unknown_ids": unknown,
@@ -328,30 +322,156 @@ def _facts(app: Json, unknown: str) -> dict[str, str]:
     return facts | {name: value for name, value in optional.items() if value}
 
 
-def _cause_without(app: Json) -> Cause:
-    return Cause.REDIRECT_URI_MISMATCH if redirect_uris(app) else Cause.REPLY_ADDRESS_MISSING
-
-
-def _moved_counts_first(
-    callback_url: str, moved: Collection[str], missing: Collection[str]
-) -> bool:
-    """Return whether a URI on the wrong platform is reported before the missing URIs.
-
-    The missing URIs come first if the Call Back URL is missing and is not the URI that moved.
-    """
-    return bool(moved) and (callback_url in moved or callback_url not in missing)
-
-
-def _are_ours_alone(ctx: StepContext, uris: set[str]) -> bool:
-    """Return whether only the bot's own redirect URI is wrong in a check: mail flows without it."""
-    return ctx.run.kind is RunKind.CHECK and uris == {ctx.settings.callback}
-
-
-def _offered(app: Json | None) -> tuple[Evidence, ...]:
-    """Return a manually created app as evidence, which is used if a person agrees."""
-    return (Evidence(BY_HAND, promised(app, "appId")),) if app else ()
-
-
 def _uris(values: dict[str, str]) -> list[str]:
     found: list[str] = json.loads(values.get("uris", "[]"))
     return found
+
+
+class ImplicitGrant(Undoable):
+    """Step E2: ``enableAccessTokenIssuance`` is on in the app, in the article profile only."""
+
+    name = "implicit_grant"
+    article_row = "E2"
+    group = "entra"
+    carries_answers = True
+    needs = ("application",)
+    after = ("mail_send",)
+    profiles = frozenset({Profile.ARTICLE})
+    reads = ("Application.Read.All",)
+    writes = ("Application.ReadWrite.All",)
+    diagnosis = Diagnosis(stops_mail=False)
+
+    async def inspect(self, ctx: StepContext) -> Finding:
+        """Look at "Access tokens", which nobody asked for on a channel made by hand."""
+        app = await find_app(ctx)
+        on = issues_access_tokens(app)
+        seen = Text("seen.implicit_on" if on else "seen.implicit_off")
+        found = self.ok(seen) if on or ctx.by_hand else self.wrong(seen)
+        return replace(found, values=_values(app))
+
+    def plan(self, ctx: StepContext, finding: Finding) -> tuple[Change, ...]:
+        command = "web.implicitGrantSettings.enableAccessTokenIssuance = true"
+        return (self.change(Text("seen.off"), Text("seen.on"), Scope.APP, command),)
+
+    async def apply(self, ctx: StepContext, finding: Finding) -> None:
+        """Write ``web`` as a whole, with the wanted URIs, which a stale read must not drop."""
+        app = await present_app(ctx)
+        uris = merged(redirect_uris(app), wanted_uris(ctx))
+        await _write(ctx, {"web": {**web(app), "redirectUris": uris}}, on=True)
+
+    async def inspect_undo(self, ctx: StepContext, past: RecordedChange) -> Finding:
+        app = await app_of_run(ctx)
+        seen = "key:seen.on" if issues_access_tokens(app) else "key:seen.off"
+        return self.compare_with_recorded(past, _values(app), seen, {"access_tokens": "on"})
+
+    def undo_command(self, ctx: StepContext, past: RecordedChange) -> str:
+        return "web.implicitGrantSettings.enableAccessTokenIssuance = false"
+
+    async def undo(self, ctx: StepContext, past: RecordedChange) -> None:
+        """Clear the box "Access tokens", which a run only ever ticks."""
+        if app := await app_of_run(ctx):
+            await _write(ctx, app, on=False)
+
+
+async def _write(ctx: StepContext, app: Json, *, on: bool) -> None:
+    platform = web(app)
+    boxes = {
+        "enableIdTokenIssuance": False,
+        **(platform.get("implicitGrantSettings") or {}),
+        "enableAccessTokenIssuance": on,
+    }
+    await ctx.graph.update_application(
+        ctx.fact("object_id"), {"web": {**platform, "implicitGrantSettings": boxes}}
+    )
+
+
+def _values(app: Json | None) -> dict[str, str]:
+    """Return the value for the record: a deleted app issues no tokens."""
+    return {"access_tokens": "on" if issues_access_tokens(app) else "off"}
+
+
+class MailSend(Undoable):
+    """Step E4: the app declares ``Mail.Send`` (Role) for E5, in the article profile only."""
+
+    name = "mail_send"
+    article_row = "E4"
+    group = "entra"
+    carries_answers = True
+    undo_note = True
+    needs = ("application",)
+    profiles = frozenset({Profile.ARTICLE})
+    reads = ("Application.Read.All",)
+    writes = ("Application.ReadWrite.All",)
+    diagnosis = Diagnosis(stops_mail=False)
+
+    async def inspect(self, ctx: StepContext) -> Finding:
+        if not ctx.fact("mail_send"):
+            return self.skipped(Text("skipped.mail_send_not_exposed"))
+        app = await find_app(ctx)
+        declared = declares(app, EXCHANGE_APP_ID, ctx.fact("mail_send"))
+        found = self.ok(Text("seen.mail_send")) if declared else self.wrong(Reason.ABSENT)
+        return replace(found, values=self._values(ctx, app))
+
+    def plan(self, ctx: StepContext, finding: Finding) -> tuple[Change, ...]:
+        line = self.creation("requiredResourceAccess + Exchange Mail.Send (Role)")
+        return (replace(line, note=Text("note.mail_send"), warning=True),)
+
+    async def apply(self, ctx: StepContext, finding: Finding) -> None:
+        """Write the whole list, with ``SMTP.Send``, which a stale read must not drop."""
+        app = await present_app(ctx)
+        access = with_permission(app, *smtp_send_permission(ctx), "Scope")
+        app = {"requiredResourceAccess": access}
+        access = with_permission(app, EXCHANGE_APP_ID, ctx.fact("mail_send"), "Role")
+        body = {"requiredResourceAccess": access}
+        await ctx.graph.update_application(ctx.fact("object_id"), body)
+
+    async def inspect_undo(self, ctx: StepContext, past: RecordedChange) -> Finding:
+        values = self._values(ctx, await app_of_run(ctx))
+        seen = "key:seen.mail_send" if values["declared"] else "key:seen.none"
+        found = self.compare_with_recorded(past, values, seen, {"declared": "yes"})
+        return replace(found, seen=Text("seen.mail_send")) if found.state is State.WRONG else found
+
+    def undo_command(self, ctx: StepContext, past: RecordedChange) -> str:
+        """Return the change's text; the grant goes with the app, or in the portal."""
+        return "requiredResourceAccess - Exchange Mail.Send (Role)"
+
+    async def undo(self, ctx: StepContext, past: RecordedChange) -> None:
+        if app := await app_of_run(ctx):
+            access = without_permission(app, EXCHANGE_APP_ID, ctx.fact("mail_send"))
+            await ctx.graph.update_application(str(app["id"]), {"requiredResourceAccess": access})
+
+    def _values(self, ctx: StepContext, app: Json | None) -> dict[str, str]:
+        return {"declared": "yes" if declares(app, EXCHANGE_APP_ID, ctx.fact("mail_send")) else ""}
+
+
+SHOWS_WITHIN = timedelta(minutes=5)
+PAUSES_S = (1.0, 2, 2, 4, 8, 16, 30)
+
+
+class AdminConsent(Step):
+    """Step E5: ``Mail.Send`` is granted, in the article profile only (facts/microsoft.md 1.6)."""
+
+    name = "admin_consent"
+    article_row = "E5"
+    group = "entra"
+    needs = ("service_principal", "mail_send")
+    profiles = frozenset({Profile.ARTICLE})
+    reads = ("Application.Read.All",)
+    automatic = False
+    returns_with = "consent"
+    diagnosis = Diagnosis(stops_mail=False)
+
+    async def inspect(self, ctx: StepContext) -> Finding:
+        """Read the assignments: the redirect is never trusted, and a check never waits."""
+        if not ctx.fact("mail_send"):
+            return self.skipped(Text("skipped.mail_send_not_exposed"))
+        assigned = {lower_of(each, "appRoleId") for each in await role_assignments(ctx)}
+        if ctx.fact("mail_send").lower() in assigned:
+            return self.ok(Text("seen.consent"))
+        if ctx.run.kind is RunKind.CHECK:
+            return self.wrong(Text("seen.no_consent"))
+        answer = ctx.run.answers.get("consent")
+        if answer is not None and now() - answer.at < SHOWS_WITHIN:
+            again = ctx.pause(self.name, PAUSES_S)
+            return self.waits_for(Turn.TIME, Text("seen.consent_settles"), again_s=again)
+        return self.waits_for(Turn.ADMINISTRATOR, Text("seen.no_consent"))

@@ -1,44 +1,145 @@
-"""Step E3: the client secret for Webex Connect, within the tenant's app-management policy."""
+"""Steps E3 and C6: the client secrets of the mailbox's app, and their removal after use.
+
+Webex Connect's secret keeps within the tenant's app-management policy. A lost one is removed once
+its successor was shown, and one that a fix replaced once an answer has left with the new one. The
+bot's own secret is kept only with the mailbox user's consent, and is removed if its rehearsal is
+skipped. Source: facts/microsoft.md 4, rotation order.
+"""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Collection
+from contextlib import suppress
 from dataclasses import replace
-from datetime import datetime, timedelta
-from typing import Any
+from datetime import UTC, datetime, timedelta
 
+from jobs.access import mailbox_login
 from jobs.causes.cause import Cause
-from jobs.channel.email_app import find_app, gone_client_id, secrets_of
-from jobs.channel.hand_made import is_by_hand
+from jobs.channel.email_app import (
+    OWN_SECRET,
+    SECRETS,
+    Json,
+    app_of_run,
+    find_app,
+    foreign_secrets,
+    gone_client_id,
+    secrets_of,
+)
 from jobs.clock import now, parse
-from jobs.clouds.errors import Forbidden, NotFound, Rejected
+from jobs.clouds.errors import CloudError, Forbidden, NotFound, Rejected, unless_refused
 from jobs.clouds.json_values import text_of
 from jobs.engine.context import StepContext
 from jobs.engine.diagnosis import Diagnosis
-from jobs.engine.undoable import Undoable
-from jobs.microsoft.graph_requests import promised
-from jobs.microsoft.secret_lifetime import SecretRules, expiry, rules_for
-from jobs.model import Change, Finding, Reason, RunKind, Scope, Signals, State, Text, day_of
-from jobs.runs.run import RecordedChange
-from jobs.steps._app_secrets import (
-    LOOKS_S,
-    LOST,
-    PREFIX,
-    described,
-    earlier,
-    end_of,
-    is_persons,
-    label_of,
-    labelled,
-    lost,
-    manually_created,
-    remove,
-    remove_orphans,
-    tries,
-    unrecorded,
-)
+from jobs.engine.step import Step
+from jobs.engine.undo import Undoable
+from jobs.microsoft.app_manifest import SecretRules, expiry, rules_for
+from jobs.microsoft.graph import promised
+from jobs.model import Change, Finding, Reason, RunKind, Scope, Signals, State, Text, Turn, day_of
+from jobs.runs.run import Kind, RecordedChange
 from jobs.storage.vault import Sealed
+
+PREFIX = SECRETS[0]
+LOST = "new_secret"
+"""Question whose answer is the comma-separated key ids of secrets that were shown and then lost."""
+LOOKS_S = (0.0, 1, 2, 4)
+"""Pauses, in seconds, between looks for a secret whose answer a killed worker never got."""
+
+
+def label_of(run_id: str) -> str:
+    """Return the name of the run's secret, whose run id finds it again."""
+    return f"{PREFIX}{run_id}"
+
+
+def manually_created(app: Json | None) -> bool:
+    """Return whether a person made a valid secret, which Webex Connect may have."""
+    return any(end_of(secret) >= now() for secret in foreign_secrets(app))
+
+
+def earlier(ctx: StepContext, app: Json | None) -> list[Json]:
+    """Return the secrets of earlier runs of this mailbox, and never a person's."""
+    labels = {
+        label_of(run.id)
+        for run in ctx.store.runs_of_mailbox(ctx.channel.mailbox)
+        if run.id != ctx.run.id
+    }
+    return _with_labels(app, labels)
+
+
+def is_persons(ctx: StepContext, secret: Json) -> bool:
+    """Return whether no run, and no check, gave the secret its name."""
+    name = text_of(secret, "displayName")
+    runs = {run.id for run in ctx.store.runs_of_mailbox(ctx.channel.mailbox)} | {ctx.run.id}
+    return not name.startswith(SECRETS[1:]) and name not in set(map(label_of, runs))
+
+
+def tries(ctx: StepContext, step: str) -> int:
+    """Return how often, with this time, the run began the change since the last request."""
+    asked = ctx.run.answers.get(LOST)
+    return sum(
+        event.kind is Kind.CHANGING and event.step == step
+        for event in ctx.store.events(ctx.run.id)
+        if asked is None or event.at >= asked.at
+    )
+
+
+def lost(ctx: StepContext) -> set[str]:
+    return set(filter(None, ctx.run.answer(LOST).split(",")))
+
+
+def unrecorded(ctx: StepContext, app: Json | None) -> list[Json]:
+    """Return valid secrets of runs that Redis has lost, which nobody can show again."""
+    return [
+        secret
+        for secret in secrets_of(app)
+        if text_of(secret, "displayName").startswith(PREFIX)
+        and end_of(secret) >= now()
+        and not ctx.store.length(text_of(secret, "displayName").removeprefix(PREFIX))
+    ]
+
+
+def described(secret: Json) -> str:
+    """Return the secret's name, its first characters as Microsoft shows them, and its first day."""
+    made = parse(secret.get("startDateTime"))
+    facts = (
+        f"begins with {text_of(secret, 'hint')}" if text_of(secret, "hint") else "",
+        f"of {made:%Y-%m-%d}" if made else "",
+    )
+    more = ", ".join(filter(None, facts))
+    return f'"{text_of(secret, "displayName")}"{f" ({more})" if more else ""}'
+
+
+async def remove_orphans(
+    ctx: StepContext, pauses: tuple[float, ...], is_orphan: Callable[[Json], bool]
+) -> None:
+    """Remove secrets that nobody can use as soon as some are found, after these pauses."""
+    for pause in pauses:
+        await asyncio.sleep(pause)
+        orphans = list(filter(is_orphan, secrets_of(await find_app(ctx))))
+        await remove(ctx, orphans)
+        if orphans:
+            return
+
+
+async def remove(ctx: StepContext, secrets: list[Json]) -> None:
+    """Remove these secrets; one that is already gone counts as removed."""
+    for secret in secrets:
+        with suppress(NotFound):
+            await ctx.graph.remove_password(ctx.fact("object_id"), promised(secret, "keyId"))
+
+
+async def labelled(ctx: StepContext, labels: Collection[str]) -> list[Json]:
+    return _with_labels(await app_of_run(ctx), labels)
+
+
+def _with_labels(app: Json | None, labels: Collection[str]) -> list[Json]:
+    return [secret for secret in secrets_of(app) if secret.get("displayName") in labels]
+
+
+def end_of(secret: Json) -> datetime:
+    """Return the secret's expiry; an unreadable one is far away, so it causes no renewal."""
+    return parse(secret.get("endDateTime")) or datetime.max.replace(tzinfo=UTC)
+
 
 SEALED_S = 7 * 24 * 3600
 """Seconds that the sealed secret waits; the page that shows it has a shorter limit."""
@@ -67,9 +168,11 @@ class ClientSecret(Undoable):
     repeat_on = LOST
     diagnosis = Diagnosis(
         caused_by=("application",),
-        explains=frozenset(
-            {Cause.CLIENT_SECRET_EXPIRED, Cause.CLIENT_SECRET_WRONG, Cause.CLIENT_SECRET_MISSING}
-        ),
+        explains={
+            Cause.CLIENT_SECRET_EXPIRED,
+            Cause.CLIENT_SECRET_WRONG,
+            Cause.CLIENT_SECRET_MISSING,
+        },
     )
 
     async def inspect(self, ctx: StepContext) -> Finding:
@@ -79,39 +182,36 @@ class ClientSecret(Undoable):
         another app has replaced the app in Webex Connect, none of its secrets count. If a channel
         was made by hand, every secret counts, because it is not known which one is in use.
         """
-        app, policy = await asyncio.gather(find_app(ctx), self._policy(ctx))
-        newest = (
-            None
-            if await gone_client_id(ctx, app)
-            else max(
-                (secret for secret in secrets_of(app) if self._known(ctx, secret)),
-                key=end_of,
-                default=None,
-            )
-        )
-        rules = rules_for(policy, parse(text_of(app, "createdDateTime")) or now())
+        policy_read = unless_refused(ctx.graph.app_management_policy())
+        app, policy = await asyncio.gather(find_app(ctx), policy_read)
+        gone = await gone_client_id(ctx, app)
+        known = [each for each in secrets_of(app) if not gone and self._known(ctx, each)]
+        newest = max(known, key=end_of, default=None)
+        rules = rules_for(policy or {}, parse(text_of(app, "createdDateTime")) or now())
         found = replace(
             self._judged(ctx, newest, rules),
             values={"key_id": promised(newest, "keyId") if newest else ""},
         )
         return self._of_the_run(ctx, app, found) if found.state is State.WRONG else found
 
-    def _of_the_run(self, ctx: StepContext, app: dict[str, Any] | None, found: Finding) -> Finding:
+    def _of_the_run(self, ctx: StepContext, app: Json | None, found: Finding) -> Finding:
         """Add the facts that depend on the run to the finding.
 
         A check looks for secrets that a person made. A fix counts the secrets that it replaces. A
-        plan names the secrets whose runs are not known any more.
+        plan names the secrets whose runs are not known any more, if no secret is usable.
         """
         if ctx.run.kind is RunKind.CHECK and manually_created(app):
             return replace(found, state=State.POSSIBLE)
         if ctx.run.kind is RunKind.FIX:
             old = len(earlier(ctx, app))
             found = replace(found, facts=found.facts | {"old": str(old)}) if old else found
-        return _naming(unrecorded(ctx, app), found) if ctx.run.kind in PLANNED else found
+        if ctx.run.kind not in PLANNED or found.reason is not Reason.ABSENT:
+            return found
+        names = ", ".join(map(described, unrecorded(ctx, app)[:MOST_NAMED]))
+        seen = Text("seen.secret_orphans", {"names": names})
+        return replace(found, seen=seen) if names else found
 
-    def _judged(
-        self, ctx: StepContext, secret: dict[str, Any] | None, rules: SecretRules
-    ) -> Finding:
+    def _judged(self, ctx: StepContext, secret: Json | None, rules: SecretRules) -> Finding:
         start, months = now(), ctx.channel.lifetime_months
         end = expiry(start, months, rules.longest)
         renewal = {
@@ -128,29 +228,21 @@ class ClientSecret(Undoable):
             facts=renewal,
             signals=Signals(since=end_of(secret)),
         )
-        return (
-            replace(expired, cause=Cause.SECRET_FORBIDDEN_BY_POLICY) if rules.forbidden else expired
-        )
+        if rules.forbidden:
+            return replace(expired, cause=Cause.SECRET_FORBIDDEN_BY_POLICY)
+        return expired
 
     def _missing(self, ctx: StepContext, rules: SecretRules, renewal: dict[str, str]) -> Finding:
         """Return that no secret is usable; a channel that was proven or made by hand had one."""
-        gone = is_by_hand(ctx) or ctx.channels.record(ctx.channel.mailbox) is not None
-        found = self.wrong(
-            Reason.ABSENT, cause=Cause.CLIENT_SECRET_GONE if gone else "", facts=renewal
-        )
-        return (
-            replace(
-                found,
-                seen=Text("seen.secrets_forbidden"),
-                reason=None,
-                cause=Cause.SECRET_FORBIDDEN_BY_POLICY,
-            )
-            if rules.forbidden
-            else found
-        )
+        gone = ctx.by_hand or ctx.channels.record(ctx.channel.mailbox) is not None
+        if rules.forbidden:
+            seen, cause = Text("seen.secrets_forbidden"), Cause.SECRET_FORBIDDEN_BY_POLICY
+            return self.wrong(seen, cause=cause, facts=renewal)
+        cause_if_known = Cause.CLIENT_SECRET_GONE if gone else ""
+        return self.wrong(Reason.ABSENT, cause=cause_if_known, facts=renewal)
 
     def _still_good(
-        self, ctx: StepContext, secret: dict[str, Any], rules: SecretRules, renewal: dict[str, str]
+        self, ctx: StepContext, secret: Json, rules: SecretRules, renewal: dict[str, str]
     ) -> Finding:
         """Judge a valid secret; a policy against another one matters only if one is needed."""
         facts = {
@@ -166,21 +258,16 @@ class ClientSecret(Undoable):
                 seen=Text("seen.secret_last", _day(secret)),
                 cause=Cause.SECRET_FORBIDDEN_BY_POLICY,
             )
-        if not self._ends_soon(ctx, secret, datetime.fromisoformat(renewal["renew_until"])):
+        # this run's own secret is not replaced: the next one would end no later
+        left = datetime.fromisoformat(renewal["renew_until"]) - now()
+        own = secret.get("displayName") == label_of(ctx.run.id)
+        if own or end_of(secret) >= now() + min(ENOUGH, left / 3):
             return good
         soon = self.wrong(
             Text("seen.secret", _day(secret)), cause=Cause.CLIENT_SECRET_EXPIRES_SOON, facts=renewal
         )
-        return (
-            replace(soon, state=State.WARNING, facts=facts)
-            if ctx.run.kind is RunKind.CHECK
-            else soon
-        )
-
-    def _ends_soon(self, ctx: StepContext, secret: dict[str, Any], new_end: datetime) -> bool:
-        """Return whether to replace the secret, but not this run's: the next ends no later."""
-        own = secret.get("displayName") == self._label(ctx)
-        return not own and end_of(secret) < now() + min(ENOUGH, (new_end - now()) / 3)
+        checks = ctx.run.kind is RunKind.CHECK
+        return replace(soon, state=State.WARNING, facts=facts) if checks else soon
 
     def plan(self, ctx: StepContext, finding: Finding) -> tuple[Change, ...]:
         """Plan one more secret; the replaced one goes once it is proven (``old_secret``)."""
@@ -197,17 +284,12 @@ class ClientSecret(Undoable):
             Scope.APP,
             f"Graph POST /applications/{{id}}/addPassword, endDateTime {end[:10]}",
         )
-        made = (
-            replace(line, note=Text("note.secret_clamped"))
-            if finding.facts.get("clamped")
-            else line
-        )
-        removal = (
-            (replaced(Text("seen.old_secret", {"count": finding.facts["old"]})),)
-            if "old" in finding.facts
-            else ()
-        )
-        return (made, *removal)
+        if finding.facts.get("clamped"):
+            line = replace(line, note=Text("note.secret_clamped"))
+        if "old" not in finding.facts:
+            return (line,)
+        old = self.wrong(Text("seen.old_secret", {"count": finding.facts["old"]}))
+        return (line, *OldSecret().plan(ctx, old))
 
     async def apply(self, ctx: StepContext, finding: Finding) -> None:
         """Create and seal it, without an interrupted one: addPassword is not idempotent."""
@@ -216,7 +298,7 @@ class ClientSecret(Undoable):
             if (await self.inspect(ctx)).state in {State.OK, State.WARNING}:
                 return  # the earlier attempt succeeded after all
         end = datetime.fromisoformat(finding.facts["renew_until"])
-        made = await ctx.graph.add_password(ctx.fact("object_id"), self._label(ctx), end)
+        made = await ctx.graph.add_password(ctx.fact("object_id"), label_of(ctx.run.id), end)
         ctx.vault.put(Sealed.CLIENT_SECRET.of(ctx.run.id), made.secret, SEALED_S)
         ctx.vault.put(Sealed.CLIENT_SECRET_ID.of(ctx.run.id), made.key_id, SEALED_S)
 
@@ -225,88 +307,221 @@ class ClientSecret(Undoable):
         return self.wrong(past.change.after) if left else self.ok(Text("seen.undo_removed"))
 
     def undo_command(self, ctx: StepContext, past: RecordedChange) -> str:
-        return f"Graph POST /applications/{ctx.fact('object_id')}/removePassword"
+        return _removal_of(ctx.fact("object_id"))
 
     async def undo(self, ctx: StepContext, past: RecordedChange) -> None:
         await remove(ctx, await labelled(ctx, _labels(past)))
         for run in past.runs:
             ctx.vault.drop(Sealed.CLIENT_SECRET.of(run))
 
-    def _is_orphan(self, ctx: StepContext, secret: dict[str, Any]) -> bool:
+    def _is_orphan(self, ctx: StepContext, secret: Json) -> bool:
         """Return whether this run made the secret and the bot can no longer show it.
 
         A secret that was shown is not an orphan: it stays until its successor was shown
         (``lost_secret``).
         """
-        mine = secret.get("displayName") == self._label(ctx) and promised(
-            secret, "keyId"
-        ) not in lost(ctx)
-        return mine and not self._known(ctx, secret)
+        mine = secret.get("displayName") == label_of(ctx.run.id)
+        shown = mine and promised(secret, "keyId") in lost(ctx)
+        return mine and not shown and not self._known(ctx, secret)
 
-    def _known(self, ctx: StepContext, secret: dict[str, Any]) -> bool:
-        if is_by_hand(ctx) and is_persons(ctx, secret):
+    def _known(self, ctx: StepContext, secret: Json) -> bool:
+        if ctx.by_hand and is_persons(ctx, secret):
             return True  # Webex Connect may have any of them
         if not text_of(secret, "displayName").startswith(PREFIX):
             return False
         key_id = promised(secret, "keyId")
-        return key_id not in lost(ctx) and (_is_sealed(ctx, key_id) or _was_shown(ctx, key_id))
-
-    def _label(self, ctx: StepContext) -> str:
-        return label_of(ctx.run.id)
-
-    async def _policy(self, ctx: StepContext) -> dict[str, Any]:
-        try:
-            return await ctx.graph.app_management_policy()
-        except (Forbidden, NotFound, Rejected):
-            return {}
+        if key_id in lost(ctx):
+            return False
+        mine = ctx.vault.get(Sealed.CLIENT_SECRET_ID.of(ctx.run.id)) == key_id
+        if mine and ctx.vault.holds(Sealed.CLIENT_SECRET.of(ctx.run.id)):
+            return True
+        proven = ctx.channels.record(ctx.channel.mailbox) is not None
+        in_use = mine or proven or ctx.fact("key_id") == key_id
+        return in_use and ctx.store.was_secret_shown(key_id)
 
 
 def _labels(past: RecordedChange) -> set[str]:
     return {label_of(run) for run in past.runs}
 
 
-def _naming(lost_ones: Sequence[dict[str, Any]], found: Finding) -> Finding:
-    """Return the finding with the names of the secrets whose runs the bot does not know.
-
-    The finding is changed only for an app without a usable secret.
-    """
-    if found.reason is not Reason.ABSENT or not lost_ones:
-        return found
-    names = ", ".join(map(described, lost_ones[:MOST_NAMED]))
-    return replace(found, seen=Text("seen.secret_orphans", {"names": names}))
+def _removal_of(object_id: str) -> str:
+    return f"Graph POST /applications/{object_id}/removePassword"
 
 
-def _is_mine(ctx: StepContext, key_id: str) -> bool:
-    return ctx.vault.get(Sealed.CLIENT_SECRET_ID.of(ctx.run.id)) == key_id
-
-
-def _is_sealed(ctx: StepContext, key_id: str) -> bool:
-    return _is_mine(ctx, key_id) and ctx.vault.holds(Sealed.CLIENT_SECRET.of(ctx.run.id))
-
-
-def _was_shown(ctx: StepContext, key_id: str) -> bool:
-    in_use = (
-        ctx.fact("key_id") == key_id
-        or ctx.channels.record(ctx.channel.mailbox) is not None
-        or _is_mine(ctx, key_id)
-    )
-    return in_use and ctx.store.was_secret_shown(key_id)
-
-
-def replaced(before: Text) -> Change:
-    """Return the plan's line for the secrets that a fix replaces, which cannot be restored."""
-    after, command = Text("after.old_secret"), "Graph POST /applications/{id}/removePassword"
-    return Change(
-        "old_secret",
-        "E3",
-        Text("step.old_secret"),
-        before,
-        after,
-        Scope.APP,
-        command,
-        reversible=False,
-    )
-
-
-def _day(secret: dict[str, Any]) -> dict[str, str]:
+def _day(secret: Json) -> dict[str, str]:
     return {"expires": day_of(end_of(secret))}
+
+
+LABEL = "Webex email bot, rehearsal and check"
+
+
+class CheckSecret(Undoable):
+    """Step C6: a second client secret, with which the bot can sign the mailbox user in.
+
+    With this secret ``/check`` can log in by SMTP. See DESIGN.md, decisions. The secret belongs to
+    the run until the mailbox user has signed in and that login has succeeded
+    (:func:`jobs.access.mailbox_login.keep`).
+    """
+
+    name = "check_secret"
+    article_row = "C6"
+    group = "connect"
+    irreversible = True
+    undo_note = True
+    shown_in = "rehearsal"
+    needs = ("application",)
+    after = ("client_secret",)
+    reads = ("Application.Read.All",)
+    writes = ("Application.ReadWrite.All",)
+    required_answer = "rehearse"
+    repeat_on = "rehearse"
+
+    async def inspect(self, ctx: StepContext) -> Finding:
+        """Check that this run made the secret, or that the kept one is still the app's."""
+        if ctx.run.answer("rehearse").startswith("skip"):
+            return self.skipped(Text("skipped.rehearsal"))
+        if ctx.vault.holds(Sealed.REHEARSAL_SECRET.of(ctx.run.id)) or self._is_kept(ctx):
+            return self.ok(Text("seen.check_secret"), values={"made": "yes"})
+        if ctx.channels.record(ctx.channel.mailbox) is not None:
+            return self.skipped(Text("skipped.proven_before"))
+        return self.wrong(Reason.ABSENT, values={"made": ""})
+
+    def plan(self, ctx: StepContext, finding: Finding) -> tuple[Change, ...]:
+        """Plan the bot's own secret, which is created only if a person rehearses."""
+        line = self.creation("Graph POST /applications/{id}/addPassword")
+        return (replace(line, note=Text("note.check_secret")),)
+
+    async def apply(self, ctx: StepContext, finding: Finding) -> None:
+        """Create and seal the secret, after removing that of an interrupted attempt."""
+        looks = LOOKS_S if tries(ctx, self.name) > 1 else LOOKS_S[:1]
+        await remove_orphans(ctx, looks, lambda secret: secret.get("displayName") == LABEL)
+        end = expiry(now(), ctx.channel.lifetime_months, None)
+        if limit := ctx.fact("expires"):
+            end = min(end, datetime.fromisoformat(limit))
+        made = await ctx.graph.add_password(ctx.fact("object_id"), LABEL, end)
+        ctx.vault.put(
+            Sealed.REHEARSAL_SECRET.of(ctx.run.id),
+            made.secret,
+            int((end - now() + timedelta(days=1)).total_seconds()),
+        )
+
+    async def inspect_undo(self, ctx: StepContext, past: RecordedChange) -> Finding:
+        at_microsoft = await labelled(ctx, {LABEL})
+        left = at_microsoft or ctx.vault.holds(Sealed.CHECK_SECRET.of(ctx.channel.mailbox))
+        return self.wrong(past.change.after) if left else self.ok(Text("seen.undo_removed"))
+
+    def undo_command(self, ctx: StepContext, past: RecordedChange) -> str:
+        return _removal_of(ctx.fact("object_id"))
+
+    async def undo(self, ctx: StepContext, past: RecordedChange) -> None:
+        """Remove the bot's own secret at Microsoft first, then from the vault.
+
+        Without the sealed copy the secret could not be found again, and the copy alone does no
+        harm.
+        """
+        await remove(ctx, await labelled(ctx, {LABEL}))
+        mailbox_login.drop(ctx.vault, ctx.channel.mailbox)
+
+    def _is_kept(self, ctx: StepContext) -> bool:
+        """Return whether the client secret that is kept for checks can still be used.
+
+        The app may have been deleted, or the secret removed by hand, which the inspection of the
+        application shows. This inspection need not have seen a secret that this run made.
+        """
+        there = self.name in ctx.run.changed or ctx.fact(OWN_SECRET) != ""
+        return there and ctx.vault.holds(Sealed.CHECK_SECRET.of(ctx.channel.mailbox))
+
+
+class OldSecret(Step):
+    """Step that removes the client secrets of earlier runs of this mailbox.
+
+    The step is part of a fix whose plan showed the removal. Secrets that a person made stay.
+    Removing the old secret before Webex Connect has the new one would stop answers, so this step
+    comes after everything that proves the new one.
+    """
+
+    name = "old_secret"
+    article_row = "E3"
+    group = "entra"
+    needs = ("client_secret",)
+    after = ("token", "own_login", "test_mail", "agent_answer")
+    reads = ("Application.Read.All",)
+    writes = ("Application.ReadWrite.All",)
+    automatic = False
+
+    async def inspect(self, ctx: StepContext) -> Finding:
+        if left := earlier(ctx, await find_app(ctx)):
+            return self.wrong(Text("seen.old_secret", {"count": str(len(left))}))
+        return self.ok(Text("seen.old_secret_removed"))
+
+    def plan(self, ctx: StepContext, finding: Finding) -> tuple[Change, ...]:
+        before, after = finding.seen or Text("seen.none"), Text("after.old_secret")
+        return (
+            replace(self.change(before, after, Scope.APP, _removal_of("{id}")), reversible=False),
+        )
+
+    async def apply(self, ctx: StepContext, finding: Finding) -> None:
+        await remove(ctx, earlier(ctx, await find_app(ctx)))
+
+
+class UnusedSecret(Step):
+    """Step that removes the bot's own secret, part of a run only if that secret may have been made.
+
+    The removed secret is no longer in use, so the removal needs no approval of its own.
+    """
+
+    name = "unused_secret"
+    article_row = "C6"
+    group = "connect"
+    needs = ("check_secret",)
+    reads = ("Application.Read.All",)
+    writes = ("Application.ReadWrite.All",)
+    automatic = False
+    unapproved = True
+
+    async def inspect(self, ctx: StepContext) -> Finding:
+        """Look for the secret; one just made may be missing, so :meth:`apply` looks patiently."""
+        if await labelled(ctx, {LABEL}) or not ctx.run.change_applied(self.name):
+            return self.wrong(Text("seen.unused_secret_there"))
+        return self.ok(Text("seen.undo_removed"))
+
+    async def apply(self, ctx: StepContext, finding: Finding) -> None:
+        """Remove the secret at Microsoft; its copy went when the rehearsal was skipped."""
+        await remove_orphans(ctx, LOOKS_S, lambda secret: secret.get("displayName") == LABEL)
+
+    def explain_error(self, ctx: StepContext, error: CloudError) -> Finding | None:
+        """Leave a secret that the bot may not remove: its value is stored nowhere."""
+        stays = isinstance(error, Forbidden | Rejected)
+        return self.left_alone(Text("seen.unused_secret_stays", {"name": LABEL})) if stays else None
+
+
+class LostSecret(Step):
+    """Step that removes a lost client secret, part of a run only if New secret was pressed.
+
+    Nobody has the removed secret, so the removal needs no approval of its own.
+    """
+
+    name = "lost_secret"
+    article_row = "E3"
+    group = "entra"
+    shown_in = "client_secret"
+    needs = ("client_secret",)
+    reads = ("Application.Read.All",)
+    writes = ("Application.ReadWrite.All",)
+    automatic = False
+    unapproved = True
+
+    async def inspect(self, ctx: StepContext) -> Finding:
+        """Wait until the page has shown the new secret: the old one may be found until then."""
+        if not await self._left(ctx):
+            return self.ok(Text("seen.lost_secret_removed"))
+        if not ctx.store.was_secret_shown(ctx.fact("key_id")):
+            return self.waits_for(Turn.NOBODY, Text("seen.lost_secret_stays"))
+        return self.wrong(Text("seen.lost_secret_there"))
+
+    async def apply(self, ctx: StepContext, finding: Finding) -> None:
+        await remove(ctx, await self._left(ctx))
+
+    async def _left(self, ctx: StepContext) -> list[Json]:
+        lost_ids, secrets = lost(ctx), secrets_of(await find_app(ctx))
+        return [secret for secret in secrets if text_of(secret, "keyId") in lost_ids]

@@ -4,6 +4,10 @@ A person fills in the form with the two ids, generates the token, and saves and 
 Webex Engage, which is irreversible, so the card warns first. The steps V1 to V3 prove it. Entra's
 log shows Generate Token if the tenant has Entra P1 and a role that may read it; else a person
 confirms the token (facts/microsoft.md 5).
+
+The bot does the same login that Webex Connect will do, or does after a fix. A wrong setting shows
+in this rehearsal, before the form is filled in. After a fix the bot uses the sign-in that the
+setup's rehearsal left.
 """
 
 from __future__ import annotations
@@ -15,18 +19,22 @@ from datetime import datetime, timedelta
 import structlog
 
 from jobs.access import mailbox_login
+from jobs.access.mailbox_login import Login, log_in
 from jobs.causes.cause import Cause
-from jobs.channel.hand_made import is_found_by_check
 from jobs.channel.in_use import channels_with_address
+from jobs.channel.mailbox import SIGNED_IN, login_name, other_names
 from jobs.clock import now
-from jobs.clouds.errors import CloudError
+from jobs.clouds.errors import CloudError, Rejected, SignInNeeded
 from jobs.contact_center.connect_audit import read_changes
 from jobs.engine.context import StepContext
+from jobs.engine.inspector import ERRORS_SETTLE_FOR, wrote_within
 from jobs.engine.step import Step
+from jobs.mail.smtp_login import BUSY, SmtpProbe, login_with
 from jobs.microsoft.sign_in_log import SignInRow, read
 from jobs.model import ConnectChange, Evidence, Finding, RunKind, State, Text, Turn, minute_of
 from jobs.runs.run import Run
 from jobs.steps import SECRET_SHOWN
+from jobs.storage.vault import Sealed
 
 AT = "generated_at"
 """Fact that holds the time at which Generate Token was used."""
@@ -61,11 +69,8 @@ async def newest_sign_in(ctx: StepContext) -> SignInRow | None:
     if not recognized:
         rows = await _rows(ctx, "beta")
     since, key_id = _since(ctx) - CLOCKS, ctx.fact("key_id").lower()
-    told = (
-        row
-        for row in own.without_own(rows)
-        if row.interactive and row.conclusive and row.at >= since
-    )
+    persons = (row for row in own.without_own(rows) if row.interactive and row.conclusive)
+    told = (row for row in persons if row.at >= since)
     return next((row for row in told if (row.key_id == key_id if row.key_id else recognized)), None)
 
 
@@ -120,20 +125,14 @@ class Addresses(Step):
     shown_in = "email_app"
 
     async def inspect(self, ctx: StepContext) -> Finding:
-        channel = ctx.channel
-        if not (channel.callback_url and channel.forwarding_address):
-            return self._partly(ctx)
-        seen = Text(
-            "seen.addresses",
-            {"callback": channel.callback_url, "forwarding": channel.forwarding_address},
-        )
-        return replace(self.ok(seen), evidence=channels_with_address(ctx))
-
-    def _partly(self, ctx: StepContext) -> Finding:
-        """Return that a setup waits; a check of a channel made by hand goes on without it."""
-        if not is_found_by_check(ctx):
-            return self.waits_for(Turn.REQUESTER)
-        return replace(self.skipped(Text("skipped.not_found")), facts={"addresses": "partly"})
+        """Look at both; a setup waits, and a check of a channel made by hand goes on without."""
+        callback, forwarding = ctx.channel.callback_url, ctx.channel.forwarding_address
+        if callback and forwarding:
+            seen = Text("seen.addresses", {"callback": callback, "forwarding": forwarding})
+            return self.ok(seen, evidence=channels_with_address(ctx))
+        if ctx.by_hand and ctx.run.kind is RunKind.CHECK:
+            return self.skipped(Text("skipped.not_found"), facts={"addresses": "partly"})
+        return self.waits_for(Turn.REQUESTER)
 
 
 FORM = ("ids", "client_secret", "smtp_grant", "admin_consent")
@@ -243,7 +242,6 @@ class ConnectIds(Step):
         )
 
 
-log = structlog.get_logger(__name__)
 _OF_AN_APP = re.compile(r"(?:create|save|update)App", re.IGNORECASE)
 SAVED_AND_REGISTERED = 2
 """Changes of an app after Generate Token: Save, and Register To Webex Engage."""
@@ -272,20 +270,12 @@ class Registered(Step):
         again = 0.0
         if ctx.settings.connect_audit_url:
             changes = await _changes_since_token(ctx)
-            if len(changes) >= _expected(ctx):
+            # a token that was saved, as told, was saved by the first change
+            if len(changes) >= (1 if ctx.run.answer("token_saved") else SAVED_AND_REGISTERED):
                 at = max(change.at for change in changes)
                 return self.ok(Text("seen.registered_in_log", {"at": minute_of(at)}))
             again = ctx.pause(self.name, PAUSES_S)
         return self.waits_for(Turn.REQUESTER, Text("seen.not_registered"), again_s=again)
-
-
-def _expected(ctx: StepContext) -> int:
-    """Return how many changes of an app prove the registration.
-
-    One change is enough if the requester has said that the token was saved, because that is said
-    only after Save.
-    """
-    return 1 if ctx.run.answer("token_saved") else SAVED_AND_REGISTERED
 
 
 async def _changes_since_token(ctx: StepContext) -> list[ConnectChange]:
@@ -295,10 +285,113 @@ async def _changes_since_token(ctx: StepContext) -> list[ConnectChange]:
     except CloudError as error:
         log.info("audit log not read", run=ctx.run.id, why=str(error))
         return []
-    return [
-        change
-        for change in found.rows
-        if change.at >= since
-        and not change.failed
-        and _OF_AN_APP.fullmatch(change.event) is not None
-    ]
+    made = (change for change in found.rows if change.at >= since and not change.failed)
+    return [change for change in made if _OF_AN_APP.fullmatch(change.event)]
+
+
+SPREADS = frozenset(
+    {
+        Cause.SMTP_AUTH_OFF_FOR_MAILBOX,
+        Cause.SMTP_AUTH_OFF_FOR_TENANT,
+        Cause.SMTP_TOKEN_REFUSED,
+        Cause.SMTP_LOGIN_BLOCKED,
+    }
+)
+PASSES = BUSY | frozenset({Cause.SMTP_UNREACHABLE, Cause.TIMED_OUT})
+"""Causes that say nothing about the login, which is retried first (facts/microsoft.md 4.1)."""
+SPREADS_FOR = timedelta(hours=1)
+"""Time for a mailbox's SMTP AUTH to reach every server: minutes to an hour (facts/microsoft.md 2.1,
+not confirmed).
+"""
+LOGIN_PAUSES_S = (2.0, 5, 10, 20, 40, 60, 120, 300)
+
+
+class Rehearsal(Step):
+    """Step C6: the mailbox user's token logs in at the SMTP server using XOAUTH2.
+
+    For a shared mailbox it is the delegate's token, and the delegate is the user name. A login does
+    not prove the right to send as the mailbox (facts/microsoft.md 4): ``send_as`` and the agent's
+    answer do. The fact ``username`` is set if the server takes only another name: the form then
+    needs it.
+    """
+
+    name = "rehearsal"
+    article_row = "C6"
+    group = "connect"
+    needs = ("check_secret", "smtp_auth", "smtp_grant", "send_as", "admin_consent")
+    automatic = False
+    returns_with = SIGNED_IN
+
+    async def inspect(self, ctx: StepContext) -> Finding:
+        """Log in phase by phase without sending; only a success is kept for checks."""
+        answer = ctx.run.answer("rehearse")
+        if answer.startswith("skip"):
+            reason = {"reason": answer.partition(":")[2]}
+            return self.skipped(Text("skipped.rehearsal_because", reason))
+        token = ctx.vault.get(Sealed.REHEARSAL_TOKEN.of(ctx.run.id))
+        if token is None:
+            return self.waits_for(Turn.MAILBOX_USER, Text("seen.rehearsal_open"))
+        server, username = ctx.settings.smtp_server, login_name(ctx)
+        probe = await login_with(server, username, other_names(ctx), token)
+        return replace(self._judged(ctx, probe), evidence=probe.evidence)
+
+    def _judged(self, ctx: StepContext, probe: SmtpProbe) -> Finding:
+        if probe.ok:
+            mailbox_login.save(ctx.vault, ctx.run)
+            return self.ok(probe.seen, facts={"username": probe.instead} if probe.instead else {})
+        passes = probe.cause in PASSES and ctx.run.waits.get(self.name, 0) < len(LOGIN_PAUSES_S)
+        if passes or spreading(ctx, probe):
+            again = ctx.pause(self.name, LOGIN_PAUSES_S)
+            return self.waits_for(Turn.TIME, probe.seen, cause=probe.cause, again_s=again)
+        return self.waits_for(Turn.MAILBOX_USER, probe.seen, cause=probe.cause)
+
+
+def spreading(ctx: StepContext, probe: SmtpProbe) -> bool:
+    """Return whether the SMTP server may not know yet that this run enabled SMTP AUTH."""
+    changed = ctx.run.changed.get("smtp_auth")
+    return changed is not None and now() - changed.begun < SPREADS_FOR and probe.cause in SPREADS
+
+
+class OwnLogin(Step):
+    """Step C6: the bot's own SMTP login gets reply 235, as Webex Connect will get it.
+
+    The step is skipped if the bot has no sign-in of its own, or if that sign-in is no longer valid.
+    """
+
+    name = "own_login"
+    article_row = "C6"
+    group = "connect"
+    needs = ("smtp_auth", "smtp_grant", "service_principal", "client_secret")
+    automatic = False
+
+    async def inspect(self, ctx: StepContext) -> Finding:
+        """Log in and disconnect; a refusal within an hour of a change is checked again."""
+        try:
+            account = ctx.run.account
+            tenant_id = ctx.channel.tenant_id or (account.tenant_id if account else "")
+            login = Login(tenant_id, ctx.fact("client_id"), login_name(ctx), other_names(ctx))
+            probe = await log_in(ctx, login)
+        except (
+            SignInNeeded,
+            Rejected,
+        ) as error:  # the bot's own sign-in or secret, not the administrator's
+            return self._without_token(ctx, error)
+        if probe is None:
+            return self.skipped(Text("skipped.never_rehearsed"))
+        return replace(self._judged(ctx, probe), evidence=probe.evidence)
+
+    def _without_token(self, ctx: StepContext, error: SignInNeeded | Rejected) -> Finding:
+        """Wait if a change may still spread, or skip: the bot's own sign-in says nothing."""
+        if error.can_be_replication and wrote_within(ctx.run, ERRORS_SETTLE_FOR):
+            seen = Text("seen.login_settles", {"reply": error.words})
+            again = ctx.pause(self.name, LOGIN_PAUSES_S)
+            return self.waits_for(Turn.TIME, seen, cause=error.cause, again_s=again)
+        return self.skipped(Text("skipped.own_sign_in"), evidence=error.evidence())
+
+    def _judged(self, ctx: StepContext, probe: SmtpProbe) -> Finding:
+        if probe.ok:
+            return self.ok(probe.seen)
+        turn, again = Turn.ADMINISTRATOR, 300.0
+        if spreading(ctx, probe):
+            turn, again = Turn.TIME, ctx.pause(self.name, LOGIN_PAUSES_S)
+        return self.waits_for(turn, probe.seen, cause=probe.cause, again_s=again)

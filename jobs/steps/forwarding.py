@@ -1,20 +1,45 @@
-"""Step M3: all incoming mail is forwarded to Webex Connect."""
+"""Steps M3 to M5: all incoming mail is forwarded to Webex Connect, and this is allowed.
+
+The plan of M4 names the other senders, the removed conditions and the parameters of the commands.
+Without M5, the organization's customization, M4 cannot be saved.
+"""
 
 from __future__ import annotations
 
-from dataclasses import replace
+import asyncio
+import json
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from types import MappingProxyType
 
 from jobs.causes.cause import Cause
-from jobs.channel.hand_made import is_by_hand
-from jobs.channel.mailbox import mailbox_row
-from jobs.channel.redirects import redirected_to, through
-from jobs.clouds.errors import Forbidden, NotFound, Rejected
+from jobs.channel.mailbox import mailbox_row, redirected_to, through
+from jobs.clouds.errors import AlreadyExists, CloudError, Forbidden, NotFound, unless_refused
+from jobs.clouds.json_values import text_of
 from jobs.engine.context import StepContext
 from jobs.engine.diagnosis import Diagnosis
-from jobs.engine.undoable import Undoable
-from jobs.microsoft.exchange import ExchangeRow
-from jobs.microsoft.powershell import quoted
-from jobs.model import Change, Finding, Reason, Scope, Station, Text
+from jobs.engine.step import Step
+from jobs.engine.undo import Undoable
+from jobs.microsoft.exchange import ExchangeRow, command_text
+from jobs.microsoft.outbound_spam import (
+    CARRIED,
+    NARROWING,
+    EffectivePolicy,
+    addresses_of,
+    alike,
+    applies_to,
+    bare,
+    covers,
+    enabled,
+    fields_to_cover,
+    gone,
+    moved_down,
+    named,
+    narrowed,
+    needs_addresses,
+    policy_name,
+)
+from jobs.model import Change, Finding, Reason, RunKind, Scope, State, Station, Text, Turn
 from jobs.runs.run import RecordedChange
 
 
@@ -31,17 +56,17 @@ class Forwarding(Undoable):
     reads = ("View-Only Recipients",)
     writes = ("Mail Recipients",)
     diagnosis = Diagnosis(
-        explains=frozenset({Cause.MAIL_NOT_DELIVERED}),
+        explains={Cause.MAIL_NOT_DELIVERED},
         warnings=frozenset({Cause.COPY_DIFFERS}),
         station=Station.FORWARD,
     )
 
     async def inspect(self, ctx: StepContext) -> Finding:
         smtp, internal, keeps = forwarding_of(await mailbox_row(ctx))
-        by_hand = await self._by_hand(ctx, smtp, internal) if is_by_hand(ctx) else None
+        by_hand = await self._by_hand(ctx, smtp, internal) if ctx.by_hand else None
         return replace(
             by_hand or self._judged(ctx, smtp, internal, keeps=keeps),
-            values=_values(smtp, internal, keeps=keeps),
+            values=_addresses_and_copy(smtp, internal, keeps=keeps),
         )
 
     async def _by_hand(self, ctx: StepContext, smtp: str, internal: str) -> Finding | None:
@@ -56,94 +81,83 @@ class Forwarding(Undoable):
         if smtp:
             seen = Text("seen.forwards_to", {"address": smtp})
             return None if wanted else self.possible(seen, cause=Cause.NOT_FORWARDED)
-        try:
-            found = await redirected_to(ctx)
-        except (Forbidden, NotFound, Rejected):
+        found = await unless_refused(redirected_to(ctx))
+        if found is None:
             return self.possible(Reason.ABSENT, cause=Cause.NOT_FORWARDED)
         return self._judged_detour(ctx, found, "seen.forwarding_rule")
 
     def _judged_detour(self, ctx: StepContext, address: str, key: str) -> Finding | None:
-        """Return that mail takes another way to the channel's address, or None."""
         right = address and ctx.channel.forwarding_address.lower() in {"", address}
         return self.ok(Text(key, {"address": address})) if right else None
 
     def _judged(self, ctx: StepContext, smtp: str, internal: str, *, keeps: bool) -> Finding:
-        if internal:
-            return self.wrong(_overridden(ctx, internal, smtp), cause=Cause.FORWARDING_ADDRESS_WINS)
-        if not smtp or smtp != ctx.channel.forwarding_address.lower():
-            return self.wrong(
-                Text("seen.forwards_to", {"address": smtp}) if smtp else Reason.ABSENT,
-                cause=Cause.NOT_FORWARDED,
-            )
+        wanted = ctx.channel.forwarding_address.lower()
+        if internal:  # it wins, and a foreign external address is named as well
+            seen = Text("seen.forwarding_overridden", {"address": internal})
+            if smtp not in {"", wanted}:
+                two = {"address": internal, "external": smtp}
+                seen = Text("seen.forwarding_overridden_two", two)
+            return self.wrong(seen, cause=Cause.FORWARDING_ADDRESS_WINS)
+        if not smtp or smtp != wanted:
+            elsewhere = Text("seen.forwards_to", {"address": smtp}) if smtp else Reason.ABSENT
+            return self.wrong(elsewhere, cause=Cause.NOT_FORWARDED)
         if keeps is not ctx.channel.keep_copy:
-            return self.wrong(
-                Text("seen.keeps_copy" if keeps else "seen.keeps_none"), cause=Cause.COPY_DIFFERS
-            )
+            seen = Text("seen.keeps_copy" if keeps else "seen.keeps_none")
+            return self.wrong(seen, cause=Cause.COPY_DIFFERS)
         return self.ok(Text("seen.forwarding_keeps" if keeps else "seen.forwarding"))
 
     def plan(self, ctx: StepContext, finding: Finding) -> tuple[Change, ...]:
         """Plan all settings at once, since an internal address that stayed would silently win."""
         target, keep = ctx.channel.forwarding_address, ctx.channel.keep_copy
         after = Text("after.forwarding_keeps" if keep else "after.forwarding", {"address": target})
-        forward = (
-            f"-ForwardingAddress $null -ForwardingSmtpAddress {quoted(target)}"
-            f" -DeliverToMailboxAndForward ${str(keep).lower()}"
-        )
-        command = f"Set-Mailbox {quoted(ctx.channel.mailbox)} {forward}"
+        command = _command(ctx, _addresses_and_copy(target, "", keeps=keep))
         line = self.change(finding.seen or Text("seen.none"), after, Scope.MAILBOX, command)
-        return (
-            replace(
-                line, overwrites=bool(finding.values.get("smtp") or finding.values.get("internal"))
-            ),
-        )
+        overwrites = bool(finding.values.get("smtp") or finding.values.get("internal"))
+        return (replace(line, overwrites=overwrites),)
 
     async def apply(self, ctx: StepContext, finding: Finding) -> None:
-        parameters = {
-            "Identity": ctx.channel.mailbox,
-            "ForwardingAddress": None,
-            "ForwardingSmtpAddress": f"smtp:{ctx.channel.forwarding_address}",
-            "DeliverToMailboxAndForward": ctx.channel.keep_copy,
-        }
-        await ctx.exchange.run("Set-Mailbox", parameters)
+        await _set_mailbox(ctx, ctx.channel.forwarding_address, "", keeps=ctx.channel.keep_copy)
 
     async def inspect_undo(self, ctx: StepContext, past: RecordedChange) -> Finding:
         smtp, internal, keeps = forwarding_of(await mailbox_row(ctx))
-        made = _values(ctx.channel.forwarding_address.lower(), "", keeps=ctx.channel.keep_copy)
+        made = _addresses_and_copy(
+            ctx.channel.forwarding_address.lower(), "", keeps=ctx.channel.keep_copy
+        )
         return self.compare_with_recorded(
-            past, _values(smtp, internal, keeps=keeps), internal or smtp or "key:seen.none", made
+            past,
+            _addresses_and_copy(smtp, internal, keeps=keeps),
+            internal or smtp or "key:seen.none",
+            made,
         )
 
     def undo_command(self, ctx: StepContext, past: RecordedChange) -> str:
-        smtp, internal = (
-            quoted(past.values_before[name]) if past.values_before[name] else "$null"
-            for name in ("smtp", "internal")
-        )
-        where = f"-ForwardingAddress {internal} -ForwardingSmtpAddress {smtp}"
-        return (
-            f"Set-Mailbox {quoted(ctx.channel.mailbox)} {where}"
-            f" -DeliverToMailboxAndForward ${past.values_before['keeps']}"
-        )
+        return _command(ctx, past.values_before)
 
     async def undo(self, ctx: StepContext, past: RecordedChange) -> None:
-        """Restore the earlier forwarding addresses and copy setting (facts/microsoft.md 2.2)."""
-        smtp, internal = past.values_before["smtp"], past.values_before["internal"]
-        parameters = {
-            "Identity": ctx.channel.mailbox,
-            "ForwardingAddress": internal or None,
-            "ForwardingSmtpAddress": f"smtp:{smtp}" if smtp else None,
-            "DeliverToMailboxAndForward": past.values_before["keeps"] == "true",
-        }
-        await ctx.exchange.run("Set-Mailbox", parameters)
+        was = past.values_before
+        await _set_mailbox(ctx, was["smtp"], was["internal"], keeps=was["keeps"] == "true")
 
 
-def _overridden(ctx: StepContext, internal: str, smtp: str) -> Text:
-    """Return the internal address that wins, and a foreign external one."""
-    if smtp in {"", ctx.channel.forwarding_address.lower()}:
-        return Text("seen.forwarding_overridden", {"address": internal})
-    return Text("seen.forwarding_overridden_two", {"address": internal, "external": smtp})
+async def _set_mailbox(ctx: StepContext, smtp: str, internal: str, *, keeps: bool) -> None:
+    parameters = {
+        "Identity": ctx.channel.mailbox,
+        "ForwardingAddress": internal or None,
+        "ForwardingSmtpAddress": f"smtp:{smtp}" if smtp else None,
+        "DeliverToMailboxAndForward": keeps,
+    }
+    await ctx.exchange.run("Set-Mailbox", parameters)
 
 
-def _values(smtp: str, internal: str, *, keeps: bool) -> dict[str, str]:
+def _command(ctx: StepContext, values: dict[str, str]) -> str:
+    parameters = {
+        "ForwardingAddress": values["internal"] or None,
+        "ForwardingSmtpAddress": values["smtp"] or None,
+        "DeliverToMailboxAndForward": values["keeps"] == "true",
+    }
+    return command_text("Set-Mailbox", ctx.channel.mailbox, parameters)
+
+
+def _addresses_and_copy(smtp: str, internal: str, *, keeps: bool) -> dict[str, str]:
     return {"smtp": smtp, "internal": internal, "keeps": str(keeps).lower()}
 
 
@@ -155,3 +169,335 @@ def forwarding_of(mailbox: ExchangeRow) -> tuple[str, str, bool]:
         str(mailbox.get("ForwardingAddress") or ""),
         str(mailbox.get("DeliverToMailboxAndForward")).lower() == "true",
     )
+
+
+POLICY, RULE = "HostedOutboundSpamFilterPolicy", "HostedOutboundSpamFilterRule"
+MODES = frozenset({"Automatic", "On", "Off"})
+"""Values of AutoForwardingMode for which the catalog has the portal's words."""
+CUSTOMIZATION_S = (5.0, 10, 20, 40, 60, 120, 300, 600, 1800, 3600)
+"""Pauses, in seconds, for a customization of up to 24 hours (facts/microsoft.md 2.4)."""
+DAY_TRIES = 32
+MOVED = "rules_moved"
+"""Fact with the number of other rules that move down by one when a rule is put on top."""
+REPAIRED, LIMITS = "rule_repaired", "policy_limits"
+"""Facts for the plan: settings of the channel's rule to change, and a new policy's limits."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outbound:
+    """Applying policy, with all policies and rules; ``own`` begins with the sending address."""
+
+    applies: EffectivePolicy
+    policies: list[ExchangeRow]
+    rules: list[ExchangeRow]
+    own: tuple[str, ...]
+
+
+class OutboundPolicy(Undoable):
+    """Step M4: the outbound policy that actually applies says ``On``; ``Automatic`` counts as off.
+
+    The Default policy is never changed (facts/microsoft.md 2.3).
+    """
+
+    name = "outbound_policy"
+    article_row = "M4"
+    group = "microsoft"
+    needs = ("mailbox_user",)
+    after = ("customization",)
+    reads = ("Security Reader",)
+    writes = ("Security Administrator",)
+    prerequisites = MappingProxyType({Cause.CUSTOMIZATION_NEEDED: "customization"})
+    replicates = True
+    diagnosis = Diagnosis(
+        explains={Cause.FORWARDING_BLOCKED, Cause.MAIL_NOT_DELIVERED},
+        settling={Cause.FORWARDING_BLOCKED: Cause.FORWARDING_SETTLING},
+        station=Station.FORWARD,
+    )
+
+    async def inspect(self, ctx: StepContext) -> Finding:
+        there = await outbound(ctx)
+        found = self._judged(ctx, there.applies)
+        facts = _foreseen(there, ctx.channel.mailbox) if found.state is State.WRONG else {}
+        return replace(found, facts=facts, values=_values(policy_name(ctx.channel.mailbox), there))
+
+    def _judged(self, ctx: StepContext, applies: EffectivePolicy) -> Finding:
+        """Judge the policy; a rule for this mailbox on top removes the doubt of a group's rule."""
+        values = {"mode": _mode(applies), "policy": applies.name or "Default"}
+        judge, seen = self.wrong, Text("seen.outbound", values)
+        if applies.unsure:
+            rule = text_of(applies.unsure[0], "Name", "Identity")
+            seen = Text("seen.outbound_unsure", values | {"policy": applies.name, "rule": rule})
+            judge = self.possible if ctx.run.kind is RunKind.CHECK else self.wrong
+        elif applies.forwards:
+            return self.ok(seen)
+        return judge(seen, cause=Cause.FORWARDING_BLOCKED)
+
+    def plan(self, ctx: StepContext, finding: Finding) -> tuple[Change, ...]:
+        """Plan an outbound policy and a rule for this one sender, above the other rules.
+
+        For an existing rule the plan shows which other senders it covers and which conditions are
+        removed.
+        """
+        repaired, name = (
+            json.loads(finding.facts.get(REPAIRED, "{}")),
+            policy_name(ctx.channel.mailbox),
+        )
+        writes = _writes(ctx.channel.mailbox, finding)
+        command = "; ".join(command_text(cmdlet, name, given) for cmdlet, given in writes)
+        after = text_after(ctx.channel.mailbox, finding.values.get("rule", ""), repaired)
+        line = self.change(finding.seen or Text("seen.none"), after, Scope.MAILBOX, command)
+        return (replace(line, note=move_note(int(finding.facts.get(MOVED, "0")))),)
+
+    async def apply(self, ctx: StepContext, finding: Finding) -> None:
+        """Create or update the outbound policy, then the rule, as the finding describes them.
+
+        The two writes are not atomic. A second attempt may create the policy again and is told that
+        it exists, so this attempt completes the first one.
+        """
+        writes = _writes(ctx.channel.mailbox, finding)
+        if recorded_row(finding.values["policy"]).get("AutoForwardingMode") == "On":
+            writes = writes[1:]
+        for cmdlet, given in writes:
+            named_by = "Name" if cmdlet.startswith("New-") else "Identity"
+            with suppress(AlreadyExists):  # made by an earlier attempt, maybe without its rule
+                name = policy_name(ctx.channel.mailbox)
+                await ctx.exchange.run(cmdlet, {named_by: name, **given})
+
+    async def inspect_undo(self, ctx: StepContext, past: RecordedChange) -> Finding:
+        there = await outbound(ctx)
+        seen = f"{there.applies.name or 'Default'}: {there.applies.mode}"
+        values = _values(policy_name(ctx.channel.mailbox), there)
+        return self.compare_with_recorded(
+            past, values, seen, _made(ctx.channel.mailbox, there.own, past.values_before, values)
+        )
+
+    def undo_command(self, ctx: StepContext, past: RecordedChange) -> str:
+        name = policy_name(ctx.channel.mailbox)
+        return "; ".join(command_text(cmdlet, name, given) for cmdlet, given in _undo_writes(past))
+
+    async def undo(self, ctx: StepContext, past: RecordedChange) -> None:
+        """Restore or remove the rule, then the policy.
+
+        The bot first looks up each of them, so a second attempt completes the first. A rule's
+        priority is left as it is.
+        """
+        name, there = policy_name(ctx.channel.mailbox), await outbound(ctx)
+        for cmdlet, given in _undo_writes(past):
+            rows = there.rules if cmdlet.endswith(RULE) else there.policies
+            if named(rows, name) is not None:
+                await ctx.exchange.run(cmdlet, {"Identity": name, **given})
+
+    def explain_error(self, ctx: StepContext, error: CloudError) -> Finding | None:
+        """Wait up to a day if Exchange says "not customized" although M5 reports success."""
+        if error.cause != Cause.CUSTOMIZATION_NEEDED or ctx.run.waits.get(self.name, 0) > DAY_TRIES:
+            return None
+        again = ctx.pause(self.name, CUSTOMIZATION_S)
+        return self.waits_for(Turn.TIME, Text("seen.customization_takes"), again_s=again)
+
+
+async def outbound(ctx: StepContext) -> Outbound:
+    policies, rules = await asyncio.gather(
+        ctx.exchange.run(f"Get-{POLICY}", {}), ctx.exchange.run(f"Get-{RULE}", {})
+    )
+    senders = [ctx.channel.mailbox, *filter(None, [ctx.fact("upn")])]
+    if needs_addresses(rules, senders):
+        senders = [*await _addresses(ctx), *senders]
+    return Outbound(
+        applies_to(senders, policies, rules), policies, rules, tuple(map(bare, senders))
+    )
+
+
+def _foreseen(there: Outbound, mailbox: str) -> dict[str, str]:
+    """Return for the plan how many rules move, what changes, and a new policy's limits."""
+    name = policy_name(mailbox)
+    facts, rule = {MOVED: str(moved_down(there.rules, name))}, named(there.rules, name)
+    if rule is not None:
+        fields = fields_to_cover(rule, there.own, mailbox)
+        repaired: dict[str, object] = {what: values or None for what, values in fields.items()}
+        if bare(rule.get(POLICY) or name) != name.lower():
+            repaired[POLICY] = name
+        facts |= {REPAIRED: json.dumps(repaired)}
+    if named(there.policies, name):
+        return facts
+    return facts | {LIMITS: json.dumps(there.applies.limits())}
+
+
+def _addresses(ctx: StepContext) -> tuple[str, ...]:
+    """Return the mailbox's addresses, the sending one first; none if unreadable."""
+    try:
+        return addresses_of(await mailbox_row(ctx))
+    except (Forbidden, NotFound):
+        return ()
+
+
+def _values(name: str, there: Outbound) -> dict[str, str]:
+    """Return the channel's policy and rule; a priority is left out, as others change it."""
+    policy, rule = named(there.policies, name), named(there.rules, name)
+    narrowing = narrowed(rule) if rule else ()
+    return {
+        "policy": _mode_text(policy, ("AutoForwardingMode", *CARRIED)),
+        "rule": _mode_text(rule, ("From", "State", POLICY, *narrowing)),
+    }
+
+
+def _writes(mailbox: str, finding: Finding) -> list[tuple[str, dict[str, object]]]:
+    """Return the cmdlets of the change with their parameters, the policy's first."""
+    rule = recorded_row(finding.values.get("rule"))
+    limits, repaired = (json.loads(finding.facts.get(fact, "{}")) for fact in (LIMITS, REPAIRED))
+    verb = "Set" if finding.values.get("policy") else "New"
+    policy = (f"{verb}-{POLICY}", {"AutoForwardingMode": "On", **limits})
+    if not rule:
+        new = {POLICY: policy_name(mailbox), "From": [mailbox], "Priority": 0}
+        return [policy, (f"New-{RULE}", new)]
+    writes = [policy, (f"Set-{RULE}", {**repaired, "Priority": 0})]
+    return writes if enabled(rule) else [*writes, (f"Enable-{RULE}", {})]
+
+
+def _undo_writes(past: RecordedChange) -> list[tuple[str, dict[str, object]]]:
+    """Return the cmdlets that restore or remove the rule and then the policy."""
+    was, gone = past.values_before, dict[str, object](Confirm=False)
+    rule = (f"Set-{RULE}", _rule_before(past)) if was["rule"] else (f"Remove-{RULE}", gone)
+    off = bool(was["rule"]) and not enabled(recorded_row(was["rule"]))
+    mode = recorded_row(was["policy"]).get("AutoForwardingMode")
+    policy = (f"Remove-{POLICY}", gone)
+    if was["policy"]:
+        policy = (f"Set-{POLICY}", {"AutoForwardingMode": str(mode)})
+    return [rule, *([(f"Disable-{RULE}", {})] if off else []), policy]
+
+
+def _mode(applies: EffectivePolicy) -> str:
+    return f"key:forwarding_mode.{applies.mode}" if applies.mode in MODES else applies.mode
+
+
+def _mode_text(row: ExchangeRow | None, properties: tuple[str, ...]) -> str:
+    return "" if row is None else json.dumps({name: row.get(name) for name in properties})
+
+
+def _made(
+    mailbox: str, own: tuple[str, ...], was: dict[str, str], now: dict[str, str]
+) -> dict[str, str]:
+    """Return the current values as far as they match those of :meth:`OutboundPolicy.apply`.
+
+    The limits of a new policy are those that applied before.
+    """
+    limits = json.loads(was["policy"] or now["policy"] or "{}")
+    rule, before = recorded_row(now["rule"]), recorded_row(was["rule"])
+    covering = ExchangeRow({**before, **fields_to_cover(before, own, mailbox)})
+    ours = bool(rule) and bare(text_of(rule, POLICY)) == policy_name(mailbox).lower()
+    whole = ours and enabled(rule) and alike(rule, covering)
+    return {
+        "policy": json.dumps({**limits, "AutoForwardingMode": "On"}),
+        "rule": now["rule"] if whole else was["rule"],
+    }
+
+
+def _is_ours(rule: ExchangeRow, mailbox: str) -> bool:
+    return (
+        bool(rule) and enabled(rule) and bare(text_of(rule, POLICY)) == policy_name(mailbox).lower()
+    )
+
+
+def _rule_before(past: RecordedChange) -> dict[str, object]:
+    """Return the rule's earlier parameters, and its policy if that was another."""
+    was = json.loads(past.values_before["rule"])
+    other = was.get(POLICY) not in {None, recorded_row(past.values_after.get("rule")).get(POLICY)}
+    policy = {POLICY: was[POLICY]} if other else {}
+    senders = was["From"]
+    return {
+        "From": ([senders] if isinstance(senders, str) else senders) or None,
+        **policy,
+        **{name: was[name] for name in NARROWING if name in was},
+    }
+
+
+def text_after(mailbox: str, rule: str, repaired: dict[str, object]) -> Text:
+    """Return the rule after the change: its other senders, and the conditions that go."""
+    before = recorded_row(rule)
+    senders = covers(ExchangeRow({**before, **repaired}))
+    if cleared := "; ".join(
+        f"{name} {', '.join(values)}" for name, values in gone(before, repaired).items()
+    ):
+        return Text(
+            "after.outbound_policy_cleared", {"senders": ", ".join(senders), "cleared": cleared}
+        )
+    alone = not before or list(map(bare, senders)) == [mailbox.lower()]
+    if alone:
+        return Text("after.outbound_policy")
+    return Text("after.outbound_policy_shared", {"senders": ", ".join(senders)})
+
+
+def recorded_row(recorded: str | None) -> ExchangeRow:
+    return ExchangeRow(json.loads(recorded or "{}"))
+
+
+def move_note(rules: int) -> Text | None:
+    """Return a note that a rule on top moves others down, or None (facts/microsoft.md 2.3)."""
+    return Text("note.rules_move", {"count": str(rules)}) if rules else None
+
+
+class Customization(Step):
+    """Step M5: ``Enable-OrganizationCustomization`` has run, or M4 does not need it.
+
+    The change is tenant-wide and irreversible, so it has its own approval. ``IsDehydrated`` is not
+    proof. If it is false and M4 is refused anyway, this step is required. If it is true after the
+    cmdlet has run, or has said that it is not required, nothing is left to run. M4 itself waits
+    until the change has taken effect everywhere (facts/microsoft.md 2.4).
+    """
+
+    name = "customization"
+    article_row = "M5"
+    group = "microsoft"
+    needs = ("mailbox_user",)
+    reads = ("View-Only Configuration",)
+    writes = ("Organization Management",)
+    diagnosis = Diagnosis(stops_mail=False, station=Station.FORWARD)
+
+    async def inspect(self, ctx: StepContext) -> Finding:
+        """Read ``IsDehydrated``, and whether M4 has anything to save at all.
+
+        If the tenant does not reveal ``IsDehydrated``, M4 shows whether customization is needed.
+        """
+        if ctx.run.change_applied(self.name):
+            return self.ok(Text("seen.customized"))
+        if self.name in ctx.run.demanded:
+            return self._needed(Reason.DEMANDED)
+        dehydrated, there = await asyncio.gather(_dehydrated(ctx), outbound(ctx))
+        if dehydrated:
+            return self._not_customized(ctx, there.applies)
+        if dehydrated is None:
+            return self.skipped(Text("skipped.customization_untold"))
+        return self.ok(Text("seen.customized"))
+
+    def _not_customized(self, ctx: StepContext, applies: EffectivePolicy) -> Finding:
+        """Return the finding for a tenant that is not customized.
+
+        The tenant needs no customization if M4 has nothing to save.
+        """
+        if applies.forwards:
+            unneeded = self.ok(Text("seen.customization_not_needed"))
+            checks = ctx.run.kind is RunKind.CHECK
+            return replace(unneeded, state=State.WARNING) if checks else unneeded
+        return self._needed(Text("seen.not_customized"))
+
+    def _needed(self, seen: Text | Reason) -> Finding:
+        return self.wrong(seen, cause=Cause.CUSTOMIZATION_NEEDED, values={"enabled": "no"})
+
+    def plan(self, ctx: StepContext, finding: Finding) -> tuple[Change, ...]:
+        demanded = finding.reason is Reason.DEMANDED
+        before = Reason.DEMANDED.text() if demanded else Text("seen.not_customized")
+        line = self.change(
+            before, Text("after.customization"), Scope.TENANT, "Enable-OrganizationCustomization"
+        )
+        return (replace(line, reversible=False, note=Text("note.customization"), warning=True),)
+
+    async def apply(self, ctx: StepContext, finding: Finding) -> None:
+        """Run Enable-OrganizationCustomization, whose error on a second run means success."""
+        await ctx.exchange.run("Enable-OrganizationCustomization", {})
+
+
+async def _dehydrated(ctx: StepContext) -> bool | None:
+    try:
+        organization, *_ = await ctx.exchange.run("Get-OrganizationConfig", {})
+    except Forbidden:
+        return None
+    return {"true": True, "false": False}.get(str(organization.get("IsDehydrated")).lower())

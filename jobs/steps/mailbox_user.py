@@ -1,4 +1,4 @@
-"""Step M1: the user whose mailbox is connected."""
+"""Step M1: the mailbox's tenant, its user, and the user who signs in for a shared mailbox."""
 
 from __future__ import annotations
 
@@ -7,16 +7,45 @@ from dataclasses import replace
 from typing import Any
 
 from jobs.causes.cause import Cause
-from jobs.channel.mailbox import is_shared, mailbox_row
-from jobs.clouds.errors import CloudError, Forbidden, NotFound, SignInNeeded
+from jobs.channel.mailbox import delegate_of, is_shared, mailbox_row
+from jobs.clouds.errors import CloudError, Forbidden, NotFound, SignInNeeded, unless_refused
 from jobs.clouds.json_values import lower_of, text_of
 from jobs.engine.context import StepContext
 from jobs.engine.diagnosis import Diagnosis
-from jobs.engine.failures import finding_from_error, not_readable
+from jobs.engine.inspector import finding_from_error, not_readable
 from jobs.engine.step import Step
 from jobs.microsoft.exchange import ExchangeRow
-from jobs.microsoft.graph_requests import promised
-from jobs.model import Access, Finding, RunKind, Signals, State, Station, Text
+from jobs.microsoft.graph import promised
+from jobs.model import Access, Finding, RunKind, Signals, State, Station, Text, Turn
+from jobs.runs.run import Run
+
+
+class Tenant(Step):
+    """Step M1: the mailbox's domain is verified in the tenant of the signed-in account."""
+
+    name = "tenant"
+    article_row = "M1"
+    group = "microsoft"
+    shown_in = "mailbox_user"
+    reads = ("User.Read.All",)
+    diagnosis = Diagnosis(station=Station.MAILBOX)
+
+    async def inspect(self, ctx: StepContext) -> Finding:
+        """Compare the verified domains; if they are hidden, ``mailbox_user`` decides."""
+        account = ctx.run.account
+        values = {
+            "domain": ctx.channel.domain,
+            "account": account.upn if account else "key:seen.the_bot",
+        }
+        organization = await unless_refused(ctx.graph.organization()) or {}
+        verified = organization.get("verifiedDomains") or ()
+        domains = {lower_of(domain, "name") for domain in verified}
+        if not domains:
+            return self.ok(Text("seen.tenant_unread", values))
+        if ctx.channel.domain not in domains:
+            return self.wrong(Text("seen.other_tenant", values), cause=Cause.WRONG_TENANT)
+        return self.ok(Text("seen.tenant", values))
+
 
 Json = dict[str, Any]
 ONMICROSOFT = ".onmicrosoft.com"
@@ -47,16 +76,14 @@ class MailboxUser(Step):
         }
     )
     diagnosis = Diagnosis(
-        explains=frozenset(
-            {
-                Cause.ACCOUNT_DISABLED,
-                Cause.USER_UNKNOWN,
-                Cause.LICENCE_MISSING,
-                Cause.SMTP_TOKEN_REFUSED,
-                Cause.SMTP_LOGIN_BLOCKED,
-                Cause.SMTP_REFUSED,
-            }
-        ),
+        explains={
+            Cause.ACCOUNT_DISABLED,
+            Cause.USER_UNKNOWN,
+            Cause.LICENCE_MISSING,
+            Cause.SMTP_TOKEN_REFUSED,
+            Cause.SMTP_LOGIN_BLOCKED,
+            Cause.SMTP_REFUSED,
+        },
         station=Station.MAILBOX,
     )
 
@@ -67,14 +94,10 @@ class MailboxUser(Step):
         if not user and isinstance(mailbox, ExchangeRow):
             user = await self._owner(ctx, mailbox)
         if user is None:
-            return self.wrong(
-                Text(await self._why_nobody(ctx), {"mailbox": ctx.channel.mailbox}),
-                cause=Cause.MAILBOX_NOT_FOUND,
-            )
-        facts = {
-            "user_id": promised(user, "id"),
-            "upn": text_of(user, "userPrincipalName") or ctx.channel.mailbox,
-        }
+            why = Text(await self._why_nobody(ctx), {"mailbox": ctx.channel.mailbox})
+            return self.wrong(why, cause=Cause.MAILBOX_NOT_FOUND)
+        upn = text_of(user, "userPrincipalName") or ctx.channel.mailbox
+        facts = {"user_id": promised(user, "id"), "upn": upn}
         if isinstance(mailbox, CloudError):
             return self._by_the_directory(ctx, user, mailbox, facts)
         return _with_sender(ctx, mailbox, self._judged(ctx, user, mailbox, facts))
@@ -82,14 +105,21 @@ class MailboxUser(Step):
     def _judged(
         self, ctx: StepContext, user: Json, mailbox: ExchangeRow | None, facts: dict[str, str]
     ) -> Finding:
-        upn = {"upn": facts["upn"]}
-        if mailbox is None:
-            return self._without_mailbox(user, upn, facts if ctx.run.kind is RunKind.CHECK else {})
-        if is_shared(mailbox):
+        if mailbox is not None and is_shared(mailbox):
             return self._of_others(ctx, user, facts)
+        upn = {"upn": facts["upn"]}
+        if mailbox is None and ctx.run.kind is not RunKind.CHECK:
+            facts = {}  # so that a plan shows nothing of later steps
+        if mailbox is None and licensed(user):
+            seen = Text("seen.no_mailbox", upn)
+            return self.wrong(seen, cause=Cause.MAILBOX_NOT_FOUND, facts=facts)
         if sign_in_blocked(user):
-            return self._disabled(upn, facts)
-        return self._found(ctx, facts) if licensed(user) else self._unlicensed(upn, facts)
+            seen, stopped = Text("seen.disabled", upn), Signals(station=Station.ANSWER)
+            return self.wrong(seen, cause=Cause.ACCOUNT_DISABLED, facts=facts, signals=stopped)
+        if not licensed(user):
+            seen = Text("seen.no_licence", upn)
+            return self.wrong(seen, cause=Cause.LICENCE_MISSING, facts=facts)
+        return self._found(ctx, facts)
 
     def _of_others(self, ctx: StepContext, user: Json, facts: dict[str, str]) -> Finding:
         """Judge a shared mailbox: no license needed, and its own account is blocked as a rule."""
@@ -97,35 +127,14 @@ class MailboxUser(Step):
             facts |= {"shared_licensed": "yes"}
         if sign_in_blocked(user):
             seen = Text("seen.shared_blocked", {"upn": facts["upn"]})
-            return self.possible(
-                seen, cause=Cause.ACCOUNT_DISABLED, facts={"shared": "blocked", **facts}
-            )
+            facts |= {"shared": "blocked"}
+            return self.possible(seen, cause=Cause.ACCOUNT_DISABLED, facts=facts)
         return self._found(ctx, {**facts, "shared": "yes"})
 
     def _found(self, ctx: StepContext, facts: dict[str, str]) -> Finding:
-        key = (
-            "seen.mailbox"
-            if facts["upn"].lower() == ctx.channel.mailbox
-            else "seen.mailbox_other_upn"
-        )
-        return self.ok(Text(key, {"upn": facts["upn"]}), facts=facts)
-
-    def _unlicensed(self, upn: dict[str, str], facts: dict[str, str]) -> Finding:
-        return self.wrong(Text("seen.no_licence", upn), cause=Cause.LICENCE_MISSING, facts=facts)
-
-    def _without_mailbox(self, user: Json, upn: dict[str, str], facts: dict[str, str]) -> Finding:
-        """Return why there is no mailbox; a plan has no ``facts``, so later steps show nothing."""
-        if licensed(user):
-            return self.wrong(
-                Text("seen.no_mailbox", upn), cause=Cause.MAILBOX_NOT_FOUND, facts=facts
-            )
-        return self._disabled(upn, facts) if sign_in_blocked(user) else self._unlicensed(upn, facts)
-
-    def _disabled(self, upn: dict[str, str], facts: dict[str, str]) -> Finding:
-        stopped = Signals(station=Station.ANSWER)
-        return self.wrong(
-            Text("seen.disabled", upn), cause=Cause.ACCOUNT_DISABLED, facts=facts, signals=stopped
-        )
+        own = facts["upn"].lower() == ctx.channel.mailbox
+        seen = Text("seen.mailbox" if own else "seen.mailbox_other_upn", {"upn": facts["upn"]})
+        return self.ok(seen, facts=facts)
 
     def _by_the_directory(
         self, ctx: StepContext, user: Json, error: CloudError, facts: dict[str, str]
@@ -134,18 +143,12 @@ class MailboxUser(Step):
         if sign_in_blocked(user) or not licensed(user):  # true for the account of a shared mailbox
             facts |= {"shared": "unknown"}
         if sign_in_blocked(user):
-            return self.possible(
-                Text("seen.disabled", {"upn": facts["upn"]}),
-                cause=Cause.ACCOUNT_DISABLED,
-                facts=facts,
-            )
-        return replace(self._unread(ctx, error), facts=facts)
-
-    def _unread(self, ctx: StepContext, error: CloudError) -> Finding:
+            seen = Text("seen.disabled", {"upn": facts["upn"]})
+            return self.possible(seen, cause=Cause.ACCOUNT_DISABLED, facts=facts)
         # the bot has no role in Exchange, which says nothing about the channel
         if ctx.access is Access.APP and isinstance(error, Forbidden | SignInNeeded):
-            return not_readable(self, error)
-        return finding_from_error(self, error, ctx.run)
+            return replace(not_readable(self, error), facts=facts)
+        return replace(finding_from_error(self, error, ctx.run), facts=facts)
 
     async def _mailbox(self, ctx: StepContext) -> ExchangeRow | CloudError | None:
         """Return the mailbox, None if there is none, or in a check the error that hid it."""
@@ -160,14 +163,11 @@ class MailboxUser(Step):
 
     async def _owner(self, ctx: StepContext, mailbox: ExchangeRow) -> Json | None:
         """Return the mailbox's owner by Exchange: the directory may not know every address."""
-        names = [
-            text_of(mailbox, name) for name in ("UserPrincipalName", "ExternalDirectoryObjectId")
-        ]
-        owners = [
-            await ctx.graph.user(name)
-            for name in names
-            if name.lower() not in {"", ctx.channel.mailbox}
-        ]
+        owners = []
+        for field in ("UserPrincipalName", "ExternalDirectoryObjectId"):
+            name = text_of(mailbox, field)
+            if name.lower() not in {"", ctx.channel.mailbox}:
+                owners.append(await ctx.graph.user(name))
         return next(filter(None, owners), None)
 
     async def _why_nobody(self, ctx: StepContext) -> str:
@@ -176,11 +176,9 @@ class MailboxUser(Step):
             rows = await ctx.exchange.run("Get-Recipient", {"Identity": ctx.channel.mailbox})
         except CloudError:
             return "seen.nobody"
-        return (
-            "seen.group"
-            if "group" in lower_of(next(iter(rows), None), "RecipientTypeDetails")
-            else "seen.nobody"
-        )
+        if "group" in lower_of(next(iter(rows), None), "RecipientTypeDetails"):
+            return "seen.group"
+        return "seen.nobody"
 
 
 def _with_sender(ctx: StepContext, mailbox: ExchangeRow | None, found: Finding) -> Finding:
@@ -203,12 +201,79 @@ def sign_in_blocked(user: Json) -> bool:
 
 def licensed(user: Json) -> bool:
     """Return whether an Exchange plan is enabled; True if the directory shows none."""
-    return user.get("assignedPlans") is None or any(map(_is_exchange_plan, user["assignedPlans"]))
+    in_force, plans = {"enabled", "warning"}, user.get("assignedPlans")
+    return plans is None or any(
+        lower_of(plan, "service") == "exchange" and lower_of(plan, "capabilityStatus") in in_force
+        for plan in plans
+    )
 
 
-def _is_exchange_plan(plan: Json) -> bool:
-    """Return whether the plan gives the user a mailbox, and is in force."""
-    return lower_of(plan, "service") == "exchange" and lower_of(plan, "capabilityStatus") in {
-        "enabled",
-        "warning",
-    }
+ASKED = frozenset({Cause.DELEGATE_UNKNOWN, Cause.DELEGATE_NOT_FOUND})
+"""Causes that end when a person types the delegate's address."""
+
+
+class Delegate(Step):
+    """Step M1: the delegate is a user who may sign in and has a license, and with it SMTP.
+
+    The SMTP server accepts only the token's own user as the user name, so the mailbox's rights,
+    SMTP AUTH and grants that count are this user's (facts/update-2026-11.md 0.1). The facts are
+    ``delegate``, the user's UPN, and ``delegate_id``.
+    """
+
+    name = "delegate"
+    article_row = "M1"
+    group = "microsoft"
+    needs = ("mailbox_user",)
+    reads = ("User.Read.All",)
+    shown_in = "mailbox_user"
+    doubted_by = frozenset({Cause.SMTP_LOGIN_BLOCKED, Cause.SMTP_REFUSED, Cause.SMTP_TOKEN_REFUSED})
+    diagnosis = Diagnosis(
+        explains={
+            Cause.ACCOUNT_DISABLED,
+            Cause.LICENCE_MISSING,
+            Cause.SMTP_TOKEN_REFUSED,
+            Cause.SMTP_LOGIN_BLOCKED,
+            Cause.SMTP_REFUSED,
+        }
+    )
+
+    async def inspect(self, ctx: StepContext) -> Finding:
+        """Find the delegate of a shared mailbox; any other mailbox's own user signs in."""
+        if not ctx.fact("shared"):
+            return self.ok(Text("seen.delegate_not_needed"))
+        name = delegate_of(ctx.run)
+        if not name and ctx.run.kind is RunKind.CHECK:  # which asks nobody and goes on
+            skipped = self.skipped(Text("skipped.delegate_unknown"))
+            return replace(skipped, facts={"delegate_named": "no"})
+        if not name:
+            return self._asked(ctx, Text("seen.delegate_unknown"), Cause.DELEGATE_UNKNOWN)
+        user = await ctx.graph.user(name)
+        if user is None:
+            nobody = Text("seen.nobody", {"mailbox": name})
+            return self._asked(ctx, nobody, Cause.DELEGATE_NOT_FOUND)
+        return self._judged(ctx, user, name)
+
+    def _judged(self, ctx: StepContext, user: dict[str, Any], name: str) -> Finding:
+        upn = text_of(user, "userPrincipalName") or name
+        facts, values = {"delegate": upn, "delegate_id": promised(user, "id")}, {"upn": upn}
+        if sign_in_blocked(user):
+            seen = Text("seen.disabled", values)
+            return self.wrong(seen, cause=Cause.ACCOUNT_DISABLED, facts=facts)
+        if not licensed(user):
+            seen = Text("seen.no_licence", values)
+            return self.wrong(seen, cause=Cause.LICENCE_MISSING, facts=facts)
+        seen = Text("seen.delegate", {"user": upn, "mailbox": ctx.channel.mailbox})
+        return self.ok(seen, facts=facts)
+
+    def _asked(self, ctx: StepContext, seen: Text, cause: str) -> Finding:
+        """Block a plan, or let a run that has begun wait for the requester, whom a card asks."""
+        if ctx.looking or ctx.run.kind is RunKind.CHECK:
+            return self.wrong(seen, cause=cause)
+        return self.waits_for(Turn.REQUESTER, seen, cause=cause)
+
+
+def needs_delegate(run: Run) -> bool:
+    """Return whether the run needs the address of the user who signs in for a shared mailbox."""
+    found = run.findings.get(Delegate.name)
+    open_states = {State.WRONG, State.WAITING}
+    return found is not None and found.state in open_states and found.cause in ASKED

@@ -1,24 +1,37 @@
-"""Step E1, second half: the enterprise application.
+"""Steps E1, E4, E5 and E7: the enterprise application, and ``SMTP.Send`` granted in advance.
 
-The portal creates it automatically; Graph does not.
+The portal creates the enterprise application automatically; Graph does not. The IDs of permissions
+are read in the tenant and never hard-coded. The grant makes the tenant's policy on user consent
+irrelevant, so the policy, which is tenant-wide, is only read.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import replace
+from typing import Any
 
 from jobs.causes.cause import Cause
-from jobs.channel.email_app import DEACTIVATED, Json, app_of_run, foreign_content
+from jobs.channel.email_app import (
+    DEACTIVATED,
+    app_of_run,
+    foreign_content,
+    grants_of_app,
+    smtp_send_permission,
+)
 from jobs.channel.mailbox import may_be_shared
-from jobs.clouds.json_values import lower_of, text_of
+from jobs.clouds.errors import AlreadyExists, CloudError, NotFound, Rejected, unless_refused
+from jobs.clouds.json_values import as_dict, lower_of, lower_set, text_of
 from jobs.engine.context import StepContext
 from jobs.engine.diagnosis import Diagnosis
-from jobs.engine.undoable import Undoable
-from jobs.microsoft.app_manifest import redirect_uris
-from jobs.microsoft.graph_requests import promised
-from jobs.model import Change, Finding, Reason, Scope, State, Text
+from jobs.engine.inspector import finding_from_error
+from jobs.engine.step import Step
+from jobs.engine.undo import Undoable
+from jobs.microsoft.app_manifest import permission_id, redirect_uris
+from jobs.microsoft.graph import EXCHANGE_APP_ID, GRAPH_APP_ID, Json, promised
+from jobs.model import Change, Finding, Reason, RunKind, Scope, State, Text
 from jobs.runs.run import RecordedChange
 
 ENABLED, ASSIGNMENT = "accountEnabled", "appRoleAssignmentRequired"
@@ -44,15 +57,13 @@ class ServicePrincipal(Undoable):
     reads = ("Application.Read.All", "User.Read.All")
     writes = ("Application.ReadWrite.All",)
     diagnosis = Diagnosis(
-        explains=frozenset(
-            {
-                Cause.APP_NOT_FOUND,
-                Cause.APP_DISABLED,
-                Cause.USER_NOT_ASSIGNED,
-                Cause.SERVICE_PRINCIPAL_NOT_READY,
-                Cause.CONSENT_MISSING,
-            }
-        ),
+        explains={
+            Cause.APP_NOT_FOUND,
+            Cause.APP_DISABLED,
+            Cause.USER_NOT_ASSIGNED,
+            Cause.SERVICE_PRINCIPAL_NOT_READY,
+            Cause.CONSENT_MISSING,
+        },
         disproved_by=("smtp_login",),
     )
 
@@ -60,88 +71,60 @@ class ServicePrincipal(Undoable):
         """Find it by client id; assignments are read only if assignment is required."""
         principal = await ctx.graph.service_principal(ctx.fact("client_id"), with_roles=ctx.many)
         if principal is None:
-            return replace(
-                self.wrong(Reason.ABSENT, cause=Cause.SERVICE_PRINCIPAL_MISSING),
-                values=_values(None),
-            )
+            cause = Cause.SERVICE_PRINCIPAL_MISSING
+            return self.wrong(Reason.ABSENT, cause=cause, values=_values(None))
         sp_id = promised(principal, "id")
         lets_in = await _lets_in(ctx, sp_id) if principal.get(ASSIGNMENT) else State.OK
-        disabled = principal.get(ENABLED) is False
-        judged = self._judged(sp_id, lets_in, disabled=disabled)
-        return replace(
-            self._out_of_reach(ctx, principal, judged) or judged, values=_values(principal)
-        )
+        facts, shut = {"sp_id": sp_id}, {ENABLED: principal.get(ENABLED) is False}
+        shut[ASSIGNMENT] = lets_in is State.WRONG
+        if any(shut.values()):
+            facts["shut"] = " ".join(name for name, is_set in shut.items() if is_set)
+        return replace(self._judged(ctx, principal, lets_in, facts), values=_values(principal))
 
-    def _out_of_reach(self, ctx: StepContext, principal: Json, judged: Finding) -> Finding | None:
-        """Return a finding that no change of the enterprise application repairs, or None.
+    def _judged(
+        self, ctx: StepContext, principal: Json, lets_in: State, facts: dict[str, str]
+    ) -> Finding:
+        """Return the first obstacle; no change of the enterprise application repairs the first two.
 
         Microsoft has disabled the app (facts/microsoft.md 5, AADSTS7000112), or it is deactivated,
         also if only its registration says so (facts/update-2026-11.md 4, row 3). Other blocking
         properties stay in the plan.
         """
         status = text_of(principal, BY_MICROSOFT)
-        if status.lower() not in NOT_DISABLED:
-            return self.wrong(
-                Text("seen.app_by_microsoft", {"status": status}),
-                cause=Cause.APP_DISABLED_BY_MICROSOFT,
-                facts=judged.facts,
-            )
-        if principal.get("isDisabled") or ctx.fact(DEACTIVATED):
-            return self.wrong(
-                Text("seen.app_deactivated"), cause=Cause.APP_DEACTIVATED, facts=judged.facts
-            )
-        return None
-
-    def _judged(self, sp_id: str, lets_in: State, *, disabled: bool) -> Finding:
-        flags = {ENABLED: disabled, ASSIGNMENT: lets_in is State.WRONG}
-        shut = " ".join(name for name, is_set in flags.items() if is_set)
-        if disabled:
-            return self.wrong(
-                Text("seen.sp_disabled"),
-                cause=Cause.APP_DISABLED,
-                facts={"sp_id": sp_id, "shut": shut},
-            )
-        if lets_in is State.WRONG:
-            return self.wrong(
-                Text("seen.sp_assignment"),
-                cause=Cause.USER_NOT_ASSIGNED,
-                facts={"sp_id": sp_id, "shut": shut},
-            )
+        by_microsoft = Text("seen.app_by_microsoft", {"status": status})
+        deactivated = principal.get("isDisabled") or ctx.fact(DEACTIVATED)
+        obstacles = (
+            (status.lower() not in NOT_DISABLED, by_microsoft, Cause.APP_DISABLED_BY_MICROSOFT),
+            (deactivated, Text("seen.app_deactivated"), Cause.APP_DEACTIVATED),
+            (principal.get(ENABLED) is False, Text("seen.sp_disabled"), Cause.APP_DISABLED),
+            (lets_in is State.WRONG, Text("seen.sp_assignment"), Cause.USER_NOT_ASSIGNED),
+        )
+        for blocks, seen, cause in obstacles:
+            if blocks:
+                return self.wrong(seen, cause=cause, facts=facts)
         if lets_in is State.POSSIBLE:
-            return self.possible(
-                Text("seen.sp_assigned_others"),
-                cause=Cause.USER_NOT_ASSIGNED,
-                facts={"sp_id": sp_id},
-            )
-        return self.ok(Text("seen.service_principal"), facts={"sp_id": sp_id})
+            others = Text("seen.sp_assigned_others")
+            return self.possible(others, cause=Cause.USER_NOT_ASSIGNED, facts=facts)
+        return self.ok(Text("seen.service_principal"), facts=facts)
 
     def plan(self, ctx: StepContext, finding: Finding) -> tuple[Change, ...]:
         """Plan to create it, or to reset each of its blocking properties in a line."""
         if "sp_id" not in finding.facts:
-            return (
-                self.change(
-                    Text("seen.none"),
-                    Text("after.service_principal"),
-                    Scope.APP,
-                    "Graph POST /servicePrincipals",
-                ),
-            )
-        shut, sp_id = finding.facts.get("shut", "").split(), finding.facts["sp_id"]
-        return tuple(self._opening(name, sp_id) for name in shut)
-
-    def _opening(self, name: str, sp_id: str) -> Change:
-        before, after = LINES[name]
-        command = f"Graph PATCH /servicePrincipals/{sp_id}, {name} {str(OPEN[name]).lower()}"
-        return self.change(before, after, Scope.APP, command)
+            return (self.creation("Graph POST /servicePrincipals"),)
+        path = f"/servicePrincipals/{finding.facts['sp_id']}"
+        commands = {
+            name: f"Graph PATCH {path}, {name} {str(OPEN[name]).lower()}"
+            for name in finding.facts.get("shut", "").split()
+        }
+        return tuple(self.change(*LINES[name], Scope.APP, each) for name, each in commands.items())
 
     async def apply(self, ctx: StepContext, finding: Finding) -> None:
         """Create it, safely since an app has one at most, or reset what blocks."""
         if "sp_id" not in finding.facts:
             await ctx.graph.create_service_principal(ctx.fact("client_id"))
         elif shut := finding.facts.get("shut", "").split():
-            await ctx.graph.update_service_principal(
-                finding.facts["sp_id"], {name: OPEN[name] for name in shut}
-            )
+            body = {name: OPEN[name] for name in shut}
+            await ctx.graph.update_service_principal(finding.facts["sp_id"], body)
 
     async def inspect_undo(self, ctx: StepContext, past: RecordedChange) -> Finding:
         """Check that the service principal is removed or restored.
@@ -154,9 +137,8 @@ class ServicePrincipal(Undoable):
         )
         if past.values_before["sp_id"]:
             opened = {"sp_id": past.values_before["sp_id"], ENABLED: "true", ASSIGNMENT: "false"}
-            return self.compare_with_recorded(
-                past, _values(principal), _principal_text(principal), opened
-            )
+            seen = _principal_text(principal)
+            return self.compare_with_recorded(past, _values(principal), seen, opened)
         if strange := foreign_content(ctx, app, redirect_uris(app)) if principal and app else "":
             return self.left_alone(Text("seen.undo_principal_in_use", {"what": strange}))
         return self._removed(ctx, past, principal)
@@ -164,10 +146,10 @@ class ServicePrincipal(Undoable):
     def _removed(self, ctx: StepContext, past: RecordedChange, principal: Json | None) -> Finding:
         """Judge a service principal that a run made, by its object id alone."""
         there = {"sp_id": _values(principal)["sp_id"]}  # an app has one at most, so this is ours
-        made = replace(past, values_before={"sp_id": ""}, values_after=_sp_id_of(past.values_after))
-        found = self.compare_with_recorded(
-            made, there, _principal_text(principal), {"sp_id": ctx.fact("sp_id") or there["sp_id"]}
-        )
+        left = {"sp_id": past.values_after.get("sp_id", "")} if past.values_after else {}
+        ours = replace(past, values_before={"sp_id": ""}, values_after=left)
+        made = {"sp_id": ctx.fact("sp_id") or there["sp_id"]}
+        found = self.compare_with_recorded(ours, there, _principal_text(principal), made)
         return replace(found, facts=there) if found.state is State.WRONG else found
 
     def undo_command(self, ctx: StepContext, past: RecordedChange) -> str:
@@ -206,11 +188,6 @@ async def _lets_in(ctx: StepContext, sp_id: str) -> State:
     return State.POSSIBLE if assigned and (not user_id or await may_be_shared(ctx)) else State.WRONG
 
 
-def _sp_id_of(values: dict[str, str]) -> dict[str, str]:
-    """Return the object id in recorded values, if any were read back."""
-    return {"sp_id": values.get("sp_id", "")} if values else {}
-
-
 def _lower(rows: Iterable[Json], name: str) -> set[str]:
     return {lower_of(row, name) for row in rows}
 
@@ -234,3 +211,276 @@ def _principal_text(principal: Json | None) -> str:
     if principal.get(ENABLED) is False:
         return "key:seen.sp_disabled"
     return "key:seen.sp_assignment" if principal.get(ASSIGNMENT) else "key:seen.service_principal"
+
+
+class Permissions(Step):
+    """Step E4: Office 365 Exchange Online is in the tenant and exposes ``SMTP.Send``.
+
+    A tenant with the service but without its service principal gets one. If the service itself is
+    missing, Graph refuses. Source: facts/microsoft.md 1.3 and 1.4.
+    """
+
+    name = "permissions"
+    article_row = "E4"
+    group = "entra"
+    shown_in = "application"
+    reads = ("Application.Read.All",)
+    writes = ("Application.ReadWrite.All",)
+    diagnosis = Diagnosis()
+
+    async def inspect(self, ctx: StepContext) -> Finding:
+        exchange, graph = await asyncio.gather(
+            ctx.graph.service_principal(EXCHANGE_APP_ID), ctx.graph.service_principal(GRAPH_APP_ID)
+        )
+        if exchange is None:
+            cause, values = Cause.EXCHANGE_SERVICE_MISSING, {"present": "no"}
+            return self.wrong(Text("seen.no_exchange"), cause=cause, values=values)
+        facts = {
+            "exchange_sp_id": promised(exchange, "id"),
+            "graph_sp_id": text_of(graph, "id"),
+            "exchange_smtp_send": permission_id(exchange, "SMTP.Send"),
+            "graph_smtp_send": permission_id(graph, "SMTP.Send"),
+            "mail_send": permission_id(exchange, "Mail.Send", role=True),
+        }
+        if not (facts["exchange_smtp_send"] or facts["graph_smtp_send"]):
+            return self.wrong(Text("seen.no_smtp_send"), cause=Cause.PERMISSION_ID_UNKNOWN)
+        return self.ok(Text("seen.permissions"), facts=facts)
+
+    def plan(self, ctx: StepContext, finding: Finding) -> tuple[Change, ...]:
+        """Plan Microsoft's service principal; else no app can request SMTP.Send (AADSTS500011)."""
+        if finding.cause != Cause.EXCHANGE_SERVICE_MISSING:
+            return ()
+        command = f'Graph POST /servicePrincipals {{"appId": "{EXCHANGE_APP_ID}"}}'
+        return (
+            self.change(Text("seen.no_exchange"), Text("after.permissions"), Scope.APP, command),
+        )
+
+    async def apply(self, ctx: StepContext, finding: Finding) -> None:
+        """Create the service principal; the call is safe to repeat, as a second is impossible."""
+        await ctx.graph.create_service_principal(EXCHANGE_APP_ID)
+
+    def explain_error(self, ctx: StepContext, error: CloudError) -> Finding | None:
+        """Report a refusal as "no Exchange Online in this tenant", with Graph's text."""
+        if isinstance(error, Rejected | NotFound):
+            return replace(
+                finding_from_error(self, error, ctx.run), cause=Cause.EXCHANGE_SERVICE_MISSING
+            )
+        return None
+
+
+SMTP = frozenset({"SMTP.Send"})
+SIGN_IN = frozenset({"offline_access", "openid", "profile"})
+RESOURCES = ("exchange", "graph")
+OF = "principal"
+"""Mark in a recorded change: the grants are those of the user with this ID, the delegate's."""
+
+
+class SmtpGrant(Undoable):
+    """Step E5: a Principal grant for the user who signs in only (facts/microsoft.md 1.5).
+
+    For a shared mailbox the delegate signs in. Exchange decides who may send as the mailbox.
+    """
+
+    name = "smtp_grant"
+    article_row = "E5"
+    group = "entra"
+    carries_answers = True
+    needs = ("service_principal", "mailbox_user", "delegate", "permissions")
+    reads = ("Directory.Read.All",)
+    writes = ("DelegatedPermissionGrant.ReadWrite.All",)
+    diagnosis = Diagnosis(
+        explains={
+            Cause.CONSENT_MISSING,
+            Cause.CONSENT_DECLINED,
+            Cause.ADMIN_CONSENT_REQUIRED,
+            Cause.SMTP_TOKEN_REFUSED,
+        }
+    )
+
+    async def inspect(self, ctx: StepContext) -> Finding:
+        grants = await grants_of_app(ctx)
+        missing = self._missing(ctx, grants)
+        known = bool(_grantee(ctx))
+        found = self.wrong(Reason.ABSENT, cause=Cause.CONSENT_MISSING)
+        if not missing:
+            user = {"user": ctx.fact("delegate") or ctx.fact("upn")}
+            found = self.ok(Text("seen.smtp_grant" if known else "seen.smtp_grant_delegate", user))
+        marks = {OF: ctx.fact("delegate_id")} if ctx.fact("shared") else {}
+        return replace(found, values=self._values(ctx, grants, marks))
+
+    def plan(self, ctx: StepContext, finding: Finding) -> tuple[Change, ...]:
+        """Plan a grant for one user, once the delegate is known, so that nobody else can send."""
+        if not _grantee(ctx) and ctx.fact("shared"):
+            return ()
+        user = ctx.fact("delegate") or ctx.channel.mailbox
+        after = Text("after.smtp_grant", {"user": user})
+        command = "Graph POST /oauth2PermissionGrants, consentType Principal, scope SMTP.Send"
+        return (self.change(Text("seen.none"), after, Scope.APP, command),)
+
+    async def apply(self, ctx: StepContext, finding: Finding) -> None:
+        """Create a grant per resource, or merge the scopes, which a PATCH replaces."""
+        grants = await ctx.graph.grants(ctx.fact("sp_id"))
+        missing = self._missing(ctx, grants)
+        await asyncio.gather(
+            *(self._grant(ctx, grants, resource, scopes) for resource, scopes in missing)
+        )
+
+    async def inspect_undo(self, ctx: StepContext, past: RecordedChange) -> Finding:
+        marks = _recorded_marks(past)
+        values = self._values(ctx, await ctx.graph.grants(ctx.fact("sp_id")), marks)
+        made = {
+            name: " ".join(sorted({*past.values_before[name].split(), *scopes}))
+            for name, scopes in zip(RESOURCES, (SMTP, SIGN_IN), strict=True)
+        }
+        scopes = " ".join(values[name] for name in RESOURCES).strip()
+        return self.compare_with_recorded(past, values, scopes or "key:seen.none", made | marks)
+
+    def undo_command(self, ctx: StepContext, past: RecordedChange) -> str:
+        existed = any(past.values_before[name] for name in RESOURCES)
+        return f"Graph {'PATCH' if existed else 'DELETE'} /oauth2PermissionGrants/{{id}}"
+
+    async def undo(self, ctx: StepContext, past: RecordedChange) -> None:
+        grants = await ctx.graph.grants(ctx.fact("sp_id"))
+        mine = self._mine(ctx, grants, _recorded_marks(past))
+        for name, grant in mine.items():
+            scopes = past.values_before[name]
+            if not scopes:
+                await ctx.graph.delete_grant(promised(grant, "id"))
+            elif grant.get("scope") != scopes:
+                await ctx.graph.update_grant(promised(grant, "id"), scopes)
+
+    async def _grant(
+        self, ctx: StepContext, grants: list[Json], resource: str, scopes: frozenset[str]
+    ) -> None:
+        user = _grantee(ctx)
+        mine = _with(_with(grants, "resourceId", resource), "principalId", user)
+        wanted = " ".join(sorted(scopes.union(*map(_scopes, mine[:1]))))
+        if mine:
+            await ctx.graph.update_grant(promised(mine[0], "id"), wanted)
+            return
+        with suppress(AlreadyExists):  # an earlier attempt that is not replicated: inspect decides
+            await ctx.graph.create_grant(ctx.fact("sp_id"), resource, wanted, user)
+
+    def _mine(
+        self, ctx: StepContext, grants: list[Json], marks: Mapping[str, str]
+    ) -> dict[str, Json]:
+        user = marks.get(OF) or ctx.fact("user_id")
+        mine = _with(grants, "principalId", user)
+        resources = {"exchange": ctx.fact("exchange_sp_id"), "graph": ctx.fact("graph_sp_id")}
+        return {
+            name: grant
+            for name, resource in resources.items()
+            if resource
+            for grant in _with(mine, "resourceId", resource)
+        }
+
+    def _values(
+        self, ctx: StepContext, grants: list[Json], marks: Mapping[str, str]
+    ) -> dict[str, str]:
+        mine = self._mine(ctx, grants, marks)
+        scopes = {
+            name: " ".join(sorted(_scopes(mine[name]))) if name in mine else ""
+            for name in RESOURCES
+        }
+        return scopes | dict(marks)
+
+    def _missing(self, ctx: StepContext, grants: list[Json]) -> list[tuple[str, frozenset[str]]]:
+        """Return the scopes that the user who signs in does not have, by the ID of their resource.
+
+        A grant for all users counts, and any user's while the delegate of a shared mailbox is not
+        known, which happens only in a check.
+        """
+        wanted = [(ctx.fact("exchange_sp_id"), SMTP), (ctx.fact("graph_sp_id"), SIGN_IN)]
+        if ctx.run.kind is RunKind.CHECK or ctx.by_hand:
+            wanted = wanted[:1]  # a sign-in's permissions are implied (facts/microsoft.md 1.5)
+        user, missing = _grantee(ctx), []
+        for resource, scopes in wanted:
+            there = _with(grants, "resourceId", resource)
+            if user:
+                there = [
+                    each for each in there if lower_of(each, "principalId") in {"", user.lower()}
+                ]
+            granted = {scope.lower() for grant in there for scope in _scopes(grant)}
+            if resource and not {scope.lower() for scope in scopes} <= granted:
+                missing.append((resource, scopes))
+        return missing
+
+
+def _grantee(ctx: StepContext) -> str:
+    """Return the user who signs in; empty while the delegate is not known."""
+    return ctx.fact("delegate_id") if ctx.fact("shared") else ctx.fact("user_id")
+
+
+def _recorded_marks(past: RecordedChange) -> dict[str, str]:
+    return {name: value for name, value in past.values_before.items() if name == OF}
+
+
+def _with(grants: list[Json], name: str, wanted: str) -> list[Json]:
+    return [grant for grant in grants if lower_of(grant, name) == wanted.lower()]
+
+
+def _scopes(grant: Json) -> frozenset[str]:
+    return frozenset(text_of(grant, "scope").split())
+
+
+OWN = "managepermissiongrantsforself."
+RECOMMENDED = "microsoft-user-default-recommended"
+ALLOWS = {
+    "microsoft-user-default-legacy": "yes",
+    RECOMMENDED: "yes",
+    "microsoft-user-default-low": "classified",
+    "microsoft-user-default-allow-consent-apps": "no",
+}
+"""Meaning of each of Microsoft's own policies for SMTP.Send, as documented. The recommended one's
+exclusions may change.
+"""
+
+
+class UserConsent(Step):
+    """Step E7: the tenant's user-consent policy, in words (facts/microsoft.md 0.3 and 1.7)."""
+
+    name = "user_consent"
+    article_row = "E7"
+    group = "entra"
+    needs = ("permissions",)
+    reads = ("Policy.Read.All",)
+    diagnosis = Diagnosis(stops_mail=False)
+
+    async def inspect(self, ctx: StepContext) -> Finding:
+        """Read the policy of user consent, on which the channel does not depend."""
+        policy = await unless_refused(ctx.graph.authorization_policy())
+        if policy is None:
+            return self.skipped(Text("skipped.policy_not_readable"))
+        mine = assigned(policy)
+        if RECOMMENDED in mine:
+            excludes = await unless_refused(ctx.graph.consent_policy_excludes(RECOMMENDED))
+            if leaves_out(excludes or (), *smtp_send_permission(ctx)):
+                mine -= {RECOMMENDED}
+        return self.ok(Text(f"seen.user_consent_{allows(mine)}"))
+
+
+def assigned(policy: dict[str, Any]) -> frozenset[str]:
+    """Return the policies for users' own consent; their prefix has two spellings."""
+    role = policy.get("defaultUserRolePermissions")
+    names = lower_set(as_dict(role).get("permissionGrantPoliciesAssigned"))
+    return frozenset(name.removeprefix(OWN) for name in names if name.startswith(OWN))
+
+
+def allows(policies: frozenset[str]) -> str:
+    """Return ``yes``, ``classified`` (low-risk permissions only), ``custom`` or ``no``."""
+    found = {ALLOWS.get(name, "custom") for name in policies} or {"no"}
+    return next(answer for answer in ("yes", "classified", "custom", "no") if answer in found)
+
+
+def leaves_out(sets: Iterable[dict[str, Any]], resource: str, permission: str) -> bool:
+    """Return whether a condition set contains this delegated permission for every client app."""
+    return any(_holds(each, resource.lower(), permission.lower()) for each in sets)
+
+
+def _holds(condition_set: dict[str, Any], resource: str, permission: str) -> bool:
+    return (
+        lower_of(condition_set, "permissionType").startswith("delegated")
+        and lower_of(condition_set, "resourceApplication") in {"", "any", resource}
+        and bool(lower_set(condition_set.get("permissions")) & {"all", permission})
+        and lower_set(condition_set.get("clientApplicationIds")) <= {"all"}
+    )

@@ -1,4 +1,4 @@
-"""Step M2: authenticated SMTP for the mailbox that logs in.
+"""Step M2: authenticated SMTP for the mailbox that logs in, and Send As for a delegate.
 
 The organization's switch is only read.
 """
@@ -12,12 +12,12 @@ from dataclasses import replace
 from jobs.causes.cause import Cause
 from jobs.channel.mailbox import mailbox_row
 from jobs.clouds.errors import CloudError
+from jobs.clouds.json_values import lower_of
 from jobs.engine.context import StepContext
 from jobs.engine.diagnosis import Diagnosis
-from jobs.engine.undoable import Undoable
-from jobs.microsoft.exchange import ExchangeRow
-from jobs.microsoft.powershell import quoted
-from jobs.model import Change, Finding, Scope, Text
+from jobs.engine.undo import Undoable
+from jobs.microsoft.exchange import ExchangeRow, command_text
+from jobs.model import Change, Finding, Reason, RunKind, Scope, Text
 from jobs.runs.run import RecordedChange
 
 PROPERTY = "SmtpClientAuthenticationDisabled"
@@ -46,14 +46,12 @@ class SmtpAuth(Undoable):
     reads = ("View-Only Recipients", "View-Only Configuration")
     writes = ("Mail Recipients",)
     diagnosis = Diagnosis(
-        explains=frozenset(
-            {
-                Cause.SMTP_AUTH_OFF_FOR_MAILBOX,
-                Cause.SMTP_AUTH_OFF_FOR_TENANT,
-                Cause.SMTP_TOKEN_REFUSED,
-                Cause.SMTP_LOGIN_BLOCKED,
-            }
-        ),
+        explains={
+            Cause.SMTP_AUTH_OFF_FOR_MAILBOX,
+            Cause.SMTP_AUTH_OFF_FOR_TENANT,
+            Cause.SMTP_TOKEN_REFUSED,
+            Cause.SMTP_LOGIN_BLOCKED,
+        },
         settling=dict.fromkeys(
             (Cause.SMTP_AUTH_OFF_FOR_MAILBOX, Cause.SMTP_AUTH_OFF_FOR_TENANT),
             Cause.SMTP_AUTH_SETTLING,
@@ -73,16 +71,12 @@ class SmtpAuth(Undoable):
         ]
         mailbox = next(iter(off or own))
         if not off:
-            return self.ok(
-                _seen(ctx, mailbox, "smtp_inherits_on" if own[mailbox] is None else "smtp_on")
-            )
+            key = "smtp_inherits_on" if own[mailbox] is None else "smtp_on"
+            return self.ok(_seen(ctx, mailbox, key))
+        key, cause = "smtp_inherits_off", Cause.SMTP_AUTH_OFF_FOR_TENANT
         if own[mailbox]:
-            return self.wrong(
-                _seen(ctx, mailbox, "smtp_off"), cause=Cause.SMTP_AUTH_OFF_FOR_MAILBOX
-            )
-        return self.wrong(
-            _seen(ctx, mailbox, "smtp_inherits_off"), cause=Cause.SMTP_AUTH_OFF_FOR_TENANT
-        )
+            key, cause = "smtp_off", Cause.SMTP_AUTH_OFF_FOR_MAILBOX
+        return self.wrong(_seen(ctx, mailbox, key), cause=cause)
 
     def plan(self, ctx: StepContext, finding: Finding) -> tuple[Change, ...]:
         """Plan Microsoft's own recipe: leave the organization as it is and enable the mailbox.
@@ -92,9 +86,11 @@ class SmtpAuth(Undoable):
         if ctx.fact("shared") and not ctx.fact("delegate"):
             return ()
         mailboxes = _mailboxes(ctx)
-        command = "\n".join(_command(each, "false") for each in mailboxes)
-        before, after = finding.seen or Text("seen.off"), _on_for(ctx, mailboxes)
-        return (self.change(before, after, Scope.MAILBOX, command),)
+        command = "\n".join(_command(each, off=False) for each in mailboxes)
+        after = Text("after.smtp_auth_shared", {"mailboxes": " and ".join(mailboxes)})
+        if mailboxes == (ctx.channel.mailbox,):
+            after = Text("seen.on")
+        return (self.change(finding.seen or Text("seen.off"), after, Scope.MAILBOX, command),)
 
     async def apply(self, ctx: StepContext, finding: Finding) -> None:
         was = finding.values
@@ -111,7 +107,7 @@ class SmtpAuth(Undoable):
     def undo_command(self, ctx: StepContext, past: RecordedChange) -> str:
         """Return the commands; "not set" is a value too and is restored as ``$null``."""
         was = _before(ctx, past)
-        return "\n".join(_command(each, _text(off) or "null") for each, off in was.items())
+        return "\n".join(_command(each, off=off) for each, off in was.items())
 
     async def undo(self, ctx: StepContext, past: RecordedChange) -> None:
         await _set(ctx, _before(ctx, past))
@@ -125,12 +121,6 @@ def _mailboxes(ctx: StepContext) -> tuple[str, ...]:
 
 
 async def _switches(ctx: StepContext, mailboxes: Iterable[str]) -> dict[str, bool | None]:
-    """Return each mailbox's own SMTP AUTH switch.
-
-    Raises:
-        NotFound: when a mailbox does not exist.
-        CloudError: when Exchange cannot be asked.
-    """
     names = tuple(mailboxes)
     rows = await asyncio.gather(*(mailbox_row(ctx, "Get-CASMailbox", each) for each in names))
     return {name: _off(row) for name, row in zip(names, rows, strict=True)}
@@ -148,15 +138,8 @@ def _seen(ctx: StepContext, mailbox: str, key: str) -> Text:
     return Text(f"seen.{key}_of", {"mailbox": mailbox})
 
 
-def _on_for(ctx: StepContext, mailboxes: tuple[str, ...]) -> Text:
-    """Return the switches' text; a mailbox that is not the channel's is named."""
-    if mailboxes == (ctx.channel.mailbox,):
-        return Text("seen.on")
-    return Text("after.smtp_auth_shared", {"mailboxes": " and ".join(mailboxes)})
-
-
-def _command(mailbox: str, off: str) -> str:
-    return f"Set-CASMailbox {quoted(mailbox)} -{PROPERTY} ${off}"
+def _command(mailbox: str, *, off: bool | None) -> str:
+    return command_text("Set-CASMailbox", mailbox, {PROPERTY: off})
 
 
 async def _organization(ctx: StepContext) -> bool | CloudError | None:
@@ -189,3 +172,109 @@ def _text(off: bool | None) -> str:  # noqa: FBT001  a value, not a choice
 
 def _off(row: ExchangeRow) -> bool | None:
     return _BY_TEXT.get(str(row.get(PROPERTY)).lower())
+
+
+RIGHT = "SendAs"
+OWN = "nt authority\\self"
+"""Trustee of the permission that every mailbox has on itself."""
+
+
+class SendAs(Undoable):
+    """Step M2: the delegate may send as the mailbox; the user of any other mailbox needs no right.
+
+    Without this right Exchange takes the login and refuses each mail with 5.2.252 or 5.7.60. Full
+    Access is not needed (facts/update-2026-11.md 0.1). The recorded values name the trustee of the
+    right, so an undo takes the right from the very user who got it from a run.
+    """
+
+    name = "send_as"
+    article_row = "M2"
+    group = "microsoft"
+    carries_answers = True
+    needs = ("delegate",)
+    shown_in = "smtp_auth"
+    reads = ("View-Only Recipients",)
+    writes = ("Mail Recipients",)
+    diagnosis = Diagnosis(explains={Cause.SEND_AS_DENIED}, disproved_by=("answers",))
+
+    async def inspect(self, ctx: StepContext) -> Finding:
+        """Read the delegate's right; whether a group's is the delegate's, only an answer shows."""
+        delegate = _delegate(ctx)
+        if not delegate:
+            if ctx.fact("shared") and not ctx.fact("delegate"):
+                return self.skipped(Text("skipped.delegate_unknown"))
+            return self.ok(Text("seen.send_as_own"))
+        if await _has(ctx, delegate):
+            return self.ok(Text("seen.send_as", {"user": delegate}), values={delegate: "yes"})
+        cause, values = Cause.SEND_AS_MISSING, {delegate: ""}
+        if ctx.run.kind is RunKind.CHECK and await _others_have(ctx):
+            return self.possible(Text("seen.send_as_others"), cause=cause, values=values)
+        return self.wrong(Reason.ABSENT, cause=cause, values=values)
+
+    def plan(self, ctx: StepContext, finding: Finding) -> tuple[Change, ...]:
+        delegate = _delegate(ctx)
+        if not delegate:
+            return ()
+        after = Text("after.send_as", {"user": delegate})
+        command = _right_command("Add", ctx.channel.mailbox, delegate)
+        return (self.change(Text("seen.none"), after, Scope.MAILBOX, command),)
+
+    async def apply(self, ctx: StepContext, finding: Finding) -> None:
+        await _write(ctx, "Add", _delegate(ctx))
+
+    async def inspect_undo(self, ctx: StepContext, past: RecordedChange) -> Finding:
+        values = {
+            trustee: "yes" if await _has(ctx, trustee) else "" for trustee in past.values_before
+        }
+        seen = "key:seen.on" if any(values.values()) else "key:seen.none"
+        return self.compare_with_recorded(past, values, seen, dict.fromkeys(values, "yes"))
+
+    def undo_command(self, ctx: StepContext, past: RecordedChange) -> str:
+        mailbox = ctx.channel.mailbox
+        return "\n".join(_right_command("Remove", mailbox, each) for each in _added(past))
+
+    async def undo(self, ctx: StepContext, past: RecordedChange) -> None:
+        """Remove the right of each trustee to whom a run has given it, and no other."""
+        for trustee in _added(past):
+            if await _has(ctx, trustee):
+                await _write(ctx, "Remove", trustee)
+
+
+def _delegate(ctx: StepContext) -> str:
+    """Return the delegate of a shared mailbox, if it is one and known, else ''."""
+    own = ctx.fact("delegate_id").lower() == ctx.fact("user_id").lower()
+    return "" if own else ctx.fact("delegate").lower()
+
+
+def _added(past: RecordedChange) -> list[str]:
+    return [trustee for trustee, had in past.values_before.items() if not had]
+
+
+async def _has(ctx: StepContext, trustee: str) -> bool:
+    wanted = {"Identity": ctx.channel.mailbox, "Trustee": trustee}
+    return any(map(_allows, await ctx.exchange.run("Get-RecipientPermission", wanted)))
+
+
+async def _others_have(ctx: StepContext) -> bool:
+    rows = await ctx.exchange.run("Get-RecipientPermission", {"Identity": ctx.channel.mailbox})
+    return any(_allows(row) and lower_of(row, "Trustee") != OWN for row in rows)
+
+
+def _allows(row: ExchangeRow) -> bool:
+    rights = row.get("AccessRights")  # a list, or one text
+    names = map(str, rights if isinstance(rights, list) else str(rights).split(","))
+    has_right = RIGHT.lower() in {name.strip().lower() for name in names}
+    return has_right and lower_of(row, "AccessControlType") in {"", "allow"}
+
+
+async def _write(ctx: StepContext, verb: str, trustee: str) -> None:
+    parameters = {"Identity": ctx.channel.mailbox, **_right_of(trustee)}
+    await ctx.exchange.run(f"{verb}-RecipientPermission", parameters)
+
+
+def _right_command(verb: str, mailbox: str, trustee: str) -> str:
+    return command_text(f"{verb}-RecipientPermission", mailbox, _right_of(trustee))
+
+
+def _right_of(trustee: str) -> dict[str, object]:
+    return {"Trustee": trustee, "AccessRights": [RIGHT], "Confirm": False}

@@ -1,4 +1,7 @@
-"""Step V1: the trace can be read, and shows a mail with a unique subject and its forwarded copy."""
+"""Steps V1 to V3: a test mail comes through, an agent has it, and the agent's answer leaves.
+
+The message trace shows a mail with a unique subject, its forwarded copy, and the answer.
+"""
 
 from __future__ import annotations
 
@@ -6,22 +9,18 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from functools import partial
-from itertools import filterfalse
 
 from jobs.causes.cause import Cause
-from jobs.channel.mailbox import own_addresses
-from jobs.channel.traced_mail import evidence_of, newest_delivered
+from jobs.channel.mailbox import answers_among, evidence_of, newest_delivered, own_addresses
 from jobs.clock import now
 from jobs.clouds.errors import Forbidden, NotFound, Rejected, SignInNeeded
 from jobs.engine.context import StepContext
 from jobs.engine.step import Step
-from jobs.mail.bounce import LOST, cause_at, cause_of_copy
+from jobs.mail.flow import LOST, cause_at, cause_of_copy
 from jobs.mail.message_trace import TraceRow, TraceStatus
 from jobs.mail.send import OutgoingMail, send_test_mail
 from jobs.microsoft.graph import MESSAGE_TRACE_APP_ID
-from jobs.model import Change, Finding, Reason, Scope, Station, Text, Turn
-from jobs.runs.run import Changed
+from jobs.model import Change, Finding, Reason, State, Station, Text, Turn
 
 PAUSES_S = (1.0, 1, 2, 3, 5, 8, 13, 20, 30, 60)
 LATE = 20
@@ -88,26 +87,22 @@ class TestMail(Step):
         The mail is then sent once more. With ``again``, a mail that has not arrived is sent once
         more anyway.
         """
-        asked, newer = ctx.run.answers.get("look_again"), self._asked_since_sent(ctx)
+        asked, sent = ctx.run.answers.get("look_again"), self._last_sent(ctx)
+        newer = asked is not None and (sent is None or asked.at > sent)
         wanted = newer and (_stuck(ctx.run.findings.get(self.name)) or seen.failed is not None)
         if asked is not None and (wanted or not newer):
             seen = seen.since(asked.at - CLOCKS)
         if seen.failed is not None:
             return await self._failed(ctx, seen.failed, seen.arrived)
         if seen.is_from_itself_alone and not self._sends(ctx):
-            words, pause = Text("seen.from_itself"), ctx.pause(self.name, PAUSES_S)
             return self.waits_for(
                 Turn.REQUESTER,
-                words,
+                Text("seen.from_itself"),
                 cause=Cause.TEST_MAIL_FROM_ITSELF,
-                again_s=pause,
+                again_s=ctx.pause(self.name, PAUSES_S),
                 facts={"subject": subject_of(ctx)},
             )
         return self._underway(ctx, seen.arrived, again=again or wanted)
-
-    def _asked_since_sent(self, ctx: StepContext) -> bool:
-        asked, sent = ctx.run.answers.get("look_again"), self._last_sent(ctx)
-        return asked is not None and (sent is None or asked.at > sent)
 
     def _open_since_sent(self, ctx: StepContext) -> datetime | None:
         """Return when the mail's way was made right after the mail was sent, or None.
@@ -128,25 +123,14 @@ class TestMail(Step):
                 return self.wrong(Text("seen.not_sent"), facts=facts)
             words = Reason.SEND_AGAIN if again else Text("seen.send_it")
             return self.waits_for(Turn.REQUESTER, words, again_s=PAUSES_S[-1], facts=facts)
-        return self._waits(ctx, arrived, facts)
-
-    def _waits(
-        self, ctx: StepContext, arrived: tuple[TraceRow, ...], facts: dict[str, str]
-    ) -> Finding:
-        turn, cause = (
-            (Turn.REQUESTER, Cause.TEST_MAIL_LATE) if self._late(ctx, arrived) else (Turn.TIME, "")
-        )
-        words = Text("seen.arrived" if arrived else "seen.on_its_way")
-        return self.waits_for(
-            turn, words, cause=cause, again_s=ctx.pause(self.name, PAUSES_S), facts=facts
-        )
-
-    def _late(self, ctx: StepContext, arrived: tuple[TraceRow, ...]) -> bool:
-        """Return whether the mail was looked for so often and so long that a person has to look."""
+        seen = Text("seen.arrived" if arrived else "seen.on_its_way")
+        pause = ctx.pause(self.name, PAUSES_S)
         sent = self._last_sent(ctx) or (arrived[0].received if arrived else None)
-        return ctx.run.waits.get(self.name, 0) > LATE and (
-            sent is None or now() - sent > LATE_AFTER
-        )
+        long_ago = sent is None or now() - sent > LATE_AFTER
+        if long_ago and ctx.run.waits.get(self.name, 0) > LATE:
+            cause = Cause.TEST_MAIL_LATE
+            return self.waits_for(Turn.REQUESTER, seen, cause=cause, again_s=pause, facts=facts)
+        return self.waits_for(Turn.TIME, seen, again_s=pause, facts=facts)
 
     async def _failed(
         self, ctx: StepContext, row: TraceRow, arrived: tuple[TraceRow, ...]
@@ -159,23 +143,19 @@ class TestMail(Step):
         words = await ctx.trace().details(row)
         cause = _cause(ctx, row, words)
         facts = _facts(subject_of(ctx), arrived)
-        spreading = cause == Cause.FORWARDING_BLOCKED and _policy_spreads(ctx)
-        if (
-            spreading
-            and self._sends(ctx)
-            and ctx.run.waits.get(self.name, 0) > 0
-            and self._due(ctx)
-        ):
+        policy = ctx.run.changed.get("outbound_policy")
+        recent = policy is not None and now() - policy.begun < SPREADS_FOR
+        spreading = recent and cause == Cause.FORWARDING_BLOCKED
+        sent = ctx.run.changed.get(self.name)
+        due = sent is None or now() - sent.begun > timedelta(seconds=55)
+        waited = ctx.run.waits.get(self.name, 0) > 0
+        if spreading and waited and due and self._sends(ctx):
             return self.wrong(Text("seen.not_sent"), cause=cause, facts=facts)
         turn = Turn.TIME if spreading else Turn.ADMINISTRATOR
         finding = self.waits_for(
             turn, Text("seen.mail_failed"), cause=cause, again_s=60, facts=facts
         )
         return replace(finding, evidence=evidence_of(words))
-
-    def _due(self, ctx: StepContext) -> bool:
-        sent = ctx.run.changed.get(self.name)
-        return sent is None or now() - sent.begun > timedelta(seconds=55)
 
     def _sends(self, ctx: StepContext) -> bool:
         return ctx.settings.sends_probe and ctx.settings.probe_from.lower() not in own_addresses(
@@ -190,7 +170,8 @@ class TestMail(Step):
     def _sent(self, ctx: StepContext) -> bool:
         """Return whether the mail is on its way, or may be if its sending was interrupted."""
         sent = ctx.run.changed.get(self.name)
-        return (sent is not None and not _is_cut_off(sent)) or bool(ctx.run.answer("test_sent"))
+        cut_off = sent and sent.done is None and now() - sent.begun > RESENDS_AFTER
+        return bool((sent and not cut_off) or ctx.run.answer("test_sent"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,11 +191,14 @@ class _Seen:
         If the mailbox wrote to itself, a copy is identified by its message id, because the
         forwarding mailbox may appear as the sender of the copy.
         """
-        itself = tuple(filter(partial(_is_from, own), arrived))
-        others = tuple(filterfalse(partial(_is_from, own), arrived))
-        return cls(
-            others, copies if others and not itself else _copies_of(others, copies, own), itself
-        )
+        itself = tuple(row for row in arrived if row.sender.lower() in own)
+        others = tuple(row for row in arrived if row not in itself)
+        known = {row.message_id for row in others}
+        if itself or not others:
+            copies = tuple(
+                row for row in copies if row.message_id in known or row.sender.lower() not in own
+            )
+        return cls(others, copies, itself)
 
     @property
     def is_from_itself_alone(self) -> bool:
@@ -222,9 +206,9 @@ class _Seen:
 
     @property
     def failed(self) -> TraceRow | None:
-        return next(
-            (row for row in (*self.copies, *self.arrived) if _has_failed(row, self.arrived)), None
-        )
+        """Return the newest row that failed; junk is none, as Exchange forwards it a moment later."""
+        junk = (row for row in self.arrived if row.status is not TraceStatus.FILTERED_AS_SPAM)
+        return next((row for row in (*self.copies, *junk) if row.status in FAILED), None)
 
     def since(self, moment: datetime) -> _Seen:
         return _Seen(
@@ -235,25 +219,8 @@ class _Seen:
         )
 
 
-def _is_from(own: frozenset[str], row: TraceRow) -> bool:
-    return row.sender.lower() in own
-
-
-def _copies_of(
-    others: tuple[TraceRow, ...], copies: tuple[TraceRow, ...], own: frozenset[str]
-) -> tuple[TraceRow, ...]:
-    """Return the copies of other people's mails, by message ID or by sender."""
-    known = {row.message_id for row in others}
-    return tuple(row for row in copies if row.message_id in known or not _is_from(own, row))
-
-
-def _has_failed(row: TraceRow, arrived: tuple[TraceRow, ...]) -> bool:
-    return row.status in FAILED and not _is_junk(row, arrived)
-
-
-def _is_cut_off(sent: Changed) -> bool:
-    """Return whether the sending never ended, and the mail has been looked for long enough."""
-    return sent.done is None and now() - sent.begun > RESENDS_AFTER
+def _stuck(finding: Finding | None) -> bool:
+    return finding is not None and (bool(finding.cause) or finding.reason is Reason.SEND_AGAIN)
 
 
 def _cause(ctx: StepContext, row: TraceRow, words: Sequence[str]) -> str:
@@ -261,22 +228,6 @@ def _cause(ctx: StepContext, row: TraceRow, words: Sequence[str]) -> str:
     if row.recipient.lower() == ctx.channel.forwarding_address.lower():
         return cause_at(Station.FORWARD, words) or cause_of_copy(words)
     return cause_at(Station.MAILBOX, words) or LOST
-
-
-def _policy_spreads(ctx: StepContext) -> bool:
-    """Return whether this run's change of the outbound policy may not have reached every server."""
-    policy = ctx.run.changed.get("outbound_policy")
-    return policy is not None and now() - policy.begun < SPREADS_FOR
-
-
-def _stuck(finding: Finding | None) -> bool:
-    """Return whether the last look found that the mail did not come through or was sent again."""
-    return finding is not None and (bool(finding.cause) or finding.reason is Reason.SEND_AGAIN)
-
-
-def _is_junk(row: TraceRow, arrived: tuple[TraceRow, ...]) -> bool:
-    """Return whether the mail is junk, which Exchange forwards a moment later."""
-    return row in arrived and row.status is TraceStatus.FILTERED_AS_SPAM
 
 
 def subject_of(ctx: StepContext) -> str:
@@ -310,17 +261,76 @@ class TraceAccess(Step):
             await ctx.trace().find(now() - timedelta(hours=1), recipient=ctx.channel.mailbox)
         except (Forbidden, NotFound, Rejected, SignInNeeded):
             if await ctx.graph.service_principal(MESSAGE_TRACE_APP_ID) is None:
-                return replace(
-                    self.wrong(Text("seen.trace_service_missing"), facts={"missing": "yes"}),
-                    values={"present": "no"},
-                )
+                facts, values = {"missing": "yes"}, {"present": "no"}
+                seen = Text("seen.trace_service_missing")
+                return self.wrong(seen, facts=facts, values=values)
             raise
         return self.ok(Text("seen.trace_readable"))
 
     def plan(self, ctx: StepContext, finding: Finding) -> tuple[Change, ...]:
         command = f'Graph POST /servicePrincipals {{"appId": "{MESSAGE_TRACE_APP_ID}"}}'
-        return (self.change(Text("seen.none"), Text("after.trace_access"), Scope.APP, command),)
+        return (self.creation(command),)
 
     async def apply(self, ctx: StepContext, finding: Finding) -> None:
         """Create the service principal; the call is safe to repeat, as a second is impossible."""
         await ctx.graph.create_service_principal(MESSAGE_TRACE_APP_ID)
+
+
+class AgentHasIt(Step):
+    """Step V2: an agent confirms the test mail at the desktop, or the agent's answer shows it."""
+
+    name = "agent_has_it"
+    article_row = "V2"
+    group = "connect"
+    needs = ("test_mail", "send_as")
+    after = ("agent_answer",)
+    automatic = False
+
+    async def inspect(self, ctx: StepContext) -> Finding:
+        """Look for the agent's answer, even one that was stopped: better proof than a word."""
+        found = ctx.run.findings.get("agent_answer")
+        if found is not None and (found.state is State.OK or "answer_failed_at" in found.facts):
+            return self.ok(Text("seen.shown_by_answer"))
+        if ctx.run.answer("agent_has_it"):
+            return self.ok(Text("seen.said_by_agent"))
+        return self.waits_for(Turn.AGENT, Text("seen.agent_asked"))
+
+
+class AgentAnswer(Step):
+    """Step V3: the trace shows a delivered mail from the mailbox with the test's subject."""
+
+    name = "agent_answer"
+    article_row = "V3"
+    group = "connect"
+    needs = ("test_mail", "send_as")
+    reads = ("ExchangeMessageTrace.Read.All",)
+    automatic = False
+
+    async def inspect(self, ctx: StepContext) -> Finding:
+        """Follow the agent's answer; a copy or a mail from the mailbox to itself is none."""
+        rows = await ctx.trace().find(
+            ctx.run.opened, sender=ctx.channel.mailbox, subject=subject_of(ctx)
+        )
+        answers = answers_among(ctx, rows)
+        delivered = newest_delivered(answers)
+        if delivered is not None:
+            return self.ok(
+                Text("seen.answer_delivered", {"recipient": delivered.recipient}),
+                facts={"answered_at": delivered.received.isoformat()},
+            )
+        failed = next((row for row in answers if row.status in FAILED), None)
+        if failed is not None:
+            words = await ctx.trace().details(failed)
+            cause = cause_at(Station.ANSWER, words) or LOST
+            at = failed.received.isoformat()
+            finding = self.waits_for(
+                Turn.AGENT,
+                Text("seen.mail_failed"),
+                cause=cause,
+                again_s=PAUSES_S[-1],
+                facts={"answer_failed_at": at},
+            )
+            return replace(finding, evidence=evidence_of(words))
+        return self.waits_for(
+            Turn.AGENT, Text("seen.no_answer"), again_s=ctx.pause(self.name, PAUSES_S)
+        )

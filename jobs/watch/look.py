@@ -18,16 +18,16 @@ from datetime import datetime, timedelta
 import structlog
 from redis.exceptions import RedisError
 
-from jobs.access import tenant_reader
-from jobs.access.tenant_reader import TenantReader
+from jobs.access import app_access
+from jobs.access.app_access import TenantReader
 from jobs.checks.bulk import CHANNELS_AT_ONCE, SLICE_S, CheckBuffer
 from jobs.checks.check import brief_for, steps_of
 from jobs.clock import now, parse
-from jobs.clouds.call_metrics import CallCount, count_calls
-from jobs.clouds.single_flight import ReadCache
+from jobs.clouds.calls import CallCount, count_calls
+from jobs.clouds.rate_limit import ReadCache
 from jobs.engine.context import StepContext
 from jobs.engine.engine import Engine
-from jobs.engine.failures import wrote_within
+from jobs.engine.inspector import wrote_within
 from jobs.mail.message_trace import Trace, TraceRow
 from jobs.mail.watch_mail import note_arrival, without_watch_mails
 from jobs.model import RunKind
@@ -82,7 +82,7 @@ class CloudLook:
         tenant = channels[0].channel.tenant_id if channels else ""
         caches = (ReadCache(), ReadCache(), ReadCache())
         try:
-            async with tenant_reader.open_reader(self.runtime, tenant, caches) as seen:
+            async with app_access.open_reader(self.runtime, tenant, caches) as seen:
                 await asyncio.gather(*(self._one(seen, each, at_once, done) for each in channels))
         finally:
             done.put_nowait(None)

@@ -18,7 +18,7 @@ from bot.services import Services
 from jobs.channel.mailbox import DELEGATE, delegate_of
 from jobs.model import RunKind, Text
 from jobs.runs.run import Run
-from jobs.steps import delegate
+from jobs.steps import mailbox_user
 from jobs.storage import codec, keys
 
 
@@ -70,7 +70,7 @@ DELEGATE_SLOT = "delegate"
 
 
 def delegate_cards(run: Run, _: Services) -> list[DesiredCard]:
-    asks = not run.ended and run.account is not None and delegate.needs_delegate(run)
+    asks = not run.ended and run.account is not None and mailbox_user.needs_delegate(run)
     return [_ask_delegate(run)] if asks else []
 
 

@@ -21,7 +21,7 @@ from bot.cards.presenters.card_state import THREAD, DesiredCard, desired_card, s
 from bot.chat.audience import ABSENT
 from bot.services import Services
 from jobs.causes.cause import known
-from jobs.channel import spelling
+from jobs.channel import form
 from jobs.channel.connect_hosts import (
     callback_host,
     confirmation,
@@ -134,10 +134,10 @@ def addresses(run: Run) -> tuple[Address, ...]:
 
 def _address(key: str, value: str, host: str) -> Address:
     """Return the address, with the other spelling of its host if ASCII and display form differ."""
-    ascii_host, displayed = spelling.as_ascii(host), spelling.as_displayed(host)
+    ascii_host, displayed = form.as_ascii(host), form.as_displayed(host)
     other = displayed if displayed != host else ascii_host if ascii_host != host else ""
     local = value.rpartition("@")[0]
-    letters = spelling.letters_beyond_ascii(local + displayed)
+    letters = form.letters_beyond_ascii(local + displayed)
     return Address(key, value, other, letters)
 
 

@@ -15,7 +15,7 @@ from bot.cards.presenters._common import cause_text, code_of, header, remedy_of
 from bot.cards.presenters.card_state import DesiredCard, desired_card, slot_of, was_refused
 from bot.services import Services
 from jobs.clock import now
-from jobs.clouds.unconnected import UNCONNECTED
+from jobs.clouds.errors import UNCONNECTED
 from jobs.engine.step import Step
 from jobs.model import Finding, RunKind, State, Text, Turn, minute_of
 from jobs.next_action import (

@@ -19,7 +19,7 @@ from bot.cards.presenters._common import (
 )
 from bot.cards.presenters.card_state import DesiredCard, desired_card
 from bot.services import Services
-from jobs.engine.failures import lacks_role
+from jobs.engine.inspector import lacks_role
 from jobs.engine.made_objects import is_deleted
 from jobs.model import Account, State, Text, Turn
 from jobs.next_action import has_returned, is_blocked

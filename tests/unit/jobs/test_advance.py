@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from jobs import advance
-from jobs.access import admin_session, tenant_reader
+from jobs.access import admin_session, app_access
 from jobs.clock import now
 from jobs.clouds.errors import SignInNeeded
 from jobs.clouds.http import sync_client
@@ -285,7 +285,7 @@ def test_a_sign_in_whose_time_is_over_is_not_sealed(runtime: Runtime, vault: Vau
 
 async def test_nobody_sees_what_needs_a_sign_in(runtime: Runtime, say: Say):
     """Without a sign-in, a request that needs a token raises ``SignInNeeded``."""
-    async with tenant_reader.open_reader(runtime, "") as nobody:
+    async with app_access.open_reader(runtime, "") as nobody:
         with pytest.raises(SignInNeeded):
             await nobody.context(say(), runtime.store).graph.organization()
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ast
 import inspect
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -19,8 +20,8 @@ import pytest
 from redis import Redis
 
 import jobs
-from jobs.access import app_access, tenant_reader
-from jobs.access.app_access import AppAccess
+from jobs.access import app_access
+from jobs.access.app_access import AppAccess, TenantCallHistory
 from jobs.clouds.errors import (
     CloudError,
     CloudReply,
@@ -29,8 +30,11 @@ from jobs.clouds.errors import (
     Rejected,
     Transient,
 )
+from jobs.clouds.rate_limit import Limit, RateLimiter
 from jobs.microsoft import scopes
-from jobs.microsoft.app_only import (
+from jobs.microsoft.graph import Graph
+from jobs.microsoft.scopes import EXCHANGE_APP_ROLES, EXCHANGE_SCOPE, GRAPH_APP_ROLES, GRAPH_SCOPE
+from jobs.microsoft.tokens import (
     AppTokens,
     ReadingExchange,
     ReadingGraph,
@@ -38,8 +42,6 @@ from jobs.microsoft.app_only import (
     missing_in,
     roles_in,
 )
-from jobs.microsoft.graph import Graph
-from jobs.microsoft.scopes import EXCHANGE_APP_ROLES, EXCHANGE_SCOPE, GRAPH_APP_ROLES, GRAPH_SCOPE
 from jobs.model import Access, Person
 from jobs.runtime import Runtime
 from jobs.settings import Settings
@@ -229,11 +231,11 @@ async def test_the_eyes_of_a_tenant(
     A withdrawn grant is reported with its reason and forgotten.
     """
     runtime = runtime_of(here)
-    async with tenant_reader.open_reader(runtime, TENANT) as seen:
+    async with app_access.open_reader(runtime, TENANT) as seen:
         assert (set(seen.allowed), seen.revoked_event()) == ({Access.NONE}, None)
     app_access.save(runtime.store.redis, app_access.prove(here, TENANT, asker.email))
     provider.app_roles[GRAPH_SCOPE] = ["User.Read.All"]
-    async with tenant_reader.open_reader(runtime, TENANT) as seen:
+    async with app_access.open_reader(runtime, TENANT) as seen:
         assert set(seen.allowed) == {Access.NONE, Access.APP}
         with pytest.raises(Forbidden):
             await seen.graph.organization()
@@ -368,9 +370,8 @@ def test_the_scope_of_a_cloud(url: str, scope: str):
 def _opens(path: Path) -> bool:
     tree = ast.walk(ast.parse(path.read_text(encoding="utf-8")))
     return any(
-        isinstance(node, ast.ImportFrom)
-        and node.module == "jobs.access"
-        and any(a.name == "tenant_reader" for a in node.names)
+        getattr(node, "attr", getattr(node, "id", getattr(node, "name", ""))) == "open_reader"
+        and not isinstance(node, ast.AsyncFunctionDef)
         for node in tree
     )
 
@@ -398,3 +399,66 @@ def test_what_a_cloud_does_not_have_is_not_needed_there(
     assert set(GRAPH_APP_ROLES) - set(graph) == (
         set() if traces else {"ExchangeMessageTrace.Read.All"}
     )
+
+
+TRACES = Limit("traces", "messagetrace", 3, 300.0, waits=False)
+REPORTS = Limit("reports", "/auditlogs/", 1, 0.4)
+
+
+def pace(redis: Redis, tenant: str = "T1") -> RateLimiter:
+    """Return the rate limiter of one check of a tenant."""
+    return RateLimiter((TRACES, REPORTS), lambda limit: TenantCallHistory(redis, tenant, limit))
+
+
+async def call(who: RateLimiter, name: str = "GET /messageTraces") -> float:
+    """Make one call and return when it began."""
+    async with who.slot(name):
+        return time.monotonic()
+
+
+async def test_a_second_look_counts_the_first_one_s_calls(redis: Redis):
+    """A second check counts the calls that the first check made to the same tenant.
+
+    The case of the tenant's id makes no difference, and another tenant has a count of its own.
+    """
+    first = pace(redis)
+    await call(first)
+    await call(first, "Get-MessageTraceV2")
+    second = pace(redis, "t1")
+    await call(second)
+    with pytest.raises(Transient) as told:
+        await call(second)
+    assert told.value.cause == "trace_limit"
+    await call(pace(redis, "T2"))
+
+
+async def test_looks_at_the_same_time_count_each_other_s_calls(redis: Redis):
+    """A check that began earlier also counts the calls of a check that began later."""
+    first, second = pace(redis), pace(redis)
+    await call(first)
+    await call(second)
+    await call(second)
+    with pytest.raises(Transient):
+        await call(first)
+
+
+async def test_a_second_look_waits_for_the_limit(redis: Redis):
+    """If another check has just read a report, this check waits before it reads a report.
+
+    Other kinds of calls do not wait.
+    """
+    made = await call(pace(redis), "GET /auditLogs/signIns")
+    second = pace(redis)
+    await call(second)
+    assert await call(second, "GET /auditLogs/signIns") - made >= REPORTS.seconds - 0.02
+
+
+async def test_a_call_is_kept_as_long_as_it_counts(redis: Redis):
+    """Redis keeps each kind of call for its own period, and older calls are removed."""
+    redis.zadd("tenant:t1:calls:traces", {"old": 1.0})
+    await call(pace(redis))
+    await call(pace(redis), "GET /auditLogs/signIns")
+    ages = TenantCallHistory(redis, "T1", TRACES).ages()
+    assert ([age < 5 for age in ages], redis.zcard("tenant:t1:calls:traces")) == ([True], 1)
+    assert 0 < redis.pttl("tenant:t1:calls:traces") <= 300_000
+    assert redis.pttl("tenant:t1:calls:reports") <= 400

@@ -11,9 +11,8 @@ from typing import Any
 import httpx
 import pytest
 
-from jobs.access import own_credential as module
-from jobs.access.app_access import AppAccess
-from jobs.access.own_credential import end_of_secret, own_credential
+from jobs.access import app_access as module
+from jobs.access.app_access import AppAccess, end_of_secret, own_credential
 from jobs.clock import now
 from jobs.clouds.http import async_client
 from jobs.settings import Settings
@@ -122,7 +121,7 @@ def test_graph_is_asked_where_the_bot_may_read(settings: Settings, monkeypatch: 
 
             return token
 
-    monkeypatch.setattr(module.app_access, "tokens_of", lambda *_: Tokens())
+    monkeypatch.setattr(module, "tokens_of", lambda *_: Tokens())
     monkeypatch.setattr(
         module, "async_client", lambda each: async_client(each, httpx.MockTransport(answer))
     )
@@ -151,6 +150,6 @@ def test_a_tenant_that_does_not_answer(settings: Settings, monkeypatch: pytest.M
 
             return token
 
-    monkeypatch.setattr(module.app_access, "tokens_of", lambda *_: Tokens())
+    monkeypatch.setattr(module, "tokens_of", lambda *_: Tokens())
     found = own_credential(settings, [AppAccess("one", now(), "admin@contoso.com", ())])
     assert (found.ends, "is not known" in found.doubt) == (None, True)

@@ -5,8 +5,7 @@ from __future__ import annotations
 import pytest
 
 from adaptive_cards.texts import render
-from jobs.channel.callback_url import LONGEST_URL, fault_in
-from jobs.channel.form import InvalidInputError, read_callback
+from jobs.channel.form import LONGEST_URL, InvalidInputError, fault_in, read_callback
 
 CYRILLIC_O = "\u043e"
 

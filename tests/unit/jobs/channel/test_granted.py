@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from jobs.channel.email_app import grants_of_app, role_assignments
-from jobs.clouds.single_flight import ReadCache
+from jobs.clouds.rate_limit import ReadCache
 from jobs.engine.context import StepContext
 
 GRANTS, ROLES = "GET /oauth2PermissionGrants", "GET /servicePrincipals/sp-1/appRoleAssignments"

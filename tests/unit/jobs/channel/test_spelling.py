@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given as drawn
 from hypothesis import strategies as st
 
-from jobs.channel import spelling
+from jobs.channel import form
 
 CYRILLIC_O = "\u043e"
 
@@ -26,7 +26,7 @@ CYRILLIC_O = "\u043e"
 )
 def test_plain(text: str, plain: str):
     """A lookalike character is replaced, and a letter with an accent is kept."""
-    assert (spelling.plain(text), spelling.stand_ins(text) != "") == (plain, "\u00fc" not in plain)
+    assert (form.plain(text), form.stand_ins(text) != "") == (plain, "\u00fc" not in plain)
 
 
 @pytest.mark.parametrize(
@@ -52,14 +52,14 @@ def test_mixed_scripts_of_one_label(text: str, mixed: str):
 
     Two labels of a host may have two scripts. Punycode counts as what it is displayed as.
     """
-    assert spelling.mixed_label(text) == mixed
+    assert form.mixed_label(text) == mixed
 
 
 def test_a_strange_letter_is_named():
     """A letter that is not of the label's usual script is named with its number."""
-    found = spelling.strange_letters(f"imic{CYRILLIC_O}nnect")
+    found = form.strange_letters(f"imic{CYRILLIC_O}nnect")
     assert found == f"{CYRILLIC_O} (Cyrillic U+043E)"
-    assert spelling.letters_beyond_ascii("abc1") == ""
+    assert form.letters_beyond_ascii("abc1") == ""
 
 
 @pytest.mark.parametrize(
@@ -77,17 +77,17 @@ def test_both_spellings_of_a_host(host: str, ascii_host: str, displayed: str):
 
     A host that cannot be converted stays as it is.
     """
-    assert (spelling.as_ascii(host), spelling.as_displayed(host)) == (ascii_host, displayed)
+    assert (form.as_ascii(host), form.as_displayed(host)) == (ascii_host, displayed)
 
 
 @drawn(st.text())
 def test_any_text_has_a_spelling(text: str):
     """No text raises an error, and a plain spelling has no lookalike characters."""
-    spelling.mixed_label(text)
-    spelling.as_displayed(text)
-    spelling.strange_letters(text)
-    spelling.as_ascii(text)
-    assert spelling.stand_ins(spelling.plain(spelling.plain(text))) == ""
+    form.mixed_label(text)
+    form.as_displayed(text)
+    form.strange_letters(text)
+    form.as_ascii(text)
+    assert form.stand_ins(form.plain(form.plain(text))) == ""
 
 
 @pytest.mark.parametrize(
@@ -106,4 +106,4 @@ def test_any_text_has_a_spelling(text: str):
 )
 def test_the_script_of_a_character(sign: str, script: str):
     """A letter has the script of its name; a digit and an accent belong to every script."""
-    assert spelling.scripts_of(sign) == ({script} if script else set())
+    assert form.scripts_of(sign) == ({script} if script else set())

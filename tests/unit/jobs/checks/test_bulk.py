@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from jobs.access import tenant_reader
+from jobs.access import app_access
 from jobs.checks import bulk
 from jobs.checks.bulk import BulkCheck, CheckBuffer, mailboxes
 from jobs.clock import now
@@ -128,7 +128,7 @@ async def test_a_tenant_that_was_begun_is_finished(
     Only the time limit of the job stops it.
     """
     work = BulkCheck(runtime, begun, lambda: True, time.monotonic() - seconds - 1)
-    async with tenant_reader.open_reader(runtime, "") as seen:
+    async with app_access.open_reader(runtime, "") as seen:
         await work.channel(seen, Channel(BOXES[0]), asyncio.Semaphore(1))
     assert len(store.load(begun.id).findings) == looked
 

@@ -21,7 +21,7 @@ from jobs.checks.discovering import (
 )
 from jobs.clock import now
 from jobs.engine.context import StepContext
-from jobs.engine.recorder import Recorder
+from jobs.engine.graph import Recorder
 from jobs.model import Channel, Finding, Person, Profile, State
 from jobs.runs.origin import Brief, Origin
 from jobs.runs.run import Event, Kind, Run

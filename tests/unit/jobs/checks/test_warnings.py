@@ -7,14 +7,14 @@ from collections.abc import Callable
 from typing import Any
 
 from jobs.checks.verdict import judge
+from jobs.engine.applier import planned_changes
 from jobs.engine.context import StepContext
 from jobs.engine.diagnosis import Diagnosis
 from jobs.engine.engine import Engine
-from jobs.engine.planner import planned_changes
 from jobs.engine.step import Probe, Step
 from jobs.model import Access, Finding, State, Station, Text
+from jobs.steps.application import ImplicitGrant
 from jobs.steps.forwarding import Forwarding
-from jobs.steps.implicit_grant import ImplicitGrant
 
 COPY_OFF = {
     "ForwardingSmtpAddress": "smtp:x1@mail.webexconnect.io",

@@ -4,15 +4,25 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from types import SimpleNamespace
+from typing import Any
 
 import httpx
 import pytest
+import stamina
+from redis import Redis
 
-from jobs.clouds import call_log
-from jobs.clouds.errors import RequestIds, Transient
-from jobs.clouds.http import Call, async_client, request
+from jobs.clouds import calls
+from jobs.clouds.calls import measured, outcome
+from jobs.clouds.errors import CloudError, CloudReply, Rejected, RequestIds, Transient
+from jobs.clouds.http import Call, async_client, request, sync_client
+from jobs.clouds.retry import RetryPolicy
+from jobs.mail.smtp_login import SmtpProbe
+from jobs.microsoft.identity import Identity
 from jobs.microsoft.responses import judge_graph
 from jobs.settings import Settings
+from jobs.storage.counters import COUNTERS, read
+from tests.unit.jobs.clouds.scripted_cloud import OK, Cloud, ask
 
 URL = "https://graph.microsoft.com/v1.0/applications/o-1"
 ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
@@ -30,7 +40,7 @@ async def test_writes_are_noted_and_reads_are_not(make_settings: Callable[..., S
         return httpx.Response(204, headers={"request-id": "r-1"})
 
     async with async_client(make_settings(), httpx.MockTransport(cloud)) as client:
-        with call_log.record_calls() as made:
+        with calls.record_calls() as made:
             await request(client, Call("graph", "GET", URL), judge_graph)
             await request(client, Call("graph", "PATCH", URL), judge_graph)
             await request(
@@ -52,7 +62,190 @@ async def test_writes_are_noted_and_reads_are_not(make_settings: Callable[..., S
 
 def test_outside_nobody_keeps_them():
     """A call that is made outside of a recording is not kept."""
-    call_log.record("graph", "PATCH /x", 200, RequestIds("r"))
-    with call_log.record_calls() as made:
+    calls.record("graph", "PATCH /x", 200, RequestIds("r"))
+    with calls.record_calls() as made:
         pass
     assert made == []
+
+
+ONCE = RetryPolicy(attempts=1)
+
+
+def counted(redis: Redis) -> dict[str, int]:
+    """Return the counts since the last reset, without the latencies."""
+    COUNTERS.flush(redis)
+    found: dict[str, int] = {}
+    for field, count in read(redis).items():
+        name, *labels = field.split("|")
+        if labels[-1] != "ms":
+            key = "|".join((name, *labels[: 2 if name == "call_seconds" else 1]))
+            found[key] = found.get(key, 0) + count
+    return found
+
+
+@pytest.mark.parametrize(
+    ("answer", "word"),
+    [
+        (OK, "ok"),
+        (httpx.Response(404), "refused"),
+        (httpx.Response(503), "failed"),
+        (httpx.ReadTimeout("late"), "lost"),
+    ],
+)
+async def test_each_attempt_is_counted(
+    redis: Redis,
+    make_settings: Callable[..., Settings],
+    answer: httpx.Response | Exception,
+    word: str,
+):
+    """Each attempt counts under its cloud and its outcome."""
+    COUNTERS.reset()
+    try:
+        await ask(make_settings(), Cloud(answer), patience=ONCE)
+    except CloudError:
+        assert word != "ok"
+    assert counted(redis) == {f"call_seconds|graph|{word}": 1}
+
+
+async def test_429_is_a_number_of_its_own(redis: Redis, make_settings: Callable[..., Settings]):
+    """An answer with status 429 counts as a call and also has a counter of its own."""
+    COUNTERS.reset()
+    with pytest.raises(CloudError):
+        await ask(make_settings(), Cloud(httpx.Response(429)), patience=ONCE)
+    assert counted(redis) == {"call_seconds|graph|throttled": 1, "calls_throttled|graph": 1}
+
+
+def test_a_call_without_an_answer_is_lost(redis: Redis):
+    """A call without an answer counts as lost, and its error is raised again."""
+    COUNTERS.reset()
+    with pytest.raises(OSError, match="away"), measured("webex"):
+        raise OSError("away")
+    assert counted(redis) == {"call_seconds|webex|lost": 1}
+
+
+def test_words():
+    """HTTP statuses and results of an SMTP login use the same words for their outcomes."""
+    assert [outcome(status) for status in (0, 200, 302, 401, 429, 500)] == [
+        "lost",
+        "ok",
+        "ok",
+        "refused",
+        "throttled",
+        "failed",
+    ]
+    probes = [
+        SmtpProbe(not cause, "auth", cause, "", ())
+        for cause in ("", "timed_out", "smtp_token_refused")
+    ]
+    assert [probe.outcome for probe in probes] == ["ok", "lost", "refused"]
+
+
+class Clock:
+    """Time that a test moves."""
+
+    now = 100.0
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    """Clock of the watch, which a test can move."""
+    made = Clock()
+    monkeypatch.setattr(calls, "time", SimpleNamespace(monotonic=lambda: made.now))
+    return made
+
+
+def failed(watch: calls.SilenceWatch, service: str) -> None:
+    """Record a request that gets no answer."""
+    watch.end(watch.begin(service), answered=False)
+
+
+def test_a_cloud_that_waits_or_fails_for_some_time_is_silent(clock: Clock):
+    """A cloud that fails or lets a request wait for some time is silent until it answers.
+
+    A single failure of a moment says nothing.
+    """
+    watch = calls.SilenceWatch()
+    failed(watch, "exchange")
+    waiting = watch.begin("graph")
+    assert watch.silent() == ()
+    clock.now += calls.FAILING_S
+    failed(watch, "exchange")
+    assert watch.silent() == ("exchange",)
+    clock.now += calls.WAITING_S - calls.FAILING_S
+    assert watch.silent() == ("exchange", "graph")
+    watch.end(watch.begin("exchange"), answered=True)
+    watch.end(waiting, answered=True)
+    assert watch.silent() == ()
+
+
+def test_a_slow_request_among_answers_is_no_silence(clock: Clock):
+    """A cloud that answers other requests is not silent, even if one request is slow."""
+    watch = calls.SilenceWatch()
+    watch.begin("graph")
+    clock.now += calls.WAITING_S
+    assert watch.silent() == ("graph",)
+    watch.end(watch.begin("graph"), answered=True)
+    clock.now += calls.WAITING_S
+    assert watch.silent() == ()
+
+
+@pytest.mark.parametrize(
+    ("error", "silent"),
+    [
+        (Transient("service_unavailable", CloudReply("graph", 503)), ("graph",)),
+        (Transient("throttled", CloudReply("graph", 429)), ()),
+        (Rejected("request_rejected", CloudReply("graph", 400)), ()),
+    ],
+)
+def test_a_refusal_is_an_answer(clock: Clock, error: CloudError, silent: tuple[str, ...]):
+    """A refusal counts as an answer of the cloud, and so does a 429."""
+    with calls.watch_silence() as watch:
+        with pytest.raises(CloudError), calls.request_to("graph", Transient):
+            raise error
+        clock.now += calls.FAILING_S
+        assert watch.silent() == silent
+
+
+async def test_requests_to_graph_and_exchange_are_watched(
+    clock: Clock, make_settings: Callable[..., Settings]
+):
+    """Each attempt at a request to Graph or Exchange is watched.
+
+    After failures for some time the cloud is silent, and after an answer it is not.
+    """
+    seen: list[tuple[str, ...]] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        clock.now += calls.FAILING_S
+        seen.append(watch.silent())
+        return cloud(request)
+
+    cloud = Cloud(httpx.Response(503), httpx.Response(503), OK)
+    with calls.watch_silence() as watch:
+        await ask(make_settings(), answer)
+        assert watch.silent() == ()
+    assert seen == [(), ("graph",), ("graph",)]
+
+
+@pytest.mark.parametrize("provider", ["https"], indirect=True)
+def test_requests_to_entra_are_watched(
+    clock: Clock, provider: Any, make_settings: Callable[..., Settings]
+):
+    """Entra counts as silent if its discovery document does not come."""
+    provider.discovery = (503, {}, b"")
+    settings = make_settings(login_url=provider.base)
+    with (
+        sync_client(settings) as http,
+        calls.watch_silence() as watch,
+        stamina.set_testing(True, attempts=1),
+    ):
+        with pytest.raises(Transient):
+            Identity.of_bot(settings, http).discover()
+        clock.now += calls.FAILING_S
+        assert watch.silent() == ("entra",)
+
+
+def test_nobody_watches_by_itself():
+    """Without a watch, a request is made as usual and its error is raised."""
+    with pytest.raises(ValueError, match="x"), calls.request_to("graph", Transient):
+        raise ValueError("x")

@@ -13,8 +13,7 @@ from collections.abc import Callable
 import pytest
 
 from jobs.clouds.errors import CloudReply, Transient
-from jobs.clouds.rate_limit import LIMITS, Limit, RateLimiter, Throttle
-from jobs.clouds.single_flight import ReadCache
+from jobs.clouds.rate_limit import LIMITS, Limit, RateLimiter, ReadCache, Throttle
 
 QUICK = Limit("reports", "/reports", 2, 0.4)
 SCARCE = Limit("traces", "messagetrace", 3, 60.0, waits=False)

@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from jobs.clouds.errors import CloudReply, Rejected
-from jobs.clouds.single_flight import SingleFlight
+from jobs.clouds.rate_limit import SingleFlight
 
 
 class Cloud:

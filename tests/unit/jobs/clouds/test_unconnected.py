@@ -12,10 +12,9 @@ import httpx
 import pytest
 
 from bot.webex.client import Webex, WebexUnreachableError
-from jobs.clouds.errors import Transient
+from jobs.clouds.errors import Transient, why_unconnected, words_of
 from jobs.clouds.http import Call, async_client, request
 from jobs.clouds.retry import RetryPolicy
-from jobs.clouds.unconnected import why_unconnected, words_of
 from jobs.microsoft.responses import judge_graph
 from jobs.settings import Settings
 from practice.tls import Tls

@@ -10,7 +10,7 @@ from dataclasses import replace
 
 import pytest
 
-from jobs.clouds import call_log, write_guard
+from jobs.clouds import calls
 from jobs.clouds.http import Call, async_client, request
 from jobs.microsoft.responses import judge_graph
 from jobs.settings import Settings
@@ -66,7 +66,7 @@ async def send(
     async with server(seen) as url:
         allowed = replace(settings, graph_url=url)
         try:
-            with write_guard.guarded(guard):
+            with calls.guarded(guard):
                 async with async_client(allowed) as client:
                     for method in methods:
                         await request(client, Call("graph", method, url, body=body), judge_graph)
@@ -126,14 +126,14 @@ async def test_no_body_follows_its_head_without_the_guard(
 
 async def test_a_call_that_left_is_recorded(work_settings: Settings):
     """A call that was already sent is in the audit trail, although its answer does not count."""
-    with call_log.record_calls() as made:
+    with calls.record_calls() as made:
         await send(work_settings, Guard(3), "POST")
     assert [line.split()[:4] for line in made] == [["graph", "POST", "/", "200"]]
 
 
 async def test_without_a_guard_everything_may_be_sent(work_settings: Settings):
     """Without a guard every write may be sent, for example for a page of the web process."""
-    write_guard.check()
+    calls.check_guard()
     seen: list[str] = []
     async with server(seen) as url, async_client(replace(work_settings, graph_url=url)) as client:
         await request(client, Call("graph", "POST", url), judge_graph)
@@ -148,9 +148,9 @@ async def test_the_guard_reaches_tasks_and_ends_with_its_block():
     guard = Guard()
 
     async def ask() -> None:
-        write_guard.check()
+        calls.check_guard()
 
-    with write_guard.guarded(guard):
-        await asyncio.gather(asyncio.ensure_future(ask()), asyncio.to_thread(write_guard.check))
-    write_guard.check()
+    with calls.guarded(guard):
+        await asyncio.gather(asyncio.ensure_future(ask()), asyncio.to_thread(calls.check_guard))
+    calls.check_guard()
     assert guard.asked == 2

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 
 from jobs.clock import now
-from jobs.clouds import call_log, write_guard
+from jobs.clouds import calls
 from jobs.clouds.errors import RequestIds, SignInNeeded, Transient
 from jobs.engine.applier import IN_FLIGHT_S
 from jobs.engine.context import StepContext
@@ -101,7 +101,7 @@ def test_a_run_that_is_cancelled_meanwhile_begins_nothing_more(
     a, b, ctx = Fact("a", State.WRONG, State.OK), Fact("b", needs=("a",)), given()
 
     async def cancelled_during_a_call(_: StepContext) -> None:
-        call_log.record("exchange", "Set-CASMailbox", 200, RequestIds())
+        calls.record("exchange", "Set-CASMailbox", 200, RequestIds())
         ctx.store.append(ctx.run.id, Event(Kind.CANCELLED, now()))
 
     a.hooks["apply"] = cancelled_during_a_call
@@ -127,7 +127,7 @@ def test_a_change_that_the_guard_stops_is_not_made(
     def lost() -> None:
         raise LeaseLostError
 
-    with write_guard.guarded(lost), pytest.raises(LeaseLostError):
+    with calls.guarded(lost), pytest.raises(LeaseLostError):
         carry_out(engine(ctx, a).apply_plan())
     assert (a.log, told(ctx)[-1]) == (["inspect"], ("changing", "a"))
 
@@ -187,19 +187,19 @@ def test_calls_of_steps_that_end_with_another_are_told(
     lost: list[Exception] = []
 
     async def long(_: StepContext) -> None:
-        call_log.record("graph", "PATCH /applications", 0, RequestIds())
+        calls.record("graph", "PATCH /applications", 0, RequestIds())
         await asyncio.sleep(3600)
 
     async def ends(_: StepContext) -> None:
         await asyncio.sleep(1)
         if over:
             lost.append(LeaseLostError())
-            write_guard.check()
+            calls.check_guard()
         raise SignInNeeded("sign_in_expired", SAID)
 
     a.hooks["apply"], b.hooks["apply"] = long, ends
     with (
-        write_guard.guarded(raising_first(lost)),
+        calls.guarded(raising_first(lost)),
         pytest.raises(LeaseLostError if over else SignInNeeded),
     ):
         carry_out(engine(ctx, a, b).apply_plan())
@@ -220,12 +220,12 @@ def test_a_call_that_times_out_while_its_worker_is_stopped_is_told(
     lost: list[Exception] = []
 
     async def late(_: StepContext) -> None:
-        call_log.record("exchange", "Set-Mailbox", 0, RequestIds())
+        calls.record("exchange", "Set-Mailbox", 0, RequestIds())
         lost.append(LeaseLostError())
         raise Transient("timed_out", SAID)
 
     a.hooks["apply"] = late
-    with write_guard.guarded(raising_first(lost)), pytest.raises(LeaseLostError):
+    with calls.guarded(raising_first(lost)), pytest.raises(LeaseLostError):
         carry_out(engine(ctx, a).apply_plan())
     last = read(ctx.store.audit.entries()[-1])
     assert (last["what"], last["data"]) == ("changed_late", {"calls": "exchange Set-Mailbox 0"})

@@ -11,9 +11,8 @@ from jobs.clock import now
 from jobs.clouds.retry import PATIENCE
 from jobs.engine.context import StepContext
 from jobs.engine.engine import Engine
-from jobs.engine.failures import SETTLES_FOR
-from jobs.engine.undo import CALL_LASTS, Reversal, recall
-from jobs.engine.undoable import Undoable
+from jobs.engine.inspector import SETTLES_FOR
+from jobs.engine.undo import CALL_LASTS, Reversal, Undoable, recall
 from jobs.model import Change, Finding, Reason, Scope, State, Text, Turn
 from jobs.runs.fold import apply_events
 from jobs.runs.run import Event, Kind, RecordedChange, Run

@@ -11,10 +11,9 @@ import pytest
 from jobs.advance import advance_steps
 from jobs.clock import now
 from jobs.clouds.errors import CloudReply, Forbidden
-from jobs.engine.applier import REAPPROVAL_NOTE
+from jobs.engine.applier import REAPPROVAL_NOTE, digest
 from jobs.engine.context import StepContext
 from jobs.engine.engine import Engine
-from jobs.engine.planner import digest
 from jobs.engine.step import Step
 from jobs.model import Change, Finding, Reason, Scope, State, Text, Turn
 from jobs.runs.run import Event, Kind

@@ -15,7 +15,7 @@ from jobs import advance
 from jobs.clock import now
 from jobs.engine.context import StepContext
 from jobs.engine.engine import Engine
-from jobs.engine.recorder import StoppingError
+from jobs.engine.graph import StoppingError
 from jobs.engine.step import Step
 from jobs.model import Account, Change, Finding, Scope, State, Text
 from jobs.runs.run import Event, Kind

@@ -17,11 +17,10 @@ from jobs.clouds.errors import (
     Rejected,
     SignInNeeded,
 )
-from jobs.engine.applier import MAX_UNSEEN_CHANGES
+from jobs.engine.applier import MAX_UNSEEN_CHANGES, digest
 from jobs.engine.context import StepContext
 from jobs.engine.engine import Engine
 from jobs.engine.inspector import LET_IN
-from jobs.engine.planner import digest
 from jobs.engine.step import Step
 from jobs.model import Access, Account, Change, Finding, Reason, Scope, State, Text, Turn, verbatim
 from jobs.runs.run import Event, Kind

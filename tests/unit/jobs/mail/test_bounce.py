@@ -6,7 +6,7 @@ import pytest
 
 from jobs.causes.reader import read
 from jobs.causes.speaker import Place
-from jobs.mail.bounce import GONE, LOST, UNANSWERED, cause_at, cause_of_copy
+from jobs.mail.flow import GONE, LOST, UNANSWERED, cause_at, cause_of_copy
 from jobs.model import Station
 
 FULL = "554 5.2.2 mailbox full; STOREDRV.Deliver.Exception:QuotaExceededException.MapiExceptionQuotaExceeded"

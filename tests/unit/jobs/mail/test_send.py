@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from jobs.clouds import write_guard
+from jobs.clouds import calls
 from jobs.clouds.errors import CloudError, Rejected, Transient
 from jobs.mail.send import OutgoingMail, send_test_mail
 from jobs.runs.run import LeaseLostError
@@ -171,6 +171,6 @@ async def test_the_guard_is_asked_after_the_login(
         raise LeaseLostError
 
     url = f"smtp://bot%40contoso.com:{password}@127.0.0.1:{mailbox.port}"
-    with write_guard.guarded(lost), pytest.raises(error):
+    with calls.guarded(lost), pytest.raises(error):
         await send_test_mail(url, MAIL)
     assert mailbox.received == []

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from jobs.clouds.errors import CloudError
-from jobs.microsoft.consent import Granted, admin_consent_url, read_consent_answer
+from jobs.microsoft.identity import Granted, admin_consent_url, read_consent_answer
 from jobs.microsoft.scopes import (
     EXCHANGE_SCOPE,
     GRAPH_SETUP_SCOPES,

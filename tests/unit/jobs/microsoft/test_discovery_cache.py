@@ -5,7 +5,7 @@ from __future__ import annotations
 from cryptography.fernet import Fernet
 from redis import Redis
 
-from jobs.microsoft.discovery_cache import LIFE_S, DiscoveryCache
+from jobs.microsoft.msal_http import LIFE_S, DiscoveryCache
 from jobs.storage.vault import Vault
 
 URL = "https://login.microsoftonline.com/t/v2.0/.well-known/openid-configuration"

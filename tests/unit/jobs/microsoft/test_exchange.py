@@ -13,7 +13,7 @@ import stamina
 
 from jobs.clouds.errors import Forbidden, MalformedAnswer, Transient
 from jobs.clouds.http import async_client
-from jobs.microsoft.exchange import ExchangeRow, InvokeCommand
+from jobs.microsoft.exchange import ExchangeRow, InvokeCommand, quoted
 from jobs.settings import Settings
 
 TENANT = "11111111-2222-3333-4444-555555555555"
@@ -299,3 +299,27 @@ def test_an_exchange_that_is_asked_too_much_is_asked_one_at_a_time(
     carry_out(work())
     assert len(begins) == 4
     assert min(begins[3] - begins[2], begins[2] - begins[1]) >= 0.9
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        ("support@contoso.com", "support@contoso.com"),
+        ("a.b+c-d_e:1@x.io", "a.b+c-d_e:1@x.io"),
+        ("J\u00fcrgen", "J\u00fcrgen"),
+        ("Jane Doe", "'Jane Doe'"),
+        ("o'brien@contoso.com", "'o''brien@contoso.com'"),
+        ("O\u2019Brien", "'O\u2019\u2019Brien'"),
+        ("-From", "'-From'"),
+        ("@x", "'@x'"),
+        ("$null", "'$null'"),
+        ("a;b", "'a;b'"),
+        ("", "''"),
+    ],
+)
+def test_what_means_something_to_powershell_is_quoted(value: str, shown: str):
+    """Values with spaces, symbols or a leading hyphen are quoted.
+
+    Every kind of single quote is doubled.
+    """
+    assert quoted(value) == shown

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from jobs.clouds.errors import CloudError
-from jobs.clouds.single_flight import ReadCache
+from jobs.clouds.rate_limit import ReadCache
 from jobs.model import State
 from tests.unit.jobs.probes.test_webex import POINT, POINTS, PROBES, look, task, told
 

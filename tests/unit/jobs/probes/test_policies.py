@@ -10,7 +10,7 @@ import pytest
 
 from jobs.checks.verdict import judge
 from jobs.clock import now
-from jobs.clouds.single_flight import ReadCache
+from jobs.clouds.rate_limit import ReadCache
 from jobs.engine.context import StepContext
 from jobs.microsoft.exchange import ExchangeRow
 from jobs.microsoft.graph import EXCHANGE_APP_ID

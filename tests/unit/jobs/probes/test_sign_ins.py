@@ -11,7 +11,7 @@ import pytest
 from jobs.access import mailbox_login
 from jobs.checks.verdict import judge
 from jobs.clock import now
-from jobs.clouds.single_flight import ReadCache
+from jobs.clouds.rate_limit import ReadCache
 from jobs.engine.context import StepContext
 from jobs.model import Evidence, Finding, Signals, State, Text
 from jobs.probes.revoked_sessions import Sessions

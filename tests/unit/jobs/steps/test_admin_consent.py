@@ -11,7 +11,7 @@ from jobs.engine.context import StepContext
 from jobs.model import Finding, Profile, State, Text, Turn
 from jobs.probes import checks_for
 from jobs.runs.run import Event, Kind
-from jobs.steps.mail_send import AdminConsent
+from jobs.steps.application import AdminConsent
 
 STEP = AdminConsent()
 READ = "GET /servicePrincipals/sp-1/appRoleAssignments"

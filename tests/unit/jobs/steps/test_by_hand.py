@@ -14,12 +14,11 @@ from jobs.engine.context import StepContext
 from jobs.engine.step import Step
 from jobs.model import Channel, State, Text
 from jobs.runs.origin import Brief, FixBrief
-from jobs.steps.application import Application
+from jobs.steps.application import Application, ImplicitGrant
 from jobs.steps.client_secret import ClientSecret
 from jobs.steps.connect_form import Addresses
 from jobs.steps.forwarding import Forwarding
-from jobs.steps.implicit_grant import ImplicitGrant
-from jobs.steps.smtp_grant import SmtpGrant
+from jobs.steps.service_principal import SmtpGrant
 from tests.unit.jobs.steps.app_states import APP, FACTS, KNOWN
 
 ADDRESS = "ab12@mail-us.imiconnect.io"

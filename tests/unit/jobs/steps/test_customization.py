@@ -15,8 +15,7 @@ from jobs.model import Change, Finding, Reason, Scope, State, Text, Turn
 from jobs.runs.run import Event, Kind
 from jobs.runtime import Runtime
 from jobs.settings import Settings
-from jobs.steps.customization import Customization
-from jobs.steps.outbound_policy import CUSTOMIZATION_S, POLICY, OutboundPolicy
+from jobs.steps.forwarding import CUSTOMIZATION_S, POLICY, Customization, OutboundPolicy
 
 STEP = Customization()
 DEFAULT = {"Name": "Default", "IsDefault": True, "AutoForwardingMode": "Automatic"}

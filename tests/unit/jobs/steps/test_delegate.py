@@ -13,7 +13,7 @@ from jobs.engine.context import StepContext
 from jobs.model import Channel, Finding, State, Text, Turn
 from jobs.runs.origin import Brief
 from jobs.runs.run import Event, Kind
-from jobs.steps.delegate import Delegate, needs_delegate
+from jobs.steps.mailbox_user import Delegate, needs_delegate
 from tests.unit.jobs.conftest import CHANNEL
 
 STEP = Delegate()

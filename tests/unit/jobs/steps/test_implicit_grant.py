@@ -11,7 +11,7 @@ from adaptive_cards.texts import render
 from jobs.engine.context import StepContext
 from jobs.microsoft.app_manifest import unique_name
 from jobs.model import Change, Scope, State, Text
-from jobs.steps.implicit_grant import ImplicitGrant
+from jobs.steps.application import ImplicitGrant
 
 STEP = ImplicitGrant()
 READ = f"GET /applications(uniqueName='{unique_name('support@contoso.com')}')"

@@ -9,7 +9,7 @@ from jobs.engine.context import StepContext
 from jobs.microsoft.app_manifest import unique_name
 from jobs.microsoft.graph import EXCHANGE_APP_ID
 from jobs.model import Change, Finding, Scope, State, Text
-from jobs.steps.mail_send import MailSend
+from jobs.steps.application import MailSend
 
 STEP = MailSend()
 READ = f"GET /applications(uniqueName='{unique_name('support@contoso.com')}')"

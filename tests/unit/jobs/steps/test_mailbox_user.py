@@ -10,7 +10,7 @@ import pytest
 from jobs.clouds.errors import MalformedAnswer
 from jobs.engine.context import StepContext
 from jobs.model import Finding, State, Station, Text
-from jobs.steps.mailbox_user import MailboxUser
+from jobs.steps.mailbox_user import MailboxUser, Tenant
 from tests.unit.jobs.conftest import NO_OBJECT
 
 STEP = MailboxUser()
@@ -225,4 +225,57 @@ async def test_of_a_mailbox_that_is_not_there_a_plan_shows_nothing(
         "account_disabled",
         {},
         Station.ANSWER,
+    )
+
+
+VALUES = {"domain": "contoso.com", "account": "admin@contoso.com"}
+TENANT = Tenant()
+
+
+@pytest.mark.parametrize("name", ["contoso.com", "Contoso.COM"])
+async def test_a_verified_domain_is_ours(given: Callable[..., StepContext], cloud: Any, name: str):
+    """The tenant is OK if the mailbox's domain is verified, without regard to letter case."""
+    cloud.on(
+        "GET /organization",
+        [{"verifiedDomains": [{"name": "contoso.onmicrosoft.com"}, {"name": name}]}],
+    )
+    assert await TENANT.inspect(given()) == Finding(
+        "tenant", State.OK, seen=Text("seen.tenant", VALUES)
+    )
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        [{"verifiedDomains": [{"name": "fabrikam.com"}]}],
+        [{"verifiedDomains": [{}, {"name": "x.contoso.com"}]}],
+    ],
+)
+async def test_another_tenant_is_named(
+    given: Callable[..., StepContext], cloud: Any, rows: list[object]
+):
+    """If the tenant has not verified the mailbox's domain, the finding names the wrong tenant."""
+    cloud.on("GET /organization", rows)
+    wanted = Text("expected.tenant")
+    expected = Finding(
+        "tenant",
+        State.WRONG,
+        seen=Text("seen.other_tenant", VALUES),
+        expected=wanted,
+        cause="wrong_tenant",
+    )
+    assert await TENANT.inspect(given()) == expected
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [(403, {}), (404, {"error": {"code": "x"}}), (400, {}), [], [{}], [{"verifiedDomains": None}]],
+)
+async def test_domains_that_may_not_be_read_decide_nothing(
+    given: Callable[..., StepContext], cloud: Any, answer: object
+):
+    """If the organization's domains cannot be read, the step is OK and the mailbox user decides."""
+    cloud.on("GET /organization", answer)
+    assert await TENANT.inspect(given()) == Finding(
+        "tenant", State.OK, seen=Text("seen.tenant_unread", VALUES)
     )

@@ -14,7 +14,7 @@ from jobs.microsoft.outbound_spam import policy_name
 from jobs.model import Change, Finding, Profile, Scope, State, Text
 from jobs.probes import checks_for
 from jobs.runs.run import RecordedChange
-from jobs.steps.outbound_policy import POLICY, RULE, OutboundPolicy
+from jobs.steps.forwarding import POLICY, RULE, OutboundPolicy
 from tests.unit.jobs.conftest import NO_OBJECT
 
 STEP = OutboundPolicy()

@@ -8,7 +8,7 @@ from jobs.access.admin_session import SESSION_S
 from jobs.clouds.errors import CloudReply, Rejected
 from jobs.engine.context import StepContext
 from jobs.model import Channel, Text, Turn
-from jobs.steps.outbound_policy import CUSTOMIZATION_S, DAY_TRIES, OutboundPolicy
+from jobs.steps.forwarding import CUSTOMIZATION_S, DAY_TRIES, OutboundPolicy
 from jobs.storage.due_queue import LONGEST_PAUSE_S
 
 STEP = OutboundPolicy()

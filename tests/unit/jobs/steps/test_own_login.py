@@ -18,7 +18,7 @@ from jobs.model import Channel, Profile, State, Text
 from jobs.runs.run import Event, Kind, Run
 from jobs.settings import Settings
 from jobs.steps import all_steps, steps_for, steps_of
-from jobs.steps.rehearsal import OwnLogin
+from jobs.steps.connect_form import OwnLogin
 from jobs.storage.vault import Vault
 
 STEP = OwnLogin()

@@ -11,7 +11,7 @@ from jobs.clouds.errors import CloudError, CloudReply, Forbidden, NotFound, Reje
 from jobs.engine.context import StepContext
 from jobs.microsoft.graph import EXCHANGE_APP_ID, GRAPH_APP_ID
 from jobs.model import Change, Finding, Scope, State, Text, verbatim
-from jobs.steps.permissions import Permissions
+from jobs.steps.service_principal import Permissions
 
 STEP = Permissions()
 SAID = CloudReply("graph", 400, "Request_BadRequest", "No such service.")

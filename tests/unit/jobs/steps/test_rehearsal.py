@@ -16,7 +16,7 @@ from jobs.mail.smtp_login import SmtpProbe
 from jobs.model import Evidence, Finding, State, Text, Turn
 from jobs.runs.run import Event, Kind
 from jobs.settings import Settings
-from jobs.steps.rehearsal import Rehearsal
+from jobs.steps.connect_form import Rehearsal
 from jobs.storage.vault import Vault
 
 STEP = Rehearsal()

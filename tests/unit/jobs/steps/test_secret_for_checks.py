@@ -15,7 +15,7 @@ from jobs.microsoft.app_manifest import unique_name
 from jobs.model import Change, Finding, Scope, State, Text
 from jobs.runs.run import Event, Kind
 from jobs.runs.run_store import RunStore
-from jobs.steps.secret_for_checks import LABEL, CheckSecret
+from jobs.steps.client_secret import LABEL, CheckSecret
 from jobs.storage.vault import Vault
 
 STEP = CheckSecret()

@@ -12,8 +12,7 @@ from jobs.model import Channel, State, Text, Turn
 from jobs.runs.run import Event, Kind
 from jobs.runs.run_store import RunStore
 from jobs.steps import steps_of
-from jobs.steps.client_secret import ClientSecret
-from jobs.steps.secrets_removed import LostSecret
+from jobs.steps.client_secret import ClientSecret, LostSecret
 from jobs.storage.vault import Vault
 
 OLD, NEW = ClientSecret(), LostSecret()

@@ -18,8 +18,7 @@ from jobs.runs.run import Event, Kind
 from jobs.runs.run_store import RunStore
 from jobs.runtime import NoListener
 from jobs.steps import all_steps, steps_of
-from jobs.steps.client_secret import ClientSecret
-from jobs.steps.secrets_removed import OldSecret
+from jobs.steps.client_secret import ClientSecret, OldSecret
 
 STEP = OldSecret()
 APP = f"GET /applications(uniqueName='{unique_name('support@contoso.com')}')"

@@ -14,8 +14,7 @@ from jobs.microsoft.app_manifest import unique_name
 from jobs.model import Channel, Finding, State, Text
 from jobs.runs.run import Event, Kind
 from jobs.steps import steps_of
-from jobs.steps.secret_for_checks import LABEL
-from jobs.steps.secrets_removed import UnusedSecret
+from jobs.steps.client_secret import LABEL, UnusedSecret
 
 STEP = UnusedSecret()
 BY_ID, BY_NAME = (

@@ -12,8 +12,7 @@ from jobs.model import Change, Channel, Finding, Person, RunKind, Scope, State, 
 from jobs.runs.origin import Brief, FixBrief
 from jobs.runs.plan import Plan
 from jobs.runs.run import RecordedChange, Run
-from jobs.steps import all_steps
-from jobs.steps.sign_in_permissions import missing_permissions, permissions_for
+from jobs.steps import all_steps, missing_permissions, permissions_for
 
 APPS, GRANTS = "Application.ReadWrite.All", "DelegatedPermissionGrant.ReadWrite.All"
 READS = {

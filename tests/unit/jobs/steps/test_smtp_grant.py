@@ -11,7 +11,7 @@ import pytest
 from jobs.engine.context import StepContext
 from jobs.model import Change, Finding, Reason, Scope, State, Text
 from jobs.runs.run import RecordedChange
-from jobs.steps.smtp_grant import SmtpGrant
+from jobs.steps.service_principal import SmtpGrant
 
 STEP = SmtpGrant()
 READ, MAKE = "GET /oauth2PermissionGrants", "POST /oauth2PermissionGrants"

@@ -11,13 +11,12 @@ import pytest
 from adaptive_cards.texts import render
 from jobs.clouds.errors import CloudReply, NotFound
 from jobs.engine.context import StepContext
-from jobs.engine.undo import Reversal, reversals
-from jobs.engine.undoable import Undoable
+from jobs.engine.undo import Reversal, Undoable, reversals
 from jobs.microsoft.graph import EXCHANGE_APP_ID
 from jobs.model import Finding, State, Text
 from jobs.runs.run import RecordedChange
 from jobs.steps import all_steps
-from jobs.steps.outbound_policy import POLICY, RULE
+from jobs.steps.forwarding import POLICY, RULE
 from jobs.storage.vault import Vault
 from tests.unit.jobs.steps.undo_states import (
     APP,

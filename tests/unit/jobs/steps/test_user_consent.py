@@ -9,7 +9,7 @@ import pytest
 
 from jobs.engine.context import StepContext
 from jobs.model import Finding, State, Text
-from jobs.steps.user_consent import UserConsent, allows, assigned
+from jobs.steps.service_principal import UserConsent, allows, assigned
 
 STEP = UserConsent()
 READ = "GET /policies/authorizationPolicy"

@@ -11,7 +11,7 @@ from jobs.microsoft.graph import EXCHANGE_APP_ID
 from jobs.microsoft.outbound_spam import policy_name
 from jobs.model import Change, Scope, Text
 from jobs.runs.run import RecordedChange
-from jobs.steps.outbound_policy import POLICY, RULE
+from jobs.steps.forwarding import POLICY, RULE
 
 MAILBOX = "support@contoso.com"
 NAME = policy_name(MAILBOX)

@@ -18,7 +18,7 @@ from bot.commands.status import _run_line
 from bot.services import Services
 from jobs.clock import now
 from jobs.engine.step import Step
-from jobs.engine.undoable import Undoable
+from jobs.engine.undo import Undoable
 from jobs.model import Account, Change, Finding, Scope, State, Text, Turn
 from jobs.next_action import next_action
 from jobs.runs.run import UNDOES, Event, Kind, RecordedChange, Run

@@ -19,7 +19,7 @@ from bot.cards.presenters import plan, progress, rehearsal, sign_in, verdict
 from bot.services import Services
 from jobs.clock import now
 from jobs.clouds.errors import CloudError, RequestIds
-from jobs.engine.failures import finding_from_error
+from jobs.engine.inspector import finding_from_error
 from jobs.mail.smtp_login import hello_probe
 from jobs.microsoft.msal_http import entra_error
 from jobs.microsoft.responses import judge_exchange, judge_graph

@@ -1,0 +1,221 @@
+"""Context of each request to a cloud: its log, its measurement, silent clouds, and the write guard.
+
+The log collects the changing calls in a piece of work for the audit trail, with the IDs that
+Microsoft support needs.
+
+A request is repeated for up to 90 seconds (:mod:`jobs.clouds.retry`). A person who waits for it
+hears within seconds that the cloud is silent. A refusal is an answer, and so is a 429.
+
+The guard is asked right before each call that changes something is sent, and after its answer. A
+worker that was stopped in the middle of a change, and goes on after another has taken over its run,
+would otherwise send the rest of that change. The guard is a function that raises an error if
+nothing may be changed any more. It belongs to the job (:func:`jobs.advance.advance`), so no step
+has to know it. It is also asked when an answer has come: a late answer to a stopped worker, such as
+a new client secret, must not replace the one that its successor has made.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from typing import TypeVar
+
+from jobs.causes.cause import Cause
+from jobs.clouds.errors import RequestIds
+from jobs.storage.counters import CALLS, COUNTERS, THROTTLED
+
+T = TypeVar("T")
+_MADE: ContextVar[list[str] | None] = ContextVar("calls_made", default=None)
+
+
+@contextmanager
+def _set(variable: ContextVar[T | None], value: T) -> Iterator[T]:
+    token = variable.set(value)
+    try:
+        yield value
+    finally:
+        variable.reset(token)
+
+
+@contextmanager
+def record_calls() -> Iterator[list[str]]:
+    """Collect a line for each call made inside the context, by this task and those that it starts.
+
+    At the end, a surrounding context gets the same lines as well.
+    """
+    outer = _MADE.get()
+    with _set(_MADE, list[str]()) as made:
+        try:
+            yield made
+        finally:
+            if outer is not None:
+                outer += made
+
+
+def record(service: str, what: str, status: int, ids: RequestIds) -> None:
+    if (made := _MADE.get()) is not None:
+        named = (f"{name}={value}" for name, value in ids.items())
+        made.append(" ".join((service, what, str(status), *named)))
+
+
+@dataclass(slots=True)
+class CallEnd:
+    """Answer to a request: its HTTP status, or 0 without one.
+
+    ``outcome`` is set for a protocol that has no HTTP status, and otherwise empty.
+    """
+
+    status: int = 0
+    outcome: str = ""
+
+
+@dataclass(slots=True)
+class CallCount:
+    """Number of requests that a piece of work has made so far."""
+
+    calls: int = 0
+
+
+_COUNT: ContextVar[CallCount | None] = ContextVar("call_count", default=None)
+
+
+def count_calls() -> AbstractContextManager[CallCount]:
+    """Count the requests that this task makes inside the context, and the tasks that it starts.
+
+    A read that several pieces of work share counts for the piece of work that began it.
+    """
+    return _set(_COUNT, CallCount())
+
+
+@contextmanager
+def measured(cloud: str) -> Iterator[CallEnd]:
+    """Measure the block, which is one request; the block notes the status of its answer.
+
+    Without a status the outcome is ``lost``: the request got no answer, or was given up.
+    """
+    began, noted = time.monotonic(), CallEnd()
+    if (count := _COUNT.get()) is not None:
+        count.calls += 1
+    try:
+        yield noted
+    finally:
+        word = noted.outcome or outcome(noted.status)
+        COUNTERS.time(CALLS, cloud, word, seconds=time.monotonic() - began)
+        if noted.status == HTTPStatus.TOO_MANY_REQUESTS:
+            COUNTERS.add(THROTTLED, cloud)
+
+
+def outcome(status: int) -> str:
+    """Return the outcome for an HTTP status, or ``lost`` for 0."""
+    if status == 0:
+        return "lost"
+    if status == HTTPStatus.TOO_MANY_REQUESTS:
+        return "throttled"
+    if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        return "failed"
+    return "refused" if status >= HTTPStatus.BAD_REQUEST else "ok"
+
+
+FAILING_S = 1.5
+"""Seconds without any answer after a failure from which a cloud counts as silent."""
+WAITING_S = 2.5
+"""Seconds that a request waits for any answer of its cloud before the cloud counts as silent."""
+
+
+@dataclass(slots=True)
+class SilenceWatch:
+    """Requests of one piece of work, by cloud.
+
+    Each operation is one of a dict, for several threads.
+    """
+
+    _sent: dict[object, tuple[str, float]] = field(default_factory=dict)
+    _failed: dict[str, float] = field(default_factory=dict)
+    _answered: dict[str, float] = field(default_factory=dict)
+
+    def begin(self, service: str) -> object:
+        """Return the mark of a request for :meth:`end`."""
+        mark = object()
+        self._sent[mark] = service, time.monotonic()
+        return mark
+
+    def end(self, mark: object, *, answered: bool) -> None:
+        service, _ = self._sent.pop(mark)
+        if answered:
+            self._answered[service] = time.monotonic()
+            self._failed.pop(service, None)
+        else:
+            self._failed.setdefault(service, time.monotonic())
+
+    def silent(self) -> tuple[str, ...]:
+        """Return the clouds that do not answer so far, in alphabetical order."""
+        now = time.monotonic()
+        failing = {name for name, since in list(self._failed.items()) if now - since >= FAILING_S}
+        waiting = {
+            service
+            for service, since in list(self._sent.values())
+            if now - since >= WAITING_S and self._answered.get(service, 0.0) < since
+        }
+        return tuple(sorted(failing | waiting))
+
+
+_WATCH: ContextVar[SilenceWatch | None] = ContextVar("silence_watch", default=None)
+
+
+def watch_silence() -> AbstractContextManager[SilenceWatch]:
+    """Watch the requests of this task, and of the tasks and threads that it starts."""
+    return _set(_WATCH, SilenceWatch())
+
+
+@contextmanager
+def request_to(service: str, silence: type[Exception]) -> Iterator[None]:
+    """Note one attempt of a request; an error of the class ``silence`` means no answer."""
+    watch = _WATCH.get()
+    if watch is None:
+        yield
+        return
+    mark, answered = watch.begin(service), True
+    try:
+        yield
+    except Exception as error:
+        answered = not isinstance(error, silence) or getattr(error, "cause", "") == Cause.THROTTLED
+        raise
+    finally:
+        watch.end(mark, answered=answered)
+
+
+Guard = Callable[[], None]
+HEAD, BODY = ".send_request_headers.started", ".send_request_body.started"
+"""Ends of httpcore's names for the moments before it writes the request's head, and its body."""
+
+_GUARD: ContextVar[Guard | None] = ContextVar("write_guard", default=None)
+
+
+def guarded(guard: Guard) -> AbstractContextManager[Guard]:
+    """Ask the guard before every changing call inside the context, in all tasks started there."""
+    return _set(_GUARD, guard)
+
+
+def check_guard() -> None:
+    """Ask the guard whether anything may still be changed; without a guard it may.
+
+    Raises:
+        Exception: the guard's own error: nothing may be changed any more.
+    """
+    guard = _GUARD.get()
+    if guard is not None:
+        guard()
+
+
+async def guard_trace(event: str, _: object, *, has_body: bool) -> None:
+    """Ask the guard when httpcore is about to send a request (its extension ``trace``).
+
+    A connection may take seconds to open, and the worker may be stopped in them. It may also be
+    stopped between the head and the body, and without the body nothing is carried out.
+    """
+    if event.endswith(HEAD) or (has_body and event.endswith(BODY)):
+        check_guard()

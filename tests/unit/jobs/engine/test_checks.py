@@ -1,0 +1,250 @@
+"""Check of a channel: what it saves, silent clouds, and reads that may be stale."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass, field
+from datetime import timedelta
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from jobs.clock import now
+from jobs.clouds import calls
+from jobs.clouds.errors import Transient
+from jobs.clouds.rate_limit import ReadCache
+from jobs.engine.context import StepContext
+from jobs.engine.diagnosis import Diagnosis
+from jobs.engine.engine import STALE_S, Engine
+from jobs.engine.step import Probe, Step
+from jobs.model import Access, Finding, State, Text
+from jobs.runs.run import Event, Kind
+from jobs.runtime import NoListener
+
+
+@dataclass
+class Counting:
+    """Listener that records the number of findings at each change of the run."""
+
+    ctx: StepContext
+    found: list[int] = field(default_factory=list)
+
+    def run_changed(self, run_id: str) -> None:
+        """Record the number of findings, without the finding with which every run begins."""
+        self.found.append(len(self.ctx.store.load(run_id).findings) - 1)
+
+
+class Look(Probe):
+    """Probe that answers after ``seconds`` seconds."""
+
+    article_row = "X"
+
+    def __init__(self, name: str, access: Access, seconds: float = 0.0) -> None:
+        self.name, self.diagnosis = name, Diagnosis(access=access)
+        self.seconds = seconds
+
+    async def inspect(self, ctx: StepContext) -> Finding:
+        """Return that all is well, after the pause."""
+        await asyncio.sleep(self.seconds)
+        return self.ok()
+
+
+def test_what_is_left_out_holds_up_nobody(
+    given: Callable[..., StepContext], carry_out: Callable[..., float]
+):
+    """Thirty skipped steps are saved at once, before the first inspection.
+
+    They do not wait for that inspection.
+    """
+    ctx = given(kind="check")
+    left = [Look(f"admin{number}", Access.ADMIN) for number in range(30)]
+    steps = {
+        step.name: step
+        for step in (Look("quick", Access.NONE), Look("slow", Access.NONE, 0.3), *left)
+    }
+    heard = Counting(ctx)
+    carry_out(Engine(ctx, steps, heard, lambda: True).check({Access.NONE}))
+    assert heard.found == [30, 31, 32]
+    assert [ctx.run.findings[name].state for name in ("admin0", "quick", "slow")] == [
+        State.SKIPPED,
+        State.OK,
+        State.OK,
+    ]
+
+
+def test_what_is_seen_at_once_is_saved_at_once(
+    given: Callable[..., StepContext], carry_out: Callable[..., float]
+):
+    """Ten answers that come at the same moment are saved in fewer than four writes."""
+    ctx = given(kind="check")
+    steps = {
+        step.name: step for step in (Look(f"probe{number}", Access.NONE) for number in range(10))
+    }
+    heard = Counting(ctx)
+    carry_out(Engine(ctx, steps, heard, lambda: True).check({Access.NONE}))
+    assert (heard.found[-1], len(heard.found) < 4) == (10, True)
+
+
+CarryOut = Callable[[Coroutine[Any, Any, None]], float]
+
+
+class Slow(Step):
+    """Step whose cloud answers after ``seconds`` seconds."""
+
+    name, article_row, group = "slow", "M1", "microsoft"
+    diagnosis = Diagnosis(access=Access.NONE)
+
+    def __init__(self, seconds: float) -> None:
+        self.seconds = seconds
+
+    async def inspect(self, ctx: StepContext) -> Finding:
+        """Wait for the cloud."""
+        with calls.request_to("exchange", Transient):
+            await asyncio.sleep(self.seconds)
+        return self.ok()
+
+
+@pytest.fixture(autouse=True)
+def loops_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the watch for silent clouds use the event loop's clock, which skips pauses."""
+    time = SimpleNamespace(monotonic=lambda: asyncio.get_running_loop().time())
+    monkeypatch.setattr(calls, "time", time)
+
+
+def told(ctx: StepContext) -> list[str]:
+    """Return the names of the silent clouds in each event of the kind ``SILENT``."""
+    events: list[Event] = ctx.store.events(ctx.run.id)
+    return [event.data["services"] for event in events if event.kind is Kind.SILENT]
+
+
+@pytest.mark.parametrize(("seconds", "expected"), [(60.0, ["exchange"]), (1.0, [])])
+def test_a_cloud_that_does_not_answer_is_named_within_seconds(
+    given: Callable[..., StepContext], carry_out: CarryOut, seconds: float, expected: list[str]
+):
+    """A cloud that does not answer is named long before the finding.
+
+    A cloud that answers after a second is not named.
+    """
+    ctx = given(kind="check")
+    engine = Engine(ctx, {"slow": Slow(seconds)}, NoListener(), lambda: True)
+    carry_out(engine.check({Access.NONE}))
+    assert told(ctx) == expected
+    silent = [event for event in ctx.store.events(ctx.run.id) if event.kind is Kind.SILENT]
+    assert len(silent) == len(expected)
+    assert "slow" in ctx.run.findings
+
+
+def test_a_check_of_many_channels_tells_nothing(
+    given: Callable[..., StepContext], carry_out: CarryOut
+):
+    """A check of many channels names no silent clouds.
+
+    Its card has a line for each channel, and no room for clouds.
+    """
+    ctx = given(kind="check")
+    ctx.reads = ReadCache()
+    engine = Engine(ctx, {"slow": Slow(60.0)}, NoListener(), lambda: True)
+    carry_out(engine.check({Access.NONE}))
+    assert told(ctx) == []
+
+
+SHOWN, NOT_SHOWN = State.OK, State.WRONG
+
+
+class Silent:
+    """Listener that ignores every change."""
+
+    def run_changed(self, run_id: str) -> None:
+        """Do nothing."""
+
+
+class Grant(Step):
+    """Step that shows the next of its scripted states at each look."""
+
+    name, article_row, diagnosis = "grant", "E2", Diagnosis(access=Access.NONE)
+
+    def __init__(self, group: str, *looks: State, replicates: bool = False) -> None:
+        self.group = group
+        self.replicates = replicates
+        self.looks = list(looks)
+
+    async def inspect(self, ctx: StepContext) -> Finding:
+        """Return the next scripted state; the last one is repeated."""
+        state = self.looks.pop(0) if len(self.looks) > 1 else self.looks[0]
+        return (
+            self.ok()
+            if state is State.OK
+            else self.wrong(Text("seen.none"), cause="consent_missing")
+        )
+
+
+def written(given: Callable[..., StepContext], minutes: float) -> None:
+    """Record a setup of the channel that wrote so many minutes ago and has ended."""
+    ctx = given(changed={"smtp_grant": now() - timedelta(minutes=minutes)})
+    ctx.store.end(ctx.run, Event(Kind.FINISHED, now()))
+
+
+@pytest.mark.parametrize(
+    ("minutes", "group", "looks", "state", "waited"),
+    [
+        (1, "entra", (NOT_SHOWN, SHOWN), State.OK, STALE_S),
+        (1, "entra", (NOT_SHOWN, NOT_SHOWN, SHOWN), State.WRONG, STALE_S),
+        (1, "entra", (SHOWN, NOT_SHOWN), State.OK, 0),
+        (6, "entra", (NOT_SHOWN, SHOWN), State.WRONG, 0),
+        (1, "microsoft", (NOT_SHOWN, SHOWN), State.WRONG, 0),
+    ],
+)
+def test_what_was_written_a_moment_ago_is_read_once_more(
+    given: Callable[..., StepContext],
+    carry_out: CarryOut,
+    minutes: float,
+    group: str,
+    looks: tuple[State, ...],
+    state: State,
+    waited: float,
+):
+    """A recent write that the directory does not show is read once more, after a pause.
+
+    A setting in Exchange is not read again, because only new objects replicate there.
+    """
+    written(given, minutes)
+    ctx = given(kind="check")
+    seconds = carry_out(
+        Engine(ctx, {"grant": Grant(group, *looks)}, Silent(), lambda: True).check({Access.NONE})
+    )
+    assert (ctx.run.findings["grant"].state, seconds) == (state, pytest.approx(waited, abs=0.4))
+
+
+def test_a_new_object_in_exchange_is_read_once_more(
+    given: Callable[..., StepContext], carry_out: CarryOut
+):
+    """A new object in Exchange is read once more.
+
+    Exchange may not list a new object for some minutes.
+    """
+    written(given, 1)
+    ctx = given(kind="check")
+    grant = Grant("microsoft", NOT_SHOWN, SHOWN, replicates=True)
+    carry_out(Engine(ctx, {"grant": grant}, Silent(), lambda: True).check({Access.NONE}))
+    assert ctx.run.findings["grant"].state is State.OK
+
+
+def test_of_many_channels_all_is_read_once(given: Callable[..., StepContext], carry_out: CarryOut):
+    """A check of many channels reads everything once.
+
+    A second read would be answered from memory.
+    """
+    written(given, 1)
+    ctx = given(kind="check")
+    ctx.reads = ReadCache()
+    assert (
+        carry_out(
+            Engine(ctx, {"grant": Grant("entra", NOT_SHOWN, SHOWN)}, Silent(), lambda: True).check(
+                {Access.NONE}
+            )
+        )
+        < STALE_S
+    )
+    assert ctx.run.findings["grant"].state is State.WRONG

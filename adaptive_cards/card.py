@@ -165,7 +165,7 @@ def _unbound(node: Any) -> Any:
 def _fallback(band: Band, told: int) -> str:
     sentences = [
         line if line.endswith((".", "?", ":")) else f"{line}."
-        for line in map(read, (band.title, *band.lines[:told]))
+        for line in map(read, (*band.asked, band.title, *band.lines[:told]))
         if line
     ]
     return clip(" ".join(sentences), TEXT_MOST)

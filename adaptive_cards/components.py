@@ -45,12 +45,16 @@ On a phone they leave room for the kicker's subject.
 
 @dataclass(frozen=True, slots=True)
 class Band:
-    """Tinted band of a card: what happened, then whose turn it is."""
+    """Tinted band of a card: what happened, then whose turn it is.
+
+    ``asked`` is who asks the reader; the text for a notification begins with it.
+    """
 
     style: str
     mark: Mark | None
     title: Element
     lines: tuple[Element, ...]
+    asked: tuple[Element, ...] = ()
 
     @classmethod
     def of(cls, style: str, mark: Mark | None, title: Text, *lines: Element) -> Band:
@@ -70,17 +74,19 @@ class Band:
         return container(self.style, columns(*glyph, words), spacing="Small")
 
 
-def persons_turn(title: Text, *lines: Element) -> Band:
-    return Band.of("accent", glyphs.PERSON, title, *lines)
+def persons_turn(title: Text, *lines: Element, asked: Text | None = None) -> Band:
+    first = (said(asked),) if asked else ()
+    return Band("accent", glyphs.PERSON, said(title, **TITLE), lines, first)
 
 
 def kicker(header: Header) -> Element:
-    if header.kind in {RunKind.FIX, RunKind.UNDO}:
-        return kicker_of(Text(f"kicker.{header.kind}", {"mailbox": header.mailbox}), "")
-    about = (
-        Text("kicker.run", {"mailbox": header.mailbox}) if header.mailbox else Text("kicker.new")
-    )
-    return kicker_of(about, stage(header.stage))
+    key = header.kind if header.kind in {RunKind.FIX, RunKind.UNDO} else "run"
+    about = Text(f"kicker.{key}" if header.mailbox else "kicker.new", {"mailbox": header.mailbox})
+    head = kicker_of(about, stage(header.stage) if key == "run" else "")
+    if header.asked:
+        return container("", said(header.asked, **BOLD), head)
+    told = [said(header.started, **SMALL, spacing="None")] if header.started else []
+    return container("", head, *told) if told else head
 
 
 def kicker_of(left: Text, right: str) -> Element:
@@ -104,17 +110,29 @@ def stage(number: int) -> str:
     return text("stage.of", number=str(known), all=str(STAGES), stage=text(f"stage.{known}"))
 
 
-def turn_line(turn: Turn, words: Text, *, direct: bool = False) -> Element:
+def turn_line(turn: Turn, words: Text, *, direct: bool = False, who: str = "") -> Element:
     """Return a line such as ``Approver's turn: ...``, or ``Your turn`` in a 1:1 message.
 
-    If the run waits for time or for nobody, it is ``Nobody has to act.``
+    ``who`` is the person's address, if it is known. If the run waits for time or for nobody, the
+    line is ``Nobody has to act.``
     """
     told = render(words)
     if not glyphs.is_person(turn):
         rest = f" {_capital(told)}" if told else ""
         return rich(run(text("turn.nobody"), **BOLD), run(f".{rest}"), spacing="Small")
-    who = text("turn.you") if direct else text(f"turn.{turn}")
-    return rich(run(who, **BOLD), run(f": {told}" if told else "."), spacing="Small")
+    whose = text("turn.you") if direct else render(whose_turn(turn, who))
+    return rich(run(whose, **BOLD), run(f": {told}" if told else "."), spacing="Small")
+
+
+def run_turn(header: Header, turn: Turn, words: Text, *, direct: bool = False) -> Element:
+    """Return the line of a run's turn, which names the person if the run knows who acts."""
+    return turn_line(turn, words, direct=direct, who=header.people.get(turn, ""))
+
+
+def whose_turn(turn: Turn, who: str = "") -> Text:
+    if not glyphs.is_person(turn):
+        return Text("turn.nobody")
+    return Text("turn.of", {"who": who or f"key:turn.{turn}"})
 
 
 def answer_line(words: Text) -> Element:

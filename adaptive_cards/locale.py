@@ -22,6 +22,8 @@ SOURCE: Final = "en"
 UTC: Final = "UTC"
 REGIONS: Final = {"en": "150", "de": "DE"}
 """Region whose format of dates and times a language uses. 150 is Europe: day first, 24 hours."""
+BEFORE_CLOCK: Final = {"de": ", "}
+"""Signs between a date and a time, if a language has other ones than a space."""
 
 
 @dataclass(frozen=True, slots=True)

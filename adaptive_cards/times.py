@@ -57,12 +57,16 @@ def day_month(at: datetime) -> str:
 
 def day_clock(at: datetime) -> str:
     """Return the date and time as ``24 Nov 14:20 UTC``."""
-    return f"{day_month(at)} {clock(at)}"
+    return f"{day_month(at)}{_before_clock()}{clock(at)}"
 
 
 def day_clock_seconds(at: datetime) -> str:
     """Return the date and time as ``24 Nov 14:20:05 UTC``."""
-    return f"{day_month(at)} {clock_seconds(at)}"
+    return f"{day_month(at)}{_before_clock()}{clock_seconds(at)}"
+
+
+def _before_clock() -> str:
+    return locale.BEFORE_CLOCK.get(locale.current().language, " ")
 
 
 def lasted(span: timedelta) -> str:

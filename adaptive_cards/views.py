@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
-from jobs.model import Access, ConnectChange, Evidence, RunKind, State, Text
+from jobs.model import Access, ConnectChange, Evidence, RunKind, State, Text, Turn
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,13 +27,18 @@ class Header:
     """Data for the kicker: the run and its stage.
 
     The stages are 1 to 7: details, sign-in, plan, changes, consent, connect, proof. ``kind`` is
-    ``setup``, ``fix`` or ``undo``. Only a setup has stages.
+    ``setup``, ``fix`` or ``undo``. Only a setup has stages. ``people`` are the addresses of those who
+    are known to act for the run. ``started`` says who started it, and ``asked`` who asks the reader
+    and where; only one of them is set.
     """
 
     run: str
     mailbox: str
     stage: int
     kind: RunKind = RunKind.SETUP
+    people: dict[Turn, str] = field(default_factory=dict)
+    started: Text | None = None
+    asked: Text | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,7 +26,7 @@ from redis import Redis
 from redis.exceptions import ConnectionError as RedisConnectionError
 
 from bench.scripted_webex import DOMAIN
-from bot.processes import redis_server
+from bot.processes import redis_server, worker
 from bot.settings import DATA_FOLDER
 from jobs.access import app_access
 from jobs.access.app_access import AppAccess
@@ -46,8 +46,8 @@ from practice.patience import patient
 from practice.processes import Process, session, words
 
 START_S = 60.0
-RQ_WORKERS = 4
-"""RQ workers of one worker process (:data:`bot.processes.worker.WORKERS`)."""
+RQ_WORKERS = len(worker.FEW)
+"""RQ workers of one worker process."""
 CALLBACK, FORWARD = "https://uk.webexconnect.io/callback", "x1@mail.webexconnect.io"
 TICK_MS = 10.0
 """Milliseconds in one tick of the processor times in /proc."""

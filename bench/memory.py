@@ -16,7 +16,7 @@ from bench.scale import COMMANDS, SMALL, load
 from bench.table import table, verdict
 
 TARGET_MIB = 120.0
-CHILDREN = ("Redis", *["RQ workers"] * RQ_WORKERS, "timers")
+CHILDREN = ("Redis", *["RQ workers"] * RQ_WORKERS)
 """Children of the worker in the order of their start (:func:`bot.processes.worker.main`)."""
 FIELDS = ("Pss", "Pss_Anon", "Pss_File", "Private_Dirty", "Rss")
 

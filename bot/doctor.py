@@ -7,7 +7,7 @@ the bot.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 from itertools import filterfalse
@@ -19,25 +19,25 @@ from redis.exceptions import RedisError
 
 from bot import program
 from bot.queue import connect_for_web, redis_report, watch_report
+from bot.queue.events import RESOURCES
 from bot.queue.redis_report import Report
 from bot.settings import NO_APPROVERS, BotSettings
 from bot.webex.client import Webex, WebexError, WebexUnauthorizedError
-from bot.webex.webhook_registration import RESOURCES, WebhookRegistrar
+from bot.webex.webhook_registration import WebhookRegistrar
 from jobs.access import app_access
 from jobs.access.app_access import AppAccess, own_credential
 from jobs.causes.cause import Cause
 from jobs.clock import now
-from jobs.clouds import errors, tls
+from jobs.clouds import errors
 from jobs.clouds.clock_skew import METER, NAMES, REFUSED_FROM_S, TOLD_FROM_S, shared, words
 from jobs.clouds.errors import CloudError
 from jobs.clouds.http import sync_client
 from jobs.contact_center.connect_audit import read_changes
 from jobs.contact_center.organization import organization_id
 from jobs.contact_center.webex_org_id import is_org_id, normalize
-from jobs.microsoft.client_credential import credential_problems
 from jobs.runs.audit import Trail, Verified
 from jobs.runs.run_store import RunStore
-from jobs.settings import Settings, SettingsError
+from jobs.settings import Settings
 
 AUDIT_PROBLEMS = {
     400: "does not understand the question: look at the reply, and whether CONNECT_AUDIT_URL is right",
@@ -117,28 +117,6 @@ def checks(bot: BotSettings, work: Settings) -> Iterator[Check]:
     yield Check("runs", lambda: _reported(redis_report.entries(runs, work.encryption_keys)))
     yield Check("watch", lambda: _reported(watch_report.on_watch(runs)))
     yield Check("audit trail", lambda: _audit(Trail(redis, work.encryption_keys)))
-
-
-def settings_problems(env: Mapping[str, str], unread: tuple[str, ...] = ()) -> tuple[str, ...]:
-    """Return every problem of the settings, from at most one source for each variable.
-
-    The sources are the files of secrets, both settings classes, the bot's credential, and the files
-    of certificate authorities. ``unread`` are the problems of the files of secrets.
-    """
-    said: list[str] = []
-    files = (credential_problems(env), tls.problems(env))
-    for lines in (unread, _problems(BotSettings, env), _problems(Settings, env), *files):
-        known = set(map(_variable, said))
-        said += [line for line in lines if _variable(line) not in known]
-    return tuple(said)
-
-
-def _problems(half: type[BotSettings | Settings], env: Mapping[str, str]) -> tuple[str, ...]:
-    try:
-        half.from_env(env)
-    except SettingsError as error:
-        return error.problems
-    return ()
 
 
 def _approvers(bot: BotSettings) -> str:
@@ -273,10 +251,6 @@ def _looked_into(settings: Settings, access: AppAccess) -> tuple[str, tuple[str,
             else error.words or error.cause
         )
         return loss, ()
-
-
-def _variable(line: str) -> str:
-    return line.partition(" ")[0]
 
 
 def _reported(report: Report) -> str:

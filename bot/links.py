@@ -60,10 +60,12 @@ class PageToken:
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """Link to hand out, and the time until which it is valid."""
+    """Link to hand out, the time until which it is valid, and who asks the reader, and where."""
 
     url: str
     until: datetime
+    asker: str = ""
+    space: str = ""
 
 
 def link(services: Services, kind: str, run_id: str) -> Link:
@@ -81,7 +83,8 @@ def link(services: Services, kind: str, run_id: str) -> Link:
             Sealed.PAGE_TOKEN.of(kind, run_id), token, int(LIFE[kind].total_seconds())
         )
         _keep(services, token, ticket)
-    return Link(f"{services.bot.public_url}/{kind}/{token}", ticket.until)
+    url = f"{services.bot.public_url}/{kind}/{token}"
+    return Link(url, ticket.until, ticket.asker, ticket.space)
 
 
 def one_time(services: Services, kind: str, about: str) -> Link:

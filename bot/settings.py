@@ -16,7 +16,9 @@ import structlog
 
 from adaptive_cards.locale import SOURCE, UTC, find_zone, languages
 from jobs.channel.form import InvalidInputError, read_address
-from jobs.settings import SettingsError, is_loopback, listed, parts_of
+from jobs.clouds import tls
+from jobs.microsoft.client_credential import credential_problems
+from jobs.settings import Settings, SettingsError, is_loopback, listed, parts_of
 from jobs.storage import keys, redis_url
 from jobs.watch import spans
 
@@ -55,7 +57,7 @@ NUMBERS = {
     "COMMANDS_PER_HOUR": (10, 100_000),
     "RUN_RETENTION_DAYS": (30, 36_500),
     "AUDIT_RETENTION_DAYS": (30, 36_500),
-    "WORKERS": (4, 64),
+    "WORKERS": (2, 64),
 }
 """Settings that are whole numbers, with the smallest and the largest that is accepted."""
 DOMAIN = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*")
@@ -102,7 +104,7 @@ class BotSettings:
     commands_per_hour: int = 120
     run_retention_days: int = 180
     audit_retention_days: int = 730
-    workers: int = 4
+    workers: int = 2
     metrics_port: int = 0
     metrics_token: str = field(default="", repr=False)
     watch_interval_s: int = 900
@@ -388,3 +390,29 @@ def _is_bare(url: str) -> bool:
 
 def _is_readable(url: str) -> bool:
     return parts_of(url).scheme != "https" and not is_loopback(parts_of(url).hostname or "")
+
+
+def settings_problems(env: Mapping[str, str], unread: tuple[str, ...] = ()) -> tuple[str, ...]:
+    """Return every problem of the settings, from at most one source for each variable.
+
+    The sources are the files of secrets, both settings classes, the bot's credential, and the files
+    of certificate authorities. ``unread`` are the problems of the files of secrets.
+    """
+    said: list[str] = []
+    files = (credential_problems(env), tls.problems(env))
+    for lines in (unread, _problems_of(BotSettings, env), _problems_of(Settings, env), *files):
+        known = set(map(_variable, said))
+        said += [line for line in lines if _variable(line) not in known]
+    return tuple(said)
+
+
+def _problems_of(half: type[BotSettings | Settings], env: Mapping[str, str]) -> tuple[str, ...]:
+    try:
+        half.from_env(env)
+    except SettingsError as error:
+        return error.problems
+    return ()
+
+
+def _variable(line: str) -> str:
+    return line.partition(" ")[0]

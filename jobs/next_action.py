@@ -380,10 +380,11 @@ def wait_of(run: Run) -> Wait | None:
     action = next_action(run)
     if run.ended or action.turn in NOBODY:
         return None
-    return Wait(action.turn, action.kind, _who(run, action.turn), _since(run))
+    return Wait(action.turn, action.kind, who_acts(run, action.turn), _since(run))
 
 
-def _who(run: Run, turn: Turn) -> str:
+def who_acts(run: Run, turn: Turn) -> str:
+    """Return the address of the person who has this turn in the run, or an empty string."""
     if turn is Turn.REQUESTER:
         return run.requester.email
     answers = (run.answer(question) for question in ASKED.get(turn, ()))

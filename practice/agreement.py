@@ -22,7 +22,7 @@ Json = dict[str, Any]
 SETTLES_S = 15.0
 """Seconds to wait for edits in flight before two cards count as contradicting each other."""
 OVER = re.compile(r"[Rr]un (\w{6}) (?:was canceled|is canceled|was stopped|is finished)")
-TURNS = re.compile(r"(?:Requester|Administrator|Approver|Mailbox user|Agent)'s turn")
+TURNS = re.compile(r"(?:Requester|Administrator|Approver|Mailbox user|Agent|\S+@\S+)'s turn")
 MINE, NOBODYS = "Your turn", "Nobody has to act"
 
 

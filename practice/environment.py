@@ -126,7 +126,7 @@ def product_env(ports: Ports, cloud: dict[str, str], ca_path: Path) -> dict[str,
         "COMMANDS_PER_HOUR": "100000",  # one person plays everybody's part, also for hours
         "RUN_RETENTION_DAYS": "180",
         "AUDIT_RETENTION_DAYS": "730",
-        "WORKERS": "4",
+        "WORKERS": "2",
         "LOG_LEVEL": "INFO",
         "SSL_CERT_FILE": str(ca_path),
         "REQUESTS_CA_BUNDLE": str(ca_path),

@@ -31,7 +31,19 @@ ERROR_MOST = 8000
 
 
 def connect_form(view: ConnectFormView) -> Card:
-    registers = _registers(view)
+    fields = _fields(view)
+    if view.one_field:
+        others = show_card(text("button.other_fields"), fields)
+        body = [own("connect.client_secret", **SUBTLE), *_secret(view), *_press(view)]
+        actions = [others, _error(view)]
+    else:
+        body = [*fields, *_press(view), *([_before(view)] if _registers(view) else [])]
+        actions = [_error(view)]
+    return finished(kicker(view.header), _band(view), [*body, *_confirm_buttons(view)], actions)
+
+
+def _fields(view: ConnectFormView) -> list[Element]:
+    """Return the form's fields; a field that is shown by itself is not among them."""
     values = {
         "connect.email_id": view.channel.mailbox,
         "connect.authentication": text("connect.authentication_value"),
@@ -39,7 +51,8 @@ def connect_form(view: ConnectFormView) -> Card:
         "connect.username": view.username,
         "connect.port": text("connect.port_value", port=str(view.smtp_port)),
     }
-    body = [
+    secret = [own("connect.client_secret", **SUBTLE, spacing="Small"), *_secret(view)]
+    return [
         section("connect.c3"),
         *(
             columns(
@@ -51,18 +64,13 @@ def connect_form(view: ConnectFormView) -> Card:
         ),
         section("connect.c4"),
         *_below("label.client_id", view.client_id),
-        own("connect.client_secret", **SUBTLE, spacing="Small"),
-        *_secret(view),
+        *([] if view.one_field else secret),
         section("connect.c5"),
         *_below("connect.authorize_url", view.authorize_url),
         *_below("connect.scope", view.scope),
         *_below("connect.token_url", view.token_url),
         *_login(view),
-        *_press(view),
-        *([_before(view)] if registers else []),
-        *_confirm_buttons(view),
     ]
-    return finished(kicker(view.header), _band(view), body, [_error(view)])
 
 
 def _registers(view: ConnectFormView) -> bool:
@@ -78,9 +86,12 @@ def _band(view: ConnectFormView) -> Band:
     if view.token_saved and not _is_to_register(view):
         turn = turn_line(view.next_turn, view.next_words or Text("connect.filled_in_next"))
         return Band.of("emphasis", glyphs.RUNNING, Text("connect.filled_in"), turn)
-    saved = "connect.turn_save" if view.token_read else "connect.turn_register"
-    told = saved if view.token_saved else "connect.turn"
-    title = "connect.title_token" if view.secret_stays else "connect.title"
+    kind = "token" if view.secret_stays else "secret"
+    title, told = ("connect.title", "connect.turn")
+    if view.one_field:
+        title, told = f"connect.title_{kind}", f"connect.turn_{kind}"
+    if view.token_saved:
+        told = "connect.turn_save" if view.token_read else "connect.turn_register"
     return persons_turn(Text(title), turn_line(Turn.REQUESTER, Text(told), direct=True))
 
 
@@ -188,7 +199,8 @@ class ConnectFormView:
     """Webex Connect form (C3 to C7), field by field; sent 1:1 only.
 
     The secret is shown behind ``secret_url``. ``secret_stays`` means that the form keeps its
-    present secret. ``page_url`` is the address of Webex Connect, or empty. ``login_id`` is the user
+    present secret. ``one_field`` means that all fields but the secret are filled in already.
+    ``page_url`` is the address of Webex Connect, or empty. ``login_id`` is the user
     who signs in if that is not the mailbox's address. ``token_read`` and ``registered_read`` mean
     that nobody has confirmed the token or the registration, which the bot has read. ``login_open``
     means that it is a description of a user who has not been named. ``next_turn`` is who acts once the form is filled in, and
@@ -213,6 +225,7 @@ class ConnectFormView:
     registered: bool = False
     registered_read: bool = False
     secret_stays: bool = False
+    one_field: bool = False
     page_url: str = ""
     login_id: str = ""
     login_open: bool = False

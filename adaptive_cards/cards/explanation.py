@@ -86,7 +86,7 @@ def _list(key: str, lines: tuple[CauseLine, ...]) -> list[Element]:
 def _cause_line(line: CauseLine) -> Element:
     told = [note(line.tell)] if line.tell else []
     page = learn_more(line.page, spacing="None")
-    mark = glyphs.UNKNOWN if line.tell else glyphs.OK
+    mark = glyphs.UNKNOWN if line.tell else glyphs.WARNING
     return glyphs.marked(mark, said(line.sentence), *told, *page)
 
 

@@ -12,9 +12,9 @@ from adaptive_cards.components import (
     in_error,
     kicker,
     persons_turn,
+    run_turn,
     section,
     small_print,
-    turn_line,
 )
 from adaptive_cards.elements import SMALL, Element, column, columns, own, rich, run
 from adaptive_cards.escape import plain
@@ -47,16 +47,11 @@ def intake(view: IntakeView) -> Card:
         submit(text("button.continue"), "intake", main=True, reads=True, run=run_id),
         cancel(run_id),
     ]
-    field = optional_input(
-        "delegate", "field.delegate", style="email", example="field.delegate_example"
-    )
     body = [
         *_mailbox(view),
         *_from_connect(view),
         *_administrator(view),
-        section("intake.delegate"),
-        own("intake.delegate_why", **SMALL, spacing="None"),
-        _checked(view, field),
+        *_delegate(view),
         *_choices(view),
         small_print(Text("intake.nothing_yet")),
     ]
@@ -70,7 +65,7 @@ def _band(view: IntakeView) -> Band:
     else:
         values = {"count": str(count)}
         title, told = Text("intake.error", values), Text("intake.error_turn", values)
-    return persons_turn(title, turn_line(Turn.REQUESTER, told))
+    return persons_turn(title, run_turn(view.header, Turn.REQUESTER, told))
 
 
 def _mailbox(view: IntakeView) -> list[Element]:
@@ -109,6 +104,20 @@ def _administrator(view: IntakeView) -> list[Element]:
     return [
         section("intake.administrator"),
         own("intake.administrator_why", **SMALL, spacing="None"),
+        _checked(view, field),
+    ]
+
+
+def _delegate(view: IntakeView) -> list[Element]:
+    """Return the field for a shared mailbox if it was filled in before; else the run asks later."""
+    if not view.values.get("delegate"):
+        return []
+    field = optional_input(
+        "delegate", "field.delegate", style="email", example="field.delegate_example"
+    )
+    return [
+        section("intake.delegate"),
+        own("intake.delegate_why", **SMALL, spacing="None"),
         _checked(view, field),
     ]
 
@@ -170,7 +179,7 @@ def delegate(view: DelegateView) -> Card:
     """Return the card with one field. A wrong address is kept in it, with the reason in red."""
     band = persons_turn(
         Text("delegate.title", {"mailbox": view.header.mailbox}),
-        turn_line(Turn.REQUESTER, Text("delegate.turn")),
+        run_turn(view.header, Turn.REQUESTER, Text("delegate.turn")),
     )
     send = submit(text("button.continue"), "delegate", main=True, reads=True, run=view.header.run)
     asked = text_input("delegate", "field.delegate", style="email", error="field.delegate_error")

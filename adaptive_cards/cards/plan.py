@@ -18,6 +18,7 @@ from adaptive_cards.components import (
     kicker,
     note,
     persons_turn,
+    run_turn,
     section,
     titled,
     turn_line,
@@ -223,19 +224,26 @@ def _band(view: PlanView) -> Band:
     if view.blocking:
         blocked = Text("plan.blocked_title", {"count": str(len(view.blocking))})
         return persons_turn(
-            blocked, turn_line(Turn.ADMINISTRATOR, Text("plan.blocked_turn")), *signed_in
+            blocked,
+            run_turn(view.header, Turn.ADMINISTRATOR, Text("plan.blocked_turn")),
+            *signed_in,
         )
     left = _changes_to_approve(view)
     if not any(left):
         return _nothing_left(view, signed_in)
     title = _title(view, *left)
     if view.waits_for_hosts:
-        return persons_turn(title, turn_line(Turn.APPROVER, Text("plan.foreign_turn")), *signed_in)
+        return persons_turn(
+            title, run_turn(view.header, Turn.APPROVER, Text("plan.foreign_turn")), *signed_in
+        )
     return persons_turn(title, _approvers_turn(view), *signed_in)
 
 
 def _approvers_turn(view: PlanView) -> Element:
-    return turn_line(Turn.APPROVER, _reach(*_changes_to_approve(view), _where(view)))
+    reach = _reach(*_changes_to_approve(view), _where(view))
+    if view.approved or view.approved_tenant:
+        reach = Text("plan.meanwhile", {"reach": render(reach)})
+    return run_turn(view.header, Turn.APPROVER, reach)
 
 
 def _changes_to_approve(view: PlanView) -> tuple[int, int]:
@@ -253,7 +261,7 @@ def _closed(view: PlanView, signed_in: list[Element]) -> Band:
     if view.closed == "signed_out":
         return persons_turn(
             Text("plan.closed_signed_out"),
-            turn_line(Turn.ADMINISTRATOR, Text("turn_words.sign_in")),
+            run_turn(view.header, Turn.ADMINISTRATOR, Text("turn_words.sign_in")),
         )
     ended = (
         _nothing_left(view, signed_in).title
@@ -270,8 +278,12 @@ def _title(view: PlanView, local: int, tenant: int) -> Text:
     if view.header.kind is RunKind.UNDO:
         values = {"mailbox": view.header.mailbox, "run": view.undoes}
         return Text("plan.undo_run" if view.undoes else "plan.disconnect", values)
-    changes = plural("plan.changes", local + tenant)
-    return Text("plan.title_rest" if view.begun else "plan.title", {"changes": changes})
+    left = local + tenant
+    approved = plural("plan.changes", len(view.changes) - left)
+    values = {"changes": plural("plan.changes", left), "approved": approved}
+    if view.approved or view.approved_tenant:
+        return Text("plan.title_some", values)
+    return Text("plan.title_rest" if view.begun else "plan.title", values)
 
 
 def _reach(local: int, tenant: int, where: str) -> Text:
@@ -352,22 +364,13 @@ def _confirmed(view: PlanView, found: ForeignHosts) -> list[Element]:
     return [own("plan.foreign_next", spacing="Small"), buttons(button, spacing="Small")]
 
 
-_SHORT_MOST = 4
-"""Maximum number of changes of a plan whose first lines and buttons fit on one screen."""
 _NAMED_MOST = 4
 """Maximum number of already correct settings that are named. All further ones are only counted."""
 
 
 def plan(view: PlanView) -> Card:
-    # Tenant-wide changes are in a box with their own approval. A blocked plan has no approve
+    # Tenant-wide changes are in a box and have their own approval. A blocked plan has no approve
     # button.
-    # The band of a long plan is out of sight above its buttons, so whose turn it is comes once
-    # more.
-    turn_again = (
-        []
-        if len(view.changes) <= _SHORT_MOST or not _may_approve(view)
-        else [marked(glyphs.PERSON, _approvers_turn(view), spacing="Medium")]
-    )
     people_lines = (
         []
         if view.people is None
@@ -377,7 +380,11 @@ def plan(view: PlanView) -> Card:
         "plan.addresses", [line for each in view.addresses for line in _address_lines(each)]
     )
     body = [
+        *button_rows(_main(view)),
         *people_lines,
+        *_foreign(view),
+        *_tenant(view),
+        *_granted(view),
         *shown,
         *_right(view),
         *[marked(glyphs.WARNING, said(words)) for words in view.warnings],
@@ -391,11 +398,6 @@ def plan(view: PlanView) -> Card:
             _of_scope(view.changes, Scope.APP),
         ),
         *_group("plan.mailbox", _of_scope(view.changes, Scope.MAILBOX)),
-        *_tenant(view),
-        *_granted(view),
-        *_foreign(view),
-        *turn_again,
-        *button_rows(_main(view)),
     ]
     return finished(
         kicker(view.header),
@@ -432,16 +434,7 @@ def _tenant(view: PlanView) -> list[Element]:
         return [box("emphasis", glyphs.OK, own("plan.tenant_approved", weight="Bolder"), *lines)]
     whole = all(change.reversible for change in changes)
     title = own("plan.tenant_reversible" if whole else "plan.tenant", weight="Bolder")
-    return [box("warning", glyphs.WARNING, title, *lines, *_approve_tenant(view))]
-
-
-def _approve_tenant(view: PlanView) -> list[Element]:
-    if view.waits_for_hosts or not view.is_open:
-        return []
-    button = submit(
-        text("button.approve_tenant"), "approve_tenant", run=view.header.run, plan=view.plan_id
-    )
-    return [buttons(button, spacing="Small")]
+    return [box("warning", glyphs.WARNING, title, *lines)]
 
 
 def _tenant_lines(change: Change) -> list[Element]:
@@ -450,14 +443,7 @@ def _tenant_lines(change: Change) -> list[Element]:
     return [rich(*named, *_changed(change), spacing="Small"), *noted]
 
 
-def _may_approve(view: PlanView) -> bool:
-    """Return whether the card has the button to approve the changes to the app and the mailbox."""
-    own_approval = len(view.changes) - len(_of_scope(view.changes, Scope.TENANT))
-    return view.is_open and not view.waits_for_hosts and not _is_decided(view, own_approval)
-
-
 def _main(view: PlanView) -> list[Element]:
-    own_approval = len(view.changes) - len(_of_scope(view.changes, Scope.TENANT))
     stop = cancel(view.header.run, plan=view.plan_id)
     if view.closed:
         return []
@@ -468,27 +454,33 @@ def _main(view: PlanView) -> list[Element]:
             stop,
             other,
         ]
-    if not _may_approve(view):
+    if view.waits_for_hosts or not view.is_open:
         return [stop]
-    undoes = view.header.kind is RunKind.UNDO
+    local, tenant = _changes_to_approve(view)
     return [
-        submit(
-            text("button.disconnect")
-            if undoes and not view.undoes
-            else plural("button.undo_changes" if undoes else "button.approve", own_approval),
-            "approve",
-            main=not undoes,
-            destroys=undoes,
-            run=view.header.run,
-            plan=view.plan_id,
-        ),
+        *([_approve(view, local)] if local else []),
+        *([_approve_tenant(view)] if tenant else []),
         stop,
     ]
 
 
-def _is_decided(view: PlanView, own_approval: int) -> bool:
-    """Return whether nothing but the tenant's changes is left to approve."""
-    return view.approved or not own_approval
+def _approve(view: PlanView, local: int) -> Element:
+    undoes = view.header.kind is RunKind.UNDO
+    return submit(
+        text("button.disconnect")
+        if undoes and not view.undoes
+        else plural("button.undo_changes" if undoes else "button.approve", local),
+        "approve",
+        main=not undoes,
+        destroys=undoes,
+        run=view.header.run,
+        plan=view.plan_id,
+    )
+
+
+def _approve_tenant(view: PlanView) -> Element:
+    title = text("button.approve_tenant")
+    return submit(title, "approve_tenant", run=view.header.run, plan=view.plan_id)
 
 
 def _commands(view: PlanView) -> list[Element]:

@@ -15,9 +15,9 @@ from adaptive_cards.components import (
     note,
     problem_box,
     row,
+    run_turn,
     section,
     small_print,
-    turn_line,
 )
 from adaptive_cards.elements import SMALL, Element, said
 from adaptive_cards.glyphs import Mark
@@ -58,7 +58,7 @@ def progress(view: ProgressView) -> Card:
 def _band(view: ProgressView) -> Band:
     style, mark = _ENDED.get(view.ended) or _of_turn(view.turn)
     waits = (said(view.waits, **SMALL, spacing="None"),) if view.waits else ()
-    lines = (turn_line(view.turn, view.turn_words), *waits)
+    lines = (run_turn(view.header, view.turn, view.turn_words), *waits)
     key = f"progress.title_{view.ended}" if view.ended in _ENDED else "progress.title"
     named = Text(
         key, {"counts": ", ".join(_counts([line for _, group in view.groups for line in group]))}

@@ -17,7 +17,7 @@ from adaptive_cards.components import (
     kicker,
     persons_turn,
     problem_box,
-    turn_line,
+    run_turn,
 )
 from adaptive_cards.elements import BOLD, Element, container, facts, literal, own, said
 from adaptive_cards.texts import has_text, remedy_within, text
@@ -56,7 +56,8 @@ def _done(view: RehearsalView) -> Card:
 
 def _offer(view: RehearsalView) -> Card:
     band = persons_turn(
-        Text("rehearsal.offer"), turn_line(Turn.MAILBOX_USER, Text("rehearsal.offer_turn"))
+        Text("rehearsal.offer"),
+        run_turn(view.header, Turn.MAILBOX_USER, Text("rehearsal.offer_turn")),
     )
     again = submit(text("button.rehearse"), "rehearse", main=True, run=view.header.run)
     return finished(
@@ -68,7 +69,8 @@ def _ready(view: RehearsalView) -> Card:
     kind = "_shared" if view.shared else ""
     title = Text(f"rehearsal.ready{kind}", _values(view))
     told = Text(f"rehearsal.ready_turn{kind}", _values(view))
-    band = persons_turn(title, turn_line(Turn.MAILBOX_USER, told))
+    turn = run_turn(view.header, Turn.MAILBOX_USER, told, direct=view.direct)
+    band = persons_turn(title, turn, asked=view.header.asked)
     sign_in = buttons(open_url(text(f"button.sign_in_mailbox{kind}"), view.url, main=True))
     actions = [_skip(view), *([] if view.direct else [cancel(view.header.run)])]
     body = [_what(view), sign_in, *_ask_mailbox_user(view)]
@@ -84,8 +86,10 @@ def _ask_mailbox_user(view: RehearsalView) -> list[Element]:
 
 
 def _failed(view: RehearsalView) -> Card:
+    own_turn = view.direct and view.turn is Turn.MAILBOX_USER
     band = persons_turn(
-        Text("rehearsal.failed"), turn_line(view.turn, Text("rehearsal.failed_turn"))
+        Text("rehearsal.failed"),
+        run_turn(view.header, view.turn, Text("rehearsal.failed_turn"), direct=own_turn),
     )
     if view.settling:
         # Somebody may be asked elsewhere meanwhile, so it does not say that nobody has to act.

@@ -14,8 +14,8 @@ from adaptive_cards.components import (
     note,
     persons_turn,
     problem_box,
+    run_turn,
     section,
-    turn_line,
 )
 from adaptive_cards.elements import BOLD, Element, facts, rich, run
 from adaptive_cards.glyphs import marked
@@ -29,7 +29,8 @@ def signin(view: SignInView) -> Card:
     told = view.waits or Text("signin.turn_direct" if view.direct else "signin.turn")
     band = persons_turn(
         Text("signin.title", {"domain": view.domain}),
-        turn_line(Turn.ADMINISTRATOR, told, direct=view.direct),
+        run_turn(view.header, Turn.ADMINISTRATOR, told, direct=view.direct),
+        asked=view.header.asked,
     )
     body = [
         facts(
@@ -44,14 +45,18 @@ def signin(view: SignInView) -> Card:
         *problem_box(view.problem, view.problem_code, view.problem_at),
         buttons(open_url(text("button.sign_in"), view.url, main=view.waits is None)),
     ]
-    title = text("button.ask_other" if view.direct else "button.ask_administrator")
+    other = view.direct or view.waits is not None
+    title = text("button.ask_other" if other else "button.ask_administrator")
     field, opens = ask_someone(
         title, "ask_administrator", view.header.run, view.asked, hint="signin.ask_hint"
     )
     again = [submit(text("button.consent_again"), "consent_again", run=view.header.run)]
     more = again if view.waits else []
     return finished(
-        kicker(view.header), band, [*body, *field], [*opens, *more, cancel(view.header.run)]
+        kicker(view.header),
+        band,
+        [*body, *field],
+        [*opens, *more, cancel(view.header.run)],
     )
 
 
@@ -80,7 +85,10 @@ class SignInView:
 def consent(view: ConsentView) -> Card:
     band = persons_turn(
         Text("consent.title"),
-        turn_line(Turn.ADMINISTRATOR, view.waits or Text("consent.turn"), direct=view.direct),
+        run_turn(
+            view.header, Turn.ADMINISTRATOR, view.waits or Text("consent.turn"), direct=view.direct
+        ),
+        asked=view.header.asked,
     )
     run_id = view.header.run
     grant = open_url(text("button.grant"), view.url, main=view.waits is None)

@@ -18,8 +18,8 @@ from adaptive_cards.components import (
     persons_turn,
     problem_box,
     row,
+    run_turn,
     section,
-    turn_line,
 )
 from adaptive_cards.elements import (
     BOLD,
@@ -114,7 +114,10 @@ def _band(view: TestMailView) -> Band:
     if view.agent_at:
         return _agents(view)
     if view.forwarded_at:
-        return persons_turn(Text("mail.forwarded"), turn_line(Turn.AGENT, Text("mail.agent_turn")))
+        return persons_turn(
+            Text("mail.forwarded"),
+            run_turn(view.header, Turn.AGENT, Text("mail.agent_turn"), direct=view.direct),
+        )
     return Band.calm(
         "emphasis", glyphs.RUNNING, Text("mail.on_its_way"), Text("mail.on_its_way_next")
     )
@@ -122,13 +125,18 @@ def _band(view: TestMailView) -> Band:
 
 def _agents(view: TestMailView) -> Band:
     if view.answers:
-        return persons_turn(Text("mail.answered"), turn_line(Turn.AGENT, Text("turn_words.answer")))
+        return persons_turn(
+            Text("mail.answered"),
+            run_turn(view.header, Turn.AGENT, Text("turn_words.answer"), direct=view.direct),
+        )
     return Band.calm("emphasis", glyphs.RUNNING, Text("mail.answered"), Text("mail.answered_next"))
 
 
 def _stopped(view: TestMailView) -> Band:
     if view.late:
-        return persons_turn(Text("mail.late"), turn_line(view.turn, Text("mail.late_turn")))
+        return persons_turn(
+            Text("mail.late"), run_turn(view.header, view.turn, Text("mail.late_turn"))
+        )
     if view.of_answer:
         title, told = "mail.answer_stopped", "mail.answer_stopped_turn"
     else:
@@ -136,7 +144,9 @@ def _stopped(view: TestMailView) -> Band:
             "mail.stopped",
             "mail.stopped_turn" if glyphs.is_person(view.turn) else "mail.stopped_time",
         )
-    return Band.of("attention", glyphs.WRONG, Text(title), turn_line(view.turn, Text(told)))
+    return Band.of(
+        "attention", glyphs.WRONG, Text(title), run_turn(view.header, view.turn, Text(told))
+    )
 
 
 def _is_for_agent(view: TestMailView) -> bool:

@@ -78,6 +78,7 @@ class IncidentView:
     fix: tuple[str, dict[str, str]] | None = None
     page: tuple[str, str] | None = None
     direct: bool = False
+    effect: Text | None = None
 
 
 def incident(view: IncidentView) -> Card:
@@ -85,6 +86,7 @@ def incident(view: IncidentView) -> Card:
     lines = [said(view.cause, spacing="Small")]
     goes_on = view.look not in {IncidentLook.ENDED, IncidentLook.UNWATCHED}
     if goes_on:
+        lines += [said(view.effect, spacing="Small")] if view.effect else []
         lines.append(turn_line(view.turn, view.remedy or verbatim("")))
     band = Band.of(style, mark, view.title, *lines)
     body = [labeled(view.rows)] if view.rows else []

@@ -77,7 +77,7 @@ def submit_intake(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
     values = {name: inputs[name].strip() for name in FIELDS if name in inputs}
     found = read_details(run.channel, values)
     errors = found.errors | _claim(ctx, run, found.channel)
-    administrator = "" if errors else _administrator(ctx, values, errors)
+    administrator = _administrator(ctx, values, errors)
     if errors or found.channel is None:
         intake.keep(ctx.services, run.id, intake.TypedInputs(values, errors))
         ctx.services.cards.request(run.id)

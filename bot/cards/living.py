@@ -14,6 +14,7 @@ from datetime import datetime
 from urllib.parse import urlsplit
 
 from adaptive_cards.card import Card, with_lines
+from adaptive_cards.components import whose_turn
 from adaptive_cards.glyphs import OK, SKIPPED, is_person
 from bot.cards.notices import end_title
 from bot.cards.presenters import progress
@@ -249,7 +250,7 @@ def _with_lines(run: Run, card: DesiredCard) -> DesiredCard:
         ()
         if run.ended or run.plan is None
         else tuple(
-            (Text(f"turn.{each.turn}"), each.words)
+            (whose_turn(each.turn), each.words)
             for each in open_requests(run)
             if is_person(each.turn) and not _asks_for(run, card, each)
         )

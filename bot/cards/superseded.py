@@ -14,8 +14,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
-from functools import partial
-from itertools import takewhile
 
 from adaptive_cards.card import held
 from adaptive_cards.glyphs import OK, SKIPPED
@@ -30,12 +28,13 @@ from bot.cards.presenters.card_state import (
     marked,
 )
 from bot.services import Services
-from jobs.checks.assessment import Assessment, Fact, FactKind, assess, fact_of
+from jobs.checks.assessment import Assessment, Fact, FactKind, fact_of
 from jobs.checks.discovering import open_questions
 from jobs.model import Finding, RunKind, State, Text, minute_of
-from jobs.runs.run import Kind, Run, RunGoneError
+from jobs.runs.run import Kind, Run
 from jobs.storage import codec, keys
-from jobs.watch.model import Incident, IncidentCard, Sight
+from jobs.watch.facts import assessment, facts_since
+from jobs.watch.model import Incident, IncidentCard
 
 KEPT_S = 60 * 24 * 3600
 SPEAKS = frozenset({"verdict", "incident", LIVING})
@@ -127,28 +126,6 @@ def request(services: Services, mailbox: str, but: str = "") -> None:
             services.cards.request(other)
 
 
-def assessment(services: Services, mailbox: str) -> Assessment:
-    """Return what is known of the channel now, whatever space saw it."""
-    check = services.store.last_check(mailbox)
-    seen = fact_of(check) if check else None
-    incident = services.watching.incidents.open_of_channel(mailbox)
-    facts = [*([seen] if seen else []), *(_of_incident(incident) if incident else ())]
-    runs = list[Run]()
-    for run in _runs(services, mailbox):
-        runs.append(run)
-        if fact_of(run):
-            break
-    return assess(runs, facts)
-
-
-def _runs(services: Services, mailbox: str) -> Iterator[Run]:
-    """Yield the runs of the mailbox, newest first. They end in the order in which they begin."""
-    for name in reversed(services.channels.runs_of_mailbox(mailbox)):
-        run = _load(services, name)
-        if run is not None and run.channel.mailbox == mailbox:
-            yield run
-
-
 def applied(services: Services, speaker: Speaker, cards: list[DesiredCard]) -> list[DesiredCard]:
     """Return the cards as history, or held by what has the turn now, or as they are."""
     if not any(map(_speaks, cards)):
@@ -164,12 +141,13 @@ def applied(services: Services, speaker: Speaker, cards: list[DesiredCard]) -> l
 def _held_by(services: Services, speaker: Speaker) -> Text | None:
     """Return the words about the run that is in progress, or about a check of an open incident."""
     if services.channels.running(speaker.mailbox) not in {"", speaker.id}:
-        found = assessment(services, speaker.mailbox)
-        return in_progress(found) if found.run and _is_heard(speaker, found.run) else None
+        found = assessment(services.store, speaker.mailbox)
+        heard = found.run and (not speaker.apart or found.run.origin.room == speaker.room)
+        return in_progress(found) if heard else None
     if not (speaker.goes_on and services.watching.incidents.card(speaker.id)):
         return None
     later = (each for each in _facts(services, speaker) if each.kind is FactKind.CHECKED)
-    return next((words_of(each) for each in later if each.at > speaker.at), None)
+    return next(map(words_of, later), None)
 
 
 def in_progress(found: Assessment) -> Text | None:
@@ -199,8 +177,7 @@ def superseded_by(services: Services, speaker: Speaker) -> Fact | None:
     raw = services.store.authenticator.verify(context, services.redis.hget(own, HISTORY))
     if raw is not None and (known := codec.load(raw, Fact)).at > speaker.at:
         return known
-    later = (each for each in _facts(services, speaker) if each.at > speaker.at)
-    first = min(later, key=lambda each: each.at, default=None)
+    first = min(_facts(services, speaker), key=lambda each: each.at, default=None)
     if first is not None:
         body = services.store.authenticator.protect(
             context, codec.dump(replace(first, finding=None))
@@ -210,49 +187,13 @@ def superseded_by(services: Services, speaker: Speaker) -> Fact | None:
 
 
 def _facts(services: Services, speaker: Speaker) -> Iterator[Fact]:
-    """Yield what other cards say of the channel, as far as it concerns the card's space."""
-    runs = list(takewhile(partial(_is_later, speaker), _runs(services, speaker.mailbox)))
+    """Yield what is newer than the card, as far as it concerns the card's space."""
     listed = services.redis.smembers(keys.cards_about(speaker.mailbox))
-    names = {codec.as_bytes(raw).decode() for raw in listed} - {run.id for run in runs}
-    checks = (_load(services, name) for name in names)
-    heard = (run for run in (*runs, *filter(None, checks)) if _is_heard(speaker, run))
-    known = map(fact_of, heard)
-    seen = (fact for each in _incidents(services, speaker) for fact in _of_incident(each))
-    for fact in (*filter(None, known), *seen):
-        if fact.run != speaker.id and fact.room in {"", speaker.room}:
+    names = [codec.as_bytes(raw).decode() for raw in listed]
+    for fact in facts_since(services.store, speaker.mailbox, speaker.at, names):
+        heard = fact.room == speaker.room or (fact.is_done and not speaker.apart)
+        if heard and fact.run != speaker.id:
             yield fact
-
-
-def _is_heard(speaker: Speaker, run: Run) -> bool:
-    return not speaker.apart or run.origin.room == speaker.room
-
-
-def _is_later(speaker: Speaker, run: Run) -> bool:
-    return run.ended_at is None or run.ended_at > speaker.at
-
-
-def _load(services: Services, run_id: str) -> Run | None:
-    try:
-        return services.store.load(run_id)
-    except RunGoneError:  # the id is that of a card of an incident, or the check has expired
-        return None
-
-
-def _incidents(services: Services, speaker: Speaker) -> tuple[Incident, ...]:
-    store = services.watching.incidents
-    newest = store.load(store.state(speaker.mailbox).incident)
-    return (*store.of_channel(speaker.mailbox, speaker.at), *([newest] if newest else []))
-
-
-def _of_incident(incident: Incident) -> Iterator[Fact]:
-    """Yield when a channel broke, and when it worked again without a run of the bot."""
-    if incident.sight is not Sight.BROKEN:
-        return
-    facts = {"step": incident.step or incident.cause}
-    seen = Finding(incident.mailbox, State.WRONG, cause=incident.cause, facts=facts)
-    yield Fact(FactKind.BROKE, incident.confirmed, incident.id, room=incident.room, finding=seen)
-    if incident.ended and not (incident.is_unwatched or incident.fixed_by):
-        yield Fact(FactKind.RECOVERED, incident.ended, incident.id, room=incident.room)
 
 
 def _speaks(card: DesiredCard) -> bool:
@@ -292,6 +233,6 @@ def _held(card: DesiredCard, words: Text) -> DesiredCard:
         card,
         card=held(card.card, words, GOES_ON),
         fingerprint=marked(card.fingerprint, words),
-        final=False,
+        urgency="held",
         retires=True,
     )

@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Any
 
 from adaptive_cards.cards.explanation import CauseLine, ExplanationView, UnknownLine, heading_of
+from adaptive_cards.components import whose_turn
 from adaptive_cards.texts import has_text, remedy_pasted, remedy_within, render, text
 from jobs.causes.cause import known, page_of
 from jobs.causes.meaning import Certainty, FoundCause, Reading
@@ -123,7 +124,12 @@ def _as_json(found: FoundCause) -> Json:
 def as_lines(reading: Reading) -> list[str]:
     title, words, turn = _headline(reading, within=False)
     certain, possible = reading.certain, _possible(reading)
-    lines = [render(title), f"{text(f'turn.{turn}')}.", text(words.key), *_page_lines(certain[:1])]
+    lines = [
+        render(title),
+        f"{render(whose_turn(turn))}.",
+        text(words.key),
+        *_page_lines(certain[:1]),
+    ]
     for each in certain[1:]:
         lines += ["", text(_sentence(each).key), text(_remedy(each).key), *_page_lines([each])]
     if possible:

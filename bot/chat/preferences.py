@@ -103,6 +103,12 @@ def choose(ctx: ChatContext, preference: Preference, value: str) -> None:
     ctx.services.redis.hset(keys.locale(place_of(ctx)), preference, value)
 
 
+def follow(ctx: ChatContext, language: str) -> None:
+    """Keep the language in which a command was typed, unless one was chosen here before."""
+    if language:
+        ctx.services.redis.hsetnx(keys.locale(place_of(ctx)), Preference.LANGUAGE, language)
+
+
 def choose_quiet(ctx: ChatContext, hours: str) -> None:
     """Keep the hours without reminders for this space; an empty text ends them."""
     ctx.services.redis.hset(keys.locale(ctx.room), Preference.QUIET, hours)

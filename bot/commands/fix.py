@@ -21,6 +21,7 @@ from jobs.model import RunKind, Text
 from jobs.runs.origin import Brief, FixBrief
 from jobs.runs.run import Run
 from jobs.runs.run_store import RunStore
+from jobs.watch.facts import assessment
 
 RECENT = timedelta(days=1)
 """Maximum age of check results that a fix repeats.
@@ -48,7 +49,7 @@ def tell_if_right(ctx: ChatContext, mailbox: str) -> bool:
     """
     services, fact = ctx.services, None
     if permissions.visible_record(ctx, mailbox) is not None:
-        found = superseded.assessment(services, mailbox)
+        found = assessment(services.store, mailbox)
         fact = found.fact if found.needs_no_fix else None
     broken = services.watching.incidents.open_of_channel(mailbox)
     if fact is None or broken or _ending(services.store, mailbox):

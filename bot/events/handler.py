@@ -34,7 +34,7 @@ from bot.chat import audience, limits, preferences
 from bot.chat.context import ChatContext
 from bot.chat.parsing import parse_command
 from bot.chat.permissions import AccessPolicy, is_bot
-from bot.commands import by_typed_name, explain, tac
+from bot.commands import by_typed_name, explain, language_of, tac
 from bot.events import free_text
 from bot.events.outbox import KEPT_S, Handler, run_once
 from bot.queue.events import PendingEvent, WebhookEvent
@@ -314,6 +314,7 @@ def _run_command(ctx: ChatContext, message: Message) -> None:
     typed = parse_command(message, ctx.services.me)
     command = by_typed_name().get(typed.name)
     if command is not None:
+        preferences.follow(ctx, language_of(typed.name, command))
         _answer(
             ctx, f"{message.id}:command", lambda speaking: command.run(speaking, typed.argument)
         )

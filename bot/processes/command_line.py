@@ -7,20 +7,19 @@ import sys
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import structlog
 from redis.exceptions import RedisError
 
-from bot import doctor, logs
+from bot import logs
 from bot.queue import cause, connect, connect_for_web, kind_problem, refusal
-from bot.services import Services
-from bot.settings import BotSettings, log_advice
-from bot.webex.client import HURRIED, Webex, WebexError
-from bot.webex.webhook_registration import WebhookRegistrar
-from jobs.runs import audit_file, schema
-from jobs.runs.run_store import RunStore
-from jobs.runs.trust import older_runs
+from bot.settings import BotSettings, log_advice, settings_problems
+from jobs.runs import schema
 from jobs.settings import Settings, read_files
+
+if TYPE_CHECKING:
+    from jobs.runs.run_store import RunStore
 
 BAD_SETTINGS = 2
 RECOVER_S = 5.0
@@ -39,7 +38,7 @@ def run(options: argparse.Namespace, env: Mapping[str, str]) -> int:
     """Run one command and return its exit code."""
     logs.configure(env.get("LOG_LEVEL", ""))
     values, unread = read_files(env)
-    if problems := doctor.settings_problems(values, unread):
+    if problems := settings_problems(values, unread):
         print(MISSING.format(problems="\n  ".join(problems)), file=sys.stderr)  # noqa: T201  CLI output
         return BAD_SETTINGS
     settings, work = BotSettings.from_env(values), Settings.from_env(values)
@@ -75,23 +74,26 @@ def _worker(settings: BotSettings, work: Settings) -> int:
     from bot.processes import measure, worker  # noqa: PLC0415  the other commands need no RQ worker
     from bot.processes.dispatcher import PAUSE_S, Dispatcher  # noqa: PLC0415  same
     from bot.processes.timers import Timers  # noqa: PLC0415  same
+    from bot.services import Services  # noqa: PLC0415  same
+    from bot.webex.client import HURRIED, Webex  # noqa: PLC0415  same
     from jobs import runtime  # noqa: PLC0415  same
     from jobs.runs import retention  # noqa: PLC0415  same
     from jobs.storage import due_queue  # noqa: PLC0415  same
     from jobs.watch import pulse  # noqa: PLC0415  same
 
     webex = Webex(settings.webex_access_token, settings.webex_api_url, HURRIED)
+    hurried = Services.of(settings, work, connect_for_web(settings.redis_url), webex)
     services = Services.of(
         settings, work, connect(settings.redis_url), webex
     )  # connect inside the process that uses the connection
     runtime.install(services)
     log_advice(settings)
     timers = Timers()
-    timers.every(TRAIL_S, services.store.audit.look)
-    dispatcher = Dispatcher(services)
+    timers.every(TRAIL_S, hurried.store.audit.look)
+    dispatcher = Dispatcher(hurried)
     timers.every(PAUSE_S, dispatcher.dispatch_due)
     timers.every(RECOVER_S, dispatcher.recover)
-    timers.every(RECALL_S, partial(due_queue.recall, services.redis))
+    timers.every(RECALL_S, partial(due_queue.recall, hurried.redis))
     old_data = retention.Retention(
         services.store, settings.run_retention_days, settings.audit_retention_days
     )
@@ -134,6 +136,8 @@ def _data_problem(url: str) -> str:
 
 
 def _doctor(settings: BotSettings, work: Settings) -> int:
+    from bot import doctor  # noqa: PLC0415  the other commands do not need it
+
     return doctor.examine(doctor.checks(settings, work), print)
 
 
@@ -144,6 +148,10 @@ def _audit(options: argparse.Namespace, settings: BotSettings, work: Settings) -
     trail is verified instead.
     Return 1 if something is wrong or Redis fails, otherwise 0.
     """
+    from jobs.runs import audit_file  # noqa: PLC0415  the web process does not need it
+    from jobs.runs.run_store import RunStore  # noqa: PLC0415  same
+    from jobs.runs.trust import older_runs  # noqa: PLC0415  same
+
     store = RunStore(connect(settings.redis_url), work.encryption_keys)
     if options.file is not None:
         return _audit_file(options.file, store)
@@ -167,6 +175,8 @@ def _audit(options: argparse.Namespace, settings: BotSettings, work: Settings) -
 
 def _audit_file(path: Path, store: RunStore) -> int:
     """Verify a file of the audit trail by its seal, and then compare it with the trail."""
+    from jobs.runs import audit_file  # noqa: PLC0415  the other commands do not need it
+
     try:
         content = path.read_bytes()
         wrong = audit_file.problem(store, content) or audit_file.missing(store, content)
@@ -188,12 +198,16 @@ def _rekey(settings: BotSettings, work: Settings) -> int:
 
 def _look(options: argparse.Namespace, settings: BotSettings, work: Settings) -> int:
     from bot.processes import look_now  # noqa: PLC0415  the other commands do not need it
+    from jobs.runs.run_store import RunStore  # noqa: PLC0415  same
 
     store = RunStore(connect(settings.redis_url), work.encryption_keys)
     return look_now.main(store, options.mailbox, print, again=options.again)
 
 
 def _webhooks(settings: BotSettings, _work: Settings) -> int:
+    from bot.webex.client import Webex, WebexError  # noqa: PLC0415  the web process needs no Webex
+    from bot.webex.webhook_registration import WebhookRegistrar  # noqa: PLC0415  same
+
     subscriptions = WebhookRegistrar(
         Webex(settings.webex_access_token, settings.webex_api_url),
         connect(settings.redis_url),

@@ -1,6 +1,7 @@
 """Process that keeps other processes alive.
 
-A dead child is started again. SIGTERM lets all children finish.
+A dead child is started again. SIGTERM lets all children finish. Meanwhile short tasks run in this process. It
+has no thread, because it forks.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ Roles that are stopped last have less time. The total is less than 30 seconds.
 """
 SHORT_LIFE_S = 5.0
 PAUSE_S = 1.0
+IDLE_S = 60.0
 REFUSED = 2
 """Exit code of a child that can never do its work, for example with bad settings.
 
@@ -44,9 +46,19 @@ class Role:
 
 
 class Supervisor:
-    """Runner of every role in its own process until SIGTERM or Ctrl+C."""
+    """Runner of every role in its own process until SIGTERM or Ctrl+C.
 
-    def __init__(self, roles: tuple[Role, ...]) -> None:
+    ``tick`` is called again after the seconds that it returned, or earlier, and ``died`` after a
+    child has died.
+    """
+
+    def __init__(
+        self,
+        roles: tuple[Role, ...],
+        tick: Callable[[], float] = lambda: IDLE_S,
+        died: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._tick, self._died = tick, died
         self._roles = sorted(
             roles, key=lambda role: not role.stops_last
         )  # roles that are stopped last are started first
@@ -55,14 +67,17 @@ class Supervisor:
     def run(self) -> int:
         """Run every role until SIGTERM or Ctrl+C.
 
-        Return 0 when all have ended, or the exit code of a child that gave up for good.
+        Return 0 when all have ended, or :data:`REFUSED` if a child or ``tick`` gave up for good.
         """
         code = 0
         with signals_blocked(STOPS | CHILD):
-            for role in self._roles:
-                self._start(role)
-            while not code and wait_for(STOPS | CHILD) not in STOPS:
-                code = self._restart()
+            try:
+                for role in self._roles:
+                    self._start(role)
+                while wait_for(STOPS | CHILD, self._tick()) not in STOPS:
+                    self._restart()
+            except SystemExit:
+                code = REFUSED
             log.info("stopping")
             self._stop(last=False)
             self._stop(last=True)
@@ -75,15 +90,15 @@ class Supervisor:
             os._exit(_run(role, supervisor))
         self._children[pid] = (role, time.monotonic())
 
-    def _restart(self) -> int:
+    def _restart(self) -> None:
         for role, born, code in self._reap():
             if code == REFUSED:
-                return REFUSED
+                raise SystemExit(REFUSED)
             log.warning("child died", role=role.name)
             if time.monotonic() - born < SHORT_LIFE_S:
                 time.sleep(PAUSE_S)  # avoid a busy loop of restarts
             self._start(role)
-        return 0
+        self._died()
 
     def _reap(self) -> list[tuple[Role, float, int]]:
         """Return the roles that ended, with their start times and exit codes.

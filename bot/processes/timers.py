@@ -1,16 +1,15 @@
-"""Periodic tasks that run in one process, one after the other."""
+"""Periodic tasks that run in one thread, one after the other."""
 
 from __future__ import annotations
 
 import signal
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import structlog
-
-from bot.processes.signals import STOPS, signals_blocked, wait_for
 
 RETRY_S = 30.0
 log = structlog.get_logger(__name__)
@@ -47,32 +46,29 @@ class Timers:
         """
         self._timers.append(_Timer(seconds, function))
 
-    def run(self, slow: Timers | None = None) -> int:
-        """Run the tasks until SIGTERM and return 0; a running task may finish first.
-
-        The tasks of ``slow`` run in a thread of their own, because they may wait for Webex.
-        """
+    @contextmanager
+    def in_thread(self) -> Iterator[None]:
+        """Run the tasks in a thread within the context; at its end, a running task may finish."""
         over = threading.Event()
-        with signals_blocked(STOPS):
-            waiting = threading.Thread(target=(slow or Timers()).run_until, args=(over,))
-            waiting.start()
-            try:
-                while wait_for(STOPS, self.tick()) == signal.SIGALRM:
-                    pass
-            finally:
-                over.set()
-                waiting.join()
-        return 0
+        thread = threading.Thread(target=self._run_until, args=(over,), daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            over.set()
+            thread.join()
 
-    def run_until(self, over: threading.Event) -> None:
-        """Run the tasks until ``over`` is set."""
+    def _run_until(self, over: threading.Event) -> None:
         while not over.wait(self.tick()):
             pass
 
     def tick(self) -> float:
-        """Run the tasks that are due and return the seconds until the next one is due."""
+        """Run the tasks that are due and return the seconds until the next one is due.
+
+        A blocked signal that has come goes first: the other tasks are left to the next call.
+        """
         for timer in self._timers:
-            if timer.due <= time.monotonic():
+            if timer.due <= time.monotonic() and not signal.sigpending():
                 timer.due = time.monotonic() + self._do(timer)
         return (
             min((timer.due for timer in self._timers), default=time.monotonic() + RETRY_S)

@@ -60,7 +60,8 @@ async def _all_rounds(services: Services, first: str) -> None:
     while rounds:
         await asyncio.wait(rounds.values(), timeout=LOOK_AGAIN_S, return_when=FIRST_COMPLETED)
         elsewhere |= _take_out_done(rounds)
-        if time.monotonic() < end and not services.shutdown.requested():
+        stop = services.shutdown.requested() or services.shutdown.run_waits()
+        if time.monotonic() < end and not stop:
             for name in _due_groups(services, rounds.keys() | elsewhere):
                 rounds[name] = asyncio.create_task(_whole_round(services, name))
 

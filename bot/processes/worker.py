@@ -1,9 +1,10 @@
-"""Worker: four RQ workers or more, and the timers, under one supervisor (facts/parts.md B).
+"""Worker: two RQ workers or more, under a supervisor that is the dispatcher (facts/parts.md B).
 
-Each of them is a process. The RQ workers read different queues. One reads only runs, so that a
-Webex that hangs in every other job delays no run. One reads no runs, so that long runs delay no
-command. One only watches channels, so that nothing waits for a round, and a round for nothing. A job
-may run twice, but its effect must happen only once.
+Each of them is a process. The RQ workers read different queues. One reads runs and no events or
+draws, so that a Webex that hangs in every other job delays no run. One reads no runs, so that long
+runs delay no command. With few workers the first one also watches channels, and a round makes room
+for a run after each look. What may wait for Webex in the background is a thread of the first one. A
+job may run twice, but its effect must happen only once.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import platform
 import sys
 import time
 from collections.abc import Callable, Mapping
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from datetime import timedelta
 from functools import partial
 
@@ -45,6 +46,7 @@ from bot.queue import (
     SafeJob,
     cause,
     connect,
+    connect_for_web,
     health,
     kind_problem,
     make_queue,
@@ -66,8 +68,10 @@ from jobs.runs.run import Event
 from jobs.shutdown import Shutdown
 from jobs.storage.counters import COUNTERS, FLUSH_S
 
-WORKERS = ((RUNS,), (NAME, RUNS, CARDS), (NAME, CARDS), (WATCH,))
-"""Queues of the smallest number of RQ workers, in order of priority."""
+FEW = ((RUNS, WATCH), (NAME, CARDS))
+"""Queues of the first RQ workers, in order of priority, if there are at most three."""
+MANY = ((RUNS,), (NAME, CARDS), (WATCH,))
+"""Queues of the first RQ workers if there are more."""
 MORE = (NAME, RUNS, CARDS)
 """Queues of each further RQ worker (setting WORKERS)."""
 
@@ -85,8 +89,6 @@ LAYOUT_S = 5.0
 """Seconds after which a running worker looks again whether it can read the data."""
 BEAT_S = 10.0
 """Seconds between two heartbeats of the timers (:data:`bot.queue.health.SEEN_S`)."""
-
-
 RQ_LEVEL = logging.getLevelName(logs.NOISY["rq"])
 """Log level that RQ gives its loggers when it begins. RQ's own default is INFO."""
 
@@ -117,30 +119,36 @@ def main(
 ) -> int:
     """Run until SIGTERM; then let every worker finish its job, and return 0.
 
-    ``recover`` has the work of killed processes done again; each RQ worker begins with it.
-    Stopping takes at most 30 seconds, Redis included. ``slow`` maps functions that may wait for
-    Webex to their interval in seconds. They run in a separate thread together with the monitoring
-    of the webhooks. If REDIS_URL is not set, the embedded Redis is one more child.
+    ``recover`` has the work of killed processes done again. It is called when one has died.
+    Stopping takes at most 30 seconds, Redis included. ``timers`` wait for nothing but a connection
+    to Redis that gives up early. ``slow`` maps functions that may wait for Webex to their interval
+    in seconds. If REDIS_URL is not set, the embedded Redis is one more child.
     """
     preload()
     url = settings.redis_url
+    background = [_slow_timers(settings, slow or {})]
     roles = [
-        Role(f"worker {number}", partial(work, url, queues, shutdown, recover))
+        Role(f"worker {number}", partial(work, url, queues, shutdown, *background[: number == 1]))
         for number, queues in enumerate(queues_of(settings.workers), 1)
     ]
-    slow_timers = _slow_timers(settings, slow or {})
-    roles.append(Role("timers", partial(_tick, url, timers or Timers(), slow_timers)))
     if settings.embedded_redis:
         if refused := redis_server.problem():
             print(refused, file=sys.stderr)  # noqa: T201  for the operator
             return REFUSED
         roles.append(Role("redis", partial(redis_server.main, stand_by=True), stops_last=True))
-    return Supervisor(tuple(roles)).run()
+
+    def died() -> None:
+        with suppress(RedisError):  # a timer does it, too
+            recover()
+
+    tick = _ticking(connect_for_web(url), timers or Timers())
+    return Supervisor(tuple(roles), tick, died).run()
 
 
 def queues_of(workers: int) -> tuple[tuple[str, ...], ...]:
     """Return the queues of each of so many RQ workers."""
-    return WORKERS + (MORE,) * (workers - len(WORKERS))
+    first = MANY if workers > len(MANY) else FEW
+    return first + (MORE,) * (workers - len(first))
 
 
 def _slow_timers(settings: BotSettings, slow: Mapping[Callable[[], None], float]) -> Timers:
@@ -149,6 +157,7 @@ def _slow_timers(settings: BotSettings, slow: Mapping[Callable[[], None], float]
     timers.every(WATCH_S, _Webhooks(settings))
     for function, seconds in slow.items():
         timers.every(seconds, function)
+    timers.every(BEAT_S, partial(health.beat, connect(settings.redis_url), timers.done))
     return timers
 
 
@@ -156,14 +165,16 @@ def work(
     redis_url: str,
     queues: tuple[str, ...] = (NAME, RUNS, CARDS, WATCH),
     shutdown: Shutdown | None = None,
-    recover: Callable[[], None] = lambda: None,
+    slow: Timers | None = None,
     *,
     burst: bool = False,
 ) -> int:
     """Run one RQ worker until SIGTERM, or with ``burst`` until its queues are empty."""
     redis = wait_for_redis(redis_url)
-    with suppress(RedisError):  # a timer does it, too
-        recover()
+    shutdown = shutdown or Shutdown()
+    if RUNS in queues:
+        runs = make_queue(redis, RUNS)
+        shutdown.run_waits = lambda: runs.count > 0
     warm_loop.keep()
     worker = BotWorker(
         [make_queue(redis, name) for name in queues],
@@ -175,7 +186,8 @@ def work(
         shutdown=shutdown,
     )
     redis.connection_pool.reset()  # RQ's longer time limit is only for new connections
-    worker.work(burst=burst, logging_level=RQ_LEVEL)
+    with slow.in_thread() if slow else nullcontext():
+        worker.work(burst=burst, logging_level=RQ_LEVEL)
     return 0
 
 
@@ -233,13 +245,19 @@ def _leave_newer_data(redis: Redis) -> None:
         raise SystemExit(REFUSED)
 
 
-def _tick(redis_url: str, timers: Timers, slow: Timers) -> int:
-    redis = wait_for_redis(redis_url)
+def _ticking(redis: Redis, timers: Timers) -> Callable[[], float]:
+    """Return the supervisor's own work: the timers, from when Redis takes writes for the first time."""
     timers.every(LAYOUT_S, partial(_leave_newer_data, redis))
     timers.every(FLUSH_S, partial(COUNTERS.flush, redis))
-    for each in (timers, slow):
-        each.every(BEAT_S, partial(health.beat, redis, each.done))
-    return timers.run(slow)
+    timers.every(BEAT_S, partial(health.beat, redis, timers.done))
+    silent = iter(partial(_silence, redis), "")
+
+    def tick() -> float:
+        for _ in silent:
+            return REDIS_PAUSE_S
+        return timers.tick()
+
+    return tick
 
 
 class _Webhooks:

@@ -24,6 +24,9 @@ from jobs.storage.counters import COUNTERS, EVENTS_HANDLED, EVENTS_RECEIVED
 from jobs.storage.due_queue import LEASE_S, LONGEST_PAUSE_S, DueQueue, after_lease
 from jobs.storage.locks import LockKind, LockName, renewed_lock
 
+WEBHOOKS_PATH = "/webhooks/webex"
+RESOURCES = {name.lower(): name for name in ("messages", "attachmentActions", "memberships")}
+"""Webex's names of the kinds of events, by their names in lower case."""
 REMEMBER_S = 3600
 """Seconds for which an event is remembered.
 

@@ -24,6 +24,7 @@ from redis.exceptions import RedisError
 
 from bot import __version__
 from bot.queue import health
+from bot.queue.events import RESOURCES
 from jobs.clock import now
 from jobs.clouds.clock_skew import shared
 from jobs.model import RunKind
@@ -56,10 +57,9 @@ from jobs.storage.locks import LockKind
 from jobs.watch.watch_store import WatchStore
 
 PREFIX = "webex_email_bot_"
-RESOURCES = ("messages", "attachmentActions", "memberships")
 KINDS = tuple(map(str, RunKind))
 FROM_ZERO: dict[str, Iterable[tuple[str, ...]]] = {
-    EVENTS_RECEIVED.name: [(resource,) for resource in RESOURCES],
+    EVENTS_RECEIVED.name: [(resource,) for resource in RESOURCES.values()],
     EVENTS_REFUSED.name: [("signature",), ("body",), ("redis",)],
     EVENTS_HANDLED.name: [("done",), ("put_off",), ("failed",), ("given_up",)],
     RUNS_OPENED.name: [(kind,) for kind in KINDS],

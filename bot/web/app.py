@@ -27,12 +27,11 @@ from waitress.server import create_server  # type: ignore[import-untyped]  # wai
 from werkzeug.exceptions import HTTPException, ServiceUnavailable
 
 from bot.queue import kind_problem
-from bot.queue.events import EventQueue
+from bot.queue.events import WEBHOOKS_PATH, EventQueue
 from bot.settings import BotSettings
 from bot.web import health_pages, webhooks
 from bot.web.health_pages import Readiness
 from bot.web.webhooks import RefusedWebhooks
-from bot.webex.webhook_registration import PATH
 from jobs.runs import schema
 from jobs.storage.counters import COUNTERS, FLUSH_S
 
@@ -207,7 +206,7 @@ def on_error(error: Exception) -> Response:
         response = Response(status=error.code, headers=without_type)
     else:
         response = Response(status=_server_error(error))
-    if request.path != PATH:
+    if request.path != WEBHOOKS_PATH:
         response.data = f"{response.status}\n"
     response.content_type = "text/plain; charset=utf-8"
     return response

@@ -1,35 +1,49 @@
-"""Whole web application with every page, as the web process and a WSGI server serve it."""
+"""Web application, as the web process and a WSGI server serve it.
+
+The pages for people need most of the bot's code, 15 MiB of it, and many installations rarely show one. So they
+are another application, which is made at the first request for a page.
+"""
 
 from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from functools import cache
+from typing import Any
 
 from flask import Flask
 
 from bot.queue import connect_for_web
-from bot.services import Services
 from bot.settings import BotSettings, log_advice
-from bot.web import history_page, metrics_page, pages, secret_page, sign_in
+from bot.web import metrics_page
 from bot.web.app import CountsToRedis, DataGate, create_app
-from bot.webex.client import HURRIED, Webex
 from jobs.settings import Settings
 
-PAGES = (
-    sign_in.pages,
-    secret_page.pages,
-    history_page.pages,
-    pages.assets,
+OF_PEOPLE = frozenset(
+    {"signin", "access", "consent", "rehearsal", "microsoft", "handover", "history", "pages"}
 )
+"""First words of the paths of pages (:data:`bot.web.browser_pages.PAGES`)."""
 
 
 def whole_site(settings: BotSettings, work: Settings) -> Flask:
     # The application makes no connection before its first request, so a fork is safe.
     log_advice(settings)
-    webex = Webex(settings.webex_access_token, settings.webex_api_url, HURRIED)
-    services = Services.of(settings, work, connect_for_web(settings.redis_url), webex)
-    app = create_app(settings, services.redis, pages=PAGES)
-    app.config["SERVICES"] = services
-    app.after_request(CountsToRedis(services.redis))
+    redis = connect_for_web(settings.redis_url)
+    app = create_app(settings, redis)
+    app.after_request(CountsToRedis(redis))
     if settings.metrics_token and not settings.metrics_port:
-        app.register_blueprint(metrics_page.page(services.redis, settings.metrics_token))
-    app.before_request(DataGate(services.redis))
-    app.before_request(pages.use_browsers_language)
+        app.register_blueprint(metrics_page.page(redis, settings.metrics_token))
+    app.before_request(DataGate(redis))
+    of_machines = app.wsgi_app
+
+    @cache
+    def of_people() -> Callable[..., Iterable[bytes]]:
+        from bot.web.browser_pages import with_pages  # noqa: PLC0415  at the first request
+
+        return with_pages(settings, work).wsgi_app
+
+    def dispatch(environ: dict[str, Any], start: Any) -> Iterable[bytes]:
+        first = environ["PATH_INFO"].split("/")[1:2]
+        return (of_people() if OF_PEOPLE.intersection(first) else of_machines)(environ, start)
+
+    app.wsgi_app = dispatch  # type: ignore[assignment, method-assign]  # Flask says so
     return app

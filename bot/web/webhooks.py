@@ -34,8 +34,7 @@ from werkzeug.exceptions import (
 )
 
 from bot.queue import refusals
-from bot.queue.events import WebhookEvent
-from bot.webex.webhook_registration import PATH, RESOURCES
+from bot.queue.events import RESOURCES, WEBHOOKS_PATH, WebhookEvent
 from jobs.storage.counters import COUNTERS, EVENTS_REFUSED
 
 EVERY_S = 60.0
@@ -96,7 +95,7 @@ REASONS: dict[int, str] = {
 hooks = Blueprint("webhooks", __name__)
 
 
-@hooks.post(PATH)
+@hooks.post(WEBHOOKS_PATH)
 def receive() -> Response:
     """Accept one event; the responses 401, 413, 415, 400 and 503 have empty bodies too."""
     try:

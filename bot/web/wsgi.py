@@ -13,8 +13,7 @@ from functools import cache
 from flask import Flask
 
 from bot import logs
-from bot.doctor import settings_problems
-from bot.settings import BotSettings
+from bot.settings import BotSettings, settings_problems
 from bot.web.site import whole_site
 from jobs.settings import Settings, read_files
 

@@ -19,6 +19,7 @@ from dataclasses import dataclass
 import structlog
 from redis import Redis
 
+from bot.queue.events import RESOURCES, WEBHOOKS_PATH
 from bot.settings import BotSettings
 from bot.webex.client import Webex, Webhook
 from jobs.storage import keys
@@ -71,7 +72,7 @@ class WebhookRegistrar:
         self._webex = webex
         self._redis = redis
         self._secret = settings.webhook_secrets[0]
-        self._target = settings.public_url + PATH
+        self._target = settings.public_url + WEBHOOKS_PATH
         self._prefix = f"{PREFIX} {hashlib.sha256(settings.public_url.encode()).hexdigest()[:8]} "
 
     def register(self) -> Outcome:
@@ -188,9 +189,3 @@ def _logged(outcome: Outcome) -> Outcome:
             "webhooks", created=outcome.created, updated=outcome.updated, deleted=outcome.deleted
         )
     return outcome
-
-
-PATH = "/webhooks/webex"
-
-
-RESOURCES = {name.lower(): name for name in ("messages", "attachmentActions", "memberships")}

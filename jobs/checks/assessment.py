@@ -15,7 +15,6 @@ from jobs.checks.check import findings_of, steps_of
 from jobs.checks.gaps import gaps
 from jobs.checks.verdict import judge, mail_flows
 from jobs.model import Finding, RunKind, State, Text
-from jobs.next_action import Wait, wait_of
 from jobs.runs.run import Kind, Run, undid
 
 
@@ -49,8 +48,7 @@ class Standing(StrEnum):
 class Fact:
     """Something that happened to a channel.
 
-    ``run`` is the run behind it and ``by`` who started that run. ``room`` is the only space that it
-    concerns, or empty for all: what a run does concerns every space, what was seen only its own.
+    ``run`` is the run or incident behind it, ``by`` who started that run, and ``room`` its space.
     ``finding`` is what a check or the watch saw.
     """
 
@@ -61,19 +59,25 @@ class Fact:
     room: str = ""
     finding: Finding | None = None
 
+    @property
+    def is_done(self) -> bool:
+        """Return whether a run did it, so that it concerns every space that knows the channel.
+
+        What was only seen concerns the space in which it was seen.
+        """
+        return self.kind not in {FactKind.CHECKED, FactKind.BROKE, FactKind.RECOVERED}
+
 
 @dataclass(frozen=True, slots=True)
 class Assessment:
     """What is known of a channel now.
 
-    ``fact`` is the newest fact, and ``run`` the run in progress. ``wait`` is whose turn it is
-    there, by name. All three may be None.
+    ``fact`` is the newest fact, and ``run`` the run in progress. Both may be None.
     """
 
     standing: Standing
     fact: Fact | None = None
     run: Run | None = None
-    wait: Wait | None = None
 
     @property
     def needs_no_fix(self) -> bool:
@@ -106,7 +110,7 @@ def assess(runs: Iterable[Run], others: Iterable[Fact] = ()) -> Assessment:
         standing = _OF_RUN[going_on.kind][0]
         if going_on.undoes:
             standing = Standing.BEING_FIXED
-        return Assessment(standing, newest, going_on, wait_of(going_on))
+        return Assessment(standing, newest, going_on)
     if newest is None:
         return Assessment(Standing.UNKNOWN)
     found = _SEEN.get(newest.finding.state) if newest.finding else None
@@ -128,7 +132,7 @@ def fact_of(run: Run) -> Fact | None:
         if not run.undoes:
             return None
         kind = FactKind.UNDONE
-    return Fact(kind, run.ended_at, run.id, run.requester.email)
+    return Fact(kind, run.ended_at, run.id, run.requester.email, run.origin.room)
 
 
 def _seen_by(check: Run) -> Fact | None:

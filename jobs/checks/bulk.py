@@ -43,6 +43,8 @@ SLICE_S, LONGEST_S = 300, 600
 The worker then does other queued work first and continues the round later. A tenant whose channels
 are split over two turns is read twice, so that is done only to stay within the job's timeout.
 """
+TURN_S = 15
+"""Seconds after which nothing further is begun while a run waits for this worker."""
 
 
 log = structlog.get_logger(__name__)
@@ -60,7 +62,8 @@ class BulkCheck:
     tenants: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(TENANTS_AT_ONCE))
 
     def over(self, seconds: float) -> bool:
-        return time.monotonic() - self.began > seconds
+        took = time.monotonic() - self.began
+        return took > seconds or (took > TURN_S and self.runtime.shutdown.run_waits())
 
     async def tenant(self, name: str, channels: list[Channel]) -> None:
         async with self.tenants:

@@ -13,9 +13,12 @@ from email.utils import parsedate_to_datetime
 from typing import Any, Protocol, TypeVar
 
 import stamina
+from stamina.instrumentation import StructlogOnRetryHook, set_on_retry_hooks
 
 from jobs.clock import parse
 from jobs.clouds.errors import Transient, TruncatedAnswer
+
+set_on_retry_hooks([StructlogOnRetryHook])  # or else the first retry imports prometheus-client
 
 T = TypeVar("T")
 Judge = Callable[[Exception], bool]

@@ -8,8 +8,6 @@ from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 
-import httpx
-
 
 def ssl_context() -> ssl.SSLContext:
     """Return a client context from httpx that also trusts ``REQUESTS_CA_BUNDLE``.
@@ -17,6 +15,8 @@ def ssl_context() -> ssl.SSLContext:
     httpx honors ``SSL_CERT_FILE``. TLS 1.2 is the lowest version that Microsoft accepts (facts
     section 4).
     """
+    import httpx  # noqa: PLC0415  the web process checks the settings and makes no context
+
     context = httpx.create_ssl_context()
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     bundle = os.environ.get("REQUESTS_CA_BUNDLE", "")

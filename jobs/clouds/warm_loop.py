@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextvars
 from collections.abc import Callable, Coroutine
+from contextvars import ContextVar
 from typing import Any, TypeVar
 
 import httpx
@@ -40,18 +41,21 @@ class WarmLoop:
         return self._client
 
 
-_kept: list[WarmLoop] = []
+_kept: ContextVar[WarmLoop | None] = ContextVar("warm_loop", default=None)
+"""Loop of the jobs. A thread of the background does not see it, because it has its own context."""
 
 
 def keep() -> None:
-    _kept[:] = [WarmLoop()]
+    _kept.set(WarmLoop())
 
 
 def run(work: Coroutine[Any, Any, T]) -> T:
-    """Run the work in the kept loop, or in a loop of its own if this process keeps none."""
-    return _kept[0].run(work) if _kept else asyncio.run(work)
+    """Run the work in the kept loop, or in a loop of its own if this thread keeps none."""
+    kept = _kept.get()
+    return kept.run(work) if kept else asyncio.run(work)
 
 
 def client(make: Callable[[], httpx.AsyncClient]) -> httpx.AsyncClient | None:
     """Return the client of the kept loop, or None in another loop."""
-    return _kept[0].client(make) if _kept else None
+    kept = _kept.get()
+    return kept.client(make) if kept else None

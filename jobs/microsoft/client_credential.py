@@ -12,15 +12,16 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
-
-from cryptography import x509
-from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
-from cryptography.hazmat.primitives.serialization import load_pem_private_key
+from typing import TYPE_CHECKING
 
 from jobs.causes.cause import Cause
 from jobs.clock import now, parse
 from jobs.clouds.errors import CloudReply, Rejected
 from jobs.settings import CLIENT_CREDENTIALS, Settings
+
+if TYPE_CHECKING:
+    from cryptography import x509
+    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
 CERTIFICATE, TOKEN_FILE = CLIENT_CREDENTIALS[1:]
 EXPIRES = "MICROSOFT_CLIENT_SECRET_EXPIRES"
@@ -180,6 +181,8 @@ def _read(name: str, path: Path) -> str:
 
 
 def _certificate(path: Path, text: str) -> x509.Certificate:
+    from cryptography import x509  # noqa: PLC0415  most bots have a secret and no certificate
+
     try:
         return x509.load_pem_x509_certificate(text.encode())
     except ValueError:
@@ -189,6 +192,9 @@ def _certificate(path: Path, text: str) -> x509.Certificate:
 
 
 def _private_key(path: Path, text: str) -> RSAPrivateKey:
+    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey  # noqa: PLC0415  same
+    from cryptography.hazmat.primitives.serialization import load_pem_private_key  # noqa: PLC0415  same
+
     try:
         key = load_pem_private_key(text.encode(), password=None)
     except TypeError:

@@ -172,6 +172,8 @@ def forwarding_of(mailbox: ExchangeRow) -> tuple[str, str, bool]:
 
 
 POLICY, RULE = "HostedOutboundSpamFilterPolicy", "HostedOutboundSpamFilterRule"
+MODES = frozenset({"Automatic", "On", "Off"})
+"""Values of AutoForwardingMode for which the catalog has the portal's words."""
 CUSTOMIZATION_S = (5.0, 10, 20, 40, 60, 120, 300, 600, 1800, 3600)
 """Pauses, in seconds, for a customization of up to 24 hours (facts/microsoft.md 2.4)."""
 DAY_TRIES = 32
@@ -220,11 +222,11 @@ class OutboundPolicy(Undoable):
 
     def _judged(self, ctx: StepContext, applies: EffectivePolicy) -> Finding:
         """Judge the policy; a rule for this mailbox on top removes the doubt of a group's rule."""
-        judge, seen = self.wrong, Text("seen.outbound", _policy_and_mode(applies))
+        values = {"mode": _mode(applies), "policy": applies.name or "Default"}
+        judge, seen = self.wrong, Text("seen.outbound", values)
         if applies.unsure:
             rule = text_of(applies.unsure[0], "Name", "Identity")
-            values = {"policy": applies.name, "mode": applies.mode, "rule": rule}
-            seen = Text("seen.outbound_unsure", values)
+            seen = Text("seen.outbound_unsure", values | {"policy": applies.name, "rule": rule})
             judge = self.possible if ctx.run.kind is RunKind.CHECK else self.wrong
         elif applies.forwards:
             return self.ok(seen)
@@ -263,7 +265,7 @@ class OutboundPolicy(Undoable):
 
     async def inspect_undo(self, ctx: StepContext, past: RecordedChange) -> Finding:
         there = await outbound(ctx)
-        seen = "{policy}: {mode}".format_map(_policy_and_mode(there.applies))
+        seen = f"{there.applies.name or 'Default'}: {there.applies.mode}"
         values = _values(policy_name(ctx.channel.mailbox), there)
         return self.compare_with_recorded(
             past, values, seen, _made(ctx.channel.mailbox, there.own, past.values_before, values)
@@ -320,11 +322,7 @@ def _foreseen(there: Outbound, mailbox: str) -> dict[str, str]:
     return facts | {LIMITS: json.dumps(there.applies.limits())}
 
 
-def _policy_and_mode(applies: EffectivePolicy) -> dict[str, str]:
-    return {"mode": applies.mode, "policy": applies.name or "Default"}
-
-
-async def _addresses(ctx: StepContext) -> tuple[str, ...]:
+def _addresses(ctx: StepContext) -> tuple[str, ...]:
     """Return the mailbox's addresses, the sending one first; none if unreadable."""
     try:
         return addresses_of(await mailbox_row(ctx))
@@ -365,6 +363,10 @@ def _undo_writes(past: RecordedChange) -> list[tuple[str, dict[str, object]]]:
     if was["policy"]:
         policy = (f"Set-{POLICY}", {"AutoForwardingMode": str(mode)})
     return [rule, *([(f"Disable-{RULE}", {})] if off else []), policy]
+
+
+def _mode(applies: EffectivePolicy) -> str:
+    return f"key:forwarding_mode.{applies.mode}" if applies.mode in MODES else applies.mode
 
 
 def _mode_text(row: ExchangeRow | None, properties: tuple[str, ...]) -> str:

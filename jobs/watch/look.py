@@ -96,7 +96,7 @@ class CloudLook:
     ) -> None:
         """Look at one channel in this turn's time; the others follow in the next."""
         async with at_once:
-            late = time.monotonic() - self.began > SLICE_S
+            late = time.monotonic() - self.began > SLICE_S or self.runtime.shutdown.run_waits()
             if not late and self.holds() and not self.runtime.shutdown.requested():
                 with count_calls() as count:
                     outcome, context = await self._outcome(seen, watched, count)

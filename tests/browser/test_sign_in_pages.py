@@ -119,6 +119,7 @@ def test_a_flow_in_a_real_browser(
     assert site.store.events(run.id)[-1].kind is Kind.SIGNED_IN
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("provider", ["https"], indirect=True)
 @pytest.mark.parametrize("theme", THEMES)
 @pytest.mark.parametrize("width", WIDTHS)

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+import httpx
 import pytest
 
 from practice.page.drivers import Keyboard, Mouse
@@ -217,3 +218,21 @@ def test_the_whole_setup_by_keyboard(visit: Any):
     keyboard = visit(hands=Keyboard)
     Story(keyboard, lambda _: None, lambda *_: None).tell()
     assert keyboard.trouble == []
+
+
+def test_only_this_machine_and_only_this_page(space: PracticeSpace):
+    """The server refuses another site's script and another host name.
+
+    It does not listen on another address of this machine.
+    """
+    stranger = httpx.post(
+        f"{space.url}/practice/kill/web",
+        headers={"Origin": "https://evil.example"},
+        trust_env=False,
+    )
+    rebound = httpx.get(
+        f"{space.url}/practice/config", headers={"Host": "evil.example"}, trust_env=False
+    )
+    assert (stranger.status_code, rebound.status_code) == (403, 403)
+    with pytest.raises(httpx.ConnectError):
+        httpx.get(space.url.replace("127.0.0.1", "127.0.0.2"), trust_env=False)

@@ -66,7 +66,7 @@ def test_an_archived_space(people: People, walk: Walk) -> None:
     told = walk.saying(CLOSED, 150)
     seconds("archived, told 1:1", since)
     assert (told["roomType"], "cancel" in does(told)) == ("direct", True)
-    assert "Requester's turn" in words(told) or "fill in" in words(told), words(told)
+    assert "requester@contoso.com's turn" in words(told) or "fill in" in words(told), words(told)
     archive(people, walk, archived=False)
     back = time.monotonic()
     assert "support@contoso.com" in words(walk.type("/status"))

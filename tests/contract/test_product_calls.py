@@ -35,10 +35,12 @@ from jobs.runtime import NoListener
 from jobs.settings import Settings
 from jobs.steps import all_steps
 from jobs.storage.vault import Vault
+from practice.microsoft import catalogue
 from practice.settings import PracticeSettings
 from practice.shared import ABSENT, GRAPH, WEBEX
 from practice.tls import Tls
 from tests.contract.openapi import Asked, Spec
+from tests.fixtures.parsed import files
 from tests.fixtures.practice_cloud import BASE, administrators_token, practice_cloud
 
 NO_PAUSES = True
@@ -345,3 +347,11 @@ def test_the_comparison_can_fail(asked: Asked):
     A missing property is one problem, too.
     """
     assert len(Spec(GRAPH).problems(asked)) == 1
+
+
+def test_the_product_has_no_real_permission_id():
+    """The product reads the ids of Exchange's permissions from the tenant, and has none in its code."""
+    real = {*catalogue.REAL_SCOPES.values(), *catalogue.REAL_ROLES.values()}
+    sources = files("jobs", "bot")
+    assert (len(real) > 1, len(sources) > 100) == (True, True)
+    assert [path for path in sources if any(each in path.read_text("utf-8") for each in real)] == []

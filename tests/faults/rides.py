@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import httpx
@@ -61,6 +61,7 @@ class Country:
     http: httpx.Client
     settings: PracticeSettings
     redis: Redis
+    tokens: dict[str, str] = field(default_factory=dict)
 
     def tenant(self) -> dict[str, Any]:
         """Return the tenant as an administrator sees it."""
@@ -91,7 +92,9 @@ class Country:
 
     def token(self, scopes: str) -> str:
         """Return an administrator's token."""
-        return administrators_token(self.http, self.settings, scopes)
+        if scopes not in self.tokens:
+            self.tokens[scopes] = administrators_token(self.http, self.settings, scopes)
+        return self.tokens[scopes]
 
     def consent(self, principal: str, resource: str, role: str) -> None:
         """Grant an app role as Microsoft's consent page does."""

@@ -34,7 +34,7 @@ def test_the_card_says_what_is_gone(people: People, new_walk: Any) -> None:
     before = walk.writes()
     people.press(walk.requester, asking, "look_again")
     card = walk.saying(GONE, LOOK_S)
-    assert "Administrator's turn" in band(card)
+    assert "admin@contoso.com's turn" in band(card)
     assert "App registrations, Deleted applications" in words(card)
     assert "look_again" in does(card)
     walk.wait(

@@ -8,6 +8,8 @@ from typing import Any
 from practice.client import does
 from practice.conversation import words
 
+SHARES_STACK = True
+
 EXPIRED = "AADSTS7000222: The provided client secret keys are expired."
 BOUNCE = (
     "From: postmaster@contoso.com\nTo: support@contoso.com\nSubject: Undeliverable\n"

@@ -12,6 +12,8 @@ import pytest
 from practice.client import People, does
 from practice.conversation import band, space, words
 
+SHARES_STACK = True
+
 
 @pytest.mark.parametrize(
     ("typed", "why", "meant"),

@@ -11,6 +11,8 @@ from practice.actors import ADMIN, MAILBOX
 from practice.client import People, does, links
 from practice.conversation import Walk, band, space, words
 
+SHARES_STACK = True
+
 Json = dict[str, Any]
 NewWalk = Callable[..., Walk]
 FOUND = "Found by the bot"

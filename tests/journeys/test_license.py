@@ -9,6 +9,8 @@ import pytest
 from practice.client import People
 from practice.conversation import band, words
 
+SHARES_STACK = True
+
 LOST = "The user has no Exchange license."
 CHANGES = {"exchange.Set-CASMailbox", "exchange.Set-Mailbox"}
 REMEDY = "A Microsoft 365 administrator assigns a license with Exchange Online"
@@ -28,7 +30,7 @@ def _named(walk: Any, *verbs: str) -> dict[str, Any]:
         lambda each: LOST in words(each) and set(verbs) <= set(_verbs(each)),
         60,
     )
-    assert "Administrator's turn" in band(found)
+    assert "admin@contoso.com's turn" in band(found)
     assert REMEDY in words(found)
     assert "Nobody has to act" not in words(found)
     return found

@@ -115,9 +115,12 @@ def test_a_card_is_posted_for_a_person(reference: People, new_walk: Any) -> None
     assert (len(idle) <= IDLE_MOST, len(bands) <= SETUP_MOST) == (True, True), bands
     since = reference.change
     walk.type(f"/check {walk.mailbox}")
-    walk.wait("the verdict", lambda each: "Not fully checked" in band(each), after=since)
+    walk.wait("the verdict", lambda each: "Nothing wrong seen yet" in band(each), after=since)
     looks = [band(card).splitlines()[0] for card in posted(reference, since)]
-    assert (len(looks) <= len(("looking", "the verdict")), "Not fully checked" in looks[-1]) == (
+    assert (
+        len(looks) <= len(("looking", "the verdict")),
+        "Nothing wrong seen yet" in looks[-1],
+    ) == (
         True,
         True,
     ), looks

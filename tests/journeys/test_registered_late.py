@@ -12,6 +12,8 @@ from practice.client import People, does
 from practice.conversation import words
 from practice.scenario import FORM, connect_fields
 
+SHARES_STACK = True
+
 
 def test_a_late_press_sends_the_mail_again_and_keeps_the_cards(
     people: People, new_walk: Any

@@ -10,6 +10,8 @@ from practice.actors import AGENT
 from practice.client import People
 from practice.conversation import words
 
+SHARES_STACK = True
+
 SHARED = "shared@contoso.com"
 TICK = (
     "Select the check box Use different email address than the asset email ID for generating tokens"

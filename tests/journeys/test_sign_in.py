@@ -13,6 +13,8 @@ from practice.client import People, does, links
 from practice.conversation import Walk, apps, band, words
 from practice.stack import Stack
 
+SHARES_STACK = True
+
 
 def _asked(walk: Walk) -> dict[str, Any]:
     walk.ask()

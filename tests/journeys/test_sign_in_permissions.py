@@ -11,6 +11,8 @@ from practice.client import People, does, links
 from practice.conversation import Walk, apps, words
 from tests.fixtures.bot_pages import press_button
 
+SHARES_STACK = True
+
 READS = ("Get-", "Test-")
 APPS, GRANTS = "Application.ReadWrite.All", "DelegatedPermissionGrant.ReadWrite.All"
 Json = dict[str, Any]

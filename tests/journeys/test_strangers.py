@@ -4,18 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-import pytest
-
 from practice.client import People
 from practice.conversation import space, words
 
+SHARES_STACK = True
+
 OUTSIDER = "outsider@evil.example"
-
-
-@pytest.fixture(scope="module")
-def env() -> dict[str, str]:
-    """Settings that answer every refusal, because an outsider cancels a walk at its end."""
-    return {"REFUSALS_PER_HOUR": "1000"}
 
 
 def test_outsider_in_a_direct_message(people: People, new_walk: Any) -> None:

@@ -18,6 +18,7 @@ from jobs.runs import schema
 from jobs.runs.audit import Trail
 from tests.fixtures.queue_state import alive
 from tests.fixtures.waiting import LIMIT_S
+from tests.processes.conftest import Here
 
 MICROSOFT = {
     "MICROSOFT_CLIENT_ID": "client",
@@ -71,20 +72,15 @@ def test_bad_settings_are_explained(command: str):
     ]
 
 
-def explain(text: bytes, *options: str) -> subprocess.CompletedProcess[bytes]:
-    """Run ``python -m bot explain`` with this on standard input, and without any environment."""
-    line = [sys.executable, "-m", "bot", "explain", *options]
-    return subprocess.run(  # noqa: S603  our own
-        line, env={}, input=text, capture_output=True, timeout=LIMIT_S, check=False
-    )
-
-
-def test_an_error_is_explained_without_any_setting():
+def test_an_error_is_explained_without_any_setting(here: Here):
     """``explain`` needs no setting, and answers in words or as JSON for a machine."""
     text = b"> AADSTS7000222: The provided client\n> secret keys are expired."
-    done = explain(text)
+    line = [sys.executable, "-m", "bot", "explain"]
+    done = subprocess.run(  # noqa: S603  our own
+        line, env={}, input=text, capture_output=True, timeout=LIMIT_S, check=False
+    )
     assert (done.returncode, done.stdout.splitlines()[0]) == (0, b"The client secret has expired.")
-    told = json.loads(explain(text, "--json").stdout)
+    told = json.loads(here("explain", {}, "--json", given=text).stdout)
     assert (told["ours"], told["codes"]) == (True, ["AADSTS7000222"])
     (cause,) = told["causes"]
     assert (cause.keys(), cause["cause"], cause["certainty"], cause["who"], cause["code"]) == (
@@ -96,24 +92,25 @@ def test_an_error_is_explained_without_any_setting():
     )
 
 
-def test_what_is_possible_says_what_tells_it_apart():
+def test_what_is_possible_says_what_tells_it_apart(here: Here):
     """Each possible cause says how to tell it apart, and an unknown code has its page."""
-    open_ones = json.loads(explain(b"535 5.7.139", "--json").stdout)["causes"]
+    open_ones = json.loads(here("explain", {}, "--json", given=b"535 5.7.139").stdout)["causes"]
     assert len(open_ones) > 1
     assert all(
         (each["certainty"], each["tells_apart"] != "") == ("possible", True) for each in open_ones
     )
-    (unknown,) = json.loads(explain(b"AADSTS7999999: new", "--json").stdout)["unknown"]
+    new = b"AADSTS7999999: new"
+    (unknown,) = json.loads(here("explain", {}, "--json", given=new).stdout)["unknown"]
     assert unknown["page"] == "https://login.microsoftonline.com/error?code=7999999"
-    assert b"AADSTS7999999: new" in explain(b"AADSTS7999999: new").stdout
+    assert new.decode() in here("explain", {}, given=new).stdout
 
 
 @pytest.mark.parametrize(
     "text", [b"", b"  \n", b"\x89PNG\r\n\x1a\n", b"%PDF-1.7", bytes(range(256)) * 4]
 )
-def test_what_is_no_text_has_its_own_exit_code(text: bytes):
+def test_what_is_no_text_has_its_own_exit_code(here: Here, text: bytes):
     """Input that is no text gives exit code 2, one line on stderr, and JSON that can be read."""
-    done = explain(text, "--json")
+    done = here("explain", {}, "--json", given=text)
     assert (done.returncode, len(done.stderr.splitlines())) == (2, 1)
     told = json.loads(done.stdout)
     assert (told["ours"], told["causes"], told["codes"]) == (False, [], [])
@@ -138,10 +135,12 @@ def test_the_webhooks_are_registered_now(env: dict[str, str], webex_script: Any,
     assert (done.returncode, done.stdout.splitlines()[-1]) == (0, "created 3, updated 0, deleted 0")
 
 
-def test_the_doctor_is_content(env: dict[str, str], webex_script: Any, reply: Any, redis: Redis):
+def test_the_doctor_is_content(
+    here: Here, env: dict[str, str], webex_script: Any, reply: Any, redis: Redis
+):
     """If all is well, ``doctor`` prints one line that is ok for each part, and exits with 0."""
     alive(redis)
-    prefix = _prefix(env, webex_script, reply)
+    prefix = _prefix(here, env, webex_script, reply)
     hooks = [
         HOOK | {"id": name, "resource": name, "name": prefix + name}
         for name in ("messages", "attachmentActions", "memberships")
@@ -160,7 +159,7 @@ def test_the_doctor_is_content(env: dict[str, str], webex_script: Any, reply: An
     year = {
         "MICROSOFT_CLIENT_SECRET_EXPIRES": f"{datetime.now(UTC) + timedelta(days=365):%Y-%m-%d}"
     }
-    done = run("doctor", env | year | {"APPROVERS": "boss@example.test"})
+    done = here("doctor", env | year | {"APPROVERS": "boss@example.test"})
     assert done.returncode == 0
     assert [line.partition(":")[0] for line in done.stdout.splitlines()] == [
         "ok     settings",
@@ -202,10 +201,10 @@ def test_the_doctor_is_content(env: dict[str, str], webex_script: Any, reply: An
     ],
 )
 def test_the_doctor_says_who_sends_the_test_mail(
-    env: dict[str, str], more: dict[str, str], line: str
+    here: Here, env: dict[str, str], more: dict[str, str], line: str
 ):
     """``doctor`` says who sends the test mail, and names the other setting if one is missing."""
-    assert line in run("doctor", env | more).stdout
+    assert line in here("doctor", env | more).stdout
 
 
 UUID = "96abc2aa-3dcc-11e5-a152-fe34819cdc9a"
@@ -232,7 +231,7 @@ NO_ID = (
     ],
 )
 def test_the_doctor_reads_the_organizations(
-    env: dict[str, str], webex_script: Any, reply: Any, listed: str, line: str
+    here: Here, env: dict[str, str], webex_script: Any, reply: Any, listed: str, line: str
 ):
     """``doctor`` prints the allowed organizations as UUIDs, in whatever form they were written.
 
@@ -244,11 +243,11 @@ def test_the_doctor_reads_the_organizations(
         "/people/me",
         reply(200, {"id": "bot", "emails": ["email@webex.bot"], "orgId": org, "type": "bot"}),
     )
-    assert line in run("doctor", env | {"ALLOWED_ORG_IDS": listed}).stdout.splitlines()
+    assert line in here("doctor", env | {"ALLOWED_ORG_IDS": listed}).stdout.splitlines()
 
 
 def test_the_audit_trail_is_written_out_and_verified(
-    env: dict[str, str], redis: Redis, tmp_path: Path
+    here: Here, env: dict[str, str], redis: Redis, tmp_path: Path
 ):
     """``audit`` prints every stored entry, and its exit code says whether the trail is whole.
 
@@ -256,29 +255,29 @@ def test_the_audit_trail_is_written_out_and_verified(
     """
     trail = Trail(redis, (env["ENCRYPTION_KEYS"],))
     trail.add({"at": "2026-11-25T09:00:00+00:00", "what": "opened"}, {"what": "approved"})
-    whole = run("audit", env)
+    whole = here("audit", env)
     assert (whole.returncode, whole.stdout.encode().splitlines()[:-1]) == (0, list(trail.entries()))
     assert (
         "ok     audit trail: whole, 2 entries since 2026-11-25T09:00Z, sealed with the newest key"
-        in run("doctor", env).stdout
+        in here("doctor", env).stdout
     )
     (path := tmp_path / "audit.jsonl").write_text(whole.stdout, encoding="ascii")
     redis.rpop("audit:entries")
     settings = (env, env | {"REDIS_URL": "redis://127.0.0.1:1/0"})
-    assert [run("audit", each, "--file", str(path)).returncode for each in settings] == [1, 0]
-    broken = run("audit", env)
+    assert [here("audit", each, "--file", str(path)).returncode for each in settings] == [1, 0]
+    broken = here("audit", env)
     assert (broken.returncode, broken.stderr.splitlines()[-1].partition(":")[0]) == (
         1,
         "The trail is broken at entry 2",
     )
     assert (
         "WRONG  audit trail: broken at entry 2 of 1: 1 entries are missing at the end"
-        in run("doctor", env).stdout
+        in here("doctor", env).stdout
     )
 
 
 def test_the_doctor_says_what_to_do(
-    env: dict[str, str], webex_script: Any, reply: Any, free_port: int
+    here: Here, env: dict[str, str], webex_script: Any, reply: Any, free_port: int
 ):
     """If everything is wrong, ``doctor`` names a remedy on each line and exits with 1.
 
@@ -287,7 +286,7 @@ def test_the_doctor_says_what_to_do(
     webex_script.on("GET", "/people/me", reply(401, {"message": "no"}))
     webex_script.on("GET", "/webhooks", reply(200, {"items": []}))
     half = {"PROBE_SMTP_URL": "smtp://probe:probe-password@m.x"}
-    printed = run(
+    printed = here(
         "doctor", env | half | {"REDIS_URL": f"redis://:redis-password@127.0.0.1:{free_port}/0"}
     )
     assert printed.returncode == 1
@@ -322,11 +321,11 @@ def test_the_doctor_says_what_to_do(
     assert [secret for secret in secrets if secret in printed.stdout + printed.stderr] == []
 
 
-def _prefix(env: dict[str, str], webex_script: Any, reply: Any) -> str:
+def _prefix(here: Here, env: dict[str, str], webex_script: Any, reply: Any) -> str:
     """Return the prefix of the names that the bot gives its webhooks at Webex."""
     webex_script.on("GET", "/webhooks", reply(200, {"items": []}))
     webex_script.on("POST", "/webhooks", reply(200, {"id": "w"}))
-    run("webhooks", env)
+    here("webhooks", env)
     names = [body["name"] for method, _, body in webex_script.asked if method == "POST"]
     return str(names[0]).removesuffix("messages")
 
@@ -340,10 +339,10 @@ def test_newer_data_is_refused(env: dict[str, str], redis: Redis, command: str):
     assert redis.keys("*") == [b"schema"]
 
 
-def test_the_doctor_says_that_the_data_is_newer(env: dict[str, str], redis: Redis):
+def test_the_doctor_says_that_the_data_is_newer(here: Here, env: dict[str, str], redis: Redis):
     """If the data in Redis is newer, ``doctor`` says so in its line about Redis."""
     redis.set("schema", "99")
-    assert f"WRONG  Redis: {REFUSED}" in run("doctor", env).stdout.splitlines()
+    assert f"WRONG  Redis: {REFUSED}" in here("doctor", env).stdout.splitlines()
 
 
 REFUSED = (

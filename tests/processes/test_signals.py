@@ -60,6 +60,7 @@ sys.exit(Supervisor(tuple(roles[name] for name in sys.argv[2:])).run())
 TIMED = """
 import sys, time
 from pathlib import Path
+from bot.processes.supervisor import Supervisor
 from bot.processes.timers import Timers
 
 def slow():
@@ -69,7 +70,7 @@ def slow():
 
 timers = Timers()
 timers.every(3600, slow)
-sys.exit(timers.run())
+sys.exit(Supervisor((), timers.tick).run())
 """
 
 

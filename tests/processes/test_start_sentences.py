@@ -27,6 +27,7 @@ from tests.fixtures import redis_servers
 from tests.fixtures.client_certificate import make_pem
 from tests.fixtures.name_service import has_own_files, own_mounts
 from tests.fixtures.waiting import LIMIT_S, until
+from tests.processes.conftest import Here
 
 ROOT = Path(__file__).parents[2]
 ENV = {
@@ -168,27 +169,27 @@ def test_missing_authorities_end_the_process(tmp_path: Path, name: str, command:
     )
 
 
-def test_a_missing_file_of_a_secret_ends_the_process(tmp_path: Path):
+def test_a_missing_file_of_a_secret_ends_the_process(here: Here, tmp_path: Path):
     """If the file of a secret is missing, the sentence names the setting and the path.
 
     It does not say that the setting is missing.
     """
     env = {"MICROSOFT_CLIENT_SECRET": "", "MICROSOFT_CLIENT_SECRET_FILE": str(tmp_path / "gone")}
-    code, _, done = run(("web",), tmp_path, **env)
+    done = here("web", ENV | env)
     about = [line for line in done.stderr.splitlines() if "MICROSOFT_CLIENT_SECRET" in line]
-    assert (code, len(about), str(tmp_path / "gone") in about[0]) == (2, 1, True)
+    assert (done.returncode, len(about), str(tmp_path / "gone") in about[0]) == (2, 1, True)
 
 
-def test_a_certificate_that_has_ended_ends_the_process(tmp_path: Path):
+def test_a_certificate_that_has_ended_ends_the_process(here: Here, tmp_path: Path):
     """A certificate that has ended ends the process.
 
     The sentence names the setting, the file and the day. Nothing of the key is printed.
     """
     path = make_pem(ends_in=timedelta(days=-1)).write(tmp_path / "bot.pem")
     env = {"MICROSOFT_CLIENT_SECRET": "", "MICROSOFT_CLIENT_CERTIFICATE": str(path)}
-    code, _, done = run(("worker",), tmp_path, **env)
+    done = here("worker", ENV | env)
     told = f"MICROSOFT_CLIENT_CERTIFICATE names {path}, whose certificate ended on"
-    assert (code, told in done.stderr, "PRIVATE" in done.stderr) == (2, True, False)
+    assert (done.returncode, told in done.stderr, "PRIVATE" in done.stderr) == (2, True, False)
 
 
 @pytest.mark.parametrize("approvers", ["", "boss@example.test"])
@@ -296,14 +297,14 @@ def test_a_cluster_ends_the_process(tmp_path: Path):
     assert ended.value.code == 2
 
 
-def test_a_bad_address_of_sentinels_ends_the_process(tmp_path: Path):
+def test_a_bad_address_of_sentinels_ends_the_process(here: Here):
     """A bad address of Sentinels ends the process.
 
     The sentence names the setting and shows the form.
     """
-    code, _, done = run(("web",), tmp_path, REDIS_URL="redis+sentinel://one:26379")
+    done = here("web", ENV | {"REDIS_URL": "redis+sentinel://one:26379"})
     said = "REDIS_URL names no service that the Sentinels watch: it looks like redis+sentinel://"
-    assert (code, said in done.stderr) == (2, True)
+    assert (done.returncode, said in done.stderr) == (2, True)
 
 
 @pytest.fixture
@@ -322,7 +323,7 @@ def guarded_sentinel(tmp_path: Path) -> Iterator[int]:
     ("command", "login"), [("web", ""), ("worker", "?sentinel_password=the-wrong-word")]
 )
 def test_a_wrong_password_of_the_sentinels_ends_the_process(
-    guarded_sentinel: int, tmp_path: Path, command: str, login: str
+    guarded_sentinel: int, here: Here, tmp_path: Path, command: str, login: str
 ):
     """A wrong password of the Sentinels ends the process with the cause and without the password.
 
@@ -332,9 +333,7 @@ def test_a_wrong_password_of_the_sentinels_ends_the_process(
     code, last, done = run((command,), tmp_path, REDIS_URL=f"{address}{login}")
     assert (code, "A Sentinel refuses the user or the password: correct" in last) == (2, True), last
     assert "wrong-word" not in done.stderr
-    _, _, right = run(
-        ("doctor",), tmp_path, REDIS_URL=f"{address}?sentinel_password=the-right-word"
-    )
+    right = here("doctor", ENV | {"REDIS_URL": f"{address}?sentinel_password=the-right-word"})
     assert "ok     Redis: answers and takes writes" in right.stdout
 
 

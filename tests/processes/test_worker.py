@@ -15,7 +15,7 @@ from rq import Worker
 from rq.job import Job
 
 from bot.events import handler
-from bot.processes.worker import WORKERS, queues_of, wait_for_redis
+from bot.processes.worker import FEW, MORE, queues_of, wait_for_redis
 from bot.queue import CARDS, NAME, RUNS, WATCH, make_queue
 from bot.queue.events import EventQueue, WebhookEvent
 from bot.settings import BotSettings
@@ -24,8 +24,6 @@ from jobs.runs import schema
 from jobs.storage import keys
 from tests.fixtures.waiting import LIMIT_S, until
 
-OTHERS = [queues for queues in WORKERS if WATCH not in queues]
-"""Queues of each worker except for the worker of the watch."""
 MICROSOFT = {
     "MICROSOFT_CLIENT_ID": "client",
     "MICROSOFT_CLIENT_SECRET": "secret-of-the-app",
@@ -73,7 +71,7 @@ def test_a_worker_leaves_data_of_a_newer_layout(
 
     An event of that time is left for the newer version's workers.
     """
-    until(lambda: len(Worker.all(connection=redis)) == len(WORKERS))
+    until(lambda: len(Worker.all(connection=redis)) == len(FEW))
     redis.set(keys.schema(), schema.LAYOUT + 1)
     EventQueue(redis).add(WebhookEvent("messages", "newer", "ann", "room", a_while_ago()))
     assert worker.wait(LIMIT_S) == 2
@@ -88,7 +86,7 @@ def test_a_worker_registers_webhooks_takes_events_and_stops(
 
     Meanwhile it handles an event, whose message is fetched from Webex. SIGTERM ends the worker.
     """
-    until(lambda: len(Worker.all(connection=redis)) == len(WORKERS))
+    until(lambda: len(Worker.all(connection=redis)) == len(FEW))
     until(lambda: sum(method == "POST" for method, _, _ in webex_script.asked) == 3)
     EventQueue(redis).add(WebhookEvent("messages", "gone", "ann", "room", a_while_ago()))
     until(lambda: ("GET", "/messages/gone", None) in webex_script.asked)
@@ -104,15 +102,15 @@ def test_a_webex_that_hangs_holds_up_no_run(
 
     There are more of these events than worker processes.
     """
-    until(lambda: len(Worker.all(connection=redis)) == len(WORKERS))
+    until(lambda: len(Worker.all(connection=redis)) == len(FEW))
     goes_on = threading.Event()
     for number in range(9):
         webex_script.on("GET", f"/messages/m{number}", reply(404, {}, after=goes_on))
         EventQueue(redis).add(WebhookEvent("messages", f"m{number}", "ann", "room", ""))
-    until(lambda: redis.hlen(keys.locks_held()) == 2)
+    until(lambda: redis.hlen(keys.locks_held()) == 1)
     run = make_queue(redis, RUNS).enqueue("jobs.advance.advance", "no-such-run", result_ttl=0)
     until(lambda: not Job.exists(run.id, connection=redis))
-    assert sum(each.startswith(b"event:") for each in redis.hkeys(keys.locks_held())) == 2
+    assert sum(each.startswith(b"event:") for each in redis.hkeys(keys.locks_held())) == 1
     goes_on.set()
 
 
@@ -130,18 +128,16 @@ def test_an_event_comes_again_by_itself(
 
 
 def test_who_takes_what():
-    """One RQ worker takes only runs, one takes no runs, and one takes the watch and nothing else.
+    """One RQ worker takes runs and no commands, and one takes commands and no runs.
 
-    Every other queue has more than one worker, and each further worker takes commands, runs and
-    cards.
+    The first also watches channels; from four workers on that is the work of another. Each further
+    worker takes commands, runs and cards.
     """
-    assert WORKERS.count((WATCH,)) == 1
-    assert OTHERS.count((RUNS,)) == 1
-    assert [RUNS in queues for queues in OTHERS].count(False) == 1
-    assert {
-        queue: sum(queue in queues for queues in OTHERS) > 1 for queue in (NAME, RUNS, CARDS)
-    } == dict.fromkeys((NAME, RUNS, CARDS), True)
-    assert queues_of(6) == (*WORKERS, (NAME, RUNS, CARDS), (NAME, RUNS, CARDS))
+    assert queues_of(2) == ((RUNS, WATCH), (NAME, CARDS))
+    assert queues_of(3) == (*queues_of(2), MORE)
+    assert queues_of(4) == ((RUNS,), (NAME, CARDS), (WATCH,), MORE)
+    assert queues_of(6) == (*queues_of(4), MORE, MORE)
+    assert MORE == (NAME, RUNS, CARDS)
 
 
 def test_a_job_is_told_of_sigterm(redis: Redis, settings: BotSettings, tmp_path: Path):

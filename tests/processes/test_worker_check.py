@@ -10,7 +10,7 @@ from pathlib import Path
 
 from redis import Redis
 
-from bot.processes.worker import WORKERS
+from bot.processes.worker import FEW
 from bot.queue import connect_for_web
 from bot.queue.health import all_workers
 from bot.settings import BotSettings
@@ -39,7 +39,7 @@ def test_the_check_follows_the_worker(redis: Redis, redis_url: str, tmp_path: Pa
         cwd=tmp_path,
         stderr=subprocess.DEVNULL,
     )
-    until(lambda: checked() == (0, "4 RQ workers live.\n"))
+    until(lambda: checked() == (0, "2 RQ workers live.\n"))
     worker.terminate()
     assert (worker.wait(LIMIT_S), checked()[0]) == (0, 1)
 
@@ -63,7 +63,7 @@ def test_a_dispatcher_that_hangs_is_not_green(
         start_new_session=True,
     )
     try:
-        until(lambda: len(all_workers(redis)) == len(WORKERS) and ready(), "the start")
+        until(lambda: len(all_workers(redis)) == len(FEW) and ready(), "the start")
         assert not redis.hexists("locks:held", "run:NOBODY")
         hung = {*session(worker.pid)} - {each.pid for each in all_workers(redis)}
         for pid in hung:

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from cryptography.fernet import Fernet
 
-from bot.doctor import settings_problems
+from bot.settings import settings_problems
 
 ROOT = Path(__file__).parents[2]
 GOOD = {

@@ -20,7 +20,8 @@ from flask import Flask
 from bot import __version__
 from bot.__main__ import _parser
 from bot.web import health_pages, webhooks
-from bot.web.site import PAGES
+from bot.web.browser_pages import PAGES
+from bot.web.site import OF_PEOPLE
 from jobs.settings import CREDENTIALS, SECRETS
 
 ROOT = Path(__file__).parents[2]
@@ -224,6 +225,7 @@ def test_the_ingress_publishes_the_pages_and_no_more():
     paths = ingress["spec"]["rules"][0]["http"]["paths"]
     assert sorted(each["path"] for each in paths) == sorted(f"/{name}" for name in pages)
     assert {each["pathType"] for each in paths} == {"Prefix"}
+    assert pages - {"healthz", "webhooks"} == OF_PEOPLE
 
 
 def test_compose():

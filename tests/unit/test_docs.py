@@ -151,6 +151,17 @@ def test_a_term_of_the_glossary_is_in_both_languages():
     assert [each for each in (*english.values(), *german.values()) if not each.endswith(".")] == []
 
 
+def test_german_has_one_word_for_each_thing():
+    """No German text has a word for which the glossary names a better one."""
+    instead_of = tool("glossary").sentences("de")["instead_of"]
+    replaced = [word for words in instead_of.values() for word in words]
+    known = {key: own_text(key, "de") for key in keys("de")}
+    known |= {page.name: page.read_text("utf-8") for page in PAGES if page.name.endswith(".de.md")}
+    known["page"] = text("practice/page/static/language.js")
+    assert [(key, word) for key, told in known.items() for word in replaced if word in told] == []
+    assert len(replaced) > 15
+
+
 def test_every_package_is_pinned_with_its_hashes():
     """The requirements files pin every package of pyproject.toml, with hashes.
 
@@ -259,4 +270,7 @@ def test_links_and_targets_exist(page: Path):
     words = page.read_text(encoding="utf-8")
     targets = set(re.findall(r"^([a-z-]+):", text("Makefile"), re.MULTILINE))
     assert [link for link in LINK.findall(words) if not (page.parent / link).exists()] == []
+    if page.name.endswith(".de.md"):
+        twins = [f"{link[:-3]}.de.md" for link in LINK.findall(words) if link.endswith(".md")]
+        assert [each for each in twins if (page.parent / each).exists() and each != page.name] == []
     assert set(TARGET.findall(words)) - targets == set()

@@ -30,7 +30,7 @@ RATCHETS: dict[tuple[str, ...], dict[str, float]] = {
         "docstrings, %": 25.3,
     },
     ("practice",): {"code": 16_450},
-    ("tests",): {"code": 65_149},
+    ("tests",): {"code": 63_412},
     ("bench", "tools"): {"code": 3_805},
 }
 """Greatest value of each figure, by the folders that it counts."""

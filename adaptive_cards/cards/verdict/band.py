@@ -9,7 +9,7 @@ from adaptive_cards.cards.verdict.view import VerdictView
 from adaptive_cards.components import Band, time_since, turn_line
 from adaptive_cards.elements import TITLE, Element, rich, run
 from adaptive_cards.escape import clip
-from adaptive_cards.texts import listed, plural, render, text
+from adaptive_cards.texts import has_text, listed, plural, render, text
 from adaptive_cards.times import clock, day, day_clock, minutes
 from adaptive_cards.views import CheckLine, Damage
 from jobs.model import Station, Text, Turn, day_of
@@ -67,10 +67,19 @@ def _broken(view: VerdictView) -> Band:
         glyphs.WRONG,
         title,
         (
-            *_paragraph(_when(view), more, _progress(view)),
+            *_paragraph(_effect(view), _when(view), more, _progress(view)),
             turn_line(view.turn, _click(view)),
         ),
     )
+
+
+def _effect(view: VerdictView) -> str:
+    """Return what the cause does to mail; the number of missed mails says the same with a figure."""
+    seen = view.causes[0].seen
+    if seen is not None and has_text(f"effect.{seen.key}"):
+        return text(f"effect.{seen.key}", **seen.values)
+    stopped = [stop.station for stop in view.way if stop.passes is False]
+    return text(f"effect.{stopped[0]}") if stopped and view.damage is None else ""
 
 
 def _when(view: VerdictView) -> str:
@@ -196,7 +205,7 @@ def _why(view: VerdictView) -> str:
         told = filter(None, (_unread(view), proven))
         return " ".join(f"{render(each)}." for each in told)
     if proven is None:
-        return text("verdict.unproven_why")
+        return "" if view.unread else text("verdict.unproven_why")
     return f"{render(proven)}." if view.unread else text("verdict.newer_unproven")
 
 

@@ -7,11 +7,14 @@ from datetime import datetime
 from typing import TypedDict
 
 from adaptive_cards.texts import has_text, remedy_within
-from adaptive_cards.views import Asked
+from adaptive_cards.views import Asked, Header
 from bot.cards.presenters.card_state import THREAD
+from bot.links import Link
+from bot.services import Services
 from jobs.channel.mailbox import login_of
 from jobs.clouds.errors import with_ids
-from jobs.model import Evidence, Finding, State, Text, minute_of
+from jobs.model import Evidence, Finding, State, Text, Turn, minute_of
+from jobs.next_action import ASKED, wait_of, who_acts
 from jobs.runs.run import Problem, Run
 
 IDS = frozenset({"request-id", "client-request-id", "correlation-id", "trace-id"})
@@ -45,6 +48,40 @@ def is_ok(found: Mapping[str, Finding], step: str) -> bool:
 
 def texts_of(evidence: Iterable[Evidence], kind: str) -> tuple[str, ...]:
     return tuple(item.text for item in evidence if item.kind == kind)
+
+
+def header(
+    run: Run,
+    stage: int,
+    services: Services | None = None,
+    *,
+    to: str = THREAD,
+    link: Link | None = None,
+) -> Header:
+    """Return the header of a run's card in a place; ``link`` knows the names of who asks and where."""
+    who, about = run.requester.email, (run.id, run.channel.mailbox, stage, run.kind)
+    if to not in {THREAD, who}:
+        return Header(*about, _people(run, services), asked=_asked(run, link))
+    started = Text("kicker.started", {"who": who, "at": minute_of(run.opened)})
+    return Header(*about, _people(run, services), started)
+
+
+def _people(run: Run, services: Services | None) -> dict[Turn, str]:
+    approvers = services.bot.approvers if services else ()
+    people = {turn: who_acts(run, turn) for turn in (Turn.REQUESTER, *ASKED)}
+    if run.account and not people[Turn.ADMINISTRATOR]:
+        people[Turn.ADMINISTRATOR] = run.account.upn
+    # Without approvers in the settings, the requester approves.
+    if len(approvers) <= 1:
+        people[Turn.APPROVER] = "".join(approvers) or run.requester.email
+    return {turn: who for turn, who in people.items() if who}
+
+
+def _asked(run: Run, link: Link | None) -> Text:
+    who = run.requester.email
+    if link is None or not link.space:
+        return Text("kicker.asked_direct", {"who": who})
+    return Text("kicker.asked", {"who": link.asker or who, "space": link.space})
 
 
 def thread_and_person(person: str) -> list[str]:
@@ -113,17 +150,17 @@ def unreachable_recipient(run: Run, question: str) -> Asked | None:
 
 
 def waits_for_person(run: Run, to: str, *questions: str) -> Text | None:
-    """Return who was asked 1:1 and since when, for the card in the thread.
+    """Return since when the person who was asked 1:1 has the turn, for the card in the thread.
 
     The first of the questions that was answered with an address counts. After an approval
     the bot has waited only since then. The result is None if nobody was asked 1:1, and for every card
     outside the thread.
     """
     asked = next((run.answers[each] for each in questions if run.answer(each)), None)
-    if asked is None or to != THREAD:
+    wait = wait_of(run)
+    if asked is None or wait is None or to != THREAD:
         return None
-    since = max((asked.at, *(given.at for given in run.approvals.values())))
-    return Text("living.waits", {"who": asked.value, "at": minute_of(since)})
+    return Text("living.waits", {"at": minute_of(max(asked.at, wait.since))})
 
 
 def urgency(run: Run, *questions: str) -> str:

@@ -15,6 +15,7 @@ from jobs.checks import bulk
 from jobs.clock import now
 from jobs.model import Finding, State, Text
 from jobs.runs.run import Run
+from jobs.watch.facts import assessment
 
 EDITS = 7
 """Number of intermediate edits of the card, however many channels there are.
@@ -54,7 +55,7 @@ def view(run: Run) -> ChannelsView:
 
 
 def line_of(services: Services, mailbox: str) -> ChannelLine:
-    found = superseded.assessment(services, mailbox)
+    found = assessment(services.store, mailbox)
     fact, words = found.fact, superseded.in_progress(found)
     if words is not None:
         return ChannelLine(mailbox, State.WAITING, words)

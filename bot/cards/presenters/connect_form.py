@@ -5,9 +5,8 @@ from __future__ import annotations
 from adaptive_cards import connect_form as draw
 from adaptive_cards.cards.connect_form import ConnectFormView
 from adaptive_cards.texts import text
-from adaptive_cards.views import Header
 from bot import links
-from bot.cards.presenters._common import shared_mailbox_login, username
+from bot.cards.presenters._common import header, shared_mailbox_login, username
 from bot.cards.presenters.card_state import DesiredCard, desired_card
 from bot.services import Services
 from jobs.checks.remedies import page_of
@@ -55,7 +54,7 @@ def form(run: Run, services: Services) -> ConnectFormView:
     base = f"{services.settings.login_url}/{run.tenant}/oauth2/v2.0"
     stays, after = keeps_secret(run), _after_form(run)
     return ConnectFormView(
-        header=Header(run.id, run.channel.mailbox, 6, run.kind),
+        header=header(run, 6, services),
         channel=run.channel,
         smtp_host=host,
         smtp_port=int(port),
@@ -74,6 +73,7 @@ def form(run: Run, services: Services) -> ConnectFormView:
         registered=_is_known(run, "registered", "registered"),
         registered_read=_is_read(run, "registered", "registered"),
         secret_stays=stays,
+        one_field=run.kind is RunKind.FIX and "application" not in run.changed,
         page_url=page_of(run.channel) if stays else "",
         login_id=_login_id(run),
         login_open=not _login(run),

@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from adaptive_cards import delegate as draw_delegate
 from adaptive_cards import intake as draw
 from adaptive_cards.cards.intake import DelegateView, IntakeView
-from adaptive_cards.views import Asked, Header
-from bot.cards.presenters._common import unreachable_recipient
+from adaptive_cards.views import Asked
+from bot.cards.presenters._common import header, unreachable_recipient
 from bot.cards.presenters._common import urgency as news_of
 from bot.cards.presenters.card_state import FIRST, LIVING, DesiredCard, desired_card, posted_card
 from bot.services import Services
@@ -44,7 +44,7 @@ def card(run: Run, services: Services) -> DesiredCard:
     kept = services.store.authenticator.verify(_context(run.id), raw)
     typed = codec.load(kept, TypedInputs) if kept is not None else TypedInputs()
     view = IntakeView(
-        Header(run.id, run.channel.mailbox, 1),
+        header(run, 1),
         typed.values,
         typed.errors,
         ask_mailbox=not run.channel.mailbox,
@@ -75,7 +75,7 @@ def delegate_cards(run: Run, _: Services) -> list[DesiredCard]:
 
 
 def _ask_delegate(run: Run) -> DesiredCard:
-    view = DelegateView(Header(run.id, run.channel.mailbox, 3, run.kind), _wrong(run))
+    view = DelegateView(header(run, 3), _wrong(run))
     news = f"{news_of(run, DELEGATE)}{delegate_of(run)}"
     return desired_card(DELEGATE_SLOT, view, draw_delegate(view), urgency=news, prompt=news)
 

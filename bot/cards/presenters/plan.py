@@ -16,8 +16,7 @@ from adaptive_cards.cards.plan import Address, ForeignHosts, PlanPeople, PlanVie
 from adaptive_cards.glyphs import is_person
 from adaptive_cards.texts import remedy_within, render
 from adaptive_cards.times import clock
-from adaptive_cards.views import Header
-from bot.cards.presenters._common import code_of, texts_of
+from bot.cards.presenters._common import code_of, header, texts_of
 from bot.cards.presenters.card_state import THREAD, DesiredCard, desired_card, slot_of, was_refused
 from bot.chat.audience import ABSENT
 from bot.services import Services
@@ -128,7 +127,9 @@ def addresses(run: Run) -> tuple[Address, ...]:
         ("field.callback_url", channel.callback_url, callback_host(channel)),
         ("field.forwarding_address", channel.forwarding_address, forwarding_host(channel)),
     )
-    return tuple(_address(key, value, host) for key, value, host in named if value)
+    found = (_address(key, value, host) for key, value, host in named if value)
+    # The kicker names the mailbox already.
+    return tuple(each for each in found if each.key != "field.mailbox" or each.letters)
 
 
 def _address(key: str, value: str, host: str) -> Address:
@@ -217,7 +218,7 @@ def cards(run: Run, services: Services) -> list[DesiredCard]:
     """
     if not _is_shown(run):
         return []
-    found = view(run, services.settings.connect_hosts)
+    found = view(run, services)
     hosts = "hosts" if found.waits_for_hosts else ""
     turn = f"{found.plan_id}{sorted(run.approvals)}{hosts}"
     asks = turn if _asks(run, found) else ""
@@ -254,11 +255,12 @@ def _elsewhere(run: Run) -> bool:
     return not run.has_begun and run.state_of("tenant") is State.WRONG
 
 
-def view(run: Run, connect_hosts: Sequence[str] = ()) -> PlanView:
+def view(run: Run, services: Services | None = None) -> PlanView:
     """Return the current plan with the findings from when it was made.
 
-    ``connect_hosts`` are the patterns of the setting CONNECT_HOSTS.
+    Without ``services``, every host but Webex Connect's own is foreign.
     """
+    connect_hosts = services.settings.connect_hosts if services else ()
     told = run.brief.fix or FixBrief()
     # The approver sees this before anything is changed (facts/microsoft.md 6.1).
     no_role = (
@@ -284,7 +286,7 @@ def view(run: Run, connect_hosts: Sequence[str] = ()) -> PlanView:
         if finding.state not in left
     )
     return PlanView(
-        header=Header(run.id, run.channel.mailbox, 3, run.kind),
+        header=header(run, 3, services),
         plan_id=run.plan.id if run.plan else "",
         signed_in=run.account.upn if run.account else "",
         changes=tuple(change for change in planned_changes(run) if _is_listed(run, change)),

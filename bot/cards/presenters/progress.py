@@ -10,9 +10,8 @@ from dataclasses import replace
 from adaptive_cards import progress as draw
 from adaptive_cards.cards.progress import ProgressView, Row
 from adaptive_cards.glyphs import is_person
-from adaptive_cards.views import Header
 from bot.cards.presenters import sign_in
-from bot.cards.presenters._common import cause_text, code_of, remedy_of
+from bot.cards.presenters._common import cause_text, code_of, header, remedy_of
 from bot.cards.presenters.card_state import DesiredCard, desired_card, slot_of, was_refused
 from bot.services import Services
 from jobs.clock import now
@@ -48,7 +47,7 @@ def cards(run: Run, services: Services) -> list[DesiredCard]:
         if was_refused(services, run.id, slot_of(run.requester.email)) and not run.ended
         else ""
     )
-    found = _with_unsent(view(run), run) if unsent else view(run)
+    found = _with_unsent(view(run, services), run) if unsent else view(run, services)
     rehearsed = "rehearsed" if run.state_of("rehearsal") is State.OK else ""
     action = next_action(run)
     asked = f"{action.turn}{action.kind}" if is_person(action.turn) else ""
@@ -83,12 +82,12 @@ def _stopped(run: Run) -> str:
     return str(run.ended) if run.ended and run.ended is not Kind.FINISHED else ""
 
 
-def view(run: Run) -> ProgressView:
+def view(run: Run, services: Services | None = None) -> ProgressView:
     turn = next_action(run)
     # A finding that waits for a person comes first, and then any other that is stuck.
     stuck = _persons_finding(run) or next(filter(_is_stuck, run.findings.values()), None)
     return ProgressView(
-        header=Header(run.id, run.channel.mailbox, stage_of(run), run.kind),
+        header=header(run, stage_of(run), services),
         groups=_groups(run),
         turn=turn.turn,
         turn_words=turn.words,

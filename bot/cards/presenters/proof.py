@@ -10,13 +10,15 @@ from adaptive_cards import done as draw_done
 from adaptive_cards import test_mail as draw_mail
 from adaptive_cards.cards.done import DoneView
 from adaptive_cards.cards.test_mail import TestMailView
-from adaptive_cards.views import Header, Proof
+from adaptive_cards.texts import render
+from adaptive_cards.views import Proof
 from bot.cards.presenters import watch
 from bot.cards.presenters._common import (
     approver,
     cause_text,
     code_of,
     ended_at,
+    header,
     remedy_of,
     thread_and_person,
     unreachable_recipient,
@@ -54,7 +56,8 @@ def cards(run: Run, services: Services) -> list[DesiredCard]:
         return []
     mail = mail_view(run, services)
     return [
-        _mail(replace(mail, direct=to != THREAD), to) for to in thread_and_person(_agent(run, mail))
+        _mail(replace(mail, direct=to != THREAD, header=header(run, 7, to=to)), to)
+        for to in thread_and_person(_agent(run, mail))
     ]
 
 
@@ -90,7 +93,7 @@ def mail_view(run: Run, services: Services) -> TestMailView:
     # An agent's confirmation counts. So does an answer to the mail, even one that was stopped.
     told = run.answers.get("agent_has_it")
     return TestMailView(
-        header=Header(run.id, run.channel.mailbox, 7, run.kind),
+        header=header(run, 7, services),
         subject=run.fact("subject"),
         sent_by_bot=not asked and not run.answer("test_sent"),
         sent_at=None if asked else _sent_at(run),
@@ -146,7 +149,7 @@ def done_view(run: Run) -> DoneView:
         *_login_proof(run),
     ]
     return DoneView(
-        header=Header(run.id, run.channel.mailbox, 7, run.kind),
+        header=header(run, 7),
         at=ended_at(run),
         started=run.opened,
         proofs=tuple(proofs),
@@ -167,7 +170,9 @@ def _has_new_token(run: Run) -> bool:
 
 
 def _step_line(step: Step, finding: Finding) -> tuple[str, Text, State]:
-    return step.article_row, finding.seen or Text(f"expected.{step.name}"), finding.state
+    seen = render(finding.seen or Text(f"expected.{step.name}"))
+    words = Text("verdict.line_seen", {"title": f"key:step.{step.name}", "seen": seen})
+    return step.article_row, words, finding.state
 
 
 def _login_proof(run: Run) -> list[Proof]:

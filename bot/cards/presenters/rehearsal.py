@@ -7,10 +7,10 @@ from dataclasses import replace
 from adaptive_cards import rehearsal as draw
 from adaptive_cards.cards.rehearsal import RehearsalView
 from adaptive_cards.texts import text
-from adaptive_cards.views import Header
 from bot import links
 from bot.cards.presenters._common import (
     cause_text,
+    header,
     shared_mailbox_login,
     texts_of,
     thread_and_person,
@@ -39,13 +39,14 @@ def cards(run: Run, services: Services) -> list[DesiredCard]:
     found = view(run, services)
     if found.done or found.skipped:
         return []
-    return [_card(found, to) for to in thread_and_person(run.answer(MAILBOX_USER))]
+    return [_card(run, services, found, to) for to in thread_and_person(run.answer(MAILBOX_USER))]
 
 
-def _card(found: RehearsalView, to: str) -> DesiredCard:
+def _card(run: Run, services: Services, found: RehearsalView, to: str) -> DesiredCard:
+    link = links.link(services, "rehearsal", run.id) if found.url else None
     turn = f"{bool(found.url)}{found.problem}{found.settling}{found.asked}"
     asks = "" if found.settling else turn
-    copy = replace(found, direct=to != THREAD)
+    copy = replace(found, direct=to != THREAD, header=header(run, 6, services, to=to, link=link))
     return desired_card("rehearsal", copy, draw(copy), to=to, urgency=turn, prompt=asks)
 
 
@@ -67,11 +68,11 @@ def view(run: Run, services: Services) -> RehearsalView:
 
 
 def _offer(run: Run) -> RehearsalView:
-    header = Header(run.id, run.channel.mailbox, 6, run.kind)
+    head = header(run, 6)
     if not run.fact("shared"):
-        return RehearsalView(header, username(run))
+        return RehearsalView(head, username(run))
     login = shared_mailbox_login(run) or text("connect.login_of_user")
-    return RehearsalView(header, run.channel.mailbox, shared=True, login=login)
+    return RehearsalView(head, run.channel.mailbox, shared=True, login=login)
 
 
 def _sign_in_problem(run: Run) -> Problem | None:

@@ -7,10 +7,10 @@ from adaptive_cards import notice
 from adaptive_cards import signin as draw
 from adaptive_cards.cards.notice import NoticeView
 from adaptive_cards.cards.sign_in import ConsentView, SignInView
-from adaptive_cards.views import Header
 from bot import links
 from bot.cards.presenters._common import (
     ProblemFields,
+    header,
     problem_fields,
     thread_and_person,
     unreachable_recipient,
@@ -52,7 +52,7 @@ def another_may(run: Run) -> bool:
 def _ask(run: Run, services: Services, to: str) -> DesiredCard:
     link = links.link(services, "signin", run.id)
     view = SignInView(
-        header=Header(run.id, run.channel.mailbox, 2, run.kind),
+        header=header(run, 2, services, to=to, link=link),
         domain=run.channel.domain,
         url=link.url,
         until=link.until,
@@ -114,10 +114,10 @@ def _not_granted(run: Run) -> ProblemFields | None:
 
 
 def _ask_consent(run: Run, services: Services, to: str) -> DesiredCard:
-    missing = _not_granted(run)
+    missing, link = _not_granted(run), links.link(services, "consent", run.id)
     view = ConsentView(
-        header=Header(run.id, run.channel.mailbox, 5, run.kind),
-        url=links.link(services, "consent", run.id).url,
+        header=header(run, 5, services, to=to, link=link),
+        url=link.url,
         app_name=run.fact("app_name"),
         domain=run.channel.domain,
         client_id=run.fact("client_id"),

@@ -19,6 +19,7 @@ from bot.services import Services
 from jobs.checks.remedies import page_of
 from jobs.model import Channel, State, Text, minute_of, span_of, verbatim
 from jobs.runs.run import Run
+from jobs.watch.facts import assessment
 from jobs.watch.model import (
     TEST_MAIL_STEP,
     ChannelState,
@@ -155,6 +156,7 @@ def view(
         turn=first.turn,
         at=max(each.news[-1].at for each in incidents),
         remedy=known_text(f"remedy.{first.cause}"),
+        effect=None if look is IncidentLook.BLIND else known_text(f"effect.{first.station}"),
         rows=tuple(_rows(incidents, at)),
         acts=_acted_on(current) is None,
         direct=direct,
@@ -347,7 +349,7 @@ def line_of(services: Services, watched: WatchedChannel, at: datetime) -> WatchL
     state = services.watching.incidents.state(watched.mailbox)
     incident = services.watching.incidents.open_of_channel(watched.mailbox)
     unseen = _unseen(state)
-    if words := superseded.in_progress(superseded.assessment(services, watched.mailbox)):
+    if words := superseded.in_progress(assessment(services.store, watched.mailbox)):
         return WatchLine(watched.mailbox, State.WAITING, words, state.looked, unseen)
     if watched.is_paused(at) and watched.paused_until is not None:
         words = Text("watch.line_paused", {"until": minute_of(watched.paused_until)})

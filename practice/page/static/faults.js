@@ -118,7 +118,7 @@ async function look() {
   const [button, told] = [$("look"), $("looked")];
   button.disabled = true;
   told.textContent = "The watch looks ...";
-  try { const { lines } = await post("/practice/look"); told.textContent = lines.length ? `Channels that the watch has looked at: ${lines.length}. What has changed has a card in its space.` : "No channel is watched, or the watch is paused."; } catch (error) { told.textContent = error.message; }
+  try { const { lines } = await post("/practice/look"); told.textContent = lines.length ? `Channels that the watch has looked at: ${lines.length}. If something changed, the space of the channel has a card.` : "No channel is watched, or the watch is paused."; } catch (error) { told.textContent = error.message; }
   button.disabled = false;
 }
 

@@ -35,6 +35,7 @@ from jobs.model import (
     Text,
     Turn,
     day_of,
+    minute_of,
     verbatim,
 )
 from tests.unit.adaptive_cards.words import told
@@ -76,7 +77,11 @@ def examples() -> dict[str, cards.Card]:
 
 def header(stage: int, mailbox: str = MAILBOX) -> Header:
     """Return the header of a run's card, for a stage of the run."""
-    return Header("7Q4K", mailbox, stage)
+    started = Text("kicker.started", {"who": "rita@contoso.com", "at": minute_of(AT)})
+    return Header("7Q4K", mailbox, stage, started=started)
+
+
+ASKED = {"who": "Rita Requester", "space": "Contact center"}
 
 
 def later(**span: float) -> datetime:
@@ -111,7 +116,7 @@ def _details() -> Iterator[tuple[str, cards.Card]]:
         "signin-direct-problem",
         cards.signin(
             SignInView(
-                header(2),
+                replace(header(2), asked=Text("kicker.asked", ASKED)),
                 "contoso.com",
                 f"{BASE}/signin/7Q4K",
                 later(minutes=10),
@@ -236,7 +241,7 @@ CHANGES = (
         "M4",
         "Outbound spam policy for this sender",
         (
-            Text("seen.outbound", {"mode": "Automatic", "policy": "Default"}),
+            Text("seen.outbound", {"mode": "key:forwarding_mode.Automatic", "policy": "Default"}),
             Text("after.outbound_policy"),
         ),
         Scope.MAILBOX,
@@ -312,7 +317,7 @@ def hostile() -> dict[str, cards.Card]:
 def _hostile_stages() -> dict[str, cards.Card]:
     """Return the cards of a run with hostile text, from the first to the last."""
     bad, words = HOSTILE, verbatim(HOSTILE)
-    head = header(3, bad)
+    head = replace(header(3, bad), asked=Text("kicker.asked", {"who": bad, "space": bad}))
     danger = tuple(
         change(row, bad, (bad, bad), scope, bad, note=words)
         for row in ("E1", "M3", "M4")

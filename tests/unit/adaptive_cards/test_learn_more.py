@@ -11,7 +11,6 @@ import pytest
 import adaptive_cards as cards
 from adaptive_cards.card import fit
 from adaptive_cards.elements import link, literal
-from adaptive_cards.texts import text
 from jobs.causes.cause import page_of
 from practice.cardtext import plain
 from tests.unit.adaptive_cards.verdict_lines import POLICY, SECRET
@@ -44,24 +43,6 @@ def test_a_cause_without_a_page_has_no_link(make_verdict: ModuleType, nodes: Nod
     """A cause whose page is not known has no link, because a page is never guessed."""
     card = make_verdict.checked(0, ("mailbox_full", POLICY))
     assert links(card, nodes) == []
-
-
-def test_an_explanation_has_a_button_and_each_other_cause_a_link(
-    examples: dict[str, cards.Card], nodes: Nodes
-):
-    """An explained error has a button for the page of its cause.
-
-    Below it, the page of another possible cause is a link.
-    """
-    card = examples["explanation-known"]
-    opens = {
-        node["title"]: node["url"]
-        for node in nodes(card.content)
-        if node.get("type") == "Action.OpenUrl"
-    }
-    assert opens == {text("button.learn_more"): page_of("smtp_token_refused")}
-    page = page_of("wrong_mailbox_user")
-    assert links(card, nodes) == [f"[Learn more (learn.microsoft.com)]({page})"]
 
 
 def test_a_link_is_never_cut():

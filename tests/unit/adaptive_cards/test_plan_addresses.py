@@ -99,8 +99,8 @@ def test_whose_turn_it_is_names_the_confirmation(examples: Cards):
 @pytest.mark.parametrize(
     ("name", "glyph", "words"),
     [
-        ("plan-addresses", "▲", "all users of the tenant"),
-        ("plan-one-user", "✓", "for support@contoso.com only, and nothing for all users"),
+        ("plan-addresses", "▲", "every user who signs in to it"),
+        ("plan-one-user", "✓", "for support@contoso.com only, and for no other user"),
     ],
 )
 def test_for_whom_permissions_are_granted(name: str, glyph: str, words: str, examples: Cards):

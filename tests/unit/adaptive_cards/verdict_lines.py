@@ -41,7 +41,7 @@ def line(
 REPLY = "550 5.7.520 Access denied, Your organization does not allow external forwarding"
 TRACED = f"2026-11-24T08:14:06Z | Fail | Reason: [{{LED={REPLY}. AS(7555)}};{{MSG=}};{{FQDN=out.example}}]"
 
-SEEN = Text("seen.outbound", {"mode": "Off", "policy": "Baseline 2026"})
+SEEN = Text("seen.outbound", {"mode": "key:forwarding_mode.Off", "policy": "Baseline 2026"})
 
 POLICY = line(
     "M4",
@@ -58,6 +58,14 @@ POLICY = line(
         "Get-HostedOutboundSpamFilterRule\n"
         "Set-HostedOutboundSpamFilterRule 'Webex Connect forwarding - support' -Priority 0"
     ),
+)
+
+STRANGER = line(
+    "M3",
+    "Forwarding",
+    State.WRONG,
+    seen=Text("seen.forwards_to", {"address": "helpdesk@partner.example"}),
+    remedy=Text("remedy.not_forwarded"),
 )
 
 ENTRA = (

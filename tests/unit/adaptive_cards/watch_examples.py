@@ -28,6 +28,7 @@ BROKEN = IncidentView(
     ),
     ((AT, Text("watch.change_began")),),
     fix=("fix.smtp_auth", {"do": "fix", "channel": MAILBOX}),
+    effect=Text("effect.answer"),
 )
 CHANGES = tuple((AT + timedelta(hours=n), Text("watch.change_flaps")) for n in range(12))
 MANY = replace(

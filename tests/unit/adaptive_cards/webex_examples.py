@@ -74,9 +74,11 @@ def _connects() -> Iterator[tuple[str, cards.Card]]:
     )
     mends = {
         "head": Header("7Q4K", MAILBOX, 6, RunKind.FIX),
-        "secret_stays": True,
+        "one_field": True,
         "page_url": "https://uk.webexconnect.io",
     }
+    yield "connect-new-secret", connected(**{**mends, "page_url": ""})
+    mends["secret_stays"] = True
     yield "connect-new-token", connected(**mends)
     yield "connect-new-token-saved", connected(**mends, token_saved=True)
     yield "connect-new-token-read", connected(**mends, token_saved=True, token_read=True)

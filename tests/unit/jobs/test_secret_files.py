@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.doctor import settings_problems
+from bot.settings import settings_problems
 from jobs.settings import SECRETS, read_files
 
 ROOT = Path(__file__).parents[3]

@@ -158,7 +158,7 @@ def test_say_fills_in_values_and_looks_up_nested_keys():
     """A value of a text may be a key itself. Braces and unknown keys in a value stay as typed."""
     assert (
         render(Text("status.line", {"who": "key:turn.agent", "words": "key:no.such {0} {turn}"}))
-        == "Agent's turn: key:no.such {0} {turn}"
+        == "Agent: key:no.such {0} {turn}"
     )
 
 

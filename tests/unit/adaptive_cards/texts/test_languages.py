@@ -270,4 +270,4 @@ def test_the_examples_are_drawn_in_the_language():
     german = all_examples.OTHERS["de"]
     assert "Das kann der Bot" in german["help"].text
     with drawn_for(Locale("de", "Europe/Berlin")):
-        assert "24. Nov. 11:42 MEZ" in " ".join(texts_of(german["verdict-broken"].content))
+        assert "24. Nov., 11:42 MEZ" in " ".join(texts_of(german["verdict-broken"].content))

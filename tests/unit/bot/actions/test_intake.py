@@ -8,11 +8,13 @@ from typing import Any
 
 import pytest
 
-from adaptive_cards.texts import text
+from adaptive_cards.texts import plural, text
 from bot.actions import actions
 from bot.cards.presenters import intake, sign_in
 from bot.chat.context import ChatContext
-from jobs.runs.run import Run
+from bot.commands import setup_email
+from jobs.clock import now
+from jobs.runs.run import Event, Kind, Run
 from tests.fixtures.webex_script import receive
 
 HELP = "card-9"
@@ -96,6 +98,27 @@ def test_an_administrator_who_cannot_be_asked_is_said_on_the_card(
     assert anna.services.store.load(run.id).detailed is False
     shown = str(intake.card(anna.services.store.load(run.id), anna.services).card.content)
     assert (text(f"typed.{why}") in shown, f"'value': '{typed}'" in shown) == (True, True)
+
+
+def test_all_wrong_fields_are_marked_at_once(anna: ChatContext, begin: Callable[..., Run]):
+    """A wrong address of the administrator is named together with the other wrong fields."""
+    run = begin(detailed=False)
+    wrong = {"callback_url": "http://x", "administrator": "carl"}
+    actions()["intake"](anna, {"do": "intake", "run": run.id, **RIGHT, **wrong})
+    shown = str(intake.card(anna.services.store.load(run.id), anna.services).card.content)
+    named = text("typed.callback_https"), text("typed.no_at"), plural("intake.error", 2)
+    assert [each in shown for each in named] == [True] * 3
+
+
+def test_the_last_administrator_is_filled_in(
+    anna: ChatContext, begin: Callable[..., Run], webex_script: Any, reply: Any
+):
+    """The next setup in a space begins with the administrator who was asked before."""
+    begin(Event(Kind.ANSWERED, now(), data={"question": "administrator", "value": "carl@x.test"}))
+    webex_script.on("POST", "/messages", reply(body={"id": "posted-1", "roomId": "room-1"}))
+    setup_email.begin(anna, "sales@example.test")
+    new = anna.services.store.load(anna.services.channels.running("sales@example.test"))
+    assert "'value': 'carl@x.test'" in str(intake.card(new, anna.services).card.content)
 
 
 @pytest.mark.parametrize("typed", ["", "  ", "anna@example.test"])

@@ -100,7 +100,9 @@ def test_somebody_asked_at_the_same_time_is_named(services: Services, begin: Beg
     """The thread offers the rehearsal, and names the requester, who has the form in the 1:1."""
     cards = living(services, begin(*BEGUN, GRANTED, FORM))
     assert cards.keys() == {LIVING, slot_of(REQUESTER)}
-    assert text("living.also", turn=text("turn.requester")).strip() in content(cards[LIVING])
+    assert text("living.also", turn=text("turn.of", who=text("turn.requester"))).strip() in content(
+        cards[LIVING]
+    )
 
 
 def test_a_person_who_is_not_asked_any_more_is_told_so(services: Services, begin: Begin):

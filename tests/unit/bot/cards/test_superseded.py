@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from adaptive_cards.texts import text
 from bot.cards import draw, superseded
-from bot.cards.presenters.card_state import DesiredCard
+from bot.cards.presenters.card_state import EDITS, DesiredCard, posted_card, protected
+from bot.chat.audience import mark_members_checked
 from bot.services import Services
 from jobs.clock import now
 from jobs.model import Channel, Finding, Person, RunKind, State
 from jobs.runs.origin import Brief, Origin
 from jobs.runs.run import Event, Kind, Run
+from jobs.runtime import install
 from jobs.steps import steps_for
 from jobs.storage import keys
+from jobs.watch.facts import assessment
 from jobs.watch.model import LookOutcome, Sight, WatchedChannel
 from practice import cardtext
 from practice.client import actions
@@ -131,7 +135,7 @@ def test_a_finished_fix_makes_the_verdict_one_line(
     assert CAUSE in words(over)
     start(RunKind.FIX, *CHANGES, end=Kind.FINISHED)
     assert words(shown(services, verdict)) == words(over)
-    assert superseded.assessment(services, MAILBOX).needs_no_fix
+    assert assessment(services.store, MAILBOX).needs_no_fix
 
 
 def test_a_run_in_progress_has_the_turn(
@@ -257,3 +261,31 @@ def test_a_check_of_a_channel_that_is_not_known_here_tells_nothing_of_others(
     assert words(shown(services, verdict)) == before
     start(RunKind.FIX, *CHANGES, end=Kind.FINISHED, room="room-2")
     assert is_history(shown(services, verdict))
+
+
+def test_the_last_edit_of_a_message_is_left_for_its_history(
+    services: Services,
+    check: Callable[..., Run],
+    start: Callable[..., Run],
+    webex_script: Any,
+    pass_time: Callable[[float], None],
+):
+    """A verdict whose message has taken nine edits is one line with the tenth. Nothing is posted."""
+    install(services)
+    mark_members_checked(services, "room-1")
+    verdict = check()
+    draw.draw(verdict.id)
+    known = posted_card(services, verdict.id, "verdict")
+    assert known is not None
+    used = protected(services, verdict.id, "verdict", replace(known, edits=EDITS - 1))
+    services.redis.hset(keys.cards(verdict.id), "verdict", used)
+    start(RunKind.FIX, *CHANGES, end=Kind.FINISHED)
+    before = len(webex_script.asked)
+    pass_time(30)
+    draw.draw(verdict.id)
+    sent = [(method, path) for method, path, _ in webex_script.asked[before:] if method != "GET"]
+    assert sent == [("PUT", f"/messages/{known.message}")]
+    assert "Fixed" in str(webex_script.asked[-1][2])
+    pass_time(30)
+    draw.draw(verdict.id)
+    assert webex_script.asked[-1][1] == f"/messages/{known.message}"

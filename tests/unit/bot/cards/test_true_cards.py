@@ -8,16 +8,18 @@ from typing import Any
 
 import pytest
 
-from adaptive_cards.texts import keys, own_text
+from adaptive_cards.components import whose_turn
+from adaptive_cards.locale import Locale, drawn_for, languages
+from adaptive_cards.texts import keys, own_text, render
 from bot.cards import draw
 from bot.cards.living import living_cards
 from bot.services import Services
 from jobs.checks import check
 from jobs.clock import now
-from jobs.model import Channel, Finding, RunKind, State
+from jobs.model import Channel, Finding, RunKind, State, Turn
 from jobs.runs.origin import Origin
 from jobs.runs.run import Event, Kind, Run
-from tests.fixtures.true_cards import CLAIMS, Shown, untrue
+from tests.fixtures.true_cards import CLAIMS, TURNS, Shown, untrue
 from tests.unit.bot.cards.presenters.stage_events import (
     ADMIN,
     APPROVED,
@@ -132,7 +134,7 @@ def test_a_fix_button_of_a_fixed_cause_is_found(services: Services, begin: Begin
 
 def test_a_turn_of_an_answer_and_of_an_older_card_is_found():
     """An answer has no turn, and an older card has no turn and no button, in any language."""
-    for words in ("Approver's turn: press it.", own_text("turn.approver", "de")):
+    for words in ("Approver's turn: press it.", "Der Genehmiger ist am Zug", "a@b.com's turn."):
         line = {"type": "TextBlock", "text": words}
         press = {"type": "Action.Submit", "title": "Fix", "data": {"do": "fix"}}
         card = {"type": "AdaptiveCard", "body": [line], "actions": [press]}
@@ -143,7 +145,17 @@ def test_a_turn_of_an_answer_and_of_an_older_card_is_found():
         assert len(untrue([older], lambda _: None)) == 2
 
 
-@pytest.mark.parametrize("words", [*(words for words, _ in CLAIMS)])
+@pytest.mark.parametrize(("words", "turn"), TURNS.items())
+def test_the_checker_knows_the_turns_of_the_cards(words: str, turn: Turn):
+    """A turn that the checker looks for is written as a card writes it in one of the languages."""
+    drawn = set()
+    for language in languages():
+        with drawn_for(Locale(language)):
+            drawn.add(render(whose_turn(turn)))
+    assert words in drawn
+
+
+@pytest.mark.parametrize("words", [words for words, _ in CLAIMS])
 def test_the_checker_knows_the_words_of_the_cards(words: str):
     """The sentences of the checker are in the bot's texts; others would never be found."""
     assert any(words in own_text(key, "en") for key in keys())

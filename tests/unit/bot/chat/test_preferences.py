@@ -90,7 +90,7 @@ def test_each_card_is_drawn_for_its_place(
     install(services)
     chosen(services, "room-1", language="de", zone="Europe/Berlin")
     draw.draw(run.id)
-    assert any("ist an der Reihe" in told for _, told in said())
+    assert any("ist am Zug" in told for _, told in said())
     assert webex_script.asked
 
 

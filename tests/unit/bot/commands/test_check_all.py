@@ -169,7 +169,7 @@ def checked(anna: ChatContext, *findings: Finding, mailbox: str = "support@examp
                 Finding("entra", State.OK),
             ),
             State.UNKNOWN,
-            "Not fully checked: 1 of 2 need an administrator",
+            "Nothing wrong seen yet: 1 of 2 checks need an administrator",
         ),
         ((Finding("client_secret", State.WARNING),), State.WARNING, "something was noticed"),
         (

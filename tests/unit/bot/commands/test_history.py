@@ -123,7 +123,7 @@ def test_a_month(anna: ChatContext, webex_script: Any, typed: str):
     type_(anna, "history", typed.format(mailbox=MAILBOX, month=month))
     posted = cards(webex_script)
     first = written_date(date.fromisoformat(f"{month}-01"))
-    assert (f"From {first} to " in posted, links_in(posted)) == (True, True)
+    assert (f"{first} to " in posted, links_in(posted)) == (True, True)
     assert ("1 incident" in posted, "goes on" in posted) == (True, False)
 
 

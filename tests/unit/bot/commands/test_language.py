@@ -174,11 +174,8 @@ Write = Callable[..., None]
 
 
 @pytest.fixture
-def write(anna: ChatContext, webex_script: Any, reply: Any) -> Write:
-    """Return a function that lets Anna type something in a 1:1 in which she has chosen German."""
-    preferences.choose(
-        replace(anna, direct=True, room="direct-1"), preferences.Preference.LANGUAGE, "de"
-    )
+def write_first(anna: ChatContext, webex_script: Any, reply: Any) -> Write:
+    """Return a function that lets Anna type something in a 1:1 in which nobody has chosen."""
 
     def wrote(words: str) -> None:
         body = {"id": "m1", "roomId": "direct-1", "roomType": "direct", "personId": "anna"}
@@ -186,6 +183,32 @@ def write(anna: ChatContext, webex_script: Any, reply: Any) -> Write:
         receive("messages", "m1", "anna", "direct-1")
 
     return wrote
+
+
+@pytest.fixture
+def write(anna: ChatContext, write_first: Write) -> Write:
+    """Return a function that lets Anna type something in a 1:1 in which she has chosen German."""
+    direct = replace(anna, direct=True, room="direct-1")
+    preferences.choose(direct, preferences.Preference.LANGUAGE, "de")
+    return write_first
+
+
+@pytest.mark.parametrize(
+    ("before", "typed", "answer"),
+    [("", "/prüfen", "de"), ("", "/check", "en"), ("", "/status", "en"), ("en", "/prüfen", "en")],
+)
+def test_a_german_name_chooses_german(
+    anna: ChatContext, write_first: Write, before: str, typed: str, answer: str
+):
+    """The first command that is typed by a German name is answered in German, and all that follow.
+
+    A choice that was made before stays.
+    """
+    direct = replace(anna, direct=True, room="direct-1")
+    if before:
+        preferences.choose(direct, preferences.Preference.LANGUAGE, before)
+    write_first(typed)
+    assert preferences.locale_of_chat(direct).language == answer
 
 
 def test_help_shows_the_german_names(write: Write, webex_script: Any):

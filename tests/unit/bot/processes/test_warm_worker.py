@@ -59,11 +59,12 @@ def worker(redis: Redis, monkeypatch: pytest.MonkeyPatch) -> Iterator[BotWorker]
     names = {f"{__name__}.{each.__name__}" for each in (leave_traces, fail, hang)}
     monkeypatch.setattr(queue, "ALLOWED", frozenset(names))
     monkeypatch.setitem(sys.modules, __name__, sys.modules[leave_traces.__module__])
-    monkeypatch.setattr(warm_loop, "_kept", [])
     seen.clear()
     warm_loop.keep()
     yield BotWorker([make_queue(redis)], connection=redis, job_class=SafeJob, serializer=SERIALIZER)
-    warm_loop._kept[0]._runner.close()  # noqa: SLF001  the worker's process would end here
+    if kept := warm_loop._kept.get():  # noqa: SLF001  the worker's process would end here
+        kept._runner.close()  # noqa: SLF001
+    warm_loop._kept.set(None)  # noqa: SLF001
 
 
 def do(worker: BotWorker, function: str, *arguments: str, seconds: int = 900) -> Job:

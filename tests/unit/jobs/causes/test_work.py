@@ -25,13 +25,10 @@ With a part that is looked at once for each character, the work grows more than 
 
 
 def seconds(text: str) -> float:
-    """Return the fewest seconds of this process's own work, whatever else the machine does."""
-    found = []
-    for _ in range(TRIES):
-        began = time.process_time()
-        read(text)
-        found.append(time.process_time() - began)
-    return min(found)
+    """Return the seconds of this process's own work, whatever else the machine does."""
+    began = time.process_time()
+    read(text)
+    return time.process_time() - began
 
 
 @pytest.mark.slow
@@ -44,8 +41,9 @@ def seconds(text: str) -> float:
 )
 def test_eight_times_the_text_is_eight_times_the_work(piece: str):
     """A long hostile text does not hold a worker for longer than a long harmless one."""
-    short, long = (seconds((piece * size)[:size]) for size in (SHORT, LONG))
-    assert long < GROWTH * (LONG / SHORT) * max(short, 0.005)
+    short, long = ((piece * size)[:size] for size in (SHORT, LONG))
+    most = GROWTH * (LONG / SHORT) * max(min(seconds(short) for _ in range(TRIES)), 0.005)
+    assert any(seconds(long) < most for _ in range(TRIES))
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from redis import Redis
 
@@ -180,6 +180,7 @@ def test_a_removal_while_everything_is_read(
 
 
 @pytest.mark.slow
+@settings(max_examples=25)
 @given(facts=st.lists(st.dictionaries(st.text(), VALUES), max_size=4))
 def test_any_entry_is_read_back(facts: list[dict[str, Any]]):
     """Entries with any data form a valid chain and are written again as the same bytes."""
@@ -190,6 +191,7 @@ def test_any_entry_is_read_back(facts: list[dict[str, Any]]):
 
 
 @pytest.mark.slow
+@settings(max_examples=25)
 @given(facts=st.lists(st.dictionaries(st.text(), VALUES), min_size=1, max_size=4), data=st.data())
 def test_no_other_byte_follows(facts: list[dict[str, Any]], data: st.DataObject):
     """A line with one changed byte breaks the chain, unless the changed line means the same."""

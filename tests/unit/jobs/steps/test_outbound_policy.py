@@ -39,14 +39,16 @@ async def test_the_default_policy_does_not_forward(
     """A default policy with the mode Automatic or Off, or without a mode, blocks forwarding."""
     cloud.on(f"Get-{POLICY}", [DEFAULT | {"AutoForwardingMode": mode}])
     found = await STEP.inspect(given())
-    seen = Text("seen.outbound", {"mode": mode or "Automatic", "policy": "Default"})
+    seen = Text(
+        "seen.outbound", {"mode": f"key:forwarding_mode.{mode or 'Automatic'}", "policy": "Default"}
+    )
     assert (found.state, found.seen, found.cause) == (State.WRONG, seen, "forwarding_blocked")
 
 
 async def test_a_policy_that_is_on_holds(given: Callable[..., StepContext], cloud: Any):
     """The step is OK if the policy that applies says On, no matter who created it."""
     cloud.on(f"Get-{POLICY}", [DEFAULT, OURS]).on(f"Get-{RULE}", [RULE_OF_OURS])
-    seen = Text("seen.outbound", {"mode": "On", "policy": NAME})
+    seen = Text("seen.outbound", {"mode": "key:forwarding_mode.On", "policy": NAME})
     found = await STEP.inspect(given())
     assert (replace(found, values={}), set(found.values)) == (
         Finding("outbound_policy", State.OK, seen=seen),
@@ -77,7 +79,8 @@ async def test_a_rule_for_a_group_leaves_a_doubt(
     cloud.on(f"Get-{POLICY}", policies).on(f"Get-{RULE}", [rule])
     found = await STEP.inspect(given(kind=kind))
     seen = Text(
-        "seen.outbound_unsure", {"policy": "Default", "mode": default, "rule": "Sales only"}
+        "seen.outbound_unsure",
+        {"policy": "Default", "mode": f"key:forwarding_mode.{default}", "rule": "Sales only"},
     )
     assert (found.state, found.seen, found.cause) == (state, seen, "forwarding_blocked")
 
@@ -114,7 +117,7 @@ async def test_a_policy_and_a_rule_are_made(given: Callable[..., StepContext], c
         f"New-{POLICY} '{NAME}' -AutoForwardingMode On {limits}; New-{RULE} '{NAME}' -{POLICY} "
         f"'{NAME}' -From {MAILBOX} -Priority 0"
     )
-    before = Text("seen.outbound", {"mode": "Automatic", "policy": "Default"})
+    before = Text("seen.outbound", {"mode": "key:forwarding_mode.Automatic", "policy": "Default"})
     words = Text("step.outbound_policy"), before, Text("after.outbound_policy")
     assert STEP.plan(ctx, found) == (
         Change("outbound_policy", "M4", *words, Scope.MAILBOX, command),

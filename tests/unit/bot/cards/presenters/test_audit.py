@@ -98,7 +98,7 @@ def test_every_kind_of_run_and_every_approval_has_its_words():
             "answered",
             {"data": {"question": "rehearse", "value": "skip:away until Monday"}},
             "Skipped the rehearsal of Generate Token: away until Monday",
-            "Probeanmeldung für Generate Token übersprungen: away until Monday",
+            "Testanmeldung übersprungen: away until Monday",
         ),
         (
             "answered",

@@ -149,7 +149,11 @@ MADE = Event(
             (text("connect.title_token"), text("connect.secret_stays")),
             ("Fill in the email app", "New secret"),
         ),
-        ([PLANNED, MADE], ("Fill in the email app", "New secret"), (text("connect.secret_stays"),)),
+        (
+            [PLANNED, MADE],
+            (text("connect.title_secret"), text("button.other_fields"), "New secret"),
+            (text("connect.secret_stays"), "Fill in the email app"),
+        ),
     ],
     ids=["planned", "made"],
 )

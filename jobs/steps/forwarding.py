@@ -322,7 +322,7 @@ def _foreseen(there: Outbound, mailbox: str) -> dict[str, str]:
     return facts | {LIMITS: json.dumps(there.applies.limits())}
 
 
-def _addresses(ctx: StepContext) -> tuple[str, ...]:
+async def _addresses(ctx: StepContext) -> tuple[str, ...]:
     """Return the mailbox's addresses, the sending one first; none if unreadable."""
     try:
         return addresses_of(await mailbox_row(ctx))

@@ -77,7 +77,6 @@ class AppAccess:
 
 
 def grant_for(redis: Redis, tenant: str) -> AppAccess | None:
-    """Return the stored grant of a tenant, or None; ``tenant`` may be empty."""
     raw = redis.hget(keys.app_access(), tenant.lower()) if tenant else None
     return codec.load(raw, AppAccess) if isinstance(raw, bytes) else None
 

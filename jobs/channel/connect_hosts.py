@@ -52,7 +52,6 @@ class ConnectHosts:
         return self.has(address.rpartition("@")[2])
 
     def addresses_in(self, text: str) -> list[str]:
-        """Return the addresses of Webex Connect in a text, in lower case."""
         return [found[0].lower() for found in _ADDRESS.finditer(text) if self.has(found[1])]
 
     def foreign(self, channel: Channel) -> tuple[str, ...]:
@@ -86,11 +85,9 @@ def foreign_hosts(run: Run, connect_hosts: Sequence[str]) -> tuple[str, ...]:
 
 
 def unconfirmed_hosts(run: Run, connect_hosts: Sequence[str]) -> tuple[str, ...]:
-    """Return the hosts that an approver must still confirm before the plan can be approved."""
     confirmed = run.answer(FOREIGN_HOSTS).split()
     return tuple(host for host in foreign_hosts(run, connect_hosts) if host not in confirmed)
 
 
 def confirmation(run: Run) -> Reply | None:
-    """Return who confirmed the hosts, and when; None as long as nobody has."""
     return run.answers.get(FOREIGN_HOSTS)

@@ -6,9 +6,8 @@ URIs on a Webex Connect host. A grant or a sign-in of the mailbox user is strong
 grant for all users, and that is stronger than a redirect URI alone.
 
 The discovery takes few reads and writes nothing. A directory may have thousands of apps, so none of
-the requests lists it. Filters are those that Graph documents: ``eq`` on the ids of a grant, and
-``startsWith`` on redirect URIs as an advanced query, which needs the header ConsistencyLevel and
-``$count``. ``endsWith`` is not supported there.
+the requests lists it. ``startsWith`` on redirect URIs is an advanced query, which needs the header
+ConsistencyLevel and ``$count``. ``endsWith`` is not supported there.
 """
 
 from __future__ import annotations

@@ -74,7 +74,6 @@ def strange_letters(label: str) -> str:
 
 
 def letters_beyond_ascii(text: str) -> str:
-    """Return the non-ASCII characters with their Unicode numbers, or an empty string."""
     return listed_signs(sign for sign in text if not sign.isascii())
 
 
@@ -102,7 +101,6 @@ def as_ascii(host: str) -> str:
 
 
 def as_displayed(host: str) -> str:
-    """Return the host as a program may display it, with letters in place of Punycode."""
     return ".".join(map(_displayed, host.split(".")))
 
 

@@ -31,7 +31,6 @@ def channels_with_address(ctx: StepContext) -> tuple[Evidence, ...]:
 
 
 def channels_with_app(ctx: StepContext, client_id: str) -> tuple[Evidence, ...]:
-    """Return the mailboxes of other channels with this app, if this run makes a plan."""
     return tuple(
         Evidence(APP_IN_USE, record.channel.mailbox)
         for record in _others(ctx)

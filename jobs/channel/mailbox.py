@@ -61,7 +61,6 @@ def delegate_of(run: Run) -> str:
 
 
 def login_of(run: Run) -> str:
-    """Return the UPN of the user who signs in; empty while a delegate is not known."""
     return (run.fact("delegate") or delegate_of(run)) if run.fact("shared") else run.fact("upn")
 
 

@@ -6,12 +6,11 @@ Microsoft support needs.
 A request is repeated for up to 90 seconds (:mod:`jobs.clouds.retry`). A person who waits for it
 hears within seconds that the cloud is silent. A refusal is an answer, and so is a 429.
 
-The guard is asked right before each call that changes something is sent, and after its answer. A
-worker that was stopped in the middle of a change, and goes on after another has taken over its run,
-would otherwise send the rest of that change. The guard is a function that raises an error if
-nothing may be changed any more. It belongs to the job (:func:`jobs.advance.advance`), so no step
-has to know it. It is also asked when an answer has come: a late answer to a stopped worker, such as
-a new client secret, must not replace the one that its successor has made.
+The guard is a function that raises an error if nothing may be changed any more. It is asked right
+before each call that changes something is sent: a worker that was stopped in the middle of a
+change, and goes on after another has taken over its run, would otherwise send the rest of that
+change. It is also asked when an answer has come: a late answer, such as a new client secret, must
+not replace the one that the worker's successor has made.
 """
 
 from __future__ import annotations
@@ -167,7 +166,6 @@ _WATCH: ContextVar[SilenceWatch | None] = ContextVar("silence_watch", default=No
 
 
 def watch_silence() -> AbstractContextManager[SilenceWatch]:
-    """Watch the requests of this task, and of the tasks and threads that it starts."""
     return _set(_WATCH, SilenceWatch())
 
 
@@ -201,11 +199,7 @@ def guarded(guard: Guard) -> AbstractContextManager[Guard]:
 
 
 def check_guard() -> None:
-    """Ask the guard whether anything may still be changed; without a guard it may.
-
-    Raises:
-        Exception: the guard's own error: nothing may be changed any more.
-    """
+    """Ask the guard whether anything may still be changed; without a guard it may."""
     guard = _GUARD.get()
     if guard is not None:
         guard()

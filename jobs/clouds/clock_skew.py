@@ -80,7 +80,6 @@ class Meter:
         return median(seen) if seen else None
 
     def wrong_by_s(self, cloud: str) -> float | None:
-        """Return :meth:`ahead_s` if the skew is large enough for a warning, else None."""
         ahead = self.ahead_s(cloud)
         return ahead if ahead is not None and abs(ahead) >= TOLD_FROM_S else None
 
@@ -146,7 +145,6 @@ def shared(redis: Redis) -> dict[str, float]:
 
 
 def words(cloud: str, ahead_s: float) -> str:
-    """Return the skew as a sentence without a period."""
     side = "ahead of" if ahead_s > 0 else "behind"
     return f"the clock of the bot's machine is {_length(abs(ahead_s))} {side} {NAMES[cloud]}'s"
 

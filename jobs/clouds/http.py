@@ -127,7 +127,6 @@ def sync_client(
     *,
     read_seconds: float = READ_SECONDS,
 ) -> httpx.Client:
-    """Return a client with the same rules for msal, which is synchronous."""
     dates = DateHeaders.of(settings)
     return httpx.Client(
         verify=http_context(),

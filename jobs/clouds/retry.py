@@ -35,15 +35,8 @@ class _Tries(
 class RetryPolicy:
     """Number of attempts of a request within one call, and the time that the call may wait.
 
-    Attributes:
-        attempts: the maximum number of attempts.
-        total_s: seconds after the start of the call from which no further attempt begins.
-        longest_wait_s: the longest Retry-After that the call waits for, in seconds.
-        shortest_wait_s: the minimum wait for a Retry-After, in seconds.
-        first_pause_s: the first pause without a Retry-After, in seconds; each next one is twice as
-            long.
-        longest_pause_s: the longest of these pauses, in seconds.
-        jitter_s: the maximum random addition to such a pause, in seconds.
+    No attempt begins ``total_s`` seconds after the start. The waits are those for a Retry-After,
+    and the pauses those without one, of which each next one is twice as long.
     """
 
     attempts: int = 5
@@ -66,7 +59,6 @@ class RetryPolicy:
 
         Raises:
             TimeoutError: ``total_s`` passed during an attempt or a pause.
-            Exception: the last error of the call.
         """
         async with asyncio.timeout(self.total_s):
             async for attempt in self._tries(may_repeat):

@@ -1,8 +1,4 @@
-"""Planner and applier of the changes of a setup.
-
-The planner inspects every automatic step, changes nothing, and records the plan that follows. The
-applier makes the approved changes, and inspects until each is proven.
-"""
+"""Planner of the changes of a setup, and applier that inspects until each one is proven."""
 
 from __future__ import annotations
 

@@ -46,7 +46,6 @@ class StepContext:
 
     @property
     def channels(self) -> ChannelIndex:
-        """Return the index of the run that holds each channel, and of the proven channels."""
         return self.store.channels
 
     @property

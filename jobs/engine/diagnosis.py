@@ -1,7 +1,4 @@
-"""Weighing of a finding in a check.
-
-:mod:`jobs.checks.weighing` and :mod:`jobs.checks.verdict` read it.
-"""
+"""Weighing of a finding in a check, as :mod:`jobs.checks` reads it."""
 
 from __future__ import annotations
 

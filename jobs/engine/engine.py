@@ -1,8 +1,7 @@
 """Engine of a run: makes a plan, applies it, or checks a channel.
 
 All three run every step whose needs are met at the same time. A step that waits for a person or for
-time stops only the steps that need it. Every event is saved before the next side effect. A check
-inspects every readable fact about a channel, and changes nothing.
+time stops only the steps that need it. Every event is saved before the next side effect.
 """
 
 from __future__ import annotations
@@ -119,9 +118,6 @@ class Checker:
         An answer of another shape than documented becomes an error of this step only. In a setup
         such an answer ends the run with a reference instead (:func:`jobs.advance.advance`).
 
-        Raises:
-            CloudError: as for :meth:`jobs.engine.step.Step.inspect`.
-            MalformedAnswer: the step could not read the cloud's answer.
         """
         try:
             return await step.inspect(self.recorder.ctx)
@@ -132,12 +128,7 @@ class Checker:
 
 @dataclass(slots=True)
 class Engine:
-    """Work of one worker on one run.
-
-    Attributes:
-        holds: Whether this worker still has the lease.
-        shutdown: The request to begin nothing more.
-    """
+    """Work of one worker on one run, while ``holds()`` says that it still has the lease."""
 
     ctx: StepContext
     steps: Mapping[str, Step]

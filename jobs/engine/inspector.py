@@ -1,8 +1,4 @@
-"""Inspector of the steps of a setup, and the meaning of a cloud's error for a step.
-
-The inspector waits until a recent write becomes visible. After an error the bot tries again
-automatically, or asks a person to act.
-"""
+"""Inspector of the steps of a setup, and the meaning of a cloud's error for a step."""
 
 from __future__ import annotations
 

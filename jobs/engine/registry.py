@@ -69,11 +69,7 @@ def verified(steps: Mapping[str, Step]) -> dict[str, Step]:
 
 
 def verified_diagnoses(steps: Mapping[str, Step]) -> dict[str, Step]:
-    """Return the steps and probes, if their diagnoses and the causes name no others.
-
-    Raises:
-        UnknownNameError: a diagnosis or a cause names a step that does not exist.
-    """
+    """Return the steps and probes, if their diagnoses and the causes name no others."""
     for step in steps.values():
         for attribute in ("caused_by", "superseded_by", "disproved_by"):
             names = getattr(step.diagnosis, attribute)
@@ -85,11 +81,7 @@ def verified_diagnoses(steps: Mapping[str, Step]) -> dict[str, Step]:
 
 
 def require_steps(place: str, names: Iterable[str], known: Collection[str]) -> None:
-    """Check that every name is a step. ``place`` is the name of the table in the error.
-
-    Raises:
-        UnknownNameError: one of them is not a step.
-    """
+    """Check that every name is a step. ``place`` is the name of the table in the error."""
     if unknown := sorted({*names} - {*known}):
         message = f"{place}: unknown steps {', '.join(unknown)}"
         raise UnknownNameError(message)

@@ -129,7 +129,6 @@ def stopped(row: TraceRow) -> bool:
 
 
 def withheld(row: TraceRow) -> bool:
-    """Return whether a filter withheld the mail as spam or malware."""
     return row.status in _WITHHELD
 
 

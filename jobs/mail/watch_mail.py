@@ -81,7 +81,6 @@ def is_watch_mail(row: TraceRow) -> bool:
 
 
 def without_watch_mails(rows: Iterable[TraceRow]) -> tuple[TraceRow, ...]:
-    """Return the rows of customers' mail alone, in the same order."""
     return tuple(row for row in rows if not is_watch_mail(row))
 
 
@@ -124,12 +123,10 @@ def note_arrival(redis: Redis, mailbox: str, at: datetime) -> None:
 
 
 def others_arrived(redis: Redis, mailbox: str, since: datetime) -> bool:
-    """Return whether a test mail of another channel arrived since the given time."""
     return bool(_others(redis, keys.watch_mails_arrived(), mailbox, since))
 
 
 def others_sent(redis: Redis, mailbox: str, since: datetime) -> bool:
-    """Return whether another channel was sent a test mail since the given time."""
     return bool(_others(redis, keys.watch_mails_sent(), mailbox, since))
 
 

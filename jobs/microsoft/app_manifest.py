@@ -91,7 +91,6 @@ def issues_access_tokens(app: Json | None) -> bool:
 
 
 def declares(app: Json | None, resource: str, permission: str) -> bool:
-    """Return whether the app requests this permission id of the API with this appId."""
     return (resource.lower(), permission.lower()) in {
         (each, number) for each, number, _ in declared(app)
     }

@@ -27,7 +27,6 @@ _MOST_PAGES = 20
 
 
 def text(value: str) -> str:
-    """Return an OData string literal."""
     return "'" + value.replace("'", "''") + "'"
 
 
@@ -42,7 +41,6 @@ def segment(value: str) -> str:
 
 
 def instant(moment: datetime) -> str:
-    """Return a moment in OData's format, to the second."""
     return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
@@ -506,7 +504,6 @@ class Graph(GraphCalls):
         )
 
     async def message_trace_details(self, trace_id: str, recipient: str) -> list[Json]:
-        """Return the events of one trace row for ``recipient``."""
         path = (
             f"/admin/exchange/tracing/messageTraces/{segment(trace_id)}"
             f"/getDetailsByRecipient(recipientAddress={key(recipient)})"

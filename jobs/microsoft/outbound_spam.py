@@ -147,7 +147,6 @@ def moved_down(rules: Iterable[ExchangeRow], name: str) -> int:
 
 
 def narrowed(rule: ExchangeRow) -> tuple[str, ...]:
-    """Return the names of the rule's conditions and exceptions that narrow its list of senders."""
     return tuple(name for name in NARROWING if _texts(rule, name))
 
 
@@ -196,7 +195,6 @@ def gone(rule: ExchangeRow, repaired: Mapping[str, object]) -> dict[str, list[st
 
 
 def covers(rule: ExchangeRow) -> list[str]:
-    """Return the senders that a rule names, or else their domains."""
     return _texts(rule, "From") or _texts(rule, "SenderDomainIs")
 
 

@@ -387,7 +387,6 @@ class CheckSecret(Undoable):
         return self.wrong(Reason.ABSENT, values={"made": ""})
 
     def plan(self, ctx: StepContext, finding: Finding) -> tuple[Change, ...]:
-        """Plan the bot's own secret, which is created only if a person rehearses."""
         line = self.creation("Graph POST /applications/{id}/addPassword")
         return (replace(line, note=Text("note.check_secret")),)
 

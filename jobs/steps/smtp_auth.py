@@ -132,7 +132,6 @@ async def _set(ctx: StepContext, switches: Switches) -> None:
 
 
 def _seen(ctx: StepContext, mailbox: str, key: str) -> Text:
-    """Return the text for a mailbox, which is named if it is not the channel's."""
     if mailbox == ctx.channel.mailbox:
         return Text(f"seen.{key}")
     return Text(f"seen.{key}_of", {"mailbox": mailbox})

@@ -22,12 +22,12 @@ FUNCTIONS = ast.FunctionDef | ast.AsyncFunctionDef
 PRODUCT = ("bot", "jobs", "adaptive_cards")
 RATCHETS: dict[tuple[str, ...], dict[str, float]] = {
     PRODUCT: {
-        "files": 368,
-        "code": 35_674,
-        "functions": 4_002,
-        "used once, %": 19.3,
-        "borders, %": 26.8,
-        "docstrings, %": 25.3,
+        "files": 323,
+        "code": 35_286,
+        "functions": 3_851,
+        "used once, %": 17.8,
+        "borders, %": 25.9,
+        "docstrings, %": 25.2,
     },
     ("practice",): {"code": 16_450},
     ("tests",): {"code": 63_412},

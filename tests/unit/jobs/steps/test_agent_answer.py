@@ -12,7 +12,7 @@ from jobs.clock import now
 from jobs.engine.context import StepContext
 from jobs.model import Evidence, Finding, State, Text, Turn
 from jobs.runs.run import Event, Kind
-from jobs.steps.test_mail import AgentAnswer, AgentHasIt
+from jobs.steps.proof import AgentAnswer, AgentHasIt
 
 HAS, ANSWER = AgentHasIt(), AgentAnswer()
 TRACE = "GET /admin/exchange/tracing/messageTraces"

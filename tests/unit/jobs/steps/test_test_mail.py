@@ -15,9 +15,9 @@ from jobs.engine.context import StepContext
 from jobs.model import Evidence, Finding, Reason, State, Text, Turn
 from jobs.runs.run import Event, Kind
 from jobs.settings import Settings
-from jobs.steps import test_mail
+from jobs.steps import proof
 
-STEP = test_mail.TestMail()
+STEP = proof.TestMail()
 MAILBOX, COPY = "support@contoso.com", "x1@mail.webexconnect.io"
 TRACE = "GET /admin/exchange/tracing/messageTraces"
 AT = "2026-11-25T09:00:00Z"
@@ -108,9 +108,9 @@ async def test_a_person_sends_it_otherwise(
     [
         (False, 0, 30, Turn.TIME, "seen.on_its_way"),
         (True, 0, 30, Turn.TIME, "seen.arrived"),
-        (False, test_mail.LATE + 1, 30, Turn.REQUESTER, "seen.on_its_way"),
-        (True, test_mail.LATE + 1, 30, Turn.REQUESTER, "seen.arrived"),
-        (False, test_mail.LATE + 1, 1, Turn.TIME, "seen.on_its_way"),
+        (False, proof.LATE + 1, 30, Turn.REQUESTER, "seen.on_its_way"),
+        (True, proof.LATE + 1, 30, Turn.REQUESTER, "seen.arrived"),
+        (False, proof.LATE + 1, 1, Turn.TIME, "seen.on_its_way"),
     ],
 )
 async def test_underway(
@@ -331,7 +331,7 @@ async def test_a_mail_sent_anew_has_another_id(
     async def send(_: str, mail: Any) -> None:
         ids.append(mail.message_id)
 
-    monkeypatch.setattr(test_mail, "send_test_mail", send)
+    monkeypatch.setattr(proof, "send_test_mail", send)
     wrong = Finding("test_mail", State.WRONG)
     first, second, third = (
         Event(Kind.CHANGING, now() - timedelta(minutes=ago), step="test_mail", finding=wrong)

@@ -13,7 +13,7 @@ from jobs.clock import now
 from jobs.engine.context import StepContext
 from jobs.model import State
 from jobs.settings import Settings
-from jobs.steps import test_mail
+from jobs.steps import proof
 
 
 @pytest.mark.parametrize("step", ["forwarding", "outbound_policy"])
@@ -35,4 +35,4 @@ async def test_it_is_sent_again_once_the_run_has_set_its_way_again(
         ),
     )
     cloud.on("GET /admin/exchange/tracing/messageTraces", [])
-    assert (await test_mail.TestMail().inspect(ctx)).state is state
+    assert (await proof.TestMail().inspect(ctx)).state is state

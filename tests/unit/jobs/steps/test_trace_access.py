@@ -11,7 +11,7 @@ from jobs.clouds.errors import Forbidden, SignInNeeded
 from jobs.engine.context import StepContext
 from jobs.microsoft.graph import MESSAGE_TRACE_APP_ID
 from jobs.model import Change, Finding, Scope, State, Text
-from jobs.steps.test_mail import TraceAccess
+from jobs.steps.proof import TraceAccess
 
 STEP = TraceAccess()
 TRACE = "GET /admin/exchange/tracing/messageTraces"

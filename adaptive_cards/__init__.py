@@ -17,6 +17,7 @@ from adaptive_cards.cards.offer import offer, typed_wrong
 from adaptive_cards.cards.plan import plan
 from adaptive_cards.cards.progress import progress
 from adaptive_cards.cards.rehearsal import rehearsal
+from adaptive_cards.cards.search import search
 from adaptive_cards.cards.sign_in import consent, signin
 from adaptive_cards.cards.tac import tac, tac_file
 from adaptive_cards.cards.test_mail import test_mail
@@ -44,6 +45,7 @@ __all__ = [
     "progress",
     "rehearsal",
     "report",
+    "search",
     "signin",
     "status",
     "tac",

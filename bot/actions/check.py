@@ -7,7 +7,7 @@ from bot.chat import offers
 from bot.chat.context import ChatContext
 from bot.chat.parsing import argument_of
 from bot.chat.permissions import visible_channels
-from bot.commands import check, commands, fix, language, tac
+from bot.commands import check, commands, fix, language
 from bot.commands.setup_email import elsewhere
 from jobs.channel.form import InvalidInputError, read_address
 from jobs.checks import adoption
@@ -29,10 +29,6 @@ def start_fix(ctx: ChatContext, inputs: dict[str, str]) -> None:
     mailbox = inputs.get("channel", "")
     if not fix.tell_if_right(ctx, mailbox):
         fix.run(ctx, mailbox)
-
-
-def open_tac(ctx: ChatContext, inputs: dict[str, str]) -> None:
-    tac.run(ctx, inputs.get("channel", ""))
 
 
 def run_command(ctx: ChatContext, inputs: dict[str, str]) -> None:
@@ -114,7 +110,6 @@ def _forwarding(run: Run, inputs: dict[str, str]) -> str:
 ACTIONS = {
     "check": check_again,
     "fix": start_fix,
-    "missing": open_tac,
     "run_command": run_command,
     "language": _choose,
     "discovered": answered,

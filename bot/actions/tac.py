@@ -46,7 +46,7 @@ def keep_screenshot(ctx: ChatContext, message: Message) -> None:
     Raises:
         WebexError: Webex is unavailable or still scans the file. The event is retried.
     """
-    case = _mine(ctx)
+    case = mine(ctx)
     if case is None:
         return
     try:
@@ -59,7 +59,7 @@ def keep_screenshot(ctx: ChatContext, message: Message) -> None:
 
 
 def make_file(ctx: ChatContext, inputs: dict[str, str]) -> None:
-    case = _mine(ctx)
+    case = mine(ctx)
     if case is None:
         return
     if case.mailbox != inputs.get("channel"):
@@ -67,12 +67,14 @@ def make_file(ctx: ChatContext, inputs: dict[str, str]) -> None:
     elif case.mailbox not in permissions.visible_channels(ctx):
         ctx.refuse(offers.unknown_words(ctx), title="refused.nothing")
     else:
-        _make(ctx, case.mailbox, [inputs.get(name, "").strip() for name in FIELDS])
+        _make(ctx, case, [inputs.get(name, "").strip() for name in FIELDS])
 
 
-def _make(ctx: ChatContext, mailbox: str, typed: list[str]) -> None:
-    redactor = Redactor(_known_secrets(ctx.services, mailbox))
-    told = Report(ctx.asker, *map(redactor.text, typed))
+def _make(ctx: ChatContext, case: Case, typed: list[str]) -> None:
+    mailbox = case.mailbox
+    redactor = Redactor(known_secrets(ctx.services, mailbox))
+    resource_id, transaction_id, seen = map(redactor.text, typed)
+    told = Report(ctx.asker, resource_id, transaction_id, seen, case.notes)
     store = ctx.services.store
     record, last = store.channels.record(mailbox), store.last_check(mailbox)
     matter = TacCase(
@@ -92,7 +94,7 @@ def _make(ctx: ChatContext, mailbox: str, typed: list[str]) -> None:
         text=text("tac.posted", name=made.name),
     )
     send(name=made.name, content_type=TYPE, content=made.content)
-    ids = {"resource_id": told.resource_id, "transaction_id": told.transaction_id}
+    ids = {"resource_id": resource_id, "transaction_id": transaction_id}
     checked = matter.check is not None
     ctx.say(
         tac_file(
@@ -103,7 +105,7 @@ def _make(ctx: ChatContext, mailbox: str, typed: list[str]) -> None:
     )
 
 
-def _mine(ctx: ChatContext) -> Case | None:
+def mine(ctx: ChatContext) -> Case | None:
     case = asked(ctx)
     if case is not None and case.person == ctx.person.id:
         return case
@@ -149,7 +151,7 @@ def _spoken(words: Text) -> str:
         return ""
 
 
-def _known_secrets(services: Services, mailbox: str) -> list[str]:
+def known_secrets(services: Services, mailbox: str) -> list[str]:
     """Return every secret of the bot that could appear in a text about this channel."""
     running = services.channels.running(mailbox)
     secrets = (Sealed.CHECK_SECRET.of(mailbox), Sealed.REHEARSAL_SECRET.of(running))

@@ -22,37 +22,54 @@ KEPT_S = 3600
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """Case of a thread or a 1:1 space: the mailbox it is about and the person who opened it."""
+    """Case of a thread or a 1:1 space: the mailbox it is about and the person who opened it.
+
+    ``place`` is where the search for missing mail is now, or empty outside a search. ``notes`` are
+    the places that were looked at, with what the person or the bot saw there.
+    """
 
     mailbox: str
     person: str
+    place: str = ""
+    notes: tuple[tuple[str, str], ...] = ()
 
 
 def run(ctx: ChatContext, argument: str) -> None:
-    # If the channel is not known here, the answer reveals nothing about it.
+    if case := opened(ctx, argument):
+        ctx.say(tac(TacView(case.mailbox, now(), direct=ctx.direct)))
+
+
+def opened(ctx: ChatContext, argument: str) -> Case | None:
+    """Open a case, or answer that the channel is not known here and return None.
+
+    That answer reveals nothing about the channel.
+    """
     mailbox = read_mailbox(ctx, "tac", argument, permissions.visible_channels)
     if not mailbox:
-        return
+        return None
     if mailbox not in permissions.visible_channels(ctx):
         unknown_channel(ctx, "tac", Text("notice.tac_kicker"), mailbox)
-        return
+        return None
     ctx.services.vault.drop(screenshot_name(ctx))
-    ctx.services.redis.set(
-        keys.tac_case(_where(ctx)), codec.dump(Case(mailbox, ctx.person.id)), ex=KEPT_S
-    )
-    ctx.say(tac(TacView(mailbox, now(), direct=ctx.direct)))
+    case = Case(mailbox, ctx.person.id)
+    save(ctx, case)
+    return case
 
 
 def asked(ctx: ChatContext) -> Case | None:
-    raw = ctx.services.redis.get(keys.tac_case(_where(ctx)))
+    raw = ctx.services.redis.get(keys.tac_case(where(ctx)))
     return codec.load(raw, Case) if isinstance(raw, bytes) else None
 
 
+def save(ctx: ChatContext, case: Case) -> None:
+    ctx.services.redis.set(keys.tac_case(where(ctx)), codec.dump(case), ex=KEPT_S)
+
+
 def screenshot_name(ctx: ChatContext) -> VaultName:
-    return Sealed.TAC_SCREENSHOT.of(_where(ctx))
+    return Sealed.TAC_SCREENSHOT.of(where(ctx))
 
 
-def _where(ctx: ChatContext) -> str:
+def where(ctx: ChatContext) -> str:
     # A 1:1 space counts as a whole, because people do not reply in threads there.
     return ctx.room if ctx.direct else ctx.thread
 

@@ -30,6 +30,7 @@ from redis.exceptions import RedisError
 from adaptive_cards import locale, texts, times
 from adaptive_cards.locale import Locale
 from bot import actions, commands, logs, program
+from bot.actions import search
 from bot.cards import notices, reminders
 from bot.cards.presenters.card_state import PostedCard
 from bot.chat import limits
@@ -186,6 +187,7 @@ def _background(services: Services) -> Timers:
         (reminders.remind_of_turns, reminders.TURNS_EVERY_S),
         (limits.record_ended, limits.EVERY_S),
         (measure.measure_runs, measure.RUNS_EVERY_S),
+        (search.follow, search.FOLLOW_S),
         (notices.tell_spaces, notices.GAPS_EVERY_S),
         (notices.ping_if_late, pulse.PING_EVERY_S),
         (measure.measure_secrets, measure.SECRETS_EVERY_S),

@@ -121,8 +121,10 @@ class WatchMailProbe(Probe):
         ways = _telling_ways(ctx, mails, seen)
         known = [way for way in ways if way.fate is not Fate.UNDER_WAY]
         if not known:
-            key = "watch_mail_under_way" if ways else "watch_mail_says_nothing"
-            return self.skipped(Text(f"skipped.{key}", {"at": second_of(mails[0].at)}))
+            facts = _arrival(ways[0]) if ways else {}
+            key = "arrived" if facts else "under_way" if ways else "says_nothing"
+            words = Text(f"skipped.watch_mail_{key}", {"at": second_of(mails[0].at)})
+            return self.skipped(words, facts=facts)
         found = await self._judged(ctx, known, seen)
         return replace(found, facts=_arrival(known[0]))
 

@@ -143,6 +143,8 @@ clock_skew_told = _named("skew:{}:told")
 """Mark that the log named a cloud's skew a moment ago."""
 tac_case = _named("tac:{}")
 """Case for which a thread collects a file for Cisco TAC."""
+tac_mails = _named("tac-mails")
+"""Test mails that somebody sent in a search, by the place of the case, while they are followed."""
 reminder_look = _named("reminder:{}:{}")
 """Mark that a mailbox's secret was checked on a day (``YYYY-MM-DD``)."""
 reminder_given = _named("reminder:{}:{}:{}")

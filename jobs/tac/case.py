@@ -23,12 +23,16 @@ class Screenshot:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """Requester's report for Cisco TAC: IDs as Webex Connect shows them, and the symptoms."""
+    """Requester's report for Cisco TAC: IDs as Webex Connect shows them, and the symptoms.
+
+    ``looked`` are the places of a search for missing mail, each with what was seen there.
+    """
 
     by: Person
     resource_id: str = ""
     transaction_id: str = ""
     seen: str = ""
+    looked: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -166,6 +166,10 @@ def summary(matter: TacCase, say: Say) -> str:
         "\n".join(lines),
         f"## {say(Text('tac.file.said'))}",
         "\n".join(f"> {each}" for each in matter.reported.seen.strip().splitlines()) or none,
+        *(
+            f"### {say(Text(f'search.title_{place}'))}\n\n> {one_line(seen) or none}"
+            for place, seen in told.looked
+        ),
         f"## {say(Text('tac.file.verdict'))}",
         "\n".join(_verdict(matter.check, say)),
         f"## {say(Text('tac.file.changed'))}",

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import structlog
+from redis import Redis
 
 from jobs.causes.cause import Cause
 from jobs.channel.mailbox import own_addresses
@@ -22,6 +23,7 @@ from jobs.engine.context import StepContext
 from jobs.mail import watch_mail
 from jobs.mail.send import OutgoingMail, send_test_mail
 from jobs.model import State
+from jobs.settings import Settings
 from jobs.watch.model import TEST_MAIL_STEP, Eye, LookOutcome, Sight, WatchedChannel
 
 log = structlog.get_logger(__name__)
@@ -101,10 +103,17 @@ async def send(ctx: StepContext, watched: WatchedChannel, mails: MailPlan) -> bo
     refuses or puts off a mail is asked again only when the next mail is due, and says nothing about
     the channel.
     """
-    redis, mailbox, sender = ctx.store.redis, watched.mailbox, ctx.settings.probe_from
+    redis, mailbox = ctx.store.redis, watched.mailbox
     if not await asyncio.to_thread(watch_mail.claim, redis, mailbox, mails.every):
         return False
-    mail, text = watch_mail.new_mail(now()), mails.text_for(watched)
+    return not (await deliver(ctx.settings, redis, mailbox, mails.text_for(watched))).refused
+
+
+async def deliver(
+    settings: Settings, redis: Redis, mailbox: str, text: MailText
+) -> watch_mail.WatchMail:
+    """Send a test mail and keep the result; ``refused`` names the cause if no server took it."""
+    mail, sender = watch_mail.new_mail(now()), settings.probe_from
     await asyncio.to_thread(watch_mail.save, redis, mailbox, mail)
     outgoing = OutgoingMail(
         sender,
@@ -115,11 +124,11 @@ async def send(ctx: StepContext, watched: WatchedChannel, mails: MailPlan) -> bo
         ((watch_mail.HEADER, mail.id), watch_mail.NO_REPLY),
     )
     try:
-        await send_test_mail(ctx.settings.probe_smtp_url, outgoing)
+        await send_test_mail(settings.probe_smtp_url, outgoing)
     except CloudError as error:
-        log.warning("test mail of the watch not sent", mailbox=mailbox, cause=error.cause)
+        log.warning("test mail not sent", mailbox=mailbox, cause=error.cause)
         result = watch_mail.with_result(mail, refused=error.cause or Cause.SMTP_REFUSED)
     else:
         result = watch_mail.with_result(mail, sent=now())
     await asyncio.to_thread(watch_mail.save, redis, mailbox, result)
-    return not result.refused
+    return result

@@ -31,6 +31,8 @@ OF_NO_RUN = {
     "fix",
     "tac",
     "missing",
+    "look_on",
+    "send_mail",
     "language",
     "watch",
     "watch_off",
@@ -69,6 +71,6 @@ FIELDS = (
     *("run", "plan", "command", "argument", "mailbox", "mailbox_meant", "channel", "card", "app"),
     *("callback_url", "forwarding_address", "client_id", "lifetime", "keep_copy", "profile"),
     *("administrator", "delegate", "language", "skip_reason", "error_text"),
-    *("resource_id", "transaction_id", "seen_text"),
+    *("resource_id", "transaction_id", "seen_text", "place"),
 )
 """Fields of every card, and the data of its buttons."""

@@ -77,7 +77,7 @@ def view(run: Run, services: Services) -> VerdictView:
     steps = check.steps_of(run)
     found = _found(run, steps)
     verdict = judge(steps, found, done=run.checked is not None)
-    sign_in = _sign_in_url(run, services)
+    sign_in = sign_in_url(run, services)
     counted = _counted(verdict, found)
     fix = _fix(run, verdict, sign_in)
     left = gaps(steps, found)
@@ -92,9 +92,9 @@ def view(run: Run, services: Services) -> VerdictView:
         symptoms=_symptoms(steps, counted, verdict.symptoms),
         possible=_causes(run.channel, steps, counted, others(verdict)),
         changes=changes(verdict),
-        warnings=_lines(steps, counted, (*verdict.warnings, *_waiting(found))),
-        skipped=_lines(steps, counted, verdict.skipped),
-        lines=_lines(steps, counted, [name for name in steps if name in found]),
+        warnings=lines(steps, counted, (*verdict.warnings, *_waiting(found))),
+        skipped=lines(steps, counted, verdict.skipped),
+        lines=lines(steps, counted, [name for name in steps if name in found]),
         way=_way(verdict, found),
         since=verdict.since,
         turn=_turn(run, services, verdict),
@@ -155,7 +155,7 @@ def _cloud(service: str) -> Text:
     return known_text(f"evidence.{service}") or verbatim(service)
 
 
-def _sign_in_url(run: Run, services: Services) -> str:
+def sign_in_url(run: Run, services: Services) -> str:
     return links.link(services, "signin", run.id).url if _is_sign_in_offered(run) else ""
 
 
@@ -205,7 +205,7 @@ def _causes(
     return tuple(_cause(channel, steps[name], found[name]) for name in names)
 
 
-def _lines(
+def lines(
     steps: Mapping[str, Step], found: Mapping[str, Finding], names: Iterable[str]
 ) -> tuple[CheckLine, ...]:
     return tuple(_check_line(steps[name], found[name]) for name in names)

@@ -133,6 +133,7 @@ READS = {
     "ask_mailbox_user",
     "skip_rehearsal",
     "explain",
+    "look_on",
     "tac",
     "discovered",
 }

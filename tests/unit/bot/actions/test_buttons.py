@@ -35,6 +35,8 @@ ON_A_RUN = sorted(
         "fix",
         "explain",
         "missing",
+        "look_on",
+        "send_mail",
         "language",
         "watch",
         "watch_off",

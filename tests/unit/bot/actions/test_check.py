@@ -7,7 +7,6 @@ from dataclasses import replace
 
 import pytest
 
-from adaptive_cards.texts import text
 from bot.actions import actions
 from bot.chat.context import ChatContext
 from jobs.clock import now
@@ -25,12 +24,6 @@ def channel(anna: ChatContext) -> ChatContext:
     anna.services.store.append(run.id, Event(Kind.DETAILS, now(), channel=Channel(MAILBOX)))
     anna.services.store.end(anna.services.store.load(run.id), Event(Kind.FINISHED, now()))
     return anna
-
-
-def test_mail_still_missing_leads_to_tac(channel: ChatContext, said: Said):
-    """A press of "Mail still missing" opens the TAC card, as if ``/tac`` had been typed."""
-    actions()["missing"](channel, {"channel": MAILBOX})
-    assert text("tac.title") in said()[0][1]
 
 
 def test_an_old_fix_button_says_what_fixed_it(channel: ChatContext, said: Said):

@@ -82,7 +82,7 @@ def test_a_delivered_copy_is_the_proof(cloud: Any, given: Any):
 @pytest.mark.parametrize(
     ("minutes", "state", "seen"),
     [
-        (20, State.SKIPPED, "skipped.watch_mail_under_way"),
+        (20, State.SKIPPED, "skipped.watch_mail_arrived"),
         (45, State.WRONG, "seen.watch_mail_lost_forward"),
     ],
 )

@@ -1,0 +1,95 @@
+"""Card of a search for missing mail, which moves from one place to the next."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from adaptive_cards import glyphs
+from adaptive_cards.actions import button_rows, open_url, submit
+from adaptive_cards.card import Card, finished
+from adaptive_cards.components import (
+    answer_line,
+    box,
+    kicker_of,
+    note,
+    persons_turn,
+    row,
+    small_print,
+    titled,
+)
+from adaptive_cards.elements import BOLD, Element, own, said
+from adaptive_cards.texts import has_text, text
+from adaptive_cards.times import day_clock
+from adaptive_cards.views import CheckLine
+from jobs.model import Text
+
+_SEEN_MOST = 2000
+_WAYS = "123"
+
+
+@dataclass(frozen=True, slots=True)
+class SearchView:
+    """Place of a search.
+
+    ``lines`` are what the newest check says of the place. ``told`` is what a pasted text or the
+    newest check means: a sentence and what to do. ``mail`` says where the test mail is. ``sends``
+    offers to send one. ``sign_in_url`` leads to what the check could not read.
+    """
+
+    mailbox: str
+    at: datetime
+    place: str
+    number: int
+    of: int
+    lines: tuple[CheckLine, ...] = ()
+    told: tuple[Text, Text] | None = None
+    mail: Text | None = None
+    sends: bool = False
+    sign_in_url: str = ""
+
+
+def search(view: SearchView) -> Card:
+    place = view.place
+    kicker = kicker_of(Text("search.kicker", {"mailbox": view.mailbox}), day_clock(view.at))
+    title = Text(f"search.title_{place}")
+    step = Text("search.step", {"number": str(view.number), "all": str(view.of)})
+    band = persons_turn(title, said(step), answer_line(Text("search.turn")))
+    told = (
+        [box("warning", glyphs.WARNING, said(view.told[0], **BOLD), said(view.told[1]))]
+        if view.told
+        else []
+    )
+    ways = [f"search.{place}_{number}" for number in _WAYS]
+    lines = [
+        row(
+            glyphs.of_state(line.state),
+            line.row,
+            said(line.title),
+            note(line.seen) if line.seen else None,
+        )
+        for line in view.lines
+    ]
+    body = [
+        *told,
+        *titled("search.look_at", [row(glyphs.PERSON, "", own(w)) for w in ways if has_text(w)]),
+        *titled("search.known", lines),
+        *([small_print(view.mail)] if view.mail else []),
+        *button_rows(_own_buttons(view)),
+        {
+            "type": "Input.Text",
+            "id": "seen_text",
+            "label": text(f"search.paste_{place}"),
+            "maxLength": _SEEN_MOST,
+            "isMultiline": True,
+        },
+    ]
+    go_on = submit(text("search.go_on"), "look_on", main=True, reads=True, place=place)
+    return finished(kicker, band, body, [go_on])
+
+
+def _own_buttons(view: SearchView) -> list[Element]:
+    sign_in = [open_url(text("button.see_more"), view.sign_in_url)] if view.sign_in_url else []
+    send = [submit(text("search.send"), "send_mail", channel=view.mailbox)] if view.sends else []
+    again = [submit(text("button.check_again"), "check", channel=view.mailbox)]
+    return [*sign_in, *send, *again]

@@ -1,0 +1,282 @@
+"""Search for mail that is still missing: one card that moves from one place to the next.
+
+Each place has what to look at, and a field for what somebody sees there. The last place is the file
+for Cisco TAC, which has all of it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+import structlog
+
+from adaptive_cards import search, tac
+from adaptive_cards.card import Card
+from adaptive_cards.cards.search import SearchView
+from adaptive_cards.cards.tac import TacView
+from adaptive_cards.locale import DEFAULT, drawn_for
+from adaptive_cards.texts import remedy_pasted, render, text
+from bot.actions.tac import known_secrets, mine
+from bot.cards.presenters import verdict
+from bot.chat import preferences
+from bot.chat.context import ChatContext
+from bot.chat.explanation import as_view
+from bot.commands.tac import KEPT_S, Case, opened, save, where
+from bot.commands.tac import run as open_tac
+from bot.services import Services
+from bot.webex.errors import WebexBadRequestError, WebexError, WebexNotFoundError
+from jobs.access import app_access
+from jobs.causes.reader import read
+from jobs.causes.speaker import Place
+from jobs.checks import check
+from jobs.checks.fix_context import verdict_of
+from jobs.checks.gaps import gaps
+from jobs.clock import now
+from jobs.clouds import warm_loop
+from jobs.mail import watch_mail
+from jobs.model import Channel, Finding, State, Text, second_of
+from jobs.probes.watch_mail import WatchMailProbe
+from jobs.redact import Redactor
+from jobs.runs.run import Run
+from jobs.storage import codec, keys
+from jobs.watch.test_mail import MailText, deliver
+
+SPEAKS = {
+    "unread": Place.ENTRA,
+    "mail": Place.CHANNEL,
+    "connect": Place.FORM,
+    "agent": Place.CHANNEL,
+}
+"""Places of a search in their order, and who speaks in a text that is pasted there."""
+STEPS = {
+    "mail": ("arrivals", "copies"),
+    "connect": ("entry_point", "connect_changes", "webex_status"),
+    "agent": ("agent_tasks", "mail_to_task", "contact_queue", "queue_agents", "waiting_tasks"),
+}
+"""Findings of the newest check that a place shows."""
+MAIL_EVERY = timedelta(minutes=5)
+"""Shortest time between two test mails that people send to a channel."""
+FOLLOW_S = 10
+FOLLOWED = timedelta(minutes=40)
+"""Time for which a test mail is followed: a trace shows it after 30 minutes at most."""
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Followed:
+    """Test mail that somebody sent in a search, and the card that says where it is."""
+
+    mailbox: str
+    message: str
+    room: str
+    person: str
+    direct: bool
+    sent: datetime
+    seen: Text
+    arrived: bool = False
+
+
+def begin(ctx: ChatContext, inputs: dict[str, str]) -> None:
+    """Open the search, or the case for Cisco TAC at once if the newest check names a cause."""
+    mailbox = inputs.get("channel", "")
+    last = ctx.services.store.last_check(mailbox)
+    if last is not None and verdict_of(last).causes:
+        open_tac(ctx, mailbox)
+    elif case := opened(ctx, mailbox):
+        case = replace(case, place=_next(ctx.services, case))
+        save(ctx, case)
+        ctx.say(_card(ctx, case))
+
+
+def look_on(ctx: ChatContext, inputs: dict[str, str]) -> None:
+    """Read what was pasted, or go on to the next place if nothing was."""
+    case = mine(ctx)
+    if case is None:
+        return
+    told, pasted = None, inputs.get("seen_text", "").strip()
+    if inputs.get("place") == case.place:  # else an earlier press has gone on already
+        if pasted:
+            told = _meaning(case, pasted)
+            said = Redactor(known_secrets(ctx.services, case.mailbox)).text(pasted)
+            note = (case.place, f"{said} ({_english(told[0])})")
+            case = replace(case, notes=tuple(dict.fromkeys((*case.notes, note))))
+        else:
+            case = _moved(ctx, case)
+        save(ctx, case)
+    _edit(ctx, _card(ctx, case, told))
+
+
+def send_mail(ctx: ChatContext, _inputs: dict[str, str]) -> None:
+    """Send a test mail now, unless somebody sent one a moment ago, and have it followed."""
+    case, services = mine(ctx), ctx.services
+    if case is None:
+        return
+    if not _sends(services, case.mailbox) or case.place != "mail":
+        ctx.refuse(Text("refused.old"), title="refused.nothing")
+        return
+    redis, mailbox = services.redis, case.mailbox
+    if watch_mail.claim(redis, f"asked:{mailbox}", MAIL_EVERY):
+        words = MailText(text("watch.mail_subject"), text("search.mail_body", mailbox=mailbox))
+        warm_loop.run(deliver(services.settings, redis, mailbox, words))
+    newest = watch_mail.newest(redis, mailbox)[0]
+    if newest.refused:
+        _edit(ctx, _card(ctx, case, _words(newest.refused)))
+        return
+    seen = Text("skipped.watch_mail_under_way", {"at": second_of(newest.at)})
+    who, at = ctx.person.email, newest.at
+    mail = Followed(mailbox, ctx.message, ctx.room, who, ctx.direct, at, seen)
+    redis.hset(keys.tac_mails(), where(ctx), codec.dump(mail))
+    redis.expire(keys.tac_mails(), KEPT_S)
+    _edit(ctx, _card(ctx, case))
+
+
+def follow(services: Services) -> None:
+    """Look where the test mails of searches are, and say on their cards what has changed."""
+    rows: Any = services.redis.hgetall(keys.tac_mails())
+    for name, raw in rows.items():
+        mail = codec.load(raw, Followed)
+        found = warm_loop.run(_sighted(services, mail.mailbox))
+        arrived = bool(found.facts)
+        over = found.state is not State.SKIPPED or now() - mail.sent > FOLLOWED
+        if arrived == mail.arrived and not over:
+            continue
+        mail = replace(mail, seen=found.seen or mail.seen, arrived=arrived)
+        if not services.redis.hexists(keys.tac_mails(), name):
+            continue  # the search has gone on meanwhile
+        if over:
+            services.redis.hdel(keys.tac_mails(), name)
+        else:
+            services.redis.hset(keys.tac_mails(), name, codec.dump(mail))
+        _say_on_card(services, codec.as_text(name), mail, found)
+
+
+async def _sighted(services: Services, mailbox: str) -> Finding:
+    channel = _channel(services, mailbox)
+    last = services.store.last_check(mailbox)
+    if last is None:
+        return WatchMailProbe().skipped(Text("tac.file.no_check"))
+    run = replace(last, brief=check.brief_for(services.store, mailbox), channel=channel)
+    async with app_access.open_reader(services, channel.tenant_id) as seen:
+        return await WatchMailProbe().inspect(seen.context(run, services.store))
+
+
+def _say_on_card(services: Services, name: str, mail: Followed, found: Finding) -> None:
+    raw = services.redis.get(keys.tac_case(name))
+    if not isinstance(raw, bytes) or (case := codec.load(raw, Case)).place != "mail":
+        return
+    services.redis.set(
+        keys.tac_case(name),
+        codec.dump(replace(case, notes=(*case.notes, ("mail", _english(mail.seen))))),
+        ex=KEPT_S,
+    )
+    locale = (
+        preferences.locale_of_person(services, mail.person)
+        if mail.direct
+        else preferences.locale_of_space(services, mail.room)
+    )
+    with drawn_for(locale):
+        view = _view(services, case, _words(found.cause) if found.cause else None, mail.seen)
+        card = search(view)
+    try:
+        services.messenger.edit(mail.message, mail.room, card.text, card.content)
+    except WebexError as error:
+        log.info("card of a search not edited", why=str(error))
+
+
+def _card(ctx: ChatContext, case: Case, told: tuple[Text, Text] | None = None) -> Card:
+    if not case.place:
+        return tac(TacView(case.mailbox, now(), direct=ctx.direct))
+    mail = _followed(ctx)
+    return search(_view(ctx.services, case, told, mail.seen if mail else None))
+
+
+def _view(
+    services: Services, case: Case, told: tuple[Text, Text] | None, mail: Text | None
+) -> SearchView:
+    last, places = services.store.last_check(case.mailbox), list(SPEAKS)
+    sends = case.place == "mail" and mail is None and _sends(services, case.mailbox)
+    view = SearchView(
+        case.mailbox,
+        now(),
+        case.place,
+        places.index(case.place) + 1,
+        len(places) + 1,
+        told=told,
+        mail=mail if case.place == "mail" else None,
+        sends=sends,
+    )
+    return view if last is None else _with_check(services, view, last)
+
+
+def _with_check(services: Services, view: SearchView, last: Run) -> SearchView:
+    """Return the view with what the newest check says of its place, and with its cause if any."""
+    steps, found = check.steps_of(last), check.findings_of(last)
+    names = [name for name in STEPS.get(view.place, ()) if name in found]
+    causes = [found[name].cause for name in verdict_of(last).causes]
+    return replace(
+        view,
+        lines=verdict.lines(steps, found, names),
+        told=view.told or next(map(_words, filter(None, causes)), None),
+        sign_in_url=verdict.sign_in_url(last, services) if view.place == "unread" else "",
+    )
+
+
+def _next(services: Services, case: Case) -> str:
+    """Return the place after the case's own; the first one only if something was not read."""
+    places = list(SPEAKS)
+    if case.place:
+        after = places[places.index(case.place) + 1 :]
+        return after[0] if after else ""
+    last = services.store.last_check(case.mailbox)
+    is_read = last is not None and not gaps(check.steps_of(last), check.findings_of(last)).count
+    return places[1 if is_read else 0]
+
+
+def _moved(ctx: ChatContext, case: Case) -> Case:
+    """Return the case at its next place; a place without a note was looked at without a finding."""
+    ctx.services.redis.hdel(keys.tac_mails(), where(ctx))
+    looked = any(place == case.place for place, _ in case.notes)
+    notes = case.notes if looked else (*case.notes, (case.place, ""))
+    return replace(case, place=_next(ctx.services, case), notes=notes)
+
+
+def _meaning(case: Case, pasted: str) -> tuple[Text, Text]:
+    view = as_view(read(pasted, SPEAKS[case.place]), now())
+    return view.title, view.words
+
+
+def _words(cause: str) -> tuple[Text, Text]:
+    return Text(f"cause.{cause}"), Text(remedy_pasted(cause))
+
+
+def _english(words: Text) -> str:
+    with drawn_for(DEFAULT):
+        return render(words)
+
+
+def _followed(ctx: ChatContext) -> Followed | None:
+    raw: Any = ctx.services.redis.hget(keys.tac_mails(), where(ctx))
+    return codec.load(raw, Followed) if isinstance(raw, bytes) else None
+
+
+def _sends(services: Services, mailbox: str) -> bool:
+    settings = services.settings
+    return settings.sends_probe and settings.probe_from.lower() != mailbox
+
+
+def _channel(services: Services, mailbox: str) -> Channel:
+    record = services.channels.record(mailbox)
+    return record.channel if record else Channel(mailbox)
+
+
+def _edit(ctx: ChatContext, card: Card) -> None:
+    """Show the card in place of the pressed one, or below it if Webex takes no more edits."""
+    try:
+        ctx.services.messenger.edit(ctx.message, ctx.room, card.text, card.content)
+    except (WebexBadRequestError, WebexNotFoundError):
+        ctx.say(card)
+
+
+ACTIONS = {"missing": begin, "look_on": look_on, "send_mail": send_mail}

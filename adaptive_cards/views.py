@@ -72,7 +72,8 @@ class CheckLine:
 
     ``explained_by`` is the row of its cause if it is a symptom. ``proof`` is what would prove a
     possible cause. ``page`` is the address of a page that explains the cause, or empty.
-    ``step`` is the name of the finding's step.
+    ``step`` is the name of the finding's step. ``changed`` says who changed the object last, and
+    when.
     """
 
     row: str
@@ -88,3 +89,4 @@ class CheckLine:
     command: str = ""
     page: str = ""
     step: str = ""
+    changed: Text | None = None

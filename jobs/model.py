@@ -190,7 +190,7 @@ class Evidence:
 
 
 class ConnectChange(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """Entry of Webex Connect's audit log: who made which change and when, without the values.
+    """Entry of the log of Webex Connect or of Entra: who made which change and when, without the values.
 
     ``event`` is the action's name in the log, and ``told`` its text. The change ``failed`` if the
     log says so.
@@ -258,7 +258,7 @@ class Signals(
     missed_since: datetime | None = None
     """Time at which the first missed mail came, if it is not ``since``."""
     changes: tuple[ConnectChange, ...] = ()
-    """Changes in Webex Connect that may stop mail, newest first."""
+    """Changes in Webex Connect that may stop mail, newest first, or the change in Entra that did."""
 
     def __or__(self, other: Signals) -> Signals:
         """Return these signals with those that ``other`` sets in their place."""

@@ -8,6 +8,7 @@ from datetime import datetime
 from jobs.access import admin_session, app_access
 from jobs.channel.mailbox import delegate_of
 from jobs.checks import adoption
+from jobs.checks.changers import name_changers
 from jobs.checks.discovering import discover, open_questions
 from jobs.clock import now
 from jobs.clouds.errors import SignInNeeded
@@ -67,9 +68,9 @@ async def _signed_in(runtime: Runtime, run: Run, holds: Callable[[], bool]) -> b
             if not await discover(Recorder(ctx, runtime.listener, holds, runtime.shutdown)):
                 return True
             steps = steps_of(ctx.run)
-            await Engine(ctx, steps, runtime.listener, holds, runtime.shutdown).check(
-                {Access.NONE, Access.ADMIN}
-            )
+            allowed = {Access.NONE, Access.ADMIN}
+            await Engine(ctx, steps, runtime.listener, holds, runtime.shutdown).check(allowed)
+            await name_changers(ctx, steps, allowed)
     except SignInNeeded as error:
         data = {"cause": error.cause, "code": error.words}
         runtime.store.append(run.id, Event(Kind.SIGNED_OUT, now(), data=data))
@@ -81,13 +82,9 @@ async def _signed_in(runtime: Runtime, run: Run, holds: Callable[[], bool]) -> b
 async def _by_itself(runtime: Runtime, run: Run, holds: Callable[[], bool]) -> None:
     """Check without a sign-in, using the bot's own read access if the tenant grants it."""
     async with app_access.open_reader(runtime, run.channel.tenant_id) as seen:
-        await Engine(
-            seen.context(run, runtime.store),
-            steps_of(run),
-            runtime.listener,
-            holds,
-            runtime.shutdown,
-        ).check(seen.allowed)
+        ctx, steps = seen.context(run, runtime.store), steps_of(run)
+        await Engine(ctx, steps, runtime.listener, holds, runtime.shutdown).check(seen.allowed)
+        await name_changers(ctx, steps, seen.allowed)
     if ended := seen.revoked_event():
         runtime.store.append(run.id, ended)
 

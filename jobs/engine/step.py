@@ -85,6 +85,12 @@ class Step(ABC):
     """Step in whose line of the progress card this step is shown."""
     replicates: bool = False
     """True if the change makes an object in Exchange, which is a 404 for some minutes."""
+    baselines: tuple[str, ...] = ()
+    """Rules of security baselines that the step's change contradicts.
+
+    Sources: CIPP-API Invoke-CIPPStandardDisableBasicAuthSMTP and EXODisableAutoForwarding, CIS
+    Microsoft 365 Foundations, CISA ScubaGear baselines/exo.md.
+    """
     carries_answers: bool = False
     """True if no answer leaves without this fact, so a fix proves it by a login and an answer."""
 

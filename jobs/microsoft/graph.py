@@ -485,6 +485,15 @@ class Graph(GraphCalls):
         )
         return [row for row in found if _is_of(row, "appId", app_id)]
 
+    async def directory_audits(self, object_id: str, since: datetime) -> list[Json]:
+        """Return the changes of an object of the directory (AuditLog.Read.All, no license).
+
+        Source: learn.microsoft.com/graph/api/directoryaudit-list.
+        """
+        target = f"targetResources/any(t:t/id eq {text(object_id)})"
+        wanted = f"activityDateTime ge {instant(since)} and {target}"
+        return await self.collection("/auditLogs/directoryAudits", {"$filter": wanted}, pages=1)
+
     async def service_health(self) -> list[Json]:
         """Return the health of the tenant's services with their issues.
 

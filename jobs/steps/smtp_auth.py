@@ -39,6 +39,7 @@ class SmtpAuth(Undoable):
     """
 
     name = "smtp_auth"
+    baselines = ("CIPP DisableBasicAuthSMTP", "CIS 6.5.4", "CISA MS.EXO.5.1")
     article_row = "M2"
     group = "microsoft"
     carries_answers = True

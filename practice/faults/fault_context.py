@@ -29,6 +29,8 @@ from practice.webex_services.world import OutsideWorld
 Json = dict[str, Any]
 Found = TypeVar("Found")
 ALWAYS: Final = 1_000_000
+COLLEAGUE: Final = "global@contoso.com"
+"""Person whose changes in the portal the directory's log shows."""
 CONNECT_ADMIN: Final = "connect.admin@contoso.com"
 
 
@@ -133,11 +135,27 @@ class FaultContext:
 
     def set_app(self, **fields: Any) -> None:
         """Change the app registration, as a person in the portal would."""
+        self.directory_audit("Update application", self.app)
         self.tenant.applications.seed(self.app | fields)
 
     def set_principal(self, **fields: Any) -> None:
         """Change the service principal of the email app."""
+        self.directory_audit("Update service principal", self.principal)
         self.tenant.principals.seed(self.principal | fields)
+
+    def drop_app(self) -> None:
+        """Delete the app registration."""
+        self.directory_audit("Delete application", self.app)
+        self.tenant.applications.drop(self.app["id"])
+
+    def drop_principal(self) -> None:
+        """Delete the service principal of the email app."""
+        self.directory_audit("Remove service principal", self.principal)
+        self.tenant.principals.drop(self.principal["id"])
+
+    def directory_audit(self, activity: str, changed: Json) -> None:
+        """Write a colleague's change in the portal into the directory's log."""
+        self.tenant.audit(self.world.now(), COLLEAGUE, activity, changed)
 
     def set_secrets(
         self, change: Callable[[Json], Json | None], *, all_of_them: bool = False
@@ -173,6 +191,7 @@ class FaultContext:
         """
         for grant in self.grants():
             self.tenant.grants.drop(grant["id"])
+            self.directory_audit("Remove delegated permission grant", grant)
             if changed := change(grant):
                 self.tenant.grants.seed(changed | {"id": consent.grant_id(changed)})
 

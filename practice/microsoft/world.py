@@ -167,8 +167,30 @@ class Tenant:
     policies: Policies = field(default_factory=Policies)
     exchange: Organization = field(default_factory=Organization)
     recycled: list[Json] = field(default_factory=list)
+    audits: list[Json] = field(default_factory=list)
     log_numbers_itself: bool = False
     premium: bool = True
+
+    def audit(self, at: datetime, by: str, activity: str, changed: Json) -> None:
+        """Write a change of an object, or of a grant between two objects, to the directory's log."""
+        user = self.user(by)
+        who = {"userPrincipalName": by, "id": user.id if user else None, "displayName": None}
+        targets = [changed[name] for name in ("resourceId", "clientId") if name in changed]
+        self.audits.append(
+            {
+                "id": f"Directory_{new_id()}",
+                "activityDateTime": fine_stamp(at),
+                "activityDisplayName": activity,
+                "category": "ApplicationManagement",
+                "loggedByService": "Core Directory",
+                "result": "success",
+                "initiatedBy": {"user": who, "app": None},
+                "targetResources": [
+                    {"id": each, "displayName": changed.get("displayName")}
+                    for each in targets or [changed["id"]]
+                ],
+            }
+        )
 
     def user(self, name: str) -> User | None:
         """Return the user with this object ID, UPN or address, or None."""

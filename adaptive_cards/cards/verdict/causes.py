@@ -166,6 +166,7 @@ def _details(view: VerdictView, line: CheckLine) -> list[Element]:
     values = {
         "verdict.expected": render_if_any(line.expected),
         "verdict.seen": render_if_any(line.seen),
+        "verdict.who_changed": render_if_any(line.changed),
         "verdict.evidence": in_words(view, line),
         "verdict.remedy": "" if _is_the_button(view, line) else render_if_any(line.remedy),
     }

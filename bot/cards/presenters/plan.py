@@ -289,7 +289,9 @@ def view(run: Run, services: Services | None = None) -> PlanView:
         header=header(run, 3, services),
         plan_id=run.plan.id if run.plan else "",
         signed_in=run.account.upn if run.account else "",
-        changes=tuple(change for change in planned_changes(run) if _is_listed(run, change)),
+        changes=tuple(
+            _with_baselines(run, each) for each in planned_changes(run) if _is_listed(run, each)
+        ),
         right=right,
         warnings=(*no_role, *in_use(run), *unchanged_facts),
         blocking=()
@@ -318,6 +320,14 @@ def _named(cause: str, at: datetime) -> Text:
 def _is_listed(run: Run, change: Change) -> bool:
     """Return whether the change was approved, or is still to be made."""
     return word_for(change.scope) in run.approvals or not run.change_applied(change.step)
+
+
+def _with_baselines(run: Run, change: Change) -> Change:
+    step = None if run.kind is RunKind.UNDO else steps_of(run).get(change.step)
+    ids = ", ".join(step.baselines) if step else ""
+    if not ids or change.note:
+        return change
+    return replace(change, note=Text("note.baselines", {"ids": ids}))
 
 
 def _standing(run: Run) -> list[Finding]:

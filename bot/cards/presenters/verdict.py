@@ -8,7 +8,7 @@ from datetime import datetime
 
 from adaptive_cards import verdict as draw
 from adaptive_cards.cards.verdict.view import Stop, VerdictView
-from adaptive_cards.texts import has_text, text
+from adaptive_cards.texts import has_text, render, text
 from adaptive_cards.views import ChangeLine, CheckLine, Damage, Proof
 from bot import links
 from bot.cards.presenters import discovery
@@ -18,6 +18,7 @@ from bot.cards.presenters.proof import time_or_none
 from bot.services import Services
 from jobs.causes.cause import Cause, page_of
 from jobs.checks import check, more_access, remedies
+from jobs.checks.changers import SetBack, set_back
 from jobs.checks.discovering import open_questions
 from jobs.checks.gaps import gaps
 from jobs.checks.verdict import MAIL_PATH, Verdict, has_overdue_mail, judge, proves
@@ -34,6 +35,8 @@ from jobs.model import (
     Station,
     Text,
     Turn,
+    minute_of,
+    second_of,
     verbatim,
 )
 from jobs.runs.run import Run
@@ -88,7 +91,9 @@ def view(run: Run, services: Services) -> VerdictView:
         at=run.checked or now(),
         looking=0 if run.checked else max(1, len(steps) - len(run.findings)),
         silent=tuple(map(_cloud, run.silent)),
-        causes=_causes(run.channel, steps, counted, verdict.causes),
+        causes=_with_set_back(
+            services, run, steps, _causes(run.channel, steps, counted, verdict.causes)
+        ),
         symptoms=_symptoms(steps, counted, verdict.symptoms),
         possible=_causes(run.channel, steps, counted, others(verdict)),
         changes=changes(verdict),
@@ -233,6 +238,44 @@ def _cause(channel: Channel, step: Step, finding: Finding) -> CheckLine:
         else "",
         page=page_of(finding.cause),
         step=step.name,
+        changed=_changed(finding) if step.name != CHANGES else None,
+    )
+
+
+def _changed(finding: Finding) -> Text | None:
+    """Return who changed the object of a cause, and when."""
+    return next(
+        (
+            Text("verdict.who_changed_line", {"at": second_of(e.at), "by": e.by, "event": e.event})
+            for e in finding.signals.changes
+        ),
+        None,
+    )
+
+
+def _with_set_back(
+    services: Services, run: Run, steps: Mapping[str, Step], causes: tuple[CheckLine, ...]
+) -> tuple[CheckLine, ...]:
+    """Return the causes; one that the bot has set right before says so, and who may set it back."""
+    if run.brief.discover or not run.checked:
+        return causes
+    known = set_back(services.store, run.channel.mailbox, [line.step for line in causes])
+    return tuple(
+        replace(line, changed=_set_back_words(run, steps[line.step], known[line.step]))
+        if line.step in known
+        else line
+        for line in causes
+    )
+
+
+def _set_back_words(run: Run, step: Step, past: SetBack) -> Text:
+    values = {"run": past.run, "at": minute_of(past.at), "after": render(past.after).rstrip(".")}
+    if past.times == 1 or not step.baselines:
+        return Text("verdict.set_back", values)
+    exemption = text(f"exemption.{step.name}", mailbox=run.channel.mailbox)
+    return Text(
+        "verdict.set_back_again",
+        values | {"ids": ", ".join(step.baselines), "exemption": exemption},
     )
 
 

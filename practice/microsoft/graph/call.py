@@ -102,6 +102,9 @@ class Call:
     def note(self, action: str, name: str, before: Any = None, after: Any = None) -> None:
         """Write the call's change to the journal."""
         self.world.journal.write(self.who, "graph", action, name, before, after)
+        changed = after or before
+        if action in ACTIVITIES and "id" in changed:
+            self.tenant.audit(self.world.now(), self.who, ACTIVITIES[action], changed)
 
     @property
     def upsert(self) -> bool:
@@ -109,6 +112,19 @@ class Call:
         return "create-if-missing" in self.prefer.lower()
 
 
+ACTIVITIES: Final = {
+    "create_application": "Add application",
+    "update_application": "Update application",
+    "delete_application": "Delete application",
+    "create_service_principal": "Add service principal",
+    "update_service_principal": "Update service principal",
+    "delete_service_principal": "Remove service principal",
+    "create_grant": "Add delegated permission grant",
+    "update_grant": "Add delegated permission grant",
+    "delete_grant": "Remove delegated permission grant",
+}
+"""Names of activities in the directory's log (learn.microsoft.com/entra/identity/monitoring-health/
+reference-audit-activities), by the actions of this cloud."""
 Handler = Callable[..., Answer]
 
 

@@ -25,11 +25,16 @@ LAMBDA: Final = re.compile(
     r"(?P<more>(?:\s+or\s+\3\s+eq\s+'[^']*')*)\s*\)",
     re.IGNORECASE,
 )
+LAMBDA_MEMBER: Final = re.compile(
+    rf"(?P<name>[\w/]+)/(?P<op>any)\s*\(\s*(\w+)\s*:\s*\3/(?P<part>id)\s+eq\s+{VALUE}\s*\)",
+    re.IGNORECASE,
+)
 LAMBDA_FUNCTION: Final = re.compile(
     rf"(?P<name>[\w/]+)/any\s*\(\s*(\w+)\s*:\s*(?P<op>startswith|endswith|contains)"
     rf"\s*\(\s*\2\s*,\s*{VALUE}\s*\)\s*\)",
     re.IGNORECASE,
 )
+CLAUSES: Final = (FUNCTION, LAMBDA, LAMBDA_MEMBER, LAMBDA_FUNCTION)
 JOINT: Final = re.compile(r"\s+(and|or)\s+|\s*$()", re.IGNORECASE)
 ORDERED: Final = frozenset({"ge", "gt", "le", "lt"})
 PAGE: Final = 100
@@ -58,7 +63,8 @@ class Condition:
             return any(str(one).lower().startswith(self.value.lower()) for one in seen)
         if self.op == "any":
             wanted = {value.lower() for value in (self.value, *self.more)}
-            return any(str(one).lower() in wanted for one in seen or [])
+            members = (one.get("id") if isinstance(one, Mapping) else one for one in seen or [])
+            return any(str(one).lower() in wanted for one in members)
         if self.op in ORDERED:
             return _ordered(str(seen), self.op, self.value)
         return _text(seen, self.op, self.value.lower())
@@ -136,7 +142,7 @@ def _clause(text: str, at: int) -> tuple[re.Match[str], re.Match[str]]:
 
     The second value is the operator that joins the condition to the next one.
     """
-    forms = (form.match(text, at) for form in (FUNCTION, LAMBDA, LAMBDA_FUNCTION, COMPARISON))
+    forms = (form.match(text, at) for form in (*CLAUSES, COMPARISON))
     match = next(filter(None, forms), None)
     joint = JOINT.match(text, match.end()) if match else None
     if match is None or joint is None:

@@ -159,6 +159,19 @@ def _sign_ins(call: Call, rows: list[Json]) -> Answer:
     return odata.listed(call, odata.filtered(call, rows, allowed), "auditLogs/signIns")
 
 
+@route("GET", "/auditLogs/directoryAudits", frozenset({"AuditLog.Read.All"}), DIRECTORY_READ)
+def directory_audits(call: Call) -> Answer:
+    """Return the changes of the directory, which need no premium license, newest first.
+
+    Source: learn.microsoft.com/graph/api/directoryaudit-list.
+    """
+    limits.admit(call, limits.REPORTS)
+    times = frozenset({"eq", "ge", "le"})
+    allowed = {"activityDateTime": times, "targetResources": frozenset({"any"})}
+    rows = odata.filtered(call, list(reversed(call.tenant.audits)), allowed)
+    return odata.listed(call, rows, "auditLogs/directoryAudits")
+
+
 @route("GET", "/roleManagement/directory/roleDefinitions", ROLES_READ)
 def role_definitions(call: Call) -> Answer:
     """Return the built-in directory roles."""

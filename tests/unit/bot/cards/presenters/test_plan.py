@@ -22,6 +22,10 @@ from tests.unit.bot.cards.presenters.stage_events import (
     found,
 )
 
+BASELINES = {"ids": "CIPP DisableBasicAuthSMTP, CIS 6.5.4, CISA MS.EXO.5.1"}
+NOTED = replace(LINE, note=Text("note.baselines", BASELINES))
+"""Line of the plan with the baselines that it contradicts."""
+
 
 @pytest.mark.parametrize("state", [State.WARNING, State.POSSIBLE])
 def test_what_may_stop_mail_is_a_warning_on_the_plan(
@@ -72,7 +76,7 @@ def test_the_plan_names_what_is_right_and_what_stops_it(services: Services, begi
     view = plan_face.view(run)
     assert [words.values["step"] for words in view.right] == ["key:step.tenant"]
     assert [words.values["step"] for words in view.blocking] == ["key:step.mailbox_user"]
-    assert (view.changes, view.approved, view.signed_in) == ((LINE,), False, ADMIN)
+    assert (view.changes, view.approved, view.signed_in) == ((NOTED,), False, ADMIN)
     services.store.append(run.id, APPROVED, found("ids"))
     approved = plan_face.view(services.store.load(run.id))
     assert (approved.blocking, approved.approved, approved.approved_tenant) == ((), True, False)
@@ -107,7 +111,7 @@ def test_what_has_to_be_approved_anew_is_shown_with_what_is_left(services: Servi
     )
     services.store.append(run.id, replace(APPROVED, data={"plan": "plan-2", "scope": "mailbox"}))
     again = plan_face.view(services.store.load(run.id))
-    assert (again.changes, again.approved) == ((LINE, shut), True)
+    assert (again.changes, again.approved) == ((NOTED, shut), True)
 
 
 def test_what_stops_the_plan_reads_as_two_sentences(services: Services, begin: Begin):

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from adaptive_cards.texts import render
 from adaptive_cards.views import Damage
 from bot.cards.presenters import verdict as extras
 from bot.cards.presenters.verdict import view
@@ -14,18 +15,21 @@ from bot.services import Services
 from jobs.checks import check
 from jobs.checks.verdict import Verdict, judge
 from jobs.model import (
+    Change,
     Channel,
     ConnectChange,
     Finding,
     Person,
     RunKind,
+    Scope,
     Signals,
     State,
     Station,
     Text,
     Turn,
 )
-from jobs.runs.run import Run
+from jobs.runs.origin import Origin
+from jobs.runs.run import Event, Kind, Run
 from tests.unit.bot.cards.presenters.verdict_checks import check_of, ok
 
 AT = datetime(2026, 11, 25, 9, 0, tzinfo=UTC)
@@ -204,3 +208,28 @@ def test_changes_in_webex_connect_have_a_section_of_their_own(services: Services
     ]
     later = Finding("answers", State.OK, signals=Signals(at=AT + timedelta(minutes=1)))
     assert view(check_of(log, later, *ok("agent_tasks")), services).changes == ()
+
+
+def test_a_value_set_back_twice_names_the_baseline(services: Services):
+    """The first time the card names the run; the second time also the baseline and the exemption."""
+    channel = Channel("support@contoso.com")
+    wrong = Finding("smtp_auth", State.WRONG, cause="smtp_auth_off_for_mailbox")
+    line = Change(
+        "smtp_auth", "M2", Text("a"), Text("seen.off"), Text("seen.on"), Scope.MAILBOX, "x"
+    )
+    shown = []
+    for message in ("one", "two"):
+        origin = Origin("room-1", "thread-1", message=message)
+        run = services.store.open(channel, Person("p", "anna@contoso.com"), origin, RunKind.FIX)
+        services.store.append(
+            run.id,
+            Event(Kind.CHANGING, AT, step="smtp_auth", finding=wrong, changes=(line,)),
+            Event(Kind.CHANGED, AT, step="smtp_auth"),
+        )
+        services.store.end(services.store.load(run.id), Event(Kind.FINISHED, AT))
+        changed = view(run_of(wrong), services).causes[0].changed
+        assert changed is not None
+        assert f"by run {run.id}" in render(changed)
+        shown.append(render(changed))
+    assert ["CIS 6.5.4" in each for each in shown] == [False, True]
+    assert "exempt the mailbox support@contoso.com" in shown[1]

@@ -1,6 +1,6 @@
-"""Probes for the authentication policy that applies to the user, and for security defaults.
+"""Probe for the authentication policy that applies to the user.
 
-The documents do not settle whether either of them stops SMTP AUTH.
+The documents do not settle whether it stops SMTP AUTH.
 """
 
 from __future__ import annotations
@@ -63,23 +63,3 @@ class AuthenticationPolicy(Probe):
             cause=Cause.SMTP_LOGIN_BLOCKED,
             signals=proof,
         )
-
-
-class SecurityDefaults(Probe):
-    """Probe for security defaults, which may make SMTP AUTH fail if they are on.
-
-    The reports contradict each other (platforms/microsoft.md 2.1), so only a login decides.
-    """
-
-    name = "security_defaults"
-    article_row = "SD"
-    reads = ("Policy.Read.All",)
-    diagnosis = Diagnosis(
-        explains=frozenset({Cause.BLOCKED_BY_SECURITY_DEFAULTS}),
-        disproved_by=("smtp_login",),
-    )
-
-    async def inspect(self, ctx: StepContext) -> Finding:
-        if await ctx.graph.security_defaults():
-            return self.possible(Text("seen.on"), cause=Cause.BLOCKED_BY_SECURITY_DEFAULTS)
-        return self.ok(Text("seen.off"))

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import re
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -18,6 +20,27 @@ from jobs.microsoft.exchange import ExchangeRow
 from jobs.microsoft.graph import promised
 from jobs.model import Access, Finding, RunKind, Signals, State, Station, Text, Turn
 from jobs.runs.run import Run
+
+ELSEWHERE = frozenset({"mailuser", "remoteusermailbox", "remotesharedmailbox"})
+"""Types of recipients whose mailbox is not in this Exchange Online, as before a migration."""
+LIMITS = {
+    Cause.MAILBOX_INTERNAL_ONLY: ("RequireSenderAuthenticationEnabled",),
+    Cause.MAILBOX_SENDERS_LISTED: (
+        "AcceptMessagesOnlyFrom",
+        "AcceptMessagesOnlyFromDLMembers",
+        "AcceptMessagesOnlyFromSendersOrMembers",
+    ),
+    Cause.MAILBOX_MODERATED: ("ModerationEnabled",),
+    Cause.MAILBOX_REJECTS_SENDERS: (
+        "RejectMessagesFrom",
+        "RejectMessagesFromDLMembers",
+        "RejectMessagesFromSendersOrMembers",
+    ),
+}
+"""Properties of Get-Mailbox that stop mail if they are set, by the cause."""
+CONNECT_MOST = 25 * 1024 * 1024
+"""Largest mail that Webex Connect takes, in bytes (platforms/connect.md 1.4)."""
+_BYTES = re.compile(r"\(([\d,]+) bytes\)")
 
 
 class Tenant(Step):
@@ -94,13 +117,15 @@ class MailboxUser(Step):
         if not user and isinstance(mailbox, ExchangeRow):
             user = await self._owner(ctx, mailbox)
         if user is None:
-            why = Text(await self._why_nobody(ctx), {"mailbox": ctx.channel.mailbox})
-            return self.wrong(why, cause=Cause.MAILBOX_NOT_FOUND)
+            return await self._gone(ctx, self.wrong(Text("seen.nobody", _named(ctx))))
         upn = text_of(user, "userPrincipalName") or ctx.channel.mailbox
         facts = {"user_id": promised(user, "id"), "upn": upn}
         if isinstance(mailbox, CloudError):
             return self._by_the_directory(ctx, user, mailbox, facts)
-        return _with_sender(ctx, mailbox, self._judged(ctx, user, mailbox, facts))
+        found = _with_limits(mailbox, self._judged(ctx, user, mailbox, facts))
+        if found.cause == Cause.MAILBOX_NOT_FOUND:
+            return await self._gone(ctx, found)
+        return _with_sender(ctx, mailbox, found)
 
     def _judged(
         self, ctx: StepContext, user: Json, mailbox: ExchangeRow | None, facts: dict[str, str]
@@ -170,15 +195,52 @@ class MailboxUser(Step):
                 owners.append(await ctx.graph.user(name))
         return next(filter(None, owners), None)
 
-    async def _why_nobody(self, ctx: StepContext) -> str:
-        """Return the text's key: the address may be a group's, or in an error the general one."""
-        try:
-            rows = await ctx.exchange.run("Get-Recipient", {"Identity": ctx.channel.mailbox})
-        except CloudError:
-            return "seen.nobody"
-        if "group" in lower_of(next(iter(rows), None), "RecipientTypeDetails"):
-            return "seen.group"
-        return "seen.nobody"
+    async def _gone(self, ctx: StepContext, found: Finding) -> Finding:
+        """Return why there is no mailbox: it is a group's address, elsewhere, or was deleted."""
+        mailbox = {"Identity": ctx.channel.mailbox}
+        kind = lower_of(await _first(ctx, "Get-Recipient", mailbox), "RecipientTypeDetails")
+        cause, seen = Cause.MAILBOX_NOT_FOUND, found.seen
+        if "group" in kind:
+            seen = Text("seen.group", _named(ctx))
+        elif kind in ELSEWHERE:
+            cause, seen = Cause.MAILBOX_ON_PREMISES, Text("seen.on_premises", _named(ctx))
+        elif await _first(ctx, "Get-Mailbox", mailbox | {"SoftDeletedMailbox": True}):
+            cause, seen = Cause.MAILBOX_SOFT_DELETED, Text("seen.soft_deleted", _named(ctx))
+        return replace(found, cause=cause, seen=seen)
+
+
+def _named(ctx: StepContext) -> dict[str, str]:
+    return {"mailbox": ctx.channel.mailbox}
+
+
+async def _first(ctx: StepContext, cmdlet: str, parameters: Json) -> ExchangeRow | None:
+    """Return the first row of a cmdlet, or None if it has none or is refused."""
+    try:
+        return next(iter(await ctx.exchange.run(cmdlet, parameters)), None)
+    except CloudError:
+        return None
+
+
+def _with_limits(mailbox: ExchangeRow | None, found: Finding) -> Finding:
+    """Return the finding, as a warning if a setting of the mailbox keeps or refuses mail."""
+    if mailbox is None or found.state is not State.OK:
+        return found
+    told = next((told for told in _limits(mailbox)), None)
+    return replace(found, state=State.WARNING, seen=told[1], cause=told[0]) if told else found
+
+
+def _limits(mailbox: ExchangeRow) -> Iterator[tuple[Cause, Text]]:
+    """Yield the mailbox's settings that may stop mail, the worst first (Set-Mailbox)."""
+    for cause, names in LIMITS.items():
+        values = (str(mailbox.get(name) or "") for name in names)
+        if any(value.lower() not in {"", "false", "[]"} for value in values):
+            yield cause, Text(f"seen.{cause}")
+    most = _BYTES.search(str(mailbox.get("MaxReceiveSize") or ""))
+    if most and int(most[1].replace(",", "")) < CONNECT_MOST:
+        size = {"size": str(mailbox.get("MaxReceiveSize")).partition(" (")[0]}
+        yield Cause.MAILBOX_SIZE_LIMITED, Text("seen.mailbox_size_limited", size)
+    if str(mailbox.get("IsDirSynced")).lower() == "true" and mailbox.get("ForwardingAddress"):
+        yield Cause.MAILBOX_SYNCED, Text("seen.mailbox_synced")
 
 
 def _with_sender(ctx: StepContext, mailbox: ExchangeRow | None, found: Finding) -> Finding:

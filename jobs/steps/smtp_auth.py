@@ -11,10 +11,11 @@ from dataclasses import replace
 
 from jobs.causes.cause import Cause
 from jobs.channel.mailbox import mailbox_row
-from jobs.clouds.errors import CloudError
+from jobs.clouds.errors import CloudError, Forbidden
 from jobs.clouds.json_values import lower_of
 from jobs.engine.context import StepContext
 from jobs.engine.diagnosis import Diagnosis
+from jobs.engine.step import Step
 from jobs.engine.undo import Undoable
 from jobs.microsoft.exchange import ExchangeRow, command_text
 from jobs.model import Change, Finding, Reason, RunKind, Scope, Text
@@ -172,6 +173,36 @@ def _text(off: bool | None) -> str:  # noqa: FBT001  a value, not a choice
 
 def _off(row: ExchangeRow) -> bool | None:
     return _BY_TEXT.get(str(row.get(PROPERTY)).lower())
+
+
+class SecurityDefaults(Step):
+    """Step M2: security defaults are off; on, they may make SMTP AUTH fail.
+
+    The reports contradict each other (platforms/microsoft.md 2.1), so only a login decides. A plan
+    shows it before anybody approves anything.
+    """
+
+    name = "security_defaults"
+    article_row = "M2"
+    group = "microsoft"
+    shown_in = "smtp_auth"
+    reads = ("Policy.Read.All",)
+    diagnosis = Diagnosis(
+        explains=frozenset({Cause.BLOCKED_BY_SECURITY_DEFAULTS}),
+        disproved_by=("smtp_login",),
+    )
+
+    async def inspect(self, ctx: StepContext) -> Finding:
+        try:
+            on = await ctx.graph.security_defaults()
+        except Forbidden:
+            if ctx.run.kind is RunKind.CHECK:
+                raise
+            return self.skipped(Reason.NOT_BY_ITSELF)
+        if on:
+            seen = Text("seen.security_defaults")
+            return self.possible(seen, cause=Cause.BLOCKED_BY_SECURITY_DEFAULTS)
+        return self.ok(Text("seen.off"))
 
 
 RIGHT = "SendAs"

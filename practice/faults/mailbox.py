@@ -23,6 +23,11 @@ def _delete(ground: FaultContext) -> None:
     del ground.tenant.users[ground.user.id]
 
 
+def _soft_delete(ground: FaultContext) -> None:
+    ground.tenant.soft_deleted.append(ground.user)
+    _delete(ground)
+
+
 def _onmicrosoft(ground: FaultContext) -> None:
     """Make the onmicrosoft.com address the mailbox's primary one.
 
@@ -103,5 +108,34 @@ FAULTS: Final = (
         ("mailbox_internal_only",),
         "mailbox",
         TRACED,
+    ),
+    Fault(
+        "mailbox_soft_deleted",
+        "learn.microsoft.com/exchange/recipients-in-exchange-online/delete-or-restore-mailboxes",
+        "the user was deleted, and the mailbox can still be restored",
+        _soft_delete,
+        ("mailbox_soft_deleted",),
+        "mailbox",
+        "user",
+    ),
+    Fault(
+        "mailbox_size_limited",
+        "learn.microsoft.com/powershell/module/exchange/set-mailbox (MaxReceiveSize)",
+        "the mailbox takes emails up to 5 MB only; small ones flow",
+        lambda ground: put(ground.box, most="5 MB (5,242,880 bytes)"),
+        ("mailbox_size_limited",),
+        "",
+        "box",
+        Level.NOTED,
+    ),
+    Fault(
+        "mailbox_moderated",
+        "learn.microsoft.com/powershell/module/exchange/set-mailbox (ModerationEnabled)",
+        "the mailbox is moderated, and the moderators approve every email so far",
+        lambda ground: put(ground.box, moderated=True),
+        ("mailbox_moderated",),
+        "",
+        "box",
+        Level.NOTED,
     ),
 )

@@ -48,6 +48,7 @@ class Mailbox:
     ``smtp_auth_disabled`` has three states; None inherits the organization's value.
     ``automatic_reply`` answers every outside mail at once, as Exchange does for an absent user.
     ``senders_authenticated`` is RequireSenderAuthenticationEnabled: outside senders are refused.
+    ``moderated`` keeps each mail until a moderator approves it, and ``most`` is MaxReceiveSize.
     ``full_access`` and ``send_as`` hold the names of the users with these rights to the mailbox.
     """
 
@@ -61,6 +62,8 @@ class Mailbox:
     inbox_rules: list[Json] = field(default_factory=list)
     automatic_reply: bool = False
     senders_authenticated: bool = False
+    moderated: bool = False
+    most: str = "36 MB (37,748,736 bytes)"
     full: bool = False
 
 
@@ -168,6 +171,7 @@ class Tenant:
     exchange: Organization = field(default_factory=Organization)
     recycled: list[Json] = field(default_factory=list)
     audits: list[Json] = field(default_factory=list)
+    soft_deleted: list[User] = field(default_factory=list)
     log_numbers_itself: bool = False
     premium: bool = True
 

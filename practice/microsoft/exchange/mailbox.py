@@ -81,12 +81,25 @@ def _mailbox(user: User, box: Mailbox) -> Json:
         "ForwardingSmtpAddress": box.forwarding_smtp_address,
         "DeliverToMailboxAndForward": box.deliver_and_forward,
         "RequireSenderAuthenticationEnabled": box.senders_authenticated,
+        "ModerationEnabled": box.moderated,
+        "MaxReceiveSize": box.most,
+        "AcceptMessagesOnlyFromSendersOrMembers": [],
+        "RejectMessagesFromSendersOrMembers": [],
+        "IsDirSynced": False,
     }
 
 
-@cmdlet("Get-Mailbox", READERS, "Identity ResultSize RecipientTypeDetails Filter")
+@cmdlet(
+    "Get-Mailbox",
+    READERS,
+    "Identity ResultSize RecipientTypeDetails Filter SoftDeletedMailbox",
+)
 def get_mailbox(run: Run) -> Rows:
-    """Return mailboxes with their forwarding."""
+    """Return mailboxes with their forwarding, or the deleted ones that can be restored."""
+    if run.has("SoftDeletedMailbox") and run.flag("SoftDeletedMailbox"):
+        name = run.text("Identity")
+        gone = [user for user in run.tenant.soft_deleted if user.known_as(name)]
+        return [_mailbox(user, user.mailbox) for user in gone if user.mailbox]
     return [_mailbox(user, box) for user, box in _mailboxes(run)]
 
 

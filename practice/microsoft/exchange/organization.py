@@ -84,6 +84,7 @@ def get_transport_config(run: Run) -> Rows:
                 "Name": "Transport Settings",
                 "SmtpClientAuthenticationDisabled": run.organization.smtp_auth_disabled,
                 "AllowLegacyTLSClients": None,
+                "MaxReceiveSize": "Unlimited",
             }
         )
     ]

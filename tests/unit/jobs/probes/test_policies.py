@@ -19,6 +19,7 @@ from jobs.probes import all_probes
 from jobs.probes.conditional_access import touches
 from jobs.probes.revoked_sessions import Sessions
 from jobs.runs.origin import Brief
+from jobs.steps import all_steps
 
 USER = "aaaaaaaa-0000-4000-8000-00000000000a"
 CONDITIONS = {
@@ -271,8 +272,9 @@ async def test_security_defaults_are_tried(
     Microsoft's documents do not say whether the security defaults stop this login.
     """
     cloud.on("GET /policies/identitySecurityDefaultsEnforcementPolicy", {"isEnabled": True})
-    found = await all_probes()["security_defaults"].inspect(given())
-    verdict = judge(all_probes(), {"security_defaults": found, other.step: other})
+    steps = {**all_probes(), **all_steps()}
+    found = await steps["security_defaults"].inspect(given())
+    verdict = judge(steps, {"security_defaults": found, other.step: other})
     assert (verdict.possible, verdict.causes) == (possible, causes)
 
 

@@ -104,7 +104,8 @@ def test_a_row_is_not_unapproved_after_the_approval(services: Services, begin: B
 
     The step comes next.
     """
-    before = begin(SIGNED_IN, PLANNED, found("send_as"), UNAPPROVED)
+    right = (found("send_as"), found("security_defaults"))
+    before = begin(SIGNED_IN, PLANNED, *right, UNAPPROVED)
     services.store.append(before.id, APPROVED)
     after = services.store.load(before.id)
     notes = [

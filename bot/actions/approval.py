@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 
+from adaptive_cards.cards.verdict.findings import DAYS
 from adaptive_cards.texts import listed
-from bot.actions._guard import answered, finish, on_run, record
+from bot.actions._guard import answered, finish, for_everybody, on_run, record
 from bot.cards.presenters.plan import made_by_hand
 from bot.chat.context import ChatContext
 from bot.chat.permissions import AccessPolicy
+from bot.commands import check
 from jobs.channel.connect_hosts import foreign_hosts, unconfirmed_hosts
 from jobs.channel.email_app import ADOPT
+from jobs.channel.form import LONGEST
 from jobs.clock import now
 from jobs.model import Profile, Scope, Text
 from jobs.next_action import blocking_steps
+from jobs.redact import without_secrets
+from jobs.runs import accepted
+from jobs.runs.accepted import Accepted
 from jobs.runs.plan import FOREIGN_HOSTS, addresses
 from jobs.runs.run import Event, Kind, Run
 
@@ -61,6 +68,24 @@ def adopt(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
         return
     looks = Event(Kind.LOOK_AGAIN, now(), by=ctx.person.email)
     finish(ctx, run, looks, answered(ctx, ADOPT, inputs["app"]))
+
+
+@for_everybody
+def accept(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
+    # The cause must be one that this check has found. A new check then shows it as a note.
+    cause, why = inputs.get("cause", ""), " ".join(inputs.get("why", "").split())[:LONGEST]
+    if not _is_approver(ctx, run):
+        return
+    if not why or inputs.get("days") not in DAYS or run.brief.discover:
+        ctx.refuse(Text("refused.no_reason"), title="refused.nothing")
+        return
+    if cause not in {each.cause for each in run.findings.values() if each.cause}:
+        ctx.refuse(Text("refused.old"), title="refused.nothing")
+        return
+    until = now() + timedelta(days=int(inputs["days"]))
+    given = Accepted(until, without_secrets(why), ctx.person.email)
+    accepted.accept(ctx.services.store, run, cause, given)
+    check.begin(ctx, run.channel.mailbox)
 
 
 def _offers_app(run: Run, app: str) -> bool:
@@ -114,4 +139,5 @@ ACTIONS = {
     "confirm_hosts": confirm_hosts,
     "least_privilege": least_privilege,
     "adopt": adopt,
+    "accept": accept,
 }

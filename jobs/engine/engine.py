@@ -23,6 +23,8 @@ from jobs.engine.inspector import SETTLES_FOR, finding_from_error, not_readable,
 from jobs.engine.made_objects import MadeObjects
 from jobs.engine.step import Step
 from jobs.model import Access, Finding, Reason, State
+from jobs.runs import accepted
+from jobs.runs.accepted import Accepted
 from jobs.runs.run import AttemptOverError, Event, Kind
 from jobs.runtime import Listener
 from jobs.shutdown import Shutdown
@@ -40,12 +42,15 @@ class Checker:
     recorder: Recorder
     steps: Mapping[str, Step]
     allowed: Collection[Access]
+    accepted: Mapping[str, Accepted] = field(default_factory=dict)
 
     async def check(self) -> None:
         """Inspect every step that may be read, and skip the others with the reason.
 
         Every finding records the access that it was read with.
         """
+        ctx = self.recorder.ctx
+        self.accepted = accepted.of(ctx.store, ctx.channel.mailbox)
         for step in self.steps.values():
             unread = step.name not in self.recorder.run.findings
             if unread and required_access(step, self.allowed) is None:
@@ -81,7 +86,8 @@ class Checker:
         if finding.state is State.WRONG and self._may_be_stale(step):
             await asyncio.sleep(paced(STALE_S))
             finding = await self._inspect(step, access)
-        self.recorder.queue(step, replace(step.diagnosis.as_check_result(finding), access=access))
+        found = accepted.as_note(self.accepted, step.diagnosis.as_check_result(finding))
+        self.recorder.queue(step, replace(found, access=access))
 
     def _unmet_need(self, step: Step) -> str:
         """Return the first need that prevents a look at the step, or an empty string.

@@ -44,6 +44,7 @@ class What(StrEnum):
     DESCRIPTIONS = "descriptions of runs"
     STOPS = "marks of stopped runs"
     CHANNELS = "channels"
+    ACCEPTED = "accepted findings"
     CARDS = "cards"
     WATCHED = "watched channels"
     INCIDENTS = "incidents"
@@ -119,7 +120,10 @@ class Rekeying:
             _Place(What.DESCRIPTIONS, keys.run_about("*"), b"string", _text(self._of_run("about"))),
             _Place(What.STOPS, keys.run_stopped("*"), b"string", _text(self._of_run("stopped"))),
             _Place(What.CHANNELS, keys.channel_record("*"), b"string", self._channel),
-            _Place(What.CARDS, keys.cards("*"), b"hash", self._cards),
+            _Place(What.CARDS, keys.cards("*"), b"hash", self._fields("card", What.CARDS)),
+            _Place(
+                What.ACCEPTED, keys.accepted("*"), b"hash", self._fields("accepted", What.ACCEPTED)
+            ),
             *(
                 _Place(what, pattern, b"string", _text(self._of_run(purpose)))
                 for what, pattern, purpose in _OF_THE_WATCH
@@ -205,22 +209,25 @@ class Rekeying:
             return Found()
         return _found(key, value, self._channels.renewed(mailbox, value), partial(_set, key))
 
-    def _cards(self, reader: Reader, key: bytes, run_id: str) -> Found:
-        """Look at the posted cards; the other fields of the hash have no MAC."""
-        total = Result()
-        writes: list[Write] = []
-        for raw_slot, raw in reader.hgetall(key).items():
-            slot, value = codec.as_bytes(raw_slot), codec.as_bytes(raw)
-            if not _has_mac(value):
-                continue
-            name = slot.decode(errors="replace")
-            own = self._authenticator.renewed(("card", run_id, name), value)
-            found = _found(key, value, own, partial(_set_field, key, slot), f", card {name!r}")
-            total.add(What.CARDS, found)
-            writes += found.writes
-        return Found(
-            total.newest[What.CARDS], total.older[What.CARDS], tuple(total.foreign), tuple(writes)
-        )
+    def _fields(self, purpose: str, what: What) -> Look:
+        """Return a function that looks at a hash; some of its fields may have no MAC."""
+
+        def look(reader: Reader, key: bytes, owner: str) -> Found:
+            total = Result()
+            writes: list[Write] = []
+            for raw_slot, raw in reader.hgetall(key).items():
+                slot, value = codec.as_bytes(raw_slot), codec.as_bytes(raw)
+                if not _has_mac(value):
+                    continue
+                name = slot.decode(errors="replace")
+                own = self._authenticator.renewed((purpose, owner, name), value)
+                told = f", {purpose} {name!r}"
+                found = _found(key, value, own, partial(_set_field, key, slot), told)
+                total.add(what, found)
+                writes += found.writes
+            return Found(total.newest[what], total.older[what], tuple(total.foreign), tuple(writes))
+
+        return look
 
     def _sealed(self, name: str, value: bytes) -> bytes | None:
         return self._vault.renewed(VaultName(name), value)
@@ -242,12 +249,12 @@ def _owner(key: bytes, pattern: Key) -> str:
 
 
 def _has_mac(value: bytes) -> bool:
-    """Return whether a field of a run's cards is a posted card, or the fact that superseded it."""
+    """Return whether a field is a posted card, the fact that superseded it, or an acceptance."""
     try:
         card = msgspec.json.decode(value)
     except msgspec.MsgspecError:
         return False
-    return isinstance(card, dict) and not card.keys().isdisjoint({"message", "kind"})
+    return isinstance(card, dict) and not card.keys().isdisjoint({"message", "kind", "until"})
 
 
 def _text(renew: Renew) -> Look:

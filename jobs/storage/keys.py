@@ -141,6 +141,8 @@ clock_skew = _named("skew:{}")
 """Cloud's clock measurements."""
 clock_skew_told = _named("skew:{}:told")
 """Mark that the log named a cloud's skew a moment ago."""
+accepted = _named("accepted:{}")
+"""Causes that an approver has accepted for a mailbox, each until its time."""
 tac_case = _named("tac:{}")
 """Case for which a thread collects a file for Cisco TAC."""
 tac_mails = _named("tac-mails")

@@ -14,7 +14,7 @@ TAKES_PART = {
 IN_ITS_SPACE = {
     *("test_sent", "agent_has_it", "rehearse", "skip_rehearsal"),
     *("ask_agent", "ask_mailbox_user"),
-    *("discovered", "discovered_without", "keep"),
+    *("discovered", "discovered_without", "keep", "accept"),
 }
 """Verbs that everybody in the run's own space may use, such as an agent or the mailbox user."""
 OF_NO_RUN = {
@@ -71,6 +71,6 @@ FIELDS = (
     *("run", "plan", "command", "argument", "mailbox", "mailbox_meant", "channel", "card", "app"),
     *("callback_url", "forwarding_address", "client_id", "lifetime", "keep_copy", "profile"),
     *("administrator", "delegate", "language", "skip_reason", "error_text"),
-    *("resource_id", "transaction_id", "seen_text", "place"),
+    *("resource_id", "transaction_id", "seen_text", "place", "why", "days", "cause"),
 )
 """Fields of every card, and the data of its buttons."""

@@ -21,7 +21,7 @@ from adaptive_cards.actions import (
 )
 from adaptive_cards.card import MOST_BYTES, Card, finished, size
 from adaptive_cards.cards.verdict.band import band
-from adaptive_cards.cards.verdict.findings import commands, findings, found
+from adaptive_cards.cards.verdict.findings import accepting, commands, findings, found
 from adaptive_cards.cards.verdict.rows import Budget, Detail
 from adaptive_cards.cards.verdict.sections import matter
 from adaptive_cards.cards.verdict.view import Stop, VerdictView
@@ -172,8 +172,9 @@ def _lists(view: VerdictView, room: Budget, *, apart: bool) -> list[Element]:
     # If no button is left, both are in the same part.
     lists, lines = findings(view, room) if view.lines else [], commands(view, room)
     title = plural("button.findings", len(view.lines))
-    if lists and not apart:
-        return [show_card(title, [*lists, *lines])]
+    fields, accept = accepting(view) if lists and apart else ([], [])
+    if lists and (accept or not apart):
+        return [show_card(title, [*lists, *lines, *fields], *accept)]
     return [
         *([show_card(title, lists)] if lists else []),
         *([show_card(text("button.commands"), lines)] if lines else []),

@@ -5,17 +5,21 @@ from __future__ import annotations
 import itertools
 
 from adaptive_cards import glyphs
+from adaptive_cards.actions import submit
 from adaptive_cards.cards.verdict.causes import details, of_finding
 from adaptive_cards.cards.verdict.rows import EXPLAINED, Budget, Detail, label, more
 from adaptive_cards.cards.verdict.view import VerdictView
 from adaptive_cards.components import section, titled
 from adaptive_cards.elements import SMALL, Element, facts, literal, own, rich, run
 from adaptive_cards.escape import clip
-from adaptive_cards.texts import render, text, with_counts
+from adaptive_cards.texts import plural, render, text, with_counts
 from adaptive_cards.views import CheckLine
 from jobs.model import Access, State
 
 _LINES_MOST = 40
+_WHY_MOST = 200
+DAYS = ("7", "30", "90")
+"""Days for which a finding can be accepted."""
 _WRITTEN_SIGNS = 400
 """Maximum number of characters of one piece of evidence as a service wrote it."""
 _LEFT_OUT = {State.SKIPPED, State.UNKNOWN}
@@ -38,6 +42,25 @@ def findings(view: VerdictView, room: Budget) -> list[Element]:
     key = "verdict.sum_skipped" if counts["verdict.count.skipped"] else "verdict.sum"
     summary = text(key, counts=", ".join(with_counts(counts)))
     return [rich(run(summary, **SMALL)), *written, *found(view, room)]
+
+
+def accepting(view: VerdictView) -> tuple[list[Element], list[Element]]:
+    """Return the fields and the button with which an approver accepts the first cause."""
+    if not view.accepts:
+        return [], []
+    reason = {"type": "Input.Text", "id": "why", "maxLength": _WHY_MOST}
+    days = {
+        "type": "Input.ChoiceSet",
+        "id": "days",
+        "label": text("verdict.accept_days"),
+        "style": "compact",
+        "isMultiSelect": False,
+        "value": DAYS[0],
+        "choices": [{"title": plural("verdict.days", int(n)), "value": n} for n in DAYS],
+    }
+    fields = [section("verdict.accept"), reason | {"label": text("verdict.accept_why")}, days]
+    title, cause = text("verdict.accept_button"), view.accepts
+    return fields, [submit(title, "accept", reads=True, run=view.run, cause=cause)]
 
 
 def found(view: VerdictView, room: Budget) -> list[Element]:

@@ -58,7 +58,8 @@ class VerdictView:
     ``unread`` is the number of findings that could not be read, and ``needs_administrator`` is true
     if a sign-in reads all of them. ``secret_ends`` is the end of a client secret that is to be renewed
     now. ``proven`` is when the bot's own test mail last went the whole way, and ``login`` is whether
-    its login as the mailbox works now.
+    its login as the mailbox works now. ``accepts`` is the code of the first cause if an approver may
+    accept it for a time.
     """
 
     run: str
@@ -91,6 +92,7 @@ class VerdictView:
     proven: datetime | None = None
     login: bool = False
     silent: tuple[Text, ...] = ()
+    accepts: str = ""
     found: FoundChannel | None = None
 
     @property

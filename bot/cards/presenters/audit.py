@@ -14,7 +14,7 @@ from jobs.runs.audit_entries import BOT
 
 SKIPPED = "skip:"
 """Beginning of the answer of a person who skips the rehearsal; the reason follows."""
-_COPIED = ("question", "value", "most", "last", "event", "entry")
+_COPIED = ("question", "value", "most", "last", "event", "entry", "until")
 
 
 def audit_line(entry: AuditEntry) -> AuditLine:

@@ -117,7 +117,14 @@ def view(run: Run, services: Services) -> VerdictView:
         secret_ends=ends,
         proven=_proven_at(run, services, found) if run.checked and left.count else None,
         login=is_ok(found, "smtp_login"),
+        accepts=_accepts(run, verdict),
     )
+
+
+def _accepts(run: Run, verdict: Verdict) -> str:
+    names = (*verdict.causes, *verdict.possible)
+    known = (verdict.weighed[name].cause for name in names if name in verdict.weighed)
+    return next(filter(None, known), "") if run.checked and not run.brief.discover else ""
 
 
 def _proven_at(run: Run, services: Services, found: Mapping[str, Finding]) -> datetime | None:

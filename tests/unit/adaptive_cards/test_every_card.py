@@ -134,6 +134,7 @@ READS = {
     "skip_rehearsal",
     "explain",
     "look_on",
+    "accept",
     "tac",
     "discovered",
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import adaptive_cards as cards
@@ -96,6 +97,16 @@ def cause(code: str, found: CheckLine) -> CheckLine:
     )
 
 
+SET_BACK = Text(
+    "verdict.set_back_again",
+    {
+        "after": "On",
+        "run": "4K7P",
+        "at": "clock:2026-11-24T20:12:00+00:00",
+        "ids": "CIPP EXODisableAutoForwarding, CIS 6.2.1, CISA MS.EXO.1.1",
+        "exemption": "We ask you to exempt the mailbox.",
+    },
+)
 STOPPED = {
     "way": way("++-..+"),
     "symptoms": SYMPTOMS,
@@ -123,6 +134,19 @@ def _stopped() -> dict[str, cards.Card]:
             skipped=SKIPPED[-2:],
             sign_in_url=SIGN_IN,
             **STOPPED,
+        ),
+        "verdict-set-back": cards.verdict(
+            VerdictView(
+                "9M2C",
+                MAILBOX,
+                AT,
+                0,
+                (replace(cause("forwarding_blocked", POLICY), changed=SET_BACK),),
+                lines=(POLICY, *RIGHT),
+                fix=FIX,
+                accepts="forwarding_blocked",
+                **STOPPED,  # type: ignore[arg-type]  # the view's own names
+            )
         ),
         "verdict-two-causes": checked(
             0,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -13,7 +14,8 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 
 from jobs.clock import now
 from jobs.model import Channel, Person, Scope
-from jobs.runs import rekeying, trust
+from jobs.runs import accepted, rekeying, trust
+from jobs.runs.accepted import Accepted
 from jobs.runs.channel_index import Record
 from jobs.runs.event_log import foreign_event
 from jobs.runs.integrity import doubts
@@ -62,6 +64,8 @@ def run(redis: Redis) -> str:
     watched = store.authenticator.protect(("watched", MAILBOX), b'{"room":"r"}')
     redis.set(keys.watched(MAILBOX), watched)
     vault.put(Sealed.CLIENT_SECRET.of(run_id), "s3cret", DAY_S)
+    known = Accepted(now() + timedelta(hours=1), "known", ASKER.email)
+    accepted.accept(store, proven, "not_forwarded", known)
     return run_id
 
 
@@ -100,6 +104,7 @@ def test_of_every_kind_the_value_is_written_again(redis: Redis, run: str):
     trust.require_audited(store, again)
     assert list(again.approvals) == [Scope.MAILBOX]
     assert (proven_by(store), vault.get(Sealed.CLIENT_SECRET.of(run))) == (run, "s3cret")
+    assert set(accepted.of(store, MAILBOX)) == {"not_forwarded"}
     card = redis.hget(keys.cards(run), "plan")
     assert store.authenticator.verify(("card", run, "plan"), card) == b'{"message":"m-1"}'
     assert redis.hmget(keys.cards(run), "form", "m-1:edits") == [b"", b"3"]

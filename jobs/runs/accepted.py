@@ -1,0 +1,60 @@
+"""Findings that an approver has accepted until a day: notes until then, causes again afterwards."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+from jobs.clock import now
+from jobs.model import Finding, State, Text, day_of
+from jobs.runs.audit_entries import entry
+from jobs.runs.run import Run
+from jobs.runs.run_store import RunStore
+from jobs.storage import codec, keys
+
+NAMES_PROBLEM = frozenset({State.WRONG, State.POSSIBLE})
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """Cause that is known until a moment, with the reason and the approver's address."""
+
+    until: datetime
+    why: str
+    by: str
+
+
+def accept(store: RunStore, check: Run, cause: str, given: Accepted) -> None:
+    """Keep that the cause is accepted for the check's channel, and record it in the audit trail."""
+    key, mailbox = keys.accepted(check.channel.mailbox), check.channel.mailbox
+    body = store.authenticator.protect(("accepted", mailbox, cause), codec.dump(given))
+    data = {"cause": cause, "value": given.why, "until": given.until.date().isoformat()}
+    room = check.origin.room
+    store.audit.add(
+        entry("accepted", by=given.by, data=data, run=check.id, mailbox=mailbox, room=room)
+    )
+    store.redis.hset(key, cause, body)
+    store.redis.expireat(key, max([given.until, *(a.until for a in of(store, mailbox).values())]))
+
+
+def of(store: RunStore, mailbox: str) -> Mapping[str, Accepted]:
+    """Return what is accepted for a channel now, by cause; a value of others does not count."""
+    rows: Any = store.redis.hgetall(keys.accepted(mailbox))
+    found: dict[str, Accepted] = {}
+    for name, raw in rows.items():
+        cause = codec.as_text(name)
+        body = store.authenticator.verify(("accepted", mailbox, cause), raw)
+        if body is not None and (given := codec.load(body, Accepted)).until > now():
+            found[cause] = given
+    return found
+
+
+def as_note(known: Mapping[str, Accepted], finding: Finding) -> Finding:
+    """Return the finding, as a warning with the reason if its cause is accepted."""
+    given = known.get(finding.cause)
+    if given is None or finding.state not in NAMES_PROBLEM:
+        return finding
+    values = {"day": day_of(given.until), "why": given.why, "by": given.by}
+    return replace(finding, state=State.WARNING, seen=Text("seen.accepted", values))

@@ -1,0 +1,118 @@
+"""Findings that an approver accepts until a day: notes until then, and causes again afterwards."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from adaptive_cards.texts import render, text
+from bot.actions import actions
+from bot.chat.context import ChatContext
+from jobs.checks.assessment import summarize
+from jobs.clock import now
+from jobs.engine.context import StepContext
+from jobs.engine.diagnosis import Diagnosis
+from jobs.engine.engine import Engine
+from jobs.engine.step import Probe
+from jobs.model import Access, Channel, Finding, State, Text
+from jobs.runs import accepted
+from jobs.runs.accepted import Accepted
+from jobs.runs.run import Event, Kind, Run
+from jobs.runtime import NoListener
+from jobs.storage import keys
+from tests.unit.bot.commands.typed_commands import MAILBOX, begun, proven
+
+Said = Callable[[], list[tuple[str, str]]]
+OFF = Finding("smtp_auth", State.WRONG, Text("seen.off"), cause="smtp_auth_off_for_mailbox")
+
+
+@pytest.fixture
+def check(anna: ChatContext) -> Run:
+    """Return a finished check that found SMTP AUTH off for a connected mailbox."""
+    proven(anna)
+    run = anna.services.store.check(Channel(MAILBOX), anna.asker, anna.origin)
+    found = Event(Kind.FOUND, now(), step="smtp_auth", finding=OFF)
+    anna.services.store.append(run.id, found, Event(Kind.CHECKED, now()))
+    return anna.services.store.load(run.id)
+
+
+def press(ctx: ChatContext, run: Run, **more: str) -> None:
+    given = {"run": run.id, "cause": OFF.cause, "why": "the migration ends in January", "days": "7"}
+    actions()["accept"](ctx, given | more)
+
+
+def test_an_approver_accepts_a_cause(anna: ChatContext, check: Run):
+    """The reason is in the trail with its day, and a new check begins at once."""
+    press(replace(anna, action_id="press-1"), check)
+    (given,) = accepted.of(anna.services.store, MAILBOX).values()
+    assert (given.why, given.by) == ("the migration ends in January", "anna@example.test")
+    lines = map(json.loads, anna.services.store.audit.entries())
+    (noted,) = [e for e in lines if e["what"] == "accepted"]
+    assert (noted["by"], noted["mailbox"]) == ("anna@example.test", MAILBOX)
+    assert noted["data"]["cause"] == OFF.cause
+    assert any(run.kind == "check" and run.id != check.id for run in begun(anna))
+
+
+@pytest.mark.parametrize(
+    ("more", "key"),
+    [({"why": "  "}, "no_reason"), ({"days": "9999"}, "no_reason"), ({"cause": "x"}, "old")],
+)
+def test_what_cannot_be_accepted(
+    anna: ChatContext, check: Run, said: Said, more: dict[str, str], key: str
+):
+    """Without a reason, for another time, or for another cause nothing is accepted."""
+    press(anna, check, **more)
+    assert (
+        text(f"refused.{key}") in said()[-1][1] or accepted.of(anna.services.store, MAILBOX) == {}
+    )
+    assert accepted.of(anna.services.store, MAILBOX) == {}
+
+
+def test_only_an_approver_accepts(anna: ChatContext, check: Run):
+    """Somebody else in the space accepts nothing."""
+    eve = replace(anna.person, id="eve", email="eve@example.test")
+    press(replace(anna, person=eve), check)
+    assert accepted.of(anna.services.store, MAILBOX) == {}
+
+
+class Look(Probe):
+    """Probe that finds SMTP AUTH off."""
+
+    name, article_row, diagnosis = "smtp_auth", "M2", Diagnosis(access=Access.NONE)
+
+    async def inspect(self, ctx: StepContext) -> Finding:
+        """Return the finding."""
+        return OFF
+
+
+@pytest.mark.parametrize(("days", "state"), [(7, State.WARNING), (-1, State.WRONG)])
+def test_an_accepted_finding_is_a_note_until_its_day(
+    anna: ChatContext, check: Run, days: int, state: State
+):
+    """A check and the watch's look use the same engine; after the day it is a cause by itself."""
+    store = anna.services.store
+    given = Accepted(now() + timedelta(days=days), "it is known", "anna@example.test")
+    accepted.accept(store, check, OFF.cause, given)
+    run = store.check(Channel(MAILBOX), anna.asker, replace(anna.origin, message="again"))
+    ctx = StepContext(run, anna.services.settings, store, *[None] * 4)  # type: ignore[list-item]  # the probe reads nothing
+    asyncio.run(Engine(ctx, {"smtp_auth": Look()}, NoListener(), lambda: True).check({Access.NONE}))
+    found = store.load(run.id).findings["smtp_auth"]
+    assert found.state is state
+    assert ("it is known" in render(found.seen or Text(""))) is (days > 0)
+    assert (summarize(store.load(run.id)).state is State.WRONG) is (days < 0)
+
+
+def test_a_forged_acceptance_does_not_count(anna: ChatContext, check: Run):
+    """Only what the bot itself has written hides a cause."""
+    store = anna.services.store
+    given = Accepted(now() + timedelta(days=7), "it is known", "anna@example.test")
+    accepted.accept(store, check, OFF.cause, given)
+    key = keys.accepted(MAILBOX)
+    (raw,) = store.redis.hvals(key)
+    store.redis.hset(key, "not_forwarded", raw)
+    assert set(accepted.of(store, MAILBOX)) == {OFF.cause}

@@ -11,6 +11,7 @@ from dataclasses import replace
 
 from jobs.causes.cause import NEW_TOKEN, known
 from jobs.checks.check import brief_for, findings_of, steps_of
+from jobs.checks.remedies import fixing_step
 from jobs.checks.verdict import Verdict, judge
 from jobs.engine.step import Step
 from jobs.model import State
@@ -43,6 +44,8 @@ def likely_changes(check: Run) -> tuple[str, ...]:
     """Return the steps that a fix will probably change: wrong ones, and what needs those."""
     steps = steps_for(check.channel.profile)
     wrong = {name for name in steps if _is_to_fix(check, name)}
+    verdict = verdict_of(check)
+    wrong |= {fixing_step(verdict, name) for name in verdict.causes} & steps.keys()
     while more := _more_below(check, steps, wrong):
         wrong |= more
     return tuple(sorted(wrong))

@@ -224,8 +224,12 @@ def _name_while_settling(
     The result is an empty string if no such step gives a cause.
     """
     right = in_state(ancestors(name, steps), findings, State.OK)
-    names = (steps[each].diagnosis.settling.get(findings[name].cause) for each in right)
-    return next(filter(None, names), "")
+    for each in right:
+        told, cause = steps[each].diagnosis, findings[name].cause
+        settled = "settled" in findings[each].facts
+        if instead := (told.settled if settled else told.settling).get(cause):
+            return instead
+    return ""
 
 
 def _wrong(steps: Mapping[str, Step], findings: Mapping[str, Finding]) -> list[str]:

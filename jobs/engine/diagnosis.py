@@ -45,6 +45,8 @@ class Diagnosis:
     """Time for which an access token from before the refresh token's end may be valid."""
     settling: Mapping[str, Cause] = field(default_factory=dict)
     """Causes of failures of other steps, with their names while this step's change spreads."""
+    settled: Mapping[str, Cause] = field(default_factory=dict)
+    """The same, with their names once the change must have spread (fact ``settled``)."""
 
     def as_check_result(self, finding: Finding) -> Finding:
         """Return the finding as a check counts it: what does not stop mail is a warning."""

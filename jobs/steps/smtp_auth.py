@@ -1,6 +1,6 @@
 """Step M2: authenticated SMTP for the mailbox that logs in, and Send As for a delegate.
 
-The organization's switch is only read.
+The organization's switch is changed only if it seems to win over the mailbox's.
 """
 
 from __future__ import annotations
@@ -8,9 +8,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from datetime import timedelta
 
 from jobs.causes.cause import Cause
 from jobs.channel.mailbox import mailbox_row
+from jobs.clock import now
 from jobs.clouds.errors import CloudError, Forbidden
 from jobs.clouds.json_values import lower_of
 from jobs.engine.context import StepContext
@@ -18,9 +20,11 @@ from jobs.engine.diagnosis import Diagnosis
 from jobs.engine.step import Step
 from jobs.engine.undo import Undoable
 from jobs.microsoft.exchange import ExchangeRow, command_text
-from jobs.model import Change, Finding, Reason, RunKind, Scope, Text
+from jobs.model import Change, Finding, Reason, RunKind, Scope, State, Text
 from jobs.runs.run import RecordedChange
 
+SETTLES_FOR = timedelta(hours=24)
+"""Time after which a change of SMTP AUTH has reached every server (platforms/microsoft.md 2.1)."""
 PROPERTY = "SmtpClientAuthenticationDisabled"
 VALUE = "disabled"
 """Name of the recorded value, followed for another mailbox by ``:`` and its address."""
@@ -58,6 +62,10 @@ class SmtpAuth(Undoable):
             (Cause.SMTP_AUTH_OFF_FOR_MAILBOX, Cause.SMTP_AUTH_OFF_FOR_TENANT),
             Cause.SMTP_AUTH_SETTLING,
         ),
+        settled=dict.fromkeys(
+            (Cause.SMTP_AUTH_OFF_FOR_MAILBOX, Cause.SMTP_AUTH_OFF_FOR_TENANT),
+            Cause.SMTP_AUTH_TENANT_WINS,
+        ),
     )
 
     async def inspect(self, ctx: StepContext) -> Finding:
@@ -65,7 +73,17 @@ class SmtpAuth(Undoable):
         own, everybody = await asyncio.gather(_switches(ctx, _mailboxes(ctx)), _organization(ctx))
         if None in own.values() and isinstance(everybody, CloudError):
             raise everybody
-        return replace(self._judged(ctx, own, everybody is False), values=_values(ctx, own))
+        found = replace(self._judged(ctx, own, everybody is False), values=_values(ctx, own))
+        if found.state is State.OK and everybody is True and self._is_settled(ctx):
+            found.facts["settled"] = "yes"
+        return found
+
+    def _is_settled(self, ctx: StepContext) -> bool:
+        """Return whether the bot's own change is so old that it has reached every server."""
+        runs = ctx.store.runs_of_mailbox(ctx.channel.mailbox)
+        made = (run.changed[self.name].done for run in runs if self.name in run.changed)
+        newest = max(filter(None, made), default=None)
+        return newest is not None and now() - newest > SETTLES_FOR
 
     def _judged(self, ctx: StepContext, own: Switches, everybody_on: bool) -> Finding:  # noqa: FBT001  as read
         off = [
@@ -173,6 +191,64 @@ def _text(off: bool | None) -> str:  # noqa: FBT001  a value, not a choice
 
 def _off(row: ExchangeRow) -> bool | None:
     return _BY_TEXT.get(str(row.get(PROPERTY)).lower())
+
+
+class SmtpAuthTenant(Undoable):
+    """Step M2: SMTP AUTH is on in the organization, if its switch seems to win over the mailbox's.
+
+    Microsoft says that the mailbox's switch wins. Some tenants were seen to refuse its logins all
+    the same (cisagov/ScubaGear issues 607 and 915). So this is planned only in a fix of that cause,
+    and approved on its own, because it concerns every mailbox without a setting.
+    """
+
+    name = "smtp_auth_tenant"
+    article_row = "M2"
+    group = "microsoft"
+    shown_in = "smtp_auth"
+    baselines = SmtpAuth.baselines
+    needs = ("mailbox_user",)
+    reads = ("View-Only Configuration",)
+    writes = ("Organization Management",)
+    diagnosis = Diagnosis(stops_mail=False)
+
+    async def inspect(self, ctx: StepContext) -> Finding:
+        """Read the switch in a check, and in a fix that is to change it."""
+        fix = ctx.run.brief.fix
+        wanted = fix is not None and self.name in fix.wrong
+        if not wanted and ctx.run.kind is not RunKind.CHECK:
+            return self.ok(Text("seen.smtp_auth_tenant_unneeded"))
+        everybody = await _organization(ctx)
+        if isinstance(everybody, CloudError):
+            raise everybody
+        if everybody is False:
+            return self.ok(Text("seen.on"))
+        if not wanted:
+            return self.skipped(Text("seen.smtp_auth_tenant_unneeded"))
+        return self.wrong(Text("seen.off"), values={VALUE: _text(everybody)})
+
+    def plan(self, ctx: StepContext, finding: Finding) -> tuple[Change, ...]:
+        line = self.change(Text("seen.off"), Text("seen.on"), Scope.TENANT, _for_all(off=False))
+        return (replace(line, note=Text("note.smtp_auth_tenant"), warning=True),)
+
+    async def apply(self, ctx: StepContext, finding: Finding) -> None:
+        await ctx.exchange.run("Set-TransportConfig", {PROPERTY: False})
+
+    async def inspect_undo(self, ctx: StepContext, past: RecordedChange) -> Finding:
+        everybody = await _organization(ctx)
+        if isinstance(everybody, CloudError):
+            raise everybody
+        seen = "key:seen.on" if everybody is False else "key:seen.off"
+        return self.compare_with_recorded(past, {VALUE: _text(everybody)}, seen, {VALUE: "false"})
+
+    def undo_command(self, ctx: StepContext, past: RecordedChange) -> str:
+        return _for_all(off=True)
+
+    async def undo(self, ctx: StepContext, past: RecordedChange) -> None:
+        await ctx.exchange.run("Set-TransportConfig", {PROPERTY: True})
+
+
+def _for_all(*, off: bool) -> str:
+    return f"Set-TransportConfig -{PROPERTY} ${str(off).lower()}"
 
 
 class SecurityDefaults(Step):

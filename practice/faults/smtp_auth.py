@@ -70,6 +70,15 @@ FAULTS: Final = (
         "smtp_auth",
     ),
     Fault(
+        "smtp_auth_tenant_wins",
+        "microsoft.md 2.1; github.com/cisagov/ScubaGear/issues/607",
+        "the organization's switch wins, although SMTP AUTH is on for the mailbox",
+        lambda ground: put(ground.exchange, smtp_auth_wins=True, smtp_auth_disabled=True),
+        ("smtp_auth_settling", "smtp_auth_tenant_wins"),
+        "answer",
+        "smtp_auth",
+    ),
+    Fault(
         "smtp_login_criteria",
         "microsoft.md 4.1",
         "Exchange refuses the login by a policy that no reader can see",

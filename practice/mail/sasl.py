@@ -85,6 +85,9 @@ def _policy_reply(tenant: Tenant, user: User) -> str:
         return user.login_reply
     if tenant.policies.security_defaults:
         return SECURITY_DEFAULTS
+    organization = tenant.exchange
+    if organization.smtp_auth_wins and organization.smtp_auth_disabled:
+        return OFF_TENANT
     if box.smtp_auth_disabled is None:
         return OFF_TENANT if tenant.exchange.smtp_auth_disabled else ""
     return OFF_MAILBOX if box.smtp_auth_disabled else ""

@@ -110,6 +110,7 @@ class User:
 class Organization:
     """Exchange organization of a tenant; policies and rules keep Microsoft's property names.
 
+    ``smtp_auth_wins`` means that no mailbox's own switch counts while the organization's is off.
     ``sending_blocked`` means that Microsoft has blocked the whole tenant for outbound spam.
     ``onmicrosoft_sent`` is the number of outside recipients in the last 24 hours of mails from
     onmicrosoft.com senders (platforms/microsoft.md 2.7). ``made`` has the time at which a
@@ -117,6 +118,7 @@ class Organization:
     """
 
     smtp_auth_disabled: bool = True
+    smtp_auth_wins: bool = False
     dehydrated: bool = True
     sending_blocked: bool = False
     onmicrosoft_sent: int = 0

@@ -117,7 +117,33 @@ STOPPED = {
 
 def examples() -> dict[str, cards.Card]:
     """Return the example cards, by a name that says the state."""
-    return {**_stopped(), **_looking(), **_well(), **_offers(), **_channels(), **hostile()}
+    return {
+        **_stopped(),
+        **_set_back(),
+        **_looking(),
+        **_well(),
+        **_offers(),
+        **_channels(),
+        **hostile(),
+    }
+
+
+def _set_back() -> dict[str, cards.Card]:
+    return {
+        "verdict-set-back": cards.verdict(
+            VerdictView(
+                "9M2C",
+                MAILBOX,
+                AT,
+                0,
+                (replace(cause("forwarding_blocked", POLICY), changed=SET_BACK),),
+                lines=(POLICY, *RIGHT),
+                fix=FIX,
+                accepts="forwarding_blocked",
+                **STOPPED,  # type: ignore[arg-type]  # the view's own names
+            )
+        ),
+    }
 
 
 def _stopped() -> dict[str, cards.Card]:
@@ -134,19 +160,6 @@ def _stopped() -> dict[str, cards.Card]:
             skipped=SKIPPED[-2:],
             sign_in_url=SIGN_IN,
             **STOPPED,
-        ),
-        "verdict-set-back": cards.verdict(
-            VerdictView(
-                "9M2C",
-                MAILBOX,
-                AT,
-                0,
-                (replace(cause("forwarding_blocked", POLICY), changed=SET_BACK),),
-                lines=(POLICY, *RIGHT),
-                fix=FIX,
-                accepts="forwarding_blocked",
-                **STOPPED,  # type: ignore[arg-type]  # the view's own names
-            )
         ),
         "verdict-two-causes": checked(
             0,

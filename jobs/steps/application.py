@@ -114,11 +114,8 @@ class Application(Undoable):
         found = await self._unless_replaced(ctx, app, found)
         # an app that a setup has made has the name of its mailbox, so it has only one channel
         client_id = "" if "unique_name" in found.facts else found.facts.get("client_id", "")
-        return replace(
-            found,
-            values=self._values(ctx, app),
-            evidence=(*offered, *(channels_with_app(ctx, client_id) if client_id else ())),
-        )
+        others = channels_with_app(ctx, client_id) if client_id else ()
+        return replace(found, values=self._values(ctx, app), evidence=(*offered, *others))
 
     async def _look_up(self, ctx: StepContext) -> tuple[Json | None, tuple[Evidence, ...]]:
         """Return the mailbox's app, or as evidence one made by hand, which needs an agreement."""
@@ -233,15 +230,11 @@ class Application(Undoable):
         user of the app agrees to this permission at Generate Token.
         """
         if not ctx.by_hand and not declares(app, *smtp_send_permission(ctx)):
-            return self.wrong(
-                Text("seen.not_declared"), cause=Cause.PERMISSION_NOT_DECLARED, facts=facts
-            )
+            cause = Cause.PERMISSION_NOT_DECLARED
+            return self.wrong(Text("seen.not_declared"), cause=cause, facts=facts)
         if unknown:
-            return self.wrong(
-                Text("seen.permission_unknown", {"ids": unknown}),
-                cause=Cause.PERMISSION_ID_UNKNOWN,
-                facts=facts,
-            )
+            seen = Text("seen.permission_unknown", {"ids": unknown})
+            return self.wrong(seen, cause=Cause.PERMISSION_ID_UNKNOWN, facts=facts)
         return None
 
     def _addresses(self, ctx: StepContext, app: Json, facts: dict[str, str]) -> Finding | None:

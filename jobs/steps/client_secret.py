@@ -252,12 +252,8 @@ class ClientSecret(Undoable):
         }
         good = self.ok(Text("seen.secret", _day(secret)), facts=facts)
         if rules.forbidden:
-            return replace(
-                good,
-                state=State.WARNING,
-                seen=Text("seen.secret_last", _day(secret)),
-                cause=Cause.SECRET_FORBIDDEN_BY_POLICY,
-            )
+            seen, cause = Text("seen.secret_last", _day(secret)), Cause.SECRET_FORBIDDEN_BY_POLICY
+            return replace(good, state=State.WARNING, seen=seen, cause=cause)
         # this run's own secret is not replaced: the next one would end no later
         left = datetime.fromisoformat(renewal["renew_until"]) - now()
         own = secret.get("displayName") == label_of(ctx.run.id)
@@ -278,12 +274,8 @@ class ClientSecret(Undoable):
             or expiry(now(), ctx.channel.lifetime_months, None).isoformat()
         )
         after = Text("after.client_secret", {"expires": day_of(datetime.fromisoformat(end))})
-        line = self.change(
-            finding.seen or Text("seen.none"),
-            after,
-            Scope.APP,
-            f"Graph POST /applications/{{id}}/addPassword, endDateTime {end[:10]}",
-        )
+        command = f"Graph POST /applications/{{id}}/addPassword, endDateTime {end[:10]}"
+        line = self.change(finding.seen or Text("seen.none"), after, Scope.APP, command)
         if finding.facts.get("clamped"):
             line = replace(line, note=Text("note.secret_clamped"))
         if "old" not in finding.facts:
@@ -398,11 +390,8 @@ class CheckSecret(Undoable):
         if limit := ctx.fact("expires"):
             end = min(end, datetime.fromisoformat(limit))
         made = await ctx.graph.add_password(ctx.fact("object_id"), LABEL, end)
-        ctx.vault.put(
-            Sealed.REHEARSAL_SECRET.of(ctx.run.id),
-            made.secret,
-            int((end - now() + timedelta(days=1)).total_seconds()),
-        )
+        seconds = int((end - now() + timedelta(days=1)).total_seconds())
+        ctx.vault.put(Sealed.REHEARSAL_SECRET.of(ctx.run.id), made.secret, seconds)
 
     async def inspect_undo(self, ctx: StepContext, past: RecordedChange) -> Finding:
         at_microsoft = await labelled(ctx, {LABEL})

@@ -211,12 +211,8 @@ class _Seen:
         return next((row for row in (*self.copies, *junk) if row.status in FAILED), None)
 
     def since(self, moment: datetime) -> _Seen:
-        return _Seen(
-            *(
-                tuple(row for row in rows if row.received >= moment)
-                for rows in (self.arrived, self.copies, self.from_itself)
-            )
-        )
+        every = (self.arrived, self.copies, self.from_itself)
+        return _Seen(*(tuple(row for row in rows if row.received >= moment) for rows in every))
 
 
 def _stuck(finding: Finding | None) -> bool:
@@ -321,16 +317,14 @@ class AgentAnswer(Step):
         failed = next((row for row in answers if row.status in FAILED), None)
         if failed is not None:
             words = await ctx.trace().details(failed)
-            cause = cause_at(Station.ANSWER, words) or LOST
-            at = failed.received.isoformat()
-            finding = self.waits_for(
+            return self.waits_for(
                 Turn.AGENT,
                 Text("seen.mail_failed"),
-                cause=cause,
+                cause=cause_at(Station.ANSWER, words) or LOST,
                 again_s=PAUSES_S[-1],
-                facts={"answer_failed_at": at},
+                facts={"answer_failed_at": failed.received.isoformat()},
+                evidence=evidence_of(words),
             )
-            return replace(finding, evidence=evidence_of(words))
         return self.waits_for(
             Turn.AGENT, Text("seen.no_answer"), again_s=ctx.pause(self.name, PAUSES_S)
         )

@@ -290,11 +290,8 @@ def _ask_write_guard(call: Call) -> None:
 
 def _outgoing(client: httpx.AsyncClient, call: Call, ids: RequestIds) -> httpx.Request:
     """Return the request of a call; the write guard is asked again while it is sent."""
-    headers = {
-        "Accept": "application/json",
-        **call.headers,
-        "client-request-id": ids.client_request_id,
-    }
+    headers = {"Accept": "application/json", **call.headers}
+    headers["client-request-id"] = ids.client_request_id
     trace = partial(calls.guard_trace, has_body=call.body is not None)
     return client.build_request(
         call.method,

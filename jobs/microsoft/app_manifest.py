@@ -203,12 +203,8 @@ def expiry(start: datetime, months: int, limit: timedelta | None) -> datetime:
     """
     year, month = divmod(start.month - 1 + months, 12)
     year, month = start.year + year, month + 1
-    end = start.replace(
-        year=year,
-        month=month,
-        day=min(start.day, calendar.monthrange(year, month)[1]),
-        microsecond=0,
-    )
+    day = min(start.day, calendar.monthrange(year, month)[1])
+    end = start.replace(year=year, month=month, day=day, microsecond=0)
     if limit is None or limit > end - start:
         return end
     return (start + limit - _CLOCKS_DIFFER).replace(microsecond=0)

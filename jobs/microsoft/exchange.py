@@ -151,20 +151,15 @@ class InvokeCommand:
     async def _ask(self, cmdlet: str, call: Call) -> Response:
 
         async def send(token: str) -> Response:
+            headers = {
+                "Authorization": f"Bearer {token}",
+                "X-AnchorMailbox": self._anchor,
+                "X-CmdletName": cmdlet,
+                "Prefer": "odata.maxpagesize=1000",
+            }
+            sent, turn = replace(call, headers=headers), self._spacing.slot
             return await request(
-                self._http,
-                replace(
-                    call,
-                    headers={
-                        "Authorization": f"Bearer {token}",
-                        "X-AnchorMailbox": self._anchor,
-                        "X-CmdletName": cmdlet,
-                        "Prefer": "odata.maxpagesize=1000",
-                    },
-                ),
-                judge_exchange,
-                turn=self._spacing.slot,
-                reported=_reported_error,
+                self._http, sent, judge_exchange, turn=turn, reported=_reported_error
             )
 
         return await with_token(self._token_source, send)

@@ -16,8 +16,9 @@ COVERED = COVERAGE_CORE=$(CORE) COVERAGE_FILE="$(CURDIR)/.coverage" COVERAGE_PRO
 .PHONY: help install demo practice site test test-all golden before-commit real branches quick quick-bot quick-jobs quick-others quick-random lint unit check diagnose chaos fuzz watch bench scale practice-serve audit docs lock sbom clean
 
 help:
-	@echo "make demo            play the whole conversation on this machine, with the real processes and a practice cloud"
 	@echo "make practice        the practice space: try the whole bot in a browser, without an account"
+	@echo "make demo            play the whole conversation on this machine, with the real processes and a practice cloud"
+	@echo
 	@echo "make quick           lint, types and the fast tests, which start no process (about a minute)"
 	@echo "make quick-random    the fast tests in a random order (SEED=1 TIMES=10: ten orders that can be repeated)"
 	@echo "make test            lint, types and the tests to run before a commit (about ten minutes on two cores)"
@@ -145,7 +146,7 @@ docs: $(STAMP)
 	@PYTHONPATH="$(CURDIR)" $(RUN) tools/glossary.py
 	@PYTHONPATH="$(CURDIR)" $(RUN) tools/troubleshooting.py
 	@$(RUN) tools/architecture.py
-	@$(RUN) -m practice.faults.page
+	@$(RUN) -m practice.faults.page --write
 
 # MkDocs and its packages are in an environment of their own, because neither the product nor the tests need them.
 site: .venv/site/.installed

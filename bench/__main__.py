@@ -47,8 +47,9 @@ SCALE: dict[str, Callable[[], bool]] = {
     "scale": scale.main,
     "scale-short": scale.short,
     "scale-small": scale.small,
+    "memory-growth": memory.growth,
 }
-"""Benches with many channels and workers, which run only if they are named."""
+"""Benches with many channels, workers or commands, which run only if they are named."""
 WATCH: dict[str, Callable[[], bool]] = {
     "watch": watch.quarter,
     "watchfaults": watch_faults.main,

@@ -3,7 +3,8 @@
 The figure is the proportional set size (PSS) of ``/proc/PID/smaps_rollup``, so the bench needs Linux. A page
 that several processes share counts once in the sum, with a part in each. Python's objects and other data
 are the anonymous part; the rest is code of libraries, mapped from files. They are read after commands and
-setups were answered, when no job runs.
+setups were answered, when no job runs. ``memory-growth`` reads them again after 10,000 commands more. A process
+that was replaced meanwhile is compared with the one in its place.
 """
 
 from __future__ import annotations
@@ -16,6 +17,8 @@ from bench.scale import COMMANDS, SMALL, load
 from bench.table import table, verdict
 
 TARGET_MIB = 120.0
+EVENTS, GROWN_MIB = 10_000, 10.0
+"""Commands of ``memory-growth``, and by how much a process may grow meanwhile."""
 CHILDREN = ("Redis", *["RQ workers"] * RQ_WORKERS)
 """Children of the worker in the order of their start (:func:`bot.processes.worker.main`)."""
 FIELDS = ("Pss", "Pss_Anon", "Pss_File", "Private_Dirty", "Rss")
@@ -35,6 +38,34 @@ def main() -> bool:
         place.workers(1)
         load(place, SMALL, "first", (*COMMANDS, "setup"), SMALL.events, SMALL.a_minute)
         found = _memory(place)
+    return _print(found)
+
+
+def growth() -> bool:
+    """Return whether no process grows by much while it serves many commands."""
+    with site(embedded=True) as place:
+        place.workers(1)
+        load(place, SMALL, "first", (*COMMANDS, "setup"), SMALL.events, SMALL.a_minute)
+        first = _memory(place)
+        done = load(place, SMALL, "more", COMMANDS, EVENTS, EVENTS)
+        last = _memory(place)
+    grown = [
+        (after.part, before.values[0], after.values[0], after.values[0] - before.values[0])
+        for before, after in zip(first, last, strict=True)
+    ]
+    table(
+        f"PSS before and after {EVENTS} commands, MiB",
+        ("part", "before", "after", "grown by"),
+        [(part, *(round(value, 1) for value in values)) for part, *values in grown],
+    )
+    most = max(row[-1] for row in grown)
+    return verdict(
+        f"{done.lost} lost; grown by {most:.1f} MiB, at most {GROWN_MIB:.0f}",
+        done.is_whole and most <= GROWN_MIB,
+    )
+
+
+def _print(found: list[Memory]) -> bool:
     parts = list(dict.fromkeys(each.part for each in found))
     rows = [
         (part, len(own), *_sums(own))

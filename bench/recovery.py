@@ -3,7 +3,7 @@
 Two cases are measured. In the first, a worker process and the process of its job are killed
 (SIGKILL) under a supervisor that stays alive. In the second, everything of ``python -m bot worker``
 is killed and started again, as a platform does. The baseline is RQ's own default, which notices a
-dead worker's job after 808 s (facts/parts.md B); that time is not waited for here.
+dead worker's job after 808 s; that time is not waited for here.
 """
 
 from __future__ import annotations

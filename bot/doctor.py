@@ -167,7 +167,7 @@ def _require_lasting_login(settings: Settings) -> None:
     """Raise :class:`DoubtError` if the test mail's login is a password at Exchange Online.
 
     Basic SMTP AUTH ends by default for existing tenants at the end of December 2026
-    (facts/update-2026-11.md 4, row 1).
+    (platforms/microsoft.md 2.1).
     """
     server = urlsplit(settings.probe_smtp_url)
     host = server.hostname or ""

@@ -1,4 +1,4 @@
-"""Settings of the chat side, read from the environment (DESIGN.md, "Configuration").
+"""Settings of the chat side, read from the environment (docs/settings.md).
 
 The jobs read their own settings in :mod:`jobs.settings`.
 """

@@ -16,7 +16,7 @@ import msgspec
 
 
 class Profile(StrEnum):
-    """Set of permissions that the email app gets (ARTICLE.md, "What is known today", 1)."""
+    """Set of permissions that the email app gets (platforms/microsoft.md 1.8)."""
 
     ARTICLE = "article"
     LEAST = "least"

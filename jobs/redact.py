@@ -2,7 +2,7 @@
 
 Secrets are found by their shape, by the name next to them, and because the bot knows them. An
 encoded secret (Base64, percent-encoding, or both) is found too: encoded text is decoded and
-searched, and if it contains a secret, the whole encoded text is removed (CHECKLIST S5). Mailbox
+searched, and if it contains a secret, the whole encoded text is removed (checklist S5). Mailbox
 addresses and IDs stay.
 """
 
@@ -62,7 +62,7 @@ _PATTERNS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
         (
             r"\w{2,4}[QRq]~[\w~.-]{20,}",
             GONE,
-        ),  # the value of a client secret (facts/microsoft.md 1.2)
+        ),  # the value of a client secret (platforms/microsoft.md 1.2)
     )
 )
 _ANY_PATTERN = re.compile(r"[=:~\s]|eyJ|dXNlcj", re.ASCII)

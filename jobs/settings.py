@@ -1,4 +1,4 @@
-"""Settings that the jobs need from the environment (DESIGN.md, "Configuration")."""
+"""Settings that the jobs need from the environment (docs/settings.md)."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ DEFAULTS = {
     "CONNECT_AUDIT_HEADER": "Authorization",
 }
 AUDIT_PATH = "/connectapi/v1/auditlogs"
-"""Path of Webex Connect's audit log below a tenant's address (facts/update-2026-11.md 1.1)."""
+"""Path of Webex Connect's audit log below a tenant's address (platforms/connect.md 2.3)."""
 REDIS_URL = "redis://127.0.0.1:6379/0"
 SUBMISSION_PORT = 587
 _HEADER = re.compile(r"[A-Za-z0-9-]+")
@@ -128,7 +128,7 @@ class Settings:
 
     @property
     def hosts(self) -> frozenset[str]:
-        """Return the hosts that the bot may contact over HTTP, and no others (CHECKLIST A7)."""
+        """Return the hosts that the bot may contact over HTTP, and no others (checklist A7)."""
         urls = (
             self.login_url,
             self.graph_url,

@@ -145,10 +145,13 @@ class Walk:
         self.people.press(self.requester, self.card("the first card", "intake"), "intake", given)
         return self.card("a sign-in card", "ask_administrator", link=True)
 
-    def plan(self, who: str = "", **more: str) -> Json:
+    def plan(self, who: str = "", *, delegate: str = "", **more: str) -> Json:
         """Play from the command to the plan and return the plan card."""
         self.ask()
         self.open(self.details(**more), who)
+        if delegate:
+            asked = self.card("the question for the delegate", "delegate")
+            self.people.press(self.requester, asked, "delegate", {"delegate": delegate})
         return self.card("a plan card", "approve")
 
     def approve(self, plan: Json | None = None) -> None:

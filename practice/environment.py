@@ -92,8 +92,7 @@ def cloud_env(ports: Ports, settings: dict[str, str]) -> dict[str, str]:
 def product_env(ports: Ports, cloud: dict[str, str], ca_path: Path) -> dict[str, str]:
     """Return the environment of the product.
 
-    It has the variables of DESIGN.md and those of the other Webex services, all pointing to the
-    practice cloud.
+    It has the variables of docs/settings.md, all pointing to the practice cloud.
     """
     return {
         "WEBEX_ACCESS_TOKEN": cloud["PRACTICE_BOT_TOKEN"],

@@ -84,7 +84,7 @@ class Scenario(Actors):
             "callback_url": app["callback_url"],
             "forwarding_address": app["forwarding_address"],
             "check_login": "yes",
-            **self.details,
+            **{name: each for name, each in self.details.items() if name != "delegate"},
         }
         wrong = right | {"callback_url": right["callback_url"].rpartition("/")[0]}
         before = self.people.change
@@ -110,6 +110,9 @@ class Scenario(Actors):
     def sign_in(self) -> None:
         """Sign in, which leads to the plan; nothing has been changed yet."""
         self.open(ADMIN, self.card("the sign-in card", link=True, member=ADMIN))
+        if "delegate" in self.details:
+            asked = self.card("the question for the delegate", "delegate")
+            self.press(REQUESTER, asked, "delegate", {"delegate": self.details["delegate"]})
         self.card("a plan card", "approve")
         if writes := self.writes():
             raise NotSeenError(f"nothing changed before Approve, but: {writes}", None)

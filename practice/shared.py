@@ -1,7 +1,7 @@
-"""Location of the documents from which the project was built.
+"""Location of recorded traffic, published specifications and sketches of cards.
 
-The documents are not part of the project. They are next to it, or in the folder that
-``SHARED_DOCUMENTS`` names.
+They are not part of the project. They are next to it, or in the folder that ``SHARED_DOCUMENTS``
+names.
 """
 
 from __future__ import annotations
@@ -18,5 +18,7 @@ CARDS, GRAPH, WEBEX, CONTACT_CENTER = (
     SPECS / "webex-messaging.json",
     SPECS / "webex-contact-center.json",
 )
-ABSENT: Final = "the documents that the project was built from are not here (docs/architecture.md, Where things are)"
+ABSENT: Final = (
+    "the recordings and specifications are not here (docs/architecture.md, Where things are)"
+)
 """Reason for skipping a test if a document that it needs is missing."""

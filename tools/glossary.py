@@ -45,18 +45,15 @@ def page(language: str = "en") -> str:
             for step in sorted(others, key=_place)
         ]
     console = [_row(name, row["name"], row["what"]) for name, row in words["console"].items()]
-    terms = [f"| {term} | {meaning} |\n" for term, meaning in words["term"].items()]
+    terms = [f"- **{term}**: {meaning}\n" for term, meaning in words["term"].items()]
     head = words["head"]
-    tables = (
-        (head["article"], head["of_ids"], rows_of_article),
-        (head["check"], head["of_ids"], rows_of_check),
-        (head["console"], head["of_ids"], console),
-        (head["terms"], head["of_terms"], terms),
+    lists = (
+        (head["article"], rows_of_article),
+        (head["check"], rows_of_check),
+        (head["console"], console),
+        (head["terms"], terms),
     )
-    return str(head["intro"]) + "".join(
-        f"\n{about}\n{columns}\n{_ruler(columns)}\n{''.join(lines)}"
-        for about, columns, lines in tables
-    )
+    return str(head["intro"]) + "".join(f"\n{about}\n{''.join(lines)}" for about, lines in lists)
 
 
 def sentences(language: str) -> dict[str, Any]:
@@ -74,11 +71,7 @@ def _row(name: str, title: str, what: str) -> str:
 
     Its title has no soft hyphens, which cards need, so that a reader can search for it.
     """
-    return f"| {name} | {title.replace(SOFT_HYPHEN, '')} | {what} |\n"
-
-
-def _ruler(columns: str) -> str:
-    return "|" + "---|" * (columns.count("|") - 1)
+    return f"- {name} **{title.replace(SOFT_HYPHEN, '')}**: {what}\n"
 
 
 if __name__ == "__main__":

@@ -27,156 +27,119 @@ from jobs.steps import all_steps
 PAGE = Path(__file__).resolve().parents[1] / "docs/permissions.md"
 INTRO = """# Permissions
 
-This page is made by `make docs` from the steps in the code. Edit it there.
+This page is made by `make docs` from the steps in the code.
 
 ## The bot's own Entra app
 
-These permissions are delegated: the bot does only what the person who signed in may do. Every change is made
-with them and with nothing else.
+These are delegated: the bot does only what the person who signed in may do. Every change is made with them.
 
-| API | permission | for setup | for checks |
-|---|---|---|---|
+"""
+BETWEEN = """- Also `openid`, `profile` and `offline_access`. `AuditLog.Read.All` answers only in tenants with Entra ID P1;
+  without it that check is left out, and a person confirms Generate Token.
+
+A setup asks for all that are marked *setup* and writes nothing before its plan is approved. A check asks for those
+marked *check*. A fix asks to write only for the steps that the newest check found wrong; if its plan needs more, a
+second sign-in follows the approval. An undo asks for the steps that it puts back. These include others, which are
+then not asked for:
+
 """
 BY_ITSELF = """
-### Application permissions for checks without a sign-in
+### To check without a sign-in
 
-Optional. They are declared on the bot's app as *application* permissions. A tenant's Global Administrator or
-Privileged Role Administrator grants them with the button "Allow automatic checks" on the card of a check.
-They only read. Settings are never written with them.
+Optional *application* permissions, which only read. A tenant's Global Administrator or Privileged Role Administrator
+grants them with "Allow automatic checks" on the card of a check.
 
-| API | permission | needed |
-|---|---|---|
 """
 AT_EXCHANGE = """
-`Exchange.ManageAsApp` only lets the app connect. An Entra role that the tenant gives to the bot's enterprise
-application decides what the app may read at Exchange: Global Reader, or a role group with View-Only
-Recipients and View-Only Configuration. Without it, all checks at Exchange are left out with that reason, and
-nothing is reported wrong. Consent cannot assign a role, so this is a separate task: Entra, Roles and
-administrators, Global Reader, Add assignments, the bot's app.
+`Exchange.ManageAsApp` only lets the app connect. What it may read is decided by an Entra role of the bot's enterprise
+application: Global Reader, or a role group with View-Only Recipients and View-Only Configuration. Consent cannot give
+a role: Entra, Roles and administrators, Global Reader, Add assignments. Without it the checks at Exchange are left out
+with that reason.
 
-To withdraw the grant, delete the bot's enterprise application in Entra, or its permissions. The next check
-reports it and forgets the grant.
-"""
-BETWEEN = """
-The sign-in also requests `openid`, `profile` and `offline_access`. `AuditLog.Read.All` answers only in
-tenants with Entra ID P1. Without it, that one check is left out, and
-a person confirms Generate Token.
-"""
-SIGN_INS = """
-### Which of them a sign-in asks for
-
-A setup asks for all permissions in the column "for setup", and writes nothing before its plan is approved. A
-check asks for those in the column "for checks". A fix asks for what its steps read, and to write for the steps
-that the newest check found wrong; what its plan needs beyond that is asked for in a second sign-in, after the
-approval. An undo asks for what the steps below need to read and write that it puts back. Every sign-in asks for
-`User.Read.All`. These permissions include others, which are then not asked for:
-
+To withdraw the grant, delete the bot's enterprise application or its permissions. The next check forgets it.
 """
 STEPS = """
 ## Each step of a setup
 
-Names with a dot are Microsoft Graph permissions. The others are roles in Exchange Online or Microsoft
-Defender that the person who signed in must have. A write permission includes the matching read permission.
+Names with a dot are permissions of Microsoft Graph. The others are roles in Exchange Online or Defender that the person
+must have. To write includes to read. Steps that are not listed need neither.
 
-| row | step | profile | to read | to write |
-|---|---|---|---|---|
 """
 PROBES = """
 ## Each probe of a check
 
-| probe | access | to read |
-|---|---|---|
 """
-ONE_USER = "delegated | both | the app, as the one user who signs in |"
-ALL_USERS = (
-    "delegated | both | the app, as the user who signs in: one, or all with the article's consent |"
-)
-APPLICATION = "application, by admin consent | article | the app, as any mailbox of the tenant |"
 APP = f"""
 ## The email app for Webex Connect
 
-| permission | kind | profile | who can use it |
-|---|---|---|---|
-| `{SMTP_SCOPE.rpartition("/")[2]}` of Office 365 Exchange Online | {ALL_USERS}
-| `openid`, `profile`, `offline_access` of Microsoft Graph | {ONE_USER}
-| `Mail.Send` of Office 365 Exchange Online | {APPLICATION}
+- `{SMTP_SCOPE.rpartition("/")[2]}` of Office 365 Exchange Online, delegated: the one the mail uses. The app sends as the
+  user who signs in. The article's admin consent grants it for all users of the tenant, and the plan says so.
+- `openid`, `profile`, `offline_access` of Microsoft Graph, delegated, for that one user.
+- `Mail.Send` of Office 365 Exchange Online, application, in the article's profile only: the app may send as any mailbox
+  of the tenant. The least-privilege profile leaves it out.
 
-The mail flow uses the first permission. The article asks people to add `Mail.Send`. The least-privilege
-profile leaves it out. Both profiles grant the delegated permissions for the one user who signs in. The
-article's admin consent then grants `SMTP.Send` for all users of the tenant as well, because Microsoft's page
-covers everything that the app declares. The plan and the consent card say so.
-
-For a shared mailbox another user signs in, whom the first card names. The user logs in by SMTP under the
-user's own name, so SMTP AUTH of the user's own mailbox counts, and the user sends as the mailbox with Send
-As. Full Access is not needed.
+For a shared mailbox another user signs in, under the user's own name, with Send As. Full Access is not needed.
 """
 
 
 def page() -> str:
     """Return the whole page of the permissions."""
-    steps, probes = all_steps().values(), all_probes().values()
+    delegated = sorted({*GRAPH_SETUP_SCOPES, *GRAPH_READ_SCOPES})
+    of_app = sorted({*GRAPH_APP_ROLES, *OPTIONAL_APP_ROLES})
     return (
         INTRO
-        + "".join(_permission(name) for name in sorted({*GRAPH_SETUP_SCOPES, *GRAPH_READ_SCOPES}))
-        + "| Office 365 Exchange Online | `Exchange.Manage` | yes | yes |\n"
+        + "".join(f"- `{name}` of Microsoft Graph: {_uses(name)}\n" for name in delegated)
+        + "- `Exchange.Manage` of Office 365 Exchange Online: setup, check\n"
         + BETWEEN
-        + SIGN_INS
         + "".join(
             f"- `{name}` includes {_names(tuple(sorted(others)))}.\n"
             for name, others in INCLUDED.items()
         )
         + BY_ITSELF
-        + "".join(_application(name) for name in sorted({*GRAPH_APP_ROLES, *OPTIONAL_APP_ROLES}))
-        + "".join(
-            f"| Office 365 Exchange Online | `{name}` | yes |\n" for name in EXCHANGE_APP_ROLES
-        )
+        + "".join(f"- `{name}` of Microsoft Graph{_optional(name)}\n" for name in of_app)
+        + "".join(f"- `{name}` of Office 365 Exchange Online\n" for name in EXCHANGE_APP_ROLES)
         + AT_EXCHANGE
         + STEPS
-        + "".join(
-            (
-                f"| {step.article_row} | {_title(step)} | {_profiles(step)} | "
-                f"{_names(step.reads)} | {_names(step.writes)} |\n"
-            )
-            for step in steps
-        )
+        + "".join(_step(step) for step in all_steps().values() if step.reads or step.writes)
         + PROBES
-        + "".join(
-            f"| {_title(probe)} | {_access(probe)} | {_names(probe.reads)} |\n" for probe in probes
-        )
+        + _probes()
         + APP
     )
 
 
-def _permission(name: str) -> str:
-    marks = ("yes" if name in scopes else "" for scopes in (GRAPH_SETUP_SCOPES, GRAPH_READ_SCOPES))
-    return f"| Microsoft Graph | `{name}` | {' | '.join(marks)} |\n"
+def _uses(name: str) -> str:
+    scopes = {"setup": GRAPH_SETUP_SCOPES, "check": GRAPH_READ_SCOPES}
+    return ", ".join(use for use, held in scopes.items() if name in held)
 
 
-def _application(name: str) -> str:
-    needed = "no: without it the sign-in log is left out" if name in OPTIONAL_APP_ROLES else "yes"
-    return f"| Microsoft Graph | `{name}` | {needed} |\n"
+def _optional(name: str) -> str:
+    return " (without it the sign-in log is left out)" if name in OPTIONAL_APP_ROLES else ""
 
 
-def _title(step: Step) -> str:
-    return text(f"step.{step.name}")
+def _step(step: Step) -> str:
+    only = "" if step.profiles == frozenset(Profile) else f" ({', '.join(sorted(step.profiles))})"
+    uses = {"read": step.reads, "write": step.writes}
+    needed = "; ".join(f"{use} {_names(names)}" for use, names in uses.items() if names)
+    return f"- {step.article_row} {text(f'step.{step.name}')}{only}: {needed}\n"
 
 
-def _profiles(step: Step) -> str:
-    return "both" if step.profiles == frozenset(Profile) else ", ".join(sorted(step.profiles))
+def _probes() -> str:
+    """Return the probes by what they need: first nothing, then each set of permissions."""
+    by_need: dict[str, list[str]] = {}
+    for probe in all_probes().values():
+        by_need.setdefault(_need(probe), []).append(text(f"step.{probe.name}"))
+    return "".join(f"- {need}: {', '.join(by_need[need])}\n" for need in sorted(by_need))
 
 
-def _access(step: Step) -> str:
-    if step.diagnosis.access is Access.NONE:
-        return "nobody signs in"
-    return (
-        "somebody signs in, or the bot by itself"
-        if app_may_read(step.reads)
-        else "somebody signs in"
-    )
+def _need(probe: Step) -> str:
+    if probe.diagnosis.access is Access.NONE:
+        return "Nobody signs in"
+    alone = "" if app_may_read(probe.reads) else ", only with a sign-in"
+    return f"{_names(probe.reads)}{alone}"
 
 
 def _names(permissions: tuple[str, ...]) -> str:
-    return ", ".join(f"`{name}`" for name in permissions) or "nothing"
+    return ", ".join(f"`{name}`" for name in permissions)
 
 
 if __name__ == "__main__":

@@ -29,9 +29,10 @@ LANGUAGE = re.compile(r"\.([a-z]{2})\.md$")
 
 def pages() -> dict[str, str]:
     """Return the file of each page by its place on the site, both as paths with slashes."""
-    docs = sorted(path.name for path in (ROOT / "docs").glob("*.md"))
+    docs = sorted(
+        path.relative_to(ROOT / "docs").as_posix() for path in (ROOT / "docs").rglob("*.md")
+    )
     found = {name.replace("README", "index"): f"docs/{name}" for name in docs}
-    found["pictures/index.md"] = "docs/pictures/README.md"
     return found | {f"project/{name}": name for name in PROJECT}
 
 

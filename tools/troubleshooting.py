@@ -1,8 +1,8 @@
 # ruff: noqa: INP001  (a script, not a package)
 """Write docs/troubleshooting.md and docs/troubleshooting.de.md from the causes (make docs).
 
-The sentences and remedies are those of the cards. The AADSTS numbers are those of the table by
-which the bot reads Microsoft's answers. A test keeps the pages up to date.
+Each cause has its sentence, its numbers and the first sentence of its remedy, which says who acts
+and how. A test keeps the pages up to date.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ ROOT = Path(__file__).resolve().parents[1]
 PAGES = {"en": "troubleshooting.md", "de": "troubleshooting.de.md"}
 """File names of the troubleshooting page in docs/, by language."""
 CAUSE = "cause."
+SENTENCE = re.compile(r"(?<=[.!?]) (?=[^a-zäöü])")
 FAMILIES = (
     (
         "smtp",
@@ -50,8 +51,8 @@ def page(language: str = "en") -> str:
             families["sign_in" if cause in codes else _family(cause)].append(cause)
     parts = [str(words["intro"])]
     for name, causes in families.items():
-        rows = sorted(_row(cause, codes.get(cause, []), words, language) for cause in causes)
-        parts.append(f"\n## {words[name]}\n\n{words['columns']}\n|---|---|\n{''.join(rows)}")
+        rows = sorted(_row(cause, codes.get(cause, []), language) for cause in causes)
+        parts.append(f"\n## {words[name]}\n\n{''.join(rows)}")
     return "".join(parts)
 
 
@@ -66,18 +67,19 @@ def _family(cause: str) -> str:
     return next(name for name, pattern in FAMILIES if re.match(pattern, cause))
 
 
-def _row(cause: str, numbers: list[int], words: dict[str, Any], language: str) -> str:
-    said = own_text(f"{CAUSE}{cause}", language)
+def _row(cause: str, numbers: list[int], language: str) -> str:
+    said = _shown(own_text(f"{CAUSE}{cause}", language))
     listed = ", ".join(f"AADSTS{number}" for number in sorted(numbers))
-    more = f" [{words['more']}]({link})" if (link := page_of(cause)) else ""
-    told = f"{_cell(said)}{f'<br>{listed}' if listed else ''}"
-    return f"| {told} | {_cell(own_text(f'remedy.{cause}', language))}{more} |\n"
+    first = SENTENCE.split(_shown(own_text(f"remedy.{cause}", language)))[0]
+    link = page_of(cause)
+    linked = f"[{first}]({link})" if link and "[" not in first else first
+    return f"- **{said}** {f'({listed}) ' if listed else ''}{linked}\n"
 
 
-def _cell(text: str) -> str:
-    """Return a text for a cell of a table; a value in braces is shown as an ellipsis."""
+def _shown(text: str) -> str:
+    """Return a text for a line of a list; a value in braces is shown as an ellipsis."""
     shown = re.sub(r"\{\w+\}", "...", " ".join(text.split()))
-    return shown.replace("|", "\\|").replace("<", "&lt;").replace("*", "\\*")
+    return shown.replace("<", "&lt;").replace("*", "\\*")
 
 
 if __name__ == "__main__":

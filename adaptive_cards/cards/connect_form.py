@@ -117,7 +117,7 @@ def _shown_before(view: ConnectFormView) -> list[Element]:
 
 
 def _login(view: ConnectFormView) -> list[Element]:
-    # Webex Connect has a check box and a field for it (facts/connect.md 1.2).
+    # Webex Connect has a check box and a field for it (platforms/connect.md 1.2).
     if not view.login_id:
         return [own("connect.tick_boxes", **SUBTLE, spacing="Small")]
     return [

@@ -102,7 +102,7 @@ def _lacks_token(run: Run) -> bool:
 
 def _in_run(ctx: ChatContext, inputs: dict[str, str], cause: str) -> str:
     # A bare 5.7.3 of a shared mailbox most probably means a wrong user name: eight of the known
-    # reports say so (facts/update-2026-11.md 0.1, 7).
+    # reports say so (platforms/microsoft.md 2.6).
     run = _run_of_theirs(ctx, inputs)
     shared = run is not None and bool(run.fact("shared"))
     return Cause.FORM_USERNAME_SHARED if shared and cause == REFUSED else cause

@@ -1,13 +1,13 @@
 """Delivery of a run's cards to Webex.
 
-A card is posted once and edited in place. Webex allows ten edits of a message (facts/webex.md 2),
+A card is posted once and edited in place. Webex allows ten edits of a message (webex.md 2),
 so updates are combined. The last edit is reserved for the end of the run, or for saying that a
 newer message replaces the card. If Webex refuses an edit, only a card that asks a person for
 something is posted again.
 
 The answer to a post can be lost, and a process can die before it has the answer. In a 1:1 the bot
 can read what it has posted, so there each post is noted before it is made, and its message is
-looked for later. In a space Webex shows a bot only the messages that mention it (facts/webex.md 1).
+looked for later. In a space Webex shows a bot only the messages that mention it (webex.md 1).
 """
 
 from __future__ import annotations
@@ -351,7 +351,7 @@ def _send_to(services: Services, run: Run, wanted: DesiredCard) -> tuple[str, st
 def send_direct(services: Services, run: Run, to: str, card: Card) -> Message:
     """Send a card about the run to a person 1:1, and return the message.
 
-    The requester is addressed by person id, because email addresses change (facts/webex.md 1).
+    The requester is addressed by person id, because email addresses change (platforms/webex.md 1).
     """
     known = to == run.requester.email
     return services.messenger.send(

@@ -1,7 +1,7 @@
 """Cards that Webex did not accept: how long each waits, and after which event it is drawn at once.
 
 Webex counts the requests of an account together, and does not say whether it also has a limit for a
-single space (facts/webex.md 4). So a 429 or a 503 holds the place of its card for as long as Webex
+single space (webex.md 4). So a 429 or a 503 holds the place of its card for as long as Webex
 asks, and all other places for 15 seconds at most. If another place is limited too, the bot learns
 that from the next request for this place, which is one more request for each place.
 

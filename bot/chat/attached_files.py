@@ -14,7 +14,7 @@ SCAN = timedelta(seconds=60)
 _REASONS = {403: "unread", 404: "unread", 410: "infected", 428: "unscannable"}
 """Reasons by Webex's status.
 
-Webex answers 410 for malware and 428 for a file that it cannot scan (facts/webex.md 2).
+Webex answers 410 for malware and 428 for a file that it cannot scan (platforms/webex.md 2).
 """
 
 

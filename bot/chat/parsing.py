@@ -30,7 +30,7 @@ LONGEST = 2000
 HTML_MOST = 7439
 """Maximum number of characters of a message's HTML that are read.
 
-Webex takes as many bytes (facts/webex.md 2).
+Webex takes as many bytes (platforms/webex.md 2).
 """
 AFTER_NAME = ("", " ", ":", ",", "/")
 INITIAL = re.compile(r"^ [^\W\d_]\.(?=[ :,/]|$)")
@@ -77,7 +77,7 @@ def nearest(name: str, known: Collection[str]) -> str:
 
 
 def _text(html: str, me: WebexPerson) -> str:
-    # Names change and repeat, but ``<spark-mention>`` is reliable (facts/webex.md 1).
+    # Names change and repeat, but ``<spark-mention>`` is reliable (platforms/webex.md 1).
     reader = _Reader(me.id)
     reader.feed(html[:HTML_MOST])
     reader.close()

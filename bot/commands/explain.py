@@ -86,7 +86,7 @@ def _with_file(ctx: ChatContext, typed: str, message: Message) -> FileText:
 
 
 def _of_parent(ctx: ChatContext, message: Message) -> FileText:
-    # In a space Webex shows a bot only the messages that mention it (facts/webex.md 1).
+    # In a space Webex shows a bot only the messages that mention it (platforms/webex.md 1).
     if not message.parent_id:
         return FileText("")
     try:

@@ -1,7 +1,7 @@
 """Worker side of a webhook.
 
 The worker fetches the object that the event refers to, authorizes the person, parses the text and
-calls the command or action. Fetching proves that the event is real (facts/webex.md 1). Nothing in
+calls the command or action. Fetching proves that the event is real (webex.md 1). Nothing in
 the payload is trusted.
 
 The person and the members are requested while the subject of the event is fetched, which takes one
@@ -60,7 +60,7 @@ from jobs.storage.counters import COUNTERS, EVENTS_HANDLED
 from jobs.storage.vault import Sealed
 
 API_LAG = timedelta(seconds=60)
-"""Time for which an object may be missing although its event has arrived (facts/webex.md 1)."""
+"""Time for which an object may be missing although its event has arrived (platforms/webex.md 1)."""
 
 
 BACK_OFF = Pauses((2, 5, 10, 20, 40, 60))
@@ -364,7 +364,7 @@ def _membership(services: Services, membership_id: str, _actor: str, room: str) 
 
     Other people's memberships are ignored here. A 1:1 space begins with a message of the person or
     the bot, which says what is needed. Not every membership names the type of its room
-    (facts/webex.md 1). If it is missing, Webex is asked.
+    (platforms/webex.md 1). If it is missing, Webex is asked.
     """
     audience.members_changed(services, room)
     mine = _fetched(lambda: _own(services, room))

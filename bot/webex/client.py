@@ -101,7 +101,7 @@ class Webex(Messenger):
         """Return a message.
 
         With ``fresh``, a 404 is retried for 2 seconds, because the API may lag behind the webhook
-        (facts/webex.md 1).
+        (platforms/webex.md 1).
         """
         return Message.of(
             self._object(lambda: self._api.messages.get(_segment(message_id)), fresh=fresh)
@@ -127,7 +127,7 @@ class Webex(Messenger):
     def latest_messages(self, room_id: str) -> tuple[Message, ...]:
         """Return the newest messages of a 1:1 space, including the bot's own.
 
-        In a group space Webex shows a bot only the messages that mention it (facts/webex.md 1).
+        In a group space Webex shows a bot only the messages that mention it (platforms/webex.md 1).
         """
         found = self._calls.get(
             lambda: [
@@ -172,7 +172,7 @@ class Webex(Messenger):
 
     def post(self, post: Post) -> Message:
         # Webex does not accept a thread whose root message is deleted or is not the root of one
-        # (facts/webex.md 2).
+        # (platforms/webex.md 2).
         with _counted("posted", is_card="attachments" in post.fields):
             try:
                 return Message.of(self._calls.post(lambda: self._posted(post)))
@@ -190,7 +190,7 @@ class Webex(Messenger):
         body = {"roomId": room_id, "text": text} | (
             {"attachments": attachments(card)} if card else {}
         )
-        # The SDK's edit() does not support attachments, and its session is private (facts/webex.md 2).
+        # The SDK's edit() does not support attachments, and its session is private (webex.md 2).
         with _counted("edited", is_card=card is not None):
             self._calls.get(
                 lambda: self._api._session.put(f"messages/{_segment(message_id)}", json=body)  # noqa: SLF001

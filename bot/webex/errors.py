@@ -1,4 +1,4 @@
-"""Errors of calls to Webex as the bot's exceptions (facts/webex.md 4 and 5), and when to try again."""
+"""Errors of calls to Webex as the bot's exceptions (webex.md 4 and 5), and when to try again."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from webexteamssdk import ApiError
 
 RETRY_AFTER_S = 15.0
-"""Seconds to wait after a 429 without a Retry-After or with an invalid one (facts/webex.md 4)."""
+"""Seconds to wait after a 429 without a Retry-After or with an invalid one (webex.md 4)."""
 BAD_REQUEST = 400
 UNAUTHORIZED = 401
 FORBIDDEN = 403
@@ -147,7 +147,7 @@ def _never_connected(error: Exception) -> bool:
 
 
 def retry_after_s(header: str) -> float:
-    """Return the seconds that a Retry-After asks for, or 15 if it is invalid (facts/webex.md 4)."""
+    """Return the seconds that a Retry-After asks for, or 15 if it is invalid (webex.md 4)."""
     asked = parse_retry_after(header)
     return RETRY_AFTER_S if asked is None else asked
 
@@ -177,7 +177,7 @@ _FRESH = RetryPolicy(
     longest_pause_s=5.0,
     jitter_s=0.1,
 )
-"""Retry policy for an object that was just created and may not exist yet (facts/webex.md 1)."""
+"""Retry policy for an object that was just created and may not exist yet (platforms/webex.md 1)."""
 
 
 @dataclass(frozen=True, slots=True)

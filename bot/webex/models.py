@@ -39,7 +39,7 @@ class Message:
     def thread(self) -> str:
         """Return the id of the message to reply to.
 
-        Webex accepts only the root of a thread as the parent (facts/webex.md 2).
+        Webex accepts only the root of a thread as the parent (platforms/webex.md 2).
         """
         return self.parent_id or self.id
 
@@ -219,7 +219,7 @@ MAX_EVENT_AGE = timedelta(minutes=10)
 def is_stale(created: str) -> bool:
     """Return whether an event is too old to be handled.
 
-    A captured webhook can be sent again at any time (CHECKLIST W4).
+    A captured webhook can be sent again at any time (checklist.toml W4).
     """
     return is_older_than(created, MAX_EVENT_AGE)
 

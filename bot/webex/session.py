@@ -1,6 +1,6 @@
 """HTTP session of the SDK, restricted to the Webex API, with a deadline.
 
-The session follows no redirect, and no link to a next page elsewhere (CHECKLIST A7). The bot's
+The session follows no redirect, and no link to a next page elsewhere (checklist.toml A7). The bot's
 token is in a header of every request of that session, wherever the request goes.
 
 The timeout of requests limits only the pause between two bytes, which a slowly dripping body never
@@ -125,8 +125,7 @@ class ApiAdapter(HTTPAdapter):
     """Adapter for the Webex API that corrects two response headers that the SDK cannot handle.
 
     SDK 1.6.1 does not accept a relative address of a next page. It also raises a bare ValueError
-    for a 429 whose Retry-After is not a whole number, such as ``rand(30),add(30)`` (facts/webex.md
-    4).
+    for a 429 whose Retry-After is not a whole number, such as ``rand(30),add(30)`` (webex.md 4).
     """
 
     def __init__(self, api_url: str) -> None:

@@ -2,7 +2,7 @@
 
 There is exactly one active webhook for each resource, with the right address and the newest secret.
 A webhook that Webex has disabled stays disabled until it is enabled again, and Webex sends no
-notice (facts/webex.md 1). So the bot checks regularly.
+notice (platforms/webex.md 1). So the bot checks regularly.
 
 A webhook belongs to this installation if its name contains the bot's address, or if Redis has
 recorded its id. After a change of PUBLIC_URL the name no longer matches.
@@ -94,7 +94,7 @@ class WebhookRegistrar:
         """Repair only missing, disabled, duplicate or wrong webhooks; called every 5 minutes.
 
         A webhook that was enabled less than 5 minutes ago is left alone, because until then a
-        single failure disables it (facts/webex.md 1).
+        single failure disables it (platforms/webex.md 1).
         """
         with self._locked():
             return self._reconcile(self.own(), all_of_them=False)

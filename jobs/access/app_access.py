@@ -2,7 +2,7 @@
 
 A grant is stored for each tenant, verified at every use, and deleted when it ends. The stored
 record holds no secret: only when it was granted, through whose card, and which roles the token
-carried (facts/microsoft.md 6.2 b). The clients only read, and keep within Microsoft's limits for
+carried (platforms/microsoft.md 6.2). The clients only read, and keep within Microsoft's limits for
 the tenant. The app's credential ends some day, which the doctor tells.
 """
 
@@ -70,7 +70,7 @@ class AppAccess:
 
     @property
     def surplus(self) -> tuple[str, ...]:
-        """Return the roles that no check uses: a risk, but not an error (CHECKLIST A6)."""
+        """Return the roles that no check uses: a risk, but not an error (checklist.toml A6)."""
         return tuple(
             sorted({*self.roles} - {*GRAPH_APP_ROLES, *OPTIONAL_APP_ROLES, *EXCHANGE_APP_ROLES})
         )

@@ -138,7 +138,7 @@ def own_sign_ins(redis: Redis, mailbox: str) -> OwnSignIns:
 
 
 SIGN_IN_S = 90 * 24 * 3600
-"""Lifetime of an unused refresh token, in seconds (facts/microsoft.md 4)."""
+"""Lifetime of an unused refresh token, in seconds (platforms/microsoft.md 4)."""
 
 
 @dataclass(frozen=True, slots=True)

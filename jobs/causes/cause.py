@@ -113,7 +113,7 @@ CAUSES = load((files(__package__) / "causes.toml").read_bytes())
 NEW_TOKEN = frozenset(cause for cause, entry in CAUSES.items() if entry.new_token)
 """Causes that a new token ends: the mailbox user clicks Generate Token in Webex Connect.
 
-Sources: facts/microsoft.md 4, and 9 rows 4 and 10. A token of a single-page application expires on
+Sources: microsoft.md 4, and 8 rows 4 and 10. A token of a single-page application expires on
 its own, even after its callback was moved to the platform Web.
 """
 

@@ -1,4 +1,4 @@
-"""Addresses of Webex Connect, recognized by their host (facts/connect.md 1.3 and 1.4).
+"""Addresses of Webex Connect, recognized by their host (platforms/connect.md 1.3 and 1.4).
 
 The list holds the domains that Cisco's pages name. The setting CONNECT_HOSTS adds to it, because
 the domains of some regions are not documented. A host under any other domain is not Webex

@@ -61,7 +61,7 @@ async def principal_by_id(graph: Graph, sp_id: str) -> Json | None:
 
 
 async def signed_in_apps(graph: Graph, user_id: str, since: datetime) -> list[Json]:
-    """Return a user's newest sign-ins; only beta lists non-interactive ones (facts/microsoft.md 5).
+    """Return a user's newest sign-ins; only beta lists non-interactive ones (microsoft.md 5).
 
     If beta does not answer, only the interactive ones are returned.
     """
@@ -195,7 +195,7 @@ class Apps:
     def _beginnings(self) -> list[str]:
         """Return at most ``LABELS`` beginnings: the organization's and known Call Back URLs'.
 
-        The first label of a host is the tenant's name at Webex Connect (facts/connect.md 1.4).
+        The first label of a host is the tenant's name at Webex Connect (platforms/connect.md 1.4).
         """
         known = (record.channel.callback_url for record in self.ctx.channels.connected())
         hosts = [f"https://{urlsplit(url).netloc}/" for url in known if url]
@@ -264,8 +264,8 @@ T = TypeVar("T")
 WINDOWS = (timedelta(0), timedelta(days=1), timedelta(days=5), timedelta(days=10, minutes=-1))
 """Pairs of neighboring ages between which the message trace is read, newest first.
 
-The message trace goes back 10 days (facts 2.5). If copies stopped hours or days ago, the mail of an
-earlier window still has one.
+The message trace goes back 10 days (microsoft.md 2.5). If copies stopped hours or days ago, the
+mail of an earlier window still has one.
 """
 FEW = 3
 """Number of messages in each window of the trace whose copies are looked for."""

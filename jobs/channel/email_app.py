@@ -110,7 +110,7 @@ def fallback_app(ctx: StepContext, apps: Iterable[Json]) -> Json | None:
 
 
 def manually_created(ctx: StepContext, apps: Iterable[Json]) -> Json | None:
-    """Return the only app made in the portal for this Call Back URL (facts/microsoft.md 1.1).
+    """Return the only app made in the portal for this Call Back URL (platforms/microsoft.md 1.1).
 
     It has no ``uniqueName``, which the bot sets.
     """
@@ -124,7 +124,7 @@ def app_key(ctx: StepContext) -> str:
 
 
 def fallback_name(ctx: StepContext) -> str:
-    """Return the name to use while a deleted app reserves the first (facts/microsoft.md 1.1)."""
+    """Return the name to use while a deleted app reserves the first (microsoft.md 1.1)."""
     return f"{unique_name(ctx.channel.mailbox)}-{ctx.run.id.lower()}"
 
 
@@ -228,7 +228,7 @@ async def _taken(ctx: StepContext) -> None:
     """Handle a ``uniqueName`` that is taken although no app had it a moment ago.
 
     If the other app becomes visible, it is updated. Otherwise a deleted app holds the name, and the
-    fallback name is used (facts 1.1).
+    fallback name is used (microsoft.md 1.1).
     """
     for pause in TAKEN_S:
         await asyncio.sleep(paced(pause))

@@ -8,7 +8,7 @@ Characters that look like others and labels that mix scripts are refused by the 
 word of the character's name, which is the script's for every letter that a host's name may have.
 
 Sign-ins of the email app go to the Call Back URL, so nothing in it may be read in two ways. Entra
-compares it byte by byte (facts/connect.md 1.4), so the bot never changes it.
+compares it byte by byte (platforms/connect.md 1.4), so the bot never changes it.
 """
 
 from __future__ import annotations
@@ -305,7 +305,7 @@ def read_details(channel: Channel, values: Mapping[str, str]) -> ChannelForm:
 
 
 def read_callback(text: str) -> str:
-    """Return the Call Back URL as typed: Entra compares it byte by byte (facts/connect.md 1.4).
+    """Return the Call Back URL as typed: Entra compares it byte by byte (platforms/connect.md 1.4).
 
     Raises:
         InvalidInputError: when it cannot be a Call Back URL (:mod:`jobs.channel.form`).

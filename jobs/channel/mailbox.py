@@ -1,7 +1,7 @@
 """Channel's mailbox as Exchange reports it, the ways of its mail, and its mail in the trace.
 
 Mail may reach Webex Connect through a mail contact or a rule. A setup of this bot uses none of them
-(facts/microsoft.md 2.2), but people do.
+(platforms/microsoft.md 2.2), but people do.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from jobs.runs.run import Run
 DELEGATE, SIGNED_IN = "delegate", "mailbox_sign_in"
 """Questions that name the delegate: the first asks for it, the other is the rehearsal's."""
 OTHERS_SIGN_IN = ("shared", "room", "equipment")
-"""Types whose own account is blocked; others sign in for it (facts/microsoft.md 2.1)."""
+"""Types whose own account is blocked; others sign in for it (platforms/microsoft.md 2.1)."""
 
 
 async def mailbox_row(
@@ -35,7 +35,7 @@ async def mailbox_row(
 
 
 def own_addresses(ctx: StepContext) -> frozenset[str]:
-    """Return addresses between which Webex Connect drops mail (facts/connect.md 1.7)."""
+    """Return addresses between which Webex Connect drops mail (platforms/connect.md 1.7)."""
     return frozenset({ctx.channel.mailbox.lower(), ctx.fact("upn").lower()} - {""})
 
 
@@ -64,7 +64,7 @@ def login_name(ctx: StepContext) -> str:
     """Return the user name for an SMTP login, which is the token's own user.
 
     For a shared mailbox that is the delegate. The mailbox's address is only the sender, and the
-    server refuses it as a user name (facts/update-2026-11.md 0.1).
+    server refuses it as a user name (platforms/microsoft.md 2.6).
     """
     return delegate_of(ctx.run) if ctx.fact("shared") else ctx.fact("upn")
 

@@ -1,6 +1,6 @@
 """Root cause of a check: the wrong findings that no other wrong finding explains.
 
-The terms are defined in DESIGN.md, "the words".
+docs/glossary.md has the terms.
 """
 
 from __future__ import annotations

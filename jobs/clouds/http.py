@@ -148,7 +148,7 @@ def _timeout(read_seconds: float) -> httpx.Timeout:
 
 @dataclass(frozen=True, slots=True)
 class _Guard:
-    """Check that refuses hosts that are not configured (CHECKLIST A7)."""
+    """Check that refuses hosts that are not configured (checklist.toml A7)."""
 
     hosts: frozenset[str]
 
@@ -341,8 +341,8 @@ def no_answer(service: str, error: httpx.RequestError, ids: RequestIds | None = 
 def _without_body(response: httpx.Response) -> httpx.Response:
     """Return an error answer with an empty body in place of a body that cannot be decoded.
 
-    Exchange declares the NUL bytes of its 403 as gzip, which they are not (facts 3.5). The status
-    is enough, because a repeated request would get the same one.
+    Exchange declares the NUL bytes of its 403 as gzip, which they are not (microsoft.md 3.5). The
+    status is enough, because a repeated request would get the same one.
     """
     return httpx.Response(
         response.status_code,

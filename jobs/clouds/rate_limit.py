@@ -1,6 +1,6 @@
 """Fewer requests: rate limits for the calls to one tenant, and reads that are shared.
 
-The limits are from facts/microsoft.md 2.5, 5 and 7. They keep Microsoft from answering 429.
+The limits are from platforms/microsoft.md 2.5, 5 and 7. They keep Microsoft from answering 429.
 """
 
 from __future__ import annotations
@@ -113,7 +113,7 @@ class _Window:
 
 
 class Throttle:
-    """Throttle for a cloud that publishes no limit and requests no pause (facts/microsoft.md 3.5).
+    """Throttle for a cloud that publishes no limit and requests no pause (microsoft.md 3.5).
 
     Calls may overlap freely until the cloud reports too many requests. From then on they start one
     at a time, until ``quiet_s`` seconds have passed without such an answer.

@@ -1,4 +1,4 @@
-"""Rules for retries: when a request is sent again, and after how long (DESIGN.md, CHECKLIST J6)."""
+"""Rules for retries: when a request is sent again, and after how long (checklist.toml J6)."""
 
 from __future__ import annotations
 

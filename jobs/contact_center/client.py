@@ -62,7 +62,7 @@ def judge(service: str, response: httpx.Response, ids: RequestIds) -> CloudError
 def value(body: object, *names: str) -> str:
     """Return the first non-empty value of these names, ignoring case; empty if none has one.
 
-    The case of the keys varies (facts/connect.md 2.2).
+    The case of the keys varies (platforms/connect.md 2.2).
     """
     plain = with_low_keys(body)
     found = (plain.get(name.lower()) for name in names)

@@ -1,6 +1,6 @@
 """User audit log of Webex Connect: the changes there, who made them, and when.
 
-The log shows no values. Source: facts/update-2026-11.md 1.1. The method of the request and the
+The log shows no values. Source: platforms/connect.md 2.3. The method of the request and the
 header of the token are not confirmed: POST is tried first, then GET with a body, and the header is
 a setting.
 """

@@ -1,4 +1,4 @@
-"""Organization of the contact center's token (facts/update-2026-11.md 6).
+"""Organization of the contact center's token (platforms/connect.md 3.4).
 
 A token that was copied from a browser may silently belong to another organization, and then the
 answers are empty instead of wrong.

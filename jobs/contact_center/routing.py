@@ -2,7 +2,7 @@
 
 Source: Cisco's OpenAPI of Webex Contact Center. Lists leave out array fields, so a queue and a team
 are read by their ID. The path of an item has no version, except a queue's. Only filters by ID are
-proven (facts/update-2026-11.md 6). A resource that the token may not read is None here: it says
+proven (platforms/connect.md 3.3). A resource that the token may not read is None here: it says
 nothing about the channel.
 """
 

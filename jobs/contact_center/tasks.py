@@ -1,4 +1,4 @@
-"""Email tasks and email entry points of Webex Contact Center (facts/connect.md 3.1 and 3.2)."""
+"""Email tasks and email entry points of Webex Contact Center (platforms/connect.md 3.1 and 3.2)."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _MOST = 1000
 _MOST_PAGES = 5
 _SHORTEST = timedelta(minutes=1)
 _LONGEST = timedelta(days=184)
-"""Longest interval that may be requested (facts/update-2026-11.md 6).
+"""Longest interval that may be requested (platforms/connect.md 3.1).
 
 It may begin at most 12 months ago.
 """
@@ -37,7 +37,7 @@ class Task:
 
     ``destination`` is the mailbox or the ID of the app in Webex Connect: the documentation is
     inconsistent. If it is an app of an unknown owner, a task is recognized by its sender and time
-    (facts/connect.md 3.1). ``queue`` is the ID of its last queue, or empty.
+    (platforms/connect.md 3.1). ``queue`` is the ID of its last queue, or empty.
     """
 
     id: str
@@ -67,7 +67,7 @@ class Task:
 
         That requires that the task names no other mailbox. Exchange may rewrite the envelope's
         sender of a forwarded copy, and the trace may show the rewritten sender
-        (facts/update-2026-11.md 4, row 12). A rewritten sender names nobody, so only the time is
+        (platforms/microsoft.md 2.2). A rewritten sender names nobody, so only the time is
         left to compare.
         """
         who = _REWRITTEN.search(sender) is not None or sender.lower() in self.origin.lower()
@@ -167,7 +167,7 @@ async def email_entry_points(settings: Settings) -> tuple[EntryPoint, ...]:
 async def rows_of_channel(settings: Settings, resource: str, channel: str) -> list[dict[str, Any]]:
     """Return the organization's resources of one kind that are for the channel type.
 
-    Only filters by id and name are proven (facts/update-2026-11.md 6). If the filter by channel is
+    Only filters by id and name are proven (platforms/connect.md 3.2). If the filter by channel is
     refused or finds nothing, everything is listed and compared here.
 
     Raises:
@@ -195,7 +195,7 @@ async def _pages_of(settings: Settings, path: str, wanted: dict[str, str]) -> li
 def _asset(row: dict[str, Any]) -> str | None:
     """Return the asset ID, or None if the row does not have that field.
 
-    The markings in the documentation are unreliable in practice (facts/connect.md 3.2).
+    The markings in the documentation are unreliable in practice (platforms/connect.md 3.2).
     """
     return value(row, "assetId") if "assetid" in {name.lower() for name in row} else None
 

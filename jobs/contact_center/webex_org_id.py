@@ -15,7 +15,7 @@ def normalize(org_id: str) -> str:
 
     An ID is the UUID itself (Control Hub), ``ciscospark://us/ORGANIZATION/UUID`` in Base64 with or
     without padding (the REST APIs), or the UUID alone in Base64 (the envelope of a webhook,
-    facts/webex.md 1). The same organization has a different prefix in a different region.
+    platforms/webex.md 1). The same organization has a different prefix in a different region.
     """
     typed = org_id.strip()
     for text in (typed, _decoded(typed)):

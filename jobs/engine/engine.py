@@ -30,7 +30,7 @@ from jobs.shutdown import Shutdown
 log = structlog.get_logger(__name__)
 
 STALE_S = 1.0
-"""Seconds before a check repeats a read, because the directory may lag (facts/microsoft.md 7)."""
+"""Seconds before a check repeats a read, because the directory may lag (microsoft.md 7)."""
 DATA_ERRORS = (AttributeError, IndexError, KeyError, OverflowError, TypeError, ValueError)
 """Errors of code that meets a missing value, a value of another type, or a date out of range."""
 

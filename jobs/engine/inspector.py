@@ -30,7 +30,7 @@ AGAIN_S = (5, 15, 30, 60, 120, 300, 600)
 SETTLES_FOR = timedelta(minutes=5)
 """Time after a write in which a read may not show it yet."""
 ERRORS_SETTLE_FOR = timedelta(seconds=120)
-"""Time after a write in which an error may result from that write (CHECKLIST J7).
+"""Time after a write in which an error may result from that write (checklist.toml J7).
 
 After that time the error is real. Errors that the directory itself reports as replication may last
 longer.
@@ -43,7 +43,7 @@ ROLE_CAUSES = frozenset(
         Cause.NOT_ALLOWED,
     }
 )
-"""Causes that a new role or consent has until it is everywhere (facts/microsoft.md 3.5, 7)."""
+"""Causes that a new role or consent has until it is everywhere (platforms/microsoft.md 3.5, 7)."""
 GO_WITH_SIGN_IN = frozenset({Reason.NEEDS_SIGN_IN, Reason.NOT_BY_ITSELF, Reason.NOT_AT_EXCHANGE})
 """Reasons for skipping a step that no longer apply after a sign-in."""
 
@@ -136,7 +136,7 @@ SETTLE_S = (0.2, 0.5, 1, 2, 4)
 longer, the run is parked.
 """
 PARK_S = (8.0, 16, 30, 30, 30, 60)
-"""Pauses of a parked run, in seconds, after ``SETTLE_S`` (facts/microsoft.md section 7)."""
+"""Pauses of a parked run, in seconds, after ``SETTLE_S`` (platforms/microsoft.md 7)."""
 SHOWN_AFTER_S = 1
 """A pause of this many seconds or more is shown on the card."""
 LET_IN = Text("seen.let_in")

@@ -1,7 +1,7 @@
 """State of mail at one point of its path: passed, failed, or never seen.
 
 A message trace shows it, and non-delivery reports say who they are about. Sources:
-facts/microsoft.md 2.3, facts/connect.md 1.5.
+platforms/microsoft.md 2.3, platforms/connect.md 1.5.
 """
 
 from __future__ import annotations
@@ -81,7 +81,7 @@ def _says(name: str, words: Iterable[str]) -> bool:
 STUCK_AFTER = timedelta(hours=1)
 """Age at which mail that is still in transit counts as not delivered."""
 COPIED_WITHIN = timedelta(minutes=30)
-"""Longest delay of a copy, including the delay of the trace (facts/microsoft.md 2.5)."""
+"""Longest delay of a copy, including the delay of the trace (platforms/microsoft.md 2.5)."""
 TRACED_WITHIN = timedelta(minutes=5)
 """Time for which the copy of a single mail may be late without a report."""
 A_MOMENT = timedelta(minutes=1)
@@ -89,7 +89,7 @@ A_MOMENT = timedelta(minutes=1)
 ENOUGH = 2
 """Number of late mails in a row from which their delay is no coincidence."""
 LARGEST = 25 * 1024 * 1024
-"""Largest mail in bytes; Webex Connect returns larger ones (facts/connect.md 1.7)."""
+"""Largest mail in bytes; Webex Connect returns larger ones (platforms/connect.md 1.7)."""
 REPORTS = ("postmaster@", "microsoftexchange", "mailer-daemon@")
 """Beginnings of the addresses of delivery reports, which a mailbox does not forward."""
 _WITHHELD = frozenset({TraceStatus.QUARANTINED, TraceStatus.FILTERED_AS_SPAM})

@@ -1,4 +1,4 @@
-"""Message trace through Graph or a cmdlet, which shows where a mail went (facts 2.5)."""
+"""Message trace through Graph or a cmdlet, which shows where a mail went (microsoft.md 2.5)."""
 
 from __future__ import annotations
 
@@ -59,7 +59,10 @@ class TraceStatus(StrEnum):
 
     @property
     def went_on(self) -> bool:
-        """Return whether it reached the recipient, or what the address represents (facts 2.5)."""
+        """Return whether it reached the recipient, or what the address represents.
+
+        Source: microsoft.md 2.5.
+        """
         return self in {TraceStatus.DELIVERED, TraceStatus.EXPANDED, TraceStatus.RESOLVED}
 
     @classmethod
@@ -120,7 +123,8 @@ class GraphTrace:
 class CmdletTrace:
     """Message trace using Get-MessageTraceV2, which has no pages.
 
-    It returns a thousand rows, and continues from the last one's address and time (facts 2.5).
+    It returns a thousand rows, and continues from the last one's address and time (microsoft.md
+    2.5).
     """
 
     def __init__(self, runner: CmdletRunner) -> None:

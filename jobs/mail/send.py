@@ -1,4 +1,4 @@
-"""Test mail of V1, sent from outside the mailbox (ARTICLE.md, "What is known today", 6)."""
+"""Test mail of V1, sent from outside the mailbox (platforms/connect.md 1.7)."""
 
 from __future__ import annotations
 

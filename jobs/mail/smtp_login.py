@@ -1,6 +1,6 @@
 """Probe of an SMTP login with a user's token, phase by phase, and the meaning of SMTP replies.
 
-Source: C3 to C6; facts 4 and 4.1.
+Source: C3 to C6; microsoft.md 4 and 4.1.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def meaning_of(status: int, text: str, challenge_status: str = "") -> Meaning:
 
     ``challenge_status`` is the ``status`` in the JSON of a 334 error challenge, which Exchange does
     not send. It distinguishes a provider that is down (5xx) and a token without the scope (403)
-    from a refused token (facts parts.md E), if the text does not.
+    from a refused token, if the text does not.
     """
     said = meaning_of_reply(str(status), _once(text), enhanced_code(text))
     known = said[0] if said else None
@@ -296,8 +296,8 @@ async def hello_probe(server: str, seconds: float = 10.0) -> SmtpProbe:
 async def _with_one_retry(begin: Callable[[], _Login], seconds: float) -> SmtpProbe:
     """Run the probe, and once more if the server was only busy.
 
-    421, 432, 451 and 454 say nothing about the login (facts 4.1). The same applies to a connection
-    that broke off or timed out, which may be a coincidence.
+    421, 432, 451 and 454 say nothing about the login (microsoft.md 4.1). The same applies to a
+    connection that broke off or timed out, which may be a coincidence.
     """
     probe = await _carried_out(begin(), seconds)
     if probe.cause not in BUSY | CUT_OFF:

@@ -1,6 +1,6 @@
 """The email app's registration as plain data, and the tenant's rules for its client secrets.
 
-Wanted values are merged into the registration. Source: facts/microsoft.md 1.1 and 1.2.
+Wanted values are merged into the registration. Source: platforms/microsoft.md 1.1 and 1.2.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from jobs.clouds.json_values import as_dict, lower_of, part_of, text_of
 Json = dict[str, Any]
 OTHERS = {"spa": Cause.REDIRECT_URI_IS_SPA, "publicClient": Cause.PUBLIC_CLIENT_WITH_SECRET}
 """Platforms other than Web, with the cause that a Call Back URL registered there leads to
-(facts/microsoft.md 4 and 5).
+(platforms/microsoft.md 4 and 5).
 """
 
 
@@ -160,7 +160,7 @@ def merged(there: Iterable[str], wanted: Iterable[str]) -> list[str]:
 
 
 def permission_id(principal: Json | None, value: str, *, role: bool = False) -> str:
-    """Return a permission's id as the tenant has it, never hard-coded (facts 1.4), or ''."""
+    """Return a permission's id as the tenant has it, never hard-coded (microsoft.md 1.4), or ''."""
     entries = _list(principal, "appRoles" if role else "oauth2PermissionScopes")
     ids = (
         text_of(entry, "id")

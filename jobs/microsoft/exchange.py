@@ -1,8 +1,8 @@
-"""Exchange Online cmdlets over HTTP (facts section 3).
+"""Exchange Online cmdlets over HTTP (microsoft.md 3).
 
 The endpoint is the undocumented one that Microsoft's own PowerShell module uses. Callers therefore
 know only :class:`CmdletRunner`, so that another backend (pwsh) can replace it. A further page is a
-POST of the same body to ``@odata.nextLink`` (facts/microsoft.md 3.4).
+POST of the same body to ``@odata.nextLink`` (platforms/microsoft.md 3.4).
 """
 
 from __future__ import annotations
@@ -32,10 +32,11 @@ from jobs.clouds.json_values import as_dict, text_of
 from jobs.clouds.rate_limit import RateLimiter, SingleFlight, Throttle
 from jobs.microsoft.responses import judge_exchange, judge_reported_errors
 
-#: Microsoft publishes no limit, and no Retry-After was ever seen (facts 3.5). A run makes six reads at once.
+#: Microsoft publishes no limit, and no Retry-After was ever seen (microsoft.md 3.5). A run makes
+#: six reads at once.
 _AT_ONCE = 6
 
-#: Anchor mailbox that Exchange uses to route app-only calls (facts 3.2).
+#: Anchor mailbox that Exchange uses to route app-only calls (microsoft.md 3.2).
 _SYSTEM_MAILBOX = "SystemMailbox{bb558c35-97f1-4cb9-8ff7-d53741dc928c}"
 
 _OF_ONE_OBJECT = frozenset(
@@ -50,7 +51,7 @@ _OF_ONE_OBJECT = frozenset(
 )
 """Cmdlets that ask for one object: by its identity, or because each organization has one.
 
-If it does not exist, Exchange answers with ManagementObjectNotFoundException (facts 3.5).
+If it does not exist, Exchange answers with ManagementObjectNotFoundException (microsoft.md 3.5).
 """
 
 
@@ -120,7 +121,8 @@ class InvokeCommand:
     ) -> list[ExchangeRow]:
         """Run a cmdlet; see :meth:`CmdletRunner.run`.
 
-        Only ``Get-`` and ``Set-`` cmdlets are retried after a timeout (facts 7, "Retry safety").
+        Only ``Get-`` and ``Set-`` cmdlets are retried after a timeout (microsoft.md 7, "Retry
+        safety").
         """
         if reads(cmdlet):
             key = json.dumps([cmdlet, dict(parameters), list(select)], default=str)

@@ -186,7 +186,7 @@ def rows_of(page: Json) -> list[Json]:
 
 EXCHANGE_APP_ID = "00000002-0000-0ff1-ce00-000000000000"
 GRAPH_APP_ID = "00000003-0000-0000-c000-000000000000"
-#: Service principal that must exist in the tenant before Graph traces messages (facts 2.5).
+#: Service principal that must exist in the tenant before Graph traces messages (microsoft.md 2.5).
 MESSAGE_TRACE_APP_ID = "8bd644d1-64a1-4d4b-ae52-2e0cbf64e373"
 
 ROLE_ASSIGNMENTS = "appRoleAssignments"
@@ -217,7 +217,7 @@ class NewPassword:
 class TraceFilter:
     """Filter for a message trace; empty parts do not filter.
 
-    The interval covers at most 10 days and begins at most 90 days ago (facts 2.5).
+    The interval covers at most 10 days and begins at most 90 days ago (microsoft.md 2.5).
     """
 
     since: datetime
@@ -271,7 +271,7 @@ class Graph(GraphCalls):
     async def upsert_application(self, unique_name: str, body: Json) -> Json:
         """Create or update an application, and return it complete.
 
-        An update answers 204 without a body, so the application is read again (facts 1.1).
+        An update answers 204 without a body, so the application is read again (microsoft.md 1.1).
         ``requiredResourceAccess`` and ``web.redirectUris`` are replaced as a whole, so the caller
         reads and merges them before it writes.
         """
@@ -290,7 +290,7 @@ class Graph(GraphCalls):
         """Create a client secret.
 
         Each call creates another secret, so this request is never retried here. Look for the secret
-        first and remove the orphan (facts 1.2).
+        first and remove the orphan (microsoft.md 1.2).
         """
         body = {"passwordCredential": {"displayName": display_name, "endDateTime": instant(end)}}
         made = as_object(
@@ -322,8 +322,8 @@ class Graph(GraphCalls):
     async def create_service_principal(self, app_id: str) -> Json:
         """Create the service principal of an app.
 
-        ``POST /applications`` does not create it (facts 1.3). A retry is safe, because an app
-        cannot have a second one.
+        ``POST /applications`` does not create it (microsoft.md 1.3). A retry is safe, because an
+        app cannot have a second one.
 
         Raises:
             AlreadyExists: the app has a service principal already.
@@ -375,7 +375,7 @@ class Graph(GraphCalls):
         return await self.collection(f"/servicePrincipals/{segment(sp_id)}/appRoleAssignments")
 
     async def app_role_assigned_to(self, sp_id: str) -> list[Json]:
-        """Return the users, groups and apps that are assigned to an app (facts 1.3)."""
+        """Return the users, groups and apps that are assigned to an app (microsoft.md 1.3)."""
         return await self.collection(f"/servicePrincipals/{segment(sp_id)}/appRoleAssignedTo")
 
     # --- the tenant and its people ----------------------------------------------------------------
@@ -404,33 +404,36 @@ class Graph(GraphCalls):
         return found[0] if found else {}
 
     async def app_management_policy(self) -> Json:
-        """Return the tenant's policy with its restrictions on client secrets (facts 1.2)."""
+        """Return the tenant's policy with its restrictions on client secrets (microsoft.md 1.2)."""
         return await self.get("/policies/defaultAppManagementPolicy")
 
     async def authorization_policy(self) -> Json:
-        """Return the policy on the consent that users may give (facts 1.7). It is only read."""
+        """Return the policy on the consent that users may give (microsoft.md 1.7), only read."""
         path, wanted = "/policies/authorizationPolicy", "defaultUserRolePermissions"
         return await self.get(path, {"$select": wanted}, has=wanted)
 
     async def consent_policy_excludes(self, policy_id: str) -> list[Json]:
-        """Return the exclusions of a user-consent policy (facts 1.7)."""
+        """Return the exclusions of a user-consent policy (microsoft.md 1.7)."""
         return await self.collection(
             f"/policies/permissionGrantPolicies/{segment(policy_id)}/excludes"
         )
 
     async def security_defaults(self) -> bool:
-        """Return whether security defaults are on (facts 2.1)."""
+        """Return whether security defaults are on (microsoft.md 2.1)."""
         policy = await self.get(
             "/policies/identitySecurityDefaultsEnforcementPolicy", has="isEnabled"
         )
         return bool(policy.get("isEnabled"))
 
     async def conditional_access_policies(self) -> list[Json]:
-        """Return the Conditional Access policies (facts 2.1; one request a second, facts 7)."""
+        """Return the Conditional Access policies.
+
+        Source: microsoft.md 2.1; one request a second, microsoft.md 7.
+        """
         return await self.collection("/identity/conditionalAccess/policies")
 
     async def sign_ins(self, app_id: str, since: datetime, version: str = "v1.0") -> list[Json]:
-        """Return the interactive sign-ins to an app (facts 5), in no particular order.
+        """Return the interactive sign-ins to an app (microsoft.md 5), in no particular order.
 
         The request needs AuditLog.Read.All and an Entra P1 license. Only the version beta may name
         the app's secret that was used (learn.microsoft.com/graph/api/resources/signin).
@@ -438,13 +441,13 @@ class Graph(GraphCalls):
         return await self._sign_ins(app_id, since, version=version)
 
     async def renewals(self, app_id: str, since: datetime) -> list[Json]:
-        """Return non-interactive sign-ins to an app, which only beta lists (facts 5)."""
+        """Return non-interactive sign-ins to an app, which only beta lists (microsoft.md 5)."""
         return await self._sign_ins(
             app_id, since, " and signInEventTypes/any(t:t eq 'nonInteractiveUser')", "beta"
         )
 
     async def sign_ins_and_renewals(self, app_id: str, since: datetime) -> list[Json]:
-        """Return both kinds, by ``signInEventTypes``; only beta lists them (facts 5)."""
+        """Return both kinds, by ``signInEventTypes``; only beta lists them (microsoft.md 5)."""
         either = "t eq 'interactiveUser' or t eq 'nonInteractiveUser'"
         return await self._sign_ins(app_id, since, f" and signInEventTypes/any(t:{either})", "beta")
 
@@ -469,7 +472,7 @@ class Graph(GraphCalls):
     # --- message trace ----------------------------------------------------------------------------
 
     async def message_traces(self, wanted: TraceFilter) -> list[Json]:
-        """Return trace rows, newest first (100 requests in 5 minutes, facts 2.5)."""
+        """Return trace rows, newest first (100 requests in 5 minutes, microsoft.md 2.5)."""
         return await self.collection(
             "/admin/exchange/tracing/messageTraces", {"$filter": wanted.odata()}
         )

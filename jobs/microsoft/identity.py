@@ -3,7 +3,7 @@
 The app is the bot's own, or in the rehearsal the email app. Nothing here is asynchronous, because
 msal is not. See :mod:`jobs.microsoft.tokens` for tokens inside the engine.
 
-msal no longer validates ID tokens itself (facts/parts.md D). Before any claim is used, the
+msal no longer validates ID tokens itself. Before any claim is used, the
 signature (RS256, with the keys of the discovery document), audience, expiry, tenant, issuer and
 nonce are checked.
 """
@@ -362,7 +362,7 @@ class Identity:
 
         The new cache replaces the old one. With ``refresh`` the refresh token is used even if an
         access token is still valid, so that the answer is current. Every attempt uses a new msal
-        application, which remembers no failure (facts 6.4).
+        application, which remembers no failure (microsoft.md 6.3).
 
         Raises:
             SignInNeeded: the refresh token is no longer valid, or none exists.

@@ -1,11 +1,12 @@
 """HTTP client for msal: our httpx client, with errors raised as :class:`CloudError`.
 
 They are raised before msal can garble them. msal needs only plain ``get`` and ``post``. 429 and 5xx
-are raised here, because msal would replay them from memory (facts 6.4). msal insists on https. If
-``MICROSOFT_LOGIN_URL`` is http on a loopback host, msal sees https and the URL is corrected here.
+are raised here, because msal would replay them from memory (microsoft.md 6.3). msal insists on
+https. If ``MICROSOFT_LOGIN_URL`` is http on a loopback host, msal sees https and the URL is
+corrected here.
 
 Discovery documents and signing keys are cached for an hour in this process and, sealed, in Redis.
-Every job is a new process (facts/parts.md B), so without Redis each job would request them again.
+Without Redis each process would request them again.
 They are sealed because a client secret is sent to the address in a discovery document: write access
 to Redis must not be enough to change one.
 """
@@ -67,7 +68,10 @@ class DiscoveryCache:
 log = structlog.get_logger(__name__)
 _UNDESCRIBED = Meaning(Cause.REQUEST_REJECTED, ErrorKind.REJECTED)
 _CANCELLED = Meaning(Cause.CONSENT_CANCELLED, ErrorKind.REJECTED)
-"""Meaning of ``access_denied`` without AADSTS65004: a person may have left the page (facts 1.6)."""
+"""Meaning of ``access_denied`` without AADSTS65004: a person may have left the page.
+
+Source: microsoft.md 1.6.
+"""
 _AADSTS = re.compile(r"AADSTS(\d+)", re.IGNORECASE)
 _NUMBER = re.compile(r"\d{1,9}")
 _ERROR_URI = re.compile(r"https://login\.[a-z.-]+/error\?code=\d+")

@@ -1,4 +1,4 @@
-"""Outbound spam policies: which one actually applies to a sender (facts/microsoft.md 2.3)."""
+"""Outbound spam policies: which one actually applies to a sender (platforms/microsoft.md 2.3)."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class EffectivePolicy:
 
     @property
     def forwards(self) -> bool:
-        """Return whether forwarding is allowed; ``Automatic`` counts as off (facts 0.4)."""
+        """Return whether forwarding is allowed; ``Automatic`` counts as off (microsoft.md 2.3)."""
         return self.mode.lower() == "on"
 
     @property

@@ -1,4 +1,7 @@
-"""Error answers of Microsoft's services, converted to :class:`CloudError` (facts 3.5 and 7)."""
+"""Error answers of Microsoft's services, converted to :class:`CloudError`.
+
+Source: microsoft.md 3.5 and 7.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +29,8 @@ _BY_STATUS: dict[int, Meaning] = {
 _REJECTED = Meaning(Cause.REQUEST_REJECTED, ErrorKind.REJECTED)
 _UNAVAILABLE = Meaning(Cause.SERVICE_UNAVAILABLE, ErrorKind.TRANSIENT)
 _UNREADABLE = Meaning(Cause.ANSWER_UNREADABLE, ErrorKind.MALFORMED)
-#: Exchange's meaning: no grant at all is 401, an app grant without a role is 403 (facts 3.3, live).
+#: Exchange's meaning: no grant at all is 401, an app grant without a role is 403 (microsoft.md
+#: 3.3, live).
 _EXCHANGE_BY_STATUS: dict[int, Meaning] = {
     401: Meaning(Cause.EXCHANGE_CONSENT_MISSING, ErrorKind.SIGN_IN_NEEDED),
     403: Meaning(Cause.EXCHANGE_ROLE_MISSING, ErrorKind.FORBIDDEN),

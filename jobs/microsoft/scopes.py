@@ -1,6 +1,6 @@
 """Permissions that the bot requests, in the public and the national clouds.
 
-Source: facts 3.3, 4 and 6.2.
+Source: microsoft.md 3.3, 4 and 6.2.
 """
 
 from __future__ import annotations
@@ -27,18 +27,21 @@ INCLUDED: dict[str, frozenset[str]] = {
 }
 SIGN_IN_LOG = "AuditLog.Read.All"
 LOG_NEEDS = frozenset({"Directory.Read.All"})
-#: Check without a sign-in: read-only app roles of the bot's own app, exactly those of facts 6.2 b.
+#: Check without a sign-in: read-only app roles of the bot's own app, exactly those of microsoft.md
+#: 6.2 b.
 GRAPH_APP_ROLES = tuple(name for name in GRAPH_READ_SCOPES if name != SIGN_IN_LOG)
-#: Optional: the sign-in log, which answers only with Entra ID P1. Nothing beyond facts 6.2 b is requested, so
+#: Optional: the sign-in log, which answers only with Entra ID P1. Nothing beyond microsoft.md 6.2
+#: b is requested, so
 #: anything that needs another permission, such as service health, requires a sign-in.
 OPTIONAL_APP_ROLES: tuple[str, ...] = (SIGN_IN_LOG,)
-#: Gives the app access to Exchange. An Entra role on its service principal lets it read (facts 3.3).
+#: Gives the app access to Exchange. An Entra role on its service principal lets it read
+#: (microsoft.md 3.3).
 EXCHANGE_APP_ROLES: tuple[str, ...] = ("Exchange.ManageAsApp",)
 
 GRAPH_SCOPE = "https://graph.microsoft.com/.default"
 EXCHANGE_PERMISSION = "Exchange.Manage"
 EXCHANGE_SCOPE = "https://outlook.office365.com/.default"
-#: The audience must be Outlook: a token for Graph's SMTP.Send is refused (facts 4).
+#: The audience must be Outlook: a token for Graph's SMTP.Send is refused (microsoft.md 4).
 SMTP_SCOPE = "https://outlook.office.com/SMTP.Send"
 
 _EXCHANGE_HOSTS = frozenset(
@@ -50,12 +53,12 @@ _EXCHANGE_HOSTS = frozenset(
     }
 )
 _NATIONAL = (".us", ".cn")
-#: Graph traces messages in the global cloud only (facts 2.5). Other clouds use the cmdlet.
+#: Graph traces messages in the global cloud only (microsoft.md 2.5). Other clouds use the cmdlet.
 _GLOBAL_ONLY = frozenset({"ExchangeMessageTrace.Read.All"})
 
 
 def minimal(names: Collection[str]) -> tuple[str, ...]:
-    """Return the permissions without those that another includes, sorted (facts/microsoft.md 5)."""
+    """Return the permissions without those that another includes, sorted (microsoft.md 5)."""
     included = frozenset().union(*(INCLUDED.get(name, ()) for name in names))
     kept = LOG_NEEDS if SIGN_IN_LOG in names else frozenset()
     return tuple(sorted(frozenset(names) - (included - kept)))
@@ -134,7 +137,7 @@ SETS_UP = {
     "194ae4cb-b126-40b2-bd5b-6091b380977d": "Security Administrator",
     "e8611ab8-c189-46e8-94e1-60213ab1f814": "Privileged Role Administrator",
 }
-"""Directory roles that can set up at least a part, by template ID (facts/microsoft.md 6.2)."""
+"""Directory roles that can set up at least a part, by template ID (platforms/microsoft.md 6.2)."""
 
 
 def lacks_all(account: Account) -> bool:

@@ -1,6 +1,6 @@
 """Rows of Entra's sign-in log, and which of them say something about the current token.
 
-Source: facts/microsoft.md 5.
+Source: platforms/microsoft.md 5.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ RENEWED = timedelta(hours=2)
 Webex Connect renews its token about every hour.
 """
 EXCHANGE = "exchange online"
-"""Part of the name of the resource of Webex Connect's tokens (facts/microsoft.md 1.4)."""
+"""Part of the name of the resource of Webex Connect's tokens (platforms/microsoft.md 1.4)."""
 _UNDESCRIBED = Meaning(Cause.SIGN_IN_FAILED, ErrorKind.REJECTED)
 _ABANDONED = frozenset({16000, 50058, 50072, 50074, 50076, 50079, 50089, 50140, 50199, 65004})
 """Codes of a prompt: the sign-in continues in another row, or was abandoned."""

@@ -1,7 +1,7 @@
 """Tokens inside the engine's event loop: one person's, and those of the bot's own app.
 
-Two resources need two tokens (facts 6.2). App-only tokens are inspected before use, and their
-clients only read.
+Two resources need two tokens (microsoft.md 6.2). App-only tokens are inspected before use, and
+their clients only read.
 """
 
 from __future__ import annotations

@@ -22,7 +22,7 @@ class AuthenticationPolicy(Probe):
     """Probe for the authentication policy that applies to the mailbox user.
 
     ``AllowBasicAuthSmtp`` off concerns passwords. Whether it also stops SMTP AUTH entirely is open,
-    because the documents say both (facts/microsoft.md 2.1). The policy is therefore only a possible
+    because the documents say both (microsoft.md 2.1). The policy is therefore only a possible
     cause, and a login decides. Its start date is unknown, so only an answer within the last hour
     shows that it is harmless.
     """
@@ -68,7 +68,7 @@ class AuthenticationPolicy(Probe):
 class SecurityDefaults(Probe):
     """Probe for security defaults, which may make SMTP AUTH fail if they are on.
 
-    The reports contradict each other (facts/microsoft.md 2.1), so only a login decides.
+    The reports contradict each other (platforms/microsoft.md 2.1), so only a login decides.
     """
 
     name = "security_defaults"

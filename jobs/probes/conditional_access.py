@@ -15,7 +15,7 @@ from jobs.microsoft.graph import EXCHANGE_APP_ID
 from jobs.model import Finding, Signals, Text
 
 MODERN = {"all", "browser", "mobileappsanddesktopclients"}
-"""Client types of Webex Connect; legacy ones do no OAuth (facts/microsoft.md 2.1)."""
+"""Client types of Webex Connect; legacy ones do no OAuth (platforms/microsoft.md 2.1)."""
 EXCHANGE = {"office365", EXCHANGE_APP_ID}
 RESOURCES = EXCHANGE | {"all"}
 BY_ANSWERS = ("answers",)
@@ -25,7 +25,7 @@ BY_ANSWERS = ("answers",)
 class ConditionalAccess(Probe):
     """Probe for enabled policies that may stop token renewals from Webex Connect's addresses.
 
-    Source: facts/microsoft.md 2.1. A successful login, or an answer later than the newest change to
+    Source: microsoft.md 2.1. A successful login, or an answer later than the newest change to
     the policies, shows that they do not stop them.
     """
 

@@ -40,7 +40,7 @@ ENDS = ("agent_tasks", "answers")
 WITHOUT = ("mail_to_task", "sign_ins")
 """Findings with the time since which mail does not get through or Webex Connect gets no token."""
 LATE = timedelta(minutes=90)
-"""Longest time for which mail may go on after a change of the app (facts/microsoft.md 4).
+"""Longest time for which mail may go on after a change of the app (platforms/microsoft.md 4).
 
 Until then Webex Connect may still have the token from before the change.
 """
@@ -101,7 +101,7 @@ class SuspectDiagnosis(Diagnosis):
 class ConnectChanges(Probe):
     """Probe that checks whether a change in Webex Connect may have stopped mail.
 
-    Source: facts/update-2026-11.md 1.1.
+    Source: platforms/connect.md 2.3.
     """
 
     name = "connect_changes"

@@ -26,12 +26,12 @@ SLACK = timedelta(seconds=5)
 """Largest expected difference between the two clouds' clocks."""
 GRACE = timedelta(minutes=3)
 """Time that a mail may take from Webex Connect to a task before its absence means anything
-(facts/connect.md 4.1).
+(platforms/connect.md 4.1).
 """
 
 
 class AgentTasks(Probe):
-    """Probe for the newest email task of the mailbox (facts/connect.md 3.1)."""
+    """Probe for the newest email task of the mailbox (platforms/connect.md 3.1)."""
 
     name = "agent_tasks"
     article_row = "CC"
@@ -61,7 +61,7 @@ class MailToTask(Probe):
     """Probe that checks whether the newest mail handed to Webex Connect has become a task.
 
     Mail that creates no task by design is left out: mail from the mailbox itself, and mail above 25
-    MB (facts/connect.md 1.7).
+    MB (platforms/connect.md 1.7).
     """
 
     name = "mail_to_task"
@@ -103,7 +103,7 @@ class MailToTask(Probe):
 
 
 class EmailEntryPoint(Probe):
-    """Probe for an active Email entry point whose ``assetId`` is the app (facts/connect.md 3.2)."""
+    """Probe for an active Email entry point whose ``assetId`` is the app (connect.md 3.2)."""
 
     name = "entry_point"
     article_row = "EP"
@@ -220,7 +220,7 @@ class AssetWorkload(MailToTask):
     """Probe of the asset's workload, which no API shows, but a task proves.
 
     Since August 2026 an email asset serves one workload. If it is assigned to Webex Connect, Webex
-    Contact Center cannot use it at the same time (facts/update-2026-11.md 1.2, v6.21).
+    Contact Center cannot use it at the same time (platforms/connect.md 1.9).
     """
 
     name = "asset_workload"

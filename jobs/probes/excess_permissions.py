@@ -1,4 +1,4 @@
-"""Grants of the email app beyond what the channel needs (CHECKLIST A6).
+"""Grants of the email app beyond what the channel needs (checklist.toml A6).
 
 Extra grants do not break the mail flow, but they are a risk.
 """

@@ -19,7 +19,7 @@ from jobs.model import Finding, Station, Text
 class RemoteDomain(Probe):
     """Probe for ``AutoForwardEnabled`` of the most specific entry, which may be ``*``.
 
-    Source: facts/microsoft.md 2.3, "the block wins".
+    Source: platforms/microsoft.md 2.3, "the block wins".
     """
 
     name = "remote_domain"

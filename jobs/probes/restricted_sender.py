@@ -17,7 +17,7 @@ from jobs.model import Evidence, Finding, Station, Text
 
 
 class RestrictedSender(Probe):
-    """Probe for the restricted entities: 550 5.1.8 (facts/microsoft.md 2.3)."""
+    """Probe for the restricted entities: 550 5.1.8 (platforms/microsoft.md 2.3)."""
 
     name = "restricted_sender"
     article_row = "RS"

@@ -17,7 +17,7 @@ class Sessions(Probe):
     """Probe that checks whether the user's sign-ins were revoked after the last Generate Token.
 
     That is so if ``signInSessionsValidFromDateTime`` is later than the token. Source:
-    facts/microsoft.md 9, row 4.
+    platforms/microsoft.md 8 row 4.
     """
 
     name = "sessions"

@@ -30,7 +30,7 @@ BACK = timedelta(days=7)
 class SignIns(Probe):
     """Probe that checks whether the newest sign-in to the app succeeded.
 
-    Source: facts/microsoft.md 5. The log needs Entra P1. Webex Connect's renewals are not
+    Source: platforms/microsoft.md 5. The log needs Entra P1. Webex Connect's renewals are not
     interactive, and only beta lists those. The bot's own sign-ins, one per check, are left out:
     they would hide a failure of Webex Connect, or look like one.
     """

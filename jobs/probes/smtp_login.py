@@ -42,16 +42,16 @@ OWN: Mapping[str, tuple[str, ...]] = {
 LOCKED = Cause.ACCOUNT_LOCKED
 """Cause with two meanings: a locked account, or an address that Microsoft considers malicious.
 
-The address may be the bot's. Both have the code 50053 (facts/microsoft.md 5). The findings that
+The address may be the bot's. Both have the code 50053 (platforms/microsoft.md 5). The findings that
 show a policy to concern only the bot's location show the same for this cause. A sign-in from before
 the account was locked shows nothing.
 """
 GRANT = Cause.GRANT_INVALID
-"""Cause of one token, whatever the user's others (facts/microsoft.md 4, 5: AADSTS70000)."""
+"""Cause of one token, whatever the user's others (platforms/microsoft.md 4, 5: AADSTS70000)."""
 OF_THE_USER = frozenset({Cause.SESSION_REVOKED, GRANT, Cause.REFRESH_TOKEN_EXPIRED})
 """Causes that end both tokens, the bot's and Webex Connect's, which share the user and the app.
 
-Source: facts/microsoft.md 4, 9 row 4. If the bot's token was valid around the time when Webex
+Source: platforms/microsoft.md 4, 8 row 4. If the bot's token was valid around the time when Webex
 Connect's was generated, or later, only a new Generate Token disproves these causes, because a
 successful renewal may be older than that end. ``GRANT`` is disproved by a later renewal. A token
 that the bot has not used for 90 days has expired for that reason alone.
@@ -59,7 +59,7 @@ that the bot has not used for 90 days has expired for that reason alone.
 SAME = timedelta(days=1)
 """Time from the rehearsal to Generate Token, in which no sign-in is revoked as a rule."""
 OF_THE_ACCOUNT = frozenset({Cause.ACCOUNT_AT_RISK, Cause.ACCOUNT_DISABLED})
-"""Causes that concern the account from any location (facts/microsoft.md 5).
+"""Causes that concern the account from any location (platforms/microsoft.md 5).
 
 For a user's mailbox they affect Webex Connect too. The own account of a shared mailbox is normally
 blocked (2.1), and the delegate's account counts. Only the directory shows whether
@@ -74,14 +74,14 @@ OF_THE_PLACE = frozenset(
         Cause.SIGN_IN_FREQUENCY,
     }
 )
-"""Causes of a location policy, perhaps for the bot alone (facts/microsoft.md 2.1)."""
+"""Causes of a location policy, perhaps for the bot alone (platforms/microsoft.md 2.1)."""
 BY_LOG, BY_LOG_OR_ANSWERS = ("sign_ins",), ("sign_ins", "answers")
 """Findings that show a success of Webex Connect: the sign-in log, or an answer that leaves."""
 POLICIES = "conditional_access"
 """Name of the probe that finds out whether a policy depends on the location."""
 BEGINNING = datetime.min.replace(tzinfo=UTC)
 RENEWED = timedelta(minutes=90)
-"""Time within which Connect renews its token, so a success is valid (facts/microsoft.md 4)."""
+"""Time within which Connect renews its token, so a success is valid (platforms/microsoft.md 4)."""
 
 
 class LoginDiagnosis(Diagnosis):
@@ -117,10 +117,7 @@ class LoginDiagnosis(Diagnosis):
 
 
 class SmtpLogin(Probe):
-    """Probe that logs in with AUTH XOAUTH2 and a token from the rehearsal's refresh token.
-
-    Source: DESIGN.md, decisions.
-    """
+    """Probe that logs in with AUTH XOAUTH2 and a token from the rehearsal's refresh token."""
 
     name = "smtp_login"
     article_row = "C6"

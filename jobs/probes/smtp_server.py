@@ -19,7 +19,7 @@ from jobs.model import Access, Finding, Signals, Text
 
 
 class SmtpServer(Probe):
-    """Probe of greeting, certificate, STARTTLS and XOAUTH2 (facts/microsoft.md 4)."""
+    """Probe of greeting, certificate, STARTTLS and XOAUTH2 (platforms/microsoft.md 4)."""
 
     name = "smtp_server"
     article_row = "TLS"

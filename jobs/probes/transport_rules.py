@@ -1,6 +1,6 @@
 """Mail-flow rules that may stop mail before the mailbox, or the copy for Webex Connect.
 
-What a rule does and to which mail is judged as far as its properties say (facts/microsoft.md 2.3).
+What a rule does and to which mail is judged as far as its properties say (microsoft.md 2.3).
 """
 
 from __future__ import annotations
@@ -254,7 +254,7 @@ class RuleDiagnosis(Diagnosis):
 class TransportRules(Probe):
     """Probe for enabled rules that reject, delete or redirect mail and could match.
 
-    Source: facts/microsoft.md 2.3. A rule that only may match is the cause if a trace names it. The
+    Source: microsoft.md 2.3. A rule that only may match is the cause if a trace names it. The
     same applies to a rule for answers.
     """
 

@@ -1,6 +1,6 @@
 """Steps E1, E2, E4 and E5: the app registration, and what the article adds to it.
 
-The mail flow uses neither the "Access tokens" box (facts/microsoft.md 0.2) nor Exchange
+The mail flow uses neither the "Access tokens" box (platforms/microsoft.md 1.1) nor Exchange
 ``Mail.Send`` as an application permission (0.1). The admin consent is given on Microsoft's own
 page, through a card's button; only grants that really exist count.
 """
@@ -75,7 +75,7 @@ class AppDiagnosis(Diagnosis):
 
 
 class Application(Undoable):
-    """Step E1: single-tenant app per mailbox, found by ``uniqueName`` (facts/microsoft.md 1.1)."""
+    """Step E1: single-tenant app per mailbox, found by ``uniqueName`` (microsoft.md 1.1)."""
 
     name = "application"
     article_row = "E1"
@@ -101,7 +101,7 @@ class Application(Undoable):
                 Cause.GRANT_INVALID,
             }
         ),
-        # A wider audience, and what a consent makes up for (facts/microsoft.md 1.4).
+        # A wider audience, and what a consent makes up for (platforms/microsoft.md 1.4).
         warnings=frozenset({Cause.PERMISSION_ID_UNKNOWN, Cause.PERMISSION_NOT_DECLARED}) | {""},
     )
 
@@ -442,7 +442,7 @@ PAUSES_S = (1.0, 2, 2, 4, 8, 16, 30)
 
 
 class AdminConsent(Step):
-    """Step E5: ``Mail.Send`` is granted, in the article profile only (facts/microsoft.md 1.6)."""
+    """Step E5: ``Mail.Send`` is granted, in the article profile only (microsoft.md 1.6)."""
 
     name = "admin_consent"
     article_row = "E5"

@@ -3,7 +3,7 @@
 Webex Connect's secret keeps within the tenant's app-management policy. A lost one is removed once
 its successor was shown, and one that a fix replaced once an answer has left with the new one. The
 bot's own secret is kept only with the mailbox user's consent, and is removed if its rehearsal is
-skipped. Source: facts/microsoft.md 4, rotation order.
+skipped. Source: platforms/microsoft.md 4, rotation order.
 """
 
 from __future__ import annotations
@@ -151,7 +151,7 @@ MOST_NAMED = 3
 
 
 class ClientSecret(Undoable):
-    """Step E3: Webex Connect has a secret, or this run can show one (facts/microsoft.md 1.2)."""
+    """Step E3: Webex Connect has a secret, or this run can show one (microsoft.md 1.2)."""
 
     name = "client_secret"
     article_row = "E3"
@@ -350,7 +350,7 @@ LABEL = "Webex email bot, rehearsal and check"
 class CheckSecret(Undoable):
     """Step C6: a second client secret, with which the bot can sign the mailbox user in.
 
-    With this secret ``/check`` can log in by SMTP. See DESIGN.md, decisions. The secret belongs to
+    With this secret ``/check`` can log in by SMTP. The secret belongs to
     the run until the mailbox user has signed in and that login has succeeded
     (:func:`jobs.access.mailbox_login.keep`).
     """

@@ -3,7 +3,7 @@
 A person fills in the form with the two ids, generates the token, and saves and registers the app to
 Webex Engage, which is irreversible, so the card warns first. The steps V1 to V3 prove it. Entra's
 log shows Generate Token if the tenant has Entra P1 and a role that may read it; else a person
-confirms the token (facts/microsoft.md 5).
+confirms the token (platforms/microsoft.md 5).
 
 The bot does the same login that Webex Connect will do, or does after a fix. A wrong setting shows
 in this rehearsal, before the form is filled in. After a fix the bot uses the sign-in that the
@@ -150,7 +150,7 @@ class _Filled(Step):
     """Step for a part of Webex Connect's form, shown by the token or confirmed by the requester.
 
     Generate Token succeeds only with the right app, secret, addresses and scope. The requester can
-    confirm the form by saying that the token was saved (facts/connect.md 1.2).
+    confirm the form by saying that the token was saved (platforms/connect.md 1.2).
     """
 
     group = "connect"
@@ -162,7 +162,7 @@ class _Filled(Step):
         """Check the token and the requester's confirmation.
 
         Both count until the channel is proven. Webex Connect's asset API is not confirmed
-        (facts/connect.md 2.1).
+        (platforms/connect.md 2.1).
         """
         if ctx.run.answer("token_saved"):
             return self.ok(Text("seen.said_by_requester"))
@@ -248,10 +248,10 @@ SAVED_AND_REGISTERED = 2
 
 
 class Registered(Step):
-    """Step C7: the asset is registered with a service (facts/connect.md 1.5).
+    """Step C7: the asset is registered with a service (platforms/connect.md 1.5).
 
     The audit log has no action of its own for the registration, which is one more change of the app
-    (facts/update-2026-11.md 1.1). So the log only spares the requester the press of the button. The
+    (platforms/connect.md 2.3). So the log only spares the requester the press of the button. The
     button stays, and pressing it sends the test mail once more.
     """
 
@@ -298,9 +298,9 @@ SPREADS = frozenset(
     }
 )
 PASSES = BUSY | frozenset({Cause.SMTP_UNREACHABLE, Cause.TIMED_OUT})
-"""Causes that say nothing about the login, which is retried first (facts/microsoft.md 4.1)."""
+"""Causes that say nothing about the login, which is retried first (platforms/microsoft.md 4.1)."""
 SPREADS_FOR = timedelta(hours=1)
-"""Time for a mailbox's SMTP AUTH to reach every server: minutes to an hour (facts/microsoft.md 2.1,
+"""Time for a mailbox's SMTP AUTH to reach every server: minutes to an hour (microsoft.md 2.1,
 not confirmed).
 """
 LOGIN_PAUSES_S = (2.0, 5, 10, 20, 40, 60, 120, 300)
@@ -310,7 +310,7 @@ class Rehearsal(Step):
     """Step C6: the mailbox user's token logs in at the SMTP server using XOAUTH2.
 
     For a shared mailbox it is the delegate's token, and the delegate is the user name. A login does
-    not prove the right to send as the mailbox (facts/microsoft.md 4): ``send_as`` and the agent's
+    not prove the right to send as the mailbox (microsoft.md 4): ``send_as`` and the agent's
     answer do. The fact ``username`` is set if the server takes only another name: the form then
     needs it.
     """

@@ -46,7 +46,7 @@ from jobs.runs.run import RecordedChange
 class Forwarding(Undoable):
     """Step M3: ``ForwardingSmtpAddress`` is the Forwarding Address, and nothing overrides it.
 
-    Whether a copy stays in the mailbox is as requested. Source: facts/microsoft.md 2.2.
+    Whether a copy stays in the mailbox is as requested. Source: platforms/microsoft.md 2.2.
     """
 
     name = "forwarding"
@@ -170,7 +170,7 @@ POLICY, RULE = "HostedOutboundSpamFilterPolicy", "HostedOutboundSpamFilterRule"
 MODES = frozenset({"Automatic", "On", "Off"})
 """Values of AutoForwardingMode for which the catalog has the portal's words."""
 CUSTOMIZATION_S = (5.0, 10, 20, 40, 60, 120, 300, 600, 1800, 3600)
-"""Pauses, in seconds, for a customization of up to 24 hours (facts/microsoft.md 2.4)."""
+"""Pauses, in seconds, for a customization of up to 24 hours (platforms/microsoft.md 2.4)."""
 DAY_TRIES = 32
 MOVED = "rules_moved"
 """Fact with the number of other rules that move down by one when a rule is put on top."""
@@ -191,7 +191,7 @@ class Outbound:
 class OutboundPolicy(Undoable):
     """Step M4: the outbound policy that actually applies says ``On``; ``Automatic`` counts as off.
 
-    The Default policy is never changed (facts/microsoft.md 2.3).
+    The Default policy is never changed (platforms/microsoft.md 2.3).
     """
 
     name = "outbound_policy"
@@ -426,7 +426,7 @@ def recorded_row(recorded: str | None) -> ExchangeRow:
 
 
 def move_note(rules: int) -> Text | None:
-    """Return a note that a rule on top moves others down, or None (facts/microsoft.md 2.3)."""
+    """Return a note that a rule on top moves others down, or None (platforms/microsoft.md 2.3)."""
     return Text("note.rules_move", {"count": str(rules)}) if rules else None
 
 
@@ -436,7 +436,7 @@ class Customization(Step):
     The change is tenant-wide and irreversible, so it has its own approval. ``IsDehydrated`` is not
     proof. If it is false and M4 is refused anyway, this step is required. If it is true after the
     cmdlet has run, or has said that it is not required, nothing is left to run. M4 itself waits
-    until the change has taken effect everywhere (facts/microsoft.md 2.4).
+    until the change has taken effect everywhere (platforms/microsoft.md 2.4).
     """
 
     name = "customization"

@@ -54,12 +54,12 @@ ONMICROSOFT = ".onmicrosoft.com"
 
 
 class MailboxUser(Step):
-    """Step M1: the user has a mailbox, an Exchange license and sign-in (facts/microsoft.md 2.1).
+    """Step M1: the user has a mailbox, an Exchange license and sign-in (microsoft.md 2.1).
 
     The UPN may differ from the address. The fact ``shared`` is ``yes`` if another user signs in for
     the mailbox, ``blocked`` if, in addition, the mailbox's own account may not sign in, and
     ``unknown`` if the mailbox may be shared. The fact ``shared_licensed`` is set if a shared
-    mailbox has a license of its own, without which it has no SMTP (facts/update-2026-11.md 0.1).
+    mailbox has a license of its own, without which it has no SMTP (platforms/microsoft.md 2.6).
     """
 
     name = "mailbox_user"
@@ -172,7 +172,7 @@ def _with_sender(ctx: StepContext, mailbox: ExchangeRow | None, found: Finding) 
     """Return the finding, as a warning if answers leave with an onmicrosoft.com address.
 
     Microsoft refuses the mails of such a sender to more than 100 recipients outside the
-    organization in 24 hours (facts/update-2026-11.md 4, row 5). Mail flows until then, so a setup
+    organization in 24 hours (platforms/microsoft.md 2.7). Mail flows until then, so a setup
     goes on.
     """
     sender = lower_of(mailbox, "PrimarySmtpAddress") or ctx.channel.mailbox
@@ -203,7 +203,7 @@ class Delegate(Step):
     """Step M1: the delegate is a user who may sign in and has a license, and with it SMTP.
 
     The SMTP server accepts only the token's own user as the user name, so the mailbox's rights,
-    SMTP AUTH and grants that count are this user's (facts/update-2026-11.md 0.1). The facts are
+    SMTP AUTH and grants that count are this user's (platforms/microsoft.md 2.6). The facts are
     ``delegate``, the user's UPN, and ``delegate_id``.
     """
 

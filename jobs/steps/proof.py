@@ -35,7 +35,7 @@ FAILED = frozenset({TraceStatus.FAILED, TraceStatus.QUARANTINED, TraceStatus.FIL
 
 
 class TestMail(Step):
-    """Step V1: the trace shows the test mail, and its delivered copy (facts/microsoft.md 2.5)."""
+    """Step V1: the trace shows the test mail, and its delivered copy (microsoft.md 2.5)."""
 
     name = "test_mail"
     article_row = "V1"
@@ -67,7 +67,7 @@ class TestMail(Step):
     async def apply(self, ctx: StepContext, finding: Finding) -> None:
         """Send the test mail from an address other than the mailbox's.
 
-        Webex Connect ignores a mail whose sender is its recipient (facts/connect.md 1.7). A mail
+        Webex Connect ignores a mail whose sender is its recipient (connect.md 1.7). A mail
         that is sent again gets another Message-ID, because Exchange may drop a duplicate. An
         interrupted mail keeps its own.
         """
@@ -236,7 +236,7 @@ def _facts(subject: str, arrived: tuple[TraceRow, ...]) -> dict[str, str]:
 
 
 class TraceAccess(Step):
-    """Step V1: the account may trace; only Graph needs a principal (facts/microsoft.md 2.5)."""
+    """Step V1: the account may trace; only Graph needs a principal (platforms/microsoft.md 2.5)."""
 
     name = "trace_access"
     article_row = "V1"

@@ -46,7 +46,7 @@ NOT_DISABLED = {"", "notdisabled"}
 
 
 class ServicePrincipal(Undoable):
-    """Step E1: an enabled service principal admits the mailbox user (facts/microsoft.md 1.3)."""
+    """Step E1: an enabled service principal admits the mailbox user (microsoft.md 1.3)."""
 
     name = "service_principal"
     article_row = "E1"
@@ -86,8 +86,9 @@ class ServicePrincipal(Undoable):
     ) -> Finding:
         """Return the first obstacle; no change of the enterprise application repairs the first two.
 
-        Microsoft has disabled the app (facts/microsoft.md 5, AADSTS7000112), or it is deactivated,
-        also if only its registration says so (facts/update-2026-11.md 4, row 3). Other blocking
+        Microsoft has disabled the app (platforms/microsoft.md 5, AADSTS7000112), or it is
+        deactivated,
+        also if only its registration says so (platforms/microsoft.md 1.1). Other blocking
         properties stay in the plan.
         """
         status = text_of(principal, BY_MICROSOFT)
@@ -217,7 +218,7 @@ class Permissions(Step):
     """Step E4: Office 365 Exchange Online is in the tenant and exposes ``SMTP.Send``.
 
     A tenant with the service but without its service principal gets one. If the service itself is
-    missing, Graph refuses. Source: facts/microsoft.md 1.3 and 1.4.
+    missing, Graph refuses. Source: platforms/microsoft.md 1.3 and 1.4.
     """
 
     name = "permissions"
@@ -276,7 +277,7 @@ OF = "principal"
 
 
 class SmtpGrant(Undoable):
-    """Step E5: a Principal grant for the user who signs in only (facts/microsoft.md 1.5).
+    """Step E5: a Principal grant for the user who signs in only (platforms/microsoft.md 1.5).
 
     For a shared mailbox the delegate signs in. Exchange decides who may send as the mailbox.
     """
@@ -392,7 +393,7 @@ class SmtpGrant(Undoable):
         """
         wanted = [(ctx.fact("exchange_sp_id"), SMTP), (ctx.fact("graph_sp_id"), SIGN_IN)]
         if ctx.run.kind is RunKind.CHECK or ctx.by_hand:
-            wanted = wanted[:1]  # a sign-in's permissions are implied (facts/microsoft.md 1.5)
+            wanted = wanted[:1]  # a sign-in's permissions are implied (platforms/microsoft.md 1.5)
         user, missing = _grantee(ctx), []
         for resource, scopes in wanted:
             there = _with(grants, "resourceId", resource)
@@ -437,7 +438,7 @@ exclusions may change.
 
 
 class UserConsent(Step):
-    """Step E7: the tenant's user-consent policy, in words (facts/microsoft.md 0.3 and 1.7)."""
+    """Step E7: the tenant's user-consent policy, in words (platforms/microsoft.md 1.7)."""
 
     name = "user_consent"
     article_row = "E7"

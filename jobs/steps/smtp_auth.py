@@ -33,9 +33,9 @@ Switches = Mapping[str, bool | None]
 class SmtpAuth(Undoable):
     """Step M2: SMTP AUTH is on for the mailbox, or not set there and on in the organization.
 
-    The property has three states (facts/microsoft.md 2.1). For a shared mailbox the delegate logs
+    The property has three states (microsoft.md 2.1). For a shared mailbox the delegate logs
     in, so the delegate's mailbox counts. A shared mailbox with a license is switched on as well,
-    because its switch was seen to cause a refusal too (facts/update-2026-11.md 0.1).
+    because its switch was seen to cause a refusal too (platforms/microsoft.md 2.6).
     """
 
     name = "smtp_auth"
@@ -182,7 +182,7 @@ class SendAs(Undoable):
     """Step M2: the delegate may send as the mailbox; the user of any other mailbox needs no right.
 
     Without this right Exchange takes the login and refuses each mail with 5.2.252 or 5.7.60. Full
-    Access is not needed (facts/update-2026-11.md 0.1). The recorded values name the trustee of the
+    Access is not needed (platforms/microsoft.md 2.6). The recorded values name the trustee of the
     right, so an undo takes the right from the very user who got it from a run.
     """
 

@@ -2,7 +2,7 @@
 
 ``REDIS_PREFIX`` precedes every key, so that several installations can share one Redis database. It
 is read when the process starts, because RQ reads its own prefix while it is imported
-(:func:`rq_prefix`). docs/operations.md lists the content and lifetime of each key.
+(:func:`rq_prefix`). docs/operations.md lists the lifetime of each key.
 """
 
 from __future__ import annotations

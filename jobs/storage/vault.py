@@ -1,7 +1,7 @@
 """Vault of secrets in Redis: encrypted using Fernet, with keys outside Redis and an expiry each.
 
 Keys are ordered newest first. Values are encrypted with the first and decrypted with any of them,
-so keys can be rotated (CHECKLIST S3).
+so keys can be rotated (checklist.toml S3).
 
 Fernet has no associated data. So each value is encrypted together with its name, and a value that
 was copied to another name does not open.

@@ -225,7 +225,7 @@ class Lane:
     def _new_walk(self) -> Walk:
         """Reset the tenant and make the bot forget the mailbox, then return a new walk.
 
-        See docs/operations.md, "To forget a channel".
+        See docs/operations.md, "What is in Redis".
         """
         fresh(self.people, dehydrated=True)
         self.people.control("PATCH", "tenants/contoso.com", {"empty_recycle_bin": True})

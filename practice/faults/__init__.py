@@ -1,4 +1,4 @@
-"""Faults: every cause of facts/ under a name, which can be switched on in the practice cloud."""
+"""Faults: every cause of docs/platforms under a name, to be switched on in the practice cloud."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ FAMILIES: Final[dict[str, tuple[Fault, ...]]] = {
 HEALTHY: Final = (*OF_A_SETUP, *agents.HEALTHY, *hand_made.HEALTHY)
 FAULTS: Final = tuple(fault for family in FAMILIES.values() for fault in family)
 NOT_APPLICABLE: Final = {
-    "microsoft.md 9 row 11": (
+    "microsoft.md 8 row 11": (
         "Exchange service principal with the wrong object id: concerns app-only SMTP, "
         "which Webex Connect's form cannot do."
     ),

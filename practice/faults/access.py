@@ -1,4 +1,4 @@
-"""Faults of sign-in permissions and conditions (facts/microsoft.md 2.1, 5, 9 row 8)."""
+"""Faults of sign-in permissions and conditions (platforms/microsoft.md 2.1, 5, 8 row 8)."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from practice.faults.model import Fault
 from practice.microsoft import ids
 from practice.microsoft.world import new_id, stamp
 
-ROW: Final = "microsoft.md 9 row 8, 2.1, 5"
+ROW: Final = "microsoft.md 8 row 8, 2.1, 5"
 
 
 def conditional(ground: FaultContext, name: str, state: str = "enabled", **more: Any) -> Json:

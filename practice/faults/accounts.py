@@ -151,7 +151,7 @@ ACCOUNTS: Final = (
         "automatic_reply",
         "the mailbox sends automatic replies",
         lambda ground: put(ground.box, automatic_reply=True),
-        "microsoft.md 9 row 12",
+        "microsoft.md 8 row 12",
     ),
     right(
         "keep_copy_off",

@@ -1,6 +1,6 @@
 """Faults between the task and an agent: the queue, its teams, and the people in them.
 
-Source: Cisco's OpenAPI of Webex Contact Center; facts/update-2026-11.md 6.
+Source: Cisco's OpenAPI of Webex Contact Center; platforms/connect.md 3.3.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from practice.mail.connect import Task
 from practice.mail.contact_center import PROFILES, QUEUE, SKILL, USER
 from practice.microsoft.world import new_id
 
-SOURCE: Final = "update-2026-11.md 6; Webex Contact Center API (queue, team, user)"
+SOURCE: Final = "connect.md 3.3; Webex Contact Center API (queue, team, user)"
 
 
 def _set(rows: str, **values: Any) -> Callable[[FaultContext], None]:

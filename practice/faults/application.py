@@ -1,6 +1,6 @@
 """Faults of the app registration and its service principal.
 
-Source: facts/microsoft.md 1.1, 1.3, 9 rows 6 and 9.
+Source: platforms/microsoft.md 1.1, 1.3, 8 rows 6 and 9.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ FAULTS: Final = (
     ),
     Fault(
         "app_made_anew",
-        "microsoft.md 9 row 9",
+        "microsoft.md 8 row 9",
         "the app was created again and has another client ID than the form",
         _create_again,
         ("app_not_found",),
@@ -107,7 +107,7 @@ FAULTS: Final = (
     ),
     Fault(
         "app_deactivated_registration",
-        "update-2026-11.md 4 row 3",
+        "microsoft.md 1.1",
         "somebody deactivated the app registration, and its enterprise application does not show it",
         lambda ground: ground.set_app(isDisabled=True),
         ("app_deactivated",),
@@ -136,7 +136,7 @@ FAULTS: Final = (
     ),
     Fault(
         "redirect_removed",
-        "microsoft.md 9 row 9, 5 (50011)",
+        "microsoft.md 8 row 9, 5 (50011)",
         "Webex Connect's callback was removed from the app; the next Generate Token fails",
         lambda ground: _redirects(ground, _other_uris(ground)),
         ("redirect_uri_mismatch", "reply_address_missing"),
@@ -145,7 +145,7 @@ FAULTS: Final = (
     ),
     Fault(
         "redirect_mistyped",
-        "microsoft.md 9 row 9, 5 (50011)",
+        "microsoft.md 8 row 9, 5 (50011)",
         "the callback has a slash at its end; the next Generate Token fails",
         lambda ground: _redirects(
             ground, [*_other_uris(ground), ground.connect.callback_url + "/"]

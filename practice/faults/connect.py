@@ -1,6 +1,6 @@
 """Faults of Webex Connect's form, registration and flow.
 
-Source: facts/connect.md 1 and 4.3; facts/microsoft.md 9 rows 6, 9, 10.
+Source: platforms/connect.md 1 and 4.3; platforms/microsoft.md 8 rows 6, 9, 10.
 """
 
 from __future__ import annotations
@@ -110,7 +110,7 @@ def _inside(
 FAULTS: Final = (
     Fault(
         "form_scope_unknown",
-        "microsoft.md 9 row 6, 5 (70011)",
+        "microsoft.md 8 row 6, 5 (70011)",
         "the scope in the form has a typing error",
         _form(scope="offline_access https://outlook.office.com/SMTP.Sent"),
         ("scope_wrong",),
@@ -119,7 +119,7 @@ FAULTS: Final = (
     ),
     Fault(
         "form_scope_missing",
-        "update-2026-11.md 7 row 20 (900144)",
+        "microsoft.md 4 (900144)",
         "the field Scope in the form was emptied after Generate Token",
         _emptied_scope,
         ("scope_missing", "form_field_missing"),
@@ -137,35 +137,35 @@ FAULTS: Final = (
     ),
     _inside(
         "form_scope_graph",
-        "microsoft.md 9 row 6, 4",
+        "microsoft.md 8 row 6, 4",
         "the scope in the form is Graph's SMTP.Send",
         _form(scope="offline_access https://graph.microsoft.com/SMTP.Send"),
         "scope_wrong",
     ),
     _inside(
         "form_scope_mail_send",
-        "microsoft.md 9 row 6, 0.1",
+        "microsoft.md 8 row 6, 1.8",
         "the scope in the form is Mail.Send, which means Graph's",
         _form(scope="offline_access Mail.Send"),
         "scope_wrong",
     ),
     _inside(
         "form_client_id",
-        "microsoft.md 9 row 9, 5 (700016)",
+        "microsoft.md 8 row 9, 5 (700016)",
         "the client ID in the form is no app's",
         _form(client_id=NOWHERE),
         "app_not_found",
     ),
     _inside(
         "form_tenant_unknown",
-        "microsoft.md 9 row 9, 5 (90002)",
+        "microsoft.md 8 row 9, 5 (90002)",
         "the addresses in the form name a tenant that does not exist",
         _tenant(NOWHERE),
         "tenant_not_found",
     ),
     _inside(
         "form_tenant_other",
-        "microsoft.md 9 row 9, 5 (700016)",
+        "microsoft.md 8 row 9, 5 (700016)",
         "the addresses in the form name another tenant",
         _tenant("fabrikam.com"),
         "app_not_found",
@@ -211,21 +211,21 @@ FAULTS: Final = (
     ),
     _inside(
         "form_username_other",
-        "microsoft.md 9 row 10",
+        "microsoft.md 8 row 10",
         "Username in the form of a user's mailbox is a colleague",
         _form(username="agent@contoso.com"),
         "smtp_token_refused",
     ),
     _inside(
         "form_sender_other",
-        "microsoft.md 9 row 10 (5.2.252)",
+        "microsoft.md 8 row 10 (5.2.252)",
         "Email ID in the form is another address, and Send As is missing",
         _form(email_id="sales@contoso.com"),
         "send_as_denied",
     ),
     _inside(
         "form_username_away",
-        "microsoft.md 9 rows 10 and 12 (auto-replies)",
+        "microsoft.md 8 rows 10 and 12 (auto-replies)",
         "Username in the form is a colleague, and the mailbox sends automatic replies",
         _away,
         "smtp_token_refused",
@@ -257,7 +257,7 @@ FAULTS: Final = (
     ),
     _inside(
         "connect_asset_of_other_workload",
-        "update-2026-11.md 1.2 (v6.21)",
+        "connect.md 1.9 (v6.21)",
         "the asset is assigned to Webex Connect, and the contact center cannot use it",
         _app("updateApp", workload="Webex Connect"),
         "asset_of_other_workload",

@@ -1,4 +1,4 @@
-"""Faults of consent and grants (facts/microsoft.md 1.5 to 1.7, 9 row 7)."""
+"""Faults of consent and grants (platforms/microsoft.md 1.5 to 1.7, 8 row 7)."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def _revoked(ground: FaultContext) -> None:
 FAULTS: Final = (
     Fault(
         "grant_removed",
-        "microsoft.md 9 row 7, 1.5",
+        "microsoft.md 8 row 7, 1.5",
         "the consent of the app was removed",
         lambda ground: ground.set_grants(lambda _grant: None),
         ("consent_missing",),
@@ -78,7 +78,7 @@ FAULTS: Final = (
     ),
     Fault(
         "user_consent_off",
-        "microsoft.md 9 row 7, 1.7; connect.md 4.3 (consent screen error)",
+        "microsoft.md 8 row 7, 1.7; connect.md 4.3 (consent screen error)",
         "users may not consent, the grant is gone, and Generate Token ends with Need admin approval",
         _consent_off,
         ("consent_missing", "admin_consent_required"),
@@ -96,7 +96,7 @@ FAULTS: Final = (
     ),
     Fault(
         "admin_consent_revoked",
-        "microsoft.md 1.6, 0.1",
+        "microsoft.md 1.6, 1.8",
         "the admin consent for Mail.Send was revoked; mail flows without it",
         _revoked,
         ("admin_consent_required",),

@@ -1,4 +1,4 @@
-"""Faults of the mailbox's forwarding (facts/microsoft.md 2.2 and 9 row 12)."""
+"""Faults of the mailbox's forwarding (platforms/microsoft.md 2.2 and 8 row 12)."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ FAULTS: Final = (
     ),
     Fault(
         "forwarding_address_wins",
-        "microsoft.md 9 row 12, 2.2",
+        "microsoft.md 8 row 12, 2.2",
         "ForwardingAddress is set too, and Exchange ignores ForwardingSmtpAddress",
         _box(forwarding_address="agent@contoso.com"),
         ("forwarding_address_wins",),
@@ -56,7 +56,7 @@ FAULTS: Final = (
     ),
     Fault(
         "forwarding_copy_off",
-        "microsoft.md 9 row 12",
+        "microsoft.md 8 row 12",
         "no copy stays in the mailbox, although one was asked for; mail still flows",
         _box(deliver_and_forward=False),
         ("copy_differs",),

@@ -153,7 +153,7 @@ def _named(faults: tuple[Fault, ...], *names: str) -> list[Fault]:
 def _fault(name: str, what: str, apply: Callable[[FaultContext], None], cause: str) -> Fault:
     return Fault(
         f"hand_made_{name}",
-        "microsoft.md 9 row 9",
+        "microsoft.md 8 row 9",
         what,
         apply,
         (cause,),
@@ -166,7 +166,7 @@ def _fault(name: str, what: str, apply: Callable[[FaultContext], None], cause: s
 def _right(name: str, what: str, apply: Callable[[FaultContext], None]) -> Fault:
     return Fault(
         f"healthy_hand_made{name}",
-        "ARTICLE.md",
+        "connect.md 1.2",
         what,
         apply,
         level=Level.NOTHING,

@@ -1,4 +1,4 @@
-"""Faults of the mailbox itself (facts/microsoft.md 2.1)."""
+"""Faults of the mailbox itself (platforms/microsoft.md 2.1)."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ FAULTS: Final = (
     ),
     Fault(
         "onmicrosoft_address",
-        "update-2026-11.md 4 row 5",
+        "microsoft.md 2.7",
         "the primary address of the mailbox is one of onmicrosoft.com; mail flows within the limit",
         _onmicrosoft,
         ("sends_as_onmicrosoft",),
@@ -79,7 +79,7 @@ FAULTS: Final = (
     ),
     Fault(
         "onmicrosoft_limit",
-        "update-2026-11.md 4 row 5 (5.7.236)",
+        "microsoft.md 2.7 (5.7.236)",
         "the same, and the organization has reached 100 recipients outside in 24 hours",
         _over_the_limit,
         ("sends_as_onmicrosoft",),

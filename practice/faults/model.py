@@ -15,7 +15,7 @@ TRACED: Final = "trace"
 Almost every other fault hides such faults, so they are not used in pairs.
 """
 NDR: Final = "learn.microsoft.com/exchange/troubleshoot/email-delivery/ndr"
-"""Source of the bounce codes that facts/ lacks: Microsoft's pages on non-delivery reports."""
+"""Source of bounce codes that docs/platforms lacks: Microsoft's pages on non-delivery reports."""
 
 
 class Level(StrEnum):
@@ -38,7 +38,7 @@ class Level(StrEnum):
 class Fault:
     """Named cause of broken mail flow, or a healthy variation.
 
-    ``source`` is the place in facts/. ``expects`` holds the correct cause codes, the best one
+    ``source`` is from docs/platforms. ``expects`` holds the correct cause codes, the best one
     first. ``stops`` is the station at which mail stops (empty: mail continues). ``on`` is the
     broken object (see :mod:`practice.faults.pairs`). ``set_up`` holds the answers on the first
     card, if the fault needs a differently configured channel. ``alone`` means that the check runs

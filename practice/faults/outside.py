@@ -1,6 +1,6 @@
 """Faults of the providers' status information and of the contact center.
 
-Source: facts/connect.md 2.2 and 3.2; learn.microsoft.com; status.webex.com/api.
+Source: platforms/connect.md 2.2 and 3.2; learn.microsoft.com; status.webex.com/api.
 """
 
 from __future__ import annotations
@@ -131,7 +131,7 @@ FAULTS: Final = (
     ),
     Fault(
         "entry_point_filter_refused",
-        "update-2026-11.md 6",
+        "connect.md 3.2",
         "the contact center refuses to filter entry points by channel; the channel is right",
         lambda ground: put(ground.outside, channel_filter=False),
         (),
@@ -150,7 +150,7 @@ FAULTS: Final = (
     ),
     Fault(
         "connect_audit_refused",
-        "update-2026-11.md 1.1 (401)",
+        "connect.md 2.3 (401)",
         "Webex Connect's audit log does not accept the bot's token; mail flows",
         lambda ground: put(ground.outside, audit_refusal=401),
         (),

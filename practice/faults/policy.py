@@ -1,6 +1,6 @@
 """Faults that keep the forwarded copy of a mail in the organization.
 
-They are in outbound policies, remote domains and mail-flow rules. Source: facts/microsoft.md 2.3, 9
+They are in outbound policies, remote domains and mail-flow rules. Source: microsoft.md 2.3, 8
 row 2.
 """
 
@@ -142,7 +142,7 @@ def _fault(
 ) -> Fault:
     return Fault(
         name,
-        "microsoft.md 9 row 2, 2.3; connect.md 4.3 (nothing inbound)",
+        "microsoft.md 8 row 2, 2.3; connect.md 4.3 (nothing inbound)",
         what,
         apply,
         expects,
@@ -329,7 +329,7 @@ FAULTS: Final = (
     ),
     Fault(
         "dehydrated_again",
-        "microsoft.md 9 row 13, 2.4; connect.md 4.3 (policy will not save)",
+        "microsoft.md 8 row 13, 2.4; connect.md 4.3 (policy will not save)",
         "the organization says that it is not customized; the policy that was made stays in force",
         lambda ground: put(ground.exchange, dehydrated=True),
         ("customization_needed",),

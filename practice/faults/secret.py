@@ -1,4 +1,4 @@
-"""Faults of client secrets (facts/microsoft.md 1.2, 9 rows 3 and 5)."""
+"""Faults of client secrets (platforms/microsoft.md 1.2, 8 rows 3 and 5)."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def _unnumbered(ground: FaultContext) -> None:
 FAULTS: Final = (
     Fault(
         "secret_expired",
-        "microsoft.md 9 row 3",
+        "microsoft.md 8 row 3",
         "the secret of Webex Connect has expired",
         _ends(-1),
         ("client_secret_expired",),
@@ -58,7 +58,7 @@ FAULTS: Final = (
     ),
     Fault(
         "secrets_all_expired",
-        "microsoft.md 9 row 3",
+        "microsoft.md 8 row 3",
         "every secret of the app has expired, the bot's too",
         _ends(-2, all_of_them=True),
         ("client_secret_expired",),
@@ -85,7 +85,7 @@ FAULTS: Final = (
     ),
     Fault(
         "secret_expires_soon",
-        "microsoft.md 9 row 3",
+        "microsoft.md 8 row 3",
         "the secret of Webex Connect ends in ten days",
         _ends(10),
         ("client_secret_expires_soon",),
@@ -95,7 +95,7 @@ FAULTS: Final = (
     ),
     Fault(
         "secret_id_pasted",
-        "microsoft.md 9 row 5",
+        "microsoft.md 8 row 5",
         "the secret's ID stands in the form in place of its value",
         _secret_id,
         ("client_secret_wrong",),
@@ -104,7 +104,7 @@ FAULTS: Final = (
     ),
     Fault(
         "secret_id_pasted_other_log",
-        "microsoft.md 9 row 5, 5 (sign-in log)",
+        "microsoft.md 8 row 5, 5 (sign-in log)",
         (
             "the same, and the rows of the sign-in log have numbers of their own, so "
             "that none names the bot's own renewals"
@@ -116,7 +116,7 @@ FAULTS: Final = (
     ),
     Fault(
         "secret_encoded",
-        "microsoft.md 9 row 5, 1.2",
+        "microsoft.md 8 row 5, 1.2",
         "the secret stands in the form with its signs encoded",
         _encoded,
         ("client_secret_wrong",),

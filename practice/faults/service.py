@@ -1,6 +1,6 @@
 """Faults of the services themselves and of the check's own reading.
 
-Source: facts/microsoft.md 5, 7 and 3.5.
+Source: platforms/microsoft.md 5, 7 and 3.5.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Faults and healthy variations of shared mailboxes.
 
-They concern the delegate who signs in, SMTP AUTH and Send As (facts/update-2026-11.md 0.1).
+They concern the delegate who signs in, SMTP AUTH and Send As (platforms/microsoft.md 2.6).
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from practice.microsoft.world import SHARED_MAILBOX
 
 DELEGATE: Final = "agent@contoso.com"
 SET_UP: Final[Mapping[str, str]] = {"delegate": DELEGATE}
-SOURCE: Final = "connect.md 1.2; update-2026-11.md 0.1"
+SOURCE: Final = "connect.md 1.2; microsoft.md 2.6"
 
 
 def shared(ground: FaultContext) -> None:

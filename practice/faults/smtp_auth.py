@@ -1,4 +1,4 @@
-"""Faults of SMTP AUTH and the submission server (facts/microsoft.md 2.1, 4 and 4.1)."""
+"""Faults of SMTP AUTH and the submission server (platforms/microsoft.md 2.1, 4 and 4.1)."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def _no_smtp_at_all(ground: FaultContext) -> None:
 FAULTS: Final = (
     Fault(
         "smtp_auth_off_mailbox",
-        "microsoft.md 9 row 1, 2.1",
+        "microsoft.md 8 row 1, 2.1",
         "somebody turned SMTP AUTH off for the mailbox",
         lambda ground: put(ground.box, smtp_auth_disabled=True),
         ("smtp_auth_off_for_mailbox",),
@@ -62,7 +62,7 @@ FAULTS: Final = (
     ),
     Fault(
         "smtp_auth_off_tenant",
-        "microsoft.md 9 row 1, 2.1; connect.md 4.3 (token ok, send fails)",
+        "microsoft.md 8 row 1, 2.1; connect.md 4.3 (token ok, send fails)",
         "the mailbox inherits, and SMTP AUTH is off for the organization",
         _off_for_tenant,
         ("smtp_auth_off_for_tenant",),
@@ -98,7 +98,7 @@ FAULTS: Final = (
     ),
     Fault(
         "smtp_too_many_connections",
-        "microsoft.md 9 row 14, 4.1",
+        "microsoft.md 8 row 14, 4.1",
         "more than three connections to the mailbox at a time",
         _replies(CONCURRENT),
         ("smtp_too_many_connections",),

@@ -1,4 +1,4 @@
-"""Faults of refresh tokens (facts/microsoft.md 4, 9 rows 4 and 10)."""
+"""Faults of refresh tokens (platforms/microsoft.md 4, 8 rows 4 and 10)."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def _own_is_old(ground: FaultContext) -> None:
 FAULTS: Final = (
     Fault(
         "sessions_revoked",
-        "microsoft.md 9 row 4, 4 (revocation)",
+        "microsoft.md 8 row 4, 4 (revocation)",
         "an administrator revoked the sessions of the mailbox user",
         lambda ground: put(ground.user, sessions_valid_from=ground.world.now()),
         ("session_revoked",),
@@ -49,7 +49,7 @@ FAULTS: Final = (
     ),
     Fault(
         "token_idle",
-        "microsoft.md 9 row 4; connect.md 4.3 (stops after weeks)",
+        "microsoft.md 8 row 4; connect.md 4.3 (stops after weeks)",
         "nobody used the refresh tokens for ninety days",
         lambda ground: ground.age_tokens(91),
         ("refresh_token_expired",),
@@ -58,7 +58,7 @@ FAULTS: Final = (
     ),
     Fault(
         "token_kept",
-        "microsoft.md 9 row 4, 4 (a client that keeps the first refresh token)",
+        "microsoft.md 8 row 4, 4 (a client that keeps the first refresh token)",
         "Webex Connect kept its first refresh token, which is ninety-one days old",
         _own_is_old,
         ("refresh_token_expired",),
@@ -86,7 +86,7 @@ FAULTS: Final = (
     ),
     Fault(
         "token_of_other_user",
-        "microsoft.md 9 row 10; connect.md 4.3 (wrong mailbox token)",
+        "microsoft.md 8 row 10; connect.md 4.3 (wrong mailbox token)",
         "somebody else signed in at Generate Token",
         lambda ground: ground.fill_in("agent@contoso.com"),
         ("wrong_mailbox_user", "smtp_token_refused"),

@@ -1,4 +1,4 @@
-"""Email app of Webex Connect as its form shows it (facts/connect.md section 1)."""
+"""Email app of Webex Connect as its form shows it (platforms/connect.md 1)."""
 
 from __future__ import annotations
 
@@ -74,8 +74,8 @@ class ConnectApp:
 
     Secrets are never shown. ``away`` means that the app's mail server cannot be reached.
     ``refused`` holds the addresses of deleted apps, which Webex Connect's mail server no longer
-    knows. ``workload`` is the only workload that the asset serves (facts/update-2026-11.md 1.2,
-    v6.21).
+    knows. ``workload`` is the only workload that the asset serves (platforms/connect.md 1.9
+    ).
     """
 
     callback_url: str = CALLBACK

@@ -1,6 +1,6 @@
 """Path of a mail: into a mailbox, on to a forwarding address, or back as a report.
 
-Source: facts/microsoft.md 2.2, 2.5.
+Source: platforms/microsoft.md 2.2, 2.5.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Checks that may stop a mail: on arrival, as a forward, or as an answer.
 
-A block wins over a permission (facts/microsoft.md 2.3). Texts that the facts lack are from
+A block wins over a permission (platforms/microsoft.md 2.3). Texts that the facts lack are from
 Microsoft's page "Email non-delivery reports and SMTP errors in Exchange Online" and its detail
 pages.
 """
@@ -37,7 +37,7 @@ ONMICROSOFT_MOST: Final = 100
 OVER_THE_LIMIT: Final = "550 5.7.236 Message not sent"
 """Refusal of a mail over the sending limit.
 
-The sources have only its code and not its words (facts/update-2026-11.md 4, row 5).
+The sources have only its code and not its words (platforms/microsoft.md 2.7).
 """
 REMOTE: Final = "550 5.7.1 Automatic forwarding to the remote domain is not allowed."
 

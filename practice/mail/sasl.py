@@ -1,6 +1,6 @@
 """Check of an XOAUTH2 login, with the exact text of the reply if the login fails.
 
-Source: facts/microsoft.md 4 and 4.1.
+Source: platforms/microsoft.md 4 and 4.1.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ def decide(world: World, keys: Keys, response: str) -> Login | str:
     """Return the login, or the reply that refuses the login.
 
     The user name must be the token's own user. A delegate cannot log in with the address of a
-    shared mailbox, whatever rights the delegate has (facts/update-2026-11.md 0.1).
+    shared mailbox, whatever rights the delegate has (platforms/microsoft.md 2.6).
     """
     name, token = _credentials(response)
     claims = _claims(world, keys, token)

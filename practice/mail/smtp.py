@@ -184,8 +184,8 @@ def _read(envelope: Envelope, recipient: str, world: World) -> tuple[Mail, Email
 def _denial(login: Login, sender: str, author: str) -> str:
     """Return the reply that denies the envelope's sender or the header's author, or an empty text.
 
-    Both texts are from facts/microsoft.md 4.1. MAIL FROM itself is taken, as was measured
-    (facts/update-2026-11.md 0.1).
+    Both texts are from platforms/microsoft.md 4.1. MAIL FROM itself is taken, as was measured
+    (platforms/microsoft.md 2.6).
     """
     if not login.may_send_as(sender):
         who = login.mailbox.mail

@@ -1,4 +1,4 @@
-"""Well-known IDs of Microsoft (facts/microsoft.md 1.4 and 6.2).
+"""Well-known IDs of Microsoft (platforms/microsoft.md 1.4 and 6.2).
 
 Permission IDs are not among them, because they are new at every start.
 """

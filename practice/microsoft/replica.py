@@ -1,6 +1,6 @@
 """Replicated directory objects: readers see changes late.
 
-Source: facts/microsoft.md section 7, eventual consistency.
+Source: platforms/microsoft.md 7, eventual consistency.
 """
 
 from __future__ import annotations

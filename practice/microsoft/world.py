@@ -109,7 +109,7 @@ class Organization:
 
     ``sending_blocked`` means that Microsoft has blocked the whole tenant for outbound spam.
     ``onmicrosoft_sent`` is the number of outside recipients in the last 24 hours of mails from
-    onmicrosoft.com senders (facts/update-2026-11.md 4, row 5). ``made`` has the time at which a
+    onmicrosoft.com senders (platforms/microsoft.md 2.7). ``made`` has the time at which a
     cmdlet made an object, by the object's Guid. Readers know the object some time later.
     """
 
@@ -145,7 +145,7 @@ class Policies:
 class Tenant:
     """Tenant: a directory with its Exchange organization.
 
-    ``recycled`` holds deleted apps, which keep their ``uniqueName`` (facts/microsoft.md 1.1). With
+    ``recycled`` holds deleted apps, which keep their ``uniqueName`` (microsoft.md 1.1). With
     ``log_numbers_itself`` the rows of the sign-in log have their own numbers instead of the
     requests' numbers. Without a ``premium`` license the sign-in log cannot be read.
     """

@@ -1,4 +1,4 @@
-"""Webex half of the practice cloud, built from facts/webex.md and Cisco's OpenAPI."""
+"""Webex half of the practice cloud, built from docs/platforms/webex.md and Cisco's OpenAPI."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """Checks of a card against Webex's rules, and the data that a press sends.
 
-Source: facts/webex.md section 3.
+Source: platforms/webex.md 3.
 """
 
 from __future__ import annotations

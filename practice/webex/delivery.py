@@ -28,7 +28,7 @@ APP_ID = named_id("APPLICATION", "practice")
 def signature(secret: str, body: bytes) -> str:
     """Return ``X-Spark-Signature``: HMAC-SHA1 of the raw bytes, in hex.
 
-    Source: facts/webex.md section 1.
+    Source: platforms/webex.md 1.
     """
     return hmac.new(secret.encode(), body, hashlib.sha1).hexdigest()
 

@@ -1,6 +1,6 @@
 """Events of webhooks: the subscribers of each event, and the IDs that they receive.
 
-A notification never has contents (facts/webex.md section 1).
+A notification never has contents (platforms/webex.md 1).
 """
 
 from __future__ import annotations

@@ -38,7 +38,7 @@ def _is_meant(action: Json, title: str, data: Json | None) -> bool:
 
 
 def gather(action: Json, around: tuple[Json, ...], typed: Json, *, force: bool) -> Json:
-    """Return the inputs and the action's data; ``data`` wins (facts/webex.md section 3).
+    """Return the inputs and the action's data; ``data`` wins (platforms/webex.md 3).
 
     Raises:
         WebexError: with status 422, unless ``force`` is set, for anything that a client would not

@@ -1,4 +1,4 @@
-"""Markdown as Webex renders it: HTML, plain text, and the mentions (facts/webex.md section 2)."""
+"""Markdown as Webex renders it: HTML, plain text, and the mentions (platforms/webex.md 2)."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """Operations of the Messages API: post, edit and delete messages, with all of its refusals.
 
-Source: facts/webex.md section 2.
+Source: platforms/webex.md 2.
 """
 
 from __future__ import annotations

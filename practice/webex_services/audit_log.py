@@ -1,4 +1,4 @@
-"""Webex Connect's user audit log (facts/update-2026-11.md 1.1).
+"""Webex Connect's user audit log (platforms/connect.md 2.3).
 
 The documents show a request body and call the method GET, so the accepted method is a setting.
 """

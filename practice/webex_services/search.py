@@ -1,6 +1,6 @@
 """GraphQL search of the contact center, as far as a query about tasks needs it.
 
-Source: facts/update-2026-11.md 6. The field is ``lastQueue``, not ``queue``. Times are in
+Source: platforms/connect.md 3.1. The field is ``lastQueue``, not ``queue``. Times are in
 milliseconds. With times in seconds the answer is empty and gives no reason. Introspection is off.
 """
 

@@ -1,4 +1,4 @@
-"""Routes of the three services (status.webex.com/api; facts/connect.md 2.2, 3.1 and 3.2)."""
+"""Routes of the three services (status.webex.com/api; platforms/connect.md 2.2, 3.1 and 3.2)."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from practice.webex_services.world import HOTLINE, OutsideWorld, entry_point_jso
 
 Json = dict[str, Any]
 LONGEST: Final = timedelta(days=184)
-"""Longest interval for which a list of tasks can be requested (facts/update-2026-11.md 6)."""
+"""Longest interval for which a list of tasks can be requested (platforms/connect.md 3.1)."""
 CHANGED: Final = (
     "audit_method",
     "audit_refusal",

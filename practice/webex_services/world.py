@@ -19,7 +19,7 @@ class OutsideWorld:
 
     ``audit_method`` is the only method that Webex Connect's audit log accepts, and ``audit_refusal``
     the status with which the log refuses every call. ``channel_filter`` is whether the contact center filters entry points by channel,
-    which only its documents promise (facts/update-2026-11.md 6).
+    which only its documents promise (platforms/connect.md 3.2).
     """
 
     incidents: list[Json] = field(default_factory=list)
@@ -44,7 +44,7 @@ HOTLINE: Final[Json] = {
 
 
 def entry_point_json(number: int, point: EntryPoint, asset: str) -> Json:
-    """Return an entry point in the contact center's format (facts/connect.md 3.2)."""
+    """Return an entry point in the contact center's format (platforms/connect.md 3.2)."""
     return {
         "id": f"00000000-0000-4000-8000-{number:012d}",
         "name": point.name,

@@ -12,10 +12,7 @@ from typing import Any
 import pytest
 
 from practice.page.host import PracticeSpace
-from tests.browser.walks import Count, CountedMouse, Setup, counted, posted
-
-MOST = {"article": 36, "least": 28}
-"""Maximum number of human actions for a setup, by permission profile."""
+from tests.browser.walks import MOST, Count, CountedMouse, Setup, counted, posted
 
 
 @pytest.fixture

@@ -1,6 +1,6 @@
 """Setups while another Redis becomes the primary, and the time to the first answered event.
 
-Each test prints its figure, and docs/recovery.md repeats it. No test asserts it.
+Each test prints its figure, and asserts none.
 """
 
 from __future__ import annotations

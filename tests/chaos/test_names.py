@@ -1,6 +1,6 @@
 """Setups while the clouds' names do not resolve (DNS), and after they resolve again.
 
-Each test prints the times that it has seen; docs/recovery.md states them.
+Each test prints the times that it has seen.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Spaces in which Webex takes no cards: archived during a run, or locked (423) for a while.
 
-Each test prints the times that it has seen; docs/recovery.md states them.
+Each test prints the times that it has seen.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ def archive(people: People, walk: Walk, *, archived: bool = True) -> None:
 
 
 def seconds(name: str, since: float) -> None:
-    """Print a duration, which docs/recovery.md states."""
+    """Print a duration."""
     print(f"{name}: {time.monotonic() - since:.1f} s")  # noqa: T201  a figure
 
 

@@ -2,7 +2,7 @@
 
 The earlier version is the commit before the last change of the product, if its data has the same
 layout. A clone without that commit, such as one of depth 1, skips the test. The hosts are those of
-``test_several_hosts.py``. docs/several-hosts.md states the figures.
+``test_several_hosts.py``.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Failovers by a real Sentinel, which the product asks for the primary.
 
-Each test prints its figure, and docs/recovery.md repeats it. No test asserts it.
+Each test prints its figure, and asserts none.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Two web hosts and three worker hosts on one Redis with TLS and a password.
 
 Each host has a network and process numbers of its own. The tests print times and the number of
-objects that were made twice; docs/several-hosts.md states them.
+objects that were made twice.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Two hosts, of which one freezes for longer than every lease and then goes on.
 
 The other host runs from the beginning. The module ``test_pauses.py`` has a host that takes over
-later. The test prints the times that it has seen; docs/recovery.md states them.
+later. The test prints the times that it has seen.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Outages of Webex for seconds cost only seconds, and a limit for one space delays no other space.
 
-Each test prints the times that it has seen; docs/recovery.md states them.
+Each test prints the times that it has seen.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ def redis(stack: Stack) -> Iterator[Redis]:
 
 
 def _seconds(name: str, since: float) -> None:
-    print(f"{name}: {time.monotonic() - since:.1f} s")  # noqa: T201  a figure of docs/recovery.md
+    print(f"{name}: {time.monotonic() - since:.1f} s")  # noqa: T201  a figure
 
 
 def _waits_for_webex(people: People, redis: Redis) -> None:

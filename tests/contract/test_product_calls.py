@@ -291,8 +291,7 @@ def webex() -> Iterator[tuple[Webex, list[Asked]]]:
 def test_webex_is_asked_what_webex_knows(webex: tuple[Webex, list[Asked]]):
     """Every call of the bot's Webex client is in Webex's specification.
 
-    The one exception is a card in an edit, which the reference does not name (DESIGN.md,
-    decisions).
+    The one exception is a card in an edit, which the reference does not name (webex.md 2).
     """
     client, asked = webex
     card = {

@@ -1,4 +1,4 @@
-"""Fault matrix of a whole setup (CHECKLIST J6): every call, and every kind of fault.
+"""Fault matrix of a whole setup (checklist.toml J6): every call, and every kind of fault.
 
 Real steps, the real engine and the real HTTP layer run against the practice cloud in this process.
 A pause costs no time.

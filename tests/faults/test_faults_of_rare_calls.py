@@ -129,7 +129,7 @@ def tenant(connected: Any) -> dict[str, Any]:
 async def _tracing(connected: Any) -> None:
     """Create the service principal that Graph needs in the tenant for a message trace.
 
-    The source is facts/microsoft.md 2.5.
+    The source is platforms/microsoft.md 2.5.
     """
     await connected.context(connected.weather(), "setup").graph.create_service_principal(
         MESSAGE_TRACE_APP_ID

@@ -1,4 +1,4 @@
-"""True plans: a plan shows every change, and an approval covers no other change (CHECKLIST A4)."""
+"""True plans: a plan shows every change, an approval covers no other (checklist.toml A4)."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ SETUP_MOST = 5
 CHECK_MOST = 1
 FIX_MOST = 2
 EDITS_MOST = 10
-"""Maximum number of edits that Webex takes of one message (facts/webex.md 2)."""
+"""Maximum number of edits that Webex takes of one message (platforms/webex.md 2)."""
 HELP = "What the bot can do"
 
 
@@ -55,7 +55,7 @@ def test_few_messages(people: People, new_walk: Any) -> None:
     walk.ask()
     asked = walk.details()
     walk.press(asked, "ask_administrator", {"administrator": ADMIN})
-    walk.saying(f"waits for {ADMIN} since")
+    walk.saying(f"{ADMIN}'s turn: asked in a 1:1 message")
     walk.open(walk.card("the administrator's card", link=True, member=ADMIN))
     walk.approve(walk.card("a plan card", "approve"))
     walk.to_the_proof()

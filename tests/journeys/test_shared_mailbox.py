@@ -32,7 +32,7 @@ FOR_THE_DELEGATE = (
     f"Sign-in is blocked for {SHARED}. That is usual for a shared mailbox",
     f"granted to {AGENT}",
     f"on for {AGENT}",
-    f"SMTP.Send for {AGENT} only, and nothing for all users",
+    f"SMTP.Send for {AGENT} only, and for no other user",
 )
 """Sentences of the setup's plan about a shared mailbox. Only the delegate gets any permission."""
 NOTHING = {"send_as": [], AGENT: None, SHARED: None}
@@ -46,7 +46,7 @@ def unlicensed(people: People, **mailbox: Any) -> None:
 
 
 def test_a_delegate_signs_in_for_a_shared_mailbox(people: People, new_walk: Any) -> None:
-    """The delegate of the first card gets the permissions for sending, and nobody else gets any.
+    """The delegate who is named gets the permissions for sending, and nobody else gets any.
 
     These are SMTP.Send, SMTP AUTH of the delegate's own mailbox, and Send As. The form has the
     delegate as Username. An undo takes all of it back.
@@ -126,7 +126,7 @@ def _undo(people: People, walk: Any, before: list[str]) -> None:
 
 
 def test_who_signs_in_is_asked_for(people: People, new_walk: Any) -> None:
-    """If the first card names no delegate, the run asks for one when it has seen the mailbox."""
+    """The run asks for the delegate when it has seen the mailbox, until it knows the user."""
     unlicensed(people, send_as=[AGENT])
     walk = new_walk(SHARED)
     walk.ask()

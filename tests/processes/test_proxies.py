@@ -118,7 +118,7 @@ def test_a_webhook_comes_through_unchanged(web: int, tmp_path: Path, proxy):
 
 
 def envelope() -> dict[str, object]:
-    """Return a webhook's event as Webex sends it (facts/webex.md 1)."""
+    """Return a webhook's event as Webex sends it (platforms/webex.md 1)."""
     data = {"id": "m", "roomId": "r", "personId": "p", "personEmail": "ann@example.test"}
     return {
         "id": "webhook",

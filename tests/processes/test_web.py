@@ -140,7 +140,7 @@ def test_a_request_has_one_host(
 
 
 def test_stalled_clients_do_not_keep_others_waiting(server: tuple[subprocess.Popen[bytes], int]):
-    """Clients that stop after half a request do not delay the next client (facts/parts.md G).
+    """Clients that stop after half a request do not delay the next client.
 
     They are more clients than waitress accepts by default.
     """

@@ -179,7 +179,7 @@ sys.exit(worker.work(sys.argv[1], (queue.RUNS,), probe.shutdown))
 
 
 def test_a_worker_waits_for_redis(free_port: int):
-    """A worker that starts before Redis waits for it and then connects (facts/parts.md H)."""
+    """A worker that starts before Redis waits for it and then connects."""
     server = subprocess.Popen([sys.executable, "-c", LATE.format(port=free_port)])  # noqa: S603  our own
     assert wait_for_redis(f"redis://127.0.0.1:{free_port}/0").ping()
     server.terminate()

@@ -1,27 +1,25 @@
-"""Items of the checklist in docs/security.md, each with its test."""
+"""Items of the checklist in checklist.toml, each with its tests."""
 
 from __future__ import annotations
 
 import ast
-import re
+import tomllib
 from functools import cache
 from pathlib import Path
 
-ROOT = Path(__file__).parents[2]
+TESTS = Path(__file__).parents[1]
+LISTED = tomllib.loads(Path(__file__).with_name("checklist.toml").read_text(encoding="utf-8"))
 ITEMS = {
     f"{letter}{number}"
     for letter, most in (("W", 9), ("J", 11), ("O", 10), ("S", 6), ("A", 7))
     for number in range(1, most + 1)
 }
-ROW = re.compile(r"^\| ([A-Z]\d+) \| (.+?) \| (.+) \|$", re.MULTILINE)
-NAMED = re.compile(r"`([\w/]+\.py)(?:::(\w+))?`")
-EXEMPT = "exempt: "
 
 
 @cache
 def defined_in(path: str) -> set[str]:
     """Return the names of the tests in a file, or an empty set if the file does not exist."""
-    file = ROOT / "tests" / path
+    file = TESTS / path
     nodes = ast.walk(ast.parse(file.read_text(encoding="utf-8"))) if file.exists() else ()
     return {
         node.name
@@ -31,29 +29,18 @@ def defined_in(path: str) -> set[str]:
     }
 
 
-def page() -> str:
-    """Return the text of docs/security.md."""
-    return (ROOT / "docs/security.md").read_text(encoding="utf-8")
-
-
-def test_every_item_has_its_line() -> None:
-    """Every item of the checklist has exactly one row in docs/security.md.
-
-    The row names a test, or the reason why there is none.
-    """
-    rows = [(item, NAMED.findall(held), EXEMPT in held) for item, _, held in ROW.findall(page())]
-    assert sorted(item for item, _, _ in rows) == sorted(ITEMS)
-    assert [item for item, named, exempt in rows if not named and not exempt] == []
+def test_every_item_has_its_tests() -> None:
+    """Every item of the checklist names a test, or the reason why there is none."""
+    assert LISTED.keys() == ITEMS
+    assert [name for name, row in LISTED.items() if not row["tests"] and not row["exempt"]] == []
 
 
 def test_every_test_that_is_named_exists() -> None:
-    """Every test that docs/security.md names exists in the file that is named."""
-    named = NAMED.findall(page())
+    """Every test that the checklist names exists in the file that is named."""
+    named = [test.partition("::") for row in LISTED.values() for test in row["tests"]]
     assert len(named) > len(ITEMS)
-    gone = {
+    assert [
         f"{path}::{name}"
-        for path, name in named
-        if not path.startswith(("jobs/", "bot/"))
-        and not (defined_in(path) if not name else name in defined_in(path))
-    }
-    assert gone == set()
+        for path, _, name in named
+        if not (name in defined_in(path) if name else defined_in(path))
+    ] == []

@@ -1,7 +1,7 @@
 """Forged links, sealed values, cards and jobs of an attacker who can write to Redis.
 
 The attacker gets no secret and runs no code. The real web and worker processes run, and the client
-secret of a run waits to be shown. docs/security.md has a row for each test.
+secret of a run waits to be shown.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Forged runs of an attacker who can write to Redis: no forged event counts, and everything shows.
 
-The real web and worker processes run. docs/security.md has a row for each test.
+The real web and worker processes run.
 """
 
 from __future__ import annotations

@@ -42,7 +42,7 @@ CONTRACT = (
     "MICROSOFT_CLIENT_SECRET",
     "ENCRYPTION_KEYS",
 )
-"""Secrets that only the environment may hold, by contract (docs/security.md, S1)."""
+"""Secrets that only the environment may hold, by contract (checklist.toml S1)."""
 ASKED = {"openid", "profile", "offline_access"}
 
 

@@ -1,6 +1,6 @@
 """States of a run and of the audit trail that were true once, put back into Redis by an attacker.
 
-The real web and worker processes run. docs/security.md has a row for each test.
+The real web and worker processes run.
 """
 
 from __future__ import annotations

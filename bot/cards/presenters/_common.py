@@ -92,7 +92,7 @@ def username(run: Run) -> str:
     """Return the user name of the SMTP login.
 
     The name is that of the token's own user: the delegate of a shared mailbox, or the UPN of the
-    user of any other mailbox (facts/update-2026-11.md 0.1). The rehearsal may have found that the
+    user of any other mailbox (platforms/microsoft.md 2.6). The rehearsal may have found that the
     server takes only another name. The result is empty while the delegate is not known.
     """
     if run.fact("shared"):

@@ -20,7 +20,7 @@ from jobs.watch.facts import assessment
 EDITS = 7
 """Number of intermediate edits of the card, however many channels there are.
 
-A message takes ten edits (facts/webex.md 2).
+A message takes ten edits (platforms/webex.md 2).
 """
 
 

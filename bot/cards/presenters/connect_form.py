@@ -106,7 +106,7 @@ def _login_id(run: Run) -> str:
 def _login(run: Run) -> str:
     """Return the sign-in name if it differs from the mailbox address, otherwise an empty string.
 
-    For a shared mailbox the name is that of the delegate (facts/connect.md 1.2).
+    For a shared mailbox the name is that of the delegate (platforms/connect.md 1.2).
     """
     if run.fact("shared"):
         return shared_mailbox_login(run)

@@ -165,7 +165,7 @@ def consent(run: Run) -> Text | None:
     """Return for whom the run's permissions will be granted, or None if it grants none.
 
     In the article's profile the consent page covers all that the app declares. So it gives SMTP.Send
-    for every user (consentType AllPrincipals, facts/microsoft.md 1.5 and 1.6), besides Mail.Send. The
+    for every user (consentType AllPrincipals, microsoft.md 1.5 and 1.6), besides Mail.Send. The
     least-privilege profile has no consent page: its grant is for one user.
     """
     if run.kind is RunKind.UNDO or not planned_changes(run):
@@ -262,7 +262,7 @@ def view(run: Run, services: Services | None = None) -> PlanView:
     """
     connect_hosts = services.settings.connect_hosts if services else ()
     told = run.brief.fix or FixBrief()
-    # The approver sees this before anything is changed (facts/microsoft.md 6.1).
+    # The approver sees this before anything is changed (platforms/microsoft.md 6.1).
     no_role = (
         (Text("plan.no_role", {"account": run.account.upn}),)
         if run.account and lacks_all(run.account)

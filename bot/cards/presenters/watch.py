@@ -62,7 +62,7 @@ def living_card(
     to: str = "thread",
 ) -> DesiredCard:
     # The card is edited only for a change that a person must see, and shows the newest numbers
-    # then. A message takes ten edits (facts/webex.md 2).
+    # then. A message takes ten edits (platforms/webex.md 2).
     found = view(card, incidents, at, channel, direct=to != THREAD)
     # On a shared card the number grows ever more slowly, so that 200 channels that break one
     # after the other take eight edits, and not 200.

@@ -1,1 +1,1 @@
-"""Cmdlets of Exchange Online over HTTP (facts/microsoft.md 2 and 3)."""
+"""Cmdlets of Exchange Online over HTTP (platforms/microsoft.md 2 and 3)."""

@@ -1,6 +1,6 @@
 """Cmdlet call: its parameters, the roles that may run it, and its errors.
 
-Source: facts/microsoft.md 3.5.
+Source: platforms/microsoft.md 3.5.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Cmdlets for mailboxes and users: SMTP AUTH and forwarding (facts/microsoft.md 2.1 and 2.2)."""
+"""Cmdlets for mailboxes and users: SMTP AUTH and forwarding (microsoft.md 2.1 and 2.2)."""
 
 from __future__ import annotations
 

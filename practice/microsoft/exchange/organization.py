@@ -1,6 +1,6 @@
 """Cmdlets for the organization: configuration, customization, transport, remote domains.
 
-Source: facts/microsoft.md 2.1, 2.3, 2.4.
+Source: platforms/microsoft.md 2.1, 2.3, 2.4.
 """
 
 from __future__ import annotations

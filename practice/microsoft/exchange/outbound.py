@@ -1,4 +1,4 @@
-"""Outbound spam policies and their rules (facts/microsoft.md 2.3)."""
+"""Outbound spam policies and their rules (platforms/microsoft.md 2.3)."""
 
 from __future__ import annotations
 

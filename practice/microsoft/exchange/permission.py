@@ -1,6 +1,6 @@
 """Cmdlets for Send As, the right to a recipient that the cloud keeps.
 
-Source: facts/update-2026-11.md 0.1.
+Source: platforms/microsoft.md 2.6.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Get-MessageTraceV2 and its details: the rows of Graph's message trace under other names.
 
-Source: facts/microsoft.md 2.5.
+Source: platforms/microsoft.md 2.5.
 """
 
 from __future__ import annotations

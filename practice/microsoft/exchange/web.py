@@ -1,4 +1,4 @@
-"""Flask blueprint of InvokeCommand, $batch and EXOModuleFile (facts/microsoft.md 3.2 to 3.5)."""
+"""Flask blueprint of InvokeCommand, $batch and EXOModuleFile (microsoft.md 3.2 to 3.5)."""
 
 from __future__ import annotations
 

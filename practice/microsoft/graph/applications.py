@@ -1,4 +1,4 @@
-"""Applications of Graph: create, upsert by uniqueName, change, delete (facts/microsoft.md 1.1)."""
+"""Applications of Graph: create, upsert by uniqueName, change, delete (microsoft.md 1.1)."""
 
 from __future__ import annotations
 

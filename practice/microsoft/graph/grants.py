@@ -1,4 +1,4 @@
-"""Delegated grants (oauth2PermissionGrants) and app role assignments (facts/microsoft.md 1.5)."""
+"""Delegated grants (oauth2PermissionGrants) and app role assignments (microsoft.md 1.5)."""
 
 from __future__ import annotations
 

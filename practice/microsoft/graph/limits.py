@@ -1,6 +1,6 @@
 """Graph's rate limits for single kinds of calls, enforced only if the settings ask for it.
 
-Source: facts/microsoft.md 7.
+Source: platforms/microsoft.md 7.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Calls addPassword and removePassword of Graph.
 
-The text of a secret is returned only once (facts/microsoft.md 1.2).
+The text of a secret is returned only once (platforms/microsoft.md 1.2).
 """
 
 from __future__ import annotations

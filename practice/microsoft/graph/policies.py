@@ -1,4 +1,4 @@
-"""Directory policies that a check reads (facts/microsoft.md 1.2, 1.7, 2.1).
+"""Directory policies that a check reads (platforms/microsoft.md 1.2, 1.7, 2.1).
 
 All of them are read-only here.
 """

@@ -1,4 +1,4 @@
-"""Service principals of Graph (facts/microsoft.md 1.3).
+"""Service principals of Graph (platforms/microsoft.md 1.3).
 
 An app made through Graph gets a service principal only by a call to this resource.
 """

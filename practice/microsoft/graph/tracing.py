@@ -1,4 +1,4 @@
-"""Message trace of Graph (facts/microsoft.md 2.5).
+"""Message trace of Graph (platforms/microsoft.md 2.5).
 
 The trace needs its own service principal, and rows appear after a delay.
 """

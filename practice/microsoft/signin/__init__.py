@@ -1,4 +1,4 @@
 """Sign-in of Microsoft Entra: discovery, authorize, token, admin consent.
 
-Source: facts/microsoft.md 1.6, 1.7, 4, 5.
+Source: platforms/microsoft.md 1.6, 1.7, 4, 5.
 """

@@ -1,4 +1,4 @@
-"""Endpoints of admin consent, the new one and the old one (facts/microsoft.md 1.6)."""
+"""Endpoints of admin consent, the new one and the old one (platforms/microsoft.md 1.6)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Consent: the existing grants, and who may grant (facts/microsoft.md 1.5 to 1.7)."""
+"""Consent: the existing grants, and who may grant (platforms/microsoft.md 1.5 to 1.7)."""
 
 from __future__ import annotations
 
@@ -118,7 +118,7 @@ def may_consent(
 ) -> bool:
     """Return whether this user may consent on the user's own behalf.
 
-    An administrator always may. For others the tenant's policy decides (facts/microsoft.md 1.7).
+    An administrator always may. For others the tenant's policy decides (microsoft.md 1.7).
     """
     if user.roles & ids.CONSENTERS:
         return True

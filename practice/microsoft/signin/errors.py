@@ -1,6 +1,6 @@
 """Errors with AADSTS numbers, in the token endpoint, a redirect or a page.
 
-Source: facts/microsoft.md section 5.
+Source: platforms/microsoft.md 5.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Token endpoint: authorization_code, refresh_token and client_credentials.
 
-Source: facts/microsoft.md section 4.
+Source: platforms/microsoft.md 4.
 """
 
 from __future__ import annotations

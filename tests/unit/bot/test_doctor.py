@@ -207,7 +207,7 @@ def test_the_token_of_the_contact_center_is_of_its_organization(
 ):
     """The doctor names a token of the contact center that is of another organization.
 
-    Such a token gives empty answers without an error (facts/update-2026-11.md 6).
+    Such a token gives empty answers without an error (platforms/connect.md 3.4).
     """
     webex_script.on("GET", f"/cc/organization/{org}", reply(status, body))
     work = replace(

@@ -1,6 +1,6 @@
 """Tests that the redactor removes secrets in every encoding and keeps what TAC needs.
 
-The rule is CHECKLIST S5.
+The rule is checklist.toml S5.
 """
 
 from __future__ import annotations

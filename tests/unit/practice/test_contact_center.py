@@ -1,6 +1,6 @@
 """Tests that the practice contact center behaves as the real one.
 
-Probes of the real one found its behavior (facts/update-2026-11.md 6).
+Probes of the real one found its behavior (platforms/connect.md 3.1).
 """
 
 from __future__ import annotations

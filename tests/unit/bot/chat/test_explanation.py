@@ -32,7 +32,7 @@ def test_a_possible_cause_has_its_own_page():
 
 
 def test_a_cause_without_a_page_names_none():
-    """The facts have no help page for a full mailbox, so its explanation names none."""
+    """No help page is known for a full mailbox, so its explanation names none."""
     reading = read(FULL)
     assert [each.cause for each in reading.certain] == ["mailbox_full"]
     assert as_view(reading, now()).page == ""

@@ -129,7 +129,7 @@ def test_no_secret_is_repeated(asked: Any, webex_script: WebexScript):
 def test_a_file_that_is_not_read(
     asked: Any, said: Said, webex_script: WebexScript, reply: Reply, reason: str
 ):
-    """If a file is not read, the person is told the reason in words (facts/webex.md 2)."""
+    """If a file is not read, the person is told the reason in words (platforms/webex.md 2)."""
     webex_script.on("GET", "/contents/file", reply)
     asked("", files=("file",))
     assert text(f"explain.refused.{reason}") in said()[0][1]

@@ -96,7 +96,7 @@ def test_what_was_written_a_moment_ago_is_waited_for(
     numbers: tuple[int, ...],
     cause: str | None,
 ):
-    """The sign-in waits for a secret, app or grant of the last two minutes (CHECKLIST J7).
+    """The sign-in waits for a secret, app or grant of the last two minutes (checklist.toml J7).
 
     A code that the first try used up does not hide the reason of the first refusal.
     """

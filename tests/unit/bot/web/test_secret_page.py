@@ -89,7 +89,7 @@ FORM = (
     *("Client ID", "Client Secret", "Authorization URL", "Scope"),
     *("Access Token URL", "Refresh Token URL"),
 )
-"""Fields of Webex Connect's form in its order (facts/connect.md 1.2)."""
+"""Fields of Webex Connect's form in its order (platforms/connect.md 1.2)."""
 
 
 def test_every_field_can_be_copied_in_the_forms_order(browser: FlaskClient, address: str):

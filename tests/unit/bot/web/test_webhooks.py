@@ -34,7 +34,7 @@ def app(settings: BotSettings, redis: Redis) -> Flask:
 
 
 def envelope(resource: str = "messages", event: str = "created", **data: Any) -> dict[str, Any]:
-    """Return a webhook event as Webex sends it (facts/webex.md 1)."""
+    """Return a webhook event as Webex sends it (platforms/webex.md 1)."""
     return {
         "id": "webhook",
         "resource": resource,

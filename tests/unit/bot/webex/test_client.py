@@ -97,7 +97,7 @@ def test_a_message_without_text_is_read(webex: Webex, webex_script: Any, reply: 
 
 
 def test_the_inputs_of_a_card_answer_become_text(webex: Webex, webex_script: Any, reply: Any):
-    """Any JSON value that somebody sends as an input arrives as text (facts/webex.md 3)."""
+    """Any JSON value that somebody sends as an input arrives as text (platforms/webex.md 3)."""
     inputs = {"a": "x", "b": 12, "c": True, "d": None, "e": ["1"], "f": {"g": 1.5}}
     answer = {
         "id": "a-1",
@@ -189,7 +189,7 @@ def test_a_space_has_a_name(webex: Webex, webex_script: Any, reply: Any):
 
 
 def test_a_card_is_edited_in_place(webex: Webex, webex_script: Any, reply: Any):
-    """An edit sends the whole card again, with the space and the text (facts/webex.md 2)."""
+    """An edit sends the whole card again, with the space and the text (platforms/webex.md 2)."""
     webex_script.on("PUT", "/messages/m-1", reply(200, {"id": "m-1"}))
     webex.edit("m-1", "room-1", "3 of 7", CARD)
     attachment = {"contentType": "application/vnd.microsoft.card.adaptive", "content": CARD}

@@ -1,4 +1,4 @@
-"""Fault matrix of Webex (CHECKLIST J6): every call of the bot's client, and every kind of fault."""
+"""Fault matrix of Webex (checklist J6): every call of the bot's client, every kind of fault."""
 
 from __future__ import annotations
 

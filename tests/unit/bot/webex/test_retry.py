@@ -33,7 +33,7 @@ def test_retry_after_is_waited_for(
 
 
 def test_a_long_retry_after_goes_to_the_caller(webex: Webex, webex_script: Any, reply: Any):
-    """A long Retry-After is not waited out; the caller gets it in the error (facts/webex.md 4)."""
+    """A long Retry-After is not waited out; the caller gets it in the error (webex.md 4)."""
     webex_script.on(
         "GET",
         "/people/me",
@@ -53,7 +53,7 @@ def test_a_malformed_retry_after_is_a_rate_limit(
 ):
     """A malformed Retry-After is a rate limit with a wait of 15 seconds.
 
-    Such a header broke SDK 1.6.1 in production (facts/webex.md 4).
+    Such a header broke SDK 1.6.1 in production (platforms/webex.md 4).
     """
     webex_script.on("GET", "/people/me", reply(429, {}, {"Retry-After": "rand(30),add(30)"}))
     with pytest.raises(WebexRateLimitError) as caught:
@@ -169,7 +169,7 @@ def test_a_fresh_thing_may_be_late(
 ):
     """A new message or press that is missing twice within two seconds is still found.
 
-    The API may lag behind the webhook (facts/webex.md 1).
+    The API may lag behind the webhook (platforms/webex.md 1).
     """
     webex_script.on(
         "GET",

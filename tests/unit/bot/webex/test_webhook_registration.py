@@ -257,7 +257,7 @@ def test_watching_what_is_well_writes_nothing(settings: BotSettings, redis: Redi
 def test_a_webhook_that_keeps_falling_is_not_hurried(settings: BotSettings, redis: Redis):
     """A webhook that was switched on again is left alone for 5 minutes, then tried again.
 
-    Within that time a single failure switches it off (facts/webex.md 1).
+    Within that time a single failure switches it off (platforms/webex.md 1).
     """
     shelf = WebhookShelf(*good()[1:], hook(status="inactive"))
     subscriptions = WebhookRegistrar(shelf, redis, settings)

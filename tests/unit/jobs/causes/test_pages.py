@@ -1,4 +1,4 @@
-"""Pages that explain a cause: only pages that the facts name as a source."""
+"""Pages that explain a cause: only pages that are listed with what they are a source of."""
 
 from __future__ import annotations
 

@@ -214,7 +214,7 @@ def test_a_permanent_refusal_never_passes():
 
 
 def test_a_refused_token_leaves_open_whose_and_which_it_is():
-    """A bare 535 5.7.3 names the frequent causes in their order (facts/update-2026-11.md 7)."""
+    """A bare 535 5.7.3 names the frequent causes in their order (platforms/microsoft.md 4.1)."""
     text = "AUTH XOAUTH2 dXNlcj0=\n535 5.7.3 Authentication unsuccessful [X.PROD.OUTLOOK.COM]"
     assert certain(text) == [("smtp_token_refused", "535 5.7.3")]
     assert possible(text) == OPEN_573

@@ -79,7 +79,7 @@ async def test_a_429_holds_everybody_back():
 
 
 def test_the_limits_are_those_of_the_facts():
-    """The limits for reports, conditional access and message traces match the facts.
+    """The limits for reports, conditional access and message traces are those of microsoft.md 7.
 
     Message traces are limited both in Graph and as a cmdlet. Ten traces are left for other
     programs.

@@ -124,7 +124,7 @@ def graph_no(status: int, code: str, message: str = "") -> httpx.Response:
 async def test_graphs_errors_are_told_by_code_and_words(
     make_settings: Callable[..., Settings], answer: httpx.Response, kind: type, cause: str
 ):
-    """Each of Graph's errors in section 7 of the facts has its kind and its cause.
+    """Each of Graph's errors (platforms/microsoft.md 7) has its kind and its cause.
 
     The error's code and words decide.
     """
@@ -223,6 +223,6 @@ def exchange_details(status: int, message: str) -> httpx.Response:
 def test_exchanges_errors_are_told_by_the_exception(
     answer: httpx.Response, kind: type, cause: str, code: str, message: str
 ):
-    """Each body captured for section 3.5 of the facts gives its cause and the words to show."""
+    """Each captured body (platforms/microsoft.md 3.5) gives its cause and the words to show."""
     error = judge_exchange(answer, RequestIds())
     assert (type(error), error.cause, error.code, error.message) == (kind, cause, code, message)

@@ -126,7 +126,7 @@ def test_values_by_any_case():
 def test_whose_task_it_is(destination: str, app: str, mine: bool):
     """A task belongs to the mailbox if it names the mailbox or an app known to be the mailbox's.
 
-    The documents do not agree which of the two a task names (facts/connect.md 3.1).
+    The documents do not agree which of the two a task names (platforms/connect.md 3.1).
     """
     assert (
         Task("t", "kim@customer.example", destination, "created", now()).is_for(
@@ -213,7 +213,7 @@ async def test_the_interval_of_tasks_is_one_that_the_service_takes(
 ):
     """Tasks are requested for 184 days at most, with times in milliseconds.
 
-    Times in seconds give an empty answer (facts/update-2026-11.md 6).
+    Times in seconds give an empty answer (platforms/connect.md 3.1).
     """
     asked: list[dict[str, str]] = []
 

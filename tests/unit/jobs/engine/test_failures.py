@@ -122,7 +122,7 @@ def test_what_a_write_of_ours_explains(
 ):
     """An error right after our write counts as replication delay only if the cloud replicates.
 
-    It counts for two minutes (CHECKLIST J7), or for five if the directory itself says that it is
+    It counts for two minutes (checklist J7), or for five if the directory itself says that it is
     settling.
     """
     changed = {"application": now() - timedelta(seconds=ago)} if ago is not None else {}

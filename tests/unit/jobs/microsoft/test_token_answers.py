@@ -124,7 +124,7 @@ def test_offline_access_need_not_be_echoed(
 ):
     """The sign-in and its renewal work if Entra leaves offline_access out of its answers.
 
-    Entra does so in the scope of each answer (facts/update-2026-11.md 7, row 22). The refresh token
+    Entra does so in the scope of each answer (platforms/microsoft.md 4). The refresh token
     is kept.
     """
     whole, echoed = provider.answer, []

@@ -147,7 +147,7 @@ def test_which_authentication_policy_applies(
 ):
     """The user's own policy applies before the organization's.
 
-    A policy that forbids passwords only for SMTP may stop this login (facts/microsoft.md 2.1).
+    A policy that forbids passwords only for SMTP may stop this login (platforms/microsoft.md 2.1).
     """
     cloud.on("Get-User", [{"AuthenticationPolicy": user}]).on(
         "Get-OrganizationConfig", [{"DefaultAuthenticationPolicy": organization}]

@@ -194,7 +194,7 @@ POLICIES = [
 async def test_which_policy_refused_is_told(
     cloud: Any, ctx: StepContext, applied: object, told: tuple[str, ...]
 ):
-    """The evidence names the refusing policy as the log does (facts/microsoft.md 5)."""
+    """The evidence names the refusing policy as the log does (platforms/microsoft.md 5)."""
     found = await look(cloud, ctx, row(5, 53003, appliedConditionalAccessPolicies=applied), row(65))
     named = tuple(Evidence("conditional-access", each) for each in told)
     assert found.evidence == (

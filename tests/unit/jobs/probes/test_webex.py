@@ -234,7 +234,7 @@ def test_entry_points_are_listed_and_compared(
 ):
     """Without a result of the filter by channel, all entry points are read and compared.
 
-    The empty result proves nothing (facts/update-2026-11.md 6).
+    The empty result proves nothing (platforms/connect.md 3.2).
     """
     outside.on(
         POINTS, lambda query: (status, body) if "filter" in query else (200, {"data": EVERY})

@@ -17,7 +17,7 @@ async def test_a_deactivated_app_is_shown_besides_its_other_trouble(
     """A deactivated registration is named even if its enterprise application does not show it.
 
     The step of the registration hands it on, and names its own trouble, such as a redirect URI of
-    a single-page application (facts/update-2026-11.md 4, row 3).
+    a single-page application (platforms/microsoft.md 1.1).
     """
     spa = {"redirectUris": URIS[:1]}
     cloud.on(READ, APP | {"isDisabled": True, "spa": spa})

@@ -79,7 +79,7 @@ async def test_a_check_says_that_nothing_needs_it(
 ):
     """A check says that no token depends on the box "Access tokens", ticked or not.
 
-    Source: CHECKLIST O10.
+    Source: checklist.toml O10.
     """
     cloud.on(READ, {"web": {"implicitGrantSettings": {"enableAccessTokenIssuance": on}}})
     found = STEP.diagnosis.as_check_result(await STEP.inspect(given(kind="check")))

@@ -169,7 +169,7 @@ async def test_an_app_that_no_plan_can_open(
 ):
     """No plan can open an app that is deactivated or disabled by Microsoft.
 
-    Source: facts/microsoft.md 5.
+    Source: platforms/microsoft.md 5.
     """
     cloud.on(READ, {"id": "sp-1", **principal})
     ctx = given(facts=WITH_USER)

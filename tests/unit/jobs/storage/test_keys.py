@@ -2,35 +2,27 @@
 
 from __future__ import annotations
 
-import inspect
+import re
+from pathlib import Path
 
 import pytest
 
 from jobs.storage import keys
 
-FUNCTIONS = [
-    function
-    for _, function in inspect.getmembers(keys, inspect.isfunction)
-    if function.__annotations__.get("return") == "Key"
-]
-
-
-def arguments(function: object) -> list[str]:
-    """Return one value for each parameter of the function, made of the parameter's name."""
-    parameters = inspect.signature(function).parameters  # type: ignore[arg-type]  # a function
-    return [f"<{name}>" for name in parameters]
+NAMED = re.findall(r'(?m)^(\w+) = _named\("(.+)"\)$', Path(keys.__file__).read_text("utf-8"))
+"""Names and templates of all keys."""
 
 
 def test_each_key_has_a_name_of_its_own(monkeypatch: pytest.MonkeyPatch):
-    """No two functions return the same key, and each key begins with the prefix."""
-    plain = [
-        function(*arguments(function)) for function in FUNCTIONS if function.__name__ != "_key"
-    ]
+    """No two keys have the same template, and each key begins with the prefix."""
+    templates = [template for _, template in NAMED]
+    assert len(set(templates)) == len(templates) > 60
     monkeypatch.setattr(keys, "PREFIX", "bot-1:")
-    assert len(set(plain)) == len(plain) > 40
-    assert [
-        function(*arguments(function)) for function in FUNCTIONS if function.__name__ != "_key"
-    ] == [f"bot-1:{key}" for key in plain]
+    for name, template in NAMED:
+        parts = ["a{}b"] * template.count("{}")
+        assert getattr(keys, name)(*parts) == "bot-1:" + template.replace("{}", "a{}b")
+        with pytest.raises(TypeError):
+            getattr(keys, name)(*parts, "one more")
 
 
 @pytest.mark.parametrize(

@@ -34,7 +34,7 @@ def test_admin_consent_grants_for_everybody(services: Any):
 
 
 def test_application_permissions_take_a_higher_role(services: Any):
-    """Application permissions need a higher role than delegated ones (facts/microsoft.md 1.5).
+    """Application permissions need a higher role than delegated ones (platforms/microsoft.md 1.5).
 
     So an administrator without that role is refused, and no app role is assigned.
     """

@@ -67,7 +67,7 @@ SHARED, AGENT = "shared@contoso.com", "agent@contoso.com"
 def test_a_delegate_logs_in_as_itself_only(services: Any):
     """A delegate cannot log in with the shared address, whatever rights it has.
 
-    The source is facts/update-2026-11.md 0.1.
+    The source is platforms/microsoft.md 2.6.
     """
     rights = {"smtp_auth_disabled": False, "full_access": [AGENT], "send_as": [AGENT]}
     own = {"smtp_auth_disabled": False}

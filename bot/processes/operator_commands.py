@@ -1,0 +1,107 @@
+"""Commands that the operator runs beside the bot's processes, such as doctor, audit and rekey."""
+
+from __future__ import annotations
+
+import sys
+from argparse import Namespace
+from collections.abc import Callable
+from pathlib import Path
+
+from redis.exceptions import RedisError
+
+from bot import doctor
+from bot.processes import look_now, rekey
+from bot.queue import connect
+from bot.settings import BotSettings
+from bot.webex.client import Webex, WebexError
+from bot.webex.webhook_registration import WebhookRegistrar
+from jobs.runs import audit_file
+from jobs.runs.run_store import RunStore
+from jobs.runs.trust import older_runs
+from jobs.settings import Settings
+
+
+def _doctor(_: Namespace, settings: BotSettings, work: Settings) -> int:
+    return doctor.examine(doctor.checks(settings, work), print)
+
+
+def _audit(options: Namespace, settings: BotSettings, work: Settings) -> int:
+    """Print every audit entry to stdout as stored in Redis, and any break in the chain to stderr.
+
+    With ``--full`` each run in Redis is compared with the trail, too. With ``--file`` a file of the
+    trail is verified instead.
+    Return 1 if something is wrong or Redis fails, otherwise 0.
+    """
+    store = RunStore(connect(settings.redis_url), work.encryption_keys)
+    if options.file is not None:
+        return _audit_file(options.file, store)
+    try:
+        lines = (line.decode(errors="backslashreplace") for line in store.audit.entries())
+        content = "".join(f"{line}\n" for line in lines).encode()
+        sys.stdout.write(audit_file.sealed(store, content).decode())
+        found = store.audit.verify()
+        wrong = (
+            [f"Somebody has set back {run}" for run in older_runs(store)] if options.full else []
+        )
+    except RedisError as error:
+        print(error, file=sys.stderr)  # noqa: T201  CLI output
+        return 1
+    if found.broken_at:
+        wrong.append(f"The trail is broken at entry {found.broken_at}: {found.why}")
+    for told in wrong:
+        print(f"{told}. See docs/audit.md", file=sys.stderr)  # noqa: T201  CLI output
+    return 1 if wrong else 0
+
+
+def _audit_file(path: Path, store: RunStore) -> int:
+    """Verify a file of the audit trail by its seal, and then compare it with the trail."""
+    try:
+        content = path.read_bytes()
+        wrong = audit_file.problem(store, content) or audit_file.missing(store, content)
+    except OSError as error:
+        wrong = str(error)
+    except RedisError as error:
+        print(f"The file is as the bot made it. It was not compared with the trail: {error}")  # noqa: T201  CLI output
+        return 0
+    told = wrong or "The file is as the bot made it, and the trail has all of its entries"
+    print(told, file=sys.stderr if wrong else sys.stdout)
+    return 1 if wrong else 0
+
+
+def _rekey(_: Namespace, settings: BotSettings, work: Settings) -> int:
+    return rekey.main(connect(settings.redis_url), work.encryption_keys, print)
+
+
+def _look(options: Namespace, settings: BotSettings, work: Settings) -> int:
+    store = RunStore(connect(settings.redis_url), work.encryption_keys)
+    return look_now.main(store, options.mailbox, print, again=options.again)
+
+
+def _webhooks(_: Namespace, settings: BotSettings, _work: Settings) -> int:
+    subscriptions = WebhookRegistrar(
+        Webex(settings.webex_access_token, settings.webex_api_url),
+        connect(settings.redis_url),
+        settings,
+    )
+    try:
+        done = subscriptions.register()
+        for hook in subscriptions.own():
+            print(  # noqa: T201  CLI output
+                f"{hook.status:9} {hook.resource}:{hook.event} -> {hook.target_url}"
+            )
+    except (WebexError, RedisError) as error:
+        print(error, file=sys.stderr)  # noqa: T201  CLI output
+        return 1
+    print(  # noqa: T201  CLI output
+        f"created {len(done.created)}, updated {len(done.updated)}, deleted {done.deleted}"
+    )
+    return 0
+
+
+COMMANDS: dict[str, Callable[[Namespace, BotSettings, Settings], int]] = {
+    "doctor": _doctor,
+    "audit": _audit,
+    "rekey": _rekey,
+    "look": _look,
+    "webhooks": _webhooks,
+}

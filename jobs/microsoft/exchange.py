@@ -19,7 +19,6 @@ import httpx
 
 from jobs.causes.cause import Cause
 from jobs.clouds.errors import (
-    CloudError,
     CloudReply,
     Forbidden,
     MalformedAnswer,
@@ -161,7 +160,7 @@ class InvokeCommand:
             }
             sent, turn = replace(call, headers=headers), self._spacing.slot
             return await request(
-                self._http, sent, judge_exchange, turn=turn, reported=_reported_error
+                self._http, sent, judge_exchange, turn=turn, reported=judge_reported_errors
             )
 
         return await with_token(self._token_source, send)
@@ -194,11 +193,6 @@ class InvokeCommand:
 
 def reads(cmdlet: str) -> bool:
     return cmdlet.lower().startswith("get-")
-
-
-def _reported_error(answer: Response) -> CloudError | None:
-    told = as_dict(answer.data).get("@adminapi.errors")
-    return judge_reported_errors(told, answer.status, answer.ids)
 
 
 def _rows(cmdlet: str, answer: Response) -> list[ExchangeRow]:

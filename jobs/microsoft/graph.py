@@ -426,10 +426,7 @@ class Graph(GraphCalls):
         return bool(policy.get("isEnabled"))
 
     async def conditional_access_policies(self) -> list[Json]:
-        """Return the Conditional Access policies.
-
-        Source: microsoft.md 2.1; one request a second, microsoft.md 7.
-        """
+        """Return the Conditional Access policies (microsoft.md 2.1; one request a second, 7)."""
         return await self.collection("/identity/conditionalAccess/policies")
 
     async def sign_ins(self, app_id: str, since: datetime, version: str = "v1.0") -> list[Json]:

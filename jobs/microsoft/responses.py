@@ -1,7 +1,4 @@
-"""Error answers of Microsoft's services, converted to :class:`CloudError`.
-
-Source: microsoft.md 3.5 and 7.
-"""
+"""Error answers of Microsoft's services as :class:`CloudError` (microsoft.md 3.5 and 7)."""
 
 from __future__ import annotations
 
@@ -16,6 +13,7 @@ from jobs.causes.cause import Cause
 from jobs.causes.meaning import ErrorKind, Meaning
 from jobs.causes.patterns import answer_of
 from jobs.clouds.errors import CloudError, CloudReply, RequestIds, error_for
+from jobs.clouds.http import Response
 from jobs.clouds.json_values import as_dict, dicts_in, parsed, text_of, with_low_keys
 
 _BY_STATUS: dict[int, Meaning] = {
@@ -100,12 +98,13 @@ def judge_exchange(response: httpx.Response, ids: RequestIds) -> CloudError:
     return error_for(meaning, CloudReply("exchange", response.status_code, code, message, ids))
 
 
-def judge_reported_errors(errors: Any, status: int, ids: RequestIds) -> CloudError | None:
+def judge_reported_errors(answer: Response) -> CloudError | None:
     """Return the error of a cmdlet that failed in an answer with a 2xx status, or None.
 
-    ``errors`` is the answer's ``@adminapi.errors``, a list of texts. Microsoft's own module takes
-    each of them as a failure of the cmdlet.
+    Microsoft's own module takes each of the answer's ``@adminapi.errors``, which is a list of
+    texts, as a failure of the cmdlet.
     """
+    errors = as_dict(answer.data).get("@adminapi.errors")
     listed = filter(None, errors if isinstance(errors, list) else [errors])
     plain = (each if isinstance(each, str) else json.dumps(each) for each in listed)
     texts = [_split(_unwrapped(each)) for each in plain]
@@ -115,7 +114,8 @@ def judge_reported_errors(errors: Any, status: int, ids: RequestIds) -> CloudErr
     message = "; ".join(words for _, words in texts)
     meaning = answer_of("exchange", kind, message) or _REJECTED
     code = kind.rpartition(".")[2]
-    return error_for(meaning, CloudReply("exchange", status, code, message, ids))
+    said = CloudReply("exchange", answer.status, code, message, answer.ids)
+    return error_for(meaning, said)
 
 
 def _exchange_words(error: dict[str, Any]) -> tuple[str, str]:

@@ -145,7 +145,13 @@ class Application(Undoable):
         line = self.change(
             before, Text("after.application"), Scope.APP, f"Graph PATCH /applications{path}"
         )
-        return (_noted(line, finding),)
+        by_hand = [each.text for each in finding.evidence if each.kind == BY_HAND]
+        if unknown := finding.facts.get("unknown_ids"):
+            note = Text("note.permission_unknown", {"ids": unknown})
+            line = replace(line, note=note, warning=True)
+        elif by_hand:
+            line = replace(line, note=Text("note.by_hand", {"client_id": by_hand[0]}))
+        return (line,)
 
     async def apply(self, ctx: StepContext, finding: Finding) -> None:
         """Create the app or merge into it. Only permissions unknown to this tenant are removed.
@@ -278,13 +284,6 @@ class Application(Undoable):
             "audience": text_of(app, "signInAudience"),
             "declared": "yes" if declares(app, *smtp_send_permission(ctx)) else "",
         }
-
-
-def _noted(line: Change, finding: Finding) -> Change:
-    if unknown := finding.facts.get("unknown_ids"):
-        return replace(line, note=Text("note.permission_unknown", {"ids": unknown}), warning=True)
-    by_hand = [each.text for each in finding.evidence if each.kind == BY_HAND]
-    return replace(line, note=Text("note.by_hand", {"client_id": by_hand[0]})) if by_hand else line
 
 
 def _before(ctx: StepContext, app: Json, was: dict[str, str]) -> Json:

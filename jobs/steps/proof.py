@@ -6,7 +6,6 @@ The message trace shows a mail with a unique subject, its forwarded copy, and th
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -141,7 +140,9 @@ class TestMail(Step):
         server yet, so the bot waits and sends again. Otherwise a person has to look.
         """
         words = await ctx.trace().details(row)
-        cause = _cause(ctx, row, words)
+        cause = cause_at(Station.MAILBOX, words) or LOST
+        if row.recipient.lower() == ctx.channel.forwarding_address.lower():
+            cause = cause_at(Station.FORWARD, words) or cause_of_copy(words)
         facts = _facts(subject_of(ctx), arrived)
         policy = ctx.run.changed.get("outbound_policy")
         recent = policy is not None and now() - policy.begun < SPREADS_FOR
@@ -217,13 +218,6 @@ class _Seen:
 
 def _stuck(finding: Finding | None) -> bool:
     return finding is not None and (bool(finding.cause) or finding.reason is Reason.SEND_AGAIN)
-
-
-def _cause(ctx: StepContext, row: TraceRow, words: Sequence[str]) -> str:
-    """Return the cause that the trace's words name, for the mail itself or for its copy."""
-    if row.recipient.lower() == ctx.channel.forwarding_address.lower():
-        return cause_at(Station.FORWARD, words) or cause_of_copy(words)
-    return cause_at(Station.MAILBOX, words) or LOST
 
 
 def subject_of(ctx: StepContext) -> str:

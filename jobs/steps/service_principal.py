@@ -475,13 +475,11 @@ def allows(policies: frozenset[str]) -> str:
 
 def leaves_out(sets: Iterable[dict[str, Any]], resource: str, permission: str) -> bool:
     """Return whether a condition set contains this delegated permission for every client app."""
-    return any(_holds(each, resource.lower(), permission.lower()) for each in sets)
-
-
-def _holds(condition_set: dict[str, Any], resource: str, permission: str) -> bool:
-    return (
-        lower_of(condition_set, "permissionType").startswith("delegated")
-        and lower_of(condition_set, "resourceApplication") in {"", "any", resource}
-        and bool(lower_set(condition_set.get("permissions")) & {"all", permission})
-        and lower_set(condition_set.get("clientApplicationIds")) <= {"all"}
+    resources, permissions = {"", "any", resource.lower()}, {"all", permission.lower()}
+    return any(
+        lower_of(each, "permissionType").startswith("delegated")
+        and lower_of(each, "resourceApplication") in resources
+        and lower_set(each.get("permissions")) & permissions
+        and lower_set(each.get("clientApplicationIds")) <= {"all"}
+        for each in sets
     )

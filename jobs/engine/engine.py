@@ -42,10 +42,7 @@ class Checker:
     allowed: Collection[Access]
 
     async def check(self) -> None:
-        """Inspect every step that may be read, and skip the others with the reason.
-
-        Every finding records the access that it was read with.
-        """
+        """Inspect every step that may be read, and skip the others with the reason."""
         for step in self.steps.values():
             unread = step.name not in self.recorder.run.findings
             if unread and required_access(step, self.allowed) is None:

@@ -90,7 +90,10 @@ def judge_exchange(response: httpx.Response, ids: RequestIds) -> CloudError:
     error = error_body(response)
     kind, message = _exchange_words(error)
     kind = kind or response.headers.get("x-exceptiontype", "")
-    message = message or ("" if error else _plain_text(response))
+    if not message and not error:
+        told = parsed(response.content)  # plain text, or a JSON string
+        text = told if isinstance(told, str) else response.text.strip()
+        message = text if _PLAIN_TEXT.fullmatch(text) else ""
     status = response.status_code
     told = status != httpx.codes.TOO_MANY_REQUESTS and answer_of("exchange", kind, message)
     meaning = told or _EXCHANGE_BY_STATUS.get(status) or _unexplained(status, error)
@@ -137,9 +140,3 @@ def _split(text: str) -> tuple[str, str]:
     """Return the exception's type and its message from ``Ex6F9304|type|message``."""
     found = _EXCEPTION.match(text)
     return (found["type"] if found else ""), _EXCEPTION.sub("", text)
-
-
-def _plain_text(response: httpx.Response) -> str:
-    told = parsed(response.content)
-    text = told if isinstance(told, str) else response.text.strip()
-    return text if _PLAIN_TEXT.fullmatch(text) else ""

@@ -23,9 +23,9 @@ PRODUCT = ("bot", "jobs", "adaptive_cards")
 RATCHETS: dict[tuple[str, ...], dict[str, float]] = {
     PRODUCT: {
         "files": 323,
-        "code": 35_286,
-        "functions": 3_851,
-        "used once, %": 17.8,
+        "code": 35_106,
+        "functions": 3_835,
+        "used once, %": 17.7,
         "borders, %": 25.9,
         "docstrings, %": 25.2,
     },

@@ -30,8 +30,8 @@ RATCHETS: dict[tuple[str, ...], dict[str, float]] = {
         "docstrings, %": 25.3,
     },
     ("practice",): {"code": 16_450},
-    ("tests",): {"code": 65_153},
-    ("bench", "tools"): {"code": 3_805},
+    ("tests",): {"code": 65_128},
+    ("bench", "tools"): {"code": 3_766},
 }
 """Greatest value of each figure, by the folders that it counts."""
 

@@ -69,11 +69,17 @@ def _check(people: People, walk: Walk, *, off: bool) -> Json:
 
 
 def _three_press_fix(people: People, walk: Walk, verdict: Json) -> None:
-    """Let three people press Fix, repair it by hand, and cancel the fix before it changes anything."""
+    """Let three people press Fix, repair it by hand, and cancel the fix before it changes anything.
+
+    The second and third press the button of a client that was not refreshed.
+    """
     _begin(people, walk)
-    for who in (REQUESTER, ADMIN, COLLEAGUE):
-        people.press(who, verdict, "fix")
-    walk.open(walk.card("a sign-in card", "ask_administrator", link=True))
+    people.press(REQUESTER, verdict, "fix")
+    sign_in = walk.card("a sign-in card", "ask_administrator", link=True)
+    for who in (ADMIN, COLLEAGUE):
+        people.press(who, verdict, "fix", version=verdict["edits"])
+        walk.card("that a fix is in progress", "status")
+    walk.open(sign_in)
     walk.card("the plan", "approve")
     _set(people, off=None)
     walk.type(f"/cancel {MAILBOX}")
@@ -130,7 +136,7 @@ def _disconnect(people: People, walk: Walk, language: str) -> None:
 def _press_old(people: People, walk: Walk, done: Json, language: str) -> None:
     """Press a button that the done card had."""
     assert "check" not in does(people.messages[done["id"]])
-    told = walk.press(done, "check", force=True)
+    told = walk.press(done, "check", version=done["edits"])
     title = own_text("notice.disconnected_title", language)
     assert title.partition("{at}")[0].format(mailbox=MAILBOX) in words(told)
 

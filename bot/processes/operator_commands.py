@@ -21,10 +21,6 @@ from jobs.runs.trust import older_runs
 from jobs.settings import Settings
 
 
-def _doctor(_: Namespace, settings: BotSettings, work: Settings) -> int:
-    return doctor.examine(doctor.checks(settings, work), print)
-
-
 def _audit(options: Namespace, settings: BotSettings, work: Settings) -> int:
     """Print every audit entry to stdout as stored in Redis, and any break in the chain to stderr.
 
@@ -68,15 +64,6 @@ def _audit_file(path: Path, store: RunStore) -> int:
     return 1 if wrong else 0
 
 
-def _rekey(_: Namespace, settings: BotSettings, work: Settings) -> int:
-    return rekey.main(connect(settings.redis_url), work.encryption_keys, print)
-
-
-def _look(options: Namespace, settings: BotSettings, work: Settings) -> int:
-    store = RunStore(connect(settings.redis_url), work.encryption_keys)
-    return look_now.main(store, options.mailbox, print, again=options.again)
-
-
 def _webhooks(_: Namespace, settings: BotSettings, _work: Settings) -> int:
     subscriptions = WebhookRegistrar(
         Webex(settings.webex_access_token, settings.webex_api_url),
@@ -99,9 +86,14 @@ def _webhooks(_: Namespace, settings: BotSettings, _work: Settings) -> int:
 
 
 COMMANDS: dict[str, Callable[[Namespace, BotSettings, Settings], int]] = {
-    "doctor": _doctor,
+    "doctor": lambda _, bot, work: doctor.examine(doctor.checks(bot, work), print),
     "audit": _audit,
-    "rekey": _rekey,
-    "look": _look,
+    "rekey": lambda _, bot, work: rekey.main(connect(bot.redis_url), work.encryption_keys, print),
+    "look": lambda options, bot, work: look_now.main(
+        RunStore(connect(bot.redis_url), work.encryption_keys),
+        options.mailbox,
+        print,
+        again=options.again,
+    ),
     "webhooks": _webhooks,
 }

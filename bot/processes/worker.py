@@ -16,7 +16,7 @@ import platform
 import sys
 import time
 from collections.abc import Callable
-from contextlib import nullcontext, suppress
+from contextlib import nullcontext
 from datetime import timedelta
 from functools import partial
 
@@ -153,14 +153,8 @@ def main(bot: BotSettings, settings: Settings) -> int:
             print(refused, file=sys.stderr)  # noqa: T201  for the operator
             return REFUSED
         roles.append(Role("redis", partial(redis_server.main, stand_by=True), stops_last=True))
-    dispatcher = Dispatcher(own)
     preload()
-
-    def died() -> None:
-        with suppress(RedisError):  # a timer does it, too
-            dispatcher.recover()
-
-    return Supervisor(tuple(roles), _ticking(own, dispatcher), died).run()
+    return Supervisor(tuple(roles), _ticking(own)).run()
 
 
 def queues_of(workers: int) -> tuple[tuple[str, ...], ...]:
@@ -282,12 +276,13 @@ def _leave_newer_data(redis: Redis) -> None:
         raise SystemExit(REFUSED)
 
 
-def _ticking(own: Services, dispatcher: Dispatcher) -> Callable[[], float]:
+def _ticking(own: Services) -> Callable[[bool], float]:
     """Return the supervisor's own work, which begins when Redis takes writes for the first time.
 
-    These timers wait for nothing but Redis, on a connection that gives up early.
+    These timers wait for nothing but Redis, on a connection that gives up early. If a child died, all
+    of them run at once, so that its work is done again.
     """
-    timers, redis = Timers(), own.redis
+    timers, redis, dispatcher = Timers(), own.redis, Dispatcher(own)
     timers.every(TRAIL_S, own.store.audit.look)
     timers.every(PAUSE_S, dispatcher.dispatch_due)
     timers.every(RECOVER_S, dispatcher.recover)
@@ -297,10 +292,10 @@ def _ticking(own: Services, dispatcher: Dispatcher) -> Callable[[], float]:
     timers.every(BEAT_S, partial(health.beat, redis, timers.done))
     silent = iter(partial(_silence, redis), "")
 
-    def tick() -> float:
+    def tick(died: bool) -> float:  # noqa: FBT001  the supervisor's only word
         for _ in silent:
             return REDIS_PAUSE_S
-        return timers.tick()
+        return timers.tick(died)
 
     return tick
 

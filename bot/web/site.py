@@ -6,11 +6,12 @@ are another application, which is made at the first request for a page.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from functools import cache
 from typing import Any
 
-from flask import Flask
+from flask import Blueprint, Flask
+from redis import Redis
 
 from bot.queue import connect_for_web
 from bot.settings import BotSettings, log_advice
@@ -21,29 +22,42 @@ from jobs.settings import Settings
 OF_PEOPLE = frozenset(
     {"signin", "access", "consent", "rehearsal", "microsoft", "handover", "history", "pages"}
 )
-"""First words of the paths of pages (:data:`bot.web.browser_pages.PAGES`)."""
+"""First words of the paths of the pages for people."""
 
 
 def whole_site(settings: BotSettings, work: Settings) -> Flask:
     # The application makes no connection before its first request, so a fork is safe.
     log_advice(settings)
     redis = connect_for_web(settings.redis_url)
-    app = create_app(settings, redis)
-    app.after_request(CountsToRedis(redis))
+    app = _created(settings, redis)
     if settings.metrics_token and not settings.metrics_port:
         app.register_blueprint(metrics_page.page(redis, settings.metrics_token))
-    app.before_request(DataGate(redis))
-    of_machines = app.wsgi_app
-
-    @cache
-    def of_people() -> Callable[..., Iterable[bytes]]:
-        from bot.web.browser_pages import with_pages  # noqa: PLC0415  at the first request
-
-        return with_pages(settings, work).wsgi_app
+    of_machines, of_people = app.wsgi_app, cache(lambda: pages_for_people(settings, work))
 
     def dispatch(environ: dict[str, Any], start: Any) -> Iterable[bytes]:
         first = environ["PATH_INFO"].split("/")[1:2]
         return (of_people() if OF_PEOPLE.intersection(first) else of_machines)(environ, start)
 
     app.wsgi_app = dispatch  # type: ignore[assignment, method-assign]  # Flask says so
+    return app
+
+
+def pages_for_people(settings: BotSettings, work: Settings) -> Flask:
+    from bot.services import Services  # noqa: PLC0415  at the first request for a page
+    from bot.web import history_page, pages, secret_page, sign_in  # noqa: PLC0415  same
+    from bot.webex.client import HURRIED, Webex  # noqa: PLC0415  same
+
+    webex = Webex(settings.webex_access_token, settings.webex_api_url, HURRIED)
+    services = Services.of(settings, work, connect_for_web(settings.redis_url), webex)
+    shown = (sign_in.pages, secret_page.pages, history_page.pages, pages.assets)
+    app = _created(settings, services.redis, shown)
+    app.config["SERVICES"] = services
+    app.before_request(pages.use_browsers_language)
+    return app
+
+
+def _created(settings: BotSettings, redis: Redis, pages: Iterable[Blueprint] = ()) -> Flask:
+    app = create_app(settings, redis, pages=pages)
+    app.after_request(CountsToRedis(redis))
+    app.before_request(DataGate(redis))
     return app

@@ -96,7 +96,7 @@ def _answer(run: Run, known: Iterable[Run]) -> Card:
     view = NoticeView(
         Text("notice.cancel_kicker"),
         Text("notice.over_cancelled", {"run": run.id}),
-        Text("notice.cancelled_see"),
+        Text("notice.cancelled_see" if run.changed else "living.cancelled_words"),
         glyph=SKIPPED.glyph,
         at=now(),
     )

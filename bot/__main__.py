@@ -38,6 +38,8 @@ def main(arguments: Sequence[str] | None = None, env: Mapping[str, str] = os.env
         return _explain(as_json=options.json)
     if options.command == "redis":
         return _redis(options, env)
+    if options.command == "entra-app":
+        return _entra_app(options, env)
     from bot.processes import command_line  # noqa: PLC0415  explain starts fast and needs no setting
 
     return command_line.run(options, env)
@@ -52,6 +54,20 @@ def _redis(options: argparse.Namespace, env: Mapping[str, str]) -> int:
 
     logs.configure(env.get("LOG_LEVEL", ""))
     return redis_server.main(options.port or PORT, options.folder or DATA_FOLDER)
+
+
+def _entra_app(options: argparse.Namespace, env: Mapping[str, str]) -> int:
+    from bot.entra_app import NeedsError, Wanted, commands  # noqa: PLC0415  the others print none
+
+    wanted = Wanted(
+        options.certificate, options.automatic_checks, options.multitenant, options.powershell
+    )
+    try:
+        print(commands(wanted, env))  # noqa: T201  CLI output
+    except NeedsError as error:
+        print(error, file=sys.stderr)  # noqa: T201  CLI output
+        return BAD_INPUT
+    return 0
 
 
 def _explain(*, as_json: bool) -> int:
@@ -90,6 +106,17 @@ def _parser() -> argparse.ArgumentParser:
     worker = commands.add_parser("worker", help="do the work")
     worker.add_argument(
         "--check", action="store_true", help="only say whether the worker of this machine lives"
+    )
+    app = commands.add_parser(
+        "entra-app", help="print the commands that make the bot's Entra app; needs only PUBLIC_URL"
+    )
+    app.add_argument("--powershell", action="store_true", help="for Microsoft Graph PowerShell")
+    app.add_argument("--multitenant", action="store_true", help="mailboxes are in other tenants")
+    app.add_argument(
+        "--automatic-checks", action="store_true", help="also checks without a sign-in"
+    )
+    app.add_argument(
+        "--certificate", default="", metavar="FILE", help="a certificate (PEM), not a secret"
     )
     commands.add_parser("doctor", help="check the settings and everything that the bot talks to")
     audit = commands.add_parser(

@@ -119,6 +119,12 @@ def _parser() -> argparse.ArgumentParser:
         "--certificate", default="", metavar="FILE", help="a certificate (PEM), not a secret"
     )
     commands.add_parser("doctor", help="check the settings and everything that the bot talks to")
+    trial = commands.add_parser(
+        "trial",
+        help="look up, without a change, what the bot takes to be true of the real services",
+    )
+    trial.add_argument("domain", nargs="?", default="", help="a mail domain of the tenant")
+    trial.add_argument("--file", type=Path, default=Path("trial.txt"), help="for a public issue")
     audit = commands.add_parser(
         "audit", help="write the audit trail to stdout, one JSON object a line, and verify it"
     )

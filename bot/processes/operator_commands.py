@@ -77,6 +77,13 @@ def _look(options: Namespace, settings: BotSettings, work: Settings) -> int:
     return look_now.main(store, options.mailbox, print, again=options.again)
 
 
+def _trial(options: Namespace, settings: BotSettings, work: Settings) -> int:
+    from bot import trial  # noqa: PLC0415  the others look at no assumption
+
+    with trial.opened(settings, work, options.domain) as looking:
+        return trial.main(looking, options.file, print)
+
+
 def _webhooks(_: Namespace, settings: BotSettings, _work: Settings) -> int:
     subscriptions = WebhookRegistrar(
         Webex(settings.webex_access_token, settings.webex_api_url),
@@ -103,5 +110,6 @@ COMMANDS: dict[str, Callable[[Namespace, BotSettings, Settings], int]] = {
     "audit": _audit,
     "rekey": _rekey,
     "look": _look,
+    "trial": _trial,
     "webhooks": _webhooks,
 }

@@ -57,13 +57,11 @@ def _redis(options: argparse.Namespace, env: Mapping[str, str]) -> int:
 
 
 def _entra_app(options: argparse.Namespace, env: Mapping[str, str]) -> int:
-    from bot.entra_app import NeedsError, Wanted, commands  # noqa: PLC0415  the others print none
+    from bot.entra_app import NeedsError, commands  # noqa: PLC0415  the others print none
 
-    wanted = Wanted(
-        options.certificate, options.automatic_checks, options.multitenant, options.powershell
-    )
+    names = ("certificate", "automatic_checks", "multitenant", "powershell")
     try:
-        print(commands(wanted, env))  # noqa: T201  CLI output
+        print(commands(env, **{name: getattr(options, name) for name in names}))  # noqa: T201  CLI output
     except NeedsError as error:
         print(error, file=sys.stderr)  # noqa: T201  CLI output
         return BAD_INPUT

@@ -287,14 +287,8 @@ def judged(row: Assumption, document: Json) -> tuple[Verdict, str]:
 
 ABSENT = ...
 """Value of a place that an answer does not have."""
-KINDS = {
-    "NoneType": "null",
-    "bool": "boolean",
-    "str": "string",
-    "dict": "object",
-    "list": "array",
-    "ellipsis": "absent",
-}
+KINDS = {"NoneType": "null", "bool": "boolean", "str": "string"}
+KINDS |= {"dict": "object", "list": "array", "ellipsis": "absent"}
 
 
 def kind_of(value: Any) -> str:
@@ -397,7 +391,7 @@ def shape(value: Any) -> Any:
         kept = (key for key in value if key in names() or KEY.fullmatch(key))
         return {key: shape(value[key]) for key in kept}
     if isinstance(value, list):
-        shapes = {json.dumps(shape(each)): shape(each) for each in value[:100]}
+        shapes = {json.dumps(each): each for each in map(shape, value[:100])}
         return list(shapes.values())[:3]
     if isinstance(value, str) and value and value not in words():
         kind = next(name for name, pattern in KINDS_OF_TEXT if pattern.search(value))

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from bot.__main__ import main
-from bot.entra_app import SIGN_IN, NeedsError, Wanted, commands
+from bot.entra_app import SIGN_IN, NeedsError, commands
 from jobs.microsoft.graph import EXCHANGE_APP_ID, GRAPH_APP_ID
 from jobs.probes import all_probes
 from jobs.steps import all_steps
@@ -39,13 +39,13 @@ def asked(text: str, resource: str) -> set[str]:
     return set(re.findall(rf"^- `([\w.]+)` of {resource}", text, re.MULTILINE))
 
 
-def made(wanted: Wanted, folder: Path) -> tuple[list[Any], str, str]:
+def made(folder: Path, **wanted: Any) -> tuple[list[Any], str, str]:
     """Run the commands for bash, and return the manifest, what was printed, and what az was told."""
     az = folder / "az"
     az.write_text(AZ)
     az.chmod(0o755)
     done = subprocess.run(  # noqa: S603  the commands under test
-        ["/bin/bash", "-c", commands(wanted, ENV)],
+        ["/bin/bash", "-c", commands(ENV, **wanted)],
         cwd=folder,
         env={"PATH": f"{folder}:/usr/bin:/bin"},
         capture_output=True,
@@ -66,7 +66,7 @@ def declared(manifest: list[Any], app: str, kind: str, listed: str) -> set[str]:
 
 def test_the_app_asks_for_what_the_page_of_permissions_lists(tmp_path: Path):
     """The manifest has the delegated permissions of docs/permissions.md, and nothing else."""
-    manifest, printed, told = made(Wanted(), tmp_path)
+    manifest, printed, told = made(tmp_path)
     graph = declared(manifest, GRAPH_APP_ID, "Scope", "oauth2PermissionScopes")
     exchange = declared(manifest, EXCHANGE_APP_ID, "Scope", "oauth2PermissionScopes")
     assert graph == asked(DELEGATED, "Microsoft Graph") | set(SIGN_IN)
@@ -81,16 +81,16 @@ def test_the_app_asks_for_what_the_page_of_permissions_lists(tmp_path: Path):
 
 def test_a_setup_and_a_check_need_no_other_permission(tmp_path: Path):
     """Every permission of a step or probe is asked for, except that of the service health."""
-    text = commands(Wanted(), ENV)
+    text = commands(ENV)
     steps = [*all_steps().values(), *all_probes().values()]
     needed = {name for step in steps for name in (*step.reads, *step.writes) if ".All" in name}
     assert {name for name in needed if f" {name})" not in text} == {"ServiceHealth.Read.All"}
-    made(Wanted(), tmp_path)
+    made(tmp_path)
 
 
 def test_automatic_checks_declare_the_application_permissions(tmp_path: Path):
     """The roles are those of docs/permissions.md; they are declared, and no command consents."""
-    manifest, _, told = made(Wanted(automatic_checks=True, multitenant=True), tmp_path)
+    manifest, _, told = made(tmp_path, automatic_checks=True, multitenant=True)
     for app, resource in (
         (GRAPH_APP_ID, "Microsoft Graph"),
         (EXCHANGE_APP_ID, "Office 365 Exchange Online"),
@@ -102,7 +102,7 @@ def test_automatic_checks_declare_the_application_permissions(tmp_path: Path):
 
 def test_a_certificate_makes_no_secret(tmp_path: Path):
     """With a certificate the app gets no password, whatever characters its path has."""
-    _, printed, told = made(Wanted(certificate="it's; here.pem"), tmp_path)
+    _, printed, told = made(tmp_path, certificate="it's; here.pem")
     assert "MICROSOFT_CLIENT_SECRET" not in printed
     assert "--cert @it's; here.pem --append" in told
 
@@ -110,7 +110,7 @@ def test_a_certificate_makes_no_secret(tmp_path: Path):
 @pytest.mark.parametrize("certificate", ["", "it's.pem"])
 def test_powershell_asks_for_the_same(certificate: str):
     """The lines for PowerShell name the same permissions, with balanced brackets and quotes."""
-    text = commands(Wanted(certificate, powershell=True, automatic_checks=True), ENV)
+    text = commands(ENV, certificate=certificate, powershell=True, automatic_checks=True)
     for app, resource in (
         (GRAPH_APP_ID, "Microsoft Graph"),
         (EXCHANGE_APP_ID, "Office 365 Exchange Online"),
@@ -130,7 +130,7 @@ def test_powershell_asks_for_the_same(certificate: str):
 
 def test_a_national_cloud_lacks_the_message_trace():
     """Only permissions that exist in the cloud's Graph are looked up there."""
-    text = commands(Wanted(), ENV | {"MICROSOFT_GRAPH_URL": "https://graph.microsoft.us"})
+    text = commands(ENV | {"MICROSOFT_GRAPH_URL": "https://graph.microsoft.us"})
     assert "ExchangeMessageTrace" not in text
     assert "Policy.Read.All" in text
 
@@ -142,4 +142,4 @@ def test_the_command_needs_only_the_public_address(capsys: pytest.CaptureFixture
     assert main(["entra-app"], {}) == 2
     assert capsys.readouterr().err.startswith("PUBLIC_URL is not set")
     with pytest.raises(NeedsError, match="PUBLIC_URL must begin with https"):
-        commands(Wanted(), {"PUBLIC_URL": "http://bot.example.com"})
+        commands({"PUBLIC_URL": "http://bot.example.com"})

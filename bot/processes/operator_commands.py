@@ -64,6 +64,13 @@ def _audit_file(path: Path, store: RunStore) -> int:
     return 1 if wrong else 0
 
 
+def _trial(options: Namespace, settings: BotSettings, work: Settings) -> int:
+    from bot import trial  # noqa: PLC0415  the others look at no assumption
+
+    with trial.opened(settings, work, options.domain) as looking:
+        return trial.main(looking, options.file, print)
+
+
 def _webhooks(_: Namespace, settings: BotSettings, _work: Settings) -> int:
     subscriptions = WebhookRegistrar(
         Webex(settings.webex_access_token, settings.webex_api_url),
@@ -95,5 +102,6 @@ COMMANDS: dict[str, Callable[[Namespace, BotSettings, Settings], int]] = {
         print,
         again=options.again,
     ),
+    "trial": _trial,
     "webhooks": _webhooks,
 }

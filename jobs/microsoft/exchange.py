@@ -36,7 +36,7 @@ from jobs.microsoft.responses import judge_exchange, judge_reported_errors
 _AT_ONCE = 6
 
 #: Anchor mailbox that Exchange uses to route app-only calls (microsoft.md 3.2).
-_SYSTEM_MAILBOX = "SystemMailbox{bb558c35-97f1-4cb9-8ff7-d53741dc928c}"
+SYSTEM_MAILBOX = "SystemMailbox{bb558c35-97f1-4cb9-8ff7-d53741dc928c}"
 
 _OF_ONE_OBJECT = frozenset(
     {
@@ -109,7 +109,7 @@ class InvokeCommand:
         self._url = (
             f"{base_url.rstrip('/')}/adminapi/beta/{quote(tenant_id, safe='')}/InvokeCommand"
         )
-        self._anchor = f"UPN:{anchor_upn}" if anchor_upn else f"APP:{_SYSTEM_MAILBOX}@{tenant_id}"
+        self._anchor = f"UPN:{anchor_upn}" if anchor_upn else f"APP:{SYSTEM_MAILBOX}@{tenant_id}"
         self._at_once = asyncio.Semaphore(_AT_ONCE)
         self._reads = reads or SingleFlight()
         self._pace = pace or RateLimiter(())

@@ -21,8 +21,7 @@ from bench.table import table, verdict
 from bench.webhook import until
 from bot import logs
 from bot.processes import redis_server
-from jobs.runs.audit import Trail
-from jobs.runs.audit_chain import AuditEntry, read
+from jobs.runs.audit import AuditEntry, Trail, read
 from jobs.runs.audit_entries import entry
 from practice.ports import free_port
 

@@ -19,7 +19,7 @@ from jobs.channel.form import InvalidInputError, read_address
 from jobs.clouds import tls
 from jobs.microsoft.client_credential import credential_problems
 from jobs.settings import Settings, SettingsError, is_loopback, listed, parts_of
-from jobs.storage import keys, redis_url
+from jobs.storage import connection, keys
 from jobs.watch import spans
 
 WEBEX_API_URL = "https://webexapis.com/v1/"
@@ -98,7 +98,7 @@ class BotSettings:
     approvers: tuple[str, ...] = ()
     default_language: str = SOURCE
     default_timezone: str = UTC
-    redis_url: str = field(default=redis_url.embedded_url(DATA_FOLDER), repr=False)
+    redis_url: str = field(default=connection.embedded_url(DATA_FOLDER), repr=False)
     embedded_redis: bool = False
     refusals_per_hour: int = 1
     commands_per_hour: int = 120
@@ -134,7 +134,7 @@ class BotSettings:
             approvers=tuple(dict.fromkeys(listed(values.get("APPROVERS", "").lower()))),
             default_language=values.get("DEFAULT_LANGUAGE", SOURCE).lower(),
             default_timezone=find_zone(values.get("DEFAULT_TIMEZONE", UTC)),
-            redis_url=values.get("REDIS_URL", redis_url.embedded_url(DATA_FOLDER)),
+            redis_url=values.get("REDIS_URL", connection.embedded_url(DATA_FOLDER)),
             embedded_redis="REDIS_URL" not in values,
             metrics_port=int(values.get("METRICS_PORT", "0")),
             metrics_token=values.get("METRICS_TOKEN", ""),
@@ -297,7 +297,7 @@ def _is_port(text: str) -> bool:
 
 
 def _redis_problems(values: Mapping[str, str]) -> Iterator[str]:
-    if wrong := redis_url.problem(values.get("REDIS_URL", redis_url.EXAMPLE)):
+    if wrong := connection.url_problem(values.get("REDIS_URL", connection.URL_EXAMPLE)):
         yield f"REDIS_URL {wrong}"
     if not keys.is_prefix(values.get(keys.VARIABLE, "")):
         yield (

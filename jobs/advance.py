@@ -8,6 +8,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 import structlog
+from redis import Redis
 from redis.exceptions import RedisError
 from structlog.contextvars import bound_contextvars
 
@@ -21,13 +22,20 @@ from jobs.engine.engine import Engine
 from jobs.engine.graph import StoppingError, is_due
 from jobs.model import RunKind, State
 from jobs.next_action import blocking_steps
-from jobs.runs import deaths, trust
+from jobs.runs import trust
 from jobs.runs.event_log import HISTORY, foreign_event
-from jobs.runs.reference import new_reference
-from jobs.runs.run import AttemptOverError, Event, ForeignRunError, Kind, Run, RunGoneError
-from jobs.runs.run_store import RunStore
+from jobs.runs.run import (
+    AttemptOverError,
+    Event,
+    ForeignRunError,
+    Kind,
+    Run,
+    RunGoneError,
+    new_reference,
+)
 from jobs.runtime import Runtime, current
 from jobs.steps import missing_permissions, steps_of
+from jobs.storage import keys
 from jobs.storage.locks import RenewedLock
 from jobs.watch.watching import Watching
 
@@ -70,7 +78,7 @@ def advance(run_id: str) -> None:
             _attempt(held, lease, run_id)
         finally:
             with suppress(RedisError):
-                deaths.end(runtime.store.redis, run_id)
+                end_attempt(runtime.store.redis, run_id)
 
 
 def _may_begin(runtime: Runtime, run_id: str) -> bool:
@@ -80,8 +88,8 @@ def _may_begin(runtime: Runtime, run_id: str) -> bool:
     """
     with suppress(RunGoneError, ForeignRunError):
         try:
-            wait = deaths.begin(runtime.store.redis, runtime.store.load(run_id))
-        except deaths.DiedTooOftenError as error:
+            wait = begin_attempt(runtime.store.redis, runtime.store.load(run_id))
+        except DiedTooOftenError as error:
             with suppress(AttemptOverError):
                 _give_up(runtime, run_id, error)
             return False
@@ -92,7 +100,7 @@ def _may_begin(runtime: Runtime, run_id: str) -> bool:
     return True
 
 
-def _give_up(runtime: Runtime, run_id: str, error: deaths.DiedTooOftenError) -> None:
+def _give_up(runtime: Runtime, run_id: str, error: DiedTooOftenError) -> None:
     """End a run on which every worker process dies, so that the workers can serve other runs."""
     reference = new_reference()
     log.critical(
@@ -102,9 +110,9 @@ def _give_up(runtime: Runtime, run_id: str, error: deaths.DiedTooOftenError) -> 
         why=str(error),
         to_do="look for out of memory in the system's log, and give the worker more memory",
     )
-    runtime.store.append(run_id, _problem(reference))
+    runtime.store.append(run_id, _problem(Cause.UNEXPECTED, reference))
     _fail(runtime, run_id, reference)
-    deaths.end(runtime.store.redis, run_id)
+    end_attempt(runtime.store.redis, run_id)
     runtime.listener.run_changed(run_id)
 
 
@@ -319,31 +327,24 @@ def _unexpected(runtime: Runtime, run_id: str, error: Exception) -> None:
     """
     reference, store = new_reference(), runtime.store
     log.error("run failed unexpectedly", run=run_id, reference=reference, exc_info=error)
-    store.append(run_id, _problem(reference))
-    if _count_problems(store, run_id) < UNEXPECTED_TRIES:
+    store.append(run_id, _problem(Cause.UNEXPECTED, reference))
+    problems = (event for event in store.events(run_id) if event.kind is Kind.PROBLEM)
+    if sum(event.data.get("question") == "run" for event in problems) < UNEXPECTED_TRIES:
         runtime.schedule.add(run_id, now() + timedelta(seconds=UNEXPECTED_S))
     else:
         _fail(runtime, run_id, reference)
     runtime.listener.run_changed(run_id)
 
 
-def _count_problems(store: RunStore, run_id: str) -> int:
-    """Return how many errors of the run itself are in its history."""
-    problems = (event for event in store.events(run_id) if event.kind is Kind.PROBLEM)
-    return sum(event.data.get("question") == "run" for event in problems)
-
-
-def _problem(reference: str) -> Event:
-    """Return the event of an error of the bot, with the reference of the error in the log."""
-    data = {"question": "run", "cause": Cause.UNEXPECTED, "code": reference}
+def _problem(cause: str, code: str) -> Event:
+    data = {"question": "run", "cause": cause, "code": code}
     return Event(Kind.PROBLEM, now(), data=data)
 
 
 def _fail_untrusted(runtime: Runtime, run_id: str, error: trust.UntrustedError) -> None:
     """End a run that the audit trail contradicts, before it changes anything more."""
     log.error("the audit trail contradicts the run", run=run_id, cause=error.cause, code=error.code)
-    data = {"question": "run", "cause": error.cause, "code": error.code}
-    runtime.store.append(run_id, Event(Kind.PROBLEM, now(), data=data))
+    runtime.store.append(run_id, _problem(error.cause, error.code))
     _fail(runtime, run_id, error.cause)
     runtime.listener.run_changed(run_id)
 
@@ -354,3 +355,43 @@ def _fail(runtime: Runtime, run_id: str, reference: str) -> None:
     store.end(store.load(run_id), Event(Kind.FAILED, now(), data={"reference": reference}))
     admin_session.drop(runtime, run_id)
     mailbox_login.close(runtime.vault, run_id)
+
+
+DEATH_PAUSES_S = {4: 15.0, 5: 60.0, 6: 300.0}
+"""Seconds to wait after the last attempt began, by the number of killed processes in a row."""
+MOST_DEATHS = 7
+"""Number of killed processes in a row after which the run is given up."""
+DEATHS_KEPT_S = 24 * 3600
+
+
+class DiedTooOftenError(Exception):
+    """Error because every process that worked on the run was killed."""
+
+
+def begin_attempt(redis: Redis, run: Run) -> float:
+    """Count an attempt and return 0, or return the seconds for which the attempt has to wait.
+
+    A process that is killed, for example for lack of memory, says nothing. So every attempt is
+    counted before it begins, and the count is dropped when it ends. The run itself may cause deaths
+    in a row without a newly settled step in between, and would kill the workers in a loop.
+
+    Raises:
+        DiedTooOftenError: the run is to be given up.
+    """
+    key, settled = keys.run_mark(run.id, "deaths"), sum(map(run.settled, run.findings))
+    count, at, before = (float(each or 0) for each in redis.hmget(key, ["count", "at", "settled"]))
+    deaths = int(count) if settled <= before else 0
+    if deaths >= MOST_DEATHS:
+        raise DiedTooOftenError(f"{deaths} processes in a row that worked on the run were killed")
+    moment = now().timestamp()
+    if (wait := at + DEATH_PAUSES_S.get(deaths, 0.0) - moment) > 0 and deaths in DEATH_PAUSES_S:
+        return wait
+    with redis.pipeline() as pipe:
+        pipe.hset(key, mapping={"count": deaths + 1, "at": moment, "settled": settled})
+        pipe.expire(key, DEATHS_KEPT_S)
+        pipe.execute()
+    return 0.0
+
+
+def end_attempt(redis: Redis, run_id: str) -> None:
+    redis.delete(keys.run_mark(run_id, "deaths"))

@@ -14,8 +14,7 @@ from jobs.causes.cause import Cause
 from jobs.engine.graph import NOT_INSPECTABLE
 from jobs.model import Change, Finding, RunKind, Scope, State, Text, Turn
 from jobs.runs.event_log import distrust
-from jobs.runs.plan import word_for
-from jobs.runs.run import Kind, Run
+from jobs.runs.run import Kind, Run, word_for
 from jobs.steps import mailbox_user, steps_of
 
 

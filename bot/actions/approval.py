@@ -14,8 +14,7 @@ from jobs.channel.email_app import ADOPT
 from jobs.clock import now
 from jobs.model import Profile, Scope, Text
 from jobs.next_action import blocking_steps
-from jobs.runs.plan import FOREIGN_HOSTS, addresses
-from jobs.runs.run import Event, Kind, Run
+from jobs.runs.run import FOREIGN_HOSTS, Event, Kind, Run, addresses
 
 
 @on_run

@@ -26,8 +26,7 @@ from bot.services import Services
 from jobs.clock import now
 from jobs.model import Channel, RunKind
 from jobs.runs.fold import fold
-from jobs.runs.origin import Origin
-from jobs.runs.run import Run, RunGoneError, opening
+from jobs.runs.run import Origin, Run, RunGoneError, opening
 from jobs.storage import keys
 from jobs.watch.incident_store import KEPT
 from jobs.watch.model import Incident, IncidentCard, Sight

@@ -30,8 +30,7 @@ from jobs.clock import now
 from jobs.model import Channel, Evidence, RunKind, Text, minute_of
 from jobs.next_action import ENDED
 from jobs.runs.fold import fold
-from jobs.runs.origin import Origin
-from jobs.runs.run import Kind, Run, RunGoneError, opening
+from jobs.runs.run import Kind, Origin, Run, RunGoneError, opening
 from jobs.storage import keys
 from jobs.storage.generation import Generation
 from jobs.watch import gaps, pulse

@@ -13,8 +13,7 @@ from bot.webex.client import Message, WebexPerson
 from jobs.clock import now
 from jobs.model import Person, Text, verbatim
 from jobs.runs.audit_entries import entry
-from jobs.runs.origin import Origin
-from jobs.runs.reference import new_reference
+from jobs.runs.run import Origin, new_reference
 
 log = structlog.get_logger(__name__)
 

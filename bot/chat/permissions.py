@@ -14,7 +14,7 @@ from bot.chat.context import ChatContext
 from bot.settings import BotSettings
 from bot.webex.client import Membership, Webex, WebexPerson
 from jobs.contact_center.webex_org_id import normalize
-from jobs.runs.audit_chain import AuditEntry
+from jobs.runs.audit import AuditEntry
 from jobs.runs.channel_index import Record
 from jobs.runs.run import Run
 

@@ -25,9 +25,9 @@ from bot.commands import Command
 from jobs.clock import now
 from jobs.model import Text
 from jobs.redact import GONE
-from jobs.runs.audit_chain import AuditEntry, canonical, read
+from jobs.runs.audit import AuditEntry, canonical, read
 from jobs.runs.audit_entries import About, entry
-from jobs.runs.audit_file import sealed
+from jobs.runs.trust import sealed_file
 
 FILE_MOST = 20_000
 """Maximum number of entries in the file; the newest are kept."""
@@ -96,7 +96,7 @@ def _file(ctx: ChatContext, facts: Sequence[AuditEntry]) -> bytes:
     content = b"".join(line + b"\n" for line in map(canonical, facts))
     for secret in ctx.services.own_secrets:
         content = content.replace(secret.encode(), GONE.encode())
-    return sealed(ctx.services.store, content)
+    return sealed_file(ctx.services.store, content)
 
 
 COMMAND = Command("audit", "more", run, "[ADDRESS]", may=may_read_audit)

@@ -18,7 +18,7 @@ from bot.commands import Command
 from jobs.checks import check
 from jobs.clock import now
 from jobs.model import Channel, RunKind, Text
-from jobs.runs.origin import Brief
+from jobs.runs.run import Brief
 from jobs.storage import keys
 from jobs.storage.keys import Key
 

@@ -18,8 +18,7 @@ from jobs.checks import fix_context
 from jobs.checks.remedies import for_people
 from jobs.clock import now
 from jobs.model import RunKind, Text
-from jobs.runs.origin import Brief, FixBrief
-from jobs.runs.run import Run
+from jobs.runs.run import Brief, FixBrief, Run
 from jobs.runs.run_store import RunStore
 from jobs.watch.facts import assessment
 

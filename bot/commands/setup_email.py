@@ -18,8 +18,7 @@ from bot.webex.client import WebexAnswerError
 from jobs.clock import now
 from jobs.model import Channel, RunKind, Text, day_of, minute_of
 from jobs.runs.channel_index import AlreadyRunningError, Record
-from jobs.runs.origin import Brief
-from jobs.runs.run import Event, Kind, Run
+from jobs.runs.run import Brief, Event, Kind, Run
 
 _COMMANDS = {RunKind.SETUP: "setup-email", RunKind.FIX: "fix", RunKind.UNDO: "undo"}
 

@@ -29,7 +29,7 @@ from bot.webex.messenger import Json, Messenger
 from bot.webex.models import is_own, may_be_of_run, plain
 from jobs.clock import now
 from jobs.model import Text, verbatim
-from jobs.runs.reference import new_reference
+from jobs.runs.run import new_reference
 from jobs.storage import codec
 from jobs.storage.vault import Sealed
 

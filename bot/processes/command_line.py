@@ -12,8 +12,8 @@ from redis.exceptions import RedisError
 from bot import logs
 from bot.queue import cause, connect, connect_for_web, kind_problem, refusal
 from bot.settings import BotSettings, settings_problems
-from jobs.runs import schema
 from jobs.settings import Settings, read_files
+from jobs.storage import generation
 
 BAD_SETTINGS = 2
 MISSING = """The settings are not complete:
@@ -71,7 +71,7 @@ def _data_problem(url: str) -> str:
     try:
         with connect_for_web(url) as hurried, connect(url) as redis:
             hurried.ping()
-            return kind_problem(hurried) or schema.ensure(redis)
+            return kind_problem(hurried) or generation.ensure_layout(redis)
     except RedisError as error:
         refused = refusal(error)
         if not refused:

@@ -18,8 +18,7 @@ from rq.worker.base import BaseWorker
 from bot.queue import SERIALIZER, SafeJob
 from bot.queue.events import readable
 from jobs.clock import now
-from jobs.runs import schema
-from jobs.storage import codec, keys
+from jobs.storage import codec, generation, keys
 from jobs.storage.connection import DemotedError
 from jobs.storage.due_queue import DueQueue
 from jobs.storage.locks import LockKind
@@ -91,7 +90,7 @@ def look(redis: Redis) -> Health:
         test_write(redis)
         workers = OK if seen_workers(redis) else "missing"
         events = "late" if waiting_events(redis).is_late else OK
-        data = "refused" if schema.problem(redis) else OK
+        data = "refused" if generation.layout_problem(redis) else OK
         dispatch = not_handed_out(redis) or OK
     except RedisError as error:
         return Health(_word(error))

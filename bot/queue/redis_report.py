@@ -15,11 +15,10 @@ from redis.exceptions import RedisError, ResponseError
 
 from bot import program
 from bot.queue import health, kind_problem, refusal, refusals
-from jobs.runs import schema
-from jobs.runs.integrity import doubts
-from jobs.runs.rekeying import Rekeying
+from jobs.runs.rekeying import Rekeying, doubts
 from jobs.runs.run_store import RunStore
 from jobs.runs.trust import older_runs
+from jobs.storage import generation
 from jobs.storage.connection import DemotedError, ForeignRedisError
 
 GOOD_POLICY = "noeviction"
@@ -42,7 +41,7 @@ class Report:
 def on_redis(redis: Redis) -> Report:
     """Report whether Redis answers, takes writes, drops no data, and keeps the data on disk."""
     try:
-        if wrong := kind_problem(redis) or schema.problem(redis):
+        if wrong := kind_problem(redis) or generation.layout_problem(redis):
             return Report(wrong=wrong)
         health.test_write(redis)
         info = _figures(redis.info)

@@ -32,7 +32,7 @@ from bot.settings import BotSettings
 from bot.web import health_pages, webhooks
 from bot.web.health_pages import Readiness
 from bot.web.webhooks import RefusedWebhooks
-from jobs.runs import schema
+from jobs.storage import generation
 from jobs.storage.counters import COUNTERS, FLUSH_S
 
 
@@ -179,9 +179,9 @@ class DataGate:
             return
         try:
             why = (
-                schema.problem(self._redis)
+                generation.layout_problem(self._redis)
                 if self._was_open
-                else kind_problem(self._redis) or schema.ensure(self._redis)
+                else kind_problem(self._redis) or generation.ensure_layout(self._redis)
             )
         except RedisError:
             if not self._was_open:

@@ -11,9 +11,8 @@ import msgspec
 from jobs.clock import now
 from jobs.model import Change, RunKind
 from jobs.redact import Redactor
-from jobs.runs.audit_chain import AuditEntry
-from jobs.runs.origin import Brief, Origin
-from jobs.runs.run import Event, Kind
+from jobs.runs.audit import AuditEntry
+from jobs.runs.run import Brief, Event, Kind, Origin
 
 NOT_RECORDED = frozenset(
     {Kind.RUNNING, Kind.FOUND, Kind.CHECKED, Kind.SEARCHED, Kind.SILENT, Kind.UNREADABLE}

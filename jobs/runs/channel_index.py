@@ -18,7 +18,7 @@ from jobs.clock import now
 from jobs.model import Channel, RunKind
 from jobs.runs.run import Run
 from jobs.storage import codec, keys
-from jobs.storage.mac import Authenticator
+from jobs.storage.vault import Authenticator
 
 ASKED_S = 24 * 3600
 """Seconds for which the bot remembers which run a message or a button press has started.
@@ -115,13 +115,6 @@ class ChannelIndex:
     def protected(self, mailbox: str, record: bytes) -> bytes:
         """Return the proof of a channel with its MAC, as it is stored."""
         return self._authenticator.protect(_context(mailbox), record)
-
-    def renewed(self, mailbox: str, stored: bytes) -> bytes | None:
-        """Return the stored proof with a MAC under the newest key.
-
-        The result is None if this bot did not write the proof for this mailbox.
-        """
-        return self._authenticator.renewed(_context(mailbox), stored)
 
     def connected(self, most: int | None = None) -> tuple[Record, ...]:
         """Return every channel that was proven and is not undone, ordered by address.

@@ -2,7 +2,7 @@
 
 The MAC also covers the run and the MAC before it. So an event counts only in its run and at its
 place. An event that was made, changed, moved, copied or repeated by another client is found, and so
-is a missing event that is not the last (:mod:`jobs.storage.mac`). A history that is cut off at its
+is a missing event that is not the last (:mod:`jobs.storage.vault`). A history that is cut off at its
 end is an older state of the run, which the audit trail reveals (:mod:`jobs.runs.trust`).
 """
 
@@ -23,7 +23,7 @@ from jobs.clock import now
 from jobs.model import Channel, Person, Text
 from jobs.runs.run import ENDS, Event, Kind, Problem, Run, RunGoneError
 from jobs.storage import codec, keys
-from jobs.storage.mac import Authenticator, mac_of
+from jobs.storage.vault import Authenticator, mac_of
 
 FOREIGN_EVENT = "foreign_event"
 """Cause of the problem that a run has an event which this bot did not make."""

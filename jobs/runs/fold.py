@@ -10,9 +10,21 @@ from dataclasses import replace
 
 from jobs.model import Finding, RunKind, Scope, State
 from jobs.runs.event_log import HISTORY, HISTORY_GAP
-from jobs.runs.origin import Brief, Origin
-from jobs.runs.plan import Plan, addresses, identity, word_for
-from jobs.runs.run import Changed, Event, Kind, Problem, Reply, Run, RunGoneError
+from jobs.runs.run import (
+    Brief,
+    Changed,
+    Event,
+    Kind,
+    Origin,
+    Plan,
+    Problem,
+    Reply,
+    Run,
+    RunGoneError,
+    addresses,
+    identity,
+    word_for,
+)
 
 
 def fold(run_id: str, events: Iterable[Event]) -> Run:

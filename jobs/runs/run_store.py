@@ -17,19 +17,20 @@ from jobs.runs.audit_entries import About, entries_of, entry, recorded, updated
 from jobs.runs.channel_index import CHECK_KEPT_S, AlreadyRunningError, ChannelIndex, Record
 from jobs.runs.event_log import EventLog, last_lines, lines_of, unreadable
 from jobs.runs.fold import apply_events, fold
-from jobs.runs.origin import Brief, Origin
-from jobs.runs.reference import new_id
 from jobs.runs.run import (
     ENDS,
     AttemptOverError,
+    Brief,
     Event,
     EventsLostError,
     ForeignRunError,
     Kind,
     LeaseLostError,
+    Origin,
     Run,
     RunEndedError,
     RunGoneError,
+    new_id,
     opening,
     undid,
 )
@@ -38,7 +39,7 @@ from jobs.storage.counters import COUNTERS, RUNS_ENDED, RUNS_OPENED
 from jobs.storage.due_queue import LEASE_S, DueQueue, after_lease
 from jobs.storage.keys import Key
 from jobs.storage.locks import LockKind, LockName, RenewedLock, renewed_lock
-from jobs.storage.mac import Authenticator, mac_of
+from jobs.storage.vault import Authenticator, mac_of
 
 ABOUT_S = 90 * 24 * 3600
 """Time for which the audit trail keeps a run's description after its last event, in seconds."""

@@ -15,10 +15,10 @@ import structlog
 from redis import Redis
 from redis.client import Pipeline
 
-from jobs.runs.reference import new_id
+from jobs.runs.run import new_id
 from jobs.storage import codec, keys
 from jobs.storage.locks import RenewedLock
-from jobs.storage.mac import Authenticator
+from jobs.storage.vault import Authenticator
 from jobs.watch import history, records
 from jobs.watch.model import (
     ChannelState,

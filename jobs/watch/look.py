@@ -31,9 +31,7 @@ from jobs.engine.inspector import wrote_within
 from jobs.mail.message_trace import Trace, TraceRow
 from jobs.mail.watch_mail import note_arrival, without_watch_mails
 from jobs.model import RunKind
-from jobs.runs.origin import Origin
-from jobs.runs.reference import new_reference
-from jobs.runs.run import AttemptOverError, Run, opening
+from jobs.runs.run import AttemptOverError, Origin, Run, new_reference, opening
 from jobs.runtime import NoListener, Runtime
 from jobs.watch.model import ChannelState, LookOutcome, Sight, WatchedChannel
 from jobs.watch.outcome import Extras, outcome_of

@@ -10,7 +10,7 @@ from redis import Redis
 from redis.client import Pipeline
 
 from jobs.storage import codec
-from jobs.storage.mac import Authenticator, Context
+from jobs.storage.vault import Authenticator, Context
 
 T = TypeVar("T")
 

@@ -19,7 +19,7 @@ from jobs.model import Channel
 from jobs.storage import codec, keys
 from jobs.storage.due_queue import DueQueue
 from jobs.storage.locks import LockKind
-from jobs.storage.mac import Authenticator
+from jobs.storage.vault import Authenticator
 from jobs.watch import records
 from jobs.watch.model import ChannelState, WatchedChannel
 

@@ -9,7 +9,7 @@ from adaptive_cards.locale import SOURCE
 from adaptive_cards.texts import has_text, own_text
 from jobs.checks.discovering import WITHOUT
 from jobs.model import Text
-from jobs.runs.audit_chain import AuditEntry
+from jobs.runs.audit import AuditEntry
 from jobs.runs.audit_entries import BOT
 
 SKIPPED = "skip:"

@@ -16,8 +16,7 @@ from bot.chat.context import ChatContext
 from bot.chat.preferences import THREAD
 from bot.chat.recipients import resolve_recipient
 from bot.services import Services
-from jobs.runs.origin import Origin
-from jobs.runs.run import Run
+from jobs.runs.run import Origin, Run
 from jobs.runtime import install
 from jobs.storage import keys
 

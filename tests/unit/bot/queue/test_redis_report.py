@@ -18,8 +18,7 @@ from bot.queue import (
     refusals,
 )
 from jobs.clock import now
-from jobs.storage.connection import PORT_FILE
-from jobs.storage.redis_url import embedded_url
+from jobs.storage.connection import PORT_FILE, embedded_url
 from tests.fixtures import redis_servers
 from tests.fixtures.queue_state import alive, wait
 

@@ -11,7 +11,7 @@ import pytest
 from redis import Redis
 
 from jobs.model import Channel, Person
-from jobs.storage.mac import Authenticator
+from jobs.storage.vault import Authenticator
 from jobs.watch import gaps, history
 from jobs.watch.incident_store import IncidentStore
 from jobs.watch.model import Incident, LookOutcome, Sight, WatchedChannel

@@ -17,7 +17,7 @@ from jobs.channel.mailbox import DELEGATE, SIGNED_IN
 from jobs.checks.discovering import APP, FORWARDING
 from jobs.model import RunKind, Scope
 from jobs.runs.audit_entries import About, entry
-from jobs.runs.plan import FOREIGN_HOSTS, word_for
+from jobs.runs.run import FOREIGN_HOSTS, word_for
 
 BOT = Path(__file__).parents[5] / "bot"
 NAMED = (ADOPT, APP, DELEGATE, FOREIGN_HOSTS, FORWARDING, SIGNED_IN)

@@ -23,9 +23,8 @@ from jobs.clock import now
 from jobs.model import Channel, Person
 from jobs.runs.channel_index import ChannelIndex
 from jobs.storage.vault import Authenticator
-from jobs.watch.incident_store import IncidentStore
 from jobs.watch.model import WatchedChannel
-from jobs.watch.watch_store import WatchStore
+from jobs.watch.store import IncidentStore, WatchStore
 from practice.actors import REQUESTER
 from practice.environment import ROOT
 from practice.stack import Stack

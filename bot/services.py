@@ -25,7 +25,7 @@ from jobs.settings import Settings
 from jobs.storage import codec, keys
 from jobs.storage.locks import LockKind
 from jobs.storage.vault import Vault
-from jobs.watch.watching import Watching
+from jobs.watch.store import Watching
 
 ME_S = 3600
 """Seconds after which the bot's own account is requested from Webex again."""

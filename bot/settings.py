@@ -20,7 +20,7 @@ from jobs.clouds import tls
 from jobs.microsoft.client_credential import credential_problems
 from jobs.settings import Settings, SettingsError, is_loopback, listed, parts_of
 from jobs.storage import connection, keys
-from jobs.watch import spans
+from jobs.watch import model
 
 WEBEX_API_URL = "https://webexapis.com/v1/"
 PORT = "8080"
@@ -338,25 +338,25 @@ def _metrics_problems(values: Mapping[str, str]) -> Iterator[str]:
 
 
 def _watch_interval_s(values: Mapping[str, str]) -> int:
-    interval = spans.read_interval(values.get("WATCH_INTERVAL", WATCH_INTERVAL))
+    interval = model.read_interval(values.get("WATCH_INTERVAL", WATCH_INTERVAL))
     return int(interval.total_seconds()) if interval else 0
 
 
 def _watch_test_mail_s(values: Mapping[str, str]) -> int | None:
-    interval = spans.read_mail_interval(values.get("WATCH_TEST_MAIL", WATCH_TEST_MAIL))
+    interval = model.read_mail_interval(values.get("WATCH_TEST_MAIL", WATCH_TEST_MAIL))
     return None if interval is None else int(interval.total_seconds())
 
 
 def _watch_problems(values: Mapping[str, str]) -> Iterator[str]:
     if not _watch_interval_s(values):
         yield (
-            f"WATCH_INTERVAL is no time from {spans.written(spans.SHORTEST)} to {spans.written(spans.LONGEST)}:"
+            f"WATCH_INTERVAL is no time from {model.written(model.SHORTEST)} to {model.written(model.LONGEST)}:"
             f" it looks like {WATCH_INTERVAL} or 1h"
         )
     if _watch_test_mail_s(values) is None:
         yield (
-            f"WATCH_TEST_MAIL is neither 0 nor a time from {spans.written(spans.MAIL_SHORTEST)} to"
-            f" {spans.written(spans.LONGEST)}: it looks like {WATCH_TEST_MAIL} or 6h"
+            f"WATCH_TEST_MAIL is neither 0 nor a time from {model.written(model.MAIL_SHORTEST)} to"
+            f" {model.written(model.LONGEST)}: it looks like {WATCH_TEST_MAIL} or 6h"
         )
     url = values.get("WATCH_PING_URL", "https://host")
     if not _is_web(url) or _is_readable(url):

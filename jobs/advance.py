@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 import structlog
 from redis import Redis
@@ -37,16 +37,10 @@ from jobs.runtime import Runtime, current
 from jobs.steps import missing_permissions, steps_of
 from jobs.storage import keys
 from jobs.storage.locks import RenewedLock
-from jobs.watch.watching import Watching
+from jobs.watch.store import Watching
 
 BUSY_S = 1
-
-
-UNEXPECTED_TRIES = 3
-
-
-UNEXPECTED_S = 15
-
+UNEXPECTED_TRIES, UNEXPECTED_S = 3, 15
 CHECKS = frozenset({RunKind.CHECK, RunKind.BULK_CHECK})
 
 log = structlog.get_logger(__name__)
@@ -128,7 +122,11 @@ def _attempt(runtime: Runtime, lease: RenewedLock, run_id: str) -> None:
     except StoppingError:
         runtime.schedule.add(run_id, now())  # the next available worker continues
     except AttemptOverError as over:
-        _leave(runtime, run_id, over)
+        log.info("this attempt on the run is over", run=run_id, why=type(over).__name__)
+        with suppress(RunGoneError):
+            if runtime.store.load(run_id).ended:
+                admin_session.drop(runtime, run_id)
+                mailbox_login.close(runtime.vault, run_id)
     except trust.UntrustedError as error:
         with suppress(AttemptOverError):
             _fail_untrusted(runtime, run_id, error)
@@ -143,18 +141,6 @@ def _attempt(runtime: Runtime, lease: RenewedLock, run_id: str) -> None:
     except Exception as error:  # noqa: BLE001  a bug of ours must not block the queue
         with suppress(AttemptOverError):
             _unexpected(runtime, run_id, error)
-
-
-def _leave(runtime: Runtime, run_id: str, over: AttemptOverError) -> None:
-    """Leave the run, because another worker has it now or because it has ended.
-
-    If the run has ended, delete the sign-ins and secrets that were stored for it since.
-    """
-    log.info("this attempt on the run is over", run=run_id, why=type(over).__name__)
-    with suppress(RunGoneError):
-        if runtime.store.load(run_id).ended:
-            admin_session.drop(runtime, run_id)
-            mailbox_login.close(runtime.vault, run_id)
 
 
 def _work_until_blocked(runtime: Runtime, lease: RenewedLock, run_id: str) -> int:
@@ -220,51 +206,33 @@ async def _advance_setup(runtime: Runtime, run: Run, holds: Callable[[], bool]) 
 
 
 async def advance_steps(engine: Engine) -> None:
-    """Plan the missing changes, and apply the approved ones.
+    """Plan the missing changes, and apply the plan.
+
+    The plan must be approved at least in part, or have nothing to approve or to block it.
 
     Raises:
         SignInNeeded: the signed-in tenant is not the channel's, or the approved plan needs more
             permissions than the sign-in asked for.
     """
-    if engine.ctx.run.plan is None or _worth_inspecting_again(engine.ctx.run):
+    run = engine.ctx.run
+    blocked_by = () if run.has_begun else blocking_steps(run)
+    if run.plan is None or any(is_due(run.findings[name]) for name in blocked_by):
         await engine.make_plan()
     run = engine.ctx.run
     if not run.has_begun and run.state_of("tenant") is State.WRONG:
         raise SignInNeeded(Cause.WRONG_TENANT, CloudReply("entra", code=run.channel.domain))
-    if _may_be_applied(run):
-        _require_permissions(run)
+    if run.plan and (run.has_begun or not (run.plan.changes or blocking_steps(run))):
+        if lacking := missing_permissions(run):
+            raise SignInNeeded(
+                Cause.MORE_PERMISSIONS_NEEDED, CloudReply("entra", code=", ".join(lacking))
+            )
         await engine.apply_plan()
-
-
-def _may_be_applied(run: Run) -> bool:
-    """Return whether the run's plan may be applied now.
-
-    The plan must be approved at least in part, or have nothing to approve or to block it.
-    """
-    if run.plan is None:
-        return False
-    return run.has_begun or not (run.plan.changes or blocking_steps(run))
-
-
-def _require_permissions(run: Run) -> None:
-    """Require that the sign-in has asked for everything that the plan needs.
-
-    Raises:
-        SignInNeeded: the sign-in has asked for less, so somebody must sign in again.
-    """
-    if lacking := missing_permissions(run):
-        raise SignInNeeded(
-            Cause.MORE_PERMISSIONS_NEEDED, CloudReply("entra", code=", ".join(lacking))
-        )
-
-
-def _worth_inspecting_again(run: Run) -> bool:
-    """Return whether a step that blocks the approval of the plan is due for another inspection."""
-    return not run.has_begun and any(is_due(run.findings[name]) for name in blocking_steps(run))
 
 
 def finish_or_reschedule(runtime: Runtime, run_id: str, seen: int) -> None:
     """End the run if every step is settled, or else schedule its next look.
+
+    That is the earliest time for which a finding waits, if somebody is signed in.
 
     ``seen`` is the version of the run that was worked on. If something happened after it, the run
     is due at once.
@@ -276,22 +244,21 @@ def finish_or_reschedule(runtime: Runtime, run_id: str, seen: int) -> None:
         runtime.store.end(run, Event(Kind.FINISHED, now()))
         admin_session.drop(runtime, run_id)
     else:
-        _schedule_next_look(runtime, run)
+        times = [each.until for each in run.findings.values() if each.until and not run.checked]
+        if times and run.account and not run.ended:
+            runtime.schedule.add(run.id, min(times))
+        else:
+            runtime.schedule.remove(run.id)
     if not run.ended and runtime.store.length(run_id) != seen:
         runtime.schedule.add(
             run_id, now()
         )  # also for a run that has just ended: its next look closes the login
     if run.ended:
         mailbox_login.close(runtime.vault, run_id)
-    _stop_if_foreign(runtime, run)
-    runtime.listener.run_changed(run_id)
-
-
-def _stop_if_foreign(runtime: Runtime, run: Run) -> None:
-    """Stop a run whose history has an event that this bot did not make."""
     if place := foreign_event(run):
         trust.stop(runtime.store, run.id, place, run.channel.mailbox)
         admin_session.drop(runtime, run.id)
+    runtime.listener.run_changed(run_id)
 
 
 def _is_finished(run: Run) -> bool:
@@ -302,22 +269,6 @@ def _is_finished(run: Run) -> bool:
     if run.kind is RunKind.CHECK or run.ended or run.plan is None:
         return False
     return all(run.settled(name) for name in steps_of(run))
-
-
-def _schedule_next_look(runtime: Runtime, run: Run) -> None:
-    """Schedule the run for the earliest time that a finding waits for, if somebody is signed in."""
-    times = _awaited_times(run)
-    if times and run.account and not run.ended:
-        runtime.schedule.add(run.id, min(times))
-    else:
-        runtime.schedule.remove(run.id)
-
-
-def _awaited_times(run: Run) -> list[datetime]:
-    """Return the times that findings wait for, or none if a check has inspected everything."""
-    if run.checked:
-        return []
-    return [finding.until for finding in run.findings.values() if finding.until]
 
 
 def _unexpected(runtime: Runtime, run_id: str, error: Exception) -> None:

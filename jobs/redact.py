@@ -123,14 +123,14 @@ class Redactor:
             return self.text(value)
         if isinstance(value, dict):
             return {
-                self.text(str(name)): self._field(str(name), inner) for name, inner in value.items()
+                self.text(str(name)): (
+                    GONE
+                    if inner and isinstance(inner, str) and names_a_secret(str(name))
+                    else self.data(inner)
+                )
+                for name, inner in value.items()
             }
         return [self.data(inner) for inner in value] if isinstance(value, list | tuple) else value
-
-    def _field(self, name: str, value: Any) -> Any:
-        return (
-            GONE if value and isinstance(value, str) and names_a_secret(name) else self.data(value)
-        )
 
     def _clean(self, text: str, wrapped: int, *, opaque: bool) -> str:
         for secret in self._known:

@@ -25,8 +25,15 @@ from jobs.channel.form import InvalidInputError
 from jobs.clock import now
 from jobs.model import Channel, Text, minute_of, span_of
 from jobs.runs.audit_entries import entry
-from jobs.watch.model import WatchedChannel
-from jobs.watch.spans import LONGEST, LONGEST_PAUSE, SHORTEST, read_interval, read_span, written
+from jobs.watch.model import (
+    LONGEST,
+    LONGEST_PAUSE,
+    SHORTEST,
+    WatchedChannel,
+    read_interval,
+    read_span,
+    written,
+)
 
 KICKER = Text("watch.kicker")
 LIST = (("watch.list_button", {"do": "watch_list"}),)

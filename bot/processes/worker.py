@@ -73,7 +73,7 @@ from jobs.settings import Settings
 from jobs.shutdown import Shutdown
 from jobs.storage import due_queue, generation
 from jobs.storage.counters import COUNTERS, FLUSH_S
-from jobs.watch import pulse
+from jobs.watch import rounds
 
 FEW = ((RUNS, WATCH), (NAME, CARDS))
 """Queues of the first RQ workers, in order of priority, if there are at most three."""
@@ -187,7 +187,7 @@ def _background(services: Services) -> Timers:
         (limits.record_ended, limits.EVERY_S),
         (measure.measure_runs, measure.RUNS_EVERY_S),
         (notices.tell_spaces, notices.GAPS_EVERY_S),
-        (notices.ping_if_late, pulse.PING_EVERY_S),
+        (notices.ping_if_late, rounds.PING_EVERY_S),
         (measure.measure_secrets, measure.SECRETS_EVERY_S),
     ):
         timers.every(seconds, partial(function, services))

@@ -54,7 +54,7 @@ from jobs.storage.counters import (
 )
 from jobs.storage.due_queue import DueQueue
 from jobs.storage.locks import LockKind
-from jobs.watch.watch_store import WatchStore
+from jobs.watch.store import WatchStore
 
 PREFIX = "webex_email_bot_"
 KINDS = tuple(map(str, RunKind))

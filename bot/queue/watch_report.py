@@ -13,9 +13,9 @@ from bot.queue.redis_report import Report
 from jobs.clock import now
 from jobs.mail import watch_mail
 from jobs.runs.run_store import RunStore
-from jobs.watch import gaps, pulse
+from jobs.watch import rounds
 from jobs.watch.model import WatchedChannel
-from jobs.watch.watching import Watching
+from jobs.watch.store import Watching
 
 
 def on_watch(store: RunStore) -> Report:
@@ -34,8 +34,8 @@ def _report(watching: Watching, at: datetime) -> Report:
     channels = watching.channels.all()
     if not channels:
         return Report("no channel is watched; /watch ADDRESS begins it")
-    late = pulse.lateness(watching, at)
-    if late > pulse.LATE:
+    late = rounds.lateness(watching, at)
+    if late > rounds.LATE:
         return Report(
             wrong=f"a group of channels has waited for {_minutes(late)} for its round: start"
             f" `{program()} worker`, or look at why the workers do not come to it"
@@ -44,7 +44,7 @@ def _report(watching: Watching, at: datetime) -> Report:
         since = min(gap.since for gap in unseen)
         return Report(
             wrong=f"{len(unseen)} of {len(channels)} channels were not looked at for more than"
-            f" {gaps.INTERVALS} intervals, {unseen[0].mailbox} since {since:%d %b %H:%MZ}: look at"
+            f" {rounds.INTERVALS} intervals, {unseen[0].mailbox} since {since:%d %b %H:%MZ}: look at"
             " the workers' logs"
         )
     return Report(_good(watching, channels, at), doubt=_refused(watching, channels))
@@ -52,7 +52,7 @@ def _report(watching: Watching, at: datetime) -> Report:
 
 def _good(watching: Watching, channels: tuple[WatchedChannel, ...], at: datetime) -> str:
     """Return the numbers of watched channels and open incidents, and when the last round ended."""
-    beat = pulse.newest(watching.channels.redis)
+    beat = rounds.newest_pulse(watching.channels.redis)
     ended = (
         f"the last round ended {_minutes(at - beat.at)} ago"
         if beat is not None
@@ -64,10 +64,12 @@ def _good(watching: Watching, channels: tuple[WatchedChannel, ...], at: datetime
     return ", ".join([*parts, *([f"paused: {paused}"] if paused else [])])
 
 
-def _unseen(watching: Watching, channels: Iterable[WatchedChannel], at: datetime) -> list[gaps.Gap]:
+def _unseen(
+    watching: Watching, channels: Iterable[WatchedChannel], at: datetime
+) -> list[rounds.Gap]:
     """Return the channels that had no look for too long, beginning with the longest gap."""
     state = watching.incidents.state
-    found = (gaps.gap_of(each, state(each.mailbox), at) for each in channels)
+    found = (rounds.gap_of(each, state(each.mailbox), at) for each in channels)
     return sorted(filter(None, found), key=lambda gap: gap.since)
 
 

@@ -42,8 +42,16 @@ from bot.web.oauth_flow import (
 from bot.web.pages import Page, plain, respond, respond_with, web_services
 from jobs.clock import now
 from jobs.model import Text
-from jobs.watch.figures import DAY, DayFigures, DayState, Figures, figures, last_days, midnight
-from jobs.watch.history import days
+from jobs.watch.history import (
+    DAY,
+    DayFigures,
+    DayState,
+    Figures,
+    days,
+    figures,
+    last_days,
+    midnight,
+)
 from jobs.watch.model import Incident, Sight
 
 HEIGHT, STRIP, GAP = 100.0, 12.0, 4.0

@@ -198,19 +198,13 @@ class ChannelIndex:
         proof = self.protected(mailbox, codec.dump(record))
         pipe.set(keys.channel_record(mailbox), proof)
         if run.kind is RunKind.CHECK:
-            self._keep(pipe, mailbox, run.id)
+            # Make a check the first run of the channel that it has found.
+            pipe.persist(keys.run_events(run.id))
+            pipe.zadd(keys.channel_runs(mailbox), {run.id: now().timestamp()}, nx=True)
+            pipe.set(keys.channel_check(mailbox), run.id, ex=CHECK_KEPT_S)
         pipe.sadd(keys.channels(), mailbox)
         pipe.sadd(keys.space_channels(run.origin.room), mailbox)
         pipe.sadd(keys.person_channels(run.requester.id), mailbox)
-
-    def _keep(self, pipe: Pipeline, mailbox: str, run_id: str) -> None:
-        """Make a check the first run of the channel that it has found.
-
-        The history of the check then does not expire.
-        """
-        pipe.persist(keys.run_events(run_id))
-        pipe.zadd(keys.channel_runs(mailbox), {run_id: now().timestamp()}, nx=True)
-        pipe.set(keys.channel_check(mailbox), run_id, ex=CHECK_KEPT_S)
 
     def remove(self, pipe: Pipeline, mailbox: str, runs: Iterable[Run]) -> None:
         """Remove the channel, which is no longer connected, in the caller's transaction.

@@ -108,7 +108,8 @@ class Plan:
         closed is a different result from creating it.
         """
         return any(
-            _outcome(line) == _outcome(change) and _loses_only(line, change)
+            _outcome(line) == _outcome(change)
+            and (not change.overwrites or change.before == line.before)
             for line in self.changes
         )
 
@@ -153,10 +154,6 @@ def word_for(scope: Scope) -> Scope:
 
 def _outcome(line: Change) -> tuple[object, ...]:
     return line.step, line.object, line.after.key, word_for(line.scope)
-
-
-def _loses_only(shown: Change, change: Change) -> bool:
-    return not change.overwrites or change.before == shown.before
 
 
 @dataclass(frozen=True, slots=True)

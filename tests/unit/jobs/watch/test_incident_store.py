@@ -17,10 +17,8 @@ from jobs.storage import keys
 from jobs.storage.locks import LockKind, LockName, renewed_lock
 from jobs.storage.vault import Authenticator
 from jobs.watch import history
-from jobs.watch.incident_store import IncidentStore
 from jobs.watch.model import Incident, LookOutcome, NewsKind, Sight, WatchedChannel
-from jobs.watch.watch_store import WatchStore
-from jobs.watch.watching import Watching
+from jobs.watch.store import IncidentStore, Watching, WatchStore
 
 AT = datetime(2026, 11, 27, 3, 0, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)

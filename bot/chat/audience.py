@@ -9,15 +9,13 @@ since (Webex notifies the bot).
 from __future__ import annotations
 
 from adaptive_cards import notice
-from adaptive_cards.cards.notice import NoticeView
 from adaptive_cards.locale import drawn_for
-from bot.chat.context import ChatContext
+from bot.chat.context import ChatContext, trouble
 from bot.chat.permissions import AccessPolicy
 from bot.chat.preferences import THREAD, locale_of_card
 from bot.services import Services
 from bot.webex.client import WebexAnswerError
 from jobs.clock import now
-from jobs.model import Text
 from jobs.runs.run import Event, Kind, Run
 from jobs.storage import keys
 
@@ -56,11 +54,8 @@ def members_changed(services: Services, room: str) -> None:
 
 def _tell(services: Services, run: Run, room: str) -> None:
     if services.redis.set(keys.space_hold_announced(room), "1", nx=True, ex=TOLD_S):
-        kicker, title, words = (
-            Text(f"notice.held_{part}") for part in ("kicker", "title", "words")
-        )
         with drawn_for(locale_of_card(services, run, THREAD)):
-            card = notice(NoticeView(kicker, title, words, glyph="✗", at=now()))
+            card = notice(trouble("held"))
         services.messenger.send(
             room_id=room, text=card.text, card=card.content, parent_id=run.origin.thread
         )

@@ -18,6 +18,12 @@ from jobs.runs.run import Origin, new_reference
 log = structlog.get_logger(__name__)
 
 
+def trouble(what: str) -> NoticeView:
+    """Return the notice with the texts ``notice.WHAT_kicker``, ``_title`` and ``_words``."""
+    kicker, title, words = (Text(f"notice.{what}_{part}") for part in ("kicker", "title", "words"))
+    return NoticeView(kicker, title, words, glyph="✗", at=now())
+
+
 @dataclass(frozen=True, slots=True)
 class ChatContext:
     """Person, room and thread of one message or button press.
@@ -44,12 +50,7 @@ class ChatContext:
 
     @property
     def origin(self) -> Origin:
-        return Origin(
-            self.room,
-            self.thread,
-            direct=self.direct,
-            message=self.request,
-        )
+        return Origin(self.room, self.thread, direct=self.direct, message=self.request)
 
     @property
     def asker(self) -> Person:

@@ -18,7 +18,7 @@ from redis import Redis
 from redis.exceptions import RedisError
 
 from bot import program
-from bot.queue import connect_for_web, redis_report, watch_report
+from bot.queue import connect_for_web, redis_report
 from bot.queue.events import RESOURCES
 from bot.queue.redis_report import Report
 from bot.settings import NO_APPROVERS, BotSettings
@@ -115,7 +115,7 @@ def checks(bot: BotSettings, work: Settings) -> Iterator[Check]:
         yield Check("read access", lambda: _read_access(redis, work))
     runs = RunStore(redis, work.encryption_keys)
     yield Check("runs", lambda: _reported(redis_report.entries(runs, work.encryption_keys)))
-    yield Check("watch", lambda: _reported(watch_report.on_watch(runs)))
+    yield Check("watch", lambda: _reported(redis_report.on_watch(runs)))
     yield Check("audit trail", lambda: _audit(Trail(redis, work.encryption_keys)))
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from adaptive_cards.texts import listed
-from bot.actions._guard import answered, finish, on_run, record
+from bot.actions import answered, finish, on_run, record
 from bot.cards.presenters.plan import made_by_hand
 from bot.chat.context import ChatContext
 from bot.chat.permissions import AccessPolicy

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bot.actions._guard import finish, for_everybody
+from bot.actions import finish, for_everybody
 from bot.chat import offers
 from bot.chat.context import ChatContext
 from bot.chat.parsing import argument_of

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from bot.actions._guard import answered, finish, for_everybody, on_run, record
+from bot.actions import answered, finish, for_everybody, on_run, record
 from bot.cards import delivery
 from bot.cards.presenters import proof, rehearsal, sign_in
 from bot.cards.presenters._common import thread_and_person
 from bot.cards.presenters.card_state import slot_of
+from bot.chat.audience import resolve_recipient
 from bot.chat.context import ChatContext
-from bot.chat.recipients import resolve_recipient
 from jobs.channel.form import LONGEST, InvalidInputError
 from jobs.clock import now
 from jobs.model import Finding, State, Text

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from bot.actions._guard import answered, finish, on_run, to_cancel
+from bot.actions import answered, finish, on_run, to_cancel
 from bot.cards.presenters import intake
-from bot.chat.audience import note_absent
+from bot.chat.audience import note_absent, resolve_recipient
 from bot.chat.context import ChatContext
-from bot.chat.recipients import resolve_recipient
 from bot.commands import cancel, commands, help, setup_email, status, undo  # noqa: A004  a command's name
 from jobs.channel.form import LONGEST, InvalidInputError, read_address, read_details
 from jobs.channel.mailbox import DELEGATE

@@ -14,8 +14,7 @@ from adaptive_cards.cards.tac import TacFileView
 from adaptive_cards.locale import DEFAULT, drawn_for
 from adaptive_cards.texts import render, text
 from bot.chat import offers, permissions
-from bot.chat.attached_files import NotAcceptedError, first_file
-from bot.chat.context import ChatContext
+from bot.chat.context import ChatContext, NotAcceptedError, first_file
 from bot.commands.tac import KEPT_S, Case, asked, screenshot_name
 from bot.services import Services
 from bot.webex.client import Message

@@ -8,8 +8,7 @@ from adaptive_cards import explanation, offer
 from adaptive_cards.cards.explanation import ExplanationView
 from adaptive_cards.cards.offer import OfferView
 from bot.chat import offers
-from bot.chat.attached_files import NotAcceptedError, first_file
-from bot.chat.context import ChatContext
+from bot.chat.context import ChatContext, NotAcceptedError, first_file
 from bot.chat.explanation import as_view
 from bot.chat.permissions import visible_channels
 from bot.commands import Command

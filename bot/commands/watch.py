@@ -14,11 +14,11 @@ from adaptive_cards.texts import own_text
 from bot.cards import superseded
 from bot.cards.presenters import watch as presenter
 from bot.chat import preferences
+from bot.chat.audience import resolve_recipient
 from bot.chat.context import ChatContext
 from bot.chat.offers import unknown_channel
 from bot.chat.parsing import read_mailbox
 from bot.chat.permissions import is_known_or_watched_here, visible_channels
-from bot.chat.recipients import resolve_recipient
 from bot.commands import Command
 from jobs.access import app_access
 from jobs.channel.form import InvalidInputError

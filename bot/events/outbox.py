@@ -22,9 +22,8 @@ from bot.cards.presenters.card_state import CHOICE, was_posted
 from bot.chat import preferences
 from bot.chat.context import ChatContext, trouble
 from bot.services import Services
-from bot.webex.client import Message, Post, WebexBadRequestError, WebexError
+from bot.webex.client import Json, Message, Messenger, Post, WebexBadRequestError, WebexError
 from bot.webex.errors import FORBIDDEN, UNCONFIRMED, passes
-from bot.webex.messenger import Json, Messenger
 from bot.webex.models import is_own, may_be_of_run, plain
 from jobs.clock import now
 from jobs.model import verbatim

@@ -49,9 +49,8 @@ def run(options: argparse.Namespace, env: Mapping[str, str]) -> int:
 
 
 def _web(settings: BotSettings, work: Settings) -> int:
-    from bot.web.app import AddressError, serve  # noqa: PLC0415  Flask only here
-    from bot.web.metrics_page import own_port  # noqa: PLC0415  Flask only here
-    from bot.web.site import whole_site  # noqa: PLC0415  Flask only here
+    from bot.web.app import AddressError, own_port, serve  # noqa: PLC0415  Flask only here
+    from bot.web.wsgi import whole_site  # noqa: PLC0415  same
 
     try:
         with own_port(settings):

@@ -185,3 +185,39 @@ def _word(error: RedisError) -> str:
     if isinstance(error, AuthenticationError | NoPermissionError):
         return "refused"
     return "unwritable" if isinstance(error, ResponseError) else "unreachable"
+
+
+REFUSED_KEPT_S = 24 * 3600
+"""Seconds for which the number of refusals is kept after the last refusal."""
+
+
+@dataclass(frozen=True, slots=True)
+class Refusals:
+    """Webhooks that were refused: how many, and when the first and the last of them came."""
+
+    count: int
+    first: datetime
+    last: datetime
+
+
+def add_refused(redis: Redis, count: int) -> None:
+    """Add ``count`` refused webhooks, and remember the time of the first and the last one."""
+    key, moment = keys.webhooks_refused(), now().isoformat()
+    with redis.pipeline() as pipe:
+        pipe.hincrby(key, "count", count)
+        pipe.hsetnx(key, "first", moment)
+        pipe.hset(key, "last", moment)
+        pipe.expire(key, REFUSED_KEPT_S)
+        pipe.execute()
+
+
+def read_refused(redis: Redis) -> Refusals | None:
+    """Return the refusals, or None if there was none for a day."""
+    found = {
+        codec.as_text(name): codec.as_text(value)
+        for name, value in redis.hgetall(keys.webhooks_refused()).items()
+    }
+    if not found:
+        return None
+    times = (datetime.fromisoformat(found[name]) for name in ("first", "last"))
+    return Refusals(int(found["count"]), *times)

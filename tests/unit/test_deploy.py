@@ -19,9 +19,10 @@ from flask import Flask
 
 from bot import __version__
 from bot.__main__ import _parser
-from bot.web import health_pages, webhooks
+from bot.web import webhooks
+from bot.web.app import health_pages
 from bot.web.browser_pages import PAGES
-from bot.web.site import OF_PEOPLE
+from bot.web.wsgi import OF_PEOPLE
 from jobs.settings import CREDENTIALS, SECRETS
 
 ROOT = Path(__file__).parents[2]
@@ -217,7 +218,7 @@ def test_nginx_ends_dripping_clients():
 def test_the_ingress_publishes_the_pages_and_no_more():
     """The Ingress leads every page of people and clouds to the bot, and not ``/readyz``."""
     app = Flask(__name__, static_folder=None)
-    for each in (*PAGES, webhooks.hooks, health_pages.pages):
+    for each in (*PAGES, webhooks.hooks, health_pages):
         app.register_blueprint(each)
     first = {rule.rule.split("/")[1] for rule in app.url_map.iter_rules()} - {"readyz"}
     pages = {name for each in first for name in re.sub(r"<any|:kind>|\W", " ", each).split()}
@@ -294,11 +295,11 @@ def test_platforms_ask_the_page_that_is_meant_for_it():
         if container["args"] == ["web"]
     )
     paths = [web[name]["httpGet"]["path"] for name in ("livenessProbe", "readinessProbe")]
-    assert paths == [health_pages.ALIVE, health_pages.READY]
+    assert paths == [app.ALIVE, app.READY]
     (compose,) = documents(DEPLOY / "compose.yaml")
-    assert f"8080{health_pages.READY}" in compose["services"]["web"]["healthcheck"]["test"][-1]
+    assert f"8080{app.READY}" in compose["services"]["web"]["healthcheck"]["test"][-1]
     for name in ("nginx.conf", "Caddyfile"):
-        assert health_pages.READY in text(DEPLOY / name)
+        assert app.READY in text(DEPLOY / name)
 
 
 def test_kubernetes_gives_each_deployment_no_more_than_it_needs():

@@ -9,7 +9,7 @@ import pytest
 from redis import Redis
 from redis.exceptions import ConnectionError as RedisConnectionError
 
-from bot.queue.watch_report import on_watch
+from bot.queue.redis_report import on_watch
 from bot.services import Services
 from jobs.clock import now
 from jobs.mail import watch_mail

@@ -1,21 +1,25 @@
-"""Actions of the card buttons.
+"""Actions of the card buttons, and the checks that every button of a run makes first.
 
 Every module in this package has a mapping ``ACTIONS`` from a button's verb to a function.
+
+A run must exist and must not have ended, and the person must be a participant. Only one press on a
+run is carried out at a time. Each press is carried out once, although its event is handled again if
+the worker dies.
 """
 
 from __future__ import annotations
 
 import importlib
 import pkgutil
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import replace
 from functools import cache, wraps
 
 from redis.exceptions import LockError
 
-from bot.chat.context import ChatContext
+from bot.chat.context import ChatContext, RefusedError
 from bot.chat.permissions import AccessPolicy
+from jobs.channel.form import LONGEST, InvalidInputError
 from jobs.clock import now
 from jobs.model import Text
 from jobs.runs.event_log import distrust
@@ -31,11 +35,18 @@ def actions() -> dict[str, Action]:
         importlib.import_module(f"{__name__}.{found.name}")
         for found in pkgutil.iter_modules(__path__)
     ]
-    return {
-        verb: action
-        for module in modules
-        for verb, action in getattr(module, "ACTIONS", {}).items()
-    }
+    return {verb: refusing(action) for module in modules for verb, action in module.ACTIONS.items()}
+
+
+def refusing(action: Action) -> Action:
+    @wraps(action)
+    def act(ctx: ChatContext, inputs: dict[str, str]) -> None:
+        try:
+            action(ctx, inputs)
+        except RefusedError as refused:
+            ctx.refuse(refused.words, title=refused.title, then=refused.then)
+
+    return act
 
 
 OnRun = Callable[[ChatContext, dict[str, str], Run], None]
@@ -73,14 +84,13 @@ def for_everybody(answer: OnRun) -> Action:
     In that space even an agent and the mailbox user may press it. Outside that space the person
     must be a participant, or an agent or the mailbox user who was asked 1:1.
     """
-    return _checked(answer, _is_concerned)
 
+    def is_concerned(ctx: ChatContext, run: Run) -> bool:
+        access = AccessPolicy(ctx.services.bot, ctx.services.webex)
+        asked = access.is_participant(ctx.person, run) or access.was_asked(ctx.person, run)
+        return ctx.room == run.origin.room or asked
 
-def _is_concerned(ctx: ChatContext, run: Run) -> bool:
-    """Return whether the person is in the run's space, takes part in the run or was asked 1:1."""
-    access = AccessPolicy(ctx.services.bot, ctx.services.webex)
-    asked = access.is_participant(ctx.person, run) or access.was_asked(ctx.person, run)
-    return ctx.room == run.origin.room or asked
+    return _checked(answer, is_concerned)
 
 
 def _go_on(ctx: ChatContext, _: dict[str, str], run: Run) -> None:
@@ -93,66 +103,48 @@ def _checked(
 ) -> Action:
     """Wrap ``answer`` so that it needs an open run and a person who ``may`` press the button.
 
-    ``again`` handles a press that the run has recorded already.
+    ``again`` handles a press that the run has recorded already. Every other press on the run is
+    kept away: otherwise two at the same time would both see the old state and both count.
     """
 
     @wraps(answer)
     def checked(ctx: ChatContext, inputs: dict[str, str]) -> None:
-        run = _loaded(ctx, inputs)
-        if run is None:
-            return
-        with _only_press(ctx, run) as current:
-            _answered(ctx, inputs, current)
-
-    def _answered(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
-        if ctx.action_id in run.requests:
-            again(ctx, inputs, run)
-        elif run.ended:
-            ctx.refuse(distrust(run) or Text("refused.over"), title="refused.nothing")
-        elif not may(ctx, run):
-            ctx.refuse(Text("refused.not_part"), title="refused.button", then="next_part")
-        else:
-            with _refusing_if_over(ctx):
+        store = ctx.services.store
+        try:
+            run = store.load(inputs.get("run", ""))
+        except ForeignRunError:
+            raise RefusedError(Text("turn_words.foreign_event", {"event": "1"})) from None
+        except LookupError:
+            raise RefusedError(Text("refused.unknown")) from None
+        name = LockName(LockKind.PRESS, run.id)
+        with renewed_lock(ctx.services.redis, name, LONGEST_S, wait_s=LONGEST_S + 1) as held:
+            if held is None:
+                raise LockError("another press on the run takes long")
+            run = store.refresh(run)
+            if ctx.action_id in run.requests:
+                again(ctx, inputs, run)
+                return
+            if run.ended:
+                raise RefusedError(distrust(run) or Text("refused.over"))
+            if not may(ctx, run):
+                raise RefusedError(Text("refused.not_part"), "refused.button", "next_part")
+            try:
                 answer(ctx, inputs, run)
+            except RunEndedError:
+                raise RefusedError(Text("refused.over")) from None
 
     return checked
-
-
-def _loaded(ctx: ChatContext, inputs: dict[str, str]) -> Run | None:
-    """Return the run of the button, or refuse the press if there is no run that can be trusted."""
-    try:
-        return ctx.services.store.load(inputs.get("run", ""))
-    except ForeignRunError:
-        ctx.refuse(Text("turn_words.foreign_event", {"event": "1"}), title="refused.nothing")
-    except LookupError:
-        ctx.refuse(Text("refused.unknown"), title="refused.nothing")
-    return None
-
-
-@contextmanager
-def _only_press(ctx: ChatContext, run: Run) -> Iterator[Run]:
-    """Keep every other press on the run away, and yield the run as it is now.
-
-    Otherwise two simultaneous presses would both see the old state and both count.
-    """
-    name = LockName(LockKind.PRESS, run.id)
-    with renewed_lock(ctx.services.redis, name, LONGEST_S, wait_s=LONGEST_S + 1) as held:
-        if held is None:
-            raise LockError("another press on the run takes long")
-        yield ctx.services.store.refresh(run)
-
-
-@contextmanager
-def _refusing_if_over(ctx: ChatContext) -> Iterator[None]:
-    try:
-        yield
-    except RunEndedError:
-        ctx.refuse(Text("refused.over"), title="refused.nothing")
 
 
 def record(ctx: ChatContext, run: Run, question: str, value: str) -> None:
     """Save the answer to a question as the only event of a press, and continue the run."""
     finish(ctx, run, answered(ctx, question, value))
+
+
+def refused_input(ctx: ChatContext, question: str, typed: str, wrong: InvalidInputError) -> Event:
+    """Return the event of an address that is not accepted, which the cards show with the reason."""
+    data = {"question": question, "cause": wrong.fault, "code": typed[:LONGEST]}
+    return Event(Kind.PROBLEM, now(), by=ctx.person.email, data=data)
 
 
 def answered(ctx: ChatContext, question: str, value: str) -> Event:

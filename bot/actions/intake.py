@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
-from bot.actions import answered, finish, on_run, to_cancel
+from bot.actions import Action, answered, finish, on_run, refused_input, to_cancel
 from bot.cards.presenters import intake
 from bot.chat.audience import note_absent, resolve_recipient
-from bot.chat.context import ChatContext
+from bot.chat.context import ChatContext, RefusedError
 from bot.commands import cancel, commands, help, setup_email, status, undo  # noqa: A004  a command's name
-from jobs.channel.form import LONGEST, InvalidInputError, read_address, read_details
+from jobs.channel.form import InvalidInputError, read_address, read_details
 from jobs.channel.mailbox import DELEGATE
 from jobs.clock import now
 from jobs.model import Channel, Text
@@ -23,16 +21,11 @@ FIELDS = (
 )
 
 
-def setup(ctx: ChatContext, inputs: dict[str, str]) -> None:
-    setup_email.run(ctx, _typed_address(inputs))
-
-
 def rerun_command(ctx: ChatContext, inputs: dict[str, str]) -> None:
     # The command itself checks whether the person may use it.
     command = commands().get(inputs.get("command", ""))
     if command is None or not command.argument:  # none of the bot's own cards sends this
-        ctx.refuse(Text("refused.old"), title="refused.nothing")
-        return
+        raise RefusedError(Text("refused.old"))
     command.run(ctx, _typed_address(inputs))
 
 
@@ -40,39 +33,17 @@ def _typed_address(inputs: dict[str, str]) -> str:
     return (inputs.get("mailbox_meant") or inputs.get("mailbox") or "").strip()
 
 
-def setup_again(ctx: ChatContext, inputs: dict[str, str]) -> None:
-    # Settings that are already correct stay as they are.
-    _on_connected(ctx, inputs, setup_email.inspect_again)
-
-
-def setup_change(ctx: ChatContext, inputs: dict[str, str]) -> None:
-    # The person can enter other addresses, another lifetime or another profile.
-    _on_connected(ctx, inputs, setup_email.begin)
-
-
-def undo_planned(ctx: ChatContext, inputs: dict[str, str]) -> None:
-    """Plan the undo of the button's run, or of the whole channel if the button names none."""
-    _on_connected(
-        ctx, inputs, lambda ctx, mailbox: undo.plan(ctx, mailbox, inputs.get("undoes", ""))
-    )
-
-
-def _on_connected(
-    ctx: ChatContext, inputs: dict[str, str], act: Callable[[ChatContext, str], None]
-) -> None:
+def _connected(inputs: dict[str, str]) -> str:
     try:
-        mailbox = read_address(inputs.get("mailbox_meant", ""))
+        return read_address(inputs.get("mailbox_meant", ""))
     except InvalidInputError as wrong:  # none of the bot's own cards sends this
-        ctx.refuse(wrong.reason, title="refused.nothing")
-        return
-    act(ctx, mailbox)
+        raise RefusedError(wrong.reason) from None
 
 
 @on_run
 def submit_intake(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
     if run.detailed:
-        ctx.refuse(Text("refused.old"), title="refused.nothing")
-        return
+        raise RefusedError(Text("refused.old"))
     values = {name: inputs[name].strip() for name in FIELDS if name in inputs}
     found = read_details(run.channel, values)
     errors = found.errors | _claim(ctx, run, found.channel)
@@ -133,27 +104,25 @@ def begun_again(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
 def name_delegate(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
     # An address that cannot be read is kept on the card with the reason.
     if not mailbox_user.needs_delegate(run):
-        ctx.refuse(Text("refused.old"), title="refused.nothing")
-        return
+        raise RefusedError(Text("refused.old"))
     typed = inputs.get("delegate", "")
     try:
         address = read_address(typed)
     except InvalidInputError as wrong:
-        data = {"question": DELEGATE, "cause": wrong.fault, "code": typed.strip()[:LONGEST]}
-        problem = Event(Kind.PROBLEM, now(), by=ctx.person.email, data=data)
-        ctx.services.store.append(run.id, problem)
+        ctx.services.store.append(run.id, refused_input(ctx, DELEGATE, typed.strip(), wrong))
         ctx.services.cards.request(run.id)
         return
     looks = Event(Kind.LOOK_AGAIN, now(), by=ctx.person.email)
     finish(ctx, run, looks, answered(ctx, DELEGATE, address))
 
 
-ACTIONS = {
-    "setup": setup,
+ACTIONS: dict[str, Action] = {
+    "setup": lambda ctx, inputs: setup_email.run(ctx, _typed_address(inputs)),
     "typed": rerun_command,
-    "setup_again": setup_again,
-    "setup_change": setup_change,
-    "undo": undo_planned,
+    "setup_again": lambda ctx, inputs: setup_email.inspect_again(ctx, _connected(inputs)),
+    "setup_change": lambda ctx, inputs: setup_email.begin(ctx, _connected(inputs)),
+    # the undo of the button's run, or of the whole channel if the button names none
+    "undo": lambda ctx, inputs: undo.plan(ctx, _connected(inputs), inputs.get("undoes", "")),
     "intake": submit_intake,
     "cancel": cancelled,
     "begin_again": begun_again,

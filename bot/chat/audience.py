@@ -20,7 +20,6 @@ from bot.webex.client import (
     WebexAnswerError,
     WebexBadRequestError,
     WebexNotFoundError,
-    WebexPerson,
     WebexUnreachableError,
 )
 from jobs.channel.form import InvalidInputError, read_address
@@ -87,19 +86,14 @@ def note_absent(ctx: ChatContext) -> list[Event]:
     approvers = set(ctx.services.bot.approvers)
     if ctx.direct or not approvers or not approvers.isdisjoint(ctx.person.emails):
         return []
-    if _may_have_member(ctx, approvers):
-        return []
-    data = {"question": ABSENT, "value": "yes"}
-    return [Event(Kind.ANSWERED, now(), by=ctx.person.email, data=data)]
-
-
-def _may_have_member(ctx: ChatContext, approvers: set[str]) -> bool:
-    """Return whether an approver is a member of this space, or its members cannot be read."""
     try:
         members = ctx.services.webex.members(ctx.room)
     except WebexAnswerError:
-        return True
-    return not approvers.isdisjoint(member.person_email.lower() for member in members)
+        return []
+    if not approvers.isdisjoint(member.person_email.lower() for member in members):
+        return []
+    data = {"question": ABSENT, "value": "yes"}
+    return [Event(Kind.ANSWERED, now(), by=ctx.person.email, data=data)]
 
 
 CANNOT_TELL = frozenset({400, 403, 404, 405})
@@ -122,7 +116,12 @@ def resolve_recipient(ctx: ChatContext, typed: str, *, greets: bool = True) -> s
     address = read_address(typed)
     if address.rpartition("@")[2] not in ctx.services.bot.allowed_email_domains:
         raise InvalidInputError(Text("typed.outside"))
-    person = _looked_up(ctx, address)
+    try:
+        person = next(iter(ctx.services.webex.people(address)), None)
+    except WebexAnswerError as error:
+        if error.status not in CANNOT_TELL:
+            raise
+        person = None
     if person is None:
         if not greets:
             raise InvalidInputError(Text("typed.nobody_in_webex"))
@@ -131,15 +130,6 @@ def resolve_recipient(ctx: ChatContext, typed: str, *, greets: bool = True) -> s
     if (why := AccessPolicy(ctx.services.bot, ctx.services.webex).denial(person)) is not None:
         raise InvalidInputError(Text(WHY[why]))
     return person.email
-
-
-def _looked_up(ctx: ChatContext, address: str) -> WebexPerson | None:
-    try:
-        return next(iter(ctx.services.webex.people(address)), None)
-    except WebexAnswerError as error:
-        if error.status in CANNOT_TELL:
-            return None
-        raise
 
 
 def _greet(ctx: ChatContext, address: str) -> None:

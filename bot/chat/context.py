@@ -21,6 +21,14 @@ from jobs.runs.run import Origin, new_reference
 log = structlog.get_logger(__name__)
 
 
+class RefusedError(Exception):
+    """Refusal of a press, because of which nothing is done (:meth:`ChatContext.refuse`)."""
+
+    def __init__(self, words: Text, title: str = "refused.nothing", then: str = "") -> None:
+        super().__init__(words.key)
+        self.words, self.title, self.then = words, title, then
+
+
 def trouble(what: str) -> NoticeView:
     """Return the notice with the texts ``notice.WHAT_kicker``, ``_title`` and ``_words``."""
     kicker, title, words = (Text(f"notice.{what}_{part}") for part in ("kicker", "title", "words"))
@@ -129,13 +137,7 @@ def first_file(ctx: ChatContext, message: Message, largest: int) -> File:
     except ValueError as error:
         raise NotAcceptedError("unread") from error
     except WebexAnswerError as error:
-        raise NotAcceptedError(_reason(error, message)) from error
-
-
-def _reason(error: WebexAnswerError, message: Message) -> str:
-    """Return the reason why Webex returns no file, or raise the error if a retry may help."""
-    if error.status == LOCKED and is_older_than(message.created, SCAN):
-        return "scanned"
-    if error.status not in _REASONS:
-        raise error
-    return _REASONS[error.status]
+        scanned = error.status == LOCKED and is_older_than(message.created, SCAN)
+        if reason := "scanned" if scanned else _REASONS.get(error.status):
+            raise NotAcceptedError(reason) from error
+        raise

@@ -11,6 +11,7 @@ only the functions of an allow-list are run.
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -258,27 +259,15 @@ def _mode(redis: Redis) -> str:
     """Return the server's mode, such as ``cluster``, or an empty string if it is unknown."""
     try:
         hello: Any = redis.execute_command(*HELLO)  # type: ignore[no-untyped-call]  # untyped in redis-py
-        answer = _pairs(hello).get(MODE, "")
     except NoPermissionError:
-        answer = ""
-    except ResponseError:
-        answer = _mode_by_info(redis)
-    return answer
-
-
-def _mode_by_info(redis: Redis) -> str:
-    try:
-        return str(redis.info("server").get("redis_mode", ""))
-    except ResponseError:
         return ""
-
-
-def _pairs(answer: Any) -> dict[str, str]:
-    """Return an answer of names and values, which RESP2 sends as a list, with its texts decoded."""
-    pairs = (
-        answer.items() if isinstance(answer, dict) else zip(answer[::2], answer[1::2], strict=True)
-    )
-    return {codec.as_text(name): codec.as_text(value) for name, value in pairs}
+    except ResponseError:
+        with suppress(ResponseError):
+            return str(redis.info("server").get("redis_mode", ""))
+        return ""
+    # RESP2 sends names and values as a list
+    pairs = hello.items() if isinstance(hello, dict) else zip(hello[::2], hello[1::2], strict=True)
+    return {codec.as_text(name): codec.as_text(value) for name, value in pairs}.get(MODE, "")
 
 
 QUEUED_S = 4

@@ -169,9 +169,9 @@ class EventQueue:
         elif pending.begun > len(PAUSES_S):
             self._give_up(pending)
         else:
-            self._handle(replace(pending, begun=pending.begun + 1), handle)
+            self._try(replace(pending, begun=pending.begun + 1), handle)
 
-    def _handle(self, pending: PendingEvent, handle: Handle) -> None:
+    def _try(self, pending: PendingEvent, handle: Handle) -> None:
         self._save(pending, after_lease())
         try:
             again = handle(pending)

@@ -92,8 +92,12 @@ def look(redis: Redis) -> Health:
         events = "late" if waiting_events(redis).is_late else OK
         data = "refused" if generation.layout_problem(redis) else OK
         dispatch = not_handed_out(redis) or OK
+    except DemotedError:
+        return Health("read-only")
+    except (AuthenticationError, NoPermissionError):
+        return Health("refused")
     except RedisError as error:
-        return Health(_word(error))
+        return Health("unwritable" if isinstance(error, ResponseError) else "unreachable")
     return Health(OK, workers, events, data, dispatch)
 
 
@@ -176,15 +180,6 @@ def not_handed_out(redis: Redis, host: str = "") -> str:
     return "nothing that is due is handed out" + (
         f" since {since:%d %b %H:%MZ}" if late.timestamp() else ""
     )
-
-
-def _word(error: RedisError) -> str:
-    """Return the state of a Redis with this error, such as ``refused``."""
-    if isinstance(error, DemotedError):
-        return "read-only"
-    if isinstance(error, AuthenticationError | NoPermissionError):
-        return "refused"
-    return "unwritable" if isinstance(error, ResponseError) else "unreachable"
 
 
 REFUSED_KEPT_S = 24 * 3600

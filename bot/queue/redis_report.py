@@ -1,4 +1,4 @@
-"""Report on Redis, the workers and the events for ``doctor``: each part is good, wrong or doubtful.
+"""Reports on Redis, workers, events and the watch for ``doctor``: good, wrong or doubtful.
 
 A managed Redis may refuse INFO and CONFIG. Then the report says that it cannot look, and calls
 nothing wrong.
@@ -55,14 +55,11 @@ def on_redis(redis: Redis) -> Report:
         config = _figures(lambda: redis.config_get("maxmemory-policy", "appendonly", "save"))
     except RedisError as error:
         return Report(wrong=_unusable(error))
-    parts = (_eviction(info, config), _persistence(info, config))
     version = info.get("redis_version", "")
-    answers = f"answers and takes writes{f', version {version}' if version else ''}"
-    return Report(
-        "; ".join((answers, *filter(None, (part.good for part in parts)))),
-        "; ".join(filter(None, (part.wrong for part in parts))),
-        "; ".join(filter(None, (part.doubt for part in parts))),
-    )
+    answers = Report(f"answers and takes writes{f', version {version}' if version else ''}")
+    parts = (answers, _eviction(info, config), _persistence(info, config))
+    columns = zip(*((part.good, part.wrong, part.doubt) for part in parts), strict=True)
+    return Report(*("; ".join(filter(None, each)) for each in columns))
 
 
 def on_workers(redis: Redis) -> Report:

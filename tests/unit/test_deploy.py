@@ -20,7 +20,7 @@ from flask import Flask
 from bot import __version__
 from bot.__main__ import _parser
 from bot.web import webhooks
-from bot.web.app import health_pages
+from bot.web.app import ALIVE, READY, health_pages
 from bot.web.browser_pages import PAGES
 from bot.web.wsgi import OF_PEOPLE
 from jobs.settings import CREDENTIALS, SECRETS
@@ -295,11 +295,11 @@ def test_platforms_ask_the_page_that_is_meant_for_it():
         if container["args"] == ["web"]
     )
     paths = [web[name]["httpGet"]["path"] for name in ("livenessProbe", "readinessProbe")]
-    assert paths == [app.ALIVE, app.READY]
+    assert paths == [ALIVE, READY]
     (compose,) = documents(DEPLOY / "compose.yaml")
-    assert f"8080{app.READY}" in compose["services"]["web"]["healthcheck"]["test"][-1]
+    assert f"8080{READY}" in compose["services"]["web"]["healthcheck"]["test"][-1]
     for name in ("nginx.conf", "Caddyfile"):
-        assert app.READY in text(DEPLOY / name)
+        assert READY in text(DEPLOY / name)
 
 
 def test_kubernetes_gives_each_deployment_no_more_than_it_needs():

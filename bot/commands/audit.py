@@ -40,25 +40,15 @@ def run(ctx: ChatContext, argument: str) -> None:
     # the channels known here.
     if not may_read_audit(ctx):
         ctx.refuse(Text("audit.not_yours"), then="next_approver")
-    elif argument:
-        _show_channel(ctx, argument)
-    else:
-        show(ctx, "", _visible(ctx))
-
-
-def _show_channel(ctx: ChatContext, argument: str) -> None:
-    mailbox = read_mailbox(ctx, "audit", argument)
-    if not mailbox:
         return
-    mine = entries_of_mailbox(mailbox, _visible(ctx))
-    if mine:
-        show(ctx, mailbox, mine)
-    else:
+    mailbox = read_mailbox(ctx, "audit", argument) if argument else ""
+    if argument and not mailbox:
+        return
+    mine = visible_entries(ctx, [read(line) for line in ctx.services.store.audit.entries()])
+    if mailbox and not (mine := entries_of_mailbox(mailbox, mine)):
         unknown_channel(ctx, "audit", Text("audit.kicker"), mailbox)
-
-
-def _visible(ctx: ChatContext) -> list[AuditEntry]:
-    return visible_entries(ctx, [read(line) for line in ctx.services.store.audit.entries()])
+        return
+    show(ctx, mailbox, mine)
 
 
 def show(ctx: ChatContext, mailbox: str, mine: Sequence[AuditEntry]) -> None:
@@ -68,26 +58,22 @@ def show(ctx: ChatContext, mailbox: str, mine: Sequence[AuditEntry]) -> None:
     name = f"audit-{mailbox.replace('@', '-at-') or 'trail'}-{at:%Y%m%d-%H%M}Z.jsonl"
     filed = mine[-FILE_MOST:]
     if filed:
-        _post_file(ctx, mailbox, name, filed)
+        about = About("", mailbox=mailbox, room=ctx.room)
+        trail.add(
+            entry("exported", about, by=ctx.person.email, person=ctx.person.id, entries=len(filed))
+        )
+        ctx.services.messenger.send_file(
+            room_id=ctx.room,
+            parent_id=ctx.thread,
+            text=text("audit.posted", name=name),
+            name=name,
+            content_type=TYPE,
+            content=_file(ctx, filed),
+        )
     lines = tuple(map(audit_line, reversed(mine[-SHOWN:])))
     known = () if mailbox else first_channels(ctx, visible_channels(ctx))
     counts = (len(mine), len(filed))
     ctx.say(audit(AuditView(mailbox, at, lines, *counts, name, found.broken_at, known)))
-
-
-def _post_file(ctx: ChatContext, mailbox: str, name: str, filed: Sequence[AuditEntry]) -> None:
-    about = About("", mailbox=mailbox, room=ctx.room)
-    ctx.services.store.audit.add(
-        entry("exported", about, by=ctx.person.email, person=ctx.person.id, entries=len(filed))
-    )
-    posted = {
-        "room_id": ctx.room,
-        "parent_id": ctx.thread,
-        "text": text("audit.posted", name=name),
-    }
-    ctx.services.messenger.send_file(
-        **posted, name=name, content_type=TYPE, content=_file(ctx, filed)
-    )
 
 
 def _file(ctx: ChatContext, facts: Sequence[AuditEntry]) -> bytes:

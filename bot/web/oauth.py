@@ -106,12 +106,9 @@ class AdminSignIn:
         if self.both:
             scopes.append(exchange_permission(services.settings.exchange_url))
         with sync_client(services.settings, read_seconds=PRESS_READ_S) as http:
+            prompt = None if hint else "select_account"
             flow = _bot(services, http).begin(
-                scopes,
-                services.settings.callback,
-                state,
-                hint,
-                None if hint else "select_account",
+                scopes, services.settings.callback, state, hint, prompt
             )
         return AuthorizationRequest(flow["auth_uri"], json.dumps({**flow, PERMISSIONS: names}))
 
@@ -152,9 +149,8 @@ class AdminSignIn:
         event = Event(Kind.SIGNED_IN, now(), by=account.upn, account=account, data=data)
         # An account to which Microsoft lists no useful role gets a page that says so. The account
         # may still do the work with a role group of Exchange, so it is not refused.
-        arrival = (
-            "signed_in_roleless" if run.kind is not RunKind.CHECK and lacks_all(account) else ""
-        )
+        roleless = run.kind is not RunKind.CHECK and lacks_all(account)
+        arrival = "signed_in_roleless" if roleless else ""
         return CallbackResult(event, account.upn, page=arrival, sealed=(session,))
 
     def first(self, services: Services, names: tuple[str, ...]) -> list[str]:
@@ -238,15 +234,16 @@ class Consent:
         permissions (platforms/microsoft.md 1.6).
         """
         scopes = [exchange_scope(services.settings.exchange_url)]
-        url = admin_consent_url(
-            services.settings.login_url,
-            run.tenant or "organizations",
-            run.fact("client_id"),
-            scopes,
-            services.settings.callback,
-            state,
+        return AuthorizationRequest(
+            admin_consent_url(
+                services.settings.login_url,
+                run.tenant or "organizations",
+                run.fact("client_id"),
+                scopes,
+                services.settings.callback,
+                state,
+            )
         )
-        return AuthorizationRequest(url)
 
     def handle_callback(
         self, services: Services, run: Run, flow: Flow, query: Mapping[str, str]
@@ -255,9 +252,8 @@ class Consent:
         granted = read_consent_answer(query)
         if run.tenant and granted.tenant and granted.tenant.lower() != run.tenant.lower():
             raise Rejected(Cause.WRONG_TENANT, CloudReply("entra", code=granted.tenant))
-        return CallbackResult(
-            Event(Kind.ANSWERED, now(), data={"question": "consent", "value": "granted"})
-        )
+        data = {"question": "consent", "value": "granted"}
+        return CallbackResult(Event(Kind.ANSWERED, now(), data=data))
 
 
 @dataclass(slots=True)
@@ -338,11 +334,8 @@ class RehearsalSignIn:
         return run.settled("rehearsal")
 
     def values(self, run: Run) -> dict[str, str]:
-        return {
-            "upn": run.fact("upn"),
-            "login": login_of(run) or SOMEBODY,
-            "mailbox": run.channel.mailbox,
-        }
+        login = login_of(run) or SOMEBODY
+        return {"upn": run.fact("upn"), "login": login, "mailbox": run.channel.mailbox}
 
     def start(self, services: Services, run: Run, state: str) -> AuthorizationRequest:
         """Build a request for the scope of the form only (checklist.toml O4).
@@ -380,12 +373,8 @@ class RehearsalSignIn:
             (Sealed.REHEARSAL_SESSION.of(run.id), signed_in.cache, TOKEN_S),
         )
         record_success(services.redis, run.channel.mailbox)
-        event = Event(
-            Kind.ANSWERED,
-            now(),
-            by=signed_in.account.upn,
-            data={"question": "mailbox_sign_in", "value": "yes"},
-        )
+        data = {"question": "mailbox_sign_in", "value": "yes"}
+        event = Event(Kind.ANSWERED, now(), by=signed_in.account.upn, data=data)
         return CallbackResult(event, signed_in.account.upn, sealed=sealed)
 
     def _signed_in(
@@ -399,13 +388,11 @@ class RehearsalSignIn:
             sync_client(services.settings, read_seconds=CALLBACK_READ_S) as http,
             calls.record_calls() as made,
         ):
+            finish = partial(
+                self._identity(services, run, http).finish, flow.msal, query, run.tenant
+            )
             try:
-                return _retry_until_known(
-                    run,
-                    lambda: self._identity(services, run, http).finish(
-                        flow.msal, query, run.tenant
-                    ),
-                )
+                return _retry_until_known(run, finish)
             finally:
                 record_sign_in(services.redis, run.channel.mailbox, made)
 
@@ -437,13 +424,9 @@ def _of_own_secret(error: CloudError) -> CloudError:
 
 
 def _required_tenant(run: Run) -> str:
-    return json.dumps(
-        {
-            "person": run.requester.id,
-            "tenant": run.channel.tenant_id,
-            "mailbox": run.channel.mailbox,
-        }
-    )
+    person, channel = run.requester.id, run.channel
+    bound = {"person": person, "tenant": channel.tenant_id, "mailbox": channel.mailbox}
+    return json.dumps(bound)
 
 
 def _granted(query: Mapping[str, str]) -> Granted:
@@ -452,10 +435,8 @@ def _granted(query: Mapping[str, str]) -> Granted:
     try:
         return read_consent_answer(query)
     except Forbidden as error:
-        raise Forbidden(
-            Cause.APP_ACCESS_NOT_ALLOWED,
-            CloudReply("entra", error.status, error.code, error.message, error.ids),
-        ) from error
+        said = CloudReply("entra", error.status, error.code, error.message, error.ids)
+        raise Forbidden(Cause.APP_ACCESS_NOT_ALLOWED, said) from error
 
 
 def _retry_until_known(run: Run, finish: Callable[[], SignedIn]) -> SignedIn:

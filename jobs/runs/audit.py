@@ -16,6 +16,7 @@ import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from itertools import takewhile
 from typing import Any
 
 import msgspec
@@ -329,25 +330,17 @@ class Trail:
                 pipe.set(keys.audit_head(), codec.dump(self._sealed(_moved(head, written))))
             along(pipe)
 
-        _, _, *answers = self._redis.transaction(attempt, keys.audit_head(), *watched) or (
-            None,
-            None,
-        )
+        answers = self._redis.transaction(attempt, keys.audit_head(), *watched) or []
         for entry in written:  # a record outside Redis
-            log.info(
-                "audit",
-                n=entry["n"],
-                what=entry.get("what"),
-                run=entry.get("run"),
-                hash=entry["hash"],
-            )
+            what, run = entry.get("what"), entry.get("run")
+            log.info("audit", n=entry["n"], what=what, run=run, hash=entry["hash"])
         if written:
             doubted = [entry for entry in written if entry.get("what") in {DOUBTED, LOST}]
             for entry in doubted:
                 log.error("audit entries are missing", what=entry["what"], **entry.get("data", {}))
             end = Mark(written[-1]["n"], written[-1]["hash"])
             self._memory.saw(end, settled=bool(doubted))
-        return answers
+        return answers[2:]
 
     def look(self) -> None:
         """Compare the trail with what this process has seen of it.
@@ -433,11 +426,9 @@ class Trail:
             found = bool(state.length or state.raw)
             why = "the seal of the end is missing" if found else ""
             return replace(known, broken_at=state.length, why=why)
-        at, why = (
-            _end_break(head, last)
-            if state.key is not None
-            else (state.length, "the end is not sealed by this bot")
-        )
+        at, why = _end_break(head, last)
+        if state.key is None:
+            at, why = state.length, "the end is not sealed by this bot"
         return replace(known, broken_at=at, why=why, newest_key=state.key == 0)
 
     def _lines(self, length: int) -> Iterator[bytes]:
@@ -521,18 +512,16 @@ class Trail:
             return head, self._memory.doubt(pipe, head)
         last = codec.as_bytes(lines[0]) if lines else b""
         length = max(int(pipe.llen(keys.audit_entries())), number_of(last))
-        return Head(length, hash_of(last) if lines else BEGINNING, ""), [
-            {"at": now().isoformat(), "what": DOUBTED}
-        ]
+        head = Head(length, hash_of(last) if lines else BEGINNING, "")
+        return head, [{"at": now().isoformat(), "what": DOUBTED}]
 
     def _sealed(self, head: Head) -> Head:
         return replace(head, seal=_seal(self._keys[0], head))
 
     def _key_of(self, head: Head) -> int | None:
         """Return the index of the key that the end is sealed with, or None."""
-        fits = (
-            hmac.compare_digest(_seal(key, head).encode(), head.seal.encode()) for key in self._keys
-        )
+        seals = (_seal(key, head).encode() for key in self._keys)
+        fits = (hmac.compare_digest(seal, head.seal.encode()) for seal in seals)
         return next((place for place, fit in enumerate(fits) if fit), None)
 
 
@@ -551,11 +540,7 @@ def _end_break(head: Head, last: Mark) -> tuple[int, str]:
 
 def _older(lines: Iterable[bytes], before: datetime) -> Iterator[AuditEntry]:
     """Yield the entries from before the time, up to the first one that is not."""
-    for line in lines:
-        entry = read(line)
-        if not _is_before(str(entry.get("at")), before):
-            return
-        yield entry
+    return takewhile(lambda entry: _is_before(str(entry.get("at")), before), map(read, lines))
 
 
 def _is_before(at: str, before: datetime) -> bool:

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from jobs.clock import now
-from jobs.model import Change, RunKind
+from jobs.model import RunKind
 from jobs.redact import Redactor
 from jobs.runs.audit import AuditEntry
 from jobs.runs.run import Brief, Event, Kind, Origin
@@ -45,15 +45,11 @@ def updated(about: About, event: Event) -> About:
     """Return the description of the run after the event."""
     if event.kind is Kind.OPENED:
         room = event.origin.room if event.origin else ""
-        about = replace(
-            about, kind=str(event.run_kind or RunKind.SETUP), room=room, asked_by=event.by
-        )
+        kind = str(event.run_kind or RunKind.SETUP)
+        about = replace(about, kind=kind, room=room, asked_by=event.by)
     if event.channel is not None:
-        about = replace(
-            about,
-            mailbox=event.channel.mailbox or about.mailbox,
-            tenant=event.channel.tenant_id or about.tenant,
-        )
+        mailbox, tenant = event.channel.mailbox, event.channel.tenant_id
+        about = replace(about, mailbox=mailbox or about.mailbox, tenant=tenant or about.tenant)
     if event.account is not None:
         about = replace(about, tenant=event.account.tenant_id, account=event.account.upn)
     return about
@@ -63,20 +59,20 @@ def entries_of(about: About, events: Iterable[Event]) -> Iterator[tuple[AuditEnt
     """Yield an entry for each event, with the description of the run at that point."""
     for event in events:
         about = updated(about, event)
+        changes = map(msgspec.to_builtins, event.changes)
         own = {
+            "at": event.at.isoformat(),
+            "by": event.by or BOT,
             "step": event.step,
             "data": event.data,
-            "changes": [_change(each) for each in event.changes],
+            "changes": [{name: each[name] for name in _CHANGE} for each in changes],
+            "origin": _filled(event.origin),
+            "brief": _filled(event.brief),
+            "facts": event.finding.facts | event.finding.signals.texts() if event.finding else {},
+            "channel": event.channel,
+            "account_ids": event.account,
         }
-        own |= {"origin": _filled(event.origin), "brief": _filled(event.brief)}
-        facts = event.finding.facts | event.finding.signals.texts() if event.finding else {}
-        known = {"facts": facts, "channel": event.channel, "account_ids": event.account}
-        yield (
-            entry(
-                str(event.kind), about, at=event.at.isoformat(), by=event.by or BOT, **own, **known
-            ),
-            about,
-        )
+        yield entry(str(event.kind), about, **own), about
 
 
 def entry(what: str, about: About | None = None, **more: Any) -> AuditEntry:
@@ -84,16 +80,11 @@ def entry(what: str, about: About | None = None, **more: Any) -> AuditEntry:
 
     Empty values and everything that looks like a secret are removed.
     """
-    whole = {
-        "at": now().isoformat(),
-        "by": BOT,
-        "what": what,
-        **(msgspec.to_builtins(about) if about else {}),
-        **msgspec.to_builtins(more),
-    }
-    clean: AuditEntry = _REDACTOR.data(
-        {name: value for name, value in whole.items() if value not in ("", None, [], {})}
-    )
+    whole = {"at": now().isoformat(), "by": BOT, "what": what}
+    whole |= msgspec.to_builtins(about) if about else {}
+    whole |= msgspec.to_builtins(more)
+    filled = {name: value for name, value in whole.items() if value not in ("", None, [], {})}
+    clean: AuditEntry = _REDACTOR.data(filled)
     return clean
 
 
@@ -101,8 +92,3 @@ def _filled(part: Origin | Brief | None) -> dict[str, Any]:
     """Return the fields that are not empty, or no fields if the event has no such part."""
     fields = msgspec.to_builtins(part) if part else {}
     return {name: value for name, value in fields.items() if value}
-
-
-def _change(change: Change) -> AuditEntry:
-    found: AuditEntry = msgspec.to_builtins(change)
-    return {name: found[name] for name in _CHANGE}

@@ -157,10 +157,8 @@ class ChannelIndex:
 
     def open_runs_of_space(self, room: str) -> tuple[str, ...]:
         """Return the ids of the space's runs that have not ended, newest first."""
-        return tuple(
-            codec.as_text(raw)
-            for raw in reversed(self._redis.zinter({keys.space_runs(room): 1, keys.runs_open(): 0}))
-        )
+        found = self._redis.zinter({keys.space_runs(room): 1, keys.runs_open(): 0})
+        return tuple(map(codec.as_text, reversed(found)))
 
     def runs_of_space(self, room: str, most: int) -> tuple[str, ...]:
         """Return the ids of the newest runs of the space, newest first."""
@@ -218,9 +216,8 @@ class ChannelIndex:
             pipe.srem(keys.person_channels(run.requester.id), mailbox)
 
     def _is_open(self, run_id: str) -> bool:
-        return self._redis.zscore(keys.runs_open(), run_id) is not None and bool(
-            self._redis.exists(keys.run_events(run_id))
-        )
+        listed = self._redis.zscore(keys.runs_open(), run_id) is not None
+        return listed and bool(self._redis.exists(keys.run_events(run_id)))
 
 
 def _context(mailbox: str) -> tuple[str, ...]:

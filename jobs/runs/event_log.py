@@ -95,7 +95,10 @@ class EventLog:
         for line in lines:
             if self._authenticator.verify(_context(run_id, previous), line) is None:
                 break
-            events.append(_decoded(line, events))
+            try:
+                events.append(codec.load(line, Event))
+            except msgspec.MsgspecError:  # by another version
+                events.append(Event(Kind.UNREADABLE, events[-1].at if events else now()))
             previous = mac_of(line)
         return Reading(tuple(events), previous, len(events) < len(lines))
 
@@ -105,9 +108,8 @@ class EventLog:
         The result is None if this bot did not make that line.
         """
         *before, last = lines
-        previous = mac_of(before[-1]) if before else ""
-        found = self.read(run_id, [last], previous)
-        return found.events[0] if found.events else None
+        found = self.read(run_id, [last], mac_of(before[-1]) if before else "")
+        return next(iter(found.events), None)
 
     def missing(
         self, run_id: str, seen: Sequence[bytes], stored: Sequence[bytes]
@@ -166,11 +168,6 @@ def lines_of(redis: Redis | Pipeline, run_id: str, first: int = 0) -> list[bytes
         raise
 
 
-def last_lines(redis: Redis | Pipeline, run_id: str) -> list[bytes]:
-    """Return the last two lines of a run's history, or fewer if it is shorter."""
-    return lines_of(redis, run_id, -2)
-
-
 def distrust(run: Run) -> Text | None:
     """Return the sentence for people if the run was stopped because Redis was changed, or None."""
     problem = run.problems.get("run")
@@ -200,14 +197,6 @@ def foreign_event(run: Run) -> int:
     """Return the number of the run's first event that this bot did not make, or 0."""
     problem = run.problems.get("run")
     return int(problem.code) if problem is not None and problem.cause == FOREIGN_EVENT else 0
-
-
-def _decoded(line: bytes, before: Sequence[Event]) -> Event:
-    """Return the event, or one of the kind UNREADABLE if this version cannot decode it."""
-    try:
-        return codec.load(line, Event)
-    except msgspec.MsgspecError:
-        return Event(Kind.UNREADABLE, before[-1].at if before else now())
 
 
 def _context(run_id: str, previous: str) -> tuple[str, ...]:

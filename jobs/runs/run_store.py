@@ -15,7 +15,7 @@ from jobs.model import Channel, Person, RunKind
 from jobs.runs.audit import Along, Trail
 from jobs.runs.audit_entries import About, entries_of, entry, recorded, updated
 from jobs.runs.channel_index import CHECK_KEPT_S, AlreadyRunningError, ChannelIndex, Record
-from jobs.runs.event_log import EventLog, last_lines, lines_of, unreadable
+from jobs.runs.event_log import EventLog, lines_of, unreadable
 from jobs.runs.fold import apply_events, fold
 from jobs.runs.run import (
     ENDS,
@@ -302,7 +302,7 @@ class RunStore:
             RunEndedError: the run has ended, or its last event was not made by this bot.
         """
         if self.held_lease is None or self.held_lease.renew():
-            self._require_open(run_id, last_lines(self.redis, run_id))
+            self._require_open(run_id, lines_of(self.redis, run_id, -2))
         if self.held_lease is not None and self.held_lease.lost:
             raise LeaseLostError(run_id)
 
@@ -311,7 +311,7 @@ class RunStore:
 
         Such a run has ended, and a call of its worker may be under way, until its lease expires.
         """
-        others = (other for other in self.channels.runs_of_mailbox(run.channel.mailbox))
+        others = self.channels.runs_of_mailbox(run.channel.mailbox)
         leases = [keys.run_lock(other) for other in others if other != run.id]
         return bool(leases) and bool(self.redis.exists(*leases))
 
@@ -408,8 +408,9 @@ class RunStore:
 
     def _named(self, run_ids: Iterable[str], room: str) -> Iterator[Run]:
         for run_id in run_ids:
-            if known := next(self._known([run_id]), None):
-                yield known
-            elif self.redis.exists(keys.run_events(run_id)):
-                at = self.redis.zscore(keys.space_runs(room), run_id) or 0
-                yield unreadable(run_id, self._about(run_id).mailbox, float(at))
+            try:
+                yield self.load(run_id)
+            except RunGoneError:
+                if self.redis.exists(keys.run_events(run_id)):
+                    at = self.redis.zscore(keys.space_runs(room), run_id) or 0
+                    yield unreadable(run_id, self._about(run_id).mailbox, float(at))

@@ -143,9 +143,8 @@ def sentinel_address(url: str) -> SentinelAddress:
 def _options(query: str) -> dict[str, str]:
     options = dict(parse_qsl(query, keep_blank_values=True))
     if unknown := options.keys() - SENTINEL_OPTIONS:
-        raise RedisUrlError(
-            f"has the option {min(unknown)!r}; only {' and '.join(sorted(SENTINEL_OPTIONS))} are known"
-        )
+        known = " and ".join(sorted(SENTINEL_OPTIONS))
+        raise RedisUrlError(f"has the option {min(unknown)!r}; only {known} are known")
     return options
 
 

@@ -85,21 +85,20 @@ COUNTED = (
     TAKEN_OVER,
     LOOKS,
 )
-RUNS_OPEN = Gauge(
-    "runs_open", "Runs that have not ended.", ("kind", "state"), timedelta(minutes=10)
-)
-CHANNELS = Gauge("channels", "Channels that are connected.", (), timedelta(hours=4))
+MINUTES, HOURS = timedelta(minutes=10), timedelta(hours=4)
+RUNS_OPEN = Gauge("runs_open", "Runs that have not ended.", ("kind", "state"), MINUTES)
+CHANNELS = Gauge("channels", "Channels that are connected.", (), HOURS)
 SECRETS_ENDING = Gauge(
     "channel_secrets_ending",
     "Channels whose client secret ends within so many days.",
     ("days",),
-    timedelta(hours=4),
+    HOURS,
 )
 DAYS_LEFT = Gauge(
     "secret_days_left",
     "Days until the end of the bot's own credential, and of the channels' first client secret.",
     ("whose",),
-    timedelta(hours=4),
+    HOURS,
 )
 WEBHOOKS = Gauge(
     "webhooks", "Webhooks of the bot, as the last look found them.", ("state",), timedelta(hours=1)

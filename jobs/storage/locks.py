@@ -121,9 +121,7 @@ class FencedLock(Lock):
         """Take the lock if it is free, and return whether it was taken."""
         self.asked_at = seconds_since_boot()
         milliseconds = int((self.timeout or 0) * 1000)
-        answer: object = self.redis.eval(
-            TAKE, 2, self.name, keys.lock_numbers(), token, milliseconds
-        )
+        answer = self.redis.eval(TAKE, 2, self.name, keys.lock_numbers(), token, milliseconds)
         self.number = int(str(answer))
         return self.number > 0
 

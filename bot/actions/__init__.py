@@ -94,7 +94,6 @@ def for_everybody(answer: OnRun) -> Action:
 
 
 def _go_on(ctx: ChatContext, _: dict[str, str], run: Run) -> None:
-    """Continue the run and draw its cards, but record nothing more."""
     ctx.services.record(run.id)
 
 

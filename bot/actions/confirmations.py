@@ -81,7 +81,6 @@ def registered(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
 
 
 def _says(question: str) -> OnRun:
-    """Return the answer to a button that says that something was done."""
     return lambda ctx, _, run: record(ctx, run, question, "yes")
 
 

@@ -32,7 +32,6 @@ def visible_entries(ctx: ChatContext, facts: Sequence[AuditEntry]) -> list[Audit
     known_here = set(visible_channels(ctx))
 
     def is_of_place(fact: AuditEntry) -> bool:
-        """Return whether the entry was made or asked for here, or by this person in a 1:1."""
         people = {fact.get("by"), fact.get("asked_by")}
         mine = (
             not people.isdisjoint(ctx.person.emails) if ctx.direct else fact.get("room") == ctx.room

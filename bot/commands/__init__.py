@@ -63,7 +63,6 @@ def language_of(typed: str, command: Command) -> str:
 
 @cache
 def commands() -> dict[str, Command]:
-    """Return every command by its name, in the order of help."""
     modules = [
         importlib.import_module(f"{__name__}.{found.name}")
         for found in pkgutil.iter_modules(__path__)

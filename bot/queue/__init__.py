@@ -95,7 +95,6 @@ class SafeJob(Job):
 
     @property
     def func(self) -> Callable[..., Any] | None:
-        """Return the function to run."""
         if self.func_name not in ALLOWED:
             raise NotAllowedError(f"job function {self.func_name!r} is not on the list")
         function: Callable[..., Any] | None = super().func
@@ -111,12 +110,10 @@ class SafeJob(Job):
 
     @property
     def failure_callback(self) -> None:
-        """Return None, or raise an error if a callback is set."""
         self._refuse(self._failure_callback_name)
 
     @property
     def stopped_callback(self) -> None:
-        """Return None, or raise an error if a callback is set."""
         self._refuse(self._stopped_callback_name)
 
     def send_webhooks(self, *_status: object, **_more: object) -> None:
@@ -139,7 +136,6 @@ class Doorbell:
 
     @classmethod
     def of(cls, redis: Redis, kind: LockKind) -> Doorbell:
-        """Return the doorbell of a kind of work."""
         name, function = WORK[kind]
         return cls(make_queue(redis, name), function)
 

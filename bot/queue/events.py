@@ -137,7 +137,6 @@ class EventQueue:
         return bool(is_new)
 
     def ring(self, key: str) -> None:
-        """Wake a worker for an event."""
         self.bell.ring(key)
 
     def retry(self, key: str) -> None:

@@ -52,7 +52,6 @@ class Waiting:
 
     @property
     def is_late(self) -> bool:
-        """Return whether the oldest event has waited for too long."""
         return self.age_s > LATE_S
 
 
@@ -76,7 +75,6 @@ class Health:
 
     @property
     def is_ready(self) -> bool:
-        """Return whether every part is in order."""
         return set(asdict(self).values()) == {OK}
 
     def as_json(self) -> dict[str, str]:

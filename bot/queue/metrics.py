@@ -93,7 +93,6 @@ class _Numbers(Collector):
         return ()
 
     def collect(self) -> Iterator[Metric]:
-        """Yield every number of the bot as a metric of Prometheus."""
         version = GaugeMetricFamily(f"{PREFIX}info", "Version of the bot.", labels=["version"])
         version.add_metric([__version__], 1)
         yield version

@@ -110,7 +110,6 @@ def on_refused_webhooks(redis: Redis) -> Report:
 
 
 def _unusable(error: RedisError) -> str:
-    """Return why Redis cannot be used, and what to do."""
     if isinstance(error, DemotedError):
         return (
             "is read-only, because it is a replica: name the primary in REDIS_URL, or its Sentinels"

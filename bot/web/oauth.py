@@ -221,7 +221,6 @@ class Consent:
     arrived = "consented"
 
     def is_complete(self, run: Run) -> bool:
-        """Return whether the grants were read back."""
         return run.settled("admin_consent")
 
     def values(self, run: Run) -> dict[str, str]:

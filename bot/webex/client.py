@@ -195,7 +195,6 @@ class Webex(Messenger):
         return tuple(map(Message.of, found))
 
     def room_type(self, room_id: str) -> str:
-        """Return the type of the room, ``group`` or ``direct``."""
         return self._of_room(room_id, "type").lower()
 
     def room_title(self, room_id: str) -> str:

@@ -64,7 +64,6 @@ class Head:
 
     @property
     def end(self) -> Mark:
-        """Return the place of the last entry in the chain."""
         return Mark(self.n, self.hash)
 
     @property
@@ -99,7 +98,6 @@ def canonical(fact: AuditEntry) -> bytes:
 
 
 def chained_hash(prev: str, fact: AuditEntry) -> str:
-    """Return the SHA-256 of the previous hash and the canonical JSON, in hexadecimal."""
     return hashlib.sha256(prev.encode("utf-8", "surrogatepass") + canonical(fact)).hexdigest()
 
 
@@ -361,7 +359,6 @@ class Trail:
         return self._seen().trusted
 
     def entries(self) -> tuple[bytes, ...]:
-        """Return every line, oldest first."""
         return tuple(map(codec.as_bytes, self._redis.lrange(keys.audit_entries(), 0, -1)))
 
     def verify(self) -> Verified:
@@ -526,7 +523,6 @@ class Trail:
 
 
 def _moved(head: Head, written: Sequence[AuditEntry]) -> Head:
-    """Return the head after some more entries, not sealed yet."""
     return replace(head, n=head.n + len(written), hash=str(written[-1]["hash"]))
 
 

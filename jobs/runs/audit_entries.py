@@ -37,12 +37,10 @@ class About:
 
 
 def recorded(events: Iterable[Event]) -> tuple[Event, ...]:
-    """Return the events that are recorded in the audit trail."""
     return tuple(event for event in events if event.kind not in NOT_RECORDED)
 
 
 def updated(about: About, event: Event) -> About:
-    """Return the description of the run after the event."""
     if event.kind is Kind.OPENED:
         room = event.origin.room if event.origin else ""
         kind = str(event.run_kind or RunKind.SETUP)

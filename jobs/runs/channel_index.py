@@ -91,7 +91,6 @@ class ChannelIndex:
         )  # if two claim at the same time, the second one checks the holder again
 
     def holder(self, mailbox: str) -> str:
-        """Return the run that has claimed the mailbox, ended or not, or an empty string."""
         return codec.as_text(self._redis.get(keys.channel_claim(mailbox)))
 
     def running(self, mailbox: str) -> str:
@@ -135,7 +134,6 @@ class ChannelIndex:
         return tuple(sorted(codec.as_text(raw) for raw in self._redis.sunion(lists)))
 
     def set_last_check(self, mailbox: str, run_id: str) -> None:
-        """Make the run the channel's newest check."""
         self._redis.set(keys.channel_check(mailbox), run_id, ex=CHECK_KEPT_S)
 
     def last_checks(self, mailboxes: Sequence[str]) -> list[str]:
@@ -144,11 +142,9 @@ class ChannelIndex:
         return list(map(codec.as_text, rows))
 
     def open(self, run_id: str) -> None:
-        """List the run among those that have not ended."""
         self._redis.zadd(keys.runs_open(), {run_id: now().timestamp()})
 
     def add_to_space(self, room: str, run_id: str) -> None:
-        """List the run among those of the space."""
         self._redis.zadd(keys.space_runs(room), {run_id: now().timestamp()})
 
     def open_runs(self, most: int) -> tuple[str, ...]:
@@ -156,12 +152,10 @@ class ChannelIndex:
         return tuple(map(codec.as_text, self._redis.zrevrange(keys.runs_open(), 0, most - 1)))
 
     def open_runs_of_space(self, room: str) -> tuple[str, ...]:
-        """Return the ids of the space's runs that have not ended, newest first."""
         found = self._redis.zinter({keys.space_runs(room): 1, keys.runs_open(): 0})
         return tuple(map(codec.as_text, reversed(found)))
 
     def runs_of_space(self, room: str, most: int) -> tuple[str, ...]:
-        """Return the ids of the newest runs of the space, newest first."""
         return tuple(map(codec.as_text, self._redis.zrevrange(keys.space_runs(room), 0, most - 1)))
 
     def remove_from_space(self, room: str, run_ids: Iterable[str]) -> None:
@@ -169,7 +163,6 @@ class ChannelIndex:
         self._redis.zrem(keys.space_runs(room), *run_ids)
 
     def count_in_space(self, room: str) -> int:
-        """Return how many runs of a space are known."""
         return int(self._redis.zcard(keys.space_runs(room)))
 
     def runs_of_mailbox(self, mailbox: str) -> tuple[str, ...]:

@@ -76,7 +76,6 @@ class Result:
     foreign: list[str] = field(default_factory=list)
 
     def add(self, what: What, found: Found) -> None:
-        """Add the numbers of the values of one key."""
         self.newest[what] += found.newest
         self.older[what] += found.older
         self.foreign.extend(found.foreign)

@@ -114,7 +114,6 @@ class Plan:
         )
 
     def with_lines(self, lines: tuple[Change, ...]) -> tuple[Change, ...]:
-        """Return the plan's lines, with ``lines`` in place of its lines for the same steps."""
         steps = {line.step for line in lines}
         others = [line for line in self.changes if line.step not in steps]
         place = next(
@@ -431,7 +430,6 @@ class Run:
         )
 
     def state_of(self, step: str) -> State | None:
-        """Return the state of the step's newest finding, or None before its first one."""
         return self.findings[step].state if step in self.findings else None
 
     def settled(self, step: str) -> bool:
@@ -439,7 +437,6 @@ class Run:
         return self.state_of(step) in {State.OK, State.WARNING, State.POSSIBLE, State.SKIPPED}
 
     def answer(self, question: str) -> str:
-        """Return a person's answer, or an empty string."""
         return self.answers[question].value if question in self.answers else ""
 
     def answered_since(self, step: str, question: str) -> bool:
@@ -448,7 +445,6 @@ class Run:
         return answer is not None and (found is None or found < answer.at)
 
     def change_applied(self, step: str) -> bool:
-        """Return whether this run made the step's change."""
         return step in self.changed and self.changed[step].done is not None
 
     def approved(self, change: Change) -> bool:
@@ -496,7 +492,6 @@ class ForeignRunError(RunGoneError):
 def opening(
     channel: Channel, requester: Person, kind: RunKind, origin: Origin, brief: Brief | None = None
 ) -> Event:
-    """Return the first event of a run."""
     return Event(
         Kind.OPENED,
         now(),

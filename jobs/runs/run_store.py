@@ -212,11 +212,9 @@ class RunStore:
         return self.load(run_id)
 
     def last_check(self, mailbox: str) -> Run | None:
-        """Return the run of the channel's newest check, or None."""
         return self.last_checks([mailbox])[0]
 
     def last_checks(self, mailboxes: Sequence[str]) -> tuple[Run | None, ...]:
-        """Return the run of each channel's newest check, or None."""
         found = self.channels.last_checks(mailboxes)
         return tuple(next(self._known([each] if each else []), None) for each in found)
 
@@ -266,7 +264,6 @@ class RunStore:
         self.audit.add(handed, along=lambda pipe: pipe.sadd(keys.secrets_shown(), key_id))
 
     def was_secret_shown(self, key_id: str) -> bool:
-        """Return whether somebody has seen the secret with this key ID."""
         return bool(self.redis.sismember(keys.secrets_shown(), key_id))
 
     def lease(self, run_id: str) -> AbstractContextManager[RenewedLock | None]:

@@ -81,7 +81,6 @@ class SentinelAddress:
 
 
 def embedded_url(folder: Path) -> str:
-    """Return the address of the embedded Redis server that keeps its data in this folder."""
     return f"{_EMBEDDED}{folder}"
 
 
@@ -91,7 +90,6 @@ def embedded_folder(url: str) -> Path | None:
 
 
 def is_sentinel(url: str) -> bool:
-    """Return whether the Redis address names Sentinels."""
     return url.partition("://")[0].lower() in SENTINEL_SCHEMES
 
 
@@ -233,7 +231,6 @@ class Pool(ConnectionPool):
     """Pool whose idle connections are closed as soon as one of them finds its server demoted."""
 
     def make_connection(self) -> Any:
-        """Return a new connection that knows this pool."""
         connection: Any = super().make_connection()
         connection.leave = partial(self.disconnect, inuse_connections=False)
         return connection
@@ -364,7 +361,6 @@ def keeps_data_in(answer: object, folder: Path) -> bool:
 
 
 def _of_sentinels(address: SentinelAddress, options: dict[str, Any]) -> Redis:
-    """Return a client for the primary Redis server that the Sentinels name."""
     hurried = min(options.get("socket_timeout") or SENTINEL_S, SENTINEL_S)
     watchers = {
         "username": address.sentinel_user or None,

@@ -117,7 +117,6 @@ class Counters:
         self._counts: Tally[str] = Tally()
 
     def add(self, counter: Counter, *labels: str, by: int = 1) -> None:
-        """Add ``by`` to the counter with these label values."""
         self._add({field_of(counter.name, labels): by})
 
     def time(self, counter: Counter, *labels: str, seconds: float) -> None:
@@ -142,7 +141,6 @@ class Counters:
             self._add(counts)
 
     def reset(self) -> None:
-        """Forget all counts of this process, as a new process does."""
         self.__init__()  # type: ignore[misc]  # a new lock, too: another thread may hold the old one
 
     def _add(self, counts: Mapping[str, int]) -> None:

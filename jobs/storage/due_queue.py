@@ -59,7 +59,6 @@ class DueQueue:
         to.zadd(keys.due(), {self.field(member): when.timestamp()}, lt=sooner)
 
     def remove(self, member: str, pipe: Pipeline | None = None) -> None:
-        """Take the member off the queue."""
         (self.redis if pipe is None else pipe).zrem(keys.due(), self.field(member))
 
     def due(self, member: str) -> float:
@@ -76,7 +75,6 @@ class DueQueue:
         self.redis.eval(MOVE, 1, keys.due(), self.field(member), repr(due), moment)
 
     def extend(self, member: str, seconds: float = AGAIN_S) -> None:
-        """Put a member of the queue off by so many seconds."""
         moment = now() + timedelta(seconds=seconds)
         self.redis.zadd(keys.due(), {self.field(member): moment.timestamp()}, xx=True)
 
@@ -91,7 +89,6 @@ class DueQueue:
         }
 
     def field(self, member: str) -> str:
-        """Return the name of a member among all kinds of work."""
         return LockName(self.kind, member).field
 
 

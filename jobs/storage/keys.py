@@ -30,7 +30,6 @@ if not is_prefix(PREFIX):  # the settings refuse it
 
 
 def rq_prefix() -> str:
-    """Return the first part of all Redis keys of RQ, the job queue."""
     return f"{PREFIX}rq"
 
 

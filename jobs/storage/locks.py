@@ -88,12 +88,10 @@ class LockName:
 
     @property
     def key(self) -> Key:
-        """Return the lock's key in Redis."""
         return _KEYS[self.kind](self.owner)
 
     @property
     def field(self) -> str:
-        """Return the lock's name in the list of held locks."""
         return f"{self.kind}:{self.owner}"
 
     @classmethod

@@ -164,7 +164,6 @@ class Vault:
         self._redis.transaction(move, keys.sealed(name))
 
     def drop(self, name: VaultName) -> None:
-        """Delete the value with this name."""
         self._redis.delete(keys.sealed(name))
 
     def holds(self, name: VaultName) -> bool:

@@ -381,7 +381,6 @@ class IncidentStore:
     def _change_open(
         self, incident_id: str, change: Callable[[Incident], Incident | None]
     ) -> Incident | None:
-        """Change an incident, unless it has ended."""
         return self.change(incident_id, lambda each: change(each) if each.is_open else None)
 
     def _cards_of(

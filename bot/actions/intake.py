@@ -6,7 +6,7 @@ from bot.actions import Action, answered, finish, on_run, refused_input, to_canc
 from bot.cards.presenters import intake
 from bot.chat.audience import note_absent, resolve_recipient
 from bot.chat.context import ChatContext, RefusedError
-from bot.commands import cancel, commands, help, setup_email, status, undo  # noqa: A004  a command's name
+from bot.commands import commands, help, runs, setup_email, undo  # noqa: A004  a command's name
 from jobs.channel.form import InvalidInputError, read_address, read_details
 from jobs.channel.mailbox import DELEGATE
 from jobs.clock import now
@@ -89,14 +89,14 @@ def _administrator(ctx: ChatContext, values: dict[str, str], errors: dict[str, T
 @to_cancel
 def cancelled(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
     # The run's own card says that the run was canceled.
-    if cancel.cancel(ctx, run):
-        cancel.end_choice(ctx, run)
+    if runs.cancel(ctx, run):
+        runs.end_choice(ctx, run)
 
 
 @to_cancel
 def begun_again(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
-    if cancel.cancel(ctx, run):
-        cancel.end_choice(ctx, run)
+    if runs.cancel(ctx, run):
+        runs.end_choice(ctx, run)
         rerun_command(ctx, {**inputs, "mailbox_meant": run.channel.mailbox})
 
 
@@ -127,6 +127,6 @@ ACTIONS: dict[str, Action] = {
     "cancel": cancelled,
     "begin_again": begun_again,
     "help": lambda ctx, _: help.show(ctx),
-    "status": lambda ctx, _: status.run(ctx, ""),
+    "status": lambda ctx, _: runs.show_status(ctx, ""),
     "delegate": name_delegate,
 }

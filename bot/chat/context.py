@@ -15,7 +15,7 @@ from bot.webex.errors import LOCKED
 from bot.webex.models import is_older_than
 from jobs.clock import now
 from jobs.model import Person, Text, verbatim
-from jobs.runs.audit_entries import entry
+from jobs.runs.event_log import entry
 from jobs.runs.run import Origin, new_reference
 
 log = structlog.get_logger(__name__)

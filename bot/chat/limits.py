@@ -22,7 +22,7 @@ from bot.chat.permissions import Denial
 from bot.services import Services
 from jobs.clock import now
 from jobs.model import Text
-from jobs.runs.audit_entries import entry
+from jobs.runs.event_log import entry
 from jobs.storage import codec, keys
 
 WINDOW = timedelta(hours=1)

@@ -1,7 +1,7 @@
 """Command /audit: who asked, approved and signed in, and what was changed.
 
 The answer says whether the trail is intact, and the file ends with a seal
-(:func:`jobs.runs.audit_entries.sealed`).
+(:func:`jobs.runs.event_log.sealed`).
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from jobs.clock import now
 from jobs.model import Text
 from jobs.redact import GONE
 from jobs.runs.audit import AuditEntry, canonical, read
-from jobs.runs.audit_entries import About, entry
+from jobs.runs.event_log import About, entry
 from jobs.runs.trust import sealed_file
 
 FILE_MOST = 20_000

@@ -24,7 +24,7 @@ from jobs.access import app_access
 from jobs.channel.form import InvalidInputError
 from jobs.clock import now
 from jobs.model import Text, minute_of, span_of
-from jobs.runs.audit_entries import entry
+from jobs.runs.event_log import entry
 from jobs.watch.model import (
     LONGEST,
     LONGEST_PAUSE,

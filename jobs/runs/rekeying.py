@@ -19,8 +19,7 @@ from redis import Redis
 from redis.client import Pipeline
 
 from jobs.runs.audit import Trail
-from jobs.runs.audit_entries import entry
-from jobs.runs.event_log import HISTORY, EventLog, foreign_event
+from jobs.runs.event_log import HISTORY, EventLog, entry, foreign_event
 from jobs.runs.run import ForeignRunError, RunGoneError
 from jobs.runs.run_store import RunStore
 from jobs.storage import codec, keys

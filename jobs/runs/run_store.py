@@ -13,9 +13,17 @@ from redis.client import Pipeline
 from jobs.clock import now
 from jobs.model import Channel, Person, RunKind
 from jobs.runs.audit import Along, Trail
-from jobs.runs.audit_entries import About, entries_of, entry, recorded, updated
 from jobs.runs.channel_index import CHECK_KEPT_S, AlreadyRunningError, ChannelIndex, Record
-from jobs.runs.event_log import EventLog, lines_of, unreadable
+from jobs.runs.event_log import (
+    About,
+    EventLog,
+    entries_of,
+    entry,
+    lines_of,
+    recorded,
+    unreadable,
+    updated,
+)
 from jobs.runs.fold import apply_events, fold
 from jobs.runs.run import (
     ENDS,

@@ -197,8 +197,8 @@ class Pulse:
 
 
 def beat(redis: Redis, group: str, result: Round, at: datetime) -> None:
-    newest_pulse = Pulse(group, at, result.looks, result.calls)
-    redis.set(keys.watch_beat(), codec.dump(newest_pulse))
+    pulse = Pulse(group, at, result.looks, result.calls)
+    redis.set(keys.watch_beat(), codec.dump(pulse))
 
 
 def newest_pulse(redis: Redis) -> Pulse | None:

@@ -18,7 +18,7 @@ from bot.services import Services
 from jobs.clock import now
 from jobs.model import Account, Channel, Person
 from jobs.runs.audit import read
-from jobs.runs.audit_entries import entry
+from jobs.runs.event_log import entry
 from jobs.runs.run import Event, Kind, Origin
 from jobs.runs.run_store import RunStore
 from jobs.runs.trust import file_problem, missing_entries

@@ -10,8 +10,8 @@ import pytest
 
 from jobs.model import Account, Change, Channel, Finding, Person, RunKind, Scope, State, Text
 from jobs.runs.audit import Verified, read
-from jobs.runs.audit_entries import NOT_RECORDED, About, entries_of, entry
 from jobs.runs.channel_index import AlreadyRunningError
+from jobs.runs.event_log import NOT_RECORDED, About, entries_of, entry
 from jobs.runs.run import Event, Kind, Origin
 from jobs.runs.run_store import RunStore
 

@@ -16,7 +16,7 @@ from jobs.channel.email_app import ADOPT
 from jobs.channel.mailbox import DELEGATE, SIGNED_IN
 from jobs.checks.discovering import APP, FORWARDING
 from jobs.model import RunKind, Scope
-from jobs.runs.audit_entries import About, entry
+from jobs.runs.event_log import About, entry
 from jobs.runs.run import FOREIGN_HOSTS, word_for
 
 BOT = Path(__file__).parents[5] / "bot"

@@ -1,12 +1,13 @@
-"""Command /cancel: stop a run; completed changes stay and are listed."""
+"""Commands /status and /cancel: the runs of a space, and the end of one; its changes stay."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from contextlib import suppress
 
-from adaptive_cards import notice, offer
+from adaptive_cards import notice, offer, status
 from adaptive_cards.card import Card
+from adaptive_cards.cards.channels import RunLine, StatusView
 from adaptive_cards.cards.notice import NoticeView
 from adaptive_cards.glyphs import SKIPPED
 from bot.cards import choices
@@ -19,6 +20,7 @@ from bot.webex.client import WebexError
 from jobs.access import mailbox_login
 from jobs.clock import now
 from jobs.model import Text
+from jobs.next_action import ENDED, next_action, stage_of, wait_of
 from jobs.runs.run import Event, Kind, Run
 from jobs.storage.vault import Sealed
 
@@ -109,4 +111,28 @@ def cancel(ctx: ChatContext, run: Run) -> bool:
     return True
 
 
+def show_status(ctx: ChatContext, _argument: str) -> None:
+    """List the runs, open and new ones first. Runs beyond the limit are only counted."""
+    known = ctx.services.store.runs_in_space(ctx.room)
+    runs = tuple(map(_run_line, known))
+    more = max(ctx.services.channels.count_in_space(ctx.room) - len(runs), 0)
+    ctx.say(with_doubts(status(StatusView(runs, now(), more, direct=ctx.direct)), known))
+
+
+def _run_line(run: Run) -> RunLine:
+    turn, wait = next_action(run), wait_of(run)
+    return RunLine(
+        run.id,
+        run.channel.mailbox,
+        stage_of(run),
+        turn.turn,
+        turn.words,
+        run.opened,
+        ENDED[run.ended],
+        run.kind,
+        wait.who if wait else "",
+    )
+
+
 COMMAND = Command("cancel", "runs", run, "[ADDRESS]")
+OTHER_COMMANDS = (Command("status", "runs", show_status),)

@@ -10,7 +10,7 @@ from bot.commands import commands, help, runs, setup_email, undo  # noqa: A004  
 from jobs.channel.form import InvalidInputError, read_address, read_details
 from jobs.channel.mailbox import DELEGATE
 from jobs.clock import now
-from jobs.model import Channel, Text
+from jobs.model import Text
 from jobs.runs.channel_index import AlreadyRunningError
 from jobs.runs.run import Event, Kind, Run
 from jobs.steps import CHECK_LOGIN, mailbox_user
@@ -46,7 +46,12 @@ def submit_intake(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
         raise RefusedError(Text("refused.old"))
     values = {name: inputs[name].strip() for name in FIELDS if name in inputs}
     found = read_details(run.channel, values)
-    errors = found.errors | _claim(ctx, run, found.channel)
+    errors = dict(found.errors)
+    try:
+        if found.channel is not None:
+            ctx.services.store.claim(found.channel.mailbox, run.id)
+    except AlreadyRunningError as busy:
+        errors["mailbox"] = Text("typed.mailbox_busy", {"run": busy.run})
     administrator = _administrator(ctx, values, errors)
     if errors or found.channel is None:
         intake.keep(ctx.services, run.id, intake.TypedInputs(values, errors))
@@ -56,17 +61,6 @@ def submit_intake(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
     asked = {"administrator": administrator, CHECK_LOGIN: values.get("check_login", "")}
     answers = [answered(ctx, question, value) for question, value in asked.items() if value]
     finish(ctx, run, given, *answers, *note_absent(ctx))
-
-
-def _claim(ctx: ChatContext, run: Run, channel: Channel | None) -> dict[str, Text]:
-    if channel is None:
-        return {}
-    try:
-        ctx.services.store.claim(channel.mailbox, run.id)
-    except AlreadyRunningError:
-        other = ctx.services.channels.running(channel.mailbox)
-        return {"mailbox": Text("typed.mailbox_busy", {"run": other})}
-    return {}
 
 
 def _administrator(ctx: ChatContext, values: dict[str, str], errors: dict[str, Text]) -> str:

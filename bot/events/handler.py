@@ -140,19 +140,15 @@ class Prefetch:
 
     def person(self, person_id: str) -> WebexPerson:
         """Return a person by id, from the request that was made ahead if it fits."""
-        return (
-            self.asked_person.result()
-            if self.asked_person and person_id == self.actor
-            else self.webex.person(person_id)
-        )
+        if self.asked_person and person_id == self.actor:
+            return self.asked_person.result()
+        return self.webex.person(person_id)
 
     def members(self, room_id: str) -> tuple[Membership, ...]:
         """Return all members of a space, from the request that was made ahead if it fits."""
-        return (
-            self.asked_members.result()
-            if self.asked_members and room_id == self.room
-            else self.webex.members(room_id)
-        )
+        if self.asked_members and room_id == self.room:
+            return self.asked_members.result()
+        return self.webex.members(room_id)
 
 
 @contextmanager
@@ -368,14 +364,10 @@ def _membership(services: Services, membership_id: str, room: str) -> None:
         return
     put_off.draw_refused(services, room)
     _require_fresh(services, mine.created)
-    if not AccessPolicy(services.bot, services.webex).external_members(
-        services.webex.members(room), services.me.id
-    ):
-        _answer(
-            ChatContext(services, services.me, room, direct=False, thread="", message=""),
-            f"{membership_id}:{mine.created}:greeting",
-            free_text.greet_space,
-        )
+    policy = AccessPolicy(services.bot, services.webex)
+    if not policy.external_members(services.webex.members(room), services.me.id):
+        ctx = ChatContext(services, services.me, room, direct=False, thread="", message="")
+        _answer(ctx, f"{membership_id}:{mine.created}:greeting", free_text.greet_space)
 
 
 def _answer(ctx: ChatContext, part: str, act: Handler) -> None:
@@ -414,8 +406,8 @@ def _refusal(ctx: ChatContext, asked: Prefetch, title: str) -> Handler | None:
     """
     gate = AccessPolicy(ctx.services.bot, ctx.services.webex)
     if (why := gate.denial(ctx.person)) is not None:
-        if is_bot(ctx.person):
-            return _ignore
+        if is_bot(ctx.person):  # two bots would answer each other endlessly
+            return lambda _: None
         return lambda speaking: limits.refuse(speaking, why, title)
     if ctx.direct:
         return None
@@ -423,7 +415,3 @@ def _refusal(ctx: ChatContext, asked: Prefetch, title: str) -> Handler | None:
         return lambda speaking: speaking.refuse(Text("refused.space"), title=title)
     audience.mark_members_checked(ctx.services, ctx.room)
     return None
-
-
-def _ignore(_talk: ChatContext) -> None:
-    """Do nothing about another bot, because two bots would answer each other endlessly."""

@@ -224,12 +224,12 @@ def on_watch(store: RunStore) -> Report:
     wrong. A sending server that did not take the newest test mail of a channel is a doubt.
     """
     try:
-        return _report(Watching.of(store), now())
+        return _on_watch(Watching.of(store), now())
     except RedisError as error:
         return Report(wrong=f"cannot be seen ({type(error).__name__})")
 
 
-def _report(watching: Watching, at: datetime) -> Report:
+def _on_watch(watching: Watching, at: datetime) -> Report:
     channels = watching.channels.all()
     if not channels:
         return Report("no channel is watched; /watch ADDRESS begins it")
@@ -239,37 +239,24 @@ def _report(watching: Watching, at: datetime) -> Report:
             wrong=f"a group of channels has waited for {_minutes(late)} for its round: start"
             f" `{program()} worker`, or look at why the workers do not come to it"
         )
-    if unseen := _unseen(watching, channels, at):
-        since = min(gap.since for gap in unseen)
+    state = watching.incidents.state
+    found = (rounds.gap_of(each, state(each.mailbox), at) for each in channels)
+    if unseen := sorted(filter(None, found), key=lambda gap: gap.since):
+        since = unseen[0].since
         return Report(
             wrong=f"{len(unseen)} of {len(channels)} channels were not looked at for more than"
             f" {rounds.INTERVALS} intervals, {unseen[0].mailbox} since {since:%d %b %H:%MZ}: look at"
             " the workers' logs"
         )
-    return Report(_good(watching, channels, at), doubt=_refused(watching, channels))
-
-
-def _good(watching: Watching, channels: tuple[WatchedChannel, ...], at: datetime) -> str:
-    """Return the numbers of watched channels and open incidents, and when the last round ended."""
     beat = rounds.newest_pulse(watching.channels.redis)
-    ended = (
-        f"the last round ended {_minutes(at - beat.at)} ago"
-        if beat is not None
-        else "the first round has not ended yet"
-    )
+    ended = "the first round has not ended yet"
+    if beat is not None:
+        ended = f"the last round ended {_minutes(at - beat.at)} ago"
     open_ones = len(watching.incidents.open_incidents())
-    paused = sum(each.is_paused(at) for each in channels)
     parts = [f"channels that are watched: {len(channels)}", ended, f"incidents: {open_ones}"]
-    return ", ".join([*parts, *([f"paused: {paused}"] if paused else [])])
-
-
-def _unseen(
-    watching: Watching, channels: Iterable[WatchedChannel], at: datetime
-) -> list[rounds.Gap]:
-    """Return the channels that had no look for too long, beginning with the longest gap."""
-    state = watching.incidents.state
-    found = (rounds.gap_of(each, state(each.mailbox), at) for each in channels)
-    return sorted(filter(None, found), key=lambda gap: gap.since)
+    if paused := sum(each.is_paused(at) for each in channels):
+        parts.append(f"paused: {paused}")
+    return Report(", ".join(parts), doubt=_refused(watching, channels))
 
 
 def _refused(watching: Watching, channels: Iterable[WatchedChannel]) -> str:

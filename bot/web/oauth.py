@@ -362,19 +362,22 @@ class RehearsalSignIn:
         try:
             signed_in = self._signed_in(services, run, flow, query)
         except CloudError as error:
-            raise _of_own_secret(error) from error
+            # a refused secret is not that of Webex Connect here
+            if error.cause != Cause.CLIENT_SECRET_WRONG:
+                raise
+            said = CloudReply(error.service, error.status, error.code, error.message, error.ids)
+            raise Rejected(Cause.OWN_SECRET_REFUSED, said) from error
+        upn = signed_in.account.upn
         if not _is_expected(run, signed_in.account):
-            raise Rejected(
-                Cause.WRONG_MAILBOX_USER, CloudReply("entra", code=signed_in.account.upn)
-            )
+            raise Rejected(Cause.WRONG_MAILBOX_USER, CloudReply("entra", code=upn))
         sealed = (
             (Sealed.REHEARSAL_TOKEN.of(run.id), signed_in.access_token, TOKEN_S),
             (Sealed.REHEARSAL_SESSION.of(run.id), signed_in.cache, TOKEN_S),
         )
         record_success(services.redis, run.channel.mailbox)
         data = {"question": "mailbox_sign_in", "value": "yes"}
-        event = Event(Kind.ANSWERED, now(), by=signed_in.account.upn, data=data)
-        return CallbackResult(event, signed_in.account.upn, sealed=sealed)
+        event = Event(Kind.ANSWERED, now(), by=upn, data=data)
+        return CallbackResult(event, upn, sealed=sealed)
 
     def _signed_in(
         self, services: Services, run: Run, flow: Flow, query: Mapping[str, str]
@@ -411,15 +414,6 @@ class RehearsalSignIn:
 def _is_expected(run: Run, account: Account) -> bool:
     expected = run.fact("delegate_id" if run.fact("shared") else "user_id")
     return account.object_id.lower() == expected.lower()
-
-
-def _of_own_secret(error: CloudError) -> CloudError:
-    # A refused secret gets a cause of its own, because the secret is not that of Webex Connect
-    # here.
-    if error.cause != Cause.CLIENT_SECRET_WRONG:
-        return error
-    said = CloudReply(error.service, error.status, error.code, error.message, error.ids)
-    return Rejected(Cause.OWN_SECRET_REFUSED, said)
 
 
 def _required_tenant(run: Run) -> str:

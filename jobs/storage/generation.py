@@ -49,15 +49,20 @@ class Generation:
         Raises:
             redis.RedisError: Redis is unreachable.
         """
-        data_id, count = self._raise()
+        key = keys.generation()
+        with self._redis.pipeline() as pipe:
+            pipe.hsetnx(key, ID, secrets.token_hex(8))
+            pipe.hincrby(key, COUNT, 1)
+            pipe.hget(key, ID)
+            _, raised, raw = pipe.execute()
+        data_id, count = codec.as_text(raw), int(raised)
         before, remembered = self._id, self._remembered()
         if before == data_id and count > remembered:
             self._note(data_id, count)
             return ""
         if before == data_id:
-            data_id = codec.as_text(
-                self._redis.eval(RENEW, 1, keys.generation(), data_id, secrets.token_hex(8))
-            )
+            another = self._redis.eval(RENEW, 1, key, data_id, secrets.token_hex(8))
+            data_id = codec.as_text(another)
         self._seen.clear()
         self._note(data_id, count)
         if not before:
@@ -71,16 +76,6 @@ class Generation:
             remembered=remembered,
         )
         return data_id
-
-    def _raise(self) -> tuple[str, int]:
-        """Raise the data's number in Redis by one; return the data's id and the new number."""
-        key = keys.generation()
-        with self._redis.pipeline() as pipe:
-            pipe.hsetnx(key, ID, secrets.token_hex(8))
-            pipe.hincrby(key, COUNT, 1)
-            pipe.hget(key, ID)
-            _, count, data_id = pipe.execute()
-        return codec.as_text(data_id), int(count)
 
     def _remembered(self) -> int:
         """Return the number of half a minute ago, or 0 at first.

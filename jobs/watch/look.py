@@ -15,7 +15,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
@@ -40,7 +40,7 @@ from jobs.mail.message_trace import Trace, TraceRow
 from jobs.mail.send import OutgoingMail, send_test_mail
 from jobs.mail.watch_mail import note_arrival, without_watch_mails
 from jobs.model import RunKind, State
-from jobs.runs.run import AttemptOverError, Origin, Run, new_reference, opening
+from jobs.runs.run import AttemptOverError, Origin, new_reference, opening
 from jobs.runtime import NoListener, Runtime
 from jobs.watch.model import TEST_MAIL_STEP, ChannelState, Eye, LookOutcome, Sight, WatchedChannel
 from jobs.watch.outcome import Extras, outcome_of
@@ -166,13 +166,11 @@ class CloudLook:
         if arrived := parse(draft.run.fact("watch_mail_arrived")):
             note_arrival(self.runtime.store.redis, watched.mailbox, arrived)
         outcome = outcome_of(draft.run, state.eyes, extras)
-        if outcome.sight is Sight.BROKEN and self._under_work(watched.mailbox):
+        broken, running = outcome.sight is Sight.BROKEN, self.runtime.channels.running
+        run_id = running(watched.mailbox) if broken else ""
+        if run_id and wrote_within(self.runtime.store.load(run_id), SETTLES_FOR):
             return LookOutcome(Sight.UNSURE, UNDER_WORK, eyes=outcome.eyes, calls=outcome.calls)
         return replace(outcome, check=_check_to_show(outcome, state.last, draft))
-
-    def _under_work(self, mailbox: str) -> bool:
-        run_id = self.runtime.channels.running(mailbox)
-        return bool(run_id) and wrote_within(self.runtime.store.load(run_id), SETTLES_FOR)
 
 
 def _check_to_show(outcome: LookOutcome, last: LookOutcome | None, draft: CheckBuffer) -> str:
@@ -202,7 +200,9 @@ class CountingTrace:
         """Find mails as :meth:`jobs.mail.message_trace.Trace.find` does, and count them."""
         rows = await self._trace.find(since, recipient=recipient, sender=sender, subject=subject)
         if recipient.lower() == self._mailbox and not sender and not subject:
-            found = _by_hour(without_watch_mails(rows))
+            customers = (each.received for each in without_watch_mails(rows))
+            hours = (each.replace(minute=0, second=0, microsecond=0) for each in customers)
+            found = Counter(each.isoformat() for each in hours)
             self.hours |= {hour: max(found[hour], self.hours.get(hour, 0)) for hour in found}
         return rows
 
@@ -210,20 +210,11 @@ class CountingTrace:
         return await self._trace.details(row)
 
 
-def _by_hour(rows: Iterable[TraceRow]) -> Counter[str]:
-    hours = (row.received.replace(minute=0, second=0, microsecond=0) for row in rows)
-    return Counter(each.isoformat() for each in hours)
-
-
 def ended_by(runtime: Runtime, mailbox: str, since: datetime) -> str:
     """Return the newest setup or fix that changed the channel and ended since, or ''."""
-    runs = runtime.store.runs_of_mailbox(mailbox)
-    return next((run.id for run in reversed(runs) if _repaired(run, since)), "")
-
-
-def _repaired(run: Run, since: datetime) -> bool:
-    kinds = {RunKind.SETUP, RunKind.FIX}
-    return run.kind in kinds and bool(run.changed) and (run.ended_at or since) > since
+    runs, kinds = runtime.store.runs_of_mailbox(mailbox), {RunKind.SETUP, RunKind.FIX}
+    changed = (run for run in reversed(runs) if run.kind in kinds and run.changed)
+    return next((run.id for run in changed if (run.ended_at or since) > since), "")
 
 
 @dataclass(frozen=True, slots=True)

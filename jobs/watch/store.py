@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any, TypeVar
 
 import structlog
@@ -356,13 +357,9 @@ class IncidentStore:
             return None
         self.look_soon(mailbox)
         end = max(at, known.confirmed)
+        over = partial(replace, ended=end, blind_since=None, fixed_by=run_id)
         return self._change_open(
-            known.id,
-            lambda each: with_news(
-                replace(each, ended=end, blind_since=None, fixed_by=run_id),
-                NewsKind.RECOVERED,
-                end,
-            ),
+            known.id, lambda each: with_news(over(each), NewsKind.RECOVERED, end)
         )
 
     def end_watch(self, mailbox: str, at: datetime) -> Incident | None:

@@ -158,7 +158,6 @@ def _work_until_blocked(runtime: Runtime, lease: RenewedLock, run_id: str) -> in
 
 
 async def _advance(runtime: Runtime, lease: RenewedLock, run_id: str) -> int:
-    """Work on the run, and return the version up to which all events were taken into account."""
     run = runtime.store.load(run_id)
     if run.ended or not run.detailed:
         return run.version
@@ -169,7 +168,6 @@ async def _advance(runtime: Runtime, lease: RenewedLock, run_id: str) -> int:
 
 
 async def _work(runtime: Runtime, lease: RenewedLock, run: Run) -> int:
-    """Do the work of the run's kind, and return the version up to which all events were seen."""
     if run.kind not in CHECKS:
         trust.require_newest(runtime.store, run.id)
         if runtime.store.others_at_work(run):

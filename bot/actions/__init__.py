@@ -136,7 +136,6 @@ def _checked(
 
 
 def record(ctx: ChatContext, run: Run, question: str, value: str) -> None:
-    """Save the answer to a question as the only event of a press, and continue the run."""
     finish(ctx, run, answered(ctx, question, value))
 
 

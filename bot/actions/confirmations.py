@@ -50,7 +50,6 @@ def consent_again(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
 
 @on_run
 def sign_in_other(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
-    """Drop a sign-in that is stuck, and ask for the sign-in of another person."""
     if not sign_in.another_may(run):
         raise RefusedError(Text("refused.old"))
     ctx.services.vault.drop(Sealed.ADMIN_SESSION.of(run.id))

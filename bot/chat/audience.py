@@ -52,7 +52,6 @@ def may_read(services: Services, run: Run) -> bool:
 
 
 def mark_members_checked(services: Services, room: str) -> None:
-    """Record that no member of the space is an outsider at present."""
     services.redis.set(keys.space_members_checked(room), "1", ex=CHECKED_FOR_S)
 
 

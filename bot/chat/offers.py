@@ -29,7 +29,6 @@ def typed(command: str, mailbox: str) -> dict[str, str]:
 
 
 def of_channels(ctx: ChatContext, command: str, mailboxes: Iterable[str]) -> tuple[Offer, ...]:
-    """Return the buttons that run a command for the channels, four at most."""
     return tuple(of_channel(command, each) for each in first_channels(ctx, tuple(mailboxes)))
 
 

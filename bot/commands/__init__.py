@@ -55,7 +55,6 @@ def by_typed_name() -> dict[str, Command]:
 
 
 def language_of(typed: str, command: Command) -> str:
-    """Return the only language that has this name for the command, or an empty string."""
     key = f"typed_as.{command.name}"
     found = [each for each in languages() if typed in own_text(key, each).split()]
     return found[0] if typed != command.name and len(found) == 1 else ""

@@ -139,13 +139,11 @@ class Prefetch:
     asked_members: Future[tuple[Membership, ...]] | None
 
     def person(self, person_id: str) -> WebexPerson:
-        """Return a person by id, from the request that was made ahead if it fits."""
         if self.asked_person and person_id == self.actor:
             return self.asked_person.result()
         return self.webex.person(person_id)
 
     def members(self, room_id: str) -> tuple[Membership, ...]:
-        """Return all members of a space, from the request that was made ahead if it fits."""
         if self.asked_members and room_id == self.room:
             return self.asked_members.result()
         return self.webex.members(room_id)
@@ -297,7 +295,6 @@ def _require_fresh(services: Services, created: str) -> None:
 
 
 def _fetched(fetch: Callable[[], T]) -> T:
-    """Return the object of the event, or raise ``_NotThereError`` if it does not exist."""
     try:
         return fetch()
     except WebexNotFoundError as error:
@@ -305,7 +302,6 @@ def _fetched(fetch: Callable[[], T]) -> T:
 
 
 def _typed(services: Services, message_id: str) -> _Subject | None:
-    """Return a message; None if it is the bot's own."""
     message = _fetched(lambda: services.webex.message(message_id))
     _require_fresh(services, message.created)
     if message.person_id == services.me.id:
@@ -315,7 +311,6 @@ def _typed(services: Services, message_id: str) -> _Subject | None:
 
 
 def _pressed(services: Services, action_id: str) -> _Subject | None:
-    """Return a press on one of the bot's buttons; None if it is none."""
     action = _fetched(lambda: services.webex.action(action_id))
     _require_fresh(services, action.created)
     card = _fetched(lambda: services.webex.message(action.message_id))

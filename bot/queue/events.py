@@ -140,7 +140,6 @@ class EventQueue:
         self.bell.ring(key)
 
     def retry(self, key: str) -> None:
-        """Have an event tried again whose worker was killed."""
         if (pending := self._load(key)) is not None:
             self._put_off(pending)
 
@@ -185,7 +184,6 @@ class EventQueue:
             self._save(replace(pending, tries=pending.tries + 1, begun=0, not_before=again), again)
 
     def _put_off(self, pending: PendingEvent) -> None:
-        """Schedule a retry of an event whose try did not end, or give the event up."""
         if pending.begun > len(PAUSES_S):
             self._give_up(pending)
             return

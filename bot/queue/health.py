@@ -47,7 +47,6 @@ class Waiting:
 
     @property
     def age_s(self) -> float:
-        """Return for how many seconds the oldest event has waited; 0 if none waits."""
         return max((now() - self.oldest).total_seconds(), 0.0) if self.oldest else 0.0
 
     @property
@@ -83,7 +82,6 @@ class Health:
 
 
 def look(redis: Redis) -> Health:
-    """Return the health of every part, after a real write to Redis."""
     try:
         test_write(redis)
         workers = OK if seen_workers(redis) else "missing"
@@ -109,12 +107,10 @@ def test_write(redis: Redis) -> None:
 
 
 def all_workers(redis: Redis) -> list[BaseWorker]:
-    """Return the RQ workers whose keys have not expired."""
     return Worker.all(connection=redis, job_class=SafeJob, serializer=SERIALIZER)
 
 
 def seen_workers(redis: Redis) -> list[BaseWorker]:
-    """Return the RQ workers that have said within :data:`SEEN_S` that they live."""
     limit = now() - timedelta(seconds=SEEN_S)
     return [
         each for each in all_workers(redis) if each.last_heartbeat and each.last_heartbeat >= limit

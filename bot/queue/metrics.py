@@ -152,7 +152,6 @@ def _family(
 
 
 def _waiting(redis: Redis) -> Iterator[Metric]:
-    """Yield the gauges of waiting events, open runs, incidents, watched channels and workers."""
     waiting, due = health.waiting_events(redis), len(DueQueue(redis, LockKind.EVENT).all())
     lateness = (now() - due for due in WatchStore(redis).schedule.all().values())
     numbers = {

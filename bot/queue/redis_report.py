@@ -63,7 +63,6 @@ def on_redis(redis: Redis) -> Report:
 
 
 def on_workers(redis: Redis) -> Report:
-    """Report whether a worker lives, and how many events wait for a worker."""
     try:
         seen, waiting = health.seen_workers(redis), health.waiting_events(redis)
         unsent, late = health.not_handed_out(redis), health.late_timers(redis)
@@ -95,7 +94,6 @@ def on_workers(redis: Redis) -> Report:
 
 
 def on_refused_webhooks(redis: Redis) -> Report:
-    """Report how many webhooks had a wrong signature in the last day."""
     try:
         found = health.read_refused(redis)
     except RedisError as error:
@@ -146,7 +144,6 @@ def _eviction(info: Figures, config: Figures) -> Report:
 
 
 def _persistence(info: Figures, config: Figures) -> Report:
-    """Report whether the data is on disk, in an append-only file or at least in snapshots."""
     append_only = config.get("appendonly") == "yes" or info.get("aof_enabled") == "1"
     if append_only:
         return Report("append-only file on")

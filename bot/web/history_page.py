@@ -186,7 +186,6 @@ def take_along(token: str) -> Response:
 
 
 def _may_read(ticket: PageToken, browser: str) -> bool:
-    """Return whether this browser opened the link less than an hour ago."""
     return is_browser_of(ticket.browser, browser) and not ticket.is_expired
 
 

@@ -157,7 +157,6 @@ class AdminSignIn:
         return graph_scopes(services.settings.graph_url, names)
 
     def second(self, services: Services, names: tuple[str, ...]) -> list[str]:
-        """Return the scopes of the resource whose token needs no prompt if consent exists."""
         return [exchange_scope(services.settings.exchange_url)]
 
     def _tenant_check(
@@ -195,7 +194,6 @@ class SignInExchange(AdminSignIn):
         return [exchange_scope(services.settings.exchange_url)]
 
     def second(self, services: Services, names: tuple[str, ...]) -> list[str]:
-        """Return the scopes of Graph, which got consent in the first part."""
         return graph_scopes(services.settings.graph_url, names)
 
     def _tenant_check(

@@ -250,7 +250,6 @@ class Webex(Messenger):
         return Webhook.of(self._calls.post(lambda: create().json_data))
 
     def update_webhook(self, webhook_id: str, *, name: str, target_url: str, secret: str) -> None:
-        """Update a webhook's name, address and secret, and enable it again."""
         fields = {"name": name, "targetUrl": target_url, "secret": secret, "status": "active"}
         update = partial(self._api.webhooks.update, _segment(webhook_id), **fields)
         self._calls.get(lambda: update().json_data)

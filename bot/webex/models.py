@@ -232,7 +232,6 @@ def is_older_than(created: str, age: timedelta) -> bool:
 
 
 def _time(text: str) -> datetime | None:
-    """Return a time from Webex, or None if it is unreadable or has no time zone."""
     try:
         when = datetime.fromisoformat(text)
     except ValueError:

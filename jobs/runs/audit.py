@@ -163,7 +163,6 @@ def _next_hash_decoded(line: bytes, before: Mark) -> str:
 
 
 def read_head(raw: object) -> Head | None:
-    """Return the head as it is in Redis, or None if it cannot be read."""
     try:
         return codec.load(raw, Head) if isinstance(raw, bytes) else None
     except (msgspec.DecodeError, UnicodeDecodeError):
@@ -176,7 +175,6 @@ def hash_of(line: bytes) -> str:
 
 
 def number_of(line: bytes) -> int:
-    """Return the number of a doubtful line, or 0 if it has none."""
     number = read(line).get("n")
     return number if isinstance(number, int) else 0
 
@@ -235,7 +233,6 @@ class _Seen:
 
     @property
     def trusted(self) -> Head:
-        """Return the head if the bot has sealed it, otherwise that of an empty trail."""
         return self.head if self.head and self.key is not None else Head(0, BEGINNING, "")
 
 
@@ -355,7 +352,6 @@ class Trail:
             self._memory.saw(seen.trusted.end)
 
     def head(self) -> Head:
-        """Return the sealed end, or that of an empty trail if this bot has not sealed it."""
         return self._seen().trusted
 
     def entries(self) -> tuple[bytes, ...]:
@@ -540,7 +536,6 @@ def _older(lines: Iterable[bytes], before: datetime) -> Iterator[AuditEntry]:
 
 
 def _is_before(at: str, before: datetime) -> bool:
-    """Return whether the time ``at`` is before ``before``, or False if it cannot be read."""
     try:
         when = datetime.fromisoformat(at)
     except ValueError:
@@ -549,7 +544,6 @@ def _is_before(at: str, before: datetime) -> bool:
 
 
 def _removal(old: Sequence[AuditEntry], end: Mark) -> AuditEntry:
-    """Return the entry for removed entries: which they were, from when, and the last one's hash."""
     spans = {"first": str(old[0]["n"]), "last": str(end.n), "count": str(len(old))}
     times = {"since": str(old[0]["at"]), "until": str(old[-1]["at"]), "last_hash": end.hash}
     return {"at": now().isoformat(), "by": "bot", "what": CLEARED, "data": spans | times}

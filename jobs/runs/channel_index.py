@@ -94,7 +94,6 @@ class ChannelIndex:
         return codec.as_text(self._redis.get(keys.channel_claim(mailbox)))
 
     def running(self, mailbox: str) -> str:
-        """Return the ID of the unfinished run that holds the mailbox, or an empty string."""
         holder = self.holder(mailbox)
         return holder if holder and self._is_open(holder) else ""
 
@@ -112,7 +111,6 @@ class ChannelIndex:
         return codec.load(known, Record) if known is not None else None
 
     def protected(self, mailbox: str, record: bytes) -> bytes:
-        """Return the proof of a channel with its MAC, as it is stored."""
         return self._authenticator.protect(_context(mailbox), record)
 
     def connected(self, most: int | None = None) -> tuple[Record, ...]:
@@ -129,7 +127,6 @@ class ChannelIndex:
         return tuple(filter(None, found))
 
     def of_space(self, room: str, person: str = "") -> tuple[str, ...]:
-        """Return the addresses of the channels that were set up in a space or by a person."""
         lists = [keys.space_channels(room), *([keys.person_channels(person)] if person else [])]
         return tuple(sorted(codec.as_text(raw) for raw in self._redis.sunion(lists)))
 
@@ -148,7 +145,6 @@ class ChannelIndex:
         self._redis.zadd(keys.space_runs(room), {run_id: now().timestamp()})
 
     def open_runs(self, most: int) -> tuple[str, ...]:
-        """Return the ids of the runs that have not ended, newest first, ``most`` at most."""
         return tuple(map(codec.as_text, self._redis.zrevrange(keys.runs_open(), 0, most - 1)))
 
     def open_runs_of_space(self, room: str) -> tuple[str, ...]:
@@ -159,7 +155,6 @@ class ChannelIndex:
         return tuple(map(codec.as_text, self._redis.zrevrange(keys.space_runs(room), 0, most - 1)))
 
     def remove_from_space(self, room: str, run_ids: Iterable[str]) -> None:
-        """Take runs off the list of the space, because an operator has deleted them."""
         self._redis.zrem(keys.space_runs(room), *run_ids)
 
     def count_in_space(self, room: str) -> int:
@@ -173,11 +168,9 @@ class ChannelIndex:
         return tuple(map(codec.as_text, self._redis.zrange(keys.channel_runs(mailbox), 0, -1)))
 
     def end(self, pipe: Pipeline, run_id: str) -> None:
-        """Add to a transaction that the run has ended."""
         pipe.zrem(keys.runs_open(), run_id)
 
     def release(self, pipe: Pipeline, mailbox: str) -> None:
-        """Add to a transaction that no run holds the mailbox."""
         pipe.delete(keys.channel_claim(mailbox))
 
     def add(self, pipe: Pipeline, record: Record, run: Run) -> None:

@@ -197,7 +197,6 @@ def doubt(run: Run) -> Text | None:
 
 
 def foreign_event(run: Run) -> int:
-    """Return the number of the run's first event that this bot did not make, or 0."""
     problem = run.problems.get("run")
     return int(problem.code) if problem is not None and problem.cause == FOREIGN_EVENT else 0
 
@@ -246,7 +245,6 @@ def updated(about: About, event: Event) -> About:
 
 
 def entries_of(about: About, events: Iterable[Event]) -> Iterator[tuple[AuditEntry, About]]:
-    """Yield an entry for each event, with the description of the run at that point."""
     for event in events:
         about = updated(about, event)
         changes = map(msgspec.to_builtins, event.changes)

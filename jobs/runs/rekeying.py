@@ -146,7 +146,6 @@ class Rekeying:
         return result
 
     def survey(self) -> Result:
-        """Return the same result as :meth:`renew` would, without writing anything."""
         result = self._pass(lambda place, key: self._look(place, self._redis, key))
         result.add(What.TRAIL, self._look_at_trail())
         return result
@@ -261,7 +260,6 @@ def _has_mac(value: bytes) -> bool:
 
 
 def _name(key: bytes) -> str:
-    """Return a key for a terminal, without control characters from another client."""
     return repr(key.decode(errors="replace"))[1:-1]
 
 
@@ -299,6 +297,5 @@ def doubts(store: RunStore) -> Doubts:
 
 
 def _keys(store: RunStore, pattern: Key) -> Iterator[tuple[str, str]]:
-    """Yield each key that matches, with the part that the pattern leaves open."""
     for raw in store.redis.scan_iter(pattern):
         yield raw.decode(errors="replace"), keys.owner(raw, pattern)

@@ -53,7 +53,6 @@ class Retention:
         self._reported = 0
 
     def __call__(self) -> None:
-        """Process one slice of the runs, of their cards, and of the audit trail."""
         self._pass_over_keys()
         self._keep_trail()
 
@@ -88,7 +87,6 @@ class Retention:
                 self._remove(each)
 
     def _may_be_old(self, run_id: str) -> bool:
-        """Return whether the run does not expire in Redis by itself, and its last event is old."""
         if self._redis.ttl(keys.run_events(run_id)) >= 0:
             return False
         raw = self._redis.lindex(keys.run_events(run_id), -1)

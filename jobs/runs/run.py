@@ -131,7 +131,6 @@ can be approved.
 
 
 def addresses(channel: Channel) -> dict[str, str]:
-    """Return the two addresses that a plan shows in full and that its approval names."""
     return {
         "callback_url": channel.callback_url,
         "forwarding_address": channel.forwarding_address,
@@ -139,7 +138,6 @@ def addresses(channel: Channel) -> dict[str, str]:
 
 
 def identity(account: Account | None) -> tuple[str, ...]:
-    """Return the tenant and the user of the account that makes a plan's changes, if one is known."""
     return (account.tenant_id, account.object_id) if account else ()
 
 
@@ -411,7 +409,6 @@ class Run:
 
     @property
     def undoes(self) -> str:
-        """Return the only run that this undo reverses, or an empty string for the whole channel."""
         return self.known.get(UNDOES, "")
 
     @property
@@ -423,7 +420,6 @@ class Run:
         return self.kind is RunKind.CHECK and self.ended is Kind.FINISHED
 
     def fact(self, name: str) -> str:
-        """Return a value that a step found, such as an object ID or the UPN, or an empty string."""
         return next(
             (f.facts[name] for f in self.findings.values() if f.facts.get(name)),
             self.known.get(name, ""),
@@ -440,7 +436,6 @@ class Run:
         return self.answers[question].value if question in self.answers else ""
 
     def answered_since(self, step: str, question: str) -> bool:
-        """Return whether a question was answered after the step's newest finding."""
         answer, found = self.answers.get(question), self.found_at.get(step)
         return answer is not None and (found is None or found < answer.at)
 
@@ -448,7 +443,6 @@ class Run:
         return step in self.changed and self.changed[step].done is not None
 
     def approved(self, change: Change) -> bool:
-        """Return whether the present plan shows this change and its scope is approved."""
         return (
             self.plan is not None
             and word_for(change.scope) in self.approvals

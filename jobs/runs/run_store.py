@@ -139,7 +139,6 @@ class RunStore:
         self._save(run_id, events, due_and_along)
 
     def events(self, run_id: str) -> tuple[Event, ...]:
-        """Return the run's events, up to the first one that this bot did not make."""
         return self.event_log.read(run_id, self._lines(run_id)).events
 
     def load(self, run_id: str) -> Run:
@@ -255,7 +254,6 @@ class RunStore:
         self.audit.add(entry(what, self._about(run_id), **more), along=along)
 
     def not_changed(self, run_id: str, step: str, why: dict[str, str]) -> None:
-        """Record in the audit trail that a change did not succeed, with the calls made for it."""
         self.audit.add(entry("not_changed", self._about(run_id), step=step, data=why))
 
     def changed_late(self, run_id: str, step: str, calls: Sequence[str]) -> None:
@@ -267,7 +265,6 @@ class RunStore:
         self.audit.add(entry("changed_late", self._about(run_id), step=step, data=data))
 
     def record_secret_shown(self, key_id: str, run_id: str = "") -> None:
-        """Record that somebody saw the secret with this key ID on the run's one-time page."""
         handed = entry("handed_over", self._about(run_id), key_id=key_id)
         self.audit.add(handed, along=lambda pipe: pipe.sadd(keys.secrets_shown(), key_id))
 
@@ -406,7 +403,6 @@ class RunStore:
         return reduce(updated, self.events(run_id) if raw else (), About(run_id))
 
     def _known(self, run_ids: Iterable[str]) -> Iterator[Run]:
-        """Yield the runs that still exist; an operator may delete a run (docs/operations.md)."""
         for run_id in run_ids:
             with suppress(RunGoneError):
                 yield self.load(run_id)

@@ -162,7 +162,6 @@ def missing_entries(store: RunStore, content: bytes) -> str:
 
 
 def _parts(content: bytes) -> tuple[bytes, bytes]:
-    """Return the lines before the last one, and the last one without its line end."""
     lines, end, seal = content.removesuffix(b"\n").rpartition(b"\n")
     return lines + end, seal
 

@@ -147,7 +147,6 @@ def _options(query: str) -> dict[str, str]:
 
 
 def _host(text: str) -> tuple[str, int]:
-    """Return the host and port of one Sentinel; the port is 26379 if none is named."""
     try:
         parts = urlsplit(f"//{text.strip()}")
         host, port = parts.hostname or "", parts.port
@@ -354,7 +353,6 @@ def embedded_port(folder: Path) -> int:
 
 
 def keeps_data_in(answer: object, folder: Path) -> bool:
-    """Return whether a Redis server's answer to ``CONFIG GET dir`` names this folder."""
     values = list(answer.values()) if isinstance(answer, dict) else answer
     last = values[-1] if isinstance(values, list | tuple) and values else b""
     return os.fsdecode(last) == str(folder.resolve()) if isinstance(last, str | bytes) else False

@@ -120,7 +120,6 @@ class Counters:
         self._add({field_of(counter.name, labels): by})
 
     def time(self, counter: Counter, *labels: str, seconds: float) -> None:
-        """Count one more latency, in ``seconds``, for the counter with these label values."""
         bound = next((str(each) for each in BUCKETS_S if seconds <= each), OVER)
         head = field_of(counter.name, labels)
         milliseconds = round(seconds * 1000)
@@ -155,7 +154,6 @@ os.register_at_fork(after_in_child=COUNTERS.reset)  # the parent adds its own co
 
 
 def field_of(name: str, labels: tuple[str, ...]) -> str:
-    """Return the name of the Redis field that holds a counter with these label values."""
     return SEPARATOR.join((name, *(label.replace(SEPARATOR, "_") for label in labels)))
 
 
@@ -174,7 +172,6 @@ def read(redis: Redis) -> dict[str, int]:
 
 
 def measure(redis: Redis, gauge: Gauge, values: Mapping[tuple[str, ...], float]) -> None:
-    """Replace the numbers of a gauge in Redis; ``values`` has them by the values of the labels."""
     key = keys.figures(gauge.name)
     fields: dict[Any, Any] = {SET_AT: now().timestamp()}
     fields |= {SEPARATOR.join(labels): value for labels, value in values.items()}

@@ -62,7 +62,6 @@ class DueQueue:
         (self.redis if pipe is None else pipe).zrem(keys.due(), self.field(member))
 
     def due(self, member: str) -> float:
-        """Return when the member is due, in seconds since the epoch; 0 if it is not in the queue."""
         return float(self.redis.zscore(keys.due(), self.field(member)) or 0)
 
     def settle(self, member: str, due: float, when: datetime | None = None) -> None:
@@ -79,7 +78,6 @@ class DueQueue:
         self.redis.zadd(keys.due(), {self.field(member): moment.timestamp()}, xx=True)
 
     def all(self) -> dict[str, datetime]:
-        """Return when each member of this kind is due, beginning with the first."""
         rows: Any = self.redis.zrange(keys.due(), 0, -1, withscores=True)
         head = f"{self.kind}:".encode()
         return {
@@ -93,7 +91,6 @@ class DueQueue:
 
 
 def after_lease() -> datetime:
-    """Return when work becomes due if its worker is not heard of again."""
     return now() + timedelta(seconds=AGAIN_S)
 
 

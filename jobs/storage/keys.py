@@ -20,7 +20,6 @@ _PREFIX = re.compile(r"[A-Za-z0-9:_-]*")
 
 
 def is_prefix(text: str) -> bool:
-    """Return whether the text is a valid prefix: letters, digits, ``:``, ``-`` and ``_`` only."""
     return _PREFIX.fullmatch(text) is not None
 
 

@@ -116,7 +116,6 @@ class FencedLock(Lock):
     asked_at = 0.0
 
     def do_acquire(self, token: str | bytes) -> bool:
-        """Take the lock if it is free, and return whether it was taken."""
         self.asked_at = seconds_since_boot()
         milliseconds = int((self.timeout or 0) * 1000)
         answer = self.redis.eval(TAKE, 2, self.name, keys.lock_numbers(), token, milliseconds)
@@ -251,7 +250,6 @@ def is_dead(token: str) -> bool:
 
 
 def _acquire(redis: Redis, name: LockName, lock: FencedLock, wait_s: float) -> str:
-    """Take the lock; return its token, or an empty string if another process has it."""
     pid = str(os.getpid())
     me = f"{_place()}/{pid}/{_started(pid)}/{secrets.token_hex(8)}"
     if not lock.acquire(

@@ -109,7 +109,6 @@ class Sealed(StrEnum):
     DOCUMENT = "document"  # URL: a public document of Microsoft's, sealed against changes
 
     def of(self, *owner: str) -> VaultName:
-        """Return the name under which the vault keeps a value of this kind for the owner."""
         return VaultName(":".join((self, *owner)))
 
 

@@ -26,11 +26,10 @@ from bot.services import Services
 from jobs.clock import now
 from jobs.model import Channel, RunKind
 from jobs.runs.fold import fold
-from jobs.runs.origin import Origin
-from jobs.runs.run import Run, RunGoneError, opening
+from jobs.runs.run import Origin, Run, RunGoneError, opening
 from jobs.storage import keys
-from jobs.watch.incident_store import KEPT
 from jobs.watch.model import Incident, IncidentCard, Sight
+from jobs.watch.store import KEPT
 
 NOTIFY_AFTER = timedelta(minutes=15)
 """Time without a response to an incident after which the people of the watch are told 1:1."""

@@ -29,17 +29,14 @@ def show(ctx: ChatContext, *, typed: str = "") -> None:
     """Show the commands that this person may run; ``typed`` is a name that no command has."""
     every = commands.commands().values()
     entries = tuple(_entry(each) for each in every if each.may(ctx))
-    ctx.say(
-        help_card(
-            HelpView(
-                entries,
-                direct=ctx.direct,
-                left_out=len(entries) < len(every),
-                typed=typed and f"/{typed}",
-                bot=ctx.services.me.display_name,
-            )
-        )
+    view = HelpView(
+        entries,
+        direct=ctx.direct,
+        left_out=len(entries) < len(every),
+        typed=typed and f"/{typed}",
+        bot=ctx.services.me.display_name,
     )
+    ctx.say(help_card(view))
 
 
 def explain(ctx: ChatContext, command: Command) -> None:
@@ -48,11 +45,8 @@ def explain(ctx: ChatContext, command: Command) -> None:
         title = Text("help.only_approvers", {"command": f"/{name}"})
         ctx.notify(NoticeView(Text("help.kicker"), title, Text("refused.next_approver"), at=now()))
         return
-    others = tuple(
-        typed
-        for typed, each in commands.by_typed_name().items()
-        if each is command and typed != name
-    )
+    typed = commands.by_typed_name().items()
+    others = tuple(other for other, each in typed if each is command and other != name)
     bot = ctx.services.me.display_name
     ctx.say(command_help(CommandHelpView(_entry(command), others, direct=ctx.direct, bot=bot)))
 

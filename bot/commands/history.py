@@ -15,9 +15,8 @@ from bot.chat.permissions import is_known_or_watched_here, visible_channels
 from bot.commands import Command
 from jobs.clock import now
 from jobs.model import Text
-from jobs.watch.figures import DAY, figures, last_days, midnight
-from jobs.watch.figures import month as month_of
-from jobs.watch.history import KEPT, days
+from jobs.watch.history import DAY, KEPT, days, figures, last_days, midnight
+from jobs.watch.history import month as month_of
 
 KICKER = Text("history.plain_kicker")
 

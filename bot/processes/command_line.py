@@ -14,8 +14,8 @@ from bot import logs
 from bot.queue import cause, connect, connect_for_web, kind_problem, refusal
 from bot.queue.health import all_workers, not_handed_out
 from bot.settings import BotSettings, settings_problems
-from jobs.runs import schema
 from jobs.settings import Settings, read_files
+from jobs.storage import generation
 
 BAD_SETTINGS = 2
 LOST = "No RQ worker of {host} has said in time that it lives."
@@ -69,9 +69,8 @@ def _check(redis_url: str) -> int:
 
 
 def _web(settings: BotSettings, work: Settings) -> int:
-    from bot.web.app import AddressError, serve  # noqa: PLC0415  Flask only here
-    from bot.web.metrics_page import own_port  # noqa: PLC0415  Flask only here
-    from bot.web.site import whole_site  # noqa: PLC0415  Flask only here
+    from bot.web.app import AddressError, own_port, serve  # noqa: PLC0415  Flask only here
+    from bot.web.wsgi import whole_site  # noqa: PLC0415  same
 
     try:
         with own_port(settings):
@@ -91,7 +90,7 @@ def _data_problem(url: str) -> str:
     try:
         with connect_for_web(url) as hurried, connect(url) as redis:
             hurried.ping()
-            return kind_problem(hurried) or schema.ensure(redis)
+            return kind_problem(hurried) or generation.ensure_layout(redis)
     except RedisError as error:
         refused = refusal(error)
         if not refused:

@@ -15,7 +15,7 @@ from bot.queue import connect
 from bot.settings import BotSettings
 from bot.webex.client import Webex, WebexError
 from bot.webex.webhook_registration import WebhookRegistrar
-from jobs.runs import audit_file
+from jobs.runs import trust
 from jobs.runs.run_store import RunStore
 from jobs.runs.trust import older_runs
 from jobs.settings import Settings
@@ -34,7 +34,7 @@ def _audit(options: Namespace, settings: BotSettings, work: Settings) -> int:
     try:
         lines = (line.decode(errors="backslashreplace") for line in store.audit.entries())
         content = "".join(f"{line}\n" for line in lines).encode()
-        sys.stdout.write(audit_file.sealed(store, content).decode())
+        sys.stdout.write(trust.sealed_file(store, content).decode())
         found = store.audit.verify()
         wrong = (
             [f"Somebody has set back {run}" for run in older_runs(store)] if options.full else []
@@ -53,7 +53,7 @@ def _audit_file(path: Path, store: RunStore) -> int:
     """Verify a file of the audit trail by its seal, and then compare it with the trail."""
     try:
         content = path.read_bytes()
-        wrong = audit_file.problem(store, content) or audit_file.missing(store, content)
+        wrong = trust.file_problem(store, content) or trust.missing_entries(store, content)
     except OSError as error:
         wrong = str(error)
     except RedisError as error:

@@ -66,14 +66,14 @@ from jobs.causes.patterns import patterns
 from jobs.clock import now
 from jobs.clouds import warm_loop
 from jobs.clouds.tls import http_context
-from jobs.runs import retention, schema
+from jobs.runs import retention
 from jobs.runs.channel_index import Record
 from jobs.runs.run import Event
 from jobs.settings import Settings
 from jobs.shutdown import Shutdown
-from jobs.storage import due_queue
+from jobs.storage import due_queue, generation
 from jobs.storage.counters import COUNTERS, FLUSH_S
-from jobs.watch import pulse
+from jobs.watch import rounds
 
 FEW = ((RUNS, WATCH), (NAME, CARDS))
 """Queues of the first RQ workers, in order of priority, if there are at most three."""
@@ -181,7 +181,7 @@ def _background(services: Services) -> Timers:
         (limits.record_ended, limits.EVERY_S),
         (measure.measure_runs, measure.RUNS_EVERY_S),
         (notices.tell_spaces, notices.GAPS_EVERY_S),
-        (notices.ping_if_late, pulse.PING_EVERY_S),
+        (notices.ping_if_late, rounds.PING_EVERY_S),
         (measure.measure_secrets, measure.SECRETS_EVERY_S),
     ):
         timers.every(seconds, partial(function, services))
@@ -226,7 +226,7 @@ def wait_for_redis(url: str) -> Redis:
     """Return a connection to Redis once it takes writes and its data has the layout of this version.
 
     RQ gives up at the first failure, but at start all processes start together.
-    The layout is that of :mod:`jobs.runs.schema`.
+    The layout is that of :mod:`jobs.storage.generation`.
 
     Raises:
         SystemExit: Redis refuses the bot, or this version cannot use the data.
@@ -240,7 +240,7 @@ def wait_for_redis(url: str) -> Redis:
             )
         said = True
         time.sleep(REDIS_PAUSE_S)
-    if why := schema.ensure(redis):
+    if why := generation.ensure_layout(redis):
         log.critical("data refused", why=why)
         raise SystemExit(REFUSED)
     return redis
@@ -271,7 +271,7 @@ def _leave_newer_data(redis: Redis) -> None:
     Raises:
         SystemExit: This version does not read the data any more. All of the worker's processes end.
     """
-    if why := schema.problem(redis):
+    if why := generation.layout_problem(redis):
         log.critical("data refused", why=why)
         raise SystemExit(REFUSED)
 

@@ -47,8 +47,7 @@ from jobs.microsoft.tokens import (
     roles_in,
 )
 from jobs.model import Access
-from jobs.runs.reference import new_id
-from jobs.runs.run import Event, Kind, Run
+from jobs.runs.run import Event, Kind, Run, new_id
 from jobs.runs.run_store import RunStore
 from jobs.runtime import Runtime
 from jobs.settings import Settings

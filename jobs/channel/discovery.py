@@ -31,7 +31,7 @@ from jobs.microsoft.app_manifest import declares, permission_id, platform_uris
 from jobs.microsoft.exchange import ExchangeRow
 from jobs.microsoft.graph import EXCHANGE_APP_ID, Graph, Json, instant, segment, text
 from jobs.model import Profile
-from jobs.runs.search import AppCandidate, Search
+from jobs.runs.run import AppCandidate, Search
 
 ADVANCED = {"ConsistencyLevel": "eventual"}
 _APP_FIELDS = "id,appId,displayName,uniqueName,web,spa,publicClient,requiredResourceAccess"

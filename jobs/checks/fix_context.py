@@ -14,8 +14,7 @@ from jobs.checks.check import brief_for, findings_of, steps_of
 from jobs.checks.verdict import Verdict, judge
 from jobs.engine.step import Step
 from jobs.model import State
-from jobs.runs.origin import Brief, FixBrief
-from jobs.runs.run import Run
+from jobs.runs.run import Brief, FixBrief, Run
 from jobs.runs.run_store import RunStore
 from jobs.steps import CONSENT, steps_for
 

@@ -19,8 +19,8 @@ import pytest
 from bot import __version__
 from bot.__main__ import _parser
 from bot.settings import BotSettings
-from bot.web import health_pages
-from bot.web.site import OF_PEOPLE, pages_for_people
+from bot.web.app import ALIVE, READY
+from bot.web.wsgi import OF_PEOPLE, pages_for_people
 from jobs.settings import CREDENTIALS, SECRETS
 from tests.unit.bot.web.test_metrics_page import WORK
 
@@ -292,11 +292,11 @@ def test_platforms_ask_the_page_that_is_meant_for_it():
         if container["args"] == ["web"]
     )
     paths = [web[name]["httpGet"]["path"] for name in ("livenessProbe", "readinessProbe")]
-    assert paths == [health_pages.ALIVE, health_pages.READY]
+    assert paths == [ALIVE, READY]
     (compose,) = documents(DEPLOY / "compose.yaml")
-    assert f"8080{health_pages.READY}" in compose["services"]["web"]["healthcheck"]["test"][-1]
+    assert f"8080{READY}" in compose["services"]["web"]["healthcheck"]["test"][-1]
     for name in ("nginx.conf", "Caddyfile"):
-        assert health_pages.READY in text(DEPLOY / name)
+        assert READY in text(DEPLOY / name)
 
 
 def test_kubernetes_gives_each_deployment_no_more_than_it_needs():

@@ -22,16 +22,16 @@ FUNCTIONS = ast.FunctionDef | ast.AsyncFunctionDef
 PRODUCT = ("bot", "jobs", "adaptive_cards")
 RATCHETS: dict[tuple[str, ...], dict[str, float]] = {
     PRODUCT: {
-        "files": 323,
-        "code": 35_106,
-        "functions": 3_835,
-        "used once, %": 17.7,
-        "borders, %": 25.9,
-        "docstrings, %": 25.2,
+        "files": 293,
+        "code": 34_276,
+        "functions": 3_662,
+        "used once, %": 15.2,
+        "borders, %": 25.5,
+        "docstrings, %": 25.1,
     },
     ("practice",): {"code": 16_450},
     ("tests",): {"code": 63_412},
-    ("bench", "tools"): {"code": 3_805},
+    ("bench", "tools"): {"code": 3_784},
 }
 """Greatest value of each figure, by the folders that it counts."""
 

@@ -9,8 +9,8 @@ from adaptive_cards.locale import SOURCE
 from adaptive_cards.texts import has_text, own_text
 from jobs.checks.discovering import WITHOUT
 from jobs.model import Text
-from jobs.runs.audit_chain import AuditEntry
-from jobs.runs.audit_entries import BOT
+from jobs.runs.audit import AuditEntry
+from jobs.runs.event_log import BOT
 
 SKIPPED = "skip:"
 """Beginning of the answer of a person who skips the rehearsal; the reason follows."""

@@ -15,8 +15,7 @@ from jobs.checks import adoption
 from jobs.checks.discovering import APP, FORWARDING
 from jobs.clock import now
 from jobs.model import Text
-from jobs.runs.run import Run
-from jobs.runs.search import Search
+from jobs.runs.run import Run, Search
 
 KEPT = Text("verdict.kept_here")
 

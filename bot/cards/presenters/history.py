@@ -12,7 +12,7 @@ from adaptive_cards.times import lasted
 from bot.cards.presenters.watch import Row, cause_of, open_ones
 from bot.links import Link
 from jobs.model import State, Text, verbatim
-from jobs.watch.figures import DayFigures, DayState, Figures
+from jobs.watch.history import DayFigures, DayState, Figures
 from jobs.watch.model import Incident, Sight
 
 DAYS, PAGE_DAYS = 30, 90

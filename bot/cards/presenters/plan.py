@@ -33,9 +33,7 @@ from jobs.channel.in_use import ADDRESS_IN_USE, APP_IN_USE
 from jobs.microsoft.scopes import lacks_all
 from jobs.model import Change, Finding, RunKind, Scope, State, Text, Turn, minute_of
 from jobs.next_action import blocking_steps, next_action, planned_changes, unplanned_steps
-from jobs.runs.origin import FixBrief
-from jobs.runs.plan import word_for
-from jobs.runs.run import Run
+from jobs.runs.run import FixBrief, Run, word_for
 from jobs.steps import steps_of
 from jobs.steps.application import BY_HAND
 

@@ -15,8 +15,7 @@ from bot.commands import GROUPS, commands
 from bot.webex.client import WebexError
 from jobs.clock import now
 from jobs.model import Channel, Finding, State
-from jobs.runs.origin import Origin
-from jobs.runs.run import Event, Kind
+from jobs.runs.run import Event, Kind, Origin
 from tests.unit.bot.commands.typed_commands import MAILBOX, Said, cards, pressed, type_
 
 

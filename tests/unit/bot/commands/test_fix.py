@@ -19,8 +19,7 @@ from bot.commands import commands
 from bot.commands.fix import RECENT
 from jobs.clock import now
 from jobs.model import Account, Change, Channel, Finding, Scope, State, Text, Turn
-from jobs.runs.origin import Origin
-from jobs.runs.run import Event, Kind, Run
+from jobs.runs.run import Event, Kind, Origin, Run
 
 MAILBOX = "support@contoso.com"
 LINE = Change(

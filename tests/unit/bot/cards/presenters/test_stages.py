@@ -18,8 +18,7 @@ from bot.services import Services
 from bot.webex.client import WebexError
 from jobs.clock import now
 from jobs.model import Finding, Profile, State, Text, Turn
-from jobs.runs.origin import Origin
-from jobs.runs.run import Event, Kind, Run
+from jobs.runs.run import Event, Kind, Origin, Run
 from jobs.steps import steps_for, steps_of
 from jobs.storage import keys
 from jobs.storage.locks import LockKind, LockName, renewed_lock

@@ -14,7 +14,7 @@ from adaptive_cards.texts import has_text, text
 from bot.cards import draw
 from bot.cards.presenters import ended, plan
 from bot.cards.presenters import progress as steps
-from bot.commands.status import _run_line
+from bot.commands.runs import _run_line
 from bot.services import Services
 from jobs.clock import now
 from jobs.engine.step import Step

@@ -1,25 +1,31 @@
-"""Store of incidents in Redis: per channel, open and ended, and the cards that show them.
+"""Everything of the watch that is kept in Redis: watched channels, incidents, and their cards.
 
+Records carry a MAC: a client that can only write to Redis cannot send a channel's cards elsewhere.
 Each look is recorded in one transaction that watches the channel's state. So two workers never open
 two incidents of a channel, and a look that ends after a newer one changes nothing.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Any
+from functools import partial
+from typing import Any, TypeVar
 
 import structlog
 from redis import Redis
 from redis.client import Pipeline
 
-from jobs.runs.reference import new_id
+from jobs.clock import now, parse
+from jobs.model import Channel, RunKind
+from jobs.runs.run import Run, new_id, undid
+from jobs.runs.run_store import RunStore
 from jobs.storage import codec, keys
-from jobs.storage.locks import RenewedLock
-from jobs.storage.mac import Authenticator
-from jobs.watch import history, records
+from jobs.storage.due_queue import DueQueue
+from jobs.storage.locks import LockKind, RenewedLock
+from jobs.storage.vault import Authenticator, Context
+from jobs.watch import history
 from jobs.watch.model import (
     ChannelState,
     Incident,
@@ -31,12 +37,173 @@ from jobs.watch.model import (
 )
 from jobs.watch.transitions import Present, apply, with_news
 
+LEASE_S = 30
+"""Seconds after which a group is given out again if its worker has not reported back."""
+log = structlog.get_logger(__name__)
+
+
+class WatchStore:
+    """Store of the watched channels.
+
+    ``schedule`` has the time at which each group is looked at. Every method raises redis.RedisError
+    if Redis is unreachable.
+    """
+
+    def __init__(self, redis: Redis, authenticator: Authenticator | None = None) -> None:
+        self.redis = redis
+        self._authenticator = authenticator or Authenticator()
+        self.schedule = DueQueue(redis, LockKind.WATCH)
+
+    def load(self, mailbox: str) -> WatchedChannel | None:
+        """Return the watched channel; None if it is not watched, or this bot did not write it."""
+        return self._read(mailbox, self.redis.get(keys.watched(mailbox)))
+
+    def _read(self, mailbox: str, raw: object) -> WatchedChannel | None:
+        known = self._decoded(mailbox, raw)
+        if raw is not None and known is None:
+            log.error("a watched channel was not recorded by this bot", mailbox=mailbox)
+        return known
+
+    def save(self, watched: WatchedChannel, *, at: datetime | None = None) -> None:
+        """Record the channel, or its change, and have its group looked at soon.
+
+        ``at`` is when the group is looked at; now if it is None. An earlier record of the same
+        channel is replaced, even if it is for another space.
+        """
+
+        def attempt(pipe: Pipeline) -> None:
+            before = self._decoded(watched.mailbox, pipe.get(keys.watched(watched.mailbox)))
+            pipe.multi()
+            _unlist(pipe, before)
+            mailbox, group = watched.mailbox, watched.group
+            body = self._authenticator.protect(_context(mailbox), codec.dump(watched))
+            pipe.set(keys.watched(mailbox), body)
+            pipe.hset(keys.watched_channels(), mailbox, group)
+            pipe.sadd(keys.watched_group(group), mailbox)
+            pipe.sadd(keys.watched_in_space(watched.room), mailbox)
+            self.schedule.add(group, at or now(), pipe, sooner=True)
+
+        self.redis.transaction(attempt, keys.watched(watched.mailbox))
+
+    def update_channel(self, mailbox: str, channel: Channel) -> None:
+        """Replace the channel by its newest run's, if it is watched."""
+        known = self.load(mailbox)
+        if known is not None:
+            self.save(replace(known, channel=channel))
+
+    def remove(self, mailbox: str) -> bool:
+        """Take a channel off all lists; return whether it was on any. Its state and history stay.
+
+        :meth:`jobs.watch.watching.Watching.end` ends its incident, too.
+        """
+
+        def attempt(pipe: Pipeline) -> bool:
+            raw = pipe.get(keys.watched(mailbox))
+            before = self._decoded(mailbox, raw)
+            pipe.multi()
+            pipe.delete(keys.watched(mailbox))
+            pipe.hdel(keys.watched_channels(), mailbox)
+            _unlist(pipe, before)
+            return raw is not None
+
+        return in_transaction(self.redis, attempt, keys.watched(mailbox))
+
+    def all(self) -> tuple[WatchedChannel, ...]:
+        return self._loaded(self.redis.hkeys(keys.watched_channels()))
+
+    def of_space(self, room: str) -> tuple[WatchedChannel, ...]:
+        return self._loaded(self.redis.smembers(keys.watched_in_space(room)))
+
+    def of_group(self, group: str) -> tuple[WatchedChannel, ...]:
+        return self._loaded(self.redis.smembers(keys.watched_group(group)))
+
+    def _loaded(self, raw: Any) -> tuple[WatchedChannel, ...]:
+        names = sorted(each.decode() for each in raw)
+        return all_named(self.redis, names, keys.watched, self._read)
+
+    def _decoded(self, mailbox: str, raw: object) -> WatchedChannel | None:
+        return verified(self._authenticator, _context(mailbox), raw, WatchedChannel)
+
+
+def due_now(state: ChannelState, watched: WatchedChannel, at: datetime) -> bool:
+    """Return whether the channel is to be looked at at ``at``."""
+    return _due_at(state, watched, at) <= at
+
+
+def next_due(
+    channels: tuple[WatchedChannel, ...], states: dict[str, ChannelState], at: datetime
+) -> datetime | None:
+    return min((_due_at(states[each.mailbox], each, at) for each in channels), default=None)
+
+
+def _due_at(state: ChannelState, watched: WatchedChannel, at: datetime) -> datetime:
+    """Return when to look: after a pause, and at ``at`` if nothing is known."""
+    return max(state.next_look or at, watched.paused_until or at)
+
+
+def _unlist(pipe: Pipeline, watched: WatchedChannel | None) -> None:
+    """Add to a transaction that a channel is taken off all lists, if it was recorded."""
+    if watched is not None:
+        pipe.srem(keys.watched_group(watched.group), watched.mailbox)
+        pipe.srem(keys.watched_in_space(watched.room), watched.mailbox)
+
+
+def _context(mailbox: str) -> tuple[str, ...]:
+    return "watched", mailbox
+
+
+T = TypeVar("T")
+
+
+def verified(
+    authenticator: Authenticator, context: Context, raw: object, kind: type[T]
+) -> T | None:
+    """Return the record; None if it is missing, or this bot did not write it.
+
+    Raises:
+        msgspec.ValidationError: The record does not match the type.
+    """
+    known = authenticator.verify(context, raw)
+    return codec.load(known, kind) if known is not None else None
+
+
+def all_named(
+    redis: Redis,
+    names: Sequence[str],
+    key: Callable[[str], str],
+    read: Callable[[str, object], T | None],
+) -> tuple[T, ...]:
+    """Return the records with these names, in this order.
+
+    A name whose record cannot be read is left out. ``key`` returns the Redis key of a name, and
+    ``read`` the record from a name and its bytes, or None.
+    """
+    if not names:
+        return ()
+    rows: list[Any] = redis.mget([key(name) for name in names])
+    return tuple(
+        found
+        for name, raw in zip(names, rows, strict=True)
+        if (found := read(name, raw)) is not None
+    )
+
+
+def in_transaction(redis: Redis, attempt: Callable[[Pipeline], T], *keys: str) -> T:
+    """Run a transaction that watches these keys, and return the result of its last attempt.
+
+    ``attempt`` reads before ``pipe.multi()`` and writes after it. The attempt is made again if
+    another client changes one of the keys meanwhile.
+    """
+    transaction: Any = redis.transaction  # redis-py's types leave the result open
+    result: T = transaction(attempt, *keys, value_from_callable=True)
+    return result
+
+
 KEPT = timedelta(days=100)
 """Time for which an ended incident is kept; the history shows 90 days."""
 MOST = 500
 """Number of a channel's newest incidents that are kept."""
 FixedBy = Callable[[Incident, datetime], str]
-log = structlog.get_logger(__name__)
 
 
 def nothing_fixed(_incident: Incident, _at: datetime) -> str:
@@ -80,7 +247,7 @@ class IncidentStore:
     def card(self, card_id: str) -> IncidentCard | None:
         """Return the card; None if it is gone, or this bot did not write it."""
         raw = self.redis.get(keys.incident_card(card_id))
-        return records.verified(self._authenticator, _card_context(card_id), raw, IncidentCard)
+        return verified(self._authenticator, _card_context(card_id), raw, IncidentCard)
 
     def of_card(self, card_id: str) -> tuple[Incident, ...]:
         return self._loaded(self.redis.zrange(keys.incidents_of_card(card_id), 0, -1))
@@ -102,33 +269,29 @@ class IncidentStore:
 
         def attempt(pipe: Pipeline) -> tuple[Incident, ...]:
             state = self._state(mailbox, pipe.get(keys.watch_state(mailbox)))
-            if _is_stale(state, at) or not _is_watched(pipe, mailbox) or _is_lost(held, pipe):
+            is_stale = state.looked is not None and state.looked >= at
+            is_watched = pipe.exists(keys.watched(mailbox))
+            if is_stale or not is_watched or (held is not None and not held.is_current(pipe)):
                 pipe.multi()
                 return ()
             incident = self._read(pipe, state.incident)
             ended_by = fixed_by(incident, at) if incident is not None and incident.is_open else ""
             present = Present(watched, state, incident, new_id() + new_id(), ended_by)
-            return self._write_effect(pipe, present, outcome, at)
+            effect = apply(present, outcome, at)
+            cards = [self._cards_of(pipe, watched, each) for each in effect.incidents]
+            changed = tuple(map(_shown_on, effect.incidents, cards))
+            days = history.add(pipe, mailbox, outcome, at)
+            pipe.multi()
+            self._write_state(pipe, mailbox, effect.state)
+            for each, own in zip(changed, cards, strict=True):
+                self._write(pipe, each, own)
+            history.write(pipe, mailbox, days)
+            return changed
 
         locked = [keys.watch_state(mailbox), keys.watched(mailbox)]
         locked += [held.key] if held is not None else []
-        changed = records.in_transaction(self.redis, attempt, *locked)
+        changed = in_transaction(self.redis, attempt, *locked)
         self._release_cards(changed)
-        return changed
-
-    def _write_effect(
-        self, pipe: Pipeline, present: Present, outcome: LookOutcome, at: datetime
-    ) -> tuple[Incident, ...]:
-        watched, mailbox = present.watched, present.watched.mailbox
-        effect = apply(present, outcome, at)
-        cards = [self._cards_of(pipe, watched, each) for each in effect.incidents]
-        changed = tuple(map(_shown_on, effect.incidents, cards))
-        days = history.add(pipe, mailbox, outcome, at)
-        pipe.multi()
-        self._write_state(pipe, mailbox, effect.state)
-        for each, own in zip(changed, cards, strict=True):
-            self._write(pipe, each, own)
-        history.write(pipe, mailbox, days)
         return changed
 
     def change(
@@ -148,7 +311,7 @@ class IncidentStore:
             return new
 
         key = keys.incident(incident_id)
-        changed = records.in_transaction(self.redis, attempt, key)
+        changed = in_transaction(self.redis, attempt, key)
         if changed is not None:
             self._release_cards((changed,))
         return changed
@@ -194,13 +357,9 @@ class IncidentStore:
             return None
         self.look_soon(mailbox)
         end = max(at, known.confirmed)
+        over = partial(replace, ended=end, blind_since=None, fixed_by=run_id)
         return self._change_open(
-            known.id,
-            lambda each: with_news(
-                replace(each, ended=end, blind_since=None, fixed_by=run_id),
-                NewsKind.RECOVERED,
-                end,
-            ),
+            known.id, lambda each: with_news(over(each), NewsKind.RECOVERED, end)
         )
 
     def end_watch(self, mailbox: str, at: datetime) -> Incident | None:
@@ -219,7 +378,6 @@ class IncidentStore:
     def _change_open(
         self, incident_id: str, change: Callable[[Incident], Incident | None]
     ) -> Incident | None:
-        """Change an incident, unless it has ended."""
         return self.change(incident_id, lambda each: change(each) if each.is_open else None)
 
     def _cards_of(
@@ -253,7 +411,8 @@ class IncidentStore:
         self, pipe: Pipeline, incident: Incident, cards: Iterable[IncidentCard] = ()
     ) -> None:
         """Add the write of an incident, its lists and cards to a transaction."""
-        self._set(pipe, incident)
+        body = self._authenticator.protect(("incident", incident.id), codec.dump(incident))
+        pipe.set(keys.incident(incident.id), body, ex=None if incident.is_open else KEPT)
         moment = {incident.id: incident.noticed.timestamp()}
         key = keys.incidents_of_channel(incident.mailbox)
         pipe.zadd(key, moment)
@@ -273,7 +432,7 @@ class IncidentStore:
 
     def _release_cards(self, changed: Iterable[Incident]) -> None:
         """Release the shared cards of the incidents that are over now."""
-        for card_id in {card_id for each in changed if not each.is_open for card_id in each.cards}:
+        for card_id in {name for each in changed if not each.is_open for name in each.cards}:
             card = self.card(card_id)
             if card is not None and card.shared:
                 self._release_card(card)
@@ -294,10 +453,6 @@ class IncidentStore:
 
         self.redis.transaction(attempt, name, shown)
 
-    def _set(self, pipe: Pipeline, incident: Incident) -> None:
-        body = self._authenticator.protect(("incident", incident.id), codec.dump(incident))
-        pipe.set(keys.incident(incident.id), body, ex=None if incident.is_open else KEPT)
-
     def _write_state(self, pipe: Pipeline, mailbox: str, state: ChannelState) -> None:
         body = self._authenticator.protect(("watch state", mailbox), codec.dump(state))
         pipe.set(keys.watch_state(mailbox), body)
@@ -312,30 +467,18 @@ class IncidentStore:
         if raw is None:
             return ChannelState()
         context = ("watch state", mailbox)
-        known = records.verified(self._authenticator, context, raw, ChannelState)
+        known = verified(self._authenticator, context, raw, ChannelState)
         if known is None:
             log.error("the state of a channel was not recorded by this bot", mailbox=mailbox)
             return ChannelState()
         return known
 
     def _incident(self, incident_id: str, raw: object) -> Incident | None:
-        return records.verified(self._authenticator, ("incident", incident_id), raw, Incident)
+        return verified(self._authenticator, ("incident", incident_id), raw, Incident)
 
     def _loaded(self, raw: Any) -> tuple[Incident, ...]:
         names = [each.decode() for each in raw]
-        return records.all_named(self.redis, names, keys.incident, self._incident)
-
-
-def _is_stale(state: ChannelState, at: datetime) -> bool:
-    return state.looked is not None and state.looked >= at
-
-
-def _is_watched(pipe: Pipeline, mailbox: str) -> bool:
-    return bool(pipe.exists(keys.watched(mailbox)))
-
-
-def _is_lost(held: RenewedLock | None, pipe: Pipeline) -> bool:
-    return held is not None and not held.is_current(pipe)
+        return all_named(self.redis, names, keys.incident, self._incident)
 
 
 def _shown_on(incident: Incident, cards: Iterable[IncidentCard]) -> Incident:
@@ -345,3 +488,40 @@ def _shown_on(incident: Incident, cards: Iterable[IncidentCard]) -> Incident:
 
 def _card_context(card_id: str) -> tuple[str, ...]:
     return "incident card", card_id
+
+
+@dataclass(frozen=True, slots=True)
+class Watching:
+    """Watched channels and their incidents.
+
+    Every method raises redis.RedisError if Redis is unreachable.
+    """
+
+    channels: WatchStore
+    incidents: IncidentStore
+
+    @classmethod
+    def of(cls, store: RunStore, operator_room: str = "") -> Watching:
+        """Return the stores; ``operator_room`` is the setting WATCH_SPACE, or empty."""
+        return cls(
+            WatchStore(store.redis, store.authenticator),
+            IncidentStore(store.redis, store.authenticator, operator_room),
+        )
+
+    def finish(self, run: Run, at: datetime) -> tuple[str, ...]:
+        """Record what the end of a run says, and return the cards of incidents that it changes.
+
+        The proof of a setup or fix is a look, which ends the incident. A channel that is
+        disconnected is not watched any more.
+        """
+        mailbox, incident = run.channel.mailbox, None
+        if run.kind is RunKind.UNDO:
+            incident = self.end(mailbox, at)[1] if undid(run) else None
+        elif run.kind in {RunKind.SETUP, RunKind.FIX}:
+            incident = self.incidents.prove(mailbox, run.id, parse(run.fact("answered_at")) or at)
+        return incident.cards if incident else ()
+
+    def end(self, mailbox: str, at: datetime) -> tuple[bool, Incident | None]:
+        """End the watch; return whether it was on, and its incident if open."""
+        watched = self.channels.remove(mailbox)
+        return watched, self.incidents.end_watch(mailbox, at)

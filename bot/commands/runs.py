@@ -1,12 +1,13 @@
-"""Command /cancel: stop a run; completed changes stay and are listed."""
+"""Commands /status and /cancel: the runs of a space, and the end of one; its changes stay."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from contextlib import suppress
 
-from adaptive_cards import notice, offer
+from adaptive_cards import notice, offer, status
 from adaptive_cards.card import Card
+from adaptive_cards.cards.channels import RunLine, StatusView
 from adaptive_cards.cards.notice import NoticeView
 from adaptive_cards.glyphs import SKIPPED
 from bot.cards import choices
@@ -19,6 +20,7 @@ from bot.webex.client import WebexError
 from jobs.access import mailbox_login
 from jobs.clock import now
 from jobs.model import Text
+from jobs.next_action import ENDED, next_action, stage_of, wait_of
 from jobs.runs.run import Event, Kind, Run
 from jobs.storage.vault import Sealed
 
@@ -40,25 +42,20 @@ def run(ctx: ChatContext, argument: str) -> None:
     runs = ctx.services.store.runs_in_space(ctx.room)
     canceled = [each for each in runs if ctx.request in each.requests]
     open_runs = canceled or [each for each in runs if not each.ended]
-    wanted = [each for each in open_runs if _is_named(each, named)]
+    wanted = [
+        each for each in open_runs if not named or named in {each.channel.mailbox, each.id.lower()}
+    ]
     if len(wanted) == 1:
-        _cancel_only(ctx, wanted[0], runs)
+        if cancel(ctx, wanted[0]):  # the run's own card may be far away
+            ctx.say(_answer(wanted[0], runs))
     elif wanted:
         _choose(ctx, Text("notice.cancel_which_title"), wanted, runs)
     elif open_runs:
         _choose(ctx, Text("notice.cancel_unknown_title", {"typed": named}), open_runs, runs)
     else:
-        view = NoticeView(
-            Text("notice.cancel_kicker"),
-            Text("notice.cancel_nothing_title"),
-            Text("notice.cancel_nothing_words"),
-        )
+        title, words = Text("notice.cancel_nothing_title"), Text("notice.cancel_nothing_words")
+        view = NoticeView(Text("notice.cancel_kicker"), title, words)
         ctx.say(with_doubts(notice(view), runs))
-
-
-def _is_named(run: Run, named: str) -> bool:
-    """Return whether the word is the run's mailbox or id; without a word, every run is meant."""
-    return not named or named in {run.channel.mailbox, run.id.lower()}
 
 
 def _choose(ctx: ChatContext, title: Text, runs: list[Run], known: Iterable[Run]) -> None:
@@ -69,12 +66,6 @@ def _choose(ctx: ChatContext, title: Text, runs: list[Run], known: Iterable[Run]
     offered = runs[:RUNS_MOST]
     card = with_doubts(offer(choices.view(title, offered)), known)
     choices.post(ctx, card, offered)
-
-
-def _cancel_only(ctx: ChatContext, run: Run, known: Iterable[Run]) -> None:
-    """Cancel the run, and answer in the thread, because the run's own card may be far away."""
-    if cancel(ctx, run):
-        ctx.say(_answer(run, known))
 
 
 def end_choice(ctx: ChatContext, run: Run) -> None:
@@ -93,13 +84,9 @@ def _answer(run: Run, known: Iterable[Run]) -> Card:
 
     The card also names those of the ``known`` runs that are in doubt.
     """
-    view = NoticeView(
-        Text("notice.cancel_kicker"),
-        Text("notice.over_cancelled", {"run": run.id}),
-        Text("notice.cancelled_see" if run.changed else "living.cancelled_words"),
-        glyph=SKIPPED.glyph,
-        at=now(),
-    )
+    words = Text("notice.cancelled_see" if run.changed else "living.cancelled_words")
+    title, kicker = Text("notice.over_cancelled", {"run": run.id}), Text("notice.cancel_kicker")
+    view = NoticeView(kicker, title, words, glyph=SKIPPED.glyph, at=now())
     return with_doubts(notice(view), known)
 
 
@@ -113,7 +100,8 @@ def cancel(ctx: ChatContext, run: Run) -> bool:
         ctx.refuse(Text("notice.cancel_not_part"), then="next_part")
         return False
     run = services.store.refresh(run)
-    if not (ctx.request in run.requests or _end(ctx, run)):
+    event = Event(Kind.CANCELLED, now(), by=ctx.person.email, request=ctx.request)
+    if ctx.request not in run.requests and not services.store.end(run, event):
         ctx.refuse(Text("refused.over"), title="refused.nothing")
         return False
     services.vault.drop(Sealed.ADMIN_SESSION.of(run.id))
@@ -123,9 +111,28 @@ def cancel(ctx: ChatContext, run: Run) -> bool:
     return True
 
 
-def _end(ctx: ChatContext, run: Run) -> bool:
-    event = Event(Kind.CANCELLED, now(), by=ctx.person.email, request=ctx.request)
-    return ctx.services.store.end(run, event)
+def show_status(ctx: ChatContext, _argument: str) -> None:
+    """List the runs, open and new ones first. Runs beyond the limit are only counted."""
+    known = ctx.services.store.runs_in_space(ctx.room)
+    runs = tuple(map(_run_line, known))
+    more = max(ctx.services.channels.count_in_space(ctx.room) - len(runs), 0)
+    ctx.say(with_doubts(status(StatusView(runs, now(), more, direct=ctx.direct)), known))
+
+
+def _run_line(run: Run) -> RunLine:
+    turn, wait = next_action(run), wait_of(run)
+    return RunLine(
+        run.id,
+        run.channel.mailbox,
+        stage_of(run),
+        turn.turn,
+        turn.words,
+        run.opened,
+        ENDED[run.ended],
+        run.kind,
+        wait.who if wait else "",
+    )
 
 
 COMMAND = Command("cancel", "runs", run, "[ADDRESS]")
+OTHER_COMMANDS = (Command("status", "runs", show_status),)

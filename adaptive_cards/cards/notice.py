@@ -1,18 +1,58 @@
-"""Card for a short answer: what happened, whose turn it is or what is next, and a few facts."""
+"""Cards that answer at once: notices, offers, explained errors, help, and the file for TAC."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import groupby
 
 from adaptive_cards import glyphs
-from adaptive_cards.actions import press
+from adaptive_cards.actions import (
+    ADDRESS_MOST,
+    TITLE_MOST,
+    button_rows,
+    buttons,
+    fit_title,
+    in_rows,
+    open_url,
+    press,
+    submit,
+    text_input,
+)
 from adaptive_cards.card import Card, finished
-from adaptive_cards.components import Band, kicker_of, labeled
-from adaptive_cards.elements import MONO, SUBTLE, container, rich, run, said
-from adaptive_cards.texts import render, text
+from adaptive_cards.components import (
+    Band,
+    answer_line,
+    kicker_of,
+    labeled,
+    learn_more,
+    note,
+    persons_turn,
+    row,
+    section,
+    small_print,
+    titled,
+)
+from adaptive_cards.elements import (
+    BOLD,
+    MONO,
+    SUBTLE,
+    Element,
+    column,
+    columns,
+    container,
+    facts,
+    own,
+    rich,
+    run,
+    said,
+)
+from adaptive_cards.escape import plain, shorten
+from adaptive_cards.glyphs import glyph
+from adaptive_cards.locale import current
+from adaptive_cards.texts import has_text, own_text, render, text
 from adaptive_cards.times import day_clock
-from jobs.model import Evidence, Text
+from jobs.model import Evidence, Text, Turn, verbatim
 
 _BUTTONS_MOST = 5
 
@@ -57,3 +97,475 @@ class NoticeView:
     evidence: tuple[Evidence, ...] = ()
     buttons: tuple[tuple[str | Text, dict[str, str]], ...] = ()
     at: datetime | None = None
+
+
+OFFERS_MOST = 4
+"""Number of buttons of a card that also has a field with its own button.
+
+A card takes five buttons in all.
+"""
+
+
+def offer(view: OfferView) -> Card:
+    # If a name is too long for a button, it is written in full above the button.
+    lines = [said(line, spacing="Small") for line in view.lines]
+    if view.turn is not None:
+        lines.insert(0, answer_line(view.turn))
+    band = Band.of("emphasis", None, view.title, *lines)
+    body = _offers(view.offers)
+    actions: list[Element] = []
+    if view.field:
+        body.append(
+            text_input(
+                "mailbox", "field.mailbox_address", style="email", error="field.mailbox_error"
+            )
+        )
+        actions.append(
+            submit(text("button.continue_field"), "typed", reads=True, command=view.field)
+        )
+    return finished(kicker_of(view.kicker, day_clock(view.at)), band, body, actions)
+
+
+def _offers(offers: tuple[Offer, ...]) -> list[Element]:
+    found: list[Element] = []
+    short: list[Element] = []
+    for each in offers:
+        title = plain(render(each.title))
+        action = press(shorten(title, TITLE_MOST), each.data)
+        if len(title) <= TITLE_MOST:
+            short.append(action)
+        else:
+            found += [rich(run(title), spacing="Medium"), buttons(action, spacing="Small")]
+    rows = [
+        buttons(*row, spacing="Small" if at else "Medium") for at, row in enumerate(in_rows(short))
+    ]
+    return rows + found
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """Button: its title, and the data that it sends."""
+
+    title: Text
+    data: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class OfferView:
+    """Title, what the person does next (``turn``) and further lines, and what is offered.
+
+    ``field`` is the command for which the card also takes a typed address. If it is empty, the card
+    has no field.
+    """
+
+    kicker: Text
+    title: Text
+    offers: tuple[Offer, ...]
+    at: datetime
+    turn: Text | None = None
+    lines: tuple[Text, ...] = ()
+    field: str = ""
+
+
+def typed_wrong(view: TypedWrongView) -> Card:
+    band = persons_turn(Text("typed.title"), answer_line(Text("typed.turn")))
+    why = (
+        own("field.mailbox_error")
+        if not view.suggestion
+        else said(Text("typed.meant", {"address": view.suggestion}))
+    )
+    typed_field = text_input(
+        "mailbox", "field.mailbox_address", style="email", error="field.mailbox_error"
+    )
+    body = [
+        _label_row(
+            "typed.typed", rich(run(f"/{view.command} {view.value}".rstrip(), **MONO)), "Medium"
+        ),
+        _label_row("typed.why", said(view.reason), "Small"),
+        container(
+            "attention",
+            typed_field | ({"value": plain(view.value, ADDRESS_MOST)} if view.value else {}),
+            columns(
+                glyph(glyphs.WRONG),
+                column("stretch", why, spacing="None"),
+                spacing="Small",
+            ),
+        ),
+    ]
+    if view.suggestion:
+        meant = submit(
+            fit_title("button.use", view.suggestion),
+            "typed",
+            main=True,
+            command=view.command,
+            mailbox_meant=view.suggestion,
+        )
+        body.append(buttons(meant))
+    field = submit(
+        text("button.continue_field"),
+        "typed",
+        main=not view.suggestion,
+        reads=True,
+        command=view.command,
+    )
+    actions = [field, submit(text("button.help"), "help")]
+    return finished(kicker_of(Text("typed.kicker"), day_clock(view.at)), band, body, actions)
+
+
+def _label_row(label: str, value: Element, spacing: str) -> Element:
+    return columns(
+        column("80px", own(label, **SUBTLE)),
+        column("stretch", value, spacing="Small"),
+        spacing=spacing,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class TypedWrongView:
+    """Unreadable address after a command.
+
+    It has the command (without the slash), the typed text, the reason, and the nearest valid
+    address or an empty string.
+    """
+
+    command: str
+    value: str
+    reason: Text
+    suggestion: str
+    at: datetime
+
+
+_MORE_MOST, _UNKNOWN_MOST, _CHECKS_MOST, _LINE_MOST = 6, 4, 2, 300
+
+
+def explanation(view: ExplanationView) -> Card:
+    """Return the card; the button to /check is there if a channel is known in the space."""
+    codes = [rich(run(view.code, **MONO), spacing="Small")] if view.code else []
+    check_buttons = [
+        submit(fit_title("explain.check", mailbox), "check", channel=mailbox)
+        for mailbox in view.checks[:_CHECKS_MOST]
+    ]
+    lines = [
+        rich(run(f"{each.code}  ", **MONO), run(each.line[:_LINE_MOST]), spacing="Small")
+        for each in view.unknown[:_UNKNOWN_MOST]
+    ]
+    known = [open_url(text("button.learn_more"), view.page)] if view.page else []
+    pages = known + [
+        open_url(fit_title("explain.look_up", each.code), each.page)
+        for each in view.unknown[:_CHECKS_MOST]
+        if each.page
+    ]
+    body = [
+        *codes,
+        *_list("explain.also", view.certain),
+        *_list(heading_of(open_=view.open, condition=view.condition), view.possible),
+        *titled("explain.unknown_codes", lines),
+        *_remarks(view),
+        *button_rows([*pages, *check_buttons]),
+    ]
+    kicker = kicker_of(Text("notice.explained_kicker"), day_clock(view.at))
+    return finished(kicker, _band(view), body, told=2)
+
+
+def heading_of(*, open_: bool, condition: bool) -> str:
+    """Return the key of the heading above causes that are not certain."""
+    if condition:
+        return "explain.condition"
+    return "explain.one_of" if open_ else "explain.may_be"
+
+
+def _remarks(view: ExplanationView) -> list[Element]:
+    remarks: list[Element] = []
+    if view.checks and (view.possible or view.certain):
+        remarks.append(small_print(Text("explain.check_turn")))
+    if view.cut:
+        remarks.append(small_print(Text("explain.cut")))
+    return remarks
+
+
+def _band(view: ExplanationView) -> Band:
+    mark = glyphs.WARNING if view.known else glyphs.UNKNOWN
+    tone = "accent" if view.known else "emphasis"
+    # A remedy that needs nobody says so itself.
+    acts = answer_line(Text("explain.who", {"who": f"key:who.{view.turn}"}))
+    turns = [acts] if glyphs.is_person(view.turn) else []
+    return Band.of(tone, mark, view.title, said(view.words, spacing="Small"), *turns)
+
+
+def _list(key: str, lines: tuple[CauseLine, ...]) -> list[Element]:
+    return titled(key, list(map(_cause_line, lines[:_MORE_MOST])))
+
+
+def _cause_line(line: CauseLine) -> Element:
+    told = [note(line.tell)] if line.tell else []
+    page = learn_more(line.page, spacing="None")
+    mark = glyphs.UNKNOWN if line.tell else glyphs.WARNING
+    return glyphs.marked(mark, said(line.sentence), *told, *page)
+
+
+@dataclass(frozen=True, slots=True)
+class CauseLine:
+    """Further cause: its sentence, and the sign that distinguishes it.
+
+    ``tell`` is that sign, or None if the cause is certain. ``page`` is the address of a page that
+    explains the cause, or empty.
+    """
+
+    sentence: Text
+    tell: Text | None = None
+    page: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class UnknownLine:
+    """Unknown code with the person's own line, and the address that explains it, or empty."""
+
+    code: str
+    line: str
+    page: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ExplanationView:
+    """Explained error.
+
+    ``known`` is whether a cause was found. ``open`` means that none of the causes is certain, and
+    ``condition`` that they are causes only if a service of this channel speaks.
+    ``checks`` are the mailboxes that a button checks. ``page`` is the address of a page that explains
+    the cause, or empty.
+    """
+
+    title: Text
+    words: Text
+    turn: Turn
+    at: datetime
+    code: str = ""
+    known: bool = False
+    open: bool = False
+    condition: bool = False
+    certain: tuple[CauseLine, ...] = ()
+    possible: tuple[CauseLine, ...] = ()
+    unknown: tuple[UnknownLine, ...] = ()
+    checks: tuple[str, ...] = ()
+    cut: bool = False
+    direct: bool = False
+    page: str = ""
+
+
+_ARGUMENTS = {"ADDRESS": "help.address", "TEXT": "help.text", "COMMAND": "help.command"}
+"""Arguments of commands that each language writes in its own words."""
+_NOT_ALONE = {"cancel", "help"}
+"""Commands without a button in their own help. The button would end a run or show the same card."""
+_PLACE = "\N{OBJECT REPLACEMENT CHARACTER}"
+"""Mark for the place in a sentence at which an example is put in another font."""
+
+
+def help_card(view: HelpView) -> Card:
+    """Return the card with the commands by group, in the registry's order."""
+    body: list[Element] = []
+    for group, entries in groupby(view.entries, key=lambda entry: entry.group):
+        body += [section(f"help.group.{group}"), *map(_entry, entries)]
+    if view.left_out:
+        body.append(small_print(Text("help.not_listed")))
+    actions = [submit(text("button.setup"), "setup"), submit(text("button.check"), "check")]
+    title = Text("help.unknown", {"typed": view.typed}) if view.typed else Text("help.title")
+    band = Band.of("emphasis", None, title, _how(view))
+    return finished(_kicker(direct=view.direct), band, body, actions)
+
+
+def _kicker(*, direct: bool) -> Element:
+    here = text("help.here_direct" if direct else "help.here_space")
+    return kicker_of(Text("help.kicker"), here)
+
+
+def _how(view: HelpView) -> Element:
+    if view.direct:
+        return own("help.how_direct", spacing="Small")
+    example = text("help.how_space_example", bot=view.bot, command=f"/{shown_name('check')}")
+    before, _, after = text("help.how_space", example=_PLACE).partition(_PLACE)
+    return rich(run(before), run(example, **MONO), run(after), spacing="Small")
+
+
+def _entry(entry: HelpEntry) -> Element:
+    command = rich(run(_as_typed(entry), **BOLD, **MONO))
+    described = own(f"command.{entry.name}", **SUBTLE, spacing="None")
+    return container("", command, described, spacing="Small")
+
+
+def _as_typed(entry: HelpEntry) -> str:
+    argument = entry.argument
+    for word, key in _ARGUMENTS.items():
+        argument = argument.replace(word, text(key))
+    return f"/{shown_name(entry.name)} {argument}".rstrip()
+
+
+def command_help(view: CommandHelpView) -> Card:
+    entry = view.entry
+    typed = _as_typed(entry)
+    band = Band.of("emphasis", None, verbatim(typed), own(f"command.{entry.name}", spacing="Small"))
+    body = [own(f"help.about.{entry.name}", spacing="Medium"), facts(_ways_to_type(view, typed))]
+    actions = [*_run_button(entry.name), submit(text("button.commands"), "help")]
+    return finished(_kicker(direct=view.direct), band, body, actions)
+
+
+def _ways_to_type(view: CommandHelpView, typed: str) -> list[tuple[str, str]]:
+    mentioned = (
+        typed if view.direct else text("help.how_space_example", bot=view.bot, command=typed)
+    )
+    names = ", ".join(f"/{name}" for name in view.names)
+    also = [(text("help.also"), names)] if names else []
+    return [(text("help.type"), mentioned), *also]
+
+
+def _run_button(name: str) -> list[Element]:
+    if name in _NOT_ALONE:
+        return []
+    title = text("help.run", value=f"/{shown_name(name)}")
+    return [press(title, {"do": "run_command", "command": name, "argument": ""})]
+
+
+def shown_name(name: str) -> str:
+    """Return the name of a command in the present language, which may have one of its own."""
+    return next(iter(own_text(f"typed_as.{name}", current().language).split()), name)
+
+
+@dataclass(frozen=True, slots=True)
+class HelpEntry:
+    """Command as its registry describes it; its texts are ``command.<name>`` in the catalog."""
+
+    name: str
+    argument: str
+    group: str
+
+
+@dataclass(frozen=True, slots=True)
+class HelpView:
+    """Commands that a person may use here.
+
+    ``left_out`` means that further commands exist that this person may not run. ``bot`` is the first
+    name of the bot in Webex, by which people mention it. ``typed`` is a name that no command has,
+    with its slash, or empty.
+    """
+
+    entries: tuple[HelpEntry, ...]
+    direct: bool = False
+    left_out: bool = False
+    typed: str = ""
+    bot: str = "Bot"
+
+
+@dataclass(frozen=True, slots=True)
+class CommandHelpView:
+    """Command to explain, and its other names (without the slash), in any language.
+
+    ``bot`` is the name by which people mention the bot in a space.
+    """
+
+    entry: HelpEntry
+    names: tuple[str, ...] = ()
+    direct: bool = False
+    bot: str = "Bot"
+
+
+_ID_MOST = 100
+
+
+_SEEN_MOST = 2000
+
+
+_CASE = ("tac.case_1", "tac.case_2", "tac.case_3")
+
+
+def tac(view: TacView) -> Card:
+    """Return the guide to the debug console, with three fields and one button."""
+    band = persons_turn(Text("tac.title"), answer_line(Text("tac.turn")))
+    identifier = said(
+        Text("tac.identifier", {"mailbox": view.mailbox}),
+        size="Small",
+        isSubtle=True,
+        spacing="None",
+    )
+    picture = "tac.console_t3_direct" if view.direct else "tac.console_t3"
+    body = [
+        section("tac.console"),
+        row(glyphs.PERSON, "T1", own("tac.console_t1"), identifier),
+        row(glyphs.PERSON, "T2", own("tac.console_t2")),
+        row(glyphs.PERSON, "T3", own(picture)),
+        small_print(Text("tac.whole")),
+        section("tac.inputs"),
+        _field("resource_id", _ID_MOST) | {"placeholder": text("tac.resource_id_example")},
+        _field("transaction_id", _ID_MOST),
+        _field("seen_text", _SEEN_MOST)
+        | {"isMultiline": True, "placeholder": text("tac.seen_text_example")},
+    ]
+    make = submit(text("tac.make"), "tac", main=True, reads=True, channel=view.mailbox)
+    return finished(_tac_kicker(view), band, body, [make])
+
+
+def tac_file(view: TacFileView) -> Card:
+    band = persons_turn(
+        Text("tac.ready", {"name": view.name}),
+        answer_line(Text("tac.ready_turn")),
+    )
+    picture = any(name.startswith("screenshot.") for name in view.files)
+    keys = [
+        *([] if picture else ["tac.no_picture"]),
+        *([] if view.checked else ["tac.never_checked"]),
+    ]
+    missing = [glyphs.marked(glyphs.SKIPPED, own(key)) for key in keys]
+    ids = {"tac.resource": view.resource_id, "tac.transaction": view.transaction_id}
+    lines = [row(glyphs.PERSON, "T3", own(key)) for key in _CASE]
+    body = [
+        section("tac.inside"),
+        *(_part(name) for name in view.files),
+        *missing,
+        section("tac.case"),
+        *lines,
+        facts((text(label), value or text("tac.not_given")) for label, value in ids.items()),
+    ]
+    return finished(_tac_kicker(view), band, body)
+
+
+def _tac_kicker(view: TacView | TacFileView) -> Element:
+    return kicker_of(Text("tac.kicker", {"mailbox": view.mailbox}), day_clock(view.at))
+
+
+def _field(name: str, most: int) -> Element:
+    return {"type": "Input.Text", "id": name, "label": text(f"tac.{name}"), "maxLength": most}
+
+
+def _part(name: str) -> Element:
+    stem, _, ending = name.rpartition(".")
+    key = (
+        f"tac.part.{stem}_{ending}" if has_text(f"tac.part.{stem}_{ending}") else f"tac.part.{stem}"
+    )
+    return glyphs.marked(glyphs.OK, rich(run(name)), note(Text(key)))
+
+
+@dataclass(frozen=True, slots=True)
+class TacView:
+    """Guide to the debug console, with the fields for a case.
+
+    ``direct`` is true in a 1:1 message, in which people do not mention the bot.
+    """
+
+    mailbox: str
+    at: datetime
+    direct: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class TacFileView:
+    """File for Cisco TAC that was posted.
+
+    ``files`` are the names in it. ``checked`` is false if no check was ever run.
+    """
+
+    mailbox: str
+    name: str
+    files: tuple[str, ...]
+    at: datetime
+    resource_id: str = ""
+    transaction_id: str = ""
+    checked: bool = True
+    direct: bool = False

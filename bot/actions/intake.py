@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from bot.actions._guard import answered, finish, on_run, to_cancel
-from bot.cards.presenters import intake
+from bot.cards.presenters import questions
 from bot.chat.audience import note_absent
 from bot.chat.context import ChatContext
 from bot.chat.recipients import resolve_recipient
@@ -79,7 +79,7 @@ def submit_intake(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
     errors = found.errors | _claim(ctx, run, found.channel)
     administrator = _administrator(ctx, values, errors)
     if errors or found.channel is None:
-        intake.keep(ctx.services, run.id, intake.TypedInputs(values, errors))
+        questions.keep_typed(ctx.services, run.id, questions.TypedInputs(values, errors))
         ctx.services.cards.request(run.id)
         return
     given = Event(Kind.DETAILS, now(), by=ctx.person.email, channel=found.channel)

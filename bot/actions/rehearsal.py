@@ -7,7 +7,7 @@ from dataclasses import replace
 from adaptive_cards import explanation
 from adaptive_cards.cards.connect_form import ERROR_MOST
 from bot.actions._guard import answered, finish, for_everybody, record
-from bot.cards.presenters.rehearsal import MAILBOX_USER
+from bot.cards.presenters.connect_form import MAILBOX_USER
 from bot.chat.context import ChatContext
 from bot.chat.explanation import as_view
 from bot.chat.recipients import resolve_recipient

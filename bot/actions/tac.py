@@ -9,8 +9,7 @@ from functools import partial
 from typing import Any
 
 from adaptive_cards import tac_file
-from adaptive_cards.cards.notice import NoticeView
-from adaptive_cards.cards.tac import TacFileView
+from adaptive_cards.cards.notice import NoticeView, TacFileView
 from adaptive_cards.locale import DEFAULT, drawn_for
 from adaptive_cards.texts import render, text
 from bot.chat import offers, permissions

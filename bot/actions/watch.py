@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from adaptive_cards import offer
-from adaptive_cards.cards.notice import NoticeView
-from adaptive_cards.cards.offer import OFFERS_MOST, Offer, OfferView
+from adaptive_cards.cards.notice import OFFERS_MOST, NoticeView, Offer, OfferView
 from bot.cards.presenters.watch import fixable
 from bot.chat.context import ChatContext
 from bot.chat.permissions import AccessPolicy, visible_channels

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from adaptive_cards import Card
-from adaptive_cards.cards.offer import Offer, OfferView
+from adaptive_cards.cards.notice import Offer, OfferView
 from bot.cards.notices import end_title
 from bot.cards.presenters.card_state import (
     CHOICE,

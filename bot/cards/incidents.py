@@ -18,7 +18,7 @@ from adaptive_cards.locale import drawn_for
 from adaptive_cards.texts import render
 from bot.cards import superseded
 from bot.cards.living import earlier_cards
-from bot.cards.presenters import watch as presenter
+from bot.cards.presenters import watch
 from bot.cards.presenters.card_state import DesiredCard, posted_card, posted_cards
 from bot.chat import preferences
 from bot.chat.preferences import THREAD
@@ -61,7 +61,7 @@ def drawing(services: Services, card_id: str) -> Drawing | None:
         return None
     at = now()
     services.redis.expire(keys.cards(card_id), KEPT)
-    living = posted_card(services, card_id, presenter.SLOT)
+    living = posted_card(services, card_id, watch.SLOT)
     run = _run_of(card, shown[0], living.message if living else "")
     locale = preferences.locale_of_card(services, run, THREAD)
     quiet_until = preferences.quiet_until(services, card.room, locale, at)
@@ -71,7 +71,7 @@ def drawing(services: Services, card_id: str) -> Drawing | None:
         return Drawing(run, cards, POSTED_SOON_S)
     with drawn_for(locale):
         told = _is_told_by_run(services, card, shown)
-        cards += presenter.news_cards(card, shown, at, told=told)
+        cards += watch.news_cards(card, shown, at, told=told)
         cards += _reminders(services, card, shown, at, quiet_until)
     return Drawing(run, cards, _wait_s(services, shown, at, quiet_until))
 
@@ -102,7 +102,7 @@ def _living(
     record = services.channels.record(shown[0].mailbox)
     channel = record.channel if record else None
     cards: list[DesiredCard] = []
-    one = presenter.is_of_one_mailbox(card, shown)
+    one = watch.is_of_one_mailbox(card, shown)
     if one:
         superseded.note(services, superseded.of_incident(card, shown[-1], ""))
     # A card that only counts channels is in its space alone.
@@ -113,8 +113,8 @@ def _living(
     )
     for place in places:
         with drawn_for(preferences.locale_of_card(services, run, place)):
-            drawn = [presenter.living_card(card, shown, at, channel, place)]
-            cause = render(presenter.cause_of(shown[-1]))
+            drawn = [watch.living_card(card, shown, at, channel, place)]
+            cause = render(watch.cause_of(shown[-1]))
             speaker = superseded.of_incident(card, shown[-1], cause)
             cards += superseded.applied(services, speaker, drawn) if one else drawn
     return cards
@@ -158,12 +158,12 @@ def _reminders(
     first = _waits_for_somebody(card, shown)
     if first is None:
         posted = posted_cards(services, card.id)
-        given = [slot for slot in posted if slot.startswith(presenter.NOBODY)]
-        return [presenter.reminder_over(slot, shown) for slot in given]
+        given = [slot for slot in posted if slot.startswith(watch.NOBODY)]
+        return [watch.reminder_over(slot, shown) for slot in given]
     if quiet_until is not None:
         return []
     due = bisect_right(REMINDERS, at - first.confirmed)
-    return [presenter.reminder_card(card, [first], due - 1)] if due else []
+    return [watch.reminder_card(card, [first], due - 1)] if due else []
 
 
 def _waits_for_somebody(card: IncidentCard, shown: Sequence[Incident]) -> Incident | None:

@@ -18,7 +18,6 @@ from adaptive_cards.components import whose_turn
 from adaptive_cards.glyphs import OK, SKIPPED, is_person
 from bot.cards.notices import end_title
 from bot.cards.presenters import progress
-from bot.cards.presenters._common import username
 from bot.cards.presenters.card_state import (
     EARLIER,
     LIVING,
@@ -30,6 +29,7 @@ from bot.cards.presenters.card_state import (
     posted_cards,
     slot_of,
     slots_in_doubt,
+    username,
 )
 from bot.services import Services
 from jobs.model import RunKind, State, Text, minute_of, verbatim

@@ -17,13 +17,13 @@ from datetime import datetime
 
 from adaptive_cards.card import held
 from adaptive_cards.glyphs import OK, SKIPPED
-from bot.cards.presenters._common import known_text
 from bot.cards.presenters.card_state import (
     HISTORY,
     LIVING,
     NOTIFY,
     OTHERS,
     DesiredCard,
+    known_text,
     last_look,
     marked,
 )

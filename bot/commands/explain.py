@@ -5,8 +5,7 @@ from __future__ import annotations
 import re
 
 from adaptive_cards import explanation, offer
-from adaptive_cards.cards.explanation import ExplanationView
-from adaptive_cards.cards.offer import OfferView
+from adaptive_cards.cards.notice import ExplanationView, OfferView
 from bot.chat import offers
 from bot.chat.attached_files import NotAcceptedError, first_file
 from bot.chat.context import ChatContext

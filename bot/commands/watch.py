@@ -12,7 +12,7 @@ from adaptive_cards.cards.watch import WatchListView
 from adaptive_cards.locale import languages
 from adaptive_cards.texts import own_text
 from bot.cards import superseded
-from bot.cards.presenters import watch as presenter
+from bot.cards.presenters import watch
 from bot.chat import preferences
 from bot.chat.context import ChatContext
 from bot.chat.offers import unknown_channel
@@ -79,7 +79,7 @@ def _show(
     quiet: str = "",
 ) -> None:
     at = now()
-    lines = tuple(presenter.line_of(ctx.services, each, at) for each in watched)
+    lines = tuple(watch.line_of(ctx.services, each, at) for each in watched)
     ctx.say(watch_list(WatchListView(lines, unwatched, at, quiet)))
 
 

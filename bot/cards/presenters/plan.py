@@ -11,13 +11,20 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from adaptive_cards import plan as draw
-from adaptive_cards.cards.plan import Address, ForeignHosts, PlanPeople, PlanView
+from adaptive_cards.cards.plan import Address, ForeignHosts, PlanPeople, PlanView, plan
 from adaptive_cards.glyphs import is_person
 from adaptive_cards.texts import remedy_within, render
 from adaptive_cards.times import clock
-from bot.cards.presenters._common import code_of, header, texts_of
-from bot.cards.presenters.card_state import THREAD, DesiredCard, desired_card, slot_of, was_refused
+from bot.cards.presenters.card_state import (
+    THREAD,
+    DesiredCard,
+    code_of,
+    desired_card,
+    header,
+    slot_of,
+    texts_of,
+    was_refused,
+)
 from bot.chat.audience import ABSENT
 from bot.services import Services
 from jobs.causes.cause import known
@@ -223,7 +230,7 @@ def cards(run: Run, services: Services) -> list[DesiredCard]:
     turn = f"{found.plan_id}{sorted(run.approvals)}{hosts}"
     asks = turn if _asks(run, found) else ""
     return [
-        desired_card(SLOT, shown, draw(shown), to=to, urgency=turn, prompt=asks)
+        desired_card(SLOT, shown, plan(shown), to=to, urgency=turn, prompt=asks)
         for to, shown in _copies(run, services, found).items()
     ]
 

@@ -1,19 +1,40 @@
-"""Presenter of the progress card: every step, its state, and whose turn it is.
-
-The card is edited in place.
-"""
+"""Presenters of the cards of a run on its way: every step, the test mail, and the end."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
+from datetime import datetime
+from itertools import chain
 
-from adaptive_cards import progress as draw
-from adaptive_cards.cards.progress import ProgressView, Row
-from adaptive_cards.glyphs import is_person
-from bot.cards.presenters import sign_in
-from bot.cards.presenters._common import cause_text, code_of, header, remedy_of
-from bot.cards.presenters.card_state import DesiredCard, desired_card, slot_of, was_refused
+from adaptive_cards import notice
+from adaptive_cards.cards import progress as cards
+from adaptive_cards.cards.notice import NoticeView
+from adaptive_cards.cards.progress import Row
+from adaptive_cards.glyphs import SKIPPED, is_person
+from adaptive_cards.texts import listed, render
+from adaptive_cards.views import Header, Proof
+from bot.cards.presenters import questions, watch
+from bot.cards.presenters.card_state import (
+    THREAD,
+    DesiredCard,
+    approver,
+    cause_text,
+    code_of,
+    desired_card,
+    ended_at,
+    header,
+    is_ok,
+    remedy_of,
+    slot_of,
+    thread_and_person,
+    unreachable_recipient,
+    was_refused,
+)
+from bot.cards.presenters.plan import LEFT
 from bot.services import Services
+from jobs.access import app_access
+from jobs.causes.cause import Cause
 from jobs.clock import now
 from jobs.clouds.errors import UNCONNECTED
 from jobs.engine.step import Step
@@ -29,15 +50,16 @@ from jobs.next_action import (
     steps_under_way,
     wait_of,
 )
-from jobs.runs.run import Kind, Run
+from jobs.runs.run import Changed, Kind, Run, ends_consent
 from jobs.steps import steps_of
+from jobs.steps.connect_form import token_at
 
 WITHOUT_CHANGES = frozenset({"admin_consent", "mailbox_fields"})
 """The steps that a run looks at next if its plan has nothing to approve."""
 GROUPS = ("entra", "microsoft", "connect")
 
 
-def cards(run: Run, services: Services) -> list[DesiredCard]:
+def progress_cards(run: Run, services: Services) -> list[DesiredCard]:
     # If the plan has nothing to approve, the card starts with the plan. A failure is shown at any
     # time.
     if not _is_begun(run) and run.ended is not Kind.FAILED:
@@ -53,7 +75,7 @@ def cards(run: Run, services: Services) -> list[DesiredCard]:
     asked = f"{action.turn}{action.kind}" if is_person(action.turn) else ""
     turn = f"{asked}{found.ended}{unsent}{rehearsed}"
     asks = _asks(run, found, turn) if unsent or is_person(found.turn) else _stopped(run)
-    return [desired_card("progress", found, draw(found), urgency=turn, prompt=asks)]
+    return [desired_card("progress", found, cards.progress(found), urgency=turn, prompt=asks)]
 
 
 def _is_begun(run: Run) -> bool:
@@ -63,13 +85,13 @@ def _is_begun(run: Run) -> bool:
     )
 
 
-def _with_unsent(found: ProgressView, run: Run) -> ProgressView:
+def _with_unsent(found: cards.ProgressView, run: Run) -> cards.ProgressView:
     return replace(
         found, problem=found.problem or Text("progress.form_unsent", {"who": run.requester.email})
     )
 
 
-def _asks(run: Run, found: ProgressView, turn: str) -> str:
+def _asks(run: Run, found: cards.ProgressView, turn: str) -> str:
     # The value includes the time of the last press of Look again, so that the person sees the
     # result of the press even if nothing changed.
     pressed = run.answers["look_again"].at if "look_again" in run.answers else ""
@@ -82,11 +104,11 @@ def _stopped(run: Run) -> str:
     return str(run.ended) if run.ended and run.ended is not Kind.FINISHED else ""
 
 
-def view(run: Run, services: Services | None = None) -> ProgressView:
+def view(run: Run, services: Services | None = None) -> cards.ProgressView:
     turn = next_action(run)
     # A finding that waits for a person comes first, and then any other that is stuck.
     stuck = _persons_finding(run) or next(filter(_is_stuck, run.findings.values()), None)
-    return ProgressView(
+    return cards.ProgressView(
         header=header(run, stage_of(run), services),
         groups=_groups(run),
         turn=turn.turn,
@@ -150,7 +172,7 @@ def _buttons(run: Run, turn: NextAction) -> tuple[str, ...]:
         return ()
     there = {
         "look_again": _may_look_again(run, turn),
-        "sign_in_other": sign_in.another_may(run),
+        "sign_in_other": questions.another_may(run),
         "consent_again": _may_ask_again(run, turn),
     }
     return tuple(verb for verb, shown in there.items() if shown)
@@ -163,7 +185,7 @@ def _may_look_again(run: Run, turn: NextAction) -> bool:
 
 def _may_ask_again(run: Run, turn: NextAction) -> bool:
     return turn.turn is Turn.ADMINISTRATOR and (
-        sign_in.waits_for_sign_in(run) or sign_in.waits_for_consent(run)
+        questions.waits_for_administrator(run) or questions.waits_for_consent(run)
     )
 
 
@@ -235,3 +257,258 @@ def _after(run: Run, step: Step) -> Text | None:
         if open_needs
         else None
     )
+
+
+AGENT = "agent"
+"""Question about which agent gets the test mail.
+
+The answer is the address of the person asked 1:1.
+"""
+
+
+def proof_cards(run: Run, services: Services) -> list[DesiredCard]:
+    if run.kind is RunKind.UNDO:
+        return []
+    if run.ended is Kind.FINISHED:
+        record = services.channels.record(run.channel.mailbox)
+        tenant = record.channel.tenant_id if record else ""
+        done = replace(
+            done_view(run),
+            watched=watch.interval_of(run, services),
+            blind=bool(tenant) and app_access.grant_for(services.redis, tenant) is None,
+        )
+        return [desired_card("done", done, cards.done(done))]
+    if "test_mail" not in run.findings or run.ended:
+        return []
+    mail = mail_view(run, services)
+    return [
+        _mail(replace(mail, direct=to != THREAD, header=header(run, 7, to=to)), to)
+        for to in thread_and_person(_agent(run, mail))
+    ]
+
+
+def _agent(run: Run, mail: cards.TestMailView) -> str:
+    return run.answer(AGENT) if _is_an_agents(mail) or mail.answers else ""
+
+
+def _mail(mail: cards.TestMailView, to: str) -> DesiredCard:
+    turn = (
+        f"{mail.problem}{mail.problem_code}{mail.turn}{_is_to_be_sent(mail)}{_is_an_agents(mail)}"
+        f"{mail.answers}{mail.asked}"
+    )
+    asks = turn if mail.problem or _a_persons(mail) else ""
+    return desired_card("mail", mail, cards.test_mail(mail), to=to, urgency=turn, prompt=asks)
+
+
+def _a_persons(mail: cards.TestMailView) -> bool:
+    return _is_to_be_sent(mail) or _is_an_agents(mail) or mail.answers
+
+
+def _is_to_be_sent(mail: cards.TestMailView) -> bool:
+    return not mail.sent_by_bot and mail.sent_at is None
+
+
+def _is_an_agents(mail: cards.TestMailView) -> bool:
+    return mail.forwarded_at is not None and mail.agent_at is None
+
+
+def mail_view(run: Run, services: Services) -> cards.TestMailView:
+    arrival, answer = run.findings["test_mail"], run.findings.get("agent_answer")
+    stuck = next(filter(_proof_is_stuck, (arrival, answer)), None)
+    asked = arrival.waiting_for is Turn.REQUESTER and arrival.cause != Cause.TEST_MAIL_LATE
+    # An agent's confirmation counts. So does an answer to the mail, even one that was stopped.
+    told = run.answers.get("agent_has_it")
+    return cards.TestMailView(
+        header=header(run, 7, services),
+        subject=run.fact("subject"),
+        sent_by_bot=not asked and not run.answer("test_sent"),
+        sent_at=None if asked else _sent_at(run),
+        arrived_at=time_or_none(run.fact("arrived_at")),
+        forwarded_at=time_or_none(run.fact("forwarded_at")),
+        agent_at=told.at if told else _answer_at(answer),
+        problem=cause_text(stuck),
+        problem_code=code_of(stuck),
+        remedy=remedy_of(stuck),
+        turn=stuck.waiting_for or Turn.ADMINISTRATOR if stuck else Turn.NOBODY,
+        late=arrival.cause == Cause.TEST_MAIL_LATE,
+        of_answer=stuck is not None and stuck is answer,
+        answered_at=time_or_none(run.fact("answered_at")),
+        over=run.ended is Kind.FINISHED,
+        asked=unreachable_recipient(run, AGENT),
+        answers=answer is not None and answer.waiting_for is Turn.AGENT,
+    )
+
+
+def _proof_is_stuck(finding: Finding | None) -> bool:
+    return finding is not None and finding.cause != "" and finding.state is not State.OK
+
+
+def _sent_at(run: Run) -> datetime | None:
+    sent, told = run.changed.get("test_mail"), run.answers.get("test_sent")
+    return sent.begun if sent else (told.at if told else None)
+
+
+def _answer_at(answer: Finding | None) -> datetime | None:
+    """Return the moment of the answer, or of the last one that was stopped."""
+    if answer is None:
+        return None
+    return time_or_none(
+        answer.facts.get("answer_failed_at", "") or answer.facts.get("answered_at", "")
+    )
+
+
+def done_view(run: Run) -> cards.DoneView:
+    made = list(chain.from_iterable(changed.changes for changed in run.changed.values()))
+    steps = steps_of(run)
+    skipped = (
+        f.seen for f in run.findings.values() if f.state is State.SKIPPED and f.step in steps
+    )
+    shown, answered = run.found_at.get("agent_has_it"), time_or_none(run.fact("answered_at"))
+    lines = (
+        ("V1", Text("station.v1"), time_or_none(run.fact("arrived_at"))),
+        ("M3", Text("station.m3"), time_or_none(run.fact("forwarded_at"))),
+        ("V2", Text("station.v2"), min(filter(None, (shown, answered)), default=None)),
+        ("V3", Text("station.v3"), answered),
+    )
+    proofs = [
+        *(Proof(row, words, at) for row, words, at in lines if at is not None),
+        *_login_proof(run),
+    ]
+    return cards.DoneView(
+        header=header(run, 7),
+        at=ended_at(run),
+        started=run.opened,
+        proofs=tuple(proofs),
+        steps=tuple(_step_line(step, run.findings[name]) for name, step in steps_of(run).items()),
+        secret_expires=time_or_none(run.fact("expires")),
+        changes=len(made),
+        reversible=sum(change.reversible for change in made),
+        profile=run.channel.profile,
+        approved_by=approver(run),
+        skipped=tuple(filter(None, skipped)),
+        already=not made and not _has_new_token(run),
+    )
+
+
+def _has_new_token(run: Run) -> bool:
+    """Return whether the run is a fix in which Webex Connect got a new token."""
+    return run.kind is RunKind.FIX and token_at(run) is not None
+
+
+def _step_line(step: Step, finding: Finding) -> tuple[str, Text, State]:
+    seen = render(finding.seen or Text(f"expected.{step.name}"))
+    words = Text("verdict.line_seen", {"title": f"key:step.{step.name}", "seen": seen})
+    return step.article_row, words, finding.state
+
+
+def _login_proof(run: Run) -> list[Proof]:
+    login = run.findings.get("rehearsal") or run.findings.get("own_login")
+    if login is None or login.state is not State.OK:
+        return []
+    return [Proof("C6", login.seen, run.found_at[login.step])] if login.seen else []
+
+
+def time_or_none(text: str) -> datetime | None:
+    return datetime.fromisoformat(text) if text else None
+
+
+def ended_cards(run: Run, _: Services) -> list[DesiredCard]:
+    """Return the card of a canceled run; the progress card shows the end of a failed run."""
+    if run.ended is not Kind.CANCELLED:
+        return []
+    view = NoticeView(
+        Text("living.idle_kicker", {"mailbox": run.channel.mailbox}),
+        Text("notice.over_cancelled", {"run": run.id}),
+        left(run),
+        glyph=SKIPPED.glyph,
+        buttons=_undo_button(run),
+    )
+    return [desired_card("ended", view, notice(view))]
+
+
+def _undo_button(run: Run) -> tuple[tuple[str, dict[str, str]], ...]:
+    if not run.changed:
+        return ()
+    pressed = {"do": "undo", "mailbox_meant": run.channel.mailbox, "undoes": run.id}
+    return (("button.undo", pressed),)
+
+
+def left(run: Run) -> Text:
+    """Return the words on what stays changed, in the order of the steps, and on what was under way.
+
+    A change that was under way may still take effect. So may a consent, whose page at Microsoft
+    knows nothing of the run.
+    """
+    words = _left(run)
+    if run.state_of("admin_consent") is not State.WAITING:
+        return words
+    way = "undo" if ends_consent(run) else "entra"
+    return Text(f"notice.consent_open_{way}", {"left": render(words), "app": run.fact("app_name")})
+
+
+def _left(run: Run) -> Text:
+    # Steps that the run does not know come last.
+    places = {name: place for place, name in enumerate(steps_of(run))}
+    names = sorted(run.changed, key=lambda name: places.get(name, len(places)))
+    done = [run.changed[name] for name in names if run.change_applied(name)]
+    late = [run.changed[name] for name in names if _is_under_way(run, name)]
+    if late:
+        # The words say what stays changed, if anything does, and what may still change.
+        key = "notice.cancelled_late_words" if done else "notice.cancelled_only_late_words"
+        return Text(key, {"done": _objects(done), "late": _objects(late)})
+    if not done:
+        return Text("living.cancelled_words")
+    return Text("notice.cancelled_words", {"done": _objects(done)})
+
+
+def _is_under_way(run: Run, step: str) -> bool:
+    """Return whether a change was begun and has neither an answer nor a finding since."""
+    changed = run.changed[step]
+    seen = run.found_at.get(step)
+    return changed.done is None and (seen is None or seen < changed.begun)
+
+
+def _objects(changes: Iterable[Changed]) -> str:
+    return listed(render(change.object) for changed in changes for change in changed.changes)
+
+
+def undone_cards(run: Run, _: Services) -> list[DesiredCard]:
+    if run.kind is not RunKind.UNDO or run.ended is not Kind.FINISHED:
+        return []
+    found = undone_view(run)
+    return [desired_card("undone", found, cards.undone(found))]
+
+
+def undone_view(run: Run) -> cards.UndoneView:
+    return cards.UndoneView(
+        header=Header(run.id, run.channel.mailbox, 7, run.kind),
+        at=ended_at(run),
+        started=run.opened,
+        restored=_ended_lines(run, frozenset({State.OK})),
+        left_alone=_ended_lines(run, LEFT),
+        approved_by=approver(run),
+        binned=_is_app_deleted(run),
+        undoes=run.undoes,
+    )
+
+
+def _is_app_deleted(run: Run) -> bool:
+    app = run.past.get("application")
+    return (
+        app is not None
+        and not app.values_before["object_id"]
+        and is_ok(run.findings, "application")
+    )
+
+
+def _ended_lines(run: Run, states: frozenset[State]) -> tuple[tuple[str, Text, Text], ...]:
+    steps = steps_of(run).items()
+    return tuple(
+        _undo_line(step.article_row, run.findings[name])
+        for name, step in steps
+        if run.findings[name].state in states
+    )
+
+
+def _undo_line(row: str, finding: Finding) -> tuple[str, Text, Text]:
+    return row, Text(f"step.{finding.step}"), finding.seen or Text("seen.undo_removed")

@@ -6,15 +6,20 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime
 
-from adaptive_cards import verdict as draw
-from adaptive_cards.cards.verdict.view import Stop, VerdictView
+from adaptive_cards.cards.verdict import verdict as verdict_card
+from adaptive_cards.cards.verdict_band import Stop, VerdictView
 from adaptive_cards.texts import has_text, text
 from adaptive_cards.views import ChangeLine, CheckLine, Damage, Proof
 from bot import links
-from bot.cards.presenters import discovery
-from bot.cards.presenters._common import is_ok, known_text, problem_fields
-from bot.cards.presenters.card_state import DesiredCard, desired_card
-from bot.cards.presenters.proof import time_or_none
+from bot.cards.presenters import questions
+from bot.cards.presenters.card_state import (
+    DesiredCard,
+    desired_card,
+    is_ok,
+    known_text,
+    problem_fields,
+)
+from bot.cards.presenters.progress import time_or_none
 from bot.services import Services
 from jobs.causes.cause import Cause, page_of
 from jobs.checks import check, more_access, remedies
@@ -51,13 +56,13 @@ ENDS = (Station.FORWARD, Station.ANSWER)
 
 def cards(run: Run, services: Services) -> list[DesiredCard]:
     # While the check must ask for something about the channel, the card is that question.
-    if questions := open_questions(run):
-        return discovery.cards(run, questions)
+    if asked := open_questions(run):
+        return questions.discovery_cards(run, asked)
     found = view(run, services)
     card = desired_card(
         "verdict",
         found,
-        draw(found),
+        verdict_card(found),
         urgency=_urgency(run, found),
         prompt=f"{run.checked}{found.problem_at}{run.ended}" if run.checked else "",
     )
@@ -106,7 +111,7 @@ def view(run: Run, services: Services) -> VerdictView:
         **problem_fields(run.problems.get("app_access")),
         damage=damage(run, verdict, found),
         secret_expires=secret_expires(found),
-        found=discovery.found_channel(run, services),
+        found=questions.found_channel(run, services),
         unread=left.count,
         needs_administrator=left.by_sign_in,
         secret_ends=ends,
@@ -143,7 +148,7 @@ def _turn(run: Run, services: Services, verdict: Verdict) -> Turn:
     turn = remedies.whose_turn(verdict)
     if turn is not Turn.APPROVER or _is_ours(run):
         return turn
-    return Turn.REQUESTER if discovery.may_keep(run, services) else Turn.ADMINISTRATOR
+    return Turn.REQUESTER if questions.may_keep(run, services) else Turn.ADMINISTRATOR
 
 
 def _is_ours(run: Run) -> bool:

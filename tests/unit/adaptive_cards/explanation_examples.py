@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import adaptive_cards as cards
-from adaptive_cards.cards.explanation import CauseLine, ExplanationView, UnknownLine
+from adaptive_cards.cards.notice import CauseLine, ExplanationView, UnknownLine
 from jobs.causes.cause import page_of
 from jobs.model import Text, Turn
 from tests.unit.adaptive_cards.examples import AT, MAILBOX

@@ -6,9 +6,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import adaptive_cards as cards
-from adaptive_cards.cards import done
-from adaptive_cards.cards.done import DoneView
-from adaptive_cards.cards.progress import ProgressView, Row
+from adaptive_cards.cards import progress
+from adaptive_cards.cards.progress import DoneView, ProgressView, Row
 from adaptive_cards.views import Proof
 from jobs.model import Profile, RunKind, State, Text, Turn, verbatim
 
@@ -120,7 +119,7 @@ def _undone() -> Iterator[tuple[str, cards.Card]]:
             Text("seen.undo_changed_since", {"seen": "key:seen.off"}),
         ),
     )
-    whole = done.UndoneView(
+    whole = progress.UndoneView(
         replace(header(7), kind=RunKind.UNDO),
         later(minutes=3),
         AT,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 import adaptive_cards as cards
-from adaptive_cards.cards.tac import TacFileView, TacView
+from adaptive_cards.cards.notice import TacFileView, TacView
 
 AT = datetime(2026, 11, 25, 14, 5, tzinfo=UTC)
 MAILBOX = "support@contoso.com"

@@ -8,11 +8,10 @@ from typing import Any
 import pytest
 
 import adaptive_cards as cards
+from adaptive_cards.cards.findings import Budget
 from adaptive_cards.cards.plan import PlanView
-from adaptive_cards.cards.verdict.card import _ROOMS
-from adaptive_cards.cards.verdict.rows import Budget
-from adaptive_cards.cards.verdict.sections import matter
-from adaptive_cards.cards.verdict.view import VerdictView
+from adaptive_cards.cards.verdict import _ROOMS, matter
+from adaptive_cards.cards.verdict_band import VerdictView
 from adaptive_cards.components import kicker_of
 from adaptive_cards.escape import WORD_JOINER, fact
 from adaptive_cards.texts import text

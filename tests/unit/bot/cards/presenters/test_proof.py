@@ -8,8 +8,7 @@ from typing import Any
 import pytest
 
 from adaptive_cards.texts import remedy_within
-from bot.cards.presenters import progress as progress_face
-from bot.cards.presenters import proof, rehearsal
+from bot.cards.presenters import connect_form, progress
 from bot.services import Services
 from jobs.clock import now
 from jobs.model import Evidence, State, Text, Turn
@@ -51,7 +50,7 @@ def test_the_rehearsals_card(
 
     The refusal comes from the server, or happens at the sign-in.
     """
-    view = rehearsal.view(begin(SIGNED_IN, FORM, *events), services)
+    view = connect_form.rehearsal_view(begin(SIGNED_IN, FORM, *events), services)
     assert {name: getattr(view, name) for name in part} == part
     assert bool(view.url) is ("url" not in part)
 
@@ -75,7 +74,7 @@ def test_a_test_mail_is_followed(services: Services, begin: Begin):
         answered("agent_has_it"),
         failed,
     )
-    view = proof.mail_view(run, services)
+    view = progress.mail_view(run, services)
     assert (view.subject, view.sent_by_bot, view.arrived_at, view.forwarded_at) == (
         "S",
         False,
@@ -112,7 +111,7 @@ def test_a_test_mail_that_stops(
         answered("test_sent"),
         found("test_mail", State.WAITING, cause=cause, waiting_for=turn),
     )
-    view = proof.mail_view(run, services)
+    view = progress.mail_view(run, services)
     assert (view.problem, view.remedy, view.turn) == (
         Text(f"cause.{cause}"),
         Text(remedy_within(cause)),
@@ -127,7 +126,7 @@ def test_a_test_mail_that_stops(
         False,
         part,
     )
-    assert progress_face.view(run).turn in {turn, Turn.NOBODY}
+    assert progress.view(run).turn in {turn, Turn.NOBODY}
 
 
 def test_an_answer_that_stops(services: Services, begin: Begin):
@@ -146,10 +145,10 @@ def test_an_answer_that_stops(services: Services, begin: Begin):
         found("test_mail", facts=facts),
         found("agent_answer", State.WAITING, **stopped),
     )
-    view = proof.mail_view(run, services)
+    view = progress.mail_view(run, services)
     assert (view.of_answer, view.turn, view.agent_at) == (
         True,
         Turn.AGENT,
         datetime.fromisoformat(at),
     )
-    assert progress_face.view(run).turn is Turn.AGENT
+    assert progress.view(run).turn is Turn.AGENT

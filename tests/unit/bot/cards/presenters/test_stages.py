@@ -11,8 +11,7 @@ import pytest
 
 from adaptive_cards.texts import text
 from bot.cards import delivery, draw
-from bot.cards.presenters import progress as progress_face
-from bot.cards.presenters import verdict
+from bot.cards.presenters import progress, verdict
 from bot.cards.presenters.card_state import DesiredCard, slot_of
 from bot.services import Services
 from bot.webex.client import WebexError
@@ -246,7 +245,7 @@ def test_the_progress_card_stands_for_every_step(services: Services, begin: Begi
         Event(Kind.RUNNING, now(), step="application"),
         found("tenant"),
     )
-    view = progress_face.view(run)
+    view = progress.view(run)
     rows = {str(row.title.key): row for _, rows in view.groups for row in rows}
     steps = steps_of(run)
     assert set(rows) == {
@@ -284,7 +283,7 @@ def test_a_try_of_a_step_that_waits_for_time_is_no_news(
 def _progress(services: Services, run_id: str, event: Event) -> DesiredCard:
     """Add an event to the run, and return the progress card afterward."""
     services.store.append(run_id, event)
-    (card,) = progress_face.cards(services.store.load(run_id), services)
+    (card,) = progress.progress_cards(services.store.load(run_id), services)
     return card
 
 
@@ -333,9 +332,9 @@ def test_a_mistake_of_ours_is_shown_before_there_is_a_plan(services: Services, b
         Kind.PROBLEM, now(), data={"question": "run", "cause": "unexpected", "code": "REF-1A2B3C"}
     )
     failed = begin(SIGNED_IN, mistake, Event(Kind.FAILED, now(), data={"reference": "REF-1A2B3C"}))
-    (shown,) = progress_face.cards(failed, services)
+    (shown,) = progress.progress_cards(failed, services)
     assert "REF-1A2B3C" in json.dumps(shown.card.content)
-    assert progress_face.cards(replace(failed, ended=Kind.CANCELLED), services) == []
+    assert progress.progress_cards(replace(failed, ended=Kind.CANCELLED), services) == []
 
 
 def test_a_draw_does_not_wait_for_another(

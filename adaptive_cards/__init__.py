@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from adaptive_cards.card import Card
-from adaptive_cards.cards.channels import audit, channels, status
+from adaptive_cards.cards.channels import audit, channels, status, watch_list
 from adaptive_cards.cards.connect_form import connect_form, rehearsal
 from adaptive_cards.cards.notice import (
     command_help,
@@ -19,7 +19,7 @@ from adaptive_cards.cards.plan import plan
 from adaptive_cards.cards.progress import done, progress, test_mail, undone
 from adaptive_cards.cards.questions import consent, delegate, discovery, intake, signin
 from adaptive_cards.cards.verdict import verdict
-from adaptive_cards.cards.watch import history, incident, watch_list
+from adaptive_cards.cards.watch import history, incident
 
 __all__ = [
     "Card", "audit", "channels", "command_help", "connect_form", "consent", "delegate",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from adaptive_cards.elements import Element
 from adaptive_cards.escape import plain, shorten
 from adaptive_cards.texts import text
@@ -112,6 +114,19 @@ def optional_input(name: str, label: str, *, style: str, example: str) -> Elemen
     """Return an Input.Text for one address that may stay empty."""
     told = {"label": text(label), "placeholder": text(example), "maxLength": ADDRESS_MOST}
     return {"type": "Input.Text", "id": name, "style": style, "isRequired": False, **told}
+
+
+def choice(name: str, label: str, titles: dict[str, str], **more: Any) -> Element:
+    """Return an Input.ChoiceSet, compact unless ``more`` says otherwise; ``titles`` by value."""
+    return {
+        "type": "Input.ChoiceSet",
+        "id": name,
+        "label": label,
+        "style": "compact",
+        "isMultiSelect": False,
+        "choices": [{"title": title, "value": value} for value, title in titles.items()],
+        **more,
+    }
 
 
 def watch_button(mailbox: str, *, watched: bool) -> list[Element]:

@@ -7,8 +7,8 @@ from dataclasses import replace
 from datetime import timedelta
 
 from adaptive_cards import glyphs, watch_list
+from adaptive_cards.cards.channels import WatchListView
 from adaptive_cards.cards.notice import NoticeView
-from adaptive_cards.cards.watch import WatchListView
 from adaptive_cards.locale import languages
 from adaptive_cards.texts import own_text
 from bot.cards import superseded

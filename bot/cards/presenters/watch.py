@@ -8,8 +8,9 @@ from datetime import datetime, timedelta
 
 from adaptive_cards import notice
 from adaptive_cards.cards import watch as cards
+from adaptive_cards.cards.channels import ChannelLine
 from adaptive_cards.cards.notice import NoticeView
-from adaptive_cards.cards.watch import IncidentLook, IncidentView, WatchLine
+from adaptive_cards.cards.watch import IncidentLook, IncidentView
 from adaptive_cards.numbers import number, percent
 from adaptive_cards.texts import has_text, text
 from adaptive_cards.times import lasted
@@ -354,17 +355,17 @@ The key is the set of accesses that the watch has: to the app, as the mailbox, b
 """
 
 
-def line_of(services: Services, watched: WatchedChannel, at: datetime) -> WatchLine:
+def line_of(services: Services, watched: WatchedChannel, at: datetime) -> ChannelLine:
     state = services.watching.incidents.state(watched.mailbox)
     incident = services.watching.incidents.open_of_channel(watched.mailbox)
     unseen = _unseen(state)
     if words := superseded.in_progress(assessment(services.store, watched.mailbox)):
-        return WatchLine(watched.mailbox, State.WAITING, words, state.looked, unseen)
+        return ChannelLine(watched.mailbox, State.WAITING, words, state.looked, unseen)
     if watched.is_paused(at) and watched.paused_until is not None:
         words = Text("watch.line_paused", {"until": minute_of(watched.paused_until)})
-        return WatchLine(watched.mailbox, State.WAITING, words, state.looked)
+        return ChannelLine(watched.mailbox, State.WAITING, words, state.looked)
     shown = _quiet_line(watched, state) if incident is None else _incident_line(incident)
-    return WatchLine(watched.mailbox, *shown, state.looked, unseen)
+    return ChannelLine(watched.mailbox, *shown, state.looked, unseen)
 
 
 def _incident_line(incident: Incident) -> tuple[State, Text]:

@@ -266,8 +266,12 @@ def ask_someone(  # noqa: PLR0913  a button, a field, and what was typed before
     ``who`` is the person whom the field's texts name. The field is in a part that opens. If an
     invalid address was typed, the field is shown open and in red.
     """
-    field = text_input("administrator", f"field.{who}", style="email", error=f"field.{who}_error")
-    field["placeholder"] = text(f"field.{who}_example")
+    field = text_input(
+        "administrator",
+        f"field.{who}",
+        error=f"field.{who}_error",
+        example=f"field.{who}_example",
+    )
     send = submit(text("button.send_direct"), do, reads=True, run=run_id)
     if asked is None:
         told = [own(hint, size="Small", isSubtle=True)] if hint else []

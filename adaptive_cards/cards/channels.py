@@ -180,7 +180,7 @@ def _addresses(lines: list[ChannelLine]) -> list[str]:
 
 
 def _pick(label: str, addresses: list[str]) -> Element:
-    titles = {each: shorten(plain(each), _PICK_MOST) for each in addresses}
+    titles = [(each, shorten(plain(each), _PICK_MOST)) for each in addresses]
     error = {"isRequired": True, "errorMessage": text("choice.others_error")}
     return choice("mailbox", text(label), titles, wrap=True, **error)
 

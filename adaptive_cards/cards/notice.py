@@ -115,11 +115,7 @@ def offer(view: OfferView) -> Card:
     body = _offers(view.offers)
     actions: list[Element] = []
     if view.field:
-        body.append(
-            text_input(
-                "mailbox", "field.mailbox_address", style="email", error="field.mailbox_error"
-            )
-        )
+        body.append(text_input("mailbox", "field.mailbox_address", error="field.mailbox_error"))
         actions.append(
             submit(text("button.continue_field"), "typed", reads=True, command=view.field)
         )
@@ -174,9 +170,7 @@ def typed_wrong(view: TypedWrongView) -> Card:
         if not view.suggestion
         else said(Text("typed.meant", {"address": view.suggestion}))
     )
-    typed_field = text_input(
-        "mailbox", "field.mailbox_address", style="email", error="field.mailbox_error"
-    )
+    typed_field = text_input("mailbox", "field.mailbox_address", error="field.mailbox_error")
     body = [
         _label_row(
             "typed.typed", rich(run(f"/{view.command} {view.value}".rstrip(), **MONO)), "Medium"

@@ -186,16 +186,16 @@ def row(
     return columns(*cells, spacing="Small")
 
 
+def beside(label: str, value: Element, width: str, spacing: str = "Small") -> Element:
+    """Return a value at the right of its label; the width in pixels aligns several such rows."""
+    cells = column(width, own(label, **SUBTLE)), column("stretch", value, spacing="Small")
+    return columns(*cells, spacing=spacing)
+
+
 def found_values(pairs: Iterable[tuple[str, str]]) -> list[Element]:
     """Return a row for each label's key and value; an empty value is shown as unknown."""
     return [
-        columns(
-            column("120px", own(key, **SUBTLE)),
-            column(
-                "stretch", value_line(value) if value else own("found.unknown"), spacing="Small"
-            ),
-            spacing="Small",
-        )
+        beside(key, value_line(value) if value else own("found.unknown"), "120px")
         for key, value in pairs
     ]
 

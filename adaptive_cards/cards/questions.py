@@ -321,8 +321,8 @@ def discovery(view: DiscoveryView) -> Card:
 
 def _app(apps: tuple[AppChoice, ...]) -> Element:
     if not apps:
-        label, error = "field.discovered_client_id", "field.client_id_error"
-        return text_input("client_id", label, style="text", error=error)
+        label, wrong = "field.discovered_client_id", "field.client_id_error"
+        return text_input("client_id", label, style="text", error=wrong)
     error = {"isRequired": True, "errorMessage": text("field.discovered_app_error")}
     titles = [(app.client_id, _named(app)) for app in apps]
     label = text("field.discovered_app")

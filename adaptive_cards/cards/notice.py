@@ -23,6 +23,7 @@ from adaptive_cards.card import Card, finished
 from adaptive_cards.components import (
     Band,
     answer_line,
+    beside,
     kicker_of,
     labeled,
     learn_more,
@@ -36,6 +37,7 @@ from adaptive_cards.components import (
 from adaptive_cards.elements import (
     BOLD,
     MONO,
+    SMALL,
     SUBTLE,
     Element,
     column,
@@ -55,28 +57,7 @@ from adaptive_cards.times import day_clock
 from jobs.model import Evidence, Text, Turn, verbatim
 
 _BUTTONS_MOST = 5
-
-
 _EVIDENCE_MOST = 8
-
-
-def notice(view: NoticeView) -> Card:
-    """Return the card; refusals, receipts and small failures all have this form."""
-    mark = glyphs.of_glyph(view.glyph) if view.glyph else None
-    band = Band.of(view.tone, mark, view.title, said(view.words, spacing="Small"))
-    lines = [
-        rich(run(f"{item.kind}  ", **SUBTLE), run(item.text, **MONO))
-        for item in view.evidence[:_EVIDENCE_MOST]
-    ]
-    written = [container("", *lines)] if lines else []
-    body = [*([labeled(view.facts)] if view.facts else []), *written]
-    actions = [
-        press(text(key) if isinstance(key, str) else render(key), data)
-        for key, data in view.buttons[:_BUTTONS_MOST]
-    ]
-    return finished(
-        kicker_of(view.kicker, day_clock(view.at) if view.at else ""), band, body, actions
-    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,43 +80,29 @@ class NoticeView:
     at: datetime | None = None
 
 
+def notice(view: NoticeView) -> Card:
+    """Return the card; refusals, receipts and small failures all have this form."""
+    mark = glyphs.of_glyph(view.glyph) if view.glyph else None
+    band = Band.of(view.tone, mark, view.title, said(view.words, spacing="Small"))
+    lines = [
+        rich(run(f"{item.kind}  ", **SUBTLE), run(item.text, **MONO))
+        for item in view.evidence[:_EVIDENCE_MOST]
+    ]
+    written = [container("", *lines)] if lines else []
+    body = [*([labeled(view.facts)] if view.facts else []), *written]
+    actions = [
+        press(text(key) if isinstance(key, str) else render(key), data)
+        for key, data in view.buttons[:_BUTTONS_MOST]
+    ]
+    at = day_clock(view.at) if view.at else ""
+    return finished(kicker_of(view.kicker, at), band, body, actions)
+
+
 OFFERS_MOST = 4
 """Number of buttons of a card that also has a field with its own button.
 
 A card takes five buttons in all.
 """
-
-
-def offer(view: OfferView) -> Card:
-    # If a name is too long for a button, it is written in full above the button.
-    lines = [said(line, spacing="Small") for line in view.lines]
-    if view.turn is not None:
-        lines.insert(0, answer_line(view.turn))
-    band = Band.of("emphasis", None, view.title, *lines)
-    body = _offers(view.offers)
-    actions: list[Element] = []
-    if view.field:
-        body.append(text_input("mailbox", "field.mailbox_address", error="field.mailbox_error"))
-        actions.append(
-            submit(text("button.continue_field"), "typed", reads=True, command=view.field)
-        )
-    return finished(kicker_of(view.kicker, day_clock(view.at)), band, body, actions)
-
-
-def _offers(offers: tuple[Offer, ...]) -> list[Element]:
-    found: list[Element] = []
-    short: list[Element] = []
-    for each in offers:
-        title = plain(render(each.title))
-        action = press(shorten(title, TITLE_MOST), each.data)
-        if len(title) <= TITLE_MOST:
-            short.append(action)
-        else:
-            found += [rich(run(title), spacing="Medium"), buttons(action, spacing="Small")]
-    rows = [
-        buttons(*row, spacing="Small" if at else "Medium") for at, row in enumerate(in_rows(short))
-    ]
-    return rows + found
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,55 +130,34 @@ class OfferView:
     field: str = ""
 
 
-def typed_wrong(view: TypedWrongView) -> Card:
-    band = persons_turn(Text("typed.title"), answer_line(Text("typed.turn")))
-    why = (
-        own("field.mailbox_error")
-        if not view.suggestion
-        else said(Text("typed.meant", {"address": view.suggestion}))
-    )
-    typed_field = text_input("mailbox", "field.mailbox_address", error="field.mailbox_error")
+def offer(view: OfferView) -> Card:
+    lines = [said(line, spacing="Small") for line in view.lines]
+    turn = [answer_line(view.turn)] if view.turn else []
+    titles = [(plain(render(each.title)), each.data) for each in view.offers]
+    short = [press(title, data) for title, data in titles if len(title) <= TITLE_MOST]
     body = [
-        _label_row(
-            "typed.typed", rich(run(f"/{view.command} {view.value}".rstrip(), **MONO)), "Medium"
-        ),
-        _label_row("typed.why", said(view.reason), "Small"),
-        container(
-            "attention",
-            typed_field | ({"value": plain(view.value, ADDRESS_MOST)} if view.value else {}),
-            columns(
-                glyph(glyphs.WRONG),
-                column("stretch", why, spacing="None"),
-                spacing="Small",
-            ),
-        ),
+        buttons(*row, spacing="Small" if at else "Medium") for at, row in enumerate(in_rows(short))
     ]
-    if view.suggestion:
-        meant = submit(
-            fit_title("button.use", view.suggestion),
-            "typed",
-            main=True,
-            command=view.command,
-            mailbox_meant=view.suggestion,
-        )
-        body.append(buttons(meant))
-    field = submit(
-        text("button.continue_field"),
-        "typed",
-        main=not view.suggestion,
-        reads=True,
-        command=view.command,
-    )
-    actions = [field, submit(text("button.help"), "help")]
-    return finished(kicker_of(Text("typed.kicker"), day_clock(view.at)), band, body, actions)
+    # If a name is too long for a button, it is written in full above the button.
+    for title, data in titles:
+        if len(title) > TITLE_MOST:
+            action = press(shorten(title, TITLE_MOST), data)
+            body += [rich(run(title), spacing="Medium"), buttons(action, spacing="Small")]
+    actions: list[Element] = []
+    if view.field:
+        body.append(_address())
+        actions.append(_send_address(view.field))
+    band = Band.of("emphasis", None, view.title, *turn, *lines)
+    return finished(kicker_of(view.kicker, day_clock(view.at)), band, body, actions)
 
 
-def _label_row(label: str, value: Element, spacing: str) -> Element:
-    return columns(
-        column("80px", own(label, **SUBTLE)),
-        column("stretch", value, spacing="Small"),
-        spacing=spacing,
-    )
+def _address() -> Element:
+    return text_input("mailbox", "field.mailbox_address", error="field.mailbox_error")
+
+
+def _send_address(command: str, *, main: bool = False) -> Element:
+    title = text("button.continue_field")
+    return submit(title, "typed", main=main, reads=True, command=command)
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,72 +175,28 @@ class TypedWrongView:
     at: datetime
 
 
-_MORE_MOST, _UNKNOWN_MOST, _CHECKS_MOST, _LINE_MOST = 6, 4, 2, 300
-
-
-def explanation(view: ExplanationView) -> Card:
-    """Return the card; the button to /check is there if a channel is known in the space."""
-    codes = [rich(run(view.code, **MONO), spacing="Small")] if view.code else []
-    check_buttons = [
-        submit(fit_title("explain.check", mailbox), "check", channel=mailbox)
-        for mailbox in view.checks[:_CHECKS_MOST]
-    ]
-    lines = [
-        rich(run(f"{each.code}  ", **MONO), run(each.line[:_LINE_MOST]), spacing="Small")
-        for each in view.unknown[:_UNKNOWN_MOST]
-    ]
-    known = [open_url(text("button.learn_more"), view.page)] if view.page else []
-    pages = known + [
-        open_url(fit_title("explain.look_up", each.code), each.page)
-        for each in view.unknown[:_CHECKS_MOST]
-        if each.page
-    ]
+def typed_wrong(view: TypedWrongView) -> Card:
+    meant, why = view.suggestion, own("field.mailbox_error")
+    if meant:
+        why = said(Text("typed.meant", {"address": meant}))
+    typed = {"value": plain(view.value, ADDRESS_MOST)} if view.value else {}
+    reason = columns(glyph(glyphs.WRONG), column("stretch", why, spacing="None"), spacing="Small")
+    command = rich(run(f"/{view.command} {view.value}".rstrip(), **MONO))
     body = [
-        *codes,
-        *_list("explain.also", view.certain),
-        *_list(heading_of(open_=view.open, condition=view.condition), view.possible),
-        *titled("explain.unknown_codes", lines),
-        *_remarks(view),
-        *button_rows([*pages, *check_buttons]),
+        beside("typed.typed", command, "80px", "Medium"),
+        beside("typed.why", said(view.reason), "80px"),
+        container("attention", _address() | typed, reason),
     ]
-    kicker = kicker_of(Text("notice.explained_kicker"), day_clock(view.at))
-    return finished(kicker, _band(view), body, told=2)
+    if meant:
+        title = fit_title("button.use", meant)
+        use = submit(title, "typed", main=True, mailbox_meant=meant, command=view.command)
+        body.append(buttons(use))
+    actions = [_send_address(view.command, main=not meant), submit(text("button.help"), "help")]
+    band = persons_turn(Text("typed.title"), answer_line(Text("typed.turn")))
+    return finished(kicker_of(Text("typed.kicker"), day_clock(view.at)), band, body, actions)
 
 
-def heading_of(*, open_: bool, condition: bool) -> str:
-    """Return the key of the heading above causes that are not certain."""
-    if condition:
-        return "explain.condition"
-    return "explain.one_of" if open_ else "explain.may_be"
-
-
-def _remarks(view: ExplanationView) -> list[Element]:
-    remarks: list[Element] = []
-    if view.checks and (view.possible or view.certain):
-        remarks.append(small_print(Text("explain.check_turn")))
-    if view.cut:
-        remarks.append(small_print(Text("explain.cut")))
-    return remarks
-
-
-def _band(view: ExplanationView) -> Band:
-    mark = glyphs.WARNING if view.known else glyphs.UNKNOWN
-    tone = "accent" if view.known else "emphasis"
-    # A remedy that needs nobody says so itself.
-    acts = answer_line(Text("explain.who", {"who": f"key:who.{view.turn}"}))
-    turns = [acts] if glyphs.is_person(view.turn) else []
-    return Band.of(tone, mark, view.title, said(view.words, spacing="Small"), *turns)
-
-
-def _list(key: str, lines: tuple[CauseLine, ...]) -> list[Element]:
-    return titled(key, list(map(_cause_line, lines[:_MORE_MOST])))
-
-
-def _cause_line(line: CauseLine) -> Element:
-    told = [note(line.tell)] if line.tell else []
-    page = learn_more(line.page, spacing="None")
-    mark = glyphs.UNKNOWN if line.tell else glyphs.WARNING
-    return glyphs.marked(mark, said(line.sentence), *told, *page)
+_MORE_MOST, _UNKNOWN_MOST, _CHECKS_MOST, _LINE_MOST = 6, 4, 2, 300
 
 
 @dataclass(frozen=True, slots=True)
@@ -342,8 +244,64 @@ class ExplanationView:
     unknown: tuple[UnknownLine, ...] = ()
     checks: tuple[str, ...] = ()
     cut: bool = False
-    direct: bool = False
     page: str = ""
+
+
+def explanation(view: ExplanationView) -> Card:
+    """Return the card; the button to /check is there if a channel is known in the space."""
+    lines = [
+        rich(run(f"{each.code}  ", **MONO), run(each.line[:_LINE_MOST]), spacing="Small")
+        for each in view.unknown[:_UNKNOWN_MOST]
+    ]
+    pages = [open_url(text("button.learn_more"), view.page)] if view.page else []
+    pages += [
+        open_url(fit_title("explain.look_up", each.code), each.page)
+        for each in view.unknown[:_CHECKS_MOST]
+        if each.page
+    ]
+    checks = [
+        submit(fit_title("explain.check", mailbox), "check", channel=mailbox)
+        for mailbox in view.checks[:_CHECKS_MOST]
+    ]
+    to_check = view.checks and (view.possible or view.certain)
+    body = [
+        *([rich(run(view.code, **MONO), spacing="Small")] if view.code else []),
+        *_causes("explain.also", view.certain),
+        *_causes(heading_of(open_=view.open, condition=view.condition), view.possible),
+        *titled("explain.unknown_codes", lines),
+        *([small_print(Text("explain.check_turn"))] if to_check else []),
+        *([small_print(Text("explain.cut"))] if view.cut else []),
+        *button_rows([*pages, *checks]),
+    ]
+    # A remedy that needs nobody says so itself.
+    acts = answer_line(Text("explain.who", {"who": f"key:who.{view.turn}"}))
+    turns = [acts] if glyphs.is_person(view.turn) else []
+    look = ("accent", glyphs.WARNING) if view.known else ("emphasis", glyphs.UNKNOWN)
+    band = Band.of(*look, view.title, said(view.words, spacing="Small"), *turns)
+    kicker = kicker_of(Text("notice.explained_kicker"), day_clock(view.at))
+    return finished(kicker, band, body, told=2)
+
+
+def heading_of(*, open_: bool, condition: bool) -> str:
+    """Return the key of the heading above causes that are not certain."""
+    if condition:
+        return "explain.condition"
+    return "explain.one_of" if open_ else "explain.may_be"
+
+
+def _causes(key: str, lines: tuple[CauseLine, ...]) -> list[Element]:
+    return titled(
+        key,
+        [
+            glyphs.marked(
+                glyphs.UNKNOWN if line.tell else glyphs.WARNING,
+                said(line.sentence),
+                *([note(line.tell)] if line.tell else []),
+                *learn_more(line.page, spacing="None"),
+            )
+            for line in lines[:_MORE_MOST]
+        ],
+    )
 
 
 _ARGUMENTS = {"ADDRESS": "help.address", "TEXT": "help.text", "COMMAND": "help.command"}
@@ -352,75 +310,6 @@ _NOT_ALONE = {"cancel", "help"}
 """Commands without a button in their own help. The button would end a run or show the same card."""
 _PLACE = "\N{OBJECT REPLACEMENT CHARACTER}"
 """Mark for the place in a sentence at which an example is put in another font."""
-
-
-def help_card(view: HelpView) -> Card:
-    """Return the card with the commands by group, in the registry's order."""
-    body: list[Element] = []
-    for group, entries in groupby(view.entries, key=lambda entry: entry.group):
-        body += [section(f"help.group.{group}"), *map(_entry, entries)]
-    if view.left_out:
-        body.append(small_print(Text("help.not_listed")))
-    actions = [submit(text("button.setup"), "setup"), submit(text("button.check"), "check")]
-    title = Text("help.unknown", {"typed": view.typed}) if view.typed else Text("help.title")
-    band = Band.of("emphasis", None, title, _how(view))
-    return finished(_kicker(direct=view.direct), band, body, actions)
-
-
-def _kicker(*, direct: bool) -> Element:
-    here = text("help.here_direct" if direct else "help.here_space")
-    return kicker_of(Text("help.kicker"), here)
-
-
-def _how(view: HelpView) -> Element:
-    if view.direct:
-        return own("help.how_direct", spacing="Small")
-    example = text("help.how_space_example", bot=view.bot, command=f"/{shown_name('check')}")
-    before, _, after = text("help.how_space", example=_PLACE).partition(_PLACE)
-    return rich(run(before), run(example, **MONO), run(after), spacing="Small")
-
-
-def _entry(entry: HelpEntry) -> Element:
-    command = rich(run(_as_typed(entry), **BOLD, **MONO))
-    described = own(f"command.{entry.name}", **SUBTLE, spacing="None")
-    return container("", command, described, spacing="Small")
-
-
-def _as_typed(entry: HelpEntry) -> str:
-    argument = entry.argument
-    for word, key in _ARGUMENTS.items():
-        argument = argument.replace(word, text(key))
-    return f"/{shown_name(entry.name)} {argument}".rstrip()
-
-
-def command_help(view: CommandHelpView) -> Card:
-    entry = view.entry
-    typed = _as_typed(entry)
-    band = Band.of("emphasis", None, verbatim(typed), own(f"command.{entry.name}", spacing="Small"))
-    body = [own(f"help.about.{entry.name}", spacing="Medium"), facts(_ways_to_type(view, typed))]
-    actions = [*_run_button(entry.name), submit(text("button.commands"), "help")]
-    return finished(_kicker(direct=view.direct), band, body, actions)
-
-
-def _ways_to_type(view: CommandHelpView, typed: str) -> list[tuple[str, str]]:
-    mentioned = (
-        typed if view.direct else text("help.how_space_example", bot=view.bot, command=typed)
-    )
-    names = ", ".join(f"/{name}" for name in view.names)
-    also = [(text("help.also"), names)] if names else []
-    return [(text("help.type"), mentioned), *also]
-
-
-def _run_button(name: str) -> list[Element]:
-    if name in _NOT_ALONE:
-        return []
-    title = text("help.run", value=f"/{shown_name(name)}")
-    return [press(title, {"do": "run_command", "command": name, "argument": ""})]
-
-
-def shown_name(name: str) -> str:
-    """Return the name of a command in the present language, which may have one of its own."""
-    return next(iter(own_text(f"typed_as.{name}", current().language).split()), name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -448,6 +337,41 @@ class HelpView:
     bot: str = "Bot"
 
 
+def help_card(view: HelpView) -> Card:
+    """Return the card with the commands by group, in the registry's order."""
+    body: list[Element] = []
+    for group, entries in groupby(view.entries, key=lambda entry: entry.group):
+        body.append(section(f"help.group.{group}"))
+        for entry in entries:
+            command = rich(run(_as_typed(entry), **BOLD, **MONO))
+            described = own(f"command.{entry.name}", **SUBTLE, spacing="None")
+            body.append(container("", command, described, spacing="Small"))
+    if view.left_out:
+        body.append(small_print(Text("help.not_listed")))
+    how = own("help.how_direct", spacing="Small")
+    if not view.direct:
+        example = text("help.how_space_example", bot=view.bot, command=f"/{shown_name('check')}")
+        before, _, after = text("help.how_space", example=_PLACE).partition(_PLACE)
+        how = rich(run(before), run(example, **MONO), run(after), spacing="Small")
+    title = Text("help.unknown", {"typed": view.typed}) if view.typed else Text("help.title")
+    actions = [submit(text("button.setup"), "setup"), submit(text("button.check"), "check")]
+    return finished(
+        _kicker(direct=view.direct), Band.of("emphasis", None, title, how), body, actions
+    )
+
+
+def _kicker(*, direct: bool) -> Element:
+    here = text("help.here_direct" if direct else "help.here_space")
+    return kicker_of(Text("help.kicker"), here)
+
+
+def _as_typed(entry: HelpEntry) -> str:
+    argument = entry.argument
+    for word, key in _ARGUMENTS.items():
+        argument = argument.replace(word, text(key))
+    return f"/{shown_name(entry.name)} {argument}".rstrip()
+
+
 @dataclass(frozen=True, slots=True)
 class CommandHelpView:
     """Command to explain, and its other names (without the slash), in any language.
@@ -461,79 +385,30 @@ class CommandHelpView:
     bot: str = "Bot"
 
 
+def command_help(view: CommandHelpView) -> Card:
+    name, typed = view.entry.name, _as_typed(view.entry)
+    in_space = text("help.how_space_example", bot=view.bot, command=typed)
+    ways = [(text("help.type"), typed if view.direct else in_space)]
+    if view.names:
+        ways.append((text("help.also"), ", ".join(f"/{each}" for each in view.names)))
+    actions = [submit(text("button.commands"), "help")]
+    if name not in _NOT_ALONE:
+        title = text("help.run", value=f"/{shown_name(name)}")
+        pressed = {"do": "run_command", "command": name, "argument": ""}
+        actions.insert(0, press(title, pressed))
+    band = Band.of("emphasis", None, verbatim(typed), own(f"command.{name}", spacing="Small"))
+    body = [own(f"help.about.{name}", spacing="Medium"), facts(ways)]
+    return finished(_kicker(direct=view.direct), band, body, actions)
+
+
+def shown_name(name: str) -> str:
+    """Return the name of a command in the present language, which may have one of its own."""
+    return next(iter(own_text(f"typed_as.{name}", current().language).split()), name)
+
+
 _ID_MOST = 100
-
-
 _SEEN_MOST = 2000
-
-
 _CASE = ("tac.case_1", "tac.case_2", "tac.case_3")
-
-
-def tac(view: TacView) -> Card:
-    """Return the guide to the debug console, with three fields and one button."""
-    band = persons_turn(Text("tac.title"), answer_line(Text("tac.turn")))
-    identifier = said(
-        Text("tac.identifier", {"mailbox": view.mailbox}),
-        size="Small",
-        isSubtle=True,
-        spacing="None",
-    )
-    picture = "tac.console_t3_direct" if view.direct else "tac.console_t3"
-    body = [
-        section("tac.console"),
-        row(glyphs.PERSON, "T1", own("tac.console_t1"), identifier),
-        row(glyphs.PERSON, "T2", own("tac.console_t2")),
-        row(glyphs.PERSON, "T3", own(picture)),
-        small_print(Text("tac.whole")),
-        section("tac.inputs"),
-        _field("resource_id", _ID_MOST) | {"placeholder": text("tac.resource_id_example")},
-        _field("transaction_id", _ID_MOST),
-        _field("seen_text", _SEEN_MOST)
-        | {"isMultiline": True, "placeholder": text("tac.seen_text_example")},
-    ]
-    make = submit(text("tac.make"), "tac", main=True, reads=True, channel=view.mailbox)
-    return finished(_tac_kicker(view), band, body, [make])
-
-
-def tac_file(view: TacFileView) -> Card:
-    band = persons_turn(
-        Text("tac.ready", {"name": view.name}),
-        answer_line(Text("tac.ready_turn")),
-    )
-    picture = any(name.startswith("screenshot.") for name in view.files)
-    keys = [
-        *([] if picture else ["tac.no_picture"]),
-        *([] if view.checked else ["tac.never_checked"]),
-    ]
-    missing = [glyphs.marked(glyphs.SKIPPED, own(key)) for key in keys]
-    ids = {"tac.resource": view.resource_id, "tac.transaction": view.transaction_id}
-    lines = [row(glyphs.PERSON, "T3", own(key)) for key in _CASE]
-    body = [
-        section("tac.inside"),
-        *(_part(name) for name in view.files),
-        *missing,
-        section("tac.case"),
-        *lines,
-        facts((text(label), value or text("tac.not_given")) for label, value in ids.items()),
-    ]
-    return finished(_tac_kicker(view), band, body)
-
-
-def _tac_kicker(view: TacView | TacFileView) -> Element:
-    return kicker_of(Text("tac.kicker", {"mailbox": view.mailbox}), day_clock(view.at))
-
-
-def _field(name: str, most: int) -> Element:
-    return {"type": "Input.Text", "id": name, "label": text(f"tac.{name}"), "maxLength": most}
-
-
-def _part(name: str) -> Element:
-    stem, _, ending = name.rpartition(".")
-    key = (
-        f"tac.part.{stem}_{ending}" if has_text(f"tac.part.{stem}_{ending}") else f"tac.part.{stem}"
-    )
-    return glyphs.marked(glyphs.OK, rich(run(name)), note(Text(key)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -546,6 +421,31 @@ class TacView:
     mailbox: str
     at: datetime
     direct: bool = False
+
+
+def tac(view: TacView) -> Card:
+    """Return the guide to the debug console, with three fields and one button."""
+    values = {"mailbox": view.mailbox}
+    identifier = said(Text("tac.identifier", values), **SMALL, spacing="None")
+    long = {"isMultiline": True, "placeholder": text("tac.seen_text_example")}
+    body = [
+        section("tac.console"),
+        row(glyphs.PERSON, "T1", own("tac.console_t1"), identifier),
+        row(glyphs.PERSON, "T2", own("tac.console_t2")),
+        row(glyphs.PERSON, "T3", own("tac.console_t3_direct" if view.direct else "tac.console_t3")),
+        small_print(Text("tac.whole")),
+        section("tac.inputs"),
+        _field("resource_id", _ID_MOST) | {"placeholder": text("tac.resource_id_example")},
+        _field("transaction_id", _ID_MOST),
+        _field("seen_text", _SEEN_MOST) | long,
+    ]
+    make = submit(text("tac.make"), "tac", main=True, reads=True, channel=view.mailbox)
+    band = persons_turn(Text("tac.title"), answer_line(Text("tac.turn")))
+    return finished(kicker_of(Text("tac.kicker", values), day_clock(view.at)), band, body, [make])
+
+
+def _field(name: str, most: int) -> Element:
+    return {"type": "Input.Text", "id": name, "label": text(f"tac.{name}"), "maxLength": most}
 
 
 @dataclass(frozen=True, slots=True)
@@ -562,4 +462,29 @@ class TacFileView:
     resource_id: str = ""
     transaction_id: str = ""
     checked: bool = True
-    direct: bool = False
+
+
+def tac_file(view: TacFileView) -> Card:
+    picture = any(name.startswith("screenshot.") for name in view.files)
+    missing = [] if picture else ["tac.no_picture"]
+    missing += [] if view.checked else ["tac.never_checked"]
+    ids = {"tac.resource": view.resource_id, "tac.transaction": view.transaction_id}
+    body = [
+        section("tac.inside"),
+        *map(_part, view.files),
+        *(glyphs.marked(glyphs.SKIPPED, own(key)) for key in missing),
+        section("tac.case"),
+        *(row(glyphs.PERSON, "T3", own(key)) for key in _CASE),
+        facts((text(label), value or text("tac.not_given")) for label, value in ids.items()),
+    ]
+    title = Text("tac.ready", {"name": view.name})
+    about = Text("tac.kicker", {"mailbox": view.mailbox})
+    band = persons_turn(title, answer_line(Text("tac.ready_turn")))
+    return finished(kicker_of(about, day_clock(view.at)), band, body)
+
+
+def _part(name: str) -> Element:
+    stem, _, ending = name.rpartition(".")
+    key = f"tac.part.{stem}_{ending}"
+    known = key if has_text(key) else f"tac.part.{stem}"
+    return glyphs.marked(glyphs.OK, rich(run(name)), note(Text(known)))

@@ -94,11 +94,7 @@ def _make(ctx: ChatContext, mailbox: str, typed: list[str]) -> None:
     ids = {"resource_id": told.resource_id, "transaction_id": told.transaction_id}
     checked = matter.check is not None
     ctx.say(
-        tac_file(
-            TacFileView(
-                mailbox, made.name, made.files, matter.at, checked=checked, direct=ctx.direct, **ids
-            )
-        )
+        tac_file(TacFileView(mailbox, made.name, made.files, matter.at, checked=checked, **ids))
     )
 
 

@@ -54,7 +54,7 @@ def _offer_checks(ctx: ChatContext, channels: tuple[str, ...]) -> None:
 def _view(ctx: ChatContext, told: FileText) -> ExplanationView:
     if not told.text.strip():
         title, words = Text("explain.empty_title"), Text("explain.empty_turn")
-        return ExplanationView(title, words, Turn.REQUESTER, now(), direct=ctx.direct)
+        return ExplanationView(title, words, Turn.REQUESTER, now())
     channels = visible_channels(ctx)
     reading = read(told.text, _place(ctx, told.text, channels), cut=told.cut)
     return as_view(reading, now(), checks=channels[:_CHECKS_MOST])

@@ -35,7 +35,7 @@ from bot.cards.presenters.plan import LEFT
 from bot.services import Services
 from jobs.access import app_access
 from jobs.causes.cause import Cause
-from jobs.clock import now
+from jobs.clock import now, parse
 from jobs.clouds.errors import UNCONNECTED
 from jobs.engine.step import Step
 from jobs.model import Finding, RunKind, State, Text, Turn, minute_of
@@ -288,28 +288,16 @@ def proof_cards(run: Run, services: Services) -> list[DesiredCard]:
 
 
 def _agent(run: Run, mail: cards.TestMailView) -> str:
-    return run.answer(AGENT) if _is_an_agents(mail) or mail.answers else ""
+    return run.answer(AGENT) if mail.is_for_agent or mail.answers else ""
 
 
 def _mail(mail: cards.TestMailView, to: str) -> DesiredCard:
     turn = (
-        f"{mail.problem}{mail.problem_code}{mail.turn}{_is_to_be_sent(mail)}{_is_an_agents(mail)}"
+        f"{mail.problem}{mail.problem_code}{mail.turn}{mail.is_to_be_sent}{mail.is_for_agent}"
         f"{mail.answers}{mail.asked}"
     )
-    asks = turn if mail.problem or _a_persons(mail) else ""
+    asks = turn if mail.problem or mail.is_to_be_sent or mail.is_for_agent or mail.answers else ""
     return desired_card("mail", mail, cards.test_mail(mail), to=to, urgency=turn, prompt=asks)
-
-
-def _a_persons(mail: cards.TestMailView) -> bool:
-    return _is_to_be_sent(mail) or _is_an_agents(mail) or mail.answers
-
-
-def _is_to_be_sent(mail: cards.TestMailView) -> bool:
-    return not mail.sent_by_bot and mail.sent_at is None
-
-
-def _is_an_agents(mail: cards.TestMailView) -> bool:
-    return mail.forwarded_at is not None and mail.agent_at is None
 
 
 def mail_view(run: Run, services: Services) -> cards.TestMailView:
@@ -323,8 +311,8 @@ def mail_view(run: Run, services: Services) -> cards.TestMailView:
         subject=run.fact("subject"),
         sent_by_bot=not asked and not run.answer("test_sent"),
         sent_at=None if asked else _sent_at(run),
-        arrived_at=time_or_none(run.fact("arrived_at")),
-        forwarded_at=time_or_none(run.fact("forwarded_at")),
+        arrived_at=parse(run.fact("arrived_at")),
+        forwarded_at=parse(run.fact("forwarded_at")),
         agent_at=told.at if told else _answer_at(answer),
         problem=cause_text(stuck),
         problem_code=code_of(stuck),
@@ -332,7 +320,7 @@ def mail_view(run: Run, services: Services) -> cards.TestMailView:
         turn=stuck.waiting_for or Turn.ADMINISTRATOR if stuck else Turn.NOBODY,
         late=arrival.cause == Cause.TEST_MAIL_LATE,
         of_answer=stuck is not None and stuck is answer,
-        answered_at=time_or_none(run.fact("answered_at")),
+        answered_at=parse(run.fact("answered_at")),
         over=run.ended is Kind.FINISHED,
         asked=unreachable_recipient(run, AGENT),
         answers=answer is not None and answer.waiting_for is Turn.AGENT,
@@ -352,9 +340,7 @@ def _answer_at(answer: Finding | None) -> datetime | None:
     """Return the moment of the answer, or of the last one that was stopped."""
     if answer is None:
         return None
-    return time_or_none(
-        answer.facts.get("answer_failed_at", "") or answer.facts.get("answered_at", "")
-    )
+    return parse(answer.facts.get("answer_failed_at", "") or answer.facts.get("answered_at", ""))
 
 
 def done_view(run: Run) -> cards.DoneView:
@@ -363,10 +349,10 @@ def done_view(run: Run) -> cards.DoneView:
     skipped = (
         f.seen for f in run.findings.values() if f.state is State.SKIPPED and f.step in steps
     )
-    shown, answered = run.found_at.get("agent_has_it"), time_or_none(run.fact("answered_at"))
+    shown, answered = run.found_at.get("agent_has_it"), parse(run.fact("answered_at"))
     lines = (
-        ("V1", Text("station.v1"), time_or_none(run.fact("arrived_at"))),
-        ("M3", Text("station.m3"), time_or_none(run.fact("forwarded_at"))),
+        ("V1", Text("station.v1"), parse(run.fact("arrived_at"))),
+        ("M3", Text("station.m3"), parse(run.fact("forwarded_at"))),
         ("V2", Text("station.v2"), min(filter(None, (shown, answered)), default=None)),
         ("V3", Text("station.v3"), answered),
     )
@@ -380,7 +366,7 @@ def done_view(run: Run) -> cards.DoneView:
         started=run.opened,
         proofs=tuple(proofs),
         steps=tuple(_step_line(step, run.findings[name]) for name, step in steps_of(run).items()),
-        secret_expires=time_or_none(run.fact("expires")),
+        secret_expires=parse(run.fact("expires")),
         changes=len(made),
         reversible=sum(change.reversible for change in made),
         profile=run.channel.profile,
@@ -406,10 +392,6 @@ def _login_proof(run: Run) -> list[Proof]:
     if login is None or login.state is not State.OK:
         return []
     return [Proof("C6", login.seen, run.found_at[login.step])] if login.seen else []
-
-
-def time_or_none(text: str) -> datetime | None:
-    return datetime.fromisoformat(text) if text else None
 
 
 def ended_cards(run: Run, _: Services) -> list[DesiredCard]:

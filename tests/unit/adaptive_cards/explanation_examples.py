@@ -50,7 +50,6 @@ def examples() -> dict[str, cards.Card]:
             UnknownLine("AADSTS7999999", "AADSTS7999999: <b>a</b> [thing](https://x) ${y}", PAGE),
             UnknownLine("550 5.7.606", "x" * 2000),
         ),
-        direct=True,
     )
     nothing = ExplanationView(
         Text("explain.empty_title"), Text("explain.empty_turn"), Turn.REQUESTER, AT

@@ -29,7 +29,7 @@ def examples() -> dict[str, cards.Card]:
             "a_638211456712345678",
             "2c8ad0a4-88aa-4a43-b31b-b46d",
         ),
-        "tac-file-bare": TacFileView(MAILBOX, NAME, FILES, AT, checked=False, direct=True),
+        "tac-file-bare": TacFileView(MAILBOX, NAME, FILES, AT, checked=False),
         "hostile-tac-file": TacFileView(HOSTILE, HOSTILE, FILES, AT, HOSTILE, HOSTILE),
     }
     guides = {

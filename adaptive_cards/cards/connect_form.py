@@ -227,8 +227,6 @@ class RehearsalView:
     transcript: tuple[str, ...] = ()
     settling: bool = False
     turn: Turn = Turn.MAILBOX_USER
-    done: bool = False
-    skipped: str = ""
     shared: bool = False
     login: str = ""
     asked: Asked | None = None
@@ -246,14 +244,6 @@ class RehearsalView:
 
 def rehearsal(view: RehearsalView) -> Card:
     head, run_id = kicker(view.header), view.header.run
-    if view.done:
-        title = Text(f"rehearsal.done{view.kind}", view.named)
-        told = Text(f"rehearsal.done_next{view.kind}", view.named)
-        return finished(head, Band.calm("good", glyphs.OK, title, told), _transcript(view))
-    if view.skipped:
-        told = Text("rehearsal.skipped_next", {"reason": view.skipped})
-        band = Band.calm("emphasis", glyphs.SKIPPED, Text("rehearsal.skipped"), told)
-        return finished(head, band, _transcript(view))
     stop = [] if view.direct else [cancel(run_id)]
     if view.problem:
         again = submit(text("button.try_again"), "rehearse", main=True, run=run_id)

@@ -48,11 +48,6 @@ from jobs.model import Profile, RunKind, State, Text, Turn
 _ROWS_MOST_BYTES = 11_500
 """Size from which only the rows that need attention keep their notes."""
 _ASKS = {State.WRONG, State.WAITING}
-_ENDED = {
-    "done": ("good", glyphs.OK),
-    "failed": ("attention", glyphs.WRONG),
-    "cancelled": ("emphasis", glyphs.SKIPPED),
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,9 +89,8 @@ class ProgressView:
     problem_code: str = ""
     remedy: Text | None = None
     buttons: tuple[str, ...] = ()
-    can_cancel: bool = True
     resumed: bool = False
-    ended: str = ""
+    failed: bool = False
     waits: Text | None = None
 
 
@@ -104,7 +98,7 @@ def progress(view: ProgressView) -> Card:
     rows = _groups(view, every_note=True)
     if size({"rows": rows}) > _ROWS_MOST_BYTES:
         rows = _groups(view, every_note=False)
-    told = "progress.ended" if view.ended else "progress.goes_on"
+    told = "progress.ended" if view.failed else "progress.goes_on"
     body = [
         *problem_box(view.problem, view.problem_code, remedy=view.remedy),
         *rows,
@@ -116,14 +110,16 @@ def progress(view: ProgressView) -> Card:
         submit(text(f"button.{verb}"), verb, main=verb == "look_again", run=run_id)
         for verb in view.buttons
     ]
-    actions += [cancel(run_id, of_run=True)] if view.can_cancel else []
-    return finished(kicker(view.header), _band(view), body, [] if view.ended else actions)
+    actions.append(cancel(run_id, of_run=True))
+    return finished(kicker(view.header), _band(view), body, [] if view.failed else actions)
 
 
 def _band(view: ProgressView) -> Band:
     calm = "emphasis", glyphs.TIME if view.turn is Turn.TIME else glyphs.RUNNING
     asks = "accent", glyphs.PERSON
-    look = _ENDED.get(view.ended) or (asks if glyphs.is_person(view.turn) else calm)
+    look = asks if glyphs.is_person(view.turn) else calm
+    if view.failed:
+        look = "attention", glyphs.WRONG
     waits = [said(view.waits, **SMALL, spacing="None")] if view.waits else []
     rows = [line for _, group in view.groups for line in group]
     # Running and skipped rows are left out if there are none.
@@ -132,7 +128,7 @@ def _band(view: ProgressView) -> Band:
         "progress.count_skipped": sum(line.state is State.SKIPPED for line in rows),
     }
     done = text("progress.count", done=str(sum(line.done for line in rows)), all=str(len(rows)))
-    key = f"progress.title_{view.ended}" if view.ended in _ENDED else "progress.title"
+    key = "progress.title_failed" if view.failed else "progress.title"
     title = Text(key, {"counts": ", ".join([done, *with_counts(counts)])})
     return Band.of(*look, title, run_turn(view.header, view.turn, view.turn_words), *waits)
 
@@ -173,7 +169,7 @@ class TestMailView:
     is when the mail was seen.
 
     ``problem`` is what holds up the mail, or the answer if ``of_answer`` is true. ``turn`` is whose
-    turn it is. ``late`` means that nothing else is known. ``over`` means that the run has ended.
+    turn it is. ``late`` means that nothing else is known.
     ``asked`` is an agent's address to which nothing could be sent. ``direct`` is true for the copy of
     an agent, who cannot cancel the run.
     ``answers`` is true while an agent is to answer the mail.
@@ -193,7 +189,6 @@ class TestMailView:
     late: bool = False
     of_answer: bool = False
     answered_at: datetime | None = None
-    over: bool = False
     asked: Asked | None = None
     direct: bool = False
     answers: bool = False
@@ -218,7 +213,7 @@ def test_mail(view: TestMailView) -> Card:
     }
     reached = sum(at is not None for at in seen.values())
     body = [beside("mail.subject", value_line(view.subject), "80px", "Medium")]
-    if view.is_to_be_sent and not view.over:
+    if view.is_to_be_sent:
         warning = said(Text("connect.to_itself", {"mailbox": view.header.mailbox}))
         body.append(box("warning", glyphs.WARNING, own("mail.from_elsewhere", **BOLD), warning))
     body.append(section("mail.way"))
@@ -226,7 +221,7 @@ def test_mail(view: TestMailView) -> Card:
         body.append(_station(view, name, at, is_next=place == reached))
     body += problem_box(view.problem, view.problem_code, remedy=view.remedy)
     actions, run_id = _main(view), view.header.run
-    if not (view.direct or view.over):
+    if not view.direct:
         actions.append(cancel(run_id, of_run=True))
         if view.is_for_agent and not view.problem:
             title = text("button.ask_agent")
@@ -236,8 +231,6 @@ def test_mail(view: TestMailView) -> Card:
 
 
 def _mail_band(view: TestMailView) -> Band:
-    if view.over:
-        return Band.calm("good", glyphs.OK, Text("mail.over"), Text("mail.over_next"))
     if view.is_to_be_sent:
         words = text("mail.send_turn", mailbox=view.header.mailbox)
         turn = rich(run(text("turn.anyone"), **BOLD), run(f": {words}"), spacing="Small")
@@ -274,7 +267,7 @@ def _station(view: TestMailView, name: str, at: datetime | None, *, is_next: boo
     if at:
         return row(glyphs.OK, name, title, right=aside_time(at))
     asked = view.is_to_be_sent or view.late
-    if not is_next or view.over:
+    if not is_next:
         mark, state = glyphs.NOT_YET, "state.not_yet"
     elif view.problem and not asked:
         mark, state = glyphs.WRONG, "state.stops_here"
@@ -292,8 +285,7 @@ def _main(view: TestMailView) -> list[Element]:
         verb, key = ("", "") if view.direct else ("look_again", "button.look_again")
     if view.is_to_be_sent:
         verb, key = "test_sent", "button.sent"
-    shown = verb and not view.over
-    return [submit(text(key), verb, main=True, run=view.header.run)] if shown else []
+    return [submit(text(key), verb, main=True, run=view.header.run)] if verb else []
 
 
 @dataclass(frozen=True, slots=True)

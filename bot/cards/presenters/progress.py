@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
-from datetime import datetime
 from itertools import chain
 
 from adaptive_cards import notice
@@ -62,36 +61,24 @@ GROUPS = ("entra", "microsoft", "connect")
 def progress_cards(run: Run, services: Services) -> list[DesiredCard]:
     # If the plan has nothing to approve, the card starts with the plan. A failure is shown at any
     # time.
-    if not _is_begun(run) and run.ended is not Kind.FAILED:
+    begun = run.has_begun or not run.findings.keys().isdisjoint(WITHOUT_CHANGES)
+    shown = run.ended is Kind.FAILED if run.ended else run.plan is not None and begun
+    if not shown:
         return []
-    unsent = (
-        "unsent"
-        if was_refused(services, run.id, slot_of(run.requester.email)) and not run.ended
-        else ""
-    )
-    found = _with_unsent(view(run, services), run) if unsent else view(run, services)
+    who = run.requester.email
+    unsent = "unsent" if was_refused(services, run.id, slot_of(who)) and not run.ended else ""
+    found = view(run, services)
+    if unsent and not found.problem:
+        found = replace(found, problem=Text("progress.form_unsent", {"who": who}))
     rehearsed = "rehearsed" if run.state_of("rehearsal") is State.OK else ""
     action = next_action(run)
     asked = f"{action.turn}{action.kind}" if is_person(action.turn) else ""
-    turn = f"{asked}{found.ended}{unsent}{rehearsed}"
-    asks = _asks(run, found, turn) if unsent or is_person(found.turn) else _stopped(run)
+    turn = f"{asked}{ENDED[run.ended]}{unsent}{rehearsed}"
+    asks = _asks(run, turn) if unsent or is_person(found.turn) else str(run.ended or "")
     return [desired_card("progress", found, cards.progress(found), urgency=turn, prompt=asks)]
 
 
-def _is_begun(run: Run) -> bool:
-    """Return whether the plan is being carried out, has nothing to approve, or has ended."""
-    return run.plan is not None and (
-        run.has_begun or bool(run.ended) or not run.findings.keys().isdisjoint(WITHOUT_CHANGES)
-    )
-
-
-def _with_unsent(found: cards.ProgressView, run: Run) -> cards.ProgressView:
-    return replace(
-        found, problem=found.problem or Text("progress.form_unsent", {"who": run.requester.email})
-    )
-
-
-def _asks(run: Run, found: cards.ProgressView, turn: str) -> str:
+def _asks(run: Run, turn: str) -> str:
     # The value includes the time of the last press of Look again, so that the person sees the
     # result of the press even if nothing changed.
     pressed = run.answers["look_again"].at if "look_again" in run.answers else ""
@@ -100,37 +87,29 @@ def _asks(run: Run, found: cards.ProgressView, turn: str) -> str:
     return f"{turn}{why}{pressed}"
 
 
-def _stopped(run: Run) -> str:
-    return str(run.ended) if run.ended and run.ended is not Kind.FINISHED else ""
-
-
 def view(run: Run, services: Services | None = None) -> cards.ProgressView:
-    turn = next_action(run)
+    turn, wait = next_action(run), wait_of(run)
     # A finding that waits for a person comes first, and then any other that is stuck.
     stuck = _persons_finding(run) or next(filter(_is_stuck, run.findings.values()), None)
+    # A missing connection may end without anybody in the tenant. But the bot's operator can help,
+    # so its remedy is shown as well.
+    told = stuck if stuck and stuck.cause in UNCONNECTED else None
+    problem = stuck.seen if stuck and not stuck.cause else cause_text(stuck)
+    waits = {"who": wait.who, "at": minute_of(wait.since)} if wait and wait.who else None
     return cards.ProgressView(
         header=header(run, stage_of(run), services),
         groups=_groups(run),
         turn=turn.turn,
         turn_words=turn.words,
         at=now(),
-        problem=_problem(stuck),
+        problem=problem,
         problem_code=code_of(stuck),
-        remedy=None if run.ended else remedy_of(_told_finding(run, stuck)),
-        buttons=_buttons(run, turn),
-        can_cancel=not run.ended,
+        remedy=None if run.ended else remedy_of(_persons_finding(run) or told),
+        buttons=() if run.ended else _buttons(run, turn),
         resumed=run.resumed > 0,
-        ended=ENDED[run.ended],
-        waits=_waits(run),
+        failed=bool(run.ended),
+        waits=Text("progress.waits", waits) if waits else None,
     )
-
-
-def _waits(run: Run) -> Text | None:
-    """Return whom the run waits for and since when, or None if that person has no address here."""
-    wait = wait_of(run)
-    if wait is None or not wait.who:
-        return None
-    return Text("progress.waits", {"who": wait.who, "at": minute_of(wait.since)})
 
 
 def steps_done(run: Run) -> Text:
@@ -140,96 +119,61 @@ def steps_done(run: Run) -> Text:
 
 
 def _persons_finding(run: Run) -> Finding | None:
-    return next(filter(_is_a_persons, run.findings.values()), None)
-
-
-def _told_finding(run: Run, stuck: Finding | None) -> Finding | None:
-    # A missing connection may end without anybody in the tenant. But the bot's operator can help,
-    # so its remedy is shown as well.
-    unconnected = stuck if stuck and stuck.cause in UNCONNECTED else None
-    return _persons_finding(run) or unconnected
+    return next(
+        (
+            each
+            for each in run.findings.values()
+            if _is_stuck(each)
+            and (not each.until if each.state is State.UNKNOWN else is_person(each.waiting_for))
+        ),
+        None,
+    )
 
 
 def _groups(run: Run) -> tuple[tuple[str, tuple[Row, ...]], ...]:
-    return tuple((f"progress.group.{name}", rows) for name in GROUPS if (rows := _rows(run, name)))
+    steps = steps_of(run)
+    groups = {
+        f"progress.group.{name}": tuple(
+            _row(run, line)
+            for line in steps.values()
+            if line.group == name and line.shown_in not in steps
+        )
+        for name in GROUPS
+    }
+    return tuple((title, rows) for title, rows in groups.items() if rows)
 
 
 def _is_stuck(finding: Finding) -> bool:
-    return finding.state is State.UNKNOWN or (
-        bool(finding.cause) and finding.state is State.WAITING
-    )
-
-
-def _is_a_persons(finding: Finding) -> bool:
-    return _is_stuck(finding) and (
-        not finding.until if finding.state is State.UNKNOWN else is_person(finding.waiting_for)
-    )
+    waits = finding.cause and finding.state is State.WAITING
+    return finding.state is State.UNKNOWN or bool(waits)
 
 
 def _buttons(run: Run, turn: NextAction) -> tuple[str, ...]:
     # No text mentions a button that is missing, and no button is shown that does nothing.
-    if run.ended:
-        return ()
+    unread = turn.kind is ActionKind.LOOK or any(map(is_unread, run.findings.values()))
+    waits = questions.waits_for_administrator(run) or questions.waits_for_consent(run)
     there = {
-        "look_again": _may_look_again(run, turn),
+        "look_again": run.account is not None and unread,
         "sign_in_other": questions.another_may(run),
-        "consent_again": _may_ask_again(run, turn),
+        "consent_again": turn.turn is Turn.ADMINISTRATOR and waits,
     }
     return tuple(verb for verb, shown in there.items() if shown)
 
 
-def _may_look_again(run: Run, turn: NextAction) -> bool:
-    waits = turn.kind is ActionKind.LOOK or any(map(is_unread, run.findings.values()))
-    return run.account is not None and waits
-
-
-def _may_ask_again(run: Run, turn: NextAction) -> bool:
-    return turn.turn is Turn.ADMINISTRATOR and (
-        questions.waits_for_administrator(run) or questions.waits_for_consent(run)
-    )
-
-
-def _problem(finding: Finding | None) -> Text | None:
-    if finding is None:
-        return None
-    return cause_text(finding) if finding.cause else finding.seen
-
-
-def _rows(run: Run, group: str) -> tuple[Row, ...]:
-    return tuple(_row(run, line, _in_line(run, line)) for line in _lines(run, group))
-
-
-def _lines(run: Run, group: str) -> list[Step]:
-    steps = steps_of(run)
-    return [step for step in steps.values() if step.group == group and step.shown_in not in steps]
-
-
-def _in_line(run: Run, line: Step) -> list[Step]:
-    return [step for step in steps_of(run).values() if line.name in {step.name, step.shown_in}]
-
-
-def _row(run: Run, line: Step, steps: list[Step]) -> Row:
+def _row(run: Run, line: Step) -> Row:
     """Return the row of a line; its first unsettled step determines how the row looks."""
     # In an undo the title names the step. Otherwise the title names the line, which represents
     # all its steps.
     title = Text(f"step.{line.name}") if run.kind is RunKind.UNDO else Text(f"line.{line.name}")
-    if _is_running(run, steps):
+    steps = [each for each in steps_of(run).values() if line.name in {each.name, each.shown_in}]
+    if not steps_under_way(run).isdisjoint(step.name for step in steps):
         return Row(line.article_row, title, running=True)
-    step = next((each for each in steps if not run.settled(each.name)), None) or line
+    step = next((each for each in steps if not run.settled(each.name)), line)
     finding = run.findings.get(step.name)
     if finding is None or _is_to_come(run, step, finding):
         return Row(line.article_row, title, right=_after(run, step))
-    return Row(
-        line.article_row,
-        title,
-        finding.state,
-        waiting_for=finding.waiting_for,
-        note=finding.seen if finding.state is not State.OK else None,
-    )
-
-
-def _is_running(run: Run, steps: list[Step]) -> bool:
-    return not steps_under_way(run).isdisjoint(step.name for step in steps)
+    seen = finding.seen if finding.state is not State.OK else None
+    return Row(line.article_row, title, finding.state, waiting_for=finding.waiting_for, note=seen)
 
 
 def _is_to_come(run: Run, step: Step, finding: Finding) -> bool:
@@ -247,16 +191,9 @@ def _is_to_come(run: Run, step: Step, finding: Finding) -> bool:
 
 
 def _after(run: Run, step: Step) -> Text | None:
-    open_needs = [
-        need
-        for need in (*step.after, *step.needs)
-        if need in steps_of(run) and not run.settled(need)
-    ]
-    return (
-        Text("progress.after", {"row": steps_of(run)[open_needs[-1]].article_row})
-        if open_needs
-        else None
-    )
+    steps = steps_of(run)
+    needs = [each for each in (*step.after, *step.needs) if each in steps and not run.settled(each)]
+    return Text("progress.after", {"row": steps[needs[-1]].article_row}) if needs else None
 
 
 AGENT = "agent"
@@ -281,23 +218,17 @@ def proof_cards(run: Run, services: Services) -> list[DesiredCard]:
     if "test_mail" not in run.findings or run.ended:
         return []
     mail = mail_view(run, services)
-    return [
-        _mail(replace(mail, direct=to != THREAD, header=header(run, 7, to=to)), to)
-        for to in thread_and_person(_agent(run, mail))
-    ]
-
-
-def _agent(run: Run, mail: cards.TestMailView) -> str:
-    return run.answer(AGENT) if mail.is_for_agent or mail.answers else ""
-
-
-def _mail(mail: cards.TestMailView, to: str) -> DesiredCard:
+    asks_agent = mail.is_for_agent or mail.answers
     turn = (
         f"{mail.problem}{mail.problem_code}{mail.turn}{mail.is_to_be_sent}{mail.is_for_agent}"
         f"{mail.answers}{mail.asked}"
     )
-    asks = turn if mail.problem or mail.is_to_be_sent or mail.is_for_agent or mail.answers else ""
-    return desired_card("mail", mail, cards.test_mail(mail), to=to, urgency=turn, prompt=asks)
+    asks, found = turn if mail.problem or mail.is_to_be_sent or asks_agent else "", []
+    for to in thread_and_person(run.answer(AGENT) if asks_agent else ""):
+        copy = replace(mail, direct=to != THREAD, header=header(run, 7, to=to))
+        card = cards.test_mail(copy)
+        found.append(desired_card("mail", copy, card, to=to, urgency=turn, prompt=asks))
+    return found
 
 
 def mail_view(run: Run, services: Services) -> cards.TestMailView:
@@ -305,15 +236,19 @@ def mail_view(run: Run, services: Services) -> cards.TestMailView:
     stuck = next(filter(_proof_is_stuck, (arrival, answer)), None)
     asked = arrival.waiting_for is Turn.REQUESTER and arrival.cause != Cause.TEST_MAIL_LATE
     # An agent's confirmation counts. So does an answer to the mail, even one that was stopped.
-    told = run.answers.get("agent_has_it")
+    told, sent = run.answers.get("agent_has_it"), run.answers.get("test_sent")
+    facts = answer.facts if answer else {}
+    answered = facts.get("answer_failed_at") or facts.get("answered_at")
+    by_bot = run.changed.get("test_mail")
+    sent_at = sent.at if sent else None
     return cards.TestMailView(
         header=header(run, 7, services),
         subject=run.fact("subject"),
         sent_by_bot=not asked and not run.answer("test_sent"),
-        sent_at=None if asked else _sent_at(run),
+        sent_at=None if asked else by_bot.begun if by_bot else sent_at,
         arrived_at=parse(run.fact("arrived_at")),
         forwarded_at=parse(run.fact("forwarded_at")),
-        agent_at=told.at if told else _answer_at(answer),
+        agent_at=told.at if told else parse(answered),
         problem=cause_text(stuck),
         problem_code=code_of(stuck),
         remedy=remedy_of(stuck),
@@ -321,7 +256,6 @@ def mail_view(run: Run, services: Services) -> cards.TestMailView:
         late=arrival.cause == Cause.TEST_MAIL_LATE,
         of_answer=stuck is not None and stuck is answer,
         answered_at=parse(run.fact("answered_at")),
-        over=run.ended is Kind.FINISHED,
         asked=unreachable_recipient(run, AGENT),
         answers=answer is not None and answer.waiting_for is Turn.AGENT,
     )
@@ -329,18 +263,6 @@ def mail_view(run: Run, services: Services) -> cards.TestMailView:
 
 def _proof_is_stuck(finding: Finding | None) -> bool:
     return finding is not None and finding.cause != "" and finding.state is not State.OK
-
-
-def _sent_at(run: Run) -> datetime | None:
-    sent, told = run.changed.get("test_mail"), run.answers.get("test_sent")
-    return sent.begun if sent else (told.at if told else None)
-
-
-def _answer_at(answer: Finding | None) -> datetime | None:
-    """Return the moment of the answer, or of the last one that was stopped."""
-    if answer is None:
-        return None
-    return parse(answer.facts.get("answer_failed_at", "") or answer.facts.get("answered_at", ""))
 
 
 def done_view(run: Run) -> cards.DoneView:
@@ -356,29 +278,26 @@ def done_view(run: Run) -> cards.DoneView:
         ("V2", Text("station.v2"), min(filter(None, (shown, answered)), default=None)),
         ("V3", Text("station.v3"), answered),
     )
-    proofs = [
-        *(Proof(row, words, at) for row, words, at in lines if at is not None),
-        *_login_proof(run),
-    ]
+    proofs = [Proof(row, words, at) for row, words, at in lines if at is not None]
+    login = run.findings.get("rehearsal") or run.findings.get("own_login")
+    if login and login.seen and login.state is State.OK:
+        proofs.append(Proof("C6", login.seen, run.found_at[login.step]))
+    # A fix may have changed nothing but the token of Webex Connect.
+    new_token = run.kind is RunKind.FIX and token_at(run) is not None
     return cards.DoneView(
         header=header(run, 7),
         at=ended_at(run),
         started=run.opened,
         proofs=tuple(proofs),
-        steps=tuple(_step_line(step, run.findings[name]) for name, step in steps_of(run).items()),
+        steps=tuple(_step_line(step, run.findings[name]) for name, step in steps.items()),
         secret_expires=parse(run.fact("expires")),
         changes=len(made),
         reversible=sum(change.reversible for change in made),
         profile=run.channel.profile,
         approved_by=approver(run),
         skipped=tuple(filter(None, skipped)),
-        already=not made and not _has_new_token(run),
+        already=not made and not new_token,
     )
-
-
-def _has_new_token(run: Run) -> bool:
-    """Return whether the run is a fix in which Webex Connect got a new token."""
-    return run.kind is RunKind.FIX and token_at(run) is not None
 
 
 def _step_line(step: Step, finding: Finding) -> tuple[str, Text, State]:
@@ -387,32 +306,19 @@ def _step_line(step: Step, finding: Finding) -> tuple[str, Text, State]:
     return step.article_row, words, finding.state
 
 
-def _login_proof(run: Run) -> list[Proof]:
-    login = run.findings.get("rehearsal") or run.findings.get("own_login")
-    if login is None or login.state is not State.OK:
-        return []
-    return [Proof("C6", login.seen, run.found_at[login.step])] if login.seen else []
-
-
 def ended_cards(run: Run, _: Services) -> list[DesiredCard]:
     """Return the card of a canceled run; the progress card shows the end of a failed run."""
     if run.ended is not Kind.CANCELLED:
         return []
+    pressed = {"do": "undo", "mailbox_meant": run.channel.mailbox, "undoes": run.id}
     view = NoticeView(
         Text("living.idle_kicker", {"mailbox": run.channel.mailbox}),
         Text("notice.over_cancelled", {"run": run.id}),
         left(run),
         glyph=SKIPPED.glyph,
-        buttons=_undo_button(run),
+        buttons=(("button.undo", pressed),) if run.changed else (),
     )
     return [desired_card("ended", view, notice(view))]
-
-
-def _undo_button(run: Run) -> tuple[tuple[str, dict[str, str]], ...]:
-    if not run.changed:
-        return ()
-    pressed = {"do": "undo", "mailbox_meant": run.channel.mailbox, "undoes": run.id}
-    return (("button.undo", pressed),)
 
 
 def left(run: Run) -> Text:
@@ -462,6 +368,7 @@ def undone_cards(run: Run, _: Services) -> list[DesiredCard]:
 
 
 def undone_view(run: Run) -> cards.UndoneView:
+    app, gone = run.past.get("application"), is_ok(run.findings, "application")
     return cards.UndoneView(
         header=Header(run.id, run.channel.mailbox, 7, run.kind),
         at=ended_at(run),
@@ -469,28 +376,15 @@ def undone_view(run: Run) -> cards.UndoneView:
         restored=_ended_lines(run, frozenset({State.OK})),
         left_alone=_ended_lines(run, LEFT),
         approved_by=approver(run),
-        binned=_is_app_deleted(run),
+        binned=gone and app is not None and not app.values_before["object_id"],
         undoes=run.undoes,
     )
 
 
-def _is_app_deleted(run: Run) -> bool:
-    app = run.past.get("application")
-    return (
-        app is not None
-        and not app.values_before["object_id"]
-        and is_ok(run.findings, "application")
-    )
-
-
-def _ended_lines(run: Run, states: frozenset[State]) -> tuple[tuple[str, Text, Text], ...]:
-    steps = steps_of(run).items()
+def _ended_lines(run: Run, states: frozenset[State]) -> tuple[cards.Line, ...]:
+    found = ((step.article_row, run.findings[name]) for name, step in steps_of(run).items())
     return tuple(
-        _undo_line(step.article_row, run.findings[name])
-        for name, step in steps
-        if run.findings[name].state in states
+        (row, Text(f"step.{each.step}"), each.seen or Text("seen.undo_removed"))
+        for row, each in found
+        if each.state in states
     )
-
-
-def _undo_line(row: str, finding: Finding) -> tuple[str, Text, Text]:
-    return row, Text(f"step.{finding.step}"), finding.seen or Text("seen.undo_removed")

@@ -297,8 +297,6 @@ def _plans() -> Iterator[tuple[str, cards.Card]]:
     yield "plan-tenant-approved", planned(approved_tenant=True)
     yield "plan-all-approved", planned(approved=True, approved_tenant=True)
     yield "plan-nothing", planned(())
-    for closed in ("cancelled", "failed", "done", "signed_out"):
-        yield f"plan-{closed}", planned(approved=closed == "done", closed=closed)
     yield "plan-blocked", planned(blocking=(no_license(),))
     undo = replace(header(3), kind=RunKind.UNDO)
     since = Text("seen.undo_changed_since", {"seen": "key:seen.off"})
@@ -361,7 +359,6 @@ def _hostile_stages() -> dict[str, cards.Card]:
         "hostile-rehearsal": cards.rehearsal(
             RehearsalView(head, bad, problem=words, problem_code=bad, transcript=(bad,) * 40)
         ),
-        "hostile-skipped": cards.rehearsal(RehearsalView(head, bad, skipped=bad)),
         "hostile-mail": cards.test_mail(
             progress.TestMailView(head, bad, sent_by_bot=False, problem=words, problem_code=bad)
         ),

@@ -84,9 +84,8 @@ def _progresses() -> Iterator[tuple[str, cards.Card]]:
     yield "progress-time", progressed(Turn.TIME, "waiting")
     yield (
         "progress-running",
-        progressed(Turn.NOBODY, "running", can_cancel=False),
+        progressed(Turn.NOBODY, "running"),
     )
-    yield "progress-done", progressed(Turn.NOBODY, "done", ended="done")
     problem = Text("cause.not_allowed")
     ways = {
         "buttons": ("look_again", "sign_in_other"),
@@ -99,12 +98,11 @@ def _progresses() -> Iterator[tuple[str, cards.Card]]:
         progressed(
             Turn.NOBODY,
             "failed",
-            ended="failed",
+            failed=True,
             problem=problem,
             problem_code="Graph 403 Forbidden",
         ),
     )
-    yield "progress-cancelled", progressed(Turn.NOBODY, "cancelled", ended="cancelled")
 
 
 def _undone() -> Iterator[tuple[str, cards.Card]]:

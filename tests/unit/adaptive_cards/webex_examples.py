@@ -112,10 +112,6 @@ def _rehearsals() -> Iterator[tuple[str, cards.Card]]:
             "smtp_auth_off_for_mailbox",
             transcript,
         ),
-        "done": RehearsalView(
-            header(6), MAILBOX, transcript=("235 2.7.0 Authentication successful",), done=True
-        ),
-        "skipped": RehearsalView(header(6), MAILBOX, skipped="the mailbox user is away"),
         "shared-offer": RehearsalView(header(6), MAILBOX, shared=True, login="agent@contoso.com"),
         "shared-ready": RehearsalView(
             header(6), MAILBOX, url, until, shared=True, login="agent@contoso.com"
@@ -127,9 +123,6 @@ def _rehearsals() -> Iterator[tuple[str, cards.Card]]:
             cause="smtp_token_refused",
             shared=True,
             login="agent@contoso.com",
-        ),
-        "shared-done": RehearsalView(
-            header(6), MAILBOX, done=True, shared=True, login="agent@contoso.com"
         ),
     }
     yield from ((f"rehearsal-{name}", cards.rehearsal(view)) for name, view in rehearsals.items())
@@ -183,9 +176,6 @@ def _mails() -> Iterator[tuple[str, cards.Card]]:
             by_person,
             problem=Text("cause.test_mail_from_itself"),
             remedy=remedy,
-        ),
-        "over": progress.TestMailView(
-            header(7), subject, by_bot, *times, answered_at=later(minutes=5), over=True
         ),
         "answer-problem": progress.TestMailView(
             header(7), subject, by_bot, *times, turn=Turn.AGENT, of_answer=True, **stopped

@@ -27,12 +27,9 @@ from tests.unit.bot.cards.presenters.stage_events import (
 @pytest.mark.parametrize(
     ("events", "part"),
     [
-        ([], {"url": "", "done": False, "skipped": ""}),
+        ([], {"url": ""}),
         ([answered("rehearse"), found("rehearsal", State.WAITING, waiting_for=Turn.MAILBOX_USER)],
-         {"done": False, "skipped": ""}),
-        ([answered("rehearse", "skip:on leave")], {"url": "", "skipped": "on leave"}),
-        ([found("rehearsal", evidence=(Evidence("transcript", "235 OK"),))],
-         {"url": "", "done": True, "transcript": ("235 OK",)}),
+         {}),
         ([answered("rehearse"),
           found("rehearsal", State.WAITING, cause="smtp_token_refused",
                 evidence=(Evidence("smtp", "535 no"),))],
@@ -46,7 +43,7 @@ from tests.unit.bot.cards.presenters.stage_events import (
 def test_the_rehearsals_card(
     services: Services, begin: Begin, events: list[Event], part: dict[str, Any]
 ):
-    """The rehearsal's card shows an offer, a sign-in, a skip, a success or a refusal.
+    """The rehearsal's card shows an offer, a sign-in or a refusal.
 
     The refusal comes from the server, or happens at the sign-in.
     """

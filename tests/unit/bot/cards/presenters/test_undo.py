@@ -151,7 +151,7 @@ def test_the_end_of_an_undo(begin: Begin, services: Services):
     ]
     assert (found.binned, found.approved_by) == (True, "anna@example.test")
     slots = [card.slot for of in draw.PRESENTERS for card in of(run, services)]
-    assert slots == ["progress", "undone"]
+    assert slots == ["undone"]
     assert (next_action(run).words.key, next_action(run).turn, _run_line(run).kind) == (
         "turn_words.undone",
         Turn.NOBODY,

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import itertools
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from enum import IntEnum
@@ -33,7 +32,6 @@ from adaptive_cards.views import CheckLine
 from jobs.model import Access, Evidence, State, Text, Turn, second_of, verbatim
 
 EXPLAINED = Mark("\u2192")
-NO_BREAK = "\u00a0"
 
 
 class Detail(IntEnum):
@@ -70,49 +68,43 @@ class Item:
     note: str = ""
     right: str = ""
 
+    @property
+    def words(self) -> str:
+        told = self.title
+        return text("verdict.line_seen", title=told, seen=self.note) if self.note else told
+
 
 def rows(items: Sequence[Item], room: Budget, *, aligned: bool = False) -> list[Element]:
     """Return the items that fit, and a line with the number left out.
 
     Items with a text at the right are ``aligned``: they look the same however little room there is.
     """
-    shown = items[: room.rows]
-    drawn = (
-        [facts(map(_pair, shown), "Small")]
-        if room.compact and shown and not aligned
-        else [_row(item) for item in shown]
-    )
+    shown, drawn = items[: room.rows], []
+    if room.compact and shown and not aligned:
+        pairs = [(label(item.mark, item.name), item.words) for item in shown]
+        drawn = [facts(pairs, "Small")]
+    else:
+        for item in shown:
+            below = [note(verbatim(item.note))] if item.note else []
+            title = rich(run(item.title))
+            drawn.append(row(item.mark, item.name, title, *below, right=item.right))
     return [*drawn, *more(len(items) - room.rows)]
 
 
 def row(mark: Mark, name: str, *content: Element, right: str = "") -> Element:
     # The columns on the left are 20 and 36 px wide, because ids have up to three letters here.
-    cells = [
-        glyphs.glyph(mark),
-        *([column("36px", sign(name, **SUBTLE), spacing="None")] if name else []),
-    ]
-    cells.append(column("stretch", *content, spacing="Small"))
-    if right:
-        cells.append(column("auto", aside(verbatim(right)), spacing="Default"))
-    return columns(*cells, spacing="Small")
+    names = [column("36px", sign(name, **SUBTLE), spacing="None")] if name else []
+    aside_of = [column("auto", aside(verbatim(right)), spacing="Default")] if right else []
+    told = column("stretch", *content, spacing="Small")
+    return columns(glyphs.glyph(mark), *names, told, *aside_of, spacing="Small")
 
 
 def label(mark: Mark, name: str) -> str:
-    return f"{mark.glyph}{NO_BREAK}{name}" if name else mark.glyph
+    return f"{mark.glyph}\u00a0{name}" if name else mark.glyph
 
 
 def more(count: int) -> list[Element]:
     return [small_print(Text("verdict.more_rows", {"count": str(count)}))] if count > 0 else []
-
-
-def _row(item: Item) -> Element:
-    below = [note(verbatim(item.note))] if item.note else []
-    return row(item.mark, item.name, rich(run(item.title)), *below, right=item.right)
-
-
-def _pair(item: Item) -> tuple[str, str]:
-    told = text("verdict.line_seen", title=item.title, seen=item.note) if item.note else item.title
-    return label(item.mark, item.name), told
 
 
 _MOST = 4
@@ -147,16 +139,6 @@ def in_words(view: VerdictView, cause: CheckLine) -> str:
     return next(filter(None, map(_words, (cause, *explained))), "")
 
 
-def details(view: VerdictView) -> Iterator[str]:
-    shown: dict[str, None] = {}
-    for line in (*view.causes, *view.symptoms):
-        shown |= dict.fromkeys(
-            text("verdict.evidence_of", row=line.row, evidence=written)
-            for written in as_written(line)
-        )
-    yield from shown
-
-
 def as_written(line: CheckLine) -> list[str]:
     """Return each piece of evidence as the service wrote it, in one line each.
 
@@ -177,22 +159,21 @@ def _unseen(line: CheckLine) -> list[Evidence]:
 
 def _words(line: CheckLine) -> str:
     seen = render_if_any(line.seen)
-    items = [item for item in _unseen(line) if _sentence(item.text) not in seen]
-    if line.title != _UNEXPECTED:
-        items = [item for item in items if item.kind not in _IDS]
-    told = dict.fromkeys(filter(None, map(_in_words, _telling(_kept(items)))))
-    return "; ".join(told)
+    items = [
+        item
+        for item in _unseen(line)
+        if _sentence(item.text) not in seen
+        and not (item.kind in _IDS and line.title != _UNEXPECTED)
+    ]
+    kept = _kept(items)
+    # Of a message trace only the failed events tell why.
+    failed = [item for item in kept if item.kind == _TRACE and _event(item) in _FAILURES]
+    return "; ".join(dict.fromkeys(filter(None, map(_in_words, failed or kept))))
 
 
 def _kept(items: tuple[Evidence, ...] | list[Evidence]) -> list[Evidence]:
     replies = [item for item in items if item.text and item.kind != _TRANSCRIPT]
     return replies[:_MOST] or list(items[-_TRANSCRIPT_MOST:])
-
-
-def _telling(items: list[Evidence]) -> list[Evidence]:
-    """Return only the failed events of a message trace, or all evidence if there are none."""
-    failed = [item for item in items if item.kind == _TRACE and _event(item) in _FAILURES]
-    return failed or items
 
 
 def _event(item: Evidence) -> str:
@@ -201,31 +182,25 @@ def _event(item: Evidence) -> str:
 
 
 def _in_words(item: Evidence) -> str:
-    if item.kind == _TRACE and (at := _moment(item)):
-        return _traced(item, at)
-    return _evidence_line(item.kind, _sentence(item.text))
+    # The moment of a message trace's event is in UTC.
+    at = _moment(item) if item.kind == _TRACE else None
+    if at is None:
+        return _evidence_line(item.kind, _sentence(item.text))
+    event, reply = _event(item), _REPLY.search(item.text)
+    named = f"trace_event.{event}"
+    shown = text(named) if has_text(named) else plain(event, _KIND_MOST)
+    values = {"at": second_of(at), "event": shown}
+    if reply is None:
+        return text("verdict.traced", **values)
+    return text("verdict.traced_reply", **values, reply=_sentence(reply.group()))
 
 
 def _moment(item: Evidence) -> datetime | None:
-    """Return the time of a message trace's event, which is in UTC, or None for any other line."""
     try:
         at = datetime.fromisoformat(item.text.partition(" | ")[0].strip())
     except ValueError:
         return None
     return at if at.tzinfo else at.replace(tzinfo=UTC)
-
-
-def _traced(item: Evidence, at: datetime) -> str:
-    event = _event(item)
-    named = f"trace_event.{event}"
-    values = {
-        "at": second_of(at),
-        "event": text(named) if has_text(named) else plain(event, _KIND_MOST),
-    }
-    reply = _REPLY.search(item.text)
-    if reply is None:
-        return text("verdict.traced", **values)
-    return text("verdict.traced_reply", **values, reply=_sentence(reply.group()))
 
 
 def _sentence(told: str) -> str:
@@ -254,31 +229,25 @@ def causes(view: VerdictView, room: Budget) -> list[Element]:
 
 
 def _cause(view: VerdictView, line: CheckLine, *, whole: bool) -> Element:
+    title = line.title
+    if len(view.causes) == 1:
+        # It is already in the band, and the same sentence should not appear twice.
+        title = next((each.title for each in view.lines if each.step == line.step), title)
     details = _details(view, line) if whole else []
-    title = sentence(_fact(view, line) if len(view.causes) == 1 else line.title)
-    return row(glyphs.WRONG, line.row, rich(run(title, **BOLD)), *details)
+    return row(glyphs.WRONG, line.row, rich(run(sentence(title), **BOLD)), *details)
 
 
 def _details(view: VerdictView, line: CheckLine) -> list[Element]:
+    planned = view.fix is not None and "url" not in view.fix[1]
+    is_button = planned and view.turn is Turn.APPROVER and line == view.causes[0]
     values = {
         "verdict.expected": render_if_any(line.expected),
         "verdict.seen": render_if_any(line.seen),
         "verdict.evidence": in_words(view, line),
-        "verdict.remedy": "" if _is_the_button(view, line) else render_if_any(line.remedy),
+        "verdict.remedy": "" if is_button else render_if_any(line.remedy),
     }
     told = [(text(key), value) for key, value in values.items() if value]
     return [*([facts(told, "Small")] if told else []), *learn_more(line.page)]
-
-
-def _fact(view: VerdictView, cause: CheckLine) -> Text:
-    # A single cause is already shown in the band, and the same sentence should not appear twice.
-    return next((line.title for line in view.lines if line.step == cause.step), cause.title)
-
-
-def _is_the_button(view: VerdictView, line: CheckLine) -> bool:
-    """Return whether the card's button is the remedy of the cause."""
-    planned = view.fix is not None and "url" not in view.fix[1]
-    return planned and view.turn is Turn.APPROVER and line == view.causes[0]
 
 
 _LINES_MOST = 40
@@ -288,9 +257,14 @@ _LEFT_OUT = {State.SKIPPED, State.UNKNOWN}
 
 
 def findings(view: VerdictView, room: Budget) -> list[Element]:
+    details = dict.fromkeys(
+        text("verdict.evidence_of", row=line.row, evidence=written)
+        for line in (*view.causes, *view.symptoms)
+        for written in as_written(line)
+    )
     drawn = [
         literal(clip(line, _WRITTEN_SIGNS), size="Small", spacing="Small")
-        for line in itertools.islice(details(view), room.written)
+        for line in list(details)[: room.written]
     ]
     written = titled("verdict.as_written", drawn)
     counts = {
@@ -307,33 +281,26 @@ def findings(view: VerdictView, room: Budget) -> list[Element]:
 
 
 def found(view: VerdictView, room: Budget) -> list[Element]:
+    # A finding that is a symptom is shown as one, so that it is never a second cause. Evidence that
+    # is shown above the findings is not repeated.
+    symptoms = {line.step: line for line in reversed(view.symptoms)}
+    above = {(line.row, line.evidence) for line in (*view.causes, *view.symptoms)}
+    lines = [symptoms.get(line.step, line) for line in view.lines[:_LINES_MOST]]
+    lines.sort(key=lambda line: (line.state is State.OK, line.row))
+    groups: dict[str, list[tuple[str, str]]] = {f"access.{each}": [] for each in reversed(Access)}
+    groups["verdict.skipped_group"] = []
+    for line in lines:
+        left_out = line.state in _LEFT_OUT
+        mark = EXPLAINED if line.explained_by else glyphs.of_state(line.state)
+        told = _told(line, room.list, has_evidence=(line.row, line.evidence) not in above)
+        key = "verdict.skipped_group" if left_out else f"access.{line.access}"
+        groups[key].append((label(mark, line.row), told))
     lists = [
         part
-        for key, group in _groups(_wrong_first(view))
-        if group
-        for part in (section(key), facts(_pairs(view, group, room), "Small"))
+        for key, pairs in groups.items()
+        for part in ((section(key), facts(pairs, "Small")) if pairs else ())
     ]
     return [*lists, *more(len(view.lines) - _LINES_MOST)]
-
-
-def _wrong_first(view: VerdictView) -> list[CheckLine]:
-    # A finding that is a symptom is returned as one.
-    lines = [_explained(view, line) for line in view.lines[:_LINES_MOST]]
-    return sorted(lines, key=lambda line: (line.state is State.OK, line.row))
-
-
-def _groups(lines: list[CheckLine]) -> list[tuple[str, list[CheckLine]]]:
-    seen = [(f"access.{access}", _seen_by(access, lines)) for access in reversed(Access)]
-    return [*seen, ("verdict.skipped_group", [line for line in lines if line.state in _LEFT_OUT])]
-
-
-def _seen_by(access: Access, lines: list[CheckLine]) -> list[CheckLine]:
-    return [line for line in lines if line.access is access and line.state not in _LEFT_OUT]
-
-
-def _explained(view: VerdictView, line: CheckLine) -> CheckLine:
-    """Return the finding as a symptom if it is one, so that it is never shown as a second cause."""
-    return next((each for each in view.symptoms if each.step == line.step), line)
 
 
 def commands(view: VerdictView, room: Budget) -> list[Element]:
@@ -350,36 +317,13 @@ def commands(view: VerdictView, room: Budget) -> list[Element]:
     return [own("verdict.by_hand", **SMALL), *drawn] if drawn else []
 
 
-def _pairs(view: VerdictView, lines: list[CheckLine], room: Budget) -> list[tuple[str, str]]:
-    # Evidence that is shown above the findings is not repeated.
-    above = {(line.row, line.evidence) for line in (*view.causes, *view.symptoms)}
-    return [
-        (
-            label(EXPLAINED if line.explained_by else glyphs.of_state(line.state), line.row),
-            _findings_sentence(
-                line, room.list, has_evidence=(line.row, line.evidence) not in above
-            ),
-        )
-        for line in lines
-    ]
-
-
-def _findings_sentence(line: CheckLine, told: Detail, *, has_evidence: bool) -> str:
-    words = _seen_and_expected(line) if told >= Detail.SEEN else _title(line)
+def _told(line: CheckLine, detail: Detail, *, has_evidence: bool) -> str:
+    words = render(line.title).removesuffix(".")
+    if line.seen and detail >= Detail.SEEN:
+        words = text("verdict.line_seen", title=words, seen=render(line.seen).removesuffix("."))
+    if line.expected and line.state is not State.OK and detail >= Detail.SEEN:
+        words = text("verdict.line_expected", line=words, expected=render(line.expected))
     if line.explained_by:
         words = text("verdict.line_explained", line=words, row=line.explained_by)
-    evidence = of_finding(line) if has_evidence and told >= Detail.EVIDENCE else ""
+    evidence = of_finding(line) if has_evidence and detail >= Detail.EVIDENCE else ""
     return text("verdict.line_evidence", line=words, evidence=evidence) if evidence else words
-
-
-def _title(line: CheckLine) -> str:
-    return render(line.title).removesuffix(".")
-
-
-def _seen_and_expected(line: CheckLine) -> str:
-    words = _title(line)
-    if line.seen:
-        words = text("verdict.line_seen", title=words, seen=render(line.seen).removesuffix("."))
-    if line.expected and line.state is not State.OK:
-        words = text("verdict.line_expected", line=words, expected=render(line.expected))
-    return words

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
@@ -82,70 +81,42 @@ class IncidentView:
 
 
 def incident(view: IncidentView) -> Card:
-    style, mark = _STYLES[view.look]
     lines = [said(view.cause, spacing="Small")]
-    goes_on = view.look not in {IncidentLook.ENDED, IncidentLook.UNWATCHED}
-    if goes_on:
+    if view.look not in {IncidentLook.ENDED, IncidentLook.UNWATCHED}:
         lines += [said(view.effect, spacing="Small")] if view.effect else []
         lines.append(turn_line(view.turn, view.remedy or verbatim("")))
-    band = Band.of(style, mark, view.title, *lines)
     body = [labeled(view.rows)] if view.rows else []
-    return finished(
-        kicker_of(Text("watch.kicker"), day_clock(view.at)),
-        band,
-        [
-            *body,
-            *_mailboxes(view),
-            *_changes(view),
-            *button_rows(_buttons(view)),
-        ],
-        told=1,
-    )
-
-
-def _mailboxes(view: IncidentView) -> list[Element]:
-    if len(view.mailboxes) == 1:
-        return []
-    shown = [rich(run(each), spacing="Small") for each in view.mailboxes[:_MAILBOXES_MOST]]
-    more = count_line("watch.more_channels", len(view.mailboxes) - len(shown))
-    return [section("watch.channels_section"), *shown, *more]
-
-
-def _changes(view: IncidentView) -> list[Element]:
-    """Return the changes; of many, the first one and the newest."""
+    if len(view.mailboxes) > 1:
+        shown = [rich(run(each), spacing="Small") for each in view.mailboxes[:_MAILBOXES_MOST]]
+        more = count_line("watch.more_channels", len(view.mailboxes) - len(shown))
+        body += [section("watch.channels_section"), *shown, *more]
     changes = view.changes
-    if len(changes) > _CHANGES_MOST:
+    if len(changes) > _CHANGES_MOST:  # the first one and the newest
         changes = (changes[0], *changes[-_CHANGES_MOST + 1 :])
-    if len(changes) <= 1:
-        return []
-    lines = [
-        rich(run(f"{day_clock(at)}  ", **SUBTLE), run(render(words)), spacing="Small")
-        for at, words in changes
-    ]
-    return [section("watch.changes_section"), *lines]
+    if len(changes) > 1:
+        body.append(section("watch.changes_section"))
+        for at, words in changes:
+            moment = run(f"{day_clock(at)}  ", **SUBTLE)
+            body.append(rich(moment, run(render(words)), spacing="Small"))
+    kicker = kicker_of(Text("watch.kicker"), day_clock(view.at))
+    band = Band.of(*_STYLES[view.look], view.title, *lines)
+    return finished(kicker, band, [*body, *button_rows(_buttons(view))])
 
 
 def _buttons(view: IncidentView) -> list[Element]:
+    data = {"do": "check", "channel": view.mailboxes[0]}
+    check = [press(text("button.check_now"), data)] if len(view.mailboxes) == 1 else []
     if view.look is IncidentLook.UNWATCHED:
         return []
     if view.look is IncidentLook.ENDED:
-        return [] if view.direct else _check(view)
+        return [] if view.direct else check
+    key, verb = ("on_it", "watch_on_it") if view.acts else ("not_on_it", "watch_not_on_it")
+    on_it = press(text(f"watch.{key}"), {"do": verb, "card": view.card})
     if view.direct:
-        return [_on_it(view)]
+        return [on_it]
     fix = [press(text(view.fix[0]), view.fix[1], main=True)] if view.fix else []
     page = [open_url(text(view.page[0]), view.page[1])] if view.page else []
-    return [*fix, *page, _on_it(view), *_check(view)]
-
-
-def _on_it(view: IncidentView) -> Element:
-    key, verb = ("on_it", "watch_on_it") if view.acts else ("not_on_it", "watch_not_on_it")
-    return press(text(f"watch.{key}"), {"do": verb, "card": view.card})
-
-
-def _check(view: IncidentView) -> list[Element]:
-    if len(view.mailboxes) > 1:
-        return []
-    return [press(text("button.check_now"), {"do": "check", "channel": view.mailboxes[0]})]
+    return [*fix, *page, on_it, *check]
 
 
 _INCIDENTS_MOST = 5
@@ -215,12 +186,24 @@ class HistoryView:
     unseen: Text | None = None
 
 
+_HISTORY_STYLES = {State.OK: "good", State.WRONG: "attention"}
+
+
 def history(view: HistoryView) -> Card:
     """Return the card; at most five incidents are on it, and the page has all of them."""
     unseen = [said(view.unseen, spacing="Small")] if view.unseen else []
-    band = Band.of(_HISTORY_STYLES[view.state], _MARKS[view.state], view.title, *unseen)
+    style = _HISTORY_STYLES.get(view.state, "emphasis")
+    band = Band.of(style, _MARKS[view.state], view.title, *unseen)
     address, until = view.page
-    incidents = [_incident(each) for each in view.incidents[:_INCIDENTS_MOST]]
+    incidents = [
+        glyphs.marked(
+            _MARKS[each.state],
+            rich(run(day_clock(each.at))),
+            note(each.cause),
+            right=aside(each.lasted),
+        )
+        for each in view.incidents[:_INCIDENTS_MOST]
+    ]
     body = [
         *_row_of_days(view.days),
         labeled(view.rows),
@@ -228,55 +211,35 @@ def history(view: HistoryView) -> Card:
         *count_line("history.more_incidents", len(view.incidents) - _INCIDENTS_MOST),
         small_print(Text("history.link_words", {"until": day_clock(until)})),
     ]
-    return finished(
-        kicker_of(Text("history.kicker", {"mailbox": view.mailbox}), day_clock(view.at)),
-        band,
-        body,
-        _history_buttons(view, address),
-    )
-
-
-_HISTORY_STYLES = {
-    State.OK: "good",
-    State.WRONG: "attention",
-    State.UNKNOWN: "emphasis",
-    State.SKIPPED: "emphasis",
-}
+    data = {"do": "check", "channel": view.mailbox}
+    check, see = press(text("button.check_now"), data), press(text("watch.see_more"), data)
+    watch = press(text("watch.add_button"), data | {"do": "watch"})
+    actions = [see] if view.unseen else []
+    actions += [open_url(text("history.page_button"), address)] if address else []
+    actions.append(check if view.watched else watch)
+    kicker = kicker_of(Text("history.kicker", {"mailbox": view.mailbox}), day_clock(view.at))
+    return finished(kicker, band, body, actions)
 
 
 def _row_of_days(days: tuple[HistoryDay, ...]) -> list[Element]:
-    # The glyphs are in groups of ten, between which a narrow card breaks the line.
-    marks = rich(*_glyphs(days), spacing="Medium")
+    # The glyphs are in groups of ten, between which a narrow card breaks the line. Runs of equal
+    # days are in one color.
+    marks = [
+        run("".join(_spaced(place, _MARKS[state].glyph) for place, _ in some), **MONO, **look)
+        for state, some in groupby(enumerate(days), key=lambda each: each[1].state)
+        for look in (_MARKS[state].look,)
+    ]
     most = max((each.mails for each in days), default=0)
-    mails = [_block(each, most) for each in days]
-    first, last = written_date(days[0].on), written_date(days[-1].on)
-    lines = [marks, rich(run(_legend(), **SUBTLE), spacing="None")]
-    if most:
-        lines.append(rich(run(_in_tens(mails), **MONO), spacing="Small"))
-        words = Text("history.mails_line", {"most": str(most), "first": first, "last": last})
-        lines.append(note(words))
-    else:
-        lines.append(note(Text("history.days_line", {"first": first, "last": last})))
-    return lines
-
-
-def _legend() -> str:
-    return "  ".join(
+    values = {"first": written_date(days[0].on), "last": written_date(days[-1].on)}
+    legend = "  ".join(
         f"{_MARKS[state].glyph} {text(f'history.state_{name}')}" for state, name in _NAMES.items()
     )
-
-
-def _glyphs(days: tuple[HistoryDay, ...]) -> Iterable[Element]:
-    """Return runs of equal days, each in its color."""
-    numbered = list(enumerate(days))
-    for state, some in groupby(numbered, key=lambda each: each[1].state):
-        mark = _MARKS[state]
-        told = "".join(_spaced(number, mark.glyph) for number, _ in some)
-        yield run(told, **MONO, **mark.look)
-
-
-def _in_tens(signs: Iterable[str]) -> str:
-    return "".join(_spaced(number, each) for number, each in enumerate(signs))
+    lines = [rich(*marks, spacing="Medium"), rich(run(legend, **SUBTLE), spacing="None")]
+    if not most:
+        return [*lines, note(Text("history.days_line", values))]
+    mails = "".join(_spaced(place, _block(each, most)) for place, each in enumerate(days))
+    words = note(Text("history.mails_line", {"most": str(most), **values}))
+    return [*lines, rich(run(mails, **MONO), spacing="Small"), words]
 
 
 def _spaced(number: int, glyph: str) -> str:
@@ -288,17 +251,3 @@ def _block(day: HistoryDay, most: int) -> str:
     if not day.mails:
         return glyphs.UNKNOWN.glyph if day.state is State.UNKNOWN else _NO_MAIL
     return _BLOCKS[min(len(_BLOCKS) - 1, day.mails * len(_BLOCKS) // (most + 1))]
-
-
-def _incident(line: IncidentLine) -> Element:
-    mark: Mark = _MARKS[line.state]
-    when = rich(run(day_clock(line.at)))
-    return glyphs.marked(mark, when, note(line.cause), right=aside(line.lasted))
-
-
-def _history_buttons(view: HistoryView, address: str) -> list[Element]:
-    shown = [open_url(text("history.page_button"), address)] if address else []
-    check = press(text("button.check_now"), {"do": "check", "channel": view.mailbox})
-    watch = press(text("watch.add_button"), {"do": "watch", "channel": view.mailbox})
-    more = press(text("watch.see_more"), {"do": "check", "channel": view.mailbox})
-    return [*([more] if view.unseen else []), *shown, check if view.watched else watch]

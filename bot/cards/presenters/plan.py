@@ -229,19 +229,7 @@ def view(run: Run, services: Services | None = None) -> PlanView:
     """
     connect_hosts = services.settings.connect_hosts if services else ()
     told, steps = run.brief.fix or FixBrief(), steps_of(run)
-    warnings = list(in_use(run))
-    # The approver sees this before anything is changed (platforms/microsoft.md 6.1).
-    if run.account and lacks_all(run.account):
-        warnings.insert(0, Text("plan.no_role", {"account": run.account.upn}))
     standing = _standing(run)
-    if run.kind is RunKind.UNDO:
-        stays = [run.findings[name] for name in steps if run.state_of(name) in LEFT]
-    else:
-        stays = [finding for finding in standing if finding.state in NOTED]
-    warnings += [_stands(run, finding) for finding in stays]
-    # If the channel is disconnected, the Webex Connect asset always has such a line.
-    if run.kind is RunKind.UNDO and not run.undoes:
-        warnings.append(Text("plan.undo_asset"))
     left = LEFT if run.kind is RunKind.UNDO else NOTED | {State.SKIPPED}
     right = tuple(
         Text(
@@ -252,6 +240,11 @@ def view(run: Run, services: Services | None = None) -> PlanView:
         if finding.state not in left
     )
     blocking = () if run.has_begun else blocking_steps(run)
+    causes = [
+        {"cause": f"key:cause.{each}", "remedy": f"key:{remedy_within(each)}", "at": checked}
+        for checked in ([minute_of(told.checked_at)] if told.checked_at else [])
+        for each in told.manual_causes
+    ]
     return PlanView(
         header=header(run, 3, services),
         plan_id=run.plan.id if run.plan else "",
@@ -263,24 +256,13 @@ def view(run: Run, services: Services | None = None) -> PlanView:
             if word_for(change.scope) in run.approvals or not run.change_applied(change.step)
         ),
         right=right,
-        warnings=tuple(warnings),
+        warnings=tuple(_warnings(run, standing)),
         blocking=tuple(_stop(run, run.findings[name]) for name in blocking),
         profile=run.channel.profile,
         approved=Scope.MAILBOX in run.approvals,
         approved_tenant=Scope.TENANT in run.approvals,
         manually_created="" if run.has_begun else made_by_hand(run),
-        named=tuple(
-            Text(
-                "plan.named_line",
-                {
-                    "cause": f"key:cause.{cause}",
-                    "remedy": f"key:{remedy_within(cause)}",
-                    "at": minute_of(told.checked_at),
-                },
-            )
-            for cause in told.manual_causes
-            if told.checked_at
-        ),
+        named=tuple(Text("plan.named_line", values) for values in causes),
         turn=known(told.manual_causes[0]).acts if told.manual_causes else Turn.NOBODY,
         has_begun=run.has_begun,
         addresses=addresses(run),
@@ -289,6 +271,18 @@ def view(run: Run, services: Services | None = None) -> PlanView:
         for_all=for_all(run),
         undoes=run.undoes,
     )
+
+
+def _warnings(run: Run, standing: Sequence[Finding]) -> list[Text]:
+    undo, warnings = run.kind is RunKind.UNDO, list(in_use(run))
+    # The approver sees this before anything is changed (platforms/microsoft.md 6.1).
+    if run.account and lacks_all(run.account):
+        warnings.insert(0, Text("plan.no_role", {"account": run.account.upn}))
+    stays = [run.findings[name] for name in steps_of(run) if undo and run.state_of(name) in LEFT]
+    stays += [finding for finding in standing if not undo and finding.state in NOTED]
+    warnings += [_stands(run, finding) for finding in stays]
+    # If the channel is disconnected, the Webex Connect asset always has such a line.
+    return [*warnings, *([Text("plan.undo_asset")] if undo and not run.undoes else [])]
 
 
 def _standing(run: Run) -> list[Finding]:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from urllib.parse import urlsplit
 
 from adaptive_cards import notice
@@ -34,7 +33,7 @@ from jobs.checks.discovering import APP, FORWARDING
 from jobs.clock import now
 from jobs.engine.inspector import lacks_role
 from jobs.engine.made_objects import is_deleted
-from jobs.model import Account, RunKind, State, Text, Turn
+from jobs.model import RunKind, State, Text, Turn
 from jobs.next_action import has_returned, is_blocked
 from jobs.runs.run import Run
 from jobs.runs.search import Search
@@ -51,27 +50,20 @@ class TypedInputs:
 
 
 def intake_cards(run: Run, services: Services) -> list[DesiredCard]:
-    shown = _lacks_details(run) and posted_card(services, run.id, LIVING) is not None
+    asks = run.kind is RunKind.SETUP and not run.detailed and not run.ended
+    shown = asks and posted_card(services, run.id, LIVING) is not None
     return [intake_card(run, services)] if shown else []
-
-
-def _lacks_details(run: Run) -> bool:
-    return run.kind is RunKind.SETUP and not run.detailed and not run.ended
 
 
 def intake_card(run: Run, services: Services) -> DesiredCard:
     raw = services.redis.hget(keys.cards(run.id), _FIELD)
     kept = services.store.authenticator.verify(_context(run.id), raw)
     typed = codec.load(kept, TypedInputs) if kept is not None else TypedInputs()
-    view = cards.IntakeView(
-        header(run, 1),
-        typed.values,
-        typed.errors,
-        ask_mailbox=not run.channel.mailbox,
-    )
+    asks = not run.channel.mailbox
+    view = cards.IntakeView(header(run, 1), typed.values, typed.errors, ask_mailbox=asks)
     wanted = desired_card(FIRST, view, cards.intake(view))
     news = FIRST if not typed.errors else wanted.fingerprint
-    return desired_card(FIRST, view, wanted.card, urgency=news, prompt=news)
+    return replace(wanted, urgency=news, prompt=news)
 
 
 def keep_typed(services: Services, run_id: str, typed: TypedInputs) -> None:
@@ -90,22 +82,14 @@ DELEGATE_SLOT = "delegate"
 
 
 def delegate_cards(run: Run, _: Services) -> list[DesiredCard]:
-    asks = not run.ended and run.account is not None and mailbox_user.needs_delegate(run)
-    return [_ask_delegate(run)] if asks else []
-
-
-def _ask_delegate(run: Run) -> DesiredCard:
-    view = cards.DelegateView(header(run, 3), _wrong(run))
-    news = f"{urgency(run, DELEGATE)}{delegate_of(run)}"
-    return desired_card(DELEGATE_SLOT, view, cards.delegate(view), urgency=news, prompt=news)
-
-
-def _wrong(run: Run) -> Asked | None:
+    if run.ended or run.account is None or not mailbox_user.needs_delegate(run):
+        return []
     # The answer may be no address, or an address that nobody in the tenant has.
-    if typed := unreachable_recipient(run, DELEGATE):
-        return typed
     named, seen = delegate_of(run), run.findings[DELEGATE_SLOT].seen
-    return Asked(named, seen) if named and seen else None
+    wrong = unreachable_recipient(run, DELEGATE) or (Asked(named, seen) if named and seen else None)
+    view = cards.DelegateView(header(run, 3), wrong)
+    news, card = f"{urgency(run, DELEGATE)}{named}", cards.delegate(view)
+    return [desired_card(DELEGATE_SLOT, view, card, urgency=news, prompt=news)]
 
 
 SLOT = "signin"
@@ -113,12 +97,18 @@ SLOT = "signin"
 
 def sign_in_cards(run: Run, services: Services) -> list[DesiredCard]:
     # After the sign-in there is one card, which names the account until there is a plan.
-    if not run.detailed or run.ended:
+    if not run.detailed or run.ended or (run.plan and run.account):
         return []
     if run.account is None:
-        places = thread_and_person(run.answer("administrator"))
-        return [_ask(run, services, to) for to in places]
-    return [_signed_in(run.account)] if run.plan is None else []
+        return [_ask(run, services, to) for to in thread_and_person(run.answer("administrator"))]
+    view = NoticeView(
+        kicker=Text("notice.signed_in_kicker"),
+        title=Text("notice.signed_in_title", {"account": run.account.upn}),
+        words=Text("notice.signed_in_words"),
+        tone="good",
+        glyph="✓",
+    )
+    return [desired_card(SLOT, view, notice(view), urgency="signed in", prompt="")]
 
 
 def waits_for_administrator(run: Run) -> bool:
@@ -148,17 +138,6 @@ def _ask(run: Run, services: Services, to: str) -> DesiredCard:
     return desired_card(SLOT, view, cards.signin(view), to=to, urgency=news, prompt=news)
 
 
-def _signed_in(account: Account) -> DesiredCard:
-    view = NoticeView(
-        kicker=Text("notice.signed_in_kicker"),
-        title=Text("notice.signed_in_title", {"account": account.upn}),
-        words=Text("notice.signed_in_words"),
-        tone="good",
-        glyph="✓",
-    )
-    return desired_card(SLOT, view, notice(view), urgency="signed in", prompt="")
-
-
 PERMISSIONS = (
     ("Mail.Send", "permission.application", "permission.mail_send", True),
     ("SMTP.Send", "permission.delegated", "permission.smtp_send", False),
@@ -169,19 +148,15 @@ def consent_cards(run: Run, services: Services) -> list[DesiredCard]:
     # There are no sign_in_cards if somebody has deleted the app, because its consent page leads nowhere.
     if not waits_for_consent(run) or is_deleted(run):
         return []
-    return [_ask_consent(run, services, to) for to in thread_and_person(_administrator(run))]
-
-
-def _administrator(run: Run) -> str:
-    # If nobody was asked, return the administrator who was asked to sign in.
-    return run.answer("consent_administrator") or run.answer("administrator")
+    # If nobody was asked, it is the administrator who was asked to sign in.
+    asked = run.answer("consent_administrator") or run.answer("administrator")
+    return [_ask_consent(run, services, to) for to in thread_and_person(asked)]
 
 
 def waits_for_consent(run: Run) -> bool:
     # The run is not waiting while it reads a grant that was made a moment ago.
-    if run.ended or run.state_of("admin_consent") is not State.WAITING:
-        return False
-    if has_returned(run, "admin_consent"):
+    waits = run.state_of("admin_consent") is State.WAITING
+    if run.ended or not waits or has_returned(run, "admin_consent"):
         return False
     return run.findings["admin_consent"].waiting_for is Turn.ADMINISTRATOR
 
@@ -219,7 +194,10 @@ KEPT = Text("verdict.kept_here")
 
 def discovery_cards(run: Run, questions: tuple[str, ...]) -> list[DesiredCard]:
     search = run.search or Search()
-    mailbox = {"found.forwarding": search.forwarding_address, "found.user": search.upn}
+    found = {"found.forwarding": search.forwarding_address, "found.user": search.upn}
+    if search.certain:  # otherwise several apps may be the channel's
+        app = search.apps[0]
+        found = {"found.app": app.name, "found.callback": app.callback_url} | found
     view = cards.DiscoveryView(
         run=run.id,
         mailbox=run.channel.mailbox,
@@ -230,10 +208,10 @@ def discovery_cards(run: Run, questions: tuple[str, ...]) -> list[DesiredCard]:
             for app in search.apps
         ),
         ask_forwarding=FORWARDING in questions,
-        found=_known(_app(search) | mailbox),
+        found=tuple((key, value) for key, value in found.items() if value),
     )
-    asked = ",".join(questions)
-    return [desired_card("verdict", view, cards.discovery(view), urgency=asked, prompt=asked)]
+    asked, card = ",".join(questions), cards.discovery(view)
+    return [desired_card("verdict", view, card, urgency=asked, prompt=asked)]
 
 
 def found_channel(run: Run, services: Services) -> FoundChannel | None:
@@ -243,18 +221,16 @@ def found_channel(run: Run, services: Services) -> FoundChannel | None:
     """
     if not run.brief.discover:
         return None
-    return _discovered(run, services) if run.discovered else FoundChannel()
-
-
-def _discovered(run: Run, services: Services) -> FoundChannel:
-    values = (
-        ("found.app", run.fact("app_name") or run.fact("client_id")),
-        ("found.callback", run.channel.callback_url),
-        ("found.forwarding", run.channel.forwarding_address),
-        *_known({"found.user": run.fact("upn"), "found.delegate": run.fact("delegate")}),
-    )
+    if not run.discovered:
+        return FoundChannel()
+    known = {"found.user": run.fact("upn"), "found.delegate": run.fact("delegate")}
     return FoundChannel(
-        values=values,
+        values=(
+            ("found.app", run.fact("app_name") or run.fact("client_id")),
+            ("found.callback", run.channel.callback_url),
+            ("found.forwarding", run.channel.forwarding_address),
+            *((key, value) for key, value in known.items() if value),
+        ),
         may_keep=may_keep(run, services),
         kept=run.kept,
         watched=watch.interval_of(run, services) if run.kept else "",
@@ -269,25 +245,10 @@ def may_keep(run: Run, services: Services) -> bool:
 
 def _text_about_keeping(run: Run, services: Services) -> Text:
     if run.kept:
-        return _kept(watch.interval_of(run, services))
+        interval = watch.interval_of(run, services)
+        return Text("verdict.kept_watched", {"interval": interval}) if interval else KEPT
     if lacks := adoption.missing(run):
         return Text("verdict.keep_lacks", {"what": f"key:found.lacks_{lacks[0]}"})
     if not may_keep(run, services):
         return Text("verdict.keep_elsewhere")
     return Text("verdict.keep_words")
-
-
-def _kept(interval: str) -> Text:
-    return Text("verdict.kept_watched", {"interval": interval}) if interval else KEPT
-
-
-def _app(found: Search) -> dict[str, str]:
-    """Return the values of the found app, or none if several apps may be the channel's."""
-    if not found.certain:
-        return {}
-    app = found.apps[0]
-    return {"found.app": app.name, "found.callback": app.callback_url}
-
-
-def _known(values: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
-    return tuple((key, value) for key, value in values.items() if value)

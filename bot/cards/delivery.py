@@ -29,6 +29,7 @@ from bot.cards.presenters.card_state import (
     DesiredCard,
     PostedCard,
     earlier_slot,
+    keep_card,
     posted_card,
     posted_cards,
     protected,
@@ -338,7 +339,7 @@ def _edit(services: Services, run: Run, wanted: DesiredCard, shown: PostedCard) 
     counted = replace(shown, edits=shown.edits + 1, tried=True)
     try:
         room = shown.room or services.webex.message(shown.message, fresh=False).room_id
-        _note(services, run.id, wanted.slot, counted)
+        keep_card(services, run.id, wanted.slot, counted)
         services.messenger.edit(shown.message, room, wanted.card.text, wanted.card.content)
     except WebexError as error:
         refused = isinstance(error, WebexAnswerError) and error.status in EDIT_REFUSED
@@ -351,16 +352,11 @@ def _edit(services: Services, run: Run, wanted: DesiredCard, shown: PostedCard) 
         # count again, and a refusal never counts.
         again = isinstance(error, WebexAnswerError) and shown.tried
         if refused or again or not error.accepted:
-            _note(services, run.id, wanted.slot, shown)
+            keep_card(services, run.id, wanted.slot, shown)
         raise
     edited = _posted(wanted, shown.message, room, counted.edits)
     _save(services, run.id, wanted.slot, replace(edited, minor=shown.minor))
     return 0
-
-
-def _note(services: Services, run_id: str, slot: str, shown: PostedCard) -> None:
-    """Save the state of the card, but keep its unconfirmed and refused markers."""
-    services.redis.hset(keys.cards(run_id), slot, protected(services, run_id, slot, shown))
 
 
 def _is_elsewhere(services: Services, shown: PostedCard, error: WebexError) -> bool:
@@ -391,7 +387,7 @@ def _post_instead(
     try:
         return _post_news(services, run, wanted, refused)
     except WebexBadRequestError:
-        _note(services, run.id, wanted.slot, shown)
+        keep_card(services, run.id, wanted.slot, shown)
         raise
 
 

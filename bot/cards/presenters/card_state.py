@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TypedDict
@@ -126,16 +126,7 @@ def desired_card(  # noqa: PLR0913  what a card is made of
 ) -> DesiredCard:
     """Return a card with a fingerprint of the view, without the time of drawing (``at``)."""
     plain = replace(view, at=NEVER) if hasattr(view, "at") else view  # type: ignore[type-var]
-    return DesiredCard(
-        slot,
-        card,
-        marked("", plain),
-        to,
-        urgency,
-        final,
-        retires,
-        prompt,
-    )
+    return DesiredCard(slot, card, marked("", plain), to, urgency, final, retires, prompt)
 
 
 def last_look(  # noqa: PLR0913  what a short card is made of
@@ -176,6 +167,11 @@ def protected(services: Services, run_id: str, slot: str, shown: PostedCard) -> 
     return services.store.authenticator.protect(_context(run_id, slot), codec.dump(shown))
 
 
+def keep_card(services: Services, run_id: str, slot: str, shown: PostedCard) -> None:
+    """Record the state of a card, which says nothing of the notes about it."""
+    services.redis.hset(keys.cards(run_id), slot, protected(services, run_id, slot, shown))
+
+
 def was_posted(services: Services, run_id: str, slot: str) -> bool:
     return bool(services.redis.hexists(keys.cards(run_id), slot))
 
@@ -185,16 +181,10 @@ def was_refused(services: Services, run_id: str, slot: str) -> bool:
 
 
 def posted_cards(services: Services, run_id: str) -> dict[str, PostedCard]:
-    return {
-        slot: card
-        for slot in _slots(services, run_id)
-        if (card := posted_card(services, run_id, slot)) is not None
-    }
-
-
-def _slots(services: Services, run_id: str) -> list[str]:
-    """Return the slots of the run's cards, without the fields that hold a note about a card."""
-    return [name for name in _fields(services, run_id) if not name.endswith(NOTES)]
+    # The fields that hold a note about a card are left out.
+    slots = [name for name in _fields(services, run_id) if not name.endswith(NOTES)]
+    cards = {slot: posted_card(services, run_id, slot) for slot in slots}
+    return {slot: card for slot, card in cards.items() if card is not None}
 
 
 def slots_in_doubt(services: Services, run_id: str) -> set[str]:
@@ -268,28 +258,21 @@ def header(
 ) -> Header:
     """Return the header of a run's card in a place; ``link`` knows the names of who asks and where."""
     who, about = run.requester.email, (run.id, run.channel.mailbox, stage, run.kind)
-    if to not in {THREAD, who}:
-        return Header(*about, _people(run, services), asked=_asked(run, link))
-    started = Text("kicker.started", {"who": who, "at": minute_of(run.opened)})
-    return Header(*about, _people(run, services), started)
-
-
-def _people(run: Run, services: Services | None) -> dict[Turn, str]:
     approvers = services.bot.approvers if services else ()
     people = {turn: who_acts(run, turn) for turn in (Turn.REQUESTER, *ASKED)}
     if run.account and not people[Turn.ADMINISTRATOR]:
         people[Turn.ADMINISTRATOR] = run.account.upn
     # Without approvers in the settings, the requester approves.
     if len(approvers) <= 1:
-        people[Turn.APPROVER] = "".join(approvers) or run.requester.email
-    return {turn: who for turn, who in people.items() if who}
-
-
-def _asked(run: Run, link: Link | None) -> Text:
-    who = run.requester.email
-    if link is None or not link.space:
-        return Text("kicker.asked_direct", {"who": who})
-    return Text("kicker.asked", {"who": link.asker or who, "space": link.space})
+        people[Turn.APPROVER] = "".join(approvers) or who
+    people = {turn: each for turn, each in people.items() if each}
+    if to in {THREAD, who}:
+        started = Text("kicker.started", {"who": who, "at": minute_of(run.opened)})
+        return Header(*about, people, started)
+    asked = Text("kicker.asked_direct", {"who": who})
+    if link is not None and link.space:
+        asked = Text("kicker.asked", {"who": link.asker or who, "space": link.space})
+    return Header(*about, people, asked=asked)
 
 
 def thread_and_person(person: str) -> list[str]:
@@ -340,12 +323,8 @@ def code_of(finding: Finding | None) -> str:
     if finding is None or not finding.evidence:
         return ""
     words, *more = finding.evidence
-    return with_ids(words.text, () if finding.until else _ids(more))
-
-
-def _ids(evidence: Iterable[Evidence]) -> Iterator[tuple[str, str]]:
-    """Return the kind and the text of each id that a cloud's support asks for."""
-    return ((item.kind, item.text) for item in evidence if item.kind in IDS)
+    ids = ((item.kind, item.text) for item in more if item.kind in IDS)
+    return with_ids(words.text, () if finding.until else ids)
 
 
 def unreachable_recipient(run: Run, question: str) -> Asked | None:

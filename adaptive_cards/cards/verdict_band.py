@@ -160,17 +160,14 @@ def names(lines: tuple[CheckLine, ...], most: int = _NAMED_MOST) -> str:
 
 def _broken(view: VerdictView) -> Band:
     title = rich(run(sentence(view.causes[0].title), **TITLE))
-    others = len(view.causes) - 1
+    others, left = len(view.causes) - 1, ""
     more = plural("verdict.others", others) if others else ""
-    return Band(
-        "attention",
-        glyphs.WRONG,
-        title,
-        (
-            *_paragraph(_effect(view), _when(view), more, _progress(view)),
-            turn_line(view.turn, _click(view)),
-        ),
-    )
+    if view.looking:
+        left = text("verdict.still_looking", left=str(view.looking), all=str(total(view)))
+        left = " ".join(filter(None, (left, _silent(view))))
+    told = _paragraph(_effect(view), _when(view), more, left)
+    turn = turn_line(view.turn, _click(view))
+    return Band("attention", glyphs.WRONG, title, (*told, turn))
 
 
 def _effect(view: VerdictView) -> str:
@@ -183,42 +180,25 @@ def _effect(view: VerdictView) -> str:
 
 
 def _when(view: VerdictView) -> str:
-    # If both have the same start, the start is given only once.
-    if view.damage is None:
-        return _since(view)
-    damage = _missed(view, view.damage)
-    return (
-        damage
-        if view.since == view.damage.since
-        else " ".join(filter(None, (_since(view), damage)))
-    )
-
-
-def _missed(view: VerdictView, damage: Damage) -> str:
+    damage = view.damage
+    since = _dated("verdict.since", view.since, view.at) if view.since else ""
+    if damage is None:
+        return since
     mails = plural("verdict.mails", damage.mails)
-    told = _dated("verdict.missed", damage.since, view.at, count=mails)
-    bounced = plural("verdict.bounced", damage.bounced) if damage.bounced else ""
-    kept = text("verdict.kept") if damage.kept else ""
-    return " ".join(filter(None, (told, kept, bounced)))
-
-
-def _since(view: VerdictView) -> str:
-    if view.since is None:
-        return ""
-    return _dated("verdict.since", view.since, view.at)
+    told = (
+        # If both have the same start, the start is given only once.
+        "" if view.since == damage.since else since,
+        _dated("verdict.missed", damage.since, view.at, count=mails),
+        text("verdict.kept") if damage.kept else "",
+        plural("verdict.bounced", damage.bounced) if damage.bounced else "",
+    )
+    return " ".join(filter(None, told))
 
 
 def _dated(key: str, at: datetime, now: datetime, **values: str) -> str:
     if day(at) == day(now):
         return text(f"{key}_today", clock=clock(at), **values)
     return text(key, at=day_clock(at), **values)
-
-
-def _progress(view: VerdictView) -> str:
-    if not view.looking:
-        return ""
-    left = text("verdict.still_looking", left=str(view.looking), all=str(total(view)))
-    return " ".join(filter(None, (left, _silent(view))))
 
 
 def _silent(view: VerdictView) -> str:
@@ -245,26 +225,21 @@ def _passed(view: VerdictView) -> set[Station]:
 
 
 def _well(view: VerdictView) -> Band:
-    newest = Text(
-        "verdict.newest_proof", {"age": time_since(max(proof.at for proof in view.proofs), view.at)}
-    )
-    between = (
-        "" if {Station.CONNECT, Station.AGENT} <= _passed(view) else text("verdict.between_unread")
-    )
-    told = (turn_line(Turn.NOBODY, newest), *_paragraph(between, _possible(view)))
     if view.secret_ends is not None:
-        return _ending(view, view.secret_ends)
+        left = max((view.secret_ends - view.at).days, 0)
+        values = {"count": str(left), "day": day_of(view.secret_ends)}
+        turn = turn_line(Turn.APPROVER, Text("verdict.turn_fix"))
+        told = f"{render(_not_proven(view))}." if view.unread else text("verdict.still_flows")
+        title = Text("verdict.secret_ends", values)
+        return Band.of("warning", glyphs.WARNING, title, turn, *_paragraph(told))
     if view.unread:
         return _unproven(view)
-    return Band.of("good", glyphs.OK, Text("verdict.well"), *told)
-
-
-def _ending(view: VerdictView, ends: datetime) -> Band:
-    left = max((ends - view.at).days, 0)
-    title = Text("verdict.secret_ends", {"count": str(left), "day": day_of(ends)})
-    turn = turn_line(Turn.APPROVER, Text("verdict.turn_fix"))
-    told = f"{render(_not_proven(view))}." if view.unread else text("verdict.still_flows")
-    return Band.of("warning", glyphs.WARNING, title, turn, *_paragraph(told))
+    age = time_since(max(proof.at for proof in view.proofs), view.at)
+    known = {Station.CONNECT, Station.AGENT} <= _passed(view)
+    between = "" if known else text("verdict.between_unread")
+    turn = turn_line(Turn.NOBODY, Text("verdict.newest_proof", {"age": age}))
+    told_next = _paragraph(between, _possible(view))
+    return Band.of("good", glyphs.OK, Text("verdict.well"), turn, *told_next)
 
 
 def _unproven(view: VerdictView) -> Band:

@@ -111,8 +111,12 @@ def _deliver(
 ) -> float:
     """Show the cards; return the seconds until something must be drawn again, or 0."""
     queues = _queues(services, run, cards)
+
+    def show(queue: list[DesiredCard]) -> list[float]:
+        return [_show(services, run, held, card) for card in queue]
+
     with ThreadPoolExecutor(max(len(queues), 1), "draw") as pool:
-        waits = chain.from_iterable(pool.map(partial(_shown, services, run, held), queues))
+        waits = chain.from_iterable(pool.map(show, queues))
         return min(filter(None, (*waits, wait_s)), default=0.0)
 
 
@@ -148,12 +152,6 @@ def _queues(services: Services, run: Run, cards: list[DesiredCard]) -> list[list
         else:
             edits.append([card])
     return [*edits, *new.values()]
-
-
-def _shown(
-    services: Services, run: Run, held: RenewedLock, cards: list[DesiredCard]
-) -> list[float]:
-    return [_show(services, run, held, card) for card in cards]
 
 
 def _show(services: Services, run: Run, held: RenewedLock, card: DesiredCard) -> float:

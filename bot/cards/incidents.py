@@ -11,8 +11,6 @@ from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from functools import partial
-from itertools import chain
 
 from adaptive_cards.locale import drawn_for
 from adaptive_cards.texts import render
@@ -126,7 +124,12 @@ def _escalated(
     people = _untold(services, incident)
     if not people or at < incident.confirmed + NOTIFY_AFTER or quiet_until is not None:
         return incident
-    tell = partial(_with_notified_people, people=people)
+
+    def tell(known: Incident) -> Incident | None:
+        if not _needs_somebody(known) or set(people) <= set(known.told):
+            return None
+        return replace(known, told=tuple(dict.fromkeys((*known.told, *people))))
+
     return services.watching.incidents.change(incident.id, tell) or incident
 
 
@@ -142,12 +145,6 @@ def _needs_somebody(incident: Incident) -> bool:
     return incident.is_open and not incident.acting
 
 
-def _with_notified_people(incident: Incident, people: tuple[str, ...]) -> Incident | None:
-    if not _needs_somebody(incident) or set(people) <= set(incident.told):
-        return None
-    return replace(incident, told=tuple(dict.fromkeys((*incident.told, *people))))
-
-
 def _reminders(
     services: Services,
     card: IncidentCard,
@@ -155,39 +152,23 @@ def _reminders(
     at: datetime,
     quiet_until: datetime | None,
 ) -> list[DesiredCard]:
-    first = _waits_for_somebody(card, shown)
-    if first is None:
-        posted = posted_cards(services, card.id)
-        given = [slot for slot in posted if slot.startswith(watch.NOBODY)]
+    goes_on = [each for each in shown if each.is_open]
+    acted_on = card.counts or any(each.acting for each in goes_on)
+    broken = [each for each in goes_on if each.sight is Sight.BROKEN and not acted_on]
+    if not broken:
+        given = [each for each in posted_cards(services, card.id) if each.startswith(watch.NOBODY)]
         return [watch.reminder_over(slot, shown) for slot in given]
-    if quiet_until is not None:
-        return []
-    due = bisect_right(REMINDERS, at - first.confirmed)
-    return [watch.reminder_card(card, [first], due - 1)] if due else []
-
-
-def _waits_for_somebody(card: IncidentCard, shown: Sequence[Incident]) -> Incident | None:
-    if card.counts or any(each.acting for each in shown if each.is_open):
-        return None
-    return next((each for each in shown if _is_broken(each)), None)
-
-
-def _is_broken(incident: Incident) -> bool:
-    return incident.is_open and incident.sight is Sight.BROKEN
+    due = 0 if quiet_until else bisect_right(REMINDERS, at - broken[0].confirmed)
+    return [watch.reminder_card(card, broken[:1], due - 1)] if due else []
 
 
 def _wait_s(
     services: Services, shown: Sequence[Incident], at: datetime, quiet_until: datetime | None
 ) -> float:
     """Return the seconds until the next notice or reminder about these incidents is due, or 0."""
-    held = quiet_until or at
-    times = chain.from_iterable(_times(services, each) for each in shown)
+    held, times = quiet_until or at, []
+    for each in filter(_needs_somebody, shown):
+        notices = (NOTIFY_AFTER,) if _untold(services, each) else ()
+        times += [each.confirmed + after for after in (*notices, *REMINDERS)]
     waits = ((max(each, held) - at).total_seconds() for each in times)
     return min(min((each for each in waits if each > 0), default=0.0), LONGEST_WAIT_S)
-
-
-def _times(services: Services, incident: Incident) -> list[datetime]:
-    if not _needs_somebody(incident):
-        return []
-    notices = (NOTIFY_AFTER,) if _untold(services, incident) else ()
-    return [incident.confirmed + after for after in (*notices, *REMINDERS)]

@@ -167,7 +167,6 @@ def _row(line: ChannelLine, at: datetime) -> Element:
 
 
 def _others(lines: list[ChannelLine]) -> list[Element]:
-    """Return a list of the channels without a button of their own, and the button to check one."""
     if not (addresses := _addresses(lines)):
         return []
     check = submit(text("choice.check_picked"), "typed", reads=True, command="check")

@@ -150,7 +150,6 @@ def _band(view: ConnectFormView) -> Band:
 
 
 def _secret(view: ConnectFormView) -> list[Element]:
-    """Return the link that shows the secret, or the reason why there is none."""
     if view.secret_stays:
         return [own("connect.secret_stays", spacing="None")]
     if view.secret_making:

@@ -177,7 +177,6 @@ def _kept(items: tuple[Evidence, ...] | list[Evidence]) -> list[Evidence]:
 
 
 def _event(item: Evidence) -> str:
-    """Return the name of a message trace's event in lower case, or an empty string."""
     return next(iter(item.text.split(" | ")[1:2]), "").strip().lower()
 
 

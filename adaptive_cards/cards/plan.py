@@ -265,7 +265,6 @@ def _title(view: PlanView) -> Text:
 
 
 def _reach(view: PlanView) -> Text:
-    """Return how far the changes reach that are left to approve."""
     local, tenant = view.left
     scopes = {change.scope for change in view.changes}
     where = "both" if Scope.APP in scopes else "mailbox"

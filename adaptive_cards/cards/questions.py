@@ -121,7 +121,6 @@ def _forwarding() -> Element:
 
 
 def _person(view: IntakeView, who: str) -> list[Element]:
-    """Return the field for a person, which may stay empty."""
     field = text_input(who, f"field.{who}", example=f"field.{who}_example")
     why = own(f"intake.{who}_why", **SMALL, spacing="None")
     return [section(f"intake.{who}"), why, _checked(view, field)]

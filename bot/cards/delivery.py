@@ -392,7 +392,6 @@ def _post_instead(
 
 
 def _post_news(services: Services, run: Run, wanted: DesiredCard, shown: PostedCard) -> float:
-    """Post a card that cannot be edited as a new message if the update is urgent, else skip it."""
     if _must_not_wait(wanted, shown):
         return _post(services, run, wanted, shown)
     return _skip_update(services, run, wanted, shown)

@@ -141,7 +141,6 @@ def _untold(services: Services, incident: Incident) -> tuple[str, ...]:
 
 
 def _needs_somebody(incident: Incident) -> bool:
-    """Return whether the incident goes on and nobody acts on it."""
     return incident.is_open and not incident.acting
 
 

@@ -92,7 +92,6 @@ def _result(run: Run, at: datetime) -> Text:
 
 
 def _cause(seen: Finding) -> str:
-    """Return the key of the text about what was seen to be wrong."""
     known = known_text(f"cause.{seen.cause}")
     return known.key if known else f"step.{seen.facts['step']}"
 

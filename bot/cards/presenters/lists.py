@@ -118,7 +118,6 @@ def _event(entry: AuditEntry) -> Text:
 
 
 def _answer(values: dict[str, str]) -> Text:
-    """Return the text of an answer; two of the questions can also be declined."""
     question, value = values["question"], values["value"]
     if question == "rehearse" and value.startswith(SKIPPED):
         return Text("audit.answer.skip_rehearsal", values | {"value": value.removeprefix(SKIPPED)})

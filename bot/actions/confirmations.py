@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from bot.actions import OnRun, answered, finish, for_everybody, on_run, record, refused_input
 from bot.cards import delivery
-from bot.cards.presenters import proof, rehearsal, sign_in
-from bot.cards.presenters._common import thread_and_person
-from bot.cards.presenters.card_state import slot_of
+from bot.cards.presenters import connect_form, progress, questions
+from bot.cards.presenters.card_state import slot_of, thread_and_person
 from bot.chat.audience import resolve_recipient
 from bot.chat.context import ChatContext, RefusedError
 from jobs.channel.form import InvalidInputError
@@ -18,23 +17,25 @@ from jobs.storage.vault import Sealed
 
 @on_run
 def ask_administrator(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
-    _ask(ctx, inputs, run, "administrator", waits=sign_in.waits_for_sign_in(run))
+    _ask(ctx, inputs, run, "administrator", waits=questions.waits_for_administrator(run))
 
 
 @on_run
 def ask_consent(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
-    _ask(ctx, inputs, run, "consent_administrator", waits=sign_in.waits_for_consent(run))
+    _ask(ctx, inputs, run, "consent_administrator", waits=questions.waits_for_consent(run))
 
 
 @for_everybody
 def ask_mailbox_user(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
-    _ask(ctx, inputs, run, rehearsal.MAILBOX_USER, waits=rehearsal.waits_for_sign_in(run))
+    _ask(
+        ctx, inputs, run, connect_form.MAILBOX_USER, waits=connect_form.waits_for_mailbox_user(run)
+    )
 
 
 @for_everybody
 def ask_agent(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
     waits = run.state_of("test_mail") is State.OK and not run.settled("agent_has_it")
-    _ask(ctx, inputs, run, proof.AGENT, waits=waits)
+    _ask(ctx, inputs, run, progress.AGENT, waits=waits)
 
 
 @on_run
@@ -50,7 +51,7 @@ def consent_again(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
 
 @on_run
 def sign_in_other(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
-    if not sign_in.another_may(run):
+    if not questions.another_may(run):
         raise RefusedError(Text("refused.old"))
     ctx.services.vault.drop(Sealed.ADMIN_SESSION.of(run.id))
     finish(ctx, run, Event(Kind.SIGNED_OUT, now(), by=ctx.person.email))

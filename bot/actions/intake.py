@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bot.actions import Action, answered, finish, on_run, refused_input, to_cancel
-from bot.cards.presenters import intake
+from bot.cards.presenters import questions
 from bot.chat.audience import note_absent, resolve_recipient
 from bot.chat.context import ChatContext, RefusedError
 from bot.commands import commands, help, runs, setup_email, undo  # noqa: A004  a command's name
@@ -54,7 +54,7 @@ def submit_intake(ctx: ChatContext, inputs: dict[str, str], run: Run) -> None:
         errors["mailbox"] = Text("typed.mailbox_busy", {"run": busy.run})
     administrator = _administrator(ctx, values, errors)
     if errors or found.channel is None:
-        intake.keep(ctx.services, run.id, intake.TypedInputs(values, errors))
+        questions.keep_typed(ctx.services, run.id, questions.TypedInputs(values, errors))
         ctx.services.cards.request(run.id)
         return
     given = Event(Kind.DETAILS, now(), by=ctx.person.email, channel=found.channel)

@@ -7,7 +7,7 @@ from dataclasses import replace
 from adaptive_cards import explanation
 from adaptive_cards.cards.connect_form import ERROR_MOST
 from bot.actions import answered, finish, for_everybody, record, refused_input
-from bot.cards.presenters.rehearsal import MAILBOX_USER
+from bot.cards.presenters.connect_form import MAILBOX_USER
 from bot.chat.audience import resolve_recipient
 from bot.chat.context import ChatContext, RefusedError
 from bot.chat.explanation import as_view

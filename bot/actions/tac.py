@@ -8,8 +8,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from adaptive_cards import tac_file
-from adaptive_cards.cards.notice import NoticeView
-from adaptive_cards.cards.tac import TacFileView
+from adaptive_cards.cards.notice import NoticeView, TacFileView
 from adaptive_cards.locale import DEFAULT, drawn_for
 from adaptive_cards.texts import render, text
 from bot.actions import refusing
@@ -77,15 +76,15 @@ def make_file(ctx: ChatContext, inputs: dict[str, str]) -> None:
         content_type=TYPE,
         content=made.content,
     )
+    ids = {"resource_id": told.resource_id, "transaction_id": told.transaction_id}
+    checked = matter.check is not None
     view = TacFileView(
         mailbox,
         made.name,
         made.files,
         matter.at,
-        checked=matter.check is not None,
-        direct=ctx.direct,
-        resource_id=told.resource_id,
-        transaction_id=told.transaction_id,
+        checked=checked,
+        **ids,
     )
     ctx.say(tac_file(view))
 

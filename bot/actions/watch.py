@@ -6,8 +6,7 @@ from dataclasses import replace
 from functools import partial
 
 from adaptive_cards import offer
-from adaptive_cards.cards.notice import NoticeView
-from adaptive_cards.cards.offer import OFFERS_MOST, Offer, OfferView
+from adaptive_cards.cards.notice import OFFERS_MOST, NoticeView, Offer, OfferView
 from bot.actions import Action
 from bot.cards.presenters.watch import fixable
 from bot.chat.context import ChatContext, RefusedError

@@ -7,8 +7,7 @@ from difflib import SequenceMatcher
 
 from adaptive_cards import offer
 from adaptive_cards.actions import fit_title
-from adaptive_cards.cards.notice import NoticeView
-from adaptive_cards.cards.offer import OFFERS_MOST, Offer, OfferView
+from adaptive_cards.cards.notice import OFFERS_MOST, NoticeView, Offer, OfferView
 from bot.chat import permissions
 from bot.chat.context import ChatContext
 from bot.chat.permissions import visible_channels

@@ -16,7 +16,7 @@ from functools import cache
 from html.parser import HTMLParser
 
 from adaptive_cards import typed_wrong
-from adaptive_cards.cards.offer import TypedWrongView
+from adaptive_cards.cards.notice import TypedWrongView
 from adaptive_cards.locale import languages
 from adaptive_cards.texts import own_text
 from bot.chat import offers

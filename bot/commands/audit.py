@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from adaptive_cards import audit
-from adaptive_cards.cards.audit import AuditView
+from adaptive_cards.cards.channels import AuditView
 from adaptive_cards.texts import text
-from bot.cards.presenters.audit import audit_line
+from bot.cards.presenters.lists import audit_line
 from bot.chat.context import ChatContext
 from bot.chat.offers import first_channels, unknown_channel
 from bot.chat.parsing import read_mailbox

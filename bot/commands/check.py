@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from adaptive_cards import channels, offer
 from adaptive_cards.cards.channels import ChannelsView
-from adaptive_cards.cards.offer import Offer, OfferView
+from adaptive_cards.cards.notice import Offer, OfferView
 from adaptive_cards.locale import languages
 from adaptive_cards.texts import own_text
 from bot.cards import delivery
 from bot.cards.living import with_doubts
-from bot.cards.presenters.bulk_check import line_of
+from bot.cards.presenters.lists import line_of
 from bot.chat import offers
 from bot.chat.context import ChatContext
 from bot.chat.parsing import lone_address, read_mailbox

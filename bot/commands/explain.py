@@ -6,8 +6,7 @@ import re
 from contextlib import suppress
 
 from adaptive_cards import explanation, offer
-from adaptive_cards.cards.explanation import ExplanationView
-from adaptive_cards.cards.offer import OfferView
+from adaptive_cards.cards.notice import ExplanationView, OfferView
 from bot.chat import offers
 from bot.chat.context import ChatContext, NotAcceptedError, first_file
 from bot.chat.explanation import as_view
@@ -47,7 +46,7 @@ def run(ctx: ChatContext, argument: str) -> None:
         checks = offers.of_channels(ctx, "check", channels)
         ctx.say(offer(OfferView(kicker, title, checks, now(), turn=words, lines=lines)))
     else:
-        view = ExplanationView(title, words, Turn.REQUESTER, now(), direct=ctx.direct)
+        view = ExplanationView(title, words, Turn.REQUESTER, now())
         ctx.say(explanation(view))
 
 

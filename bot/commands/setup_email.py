@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from adaptive_cards import offer
-from adaptive_cards.cards.notice import NoticeView
-from adaptive_cards.cards.offer import Offer, OfferView
+from adaptive_cards.cards.notice import NoticeView, Offer, OfferView
 from adaptive_cards.texts import has_text
 from bot.cards import choices, delivery
-from bot.cards.presenters import intake
+from bot.cards.presenters import questions
 from bot.cards.presenters.card_state import LIVING, was_posted
 from bot.chat import permissions
 from bot.chat.audience import note_absent
@@ -72,8 +71,8 @@ def begin(ctx: ChatContext, mailbox: str) -> None:
     # The same message or press opens only one run, however often it is delivered.
     opened = _opened(ctx, mailbox)
     if opened is not None:
-        intake.keep(ctx.services, opened.id, intake.TypedInputs(_known(ctx, mailbox)))
-        first = intake.card(opened, ctx.services)
+        questions.keep_typed(ctx.services, opened.id, questions.TypedInputs(_known(ctx, mailbox)))
+        first = questions.intake_card(opened, ctx.services)
         posted = ctx.say(first.card, shows=(opened.id, LIVING))
         if posted.id:
             delivery.mark_posted(ctx.services, opened.id, posted.id, ctx.room)

@@ -6,8 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from adaptive_cards import offer
-from adaptive_cards.cards.notice import NoticeView
-from adaptive_cards.cards.offer import Offer, OfferView
+from adaptive_cards.cards.notice import NoticeView, Offer, OfferView
 from adaptive_cards.texts import listed, render
 from bot.chat import permissions
 from bot.chat.context import ChatContext

@@ -7,12 +7,12 @@ from dataclasses import replace
 from datetime import timedelta
 
 from adaptive_cards import glyphs, watch_list
+from adaptive_cards.cards.channels import WatchListView
 from adaptive_cards.cards.notice import NoticeView
-from adaptive_cards.cards.watch import WatchListView
 from adaptive_cards.locale import languages
 from adaptive_cards.texts import own_text
 from bot.cards import superseded
-from bot.cards.presenters import watch as presenter
+from bot.cards.presenters import watch
 from bot.chat import preferences
 from bot.chat.audience import resolve_recipient
 from bot.chat.context import ChatContext
@@ -84,7 +84,7 @@ def _show(
     quiet: str = "",
 ) -> None:
     at = now()
-    lines = tuple(presenter.line_of(ctx.services, each, at) for each in watched)
+    lines = tuple(watch.line_of(ctx.services, each, at) for each in watched)
     ctx.say(watch_list(WatchListView(lines, unwatched, at, quiet)))
 
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from adaptive_cards import offer
 from adaptive_cards.actions import TITLE_MOST
-from adaptive_cards.cards.notice import NoticeView
-from adaptive_cards.cards.offer import Offer, OfferView
+from adaptive_cards.cards.notice import NoticeView, Offer, OfferView
 from adaptive_cards.escape import plain, shorten
 from bot.chat import offers
 from bot.chat.context import ChatContext

@@ -24,10 +24,9 @@ from adaptive_cards.numbers import number
 from adaptive_cards.texts import render, render_if_any, text
 from adaptive_cards.times import day_clock, lasted, written_date
 from bot import links
-from bot.cards.presenters import history as presenter
-from bot.cards.presenters._common import known_text
-from bot.cards.presenters.history import mails_of
-from bot.cards.presenters.watch import cause_of
+from bot.cards.presenters import watch
+from bot.cards.presenters.card_state import known_text
+from bot.cards.presenters.watch import cause_of, mails_of
 from bot.links import PageToken
 from bot.services import Services
 from bot.web.oauth_flow import (
@@ -191,9 +190,9 @@ def _may_read(ticket: PageToken, browser: str) -> bool:
 
 def _found(services: Services, mailbox: str) -> Found:
     at = now()
-    since, until = last_days(at, presenter.PAGE_DAYS)
+    since, until = last_days(at, watch.PAGE_DAYS)
     every = services.watching.incidents.of_channel(mailbox)
-    known = days(services.redis, mailbox, at, presenter.PAGE_DAYS)
+    known = days(services.redis, mailbox, at, watch.PAGE_DAYS)
     touching = tuple(each for each in every if (each.ended or at) > since)
     return Found(mailbox, at, figures(known, every, since, until, at), touching)
 
@@ -201,13 +200,13 @@ def _found(services: Services, mailbox: str) -> Found:
 def _history_page(services: Services, ticket: PageToken, path: str) -> Response:
     found = _found(services, ticket.run)
     chosen = found.figures.days
-    unseen = presenter.unseen_of(found.mailbox, found.figures)
+    unseen = watch.unseen_of(found.mailbox, found.figures)
     return respond_with(
         "history.html",
         title=text("page.history_title", mailbox=found.mailbox),
-        result=f"{render(presenter.title_of(found.figures))}. {render_if_any(unseen)}".strip(),
+        result=f"{render(watch.title_of(found.figures))}. {render_if_any(unseen)}".strip(),
         at=day_clock(found.at),
-        facts=[(text(key), render(value)) for key, value in presenter.rows_of(found.figures)],
+        facts=[(text(key), render(value)) for key, value in watch.rows_of(found.figures)],
         bars=bars(chosen),
         width=len(chosen),
         height=int(HEIGHT),
@@ -258,8 +257,8 @@ def _box(incident: Incident) -> IncidentBox:
         ("begin", day_clock(incident.since)),
         ("noticed", day_clock(incident.confirmed)),
         ("end", day_clock(ended) if ended is not None else Text("history.goes_on")),
-        ("lasted", presenter.lasted_of(incident) if ended is not None else None),
-        ("ended_by", presenter.ended_by(incident) if ended is not None else None),
+        ("lasted", watch.lasted_of(incident) if ended is not None else None),
+        ("ended_by", watch.ended_by(incident) if ended is not None else None),
         ("verdict", cause_of(incident)),
         ("station", Text(f"station.{incident.station}") if incident.station else None),
         ("turn", known_text(f"turn.{incident.turn}")),

@@ -22,16 +22,16 @@ FUNCTIONS = ast.FunctionDef | ast.AsyncFunctionDef
 PRODUCT = ("bot", "jobs", "adaptive_cards")
 RATCHETS: dict[tuple[str, ...], dict[str, float]] = {
     PRODUCT: {
-        "files": 293,
-        "code": 34_276,
-        "functions": 3_662,
-        "used once, %": 15.2,
+        "files": 301,
+        "code": 33_986,
+        "functions": 3_613,
+        "used once, %": 16.7,
         "borders, %": 25.5,
-        "docstrings, %": 25.1,
+        "docstrings, %": 25.2,
     },
     ("practice",): {"code": 16_450},
     ("tests",): {"code": 63_412},
-    ("bench", "tools"): {"code": 3_784},
+    ("bench", "tools"): {"code": 3_789},
 }
 """Greatest value of each figure, by the folders that it counts."""
 

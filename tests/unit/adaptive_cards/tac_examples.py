@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 import adaptive_cards as cards
-from adaptive_cards.cards.tac import TacFileView, TacView
+from adaptive_cards.cards.notice import TacFileView, TacView
 
 AT = datetime(2026, 11, 25, 14, 5, tzinfo=UTC)
 MAILBOX = "support@contoso.com"
@@ -29,7 +29,7 @@ def examples() -> dict[str, cards.Card]:
             "a_638211456712345678",
             "2c8ad0a4-88aa-4a43-b31b-b46d",
         ),
-        "tac-file-bare": TacFileView(MAILBOX, NAME, FILES, AT, checked=False, direct=True),
+        "tac-file-bare": TacFileView(MAILBOX, NAME, FILES, AT, checked=False),
         "hostile-tac-file": TacFileView(HOSTILE, HOSTILE, FILES, AT, HOSTILE, HOSTILE),
     }
     guides = {

@@ -10,8 +10,8 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from adaptive_cards import plan as draw
 from adaptive_cards import times
+from adaptive_cards.cards.plan import plan as draw
 from adaptive_cards.texts import text
 from bot.cards.presenters import plan as plan_face
 from bot.chat.context import ChatContext

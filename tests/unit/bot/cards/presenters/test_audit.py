@@ -11,7 +11,7 @@ import pytest
 
 from adaptive_cards.locale import SOURCE, Locale, drawn_for
 from adaptive_cards.texts import has_text, keys, own_text, render
-from bot.cards.presenters.audit import audit_line
+from bot.cards.presenters.lists import audit_line
 from jobs.channel.email_app import ADOPT
 from jobs.channel.mailbox import DELEGATE, SIGNED_IN
 from jobs.checks.discovering import APP, FORWARDING

@@ -8,7 +8,7 @@ from datetime import timedelta
 
 import pytest
 
-from adaptive_cards import verdict as draw
+from adaptive_cards.cards.verdict import verdict as draw
 from adaptive_cards.texts import text
 from adaptive_cards.views import Damage
 from bot.cards.presenters.verdict import view

@@ -1,18 +1,118 @@
-"""Band of a check's card: the verdict in one sentence, since when, and whose turn it is."""
+"""Data of a check, and the band of its card: the verdict in one sentence, since when, whose turn."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime
 
 from adaptive_cards import glyphs
-from adaptive_cards.cards.verdict.view import VerdictView
 from adaptive_cards.components import Band, time_since, turn_line
 from adaptive_cards.elements import TITLE, Element, rich, run
 from adaptive_cards.escape import clip
 from adaptive_cards.texts import has_text, listed, plural, render, text
 from adaptive_cards.times import clock, day, day_clock, minutes
-from adaptive_cards.views import CheckLine, Damage
+from adaptive_cards.views import ChangeLine, CheckLine, Damage, Proof
 from jobs.model import Station, Text, Turn, day_of
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """Station on the path of the mail.
+
+    ``passes`` is True if mail passed, False if mail stops there, and None if that is unknown.
+    ``at`` is the time of the last mail.
+    """
+
+    station: Station
+    passes: bool | None
+    at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FoundChannel:
+    """Channel that the check found by itself.
+
+    ``values`` are (label key, value); an empty value was not found, and no values mean that nobody
+    has signed in yet. ``may_keep`` offers to keep it. ``told`` says what that means, or why it
+    cannot be kept. ``watched`` is how often it is watched, such as ``15m``; empty if it is not.
+    """
+
+    values: tuple[tuple[str, str], ...] = ()
+    may_keep: bool = False
+    kept: bool = False
+    told: Text | None = None
+    watched: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class VerdictView:
+    """Data of a check, both while it runs and when it is done.
+
+    ``looking`` is the number of findings still to come, and ``silent`` names the clouds that give no
+    answer so far. ``causes`` are the root causes, starting
+    with the one that stops mail first. If it is empty and ``looking`` is 0, nothing wrong was
+    found.
+
+    ``fix`` is (button text key, submit data), or (button text key, {"url": ...}) if a person must
+    fix it elsewhere. If ``turn`` is not the approver's, it fixes another cause than the first.
+
+    ``sign_in_url`` is set if a sign-in would allow more findings. If ``lacks_role`` is set, another
+    person must sign in. ``grant_url`` is set if an administrator could give the bot its own read
+    access. ``problem`` says why that failed, or that the access has ended. ``changes`` are the
+    changes in Webex Connect shortly before mail stopped, newest first. ``found`` is set if the channel is not known here.
+
+    ``unread`` is the number of findings that could not be read, and ``needs_administrator`` is true
+    if a sign-in reads all of them. ``secret_ends`` is the end of a client secret that is to be renewed
+    now. ``proven`` is when the bot's own test mail last went the whole way, and ``login`` is whether
+    its login as the mailbox works now.
+    """
+
+    run: str
+    mailbox: str
+    at: datetime
+    looking: int
+    causes: tuple[CheckLine, ...]
+    symptoms: tuple[CheckLine, ...] = ()
+    possible: tuple[CheckLine, ...] = ()
+    changes: tuple[ChangeLine, ...] = ()
+    warnings: tuple[CheckLine, ...] = ()
+    skipped: tuple[CheckLine, ...] = ()
+    lines: tuple[CheckLine, ...] = ()
+    way: tuple[Stop, ...] = ()
+    since: datetime | None = None
+    turn: Turn = Turn.NOBODY
+    fix: tuple[str, dict[str, str]] | None = None
+    proofs: tuple[Proof, ...] = ()
+    sign_in_url: str = ""
+    lacks_role: bool = False
+    grant_url: str = ""
+    problem: Text | None = None
+    problem_code: str = ""
+    problem_at: datetime | None = None
+    damage: Damage | None = None
+    secret_expires: datetime | None = None
+    secret_ends: datetime | None = None
+    unread: int = 0
+    needs_administrator: bool = False
+    proven: datetime | None = None
+    login: bool = False
+    silent: tuple[Text, ...] = ()
+    found: FoundChannel | None = None
+
+    @property
+    def is_unknown(self) -> bool:
+        """Return whether the channel is not known here, and not found yet."""
+        return self.found is not None and not self.found.values
+
+    @property
+    def may_keep(self) -> bool:
+        return self.found is not None and self.found.may_keep
+
+    @property
+    def is_ours(self) -> bool:
+        """Return whether the other commands serve the channel in this space."""
+        return self.found is None or self.found.kept
+
 
 SIGN_IN_TELLS = (Text("cause.what_stops_mail_not_read"), Text("cause.app_disabled"))
 """Texts for which a sign-in would reveal the cause, or which of several causes it is."""
@@ -60,17 +160,14 @@ def names(lines: tuple[CheckLine, ...], most: int = _NAMED_MOST) -> str:
 
 def _broken(view: VerdictView) -> Band:
     title = rich(run(sentence(view.causes[0].title), **TITLE))
-    others = len(view.causes) - 1
+    others, left = len(view.causes) - 1, ""
     more = plural("verdict.others", others) if others else ""
-    return Band(
-        "attention",
-        glyphs.WRONG,
-        title,
-        (
-            *_paragraph(_effect(view), _when(view), more, _progress(view)),
-            turn_line(view.turn, _click(view)),
-        ),
-    )
+    if view.looking:
+        left = text("verdict.still_looking", left=str(view.looking), all=str(total(view)))
+        left = " ".join(filter(None, (left, _silent(view))))
+    told = _paragraph(_effect(view), _when(view), more, left)
+    turn = turn_line(view.turn, _click(view))
+    return Band("attention", glyphs.WRONG, title, (*told, turn))
 
 
 def _effect(view: VerdictView) -> str:
@@ -83,42 +180,25 @@ def _effect(view: VerdictView) -> str:
 
 
 def _when(view: VerdictView) -> str:
-    # If both have the same start, the start is given only once.
-    if view.damage is None:
-        return _since(view)
-    damage = _missed(view, view.damage)
-    return (
-        damage
-        if view.since == view.damage.since
-        else " ".join(filter(None, (_since(view), damage)))
-    )
-
-
-def _missed(view: VerdictView, damage: Damage) -> str:
+    damage = view.damage
+    since = _dated("verdict.since", view.since, view.at) if view.since else ""
+    if damage is None:
+        return since
     mails = plural("verdict.mails", damage.mails)
-    told = _dated("verdict.missed", damage.since, view.at, count=mails)
-    bounced = plural("verdict.bounced", damage.bounced) if damage.bounced else ""
-    kept = text("verdict.kept") if damage.kept else ""
-    return " ".join(filter(None, (told, kept, bounced)))
-
-
-def _since(view: VerdictView) -> str:
-    if view.since is None:
-        return ""
-    return _dated("verdict.since", view.since, view.at)
+    told = (
+        # If both have the same start, the start is given only once.
+        "" if view.since == damage.since else since,
+        _dated("verdict.missed", damage.since, view.at, count=mails),
+        text("verdict.kept") if damage.kept else "",
+        plural("verdict.bounced", damage.bounced) if damage.bounced else "",
+    )
+    return " ".join(filter(None, told))
 
 
 def _dated(key: str, at: datetime, now: datetime, **values: str) -> str:
     if day(at) == day(now):
         return text(f"{key}_today", clock=clock(at), **values)
     return text(key, at=day_clock(at), **values)
-
-
-def _progress(view: VerdictView) -> str:
-    if not view.looking:
-        return ""
-    left = text("verdict.still_looking", left=str(view.looking), all=str(total(view)))
-    return " ".join(filter(None, (left, _silent(view))))
 
 
 def _silent(view: VerdictView) -> str:
@@ -145,26 +225,21 @@ def _passed(view: VerdictView) -> set[Station]:
 
 
 def _well(view: VerdictView) -> Band:
-    newest = Text(
-        "verdict.newest_proof", {"age": time_since(max(proof.at for proof in view.proofs), view.at)}
-    )
-    between = (
-        "" if {Station.CONNECT, Station.AGENT} <= _passed(view) else text("verdict.between_unread")
-    )
-    told = (turn_line(Turn.NOBODY, newest), *_paragraph(between, _possible(view)))
     if view.secret_ends is not None:
-        return _ending(view, view.secret_ends)
+        left = max((view.secret_ends - view.at).days, 0)
+        values = {"count": str(left), "day": day_of(view.secret_ends)}
+        turn = turn_line(Turn.APPROVER, Text("verdict.turn_fix"))
+        told = f"{render(_not_proven(view))}." if view.unread else text("verdict.still_flows")
+        title = Text("verdict.secret_ends", values)
+        return Band.of("warning", glyphs.WARNING, title, turn, *_paragraph(told))
     if view.unread:
         return _unproven(view)
-    return Band.of("good", glyphs.OK, Text("verdict.well"), *told)
-
-
-def _ending(view: VerdictView, ends: datetime) -> Band:
-    left = max((ends - view.at).days, 0)
-    title = Text("verdict.secret_ends", {"count": str(left), "day": day_of(ends)})
-    turn = turn_line(Turn.APPROVER, Text("verdict.turn_fix"))
-    told = f"{render(_not_proven(view))}." if view.unread else text("verdict.still_flows")
-    return Band.of("warning", glyphs.WARNING, title, turn, *_paragraph(told))
+    age = time_since(max(proof.at for proof in view.proofs), view.at)
+    known = {Station.CONNECT, Station.AGENT} <= _passed(view)
+    between = "" if known else text("verdict.between_unread")
+    turn = turn_line(Turn.NOBODY, Text("verdict.newest_proof", {"age": age}))
+    told_next = _paragraph(between, _possible(view))
+    return Band.of("good", glyphs.OK, Text("verdict.well"), turn, *told_next)
 
 
 def _unproven(view: VerdictView) -> Band:

@@ -27,8 +27,8 @@ from bot.settings import BotSettings
 from jobs.access.app_access import asker
 from jobs.clock import now
 from jobs.clouds.errors import CloudError
+from jobs.clouds.http import client_of
 from jobs.clouds.json_values import as_dict, parsed, with_low_keys
-from jobs.clouds.tls import http_context
 from jobs.contact_center.connect_audit import token_header
 from jobs.mail.smtp_login import hello_probe
 from jobs.microsoft.exchange import SYSTEM_MAILBOX
@@ -459,5 +459,6 @@ def main(trial: Trial, file: Path, say: Callable[[str], None]) -> int:
 @contextmanager
 def opened(bot: BotSettings, work: Settings, domain: str) -> Iterator[Trial]:
     """Open a trial at the tenant of the domain, or of the first of ALLOWED_EMAIL_DOMAINS."""
-    with httpx.Client(verify=http_context(), timeout=SECONDS) as http:
+    webex = httpx.URL(bot.webex_api_url).host.lower()
+    with client_of(work.hosts | {webex}, SECONDS) as http:
         yield Trial(bot, work, domain or bot.allowed_email_domains[0], http)

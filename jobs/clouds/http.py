@@ -138,7 +138,12 @@ def sync_client(
 
 def client_for(url: str, seconds: float) -> httpx.Client:
     """Return a client that connects only to the host of this address, and follows no redirects."""
-    guard = _Guard(frozenset({httpx.URL(url).host.lower()}))
+    return client_of(frozenset({httpx.URL(url).host.lower()}), seconds)
+
+
+def client_of(hosts: frozenset[str], seconds: float) -> httpx.Client:
+    """Return a client that connects only to these hosts, and follows no redirects."""
+    guard = _Guard(hosts)
     return httpx.Client(verify=http_context(), timeout=seconds, event_hooks={"request": [guard]})
 
 
